@@ -5,11 +5,12 @@ import { jsonText, readBytes } from "../core/files.ts";
 import { assertOptions } from "../core/options.ts";
 import type { PromptFormat } from "../core/prompt_format.ts";
 import { quote } from "../core/quote.ts";
-import { type FolderFile, saveFolder } from "../core/save_folder.ts";
+import type { FolderFile } from "../core/save_folder.ts";
 import { fileIn, type Folder } from "../core/storage.ts";
-import { joinedFiles, otherFiles, peftWeights } from "../formats/adapter_weights.ts";
+import { joinedFiles, peftWeights } from "../formats/adapter_weights.ts";
 import { assertNoOtherKind } from "../formats/folder_kind.ts";
 import { adapterFile } from "../formats/merged_metadata.ts";
+import { saveAdapterFolder } from "../formats/save_adapter_folder.ts";
 import { adapterFiles } from "../formats/write_adapter.ts";
 import type { AdapterValues, Model } from "../models/model.ts";
 import {
@@ -135,7 +136,7 @@ export class LoraPrefixAdapter implements Adapter {
     const base = options.baseModelName ?? baseNameOf(this.model) ?? null;
     const config = { method: `lora+${this.prefix.kind}`, base_model_name_or_path: base };
     const files = [...both, { name: "adapter_config.json", content: jsonText(config) }];
-    await saveFolder(folder, files, () => otherFiles(files));
+    await saveAdapterFolder(folder, files);
     this.values.file = await adapterFile(folder);
   }
 

@@ -2,12 +2,13 @@
 
 import { Parameter } from "../autograd/parameter.ts";
 import type { PromptFormat } from "../core/prompt_format.ts";
-import { type FolderFile, saveFolder } from "../core/save_folder.ts";
+import type { FolderFile } from "../core/save_folder.ts";
 import { Arena, type ArenaEntry } from "../device/arena.ts";
 import type { Tensor } from "../device/device.ts";
-import { otherFiles, peftWeights } from "../formats/adapter_weights.ts";
+import { peftWeights } from "../formats/adapter_weights.ts";
 import { assertNoOtherKind } from "../formats/folder_kind.ts";
 import { adapterFile } from "../formats/merged_metadata.ts";
+import { saveAdapterFolder } from "../formats/save_adapter_folder.ts";
 import type { AdapterValues, Model } from "../models/model.ts";
 import { type Adapter, baseNameOf, type SaveAdapterOptions, type WeightChange } from "./adapter.ts";
 import { attach, type Attachment, type JoinOptions } from "./attach.ts";
@@ -93,8 +94,7 @@ export abstract class MethodAdapter implements Adapter {
    */
   async save(folder: string, options: SaveAdapterOptions = {}): Promise<void> {
     await assertNoOtherKind(folder, "adapter");
-    const files = await this.files(folder, options);
-    await saveFolder(folder, files, () => otherFiles(files));
+    await saveAdapterFolder(folder, await this.files(folder, options));
     this.values.file = await adapterFile(folder);
   }
 

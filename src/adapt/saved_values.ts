@@ -25,14 +25,12 @@ import { type SaveAdapterOptions, saveNames } from "./adapter.ts";
 import { inFileOrder } from "./file_order.ts";
 
 /** A method's settings, as `adapter_config.json` has them. */
-export type MethodConfig = Readonly<
-  Record<string, string | number | boolean | null | readonly string[] | object | undefined>
->;
+export type MethodConfig = Readonly<Record<string, unknown>>;
 
 /** What a folder of an adapter holds. */
 export interface SavedValues {
   /** `adapter_config.json`. */
-  readonly config: Readonly<Record<string, unknown>>;
+  readonly config: MethodConfig;
   /** Its tensors by name. */
   readonly tensors: ReadonlyMap<string, HostTensor>;
   /** How the prompts of its training were written, if the file says so. */
@@ -108,7 +106,7 @@ export async function readFloats(file: SafetensorsFile): Promise<Map<string, Hos
 }
 
 /** The names in a configuration of the modules that are trained in full beside the adapter. */
-export function savedModulesOf({ modules_to_save: names = [] }: SavedValues["config"]): string[] {
+export function savedModulesOf({ modules_to_save: names = [] }: MethodConfig): string[] {
   if (Array.isArray(names) && names.every(isText)) return names;
   throw new RangeError(`modules_to_save must be a list of names, found ${quote(names)}`);
 }

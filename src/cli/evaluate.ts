@@ -68,7 +68,7 @@ export function addEvaluate(program: Command): void {
     .description("measure the loss of a model or an adapter on texts, or score generated texts")
     .option("--model <folder>", "Hugging Face folder with a tokenizer.json", modelFolder)
     .option("--data <file>", "texts: .jsonl, .csv or .txt")
-    .option("--adapter <folder>", "PEFT folder; repeat to add several", collect)
+    .option("--adapter <folder>", "folder of an adapter; repeat to add several", collect)
     .addOption(allowOption())
     .addOption(baseDtypeOption())
     .option("--prompt-template <text>", "around prompts: 'Q: {prompt}\\nA:'", template)

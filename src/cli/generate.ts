@@ -56,7 +56,7 @@ JSON: {"prompt", "tokens", "text"}; with --data one such line for each prompt.`;
 export function addGenerate(program: Command): void {
   program.command("generate").description("continue a prompt, or each prompt of a file")
     .requiredOption("--model <folder>", "Hugging Face folder with a tokenizer.json", modelFolder)
-    .option("--adapter <folder>", "PEFT folder; repeat to add several", collect)
+    .option("--adapter <folder>", "folder of an adapter; repeat to add several", collect)
     .addOption(allowOption())
     .addOption(baseDtypeOption())
     .option("--prompt <text>", "text to continue")

@@ -44,7 +44,7 @@ export function addGradients(program: Command): void {
     "compute the gradient of every trainable tensor for one case",
   )
     .requiredOption("--model <folder>", "Hugging Face folder", modelFolder)
-    .option("--adapter <folder>", "PEFT folder; only its tensors are then trainable", once)
+    .option("--adapter <folder>", "folder of an adapter; only its tensors are then trainable", once)
     .addOption(allowOption())
     .addOption(baseDtypeOption())
     .requiredOption("--input <file>", "JSON file of cases as for logits, with labels")

@@ -37,7 +37,7 @@ case, or (batch, classes) from a classifier.`;
 export function addLogits(program: Command): void {
   program.command("logits").description("compute a model's logits for the cases in a file")
     .requiredOption("--model <folder>", "Hugging Face folder", modelFolder)
-    .option("--adapter <folder>", "PEFT folder; repeat to add several", collect)
+    .option("--adapter <folder>", "folder of an adapter; repeat to add several", collect)
     .addOption(allowOption())
     .option("--merge", "merge the adapters into the weights first")
     .addOption(baseDtypeOption())

@@ -50,7 +50,7 @@ A model that the output folder already holds is replaced, as a whole.`;
 export function addMerge(program: Command): void {
   program.command("merge").description("write a model with adapters merged into its weights")
     .requiredOption("--model <folder>", "Hugging Face folder", modelFolder)
-    .requiredOption("--adapter <folder>", "PEFT folder; repeat to add several", collect)
+    .requiredOption("--adapter <folder>", "folder of an adapter; repeat to add several", collect)
     .addOption(allowOption())
     .requiredOption("--output <folder>", "Hugging Face folder to write")
     .addOption(dtypeOption("the model's"))

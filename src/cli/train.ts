@@ -88,7 +88,7 @@ export function addTrainOptions(command: Command): Command {
       positiveNumber,
     )
     .option("--prompt-template <text>", "around prompts: 'Q: {prompt}\\nA:'", template)
-    .option("--adapter <folder>", "PEFT folder of an adapter to train further", once)
+    .option("--adapter <folder>", "folder of an adapter to train further", once)
     .addOption(allowOption())
     .addOption(baseDtypeOption());
   return addMethodOptions(command, "lora; full for batches if no lora option is given")

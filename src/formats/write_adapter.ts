@@ -1,15 +1,15 @@
 /** Writes PEFT adapter folders. @module */
 
 import { ShapeError } from "../core/errors.ts";
-import { jsonText, readText } from "../core/files.ts";
+import { jsonText } from "../core/files.ts";
 import type { HostTensor } from "../core/host_tensor.ts";
 import { moduleOf } from "../core/module_names.ts";
 import { quote } from "../core/quote.ts";
-import { type FolderFile, saveFolder } from "../core/save_folder.ts";
+import type { FolderFile } from "../core/save_folder.ts";
 import { sameShape } from "../core/shape.ts";
 import { siteName } from "../core/site.ts";
-import { fileIn, hasFile } from "../core/storage.ts";
-import { adapterCard, CARD_MARK } from "./adapter_card.ts";
+import { fileIn } from "../core/storage.ts";
+import { adapterCard } from "./adapter_card.ts";
 import type { AdapterRecord, TrainedUpdate } from "./adapter_record.ts";
 import { sitesMetadata } from "./adapter_sites.ts";
 import {
@@ -30,6 +30,7 @@ import { takeExtras } from "./peft_extras.ts";
 import { moduleSelector } from "./peft_patterns.ts";
 import { promptMetadata } from "./prompt_metadata.ts";
 import { safetensorsFile } from "./write_safetensors.ts";
+import { cardFile, saveAdapterFolder } from "./save_adapter_folder.ts";
 import { withWholeHead } from "./whole_head.ts";
 
 /**
@@ -71,8 +72,7 @@ import { withWholeHead } from "./whole_head.ts";
  */
 export async function writeAdapter(folder: string, adapter: AdapterRecord): Promise<void> {
   await assertNoOtherKind(folder, "adapter");
-  const files = await adapterFiles(folder, adapter);
-  await saveFolder(folder, files, () => otherFiles(files));
+  await saveAdapterFolder(folder, await adapterFiles(folder, adapter));
 }
 
 /**
@@ -102,14 +102,6 @@ export async function adapterFiles(
     ...await cardFile(folder, adapterCard(adapter, modules)),
     { name: "adapter_config.json", content: jsonText(config) },
   ];
-}
-
-/** The card, unless the folder has one that Lowrank did not write. */
-async function cardFile(folder: string, content: string): Promise<FolderFile[]> {
-  const isNew = !await hasFile(folder, "README.md");
-  // A README that is not text is not ours.
-  const old = isNew ? CARD_MARK : await readText(fileIn(folder, "README.md")).catch(() => "");
-  return old.includes(CARD_MARK) ? [{ name: "README.md", content }] : [];
 }
 
 /** Checks everything and joins the updates into one of all rows per module. */

@@ -217,4 +217,15 @@ Deno.test("an adapter that is saved over another leaves no file of that one", ()
     }
     const left = await fileNames();
     assertEquals([own.filter((name) => left.includes(name)), await savedLength(folder)], [[], 0]);
+    {
+      using adapter = injectBitFit(model);
+      await adapter.save(folder);
+    }
+    assertEquals([left.includes("README.md"), (await fileNames()).length], [true, 2]);
+    await Deno.writeTextFile(`${folder}/README.md`, "somebody's work");
+    {
+      using adapter = injectBitFit(model);
+      await adapter.save(folder);
+    }
+    assertEquals((await fileNames()).length, 3);
   }));

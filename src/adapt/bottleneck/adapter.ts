@@ -125,6 +125,7 @@ export class BottleneckAdapter extends MethodAdapter {
     });
     [this.variant, this.size, this.places, this.#options] = [variant, size, places, options];
   }
+
   /** The library's name of the file. */
   override get weightsFile(): string {
     return hubWeights;

@@ -1,0 +1,39 @@
+/** Saving an adapter's folder, whatever its method. @module */
+
+import { readText } from "../core/files.ts";
+import { type FolderFile, saveFolder } from "../core/save_folder.ts";
+import { fileIn, hasFile } from "../core/storage.ts";
+import { CARD_MARK } from "./adapter_card.ts";
+import { otherFiles } from "./adapter_weights.ts";
+
+const card = "README.md";
+
+/**
+ * Saves the files of an adapter as a whole, and removes those of another one in the folder: its weights and
+ * configurations, and a card that Lowrank wrote for it.
+ *
+ * @throws {Error} when a file cannot be written; the message says what a reader finds.
+ */
+export async function saveAdapterFolder(
+  folder: string,
+  files: readonly FolderFile[],
+): Promise<void> {
+  await saveFolder(folder, files, async () => {
+    const isStale = files.every(({ name }) => name !== card) && await hasOwnCard(folder);
+    return [...otherFiles(files), ...isStale ? [card] : []];
+  });
+}
+
+/** Whether a folder has a card that Lowrank wrote: any other is somebody's work. */
+async function hasOwnCard(folder: string): Promise<boolean> {
+  if (!await hasFile(folder, card)) return false;
+  // A README that is not text is not ours.
+  const text = await readText(fileIn(folder, card)).catch(() => "");
+  return text.includes(CARD_MARK);
+}
+
+/** The card of an adapter, unless the folder has one that Lowrank did not write. */
+export async function cardFile(folder: string, content: string): Promise<FolderFile[]> {
+  const isFree = !await hasFile(folder, card) || await hasOwnCard(folder);
+  return isFree ? [{ name: card, content }] : [];
+}
