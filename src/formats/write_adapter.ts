@@ -12,14 +12,7 @@ import { fileIn } from "../core/storage.ts";
 import { adapterCard } from "./adapter_card.ts";
 import type { AdapterRecord, TrainedUpdate } from "./adapter_record.ts";
 import { sitesMetadata } from "./adapter_sites.ts";
-import {
-  factorKeys,
-  isTable,
-  otherFiles,
-  ownKey,
-  rowsKey,
-  tensorPrefix,
-} from "./adapter_weights.ts";
+import { factorKeys, isTable, ownKey, rowsKey, tensorPrefix } from "./adapter_weights.ts";
 import { configMetadata, mathematicsOf } from "./config_digest.ts";
 import { alphaOf } from "./exact_alpha.ts";
 import { assertNoOtherKind } from "./folder_kind.ts";
