@@ -33,8 +33,8 @@ step that runs so: f16, bf16, or with auto as the configuration says.
 JSON: {"byRole", "live", "peak", "fullPeak", "byFormula"} in bytes. byRole sums
 to the peak; live is what remains between steps; fullPeak is the peak of full
 fine-tuning, in mixed if dtype is nf4; byFormula is the peak by closed formulas
-alone, or null for other methods than full and lora, other families than GPT-2, and
-blocks that are adapted differently, which no formula covers.`;
+alone, or null where no formula covers it: for other methods than full and lora,
+other families than GPT-2, and blocks that are adapted differently.`;
 
 /** Adds `memory`, which predicts the bytes of a training step by running it on the dry device. */
 export function addMemory(program: Command): void {
