@@ -84,10 +84,14 @@ export function bestTable(best: readonly SweepBest[]): string {
 export function remarksOn(rows: readonly SweepRow[], best: readonly SweepBest[]): string[] {
   const diverged = rows.filter(({ diverged }) => diverged !== undefined).length;
   const ends = best.filter(({ end }) => end !== null);
+  const unmoved = best.filter((one) => one.loss !== null && ofBest(rows, one).every(isUnmoved));
   return [
     ...diverged > 0
       ? [`${howMany(diverged, "training")} of ${rows.length} diverged: results.json says which`]
       : [],
+    ...unmoved.map(({ setting }) =>
+      `no rate of ${setting} lowered the held-out loss, so the one shown is that before training`
+    ),
     ...ends.map(({ setting, learningRate, end }) =>
       `the best rate of ${setting}, ${learningRate}, is the ${end} that was tried: try ${
         end === "lowest" ? "lower" : "higher"
@@ -95,3 +99,9 @@ export function remarksOn(rows: readonly SweepRow[], best: readonly SweepBest[])
     ),
   ];
 }
+
+/** The trainings of a setting at its best rate. */
+const ofBest = (rows: readonly SweepRow[], { setting, learningRate }: SweepBest): SweepRow[] =>
+  rows.filter((row) => row.setting === setting && row.learningRate === learningRate);
+
+const isUnmoved = ({ heldOut }: SweepRow): boolean => heldOut?.bestStep === 0;

@@ -9,6 +9,7 @@ import {
 } from "@std/assert";
 import { claimFolder } from "../../src/core/folder_claim.ts";
 import { mean, standardDeviation } from "../../src/core/numbers.ts";
+import { bestOf, remarksOn } from "../../src/cli/sweep_results.ts";
 import { filesIn, withFolder } from "../support/folders.ts";
 import { writeJson } from "./arguments.ts";
 import { assertFails, lowrank, lowrankJson, outcomeOf, spawnLowrank } from "./lowrank.ts";
@@ -144,6 +145,19 @@ Deno.test("a training that diverges is a result, is not made again, and is never
     await Deno.writeTextFile(mark, "{}");
     await assertFails(args, `cannot read ${mark}: it is not what a sweep wrote; remove it`);
   }));
+
+Deno.test("a setting that no rate improves is said to be the base", () => {
+  const row = { setting: "lora", learningRate: 9, trainable: 4, run: "a" };
+  const rows = [2, 0].map((bestStep, seed) => ({
+    ...row,
+    seed,
+    heldOut: { before: 5, best: 5 - bestStep, bestStep },
+  }));
+  assertEquals(remarksOn(rows, bestOf(rows)), []);
+  assertEquals(remarksOn(rows.slice(1), bestOf(rows.slice(1))), [
+    "no rate of lora lowered the held-out loss, so the one shown is that before training",
+  ]);
+});
 
 Deno.test("of texts with labels, the table has the accuracy", () =>
   withFolder(async (folder) => {
