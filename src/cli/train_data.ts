@@ -1,7 +1,6 @@
 /** What `train` and `evaluate` read with `--data`. @module */
 
 import { methodIn } from "../adapt/load_any.ts";
-import { readValues } from "../adapt/saved_values.ts";
 import { fileDigests } from "../core/digest.ts";
 import type { PromptFormat } from "../core/prompt_format.ts";
 import {
@@ -11,7 +10,9 @@ import {
   textDataset,
   type Texts,
 } from "../data/mod.ts";
+import { openWeights } from "../formats/adapter_weights.ts";
 import { readAdapter, readAdapterLabels } from "../formats/mod.ts";
+import { parsePromptFormat } from "../formats/prompt_metadata.ts";
 import type { JsonRecord } from "../runs/mod.ts";
 import { loadTokenizer } from "../tokenizer/mod.ts";
 import type { ModelFacts } from "./limits.ts";
@@ -98,8 +99,11 @@ async function formatOf(
 ): Promise<Partial<PromptFormat> | undefined> {
   const said = templateFor(texts, promptTemplate);
   if (said || adapter === undefined) return said;
-  if (await methodIn(adapter) !== undefined) return (await readValues(adapter)).promptFormat;
-  return (await readAdapter(adapter, { withSaved: true, allow })).promptFormat;
+  if (await methodIn(adapter) === undefined) {
+    return (await readAdapter(adapter, { withSaved: true, allow })).promptFormat;
+  }
+  using file = await openWeights(adapter, {});
+  return parsePromptFormat(file.metadata);
 }
 
 /** The format that `--prompt-template` gives, if it is given; throws where there are no prompts. */

@@ -1,9 +1,12 @@
 /** The weights file of a PEFT folder. @module */
 
 import { AdapterFileError } from "../core/errors.ts";
+import { readJson } from "../core/files.ts";
+import { isRecord } from "../core/json.ts";
 import { moduleOf } from "../core/module_names.ts";
 import { fileIn, type Folder, hasFile } from "../core/storage.ts";
 import { mostLabels } from "../core/limits.ts";
+import { isHubConfig } from "./hub_adapter.ts";
 import { parseLabels } from "./labels_metadata.ts";
 import { pickleConversion } from "./pickle.ts";
 import { openSafetensorsFile, type ReadOptions, type SafetensorsFile } from "./safetensors.ts";
@@ -71,10 +74,11 @@ export function ownKey(name: string, adapted: ReadonlySet<string>): string {
   return tensorPrefix + (adapted.has(module) ? name.replace(module, `${module}.base_layer`) : name);
 }
 
-/** The name of the file of the weights in a folder: PEFT's unless there is only the `adapters` library's. */
+/** The name of the file of the weights in a folder; without any, the one that its configuration lets expect. */
 export async function weightsFileIn(folder: Folder): Promise<string> {
-  if (await hasFile(folder, peftWeights)) return peftWeights;
-  return await hasFile(folder, hubWeights) ? hubWeights : peftWeights;
+  for (const name of [peftWeights, hubWeights]) if (await hasFile(folder, name)) return name;
+  const config = await readJson(fileIn(folder, "adapter_config.json")).catch(() => undefined);
+  return isRecord(config) && isHubConfig(config) ? hubWeights : peftWeights;
 }
 
 /** Opens the file; throws an {@link AdapterFileError} where there is a pickle instead. */

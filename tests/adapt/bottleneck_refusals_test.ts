@@ -229,3 +229,14 @@ Deno.test("an adapter that is saved over another leaves no file of that one", ()
     }
     assertEquals((await fileNames()).length, 3);
   }));
+
+Deno.test("a folder without weights is told which file it lacks", () =>
+  withFolder(async (folder) => {
+    await Deno.mkdir(folder, { recursive: true });
+    const config = "adapter_config.json";
+    await Deno.copyFile(golden(`adapterhub/gpt2_drop/${config}`), `${folder}/${config}`);
+    using device = new ReferenceDevice();
+    using model = tinyModel(device);
+    const lacking = `cannot read ${folder}/adapter.safetensors: it does not exist`;
+    await assertRejects(() => loadAnyAdapter(model, folder), Error, lacking);
+  }));
