@@ -25,10 +25,11 @@ export const claimsOn = (
   );
 
 /** What a finding says about noise. */
-export const noiseNote = ({ noise, cells: [{ values }] }: MethodComparison, unit: string): string =>
-  Number.isNaN(noise)
-    ? "One seed has no noise floor."
-    : `Noise floor of ${values.length} seeds: ${noise.toFixed(unit === "nats" ? 3 : 1)} ${unit}.`;
+export function noiseNote({ noise, cells }: MethodComparison, unit: string): string {
+  if (Number.isNaN(noise)) return "One seed has no noise floor.";
+  const seeds = Math.max(...cells.map(({ values }) => values.length)); // The base alone has one value.
+  return `Noise floor of ${seeds} seeds: ${noise.toFixed(unit === "nats" ? 3 : 1)} ${unit}.`;
+}
 
 /** `LoRA (q, v) 3.412`. */
 export const meanIn = ({ label, mean }: MethodCell, decimals = 3): string =>
