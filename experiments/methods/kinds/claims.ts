@@ -1,5 +1,6 @@
 /** What is claimed of all methods on kinds of nouns: the rules of decision 0027. @module */
 
+import noted from "../../notes.json" with { type: "json" };
 import said from "../../../src/paper/printed/claims.json" with { type: "json" };
 import { grouped } from "../../../src/core/numbers.ts";
 import { parPoints, rounding, shareNoise, signed } from "../../differences.ts";
@@ -27,6 +28,7 @@ export const kindsClaims = ({ frequent, texts }: KindsFacts): readonly MethodsCl
     "when LoRA on q and v is better than BitFit and than adapters D by more than the noise floor, and above " +
     "the most frequent kind by more than two standard errors",
   ...said.table2,
+  ...noted.methodsTable2,
   ours: (compared) => [lora, ...below].map((key) => meanIn(compared.cell(key), 1)).join(", "),
   holds: (compared) => {
     const own = compared.cell(lora);
