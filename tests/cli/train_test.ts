@@ -136,8 +136,9 @@ Deno.test("a configuration trains DoRA, biases, tokens and modules by PEFT's fie
     assertEquals([own.lora_bias, own.modules_to_save], [true, ["lm_head"]]);
     const { trainable_token_indices } = await peftOf({ trainableTokens: { wte: [5, 6] } });
     assertEquals(trainable_token_indices, { "transformer.wte": [5, 6] });
+    assertEquals((await peftOf({ init: "pissa", targetModules })).r, 4); // Converted: twice the rank.
     for (
-      const [field, value] of [["trainableTokens", [-1]], ["init", "pissa"], ["modulesToSave", 3]]
+      const [field, value] of [["trainableTokens", [-1]], ["init", "loftq"], ["modulesToSave", 3]]
     ) {
       const method = { name: "lora", [`${field}`]: value };
       await assertFails(await trainArgs(folder, folder, { method }), `method: ${field} must be`);
