@@ -4,6 +4,7 @@ import { assert, assertAlmostEquals, assertEquals, assertNotEquals } from "@std/
 import { assertAllClose } from "../support/all_close.ts";
 import { filesIn, withFolder } from "../support/folders.ts";
 import { golden, goldenJson, tensorsOf } from "../support/golden.ts";
+import "../support/open_lapack.ts";
 import { trainArgs, writeJson } from "./arguments.ts";
 import { assertFails, lowrank, lowrankJson, model } from "./lowrank.ts";
 
