@@ -25,6 +25,10 @@ export function shareNoise(a: number, b: number, texts: number): number {
   return 200 * Math.sqrt((p * (1 - p) + q * (1 - q)) / texts);
 }
 
+/** Whether a share, in percent, is above another by more than two standard errors of their difference. */
+export const isShareAbove = (a: number, b: number, texts: number): boolean =>
+  a - b > shareNoise(a, b, texts);
+
 /** `+0.4`, `−1.2`. */
 export const signed = (value: number, decimals = 1): string =>
   `${value < 0 ? "−" : "+"}${Math.abs(value).toFixed(decimals)}`;

@@ -1,7 +1,10 @@
 /** Texts with labels, as the studies of classifiers draw them. @module */
 
 import { sha256 } from "../src/core/digest.ts";
-import type { LabeledText, Texts } from "../src/data/mod.ts";
+import { Random } from "../src/core/random.ts";
+import { type LabeledText, type ReadModel, textDataset, type Texts } from "../src/data/mod.ts";
+import type { Tokenizer } from "../src/tokenizer/mod.ts";
+import type { Batch } from "../src/train/mod.ts";
 
 /** Texts of the kind that classifiers learn from. */
 export type LabeledTexts = Extract<Texts, { kind: "labeled" }>;
@@ -19,3 +22,36 @@ export async function labeledTexts(
   const digest = await sha256(new TextEncoder().encode(JSON.stringify(rows)));
   return { kind: "labeled", rows, labels, description, digest };
 }
+
+/** How texts become batches to train on. */
+export interface SortedBatches {
+  /** Texts in a batch. */
+  readonly batch: number;
+  /** Batches whose texts are sorted together. */
+  readonly window: number;
+  /** Seed of both orders. */
+  readonly seed: number;
+}
+
+/**
+ * Batches to train on whose texts are of like length, as a step takes as long as its longest text: so many
+ * batches at a time, of texts in random order, are sorted by length, cut anew, and put in random order.
+ */
+export function sortedBatches(
+  model: ReadModel,
+  tokenizer: Tokenizer,
+  texts: LabeledTexts,
+  { batch, window, seed }: SortedBatches,
+): Batch[] {
+  const random = new Random(seed), size = batch * window;
+  const rows = shuffled(texts.rows, random);
+  return Array.from({ length: Math.ceil(rows.length / size) }, (_, i) => {
+    const own = { ...texts, rows: rows.slice(i * size, (i + 1) * size) };
+    // What is held out is in batches of like length.
+    return shuffled(textDataset(model, tokenizer, own, { validation: own, batch }).validation, random);
+  }).flat();
+}
+
+/** A list in random order. */
+export const shuffled = <T>(list: readonly T[], random: Random): T[] =>
+  Array.from(random.permutation(list.length), (index) => list[index]);

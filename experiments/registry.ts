@@ -14,6 +14,7 @@ import { methodsBudget } from "./methods/budget/budget.ts";
 import { methodsOnGlosses } from "./methods/glosses/glosses.ts";
 import { methodsOnKinds } from "./methods/kinds/kinds.ts";
 import { lowData } from "./methods/kinds/low_data.ts";
+import { methodsOnTexts } from "./methods/texts/texts.ts";
 import { paperTables } from "./paper_tables.ts";
 import { plantedControls } from "./planted/controls.ts";
 import { facts } from "./planted/facts.ts";
@@ -61,6 +62,7 @@ export const experiments: readonly Experiment[] = [
   plantedTransformer,
   supersenses,
   methodsOnKinds,
+  methodsOnTexts,
   lowData,
   regret,
   stepCost,

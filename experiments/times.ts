@@ -31,6 +31,7 @@ export const expectedSeconds: Readonly<Record<string, number>> = {
   "planted-transformer": 1,
   supersenses: 1,
   "methods-kinds": 1,
+  "methods-texts": 1,
   "low-data": 1,
   regret: 1,
   "step-cost": 4,

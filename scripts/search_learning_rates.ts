@@ -9,6 +9,7 @@
  *     deno task search:rates methods/glosses
  *     deno task search:rates methods/budget
  *     deno task search:rates methods/kinds
+ *     deno task search:rates methods/texts
  *     deno task search:rates regret
  *
  * Finished runs under `results/search` are not trained again.
@@ -27,6 +28,7 @@ import { type GlossData, glossData, planGloss, shortGlossData } from "../experim
 import { searchBudget } from "../experiments/methods/budget/search.ts";
 import { searchGlosses } from "../experiments/methods/glosses/search.ts";
 import { searchKinds } from "../experiments/methods/kinds/search.ts";
+import { searchTexts } from "../experiments/methods/texts/search.ts";
 import { methodOf, searched, studySteps } from "../experiments/rank_study/runs.ts";
 import { searchSeed as seed, tryRates } from "../experiments/rate_search.ts";
 import { searchRegret } from "../experiments/regret/search.ts";
@@ -60,6 +62,7 @@ const searches: Readonly<Record<string, (context: RunContext) => Promise<JsonRec
   "methods/glosses": searchGlosses,
   "methods/budget": searchBudget,
   "methods/kinds": searchKinds,
+  "methods/texts": searchTexts,
   regret: searchRegret,
 };
 

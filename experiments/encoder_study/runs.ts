@@ -1,15 +1,16 @@
 /** Runs of the encoder study: a method, a rate and a seed on one task. @module */
 
 import { join } from "node:path";
-import { mostFrequentLabel } from "../../src/core/batch.ts";
+import { countTargets, mostFrequentLabel } from "../../src/core/batch.ts";
 import { fileDigests } from "../../src/core/digest.ts";
-import { type TextDataset, textDataset } from "../../src/data/mod.ts";
+import { textDataset } from "../../src/data/mod.ts";
 import type { Device } from "../../src/device/device.ts";
 import { accuracyOn, countTrainable, loadModel, type TextModel } from "../../src/models/mod.ts";
 import type { MethodSpec } from "../../src/runs/mod.ts";
 import { loadTokenizer } from "../../src/tokenizer/mod.ts";
-import { evaluate } from "../../src/train/mod.ts";
+import { type Batch, evaluate } from "../../src/train/mod.ts";
 import { type PlannedRun, planRun, type RunOpeners } from "../frame/mod.ts";
+import { sortedBatches } from "../labeled_texts.ts";
 import { encoderPath, readTask } from "./tasks.ts";
 import type { StudyTask, TaskParts, TaskSizes } from "./tasks.ts";
 
@@ -60,13 +61,13 @@ export const studyMethods: readonly StudyMethod[] = [
 export const rankOf = ({ spec }: StudyMethod): number | undefined =>
   spec.kind === "lora" ? spec.rank : undefined;
 
-/** One run of the study. */
-export interface StudyRun {
+/** One run of the study, or of another that trains other methods on the same tasks. */
+export interface StudyRun<Method extends Pick<StudyMethod, "spec"> = StudyMethod> {
   /** The task. */
   readonly task: StudyTask;
   /** The method. */
-  readonly method: StudyMethod;
-  /** The rate at the first step; it falls to 0 in a line. */
+  readonly method: Method;
+  /** The rate at its highest; it falls to 0 in a line. */
   readonly learningRate: number;
   /** Seed of the order of texts, of A and of dropout. */
   readonly seed: number;
@@ -80,6 +81,12 @@ export interface StudySizes extends TaskSizes {
   readonly batch: number;
   /** Passes over the training texts. */
   readonly epochs: number;
+  /** Batches whose texts are sorted by length together. Default: texts are in random order. */
+  readonly window?: number;
+  /** Steps in which the rate rises. Default 0. */
+  readonly warmupSteps?: number;
+  /** Largest norm of the gradients. Default: they are not clipped. */
+  readonly clipNorm?: number;
 }
 
 /** Sizes of the study. */
@@ -106,28 +113,38 @@ export function openStudy(data: string, sizes: StudySizes): StudyData {
   return { data, sizes, texts };
 }
 
+/** One run, with its method's name. It trains as `lowrank train --data FILE --validation 0` does on the same texts. */
+export const planStudy = (study: StudyData, chosen: StudyRun): PlannedRun<StudyRun> =>
+  planOnTask(study, chosen, methodName(chosen.method.places, rankOf(chosen.method)));
+
 /**
- * One run. Its metrics are `accuracy` (share of the texts), `trained` (values), `majority` (share of the most
- * frequent label) and, in the search, `loss` (nats per text). It trains as `lowrank train --data FILE
- * --validation 0` does on the same texts.
+ * One run of any method. Its metrics are `accuracy` (share of the texts), `texts` (how many), `trained` (values),
+ * `majority` (share of the most frequent label) and, in a search, `loss` (nats per text).
+ *
+ * @param name The method's, for the progress bar.
  */
-export function planStudy(study: StudyData, chosen: StudyRun): PlannedRun<StudyRun> {
-  const { task, method, learningRate, seed, part } = chosen, { batch } = study.sizes;
-  const steps = stepsOf(study);
+export function planOnTask<Method extends Pick<StudyMethod, "spec">>(
+  study: StudyData,
+  chosen: StudyRun<Method>,
+  name: string,
+): PlannedRun<StudyRun<Method>> {
+  const { task, method, learningRate, seed, part } = chosen;
+  const { batch, window, warmupSteps, clipNorm } = study.sizes, steps = stepsOf(study);
   return planRun({
-    label: `${task.name}, ${methodName(method.places, rankOf(method))}, seed ${seed}`,
+    label: `${task.name}, ${name}, seed ${seed}`,
     ...{ steps, chosen },
     open: (device) => openersOf(study, chosen, device),
     spec: async ({ kind: device }) => {
       const { train, [part]: measured } = await study.texts(task);
+      const data = { train: train.digest, measured: measured.digest, batch };
       return {
         model: await fileDigests(
           join(study.data, encoderPath),
           /^(model\.safetensors|config\.json|tokenizer\.json)$/,
         ),
         method: method.spec,
-        data: { train: train.digest, measured: measured.digest, batch },
-        training: { learningRate, steps, schedule: "linear" },
+        data: window === undefined ? data : { ...data, window },
+        training: { learningRate, steps, schedule: "linear", warmupSteps, clipNorm },
         ...{ seed, device },
       };
     },
@@ -139,29 +156,31 @@ const stepsOf = ({ sizes: { train, batch, epochs } }: StudyData) =>
 
 function openersOf(
   study: StudyData,
-  { task, part, seed }: StudyRun,
+  { task, part, seed }: Pick<StudyRun, "task" | "part" | "seed">,
   device: Device,
 ): RunOpeners<TextModel> {
-  const base = join(study.data, encoderPath), { batch } = study.sizes;
-  let dataset: TextDataset;
+  const base = join(study.data, encoderPath), { batch, window } = study.sizes;
+  let train: readonly Batch[], measured: readonly Batch[];
   return {
     openModel: async () => {
-      const { train, [part]: validation } = await study.texts(task);
-      const model = await loadModel(device, base, { labels: train.labels });
-      const options = { validation, batch, seed };
-      dataset = textDataset(model, await loadTokenizer(base), train, options);
+      const { train: texts, [part]: validation } = await study.texts(task);
+      const model = await loadModel(device, base, { labels: texts.labels });
+      const tokenizer = await loadTokenizer(base), options = { validation, batch, seed };
+      ({ train, validation: measured } = textDataset(model, tokenizer, texts, options));
+      if (window) train = sortedBatches(model, tokenizer, texts, { batch, window, seed });
       return model;
     },
-    openBatches: () => dataset.train,
+    openBatches: () => train,
     // Runs take a minute or two; the weights of full fine-tuning would take 90 MB each.
     checkpointEvery: stepsOf(study),
     save: () => Promise.resolve(),
     measure: async (model) => ({
-      accuracy: await accuracyOn(model, dataset.validation),
+      accuracy: await accuracyOn(model, measured),
+      texts: measured.reduce((sum, { targets }) => sum + countTargets(targets), 0),
       // It decides between rates that get as many texts right.
-      ...part === "validation" && { loss: (await evaluate(model, dataset.validation)).loss },
+      ...part === "validation" && { loss: (await evaluate(model, measured)).loss },
       trained: countTrainable(model),
-      majority: mostFrequentLabel(dataset.validation),
+      majority: mostFrequentLabel(measured),
     }),
   };
 }

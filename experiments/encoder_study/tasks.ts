@@ -6,7 +6,7 @@ import { quote } from "../../src/core/quote.ts";
 import { Random } from "../../src/core/random.ts";
 import { kindOf } from "../../src/core/storage.ts";
 import type { LabeledText } from "../../src/data/mod.ts";
-import { type LabeledTexts, labeledTexts } from "../labeled_texts.ts";
+import { type LabeledTexts, labeledTexts, shuffled } from "../labeled_texts.ts";
 
 /** A task: its files within the folder that `LOWRANK_DATA` names, a label and a text in each line. */
 export interface StudyTask {
@@ -87,30 +87,39 @@ export async function findStudyData(): Promise<string | undefined> {
 
 /**
  * The parts of a task, drawn once. A text that occurs twice in a file is used once, and one that is trained on
- * or chosen by is not reported.
+ * or chosen by is not reported. Labels are numbered in the order of the training file's own numbers.
  *
  * @throws {SyntaxError} when a line is not a label, a space and a text.
+ * @throws {RangeError} when no text is left for a part, or the test file has a label that the other has not.
  */
 export async function readTask(
   data: string,
-  { encoding, trainFile, testFile }: StudyTask,
+  task: StudyTask,
   { train, validation, test, words }: TaskSizes,
 ): Promise<TaskParts> {
+  const { trainFile, testFile } = task;
   const read = async (file: string) =>
     drawn(
-      (await readLines(data, file, encoding)).filter(({ text }) => wordsIn(text) <= words),
+      (await readLines(data, file, task)).filter(({ text }) => wordsIn(text) <= words),
     );
   const texts = await read(trainFile), seen = train + validation;
   const used = new Set(texts.slice(0, seen).map(({ text }) => text));
   const others = testFile ? await read(testFile) : texts;
+  const numbers = [...new Set(texts.map(({ label }) => label))].sort((a, b) => a - b);
   const parts = {
     train: texts.slice(0, train),
     validation: texts.slice(train, seen),
     test: others.filter(({ text }) => !used.has(text)).slice(0, test),
   };
-  const labels = [...new Set(texts.map(({ label }) => label))].sort((a, b) => a - b).map(String);
-  const textsOf = (part: TaskPart) =>
-    labeledTexts(parts[part], labels, `${parts[part].length} texts`);
+  const textsOf = (part: TaskPart) => {
+    const { length } = parts[part], rows = parts[part].map((row) => numbered(row, numbers, task));
+    if (length > 0) return labeledTexts(rows, numbers.map(String), `${length} texts`);
+    throw new RangeError(
+      `${task.name} needs texts of at most ${words} words for ${part}, found none left in ${
+        part === "test" && testFile || trainFile
+      }`,
+    );
+  };
   return {
     train: await textsOf("train"),
     validation: await textsOf("validation"),
@@ -120,19 +129,33 @@ export async function readTask(
 
 const wordsIn = (text: string) => text.split(" ").length;
 
-/** Every text once, in an order that is always the same. */
-function drawn(texts: readonly LabeledText[]): LabeledText[] {
-  const distinct = [...new Map(texts.map((text) => [text.text, text])).values()];
-  return Array.from(new Random(splitSeed).permutation(distinct.length), (i) => distinct[i]);
+/** The text with the place of its label among those of the training file. */
+function numbered(
+  row: LabeledText,
+  numbers: readonly number[],
+  { trainFile, testFile = trainFile }: StudyTask,
+): LabeledText {
+  const label = numbers.indexOf(row.label);
+  if (label >= 0) return { ...row, label };
+  throw new RangeError(
+    `${testFile} must have the labels of ${trainFile} alone, found ${row.label} in ${
+      quote(row.text)
+    }`,
+  );
 }
+
+/** Every text once, in an order that is always the same. */
+const drawn = (texts: readonly LabeledText[]): LabeledText[] =>
+  shuffled([...new Map(texts.map((text) => [text.text, text])).values()], new Random(splitSeed));
 
 async function readLines(
   data: string,
   file: string,
-  encoding: StudyTask["encoding"],
+  { encoding }: Pick<StudyTask, "encoding">,
 ): Promise<LabeledText[]> {
   const text = new TextDecoder(encoding).decode(await readBytes(join(data, file)));
-  return text.split("\n").filter((line) => line !== "").map((line, index) => {
+  return text.split("\n").flatMap((line, index) => {
+    if (line === "") return [];
     const match = /^(\d+) (.*\S)\s*$/.exec(line);
     if (match) return { label: Number(match[1]), text: match[2] };
     throw new SyntaxError(

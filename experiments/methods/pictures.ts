@@ -3,6 +3,7 @@
 import { boundsOf, fromTo } from "../../src/core/numbers.ts";
 import { axis, baseLayout, dots, line, logCountAxis, palette } from "../../src/figures/mod.ts";
 import {
+  type Column,
   type DataTable,
   type Figure,
   table,
@@ -40,62 +41,75 @@ export const accuracyValue: MeasuredValue = {
   decimals: 1,
 };
 
-/** Every run: the rows that are shipped. */
-export const runsTable =
-  (id: string, { heading, unit }: MeasuredValue) => (rows: readonly MethodRow[]): DataTable =>
-    table<MethodRow>({
-      id,
-      title: "Every reported run",
-      columns: [
-        ["label", "method", "text"],
-        ["size", "size", "text"],
-        ["seed", "seed", "count"],
-        ["learningRate", "rate", "number"],
-        ["trained", "trained values", "count"],
-        ["value", heading, unit],
-        ["end", "end of its grid that the rate is", "text"],
-        ["compared", "compared at this size", "count"],
-        ["family", "family", "text"],
-        ["key", "key", "text"],
-      ],
-      rows,
-    });
+/** Every run: the rows that are shipped, with columns of their own before and after those of all studies. */
+export const runsTable = <Row extends MethodRow>(
+  id: string,
+  { heading, unit }: MeasuredValue,
+  { before = [], after = [] }: OwnColumns<Row> = {},
+) =>
+(rows: readonly Row[]): DataTable =>
+  table<Row>({
+    id,
+    title: "Every reported run",
+    columns: [
+      ...before,
+      ["label", "method", "text"],
+      ["size", "size", "text"],
+      ["seed", "seed", "count"],
+      ["learningRate", "rate", "number"],
+      ["trained", "trained values", "count"],
+      ["value", heading, unit],
+      ["end", "end of its grid that the rate is", "text"],
+      ["compared", "compared at this size", "count"],
+      ["family", "family", "text"],
+      ["key", "key", "text"],
+      ...after,
+    ],
+    rows,
+  });
 
-/** A line of the table of means. */
-interface MeansRow extends Pick<MethodCell, "label" | "size" | "trained" | "mean"> {
-  readonly rate?: string;
-  readonly seeds?: string;
-  readonly difference?: string;
+/** Columns of a study's own. */
+export interface OwnColumns<Row> {
+  /** Those before the method's name. */
+  readonly before?: readonly Column<Row>[];
+  /** Those at the end. */
+  readonly after?: readonly Column<Row>[];
 }
 
-/** The mean of each method at each size, beside that of one that all are compared with. */
+/**
+ * The mean of each method at each size, beside that of one that all are compared with.
+ *
+ * @param parts Columns of what the mean is made of.
+ */
 export function meansTable(
   words: Pick<DataTable, "id" | "title">,
   compared: MethodComparison,
   against: MethodCell,
   { heading, unit, decimals }: MeasuredValue,
+  parts: readonly Column<MethodCell>[] = [],
 ): DataTable {
-  const rows = compared.cells.map((cell): MeansRow => {
-    const { label, size, trained, mean, values } = cell, own = { label, size, trained, mean };
-    if (cell.family === "baseline") return own;
-    const difference = signed(mean - against.mean, decimals) + noiseIn(compared.noise, decimals);
-    return {
-      ...{ ...own, rate: rateIn(cell), seeds: fromTo(values, decimals) },
-      ...cell !== against && { difference },
-    };
-  });
-  return table<MeansRow>({
+  const ofTrained = (show: (cell: MethodCell) => string) => (cell: MethodCell) =>
+    cell.family === "baseline" ? undefined : show(cell);
+  const difference = ({ mean }: MethodCell) =>
+    signed(mean - against.mean, decimals) + noiseIn(compared.noise, decimals);
+  return table<MethodCell>({
     ...words,
     columns: [
       ["label", "method", "text"],
       ["size", "size", "text"],
       ["trained", "trained values", "count"],
-      ["rate", "rate", "text"],
+      ["rate", "rate", "text", ofTrained(rateIn)],
+      ...parts,
       ["mean", heading, unit],
-      ["seeds", "of the seeds", "text"],
-      ["difference", `minus ${against.label}`, "text"],
+      ["seeds", "of the seeds", "text", ofTrained(({ values }) => fromTo(values, decimals))],
+      [
+        "difference",
+        `minus ${against.label}`,
+        "text",
+        (cell) => cell === against ? undefined : ofTrained(difference)(cell),
+      ],
     ],
-    rows,
+    rows: compared.cells,
   });
 }
 

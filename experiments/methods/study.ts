@@ -1,14 +1,13 @@
-/** What the four experiments on methods have in common: rows, tables, a figure, and what a default job quotes. @module */
+/** What the experiments on methods have in common: rows, tables, a figure, and what a default job quotes. @module */
 
-import type { Figure } from "../../src/figures/mod.ts";
+import type { Column, Figure } from "../../src/figures/mod.ts";
 import type { Experiment, ExperimentContext, PlanContext, PlannedRun } from "../frame/mod.ts";
 import { experiment, LeftOut, type MadeRun } from "../frame/mod.ts";
 import { claimsOn, type MethodsClaim } from "./claims.ts";
 import { type ChosenMethod, type MethodCell, MethodComparison } from "./comparison.ts";
 import type { MethodRow } from "./comparison.ts";
 import { meansTable, type MeasuredValue, methodsFigure, runsTable } from "./pictures.ts";
-
-type Rows = readonly MethodRow[];
+import type { OwnColumns } from "./pictures.ts";
 
 /** What `deno task ship:rows` writes; before the first runs its rows are empty. */
 export interface ShippedRows {
@@ -21,52 +20,75 @@ export interface ShippedRows {
 }
 
 /** An experiment on methods, as data. */
-export interface MethodsStudy
+export interface MethodsStudy<Row extends MethodRow, Chosen extends ChosenMethod>
   extends Pick<Experiment, "name" | "title" | "question" | "source">, MeasuredValue {
   /** What was run. */
   readonly settings: string;
   /** Its rows with `--full`. */
   readonly shipped: ShippedRows;
-  /** The runs of a job. */
-  runs(context: PlanContext): readonly PlannedRun<ChosenMethod>[];
+  /** The runs of a job; none where what they read is not there. */
+  runs(
+    context: PlanContext,
+  ): readonly PlannedRun<Chosen>[] | Promise<readonly PlannedRun<Chosen>[]>;
+  /** What runs read that may not be there, as the end of a sentence. */
+  readonly lacking?: string;
   /** The row of a run. */
-  row(made: MadeRun<ChosenMethod>): MethodRow;
+  row(made: MadeRun<Chosen>): Row;
   /** What is not trained. */
-  baselines?(context: ExperimentContext): Promise<readonly MethodRow[]>;
+  baselines?(context: ExperimentContext): Promise<readonly Row[]>;
+  /** What methods are compared by. Default: the rows themselves. */
+  summarize?(rows: readonly Row[]): readonly MethodRow[];
   /** Which cells the noise is pooled over. Default: those at which methods are compared. */
   isPooled?(cell: MethodCell): boolean;
   /** The cell that the table subtracts. */
   against(compared: MethodComparison): MethodCell;
   /** The claims of its rows. */
-  claims(rows: Rows): readonly MethodsClaim[];
+  claims(rows: readonly Row[]): readonly MethodsClaim[];
+  /** Columns of what the means are made of. */
+  parts?(rows: readonly Row[]): readonly Column<MethodCell>[];
+  /** Columns of its rows that other studies do not have. */
+  readonly columns?: OwnColumns<Row>;
   /** The words of its figure. */
   readonly figure: Pick<Figure, "title" | "caption">;
   /** Its figure. Default: {@link methodsFigure}. */
-  draw?(rows: Rows, compared: MethodComparison): Pick<Figure, "data" | "layout">;
+  draw?(rows: readonly Row[], compared: MethodComparison): Pick<Figure, "data" | "layout">;
 }
 
 /** Makes an experiment of it. Without shipped rows a default job leaves it out: `--full` trains its runs. */
-export function methodsExperiment(study: MethodsStudy): Experiment {
+export function methodsExperiment<
+  Row extends MethodRow = MethodRow,
+  Chosen extends ChosenMethod = ChosenMethod,
+>(study: MethodsStudy<Row, Chosen>): Experiment {
   const { name, title, question, source, settings, shipped, claims, figure } = study;
-  const compare = (rows: Rows) => new MethodComparison(rows, study.best, study.isPooled);
-  const draw = study.draw ?? ((rows, compared) => methodsFigure(rows, compared, study));
+  const summarize = study.summarize ?? ((rows: readonly Row[]) => rows);
+  const compare = (rows: readonly Row[]) =>
+    new MethodComparison(summarize(rows), study.best, study.isPooled);
+  const draw = study.draw ??
+    ((rows, compared) => methodsFigure(summarize(rows), compared, study));
   const means = { id: `${name}-means`, title: `Means over the seeds: ${study.heading}` };
-  return experiment<ChosenMethod, Rows>({
+  return experiment<Chosen, readonly Row[]>({
     ...{ name, title, question, source, settings, scale: true },
-    runs: (context) => context.full || context.quick ? study.runs(context) : [],
-    quoted: shipped.rows.length === 0 ? undefined : { ...shipped, rows: shipped.rows as Rows },
+    runs: (context) => isMeasured(context) ? study.runs(context) : [],
+    quoted: shipped.rows.length === 0
+      ? undefined
+      : { ...shipped, rows: shipped.rows as readonly Row[] },
     rows: async (made, context) =>
       made.length === 0
-        ? new LeftOut("only --full trains its runs, and no rows of one are shipped")
+        ? new LeftOut(isMeasured(context) && study.lacking || notMeasured)
         : [...await study.baselines?.(context) ?? [], ...made.map((run) => study.row(run))],
     claims: (rows) => claimsOn(compare(rows), claims(rows)),
     tables: [
       (rows) => {
-        const compared = compare(rows);
-        return meansTable(means, compared, study.against(compared), study);
+        const compared = compare(rows), against = study.against(compared);
+        return meansTable(means, compared, against, study, study.parts?.(rows));
       },
-      runsTable(name, study),
+      runsTable<Row>(name, study, study.columns),
     ],
     figures: [(rows) => ({ id: name, ...figure, ...draw(rows, compare(rows)) })],
   });
 }
+
+const notMeasured = "only --full trains its runs, and no rows of one are shipped";
+
+/** Whether a job trains the runs of these studies. */
+const isMeasured = ({ full, quick }: PlanContext) => full || quick;

@@ -57,15 +57,22 @@ const regressions = (
     return { choice: `λ = ${lambda}`, fit, ...parts };
   });
 
-/** The kind that most training texts have, said of every text. */
-export function fitFrequent({ train, validation, test }: SupersenseParts): ChosenFit {
+/**
+ * What most training texts are, said of every text.
+ *
+ * @param what What that is called.
+ */
+export function fitFrequent(
+  { train, validation, test }: SupersenseParts,
+  what: string,
+): ChosenFit {
   const { labels } = train, counts = labels.map(() => 0);
   for (const { label } of train.rows) counts[label]++;
   const most = counts.indexOf(Math.max(...counts));
   const shareOf = ({ rows }: LabeledTexts) =>
     rows.filter(({ label }) => label === most).length / rows.length;
   const choice = labels[most], own = shareOf(validation);
-  return { label: "the most frequent kind", choice, validation: own, test: shareOf(test) };
+  return { label: `the most frequent ${what}`, choice, validation: own, test: shareOf(test) };
 }
 
 /** Naive Bayes and logistic regression on words, each at its best. */

@@ -2,7 +2,7 @@
 
 import { mean } from "../../src/core/numbers.ts";
 import { axis, baseLayout, dots, palette, table } from "../../src/figures/mod.ts";
-import { parPoints, shareNoise, signed } from "../differences.ts";
+import { isShareAbove, parPoints, shareNoise, signed } from "../differences.ts";
 import { type Claim, type Experiment, experiment, type MadeRun } from "../frame/mod.ts";
 import { type ChosenFit, fitBags, fitFrequent, fitProbe, fitTokenBag } from "./baselines.ts";
 import noted from "../notes.json" with { type: "json" };
@@ -58,7 +58,7 @@ const betterBag = (rows: Rows): SupersenseRow =>
   rows.filter(({ key }) => key === "bag").reduce((a, b) => b.validation! > a.validation! ? b : a);
 
 /** Whether a share is above another by more than the noise. */
-const isAbove = (a: number, b: number, [{ texts }]: Rows) => a - b > shareNoise(a, b, texts);
+const isAbove = (a: number, b: number, [{ texts }]: Rows) => isShareAbove(a, b, texts);
 
 /** Whether a method is above the most frequent kind by more than the noise: it has learned something. */
 const hasLearned = (rows: Rows, key: SupersenseRow["key"]) =>
@@ -134,7 +134,7 @@ export const supersenses: Experiment = experiment<SupersenseRun, Rows>({
     const parts = await readSupersenses(quick ? quickSizes : supersenseSizes);
     const { length } = parts.test.rows;
     return [
-      fitRow("frequent", length)(fitFrequent(parts)),
+      fitRow("frequent", length)(fitFrequent(parts, "kind")),
       ...fitBags(parts).map(fitRow("bag", length)),
       fitRow("tokens", length)(await fitTokenBag(parts)),
       fitRow("probe", length)(await fitProbe(device, parts)),

@@ -3,7 +3,7 @@
 import noted from "../../notes.json" with { type: "json" };
 import said from "../../../src/paper/printed/claims.json" with { type: "json" };
 import { grouped } from "../../../src/core/numbers.ts";
-import { parPoints, rounding, shareNoise, signed } from "../../differences.ts";
+import { isShareAbove, parPoints, rounding, shareNoise, signed } from "../../differences.ts";
 import { meanIn, type MethodsClaim, noiseNote } from "../claims.ts";
 import type { MethodComparison } from "../comparison.ts";
 
@@ -33,7 +33,7 @@ export const kindsClaims = ({ frequent, texts }: KindsFacts): readonly MethodsCl
   holds: (compared) => {
     const own = compared.cell(lora);
     return below.every((key) => compared.isBetter(own, compared.cell(key))) &&
-      own.mean - frequent > shareNoise(own.mean, frequent, texts);
+      isShareAbove(own.mean, frequent, texts);
   },
   found: (compared) =>
     `The most frequent kind: ${frequent.toFixed(1)}%. ${

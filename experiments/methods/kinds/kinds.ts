@@ -1,10 +1,9 @@
 /** Every method on a classifier: table 2. @module */
 
 import { grouped } from "../../../src/core/numbers.ts";
-import { fitBags, fitFrequent } from "../../supersenses/baselines.ts";
 import { readSupersenses, supersenseSizes } from "../../supersenses/task.ts";
+import { classifierBaselines } from "../baselines.ts";
 import { comparedSizes, withSeeds } from "../chosen.ts";
-import { baselineRow } from "../comparison.ts";
 import { accuracyValue } from "../pictures.ts";
 import { methodsExperiment } from "../study.ts";
 import { kindsClaims } from "./claims.ts";
@@ -35,10 +34,7 @@ export const methodsOnKinds = methodsExperiment({
       .map((chosen) => planReported(chosen, quick)),
   async baselines({ quick }) {
     const parts = await readSupersenses(sizesOf({ quick })), { length } = parts.train.rows;
-    return [fitFrequent(parts), ...fitBags(parts)].map(({ label, test }, place) => {
-      const key = place === 0 ? "frequent" : `bag-${place}`;
-      return baselineRow({ key, label, size: `${grouped(length)} entries`, value: 100 * test });
-    });
+    return classifierBaselines(parts, "kind", `${grouped(length)} entries`);
   },
   row: kindsRow,
   claims: (rows) => {

@@ -1,63 +1,21 @@
-/** The methods that classify, each with a new head that is trained in full. @module */
+/** The methods that classify kinds of nouns. @module */
 
-import type { MethodSpec } from "../../../src/runs/mod.ts";
+import { classifierMethods } from "../classifiers.ts";
 import type { StudiedMethod } from "../methods.ts";
-
-const modulesToSave = ["classifier"];
-
-/** One size is enough: figure 2 is drawn on glosses. */
-const only = (size: string, spec: MethodSpec): StudiedMethod["sizes"] => [{ size, spec }];
 
 /**
  * All that are compared on kinds of nouns, in the order of the tables. Beside the longest entry, of 60 tokens,
  * the base has room for 4.
  */
-export const kindsMethods: readonly StudiedMethod[] = [
-  {
-    ...{ key: "full", label: "full fine-tuning", family: "full", prior: 3e-3 },
-    sizes: only("all", { kind: "full" }),
+export const kindsMethods: readonly StudiedMethod[] = classifierMethods({
+  blocks: 1,
+  adapters: { h: 8, p: 16, d: 32, leaveOut: [0] },
+  tokens: 4,
+  ranks: { qv: 8, all: 2, vera: 64 },
+  priors: {
+    ...{ full: 3e-3, "top-layers": 3e-3, bitfit: 3e-2 },
+    ...{ "adapter-h": 1e-2, "adapter-p": 1e-2, "adapter-d": 1e-2 },
+    ...{ "prefix-embedding": 3e-2, "prefix-layer": 3e-2 },
+    ...{ "lora-qv": 1e-2, "lora-all": 1e-2, vera: 1e-1 },
   },
-  {
-    ...{ key: "top-layers", label: "top layer", family: "full", prior: 3e-3 },
-    sizes: only("1 block", { kind: "top-layers", layers: 1, modulesToSave }),
-  },
-  {
-    ...{ key: "bitfit", label: "BitFit", family: "biases", prior: 3e-2 },
-    sizes: only("biases", { kind: "bitfit", modulesToSave }),
-  },
-  {
-    ...{ key: "adapter-h", label: "adapters H", family: "adapter", prior: 1e-2 },
-    sizes: only("m = 8", { kind: "bottleneck", variant: "houlsby", size: 8, modulesToSave }),
-  },
-  {
-    ...{ key: "adapter-p", label: "adapters P", family: "adapter", prior: 1e-2 },
-    sizes: only("m = 16", { kind: "bottleneck", variant: "pfeiffer", size: 16, modulesToSave }),
-  },
-  {
-    ...{ key: "adapter-d", label: "adapters D", family: "adapter", prior: 1e-2 },
-    sizes: only("m = 32", {
-      ...{ kind: "bottleneck", variant: "drop", size: 32, leaveOut: [0] },
-      modulesToSave,
-    }),
-  },
-  {
-    ...{ key: "prefix-embedding", label: "prefix-embedding", family: "prefix", prior: 3e-2 },
-    sizes: only("4 tokens", { kind: "prefix-embedding", length: 4, modulesToSave }),
-  },
-  {
-    ...{ key: "prefix-layer", label: "prefix-layer", family: "prefix", prior: 3e-2 },
-    sizes: only("4 tokens", { kind: "prefix-layer", length: 4, modulesToSave }),
-  },
-  {
-    ...{ key: "lora-qv", label: "LoRA (q, v)", family: "LoRA", prior: 1e-2 },
-    sizes: only("r = 8", { kind: "lora", rank: 8, alpha: 8, sites: ["q", "v"], modulesToSave }),
-  },
-  {
-    ...{ key: "lora-all", label: "LoRA (all linears)", family: "LoRA", prior: 1e-2 },
-    sizes: only("r = 2", { kind: "lora", rank: 2, alpha: 2, sites: "all", modulesToSave }),
-  },
-  {
-    ...{ key: "vera", label: "VeRA (q, v)", family: "LoRA", prior: 1e-1 },
-    sizes: only("r = 64", { kind: "vera", rank: 64, sites: ["q", "v"], modulesToSave }),
-  },
-];
+});

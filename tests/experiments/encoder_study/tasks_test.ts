@@ -45,14 +45,50 @@ Deno.test("reported texts are of the test file, without those that were trained 
 
 Deno.test("files that are older than UTF-8 are read as what they are", () =>
   withFolder(async (folder) => {
-    await Deno.writeFile(`${folder}/own.all`, Uint8Array.of(0x30, 0x20, 0x96, 0xe9, 0x20, 0x0a));
-    const { train } = await readTask(folder, { ...task, encoding: "windows-1252" }, sizes);
-    assertEquals(train.rows, [{ text: "–é", label: 0 }]);
+    const old = Uint8Array.of(0x30, 0x20, 0x96, 0xe9, 0x20, 0x0a);
+    const others = new TextEncoder().encode("0 a\n0 b\n");
+    await Deno.writeFile(`${folder}/own.all`, Uint8Array.of(...old, ...others));
+    const few = { ...sizes, train: 1, validation: 1 };
+    const parts = await readTask(folder, { ...task, encoding: "windows-1252" }, few);
+    const rows = Object.values(parts).flatMap(({ rows }) => rows);
+    assertEquals(rows.map(({ text }) => text).toSorted(), ["a", "b", "–é"]);
   }));
 
-Deno.test("a line without a label is named", () =>
+Deno.test("a line without a label is named by its number in the file", () =>
   withFolder(async (folder) => {
-    await write(folder, "own.all", ["0 good", "none"]);
-    const sentence = 'line 2 of own.all must be a label, a space and a text, found "none"';
+    await write(folder, "own.all", ["0 good", "", "none"]);
+    const sentence = 'line 3 of own.all must be a label, a space and a text, found "none"';
     await assertRejects(() => readTask(folder, task, sizes), SyntaxError, sentence);
+  }));
+
+Deno.test("a file without texts, or with too few, is named", () =>
+  withFolder(async (folder) => {
+    const left = (part: string, file: string) =>
+      `made up needs texts of at most 3 words for ${part}, found none left in ${file}`;
+    const rejects = (own: StudyTask, part: string, file: string) =>
+      assertRejects(() => readTask(folder, own, sizes), RangeError, left(part, file));
+    await write(folder, "own.all", []);
+    await rejects(task, "train", "own.all");
+    await write(folder, "own.all", lines(4));
+    await rejects(task, "validation", "own.all");
+    await write(folder, "own.all", lines(7));
+    await rejects(task, "test", "own.all");
+    await write(folder, "other.all", ["1 one two three four"]);
+    await rejects({ ...task, testFile: "other.all" }, "test", "other.all");
+  }));
+
+Deno.test("labels are numbered as the training file has them, and one that only the test file has is named", () =>
+  withFolder(async (folder) => {
+    const own = lines(8).map((line) => line.replace(/^1/, "7")), testFile = "other.all";
+    await write(folder, "own.all", own);
+    await write(folder, testFile, ["7 text 30"]);
+    const { train, test } = await readTask(folder, { ...task, testFile }, sizes);
+    assertEquals([train.labels, test.labels], [["0", "7"], ["0", "7"]]);
+    for (const { text, label } of train.rows) assertEquals(label, Number(text.slice(5)) % 2);
+    assertEquals(test.rows, [{ text: "text 30", label: 1 }]);
+    await write(folder, testFile, ["7 text 30", "3 text 31"]);
+    const read = () => readTask(folder, { ...task, testFile }, sizes);
+    const sentence =
+      'other.all must have the labels of own.all alone, found 3 in "text 31"';
+    await assertRejects(read, RangeError, sentence);
   }));

@@ -10,6 +10,9 @@ import glosses from "../../../experiments/methods/glosses/learning_rates.json" w
 };
 import { kindsMethods } from "../../../experiments/methods/kinds/methods.ts";
 import kinds from "../../../experiments/methods/kinds/learning_rates.json" with { type: "json" };
+import { textMethods } from "../../../experiments/methods/texts/methods.ts";
+import texts from "../../../experiments/methods/texts/learning_rates.json" with { type: "json" };
+import { meansOfTasks, rateTasks } from "../../../experiments/methods/texts/search.ts";
 import { chooseLeast, chooseMost, ratesAround } from "../../../experiments/methods/rates.ts";
 
 Deno.test("a grid is half-decades around its prior, the last one above it", () => {
@@ -31,6 +34,7 @@ Deno.test("a method has tried its whole grid and no more, on what is not reporte
     { found: glosses, methods: glossMethods },
     { found: budget, methods: budgetMethods },
     { found: kinds, methods: kindsMethods },
+    { found: { ...texts, ...meansOfTasks(texts) }, methods: textMethods },
   ];
   for (const { found, methods } of searches) {
     assertEquals([found.split, found.seed], ["validation", 1000]);

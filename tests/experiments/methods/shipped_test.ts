@@ -9,25 +9,29 @@ import kinds from "../../../experiments/methods/kinds/kinds.json" with { type: "
 import { methodsOnKinds } from "../../../experiments/methods/kinds/kinds.ts";
 import few from "../../../experiments/methods/kinds/low_data.json" with { type: "json" };
 import { lowData } from "../../../experiments/methods/kinds/low_data.ts";
+import texts from "../../../experiments/methods/texts/texts.json" with { type: "json" };
+import { methodsOnTexts } from "../../../experiments/methods/texts/texts.ts";
 import type { ChosenMethod, MethodRow } from "../../../experiments/methods/comparison.ts";
 import type { ShippedRows } from "../../../experiments/methods/study.ts";
 import { DryDevice } from "../../../src/device/dry.ts";
 import { plotSvg } from "../../../src/figures/static_svg.ts";
 import { figureFaults } from "../../support/figure_rules.ts";
 
-const studies = [
+const planned = [
   { study: methodsOnGlosses, shipped: glosses as ShippedRows },
   { study: methodsBudget, shipped: budget as ShippedRows },
   { study: methodsOnKinds, shipped: kinds as ShippedRows },
   { study: lowData, shipped: few as ShippedRows },
 ];
+const studies = [...planned, { study: methodsOnTexts, shipped: texts as ShippedRows }];
 
-for (const { study, shipped } of studies) {
-  const context = (full: boolean) => {
-    const { signal } = new AbortController(), report = () => {}, device = new DryDevice();
-    return { device, seeds: [1], quick: false, full, out: "", signal, report };
-  };
+const context = (full: boolean) => {
+  const { signal } = new AbortController(), report = () => {}, device = new DryDevice();
+  return { device, seeds: [1], quick: false, full, out: "", signal, report };
+};
 
+// Runs on texts are planned where the data are: texts_test.ts.
+for (const { study, shipped } of planned) {
   Deno.test(`${study.name}: every run of a whole job is shipped, at the rate of the search`, async () => {
     if (shipped.rows.length === 0) return; // The next test says what the job says then.
     const runs = await study.runs!({ ...context(true), seeds: shipped.seeds });
@@ -43,7 +47,9 @@ for (const { study, shipped } of studies) {
     );
     for (const { trained: values } of trained) assert(values > 0);
   });
+}
 
+for (const { study, shipped } of studies) {
   Deno.test(`${study.name}: the default job trains nothing, and quotes the rows or says that there are none`, async () => {
     const { runs } = study, { device: _, ...plan } = context(false);
     assertEquals(await runs!(plan), []);

@@ -31,7 +31,7 @@ Deno.test("a bag has each word of a text once, and pairs if asked for", () => {
 Deno.test("the most frequent kind is that of the training texts, wherever it is said", () => {
   const validation = texts(["x", 0], ["y", 1]),
     test = texts(["x", 1], ["y", 1], ["z", 0], ["w", 1]);
-  const fit = fitFrequent({ train, validation, test });
+  const fit = fitFrequent({ train, validation, test }, "kind");
   assertEquals([fit.choice, fit.validation, fit.test], ["a", 0.5, 0.25]);
 });
 

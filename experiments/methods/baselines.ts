@@ -1,0 +1,27 @@
+/** What classifiers are compared with. @module */
+
+import { fitBags, fitFrequent } from "../supersenses/baselines.ts";
+import type { SupersenseParts } from "../supersenses/task.ts";
+import { baselineRow, type MethodRow } from "./comparison.ts";
+
+/** What a baseline gave. */
+export interface BaselineRow extends MethodRow {
+  /** Accuracy on the texts to choose by, in percent. */
+  readonly validation: number;
+}
+
+/**
+ * The most frequent label, which is called `what`, and bags of words, fitted to the same texts.
+ *
+ * @param size How many texts they are.
+ */
+export const classifierBaselines = (
+  parts: SupersenseParts,
+  what: string,
+  size: string,
+): BaselineRow[] =>
+  [fitFrequent(parts, what), ...fitBags(parts)].map(({ label, validation, test }, place) => {
+    const key = place === 0 ? "frequent" : `bag-${place}`;
+    const row = baselineRow({ key, label, size, value: 100 * test });
+    return { ...row, validation: 100 * validation };
+  });

@@ -1,0 +1,78 @@
+/** Every method on a real encoder and three public tasks: table 2. @module */
+
+import { grouped } from "../../../src/core/numbers.ts";
+import { encoderPath, studyTasks } from "../../encoder_study/tasks.ts";
+import { comparedSizes, searchedMethods, triedOf, withSeeds } from "../chosen.ts";
+import { accuracyValue } from "../pictures.ts";
+import { chooseMost } from "../rates.ts";
+import { methodsExperiment } from "../study.ts";
+import { textClaims } from "./claims.ts";
+import found from "./learning_rates.json" with { type: "json" };
+import { textMethods } from "./methods.ts";
+import { averageOfTasks, baselinesOn, factsOf, textRow } from "./rows.ts";
+import { openTexts, planTexts, textSizes } from "./runs.ts";
+import { meansOfTasks, rateTasks, textRates } from "./search.ts";
+import shipped from "./texts.json" with { type: "json" };
+
+const rates = meansOfTasks(found);
+const { searched, leftOut } = searchedMethods(rates, textMethods, textRates);
+
+/** A quick run's: one task. */
+const tasksOf = (quick: boolean) => studyTasks.slice(0, quick ? 1 : undefined);
+
+const listed = (tasks: typeof studyTasks) => tasks.map(({ name }) => name).join(", ");
+
+/** All methods on MiniLM-L6, if LOWRANK_DATA has it and the tasks. */
+export const methodsOnTexts = methodsExperiment({
+  ...accuracyValue,
+  name: "methods-texts",
+  title: "Every method on a real encoder",
+  question:
+    "The same question where the base knows a lot: MiniLM-L6, a pretrained encoder of 22.7 million parameters, " +
+    "learns to classify questions (TREC), sentences on films by whether they give an opinion (SUBJ), and film " +
+    "reviews (SST-2). Methods are compared by their average over the three, as in the paper's table.",
+  source: "Hu et al. 2021, table 2 (GLUE with RoBERTa), at small scale",
+  settings:
+    `${grouped(textSizes.train)} training texts of at most ${textSizes.words} words for each task, one pass in ` +
+    `batches of ${textSizes.batch}, AdamW, linear schedule with 5% warm-up, gradients clipped at norm ` +
+    `${textSizes.clipNorm}; the new head is trained in full beside every method, and counted. Rates: for ` +
+    `every method the best of ${textRates} on average over ${textSizes.validation} other texts of each of ` +
+    `${listed(rateTasks)}, one for all tasks; “(end)” marks one at an end of its grid (decision 0031).` + leftOut,
+  shipped,
+  lacking: `LOWRANK_DATA is not a folder with ${encoderPath} and the texts of ${listed(studyTasks)}`,
+  async runs({ seeds, quick }) {
+    const study = await openTexts(quick);
+    if (!study) return [];
+    const methods = comparedSizes(quick ? searched.slice(0, 2) : searched);
+    const rateOf = (method: typeof searched[number]) => chooseMost(triedOf(rates, method, textRates));
+    return withSeeds(methods, seeds, rateOf).flatMap((chosen) =>
+      tasksOf(quick).map((task) => {
+        const { method, learningRate, seed } = chosen;
+        const run = planTexts(study, task, method, { learningRate, seed, part: "test" });
+        return { ...run, chosen: { ...chosen, task } };
+      })
+    );
+  },
+  row: textRow,
+  async baselines({ quick }) {
+    const study = (await openTexts(quick))!; // There are runs.
+    return (await Promise.all(tasksOf(quick).map((task) => baselinesOn(study, task)))).flat();
+  },
+  summarize: averageOfTasks,
+  claims: textClaims,
+  against: (compared) => compared.cell("full"),
+  parts: (rows) =>
+    factsOf(rows).map(({ task, meanOf }) => [task, task, "percent", ({ key }) => meanOf(key)]),
+  columns: {
+    before: [["task", "task", "text"]],
+    after: [
+      ["texts", "reported texts", "count"],
+      ["validation", "on the texts to choose by", "percent"],
+    ],
+  },
+  figure: {
+    title: "Average accuracy over the tasks against trained values",
+    caption:
+      "A mark for each seed ({seeds}). Trained values contain those of the new heads, on average. Higher is better.",
+  },
+});

@@ -1,0 +1,115 @@
+/** Every method on texts: what is shipped, what a job says without the data, and a quick run on a small stand-in. */
+
+import { assert, assertEquals, assertMatch } from "@std/assert";
+import type { PlanContext } from "../../../experiments/frame/mod.ts";
+import { encoderPath, studyTasks } from "../../../experiments/encoder_study/tasks.ts";
+import type { ShippedRows } from "../../../experiments/methods/study.ts";
+import { textMethods } from "../../../experiments/methods/texts/methods.ts";
+import type { ChosenText, TextRow } from "../../../experiments/methods/texts/rows.ts";
+import { meansOfTasks } from "../../../experiments/methods/texts/search.ts";
+import texts from "../../../experiments/methods/texts/texts.json" with { type: "json" };
+import { methodsOnTexts } from "../../../experiments/methods/texts/texts.ts";
+import { openCpuDevice } from "../../../src/device/cpu/cpu_device.ts";
+import { DryDevice } from "../../../src/device/dry.ts";
+import { withFolder } from "../../support/folders.ts";
+import { rootPath } from "../../support/source_files.ts";
+
+const shipped: ShippedRows = texts;
+const job = (more: Partial<PlanContext> = {}) => {
+  const { signal } = new AbortController(), report = () => {};
+  return { seeds: [1], quick: false, full: true, out: "", signal, report, ...more };
+};
+
+/** Calls with `LOWRANK_DATA` naming a folder. */
+async function withData<T>(folder: string, work: () => Promise<T>): Promise<T> {
+  const before = Deno.env.get("LOWRANK_DATA");
+  Deno.env.set("LOWRANK_DATA", folder);
+  try {
+    return await work();
+  } finally {
+    if (before === undefined) Deno.env.delete("LOWRANK_DATA");
+    else Deno.env.set("LOWRANK_DATA", before);
+  }
+}
+
+/** Made-up sentences, a small encoder in the place of MiniLM, and the names of the real files. */
+async function makeData(folder: string): Promise<void> {
+  await Deno.mkdir(`${folder}/models`);
+  await Deno.mkdir(`${folder}/classification`);
+  await Deno.symlink(`${rootPath}/models/tiny-roberta`, `${folder}/${encoderPath}`);
+  const kinds = [["ship", "sailor", "whale", "boat"], ["army", "general", "enemy", "sword"]];
+  for (const { trainFile, testFile } of studyTasks) {
+    for (const [from, file] of [[0, trainFile], [100, testFile]] as const) {
+      if (file === undefined) continue;
+      const lines = Array.from({ length: 100 }, (_, i) => {
+        const label = i % 2;
+        return `${label} the ${kinds[label][(i >> 1) % 4]} is number ${from + i}`;
+      });
+      await Deno.writeTextFile(`${folder}/${file}`, lines.join("\n") + "\n");
+    }
+  }
+}
+
+Deno.test("without the data a whole job says in a line that the methods on texts were left out", () =>
+  withData("/no/such/folder", async () => {
+    using device = new DryDevice();
+    const { settings, findings, tables, figures } = await methodsOnTexts.run({ ...job(), device });
+    assertEquals(
+      settings,
+      "Left out: LOWRANK_DATA is not a folder with models/all-MiniLM-L6-v2 and the texts of TREC, " +
+        "SUBJ, SST-2.",
+    );
+    assertEquals([...findings, ...tables, ...figures], []);
+  }));
+
+Deno.test("every run of a whole job is shipped, for every task and at the rate of the search", () =>
+  withFolder(async (folder) => {
+    await makeData(folder);
+    const runs = await withData(folder, async () =>
+      await methodsOnTexts.runs!(job({ seeds: shipped.seeds })));
+    const wanted = (runs.map(({ chosen }) => chosen) as ChosenText[]).map((chosen) => {
+      const { task, method: { key }, size: { size }, seed, learningRate } = chosen;
+      return [task.name, key, size, seed, learningRate].join();
+    });
+    const rows = shipped.rows as readonly TextRow[];
+    const trained = rows.filter(({ family }) => family !== "baseline");
+    assertEquals(
+      trained.map(({ task, key, size, seed, learningRate }) =>
+        [task, key, size, seed, learningRate].join()
+      ),
+      wanted,
+    );
+    for (const { trained: values } of trained) assert(values > 0);
+    for (const { texts } of rows) assert(texts > 490 && texts <= 500);
+  }));
+
+Deno.test("a quick run trains two methods on a task, and has its baselines and averages", () =>
+  withFolder(async (folder) => {
+    await makeData(folder);
+    using device = await openCpuDevice({ threads: 2 });
+    const context = { ...job({ quick: true, full: false }), device, out: `${folder}/out` };
+    const { findings, tables, figures } = await withData(folder, () => methodsOnTexts.run(context));
+    const [means, runs] = tables;
+    const keys = [...["frequent", "bag-1", "bag-2"], ...["full", "top-layers"]];
+    assertEquals(runs.rows.map(({ key }) => key), keys);
+    for (const { task, texts } of runs.rows) assertEquals([task, texts], ["TREC", 32]);
+    assertEquals(means.rows.map(({ TREC, mean }) => TREC === mean), keys.map(() => true));
+    assertEquals(findings, []); // Every claim reads LoRA, which is not among the two.
+    assertEquals(figures.length, 1);
+  }));
+
+Deno.test("a method's rate is chosen by the mean over the tasks, and not where it diverged on one", () => {
+  const tasks = {
+    a: { full: { "0.1": 0.5, "0.3": 0.9 }, vera: { "1": 0.5 } },
+    b: { full: { "0.1": 0.7, "0.3": null } },
+  };
+  const { tried } = meansOfTasks({ tasks });
+  assertEquals(tried, { full: { "0.1": 0.6, "0.3": null }, vera: { "1": null } });
+  assertEquals(meansOfTasks({ tasks: {} }).tried, {});
+});
+
+Deno.test("sizes are those of decision 0031", () => {
+  const sizes = textMethods.map(({ key, sizes: [{ size }] }) => `${key} ${size}`);
+  assertMatch(sizes.join(), /^full all,top-layers 2 blocks,bitfit biases,adapter-h m = 8,adapter-p m = 16,/);
+  assertMatch(sizes.join(), /,lora-qv r = 8,lora-all r = 2,vera r = 256$/);
+});
