@@ -99,7 +99,8 @@ export function meansTable(
   });
 }
 
-const rateIn = ({ learningRate, atEnd }: MethodCell): string =>
+/** `3e-3 (end)`: a rate, and whether it is at an end of its grid. */
+export const rateIn = ({ learningRate, atEnd }: MethodCell): string =>
   `${learningRate?.toExponential()}${atEnd === 1 ? " (end)" : ""}`;
 
 const colors: Readonly<Record<MethodRow["family"], string>> = {
@@ -120,7 +121,7 @@ const symbols = ["circle", "square", "diamond", "triangle-up", "cross", "x", "st
 export function methodsFigure(
   rows: readonly MethodRow[],
   compared: MethodComparison,
-  { heading }: MeasuredValue,
+  { heading }: Pick<MeasuredValue, "heading">,
 ): Pick<Figure, "data" | "layout"> {
   const seen = new Map<string, number>(), trained = rows.filter(({ trained }) => trained > 0);
   const ends = boundsOf(trained.map(({ trained }) => trained));
