@@ -39,7 +39,9 @@ export function meansTable(rows: Rows): DataTable {
     const own = compared.metrics.find(({ key }) => key === metric.key)!;
     const shown = (key: string) => cellIn(own, key), { decimals } = metric;
     return [
-      ...[metric.key, metric.label, "text"] as const,
+      metric.key,
+      metric.label,
+      "text",
       ({ key }) => shown(key).mean.toFixed(decimals),
       ({ key }) => shown(key).values.length > 1 ? fromTo(shown(key).values, decimals) : undefined,
     ];
@@ -58,9 +60,10 @@ export function meansTable(rows: Rows): DataTable {
       ["rate", "rate", "text", (cell) => cell.trained > 0 ? rateIn(cell) : undefined],
       ...e2eMetrics.map(column),
       ["loss", "held-out loss (nats per token)", "nats", ({ key }) => ofRuns(key, "loss")],
-      ["choice", "BLEU less LoRA's", "text", ({ key, mean }) => {
-        const noise = ofRuns(key, "choice"), own = compared.has(lora) && compared.cell(lora).mean;
-        return noise && own ? `${signed(mean - own)} (meanings ± ${(2 * noise).toFixed(1)})` : undefined;
+      ["choice", "BLEU less LoRA's", "text", ({ key, mean: bleu }) => {
+        const choice = ofRuns(key, "choice"); // Only beside rows of LoRA.
+        if (choice === undefined) return undefined;
+        return `${signed(bleu - compared.cell(lora).mean)} (meanings ± ${(2 * choice).toFixed(1)})`;
       }],
     ],
     rows: cells,
