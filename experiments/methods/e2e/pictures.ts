@@ -6,7 +6,7 @@ import { signed } from "../../differences.ts";
 import type { MethodCell } from "../comparison.ts";
 import { methodsFigure, rateIn } from "../pictures.ts";
 import { lora } from "./methods.ts";
-import { cellIn, E2eComparison, type E2eRow, type E2eMetric, e2eMetrics } from "./rows.ts";
+import { cellIn, type ComparedMetric, E2eComparison, e2eMetrics, type E2eRow } from "./rows.ts";
 
 type Rows = readonly E2eRow[];
 
@@ -35,9 +35,8 @@ export const runsTable = (rows: Rows): DataTable =>
 /** Each method's means, over the range of its seeds, and what is noise. */
 export function meansTable(rows: Rows): DataTable {
   const compared = new E2eComparison(rows), [{ compared: { cells } }] = compared.metrics;
-  const column = (metric: E2eMetric): Column<MethodCell> => {
-    const own = compared.metrics.find(({ key }) => key === metric.key)!;
-    const shown = (key: string) => cellIn(own, key), { decimals } = metric;
+  const column = (metric: ComparedMetric): Column<MethodCell> => {
+    const shown = (key: string) => cellIn(metric, key), { decimals } = metric;
     return [
       metric.key,
       metric.label,
@@ -58,7 +57,7 @@ export function meansTable(rows: Rows): DataTable {
       ["size", "size", "text"],
       ["trained", "trained values", "count"],
       ["rate", "rate", "text", (cell) => cell.trained > 0 ? rateIn(cell) : undefined],
-      ...e2eMetrics.map(column),
+      ...compared.metrics.map(column),
       ["loss", "held-out loss (nats per token)", "nats", ({ key }) => ofRuns(key, "loss")],
       ["choice", "BLEU less LoRA's", "text", ({ key, mean: bleu }) => {
         const choice = ofRuns(key, "choice"); // Only beside rows of LoRA.
