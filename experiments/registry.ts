@@ -11,6 +11,7 @@ import { matrix } from "./matrix/matrix.ts";
 import { memory } from "./memory.ts";
 import { merging } from "./merging.ts";
 import { methodsBudget } from "./methods/budget/budget.ts";
+import { methodsOnE2e } from "./methods/e2e/e2e.ts";
 import { methodsOnGlosses } from "./methods/glosses/glosses.ts";
 import { methodsOnKinds } from "./methods/kinds/kinds.ts";
 import { lowData } from "./methods/kinds/low_data.ts";
@@ -48,6 +49,7 @@ export const experiments: readonly Experiment[] = [
   adaptation,
   methodsOnGlosses,
   methodsBudget,
+  methodsOnE2e,
   encoderStudy,
   trainingSpectra,
   merging,

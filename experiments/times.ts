@@ -17,6 +17,7 @@ export const expectedSeconds: Readonly<Record<string, number>> = {
   adaptation: 18,
   methods: 1,
   "methods-budget": 1,
+  "methods-e2e": 1,
   "encoder-study": 1,
   "training-spectra": 1,
   merging: 4,

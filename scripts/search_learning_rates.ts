@@ -9,6 +9,7 @@
  *     deno task search:rates methods/glosses
  *     deno task search:rates methods/budget
  *     deno task search:rates methods/kinds
+ *     deno task search:rates methods/e2e
  *     deno task search:rates methods/texts
  *     deno task search:rates regret
  *
@@ -26,6 +27,7 @@ import { adaptationSteps, learningRateGrid, methods } from "../experiments/adapt
 import { searchStudy } from "../experiments/encoder_study/search.ts";
 import { type GlossData, glossData, planGloss, shortGlossData } from "../experiments/gloss_runs.ts";
 import { searchBudget } from "../experiments/methods/budget/search.ts";
+import { searchE2e } from "../experiments/methods/e2e/search.ts";
 import { searchGlosses } from "../experiments/methods/glosses/search.ts";
 import { searchKinds } from "../experiments/methods/kinds/search.ts";
 import { searchTexts } from "../experiments/methods/texts/search.ts";
@@ -62,6 +64,7 @@ const searches: Readonly<Record<string, (context: RunContext) => Promise<JsonRec
   "methods/glosses": searchGlosses,
   "methods/budget": searchBudget,
   "methods/kinds": searchKinds,
+  "methods/e2e": searchE2e,
   "methods/texts": searchTexts,
   regret: searchRegret,
 };

@@ -3,16 +3,20 @@
 import type { Claim } from "../frame/mod.ts";
 import type { MethodCell, MethodComparison } from "./comparison.ts";
 
+/** Methods side by side, some of which may have no rows. */
+export type ComparedMethods = Pick<MethodComparison, "has">;
+
 /** A claim with the methods whose rows its rule reads. */
-export interface MethodsClaim extends Claim<MethodComparison> {
+export interface MethodsClaim<Compared extends ComparedMethods = MethodComparison>
+  extends Claim<Compared> {
   /** Their keys: without rows of all of them there is no claim. */
   readonly reads: readonly string[];
 }
 
 /** The claims whose rows are there, on these rows. */
-export const claimsOn = (
-  compared: MethodComparison,
-  claims: readonly MethodsClaim[],
+export const claimsOn = <Compared extends ComparedMethods>(
+  compared: Compared,
+  claims: readonly MethodsClaim<Compared>[],
 ): Claim<unknown>[] =>
   claims.filter(({ reads }) => compared.has(...reads)).map(
     ({ reads: _, text, holds, ours, found, ...claim }) => ({

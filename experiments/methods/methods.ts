@@ -27,6 +27,9 @@ export interface StudiedMethod {
   readonly sizes: readonly [MethodSize, ...MethodSize[]];
 }
 
+/** The sizes of a method that is measured at one alone. */
+export const oneSize = (size: string, spec: MethodSpec): StudiedMethod["sizes"] => [{ size, spec }];
+
 /** A kind of method at some numbers of one option, of which the first is the one that is compared. */
 const numbered = (
   specOf: (value: number) => MethodSpec,

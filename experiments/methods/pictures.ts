@@ -113,7 +113,8 @@ export function meansTable(
   });
 }
 
-const rateIn = ({ learningRate, end }: MethodCell): string =>
+/** `3e-3 (highest)`: a rate, and which end of its grid it is. */
+export const rateIn = ({ learningRate, end }: MethodCell): string =>
   `${learningRate?.toExponential()}${end ? ` (${end})` : ""}`;
 
 const colors: Readonly<Record<MethodRow["family"], string>> = {
@@ -134,7 +135,7 @@ const symbols = ["circle", "square", "diamond", "triangle-up", "cross", "x", "st
 export function methodsFigure(
   rows: readonly MethodRow[],
   compared: MethodComparison,
-  { heading }: MeasuredValue,
+  { heading }: Pick<MeasuredValue, "heading">,
 ): Pick<Figure, "data" | "layout"> {
   const seen = new Map<string, number>(), trained = rows.filter(({ trained }) => trained > 0);
   const ends = boundsOf(trained.map(({ trained }) => trained));

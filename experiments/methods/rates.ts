@@ -1,12 +1,12 @@
 /** The grids of rates: as many for every method, around a guess that was written down before. @module */
 
-/** 1e-4, 3e-4, 1e-3, …, 1: half-decades, as exact decimals. */
-const ladder = [-4, -3, -2, -1, 0].flatMap((power) => [Number(`1e${power}`), Number(`3e${power}`)]);
+/** 1e-5, 3e-5, 1e-4, …, 3: half-decades, as exact decimals. */
+const ladder = [-5, -4, -3, -2, -1, 0].flatMap((power) => [Number(`1e${power}`), Number(`3e${power}`)]);
 
 /**
  * The rates around a guess: one above it, the others below.
  *
- * @throws {RangeError} when the guess, or a rate, is not a half-decade from 1e-4 to 3.
+ * @throws {RangeError} when the guess, or a rate, is not a half-decade from 1e-5 to 3.
  */
 export function ratesAround(prior: number, count: number): readonly number[] {
   const end = ladder.indexOf(prior) + 2, rates = ladder.slice(Math.max(0, end - count), end);

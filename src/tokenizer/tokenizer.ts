@@ -2,6 +2,7 @@
 
 import { readJson } from "../core/files.ts";
 import { isRecord, isText } from "../core/json.ts";
+import { lazily } from "../core/lazily.ts";
 import { mostUnigramCharacters } from "../core/limits.ts";
 import { quote } from "../core/quote.ts";
 import { fileIn, type Folder } from "../core/storage.ts";
@@ -110,11 +111,6 @@ export async function makeTokenizer(
     },
   };
 }
-
-const lazily = <T>(make: () => T): () => T => {
-  let made: T | undefined;
-  return () => made ??= make();
-};
 
 /** A text's tokens, cut to what fits between the special tokens that the post-processor puts around it. */
 function framed(tokens: Uint32Array, hub: HubTokenizer, text: string, most: number): Uint32Array {

@@ -2,7 +2,7 @@
 
 import type { JsonRecord } from "../../../src/runs/mod.ts";
 import type { RunContext } from "../../../src/runs/planned_run.ts";
-import { searchMethods } from "../glosses/search.ts";
+import { searchOnGlosses } from "../glosses/search.ts";
 import { budgetMethods } from "./methods.ts";
 
 /** Rates that are tried for every row. */
@@ -10,4 +10,4 @@ export const budgetRates = 3;
 
 /** The loss of every rate with every row on the validation split. */
 export const searchBudget = (context: RunContext): Promise<JsonRecord> =>
-  searchMethods(budgetMethods, budgetRates, context);
+  searchOnGlosses(budgetMethods, budgetRates, context);

@@ -4,8 +4,8 @@ import { classifierMethods } from "../classifiers.ts";
 import type { StudiedMethod } from "../methods.ts";
 
 /**
- * All that are compared on kinds of nouns, in the order of the tables. Beside the longest entry, of 60 tokens,
- * the base has room for 4.
+ * All that are compared on kinds of nouns, in the order of the tables; at one size, as figure 2 is drawn on glosses.
+ * Beside the longest entry, of 60 tokens, the base has room for 4.
  */
 export const kindsMethods: readonly StudiedMethod[] = classifierMethods({
   blocks: 1,

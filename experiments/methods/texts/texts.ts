@@ -37,7 +37,7 @@ export const methodsOnTexts = methodsExperiment({
     `batches of ${textSizes.batch}, AdamW, linear schedule with 5% warm-up, gradients clipped at norm ` +
     `${textSizes.clipNorm}; the new head is trained in full beside every method, and counted. Rates: for ` +
     `every method the best of ${textRates} on average over ${textSizes.validation} other texts of each of ` +
-    `${listed(rateTasks)}, one for all tasks; “(end)” marks one at an end of its grid (decision 0031).` + leftOut,
+    `${listed(rateTasks)}, one for all tasks; “(lowest)” and “(highest)” mark one at that end of its grid (decision 0031).` + leftOut,
   shipped,
   lacking: `LOWRANK_DATA is not a folder with ${encoderPath} and the texts of ${listed(studyTasks)}`,
   async runs({ seeds, quick }) {

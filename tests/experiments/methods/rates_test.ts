@@ -10,6 +10,8 @@ import glosses from "../../../experiments/methods/glosses/learning_rates.json" w
 };
 import { kindsMethods } from "../../../experiments/methods/kinds/methods.ts";
 import kinds from "../../../experiments/methods/kinds/learning_rates.json" with { type: "json" };
+import { e2eMethods } from "../../../experiments/methods/e2e/methods.ts";
+import e2e from "../../../experiments/methods/e2e/learning_rates.json" with { type: "json" };
 import { textMethods } from "../../../experiments/methods/texts/methods.ts";
 import texts from "../../../experiments/methods/texts/learning_rates.json" with { type: "json" };
 import { meansOfTasks, rateTasks } from "../../../experiments/methods/texts/search.ts";
@@ -19,7 +21,7 @@ Deno.test("a grid is half-decades around its prior, the last one above it", () =
   assertEquals(ratesAround(1e-2, 3), [3e-3, 1e-2, 3e-2]);
   assertEquals(ratesAround(3e-1, 4), [3e-2, 1e-1, 3e-1, 1]);
   assertThrows(() => ratesAround(2e-2, 3), RangeError, "a prior of its ladder, found 0.02");
-  assertThrows(() => ratesAround(1e-4, 3), RangeError, "a grid of 3 rates");
+  assertThrows(() => ratesAround(1e-5, 3), RangeError, "a grid of 3 rates");
 });
 
 Deno.test("the best rate, the lower of equals, and never one that diverged", () => {
@@ -34,6 +36,7 @@ Deno.test("a method has tried its whole grid and no more, on what is not reporte
     { found: glosses, methods: glossMethods },
     { found: budget, methods: budgetMethods },
     { found: kinds, methods: kindsMethods },
+    { found: e2e, methods: e2eMethods },
     { found: { ...texts, ...meansOfTasks(texts) }, methods: textMethods },
   ];
   for (const { found, methods } of searches) {

@@ -17,7 +17,7 @@ const runs = (key: string, means: readonly number[]): TextRow[] =>
   [-0.01, 0.01].flatMap((off, seed) =>
     means.map((mean, i) => ({
       ...{ task: tasks[i], texts: 500, key, label: key, family: "LoRA", size: "", compared: 1 },
-      ...{ seed, learningRate: 1, atEnd: 0, trained: 1000 + i, value: mean + off },
+      ...{ seed, learningRate: 1, trained: 1000 + i, value: mean + off },
     }) as const)
   );
 
@@ -27,7 +27,7 @@ const noise = 2 * Math.sqrt(2e-4);
 const baselines = (frequent: number, bag: number): TextRow[] =>
   tasks.flatMap((task) => {
     const row = {
-      ...{ task, texts: 500, family: "baseline", size: "", compared: 0, atEnd: 0, trained: 0 },
+      ...{ task, texts: 500, family: "baseline", size: "", compared: 0, trained: 0 },
     } as const;
     return [
       { ...row, key: "frequent", label: "frequent", value: frequent, validation: frequent },

@@ -1,0 +1,87 @@
+/** What every method's answers score, and how the rules of decision 0030 compare them. @module */
+
+import { type MethodCell, MethodComparison, type MethodRow } from "../comparison.ts";
+
+/** What a run's answers score; `value` is BLEU in percent, as METEOR and ROUGE-L are. */
+export interface E2eRow extends MethodRow {
+  /** NIST in bits. */
+  readonly nist: number;
+  /** METEOR without paraphrases. */
+  readonly meteor: number;
+  /** ROUGE-L. */
+  readonly rougeL: number;
+  /** CIDEr. */
+  readonly cider: number;
+  /** Of the first references, in nats per token; absent for what is no model. */
+  readonly loss?: number;
+  /** Standard deviation of its BLEU less LoRA's with the same seed, over draws of the meanings. */
+  readonly choice?: number;
+}
+
+/** A metric of the table. */
+export interface E2eMetric {
+  /** Its key in a row. */
+  readonly key: "value" | "nist" | "meteor" | "rougeL" | "cider";
+  /** Its name. */
+  readonly label: string;
+  /** Decimals, as the paper prints it. */
+  readonly decimals: number;
+}
+
+/** All five, in the paper's order. */
+export const e2eMetrics: readonly E2eMetric[] = [
+  { key: "value", label: "BLEU", decimals: 1 },
+  { key: "nist", label: "NIST", decimals: 2 },
+  { key: "meteor", label: "METEOR", decimals: 1 },
+  { key: "rougeL", label: "ROUGE-L", decimals: 1 },
+  { key: "cider", label: "CIDEr", decimals: 2 },
+];
+
+/** In so many of the five, one method has to be above another to be better. */
+const mostMetrics = 3;
+
+/** A metric with what the methods have in it. */
+export interface ComparedMetric extends E2eMetric {
+  /** The methods side by side. */
+  readonly compared: MethodComparison;
+}
+
+/** Methods side by side, in five metrics. */
+export class E2eComparison {
+  /** One for each metric. */
+  readonly metrics: readonly ComparedMetric[];
+
+  /** Reads rows. */
+  constructor(rows: readonly E2eRow[]) {
+    this.metrics = e2eMetrics.map((metric) => {
+      const own = rows.map((row) => ({ ...row, value: row[metric.key] }));
+      return { ...metric, compared: new MethodComparison(own, "highest") };
+    });
+  }
+
+  /** Whether rows of all these methods are there. */
+  has(...keys: readonly string[]): boolean {
+    return this.metrics[0].compared.has(...keys);
+  }
+
+  /** A method's name and trained values, with its BLEU. */
+  cell(key: string): MethodCell {
+    return cellIn(this.metrics[0], key);
+  }
+
+  /** In how many metrics one method is above another by more than the noise. */
+  above(one: string, other: string): number {
+    const isAbove = (metric: ComparedMetric) =>
+      metric.compared.isBetter(cellIn(metric, one), cellIn(metric, other));
+    return this.metrics.filter(isAbove).length;
+  }
+
+  /** Whether one is above another in most metrics, and below it in none. */
+  isBetter(one: string, other: string): boolean {
+    return this.above(one, other) >= mostMetrics && this.above(other, one) === 0;
+  }
+}
+
+/** A method's mean in a metric; it has one size. */
+export const cellIn = ({ compared: { cells } }: ComparedMetric, key: string): MethodCell =>
+  cells.find((cell) => cell.key === key)!;
