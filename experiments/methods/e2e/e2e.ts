@@ -64,7 +64,7 @@ export const methodsOnE2e: Experiment = experiment<ChosenMethod, readonly E2eRow
     "test set, compared with all of their references; METEOR without paraphrases. LoRA has the paper's r = 4 and " +
     `α = 32, the others its shares of the model. Every method has the same search: ${e2eRates} rates in ` +
     "half-decades around a guess that was written down before, one seed, other meanings, a third of the steps; " +
-    "“(end)” marks a best rate at an end of its grid. Scores of so few meanings are not the paper's: decision " +
+    "“(lowest)” and “(highest)” mark a best rate at that end of its grid. Scores of so few meanings are not the paper's: decision " +
     "0030 says what differs." + leftOut,
   scale: true,
   claims: (rows) => claimsOn(new E2eComparison(rows), e2eClaims),

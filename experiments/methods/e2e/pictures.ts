@@ -24,7 +24,7 @@ export const runsTable = (rows: Rows): DataTable =>
       ...e2eMetrics.map(({ key, label }) => [key, label, "number"] as const),
       ["loss", "held-out loss (nats per token)", "nats"],
       ["choice", "BLEU less LoRA's: deviation over draws of the meanings", "number"],
-      ["atEnd", "rate at an end of its grid", "count"],
+      ["end", "end of its grid that the rate is", "text"],
       ["compared", "compared at this size", "count"],
       ["family", "family", "text"],
       ["key", "key", "text"],

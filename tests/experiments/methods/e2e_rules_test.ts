@@ -28,7 +28,7 @@ function runs(key: string, means: Means, trained = 1000): E2eRow[] {
   return [-0.01, 0.01].map((off, at) => {
     const [value, nist, meteor, rougeL, cider] = means.map((mean) => mean + off);
     return {
-      ...{ ...row, seed: at + 1, learningRate: 1e-3, atEnd: 0, loss: 1 },
+      ...{ ...row, seed: at + 1, learningRate: 1e-3, loss: 1 },
       ...{ value, nist, meteor, rougeL, cider, choice: 0.5 },
     };
   });
@@ -36,7 +36,7 @@ function runs(key: string, means: Means, trained = 1000): E2eRow[] {
 
 /** A row that is not trained. */
 const untrained = (key: string, value: number): E2eRow => ({
-  ...{ key, label: key, family: "baseline", size: "none", trained: 0, compared: 0, atEnd: 0 },
+  ...{ key, label: key, family: "baseline", size: "none", trained: 0, compared: 0 },
   ...{ value, nist: value, meteor: value, rougeL: value, cider: value },
 });
 
