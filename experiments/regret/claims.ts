@@ -111,7 +111,8 @@ const placeClaims: readonly Claim<RegretRows>[] = [{
       shown(pairsDifference(rows, moreAttention, all))
     } nats`,
   holds: (rows) => [mlp, all].every((key) => isAbove(pairsDifference(rows, moreAttention, key))),
-  found: (rows) => undecidedIn(...[mlp, all].map((key) => pairsDifference(rows, moreAttention, key))),
+  found: (rows) =>
+    undecidedIn(...[mlp, all].map((key) => pairsDifference(rows, moreAttention, key))),
 }, {
   text: "Attention adds nothing to the MLPs",
   rule: "when the MLPs alone at r = 16 are not above all layers at r = 16 by more than the noise " +
