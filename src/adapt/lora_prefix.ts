@@ -88,9 +88,9 @@ export function injectLoraPrefix(model: Model, options: LoraPrefixOptions): Lora
 
 /** LoRA and virtual tokens on a model; made by {@link injectLoraPrefix}. */
 export class LoraPrefixAdapter implements Adapter {
-  /** The updates. */
+  /** The updates; removed alone, they leave the virtual tokens in force. */
   readonly lora: LoraAdapter;
-  /** The virtual tokens. */
+  /** The virtual tokens; removed alone, they leave the updates in force. */
   readonly prefix: PrefixAdapter;
   /** By what its values are recognized in a merged model; others after each step of a training. */
   values: AdapterValues = {};
@@ -110,9 +110,14 @@ export class LoraPrefixAdapter implements Adapter {
     return this.lora.model;
   }
 
+  /** The updates and the virtual tokens. */
+  get parts(): readonly [LoraAdapter, PrefixAdapter] {
+    return [this.lora, this.prefix];
+  }
+
   /** Those of the updates, then those of the virtual tokens. */
   get parameters(): readonly Parameter[] {
-    return [...this.lora.parameters, ...this.prefix.parameters];
+    return this.parts.flatMap(({ parameters }) => parameters);
   }
 
   /** The largest magnitude of the scalings of the updates. */

@@ -22,6 +22,7 @@ export interface TrainableModel<Inputs = ModelInputs> {
   /** The adapters in force: those that are trained remember how their prompts are written. */
   readonly adapters?: Iterable<{
     readonly parameters: readonly Parameter[];
+    readonly parts?: readonly unknown[];
     readonly scaling?: number;
     values?: { file?: string };
     promptFormat?: PromptFormat;
