@@ -119,7 +119,7 @@ async function readData(
     batches: train.length,
     width: facts.width,
     ...scaleOf(method),
-    areVirtual: method.kind.startsWith("prefix-") && !(facts.labels ?? labels),
+    areVectors: trainsVectors(method) && !(facts.labels ?? labels),
   });
   if (options.patience !== undefined && validation.length === 0) {
     throw new RangeError("--patience needs held-out texts, found none");
@@ -136,6 +136,12 @@ function withHead(method: MethodSpec, { newLabels, head = [] }: Material): Metho
   if (method.kind === "full" || !newLabels) return method;
   const modulesToSave = [...new Set([...method.modulesToSave ?? [], ...head])];
   return { ...method, modulesToSave };
+}
+
+/** Whether a method trains vectors alone. */
+function trainsVectors(method: MethodSpec): boolean {
+  if (method.kind === "full" || method.modulesToSave?.length) return false;
+  return /^(bitfit|vera|prefix-.*)$/.test(method.kind);
 }
 
 function scaleOf(method: MethodSpec) {

@@ -16,7 +16,7 @@ export interface TrainOptions<Evaluation = unknown, Inputs = never>
   readonly steps?: number;
   /**
    * Size of a step. Default: 1.28 / (width · scaling) for an adapter, a tenth of that for a model, ten times that
-   * for virtual tokens alone, with a linear schedule.
+   * for vectors alone (virtual tokens, biases, VeRA's), with a linear schedule.
    */
   readonly learningRate?: number;
 }
@@ -62,8 +62,8 @@ function scaleOf<Inputs>(target: Target<Inputs>) {
     scaling
   );
   const { parameter: values } = model.virtualTokens ?? {};
-  const areVirtual = parametersOf(target).every((one) => one === values);
-  return { width, scaling: Math.max(1, ...scalings), isFull, areVirtual };
+  const areVectors = parametersOf(target).every((one) => one === values || one.shape.length === 1);
+  return { width, scaling: Math.max(1, ...scalings), isFull, areVectors };
 }
 
 /** Whether what is trained are the model's own weights, in an adapter those of its top layers. */
