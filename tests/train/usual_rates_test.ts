@@ -31,7 +31,9 @@ Deno.test("vectors alone take ten times an adapter's rate, the model's own weigh
   const [, width] = model.linears[0].weight.shape;
   for (const [spec, times] of specs) {
     using adapter = allocateMethod(model, spec, 1);
-    for (const what of adapter ? [adapter, model] : [model]) {
+    // Of a model whose table is trained, who trains it is not known.
+    const targets = !adapter ? [model] : "modulesToSave" in spec ? [adapter] : [adapter, model];
+    for (const what of targets) {
       const { learningRate } = settingsOf(targetOf(what), [], {});
       const expected = Number((times * 1.28 / width).toPrecision(2));
       assertEquals([spec, learningRate], [spec, expected]);
@@ -49,7 +51,7 @@ async function rateFor(method: MethodKind, model: string, data: string): Promise
 Deno.test("the command line takes the same rates, and an adapter's beside a new head", async () => {
   for (const kind of ["bitfit", "vera", "prefix-layer"] as const) {
     assertEquals(await rateFor(kind, "tiny-gpt2", "alarms.jsonl"), 0.05);
-    assertEquals(await rateFor(kind, "tiny-roberta", "kinds.jsonl"), 0.005);
+    assertEquals(await rateFor(kind, "tiny-roberta", "kinds.jsonl"), 0.01);
   }
   assertEquals(await rateFor("lora", "tiny-gpt2", "alarms.jsonl"), 0.005);
 });
