@@ -53,7 +53,8 @@ const parts = [
 
 /**
  * LoRA and virtual tokens, which are trained, saved and removed together; as with virtual tokens alone, step zero is
- * not the base model.
+ * not the base model. Trained are r · (in + rows) values for each site, and l_p · d more (LoRA+PE) or L · l_p · d
+ * (LoRA+PL) in a model of L blocks of width d.
  *
  * @throws {TypeError} when an option does not exist.
  * @throws {RangeError} when `prefix` is none of its values, or as `injectLora`, `injectPrefixEmbedding` and
