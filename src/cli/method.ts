@@ -49,13 +49,10 @@ export function addMethodOptions(
   command: Command,
   usual = "lora if a lora option is given, else full",
 ): Command {
-  const named = new Option("--method <name>", `what to train (default: ${usual})`);
-  return addOtherOptions(addUpdateOptions(command.addOption(named.choices(methodKinds))));
-}
-
-/** Those of LoRA and VeRA. */
-const addUpdateOptions = (command: Command): Command =>
-  command
+  return command
+    .addOption(
+      new Option("--method <name>", `what to train (default: ${usual})`).choices(methodKinds),
+    )
     .option("--rank <r>", "lora…, vera: rank of every update (default: 8 and 256)", positiveNumber)
     .option(
       "--alpha <a>",
@@ -71,23 +68,24 @@ const addUpdateOptions = (command: Command): Command =>
       "--target-modules <a,b>",
       "lora…, vera: PEFT's target_modules: names, a pattern, or all-linear (default of vera: PEFT's)",
       listOrPattern,
-    );
-
-/** Those of the other methods. */
-const addOtherOptions = (command: Command): Command =>
-  command
+    )
     .option("--layers <n>", "top-layers: blocks to train (default: 2)", positiveNumber)
     .addOption(
       new Option("--variant <name>", "bottleneck: where each is (default: houlsby)")
         .choices(bottleneckVariants),
     )
     .option("--size <m>", "bottleneck: width between its projections (default: 16)", positiveNumber)
-    .option("--leave-out <0,1>", "bottleneck: layers without one; drop needs the lowest", numberList)
+    .option(
+      "--leave-out <0,1>",
+      "bottleneck: layers without one; drop needs the lowest",
+      numberList,
+    )
     .option(
       "--prefix-length <n>",
       "prefix-…, lora+…: virtual tokens (default: 16)",
       positiveNumber,
     );
+}
 
 const kindRule = { ...oneOf(...methodKinds), words: `one of ${methodKinds.join(", ")}` };
 const naming = { name: kindRule, kind: { ...kindRule, isAlias: true as const } };
