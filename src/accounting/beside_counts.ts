@@ -80,10 +80,12 @@ export function rowCounts(
   return new Map(
     Object.entries(byName).map(([name, indices]) => {
       const table = tables.find((one) => isNamed(one.name, name));
-      if (table) return [table.name, indices.length * table.inputs];
+      if (table && Array.isArray(indices)) return [table.name, indices.length * table.inputs];
       const known = listNames(tables.map(({ name }) => name));
       throw new RangeError(
-        `trainableTokens must be of embeddings of the model (${known}), found ${quote(name)}`,
+        `trainableTokens must list tokens, or map embeddings of the model (${known}) to them, found ${
+          quote({ [name]: indices })
+        }`,
       );
     }),
   );

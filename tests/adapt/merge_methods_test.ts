@@ -109,7 +109,7 @@ for (const base of ["gpt2_tiny", "gpt2_tiny_bare", "families/bert_classifier"]) 
         const without = (gone: string) => new Map([...tensors].filter(([name]) => name !== gone));
         const broken = [
           ...own.slice(0, 2).map((gone) => ["found no", gone, without(gone)] as const),
-          ["found", name, new Map([...tensors, [name, stranger]])] as const,
+          ["found", name, new Map([...tensors, [name, stranger] as const])] as const,
         ];
         const merged = { model: golden(base), adapters: [folder], output: `${folder}/merged` };
         for (const [found, name, changed] of broken) {

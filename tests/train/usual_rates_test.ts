@@ -34,7 +34,7 @@ Deno.test("vectors alone take ten times an adapter's rate, the model's own weigh
     // Of a model whose table is trained, who trains it is not known.
     const targets = !adapter ? [model] : "modulesToSave" in spec ? [adapter] : [adapter, model];
     for (const what of targets) {
-      const { learningRate } = settingsOf(targetOf(what), [], {});
+      const { learningRate } = settingsOf(targetOf<never>(what), [], {});
       const expected = Number((times * 1.28 / width).toPrecision(2));
       assertEquals([spec, learningRate], [spec, expected]);
     }
