@@ -63,7 +63,9 @@ export function biasesOfMode(
     lora_only: (tensor, { name }) => isBias(tensor) && adapted.has(name),
   };
   if (Object.hasOwn(modes, mode)) return modes[mode];
-  throw new RangeError(`bias must be one of ${Object.keys(modes).join(", ")}, found ${quote(mode)}`);
+  throw new RangeError(
+    `bias must be one of ${Object.keys(modes).join(", ")}, found ${quote(mode)}`,
+  );
 }
 
 /**

@@ -6,7 +6,11 @@ import {
   type LayerSpec,
 } from "../architectures/architecture.ts";
 import { blocksOf, topBlocks } from "../architectures/blocks.ts";
-import { type LayerSite, selectLayerSites, type SiteSelection } from "../architectures/layer_sites.ts";
+import {
+  type LayerSite,
+  selectLayerSites,
+  type SiteSelection,
+} from "../architectures/layer_sites.ts";
 import { assertLeftOut } from "../architectures/left_out.ts";
 import { vectorOption, type VectorOptions } from "../architectures/site_vectors.ts";
 import { isWithin } from "../core/module_names.ts";
@@ -66,9 +70,14 @@ export function countMethod(model: Architecture, method: CountedMethod): MethodC
   const isInFull = inFull(model, method);
   return {
     ofLayer: (layer) => {
-      const copied = countTrained(layer, (tensor, layer) =>
-        isInFull(tensor, layer) || (copies?.(tensor, layer) ?? false));
-      return { own: 0, added: layers.reduce((sum, one) => sum + (one.get(layer.name) ?? 0), copied) };
+      const copied = countTrained(
+        layer,
+        (tensor, layer) => isInFull(tensor, layer) || (copies?.(tensor, layer) ?? false),
+      );
+      return {
+        own: 0,
+        added: layers.reduce((sum, one) => sum + (one.get(layer.name) ?? 0), copied),
+      };
     },
     beside,
   };

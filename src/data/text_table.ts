@@ -7,7 +7,13 @@ import { listNames } from "../core/module_names.ts";
 import { grouped } from "../core/numbers.ts";
 import { oneLine, quote } from "../core/quote.ts";
 import { fileName, type FileSource } from "../core/storage.ts";
-import { assertTextLength, decodedText, parseCsv, parseJsonLines, type TextRecord } from "./text_records.ts";
+import {
+  assertTextLength,
+  decodedText,
+  parseCsv,
+  parseJsonLines,
+  type TextRecord,
+} from "./text_records.ts";
 
 /** A row of a table. */
 export interface TableRow {

@@ -2,7 +2,11 @@
 
 import { captionTokensOf } from "./caption_tokens.ts";
 import { countsOf, type NgramCounts, ngramsOf } from "./ngrams.ts";
-import { assertReferenced, type ReferencedOutput, type ReferencedTokens } from "./referenced_output.ts";
+import {
+  assertReferenced,
+  type ReferencedOutput,
+  type ReferencedTokens,
+} from "./referenced_output.ts";
 
 const orders = [1, 2, 3, 4];
 

@@ -2,7 +2,11 @@
 
 import { mtevalTokensOf } from "./mteval_tokens.ts";
 import { countsOf, type NgramCounts, ngramsOf, sharedNgrams, withoutLast } from "./ngrams.ts";
-import { assertReferenced, type ReferencedOutput, type ReferencedTokens } from "./referenced_output.ts";
+import {
+  assertReferenced,
+  type ReferencedOutput,
+  type ReferencedTokens,
+} from "./referenced_output.ts";
 
 const orders = [1, 2, 3, 4, 5];
 

@@ -1,7 +1,11 @@
 /** ROUGE-L: the longest common subsequence with what people wrote. @module */
 
 import { captionTokensOf } from "./caption_tokens.ts";
-import { assertReferenced, type ReferencedOutput, type ReferencedTokens } from "./referenced_output.ts";
+import {
+  assertReferenced,
+  type ReferencedOutput,
+  type ReferencedTokens,
+} from "./referenced_output.ts";
 
 /** How much recall weighs against precision. */
 const beta = 1.2;

@@ -21,7 +21,8 @@ export const textMetrics: readonly TextMetric[] = Object.keys(metrics) as TextMe
 /** Scores by the names of their metrics. METEOR without a table of paraphrases is another metric with another name. */
 export type TextScores<Name extends TextMetric> =
   & Record<Exclude<Name, "meteor">, number>
-  & ("meteor" extends Name ? Partial<Record<"meteor" | "meteorWithoutParaphrases", number>> : unknown);
+  & ("meteor" extends Name ? Partial<Record<"meteor" | "meteorWithoutParaphrases", number>>
+    : unknown);
 
 /**
  * Scores of outputs by several metrics.

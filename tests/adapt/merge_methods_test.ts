@@ -102,7 +102,8 @@ for (const base of ["gpt2_tiny", "gpt2_tiny_bare", "families/bert_classifier"]) 
         using device = new ReferenceDevice();
         using model = await loadModel(device, golden(base));
         using _ = await savedAdapter(model, method, folder);
-        const file = `${folder}/adapter_model.safetensors`, { tensors } = await readSafetensors(file);
+        const file = `${folder}/adapter_model.safetensors`,
+          { tensors } = await readSafetensors(file);
         const own = [...tensors.keys()].filter((name) => /\b(h|layer)\./.test(name));
         const table = [...model.parameters.values()][0], { name, shape, size } = table;
         const stranger = { shape, data: new Float32Array(size) };

@@ -30,7 +30,6 @@ import {
   train,
 } from "./method_cases.ts";
 
-
 async function checkStart(model: TextModel, method: Method): Promise<void> {
   const { device } = model, before = device.ledger.read(), base = await logitsOf(model, inputs);
   const bits = await ownBits(model);

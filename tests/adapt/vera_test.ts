@@ -1,12 +1,6 @@
 /** VeRA's folders are PEFT's; what it refuses. */
 
-import {
-  assert,
-  assertEquals,
-  assertNotEquals,
-  assertRejects,
-  assertThrows,
-} from "@std/assert";
+import { assert, assertEquals, assertNotEquals, assertRejects, assertThrows } from "@std/assert";
 import { injectVera, loadAnyAdapter, type VeraOptions } from "../../src/adapt/mod.ts";
 import { drawProjections } from "../../src/adapt/vera/projections.ts";
 import { AdapterFileError } from "../../src/core/errors.ts";

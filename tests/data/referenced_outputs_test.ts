@@ -112,18 +112,21 @@ Deno.test("a table needs one field of each kind, and an input a reference", asyn
 Deno.test("a part of the set is refused, as are two outputs of one input", async () => {
   const written = file("r.csv", "mr,ref\nx,a\ny,c\nx,b\nz,d\n");
   const part = file("o.csv", "mr,output\nx,one\n"), whole = "x,one\ny,two\nz,three\n";
-  const expected = "every input in r.csv must have an output in o.csv, as scores are of a whole set, found 1 of 3 " +
+  const expected =
+    "every input in r.csv must have an output in o.csv, as scores are of a whole set, found 1 of 3 " +
     "and none for y";
   await fails(part, written, RangeError, expected);
   const twice = file("o.csv", `mr,output\n${whole}y,other\n`);
-  const two = "an input must have one output, found two for y, in line 3 of o.csv and in line 5 of o.csv";
+  const two =
+    "an input must have one output, found two for y, in line 3 of o.csv and in line 5 of o.csv";
   await fails(twice, written, RangeError, two);
   assertEquals((await read(file("o.csv", `mr,output\n${whole}`), written)).length, 3);
 });
 
 Deno.test("a line that is longer than any text is refused by its number", async () => {
   const long = "a".repeat(2 ** 23 + 1);
-  const message = (name: string) => `line 2 of ${name} must have at most 8388608 characters, found 8388609`;
+  const message = (name: string) =>
+    `line 2 of ${name} must have at most 8388608 characters, found 8388609`;
   await fails(file("o.txt", `one\n${long}\n`), references, RangeError, message("o.txt"));
   await fails(outputs, file("refs.txt", `a\n${long}\n`), RangeError, message("refs.txt"));
 });

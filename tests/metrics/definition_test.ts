@@ -160,7 +160,8 @@ Deno.test("what repeats a reference gets all that a metric gives", () => {
 });
 
 Deno.test("METEOR without a table of paraphrases has another name wherever it is scored", () => {
-  const set = one("a cheap pub", "a cheap pub"), synonyms = { meanings: new Map(), bases: new Map() };
+  const set = one("a cheap pub", "a cheap pub"),
+    synonyms = { meanings: new Map(), bases: new Map() };
   const paraphrases = { phrases: new Map(), longest: 0 };
   for (const tables of [undefined, {}, { synonyms }]) {
     assertEquals(Object.keys(scoreTexts(set, ["meteor"], tables)), ["meteorWithoutParaphrases"]);
@@ -169,7 +170,7 @@ Deno.test("METEOR without a table of paraphrases has another name wherever it is
 });
 
 Deno.test("a text that is too long is refused by every metric, and named by how it begins", () => {
-  const long = "a ".repeat(10_001), message = "at most 10,000 tokens, found 10,001 in \"a a a";
+  const long = "a ".repeat(10_001), message = 'at most 10,000 tokens, found 10,001 in "a a a';
   for (const set of [one(long, "a"), one("a", "a", long)]) {
     for (const metric of textMetrics) {
       assertThrows(() => scoreTexts(set, [metric]), RangeError, message);

@@ -177,7 +177,9 @@ Deno.test({
       for (const [metric, score] of Object.entries(published)) {
         assertAlmostEquals(found[metric], score, 5e-5, metric);
       }
-      const ours = `${quoted(found, "bleu", "meteor", "rougeL", "cider")} and ${quoted(found, "nist")}`;
+      const ours = `${quoted(found, "bleu", "meteor", "rougeL", "cider")} and ${
+        quoted(found, "nist")
+      }`;
       assertStringIncludes(page, `${ours} here`);
       assertStringIncludes(page, `here, it is ${(found.nist / nistPenalty(outputs)).toFixed(4)}`);
     }),

@@ -38,7 +38,8 @@ Deno.test("the job that joins is the same but for its name and its part", () => 
 
 for (const [name, { spec, metadata }] of Object.entries({ sweep, join })) {
   Deno.test(`what the manifest ${name} names is there`, () => {
-    const { containers: [{ command, env, volumeMounts, workingDir }], volumes } = spec.template.spec;
+    const { containers: [{ command, env, volumeMounts, workingDir }], volumes } =
+      spec.template.spec;
     assertEquals(command.slice(0, 4), ["deno", "task", "lowrank", "sweep"]);
     assert(tasks.lowrank.endsWith(" cli.ts"));
     JSON.parse(sourceText(command[4]));

@@ -174,9 +174,7 @@ function vectorsOf(
   const [outputs] = linear.extents, isTable = linear instanceof Embedding;
   const option = vectorOption({ name, rows, outputs, isTable }, options);
   if (option === undefined) return {};
-  return option === "dora"
-    ? { magnitude: "norms" }
-    : { bias: new Float32Array(countRows(rows)) };
+  return option === "dora" ? { magnitude: "norms" } : { bias: new Float32Array(countRows(rows)) };
 }
 
 function checkRank({ name, rows }: Site, rank: number, width: number): void {

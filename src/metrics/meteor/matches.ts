@@ -42,7 +42,9 @@ export function allMatches(pair: WordPair, tables: MeteorTables): Match[][] {
   for (const match of matchesOf(pair, tables)) {
     if (++count > mostWordMatches) {
       throw new RangeError(
-        `METEOR aligns texts with at most ${grouped(mostWordMatches)} pairs of matching words, found more ` +
+        `METEOR aligns texts with at most ${
+          grouped(mostWordMatches)
+        } pairs of matching words, found more ` +
           `in an output of ${pair.output.length} and a reference of ${pair.reference.length} words`,
       );
     }

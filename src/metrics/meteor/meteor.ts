@@ -82,7 +82,8 @@ export function meteorStatistics(
   return best!;
 }
 
-const wordsOf = (text: string): string[] => meteorWords(scoredTokens(text, captionTokens).join(" "));
+const wordsOf = (text: string): string[] =>
+  meteorWords(scoredTokens(text, captionTokens).join(" "));
 
 function statisticsOf(
   output: readonly string[],
