@@ -1,6 +1,6 @@
 /** How differences of means are read: the noise between seeds, the mark of "on a par", and their signs. @module */
 
-import { mean, standardDeviation } from "../src/core/numbers.ts";
+import { standardDeviation } from "../src/core/numbers.ts";
 
 /** The most by which LoRA is behind full fine-tuning in the paper's table 2, in points (RoBERTa base, QQP). */
 export const parPoints = 1.1;
@@ -9,14 +9,18 @@ export const parPoints = 1.1;
 export const rounding = 1e-9;
 
 /**
- * Two standard errors of the difference of two means of a group's size: 2 s √(2/n), with s² the variance
- * between seeds, pooled over the groups, and n the size of the first. NaN for a single seed.
+ * Two standard errors of the difference of two means of n seeds: 2 s √(2/n), with s² the variance between seeds,
+ * pooled over the groups, and n the size of the smallest one, as in a job that was cut some lack a seed. NaN for a
+ * single seed.
  *
  * @param groups What each seed gave, a group for each method.
  */
 export function seedNoise(groups: readonly (readonly number[])[]): number {
-  const variance = mean(groups.map((values) => standardDeviation(values) ** 2));
-  return 2 * Math.sqrt(2 * variance / groups[0].length);
+  const several = groups.filter(({ length }) => length > 1);
+  const freedom = several.reduce((sum, { length }) => sum + length - 1, 0);
+  const squares = several.map((values) => (values.length - 1) * standardDeviation(values) ** 2);
+  const variance = squares.reduce((sum, square) => sum + square, 0) / freedom;
+  return 2 * Math.sqrt(2 * variance / Math.min(...groups.map(({ length }) => length)));
 }
 
 /** Two standard errors of a difference of two shares, in percent, of the same number of texts; in points. */

@@ -1,6 +1,7 @@
 /** The rules of decision 0025 about training. @module */
 
 import { mean, range } from "../../src/core/numbers.ts";
+import { noiseIn, signed } from "../differences.ts";
 import noted from "../notes.json" with { type: "json" };
 import type { Claim } from "../frame/mod.ts";
 import { factCounts, largeSize, loraOn, onAllLayers, pairSize } from "./methods.ts";
@@ -18,11 +19,8 @@ const mlp = loraOn("mlp", 16).key, all = loraOn("all", 16).key;
 const [few, many] = factCounts;
 const [low, high] = [4, 64].map((rank) => loraOn("all", rank));
 
-const signed = (value: number) => `${value < 0 ? "−" : "+"}${Math.abs(value).toFixed(3)}`;
-
-/** `+0.012 ± 0.008`; a single seed has no noise floor. */
-const shown = ({ value, noise }: Difference) =>
-  `${signed(value)}${Number.isNaN(noise) ? "" : ` ± ${noise.toFixed(3)}`}`;
+/** `+0.012 ± 0.008`. */
+const shown = ({ value, noise }: Difference) => signed(value, 3) + noiseIn(noise, 3);
 
 const times = (exponent: number) => (10 ** exponent).toPrecision(3);
 
@@ -111,7 +109,8 @@ const placeClaims: readonly Claim<RegretRows>[] = [{
       shown(pairsDifference(rows, moreAttention, all))
     } nats`,
   holds: (rows) => [mlp, all].every((key) => isAbove(pairsDifference(rows, moreAttention, key))),
-  found: (rows) => undecidedIn(...[mlp, all].map((key) => pairsDifference(rows, moreAttention, key))),
+  found: (rows) =>
+    undecidedIn(...[mlp, all].map((key) => pairsDifference(rows, moreAttention, key))),
 }, {
   text: "Attention adds nothing to the MLPs",
   rule: "when the MLPs alone at r = 16 are not above all layers at r = 16 by more than the noise " +

@@ -1,6 +1,7 @@
 /** What "LoRA without regret" measured, and what its rules read of it. @module */
 
-import { mean, standardDeviation } from "../../src/core/numbers.ts";
+import { mean } from "../../src/core/numbers.ts";
+import { seedNoise } from "../differences.ts";
 import type { MadeRun } from "../frame/mod.ts";
 import { everywhere, type Setting, settings } from "./methods.ts";
 import { bestExponents, triedWith } from "./rates.ts";
@@ -87,15 +88,9 @@ export function cellsOf(
   return new Map(Array.from(groups, ([key, rows]) => [key, rows.map(({ loss }) => loss)]));
 }
 
-/**
- * Two standard errors of a difference of two means of n seeds: 2 s √(2/n), with s² the variance between seeds,
- * pooled over all cells. NaN for a single seed.
- */
-export function noiseOf(...parts: readonly Cells[]): number {
-  const cells = parts.flatMap((part) => [...part.values()]);
-  const variance = mean(cells.map((values) => standardDeviation(values) ** 2));
-  return 2 * Math.sqrt(2 * variance / cells[0].length);
-}
+/** The noise between seeds, pooled over all cells. */
+export const noiseOf = (...parts: readonly Cells[]): number =>
+  seedNoise(parts.flatMap((part) => [...part.values()]));
 
 /** A difference with the noise that it has to exceed. */
 export interface Difference {

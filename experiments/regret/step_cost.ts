@@ -144,7 +144,8 @@ function shareFigure({ counted }: StepCost): Figure {
     id: "regret-operations",
     title: "Operations of a step of LoRA on all layers, by those of a full one",
     caption:
-      "Matrix products and attention. Dashed: 2/3 + 1.5 r/d, by the products of a GPT-2 block alone; " +
+      "Matrix products and attention. Dashed: by products alone, 2/3 + r (in + out) / (in · out) of a layer, which is " +
+      "2/3 + 2 r/d of a square one and 2/3 + 1.5 r/d of a GPT-2 block, whose MLP is wider; " +
       "the head has no update, and the first layer needs no gradient of its inputs.",
     data: [
       line(curve, (x) => x, (x) => wanted + 1.5 * x, {

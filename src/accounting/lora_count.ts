@@ -44,15 +44,30 @@ export function loraCounts(
   rank: number,
   selection: SiteSelection,
 ): LoraCount[] {
-  const counts = new Map<string, number>();
-  for (const site of selectLayerSites(linears, selection)) {
-    const { name } = site.layer;
-    counts.set(name, (counts.get(name) ?? 0) + siteParameters(site, rank));
-  }
+  const sites = selectLayerSites(linears, selection);
+  const counts = countByLayer(sites, (site) => siteParameters(site, rank));
   return Array.from(counts, ([name, parameters]) => ({ name, parameters }));
 }
 
-function siteParameters({ name, layer, rows }: LayerSite, rank: number): number {
+/** What sites have, added up for each layer by its name. */
+export function countByLayer(
+  sites: readonly LayerSite[],
+  countOf: (site: LayerSite) => number,
+): Map<string, number> {
+  const counts = new Map<string, number>();
+  for (const site of sites) {
+    const { name } = site.layer;
+    counts.set(name, (counts.get(name) ?? 0) + countOf(site));
+  }
+  return counts;
+}
+
+/**
+ * Parameters of A and B of a site.
+ *
+ * @throws {RangeError} when the rank is not an integer of at least 1.
+ */
+export function siteParameters({ name, layer, rows }: LayerSite, rank: number): number {
   if (Number.isInteger(rank) && rank >= 1) {
     const d_in = layer.inputs, d_out = countRows(rows);
     return Number(evaluateFormula("lowRankParameters", { r: rank, d_in, d_out }));

@@ -12,12 +12,14 @@ export { formulas } from "./formulas/mod.ts";
 export { type FormulaSymbol, symbols } from "./symbols.ts";
 export { classifierParameters, type LoraCount, loraCounts } from "./lora_count.ts";
 export { type LoraSavings, loraSavings, type MemoryRatio } from "./lora_savings.ts";
+export type { CountedBeside, CountedModules } from "./beside_counts.ts";
 export type {
   CountedBottlenecks,
   CountedMethod,
   CountedSites,
   CountedTokens,
-} from "./method_counts.ts";
+  CountedUpdates,
+} from "./counted_method.ts";
 export { countModules, type ModuleCount } from "./module_counts.ts";
 export { gpt2StepBytes, type StepBytes, type StepShape } from "./gpt2_step.ts";
 export { optimizerBytes } from "./optimizer_bytes.ts";

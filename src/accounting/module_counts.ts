@@ -1,7 +1,8 @@
 /** Parameters of a model and of what is trained, module by module. @module */
 
 import { type Architecture, countParameters } from "../architectures/architecture.ts";
-import { type CountedMethod, countMethod } from "./method_counts.ts";
+import type { CountedMethod } from "./counted_method.ts";
+import { countMethod } from "./method_counts.ts";
 
 /** One module. */
 export interface ModuleCount {
@@ -14,12 +15,14 @@ export interface ModuleCount {
 }
 
 /**
- * Parameters of every module, and those that a method trains. A classifier's head is trained beside every
+ * Parameters of every module, and those that a method trains, with all that its options train beside it: the modules
+ * of `modulesToSave` and, of LoRA, magnitudes, biases and rows of tokens. A classifier's head is trained beside every
  * adapter, and counts twice, as in PEFT: the original is frozen and a copy is trained. BitFit and the top layers
  * train values of the model itself, a head's included. VeRA's shared random matrices are no parameters, as in PEFT.
  *
  * @throws {RangeError} when a name matches nothing, a number does not fit, or the method is unknown or does not fit
  * the model: BitFit one without biases, others one without a list of blocks, such as T5.
+ * @throws {TypeError} when LoRA is to have both magnitudes and biases of B.
  *
  * @example
  * ```ts

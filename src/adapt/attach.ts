@@ -1,6 +1,7 @@
 /** Putting adaptations on a base model, which is frozen while they are there. @module */
 
 import type { Parameter } from "../autograd/parameter.ts";
+import { wholeAdapters } from "../core/adapter_parts.ts";
 import { grouped } from "../core/numbers.ts";
 import { isSameFile } from "../formats/merged_metadata.ts";
 import {
@@ -29,7 +30,7 @@ export function assertFree(
   assertModel(action, model);
   const { adapters } = model;
   if (onTop || adapters.size === 0) return;
-  const values = [...adapters].flatMap(({ parameters }) => parameters)
+  const values = wholeAdapters(adapters).flatMap(({ parameters }) => parameters)
     .reduce((sum, { size }) => sum + size, 0);
   throw new RangeError(
     `${action} needs a model without an adapter, found one of ${grouped(values)} values on it: ` +

@@ -133,10 +133,7 @@ async function loadJoined(
 /** The reason alone: the parts are read from memory, of which nobody knows. */
 function bare(error: unknown): unknown {
   if (!(error instanceof AdapterFileError)) return error;
-  const { message, cause } = error;
-  return new AdapterFileError(message.replace(/^cannot \w+ the adapter in memory: /, ""), {
-    cause,
-  });
+  return new AdapterFileError(error.reason, { cause: error.cause });
 }
 
 function savedMethod(method: unknown): SavedMethod {
@@ -161,9 +158,10 @@ export async function usable<T>(folder: Folder, use: () => T | Promise<T>): Prom
   } catch (error) {
     const isOurs = error instanceof AdapterFileError || error instanceof RangeError;
     if (!isOurs && !(error instanceof SyntaxError)) throw error;
-    const place = folderName(folder);
-    throw new AdapterFileError(`cannot use the adapter in ${place}: ${error.message}`, {
+    const { message: reason } = error, place = folderName(folder);
+    throw new AdapterFileError(`cannot use the adapter in ${place}: ${reason}`, {
       cause: error,
+      reason,
     });
   }
 }

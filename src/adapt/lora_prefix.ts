@@ -53,7 +53,8 @@ const parts = [
 
 /**
  * LoRA and virtual tokens, which are trained, saved and removed together; as with virtual tokens alone, step zero is
- * not the base model.
+ * not the base model. Trained are r · (in + rows) values for each site, and l_p · d more (LoRA+PE) or L · l_p · d
+ * (LoRA+PL) in a model of L blocks of width d.
  *
  * @throws {TypeError} when an option does not exist.
  * @throws {RangeError} when `prefix` is none of its values, or as `injectLora`, `injectPrefixEmbedding` and
@@ -88,9 +89,9 @@ export function injectLoraPrefix(model: Model, options: LoraPrefixOptions): Lora
 
 /** LoRA and virtual tokens on a model; made by {@link injectLoraPrefix}. */
 export class LoraPrefixAdapter implements Adapter {
-  /** The updates. */
+  /** The updates; removed alone, they leave the virtual tokens in force. */
   readonly lora: LoraAdapter;
-  /** The virtual tokens. */
+  /** The virtual tokens; removed alone, they leave the updates in force. */
   readonly prefix: PrefixAdapter;
   /** By what its values are recognized in a merged model; others after each step of a training. */
   values: AdapterValues = {};
@@ -110,9 +111,14 @@ export class LoraPrefixAdapter implements Adapter {
     return this.lora.model;
   }
 
+  /** The updates and the virtual tokens. */
+  get parts(): readonly [LoraAdapter, PrefixAdapter] {
+    return [this.lora, this.prefix];
+  }
+
   /** Those of the updates, then those of the virtual tokens. */
   get parameters(): readonly Parameter[] {
-    return [...this.lora.parameters, ...this.prefix.parameters];
+    return this.parts.flatMap(({ parameters }) => parameters);
   }
 
   /** The largest magnitude of the scalings of the updates. */

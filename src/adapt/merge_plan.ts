@@ -10,6 +10,7 @@ import { adapterFile, parseMerged } from "../formats/merged_metadata.ts";
 import type { AdapterException } from "../formats/mod.ts";
 import type { BaseFile } from "../models/base_file.ts";
 import { assertNotIn } from "./attach.ts";
+import { assertCopies } from "./copied_tensors.ts";
 import { MergeSums, type WeightChange } from "./merge_blocks.ts";
 import { type Mergeable, readMergeable } from "./mergeable.ts";
 import { type NewHead, newHead, sameHead } from "./new_head.ts";
@@ -62,6 +63,7 @@ export async function planMerge(
     addRows(plan, base, adapter);
     const trained = new Map([...adapter.saved, ...adapter.biases]);
     await addSaved(plan, base, folder, trained, adapter.savedModules);
+    if (adapter.copies) assertCopies(base, folder, adapter.copies, plan.head.config);
     await addBiases(plan, base, folder, adapter);
     plan.promptFormat = adapter.promptFormat ?? plan.promptFormat;
   }

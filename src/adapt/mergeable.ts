@@ -11,10 +11,15 @@ import { parseVera } from "./vera/load.ts";
 import type { ProjectionShape } from "./vera/projections.ts";
 
 /** What a merge of files needs to know of an adapter. */
-export type Mergeable = Pick<
-  PeftAdapter,
-  "updates" | "saved" | "savedModules" | "biases" | "rows" | "passed" | "promptFormat"
->;
+export type Mergeable =
+  & Pick<
+    PeftAdapter,
+    "updates" | "saved" | "savedModules" | "biases" | "rows" | "passed" | "promptFormat"
+  >
+  & {
+    /** What was read of a method that trains copies of the base's tensors. */
+    readonly copies?: SavedValues;
+  };
 
 type Reader = (base: BaseFile, file: SavedValues) => Partial<Mergeable>;
 
@@ -51,8 +56,9 @@ export async function readMergeable(
 }
 
 /** Tensors in the place of the base's, in the order of its files as these are. */
-function copiesIn(_base: BaseFile, { config, tensors }: SavedValues): Partial<Mergeable> {
-  return { saved: tensors, savedModules: savedModulesOf(config) };
+function copiesIn(_base: BaseFile, copies: SavedValues): Partial<Mergeable> {
+  const { config, tensors } = copies;
+  return { saved: tensors, savedModules: savedModulesOf(config), copies };
 }
 
 /** VeRA's changes as updates (b ⊙ B) (d ⊙ A), which are of rank r. */

@@ -62,7 +62,7 @@ export abstract class MethodAdapter implements Adapter {
     this.#arena = unfinished.use(new Arena(model.device, entries, "adapter", "adapter"));
     this.own = entries.map(({ name }) => new Parameter(name, this.#arena.view(name)));
     const attachments = build(this.own);
-    if (saved) this.#write(saved);
+    if (saved) this.#write(saved.tensors);
     const giveBack = this.modules.put();
     const detach = attach(model, this, attachments, this.modules.parameters);
     this.#remove = () => {
@@ -134,10 +134,10 @@ export abstract class MethodAdapter implements Adapter {
     this.#arena[Symbol.dispose]();
   }
 
-  #write({ tensors }: SavedValues): void {
-    for (const [name, { data }] of tensors) {
-      const own = this.own.find((one) => one.name === name)?.tensor;
-      this.model.device.write(own ?? this.modules.copyOf(name), data);
-    }
+  /** Of a file, which has its own values and those of the copies. */
+  #write(tensors: SavedValues["tensors"]): void {
+    const own = new Map(this.own.map(({ name, tensor }) => [name, tensor]));
+    for (const [name, tensor] of own) this.model.device.write(tensor, tensors.get(name)!.data);
+    this.modules.write(new Map([...tensors].filter(([name]) => !own.has(name))));
   }
 }

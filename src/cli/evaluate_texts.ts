@@ -128,15 +128,14 @@ async function printScores(
     refuseAll(options, ["meteor"], "METEOR is not among the metrics");
   }
   const tables = metrics.includes("meteor") ? await tablesFor(texts, options) : undefined;
-  const found = Object.entries(scoreTexts(texts, metrics, tables));
-  const scores = found.map(([name, score]) => [nameOf(name, tables), score] as const);
+  const scored = scoreTexts(texts, metrics, tables), scores = Object.entries(scored);
   const references = texts.reduce((sum, { references }) => sum + references.length, 0);
-  const document = { scores: Object.fromEntries(scores), outputs: texts.length, references };
+  const document = { scores: scored, outputs: texts.length, references };
   print(options, document, () => {
     const counts = `${howMany(texts.length, "output")} with ${howMany(references, "reference")}`;
     const columns = [
       ["metric", ([name]: typeof scores[number]) => name],
-      ["score", ([, score]: typeof scores[number]) => score.toFixed(4)],
+      ["score", ([, score]: typeof scores[number]) => score!.toFixed(4)],
     ] as const;
     return `${table(scores, columns)}\n${counts}`;
   });
@@ -155,7 +154,3 @@ async function tablesFor(
   );
   return { synonyms: await wordNetSynonyms() };
 }
-
-/** METEOR without paraphrases is another metric, and has another name. */
-const nameOf = (name: string, tables?: MeteorTables): string =>
-  name === "meteor" && !tables?.paraphrases ? "meteorWithoutParaphrases" : name;

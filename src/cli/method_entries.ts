@@ -69,7 +69,8 @@ const lora: MethodEntry = {
 /** What the command line knows of LoRA joined with a prefix. */
 const joinedEntry = (prefix: MethodEntry): MethodEntry => ({
   title: (settings) => `${lora.title(settings)} and ${prefix.title(settings)}`,
-  rules: { ...lora.rules, ...prefix.rules },
+  // The other two starts of LoRA are computed from weights by injectors of their own.
+  rules: { ...lora.rules, init: oneOf("kaiming", "gaussian"), ...prefix.rules },
   defaults: (settings) => ({ ...lora.defaults!(settings), ...prefix.defaults!(settings) }),
 });
 

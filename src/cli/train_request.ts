@@ -3,7 +3,7 @@
 import { fileDigests } from "../core/digest.ts";
 import { savedLength } from "../adapt/prefix/saved_length.ts";
 import type { JsonRecord, MethodSpec, RunSpec, TrainingSpec } from "../runs/mod.ts";
-import { type Batch, defaultPatience, defaultSettings } from "../train/mod.ts";
+import { type Batch, defaultPatience, defaultSettings, type TrainedKind } from "../train/mod.ts";
 import { batchExample, readBatchFile } from "./batches.ts";
 import type { BaseDtypeOption } from "./arguments.ts";
 import { assertAllowed, type CommonOptions } from "./common.ts";
@@ -118,8 +118,8 @@ async function readData(
   const { validateEvery, ...settings } = defaultSettings({
     batches: train.length,
     width: facts.width,
-    ...scaleOf(method),
-    areVirtual: method.kind.startsWith("prefix-") && !(facts.labels ?? labels),
+    scaling: scalingOf(method),
+    trained: trainedBy(method, (facts.labels ?? labels) !== undefined),
   });
   if (options.patience !== undefined && validation.length === 0) {
     throw new RangeError("--patience needs held-out texts, found none");
@@ -138,12 +138,19 @@ function withHead(method: MethodSpec, { newLabels, head = [] }: Material): Metho
   return { ...method, modulesToSave };
 }
 
-function scaleOf(method: MethodSpec) {
+/** What a method trains, with or without a head. */
+function trainedBy(method: MethodSpec, hasHead: boolean): TrainedKind {
   const { kind } = method;
-  if (kind === "full" || kind === "top-layers") return { isFull: true, scaling: 1 };
-  if (method.kind === "vera" || !("rank" in method)) return { isFull: false, scaling: 1 };
+  if (kind === "full" || kind === "top-layers") return "weights";
+  if (hasHead || method.modulesToSave?.length) return "matrices";
+  if (kind === "bitfit") return "biases";
+  return kind === "vera" || kind.startsWith("prefix-") ? "vectors" : "matrices";
+}
+
+function scalingOf(method: MethodSpec): number {
+  if (method.kind === "vera" || !("rank" in method)) return 1;
   const { rank, alpha = rank, rankStabilized } = method;
-  return { isFull: false, scaling: alpha / (rankStabilized ? Math.sqrt(rank) : rank) };
+  return alpha / (rankStabilized ? Math.sqrt(rank) : rank);
 }
 
 /** The settings of a training: of the command line, else of the configuration, else those that suit the data. */

@@ -16,4 +16,23 @@ export class DeviceError extends Error {
 export class AdapterFileError extends Error {
   /** The class's name. */
   override name = "AdapterFileError";
+  readonly #reason: string;
+
+  /**
+   * Makes an error.
+   *
+   * @param options Its cause, and what is wrong without the folder, where the message names one.
+   */
+  constructor(
+    message: string,
+    { reason = message, ...options }: ErrorOptions & { readonly reason?: string } = {},
+  ) {
+    super(message, options);
+    this.#reason = reason;
+  }
+
+  /** What is wrong, without saying in which folder. */
+  get reason(): string {
+    return this.#reason;
+  }
 }

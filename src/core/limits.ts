@@ -133,3 +133,9 @@ export const mostLabels = 4096;
 
 /** Trainings of one sweep: lists that are crossed make many of a few lines. */
 export const mostSweepRuns = 10_000;
+
+/** Tokens of a text that is scored, as some metrics take the product of two lengths; a paper has 10,000. */
+export const mostScoredTokens = 10_000;
+
+/** Pairs of matching words in two texts that METEOR aligns; a summary of 1,000 words has 30,000 with another. */
+export const mostWordMatches: number = 2 ** 17;

@@ -2,11 +2,12 @@
 
 import { readText } from "../core/files.ts";
 import { howMany } from "../core/how_many.ts";
-import { mostTextRows } from "../core/limits.ts";
+import { mostTextCharacters, mostTextRows } from "../core/limits.ts";
 import { grouped } from "../core/numbers.ts";
 import { oneLine } from "../core/quote.ts";
 import { fileName, type FileSource } from "../core/storage.ts";
 import type { ReferencedOutput } from "../metrics/mod.ts";
+import { assertTextLength } from "./text_records.ts";
 import { isTable, readTable, type TableRow } from "./text_table.ts";
 
 /** The references of one input. */
@@ -21,11 +22,11 @@ interface Group {
  * empty. References: one in each line, with an empty line after those of an output; without empty lines,
  * each output has one. Either may also be a table (`.csv`, `.tsv` or `.jsonl`) with fields for the input
  * (`mr`, `input`, `prompt`, `source`, …) and the `output` or the `reference` (`ref`, `target`,
- * `completion`, …). Where both say the input, references are found by it; else neighboring rows with
- * the same input are one group, in the order of the outputs.
+ * `completion`, …). Where both say the input, references are found by it, and every input needs one output, which
+ * rows may repeat; else neighboring rows with the same input are one group, in the order of the outputs.
  *
- * @throws {RangeError} when a file is empty, a table has no such fields, the numbers differ, or an input has
- * no reference.
+ * @throws {RangeError} when a file is empty, a table has no such fields, the numbers differ, an input has no
+ * reference, no output or two outputs, or a line is too long.
  * @throws {SyntaxError} when a file is not UTF-8 or not of its kind, or a line is malformed; the message
  * names the line.
  * @throws {Error} when a file cannot be read or is larger than 256 MiB.
@@ -49,8 +50,9 @@ export async function readReferencedOutputs(
   const groups = isTable(references)
     ? groupsOf(await readTable(references, "reference"), hasInputs)
     : await readBlocks(references, made.length);
-  if (hasInputs) return foundByInput(made, groups, fileName(references));
-  assertAsMany(fileName(outputs), made.length, fileName(references), groups.length);
+  const names = [fileName(outputs), fileName(references)] as const;
+  if (hasInputs) return foundByInput(made, groups, names);
+  assertAsMany(names[0], made.length, names[1], groups.length);
   return made.map(({ text }, i) => ({ output: text, references: groups[i].references }));
 }
 
@@ -63,11 +65,13 @@ async function readOutputs(file: FileSource): Promise<readonly TableRow[]> {
 /** The lines of a file, without what would be one after the last line break. */
 async function linesOf(file: FileSource): Promise<string[]> {
   const text = (await readText(file)).replace(/^\ufeff/, "");
-  const lines = text.split(/\r?\n/);
+  const lines = text.split(/\r?\n/), name = fileName(file);
   if (lines.at(-1) === "") lines.pop();
+  const long = lines.findIndex(({ length }) => length > mostTextCharacters);
+  if (long >= 0) assertTextLength(lines[long], `line ${long + 1} of ${name}`);
   if (lines.length > 0 && lines.length <= mostTextRows) return lines;
   throw new RangeError(
-    `${fileName(file)} must hold 1 to ${grouped(mostTextRows)} lines, found ${lines.length}`,
+    `${name} must hold 1 to ${grouped(mostTextRows)} lines, found ${lines.length}`,
   );
 }
 
@@ -115,16 +119,36 @@ function groupsOf(rows: readonly TableRow[], areFound: boolean): Group[] {
 function foundByInput(
   made: readonly TableRow[],
   groups: readonly Group[],
-  name: string,
+  [outputs, references]: readonly [string, string],
 ): ReferencedOutput[] {
   const byInput = new Map(groups.map(({ input, references }) => [input, references]));
-  return made.map(({ place, input, text }) => {
-    const references = byInput.get(input);
-    if (references) return { output: text, references };
+  const distinct = Map.groupBy(made, ({ input }) => input);
+  const found = [...distinct.values()].map(onlyOutput).map(({ place, input, text }) => {
+    const own = byInput.get(input);
+    if (own) return { output: text, references: own };
     throw new RangeError(
-      `the input in ${place} must have a reference in ${name}, found none for ${oneLine(input!)}`,
+      `the input in ${place} must have a reference in ${references}, found none for ${
+        oneLine(input!)
+      }`,
     );
   });
+  const left = groups.find(({ input }) => !distinct.has(input));
+  if (!left) return found;
+  throw new RangeError(
+    `every input in ${references} must have an output in ${outputs}, as scores are of a whole set, found ` +
+      `${grouped(found.length)} of ${grouped(groups.length)} and none for ${oneLine(left.input!)}`,
+  );
+}
+
+/** The output of an input; rows may repeat it, as `generate` does for a prompt that comes several times. */
+function onlyOutput([first, ...others]: readonly TableRow[]): TableRow {
+  const other = others.find(({ text }) => text !== first.text);
+  if (!other) return first;
+  throw new RangeError(
+    `an input must have one output, found two for ${
+      oneLine(first.input!)
+    }, in ${first.place} and in ${other.place}`,
+  );
 }
 
 function assertAsMany(outputs: string, made: number, references: string, groups: number): void {

@@ -3,7 +3,7 @@
 import { sha256 } from "../core/digest.ts";
 import { readBytes } from "../core/files.ts";
 import { decodeText, isRecord, parseJson } from "../core/json.ts";
-import { mostJsonBytes, mostTextRows } from "../core/limits.ts";
+import { mostJsonBytes, mostTextCharacters, mostTextRows } from "../core/limits.ts";
 import { grouped } from "../core/numbers.ts";
 import { oneLine, quote } from "../core/quote.ts";
 import { fileName, type FileSource } from "../core/storage.ts";
@@ -162,3 +162,16 @@ function parseText(text: string, name: string): Parsed {
 }
 
 const linesOf = (text: string): string[] => text.split(/\r?\n/);
+
+/**
+ * Throws for a text that is longer than any that is meant.
+ *
+ * @param what Where it is.
+ * @throws {RangeError} then.
+ */
+export function assertTextLength({ length }: string, what: string): void {
+  if (length <= mostTextCharacters) return;
+  throw new RangeError(
+    `${what} must have at most ${mostTextCharacters} characters, found ${length}`,
+  );
+}

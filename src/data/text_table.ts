@@ -2,12 +2,18 @@
 
 import { readBytes } from "../core/files.ts";
 import { isText } from "../core/json.ts";
-import { mostJsonBytes, mostTextCharacters, mostTextRows } from "../core/limits.ts";
+import { mostJsonBytes, mostTextRows } from "../core/limits.ts";
 import { listNames } from "../core/module_names.ts";
 import { grouped } from "../core/numbers.ts";
 import { oneLine, quote } from "../core/quote.ts";
 import { fileName, type FileSource } from "../core/storage.ts";
-import { decodedText, parseCsv, parseJsonLines, type TextRecord } from "./text_records.ts";
+import {
+  assertTextLength,
+  decodedText,
+  parseCsv,
+  parseJsonLines,
+  type TextRecord,
+} from "./text_records.ts";
 
 /** A row of a table. */
 export interface TableRow {
@@ -79,8 +85,6 @@ function textOf({ place, fields }: TextRecord, field: string, mayBeEmpty = false
   if (!isText(value) || (value === "" && !mayBeEmpty)) {
     throw new SyntaxError(`${field} in ${place} must be a text, found ${quote(value)}`);
   }
-  if (value.length <= mostTextCharacters) return value;
-  throw new RangeError(
-    `${field} in ${place} must have at most ${mostTextCharacters} characters, found ${value.length}`,
-  );
+  assertTextLength(value, `${field} in ${place}`);
+  return value;
 }

@@ -2,11 +2,11 @@
 
 import { isText } from "../core/json.ts";
 import { howMany } from "../core/how_many.ts";
-import { mostLabels, mostTextCharacters } from "../core/limits.ts";
+import { mostLabels } from "../core/limits.ts";
 import { listNames } from "../core/module_names.ts";
 import { oneLine, quote } from "../core/quote.ts";
 import type { PromptedText } from "./prompted_batches.ts";
-import { readRecords, type TextRecord } from "./text_records.ts";
+import { assertTextLength, readRecords, type TextRecord } from "./text_records.ts";
 
 /** A text and its class. */
 export interface LabeledText {
@@ -126,13 +126,11 @@ function rowsOf(
 
 function textOf({ place, fields }: TextRecord, field: string): string {
   const value = Object.hasOwn(fields, field) ? fields[field] : undefined;
-  if (isText(value) && value !== "" && value.length <= mostTextCharacters) return value;
   if (!isText(value) || value === "") {
     throw new SyntaxError(`${field} in ${place} must be a text, found ${quote(value)}`);
   }
-  throw new RangeError(
-    `${field} in ${place} must have at most ${mostTextCharacters} characters, found ${value.length}`,
-  );
+  assertTextLength(value, `${field} in ${place}`);
+  return value;
 }
 
 function labeledRows(records: readonly TextRecord[], known?: readonly string[]): TextRows {

@@ -135,10 +135,11 @@ export async function readAdapter(
       promptFormat: parsePromptFormat(file.metadata),
     };
   } catch (error) {
-    const { message, cause } = error as Error;
+    const { message: reason, cause } = error as Error;
     // The message already says what the error did: Deno would print it a second time as the cause.
-    throw new AdapterFileError(`cannot read the adapter in ${folderName(folder)}: ${message}`, {
+    throw new AdapterFileError(`cannot read the adapter in ${folderName(folder)}: ${reason}`, {
       cause,
+      reason,
     });
   }
 }

@@ -3,6 +3,7 @@
 import { AdapterFileError } from "../core/errors.ts";
 import type { HostTensor } from "../core/host_tensor.ts";
 import { assertUpdate } from "../core/low_rank_update.ts";
+import { type PatternValue, patternValues } from "../core/pattern_values.ts";
 import { quote } from "../core/quote.ts";
 import { formatShape, sameShape, type Shape } from "../core/shape.ts";
 import type { Exceptions } from "./adapter_exceptions.ts";
@@ -11,7 +12,7 @@ import { readFinite } from "./adapter_tensors.ts";
 import { factorKeys, tensorPrefix } from "./adapter_weights.ts";
 import type { PeftConfig } from "./peft_config.ts";
 import type { PeftExtras } from "./peft_extras.ts";
-import { moduleSelector, type PatternValue, patternValues } from "./peft_patterns.ts";
+import { moduleSelector } from "./peft_patterns.ts";
 import type { SafetensorsFile } from "./safetensors.ts";
 
 /** The patterns of a configuration, compiled once for all modules. */

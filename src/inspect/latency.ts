@@ -82,12 +82,16 @@ export function latencyTable(timings: readonly Timing[], [batch, time]: Shape): 
 /** Medians of base, unmerged and merged, and of adapter layers where they come after these. */
 export function latencyFigure(timings: readonly Timing[], rank: number, device: string): Figure {
   const color = [palette.base, palette.lora[1], palette.merged, ...palette.series.slice(3)];
+  const layers = timings.slice(3).map(({ label }) => label).join(" and ");
   return {
     id: "merging",
     title: "Cost of a forward pass per token",
-    caption:
-      `Median over interleaved passes; LoRA of rank ${rank} on every linear layer; ${device}.`,
+    caption: `Median over interleaved passes; LoRA of rank ${rank} on every linear layer; ${
+      layers && `${layers} are adapter layers; `
+    }${device}.`,
     data: [barsAcross(timings, ({ median }) => median, ({ label }) => label, { color })],
-    layout: baseLayout(axis("µs per token"), axis("", { autorange: "reversed" }), { height: 200 }),
+    layout: baseLayout(axis("µs per token"), axis("", { autorange: "reversed" }), {
+      height: 80 + 40 * timings.length,
+    }),
   };
 }

@@ -23,7 +23,7 @@ const noMatch = 1e-15, noNgram = 1e-9;
  * Source: Papineni et al. 2002, sections 2.1 to 2.3; `BLEUScore` in the E2E scripts' `pymteval.py`; tokens
  * of {@link mtevalTokens}.
  *
- * @throws {RangeError} when there is no output, or one without a reference.
+ * @throws {RangeError} when there is no output, or one without a reference, or a text has more than 10,000 tokens.
  *
  * @example
  * ```ts

@@ -1,7 +1,7 @@
 /** The tokens of METEOR, ROUGE-L and CIDEr, as coco-caption takes them. @module */
 
 import { treebankTokens } from "./treebank_tokens.ts";
-import type { ReferencedOutput } from "./referenced_output.ts";
+import { type ReferencedOutput, type ReferencedTokens, tokensOf } from "./referenced_output.ts";
 
 /** Tokens that coco-caption drops. Those of `-LRB-` and its like are in capitals there, and so stay. */
 const dropped = new Set("'' ' `` ` . ? ! , : - -- ... ;".split(" "));
@@ -19,17 +19,6 @@ const dropped = new Set("'' ' `` ` . ? ! , : - -- ... ;".split(" "));
 export const captionTokens = (text: string): string[] =>
   treebankTokens(text).filter((token) => !dropped.has(token));
 
-/** The tokens of an output and of its references. */
-export interface CaptionTokens {
-  /** Of the output; may be none. */
-  readonly output: readonly string[];
-  /** Of each reference. */
-  readonly references: readonly (readonly string[])[];
-}
-
 /** Splits outputs and references. */
-export const captionTokensOf = (outputs: readonly ReferencedOutput[]): CaptionTokens[] =>
-  outputs.map(({ output, references }) => ({
-    output: captionTokens(output),
-    references: references.map(captionTokens),
-  }));
+export const captionTokensOf = (outputs: readonly ReferencedOutput[]): ReferencedTokens[] =>
+  tokensOf(outputs, captionTokens);

@@ -1,8 +1,12 @@
 /** CIDEr: how alike the rare n-grams of an output and its references are. @module */
 
-import { type CaptionTokens, captionTokensOf } from "./caption_tokens.ts";
+import { captionTokensOf } from "./caption_tokens.ts";
 import { countsOf, type NgramCounts, ngramsOf } from "./ngrams.ts";
-import { assertReferenced, type ReferencedOutput } from "./referenced_output.ts";
+import {
+  assertReferenced,
+  type ReferencedOutput,
+  type ReferencedTokens,
+} from "./referenced_output.ts";
 
 const orders = [1, 2, 3, 4];
 
@@ -22,7 +26,7 @@ const sigma = 6;
  * Source: Vedantam, Zitnick and Parikh 2015, sections 3 and 6; `cider_scorer.py` of coco-caption, which the
  * E2E scripts call; tokens of {@link captionTokens}.
  *
- * @throws {RangeError} when there is no output, or one without a reference.
+ * @throws {RangeError} when there is no output, or one without a reference, or a text has more than 10,000 tokens.
  *
  * @example
  * ```ts
@@ -53,7 +57,7 @@ export function cider(outputs: readonly ReferencedOutput[]): number {
 type Counts = readonly NgramCounts[];
 
 /** The script splits tokens once more, at the space within `5 1/2`. */
-function countsOfAll(tokens: CaptionTokens["output"]): Counts {
+function countsOfAll(tokens: ReferencedTokens["output"]): Counts {
   const words = tokens.flatMap((token) => token.split(/\s+/));
   return orders.map((order) => countsOf(ngramsOf(words, order)));
 }

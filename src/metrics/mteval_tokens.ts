@@ -1,6 +1,6 @@
 /** The tokens of BLEU and NIST, as NIST's `mteval-v13a` takes them. @module */
 
-import type { ReferencedOutput } from "./referenced_output.ts";
+import { type ReferencedOutput, type ReferencedTokens, tokensOf } from "./referenced_output.ts";
 
 /** What SGML writes otherwise, in the order in which it is undone. */
 const undone: readonly (readonly [RegExp, string])[] = [
@@ -39,17 +39,6 @@ export function mtevalTokens(text: string): string[] {
   return spaced.replaceAll(/\s+/g, " ").trim().toLowerCase().split(" ");
 }
 
-/** The tokens of an output and of its references. */
-export interface ReferencedTokens {
-  /** Of the output. */
-  readonly output: readonly string[];
-  /** Of each reference. */
-  readonly references: readonly (readonly string[])[];
-}
-
 /** Splits outputs and references. */
 export const mtevalTokensOf = (outputs: readonly ReferencedOutput[]): ReferencedTokens[] =>
-  outputs.map(({ output, references }) => ({
-    output: mtevalTokens(output),
-    references: references.map(mtevalTokens),
-  }));
+  tokensOf(outputs, mtevalTokens);

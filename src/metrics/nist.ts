@@ -1,8 +1,12 @@
 /** NIST: BLEU's matches, weighted by how much each of them says. @module */
 
-import { mtevalTokensOf, type ReferencedTokens } from "./mteval_tokens.ts";
+import { mtevalTokensOf } from "./mteval_tokens.ts";
 import { countsOf, type NgramCounts, ngramsOf, sharedNgrams, withoutLast } from "./ngrams.ts";
-import { assertReferenced, type ReferencedOutput } from "./referenced_output.ts";
+import {
+  assertReferenced,
+  type ReferencedOutput,
+  type ReferencedTokens,
+} from "./referenced_output.ts";
 
 const orders = [1, 2, 3, 4, 5];
 
@@ -23,7 +27,7 @@ const beta = -Math.log(0.5) / Math.log(1.5) ** 2;
  *
  * Source: Doddington 2002, section 4; `NISTScore` in the E2E scripts' `pymteval.py`.
  *
- * @throws {RangeError} when there is no output, or one without a reference.
+ * @throws {RangeError} when there is no output, or one without a reference, or a text has more than 10,000 tokens.
  *
  * @example
  * ```ts

@@ -1,10 +1,14 @@
 /** A text that a model made, and the texts of people that it is compared with. @module */
 
+import { mostScoredTokens } from "../core/limits.ts";
+import { grouped } from "../core/numbers.ts";
+import { quote } from "../core/quote.ts";
+
 /** A text that a model made, and at least one text of a person for the same input. */
 export interface ReferencedOutput {
   /** What the model made; may be empty. */
   readonly output: string;
-  /** What people wrote; their order does not matter. */
+  /** What people wrote; their order does not matter, except that METEOR counts the first of equally good ones. */
   readonly references: readonly string[];
 }
 
@@ -14,4 +18,41 @@ export function assertReferenced(metric: string, outputs: readonly ReferencedOut
   const bare = outputs.findIndex(({ references }) => references.length === 0);
   if (bare < 0) return;
   throw new RangeError(`${metric} needs a reference for every output, found none for ${bare + 1}`);
+}
+
+/** The tokens of an output and of its references. */
+export interface ReferencedTokens {
+  /** Of the output; may be none. */
+  readonly output: readonly string[];
+  /** Of each reference. */
+  readonly references: readonly (readonly string[])[];
+}
+
+/** How a text is split into tokens. */
+type Split = (text: string) => string[];
+
+/**
+ * Splits outputs and references.
+ *
+ * @throws {RangeError} when a text has more tokens than a metric can take.
+ */
+export const tokensOf = (outputs: readonly ReferencedOutput[], split: Split): ReferencedTokens[] =>
+  outputs.map(({ output, references }) => ({
+    output: scoredTokens(output, split),
+    references: references.map((reference) => scoredTokens(reference, split)),
+  }));
+
+/**
+ * The tokens of one text.
+ *
+ * @throws {RangeError} when they are more than a metric can take.
+ */
+export function scoredTokens(text: string, split: Split): string[] {
+  const tokens = split(text);
+  if (tokens.length <= mostScoredTokens) return tokens;
+  throw new RangeError(
+    `a text that is scored must have at most ${grouped(mostScoredTokens)} tokens, found ${
+      grouped(tokens.length)
+    } in ${quote(text)}`,
+  );
 }

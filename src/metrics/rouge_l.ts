@@ -1,7 +1,11 @@
 /** ROUGE-L: the longest common subsequence with what people wrote. @module */
 
-import { type CaptionTokens, captionTokensOf } from "./caption_tokens.ts";
-import { assertReferenced, type ReferencedOutput } from "./referenced_output.ts";
+import { captionTokensOf } from "./caption_tokens.ts";
+import {
+  assertReferenced,
+  type ReferencedOutput,
+  type ReferencedTokens,
+} from "./referenced_output.ts";
 
 /** How much recall weighs against precision. */
 const beta = 1.2;
@@ -18,7 +22,7 @@ const beta = 1.2;
  * Source: Lin 2004, section 3.1; `Rouge` in coco-caption's `rouge.py`, which the E2E scripts call; tokens of
  * {@link captionTokens}.
  *
- * @throws {RangeError} when there is no output, or one without a reference.
+ * @throws {RangeError} when there is no output, or one without a reference, or a text has more than 10,000 tokens.
  *
  * @example
  * ```ts
@@ -32,7 +36,7 @@ export function rougeL(outputs: readonly ReferencedOutput[]): number {
   return scores.reduce((sum, score) => sum + score, 0) / scores.length;
 }
 
-function scoreOf({ output, references }: CaptionTokens): number {
+function scoreOf({ output, references }: ReferencedTokens): number {
   // The script splits an empty text into one empty token.
   const made = orEmptyToken(output), written = references.map(orEmptyToken);
   const common = written.map((reference) => commonSubsequence(made, reference));

@@ -18,11 +18,18 @@ const metrics: Readonly<Record<TextMetric, Metric>> = { bleu, nist, meteor, roug
 /** All metrics of generated text, in the order of the E2E scripts. */
 export const textMetrics: readonly TextMetric[] = Object.keys(metrics) as TextMetric[];
 
+/** Scores by the names of their metrics. METEOR without a table of paraphrases is another metric with another name. */
+export type TextScores<Name extends TextMetric> =
+  & Record<Exclude<Name, "meteor">, number>
+  & ("meteor" extends Name ? Partial<Record<"meteor" | "meteorWithoutParaphrases", number>>
+    : unknown);
+
 /**
  * Scores of outputs by several metrics.
  *
- * @param tables What METEOR knows. Default: nothing beside exact words and stems.
- * @throws {RangeError} when there is no output, or one without a reference.
+ * @param tables What METEOR knows; without paraphrases its score is called `meteorWithoutParaphrases`. Default:
+ * nothing beside exact words and stems.
+ * @throws {RangeError} when there is no output, or one without a reference, or a text is too long.
  *
  * @example
  * ```ts
@@ -33,8 +40,10 @@ export const textMetrics: readonly TextMetric[] = Object.keys(metrics) as TextMe
 export function scoreTexts<Name extends TextMetric>(
   outputs: readonly ReferencedOutput[],
   names: readonly Name[],
-  tables?: MeteorTables,
-): Record<Name, number> {
-  const scores = names.map((name) => [name, metrics[name](outputs, tables)]);
-  return Object.fromEntries(scores) as Record<Name, number>;
+  tables: MeteorTables = {},
+): TextScores<Name> {
+  const nameOf = (name: Name) =>
+    name === "meteor" && !tables.paraphrases ? "meteorWithoutParaphrases" : name;
+  const scores = names.map((name) => [nameOf(name), metrics[name](outputs, tables)]);
+  return Object.fromEntries(scores) as TextScores<Name>;
 }

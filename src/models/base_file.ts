@@ -128,13 +128,14 @@ export async function openBase(folder: string): Promise<BaseFile> {
   };
 }
 
-/** The tensors of a known family's files; where its head is not one that is counted, those with the usual head. */
+/** The architecture of a base, if it is known; where its head is not one that is counted, that with the usual head. */
+export const architectureIn = (config: ConfigJson): Architecture | undefined =>
+  architectureIfKnown(config) ?? architectureIfKnown({ ...config, architectures: undefined });
+
+/** The tensors of a known family's files. */
 function knownTensors(config: ConfigJson): readonly TensorSpec[] {
-  for (const json of [config, { ...config, architectures: undefined }]) {
-    const architecture = architectureIfKnown(json);
-    if (architecture) return [...architecture.tensors, ...architecture.besides ?? []];
-  }
-  return [];
+  const architecture = architectureIn(config);
+  return architecture ? [...architecture.tensors, ...architecture.besides ?? []] : [];
 }
 
 function architectureIfKnown(config: ConfigJson): Architecture | undefined {

@@ -33,6 +33,8 @@ export interface AdapterValues {
 export interface AppliedAdapter {
   /** What is trained of it. */
   readonly parameters: readonly Parameter[];
+  /** The adapters of which it is made, which are on the model as well. */
+  readonly parts?: readonly AppliedAdapter[];
   /** By what its values are recognized in a merged model; others after each step of a training. */
   values?: AdapterValues;
   /** How the prompts of its training were written, if it was trained on any. */

@@ -36,8 +36,8 @@ const weightStarts = { pissa: injectPissa, olora: injectOlora } as const;
 
 /** The options of each method, by its kind. */
 export interface MethodsByKind {
-  /** Every parameter of the model. */
-  readonly full: unknown;
+  /** Every parameter of the model; there is nothing to choose. */
+  readonly full: Record<never, never>;
   /** Low-rank updates of some of its sites. */
   readonly lora: LoraSpec;
   /** Its biases. */
@@ -76,7 +76,7 @@ const methods: {
     seed: number,
   ) => Adapter | undefined;
 } = {
-  full: () => undefined,
+  full: (_, options) => assertNoOptions(options),
   lora: (model, options, seed) => injectLora(model, { ...options, seed } as LoraOptions),
   bitfit: (model, options) => injectBitFit(model, options),
   "top-layers": (model, options) => injectTopLayers(model, options),
@@ -90,6 +90,12 @@ const methods: {
   "lora+prefix-layer": (model, options, seed) =>
     injectLoraPrefix(model, { ...options, seed, prefix: "prefix-layer" }),
 };
+
+function assertNoOptions(options: object): undefined {
+  const given = Object.entries(options).find(([, value]) => value !== undefined);
+  if (!given) return undefined;
+  throw new TypeError(`full fine-tuning takes no options, found ${quote(given[0])}`);
+}
 
 /** The names of all methods. */
 export const methodKinds = Object.keys(methods) as readonly MethodKind[];

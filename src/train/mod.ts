@@ -19,6 +19,7 @@ export {
   type DefaultSettings,
   defaultSettings,
   type DefaultsFor,
+  type TrainedKind,
 } from "./defaults.ts";
 export { type EvaluatedStep, History } from "./history.ts";
 export { emptyLog, logStep, type TrainingLog } from "./log.ts";

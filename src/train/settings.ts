@@ -1,7 +1,7 @@
 /** The settings of a training for which nothing, or something, was said. @module */
 
 import type { BatchSource } from "./batch.ts";
-import { defaultSettings } from "./defaults.ts";
+import { defaultSettings, type TrainedKind } from "./defaults.ts";
 import type { WatchOptions } from "./step_runner.ts";
 import { parametersOf, type Target } from "./target.ts";
 import type { TrainerOptions } from "./trainer_options.ts";
@@ -15,8 +15,8 @@ export interface TrainOptions<Evaluation = unknown, Inputs = never>
    */
   readonly steps?: number;
   /**
-   * Size of a step. Default: 1.28 / (width · scaling) for an adapter, a tenth of that for a model, ten times that
-   * for virtual tokens alone, with a linear schedule.
+   * Size of a step. Default: 1.28 / (width · scaling) for an adapter, a tenth of that for a model, four times that
+   * for biases alone, ten times that for other vectors alone (virtual tokens, VeRA's), with a linear schedule.
    */
   readonly learningRate?: number;
 }
@@ -57,23 +57,24 @@ export function settingsOf<Evaluation, Inputs>(
 function scaleOf<Inputs>(target: Target<Inputs>) {
   const { model, adapter } = target;
   const width = model.linears?.[0]?.weight.shape[1] ?? typicalWidth;
-  const isFull = trainsOwnWeights(target);
   const scalings = [...(adapter ? [adapter] : model.adapters ?? [])].map(({ scaling = 1 }) =>
     scaling
   );
-  const { parameter: values } = model.virtualTokens ?? {};
-  const areVirtual = parametersOf(target).every((one) => one === values);
-  return { width, scaling: Math.max(1, ...scalings), isFull, areVirtual };
+  return { width, scaling: Math.max(1, ...scalings), trained: kindOf(target) };
 }
 
-/** Whether what is trained are the model's own weights, in an adapter those of its top layers. */
-function trainsOwnWeights<Inputs>(target: Target<Inputs>): boolean {
-  const { model, adapter } = target, trained = new Set(parametersOf(target));
-  const own = new Set(model.parameters?.values());
+/** What is trained; an adapter trains weights of the model where it has its top layers. */
+function kindOf<Inputs>(target: Target<Inputs>): TrainedKind {
+  const { model, adapter } = target, trained = parametersOf(target), all = new Set(trained);
+  const own = new Set(model.parameters?.values()), areOwn = trained.every((one) => own.has(one));
+  const { parameter: tokens } = model.virtualTokens ?? {};
+  if (trained.every((one) => one === tokens || one.shape.length === 1)) {
+    return areOwn ? "biases" : "vectors";
+  }
   const isWeight = ({ weight: { parameter } }: NonNullable<typeof model.linears>[number]) =>
-    parameter !== undefined && trained.has(parameter);
-  return [...trained].every((one) => own.has(one)) &&
-    (adapter === undefined || model.linears?.some(isWeight) === true);
+    parameter !== undefined && all.has(parameter);
+  const areWeights = areOwn && (adapter === undefined || model.linears?.some(isWeight) === true);
+  return areWeights ? "weights" : "matrices";
 }
 
 /** The width that is assumed of a model without linear layers. */

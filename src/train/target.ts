@@ -1,6 +1,7 @@
 /** What is trained: a model, or an adapter alone. @module */
 
 import type { Parameter } from "../autograd/parameter.ts";
+import { wholeAdapters } from "../core/adapter_parts.ts";
 import type { PromptFormat } from "../core/prompt_format.ts";
 import { grouped } from "../core/numbers.ts";
 import { quote } from "../core/quote.ts";
@@ -80,7 +81,7 @@ export function describeTarget(
   const count = trained.reduce((sum, { size }) => sum + size, 0),
     values = `${grouped(count)} values`;
   if (total === 0) return `trains ${values}`;
-  const adapters = adapter ? 1 : [...model.adapters ?? []].length;
+  const adapters = adapter ? 1 : wholeAdapters(model.adapters).length;
   if (adapters === 0 && count === total) return `trains all ${values} of the model`;
   const share = `${(100 * count / total).toPrecision(2)}%`;
   return `trains ${values}${ownerOf(adapters)}, ${share} of the model's ${grouped(total)}`;

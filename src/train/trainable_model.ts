@@ -15,13 +15,14 @@ export interface TrainableModel<Inputs = ModelInputs> {
   readonly parameters?: ReadonlyMap<string, Parameter>;
   /** Its linear layers: the usual learning rate depends on their width. */
   readonly linears?: readonly { readonly weight: Pick<Weight, "shape" | "parameter"> }[];
-  /** The virtual tokens before its sequences: where they alone are trained, the usual learning rate is another. */
+  /** The virtual tokens before its sequences: the usual learning rate of vectors alone is another. */
   readonly virtualTokens?: { readonly parameter: Parameter | undefined };
   /** Its weights that cannot be trained, by name: a checkpoint checks them as well. */
   readonly weights?: ReadonlyMap<string, Weight>;
   /** The adapters in force: those that are trained remember how their prompts are written. */
   readonly adapters?: Iterable<{
     readonly parameters: readonly Parameter[];
+    readonly parts?: readonly unknown[];
     readonly scaling?: number;
     values?: { file?: string };
     promptFormat?: PromptFormat;

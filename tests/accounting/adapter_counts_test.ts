@@ -1,15 +1,28 @@
 /** The count of every method is what its adapter trains, on every family. */
 
 import { assertEquals, assertThrows } from "@std/assert";
-import { countModules } from "../../src/accounting/mod.ts";
+import { type CountedMethod, countModules } from "../../src/accounting/mod.ts";
 import { DryDevice } from "../../src/device/dry.ts";
 import { allocateModel, readConfig } from "../../src/models/mod.ts";
-import { allocateMethod, methodKinds, type MethodSpec } from "../../src/runs/mod.ts";
+import { allocateMethod, type LoraSpec, methodKinds, type MethodSpec } from "../../src/runs/mod.ts";
 import { golden } from "../support/golden.ts";
 
 const sites = { rank: 3, targetModules: "all-linear" } as const, tokens = { length: 4 } as const;
 
+/** What LoRA may train beside A and B, and sites of other ranks. */
+const variants: readonly Omit<LoraSpec, "rank">[] = [
+  { dora: true },
+  { loraBias: true },
+  { bias: "all" },
+  { bias: "lora_only", targetModules: undefined, sites: ["o"] },
+  { trainableTokens: [1, 4, 5] },
+  { rankPattern: { ".*\\.0\\..*": 2 } },
+  { dora: true, bias: "all", trainableTokens: [2] },
+];
+
 const methods: readonly MethodSpec[] = [
+  ...variants.map((variant): MethodSpec => ({ kind: "lora", ...sites, ...variant })),
+  { kind: "lora+prefix-layer", ...sites, ...tokens, dora: true, bias: "all" },
   { kind: "bitfit" },
   { kind: "top-layers", layers: 1 },
   { kind: "lora", ...sites },
@@ -80,3 +93,49 @@ for (const [options, message] of leftOut) {
     assertThrows(() => allocateMethod(model, method, 1), RangeError, message);
   });
 }
+
+for (const folder of families) {
+  Deno.test(`modulesToSave of ${folder} count with every method as its adapter trains them`, async () => {
+    using device = new DryDevice();
+    using model = allocateModel(device, await readConfig(golden(folder)));
+    const norms = model.architecture.layers.filter(({ kind }) => kind === "norm");
+    const modulesToSave = [norms[0].name, norms.at(-1)!.name];
+    for (const method of methods) {
+      if (refused.includes(`${method.kind} ${folder}`)) continue;
+      const asked = { ...method, modulesToSave } as MethodSpec;
+      using adapter = allocateMethod(model, asked, 1)!;
+      const counted = countModules(model.architecture, asked as CountedMethod);
+      assertEquals(
+        [method, counted.reduce((sum, { trainable }) => sum + trainable, 0)],
+        [method, adapter.parameters.reduce((sum, { size }) => sum + size, 0)],
+      );
+    }
+  });
+}
+
+const unfit: readonly (readonly [object, ErrorConstructor, string])[] = [
+  [{ dora: true, sites: ["q"] }, RangeError, "dora needs whole layers, by targetModules, found"],
+  [{ loraBias: true, sites: ["v"] }, RangeError, "loraBias needs whole layers"],
+  [{ dora: true, loraBias: true, targetModules: ["c_proj"] }, TypeError, "loraBias to be false"],
+  [{ dora: true, targetModules: ["wte"] }, RangeError, "dora needs linear layers, found"],
+  [{ trainableTokens: { c_attn: [1] } }, RangeError, "found"],
+  [{ bias: "some" }, RangeError, 'found "some"'],
+  [{ modulesToSave: ["nothing"] }, RangeError, "modulesToSave"],
+];
+
+for (const [options, type, message] of unfit) {
+  Deno.test(`count and adapter refuse LoRA with ${JSON.stringify(options)}`, async () => {
+    using device = new DryDevice();
+    using model = allocateModel(device, await readConfig(golden("gpt2_tiny")));
+    const method = { kind: "lora", rank: 2, ...options } as MethodSpec;
+    assertThrows(() => countModules(model.architecture, method as CountedMethod), type, message);
+    assertThrows(() => allocateMethod(model, method, 1), type, message);
+  });
+}
+
+Deno.test("a head that shares an embedding's values is none that is counted", async () => {
+  const { architecture } = allocateModel(new DryDevice(), await readConfig(golden("gpt2_tiny")));
+  const method = { kind: "bitfit", modulesToSave: ["lm_head"] } as const;
+  const message = "of modules with values of their own (";
+  assertThrows(() => countModules(architecture, method), RangeError, message);
+});

@@ -79,3 +79,27 @@ Deno.test("what does not fit a model is refused by name", () => {
   const other = { kind: "magic" } as unknown as CountedMethod;
   assertThrows(() => trained("gpt2", other), RangeError, 'a known method, found "magic"');
 });
+
+Deno.test("of an OPT whose words are narrower than its blocks, each method counts the width that it has", () => {
+  const opt350m = architectureOf({
+    model_type: "opt",
+    architectures: ["OPTForCausalLM"],
+    hidden_size: 1024,
+    word_embed_proj_dim: 512,
+    num_hidden_layers: 24,
+    num_attention_heads: 16,
+    ffn_dim: 4096,
+    vocab_size: 50272,
+    max_position_embeddings: 2048,
+    do_layer_norm_before: false,
+  });
+  const trainedOf = (method: CountedMethod) =>
+    countModules(opt350m, method).reduce((sum, { trainable }) => sum + trainable, 0);
+  const size = 64, length = 8, each = 2 * size * 1024 + size + 1024;
+  assertEquals(trainedOf({ kind: "full" }), 331_196_416); // As published.
+  assertEquals(trainedOf({ kind: "bottleneck", size, variant: "pfeiffer" }), 24 * each);
+  assertEquals(trainedOf({ kind: "bottleneck", size }), 2 * 24 * each);
+  assertEquals(trainedOf({ kind: "prefix-layer", length }), 24 * length * 1024);
+  assertEquals(trainedOf({ kind: "prefix-tuning", length }), 2 * 24 * length * 1024);
+  assertEquals(trainedOf({ kind: "prefix-embedding", length }), length * 512);
+});

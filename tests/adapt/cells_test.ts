@@ -5,6 +5,7 @@ import {
   injectBitFit,
   injectBottleneck,
   injectLora,
+  injectLoraPrefix,
   injectUpdates,
   loadAdapter,
 } from "../../src/adapt/mod.ts";
@@ -101,6 +102,19 @@ Deno.test("a training says what it trains, and of how many values", () => {
   using bitfit = injectBitFit(model, { onTop: true });
   assertEquals(said(bitfit), "trains 276 values of the adapter, 6.9% of the model's 4,020");
   assertEquals(said(model), "trains 468 values of 2 adapters, 12% of the model's 4,020");
+});
+
+Deno.test("LoRA with virtual tokens is one adapter, whose values count once", () => {
+  using device = new ReferenceDevice();
+  using model = tinyModel(device);
+  const [, width] = model.linears[0].weight.shape;
+  using adapter = injectLoraPrefix(model, { prefix: "prefix-embedding", length: 2, rank: 2 });
+  const count = 192 + 2 * width;
+  const said = train(model, batches, options).description;
+  assertEquals(said, train(adapter, batches, options).description);
+  assert(said.startsWith(`trains ${count} values of the adapter, `), said);
+  const message = `found one of ${count} values on it`;
+  assertThrows(() => injectLora(model, { rank: 2 }), RangeError, message);
 });
 
 Deno.test("a history has the numbers of every step and of every evaluation", async () => {

@@ -1,6 +1,6 @@
 /** Merging files of all methods that change weights is what merging on a device is. */
 
-import { assertEquals, assertRejects } from "@std/assert";
+import { assert, assertEquals, assertRejects } from "@std/assert";
 import { merge } from "../../src/adapt/mod.ts";
 import { mergeFolder } from "../../src/adapt/merge_folder.ts";
 import { AdapterFileError } from "../../src/core/errors.ts";
@@ -94,3 +94,33 @@ Deno.test("what changes no weights, and what does not fit, is refused in one sen
       "one tensor of every name, and a known architecture, found none of transformer.h.0";
     await assertRejects(() => merged("v", "families/llama"), AdapterFileError, none);
   }));
+
+for (const base of ["gpt2_tiny", "gpt2_tiny_bare", "families/bert_classifier"]) {
+  for (const method of methods.slice(0, 2)) {
+    Deno.test(`a part of ${method.kind}, or more than it, is not merged into ${base}`, () =>
+      withFolder(async (folder) => {
+        using device = new ReferenceDevice();
+        using model = await loadModel(device, golden(base));
+        using _ = await savedAdapter(model, method, folder);
+        const file = `${folder}/adapter_model.safetensors`,
+          { tensors } = await readSafetensors(file);
+        const own = [...tensors.keys()].filter((name) => /\b(h|layer)\./.test(name));
+        const table = [...model.parameters.values()][0], { name, shape, size } = table;
+        const stranger = { shape, data: new Float32Array(size) };
+        const without = (gone: string) => new Map([...tensors].filter(([name]) => name !== gone));
+        const broken = [
+          ...own.slice(0, 2).map((gone) => ["found no", gone, without(gone)] as const),
+          ["found", name, new Map([...tensors, [name, stranger] as const])] as const,
+        ];
+        const merged = { model: golden(base), adapters: [folder], output: `${folder}/merged` };
+        for (const [found, name, changed] of broken) {
+          await writeSafetensors(file, changed);
+          const rule = `that "${method.kind}" trains of the base, and no other, ${found} `;
+          const { message } = await assertRejects(() => mergeFolder(merged), RangeError, rule);
+          assert(message.endsWith(name.replace("transformer.", "")), message);
+        }
+        await writeSafetensors(file, tensors);
+        await mergeFolder(merged);
+      }));
+  }
+}

@@ -1,6 +1,6 @@
 /** VeRA's folders are PEFT's; what it refuses. */
 
-import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
+import { assert, assertEquals, assertNotEquals, assertRejects, assertThrows } from "@std/assert";
 import { injectVera, loadAnyAdapter, type VeraOptions } from "../../src/adapt/mod.ts";
 import { drawProjections } from "../../src/adapt/vera/projections.ts";
 import { AdapterFileError } from "../../src/core/errors.ts";
@@ -9,7 +9,8 @@ import { TorchGenerator } from "../../src/core/torch_generator.ts";
 import { ReferenceDevice } from "../../src/device/reference.ts";
 import { readSafetensors, writeSafetensors } from "../../src/formats/mod.ts";
 import { loadModel } from "../../src/models/mod.ts";
-import { golden, goldenCase, logitsOf, tinyModel, withFolder } from "./fixtures.ts";
+import { Trainer } from "../../src/train/mod.ts";
+import { golden, goldenCase, labels, logitsOf, tinyModel, tokens, withFolder } from "./fixtures.ts";
 
 Deno.test("the 10,000th draw of MT19937 is the one that the C++ standard states", () => {
   const generator = new TorchGenerator(5489);
@@ -154,4 +155,22 @@ Deno.test("dropout changes what is trained, not what is computed without a seed"
     dropped = await logitsOf(model, undefined, { dropoutSeed: 1 });
   assertEquals(await logitsOf(model), plain);
   assert(dropped.some((value, i) => value !== plain[i]));
+});
+
+Deno.test("training leaves the shared matrices to the bit, whose bytes are as documented", async () => {
+  using device = new ReferenceDevice();
+  using model = tinyModel(device);
+  const { weight } = device.ledger.read().byRole;
+  using adapter = injectVera(model, { rank: 4, targetModules: ["c_attn", "c_fc"], seed: 1 });
+  const { A, B, shape: { rank, inputs, outputs } } = adapter.projections;
+  const bytes = 4 * rank * (inputs + outputs) + 4 * Math.max(outputs, rank);
+  assertEquals(device.ledger.read().byRole.weight - weight, bytes);
+  const read = () => device.read(A, B, ...adapter.parameters.map(({ tensor }) => tensor));
+  const before = await read();
+  using trainer = new Trainer(model, { learningRate: 0.1, steps: 3 });
+  const batch = { inputs: { tokens }, targets: { shape: [2, 5], data: labels } };
+  for (let step = 0; step < 3; step++) trainer.step([batch]);
+  const after = await read();
+  assertEquals(after.slice(0, 2), before.slice(0, 2));
+  after.slice(2).forEach((vector, i) => assertNotEquals(vector, before[2 + i]));
 });

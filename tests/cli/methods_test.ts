@@ -92,3 +92,17 @@ Deno.test("bottlenecks take a variant, a width and layers to leave out", () =>
     const { trainable } = await lowrankJson(...train(...drop, "--leave-out", "0"));
     assertEquals(trainable, 2 * 4 * 256 + 4 + 256);
   }));
+
+Deno.test("LoRA joined with a prefix begins as LoRA alone does, but not at the weights", () =>
+  withFolder(async (folder) => {
+    const config = `${folder}/c.json`, paths = ["--model", base, "--data", prompts];
+    for (const name of ["lora+prefix-embedding", "lora+prefix-layer"]) {
+      for (const init of ["pissa", "olora"]) {
+        await Deno.writeTextFile(config, JSON.stringify({ method: { name, init } }));
+        await assertFails(
+          ["train", ...paths, "--config", config, "--output", `${folder}/out`],
+          `method: init must be kaiming or gaussian, found "${init}"`,
+        );
+      }
+    }
+  }));

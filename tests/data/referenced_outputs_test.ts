@@ -42,8 +42,11 @@ Deno.test("tables of outputs with inputs find their references by them", async (
   const references = file("refs.csv", "mr,ref\nx,a\ny,c\nx,b\n");
   const made = file("outs.tsv", 'MR\toutput\ny\tsays "y"\nx\t\n');
   assertEquals(await read(made, references), [['says "y"', ["c"]], ["", ["a", "b"]]]);
-  const answers = file("o.jsonl", '{"prompt":"x","tokens":[1],"text":"t"}\n');
-  assertEquals(await read(answers, references), [["t", ["a", "b"]]]);
+  // What `generate` writes for a prompt that comes twice.
+  const answer = (prompt: string, text: string) => JSON.stringify({ prompt, tokens: [1], text });
+  const answers = [answer("x", "t"), answer("y", "u"), answer("x", "t")].join("\n");
+  const found = [["t", ["a", "b"]], ["u", ["c"]]] as typeof blocks;
+  assertEquals(await read(file("o.jsonl", answers), references), found);
   const lone = file("o.csv", "output\none\ntwo\n");
   assertEquals(await read(lone, file("refs.txt", "a\nb\n\nc")), [["one", ["a", "b"]], ["two", [
     "c",
@@ -104,4 +107,26 @@ Deno.test("a table needs one field of each kind, and an input a reference", asyn
   const made = file("o.csv", "mr,output\nx,one\nq,two\n");
   const expected = "the input in line 3 of o.csv must have a reference in r.csv, found none for q";
   await fails(made, file("r.csv", "mr,ref\nx,a\n"), RangeError, expected);
+});
+
+Deno.test("a part of the set is refused, as are two outputs of one input", async () => {
+  const written = file("r.csv", "mr,ref\nx,a\ny,c\nx,b\nz,d\n");
+  const part = file("o.csv", "mr,output\nx,one\n"), whole = "x,one\ny,two\nz,three\n";
+  const expected =
+    "every input in r.csv must have an output in o.csv, as scores are of a whole set, found 1 of 3 " +
+    "and none for y";
+  await fails(part, written, RangeError, expected);
+  const twice = file("o.csv", `mr,output\n${whole}y,other\n`);
+  const two =
+    "an input must have one output, found two for y, in line 3 of o.csv and in line 5 of o.csv";
+  await fails(twice, written, RangeError, two);
+  assertEquals((await read(file("o.csv", `mr,output\n${whole}`), written)).length, 3);
+});
+
+Deno.test("a line that is longer than any text is refused by its number", async () => {
+  const long = "a".repeat(2 ** 23 + 1);
+  const message = (name: string) =>
+    `line 2 of ${name} must have at most 8388608 characters, found 8388609`;
+  await fails(file("o.txt", `one\n${long}\n`), references, RangeError, message("o.txt"));
+  await fails(outputs, file("refs.txt", `a\n${long}\n`), RangeError, message("refs.txt"));
 });

@@ -79,6 +79,13 @@ Deno.test("latencies are drawn in the order in which they were timed", async () 
   });
   const figure = latencyFigure(timings, 16, "cpu");
   assertEquals(figure.data[0].x, [2, 3, 4]);
+  const layers = ["H", "L"].map((label) => ({ ...timings[0], label }));
+  const both = latencyFigure([...timings, ...layers], 16, "cpu");
+  assertMatch(both.caption!, /on every linear layer; H and L are adapter layers; cpu\.$/);
+  assertMatch(figure.caption!, /on every linear layer; cpu\.$/);
+  const heights = [figure, both].map(({ layout: { height } }) => height);
+  assertEquals(heights, [200, 280]);
+  await looksRight(both);
   await looksRight(figure);
   assertStringIncludes(latencyTable(timings, [32, 48]).title, "32 x 48 tokens");
 });

@@ -38,16 +38,22 @@ Deno.test("the job that joins is the same but for its name and its part", () => 
 
 for (const [name, { spec, metadata }] of Object.entries({ sweep, join })) {
   Deno.test(`what the manifest ${name} names is there`, () => {
-    const { containers: [{ command, volumeMounts, workingDir }], volumes } = spec.template.spec;
+    const { containers: [{ command, env, volumeMounts, workingDir }], volumes } =
+      spec.template.spec;
     assertEquals(command.slice(0, 4), ["deno", "task", "lowrank", "sweep"]);
     assert(tasks.lowrank.endsWith(" cli.ts"));
     JSON.parse(sourceText(command[4]));
     assertEquals(volumeMounts.map((mount: { name: string }) => mount.name), [volumes[0].name]);
     assert(workingDir.startsWith(`${volumeMounts[0].mountPath}/`));
+    const own = env.find(({ name }: { name: string }) => name === "DENO_DIR").value;
+    assert(!own.startsWith(volumeMounts[0].mountPath)); // Deno's databases take no two machines.
     const guide = sourceText("examples/kubernetes/README.md");
     assertStringIncludes(guide, `apply -f examples/kubernetes/${name}.yaml`);
     assertStringIncludes(guide, `\`${volumes[0].persistentVolumeClaim.claimName}\``);
-    if (name === "sweep") assertStringIncludes(guide, `job/${metadata.name}\n`);
+    assertStringIncludes(guide, `\`${workingDir}\``);
+    for (const end of name === "sweep" ? ["complete", "failed"] : []) {
+      assertStringIncludes(guide, `condition=${end} --timeout=4h job/${metadata.name} &\n`);
+    }
   });
 }
 

@@ -1,10 +1,17 @@
-import { assert, assertAlmostEquals, assertEquals, assertNotEquals } from "@std/assert";
+import {
+  assert,
+  assertAlmostEquals,
+  assertEquals,
+  assertNotEquals,
+  assertRejects,
+  assertThrows,
+} from "@std/assert";
 import { injectBitFit } from "../../src/adapt/mod.ts";
 import { openCpuDevice } from "../../src/device/cpu/cpu_device.ts";
 import { DryDevice } from "../../src/device/dry.ts";
 import { readAdapter, readSafetensors } from "../../src/formats/mod.ts";
 import { allocateModel } from "../../src/models/mod.ts";
-import { allocateMethod, applyMethod, run, runFiles } from "../../src/runs/mod.ts";
+import { allocateMethod, applyMethod, type MethodSpec, run, runFiles } from "../../src/runs/mod.ts";
 import { withFolder } from "../support/folders.ts";
 import { tinyModel } from "../train/fixtures.ts";
 import { tinyOptions, tinySpec } from "./fixtures.ts";
@@ -50,3 +57,13 @@ for (const init of ["pissa", "olora"] as const) {
       assertEquals(dry.ledger.read().byRole.adapter, bytes);
     }));
 }
+
+Deno.test("full fine-tuning takes no option of another method", async () => {
+  using device = new DryDevice();
+  using model = tinyModel(device);
+  const method = { kind: "full", rank: 8 } as unknown as MethodSpec;
+  const message = 'full fine-tuning takes no options, found "rank"';
+  assertThrows(() => allocateMethod(model, method, 1), TypeError, message);
+  await assertRejects(() => applyMethod(model, method, 1), TypeError, message);
+  assertEquals(allocateMethod(model, { kind: "full" }, 1), undefined);
+});

@@ -125,6 +125,7 @@ export const lowDataClaims: readonly MethodsClaim[] = [
       prefixes.map((key) => compared.cell(key, fewest).mean.toFixed(1)).join(", "),
     holds: (compared) =>
       compared.isBetter(compared.cell(prefixes[1], fewest), compared.cell(prefixes[0], fewest)),
-    found: (compared) => `In the order prefix-embedding, prefix-layer. ${noiseNote(compared, "points")}`,
+    found: (compared) =>
+      `In the order prefix-embedding, prefix-layer. ${noiseNote(compared, "points")}`,
   },
 ];

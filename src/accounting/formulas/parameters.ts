@@ -26,7 +26,7 @@ export const parameterFormulas: Readonly<Record<string, Formula>> = {
   bitFitParameters: count(
     "biases of a GPT-2 or GPT-3: eleven widths in each block, one in the last norm",
     "(11 * L + 1) * d",
-    "Hu et al. 2021, section 5.1 (BitFit); Zaken et al. 2021",
+    "Hu et al. 2021, section 5.1 (BitFit); Ben Zaken et al. 2022",
   ),
   loraParameters: count(
     "A and B of every adapted square matrix",

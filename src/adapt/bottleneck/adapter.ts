@@ -49,8 +49,14 @@ export interface BottleneckOptions extends MethodAdapterOptions {
 }
 
 const optionNames: OptionNames<BottleneckOptions> = {
-  ...{ size: true, variant: true, leaveOut: true, nonLinearity: true, init: true },
-  ...{ seed: true, onTop: true, modulesToSave: true },
+  size: true,
+  variant: true,
+  leaveOut: true,
+  nonLinearity: true,
+  init: true,
+  seed: true,
+  onTop: true,
+  modulesToSave: true,
 };
 
 /**
@@ -110,14 +116,14 @@ export class BottleneckAdapter extends MethodAdapter {
     const options = checked(given), { size, variant, nonLinearity, init, modulesToSave } = options;
     const form = bottleneckForms[variant], places = chosenPlaces(model, options);
     const entries = places.map((place) => bottleneckEntries(place, size, form));
-    const random = new Random(options.seed), [{ length: each }] = entries;
+    const random = new Random(options.seed), tensorsOfEach = entries[0].length;
     super(model, {
       entries: entries.flat(),
       copied: modulesToSave,
       saved,
       build: (own) =>
         places.map((place, i) => {
-          const parameters = own.slice(each * i, each * (i + 1));
+          const parameters = own.slice(tensorsOfEach * i, tensorsOfEach * (i + 1));
           const bottleneck = new Bottleneck(form, parameters, nonLinearity);
           initBottleneck(bottleneck, place, init, random.split(i));
           return [form.changesSum ? place.sum : place, bottleneck];

@@ -12,7 +12,11 @@ export type NonLinearity = "relu" | "swish" | "gelu" | "gelu_new" | "tanh";
 
 /** The names of the non-linearities. */
 export const nonLinearities: readonly NonLinearity[] = [
-  ...["relu", "swish", "gelu", "gelu_new", "tanh"] as const,
+  "relu",
+  "swish",
+  "gelu",
+  "gelu_new",
+  "tanh",
 ];
 
 /** What distinguishes the variants. */
@@ -28,13 +32,19 @@ export interface BottleneckForm {
 }
 
 const pfeiffer: BottleneckForm = {
-  ...{ followsAttention: false, changesSum: true, hasNorm: false, nonLinearity: "relu" },
+  followsAttention: false,
+  changesSum: true,
+  hasNorm: false,
+  nonLinearity: "relu",
 };
 
 /** The forms, by the variants' names. */
 export const bottleneckForms: Readonly<Record<BottleneckVariant, BottleneckForm>> = {
   houlsby: {
-    ...{ followsAttention: true, changesSum: false, hasNorm: false, nonLinearity: "swish" },
+    followsAttention: true,
+    changesSum: false,
+    hasNorm: false,
+    nonLinearity: "swish",
   },
   lin: { ...pfeiffer, hasNorm: true },
   pfeiffer,

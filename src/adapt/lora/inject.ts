@@ -1,13 +1,14 @@
 /** Injecting new LoRA sites into a model. @module */
 
+import { vectorOption } from "../../architectures/site_vectors.ts";
 import { assertDropout } from "../../autograd/ops/dropout.ts";
 import type { HostData } from "../../core/host_tensor.ts";
 import { assertScaling } from "../../core/low_rank_update.ts";
 import { assertOptions, type OptionNames } from "../../core/options.ts";
+import { type PatternValue, patternValues } from "../../core/pattern_values.ts";
 import { quote } from "../../core/quote.ts";
 import { Random } from "../../core/random.ts";
 import { countRows } from "../../core/row_range.ts";
-import { type PatternValue, patternValues } from "../../formats/peft_patterns.ts";
 import type { Model } from "../../models/model.ts";
 import { Embedding } from "../../nn/embedding.ts";
 import { assertFree, type JoinOptions } from "../attach.ts";
@@ -165,23 +166,15 @@ function initialA(
   throw new RangeError(`init must be "kaiming" or "gaussian", found ${quote(init)}`);
 }
 
-/** The vector of a site beside A and B; PEFT has one for all rows of a weight, or none. */
+/** The vector of a site beside A and B, if it has one. */
 function vectorsOf(
   { name, rows, linear }: Site,
-  { dora, loraBias }: LoraOptions,
+  options: LoraOptions,
 ): Pick<LoraPlan, "bias" | "magnitude"> {
-  if (!dora && !loraBias) return {};
-  const option = dora ? "dora" : "loraBias";
-  if (linear instanceof Embedding) {
-    throw new RangeError(`${option} needs linear layers, found the embedding ${name}`);
-  }
-  if (dora && loraBias) {
-    throw new TypeError("dora needs loraBias to be false, as in PEFT, found true");
-  }
-  if (countRows(rows) !== linear.extents[0]) {
-    throw new RangeError(`${option} needs whole layers, by targetModules, found the site ${name}`);
-  }
-  return dora ? { magnitude: "norms" } : { bias: new Float32Array(countRows(rows)) };
+  const [outputs] = linear.extents, isTable = linear instanceof Embedding;
+  const option = vectorOption({ name, rows, outputs, isTable }, options);
+  if (option === undefined) return {};
+  return option === "dora" ? { magnitude: "norms" } : { bias: new Float32Array(countRows(rows)) };
 }
 
 function checkRank({ name, rows }: Site, rank: number, width: number): void {

@@ -82,9 +82,10 @@ function usable<T>(folder: Folder, use: () => T): T {
     return use();
   } catch (error) {
     if (!(error instanceof RangeError)) throw error;
-    const place = folderName(folder);
-    throw new AdapterFileError(`cannot use the adapter in ${place}: ${error.message}`, {
+    const { message: reason } = error, place = folderName(folder);
+    throw new AdapterFileError(`cannot use the adapter in ${place}: ${reason}`, {
       cause: error,
+      reason,
     });
   }
 }

@@ -67,6 +67,18 @@ export const injectPrefixEmbedding = (model: Model, options: PrefixOptions): Pre
  *
  * @throws {TypeError} when an option does not exist.
  * @throws {RangeError} As {@link injectPrefixEmbedding}.
+ *
+ * @example
+ * ```ts
+ * import { injectPrefixLayer } from "@lowrank/core/adapt";
+ * import { initGpt2, openDevice, parseGpt2Config } from "@lowrank/core";
+ *
+ * using device = await openDevice();
+ * const config = parseGpt2Config({ vocab_size: 8, n_positions: 8, n_embd: 8, n_layer: 2, n_head: 2 });
+ * using model = initGpt2(device, config, { seed: 1 });
+ * using adapter = injectPrefixLayer(model, { length: 3, seed: 1 });
+ * console.log(adapter.parameters[0].size, model.positions); // 2 · 3 · 8 = 48, 5
+ * ```
  */
 export const injectPrefixLayer = (model: Model, options: PrefixOptions): PrefixAdapter =>
   inject("injectPrefixLayer", "prefix-layer", model, options);
@@ -83,6 +95,18 @@ export const injectPrefixLayer = (model: Model, options: PrefixOptions): PrefixA
  *
  * @throws {TypeError} when an option does not exist.
  * @throws {RangeError} As {@link injectPrefixEmbedding}, or when the model is a DeBERTa.
+ *
+ * @example
+ * ```ts
+ * import { injectPrefixTuning } from "@lowrank/core/adapt";
+ * import { initGpt2, openDevice, parseGpt2Config } from "@lowrank/core";
+ *
+ * using device = await openDevice();
+ * const config = parseGpt2Config({ vocab_size: 8, n_positions: 8, n_embd: 8, n_layer: 2, n_head: 2 });
+ * using model = initGpt2(device, config, { seed: 1 });
+ * using adapter = injectPrefixTuning(model, { length: 3, seed: 1 });
+ * console.log(adapter.parameters[0].size, model.positions); // 2 · 2 · 3 · 8 = 96, 5
+ * ```
  */
 export const injectPrefixTuning = (model: Model, options: PrefixOptions): PrefixAdapter =>
   inject("injectPrefixTuning", "prefix-tuning", model, options);

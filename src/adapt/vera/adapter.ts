@@ -33,7 +33,7 @@ export interface VeraOptions extends SiteSelection, MethodAdapterOptions {
   readonly dInitial?: number;
   /** Share of each layer's input that is zeroed while training with a dropout seed. Default 0. */
   readonly dropout?: number;
-  /** Seed of A and B, PEFT's `projection_prng_key`, from which both draw the same values. Default 0. */
+  /** Seed of A and B, as PEFT's `projection_prng_key`: PEFT draws the same values from it. Default 0. */
   readonly seed?: number;
 }
 
@@ -64,7 +64,7 @@ export interface VeraPlan extends Required<Omit<VeraOptions, "sites" | "targetMo
  *
  * b begins as zero: at step 0 the model computes what the base model computes, bit for bit. Layers of other
  * extents use the first columns of A and rows of B, as in PEFT. Cost: r + out trained values for each layer, and
- * 4 · r · (in + out) bytes once.
+ * 4 · r · (in + out) + 4 · max(out, r) bytes once, in and out the largest extents.
  *
  * @throws {TypeError} when an option does not exist, or both `sites` and `targetModules` are given.
  * @throws {RangeError} when the model has an adapter and `onTop` is not set, a layer does not exist or is an

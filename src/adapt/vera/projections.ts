@@ -26,7 +26,7 @@ export interface ProjectionValues {
 
 /**
  * A (r, inputs) and B (outputs, r), frozen; a layer uses the first columns of A and the first rows of B.
- * Cost: 4 · r · (inputs + outputs) bytes of role `weight`, once for all layers.
+ * Cost: 4 · r · (inputs + outputs) bytes of role `weight`, and 4 · max(outputs, r) of ones, once for all layers.
  */
 export class VeraProjections implements Disposable {
   /** Their extents. */
@@ -72,7 +72,7 @@ export class VeraProjections implements Disposable {
 
 /**
  * The values that PEFT draws from its `projection_prng_key`, bit for bit: Kaiming's uniform with a gain of √2
- * (Kopiczko et al. 2024, section 3.2), A with a fan-in of its columns, then B with one of r.
+ * (Kopiczko et al. 2024, section 3.3), A with a fan-in of its columns, then B with one of r.
  *
  * @throws {RangeError} when the key is not a whole number in [0, 2^32).
  */

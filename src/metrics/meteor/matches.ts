@@ -1,5 +1,7 @@
 /** All matches between the words of an output and of a reference. @module */
 
+import { mostWordMatches } from "../../core/limits.ts";
+import { grouped } from "../../core/numbers.ts";
 import { englishStem } from "./stem.ts";
 import { meaningsOf, type MeteorTables, type ParaphraseTable } from "./tables.ts";
 
@@ -31,18 +33,32 @@ export interface WordPair {
 /**
  * All matches by the word of the reference at which they begin, in the order of the modules. Of equal texts
  * only the exact ones.
+ *
+ * @throws {RangeError} when there are more than a search can align.
  */
 export function allMatches(pair: WordPair, tables: MeteorTables): Match[][] {
   const matches: Match[][] = pair.reference.map(() => []);
-  const found = [...wordMatches("exact", pair, (word) => [word])];
-  if (pair.output.join(" ") !== pair.reference.join(" ")) {
-    const { synonyms, paraphrases } = tables;
-    found.push(...wordMatches("stem", pair, (word) => [englishStem(word)]));
-    if (synonyms) found.push(...wordMatches("synonym", pair, (word) => meaningsOf(word, synonyms)));
-    if (paraphrases) found.push(...phraseMatches(pair, paraphrases));
+  let count = 0;
+  for (const match of matchesOf(pair, tables)) {
+    if (++count > mostWordMatches) {
+      throw new RangeError(
+        `METEOR aligns texts with at most ${
+          grouped(mostWordMatches)
+        } pairs of matching words, found more ` +
+          `in an output of ${pair.output.length} and a reference of ${pair.reference.length} words`,
+      );
+    }
+    matches[match.start].push(match);
   }
-  for (const match of found) matches[match.start].push(match);
   return matches;
+}
+
+function* matchesOf(pair: WordPair, { synonyms, paraphrases }: MeteorTables): Generator<Match> {
+  yield* wordMatches("exact", pair, (word) => [word]);
+  if (pair.output.join(" ") === pair.reference.join(" ")) return;
+  yield* wordMatches("stem", pair, (word) => [englishStem(word)]);
+  if (synonyms) yield* wordMatches("synonym", pair, (word) => meaningsOf(word, synonyms));
+  if (paraphrases) yield* phraseMatches(pair, paraphrases);
 }
 
 /** Words that have a key in common; beside exact matches, different words only. */

@@ -1,7 +1,7 @@
 /** METEOR: words aligned with those of people, also by stem, synonym and paraphrase. @module */
 
 import { captionTokens } from "../caption_tokens.ts";
-import { assertReferenced, type ReferencedOutput } from "../referenced_output.ts";
+import { assertReferenced, type ReferencedOutput, scoredTokens } from "../referenced_output.ts";
 import { align } from "./align.ts";
 import type { Match, MeteorModule } from "./matches.ts";
 import type { MeteorTables } from "./tables.ts";
@@ -28,13 +28,14 @@ const weights: Readonly<Record<MeteorModule, number>> = {
  * chunks are spans that are contiguous in both.
  *
  * Of each output the reference with the best score counts, of equally good ones the first; all sums are
- * over the set. Without tables, the modules of synonyms and paraphrases find nothing, and the score is
- * another one: lower, as a rule.
+ * over the set. Without a table of paraphrases it is another metric, lower as a rule, which `scoreTexts` calls
+ * `meteorWithoutParaphrases`; without one of synonyms that module finds nothing either.
  *
  * Source: Denkowski and Lavie 2014, sections 2 and 3; METEOR 1.5 as coco-caption calls it
  * (`-l en -norm`), on {@link captionTokens}.
  *
- * @throws {RangeError} when there is no output, or one without a reference.
+ * @throws {RangeError} when there is no output, or one without a reference, or a text is too long: beyond 10,000
+ * tokens, or 131,072 pairs of matching words.
  *
  * @example
  * ```ts
@@ -81,7 +82,8 @@ export function meteorStatistics(
   return best!;
 }
 
-const wordsOf = (text: string): string[] => meteorWords(captionTokens(text).join(" "));
+const wordsOf = (text: string): string[] =>
+  meteorWords(scoredTokens(text, captionTokens).join(" "));
 
 function statisticsOf(
   output: readonly string[],

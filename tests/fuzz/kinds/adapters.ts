@@ -11,7 +11,8 @@ import {
   readAdapter,
   type ReadAdapterOptions,
 } from "../../../src/formats/mod.ts";
-import { moduleSelector, patternValues } from "../../../src/formats/peft_patterns.ts";
+import { patternValues } from "../../../src/core/pattern_values.ts";
+import { moduleSelector } from "../../../src/formats/peft_patterns.ts";
 import { areFinite, type Files, inMemory, type Kind, sound } from "../kind.ts";
 import { jsonFiles, texts } from "../mutations.ts";
 import { type GoodTensor, safetensors, safetensorsFiles, withMetadata } from "../tensors.ts";

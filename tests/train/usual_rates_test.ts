@@ -1,0 +1,57 @@
+/** The learning rate where none is given, in the library and on the command line. */
+
+import { assertEquals } from "@std/assert";
+import { readRequest } from "../../src/cli/train_request.ts";
+import { ReferenceDevice } from "../../src/device/reference.ts";
+import { allocateMethod, type MethodKind, type MethodSpec } from "../../src/runs/mod.ts";
+import { settingsOf } from "../../src/train/settings.ts";
+import { targetOf } from "../../src/train/target.ts";
+import { tinyModel } from "../adapt/fixtures.ts";
+
+/** Specifications of scaling 1, and by how much the rate is that of an adapter. */
+const specs: readonly (readonly [MethodSpec, times: number])[] = [
+  [{ kind: "full" }, 0.1],
+  [{ kind: "top-layers", layers: 1 }, 0.1],
+  [{ kind: "lora", rank: 2 }, 1],
+  [{ kind: "bottleneck", size: 2 }, 1],
+  [{ kind: "lora+prefix-layer", rank: 2, length: 2 }, 1],
+  [{ kind: "bitfit" }, 4],
+  [{ kind: "vera", rank: 4 }, 10],
+  [{ kind: "prefix-embedding", length: 2 }, 10],
+  [{ kind: "prefix-layer", length: 2 }, 10],
+  [{ kind: "prefix-tuning", length: 2 }, 10],
+  [{ kind: "bitfit", modulesToSave: ["wte"] }, 1],
+  [{ kind: "vera", rank: 4, modulesToSave: ["wte"] }, 1],
+  [{ kind: "prefix-layer", length: 2, modulesToSave: ["wte"] }, 1],
+];
+
+Deno.test("vectors and biases alone take more than an adapter, the model's own weights a tenth", () => {
+  using device = new ReferenceDevice();
+  using model = tinyModel(device);
+  const [, width] = model.linears[0].weight.shape;
+  for (const [spec, times] of specs) {
+    using adapter = allocateMethod(model, spec, 1);
+    // Of a model whose table is trained, who trains it is not known.
+    const targets = !adapter ? [model] : "modulesToSave" in spec ? [adapter] : [adapter, model];
+    for (const what of targets) {
+      const { learningRate } = settingsOf(targetOf<never>(what), [], {});
+      const expected = Number((times * 1.28 / width).toPrecision(2));
+      assertEquals([spec, learningRate], [spec, expected]);
+    }
+  }
+});
+
+/** The rate that `train` takes for a file of texts. */
+async function rateFor(method: MethodKind, model: string, data: string): Promise<number> {
+  const options = { model: `models/${model}`, data: `examples/${data}`, output: "unused", seed: 1 };
+  const { spec } = await readRequest({ ...options, method } as Parameters<typeof readRequest>[0]);
+  return spec.training.learningRate;
+}
+
+Deno.test("the command line takes the same rates, and an adapter's beside a new head", async () => {
+  for (const [kind, rate] of [["bitfit", 0.02], ["vera", 0.05], ["prefix-layer", 0.05]] as const) {
+    assertEquals(await rateFor(kind, "tiny-gpt2", "alarms.jsonl"), rate);
+    assertEquals(await rateFor(kind, "tiny-roberta", "kinds.jsonl"), 0.01);
+  }
+  assertEquals(await rateFor("lora", "tiny-gpt2", "alarms.jsonl"), 0.005);
+});
