@@ -65,8 +65,10 @@ Deno.test("without the data a whole job says in a line that the methods on texts
 Deno.test("every run of a whole job is shipped, for every task and at the rate of the search", () =>
   withFolder(async (folder) => {
     await makeData(folder);
-    const runs = await withData(folder, async () =>
-      await methodsOnTexts.runs!(job({ seeds: shipped.seeds })));
+    const runs = await withData(
+      folder,
+      async () => await methodsOnTexts.runs!(job({ seeds: shipped.seeds })),
+    );
     const wanted = (runs.map(({ chosen }) => chosen) as ChosenText[]).map((chosen) => {
       const { task, method: { key }, size: { size }, seed, learningRate } = chosen;
       return [task.name, key, size, seed, learningRate].join();
@@ -110,6 +112,9 @@ Deno.test("a method's rate is chosen by the mean over the tasks, and not where i
 
 Deno.test("sizes are those of decision 0031", () => {
   const sizes = textMethods.map(({ key, sizes: [{ size }] }) => `${key} ${size}`);
-  assertMatch(sizes.join(), /^full all,top-layers 2 blocks,bitfit biases,adapter-h m = 8,adapter-p m = 16,/);
+  assertMatch(
+    sizes.join(),
+    /^full all,top-layers 2 blocks,bitfit biases,adapter-h m = 8,adapter-p m = 16,/,
+  );
   assertMatch(sizes.join(), /,lora-qv r = 8,lora-all r = 2,vera r = 256$/);
 });
