@@ -43,9 +43,9 @@ export const methodsOnTexts = methodsExperiment({
       listed(rateTasks)
     }, one for all tasks; “(end)” marks one at an end of its grid (decision 0031).` + leftOut,
   shipped,
-  lacking: `LOWRANK_DATA is not a folder with ${encoderPath} and the texts of ${
-    listed(studyTasks)
-  }`,
+  lacking: searched.length === 0
+    ? "the search of their rates is not made"
+    : `LOWRANK_DATA is not a folder with ${encoderPath} and the texts of ${listed(studyTasks)}`,
   async runs({ seeds, quick }) {
     const study = await openTexts(quick);
     if (!study) return [];

@@ -24,9 +24,8 @@ const noise = 2 * Math.sqrt(2e-4);
 /** The most frequent label, and two bags of which the second is better on the texts to choose by. */
 const baselines = (frequent: number, bag: number): TextRow[] =>
   tasks.flatMap((task): TextRow[] => {
-    const row = {
-      ...{ task, texts: 500, family: "baseline", size: "", compared: 0, atEnd: 0, trained: 0 },
-    } as const;
+    const family = "baseline" as const,
+      row = { task, texts: 500, family, size: "", compared: 0, atEnd: 0, trained: 0 };
     return [
       { ...row, key: "frequent", label: "frequent", value: frequent, validation: frequent },
       { ...row, key: "bag-1", label: "one", value: 99, validation: 10 },
