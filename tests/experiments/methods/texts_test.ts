@@ -3,10 +3,11 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import type { PlanContext } from "../../../experiments/frame/mod.ts";
 import { encoderPath, studyTasks } from "../../../experiments/encoder_study/tasks.ts";
+import { ratesAround } from "../../../experiments/methods/rates.ts";
 import type { ShippedRows } from "../../../experiments/methods/study.ts";
 import { textMethods } from "../../../experiments/methods/texts/methods.ts";
 import type { ChosenText, TextRow } from "../../../experiments/methods/texts/rows.ts";
-import { meansOfTasks } from "../../../experiments/methods/texts/search.ts";
+import { meansOfTasks, rateTasks, textRates } from "../../../experiments/methods/texts/search.ts";
 import found from "../../../experiments/methods/texts/learning_rates.json" with {
   type: "json",
 };
@@ -118,6 +119,18 @@ Deno.test("a method's rate is chosen by the mean over the tasks, and not where i
   const { tried } = meansOfTasks({ tasks });
   assertEquals(tried, { full: { "0.1": 0.6, "0.3": null }, vera: { "1": null } });
   assertEquals(meansOfTasks({ tasks: {} }).tried, {});
+});
+
+Deno.test("every rate of every method was tried on both tasks, with a seed that is not reported", () => {
+  assert(!shipped.seeds.includes(found.seed));
+  const tried = Object.entries(found.tasks).map(([task, methods]): [string, string[]] => [
+    task,
+    Object.entries(methods as Record<string, object>).map(([key, rates]) =>
+      `${key} ${Object.keys(rates).map(Number).sort((a, b) => a - b)}`
+    ),
+  ]);
+  const grids = textMethods.map(({ key, prior }) => `${key} ${ratesAround(prior, textRates)}`);
+  assertEquals(tried, isSearched ? rateTasks.map(({ name }) => [name, grids]) : []);
 });
 
 Deno.test("sizes are those of decision 0031", () => {
