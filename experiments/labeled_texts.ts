@@ -48,7 +48,10 @@ export function sortedBatches(
   return Array.from({ length: Math.ceil(rows.length / size) }, (_, i) => {
     const own = { ...texts, rows: rows.slice(i * size, (i + 1) * size) };
     // What is held out is in batches of like length.
-    return shuffled(textDataset(model, tokenizer, own, { validation: own, batch }).validation, random);
+    return shuffled(
+      textDataset(model, tokenizer, own, { validation: own, batch }).validation,
+      random,
+    );
   }).flat();
 }
 

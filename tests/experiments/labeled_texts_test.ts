@@ -8,7 +8,7 @@ import { rootPath } from "../support/source_files.ts";
 const tokenizer = await loadTokenizer(`${rootPath}/models/tiny-roberta`);
 const model = { positions: 64, padding: 1, isCausal: false };
 const texts = await labeledTexts(
-  Array.from({ length: 42 }, (_, i) => ({ label: i, text: "ship ".repeat(1 + i % 14) + i })),
+  Array.from({ length: 42 }, (_, i) => ({ label: i, text: "ship ".repeat(1 + i % 14).trim() })),
   Array.from({ length: 42 }, (_, i) => `${i}`),
   "42 texts",
 );

@@ -45,9 +45,11 @@ export function textClaims(rows: readonly TextRow[]): readonly MethodsClaim[] {
         below.every((key) => compared.isBetter(compared.cell(lora), compared.cell(key))) &&
         facts.every(({ meanOf, frequent, texts }) => isShareAbove(meanOf(lora), frequent, texts)),
       found: (compared) =>
-        `LoRA on q and v: ${onTasks(facts, ({ meanOf }) => meanOf(lora))}; the most frequent label: ${
-          onTasks(facts, ({ frequent }) => frequent)
-        }. ${noiseNote(compared, "points")}`,
+        `LoRA on q and v: ${
+          onTasks(facts, ({ meanOf }) => meanOf(lora))
+        }; the most frequent label: ${onTasks(facts, ({ frequent }) => frequent)}. ${
+          noiseNote(compared, "points")
+        }`,
     },
     {
       reads: [lora, full],
@@ -88,11 +90,15 @@ export function textClaims(rows: readonly TextRow[]): readonly MethodsClaim[] {
         "than two standard errors of a difference of two shares",
       ...noted.textsBag,
       ours: () =>
-        facts.map(({ task, meanOf, bag }) => `${task} ${signed(meanOf(lora) - bag.value)}`).join(", "),
+        facts.map(({ task, meanOf, bag }) => `${task} ${signed(meanOf(lora) - bag.value)}`).join(
+          ", ",
+        ),
       holds: () =>
         facts.every(({ meanOf, bag, texts }) => isShareAbove(meanOf(lora), bag.value, texts)),
       found: () =>
-        `Points above it. The better bag: ${onTasks(facts, ({ bag }) => bag.value)}; two standard errors: ${
+        `Points above it. The better bag: ${
+          onTasks(facts, ({ bag }) => bag.value)
+        }; two standard errors: ${
           onTasks(facts, ({ meanOf, bag, texts }) => shareNoise(meanOf(lora), bag.value, texts))
         } points.`,
     },

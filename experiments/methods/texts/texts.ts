@@ -33,18 +33,25 @@ export const methodsOnTexts = methodsExperiment({
     "reviews (SST-2). Methods are compared by their average over the three, as in the paper's table.",
   source: "Hu et al. 2021, table 2 (GLUE with RoBERTa), at small scale",
   settings:
-    `${grouped(textSizes.train)} training texts of at most ${textSizes.words} words for each task, one pass in ` +
+    `${
+      grouped(textSizes.train)
+    } training texts of at most ${textSizes.words} words for each task, one pass in ` +
     `batches of ${textSizes.batch}, AdamW, linear schedule with 5% warm-up, gradients clipped at norm ` +
     `${textSizes.clipNorm}; the new head is trained in full beside every method, and counted. Rates: for ` +
     `every method the best of ${textRates} on average over ${textSizes.validation} other texts of each of ` +
-    `${listed(rateTasks)}, one for all tasks; “(lowest)” and “(highest)” mark one at that end of its grid (decision 0031).` + leftOut,
+    `${
+      listed(rateTasks)
+    }, one for all tasks; “(lowest)” and “(highest)” mark one at that end of its grid (decision 0031).` + leftOut,
   shipped,
-  lacking: `LOWRANK_DATA is not a folder with ${encoderPath} and the texts of ${listed(studyTasks)}`,
+  lacking: searched.length === 0
+    ? "the search of their rates is not made"
+    : `LOWRANK_DATA is not a folder with ${encoderPath} and the texts of ${listed(studyTasks)}`,
   async runs({ seeds, quick }) {
     const study = await openTexts(quick);
     if (!study) return [];
     const methods = comparedSizes(quick ? searched.slice(0, 2) : searched);
-    const rateOf = (method: typeof searched[number]) => chooseMost(triedOf(rates, method, textRates));
+    const rateOf = (method: typeof searched[number]) =>
+      chooseMost(triedOf(rates, method, textRates));
     return withSeeds(methods, seeds, rateOf).flatMap((chosen) =>
       tasksOf(quick).map((task) => {
         const { method, learningRate, seed } = chosen;

@@ -88,7 +88,6 @@ Deno.test("labels are numbered as the training file has them, and one that only 
     assertEquals(test.rows, [{ text: "text 30", label: 1 }]);
     await write(folder, testFile, ["7 text 30", "3 text 31"]);
     const read = () => readTask(folder, { ...task, testFile }, sizes);
-    const sentence =
-      'other.all must have the labels of own.all alone, found 3 in "text 31"';
+    const sentence = 'other.all must have the labels of own.all alone, found 3 in "text 31"';
     await assertRejects(read, RangeError, sentence);
   }));

@@ -14,7 +14,7 @@ import { e2eMethods } from "../../../experiments/methods/e2e/methods.ts";
 import e2e from "../../../experiments/methods/e2e/learning_rates.json" with { type: "json" };
 import { textMethods } from "../../../experiments/methods/texts/methods.ts";
 import texts from "../../../experiments/methods/texts/learning_rates.json" with { type: "json" };
-import { meansOfTasks, rateTasks } from "../../../experiments/methods/texts/search.ts";
+import { meansOfTasks } from "../../../experiments/methods/texts/search.ts";
 import { chooseLeast, chooseMost, ratesAround } from "../../../experiments/methods/rates.ts";
 
 Deno.test("a grid is half-decades around its prior, the last one above it", () => {

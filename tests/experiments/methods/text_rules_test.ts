@@ -4,31 +4,28 @@ import { assertAlmostEquals, assertEquals, assertStringIncludes } from "@std/ass
 import { claimsOn } from "../../../experiments/methods/claims.ts";
 import { MethodComparison } from "../../../experiments/methods/comparison.ts";
 import { textClaims } from "../../../experiments/methods/texts/claims.ts";
-import {
-  averageOfTasks,
-  factsOf,
-  type TextRow,
-} from "../../../experiments/methods/texts/rows.ts";
+import { averageOfTasks, factsOf, type TextRow } from "../../../experiments/methods/texts/rows.ts";
 
 const tasks = ["TREC", "SUBJ", "SST-2"];
 
 /** On each task two seeds of a method, ±0.01 about a mean: a noise floor of 2 · √0.0002 = 0.0283. */
 const runs = (key: string, means: readonly number[]): TextRow[] =>
   [-0.01, 0.01].flatMap((off, seed) =>
-    means.map((mean, i) => ({
-      ...{ task: tasks[i], texts: 500, key, label: key, family: "LoRA", size: "", compared: 1 },
-      ...{ seed, learningRate: 1, trained: 1000 + i, value: mean + off },
-    }) as const)
+    means.map((mean, i) =>
+      ({
+        ...{ task: tasks[i], texts: 500, key, label: key, family: "LoRA", size: "", compared: 1 },
+        ...{ seed, learningRate: 1, trained: 1000 + i, value: mean + off },
+      }) as const
+    )
   );
 
 const noise = 2 * Math.sqrt(2e-4);
 
 /** The most frequent label, and two bags of which the second is better on the texts to choose by. */
 const baselines = (frequent: number, bag: number): TextRow[] =>
-  tasks.flatMap((task) => {
-    const row = {
-      ...{ task, texts: 500, family: "baseline", size: "", compared: 0, trained: 0 },
-    } as const;
+  tasks.flatMap((task): TextRow[] => {
+    const family = "baseline" as const,
+      row = { task, texts: 500, family, size: "", compared: 0, trained: 0 };
     return [
       { ...row, key: "frequent", label: "frequent", value: frequent, validation: frequent },
       { ...row, key: "bag-1", label: "one", value: 99, validation: 10 },
@@ -63,7 +60,10 @@ Deno.test("methods are compared by the average over the tasks, and noise is that
   assertAlmostEquals(second.value, 80.01, 1e-9);
   assertEquals([first.trained, first.seed, second.seed, "task" in first], [1001, 0, 1, false]);
   // Where one seed is better on one task and worse on another, its average has no noise.
-  const crossed = runs("full", [80, 80]).map((row, i) => ({ ...row, value: 80 + (i % 3 ? 1 : -1) }));
+  const crossed = runs("full", [80, 80]).map((row, i) => ({
+    ...row,
+    value: 80 + (i % 3 ? 1 : -1),
+  }));
   assertEquals(new MethodComparison(averageOfTasks(crossed), "highest").noise, 0);
 });
 
@@ -113,9 +113,15 @@ Deno.test("what is found names the tasks, and one seed has no noise floor", () =
   const keys = ["lora-qv", "full", "bitfit", "adapter-d"];
   const rows = [...baselines(50, 60), ...keys.flatMap((key) => runs(key, [80, 90, 70]))]
     .filter(({ seed = 0 }) => seed === 0);
-  const [table2] = claimsOn(new MethodComparison(averageOfTasks(rows), "highest"), textClaims(rows));
+  const [table2] = claimsOn(
+    new MethodComparison(averageOfTasks(rows), "highest"),
+    textClaims(rows),
+  );
   assertEquals(table2.holds(undefined), false);
   const found = table2.found!(undefined);
-  assertStringIncludes(found, "LoRA on q and v: TREC 80.0, SUBJ 90.0, SST-2 70.0; the most frequent");
+  assertStringIncludes(
+    found,
+    "LoRA on q and v: TREC 80.0, SUBJ 90.0, SST-2 70.0; the most frequent",
+  );
   assertStringIncludes(found, "One seed has no noise floor.");
 });
