@@ -1,7 +1,9 @@
 /** The grids of rates: as many for every method, around a guess that was written down before. @module */
 
 /** 1e-5, 3e-5, 1e-4, …, 3: half-decades, as exact decimals. */
-const ladder = [-5, -4, -3, -2, -1, 0].flatMap((power) => [Number(`1e${power}`), Number(`3e${power}`)]);
+const ladder = [-5, -4, -3, -2, -1, 0].flatMap((
+  power,
+) => [Number(`1e${power}`), Number(`3e${power}`)]);
 
 /**
  * The rates around a guess: one above it, the others below.

@@ -45,8 +45,10 @@ const seedsNote = ({ metrics: [{ compared }] }: E2eComparison): string =>
 export const e2eClaims: readonly MethodsClaim<E2eComparison>[] = [
   {
     reads: [lora, ...baselines, ...chance],
-    text: "Table 3: on E2E, LoRA outperforms several baselines with comparable or fewer trained parameters",
-    rule: "when LoRA on q and v at r = 4 is better than at least three of the table's six others, each with at " +
+    text:
+      "Table 3: on E2E, LoRA outperforms several baselines with comparable or fewer trained parameters",
+    rule:
+      "when LoRA on q and v at r = 4 is better than at least three of the table's six others, each with at " +
       "least 0.9 times its trained values, and than the base and the values of the meaning; better is above by " +
       "more than the noise floor in at least three of five metrics, and below by more than it in none",
     ...said.table3,
@@ -61,13 +63,15 @@ export const e2eClaims: readonly MethodsClaim<E2eComparison>[] = [
   {
     reads: [lora, full, ...chance],
     text: "On E2E, LoRA on q and v is on a par with full fine-tuning or better",
-    rule: "when LoRA is below full fine-tuning by more than the noise floor in at most two of five metrics, and " +
+    rule:
+      "when LoRA is below full fine-tuning by more than the noise floor in at most two of five metrics, and " +
       "both are better than the base and than the values of the meaning",
     ...said.quality,
     ...noted.e2eQuality,
     ours: (compared) => `below in ${compared.above(full, lora)} of 5 metrics`,
     holds: (compared) =>
       compared.above(full, lora) <= 2 && [lora, full].every((key) => isAboveChance(compared, key)),
-    found: (compared) => `LoRA less full fine-tuning: ${differences(compared)}.${seedsNote(compared)}`,
+    found: (compared) =>
+      `LoRA less full fine-tuning: ${differences(compared)}.${seedsNote(compared)}`,
   },
 ];

@@ -51,7 +51,9 @@ export const methodsOnE2e: Experiment = experiment<ChosenMethod, readonly E2eRow
     ? undefined
     : { ...shipped, rows: shipped.rows as unknown as readonly E2eRow[] },
   async rows(made, { device, quick, full }) {
-    if (made.length > 0) return await rowsOf(made, openE2e((await findE2e())!, sizesOf(quick)), device);
+    if (made.length > 0) {
+      return await rowsOf(made, openE2e((await findE2e())!, sizesOf(quick)), device);
+    }
     return new LeftOut(
       full || quick
         ? `LOWRANK_DATA is not a folder with ${basePath} (scripts/golden/real_folder.py makes it of the Python ` +

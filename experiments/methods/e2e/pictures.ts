@@ -76,8 +76,13 @@ export function noiseTable(rows: Rows): DataTable {
     title: "Two standard errors of a difference of two means over the seeds",
     columns: [
       ["label", "metric", "text"],
-      ["noise", "noise floor", "text", ({ compared: { noise }, decimals }) =>
-        Number.isNaN(noise) ? undefined : noise.toFixed(decimals + 1)],
+      [
+        "noise",
+        "noise floor",
+        "text",
+        ({ compared: { noise }, decimals }) =>
+          Number.isNaN(noise) ? undefined : noise.toFixed(decimals + 1),
+      ],
     ],
     rows: new E2eComparison(rows).metrics,
   });

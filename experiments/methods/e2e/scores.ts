@@ -50,8 +50,9 @@ export async function rowsOf(
 async function scorer() {
   const tables = { synonyms: await wordNetSynonyms() };
   return (texts: Texts) => {
-    const { bleu, nist, meteor, rougeL, cider } = scoreTexts(texts, textMetrics, tables);
-    return { value: 100 * bleu, nist, meteor: 100 * meteor, rougeL: 100 * rougeL, cider };
+    const { bleu, nist, meteorWithoutParaphrases, rougeL, cider } = scoreTexts(texts, textMetrics, tables);
+    const meteor = 100 * meteorWithoutParaphrases!;
+    return { value: 100 * bleu, nist, meteor, rougeL: 100 * rougeL, cider };
   };
 }
 

@@ -18,7 +18,9 @@ export const e2eRates = 3;
  */
 export async function searchE2e(context: RunContext): Promise<JsonRecord> {
   const data = await findE2e();
-  if (!data) throw new RangeError(`the search needs LOWRANK_DATA with ${basePath} and ${archivePath}`);
+  if (!data) {
+    throw new RangeError(`the search needs LOWRANK_DATA with ${basePath} and ${archivePath}`);
+  }
   const task = openE2e(data, e2eSizes), part = "validation" as const;
   return await searchMethods({
     ...{ methods: e2eMethods, count: e2eRates },

@@ -70,8 +70,11 @@ export interface E2eTask {
 export async function findE2e(): Promise<string | undefined> {
   const data = Deno.env.get("LOWRANK_DATA");
   if (!data) return undefined;
-  const needed = [archivePath, ...["model.safetensors", "config.json", "tokenizer.json"]
-    .map((name) => `${basePath}/${name}`)];
+  const needed = [
+    archivePath,
+    ...["model.safetensors", "config.json", "tokenizer.json"]
+      .map((name) => `${basePath}/${name}`),
+  ];
   const kinds = await Promise.all(needed.map((file) => kindOf(join(data, file))));
   return kinds.every((kind) => kind === "file") ? data : undefined;
 }

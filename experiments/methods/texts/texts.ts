@@ -41,7 +41,8 @@ export const methodsOnTexts = methodsExperiment({
     `every method the best of ${textRates} on average over ${textSizes.validation} other texts of each of ` +
     `${
       listed(rateTasks)
-    }, one for all tasks; “(lowest)” and “(highest)” mark one at that end of its grid (decision 0031).` + leftOut,
+    }, one for all tasks; “(lowest)” and “(highest)” mark one at that end of its grid (decision 0031).` +
+    leftOut,
   shipped,
   lacking: searched.length === 0
     ? "the search of their rates is not made"

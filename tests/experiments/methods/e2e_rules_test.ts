@@ -99,7 +99,10 @@ Deno.test("one seed has no noise floor, and the claims say so", () => {
 
 Deno.test("a step of the figure for each metric, and tables with what is noise", async () => {
   const rows = made(below(3, all(2))), figure = metricsFigure(rows);
-  assertEquals(figure.slider!.steps.map(({ label }) => label), e2eMetrics.map(({ label }) => label));
+  assertEquals(
+    figure.slider!.steps.map(({ label }) => label),
+    e2eMetrics.map(({ label }) => label),
+  );
   assertEquals(figureFaults(figure), []);
   assertMatch(await plotSvg(figure), /^<svg/);
   const [base, , full] = meansTable(rows).rows;

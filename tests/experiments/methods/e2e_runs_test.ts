@@ -83,5 +83,8 @@ Deno.test("training takes as many pairs as its steps, and other meanings are the
     assertEquals(batch.promptFormat, format);
     const [again] = [...await task.training(2, 1)];
     assert(again.inputs.tokens.data.join() !== batch.inputs.tokens.data.join());
-    assertEquals(await openE2e(data, sizes).meanings("validation"), await task.meanings("validation"));
+    assertEquals(
+      await openE2e(data, sizes).meanings("validation"),
+      await task.meanings("validation"),
+    );
   }));
