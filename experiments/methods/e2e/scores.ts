@@ -50,7 +50,11 @@ export async function rowsOf(
 async function scorer() {
   const tables = { synonyms: await wordNetSynonyms() };
   return (texts: Texts) => {
-    const { bleu, nist, meteorWithoutParaphrases, rougeL, cider } = scoreTexts(texts, textMetrics, tables);
+    const { bleu, nist, meteorWithoutParaphrases, rougeL, cider } = scoreTexts(
+      texts,
+      textMetrics,
+      tables,
+    );
     const meteor = 100 * meteorWithoutParaphrases!;
     return { value: 100 * bleu, nist, meteor, rougeL: 100 * rougeL, cider };
   };
