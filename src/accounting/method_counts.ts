@@ -7,6 +7,7 @@ import {
 } from "../architectures/architecture.ts";
 import { blocksOf, topBlocks } from "../architectures/blocks.ts";
 import { assertLeftOut } from "../architectures/left_out.ts";
+import { assertPrefixLength } from "../architectures/positions.ts";
 import { selectLayerSites, type SiteSelection } from "../architectures/layer_sites.ts";
 import { isWithin } from "../core/module_names.ts";
 import { quote } from "../core/quote.ts";
@@ -160,6 +161,7 @@ function tokenCount(
   { length }: CountedTokens,
 ): number {
   const d = widthOf(model), tokens = { l_p: length, l_i: 0 };
+  if (model.positions !== undefined) assertPrefixLength(kind, length, model.positions);
   if (kind === "prefix-embedding") return valueOf("preEmbedParameters", { d, ...tokens });
   const L = blocksOf(model.layers, "virtual tokens").length;
   if (kind === "prefix-layer") return valueOf("preLayerParameters", { L, d, ...tokens });
