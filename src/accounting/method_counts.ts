@@ -12,6 +12,7 @@ import {
   type SiteSelection,
 } from "../architectures/layer_sites.ts";
 import { assertLeftOut } from "../architectures/left_out.ts";
+import { assertPrefixLength } from "../architectures/positions.ts";
 import { vectorOption, type VectorOptions } from "../architectures/site_vectors.ts";
 import { isWithin } from "../core/module_names.ts";
 import { patternValues } from "../core/pattern_values.ts";
@@ -186,6 +187,7 @@ function bottleneckCount(
 
 function tokenCount(model: Architecture, kind: CountedPrefix, { length }: CountedTokens): number {
   const tokens = { l_p: length, l_i: 0 };
+  if (model.positions !== undefined) assertPrefixLength(kind, length, model.positions);
   if (kind === "prefix-embedding") {
     return valueOf("preEmbedParameters", { d: wordWidth(model), ...tokens });
   }

@@ -61,7 +61,8 @@ interface WeightsFile {
  * like the base's. The `config.json` stays as it is, byte for byte, unless the type or the head changes, and
  * so do the tokenizer's files, unless a new classifier's needs a padding token. The folder is saved as a whole.
  *
- * Memory: the adapters in F32 and blocks of a quarter of a million values, however large the model is.
+ * Memory: the adapters in F32, VeRA's factors of one weight, and blocks of a quarter of a million values, however
+ * large the model is.
  *
  * @throws {AdapterFileError} when an adapter cannot be read.
  * @throws {RangeError} when the base has no weight that fits an update, a value is not finite, the base

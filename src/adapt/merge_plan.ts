@@ -78,7 +78,7 @@ export async function planMerge(
 function addUpdates({ weights }: MergePlan, base: BaseFile, { updates }: Mergeable): void {
   const modules = new Map<string, string>();
   for (const update of updates) {
-    const { module } = update, { key, isTransposed } = base.locate(update);
+    const { module, read } = update, { key, isTransposed } = base.locate(update);
     base.assertUntied(module);
     if ((modules.get(key) ?? module) !== module) {
       throw new RangeError(
@@ -86,7 +86,7 @@ function addUpdates({ weights }: MergePlan, base: BaseFile, { updates }: Mergeab
       );
     }
     modules.set(key, module);
-    changeAt(weights, key, module).updates.push({ update, isTransposed });
+    changeAt(weights, key, module).updates.push({ read, isTransposed });
   }
 }
 

@@ -1,25 +1,26 @@
 /** What adapters of all methods that change weights change in the files of a base. @module */
 
-import type { HostTensor } from "../core/host_tensor.ts";
 import { quote } from "../core/quote.ts";
-import type { AdapterException, PeftAdapter, TrainedUpdate } from "../formats/mod.ts";
+import type { AdapterException, PeftAdapter } from "../formats/mod.ts";
 import { readAdapter } from "../formats/mod.ts";
 import type { BaseFile } from "../models/base_file.ts";
 import { methodIn, usable } from "./load_any.ts";
 import { readValues, savedModulesOf, type SavedValues } from "./saved_values.ts";
+import { sourceOf, type UpdateSource } from "./update_source.ts";
 import { parseVera } from "./vera/load.ts";
-import type { ProjectionShape } from "./vera/projections.ts";
+import { veraUpdates } from "./vera/updates.ts";
 
 /** What a merge of files needs to know of an adapter. */
-export type Mergeable =
-  & Pick<
+export interface Mergeable extends
+  Pick<
     PeftAdapter,
-    "updates" | "saved" | "savedModules" | "biases" | "rows" | "passed" | "promptFormat"
-  >
-  & {
-    /** What was read of a method that trains copies of the base's tensors. */
-    readonly copies?: SavedValues;
-  };
+    "saved" | "savedModules" | "biases" | "rows" | "passed" | "promptFormat"
+  > {
+  /** Its updates. */
+  readonly updates: readonly UpdateSource[];
+  /** What was read of a method that trains copies of the base's tensors. */
+  readonly copies?: SavedValues;
+}
 
 type Reader = (base: BaseFile, file: SavedValues) => Partial<Mergeable>;
 
@@ -42,7 +43,10 @@ export async function readMergeable(
   allow?: readonly AdapterException[],
 ): Promise<Mergeable> {
   const method = await methodIn(folder);
-  if (method === undefined) return await readAdapter(folder, { withSaved: true, allow });
+  if (method === undefined) {
+    const adapter = await readAdapter(folder, { withSaved: true, allow });
+    return { ...adapter, updates: adapter.updates.map(sourceOf) };
+  }
   if (typeof method !== "string" || !Object.hasOwn(readers, method)) {
     throw new RangeError(
       `merging needs an adapter that changes weights, found ${quote(method)} in ${folder}`,
@@ -61,36 +65,8 @@ function copiesIn(_base: BaseFile, copies: SavedValues): Partial<Mergeable> {
   return { saved: tensors, savedModules: savedModulesOf(config), copies };
 }
 
-/** VeRA's changes as updates (b ⊙ B) (d ⊙ A), which are of rank r. */
-function vectorsIn(base: BaseFile, file: SavedValues): Partial<Mergeable> {
-  const { config: { rank, savedModules }, vectors, modules, others, projections } = parseVera(file);
-  const shapes = modules.map((module) => base.describe(`${module}.weight`).shape);
-  const most = (axis: 0 | 1) => shapes.reduce((max, shape) => Math.max(max, shape[axis]), 0);
-  const shape: ProjectionShape = { rank, outputs: most(0), inputs: most(1) };
-  const { A, B, shape: { inputs } } = projections(shape);
-  const updates = modules.map((module, i): TrainedUpdate => {
-    const [outputs, width] = shapes[i];
-    const b = vectorOf(vectors, `${module}.vera_lambda_b`, outputs);
-    const d = vectorOf(vectors, `${module}.vera_lambda_d`, rank);
-    const ownA = Float32Array.from({ length: rank * width }, (_, at) => {
-      const row = Math.floor(at / width);
-      return d[row] * A[row * inputs + at % width];
-    });
-    const ownB = Float32Array.from(
-      { length: outputs * rank },
-      (_, at) => b[Math.floor(at / rank)] * B[at],
-    );
-    const factors = {
-      A: { shape: [rank, width], data: ownA },
-      B: { shape: [outputs, rank], data: ownB },
-    };
-    return { module, ...factors, scaling: 1 };
-  });
-  return { updates, saved: others, savedModules };
-}
-
-function vectorOf(vectors: ReadonlyMap<string, HostTensor>, name: string, count: number) {
-  const { shape, data } = vectors.get(name) ?? { shape: [], data: new Float32Array() };
-  if (shape.length === 1 && shape[0] === count) return data;
-  throw new RangeError(`${name} must have ${count} values, found ${shape.join(" x ") || "none"}`);
+/** VeRA's updates, and what was trained in full beside them. */
+function vectorsIn(base: BaseFile, saved: SavedValues): Partial<Mergeable> {
+  const file = parseVera(saved), { others, config: { savedModules } } = file;
+  return { updates: veraUpdates(base, file), saved: others, savedModules };
 }

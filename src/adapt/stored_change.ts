@@ -10,8 +10,8 @@ import { transpose } from "../models/transpose.ts";
 
 /** An update, and whether the file holds its weight as (in, out). */
 export interface LocatedUpdate {
-  /** The update. */
-  readonly update: TrainedUpdate;
+  /** Makes it when the weight is written, as the factors of all weights may be many. */
+  readonly read: () => TrainedUpdate;
   /** Whether the weight is turned. */
   readonly isTransposed: boolean;
 }
@@ -47,10 +47,10 @@ interface StoredProduct {
  * (Liu et al. 2024, equation 5). The norms take a pass through the blocks.
  */
 export async function changeOf(
-  { update, isTransposed }: LocatedUpdate,
+  { read, isTransposed }: LocatedUpdate,
   blocks: () => AsyncIterable<WeightBlock>,
 ): Promise<StoredChange> {
-  const products = storedProducts(update, isTransposed), { magnitude } = update;
+  const update = read(), products = storedProducts(update, isTransposed), { magnitude } = update;
   if (!magnitude) return { addTo: (delta, block) => addProducts(delta, block, products) };
   const squares = new Float64Array(magnitude.data.length);
   for await (const block of blocks()) {

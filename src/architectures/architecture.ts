@@ -59,6 +59,8 @@ export interface Architecture {
    * of the trunk alone leave it out. Empty if there is no such difference.
    */
   readonly trunk: string;
+  /** The most tokens of a sequence; undefined where a configuration states no limit, or only names of tensors are known. */
+  readonly positions?: number;
   /** All layers, in the order in which transformers registers them. */
   readonly layers: readonly LayerSpec[];
   /** Their tensors, a tied head once. */

@@ -10,6 +10,7 @@ import {
   flagOr,
   headOf,
 } from "./config_fields.ts";
+import { decoderPositions } from "./positions.ts";
 import { isRecord } from "../core/json.ts";
 import { mostHeadColumns } from "../core/limits.ts";
 
@@ -63,26 +64,13 @@ export function parseLlamaConfig(json: ConfigJson): LlamaConfig {
     ...{ width, heads, kvHeads, headWidth },
     layers: count(json, "num_hidden_layers"),
     vocabulary: count(json, "vocab_size"),
-    positions: Math.min(positionsOf(json), windowOf(json)),
+    positions: decoderPositions(json),
     epsilon: epsilonOf(json, "rms_norm_eps", 1e-6),
     isTied: flagOr(json, "tie_word_embeddings", false),
     ...(Number.isSafeInteger(pad_token_id) ? { padding: pad_token_id as number } : {}),
     frequencies: frequenciesOf(json, headWidth),
   };
 }
-
-/** Positions where a configuration states none, as in transformers. */
-const usualPositions: Readonly<Record<string, number>> = {
-  llama: 2048,
-  mistral: 131072,
-  qwen2: 32768,
-};
-
-const positionsOf = (json: ConfigJson): number => {
-  const max_position_embeddings = json.max_position_embeddings ??
-    usualPositions[String(json.model_type)];
-  return count({ ...json, max_position_embeddings }, "max_position_embeddings");
-};
 
 function headWidthOf(json: ConfigJson, width: number, heads: number): number {
   const stated = (json.head_dim ?? undefined) !== undefined;
@@ -93,12 +81,6 @@ function headWidthOf(json: ConfigJson, width: number, heads: number): number {
   if (headWidth % 2 === 0 && headWidth <= mostHeadColumns) return headWidth;
   const rule = `be even, for pairs to turn, and at most ${mostHeadColumns}`;
   throw fieldError({ ...json, head_dim: headWidth }, "head_dim", rule);
-}
-
-/** Tokens that see each other: Qwen2 states a window that is off unless `use_sliding_window`. */
-function windowOf(json: ConfigJson): number {
-  const isOff = json.model_type === "qwen2" || (json.sliding_window ?? null) === null;
-  return isOff ? Infinity : count(json, "sliding_window");
 }
 
 /** Where transformers 5 has `rope_parameters`, version 4 has `rope_theta` and `rope_scaling`. */

@@ -16,6 +16,7 @@ import { mixtralArchitecture } from "./mixtral.ts";
 import { modernbertArchitecture } from "./modernbert.ts";
 import { optArchitecture } from "./opt.ts";
 import { phi3Architecture } from "./phi3.ts";
+import { longestSequence } from "./positions.ts";
 import { qwen3Architecture } from "./qwen3.ts";
 import { t5Architecture } from "./t5.ts";
 
@@ -61,7 +62,9 @@ const families: Readonly<Record<string, (json: ConfigJson) => Architecture>> = {
  */
 export function architectureOf(config: ConfigJson): Architecture {
   const type = config.model_type;
-  if (typeof type === "string" && Object.hasOwn(families, type)) return families[type](config);
+  if (typeof type === "string" && Object.hasOwn(families, type)) {
+    return { ...families[type](config), positions: longestSequence(config) };
+  }
   throw new RangeError(
     `a configuration must have a model_type of ${
       Object.keys(families).join(", ")

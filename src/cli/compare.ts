@@ -2,6 +2,7 @@
 
 import { call } from "./call.ts";
 import { type Command, Option } from "./commander.ts";
+import { assertLora } from "../adapt/update_method.ts";
 import { writeFileAtomic } from "../core/files.ts";
 import { howMany } from "../core/how_many.ts";
 import { renderPage } from "../figures/page.ts";
@@ -59,6 +60,7 @@ export function addCompare(program: Command): void {
 }
 
 async function run(one: string, other: string, options: CompareOptions): Promise<void> {
+  for (const folder of [one, other]) await assertLora("compare", folder);
   const [first, second] = comparableUpdates([
     (await readUpdates(one, options)).updates,
     (await readUpdates(other, options)).updates,

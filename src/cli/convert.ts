@@ -41,6 +41,9 @@ file (or a folder with one) of kohya's scripts, of diffusers, or of loralib. A
 folder is written: PEFT's files, pytorch_lora_weights.safetensors (kohya), or
 lora.safetensors (loralib).
 
+VeRA becomes LoRA with the same dW, of its rank or of the smaller side of the
+weight: with --base, which says how many inputs a layer has.
+
 The proof: the new file is made in memory, read back, and compared with the
 original. For each module, "difference" is the largest of all entries of
 dW - dW', in float64, and "allowed" what rounding to F32 can explain. Above that,

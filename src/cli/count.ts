@@ -37,7 +37,7 @@ export function addCount(program: Command): void {
     "count a model's parameters and those that a method trains",
   )
     .argument("[model]", "name, folder, config.json or safetensors file", modelPath)
-    .option("--model <path>", "another way to give the model", modelPath)
+    .option("--model <path>", "the model, instead of the argument", modelPath)
     .option("--url <url>", "safetensors file, index or folder; only headers are downloaded")
     .option("--labels <n>", "count with a classifier head of n labels", positiveNumber);
   addMethodOptions(command).addHelpText("after", help).action(run);

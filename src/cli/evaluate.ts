@@ -44,16 +44,17 @@ the completions are scored), text and label, or text. Prompts are written as in
 the training of the adapter, or of the model, if it is known. Without --adapter
 the base model is measured, with which the adapter is to be compared.
 
-The loss is in nats per token, a word or a part of one: the model gives the
-right next token the probability exp(-loss), on geometric average. Perplexity is
+The loss is in nats per token (a word or a part of one): on geometric average,
+the model gives the right next token the probability exp(-loss). Perplexity is
 exp(loss). Lower is better.
 
-With --metrics the model answers each prompt, and its answers are compared with
-the completions; those of the same prompt are references of one answer.
---outputs takes the answers of any model from a file: one in each line, with
-references as the E2E scripts read them, one in each line and an empty line
-after those of each output; or either as .csv, .tsv or .jsonl with fields for
-input and output or reference. Metrics: ${textMetrics.join(", ")}.
+With --metrics the model answers each prompt once, and its answer is compared
+with the completions of that prompt in the file, however many there are.
+--outputs reads the answers of any model from a file, one in each line, and
+--references what they are compared with: one in each line, with an empty line
+after those of each output, as for the E2E scripts. Either may be a .csv, .tsv
+or .jsonl with fields for the input and the output or reference.
+Metrics: ${textMetrics.join(", ")}.
 METEOR needs its tables for the scores that others print, and is called
 meteorWithoutParaphrases without them.
 
@@ -75,11 +76,11 @@ export function addEvaluate(program: Command): void {
     .option("--batch-size <n>", "texts at a time", positiveNumber, 8)
     .option(
       "--metrics <list>",
-      "have prompts answered and score that, such as bleu,rougeL",
+      "answer the prompts and score the answers, by bleu,rougeL,… or all",
       metricNames,
     )
-    .option("--beams <n>", "with --metrics: beams of a search; else greedily", positiveNumber)
-    .option("--max-new-tokens <n>", "with --metrics: most tokens of an answer", positiveNumber)
+    .option("--beams <n>", "with --metrics: beams of the search (default: greedy)", positiveNumber)
+    .option("--max-new-tokens <n>", "with --metrics: most tokens in an answer", positiveNumber)
     .option("--outputs <file>", "answers of any model to score, instead of --model and --data")
     .option("--references <file>", "what people wrote for the same inputs")
     .option("--meteor <folder>", "folder with meteor-1.5.jar and data/paraphrase-en.gz")

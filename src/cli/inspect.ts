@@ -1,21 +1,16 @@
 /** `lowrank inspect`. @module */
 
 import type { Command } from "./commander.ts";
-import {
-  describeUpdate,
-  type LowRankUpdate,
-  openBaseWeights,
-  type UpdateRow,
-} from "../inspect/mod.ts";
+import type { UpdateSource } from "../adapt/update_source.ts";
+import { describeUpdate, openBaseWeights, type UpdateRow } from "../inspect/mod.ts";
 import { type KindRow, meansByKind } from "../inspect/kinds.ts";
 import { shortNames } from "../inspect/updates.ts";
 import { digits } from "../core/numbers.ts";
-import { summaryOf } from "./adapter_summary.ts";
 import { type AllowOption, allowOption, modelFolder, share } from "./arguments.ts";
 import { call } from "./call.ts";
 import { type CommonOptions, noteOtherBase, print } from "./common.ts";
+import { readInspected } from "./inspected.ts";
 import { type Column, table } from "./table.ts";
-import { readUpdates } from "./updates.ts";
 
 interface InspectOptions extends CommonOptions, AllowOption {
   readonly base?: string;
@@ -49,6 +44,9 @@ The base may be of any family, in F32, F16 or BF16; only the weights that the
 adapter changes are read. Whether a file holds them as (out, in) or turned says
 the architecture where it is known, or else the shape of dW.
 
+VeRA needs --base, as its file does not say how many inputs a layer has. Other
+methods than LoRA and VeRA have no dW of low rank.
+
 A low "90%" with a high "needed" is usual: 5% of error is strict. What "90%"
 counts is --error 0.316. An adapter trained at a low rank is often better than
 one that was cut to it.
@@ -76,12 +74,12 @@ async function run(folder: string, options: InspectOptions): Promise<void> {
   if (options.intruders && options.base === undefined) {
     throw new RangeError("--intruders needs the base's weights: give --base too");
   }
-  const adapter = await readUpdates(folder, options);
+  const { summary, updates } = await readInspected(folder, options);
   if (options.base !== undefined) await noteOtherBase(options, options.base, [folder]);
-  const rows = await describeAll(adapter.updates, options), kinds = meansByKind(rows);
+  const rows = await describeAll(updates, options), kinds = meansByKind(rows);
   print(options, { modules: rows, kinds }, () =>
     [
-      summaryOf(adapter),
+      summary,
       ...(rows.length > mostRows ? [kindTable(kinds)] : []),
       table(withShortNames(rows), columnsFor(options)),
       legendOf(options),
@@ -91,15 +89,15 @@ async function run(folder: string, options: InspectOptions): Promise<void> {
 /** More rows than these do not fit a screen, so that means come before them. */
 const mostRows = 24;
 
-/** Goes through the updates one by one, so that only one base weight is in memory. */
+/** Goes through the updates one by one, so that only one base weight, and one of VeRA's, is in memory. */
 async function describeAll(
-  updates: readonly LowRankUpdate[],
+  updates: readonly UpdateSource[],
   { base, error, seed, intruders }: InspectOptions,
 ): Promise<UpdateRow[]> {
   using weights = base === undefined ? undefined : await openBaseWeights(base);
   const rows: UpdateRow[] = [];
-  for (const update of updates) {
-    const weight = await weights?.weightOf(update);
+  for (const { read } of updates) {
+    const update = read(), weight = await weights?.weightOf(update);
     rows.push(describeUpdate(update, { error, seed, intruders, weight }));
   }
   return rows;

@@ -4,7 +4,7 @@ import { optimizerNames } from "../accounting/optimizers.ts";
 import { digits } from "../core/numbers.ts";
 import { type BytesByRole, roles } from "../device/mod.ts";
 import { formatBytes } from "../figures/format.ts";
-import type { ConfigJson } from "../architectures/mod.ts";
+import { architectureOf, type ConfigJson } from "../architectures/mod.ts";
 import { anyRunnable, completeConfig, runnableTypes } from "../models/mod.ts";
 import type { MethodSpec } from "../runs/mod.ts";
 import { baseDtypeOption, modelPath, positiveNumber } from "./arguments.ts";
@@ -15,8 +15,9 @@ import { type Forecast, forecast, type ForecastOptions, precisions } from "./mem
 import { addMethodOptions, methodOf, type MethodOptions } from "./method.ts";
 import { table } from "./table.ts";
 
-interface MemoryOptions extends CommonOptions, MethodOptions, ForecastOptions {
+interface MemoryOptions extends CommonOptions, MethodOptions, Omit<ForecastOptions, "length"> {
   readonly model?: string;
+  readonly length?: number;
 }
 
 const help = `
@@ -46,9 +47,9 @@ export function addMemory(program: Command): void {
       "name of a published model, Hugging Face folder or config.json",
       modelPath,
     )
-    .option("--model <path>", "another way to give the model", modelPath)
+    .option("--model <path>", "the model, instead of the argument", modelPath)
     .option("--batch <n>", "sequences per step", positiveNumber, 8)
-    .option("--length <n>", "tokens per sequence", positiveNumber, 64)
+    .option("--length <n>", "tokens per sequence (default: 64, or as many as fit)", positiveNumber)
     .addOption(
       new Option("--optimizer <name>", "optimizer whose state is counted").choices(optimizerNames)
         .default("adamw"),
@@ -61,9 +62,10 @@ export function addMemory(program: Command): void {
   addMethodOptions(command).addHelpText("after", help).action(run);
 }
 
-async function run(argument: string | undefined, options: MemoryOptions): Promise<void> {
-  const model = oneModel("memory", [argument, options.model])!, method = methodOf(options);
-  const config = await runnableConfig(model), found = await forecast(config, options, method);
+async function run(argument: string | undefined, given: MemoryOptions): Promise<void> {
+  const model = oneModel("memory", [argument, given.model])!, method = methodOf(given);
+  const config = await runnableConfig(model), length = given.length ?? usualLength(config, method);
+  const options = { ...given, length }, found = await forecast(config, options, method);
   const { peak: byRole, live, byFormula } = found, peak = sumOf(byRole);
   assertExact(peak); // Before the full step: it indexes every row of the embeddings.
   const isFull = method.kind === "full", dtype = fullType(options);
@@ -86,8 +88,14 @@ async function run(argument: string | undefined, options: MemoryOptions): Promis
   );
 }
 
+/** 64 tokens, or as many as fit beside virtual ones. */
+function usualLength(config: ConfigJson, method: MethodSpec): number {
+  const { positions = Infinity } = architectureOf(config);
+  return Math.max(1, Math.min(64, positions - ("length" in method ? method.length : 0)));
+}
+
 /** Nothing that is trained can be stored in 4 bits. */
-const fullType = ({ dtype }: ForecastOptions): ForecastOptions["dtype"] =>
+const fullType = ({ dtype }: Pick<ForecastOptions, "dtype">): ForecastOptions["dtype"] =>
   dtype === "f32" ? dtype : "mixed";
 
 const comparison = (peak: number, full: number, dtype: string): string =>

@@ -53,7 +53,11 @@ export function addMethodOptions(
     .addOption(
       new Option("--method <name>", `what to train (default: ${usual})`).choices(methodKinds),
     )
-    .option("--rank <r>", "lora…, vera: rank of every update (default: 8 and 256)", positiveNumber)
+    .option(
+      "--rank <r>",
+      "lora…, vera: rank of every update (default: 8; of vera 256)",
+      positiveNumber,
+    )
     .option(
       "--alpha <a>",
       "lora…: updates are multiplied by alpha / rank (default: the rank)",
@@ -71,18 +75,18 @@ export function addMethodOptions(
     )
     .option("--layers <n>", "top-layers: blocks to train (default: 2)", positiveNumber)
     .addOption(
-      new Option("--variant <name>", "bottleneck: where each is (default: houlsby)")
+      new Option("--variant <name>", "bottleneck: form of the adapters (default: houlsby)")
         .choices(bottleneckVariants),
     )
     .option("--size <m>", "bottleneck: width between its projections (default: 16)", positiveNumber)
     .option(
       "--leave-out <0,1>",
-      "bottleneck: layers without one; drop needs the lowest",
+      "bottleneck: layers that get none, from 0; drop needs the lowest",
       numberList,
     )
     .option(
       "--prefix-length <n>",
-      "prefix-…, lora+…: virtual tokens (default: 16)",
+      "prefix-…, lora+…: number of virtual tokens (default: 16)",
       positiveNumber,
     );
 }

@@ -1,6 +1,7 @@
 /** `lowrank resize`. @module */
 
 import type { Command } from "./commander.ts";
+import { assertLora } from "../adapt/update_method.ts";
 import {
   energyRank,
   type TruncatedUpdate,
@@ -66,6 +67,7 @@ async function run(folder: string, options: ResizeOptions): Promise<void> {
     throw new RangeError(`resize needs --rank or --energy, found ${rank ? "both" : "neither"}`);
   }
   await assertAdapterFolder(folder);
+  await assertLora("resize", folder);
   await assertOtherFolder(folder, output);
   await assertNoOtherKind(output, "adapter");
   const record = await readRecord(folder, options);

@@ -70,7 +70,11 @@ export function addTrainOptions(command: Command): Command {
     .option("--data <file>", "texts to train on: .jsonl, .csv or .txt")
     .option("--epochs <n>", "passes over the texts (default: 10)", positiveNumber)
     .option("--steps <n>", "steps, instead of passes (default: 200 to 1000)", wholeNumber)
-    .option("--learning-rate <x>", "size of a step (default: by width and scaling)", finiteNumber)
+    .option(
+      "--learning-rate <x>",
+      "size of a step (default: from the width and the scaling)",
+      finiteNumber,
+    )
     .option(
       "--lora-plus-ratio <x>",
       "LoRA+: the learning rate of B, as a multiple of that of A (default: one rate)",
@@ -84,7 +88,7 @@ export function addTrainOptions(command: Command): Command {
     )
     .option(
       "--patience <n>",
-      "end after so many measurements without a lower held-out loss (default: 3)",
+      "end after this many measurements without a lower held-out loss (default: 3)",
       positiveNumber,
     )
     .option("--prompt-template <text>", "around prompts: 'Q: {prompt}\\nA:'", template)

@@ -19,6 +19,16 @@ export interface LowRankFactors {
   readonly scaling: number;
 }
 
+/** Which weight an update changes, and how large its factors are. */
+export interface UpdateShape extends SiteAddress {
+  /** As in {@link LowRankUpdate}. */
+  readonly isEmbedding?: boolean;
+  /** The extents of A. */
+  readonly A: Pick<HostTensor, "shape">;
+  /** The extents of B. */
+  readonly B: Pick<HostTensor, "shape">;
+}
+
 /** The update of one site: W[rows, :] changes by scaling · B A. */
 export interface LowRankUpdate extends SiteAddress, LowRankFactors {
   /**

@@ -3,6 +3,7 @@
 import type { Batch } from "../core/batch.ts";
 import type { HostTensor } from "../core/host_tensor.ts";
 import { howMany } from "../core/how_many.ts";
+import { listNames } from "../core/module_names.ts";
 import { assertOptions, type OptionNames } from "../core/options.ts";
 import { assertPromptFormat, type PromptFormat } from "../core/prompt_format.ts";
 import { quote } from "../core/quote.ts";
@@ -52,7 +53,7 @@ export interface TextDataset {
   readonly train: readonly Batch[];
   /** The held-out texts. */
   readonly validation: readonly Batch[];
-  /** How many texts are in which, and what became of long ones: sentences for a reader. */
+  /** How many texts are in which, and what became of long ones, or of labels without one: sentences for a reader. */
   readonly notes: readonly string[];
 }
 
@@ -177,12 +178,28 @@ const rowsOf = (texts: readonly FittedText[]): TextRow[] => texts.flatMap(({ row
 
 const byLength = (a: TextRow, b: TextRow): number => a.tokens.length - b.tokens.length;
 
-function notesOf({ kind }: Texts, { kept, heldOut, how }: Split, positions: number): string[] {
+function notesOf(texts: Texts, split: Split, positions: number): string[] {
+  const { kept, heldOut, how } = split;
   const counts = `${howMany(kept.length, "text")} to train on, ${heldOut.length} held out (${how})`;
   const long = [...heldOut, ...kept].filter(({ isTooLong }) => isTooLong).length;
-  if (long === 0) return [counts];
   const longer = `${howMany(long, "text is", "texts are")} longer than the model's ${positions}`;
-  return [counts, `${longer} tokens: ${fates[kind]}`];
+  return [
+    counts,
+    ...long > 0 ? [`${longer} tokens: ${fates[texts.kind]}`] : [],
+    ...unseenNote(texts, split),
+  ];
+}
+
+/** Labels that held-out texts have and no other text, which cannot be learned. */
+function unseenNote(texts: Texts, { kept, heldOut }: Split): string[] {
+  if (texts.kind !== "labeled") return [];
+  const [seen, held] = [kept, heldOut].map((some) =>
+    new Set(rowsOf(some).map(({ label }) => label))
+  );
+  const unseen = texts.labels.filter((_, index) => held.has(index) && !seen.has(index));
+  if (unseen.length === 0) return [];
+  const list = listNames(unseen.map(quote));
+  return [`labels of held-out texts alone, which cannot be learned: ${list}`];
 }
 
 /** What packs rows. */

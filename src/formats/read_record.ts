@@ -23,11 +23,13 @@ export async function readRecord(
 ): Promise<ReadRecord> {
   const { config, leftOut: _, ...read } = await readAdapter(folder, { withSaved: true, allow });
   const { baseModelName, taskType = null, fanInFanOut, dropout } = config;
-  return { ...read, baseModelName, taskType, fanInFanOut, dropout, ...await namesOf(folder) };
+  return { ...read, baseModelName, taskType, fanInFanOut, dropout, ...await recordedNames(folder) };
 }
 
 /** The names of fully trained modules, and of a classifier's labels where they have any. */
-async function namesOf(folder: Folder) {
+export async function recordedNames(
+  folder: Folder,
+): Promise<Pick<AdapterRecord, "savedModules" | "labels">> {
   const json = await readJson(fileIn(folder, "adapter_config.json"));
   const { saved } = takeExtras(json).extras, labels = await readAdapterLabels(folder);
   const isNamed = labels?.some((label, index) => label !== String(index));

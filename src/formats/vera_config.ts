@@ -1,6 +1,6 @@
 /** The `adapter_config.json` of a PEFT VeRA adapter: every field is honored or refused. @module */
 
-import { isRecord } from "../core/json.ts";
+import { isRecord, isText } from "../core/json.ts";
 import { selectionOf } from "./peft_config.ts";
 import {
   field,
@@ -30,6 +30,12 @@ export interface VeraConfig extends ModuleSelection {
   readonly dropout: number;
   /** `modules_to_save`. */
   readonly savedModules: readonly string[];
+  /** `fan_in_fan_out`. */
+  readonly fanInFanOut: boolean;
+  /** `base_model_name_or_path`. */
+  readonly baseModelName?: string;
+  /** `task_type`. */
+  readonly taskType?: string;
 }
 
 /** Fields that do not matter once the weights exist, or that {@link parseVeraConfig} reads. */
@@ -80,6 +86,9 @@ export function parseVeraConfig(json: unknown): VeraConfig {
     dInitial: number(json, "d_initial", "be a finite number", isFinite) ?? 0.1,
     dropout: number(json, "vera_dropout", "be in [0, 1)", isShare) ?? 0,
     savedModules: list(field(json, "modules_to_save", "be names", isNames)) ?? [],
+    fanInFanOut: flag(json, "fan_in_fan_out"),
+    baseModelName: field(json, "base_model_name_or_path", "be text", isText),
+    taskType: field(json, "task_type", "be text", isText),
     ...selectionOf(json),
   };
 }

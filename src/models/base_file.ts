@@ -3,7 +3,7 @@
 import { type Architecture, architectureOf } from "../architectures/mod.ts";
 import type { ConfigJson } from "../architectures/config_fields.ts";
 import type { TensorSpec } from "../architectures/architecture.ts";
-import type { LowRankUpdate } from "../core/low_rank_update.ts";
+import type { UpdateShape } from "../core/low_rank_update.ts";
 import { isNamed, moduleOf, NameEndings } from "../core/module_names.ts";
 import { oneLine, quote } from "../core/quote.ts";
 import { formatShape, sameShape } from "../core/shape.ts";
@@ -38,7 +38,7 @@ export interface BaseFile extends Disposable {
    * @throws {RangeError} when the base has no weight that fits, it does not hold floats of 16 bits or more,
    * or it is square and its architecture is unknown.
    */
-  locate(update: LowRankUpdate): BaseMatrix;
+  locate(update: UpdateShape): BaseMatrix;
   /**
    * The extents of a tensor in this toolkit, (out, in) for the weight of a linear layer, and whether the file holds
    * it turned.
@@ -77,7 +77,7 @@ export async function openBase(folder: string): Promise<BaseFile> {
   const table = [...file.tensors.keys()].find((key) => isTable(key) && !isHead(moduleOf(key)));
   const keysOf = (module: string): string[] =>
     isShared && isHead(module) && table !== undefined ? [table] : keys.find(`${module}.weight`);
-  const locate = (update: LowRankUpdate): BaseMatrix => {
+  const locate = (update: UpdateShape): BaseMatrix => {
     const what = `the weight of ${oneLine(siteName(update))} in ${folder}`;
     const key = keyOf(keysOf(update.module), update.module, folder);
     const [name] = known.find(key), entry = file.tensors.get(key)!, shape = weightShape(update);
@@ -166,7 +166,7 @@ function tiedHeadOf(config: ConfigJson): string {
 }
 
 /** (out, in) of the whole weight. */
-function weightShape({ outputs, A, B }: LowRankUpdate): number[] {
+function weightShape({ outputs, A, B }: UpdateShape): number[] {
   return [outputs ?? B.shape[0], A.shape[1]];
 }
 

@@ -121,7 +121,18 @@ const broken: Readonly<Record<string, readonly [Change, string]>> = {
   ],
   "no width at all": [
     { tensors: (tensors) => void tensors.set(firstUp(tensors), zeros(16, 0)) },
-    "a size of at least 1, found 0",
+    "reduction_factor must give the size of the file's bottlenecks, 0 in a width of 16, found 4",
+  ],
+  "a factor of another size": [
+    config({ reduction_factor: 8 }),
+    "the file's bottlenecks, 4 in a width of 16, found 8, which gives 2",
+  ],
+  "a factor for one value at least": [config({ reduction_factor: 99 }), "found 99, which gives 1"],
+  "a factor of nothing": [config({ reduction_factor: 0 }), "one number above 0, found 0"],
+  "a factor in words": [config({ reduction_factor: "4" }), 'one number above 0, found "4"'],
+  "another model's width": [
+    { top: { hidden_size: 32 } },
+    "hidden_size must be the width of the file's bottlenecks, 16, found 32",
   ],
 };
 
@@ -139,6 +150,17 @@ for (const [name, [change, said]] of Object.entries(broken)) {
       );
       assertEquals(message.split("\n").length, 1);
       assertEquals([device.ledger.read().live, model.adapters.size], [live, 0]);
+    }));
+}
+
+for (const factor of [3.5, 4, 3.3, null]) {
+  Deno.test(`a reduction factor of ${factor} is that of 4 values in a width of 16`, () =>
+    withFolder(async (folder) => {
+      await copyOf("bert_houlsby", folder, config({ reduction_factor: factor }));
+      using device = new ReferenceDevice();
+      using model = await loadModel(device, golden("families/bert_masked"));
+      using adapter = await loadAnyAdapter(model, folder);
+      assertEquals(adapter.parameters.length, 16);
     }));
 }
 

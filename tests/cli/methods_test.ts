@@ -70,12 +70,8 @@ Deno.test("an option of another method is refused, and commands for low-rank upd
     const { stdout } = await lowrank("merge", ...merge);
     assert(stdout.startsWith("took 13 tensors from the adapter\n"), stdout);
     await assertFails(
-      ["inspect", `${folder}/out`],
-      'the method must be LoRA, which has low-rank updates, found "bitfit"',
-    );
-    await assertFails(
       ["inspect", "tests/golden/adapterhub/gpt2_drop"],
-      'the adapter must be PEFT\'s LoRA, found "bottleneck of the adapters library"',
+      'found "bottleneck" of the adapters library in tests/golden/adapterhub/gpt2_drop\n',
     );
   }));
 

@@ -32,21 +32,20 @@ for (const method of methodKinds.filter((kind) => kind.includes("prefix"))) {
     }));
 }
 
-Deno.test("virtual tokens for which a model has no room are refused as such", () =>
-  withFolder((folder) =>
-    assertFails(
-      [
-        ...[
-          "train",
-          "--model",
-          base,
-          "--data",
-          "examples/alarms.jsonl",
-          "--output",
-          `${folder}/out`,
-        ],
-        ...["--method", "prefix-layer", "--prefix-length", "64"],
-      ],
-      "prefix-layer needs a length of 1 to 63 virtual tokens",
-    )
-  ));
+for (const method of methodKinds.filter((kind) => kind.includes("prefix"))) {
+  Deno.test(`${method}: virtual tokens that leave no room are refused alike wherever they are asked for`, () =>
+    withFolder(async (folder) => {
+      const given = ["--model", base, "--method", method, "--prefix-length", "64"];
+      const written = ["--data", "examples/alarms.jsonl", "--output", `${folder}/out`];
+      const kind = method.replace("lora+", "");
+      const sentence =
+        `${kind} needs a length of 1 to 63 virtual tokens, as a sequence of the model has at ` +
+        "most 64 in all, found 64\n";
+      await assertFails(["count", ...given], sentence);
+      await assertFails(["memory", ...given], sentence);
+      await assertFails(["train", ...given, ...written], sentence);
+      const fits = ["--model", base, "--method", method, "--prefix-length", "60"];
+      const { stdout } = await lowrank("memory", ...fits);
+      assertStringIncludes(stdout, "; a step: 8 x 4 tokens\n");
+    }));
+}

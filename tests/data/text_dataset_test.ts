@@ -2,7 +2,12 @@
 
 import { assertEquals, assertThrows } from "@std/assert";
 import fc from "npm:fast-check@4.10.2";
-import { textDataset, type TextDatasetOptions, type Texts } from "../../src/data/mod.ts";
+import {
+  promptedBatches,
+  textDataset,
+  type TextDatasetOptions,
+  type Texts,
+} from "../../src/data/mod.ts";
 import { loadTokenizer, makeTokenizer } from "../../src/tokenizer/mod.ts";
 import type { Batch } from "../../src/train/mod.ts";
 
@@ -72,6 +77,28 @@ Deno.test("of prompted texts the completion and the end are scored, after the pr
     separator: " ",
   });
   assertEquals(notes, ["1 text to train on, 0 held out (0%, seed 0)"]);
+});
+
+Deno.test("promptedBatches scores the same tokens of a completion that brings its space", () => {
+  const [batch] = promptedBatches(tokenizer, [{ prompt: "boat:", completion: " a galleon" }]);
+  for (const completion of ["a galleon", " a galleon"]) {
+    const { train } = dataset(prompted(["boat:", completion]), { validation: 0 });
+    assertEquals(rowsOf(train), rowsOf([batch]));
+  }
+  assertEquals(batch.promptFormat!.separator, "");
+});
+
+Deno.test("labels that only held-out texts have are noted", () => {
+  const notes = (labels: string[], ...of: number[]) => {
+    const rows = of.map((label) => ({ text: `text ${label}`, label }));
+    const texts: Texts = { kind: "labeled", labels, rows, description: "", digest: "" };
+    const held: Texts = { ...texts, rows: [{ text: "other", label: 1 }] };
+    return dataset(texts, { validation: held }).notes.slice(1);
+  };
+  assertEquals(notes(["x", "y", "z"], 0, 0), [
+    'labels of held-out texts alone, which cannot be learned: "y"',
+  ]);
+  assertEquals(notes(["x", "y", "z"], 0, 1), []);
 });
 
 Deno.test("a space comes before completions unless they, or the prompts, bring their own", () => {

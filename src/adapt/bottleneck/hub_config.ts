@@ -3,6 +3,7 @@
 import { areLowest } from "../../architectures/left_out.ts";
 import { isRecord, isText } from "../../core/json.ts";
 import { quote } from "../../core/quote.ts";
+import { isFinite } from "../../formats/peft_fields.ts";
 import type { BottleneckInit } from "./bottleneck.ts";
 import {
   bottleneckForms,
@@ -15,7 +16,7 @@ import { hubAdapterName } from "./hub_names.ts";
 /** The version of the library whose layout is written. */
 const version = "adapters.1.3.0";
 
-/** What the library's configuration says of bottlenecks, besides their size, which their tensors have. */
+/** What the library's configuration says of bottlenecks, besides their extents, which their tensors have. */
 export interface HubForm {
   /** The adapter's name in the keys of the tensors. */
   readonly name: string;
@@ -81,6 +82,36 @@ export function hubConfig({ width, size, modelType, ...form }: WrittenForm) {
 export const reductionFactor = (width: number, size: number): number =>
   width % size === 0 ? width / size : width / (size + 0.5);
 
+/** max(1, ⌊width / f⌋), as the library divides; Python's `//` rounds no quotient. */
+const sizeFor = (width: number, factor: number): number =>
+  Math.max(1, Math.round((width - width % factor) / factor));
+
+/**
+ * Throws where a configuration gives bottlenecks other extents than a file's tensors have. It need not give any.
+ *
+ * @param extents Those of the tensors.
+ * @throws {RangeError} then.
+ */
+export function assertExtents(
+  { config, hidden_size }: Readonly<Record<string, unknown>>,
+  { width, size }: Pick<WrittenForm, "width" | "size">,
+): void {
+  if ((hidden_size ?? width) !== width) {
+    throw new RangeError(
+      `hidden_size must be the width of the file's bottlenecks, ${width}, found ${
+        quote(hidden_size)
+      }`,
+    );
+  }
+  const { reduction_factor: factor } = config as Readonly<Record<string, unknown>>;
+  const found = isFinite(factor) ? sizeFor(width, factor) : size;
+  if (found === size) return;
+  throw new RangeError(
+    `reduction_factor must give the size of the file's bottlenecks, ${size} in a width of ${width}, found ` +
+      `${quote(factor)}, which gives ${found}`,
+  );
+}
+
 /**
  * Reads the library's `adapter_config.json`.
  *
@@ -103,9 +134,10 @@ export function parseHubConfig(
   for (const [field, value] of Object.entries(fixed)) {
     assertIs(field, config[field] ?? value, value);
   }
-  if (isRecord(config.reduction_factor)) {
+  const { reduction_factor = null } = config;
+  if (reduction_factor !== null && !(isFinite(reduction_factor) && reduction_factor > 0)) {
     throw new RangeError(
-      `reduction_factor must be one number, found ${quote(config.reduction_factor)}`,
+      `reduction_factor must be one number above 0, found ${quote(reduction_factor)}`,
     );
   }
   const leaveOut = leave_out as number[], nonLinearity = nonLinearityOf(config.non_linearity);

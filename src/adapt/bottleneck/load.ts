@@ -10,7 +10,7 @@ import { openSafetensorsFile } from "../../formats/safetensors.ts";
 import type { Model } from "../../models/model.ts";
 import { readFloats, readValues, savedModulesOf, type SavedValues } from "../saved_values.ts";
 import { BottleneckAdapter } from "./adapter.ts";
-import { parseHubConfig } from "./hub_config.ts";
+import { assertExtents, parseHubConfig } from "./hub_config.ts";
 import { bareName, hubAdapterName, normName } from "./hub_names.ts";
 
 /** A head that the library trained beside the adapter, which it saves in a file of its own. */
@@ -57,7 +57,9 @@ export function loadBottleneck(model: Model, saved: SavedValues): BottleneckAdap
   const heads = isOurs(saved) ? others : others.filter((key) => model.parameters.has(key));
   for (const key of heads) own.set(key, saved.tensors.get(key)!);
   const modulesToSave = isOurs(saved) ? savedModulesOf(saved.config) : heads;
-  const options = { ...form, modulesToSave, size: sizeIn(own) };
+  const extents = extentsIn(own), { size } = extents;
+  assertExtents(saved.config, extents);
+  const options = { ...form, modulesToSave, size };
   return new BottleneckAdapter(model, options, { ...saved, tensors: own });
 }
 
@@ -69,10 +71,10 @@ function ourName({ places }: Model, key: string, adapter: string): string {
   return trunk + bareName(key).replace(`.adapters.${adapter}.`, `.adapters.${hubAdapterName}.`);
 }
 
-/** The width between the projections, that of the first bottleneck; the others must have the same. */
-function sizeIn(tensors: ReadonlyMap<string, HostTensor>): number {
+/** The widths around and between the projections, those of the first bottleneck; the others must have the same. */
+function extentsIn(tensors: ReadonlyMap<string, HostTensor>) {
   const up = [...tensors].find(([name]) => name.endsWith(".adapter_up.weight"))?.[1];
-  if (up?.shape.length === 2) return up.shape[1];
+  if (up?.shape.length === 2) return { width: up.shape[0], size: up.shape[1] };
   throw new RangeError(
     `the file must have an adapter_up.weight of two axes, found ${quote(up?.shape)}`,
   );

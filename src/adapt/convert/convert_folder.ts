@@ -25,7 +25,7 @@ import { readRecord } from "../../formats/read_record.ts";
 import { dialectFiles } from "./dialect_files.ts";
 
 /** What {@link convertFolder} reads and writes. */
-export interface ConvertRequest extends Omit<ReadAnyOptions, "layers"> {
+export interface ConvertRequest extends Omit<ReadAnyOptions, "layers" | "baseFile"> {
   /** A folder of PEFT, a safetensors file of another program, or a folder with one. */
   readonly adapter: string;
   /** The folder to write. */
@@ -77,7 +77,7 @@ export async function convertFolder(request: ConvertRequest): Promise<Conversion
   const { adapter, output, to, plain, bake, error } = request;
   await assertFreeFor(output, to);
   using base = request.base === undefined ? undefined : await openBase(request.base);
-  const facts = { ...request, layers: base && layersOf(base) };
+  const facts = { ...request, layers: base && layersOf(base), baseFile: base };
   const original = await readAnyAdapter(adapter, facts);
   if (request.enabled && ![original.dialect, to].includes("loralib")) {
     throw new RangeError(`--enable-lora is for loralib, found ${original.dialect} to ${to}`);

@@ -93,7 +93,7 @@ async function doraDelta(update: TrainedUpdate, base: BaseFile): Promise<HostTen
   const blocks = async function* () {
     yield block;
   };
-  const change = await changeOf({ update, isTransposed: false }, blocks);
+  const change = await changeOf({ read: () => update, isTransposed: false }, blocks);
   change.addTo(delta, block);
   return { shape: [rows, width], data: Float32Array.from(delta) };
 }

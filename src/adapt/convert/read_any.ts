@@ -10,10 +10,13 @@ import type { AdapterException, AdapterRecord } from "../../formats/mod.ts";
 import { pickleConversion } from "../../formats/pickle.ts";
 import { readRecord } from "../../formats/read_record.ts";
 import { openSafetensorsFile } from "../../formats/safetensors.ts";
+import type { BaseFile } from "../../models/base_file.ts";
+import { isVera, refuseWithoutBase } from "../update_method.ts";
 import type { ForeignFacts } from "./foreign_facts.ts";
 import { assertKohyaKeys, kohyaRecord } from "./kohya_record.ts";
 import { loralibRecord } from "./loralib_record.ts";
 import { parsePeftMetadata } from "./peft_metadata.ts";
+import { veraRecord } from "./vera_record.ts";
 
 /** Whose form an adapter has. */
 export type AdapterDialect = "peft" | "kohya" | "loralib";
@@ -22,6 +25,8 @@ export type AdapterDialect = "peft" | "kohya" | "loralib";
 export interface ReadAnyOptions extends ForeignFacts {
   /** What may pass in a folder of PEFT. */
   readonly allow?: readonly AdapterException[];
+  /** The base, which VeRA needs. */
+  readonly baseFile?: BaseFile;
 }
 
 /** An adapter and whose form it had. */
@@ -35,7 +40,8 @@ export interface AnyAdapter {
 }
 
 /**
- * Reads a folder of PEFT, or a safetensors file of kohya, diffusers or loralib, or a folder that has one.
+ * Reads a folder of PEFT, or a safetensors file of kohya, diffusers or loralib, or a folder that has one. VeRA is
+ * read as LoRA that changes its base in the same way.
  *
  * @throws {AdapterFileError} when it is none of them, or leaves open what `options` does not say.
  */
@@ -46,6 +52,7 @@ export async function readAnyAdapter(path: string, options: ReadAnyOptions): Pro
         `--alpha is for files that do not say it, found ${path}, whose configuration does`,
       );
     }
+    if (await isVera("convert", path)) return await readVeraAs(path, options);
     const record = await readRecord(path, options), { passed } = record;
     const notes = passed.length > 0 ? [`let pass in ${path}: ${passed.join(", ")}`] : [];
     return { dialect: "peft", record, notes };
@@ -54,6 +61,14 @@ export async function readAnyAdapter(path: string, options: ReadAnyOptions): Pro
     throw new RangeError(`--allow is about folders of PEFT, found none in ${path}`);
   }
   return await readForeign(await weightsIn(path), options);
+}
+
+/** VeRA as LoRA. */
+async function readVeraAs(path: string, { baseFile, allow }: ReadAnyOptions): Promise<AnyAdapter> {
+  if (allow) throw new RangeError(`--allow is about LoRA, found VeRA in ${path}`);
+  if (!baseFile) refuseWithoutBase("convert", path);
+  const note = "VeRA becomes LoRA: its shared matrices are in A and B of every layer";
+  return { dialect: "peft", record: await veraRecord(baseFile, path), notes: [note] };
 }
 
 /** Reads a file of kohya, diffusers or loralib. */

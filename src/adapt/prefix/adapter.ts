@@ -1,5 +1,6 @@
 /** Virtual tokens on a model as an adapter. @module */
 
+import { assertPrefixLength } from "../../architectures/positions.ts";
 import { howMany } from "../../core/how_many.ts";
 import type { Tensor } from "../../device/device.ts";
 import { promptPrefix } from "../../formats/adapter_weights.ts";
@@ -144,14 +145,7 @@ export function assertTakes(
         "it: call the other adapter's remove()",
     );
   }
-  if (!(Number.isInteger(length) && length >= 1 && length < positions)) {
-    throw new RangeError(
-      `${kind} needs a length of 1 to ${
-        positions - 1
-      } virtual tokens, as a sequence of the model ` +
-        `has at most ${positions} in all, found ${length}`,
-    );
-  }
+  assertPrefixLength(kind, length, positions);
   if (kind !== "prefix-tuning" || blockShape.keys) return;
   throw new RangeError(
     `${kind} needs attention that takes a token's key and value alone, found ${description}, whose attention ` +
