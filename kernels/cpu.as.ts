@@ -16,6 +16,7 @@ export {
   embedding_forward_f16,
 } from "./embedding/embedding.as";
 export { widen_bf16, widen_f16 } from "./float16/widen.as";
+export { dequantize_four_bit, dequantize_scales, matmul_four_bit } from "./four_bit/four_bit.as";
 export { gelu_backward, gelu_forward } from "./gelu/gelu.as";
 export { head_product } from "./head_product/head_product.as";
 export { kl_divergence_backward, kl_divergence_forward } from "./kl_divergence/kl_divergence.as";

@@ -17,6 +17,7 @@ export {
   embeddingForwardF16,
 } from "./embedding/kernel.ts";
 export { type Widen, widenBf16, widenF16 } from "./float16/kernel.ts";
+export { dequantizeFourBit, dequantizeScales, matmulFourBit } from "./four_bit/kernel.ts";
 export { geluBackward, geluForward } from "./gelu/kernel.ts";
 export { headProductKernel } from "./head_product/kernel.ts";
 export { klDivergenceBackward, klDivergenceForward } from "./kl_divergence/kernel.ts";

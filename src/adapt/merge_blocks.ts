@@ -7,7 +7,7 @@ import { formatShape, positionIn, type Shape, sizeOf } from "../core/shape.ts";
 import { decode, type Dtype, encode, type FloatDtype } from "../formats/dtype.ts";
 import { assertStoredFinite } from "../formats/finite_values.ts";
 import type { SafetensorsFile, TrainedRows } from "../formats/mod.ts";
-import type { EncodedTensor } from "../formats/write_safetensors.ts";
+import type { EncodedTensor } from "../formats/encoded_tensor.ts";
 import { changeOf, type LocatedUpdate, rowsChange, type StoredChange } from "./stored_change.ts";
 
 /** Values of a block; a row may be longer. */

@@ -29,6 +29,9 @@ export const mostTensorValues: number = 2 ** 34;
 /** Characters of a tensor's name. */
 export const mostNameLength = 1024;
 
+/** Bytes of the state of a weight in 4 bits, without its scales; real ones have 200. */
+export const mostStateBytes: number = 2 ** 16;
+
 /** Axes of a tensor: as many as NumPy has. */
 export const mostAxes = 64;
 

@@ -6,6 +6,12 @@
 
 export { AdapterFileError, ShapeError } from "../core/errors.ts";
 export type { HostData, HostTensor } from "../core/host_tensor.ts";
+export type { FourBitCode } from "../quant/codes.ts";
+export type {
+  QuantizedAbsmax,
+  QuantizedTensor,
+  UnquantizedType,
+} from "../quant/quantized_tensor.ts";
 export type { LowRankFactors, LowRankUpdate } from "../core/low_rank_update.ts";
 export type { RowRange, SiteRows } from "../core/row_range.ts";
 export type { Shape } from "../core/shape.ts";
@@ -36,6 +42,7 @@ export type {
   SafetensorsFile,
   TensorPiece,
 } from "./safetensors.ts";
+export { quantizedNames, readQuantized } from "./read_quantized.ts";
 export { readRemoteHeaders, type RemoteHeaders } from "./remote.ts";
 export { openSafetensors, readSafetensors } from "./shards.ts";
 export { writeAdapter } from "./write_adapter.ts";

@@ -6,6 +6,7 @@ import { assertOptions } from "../core/options.ts";
 import type { FolderFile } from "../core/save_folder.ts";
 import { formatShape, type Shape, sizeOf } from "../core/shape.ts";
 import { splitPath } from "../core/storage.ts";
+import type { QuantizedTensor } from "../quant/quantized_tensor.ts";
 import {
   assertFloatDtype,
   bitsOf,
@@ -14,8 +15,10 @@ import {
   type FloatDtype,
   storedDtype,
 } from "./dtype.ts";
+import type { EncodedTensor } from "./encoded_tensor.ts";
 import { assertStoredFinite } from "./finite_values.ts";
 import { parseHeader } from "./header.ts";
+import { quantizedEntries } from "./quantized_keys.ts";
 
 /** Options of {@link writeSafetensors}. */
 export interface WriteOptions {
@@ -35,16 +38,6 @@ export interface UnreadTensor {
   read(): Promise<HostTensor>;
 }
 
-/** A tensor whose bytes are made piece by piece as they are written, and not looked at. */
-export interface EncodedTensor {
-  /** Its extents. */
-  readonly shape: Shape;
-  /** Its dtype in the file. */
-  readonly dtype: Dtype;
-  /** All of its bytes. */
-  pieces(): AsyncIterable<Uint8Array>;
-}
-
 /** What a file is made from. */
 type FileTensor = HostTensor | UnreadTensor | EncodedTensor;
 
@@ -58,6 +51,8 @@ interface Item {
 /**
  * Writes tensors to a safetensors file, whole or not at all. The bytes depend only on the content:
  * larger dtypes come first, names are sorted within a size, and the header is padded to 8 bytes.
+ *
+ * A tensor in 4 bits is written as bitsandbytes does: packed codes, scales and a state beside them.
  *
  * Floats are rounded to nearest, ties to even; in F16, 65520 and more would become infinity. Memory: one
  * tensor's bytes in addition to the tensors themselves.
@@ -83,7 +78,7 @@ interface Item {
  */
 export async function writeSafetensors(
   path: string,
-  entries: Iterable<readonly [string, HostTensor]>,
+  entries: Iterable<readonly [string, HostTensor | QuantizedTensor]>,
   options: WriteOptions = {},
 ): Promise<void> {
   assertOptions("writeSafetensors", options, {
@@ -91,7 +86,8 @@ export async function writeSafetensors(
     metadata: true,
     allowNonFinite: true,
   });
-  const { content, totalBytes } = safetensorsFile(path, entries, options);
+  const all = Array.from(entries, ([name, tensor]) => fileTensors(name, tensor)).flat();
+  const { content, totalBytes } = safetensorsFile(path, all, options);
   await writeFileAtomic(path, content, totalBytes);
 }
 
@@ -118,6 +114,14 @@ export function safetensorsFile(
   const totalBytes = items.reduce((sum, item) => sum + bytesOf(item), header.length);
   assertReadable(path, header, totalBytes);
   return { name: splitPath(path).name, content: pieces(header, items, float, check), totalBytes };
+}
+
+/** A tensor, or all that belongs to one in 4 bits. */
+function fileTensors(
+  name: string,
+  tensor: HostTensor | QuantizedTensor,
+): (readonly [string, FileTensor])[] {
+  return "packed" in tensor ? quantizedEntries(name, tensor) : [[name, tensor]];
 }
 
 function dtypeOf(tensor: FileTensor, float: FloatDtype): Dtype {

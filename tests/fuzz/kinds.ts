@@ -15,6 +15,7 @@ import { familyFolders, runnableConfigs } from "./kinds/families.ts";
 import { foreignAdapters } from "./kinds/foreign.ts";
 import { hubAnswers, hubCaches, hubDownloads } from "./kinds/hub.ts";
 import { modelConfigs, modelFolders } from "./kinds/models.ts";
+import { quantizedFiles } from "./kinds/quantized.ts";
 import { runFolders } from "./kinds/run_folders.ts";
 import { checkpoints, runSpecs } from "./kinds/runs.ts";
 import { headers, shardIndexes, wholeFiles } from "./kinds/safetensors.ts";
@@ -28,6 +29,7 @@ export const kinds: readonly Kind[] = [
   headers,
   wholeFiles,
   shardIndexes,
+  quantizedFiles,
   adapterConfigs,
   adapterFolders,
   lenientFolders,

@@ -3,12 +3,13 @@
 import fc from "npm:fast-check@4.10.2";
 import { concatenate, jsonFiles, rareByteEdits } from "./mutations.ts";
 
-/** A tensor with its values in F32, or only with its dtype: then its bytes count up from 0. */
+/** A tensor with its values in F32 or its bytes, or only with its dtype: then its bytes count up from 0. */
 export interface GoodTensor {
   readonly name: string;
   readonly shape: readonly number[];
   readonly dtype?: string;
   readonly values?: ArrayLike<number>;
+  readonly bytes?: Uint8Array;
 }
 
 /** A file's metadata. */
@@ -76,7 +77,8 @@ export function partsOf(file: Uint8Array): { header: Record<string, unknown>; da
 
 const encode = (value: unknown) => new TextEncoder().encode(JSON.stringify(value));
 
-function dataOf({ shape, dtype = "F32", values }: GoodTensor): Uint8Array {
+function dataOf({ shape, dtype = "F32", values, bytes }: GoodTensor): Uint8Array {
+  if (bytes) return bytes;
   if (values) return new Uint8Array(Float32Array.from(values).buffer);
   const elements = shape.reduce((product, extent) => product * extent, 1);
   return Uint8Array.from({ length: elements * bitsOf[dtype] / 8 }, (_, i) => i % 60);

@@ -9,6 +9,7 @@ import { distanceTermsCases } from "./cases/distance_terms.ts";
 import { elementwiseCases } from "./cases/elementwise.ts";
 import { embeddingCases } from "./cases/embedding.ts";
 import { float16Cases } from "./cases/float16.ts";
+import { fourBitCases } from "./cases/four_bit.ts";
 import { geluCases } from "./cases/gelu.ts";
 import { headProductCases } from "./cases/head_product.ts";
 import { klDivergenceCases } from "./cases/kl_divergence.ts";
@@ -34,6 +35,7 @@ export const kernelCases: readonly KernelCase[] = [
   ...elementwiseCases,
   ...embeddingCases,
   ...float16Cases,
+  ...fourBitCases,
   ...reduceCases,
   ...adamwCases,
   ...geluCases,

@@ -2,5 +2,6 @@
 
 import { testOnCoreDevices } from "../support/devices.ts";
 import { checks } from "./checks.ts";
+import { fourBitChecks } from "./four_bit_checks.ts";
 
-testOnCoreDevices(checks);
+testOnCoreDevices([...checks, ...fourBitChecks]);

@@ -12,7 +12,8 @@ import {
   type LowRankUpdate,
 } from "../../formats/mod.ts";
 import { adapterFiles } from "../../formats/write_adapter.ts";
-import { type EncodedTensor, safetensorsFile } from "../../formats/write_safetensors.ts";
+import type { EncodedTensor } from "../../formats/encoded_tensor.ts";
+import { safetensorsFile } from "../../formats/write_safetensors.ts";
 import { loralibFile } from "./loralib_record.ts";
 import { layersKey } from "./kohya_record.ts";
 import { peftMetadata } from "./peft_metadata.ts";

@@ -3,6 +3,7 @@
 import type { KernelCase } from "../kernel_case.ts";
 import { crossEntropyCase } from "./cross_entropy.ts";
 import { dropoutCase, scaleAddCase } from "./elementwise.ts";
+import { dequantizeCase, matmulFourBitCase } from "./four_bit.ts";
 import { geluCase } from "./gelu.ts";
 import { forwardCase, parametersCase } from "./layer_norm.ts";
 import { matmulCase } from "./matmul.ts";
@@ -20,6 +21,8 @@ export const largeCases: readonly KernelCase[] = [
   matmulCase(3, 2000, 130, { transposeB: 1 }),
   scaleAddCase(100_003, 1, 5),
   dropoutCase(50_001, 0.2, 1, 99),
+  dequantizeCase(100_003, 64, 5),
+  matmulFourBitCase([3, 900, 300], 64, 1),
   geluCase(50_001, 0),
   geluCase(50_001, 1),
   forwardCase(100, 300, 0),

@@ -1,0 +1,91 @@
+/** Tensors in 4 bits, as bitsandbytes stores them. @module */
+
+import { ShapeError } from "../core/errors.ts";
+import { nonFiniteAt } from "../core/host_tensor.ts";
+import { quote } from "../core/quote.ts";
+import { formatShape, type Shape, sizeOf } from "../core/shape.ts";
+import { type FourBitCode, fourBitCodes } from "./codes.ts";
+
+/** Values per block that bitsandbytes allows. */
+export const blockSizes: readonly number[] = [32, 64, 128, 256, 512, 1024, 2048, 4096];
+
+/** Scales per block of double quantization. */
+export const scalesPerBlock = 256;
+
+/** PyTorch's name of a type that bitsandbytes quantizes. */
+export type UnquantizedType = "float32" | "float16" | "bfloat16";
+
+/** All of them. */
+export const unquantizedTypes: readonly UnquantizedType[] = ["float32", "float16", "bfloat16"];
+
+/** A tensor in 4 bits: blocks of its values in row-major order, which may cross the ends of rows. */
+export interface QuantizedTensor {
+  /** Extents, outermost first. */
+  readonly shape: Shape;
+  /** What the codes stand for. */
+  readonly code: FourBitCode;
+  /** Values per block: a power of two from 32 to 4096. */
+  readonly blockSize: number;
+  /** Two codes per byte, the first in the high half. */
+  readonly packed: Uint8Array<ArrayBuffer>;
+  /** The largest magnitude of each block, by which its codes' values are multiplied. */
+  readonly absmax: Float32Array<ArrayBuffer> | QuantizedAbsmax;
+  /** The type that was quantized; bitsandbytes dequantizes to it. */
+  readonly type: UnquantizedType;
+}
+
+/** Largest magnitudes in 8 bits: double quantization. That of block i is map[codes[i]] · nested[⌊i / 256⌋] + offset. */
+export interface QuantizedAbsmax {
+  /** One for each block. */
+  readonly codes: Uint8Array<ArrayBuffer>;
+  /** The 256 values of the codes. */
+  readonly map: Float32Array;
+  /** The largest distance from the offset in each 256 of them. */
+  readonly nested: Float32Array<ArrayBuffer>;
+  /** Their mean, in F32. */
+  readonly offset: number;
+}
+
+/**
+ * Throws unless the parts of a quantized tensor fit each other.
+ *
+ * @param what Names it in the message.
+ * @throws {RangeError} when the code or the block size is not one of bitsandbytes', or a scale is not finite.
+ * @throws {ShapeError} when the shape needs another number of bytes or scales.
+ */
+export function assertQuantized(what: string, tensor: QuantizedTensor): void {
+  const { shape, code, blockSize, packed, absmax } = tensor;
+  assertOneOf(`the code of ${what}`, code, fourBitCodes);
+  assertOneOf(`the block size of ${what}`, blockSize, blockSizes);
+  const blocks = Math.ceil(sizeOf(shape) / blockSize);
+  const assertCount = (part: string, found: number, needed: number) => {
+    if (found === needed) return;
+    throw new ShapeError(
+      `${what} of shape ${formatShape(shape)} in blocks of ${blockSize} needs ${needed} ${part}, ` +
+        `found ${found}`,
+    );
+  };
+  assertCount("packed bytes", packed.length, Math.ceil(sizeOf(shape) / 2));
+  if (absmax instanceof Float32Array) {
+    assertCount("scales", absmax.length, blocks);
+    return assertFinite(what, absmax);
+  }
+  assertCount("scales", absmax.codes.length, blocks);
+  assertCount("nested scales", absmax.nested.length, Math.ceil(blocks / scalesPerBlock));
+  assertCount("values in the map of scales", absmax.map.length, 256);
+  for (const scales of [absmax.nested, absmax.map, Float32Array.of(absmax.offset)]) {
+    assertFinite(what, scales);
+  }
+}
+
+function assertFinite(what: string, scales: Float32Array): void {
+  const at = nonFiniteAt(scales);
+  if (at < 0) return;
+  throw new RangeError(`the scales of ${what} must be finite, found ${scales[at]} at [${at}]`);
+}
+
+/** Throws a `RangeError` unless a value is one of a list. */
+export function assertOneOf<T>(what: string, value: unknown, list: readonly T[]): void {
+  if (list.includes(value as T)) return;
+  throw new RangeError(`${what} must be one of ${list.join(", ")}, found ${quote(value)}`);
+}
