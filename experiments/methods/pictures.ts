@@ -117,19 +117,27 @@ export function meansTable(
 export const rateIn = ({ learningRate, end }: MethodCell): string =>
   `${learningRate?.toExponential()}${end ? ` (${end})` : ""}`;
 
-const colors: Readonly<Record<MethodRow["family"], string>> = {
-  baseline: palette.base,
-  full: palette.full,
-  biases: palette.series[3],
-  adapter: palette.series[1],
-  prefix: palette.series[2],
-  LoRA: palette.lora[0],
-  "LoRA and prefix": palette.lora[2],
+/** Shades of a color for each family: its methods take them in turn. */
+const shades: Readonly<Record<MethodRow["family"], readonly string[]>> = {
+  baseline: [palette.base],
+  full: [palette.full, "#8a3c00"],
+  biases: [palette.series[3]],
+  adapter: [palette.series[4], "#8a5a00"],
+  prefix: [palette.series[2], "#00563f"],
+  LoRA: [palette.lora[1], palette.lora[0], palette.lora[2]],
+  "LoRA and prefix": ["#7b3294", "#b07cc6"],
 };
 
-const dashes = ["dash", "dot", "dashdot"] as const;
+const dashes = ["solid", "dash", "dot", "dashdot"] as const;
 
 const symbols = ["circle", "square", "diamond", "triangle-up", "cross", "x", "star"];
+
+/** How the n-th method of a family is drawn: no two of one family share a shape, or a line of one shade. */
+function styleOf(family: MethodRow["family"], place: number) {
+  const own = shades[family], color = own[place % own.length];
+  const dash = dashes[Math.floor(place / own.length) % dashes.length];
+  return { color, dash, symbol: symbols[place % symbols.length] };
+}
 
 /** Quality against trained values: a mark for each seed, a line through each method's means; baselines dashed. */
 export function methodsFigure(
@@ -141,18 +149,18 @@ export function methodsFigure(
   const ends = boundsOf(trained.map(({ trained }) => trained));
   const baselines = rows.filter(({ family }) => family === "baseline");
   const dashed = baselines.map(({ label: name, value }, place): Trace => {
-    const style = { color: palette.base, width: 1.5, dash: dashes[place % dashes.length] } as const;
+    const dash = dashes[1 + place % (dashes.length - 1)];
+    const style = { color: palette.base, width: 1.5, dash } as const;
     return line(ends, (end) => end, () => value, style, { name });
   });
   const traces = [...Map.groupBy(trained, ({ key }) => key)].flatMap(([key, own]): Trace[] => {
-    const { family, label } = own[0], color = colors[family], place = seen.get(family) ?? 0;
+    const { family, label } = own[0], place = seen.get(family) ?? 0;
     seen.set(family, place + 1);
-    const marker = { color, symbol: symbols[place % symbols.length], size: 9 };
+    const { color, dash, symbol } = styleOf(family, place), marker = { color, symbol, size: 9 };
     const quiet = { showlegend: false, hoverinfo: "skip", legendgroup: key };
     return [
       line(compared.sizesOf(key), ({ trained }) => trained, ({ mean }) => mean, {
-        color,
-        width: 1.2,
+        ...{ color, dash, width: 1.2 },
       }, quiet),
       dots(own, ({ trained }) => trained, ({ value }) => value, marker, {
         ...{ name: label, legendgroup: key },

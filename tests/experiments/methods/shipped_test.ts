@@ -64,6 +64,9 @@ for (const { study, shipped } of studies) {
     for (const figure of figures) {
       assertEquals(figureFaults(figure), []);
       assertMatch(await plotSvg(figure), /^<svg/);
+      const marks = figure.data.filter(({ mode }) => mode === "markers");
+      const looks = marks.map(({ marker }) => JSON.stringify(marker));
+      assertEquals(new Set(looks).size, looks.length, "no two methods look alike");
     }
   });
 }
