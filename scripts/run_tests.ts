@@ -26,21 +26,52 @@ export function testFiles(wanted: readonly string[]): string[] {
   return files.filter((path) => wanted.includes(tierOf(path)));
 }
 
+/** What a run of `deno test` ended with. */
+interface Outcome {
+  code: number;
+  totals: Totals;
+}
+
 /** The inner deno is this very binary: under npx there may be no other. */
-async function denoTest(args: readonly string[]): Promise<{ code: number; totals: Totals }> {
+async function denoTest(args: readonly string[]): Promise<Outcome> {
   // With no files, `deno test` would look for tests of its own accord.
   if (args.length === 0) return { code: 0, totals: { passed: 0, failed: 0, skipped: 0 } };
   const report = await Deno.makeTempFile({ suffix: ".xml" });
   try {
-    const { code } = await new Deno.Command(Deno.execPath(), {
+    const child = new Deno.Command(Deno.execPath(), {
       args: ["test", "--allow-all", `--junit-path=${report}`, ...args],
       cwd: rootPath,
-      stdin: "null",
-    }).spawn().status;
+      ...{ stdin: "null", stdout: "piped", stderr: "piped" },
+    }).spawn();
+    const printed = [child.stdout, child.stderr].map(printLines);
+    const [{ code }] = await Promise.all([child.status, ...printed]);
     return { code, totals: readTotals(await Deno.readTextFile(report)) };
   } finally {
     await Deno.remove(report);
   }
+}
+
+/** Prints whole lines, so that those of runs beside each other do not mix. */
+async function printLines(stream: ReadableStream<Uint8Array<ArrayBuffer>>): Promise<void> {
+  let open = "";
+  for await (const text of stream.pipeThrough(new TextDecoderStream())) {
+    const lines = (open + text).split("\n");
+    open = lines.pop()!;
+    for (const line of lines) console.log(line);
+  }
+  if (open) console.log(open);
+}
+
+/** The core tests, and the examples of the docs apart: one that does not compile silences no test. */
+async function testCore(): Promise<Outcome[]> {
+  return [await denoTest(["--doc", ...documented]), await denoTest(testFiles(["core"]))];
+}
+
+/** All runs of the tiers. Core tests are mostly one thread, so that other tiers run beside them. */
+async function testTiers(wanted: readonly string[]): Promise<Outcome[]> {
+  const others = wanted.filter((tier) => tier !== "core");
+  const beside = denoTest(testFiles(others));
+  return [...wanted.includes("core") ? await testCore() : [], await beside];
 }
 
 /** Says in one line each what was left out; returns how many of these count as failures. */
@@ -59,10 +90,9 @@ async function main(wanted: readonly string[]): Promise<number> {
     console.error(`name tiers to run, of ${tiers.join(", ")}; found ${unknown ?? "none"}`);
     return 2;
   }
-  // Apart, so that one example that does not compile silences no test.
-  const docs = await denoTest(wanted.includes("core") ? ["--doc", ...documented] : []);
-  const tests = await denoTest(testFiles(wanted));
-  const code = tests.code || docs.code, totals = addTotals(docs.totals, tests.totals);
+  const outcomes = await testTiers(wanted);
+  const code = outcomes.find(({ code }) => code !== 0)?.code ?? 0;
+  const totals = outcomes.map(({ totals }) => totals).reduce(addTotals);
   const unreported = code !== 0 && totals.failed === 0 ? 1 : 0;
   const leftOut = await reportLeftOut(wanted, totals.skipped);
   const final = withFailures(totals, unreported + leftOut);

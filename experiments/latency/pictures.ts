@@ -35,11 +35,12 @@ export const passTable = (id: string, rows: Rows): DataTable =>
     rows,
   });
 
-/** A method at one batch, averaged over the lengths. */
+/** A method at one batch, averaged over the lengths that every batch has. */
 interface BatchRow {
   readonly space: string;
   readonly method: string;
   readonly batch: number;
+  readonly lengths: string;
   readonly share: number;
   readonly median: number;
   readonly launches: number;
@@ -50,8 +51,7 @@ interface BatchRow {
 }
 
 function batchRows(method: MethodCells, rows: Rows): BatchRow[] {
-  return byBatch(method).map(({ batch, share }) => {
-    const own = method.cells.filter(({ row }) => row.batch === batch);
+  return byBatch(method).map(({ batch, own, share }) => {
     const bases = own.map(({ row }) => baseOf(rows, row));
     const average = (value: (place: number) => number) => 100 * mean(own.map((_, i) => value(i)));
     // Of a difference that is noise, no share is explained.
@@ -59,6 +59,7 @@ function batchRows(method: MethodCells, rows: Rows): BatchRow[] {
       share > 0.02 && own.every((one) => one.share > 0) ? average(value) : undefined;
     return {
       ...{ space: method.space, method: method.method, batch, share: 100 * share },
+      lengths: own.map(({ row }) => row.length).join(", "),
       median: average((i) => own[i].medianShare),
       launches: own[0].row.launches - bases[0].launches,
       flops: average((i) => own[i].row.flops / bases[i].flops - 1),
@@ -73,11 +74,12 @@ function batchRows(method: MethodCells, rows: Rows): BatchRow[] {
 export const slowDownTable = (id: string, rows: Rows): DataTable =>
   table<BatchRow>({
     id: `${id}-slow-downs`,
-    title: "Slow-down against the base, averaged over the lengths",
+    title: "Slow-down against the base, averaged over the lengths that every batch has",
     columns: [
       ["space", "shape and device", "text"],
       ["method", "model", "text"],
       ["batch", "batch", "count"],
+      ["lengths", "lengths", "text"],
       ["share", "slow-down (%)", "percent"],
       ["median", "by medians (%)", "percent"],
       ["launches", "launches more", "count"],

@@ -108,18 +108,24 @@ export function overall(rows: Rows, space: string, model: Variant["model"]) {
   return { mean: geometric, largest: Math.max(...shares) };
 }
 
+/** A method at one batch. */
+export interface BatchCells {
+  /** Sequences. */
+  readonly batch: number;
+  /** Its cells at the lengths that every batch has. */
+  readonly own: readonly SlowDown[];
+  /** Their mean slow-down. */
+  readonly share: number;
+}
+
 /** The slow-down at each batch, averaged over the lengths that every batch has. */
-export function byBatch({ cells }: MethodCells): { batch: number; share: number }[] {
-  const batches = [...new Set(cells.map(({ row }) => row.batch))].toSorted((a, b) => a - b);
-  const lengths = [...new Set(cells.map(({ row }) => row.length))]
-    .filter((length) =>
-      batches.every((batch) =>
-        cells.some(({ row }) => row.length === length && row.batch === batch)
-      )
-    );
-  return batches.map((batch) => {
-    const own = cells.filter(({ row }) => row.batch === batch && lengths.includes(row.length));
-    return { batch, share: mean(own.map(({ share }) => share)) };
+export function byBatch({ cells }: MethodCells): BatchCells[] {
+  const batches = Map.groupBy(cells, ({ row }) => row.batch);
+  const isShared = ({ row: { length } }: SlowDown) =>
+    [...batches.values()].every((cells) => cells.some(({ row }) => row.length === length));
+  return [...batches].toSorted(([a], [b]) => a - b).map(([batch, cells]) => {
+    const own = cells.filter(isShared);
+    return { batch, own, share: mean(own.map(({ share }) => share)) };
   });
 }
 

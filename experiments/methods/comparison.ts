@@ -18,8 +18,8 @@ export interface MethodRow extends Pick<StudiedMethod, "key" | "label"> {
   readonly seed?: number;
   /** The rate that the search found; absent for a baseline. */
   readonly learningRate?: number;
-  /** Whether that rate is at an end of its grid; 1 or 0. */
-  readonly atEnd: number;
+  /** Which end of its grid that rate is, if it is one. */
+  readonly end?: ChosenRate["end"];
   /** Trained values; 0 for a baseline. */
   readonly trained: number;
   /** Held-out loss in nats per token, or accuracy in percent. */
@@ -38,20 +38,20 @@ export interface ChosenMethod extends ChosenRate {
 
 /** The row of a run. */
 export function methodRow(
-  { chosen: { method, size, learningRate, isAtEnd, seed }, metrics }: MadeRun<ChosenMethod>,
+  { chosen: { method, size, learningRate, end, seed }, metrics }: MadeRun<ChosenMethod>,
   value: number,
 ): MethodRow {
   const { key, label, family, sizes: [compared] } = method;
   return {
     ...{ key, label, family, size: size.size, compared: Number(size === compared), seed },
-    ...{ learningRate, atEnd: Number(isAtEnd), trained: metrics.trained as number, value },
+    ...{ learningRate, end, trained: metrics.trained as number, value },
   };
 }
 
 /** The row of what is not trained. */
 export const baselineRow = (
   row: Pick<MethodRow, "key" | "label" | "size" | "value">,
-): MethodRow => ({ ...row, family: "baseline", compared: 0, atEnd: 0, trained: 0 });
+): MethodRow => ({ ...row, family: "baseline", compared: 0, trained: 0 });
 
 /** The runs of a method at one size. */
 export interface MethodCell extends Omit<MethodRow, "seed" | "value"> {

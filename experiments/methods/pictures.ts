@@ -53,7 +53,7 @@ export const runsTable =
         ["learningRate", "rate", "number"],
         ["trained", "trained values", "count"],
         ["value", heading, unit],
-        ["atEnd", "rate at an end of its grid", "count"],
+        ["end", "end of its grid that the rate is", "text"],
         ["compared", "compared at this size", "count"],
         ["family", "family", "text"],
         ["key", "key", "text"],
@@ -99,8 +99,8 @@ export function meansTable(
   });
 }
 
-const rateIn = ({ learningRate, atEnd }: MethodCell): string =>
-  `${learningRate?.toExponential()}${atEnd === 1 ? " (end)" : ""}`;
+const rateIn = ({ learningRate, end }: MethodCell): string =>
+  `${learningRate?.toExponential()}${end ? ` (${end})` : ""}`;
 
 const colors: Readonly<Record<MethodRow["family"], string>> = {
   baseline: palette.base,

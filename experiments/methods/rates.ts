@@ -21,8 +21,8 @@ export type TriedRates = Readonly<Record<string, number | null>>;
 export interface ChosenRate {
   /** The rate. */
   readonly learningRate: number;
-  /** Whether it is the first or the last of its grid, so that one beyond may be better. */
-  readonly isAtEnd: boolean;
+  /** Which end of its grid it is, if it is one: a rate beyond may be better. */
+  readonly end?: "lowest" | "highest";
 }
 
 /** The rate that gave the least; of equals the lower rate. A training that diverged gave the most. */
@@ -30,7 +30,8 @@ export function chooseLeast(tried: TriedRates): ChosenRate {
   const rates = Object.keys(tried).map(Number).sort((a, b) => a - b);
   const of = (rate: number) => tried[rate] ?? Infinity;
   const learningRate = rates.reduce((best, next) => of(next) < of(best) ? next : best);
-  return { learningRate, isAtEnd: learningRate === rates[0] || learningRate === rates.at(-1) };
+  if (learningRate === rates[0]) return { learningRate, end: "lowest" };
+  return learningRate === rates.at(-1) ? { learningRate, end: "highest" } : { learningRate };
 }
 
 /** The rate that gave the most; of equals the lower rate. */

@@ -28,6 +28,10 @@ const times = (exponent: number) => (10 ** exponent).toPrecision(3);
 const undecided = (distance: number, noise: number): string =>
   Math.abs(distance) < noise ? "Undecided: nearer to the mark than the noise floor." : "";
 
+/** The same of a difference, whose mark is the noise floor itself. */
+const undecidedIn = (...differences: readonly Difference[]): string =>
+  differences.map(({ value, noise }) => undecided(value - noise, noise)).find((text) => text) ?? "";
+
 const meanRatio = ({ rates }: RegretRows) =>
   mean(rateRatios(rates).ratios.map(({ exponent }) => exponent));
 
@@ -93,6 +97,7 @@ const placeClaims: readonly Claim<RegretRows>[] = [{
   ...noted.regretAttention,
   ours: (rows) => `${shown(pairsDifference(rows, attention, mlp))} nats`,
   holds: (rows) => isAbove(pairsDifference(rows, attention, mlp)),
+  found: (rows) => undecidedIn(pairsDifference(rows, attention, mlp)),
 }, {
   text: "More rank on attention does not mend that",
   rule:
@@ -104,6 +109,8 @@ const placeClaims: readonly Claim<RegretRows>[] = [{
       shown(pairsDifference(rows, moreAttention, all))
     } nats`,
   holds: (rows) => [mlp, all].every((key) => isAbove(pairsDifference(rows, moreAttention, key))),
+  found: (rows) =>
+    undecidedIn(...[mlp, all].map((key) => pairsDifference(rows, moreAttention, key))),
 }, {
   text: "Attention adds nothing to the MLPs",
   rule: "when the MLPs alone at r = 16 are not above all layers at r = 16 by more than the noise " +
@@ -111,6 +118,7 @@ const placeClaims: readonly Claim<RegretRows>[] = [{
   ...noted.regretMlp,
   ours: (rows) => `${shown(pairsDifference(rows, mlp, all))} nats`,
   holds: (rows) => !isAbove(pairsDifference(rows, mlp, all)),
+  found: (rows) => undecidedIn(pairsDifference(rows, mlp, all)),
 }];
 
 const batchClaims: readonly Claim<RegretRows>[] = [{
@@ -123,6 +131,7 @@ const batchClaims: readonly Claim<RegretRows>[] = [{
     [low, high].map(({ key, rank }) => `r = ${rank}: ${shown(cost(rows, key, "full"))}`)
       .join("; ") + " nats",
   holds: (rows) => [low, high].every(({ key }) => isAbove(cost(rows, key, "full"))),
+  found: (rows) => undecidedIn(...[low, high].map(({ key }) => cost(rows, key, "full"))),
 }, {
   text: "A higher rank does not help with large batches",
   rule:
@@ -131,6 +140,7 @@ const batchClaims: readonly Claim<RegretRows>[] = [{
   ...noted.regretBatchRank,
   ours: (rows) => `r = 64 minus r = 4: ${shown(cost(rows, high.key, low.key))} nats`,
   holds: (rows) => isAbove(cost(rows, low.key, "full")) && !isAbove(cost(rows, low.key, high.key)),
+  found: (rows) => undecidedIn(cost(rows, low.key, "full"), cost(rows, low.key, high.key)),
 }];
 
 const factClaims: readonly Claim<RegretRows>[] = [{

@@ -20,7 +20,7 @@ export const regret: Experiment = experiment<RegretRun, RegretRows>({
     "rank for what has to be learned? Every difference is compared with what another seed makes of it.",
   source:
     "Schulman et al. 2025, LoRA Without Regret (doi 10.64434/tml.20250929), at small scale; called " +
-    "the post below",
+    "the post below. It was not at hand: its claims are told from copies and notes of it",
   runs: ({ seeds, quick }) =>
     (quick || seeds.length > 1 ? seeds : []).flatMap((seed) =>
       settings.map((setting) => {

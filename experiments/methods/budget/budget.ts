@@ -27,7 +27,7 @@ export const methodsBudget = methodsExperiment({
   source: "Hu et al. 2021, section 7, tables 5, 6 and 15 (GPT-3) and 18 (GPT-2), at small scale",
   settings:
     `${adaptationSteps} steps of 16 pairs, as in “Every method that the paper compares”; α = ${alpha}. Each ` +
-    `row has the best of ${budgetRates} rates on a validation split; “(end)” marks one at an end of its grid ` +
+    `row has the best of ${budgetRates} rates on a validation split; “(lowest)” and “(highest)” mark one at that end of its grid ` +
     "(decision 0027).",
   shipped,
   runs: ({ seeds, quick }) =>

@@ -39,7 +39,7 @@ export const methodsOnGlosses = methodsExperiment({
     } training pairs, as in “Full fine-tuning against LoRA”; α = ${alpha} at every rank. Every method has ` +
     `the same search: ${glossRates} rates in half-decades around a guess that was written down before, one ` +
     "seed, on a validation split, at the size that all are compared at, about 8,192 trained values where it can " +
-    "have so many; “(end)” marks a best rate at an end of its grid. The base has two blocks, so that the top one " +
+    "have so many; “(lowest)” and “(highest)” mark a best rate at that end of its grid. The base has two blocks, so that the top one " +
     "stands for the paper's top two (decision 0027)." + leftOut,
   shipped,
   runs: ({ seeds, quick }) =>

@@ -27,7 +27,7 @@ export const methodsOnKinds = methodsExperiment({
     `${
       grouped(supersenseSizes.test)
     } others; the new head is trained in full beside every method, and counted. ` +
-    `Rates: the best of ${kindsRates} for every method on other entries; “(end)” marks one at an end of its grid ` +
+    `Rates: the best of ${kindsRates} for every method on other entries; “(lowest)” and “(highest)” mark one at that end of its grid ` +
     "(decision 0027)." + leftOut,
   shipped,
   runs: ({ seeds, quick }) =>

@@ -1,6 +1,6 @@
 /** A quick run of the latency study on a device. @module */
 
-import { assert, assertEquals, assertRejects } from "@std/assert";
+import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import type { ExperimentContext } from "../../../experiments/frame/mod.ts";
 import { latency, latencyMedium } from "../../../experiments/latency/latency.ts";
 import { launchMicros, timeCell } from "../../../experiments/latency/measure.ts";
@@ -25,6 +25,12 @@ export const checkLatency = (device: Device): Promise<void> =>
     assertEquals(findings[0].verdict, "not judged (quick run)");
     assertEquals(figures[0].slider!.steps.length, 2);
     assert((await latencyMedium.run(job)).settings.startsWith("Left out: "));
+    const quoted = await latencyMedium.run({ ...job, quick: false });
+    assertStringIncludes(
+      quoted.settings,
+      "Quoted, not measured in this job: --full, commit 6101db5",
+    );
+    assertStringIncludes(quoted.findings[0].found!, "cannot tell");
     assertEquals([filesIn(out), device.ledger.read().live], [[], before]);
     assert(await launchMicros(device) > 0);
     await checkModels(device);

@@ -81,6 +81,7 @@ Deno.test("launches must explain half of what is added, in the smallest cell", (
   assertEquals(launches.holds(rowsOf(half)), true);
   assertEquals(launches.holds(rowsOf({ ...half, extraLaunches: 9 })), false);
   assertEquals(launches.holds(rowsOf(half, { batch: 2, extraLaunches: 1 })), true);
+  for (const H of [100, 99]) assertEquals(launches.holds(rowsOf({ ...half, H })), false);
   assertStringIncludes(
     launches.found!(rowsOf(half)),
     "+20.0%, of which launches 50%, operations 50%, and with a single token already 25%",

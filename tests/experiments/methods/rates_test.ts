@@ -20,8 +20,8 @@ Deno.test("a grid is half-decades around its prior, the last one above it", () =
 });
 
 Deno.test("the best rate, the lower of equals, and never one that diverged", () => {
-  assertEquals(chooseLeast({ 0.1: 2, 0.01: 2, 1: null }), { learningRate: 0.01, isAtEnd: true });
-  assertEquals(chooseLeast({ 0.01: 3, 0.1: 2, 1: 4 }), { learningRate: 0.1, isAtEnd: false });
+  assertEquals(chooseLeast({ 0.1: 2, 0.01: 2, 1: null }), { learningRate: 0.01, end: "lowest" });
+  assertEquals(chooseLeast({ 0.01: 3, 0.1: 2, 1: 4 }), { learningRate: 0.1 });
   assertEquals(chooseMost({ 0.01: 0.5, 0.1: 0.6, 1: null }).learningRate, 0.1);
   assertEquals(chooseMost({ 0.01: null, 0.1: null, 1: 0 }).learningRate, 1);
 });

@@ -20,7 +20,7 @@ function runs(
 ): MethodRow[] {
   const row = { key, label: key, family: "LoRA", size, trained, compared } as const;
   return [-spread, spread].map((off, seed) => ({
-    ...{ ...row, seed, learningRate: 1, atEnd: 0, value: mean + off },
+    ...{ ...row, seed, learningRate: 1, value: mean + off },
   }));
 }
 
@@ -117,12 +117,18 @@ Deno.test("table 5: both choices are better than q and than k, by more than the 
   assertEquals(verdicts([table5], placed(3.9999, 5), "lowest"), [false]); // Than k.
 });
 
+Deno.test("table 5: q,v is the best when nothing is better by more than the noise", () => {
+  const [, best] = budgetClaims;
+  assertEquals(verdicts([best], placed(3 + noise - 1e-9, 5), "lowest"), [true]);
+  assertEquals(verdicts([best], placed(3 + noise + 1e-9, 5), "lowest"), [false]);
+});
+
 /** q and v at r = 1, 4, 16 and 64. */
 const ranked = (...means: readonly number[]) =>
   [1, 4, 16, 64].flatMap((rank, i) => runs(`qv-${rank}`, means[i], { size: `r = ${rank}` }));
 
 Deno.test("tables 6 and 18: one percent, and the smallest rank that no other is better than", () => {
-  const [, table6, table18] = budgetClaims, both = [table6, table18];
+  const [, , table6, table18] = budgetClaims, both = [table6, table18];
   assertEquals(verdicts(both, ranked(3.0299, 3, 3, 3), "lowest"), [true, true]);
   assertEquals(verdicts(both, ranked(3.0301, 3, 3, 3), "lowest"), [false, true]);
   assertEquals(verdicts(both, ranked(3, 3, 3, 3), "lowest"), [true, false]); // r = 1 is enough.
@@ -158,7 +164,7 @@ const lowData = (all: readonly (readonly [full: number, lora: number, prefix: nu
 Deno.test("table 16: prefixes behind at 100, a gap that narrows, and LoRA ahead at 100", () => {
   const holds = (...all: Parameters<typeof lowData>[0]) => {
     const compared = new MethodComparison(lowData(all), "highest", () => true);
-    return claimsOn(compared, lowDataClaims).map((claim) => claim.holds(undefined));
+    return claimsOn(compared, lowDataClaims.slice(0, 3)).map((claim) => claim.holds(undefined));
   };
   assertEquals(holds([20, 21, 19], [40, 40, 39], [60, 60, 60]), [true, true, true]);
   assertEquals(holds([20, 21, 20], [40, 40, 39], [60, 60, 60]), [false, true, true]);
@@ -166,4 +172,14 @@ Deno.test("table 16: prefixes behind at 100, a gap that narrows, and LoRA ahead 
   assertEquals(holds([20, 20, 19], [40, 40, 39], [60, 60, 60]), [true, true, false]);
   assertEquals(holds([20, 21, 19], [40, 38.9, 39], [60, 58.9, 59]), [true, true, true]);
   assertEquals(holds([20, 21, 19], [40, 38.8, 39], [60, 60, 60]), [true, true, false]);
+});
+
+Deno.test("table 16: prefix-layer is better than prefix-embedding, by more than the noise", () => {
+  const holds = (layer: number) => {
+    const size = { size: sizeOf(amounts[0]) };
+    const rows = [...runs("prefix-embedding", 30, size), ...runs("prefix-layer", layer, size)];
+    return verdicts(lowDataClaims.slice(3), rows, "highest");
+  };
+  assertEquals(holds(30 + noise + 1e-9), [true]);
+  assertEquals(holds(30 + noise - 1e-9), [false]);
 });

@@ -91,6 +91,18 @@ Deno.test("a place is worse only beyond the floor", () => {
   assertEquals(mlp({ pairs: { "mlp-16": 3.101 } }), false);
 });
 
+Deno.test("a difference between nothing and twice the floor is undecided", () => {
+  const says = (mean: number) => {
+    const [, , attention, , mlp] = regretClaims, means = { "attention-20": mean, "mlp-16": 3 };
+    return [
+      attention.found!(rowsOf({ pairs: means })),
+      mlp.found!(rowsOf({ pairs: { "mlp-16": mean } })),
+    ].map((text) => text.startsWith("Undecided"));
+  };
+  assertEquals([3.001, 3.099, 3.199].map(says), Array(3).fill([true, true]));
+  assertEquals([2.999, 3.201].map(says), Array(2).fill([false, false]));
+});
+
 Deno.test("large steps cost more only beyond √2 times the floor, at both ranks", () => {
   assertEquals(batch({ large: { "all-4": 3.142, "all-64": 3.142 } }), true);
   assertEquals(batch({ large: { "all-4": 3.142, "all-64": 3.141 } }), false);
