@@ -12,15 +12,15 @@ export const e2eMethods: readonly StudiedMethod[] = [
     sizes: oneSize("all", { kind: "full" }),
   },
   {
-    ...{ key: "adapter-l", label: "adapters L, small", family: "adapter", prior: 3e-3 },
+    ...{ key: "adapter-l", label: "small adapters L", family: "adapter", prior: 3e-3 },
     sizes: oneSize("m = 5", { kind: "bottleneck", variant: "lin", size: 5 }),
   },
   {
-    ...{ key: "adapter-l-large", label: "adapters L, large", family: "adapter", prior: 1e-3 },
+    ...{ key: "adapter-l-large", label: "large adapters L", family: "adapter", prior: 1e-3 },
     sizes: oneSize("m = 120", { kind: "bottleneck", variant: "lin", size: 120 }),
   },
   {
-    ...{ key: "adapter-h-large", label: "adapters H, large", family: "adapter", prior: 1e-3 },
+    ...{ key: "adapter-h-large", label: "large adapters H", family: "adapter", prior: 1e-3 },
     sizes: oneSize("m = 60", { kind: "bottleneck", variant: "houlsby", size: 60 }),
   },
   {

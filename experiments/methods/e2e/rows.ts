@@ -32,7 +32,7 @@ export interface E2eMetric {
 export const e2eMetrics: readonly E2eMetric[] = [
   { key: "value", label: "BLEU", decimals: 1 },
   { key: "nist", label: "NIST", decimals: 2 },
-  { key: "meteor", label: "METEOR without paraphrases", decimals: 1 },
+  { key: "meteor", label: "METEOR (no paraphrases)", decimals: 1 },
   { key: "rougeL", label: "ROUGE-L", decimals: 1 },
   { key: "cider", label: "CIDEr", decimals: 2 },
 ];
