@@ -2,6 +2,7 @@
 
 import type { Parameter } from "../autograd/parameter.ts";
 import { jsonText, readBytes } from "../core/files.ts";
+import { moduleOf } from "../core/module_names.ts";
 import { assertOptions } from "../core/options.ts";
 import type { PromptFormat } from "../core/prompt_format.ts";
 import { quote } from "../core/quote.ts";
@@ -10,7 +11,8 @@ import { fileIn, type Folder } from "../core/storage.ts";
 import { joinedFiles, peftWeights } from "../formats/adapter_weights.ts";
 import { assertNoOtherKind } from "../formats/folder_kind.ts";
 import { adapterFile } from "../formats/merged_metadata.ts";
-import { saveAdapterFolder } from "../formats/save_adapter_folder.ts";
+import { cardFile, saveAdapterFolder } from "../formats/save_adapter_folder.ts";
+import type { AdapterRecord } from "../formats/mod.ts";
 import { adapterFiles } from "../formats/write_adapter.ts";
 import type { AdapterValues, Model } from "../models/model.ts";
 import {
@@ -24,6 +26,7 @@ import { assertFree, type JoinOptions } from "./attach.ts";
 import { LoraAdapter } from "./lora/adapter.ts";
 import { injectLora, type LoraOptions } from "./lora/inject.ts";
 import { recordOf } from "./lora/record.ts";
+import { methodCard } from "./method_card.ts";
 import { PrefixAdapter } from "./prefix/adapter.ts";
 import { injectPrefixEmbedding, injectPrefixLayer } from "./prefix/inject.ts";
 
@@ -139,11 +142,24 @@ export class LoraPrefixAdapter implements Adapter {
     const ofLora = { ...await recordOf(this.lora), promptFormat: this.promptFormat, ...options };
     const made = [await adapterFiles(folder, ofLora), await this.prefix.files(folder, options)];
     const both = made.flatMap((files, i) => renamed(files, parts[i]));
-    const base = options.baseModelName ?? baseNameOf(this.model) ?? null;
-    const config = { method: `lora+${this.prefix.kind}`, base_model_name_or_path: base };
-    const files = [...both, { name: "adapter_config.json", content: jsonText(config) }];
+    const baseModelName = options.baseModelName ?? baseNameOf(this.model);
+    const config = {
+      method: `lora+${this.prefix.kind}`,
+      base_model_name_or_path: baseModelName ?? null,
+    };
+    const files = [
+      ...both,
+      ...await cardFile(folder, methodCard(config, this.#facts(ofLora, baseModelName))),
+      { name: "adapter_config.json", content: jsonText(config) },
+    ];
     await saveAdapterFolder(folder, files);
     this.values.file = await adapterFile(folder);
+  }
+
+  #facts({ labels, promptFormat }: AdapterRecord, baseModelName?: string) {
+    const trained = this.parameters.reduce((sum, { size }) => sum + size, 0);
+    const full = this.lora.modules.parameters.map(({ name }) => moduleOf(name));
+    return { baseModelName, trained, labels, full, promptFormat };
   }
 
   /**

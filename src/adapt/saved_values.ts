@@ -15,6 +15,7 @@ import type { ArenaEntry } from "../device/arena.ts";
 import type { Tensor } from "../device/device.ts";
 import { openWeights } from "../formats/adapter_weights.ts";
 import { labelsMetadata } from "../formats/labels_metadata.ts";
+import { cardFile } from "../formats/save_adapter_folder.ts";
 import { parsePromptFormat, promptMetadata } from "../formats/prompt_metadata.ts";
 import type { SafetensorsFile } from "../formats/safetensors.ts";
 import { safetensorsFile } from "../formats/write_safetensors.ts";
@@ -23,6 +24,7 @@ import type { Model } from "../models/model.ts";
 import { TextModel } from "../models/text_model.ts";
 import { type SaveAdapterOptions, saveNames } from "./adapter.ts";
 import { inFileOrder } from "./file_order.ts";
+import { methodCard } from "./method_card.ts";
 
 /** A method's settings, as `adapter_config.json` has them. */
 export type MethodConfig = Readonly<Record<string, unknown>>;
@@ -42,17 +44,18 @@ interface Saved {
   readonly model: Model;
   readonly promptFormat?: PromptFormat;
   readonly modules: { readonly parameters: readonly unknown[] };
+  readonly parameters: readonly { readonly size: number }[];
   readonly weightsFile: string;
 }
 
 /**
- * The file of the weights, then the method's settings in `adapter_config.json`.
+ * The file of the weights, a card, then the method's settings in `adapter_config.json`.
  *
  * @throws {RangeError} when a value is not finite in the file's dtype.
  */
 export async function valueFiles(
   folder: string,
-  { model, promptFormat, modules, weightsFile }: Saved,
+  { model, promptFormat, modules, parameters, weightsFile }: Saved,
   config: MethodConfig,
   values: readonly (readonly [name: string, tensor: Tensor])[],
   options: SaveAdapterOptions,
@@ -66,8 +69,13 @@ export async function valueFiles(
     : undefined;
   const metadata = { format: "pt", ...promptMetadata(promptFormat), ...labelsMetadata(labels) };
   const base = { base_model_name_or_path: baseModelName ?? null };
+  const trained = parameters.reduce((sum, { size }) => sum + size, 0);
+  const { modules_to_save: saved } = config,
+    full = Array.isArray(saved) ? saved.filter(isText) : [];
+  const card = { baseModelName, trained, labels, full, promptFormat };
   return [
     safetensorsFile(fileIn(folder, weightsFile), entries, { dtype, metadata }),
+    ...await cardFile(folder, methodCard(config, card)),
     { name: "adapter_config.json", content: jsonText({ ...config, ...base }) },
   ];
 }

@@ -52,8 +52,9 @@ async function foundIn(folder: Folder, method: unknown): Promise<string> {
  * @throws {RangeError} always.
  */
 export function refuseWithoutBase(action: string, folder: Folder): never {
+  const place = folderName(folder);
   throw new RangeError(
-    `${action} needs the base of "vera", whose file does not say how many inputs a layer has, found ` +
-      `${folderName(folder)} alone: give --base`,
+    `${action} needs --base for "vera" in ${place}, as its file does not say how many inputs a layer has, ` +
+      "found none",
   );
 }

@@ -7,77 +7,33 @@ import { rangesOf } from "../core/row_range.ts";
 import type { AdapterRecord, TrainedUpdate } from "./adapter_record.ts";
 import { isTable } from "./adapter_weights.ts";
 import { pythonSnippet } from "./card_snippet.ts";
-
-/** The line that marks our own cards; a card without it is somebody's work and is not overwritten. */
-export const CARD_MARK = "<!-- written by Lowrank -->";
+import { cardText, taskLines } from "./card_text.ts";
 
 /** The card's text: what the adapter is, the size of its modules in the file, and how to load it. */
 export function adapterCard(record: AdapterRecord, modules: readonly TrainedUpdate[]): string {
-  const { baseModelName } = record;
+  const { baseModelName, labels, promptFormat } = record;
   const ranks = [...new Set(modules.map(({ A }) => A.shape[0]))].sort((a, b) => a - b);
-  // A JSON string is also a YAML string, whatever characters the name has.
-  const base = baseModelName ? `base_model: ${JSON.stringify(baseModelName)}\n` : "";
-  return `---
-${base}library_name: peft
-tags:
-  - lora
----
-
-${CARD_MARK}
-
-# LoRA adapter
-
-${kindOf(record)}: for each weight that it changes two small matrices,
+  const full = ownOf(record).map(([name]) => moduleOf(name));
+  const only = record.saved?.size ? ", { updatesOnly: true }" : "";
+  return cardText({
+    ...{ baseModelName, library: "peft", tags: ["lora"], title: "LoRA adapter" },
+    about: `${kindOf(record)}: for each weight that it changes two small matrices,
 A and B, whose product B·A times a scaling is added to it. The rank is the number of columns of B and
-of rows of A.
-
-- Base model: ${baseModelName ? inCode(baseModelName) : "not recorded"}
-- Weights that it changes: ${modules.length}, by updates of rank ${ranks.join(", ")}
-- Parameters: ${sizeLine(record, modules)}
-${[...headLines(record), ...promptLines(record)].map((line) => `- ${line}\n`).join("")}
-\`\`\`python
-${pythonSnippet(record)}
-\`\`\`
-
-\`\`\`ts
-import { readAdapter } from "@lowrank/core/formats";
-const { updates } = await readAdapter("this folder"${
-    record.saved?.size ? ", { updatesOnly: true }" : ""
+of rows of A.`,
+    facts: [
+      `Weights that it changes: ${modules.length}, by updates of rank ${ranks.join(", ")}`,
+      `Parameters: ${sizeLine(record, modules)}`,
+      ...taskLines({ labels, full, promptFormat }),
+    ],
+    python: pythonSnippet(record),
+    typescript: `import { readAdapter } from "@lowrank/core/formats";
+const { updates } = await readAdapter("this folder"${only});`,
   });
-\`\`\`
-`;
 }
-
-const inCode = (text: string): string => `\`${text.replaceAll("`", "")}\``;
 
 function kindOf({ labels, taskType = "CAUSAL_LM" }: AdapterRecord): string {
   if (labels) return "A classifier of texts, as an addition to a base model";
   return taskType === "CAUSAL_LM" ? "An addition to a language model" : "An addition to a model";
-}
-
-/** The names of a classifier's labels, and what was trained in full. */
-function headLines(record: AdapterRecord): string[] {
-  const { labels } = record, full = new Set(ownOf(record).map(([name]) => inCode(moduleOf(name))));
-  return [
-    ...labels ? [`Labels: ${labels.map((name) => inCode(JSON.stringify(name))).join(", ")}`] : [],
-    ...full.size > 0 ? [`Trained in full, and in the file: ${[...full].join(", ")}`] : [],
-  ];
-}
-
-/** How a prompt must be written to be answered as in training. */
-function promptLines({ promptFormat, labels }: AdapterRecord): string[] {
-  if (!promptFormat || labels) return [];
-  const { template, endOfTextFirst, separator } = promptFormat;
-  const first = endOfTextFirst ? "the end-of-text token, then " : "";
-  const answer = separator === ""
-    ? ""
-    : `; answers begin with ${inCode(JSON.stringify(separator))}, which is not part of them`;
-  return [
-    `Prompts: as in training, ${first}${
-      inCode(JSON.stringify(template))
-    } without further special ` +
-    `tokens${answer}. A prompt that is written otherwise is answered badly.`,
-  ];
 }
 
 /** What was trained in full: a table that is no saved module is a frozen copy beside its update. */

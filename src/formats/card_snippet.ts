@@ -2,7 +2,11 @@
 
 import type { AdapterRecord } from "./adapter_record.ts";
 
-type Loaded = Pick<AdapterRecord, "baseModelName" | "labels" | "promptFormat" | "taskType">;
+interface Loaded
+  extends Pick<AdapterRecord, "baseModelName" | "labels" | "promptFormat" | "taskType"> {
+  /** Whether virtual tokens stand before every text. */
+  readonly hasVirtualTokens?: boolean;
+}
 
 /** What PEFT's users type: a classifier's needs its labels, a prompt is written as in training. */
 export function pythonSnippet(record: Loaded): string {
@@ -42,6 +46,12 @@ function promptSnippet(
 ): string {
   const first = endOfTextFirst ? "[tokenizer.eos_token_id] + " : "";
   const answer = "tokenizer.decode(made[0, len(ids):], skip_special_tokens=True)";
+  const [note, cache] = record.hasVirtualTokens
+    ? [
+      "# PEFT 0.21 with transformers 5 answers wrongly from a cache of virtual tokens\n",
+      ", use_cache=False",
+    ]
+    : ["", ""];
   const cut = separator === "" ? "" : `.removeprefix(${python(separator)})`;
   return `import torch
 from peft import PeftModel
@@ -53,6 +63,6 @@ model = PeftModel.from_pretrained(AutoModelForCausalLM.from_pretrained(base), "t
 text = ${python(template)}.replace("{prompt}", "your prompt")
 ids = ${first}tokenizer(text, add_special_tokens=False).input_ids
 inputs = {"input_ids": torch.tensor([ids]), "attention_mask": torch.ones(1, len(ids))}
-made = model.generate(**inputs, max_new_tokens=40, pad_token_id=tokenizer.eos_token_id)
+${note}made = model.generate(**inputs, max_new_tokens=40, pad_token_id=tokenizer.eos_token_id${cache})
 print(${answer}${cut})`;
 }

@@ -3,14 +3,13 @@
 import { readText } from "../core/files.ts";
 import { type FolderFile, saveFolder } from "../core/save_folder.ts";
 import { fileIn, hasFile } from "../core/storage.ts";
-import { CARD_MARK } from "./adapter_card.ts";
 import { otherFiles } from "./adapter_weights.ts";
+import { CARD_MARK } from "./card_text.ts";
 
 const card = "README.md";
 
 /**
- * Saves the files of an adapter as a whole, and removes those of another one in the folder: its weights and
- * configurations, and a card that Lowrank wrote for it.
+ * Saves the files of an adapter as a whole, and removes the weights and configurations of another one in the folder.
  *
  * @throws {Error} when a file cannot be written; the message says what a reader finds.
  */
@@ -18,10 +17,7 @@ export async function saveAdapterFolder(
   folder: string,
   files: readonly FolderFile[],
 ): Promise<void> {
-  await saveFolder(folder, files, async () => {
-    const isStale = files.every(({ name }) => name !== card) && await hasOwnCard(folder);
-    return [...otherFiles(files), ...isStale ? [card] : []];
-  });
+  await saveFolder(folder, files, () => otherFiles(files));
 }
 
 /** Whether a folder has a card that Lowrank wrote: any other is somebody's work. */

@@ -33,8 +33,8 @@ const noUpdates = (action: string) => (kind: MethodKind, adapter: string) =>
 
 const withoutBase = (action: string) => (kind: MethodKind, adapter: string) =>
   kind === "vera"
-    ? `${action} needs the base of "vera", whose file does not say how many inputs a layer has, found ` +
-      `${adapter} alone: give --base\n`
+    ? `${action} needs --base for "vera" in ${adapter}, as its file does not say how many inputs a layer has, ` +
+      "found none\n"
     : noUpdates(action)(kind, adapter);
 
 const loraAlone = (action: string) => (kind: MethodKind, adapter: string) =>
