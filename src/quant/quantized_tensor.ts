@@ -13,10 +13,10 @@ export const blockSizes: readonly number[] = [32, 64, 128, 256, 512, 1024, 2048,
 export const scalesPerBlock = 256;
 
 /** PyTorch's names of the types that bitsandbytes quantizes. */
-export const unquantizedTypes = ["float32", "float16", "bfloat16"] as const;
+export type UnquantizedType = "float32" | "float16" | "bfloat16";
 
-/** Such a type. */
-export type UnquantizedType = typeof unquantizedTypes[number];
+/** All of them. */
+export const unquantizedTypes: readonly UnquantizedType[] = ["float32", "float16", "bfloat16"];
 
 /** A tensor in 4 bits: blocks of its values in row-major order, which may cross the ends of rows. */
 export interface QuantizedTensor {
