@@ -1,5 +1,5 @@
-// Values in 4 bits to F32, four elements per thread. Neighboring threads write neighboring elements and read the
-// same word, which has eight codes: two a byte, the first in the high half.
+// Values in 4 bits to F32, a word of eight codes per thread: two a byte, the first in the high half. A word has one
+// scale, as blocks are multiples of eight values; the first and the last word may reach beyond the values wanted.
 
 struct Scalars {
   size: u32,
@@ -19,10 +19,14 @@ fn main(
   @builtin(num_workgroups) groups: vec3u,
   @builtin(local_invocation_index) lane: u32,
 ) {
-  let start = (group.y * groups.x + group.x) * 1024u + lane;
-  for (var i = start; i < min(start + 1024u, s.size); i += 256u) {
-    let v = s.valueOffset + i;
-    let code = (packed[v / 8u] >> (4u * ((v % 8u) ^ 1u))) & 15u;
-    y[i] = values[code] * scales[v / s.blockSize];
+  let end = s.valueOffset + s.size;
+  let word = s.valueOffset / 8u + (group.y * groups.x + group.x) * 256u + lane;
+  if (word * 8u >= end) {
+    return;
+  }
+  let codes = packed[word];
+  let scale = scales[word * 8u / s.blockSize];
+  for (var v = max(word * 8u, s.valueOffset); v < min(word * 8u + 8u, end); v++) {
+    y[v - s.valueOffset] = values[(codes >> (4u * ((v % 8u) ^ 1u))) & 15u] * scale;
   }
 }

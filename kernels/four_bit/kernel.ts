@@ -54,7 +54,10 @@ export const dequantizeFourBit: Kernel<
     ...partsOf(size > 0 ? valueOffset + size : 0, blockSize),
     y: size,
   }),
-  wgsl: { code: dequantizeCode, workgroups: ({ size }) => ceilDivide(size, 1024) },
+  wgsl: {
+    code: dequantizeCode,
+    workgroups: ({ size, valueOffset }) => ceilDivide(valueOffset % 8 + size, 8 * 256),
+  },
   cpu: { units: ({ size }) => size, grain: () => 16384 },
   reference({ packed, values, scales, y }, { size, valueOffset, blockSize }) {
     for (let i = 0; i < size; i++) {
@@ -88,7 +91,7 @@ export const matmulFourBit: Kernel<
     bias: hasBias ? n : 0,
     y: m * n,
   }),
-  wgsl: { code: matmulCode, workgroups: ({ m, n }) => n * ceilDivide(m, 4) },
+  wgsl: { code: matmulCode, workgroups: ({ m, n }) => ceilDivide(n, 8) * ceilDivide(m, 4) },
   cpu: { units: ({ n }) => n, grain: ({ m, k }) => ceilDivide(65536, (m + 1) * k + 1) },
   reference({ x, packed, values, scales, bias, y }, { m, n, k, blockSize, hasBias }) {
     for (let i = 0; i < m; i++) {

@@ -1,6 +1,7 @@
-// y = x W^T + bias with W in 4 bits: a workgroup computes one column for four rows of x. Its threads take the words
-// of a row of W in turn, eight codes each, and their shares of the sums are added after one barrier. A word has one
-// scale, as blocks are multiples of eight values; the first and the last word may belong to the rows beside it.
+// y = x W^T + bias with W in 4 bits: a workgroup computes eight columns for four rows of x. The eight threads of a
+// column take the words of its row of W in turn, eight codes each, and their shares of the sums are added after one
+// barrier. A word has one scale, as blocks are multiples of eight values; the first and the last word may belong to
+// the rows beside it.
 
 struct Scalars {
   m: u32,
@@ -20,16 +21,16 @@ struct Scalars {
 
 var<workgroup> shares: array<vec4f, 64>;
 
-// A thread's share of the sums of four rows of x, which begin at `rows`, and the row of W from value `first` on.
-fn shareOf(rows: vec4u, first: u32, lane: u32) -> vec4f {
-  let end = first + s.k;
+// A thread's share of the sums of four rows of x, which begin at `rows`, and the row of W that begins at a value.
+fn shareOf(rows: vec4u, start: u32, first: u32) -> vec4f {
+  let end = start + s.k;
   var share = vec4f();
-  for (var word = first / 8u + lane; word * 8u < end; word += 64u) {
+  for (var word = start / 8u + first; word * 8u < end; word += 8u) {
     let codes = packed[word];
     let scale = scales[word * 8u / s.blockSize];
-    for (var v = max(word * 8u, first); v < min(word * 8u + 8u, end); v++) {
+    for (var v = max(word * 8u, start); v < min(word * 8u + 8u, end); v++) {
       let value = values[(codes >> (4u * ((v % 8u) ^ 1u))) & 15u] * scale;
-      let at = rows + (v - first);
+      let at = rows + (v - start);
       share += value * vec4f(x[at.x], x[at.y], x[at.z], x[at.w]);
     }
   }
@@ -44,21 +45,22 @@ fn main(
 ) {
   let fours = (s.m + 3u) / 4u;
   let index = group.y * groups.x + group.x;
-  // Workgroups and rows past the end repeat the last one, for the barrier, and store nothing.
-  let column = min(index / fours, s.n - 1u);
+  let column = (index / fours) * 8u + lane / 8u;
   let row = (index % fours) * 4u;
+  let first = lane % 8u;
+  // Columns and rows past the end repeat the last one, for the barrier, and store nothing.
   let rows = min(vec4u(row, row + 1u, row + 2u, row + 3u), vec4u(s.m - 1u)) * s.k;
-  shares[lane] = shareOf(rows, column * s.k, lane);
+  shares[lane] = shareOf(rows, min(column, s.n - 1u) * s.k, first);
   workgroupBarrier();
-  if (index >= s.n * fours || lane >= 4u || row + lane >= s.m) {
+  if (column >= s.n || first >= 4u || row + first >= s.m) {
     return;
   }
   var total = 0.0;
-  for (var l = 0u; l < 64u; l++) {
-    total += shares[l][lane];
+  for (var l = 0u; l < 8u; l++) {
+    total += shares[lane - first + l][first];
   }
   if (s.hasBias == 1u) {
     total += bias[column];
   }
-  y[(row + lane) * s.n + column] = total;
+  y[(row + first) * s.n + column] = total;
 }

@@ -14,7 +14,7 @@ import type { Contribution } from "./tape.ts";
 import type { LowRankTerm, Weight } from "./weight.ts";
 
 /** Up to this many rows of x, W is read as it is stored; more are multiplied by a copy in F32. */
-const mostFusedRows = 4;
+const mostFusedRows = 2;
 
 /** Values of W that are in F32 at a time: 64 MiB. */
 const mostScratchValues = 2 ** 24;
@@ -25,7 +25,7 @@ const mostScratchValues = 2 ** 24;
  *
  * A few rows are multiplied by the codes as they are stored. For more, and for the gradient of the input,
  * blocks of rows are written to scratch in F32 and multiplied like any weight; then the results are those of
- * the dequantized weight, on `cpu` to the bit.
+ * the dequantized weight, on `cpu` to the bit for up to 2^24 values.
  */
 export class FourBitWeight implements Weight {
   /** Its name in the model's file. */

@@ -24,6 +24,7 @@ import {
   valuesOf,
 } from "../adapt/fixtures.ts";
 import { assertAllClose } from "../support/all_close.ts";
+import { narrow } from "../support/narrow.ts";
 import type { Check } from "../support/devices.ts";
 
 /** Every form of scales and both codes. */
@@ -113,7 +114,7 @@ const properties: readonly Check[] = [
           const weight = FourBitWeight.of(scope, "W", quantized);
           const dense = new DenseWeight(new Parameter("W", place(scope, values)));
           assertEquals(weight.shape, shape);
-          for (const m of [1, 3, 4, 5, 40]) {
+          for (const m of [1, 2, 3, 40]) {
             const [own, expected] = [
               await products(device, weight, m),
               await products(device, dense, m),
@@ -123,9 +124,31 @@ const properties: readonly Check[] = [
             own.forEach((data, i) =>
               assertAllClose(data, expected[i], { relative, absolute: 16 * relative })
             );
+            // Where W becomes F32 first, the products are those of F32.
+            if (device.kind === "cpu" && m > 2) assertEquals(own, expected);
           }
         }
       }
+    },
+  },
+  {
+    name: "a weight that is bound, and made F32, part by part has the same products",
+    async run(device, epsilon) {
+      const quantized = quantize(normal(3, 700, 1000)), values = dequantize(quantized);
+      const few = narrow(device, 2 ** 18); // a quarter of a MiB: 64 of its rows, and not all of its codes
+      using scope = new Scope(few);
+      const weight = FourBitWeight.of(scope, "W", quantized);
+      const dense = new DenseWeight(new Parameter("W", place(scope, values)));
+      for (const m of [1, 3]) {
+        const [own, expected] = [await products(few, weight, m), await products(few, dense, m)];
+        const relative = 2 ** -22 + epsilon * 1000;
+        own.forEach((data, i) =>
+          assertAllClose(data, expected[i], { relative, absolute: 16 * relative })
+        );
+      }
+      using copy = weight.dense();
+      const [{ data }] = await few.read(copy);
+      assertAllClose(data, values.data, { relative: 2 ** -22, absolute: 0 });
     },
   },
   {
