@@ -57,6 +57,7 @@ export const budgetClaims: readonly MethodsClaim[] = [
       "when nothing else at the same budget is better than q,v, each with a rate of its own, by more than the " +
       "noise floor; added in a review, after the result was known, as the quoted sentence says it",
     ...said.table5,
+    printed: "q,v best",
     ...noted.methodsBestPlace,
     ours: (compared) => meanIn(compared.best(cellsOf(compared, keysOf(placements)))),
     holds: (compared) =>
