@@ -112,7 +112,7 @@ Deno.test("virtual tokens alone have ten times the default learning rate, and no
   assertEquals(await rateOf(model), [0.11]);
 });
 
-Deno.test("the default learning rate of the top layers is that of the whole model, not of an adapter", async () => {
+Deno.test("the default learning rate of the top layers is that of the whole model, of biases four times an adapter's", async () => {
   using model = tinyModel(new ReferenceDevice());
   const rateOf = async (what: Parameters<typeof train>[0]) =>
     (await train(what, batches, { steps: 1 }).finish()).learningRate;
@@ -122,7 +122,7 @@ Deno.test("the default learning rate of the top layers is that of the whole mode
     assertEquals(await rateOf(top), whole);
   }
   using biases = injectBitFit(model);
-  assertEquals(await rateOf(biases), [0.11]);
+  assertEquals(await rateOf(biases), [0.43]); // 4 · 1.28 / 12
 });
 
 Deno.test("what cannot be validated is refused", async () => {
