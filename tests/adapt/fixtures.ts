@@ -26,6 +26,7 @@ import {
   type ModelInputs,
   parseGpt2Config,
 } from "../../src/models/mod.ts";
+import { train } from "../../src/train/mod.ts";
 
 const config = parseGpt2Config({
   vocab_size: 11,
@@ -145,4 +146,14 @@ export async function goldenCase(path: string, name: string): Promise<GoldenCase
     },
     labels: Int32Array.from(labels.flatMap((row) => [...row.slice(1), -100])),
   };
+}
+
+/** Trains what a model has to train for eight steps on one batch: its loss falls. */
+export async function assertLearns(model: Gpt2): Promise<void> {
+  const batches = [{ inputs: { tokens }, targets: { shape: tokens.shape, data: labels } }];
+  const losses: number[] = [];
+  for await (const { loss } of train(model, batches, { learningRate: 0.02, steps: 8 })) {
+    losses.push(loss);
+  }
+  assert(losses[7] < losses[0], losses.join());
 }

@@ -5,14 +5,8 @@ import { injectLora, loadAdapter, loadModel, openDevice } from "../../mod.ts";
 import { injectLoraPrefix, loadAnyAdapter } from "../../src/adapt/mod.ts";
 import { deadline } from "../support/deadline.ts";
 import { filesIn, withFolder } from "../support/folders.ts";
-import {
-  commit,
-  digestOf,
-  filesOf,
-  type HubServer,
-  withHub,
-  withVariables,
-} from "../support/hub_server.ts";
+import { commit, digestOf, filesOf, type HubServer, withHub } from "../support/hub_server.ts";
+import { withVariables } from "../support/variables.ts";
 import { assertFails, lowrank, lowrankJson, outcomeOf, spawnLowrank } from "./lowrank.ts";
 
 const folder = "models/tiny-gpt2", adapterFolder = "models/rank-study/qv-r8-seed1";

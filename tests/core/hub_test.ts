@@ -23,8 +23,8 @@ import {
   refused,
   type Repository,
   withHub,
-  withVariables,
 } from "../support/hub_server.ts";
+import { withVariables } from "../support/variables.ts";
 
 const text = (content: string) => new TextEncoder().encode(content);
 

@@ -1,6 +1,6 @@
 import { assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
-import { DryDevice } from "../../src/device/dry.ts";
 import { modulesOf, realAdapter } from "../../experiments/real_adapter.ts";
+import { outcomeWithoutData } from "./without_data.ts";
 
 const matrix = (rows: number, columns: number) => {
   return { shape: [rows, columns], data: new Float32Array(rows * columns).fill(1) };
@@ -28,17 +28,8 @@ Deno.test("loralib's pairs are found, in the order of the layers; the classifier
 });
 
 Deno.test("without the folder the experiment says in a line that it was left out", async () => {
-  const before = Deno.env.get("LOWRANK_DATA");
-  Deno.env.set("LOWRANK_DATA", "/no/such/folder");
-  try {
-    using device = new DryDevice();
-    const { signal } = new AbortController(), report = () => {};
-    const context = { device, seeds: [1], quick: false, full: false, out: "", signal, report };
-    const { settings, findings, figures } = await realAdapter.run(context);
-    assertStringIncludes(settings, "Left out: the authors' adapter");
-    assertEquals([...findings, ...figures], []);
-  } finally {
-    if (before === undefined) Deno.env.delete("LOWRANK_DATA");
-    else Deno.env.set("LOWRANK_DATA", before);
-  }
+  const outcome = await outcomeWithoutData(realAdapter, { full: false });
+  const { settings, findings, figures } = outcome;
+  assertStringIncludes(settings, "Left out: the authors' adapter");
+  assertEquals([...findings, ...figures], []);
 });

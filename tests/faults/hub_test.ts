@@ -2,7 +2,8 @@
 
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { readBytes } from "../../src/core/files.ts";
-import { withHub, withVariables } from "../support/hub_server.ts";
+import { withHub } from "../support/hub_server.ts";
+import { withVariables } from "../support/variables.ts";
 import { type Fault, faults, FaultyDisk } from "./faulty_disk.ts";
 
 const weights = Uint8Array.from({ length: 200_000 }, (_, i) => (i * 7 + (i >> 8)) % 251);

@@ -1,5 +1,6 @@
 /** A small Hugging Face hub on this machine, whose large files are on another server. @module */
 
+import { withVariables } from "./variables.ts";
 import { createHash } from "node:crypto";
 import { filesIn } from "./folders.ts";
 import { rootPath } from "./source_files.ts";
@@ -79,23 +80,6 @@ export async function withHub(
   } finally {
     await Promise.all([hub.shutdown(), files.shutdown()]);
     await Deno.remove(home, { recursive: true });
-  }
-}
-
-/** Runs something with variables of the environment; empty ones are as good as none. */
-export async function withVariables(
-  variables: Readonly<Record<string, string>>,
-  use: () => void | Promise<void>,
-): Promise<void> {
-  const names = Object.keys(variables), before = names.map((name) => Deno.env.get(name));
-  for (const name of names) Deno.env.set(name, variables[name]);
-  try {
-    await use();
-  } finally {
-    for (const [i, name] of names.entries()) {
-      if (before[i] === undefined) Deno.env.delete(name);
-      else Deno.env.set(name, before[i]);
-    }
   }
 }
 

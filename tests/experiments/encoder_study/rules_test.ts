@@ -5,7 +5,7 @@ import { encoderStudy, studyClaims } from "../../../experiments/encoder_study/en
 import { compareCells, isLearned, taskResults } from "../../../experiments/encoder_study/rows.ts";
 import { cellOf, type StudyRow } from "../../../experiments/encoder_study/rows.ts";
 import { judge } from "../../../experiments/frame/mod.ts";
-import { DryDevice } from "../../../src/device/dry.ts";
+import { outcomeWithoutData } from "../without_data.ts";
 
 /** Accuracies of full fine-tuning, of LoRA on q and v and on all linears at r = 8, and on q and v at r = 1. */
 type Made = readonly [full: number, qv8: number, all8: number, qv1: number];
@@ -78,21 +78,12 @@ Deno.test("what the seeds leave open is said, whatever the verdict", () => {
 });
 
 Deno.test("without the data a full job says in a line that the study was left out", async () => {
-  const before = Deno.env.get("LOWRANK_DATA");
-  Deno.env.set("LOWRANK_DATA", "/no/such/folder");
-  try {
-    using device = new DryDevice();
-    const { signal } = new AbortController(), report = () => {};
-    const context = { device, seeds: [1], quick: false, full: true, out: "", signal, report };
-    const { settings, findings, figures, tables } = await encoderStudy.run(context);
-    assertEquals(
-      settings,
-      "Left out: LOWRANK_DATA is not a folder with models/all-MiniLM-L6-v2 and the texts of TREC, " +
-        "SUBJ, SST-2.",
-    );
-    assertEquals([...findings, ...figures, ...tables], []);
-  } finally {
-    if (before === undefined) Deno.env.delete("LOWRANK_DATA");
-    else Deno.env.set("LOWRANK_DATA", before);
-  }
+  const outcome = await outcomeWithoutData(encoderStudy, { full: true });
+  const { settings, findings, figures, tables } = outcome;
+  assertEquals(
+    settings,
+    "Left out: LOWRANK_DATA is not a folder with models/all-MiniLM-L6-v2 and the texts of TREC, " +
+      "SUBJ, SST-2.",
+  );
+  assertEquals([...findings, ...figures, ...tables], []);
 });

@@ -11,9 +11,9 @@ import {
 } from "../../../experiments/methods/e2e/pictures.ts";
 import { E2eComparison, e2eMetrics, type E2eRow } from "../../../experiments/methods/e2e/rows.ts";
 import { choiceNoise, valuesOf } from "../../../experiments/methods/e2e/scores.ts";
-import { DryDevice } from "../../../src/device/dry.ts";
 import { plotSvg } from "../../../src/figures/static_svg.ts";
 import { figureFaults } from "../../support/figure_rules.ts";
+import { outcomeWithoutData } from "../without_data.ts";
 
 /** BLEU, NIST, METEOR, ROUGE-L and CIDEr. */
 type Means = readonly [number, number, number, number, number];
@@ -125,17 +125,8 @@ Deno.test("the values of a meaning, and the noise of drawing meanings anew", () 
 });
 
 Deno.test("without the data a full job says in a line that the study was left out", async () => {
-  const before = Deno.env.get("LOWRANK_DATA");
-  Deno.env.set("LOWRANK_DATA", "/no/such/folder");
-  try {
-    using device = new DryDevice();
-    const { signal } = new AbortController(), report = () => {};
-    const context = { device, seeds: [1], quick: false, full: true, out: "", signal, report };
-    const { settings, findings, figures, tables } = await methodsOnE2e.run(context);
-    assertMatch(settings, /^Left out: LOWRANK_DATA is not a folder with models\/SmolLM2-135M/);
-    assertEquals([...findings, ...figures, ...tables], []);
-  } finally {
-    if (before === undefined) Deno.env.delete("LOWRANK_DATA");
-    else Deno.env.set("LOWRANK_DATA", before);
-  }
+  const outcome = await outcomeWithoutData(methodsOnE2e, { full: true });
+  const { settings, findings, figures, tables } = outcome;
+  assertMatch(settings, /^Left out: LOWRANK_DATA is not a folder with models\/SmolLM2-135M/);
+  assertEquals([...findings, ...figures, ...tables], []);
 });

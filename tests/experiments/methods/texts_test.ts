@@ -14,9 +14,10 @@ import found from "../../../experiments/methods/texts/learning_rates.json" with 
 import texts from "../../../experiments/methods/texts/texts.json" with { type: "json" };
 import { methodsOnTexts } from "../../../experiments/methods/texts/texts.ts";
 import { openCpuDevice } from "../../../src/device/cpu/cpu_device.ts";
-import { DryDevice } from "../../../src/device/dry.ts";
 import { withFolder } from "../../support/folders.ts";
 import { rootPath } from "../../support/source_files.ts";
+import { withVariables } from "../../support/variables.ts";
+import { outcomeWithoutData } from "../without_data.ts";
 
 const shipped: ShippedRows = texts;
 const isSearched = Object.keys(found.tasks).length > 0;
@@ -29,16 +30,8 @@ const job = (more: Partial<PlanContext> = {}) => {
 };
 
 /** Calls with `LOWRANK_DATA` naming a folder. */
-async function withData<T>(folder: string, work: () => Promise<T>): Promise<T> {
-  const before = Deno.env.get("LOWRANK_DATA");
-  Deno.env.set("LOWRANK_DATA", folder);
-  try {
-    return await work();
-  } finally {
-    if (before === undefined) Deno.env.delete("LOWRANK_DATA");
-    else Deno.env.set("LOWRANK_DATA", before);
-  }
-}
+const withData = <T>(folder: string, work: () => Promise<T>): Promise<T> =>
+  withVariables({ LOWRANK_DATA: folder }, work);
 
 /** Made-up sentences, a small encoder in the place of MiniLM, and the names of the real files. */
 async function makeData(folder: string): Promise<void> {
@@ -58,16 +51,15 @@ async function makeData(folder: string): Promise<void> {
   }
 }
 
-Deno.test("without the data a whole job says in a line that the methods on texts were left out", () =>
-  withData("/no/such/folder", async () => {
-    using device = new DryDevice();
-    const { settings, findings, tables, figures } = await methodsOnTexts.run({ ...job(), device });
-    const expected =
-      "Left out: LOWRANK_DATA is not a folder with models/all-MiniLM-L6-v2 and the texts of TREC, " +
-      "SUBJ, SST-2.";
-    assertEquals(settings, isSearched ? expected : notSearched);
-    assertEquals([...findings, ...tables, ...figures], []);
-  }));
+Deno.test("without the data a whole job says in a line that the methods on texts were left out", async () => {
+  const outcome = await outcomeWithoutData(methodsOnTexts, { full: true });
+  const { settings, findings, tables, figures } = outcome;
+  const expected =
+    "Left out: LOWRANK_DATA is not a folder with models/all-MiniLM-L6-v2 and the texts of TREC, " +
+    "SUBJ, SST-2.";
+  assertEquals(settings, isSearched ? expected : notSearched);
+  assertEquals([...findings, ...tables, ...figures], []);
+});
 
 Deno.test("every run of a whole job is shipped, for every task and at the rate of the search", () =>
   withFolder(async (folder) => {
