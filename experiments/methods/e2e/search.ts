@@ -9,7 +9,7 @@ import { planE2e, searchSteps as steps } from "./runs.ts";
 import { archivePath, basePath, e2eSizes, findE2e, openE2e } from "./task.ts";
 
 /** Rates that are tried for every method. */
-export const e2eRates = 3;
+export const e2eRates = 4;
 
 /**
  * The loss of every rate with every method on meanings of the validation set.

@@ -11,6 +11,7 @@ import glosses from "../../../experiments/methods/glosses/learning_rates.json" w
 import { kindsMethods } from "../../../experiments/methods/kinds/methods.ts";
 import kinds from "../../../experiments/methods/kinds/learning_rates.json" with { type: "json" };
 import { e2eMethods } from "../../../experiments/methods/e2e/methods.ts";
+import { e2eRates } from "../../../experiments/methods/e2e/search.ts";
 import e2e from "../../../experiments/methods/e2e/learning_rates.json" with { type: "json" };
 import { textMethods } from "../../../experiments/methods/texts/methods.ts";
 import texts from "../../../experiments/methods/texts/learning_rates.json" with { type: "json" };
@@ -36,15 +37,19 @@ Deno.test("a method has tried its whole grid and no more, on what is not reporte
     { found: glosses, methods: glossMethods },
     { found: budget, methods: budgetMethods },
     { found: kinds, methods: kindsMethods },
-    { found: e2e, methods: e2eMethods },
+    { found: e2e, methods: e2eMethods, count: e2eRates },
     { found: { ...texts, ...meansOfTasks(texts) }, methods: textMethods },
   ];
-  for (const { found, methods } of searches) {
+  for (const { found, methods, count = 3 } of searches) {
     assertEquals([found.split, found.seed], ["validation", 1000]);
-    const { searched, leftOut } = searchedMethods(found, methods, 3);
+    const { searched, leftOut } = searchedMethods(found, methods, count);
     for (const method of searched) {
-      const tried = Object.keys(triedOf(found, method, 3)).map(Number);
-      assertEquals(tried.toSorted((a, b) => a - b), [...ratesAround(method.prior, 3)], method.key);
+      const tried = Object.keys(triedOf(found, method, count)).map(Number);
+      assertEquals(
+        tried.toSorted((a, b) => a - b),
+        [...ratesAround(method.prior, count)],
+        method.key,
+      );
     }
     assertEquals(Object.keys(found.tried).toSorted(), searched.map(({ key }) => key).toSorted());
     for (const method of methods) {
