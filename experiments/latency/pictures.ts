@@ -92,24 +92,35 @@ export const slowDownTable = (id: string, rows: Rows): DataTable =>
       .flatMap((method) => batchRows(method, rows)),
   });
 
-const colors: Readonly<Record<string, string>> = {
-  "base again": palette.base,
-  merged: palette.merged,
-  unmerged: palette.lora[1],
+/** Each bottleneck of a kind of adapter has a shade of the kind's color, the largest the darkest. */
+const colors: Readonly<Record<string, readonly string[]>> = {
+  "base again": [palette.base],
+  merged: [palette.merged],
+  unmerged: [palette.lora[1]],
+  H: ["#f0a875", "#d55e00", "#7f3800"],
+  L: ["#e3b5ce", "#cc79a7", "#7d3560"],
 };
+
+/** Names in the order of the legend, with their colors. */
+function colored(names: readonly string[]): [name: string, color: string][] {
+  const kindOf = (name: string) => name.split(",")[0];
+  return names.map((name) => {
+    const kin = names.filter((other) => kindOf(other) === kindOf(name));
+    return [name, colors[kindOf(name)][kin.indexOf(name)]];
+  });
+}
 
 /** Figure 5: the slow-down of each method by batch, a step of the slider for each shape and length. */
 export function slowDownFigure(id: string, rows: Rows): Figure {
   const methods = methodsIn(rows).filter(({ method }) => method !== "base");
   const grid = methods.flatMap(({ cells }) => cells.map(({ row }) => row));
   const places = Map.groupBy(grid, ({ space, length }) => `${length} tokens, ${space}`);
-  const names = [...new Set(methods.map(({ method }) => method))];
+  const names = colored([...new Set(methods.map(({ method }) => method))]);
   const steps = [...places].map(([label, [{ space, length }]]) => ({
     label,
-    lines: names.map((name, i): Line => {
+    lines: names.map(([name, color]): Line => {
       const cells = methods.find((one) => one.space === space && one.method === name)?.cells ?? [];
       const own = cells.filter(({ row }) => row.length === length);
-      const color = colors[name] ?? palette.series[i % palette.series.length];
       const [x, y] = [own.map(({ row }) => row.batch), own.map(({ share }) => 100 * share)];
       return { name, x, y, color, dashed: name === "base again" };
     }),
@@ -118,9 +129,9 @@ export function slowDownFigure(id: string, rows: Rows): Figure {
     id: `${id}-slow-downs`,
     title: "Slow-down of a forward pass",
     caption:
-      "By the minimum over passes that take turns; dashed: the base again, which is noise alone.",
+      "Against the base, by the minimum over passes that take turns; dashed: the base again, which is noise alone.",
     name: "length and shape",
     x: { title: "batch (sequences)", log: true },
-    y: { title: "slow-down against the base (%)" },
+    y: { title: "slow-down (%)" },
   }, steps);
 }

@@ -25,7 +25,7 @@ export interface Line {
 export interface LinesAxis {
   /** Title with the unit. */
   readonly title: string;
-  /** Logarithmic; otherwise the axis begins at zero. Default false. */
+  /** Logarithmic; otherwise the axis has zero on it. Default false. */
   readonly log?: boolean;
 }
 
@@ -110,7 +110,9 @@ const mostDecades = 2.5;
 /** An axis that fits all values, with a small margin; plotly's default if there are none. */
 function axisOf({ title, log }: LinesAxis, values: readonly number[]): Axis {
   if (values.length === 0) return log ? logAxis(title) : axis(title);
-  if (!log) return axis(title, { range: [0, 1.05 * Math.max(...values)] });
+  if (!log) {
+    return axis(title, { range: [1.05 * Math.min(0, ...values), 1.05 * Math.max(0, ...values)] });
+  }
   const [low, high] = [Math.min(...values), Math.max(...values)].map(Math.log10);
   const room = 0.04 * (high - low) + 0.02;
   const each = high - low > mostDecades ? { dtick: 1 } : {};

@@ -7,7 +7,7 @@ const words = { id: "l", title: "lines", caption: "none" };
 const axes = { x: { title: "rank", log: true }, y: { title: "times" } };
 const rising = { name: "rising", x: [1, 10, 100], y: [0, 2, 8] };
 
-Deno.test("axes fit their lines, and linear ones begin at zero", async () => {
+Deno.test("axes fit their lines, and linear ones have zero", async () => {
   const { layout, data } = linesFigure({ ...words, ...axes }, [rising, {
     ...rising,
     dashed: true,
@@ -17,6 +17,11 @@ Deno.test("axes fit their lines, and linear ones begin at zero", async () => {
   assertEquals(layout.yaxis!.range, [0, 1.05 * 8]);
   assertEquals(data.map(({ line }) => line!.dash), [undefined, "dash"]);
   assertStringIncludes(await plotSvg({ ...words, data, layout }), ">rising</text>");
+});
+
+Deno.test("what is below zero is on the axis", () => {
+  const { layout } = linesFigure({ ...words, ...axes }, [{ x: [1, 2], y: [-4, 10] }]);
+  assertEquals(layout.yaxis!.range, [1.05 * -4, 1.05 * 10]);
 });
 
 Deno.test("a single line needs no name, and a figure can have no values yet", async () => {
