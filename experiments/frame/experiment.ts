@@ -181,11 +181,12 @@ function quote(outcome: Outcome, { source }: QuotedRows<unknown>): Outcome {
   return {
     ...outcome,
     settings: `${outcome.settings} ${whose}`,
-    findings: outcome.findings.map(({ note, ours, ...finding }) => ({
-      ...finding,
-      ...(ours === undefined ? {} : { ours: `${ours} (quoted)` }),
-      note: [note, whose].filter((one) => one).join(" "),
-    })),
+    // Settings name the run once for all; what has no number to mark says so itself.
+    findings: outcome.findings.map((finding) =>
+      finding.ours === undefined
+        ? { ...finding, note: [finding.note, whose].filter((one) => one).join(" ") }
+        : { ...finding, ours: `${finding.ours} (quoted)` }
+    ),
   };
 }
 

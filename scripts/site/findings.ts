@@ -11,58 +11,89 @@ import { words } from "../../experiments/frame/report_words.ts";
 /** The part of `results.json` that the page shows. */
 export interface Results {
   readonly facts: Readonly<Record<string, string>>;
-  readonly results: readonly { readonly findings: readonly Finding[] }[];
+  readonly results: readonly ExperimentResult[];
+}
+
+interface ExperimentResult {
+  readonly title: string;
+  readonly settings: string;
+  readonly findings: readonly Finding[];
 }
 
 const intro = `# Findings
 
-\`deno task reproduce\` checks the paper's claims and writes the report \`results/index.html\`. This page
-has its verdicts. The report shows each rule beside the numbers, with figures and the settings. Rules
-were written before the run; those corrected after one are named below the tables.
+\`deno task reproduce\` checks the paper's claims and writes the report \`results/index.html\`, with
+figures and tables. This page has its verdicts, each with its rule. Rules were written before the run;
+those that were corrected or added after one say so.
 
 ${words.verdicts.map(([verdict, meaning]) => `- **${verdict}**: ${meaning}.`).join("\n")}
 
 Losses are in nats per token: lower is better, and a difference of 0.1 makes the correct next token
-10% more likely. r is the rank. φ is the share that two sets of directions have in common: 0 for none,
-1 for all. "In A" and "in ΔW" say where the directions are taken from. "In ΔW·S^½" is the inputs' metric:
-there a change counts by what it does to the inputs that the layer really gets, not by its size alone.
-For other symbols, see [Notation](notation.md).
+10% more likely. "Quoted" are figures of an earlier run with \`--full\`, which is named. The noise floor
+is what two means may differ by from one choice of seeds to another. r is the rank. φ is the share that
+two sets of directions have in common: 0 for none, 1 for all. "In A" and "in ΔW" say where the
+directions are taken from. "In ΔW·S^½" is the inputs' metric: there a change counts by what it does to
+the inputs that the layer really gets, not by its size alone. Adapters H, L, P and D are those of
+Houlsby, Lin, Pfeiffer and AdapterDrop. For other symbols, see [Notation](notation.md).
 `;
 
 /** The page as Markdown. */
 export function findingsPage({ facts, results }: Results): string {
-  const findings = results.flatMap(({ findings }) => findings);
   const { device, seeds, made } = facts;
   return [
     intro,
     `Made ${made}, on ${device}; seeds: ${seeds}.`,
-    section("The paper's claims", findings.filter(({ beyond }) => !beyond), true),
-    section("Beyond the paper", findings.filter(({ beyond }) => beyond), false),
+    section("The paper's claims", pick(results, ({ beyond }) => !beyond), true),
+    section("Beyond the paper", pick(results, ({ beyond }) => Boolean(beyond)), false),
   ].join("\n");
 }
 
-function section(title: string, findings: readonly Finding[], isPrinted: boolean): string {
+/** Experiments that have such findings, with these alone. */
+const pick = (results: Results["results"], isWanted: (finding: Finding) => boolean) =>
+  results.map((one) => ({ ...one, findings: one.findings.filter(isWanted) }))
+    .filter(({ findings }) => findings.length > 0);
+
+function section(title: string, results: Results["results"], isPrinted: boolean): string {
+  const parts = results.map(({ title, settings, findings }) =>
+    [`### ${title}`, plain(settings), table(findings, isPrinted), notes(findings)].join("\n\n")
+  );
+  return [`\n## ${title}`, countsOf(results), ...parts].join("\n\n") + "\n";
+}
+
+/** `45 claims: 18 reproduced, 2 differ`, in words of verdicts. */
+function countsOf(results: Results["results"]): string {
+  const all = results.flatMap(({ findings }) => findings);
+  const counts = [...Map.groupBy(all, ({ verdict }) => verdict)]
+    .map(([verdict, own]) => `${own.length} ${verdict}`);
+  return `${all.length} claims: ${counts.join(", ")}.`;
+}
+
+function table(findings: readonly Finding[], isPrinted: boolean): string {
   const columns = isPrinted
     ? ["claim", "printed", "ours", "verdict"]
     : ["claim", "ours", "verdict"];
-  const rows = findings.map(({ claim, printed = "–", ours, found, verdict }) => [
-    claim,
-    ...(isPrinted ? [printed] : []),
-    ours ?? found,
+  const rows = findings.map(({ claim, printed = "–", ours = "see below", verdict }) => [
+    plain(claim),
+    ...(isPrinted ? [plain(printed)] : []),
+    plain(ours),
     verdict,
   ]);
-  const cells = [columns, columns.map(() => "---"), ...rows].map(line);
-  const notes = findings.flatMap(({ claim, note, corrected }) => {
-    const rule = corrected && `The rule was corrected: ${corrected}.`;
-    const said = [note, rule].filter((one) => one).join(" ");
-    return said ? [`- **${claim}**: ${said}`] : [];
-  });
-  const below = notes.length > 0 ? `\nWhy, and how much it says:\n\n${notes.join("\n")}\n` : "";
-  return `\n## ${title}\n\n${cells.join("\n")}\n${below}`;
+  return [columns, columns.map(() => "---"), ...rows].map(line).join("\n");
 }
 
+const notes = (findings: readonly Finding[]): string =>
+  findings.map(({ claim, found, note, rule, corrected }) => {
+    const said = [found, note].filter((one) => one).join(" ");
+    const changed = corrected && ` (corrected after a run: ${corrected})`;
+    return `- **${plain(claim)}**: ${plain(`${said} Rule${changed ?? ""}: ${rule}.`.trim())}`;
+  }).join("\n");
+
+/** Text that Markdown shows as it is. */
+const plain = (text: string): string =>
+  text.replaceAll(/[*_<\[\]]/g, "\\$&").replaceAll(/\s+/g, " ");
+
 const line = (cells: readonly string[]): string =>
-  `| ${cells.map((cell) => cell.replaceAll("|", "\\|").replaceAll(/\s+/g, " ")).join(" | ")} |`;
+  `| ${cells.map((cell) => cell.replaceAll("|", "\\|")).join(" | ")} |`;
 
 if (import.meta.main) {
   const [path = "results/results.json"] = Deno.args, page = "docs/findings.md";

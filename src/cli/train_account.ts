@@ -73,7 +73,8 @@ export function nextOf(
     ? `--model ${made}`
     : `--model ${base} --adapter ${made}${stored}`;
   const ask = labels ? `evaluate ${shown} --data ${file}` : `generate ${shown} --prompt ${prompt}`;
-  const look = method.kind !== "lora" ? [] : [`  ${call} inspect ${made} --base ${base}`];
+  const isPlain = method.kind === "lora" && !method.dora; // `inspect` reads updates that are B·A alone
+  const look = !isPlain ? [] : [`  ${call} inspect ${made} --base ${base}`];
   const seen = labels && !hasOthers
     ? [`(most texts of ${file} were trained on: for a fair accuracy, give --data a file of others)`]
     : [];

@@ -6,6 +6,7 @@ import { sourceText } from "../support/source_files.ts";
 
 const shared = { rule: "reproduced when …", found: "a long sentence" };
 const results = [{
+  ...{ title: "An experiment", settings: "2 steps of r*. Quoted." },
   findings: [
     {
       ...shared,
@@ -21,15 +22,17 @@ const results = [{
 Deno.test("the paper's claims stand beside what it prints, those beyond it in a table of their own", () => {
   const facts = { device: "cpu", seeds: "1, 2", made: "2026-01-01 in 9 s" };
   const page = findingsPage({ facts, results }), [paper, beyond] = page.split("## Beyond");
+  assertStringIncludes(paper, "\n2 claims: 1 differs, 1 reproduced.\n");
+  assertStringIncludes(paper, "\n### An experiment\n\n2 steps of r\\*. Quoted.\n");
   assertStringIncludes(
     paper,
-    "\n| A | 10 \\| 20 | 9 | differs |\n| B | – | a long sentence | reprod",
+    "\n| A | 10 \\| 20 | 9 | differs |\n| B | – | see below | reproduced |\n",
   );
   assertStringIncludes(
     paper,
-    "\n\n- **A**: A guess: rounding. The rule was corrected: 2026-01-01, decision 1.\n",
+    "\n- **A**: a long sentence A guess: rounding. Rule (corrected after a run: 2026-01-01, decision 1): " +
+      "reproduced when ….\n",
   );
-  assertEquals(beyond.includes("- **"), false);
   assertStringIncludes(beyond, "\n| C | 3 | holds |\n");
   assertStringIncludes(page, "Made 2026-01-01 in 9 s, on cpu; seeds: 1, 2.");
 });
@@ -43,4 +46,18 @@ Deno.test("the committed page has the words for verdicts that it explains, and n
   assert(rows.length > 10);
   const verdicts = rows.map((row) => row.split("|").at(-2)!.trim());
   assertEquals(verdicts.filter((verdict) => !explained.has(verdict)), []);
+});
+
+Deno.test("the README has the page's counts", () => {
+  const [, all, counts] = /(\d+) claims: ([^.]*)\./.exec(
+    sourceText("docs/findings.md").split("## The paper's claims")[1],
+  )!;
+  const of = (verdict: string) => new RegExp(`(\\d+) ${verdict}(,|$)`).exec(counts)?.[1] ?? "0";
+  const [held, notHere, differing] = ["reproduced", "not reproduced at this scale", "differs"].map(
+    of,
+  );
+  const said =
+    `Of ${all} claims of the paper, ${held} were reproduced, ${notHere} were not reproduced at ` +
+    `this scale, and ${differing} differ,`;
+  assertStringIncludes(sourceText("README.md").replaceAll(/\s+/g, " "), said);
 });
