@@ -9,15 +9,12 @@ import { codeValues } from "../quant/codes.ts";
 import {
   assertQuantized,
   blockSizes,
+  formOf,
+  formText,
+  type FourBitForm,
   type QuantizedTensor,
   scalesPerBlock,
 } from "../quant/quantized_tensor.ts";
-
-/** How a matrix is stored in 4 bits: all of a quantized tensor but its values. */
-export interface FourBitForm extends Pick<QuantizedTensor, "shape" | "code" | "blockSize"> {
-  /** Whether its scales are in 8 bits. */
-  readonly doubleQuantization: boolean;
-}
 
 /** The scales of all blocks in F32; disposing them frees what was made for it. */
 export interface ScalesInF32 extends Disposable {
@@ -87,7 +84,7 @@ export class FourBitStorage {
   #assertForm(tensor: QuantizedTensor): void {
     assertQuantized(this.#name, tensor);
     assertShape(this.#name, tensor.shape, this.form.shape);
-    const [own, given] = [this.form, formOf(tensor)].map(textOf);
+    const [own, given] = [this.form, formOf(tensor)].map(formText);
     if (own === given) return;
     throw new RangeError(`${this.#name} must be stored as ${own}, found ${given}`);
   }
@@ -124,21 +121,18 @@ interface NestedScales {
   readonly nested: Tensor;
 }
 
-/** How a quantized tensor is stored. */
-export function formOf({ shape, code, blockSize, absmax }: QuantizedTensor): FourBitForm {
-  return { shape, code, blockSize, doubleQuantization: !(absmax instanceof Float32Array) };
-}
-
-const textOf = ({ code, blockSize, doubleQuantization }: FourBitForm): string =>
-  `${code} in blocks of ${blockSize} with scales in ${doubleQuantization ? "8 bits" : "F32"}`;
-
 /** Bytes as words of four, of which the last one may be padded. */
 function bytesTensor(owner: Scope, bytes: number, label: string): Tensor {
   const words = Math.ceil(bytes / 4);
   return owner.allocate([words], "u32", "quantized", label, 4 * words - bytes);
 }
 
+/** The same bytes where they are whole words, as a matrix's are, and a padded copy elsewhere. */
 function wordsOf(bytes: Uint8Array): Uint32Array {
+  const { buffer, byteOffset, length } = bytes;
+  if (byteOffset % 4 === 0 && length % 4 === 0) {
+    return new Uint32Array(buffer, byteOffset, length / 4);
+  }
   const words = new Uint32Array(Math.ceil(bytes.length / 4));
   new Uint8Array(words.buffer).set(bytes);
   return words;

@@ -6,8 +6,8 @@ import { ShapeError } from "../core/errors.ts";
 import { formatShape, type Shape } from "../core/shape.ts";
 import type { Tensor } from "../device/device.ts";
 import type { Scope } from "../device/scope.ts";
-import type { QuantizedTensor } from "../quant/quantized_tensor.ts";
-import { formOf, type FourBitForm, FourBitStorage } from "./four_bit_storage.ts";
+import { formOf, type FourBitForm, type QuantizedTensor } from "../quant/quantized_tensor.ts";
+import { FourBitStorage } from "./four_bit_storage.ts";
 import { lookUpRows } from "./ops/look_up.ts";
 import { matrix, type MatrixPair, multiply } from "./ops/product.ts";
 import type { Contribution } from "./tape.ts";
@@ -30,6 +30,8 @@ const mostScratchValues = 2 ** 24;
 export class FourBitWeight implements Weight {
   /** Its name in the model's file. */
   readonly name: string;
+  /** 4, beside its scales. */
+  readonly bits: number = 4;
   readonly #storage: FourBitStorage;
 
   /**
@@ -57,6 +59,11 @@ export class FourBitWeight implements Weight {
     const weight = new FourBitWeight(owner, name, formOf(tensor));
     weight.write(tensor);
     return weight;
+  }
+
+  /** How it is stored. */
+  get form(): FourBitForm {
+    return this.#storage.form;
   }
 
   /** `[out, in]`. */

@@ -27,6 +27,8 @@ export interface Weight {
   readonly name: string;
   /** `[out, in]`. */
   readonly shape: Shape;
+  /** Bits of a value as it is stored, beside its scales. */
+  readonly bits: number;
   /** Bytes on its device. */
   readonly bytes: number;
   /** Its parameter, if it can be trained. */
@@ -51,6 +53,8 @@ export interface Weight {
 export class DenseWeight implements Weight {
   /** Its values. */
   readonly parameter: Parameter;
+  /** 32: F32. */
+  readonly bits: number = 32;
 
   /** Wraps a parameter `(out, in)`. */
   constructor(parameter: Parameter) {
@@ -107,6 +111,8 @@ export class HalfWeight implements Weight {
   readonly name: string;
   /** The bits of its values, which only loading writes. */
   readonly values: Tensor;
+  /** 16, as F16 or BF16. */
+  readonly bits: number = 16;
 
   /**
    * Wraps a tensor `(out, in)`, which the caller owns.

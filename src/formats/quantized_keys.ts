@@ -13,6 +13,17 @@ import type { EncodedTensor } from "./encoded_tensor.ts";
 /** What precedes the code's name in the name of a state. */
 export const stateMark = ".quant_state.bitsandbytes__";
 
+/** What the names of scales and maps add to that of their weight. */
+const partEndings = [".absmax", ".quant_map", ".nested_absmax", ".nested_quant_map"];
+
+/** The name of the weight in 4 bits that a tensor belongs to by its own name; undefined for others. */
+export function ownerOf(key: string): string | undefined {
+  const state = key.lastIndexOf(stateMark);
+  if (state >= 0) return key.slice(0, state);
+  const ending = partEndings.find((part) => key.endsWith(part));
+  return ending && key.slice(0, -ending.length);
+}
+
 /**
  * The tensors by which bitsandbytes and transformers load a weight: packed codes, scales, the values of the
  * codes, and the rest as JSON.

@@ -3,20 +3,21 @@
 import { isRecord, parseJson } from "../core/json.ts";
 import { mostAxes, mostStateBytes } from "../core/limits.ts";
 import { quote } from "../core/quote.ts";
-import { formatShape, type Shape, sizeOf } from "../core/shape.ts";
+import { formatShape, type Shape } from "../core/shape.ts";
 import { codeValues, dynamicMap, type FourBitCode, fourBitCodes } from "../quant/codes.ts";
 import {
   assertQuantized,
   blockSizes,
+  type FourBitForm,
   type QuantizedTensor,
   scalesPerBlock,
   type UnquantizedType,
   unquantizedTypes,
 } from "../quant/quantized_tensor.ts";
-import type { Dtype } from "./dtype.ts";
 import type { TensorEntry } from "./header.ts";
 import { isCounts, type Json } from "./json.ts";
 import { stateMark } from "./quantized_keys.ts";
+import { nestedFields, Parts } from "./quantized_parts.ts";
 import type { SafetensorsFile } from "./safetensors.ts";
 
 /**
@@ -68,14 +69,8 @@ export function quantizedNames(tensors: ReadonlyMap<string, TensorEntry>): strin
  */
 export async function readQuantized(file: SafetensorsFile, name: string): Promise<QuantizedTensor> {
   const parts = new Parts(file, name), { offset, ...state } = await readState(parts);
-  const { shape, code, blockSize } = state, weight = parts.entry("");
-  const values = shape.reduce((product, extent) => product * extent, 1);
-  if (weight.bytes !== Math.ceil(values / 2)) {
-    const rule = `${formatShape(shape)} in 4 bits needs ${Math.ceil(values / 2)} bytes`;
-    parts.refuse(rule, String(weight.bytes));
-  }
+  const { code } = state, weight = parts.entry(""), blocks = blocksOf(state);
   parts.assertMap(".quant_map", await parts.floats(".quant_map", 16), codeValues(code));
-  const blocks = Math.ceil(values / blockSize);
   const absmax = offset === undefined
     ? await parts.floats(".absmax", blocks)
     : { ...await nestedScales(parts, blocks), offset };
@@ -91,6 +86,16 @@ async function nestedScales(parts: Parts, blocks: number) {
   return { codes: await parts.bytes(".absmax", "U8", blocks), map, nested };
 }
 
+/**
+ * How a weight is stored in 4 bits, by its state alone, once the file is known to hold all that such a weight needs.
+ *
+ * @throws {SyntaxError} As {@link readQuantized}.
+ */
+export async function readFourBitForm(file: SafetensorsFile, name: string): Promise<FourBitForm> {
+  const { offset, type: _, ...form } = await readState(new Parts(file, name));
+  return { ...form, doubleQuantization: offset !== undefined };
+}
+
 /** A state's fields. */
 interface State {
   readonly shape: Shape;
@@ -102,9 +107,28 @@ interface State {
 }
 
 const plainFields = ["quant_type", "blocksize", "dtype", "shape"];
-const nestedFields = ["nested_blocksize", "nested_dtype", "nested_offset"];
 
+/** A state whose weight and scales have the sizes that it says. */
 async function readState(parts: Parts): Promise<State> {
+  const state = await readFields(parts), { shape, offset } = state, { bytes } = parts.entry("");
+  const needed = Math.ceil(valuesOf(state) / 2), blocks = blocksOf(state);
+  if (bytes !== needed) {
+    parts.refuse(`${formatShape(shape)} in 4 bits needs ${needed} bytes`, String(bytes));
+  }
+  parts.assertType(".absmax", offset === undefined ? "F32" : "U8", blocks);
+  if (offset !== undefined) {
+    parts.assertType(".nested_absmax", "F32", Math.ceil(blocks / scalesPerBlock));
+  }
+  return state;
+}
+
+const valuesOf = ({ shape }: Pick<State, "shape">): number =>
+  shape.reduce((product, extent) => product * extent, 1);
+
+const blocksOf = (state: Pick<State, "shape" | "blockSize">): number =>
+  Math.ceil(valuesOf(state) / state.blockSize);
+
+async function readFields(parts: Parts): Promise<State> {
   const [key, other] = parts.stateKeys();
   if (key === undefined) parts.refuse(`it needs a part ${stateMark}nf4 or fp4`, "none");
   if (other !== undefined) parts.refuse("it must have one state", `${key} and ${other}`);
@@ -153,80 +177,4 @@ function offsetOf(parts: Parts, fields: Json): number {
     return Math.fround(offset);
   }
   return parts.refuse("nested_offset must be finite in F32", quote(offset));
-}
-
-/** How far bitsandbytes lets the values of a code differ from its own. */
-const mapTolerance = 1e-6;
-
-/** The parts of one weight in a file, each checked as it is read. */
-class Parts {
-  readonly #file: SafetensorsFile;
-  readonly #name: string;
-
-  constructor(file: SafetensorsFile, name: string) {
-    this.#file = file;
-    this.#name = name;
-  }
-
-  /** Throws a `SyntaxError` with the rule and what was found. */
-  refuse(rule: string, found: string): never {
-    throw new SyntaxError(`cannot read ${quote(this.#name)} in 4 bits: ${rule}, found ${found}`);
-  }
-
-  /** The parts that are states. */
-  stateKeys(): string[] {
-    const begin = this.#name + stateMark;
-    return [...this.#file.tensors.keys()].filter((key) => key.startsWith(begin))
-      .map((key) => key.slice(this.#name.length));
-  }
-
-  /** Whether a state or the file has anything of doubly quantized scales. */
-  isNested(fields: Json): boolean {
-    const isPart = (part: string) => this.#file.tensors.has(this.#name + part);
-    return nestedFields.some((field) => Object.hasOwn(fields, field)) ||
-      [".nested_absmax", ".nested_quant_map"].some(isPart);
-  }
-
-  /** A field whose value must be one of some. */
-  oneOf<T>(fields: Json, field: string, allowed: readonly T[]): T {
-    const value = fields[field] as T;
-    if (allowed.includes(value)) return value;
-    const rule = allowed.length > 1 ? "one of " : "";
-    return this.refuse(`${field} must be ${rule}${allowed.join(", ")}`, quote(value));
-  }
-
-  /** Where a part is. */
-  entry(part: string): TensorEntry {
-    const entry = this.#file.tensors.get(this.#name + part);
-    return entry ?? this.refuse(`it needs ${quote(this.#name + part)}`, "none");
-  }
-
-  /** A part's bytes; `count` of its elements, if given. */
-  async bytes(part: string, dtype: Dtype, count?: number): Promise<Uint8Array<ArrayBuffer>> {
-    const { bytes } = this.#assertType(part, dtype, count);
-    return await this.#file.readBytes(this.#name + part, 0, bytes);
-  }
-
-  /** A part's values in F32. */
-  async floats(part: string, count: number): Promise<Float32Array<ArrayBuffer>> {
-    this.#assertType(part, "F32", count);
-    return (await this.#file.read(this.#name + part)).data as Float32Array<ArrayBuffer>;
-  }
-
-  /** Throws unless codes stand for the values that they should. */
-  assertMap(part: string, values: Float32Array, expected: Float32Array): void {
-    const at = expected.findIndex((value, i) => !(Math.abs(values[i] - value) <= mapTolerance));
-    if (at < 0) return;
-    this.refuse(
-      `${part} must have ${expected[at]} at [${at}], as bitsandbytes has`,
-      `${values[at]}`,
-    );
-  }
-
-  #assertType(part: string, dtype: Dtype, count?: number): TensorEntry {
-    const entry = this.entry(part), { dtype: found, shape } = entry;
-    if (found === dtype && (count === undefined || sizeOf(shape) === count)) return entry;
-    const rule = `${part} must be ${count === undefined ? "" : `${count} of `}${dtype}`;
-    return this.refuse(rule, `${found} of shape ${formatShape(shape)}`);
-  }
 }

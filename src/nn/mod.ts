@@ -18,7 +18,7 @@ export {
 export { type AdaptedLayer, Embedding, type Ids } from "./embedding.ts";
 export { type CacheShape, KeyValueCache } from "./key_value_cache.ts";
 export { LayerNorm } from "./layer_norm.ts";
-export type { FourBitForm } from "../autograd/four_bit_storage.ts";
+export type { FourBitForm } from "../quant/quantized_tensor.ts";
 export { FourBitWeight } from "../autograd/four_bit_weight.ts";
 export { DenseWeight, HalfWeight, type LowRankTerm, type Weight } from "../autograd/weight.ts";
 export type { Adaptation } from "./adaptation.ts";

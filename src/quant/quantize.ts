@@ -63,16 +63,32 @@ export function quantize(tensor: HostTensor, options: QuantizeOptions = {}): Qua
   assertOneOf("the code of quantize", code, fourBitCodes);
   assertOneOf("the block size of quantize", blockSize, blockSizes);
   assertOneOf("the type of quantize", type, unquantizedTypes);
-  const rounding = roundingTo(codeValues(code));
-  const { codes, absmax } = roundBlocks(valuesOf(tensor), blockSize, rounding);
+  const { packed, absmax } = packBlocks(valuesOf(tensor), blockSize, roundingTo(codeValues(code)));
   return {
     shape: tensor.shape,
     code,
     blockSize,
-    packed: pack(codes, rounding),
+    packed,
     absmax: doubleQuantization ? quantizeAbsmax(absmax) : absmax,
     type,
   };
+}
+
+/** Values that are rounded at a time: whole blocks of any size. */
+const partValues = 2 ** 16;
+
+/** Codes, two a byte, and scales; codes that are a byte each exist for a part of the values at a time. */
+function packBlocks(values: Float32Array, blockSize: number, rounding: Rounding) {
+  const packed = new Uint8Array(Math.ceil(values.length / 2));
+  const absmax = new Float32Array(Math.ceil(values.length / blockSize));
+  const memory = new Uint8Array(Math.min(values.length, partValues));
+  for (let begin = 0; begin < values.length; begin += partValues) {
+    const part = values.subarray(begin, begin + partValues);
+    const rounded = roundBlocks(part, blockSize, rounding, memory);
+    absmax.set(rounded.absmax, begin / blockSize);
+    pack(rounded.codes, rounding, packed.subarray(begin / 2));
+  }
+  return { packed, absmax };
 }
 
 /**
@@ -112,12 +128,10 @@ function valuesOf({ shape, data }: HostTensor): Float32Array {
 }
 
 /** Two codes per byte, the first in the high half; after an odd number, that of 0. */
-function pack(codes: Uint8Array, rounding: Rounding): Uint8Array<ArrayBuffer> {
-  const packed = new Uint8Array(Math.ceil(codes.length / 2));
-  for (let i = 0; i < packed.length; i++) {
+function pack(codes: Uint8Array, rounding: Rounding, packed: Uint8Array): void {
+  for (let i = 0; 2 * i < codes.length; i++) {
     packed[i] = (codes[2 * i] << 4) | (codes[2 * i + 1] ?? codeOf(0, rounding));
   }
-  return packed;
 }
 
 function meanOf(values: Float32Array): number {

@@ -46,6 +46,21 @@ export interface QuantizedAbsmax {
   readonly offset: number;
 }
 
+/** How a tensor is stored in 4 bits: all of a quantized one but its values. */
+export interface FourBitForm extends Pick<QuantizedTensor, "shape" | "code" | "blockSize"> {
+  /** Whether its scales are in 8 bits. */
+  readonly doubleQuantization: boolean;
+}
+
+/** How a quantized tensor is stored. */
+export function formOf({ shape, code, blockSize, absmax }: QuantizedTensor): FourBitForm {
+  return { shape, code, blockSize, doubleQuantization: !(absmax instanceof Float32Array) };
+}
+
+/** A form without its shape, for a sentence. */
+export const formText = ({ code, blockSize, doubleQuantization }: FourBitForm): string =>
+  `${code} in blocks of ${blockSize} with scales in ${doubleQuantization ? "8 bits" : "F32"}`;
+
 /**
  * Throws unless the parts of a quantized tensor fit each other.
  *

@@ -42,14 +42,17 @@ const leastDivisor = Math.fround(1e-38);
  * Divides each block of F32 values by its largest magnitude and rounds to a code: bitsandbytes' bytes, which
  * depend on two of its rules. A whole block is multiplied by the reciprocal, a shorter last one is divided,
  * and the magnitude of the last one is at least 1e-38.
+ *
+ * @param memory Where the codes are written. Default: new memory.
  */
 export function roundBlocks(
   values: Float32Array,
   blockSize: number,
   rounding: Rounding,
+  memory: Uint8Array<ArrayBuffer> = new Uint8Array(values.length),
 ): RoundedBlocks {
   const absmax = new Float32Array(Math.ceil(values.length / blockSize));
-  const codes = new Uint8Array(values.length);
+  const codes = memory.subarray(0, values.length);
   for (let block = 0; block < absmax.length; block++) {
     const begin = block * blockSize, end = Math.min(begin + blockSize, values.length);
     const isWhole = end - begin === blockSize, largest = largestIn(values, begin, end);

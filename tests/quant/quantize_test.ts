@@ -328,3 +328,16 @@ Deno.test("parts that do not fit each other are not dequantized", () => {
     assertThrows(() => dequantize({ ...good, ...change }), RangeError, sentence);
   }
 });
+
+Deno.test("values that are rounded in several parts have the bytes of these parts, with one mean of scales", () => {
+  const random = new Random(9), size = 2 ** 16 + 2 * 4096 + 77;
+  const data = Float32Array.from({ length: size }, () => random.normal());
+  const plain = { blockSize: 4096, doubleQuantization: false };
+  const of = (values: Float32Array) => quantize({ shape: [values.length], data: values }, plain);
+  const whole = of(data), parts = [data.subarray(0, 2 ** 16), data.subarray(2 ** 16)].map(of);
+  assertEquals(whole.packed, Uint8Array.from(parts.flatMap(({ packed }) => [...packed])));
+  const scales = parts.flatMap(({ absmax }) => [...absmax as Float32Array]);
+  assertEquals(whole.absmax, Float32Array.from(scales));
+  const { absmax } = quantize({ shape: [size], data }, { blockSize: 4096 });
+  assertEquals(absmax, quantizeAbsmax(Float32Array.from(scales)));
+});
