@@ -7,7 +7,9 @@ from pathlib import Path
 
 import torch
 
-from common import generator, normal, write_tensors
+from transformers import AutoModelForCausalLM, BitsAndBytesConfig
+
+from common import generator, normal, tokens, write_tensors
 
 SEED = 20267
 BLOCKS = [32, 64, 128, 256, 512]
@@ -19,6 +21,13 @@ FILES = {
     "quantized/states.safetensors": "the state dict of each case as bitsandbytes 0.50.2 saves it, CASE = TENSOR.CODE.BLOCK with .double "
     "where scales are in 8 bits, .bf16 where the values were rounded to BF16, and .stored where the bytes are stored as BF16; "
     "`layer.`: that of a Linear4bit of `small`, with a bias",
+    "quantized/gpt2_nf4/": "gpt2_tiny by transformers' load_in_4bit: NF4, scales in 8 bits, the weights of Conv1D layers as (out, in)",
+    "quantized/llama_fp4/": "families/llama in the same way: FP4, scales in F32",
+    "quantized/logits.safetensors": "`input_ids.MODEL`, and `logits.MODEL` of these folders as transformers loads them, by the portable path",
+}
+MODELS = {
+    "gpt2_nf4": ("gpt2_tiny", {"bnb_4bit_quant_type": "nf4", "bnb_4bit_use_double_quant": True}),
+    "llama_fp4": ("families/llama", {"bnb_4bit_quant_type": "fp4", "bnb_4bit_use_double_quant": False}),
 }
 NOTES = {
     "quantized": "made without bitsandbytes' native library: its CPU kernels dequantize many shapes wrongly. The portable path multiplies a "
@@ -68,6 +77,24 @@ def main(root: Path) -> None:
     states |= layer(bnb, small)
     write_tensors(root / "quantized" / "values.safetensors", values)
     write_tensors(root / "quantized" / "states.safetensors", states)
+    write_tensors(root / "quantized" / "logits.safetensors", logits_of_models(root, source))
+
+
+@torch.no_grad()
+def logits_of_models(root: Path, source: torch.Generator) -> dict:
+    made = {}
+    for name, (base, options) in MODELS.items():
+        folder = root / "quantized" / name
+        config = BitsAndBytesConfig(load_in_4bit=True, bnb_4bit_compute_dtype=torch.float32, **options)
+        load(root / base, quantization_config=config).save_pretrained(folder)
+        ids = made[f"input_ids.{name}"] = torch.tensor(tokens(source, 2, 7, 37), dtype=torch.int32)
+        made[f"logits.{name}"] = load(folder)(ids.long(), use_cache=False).logits
+    return made
+
+
+def load(folder: Path, **options) -> torch.nn.Module:
+    options |= {"dtype": torch.float32, "attn_implementation": "eager", "device_map": "cpu"}
+    return AutoModelForCausalLM.from_pretrained(folder, **options).eval()
 
 
 def cases(tensors: dict):

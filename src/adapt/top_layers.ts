@@ -23,7 +23,7 @@ export interface TopLayersOptions extends MethodAdapterOptions {
  *
  * @throws {TypeError} when an option does not exist.
  * @throws {RangeError} when the model has an adapter and `onTop` is not set, it has no list of blocks or fewer of
- * them, another adapter trains one of their parameters, or some are in 16 bits.
+ * them, another adapter trains one of their parameters, or some are not in F32.
  *
  * @example
  * ```ts

@@ -33,7 +33,7 @@ export class TrainedModules implements Disposable {
    * Copies the parameters of the modules with these names or name endings; a name may be a parameter's.
    *
    * @throws {RangeError} when a name is that of no module with parameters, another adapter trains one, or one has
-   * a weight in 16 bits.
+   * a weight that is not in F32.
    */
   constructor(model: Model, names: readonly string[]) {
     assertInF32(model, names);
@@ -127,7 +127,7 @@ function tiedHeads({ outerLayers = [] }: Model, names: readonly string[]): Linea
 }
 
 /**
- * Throws for modules that the model stores in 16 bits.
+ * Throws for modules that the model does not store in F32.
  *
  * @param rule What the names are for.
  * @throws {RangeError} then.
@@ -137,10 +137,11 @@ export function assertInF32(
   names: readonly string[],
   rule = "modulesToSave must name",
 ): void {
-  const other = [...weights?.keys() ?? []].find((one) => names.some((name) => isWithin(one, name)));
+  const other = [...weights?.values() ?? []]
+    .find((one) => names.some((name) => isWithin(one.name, name)));
   if (other === undefined) return;
   throw new RangeError(
-    `${rule} modules in F32, found ${other} in 16 bits: load the model with dtype F32`,
+    `${rule} modules in F32, found ${other.name} in ${other.bits} bits: load the model with dtype F32`,
   );
 }
 

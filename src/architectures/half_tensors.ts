@@ -1,4 +1,4 @@
-/** Which tensors of a frozen model may be stored in 16 bits. @module */
+/** Which tensors of a frozen model may be stored in 16 bits, and which in 4. @module */
 
 import type { Architecture, TensorSpec } from "./architecture.ts";
 
@@ -13,5 +13,11 @@ export function halfTensors({ linears, trunk }: Architecture): TensorSpec[] {
   const found = linears.filter(({ kind, name, tensors: [weight] }) =>
     kind === "linear" ? name.startsWith(trunk) : table.test(weight.name)
   );
+  return found.map(({ tensors: [weight] }) => weight);
+}
+
+/** The matrices of the blocks' linear layers: QLoRA keeps embeddings, norms and all of a head. */
+export function fourBitTensors({ linears }: Architecture): TensorSpec[] {
+  const found = linears.filter(({ kind, name }) => kind === "linear" && /\.\d+\./.test(name));
   return found.map(({ tensors: [weight] }) => weight);
 }

@@ -11,37 +11,29 @@ import { assertOptions } from "../core/options.ts";
 import { oneLine, quote } from "../core/quote.ts";
 import { formatShape, sameShape } from "../core/shape.ts";
 import { fileIn, fileName, type FileSource, type Folder, splitPath } from "../core/storage.ts";
+import type { FourBitWeight } from "../autograd/four_bit_weight.ts";
 import type { HalfWeight } from "../autograd/weight.ts";
 import type { Device, Tensor } from "../device/device.ts";
 import { assertOwnConfig } from "../formats/config_digest.ts";
 import { parseMerged } from "../formats/merged_metadata.ts";
 import { parsePromptFormat } from "../formats/prompt_metadata.ts";
-import { assertFloatDtype, floatDtypeOf } from "../formats/dtype.ts";
-import {
-  type FloatDtype,
-  openSafetensors,
-  type ReadOptions,
-  type SafetensorsFile,
-} from "../formats/mod.ts";
+import { floatDtypeOf } from "../formats/dtype.ts";
+import { openSafetensors, type ReadOptions, type SafetensorsFile } from "../formats/mod.ts";
+import { ownerOf } from "../formats/quantized_keys.ts";
 import { drawHidden, withLabels } from "./labels.ts";
 import { loaderFrom } from "./load_tensor.ts";
-import { allocateModel, familyOf, halvesOf, mathematicsOfModel } from "./registry.ts";
+import { type QuantizedWeights, readQuantizedForms } from "./quantized_weights.ts";
+import { allocateModel, familyOf, mathematicsOfModel } from "./registry.ts";
+import { assertStorage, storageNames, type StorageOptions, storedForms } from "./stored_forms.ts";
 import { modelNames, type ModelOptions, type TextModel } from "./text_model.ts";
 
 /** How {@link loadModel} reads a model, and how the model behaves. */
-export interface LoadModelOptions extends ModelOptions, ReadOptions {
+export interface LoadModelOptions extends ModelOptions, ReadOptions, StorageOptions {
   /**
    * Makes a classifier for these labels of a language model: its trunk with a new head, which is zero, so
    * that every label is equally likely before training.
    */
   readonly labels?: readonly string[];
-  /**
-   * How the matrices of linear layers, token embedding and language head are stored on the device. With `auto`,
-   * those of 16 bits in the file stay so: half the memory and the same results, but they cannot be trained, only
-   * adapted. With `F16` or `BF16` all are rounded to that, as in transformers. Biases, norms, positions and
-   * classifiers are always F32. Default: `F32`.
-   */
-  readonly dtype?: FloatDtype | "auto";
 }
 
 /**
@@ -53,13 +45,16 @@ export interface LoadModelOptions extends ModelOptions, ReadOptions {
  * Tensor names may have the trunk's prefix (GPT-2's `transformer.`) or not, and weights of Conv1D
  * layers are transposed. The header is compared with the configuration before anything is allocated, so that
  * neither can claim more than the file holds. Cost: the weights once on the device; on the host 3 MiB, and one
- * matrix if the file holds some transposed.
+ * matrix if the file holds some transposed or they are quantized.
+ *
+ * A folder that bitsandbytes has quantized to 4 bits, by transformers' `load_in_4bit`, is loaded with its own
+ * bytes. `blockSize` and `doubleQuantization` are how `dtype` `nf4` or `fp4` quantizes one that is not.
  *
  * @throws {TypeError} when there is no device, or an option does not exist.
- * @throws {SyntaxError} when `config.json` is not a JSON object.
+ * @throws {SyntaxError} when `config.json` is not a JSON object, or a part of a weight in 4 bits is missing or wrong.
  * @throws {RangeError} when the path is a file's, the model type is unknown, a tensor is missing or is not part of the model, or
  * the weights were saved with another `config.json`, a value is NaN, infinite or beyond the dtype and not allowed, or
- * the dtype is none of these.
+ * the dtype is none of these, or the folder is quantized in another way.
  * @throws {ShapeError} when a tensor does not fit the configuration.
  *
  * @example
@@ -76,36 +71,42 @@ export async function loadModel(
   folder: Folder,
   options: LoadModelOptions = {},
 ): Promise<TextModel> {
-  const names = { ...modelNames, allowNonFinite: true, labels: true, dtype: true } as const;
+  const names = { ...modelNames, ...storageNames, allowNonFinite: true, labels: true } as const;
   assertOptions("loadModel", options, names);
-  const { allowNonFinite, labels, dtype = "F32", ...behavior } = options;
-  if (dtype !== "auto") assertFloatDtype(dtype);
+  const { allowNonFinite, labels, dtype, blockSize, doubleQuantization, ...behavior } = options;
+  const storage = { dtype, blockSize, doubleQuantization };
+  assertStorage(storage);
   assertPlace(device, folder);
-  const json = await readConfig(folder), family = familyOf(json), config = family.complete(json);
+  const read = await readConfig(folder), { quantization_config: _, ...json } = read;
+  const family = familyOf(json), config = family.complete(json);
   using file = await openSafetensors(folder, { allowNonFinite });
   await assertOwnConfig(file.metadata, "config.json", mathematicsOfModel(json));
+  const quantized = await readQuantizedForms(file, read);
   const promptFormat = parsePromptFormat(file.metadata);
-  const architecture = architectureOf(config), places = namesInFile(architecture, file);
+  const architecture = architectureOf(config), places = namesInFile(architecture, file, quantized);
   using unfinished = new DisposableStack();
   const shaped = labels ? withLabels(config, labels) : config;
-  const stored = Array.from(places.values(), (name) => file.tensors.get(name)!);
-  const origin = { folder, config: labels ? shaped : json, dtype: floatDtypeOf(stored) };
   const inFile = new Map(
-    Array.from(places, ([spec, name]) => [bareName(architecture, spec), file.tensors.get(name)!]),
+    Array.from(places, ([spec, name]) => {
+      const form = quantized.get(name) ?? file.tensors.get(name)!.dtype;
+      return [bareName(architecture, spec), form];
+    }),
   );
-  const halves = halvesOf(shaped, (name) => {
-    const found = inFile.get(bareName(architecture, { name }));
-    return found && dtype !== "auto" ? dtype : found?.dtype ?? "F32"; // New layers are to be trained.
-  });
-  const model = unfinished.use(allocateModel(device, shaped, { ...behavior, origin }, halves));
+  const stored = [...places.values()].filter((name) => !quantized.has(name))
+    .map((name) => file.tensors.get(name)!);
+
+  const origin = { folder, config: labels ? shaped : json, dtype: floatDtypeOf(stored) };
+  const formOf = (name: string) => inFile.get(bareName(architecture, { name }));
+  const forms = storedForms(shaped, storage, formOf);
+  const model = unfinished.use(allocateModel(device, shaped, { ...behavior, origin }, forms));
   model.promptFormat = promptFormat;
   model.merged = parseMerged(file.metadata).map((file) => ({ file }));
-  const load = loaderFrom(file, allowNonFinite);
+  const load = loaderFrom(file, quantized, allowNonFinite);
   const ownName = namesIn(model.architecture), made = new Set(model.parameters.keys());
   for (const [spec, nameInFile] of places) {
     const name = ownName.get(bareName(architecture, spec));
     if (name === undefined) continue; // The head that a new one replaces.
-    await load(spec, nameInFile, tensorOf(model, name));
+    await load(spec, nameInFile, targetIn(model, name));
     made.delete(name);
   }
   drawHidden(model, made);
@@ -113,8 +114,15 @@ export async function loadModel(
   return model;
 }
 
-const tensorOf = ({ parameters, weights }: TextModel, name: string): Tensor =>
-  parameters.get(name)?.own ?? (weights.get(name) as HalfWeight).values;
+/** What a tensor of a file is loaded to. */
+function targetIn({ parameters, weights }: TextModel, name: string): Tensor | FourBitWeight {
+  const weight = weights.get(name) as HalfWeight | FourBitWeight | undefined;
+  return weight === undefined
+    ? parameters.get(name)!.own
+    : "values" in weight
+    ? weight.values
+    : weight;
+}
 
 /** Callers without types may leave out the device, or name one of the folder's files. */
 function assertPlace(device: Device, folder: Folder): void {
@@ -135,16 +143,17 @@ function assertPlace(device: Device, folder: Folder): void {
 function namesInFile(
   architecture: Architecture,
   file: SafetensorsFile,
+  quantized: QuantizedWeights,
 ): Map<TensorSpec, string> {
   const { modelType, tensors, copies, besides = [] } = architecture;
   const isThere = ({ name }: TensorSpec) => file.tensors.has(name);
   const names = new Map(
     [...tensors, ...besides.filter(isThere)]
-      .map((spec) => [spec, findTensor(architecture, spec, file)]),
+      .map((spec) => [spec, findTensor(architecture, spec, file, quantized)]),
   );
   const known = new Set([...names.values(), ...copies ?? []]);
   for (const name of file.tensors.keys()) {
-    if (known.has(name) || isBuffer(name)) continue;
+    if (known.has(ownerOf(name) ?? name) || isBuffer(name)) continue;
     throw new RangeError(
       `a ${modelType} file must hold only the tensors of its model, found ${oneLine(name)}`,
     );
@@ -166,12 +175,14 @@ function findTensor(
   { modelType, trunk }: Architecture,
   spec: TensorSpec,
   { tensors }: SafetensorsFile,
+  quantized: QuantizedWeights,
 ): string {
   const { name, shape } = spec, bare = bareName({ trunk }, spec);
   const nameInFile = [name, bare, legacyName(name), legacyName(bare)]
     .find((candidate) => tensors.has(candidate));
   if (!nameInFile) throw new RangeError(`a ${modelType} file needs the tensor ${name}, found none`);
-  const found = storedShape({ ...spec, shape: tensors.get(nameInFile)!.shape });
+  const found = quantized.get(nameInFile)?.shape ??
+    storedShape({ ...spec, shape: tensors.get(nameInFile)!.shape });
   if (sameShape(found, shape)) return nameInFile;
   throw new ShapeError(
     `${nameInFile} must have shape ${formatShape(shape)} as (out, in) to fit config.json, found ${

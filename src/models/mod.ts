@@ -1,6 +1,7 @@
 /** Models: GPT-2, BERT, RoBERTa, DeBERTa, Llama and its relatives, their files, and generation. @module */
 
-export type { HalfTypes } from "./allocate_text.ts";
+export type { FourBitCode } from "../quant/codes.ts";
+export type { FourBitForm } from "../quant/quantized_tensor.ts";
 export { type BeamOptions, beamSearch, type Hypothesis } from "./beam_search.ts";
 export { complete, type CompleteOptions, completionText, usualLength } from "./complete.ts";
 export { generate, type GenerateOptions } from "./generate.ts";
@@ -13,7 +14,14 @@ export { initEncoder, initGpt2 } from "./init.ts";
 export { loadModel, type LoadModelOptions, readConfig } from "./files.ts";
 export { headModules, labelsOf, labelsOfConfig } from "./labels.ts";
 export { type SavedAlong, saveModel } from "./save_model.ts";
-export { allocateModel, anyRunnable, completeConfig, halvesOf, runnableTypes } from "./registry.ts";
+export { allocateModel, anyRunnable, completeConfig, runnableTypes } from "./registry.ts";
+export { type QuantizationConfig, quantizationOf } from "./quantized_weights.ts";
+export {
+  type StorageOptions,
+  type StoredForm,
+  type StoredForms,
+  storedForms,
+} from "./stored_forms.ts";
 export { ModelLayers, type StoredTensors } from "./model_layers.ts";
 export {
   type AdapterValues,

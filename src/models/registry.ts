@@ -1,21 +1,18 @@
 /** The supported model families, by the `model_type` of their configurations. @module */
 
-import type { HalfType } from "../../kernels/kernel.ts";
 import type { ConfigJson } from "../architectures/config_fields.ts";
 import { completeDebertaConfig } from "../architectures/deberta_config.ts";
-import { architectureOf } from "../architectures/registry.ts";
 import { completeEncoderConfig } from "../architectures/encoder_config.ts";
 import { gpt2ConfigJson, parseGpt2Config } from "../architectures/gpt2.ts";
-import { halfTensors } from "../architectures/half_tensors.ts";
 import { completeLlamaConfig } from "../architectures/llama_config.ts";
 import { quote } from "../core/quote.ts";
 import type { Device } from "../device/device.ts";
-import type { Dtype } from "../formats/mod.ts";
-import { allocateText, type HalfTypes } from "./allocate_text.ts";
+import { allocateText } from "./allocate_text.ts";
 import { Bert } from "./bert.ts";
 import { Deberta } from "./deberta.ts";
 import { Gpt2 } from "./gpt2.ts";
 import { Llama } from "./llama.ts";
+import type { StoredForms } from "./stored_forms.ts";
 import type { TextModel, TextModelClass, TextModelOptions } from "./text_model.ts";
 
 /** How a family turns a configuration into a model. */
@@ -68,32 +65,17 @@ const families: Readonly<Record<string, Family>> = {
 /**
  * Allocates the model of a configuration, with all weights zero, to be filled.
  *
- * @param halves The tensors that are stored in 16 bits: see {@link halvesOf}. Default: none.
+ * @param forms The matrices that are not in F32: see {@link storedForms}. Default: none.
  * @throws {RangeError} when its family, or the value of a field, is not supported.
  */
 export function allocateModel(
   device: Device,
   config: ConfigJson,
   options?: TextModelOptions,
-  halves?: HalfTypes,
+  forms?: StoredForms,
 ): TextModel {
   const family = familyOf(config);
-  return allocateText(family.model, device, family.complete(config), options, halves);
-}
-
-/**
- * The tensors of a model that are stored in 16 bits, among those of {@link halfTensors}.
- *
- * @param dtypeOf How each of these is to be stored.
- */
-export function halvesOf(config: ConfigJson, dtypeOf: (name: string) => Dtype): HalfTypes {
-  const found = new Map<string, HalfType>();
-  for (const { name } of halfTensors(architectureOf(config))) {
-    const dtype = dtypeOf(name);
-    if (dtype === "F16") found.set(name, "f16");
-    else if (dtype === "BF16") found.set(name, "bf16");
-  }
-  return found;
+  return allocateText(family.model, device, family.complete(config), options, forms);
 }
 
 /** The supported values of `model_type`. */
@@ -114,11 +96,12 @@ export function completeConfig(config: ConfigJson): ConfigJson {
 
 /** Fields that change nothing of what a model computes. */
 const editable =
-  /^([be]os_token_id|id2label|label2id|dtype|torch_dtype|transformers_version|use_cache|_.*|.*_pdrop|.*dropout.*)$/;
+  /^([be]os_token_id|id2label|label2id|dtype|torch_dtype|transformers_version|quantization_config|use_cache|_.*|.*_pdrop|.*dropout.*)$/;
 
 /**
  * The fields of a configuration that determine what a model computes, with defaults filled in: users may
- * edit the names of tokens and classes, and the rates of dropout, by hand.
+ * edit the names of tokens and classes, and the rates of dropout, by hand. How weights are quantized is said by
+ * their own file.
  *
  * @throws {RangeError} As {@link completeConfig}.
  */

@@ -47,8 +47,8 @@ export interface SavedAlong {
  * @param dtype How values are stored. Default: as in the folder that the model was loaded from, in F32 for a
  * model that was made here.
  * @param along What else is saved in the same step.
- * @throws {RangeError} when a value is not finite in the dtype, or the folder holds an adapter, which other
- * programs would apply to the model; nothing is written.
+ * @throws {RangeError} when a value is not finite in the dtype, a weight is in 4 bits, or the folder holds an
+ * adapter, which other programs would apply to the model; nothing is written.
  * @throws {Error} when the folder cannot be written or is being saved to already; the message says what a
  * reader finds: the older files unchanged, unless the disk fails repeatedly.
  *
@@ -71,6 +71,7 @@ export async function saveModel(
 ): Promise<void> {
   assertModel("saveModel", model);
   assertOptions("saveModel", along, { config: true, files: true });
+  assertWhole(model);
   await assertNoOtherKind(folder, "model");
   const origin = originOf(model), { config = {} } = along;
   const configJson = model instanceof TextModel
@@ -91,6 +92,15 @@ export async function saveModel(
     ...Object.entries(files).map(([name, content]): FolderFile => ({ name, content })),
     ...configJson ? [{ name: "config.json", content: jsonText(configJson) }] : [],
   ], async (folder) => [...obsolete, ...await oldShardsIn(folder)]);
+}
+
+function assertWhole({ weights }: Model): void {
+  const other = [...weights?.values() ?? []].find(({ bits }) => bits < 16);
+  if (!other) return;
+  throw new RangeError(
+    `saving a model needs weights of 16 bits or more, found ${other.name} in ${other.bits}: save its ` +
+      "adapter, or load the model with dtype F32",
+  );
 }
 
 const originOf = (model: Model): ModelOrigin | undefined =>

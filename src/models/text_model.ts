@@ -172,7 +172,7 @@ export abstract class TextModel implements Model<ModelInputs> {
     return this.layers.parameters;
   }
 
-  /** Its matrices in 16 bits, by the same names. */
+  /** Its matrices in 16 bits or 4, by the same names. */
   get weights(): ReadonlyMap<string, Weight> {
     return this.layers.weights;
   }

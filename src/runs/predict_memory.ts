@@ -6,19 +6,31 @@ import { DryDevice } from "../device/dry.ts";
 import type { LedgerReading } from "../device/ledger.ts";
 import type { ConfigJson } from "../architectures/mod.ts";
 import type { FloatDtype } from "../formats/mod.ts";
-import { allocateModel, halvesOf, type ModelOptions, type TextModel } from "../models/mod.ts";
+import {
+  allocateModel,
+  type FourBitCode,
+  type ModelOptions,
+  type StorageOptions,
+  storedForms,
+  type TextModel,
+} from "../models/mod.ts";
+import { filesOf } from "../models/quantized_weights.ts";
+import { assertStorage } from "../models/stored_forms.ts";
 import { type Batch, Trainer, type TrainerOptions } from "../train/mod.ts";
 
 /** What is trained, on what. */
-export interface PredictionOptions extends ModelOptions {
+export interface PredictionOptions extends ModelOptions, Omit<StorageOptions, "dtype"> {
   /** Sequences in a batch. */
   readonly batch: number;
   /** Tokens per sequence. */
   readonly length: number;
   /** Batches per step. Default 1. */
   readonly accumulation?: number;
-  /** How a frozen base stores its matrices: see `loadModel`. Default `F32`. */
-  readonly dtype?: FloatDtype;
+  /**
+   * How a frozen base stores its matrices: see `loadModel`. Default `F32`, and 4 bits where the configuration has
+   * a `quantization_config`, which takes linear layers for quantized that it does not leave out.
+   */
+  readonly dtype?: FloatDtype | FourBitCode;
   /** Prepares the model for training, for example by injecting an adapter. */
   readonly adapt?: (model: TextModel) => void;
 }
@@ -27,8 +39,8 @@ export interface PredictionOptions extends ModelOptions {
  * Live bytes between steps and peak bytes within a step, by role, of training with AdamW. It runs the
  * real code on the `dry` device, so these are the bytes that any device will be asked for.
  *
- * @throws {RangeError} when the sequences are longer than the model allows, or a batch has more than 2^26
- * tokens.
+ * @throws {RangeError} when the sequences are longer than the model allows, a batch has more than 2^26
+ * tokens, or matrices cannot be stored as it is asked.
  *
  * @example
  * ```ts
@@ -41,12 +53,16 @@ export interface PredictionOptions extends ModelOptions {
  */
 export function predictMemory(
   config: ConfigJson,
-  { batch, length, accumulation = 1, dtype = "F32", adapt, ...options }: PredictionOptions,
+  { batch, length, accumulation = 1, adapt, ...others }: PredictionOptions,
 ): LedgerReading {
+  const { dtype, blockSize, doubleQuantization, ...options } = others;
+  const storage = { dtype, blockSize, doubleQuantization };
+  assertStorage(storage);
   using device = new DryDevice();
   // Tokens are all 0: with a different padding id each sequence has an end, which a classifier needs.
-  const padded = { ...config, pad_token_id: 1 }, halves = halvesOf(config, () => dtype);
-  using model = allocateModel(device, padded, options, halves);
+  const padded = { ...config, pad_token_id: 1 };
+  const forms = storedForms(config, storage, filesOf(config));
+  using model = allocateModel(device, padded, options, forms);
   adapt?.(model);
   const training: TrainerOptions = { learningRate: 0, steps: 1, accumulation };
   using trainer = new Trainer(model, training);

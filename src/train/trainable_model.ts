@@ -49,7 +49,8 @@ export function assertAllTrainable(
   if (others.length === 0 || [...adapters].length > 0) return;
   if (own.some(({ trainable }) => !trainable)) return; // Somebody has chosen what is trained.
   throw new RangeError(
-    `training a whole model needs all of it in F32, found ${others.length} weights in 16 bits ` +
-      `(${others[0].name}, …): load it with dtype F32, or inject an adapter`,
+    `training a whole model needs all of it in F32, found ${others.length} weights in ${
+      others[0].bits
+    } bits (${others[0].name}, …): load it with dtype F32, or inject an adapter`,
   );
 }

@@ -2,6 +2,7 @@
 
 import { assert } from "@std/assert";
 import { countParameters } from "../../src/architectures/architecture.ts";
+import { fourBitTensors } from "../../src/architectures/half_tensors.ts";
 import { architectureOf, type ConfigJson } from "../../src/architectures/mod.ts";
 import { withFolder } from "../support/folders.ts";
 import { root, rootPath } from "../support/source_files.ts";
@@ -9,13 +10,13 @@ import { writeSparseModel } from "../support/sparse_model.ts";
 
 const program = `
 import { loadModel, openDevice } from "${root.href}mod.ts";
-const [folder] = Deno.args;
+const [folder, dtype] = Deno.args;
 using device = await openDevice({ kind: "cpu" });
-using model = folder ? await loadModel(device, folder) : undefined;
+using model = folder ? await loadModel(device, folder, { dtype }) : undefined;
 console.log(/VmHWM:\\s*(\\d+) kB/.exec(Deno.readTextFileSync("/proc/self/status"))[1]);
 `;
 
-/** Most resident bytes of a process that loads the folder, or nothing. */
+/** Most resident bytes of a process that loads the folder, as a dtype, or nothing. */
 async function peakBytes(home: string, ...folder: string[]): Promise<number> {
   await Deno.writeTextFile(`${home}/program.js`, program);
   const { stdout } = await new Deno.Command(Deno.execPath(), {
@@ -64,6 +65,26 @@ for (const { config, dtype, shards } of cases) {
         const bytes = 4 * countParameters(architectureOf(config).tensors);
         const share = (await peakBytes(folder, folder) - await peakBytes(folder)) / bytes;
         assert(share > 0.95 && share <= 1.25, `found ${share.toFixed(3)} times`);
+      });
+    },
+  });
+}
+
+for (const config of configs) {
+  Deno.test({
+    name:
+      `loading a ${config.model_type} as nf4 takes what is kept, and a quarter of its bytes in F32`,
+    ignore: Deno.build.os !== "linux",
+    async fn() {
+      await withFolder(async (folder) => {
+        await writeSparseModel(folder, config, { dtype: "F32", shards: 1 });
+        await (translated ??= peakBytes(folder));
+        const { tensors } = architectureOf(config), packed = fourBitTensors(architectureOf(config));
+        const blocks = countParameters(packed);
+        const bytes = 4 * countParameters(tensors), kept = bytes - 4 * blocks + 0.52 * blocks;
+        const found = await peakBytes(folder, folder, "nf4") - await peakBytes(folder);
+        const share = (found - kept) / bytes;
+        assert(share > -0.05 && share <= 0.25, `found ${share.toFixed(3)} times more`);
       });
     },
   });

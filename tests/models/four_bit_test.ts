@@ -1,0 +1,88 @@
+/** Models in 4 bits on the devices that every machine has, and what is refused of them. */
+
+import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
+import { injectBitFit, injectLora, injectTopLayers } from "../../src/adapt/mod.ts";
+import { ReferenceDevice } from "../../src/device/reference.ts";
+import { loadModel, type LoadModelOptions, saveModel } from "../../src/models/mod.ts";
+import { predictMemory } from "../../src/runs/mod.ts";
+import { Trainer } from "../../src/train/mod.ts";
+import { testOnCoreDevices } from "../support/devices.ts";
+import { withFolder } from "../support/folders.ts";
+import { golden } from "../support/golden.ts";
+import { checks } from "./four_bit_checks.ts";
+
+testOnCoreDevices(checks);
+
+const folder = golden("gpt2_tiny");
+
+Deno.test("what is in 4 bits is not trained and not saved, its biases and a new head are", async () => {
+  using device = new ReferenceDevice();
+  using model = await loadModel(device, folder, { dtype: "nf4" });
+  const found = "transformer.h.1.attn.c_attn.weight in 4 bits: load the model with dtype F32";
+  assertThrows(
+    () => new Trainer(model, { learningRate: 0, steps: 1 }),
+    RangeError,
+    "training a whole model needs all of it in F32, found 8 weights in 4 bits " +
+      "(transformer.h.0.attn.c_attn.weight, …): load it with dtype F32, or inject an adapter",
+  );
+  assertThrows(() => injectTopLayers(model, { layers: 1 }), RangeError, `in F32, found ${found}`);
+  assertThrows(
+    () => injectLora(model, { rank: 2, seed: 1, modulesToSave: ["h.1.attn.c_attn"] }),
+    RangeError,
+    `modulesToSave must name modules in F32, found ${found}`,
+  );
+  await withFolder(async (copy) => {
+    await assertRejects(
+      () => saveModel(model, copy),
+      RangeError,
+      "saving a model needs weights of 16 bits or more, found transformer.h.0.attn.c_attn.weight in 4: " +
+        "save its adapter, or load the model with dtype F32",
+    );
+    assertEquals(Array.from(Deno.readDirSync(copy)), []);
+  });
+  using biases = injectBitFit(model, {});
+  assert(biases.parameters.length > 0);
+  using classifier = await loadModel(device, folder, { dtype: "nf4", labels: ["a", "b"] });
+  using _ = injectLora(classifier, { rank: 2, seed: 1, modulesToSave: ["score"] });
+  assert(classifier.parameters.has("score.weight"));
+});
+
+const refused: readonly (readonly [options: object, sentence: string])[] = [
+  [{ dtype: "nf4", blockSize: 48 }, "blockSize must be one of 32, 64, 128"],
+  [
+    { dtype: "nf4", blockSize: "64" },
+    'blockSize must be one of 32, 64, 128, 256, 512, 1024, 2048, 4096, found "64"',
+  ],
+  [{ dtype: "int4" }, 'dtype must be one of F32, F16, BF16, auto, nf4, fp4, found "int4"'],
+  [
+    { dtype: "fp4", doubleQuantization: 1 },
+    "doubleQuantization must be one of true, false, found 1",
+  ],
+  [{ blockSize: 64 }, "blockSize 64 needs dtype nf4 or fp4, found none"],
+  [
+    { dtype: "F16", doubleQuantization: false },
+    'doubleQuantization false needs dtype nf4 or fp4, found "F16"',
+  ],
+];
+
+for (const [options, sentence] of refused) {
+  Deno.test(`a storage of ${JSON.stringify(options)} is refused, loaded and predicted`, async () => {
+    using device = new ReferenceDevice();
+    await assertRejects(
+      () => loadModel(device, folder, options as LoadModelOptions),
+      RangeError,
+      sentence,
+    );
+    assertEquals(device.ledger.read().live, 0);
+    const config = {
+      model_type: "gpt2",
+      vocab_size: 5,
+      n_positions: 4,
+      n_embd: 4,
+      n_layer: 1,
+      n_head: 1,
+    };
+    const step = { batch: 1, length: 2, ...options };
+    assertThrows(() => predictMemory(config, step), RangeError, sentence);
+  });
+}
