@@ -2,6 +2,7 @@
 
 import { type AdapterException, adapterExceptions } from "../formats/adapter_exceptions.ts";
 import { isTemplate } from "../core/prompt_format.ts";
+import type { StorageOptions } from "../models/mod.ts";
 import { InvalidArgumentError, Option } from "./commander.ts";
 
 /** A whole number, 0 or more. */
@@ -119,20 +120,25 @@ export function template(text: string): string {
 export const storedTypes = { f32: "F32", f16: "F16", bf16: "BF16" } as const;
 
 /** How a base model's matrices are stored on the device, by the option's value. */
-export const baseTypes = { ...storedTypes, auto: "auto" } as const;
+export const baseTypes = { ...storedTypes, auto: "auto", nf4: "nf4", fp4: "fp4" } as const;
 
 /** How the base is asked to be stored. */
 export interface BaseDtypeOption {
-  /** F32 unless it is said. */
+  /** F32 unless it is said; what a file has in 4 bits stays so. */
   readonly baseDtype?: keyof typeof baseTypes;
 }
+
+/** The same as the library's option. */
+export const baseTypeOf = ({ baseDtype }: BaseDtypeOption): StorageOptions["dtype"] =>
+  baseDtype && baseTypes[baseDtype];
 
 /** An option that takes one of these. */
 export const baseDtypeOption = (): Option =>
   new Option(
     "--base-dtype <type>",
-    "how the base's matrices are stored on the device; auto: as in its file",
-  ).choices(Object.keys(baseTypes)).default("f32");
+    "how the base's matrices are stored on the device; auto: as in its file; nf4 and fp4: those of " +
+      "its blocks in 4 bits (default: f32, or 4 bits if the file has them)",
+  ).choices(Object.keys(baseTypes));
 
 /** An option that takes such a type. */
 export const dtypeOption = (otherwise: string): Option =>

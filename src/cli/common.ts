@@ -7,7 +7,7 @@ import { type Device, openDevice } from "../device/mod.ts";
 import { assertAdapterFolder } from "../formats/folder_kind.ts";
 import { readAdapterLabels } from "../formats/mod.ts";
 import { labelsOfConfig, loadModel, readConfig, type TextModel } from "../models/mod.ts";
-import { type AllowOption, type BaseDtypeOption, baseTypes, seedNumber } from "./arguments.ts";
+import { type AllowOption, type BaseDtypeOption, baseTypeOf, seedNumber } from "./arguments.ts";
 import { assertModelFolder } from "./model_folder.ts";
 import { otherBase } from "./other_base.ts";
 
@@ -77,7 +77,7 @@ export async function loadAdapted(
   const labels = await newLabels(folder, adapterFolders);
   using stack = new DisposableStack();
   const model = stack.use(
-    await loadModel(device, folder, { labels, dtype: baseTypes[options.baseDtype ?? "f32"] }),
+    await loadModel(device, folder, { labels, dtype: baseTypeOf(options) }),
   );
   const adapters: Adapter[] = [];
   for (const adapter of adapterFolders) {

@@ -29,13 +29,16 @@ formulas:
   nf4-double  as nf4, with the scales of the 4-bit values in 8 bits
 In all three, activations take two bytes per value. The memory for unpacking a
 4-bit matrix is not counted. --base-dtype is how a frozen base is stored, in a
-step that runs so: f16, bf16, or with auto as the configuration says.
+step that runs so, with all its memory: f16, bf16, or with auto as the
+configuration says; nf4 and fp4, the linear layers of the blocks in 4 bits, as
+QLoRA and train store them.
 
 JSON: {"byRole", "live", "peak", "fullPeak", "byFormula"} in bytes. byRole sums
 to the peak; live is what remains between steps; fullPeak is the peak of full
 fine-tuning, in mixed if dtype is nf4; byFormula is the peak by closed formulas
 alone, or null where no formula covers it: for other methods than full and lora,
-other families than GPT-2, and blocks that are adapted differently.`;
+other families than GPT-2, blocks that are adapted differently, and a base in 4
+bits.`;
 
 /** Adds `memory`, which predicts the bytes of a training step by running it on the dry device. */
 export function addMemory(program: Command): void {
@@ -83,7 +86,7 @@ async function run(argument: string | undefined, given: MemoryOptions): Promise<
         describe(found),
         ...(isFull ? [] : [comparison(peak, fullPeak, dtype)]),
         ...footnote(options),
-        ...byFormula ? [] : [noFormula(config, method)],
+        ...byFormula ? [] : [noFormula(config, method, byRole.quantized > 0)],
       ].join("\n\n"),
   );
 }
@@ -112,7 +115,9 @@ function assertExact(bytes: number): void {
 
 async function runnableConfig(model: string): Promise<ConfigJson> {
   const json = await configOf(model), type = json?.model_type;
-  if (json && runnableTypes.some((known) => known === type)) return completeConfig(json);
+  if (json && runnableTypes.some((known) => known === type)) {
+    return { ...completeConfig(json), quantization_config: json.quantization_config };
+  }
   throw new RangeError(
     `predicting memory needs a configuration of model_type ${anyRunnable}, found ${
       json ? type : "none"
@@ -151,9 +156,11 @@ function footnote({ optimizer, dtype }: ForecastOptions): string[] {
 }
 
 /** Why the last column is empty. */
-function noFormula({ model_type }: ConfigJson, { kind }: MethodSpec): string {
+function noFormula({ model_type }: ConfigJson, { kind }: MethodSpec, isQuantized: boolean): string {
   const why = kind !== "full" && kind !== "lora"
     ? `there are some for full fine-tuning and lora only, found ${kind}`
+    : isQuantized
+    ? "there are none for a base in 4 bits"
     : model_type === "gpt2"
     ? "they need a language model's head, blocks that are adapted alike, and one rate of dropout"
     : `there are some for GPT-2 only, found ${model_type}`;

@@ -10,9 +10,15 @@ import {
 } from "../architectures/mod.ts";
 import { countParameters } from "../architectures/architecture.ts";
 import type { FloatDtype } from "../formats/mod.ts";
-import { baseTypes } from "./arguments.ts";
+import { quantizationOf } from "../models/mod.ts";
+import { type BaseDtypeOption, baseTypeOf } from "./arguments.ts";
 import type { BytesByRole } from "../device/mod.ts";
-import { allocateMethod, type MethodSpec, predictMemory } from "../runs/mod.ts";
+import {
+  allocateMethod,
+  type MethodSpec,
+  type PredictionOptions,
+  predictMemory,
+} from "../runs/mod.ts";
 
 /** How values are stored, by the option's value. */
 export const precisions = {
@@ -23,13 +29,12 @@ export const precisions = {
 } as const satisfies Record<string, Precision>;
 
 /** The step whose bytes are wanted. */
-export interface ForecastOptions {
+export interface ForecastOptions extends BaseDtypeOption {
   readonly batch: number;
   readonly length: number;
   readonly seed: number;
   readonly optimizer: OptimizerName;
   readonly dtype: keyof typeof precisions;
-  readonly baseDtype: keyof typeof baseTypes;
 }
 
 /** Its size, in bytes. */
@@ -54,16 +59,17 @@ export async function forecast(
   // First, so that an absurdly large model is refused before it is run.
   const architecture = architectureOf(config);
   const { batch, length, seed } = options;
-  const base = baseDtypeOf(config, options, method);
+  const base = baseDtypeOf(config, options), dtype = base ?? quantizationOf(config)?.code ?? "F32";
+  assertFits(dtype, options, method);
   const adapt = (model: Parameters<typeof allocateMethod>[0]) =>
     void allocateMethod(model, method, seed);
   const { byRole, peakByRole } = predictMemory(config, { batch, length, dtype: base, adapt });
   const restate = await restatement(architecture, options, method);
   const dropout = dropoutOf(config), lora = loraOf(method);
   const isKnown = method.kind === "full" || method.kind === "lora";
-  const formula = dropout === undefined || !isKnown
+  const formula = dropout === undefined || !isKnown || dtype === "nf4" || dtype === "fp4"
     ? undefined
-    : gpt2StepBytes(config, { batch, length, dropout, lora, dtype: base });
+    : gpt2StepBytes(config, { batch, length, dropout, lora, dtype });
   return {
     parameters: countParameters(architecture.tensors),
     trained: byRole.gradient / 4,
@@ -73,21 +79,23 @@ export async function forecast(
   };
 }
 
-/** How the base's matrices are stored; with `auto` as the configuration says. */
-function baseDtypeOf(
-  { dtype: stored, torch_dtype }: ConfigJson,
-  { baseDtype, dtype }: ForecastOptions,
-  { kind }: MethodSpec,
-): FloatDtype {
+/** As it is asked; with `auto`, of weights that are not quantized, as the configuration says. */
+function baseDtypeOf(config: ConfigJson, options: ForecastOptions): PredictionOptions["dtype"] {
   const names: Record<string, FloatDtype> = { float16: "F16", bfloat16: "BF16" };
-  const asked = baseTypes[baseDtype];
-  const base = asked === "auto" ? names[String(stored ?? torch_dtype)] ?? "F32" : asked;
-  if (base === "F32") return base;
+  const asked = baseTypeOf(options);
+  if (asked !== "auto") return asked;
+  return quantizationOf(config) ? undefined : names[String(config.dtype ?? config.torch_dtype)];
+}
+
+/** Throws for a base that a method, or a conversion, does not fit. */
+function assertFits(dtype: string, options: ForecastOptions, { kind }: MethodSpec): void {
+  if (dtype === "F32") return;
+  const { baseDtype = dtype } = options;
   if (kind === "full") {
     throw new RangeError(`full fine-tuning needs a base in F32, found --base-dtype ${baseDtype}`);
   }
-  if (dtype === "f32") return base;
-  throw new RangeError(`--base-dtype ${baseDtype} needs --dtype f32, found ${dtype}`);
+  if (options.dtype === "f32") return;
+  throw new RangeError(`--base-dtype ${baseDtype} needs --dtype f32, found ${options.dtype}`);
 }
 
 /** Converts the bytes of AdamW in F32 to those of another optimizer and type. */

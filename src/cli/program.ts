@@ -116,6 +116,7 @@ function sentenceOf(error: unknown): string {
   const sentence = error instanceof Error ? error.message : String(error);
   // The library names its own options.
   return sentence.replace(/allow: \["(\w+)"\](?= lets it pass)/, "--allow $1")
-    .replace(/load (the model|it) with dtype F32/, "leave out --base-dtype")
-    .replace(/(leave out --base-dtype, or) inject an adapter/, "$1 train an adapter");
+    .replace(/load (the model|it) with dtype F32/, "use --base-dtype f32")
+    .replace(/(use --base-dtype f32, or) inject an adapter/, "$1 train an adapter")
+    .replace("leave out the dtype, or use", "leave out --base-dtype, or use");
 }

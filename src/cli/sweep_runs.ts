@@ -8,7 +8,7 @@ import { accuracyOn, loadModel } from "../models/mod.ts";
 import { run, runFiles, type RunResult } from "../runs/mod.ts";
 import { isDiverged } from "../train/finite_result.ts";
 import { removeCheckpoint } from "../train/mod.ts";
-import { baseTypes } from "./arguments.ts";
+import { baseTypeOf } from "./arguments.ts";
 import type { SweepTraining } from "./sweep_plan.ts";
 import { recordOf, type TrainedRecord } from "./train_folder.ts";
 
@@ -77,7 +77,7 @@ function runTraining(
   { onStep, ...place }: SweepPlace,
 ): Promise<RunResult> {
   const { batches, validation, labels, newLabels } = request, { device } = place;
-  const dtype = baseTypes[options.baseDtype ?? "f32"];
+  const dtype = baseTypeOf(options);
   return run(spec, {
     ...place,
     openModel: () => loadModel(device, options.model, { labels: newLabels, dtype }),

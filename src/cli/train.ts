@@ -18,7 +18,7 @@ import {
 import {
   allowOption,
   baseDtypeOption,
-  baseTypes,
+  baseTypeOf,
   finiteNumber,
   modelFolder,
   once,
@@ -127,8 +127,7 @@ function runOptionsOf(
   return {
     device,
     signal: interrupt.signal,
-    openModel: () =>
-      loadModel(device, options.model, { labels, dtype: baseTypes[options.baseDtype ?? "f32"] }),
+    openModel: () => loadModel(device, options.model, { labels, dtype: baseTypeOf(options) }),
     openBatches: () => batches,
     openValidation: () => validation,
     adapt: (model) => adapt(model, spec.method, options),

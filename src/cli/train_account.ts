@@ -2,6 +2,7 @@
 
 import { howMany } from "../core/how_many.ts";
 import { grouped } from "../core/numbers.ts";
+import { sizeOf } from "../core/shape.ts";
 import { countTrainable, type TextModel } from "../models/mod.ts";
 import { call } from "./call.ts";
 import { methodTitle } from "./method_entries.ts";
@@ -11,7 +12,8 @@ import type { TrainOptions, TrainRequest } from "./train_request.ts";
 /** The line that announces what is trained, and how. */
 export function plan(model: TextModel, { spec, isNamed }: TrainRequest): string {
   const { method, training: { steps, learningRate } } = spec, trained = countTrainable(model);
-  const own = [...model.parameters.values()].reduce((sum, { size }) => sum + size, 0);
+  const own = [...model.parameters.values(), ...model.weights.values()]
+    .reduce((sum, { shape }) => sum + sizeOf(shape), 0);
   const share = (100 * trained / own).toPrecision(3);
   const values = `training ${grouped(trained)} parameters, ${share}% of the model's ${
     grouped(own)
@@ -63,12 +65,12 @@ export const isChanged = ({ heldOut }: TrainedRecord): boolean => heldOut?.bestS
 
 /** The commands that use what was trained. */
 export function nextOf(
-  { model, output, data, validation, baseDtype = "f32" }: TrainOptions,
+  { model, output, data, validation, baseDtype }: TrainOptions,
   { spec: { method }, labels, example = "…" }: TrainRequest,
 ): string {
   const hasOthers = typeof validation === "string", texts = hasOthers ? validation : data!;
   const [base, made, file, prompt] = [model, output, texts, example].map(quoted);
-  const stored = baseDtype === "f32" ? "" : ` --base-dtype ${baseDtype}`;
+  const stored = baseDtype === undefined ? "" : ` --base-dtype ${baseDtype}`;
   const shown = method.kind === "full"
     ? `--model ${made}`
     : `--model ${base} --adapter ${made}${stored}`;

@@ -182,7 +182,7 @@ export async function modelSpec({ model, adapter, baseDtype }: TrainOptions): Pr
   return {
     base: await filesOf(model),
     adapter: adapter && await filesOf(adapter),
-    baseDtype: baseDtype === "f32" ? undefined : baseDtype,
+    baseDtype,
   };
 }
 

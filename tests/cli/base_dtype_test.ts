@@ -1,10 +1,11 @@
-/** What is measured and differentiated with a base that stays in 16 bits. */
+/** What is done with a base in 16 bits or in 4. */
 
-import { assertEquals, assertStringIncludes } from "@std/assert";
+import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { withFolder } from "../support/folders.ts";
 import { golden, tensorsOf } from "../support/golden.ts";
 import { rootPath } from "../support/source_files.ts";
-import { trainArgs } from "./arguments.ts";
+import { writeQuantizedFolder } from "../support/quantized_folder.ts";
+import { logitsArgs, trainArgs } from "./arguments.ts";
 import { assertFails, lowrank, lowrankJson } from "./lowrank.ts";
 
 const stays = ["--base-dtype", "auto"];
@@ -40,7 +41,7 @@ Deno.test("what cannot be done in 16 bits is said in options, and the next comma
   withFolder(async (folder) => {
     const full = await trainArgs(folder, `${folder}/full`, { method: "full" });
     const half = [...full.with(2, golden("gpt2_tiny_f16")), ...stays];
-    await assertFails(half, "leave out --base-dtype, or train an adapter\n");
+    await assertFails(half, "use --base-dtype f32, or train an adapter\n");
     const data = `${folder}/texts.txt`, model = `${rootPath}models/tiny-gpt2`;
     await Deno.writeTextFile(data, "an oak is a tree\nthat bears acorns\n");
     const train = ["train", "--model", model, "--data", data, "--steps", "1", "--output"];
@@ -49,4 +50,71 @@ Deno.test("what cannot be done in 16 bits is said in options, and the next comma
     assertStringIncludes(stderr, `${next(`${folder}/16`)}--base-dtype auto --prompt`);
     const plain = await lowrank(...train, `${folder}/32`);
     assertStringIncludes(plain.stderr, `${next(`${folder}/32`)}--prompt`);
+  }));
+
+Deno.test("a base in 4 bits is trained on, asked and measured; all of it is not trained", () =>
+  withFolder(async (folder) => {
+    const data = `${folder}/texts.txt`, model = `${rootPath}models/tiny-gpt2`;
+    await Deno.writeTextFile(data, "an oak is a tree\nthat bears acorns\n");
+    const out = `${folder}/adapter`, nf4 = ["--base-dtype", "nf4"];
+    const train = ["train", "--model", model, "--data", data, "--steps", "2"];
+    const made = await lowrank(...train, "--output", out, ...nf4);
+    assertEquals(made.code, 0, made.stderr);
+    assertStringIncludes(
+      made.stderr,
+      `--model ${model} --adapter ${out} --base-dtype nf4 --prompt`,
+    );
+    assertStringIncludes(made.stderr, "of the model's ");
+    const shareOf = (text: string) => /% of the model's [\d,]+/.exec(text)?.[0];
+    const plain = await lowrank(...train, "--output", `${folder}/plain`);
+    assertEquals(shareOf(made.stderr), shareOf(plain.stderr));
+    const texts = ["--model", model, "--adapter", out, ...nf4];
+    const { loss } = await lowrankJson("evaluate", ...texts, "--data", data);
+    const other = await lowrankJson("evaluate", ...texts.slice(0, 4), "--data", data);
+    assert(loss > 0 && loss !== other.loss);
+    const said = await lowrankJson("generate", ...texts, "--prompt", "an", "--max-new-tokens", "2");
+    assertEquals(said.tokens.length, 2);
+    await assertFails(
+      [...train, "--method", "full", ...nf4, "--output", `${folder}/full`],
+      "training a whole model needs all of it in F32, found ",
+      "weights in 4 bits",
+      "use --base-dtype f32, or train an adapter\n",
+    );
+    await assertFails(
+      [...train, "--method", "top-layers", "--layers", "1", ...nf4, "--output", `${folder}/top`],
+      "top layers need modules in F32, found ",
+      " in 4 bits: use --base-dtype f32\n",
+    );
+    await assertFails(
+      ["evaluate", "--model", model, "--data", data, "--base-dtype", "nf3"],
+      "--base-dtype",
+      "f32, f16, bf16, auto, nf4, fp4",
+    );
+  }));
+
+Deno.test("a folder in 4 bits is used as it is, and as F32 it is what these stand for", () =>
+  withFolder(async (folder) => {
+    await writeQuantizedFolder(folder, golden("gpt2_tiny"));
+    const logits = async (from: string, ...args: string[]) => {
+      const made = await lowrank(...await logitsArgs(folder, [[1, 2, 3]], from), ...args);
+      assertEquals(made.code, 0, made.stderr);
+      return (await tensorsOf(`${folder}/out.safetensors`)).get("logits.one")!.data;
+    };
+    const own = await logits(folder), plain = golden("gpt2_tiny");
+    assertEquals(await logits(folder, ...stays), own);
+    assertEquals(await logits(folder, "--base-dtype", "f32"), own);
+    assertEquals(await logits(plain, "--base-dtype", "nf4"), own);
+    await assertFails(
+      [...await logitsArgs(folder, [[1]], folder), "--base-dtype", "fp4"],
+      "must stay in the 4 bits that its file has, nf4 in blocks of 64 with scales in 8 bits, found fp4 in",
+      "asked for: leave out --base-dtype, or use --base-dtype f32\n",
+    );
+    const { parameters } = await lowrankJson("count", folder);
+    assertEquals(parameters, (await lowrankJson("count", plain)).parameters);
+    const step = ["--method", "lora", "--batch", "2", "--length", "5"];
+    const { byRole } = await lowrankJson("memory", folder, ...step);
+    const asked = await lowrankJson("memory", plain, ...step, "--base-dtype", "nf4");
+    assertEquals(byRole, asked.byRole);
+    const whole = await lowrankJson("memory", folder, ...step, "--base-dtype", "f32");
+    assertEquals(whole.byRole, (await lowrankJson("memory", plain, ...step)).byRole);
   }));

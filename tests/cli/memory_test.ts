@@ -1,6 +1,6 @@
 /** `lowrank memory`. */
 
-import { assertEquals, assertStringIncludes } from "@std/assert";
+import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { catalog } from "../../src/architectures/mod.ts";
 import { withFolder } from "../support/folders.ts";
 import { assertFails, lowrank, lowrankJson } from "./lowrank.ts";
@@ -152,5 +152,28 @@ Deno.test("a base in 16 bits takes half its matrices' bytes, run and by formula,
   await assertFails(
     ["memory", ...step, "--dtype", "mixed", "--base-dtype", "f16"],
     "--base-dtype f16 needs --dtype f32, found mixed",
+  );
+});
+
+Deno.test("a base in 4 bits takes an eighth of its blocks' bytes, beside a matrix in F32 at a time", async () => {
+  const step = ["gpt2", "--batch", "1", "--length", "16", "--rank", "4"];
+  const full = await lowrankJson("memory", ...step);
+  const { byRole, byFormula } = await lowrankJson("memory", ...step, "--base-dtype", "nf4");
+  // 12 blocks of 12 matrices of 768 x 768, in four weights each, which have tables of their codes.
+  const packed = 12 * 12 * 768 ** 2, tables = 12 * 4 * 4 * (16 + 256);
+  assertEquals(full.byRole.weight - byRole.weight, 4 * packed);
+  const scales = packed / 64, offsets = 12 * 4 * 4;
+  assertEquals(byRole.quantized, packed / 2 + scales + 4 * scales / 256 + offsets + tables);
+  assert(byRole.scratch >= 4 * 768 * 3072);
+  assertEquals(byFormula, null);
+  const { stdout } = await lowrank("memory", ...step, "--base-dtype", "fp4");
+  assertStringIncludes(stdout, "there are none for a base in 4 bits");
+  await assertFails(
+    ["memory", "gpt2", "--method", "full", "--base-dtype", "nf4"],
+    "full fine-tuning needs a base in F32, found --base-dtype nf4",
+  );
+  await assertFails(
+    ["memory", ...step, "--dtype", "nf4", "--base-dtype", "nf4"],
+    "--base-dtype nf4 needs --dtype f32, found nf4",
   );
 });
