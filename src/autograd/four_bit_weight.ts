@@ -10,7 +10,7 @@ import { formOf, type FourBitForm, type QuantizedTensor } from "../quant/quantiz
 import { FourBitStorage } from "./four_bit_storage.ts";
 import { lookUpRows } from "./ops/look_up.ts";
 import { matrix, type MatrixPair, multiply } from "./ops/product.ts";
-import type { Contribution } from "./tape.ts";
+import type { Contribution } from "./gradients.ts";
 import type { LowRankTerm, Weight } from "./weight.ts";
 
 /** Up to this many rows of x, W is read as it is stored; more are multiplied by a copy in F32. */

@@ -6,6 +6,14 @@ import { type GradientSlot, Parameter } from "./parameter.ts";
 /** What an operation can be differentiated with respect to. */
 export type Differentiable = Tensor | Parameter;
 
+/** Where a backward function writes, in the form that kernels take. */
+export interface Contribution {
+  /** The gradient's buffer. */
+  readonly tensor: Tensor;
+  /** 1 to add to what is there, 0 to overwrite. */
+  readonly accumulate: 0 | 1;
+}
+
 /** Owns the gradients of intermediates, and those of parameters that have no optimizer. */
 export class Gradients implements Disposable {
   readonly #device: Device;
@@ -21,15 +29,11 @@ export class Gradients implements Disposable {
     return x instanceof Parameter && x.gradient || this.#slots.get(x);
   }
 
-  /** The gradient of x, allocated if it has no buffer yet. */
-  open(x: Differentiable): GradientSlot {
-    const found = this.find(x);
-    if (found) return found;
-    const [role, name] = x instanceof Parameter
-      ? ["gradient", x.name] as const
-      : ["activation", x.label] as const;
-    const tensor = this.#device.allocate(x.shape, "f32", role, `gradient of ${name}`);
-    return this.put(x, { tensor, filled: false });
+  /** Where to add to the gradient of x, which is allocated if it has no buffer yet. */
+  contribute(x: Differentiable): Contribution {
+    const slot = this.find(x) ?? this.#allocate(x), accumulate = slot.filled ? 1 : 0;
+    slot.filled = true;
+    return { tensor: slot.tensor, accumulate };
   }
 
   /** Makes a buffer the gradient of x, and owns it. */
@@ -47,6 +51,14 @@ export class Gradients implements Disposable {
   [Symbol.dispose](): void {
     for (const { tensor } of this.#slots.values()) tensor[Symbol.dispose]();
     this.#slots.clear();
+  }
+
+  #allocate(x: Differentiable): GradientSlot {
+    const [role, name] = x instanceof Parameter
+      ? ["gradient", x.name] as const
+      : ["activation", x.label] as const;
+    const tensor = this.#device.allocate(x.shape, "f32", role, `gradient of ${name}`);
+    return this.put(x, { tensor, filled: false });
   }
 }
 

@@ -2,8 +2,9 @@
 
 export type { Loss, LossOptions } from "./loss.ts";
 export { type GradientSlot, Parameter, type TrainableRows } from "./parameter.ts";
-export type { Differentiable } from "./gradients.ts";
-export { type Contribution, Tape, type TapeOptions } from "./tape.ts";
+export type { Contribution, Differentiable } from "./gradients.ts";
+export { Tape } from "./tape.ts";
+export type { TapeOptions } from "./tape_options.ts";
 export { add } from "./ops/add.ts";
 export {
   attention,

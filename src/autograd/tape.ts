@@ -2,31 +2,14 @@
 
 import { fill, scaleAdd } from "../../kernels/elementwise/kernel.ts";
 import { assertOptions } from "../core/options.ts";
-import { assertSeed, hash32 } from "../core/random.ts";
 import { formatShape, type Shape } from "../core/shape.ts";
 import type { Device, Tensor } from "../device/device.ts";
 import { Scope } from "../device/scope.ts";
-import { type Differentiable, Gradients, valueOf } from "./gradients.ts";
+import { ForwardState } from "./forward_state.ts";
+import { type Contribution, type Differentiable, Gradients, valueOf } from "./gradients.ts";
 import { Lifetimes } from "./lifetimes.ts";
 import { Parameter } from "./parameter.ts";
-
-/** How a tape behaves. */
-export interface TapeOptions {
-  /** False to compute without recording. Default true. */
-  readonly record?: boolean;
-  /** Seed of this step's dropout masks; without one dropout is off. */
-  readonly dropoutSeed?: number;
-  /** Called by every linear layer with its weight's name and its input, which lives as long as the tape. */
-  readonly onLinear?: (weight: string, input: Tensor) => void;
-}
-
-/** Where a backward function writes, in the form that kernels take. */
-export interface Contribution {
-  /** The gradient's buffer. */
-  readonly tensor: Tensor;
-  /** 1 to add to what is there, 0 to overwrite. */
-  readonly accumulate: 0 | 1;
-}
+import { tapeNames, type TapeOptions } from "./tape_options.ts";
 
 interface Entry {
   readonly out: Tensor;
@@ -59,10 +42,7 @@ interface Entry {
  * ```
  */
 export class Tape extends Scope {
-  /** Called by linear layers with their inputs. */
-  readonly onLinear: TapeOptions["onLinear"];
-  readonly #recording: boolean;
-  readonly #dropoutSeed: number | undefined;
+  readonly #state: ForwardState;
   readonly #lifetimes = new Lifetimes(this);
   readonly #entries: Entry[] = [];
   readonly #tracked = new Set<Tensor>();
@@ -70,7 +50,6 @@ export class Tape extends Scope {
   readonly #gradients: Gradients;
   /** The gradient that the running backward function handed over by {@link Tape.give}. */
   #given: Tensor | undefined;
-  #draws = 0;
 
   /**
    * Starts an empty tape.
@@ -79,14 +58,15 @@ export class Tape extends Scope {
    * @throws {RangeError} when the seed is not a whole number in [0, 2^32).
    */
   constructor(device: Device, options: TapeOptions = {}) {
-    assertOptions("a tape", options, { record: true, dropoutSeed: true, onLinear: true });
-    const { record = true, dropoutSeed, onLinear } = options;
-    if (dropoutSeed !== undefined) assertSeed(dropoutSeed);
+    assertOptions("a tape", options, tapeNames);
     super(device);
     this.#gradients = new Gradients(device);
-    this.onLinear = onLinear;
-    this.#recording = record;
-    this.#dropoutSeed = dropoutSeed;
+    this.#state = new ForwardState(options);
+  }
+
+  /** Called by linear layers with their inputs, but not while these are computed again. */
+  get onLinear(): TapeOptions["onLinear"] {
+    return this.#state.onLinear;
   }
 
   /** An F32 tensor of role `activation` that lives as long as the tape unless it is released. */
@@ -101,7 +81,7 @@ export class Tape extends Scope {
    * afterwards could not add to its gradient.
    */
   tracks(x: Differentiable): boolean {
-    if (x instanceof Parameter) return this.#recording && x.trainable;
+    if (x instanceof Parameter) return this.#state.records && x.trainable;
     if (!this.#spent.has(x)) return this.#tracked.has(x);
     throw new RangeError(
       `a tape runs backward over ${x.label} once, found a second use after backward`,
@@ -110,7 +90,7 @@ export class Tape extends Scope {
 
   /** The seed of the next dropout mask, `undefined` when dropout is off. */
   nextDropoutSeed(): number | undefined {
-    return this.#dropoutSeed === undefined ? undefined : hash32(this.#dropoutSeed, this.#draws++);
+    return this.#state.nextDropoutSeed();
   }
 
   /**
@@ -125,11 +105,11 @@ export class Tape extends Scope {
     backward: (gradient: Tensor) => void,
     saved: readonly Tensor[] = [out, ...inputs.map(valueOf)],
   ): Tensor {
-    if (inputs.some((input) => this.tracks(input))) {
-      this.#tracked.add(out);
-      this.#lifetimes.save(saved);
-      this.#entries.push({ out, backward, saved });
-    }
+    if (!inputs.some((input) => this.tracks(input))) return out;
+    this.#tracked.add(out);
+    if (!this.#state.saves) return out;
+    this.#lifetimes.save(saved);
+    this.#entries.push({ out, backward, saved });
     return out;
   }
 
@@ -160,13 +140,35 @@ export class Tape extends Scope {
     }, x);
   }
 
+  /**
+   * Like {@link Tape.pipe}; with activation checkpointing (Chen et al. 2016), all that the operations make but
+   * their result is freed, and made once more for the backward pass, with the same dropout masks: gradients
+   * have the same bits. At least one operation must make a new value.
+   *
+   * @param shared What they read besides x and parameters, and the caller releases.
+   */
+  checkpoint(
+    x: Tensor,
+    operations: readonly ((value: Tensor) => Tensor)[],
+    shared: readonly Tensor[] = [],
+  ): Tensor {
+    const run = () => this.pipe(x, ...operations);
+    if (!this.#state.checkpoints) return run();
+    const { draws } = this.#state, inputs = [x, ...shared];
+    this.#lifetimes.save(inputs); // The pipe releases x.
+    const out = this.#state.withoutSaving(run);
+    this.record(out, [out], (gradient) => {
+      const again = this.#state.again(draws, run);
+      this.release(again);
+      this.give(again, gradient);
+    }, inputs);
+    this.#lifetimes.done(inputs);
+    return out;
+  }
+
   /** Where to add the gradient of a tracked input; `undefined` for an untracked one. */
   contribute(x: Differentiable): Contribution | undefined {
-    if (!this.tracks(x)) return undefined;
-    const slot = this.#gradients.open(x);
-    const accumulate = slot.filled ? 1 : 0;
-    slot.filled = true;
-    return { tensor: slot.tensor, accumulate };
+    return this.tracks(x) ? this.#gradients.contribute(x) : undefined;
   }
 
   /** Adds a whole gradient to that of `x`. */
@@ -209,22 +211,23 @@ export class Tape extends Scope {
    */
   backward(loss: Tensor, seed = 1): void {
     if (!this.tracks(loss)) {
+      const found = `${loss.label} ${formatShape(loss.shape)}`;
       throw new RangeError(
-        `backward needs a result of trainable parameters, found ${loss.label} ${
-          formatShape(loss.shape)
-        } that depends on none`,
+        `backward needs a result of trainable parameters, found ${found} that depends on none`,
       );
     }
     const start = this.contribute(loss)!.tensor;
     this.device.launch(fill, { y: start }, { size: loss.size, value: seed });
-    const entries = this.#entries.splice(0).reverse();
+    const entries = this.#entries;
     try {
-      for (const entry of entries) {
+      // The backward function of a checkpoint records entries, which are the next to run.
+      for (let entry = entries.pop(); entry; entry = entries.pop()) {
         this.#differentiate(entry);
         this.#lifetimes.done(entry.saved);
       }
     } finally {
-      for (const { out } of entries) this.#spent.add(out);
+      entries.length = 0;
+      for (const out of this.#tracked) this.#spent.add(out);
     }
   }
 

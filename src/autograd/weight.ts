@@ -8,7 +8,7 @@ import { piecesOf } from "../device/spans.ts";
 import { lookUpRows } from "./ops/look_up.ts";
 import { matrix, type MatrixPair, multiply } from "./ops/product.ts";
 import { Parameter } from "./parameter.ts";
-import type { Contribution } from "./tape.ts";
+import type { Contribution } from "./gradients.ts";
 
 /** A product that is added to a weight's in the same launch: a low-rank update. */
 export interface LowRankTerm {

@@ -32,7 +32,7 @@ import type { ForwardOptions } from "./model.ts";
 import type { ModelLayers, StoredTensors } from "./model_layers.ts";
 import { PostNormBlock } from "./post_norm_block.ts";
 import { TextModel, type TextModelOptions } from "./text_model.ts";
-import { blockSteps, wordsOf } from "./virtual_inputs.ts";
+import { type Block, blockSteps, wordsOf } from "./virtual_inputs.ts";
 
 /** An encoder whose attention has terms for distances: post-norm blocks, and a head. */
 export class Deberta extends TextModel {
@@ -44,7 +44,7 @@ export class Deberta extends TextModel {
   readonly #norm: LayerNorm;
   readonly #distanceNorm: LayerNorm | undefined;
   readonly #convolutionNorm: LayerNorm | undefined;
-  readonly #blocks: readonly PostNormBlock<RelativeContext>[];
+  readonly #blocks: readonly Block<RelativeContext>[];
   readonly #head: Head;
 
   /** Builds the layers around tensors and weights; disposing the model disposes `owner`. */
@@ -75,7 +75,8 @@ export class Deberta extends TextModel {
     if (config.convolution) this.#convolutionNorm = normOf("encoder.conv");
     this.#blocks = Array.from({ length: config.layers }, (_, i) => {
       const at = `${trunk}encoder.layer.${i}`;
-      return blockOf(layers, at, config, this.#isSecond ? secondInput : firstInput);
+      const block = blockOf(layers, at, config, this.#isSecond ? secondInput : firstInput);
+      return i === 0 ? this.#convolved(block) : block;
     });
     this.#head = debertaHead(layers, architecture, config);
   }
@@ -90,14 +91,11 @@ export class Deberta extends TextModel {
     const sequences = sequenceContext(tape, given, this.limit), inputs = onHost(given);
     const relative = this.#distances(tape, sequences.time), context = { ...sequences, relative };
     const wanted = this.#head.rowsOf(inputs, rows);
-    const [begin, attend, feed, ...others] = blockSteps(tape, this.#blocks, context);
     const out = tape.pipe(
       this.#embed(tape, inputs),
       (x) => this.#norm.forward(tape, x),
       (x) => dropout(tape, x, this.#config.dropout),
-      begin,
-      (x) => this.#convolve(tape, x, tape.pipe(attend(x), feed), context),
-      ...others,
+      ...blockSteps(tape, this.#blocks, context, relative?.tensors),
       (x) => wanted ? pickRows(tape, x, wanted) : x,
       (states) => this.#head.forward(tape, states),
     );
@@ -125,6 +123,16 @@ export class Deberta extends TextModel {
         table.forward(tape, rows),
         (states) => norm ? norm.forward(tape, states) : states,
       ));
+  }
+
+  /** The first block, with a convolution of what it reads added to what it returns, if there is one. */
+  #convolved(block: Block<RelativeContext>): Block<RelativeContext> {
+    return {
+      sublayers: (tape, context, at) => {
+        const [attend, feed] = block.sublayers(tape, context, at);
+        return [(x) => this.#convolve(tape, x, tape.pipe(attend(x), feed), context)];
+      },
+    };
   }
 
   /** From the embeddings and what the first block made of them: norm(x + activation(convolution)). */

@@ -81,7 +81,7 @@ export class Llama extends TextModel {
     const context = { ...sequences, rotary };
     const outputs = tape.pipe(
       wordsOf(tape, this.#tokens, inputs),
-      ...blockSteps(tape, this.#blocks, context),
+      ...blockSteps(tape, this.#blocks, context, rotary.tensors),
       (x) => wanted ? pickRows(tape, x, wanted) : x,
       (states) => this.#finalNorm.forward(tape, states),
       (states) => this.#head.forward(tape, states),

@@ -98,20 +98,27 @@ export function wordsOf(tape: Tape, table: Embedding, { tokens, virtual }: PassI
   );
 }
 
-/** The halves of a block, one after the other. */
-interface Block<Context> {
+/** A block of a model. */
+export interface Block<Context> {
+  /** What it does to its input, (batch · time, width), one after the other. */
   sublayers(tape: Tape, context: Context, block: number): readonly ((x: Tensor) => Tensor)[];
 }
 
-/** What blocks do, one after another, each with the states of virtual tokens in its input. */
+/**
+ * What blocks do, one after another, each with the states of virtual tokens in its input; with activation
+ * checkpointing a block keeps only what it reads.
+ *
+ * @param shared What all blocks read besides their input and the mask.
+ */
 export function blockSteps<Context extends SequenceContext>(
   tape: Tape,
   blocks: readonly Block<Context>[],
   context: Context,
+  shared: readonly Tensor[] = [],
 ): ((x: Tensor) => Tensor)[] {
   const { virtual, batch } = context;
   return blocks.flatMap((block, at) => [
     (x: Tensor) => virtual?.states?.(tape, x, batch, at) ?? x,
-    ...block.sublayers(tape, context, at),
+    (x: Tensor) => tape.checkpoint(x, block.sublayers(tape, context, at), shared),
   ]);
 }

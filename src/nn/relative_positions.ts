@@ -30,9 +30,14 @@ export class RelativePositions {
     };
   }
 
+  /** What the blocks of a pass read of it. */
+  get tensors(): readonly Tensor[] {
+    return [this.states, this.buckets.bucketOf, this.buckets.starts];
+  }
+
   /** Frees what no backward function needs. */
   release(tape: Tape): void {
-    tape.release(this.states, this.buckets.bucketOf, this.buckets.starts);
+    tape.release(...this.tensors);
   }
 }
 

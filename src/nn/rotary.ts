@@ -38,8 +38,13 @@ export class RotaryPositions {
     return { tensor, width: window.width };
   }
 
+  /** What the blocks of a pass read of it. */
+  get tensors(): readonly Tensor[] {
+    return [this.#table, this.#rows];
+  }
+
   /** Frees the angles once no backward function needs them. */
   release(tape: Tape): void {
-    tape.release(this.#table, this.#rows);
+    tape.release(...this.tensors);
   }
 }

@@ -26,6 +26,8 @@ export interface PredictionOptions extends ModelOptions, Omit<StorageOptions, "d
   readonly length: number;
   /** Batches per step. Default 1. */
   readonly accumulation?: number;
+  /** Whether blocks are computed once more for the backward pass, as in `train`. Default false. */
+  readonly activationCheckpointing?: boolean;
   /**
    * How a frozen base stores its matrices: see `loadModel`. Default `F32`, and 4 bits where the configuration has
    * a `quantization_config`, which takes linear layers for quantized that it does not leave out.
@@ -53,7 +55,7 @@ export interface PredictionOptions extends ModelOptions, Omit<StorageOptions, "d
  */
 export function predictMemory(
   config: ConfigJson,
-  { batch, length, accumulation = 1, adapt, ...others }: PredictionOptions,
+  { batch, length, accumulation = 1, activationCheckpointing, adapt, ...others }: PredictionOptions,
 ): LedgerReading {
   const { dtype, blockSize, doubleQuantization, ...options } = others;
   const storage = { dtype, blockSize, doubleQuantization };
@@ -64,7 +66,8 @@ export function predictMemory(
   const forms = storedForms(config, storage, filesOf(config));
   using model = allocateModel(device, padded, options, forms);
   adapt?.(model);
-  const training: TrainerOptions = { learningRate: 0, steps: 1, accumulation };
+  const settings = { accumulation, activationCheckpointing };
+  const training: TrainerOptions = { learningRate: 0, steps: 1, ...settings };
   using trainer = new Trainer(model, training);
   trainer.step(new Array<Batch>(accumulation).fill(anyBatch(model, batch, length)));
   return device.ledger.read();

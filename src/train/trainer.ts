@@ -188,10 +188,10 @@ export class Trainer<Inputs = ModelInputs> implements Disposable {
   }
 
   #addGradients({ inputs, targets }: Batch<Inputs>, index: number, divisor: number): void {
-    const { seed = 0 } = this.options;
+    const { seed = 0, activationCheckpointing } = this.options;
     // Indices start at 1: seed 0 hashes index 0 to 0, a mask seed that would again hash index 0 to 0.
     const dropoutSeed = hash32(seed, this.steps * this.accumulation + index + 1);
-    using tape = new Tape(this.model.device, { dropoutSeed });
+    using tape = new Tape(this.model.device, { dropoutSeed, activationCheckpointing });
     const outputs = this.model.forward(tape, inputs);
     const loss = this.#loss(tape, outputs, targets, { divisor });
     tape.release(outputs);

@@ -20,6 +20,11 @@ export interface TrainerOptions extends AdamWOptions {
   readonly floor?: number;
   /** Batches per step; the loss is the mean over the labels of all of them. Default 1. */
   readonly accumulation?: number;
+  /**
+   * Whether the blocks of a model keep only what they read, and are computed once more for the backward pass: the
+   * same gradients with fewer bytes, and a forward pass more in each step. Default false.
+   */
+  readonly activationCheckpointing?: boolean;
   /** What is minimized. Default: `crossEntropy`, with the next tokens or classes as targets. */
   readonly loss?: Loss;
   /** Parameters with their own settings. Default: all trainable parameters, in one group. */
@@ -33,6 +38,7 @@ export const trainerNames: OptionNames<TrainerOptions> = {
   seed: true,
   schedule: true,
   accumulation: true,
+  activationCheckpointing: true,
   loss: true,
   groups: true,
 };

@@ -77,8 +77,10 @@ function predicted(config: Gpt2Config, batch: number, length: number, method: Me
   return { ...bytes, peak: Object.values(bytes).reduce((sum, some) => sum + some, 0) };
 }
 
-/** The closed formulas are of sites in blocks; embeddings and heads are left to the dry device. */
-const closed = Object.entries(methods).filter(([, { lora }]) => !lora?.targetModules);
+/** Closed formulas are of sites in blocks that keep what they compute; all else is left to the dry device. */
+const closed = Object.entries(methods).filter(([, { lora, activationCheckpointing }]) =>
+  !lora?.targetModules && !activationCheckpointing
+);
 
 for (const [name, config] of Object.entries(shapes)) {
   for (const [trained, method] of closed) {

@@ -34,6 +34,7 @@ export interface Method {
   readonly lora?: Omit<LoraOptions, "seed">;
   readonly dropout?: number;
   readonly accumulation?: number;
+  readonly activationCheckpointing?: boolean;
 }
 
 /** What is trained, and how. */
@@ -48,15 +49,23 @@ export const methods: Record<string, Method> = {
   },
   "full, accumulation": { accumulation: 3 },
   "LoRA on q and v, accumulation": { lora: { rank: 2, sites: ["q", "v"] }, accumulation: 2 },
+  "full, dropout, checkpoints": { dropout: 0.1, activationCheckpointing: true },
+  "LoRA on all linears, checkpoints": {
+    lora: { rank: 3, sites: "all", dropout: 0.1 },
+    activationCheckpointing: true,
+  },
 };
 
 /** Live and peak bytes by role after two steps, and the peak of the second alone. */
 function ledgerOf(device: Device, config: Gpt2Config, method: Method) {
-  const { lora, dropout, accumulation = 1 } = method;
+  const { lora, dropout, accumulation = 1, activationCheckpointing } = method;
   device.ledger.resetPeak();
   using model = initGpt2(device, config, { seed: 1, dropout });
   using _ = lora && injectLora(model, { ...lora, seed: 1 });
-  using trainer = new Trainer(model, { learningRate: 1e-3, steps: 2, accumulation });
+  using trainer = new Trainer(model, {
+    ...{ learningRate: 1e-3, steps: 2 },
+    ...{ accumulation, activationCheckpointing },
+  });
   const vocabulary = config.vocab_size, time = config.n_positions - 1;
   const batches = randomBatches(accumulation, { vocabulary, time, rows: 3 });
   trainer.step(batches);
