@@ -140,6 +140,19 @@ export const baseDtypeOption = (): Option =>
       "its blocks in 4 bits (default: f32, or 4 bits if the file has them)",
   ).choices(Object.keys(baseTypes));
 
+/** What a step keeps of its forward pass. */
+export interface CheckpointingOption {
+  /** Only what blocks read; all that the backward pass needs if absent. */
+  readonly activationCheckpointing?: boolean;
+}
+
+/** An option that trades time for memory. */
+export const checkpointingOption = (): Option =>
+  new Option(
+    "--activation-checkpointing",
+    "compute each block once more for the backward pass: less memory, more time, the same result",
+  );
+
 /** An option that takes such a type. */
 export const dtypeOption = (otherwise: string): Option =>
   new Option("--dtype <type>", `how values are stored (default: ${otherwise})`)

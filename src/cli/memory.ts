@@ -7,7 +7,13 @@ import { formatBytes } from "../figures/format.ts";
 import { architectureOf, type ConfigJson } from "../architectures/mod.ts";
 import { anyRunnable, completeConfig, runnableTypes } from "../models/mod.ts";
 import type { MethodSpec } from "../runs/mod.ts";
-import { baseDtypeOption, modelPath, positiveNumber } from "./arguments.ts";
+import {
+  baseDtypeOption,
+  type CheckpointingOption,
+  checkpointingOption,
+  modelPath,
+  positiveNumber,
+} from "./arguments.ts";
 import { type Command, Option } from "./commander.ts";
 import { type CommonOptions, print } from "./common.ts";
 import { configOf, oneModel } from "./counted_model.ts";
@@ -37,8 +43,8 @@ JSON: {"byRole", "live", "peak", "fullPeak", "byFormula"} in bytes. byRole sums
 to the peak; live is what remains between steps; fullPeak is the peak of full
 fine-tuning, in mixed if dtype is nf4; byFormula is the peak by closed formulas
 alone, or null where no formula covers it: for other methods than full and lora,
-other families than GPT-2, blocks that are adapted differently, and a base in 4
-bits.`;
+other families than GPT-2, blocks that are adapted differently, a base in 4
+bits, and with --activation-checkpointing.`;
 
 /** Adds `memory`, which predicts the bytes of a training step by running it on the dry device. */
 export function addMemory(program: Command): void {
@@ -61,7 +67,8 @@ export function addMemory(program: Command): void {
       new Option("--dtype <type>", "how values are stored").choices(Object.keys(precisions))
         .default("f32"),
     )
-    .addOption(baseDtypeOption());
+    .addOption(baseDtypeOption())
+    .addOption(checkpointingOption());
   addMethodOptions(command).addHelpText("after", help).action(run);
 }
 
@@ -86,7 +93,7 @@ async function run(argument: string | undefined, given: MemoryOptions): Promise<
         describe(found),
         ...(isFull ? [] : [comparison(peak, fullPeak, dtype)]),
         ...footnote(options),
-        ...byFormula ? [] : [noFormula(config, method, byRole.quantized > 0)],
+        ...byFormula ? [] : [noFormula(config, method, options, byRole.quantized > 0)],
       ].join("\n\n"),
   );
 }
@@ -156,8 +163,15 @@ function footnote({ optimizer, dtype }: ForecastOptions): string[] {
 }
 
 /** Why the last column is empty. */
-function noFormula({ model_type }: ConfigJson, { kind }: MethodSpec, isQuantized: boolean): string {
-  const why = kind !== "full" && kind !== "lora"
+function noFormula(
+  { model_type }: ConfigJson,
+  { kind }: MethodSpec,
+  { activationCheckpointing }: CheckpointingOption,
+  isQuantized: boolean,
+): string {
+  const why = activationCheckpointing
+    ? "they are of steps that keep all activations, found --activation-checkpointing"
+    : kind !== "full" && kind !== "lora"
     ? `there are some for full fine-tuning and lora only, found ${kind}`
     : isQuantized
     ? "there are none for a base in 4 bits"

@@ -11,7 +11,7 @@ import {
 import { countParameters } from "../architectures/architecture.ts";
 import type { FloatDtype } from "../formats/mod.ts";
 import { quantizationOf } from "../models/mod.ts";
-import { type BaseDtypeOption, baseTypeOf } from "./arguments.ts";
+import { type BaseDtypeOption, baseTypeOf, type CheckpointingOption } from "./arguments.ts";
 import type { BytesByRole } from "../device/mod.ts";
 import {
   allocateMethod,
@@ -29,7 +29,7 @@ export const precisions = {
 } as const satisfies Record<string, Precision>;
 
 /** The step whose bytes are wanted. */
-export interface ForecastOptions extends BaseDtypeOption {
+export interface ForecastOptions extends BaseDtypeOption, CheckpointingOption {
   readonly batch: number;
   readonly length: number;
   readonly seed: number;
@@ -58,15 +58,17 @@ export async function forecast(
   const { gpt2StepBytes } = await import("../accounting/mod.ts");
   // First, so that an absurdly large model is refused before it is run.
   const architecture = architectureOf(config);
-  const { batch, length, seed } = options;
+  const { batch, length, seed, activationCheckpointing } = options;
   const base = baseDtypeOf(config, options), dtype = base ?? quantizationOf(config)?.code ?? "F32";
   assertFits(dtype, options, method);
   const adapt = (model: Parameters<typeof allocateMethod>[0]) =>
     void allocateMethod(model, method, seed);
-  const { byRole, peakByRole } = predictMemory(config, { batch, length, dtype: base, adapt });
+  const step = { batch, length, dtype: base };
+  const prediction = { ...step, activationCheckpointing, adapt };
+  const { byRole, peakByRole } = predictMemory(config, prediction);
   const restate = await restatement(architecture, options, method);
   const dropout = dropoutOf(config), lora = loraOf(method);
-  const isKnown = method.kind === "full" || method.kind === "lora";
+  const isKnown = !activationCheckpointing && (method.kind === "full" || method.kind === "lora");
   const formula = dropout === undefined || !isKnown || dtype === "nf4" || dtype === "fp4"
     ? undefined
     : gpt2StepBytes(config, { batch, length, dropout, lora, dtype });

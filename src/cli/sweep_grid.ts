@@ -27,8 +27,11 @@ export interface SweepGrid {
   readonly varied: readonly string[];
 }
 
-/** Options of `train` that are the sweep's own, or that begin with something other than a base and texts. */
-const notSwept = ["output", "batches", "adapter", "allow", "device", "json", "quiet"];
+/** Options of `train` that are the sweep's own, begin with something other than a base and texts, or have no value. */
+const notSwept = [
+  ...["output", "batches", "adapter", "allow", "device", "json", "quiet"],
+  "activation-checkpointing",
+];
 
 /** What tells trainings apart that are one setting at other rates and seeds. */
 export const repeatedOptions: readonly string[] = ["learning-rate", "seed"];

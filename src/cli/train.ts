@@ -19,6 +19,7 @@ import {
   allowOption,
   baseDtypeOption,
   baseTypeOf,
+  checkpointingOption,
   finiteNumber,
   modelFolder,
   once,
@@ -94,7 +95,8 @@ export function addTrainOptions(command: Command): Command {
     .option("--prompt-template <text>", "around prompts: 'Q: {prompt}\\nA:'", template)
     .option("--adapter <folder>", "folder of an adapter to train further", once)
     .addOption(allowOption())
-    .addOption(baseDtypeOption());
+    .addOption(baseDtypeOption())
+    .addOption(checkpointingOption());
   return addMethodOptions(command, "lora; full for batches if no lora option is given")
     .option("--config <file>", "JSON file with training settings")
     .option("--batches <file>", "JSON file with batches of token ids, instead of texts");

@@ -3,7 +3,7 @@
 import { readJson } from "../core/files.ts";
 import type { TrainingSpec } from "../runs/mod.ts";
 import type { Fields } from "./cases.ts";
-import { anything, checkFields, count, number, oneOf, pair } from "./fields.ts";
+import { anything, checkFields, count, flag, number, oneOf, pair } from "./fields.ts";
 import { checkMethod } from "./method.ts";
 
 /** What the file says. */
@@ -25,6 +25,7 @@ const rules = {
   clipNorm: number,
   loraPlusRatio: number,
   loraPlusEmbeddingRate: number,
+  activationCheckpointing: flag,
   method: anything,
 };
 

@@ -5,7 +5,7 @@ import { savedLength } from "../adapt/prefix/saved_length.ts";
 import type { JsonRecord, MethodSpec, RunSpec, TrainingSpec } from "../runs/mod.ts";
 import { type Batch, defaultPatience, defaultSettings, type TrainedKind } from "../train/mod.ts";
 import { batchExample, readBatchFile } from "./batches.ts";
-import type { BaseDtypeOption } from "./arguments.ts";
+import type { BaseDtypeOption, CheckpointingOption } from "./arguments.ts";
 import { assertAllowed, type CommonOptions } from "./common.ts";
 import { assertContinues, continuedMethod } from "./continued_method.ts";
 import { readFacts, roomIn } from "./limits.ts";
@@ -15,7 +15,8 @@ import { completeTraining, readTrainConfig, type TrainConfig } from "./train_con
 import { type DataOptions, readTrainData } from "./train_data.ts";
 
 /** Options of `train`. */
-export interface TrainOptions extends CommonOptions, BaseDtypeOption, MethodOptions, DataOptions {
+export interface TrainOptions
+  extends CommonOptions, BaseDtypeOption, CheckpointingOption, MethodOptions, DataOptions {
   readonly batches?: string;
   readonly config?: string;
   readonly output: string;
@@ -155,7 +156,7 @@ function scalingOf(method: MethodSpec): number {
 
 /** The settings of a training: of the command line, else of the configuration, else those that suit the data. */
 function settingsOf(
-  { learningRate, loraPlusRatio, steps, epochs }: TrainOptions,
+  { learningRate, loraPlusRatio, steps, epochs, activationCheckpointing }: TrainOptions,
   below: Partial<TrainingSpec>,
   { batches }: Material,
 ): TrainingSpec {
@@ -164,6 +165,7 @@ function settingsOf(
     learningRate: learningRate ?? below.learningRate,
     loraPlusRatio: loraPlusRatio ?? below.loraPlusRatio,
     steps: steps ?? (epochs && epochs * batches.length) ?? below.steps,
+    activationCheckpointing: activationCheckpointing ?? below.activationCheckpointing,
   });
 }
 

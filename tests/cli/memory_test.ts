@@ -177,3 +177,19 @@ Deno.test("a base in 4 bits takes an eighth of its blocks' bytes, beside a matri
     "--base-dtype nf4 needs --dtype f32, found nf4",
   );
 });
+
+Deno.test("checkpoints lower the activations alone, and no formula gives their bytes", async () => {
+  const step = ["memory", "gpt2", "--batch", "2", "--length", "32", "--rank", "4"];
+  const plain = await lowrankJson(...step), option = "--activation-checkpointing";
+  const { byRole, byFormula, fullPeak } = await lowrankJson(...step, option);
+  const { activation, scratch, ...kept } = plain.byRole;
+  assertEquals({ ...byRole, activation, scratch }, { ...kept, activation, scratch });
+  assert(byRole.activation < activation, `${byRole.activation} of ${activation}`);
+  assert(fullPeak < plain.fullPeak);
+  assertEquals(byFormula, null);
+  const { stdout } = await lowrank(...step, option);
+  assertStringIncludes(
+    stdout,
+    `once more: they are of steps that keep all activations, found ${option}.`,
+  );
+});

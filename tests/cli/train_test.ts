@@ -145,3 +145,21 @@ Deno.test("a configuration trains DoRA, biases, tokens and modules by PEFT's fie
       await assertFails(await trainArgs(folder, folder, { method }), `method: ${field} must be`);
     }
   }));
+
+Deno.test("checkpoints change the training that is recorded, and no bit of what it learns", () =>
+  withFolder(async (folder) => {
+    const method = { kind: "lora", rank: 2, dropout: 0.2 }, option = "--activation-checkpointing";
+    const made = async (name: string, config: object, ...more: string[]) => {
+      const settings = { steps: 3, method, ...config };
+      await lowrankJson(...await trainArgs(folder, `${folder}/${name}`, settings), ...more);
+      return await Deno.readFile(`${folder}/${name}/adapter_model.safetensors`);
+    };
+    const plain = await made("plain", {});
+    assertEquals(await made("option", {}, option), plain);
+    assertEquals(await made("configured", { activationCheckpointing: true }), plain);
+    const again = await trainArgs(folder, `${folder}/option`, { steps: 3, method });
+    await assertFails(again, "activationCheckpointing true instead of by default");
+    await lowrankJson(...again, option);
+    const wrong = await trainArgs(folder, folder, { activationCheckpointing: "yes" });
+    await assertFails(wrong, 'activationCheckpointing must be true or false, found "yes"');
+  }));
