@@ -1,5 +1,6 @@
 /** What all adapters have in common, whatever their method. @module */
 
+import { FourBitWeight } from "../autograd/four_bit_weight.ts";
 import type { Parameter } from "../autograd/parameter.ts";
 import { isHubName, parseHubName } from "../core/hub/name.ts";
 import type { OptionNames } from "../core/options.ts";
@@ -10,6 +11,7 @@ import type { Tensor } from "../device/device.ts";
 import type { FloatDtype } from "../formats/mod.ts";
 import type { AppliedAdapter, Model } from "../models/model.ts";
 import { TextModel } from "../models/text_model.ts";
+import type { QuantizedForm } from "../quant/quantized_tensor.ts";
 
 /** What is saved with an adapter besides its values. */
 export interface SaveAdapterOptions {
@@ -26,6 +28,13 @@ export const saveNames: OptionNames<SaveAdapterOptions> = { baseModelName: true,
 export function baseNameOf(model: Model): string | undefined {
   if (!(model instanceof TextModel) || "base" in model) return undefined;
   return baseNameIn(model.options.origin?.folder);
+}
+
+/** How a model's weights are stored in 4 bits, by the first one that is; none of floats. */
+export function quantizedBaseOf({ weights }: Pick<Model, "weights">): QuantizedForm | undefined {
+  for (const weight of weights?.values() ?? []) {
+    if (weight instanceof FourBitWeight) return weight.form;
+  }
 }
 
 /** What PEFT calls a base model in a folder: of the hub's, the name of the repository. */

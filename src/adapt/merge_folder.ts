@@ -1,28 +1,27 @@
 /** Merging adapters into the files of a model, which need not be one that runs. @module */
 
-import type { ConfigJson } from "../architectures/config_fields.ts";
-import { jsonText, prepareFolder, readBytes, readJson } from "../core/files.ts";
-import { isRecord } from "../core/json.ts";
-import { type FolderFile, saveFolder } from "../core/save_folder.ts";
-import { sizeOf } from "../core/shape.ts";
-import { fileIn } from "../core/storage.ts";
-import { assertOwnConfig, configMetadata } from "../formats/config_digest.ts";
 import { assertNoOtherKind } from "../formats/folder_kind.ts";
-import { bitsOf } from "../formats/dtype.ts";
 import type { EncodedTensor } from "../formats/encoded_tensor.ts";
 import { mergedMetadata } from "../formats/merged_metadata.ts";
-import type { AdapterException, FloatDtype } from "../formats/mod.ts";
+import type { AdapterException, FloatDtype, SafetensorsFile } from "../formats/mod.ts";
 import { promptMetadata } from "../formats/prompt_metadata.ts";
-import { isSharded, parseWeightMap, shardFilesIn, shardIndex } from "../formats/shards.ts";
-import { safetensorsFile } from "../formats/write_safetensors.ts";
+import { quantizedEntries } from "../formats/quantized_keys.ts";
 import { type BaseFile, openBase } from "../models/base_file.ts";
+import { saveDerived } from "../models/derived_folder.ts";
 import { withPadToken } from "../models/pad_token.ts";
-import { mathematicsOfModel } from "../models/registry.ts";
+import { withoutQuantization } from "../models/quantization_config.ts";
 import { withDtype } from "../models/save_model.ts";
-import { readSmallFiles, smallFiles } from "../models/small_files.ts";
+import { readSmallFiles } from "../models/small_files.ts";
 import { copiedTensor, mergedTensor, replacedTensor, type WeightChange } from "./merge_blocks.ts";
 import { type MergePlan, planMerge } from "./merge_plan.ts";
 import type { MergedWeight } from "./merge_report.ts";
+import {
+  assertChosen,
+  forecastMerge,
+  type QuantizedForecast,
+  type QuantizedMerge,
+  type QuantizedWeight,
+} from "./merge_quantized.ts";
 
 /** What {@link mergeFolder} has done. */
 export interface FolderMerge {
@@ -48,12 +47,12 @@ export interface FolderMergeRequest {
   readonly dtype?: FloatDtype;
   /** What may pass in the adapters. Default: nothing. */
   readonly allow?: readonly AdapterException[];
-}
-
-/** A file of weights that is to be written, with the tensors that it has. */
-interface WeightsFile {
-  readonly name: string;
-  readonly tensors: ReadonlyMap<string, EncodedTensor>;
+  /** What becomes of weights in 4 bits that the adapters change; it must be said if there are some. */
+  readonly quantized?: QuantizedMerge;
+  /** The folder of floats that such a base was quantized from, to tell how far from them it is. */
+  readonly floatBase?: string;
+  /** Is told what requantizing leaves of the updates of such weights, before anything is written. */
+  readonly onForecast?: (weights: readonly QuantizedWeight[]) => void;
 }
 
 /**
@@ -62,48 +61,40 @@ interface WeightsFile {
  * like the base's. The `config.json` stays as it is, byte for byte, unless the type or the head changes, and
  * so do the tokenizer's files, unless a new classifier's needs a padding token. The folder is saved as a whole.
  *
+ * A base in 4 bits stays one with `requantize`, where nothing else is changed, or becomes one of floats.
+ *
  * Memory: the adapters in F32, VeRA's factors of one weight, and blocks of a quarter of a million values, however
- * large the model is.
+ * large the model is; of a base in 4 bits, one weight in float64 and the changed ones in 4 bits.
  *
  * @throws {AdapterFileError} when an adapter cannot be read.
  * @throws {RangeError} when the base has no weight that fits an update, a value is not finite, the base
- * contains an adapter already, or the output folder holds an adapter.
+ * contains an adapter already, the output folder holds an adapter, or weights in 4 bits would change and nobody
+ * chose how.
  */
-export async function mergeFolder(
-  { model, adapters, output, dtype, allow }: FolderMergeRequest,
-): Promise<FolderMerge> {
+export async function mergeFolder(request: FolderMergeRequest): Promise<FolderMerge> {
+  const { model, adapters, output, dtype, allow, quantized } = request;
   await assertNoOtherKind(output, "model");
   using base = await openBase(model);
-  const plan = await planMerge(base, adapters, allow), metadata = await metadataOf(base, plan);
-  const tensors = tensorsOf(base, plan, dtype), files = await weightsFiles(base, tensors, plan);
-  const same = await readSmallFiles(model), isSame = plan.head.config === base.config;
-  const small = isSame ? same : withPadToken(same, plan.head.config);
-  const config = await configFile(base, plan, dtype);
-  const contents = [
-    ...files.map(({ name, tensors }) =>
-      safetensorsFile(fileIn(output, name), tensors, { metadata })
-    ),
-    ...await indexFile(base, files),
-    ...Object.entries(small).map(([name, content]): FolderFile => ({ name, content })),
-    ...config,
-  ];
-  const names = new Set(contents.map(({ name }) => name));
-  await prepareFolder(output);
-  await saveFolder(output, contents, async () => {
-    const old = [...smallFiles, "model.safetensors", ...await shardFilesIn(output)];
-    return old.filter((name) => !names.has(name));
-  });
+  const plan = await planMerge(base, adapters, allow);
+  const forecast = await forecastMerge(base, plan, request.floatBase);
+  const reports = Array.from(forecast.values(), ({ report }) => report);
+  if (reports.length > 0) request.onForecast?.(reports);
+  assertChosen(base, plan, reports, request);
+  const isFloat = base.stored === base.file || quantized === "float";
+  const tensors = isFloat ? tensorsOf(base.file, plan, dtype) : storedTensors(base, plan, forecast);
+  await saveMerged(base, plan, tensors, request);
+  const reportOf = (key: string) => isFloat ? undefined : forecast.get(key)?.report;
   return {
-    weights: Array.from(plan.weights.values(), measured),
+    weights: Array.from(plan.weights, ([key, change]) => reportOf(key) ?? measured(change)),
     taken: [...plan.saved.keys()].filter((key) => !plan.weights.has(key)),
-    dtypes: dtypesOf(tensors),
+    dtypes: isFloat ? dtypesOf(tensors) : ["4 bits"],
     passed: plan.passed,
   };
 }
 
 function tensorsOf(
-  { file }: BaseFile,
-  { weights, saved }: MergePlan,
+  file: SafetensorsFile,
+  { weights, saved }: Pick<MergePlan, "weights" | "saved">,
   dtype?: FloatDtype,
 ): Map<string, EncodedTensor> {
   const tensors = new Map<string, EncodedTensor>();
@@ -120,6 +111,20 @@ function tensorsOf(
   return tensors;
 }
 
+/** The tensors of a base that stays in 4 bits, with the weights that were quantized again. */
+function storedTensors(
+  { stored }: BaseFile,
+  { weights, saved }: MergePlan,
+  forecast: QuantizedForecast,
+): Map<string, EncodedTensor> {
+  const others = new Map([...weights].filter(([key]) => !forecast.has(key)));
+  const tensors = tensorsOf(stored, { weights: others, saved });
+  for (const [key, { tensor }] of forecast) {
+    for (const [part, encoded] of quantizedEntries(key, tensor)) tensors.set(part, encoded);
+  }
+  return tensors;
+}
+
 /** The types of floats that tensors have, the most frequent first. */
 function dtypesOf(tensors: ReadonlyMap<string, EncodedTensor>): string[] {
   const groups = Map.groupBy(tensors.values(), ({ dtype }) => dtype);
@@ -127,83 +132,24 @@ function dtypesOf(tensors: ReadonlyMap<string, EncodedTensor>): string[] {
     .sort(([, a], [, b]) => b.length - a.length).map(([dtype]) => dtype);
 }
 
-/** The tensors by the files that they were in; a new head is in the last one. */
-async function weightsFiles(
-  { folder }: BaseFile,
+/** Saves what a merge has made beside the files that stay; a new head may rename tensors. */
+async function saveMerged(
+  base: BaseFile,
+  plan: MergePlan,
   tensors: ReadonlyMap<string, EncodedTensor>,
-  { head: { nameOf } }: MergePlan,
-): Promise<WeightsFile[]> {
-  const isWhole = !await isSharded(folder), index = fileIn(folder, shardIndex);
-  const { places, shards } = isWhole
-    ? { places: new Map<string, string>(), shards: ["model.safetensors"] }
-    : parseWeightMap(shardIndex, await readJson(index));
-  const kept = [...tensors].filter(([key]) => nameOf(key) !== undefined);
-  const byFile = Map.groupBy(kept, ([key]) => places.get(key) ?? shards[shards.length - 1]);
-  return Array.from(byFile, ([name, tensors]) => ({
-    name,
-    tensors: new Map(tensors.map(([key, tensor]) => [nameOf(key)!, tensor])),
-  }));
-}
-
-/** The index of a sharded base, with the sizes and the tensors of the merged model. */
-async function indexFile(
-  { folder }: BaseFile,
-  files: readonly WeightsFile[],
-): Promise<FolderFile[]> {
-  if (!await isSharded(folder)) return [];
-  const index = await readJson(fileIn(folder, shardIndex)) as ConfigJson;
-  const places = files.flatMap(({ name, tensors }) =>
-    Array.from(tensors.keys(), (key) => [key, name])
-  );
-  const total_size = files.flatMap(({ tensors }) => Array.from(tensors.values(), bytesOf))
-    .reduce((sum, bytes) => sum + bytes, 0);
-  const metadata = { ...isRecord(index.metadata) ? index.metadata : {}, total_size };
-  const weight_map = Object.fromEntries(places.sort(([a], [b]) => a < b ? -1 : 1));
-  return [{ name: shardIndex, content: jsonText({ ...index, metadata, weight_map }) }];
-}
-
-const bytesOf = ({ shape, dtype }: EncodedTensor): number => sizeOf(shape) * bitsOf(dtype) / 8;
-
-/** The base's metadata, with the adapters, their prompts and the digest of the configuration. */
-async function metadataOf(
-  { file, config }: BaseFile,
-  plan: MergePlan,
-): Promise<Record<string, string>> {
-  const [before, after] = [config, plan.head.config].map(mathematicsIfKnown);
-  if (before) await assertOwnConfig(file.metadata, "config.json", before);
-  return {
-    format: "pt",
-    ...file.metadata,
-    ...after && await configMetadata(after),
-    ...promptMetadata(plan.promptFormat),
-    ...mergedMetadata(plan.merged),
-  };
-}
-
-/** What determines the results of a model that runs here; no other needs a digest. */
-function mathematicsIfKnown(config: ConfigJson): ConfigJson | undefined {
-  try {
-    return mathematicsOfModel(config);
-  } catch {
-    return undefined;
-  }
-}
-
-/** The configuration, which comes last: no reader takes a folder without it. */
-async function configFile(
-  { folder, config }: BaseFile,
-  plan: MergePlan,
-  dtype?: FloatDtype,
-): Promise<FolderFile[]> {
-  const name = "config.json";
-  if (Object.keys(config).length === 0) return [];
-  if (!dtype && plan.head.config === config) {
-    return [{ name, content: await readBytes(fileIn(folder, name)) }];
-  }
-  return [{
-    name,
-    content: jsonText(dtype ? withDtype(plan.head.config, dtype) : plan.head.config),
-  }];
+  { model, output, dtype, quantized }: FolderMergeRequest,
+): Promise<void> {
+  const { config: whole, nameOf } = plan.head, isSame = whole === base.config;
+  const config = quantized === "float" ? withoutQuantization(whole) : whole;
+  const kept = [...tensors.keys()].filter((key) => nameOf(key) !== undefined);
+  const origins = new Map(kept.map((key) => [nameOf(key)!, key]));
+  const same = await readSmallFiles(model);
+  await saveDerived(base, output, {
+    tensors: new Map(Array.from(origins, ([name, key]) => [name, tensors.get(key)!])),
+    config: dtype ? withDtype(config, dtype) : config,
+    metadata: { ...promptMetadata(plan.promptFormat), ...mergedMetadata(plan.merged) },
+    small: isSame ? same : withPadToken(same, config),
+  }, (name) => origins.get(name)!);
 }
 
 function measured({ module, sums }: WeightChange): FolderMerge["weights"][number] {

@@ -27,6 +27,7 @@ export { injectUpdates } from "./lora/inject_updates.ts";
 export { loadAdapter, type LoadAdapterOptions } from "./lora/load.ts";
 export { type LoraPlusGroup, loraPlusGroups, type LoraPlusOptions } from "./lora/lora_plus.ts";
 export type { LoadRecord, MatchedModule } from "./lora/load_record.ts";
+export { injectLoftq, loftq, type LoftqOptions, type LoftqSplit } from "./lora/loftq.ts";
 export { injectOlora } from "./lora/olora.ts";
 export { injectPissa } from "./lora/pissa.ts";
 export type { WeightStartOptions } from "./lora/weight_start.ts";

@@ -17,12 +17,13 @@ import { openWeights } from "../formats/adapter_weights.ts";
 import { labelsMetadata } from "../formats/labels_metadata.ts";
 import { cardFile } from "../formats/save_adapter_folder.ts";
 import { parsePromptFormat, promptMetadata } from "../formats/prompt_metadata.ts";
+import { quantizedBaseMetadata } from "../formats/quantized_base.ts";
 import type { SafetensorsFile } from "../formats/safetensors.ts";
 import { safetensorsFile } from "../formats/write_safetensors.ts";
 import { labelsOf } from "../models/labels.ts";
 import type { Model } from "../models/model.ts";
 import { TextModel } from "../models/text_model.ts";
-import { type SaveAdapterOptions, saveNames } from "./adapter.ts";
+import { quantizedBaseOf, type SaveAdapterOptions, saveNames } from "./adapter.ts";
 import { inFileOrder } from "./file_order.ts";
 import { methodCard } from "./method_card.ts";
 
@@ -67,7 +68,12 @@ export async function valueFiles(
   const labels = model instanceof TextModel && modules.parameters.length > 0
     ? labelsOf(model)
     : undefined;
-  const metadata = { format: "pt", ...promptMetadata(promptFormat), ...labelsMetadata(labels) };
+  const metadata = {
+    format: "pt",
+    ...promptMetadata(promptFormat),
+    ...labelsMetadata(labels),
+    ...quantizedBaseMetadata(quantizedBaseOf(model)),
+  };
   const base = { base_model_name_or_path: baseModelName ?? null };
   const trained = parameters.reduce((sum, { size }) => sum + size, 0);
   const { modules_to_save: saved } = config,

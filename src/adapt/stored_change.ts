@@ -68,6 +68,19 @@ export async function changeOf(
   };
 }
 
+/** The change that updates make to a whole weight, in float64. */
+export async function wholeChange(
+  updates: readonly LocatedUpdate[],
+  { shape, data: values }: HostTensor,
+): Promise<HostTensor> {
+  const block = { values, top: 0, width: shape[1] }, delta = new Float64Array(values.length);
+  const blocks = async function* () {
+    yield await Promise.resolve(block);
+  };
+  for (const update of updates) (await changeOf(update, blocks)).addTo(delta, block);
+  return { shape, data: delta };
+}
+
 /** The change v − W of the rows of a table that others take the place of. */
 export function rowsChange({ indices, values: { data } }: TrainedRows): StoredChange {
   return {

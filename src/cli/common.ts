@@ -1,11 +1,14 @@
 /** What the commands share: options, opening devices, loading models with adapters, output. @module */
 
 import { type Command, Option } from "./commander.ts";
+import { quantizedBaseOf } from "../adapt/adapter.ts";
 import { type Adapter, loadAnyAdapter, LoraAdapter } from "../adapt/mod.ts";
 import { terminalJson, terminalText } from "../core/terminal_text.ts";
 import { type Device, openDevice } from "../device/mod.ts";
 import { assertAdapterFolder } from "../formats/folder_kind.ts";
 import { readAdapterLabels } from "../formats/mod.ts";
+import { readQuantizedBase } from "../formats/quantized_base.ts";
+import { formText, type QuantizedForm } from "../quant/quantized_tensor.ts";
 import { labelsOfConfig, loadModel, readConfig, type TextModel } from "../models/mod.ts";
 import { type AllowOption, type BaseDtypeOption, baseTypeOf, seedNumber } from "./arguments.ts";
 import { assertModelFolder } from "./model_folder.ts";
@@ -79,6 +82,7 @@ export async function loadAdapted(
   const model = stack.use(
     await loadModel(device, folder, { labels, dtype: baseTypeOf(options) }),
   );
+  await noteOtherForm(options, folder, quantizedBaseOf(model), adapterFolders);
   const adapters: Adapter[] = [];
   for (const adapter of adapterFolders) {
     const loading = { onTop: true, allow: options.allow };
@@ -118,6 +122,30 @@ export async function noteOtherBase(
   for (const adapter of adapters) {
     const base = await otherBase(model, adapter);
     if (base) note(options, `note: the adapter in ${adapter} names base ${base}, not ${model}`);
+  }
+}
+
+/**
+ * Notes which adapters were trained on a base that was quantized otherwise than the model that they are used with.
+ *
+ * @param form How the model is, if it is in 4 bits.
+ */
+export async function noteOtherForm(
+  options: CommonOptions,
+  model: string,
+  form: QuantizedForm | undefined,
+  adapters: readonly string[],
+): Promise<void> {
+  for (const adapter of adapters) {
+    // Loading says what is wrong with an adapter that cannot be read.
+    const trained = await readQuantizedBase(adapter).catch(() => undefined);
+    if (!trained) continue;
+    const own = form ? formText(form) : "of floats", other = formText(trained);
+    if (own === other) continue;
+    note(
+      options,
+      `note: the adapter in ${adapter} was trained on a base in ${other}, ${model} is ${own}`,
+    );
   }
 }
 

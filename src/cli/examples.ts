@@ -16,5 +16,6 @@ export const examples: Readonly<Record<string, string>> = {
   compare: `compare ${adapter} models/rank-study/qv-r8-seed2`,
   resize: `resize ${adapter} --rank 4 --output smaller`,
   convert: `convert ${adapter} --to kohya --output kohya`,
+  quantize: `quantize ${model} quantized`,
   pull: "pull hf:openai-community/gpt2",
 };

@@ -27,6 +27,7 @@ const needs: Readonly<Record<string, (options: Options) => readonly Permission[]
   compare: ({ html }) => html === undefined ? ["read"] : ["read", "write"],
   resize: () => saving,
   convert: () => saving,
+  quantize: () => ["read", "write"],
   pull: () => ["read", "write", "net"],
 };
 

@@ -22,6 +22,7 @@ import { addMerge } from "./merge.ts";
 import { addPaper } from "./paper.ts";
 import { addPull } from "./pull.ts";
 import { showPull } from "./pull_progress.ts";
+import { addQuantize } from "./quantize.ts";
 import { addResize } from "./resize.ts";
 import { addSweep } from "./sweep.ts";
 import { addTrain } from "./train.ts";
@@ -42,6 +43,7 @@ const commands = [
   addCompare,
   addResize,
   addConvert,
+  addQuantize,
   addPull,
 ];
 

@@ -2,6 +2,7 @@
 
 import { join } from "node:path";
 import type { Command } from "./commander.ts";
+import { quantizedBaseOf } from "../adapt/adapter.ts";
 import { type Adapter, loadAnyAdapter } from "../adapt/mod.ts";
 import { prepareFolder, writeJsonAtomic } from "../core/files.ts";
 import { howMany } from "../core/how_many.ts";
@@ -28,7 +29,15 @@ import {
   template,
   wholeNumber,
 } from "./arguments.ts";
-import { note, noteOtherBase, notePassed, openChosen, passedIn, printWritten } from "./common.ts";
+import {
+  note,
+  noteOtherBase,
+  noteOtherForm,
+  notePassed,
+  openChosen,
+  passedIn,
+  printWritten,
+} from "./common.ts";
 import { addMethodOptions } from "./method.ts";
 import { compilationOf, progressOf } from "./progress.ts";
 import { rescue } from "./rescue.ts";
@@ -179,6 +188,7 @@ async function adapt(
   const { adapter, seed } = options;
   if (adapter === undefined) return await applyMethod(model, method, seed);
   await noteOtherBase(options, options.model, [adapter]);
+  await noteOtherForm(options, options.model, quantizedBaseOf(model), [adapter]);
   note(options, "the adapter keeps its own settings");
   const ofLora = method.kind === "lora" ? { dropout: method.dropout ?? 0 } : {};
   const loaded = await loadAnyAdapter(model, adapter, { ...ofLora, allow: options.allow });

@@ -9,6 +9,7 @@ export type { HostData, HostTensor } from "../core/host_tensor.ts";
 export type { FourBitCode } from "../quant/codes.ts";
 export type {
   QuantizedAbsmax,
+  QuantizedForm,
   QuantizedTensor,
   UnquantizedType,
 } from "../quant/quantized_tensor.ts";

@@ -19,6 +19,8 @@ import { type FloatDtype, floatDtypeOf } from "./dtype.ts";
 import { parsePeftConfig, type PeftConfig, unknownFields } from "./peft_config.ts";
 import { type BiasMode, noExtras, takeExtras, type TrainedRows } from "./peft_extras.ts";
 import { parsePromptFormat } from "./prompt_metadata.ts";
+import type { QuantizedForm } from "../quant/quantized_tensor.ts";
+import { parseQuantizedBase } from "./quantized_base.ts";
 import { compileRules, readModule } from "./read_module.ts";
 
 /** A PEFT adapter as a record. */
@@ -48,6 +50,8 @@ export interface PeftAdapter {
   readonly dtype: FloatDtype;
   /** How the prompts of its training were written, if the file says so. */
   readonly promptFormat?: PromptFormat;
+  /** How the base was quantized that it was trained on, if the file says so. */
+  readonly quantizedBase?: QuantizedForm;
 }
 
 /** Options of {@link readAdapter}. */
@@ -133,6 +137,7 @@ export async function readAdapter(
       leftOut: withSaved ? [] : others.beside,
       dtype: floatDtypeOf(file.tensors.values()),
       promptFormat: parsePromptFormat(file.metadata),
+      quantizedBase: parseQuantizedBase(file.metadata),
     };
   } catch (error) {
     const { message: reason, cause } = error as Error;

@@ -3,7 +3,7 @@
 import { isRecord, parseJson } from "../core/json.ts";
 import { mostAxes, mostStateBytes } from "../core/limits.ts";
 import { quote } from "../core/quote.ts";
-import { formatShape, type Shape } from "../core/shape.ts";
+import { formatShape, sizeOf } from "../core/shape.ts";
 import { codeValues, dynamicMap, type FourBitCode, fourBitCodes } from "../quant/codes.ts";
 import {
   assertQuantized,
@@ -11,7 +11,6 @@ import {
   type FourBitForm,
   type QuantizedTensor,
   scalesPerBlock,
-  type UnquantizedType,
   unquantizedTypes,
 } from "../quant/quantized_tensor.ts";
 import type { TensorEntry } from "./header.ts";
@@ -92,24 +91,29 @@ async function nestedScales(parts: Parts, blocks: number) {
  * @throws {SyntaxError} As {@link readQuantized}.
  */
 export async function readFourBitForm(file: SafetensorsFile, name: string): Promise<FourBitForm> {
-  const { offset, type: _, ...form } = await readState(new Parts(file, name));
+  const { offset, type: _, ...form } = await readQuantizedState(file, name);
   return { ...form, doubleQuantization: offset !== undefined };
 }
 
 /** A state's fields. */
-interface State {
-  readonly shape: Shape;
-  readonly code: FourBitCode;
-  readonly blockSize: number;
-  readonly type: UnquantizedType;
+export interface QuantizedState
+  extends Pick<QuantizedTensor, "shape" | "code" | "blockSize" | "type"> {
   /** Of doubly quantized scales. */
   readonly offset?: number;
 }
 
+/**
+ * Reads how a weight in 4 bits is stored, without its values.
+ *
+ * @throws {SyntaxError} when its state is missing or wrong.
+ */
+export const readQuantizedState = (file: SafetensorsFile, name: string): Promise<QuantizedState> =>
+  readState(new Parts(file, name));
+
 const plainFields = ["quant_type", "blocksize", "dtype", "shape"];
 
 /** A state whose weight and scales have the sizes that it says. */
-async function readState(parts: Parts): Promise<State> {
+async function readState(parts: Parts): Promise<QuantizedState> {
   const state = await readFields(parts), { shape, offset } = state, { bytes } = parts.entry("");
   const needed = Math.ceil(valuesOf(state) / 2), blocks = blocksOf(state);
   if (bytes !== needed) {
@@ -122,13 +126,13 @@ async function readState(parts: Parts): Promise<State> {
   return state;
 }
 
-const valuesOf = ({ shape }: Pick<State, "shape">): number =>
+const valuesOf = ({ shape }: Pick<QuantizedState, "shape">): number =>
   shape.reduce((product, extent) => product * extent, 1);
 
-const blocksOf = (state: Pick<State, "shape" | "blockSize">): number =>
+const blocksOf = (state: Pick<QuantizedState, "shape" | "blockSize">): number =>
   Math.ceil(valuesOf(state) / state.blockSize);
 
-async function readFields(parts: Parts): Promise<State> {
+async function readFields(parts: Parts): Promise<QuantizedState> {
   const [key, other] = parts.stateKeys();
   if (key === undefined) parts.refuse(`it needs a part ${stateMark}nf4 or fp4`, "none");
   if (other !== undefined) parts.refuse("it must have one state", `${key} and ${other}`);

@@ -22,6 +22,7 @@ import { parsePeftConfig } from "./peft_config.ts";
 import { takeExtras } from "./peft_extras.ts";
 import { moduleSelector } from "./peft_patterns.ts";
 import { promptMetadata } from "./prompt_metadata.ts";
+import { quantizedBaseMetadata } from "./quantized_base.ts";
 import { safetensorsFile } from "./write_safetensors.ts";
 import { cardFile, saveAdapterFolder } from "./save_adapter_folder.ts";
 import { withWholeHead } from "./whole_head.ts";
@@ -84,6 +85,7 @@ export async function adapterFiles(
     ...sitesMetadata(adapter.updates),
     ...promptMetadata(adapter.promptFormat),
     ...labelsMetadata(adapter.labels),
+    ...quantizedBaseMetadata(adapter.quantizedBase),
     ...await configMetadata(mathematicsOf(parsePeftConfig(takeExtras(config).rest))),
   };
   const { dtype } = adapter;

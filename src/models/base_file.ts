@@ -11,6 +11,7 @@ import { siteName } from "../core/site.ts";
 import { hasFile } from "../core/storage.ts";
 import { isTable } from "../formats/adapter_weights.ts";
 import { openSafetensors, type SafetensorsFile, type TensorEntry } from "../formats/mod.ts";
+import { dequantizedFile } from "./dequantized_file.ts";
 import { readConfigJson } from "./files.ts";
 
 /** The weight that an update changes. */
@@ -27,8 +28,12 @@ export interface BaseFile extends Disposable {
   readonly folder: string;
   /** The `config.json`; empty without one. */
   readonly config: ConfigJson;
-  /** The tensors. */
+  /** The tensors; weights in 4 bits as the floats that they stand for. */
   readonly file: SafetensorsFile;
+  /** The tensors as they are stored. */
+  readonly stored: SafetensorsFile;
+  /** Whether a known architecture says that files of floats hold a weight as (in, out). */
+  isTurned(key: string): boolean;
   /** The names of the tensors that are equal to this one but for a longer prefix of either. */
   find(name: string): string[];
   /**
@@ -71,7 +76,11 @@ export async function openBase(folder: string): Promise<BaseFile> {
   const config = isDescribed ? await readConfigJson(folder) : {};
   const specs = new Map(knownTensors(config).map((spec) => [spec.name, spec]));
   const known = new NameEndings(specs.keys());
-  const file = await openSafetensors(folder), keys = new NameEndings(file.tensors.keys());
+  const isTurned = (key: string) => Boolean(specs.get(known.find(key)[0])?.storedTransposed);
+  using opened = new DisposableStack();
+  const stored = opened.use(await openSafetensors(folder));
+  const file = await dequantizedFile(stored, isTurned);
+  const keys = new NameEndings(file.tensors.keys());
   const isShared = isTied(config, keys.find("lm_head.weight").length > 0);
   const head = tiedHeadOf(config), isHead = (module: string) => isNamed(module, head);
   const table = [...file.tensors.keys()].find((key) => isTable(key) && !isHead(moduleOf(key)));
@@ -83,9 +92,7 @@ export async function openBase(folder: string): Promise<BaseFile> {
     const [name] = known.find(key), entry = file.tensors.get(key)!, shape = weightShape(update);
     assertFloats(what, entry);
     const isTransposed = update.isEmbedding ||
-      (specs.get(name)
-        ? Boolean(specs.get(name)!.storedTransposed)
-        : isTurned(what, shape, entry, config));
+      (specs.has(name) ? isTurned(key) : looksTurned(what, shape, entry, config));
     const found = isTransposed ? entry.shape.toReversed() : entry.shape;
     if (sameShape(found, shape)) return { key, isTransposed };
     throw new RangeError(
@@ -98,7 +105,6 @@ export async function openBase(folder: string): Promise<BaseFile> {
     const rule = "must have one tensor of every name, and a known architecture";
     throw new RangeError(`the base in ${folder} ${rule}, found none of ${oneLine(name)}`);
   };
-  const dispose = () => file[Symbol.dispose]();
   const tableOf = (module: string): string => {
     const key = keyOf(keysOf(module), module, folder);
     assertFloats(`the weight of ${oneLine(module)} in ${folder}`, file.tensors.get(key)!);
@@ -115,16 +121,19 @@ export async function openBase(folder: string): Promise<BaseFile> {
         "it: keep the adapter beside the model",
     );
   };
+  const owned = opened.move();
   return {
     folder,
     config,
     file,
+    stored,
+    isTurned,
     find: (name) => keys.find(name),
     locate,
     describe,
     tableOf,
     assertUntied,
-    [Symbol.dispose]: dispose,
+    [Symbol.dispose]: () => owned.dispose(),
   };
 }
 
@@ -158,7 +167,7 @@ function isTied(config: ConfigJson, hasHead: boolean): boolean {
 }
 
 /** What a language model's last layer is called where it is tied, so that no tensor has its name. */
-function tiedHeadOf(config: ConfigJson): string {
+export function tiedHeadOf(config: ConfigJson): string {
   const names = knownTensors(config).map(({ name }) => name);
   const masked = names.map((name) => /^(cls\.predictions|lm_head|lm_predictions)\../.exec(name))
     .find((found) => found !== null);
@@ -171,7 +180,7 @@ function weightShape({ outputs, A, B }: UpdateShape): number[] {
 }
 
 /** Whether a weight of an unknown architecture is stored as (in, out). */
-function isTurned(
+function looksTurned(
   what: string,
   [out, inner]: readonly number[],
   { shape }: TensorEntry,

@@ -13,6 +13,7 @@ export { Llama } from "./llama.ts";
 export { initEncoder, initGpt2 } from "./init.ts";
 export { loadModel, type LoadModelOptions, readConfig } from "./files.ts";
 export { headModules, labelsOf, labelsOfConfig } from "./labels.ts";
+export { type QuantizedFolder, type QuantizedKind, quantizeFolder } from "./quantize_folder.ts";
 export { type SavedAlong, saveModel } from "./save_model.ts";
 export { allocateModel, anyRunnable, completeConfig, runnableTypes } from "./registry.ts";
 export { type QuantizationConfig, quantizationOf } from "./quantized_weights.ts";

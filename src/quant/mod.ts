@@ -10,4 +10,10 @@ export type { Shape } from "../core/shape.ts";
 export { codeValues, dynamicMap, type FourBitCode } from "./codes.ts";
 export { dequantize, scalesOf } from "./dequantize.ts";
 export { quantize, quantizeAbsmax, type QuantizeOptions } from "./quantize.ts";
-export type { QuantizedAbsmax, QuantizedTensor, UnquantizedType } from "./quantized_tensor.ts";
+export type {
+  QuantizedAbsmax,
+  QuantizedForm,
+  QuantizedTensor,
+  UnquantizedType,
+} from "./quantized_tensor.ts";
+export { requantize, type Requantized } from "./requantize.ts";

@@ -63,7 +63,8 @@ export function quantize(tensor: HostTensor, options: QuantizeOptions = {}): Qua
   assertOneOf("the code of quantize", code, fourBitCodes);
   assertOneOf("the block size of quantize", blockSize, blockSizes);
   assertOneOf("the type of quantize", type, unquantizedTypes);
-  const { packed, absmax } = packBlocks(valuesOf(tensor), blockSize, roundingTo(codeValues(code)));
+  const values = floatValues("values to quantize", tensor);
+  const { packed, absmax } = packBlocks(values, blockSize, roundingTo(codeValues(code)));
   return {
     shape: tensor.shape,
     code,
@@ -106,11 +107,17 @@ export function quantizeAbsmax(
   return { codes, map, nested, offset };
 }
 
-/** The values in F32, all finite. */
-function valuesOf({ shape, data }: HostTensor): Float32Array {
+/**
+ * A tensor's values in F32.
+ *
+ * @throws {RangeError} when there are none, or one is not finite in F32.
+ * @throws {TypeError} when they are not floats.
+ * @throws {ShapeError} when they do not fill the shape.
+ */
+export function floatValues(what: string, { shape, data }: HostTensor): Float32Array {
   hostTensor(shape, data);
   if (!isFloat(data)) {
-    throw new TypeError(`values to quantize must be floats, found a ${data.constructor.name}`);
+    throw new TypeError(`${what} must be floats, found a ${data.constructor.name}`);
   }
   if (data.length === 0) {
     throw new RangeError(
@@ -121,9 +128,7 @@ function valuesOf({ shape, data }: HostTensor): Float32Array {
   const at = nonFiniteAt(values);
   if (at < 0) return values;
   throw new RangeError(
-    `values to quantize must be finite in F32, found ${data[at]} at ${
-      formatShape(positionIn(shape, at))
-    }`,
+    `${what} must be finite in F32, found ${data[at]} at ${formatShape(positionIn(shape, at))}`,
   );
 }
 

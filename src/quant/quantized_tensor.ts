@@ -34,6 +34,16 @@ export interface QuantizedTensor {
   readonly type: UnquantizedType;
 }
 
+/** How tensors in 4 bits are stored. */
+export interface QuantizedForm extends Pick<QuantizedTensor, "code" | "blockSize"> {
+  /** Whether scales are in 8 bits. */
+  readonly doubleQuantization: boolean;
+}
+
+/** A form for a sentence: `nf4 in blocks of 64 with scales in 8 bits`. */
+export const formText = ({ code, blockSize, doubleQuantization }: QuantizedForm): string =>
+  `${code} in blocks of ${blockSize} with scales in ${doubleQuantization ? "8 bits" : "F32"}`;
+
 /** Largest magnitudes in 8 bits: double quantization. That of block i is map[codes[i]] · nested[⌊i / 256⌋] + offset. */
 export interface QuantizedAbsmax {
   /** One for each block. */
@@ -47,19 +57,12 @@ export interface QuantizedAbsmax {
 }
 
 /** How a tensor is stored in 4 bits: all of a quantized one but its values. */
-export interface FourBitForm extends Pick<QuantizedTensor, "shape" | "code" | "blockSize"> {
-  /** Whether its scales are in 8 bits. */
-  readonly doubleQuantization: boolean;
-}
+export interface FourBitForm extends QuantizedForm, Pick<QuantizedTensor, "shape"> {}
 
 /** How a quantized tensor is stored. */
 export function formOf({ shape, code, blockSize, absmax }: QuantizedTensor): FourBitForm {
   return { shape, code, blockSize, doubleQuantization: !(absmax instanceof Float32Array) };
 }
-
-/** A form without its shape, for a sentence. */
-export const formText = ({ code, blockSize, doubleQuantization }: FourBitForm): string =>
-  `${code} in blocks of ${blockSize} with scales in ${doubleQuantization ? "8 bits" : "F32"}`;
 
 /**
  * Throws unless the parts of a quantized tensor fit each other.

@@ -123,6 +123,10 @@ const cases: Readonly<Record<string, Case>> = {
     keeps: ["read", "write", "ffi"],
     args: (folder) => ["resize", adapter, "--rank", "2", "--output", `${folder}/out`],
   },
+  quantize: {
+    keeps: ["read", "write"],
+    args: (folder) => ["quantize", "models/tiny-gpt2", `${folder}/out`],
+  },
   pull: { keeps: ["read", "write", "net"], args: () => ["pull", "hf:me/adapter"] },
   "inspect hf:": { keeps: ["read", "write", "net"], args: () => ["inspect", "hf:me/adapter"] },
   "generate hf:": {
@@ -158,7 +162,7 @@ Deno.test("the table of permissions has every command, and here each runs", asyn
   const list = stdout.slice(stdout.indexOf("Commands:"));
   const commands = [...list.matchAll(/^ {2}(\w+) /gm)].map(([, name]) => name)
     .filter((name) => name !== "help");
-  assertEquals(commands.length, 16);
+  assertEquals(commands.length, 17);
   for (const name of commands) assertEquals(neededBy(name, {}), cases[name].keeps);
 });
 

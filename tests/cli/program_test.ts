@@ -29,6 +29,7 @@ const commands = [
   "inspect",
   "compare",
   "resize",
+  "quantize",
 ];
 
 /** The commands that use an option which all accept. */

@@ -72,7 +72,11 @@ const shapes: readonly (readonly [out: number, width: number])[] = [
 const close = { relative: 1e-6, absolute: 1e-6 };
 
 /** The tiny model with linear layers that are dequantized, or in 4 bits; it borrows all else. */
-async function modelIn(base: Gpt2, form: QuantizeOptions, isQuantized: boolean): Promise<Gpt2> {
+export async function modelIn(
+  base: Gpt2,
+  form: QuantizeOptions,
+  isQuantized: boolean,
+): Promise<Gpt2> {
   const { device } = base, owned = new Scope(device);
   const tensors = new Map<string, Tensor | Weight>();
   for (const [name, { own }] of base.parameters) tensors.set(name, own);

@@ -12,7 +12,7 @@ import { formatShape, sameShape } from "../../core/shape.ts";
 import type { AdapterRecord, TrainedUpdate } from "../../formats/mod.ts";
 import type { BaseFile } from "../../models/base_file.ts";
 import { transpose } from "../../models/transpose.ts";
-import { changedBias, changeOf } from "../stored_change.ts";
+import { changedBias, wholeChange } from "../stored_change.ts";
 
 /** What {@link plainRecord} needs. */
 export interface PlainOptions {
@@ -88,14 +88,9 @@ function needed(base: BaseFile | undefined, what: string, { module }: LowRankUpd
 /** DoRA's change of a weight, (out, in). */
 async function doraDelta(update: TrainedUpdate, base: BaseFile): Promise<HostTensor> {
   const { key, isTransposed } = base.locate(update), stored = await base.file.read(key);
-  const { shape: [rows, width], data: values } = isTransposed ? transpose(stored) : stored;
-  const block = { values, top: 0, width }, delta = new Float64Array(values.length);
-  const blocks = async function* () {
-    yield block;
-  };
-  const change = await changeOf({ read: () => update, isTransposed: false }, blocks);
-  change.addTo(delta, block);
-  return { shape: [rows, width], data: Float32Array.from(delta) };
+  const values = isTransposed ? transpose(stored) : stored;
+  const { shape, data } = await wholeChange([{ read: () => update, isTransposed: false }], values);
+  return { shape, data: Float32Array.from(data) };
 }
 
 async function biasOf({ module, bias }: TrainedUpdate, { find, file, folder }: BaseFile) {

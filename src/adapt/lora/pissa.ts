@@ -1,10 +1,16 @@
 /** PiSSA: updates that begin at the weight's leading directions. @module */
 
-import { type DenseMatrix, rowsOf, svd } from "../../linalg/mod.ts";
+import { type DenseMatrix, svd } from "../../linalg/mod.ts";
 import type { Model } from "../../models/model.ts";
 import type { LoraAdapter } from "./adapter.ts";
 import type { LoraPlan } from "./plan.ts";
-import { injectAtWeights, type StartFactors, type WeightStartOptions } from "./weight_start.ts";
+import {
+  assertPositive,
+  injectAtWeights,
+  leadingFactors,
+  type StartFactors,
+  type WeightStartOptions,
+} from "./weight_start.ts";
 
 /**
  * Like `injectLora`, but A and B begin at the r leading singular directions of the weight, and what is frozen
@@ -39,16 +45,6 @@ function leadingPart(
   weight: DenseMatrix,
   { site: { name }, rank, scaling }: LoraPlan,
 ): StartFactors {
-  if (!(scaling > 0)) {
-    throw new RangeError(`PiSSA needs a positive scaling, found ${scaling} on ${name}`);
-  }
-  const { left, values, right } = svd(weight);
-  const roots = values.map((value) => Math.sqrt(value / scaling));
-  const [A, turnedB] = [right, left].map((part) => scaledRows(rowsOf(part, 0, rank), roots));
-  return { A, turnedB };
-}
-
-function scaledRows({ rows, columns, data }: DenseMatrix, factors: Float64Array): DenseMatrix {
-  const scaled = data.map((value, at) => value * factors[Math.floor(at / columns)]);
-  return { rows, columns, data: scaled };
+  assertPositive("PiSSA", scaling, name);
+  return leadingFactors(svd(weight), rank, scaling);
 }

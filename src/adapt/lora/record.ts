@@ -7,7 +7,7 @@ import { isTable } from "../../formats/adapter_weights.ts";
 import type { AdapterRecord } from "../../formats/mod.ts";
 import { labelsOf } from "../../models/labels.ts";
 import { TextModel } from "../../models/text_model.ts";
-import { baseNameOf } from "../adapter.ts";
+import { baseNameOf, quantizedBaseOf } from "../adapter.ts";
 import { inFileOrder } from "../file_order.ts";
 import type { PromptFormat } from "../../core/prompt_format.ts";
 import type { Model } from "../../models/model.ts";
@@ -42,6 +42,7 @@ export async function recordOf(adapter: Recorded): Promise<AdapterRecord> {
     fanInFanOut: isStoredTurned(model, sites.map(({ linear }) => linear)),
     dropout,
     promptFormat,
+    quantizedBase: quantizedBaseOf(model),
     labels,
     taskType: taskTypeOf(model, ownModules.size > 0),
     ...untied.length > 0 && { savedModules: [...untied, ...modulesWithoutTables(ownModules)] },

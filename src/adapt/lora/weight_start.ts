@@ -2,7 +2,7 @@
 
 import { indicesOf } from "../../core/row_range.ts";
 import { gather } from "../../formats/join_updates.ts";
-import { type DenseMatrix, transposed } from "../../linalg/mod.ts";
+import { type DenseMatrix, denseOf, rowsOf, type Svd, transposed } from "../../linalg/mod.ts";
 import { assertOptions } from "../../core/options.ts";
 import { assertModel, type Model } from "../../models/model.ts";
 import { Embedding } from "../../nn/embedding.ts";
@@ -54,8 +54,33 @@ export function allocateAtWeights(
   return new LoraAdapter(model, plans, injectedParts(model, plans, options));
 }
 
+/**
+ * The best approximation of a matrix of rank r as s B₀ A₀ (Eckart and Young 1936): A₀ = √(Σ / s) Vᵀ and
+ * B₀ = U √(Σ / s), of the first r singular values.
+ */
+export function leadingFactors(
+  { left, values, right }: Svd,
+  rank: number,
+  scaling: number,
+): StartFactors {
+  const roots = values.map((value) => Math.sqrt(value / scaling));
+  const [A, turnedB] = [right, left].map((part) => scaledRows(rowsOf(part, 0, rank), roots));
+  return { A, turnedB };
+}
+
+function scaledRows({ rows, columns, data }: DenseMatrix, factors: Float64Array): DenseMatrix {
+  const scaled = data.map((value, at) => value * factors[Math.floor(at / columns)]);
+  return { rows, columns, data: scaled };
+}
+
+/** Throws for a site whose factors would need the root of a negative number, or would be infinite. */
+export function assertPositive(what: string, scaling: number, site: string): void {
+  if (scaling > 0) return;
+  throw new RangeError(`${what} needs a positive scaling, found ${scaling} on ${site}`);
+}
+
 /** Plans of LoRA on linear layers, whose values are to come. */
-function plansOf(model: Model, action: string, options: WeightStartOptions): LoraPlan[] {
+export function plansOf(model: Model, action: string, options: WeightStartOptions): LoraPlan[] {
   assertModel(action, model);
   assertOptions(action, options, names);
   const plans = planLora(model, action, options);
@@ -65,12 +90,18 @@ function plansOf(model: Model, action: string, options: WeightStartOptions): Lor
 }
 
 async function startedPlan(plan: LoraPlan, start: WeightStart): Promise<LoraPlan> {
-  const { site: { linear, rows } } = plan;
-  using own = linear.weight.dense();
-  const [{ shape, data }] = await own.device.read(own);
-  const part = gather({ shape, data }, indicesOf(rows));
-  const [count, columns] = part.shape;
-  const weight = { rows: count, columns, data: Float64Array.from(part.data) };
-  const { A, turnedB } = start(weight, plan), B = transposed(turnedB);
-  return { ...plan, A: Float32Array.from(A.data), B: Float32Array.from(B.data), isStart: true };
+  return { ...plan, ...valuesOf(start(await weightAt(plan), plan)), isStart: true };
 }
+
+/** The rows of a site's weight in float64. */
+export async function weightAt({ site: { linear, rows } }: LoraPlan): Promise<DenseMatrix> {
+  using own = linear.weight.dense();
+  const [values] = await own.device.read(own);
+  return denseOf(gather(values, indicesOf(rows)));
+}
+
+/** The values of A and B. */
+export const valuesOf = ({ A, turnedB }: StartFactors): Required<Pick<LoraPlan, "A" | "B">> => ({
+  A: Float32Array.from(A.data),
+  B: Float32Array.from(transposed(turnedB).data),
+});

@@ -1,0 +1,227 @@
+/** Quantizing the linear layers of a model's files. @module */
+
+import { type LinearSpec, storedShape } from "../architectures/architecture.ts";
+import type { ConfigJson } from "../architectures/config_fields.ts";
+import { architectureOf } from "../architectures/registry.ts";
+import { ShapeError } from "../core/errors.ts";
+import { moduleOf } from "../core/module_names.ts";
+import { assertOptions } from "../core/options.ts";
+import { oneLine } from "../core/quote.ts";
+import { cutRange } from "../core/row_range.ts";
+import { formatShape, sameShape } from "../core/shape.ts";
+import { type Dtype, encode } from "../formats/dtype.ts";
+import type { EncodedTensor } from "../formats/encoded_tensor.ts";
+import { assertNoOtherKind } from "../formats/folder_kind.ts";
+import type { SafetensorsFile } from "../formats/mod.ts";
+import { quantizedEntries } from "../formats/quantized_keys.ts";
+import { dequantize } from "../quant/dequantize.ts";
+import { quantize, type QuantizeOptions } from "../quant/quantize.ts";
+import { type BaseFile, openBase, tiedHeadOf } from "./base_file.ts";
+import { ownerOf, storedAs } from "./dequantized_file.ts";
+import { bytesIn, saveDerived } from "./derived_folder.ts";
+import { withQuantization } from "./quantization_config.ts";
+import { familyOf } from "./registry.ts";
+import { readSmallFiles } from "./small_files.ts";
+import { transpose } from "./transpose.ts";
+
+/** What quantizing has done to all modules of one kind. */
+export interface QuantizedKind {
+  /** Their path within a block, such as `attn.c_attn`. */
+  readonly kind: string;
+  /** How many there are. */
+  readonly modules: number;
+  /** Values of their weights. */
+  readonly parameters: number;
+  /** Bytes of these in the original's files. */
+  readonly bytesBefore: number;
+  /** Bytes of codes, scales, and what says what they stand for. */
+  readonly bytesAfter: number;
+  /** ‖W − W₄‖ / ‖W‖, Frobenius, over all of them. */
+  readonly relativeError: number;
+}
+
+/** What {@link quantizeFolder} has done. */
+export interface QuantizedFolder {
+  /** By kinds of modules, in the order of a block. */
+  readonly kinds: readonly QuantizedKind[];
+  /** Bytes of all tensors in the original's files. */
+  readonly bytesBefore: number;
+  /** Bytes of all tensors in the new ones. */
+  readonly bytesAfter: number;
+}
+
+/**
+ * Writes a Hugging Face folder whose blocks have their linear layers in 4 bits, as bitsandbytes and transformers
+ * save and load them; embeddings, norms, biases and heads stay as they are. The folder has the original's shards
+ * and is saved as a whole.
+ *
+ * Memory: one weight in F32 three times, and all that is in 4 bits.
+ *
+ * @throws {RangeError} when the model is none that runs here, is quantized already, or lacks a weight, a value is not
+ * finite, an option is none of those allowed, or the output folder holds an adapter.
+ * @throws {ShapeError} when a weight does not fit the configuration.
+ * @throws {Error} when a file cannot be read or written.
+ *
+ * @example
+ * ```ts
+ * import { quantizeFolder } from "@lowrank/core/models";
+ *
+ * const folder = await Deno.makeTempDir();
+ * const { bytesBefore, bytesAfter } = await quantizeFolder("models/tiny-gpt2", folder);
+ * console.log(bytesAfter < bytesBefore); // true
+ * await Deno.remove(folder, { recursive: true });
+ * ```
+ */
+export async function quantizeFolder(
+  model: string,
+  output: string,
+  options: Omit<QuantizeOptions, "type"> = {},
+): Promise<QuantizedFolder> {
+  const names = { code: true, blockSize: true, doubleQuantization: true } as const;
+  assertOptions("quantizeFolder", options, names);
+  await assertNoOtherKind(output, "model");
+  using base = await openBase(model);
+  assertFloats(base);
+  const { linears, blocks } = linearsOf(base.config), { file } = base;
+  const tensors = new Map(Array.from(file.tensors.keys(), (key) => [key, copied(file, key)]));
+  const sums = new Map<string, KindSums>(), quantized = new Set<string>();
+  let type: Quantized["type"] = "float32";
+  for (const linear of blocks) {
+    const one = await quantizeLinear(base, linear, options);
+    for (const [name, tensor] of one.entries) tensors.set(name, tensor);
+    addTo(sums, kindOf(linear.name), one);
+    quantized.add(one.key);
+    type = one.type;
+  }
+  const isBlock = new Set(blocks.map(({ name }) => name));
+  const floats = linears.filter((name) => !isBlock.has(name));
+  const { code = "nf4", doubleQuantization = true } = options;
+  await saveDerived(base, output, {
+    tensors,
+    config: withQuantization(base.config, {
+      code,
+      doubleQuantization,
+      type,
+      floats,
+      original: model,
+    }),
+    small: await readSmallFiles(model),
+  }, (name) => ownerOf(name, quantized) ?? name);
+  return {
+    kinds: Array.from(sums, ([kind, each]) => summary(kind, each)),
+    bytesBefore: Array.from(file.tensors.values()).reduce((sum, { bytes }) => sum + bytes, 0),
+    bytesAfter: bytesIn(tensors.values()),
+  };
+}
+
+/** Weights that are quantized already would only lose more. */
+function assertFloats({ stored, file, config, folder }: BaseFile): void {
+  const { quantization_config: form } = config;
+  if (stored === file && (form ?? undefined) === undefined) return;
+  throw new RangeError(
+    `a model to quantize must be of floats, found one in ${folder} that is quantized: take the model ` +
+      "that it was made from",
+  );
+}
+
+/** The names of the linear layers and heads of a model that runs, and the layers that are in blocks. */
+function linearsOf(config: ConfigJson): { linears: string[]; blocks: LinearSpec[] } {
+  familyOf(config, "a model to quantize");
+  const { linears, besides = [] } = architectureOf(config);
+  const layers = linears.filter(({ kind }) => kind !== "embedding");
+  const others = besides.map(({ name }) => moduleOf(name));
+  const names = [...layers.map(({ name }) => name), ...others, tiedHeadOf(config)];
+  const blocks = layers.filter(({ kind, name }) => kind === "linear" && /(^|\.)\d+\./.test(name));
+  return { linears: [...new Set(names)].sort(), blocks };
+}
+
+/** A weight in 4 bits, with its error. */
+interface Quantized {
+  readonly key: string;
+  readonly entries: readonly (readonly [string, EncodedTensor])[];
+  readonly type: NonNullable<QuantizeOptions["type"]>;
+  readonly parameters: number;
+  readonly bytesBefore: number;
+  /** Σ (W − W₄)². */
+  readonly error: number;
+  /** Σ W². */
+  readonly weight: number;
+}
+
+async function quantizeLinear(
+  base: BaseFile,
+  { tensors: [spec] }: LinearSpec,
+  options: QuantizeOptions,
+): Promise<Quantized> {
+  const key = keyOf(base, spec.name), { dtype, shape, bytes } = base.file.tensors.get(key)!;
+  const expected = storedShape(spec), type = typeOf(key, dtype);
+  if (!sameShape(shape, expected)) {
+    const rule = `${oneLine(key)} must have shape ${formatShape(expected)} to fit config.json`;
+    throw new ShapeError(`${rule}, found ${formatShape(shape)}`);
+  }
+  const values = await base.file.read(key), W = spec.storedTransposed ? transpose(values) : values;
+  const tensor = quantize(W, { ...options, type }), { data } = dequantize(tensor);
+  let error = 0, weight = 0;
+  for (let i = 0; i < data.length; i++) {
+    error += (W.data[i] - data[i]) ** 2;
+    weight += W.data[i] ** 2;
+  }
+  const entries = quantizedEntries(key, tensor);
+  return { key, entries, type, parameters: data.length, bytesBefore: bytes, error, weight };
+}
+
+/** The name of a weight in the file, which may be without the trunk's prefix. */
+function keyOf({ find, folder }: BaseFile, name: string): string {
+  const found = find(name);
+  if (found.length === 1) return found[0];
+  const names = found.length === 0 ? "none" : found.map(oneLine).join(" and ");
+  throw new RangeError(`the model in ${folder} must have one tensor ${name}, found ${names}`);
+}
+
+function typeOf(key: string, dtype: Dtype): Quantized["type"] {
+  const types = Object.keys(storedAs) as Quantized["type"][];
+  const type = types.find((type) => storedAs[type] === dtype);
+  if (type) return type;
+  throw new RangeError(`${oneLine(key)} must hold F32, F16 or BF16, found ${dtype}`);
+}
+
+/** The path of a module within its block. */
+const kindOf = (name: string): string => name.replace(/^(?:.*?\.)?\d+\./, "");
+
+/** What the modules of one kind add up to. */
+type KindSums = Omit<QuantizedKind, "kind" | "relativeError"> & Pick<Quantized, "error" | "weight">;
+
+function addTo(sums: Map<string, KindSums>, kind: string, one: Quantized): void {
+  const before = sums.get(kind), sum = (own: number, others = 0) => others + own;
+  sums.set(kind, {
+    modules: sum(1, before?.modules),
+    parameters: sum(one.parameters, before?.parameters),
+    bytesBefore: sum(one.bytesBefore, before?.bytesBefore),
+    bytesAfter: sum(bytesIn(one.entries.map(([, tensor]) => tensor)), before?.bytesAfter),
+    error: sum(one.error, before?.error),
+    weight: sum(one.weight, before?.weight),
+  });
+}
+
+const summary = (kind: string, { error, weight, ...counts }: KindSums): QuantizedKind => ({
+  kind,
+  ...counts,
+  relativeError: weight === 0 ? 0 : Math.sqrt(error / weight),
+});
+
+/** A tensor byte by byte; floats must be finite. */
+function copied(file: SafetensorsFile, key: string): EncodedTensor {
+  const { shape, dtype, bytes } = file.tensors.get(key)!;
+  return {
+    ...{ shape, dtype },
+    pieces: async function* () {
+      if (Object.values<string>(storedAs).includes(dtype)) {
+        for await (const { data } of file.pieces(key, true)) yield encode(data, "F32");
+        return;
+      }
+      for (const { start, count } of cutRange(bytes, 2 ** 20)) {
+        yield await file.readBytes(key, start, count);
+      }
+    },
+  };
+}
