@@ -1,7 +1,7 @@
 /** All kernels: each is described once and runs on every device. @module */
 
 export * from "./kernel.ts";
-export { adamw } from "./adamw/kernel.ts";
+export { adamw, adamwEightBit, type AdamWKernel } from "./adamw/kernel.ts";
 export { attentionBackward, attentionForward } from "./attention/kernel.ts";
 export { chooseTokenKernel, wrongLogitOf } from "./choose_token/kernel.ts";
 export { dotColumns, rowNorms, scaleColumns, scaleRows } from "./column_scaling/kernel.ts";

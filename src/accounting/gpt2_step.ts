@@ -16,7 +16,7 @@ import {
 import { evaluateFormula, type FormulaValues } from "./evaluate_formula.ts";
 import { Gpt2Blocks, type Moment } from "./gpt2_block.ts";
 import { factorsOf } from "./lora_count.ts";
-import { optimizerBytes } from "./optimizer_bytes.ts";
+import { optimizerBytes, optimizerScratchBytes } from "./optimizer_bytes.ts";
 import type { OptimizerName } from "./optimizers.ts";
 
 /** A step in F32. */
@@ -36,7 +36,7 @@ export interface StepShape {
   };
   /** How a frozen base stores the matrices that may be in 16 bits. Default `F32`. */
   readonly dtype?: "F32" | "F16" | "BF16";
-  /** The optimizer whose state is counted. Default `adamw`, the only one that devices run. */
+  /** The optimizer whose state is counted. Default `adamw`. */
   readonly optimizer?: OptimizerName;
 }
 
@@ -58,7 +58,7 @@ export interface StepBytes {
 
 /**
  * Bytes by role at the peak of a training step of a GPT-2, in F32: what the `dry` device measures by
- * running it with AdamW, from formulas that can be checked by hand.
+ * running it (with AdamW, in F32 or 8 bits), from formulas that can be checked by hand.
  * With activation checkpointing there are none: `predictMemory` runs such a step.
  *
  * @returns Undefined if there is no closed formula: another family or head, blocks that are not adapted
@@ -86,15 +86,17 @@ export function gpt2StepBytes(config: ConfigJson, shape: StepShape): StepBytes |
   if (updates && !areAlike(step, updates)) return undefined;
   const trained = updates ? factorsOf(updates, lora!.rank) : tensors;
   const P_t = countParameters(trained);
+  const { optimizer = "adamw" } = shape;
   const blocks = blocksOf(step, lora, updates), isFull = updates === undefined;
   const peak = highest(moments(step, blocks, isFull, shape.dropout ?? false));
   return {
     weight: baseBytes(architecture, shape),
     adapter: updates ? bytes("trainedBytesFp32", { P_t }) : 0,
     gradient: bytes("gradientBytesFp32", { P_t }),
-    optimizer: optimizerBytes(shape.optimizer ?? "adamw", trained),
+    optimizer: optimizerBytes(optimizer, trained),
     activation: keptBytes(step, blocks, isFull) + peak.activation,
-    scratch: bytes("stepNormScratchBytes", { P_a: aligned(trained) }) + peak.scratch,
+    scratch: bytes("stepNormScratchBytes", { P_a: aligned(trained) }) +
+      optimizerScratchBytes(optimizer, trained) + peak.scratch,
   };
 }
 

@@ -14,11 +14,11 @@ const stateBytes: Readonly<Record<OptimizerName, (tensor: TensorSpec) => number>
   sgd: (tensor) => bytes("sgdStateBytes", { P_t: countParameters([tensor]) }),
   momentum: (tensor) => bytes("momentumStateBytes", { P_t: countParameters([tensor]) }),
   adamw: (tensor) => bytes("adamStateBytes", { P_t: countParameters([tensor]) }),
-  adam8bit: (tensor) => {
+  adamw8bit: (tensor) => {
     const P_t = countParameters([tensor]);
     return P_t < least8bit
       ? bytes("adamStateBytes", { P_t })
-      : bytes("adam8bitStateBytes", { P_t, B_q: block8bit });
+      : bytes("adamw8bitStateBytes", { P_t, B_q: block8bit });
   },
   adafactor: ({ name, shape }) => {
     // A vector cannot be factored: all its squares are kept.
@@ -30,7 +30,7 @@ const stateBytes: Readonly<Record<OptimizerName, (tensor: TensorSpec) => number>
 /**
  * Bytes kept between steps, summed over tensors.
  *
- * 8-bit Adam is that of bitsandbytes, which leaves tensors of fewer than 4,096 values in F32; Adafactor
+ * `adamw8bit` is that of bitsandbytes, which leaves tensors of fewer than 4,096 values in F32; Adafactor
  * has no momentum and factors every matrix, however narrow, as in transformers.
  *
  * @param trained What is trained: a model's tensors, or the A and B of its updates.
@@ -46,4 +46,14 @@ const stateBytes: Readonly<Record<OptimizerName, (tensor: TensorSpec) => number>
  */
 export function optimizerBytes(optimizer: OptimizerName, trained: Iterable<TensorSpec>): number {
   return [...trained].reduce((sum, tensor) => sum + stateBytes[optimizer](tensor), 0);
+}
+
+/** Bytes of scratch that stay between steps: the maps of moments in 8 bits, and the middles between their values. */
+export function optimizerScratchBytes(
+  optimizer: OptimizerName,
+  trained: Iterable<TensorSpec>,
+): number {
+  const isMapped = optimizer === "adamw8bit" &&
+    [...trained].some((tensor) => countParameters([tensor]) >= least8bit);
+  return isMapped ? 4 * 4 * 256 : 0;
 }

@@ -1,7 +1,7 @@
 /** Optimizers by name. @module */
 
-/** Optimizers whose state has a formula; `adamw` is what this toolkit trains with. */
-export const optimizerNames = ["adamw", "sgd", "momentum", "adam8bit", "adafactor"] as const;
+/** Optimizers whose state has a formula; devices train with `adamw` and `adamw8bit`. */
+export const optimizerNames = ["adamw", "sgd", "momentum", "adamw8bit", "adafactor"] as const;
 
 /** One of them. */
 export type OptimizerName = typeof optimizerNames[number];

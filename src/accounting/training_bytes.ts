@@ -32,7 +32,7 @@ export interface TrainingBytes {
  * Bytes of weights, adapters, gradients and the optimizer's state, each from its closed formula.
  *
  * @param lora What is adapted and with which rank. Default: everything is trained.
- * @param optimizer Its state is F32, except that of 8-bit Adam. Default `adamw`.
+ * @param optimizer Its state is F32, except that of `adamw8bit`. Default `adamw`.
  * @throws {RangeError} when everything is to be trained in NF4, which cannot be trained, or a selection
  * matches nothing.
  *

@@ -17,7 +17,13 @@ import {
 import { type Command, Option } from "./commander.ts";
 import { type CommonOptions, print } from "./common.ts";
 import { configOf, oneModel } from "./counted_model.ts";
-import { type Forecast, forecast, type ForecastOptions, precisions } from "./memory_forecast.ts";
+import {
+  type Forecast,
+  forecast,
+  type ForecastOptions,
+  precisions,
+  ranWith,
+} from "./memory_forecast.ts";
 import { addMethodOptions, methodOf, type MethodOptions } from "./method.ts";
 import { table } from "./table.ts";
 
@@ -27,9 +33,9 @@ interface MemoryOptions extends CommonOptions, MethodOptions, Omit<ForecastOptio
 }
 
 const help = `
-The step runs in F32 with AdamW on the dry device, which counts bytes and
-computes nothing. Other optimizers and types are converted from that by closed
-formulas:
+The step runs in F32 with AdamW (adamw or adamw8bit) on the dry device, which
+counts bytes and computes nothing. Other optimizers and types are converted from
+that by closed formulas:
   mixed       two bytes per value, and an F32 copy of what is trained
   nf4         linear layers in 4 bits, all else in two bytes, adapters in F32
   nf4-double  as nf4, with the scales of the 4-bit values in 8 bits
@@ -158,7 +164,7 @@ function describe({ live, peak, byFormula }: Forecast): string {
 }
 
 function footnote({ optimizer, dtype }: ForecastOptions): string[] {
-  if (dtype === "f32" && optimizer === "adamw") return [];
+  if (dtype === "f32" && optimizer === ranWith({ optimizer, dtype })) return [];
   return [`The step ran with AdamW in F32; formulas convert it to ${optimizer} in ${dtype}.`];
 }
 

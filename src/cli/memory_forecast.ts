@@ -19,6 +19,7 @@ import {
   type PredictionOptions,
   predictMemory,
 } from "../runs/mod.ts";
+import { trainingOptimizers } from "../train/mod.ts";
 
 /** How values are stored, by the option's value. */
 export const precisions = {
@@ -49,7 +50,7 @@ export interface Forecast {
   readonly byFormula: Partial<BytesByRole> | undefined;
 }
 
-/** Runs the step in F32 with AdamW on the dry device, and converts it to the optimizer and type asked for. */
+/** Runs the step in F32 on the dry device, and converts it to an optimizer or a type that it cannot have. */
 export async function forecast(
   config: ConfigJson,
   options: ForecastOptions,
@@ -63,7 +64,7 @@ export async function forecast(
   assertFits(dtype, options, method);
   const adapt = (model: Parameters<typeof allocateMethod>[0]) =>
     void allocateMethod(model, method, seed);
-  const step = { batch, length, dtype: base };
+  const optimizer = ranWith(options), step = { batch, length, optimizer, dtype: base };
   const prediction = { ...step, activationCheckpointing, adapt };
   const { byRole, peakByRole } = predictMemory(config, prediction);
   const restate = await restatement(architecture, options, method);
@@ -71,7 +72,7 @@ export async function forecast(
   const isKnown = !activationCheckpointing && (method.kind === "full" || method.kind === "lora");
   const formula = dropout === undefined || !isKnown || dtype === "nf4" || dtype === "fp4"
     ? undefined
-    : gpt2StepBytes(config, { batch, length, dropout, lora, dtype });
+    : gpt2StepBytes(config, { ...step, dropout, lora, dtype });
   return {
     parameters: countParameters(architecture.tensors),
     trained: byRole.gradient / 4,
@@ -79,6 +80,12 @@ export async function forecast(
     live: restate(byRole),
     byFormula: formula && restate(formula),
   };
+}
+
+/** The optimizer that the step runs with: the one asked for, in F32 if there is such a training. */
+export function ranWith({ optimizer, dtype }: Pick<ForecastOptions, "optimizer" | "dtype">) {
+  const own = trainingOptimizers.find((name) => name === optimizer);
+  return dtype === "f32" && own || "adamw";
 }
 
 /** As it is asked; with `auto`, of weights that are not quantized, as the configuration says. */
@@ -100,14 +107,16 @@ function assertFits(dtype: string, options: ForecastOptions, { kind }: MethodSpe
   throw new RangeError(`--base-dtype ${baseDtype} needs --dtype f32, found ${options.dtype}`);
 }
 
-/** Converts the bytes of AdamW in F32 to those of another optimizer and type. */
+/** Converts the bytes of the step that ran to those of another optimizer and type. */
 async function restatement(
   architecture: Architecture,
   { optimizer, dtype }: ForecastOptions,
   method: MethodSpec,
 ) {
   const { trainingBytes } = await import("../accounting/mod.ts");
-  if (dtype === "f32" && optimizer === "adamw") return <T extends object>(bytes: T): T => bytes;
+  if (dtype === "f32" && optimizer === ranWith({ optimizer, dtype })) {
+    return <T extends object>(bytes: T): T => bytes;
+  }
   if (method.kind !== "full" && method.kind !== "lora") {
     throw new RangeError(
       `--dtype and --optimizer convert full fine-tuning and lora, found --method ${method.kind}`,

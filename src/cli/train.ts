@@ -1,7 +1,7 @@
 /** `lowrank train`. @module */
 
 import { join } from "node:path";
-import type { Command } from "./commander.ts";
+import { type Command, Option } from "./commander.ts";
 import { quantizedBaseOf } from "../adapt/adapter.ts";
 import { type Adapter, loadAnyAdapter } from "../adapt/mod.ts";
 import { prepareFolder, writeJsonAtomic } from "../core/files.ts";
@@ -16,6 +16,7 @@ import {
   type RunSpec,
   type Trained,
 } from "../runs/mod.ts";
+import { trainingOptimizers } from "../train/mod.ts";
 import {
   allowOption,
   baseDtypeOption,
@@ -89,6 +90,10 @@ export function addTrainOptions(command: Command): Command {
       "--lora-plus-ratio <x>",
       "LoRA+: the learning rate of B, as a multiple of that of A (default: one rate)",
       finiteNumber,
+    )
+    .addOption(
+      new Option("--optimizer <name>", "AdamW with moments in F32 or 8 bits (default: adamw)")
+        .choices(trainingOptimizers),
     )
     .option("--batch-size <n>", "texts in a step (default: 8)", positiveNumber)
     .option(

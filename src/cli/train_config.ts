@@ -2,6 +2,7 @@
 
 import { readJson } from "../core/files.ts";
 import type { TrainingSpec } from "../runs/mod.ts";
+import { trainingOptimizers } from "../train/mod.ts";
 import type { Fields } from "./cases.ts";
 import { anything, checkFields, count, flag, number, oneOf, pair } from "./fields.ts";
 import { checkMethod } from "./method.ts";
@@ -23,6 +24,7 @@ const rules = {
   schedule: oneOf("linear", "cosine", "constant"),
   warmupSteps: count,
   clipNorm: number,
+  optimizer: oneOf(...trainingOptimizers),
   loraPlusRatio: number,
   loraPlusEmbeddingRate: number,
   activationCheckpointing: flag,

@@ -22,6 +22,7 @@ export interface TrainOptions
   readonly output: string;
   readonly learningRate?: number;
   readonly loraPlusRatio?: number;
+  readonly optimizer?: TrainingSpec["optimizer"];
   readonly steps?: number;
   readonly epochs?: number;
   readonly patience?: number;
@@ -156,14 +157,18 @@ function scalingOf(method: MethodSpec): number {
 
 /** The settings of a training: of the command line, else of the configuration, else those that suit the data. */
 function settingsOf(
-  { learningRate, loraPlusRatio, steps, epochs, activationCheckpointing }: TrainOptions,
+  { learningRate, loraPlusRatio, optimizer: asked, steps, epochs, activationCheckpointing }:
+    TrainOptions,
   below: Partial<TrainingSpec>,
   { batches }: Material,
 ): TrainingSpec {
+  const optimizer = asked ?? below.optimizer;
   return completeTraining({
     ...below,
     learningRate: learningRate ?? below.learningRate,
     loraPlusRatio: loraPlusRatio ?? below.loraPlusRatio,
+    // One spelling of one training: the default that is said makes no other.
+    optimizer: optimizer === "adamw" ? undefined : optimizer,
     steps: steps ?? (epochs && epochs * batches.length) ?? below.steps,
     activationCheckpointing: activationCheckpointing ?? below.activationCheckpointing,
   });

@@ -12,6 +12,8 @@ export interface ArenaEntry {
   readonly name: string;
   /** Extents, outermost first. */
   readonly shape: Shape;
+  /** How many of its own bytes, at its end, only fill up a word. Default 0. */
+  readonly padding?: number;
 }
 
 /** Entries start at multiples of this many elements: 256 bytes, WebGPU's offset alignment. */
@@ -23,7 +25,7 @@ function alignedSize(shape: Shape): number {
 }
 
 /**
- * F32 tensors side by side in as few buffers as the device allows, each aligned to 256 bytes.
+ * Tensors of 4-byte elements side by side in as few buffers as the device allows, each aligned to 256 bytes.
  *
  * Entries keep their order and all bytes start as zero, so that kernels may run over a contiguous span of
  * entries with the padding between them.
@@ -32,11 +34,17 @@ export class Arena extends Scope {
   readonly #views = new Map<string, Tensor>();
 
   /** Allocates all entries, or none if the device cannot hold them. */
-  constructor(device: Device, entries: readonly ArenaEntry[], role: Role, label: string) {
+  constructor(
+    device: Device,
+    entries: readonly ArenaEntry[],
+    role: Role,
+    label: string,
+    type: "f32" | "u32" = "f32",
+  ) {
     super(device);
     try {
       for (const block of blocksOf(entries, device.maxBufferBytes / 4)) {
-        this.#place(block, role, label);
+        this.#place(block, role, label, type);
       }
     } catch (error) {
       this[Symbol.dispose]();
@@ -51,11 +59,19 @@ export class Arena extends Scope {
     return view;
   }
 
-  #place(block: readonly ArenaEntry[], role: Role, label: string): void {
+  #place(
+    block: readonly ArenaEntry[],
+    role: Role,
+    label: string,
+    type: "f32" | "u32",
+  ): void {
     const sizes = block.map(({ shape }) => alignedSize(shape));
     const total = sizes.reduce((sum, size) => sum + size, 0);
-    const padding = block.reduce((sum, { shape }, i) => sum + sizes[i] - sizeOf(shape), 0) * 4;
-    const buffer = this.allocate([total], "f32", role, label, padding);
+    const padding = block.reduce(
+      (sum, { shape, padding = 0 }, i) => sum + 4 * (sizes[i] - sizeOf(shape)) + padding,
+      0,
+    );
+    const buffer = this.allocate([total], type, role, label, padding);
     zero(buffer);
     let offset = 0;
     block.forEach(({ name, shape }, i) => {

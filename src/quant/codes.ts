@@ -52,19 +52,22 @@ export function codeValues(code: FourBitCode): Float32Array {
 }
 
 /**
- * The 256 values of bitsandbytes' signed dynamic map, ascending: `nested_quant_map` in its files.
+ * The 256 values of bitsandbytes' dynamic map, ascending: `nested_quant_map` in its files, and `qmap1` of its
+ * optimizers; unsigned, their `qmap2`.
  *
  * Each power of ten from 10⁻⁶ to 1 has twice as many values as the one below, evenly spaced between a tenth
- * of it and itself, of both signs; 0 and 1 complete them (Dettmers et al. 2022, 8-bit optimizers, section
- * 2.1).
+ * of it and itself: up to 64 of either sign, or up to 128; 0 and 1 complete them (Dettmers et al. 2022, 8-bit
+ * optimizers, section 2.1).
+ *
+ * @param signed Whether there are negative values. Default true.
  */
-export function dynamicMap(): Float32Array {
+export function dynamicMap(signed = true): Float32Array {
   const values = [0, 1];
   for (let decade = 0; decade < 7; decade++) {
     const scale = Math.fround(10 ** (decade - 6));
-    for (const middle of middles(2 ** decade)) {
+    for (const middle of middles(2 ** (signed ? decade : decade + 1))) {
       const value = Math.fround(scale * middle);
-      values.push(value, -value);
+      values.push(value, ...signed ? [-value] : []);
     }
   }
   return Float32Array.from(values).sort();

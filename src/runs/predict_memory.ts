@@ -26,6 +26,8 @@ export interface PredictionOptions extends ModelOptions, Omit<StorageOptions, "d
   readonly length: number;
   /** Batches per step. Default 1. */
   readonly accumulation?: number;
+  /** What trains. Default `adamw`. */
+  readonly optimizer?: TrainerOptions["optimizer"];
   /** Whether blocks are computed once more for the backward pass, as in `train`. Default false. */
   readonly activationCheckpointing?: boolean;
   /**
@@ -38,7 +40,7 @@ export interface PredictionOptions extends ModelOptions, Omit<StorageOptions, "d
 }
 
 /**
- * Live bytes between steps and peak bytes within a step, by role, of training with AdamW. It runs the
+ * Live bytes between steps and peak bytes within a step, by role, of training. It runs the
  * real code on the `dry` device, so these are the bytes that any device will be asked for.
  *
  * @throws {RangeError} when the sequences are longer than the model allows, a batch has more than 2^26
@@ -55,7 +57,8 @@ export interface PredictionOptions extends ModelOptions, Omit<StorageOptions, "d
  */
 export function predictMemory(
   config: ConfigJson,
-  { batch, length, accumulation = 1, activationCheckpointing, adapt, ...others }: PredictionOptions,
+  { batch, length, accumulation = 1, optimizer, activationCheckpointing, adapt, ...others }:
+    PredictionOptions,
 ): LedgerReading {
   const { dtype, blockSize, doubleQuantization, ...options } = others;
   const storage = { dtype, blockSize, doubleQuantization };
@@ -66,7 +69,7 @@ export function predictMemory(
   const forms = storedForms(config, storage, filesOf(config));
   using model = allocateModel(device, padded, options, forms);
   adapt?.(model);
-  const settings = { accumulation, activationCheckpointing };
+  const settings = { accumulation, optimizer, activationCheckpointing };
   const training: TrainerOptions = { learningRate: 0, steps: 1, ...settings };
   using trainer = new Trainer(model, training);
   trainer.step(new Array<Batch>(accumulation).fill(anyBatch(model, batch, length)));

@@ -44,8 +44,9 @@ export interface Resumed {
 /**
  * Writes the trainable parameters, their moments, the step, the seed, the log, the device's description,
  * digests of everything frozen, and a digest of it all to one safetensors file: 12 bytes per trainable
- * parameter, and 4 more for the values at the lowest held-out loss if that is measured. The checkpoint before is kept beside it as `<path>.old`; the one before that is removed
- * first, so that at most two are on the disk.
+ * parameter, 6.03 with moments in 8 bits, and 4 more for the values at the lowest held-out loss if that is
+ * measured. The checkpoint before is kept beside it as `<path>.old`; the one before that is removed first, so
+ * that at most two are on the disk.
  *
  * A crash leaves the old checkpoint or the new one, as `<path>` or as `<path>.old`, from which
  * {@link resumeCheckpoint} resumes; what it may leave besides, `<path>.new` and `*.tmp`, is never read.
@@ -92,7 +93,7 @@ export async function saveCheckpoint(
  * same way as before. A trainer of more steps than the one that made it trains further.
  *
  * @throws {RangeError} when the file is not a checkpoint, is damaged, has other parameters or another
- * seed, more steps than the trainer, or another frozen base; the trainer is unchanged.
+ * seed or optimizer, more steps than the trainer, or another frozen base; the trainer is unchanged.
  */
 export async function resumeCheckpoint(
   path: string,
@@ -131,8 +132,12 @@ async function stateOf(trainer: Trainer<unknown>, log: TrainingLog): Promise<Che
   const { steps: step, options: { seed = 0 }, model: { device: { description } } } = trainer;
   const base = await frozenDigests(trainer), { points } = trainer.heldOut;
   const heldOut = points.length > 0 ? points : undefined, device = description;
-  return { format: checkpointFormat, step, seed, device, platform, base, log, heldOut };
+  const optimizer = narrowOptimizer(trainer);
+  return { format: checkpointFormat, step, seed, device, platform, base, log, heldOut, optimizer };
 }
+
+const narrowOptimizer = ({ options: { optimizer } }: Trainer<unknown>) =>
+  optimizer === "adamw" ? undefined : optimizer;
 
 /** Reads a checkpoint as it was written. */
 async function read(what: string, path: string): Promise<Checkpoint> {
@@ -156,13 +161,17 @@ const adviser = (path: string) => async (error: Error): Promise<never> => {
 /** Throws unless a checkpoint is one of this trainer. */
 async function assertFits(
   what: string,
-  { state: { seed, step, base, heldOut }, tensors }: Checkpoint,
+  { state: { seed, step, base, heldOut, optimizer }, tensors }: Checkpoint,
   trainer: Trainer<unknown>,
 ): Promise<void> {
   const { options } = trainer, expected = options.seed ?? 0;
   if (seed !== expected) throw new RangeError(`${what} needs seed ${seed}, found ${expected}`);
   if (step > options.steps) {
     throw new RangeError(`${what} needs at least ${step} steps, found ${options.steps}`);
+  }
+  const own = narrowOptimizer(trainer), said = (name = "adamw") => name;
+  if (optimizer !== own) {
+    throw new RangeError(`${what} needs the optimizer ${said(optimizer)}, found ${said(own)}`);
   }
   assertSameTensors(what, tensors, trainer, heldOut !== undefined);
   const found = await frozenDigests(trainer);

@@ -25,6 +25,8 @@ export interface CheckpointState {
   readonly log: TrainingLog;
   /** The held-out losses so far, if they are measured. */
   readonly heldOut?: readonly HeldOutLoss[];
+  /** The optimizer, if it is another than AdamW in F32. */
+  readonly optimizer?: "adamw8bit";
 }
 
 /** What must be true of each field, in words and as a function of it and the step. */
@@ -48,6 +50,7 @@ const rules: readonly [
     "held-out losses of some steps",
     (value = [{ step: 0, loss: 0 }]) => isHeldOut(value),
   ],
+  ["optimizer", '"adamw8bit" or none', (value = "adamw8bit") => value === "adamw8bit"],
 ];
 
 /**

@@ -70,10 +70,16 @@ function shapesOf(trainer: Trainer<unknown>, hasBest: boolean): Map<string, Shap
 /** The tensors of a trainer by their names in the file. */
 function tensorsOf(trainer: Trainer<unknown>): Map<string, Tensor> {
   return new Map(
-    namedSlots(trainer).flatMap(([name, { parameter, first, second }]) => [
+    namedSlots(trainer).flatMap(([name, { parameter, first, second, scales }]) => [
       [`parameter.${name}`, parameter.tensor] as const,
       [`first.${name}`, first] as const,
       [`second.${name}`, second] as const,
+      ...scales
+        ? [
+          [`firstScales.${name}`, scales.first] as const,
+          [`secondScales.${name}`, scales.second] as const,
+        ]
+        : [],
     ]),
   );
 }

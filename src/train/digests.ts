@@ -51,11 +51,12 @@ async function digestFrozen({ model, optimizer }: Trainer<unknown>): Promise<Ten
 /** Bytes that are read at once: on a GPU every read waits, and on the host they take memory. */
 const readBytes = 2 ** 26;
 
-/** Dtype, shape and SHA-256 of the values, in F32 as they are stored. */
+/** Dtype, shape and SHA-256 of the values as they are stored: codes in U32, all else in F32. */
 async function digestOf({ shape, data }: HostTensor): Promise<string> {
-  const { buffer, byteOffset, byteLength } = data instanceof Float32Array
+  const isCodes = data instanceof Uint32Array;
+  const { buffer, byteOffset, byteLength } = isCodes || data instanceof Float32Array
     ? data
     : Float32Array.from(data);
   const bytes = new Uint8Array(buffer as ArrayBuffer, byteOffset, byteLength);
-  return `F32 ${formatShape(shape)} ${await sha256(bytes)}`;
+  return `${isCodes ? "U32" : "F32"} ${formatShape(shape)} ${await sha256(bytes)}`;
 }

@@ -1,6 +1,6 @@
 /** Training: AdamW, schedules, the trainer, evaluation. @module */
 
-export { AdamW, adamW } from "./adamw.ts";
+export { AdamW, adamW, adamW8bit } from "./adamw.ts";
 export type { AdamWOptions, AdamWSettings, ParameterGroup } from "./adamw_options.ts";
 export { type Batch, countTargets, type ModelInputs } from "../core/batch.ts";
 export type { BatchSource } from "./batch.ts";
@@ -23,7 +23,7 @@ export {
 } from "./defaults.ts";
 export { type EvaluatedStep, History } from "./history.ts";
 export { emptyLog, logStep, type TrainingLog } from "./log.ts";
-export type { OptimizerSlot } from "./optimizer_layout.ts";
+export type { MomentScales, OptimizerSlot } from "./optimizer_layout.ts";
 export { type StepNumbers, StepRing } from "./step_ring.ts";
 export {
   constantSchedule,
@@ -42,4 +42,4 @@ export { Training } from "./training.ts";
 export type { ValidationOptions } from "./validation.ts";
 export type { TrainableModel } from "./trainable_model.ts";
 export { type StepRecord, Trainer } from "./trainer.ts";
-export type { TrainerOptions } from "./trainer_options.ts";
+export { type TrainerOptions, trainingOptimizers } from "./trainer_options.ts";

@@ -10,14 +10,19 @@ import { assertOptions, pickOptions } from "../core/options.ts";
 import type { PromptFormat } from "../core/prompt_format.ts";
 import { assertSeed, hash32 } from "../core/random.ts";
 import type { CompileReport } from "../device/device.ts";
-import { type AdamW, adamW } from "./adamw.ts";
+import { type AdamW, adamW, adamW8bit } from "./adamw.ts";
 import { adamWNames, type AdamWOptions } from "./adamw_options.ts";
 import { assertBatch } from "./batch.ts";
 import { StepRing } from "./step_ring.ts";
 import { HeldOutCurve } from "./held_out_curve.ts";
 import { type Schedule, scheduleNames, scheduleOf, type ScheduleOptions } from "./schedule.ts";
 import { assertAllTrainable, type TrainableModel } from "./trainable_model.ts";
-import { assertCount, trainerNames, type TrainerOptions } from "./trainer_options.ts";
+import {
+  assertCount,
+  assertOptimizer,
+  trainerNames,
+  type TrainerOptions,
+} from "./trainer_options.ts";
 
 /** What is known about a step as soon as it is submitted to the device. */
 export interface StepRecord {
@@ -73,7 +78,9 @@ export class Trainer<Inputs = ModelInputs> implements Disposable {
    */
   constructor(model: TrainableModel<Inputs>, options: TrainerOptions) {
     assertOptions("a training", options, trainerNames);
-    const { schedule = "constant", accumulation = 1, steps, seed = 0 } = options;
+    const { schedule = "constant", accumulation = 1, optimizer = "adamw", steps, seed = 0 } =
+      options;
+    assertOptimizer(optimizer);
     assertCount("steps", steps, 0);
     assertCount("accumulation", accumulation, 1, mostAccumulation);
     assertSeed(seed);
@@ -86,11 +93,9 @@ export class Trainer<Inputs = ModelInputs> implements Disposable {
       : scheduleOf(schedule, pickOptions<ScheduleOptions>(options, scheduleNames));
     this.#loss = options.loss ?? crossEntropy;
     using unfinished = new DisposableStack();
+    const make = optimizer === "adamw" ? adamW : adamW8bit;
     this.optimizer = unfinished.use(
-      adamW(
-        options.groups ?? model.trainable(),
-        pickOptions<AdamWOptions>(options, adamWNames),
-      ),
+      make(options.groups ?? model.trainable(), pickOptions<AdamWOptions>(options, adamWNames)),
     );
     this.#trained = new Set(this.optimizer.slots.map(({ parameter }) => parameter));
     this.ring = new StepRing(model.device);

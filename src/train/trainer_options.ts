@@ -27,6 +27,10 @@ export interface TrainerOptions extends AdamWOptions {
   readonly activationCheckpointing?: boolean;
   /** What is minimized. Default: `crossEntropy`, with the next tokens or classes as targets. */
   readonly loss?: Loss;
+  /**
+   * `adamw`, or `adamw8bit`, whose moments take 2.03 bytes a value instead of 8 (see `adamW8bit`). Default `adamw`.
+   */
+  readonly optimizer?: "adamw" | "adamw8bit";
   /** Parameters with their own settings. Default: all trainable parameters, in one group. */
   readonly groups?: readonly ParameterGroup[];
 }
@@ -40,8 +44,22 @@ export const trainerNames: OptionNames<TrainerOptions> = {
   accumulation: true,
   activationCheckpointing: true,
   loss: true,
+  optimizer: true,
   groups: true,
 };
+
+/** Names of the optimizers that a training can have. */
+export const trainingOptimizers: readonly NonNullable<TrainerOptions["optimizer"]>[] = [
+  "adamw",
+  "adamw8bit",
+];
+
+/** Throws a RangeError unless there is an optimizer of that name. */
+export function assertOptimizer(name: NonNullable<TrainerOptions["optimizer"]>): void {
+  if (trainingOptimizers.includes(name)) return;
+  const known = trainingOptimizers.join(" or ");
+  throw new RangeError(`the optimizer of a training must be ${known}, found ${quote(name)}`);
+}
 
 /** Throws a RangeError unless an option is an integer of this range. */
 export function assertCount(name: string, value: number, least: number, most = Infinity): void {

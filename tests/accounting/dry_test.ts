@@ -56,11 +56,12 @@ Deno.test("counted adapters are those that are injected", () => {
 
 /** The peak of a step by running it, in the roles that the formulas know. */
 function measured(config: Gpt2Config, rows: number, length: number, method: Method) {
-  const { lora, dropout, accumulation } = method;
+  const { lora, dropout, accumulation, optimizer } = method;
   const { peakByRole, peak } = predictMemory(gpt2ConfigJson(config), {
     batch: rows,
     length,
     accumulation,
+    optimizer,
     dropout,
     adapt: (model) => lora && void injectLora(model, { ...lora, seed: 1 }),
   });
@@ -72,7 +73,8 @@ function measured(config: Gpt2Config, rows: number, length: number, method: Meth
 function predicted(config: Gpt2Config, batch: number, length: number, method: Method) {
   const { rank, sites, dropout } = method.lora ?? {};
   const lora = rank === undefined ? undefined : { rank, sites, dropout: dropout !== undefined };
-  const step = { batch, length, dropout: method.dropout !== undefined, lora };
+  const { optimizer } = method;
+  const step = { batch, length, dropout: method.dropout !== undefined, lora, optimizer };
   const bytes = gpt2StepBytes({ ...config, model_type: "gpt2" }, step)!;
   return { ...bytes, peak: Object.values(bytes).reduce((sum, some) => sum + some, 0) };
 }
@@ -136,6 +138,7 @@ Deno.test("a step of any GPT-2: the closed formulas are the dry device's bytes, 
   const anyMethod = fc.record({
     lora: fc.option(lora, { nil: undefined }),
     dropout: fc.constantFrom(undefined, 0.1),
+    optimizer: fc.constantFrom(undefined, "adamw8bit" as const),
   });
   fc.assert(
     fc.property(config, batch, anyMethod, (json, { rows, length }, any) => {

@@ -32,7 +32,7 @@ const byHand: [string, FormulaValues, bigint][] = [
   ["checkpointBytes", { beta: 2, P: 18_874_368 }, 37_748_736n],
   ["loraTasksBytes", { W: 350e9, n_task: 100, C: 35e6 }, 353_500_000_000n],
   ["fullTasksBytes", { W: 350e9, n_task: 100 }, 35_000_000_000_000n],
-  ["adam8bitStateBytes", { P_t: 1000, B_q: 256 }, 2_032n],
+  ["adamw8bitStateBytes", { P_t: 1000, B_q: 256 }, 2_032n],
   ["frozenBytesNf4", { P_q: 4096 * 4096, B_q: 64 }, 8_388_608n + 1_048_576n],
   // The stored form of section 3 of the QLoRA paper: 4.127 bits a value.
   ["frozenBytesNf4Double", { P_q: 4096 * 4096, B_q: 64, B_s: 256 }, 8_388_608n + 262_144n + 4_100n],

@@ -106,7 +106,7 @@ Deno.test("an optimizer's bytes are summed tensor by tensor", () => {
     sgd: 0,
     momentum: 4 * values,
     adamw: 8 * values,
-    adam8bit: 2 * 8192 + 8 * 32 + 8 * (200 + 128),
+    adamw8bit: 2 * 8192 + 8 * 32 + 8 * (200 + 128),
     adafactor: 4 * (64 + 128 + 10 + 20 + 128),
   };
   const found = optimizerNames.map((name) => [name, optimizerBytes(name, trained)]);

@@ -216,6 +216,8 @@ Deno.test("an error in a training file names the field and its rule", () =>
     await check({ steps: null }, "train needs --steps, or a configuration with it");
     await check({ lr: 1e-3 }, "found lr (did you mean learningRate?)");
     await check({ clipNorm: -1 }, "clipNorm to be above 0, found -1");
+    await check({ optimizer: "lion" }, 'optimizer must be adamw or adamw8bit, found "lion"');
+    await check({ optimizer: 8 }, "optimizer must be adamw or adamw8bit, found 8");
     assertEquals(filesIn(folder).includes("out"), false);
   }));
 

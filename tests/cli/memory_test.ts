@@ -90,7 +90,7 @@ Deno.test("another optimizer or type changes the bytes as its formulas say", asy
     assertEquals(byRole, { ...run.byRole, optimizer: state * trained });
     assertEquals(byRole, { ...byFormula, quantized: 0 });
   }
-  const small = await bytes("--dtype", "nf4-double", "--optimizer", "adam8bit");
+  const small = await bytes("--dtype", "nf4-double", "--optimizer", "adamw8bit");
   assertEquals(small.byRole, {
     ...run.byRole,
     weight: 2 * rest,
@@ -102,6 +102,22 @@ Deno.test("another optimizer or type changes the bytes as its formulas say", asy
   assertEquals(small.byFormula, small.byRole);
   const { byRole } = await lowrankJson("memory", "gpt2", "--dtype", "mixed");
   assertEquals([byRole.weight, byRole.gradient], [6 * 124_439_808, 2 * 124_439_808]);
+});
+
+Deno.test("8-bit AdamW runs on the dry device, with any method, and by formula", async () => {
+  const bytes = (...more: string[]) =>
+    lowrankJson("memory", "gpt2", "--optimizer", "adamw8bit", ...more);
+  const wide = await lowrankJson("memory", "gpt2", "--rank", "8");
+  const { byRole, byFormula } = await bytes("--rank", "8");
+  // 48 factors of 6,144 values, each of 24 blocks; and the maps of both moments with their middles.
+  const optimizer = 48 * (2 * 6144 + 8 * 24), scratch = wide.byRole.scratch + 4 * 4 * 256;
+  assertEquals(byRole, { ...wide.byRole, optimizer, scratch });
+  assertEquals(byRole, { ...byFormula, quantized: 0 });
+  const small = await bytes("--method", "bitfit"); // 12 biases of 3,072 values and fewer
+  const { byRole: bitfit } = await lowrankJson("memory", "gpt2", "--method", "bitfit");
+  assertEquals(small.byRole, bitfit);
+  const { stdout } = await lowrank("memory", "gpt2", "--optimizer", "adamw8bit", "--batch", "1");
+  assertEquals(stdout.includes("formulas convert"), false);
 });
 
 Deno.test("the text output shows what is trained, bytes with separators and units, and what was not run", async () => {

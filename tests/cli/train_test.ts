@@ -163,3 +163,26 @@ Deno.test("checkpoints change the training that is recorded, and no bit of what 
     const wrong = await trainArgs(folder, folder, { activationCheckpointing: "yes" });
     await assertFails(wrong, 'activationCheckpointing must be true or false, found "yes"');
   }));
+
+Deno.test("--optimizer and the configuration choose 8-bit AdamW, and AdamW that is said is no other training", () =>
+  withFolder(async (folder) => {
+    const train = async (name: string, config: object, ...more: string[]) => {
+      const output = `${folder}/${name}`;
+      await lowrankJson(...await trainArgs(folder, output, { steps: 3, ...config }), ...more);
+      const { spec } = await readJson(`${output}/run.json`);
+      return { spec, bytes: await Deno.readFile(`${output}/model.safetensors`) };
+    };
+    const plain = await train("plain", {});
+    assertEquals(await train("said", {}, "--optimizer", "adamw"), plain);
+    const narrow = await train("narrow", {}, "--optimizer", "adamw8bit");
+    assertEquals(narrow.spec.training.optimizer, "adamw8bit");
+    assertNotEquals(narrow.bytes, plain.bytes);
+    assertEquals(await train("configured", { optimizer: "adamw8bit" }), narrow);
+    assertEquals(
+      await train("outvoted", { optimizer: "adamw8bit" }, "--optimizer", "adamw"),
+      plain,
+    );
+    const args = await trainArgs(folder, `${folder}/plain`, { steps: 3, optimizer: "adamw8bit" });
+    await assertFails(args, 'optimizer by default instead of "adamw8bit"');
+    await assertFails([...args, "--optimizer", "lion"], "--optimizer", "adamw, adamw8bit");
+  }));

@@ -1,6 +1,7 @@
 /** The shared table of kernel cases: what every device has to do right. @module */
 
 import { adamwCases } from "./cases/adamw.ts";
+import { eightBitAdamwCases } from "./cases/adamw_eight_bit.ts";
 import { attentionCases } from "./cases/attention.ts";
 import { chooseTokenCases } from "./cases/choose_token.ts";
 import { columnScalingCases } from "./cases/column_scaling.ts";
@@ -38,6 +39,7 @@ export const kernelCases: readonly KernelCase[] = [
   ...fourBitCases,
   ...reduceCases,
   ...adamwCases,
+  ...eightBitAdamwCases,
   ...geluCases,
   ...layerNormCases,
   ...chooseTokenCases,

@@ -58,10 +58,11 @@ Deno.test({
       return tensor;
     };
     for (const config of Object.values(shapes)) {
-      for (const { lora, dropout, accumulation = 1 } of Object.values(methods)) {
+      for (const { lora, dropout, optimizer, accumulation = 1 } of Object.values(methods)) {
         using model = initGpt2(device, config, { seed: 1, dropout });
         using _ = lora && injectLora(model, { ...lora, seed: 1 });
-        using trainer = new Trainer(model, { learningRate: 1e-3, steps: 1, accumulation });
+        const options = { learningRate: 1e-3, steps: 1, accumulation, optimizer };
+        using trainer = new Trainer(model, options);
         const vocabulary = config.vocab_size, time = config.n_positions - 1;
         trainer.step(randomBatches(accumulation, { vocabulary, time, rows: 3 }));
         await trainer.ring.read(1);

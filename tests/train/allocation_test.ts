@@ -37,10 +37,10 @@ for (const [shape, config] of Object.entries(shapes)) {
       live.delete(storage);
       check();
     };
-    for (const { lora, dropout, accumulation = 1 } of Object.values(methods)) {
+    for (const { lora, dropout, optimizer, accumulation = 1 } of Object.values(methods)) {
       using model = initGpt2(device, config, { seed: 1, dropout });
       using _ = lora && injectLora(model, { ...lora, seed: 1 });
-      using trainer = new Trainer(model, { learningRate: 1e-3, steps: 1, accumulation });
+      using trainer = new Trainer(model, { learningRate: 1e-3, steps: 1, accumulation, optimizer });
       const vocabulary = config.vocab_size, time = config.n_positions - 1;
       trainer.step(randomBatches(accumulation, { vocabulary, time, rows: 3 }));
     }

@@ -10,7 +10,7 @@ export const optimizerFormulas: Readonly<Record<string, Formula>> = {
   sgdStateBytes: bytes("nothing is kept", "0 * P_t", "Robbins and Monro 1951"),
   momentumStateBytes: bytes("one F32 velocity per value", "4 * P_t", "Polyak 1964"),
   adamStateBytes: bytes("two F32 moments per value", "8 * P_t", "Kingma and Ba 2015"),
-  adam8bitStateBytes: bytes(
+  adamw8bitStateBytes: bytes(
     "two moments of one byte per value, with an F32 scale per block of each; one tensor",
     "2 * P_t + 8 * ceil(P_t / B_q)",
     "Dettmers et al. 2022; bitsandbytes uses blocks of 256, and F32 below 4,096 values",

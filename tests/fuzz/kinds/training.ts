@@ -38,6 +38,7 @@ const goodConfig = {
   schedule: "linear",
   warmupSteps: 1,
   clipNorm: 1,
+  optimizer: "adamw8bit",
   method: {
     name: "lora",
     rank: 2,
