@@ -80,7 +80,7 @@ export const adamw: AdamWKernel<"parameter" | "gradient" | "first" | "second" | 
 /** Values of a moment in 8 bits that share a scale. */
 export const momentBlock = 256;
 
-/** Where a map begins in `maps`: its 256 values, then the 255 middles between them and one number unread. */
+/** Where a map begins in `maps`: its 256 values, then the 255 middles between them, and infinity. */
 const signedMap = 0, unsignedMap = 512;
 
 /**
@@ -91,7 +91,7 @@ const signedMap = 0, unsignedMap = 512;
  *
  * The parameter's step is made with m and v before they are rounded. Four codes are in a word, and what the last
  * word holds beyond `size` is kept. The map of m is signed, that of v is not; a middle of two values belongs to
- * the smaller one. `maps` has both (4, 256): the values of each, and the middles between them.
+ * the smaller one. `maps` has both (4, 256): the values of each, and the middles between them with infinity behind.
  */
 export const adamwEightBit: AdamWKernel<
   | "parameter"

@@ -61,7 +61,7 @@ function mapsIn(scope: Scope): Tensor {
   const rows = [dynamicMap(), dynamicMap(false)].flatMap((map) => [
     ...map,
     ...roundingTo(map).bounds,
-    0, // A map has one middle fewer than values.
+    Infinity, // A map has one middle fewer than values.
   ]);
   scope.device.write(maps, Float32Array.from(rows));
   return maps;

@@ -12,7 +12,7 @@ const block = 256;
 
 /** Both maps with the middles between their values. */
 export const maps = Float32Array.from(
-  [dynamicMap(), dynamicMap(false)].flatMap((map) => [...map, ...roundingTo(map).bounds, 0]),
+  [dynamicMap(), dynamicMap(false)].flatMap((map) => [...map, ...roundingTo(map).bounds, Infinity]),
 );
 
 /** A moment before it is rounded, with the error that each value may have, and where its map begins. */
@@ -141,6 +141,25 @@ function zerosCase(size: number): KernelCase {
   return { name: `zeros, ${name}`, ...trial, buffers: { ...trial.buffers, gradient } };
 }
 
+/** Moments on both sides of every middle of a map, a few roundings from it, in blocks whose scale is 1. */
+function middlesCase(isSigned: boolean): KernelCase {
+  const middles = maps.subarray(isSigned ? 256 : 768, isSigned ? 511 : 1023);
+  const beside = [1 - 2 ** -18, 1 + 2 ** -18].flatMap((
+    side,
+  ) => [...middles.map((x) => x * side), 1]);
+  const { buffers, scalars, ...trial } = eightBitCase(512, 1, 0, 0);
+  const one = { beta1: 0, complement1: Number(isSigned), beta2: 0, complement2: Number(!isSigned) };
+  return {
+    ...trial,
+    name: `beside the middles of the ${isSigned ? "signed" : "unsigned"} map`,
+    buffers: {
+      ...buffers,
+      gradient: Float32Array.from(beside, (x) => isSigned ? x : Math.sqrt(x)),
+    },
+    scalars: { ...scalars, ...one, learningRate: 0 },
+  };
+}
+
 /** All of them. */
 export const eightBitAdamwCases: readonly KernelCase[] = [
   ...[1, 3, 4, 5, 255, 256, 257, 511, 1000, 2600].flatMap((size) => [
@@ -149,4 +168,6 @@ export const eightBitAdamwCases: readonly KernelCase[] = [
     eightBitCase(size, 1000, 100, 0.01),
   ]),
   zerosCase(300),
+  middlesCase(true),
+  middlesCase(false),
 ];
