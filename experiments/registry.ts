@@ -23,6 +23,8 @@ import { fullRankShift } from "./planted/full_rank_shift.ts";
 import { linearTeacher } from "./planted/linear_teacher.ts";
 import { plantedTransformer } from "./planted/planted_transformer.ts";
 import { rotatedDigits } from "./planted/rotated_digits.ts";
+import { quantizedMemory } from "./quantized/memory/memory.ts";
+import { survival } from "./quantized/survival/survival.ts";
 import { amplification } from "./rank_study/amplification.ts";
 import { subspaces } from "./rank_study/subspaces.ts";
 import { whichMatrices } from "./rank_study/which_matrices.ts";
@@ -41,6 +43,7 @@ export const experiments: readonly Experiment[] = [
   memory,
   paperTables,
   scaling,
+  quantizedMemory,
   whichMatrices,
   whichRank,
   subspaces,
@@ -53,6 +56,7 @@ export const experiments: readonly Experiment[] = [
   encoderStudy,
   trainingSpectra,
   merging,
+  survival,
   latency,
   latencyMedium,
   resident,

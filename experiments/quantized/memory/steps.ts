@@ -1,0 +1,119 @@
+/** The bytes of a training step on a base in F32, in 16 bits, and in 4. @module */
+
+import { injectLora } from "../../../src/adapt/mod.ts";
+import { architectureOf, type ConfigJson } from "../../../src/architectures/mod.ts";
+import { sizeOf } from "../../../src/core/shape.ts";
+import type { Device, Tensor } from "../../../src/device/device.ts";
+import { Scope } from "../../../src/device/scope.ts";
+import {
+  allocateModel,
+  completeConfig,
+  Gpt2,
+  halvesOf,
+  Llama,
+  type TextModel,
+} from "../../../src/models/mod.ts";
+import { type FourBitForm, FourBitWeight, HalfWeight, type Weight } from "../../../src/nn/mod.ts";
+import { quantize } from "../../../src/quant/mod.ts";
+import { type RunLedger, watchLedger } from "../../../src/runs/run_ledger.ts";
+import { type Batch, Trainer } from "../../../src/train/mod.ts";
+
+/** How a base is stored and what is trained. */
+export interface StepMethod {
+  /** For a table. */
+  readonly label: string;
+  /** How its matrices are stored. */
+  readonly base: "F32" | "BF16" | "NF4" | "NF4, double";
+  /** Whether LoRA is trained, and not everything. */
+  readonly isLora: boolean;
+}
+
+/** Rank of LoRA on every linear layer. */
+export const stepRank = 8;
+
+/** Full fine-tuning, LoRA and QLoRA. */
+export const stepMethods: readonly StepMethod[] = [
+  { label: "full fine-tuning, F32", base: "F32", isLora: false },
+  { label: "LoRA, base in F32", base: "F32", isLora: true },
+  { label: "LoRA, base in BF16", base: "BF16", isLora: true },
+  { label: "QLoRA, NF4", base: "NF4", isLora: true },
+  { label: "QLoRA, NF4, double quantization", base: "NF4, double", isLora: true },
+];
+
+/** A model and a batch. */
+export interface StepShape {
+  /** Its name. */
+  readonly model: string;
+  /** Its `config.json`. */
+  readonly config: ConfigJson;
+  /** Sequences. */
+  readonly batch: number;
+  /** Tokens of each. */
+  readonly length: number;
+}
+
+/** The bytes of one step of AdamW on a device, which the dry one predicts. All weights are zero. */
+export async function stepBytes(
+  device: Device,
+  shape: StepShape,
+  { base, isLora }: StepMethod,
+): Promise<RunLedger> {
+  const read = watchLedger(device);
+  using model = openBase(device, shape.config, base);
+  using _ = isLora
+    ? injectLora(model, { rank: stepRank, targetModules: "all-linear", seed: 1 })
+    : undefined;
+  using trainer = new Trainer(model, { learningRate: 1e-3, steps: 1 });
+  trainer.step([anyBatch(shape)]);
+  const bytes = read();
+  if (device.kind !== "dry") await trainer.ring.read(1); // The step is over, or failed.
+  return bytes;
+}
+
+function openBase(device: Device, config: ConfigJson, base: StepMethod["base"]): TextModel {
+  if (base === "F32") return allocateModel(device, config);
+  if (base !== "BF16") return inFourBits(device, config, base === "NF4, double");
+  const model = allocateModel(device, config, {}, halvesOf(config, () => "BF16"));
+  for (const weight of model.weights.values()) {
+    if (weight instanceof HalfWeight) {
+      device.write(weight.values, new Uint16Array(sizeOf(weight.shape)));
+    }
+  }
+  return model;
+}
+
+/** A GPT-2 or Llama whose linear layers are in NF4; all else is in F32. */
+function inFourBits(device: Device, json: ConfigJson, doubleQuantization: boolean): TextModel {
+  const config = completeConfig(json), { tensors, linears } = architectureOf(config);
+  const matrices = new Set(
+    linears.filter(({ kind }) => kind === "linear").map(({ name }) => `${name}.weight`),
+  );
+  const owner = new Scope(device), Family = config.model_type === "gpt2" ? Gpt2 : Llama;
+  const stored = tensors.map(({ name, shape }): [string, Tensor | Weight] => {
+    if (!matrices.has(name)) return [name, zeros(owner, name, shape)];
+    return [name, quantizedZeros(owner, name, { shape, ...blocksOf64, doubleQuantization })];
+  });
+  return new Family(device, config, new Map(stored), owner);
+}
+
+const blocksOf64 = { code: "nf4", blockSize: 64 } as const;
+
+function zeros(owner: Scope, name: string, shape: readonly number[]): Tensor {
+  const tensor = owner.allocate(shape, "f32", "weight", name);
+  owner.device.write(tensor, new Float32Array(sizeOf(shape)));
+  return tensor;
+}
+
+function quantizedZeros(owner: Scope, name: string, form: FourBitForm): FourBitWeight {
+  const weight = new FourBitWeight(owner, name, form), { shape, ...options } = form;
+  if (owner.device.kind === "dry") return weight; // It stores no values.
+  weight.write(quantize({ shape, data: new Float32Array(sizeOf(shape)) }, options));
+  return weight;
+}
+
+/** Sizes alone matter. */
+function anyBatch({ batch, length }: StepShape): Batch {
+  const shape = [batch, length], size = batch * length;
+  const tokens = { shape, data: new Uint32Array(size) };
+  return { inputs: { tokens }, targets: { shape, data: new Int32Array(size) } };
+}
