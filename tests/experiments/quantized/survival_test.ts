@@ -1,0 +1,168 @@
+/** `survival`: what is measured, and the rules of decision 0033 on rows that just keep and just break them. */
+
+import { assert, assertAlmostEquals, assertEquals, assertMatch, assertRejects } from "@std/assert";
+import { survivalClaims } from "../../../experiments/quantized/survival/claims.ts";
+import {
+  type KindOfWeights,
+  kindsOfWeights,
+  norm,
+  updatedWeights,
+} from "../../../experiments/quantized/survival/matrices.ts";
+import {
+  blockSizes,
+  forms,
+  leftOf,
+  sizes,
+  type SurvivalRow,
+  type SurvivalRows,
+} from "../../../experiments/quantized/survival/rows.ts";
+import { survival } from "../../../experiments/quantized/survival/survival.ts";
+import { DryDevice } from "../../../src/device/dry.ts";
+import { plotSvg } from "../../../src/figures/static_svg.ts";
+import { figureFaults } from "../../support/figure_rules.ts";
+
+const [nf4Loses, fp4Loses, largestValue, largeSurvives, floatsKeep, isPrecise] = survivalClaims;
+
+/** What survives of an update, by what it is merged into. */
+type Kept = (row: Omit<SurvivalRow, "points" | "quantizationError">, size: number) => number;
+
+/** Rows that keep every rule, FP4's as well, but for what is given. */
+function rowsOf(kept: Kept = () => NaN, error: (row: SurvivalRow) => number = () => NaN) {
+  const usual: Kept = ({ blockSize, into }, size) =>
+    into === "floats" || size >= 0.3 ? 1 : 1 / blockSize;
+  const rows = kindsOfWeights.flatMap((kind) =>
+    forms.map((form): SurvivalRow => {
+      const own = { kind, ...form };
+      const points = sizes.map((size) => {
+        const found = kept(own, size), share = Number.isNaN(found) ? usual(own, size) : found;
+        return { size, kept: share, least: share, most: share, error: 1, chance: 0 };
+      });
+      const row = { ...own, quantizationError: form.code === "nf4" ? 0.09 : 0.1, points };
+      const found = error(row);
+      return Number.isNaN(found) ? row : { ...row, quantizationError: found };
+    })
+  );
+  return { rows, trainedSizes: [1] } satisfies SurvivalRows;
+}
+
+/** One cell of all rows. */
+const only = (share: number, test: (row: SurvivalRow, size: number) => boolean): SurvivalRows =>
+  rowsOf((row, size) => test(row as SurvivalRow, size) ? share : NaN);
+
+Deno.test("rows as they are expected keep every rule", () => {
+  for (const claim of survivalClaims) {
+    assertEquals(claim.holds(rowsOf()), true, String(claim.text));
+    for (const words of [claim.ours!(rowsOf()), claim.found!(rowsOf())]) {
+      assert(!/NaN|undefined|Infinity/.test(words), words);
+    }
+  }
+});
+
+Deno.test("a loss is less than 5% at 1%, of every weights and block size, with scales in 8 bits", () => {
+  for (const [code, claim] of [["nf4", nf4Loses], ["fp4", fp4Loses]] as const) {
+    const at = (kind: KindOfWeights, blockSize: number) => (row: SurvivalRow, size: number) =>
+      size === 0.01 && row.kind === kind && row.code === code && row.blockSize === blockSize &&
+      row.into === "4 bits" && row.doubleQuantization;
+    for (const kind of kindsOfWeights) {
+      for (const blockSize of blockSizes) {
+        assertEquals(claim.holds(only(0.0499, at(kind, blockSize))), true);
+        assertEquals(claim.holds(only(0.05, at(kind, blockSize))), false);
+      }
+    }
+    const other = code === "nf4" ? "fp4" : "nf4";
+    assertEquals(claim.holds(only(1, (row, size) => size === 0.01 && row.code === other)), true);
+    assertEquals(claim.holds(only(1, (_, size) => size > 0.01)), true);
+  }
+});
+
+Deno.test("what is left of a tiny update is within a factor of two of 1/B, with scales in F32", () => {
+  for (const size of [0.001, 0.003]) {
+    const at = (row: SurvivalRow, own: number) =>
+      own === size && row.blockSize === 256 && !row.doubleQuantization;
+    for (const [times, holds] of [[0.5, true], [0.49, false], [2, true], [2.01, false]] as const) {
+      assertEquals(largestValue.holds(only(times / 256, at)), holds, `${times}`);
+    }
+  }
+  assertEquals(largestValue.holds(only(0, (row) => row.doubleQuantization)), true);
+});
+
+Deno.test("a large update keeps 90% in NF4", () => {
+  for (const size of [0.3, 1]) {
+    const at = (row: SurvivalRow, own: number) =>
+      own === size && row.code === "nf4" && row.blockSize === 32 && row.doubleQuantization;
+    assertEquals(largeSurvives.holds(only(0.9, at)), true);
+    assertEquals(largeSurvives.holds(only(0.899, at)), false);
+  }
+});
+
+Deno.test("merged into floats, a small update keeps 90 to 110%", () => {
+  for (const code of ["nf4", "fp4"]) {
+    const at = (row: SurvivalRow, size: number) =>
+      size === 0.01 && row.into === "floats" && row.code === code;
+    for (const [share, holds] of [[0.91, true], [0.89, false], [1.09, true], [1.11, false]] as const) {
+      assertEquals(floatsKeep.holds(only(share, at)), holds, `${share}`);
+    }
+  }
+});
+
+Deno.test("NF4 is more precise if its error is smaller everywhere, and not where it is as large", () => {
+  const at = (error: number) => (row: SurvivalRow) =>
+    row.kind === "base" && row.code === "nf4" && row.blockSize === 128 && row.into === "4 bits" &&
+      row.doubleQuantization
+      ? error
+      : NaN;
+  assertEquals(isPrecise.holds(rowsOf(undefined, at(0.0999))), true);
+  assertEquals(isPrecise.holds(rowsOf(undefined, at(0.1))), false);
+});
+
+const vector = (...data: number[]) => ({ shape: [data.length], data: Float32Array.from(data) });
+
+Deno.test("what is left: all of it, half of it, none, and what another update has of the change", () => {
+  const update = vector(3, 4), other = vector(4, 3);
+  assertEquals(leftOf(vector(3, 4), update, other, 1), { kept: 1, error: 0, chance: 24 / 25 });
+  const half = leftOf(vector(1.5, 2), update, vector(-4, 3), 1);
+  assertEquals(half, { kept: 0.5, error: 0.5, chance: 0 });
+  assertEquals(leftOf(vector(0, 0), update, other, 2), { kept: 0, error: 1, chance: 0 });
+  assertAlmostEquals(leftOf(vector(0.3, 0.4), update, other, 0.1).kept, 1, 1e-6);
+});
+
+const context = (quick: boolean) => {
+  const { signal } = new AbortController(), report = () => {}, device = new DryDevice();
+  return { device, seeds: [1], quick, full: false, out: "", signal, report };
+};
+
+Deno.test("updates are as large as their weights, unrelated ones too, and follow from the seeds", async () => {
+  const weights = await updatedWeights(context(true)), again = await updatedWeights(context(true));
+  assertEquals(weights.map(({ kind }) => kind), [...Array(4).fill("trained"), "normal"]);
+  assertEquals(weights, again);
+  for (const { weight, update, unrelated } of weights) {
+    for (const one of [update, unrelated]) {
+      assertEquals(one.shape, weight.shape);
+      assertAlmostEquals(norm(one) / norm(weight), 1, 1e-6);
+    }
+    const { chance } = leftOf(update, update, unrelated, 1);
+    assert(Math.abs(chance) < 0.1, `${chance}`);
+  }
+  const other = await updatedWeights({ ...context(true), seeds: [2] });
+  assert(other.at(-1)!.weight.data[0] !== weights.at(-1)!.weight.data[0]);
+});
+
+Deno.test("survival, quick: every claim is judged, every row is in the tables, figures have words", async () => {
+  const { findings, tables, figures, settings } = await survival.run(context(true));
+  assertMatch(settings, /which as trained is \d\.\d\d to \d\.\d\d times as large/);
+  assertEquals(findings.length, survivalClaims.length);
+  assert(findings.every(({ verdict }) => /^(holds|does not hold)$/.test(verdict)));
+  // Two kinds of weights: what is lost is lost in a quick run as well (decision 0033, "seen before").
+  assertEquals([findings[0].verdict, findings[1].verdict], ["holds", "does not hold"]);
+  for (const { rows } of tables) assertEquals(rows.length, 2 * forms.length);
+  for (const figure of figures) {
+    assertEquals(figureFaults(figure), [], figure.id);
+    assertMatch(await plotSvg(figure), /^<svg/);
+  }
+});
+
+Deno.test("survival stops where the job is stopped", async () => {
+  const signal = AbortSignal.abort(new Error("stopped"));
+  const run = () => survival.run({ ...context(true), signal });
+  await assertRejects(run, Error, "stopped");
+});
