@@ -3,14 +3,7 @@
 import { fromTo } from "../../../src/core/numbers.ts";
 import { formatBytes } from "../../../src/figures/mod.ts";
 import type { Claim } from "../../frame/mod.ts";
-import {
-  fullLabel,
-  type LargeRow,
-  type MemoryRows,
-  qloraLabel,
-  singleLabel,
-  type StepRow,
-} from "./rows.ts";
+import { labels, type LargeRow, type MemoryRows, type StepRow } from "./rows.ts";
 
 const gigabyte = 1e9;
 
@@ -24,8 +17,8 @@ const rowOf = ({ large }: MemoryRows, model: string, label: string): LargeRow =>
 
 /** Full fine-tuning and QLoRA of 65B. */
 const pairOf = (rows: MemoryRows): readonly [full: LargeRow, qlora: LargeRow] => [
-  rowOf(rows, "LLaMA 65B", fullLabel),
-  rowOf(rows, "LLaMA 65B", qloraLabel),
+  rowOf(rows, "LLaMA 65B", labels.full),
+  rowOf(rows, "LLaMA 65B", labels.qlora),
 ];
 
 /** Bytes of a base: what is in 4 bits, and the rest. */
@@ -33,8 +26,8 @@ const baseBytes = ({ byRole }: LargeRow): number => byRole.weight + byRole.quant
 
 /** The linear layers of 65B without double quantization, and with it. */
 const scalesOf = (rows: MemoryRows): readonly [single: LargeRow, double: LargeRow] => [
-  rowOf(rows, "LLaMA 65B", singleLabel),
-  rowOf(rows, "LLaMA 65B", qloraLabel),
+  rowOf(rows, "LLaMA 65B", labels.single),
+  rowOf(rows, "LLaMA 65B", labels.qlora),
 ];
 
 const savedBytes = ([single, double]: readonly [LargeRow, LargeRow]): number =>
@@ -127,7 +120,7 @@ export const memoryClaims: readonly Claim<MemoryRows>[] = [...stepClaims, {
   },
   found: ({ large }) =>
     `Over all models ${
-      fromTo(large.flatMap(({ label, bits }) => label === qloraLabel ? bits! : []), 4)
+      fromTo(large.flatMap(({ label, bits }) => label === labels.qlora ? bits! : []), 4)
     } bits.`,
 }, {
   text: "A 7B base in 4 bits takes 5,048 MB",
@@ -136,13 +129,13 @@ export const memoryClaims: readonly Claim<MemoryRows>[] = [...stepClaims, {
   quote: "“the 4-bit base model consumes 5,048 MB of memory” (Dettmers et al. 2023, section 2)",
   note: "The paper does not say what its number has besides: a measurement may have other buffers, or " +
     "embeddings and head in F32.",
-  ours: (rows) => formatBytes(baseBytes(rowOf(rows, "LLaMA 7B", qloraLabel))),
+  ours: (rows) => formatBytes(baseBytes(rowOf(rows, "LLaMA 7B", labels.qlora))),
   holds: (rows) => {
-    const bytes = baseBytes(rowOf(rows, "LLaMA 7B", qloraLabel));
+    const bytes = baseBytes(rowOf(rows, "LLaMA 7B", labels.qlora));
     return [1e6, 2 ** 20].some((unit) => Math.round(bytes / unit) === printed.base);
   },
   found: (rows) => {
-    const { weight, quantized } = rowOf(rows, "LLaMA 7B", qloraLabel).byRole;
+    const { weight, quantized } = rowOf(rows, "LLaMA 7B", labels.qlora).byRole;
     return `${formatBytes(quantized)} in NF4, ${formatBytes(weight)} in 16 bits; with those in F32 ${
       formatBytes(quantized + 2 * weight)
     }.`;

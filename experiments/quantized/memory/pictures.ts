@@ -2,7 +2,7 @@
 
 import { type Column, type DataTable, type Figure, table } from "../../../src/figures/mod.ts";
 import { roleBars, usedRoles } from "../../../src/figures/role_bars.ts";
-import { type LargeRow, type MemoryRows, qloraLabel, type StepRow } from "./rows.ts";
+import { labels, type LargeRow, type MemoryRows, type StepRow } from "./rows.ts";
 
 /** Bytes at the peak of a step, by role. */
 export const stepTable = ({ steps }: MemoryRows): DataTable => {
@@ -72,7 +72,7 @@ export const sizesFigure = ({ large }: MemoryRows): Figure => ({
   title: "QLoRA from 7B to 175B: bytes that do not depend on the batch",
   caption: "NF4 with double quantization, adapters of rank 64 on every linear layer in F32, AdamW.",
   ...roleBars(
-    large.filter(({ label }) => label === qloraLabel).map(({ model, byRole }) => {
+    large.filter(({ label }) => label === labels.qlora).map(({ model, byRole }) => {
       return { label: model, byRole };
     }),
     340,

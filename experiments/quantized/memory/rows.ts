@@ -49,13 +49,13 @@ export interface MemoryRows {
 }
 
 /** Names of the methods on large models. */
-export const [fullLabel, loraLabel, singleLabel, qloraLabel, eightBitLabel] = [
-  "full fine-tuning, 16 bits",
-  "LoRA, base in 16 bits",
-  "QLoRA, NF4, scales in F32",
-  "QLoRA, NF4, double quantization",
-  "the same with 8-bit Adam",
-];
+export const labels = {
+  full: "full fine-tuning, 16 bits",
+  lora: "LoRA, base in 16 bits",
+  single: "QLoRA, NF4, scales in F32",
+  qlora: "QLoRA, NF4, double quantization",
+  eightBit: "the same with 8-bit Adam",
+} as const;
 
 /** Rank of LoRA on every linear layer, as in the paper (Dettmers et al. 2023, appendix B.2). */
 export const largeRank = 64;
@@ -101,11 +101,11 @@ export async function largeRows(): Promise<LargeRow[]> {
     const inLinears = linears.filter(({ kind }) => kind === "linear")
       .reduce((sum, { inputs, outputs }) => sum + inputs * outputs, 0);
     const methods: [label: string, byRole: Readonly<Record<string, number>>][] = [
-      [fullLabel, fullBytes(parameters)],
-      [loraLabel, { ...trainingBytes(architecture, "mixed", lora) }],
-      [singleLabel, { ...trainingBytes(architecture, "nf4", lora) }],
-      [qloraLabel, { ...trainingBytes(architecture, "nf4-double", lora) }],
-      [eightBitLabel, { ...trainingBytes(architecture, "nf4-double", lora, "adam8bit") }],
+      [labels.full, fullBytes(parameters)],
+      [labels.lora, { ...trainingBytes(architecture, "mixed", lora) }],
+      [labels.single, { ...trainingBytes(architecture, "nf4", lora) }],
+      [labels.qlora, { ...trainingBytes(architecture, "nf4-double", lora) }],
+      [labels.eightBit, { ...trainingBytes(architecture, "nf4-double", lora, "adam8bit") }],
     ];
     return methods.map(([label, byRole]): LargeRow => ({
       ...{ model, parameters, label, byRole },

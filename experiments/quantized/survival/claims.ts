@@ -15,7 +15,7 @@ const keptShare = 0.9;
 const small = 0.01, tiny = [0.001, 0.003], large = [0.3, 1];
 
 const percent = (shares: Iterable<number>, decimals: number): string =>
-  `${fromTo(Array.from(shares, (share) => 100 * share), decimals)}%`;
+  `${fromTo(Array.from(shares, (share) => 100 * share), decimals).replaceAll("-", "−")}%`;
 
 /** QLoRA's form, with scales in 8 bits, in all block sizes. */
 const requantized = ({ rows }: SurvivalRows, code: FourBitCode, doubleQuantization = true) =>

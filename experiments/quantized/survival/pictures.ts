@@ -90,9 +90,8 @@ const steps = ({ rows }: SurvivalRows, linesOf: (own: readonly SurvivalRow[]) =>
   });
 
 const published = (column: "r = 4" | "r = 64"): string => {
-  const [, , , weight, update] = printedTables.table7.rows[column].map((text) =>
-    printedValue(text ?? "")
-  );
+  const [weight, update] = printedTables.table7.rows[column].slice(3, 5)
+    .map((text) => printedValue(text!));
   return `${(100 * update / weight).toFixed(0)}% at ${column}`;
 };
 

@@ -4,12 +4,10 @@ import { assert, assertEquals, assertMatch } from "@std/assert";
 import { memoryClaims } from "../../../experiments/quantized/memory/claims.ts";
 import { quantizedMemory } from "../../../experiments/quantized/memory/memory.ts";
 import {
-  fullLabel,
+  labels,
   type LargeRow,
   largeRows,
   type MemoryRows,
-  qloraLabel,
-  singleLabel,
   type StepRow,
 } from "../../../experiments/quantized/memory/rows.ts";
 import { runningModels } from "../../../experiments/quantized/memory/shapes.ts";
@@ -127,19 +125,19 @@ Deno.test("QLoRA must take less than each of the others", () => {
 
 Deno.test("65B must take more than 780 GB in full and less than 48 GB with QLoRA", () => {
   const at = (label: string, total: number) => changed("LLaMA 65B", label, () => ({ total }));
-  assertEquals(fits.holds(at(qloraLabel, 48e9 - 1)), true);
-  assertEquals(fits.holds(at(qloraLabel, 48e9)), false);
-  assertEquals(fits.holds(at(fullLabel, 780e9 + 1)), true);
-  assertEquals(fits.holds(at(fullLabel, 780e9)), false);
+  assertEquals(fits.holds(at(labels.qlora, 48e9 - 1)), true);
+  assertEquals(fits.holds(at(labels.qlora, 48e9)), false);
+  assertEquals(fits.holds(at(labels.full, 780e9 + 1)), true);
+  assertEquals(fits.holds(at(labels.full, 780e9)), false);
 });
 
 Deno.test("bits must be 4.500 and 4.127, and what is saved 3 GB", () => {
   const at = (label: string, change: Partial<LargeRow>) =>
     changed("LLaMA 65B", label, () => change);
-  assertEquals(bits.holds(at(qloraLabel, { bits: 4.1274 })), true);
-  assertEquals(bits.holds(at(qloraLabel, { bits: 4.1276 })), false);
-  assertEquals(bits.holds(at(singleLabel, { bits: 4.5006 })), false);
-  const more = changed("LLaMA 65B", singleLabel, ({ byRole }) => {
+  assertEquals(bits.holds(at(labels.qlora, { bits: 4.1274 })), true);
+  assertEquals(bits.holds(at(labels.qlora, { bits: 4.1276 })), false);
+  assertEquals(bits.holds(at(labels.single, { bits: 4.5006 })), false);
+  const more = changed("LLaMA 65B", labels.single, ({ byRole }) => {
     return { byRole: { ...byRole, quantized: byRole.quantized + 0.6e9 } };
   });
   assertEquals(bits.holds(more), false);
@@ -147,7 +145,7 @@ Deno.test("bits must be 4.500 and 4.127, and what is saved 3 GB", () => {
 
 Deno.test("a base of 5,048 MB may be so in either unit", () => {
   const of = (bytes: number) =>
-    changed("LLaMA 7B", qloraLabel, () => ({ byRole: { weight: 0, quantized: bytes } }));
+    changed("LLaMA 7B", labels.qlora, () => ({ byRole: { weight: 0, quantized: bytes } }));
   for (const bytes of [5048e6, 5048 * 2 ** 20]) assertEquals(base7b.holds(of(bytes)), true);
   for (const bytes of [5049e6, 5047 * 2 ** 20]) assertEquals(base7b.holds(of(bytes)), false);
 });
