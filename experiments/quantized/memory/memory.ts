@@ -4,7 +4,7 @@ import { type Experiment, experiment } from "../../frame/mod.ts";
 import { memoryClaims } from "./claims.ts";
 import { largeFigure, largeTable, sizesFigure, stepFigures, stepTable } from "./pictures.ts";
 import { largeRank, memoryRows } from "./rows.ts";
-import { stepRank } from "./steps.ts";
+import { stepRank } from "../steps.ts";
 
 /** Full fine-tuning, LoRA and QLoRA in bytes. */
 export const quantizedMemory: Experiment = experiment({

@@ -3,10 +3,10 @@
 import { architectureOf, countParameters } from "../../../src/architectures/mod.ts";
 import type { Device } from "../../../src/device/device.ts";
 import { DryDevice } from "../../../src/device/dry.ts";
-import type { RunLedger } from "../../../src/runs/run_ledger.ts";
+import { type RunLedger, watchLedger } from "../../../src/runs/run_ledger.ts";
 import type { ExperimentContext } from "../../frame/mod.ts";
-import { largeModels, runningModels } from "./shapes.ts";
-import { stepBytes, type StepMethod, stepMethods, type StepShape } from "./steps.ts";
+import { largeModels, runningModels } from "../shapes.ts";
+import { openStep, type StepMethod, stepMethods, type StepShape } from "../steps.ts";
 
 type Bytes = Pick<RunLedger, "peak" | "peakByRole">;
 
@@ -88,6 +88,20 @@ async function stepRow(
     predicted: await stepBytes(dry, shape, method),
     measured: device && await stepBytes(device, shape, method),
   };
+}
+
+/** The bytes of one step of AdamW on a device, which the dry one predicts. */
+export async function stepBytes(
+  device: Device,
+  shape: StepShape,
+  method: StepMethod,
+): Promise<RunLedger> {
+  const read = watchLedger(device);
+  using opened = openStep(device, shape, method);
+  opened.step();
+  const bytes = read();
+  if (device.kind !== "dry") await opened.finished();
+  return bytes;
 }
 
 /** The five methods on each of the large models, by the closed formulas. */

@@ -8,10 +8,11 @@ import {
   type LargeRow,
   largeRows,
   type MemoryRows,
+  stepBytes,
   type StepRow,
 } from "../../../experiments/quantized/memory/rows.ts";
-import { runningModels } from "../../../experiments/quantized/memory/shapes.ts";
-import { stepBytes, stepMethods, stepRank } from "../../../experiments/quantized/memory/steps.ts";
+import { runningModels } from "../../../experiments/quantized/shapes.ts";
+import { stepMethods, stepRank } from "../../../experiments/quantized/steps.ts";
 import { evaluateFormula } from "../../../src/accounting/mod.ts";
 import { injectLora } from "../../../src/adapt/mod.ts";
 import { architectureOf } from "../../../src/architectures/mod.ts";

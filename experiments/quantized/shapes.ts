@@ -1,7 +1,7 @@
 /** Models whose memory is counted: those that run here, and those that do not. @module */
 
-import { catalog, type ConfigJson } from "../../../src/architectures/mod.ts";
-import { baseConfig } from "../../base_model.ts";
+import { catalog, type ConfigJson } from "../../src/architectures/mod.ts";
+import { baseConfig } from "../base_model.ts";
 import type { StepShape } from "./steps.ts";
 
 /** A LLaMA (Touvron et al. 2023, table 2), which has the tensors of Llama 2. */

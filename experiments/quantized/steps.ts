@@ -1,10 +1,10 @@
-/** The bytes of a training step on a base in F32, in 16 bits, and in 4. @module */
+/** Training steps on a base in F32, in 16 bits, and in 4. All weights are zero: bytes and times do not depend on them. @module */
 
-import { injectLora } from "../../../src/adapt/mod.ts";
-import { architectureOf, type ConfigJson } from "../../../src/architectures/mod.ts";
-import { sizeOf } from "../../../src/core/shape.ts";
-import type { Device, Tensor } from "../../../src/device/device.ts";
-import { Scope } from "../../../src/device/scope.ts";
+import { injectLora } from "../../src/adapt/mod.ts";
+import { architectureOf, type ConfigJson } from "../../src/architectures/mod.ts";
+import { sizeOf } from "../../src/core/shape.ts";
+import type { Device, Tensor } from "../../src/device/device.ts";
+import { Scope } from "../../src/device/scope.ts";
 import {
   allocateModel,
   completeConfig,
@@ -12,11 +12,10 @@ import {
   halvesOf,
   Llama,
   type TextModel,
-} from "../../../src/models/mod.ts";
-import { type FourBitForm, FourBitWeight, HalfWeight, type Weight } from "../../../src/nn/mod.ts";
-import { quantize } from "../../../src/quant/mod.ts";
-import { type RunLedger, watchLedger } from "../../../src/runs/run_ledger.ts";
-import { type Batch, Trainer } from "../../../src/train/mod.ts";
+} from "../../src/models/mod.ts";
+import { type FourBitForm, FourBitWeight, HalfWeight, type Weight } from "../../src/nn/mod.ts";
+import { quantize } from "../../src/quant/mod.ts";
+import { type Batch, Trainer } from "../../src/train/mod.ts";
 
 /** How a base is stored and what is trained. */
 export interface StepMethod {
@@ -52,22 +51,30 @@ export interface StepShape {
   readonly length: number;
 }
 
-/** The bytes of one step of AdamW on a device, which the dry one predicts. All weights are zero. */
-export async function stepBytes(
-  device: Device,
-  shape: StepShape,
-  { base, isLora }: StepMethod,
-): Promise<RunLedger> {
-  const read = watchLedger(device);
-  using model = openBase(device, shape.config, base);
-  using _ = isLora
-    ? injectLora(model, { rank: stepRank, targetModules: "all-linear", seed: 1 })
-    : undefined;
-  using trainer = new Trainer(model, { learningRate: 1e-3, steps: 1 });
-  trainer.step([anyBatch(shape)]);
-  const bytes = read();
-  if (device.kind !== "dry") await trainer.ring.read(1); // The step is over, or failed.
-  return bytes;
+/** A model in training; disposing it frees everything. */
+export interface OpenStep extends Disposable {
+  /** Makes a step of AdamW. */
+  step(): void;
+  /** Waits until it is over. */
+  finished(): Promise<unknown>;
+}
+
+/** Opens a base and what is trained of it, on any device, the dry one included. */
+export function openStep(device: Device, shape: StepShape, { base, isLora }: StepMethod): OpenStep {
+  using unfinished = new DisposableStack();
+  const model = unfinished.use(openBase(device, shape.config, base));
+  if (isLora) {
+    unfinished.use(
+      injectLora(model, { rank: stepRank, targetModules: "all-linear", seed: 1 }),
+    );
+  }
+  const trainer = unfinished.use(new Trainer(model, { learningRate: 1e-4, steps: 1e6 }));
+  const batch = anyBatch(shape), owned = unfinished.move();
+  return {
+    step: () => void trainer.step([batch]),
+    finished: () => trainer.ring.read(1),
+    [Symbol.dispose]: () => owned.dispose(),
+  };
 }
 
 function openBase(device: Device, config: ConfigJson, base: StepMethod["base"]): TextModel {

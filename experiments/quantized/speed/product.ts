@@ -1,0 +1,183 @@
+/** A product with a weight in 4 bits: by its codes, or by way of F32. @module */
+
+import { matmulFourBit } from "../../../kernels/four_bit/kernel.ts";
+import { FourBitStorage, formOf } from "../../../src/autograd/four_bit_storage.ts";
+import { matrix, multiply } from "../../../src/autograd/ops/product.ts";
+import { largestDifference, largestOf } from "../../../src/core/numbers.ts";
+import { Random } from "../../../src/core/random.ts";
+import type { Device } from "../../../src/device/device.ts";
+import { Scope } from "../../../src/device/scope.ts";
+import { type Figure, linesSlider, table } from "../../../src/figures/mod.ts";
+import { normalValues } from "../../../src/linalg/gaussian.ts";
+import { FourBitWeight } from "../../../src/nn/mod.ts";
+import { dequantize, quantize } from "../../../src/quant/mod.ts";
+import { type Claim, type Experiment, experiment, type ExperimentContext } from "../../frame/mod.ts";
+import { timeInTurns } from "./turns.ts";
+
+/** Rows of x. */
+const counts = [1, 2, 4, 8, 16];
+
+/** The matrices W. */
+const shapes = [[768, 768], [3072, 768]] as const;
+
+/** How much slower than the better way the chosen one may be. */
+const mostSlower = 1.25;
+
+/** How far the two ways may differ, of the largest value. */
+const mostDifference = 1e-5;
+
+/** Ways to the same product, in ms. */
+export interface ProductRow {
+  /** W: `768 x 768`. */
+  readonly shape: string;
+  /** Rows of x. */
+  readonly count: number;
+  /** By the codes as they are stored. */
+  readonly codes: number;
+  /** By way of F32 in scratch. */
+  readonly scratch: number;
+  /** As `FourBitWeight` chooses. */
+  readonly chosen: number;
+  /** With a weight in F32. */
+  readonly plain: number;
+  /** Largest difference of the two ways, of the largest value. */
+  readonly difference: number;
+}
+
+async function productRows(context: ExperimentContext): Promise<ProductRow[]> {
+  const { device, report, quick } = context, rows: ProductRow[] = [];
+  const cells = shapes.flatMap((shape) => counts.map((count) => [shape, count] as const));
+  for (const [[n, k], count] of quick ? cells.slice(0, 2) : cells) {
+    report(rows.length / cells.length, `${count} rows by ${n} x ${k}`);
+    rows.push(await productRow(device, [n, k], count, context));
+  }
+  return rows;
+}
+
+async function productRow(
+  device: Device,
+  [n, k]: readonly [number, number],
+  m: number,
+  { seeds: [seed], quick, signal }: ExperimentContext,
+): Promise<ProductRow> {
+  using scope = new Scope(device);
+  const random = new Random(seed), values = normalValues(n * k, 1, random);
+  const quantized = quantize({ shape: [n, k], data: values });
+  const storage = new FourBitStorage(scope, "W", formOf(quantized));
+  storage.write(quantized);
+  const weight = FourBitWeight.of(scope, "W", quantized);
+  const [W, x, y] = [[n, k], [m, k], [m, n]].map((shape) =>
+    scope.allocate(shape, "f32", "activation", "of a product")
+  );
+  device.write(W, dequantize(quantized).data);
+  device.write(x, Float32Array.from({ length: m * k }, () => random.normal()));
+  const sizes = { m, n, k }, of = (own: typeof W) => multiply(matrix(x), matrix(own), matrix(y), {
+    ...sizes,
+    transposeB: true,
+  });
+  const ways = [
+    () => {
+      using scales = storage.scalesInF32();
+      const { packed, values } = storage, bindings = { x, y, packed, values, bias: x };
+      const scalars = { ...sizes, blockSize: quantized.blockSize, hasBias: 0 };
+      device.launch(matmulFourBit, { ...bindings, scales: scales.tensor }, scalars);
+    },
+    () => {
+      using scales = storage.scalesInF32();
+      using own = device.allocate([n, k], "f32", "scratch", "W in F32");
+      storage.dequantize(scales, { start: 0, count: n }, own);
+      of(own);
+    },
+    () => weight.multiply(x, y),
+    () => of(W),
+  ];
+  const run = ways.map((way) => async () => {
+    way();
+    return (await device.read(y))[0].data;
+  });
+  const [byCodes, byScratch] = [await run[0](), await run[1]()];
+  const [codes, scratch, chosen, plain] = (await timeInTurns(run, quick ? 1 : 15, signal))
+    .map(({ minimum }) => minimum);
+  const difference = largestDifference(byCodes, byScratch) / largestOf(byScratch);
+  return { shape: `${n} x ${k}`, count: m, codes, scratch, chosen, plain, difference };
+}
+
+type Rows = readonly ProductRow[];
+
+/** How many times as long as the better way the chosen one takes. */
+const slower = ({ chosen, codes, scratch }: ProductRow): number =>
+  chosen / Math.min(codes, scratch);
+
+/** What is claimed of the product: decision 0033. */
+export const productClaims: readonly Claim<Rows>[] = [{
+  text: "A weight in 4 bits takes the faster of two ways",
+  rule:
+    `when for both matrices and every number of rows the product takes at most ${mostSlower} times as long as the faster of ` +
+    "reading the codes and making W F32 first, the least of the rounds, all taking turns",
+  scale: true,
+  ours: (rows) => `at most ${Math.max(...rows.map(slower)).toFixed(2)} times as long`,
+  holds: (rows) => rows.every((row) => slower(row) <= mostSlower),
+  found: (rows) =>
+    rows.map((row) =>
+      `${row.count} rows by ${row.shape}: codes ${row.codes.toFixed(1)}, scratch ${row.scratch.toFixed(1)} ms`
+    ).join("; ") + ".",
+}, {
+  text: "Both ways give the same product",
+  rule: `when they differ by at most ${mostDifference} of the largest value`,
+  ours: (rows) =>
+    `differ by at most ${Math.max(...rows.map(({ difference }) => difference)).toExponential(0)}`,
+  holds: (rows) => rows.every(({ difference }) => difference <= mostDifference),
+}];
+
+/** Time by rows of x, a step of the slider for each matrix. */
+const productFigure = (rows: Rows): Figure =>
+  linesSlider(
+    {
+      id: "four-bit-product",
+      title: "The time of a product with a weight in 4 bits, by rows of x",
+      caption: "The least of the rounds. Dashed: a weight in F32.",
+      x: { title: "rows of x", log: true },
+      y: { title: "ms" },
+      name: "W",
+    },
+    [...Map.groupBy(rows, ({ shape }) => shape)].map(([shape, own]) => {
+      const x = own.map(({ count }) => count);
+      const line = (name: string, key: "codes" | "scratch" | "plain", dashed = false) => {
+        return { name, x, y: own.map((row) => row[key]), dashed };
+      };
+      return {
+        label: shape,
+        lines: [line("codes", "codes"), line("scratch", "scratch"), line("F32", "plain", true)],
+      };
+    }),
+  );
+
+/** Where the crossing is. */
+export const fourBitProduct: Experiment = experiment<never, Rows>({
+  name: "four-bit-product",
+  title: "A product with a weight in 4 bits, by its codes or by way of F32",
+  question:
+    "From how many rows on is it faster to make a weight F32 first than to read its codes in the product?",
+  source: "our own question; not in the paper",
+  beyond: true,
+  rows: (_, context) => productRows(context),
+  seeds: "{seed}",
+  settings: "y = x Wᵀ, W of normal values in NF4 with blocks of 64 and scales in 8 bits; y is read back each time.",
+  claims: productClaims,
+  tables: [(rows) =>
+    table<ProductRow>({
+      id: "four-bit-product",
+      title: "The least time of a product (ms)",
+      columns: [
+        ["shape", "W", "text"],
+        ["count", "rows of x", "count"],
+        ["codes", "by codes (ms)", "time"],
+        ["scratch", "by F32 in scratch (ms)", "time"],
+        ["chosen", "as chosen (ms)", "time"],
+        ["plain", "W in F32 (ms)", "time"],
+        ["difference", "difference of the ways", "number"],
+      ],
+      rows,
+    })],
+  figures: [productFigure],
+});

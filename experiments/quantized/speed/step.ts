@@ -1,0 +1,140 @@
+/** What a training step on a base in 4 bits costs in time. @module */
+
+import { axis, baseLayout, bars, palette, table } from "../../../src/figures/mod.ts";
+import { type Claim, type Experiment, experiment, type ExperimentContext } from "../../frame/mod.ts";
+import { runningModels } from "../shapes.ts";
+import { openStep, type StepMethod, stepMethods, stepRank, type StepShape } from "../steps.ts";
+import { timeInTurns, type TurnTimes } from "./turns.ts";
+
+/** Issue 17's mark, and how far off the control may be. */
+const mostSlower = 1.3, controlShare = 0.05;
+
+/** A method's step on one model. */
+export interface StepTimeRow extends TurnTimes {
+  /** The model. */
+  readonly model: string;
+  /** The batch: `4 x 64`. */
+  readonly batch: string;
+  /** The method. */
+  readonly label: string;
+}
+
+const of = (base: StepMethod["base"], isLora: boolean): StepMethod =>
+  stepMethods.find((method) => method.base === base && method.isLora === isLora)!;
+
+/** LoRA, LoRA again as the control, and QLoRA. */
+export const [lora, control, qlora]: readonly string[] = [
+  of("F32", true).label,
+  "LoRA again, the control",
+  of("NF4, double", true).label,
+];
+
+const timed: readonly StepMethod[] = [
+  of("F32", true),
+  { ...of("F32", true), label: control },
+  of("BF16", true),
+  of("NF4", true),
+  of("NF4, double", true),
+];
+
+async function stepTimes(context: ExperimentContext): Promise<StepTimeRow[]> {
+  const { device, full, quick, signal, report } = context, rows: StepTimeRow[] = [];
+  const models = await runningModels();
+  const shapes = models.filter(({ model }, i) => i === 0 || full && model === "gpt2");
+  for (const [i, shape] of shapes.entries()) {
+    report(i / shapes.length, shape.model);
+    using stack = new DisposableStack();
+    const steps = timed.map((method) => stack.use(openStep(device, shape, method)));
+    const work = steps.map((one) => () => {
+      one.step();
+      return one.finished();
+    });
+    const times = await timeInTurns(work, quick ? 1 : i === 0 ? 20 : 5, signal);
+    rows.push(...times.map((own, place) => rowOf(shape, timed[place], own)));
+  }
+  return rows;
+}
+
+const rowOf = (
+  { model, batch, length }: StepShape,
+  { label }: StepMethod,
+  times: TurnTimes,
+): StepTimeRow => ({ model, batch: `${batch} x ${length}`, label, ...times });
+
+type Rows = readonly StepTimeRow[];
+
+const byModel = (rows: Rows): [model: string, Rows][] => [
+  ...Map.groupBy(rows, ({ model }) => model),
+];
+
+/** How many times as long as LoRA's a method's step takes. */
+export function timesOfLora(rows: Rows, label: string): number {
+  const minimum = (label: string) => rows.find((row) => row.label === label)!.minimum;
+  return minimum(label) / minimum(lora);
+}
+
+const shown = (rows: Rows, label: string): string => timesOfLora(rows, label).toFixed(2);
+
+/** What is claimed of the times: decision 0033. */
+export const stepTimeClaims: readonly Claim<Rows>[] = [{
+  text: "A step of QLoRA takes hardly longer than one of LoRA",
+  rule:
+    `when on every model the shortest step of QLoRA takes at most ${mostSlower} times as long as the shortest of LoRA ` +
+    "on the base in F32, their steps taking turns",
+  scale: true,
+  quote: "“without degrading the runtime” (Dettmers et al. 2023, section 1)",
+  ours: (rows) => byModel(rows).map(([model, own]) => `${model}: ${shown(own, qlora)} times`).join("; "),
+  holds: (rows) => byModel(rows).every(([, own]) => timesOfLora(own, qlora) <= mostSlower),
+  found: (rows) =>
+    byModel(rows).map(([model, own]) => {
+      const isNoise = Math.abs(timesOfLora(own, control) - 1) > controlShare;
+      return `${model}: the control takes ${shown(own, control)} times as long${
+        isNoise ? ", so that this run, on a busy machine, cannot tell" : ""
+      }`;
+    }).join("; ") + ".",
+}];
+
+/** Times of steps in turn. */
+export const quantizedStep: Experiment = experiment<never, Rows>({
+  name: "quantized-step",
+  title: "What a step on a base in 4 bits costs in time",
+  question: "How much longer does a training step take if the base's linear layers are in NF4, and are made " +
+    "F32 before each product?",
+  source: "Dettmers et al. 2023, QLoRA: section 1; not in the paper",
+  beyond: true,
+  rows: (_, context) => stepTimes(context),
+  settings:
+    `AdamW, LoRA of rank ${stepRank} on every linear layer, NF4 in blocks of 64; all models in one process, taking turns. ` +
+    "Activations are stored, not computed again. Times are minima; decision 0033 has the rules.",
+  claims: stepTimeClaims,
+  tables: [(rows) =>
+    table<StepTimeRow>({
+      id: "quantized-step",
+      title: "The time of a step",
+      columns: [
+        ["model", "model", "text"],
+        ["batch", "batch", "text"],
+        ["label", "method", "text"],
+        ["minimum", "minimum (ms)", "time"],
+        ["median", "median (ms)", "time"],
+        ["rounds", "rounds", "count"],
+        ["times", "of LoRA's", "ratio", ({ model, label }) =>
+          timesOfLora(rows.filter((row) => row.model === model), label)],
+      ],
+      rows,
+    })],
+  figures: [(rows, { device }) => ({
+    id: "quantized-step",
+    title: "The time of a step, by that of LoRA on a base in F32",
+    caption: `The least of all rounds, on ${device.description}. LoRA again is the control.`,
+    data: byModel(rows).map(([model, own], i) =>
+      bars(own, ({ label }) => label, ({ label }) => timesOfLora(own, label), {
+        color: palette.series[i],
+      }, { name: model })
+    ),
+    layout: baseLayout(axis(""), axis("times as long", { rangemode: "tozero" }), {
+      height: 360,
+      showlegend: true,
+    }),
+  })],
+});
