@@ -24,6 +24,8 @@ import { linearTeacher } from "./planted/linear_teacher.ts";
 import { plantedTransformer } from "./planted/planted_transformer.ts";
 import { rotatedDigits } from "./planted/rotated_digits.ts";
 import { quantizedMemory } from "./quantized/memory/memory.ts";
+import { fourBitProduct } from "./quantized/speed/product.ts";
+import { quantizedStep } from "./quantized/speed/step.ts";
 import { survival } from "./quantized/survival/survival.ts";
 import { amplification } from "./rank_study/amplification.ts";
 import { subspaces } from "./rank_study/subspaces.ts";
@@ -57,6 +59,8 @@ export const experiments: readonly Experiment[] = [
   trainingSpectra,
   merging,
   survival,
+  quantizedStep,
+  fourBitProduct,
   latency,
   latencyMedium,
   resident,

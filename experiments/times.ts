@@ -23,6 +23,8 @@ export const expectedSeconds: Readonly<Record<string, number>> = {
   "training-spectra": 1,
   merging: 4,
   survival: 6,
+  "quantized-step": 3,
+  "four-bit-product": 3,
   latency: 10,
   "latency-medium": 1,
   resident: 6,

@@ -5,7 +5,7 @@ import { FourBitStorage, formOf } from "../../../src/autograd/four_bit_storage.t
 import { matrix, multiply } from "../../../src/autograd/ops/product.ts";
 import { largestDifference, largestOf } from "../../../src/core/numbers.ts";
 import { Random } from "../../../src/core/random.ts";
-import type { Device } from "../../../src/device/device.ts";
+import type { Device, Tensor } from "../../../src/device/device.ts";
 import { Scope } from "../../../src/device/scope.ts";
 import { type Figure, linesSlider, table } from "../../../src/figures/mod.ts";
 import { normalValues } from "../../../src/linalg/gaussian.ts";
@@ -56,50 +56,51 @@ async function productRows(context: ExperimentContext): Promise<ProductRow[]> {
 
 async function productRow(
   device: Device,
-  [n, k]: readonly [number, number],
+  [n, k]: Extents,
   m: number,
   { seeds: [seed], quick, signal }: ExperimentContext,
 ): Promise<ProductRow> {
   using scope = new Scope(device);
-  const random = new Random(seed), values = normalValues(n * k, 1, random);
-  const quantized = quantize({ shape: [n, k], data: values });
-  const storage = new FourBitStorage(scope, "W", formOf(quantized));
-  storage.write(quantized);
-  const weight = FourBitWeight.of(scope, "W", quantized);
-  const [W, x, y] = [[n, k], [m, k], [m, n]].map((shape) =>
-    scope.allocate(shape, "f32", "activation", "of a product")
-  );
-  device.write(W, dequantize(quantized).data);
-  device.write(x, Float32Array.from({ length: m * k }, () => random.normal()));
-  const sizes = { m, n, k }, of = (own: typeof W) => multiply(matrix(x), matrix(own), matrix(y), {
-    ...sizes,
-    transposeB: true,
-  });
-  const ways = [
-    () => {
-      using scales = storage.scalesInF32();
-      const { packed, values } = storage, bindings = { x, y, packed, values, bias: x };
-      const scalars = { ...sizes, blockSize: quantized.blockSize, hasBias: 0 };
-      device.launch(matmulFourBit, { ...bindings, scales: scales.tensor }, scalars);
-    },
-    () => {
-      using scales = storage.scalesInF32();
-      using own = device.allocate([n, k], "f32", "scratch", "W in F32");
-      storage.dequantize(scales, { start: 0, count: n }, own);
-      of(own);
-    },
-    () => weight.multiply(x, y),
-    () => of(W),
-  ];
-  const run = ways.map((way) => async () => {
+  const { y, ways } = waysOf(scope, [n, k], m, new Random(seed));
+  const work = ways.map((way) => async () => {
     way();
     return (await device.read(y))[0].data;
   });
-  const [byCodes, byScratch] = [await run[0](), await run[1]()];
-  const [codes, scratch, chosen, plain] = (await timeInTurns(run, quick ? 1 : 15, signal))
-    .map(({ minimum }) => minimum);
+  const [byCodes, byScratch] = [await work[0](), await work[1]()];
+  const times = await timeInTurns(work, quick ? 1 : 15, signal);
+  const [codes, scratch, chosen, plain] = times.map(({ minimum }) => minimum);
   const difference = largestDifference(byCodes, byScratch) / largestOf(byScratch);
   return { shape: `${n} x ${k}`, count: m, codes, scratch, chosen, plain, difference };
+}
+
+type Extents = readonly [rows: number, columns: number];
+
+/** Four ways to y = x Wᵀ: by codes, by way of scratch, as the weight chooses, and with W in F32. */
+function waysOf(scope: Scope, [n, k]: Extents, m: number, random: Random) {
+  const { device } = scope, place = (shape: Extents) =>
+    scope.allocate(shape, "f32", "activation", "of a product");
+  const quantized = quantize({ shape: [n, k], data: normalValues(n * k, 1, random) });
+  const storage = new FourBitStorage(scope, "W", formOf(quantized));
+  const weight = FourBitWeight.of(scope, "W", quantized);
+  const [W, x, y] = [place([n, k]), place([m, k]), place([m, n])];
+  storage.write(quantized);
+  device.write(W, dequantize(quantized).data);
+  device.write(x, Float32Array.from({ length: m * k }, () => random.normal()));
+  const multiplyBy = (W: Tensor) =>
+    multiply(matrix(x), matrix(W), matrix(y), { m, n, k, transposeB: true });
+  const byCodes = () => {
+    using scales = storage.scalesInF32();
+    const { packed, values, form: { blockSize } } = storage;
+    const bindings = { x, y, packed, values, scales: scales.tensor, bias: x };
+    device.launch(matmulFourBit, bindings, { m, n, k, blockSize, hasBias: 0 });
+  };
+  const byScratch = () => {
+    using scales = storage.scalesInF32();
+    using own = device.allocate([n, k], "f32", "scratch", "W in F32");
+    storage.dequantize(scales, { start: 0, count: n }, own);
+    multiplyBy(own);
+  };
+  return { y, ways: [byCodes, byScratch, () => weight.multiply(x, y), () => multiplyBy(W)] };
 }
 
 type Rows = readonly ProductRow[];

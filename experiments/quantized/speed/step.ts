@@ -22,20 +22,12 @@ export interface StepTimeRow extends TurnTimes {
 const of = (base: StepMethod["base"], isLora: boolean): StepMethod =>
   stepMethods.find((method) => method.base === base && method.isLora === isLora)!;
 
-/** LoRA, LoRA again as the control, and QLoRA. */
-export const [lora, control, qlora]: readonly string[] = [
-  of("F32", true).label,
-  "LoRA again, the control",
-  of("NF4, double", true).label,
-];
+const lora = of("F32", true), qlora = of("NF4, double", true);
 
-const timed: readonly StepMethod[] = [
-  of("F32", true),
-  { ...of("F32", true), label: control },
-  of("BF16", true),
-  of("NF4", true),
-  of("NF4, double", true),
-];
+/** LoRA once more: how far two timings of the same differ. */
+export const control: StepMethod = { ...lora, label: "LoRA again, the control" };
+
+const timed: readonly StepMethod[] = [lora, control, of("BF16", true), of("NF4", true), qlora];
 
 async function stepTimes(context: ExperimentContext): Promise<StepTimeRow[]> {
   const { device, full, quick, signal, report } = context, rows: StepTimeRow[] = [];
@@ -68,12 +60,12 @@ const byModel = (rows: Rows): [model: string, Rows][] => [
 ];
 
 /** How many times as long as LoRA's a method's step takes. */
-export function timesOfLora(rows: Rows, label: string): number {
+function timesOfLora(rows: Rows, { label }: Pick<StepMethod, "label">): number {
   const minimum = (label: string) => rows.find((row) => row.label === label)!.minimum;
-  return minimum(label) / minimum(lora);
+  return minimum(label) / minimum(lora.label);
 }
 
-const shown = (rows: Rows, label: string): string => timesOfLora(rows, label).toFixed(2);
+const shown = (rows: Rows, method: StepMethod): string => timesOfLora(rows, method).toFixed(2);
 
 /** What is claimed of the times: decision 0033. */
 export const stepTimeClaims: readonly Claim<Rows>[] = [{
@@ -118,8 +110,8 @@ export const quantizedStep: Experiment = experiment<never, Rows>({
         ["minimum", "minimum (ms)", "time"],
         ["median", "median (ms)", "time"],
         ["rounds", "rounds", "count"],
-        ["times", "of LoRA's", "ratio", ({ model, label }) =>
-          timesOfLora(rows.filter((row) => row.model === model), label)],
+        ["times", "of LoRA's", "ratio", (row) =>
+          timesOfLora(rows.filter(({ model }) => model === row.model), row)],
       ],
       rows,
     })],
@@ -128,7 +120,7 @@ export const quantizedStep: Experiment = experiment<never, Rows>({
     title: "The time of a step, by that of LoRA on a base in F32",
     caption: `The least of all rounds, on ${device.description}. LoRA again is the control.`,
     data: byModel(rows).map(([model, own], i) =>
-      bars(own, ({ label }) => label, ({ label }) => timesOfLora(own, label), {
+      bars(own, ({ label }) => label, (row) => timesOfLora(own, row), {
         color: palette.series[i],
       }, { name: model })
     ),
