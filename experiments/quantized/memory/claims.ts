@@ -38,7 +38,9 @@ const measuredIn = ({ steps }: MemoryRows): StepRow[] =>
 
 const isPredicted = ({ measured, predicted }: StepRow): boolean =>
   Object.entries(predicted.peakByRole)
-    .every(([role, bytes]) => measured!.peakByRole[role as keyof typeof predicted.peakByRole] === bytes);
+    .every(([role, bytes]) =>
+      measured!.peakByRole[role as keyof typeof predicted.peakByRole] === bytes
+    );
 
 /** The peaks of one model: QLoRA with double quantization, and the others without NF4. */
 const peaksOf = (steps: readonly StepRow[]) => {
@@ -67,9 +69,11 @@ const stepClaims: readonly Claim<MemoryRows>[] = [{
   holds: (rows) => measuredIn(rows).length > 0 && measuredIn(rows).every(isPredicted),
 }, {
   text: "A step of QLoRA takes the least memory",
-  rule: "when for every model that runs here QLoRA's predicted peak is below those of full fine-tuning and " +
+  rule:
+    "when for every model that runs here QLoRA's predicted peak is below those of full fine-tuning and " +
     "of LoRA on the base in F32 and in BF16, activations included",
-  ours: (rows) => byModel(rows).map(([model, steps]) => `${model}: ${times(steps)} times`).join("; "),
+  ours: (rows) =>
+    byModel(rows).map(([model, steps]) => `${model}: ${times(steps)} times`).join("; "),
   holds: (rows) =>
     byModel(rows).every(([, steps]) => {
       const { qlora, others } = peaksOf(steps);
@@ -99,12 +103,17 @@ export const memoryClaims: readonly Claim<MemoryRows>[] = [...stepClaims, {
     const [, qlora] = pairOf(rows);
     return `The base takes ${gigabytes(baseBytes(qlora))}, adapters with gradients and moments ${
       gigabytes(qlora.total - baseBytes(qlora))
-    }: of 48 GB, ${gigabytes(printed.qlora * gigabyte - qlora.total)} are left for activations. Hence ` +
+    }: of 48 GB, ${
+      gigabytes(printed.qlora * gigabyte - qlora.total)
+    } are left for activations. Hence ` +
       "adapters in 16 bits, checkpointing and a paged optimizer.";
   },
 }, {
   text: "Double quantization takes 0.373 bits off a value, 3 GB off 65B",
-  rule: `when the linear layers of LLaMA 65B take ${printed.single.toFixed(3)} bits a value without it and ` +
+  rule:
+    `when the linear layers of LLaMA 65B take ${
+      printed.single.toFixed(3)
+    } bits a value without it and ` +
     `${printed.double} with it, to three decimals, and the difference rounds to ${printed.saved} GB`,
   quote:
     "“from 32/64 = 0.5 bits, to 8/64 + 32/(64 · 256) = 0.127 bits, a reduction of 0.373 bits per " +
@@ -124,10 +133,12 @@ export const memoryClaims: readonly Claim<MemoryRows>[] = [...stepClaims, {
     } bits.`,
 }, {
   text: "A 7B base in 4 bits takes 5,048 MB",
-  rule: "when the base of LLaMA 7B, linear layers in NF4 with double quantization and all else in 16 bits, " +
+  rule:
+    "when the base of LLaMA 7B, linear layers in NF4 with double quantization and all else in 16 bits, " +
     "rounds to 5,048 in units of 10⁶ or 2²⁰ bytes",
   quote: "“the 4-bit base model consumes 5,048 MB of memory” (Dettmers et al. 2023, section 2)",
-  note: "The paper does not say what its number has besides: a measurement may have other buffers, or " +
+  note:
+    "The paper does not say what its number has besides: a measurement may have other buffers, or " +
     "embeddings and head in F32.",
   ours: (rows) => formatBytes(baseBytes(rowOf(rows, "LLaMA 7B", labels.qlora))),
   holds: (rows) => {
@@ -136,8 +147,8 @@ export const memoryClaims: readonly Claim<MemoryRows>[] = [...stepClaims, {
   },
   found: (rows) => {
     const { weight, quantized } = rowOf(rows, "LLaMA 7B", labels.qlora).byRole;
-    return `${formatBytes(quantized)} in NF4, ${formatBytes(weight)} in 16 bits; with those in F32 ${
-      formatBytes(quantized + 2 * weight)
-    }.`;
+    return `${formatBytes(quantized)} in NF4, ${
+      formatBytes(weight)
+    } in 16 bits; with those in F32 ${formatBytes(quantized + 2 * weight)}.`;
   },
 }];

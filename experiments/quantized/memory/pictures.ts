@@ -50,7 +50,10 @@ export const stepFigures = ({ steps }: MemoryRows): Figure[] =>
   [...Map.groupBy(steps, ({ model }) => model)].map(([model, own]) => ({
     id: `quantized-steps-${model.toLowerCase()}`,
     title: `${model}: bytes by role at the peak of a step`,
-    caption: `A batch of ${own[0].batch} tokens, LoRA of rank 8 on every linear layer, counted on the dry ` +
+    caption:
+      `A batch of ${
+        own[0].batch
+      } tokens, LoRA of rank 8 on every linear layer, counted on the dry ` +
       "device, activations included.",
     ...roleBars(
       own.map(({ method, predicted }) => ({ label: method.label, byRole: predicted.peakByRole })),
@@ -62,7 +65,8 @@ export const stepFigures = ({ steps }: MemoryRows): Figure[] =>
 export const largeFigure = ({ large }: MemoryRows): Figure => ({
   id: "quantized-large",
   title: "LLaMA 65B: bytes that do not depend on the batch",
-  caption: "By the closed formulas; adapters of rank 64 on every linear layer. Activations are left out.",
+  caption:
+    "By the closed formulas; adapters of rank 64 on every linear layer. Activations are left out.",
   ...roleBars(large.filter(({ model }) => model === "LLaMA 65B"), 340),
 });
 

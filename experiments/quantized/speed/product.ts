@@ -1,7 +1,7 @@
 /** A product with a weight in 4 bits: by its codes, or by way of F32. @module */
 
 import { matmulFourBit } from "../../../kernels/four_bit/kernel.ts";
-import { FourBitStorage, formOf } from "../../../src/autograd/four_bit_storage.ts";
+import { formOf, FourBitStorage } from "../../../src/autograd/four_bit_storage.ts";
 import { matrix, multiply } from "../../../src/autograd/ops/product.ts";
 import { largestDifference, largestOf } from "../../../src/core/numbers.ts";
 import { Random } from "../../../src/core/random.ts";
@@ -11,7 +11,12 @@ import { type Figure, linesSlider, table } from "../../../src/figures/mod.ts";
 import { normalValues } from "../../../src/linalg/gaussian.ts";
 import { FourBitWeight } from "../../../src/nn/mod.ts";
 import { dequantize, quantize } from "../../../src/quant/mod.ts";
-import { type Claim, type Experiment, experiment, type ExperimentContext } from "../../frame/mod.ts";
+import {
+  type Claim,
+  type Experiment,
+  experiment,
+  type ExperimentContext,
+} from "../../frame/mod.ts";
 import { timeInTurns } from "./turns.ts";
 
 /** Rows of x. */
@@ -77,8 +82,8 @@ type Extents = readonly [rows: number, columns: number];
 
 /** Four ways to y = x Wᵀ: by codes, by way of scratch, as the weight chooses, and with W in F32. */
 function waysOf(scope: Scope, [n, k]: Extents, m: number, random: Random) {
-  const { device } = scope, place = (shape: Extents) =>
-    scope.allocate(shape, "f32", "activation", "of a product");
+  const { device } = scope,
+    place = (shape: Extents) => scope.allocate(shape, "f32", "activation", "of a product");
   const quantized = quantize({ shape: [n, k], data: normalValues(n * k, 1, random) });
   const storage = new FourBitStorage(scope, "W", formOf(quantized));
   const weight = FourBitWeight.of(scope, "W", quantized);
@@ -120,7 +125,9 @@ export const productClaims: readonly Claim<Rows>[] = [{
   holds: (rows) => rows.every((row) => slower(row) <= mostSlower),
   found: (rows) =>
     rows.map((row) =>
-      `${row.count} rows by ${row.shape}: codes ${row.codes.toFixed(1)}, scratch ${row.scratch.toFixed(1)} ms`
+      `${row.count} rows by ${row.shape}: codes ${row.codes.toFixed(1)}, scratch ${
+        row.scratch.toFixed(1)
+      } ms`
     ).join("; ") + ".",
 }, {
   text: "Both ways give the same product",
@@ -163,7 +170,8 @@ export const fourBitProduct: Experiment = experiment<never, Rows>({
   beyond: true,
   rows: (_, context) => productRows(context),
   seeds: "{seed}",
-  settings: "y = x Wᵀ, W of normal values in NF4 with blocks of 64 and scales in 8 bits; y is read back each time.",
+  settings:
+    "y = x Wᵀ, W of normal values in NF4 with blocks of 64 and scales in 8 bits; y is read back each time.",
   claims: productClaims,
   tables: [(rows) =>
     table<ProductRow>({

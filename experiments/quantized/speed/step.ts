@@ -1,7 +1,12 @@
 /** What a training step on a base in 4 bits costs in time. @module */
 
-import { axis, baseLayout, bars, palette, table } from "../../../src/figures/mod.ts";
-import { type Claim, type Experiment, experiment, type ExperimentContext } from "../../frame/mod.ts";
+import { axis, bars, baseLayout, palette, table } from "../../../src/figures/mod.ts";
+import {
+  type Claim,
+  type Experiment,
+  experiment,
+  type ExperimentContext,
+} from "../../frame/mod.ts";
 import { runningModels } from "../shapes.ts";
 import { openStep, type StepMethod, stepMethods, stepRank, type StepShape } from "../steps.ts";
 import { timeInTurns, type TurnTimes } from "./turns.ts";
@@ -75,7 +80,8 @@ export const stepTimeClaims: readonly Claim<Rows>[] = [{
     "on the base in F32, their steps taking turns",
   scale: true,
   quote: "“without degrading the runtime” (Dettmers et al. 2023, section 1)",
-  ours: (rows) => byModel(rows).map(([model, own]) => `${model}: ${shown(own, qlora)} times`).join("; "),
+  ours: (rows) =>
+    byModel(rows).map(([model, own]) => `${model}: ${shown(own, qlora)} times`).join("; "),
   holds: (rows) => byModel(rows).every(([, own]) => timesOfLora(own, qlora) <= mostSlower),
   found: (rows) =>
     byModel(rows).map(([model, own]) => {
@@ -90,7 +96,8 @@ export const stepTimeClaims: readonly Claim<Rows>[] = [{
 export const quantizedStep: Experiment = experiment<never, Rows>({
   name: "quantized-step",
   title: "What a step on a base in 4 bits costs in time",
-  question: "How much longer does a training step take if the base's linear layers are in NF4, and are made " +
+  question:
+    "How much longer does a training step take if the base's linear layers are in NF4, and are made " +
     "F32 before each product?",
   source: "Dettmers et al. 2023, QLoRA: section 1; not in the paper",
   beyond: true,
@@ -111,7 +118,10 @@ export const quantizedStep: Experiment = experiment<never, Rows>({
         ["median", "median (ms)", "time"],
         ["rounds", "rounds", "count"],
         ["times", "of LoRA's", "ratio", (row) =>
-          timesOfLora(rows.filter(({ model }) => model === row.model), row)],
+          timesOfLora(
+            rows.filter(({ model }) => model === row.model),
+            row,
+          )],
       ],
       rows,
     })],

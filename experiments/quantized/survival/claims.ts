@@ -54,7 +54,9 @@ const lossClaim = (code: FourBitCode, text: string): Claim<SurvivalRows> => ({
   found: (rows) => {
     const own = requantized(rows, code), all = own.flatMap((row) => pointsAt(row, small));
     const errors = fromTo(all.map(({ error }) => error), 1);
-    return `${byBlock(own, (rows) => percent(keptIn(rows, small), 1))}. Of another update of that ` +
+    return `${
+      byBlock(own, (rows) => percent(keptIn(rows, small), 1))
+    }. Of another update of that ` +
       `size: ${percent(all.map(({ chance }) => chance), 1)}. The change that is made differs ` +
       `from ΔW by ${errors} times ‖ΔW‖.`;
   },
@@ -74,9 +76,13 @@ export const survivalClaims: readonly Claim<SurvivalRows>[] = [
     }%, what survives is from half to twice 1/B in blocks of B, of every weights`,
     ours: (rows) => `${fromTo(requantized(rows, "nf4", false).flatMap(perBlock), 2)} times 1/B`,
     holds: (rows) =>
-      requantized(rows, "nf4", false).flatMap(perBlock).every((times) => times >= 0.5 && times <= 2),
+      requantized(rows, "nf4", false).flatMap(perBlock).every((times) =>
+        times >= 0.5 && times <= 2
+      ),
     found: (rows) =>
-      `${byBlock(requantized(rows, "nf4", false), (own) => percent(keptIn(own, ...tiny), 2))}. With ` +
+      `${
+        byBlock(requantized(rows, "nf4", false), (own) => percent(keptIn(own, ...tiny), 2))
+      }. With ` +
       `scales in 8 bits: ${
         byBlock(requantized(rows, "nf4"), (own) => percent(keptIn(own, ...tiny), 2))
       }.`,
@@ -87,8 +93,7 @@ export const survivalClaims: readonly Claim<SurvivalRows>[] = [
       100 * keptShare
     }% survives in NF4, of every weights, at every block size`,
     ours: (rows) => `${percent(keptIn(requantized(rows, "nf4"), ...large), 1)} survives`,
-    holds: (rows) =>
-      keptIn(requantized(rows, "nf4"), ...large).every((kept) => kept >= keptShare),
+    holds: (rows) => keptIn(requantized(rows, "nf4"), ...large).every((kept) => kept >= keptShare),
     found: (rows) =>
       `At 10%: ${percent(keptIn(requantized(rows, "nf4"), 0.1), 0)}, at 3%: ${
         percent(keptIn(requantized(rows, "nf4"), 0.03), 0)

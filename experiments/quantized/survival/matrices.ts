@@ -9,7 +9,7 @@ import { Random } from "../../../src/core/random.ts";
 import { readAdapter } from "../../../src/formats/mod.ts";
 import { type BaseWeights, openBaseWeights } from "../../../src/inspect/mod.ts";
 import { normalValues } from "../../../src/linalg/gaussian.ts";
-import { frobeniusNorm, denseOf, gaussian } from "../../../src/linalg/mod.ts";
+import { denseOf, frobeniusNorm, gaussian } from "../../../src/linalg/mod.ts";
 import { baseConfig, baseFolder } from "../../base_model.ts";
 import type { PlanContext } from "../../frame/mod.ts";
 import { shippedFolder } from "../../rank_study/adapters.ts";

@@ -81,7 +81,13 @@ const lineOf = (row: SurvivalRow, name: string, color: string, dashed = false): 
 });
 
 /** Below this line an update counts as lost. */
-const lost: Line = { name: "5%", color: palette.base, dashed: true, x: places, y: places.map(() => 5) };
+const lost: Line = {
+  name: "5%",
+  color: palette.base,
+  dashed: true,
+  x: places,
+  y: places.map(() => 5),
+};
 
 /** A step of the slider for each kind of weights. */
 const steps = ({ rows }: SurvivalRows, linesOf: (own: readonly SurvivalRow[]) => readonly Line[]) =>
@@ -108,9 +114,12 @@ export const deadZoneFigure = (rows: SurvivalRows): Figure =>
       ...{ x, y, name: "weights" },
     },
     steps(rows, (own) =>
-      own.filter(({ blockSize, doubleQuantization }) => blockSize === 64 && doubleQuantization)
+      own.filter(({ blockSize, doubleQuantization }) =>
+        blockSize === 64 && doubleQuantization
+      )
         .map((row) => {
-          const color = palette.series[row.code === "nf4" ? 0 : 1], isFloats = row.into === "floats";
+          const color = palette.series[row.code === "nf4" ? 0 : 1],
+            isFloats = row.into === "floats";
           const name = row.code.toUpperCase() + (isFloats ? ", from floats" : "");
           return lineOf(row, name, color, isFloats);
         })),
@@ -130,5 +139,7 @@ export const blockFigure = (rows: SurvivalRows): Figure =>
     steps(rows, (own) =>
       own.filter(({ code, into, doubleQuantization }) =>
         code === "nf4" && into === "4 bits" && doubleQuantization
-      ).map((row, i) => lineOf(row, `blocks of ${row.blockSize}`, palette.series[i]))),
+      ).map((row, i) =>
+        lineOf(row, `blocks of ${row.blockSize}`, palette.series[i])
+      )),
   );

@@ -123,7 +123,14 @@ function survivalRow(
 function pointOf(size: number, left: readonly Left[]): SurvivalPoint {
   const average = (key: keyof Left) => mean(left.map((one) => one[key]));
   const [least, most] = boundsOf(left.map(({ kept }) => kept));
-  return { size, kept: average("kept"), least, most, error: average("error"), chance: average("chance") };
+  return {
+    size,
+    kept: average("kept"),
+    least,
+    most,
+    error: average("error"),
+    chance: average("chance"),
+  };
 }
 
 /** One weight at all sizes of its update. */

@@ -21,7 +21,9 @@ export const survival: Experiment = experiment({
   seeds: "{seeds} (random updates)",
   settings: ({ trainedSizes }) =>
     `Updates of rank ${rank}, scaled to each size: the shipped LoRA on q and v of tiny-gpt2, which as ` +
-    `trained is ${fromTo(trainedSizes, 2)} times as large as the rows that it changes; random ones on the linear ` +
+    `trained is ${
+      fromTo(trainedSizes, 2)
+    } times as large as the rows that it changes; random ones on the linear ` +
     "layers of its first block and on a matrix of normal values. What survives is " +
     "⟨W₄′ − W₄, ΔW⟩ / ‖ΔW‖², with W₄ and W₄′ the weight in 4 bits before and after. " +
     "Blocks of 32 to 256, scales in 8 bits unless said. Computed on the host.",

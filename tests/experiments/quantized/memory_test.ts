@@ -62,7 +62,11 @@ Deno.test("a base in 4 bits holds the bytes of the formula, and what its codes s
     for (const [base, name, tables] of quantizedBases) {
       const method = stepMethods.find((method) => method.base === base)!;
       const expected = matrices.reduce((sum, { inputs, outputs }) => {
-        const values = { P_q: inputs * outputs, B_q: 64, ...name.endsWith("Double") && { B_s: 256 } };
+        const values = {
+          P_q: inputs * outputs,
+          B_q: 64,
+          ...name.endsWith("Double") && { B_s: 256 },
+        };
         return sum + Number(evaluateFormula(name, values)) + tables;
       }, 0);
       const { peakByRole } = await stepBytes(dry, shape, method);

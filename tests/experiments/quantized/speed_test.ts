@@ -1,6 +1,12 @@
 /** `quantized-step` and `four-bit-product`: taking turns, and the rules of decision 0033 at their edges. */
 
-import { assert, assertEquals, assertMatch, assertRejects, assertStringIncludes } from "@std/assert";
+import {
+  assert,
+  assertEquals,
+  assertMatch,
+  assertRejects,
+  assertStringIncludes,
+} from "@std/assert";
 import {
   fourBitProduct,
   productClaims,

@@ -99,7 +99,9 @@ Deno.test("merged into floats, a small update keeps 90 to 110%", () => {
   for (const code of ["nf4", "fp4"]) {
     const at = (row: SurvivalRow, size: number) =>
       size === 0.01 && row.into === "floats" && row.code === code;
-    for (const [share, holds] of [[0.91, true], [0.89, false], [1.09, true], [1.11, false]] as const) {
+    for (
+      const [share, holds] of [[0.91, true], [0.89, false], [1.09, true], [1.11, false]] as const
+    ) {
       assertEquals(floatsKeep.holds(only(share, at)), holds, `${share}`);
     }
   }
