@@ -30,13 +30,13 @@ export interface StepMethod {
 /** Rank of LoRA on every linear layer. */
 export const stepRank = 8;
 
-/** Full fine-tuning, LoRA and QLoRA. */
+/** Full fine-tuning, LoRA and QLoRA, without double quantization and with it. */
 export const stepMethods: readonly StepMethod[] = [
-  { label: "full fine-tuning, F32", base: "F32", isLora: false },
-  { label: "LoRA, base in F32", base: "F32", isLora: true },
-  { label: "LoRA, base in BF16", base: "BF16", isLora: true },
+  { label: "full, F32", base: "F32", isLora: false },
+  { label: "LoRA, F32", base: "F32", isLora: true },
+  { label: "LoRA, BF16", base: "BF16", isLora: true },
   { label: "QLoRA, NF4", base: "NF4", isLora: true },
-  { label: "QLoRA, NF4, double quantization", base: "NF4, double", isLora: true },
+  { label: "QLoRA, double", base: "NF4, double", isLora: true },
 ];
 
 /** A model and a batch. */

@@ -18,7 +18,7 @@ export const quantizedMemory: Experiment = experiment({
   rows: (_, context) => memoryRows(context),
   settings:
     `Steps: AdamW in F32, LoRA of rank ${stepRank} on every linear layer; in NF4 are the linear layers, in ` +
-    "blocks of 64, in BF16 also embeddings and head. Predicted by running the training code on the " +
+    "blocks of 64, “double” with double quantization; in BF16 also embeddings and head. Predicted by running the training code on the " +
     "device that counts bytes and computes nothing, and measured on the job's device where that is quick. " +
     `7B to 175B: closed formulas, LoRA of rank ${largeRank} on every linear layer with A, B, gradients and moments ` +
     "in F32, all that is not a linear layer in 16 bits; GB are 10⁹ bytes.",

@@ -50,11 +50,11 @@ export interface MemoryRows {
 
 /** Names of the methods on large models. */
 export const labels = {
-  full: "full fine-tuning, 16 bits",
-  lora: "LoRA, base in 16 bits",
-  single: "QLoRA, NF4, scales in F32",
-  qlora: "QLoRA, NF4, double quantization",
-  eightBit: "the same with 8-bit Adam",
+  full: "full, 16 bits",
+  lora: "LoRA, 16 bits",
+  single: "QLoRA, NF4",
+  qlora: "QLoRA, double",
+  eightBit: "and 8-bit Adam",
 } as const;
 
 /** Rank of LoRA on every linear layer, as in the paper (Dettmers et al. 2023, appendix B.2). */

@@ -32,12 +32,14 @@ export const pointsAt = ({ points }: SurvivalRow, ...wanted: readonly number[]):
 const keptIn = (rows: readonly SurvivalRow[], ...wanted: readonly number[]): number[] =>
   rows.flatMap((row) => pointsAt(row, ...wanted)).map(({ kept }) => kept);
 
-/** `blocks of 32: 3.1 to 3.4%`, for each block size. */
+/** `blocks of 32: 3.1 to 3.4%; of 64: 1.5%`, with every block size. */
 const byBlock = (rows: readonly SurvivalRow[], say: (own: readonly SurvivalRow[]) => string) =>
-  blockSizes.map((blockSize) => {
-    const own = rows.filter((row) => row.blockSize === blockSize);
-    return `blocks of ${blockSize}: ${say(own)}`;
-  }).join("; ");
+  `blocks ${
+    blockSizes.map((blockSize) => {
+      const own = rows.filter((row) => row.blockSize === blockSize);
+      return `of ${blockSize}: ${say(own)}`;
+    }).join("; ")
+  }`;
 
 /** What survives times the values of a block: 1 if it is one value of each. */
 const perBlock = (row: SurvivalRow): number[] =>
@@ -46,7 +48,7 @@ const perBlock = (row: SurvivalRow): number[] =>
 const lossClaim = (code: FourBitCode, text: string): Claim<SurvivalRows> => ({
   text,
   rule: `when at ‖ΔW‖ / ‖W‖ of ${100 * small}% less than ${100 * lostShare}% of ΔW survives a ` +
-    `requantized merge into ${code.toUpperCase()}, of every weights, in blocks of ${
+    `requantized merge into ${code.toUpperCase()}, of every kind of weights, in blocks of ${
       blockSizes.join(", ")
     }`,
   ours: (rows) => `${percent(keptIn(requantized(rows, code), small), 1)} survives`,
@@ -54,11 +56,11 @@ const lossClaim = (code: FourBitCode, text: string): Claim<SurvivalRows> => ({
   found: (rows) => {
     const own = requantized(rows, code), all = own.flatMap((row) => pointsAt(row, small));
     const errors = fromTo(all.map(({ error }) => error), 1);
-    return `${
+    return `Merged into 4 bits, ${
       byBlock(own, (rows) => percent(keptIn(rows, small), 1))
-    }. Of another update of that ` +
-      `size: ${percent(all.map(({ chance }) => chance), 1)}. The change that is made differs ` +
-      `from ΔW by ${errors} times ‖ΔW‖.`;
+    }. Chance, of an update that was not merged: ${
+      percent(all.map(({ chance }) => chance), 1)
+    }. The change that is made differs from ΔW by ${errors} times ‖ΔW‖.`;
   },
 });
 
@@ -73,17 +75,16 @@ export const survivalClaims: readonly Claim<SurvivalRows>[] = [
     text: "What NF4 keeps of a small update is what it changes in each block's largest value",
     rule: `when with scales in F32, at ${
       tiny.map((size) => 100 * size).join(" and ")
-    }%, what survives is from half to twice 1/B in blocks of B, of every weights`,
+    }%, what survives is from half to twice 1/B in blocks of B, of every kind of weights`,
     ours: (rows) => `${fromTo(requantized(rows, "nf4", false).flatMap(perBlock), 2)} times 1/B`,
     holds: (rows) =>
       requantized(rows, "nf4", false).flatMap(perBlock).every((times) =>
         times >= 0.5 && times <= 2
       ),
     found: (rows) =>
-      `${
+      `With scales in F32, ${
         byBlock(requantized(rows, "nf4", false), (own) => percent(keptIn(own, ...tiny), 2))
-      }. With ` +
-      `scales in 8 bits: ${
+      }. With scales in 8 bits, which have gaps of their own, ${
         byBlock(requantized(rows, "nf4"), (own) => percent(keptIn(own, ...tiny), 2))
       }.`,
   },
@@ -91,7 +92,7 @@ export const survivalClaims: readonly Claim<SurvivalRows>[] = [
     text: "A large update survives",
     rule: `when at ${large.map((size) => 100 * size).join(" and ")}% at least ${
       100 * keptShare
-    }% survives in NF4, of every weights, at every block size`,
+    }% survives in NF4, of every kind of weights, at every block size`,
     ours: (rows) => `${percent(keptIn(requantized(rows, "nf4"), ...large), 1)} survives`,
     holds: (rows) => keptIn(requantized(rows, "nf4"), ...large).every((kept) => kept >= keptShare),
     found: (rows) =>
@@ -103,7 +104,7 @@ export const survivalClaims: readonly Claim<SurvivalRows>[] = [
     text: "Merged into the floats before these are quantized, a small update survives",
     rule: `when at ${100 * small}% from ${100 * keptShare} to ${
       200 - 100 * keptShare
-    }% survives, of every weights, with both codes`,
+    }% survives, of every kind of weights, with both codes`,
     ours: (rows) => `${percent(keptIn(fromFloats(rows), small), 1)} survives`,
     holds: (rows) =>
       keptIn(fromFloats(rows), small).every((kept) => Math.abs(kept - 1) <= 1 - keptShare),
@@ -116,7 +117,7 @@ export const survivalClaims: readonly Claim<SurvivalRows>[] = [
   },
   {
     text: "NF4 is more precise than FP4",
-    rule: "when ‖W − W₄‖ / ‖W‖ is smaller with NF4, of every weights, at every block size",
+    rule: "when ‖W − W₄‖ / ‖W‖ is smaller with NF4, of every kind of weights, at every block size",
     quote:
       "“NF4 is superior to FP4 in terms of quantization precision” (Dettmers et al. 2023, section 4)",
     ours: (rows) =>

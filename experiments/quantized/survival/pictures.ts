@@ -5,6 +5,7 @@ import {
   type DataTable,
   type Figure,
   type Line,
+  linesFigure,
   linesSlider,
   palette,
   table,
@@ -80,66 +81,71 @@ const lineOf = (row: SurvivalRow, name: string, color: string, dashed = false): 
   y: row.points.map(({ kept }) => 100 * kept),
 });
 
-/** Below this line an update counts as lost. */
+/** An update of which less is left counts as lost (decision 0033). */
+const lostPercent = 5;
+
 const lost: Line = {
-  name: "5%",
-  color: palette.base,
-  dashed: true,
-  x: places,
-  y: places.map(() => 5),
+  ...{ name: `${lostPercent}%`, color: palette.base, dashed: true, x: places },
+  y: places.map(() => lostPercent),
 };
 
-/** A step of the slider for each kind of weights. */
-const steps = ({ rows }: SurvivalRows, linesOf: (own: readonly SurvivalRow[]) => readonly Line[]) =>
-  [...Map.groupBy(rows, ({ kind }) => kind)].map(([kind, own]) => {
-    return { label: kindLabels[kind], lines: [...linesOf(own), lost] };
-  });
-
+/** ‖ΔW‖ / ‖W‖ of GPT-3's W_q, as table 7 of the LoRA paper prints them. */
 const published = (column: "r = 4" | "r = 64"): string => {
   const [weight, update] = printedTables.table7.rows[column].slice(3, 5)
     .map((text) => printedValue(text!));
   return `${(100 * update / weight).toFixed(0)}% at ${column}`;
 };
 
-/** NF4 and FP4, merged into 4 bits and into floats, in blocks of 64. */
-export const deadZoneFigure = (rows: SurvivalRows): Figure =>
-  linesSlider(
-    {
-      id: "survival-dead-zone",
-      title: "The dead zone: how much of an update survives a merge into 4 bits, by its size",
-      caption:
-        "Blocks of 64, scales in 8 bits; the mean over the matrices, seeds {seeds}. Solid: W₄ + ΔW, " +
-        "quantized again. Dashed: W + ΔW, quantized once. For scale, GPT-3's ΔW_q (table 7 of Hu et al. " +
-        `2021): ${published("r = 4")}, ${published("r = 64")}.`,
-      ...{ x, y, name: "weights" },
-    },
-    steps(rows, (own) =>
-      own.filter(({ blockSize, doubleQuantization }) =>
-        blockSize === 64 && doubleQuantization
-      )
-        .map((row) => {
-          const color = palette.series[row.code === "nf4" ? 0 : 1],
-            isFloats = row.into === "floats";
-          const name = row.code.toUpperCase() + (isFloats ? ", from floats" : "");
-          return lineOf(row, name, color, isFloats);
-        })),
-  );
+const isUsual = ({ blockSize, doubleQuantization }: SurvivalRow): boolean =>
+  blockSize === 64 && doubleQuantization;
 
-/** NF4 by block size. */
-export const blockFigure = (rows: SurvivalRows): Figure =>
-  linesSlider(
-    {
-      id: "survival-blocks",
-      title: "What survives in NF4, by block size",
-      caption:
-        "W₄ + ΔW quantized again, scales in 8 bits. What is left of a tiny update is about that of each " +
-        "block's largest value: one in 32, 64, 128 or 256.",
-      ...{ x, y, name: "weights" },
-    },
-    steps(rows, (own) =>
-      own.filter(({ code, into, doubleQuantization }) =>
-        code === "nf4" && into === "4 bits" && doubleQuantization
-      ).map((row, i) =>
-        lineOf(row, `blocks of ${row.blockSize}`, palette.series[i])
-      )),
+/** NF4 and FP4, merged into 4 bits and into floats, in blocks of 64: the updates that were trained. */
+export function deadZoneFigure({ rows }: SurvivalRows): Figure {
+  const own = rows.filter((row) => row.kind === "trained" && isUsual(row));
+  const lines = own.map((row) => {
+    const isFloats = row.into === "floats", color = palette.series[row.code === "nf4" ? 0 : 1];
+    return lineOf(row, row.code.toUpperCase() + (isFloats ? ", from floats" : ""), color, isFloats);
+  });
+  const words = {
+    id: "survival-dead-zone",
+    title: "The dead zone: how much of an update survives a merge into 4 bits, by its size",
+    caption:
+      "LoRA that was trained on q and v of tiny-gpt2, scaled; blocks of 64, scales in 8 bits. Solid: " +
+      "W₄ + ΔW, quantized again. Dashed: W + ΔW, quantized once. Shaded: less than " +
+      `${lostPercent}% survives in NF4. For scale, ΔW of GPT-3's W_q (table 7 of Hu et al. 2021): ${
+        published("r = 4")
+      }, ${published("r = 64")}.`,
+  };
+  const { layout, ...figure } = linesFigure({ ...words, x, y }, [...lines, lost]);
+  return { ...figure, layout: { ...layout, shapes: [deadZone(own)] } };
+}
+
+/** From the smallest size to the largest of which less than 5% survives. */
+function deadZone(rows: readonly SurvivalRow[]): Record<string, unknown> {
+  const { points } = rows.find(({ code, into }) => code === "nf4" && into === "4 bits")!;
+  const lost = points.filter(({ kept }) => 100 * kept < lostPercent).map(({ size }) => 100 * size);
+  const [x0, x1] = [Math.min(...lost), Math.max(...lost)];
+  const look = { fillcolor: palette.base, opacity: 0.12, line: { width: 0 }, layer: "below" };
+  return { type: "rect", x0, x1, y0: 0, y1: 1, yref: "paper", ...look };
+}
+
+/** NF4 by block size, and FP4, a step of the slider for each kind of weights. */
+export function blockFigure({ rows }: SurvivalRows): Figure {
+  const own = rows.filter(({ into, doubleQuantization }) =>
+    into === "4 bits" && doubleQuantization
   );
+  const steps = [...Map.groupBy(own, ({ kind }) => kind)].map(([kind, own]) => {
+    const nf4 = own.filter(({ code }) => code === "nf4");
+    const fp4 = own.find((row) => row.code === "fp4" && isUsual(row))!;
+    const lines = nf4.map((row, i) => lineOf(row, `NF4, ${row.blockSize}`, palette.series[i]));
+    const last = lineOf(fp4, `FP4, ${fp4.blockSize}`, palette.base, true);
+    return { label: kindLabels[kind], lines: [...lines, last] };
+  });
+  return linesSlider({
+    id: "survival-blocks",
+    title: "What survives, by block size",
+    caption:
+      "W₄ + ΔW quantized again, scales in 8 bits; the mean over the matrices, seeds {seeds}.",
+    ...{ x, y, name: "weights" },
+  }, steps);
+}
