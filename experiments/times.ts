@@ -22,7 +22,7 @@ export const expectedSeconds: Readonly<Record<string, number>> = {
   "encoder-study": 1,
   "training-spectra": 1,
   merging: 4,
-  survival: 6,
+  survival: 10,
   "quantized-step": 3,
   "four-bit-product": 3,
   latency: 10,

@@ -67,7 +67,16 @@ Deno.test("a control that is more than 5% off is named, and does not change the 
 });
 
 const product = (row: Partial<ProductRow>): ProductRow => ({
-  ...{ shape: "1 x 1", count: 1, codes: 4, scratch: 8, chosen: 4, plain: 1, difference: 0 },
+  ...{
+    shape: "1 x 1",
+    count: 1,
+    codes: 4,
+    scratch: 8,
+    chosen: 4,
+    plain: 1,
+    again: 1,
+    difference: 0,
+  },
   ...row,
 });
 
@@ -75,6 +84,13 @@ Deno.test("the chosen way may take 1.25 times as long as the faster one", () => 
   assertEquals(isFaster.holds([product({}), product({ chosen: 5 })]), true);
   assertEquals(isFaster.holds([product({}), product({ chosen: 5.01 })]), false);
   assertEquals(isFaster.holds([product({ scratch: 2, chosen: 3 })]), false);
+});
+
+Deno.test("a product in F32 that twice differs by more than 25% is named, and does not change the verdict", () => {
+  const off = [product({}), product({ again: 1.3 })], near = [product({ again: 0.81 })];
+  assertStringIncludes(isFaster.found!(off), "differs by up to 30%, so that this run");
+  assert(!isFaster.found!(near).includes("cannot tell"));
+  assertEquals([off, near].map(isFaster.holds), [true, true]);
 });
 
 Deno.test("both ways may differ by 1e-5", () => {
