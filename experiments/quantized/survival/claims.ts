@@ -3,6 +3,7 @@
 import { fromTo } from "../../../src/core/numbers.ts";
 import type { FourBitCode } from "../../../src/quant/mod.ts";
 import type { Claim } from "../../frame/mod.ts";
+import noted from "../../notes.json" with { type: "json" };
 import { blockSizes, type SurvivalPoint, type SurvivalRow, type SurvivalRows } from "./rows.ts";
 
 /** Less than this share of an update is a loss. */
@@ -70,7 +71,7 @@ const errorsIn = (rows: readonly SurvivalRow[]) =>
 /** The six of decision 0033. */
 export const survivalClaims: readonly Claim<SurvivalRows>[] = [
   lossClaim("nf4", "Requantized to NF4, a merge loses a small update"),
-  lossClaim("fp4", "Requantized to FP4, a merge loses a small update"),
+  { ...lossClaim("fp4", "Requantized to FP4, a merge loses a small update"), ...noted.survivalFp4 },
   {
     text: "What NF4 keeps of a small update is what it changes in each block's largest value",
     rule: `when with scales in F32, at ${
