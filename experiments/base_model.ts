@@ -3,7 +3,7 @@
 import { fileURLToPath } from "node:url";
 import { readBytes, readJson } from "../src/core/files.ts";
 import type { Device } from "../src/device/device.ts";
-import { loadModel, type TextModel } from "../src/models/mod.ts";
+import { loadModel, type LoadModelOptions, type TextModel } from "../src/models/mod.ts";
 
 /** Its Hugging Face folder. */
 export const baseFolder: string = fileURLToPath(new URL("../models/tiny-gpt2", import.meta.url));
@@ -20,7 +20,7 @@ export async function baseConfig(): Promise<Record<string, unknown>> {
   return await readJson(`${baseFolder}/config.json`) as Record<string, unknown>;
 }
 
-/** Loads it. */
-export function loadBase(device: Device): Promise<TextModel> {
-  return loadModel(device, baseFolder);
+/** Loads it, in F32 unless said. */
+export function loadBase(device: Device, options?: LoadModelOptions): Promise<TextModel> {
+  return loadModel(device, baseFolder, options);
 }

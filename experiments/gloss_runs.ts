@@ -11,8 +11,8 @@ import {
 } from "../src/data/mod.ts";
 import type { Device, DeviceKind } from "../src/device/device.ts";
 import { LiveSpectra } from "../src/inspect/live_spectra.ts";
-import { countTrainable, type TextModel } from "../src/models/mod.ts";
-import type { Json, MethodSpec, RunSpec } from "../src/runs/mod.ts";
+import { countTrainable, type LoadModelOptions, type TextModel } from "../src/models/mod.ts";
+import type { Json, JsonRecord, MethodSpec, RunSpec } from "../src/runs/mod.ts";
 import { loadTokenizer } from "../src/tokenizer/mod.ts";
 import { type Batch, evaluate } from "../src/train/mod.ts";
 import { baseFolder, baseIdentity, loadBase } from "./base_model.ts";
@@ -51,15 +51,16 @@ export interface GlossRun {
   readonly seed: number; // seed of the batches, the adapter and dropout
   readonly steps: number; // steps of training
   readonly data: GlossData; // what it is trained on and what it is measured on
+  readonly base?: LoadModelOptions; // how the base is stored; in F32 unless said
 }
 
 /** The paper's schedule and optimizer in small: AdamW, linear, warm-up, no decay, clipped. */
 export async function glossSpec(
-  { method, learningRate, loraPlusRatio, seed, steps, data }: GlossRun,
+  { method, learningRate, loraPlusRatio, seed, steps, data, base }: GlossRun,
   device: DeviceKind,
 ): Promise<RunSpec> {
   return {
-    model: await baseIdentity(),
+    model: { ...await baseIdentity(), ...base as JsonRecord },
     method,
     data: { ...data, evaluation: { ...data.evaluation } } as RunSpec["data"],
     training: {
@@ -86,7 +87,7 @@ export function planGloss(chosen: GlossRun, label: string): PlannedRun<GlossRun>
     let spectra: LiveSpectra | undefined;
     return {
       openModel: async () => {
-        const model = await loadBase(device);
+        const model = await loadBase(device, chosen.base);
         spectra = new LiveSpectra(model);
         return model;
       },

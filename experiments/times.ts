@@ -25,6 +25,7 @@ export const expectedSeconds: Readonly<Record<string, number>> = {
   survival: 10,
   "quantized-step": 3,
   "four-bit-product": 3,
+  "quantized-loss": 1,
   latency: 10,
   "latency-medium": 1,
   resident: 6,

@@ -1,19 +1,16 @@
 /** Training steps on a base in F32, in 16 bits, and in 4. All weights are zero: bytes and times do not depend on them. @module */
 
 import { injectLora } from "../../src/adapt/mod.ts";
-import { architectureOf, type ConfigJson } from "../../src/architectures/mod.ts";
+import type { ConfigJson } from "../../src/architectures/mod.ts";
 import { sizeOf } from "../../src/core/shape.ts";
-import type { Device, Tensor } from "../../src/device/device.ts";
-import { Scope } from "../../src/device/scope.ts";
+import type { Device } from "../../src/device/device.ts";
 import {
   allocateModel,
-  completeConfig,
-  Gpt2,
-  halvesOf,
-  Llama,
+  type StorageOptions,
+  storedForms,
   type TextModel,
 } from "../../src/models/mod.ts";
-import { type FourBitForm, FourBitWeight, HalfWeight, type Weight } from "../../src/nn/mod.ts";
+import { FourBitWeight, HalfWeight, type Weight } from "../../src/nn/mod.ts";
 import { quantize } from "../../src/quant/mod.ts";
 import { type Batch, Trainer } from "../../src/train/mod.ts";
 
@@ -78,44 +75,27 @@ export function openStep(device: Device, shape: StepShape, { base, isLora }: Ste
 }
 
 function openBase(device: Device, config: ConfigJson, base: StepMethod["base"]): TextModel {
-  if (base === "F32") return allocateModel(device, config);
-  if (base !== "BF16") return inFourBits(device, config, base === "NF4, double");
-  const model = allocateModel(device, config, {}, halvesOf(config, () => "BF16"));
-  for (const weight of model.weights.values()) {
-    if (weight instanceof HalfWeight) {
-      device.write(weight.values, new Uint16Array(sizeOf(weight.shape)));
-    }
-  }
+  const forms = storedForms(config, storages[base], () => "F32");
+  const model = allocateModel(device, config, {}, forms);
+  if (device.kind === "dry") return model; // It stores no values.
+  for (const weight of model.weights.values()) writeZeros(device, weight, base);
   return model;
 }
 
-/** A GPT-2 or Llama whose linear layers are in NF4; all else is in F32. */
-function inFourBits(device: Device, json: ConfigJson, doubleQuantization: boolean): TextModel {
-  const config = completeConfig(json), { tensors, linears } = architectureOf(config);
-  const matrices = new Set(
-    linears.filter(({ kind }) => kind === "linear").map(({ name }) => `${name}.weight`),
-  );
-  const owner = new Scope(device), Family = config.model_type === "gpt2" ? Gpt2 : Llama;
-  const stored = tensors.map(({ name, shape }): [string, Tensor | Weight] => {
-    if (!matrices.has(name)) return [name, zeros(owner, name, shape)];
-    return [name, quantizedZeros(owner, name, { shape, ...blocksOf64, doubleQuantization })];
-  });
-  return new Family(device, config, new Map(stored), owner);
-}
+const storages: Readonly<Record<StepMethod["base"], StorageOptions>> = {
+  F32: {},
+  BF16: { dtype: "BF16" },
+  NF4: { dtype: "nf4", doubleQuantization: false },
+  "NF4, double": { dtype: "nf4" },
+};
 
-const blocksOf64 = { code: "nf4", blockSize: 64 } as const;
-
-function zeros(owner: Scope, name: string, shape: readonly number[]): Tensor {
-  const tensor = owner.allocate(shape, "f32", "weight", name);
-  owner.device.write(tensor, new Float32Array(sizeOf(shape)));
-  return tensor;
-}
-
-function quantizedZeros(owner: Scope, name: string, form: FourBitForm): FourBitWeight {
-  const weight = new FourBitWeight(owner, name, form), { shape, ...options } = form;
-  if (owner.device.kind === "dry") return weight; // It stores no values.
-  weight.write(quantize({ shape, data: new Float32Array(sizeOf(shape)) }, options));
-  return weight;
+/** Weights that are not in F32 are undefined until they are written. */
+function writeZeros(device: Device, weight: Weight, base: StepMethod["base"]): void {
+  const { shape } = weight, size = sizeOf(shape);
+  if (weight instanceof HalfWeight) device.write(weight.values, new Uint16Array(size));
+  if (!(weight instanceof FourBitWeight)) return;
+  const { doubleQuantization } = storages[base];
+  weight.write(quantize({ shape, data: new Float32Array(size) }, { doubleQuantization }));
 }
 
 /** Sizes alone matter. */

@@ -1,7 +1,7 @@
 /** A product with a weight in 4 bits: by its codes, or by way of F32. @module */
 
 import { matmulFourBit } from "../../../kernels/four_bit/kernel.ts";
-import { formOf, FourBitStorage } from "../../../src/autograd/four_bit_storage.ts";
+import { FourBitStorage } from "../../../src/autograd/four_bit_storage.ts";
 import { matrix, multiply } from "../../../src/autograd/ops/product.ts";
 import { largestDifference, largestOf } from "../../../src/core/numbers.ts";
 import { Random } from "../../../src/core/random.ts";
@@ -11,6 +11,7 @@ import { type Figure, linesSlider, table } from "../../../src/figures/mod.ts";
 import { normalValues } from "../../../src/linalg/gaussian.ts";
 import { FourBitWeight } from "../../../src/nn/mod.ts";
 import { dequantize, quantize } from "../../../src/quant/mod.ts";
+import { formOf } from "../../../src/quant/quantized_tensor.ts";
 import {
   type Claim,
   type Experiment,

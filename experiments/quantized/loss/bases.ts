@@ -1,0 +1,58 @@
+/** The bases of `quantized-loss`. @module */
+
+import type { LoadModelOptions } from "../../../src/models/mod.ts";
+
+/** How a base is stored. */
+export interface LossBase {
+  /** For tables and claims. */
+  readonly label: string;
+  /** As `loadModel` takes it; in F32 if it is empty. */
+  readonly options: LoadModelOptions;
+}
+
+/** A base in 4 bits. */
+const inFourBits = (
+  dtype: "nf4" | "fp4",
+  blockSize: number,
+  doubleQuantization = true,
+): LossBase => ({
+  label: `${dtype.toUpperCase()}, ${blockSize}${doubleQuantization ? "" : ", scales in F32"}`,
+  options: { dtype, blockSize, doubleQuantization },
+});
+
+/** What QLoRA is compared with. */
+export const inF32: LossBase = { label: "F32", options: {} };
+
+/** QLoRA's own: NF4, blocks of 64, double quantization. */
+export const qloraBase: LossBase = inFourBits("nf4", 64);
+
+/** The same with FP4. */
+export const fp4Base: LossBase = inFourBits("fp4", 64);
+
+/** The same with scales in F32. */
+export const singleBase: LossBase = inFourBits("nf4", 64, false);
+
+/** The smallest blocks. */
+export const smallBlocks: LossBase = inFourBits("nf4", 32);
+
+/** The largest blocks. */
+export const largeBlocks: LossBase = inFourBits("nf4", 256);
+
+/** Those that the rules read, which are enough for a quick run. */
+export const readBases: readonly LossBase[] = [
+  inF32,
+  qloraBase,
+  fp4Base,
+  singleBase,
+  smallBlocks,
+  largeBlocks,
+];
+
+/** All bases of decision 0033. */
+export const lossBases: readonly LossBase[] = [
+  inF32,
+  ...(["nf4", "fp4"] as const).flatMap((code) =>
+    [32, 64, 128, 256].map((blockSize) => inFourBits(code, blockSize))
+  ),
+  singleBase,
+];
