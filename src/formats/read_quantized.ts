@@ -3,7 +3,7 @@
 import { isRecord, parseJson } from "../core/json.ts";
 import { mostAxes, mostStateBytes } from "../core/limits.ts";
 import { quote } from "../core/quote.ts";
-import { formatShape, sizeOf } from "../core/shape.ts";
+import { formatShape } from "../core/shape.ts";
 import { codeValues, dynamicMap, type FourBitCode, fourBitCodes } from "../quant/codes.ts";
 import {
   assertQuantized,

@@ -6,6 +6,7 @@ import type { HostTensor } from "../../src/core/host_tensor.ts";
 import {
   openSafetensors,
   quantizedNames,
+  readAdapter,
   readQuantized,
   writeSafetensors,
 } from "../../src/formats/mod.ts";
@@ -15,7 +16,7 @@ import { dequantize, quantize } from "../../src/quant/mod.ts";
 import { spoilLastValue } from "../formats/adapter_folders.ts";
 import { filesIn, withFolder } from "../support/folders.ts";
 import { golden, tensorsOf } from "../support/golden.ts";
-import { writeJson } from "./arguments.ts";
+import { trainArgs, writeJson } from "./arguments.ts";
 import { assertFails, lowrank, lowrankJson, model } from "./lowrank.ts";
 
 /** GPT-2's layers in blocks. */
@@ -185,4 +186,37 @@ Deno.test("what cannot be quantized is refused in a sentence, and nothing is wri
     );
     // What is found while the new file is written leaves the folder that was made for it.
     assertEquals([filesIn(folder), filesIn(out)], [["other", "out", "quantized"], []]);
+  }));
+
+Deno.test("a quantized folder computes what --base-dtype computes, and an adapter on it records its form", () =>
+  withFolder(async (folder) => {
+    const quantized = `${folder}/quantized`, adapter = `${folder}/adapter`;
+    await lowrankJson("quantize", model, quantized, "--code", "fp4");
+    const logits = async (...args: string[]) => {
+      const output = `${folder}/logits.safetensors`;
+      await lowrankJson("logits", "--input", golden("logits.json"), "--output", output, ...args);
+      return await tensorsOf(output);
+    };
+    const expected = await logits("--model", model, "--base-dtype", "fp4");
+    assertEquals(await logits("--model", quantized), expected);
+    const training = await trainArgs(folder, adapter, {
+      method: { kind: "lora", rank: 2, sites: ["q"] },
+    });
+    await lowrankJson(...training.map((arg) => arg === model ? quantized : arg));
+    const { quantizedBase } = await readAdapter(adapter);
+    assertEquals(quantizedBase, { code: "fp4", blockSize: 64, doubleQuantization: true });
+    const args = [
+      "logits",
+      "--model",
+      model,
+      "--adapter",
+      adapter,
+      "--input",
+      golden("logits.json"),
+    ];
+    const { stderr } = await lowrank(...args, "--output", `${folder}/logits.safetensors`);
+    assertStringIncludes(
+      stderr,
+      `fp4 in blocks of 64 with scales in 8 bits, ${model} is of floats\n`,
+    );
   }));

@@ -119,7 +119,7 @@ export async function largeRows(): Promise<LargeRow[]> {
       [labels.lora, { ...trainingBytes(architecture, "mixed", lora) }],
       [labels.single, { ...trainingBytes(architecture, "nf4", lora) }],
       [labels.qlora, { ...trainingBytes(architecture, "nf4-double", lora) }],
-      [labels.eightBit, { ...trainingBytes(architecture, "nf4-double", lora, "adam8bit") }],
+      [labels.eightBit, { ...trainingBytes(architecture, "nf4-double", lora, "adamw8bit") }],
     ];
     return methods.map(([label, byRole]): LargeRow => ({
       ...{ model, parameters, label, byRole },
