@@ -38,12 +38,16 @@ const prefixEntry = (what: string): MethodEntry => ({
   defaults: () => ({ length: 16 }),
 });
 
+/** Starts of LoRA that are computed from weights. */
+const computedStarts: Readonly<Record<string, string>> = { pissa: "PiSSA", olora: "OLoRA" };
+
 /** What the command line knows of LoRA. */
 const lora: MethodEntry = {
-  title: ({ rank, sites, targetModules }) =>
-    sites === undefined && targetModules === undefined
-      ? "LoRA"
-      : `LoRA of rank ${rank} on ${[sites ?? targetModules].flat().join(", ")}`,
+  title: ({ rank, sites, targetModules, dora, rankStabilized, init }) => {
+    const name = dora ? "DoRA" : rankStabilized ? "rsLoRA" : computedStarts[String(init)] ?? "LoRA";
+    if (sites === undefined && targetModules === undefined) return name;
+    return `${name} of rank ${rank} on ${[sites ?? targetModules].flat().join(", ")}`;
+  },
   rules: {
     rank: positive,
     alpha: number,

@@ -1,6 +1,7 @@
 /** Every method from the command line: train, use, train further, and what is refused. */
 
 import { assert, assertEquals, assertNotEquals, assertStringIncludes } from "@std/assert";
+import { methodTitle } from "../../src/cli/method_entries.ts";
 import { methodKinds } from "../../src/runs/mod.ts";
 import { withFolder } from "../support/folders.ts";
 import { readSafetensors } from "../../src/formats/mod.ts";
@@ -102,3 +103,15 @@ Deno.test("LoRA joined with a prefix begins as LoRA alone does, but not at the w
       }
     }
   }));
+
+Deno.test("a variant of LoRA has its own name", () => {
+  const lora = { kind: "lora", rank: 4, sites: ["q", "v"] } as const;
+  const titleOf = (more: object) => methodTitle({ ...lora, ...more });
+  assertEquals(titleOf({}), "LoRA of rank 4 on q, v");
+  assertEquals(titleOf({ rankStabilized: true }), "rsLoRA of rank 4 on q, v");
+  assertEquals(titleOf({ init: "pissa" }), "PiSSA of rank 4 on q, v");
+  assertEquals(
+    titleOf({ sites: undefined, targetModules: ["c_attn"], dora: true }),
+    "DoRA of rank 4 on c_attn",
+  );
+});
