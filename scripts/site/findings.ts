@@ -60,12 +60,12 @@ function section(title: string, results: Results["results"], isPrinted: boolean)
   return [`\n## ${title}`, countsOf(results), ...parts].join("\n\n") + "\n";
 }
 
-/** `45 claims: 18 reproduced, 2 differ`, in words of verdicts. */
+/** `47 claims; reproduced: 20, differs: 2.`. */
 function countsOf(results: Results["results"]): string {
   const all = results.flatMap(({ findings }) => findings);
   const counts = [...Map.groupBy(all, ({ verdict }) => verdict)]
-    .map(([verdict, own]) => `${own.length} ${verdict}`);
-  return `${all.length} claims: ${counts.join(", ")}.`;
+    .map(([verdict, own]) => `${verdict}: ${own.length}`);
+  return `${all.length} claims; ${counts.join(", ")}.`;
 }
 
 function table(findings: readonly Finding[], isPrinted: boolean): string {

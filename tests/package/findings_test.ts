@@ -22,7 +22,7 @@ const results = [{
 Deno.test("the paper's claims stand beside what it prints, those beyond it in a table of their own", () => {
   const facts = { device: "cpu", seeds: "1, 2", made: "2026-01-01 in 9 s" };
   const page = findingsPage({ facts, results }), [paper, beyond] = page.split("## Beyond");
-  assertStringIncludes(paper, "\n2 claims: 1 differs, 1 reproduced.\n");
+  assertStringIncludes(paper, "\n2 claims; differs: 1, reproduced: 1.\n");
   assertStringIncludes(paper, "\n### An experiment\n\n2 steps of r\\*. Quoted.\n");
   assertStringIncludes(
     paper,
@@ -49,10 +49,10 @@ Deno.test("the committed page has the words for verdicts that it explains, and n
 });
 
 Deno.test("the README has the page's counts", () => {
-  const [, all, counts] = /(\d+) claims: ([^.]*)\./.exec(
+  const [, all, counts] = /(\d+) claims; ([^.]*)\./.exec(
     sourceText("docs/findings.md").split("## The paper's claims")[1],
   )!;
-  const of = (verdict: string) => new RegExp(`(\\d+) ${verdict}(,|$)`).exec(counts)?.[1] ?? "0";
+  const of = (verdict: string) => new RegExp(`(?:^|, )${verdict}: (\\d+)`).exec(counts)?.[1] ?? "0";
   const [held, notHere, differing] = ["reproduced", "not reproduced at this scale", "differs"].map(
     of,
   );
