@@ -1,6 +1,6 @@
 /** What the study on E2E ships: rows of a whole job, at the rates of the search. */
 
-import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
+import { assert, assertEquals, assertMatch } from "@std/assert";
 import shipped from "../../../experiments/methods/e2e/e2e.json" with { type: "json" };
 import { chosenRuns, methodsOnE2e } from "../../../experiments/methods/e2e/e2e.ts";
 import type { E2eRow } from "../../../experiments/methods/e2e/rows.ts";

@@ -1,6 +1,6 @@
 /** What the methods study ships: rows of whole jobs, at the rates of the search. */
 
-import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
+import { assert, assertEquals, assertMatch } from "@std/assert";
 import budget from "../../../experiments/methods/budget/budget.json" with { type: "json" };
 import { methodsBudget } from "../../../experiments/methods/budget/budget.ts";
 import glosses from "../../../experiments/methods/glosses/methods.json" with { type: "json" };
