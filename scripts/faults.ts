@@ -107,8 +107,8 @@ export const faults: readonly Fault[] = [
     "03 04",
     "AdamW keeps a third moment",
     "src/train/optimizer_layout.ts",
-    'const first = arena("optimizer", "first moments")',
-    'arena("optimizer", "third moments");\n  const first = arena("optimizer", "first moments")',
+    'const moments = ["first", "second"].map(',
+    'const moments = ["first", "second", "third"].map(',
   ),
   fault(
     "02 04",
