@@ -135,7 +135,7 @@ const isFaster: Claim<Rows> = {
   holds: (rows) => rows.every((row) => slower(row) <= mostSlower),
   found: (rows) => {
     const cells = rows.map(({ count, shape, codes, scratch }) =>
-      `${count} x ${shape}: codes ${codes.toFixed(1)}, scratch ${scratch.toFixed(1)} ms`
+      `${count} x ${shape}: codes ${codes.toFixed(2)}, scratch ${scratch.toFixed(2)} ms`
     );
     return `${cells.join("; ")}. The control, a product in F32 twice, differs by up to ${
       noiseText(rows)
