@@ -4,14 +4,11 @@ import { injectLora } from "../../src/adapt/mod.ts";
 import type { ConfigJson } from "../../src/architectures/mod.ts";
 import { sizeOf } from "../../src/core/shape.ts";
 import type { Device } from "../../src/device/device.ts";
-import {
-  allocateModel,
-  type StorageOptions,
-  storedForms,
-  type TextModel,
-} from "../../src/models/mod.ts";
+import { allocateModel, storedForms, type TextModel } from "../../src/models/mod.ts";
 import { FourBitWeight, HalfWeight, type Weight } from "../../src/nn/mod.ts";
 import { quantize } from "../../src/quant/mod.ts";
+import { type PredictionOptions, predictMemory } from "../../src/runs/mod.ts";
+import type { RunLedger } from "../../src/runs/run_ledger.ts";
 import { type Batch, Trainer } from "../../src/train/mod.ts";
 
 /** How a base is stored and what is trained. */
@@ -56,15 +53,26 @@ export interface OpenStep extends Disposable {
   finished(): Promise<unknown>;
 }
 
-/** Opens a base and what is trained of it, on any device, the dry one included. */
+/** What a step takes at its peak. */
+export type StepBytes = Pick<RunLedger, "peak" | "peakByRole">;
+
+/** What `predictMemory` says of a step. */
+export function predictStep(
+  { config, batch, length }: StepShape,
+  { base, isLora }: StepMethod,
+): StepBytes {
+  const adapt = isLora ? injectStepLora : undefined;
+  return predictMemory(config, { batch, length, ...storages[base], adapt });
+}
+
+const injectStepLora = (model: TextModel) =>
+  injectLora(model, { rank: stepRank, targetModules: "all-linear", seed: 1 });
+
+/** Opens a base and what is trained of it. */
 export function openStep(device: Device, shape: StepShape, { base, isLora }: StepMethod): OpenStep {
   using unfinished = new DisposableStack();
   const model = unfinished.use(openBase(device, shape.config, base));
-  if (isLora) {
-    unfinished.use(
-      injectLora(model, { rank: stepRank, targetModules: "all-linear", seed: 1 }),
-    );
-  }
+  if (isLora) unfinished.use(injectStepLora(model));
   const trainer = unfinished.use(new Trainer(model, { learningRate: 1e-4, steps: 1e6 }));
   const batch = anyBatch(shape), owned = unfinished.move();
   return {
@@ -77,16 +85,17 @@ export function openStep(device: Device, shape: StepShape, { base, isLora }: Ste
 function openBase(device: Device, config: ConfigJson, base: StepMethod["base"]): TextModel {
   const forms = storedForms(config, storages[base], () => "F32");
   const model = allocateModel(device, config, {}, forms);
-  if (device.kind === "dry") return model; // It stores no values.
   for (const weight of model.weights.values()) writeZeros(device, weight, base);
   return model;
 }
 
-const storages: Readonly<Record<StepMethod["base"], StorageOptions>> = {
+const storages: Readonly<
+  Record<StepMethod["base"], Pick<PredictionOptions, "dtype" | "doubleQuantization">>
+> = {
   F32: {},
   BF16: { dtype: "BF16" },
   NF4: { dtype: "nf4", doubleQuantization: false },
-  "NF4, double": { dtype: "nf4" },
+  "NF4, double": { dtype: "nf4", doubleQuantization: true },
 };
 
 /** Weights that are not in F32 are undefined until they are written. */

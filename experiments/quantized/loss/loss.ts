@@ -11,7 +11,7 @@ import {
   palette,
   table,
 } from "../../../src/figures/mod.ts";
-import { noiseIn, signed } from "../../differences.ts";
+import { signed } from "../../differences.ts";
 import { type Claim, type Experiment, experiment, LeftOut } from "../../frame/mod.ts";
 import { adaptationSteps } from "../../adaptation/methods.ts";
 import {
@@ -28,6 +28,7 @@ import {
   lossAbove,
   lossesOf,
   type LossMethod,
+  lossNoise,
   type LossRow,
   lossRows,
   lossRuns,
@@ -41,13 +42,11 @@ const untrained = (base: LossBase): LossMethod => ({ base, trained: "nothing" })
 
 const full: LossMethod = { base: inF32, trained: "everything" }, qlora = lora(qloraBase);
 
-const shown = (rows: Rows, a: LossMethod, b: LossMethod): string => {
-  const { value, noise } = lossAbove(rows, a, b);
-  return `${signed(value, 3)}${noiseIn(noise, 3)} nats`;
-};
+const shown = (rows: Rows, a: LossMethod, b: LossMethod): string =>
+  `${signed(lossAbove(rows, a, b), 3)} ± ${lossNoise(rows).toFixed(3)} nats`;
 
 /** What quantizing adds to the loss of a base that is not trained. */
-const lost = (rows: Rows): number => lossAbove(rows, untrained(qloraBase), untrained(inF32)).value;
+const lost = (rows: Rows): number => lossAbove(rows, untrained(qloraBase), untrained(inF32));
 
 /** The five of decision 0033. */
 export const lossClaims: readonly Claim<Rows>[] = [{
@@ -78,9 +77,7 @@ export const lossClaims: readonly Claim<Rows>[] = [{
   ours: (rows) => `FP4 ${shown(rows, lora(fp4Base), qlora)}`,
   holds: (rows) => isWorse(rows, lora(fp4Base), qlora),
   found: (rows) =>
-    `Before training ${
-      signed(lossAbove(rows, untrained(fp4Base), untrained(qloraBase)).value, 3)
-    }.`,
+    `Before training ${signed(lossAbove(rows, untrained(fp4Base), untrained(qloraBase)), 3)}.`,
 }, {
   text: "Double quantization costs nothing",
   rule: "when NF4 with blocks of 64 is with it not above NF4 without by more than the noise floor",
@@ -95,6 +92,23 @@ export const lossClaims: readonly Claim<Rows>[] = [{
 }];
 
 const [, recovered] = lossClaims;
+
+/** With one seed there is no noise floor to judge by. */
+const isOneSeed = (rows: Rows): boolean => Number.isNaN(lossNoise(rows));
+
+/** Those that are judged: where quantizing lost nothing there is nothing to recover. */
+export const judgedClaims = (rows: Rows): readonly Claim<Rows>[] =>
+  isOneSeed(rows) ? [] : lossClaims.filter((claim) => claim !== recovered || lost(rows) > 0);
+
+/** What was run, and why a claim is not judged. */
+export const lossSettings = (rows: Rows): string =>
+  `WordNet's definitions as in “Full fine-tuning against LoRA”: ${adaptationSteps} steps of 16 pairs, LoRA of rank 16 ` +
+  "on every linear layer, at the rates that were searched for F32. In 4 bits are the linear layers." +
+  (isOneSeed(rows)
+    ? " One seed gives no noise floor: nothing is judged."
+    : lost(rows) > 0
+    ? ""
+    : " The base that is not trained is not worse in NF4: that it recovers is not judged.");
 
 /** Values per block, of a base in 4 bits with scales in 8 bits. */
 const blockOf = ({ base }: LossRow): number | undefined => {
@@ -150,11 +164,8 @@ export const quantizedLoss: Experiment = experiment<LossRow, Rows>({
   runs: (context) => context.full || context.quick ? lossRuns(context) : [],
   rows: (made, context) =>
     made.length > 0 ? lossRows(made, context) : new LeftOut("only --full trains its runs"),
-  settings:
-    `WordNet's definitions as in “Full fine-tuning against LoRA”: ${adaptationSteps} steps of 16 pairs, LoRA of rank 16 ` +
-    "on every linear layer, at the rates that were searched for F32. In 4 bits are the linear layers.",
-  // Where quantizing lost nothing there is nothing to recover, and that is not judged.
-  claims: (rows) => lossClaims.filter((claim) => claim !== recovered || lost(rows) > 0),
+  settings: lossSettings,
+  claims: judgedClaims,
   tables: [(rows) =>
     table<LossRow>({
       id: "quantized-loss",

@@ -60,12 +60,7 @@ export async function lossRows(
   const labels = new Set(rows.map(({ base }) => base)), data = shortGlossData("noun", quick);
   for (const { label, options } of lossBases.filter(({ label }) => labels.has(label))) {
     using base = await loadBase(device, options);
-    rows.push({
-      base: label,
-      trained: "nothing",
-      seed: undefined!,
-      loss: await glossLoss(base, data),
-    });
+    rows.push({ base: label, trained: "nothing", loss: await glossLoss(base, data) });
   }
   return rows;
 }
@@ -77,17 +72,19 @@ export const lossesOf = (
 ): readonly number[] =>
   rows.filter((row) => row.base === base.label && row.trained === trained).map(({ loss }) => loss);
 
-/** How far one method's mean loss is above another's, and the noise floor of all. */
-export function lossAbove(rows: readonly LossRow[], a: LossMethod, b: LossMethod) {
+/** The noise floor of a difference of two methods, from all of them; NaN with a single seed. */
+export function lossNoise(rows: readonly LossRow[]): number {
   const trained = rows.filter(({ trained }) => trained !== "nothing");
   const groups = [...Map.groupBy(trained, ({ base, trained }) => `${base} ${trained}`).values()];
-  const noise = seedNoise(groups.map((own) => own.map(({ loss }) => loss)));
-  const [one, other] = [a, b].map((method) => mean(lossesOf(rows, method)));
-  return { value: one - other, noise };
+  return seedNoise(groups.map((own) => own.map(({ loss }) => loss)));
 }
 
-/** Whether it is above by more than the noise floor, which is 0 with a single seed. */
-export function isWorse(rows: readonly LossRow[], a: LossMethod, b: LossMethod): boolean {
-  const { value, noise } = lossAbove(rows, a, b);
-  return value > (Number.isNaN(noise) ? 0 : noise);
+/** How far one method's mean loss is above another's. */
+export function lossAbove(rows: readonly LossRow[], a: LossMethod, b: LossMethod): number {
+  const [one, other] = [a, b].map((method) => mean(lossesOf(rows, method)));
+  return one - other;
 }
+
+/** Whether it is above by more than the noise floor. */
+export const isWorse = (rows: readonly LossRow[], a: LossMethod, b: LossMethod): boolean =>
+  lossAbove(rows, a, b) > lossNoise(rows);

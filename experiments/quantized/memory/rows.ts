@@ -2,13 +2,17 @@
 
 import { architectureOf, countParameters } from "../../../src/architectures/mod.ts";
 import type { Device } from "../../../src/device/device.ts";
-import { DryDevice } from "../../../src/device/dry.ts";
-import { type RunLedger, watchLedger } from "../../../src/runs/run_ledger.ts";
+import { watchLedger } from "../../../src/runs/run_ledger.ts";
 import type { ExperimentContext } from "../../frame/mod.ts";
 import { largeModels, runningModels } from "../shapes.ts";
-import { openStep, type StepMethod, stepMethods, type StepShape } from "../steps.ts";
-
-type Bytes = Pick<RunLedger, "peak" | "peakByRole">;
+import {
+  openStep,
+  predictStep,
+  type StepBytes,
+  type StepMethod,
+  stepMethods,
+  type StepShape,
+} from "../steps.ts";
 
 /** A step of one method. */
 export interface StepRow {
@@ -18,10 +22,10 @@ export interface StepRow {
   readonly batch: string;
   /** The method. */
   readonly method: StepMethod;
-  /** On the dry device. */
-  readonly predicted: Bytes;
+  /** By `predictMemory`. */
+  readonly predicted: StepBytes;
   /** On the job's device; undefined where that would take too long. */
-  readonly measured: Bytes | undefined;
+  readonly measured: StepBytes | undefined;
 }
 
 /** Bytes of one large model that do not depend on the batch. */
@@ -80,27 +84,26 @@ async function stepRow(
   method: StepMethod,
   device: Device | undefined,
 ): Promise<StepRow> {
-  using dry = new DryDevice();
   return {
     model: shape.model,
     batch: `${shape.batch} x ${shape.length}`,
     method,
-    predicted: await stepBytes(dry, shape, method),
-    measured: device && await stepBytes(device, shape, method),
+    predicted: predictStep(shape, method),
+    measured: device && await measureStep(device, shape, method),
   };
 }
 
-/** The bytes of one step of AdamW on a device, which the dry one predicts. */
-export async function stepBytes(
+/** The bytes of one step of AdamW on a device. */
+export async function measureStep(
   device: Device,
   shape: StepShape,
   method: StepMethod,
-): Promise<RunLedger> {
+): Promise<StepBytes> {
   const read = watchLedger(device);
   using opened = openStep(device, shape, method);
   opened.step();
   const bytes = read();
-  if (device.kind !== "dry") await opened.finished();
+  await opened.finished();
   return bytes;
 }
 

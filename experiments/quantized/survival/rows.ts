@@ -4,8 +4,8 @@ import type { HostTensor } from "../../../src/core/host_tensor.ts";
 import { boundsOf, mean } from "../../../src/core/numbers.ts";
 import {
   dequantize,
-  type FourBitCode,
   quantize,
+  type QuantizedForm,
   type QuantizeOptions,
 } from "../../../src/quant/mod.ts";
 import { otherWork } from "../../../src/train/other_work.ts";
@@ -28,13 +28,7 @@ export const blockSizes = [32, 64, 128, 256] as const;
 export type MergedInto = "4 bits" | "floats";
 
 /** How weights are stored, and what an update is merged into. */
-export interface MergeForm {
-  /** What the 4 bits stand for. */
-  readonly code: FourBitCode;
-  /** Values per block. */
-  readonly blockSize: number;
-  /** Whether scales are in 8 bits. */
-  readonly doubleQuantization: boolean;
+export interface MergeForm extends QuantizedForm {
   /** What the update is added to. */
   readonly into: MergedInto;
 }

@@ -2,7 +2,12 @@
 
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { lossBases, readBases } from "../../../experiments/quantized/loss/bases.ts";
-import { lossClaims, quantizedLoss } from "../../../experiments/quantized/loss/loss.ts";
+import {
+  judgedClaims,
+  lossClaims,
+  lossSettings,
+  quantizedLoss,
+} from "../../../experiments/quantized/loss/loss.ts";
 import { type LossRow, lossRuns } from "../../../experiments/quantized/loss/rows.ts";
 import { adaptationRun, loraMethod, methods } from "../../../experiments/adaptation/methods.ts";
 import { planGloss } from "../../../experiments/gloss_runs.ts";
@@ -51,12 +56,22 @@ Deno.test("FP4, scales in F32 and blocks of 256 are compared beyond the noise fl
   assertEquals(costsNothing.holds(rowsOf({ "NF4, 64, scales in F32": 2.85 })), false);
 });
 
-Deno.test("what is said of the rows has no NaN, with one seed either", () => {
-  for (const rows of [rowsOf({}), rowsOf({}).filter(({ seed }) => seed !== 2)]) {
-    for (const { ours, found } of lossClaims) {
-      assert(!/NaN|undefined/.test(`${ours!(rows)} ${found?.(rows) ?? ""}`));
-    }
+Deno.test("what is said of the rows has no NaN", () => {
+  const rows = rowsOf({});
+  for (const { ours, found } of lossClaims) {
+    assert(!/NaN|undefined/.test(`${ours!(rows)} ${found?.(rows) ?? ""}`));
   }
+});
+
+Deno.test("one seed has no verdicts, and a base that lost nothing none on what is recovered", () => {
+  const lost = rowsOf({}, { "NF4, 64": 4.01 });
+  assertEquals(judgedClaims(lost), lossClaims);
+  assert(!lossSettings(lost).includes("judged"));
+  const one = lost.filter(({ seed }) => seed !== 2);
+  assertEquals(judgedClaims(one), []);
+  assertMatch(lossSettings(one), /One seed gives no noise floor: nothing is judged/);
+  assertEquals(judgedClaims(rowsOf({})), lossClaims.filter((claim) => claim !== isRecovered));
+  assertMatch(lossSettings(rowsOf({})), /not worse in NF4: that it recovers is not judged/);
 });
 
 Deno.test("every base has its run, and those in F32 are runs of adaptation", async () => {

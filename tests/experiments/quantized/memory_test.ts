@@ -7,19 +7,16 @@ import {
   labels,
   type LargeRow,
   largeRows,
+  measureStep,
   type MemoryRows,
-  stepBytes,
   type StepRow,
 } from "../../../experiments/quantized/memory/rows.ts";
 import { runningModels } from "../../../experiments/quantized/shapes.ts";
-import { stepMethods, stepRank } from "../../../experiments/quantized/steps.ts";
+import { predictStep, stepMethods } from "../../../experiments/quantized/steps.ts";
 import { evaluateFormula } from "../../../src/accounting/mod.ts";
-import { injectLora } from "../../../src/adapt/mod.ts";
 import { architectureOf } from "../../../src/architectures/mod.ts";
 import { openCpuDevice } from "../../../src/device/cpu/cpu_device.ts";
-import { DryDevice } from "../../../src/device/dry.ts";
 import { plotSvg } from "../../../src/figures/static_svg.ts";
-import { predictMemory } from "../../../src/runs/mod.ts";
 import { figureFaults } from "../../support/figure_rules.ts";
 
 const [isPredicted, takesLeast, fits, bits, base7b] = memoryClaims;
@@ -36,27 +33,7 @@ Deno.test("LLaMA's and GPT-3's parameters are those that are published", () => {
   });
 });
 
-Deno.test("a step without 4 bits has the bytes that predictMemory gives", async () => {
-  using dry = new DryDevice();
-  for (const { config, batch, length, ...shape } of shapes) {
-    for (const method of stepMethods.filter(({ base }) => base === "F32" || base === "BF16")) {
-      const { base: dtype, isLora } = method;
-      const { peakByRole, peak } = predictMemory(config, {
-        ...{ batch, length, dtype: dtype as "F32" | "BF16" },
-        adapt: isLora
-          ? (model) =>
-            void injectLora(model, { rank: stepRank, targetModules: "all-linear", seed: 1 })
-          : undefined,
-      });
-      const own = await stepBytes(dry, { config, batch, length, ...shape }, method);
-      assertEquals(own.peak, peak, `${shape.model}, ${method.label}`);
-      assertEquals(own.peakByRole, peakByRole);
-    }
-  }
-});
-
-Deno.test("a base in 4 bits holds the bytes of the formula, and what its codes stand for", async () => {
-  using dry = new DryDevice();
+Deno.test("a base in 4 bits holds the bytes of the formula, and what its codes stand for", () => {
   for (const shape of shapes) {
     const matrices = architectureOf(shape.config).linears.filter(({ kind }) => kind === "linear");
     for (const [base, name, tables] of quantizedBases) {
@@ -69,7 +46,7 @@ Deno.test("a base in 4 bits holds the bytes of the formula, and what its codes s
         };
         return sum + Number(evaluateFormula(name, values)) + tables;
       }, 0);
-      const { peakByRole } = await stepBytes(dry, shape, method);
+      const { peakByRole } = predictStep(shape, method);
       assertEquals(peakByRole.quantized, expected, `${shape.model}, ${base}`);
     }
   }
@@ -82,15 +59,12 @@ const quantizedBases = [
 
 Deno.test("on the cpu device every step takes the predicted bytes, whatever was there before", async () => {
   using device = await openCpuDevice({ threads: 2 });
-  using dry = new DryDevice();
   using _ = device.allocate([1000], "f32", "scratch", "of others");
   const before = device.ledger.read().live;
   for (const method of stepMethods) {
-    const [measured, predicted] = [
-      await stepBytes(device, small, method),
-      await stepBytes(dry, small, method),
-    ];
-    assertEquals(measured, predicted, method.label);
+    const measured = await measureStep(device, small, method);
+    const { peak, peakByRole } = predictStep(small, method);
+    assertEquals([measured.peak, measured.peakByRole], [peak, peakByRole], method.label);
     assertEquals(device.ledger.read().live, before);
   }
 });

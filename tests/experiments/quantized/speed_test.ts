@@ -11,12 +11,14 @@ import {
   fourBitProduct,
   productClaims,
   type ProductRow,
+  productSettings,
 } from "../../../experiments/quantized/speed/product.ts";
 import {
   control,
   quantizedStep,
   stepTimeClaims,
   type StepTimeRow,
+  stepTimeSettings,
 } from "../../../experiments/quantized/speed/step.ts";
 import { timeInTurns } from "../../../experiments/quantized/speed/turns.ts";
 import { stepMethods } from "../../../experiments/quantized/steps.ts";
@@ -24,7 +26,6 @@ import { openCpuDevice } from "../../../src/device/cpu/cpu_device.ts";
 import { plotSvg } from "../../../src/figures/static_svg.ts";
 import { figureFaults } from "../../support/figure_rules.ts";
 
-const [isFast] = stepTimeClaims, [isFaster, isSame] = productClaims;
 const { signal } = new AbortController();
 
 Deno.test("work takes turns, each begins as often as the others, and a first round warms up", async () => {
@@ -53,17 +54,28 @@ function stepsOf(model: string, times: { qlora: number; control?: number }): Ste
   ];
 }
 
+const [isFast] = stepTimeClaims(stepsOf("a", { qlora: 100 }));
+
 Deno.test("a step of QLoRA may take 1.3 times as long as LoRA's on every model", () => {
   const rows = (qlora: number) => [...stepsOf("a", { qlora: 90 }), ...stepsOf("b", { qlora })];
   assertEquals(isFast.holds(rows(130)), true);
   assertEquals(isFast.holds(rows(131)), false);
 });
 
-Deno.test("a control that is more than 5% off is named, and does not change the verdict", () => {
-  const found = (control: number) => isFast.found!(stepsOf("a", { qlora: 100, control }));
-  for (const off of [94, 106]) assertStringIncludes(found(off), "cannot tell");
-  for (const near of [96, 104]) assert(!found(near).includes("cannot tell"));
-  assertEquals(isFast.holds(stepsOf("a", { qlora: 100, control: 200 })), true);
+Deno.test("a step is not judged if the control of one model is more than 5% off", () => {
+  const rows = (control: number) => [
+    ...stepsOf("a", { qlora: 100 }),
+    ...stepsOf("b", { qlora: 100, control }),
+  ];
+  for (const off of [94, 106]) {
+    assertEquals(stepTimeClaims(rows(off)), []);
+    const named = `takes ${(off / 100).toFixed(2)} times as long on b, more than 5% off`;
+    assertStringIncludes(stepTimeSettings(rows(off)), named);
+  }
+  for (const near of [96, 104]) {
+    assertEquals(stepTimeClaims(rows(near)), [isFast]);
+    assert(!stepTimeSettings(rows(near)).includes("not judged"));
+  }
 });
 
 const product = (row: Partial<ProductRow>): ProductRow => ({
@@ -80,17 +92,21 @@ const product = (row: Partial<ProductRow>): ProductRow => ({
   ...row,
 });
 
+const [isFaster, isSame] = productClaims([product({})]);
+
 Deno.test("the chosen way may take 1.25 times as long as the faster one", () => {
   assertEquals(isFaster.holds([product({}), product({ chosen: 5 })]), true);
   assertEquals(isFaster.holds([product({}), product({ chosen: 5.01 })]), false);
   assertEquals(isFaster.holds([product({ scratch: 2, chosen: 3 })]), false);
 });
 
-Deno.test("a product in F32 that twice differs by more than 25% is named, and does not change the verdict", () => {
+Deno.test("times of products are not judged if one in F32 twice differs by more than 25%", () => {
   const off = [product({}), product({ again: 1.3 })], near = [product({ again: 0.81 })];
-  assertStringIncludes(isFaster.found!(off), "differs by up to 30%, so that this run");
-  assert(!isFaster.found!(near).includes("cannot tell"));
-  assertEquals([off, near].map(isFaster.holds), [true, true]);
+  assertEquals(productClaims(off), [isSame]);
+  assertStringIncludes(productSettings(off), "differs by up to 30%, more than 25%");
+  assertEquals(productClaims(near), [isFaster, isSame]);
+  assertStringIncludes(isFaster.found!(near), "differs by up to 23%");
+  assert(!productSettings(near).includes("not judged"));
 });
 
 Deno.test("both ways may differ by 1e-5", () => {
@@ -103,10 +119,12 @@ for (const experiment of [quantizedStep, fourBitProduct]) {
     using device = await openCpuDevice({ threads: 2 });
     const before = device.ledger.read().live, report = () => {};
     const context = { device, seeds: [1], quick: true, full: false, out: "", signal, report };
-    const { findings, figures } = await experiment.run(context);
+    const { findings, figures, settings } = await experiment.run(context);
     assertEquals(device.ledger.read().live, before);
-    assertEquals(findings[0].verdict, "not judged (quick run)");
-    for (const { verdict } of findings.slice(1)) assertEquals(verdict, "holds");
+    const expected = experiment === fourBitProduct ? ["holds"] : [];
+    // The machine that runs this test may be busy, and a single round has noise.
+    if (!settings.includes("times are not judged")) expected.unshift("not judged (quick run)");
+    assertEquals(findings.map(({ verdict }) => verdict), expected);
     for (const figure of figures) {
       assertEquals(figureFaults(figure), [], figure.id);
       assertMatch(await plotSvg(figure), /^<svg/);
