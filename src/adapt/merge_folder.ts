@@ -81,7 +81,10 @@ export async function mergeFolder(request: FolderMergeRequest): Promise<FolderMe
   if (reports.length > 0) request.onForecast?.(reports);
   assertChosen(base, plan, reports, request);
   const isFloat = base.stored === base.file || quantized === "float";
-  const tensors = isFloat ? tensorsOf(base.file, plan, dtype) : storedTensors(base, plan, forecast);
+  const dtypeOf = (key: string) => dtype ?? base.quantized.get(key);
+  const tensors = isFloat
+    ? tensorsOf(base.file, plan, dtypeOf)
+    : storedTensors(base, plan, forecast);
   await saveMerged(base, plan, tensors, request);
   const reportOf = (key: string) => isFloat ? undefined : forecast.get(key)?.report;
   return {
@@ -95,12 +98,13 @@ export async function mergeFolder(request: FolderMergeRequest): Promise<FolderMe
 function tensorsOf(
   file: SafetensorsFile,
   { weights, saved }: Pick<MergePlan, "weights" | "saved">,
-  dtype?: FloatDtype,
+  dtypeOf: (key: string) => FloatDtype | undefined = () => undefined,
 ): Map<string, EncodedTensor> {
   const tensors = new Map<string, EncodedTensor>();
   for (const key of file.tensors.keys()) {
-    const change = weights.get(key), source = { file, key, dtype, values: saved.get(key) };
-    tensors.set(key, change ? mergedTensor(source, change) : copiedTensor({ file, key, dtype }));
+    const change = weights.get(key), source = { file, key, dtype: dtypeOf(key) };
+    const values = saved.get(key);
+    tensors.set(key, change ? mergedTensor({ ...source, values }, change) : copiedTensor(source));
   }
   const [common] = dtypesOf(tensors) as FloatDtype[];
   for (const [key, tensor] of saved) {

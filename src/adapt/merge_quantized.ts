@@ -46,7 +46,7 @@ export async function forecastMerge(
   using floats = floatBase === undefined ? undefined : await openBase(floatBase);
   const forecast = new Map<string, { tensor: QuantizedTensor; report: QuantizedWeight }>();
   for (const [key, change] of weights) {
-    if (!isQuantized(base, key)) continue;
+    if (!base.quantized.has(key)) continue;
     const { tensor, ...found } = await requantized(base, key, change);
     const quantizationNorm = floats && await distanceFrom(floats, base, key);
     const { deltaNorm, weightNorm, survivingShare } = found, { module } = change;
@@ -113,7 +113,7 @@ export function assertChosen(
     throw new RangeError("--dtype is for floats: give --quantized float too, or leave it out");
   }
   const replaced = [...saved.keys(), ...[...weights.keys()].filter((key) => weights.get(key)!.rows)]
-    .find((key) => isQuantized(base, key));
+    .find((key) => base.quantized.has(key));
   if (replaced !== undefined) {
     throw new RangeError(
       `weights in 4 bits take low-rank updates, found ${
@@ -138,7 +138,3 @@ function assertQuantizedBase({ stored, file, folder }: BaseFile, option: unknown
   if (option === undefined || stored !== file) return;
   throw new RangeError(`${rule}, found floats in ${folder}`);
 }
-
-/** Whether files hold a weight in 4 bits. */
-const isQuantized = ({ stored, file }: BaseFile, key: string): boolean =>
-  stored.tensors.has(key) && stored.tensors.get(key) !== file.tensors.get(key);
