@@ -266,6 +266,40 @@ Deno.test("choices that do not fit the base, and files that are wrong, are refus
     assertEquals(filesIn(folder), ["adapter", "base", "whole"]);
   }));
 
+Deno.test("what cannot be done is refused before a weight in 4 bits is read", () =>
+  withFolder(async (folder) => {
+    const { base, adapter } = await baseAndAdapter(folder, 0.01), out = `${folder}/out`;
+    const maps = "transformer.h.0.attn.c_attn.weight.quant_map";
+    await spoilTensor(base, maps);
+    const merge = (adapter: string, ...more: string[]) => [
+      ...["merge", "--model", base, "--adapter", adapter, "--output", out],
+      ...more,
+    ];
+    await assertFails(merge(adapter), "quant_map must have -1 at [0]");
+    const requantize = ["--quantized", "requantize"], other = "models/tiny-gpt2";
+    await assertFails(merge(adapter, "--dtype", "f16"), "--dtype is for floats");
+    await assertFails(
+      merge(adapter, ...requantize, "--float-base", other),
+      `the floats in ${other} must have one "transformer.h.0.attn.c_attn.weight"`,
+    );
+    const whole = `${folder}/whole`, name = "transformer.h.1.attn.c_proj.weight";
+    const saved = new Map([[name, { shape: [48, 48], data: new Float32Array(48 * 48) }]]);
+    const update = { module: "transformer.h.0.attn.c_attn", scaling: 1 };
+    const A = { shape: [1, 48], data: new Float32Array(48) };
+    const B = { shape: [144, 1], data: new Float32Array(144) };
+    await writeAdapter(whole, { updates: [{ ...update, A, B }], saved, fanInFanOut: true });
+    await assertFails(merge(whole, ...requantize), `found "${name}", which was trained in full`);
+    assertEquals(filesIn(folder), ["adapter", "base", "whole"]);
+  }));
+
+/** Sets the first bytes of a tensor in a model's file to zero. */
+async function spoilTensor(folder: string, name: string): Promise<void> {
+  const path = `${folder}/model.safetensors`;
+  using opened = await openSafetensors(path);
+  const bytes = await Deno.readFile(path), { offset } = opened.tensors.get(name)!;
+  await Deno.writeFile(path, bytes.fill(0, offset, offset + 4));
+}
+
 /** What stands in a state, what is there instead, and what is said of it. */
 const wrongStates: readonly (readonly [from: string, to: string, sentence: string])[] = [
   ['{"quant_type": "nf4"', '{"quant_type": "fp4"', 'quant_type must be nf4, found "fp4"'],
