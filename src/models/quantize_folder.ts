@@ -2,6 +2,7 @@
 
 import { type LinearSpec, storedShape } from "../architectures/architecture.ts";
 import type { ConfigJson } from "../architectures/config_fields.ts";
+import { fourBitTensors } from "../architectures/half_tensors.ts";
 import { architectureOf } from "../architectures/registry.ts";
 import { ShapeError } from "../core/errors.ts";
 import { moduleOf } from "../core/module_names.ts";
@@ -126,11 +127,12 @@ function assertFloats({ stored, file, config, folder }: BaseFile): void {
 /** The names of the linear layers and heads of a model that runs, and the layers that are in blocks. */
 function linearsOf(config: ConfigJson): { linears: string[]; blocks: LinearSpec[] } {
   familyOf(config, "a model to quantize");
-  const { linears, besides = [] } = architectureOf(config);
+  const architecture = architectureOf(config), { linears, besides = [] } = architecture;
   const layers = linears.filter(({ kind }) => kind !== "embedding");
   const others = besides.map(({ name }) => moduleOf(name));
   const names = [...layers.map(({ name }) => name), ...others, tiedHeadOf(config)];
-  const blocks = layers.filter(({ kind, name }) => kind === "linear" && /(^|\.)\d+\./.test(name));
+  const inBlocks = new Set(fourBitTensors(architecture));
+  const blocks = layers.filter(({ tensors: [weight] }) => inBlocks.has(weight));
   return { linears: [...new Set(names)].sort(), blocks };
 }
 
