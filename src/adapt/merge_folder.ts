@@ -17,6 +17,7 @@ import { type MergePlan, planMerge } from "./merge_plan.ts";
 import type { MergedWeight } from "./merge_report.ts";
 import {
   assertChosen,
+  assertPossible,
   forecastMerge,
   type QuantizedForecast,
   type QuantizedMerge,
@@ -64,7 +65,7 @@ export interface FolderMergeRequest {
  * A base in 4 bits stays one with `requantize`, where nothing else is changed, or becomes one of floats.
  *
  * Memory: the adapters in F32, VeRA's factors of one weight, and blocks of a quarter of a million values, however
- * large the model is; of a base in 4 bits, one weight in float64 and the changed ones in 4 bits.
+ * large the model is; of a base in 4 bits, one weight in float64 and, to requantize them, the changed ones in 4 bits.
  *
  * @throws {AdapterFileError} when an adapter cannot be read.
  * @throws {RangeError} when the base has no weight that fits an update, a value is not finite, the base
@@ -76,14 +77,18 @@ export async function mergeFolder(request: FolderMergeRequest): Promise<FolderMe
   await assertNoOtherKind(output, "model");
   using base = await openBase(model);
   const plan = await planMerge(base, adapters, allow);
-  const forecast = await forecastMerge(base, plan, request.floatBase);
-  const reports = Array.from(forecast.values(), ({ report }) => report);
+  assertPossible(base, plan, request);
+  const forecast = await forecastMerge(base, plan, request);
+  const reports = [...forecast.reports.values()];
   if (reports.length > 0) request.onForecast?.(reports);
-  assertChosen(base, plan, reports, request);
-  const isFloat = base.stored === base.file || quantized === "float";
-  const tensors = isFloat ? tensorsOf(base.file, plan, dtype) : storedTensors(base, plan, forecast);
+  assertChosen(reports, request);
+  const isFloat = base.quantized.size === 0 || quantized === "float";
+  const dtypeOf = (key: string) => dtype ?? base.quantized.get(key);
+  const tensors = isFloat
+    ? tensorsOf(base.file, plan, dtypeOf)
+    : storedTensors(base, plan, forecast);
   await saveMerged(base, plan, tensors, request);
-  const reportOf = (key: string) => isFloat ? undefined : forecast.get(key)?.report;
+  const reportOf = (key: string) => isFloat ? undefined : forecast.reports.get(key);
   return {
     weights: Array.from(plan.weights, ([key, change]) => reportOf(key) ?? measured(change)),
     taken: [...plan.saved.keys()].filter((key) => !plan.weights.has(key)),
@@ -95,12 +100,13 @@ export async function mergeFolder(request: FolderMergeRequest): Promise<FolderMe
 function tensorsOf(
   file: SafetensorsFile,
   { weights, saved }: Pick<MergePlan, "weights" | "saved">,
-  dtype?: FloatDtype,
+  dtypeOf: (key: string) => FloatDtype | undefined = () => undefined,
 ): Map<string, EncodedTensor> {
   const tensors = new Map<string, EncodedTensor>();
   for (const key of file.tensors.keys()) {
-    const change = weights.get(key), source = { file, key, dtype, values: saved.get(key) };
-    tensors.set(key, change ? mergedTensor(source, change) : copiedTensor({ file, key, dtype }));
+    const change = weights.get(key), source = { file, key, dtype: dtypeOf(key) };
+    const values = saved.get(key);
+    tensors.set(key, change ? mergedTensor({ ...source, values }, change) : copiedTensor(source));
   }
   const [common] = dtypesOf(tensors) as FloatDtype[];
   for (const [key, tensor] of saved) {
@@ -115,11 +121,11 @@ function tensorsOf(
 function storedTensors(
   { stored }: BaseFile,
   { weights, saved }: MergePlan,
-  forecast: QuantizedForecast,
+  { tensors: requantized }: QuantizedForecast,
 ): Map<string, EncodedTensor> {
-  const others = new Map([...weights].filter(([key]) => !forecast.has(key)));
+  const others = new Map([...weights].filter(([key]) => !requantized.has(key)));
   const tensors = tensorsOf(stored, { weights: others, saved });
-  for (const [key, { tensor }] of forecast) {
+  for (const [key, tensor] of requantized) {
     for (const [part, encoded] of quantizedEntries(key, tensor)) tensors.set(part, encoded);
   }
   return tensors;

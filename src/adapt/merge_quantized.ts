@@ -25,35 +25,38 @@ export interface QuantizedWeight extends Omit<MergedWeight, "extraBytes"> {
   readonly quantizationNorm?: number;
 }
 
-/** Weights that were quantized again, by their names in the file. */
-export type QuantizedForecast = ReadonlyMap<
-  string,
-  { readonly tensor: QuantizedTensor; readonly report: QuantizedWeight }
->;
+/** What quantizing weights again would do, by their names in the file. */
+export interface QuantizedForecast {
+  /** What would be left of their updates. */
+  readonly reports: ReadonlyMap<string, QuantizedWeight>;
+  /** The new weights, if they were asked for. */
+  readonly tensors: ReadonlyMap<string, QuantizedTensor>;
+}
 
 /**
- * Quantizes every weight in 4 bits that would change again, with its updates; nothing is written.
+ * Quantizes every weight in 4 bits that would change again, with its updates; nothing is written, and the new
+ * weights are kept only to be written.
  *
- * @param floatBase The folder of the floats.
- * @throws {RangeError} when the floats have no such weight, or the base is not in 4 bits.
+ * @throws {RangeError} when the folder of floats has no such weight.
  */
 export async function forecastMerge(
   base: BaseFile,
   { weights }: MergePlan,
-  floatBase?: string,
+  { quantized, floatBase }: Pick<Choice, "quantized" | "floatBase">,
 ): Promise<QuantizedForecast> {
-  assertQuantizedBase(base, floatBase, "--float-base is the floats of a base in 4 bits");
   using floats = floatBase === undefined ? undefined : await openBase(floatBase);
-  const forecast = new Map<string, { tensor: QuantizedTensor; report: QuantizedWeight }>();
-  for (const [key, change] of weights) {
-    if (!isQuantized(base, key)) continue;
-    const { tensor, ...found } = await requantized(base, key, change);
-    const quantizationNorm = floats && await distanceFrom(floats, base, key);
-    const { deltaNorm, weightNorm, survivingShare } = found, { module } = change;
-    const report = { module, deltaNorm, weightNorm, relativeNorm: deltaNorm / weightNorm };
-    forecast.set(key, { tensor, report: { ...report, survivingShare, quantizationNorm } });
+  const changes = [...weights].filter(([key]) => base.quantized.has(key));
+  const names = floats && new Map(changes.map(([key]) => [key, nameIn(floats, base, key)]));
+  const reports = new Map<string, QuantizedWeight>(), tensors = new Map<string, QuantizedTensor>();
+  for (const [key, change] of changes) {
+    const { tensor, ...found } = await requantized(base, key, change), { module } = change;
+    const { deltaNorm, weightNorm, survivingShare } = found, relativeNorm = deltaNorm / weightNorm;
+    const quantizationNorm = floats && await distanceFrom(floats, names!.get(key)!, base, key);
+    const report = { module, deltaNorm, weightNorm, relativeNorm, survivingShare };
+    reports.set(key, { ...report, quantizationNorm });
+    if (quantized === "requantize") tensors.set(key, tensor);
   }
-  return forecast;
+  return { reports, tensors };
 }
 
 /** Updates are (out, in) as weights in 4 bits are, also where files of floats have them turned. */
@@ -67,16 +70,20 @@ async function requantized(base: BaseFile, key: string, { updates }: WeightChang
 }
 
 /** ‖W − W₄‖ of a weight. */
-async function distanceFrom(floats: BaseFile, base: BaseFile, key: string): Promise<number> {
-  const [name, ...others] = floats.find(key), own = await base.file.read(key);
-  const W = name !== undefined && others.length === 0 ? await floats.file.read(name) : undefined;
-  if (W && sameShape(W.shape, own.shape)) {
-    return frobeniusNorm(difference(denseOf(W), denseOf(own)));
-  }
+async function distanceFrom(floats: BaseFile, name: string, base: BaseFile, key: string) {
+  const [W, own] = [await floats.file.read(name), await base.file.read(key)];
+  return frobeniusNorm(difference(denseOf(W), denseOf(own)));
+}
+
+/** What a weight is called in the files of the floats. */
+function nameIn(floats: BaseFile, base: BaseFile, key: string): string {
+  const [name, ...others] = floats.find(key), own = base.file.tensors.get(key)!;
+  const entry = others.length === 0 ? floats.file.tensors.get(name) : undefined;
+  if (entry && sameShape(entry.shape, own.shape)) return name;
   throw new RangeError(
     `the floats in ${floats.folder} must have one ${quote(key)} of ${
       formatShape(own.shape)
-    }, found ${W ? formatShape(W.shape) : "none"}`,
+    }, found ${entry ? formatShape(entry.shape) : "none"}`,
   );
 }
 
@@ -94,35 +101,46 @@ export function survivingShareOf(weights: readonly QuantizedWeight[]): number {
 interface Choice {
   readonly quantized?: QuantizedMerge;
   readonly dtype?: string;
+  readonly floatBase?: string;
+}
+
+/**
+ * Throws when what was chosen cannot be done, which takes no work to know.
+ *
+ * @throws {RangeError} then.
+ */
+export function assertPossible(
+  base: BaseFile,
+  { weights, saved }: MergePlan,
+  { quantized, dtype, floatBase }: Choice,
+): void {
+  assertQuantizedBase(base, floatBase, "--float-base is the floats of a base in 4 bits");
+  assertQuantizedBase(base, quantized, "--quantized is for a base in 4 bits");
+  if (base.quantized.size === 0 || quantized === "float") return;
+  if (dtype !== undefined) {
+    throw new RangeError("--dtype is for floats: give --quantized float too, or leave it out");
+  }
+  const replaced = [...saved.keys(), ...[...weights.keys()].filter((key) => weights.get(key)!.rows)]
+    .find((key) => base.quantized.has(key));
+  if (replaced === undefined) return;
+  throw new RangeError(
+    `weights in 4 bits take low-rank updates, found ${
+      quote(replaced)
+    }, which was trained in full: ` +
+      "give --quantized float",
+  );
 }
 
 /**
  * Throws unless it was said what becomes of weights in 4 bits that would change.
  *
- * @throws {RangeError} when it was not, or it cannot be done.
+ * @throws {RangeError} when it was not.
  */
 export function assertChosen(
-  base: BaseFile,
-  { weights, saved }: MergePlan,
   reports: readonly QuantizedWeight[],
-  { quantized, dtype }: Choice,
+  { quantized }: Pick<Choice, "quantized">,
 ): void {
-  assertQuantizedBase(base, quantized, "--quantized is for a base in 4 bits");
-  if (base.stored === base.file || quantized === "float") return;
-  if (dtype !== undefined) {
-    throw new RangeError("--dtype is for floats: give --quantized float too, or leave it out");
-  }
-  const replaced = [...saved.keys(), ...[...weights.keys()].filter((key) => weights.get(key)!.rows)]
-    .find((key) => isQuantized(base, key));
-  if (replaced !== undefined) {
-    throw new RangeError(
-      `weights in 4 bits take low-rank updates, found ${
-        quote(replaced)
-      }, which was trained in full: ` +
-        "give --quantized float",
-    );
-  }
-  if (reports.length === 0 || quantized === "requantize") return;
+  if (reports.length === 0 || quantized !== undefined) return;
   throw new RangeError(
     `merging into weights in 4 bits would keep ${
       percent(survivingShareOf(reports))
@@ -134,11 +152,7 @@ export function assertChosen(
 
 const percent = (share: number): string => `${(100 * share).toFixed(1)}%`;
 
-function assertQuantizedBase({ stored, file, folder }: BaseFile, option: unknown, rule: string) {
-  if (option === undefined || stored !== file) return;
+function assertQuantizedBase({ quantized, folder }: BaseFile, option: unknown, rule: string) {
+  if (option === undefined || quantized.size > 0) return;
   throw new RangeError(`${rule}, found floats in ${folder}`);
 }
-
-/** Whether files hold a weight in 4 bits. */
-const isQuantized = ({ stored, file }: BaseFile, key: string): boolean =>
-  stored.tensors.has(key) && stored.tensors.get(key) !== file.tensors.get(key);

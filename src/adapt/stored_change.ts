@@ -75,7 +75,7 @@ export async function wholeChange(
 ): Promise<HostTensor> {
   const block = { values, top: 0, width: shape[1] }, delta = new Float64Array(values.length);
   const blocks = async function* () {
-    yield await Promise.resolve(block);
+    yield block;
   };
   for (const update of updates) (await changeOf(update, blocks)).addTo(delta, block);
   return { shape, data: delta };

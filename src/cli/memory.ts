@@ -43,7 +43,8 @@ In all three, activations take two bytes per value. The memory for unpacking a
 4-bit matrix is not counted. --base-dtype is how a frozen base is stored, in a
 step that runs so, with all its memory: f16, bf16, or with auto as the
 configuration says; nf4 and fp4, the linear layers of the blocks in 4 bits, as
-QLoRA and train store them.
+QLoRA and train store them. A folder that is in 4 bits already is counted in
+blocks of 64 whatever its files have, as its config.json does not say.
 
 JSON: {"byRole", "live", "peak", "fullPeak", "byFormula"} in bytes. byRole sums
 to the peak; live is what remains between steps; fullPeak is the peak of full

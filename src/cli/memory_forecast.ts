@@ -97,14 +97,20 @@ function baseDtypeOf(config: ConfigJson, options: ForecastOptions): PredictionOp
 }
 
 /** Throws for a base that a method, or a conversion, does not fit. */
-function assertFits(dtype: string, options: ForecastOptions, { kind }: MethodSpec): void {
-  if (dtype === "F32") return;
-  const { baseDtype = dtype } = options;
-  if (kind === "full") {
-    throw new RangeError(`full fine-tuning needs a base in F32, found --base-dtype ${baseDtype}`);
+function assertFits(
+  stored: string,
+  { baseDtype, dtype }: ForecastOptions,
+  { kind }: MethodSpec,
+): void {
+  if (stored === "F32" || kind !== "full" && dtype === "f32") return;
+  const rule = `${kind === "full" ? "full fine-tuning" : `--dtype ${dtype}`} needs a base in F32`;
+  if (baseDtype === undefined) {
+    throw new RangeError(
+      `${rule}, found one in ${stored} (its config.json): use --base-dtype f32`,
+    );
   }
-  if (options.dtype === "f32") return;
-  throw new RangeError(`--base-dtype ${baseDtype} needs --dtype f32, found ${options.dtype}`);
+  if (kind === "full") throw new RangeError(`${rule}, found --base-dtype ${baseDtype}`);
+  throw new RangeError(`--base-dtype ${baseDtype} needs --dtype f32, found ${dtype}`);
 }
 
 /** Converts the bytes of the step that ran to those of another optimizer and type. */

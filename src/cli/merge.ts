@@ -65,8 +65,12 @@ standard error says so before anything is written, and you choose:
                           from which they were quantized, or that of --dtype
   --quantized requantize  4 bits like the base; the rest of the update is lost
 With --float-base, |q| is how far the weights in 4 bits are from those in that
-folder. Merging into that folder instead is a merge without q, with which the
-adapter was trained.
+folder: what quantizing has rounded.
+
+If the adapter was trained with --base-dtype nf4, first run
+  lowrank quantize MODEL QUANTIZED
+then merge into QUANTIZED with --quantized float: the model in floats lacks the
+rounding that the adapter was trained on.
 
 A model that the output folder already holds is replaced, as a whole.`;
 

@@ -20,12 +20,12 @@ interface QuantizeCommandOptions extends CommonOptions {
 const help = `
 The linear layers of the blocks are stored in 4 bits, byte for byte as
 bitsandbytes does; embeddings, norms, biases and heads stay as they are.
-transformers loads the folder like any other. With blocks of 64 and scales in 8
-bits a weight needs 4.127 bits a value, and 1,088 bytes for what its codes stand
-for.
+With bitsandbytes installed, transformers loads the folder like any other. With
+blocks of 64 and scales in 8 bits a weight needs 4.127 bits a value, and 1,088
+bytes for what its codes stand for.
 
-Columns: bits is the size in the file by the number of weights, error the
-relative error of the weights (Frobenius norm), which is about 9% for NF4.
+Columns: bits is the size in the file divided by the number of weights, error
+the relative error of the weights (Frobenius norm), which is about 9% for NF4.
 
 An adapter that is trained on such a base is QLoRA. Keep the original: merging
 into 4 bits loses small updates (lowrank help merge).`;

@@ -2,6 +2,7 @@
 
 import { fileDigests } from "../core/digest.ts";
 import { savedLength } from "../adapt/prefix/saved_length.ts";
+import { openSafetensors, quantizedNames } from "../formats/mod.ts";
 import type { JsonRecord, MethodSpec, RunSpec, TrainingSpec } from "../runs/mod.ts";
 import { type Batch, defaultPatience, defaultSettings, type TrainedKind } from "../train/mod.ts";
 import { batchExample, readBatchFile } from "./batches.ts";
@@ -167,10 +168,11 @@ function settingsOf(
     ...below,
     learningRate: learningRate ?? below.learningRate,
     loraPlusRatio: loraPlusRatio ?? below.loraPlusRatio,
-    // One spelling of one training: the default that is said makes no other.
+    // One spelling of one training: a default that is said makes no other.
     optimizer: optimizer === "adamw" ? undefined : optimizer,
     steps: steps ?? (epochs && epochs * batches.length) ?? below.steps,
-    activationCheckpointing: activationCheckpointing ?? below.activationCheckpointing,
+    activationCheckpointing: (activationCheckpointing ?? below.activationCheckpointing) ||
+      undefined,
   });
 }
 
@@ -183,14 +185,22 @@ async function assertOutput(
 }
 
 /** What the base and the adapter consist of, wherever they are: with other files, it is another training. */
-export async function modelSpec({ model, adapter, baseDtype }: TrainOptions): Promise<JsonRecord> {
+export async function modelSpec(options: TrainOptions): Promise<JsonRecord> {
+  const { model, adapter, baseDtype } = options;
   const filesOf = (folder: string) =>
     fileDigests(folder, /\.safetensors(\.index\.json)?$|^(adapter_)?config\.json$/);
   return {
     base: await filesOf(model),
     adapter: adapter && await filesOf(adapter),
-    baseDtype,
+    baseDtype: await isDefault(options) ? undefined : baseDtype,
   };
+}
+
+/** Whether the base is in F32 also if nobody says so: floats are. */
+async function isDefault({ model, baseDtype }: TrainOptions): Promise<boolean> {
+  if (baseDtype !== "f32") return false;
+  using file = await openSafetensors(model);
+  return quantizedNames(file.tensors).length === 0;
 }
 
 /** The rates of LoRA+ are those of A and B. */

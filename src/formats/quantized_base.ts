@@ -7,7 +7,7 @@ import type { Folder } from "../core/storage.ts";
 import { fourBitCodes } from "../quant/codes.ts";
 import { blockSizes, type QuantizedForm } from "../quant/quantized_tensor.ts";
 import { openWeights } from "./adapter_weights.ts";
-import { quantizedNames, readQuantizedState } from "./read_quantized.ts";
+import { quantizedNames, readFourBitForm } from "./read_quantized.ts";
 import type { SafetensorsFile } from "./safetensors.ts";
 
 /** The key in `__metadata__`; PEFT only reads `format`. */
@@ -63,7 +63,5 @@ export async function readQuantizedBase(adapter: Folder): Promise<QuantizedForm 
  */
 export async function quantizedBaseIn(file: SafetensorsFile): Promise<QuantizedForm | undefined> {
   const [name] = quantizedNames(file.tensors);
-  if (name === undefined) return undefined;
-  const { code, blockSize, offset } = await readQuantizedState(file, name);
-  return { code, blockSize, doubleQuantization: offset !== undefined };
+  return name === undefined ? undefined : await readFourBitForm(file, name);
 }

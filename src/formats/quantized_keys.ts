@@ -62,7 +62,7 @@ function encoded(
     shape,
     dtype,
     pieces: async function* () {
-      yield await Promise.resolve(bytes);
+      yield bytes;
     },
   };
 }

@@ -10,7 +10,12 @@ import { formatShape, sameShape } from "../core/shape.ts";
 import { siteName } from "../core/site.ts";
 import { hasFile } from "../core/storage.ts";
 import { isTable } from "../formats/adapter_weights.ts";
-import { openSafetensors, type SafetensorsFile, type TensorEntry } from "../formats/mod.ts";
+import {
+  type FloatDtype,
+  openSafetensors,
+  type SafetensorsFile,
+  type TensorEntry,
+} from "../formats/mod.ts";
 import { dequantizedFile } from "./dequantized_file.ts";
 import { readConfigJson } from "./files.ts";
 
@@ -28,8 +33,10 @@ export interface BaseFile extends Disposable {
   readonly folder: string;
   /** The `config.json`; empty without one. */
   readonly config: ConfigJson;
-  /** The tensors; weights in 4 bits as the floats that they stand for. */
+  /** The tensors; weights in 4 bits as the floats in F32 that they stand for. */
   readonly file: SafetensorsFile;
+  /** The types that weights in 4 bits were quantized from, by their names. */
+  readonly quantized: ReadonlyMap<string, FloatDtype>;
   /** The tensors as they are stored. */
   readonly stored: SafetensorsFile;
   /** Whether a known architecture says that files of floats hold a weight as (in, out). */
@@ -79,7 +86,7 @@ export async function openBase(folder: string): Promise<BaseFile> {
   const isTurned = (key: string) => Boolean(specs.get(known.find(key)[0])?.storedTransposed);
   using opened = new DisposableStack();
   const stored = opened.use(await openSafetensors(folder));
-  const file = await dequantizedFile(stored, isTurned);
+  const { file, quantized } = await dequantizedFile(stored, isTurned);
   const keys = new NameEndings(file.tensors.keys());
   const isShared = isTied(config, keys.find("lm_head.weight").length > 0);
   const head = tiedHeadOf(config), isHead = (module: string) => isNamed(module, head);
@@ -126,6 +133,7 @@ export async function openBase(folder: string): Promise<BaseFile> {
     folder,
     config,
     file,
+    quantized,
     stored,
     isTurned,
     find: (name) => keys.find(name),

@@ -1,8 +1,10 @@
 /** Files of weights in 4 bits as files of floats. @module */
 
+import type { HostTensor } from "../core/host_tensor.ts";
 import { sizeOf } from "../core/shape.ts";
-import { bitsOf, decode, encode, type FloatDtype, storedBits } from "../formats/dtype.ts";
+import type { FloatDtype } from "../formats/dtype.ts";
 import type { SafetensorsFile, TensorEntry } from "../formats/mod.ts";
+import { ownerOf } from "../formats/quantized_keys.ts";
 import { quantizedNames, readQuantized, readQuantizedState } from "../formats/read_quantized.ts";
 import { dequantize } from "../quant/dequantize.ts";
 import type { UnquantizedType } from "../quant/quantized_tensor.ts";
@@ -15,10 +17,18 @@ export const storedAs: Readonly<Record<UnquantizedType, FloatDtype>> = {
   bfloat16: "BF16",
 };
 
+/** A file of floats, and which of its weights are in 4 bits in truth. */
+export interface DequantizedFile {
+  /** The file. */
+  readonly file: SafetensorsFile;
+  /** The types that these were quantized from, by their names. */
+  readonly quantized: ReadonlyMap<string, FloatDtype>;
+}
+
 /**
- * A file whose weights in 4 bits are what they were quantized from, but for the rounding: of that type, as
- * bitsandbytes dequantizes them, and (in, out) where files of floats have them so. The file itself, if it has none.
- * The last one that was read stays in memory.
+ * A file whose weights in 4 bits are the values in F32 that a device computes with, (in, out) where files of floats
+ * have them so. bitsandbytes would round them to the type that was quantized, which no adapter has seen in
+ * training here. The file itself, if it has none. The last one that was read stays in memory.
  *
  * @param isTurned Which weights are (in, out) in files of floats; those in 4 bits are (out, in) in all.
  * @throws {SyntaxError} when a weight's state is missing or wrong.
@@ -26,68 +36,50 @@ export const storedAs: Readonly<Record<UnquantizedType, FloatDtype>> = {
 export async function dequantizedFile(
   file: SafetensorsFile,
   isTurned: (name: string) => boolean,
-): Promise<SafetensorsFile> {
-  const names = quantizedNames(file.tensors);
-  if (names.length === 0) return file;
-  const tensors = withoutParts(file.tensors, names), quantized = new Map<string, TensorEntry>();
-  for (const name of names) quantized.set(name, await floatEntry(file, name, isTurned(name)));
-  for (const [name, entry] of quantized) tensors.set(name, entry);
-  let last: { readonly name: string; readonly bytes: Uint8Array<ArrayBuffer> } | undefined;
-  const bytesOf = async (name: string, { dtype }: TensorEntry) => {
-    if (last?.name === name) return last.bytes;
+): Promise<DequantizedFile> {
+  const quantized = new Map<string, FloatDtype>(), entries = new Map<string, TensorEntry>();
+  for (const name of quantizedNames(file.tensors)) {
+    const { shape, type } = await readQuantizedState(file, name);
+    quantized.set(name, storedAs[type]);
+    entries.set(name, floatEntry(isTurned(name) ? shape.toReversed() : shape));
+  }
+  if (quantized.size === 0) return { file, quantized };
+  let last: { readonly name: string; readonly tensor: HostTensor } | undefined;
+  const valuesOf = async (name: string): Promise<HostTensor> => {
+    if (last?.name === name) return last.tensor;
     last = undefined; // Two of them would be in memory.
     const values = dequantize(await readQuantized(file, name));
-    const { data } = isTurned(name) ? transpose(values) : values;
-    last = { name, bytes: encode(data, dtype as FloatDtype) as Uint8Array<ArrayBuffer> };
-    return last.bytes;
+    last = { name, tensor: isTurned(name) ? transpose(values) : values };
+    return last.tensor;
   };
-  const read = async (name: string) => {
-    const entry = quantized.get(name);
-    if (!entry) return await file.read(name);
-    return { shape: entry.shape, data: decode(entry.dtype, await bytesOf(name, entry)) };
-  };
-  return {
-    tensors,
+  const floats: SafetensorsFile = {
+    tensors: new Map([...withoutParts(file.tensors, quantized), ...entries]),
     metadata: file.metadata,
-    read,
+    read: (name) => entries.has(name) ? valuesOf(name) : file.read(name),
     pieces: async function* (name, asStored) {
-      const entry = quantized.get(name);
-      if (!entry) return yield* file.pieces(name, asStored);
-      const valuesOf = asStored ? storedBits : decode;
-      yield { start: 0, data: valuesOf(entry.dtype, await bytesOf(name, entry)) };
+      if (!entries.has(name)) return yield* file.pieces(name, asStored);
+      yield { start: 0, data: (await valuesOf(name)).data };
     },
     readBytes: async (name, start, length) => {
-      const entry = quantized.get(name);
-      if (!entry) return await file.readBytes(name, start, length);
-      return (await bytesOf(name, entry)).slice(start, start + length);
+      if (!entries.has(name)) return await file.readBytes(name, start, length);
+      const { buffer, byteOffset } = (await valuesOf(name)).data;
+      return new Uint8Array(buffer, byteOffset + start, length).slice();
     },
     [Symbol.dispose]: () => file[Symbol.dispose](),
   };
+  return { file: floats, quantized };
 }
 
 /** The tensors that are no scales, maps or states of weights in 4 bits. */
-function withoutParts(
+const withoutParts = (
   tensors: ReadonlyMap<string, TensorEntry>,
-  names: readonly string[],
-): Map<string, TensorEntry> {
-  const quantized = new Set(names);
-  return new Map([...tensors].filter(([key]) => ownerOf(key, quantized) === undefined));
-}
+  quantized: ReadonlyMap<string, FloatDtype>,
+): [string, TensorEntry][] =>
+  [...tensors].filter(([key]) => {
+    const owner = ownerOf(key);
+    return owner === undefined || !quantized.has(owner);
+  });
 
-/** The weight in 4 bits that a tensor is a part of, beside its codes. */
-export function ownerOf(key: string, quantized: ReadonlySet<string>): string | undefined {
-  for (let end = key.lastIndexOf("."); end > 0; end = key.lastIndexOf(".", end - 1)) {
-    const name = key.slice(0, end);
-    if (quantized.has(name)) return name;
-  }
-}
-
-async function floatEntry(
-  file: SafetensorsFile,
-  name: string,
-  isTurned: boolean,
-): Promise<TensorEntry> {
-  const { shape, type } = await readQuantizedState(file, name), dtype = storedAs[type];
-  const bytes = sizeOf(shape) * bitsOf(dtype) / 8;
-  return { dtype, shape: isTurned ? shape.toReversed() : shape, offset: 0, bytes };
-}
+const floatEntry = (shape: readonly number[]): TensorEntry => ({
+  ...{ dtype: "F32", shape, offset: 0, bytes: 4 * sizeOf(shape) },
+});

@@ -22,6 +22,7 @@ import { openSafetensors, type ReadOptions, type SafetensorsFile } from "../form
 import { ownerOf } from "../formats/quantized_keys.ts";
 import { drawHidden, withLabels } from "./labels.ts";
 import { loaderFrom } from "./load_tensor.ts";
+import { withoutQuantization } from "./quantization_config.ts";
 import { type QuantizedWeights, readQuantizedForms } from "./quantized_weights.ts";
 import { allocateModel, familyOf, mathematicsOfModel } from "./registry.ts";
 import { assertStorage, storageNames, type StorageOptions, storedForms } from "./stored_forms.ts";
@@ -77,7 +78,7 @@ export async function loadModel(
   const storage = { dtype, blockSize, doubleQuantization };
   assertStorage(storage);
   assertPlace(device, folder);
-  const read = await readConfig(folder), { quantization_config: _, ...json } = read;
+  const read = await readConfig(folder), json = withoutQuantization(read);
   const family = familyOf(json), config = family.complete(json);
   using file = await openSafetensors(folder, { allowNonFinite });
   await assertOwnConfig(file.metadata, "config.json", mathematicsOfModel(json));

@@ -2,6 +2,7 @@
 
 import { type LinearSpec, storedShape } from "../architectures/architecture.ts";
 import type { ConfigJson } from "../architectures/config_fields.ts";
+import { fourBitTensors } from "../architectures/half_tensors.ts";
 import { architectureOf } from "../architectures/registry.ts";
 import { ShapeError } from "../core/errors.ts";
 import { moduleOf } from "../core/module_names.ts";
@@ -13,11 +14,11 @@ import { type Dtype, encode } from "../formats/dtype.ts";
 import type { EncodedTensor } from "../formats/encoded_tensor.ts";
 import { assertNoOtherKind } from "../formats/folder_kind.ts";
 import type { SafetensorsFile } from "../formats/mod.ts";
-import { quantizedEntries } from "../formats/quantized_keys.ts";
+import { ownerOf, quantizedEntries } from "../formats/quantized_keys.ts";
 import { dequantize } from "../quant/dequantize.ts";
 import { quantize, type QuantizeOptions } from "../quant/quantize.ts";
 import { type BaseFile, openBase, tiedHeadOf } from "./base_file.ts";
-import { ownerOf, storedAs } from "./dequantized_file.ts";
+import { storedAs } from "./dequantized_file.ts";
 import { bytesIn, saveDerived } from "./derived_folder.ts";
 import { withQuantization } from "./quantization_config.ts";
 import { familyOf } from "./registry.ts";
@@ -84,13 +85,12 @@ export async function quantizeFolder(
   assertFloats(base);
   const { linears, blocks } = linearsOf(base.config), { file } = base;
   const tensors = new Map(Array.from(file.tensors.keys(), (key) => [key, copied(file, key)]));
-  const sums = new Map<string, KindSums>(), quantized = new Set<string>();
+  const sums = new Map<string, KindSums>();
   let type: Quantized["type"] = "float32";
   for (const linear of blocks) {
     const one = await quantizeLinear(base, linear, options);
     for (const [name, tensor] of one.entries) tensors.set(name, tensor);
     addTo(sums, kindOf(linear.name), one);
-    quantized.add(one.key);
     type = one.type;
   }
   const isBlock = new Set(blocks.map(({ name }) => name));
@@ -106,7 +106,7 @@ export async function quantizeFolder(
       original: model,
     }),
     small: await readSmallFiles(model),
-  }, (name) => ownerOf(name, quantized) ?? name);
+  }, (name) => ownerOf(name) ?? name);
   return {
     kinds: Array.from(sums, ([kind, each]) => summary(kind, each)),
     bytesBefore: Array.from(file.tensors.values()).reduce((sum, { bytes }) => sum + bytes, 0),
@@ -127,17 +127,17 @@ function assertFloats({ stored, file, config, folder }: BaseFile): void {
 /** The names of the linear layers and heads of a model that runs, and the layers that are in blocks. */
 function linearsOf(config: ConfigJson): { linears: string[]; blocks: LinearSpec[] } {
   familyOf(config, "a model to quantize");
-  const { linears, besides = [] } = architectureOf(config);
+  const architecture = architectureOf(config), { linears, besides = [] } = architecture;
   const layers = linears.filter(({ kind }) => kind !== "embedding");
   const others = besides.map(({ name }) => moduleOf(name));
   const names = [...layers.map(({ name }) => name), ...others, tiedHeadOf(config)];
-  const blocks = layers.filter(({ kind, name }) => kind === "linear" && /(^|\.)\d+\./.test(name));
+  const inBlocks = new Set(fourBitTensors(architecture));
+  const blocks = layers.filter(({ tensors: [weight] }) => inBlocks.has(weight));
   return { linears: [...new Set(names)].sort(), blocks };
 }
 
 /** A weight in 4 bits, with its error. */
 interface Quantized {
-  readonly key: string;
   readonly entries: readonly (readonly [string, EncodedTensor])[];
   readonly type: NonNullable<QuantizeOptions["type"]>;
   readonly parameters: number;
@@ -167,7 +167,7 @@ async function quantizeLinear(
     weight += W.data[i] ** 2;
   }
   const entries = quantizedEntries(key, tensor);
-  return { key, entries, type, parameters: data.length, bytesBefore: bytes, error, weight };
+  return { entries, type, parameters: data.length, bytesBefore: bytes, error, weight };
 }
 
 /** The name of a weight in the file, which may be without the trunk's prefix. */

@@ -4,7 +4,7 @@ import type { HostTensor } from "../core/host_tensor.ts";
 import { assertShape } from "../core/shape.ts";
 import { dequantize } from "./dequantize.ts";
 import { floatValues, quantize } from "./quantize.ts";
-import type { QuantizedTensor } from "./quantized_tensor.ts";
+import { formOf, type QuantizedTensor } from "./quantized_tensor.ts";
 
 /** A tensor in 4 bits with an update in it, and what became of the update. */
 export interface Requantized {
@@ -47,12 +47,11 @@ export interface Requantized {
  * ```
  */
 export function requantize(tensor: QuantizedTensor, delta: HostTensor): Requantized {
-  const { shape, code, blockSize, absmax, type } = tensor, before = dequantize(tensor).data;
+  const { shape, ...form } = formOf(tensor), before = dequantize(tensor).data;
   assertShape("an update to requantize", delta.shape, shape);
   const change = floatValues("values of an update", delta);
   const sum = { shape, data: Float32Array.from(before, (value, i) => value + change[i]) };
-  const doubleQuantization = !(absmax instanceof Float32Array);
-  const after = quantize(sum, { code, blockSize, type, doubleQuantization });
+  const after = quantize(sum, { ...form, type: tensor.type });
   return { tensor: after, ...comparison(before, change, dequantize(after).data) };
 }
 

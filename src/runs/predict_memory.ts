@@ -32,7 +32,8 @@ export interface PredictionOptions extends ModelOptions, Omit<StorageOptions, "d
   readonly activationCheckpointing?: boolean;
   /**
    * How a frozen base stores its matrices: see `loadModel`. Default `F32`, and 4 bits where the configuration has
-   * a `quantization_config`, which takes linear layers for quantized that it does not leave out.
+   * a `quantization_config`, which takes linear layers for quantized that it does not leave out. It does not say
+   * how large their blocks are: 64 is assumed.
    */
   readonly dtype?: FloatDtype | FourBitCode;
   /** Prepares the model for training, for example by injecting an adapter. */

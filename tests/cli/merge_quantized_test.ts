@@ -10,10 +10,11 @@ import {
   openSafetensors,
   quantizedNames,
   readQuantized,
+  readSafetensors,
   type TrainedUpdate,
   writeAdapter,
 } from "../../src/formats/mod.ts";
-import { denseOf, frobeniusNorm } from "../../src/linalg/mod.ts";
+import { denseOf, difference, frobeniusNorm } from "../../src/linalg/mod.ts";
 import { transpose } from "../../src/models/transpose.ts";
 import { dequantize, requantize } from "../../src/quant/mod.ts";
 import { assertAllClose } from "../support/all_close.ts";
@@ -29,9 +30,9 @@ const modules = [0, 1].flatMap((block) =>
 const norm = (tensor: HostTensor) => frobeniusNorm(denseOf(tensor));
 
 /** A base in 4 bits, and an adapter with updates of rank 4 whose norms are a share of the weights'. */
-async function baseAndAdapter(folder: string, share: number) {
+async function baseAndAdapter(folder: string, share: number, from = model) {
   const base = `${folder}/base`, adapter = `${folder}/adapter`, random = new Random(7);
-  await lowrankJson("quantize", model, base);
+  await lowrankJson("quantize", from, base);
   const weights = await weightsIn(base), updates = new Map<string, TrainedUpdate>();
   for (const module of modules) {
     const W = weights.get(`${module}.weight`)!, [out, width] = W.shape;
@@ -155,6 +156,39 @@ Deno.test("a copy in floats has the dequantized weights with all of the update",
     assertEquals(new Set([...file.tensors.values()].map(({ dtype }) => dtype)), new Set(["BF16"]));
   }));
 
+Deno.test("of a base that was quantized from BF16, the copy has the values that the adapter has seen", () =>
+  withFolder(async (folder) => {
+    const original = golden("gpt2_tiny_bf16"), own = await tensorsOf(original);
+    const { base, adapter, weights, updates } = await baseAndAdapter(folder, 0.01, original);
+    const out = `${folder}/out`, args = ["--model", base, "--adapter", adapter, "--output", out];
+    const float = ["merge", ...args, "--quantized", "float"];
+    const { forecast } = await lowrankJson(...float, "--dtype", "f32", "--float-base", original);
+    const after = await tensorsOf(out);
+    for (const [name, W] of weights) {
+      const update = updates.get(name), delta = update && deltaWeight(update).data;
+      const sum = Float32Array.from(W.data, (value, i) => value + (delta?.[i] ?? 0));
+      const expected = transpose({ shape: W.shape, data: sum }).data;
+      assertAllClose(after.get(name)!.data, expected, { relative: 1e-6, absolute: 1e-8 });
+    }
+    for (const { module, quantizationNorm } of forecast as QuantizedWeight[]) {
+      const W = own.get(`${module}.weight`)!, W4 = transpose(weights.get(`${module}.weight`)!);
+      assertAlmostEquals(quantizationNorm!, frobeniusNorm(difference(denseOf(W), denseOf(W4))));
+    }
+    const merged = await logitsOf(folder, out);
+    const beside = await logitsOf(folder, base, "--adapter", adapter);
+    for (const [name, { data }] of merged) {
+      assertAllClose(data, beside.get(name)!.data, { relative: 1e-5, absolute: 1e-5 });
+    }
+    const { dtype } = await lowrankJson(...float);
+    assertEquals(dtype, "BF16");
+  }));
+
+async function logitsOf(folder: string, ...given: string[]): Promise<Map<string, HostTensor>> {
+  const output = `${folder}/logits.safetensors`, input = golden("logits.json");
+  await lowrankJson("logits", "--model", ...given, "--input", input, "--output", output);
+  return (await readSafetensors(output)).tensors;
+}
+
 Deno.test("with the floats that a base was quantized from, its distance from them is reported", () =>
   withFolder(async (folder) => {
     const { base, adapter, weights } = await baseAndAdapter(folder, 0.1),
@@ -231,6 +265,40 @@ Deno.test("choices that do not fit the base, and files that are wrong, are refus
     }
     assertEquals(filesIn(folder), ["adapter", "base", "whole"]);
   }));
+
+Deno.test("what cannot be done is refused before a weight in 4 bits is read", () =>
+  withFolder(async (folder) => {
+    const { base, adapter } = await baseAndAdapter(folder, 0.01), out = `${folder}/out`;
+    const maps = "transformer.h.0.attn.c_attn.weight.quant_map";
+    await spoilTensor(base, maps);
+    const merge = (adapter: string, ...more: string[]) => [
+      ...["merge", "--model", base, "--adapter", adapter, "--output", out],
+      ...more,
+    ];
+    await assertFails(merge(adapter), "quant_map must have -1 at [0]");
+    const requantize = ["--quantized", "requantize"], other = "models/tiny-gpt2";
+    await assertFails(merge(adapter, "--dtype", "f16"), "--dtype is for floats");
+    await assertFails(
+      merge(adapter, ...requantize, "--float-base", other),
+      `the floats in ${other} must have one "transformer.h.0.attn.c_attn.weight"`,
+    );
+    const whole = `${folder}/whole`, name = "transformer.h.1.attn.c_proj.weight";
+    const saved = new Map([[name, { shape: [48, 48], data: new Float32Array(48 * 48) }]]);
+    const update = { module: "transformer.h.0.attn.c_attn", scaling: 1 };
+    const A = { shape: [1, 48], data: new Float32Array(48) };
+    const B = { shape: [144, 1], data: new Float32Array(144) };
+    await writeAdapter(whole, { updates: [{ ...update, A, B }], saved, fanInFanOut: true });
+    await assertFails(merge(whole, ...requantize), `found "${name}", which was trained in full`);
+    assertEquals(filesIn(folder), ["adapter", "base", "whole"]);
+  }));
+
+/** Sets the first bytes of a tensor in a model's file to zero. */
+async function spoilTensor(folder: string, name: string): Promise<void> {
+  const path = `${folder}/model.safetensors`;
+  using opened = await openSafetensors(path);
+  const bytes = await Deno.readFile(path), { offset } = opened.tensors.get(name)!;
+  await Deno.writeFile(path, bytes.fill(0, offset, offset + 4));
+}
 
 /** What stands in a state, what is there instead, and what is said of it. */
 const wrongStates: readonly (readonly [from: string, to: string, sentence: string])[] = [

@@ -84,6 +84,22 @@ Deno.test("a training that is finished is not done again, and says the same", ()
     assertEquals(await contents(output), before);
   }));
 
+Deno.test("a training whose defaults are said is the same one; F32 is no default of a base in 4 bits", () =>
+  withFolder(async (folder) => {
+    const output = `${folder}/out`, asked = { steps: 3, method: lora };
+    const first = await lowrankJson(...await argsFor(folder, asked), output);
+    const before = await contents(output);
+    const said = await argsFor(folder, { ...asked, activationCheckpointing: false });
+    const f32 = ["--base-dtype", "f32"];
+    assertEquals(await lowrankJson(...said, output, ...f32), first);
+    assertEquals(await contents(output), before);
+    const base = `${folder}/base`, other = `${folder}/other`;
+    await lowrankJson("quantize", model, base);
+    const args = [...said, other, "--model", base];
+    await lowrankJson(...args);
+    await assertFails([...args, ...f32], `${other} already holds an adapter`);
+  }));
+
 Deno.test("a finished adapter is not replaced by another training's, whatever the difference", () =>
   withFolder(async (folder) => {
     const output = `${folder}/out`, base = `${folder}/base`;

@@ -121,14 +121,13 @@ function assertSplit({ shape }: HostTensor, rank: number, iterations: number): v
     throw new ShapeError(`loftq needs a weight of two axes, found ${formatShape(shape)}`);
   }
   const most = Math.min(...shape),
-    isUpTo = (value: number, most: number) =>
-      Number.isInteger(value) && value >= 1 && value <= most;
-  if (!isUpTo(rank, most)) {
+    isCount = (value: number) => Number.isInteger(value) && value > 0;
+  if (!isCount(rank) || rank > most) {
     throw new RangeError(
       `the rank of loftq must be a whole number from 1 to ${most}, found ${quote(rank)}`,
     );
   }
-  if (isUpTo(iterations, Infinity)) return;
+  if (isCount(iterations)) return;
   throw new RangeError(
     `iterations of loftq must be a whole number of at least 1, found ${quote(iterations)}`,
   );
