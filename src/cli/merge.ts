@@ -57,8 +57,9 @@ again.
 
 A base in 4 bits: its values are those of a code, and a change that is less than
 half of the gap to the next one is lost when the sum is quantized again. Of an
-update of 1% of the weight 1% or 2% is kept, from 10% on most of it. A report on
-standard error says so before anything is written, and you choose:
+update of 1% of the weight 1% or 2% is kept in nf4, 10% in fp4; of one of 10%,
+most. A report on standard error says so before anything is written, and you
+choose:
   (nothing)               no merge: the adapter beside the base loses nothing;
                           other commands take it by --adapter
   --quantized float       the dequantized weights with the update, in the type

@@ -27,9 +27,9 @@ export interface Requantized {
  * Quantizes W₄ + ΔW again, in the form that W₄ has.
  *
  * Values in 4 bits are those of a code, so a change is lost where it is less than half of the gap to the next
- * value. Of an update that is small everywhere one value in each block is left: the largest one, which the
- * block's scale follows. That is 1/64 = 1.6% with blocks of 64, and less where scales are rounded too. Most of an
- * update survives from about a tenth of ‖W‖ on.
+ * value. Of an update of 1% of ‖W‖ NF4 keeps about one value in each block: the largest one, which the block's
+ * scale follows. That is 1/64 = 1.6% with blocks of 64, and less where scales are rounded too. FP4, with two values
+ * close to 0, keeps about 10% of it. Most of an update survives from about a tenth of ‖W‖ on.
  *
  * @param delta ΔW, of the tensor's shape.
  * @throws {ShapeError} when the shapes differ, or the tensor's parts do not fit each other.
