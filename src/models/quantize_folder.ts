@@ -53,8 +53,9 @@ export interface QuantizedFolder {
 
 /**
  * Writes a Hugging Face folder whose blocks have their linear layers in 4 bits, as bitsandbytes and transformers
- * save and load them; embeddings, norms, biases and heads stay as they are. The folder has the original's shards
- * and is saved as a whole.
+ * save and load them; embeddings, norms, biases and heads stay as they are. The folder has the original's shards.
+ * It is saved as a whole: after a crash at any time, a reader finds the old model, the new one, or no
+ * `config.json` and so an error.
  *
  * Memory: one weight in F32 three times, and all that is in 4 bits.
  *

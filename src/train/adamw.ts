@@ -219,7 +219,7 @@ export function adamW(
  * least 4,096 values; smaller ones keep F32.
  *
  * Each 256 values of a moment share a scale, their largest magnitude, and each has a code of
- * [dynamicMap](../quant/~/dynamicMap.html). A step makes m and v from codes and scales, is that of {@link adamW}, and
+ * `dynamicMap` of `@lowrank/core/quant`. A step makes m and v from codes and scales, is that of {@link adamW}, and
  * rounds them again: 2.03 bytes a value instead of 8.
  *
  * @throws {RangeError} As {@link adamW}.
