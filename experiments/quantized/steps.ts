@@ -19,6 +19,8 @@ export interface StepMethod {
   readonly base: "F32" | "BF16" | "NF4" | "NF4, double";
   /** Whether LoRA is trained, and not everything. */
   readonly isLora: boolean;
+  /** Whether blocks are computed once more for the backward pass. */
+  readonly activationCheckpointing?: boolean;
 }
 
 /** Rank of LoRA on every linear layer. */
@@ -59,21 +61,28 @@ export type StepBytes = Pick<RunLedger, "peak" | "peakByRole">;
 /** What `predictMemory` says of a step. */
 export function predictStep(
   { config, batch, length }: StepShape,
-  { base, isLora }: StepMethod,
+  { base, isLora, activationCheckpointing }: StepMethod,
 ): StepBytes {
   const adapt = isLora ? injectStepLora : undefined;
-  return predictMemory(config, { batch, length, ...storages[base], adapt });
+  return predictMemory(config, {
+    ...{ batch, length, ...storages[base], activationCheckpointing, adapt },
+  });
 }
 
 const injectStepLora = (model: TextModel) =>
   injectLora(model, { rank: stepRank, targetModules: "all-linear", seed: 1 });
 
 /** Opens a base and what is trained of it. */
-export function openStep(device: Device, shape: StepShape, { base, isLora }: StepMethod): OpenStep {
+export function openStep(
+  device: Device,
+  shape: StepShape,
+  { base, isLora, activationCheckpointing }: StepMethod,
+): OpenStep {
   using unfinished = new DisposableStack();
   const model = unfinished.use(openBase(device, shape.config, base));
   if (isLora) unfinished.use(injectStepLora(model));
-  const trainer = unfinished.use(new Trainer(model, { learningRate: 1e-4, steps: 1e6 }));
+  const training = { learningRate: 1e-4, steps: 1e6, activationCheckpointing };
+  const trainer = unfinished.use(new Trainer(model, training));
   const batch = anyBatch(shape), owned = unfinished.move();
   return {
     step: () => void trainer.step([batch]),
