@@ -148,14 +148,15 @@ async function addSaved(
 /** b + s · bias of layers whose B has a bias; b is the adapter's own where it trained that too. */
 async function addBiases(
   { saved }: MergePlan,
-  { find, file, folder: base }: BaseFile,
+  base: BaseFile,
   folder: string,
   { updates }: Mergeable,
 ): Promise<void> {
   for (const { module, bias, scaling } of updates) {
     if (!bias) continue;
-    const [key = "", ...others] = find(`${module}.bias`);
-    const own = saved.get(key) ?? (file.tensors.has(key) ? await file.read(key) : undefined);
+    const [key = "", ...others] = base.find(`${module}.bias`);
+    const isInBase = base.file.tensors.has(key);
+    const own = saved.get(key) ?? (isInBase ? await base.file.read(key) : undefined);
     if (own && others.length === 0 && sameShape(own.shape, bias.shape)) {
       saved.set(key, changedBias(own, bias, scaling));
       continue;
@@ -164,7 +165,7 @@ async function addBiases(
       `cannot merge the adapter in ${folder}: a bias of B needs a bias of the layer of as many values ` +
         `(${bias.data.length}), found ${own ? formatShape(own.shape) : "none"} of "${
           oneLine(module)
-        }" in ${base}`,
+        }" in ${base.folder}`,
     );
   }
 }

@@ -27,8 +27,14 @@ export interface BaseMatrix {
   readonly isTransposed: boolean;
 }
 
+/** What a {@link BaseFile} is made of. */
+interface BaseParts extends Pick<BaseFile, "folder" | "config" | "file" | "quantized" | "stored"> {
+  /** What is known of a tensor of the file, by its name there. */
+  readonly specOf: (key: string) => TensorSpec | undefined;
+}
+
 /** The files of a base model, of any architecture; disposing of it closes them. */
-export interface BaseFile extends Disposable {
+export class BaseFile implements Disposable {
   /** Where they are. */
   readonly folder: string;
   /** The `config.json`; empty without one. */
@@ -39,10 +45,35 @@ export interface BaseFile extends Disposable {
   readonly quantized: ReadonlyMap<string, FloatDtype>;
   /** The tensors as they are stored. */
   readonly stored: SafetensorsFile;
+  readonly #specOf: BaseParts["specOf"];
+  readonly #keys: NameEndings;
+  readonly #head: string;
+  /** Whether the table of tokens is the head's weight as well. */
+  readonly #isTied: boolean;
+
+  /** {@link openBase} makes one. */
+  constructor({ folder, config, file, quantized, stored, specOf }: BaseParts) {
+    this.folder = folder;
+    this.config = config;
+    this.file = file;
+    this.quantized = quantized;
+    this.stored = stored;
+    this.#specOf = specOf;
+    this.#keys = new NameEndings(file.tensors.keys());
+    this.#head = tiedHeadOf(config);
+    this.#isTied = isTied(config, this.find("lm_head.weight").length > 0);
+  }
+
   /** Whether a known architecture says that files of floats hold a weight as (in, out). */
-  isTurned(key: string): boolean;
+  isTurned(key: string): boolean {
+    return Boolean(this.#specOf(key)?.storedTransposed);
+  }
+
   /** The names of the tensors that are equal to this one but for a longer prefix of either. */
-  find(name: string): string[];
+  find(name: string): string[] {
+    return this.#keys.find(name);
+  }
+
   /**
    * The weight that an update changes: turned as its architecture says or, if that is unknown, as the
    * update's shape does. For a head that is tied, it is the table of tokens.
@@ -50,27 +81,85 @@ export interface BaseFile extends Disposable {
    * @throws {RangeError} when the base has no weight that fits, it does not hold floats of 16 bits or more,
    * or it is square and its architecture is unknown.
    */
-  locate(update: UpdateShape): BaseMatrix;
+  locate(update: UpdateShape): BaseMatrix {
+    const what = `the weight of ${oneLine(siteName(update))} in ${this.folder}`;
+    const key = this.#keyOf(update.module), entry = this.file.tensors.get(key)!;
+    assertFloats(what, entry);
+    const shape = weightShape(update), spec = this.#specOf(key);
+    const isTransposed = update.isEmbedding ||
+      (spec ? Boolean(spec.storedTransposed) : looksTurned(what, shape, entry, this.config));
+    const found = isTransposed ? entry.shape.toReversed() : entry.shape;
+    if (sameShape(found, shape)) return { key, isTransposed };
+    throw new RangeError(
+      `${what} must have its update's shape ${formatShape(shape)}, found ${formatShape(found)}`,
+    );
+  }
+
   /**
    * The extents of a tensor in this toolkit, (out, in) for the weight of a linear layer, and whether the file holds
    * it turned.
    *
    * @throws {RangeError} when the base has no one tensor of that name, or its architecture is unknown.
    */
-  describe(name: string): TensorSpec;
+  describe(name: string): TensorSpec {
+    const [key, ...others] = this.find(name), spec = key && this.#specOf(key);
+    if (spec && others.length === 0) return spec;
+    const rule = "must have one tensor of every name, and a known architecture";
+    throw new RangeError(`the base in ${this.folder} ${rule}, found none of ${oneLine(name)}`);
+  }
+
   /**
    * The name of an embedding's table in the file.
    *
    * @throws {RangeError} when there is not one, or it does not hold floats of 16 bits or more.
    */
-  tableOf(module: string): string;
+  tableOf(module: string): string {
+    const key = this.#keyOf(module);
+    assertFloats(`the weight of ${oneLine(module)} in ${this.folder}`, this.file.tensors.get(key)!);
+    return key;
+  }
+
   /**
    * Throws for a weight that a table of tokens and a head share: what is added to it would change both.
    *
    * @param module Which of the two is meant.
    * @throws {RangeError} then, or if nothing says that the head has a weight of its own.
    */
-  assertUntied(module: string): void;
+  assertUntied(module: string): void {
+    const isHead = isNamed(module, this.#head);
+    if (!this.#isTied || !isHead && !isTable(`${module}.weight`)) return;
+    throw new RangeError(
+      `merging needs changes of weights that no other layer has, found one of ${
+        oneLine(module)
+      }, ` +
+        `whose weight the ${
+          isHead ? "embedding" : "head"
+        } shares and which would change with it: keep the ` +
+        "adapter beside the model",
+    );
+  }
+
+  /** Closes the files. */
+  [Symbol.dispose](): void {
+    this.file[Symbol.dispose]();
+  }
+
+  /** The name of a module's weight in the file, with any prefix. */
+  #keyOf(module: string): string {
+    const table = this.#isTied && isNamed(module, this.#head) ? this.#table() : undefined;
+    const found = table === undefined ? this.find(`${module}.weight`) : [table];
+    if (found.length === 1) return found[0];
+    const names = found.length === 0 ? "none" : found.join(" and ");
+    throw new RangeError(
+      `the base in ${this.folder} must have one weight of ${oneLine(module)}, found ${names}`,
+    );
+  }
+
+  /** The table of tokens. */
+  #table(): string | undefined {
+    return [...this.file.tensors.keys()]
+      .find((key) => isTable(key) && !isNamed(moduleOf(key), this.#head));
+  }
 }
 
 /**
@@ -83,66 +172,13 @@ export async function openBase(folder: string): Promise<BaseFile> {
   const config = isDescribed ? await readConfigJson(folder) : {};
   const specs = new Map(knownTensors(config).map((spec) => [spec.name, spec]));
   const known = new NameEndings(specs.keys());
-  const isTurned = (key: string) => Boolean(specs.get(known.find(key)[0])?.storedTransposed);
+  const specOf = (key: string) => specs.get(known.find(key)[0]);
   using opened = new DisposableStack();
   const stored = opened.use(await openSafetensors(folder));
-  const { file, quantized } = await dequantizedFile(stored, isTurned);
-  const keys = new NameEndings(file.tensors.keys());
-  const isShared = isTied(config, keys.find("lm_head.weight").length > 0);
-  const head = tiedHeadOf(config), isHead = (module: string) => isNamed(module, head);
-  const table = [...file.tensors.keys()].find((key) => isTable(key) && !isHead(moduleOf(key)));
-  const keysOf = (module: string): string[] =>
-    isShared && isHead(module) && table !== undefined ? [table] : keys.find(`${module}.weight`);
-  const locate = (update: UpdateShape): BaseMatrix => {
-    const what = `the weight of ${oneLine(siteName(update))} in ${folder}`;
-    const key = keyOf(keysOf(update.module), update.module, folder);
-    const [name] = known.find(key), entry = file.tensors.get(key)!, shape = weightShape(update);
-    assertFloats(what, entry);
-    const isTransposed = update.isEmbedding ||
-      (specs.has(name) ? isTurned(key) : looksTurned(what, shape, entry, config));
-    const found = isTransposed ? entry.shape.toReversed() : entry.shape;
-    if (sameShape(found, shape)) return { key, isTransposed };
-    throw new RangeError(
-      `${what} must have its update's shape ${formatShape(shape)}, found ${formatShape(found)}`,
-    );
-  };
-  const describe = (name: string): TensorSpec => {
-    const [key, ...others] = keys.find(name), spec = key && specs.get(known.find(key)[0]);
-    if (spec && others.length === 0) return spec;
-    const rule = "must have one tensor of every name, and a known architecture";
-    throw new RangeError(`the base in ${folder} ${rule}, found none of ${oneLine(name)}`);
-  };
-  const tableOf = (module: string): string => {
-    const key = keyOf(keysOf(module), module, folder);
-    assertFloats(`the weight of ${oneLine(module)} in ${folder}`, file.tensors.get(key)!);
-    return key;
-  };
-  const assertUntied = (module: string) => {
-    if (!isShared || !isHead(module) && !isTable(`${module}.weight`)) return;
-    throw new RangeError(
-      `merging needs changes of weights that no other layer has, found one of ${
-        oneLine(module)
-      }, whose weight the ${
-        isHead(module) ? "embedding" : "head"
-      } shares and which would change with ` +
-        "it: keep the adapter beside the model",
-    );
-  };
-  const owned = opened.move();
-  return {
-    folder,
-    config,
-    file,
-    quantized,
-    stored,
-    isTurned,
-    find: (name) => keys.find(name),
-    locate,
-    describe,
-    tableOf,
-    assertUntied,
-    [Symbol.dispose]: () => owned.dispose(),
-  };
+  const floats = await dequantizedFile(stored, (key) => Boolean(specOf(key)?.storedTransposed));
+  const base = new BaseFile({ folder, config, ...floats, stored, specOf });
+  opened.move();
+  return base;
 }
 
 /** The architecture of a base, if it is known; where its head is not one that is counted, that with the usual head. */
@@ -205,13 +241,4 @@ function looksTurned(
 function assertFloats(what: string, { dtype }: TensorEntry): void {
   if (["F32", "F16", "BF16"].includes(dtype)) return;
   throw new RangeError(`${what} must hold F32, F16 or BF16, found ${dtype}`);
-}
-
-/** The name of a module's weight in the file, with any prefix. */
-function keyOf(found: readonly string[], module: string, folder: string): string {
-  if (found.length === 1) return found[0];
-  const names = found.length === 0 ? "none" : found.join(" and ");
-  throw new RangeError(
-    `the base in ${folder} must have one weight of ${oneLine(module)}, found ${names}`,
-  );
 }

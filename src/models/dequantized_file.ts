@@ -3,7 +3,7 @@
 import type { HostTensor } from "../core/host_tensor.ts";
 import { sizeOf } from "../core/shape.ts";
 import type { FloatDtype } from "../formats/dtype.ts";
-import type { SafetensorsFile, TensorEntry } from "../formats/mod.ts";
+import type { SafetensorsFile, TensorEntry, TensorPiece } from "../formats/mod.ts";
 import { ownerOf } from "../formats/quantized_keys.ts";
 import { quantizedNames, readQuantized, readQuantizedState } from "../formats/read_quantized.ts";
 import { dequantize } from "../quant/dequantize.ts";
@@ -44,36 +44,63 @@ export async function dequantizedFile(
     entries.set(name, floatEntry(isTurned(name) ? shape.toReversed() : shape));
   }
   if (quantized.size === 0) return { file, quantized };
-  let last: { readonly name: string; readonly tensor: HostTensor } | undefined;
-  const valuesOf = async (name: string): Promise<HostTensor> => {
-    if (last?.name === name) return last.tensor;
-    last = undefined; // Two of them would be in memory.
-    const values = dequantize(await readQuantized(file, name));
-    last = { name, tensor: isTurned(name) ? transpose(values) : values };
-    return last.tensor;
-  };
-  const floats: SafetensorsFile = {
-    tensors: new Map([...withoutParts(file.tensors, quantized), ...entries]),
-    metadata: file.metadata,
-    read: (name) => entries.has(name) ? valuesOf(name) : file.read(name),
-    pieces: async function* (name, asStored) {
-      if (!entries.has(name)) return yield* file.pieces(name, asStored);
-      yield { start: 0, data: (await valuesOf(name)).data };
-    },
-    readBytes: async (name, start, length) => {
-      if (!entries.has(name)) return await file.readBytes(name, start, length);
-      const { buffer, byteOffset } = (await valuesOf(name)).data;
-      return new Uint8Array(buffer, byteOffset + start, length).slice();
-    },
-    [Symbol.dispose]: () => file[Symbol.dispose](),
-  };
-  return { file: floats, quantized };
+  return { file: new FloatView(file, entries, isTurned), quantized };
+}
+
+/** The view of a file that {@link dequantizedFile} gives. */
+class FloatView implements SafetensorsFile {
+  readonly tensors: ReadonlyMap<string, TensorEntry>;
+  readonly metadata: SafetensorsFile["metadata"];
+  readonly #file: SafetensorsFile;
+  readonly #fourBit: ReadonlyMap<string, TensorEntry>;
+  readonly #isTurned: (name: string) => boolean;
+  #last?: { readonly name: string; readonly tensor: HostTensor };
+
+  constructor(
+    file: SafetensorsFile,
+    fourBit: ReadonlyMap<string, TensorEntry>,
+    isTurned: (name: string) => boolean,
+  ) {
+    this.tensors = new Map([...withoutParts(file.tensors, fourBit), ...fourBit]);
+    this.metadata = file.metadata;
+    this.#file = file;
+    this.#fourBit = fourBit;
+    this.#isTurned = isTurned;
+  }
+
+  read(name: string): Promise<HostTensor> {
+    return this.#fourBit.has(name) ? this.#valuesOf(name) : this.#file.read(name);
+  }
+
+  async *pieces(name: string, asStored?: boolean): AsyncIterable<TensorPiece> {
+    if (!this.#fourBit.has(name)) return yield* this.#file.pieces(name, asStored);
+    yield { start: 0, data: (await this.#valuesOf(name)).data };
+  }
+
+  async readBytes(name: string, start: number, length: number): Promise<Uint8Array<ArrayBuffer>> {
+    if (!this.#fourBit.has(name)) return await this.#file.readBytes(name, start, length);
+    const { buffer, byteOffset } = (await this.#valuesOf(name)).data;
+    return new Uint8Array(buffer, byteOffset + start, length).slice();
+  }
+
+  [Symbol.dispose](): void {
+    this.#file[Symbol.dispose]();
+  }
+
+  async #valuesOf(name: string): Promise<HostTensor> {
+    if (this.#last?.name === name) return this.#last.tensor;
+    this.#last = undefined; // Two of them would be in memory.
+    const values = dequantize(await readQuantized(this.#file, name));
+    const tensor = this.#isTurned(name) ? transpose(values) : values;
+    this.#last = { name, tensor };
+    return tensor;
+  }
 }
 
 /** The tensors that are no scales, maps or states of weights in 4 bits. */
 const withoutParts = (
   tensors: ReadonlyMap<string, TensorEntry>,
-  quantized: ReadonlyMap<string, FloatDtype>,
+  quantized: ReadonlyMap<string, unknown>,
 ): [string, TensorEntry][] =>
   [...tensors].filter(([key]) => {
     const owner = ownerOf(key);

@@ -74,38 +74,19 @@ export async function loadModel(
 ): Promise<TextModel> {
   const names = { ...modelNames, ...storageNames, allowNonFinite: true, labels: true } as const;
   assertOptions("loadModel", options, names);
-  const { allowNonFinite, labels, dtype, blockSize, doubleQuantization, ...behavior } = options;
-  const storage = { dtype, blockSize, doubleQuantization };
-  assertStorage(storage);
+  assertStorage(options);
   assertPlace(device, folder);
-  const read = await readConfig(folder), json = withoutQuantization(read);
-  const family = familyOf(json), config = family.complete(json);
+  const read = await readConfig(folder), { allowNonFinite } = options;
   using file = await openSafetensors(folder, { allowNonFinite });
-  await assertOwnConfig(file.metadata, "config.json", mathematicsOfModel(json));
-  const quantized = await readQuantizedForms(file, read);
-  const promptFormat = parsePromptFormat(file.metadata);
-  const architecture = architectureOf(config), places = namesInFile(architecture, file, quantized);
+  const checked = await checkFile(read, file);
   using unfinished = new DisposableStack();
-  const shaped = labels ? withLabels(config, labels) : config;
-  const inFile = new Map(
-    Array.from(places, ([spec, name]) => {
-      const form = quantized.get(name) ?? file.tensors.get(name)!.dtype;
-      return [bareName(architecture, spec), form];
-    }),
-  );
-  const stored = [...places.values()].filter((name) => !quantized.has(name))
-    .map((name) => file.tensors.get(name)!);
-
-  const origin = { folder, config: labels ? shaped : json, dtype: floatDtypeOf(stored) };
-  const formOf = (name: string) => inFile.get(bareName(architecture, { name }));
-  const forms = storedForms(shaped, storage, formOf);
-  const model = unfinished.use(allocateModel(device, shaped, { ...behavior, origin }, forms));
-  model.promptFormat = promptFormat;
+  const model = unfinished.use(allocateFor(device, folder, checked, options));
+  model.promptFormat = parsePromptFormat(file.metadata);
   model.merged = parseMerged(file.metadata).map((file) => ({ file }));
-  const load = loaderFrom(file, quantized, allowNonFinite);
+  const load = loaderFrom(file, checked.quantized, allowNonFinite);
   const ownName = namesIn(model.architecture), made = new Set(model.parameters.keys());
-  for (const [spec, nameInFile] of places) {
-    const name = ownName.get(bareName(architecture, spec));
+  for (const [spec, nameInFile] of checked.places) {
+    const name = ownName.get(bareName(checked.architecture, spec));
     if (name === undefined) continue; // The head that a new one replaces.
     await load(spec, nameInFile, targetIn(model, name));
     made.delete(name);
@@ -113,6 +94,53 @@ export async function loadModel(
   drawHidden(model, made);
   unfinished.move();
   return model;
+}
+
+/** A file of weights that fits its `config.json`. */
+interface CheckedFile extends Pick<SafetensorsFile, "tensors"> {
+  /** The `config.json`, without what it says of 4 bits. */
+  readonly json: ConfigJson;
+  /** The same with its family's defaults. */
+  readonly config: ConfigJson;
+  /** What the two describe. */
+  readonly architecture: Architecture;
+  /** Weights in 4 bits, by their names in the file. */
+  readonly quantized: QuantizedWeights;
+  /** Where the architecture's tensors are. */
+  readonly places: ReadonlyMap<TensorSpec, string>;
+}
+
+/** Compares the header with the configuration. */
+async function checkFile(read: ConfigJson, file: SafetensorsFile): Promise<CheckedFile> {
+  const json = withoutQuantization(read);
+  const config = familyOf(json).complete(json), architecture = architectureOf(config);
+  await assertOwnConfig(file.metadata, "config.json", mathematicsOfModel(json));
+  const quantized = await readQuantizedForms(file, read);
+  const places = namesInFile(architecture, file, quantized);
+  return { tensors: file.tensors, json, config, architecture, quantized, places };
+}
+
+/** The model of a checked file, with a new head where there are labels. */
+function allocateFor(
+  device: Device,
+  folder: Folder,
+  { tensors, json, config, architecture, quantized, places }: CheckedFile,
+  { allowNonFinite: _, labels, dtype, blockSize, doubleQuantization, ...behavior }:
+    LoadModelOptions,
+): TextModel {
+  const nameInFile = new Map(
+    Array.from(places, ([spec, name]) => [bareName(architecture, spec), name]),
+  );
+  const formOf = (name: string) => {
+    const stored = nameInFile.get(bareName(architecture, { name }));
+    return stored === undefined ? undefined : quantized.get(stored) ?? tensors.get(stored)!.dtype;
+  };
+  const stored = [...places.values()].filter((name) => !quantized.has(name))
+    .map((name) => tensors.get(name)!);
+  const shaped = labels ? withLabels(config, labels) : config;
+  const origin = { folder, config: labels ? shaped : json, dtype: floatDtypeOf(stored) };
+  const forms = storedForms(shaped, { dtype, blockSize, doubleQuantization }, formOf);
+  return allocateModel(device, shaped, { ...behavior, origin }, forms);
 }
 
 /** What a tensor of a file is loaded to. */

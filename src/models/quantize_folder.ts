@@ -172,8 +172,8 @@ async function quantizeLinear(
 }
 
 /** The name of a weight in the file, which may be without the trunk's prefix. */
-function keyOf({ find, folder }: BaseFile, name: string): string {
-  const found = find(name);
+function keyOf(base: BaseFile, name: string): string {
+  const { folder } = base, found = base.find(name);
   if (found.length === 1) return found[0];
   const names = found.length === 0 ? "none" : found.map(oneLine).join(" and ");
   throw new RangeError(`the model in ${folder} must have one tensor ${name}, found ${names}`);

@@ -93,14 +93,15 @@ async function doraDelta(update: TrainedUpdate, base: BaseFile): Promise<HostTen
   return { shape, data: Float32Array.from(data) };
 }
 
-async function biasOf({ module, bias }: TrainedUpdate, { find, file, folder }: BaseFile) {
-  const [key] = find(`${module}.bias`), own = key === undefined ? undefined : await file.read(key);
+async function biasOf({ module, bias }: TrainedUpdate, base: BaseFile) {
+  const [key] = base.find(`${module}.bias`);
+  const own = key === undefined ? undefined : await base.file.read(key);
   if (own && sameShape(own.shape, bias!.shape)) return own;
   const size = Math.hypot(...bias!.data).toPrecision(3);
   throw new RangeError(
     `--plain needs a bias of the layer to fold a bias of B (of norm ${size}) into, found ${
       own ? formatShape(own.shape) : "none"
-    } of "${module}" in ${folder}: a loader of A and B cannot hold it`,
+    } of "${module}" in ${base.folder}: a loader of A and B cannot hold it`,
   );
 }
 
