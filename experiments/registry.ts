@@ -23,6 +23,7 @@ import { fullRankShift } from "./planted/full_rank_shift.ts";
 import { linearTeacher } from "./planted/linear_teacher.ts";
 import { plantedTransformer } from "./planted/planted_transformer.ts";
 import { rotatedDigits } from "./planted/rotated_digits.ts";
+import { loftqErrors } from "./quantized/loftq/loftq.ts";
 import { quantizedLoss } from "./quantized/loss/loss.ts";
 import { quantizedMemory } from "./quantized/memory/memory.ts";
 import { fourBitProduct } from "./quantized/speed/product.ts";
@@ -60,6 +61,7 @@ export const experiments: readonly Experiment[] = [
   trainingSpectra,
   merging,
   survival,
+  loftqErrors,
   quantizedStep,
   fourBitProduct,
   quantizedLoss,

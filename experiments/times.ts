@@ -23,6 +23,7 @@ export const expectedSeconds: Readonly<Record<string, number>> = {
   "training-spectra": 1,
   merging: 4,
   survival: 10,
+  loftq: 10,
   "quantized-step": 3,
   "four-bit-product": 3,
   "quantized-loss": 1,
