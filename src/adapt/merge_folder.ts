@@ -6,13 +6,14 @@ import { mergedMetadata } from "../formats/merged_metadata.ts";
 import type { AdapterException, FloatDtype, SafetensorsFile } from "../formats/mod.ts";
 import { promptMetadata } from "../formats/prompt_metadata.ts";
 import { quantizedEntries } from "../formats/quantized_keys.ts";
+import { copiedTensor } from "../formats/tensor_blocks.ts";
 import { type BaseFile, openBase } from "../models/base_file.ts";
 import { saveDerived } from "../models/derived_folder.ts";
 import { withPadToken } from "../models/pad_token.ts";
 import { withoutQuantization } from "../models/quantization_config.ts";
 import { withDtype } from "../models/save_model.ts";
 import { readSmallFiles } from "../models/small_files.ts";
-import { copiedTensor, mergedTensor, replacedTensor, type WeightChange } from "./merge_blocks.ts";
+import { mergedTensor, replacedTensor, type WeightChange } from "./merge_blocks.ts";
 import { type MergePlan, planMerge } from "./merge_plan.ts";
 import type { MergedWeight } from "./merge_report.ts";
 import {
@@ -104,8 +105,8 @@ function tensorsOf(
 ): Map<string, EncodedTensor> {
   const tensors = new Map<string, EncodedTensor>();
   for (const key of file.tensors.keys()) {
-    const change = weights.get(key), source = { file, key, dtype: dtypeOf(key) };
-    const values = saved.get(key);
+    const change = weights.get(key), values = saved.get(key);
+    const source = { action: "cannot merge", file, key, dtype: dtypeOf(key) };
     tensors.set(key, change ? mergedTensor({ ...source, values }, change) : copiedTensor(source));
   }
   const [common] = dtypesOf(tensors) as FloatDtype[];

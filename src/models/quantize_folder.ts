@@ -8,13 +8,12 @@ import { ShapeError } from "../core/errors.ts";
 import { moduleOf } from "../core/module_names.ts";
 import { assertOptions } from "../core/options.ts";
 import { oneLine } from "../core/quote.ts";
-import { cutRange } from "../core/row_range.ts";
 import { formatShape, sameShape } from "../core/shape.ts";
-import { type Dtype, encode } from "../formats/dtype.ts";
+import type { Dtype } from "../formats/dtype.ts";
 import type { EncodedTensor } from "../formats/encoded_tensor.ts";
 import { assertNoOtherKind } from "../formats/folder_kind.ts";
-import type { SafetensorsFile } from "../formats/mod.ts";
 import { ownerOf, quantizedEntries } from "../formats/quantized_keys.ts";
+import { copiedTensor } from "../formats/tensor_blocks.ts";
 import { dequantize } from "../quant/dequantize.ts";
 import { quantize, type QuantizeOptions } from "../quant/quantize.ts";
 import { type BaseFile, openBase, tiedHeadOf } from "./base_file.ts";
@@ -85,7 +84,8 @@ export async function quantizeFolder(
   using base = await openBase(model);
   assertFloats(base);
   const { linears, blocks } = linearsOf(base.config), { file } = base;
-  const tensors = new Map(Array.from(file.tensors.keys(), (key) => [key, copied(file, key)]));
+  const copied = (key: string) => copiedTensor({ action: "cannot quantize", file, key });
+  const tensors = new Map(Array.from(file.tensors.keys(), (key) => [key, copied(key)]));
   const sums = new Map<string, KindSums>();
   let type: Quantized["type"] = "float32";
   for (const linear of blocks) {
@@ -209,20 +209,3 @@ const summary = (kind: string, { error, weight, ...counts }: KindSums): Quantize
   ...counts,
   relativeError: weight === 0 ? 0 : Math.sqrt(error / weight),
 });
-
-/** A tensor byte by byte; floats must be finite. */
-function copied(file: SafetensorsFile, key: string): EncodedTensor {
-  const { shape, dtype, bytes } = file.tensors.get(key)!;
-  return {
-    ...{ shape, dtype },
-    pieces: async function* () {
-      if (Object.values<string>(storedAs).includes(dtype)) {
-        for await (const { data } of file.pieces(key, true)) yield encode(data, "F32");
-        return;
-      }
-      for (const { start, count } of cutRange(bytes, 2 ** 20)) {
-        yield await file.readBytes(key, start, count);
-      }
-    },
-  };
-}

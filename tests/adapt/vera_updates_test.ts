@@ -83,7 +83,7 @@ Deno.test("a merge makes the factors of a weight when it writes it, and keeps no
         const read = () => (made.push(key), located.read());
         change.updates[i] = { ...located, read };
       }
-      const { pieces } = mergedTensor({ file: base.file, key }, change);
+      const { pieces } = mergedTensor({ action: "cannot merge", file: base.file, key }, change);
       assertEquals(made, []);
       for await (const piece of pieces()) assert(piece.length > 0);
       assertEquals(made.splice(0), [key]);

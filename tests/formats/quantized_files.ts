@@ -22,7 +22,15 @@ export async function rawParts(
   return parts;
 }
 
-const bytesPerValue: Readonly<Record<string, number>> = { U8: 1, I8: 1, BF16: 2, F32: 4 };
+const bytesPerValue: Readonly<Record<string, number>> = {
+  U8: 1,
+  I8: 1,
+  BF16: 2,
+  F16: 2,
+  F32: 4,
+  F64: 8,
+  I64: 8,
+};
 
 /** `model.safetensors` in memory with these parts, without those that are undefined. */
 export function rawFile(parts: Readonly<Record<string, RawPart | undefined>>): File {
