@@ -8,8 +8,9 @@ import { allocateModel, storedForms, type TextModel } from "../../src/models/mod
 import { FourBitWeight, HalfWeight, type Weight } from "../../src/nn/mod.ts";
 import { quantize } from "../../src/quant/mod.ts";
 import { type PredictionOptions, predictMemory } from "../../src/runs/mod.ts";
+import { anyBatch } from "../../src/runs/predict_memory.ts";
 import type { RunLedger } from "../../src/runs/run_ledger.ts";
-import { type Batch, Trainer } from "../../src/train/mod.ts";
+import { Trainer } from "../../src/train/mod.ts";
 
 /** How a base is stored and what is trained. */
 export interface StepMethod {
@@ -83,7 +84,7 @@ export function openStep(
   if (isLora) unfinished.use(injectStepLora(model));
   const training = { learningRate: 1e-4, steps: 1e6, activationCheckpointing };
   const trainer = unfinished.use(new Trainer(model, training));
-  const batch = anyBatch(shape), owned = unfinished.move();
+  const batch = anyBatch(model, shape.batch, shape.length), owned = unfinished.move();
   return {
     step: () => void trainer.step([batch]),
     finished: () => trainer.ring.read(1),
@@ -114,11 +115,4 @@ function writeZeros(device: Device, weight: Weight, base: StepMethod["base"]): v
   if (!(weight instanceof FourBitWeight)) return;
   const { doubleQuantization } = storages[base];
   weight.write(quantize({ shape, data: new Float32Array(size) }, { doubleQuantization }));
-}
-
-/** Sizes alone matter. */
-function anyBatch({ batch, length }: StepShape): Batch {
-  const shape = [batch, length], size = batch * length;
-  const tokens = { shape, data: new Uint32Array(size) };
-  return { inputs: { tokens }, targets: { shape, data: new Int32Array(size) } };
 }

@@ -55,10 +55,10 @@ export function requantize(tensor: QuantizedTensor, delta: HostTensor): Requanti
   return { tensor: after, ...comparison(before, change, dequantize(after).data) };
 }
 
-/** What a step from one tensor to another has of a change. */
-function comparison(
+/** What a step from one tensor's values to another's has of a change. */
+export function comparison(
   before: ArrayLike<number>,
-  change: Float32Array,
+  change: ArrayLike<number>,
   after: ArrayLike<number>,
 ): Omit<Requantized, "tensor"> {
   let weight = 0, whole = 0, kept = 0, error = 0;

@@ -77,7 +77,12 @@ export function predictMemory(
   return device.ledger.read();
 }
 
-function anyBatch({ architecture }: TextModel, batch: number, length: number): Batch {
+/**
+ * A batch of tokens that are all 0, for steps of which sizes alone matter.
+ *
+ * @throws {RangeError} when it has more than 2^26 tokens.
+ */
+export function anyBatch({ architecture }: TextModel, batch: number, length: number): Batch {
   if (batch * length > mostBatchTokens) {
     throw new RangeError(
       `a batch may have up to ${mostBatchTokens} tokens, found ${batch} x ${length}`,

@@ -102,9 +102,14 @@ function randomFactors([rows, columns]: readonly number[], random: Random): LowR
   return { A, B, scaling: 1 };
 }
 
-function asLargeAs(weight: HostTensor, { shape, data }: HostTensor): HostTensor {
-  const factor = norm(weight) / norm({ shape, data });
-  return { shape, data: Float32Array.from(data, (value) => factor * value) };
+const asLargeAs = (weight: HostTensor, tensor: HostTensor): HostTensor =>
+  scaled(tensor, norm(weight) / norm(tensor));
+
+/** A tensor times a factor, in F32. */
+export function scaled({ shape, data }: HostTensor, factor: number): HostTensor {
+  const product = new Float32Array(data.length);
+  for (let i = 0; i < product.length; i++) product[i] = factor * data[i];
+  return { shape, data: product };
 }
 
 /** ‖W‖, Frobenius. */

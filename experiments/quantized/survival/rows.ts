@@ -8,12 +8,14 @@ import {
   type QuantizedForm,
   type QuantizeOptions,
 } from "../../../src/quant/mod.ts";
+import { comparison } from "../../../src/quant/requantize.ts";
 import { otherWork } from "../../../src/train/other_work.ts";
 import type { ExperimentContext } from "../../frame/mod.ts";
 import {
   type KindOfWeights,
   kindsOfWeights,
   norm,
+  scaled,
   type UpdatedWeight,
   updatedWeights,
 } from "./matrices.ts";
@@ -133,8 +135,8 @@ function mergesOf({ weight, update, unrelated }: UpdatedWeight, form: MergeForm)
   return {
     quantizationError: norm(sumOf(weight, before, -1)) / norm(weight),
     left: sizes.map((size) => {
-      const after = inFourBits(sumOf(start, update, size), form);
-      return leftOf(sumOf(after, before, -1), update, unrelated, size);
+      const [delta, other] = [update, unrelated].map((one) => scaled(one, size));
+      return leftOf(before, inFourBits(sumOf(start, delta), form), delta, other);
     }),
   };
 }
@@ -145,27 +147,19 @@ function inFourBits(tensor: HostTensor, { into: _, ...form }: MergeForm): HostTe
 }
 
 /** a + factor · b, in F32. */
-function sumOf({ shape, data }: HostTensor, b: HostTensor, factor: number): HostTensor {
+function sumOf({ shape, data }: HostTensor, b: HostTensor, factor = 1): HostTensor {
   const sum = new Float32Array(data.length);
   for (let i = 0; i < sum.length; i++) sum[i] = data[i] + factor * b.data[i];
   return { shape, data: sum };
 }
 
-/** What a change of the weight has of ΔW = size · update, and of another update of that size. */
+/** What a step has of ΔW, and of another update of that size. */
 export function leftOf(
-  { data: change }: HostTensor,
+  { data: before }: HostTensor,
+  { data: after }: HostTensor,
   { data: update }: HostTensor,
   { data: unrelated }: HostTensor,
-  size: number,
 ): Left {
-  let kept = 0, whole = 0, error = 0, chance = 0, others = 0;
-  for (let i = 0; i < change.length; i++) {
-    const delta = size * update[i], other = size * unrelated[i];
-    kept += change[i] * delta;
-    whole += delta * delta;
-    error += (change[i] - delta) ** 2;
-    chance += change[i] * other;
-    others += other * other;
-  }
-  return { kept: kept / whole, error: Math.sqrt(error / whole), chance: chance / others };
+  const { survivingShare: kept, relativeError: error } = comparison(before, update, after);
+  return { kept, error, chance: comparison(before, unrelated, after).survivingShare };
 }
