@@ -39,7 +39,11 @@ const prefixEntry = (what: string): MethodEntry => ({
 });
 
 /** Starts of LoRA that are computed from weights. */
-const computedStarts: Readonly<Record<string, string>> = { pissa: "PiSSA", olora: "OLoRA" };
+const computedStarts: Readonly<Record<string, string>> = {
+  pissa: "PiSSA",
+  olora: "OLoRA",
+  loftq: "LoftQ",
+};
 
 /** What the command line knows of LoRA. */
 const lora: MethodEntry = {
@@ -60,7 +64,7 @@ const lora: MethodEntry = {
     dora: flag,
     loraBias: flag,
     bias: oneOf("none", "all", "lora_only"),
-    init: oneOf("kaiming", "gaussian", "pissa", "olora"),
+    init: oneOf("kaiming", "gaussian", ...Object.keys(computedStarts)),
     modulesToSave: moduleNames,
     trainableTokens: tokens,
   },
@@ -73,7 +77,7 @@ const lora: MethodEntry = {
 /** What the command line knows of LoRA joined with a prefix. */
 const joinedEntry = (prefix: MethodEntry): MethodEntry => ({
   title: (settings) => `${lora.title(settings)} and ${prefix.title(settings)}`,
-  // The other two starts of LoRA are computed from weights by injectors of their own.
+  // The other starts of LoRA are computed from weights by injectors of their own.
   rules: { ...lora.rules, init: oneOf("kaiming", "gaussian"), ...prefix.rules },
   defaults: (settings) => ({ ...lora.defaults!(settings), ...prefix.defaults!(settings) }),
 });

@@ -191,7 +191,7 @@ async function adapt(
   options: TrainOptions,
 ): Promise<Adapter | undefined> {
   const { adapter, seed } = options;
-  if (adapter === undefined) return await applyMethod(model, method, seed);
+  if (adapter === undefined) return await applyMethod(model, method, seed, options.model);
   await noteOtherBase(options, options.model, [adapter]);
   await noteOtherForm(options, options.model, quantizedBaseOf(model), [adapter]);
   note(options, "the adapter keeps its own settings");

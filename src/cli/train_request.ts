@@ -2,12 +2,12 @@
 
 import { fileDigests } from "../core/digest.ts";
 import { savedLength } from "../adapt/prefix/saved_length.ts";
-import { openSafetensors, quantizedNames } from "../formats/mod.ts";
 import type { JsonRecord, MethodSpec, RunSpec, TrainingSpec } from "../runs/mod.ts";
 import { type Batch, defaultPatience, defaultSettings, type TrainedKind } from "../train/mod.ts";
 import { batchExample, readBatchFile } from "./batches.ts";
 import type { BaseDtypeOption, CheckpointingOption } from "./arguments.ts";
 import { assertAllowed, type CommonOptions } from "./common.ts";
+import { assertStart, isInFourBits } from "./base_form.ts";
 import { assertContinues, continuedMethod } from "./continued_method.ts";
 import { readFacts, roomIn } from "./limits.ts";
 import { methodOf, type MethodOptions } from "./method.ts";
@@ -85,6 +85,7 @@ export async function readRequest(
   const method = adapter
     ? await continuedMethod(adapter, { asked, isNamed, allow: options.allow })
     : asked;
+  await assertStart(options, method);
   await assertOutput(options, method.kind);
   const length = adapter ? await savedLength(adapter) : "length" in method ? method.length : 0;
   const material = data === undefined
@@ -198,9 +199,7 @@ export async function modelSpec(options: TrainOptions): Promise<JsonRecord> {
 
 /** Whether the base is in F32 also if nobody says so: floats are. */
 async function isDefault({ model, baseDtype }: TrainOptions): Promise<boolean> {
-  if (baseDtype !== "f32") return false;
-  using file = await openSafetensors(model);
-  return quantizedNames(file.tensors).length === 0;
+  return baseDtype === "f32" && !await isInFourBits(model);
 }
 
 /** The rates of LoRA+ are those of A and B. */

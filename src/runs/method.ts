@@ -5,6 +5,7 @@ import {
   type BottleneckOptions,
   injectBitFit,
   injectBottleneck,
+  injectLoftq,
   injectLora,
   injectLoraPrefix,
   injectOlora,
@@ -21,18 +22,30 @@ import {
   type TopLayersOptions,
   type VeraOptions,
 } from "../adapt/mod.ts";
-import { allocateAtWeights } from "../adapt/lora/weight_start.ts";
+import { allocateAtWeights, type WeightStartOptions } from "../adapt/lora/weight_start.ts";
 import { quote } from "../core/quote.ts";
 import type { Model } from "../models/mod.ts";
 
-/** LoRA, which may also begin at a part of the weights, as PEFT's `init_lora_weights` says. */
+/**
+ * LoRA, which may also begin at a part of the weights or, with LoftQ, at what quantizing has taken from them, as
+ * PEFT's `init_lora_weights` says.
+ */
 export interface LoraSpec extends Omit<LoraOptions, "seed" | "init"> {
   /** How A and B begin. Default `kaiming`. */
-  readonly init?: LoraOptions["init"] | "pissa" | "olora";
+  readonly init?: LoraOptions["init"] | "pissa" | "olora" | "loftq";
 }
 
-/** LoRA that begins at a part of the weights. */
-const weightStarts = { pissa: injectPissa, olora: injectOlora } as const;
+/** LoRA that begins at weights, of the model or of the folder of its floats. */
+const weightStarts = {
+  pissa: injectPissa,
+  olora: injectOlora,
+  loftq: (model: Model, options: WeightStartOptions, floats?: string) => {
+    if (floats !== undefined) return injectLoftq(model, floats, options);
+    throw new RangeError(
+      "LoftQ needs the folder of the floats that a base was quantized from, found none",
+    );
+  },
+} as const;
 
 /** The options of each method, by its kind. */
 export interface MethodsByKind {
@@ -103,22 +116,24 @@ export const methodKinds = Object.keys(methods) as readonly MethodKind[];
 /**
  * Adds what a method needs to a model; nothing for full fine-tuning.
  *
+ * @param floats The folder of the floats that a base in 4 bits was quantized from, which LoftQ reads.
  * @throws {TypeError} when an option is not one of the method's.
- * @throws {RangeError} when there is no such method, or it does not fit the model.
+ * @throws {RangeError} when there is no such method, it does not fit the model, or LoftQ lacks the floats.
  */
 export async function applyMethod(
   model: Model,
   method: MethodSpec,
   seed: number,
+  floats?: string,
 ): Promise<Adapter | undefined> {
   const start = weightStartOf(method);
   return start
-    ? await weightStarts[start.init](model, start.options)
+    ? await weightStarts[start.init](model, start.options, floats)
     : addMethod(model, method, seed);
 }
 
 /**
- * The same without values that are computed from weights (PiSSA's, OLoRA's): for the dry device, which holds none.
+ * The same without values that are computed from weights (PiSSA's, OLoRA's, LoftQ's): for the dry device, which holds none.
  *
  * @throws {TypeError} As there.
  * @throws {RangeError} As there.
@@ -130,7 +145,7 @@ export function allocateMethod(
 ): Adapter | undefined {
   const start = weightStartOf(method);
   return start
-    ? allocateAtWeights(model, start.init, start.options)
+    ? allocateAtWeights(model, start.init, start.options, start.init !== "loftq")
     : addMethod(model, method, seed);
 }
 
@@ -141,9 +156,11 @@ function addMethod(model: Model, { kind, ...options }: MethodSpec, seed: number)
   );
 }
 
-/** Which part of the weights LoRA begins at, if it does, and its other options. */
+/** What LoRA begins at, if it is computed from weights, and its other options. */
 function weightStartOf(method: MethodSpec) {
   if (method.kind !== "lora") return undefined;
   const { kind: _, init, ...options } = method;
-  return init === "pissa" || init === "olora" ? { init, options } : undefined;
+  return init && Object.hasOwn(weightStarts, init)
+    ? { init: init as keyof typeof weightStarts, options }
+    : undefined;
 }

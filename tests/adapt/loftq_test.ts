@@ -1,18 +1,20 @@
 /** LoftQ: the facts of its two steps, and adapters that begin with them. */
 
 import { assert, assertAlmostEquals, assertEquals, assertRejects, assertThrows } from "@std/assert";
-import { injectLoftq, loftq, type LoftqOptions } from "../../src/adapt/mod.ts";
+import { injectLoftq, loftq, type LoftqOptions, type LoraAdapter } from "../../src/adapt/mod.ts";
 import { ShapeError } from "../../src/core/errors.ts";
 import type { HostTensor } from "../../src/core/host_tensor.ts";
 import { deltaWeight } from "../../src/core/low_rank_update.ts";
 import { indicesOf } from "../../src/core/row_range.ts";
 import { Random } from "../../src/core/random.ts";
 import { openCpuDevice } from "../../src/device/cpu/cpu_device.ts";
+import { DryDevice } from "../../src/device/dry.ts";
 import { gather } from "../../src/formats/join_updates.ts";
 import { readAdapter } from "../../src/formats/mod.ts";
 import { denseOf, difference, frobeniusNorm, singularValues } from "../../src/linalg/mod.ts";
-import { type Gpt2, saveModel } from "../../src/models/mod.ts";
+import { allocateModel, type Gpt2, quantizeFolder, saveModel } from "../../src/models/mod.ts";
 import { dequantize, quantize } from "../../src/quant/mod.ts";
+import { allocateMethod, applyMethod, type MethodSpec } from "../../src/runs/mod.ts";
 import { modelIn } from "../nn/four_bit_checks.ts";
 import "../support/open_lapack.ts";
 import { withFolder } from "../support/folders.ts";
@@ -153,6 +155,35 @@ Deno.test("an adapter records how its base was quantized", () =>
     assertEquals((await readAdapter(folder)).quantizedBase, undefined);
   }));
 
+Deno.test("as a method LoftQ is the adapter of its injector, in LoRA's bytes, and needs the floats", () =>
+  withFolder(async (folder) => {
+    using device = await openCpuDevice({ threads: 1 });
+    using base = tinyModel(device);
+    await saveModel(base, folder);
+    using model = await modelIn(base, {}, true);
+    const options = { rank: 3, alpha: 6, sites: ["q", "v", "down"] };
+    const method = { kind: "lora", init: "loftq", ...options } as const;
+    await assertRejects(
+      () => applyMethod(model, method, 1),
+      RangeError,
+      "LoftQ needs the folder of the floats that a base was quantized from, found none",
+    );
+    using adapter = (await applyMethod(model, method, 1, folder)) as LoraAdapter;
+    const found = await adapter.read();
+    adapter.remove();
+    using injected = await injectLoftq(model, folder, options);
+    assertEquals(found, await injected.read());
+    injected.remove();
+    const bytesOf = (made: MethodSpec) => {
+      using dry = new DryDevice();
+      using shape = allocateModel(dry, base.configJson());
+      using _ = allocateMethod(shape, made, 1);
+      return dry.ledger.read().byRole.adapter;
+    };
+    assertEquals(bytesOf(method), bytesOf({ kind: "lora", ...options }));
+    assertEquals(bytesOf(method), adapter.parameterCount * 4);
+  }));
+
 Deno.test("LoftQ needs weights in 4 bits, their floats, and a positive scaling", () =>
   withFolder(async (folder) => {
     using device = await openCpuDevice({ threads: 1 });
@@ -174,6 +205,13 @@ Deno.test("LoftQ needs weights in 4 bits, their floats, and a positive scaling",
       () => injectLoftq(model, "models/tiny-gpt2", options),
       RangeError,
       "must have its update's shape",
+    );
+    const quantized = `${folder}/4`;
+    await quantizeFolder(folder, quantized);
+    await assertRejects(
+      () => injectLoftq(model, quantized, options),
+      RangeError,
+      `LoftQ needs the floats that a base was quantized from, found weights in 4 bits in ${quantized}`,
     );
     assertEquals(model.adapters.size, 0);
   }));

@@ -139,7 +139,7 @@ Deno.test("a configuration trains DoRA, biases, tokens and modules by PEFT's fie
     assertEquals(trainable_token_indices, { "transformer.wte": [5, 6] });
     assertEquals((await peftOf({ init: "pissa", targetModules })).r, 4); // Converted: twice the rank.
     for (
-      const [field, value] of [["trainableTokens", [-1]], ["init", "loftq"], ["modulesToSave", 3]]
+      const [field, value] of [["trainableTokens", [-1]], ["init", "eva"], ["modulesToSave", 3]]
     ) {
       const method = { name: "lora", [`${field}`]: value };
       await assertFails(await trainArgs(folder, folder, { method }), `method: ${field} must be`);

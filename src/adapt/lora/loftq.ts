@@ -143,7 +143,7 @@ function assertSplit({ shape }: HostTensor, rank: number, iterations: number): v
  *
  * @param floats The folder of W, which the base was quantized from.
  * @throws {RangeError} when `injectLora` would, a scaling is not positive, a weight is not in 4 bits, or the folder
- * has no weight that fits.
+ * has no floats that fit.
  * @throws {TypeError} when an option does not exist, or both `sites` and `targetModules` are given.
  */
 export async function injectLoftq(
@@ -174,6 +174,11 @@ async function startOf(base: BaseFile, plan: LoraPlan): Promise<Pick<LoraPlan, "
     A: { shape: [rank, inputs] },
     B: { shape: [countRows(rows), rank] },
   });
+  if (base.quantized.has(key)) {
+    throw new RangeError(
+      `LoftQ needs the floats that a base was quantized from, found weights in 4 bits in ${base.folder}`,
+    );
+  }
   const stored = await base.file.read(key), whole = isTransposed ? transpose(stored) : stored;
   const W = denseOf(gather(whole, indicesOf(rows)));
   return valuesOf(leadingFactors(svd(difference(W, await weightAt(plan))), rank, scaling));

@@ -42,15 +42,17 @@ export async function injectAtWeights(
 }
 
 /**
- * The tensors of such an adapter without their values, which come from the weights: for the dry device, which
- * holds none.
+ * The tensors of an adapter whose values come from the weights, without these: for the dry device, which holds none.
+ *
+ * @param isStart Whether what it begins at is kept and subtracted.
  */
 export function allocateAtWeights(
   model: Model,
   action: string,
   options: WeightStartOptions,
+  isStart: boolean,
 ): LoraAdapter {
-  const plans = plansOf(model, action, options).map((plan) => ({ ...plan, isStart: true }));
+  const plans = plansOf(model, action, options).map((plan) => ({ ...plan, isStart }));
   return new LoraAdapter(model, plans, injectedParts(model, plans, options));
 }
 
