@@ -4,7 +4,8 @@ import { assert, assertEquals } from "@std/assert";
 import { crossEntropy, Tape, type TapeOptions } from "../../src/autograd/mod.ts";
 import type { HostData } from "../../src/core/host_tensor.ts";
 import type { Device } from "../../src/device/device.ts";
-import { loadModel, type TextModel } from "../../src/models/mod.ts";
+import { loadModel, type LoadModelOptions, type TextModel } from "../../src/models/mod.ts";
+import { FourBitWeight } from "../../src/nn/mod.ts";
 import type { MethodSpec } from "../../src/runs/mod.ts";
 import { disturb, families, inject, inputs, targetsOf } from "../adapt/method_cases.ts";
 import { assertAllClose } from "../support/all_close.ts";
@@ -20,8 +21,13 @@ const models: Readonly<Record<string, string>> = {
 
 const lora = { kind: "lora", rank: 2, targetModules: "all-linear" } as const;
 
-/** What is trained, and the families that it does not fit. */
-const methods: readonly { readonly spec: MethodSpec; readonly not?: readonly string[] }[] = [
+/** What is trained, the families that it does not fit, and how the base is stored; in F32 if absent. */
+interface Case extends Pick<LoadModelOptions, "dtype"> {
+  readonly spec: MethodSpec;
+  readonly not?: readonly string[];
+}
+
+const methods: readonly Case[] = [
   { spec: { kind: "full" } },
   { spec: { ...lora, dropout: 0.3 } },
   { spec: { ...lora, dora: true, dropout: 0.3 } },
@@ -34,6 +40,8 @@ const methods: readonly { readonly spec: MethodSpec; readonly not?: readonly str
   { spec: { kind: "prefix-layer", length: 2 } },
   { spec: { kind: "prefix-tuning", length: 2 }, not: Object.keys(models).filter(isDeberta) },
   { spec: { kind: "lora+prefix-layer", rank: 2, length: 2 } },
+  { spec: { ...lora, dropout: 0.3 }, dtype: "nf4" },
+  { spec: { kind: "bottleneck", size: 2 }, dtype: "nf4" },
 ];
 
 function isDeberta(family: string): boolean {
@@ -58,11 +66,14 @@ const launchesOf = ({ ledger }: Device): number =>
 
 type Compare = (found: HostData, expected: HostData, what: string) => void;
 
-async function checkGradients(device: Device, folder: string, spec: MethodSpec, same: Compare) {
-  using model = await loadModel(device, golden(folder), { dropout: 0.2 });
+async function checkGradients(device: Device, folder: string, kept: Case, same: Compare) {
+  const { spec, dtype } = kept;
+  using model = await loadModel(device, golden(folder), { dropout: 0.2, dtype });
+  const quantized = [...model.weights.values()].filter((one) => one instanceof FourBitWeight);
+  assertEquals(quantized.length > 0, dtype === "nf4");
   using adapter = spec.kind === "full" ? undefined : inject(model, { spec, merges: false });
   if (adapter) await disturb(adapter);
-  const { live } = device.ledger.read(), method = JSON.stringify(spec);
+  const { live } = device.ledger.read(), method = JSON.stringify({ spec, dtype });
   for (const dropoutSeed of [undefined, 7]) {
     const plain = await gradientsOf(model, { dropoutSeed });
     const again = await gradientsOf(model, { dropoutSeed, activationCheckpointing: true });
@@ -79,8 +90,8 @@ const checksOf = (same: Compare, kept = methods): Check[] =>
   Object.entries(models).map(([family, folder]) => ({
     name: `${family}: blocks computed once more give the same gradients`,
     run: async (device: Device) => {
-      for (const { spec, not = [] } of kept) {
-        if (!not.includes(family)) await checkGradients(device, folder, spec, same);
+      for (const one of kept) {
+        if (!one.not?.includes(family)) await checkGradients(device, folder, one, same);
       }
     },
   }));
