@@ -94,6 +94,12 @@ export function architectureFrom(
   );
 }
 
+/** A tensor's name without what only models with a head put before it. */
+export const bareName = (
+  { trunk }: Pick<Architecture, "trunk">,
+  { name }: Pick<TensorSpec, "name">,
+): string => name.startsWith(trunk) ? name.slice(trunk.length) : name;
+
 /** How many values tensors hold. */
 export function countParameters(tensors: Iterable<Pick<TensorSpec, "shape">>): number {
   let total = 0;

@@ -2,10 +2,18 @@
 
 import { optimizerNames } from "../accounting/optimizers.ts";
 import { digits } from "../core/numbers.ts";
+import { kindOf } from "../core/storage.ts";
 import { type BytesByRole, roles } from "../device/mod.ts";
 import { formatBytes } from "../figures/format.ts";
+import { weightFilesIn } from "../formats/folder_kind.ts";
 import { architectureOf, type ConfigJson } from "../architectures/mod.ts";
-import { anyRunnable, completeConfig, runnableTypes } from "../models/mod.ts";
+import {
+  anyRunnable,
+  completeConfig,
+  fourBitFormsIn,
+  quantizationOf,
+  runnableTypes,
+} from "../models/mod.ts";
 import type { MethodSpec } from "../runs/mod.ts";
 import {
   baseDtypeOption,
@@ -27,7 +35,8 @@ import {
 import { addMethodOptions, methodOf, type MethodOptions } from "./method.ts";
 import { table } from "./table.ts";
 
-interface MemoryOptions extends CommonOptions, MethodOptions, Omit<ForecastOptions, "length"> {
+interface MemoryOptions
+  extends CommonOptions, MethodOptions, Omit<ForecastOptions, "length" | "quantized"> {
   readonly model?: string;
   readonly length?: number;
 }
@@ -44,7 +53,8 @@ In all three, activations take two bytes per value. The memory for unpacking a
 step that runs so, with all its memory: f16, bf16, or with auto as the
 configuration says; nf4 and fp4, the linear layers of the blocks in 4 bits, as
 QLoRA and train store them. A folder that is in 4 bits already is counted in
-blocks of 64 whatever its files have, as its config.json does not say.
+the blocks that its files have; without them in blocks of 64, as a config.json
+does not say how large they are.
 
 JSON: {"byRole", "live", "peak", "fullPeak", "byFormula"} in bytes. byRole sums
 to the peak; live is what remains between steps; fullPeak is the peak of full
@@ -82,7 +92,8 @@ export function addMemory(program: Command): void {
 async function run(argument: string | undefined, given: MemoryOptions): Promise<void> {
   const model = oneModel("memory", [argument, given.model])!, method = methodOf(given);
   const config = await runnableConfig(model), length = given.length ?? usualLength(config, method);
-  const options = { ...given, length }, found = await forecast(config, options, method);
+  const quantized = await fourBitForms(model, config);
+  const options = { ...given, length, quantized }, found = await forecast(config, options, method);
   const { peak: byRole, live, byFormula } = found, peak = sumOf(byRole);
   assertExact(peak); // Before the full step: it indexes every row of the embeddings.
   const isFull = method.kind === "full", dtype = fullType(options);
@@ -100,6 +111,7 @@ async function run(argument: string | undefined, given: MemoryOptions): Promise<
         describe(found),
         ...(isFull ? [] : [comparison(peak, fullPeak, dtype)]),
         ...footnote(options),
+        ...byRole.quantized > 0 && isGuess(config, options) ? [guess] : [],
         ...byFormula ? [] : [noFormula(config, method, options, byRole.quantized > 0)],
       ].join("\n\n"),
   );
@@ -138,6 +150,23 @@ async function runnableConfig(model: string): Promise<ConfigJson> {
     }`,
   );
 }
+
+/** How a model's files have weights in 4 bits; undefined if they are not there, or not in 4 bits. */
+async function fourBitForms(
+  model: string,
+  config: ConfigJson,
+): Promise<ForecastOptions["quantized"]> {
+  if (!quantizationOf(config) || await kindOf(model) !== "folder") return undefined;
+  const files = await weightFilesIn(model, "model");
+  return files.length > 0 ? await fourBitFormsIn(model) : undefined;
+}
+
+/** Whether the base is one in 4 bits of which only the configuration is known. */
+const isGuess = (config: ConfigJson, { quantized }: ForecastOptions): boolean =>
+  quantizationOf(config) !== undefined && quantized === undefined;
+
+const guess = "Blocks of 64 are counted: a config.json does not say how large they are, and its " +
+  "files are not there.";
 
 function heading({ parameters, trained }: Forecast, { batch, length }: ForecastOptions): string {
   const [all, some, sequences, tokens] = [parameters, trained, batch, length]

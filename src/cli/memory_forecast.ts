@@ -36,6 +36,8 @@ export interface ForecastOptions extends BaseDtypeOption, CheckpointingOption {
   readonly seed: number;
   readonly optimizer: OptimizerName;
   readonly dtype: keyof typeof precisions;
+  /** How the model's files have weights in 4 bits, where they are there. */
+  readonly quantized?: PredictionOptions["quantized"];
 }
 
 /** Its size, in bytes. */
@@ -59,13 +61,13 @@ export async function forecast(
   const { gpt2StepBytes } = await import("../accounting/mod.ts");
   // First, so that an absurdly large model is refused before it is run.
   const architecture = architectureOf(config);
-  const { batch, length, seed, activationCheckpointing } = options;
+  const { batch, length, seed, activationCheckpointing, quantized } = options;
   const base = baseDtypeOf(config, options), dtype = base ?? quantizationOf(config)?.code ?? "F32";
   assertFits(dtype, options, method);
   const adapt = (model: Parameters<typeof allocateMethod>[0]) =>
     void allocateMethod(model, method, seed);
   const optimizer = ranWith(options), step = { batch, length, optimizer, dtype: base };
-  const prediction = { ...step, activationCheckpointing, adapt };
+  const prediction = { ...step, activationCheckpointing, quantized, adapt };
   const { byRole, peakByRole } = predictMemory(config, prediction);
   const restate = await restatement(architecture, options, method);
   const dropout = dropoutOf(config), lora = loraOf(method);

@@ -1,6 +1,11 @@
 /** Loading models from Hugging Face folders. @module */
 
-import { type Architecture, storedShape, type TensorSpec } from "../architectures/architecture.ts";
+import {
+  type Architecture,
+  bareName,
+  storedShape,
+  type TensorSpec,
+} from "../architectures/architecture.ts";
 import type { ConfigJson } from "../architectures/config_fields.ts";
 import { isBuffer, legacyName } from "../architectures/infer_architecture.ts";
 import { architectureOf } from "../architectures/registry.ts";
@@ -20,6 +25,7 @@ import { parsePromptFormat } from "../formats/prompt_metadata.ts";
 import { floatDtypeOf } from "../formats/dtype.ts";
 import { openSafetensors, type ReadOptions, type SafetensorsFile } from "../formats/mod.ts";
 import { ownerOf } from "../formats/quantized_keys.ts";
+import type { FourBitForm } from "../quant/quantized_tensor.ts";
 import { drawHidden, withLabels } from "./labels.ts";
 import { loaderFrom } from "./load_tensor.ts";
 import { withoutQuantization } from "./quantization_config.ts";
@@ -143,6 +149,29 @@ function allocateFor(
   return allocateModel(device, shaped, { ...behavior, origin }, forms);
 }
 
+/**
+ * How a Hugging Face folder has weights in 4 bits, by their names there; headers and states are read, and no values.
+ *
+ * @throws {SyntaxError} when a part of such a weight is missing or wrong.
+ * @throws {RangeError} when the model type is not supported, or the configuration says something else.
+ *
+ * @example
+ * ```ts
+ * import { fourBitFormsIn, quantizeFolder } from "@lowrank/core/models";
+ *
+ * const folder = await Deno.makeTempDir();
+ * await quantizeFolder("models/tiny-gpt2", folder, { blockSize: 128 });
+ * const [form] = (await fourBitFormsIn(folder)).values();
+ * console.log(form.blockSize); // 128
+ * await Deno.remove(folder, { recursive: true });
+ * ```
+ */
+export async function fourBitFormsIn(folder: Folder): Promise<ReadonlyMap<string, FourBitForm>> {
+  const config = await readConfig(folder);
+  using file = await openSafetensors(folder);
+  return await readQuantizedForms(file, config);
+}
+
 /** What a tensor of a file is loaded to. */
 function targetIn({ parameters, weights }: TextModel, name: string): Tensor | FourBitWeight {
   const weight = weights.get(name) as HalfWeight | FourBitWeight | undefined;
@@ -189,12 +218,6 @@ function namesInFile(
   }
   return names;
 }
-
-/** A tensor's name without what only models with a head put before it. */
-const bareName = (
-  { trunk }: Pick<Architecture, "trunk">,
-  { name }: Pick<TensorSpec, "name">,
-): string => name.startsWith(trunk) ? name.slice(trunk.length) : name;
 
 /** A model's tensors by their bare names. */
 const namesIn = (architecture: Architecture): Map<string, string> =>

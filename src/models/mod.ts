@@ -11,7 +11,7 @@ export { Deberta } from "./deberta.ts";
 export { Gpt2 } from "./gpt2.ts";
 export { Llama } from "./llama.ts";
 export { initEncoder, initGpt2 } from "./init.ts";
-export { loadModel, type LoadModelOptions, readConfig } from "./files.ts";
+export { fourBitFormsIn, loadModel, type LoadModelOptions, readConfig } from "./files.ts";
 export { headModules, labelsOf, labelsOfConfig } from "./labels.ts";
 export { type QuantizedFolder, type QuantizedKind, quantizeFolder } from "./quantize_folder.ts";
 export { type SavedAlong, saveModel } from "./save_model.ts";

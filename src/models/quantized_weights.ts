@@ -1,5 +1,6 @@
 /** The weights of a folder that bitsandbytes has quantized to 4 bits. @module */
 
+import { bareName } from "../architectures/architecture.ts";
 import type { ConfigJson } from "../architectures/config_fields.ts";
 import { architectureOf } from "../architectures/registry.ts";
 import { isRecord } from "../core/json.ts";
@@ -46,18 +47,26 @@ export function quantizationOf({ quantization_config: given }: ConfigJson):
 }
 
 /**
- * How a tensor is in the files of a configuration, as far as that says it: linear layers in 4 bits, in blocks of
- * 64, and all else in F32.
+ * How a tensor is in the files of a configuration: as these have it, all else in F32 or, where they are not known,
+ * as far as the configuration says it: linear layers in 4 bits, in blocks of 64.
  *
  * @throws {RangeError} As {@link quantizationOf}.
  */
-export function filesOf(config: ConfigJson): (name: string) => Dtype | FourBitForm {
-  const said = quantizationOf(config);
+export function filesOf(
+  config: ConfigJson,
+  known?: QuantizedWeights,
+): (name: string) => Dtype | FourBitForm {
+  const architecture = architectureOf(config), said = quantizationOf(config);
+  if (known) {
+    const bare = (name: string) => bareName(architecture, { name });
+    const forms = new Map(Array.from(known, ([name, form]) => [bare(name), form]));
+    return (name) => forms.get(bare(name)) ?? "F32";
+  }
   if (!said) return () => "F32";
   const { kept, ...form } = said;
   const isKept = (name: string) =>
     kept.some((one) => name.endsWith(one) || name.startsWith(`${one}.`));
-  const linears = architectureOf(config).linears.filter(({ kind, name }) =>
+  const linears = architecture.linears.filter(({ kind, name }) =>
     kind === "linear" && !isKept(name)
   );
   const forms = new Map(linears.map(({ tensors: [{ name, shape }] }): [string, FourBitForm] => {

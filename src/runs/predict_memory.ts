@@ -9,6 +9,7 @@ import type { FloatDtype } from "../formats/mod.ts";
 import {
   allocateModel,
   type FourBitCode,
+  type FourBitForm,
   type ModelOptions,
   type StorageOptions,
   storedForms,
@@ -33,9 +34,11 @@ export interface PredictionOptions extends ModelOptions, Omit<StorageOptions, "d
   /**
    * How a frozen base stores its matrices: see `loadModel`. Default `F32`, and 4 bits where the configuration has
    * a `quantization_config`, which takes linear layers for quantized that it does not leave out. It does not say
-   * how large their blocks are: 64 is assumed.
+   * how large their blocks are: without `quantized`, 64 is assumed.
    */
   readonly dtype?: FloatDtype | FourBitCode;
+  /** How the model's files have weights in 4 bits: see `fourBitFormsIn`. Default: as the configuration says. */
+  readonly quantized?: ReadonlyMap<string, FourBitForm>;
   /** Prepares the model for training, for example by injecting an adapter. */
   readonly adapt?: (model: TextModel) => void;
 }
@@ -61,13 +64,13 @@ export function predictMemory(
   { batch, length, accumulation = 1, optimizer, activationCheckpointing, adapt, ...others }:
     PredictionOptions,
 ): LedgerReading {
-  const { dtype, blockSize, doubleQuantization, ...options } = others;
+  const { dtype, quantized, blockSize, doubleQuantization, ...options } = others;
   const storage = { dtype, blockSize, doubleQuantization };
   assertStorage(storage);
   using device = new DryDevice();
   // Tokens are all 0: with a different padding id each sequence has an end, which a classifier needs.
   const padded = { ...config, pad_token_id: 1 };
-  const forms = storedForms(config, storage, filesOf(config));
+  const forms = storedForms(config, storage, filesOf(config, quantized));
   using model = allocateModel(device, padded, options, forms);
   adapt?.(model);
   const settings = { accumulation, optimizer, activationCheckpointing };

@@ -2,7 +2,11 @@
 
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { catalog } from "../../src/architectures/mod.ts";
+import { DryDevice } from "../../src/device/dry.ts";
+import { loadModel } from "../../src/models/mod.ts";
 import { withFolder } from "../support/folders.ts";
+import { golden } from "../support/golden.ts";
+import { writeQuantizedFolder } from "../support/quantized_folder.ts";
 import { assertFails, lowrank, lowrankJson } from "./lowrank.ts";
 
 Deno.test("the roles add up to the peak, and Adam keeps twice what is trained", () =>
@@ -193,6 +197,30 @@ Deno.test("a base in 4 bits takes an eighth of its blocks' bytes, beside a matri
     "--base-dtype nf4 needs --dtype f32, found nf4",
   );
 });
+
+Deno.test("a folder in 4 bits is counted in the blocks of its files, a configuration alone in blocks of 64", () =>
+  withFolder(async (folder) => {
+    const step = ["--method", "lora", "--batch", "1", "--length", "4"], words = "Blocks of 64 are";
+    const bytesIn = async (place: string) =>
+      (await lowrankJson("memory", place, ...step)).byRole.quantized;
+    const found: number[] = [];
+    for (const blockSize of [64, 128]) {
+      const place = `${folder}/${blockSize}`, alone = `${folder}/alone-${blockSize}`;
+      await Deno.mkdir(place);
+      await writeQuantizedFolder(place, golden("gpt2_tiny"), { blockSize });
+      using dry = new DryDevice();
+      using _ = await loadModel(dry, place);
+      assertEquals(await bytesIn(place), dry.ledger.read().byRole.quantized);
+      assert(!(await lowrank("memory", place, ...step)).stdout.includes(words));
+      await Deno.mkdir(alone);
+      await Deno.copyFile(`${place}/config.json`, `${alone}/config.json`);
+      assertStringIncludes((await lowrank("memory", alone, ...step)).stdout, words);
+      found.push(await bytesIn(place), await bytesIn(alone));
+    }
+    const [own, guess, larger, same] = found;
+    assertEquals([guess, same], [own, own]);
+    assert(larger < own);
+  }));
 
 Deno.test("checkpoints lower the activations alone, and no formula gives their bytes", async () => {
   const step = ["memory", "gpt2", "--batch", "2", "--length", "32", "--rank", "4"];
