@@ -1,7 +1,7 @@
 /** Folders of models that are made from the files of others. @module */
 
 import type { ConfigJson } from "../architectures/config_fields.ts";
-import { jsonText, prepareFolder, readBytes, readJson } from "../core/files.ts";
+import { jsonText, readBytes, readJson } from "../core/files.ts";
 import { isRecord } from "../core/json.ts";
 import { type FolderFile, saveFolder } from "../core/save_folder.ts";
 import { sizeOf } from "../core/shape.ts";
@@ -57,7 +57,6 @@ export async function saveDerived(
     ...await configFile(base, model),
   ];
   const names = new Set(contents.map(({ name }) => name));
-  await prepareFolder(output);
   await saveFolder(output, contents, async () => {
     const old = [...smallFiles, "model.safetensors", ...await shardFilesIn(output)];
     return old.filter((name) => !names.has(name));

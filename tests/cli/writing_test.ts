@@ -19,7 +19,7 @@ Deno.test("a folder that cannot be written is reported before training", () =>
       const args = await trainArgs(folder, place, { steps: 1e9 });
       await assertFails(args, `cannot write to the folder ${place}: `);
       const merge = ["merge", "--model", model, "--adapter", adapter, "--output", place];
-      await assertFails(merge, `cannot write to the folder ${place}: `);
+      await assertFails(merge, `cannot make the folder ${place}: `);
     }
     const file = `${folder}/file`, onto = await trainArgs(folder, file);
     await assertFails(onto, `cannot write to the folder ${file}: it is a file\n`);
