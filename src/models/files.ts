@@ -25,7 +25,6 @@ import { parsePromptFormat } from "../formats/prompt_metadata.ts";
 import { floatDtypeOf } from "../formats/dtype.ts";
 import { openSafetensors, type ReadOptions, type SafetensorsFile } from "../formats/mod.ts";
 import { ownerOf } from "../formats/quantized_keys.ts";
-import type { FourBitForm } from "../quant/quantized_tensor.ts";
 import { drawHidden, withLabels } from "./labels.ts";
 import { loaderFrom } from "./load_tensor.ts";
 import { withoutQuantization } from "./quantization_config.ts";
@@ -147,29 +146,6 @@ function allocateFor(
   const origin = { folder, config: labels ? shaped : json, dtype: floatDtypeOf(stored) };
   const forms = storedForms(shaped, { dtype, blockSize, doubleQuantization }, formOf);
   return allocateModel(device, shaped, { ...behavior, origin }, forms);
-}
-
-/**
- * How a Hugging Face folder has weights in 4 bits, by their names there; headers and states are read, and no values.
- *
- * @throws {SyntaxError} when a part of such a weight is missing or wrong.
- * @throws {RangeError} when the model type is not supported, or the configuration says something else.
- *
- * @example
- * ```ts
- * import { fourBitFormsIn, quantizeFolder } from "@lowrank/core/models";
- *
- * const folder = await Deno.makeTempDir();
- * await quantizeFolder("models/tiny-gpt2", folder, { blockSize: 128 });
- * const [form] = (await fourBitFormsIn(folder)).values();
- * console.log(form.blockSize); // 128
- * await Deno.remove(folder, { recursive: true });
- * ```
- */
-export async function fourBitFormsIn(folder: Folder): Promise<ReadonlyMap<string, FourBitForm>> {
-  const config = await readConfig(folder);
-  using file = await openSafetensors(folder);
-  return await readQuantizedForms(file, config);
 }
 
 /** What a tensor of a file is loaded to. */
