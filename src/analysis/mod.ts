@@ -12,6 +12,12 @@ export {
   type AmplificationOptions,
   expectedRandomNorm,
 } from "./amplification.ts";
+export {
+  type CombinationMethod,
+  combinationMethods,
+  type CombineOptions,
+  combineUpdates,
+} from "./combine.ts";
 export { bendOf, crossing, neededRank, type RankHeight } from "./curves.ts";
 export { rightDirections, type UpdateDirections, updateDirections } from "./directions.ts";
 export { type Matrix, toTensor } from "./input.ts";
@@ -56,5 +62,7 @@ export {
   rightSimilarity,
   similarityGrid,
 } from "./subspaces.ts";
+export type { MajoritySign } from "./task_tensors.ts";
 export { type TruncatedUpdate, truncateUpdate } from "./truncate.ts";
 export { updateSingularValues, updateSvd } from "./update_svd.ts";
+export { type SumError, sumError, sumUpdates, type WeightedUpdate } from "./weighted_sum.ts";

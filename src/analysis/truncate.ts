@@ -2,7 +2,7 @@
 
 import { type HostTensor, nonFiniteAt } from "../core/host_tensor.ts";
 import type { LowRankFactors } from "../core/low_rank_update.ts";
-import { type DenseMatrix, rowsOf, transposed } from "../linalg/mod.ts";
+import { type DenseMatrix, rowsOf, type Svd, transposed } from "../linalg/mod.ts";
 import { nameOf } from "./input.ts";
 import { type TruncationError, truncationError } from "./measures.ts";
 import { updateSvd } from "./update_svd.ts";
@@ -35,7 +35,16 @@ export function truncateUpdate(factors: LowRankFactors, rank: number): Truncated
   if (!(Number.isInteger(rank) && rank >= 1)) {
     throw new RangeError(`${nameOf(factors)} needs a rank of at least 1, found ${rank}`);
   }
-  const { left, values, right } = updateSvd(factors), { scaling } = factors;
+  return cutSvd(updateSvd(factors), rank, factors.scaling, nameOf(factors));
+}
+
+/** The first directions of a decomposition of ΔW as factors with a scaling; all if there are fewer. */
+export function cutSvd(
+  { left, values, right }: Svd,
+  rank: number,
+  scaling: number,
+  what: string,
+): TruncatedUpdate {
   const size = Math.min(rank, values.length), error = truncationError(values, size);
   const roots = values.map((value) => value === 0 ? 0 : Math.sqrt(value / Math.abs(scaling)));
   const signed = roots.map((root) => scaling < 0 ? -root : root);
@@ -43,9 +52,7 @@ export function truncateUpdate(factors: LowRankFactors, rank: number): Truncated
   const B = tensor(transposed(scaledRows(rowsOf(left, 0, size), signed)));
   if (nonFiniteAt(A.data) < 0 && nonFiniteAt(B.data) < 0) return { A, B, scaling, error };
   throw new RangeError(
-    `the factors of ${nameOf(factors)} must be finite in F32, found a singular value of ${
-      values[0]
-    }`,
+    `the factors of ${what} must be finite in F32, found a singular value of ${values[0]}`,
   );
 }
 

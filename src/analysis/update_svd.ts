@@ -13,7 +13,7 @@ import {
   svd,
   transposed,
 } from "../linalg/mod.ts";
-import { checkFactors, nameOf } from "./input.ts";
+import { type CheckedFactors, checkFactors, nameOf } from "./input.ts";
 
 /**
  * Singular values and vectors of ΔW = s B A without forming it: with Bᵀ = L_B Q_B and A = L_A Q_A (the
@@ -36,26 +36,34 @@ import { checkFactors, nameOf } from "./input.ts";
  * ```
  */
 export function updateSvd(factors: LowRankFactors): Svd {
-  const { A, Bt, scaling } = checkFactors(factors);
-  const a = lq(A), b = lq(Bt);
-  const { left, values, right } = svd(finite(factors, core(b.L, a.L, scaling)));
-  return { left: multiply(left, b.Q), values, right: multiply(right, a.Q) };
+  return factorsSvd(checkFactors(factors), nameOf(factors));
 }
 
 /** The singular values alone, in half the time. */
 export function updateSingularValues(factors: LowRankFactors): Float64Array {
-  const { A, Bt, scaling } = checkFactors(factors);
-  return singularValues(finite(factors, core(lowerTriangle(Bt), lowerTriangle(A), scaling)));
+  return factorsSingularValues(checkFactors(factors), nameOf(factors));
 }
 
-/** s L_Bᵀ L_A. */
-function core(left: DenseMatrix, right: DenseMatrix, scaling: number): DenseMatrix {
-  return scaledBy(multiplyTransposed(transposed(left), transposed(right)), scaling);
+/** {@link updateSvd} of factors that are checked, of any rank. */
+export function factorsSvd({ A, Bt, scaling }: CheckedFactors, what: string): Svd {
+  const a = lq(A), b = lq(Bt);
+  const { left, values, right } = svd(core(b.L, a.L, scaling, what));
+  return { left: multiply(left, b.Q), values, right: multiply(right, a.Q) };
 }
 
-/** Even where A, B and the scaling are finite, their product may not be. */
-function finite(factors: LowRankFactors, product: DenseMatrix): DenseMatrix {
+/** {@link updateSingularValues} of factors that are checked, of any rank. */
+export function factorsSingularValues(factors: CheckedFactors, what: string): Float64Array {
+  return singularValues(factorsCore(factors, what));
+}
+
+/** A small matrix with the singular values, and so the norm, of s B A. */
+export function factorsCore({ A, Bt, scaling }: CheckedFactors, what: string): DenseMatrix {
+  return core(lowerTriangle(Bt), lowerTriangle(A), scaling, what);
+}
+
+/** s L_Bᵀ L_A. Even where A, B and the scaling are finite, their product may not be. */
+function core(left: DenseMatrix, right: DenseMatrix, scaling: number, what: string): DenseMatrix {
+  const product = scaledBy(multiplyTransposed(transposed(left), transposed(right)), scaling);
   if (product.data.every(Number.isFinite)) return product;
-  const found = `found a scaling of ${factors.scaling}`;
-  throw new RangeError(`ΔW of ${nameOf(factors)} must be finite, ${found}`);
+  throw new RangeError(`ΔW of ${what} must be finite, found a scaling of ${scaling}`);
 }

@@ -15,6 +15,8 @@ export const examples: Readonly<Record<string, string>> = {
   inspect: `inspect ${adapter} --base ${model}`,
   compare: `compare ${adapter} models/rank-study/qv-r8-seed2`,
   resize: `resize ${adapter} --rank 4 --output smaller`,
+  combine: `combine ${adapter}:0.5 other:0.5 --output mean`,
+  extract: `extract ${model} tuned --rank 8 --output adapter`,
   convert: `convert ${adapter} --to kohya --output kohya`,
   quantize: `quantize ${model} quantized`,
   pull: "pull hf:openai-community/gpt2",

@@ -1,8 +1,8 @@
 /** Whether an adapter names another base than the one that it is used with. @module */
 
-import { basename, resolve } from "node:path";
 import { readJson } from "../core/files.ts";
 import { isRecord, isText } from "../core/json.ts";
+import { modelName } from "../core/model_name.ts";
 import { oneLine } from "../core/quote.ts";
 import { fileIn } from "../core/storage.ts";
 
@@ -14,7 +14,7 @@ export async function otherBase(model: string, adapter: string): Promise<string 
   const base = await textIn(adapter, "adapter_config.json", "base_model_name_or_path");
   if (!base) return undefined;
   const own = await textIn(model, "config.json", "_name_or_path") ?? model;
-  return [model, own].map(nameIn).includes(nameIn(base)) ? undefined : oneLine(base);
+  return [model, own].map(modelName).includes(modelName(base)) ? undefined : oneLine(base);
 }
 
 /** A text in a file; none where the file cannot be read, which others say of it. */
@@ -22,12 +22,4 @@ async function textIn(folder: string, name: string, field: string): Promise<stri
   const json = await readJson(fileIn(folder, name)).catch(() => undefined);
   const value = isRecord(json) ? json[field] : undefined;
   return isText(value) ? value : undefined;
-}
-
-/** What a model is called wherever it is: `gpt2` of `hf:openai-community/gpt2@main`, and of its place in the cache. */
-function nameIn(path: string): string {
-  const cached = /[\\/]models--[^\\/]+--([^\\/]+)[\\/]snapshots[\\/]/.exec(path)?.[1];
-  const onHub = /^hf:[^/]+\/([^/@]+)(?:@[^/]+)?(?:\/(.+))?$/.exec(path);
-  const inside = onHub ? onHub[2] ?? onHub[1] : path.replaceAll("\\", "/");
-  return (cached ?? basename(resolve(inside))).toLowerCase();
 }

@@ -26,6 +26,8 @@ const needs: Readonly<Record<string, (options: Options) => readonly Permission[]
   inspect: ({ intruders }) => intruders ? computing : ["read"],
   compare: ({ html }) => html === undefined ? ["read"] : ["read", "write"],
   resize: () => saving,
+  combine: () => saving,
+  extract: () => saving,
   convert: () => saving,
   quantize: () => ["read", "write"],
   pull: () => ["read", "write", "net"],

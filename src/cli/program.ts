@@ -7,12 +7,14 @@ import { version } from "../core/version.ts";
 import { call } from "./call.ts";
 import { Command, CommanderError } from "./commander.ts";
 import { addCommonOptions } from "./common.ts";
+import { addCombine } from "./combine.ts";
 import { addCompare } from "./compare.ts";
 import { addConvert } from "./convert.ts";
 import { addCount } from "./count.ts";
 import { addDevices } from "./devices.ts";
 import { addEvaluate } from "./evaluate.ts";
 import { examples } from "./examples.ts";
+import { addExtract } from "./extract.ts";
 import { addGenerate } from "./generate.ts";
 import { addGradients } from "./gradients.ts";
 import { addInspect } from "./inspect.ts";
@@ -42,6 +44,8 @@ const commands = [
   addInspect,
   addCompare,
   addResize,
+  addCombine,
+  addExtract,
   addConvert,
   addQuantize,
   addPull,
@@ -96,7 +100,10 @@ function makeProgram(): Command {
 function usageOf({ options, registeredArguments }: Command): string {
   const required = options.filter(({ mandatory }) => mandatory).map(({ flags }) => flags);
   return [
-    ...registeredArguments.map((item) => item.required ? `<${item.name()}>` : `[${item.name()}]`),
+    ...registeredArguments.map((item) => {
+      const name = item.variadic ? `${item.name()}...` : item.name();
+      return item.required ? `<${name}>` : `[${name}]`;
+    }),
     ...required,
     "[options]",
   ].join(" ");

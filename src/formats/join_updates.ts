@@ -9,7 +9,9 @@ import { ShapeError } from "../core/errors.ts";
 import type { HostTensor } from "../core/host_tensor.ts";
 import { assertUpdate, type LowRankUpdate } from "../core/low_rank_update.ts";
 import { indicesOf, type SiteRows } from "../core/row_range.ts";
+import { sameShape } from "../core/shape.ts";
 import { type SiteAddress, siteName } from "../core/site.ts";
+import type { TrainedUpdate } from "./adapter_record.ts";
 
 /**
  * Joins the updates of one layer's sites into one update of all its rows with the same ΔW, as PEFT
@@ -54,6 +56,23 @@ export function joinUpdates(updates: readonly LowRankUpdate[]): LowRankUpdate {
   }
   const A = stackRows(updates.map(({ A }) => A));
   return { module, A, B: { shape: [out, rank], data: B }, scaling };
+}
+
+/**
+ * {@link joinUpdates} with what else was trained of them. A vector of all rows is that of one update: PEFT has none
+ * for some of a module's rows.
+ *
+ * @throws {ShapeError} when it does not have all rows, or as there.
+ */
+export function joinTrained(updates: readonly TrainedUpdate[]): TrainedUpdate {
+  const { magnitude, bias } = updates[0], joined = joinUpdates(updates);
+  for (const update of updates) {
+    for (const vector of [update.magnitude, update.bias]) {
+      if (!vector || sameShape(vector.shape, [joined.B.shape[0]])) continue;
+      throw new ShapeError(`a magnitude or bias must have all rows, found ${siteName(update)}`);
+    }
+  }
+  return { ...joined, ...magnitude && { magnitude }, ...bias && { bias } };
 }
 
 /**

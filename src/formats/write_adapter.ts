@@ -6,7 +6,6 @@ import type { HostTensor } from "../core/host_tensor.ts";
 import { moduleOf } from "../core/module_names.ts";
 import { quote } from "../core/quote.ts";
 import type { FolderFile } from "../core/save_folder.ts";
-import { sameShape } from "../core/shape.ts";
 import { siteName } from "../core/site.ts";
 import { fileIn } from "../core/storage.ts";
 import { adapterCard } from "./adapter_card.ts";
@@ -16,7 +15,7 @@ import { factorKeys, isTable, ownKey, rowsKey, tensorPrefix } from "./adapter_we
 import { configMetadata, mathematicsOf } from "./config_digest.ts";
 import { alphaOf } from "./exact_alpha.ts";
 import { assertNoOtherKind } from "./folder_kind.ts";
-import { joinUpdates } from "./join_updates.ts";
+import { joinTrained } from "./join_updates.ts";
 import { labelsMetadata } from "./labels_metadata.ts";
 import { parsePeftConfig } from "./peft_config.ts";
 import { takeExtras } from "./peft_extras.ts";
@@ -35,7 +34,7 @@ import { withWholeHead } from "./whole_head.ts";
  * or no `adapter_config.json` and so an error. The weights' metadata has a digest of the configuration,
  * by which `readAdapter` recognizes files that do not belong together.
  *
- * Updates of several sites of a layer become one PEFT module (see {@link joinUpdates}) whose sites are
+ * Updates of several sites of a layer become one PEFT module (see `joinUpdates`) whose sites are
  * named in the file's metadata. The most common rank and α become `r` and `lora_alpha`; modules that
  * differ get exact patterns.
  *
@@ -104,24 +103,12 @@ function joinModules(folder: string, adapter: AdapterRecord): TrainedUpdate[] {
   try {
     checkAdapter(adapter);
     const modules = Map.groupBy(adapter.updates, ({ module }) => module);
-    return [...modules.values()].map(joinSites);
+    return [...modules.values()].map(joinTrained);
   } catch (error) {
     const Kind = error instanceof ShapeError ? ShapeError : RangeError;
     const { message } = error as Error;
     throw new Kind(`cannot write the adapter in ${folder}: ${message}`, { cause: error });
   }
-}
-
-/** A vector of all rows is that of one update: PEFT has none for some of a module's rows. */
-function joinSites(updates: readonly TrainedUpdate[]): TrainedUpdate {
-  const { magnitude, bias } = updates[0], joined = joinUpdates(updates);
-  for (const update of updates) {
-    for (const vector of [update.magnitude, update.bias]) {
-      if (!vector || sameShape(vector.shape, [joined.B.shape[0]])) continue;
-      throw new ShapeError(`a magnitude or bias must have all rows, found ${siteName(update)}`);
-    }
-  }
-  return { ...joined, magnitude, bias };
 }
 
 function checkAdapter({ updates, targetModules, dropout = 0 }: AdapterRecord): void {

@@ -43,7 +43,7 @@ export { anglesFigure, similarityFigure, spectraFigure } from "./figures.ts";
 export { type SpectrumRow, truncationFigure } from "./figures.ts";
 export { secondMoments } from "./second_moments.ts";
 export { amplificationTable, comparisonTable, updateTable } from "./tables.ts";
-export { comparableUpdates } from "./updates.ts";
+export { comparableUpdates } from "../formats/comparable_updates.ts";
 export {
   prefixFigure,
   prefixLayout,

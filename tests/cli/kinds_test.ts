@@ -58,6 +58,10 @@ const commands: Readonly<Record<string, Reading>> = {
     args: (adapter, output) => ["resize", adapter, "--rank", "1", "--output", output],
     ...{ takes: ["lora"], sentence: loraAlone("resize") },
   },
+  "combine": {
+    args: (adapter, output) => ["combine", adapter, `${adapter}:-0.5`, "--output", output],
+    ...{ takes: ["lora"], sentence: loraAlone("combine") },
+  },
   "convert": {
     args: (adapter, output) => ["convert", adapter, "--output", output],
     ...{ takes: ["lora"], sentence: withoutBase("convert") },

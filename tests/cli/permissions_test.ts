@@ -123,6 +123,18 @@ const cases: Readonly<Record<string, Case>> = {
     keeps: ["read", "write", "ffi"],
     args: (folder) => ["resize", adapter, "--rank", "2", "--output", `${folder}/out`],
   },
+  combine: {
+    keeps: ["read", "write", "ffi"],
+    args: (folder) => ["combine", adapter, `${adapter}:-0.5`, "--output", `${folder}/out`],
+  },
+  extract: {
+    keeps: ["read", "write", "ffi"],
+    args: async (folder) => {
+      const tuned = `${folder}/tuned`;
+      await lowrank("merge", ...tiny, "--adapter", adapter, "--output", tuned);
+      return ["extract", "models/tiny-gpt2", tuned, "--rank", "2", "--output", `${folder}/out`];
+    },
+  },
   quantize: {
     keeps: ["read", "write"],
     args: (folder) => ["quantize", "models/tiny-gpt2", `${folder}/out`],
@@ -162,7 +174,7 @@ Deno.test("the table of permissions has every command, and here each runs", asyn
   const list = stdout.slice(stdout.indexOf("Commands:"));
   const commands = [...list.matchAll(/^ {2}(\w+) /gm)].map(([, name]) => name)
     .filter((name) => name !== "help");
-  assertEquals(commands.length, 17);
+  assertEquals(commands.length, 19);
   for (const name of commands) assertEquals(neededBy(name, {}), cases[name].keeps);
 });
 
@@ -201,6 +213,7 @@ Deno.test({
       ["compare", adapter, adapter, "--html", `${path}.html`],
       output("merge", ...tiny, "--adapter", adapter),
       output("resize", adapter, "--rank", "2"),
+      output("combine", adapter),
     ];
     const reproduce = ["--quick", "--only", "counting", "--device", "cpu", "--out", path];
     for (

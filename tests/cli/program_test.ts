@@ -29,13 +29,15 @@ const commands = [
   "inspect",
   "compare",
   "resize",
+  "combine",
+  "extract",
   "quantize",
 ];
 
 /** The commands that use an option which all accept. */
 const usersOf = {
   "--device": ["devices", "train", "sweep", "evaluate", "generate", "logits", "gradients"],
-  "--seed": ["train", "generate", "inspect"],
+  "--seed": ["train", "generate", "inspect", "combine"],
 };
 
 Deno.test("without arguments, the help lists every command and the exit code is 0", async () => {

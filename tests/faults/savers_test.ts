@@ -231,6 +231,26 @@ Deno.test("resize leaves the old adapter, the new one, or one that is refused", 
   });
 });
 
+Deno.test("combine leaves the old adapter, the new one, or one that is refused", async () => {
+  const combine = async (rank: string, output: string) => {
+    const adapters = ["peft_c_attn", "peft_rslora"].map((name) => golden(`adapters/${name}`));
+    const { code, stderr } = await lowrank(
+      "combine",
+      ...adapters,
+      "--rank",
+      rank,
+      "--output",
+      output,
+    );
+    if (code !== 0) throw new Error(stderr);
+  };
+  await checkReplaced({
+    ...adapterFiles,
+    prepare: (folder) => combine("1", folder),
+    save: (folder) => combine("2", folder),
+  });
+});
+
 Deno.test("a tokenizer is old, new or refused", async () => {
   const train = (text: string, specialToken: string) =>
     trainBytePairs([text], { vocabularySize: 260, specialToken });

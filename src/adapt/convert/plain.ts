@@ -11,8 +11,8 @@ import { deltaWeight, type LowRankUpdate } from "../../core/low_rank_update.ts";
 import { formatShape, sameShape } from "../../core/shape.ts";
 import type { AdapterRecord, TrainedUpdate } from "../../formats/mod.ts";
 import type { BaseFile } from "../../models/base_file.ts";
-import { transpose } from "../../models/transpose.ts";
-import { changedBias, wholeChange } from "../stored_change.ts";
+import { doraDelta } from "../dora_delta.ts";
+import { changedBias } from "../stored_change.ts";
 
 /** What {@link plainRecord} needs. */
 export interface PlainOptions {
@@ -62,7 +62,7 @@ export async function plainRecord(
   const biases = new Map(record.biases);
   for (const update of record.updates) {
     const { bias, magnitude, ...plain } = update;
-    const delta = magnitude && await doraDelta(update, needed(base, "DoRA", update));
+    const delta = magnitude && inFloats(await doraDelta(update, needed(base, "DoRA", update)));
     if (bias) {
       const name = `${update.module}.bias`;
       const own = biases.get(name) ?? await biasOf(update, needed(base, "a bias of B", update));
@@ -85,13 +85,9 @@ function needed(base: BaseFile | undefined, what: string, { module }: LowRankUpd
   );
 }
 
-/** DoRA's change of a weight, (out, in). */
-async function doraDelta(update: TrainedUpdate, base: BaseFile): Promise<HostTensor> {
-  const { key, isTransposed } = base.locate(update), stored = await base.file.read(key);
-  const values = isTransposed ? transpose(stored) : stored;
-  const { shape, data } = await wholeChange([{ read: () => update, isTransposed: false }], values);
-  return { shape, data: Float32Array.from(data) };
-}
+const inFloats = ({ shape, data }: HostTensor): HostTensor => ({
+  ...{ shape, data: Float32Array.from(data) },
+});
 
 async function biasOf({ module, bias }: TrainedUpdate, base: BaseFile) {
   const [key] = base.find(`${module}.bias`);

@@ -1,0 +1,54 @@
+/** How far the updates that are written are from those that were asked for. @module */
+
+import type { SumError } from "../../analysis/mod.ts";
+import type { HostTensor } from "../../core/host_tensor.ts";
+import type { LowRankFactors } from "../../core/low_rank_update.ts";
+import { decode, encode } from "../../formats/dtype.ts";
+import type { FloatDtype } from "../../formats/mod.ts";
+
+/** An update that was written in the place of a sum, or of a difference of weights. */
+export interface CertifiedUpdate {
+  /** Its site. */
+  readonly name: string;
+  /** The ranks of the updates that it was made from; none of an extraction. */
+  readonly ranks: readonly number[];
+  /** Its own. */
+  readonly rank: number;
+  /** ‖ΔW‖ of what was asked for. */
+  readonly norm: number;
+  /** ‖ΔW − ΔW′‖ / ‖ΔW‖ with ΔW′ as the file has it, rounded to its type. */
+  readonly error: number;
+  /** The least error that an update of its rank can have (Eckart and Young 1936). */
+  readonly least: number;
+}
+
+/** The same of all updates together: norms of all ΔW as one vector. */
+export type TotalError = Pick<CertifiedUpdate, "error" | "least">;
+
+/** A row from its parts. */
+export function certified(
+  name: string,
+  ranks: readonly number[],
+  { A: { shape: [rank] } }: LowRankFactors,
+  { norm, relative, least }: Pick<SumError, "norm" | "relative" | "least">,
+): CertifiedUpdate {
+  return { name, ranks, rank, norm, error: relative, least };
+}
+
+/** Of all updates together. */
+export function totalOf(modules: readonly CertifiedUpdate[]): TotalError {
+  const norm = Math.hypot(...modules.map(({ norm }) => norm));
+  const of = (pick: (module: CertifiedUpdate) => number) =>
+    norm === 0 ? 0 : Math.hypot(...modules.map((module) => pick(module) * module.norm)) / norm;
+  return { error: of(({ error }) => error), least: of(({ least }) => least) };
+}
+
+/** Factors as a file of a type holds them. */
+export const storedFactors = (
+  { A, B, scaling }: LowRankFactors,
+  dtype: FloatDtype,
+): LowRankFactors => ({ A: stored(A, dtype), B: stored(B, dtype), scaling });
+
+const stored = ({ shape, data }: HostTensor, dtype: FloatDtype): HostTensor => ({
+  ...{ shape, data: decode(dtype, encode(data, dtype) as Uint8Array<ArrayBuffer>) },
+});
