@@ -51,8 +51,8 @@ DARE draws by --seed which values it keeps. One adapter alone stays what it is.
 DoRA needs --base: what it makes of a weight, m V / |V| - W, is summed, and is
 of full rank in general, so give a --rank too. Biases of B are summed. Modules
 that were trained in full, such as a classifier, biases and rows of tokens
-become W + sum of weight * (theirs - W), for which --base is needed unless the weights
-sum to 1.
+become W + sum of weight * (theirs - W), for which --base is needed unless the
+weights sum to 1.
 
 Each site of a weight, such as q and v, is combined separately, unless another
 adapter has the whole weight. An adapter that the output folder already holds is
