@@ -54,6 +54,12 @@ export {
   reducedRank,
   updateLoss,
 } from "./reduced_rank.ts";
+export {
+  type SharedBasis,
+  sharedBasis,
+  type SharedBasisOptions,
+  type SharedSide,
+} from "./shared_basis.ts";
 export { float32Epsilon, type Spectrum, spectrum } from "./spectrum.ts";
 export {
   principalAngles,

@@ -4,7 +4,13 @@ import { ShapeError } from "../core/errors.ts";
 import type { HostTensor } from "../core/host_tensor.ts";
 import { assertScaling, type LowRankFactors } from "../core/low_rank_update.ts";
 import { formatShape } from "../core/shape.ts";
-import { type DenseMatrix, frobeniusNorm, scaledBy, transposed } from "../linalg/mod.ts";
+import {
+  type DenseMatrix,
+  frobeniusNorm,
+  scaledBy,
+  stackedRows,
+  transposed,
+} from "../linalg/mod.ts";
 import { type CheckedFactors, checkFactors, nameOf } from "./input.ts";
 import { truncationError } from "./measures.ts";
 import { cutSvd } from "./truncate.ts";
@@ -116,7 +122,7 @@ export function sumFactors(terms: readonly WeightedUpdate[]): CheckedFactors {
       `${nameOfSum(terms)} needs updates of one shape, found ${one} and ${other}`,
     );
   }
-  const [A, Bt] = [all.map(({ A }) => A), all.map(({ Bt }) => Bt)].map(stacked);
+  const [A, Bt] = [all.map(({ A }) => A), all.map(({ Bt }) => Bt)].map(stackedRows);
   return { A, Bt, scaling: 1 };
 }
 
@@ -132,17 +138,6 @@ function assertWeight(weight: number, update: LowRankFactors): void {
 export function nameOfSum([{ update }]: readonly WeightedUpdate[]): string {
   const name = nameOf(update);
   return name === "the update" ? "the sum" : name.replace("the update", "the sum");
-}
-
-function stacked(matrices: readonly DenseMatrix[]): DenseMatrix {
-  const rows = matrices.reduce((sum, { rows }) => sum + rows, 0), { columns } = matrices[0];
-  const data = new Float64Array(rows * columns);
-  let at = 0;
-  for (const matrix of matrices) {
-    data.set(matrix.data, at);
-    at += matrix.data.length;
-  }
-  return { rows, columns, data };
 }
 
 const tensor = ({ rows, columns, data }: DenseMatrix): HostTensor => ({

@@ -28,7 +28,7 @@ export interface CommonOptions {
 
 /** The commands that compute on a device, and those that draw random numbers. */
 const computing = ["devices", "train", "sweep", "evaluate", "generate", "logits", "gradients"];
-const drawing = ["train", "generate", "inspect", "combine"];
+const drawing = ["train", "generate", "inspect", "compare", "combine"];
 
 /**
  * Adds the common options after a command's own. All commands accept all of them, so that a script can

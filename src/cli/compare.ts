@@ -13,15 +13,15 @@ import {
   type DirectionSpace,
   directionSpaces,
 } from "../inspect/mod.ts";
-import { type AllowOption, allowOption } from "./arguments.ts";
-import { type CommonOptions, note, print } from "./common.ts";
+import { allowOption, share } from "./arguments.ts";
+import { note, print } from "./common.ts";
+import { compareSet, type SetOptions } from "./compare_set.ts";
 import { comparisonReport } from "./comparison_report.ts";
 import { table } from "./table.ts";
 import { readUpdates } from "./updates.ts";
 
-interface CompareOptions extends CommonOptions, AllowOption {
-  readonly of: DirectionSpace;
-  readonly html?: string;
+interface CompareOptions extends SetOptions {
+  readonly of?: DirectionSpace;
 }
 
 const help = `
@@ -40,39 +40,65 @@ Columns:
 The directions are the right singular vectors of A, as in the paper, or the left
 or right singular vectors of the whole update (--of). If both adapters have
 several sites in one weight, such as q and v, each site is compared separately,
-as name:q, or as name[first row:end] if the file does not name the sites.`;
+as name:q, or as name[first row:end] if the file does not name the sites.
+
+Three adapters or more: could they share a basis? Each update counts with norm
+1, so that no adapter outweighs another. Columns:
+  alone            how many directions hold 90% (--energy) of all updates if no
+                   two adapters share any
+  inputs, outputs  how many do, of those that the updates read and write
+  by chance        the same of random directions, the mean of 20 draws (--seed)
+  in 1, in 2, ...  share of the row's updates that the leading directions of
+                   that adapter hold, the mean over modules`;
 
 /** Adds `compare`, which shows how much the updates of two adapters have in common. */
 export function addCompare(program: Command): void {
   program.command("compare").description(
-    "show how much the directions of two adapters have in common",
+    "show how much the directions of adapters have in common",
   )
     .argument("<one>", "PEFT folder")
-    .argument("<other>", "PEFT folder")
+    .argument("<others...>", "PEFT folders, one or more")
     .addOption(
-      new Option("--of <directions>", "directions of which matrix").choices(directionSpaces)
-        .default("A"),
+      new Option("--of <directions>", "of two: directions of which matrix (default: A)")
+        .choices(directionSpaces),
     )
+    .option("--energy <share>", "of more: share of |dW|^2 to count (default: 0.9)", share)
     .option("--html <file>", "also write a page with a figure for every site")
     .addOption(allowOption())
     .addHelpText("after", help)
     .action(run);
 }
 
-async function run(one: string, other: string, options: CompareOptions): Promise<void> {
-  for (const folder of [one, other]) await assertLora("compare", folder);
+async function run(
+  one: string,
+  others: readonly string[],
+  options: CompareOptions,
+): Promise<void> {
+  const isPair = others.length === 1, [used, wrong] = isPair ? ["of", "energy"] : ["energy", "of"];
+  if (options[wrong as "of" | "energy"] !== undefined) {
+    throw new RangeError(
+      `--${wrong} is for ${isPair ? "three adapters or more" : "two adapters"}, found ${
+        others.length + 1
+      }: leave it out, or use --${used}`,
+    );
+  }
+  for (const folder of [one, ...others]) await assertLora("compare", folder);
+  await (isPair ? comparePair(one, others[0], options) : compareSet([one, ...others], options));
+}
+
+async function comparePair(one: string, other: string, options: CompareOptions): Promise<void> {
   const [first, second] = comparableUpdates([
     (await readUpdates(one, options)).updates,
     (await readUpdates(other, options)).updates,
   ]);
-  const modules = compareUpdates(first, second, options.of);
+  const modules = compareUpdates(first, second, options.of ?? "A");
   const alone = first.length + second.length - 2 * modules.length;
   if (alone > 0) {
     note(options, `left out: ${howMany(alone, "module")} that only one of the two has`);
   }
   const { html } = options;
   if (html) {
-    const report = comparisonReport(modules, [one, other], options.of);
+    const report = comparisonReport(modules, [one, other], options.of ?? "A");
     await writeFileAtomic(html, await renderPage(report));
   }
   print(

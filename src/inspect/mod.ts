@@ -5,7 +5,13 @@
  * @module
  */
 
-export type { Amplification, Spectrum } from "../analysis/mod.ts";
+export type {
+  Amplification,
+  SharedBasis,
+  SharedBasisOptions,
+  SharedSide,
+  Spectrum,
+} from "../analysis/mod.ts";
 export type { HostData, HostTensor } from "../core/host_tensor.ts";
 export type { LowRankFactors, LowRankUpdate } from "../core/low_rank_update.ts";
 export type { RowRange, SiteRows } from "../core/row_range.ts";
@@ -41,6 +47,13 @@ export { sitesOverSteps, trainingSpectrum } from "./live_figures.ts";
 export { LiveSpectra, type SiteReading, type SpectrumReading } from "./live_spectra.ts";
 export { anglesFigure, similarityFigure, spectraFigure } from "./figures.ts";
 export { type SpectrumRow, truncationFigure } from "./figures.ts";
+export {
+  type HeldShares,
+  type SharedDirections,
+  sharedDirections,
+  type SharedModule,
+} from "./shared_directions.ts";
+export { heldFigure, sharedBasisFigure } from "./shared_figures.ts";
 export { secondMoments } from "./second_moments.ts";
 export { amplificationTable, comparisonTable, updateTable } from "./tables.ts";
 export { comparableUpdates } from "../formats/comparable_updates.ts";

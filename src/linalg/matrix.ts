@@ -118,3 +118,15 @@ export function timesPowerOfTwo(
   for (let i = 0; i < out.length; i++) out[i] = values[i] * one * other;
   return out;
 }
+
+/** Matrices of one width, at least one, one below the other. */
+export function stackedRows(matrices: readonly DenseMatrix[]): DenseMatrix {
+  const rows = matrices.reduce((sum, { rows }) => sum + rows, 0), [{ columns }] = matrices;
+  const out = zeros(rows, columns);
+  let at = 0;
+  for (const { data } of matrices) {
+    out.data.set(data, at);
+    at += data.length;
+  }
+  return out;
+}

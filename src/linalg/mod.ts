@@ -25,6 +25,7 @@ export {
   rowsOf,
   scaledBy,
   squaredNorm,
+  stackedRows,
   transposed,
   zeros,
 } from "./matrix.ts";

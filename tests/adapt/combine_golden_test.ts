@@ -13,6 +13,7 @@ import { denseOf, difference, frobeniusNorm, multiply, scaledBy } from "../../sr
 import type { LowRankFactors } from "../../src/core/low_rank_update.ts";
 import { readAdapter } from "../../src/formats/mod.ts";
 import { golden, goldenJson, tensorsOf } from "../support/golden.ts";
+import "../support/open_lapack.ts";
 
 interface Case extends Pick<CombineOptions, "rank" | "density" | "sign" | "method"> {
   readonly adapters: readonly string[];

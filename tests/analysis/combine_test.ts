@@ -25,6 +25,7 @@ import {
   scaledBy,
   singularValues,
 } from "../../src/linalg/mod.ts";
+import "../support/open_lapack.ts";
 
 /** Several updates of one shape, of ranks, scalings and weights of their own. */
 const anySum: fc.Arbitrary<WeightedUpdate[]> = fc.record({

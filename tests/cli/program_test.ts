@@ -37,7 +37,7 @@ const commands = [
 /** The commands that use an option which all accept. */
 const usersOf = {
   "--device": ["devices", "train", "sweep", "evaluate", "generate", "logits", "gradients"],
-  "--seed": ["train", "generate", "inspect", "combine"],
+  "--seed": ["train", "generate", "inspect", "compare", "combine"],
 };
 
 Deno.test("without arguments, the help lists every command and the exit code is 0", async () => {
