@@ -1,6 +1,7 @@
 /** `lowrank combine`: sums of adapters in folders, with the error that is printed. */
 
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import { weightedFolder } from "../../src/cli/weighted_folders.ts";
 import type { LowRankUpdate } from "../../src/core/low_rank_update.ts";
 import { readAdapter, writeAdapter } from "../../src/formats/mod.ts";
 import { denseOf, frobeniusNorm, multiply, scaledBy } from "../../src/linalg/mod.ts";
@@ -202,6 +203,21 @@ Deno.test("what was trained in full is summed around the base, which is needed u
       assertAllClose(half, middle, { absolute: 1e-6, what: key });
     }
   }));
+
+Deno.test("a weight follows the last colon, unless that is a drive's or the hub's", () => {
+  for (
+    const [text, folder, weight] of [
+      ["out/a", "out/a", 1],
+      ["out/a:-0.5", "out/a", -0.5],
+      ["out/a:1e2", "out/a", 100],
+      ["a:b:2", "a:b", 2],
+      ["hf:me/adapter", "hf:me/adapter", 1],
+      ["hf:me/adapter@main:0.5", "hf:me/adapter@main", 0.5],
+      ["C:\\out\\a", "C:\\out\\a", 1],
+      ["C:\\out\\a:3", "C:\\out\\a", 3],
+    ] as const
+  ) assertEquals(weightedFolder(text), { folder, weight });
+});
 
 Deno.test("bad input is refused in one sentence, and nothing is lost", () =>
   withFolder(async (folder) => {

@@ -37,9 +37,10 @@ export function certified(
 
 /** Of all updates together. */
 export function totalOf(modules: readonly CertifiedUpdate[]): TotalError {
-  const norm = Math.hypot(...modules.map(({ norm }) => norm));
-  const of = (pick: (module: CertifiedUpdate) => number) =>
-    norm === 0 ? 0 : Math.hypot(...modules.map((module) => pick(module) * module.norm)) / norm;
+  const sizeOf = (pick: (module: CertifiedUpdate) => number) =>
+    Math.sqrt(modules.reduce((sum, module) => sum + (pick(module) * module.norm) ** 2, 0));
+  const norm = sizeOf(() => 1);
+  const of = (pick: (module: CertifiedUpdate) => number) => norm === 0 ? 0 : sizeOf(pick) / norm;
   return { error: of(({ error }) => error), least: of(({ least }) => least) };
 }
 

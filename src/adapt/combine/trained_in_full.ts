@@ -1,10 +1,12 @@
 /** Sums of what adapters have trained in full, in the place of the base's own values. @module */
 
 import type { HostTensor } from "../../core/host_tensor.ts";
+import { lazily } from "../../core/lazily.ts";
 import { oneLine } from "../../core/quote.ts";
 import { formatShape, sameShape } from "../../core/shape.ts";
 import type { TrainedRows } from "../../formats/mod.ts";
 import type { BaseFile } from "../../models/base_file.ts";
+import { assertRows } from "../token_rows.ts";
 import type { WeightedRecord } from "./read_adapters.ts";
 
 /** A tensor that stands in for the base's, with the weight of its adapter. */
@@ -48,32 +50,43 @@ export async function sumOfRows(
   const names = new Set(adapters.flatMap(({ record }) => [...record.rows.keys()]));
   const sums = new Map<string, TrainedRows>();
   for (const name of names) {
-    const all = adapters.flatMap(({ weight, record }) =>
-      rowsOf(record.rows.get(name)).map(([index, tensor]) => ({ index, tensor, weight }))
-    );
-    const groups = Map.groupBy(all, ({ index }) => index), values: HostTensor[] = [];
+    const what = oneLine(name),
+      all = adapters.flatMap(({ weight, record }) =>
+        rowsOf(record.rows.get(name)).map(([index, tensor]) => ({ index, tensor, weight }))
+      );
+    const table = tableOf(name, base), values: HostTensor[] = [];
+    const groups = Map.groupBy(all, ({ index }) => index), indices = [...groups.keys()];
     for (const [index, parts] of groups) {
       values.push(
-        await sumOf(`row ${index} of ${oneLine(name)}`, parts, () => ownRow(name, index, base)),
+        await sumOf(`row ${index} of ${what}`, parts, async () => (await table?.())?.(index)),
       );
     }
-    const [{ shape: [width] }] = values, data = new Float32Array(values.length * width);
-    values.forEach((row, i) => data.set(row.data, i * width));
-    sums.set(name, {
-      indices: [...groups.keys()],
-      values: { shape: [values.length, width], data },
-    });
+    sums.set(name, { indices, values: stacked(values) });
   }
   return sums;
 }
 
+/** Gives rows of an embedding of the base, which is read when the first one is needed. */
+function tableOf(module: string, base?: BaseFile) {
+  return base && lazily(async () => {
+    const table = await base.file.read(base.tableOf(module));
+    return (index: number) => {
+      assertRows(oneLine(module), table.shape, { indices: [index] });
+      return rowOf(table, index);
+    };
+  });
+}
+
+/** Rows of one width as a matrix. */
+function stacked(rows: readonly HostTensor[]): HostTensor {
+  const [{ shape: [width] }] = rows, data = new Float32Array(rows.length * width);
+  rows.forEach((row, i) => data.set(row.data, i * width));
+  return { shape: [rows.length, width], data };
+}
+
 function rowsOf(rows?: TrainedRows): [number, HostTensor][] {
   if (!rows) return [];
-  const { indices, values: { shape: [, width], data } } = rows;
-  return indices.map((index, i) => [
-    index,
-    { shape: [width], data: Float32Array.from(data.subarray(i * width, (i + 1) * width)) },
-  ]);
+  return rows.indices.map((index, i) => [index, rowOf(rows.values, i)]);
 }
 
 async function sumOf(
@@ -109,11 +122,7 @@ async function ownTensor(name: string, base?: BaseFile): Promise<HostTensor | un
   return key === undefined || others.length > 0 ? undefined : await base!.file.read(key);
 }
 
-async function ownRow(module: string, index: number, base?: BaseFile) {
-  if (!base) return undefined;
-  const { shape: [, width], data } = await base.file.read(base.tableOf(module));
-  return {
-    shape: [width],
-    data: Float32Array.from(data.subarray(index * width, (index + 1) * width)),
-  };
+function rowOf({ shape: [, width], data }: HostTensor, index: number): HostTensor {
+  const row = data.subarray(index * width, (index + 1) * width);
+  return { shape: [width], data: Float32Array.from(row) };
 }
