@@ -81,9 +81,9 @@ export const isCut = (method: CombinationMethod): boolean =>
  * import { combineUpdates } from "@lowrank/core/analysis";
  *
  * const A = { shape: [1, 2], data: Float32Array.of(1, 2) };
- * const update = { A, B: { shape: [1, 1], data: Float32Array.of(3) }, scaling: 2 };
+ * const update = { A, B: { shape: [2, 1], data: Float32Array.of(3, 1) }, scaling: 2 };
  * const difference = combineUpdates([{ update, weight: 1 }, { update, weight: -1 }]);
- * console.log(difference.B.data); // [6, -6]
+ * console.log(difference.B.data); // [6, -6, 2, -2]
  * ```
  */
 export function combineUpdates(
