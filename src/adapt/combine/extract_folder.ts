@@ -131,9 +131,10 @@ async function assertPlaces({ base, tuned, output }: ExtractRequest): Promise<vo
 }
 
 /** The layers of the trunk whose weight is one matrix; PEFT does not adapt heads and embeddings by default. */
-function linearsOf({ config, folder, find }: BaseFile): LinearSpec[] {
+function linearsOf(base: BaseFile): LinearSpec[] {
+  const { config, folder } = base;
   const linears = architectureIn(config)?.linears.filter(({ kind }) => kind === "linear") ?? [];
-  const found = linears.filter(({ name }) => find(`${name}.weight`).length === 1);
+  const found = linears.filter(({ name }) => base.find(`${name}.weight`).length === 1);
   if (found.length > 0) return found;
   const type = quote(isRecord(config) ? config.model_type ?? null : null);
   throw new RangeError(
