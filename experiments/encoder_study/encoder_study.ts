@@ -11,7 +11,7 @@ import { cellOf, compareCells, type Comparison, isLearned, type StudyRow } from 
 import { taskResults } from "./rows.ts";
 import { openStudy, planStudy, rankOf, searchedRank, studyMethods, type StudyRun } from "./runs.ts";
 import { studySizes } from "./runs.ts";
-import { encoderPath, findStudyData, studyTasks } from "./tasks.ts";
+import { findStudyData, noStudyData, studyTasks } from "./tasks.ts";
 
 type Rows = readonly StudyRow[];
 
@@ -117,11 +117,7 @@ export const encoderStudy: Experiment = experiment<StudyRun, Rows>({
     );
   },
   quoted: { ...measured, rows: measured.rows as Rows },
-  rows: (made) =>
-    made.length > 0 ? made.map(rowOf) : new LeftOut(
-      `LOWRANK_DATA is not a folder with ${encoderPath} and the texts of ` +
-        studyTasks.map(({ name }) => name).join(", "),
-    ),
+  rows: (made) => made.length > 0 ? made.map(rowOf) : new LeftOut(noStudyData),
   settings:
     `${studySizes.train} training texts of at most ${studySizes.words} words for each task, ` +
     `${studySizes.epochs} passes in batches of ${studySizes.batch}, AdamW, a rate that falls to 0 in a ` +

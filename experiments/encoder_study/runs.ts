@@ -5,8 +5,14 @@ import { countTargets, mostFrequentLabel } from "../../src/core/batch.ts";
 import { fileDigests } from "../../src/core/digest.ts";
 import { textDataset } from "../../src/data/mod.ts";
 import type { Device } from "../../src/device/device.ts";
-import { accuracyOn, countTrainable, loadModel, type TextModel } from "../../src/models/mod.ts";
-import type { MethodSpec } from "../../src/runs/mod.ts";
+import {
+  accuracyOn,
+  countTrainable,
+  loadModel,
+  type StorageOptions,
+  type TextModel,
+} from "../../src/models/mod.ts";
+import type { JsonRecord, MethodSpec } from "../../src/runs/mod.ts";
 import { loadTokenizer } from "../../src/tokenizer/mod.ts";
 import { type Batch, evaluate } from "../../src/train/mod.ts";
 import { type PlannedRun, planRun, type RunOpeners } from "../frame/mod.ts";
@@ -73,6 +79,8 @@ export interface StudyRun<Method extends Pick<StudyMethod, "spec"> = StudyMethod
   readonly seed: number;
   /** What the trained model is measured on: reported runs on the one, the search of rates on the other. */
   readonly part: "test" | "validation";
+  /** How the base is stored. Default: in F32. */
+  readonly base?: StorageOptions;
 }
 
 /** Sizes of every run. */
@@ -128,7 +136,7 @@ export function planOnTask<Method extends Pick<StudyMethod, "spec">>(
   chosen: StudyRun<Method>,
   name: string,
 ): PlannedRun<StudyRun<Method>> {
-  const { task, method, learningRate, seed, part } = chosen;
+  const { task, method, learningRate, seed, part, base } = chosen;
   const { batch, window, warmupSteps, clipNorm } = study.sizes, steps = stepsOf(study);
   return planRun({
     label: `${task.name}, ${name}, seed ${seed}`,
@@ -138,10 +146,13 @@ export function planOnTask<Method extends Pick<StudyMethod, "spec">>(
       const { train, [part]: measured } = await study.texts(task);
       const data = { train: train.digest, measured: measured.digest, batch };
       return {
-        model: await fileDigests(
-          join(study.data, encoderPath),
-          /^(model\.safetensors|config\.json|tokenizer\.json)$/,
-        ),
+        model: {
+          ...await fileDigests(
+            join(study.data, encoderPath),
+            /^(model\.safetensors|config\.json|tokenizer\.json)$/,
+          ),
+          ...base as JsonRecord,
+        },
         method: method.spec,
         data: window === undefined ? data : { ...data, window },
         training: { learningRate, steps, schedule: "linear", warmupSteps, clipNorm },
@@ -156,16 +167,16 @@ const stepsOf = ({ sizes: { train, batch, epochs } }: StudyData) =>
 
 function openersOf(
   study: StudyData,
-  { task, part, seed }: Pick<StudyRun, "task" | "part" | "seed">,
+  { task, part, seed, base }: Pick<StudyRun, "task" | "part" | "seed" | "base">,
   device: Device,
 ): RunOpeners<TextModel> {
-  const base = join(study.data, encoderPath), { batch, window } = study.sizes;
+  const folder = join(study.data, encoderPath), { batch, window } = study.sizes;
   let train: readonly Batch[], measured: readonly Batch[];
   return {
     openModel: async () => {
       const { train: texts, [part]: validation } = await study.texts(task);
-      const model = await loadModel(device, base, { labels: texts.labels });
-      const tokenizer = await loadTokenizer(base), options = { validation, batch, seed };
+      const model = await loadModel(device, folder, { labels: texts.labels, ...base });
+      const tokenizer = await loadTokenizer(folder), options = { validation, batch, seed };
       ({ train, validation: measured } = textDataset(model, tokenizer, texts, options));
       if (window) train = sortedBatches(model, tokenizer, texts, { batch, window, seed });
       return model;

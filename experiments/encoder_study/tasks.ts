@@ -75,6 +75,12 @@ const splitSeed = 2021;
 /** The base and the tasks within the folder that `LOWRANK_DATA` names. */
 export const encoderPath = "models/all-MiniLM-L6-v2";
 
+/** What a job says where {@link findStudyData} finds nothing. */
+export const noStudyData: string =
+  `LOWRANK_DATA is not a folder with ${encoderPath} and the texts of ${
+    studyTasks.map(({ name }) => name).join(", ")
+  }`;
+
 /** The folder that `LOWRANK_DATA` names, if it has the base and all tasks. */
 export async function findStudyData(): Promise<string | undefined> {
   const data = Deno.env.get("LOWRANK_DATA");

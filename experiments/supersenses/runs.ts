@@ -6,8 +6,8 @@ import type { GlossSplit } from "../../src/data/mod.ts";
 import { fileDigests } from "../../src/core/digest.ts";
 import type { Device } from "../../src/device/device.ts";
 import { accuracyOn, countTrainable, initEncoder, loadModel } from "../../src/models/mod.ts";
-import type { TextModel } from "../../src/models/mod.ts";
-import type { MethodSpec } from "../../src/runs/mod.ts";
+import type { StorageOptions, TextModel } from "../../src/models/mod.ts";
+import type { JsonRecord, MethodSpec } from "../../src/runs/mod.ts";
 import { loadTokenizer } from "../../src/tokenizer/mod.ts";
 import { type PlannedRun, planRun, type RunOpeners } from "../frame/mod.ts";
 import found from "./learning_rates.json" with { type: "json" };
@@ -73,15 +73,17 @@ export interface SupersenseRun<Method extends KindsMethod = SupersenseMethod> {
   readonly seed: number;
   /** What the trained model is measured on. */
   readonly part: Exclude<GlossSplit, "train">;
+  /** How the pretrained encoder is stored. Default: in F32. */
+  readonly base?: StorageOptions;
 }
 
 /** A model with a new head for these labels: of our encoder, or of its shape with random weights. */
 async function openEncoder(
   device: Device,
-  { method: { key }, seed }: SupersenseRun<KindsMethod>,
+  { method: { key }, seed, base }: SupersenseRun<KindsMethod>,
   labels: readonly string[],
 ): Promise<TextModel> {
-  const model = await loadModel(device, encoderFolder, { labels });
+  const model = await loadModel(device, encoderFolder, { labels, ...base });
   if (key !== "random") return model;
   using pretrained = model; // Its configuration has the labels.
   return initEncoder(device, pretrained.configJson(), { seed });
@@ -101,7 +103,7 @@ export function planSupersenses<Method extends KindsMethod>(
   sizes: SupersenseSizes,
   steps: number = passes * Math.ceil(sizes.train / batch),
 ): PlannedRun<SupersenseRun<Method>> {
-  const { method, learningRate, seed, part } = run;
+  const { method, learningRate, seed, part, base } = run;
   const open = (device: Device): RunOpeners<TextModel> => {
     let data: ReturnType<typeof textDataset>;
     return {
@@ -132,6 +134,7 @@ export function planSupersenses<Method extends KindsMethod>(
         model: {
           ...await fileDigests(encoderFolder, filesOf(method)),
           from: method.key,
+          ...base as JsonRecord,
         },
         method: method.spec,
         data: { train: train.digest, measured: measured.digest, batch },

@@ -34,5 +34,5 @@ export const planTexts = (
   study: StudyData,
   task: StudyTask,
   { label, sizes: [method] }: StudiedMethod,
-  run: Pick<TextRun, "learningRate" | "seed" | "part">,
+  run: Pick<TextRun, "learningRate" | "seed" | "part" | "base">,
 ): PlannedRun<TextRun> => planOnTask(study, { ...run, task, method }, label);

@@ -1,26 +1,16 @@
 /** Every method on a real encoder and three public tasks: table 2. @module */
 
 import { grouped } from "../../../src/core/numbers.ts";
-import { encoderPath, studyTasks } from "../../encoder_study/tasks.ts";
-import { comparedSizes, searchedMethods, triedOf, withSeeds } from "../chosen.ts";
+import { noStudyData } from "../../encoder_study/tasks.ts";
+import { comparedSizes, withSeeds } from "../chosen.ts";
 import { accuracyValue } from "../pictures.ts";
-import { chooseMost } from "../rates.ts";
 import { methodsExperiment } from "../study.ts";
 import { textClaims } from "./claims.ts";
-import found from "./learning_rates.json" with { type: "json" };
-import { textMethods } from "./methods.ts";
+import { leftOut, searched, textRateOf, textTasks } from "./reported.ts";
 import { averageOfTasks, baselinesOn, factsOf, textRow } from "./rows.ts";
 import { openTexts, planTexts, textSizes } from "./runs.ts";
-import { meansOfTasks, rateTasks, textRates } from "./search.ts";
+import { rateTasks, textRates } from "./search.ts";
 import shipped from "./texts.json" with { type: "json" };
-
-const rates = meansOfTasks(found);
-const { searched, leftOut } = searchedMethods(rates, textMethods, textRates);
-
-/** A quick run's: one task. */
-const tasksOf = (quick: boolean) => studyTasks.slice(0, quick ? 1 : undefined);
-
-const listed = (tasks: typeof studyTasks) => tasks.map(({ name }) => name).join(", ");
 
 /** All methods on MiniLM-L6, if LOWRANK_DATA has it and the tasks. */
 export const methodsOnTexts = methodsExperiment({
@@ -40,21 +30,17 @@ export const methodsOnTexts = methodsExperiment({
     `${textSizes.clipNorm}; the new head is trained in full beside every method, and counted. Rates: for ` +
     `every method the best of ${textRates} on average over ${textSizes.validation} other texts of each of ` +
     `${
-      listed(rateTasks)
+      rateTasks.map(({ name }) => name).join(", ")
     }, one for all tasks; “(lowest)” and “(highest)” mark one at that end of its grid (decision 0031).` +
     leftOut,
   shipped,
-  lacking: searched.length === 0
-    ? "the search of their rates is not made"
-    : `LOWRANK_DATA is not a folder with ${encoderPath} and the texts of ${listed(studyTasks)}`,
+  lacking: searched.length === 0 ? "the search of their rates is not made" : noStudyData,
   async runs({ seeds, quick }) {
     const study = await openTexts(quick);
     if (!study) return [];
     const methods = comparedSizes(quick ? searched.slice(0, 2) : searched);
-    const rateOf = (method: typeof searched[number]) =>
-      chooseMost(triedOf(rates, method, textRates));
-    return withSeeds(methods, seeds, rateOf).flatMap((chosen) =>
-      tasksOf(quick).map((task) => {
+    return withSeeds(methods, seeds, textRateOf).flatMap((chosen) =>
+      textTasks(quick).map((task) => {
         const { method, learningRate, seed } = chosen;
         const run = planTexts(study, task, method, { learningRate, seed, part: "test" });
         return { ...run, chosen: { ...chosen, task } };
@@ -64,7 +50,7 @@ export const methodsOnTexts = methodsExperiment({
   row: textRow,
   async baselines({ quick }) {
     const study = (await openTexts(quick))!; // There are runs.
-    return (await Promise.all(tasksOf(quick).map((task) => baselinesOn(study, task)))).flat();
+    return (await Promise.all(textTasks(quick).map((task) => baselinesOn(study, task)))).flat();
   },
   summarize: averageOfTasks,
   claims: textClaims,

@@ -1,13 +1,13 @@
 /** The bases of `quantized-loss`. @module */
 
-import type { LoadModelOptions } from "../../../src/models/mod.ts";
+import type { StorageOptions } from "../../../src/models/mod.ts";
 
 /** How a base is stored. */
 export interface LossBase {
   /** For tables and claims. */
   readonly label: string;
   /** As `loadModel` takes it; in F32 if it is empty. */
-  readonly options: LoadModelOptions;
+  readonly options: StorageOptions;
 }
 
 /** A base in 4 bits. */

@@ -2,7 +2,6 @@
 
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import type { PlanContext } from "../../../experiments/frame/mod.ts";
-import { encoderPath, studyTasks } from "../../../experiments/encoder_study/tasks.ts";
 import { ratesAround } from "../../../experiments/methods/rates.ts";
 import type { ShippedRows } from "../../../experiments/methods/study.ts";
 import { textMethods } from "../../../experiments/methods/texts/methods.ts";
@@ -14,9 +13,7 @@ import found from "../../../experiments/methods/texts/learning_rates.json" with 
 import texts from "../../../experiments/methods/texts/texts.json" with { type: "json" };
 import { methodsOnTexts } from "../../../experiments/methods/texts/texts.ts";
 import { openCpuDevice } from "../../../src/device/cpu/cpu_device.ts";
-import { withFolder } from "../../support/folders.ts";
-import { rootPath } from "../../support/source_files.ts";
-import { withVariables } from "../../support/variables.ts";
+import { withMadeUpTexts } from "../made_up_texts.ts";
 import { outcomeWithoutData } from "../without_data.ts";
 
 const shipped: ShippedRows = texts;
@@ -29,28 +26,6 @@ const job = (more: Partial<PlanContext> = {}) => {
   return { seeds: [1], quick: false, full: true, out: "", signal, report, ...more };
 };
 
-/** Calls with `LOWRANK_DATA` naming a folder. */
-const withData = <T>(folder: string, work: () => Promise<T>): Promise<T> =>
-  withVariables({ LOWRANK_DATA: folder }, work);
-
-/** Made-up sentences, a small encoder in the place of MiniLM, and the names of the real files. */
-async function makeData(folder: string): Promise<void> {
-  await Deno.mkdir(`${folder}/models`);
-  await Deno.mkdir(`${folder}/classification`);
-  await Deno.symlink(`${rootPath}/models/tiny-roberta`, `${folder}/${encoderPath}`);
-  const kinds = [["ship", "sailor", "whale", "boat"], ["army", "general", "enemy", "sword"]];
-  for (const { trainFile, testFile } of studyTasks) {
-    for (const [from, file] of [[0, trainFile], [100, testFile]] as const) {
-      if (file === undefined) continue;
-      const lines = Array.from({ length: 100 }, (_, i) => {
-        const label = i % 2;
-        return `${label} the ${kinds[label][(i >> 1) % 4]} is number ${from + i}`;
-      });
-      await Deno.writeTextFile(`${folder}/${file}`, lines.join("\n") + "\n");
-    }
-  }
-}
-
 Deno.test("without the data a whole job says in a line that the methods on texts were left out", async () => {
   const outcome = await outcomeWithoutData(methodsOnTexts, { full: true });
   const { settings, findings, tables, figures } = outcome;
@@ -62,12 +37,8 @@ Deno.test("without the data a whole job says in a line that the methods on texts
 });
 
 Deno.test("every run of a whole job is shipped, for every task and at the rate of the search", () =>
-  withFolder(async (folder) => {
-    await makeData(folder);
-    const runs = await withData(
-      folder,
-      async () => await methodsOnTexts.runs!(job({ seeds: shipped.seeds })),
-    );
+  withMadeUpTexts(async () => {
+    const runs = await methodsOnTexts.runs!(job({ seeds: shipped.seeds }));
     const wanted = (runs.map(({ chosen }) => chosen) as ChosenText[]).map((chosen) => {
       const { task, method: { key }, size: { size }, seed, learningRate } = chosen;
       return [task.name, key, size, seed, learningRate].join();
@@ -85,14 +56,10 @@ Deno.test("every run of a whole job is shipped, for every task and at the rate o
   }));
 
 Deno.test("a quick run trains two methods on a task, and has its baselines and averages", () =>
-  withFolder(async (folder) => {
-    await makeData(folder);
+  withMadeUpTexts(async (folder) => {
     using device = await openCpuDevice({ threads: 2 });
     const context = { ...job({ quick: true, full: false }), device, out: `${folder}/out` };
-    const { settings, findings, tables, figures } = await withData(
-      folder,
-      () => methodsOnTexts.run(context),
-    );
+    const { settings, findings, tables, figures } = await methodsOnTexts.run(context);
     if (!isSearched) return assertEquals(settings, notSearched);
     const [means, runs] = tables;
     const keys = [...["frequent", "bag-1", "bag-2"], ...["full", "top-layers"]];

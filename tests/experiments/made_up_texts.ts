@@ -1,0 +1,30 @@
+/** A stand-in for the folder that `LOWRANK_DATA` names: made-up sentences, and a small encoder in the place of MiniLM. */
+
+import { encoderPath, studyTasks } from "../../experiments/encoder_study/tasks.ts";
+import { withFolder } from "../support/folders.ts";
+import { rootPath } from "../support/source_files.ts";
+import { withVariables } from "../support/variables.ts";
+
+/** Calls with `LOWRANK_DATA` naming such a folder, which is gone afterwards. */
+export const withMadeUpTexts = (work: (folder: string) => Promise<void>): Promise<void> =>
+  withFolder(async (folder) => {
+    await makeTexts(folder);
+    await withVariables({ LOWRANK_DATA: folder }, () => work(folder));
+  });
+
+async function makeTexts(folder: string): Promise<void> {
+  await Deno.mkdir(`${folder}/models`);
+  await Deno.mkdir(`${folder}/classification`);
+  await Deno.symlink(`${rootPath}/models/tiny-roberta`, `${folder}/${encoderPath}`);
+  const kinds = [["ship", "sailor", "whale", "boat"], ["army", "general", "enemy", "sword"]];
+  for (const { trainFile, testFile } of studyTasks) {
+    for (const [from, file] of [[0, trainFile], [100, testFile]] as const) {
+      if (file === undefined) continue;
+      const lines = Array.from({ length: 100 }, (_, i) => {
+        const label = i % 2;
+        return `${label} the ${kinds[label][(i >> 1) % 4]} is number ${from + i}`;
+      });
+      await Deno.writeTextFile(`${folder}/${file}`, lines.join("\n") + "\n");
+    }
+  }
+}
