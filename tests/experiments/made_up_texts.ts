@@ -12,17 +12,20 @@ export const withMadeUpTexts = (work: (folder: string) => Promise<void>): Promis
     await withVariables({ LOWRANK_DATA: folder }, () => work(folder));
   });
 
+/** Texts in a file: one has to do for all parts of a task. */
+const count = 2500;
+
 async function makeTexts(folder: string): Promise<void> {
   await Deno.mkdir(`${folder}/models`);
   await Deno.mkdir(`${folder}/classification`);
   await Deno.symlink(`${rootPath}/models/tiny-roberta`, `${folder}/${encoderPath}`);
   const kinds = [["ship", "sailor", "whale", "boat"], ["army", "general", "enemy", "sword"]];
-  for (const { trainFile, testFile } of studyTasks) {
-    for (const [from, file] of [[0, trainFile], [100, testFile]] as const) {
+  for (const { name, trainFile, testFile } of studyTasks) {
+    for (const [from, file] of [[0, trainFile], [count, testFile]] as const) {
       if (file === undefined) continue;
-      const lines = Array.from({ length: 100 }, (_, i) => {
+      const lines = Array.from({ length: count }, (_, i) => {
         const label = i % 2;
-        return `${label} the ${kinds[label][(i >> 1) % 4]} is number ${from + i}`;
+        return `${label} the ${kinds[label][(i >> 1) % 4]} is number ${from + i} of ${name}`;
       });
       await Deno.writeTextFile(`${folder}/${file}`, lines.join("\n") + "\n");
     }

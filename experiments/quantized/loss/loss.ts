@@ -15,7 +15,7 @@ type Rows = readonly LossRow[];
 export const lossSettings = (rows: Rows): string =>
   `WordNet's definitions as in “Full fine-tuning against LoRA” (${adaptationSteps} steps of 16 pairs, ` +
   "LoRA of rank 16, held-out loss), supersenses as in “Every method on a classifier”, TREC, SUBJ and " +
-  "SST-2 as in “Every method on a real encoder” (LoRA of rank 2, accuracy). LoRA is on every linear layer, " +
+  "SST-2 as in “Every method on a real encoder” (LoRA of rank 2, accuracy), the latter three on the bases that a rule reads. LoRA is on every linear layer, " +
   "at the rate that was searched for it in F32; linear layers are in 4 bits. A new head starts at zero, so " +
   "that only the base of the definitions has a value before it is trained." +
   [

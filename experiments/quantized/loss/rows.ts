@@ -1,7 +1,6 @@
 /** The runs of `quantized-loss`, and what they gave. @module */
 
 import type { ExperimentContext, MadeRun, PlanContext, PlannedRun } from "../../frame/mod.ts";
-import { lossBases, readBases } from "./bases.ts";
 import { full, lora, type LossMethod, type LossTask, openLossTasks } from "./tasks.ts";
 
 /** What one run gave, or a base that is not trained: a loss or, where a task has it, an accuracy. */
@@ -32,20 +31,14 @@ export interface ChosenLoss extends LossMethod {
   readonly seed: number;
 }
 
-/** Full fine-tuning in F32, and LoRA on every base. */
-export const trainedMethods = (quick: boolean): LossMethod[] => [
-  full,
-  ...(quick ? readBases : lossBases).map(lora),
-];
-
-/** Every method on every task: all of them before the next seed, so that a job that is cut has whole seeds. */
+/** Full fine-tuning in F32 and LoRA on the bases of every task: all of them before the next seed, so that a job that is cut has whole seeds. */
 export async function lossRuns(
   { seeds, quick }: Pick<PlanContext, "seeds" | "quick">,
 ): Promise<PlannedRun<ChosenLoss>[]> {
-  const tasks = await openLossTasks(quick), methods = trainedMethods(quick);
+  const tasks = await openLossTasks(quick);
   return seeds.flatMap((seed) =>
     tasks.flatMap((task) =>
-      methods.map((method) => {
+      [full, ...task.bases.map(lora)].map((method) => {
         const { base, trained } = method;
         const label = `${task.name}, ${trained} on ${base.label}, seed ${seed}`;
         return { ...task.plan(method, seed), label, chosen: { ...method, task, seed } };
@@ -62,10 +55,10 @@ export async function lossRows(
   const tasks = new Set(made.map(({ chosen: { task } }) => task));
   const bases = new Set(made.map(({ chosen: { base } }) => base));
   const rows = made.map(rowOf);
-  for (const task of tasks) {
-    for (const base of task.untrained ? bases : []) {
-      const value = await task.untrained!(device, base);
-      rows.push({ task: task.name, base: base.label, trained: "nothing", values: 0, ...value });
+  for (const { name: task, untrained } of tasks) {
+    for (const base of untrained ? bases : []) {
+      const value = await untrained!(device, base);
+      rows.push({ task, base: base.label, trained: "nothing", values: 0, ...value });
     }
   }
   return rows;

@@ -15,7 +15,7 @@ import type { StudiedMethod } from "../../methods/methods.ts";
 import { textMethods } from "../../methods/texts/methods.ts";
 import { textRateOf, textTasks } from "../../methods/texts/reported.ts";
 import { openTexts, planTexts } from "../../methods/texts/runs.ts";
-import { inF32, type LossBase } from "./bases.ts";
+import { inF32, type LossBase, lossBases, readBases } from "./bases.ts";
 
 /** What is trained on which base. */
 export interface LossMethod {
@@ -41,6 +41,8 @@ export type LossValue = { readonly loss: number } | { readonly accuracy: number 
 export interface LossTask {
   /** Its name in tables. */
   readonly name: string;
+  /** The bases that LoRA is trained on. */
+  readonly bases: readonly LossBase[];
   /** A run; those in F32 are runs of the earlier study, and share their folders. */
   plan(method: LossMethod, seed: number): PlannedRun;
   /** What a run's metrics say. */
@@ -59,8 +61,11 @@ export async function openLossTasks(quick: boolean): Promise<LossTask[]> {
   ];
 }
 
+const basesOf = (quick: boolean) => quick ? readBases : lossBases;
+
 const definitions = (quick: boolean): LossTask => ({
   name: "definitions",
+  bases: basesOf(quick),
   plan({ base, trained }, seed) {
     const method = trained === "LoRA" ? loraMethod(16) : methods.find(({ key }) => key === "full")!;
     const run = adaptationRun(method, "noun", seed, quick);
@@ -80,6 +85,7 @@ const readAccuracy = ({ accuracy }: JsonRecord): LossValue => ({
 
 const supersenses = (quick: boolean): LossTask => ({
   name: "supersenses",
+  bases: basesOf(quick),
   plan(run, seed) {
     const method = methodOf(kindsMethods, run), { learningRate } = kindsRateOf(method);
     const base = run.base.options;
@@ -90,6 +96,7 @@ const supersenses = (quick: boolean): LossTask => ({
 
 const texts = (study: StudyData, task: StudyTask): LossTask => ({
   name: task.name,
+  bases: readBases, // The others were left out for their time.
   plan(run, seed) {
     const method = methodOf(textMethods, run), { learningRate } = textRateOf(method);
     const base = run.base.options;

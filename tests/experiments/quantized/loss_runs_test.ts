@@ -1,21 +1,18 @@
-/** The runs of `quantized-loss`: which there are, whose folders they share, a quick job, and what is shipped. */
+/** The runs of `quantized-loss`: which there are, whose folders they share, a few steps, and what is shipped. */
 
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { adaptationRun, loraMethod, methods } from "../../../experiments/adaptation/methods.ts";
 import { studyTasks } from "../../../experiments/encoder_study/tasks.ts";
-import type { PlanContext, PlannedRun } from "../../../experiments/frame/mod.ts";
+import { makeRuns, type PlanContext, type PlannedRun } from "../../../experiments/frame/mod.ts";
 import { planGloss } from "../../../experiments/gloss_runs.ts";
+import type { ChosenMethod } from "../../../experiments/methods/comparison.ts";
 import { methodsOnKinds } from "../../../experiments/methods/kinds/kinds.ts";
 import type { ShippedRows } from "../../../experiments/methods/study.ts";
 import { methodsOnTexts } from "../../../experiments/methods/texts/texts.ts";
-import { lossBases, readBases } from "../../../experiments/quantized/loss/bases.ts";
+import { lossBases, qloraBase, readBases } from "../../../experiments/quantized/loss/bases.ts";
 import { quantizedLoss } from "../../../experiments/quantized/loss/loss.ts";
 import loss from "../../../experiments/quantized/loss/loss.json" with { type: "json" };
-import {
-  type LossRow,
-  lossRuns,
-  trainedMethods,
-} from "../../../experiments/quantized/loss/rows.ts";
+import { type LossRow, lossRows, lossRuns } from "../../../experiments/quantized/loss/rows.ts";
 import { openCpuDevice } from "../../../src/device/cpu/cpu_device.ts";
 import { DryDevice } from "../../../src/device/dry.ts";
 import { hashOf } from "../../../src/runs/mod.ts";
@@ -24,7 +21,18 @@ import { withMadeUpTexts } from "../made_up_texts.ts";
 
 const whole = { seeds: [1, 2], quick: false, full: true };
 
-const tasks = ["definitions", "supersenses", ...studyTasks.map(({ name }) => name)];
+const texts = studyTasks.map(({ name }) => name), tasks = ["definitions", "supersenses", ...texts];
+
+/** What is trained on a task, by seed: on texts only the bases that rules read. */
+const trainedOn = (task: string) => [
+  "everything on F32",
+  ...(texts.includes(task) ? readBases : lossBases).map(({ label }) => `LoRA on ${label}`),
+];
+
+const allTrained = (seeds: readonly number[]) =>
+  seeds.flatMap((seed) =>
+    tasks.flatMap((task) => trainedOn(task).map((method) => `${task}, ${method}, seed ${seed}`))
+  );
 
 async function hashesOf(runs: readonly PlannedRun[]): Promise<string[]> {
   using device = new DryDevice();
@@ -38,28 +46,21 @@ const job = (more: Partial<PlanContext> = {}) => {
 
 Deno.test("every base has its run on every task, all tasks of a seed before the next", () =>
   withMadeUpTexts(async () => {
-    const runs = await lossRuns(whole), perTask = 1 + lossBases.length;
-    assertEquals(runs.length, 2 * tasks.length * perTask);
-    assertEquals(new Set(await hashesOf(runs)).size, runs.length);
-    assertEquals(
-      runs.map(({ chosen: { task, seed } }) => `${task.name} ${seed}`),
-      [1, 2].flatMap((seed) => tasks.flatMap((task) => Array(perTask).fill(`${task} ${seed}`))),
-    );
+    assertEquals((await lossRuns(whole)).map(({ label }) => label), allTrained([1, 2]));
   }));
 
-Deno.test("runs in F32 are those of the studies whose tasks these are", () =>
+Deno.test("no two runs are the same, and those in F32 are those of the studies whose tasks these are", () =>
   withMadeUpTexts(async () => {
-    const hashes = await hashesOf(await lossRuns(whole));
+    const one = { ...whole, seeds: [1] }, hashes = await hashesOf(await lossRuns(one));
+    assertEquals(new Set(hashes).size, hashes.length);
     const glosses = [methods[0], loraMethod(16)].map((method) =>
       planGloss(adaptationRun(method, "noun", 1, false), "")
     );
-    const studied = (await Promise.all([methodsOnKinds, methodsOnTexts].map((study) =>
-      study.runs!(whole)
-    ))).flat();
-    const shared = studied.filter(({ chosen }) =>
-      ["full", "lora-all"].includes((chosen as { method: { key: string } }).method.key)
+    const studies = [methodsOnKinds, methodsOnTexts].map(({ runs }) => runs!(one));
+    const shared = (await Promise.all(studies)).flat().filter(({ chosen }) =>
+      ["full", "lora-all"].includes((chosen as ChosenMethod).method.key)
     );
-    assertEquals(shared.length, 2 * 2 * (1 + studyTasks.length));
+    assertEquals(shared.length, 2 * (1 + studyTasks.length));
     for (const hash of await hashesOf([...glosses, ...shared])) assert(hashes.includes(hash));
   }));
 
@@ -69,30 +70,25 @@ Deno.test("without the data there are the two tasks that need none", () =>
     assertEquals([...new Set(runs.map(({ chosen: { task } }) => task.name))], tasks.slice(0, 2));
   }));
 
-Deno.test("a quick job trains the bases that the rules read on three tasks, and judges nothing", () =>
+Deno.test("a quick job has three tasks, and QLoRA trains on each", () =>
   withMadeUpTexts(async (folder) => {
     using device = await openCpuDevice({ threads: 2 });
-    const { settings, findings, tables, figures } = await quantizedLoss.run({
-      ...job({ quick: true }),
-      ...{ device, out: `${folder}/out` },
-    });
-    assertEquals(findings, []);
-    assertMatch(settings, /One seed gives no noise floor: nothing is judged\. Seeds: 1\.$/);
-    const rows = tables[1].rows as unknown as LossRow[], perTask = 1 + readBases.length;
-    const trained = rows.filter(({ trained }) => trained !== "nothing");
+    const context = { ...job({ quick: true }), device, out: folder };
+    const runs = await lossRuns(context), perTask = 1 + readBases.length;
+    assertEquals(runs.length, 3 * perTask);
+    const qlora = runs.filter(({ chosen }) => chosen.base === qloraBase);
+    const rows = await lossRows(await makeRuns(qlora, context), context);
     assertEquals(
-      trained.map(({ task }) => task),
-      tasks.slice(0, 3).flatMap((task) => Array(perTask).fill(task)),
+      rows.map(({ task, trained, base, seed }) => [task, trained, base, seed]),
+      [
+        ...tasks.slice(0, 3).map((task) => [task, "LoRA", "NF4, 64", 1]),
+        ["definitions", "nothing", "NF4, 64", undefined],
+      ],
     );
-    for (const { task, loss, accuracy, values } of trained) {
-      assert(values > 0 && (task === "definitions" ? loss! > 0 : accuracy! >= 0));
-    }
-    const alone = rows.filter(({ trained }) => trained === "nothing");
-    assertEquals(alone.map(({ task, base }) => [task, base]), [
-      ...readBases.map(({ label }) => ["definitions", label]),
-    ]);
-    assertEquals(new Set(alone.map(({ loss }) => loss)).size, readBases.length);
-    assertEquals(figures[0].slider!.steps.length, 3);
+    const [definitions, supersenses, trec, alone] = rows;
+    for (const { loss } of [definitions, alone]) assert(loss! > 3 && loss! < 6);
+    for (const { accuracy } of [supersenses, trec]) assert(accuracy! >= 0 && accuracy! <= 100);
+    for (const { values } of [definitions, supersenses, trec]) assert(values > 0);
   }));
 
 const shipped: ShippedRows = loss;
@@ -109,17 +105,8 @@ Deno.test("a default job trains nothing: it quotes the rows, or says that there 
   assert(!settings.includes("Left out"));
   for (const { ours } of findings) assertMatch(ours!, / \(quoted\)$/);
   const rows = tables[1].rows as unknown as LossRow[];
-  const named = (task: string, trained: string, base: string, seed?: number) =>
-    [task, trained, base, seed].join();
-  assertEquals(
-    rows.map(({ task, trained, base, seed }) => named(task, trained, base, seed)),
-    [
-      ...shipped.seeds.flatMap((seed) =>
-        tasks.flatMap((task) =>
-          trainedMethods(false).map(({ trained, base }) => named(task, trained, base.label, seed))
-        )
-      ),
-      ...lossBases.map(({ label }) => named("definitions", "nothing", label)),
-    ],
-  );
+  const named = ({ task, trained, base, seed }: LossRow) =>
+    `${task}, ${trained} on ${base}${seed === undefined ? "" : `, seed ${seed}`}`;
+  const alone = lossBases.map(({ label }) => `definitions, nothing on ${label}`);
+  assertEquals(rows.map(named), [...allTrained(shipped.seeds), ...alone]);
 });
