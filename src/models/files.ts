@@ -136,13 +136,13 @@ function allocateFor(
   const nameInFile = new Map(
     Array.from(places, ([spec, name]) => [bareName(architecture, spec), name]),
   );
+  const shaped = labels ? withLabels(config, labels) : config, own = architectureOf(shaped);
   const formOf = (name: string) => {
-    const stored = nameInFile.get(bareName(architecture, { name }));
+    const stored = nameInFile.get(bareName(own, { name })); // A trunk alone has no prefix, one with a new head has.
     return stored === undefined ? undefined : quantized.get(stored) ?? tensors.get(stored)!.dtype;
   };
   const stored = [...places.values()].filter((name) => !quantized.has(name))
     .map((name) => tensors.get(name)!);
-  const shaped = labels ? withLabels(config, labels) : config;
   const origin = { folder, config: labels ? shaped : json, dtype: floatDtypeOf(stored) };
   const forms = storedForms(shaped, { dtype, blockSize, doubleQuantization }, formOf);
   return allocateModel(device, shaped, { ...behavior, origin }, forms);
