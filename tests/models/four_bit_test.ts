@@ -3,7 +3,13 @@
 import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { injectBitFit, injectLora, injectTopLayers } from "../../src/adapt/mod.ts";
 import { ReferenceDevice } from "../../src/device/reference.ts";
-import { loadModel, type LoadModelOptions, saveModel } from "../../src/models/mod.ts";
+import {
+  initEncoder,
+  loadModel,
+  type LoadModelOptions,
+  readConfig,
+  saveModel,
+} from "../../src/models/mod.ts";
 import { predictMemory } from "../../src/runs/mod.ts";
 import { Trainer } from "../../src/train/mod.ts";
 import { testOnCoreDevices } from "../support/devices.ts";
@@ -45,6 +51,23 @@ Deno.test("what is in 4 bits is not trained and not saved, its biases and a new 
   using classifier = await loadModel(device, folder, { dtype: "nf4", labels: ["a", "b"] });
   using _ = injectLora(classifier, { rank: 2, seed: 1, modulesToSave: ["score"] });
   assert(classifier.parameters.has("score.weight"));
+});
+
+Deno.test("the blocks of a file of the trunk alone are in 4 bits under a new head, too", async () => {
+  using device = new ReferenceDevice();
+  await withFolder(async (headless) => {
+    const config = await readConfig(golden("families/bert_masked"));
+    using trunk = initEncoder(device, { ...config, architectures: ["BertModel"] }, { seed: 1 });
+    await saveModel(trunk, headless);
+    for (const dtype of ["nf4", "BF16"] as const) {
+      using alone = await loadModel(device, headless, { dtype });
+      using classifier = await loadModel(device, headless, { dtype, labels: ["a", "b"] });
+      assert(!alone.weights.has("bert.encoder.layer.0.attention.self.query.weight"));
+      assert(classifier.weights.has("bert.encoder.layer.0.attention.self.query.weight"));
+      const names = [...alone.weights.keys()].map((name) => `bert.${name}`);
+      assertEquals([...classifier.weights.keys()].sort(), names.sort());
+    }
+  });
 });
 
 const refused: readonly (readonly [options: object, sentence: string])[] = [
