@@ -51,8 +51,7 @@ export const readBases: readonly LossBase[] = [
 /** All bases of decision 0033. */
 export const lossBases: readonly LossBase[] = [
   inF32,
-  ...(["nf4", "fp4"] as const).flatMap((code) =>
-    [32, 64, 128, 256].map((blockSize) => inFourBits(code, blockSize))
-  ),
+  ...[smallBlocks, qloraBase, inFourBits("nf4", 128), largeBlocks],
+  ...[inFourBits("fp4", 32), fp4Base, inFourBits("fp4", 128), inFourBits("fp4", 256)],
   singleBase,
 ];

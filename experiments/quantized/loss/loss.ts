@@ -2,8 +2,7 @@
 
 import { adaptationSteps } from "../../adaptation/methods.ts";
 import { noStudyData, studyTasks } from "../../encoder_study/tasks.ts";
-import { type Experiment, experiment, LeftOut } from "../../frame/mod.ts";
-import type { ShippedRows } from "../../methods/study.ts";
+import { type Experiment, experiment } from "../../frame/mod.ts";
 import { hasLost, isOneSeed, judgedClaims } from "./claims.ts";
 import shipped from "./loss.json" with { type: "json" };
 import { lossFigure, lossMeansTable, lossRunsTable } from "./pictures.ts";
@@ -29,8 +28,6 @@ export const lossSettings = (rows: Rows): string =>
       : " The base that is not trained is not worse in NF4: that it recovers is not judged.",
   ].join("");
 
-const { rows: shippedRows, ...measured }: ShippedRows = shipped;
-
 /** LoRA on a base in every form, on five tasks. */
 export const quantizedLoss: Experiment = experiment<ChosenLoss, Rows>({
   name: "quantized-loss",
@@ -42,11 +39,8 @@ export const quantizedLoss: Experiment = experiment<ChosenLoss, Rows>({
   scale: true,
   beyond: true,
   runs: (context) => context.full || context.quick ? lossRuns(context) : [],
-  quoted: shippedRows.length === 0 ? undefined : { ...measured, rows: shippedRows as Rows },
-  rows: (made, context) =>
-    made.length > 0
-      ? lossRows(made, context)
-      : new LeftOut("only --full trains its runs, and no rows of one are shipped"),
+  quoted: { ...shipped, rows: shipped.rows as Rows },
+  rows: lossRows,
   settings: lossSettings,
   claims: judgedClaims,
   tables: [lossMeansTable, lossRunsTable],

@@ -80,6 +80,12 @@ const blockOf = ({ base }: LossRow): number | undefined => {
   return digits === undefined ? undefined : Number(digits);
 };
 
+/** Their marks are side by side. */
+const codes = [
+  { name: "NF4", aside: 0.98, color: palette.series[0] },
+  { name: "FP4", aside: 1.02, color: palette.series[2] },
+];
+
 /** The smallest block and the largest. */
 const ends = [32, 256];
 
@@ -104,13 +110,13 @@ function stepOf(task: ComparedTask, own: Rows): SliderStep {
     label: task.name,
     caption: captionOf(task),
     data: [
-      ...["NF4", "FP4"].map((code, i) =>
+      ...codes.map(({ name, aside, color }) =>
         dots(
-          own.filter((row) => row.base.startsWith(code) && blockOf(row)),
-          (row) => blockOf(row)! * (i === 0 ? 0.98 : 1.02), // Side by side.
+          own.filter((row) => row.base.startsWith(name) && blockOf(row)),
+          (row) => blockOf(row)! * aside,
           ({ loss, accuracy }) => loss ?? accuracy,
-          { color: palette.series[i], size: 9 },
-          { name: code },
+          { color, size: 9 },
+          { name },
         )
       ),
       level(lora(inF32), "LoRA, F32", palette.lora[1]),
