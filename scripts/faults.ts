@@ -205,8 +205,8 @@ export const faults: readonly Fault[] = [
     "07 08",
     "singular values are those of A",
     `${analysis}/update_svd.ts`,
-    "core(lowerTriangle(Bt), lowerTriangle(A), scaling)",
-    "core(lowerTriangle(A), lowerTriangle(A), scaling)",
+    "core(lowerTriangle(Bt), lowerTriangle(A), scaling, what)",
+    "core(lowerTriangle(A), lowerTriangle(A), scaling, what)",
   ),
   fault(
     "01 06 08",

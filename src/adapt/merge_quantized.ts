@@ -145,7 +145,7 @@ export function assertChosen(
     `merging into weights in 4 bits would keep ${
       percent(survivingShareOf(reports))
     } of dW: keep the ` +
-      "adapter beside the base (other commands take it by --adapter), or choose --quantized float, a copy " +
+      "adapter beside the base (other commands take it with --adapter), or choose --quantized float, a copy " +
       "of the model in floats, or --quantized requantize, which loses the rest of dW",
   );
 }

@@ -57,11 +57,11 @@ again.
 
 A base in 4 bits: its values are those of a code, and a change that is less than
 half of the gap to the next one is lost when the sum is quantized again. Of an
-update of 1% of the weight 1% or 2% is kept in nf4, 10% in fp4; of one of 10%,
-most. A report on standard error says so before anything is written, and you
-choose:
+update 1% as large as the weight, nf4 keeps 1% to 2% and fp4 10%; of one 10% as
+large, both keep most. A report on standard error says so before anything is
+written, and you choose:
   (nothing)               no merge: the adapter beside the base loses nothing;
-                          other commands take it by --adapter
+                          other commands take it with --adapter
   --quantized float       the dequantized weights with the update, in the type
                           from which they were quantized, or that of --dtype
   --quantized requantize  4 bits like the base; the rest of the update is lost

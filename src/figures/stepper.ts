@@ -36,5 +36,7 @@ function choiceHtml(texts: readonly string[], start: number): string {
   const options = texts.map((text, place) =>
     `<option${place === start ? " selected" : ""}>${escapeHtml(text)}</option>`
   );
-  return `<select data-control disabled style="font:inherit">${options.join("")}</select>`;
+  return `<select data-control disabled style="font:inherit;min-width:0">${
+    options.join("")
+  }</select>`;
 }

@@ -17,7 +17,7 @@ export const storedAs: Readonly<Record<UnquantizedType, FloatDtype>> = {
   bfloat16: "BF16",
 };
 
-/** A file of floats, and which of its weights are in 4 bits in truth. */
+/** A file of floats, and which of its weights are really in 4 bits. */
 export interface DequantizedFile {
   /** The file. */
   readonly file: SafetensorsFile;

@@ -34,7 +34,7 @@ export function withQuantization(config: ConfigJson, form: FolderForm): ConfigJs
     quant_method: "bitsandbytes",
   };
   // Adapters name the base that they were trained on: it is the same one.
-  return { _name_or_path: nameIn(form.original), ...config, quantization_config };
+  return { ...config, _name_or_path: nameIn(form.original), quantization_config };
 }
 
 /** The end of a path, which is not of this machine alone. */

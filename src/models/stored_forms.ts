@@ -83,7 +83,10 @@ export function storedForms(
   const { dtype = "F32", blockSize = 64, doubleQuantization = true } = asked;
   const formOf = ({ kind, tensors: [weight] }: LinearSpec): StoredForm | undefined => {
     const found = inFile(weight.name);
-    if (found === undefined) return undefined;
+    if (found === undefined) {
+      if (!blocks.has(weight)) return undefined; // A new head.
+      throw new RangeError(`${weight.name} must be in the model's file, found none`);
+    }
     if (typeof found === "object" && stays(weight.name, found, asked)) {
       return kind === "linear" || halves.has(weight) ? found : undefined;
     }

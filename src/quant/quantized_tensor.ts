@@ -94,7 +94,15 @@ export function assertQuantized(what: string, tensor: QuantizedTensor): void {
   for (const scales of [absmax.nested, absmax.map, Float32Array.of(absmax.offset)]) {
     assertFinite(what, scales);
   }
+  assertFinite(what, scalesIn(absmax)); // Parts that are finite may have a sum that is not.
 }
+
+/** The scales in F32 of which these are the parts. */
+export const scalesIn = ({ codes, map, nested, offset }: QuantizedAbsmax): Float32Array =>
+  Float32Array.from(
+    codes,
+    (code, i) => Math.fround(map[code] * nested[Math.floor(i / scalesPerBlock)]) + offset,
+  );
 
 function assertFinite(what: string, scales: Float32Array): void {
   const at = nonFiniteAt(scales);

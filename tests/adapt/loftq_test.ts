@@ -213,5 +213,12 @@ Deno.test("LoftQ needs weights in 4 bits, their floats, and a positive scaling",
       RangeError,
       `LoftQ needs the floats that a base was quantized from, found weights in 4 bits in ${quantized}`,
     );
+    using unrelated = tinyModel(device, 99);
+    await saveModel(unrelated, `${folder}/other`);
+    await assertRejects(
+      () => injectLoftq(model, `${folder}/other`, options),
+      RangeError,
+      "found transformer.h.0.attn.c_attn.weight in",
+    );
     assertEquals(model.adapters.size, 0);
   }));

@@ -10,6 +10,7 @@ import {
   readConfig,
   saveModel,
 } from "../../src/models/mod.ts";
+import { storedForms } from "../../src/models/stored_forms.ts";
 import { predictMemory } from "../../src/runs/mod.ts";
 import { Trainer } from "../../src/train/mod.ts";
 import { testOnCoreDevices } from "../support/devices.ts";
@@ -20,6 +21,15 @@ import { checks } from "./four_bit_checks.ts";
 testOnCoreDevices(checks);
 
 const folder = golden("gpt2_tiny");
+
+Deno.test("a weight of a block that is in no file is not left in F32 without a word", async () => {
+  const config = await readConfig(folder);
+  assertThrows(
+    () => storedForms(config, { dtype: "nf4" }, () => undefined),
+    RangeError,
+    "transformer.h.0.attn.c_attn.weight must be in the model's file, found none",
+  );
+});
 
 Deno.test("what is in 4 bits is not trained and not saved, its biases and a new head are", async () => {
   using device = new ReferenceDevice();

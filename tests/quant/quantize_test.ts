@@ -334,6 +334,12 @@ Deno.test("parts that do not fit each other are not dequantized", () => {
     [{ absmax: { ...absmax, nested: new Float32Array(2) } }, "needs 1 nested scales, found 2"],
     [{ absmax: { ...absmax, map: new Float32Array(16) } }, "needs 256 values in the map of scales"],
     [{ absmax: { ...absmax, offset: Infinity } }, "must be finite, found Infinity at [0]"],
+    [
+      {
+        absmax: { ...absmax, offset: 3e38, nested: Float32Array.of(3e38), codes: new Uint8Array(3).fill(255) },
+      },
+      "the scales of a quantized tensor must be finite, found Infinity at [0]",
+    ],
   ];
   for (const [change, sentence] of cases) {
     assertThrows(() => dequantize({ ...good, ...change }), RangeError, sentence);

@@ -122,7 +122,7 @@ const slower = ({ chosen, codes, scratch }: ProductRow): number =>
 const noiseOf = (rows: Rows): number =>
   Math.max(...rows.map(({ plain, again }) => Math.max(plain / again, again / plain))) - 1;
 
-const noiseText = (rows: Rows): string => `${(100 * noiseOf(rows)).toFixed(0)}%`;
+const noiseText = (rows: Rows): string => `${(100 * noiseOf(rows)).toFixed(1)}%`;
 
 /** The rule of times, which a run whose control is off does not judge. */
 const isFaster: Claim<Rows> = {

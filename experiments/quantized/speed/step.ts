@@ -110,7 +110,9 @@ export const stepTimeClaims = (rows: Rows): readonly Claim<Rows>[] =>
 
 /** What was run, and that it is not judged where a control is off. */
 export const stepTimeSettings = (rows: Rows): string => {
-  const off = noisy(rows).map(([model, own]) => `${shown(own, control)} times as long on ${model}`);
+  const off = noisy(rows).map(([model, own]) =>
+    `${timesOfLora(own, control).toFixed(3)} times as long on ${model}`
+  );
   return `AdamW, LoRA of rank ${stepRank} on every linear layer, NF4 in blocks of 64; all models in one process, taking turns. ` +
     "Activations are stored, and where a label says checkpoints those within blocks are computed again. " +
     "Times are minima; decision 0033 has the rules." +
