@@ -35,6 +35,7 @@ export type { TrainedParts } from "./lora/trained_parts.ts";
 export { DoraSite } from "./lora/dora_site.ts";
 export { LoraEmbedding } from "./lora/lora_embedding.ts";
 export { type LoraSettings, LoraSite } from "./lora/lora_site.ts";
+export { AdapterSet } from "./many/adapter_set.ts";
 export { baseOf, merge, type Merged, swap, unmerge } from "./merge.ts";
 export {
   type MergedWeight,
@@ -55,6 +56,7 @@ export { type PlantedShift, plantShift } from "./plant_shift.ts";
 export type { MethodConfig, SavedValues } from "./saved_values.ts";
 export type { SiteSpectrum } from "./spectra.ts";
 export { selectSites, type Site, type SiteSelection } from "./sites.ts";
+export { switchTo } from "./switch_to.ts";
 export { TokenRows } from "./token_rows.ts";
 export { injectTopLayers, type TopLayersOptions } from "./top_layers.ts";
 export { TrainedCopies } from "./trained_copies.ts";

@@ -39,6 +39,8 @@ export interface AppliedAdapter {
   values?: AdapterValues;
   /** How the prompts of its training were written, if it was trained on any. */
   promptFormat?: PromptFormat;
+  /** Told of every pass's batch, of how many tokens each: throws where it is not of that many rows. */
+  beginPass?(batch: number, time: number): void;
   /** Takes it off the model; a second call does nothing. */
   remove(): void;
 }

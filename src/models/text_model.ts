@@ -137,6 +137,12 @@ export abstract class TextModel implements Model<ModelInputs> {
    */
   forward(tape: Tape, inputs: TextInputs, options: ForwardOptions = {}): Tensor {
     const { virtualTokens: virtual, padding, positions, architecture: { head } } = this;
+    const [batch, time] = inputs?.tokens?.shape ?? [];
+    if (time !== undefined) {
+      for (const adapter of this.adapters) {
+        adapter.beginPass?.(batch, time);
+      }
+    }
     if (!virtual) return this.pass(tape, inputs, options);
     const room = { virtual, limit: positions, padding, hasRows: head !== "classes" };
     return this.pass(tape, ...withVirtualTokens(inputs, options, room));

@@ -23,6 +23,7 @@ import { rotaryCases } from "./cases/rotary.ts";
 import { softmaxCases } from "./cases/softmax.ts";
 import { swigluCases } from "./cases/swiglu.ts";
 import { reluCases } from "./cases/relu.ts";
+import { segmentProductCases } from "./cases/segment_product.ts";
 import { siluCases } from "./cases/silu.ts";
 import { tanhCases } from "./cases/tanh.ts";
 import { unfoldCases } from "./cases/unfold.ts";
@@ -56,6 +57,7 @@ export const kernelCases: readonly KernelCase[] = [
   ...distanceTermsCases,
   ...softmaxCases,
   ...unfoldCases,
+  ...segmentProductCases,
 ];
 
 /** The cases by the name of their kernel. */

@@ -8,7 +8,7 @@ import { type Folder, folderName } from "../../core/storage.ts";
 import { adapterFile } from "../../formats/merged_metadata.ts";
 import { Exceptions } from "../../formats/adapter_exceptions.ts";
 import { type AdapterException, type PeftAdapter, readAdapter } from "../../formats/mod.ts";
-import type { Model } from "../../models/model.ts";
+import type { AdapterValues, Model } from "../../models/model.ts";
 import { assertFree, assertNotIn, type JoinOptions } from "../attach.ts";
 import { LoraAdapter } from "./adapter.ts";
 import { planUpdates } from "./inject_updates.ts";
@@ -65,15 +65,40 @@ export async function loadAdapter(
   assertOptions("loadAdapter", options, { dropout: true, onTop: true, allow: true });
   assertFree(model, options, "loadAdapter");
   if (options.dropout !== undefined) assertDropout("dropout", options.dropout);
+  const { read, values, plans, record } = await readPlans(model, folder, options);
+  assertFree(model, options, "loadAdapter"); // Another may have come while this one was read.
+  const parts = usable(folder, () => loadedParts(model, read));
+  const adapter = new LoraAdapter(model, plans, parts);
+  return Object.assign(adapter, { values, promptFormat: read.promptFormat, loaded: record });
+}
+
+/** What was read of a folder, and what its updates are on a model. */
+export interface ReadPlans {
+  /** All that was read. */
+  readonly read: PeftAdapter;
+  /** By what its values are recognized. */
+  readonly values: AdapterValues;
+  /** Its sites on the model. */
+  readonly plans: LoraPlan[];
+  /** How its modules were matched. */
+  readonly record: LoadRecord;
+}
+
+/**
+ * Reads a PEFT folder and matches its updates to a model, on which it puts nothing.
+ *
+ * @throws {RangeError} when the adapter is on the model or in its weights already.
+ * @throws {AdapterFileError} when the folder is broken, or does not fit the model.
+ */
+export async function readPlans(
+  model: Model,
+  folder: Folder,
+  options: Omit<LoadAdapterOptions, "onTop">,
+): Promise<ReadPlans> {
   const read = await readAdapter(folder, { withSaved: true, allow: options.allow });
   const values = { file: await adapterFile(folder) };
   assertNotIn(model, values);
-  assertFree(model, options, "loadAdapter"); // Another may have come while this one was read.
-  const { plans, record, parts } = usable(folder, () => {
-    return { ...plansOf(model, read, options), parts: loadedParts(model, read) };
-  });
-  const adapter = new LoraAdapter(model, plans, parts);
-  return Object.assign(adapter, { values, promptFormat: read.promptFormat, loaded: record });
+  return { read, values, ...usable(folder, () => plansOf(model, read, options)) };
 }
 
 /** Says of which folder it is when what was read does not fit the model. */

@@ -1,0 +1,256 @@
+/** Many adapters over one base, of which each row of a batch takes its own. @module */
+
+import { addSegments, type Segments } from "../../autograd/ops/segments.ts";
+import type { Tape } from "../../autograd/tape.ts";
+import { howMany } from "../../core/how_many.ts";
+import type { LowRankUpdate } from "../../core/low_rank_update.ts";
+import { listNames } from "../../core/module_names.ts";
+import { ShapeError } from "../../core/errors.ts";
+import type { PromptFormat } from "../../core/prompt_format.ts";
+import { quote } from "../../core/quote.ts";
+import type { Folder } from "../../core/storage.ts";
+import type { Tensor } from "../../device/device.ts";
+import type { AdapterException } from "../../formats/mod.ts";
+import type { AdapterValues, AppliedAdapter, Model } from "../../models/model.ts";
+import type { Linear } from "../../nn/linear.ts";
+import { assertFree, assertNotIn, attach } from "../attach.ts";
+import { planUpdates } from "../lora/inject_updates.ts";
+import { readPlans } from "../lora/load.ts";
+import type { LoraPlan } from "../lora/plan.ts";
+import { segmentsOf } from "./segments.ts";
+import { LayerStack, type StackedSite } from "./stack.ts";
+import { assertSeesTokens, assertStackable, assertUpdatesAlone } from "./stackable.ts";
+
+/** An adapter of a set. */
+interface Member {
+  readonly values: AdapterValues;
+  readonly promptFormat?: PromptFormat;
+  /** Its sites by the names of their layers. */
+  readonly sites: ReadonlyMap<string, readonly StackedSite[]>;
+}
+
+/**
+ * LoRA adapters over one base model. Every row of a batch, a sequence, names its adapter or none, and one
+ * forward pass computes them all: the base once over the whole batch, and at every layer h = s x Aᵀ and y += h Bᵀ
+ * in two launches, whatever the adapters and their ranks (Punica, Chen et al. 2023; S-LoRA, Sheng et al. 2023).
+ * No rank is padded. For inference: its adapters are not trained.
+ *
+ * A row has the values of a pass of the same batch with its adapter alone: on `cpu` without BLAS the same bits,
+ * on other devices but for rounding. A row without an adapter has the bits of the base.
+ *
+ * Cost: 4 bytes for each value of A and B, and 4 · rank for each token of a pass.
+ *
+ * @example
+ * ```ts
+ * import { AdapterSet, initGpt2, injectLora, openDevice, parseGpt2Config } from "@lowrank/core";
+ *
+ * using device = await openDevice();
+ * const config = parseGpt2Config({ vocab_size: 8, n_positions: 8, n_embd: 8, n_layer: 1, n_head: 2 });
+ * using model = initGpt2(device, config, { seed: 1 });
+ * using trained = injectLora(model, { rank: 2, sites: ["q", "v"], seed: 1 });
+ * const updates = await trained.read();
+ * trained.remove();
+ * using adapters = new AdapterSet(model);
+ * adapters.add("first", updates);
+ * adapters.use(["first", undefined]); // a batch of two sequences, of which one is the base's
+ * ```
+ */
+export class AdapterSet implements AppliedAdapter, Disposable {
+  /** The base. */
+  readonly model: Model;
+  /** None: nothing is trained. */
+  readonly parameters: readonly [] = [];
+  readonly #members = new Map<string, Member>();
+  readonly #stacks = new Map<string, LayerStack>();
+  readonly #detach: () => void;
+  #rows: readonly (string | undefined)[] | undefined;
+  #segments: Segments | undefined;
+  #tokens = 0;
+
+  /**
+   * An empty set, in force until it is removed.
+   *
+   * @throws {RangeError} when the model has an adapter, or its layers see more than tokens.
+   */
+  constructor(model: Model) {
+    assertFree(model, {}, "AdapterSet");
+    assertSeesTokens(model);
+    this.model = model;
+    const layers = model.linears.map((linear) => {
+      const forward = (tape: Tape, x: Tensor, y: Tensor) => this.#forward(linear, tape, x, y);
+      return [linear, { parameters: [], forward }] as const;
+    });
+    this.#detach = attach(model, this, layers);
+  }
+
+  /** The names of its adapters, in the order in which they came. */
+  get names(): readonly string[] {
+    return [...this.#members.keys()];
+  }
+
+  /**
+   * How prompts were written in the training of one, if it says so.
+   *
+   * @throws {RangeError} when there is none of that name.
+   */
+  promptFormatOf(name: string): PromptFormat | undefined {
+    this.#groupOf(name);
+    return this.#members.get(name)!.promptFormat;
+  }
+
+  /**
+   * Reads a PEFT folder of LoRA as `loadAdapter` does and adds it; the adapters that it has serve meanwhile.
+   *
+   * @throws {RangeError} when there is one of that name already, it is in the model's weights, or it has more than
+   * A and B of linear layers: DoRA, biases, embeddings, heads, modules in full.
+   * @throws {AdapterFileError} when the folder is broken or does not fit the model.
+   * @throws {DeviceError} when there is no room for it. The set is then as it was.
+   */
+  async load(
+    name: string,
+    folder: Folder,
+    options: { readonly allow?: readonly AdapterException[] } = {},
+  ): Promise<void> {
+    this.#assertNew(name);
+    const { plans, values, read } = await readPlans(this.model, folder, options);
+    assertUpdatesAlone(name, read);
+    this.#join(name, plans, { values, promptFormat: read.promptFormat });
+  }
+
+  /**
+   * Adds an adapter of updates on the host, each of a site of the model.
+   *
+   * @throws {RangeError} when there is one of that name already, or updates are of no site, or of an embedding or
+   * a head.
+   * @throws {ShapeError} when A and B do not fit each other or the site.
+   * @throws {DeviceError} when there is no room for it. The set is then as it was.
+   */
+  add(name: string, updates: readonly LowRankUpdate[]): void {
+    this.#join(name, planUpdates(this.model, updates), { values: {} });
+  }
+
+  /**
+   * Takes an adapter out of the set and frees its tensors. If a row of the batch has it, `use` must say what rows
+   * have before the next pass.
+   *
+   * @throws {RangeError} when there is none of that name.
+   */
+  unload(name: string): void {
+    this.#groupOf(name);
+    this.#rebuild(new Map([...this.#members].filter(([other]) => other !== name)));
+  }
+
+  /**
+   * Says which adapter each row of the next passes' batch has, `undefined` for the base alone. Passes that continue
+   * with a cache have the same rows.
+   *
+   * @throws {RangeError} when there is no row, or no adapter of a row's name.
+   */
+  use(rows: readonly (string | undefined)[]): void {
+    if (rows.length === 0) throw new RangeError("a batch needs at least 1 row, found none");
+    const groups = rows.map((name) => name === undefined ? -1 : this.#groupOf(name));
+    const segments = segmentsOf(this.model.device, groups);
+    this.#forgetRows();
+    [this.#rows, this.#segments] = [[...rows], segments];
+  }
+
+  /**
+   * Prepares for a pass.
+   *
+   * @throws {RangeError} when `use` has not said which adapters the rows have, or one of them was unloaded.
+   * @throws {ShapeError} when it said so of another number of rows.
+   */
+  beginPass(batch: number, time: number): void {
+    if (!this.#segments) {
+      throw new RangeError(
+        "a pass needs the adapters of its rows, found none: call use(rows) before",
+      );
+    }
+    const rows = this.#segments.batch;
+    if (rows !== batch) {
+      throw new ShapeError(
+        `a pass needs the adapters of its ${
+          howMany(batch, "row")
+        }, found those of ${rows}: call use(rows) before`,
+      );
+    }
+    this.#tokens = batch * time;
+  }
+
+  /** Takes the set off the model, which computes what it did before; a second call does nothing. */
+  remove(): void {
+    this.#detach();
+  }
+
+  /** Removes the set and frees its tensors. */
+  [Symbol.dispose](): void {
+    this.remove();
+    this.#forgetRows();
+    for (const stack of this.#stacks.values()) stack[Symbol.dispose]();
+    this.#stacks.clear();
+    this.#members.clear();
+  }
+
+  #forward({ name }: Linear, tape: Tape, x: Tensor, y: Tensor): Tensor {
+    const updates = this.#stacks.get(name)?.updates, [tokens] = x.shape;
+    if (!updates) return y;
+    if (tokens === this.#tokens || tokens === this.#segments!.batch) {
+      return addSegments(tape, x, y, this.#segments!, updates);
+    }
+    throw new ShapeError(
+      `${name} needs the inputs of all ${this.#tokens} tokens, or of one for each row, found ${tokens}`,
+    );
+  }
+
+  #groupOf(name: string): number {
+    const { names } = this, group = names.indexOf(name);
+    if (group >= 0) return group;
+    const known = names.length > 0 ? listNames(names) : "none";
+    throw new RangeError(`an adapter must be one of the set (${known}), found ${quote(name)}`);
+  }
+
+  #assertNew(name: string): void {
+    if (typeof name === "string" && name !== "" && !this.#members.has(name)) return;
+    throw new RangeError(`a new adapter of the set needs a name of its own, found ${quote(name)}`);
+  }
+
+  #join(name: string, plans: readonly LoraPlan[], rest: Omit<Member, "sites">): void {
+    this.#assertNew(name); // Another may have come while this one was read.
+    assertNotIn({ merged: this.model.merged, adapters: this.#members.values() }, rest.values);
+    for (const plan of plans) assertStackable(name, plan);
+    const sites = Map.groupBy(
+      plans.map(({ site, rank, scaling, A, B = new Float32Array(0) }) => {
+        return { layer: site.linear.name, rank, scaling, rows: site.rows, A, B };
+      }),
+      ({ layer }) => layer,
+    );
+    this.#rebuild(new Map([...this.#members, [name, { ...rest, sites }]]));
+  }
+
+  /** Makes the stacks of these members, then frees the old ones: for a moment there is room for both. */
+  #rebuild(members: ReadonlyMap<string, Member>): void {
+    const { device, linears } = this.model, all = [...members];
+    using made = new DisposableStack();
+    const stacks = linears.map((linear) => {
+      const groups = all.map(([, { sites }]) => sites.get(linear.name) ?? []);
+      return [linear.name, made.use(new LayerStack(device, linear, groups))] as const;
+    });
+    made.move();
+    for (const stack of this.#stacks.values()) stack[Symbol.dispose]();
+    this.#stacks.clear();
+    for (const [name, stack] of stacks) this.#stacks.set(name, stack);
+    this.#members.clear();
+    all.forEach(([name, member], group) => {
+      const sites = new Map(stacks.map(([layer, { groups }]) => [layer, groups[group]]));
+      this.#members.set(name, { ...member, sites });
+    });
+    const rows = this.#rows;
+    this.#forgetRows();
+    if (rows?.every((row) => row === undefined || members.has(row))) this.use(rows);
+  }
+
+  #forgetRows(): void {
+    this.#segments?.pieces[Symbol.dispose]();
+    this.#segments = this.#rows = undefined;
+  }
+}

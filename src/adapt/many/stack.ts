@@ -1,0 +1,151 @@
+/** The factors of many adapters at one layer, side by side. @module */
+
+import type { GroupedMatrices, GroupedUpdates } from "../../autograd/ops/segments.ts";
+import { DeviceError } from "../../core/errors.ts";
+import type { HostData } from "../../core/host_tensor.ts";
+import { countRows, rangesOf, type SiteRows } from "../../core/row_range.ts";
+import { Arena } from "../../device/arena.ts";
+import { type Device, Tensor } from "../../device/device.ts";
+import { Scope } from "../../device/scope.ts";
+import { spanOver } from "../../device/spans.ts";
+import type { Linear } from "../../nn/linear.ts";
+import { copyTensor } from "../copy_tensor.ts";
+
+/** One adapter's update of some rows of a layer's weight. */
+export interface StackedSite {
+  /** r. */
+  readonly rank: number;
+  /** The factor of B A. */
+  readonly scaling: number;
+  /** Output rows of the weight. */
+  readonly rows: SiteRows;
+  /** (rank, in), on the host or on the device. */
+  readonly A: HostData | Tensor;
+  /** (rows, rank). */
+  readonly B: HostData | Tensor;
+}
+
+/** What `segment_product` knows of a part of a group, and its factor. */
+type Part = readonly [
+  n: number,
+  k: number,
+  fromColumn: number,
+  start: number,
+  toColumn: number,
+  factor: number,
+];
+
+/** The updates of one layer by all adapters, A of all in one tensor and B in another. */
+export class LayerStack extends Scope {
+  /** The sites of each adapter, with their factors in the stack. */
+  readonly groups: readonly (readonly StackedSite[])[];
+  /** What a batch takes its rows' updates from; none where no adapter changes the layer. */
+  readonly updates: GroupedUpdates | undefined;
+
+  /**
+   * Copies the factors of each adapter's sites.
+   *
+   * @throws {DeviceError} when there is no room for them, or one of the device's bindings cannot hold all.
+   */
+  constructor(
+    device: Device,
+    { name, extents: [, width] }: Linear,
+    groups: readonly (readonly StackedSite[])[],
+  ) {
+    super(device);
+    try {
+      const own = groups.map((sites, group) =>
+        sites.map((site, i) => ({ ...site, key: `${group} ${i}` }))
+      );
+      const sites = own.flat();
+      const arena = this.own(
+        new Arena(
+          device,
+          [
+            ...sites.map(({ key, rank }) => ({ name: `A ${key}`, shape: [rank, width] })),
+            ...sites.map(({ key, rank, rows }) => ({
+              name: `B ${key}`,
+              shape: [countRows(rows), rank],
+            })),
+          ],
+          "adapter",
+          `${name} adapters`,
+        ),
+      );
+      for (const { key, A, B } of sites) {
+        copyInto(A, arena.view(`A ${key}`));
+        copyInto(B, arena.view(`B ${key}`));
+      }
+      this.groups = own.map((sites) =>
+        sites.map(({ key, ...site }) => {
+          return { ...site, A: arena.view(`A ${key}`), B: arena.view(`B ${key}`) };
+        })
+      );
+      this.updates = sites.length > 0 ? this.#updatesOf(name, width) : undefined;
+    } catch (error) {
+      this[Symbol.dispose]();
+      throw error;
+    }
+  }
+
+  #updatesOf(name: string, width: number): GroupedUpdates {
+    const sites = this.groups.flat();
+    const [A, B] = [sites.map(({ A }) => A as Tensor), sites.map(({ B }) => B as Tensor)]
+      .map((views) => joined(name, views));
+    const columns = this.groups.map((sites) => {
+      let column = 0;
+      return sites.map(({ rank }) => (column += rank) - rank);
+    });
+    const shrink = this.groups.map((sites, group) =>
+      sites.map(({ rank, scaling, A: view }, i): Part => {
+        const start = (view as Tensor).offset - A.offset;
+        return [rank, width, 0, start, columns[group][i], scaling];
+      })
+    );
+    const expand = this.groups.map((sites, group) =>
+      sites.flatMap(({ rank, rows, B: view }, i) =>
+        rangesOf(rows).map(({ before, start, count }): Part => {
+          const from = (view as Tensor).offset - B.offset + before * rank;
+          return [count, rank, columns[group][i], from, start, 1];
+        })
+      )
+    );
+    return {
+      shrink: this.#matrices(name, A, shrink),
+      expand: this.#matrices(name, B, expand),
+      rank: Math.max(...this.groups.map((sites) => sites.reduce((sum, { rank }) => sum + rank, 0))),
+    };
+  }
+
+  /** Groups with fewer parts than others have empty ones. */
+  #matrices(name: string, values: Tensor, groups: readonly (readonly Part[])[]): GroupedMatrices {
+    const partCount = Math.max(...groups.map(({ length }) => length)), all = groups.flat();
+    const padded = groups.flatMap((parts) =>
+      Array.from({ length: partCount }, (_, i): Part => parts[i] ?? [0, 0, 0, 0, 0, 0])
+    );
+    const numbers = padded.flatMap((part) => part.slice(0, 5)),
+      factors = padded.map((part) => part[5]);
+    const parts = this.allocate([numbers.length], "u32", "adapter", `${name} parts`);
+    const scalings = this.allocate([factors.length], "f32", "adapter", `${name} scalings`);
+    this.device.write(parts, Uint32Array.from(numbers));
+    this.device.write(scalings, Float32Array.from(factors));
+    const [mostN, mostK] = [0, 1].map((i) => Math.max(...all.map((part) => part[i])));
+    return { values, parts, factors: scalings, groups: groups.length, partCount, mostN, mostK };
+  }
+}
+
+function copyInto(from: HostData | Tensor, to: Tensor): void {
+  if (from instanceof Tensor) copyTensor(from, to);
+  else to.device.write(to, from);
+}
+
+/** The tensors as one, which a kernel binds as a whole. */
+function joined(name: string, views: readonly Tensor[]): Tensor {
+  const all = spanOver(views), { maxBindingBytes } = all.device;
+  const isOne = views.every(({ storage }) => storage === all.storage);
+  if (isOne && all.bytes <= maxBindingBytes) return all;
+  const bytes = views.reduce((sum, { bytes }) => sum + bytes, 0);
+  throw new DeviceError(
+    `the adapters of ${name} must fit into one binding of ${maxBindingBytes} bytes, found ${bytes}`,
+  );
+}

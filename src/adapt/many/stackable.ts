@@ -1,0 +1,55 @@
+/** Which models and adapters may share a batch. @module */
+
+import type { PeftAdapter } from "../../formats/mod.ts";
+import type { Model } from "../../models/model.ts";
+import { Linear } from "../../nn/linear.ts";
+import type { LoraPlan } from "../lora/plan.ts";
+
+/**
+ * Throws for a model whose linear layers have inputs that belong to no row of the batch.
+ *
+ * @throws {RangeError} then.
+ */
+export function assertSeesTokens({ architecture }: Model): void {
+  const type = architecture?.modelType;
+  if (!type?.startsWith("deberta")) return;
+  throw new RangeError(
+    `adapters of one batch need layers whose inputs are tokens, found ${type}, which projects distances too`,
+  );
+}
+
+/**
+ * Throws unless a site is A and B of a linear layer of the blocks.
+ *
+ * @throws {RangeError} then.
+ */
+export function assertStackable(name: string, { site, bias, magnitude, isStart }: LoraPlan): void {
+  const { linear } = site, isLinear = linear instanceof Linear;
+  const cases: Readonly<Record<string, boolean>> = {
+    DoRA: magnitude !== undefined,
+    "a bias of B": bias !== undefined,
+    "start values": isStart === true,
+    "an embedding": !isLinear,
+    "a head": isLinear && linear.parts.head !== undefined,
+  };
+  const found = Object.keys(cases).find((what) => cases[what]);
+  if (found) refuse(name, `${found} on ${site.name}`);
+}
+
+/**
+ * Throws unless a file has updates alone.
+ *
+ * @throws {RangeError} then.
+ */
+export function assertUpdatesAlone(name: string, { saved, biases, rows }: PeftAdapter): void {
+  const counts = { "modules in full": saved, "the base's biases": biases, "rows of tables": rows };
+  for (const [what, { size }] of Object.entries(counts)) {
+    if (size > 0) refuse(name, what);
+  }
+}
+
+function refuse(name: string, found: string): never {
+  throw new RangeError(
+    `adapters of one batch must be A and B of linear layers alone, found ${found} in "${name}"`,
+  );
+}

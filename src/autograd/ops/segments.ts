@@ -1,0 +1,95 @@
+/** Low-rank updates of which each row of a batch takes its own: two launches, however many there are. @module */
+
+import { segmentProduct } from "../../../kernels/segment_product/kernel.ts";
+import { ShapeError } from "../../core/errors.ts";
+import type { Tensor } from "../../device/device.ts";
+import type { Tape } from "../tape.ts";
+
+/** The rows of a batch, sorted by their groups: pieces of neighboring rows of one group. */
+export interface Segments {
+  /** u32: the numbers of `segment_product` for each piece. */
+  readonly pieces: Tensor;
+  /** Number of pieces. */
+  readonly pieceCount: number;
+  /** Rows that the pieces have. */
+  readonly rows: number;
+  /** Rows of the batch, those of no piece included. */
+  readonly batch: number;
+}
+
+/** Matrices of every group in one tensor, as `segment_product` takes them. */
+export interface GroupedMatrices {
+  /** All matrices. */
+  readonly values: Tensor;
+  /** u32: five numbers for each part of each group. */
+  readonly parts: Tensor;
+  /** A factor for each part of each group. */
+  readonly factors: Tensor;
+  /** Number of groups. */
+  readonly groups: number;
+  /** Parts of a group. */
+  readonly partCount: number;
+  /** The largest n of a part. */
+  readonly mostN: number;
+  /** The largest k. */
+  readonly mostK: number;
+}
+
+/** The low-rank updates of one layer, of every group. */
+export interface GroupedUpdates {
+  /** A of every site, with its scaling. */
+  readonly shrink: GroupedMatrices;
+  /** B of every site. */
+  readonly expand: GroupedMatrices;
+  /** The largest sum of the ranks of a group's sites. */
+  readonly rank: number;
+}
+
+/**
+ * y[r, rows] += scaling · (x[r] Aᵀ) Bᵀ with A, B and scaling of each site of row r's own group, in place; a
+ * row of no group keeps its bits. The rows of the others have the bits of `adaptedLinear` of a group's
+ * sites with as many rows, on `cpu` without BLAS.
+ *
+ * @throws {ShapeError} when x does not have the same number of rows for each row of the batch.
+ * @throws {RangeError} when a gradient is to pass.
+ */
+export function addSegments(
+  tape: Tape,
+  x: Tensor,
+  y: Tensor,
+  { pieces, pieceCount, rows, batch }: Segments,
+  { shrink, expand, rank }: GroupedUpdates,
+): Tensor {
+  const [tokens] = x.shape, time = tokens / batch;
+  if (!Number.isInteger(time)) {
+    throw new ShapeError(
+      `${batch} rows need the same number of tokens each, found ${tokens} in all`,
+    );
+  }
+  if (tape.tracks(x) || tape.tracks(y)) {
+    throw new RangeError(
+      "rows with adapters of their own are not trained, found a tape that records",
+    );
+  }
+  if (rows === 0 || rank === 0) return y;
+  const hidden = tape.activation([tokens, rank], `${y.label} hidden`);
+  const launch = (
+    { values, ...matrices }: GroupedMatrices,
+    from: Tensor,
+    to: Tensor,
+    accumulate: 0 | 1,
+  ) => {
+    const { parts, factors, ...counts } = matrices, [aStride, cStride] = [from, to].map(widthOf);
+    tape.device.launch(
+      segmentProduct,
+      { a: from, b: values, pieces, parts, factors, c: to },
+      { ...counts, rows, time, pieceCount, tokens, aStride, cStride, transposeB: 1, accumulate },
+    );
+  };
+  launch(shrink, x, hidden, 0);
+  launch(expand, hidden, y, 1);
+  tape.release(hidden);
+  return y;
+}
+
+const widthOf = ({ shape }: Tensor): number => shape[shape.length - 1];
