@@ -78,7 +78,7 @@ function mergedAfter(base: Model, adapters: readonly Adapter[]): AdapterValues[]
 }
 
 /** How prompts are written after a merge: as for the last of the adapters, or else for the base. */
-const formatAfter = (base: Model, adapters: readonly Adapter[]) =>
+export const formatAfter = (base: Model, adapters: readonly Adapter[]) =>
   adapters.findLast(({ promptFormat }) => promptFormat)?.promptFormat ?? base.promptFormat;
 
 /**
@@ -165,7 +165,8 @@ function assertOwned<M extends Model>(merged: Merged<M>, { name, linear }: LoraS
   );
 }
 
-const ownTensor = (model: Model, name: string): Tensor | undefined =>
+/** The tensor of one of the model's parameters, whatever an adapter has put in its place. */
+export const ownTensor = (model: Model, name: string): Tensor | undefined =>
   model.parameters.get(name)?.own;
 
 /**
@@ -181,7 +182,7 @@ export function assertTensor(model: Model, name: string, shape: Shape): void {
 }
 
 /** Copies the model's own values, without any adapter's change. */
-function copyValues(model: Model, name: string, to: Tensor): void {
+export function copyValues(model: Model, name: string, to: Tensor): void {
   using from = ownTensor(model, name)?.view(to.shape) ?? model.weights!.get(name)!.dense();
   copyTensor(from, to);
 }
