@@ -5,7 +5,10 @@ import { BLOCK_B, DEPTH, gemm, gemmPacked, PACKED_B } from "../matmul/gemm.as";
 import { COLUMNS } from "../matmul/micro.as";
 import { packB } from "../matmul/pack.as";
 import { scratch } from "../simd/scratch.as";
-import { bytesOf } from "../simd/vector.as";
+import { bytesOf, LANES, loadIf, madd, splat, storePart, VECTOR, zero } from "../simd/vector.as";
+
+/** Up to this many rows of a group, packing its matrices takes longer than reading them in place. */
+const DIRECT_ROWS: u32 = 4;
 
 /** Bytes of a piece and of a part. */
 const PIECE: usize = 12;
@@ -48,7 +51,8 @@ export function segment_product(
       if (n == 0) continue;
       const x = a + bytesOf(load<u32>(at, 8)), y = b + bytesOf(load<u32>(at, 12));
       const to = c + bytesOf(load<u32>(at, 16)), factor = load<f32>(factors + bytesOf(part));
-      const packed = !few && fits(n, k);
+      const direct = transposeB && (until - load<u32>(piece)) * time <= DIRECT_ROWS;
+      const packed = !few && !direct && fits(n, k);
       if (packed) pack(n, k, y, transposeB);
       for (let one = piece; one < next; one += PIECE) {
         const before = load<u32>(one) * time;
@@ -58,6 +62,7 @@ export function segment_product(
         const m = high - low, row: usize = load<u32>(one, 4) * time + low - before;
         const from = x + row * aRow, into = to + row * cRow;
         if (few) dotRows<f32>(m, n, k, from, aRow, y, bytesOf(k), into, cRow, factor, 0, accumulate);
+        else if (direct) directRows(m, n, k, from, aRow, y, into, cRow, factor, accumulate);
         else if (packed) multiply(m, n, k, from, aRow, into, cRow, factor, accumulate);
         else whole(m, n, k, from, aRow, y, transposeB, into, cRow, factor, accumulate);
       }
@@ -134,4 +139,60 @@ function whole(
 ): void {
   const column = columnBytes(k, transposeB), step = stepBytes(n, transposeB);
   gemm<f32>(m, n, k, a, aRow, 4, b, column, step, c, cRow, factor, 0, held);
+}
+
+/**
+ * Rows times a matrix in place, whose columns are contiguous in k: four at a time, turned in registers, so that
+ * every element is one chain in the order of k, in the blocks of gemm.
+ */
+function directRows(
+  m: u32,
+  n: u32,
+  k: u32,
+  a: usize,
+  aRow: usize,
+  b: usize,
+  c: usize,
+  cRow: usize,
+  factor: f32,
+  held: u32,
+): void {
+  const line = bytesOf(k), alpha = splat(factor);
+  for (let column: u32 = 0; column < n; column += LANES) {
+    const last = n - column - 1, b0 = b + <usize>column * line, b1 = b0 + <usize>min(1, last) * line;
+    const b2 = b0 + <usize>min(2, last) * line, b3 = b0 + <usize>min(3, last) * line;
+    for (let row: usize = 0; row < m; row++) {
+      const x = a + row * aRow, to = c + row * cRow + bytesOf(column);
+      let sum = loadIf(held, to), term: u32 = 0;
+      do {
+        const from = bytesOf(term), depth = min(DEPTH, k - term);
+        const dots = fourChains(x + from, b0 + from, b1 + from, b2 + from, b3 + from, depth);
+        sum = madd(dots, alpha, f32x4.add(sum, zero()));
+        term += DEPTH;
+      } while (term < k);
+      if (last >= 3) v128.store(to, sum);
+      else storePart(to, sum, last + 1);
+    }
+  }
+}
+
+/** The sums of x times four columns, each a chain. */
+function fourChains(x: usize, b0: usize, b1: usize, b2: usize, b3: usize, k: u32): v128 {
+  let sum = zero();
+  const whole = bytesOf(k & ~3), all = bytesOf(k);
+  let at: usize = 0;
+  for (; at < whole; at += VECTOR) {
+    const y0 = v128.load(b0 + at), y1 = v128.load(b1 + at), y2 = v128.load(b2 + at), y3 = v128.load(b3 + at);
+    const low01 = i32x4.shuffle(y0, y1, 0, 4, 1, 5), high01 = i32x4.shuffle(y0, y1, 2, 6, 3, 7);
+    const low23 = i32x4.shuffle(y2, y3, 0, 4, 1, 5), high23 = i32x4.shuffle(y2, y3, 2, 6, 3, 7);
+    sum = madd(v128.load32_splat(x + at), i64x2.shuffle(low01, low23, 0, 2), sum);
+    sum = madd(v128.load32_splat(x + at, 4), i64x2.shuffle(low01, low23, 1, 3), sum);
+    sum = madd(v128.load32_splat(x + at, 8), i64x2.shuffle(high01, high23, 0, 2), sum);
+    sum = madd(v128.load32_splat(x + at, 12), i64x2.shuffle(high01, high23, 1, 3), sum);
+  }
+  for (; at < all; at += 4) {
+    const y = f32x4(load<f32>(b0 + at), load<f32>(b1 + at), load<f32>(b2 + at), load<f32>(b3 + at));
+    sum = madd(v128.load32_splat(x + at), y, sum);
+  }
+  return sum;
 }

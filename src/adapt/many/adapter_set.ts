@@ -19,7 +19,7 @@ import { readPlans } from "../lora/load.ts";
 import type { LoraPlan } from "../lora/plan.ts";
 import { segmentsOf } from "./segments.ts";
 import { LayerStack, type StackedSite } from "./stack.ts";
-import { assertSeesTokens, assertStackable, assertUpdatesAlone } from "./stackable.ts";
+import { assertSeesTokens, assertUpdatesAlone, sitesOf } from "./stackable.ts";
 
 /** An adapter of a set. */
 interface Member {
@@ -217,14 +217,7 @@ export class AdapterSet implements AppliedAdapter, Disposable {
   #join(name: string, plans: readonly LoraPlan[], rest: Omit<Member, "sites">): void {
     this.#assertNew(name); // Another may have come while this one was read.
     assertNotIn({ merged: this.model.merged, adapters: this.#members.values() }, rest.values);
-    for (const plan of plans) assertStackable(name, plan);
-    const sites = Map.groupBy(
-      plans.map(({ site, rank, scaling, A, B = new Float32Array(0) }) => {
-        return { layer: site.linear.name, rank, scaling, rows: site.rows, A, B };
-      }),
-      ({ layer }) => layer,
-    );
-    this.#rebuild(new Map([...this.#members, [name, { ...rest, sites }]]));
+    this.#rebuild(new Map([...this.#members, [name, { ...rest, sites: sitesOf(name, plans) }]]));
   }
 
   /** Makes the stacks of these members, then frees the old ones: for a moment there is room for both. */

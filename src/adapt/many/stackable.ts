@@ -1,9 +1,11 @@
 /** Which models and adapters may share a batch. @module */
 
+import { countRows } from "../../core/row_range.ts";
 import type { PeftAdapter } from "../../formats/mod.ts";
 import type { Model } from "../../models/model.ts";
 import { Linear } from "../../nn/linear.ts";
 import type { LoraPlan } from "../lora/plan.ts";
+import type { StackedSite } from "./stack.ts";
 
 /**
  * Throws for a model whose linear layers have inputs that belong to no row of the batch.
@@ -19,11 +21,24 @@ export function assertSeesTokens({ architecture }: Model): void {
 }
 
 /**
- * Throws unless a site is A and B of a linear layer of the blocks.
+ * The sites of an adapter by the paths of their layers.
  *
- * @throws {RangeError} then.
+ * @throws {RangeError} when one is not A and B of a linear layer.
  */
-export function assertStackable(name: string, { site, bias, magnitude, isStart }: LoraPlan): void {
+export function sitesOf(
+  name: string,
+  plans: readonly LoraPlan[],
+): ReadonlyMap<string, readonly StackedSite[]> {
+  for (const plan of plans) assertLinear(name, plan);
+  const layers = Map.groupBy(plans, ({ site }) => site.linear.name);
+  return new Map([...layers].map(([layer, own]) => [layer, own.map(stackedSite)]));
+}
+
+function stackedSite({ site: { rows }, rank, scaling, A, B }: LoraPlan): StackedSite {
+  return { rank, scaling, rows, A, B: B ?? new Float32Array(countRows(rows) * rank) };
+}
+
+function assertLinear(name: string, { site, bias, magnitude, isStart }: LoraPlan): void {
   const { linear } = site, isLinear = linear instanceof Linear;
   const cases: Readonly<Record<string, boolean>> = {
     DoRA: magnitude !== undefined,
