@@ -7,6 +7,7 @@ import { encoderStudy } from "./encoder_study/encoder_study.ts";
 import type { Experiment } from "./frame/mod.ts";
 import { fullSize } from "./full_size.ts";
 import { latency, latencyMedium } from "./latency/latency.ts";
+import { manyAdapters } from "./many_adapters/many_adapters.ts";
 import { matrix } from "./matrix/matrix.ts";
 import { memory } from "./memory.ts";
 import { merging } from "./merging.ts";
@@ -67,6 +68,7 @@ export const experiments: readonly Experiment[] = [
   quantizedLoss,
   latency,
   latencyMedium,
+  manyAdapters,
   resident,
   linearTeacher,
   plantedControls,

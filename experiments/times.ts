@@ -29,6 +29,7 @@ export const expectedSeconds: Readonly<Record<string, number>> = {
   "quantized-loss": 1,
   latency: 10,
   "latency-medium": 1,
+  "many-adapters": 8,
   resident: 6,
   "linear-teacher": 5,
   "planted-controls": 3,

@@ -40,7 +40,7 @@ export async function makeAdapters(model: TextModel): Promise<Adapters> {
 /** A set of them. */
 export function setOf(model: TextModel, adapters: Adapters): AdapterSet {
   const set = new AdapterSet(model);
-  for (const [name, updates] of adapters) set.add(name, updates);
+  set.add(Object.fromEntries(adapters));
   return set;
 }
 

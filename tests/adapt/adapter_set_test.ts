@@ -91,8 +91,8 @@ function readings(device: Device) {
   using model = tinyModel(device);
   using set = new AdapterSet(model);
   const before = device.ledger.read().byRole.adapter;
-  set.add("one", ofRank(8));
-  set.add("two", ofRank(3));
+  set.add({ one: ofRank(8) });
+  set.add({ two: ofRank(3) });
   set.use(["one", undefined, "two", "one"]);
   const loaded = device.ledger.read();
   using tape = new Tape(device, { record: false });
@@ -130,8 +130,8 @@ Deno.test("folders are loaded and unloaded between passes, and others keep their
       assertEquals(all.subarray(...own), expected[name].subarray(...own), `row ${row}: ${name}`);
     });
   };
-  await set.load("folder", folder);
-  const loading = set.load("rslora", rslora);
+  await set.load({ folder });
+  const loading = set.load({ rslora });
   set.use(["folder", undefined, "folder"]);
   await check(["folder", undefined, "folder"]);
   await loading;
@@ -142,7 +142,7 @@ Deno.test("folders are loaded and unloaded between passes, and others keep their
   set.unload("folder");
   await check(["rslora", undefined, undefined]);
   assertEquals(set.names, ["rslora"]);
-  await set.load("folder", folder);
+  await set.load({ folder });
   set.use(["rslora", "folder", "rslora"]);
   await check(["rslora", "folder", "rslora"]);
   set.unload("folder");
@@ -171,7 +171,7 @@ Deno.test("adapters of more than A and B of linear layers are refused, and the s
       ["peft_tokens", "found rows of tables"],
     ]
   ) {
-    await assertRejects(() => set.load("one", golden(`adapters/${folder}`)), RangeError, found);
+    await assertRejects(() => set.load({ one: golden(`adapters/${folder}`) }), RangeError, found);
   }
   assertEquals(set.names, []);
   assertEquals(device.ledger.read().live, empty);
@@ -196,10 +196,10 @@ Deno.test("names, rows and models that do not fit are refused", async () => {
   );
   const pass = (batch: number) => logitsOf(model, randomTokens(model, batch, 2));
   await assertRejects(() => pass(2), RangeError, "needs the adapters of its rows, found none");
-  set.add("one", ofRank(2));
-  assertThrows(() => set.add("one", ofRank(2)), RangeError, 'a name of its own, found "one"');
-  assertThrows(() => set.add("", ofRank(2)), RangeError, 'a name of its own, found ""');
-  assertThrows(() => set.add("two", [update(2, "mlp.c_fc", 47, 12)]), ShapeError, "mlp.c_fc");
+  set.add({ one: ofRank(2) });
+  assertThrows(() => set.add({ one: ofRank(2) }), RangeError, 'a name of its own, found "one"');
+  assertThrows(() => set.add({ "": ofRank(2) }), RangeError, 'a name of its own, found ""');
+  assertThrows(() => set.add({ two: [update(2, "mlp.c_fc", 47, 12)] }), ShapeError, "mlp.c_fc");
   assertThrows(() => set.use([]), RangeError, "at least 1 row, found none");
   assertThrows(() => set.use(["two"]), RangeError, 'one of the set (one), found "two"');
   assertThrows(() => set.unload("two"), RangeError, 'one of the set (one), found "two"');
@@ -226,7 +226,7 @@ Deno.test("an adapter that is in the weights already is refused", async () => {
     using merged = merge(model, adapter);
     using set = new AdapterSet(merged);
     await assertRejects(
-      () => set.load("again", folder),
+      () => set.load({ again: folder }),
       RangeError,
       "in the model's weights already",
     );

@@ -1,11 +1,9 @@
 /** Many adapters over one base, of which each row of a batch takes its own. @module */
 
-import { addSegments, type Segments } from "../../autograd/ops/segments.ts";
+import { addSegments } from "../../autograd/ops/segments.ts";
 import type { Tape } from "../../autograd/tape.ts";
-import { howMany } from "../../core/how_many.ts";
 import type { LowRankUpdate } from "../../core/low_rank_update.ts";
 import { listNames } from "../../core/module_names.ts";
-import { ShapeError } from "../../core/errors.ts";
 import type { PromptFormat } from "../../core/prompt_format.ts";
 import { quote } from "../../core/quote.ts";
 import type { Folder } from "../../core/storage.ts";
@@ -16,8 +14,7 @@ import type { Linear } from "../../nn/linear.ts";
 import { assertFree, assertNotIn, attach } from "../attach.ts";
 import { planUpdates } from "../lora/inject_updates.ts";
 import { readPlans } from "../lora/load.ts";
-import type { LoraPlan } from "../lora/plan.ts";
-import { segmentsOf } from "./segments.ts";
+import { BatchRows } from "./batch_rows.ts";
 import { LayerStack, type StackedSite } from "./stack.ts";
 import { assertSeesTokens, assertUpdatesAlone, sitesOf } from "./stackable.ts";
 
@@ -51,7 +48,7 @@ interface Member {
  * const updates = await trained.read();
  * trained.remove();
  * using adapters = new AdapterSet(model);
- * adapters.add("first", updates);
+ * adapters.add({ first: updates });
  * adapters.use(["first", undefined]); // a batch of two sequences, of which one is the base's
  * ```
  */
@@ -63,9 +60,7 @@ export class AdapterSet implements AppliedAdapter, Disposable {
   readonly #members = new Map<string, Member>();
   readonly #stacks = new Map<string, LayerStack>();
   readonly #detach: () => void;
-  #rows: readonly (string | undefined)[] | undefined;
-  #segments: Segments | undefined;
-  #tokens = 0;
+  #rows: BatchRows | undefined;
 
   /**
    * An empty set, in force until it is removed.
@@ -99,45 +94,56 @@ export class AdapterSet implements AppliedAdapter, Disposable {
   }
 
   /**
-   * Reads a PEFT folder of LoRA as `loadAdapter` does and adds it; the adapters that it has serve meanwhile.
+   * Reads PEFT folders of LoRA as `loadAdapter` does and adds them by their names; the adapters that it has serve
+   * meanwhile. As all factors are copied, several at once are faster than one after another.
    *
    * @throws {RangeError} when there is one of that name already, it is in the model's weights, or it has more than
    * A and B of linear layers: DoRA, biases, embeddings, heads, modules in full.
-   * @throws {AdapterFileError} when the folder is broken or does not fit the model.
-   * @throws {DeviceError} when there is no room for it. The set is then as it was.
+   * @throws {AdapterFileError} when a folder is broken or does not fit the model.
+   * @throws {DeviceError} when there is no room for them. The set is then as it was.
    */
   async load(
-    name: string,
-    folder: Folder,
+    folders: Readonly<Record<string, Folder>>,
     options: { readonly allow?: readonly AdapterException[] } = {},
   ): Promise<void> {
-    this.#assertNew(name);
-    const { plans, values, read } = await readPlans(this.model, folder, options);
-    assertUpdatesAlone(name, read);
-    this.#join(name, plans, { values, promptFormat: read.promptFormat });
+    const members = new Map<string, Member>();
+    for (const [name, folder] of Object.entries(folders)) {
+      this.#assertNew(name);
+      const { plans, values, read } = await readPlans(this.model, folder, options);
+      assertUpdatesAlone(name, read);
+      members.set(name, { values, promptFormat: read.promptFormat, sites: sitesOf(name, plans) });
+    }
+    this.#join(members);
   }
 
   /**
-   * Adds an adapter of updates on the host, each of a site of the model.
+   * Adds adapters of updates on the host, each of a site of the model, by their names.
    *
    * @throws {RangeError} when there is one of that name already, or updates are of no site, or of an embedding or
    * a head.
    * @throws {ShapeError} when A and B do not fit each other or the site.
-   * @throws {DeviceError} when there is no room for it. The set is then as it was.
+   * @throws {DeviceError} when there is no room for them. The set is then as it was.
    */
-  add(name: string, updates: readonly LowRankUpdate[]): void {
-    this.#join(name, planUpdates(this.model, updates), { values: {} });
+  add(adapters: Readonly<Record<string, readonly LowRankUpdate[]>>): void {
+    this.#join(
+      new Map(
+        Object.entries(adapters).map(([name, updates]) => {
+          const sites = sitesOf(name, planUpdates(this.model, updates));
+          return [name, { values: {}, sites }];
+        }),
+      ),
+    );
   }
 
   /**
-   * Takes an adapter out of the set and frees its tensors. If a row of the batch has it, `use` must say what rows
+   * Takes adapters out of the set and frees their tensors. If a row of the batch has one, `use` must say what rows
    * have before the next pass.
    *
-   * @throws {RangeError} when there is none of that name.
+   * @throws {RangeError} when there is none of a name.
    */
-  unload(name: string): void {
-    this.#groupOf(name);
-    this.#rebuild(new Map([...this.#members].filter(([other]) => other !== name)));
+  unload(...names: readonly string[]): void {
+    for (const name of names) this.#groupOf(name);
+    this.#rebuild(new Map([...this.#members].filter(([name]) => !names.includes(name))));
   }
 
   /**
@@ -149,9 +155,9 @@ export class AdapterSet implements AppliedAdapter, Disposable {
   use(rows: readonly (string | undefined)[]): void {
     if (rows.length === 0) throw new RangeError("a batch needs at least 1 row, found none");
     const groups = rows.map((name) => name === undefined ? -1 : this.#groupOf(name));
-    const segments = segmentsOf(this.model.device, groups);
+    const batch = new BatchRows(this.model.device, [...rows], groups);
     this.#forgetRows();
-    [this.#rows, this.#segments] = [[...rows], segments];
+    this.#rows = batch;
   }
 
   /**
@@ -161,20 +167,10 @@ export class AdapterSet implements AppliedAdapter, Disposable {
    * @throws {ShapeError} when it said so of another number of rows.
    */
   beginPass(batch: number, time: number): void {
-    if (!this.#segments) {
-      throw new RangeError(
-        "a pass needs the adapters of its rows, found none: call use(rows) before",
-      );
-    }
-    const rows = this.#segments.batch;
-    if (rows !== batch) {
-      throw new ShapeError(
-        `a pass needs the adapters of its ${
-          howMany(batch, "row")
-        }, found those of ${rows}: call use(rows) before`,
-      );
-    }
-    this.#tokens = batch * time;
+    if (this.#rows) return this.#rows.begin(batch, time);
+    throw new RangeError(
+      "a pass needs the adapters of its rows, found none: call use(rows) before",
+    );
   }
 
   /** Takes the set off the model, which computes what it did before; a second call does nothing. */
@@ -192,14 +188,10 @@ export class AdapterSet implements AppliedAdapter, Disposable {
   }
 
   #forward({ name }: Linear, tape: Tape, x: Tensor, y: Tensor): Tensor {
-    const updates = this.#stacks.get(name)?.updates, [tokens] = x.shape;
+    const updates = this.#stacks.get(name)?.updates, rows = this.#rows!;
     if (!updates) return y;
-    if (tokens === this.#tokens || tokens === this.#segments!.batch) {
-      return addSegments(tape, x, y, this.#segments!, updates);
-    }
-    throw new ShapeError(
-      `${name} needs the inputs of all ${this.#tokens} tokens, or of one for each row, found ${tokens}`,
-    );
+    rows.assertInputs(name, x.shape[0]);
+    return addSegments(tape, x, y, rows.segments, updates);
   }
 
   #groupOf(name: string): number {
@@ -214,10 +206,13 @@ export class AdapterSet implements AppliedAdapter, Disposable {
     throw new RangeError(`a new adapter of the set needs a name of its own, found ${quote(name)}`);
   }
 
-  #join(name: string, plans: readonly LoraPlan[], rest: Omit<Member, "sites">): void {
-    this.#assertNew(name); // Another may have come while this one was read.
-    assertNotIn({ merged: this.model.merged, adapters: this.#members.values() }, rest.values);
-    this.#rebuild(new Map([...this.#members, [name, { ...rest, sites: sitesOf(name, plans) }]]));
+  #join(joining: ReadonlyMap<string, Member>): void {
+    for (const [name, { values }] of joining) {
+      this.#assertNew(name); // Another may have come while this one was read.
+      const others = [...this.#members, ...joining].filter(([other]) => other !== name);
+      assertNotIn({ merged: this.model.merged, adapters: others.map(([, one]) => one) }, values);
+    }
+    this.#rebuild(new Map([...this.#members, ...joining]));
   }
 
   /** Makes the stacks of these members, then frees the old ones: for a moment there is room for both. */
@@ -237,13 +232,13 @@ export class AdapterSet implements AppliedAdapter, Disposable {
       const sites = new Map(stacks.map(([layer, { groups }]) => [layer, groups[group]]));
       this.#members.set(name, { ...member, sites });
     });
-    const rows = this.#rows;
+    const names = this.#rows?.names;
     this.#forgetRows();
-    if (rows?.every((row) => row === undefined || members.has(row))) this.use(rows);
+    if (names?.every((name) => name === undefined || members.has(name))) this.use(names);
   }
 
   #forgetRows(): void {
-    this.#segments?.pieces[Symbol.dispose]();
-    this.#segments = this.#rows = undefined;
+    this.#rows?.[Symbol.dispose]();
+    this.#rows = undefined;
   }
 }
