@@ -1,0 +1,82 @@
+/** `many-adapters`: the rules of decision 0038 at their edges, and a quick run. */
+
+import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
+import {
+  isNoise,
+  type ManyAdapters,
+  manyAdaptersClaims,
+  noiseNote,
+} from "../../experiments/many_adapters/claims.ts";
+import type { RowDifferences } from "../../experiments/many_adapters/equality.ts";
+import { manyAdapters } from "../../experiments/many_adapters/many_adapters.ts";
+import { variants } from "../../experiments/many_adapters/variants.ts";
+import { openCpuDevice } from "../../src/device/cpu/cpu_device.ts";
+import { plotSvg } from "../../src/figures/static_svg.ts";
+import { figureFaults } from "../support/figure_rules.ts";
+
+interface Times {
+  readonly again?: number;
+  readonly of32?: number;
+  readonly of128?: number;
+}
+
+const equal: RowDifferences = { device: "here", difference: 0, changed: 0, changedOfBase: 0 };
+
+/** One adapter takes 100 ms, and so do the base and all sets that are not said to take longer. */
+function rowsOf(
+  { again = 100, of32 = 100, of128 = 100 }: Times,
+  differences: ManyAdapters["differences"] = [equal, equal],
+): ManyAdapters {
+  const times = variants.map((variant) => {
+    const isRuled = variant.kind === "set" && variant.ranks.length === 1 && variant.ranks[0] === 8;
+    const own = isRuled ? { 32: of32, 128: of128 }[variant.adapters] : undefined;
+    const minimum = variant.kind === "base again" ? again : own ?? 100;
+    return { ...variant, minimum, median: minimum, rounds: 1 };
+  });
+  return { times, differences };
+}
+
+const [isCheap, isSame] = manyAdaptersClaims(rowsOf({}));
+
+Deno.test("a set of 32 may take 1.3 times as long as one adapter, and one of 128 2 times", () => {
+  assertEquals(isCheap.holds(rowsOf({ of32: 130, of128: 200 })), true);
+  assertEquals(isCheap.holds(rowsOf({ of32: 131, of128: 200 })), false);
+  assertEquals(isCheap.holds(rowsOf({ of32: 130, of128: 201 })), false);
+  assertStringIncludes(isCheap.found!(rowsOf({ of32: 120 })), "16: 1.00, 32: 1.20, 64: 1.00");
+});
+
+Deno.test("times are not judged where the base again is more than 10% off, either way", () => {
+  for (const again of [89, 111]) {
+    const off = rowsOf({ again });
+    assertEquals([isNoise(off), manyAdaptersClaims(off)], [true, [isSame]]);
+    assertStringIncludes(noiseNote(off), "times are not judged");
+  }
+  for (const again of [91, 109]) {
+    assertEquals(manyAdaptersClaims(rowsOf({ again })), [isCheap, isSame]);
+  }
+});
+
+Deno.test("rows may differ by 1e-5 of the largest logit, those of the base and without BLAS by no bit", () => {
+  const holds = (own: Partial<RowDifferences>, plain: Partial<RowDifferences> = {}) =>
+    isSame.holds(rowsOf({}, [{ ...equal, ...own }, { ...equal, ...plain }]));
+  assertEquals(holds({ difference: 1e-5, changed: 7 }), true);
+  assertEquals(holds({ difference: 1.1e-5 }), false);
+  assertEquals(holds({ changedOfBase: 1 }), false);
+  assertEquals(holds({}, { changed: 1 }), false);
+  assertEquals(holds({}, { changedOfBase: 1 }), false);
+});
+
+Deno.test("many-adapters, quick: rows are the same, and it leaves nothing behind", async () => {
+  using device = await openCpuDevice({ threads: 2 });
+  const before = device.ledger.read().live, { signal } = new AbortController();
+  const context = { device, seeds: [1], quick: true, full: false, out: "", signal };
+  const { findings, figures, tables } = await manyAdapters.run({ ...context, report: () => {} });
+  assertEquals(device.ledger.read().live, before);
+  assertEquals(findings.at(-1)!.verdict, "holds");
+  assertEquals(tables[0].rows.length, variants.length);
+  assert(tables[0].rows.every(({ minimum }) => Number(minimum) > 0));
+  for (const figure of figures) {
+    assertEquals(figureFaults(figure), [], figure.id);
+    assertMatch(await plotSvg(figure), /^<svg/);
+  }
+});
