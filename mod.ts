@@ -22,7 +22,7 @@
  * | make batches of texts | {@link loadTokenizer}, {@link promptedBatches} |
  * | train on your own file of texts | {@link readTexts}, {@link textDataset}, {@link train} |
  * | measure a loss | {@link evaluate} |
- * | use a PEFT folder | {@link loadAdapter}, {@link merge}, {@link switchTo} |
+ * | use a PEFT folder | {@link loadAdapter}, {@link merge}, {@link swap} |
  * | use many adapters of one base, in one batch | {@link AdapterSet} |
  * | ask what another rank, weight or choice of sites would do | {@link LoraAdapter.with} |
  * | continue a text | {@link generate}, {@link beamSearch} |
@@ -89,7 +89,6 @@ export {
   selectSites,
   siteName,
   swap,
-  switchTo,
   unmerge,
 } from "./src/adapt/mod.ts";
 export {

@@ -29,6 +29,7 @@ export { relu_backward, relu_forward } from "./relu/relu.as";
 export { rms_norm_backward, rms_norm_backward_weight, rms_norm_forward } from "./rms_norm/rms_norm.as";
 export { rotary } from "./rotary/rotary.as";
 export { segment_product } from "./segment_product/segment_product.as";
+export { segment_scale } from "./segment_scale/segment_scale.as";
 export { silu_backward, silu_forward } from "./silu/silu.as";
 export { heap_base, scratch_bytes, use_scratch } from "./simd/scratch.as";
 export { softmax_backward, softmax_forward } from "./softmax/softmax.as";

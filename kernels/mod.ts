@@ -32,6 +32,7 @@ export { reluBackward, reluForward } from "./relu/kernel.ts";
 export { rmsNormBackward, rmsNormBackwardWeight, rmsNormForward } from "./rms_norm/kernel.ts";
 export { rotaryKernel } from "./rotary/kernel.ts";
 export { segmentProduct } from "./segment_product/kernel.ts";
+export { segmentScale } from "./segment_scale/kernel.ts";
 export { siluBackward, siluForward } from "./silu/kernel.ts";
 export { softmaxBackward, softmaxForward } from "./softmax/kernel.ts";
 export { swigluBackward, swigluForward } from "./swiglu/kernel.ts";

@@ -19,7 +19,8 @@ import { copyValues, formatAfter, type Merged, ownTensor } from "./merge.ts";
  *
  * @example
  * ```ts
- * import { initGpt2, injectLora, merge, openDevice, parseGpt2Config, switchTo } from "@lowrank/core";
+ * import { initGpt2, injectLora, merge, openDevice, parseGpt2Config } from "@lowrank/core";
+ * import { switchTo } from "@lowrank/core/adapt";
  *
  * using device = await openDevice();
  * const config = parseGpt2Config({ vocab_size: 8, n_positions: 8, n_embd: 8, n_layer: 1, n_head: 2 });

@@ -1,7 +1,7 @@
 /** Rows of a batch with adapters of their own, compared with the loop over single adapters. @module */
 
 import { assert, assertEquals } from "@std/assert";
-import { AdapterSet, injectUpdates, type LowRankUpdate } from "../../src/adapt/mod.ts";
+import { AdapterSet, injectUpdates, loadAdapter, type LowRankUpdate } from "../../src/adapt/mod.ts";
 import { type HostData, hostTensor } from "../../src/core/host_tensor.ts";
 import { Random } from "../../src/core/random.ts";
 import type { Device } from "../../src/device/device.ts";
@@ -176,6 +176,38 @@ async function checkTexts(device: Device): Promise<void> {
   assertEquals(await continueGreedily(model, prompts, { maxNewTokens }), expected);
 }
 
+/** Base, LoRA and DoRA in one batch, as in vLLM's `test_dora_mixed_batch.py`; DoRA after a reload too. */
+async function checkDora(device: Device): Promise<void> {
+  using model = await loadModel(device, golden("gpt2_tiny"));
+  const folders = { lora: golden("adapters/peft_all_linear"), dora: golden("adapters/peft_dora") };
+  const rows = ["dora", undefined, "lora", "dora"] as const, { live } = device.ledger.read();
+  const inputs = randomTokens(model, rows.length, 5), expected = [await logitsOf(model, inputs)];
+  for (const folder of Object.values(folders)) {
+    using _ = await loadAdapter(model, folder);
+    expected.push(await logitsOf(model, inputs));
+  }
+  const [base, lora, dora] = expected, width = base.length / rows.length;
+  const check = async (set: AdapterSet, others: readonly (string | undefined)[]) => {
+    set.use(others);
+    const actual = await logitsOf(model, inputs);
+    others.forEach((name, row) => {
+      const wanted = name === undefined ? base : name === "lora" ? lora : dora;
+      const own = [row * width, (row + 1) * width] as const;
+      const compare = name === undefined ? equal : close;
+      const [one, other] = [actual, wanted].map((all) => all.subarray(...own) as HostData);
+      compare(one, other, `row ${row}, ${name ?? "base"}`);
+    });
+  };
+  {
+    using set = new AdapterSet(model);
+    await set.load(folders);
+    await check(set, rows);
+    set.unload("lora");
+    await check(set, ["dora", "dora", undefined, "dora"]);
+  }
+  assertEquals(device.ledger.read().live, live);
+}
+
 /** What holds on every device. */
 export const adapterSetChecks: readonly Check[] = [
   ...models.map((name): Check => ({
@@ -196,5 +228,6 @@ export const adapterSetChecks: readonly Check[] = [
     },
   },
   { name: "greedy texts of a mixed batch are those of single adapters", run: checkTexts },
+  { name: "rows of DoRA beside rows of LoRA and of the base", run: checkDora },
   { name: "a set that is gone leaves nothing behind", run: checkLedger },
 ];

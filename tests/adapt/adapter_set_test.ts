@@ -164,7 +164,6 @@ Deno.test("adapters of more than A and B of linear layers are refused, and the s
   assertEquals(empty, live);
   for (
     const [folder, found] of [
-      ["peft_dora", "found DoRA on transformer.h.0"],
       ["peft_lora_bias", "found a bias of B on transformer.h.0"],
       ["peft_bias_all", "found the base's biases"],
       ["peft_tables", "found "],

@@ -24,6 +24,7 @@ import { softmaxCases } from "./cases/softmax.ts";
 import { swigluCases } from "./cases/swiglu.ts";
 import { reluCases } from "./cases/relu.ts";
 import { segmentProductCases } from "./cases/segment_product.ts";
+import { segmentScaleCases } from "./cases/segment_scale.ts";
 import { siluCases } from "./cases/silu.ts";
 import { tanhCases } from "./cases/tanh.ts";
 import { unfoldCases } from "./cases/unfold.ts";
@@ -58,6 +59,7 @@ export const kernelCases: readonly KernelCase[] = [
   ...softmaxCases,
   ...unfoldCases,
   ...segmentProductCases,
+  ...segmentScaleCases,
 ];
 
 /** The cases by the name of their kernel. */

@@ -11,6 +11,7 @@ const chosenByValues: Readonly<Record<string, readonly string[]>> = {
   embedding_backward: ["dOut", "order"],
   rotary: ["table"],
   segment_product: ["a", "b", "c"],
+  segment_scale: ["vectors", "y"],
 };
 
 /**

@@ -33,7 +33,7 @@ interface Member {
  * No rank is padded. For inference: its adapters are not trained.
  *
  * A row has the values of a pass of the same batch with its adapter alone: on `cpu` without BLAS the same bits,
- * on other devices but for rounding. A row without an adapter has the bits of the base.
+ * on other devices, and of DoRA, but for rounding. A row without an adapter has the bits of the base.
  *
  * Cost: 4 bytes for each value of A and B, and 4 · rank for each token of a pass.
  *
@@ -98,7 +98,7 @@ export class AdapterSet implements AppliedAdapter, Disposable {
    * meanwhile. As all factors are copied, several at once are faster than one after another.
    *
    * @throws {RangeError} when there is one of that name already, it is in the model's weights, or it has more than
-   * A and B of linear layers: DoRA, biases, embeddings, heads, modules in full.
+   * A, B and DoRA's magnitudes of linear layers: biases, embeddings, heads, modules in full.
    * @throws {AdapterFileError} when a folder is broken or does not fit the model.
    * @throws {DeviceError} when there is no room for them. The set is then as it was.
    */

@@ -1,6 +1,10 @@
 /** The factors of many adapters at one layer, side by side. @module */
 
-import type { GroupedMatrices, GroupedUpdates } from "../../autograd/ops/segments.ts";
+import type {
+  GroupedMatrices,
+  GroupedUpdates,
+  GroupedVectors,
+} from "../../autograd/ops/segments.ts";
 import { DeviceError } from "../../core/errors.ts";
 import type { HostData } from "../../core/host_tensor.ts";
 import { countRows, rangesOf, type SiteRows } from "../../core/row_range.ts";
@@ -10,6 +14,7 @@ import { Scope } from "../../device/scope.ts";
 import { spanOver } from "../../device/spans.ts";
 import type { Linear } from "../../nn/linear.ts";
 import { copyTensor } from "../copy_tensor.ts";
+import { foldMagnitude } from "./magnitude.ts";
 
 /** One adapter's update of some rows of a layer's weight. */
 export interface StackedSite {
@@ -23,6 +28,10 @@ export interface StackedSite {
   readonly A: HostData | Tensor;
   /** (rows, rank). */
   readonly B: HostData | Tensor;
+  /** DoRA's m, on the host, of a site that is not in a stack yet. */
+  readonly magnitude?: HostData;
+  /** What {@link foldMagnitude} has made of it, once B is scaled by it. */
+  readonly vectors?: Tensor;
 }
 
 /** What `segment_product` knows of a part of a group, and its factor. */
@@ -49,36 +58,35 @@ export class LayerStack extends Scope {
    */
   constructor(
     device: Device,
-    { name, extents: [, width] }: Linear,
+    linear: Linear,
     groups: readonly (readonly StackedSite[])[],
   ) {
     super(device);
     try {
+      const { name, extents: [outputs, width] } = linear;
       const own = groups.map((sites, group) =>
         sites.map((site, i) => ({ ...site, key: `${group} ${i}` }))
       );
       const sites = own.flat();
-      const arena = this.own(
-        new Arena(
-          device,
-          [
-            ...sites.map(({ key, rank }) => ({ name: `A ${key}`, shape: [rank, width] })),
-            ...sites.map(({ key, rank, rows }) => ({
-              name: `B ${key}`,
-              shape: [countRows(rows), rank],
-            })),
-          ],
-          "adapter",
-          `${name} adapters`,
-        ),
-      );
-      for (const { key, A, B } of sites) {
-        copyInto(A, arena.view(`A ${key}`));
-        copyInto(B, arena.view(`B ${key}`));
-      }
+      const entries = [
+        ...sites.map(({ key, rank }) => ({ name: `A ${key}`, shape: [rank, width] })),
+        ...sites.map(({ key, rank, rows }) => ({
+          name: `B ${key}`,
+          shape: [countRows(rows), rank],
+        })),
+        ...sites.filter(hasMagnitude).map(({ key }) => ({ name: `m ${key}`, shape: [2, outputs] })),
+      ];
+      const arena = this.own(new Arena(device, entries, "adapter", `${name} adapters`));
       this.groups = own.map((sites) =>
         sites.map(({ key, ...site }) => {
-          return { ...site, A: arena.view(`A ${key}`), B: arena.view(`B ${key}`) };
+          const [A, B] = ["A", "B"].map((part) => arena.view(`${part} ${key}`));
+          copyInto(site.A, A);
+          copyInto(site.B, B);
+          if (!hasMagnitude(site)) return { ...site, A, B };
+          const vectors = arena.view(`m ${key}`), { magnitude, ...rest } = site;
+          if (site.vectors) copyTensor(site.vectors, vectors);
+          else foldMagnitude(linear, { ...site, A, B, vectors }, magnitude!);
+          return { ...rest, A, B, vectors };
         })
       );
       this.updates = sites.length > 0 ? this.#updatesOf(name, width) : undefined;
@@ -113,8 +121,21 @@ export class LayerStack extends Scope {
     return {
       shrink: this.#matrices(name, A, shrink),
       expand: this.#matrices(name, B, expand),
+      vectors: this.#vectors(name),
       rank: Math.max(...this.groups.map((sites) => sites.reduce((sum, { rank }) => sum + rank, 0))),
     };
+  }
+
+  /** Where each group has a scale and a shift, if any has. */
+  #vectors(name: string): GroupedVectors | undefined {
+    const own = this.groups.map((sites) => sites.find(hasMagnitude)?.vectors);
+    const views = own.filter((one) => one !== undefined);
+    if (views.length === 0) return undefined;
+    const values = joined(name, views);
+    const places = this.allocate([own.length], "u32", "adapter", `${name} places`);
+    const numbers = own.map((one) => one ? 1 + one.offset - values.offset : 0);
+    this.device.write(places, Uint32Array.from(numbers));
+    return { values, places, groups: own.length };
   }
 
   /** Groups with fewer parts than others have empty ones. */
@@ -133,6 +154,9 @@ export class LayerStack extends Scope {
     return { values, parts, factors: scalings, groups: groups.length, partCount, mostN, mostK };
   }
 }
+
+const hasMagnitude = ({ magnitude, vectors }: Pick<StackedSite, "magnitude" | "vectors">) =>
+  magnitude !== undefined || vectors !== undefined;
 
 function copyInto(from: HostData | Tensor, to: Tensor): void {
   if (from instanceof Tensor) copyTensor(from, to);

@@ -23,7 +23,7 @@ export function assertSeesTokens({ architecture }: Model): void {
 /**
  * The sites of an adapter by the paths of their layers.
  *
- * @throws {RangeError} when one is not A and B of a linear layer.
+ * @throws {RangeError} when one is not A and B of a linear layer, with a magnitude of all of its rows or none.
  */
 export function sitesOf(
   name: string,
@@ -34,16 +34,18 @@ export function sitesOf(
   return new Map([...layers].map(([layer, own]) => [layer, own.map(stackedSite)]));
 }
 
-function stackedSite({ site: { rows }, rank, scaling, A, B }: LoraPlan): StackedSite {
-  return { rank, scaling, rows, A, B: B ?? new Float32Array(countRows(rows) * rank) };
+function stackedSite({ site: { rows }, magnitude, ...plan }: LoraPlan): StackedSite {
+  const { rank, scaling, A, B = new Float32Array(countRows(rows) * rank) } = plan;
+  const m = magnitude === "norms" ? undefined : magnitude;
+  return { rank, scaling, rows, A, B, ...m && { magnitude: m } };
 }
 
 function assertLinear(name: string, { site, bias, magnitude, isStart }: LoraPlan): void {
   const { linear } = site, isLinear = linear instanceof Linear;
   const cases: Readonly<Record<string, boolean>> = {
-    DoRA: magnitude !== undefined,
+    "DoRA of a part": magnitude !== undefined && countRows(site.rows) !== linear.extents[0],
     "a bias of B": bias !== undefined,
-    "start values": isStart === true,
+    "start values": isStart === true || magnitude === "norms",
     "an embedding": !isLinear,
     "a head": isLinear && linear.parts.head !== undefined,
   };
@@ -65,6 +67,6 @@ export function assertUpdatesAlone(name: string, { saved, biases, rows }: PeftAd
 
 function refuse(name: string, found: string): never {
   throw new RangeError(
-    `adapters of one batch must be A and B of linear layers alone, found ${found} in "${name}"`,
+    `adapters of one batch must be LoRA or DoRA of linear layers alone, found ${found} in "${name}"`,
   );
 }

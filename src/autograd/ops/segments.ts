@@ -1,6 +1,7 @@
 /** Low-rank updates of which each row of a batch takes its own: two launches, however many there are. @module */
 
 import { segmentProduct } from "../../../kernels/segment_product/kernel.ts";
+import { segmentScale } from "../../../kernels/segment_scale/kernel.ts";
 import { ShapeError } from "../../core/errors.ts";
 import type { Tensor } from "../../device/device.ts";
 import type { Tape } from "../tape.ts";
@@ -35,19 +36,31 @@ export interface GroupedMatrices {
   readonly mostK: number;
 }
 
+/** A scale and a shift of a layer's output, of some groups. */
+export interface GroupedVectors {
+  /** All of them. */
+  readonly values: Tensor;
+  /** u32: for each group, 1 more than where its vectors begin, or 0. */
+  readonly places: Tensor;
+  /** Number of groups. */
+  readonly groups: number;
+}
+
 /** The low-rank updates of one layer, of every group. */
 export interface GroupedUpdates {
   /** A of every site, with its scaling. */
   readonly shrink: GroupedMatrices;
   /** B of every site. */
   readonly expand: GroupedMatrices;
+  /** The magnitudes of DoRA, whose B is scaled by them, if any group has one. */
+  readonly vectors?: GroupedVectors;
   /** The largest sum of the ranks of a group's sites. */
   readonly rank: number;
 }
 
 /**
  * y[r, rows] += scaling · (x[r] Aᵀ) Bᵀ with A, B and scaling of each site of row r's own group, in place; a
- * row of no group keeps its bits. The rows of the others have the bits of `adaptedLinear` of a group's
+ * row of no group keeps its bits. Before, y[r] = scale · y[r] + shift where the group has these. The rows of the others have the bits of `adaptedLinear` of a group's
  * sites with as many rows, on `cpu` without BLAS.
  *
  * @throws {ShapeError} when x does not have the same number of rows for each row of the batch.
@@ -58,7 +71,7 @@ export function addSegments(
   x: Tensor,
   y: Tensor,
   { pieces, pieceCount, rows, batch }: Segments,
-  { shrink, expand, rank }: GroupedUpdates,
+  { shrink, expand, vectors, rank }: GroupedUpdates,
 ): Tensor {
   const [tokens] = x.shape, time = tokens / batch;
   if (!Number.isInteger(time)) {
@@ -87,6 +100,11 @@ export function addSegments(
     );
   };
   launch(shrink, x, hidden, 0);
+  if (vectors) {
+    const { values, places, groups } = vectors;
+    const counts = { rows, time, pieceCount, groups, width: widthOf(y) };
+    tape.device.launch(segmentScale, { pieces, places, vectors: values, y }, counts);
+  }
   launch(expand, hidden, y, 1);
   tape.release(hidden);
   return y;
