@@ -2,6 +2,7 @@
 
 import { optimizerNames } from "../accounting/optimizers.ts";
 import { digits } from "../core/numbers.ts";
+import { isHubName } from "../core/hub/name.ts";
 import { kindOf } from "../core/storage.ts";
 import { type BytesByRole, roles } from "../device/mod.ts";
 import { formatBytes } from "../figures/format.ts";
@@ -52,9 +53,10 @@ In all three, activations take two bytes per value. The memory for unpacking a
 4-bit matrix is not counted. --base-dtype is how a frozen base is stored, in a
 step that runs so, with all its memory: f16, bf16, or with auto as the
 configuration says; nf4 and fp4, the linear layers of the blocks in 4 bits, as
-QLoRA and train store them. A folder that is in 4 bits already is counted in
-the blocks that its files have; without them in blocks of 64, as a config.json
-does not say how large they are.
+QLoRA and train store them. A folder on disk that is in 4 bits already is
+counted in the blocks that its files have. Of a config.json, and of a repository
+of the hub, nothing else is read: it does not say how large the blocks are, and
+64 is assumed.
 
 JSON: {"byRole", "live", "peak", "fullPeak", "byFormula"} in bytes. byRole sums
 to the peak; live is what remains between steps; fullPeak is the peak of full
@@ -92,7 +94,7 @@ export function addMemory(program: Command): void {
 async function run(argument: string | undefined, given: MemoryOptions): Promise<void> {
   const model = oneModel("memory", [argument, given.model])!, method = methodOf(given);
   const config = await runnableConfig(model), length = given.length ?? usualLength(config, method);
-  const quantized = await fourBitForms(model, config);
+  const quantized = await fourBitForms(model);
   const options = { ...given, length, quantized }, found = await forecast(config, options, method);
   const { peak: byRole, live, byFormula } = found, peak = sumOf(byRole);
   assertExact(peak); // Before the full step: it indexes every row of the embeddings.
@@ -142,7 +144,8 @@ function assertExact(bytes: number): void {
 async function runnableConfig(model: string): Promise<ConfigJson> {
   const json = await configOf(model), type = json?.model_type;
   if (json && runnableTypes.some((known) => known === type)) {
-    return { ...completeConfig(json), quantization_config: json.quantization_config };
+    const { dtype, torch_dtype, quantization_config } = json; // Not all families keep these.
+    return { ...completeConfig(json), dtype, torch_dtype, quantization_config };
   }
   throw new RangeError(
     `predicting memory needs a configuration of model_type ${anyRunnable}, found ${
@@ -151,12 +154,9 @@ async function runnableConfig(model: string): Promise<ConfigJson> {
   );
 }
 
-/** How a model's files have weights in 4 bits; undefined if they are not there, or not in 4 bits. */
-async function fourBitForms(
-  model: string,
-  config: ConfigJson,
-): Promise<ForecastOptions["quantized"]> {
-  if (!quantizationOf(config) || await kindOf(model) !== "folder") return undefined;
+/** How a folder's files have weights in 4 bits; undefined if none are on disk: the hub's would be downloaded. */
+async function fourBitForms(model: string): Promise<ForecastOptions["quantized"]> {
+  if (isHubName(model) || await kindOf(model) !== "folder") return undefined;
   const files = await weightFilesIn(model, "model");
   return files.length > 0 ? await fourBitFormsIn(model) : undefined;
 }
@@ -165,8 +165,8 @@ async function fourBitForms(
 const isGuess = (config: ConfigJson, { quantized }: ForecastOptions): boolean =>
   quantizationOf(config) !== undefined && quantized === undefined;
 
-const guess = "Blocks of 64 are counted: a config.json does not say how large they are, and its " +
-  "files are not there.";
+const guess = "Blocks of 64 are assumed: only the configuration was read, which does not say how " +
+  "large they are.";
 
 function heading({ parameters, trained }: Forecast, { batch, length }: ForecastOptions): string {
   const [all, some, sequences, tokens] = [parameters, trained, batch, length]
@@ -206,15 +206,15 @@ function noFormula(
   isQuantized: boolean,
 ): string {
   const why = activationCheckpointing
-    ? "they are of steps that keep all activations, found --activation-checkpointing"
+    ? "the formulas are of steps that keep all activations, found --activation-checkpointing"
     : kind !== "full" && kind !== "lora"
-    ? `there are some for full fine-tuning and lora only, found ${kind}`
+    ? `there are formulas for full fine-tuning and lora only, found ${kind}`
     : isQuantized
     ? "there are none for a base in 4 bits"
     : model_type === "gpt2"
-    ? "they need a language model's head, blocks that are adapted alike, and one rate of dropout"
-    : `there are some for GPT-2 only, found ${model_type}`;
-  return `No closed formulas give these bytes once more: ${why}.`;
+    ? "the formulas need a language model's head, blocks that are adapted alike, and one rate of dropout"
+    : `there are formulas for GPT-2 only, found ${model_type}`;
+  return `No closed formula covers this step: ${why}.`;
 }
 
 const sumOf = (bytes: Partial<BytesByRole>): number =>

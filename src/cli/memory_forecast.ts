@@ -10,7 +10,8 @@ import {
 } from "../architectures/mod.ts";
 import { countParameters } from "../architectures/architecture.ts";
 import type { FloatDtype } from "../formats/mod.ts";
-import { quantizationOf } from "../models/mod.ts";
+import { type FourBitCode, quantizationOf } from "../models/mod.ts";
+import { floatTypeOf } from "../models/quantized_weights.ts";
 import { type BaseDtypeOption, baseTypeOf, type CheckpointingOption } from "./arguments.ts";
 import type { BytesByRole } from "../device/mod.ts";
 import {
@@ -62,19 +63,20 @@ export async function forecast(
   // First, so that an absurdly large model is refused before it is run.
   const architecture = architectureOf(config);
   const { batch, length, seed, activationCheckpointing, quantized } = options;
-  const base = baseDtypeOf(config, options), dtype = base ?? quantizationOf(config)?.code ?? "F32";
-  assertFits(dtype, options, method);
+  const stored = storedAs(config, options);
+  assertFits(stored, options, method);
   const adapt = (model: Parameters<typeof allocateMethod>[0]) =>
     void allocateMethod(model, method, seed);
-  const optimizer = ranWith(options), step = { batch, length, optimizer, dtype: base };
-  const prediction = { ...step, activationCheckpointing, quantized, adapt };
+  const optimizer = ranWith(options), step = { batch, length, optimizer };
+  const dtype = baseTypeOf(options);
+  const prediction = { ...step, dtype, activationCheckpointing, quantized, adapt };
   const { byRole, peakByRole } = predictMemory(config, prediction);
   const restate = await restatement(architecture, options, method);
   const dropout = dropoutOf(config), lora = loraOf(method);
   const isKnown = !activationCheckpointing && (method.kind === "full" || method.kind === "lora");
-  const formula = dropout === undefined || !isKnown || dtype === "nf4" || dtype === "fp4"
+  const formula = dropout === undefined || !isKnown || stored === "nf4" || stored === "fp4"
     ? undefined
-    : gpt2StepBytes(config, { ...step, dropout, lora, dtype });
+    : gpt2StepBytes(config, { ...step, dropout, lora, dtype: stored });
   return {
     parameters: countParameters(architecture.tensors),
     trained: byRole.gradient / 4,
@@ -90,12 +92,12 @@ export function ranWith({ optimizer, dtype }: Pick<ForecastOptions, "optimizer" 
   return dtype === "f32" && own || "adamw";
 }
 
-/** As it is asked; with `auto`, of weights that are not quantized, as the configuration says. */
-function baseDtypeOf(config: ConfigJson, options: ForecastOptions): PredictionOptions["dtype"] {
-  const names: Record<string, FloatDtype> = { float16: "F16", bfloat16: "BF16" };
-  const asked = baseTypeOf(options);
-  if (asked !== "auto") return asked;
-  return quantizationOf(config) ? undefined : names[String(config.dtype ?? config.torch_dtype)];
+/** How the matrices of the blocks are stored: as it is asked, or in 4 bits as the files or the configuration say. */
+function storedAs(config: ConfigJson, options: ForecastOptions): FloatDtype | FourBitCode {
+  const asked = baseTypeOf(options), [form] = options.quantized?.values() ?? [];
+  if (asked !== undefined && asked !== "auto") return asked;
+  const code = form?.code ?? quantizationOf(config)?.code;
+  return code ?? (asked === "auto" ? floatTypeOf(config) : "F32");
 }
 
 /** Throws for a base that a method, or a conversion, does not fit. */
@@ -107,9 +109,7 @@ function assertFits(
   if (stored === "F32" || kind !== "full" && dtype === "f32") return;
   const rule = `${kind === "full" ? "full fine-tuning" : `--dtype ${dtype}`} needs a base in F32`;
   if (baseDtype === undefined) {
-    throw new RangeError(
-      `${rule}, found one in ${stored} (its config.json): use --base-dtype f32`,
-    );
+    throw new RangeError(`${rule}, found one in ${stored}: use --base-dtype f32`);
   }
   if (kind === "full") throw new RangeError(`${rule}, found --base-dtype ${baseDtype}`);
   throw new RangeError(`--base-dtype ${baseDtype} needs --dtype f32, found ${dtype}`);

@@ -5,7 +5,7 @@ import type { ConfigJson } from "../architectures/config_fields.ts";
 import { architectureOf } from "../architectures/registry.ts";
 import { isRecord } from "../core/json.ts";
 import { oneLine, quote } from "../core/quote.ts";
-import type { Dtype, SafetensorsFile } from "../formats/mod.ts";
+import type { Dtype, FloatDtype, SafetensorsFile } from "../formats/mod.ts";
 import { ownerOf } from "../formats/quantized_keys.ts";
 import { readFourBitForm } from "../formats/read_quantized.ts";
 import { type FourBitCode, fourBitCodes } from "../quant/codes.ts";
@@ -46,23 +46,31 @@ export function quantizationOf({ quantization_config: given }: ConfigJson):
   };
 }
 
+/** The type that a configuration names for the floats of its files; F32 where it names none of 16 bits. */
+export function floatTypeOf({ dtype, torch_dtype }: ConfigJson): FloatDtype {
+  const name = dtype ?? torch_dtype;
+  return name === "float16" ? "F16" : name === "bfloat16" ? "BF16" : "F32";
+}
+
 /**
- * How a tensor is in the files of a configuration: as these have it, all else in F32 or, where they are not known,
- * as far as the configuration says it: linear layers in 4 bits, in blocks of 64.
+ * How a tensor is in the files of a configuration. These have weights in 4 bits as is known, or else as far as the
+ * configuration says it: those of linear layers, in blocks of `blockSize`. All else is in the type that it names.
  *
  * @throws {RangeError} As {@link quantizationOf}.
  */
 export function filesOf(
   config: ConfigJson,
   known?: QuantizedWeights,
+  blockSize = 64,
 ): (name: string) => Dtype | FourBitForm {
   const architecture = architectureOf(config), said = quantizationOf(config);
+  const type = floatTypeOf(config);
   if (known) {
     const bare = (name: string) => bareName(architecture, { name });
     const forms = new Map(Array.from(known, ([name, form]) => [bare(name), form]));
-    return (name) => forms.get(bare(name)) ?? "F32";
+    return (name) => forms.get(bare(name)) ?? type;
   }
-  if (!said) return () => "F32";
+  if (!said) return () => type;
   const { kept, ...form } = said;
   const isKept = (name: string) =>
     kept.some((one) => name.endsWith(one) || name.startsWith(`${one}.`));
@@ -70,9 +78,9 @@ export function filesOf(
     kind === "linear" && !isKept(name)
   );
   const forms = new Map(linears.map(({ tensors: [{ name, shape }] }): [string, FourBitForm] => {
-    return [name, { ...form, shape, blockSize: 64 }];
+    return [name, { ...form, shape, blockSize }];
   }));
-  return (name) => forms.get(name) ?? "F32";
+  return (name) => forms.get(name) ?? type;
 }
 
 function refuse(rule: string, found: unknown): never {

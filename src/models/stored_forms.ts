@@ -112,9 +112,7 @@ function stays(name: string, found: FourBitForm, asked: StorageOptions): boolean
   const wanted = formText({ ...found, code: dtype, blockSize, doubleQuantization });
   if (wanted === formText(found)) return true;
   throw new RangeError(
-    `${oneLine(name)} must stay in the 4 bits that its file has, ${
-      formText(found)
-    }, found ${wanted} asked ` +
-      "for: leave out the dtype, or load the model with dtype F32",
+    `${oneLine(name)} must stay in its 4 bits, ${formText(found)}, but ${wanted} was asked for: ` +
+      "leave out the dtype, or use dtype F32",
   );
 }

@@ -5,10 +5,8 @@ import { sizeOf } from "../core/shape.ts";
 import { DryDevice } from "../device/dry.ts";
 import type { LedgerReading } from "../device/ledger.ts";
 import type { ConfigJson } from "../architectures/mod.ts";
-import type { FloatDtype } from "../formats/mod.ts";
 import {
   allocateModel,
-  type FourBitCode,
   type FourBitForm,
   type ModelOptions,
   type StorageOptions,
@@ -34,9 +32,10 @@ export interface PredictionOptions extends ModelOptions, Omit<StorageOptions, "d
   /**
    * How a frozen base stores its matrices: see `loadModel`. Default `F32`, and 4 bits where the configuration has
    * a `quantization_config`, which takes linear layers for quantized that it does not leave out. It does not say
-   * how large their blocks are: without `quantized`, 64 is assumed.
+   * how large their blocks are: without `quantized`, they are of `blockSize`. With `auto`, all else is stored as the
+   * configuration's `dtype` or `torch_dtype` says.
    */
-  readonly dtype?: FloatDtype | FourBitCode;
+  readonly dtype?: StorageOptions["dtype"];
   /** How the model's files have weights in 4 bits: see `fourBitFormsIn`. Default: as the configuration says. */
   readonly quantized?: ReadonlyMap<string, FourBitForm>;
   /** Prepares the model for training, for example by injecting an adapter. */
@@ -70,7 +69,7 @@ export function predictMemory(
   using device = new DryDevice();
   // Tokens are all 0: with a different padding id each sequence has an end, which a classifier needs.
   const padded = { ...config, pad_token_id: 1 };
-  const forms = storedForms(config, storage, filesOf(config, quantized));
+  const forms = storedForms(config, storage, filesOf(config, quantized, blockSize));
   using model = allocateModel(device, padded, options, forms);
   adapt?.(model);
   const settings = { accumulation, optimizer, activationCheckpointing };

@@ -2,11 +2,7 @@
 
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { catalog } from "../../src/architectures/mod.ts";
-import { DryDevice } from "../../src/device/dry.ts";
-import { loadModel } from "../../src/models/mod.ts";
 import { withFolder } from "../support/folders.ts";
-import { golden } from "../support/golden.ts";
-import { writeQuantizedFolder } from "../support/quantized_folder.ts";
 import { assertFails, lowrank, lowrankJson } from "./lowrank.ts";
 
 Deno.test("the roles add up to the peak, and Adam keeps twice what is trained", () =>
@@ -54,24 +50,24 @@ Deno.test("the formula has the dropout of the configuration, which the step runs
     const { stdout } = await lowrank("memory", `${folder}/config.json`, "--batch", "1");
     assertStringIncludes(
       stdout,
-      "once more: they need a language model's head, blocks that are",
+      "this step: the formulas need a language model's head, blocks that are",
     );
     const classifier = { architectures: ["GPT2ForSequenceClassification"], num_labels: 2 };
     assertEquals((await peak(classifier)).byFormula, null);
   }));
 
-Deno.test("where no formula gives the bytes once more, the output says why", async () => {
+Deno.test("where no formula covers the step, the output says why", async () => {
   const { stdout } = await lowrank("memory", "bert-base", "--batch", "1", "--length", "8");
   const said =
-    "\nNo closed formulas give these bytes once more: there are some for GPT-2 only, found bert.\n";
+    "\nNo closed formula covers this step: there are formulas for GPT-2 only, found bert.\n";
   assertStringIncludes(stdout, said);
   const bitfit = await lowrank("memory", "models/tiny-gpt2", "--method", "bitfit", "--batch", "1");
   assertStringIncludes(
     bitfit.stdout,
-    "once more: there are some for full fine-tuning and lora only, found bitfit.",
+    "this step: there are formulas for full fine-tuning and lora only, found bitfit.",
   );
   const gpt2 = await lowrank("memory", "gpt2", "--batch", "1", "--length", "8");
-  assertEquals(gpt2.stdout.includes("No closed formulas"), false);
+  assertEquals(gpt2.stdout.includes("No closed formula"), false);
 });
 
 Deno.test("memory needs a family that runs, whose heads fill its width", async () => {
@@ -198,30 +194,6 @@ Deno.test("a base in 4 bits takes an eighth of its blocks' bytes, beside a matri
   );
 });
 
-Deno.test("a folder in 4 bits is counted in the blocks of its files, a configuration alone in blocks of 64", () =>
-  withFolder(async (folder) => {
-    const step = ["--method", "lora", "--batch", "1", "--length", "4"], words = "Blocks of 64 are";
-    const bytesIn = async (place: string) =>
-      (await lowrankJson("memory", place, ...step)).byRole.quantized;
-    const found: number[] = [];
-    for (const blockSize of [64, 128]) {
-      const place = `${folder}/${blockSize}`, alone = `${folder}/alone-${blockSize}`;
-      await Deno.mkdir(place);
-      await writeQuantizedFolder(place, golden("gpt2_tiny"), { blockSize });
-      using dry = new DryDevice();
-      using _ = await loadModel(dry, place);
-      assertEquals(await bytesIn(place), dry.ledger.read().byRole.quantized);
-      assert(!(await lowrank("memory", place, ...step)).stdout.includes(words));
-      await Deno.mkdir(alone);
-      await Deno.copyFile(`${place}/config.json`, `${alone}/config.json`);
-      assertStringIncludes((await lowrank("memory", alone, ...step)).stdout, words);
-      found.push(await bytesIn(place), await bytesIn(alone));
-    }
-    const [own, guess, larger, same] = found;
-    assertEquals([guess, same], [own, own]);
-    assert(larger < own);
-  }));
-
 Deno.test("checkpoints lower the activations alone, and no formula gives their bytes", async () => {
   const step = ["memory", "gpt2", "--batch", "2", "--length", "32", "--rank", "4"];
   const plain = await lowrankJson(...step), option = "--activation-checkpointing";
@@ -234,6 +206,6 @@ Deno.test("checkpoints lower the activations alone, and no formula gives their b
   const { stdout } = await lowrank(...step, option);
   assertStringIncludes(
     stdout,
-    `once more: they are of steps that keep all activations, found ${option}.`,
+    `this step: the formulas are of steps that keep all activations, found ${option}.`,
   );
 });

@@ -1,7 +1,8 @@
 /** Folders that bitsandbytes has quantized to 4 bits. */
 
-import { assert, assertEquals } from "@std/assert";
+import { assert, assertEquals, assertThrows } from "@std/assert";
 import { injectLora } from "../../src/adapt/mod.ts";
+import { catalog } from "../../src/architectures/mod.ts";
 import { openDevice } from "../../src/device/mod.ts";
 import { openSafetensors, readQuantized, writeSafetensors } from "../../src/formats/mod.ts";
 import { loadModel, readConfig, saveModel, type TextModel } from "../../src/models/mod.ts";
@@ -127,3 +128,18 @@ Deno.test("a step on such a folder takes the bytes that its configuration predic
       assertEquals(whole.byRole.quantized, 0);
     }
   }));
+
+Deno.test("blocks that only a configuration speaks of are as large as it is asked", () => {
+  const json = { ...catalog.gpt2.config, quantization_config: quantizationConfig({}) };
+  const adapt = (model: TextModel) => void injectLora(model, { rank: 2, seed: 1 });
+  const step = { batch: 1, length: 1, dtype: "nf4", adapt } as const;
+  const bytes = (options: object) => predictMemory(json, { ...step, ...options }).byRole.quantized;
+  // Blocks of 12 x 768 x 768 values, whose scales are in 8 bits, each 256 with one of their own in F32.
+  const saved = 12 * 12 * 768 ** 2 / 128;
+  assertEquals(bytes({}) - bytes({ blockSize: 128 }), saved + 4 * saved / 256);
+  assertThrows(
+    () => bytes({ doubleQuantization: false }),
+    RangeError,
+    "nf4 in blocks of 64 with scales in 8 bits, but nf4 in blocks of 64 with scales in F32 was asked for",
+  );
+});

@@ -64,11 +64,11 @@ Deno.test("a configuration and files that disagree are refused, and other 4 bits
     await refuses(`config.json says that weights are in nf4, found ${name} in fp4 in the files`);
     await writeQuantizedFolder(folder, golden("gpt2_tiny"), { code: "fp4" }, {});
     await refuses(
-      `${name} must stay in the 4 bits that its file has, fp4 in blocks of 64 with scales in 8 bits, found ` +
-        "nf4 in blocks of 64 with scales in 8 bits asked for: leave out the dtype, or load the model with dtype F32",
+      `${name} must stay in its 4 bits, fp4 in blocks of 64 with scales in 8 bits, but nf4 in blocks of 64 ` +
+        "with scales in 8 bits was asked for: leave out the dtype, or use dtype F32",
       { dtype: "nf4" },
     );
-    await refuses("found fp4 in blocks of 32 with scales in 8 bits", {
+    await refuses("but fp4 in blocks of 32 with scales in 8 bits was asked for", {
       dtype: "fp4",
       blockSize: 32,
     });
