@@ -62,6 +62,7 @@ export function quantize(tensor: HostTensor, options: QuantizeOptions = {}): Qua
   const { code = "nf4", blockSize = 64, doubleQuantization = true, type = "float32" } = options;
   assertOneOf("the code of quantize", code, fourBitCodes);
   assertOneOf("the block size of quantize", blockSize, blockSizes);
+  assertOneOf("the double quantization of quantize", doubleQuantization, [true, false]);
   assertOneOf("the type of quantize", type, unquantizedTypes);
   const values = floatValues("values to quantize", tensor);
   const { packed, absmax } = packBlocks(values, blockSize, roundingTo(codeValues(code)));

@@ -1,11 +1,17 @@
 /** Folders that bitsandbytes has quantized to 4 bits. */
 
-import { assert, assertEquals, assertThrows } from "@std/assert";
+import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { injectLora } from "../../src/adapt/mod.ts";
 import { catalog } from "../../src/architectures/mod.ts";
 import { openDevice } from "../../src/device/mod.ts";
 import { openSafetensors, readQuantized, writeSafetensors } from "../../src/formats/mod.ts";
-import { loadModel, readConfig, saveModel, type TextModel } from "../../src/models/mod.ts";
+import {
+  loadModel,
+  quantizeFolder,
+  readConfig,
+  saveModel,
+  type TextModel,
+} from "../../src/models/mod.ts";
 import { predictMemory } from "../../src/runs/mod.ts";
 import { Trainer } from "../../src/train/mod.ts";
 import { dequantize, quantize } from "../../src/quant/mod.ts";
@@ -57,6 +63,18 @@ for (
       for (const dtype of [undefined, "auto", "nf4"] as const) {
         assertEquals(await logitsIn(loadModel(device, folder, { dtype })), expected);
       }
+    }));
+}
+
+for (const doubleQuantization of ["no", null, 1]) {
+  Deno.test(`a folder is not quantized with doubleQuantization ${doubleQuantization}`, () =>
+    withFolder(async (folder) => {
+      await assertRejects(
+        () => quantizeFolder(golden("gpt2_tiny"), folder, { doubleQuantization } as object),
+        RangeError,
+        "the double quantization of quantize must be one of true, false, found ",
+      );
+      assertEquals([...Deno.readDirSync(folder)], []);
     }));
 }
 

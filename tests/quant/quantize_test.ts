@@ -275,6 +275,16 @@ Deno.test("what cannot be quantized is refused", () => {
       'the code of quantize must be one of nf4, fp4, found "int4"',
     ],
     [
+      () => quantize(weight, { doubleQuantization: "no" as unknown as boolean }),
+      RangeError,
+      'the double quantization of quantize must be one of true, false, found "no"',
+    ],
+    [
+      () => quantize(weight, { doubleQuantization: null as unknown as boolean }),
+      RangeError,
+      "the double quantization of quantize must be one of true, false, found null",
+    ],
+    [
       () => quantize(weight, { type: "float64" as "float32" }),
       RangeError,
       'the type of quantize must be one of float32, float16, bfloat16, found "float64"',
