@@ -30,7 +30,7 @@ export type LoadTensor = (spec: TensorSpec, name: string, to: Target) => Promise
  * transposed, or that is quantized, needs host memory of its size, which the next one uses again.
  *
  * @param quantized The weights that the file has in 4 bits.
- * @param allowNonFinite Whether values that are rounded to 16 bits may become infinite.
+ * @param allowNonFinite Whether values that are rounded to 16 bits may become infinite; in 4 bits none may be.
  */
 export function loaderFrom(
   file: SafetensorsFile,
@@ -43,6 +43,7 @@ export function loaderFrom(
     if (to instanceof FourBitWeight) {
       const { shape, ...form } = to.form;
       const data = await gather(spec, file.pieces(name), Float32Array);
+      if (allowNonFinite) assertStoredFinite(notInFourBits, name, { shape, data }, "F32");
       return to.write(quantize({ shape, data }, form));
     }
     const pieces = piecesFor(file, name, to, allowNonFinite);
@@ -55,6 +56,9 @@ export function loaderFrom(
     }
   };
 }
+
+const notInFourBits =
+  "cannot load with allowNonFinite in 4 bits, which cannot hold a value that is not finite";
 
 /** A function that puts pieces together, (out, in), in memory that the next call uses again. */
 function gatherer() {

@@ -80,6 +80,28 @@ Deno.test("the blocks of a file of the trunk alone are in 4 bits under a new hea
   });
 });
 
+Deno.test("a value that is not finite is let pass into 16 bits, and not into 4", () =>
+  withFolder(async (copy) => {
+    const name = "transformer.h.0.mlp.c_fc.weight";
+    const bytes = await Deno.readFile(`${folder}/model.safetensors`);
+    const view = new DataView(bytes.buffer), length = Number(view.getBigUint64(0, true));
+    const header = JSON.parse(new TextDecoder().decode(bytes.subarray(8, 8 + length)));
+    const [begin] = header[name].data_offsets;
+    view.setFloat32(8 + length + begin + 4, NaN, true); // At [0, 1] in the file, [1, 0] in the model.
+    await Deno.writeFile(`${copy}/model.safetensors`, bytes);
+    await Deno.copyFile(`${folder}/config.json`, `${copy}/config.json`);
+    using device = new ReferenceDevice();
+    using _ = await loadModel(device, copy, { dtype: "BF16", allowNonFinite: true });
+    for (const dtype of ["nf4", "fp4"] as const) {
+      await assertRejects(
+        () => loadModel(device, copy, { dtype, allowNonFinite: true }),
+        RangeError,
+        "cannot load with allowNonFinite in 4 bits, which cannot hold a value that is not finite: " +
+          `the values of "${name}" must be finite in F32, found NaN at [1, 0]`,
+      );
+    }
+  }));
+
 const refused: readonly (readonly [options: object, sentence: string])[] = [
   [{ dtype: "nf4", blockSize: 48 }, "blockSize must be one of 32, 64, 128"],
   [
