@@ -8,6 +8,7 @@ import { assertAdapterFolder } from "../formats/folder_kind.ts";
 import { readAdapter } from "../formats/mod.ts";
 import { methodKinds, type MethodSpec } from "../runs/mod.ts";
 import { type AllowOption, optionName } from "./arguments.ts";
+import type { Fields } from "./cases.ts";
 import type { MethodOptions } from "./method.ts";
 
 /** What a command asks of an adapter that exists. */
@@ -25,19 +26,27 @@ const fixed: readonly (keyof MethodOptions)[] = [
 ];
 
 /**
- * Refuses options that an existing adapter already fixes.
+ * Refuses options, and fields of a configuration's method, that an existing adapter already fixes: all but LoRA's
+ * dropout, which no adapter keeps.
  *
  * @throws {RangeError} when one is given, or the method is full fine-tuning.
  */
-export function assertContinues(options: MethodOptions, { kind }: MethodSpec): void {
+export function assertContinues(
+  options: MethodOptions,
+  { kind }: MethodSpec,
+  configured: Fields = {},
+): void {
   if (kind === "full") {
     throw new RangeError("full fine-tuning cannot continue an adapter: merge it first");
   }
-  const given = fixed.filter((name) => options[name] !== undefined);
+  const { kind: _, ...fields } = configured;
+  const given = [
+    ...fixed.filter((name) => options[name] !== undefined).map(optionName),
+    ...Object.keys(fields).filter((name) => kind !== "lora" || name !== "dropout")
+      .map((name) => `the configuration's ${name}`),
+  ];
   if (given.length === 0) return;
-  throw new RangeError(
-    `--adapter keeps its own settings: leave out ${given.map(optionName).join(" and ")}`,
-  );
+  throw new RangeError(`--adapter keeps its own settings: leave out ${given.join(" and ")}`);
 }
 
 /**

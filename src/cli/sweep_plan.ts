@@ -3,9 +3,12 @@
 import { oneLine } from "../core/quote.ts";
 import { DryDevice } from "../device/dry.ts";
 import type { DeviceKind } from "../device/mod.ts";
+import { storedFormsIn } from "../models/files.ts";
 import { withLabels } from "../models/labels.ts";
 import { allocateModel, countTrainable, readConfig } from "../models/mod.ts";
 import { allocateMethod, hashOf, type RunSpec } from "../runs/mod.ts";
+import { assertAllTrainable } from "../train/trainable_model.ts";
+import { baseTypeOf } from "./arguments.ts";
 import { type Choice, optionsOf, repeatedOptions, type SweepGrid } from "./sweep_grid.ts";
 import { readTrainData } from "./train_data.ts";
 import {
@@ -88,20 +91,25 @@ function assertHeldOut({ validation }: TrainRequest): void {
   throw new RangeError("a sweep compares held-out losses: it needs held-out texts, found none");
 }
 
-/** The number of values that a method trains of a model, whose weights are not read. */
+/** The number of values that a method trains of a model, whose weights are not read; throws where it cannot. */
 async function countIn(
-  { model: folder }: TrainOptions,
-  { spec: { method }, newLabels }: TrainRequest,
+  options: TrainOptions,
+  { spec: { method }, newLabels: labels }: TrainRequest,
 ): Promise<number> {
-  const config = await readConfig(folder);
+  const config = await readConfig(options.model);
+  const forms = await storedFormsIn(options.model, { dtype: baseTypeOf(options), labels });
   using device = new DryDevice();
-  using model = allocateModel(device, newLabels ? withLabels(config, newLabels) : config);
+  const shaped = labels ? withLabels(config, labels) : config;
+  using model = allocateModel(device, shaped, undefined, forms);
   using _ = allocateMethod(model, method, 0);
+  assertAllTrainable(model);
   return countTrainable(model);
 }
 
-const keyOfModel = ({ model }: TrainOptions, { spec: { method }, newLabels }: TrainRequest) =>
-  JSON.stringify([model, method, newLabels]);
+const keyOfModel = (
+  { model, baseDtype }: TrainOptions,
+  { spec: { method }, newLabels }: TrainRequest,
+) => JSON.stringify([model, baseDtype, method, newLabels]);
 
 /** Readers that read each file once, however many trainings ask for it. */
 const rememberingReaders = (): RequestReaders => ({

@@ -5,7 +5,7 @@ import { isRecord, isText } from "../core/json.ts";
 import { kindOf } from "../core/storage.ts";
 import type { Device } from "../device/mod.ts";
 import { accuracyOn, loadModel } from "../models/mod.ts";
-import { run, runFiles, type RunResult } from "../runs/mod.ts";
+import { applyMethod, run, runFiles, type RunResult } from "../runs/mod.ts";
 import { isDiverged } from "../train/finite_result.ts";
 import { removeCheckpoint } from "../train/mod.ts";
 import { baseTypeOf } from "./arguments.ts";
@@ -83,6 +83,7 @@ function runTraining(
     openModel: () => loadModel(device, options.model, { labels: newLabels, dtype }),
     openBatches: () => batches,
     openValidation: () => validation,
+    adapt: (model) => applyMethod(model, spec.method, spec.seed, options.model),
     onProgress: (_, steps) => onStep(steps),
     measure: async (model) => labels ? { accuracy: await accuracyOn(model, validation) } : {},
   });

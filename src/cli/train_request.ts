@@ -1,13 +1,14 @@
 /** What `train` was asked to do, checked before the model is loaded. @module */
 
-import { fileDigests } from "../core/digest.ts";
+import { canonicalJson, fileDigests } from "../core/digest.ts";
 import { savedLength } from "../adapt/prefix/saved_length.ts";
+import { storedFormsIn } from "../models/files.ts";
 import type { JsonRecord, MethodSpec, RunSpec, TrainingSpec } from "../runs/mod.ts";
 import { type Batch, defaultPatience, defaultSettings, type TrainedKind } from "../train/mod.ts";
 import { batchExample, readBatchFile } from "./batches.ts";
-import type { BaseDtypeOption, CheckpointingOption } from "./arguments.ts";
+import { type BaseDtypeOption, baseTypeOf, type CheckpointingOption } from "./arguments.ts";
 import { assertAllowed, type CommonOptions } from "./common.ts";
-import { assertStart, isInFourBits } from "./base_form.ts";
+import { assertStart } from "./base_form.ts";
 import { assertContinues, continuedMethod } from "./continued_method.ts";
 import { readFacts, roomIn } from "./limits.ts";
 import { methodOf, type MethodOptions } from "./method.ts";
@@ -79,7 +80,7 @@ export async function readRequest(
     : await readTrainConfig(config);
   const usual = adapter || data ? { kind: "lora" } : {};
   const asked = methodOf(options, configuredMethod ?? usual);
-  if (adapter) assertContinues(options, asked);
+  if (adapter) assertContinues(options, asked, configuredMethod);
   assertAllowed(options, adapter ? [adapter] : []);
   const isNamed = (options.method ?? configuredMethod) !== undefined;
   const method = adapter
@@ -193,13 +194,15 @@ export async function modelSpec(options: TrainOptions): Promise<JsonRecord> {
   return {
     base: await filesOf(model),
     adapter: adapter && await filesOf(adapter),
-    baseDtype: await isDefault(options) ? undefined : baseDtype,
+    baseDtype: baseDtype && await isDefault(options) ? undefined : baseDtype,
   };
 }
 
-/** Whether the base is in F32 also if nobody says so: floats are. */
-async function isDefault({ model, baseDtype }: TrainOptions): Promise<boolean> {
-  return baseDtype === "f32" && !await isInFourBits(model);
+/** Whether the base is stored as if nobody said how: floats in F32, and what is in 4 bits as it is. */
+async function isDefault(options: TrainOptions): Promise<boolean> {
+  const formsWith = async (dtype?: ReturnType<typeof baseTypeOf>) =>
+    canonicalJson([...await storedFormsIn(options.model, { dtype })]);
+  return await formsWith(baseTypeOf(options)) === await formsWith();
 }
 
 /** The rates of LoRA+ are those of A and B. */

@@ -29,12 +29,13 @@ const said = (value: unknown): string => value === undefined ? "by default" : qu
 
 /** The parts of a specification by the names that users know; digests are records, to be called another. */
 function partsOf({ model, method, data, training, seed, device }: Spec): Record<string, unknown> {
-  const { base, adapter } = fieldsOf(model),
+  const { base, adapter, baseDtype } = fieldsOf(model),
     { batches, texts, validation, ...reading } = fieldsOf(data);
   const { kind, ...settings } = fieldsOf(method);
   return {
     "base model": base,
     "adapter to begin with": adapter,
+    "base-dtype": baseDtype,
     method: kind,
     ...settings,
     batches: batches && { batches },

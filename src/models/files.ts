@@ -1,36 +1,29 @@
 /** Loading models from Hugging Face folders. @module */
 
-import {
-  type Architecture,
-  bareName,
-  storedShape,
-  type TensorSpec,
-} from "../architectures/architecture.ts";
+import { type Architecture, bareName } from "../architectures/architecture.ts";
 import type { ConfigJson } from "../architectures/config_fields.ts";
-import { isBuffer, legacyName } from "../architectures/infer_architecture.ts";
-import { architectureOf } from "../architectures/registry.ts";
-import { ShapeError } from "../core/errors.ts";
 import { readJson } from "../core/files.ts";
 import { isRecord } from "../core/json.ts";
 import { assertOptions } from "../core/options.ts";
 import { oneLine, quote } from "../core/quote.ts";
-import { formatShape, sameShape } from "../core/shape.ts";
 import { fileIn, fileName, type FileSource, type Folder, splitPath } from "../core/storage.ts";
 import type { FourBitWeight } from "../autograd/four_bit_weight.ts";
 import type { HalfWeight } from "../autograd/weight.ts";
 import type { Device, Tensor } from "../device/device.ts";
-import { assertOwnConfig } from "../formats/config_digest.ts";
 import { parseMerged } from "../formats/merged_metadata.ts";
 import { parsePromptFormat } from "../formats/prompt_metadata.ts";
 import { floatDtypeOf } from "../formats/dtype.ts";
-import { openSafetensors, type ReadOptions, type SafetensorsFile } from "../formats/mod.ts";
-import { ownerOf } from "../formats/quantized_keys.ts";
+import { openSafetensors, type ReadOptions } from "../formats/mod.ts";
+import { type CheckedFile, checkFile, formsOf } from "./checked_file.ts";
 import { drawHidden, withLabels } from "./labels.ts";
 import { loaderFrom } from "./load_tensor.ts";
-import { withoutQuantization } from "./quantization_config.ts";
-import { type QuantizedWeights, readQuantizedForms } from "./quantized_weights.ts";
-import { allocateModel, familyOf, mathematicsOfModel } from "./registry.ts";
-import { assertStorage, storageNames, type StorageOptions, storedForms } from "./stored_forms.ts";
+import { allocateModel, familyOf } from "./registry.ts";
+import {
+  assertStorage,
+  storageNames,
+  type StorageOptions,
+  type StoredForms,
+} from "./stored_forms.ts";
 import { modelNames, type ModelOptions, type TextModel } from "./text_model.ts";
 
 /** How {@link loadModel} reads a model, and how the model behaves. */
@@ -101,51 +94,37 @@ export async function loadModel(
   return model;
 }
 
-/** A file of weights that fits its `config.json`. */
-interface CheckedFile extends Pick<SafetensorsFile, "tensors"> {
-  /** The `config.json`, without what it says of 4 bits. */
-  readonly json: ConfigJson;
-  /** The same with its family's defaults. */
-  readonly config: ConfigJson;
-  /** What the two describe. */
-  readonly architecture: Architecture;
-  /** Weights in 4 bits, by their names in the file. */
-  readonly quantized: QuantizedWeights;
-  /** Where the architecture's tensors are. */
-  readonly places: ReadonlyMap<TensorSpec, string>;
-}
-
-/** Compares the header with the configuration. */
-async function checkFile(read: ConfigJson, file: SafetensorsFile): Promise<CheckedFile> {
-  const json = withoutQuantization(read);
-  const config = familyOf(json).complete(json), architecture = architectureOf(config);
-  await assertOwnConfig(file.metadata, "config.json", mathematicsOfModel(json));
-  const quantized = await readQuantizedForms(file, read);
-  const places = namesInFile(architecture, file, quantized);
-  return { tensors: file.tensors, json, config, architecture, quantized, places };
-}
-
 /** The model of a checked file, with a new head where there are labels. */
 function allocateFor(
   device: Device,
   folder: Folder,
-  { tensors, json, config, architecture, quantized, places }: CheckedFile,
+  checked: CheckedFile,
   { allowNonFinite: _, labels, dtype, blockSize, doubleQuantization, ...behavior }:
     LoadModelOptions,
 ): TextModel {
-  const nameInFile = new Map(
-    Array.from(places, ([spec, name]) => [bareName(architecture, spec), name]),
-  );
-  const shaped = labels ? withLabels(config, labels) : config, own = architectureOf(shaped);
-  const formOf = (name: string) => {
-    const stored = nameInFile.get(bareName(own, { name })); // A trunk alone has no prefix, one with a new head has.
-    return stored === undefined ? undefined : quantized.get(stored) ?? tensors.get(stored)!.dtype;
-  };
+  const { tensors, json, config, quantized, places } = checked;
+  const shaped = labels ? withLabels(config, labels) : config;
   const stored = [...places.values()].filter((name) => !quantized.has(name))
     .map((name) => tensors.get(name)!);
   const origin = { folder, config: labels ? shaped : json, dtype: floatDtypeOf(stored) };
-  const forms = storedForms(shaped, { dtype, blockSize, doubleQuantization }, formOf);
+  const forms = formsOf(checked, shaped, { dtype, blockSize, doubleQuantization });
   return allocateModel(device, shaped, { ...behavior, origin }, forms);
+}
+
+/**
+ * The matrices that a model would not have in F32 if it were loaded so, by name; headers and states are read, and
+ * no values.
+ *
+ * @throws As {@link loadModel}, as far as that depends on no values.
+ */
+export async function storedFormsIn(
+  folder: Folder,
+  { labels, ...storage }: StorageOptions & Pick<LoadModelOptions, "labels">,
+): Promise<StoredForms> {
+  const read = await readConfig(folder);
+  using file = await openSafetensors(folder);
+  const checked = await checkFile(read, file), { config } = checked;
+  return formsOf(checked, labels ? withLabels(config, labels) : config, storage);
 }
 
 /** What a tensor of a file is loaded to. */
@@ -173,51 +152,9 @@ function assertPlace(device: Device, folder: Folder): void {
   );
 }
 
-/** Each tensor's name in the file, once the file is known to fit the architecture. */
-function namesInFile(
-  architecture: Architecture,
-  file: SafetensorsFile,
-  quantized: QuantizedWeights,
-): Map<TensorSpec, string> {
-  const { modelType, tensors, copies, besides = [] } = architecture;
-  const isThere = ({ name }: TensorSpec) => file.tensors.has(name);
-  const names = new Map(
-    [...tensors, ...besides.filter(isThere)]
-      .map((spec) => [spec, findTensor(architecture, spec, file, quantized)]),
-  );
-  const known = new Set([...names.values(), ...copies ?? []]);
-  for (const name of file.tensors.keys()) {
-    if (known.has(ownerOf(name) ?? name) || isBuffer(name)) continue;
-    throw new RangeError(
-      `a ${modelType} file must hold only the tensors of its model, found ${oneLine(name)}`,
-    );
-  }
-  return names;
-}
-
 /** A model's tensors by their bare names. */
 const namesIn = (architecture: Architecture): Map<string, string> =>
   new Map(architecture.tensors.map((spec) => [bareName(architecture, spec), spec.name]));
-
-function findTensor(
-  { modelType, trunk }: Architecture,
-  spec: TensorSpec,
-  { tensors }: SafetensorsFile,
-  quantized: QuantizedWeights,
-): string {
-  const { name, shape } = spec, bare = bareName({ trunk }, spec);
-  const nameInFile = [name, bare, legacyName(name), legacyName(bare)]
-    .find((candidate) => tensors.has(candidate));
-  if (!nameInFile) throw new RangeError(`a ${modelType} file needs the tensor ${name}, found none`);
-  const found = quantized.get(nameInFile)?.shape ??
-    storedShape({ ...spec, shape: tensors.get(nameInFile)!.shape });
-  if (sameShape(found, shape)) return nameInFile;
-  throw new ShapeError(
-    `${nameInFile} must have shape ${formatShape(shape)} as (out, in) to fit config.json, found ${
-      formatShape(found)
-    }`,
-  );
-}
 
 /**
  * Reads the `config.json` of a model that can be loaded; the path is that file or its folder.

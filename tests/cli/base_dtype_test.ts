@@ -92,6 +92,30 @@ Deno.test("a base in 4 bits is trained on, asked and measured; all of it is not 
     );
   }));
 
+Deno.test("the stored type of a base sets trainings apart by its name; one that is said makes no other", () =>
+  withFolder(async (folder) => {
+    const train = async (from: string, output: string) =>
+      (await trainArgs(folder, `${folder}/${output}`, { method: "lora" })).with(2, from);
+    const floats = golden("gpt2_tiny"), packed = `${folder}/packed`;
+    const typed = (type: string) => ["--base-dtype", type];
+    await lowrankJson(...await train(floats, "floats"), ...typed("nf4"));
+    const other = '(it was made with base-dtype "nf4" instead of ';
+    await assertFails([...await train(floats, "floats"), ...typed("fp4")], `${other}"fp4"`);
+    await assertFails(await train(floats, "floats"), `${other}by default`);
+    await Deno.mkdir(packed);
+    await writeQuantizedFolder(packed, floats);
+    const repeated = async (from: string, output: string, type: string) => {
+      const { code, stderr } = await lowrank(...await train(from, output), ...typed(type));
+      assertEquals(code, 0, stderr);
+      assertStringIncludes(stderr, "already trained: ");
+    };
+    await lowrankJson(...await train(packed, "4"));
+    for (const type of ["nf4", "auto"]) await repeated(packed, "4", type);
+    await assertFails([...await train(packed, "4"), ...typed("f32")], "base-dtype by default ");
+    await lowrankJson(...await train(floats, "32"));
+    for (const type of ["f32", "auto"]) await repeated(floats, "32", type);
+  }));
+
 Deno.test("a folder in 4 bits is used as it is, and as F32 it is what these stand for", () =>
   withFolder(async (folder) => {
     await writeQuantizedFolder(folder, golden("gpt2_tiny"));

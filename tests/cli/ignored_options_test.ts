@@ -20,6 +20,16 @@ Deno.test("training an existing adapter takes no other method and none of its se
     await assertFails([...args, ...size], `${rule}--size\n`);
     const other = `--adapter keeps its own method, lora in ${first}, found bitfit`;
     await assertFails([...args, "--method", "bitfit"], other);
+    const configured = async (method: object, ...more: string[]) => [
+      ...await trainArgs(folder, `${folder}/out`, { method: { name: "lora", ...method } }),
+      ...["--adapter", first, ...more],
+    ];
+    await assertFails(
+      await configured({ rank: 7, init: "pissa", dropout: 0.1 }, "--alpha", "8"),
+      `${rule}--alpha and the configuration's rank and the configuration's init\n`,
+    );
+    const kept = await lowrank(...await configured({ dropout: 0.1 }));
+    assertEquals(kept.code, 0, kept.stderr);
     const unknown = `${folder}/unknown`;
     await Deno.mkdir(unknown);
     await Deno.writeTextFile(`${unknown}/adapter_config.json`, '{"method": 5}');
