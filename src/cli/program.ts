@@ -127,5 +127,5 @@ function sentenceOf(error: unknown): string {
   return sentence.replace(/allow: \["(\w+)"\](?= lets it pass)/, "--allow $1")
     .replace(/load (the model|it) with dtype F32/, "use --base-dtype f32")
     .replace(/(use --base-dtype f32, or) inject an adapter/, "$1 train an adapter")
-    .replace("leave out the dtype, or use", "leave out --base-dtype, or use");
+    .replace("out the dtype, or use dtype F32", "out --base-dtype, or use --base-dtype f32");
 }

@@ -130,8 +130,8 @@ Deno.test("a folder in 4 bits is used as it is, and as F32 it is what these stan
     assertEquals(await logits(plain, "--base-dtype", "nf4"), own);
     await assertFails(
       [...await logitsArgs(folder, [[1]], folder), "--base-dtype", "fp4"],
-      "must stay in the 4 bits that its file has, nf4 in blocks of 64 with scales in 8 bits, found fp4 in",
-      "asked for: leave out --base-dtype, or use --base-dtype f32\n",
+      "must stay in its 4 bits, nf4 in blocks of 64 with scales in 8 bits, but fp4 in blocks of 64 ",
+      "was asked for: leave out --base-dtype, or use --base-dtype f32\n",
     );
     const { parameters } = await lowrankJson("count", folder);
     assertEquals(parameters, (await lowrankJson("count", plain)).parameters);

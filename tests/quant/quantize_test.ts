@@ -346,7 +346,12 @@ Deno.test("parts that do not fit each other are not dequantized", () => {
     [{ absmax: { ...absmax, offset: Infinity } }, "must be finite, found Infinity at [0]"],
     [
       {
-        absmax: { ...absmax, offset: 3e38, nested: Float32Array.of(3e38), codes: new Uint8Array(3).fill(255) },
+        absmax: {
+          ...absmax,
+          offset: 3e38,
+          nested: Float32Array.of(3e38),
+          codes: new Uint8Array(3).fill(255),
+        },
       },
       "the scales of a quantized tensor must be finite, found Infinity at [0]",
     ],
