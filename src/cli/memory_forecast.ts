@@ -108,10 +108,15 @@ function assertFits(
 ): void {
   if (stored === "F32" || kind !== "full" && dtype === "f32") return;
   const rule = `${kind === "full" ? "full fine-tuning" : `--dtype ${dtype}`} needs a base in F32`;
+  const adapted = kind === "full" ? "give --rank 8 for an adapter, or " : "";
   if (baseDtype === undefined) {
-    throw new RangeError(`${rule}, found one in ${stored}: use --base-dtype f32`);
+    throw new RangeError(`${rule}, found one in ${stored}: ${adapted}use --base-dtype f32`);
   }
-  if (kind === "full") throw new RangeError(`${rule}, found --base-dtype ${baseDtype}`);
+  if (kind === "full") {
+    throw new RangeError(
+      `${rule}, found --base-dtype ${baseDtype}: ${adapted}use --base-dtype f32`,
+    );
+  }
   throw new RangeError(`--base-dtype ${baseDtype} needs --dtype f32, found ${dtype}`);
 }
 

@@ -141,7 +141,9 @@ Deno.test("a folder in 4 bits is used as it is, and as F32 it is what these stan
     assertEquals(byRole, asked.byRole);
     const whole = await lowrankJson("memory", folder, ...step, "--base-dtype", "f32");
     assertEquals(whole.byRole, (await lowrankJson("memory", plain, ...step)).byRole);
-    const found = "needs a base in F32, found one in nf4 (its config.json): use --base-dtype f32";
-    await assertFails(["memory", folder, "--method", "full"], `full fine-tuning ${found}`);
-    await assertFails(["memory", folder, ...step, "--dtype", "mixed"], `--dtype mixed ${found}`);
+    const found = "needs a base in F32, found one in nf4:", last = "use --base-dtype f32";
+    const full = `full fine-tuning ${found} give --rank 8 for an adapter, or ${last}`;
+    await assertFails(["memory", folder, "--method", "full"], full);
+    const mixed = `--dtype mixed ${found} ${last}`;
+    await assertFails(["memory", folder, ...step, "--dtype", "mixed"], mixed);
   }));

@@ -73,7 +73,7 @@ Deno.test("a folder in 4 bits whose configuration does not say so is counted in 
     assert(quantized > 0);
     await assertFails(
       ["memory", folder, "--method", "full"],
-      "full fine-tuning needs a base in F32, found one in nf4: use --base-dtype f32",
+      "full fine-tuning needs a base in F32, found one in nf4: give --rank 8 for an adapter, or use ",
     );
   }));
 
