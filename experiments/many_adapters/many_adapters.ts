@@ -15,7 +15,14 @@ import {
   type VariantTimes,
 } from "./claims.ts";
 import { compareRows } from "./equality.ts";
-import { batchRows, openVariant, randomBatch, ruledRank, variants } from "./variants.ts";
+import {
+  allVariants,
+  batchRows,
+  openVariant,
+  randomBatch,
+  ruledRank,
+  ruledVariants,
+} from "./variants.ts";
 
 /** Tokens of a row. */
 const lengthOf = ({ quick }: ExperimentContext): number => quick ? 2 : 16;
@@ -31,18 +38,19 @@ async function measure(context: ExperimentContext): Promise<ManyAdapters> {
 }
 
 async function timePasses(
-  { device, seeds: [seed], quick, signal }: ExperimentContext,
+  { device, seeds: [seed], quick, full, signal }: ExperimentContext,
   length: number,
 ): Promise<VariantTimes[]> {
   using base = await loadBase(device);
   using owner = new DisposableStack();
+  const variants = full ? allVariants : ruledVariants;
   const models = variants.map((variant) => openVariant(base, variant, seed, owner));
   const inputs = randomBatch(base, length, seed);
   const work = models.map((model) => async () => {
     using tape = new Tape(device, { record: false });
     await device.read(model.forward(tape, inputs).view([1])); // Waits until all is computed.
   });
-  const times = await timeInTurns(work, quick ? 1 : 25, signal);
+  const times = await timeInTurns(work, quick ? 1 : full ? 25 : 15, signal);
   return variants.map((variant, i) => ({ ...variant, ...times[i] }));
 }
 

@@ -27,12 +27,19 @@ const setOf = (adapters: number, ...ranks: number[]): Variant => ({ kind: "set",
 
 const single = (rank: number): Variant => ({ kind: "single", adapters: 1, ranks: [rank] });
 
-/** All of them. */
-export const variants: readonly Variant[] = [
+const withSets = (...counts: number[]): readonly Variant[] => [
   { kind: "base", adapters: 0, ranks: [] },
   { kind: "base again", adapters: 0, ranks: [] },
   single(ruledRank),
-  ...[1, 2, 4, 8, 16, 32, 64, 128].map((count) => setOf(count, ruledRank)),
+  ...counts.map((count) => setOf(count, ruledRank)),
+];
+
+/** Those that the rules read, and what stands beside them. */
+export const ruledVariants: readonly Variant[] = withSets(1, 8, 32, 128);
+
+/** All of them. */
+export const allVariants: readonly Variant[] = [
+  ...withSets(1, 2, 4, 8, 16, 32, 64, 128),
   ...[1, 64].flatMap((rank) => [single(rank), setOf(32, rank)]),
   setOf(32, ...mixedRanks),
 ];

@@ -9,7 +9,7 @@ import {
 } from "../../experiments/many_adapters/claims.ts";
 import type { RowDifferences } from "../../experiments/many_adapters/equality.ts";
 import { manyAdapters } from "../../experiments/many_adapters/many_adapters.ts";
-import { variants } from "../../experiments/many_adapters/variants.ts";
+import { ruledVariants } from "../../experiments/many_adapters/ruledVariants.ts";
 import { openCpuDevice } from "../../src/device/cpu/cpu_device.ts";
 import { plotSvg } from "../../src/figures/static_svg.ts";
 import { figureFaults } from "../support/figure_rules.ts";
@@ -27,7 +27,7 @@ function rowsOf(
   { again = 100, of32 = 100, of128 = 100 }: Times,
   differences: ManyAdapters["differences"] = [equal, equal],
 ): ManyAdapters {
-  const times = variants.map((variant) => {
+  const times = ruledVariants.map((variant) => {
     const isRuled = variant.kind === "set" && variant.ranks.length === 1 && variant.ranks[0] === 8;
     const own = isRuled ? { 32: of32, 128: of128 }[variant.adapters] : undefined;
     const minimum = variant.kind === "base again" ? again : own ?? 100;
@@ -73,7 +73,7 @@ Deno.test("many-adapters, quick: rows are the same, and it leaves nothing behind
   const { findings, figures, tables } = await manyAdapters.run({ ...context, report: () => {} });
   assertEquals(device.ledger.read().live, before);
   assertEquals(findings.at(-1)!.verdict, "holds");
-  assertEquals(tables[0].rows.length, variants.length);
+  assertEquals(tables[0].rows.length, ruledVariants.length);
   assert(tables[0].rows.every(({ minimum }) => Number(minimum) > 0));
   for (const figure of figures) {
     assertEquals(figureFaults(figure), [], figure.id);
