@@ -9,7 +9,7 @@ import {
 } from "../../experiments/many_adapters/claims.ts";
 import type { RowDifferences } from "../../experiments/many_adapters/equality.ts";
 import { manyAdapters } from "../../experiments/many_adapters/many_adapters.ts";
-import { ruledVariants } from "../../experiments/many_adapters/ruledVariants.ts";
+import { allVariants, ruledVariants } from "../../experiments/many_adapters/variants.ts";
 import { openCpuDevice } from "../../src/device/cpu/cpu_device.ts";
 import { plotSvg } from "../../src/figures/static_svg.ts";
 import { figureFaults } from "../support/figure_rules.ts";
@@ -27,7 +27,7 @@ function rowsOf(
   { again = 100, of32 = 100, of128 = 100 }: Times,
   differences: ManyAdapters["differences"] = [equal, equal],
 ): ManyAdapters {
-  const times = ruledVariants.map((variant) => {
+  const times = allVariants.map((variant) => {
     const isRuled = variant.kind === "set" && variant.ranks.length === 1 && variant.ranks[0] === 8;
     const own = isRuled ? { 32: of32, 128: of128 }[variant.adapters] : undefined;
     const minimum = variant.kind === "base again" ? again : own ?? 100;
