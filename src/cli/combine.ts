@@ -14,6 +14,7 @@ import {
 import { certificateTable } from "./certificate_table.ts";
 import { type Command, Option } from "./commander.ts";
 import { type CommonOptions, note, noteOtherBase, notePassed, print } from "./common.ts";
+import { assertNoTraining } from "./model_folder.ts";
 import { weightedFolder } from "./weighted_folders.ts";
 
 interface CombineOptions extends CommonOptions, AllowOption {
@@ -85,6 +86,7 @@ async function run(texts: readonly string[], options: CombineOptions): Promise<v
   const adapters = texts.map(weightedFolder), folders = adapters.map(({ folder }) => folder);
   const { rank, density, sign, seed, allow } = options;
   const request = { adapters, output, base, method, rank, density, sign, seed, dtype, allow };
+  await assertNoTraining(output);
   const { modules, total, notes, passed } = await combineFolders(request);
   if (base !== undefined) await noteOtherBase(options, base, folders);
   for (const [folder, names] of passed) notePassed(options, folder, names);

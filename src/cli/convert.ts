@@ -14,7 +14,7 @@ import {
   share,
 } from "./arguments.ts";
 import { type CommonOptions, note, noteOtherBase, print } from "./common.ts";
-import { assertOtherFolder } from "./model_folder.ts";
+import { assertNoTraining, assertOtherFolder } from "./model_folder.ts";
 import { type Column, table } from "./table.ts";
 
 interface ConvertOptions extends CommonOptions, AllowOption {
@@ -101,6 +101,7 @@ async function run(adapter: string, options: ConvertOptions): Promise<void> {
     throw new RangeError(`--network is for --to kohya, found --to ${to}`);
   }
   await assertOtherFolder(adapter, output);
+  await assertNoTraining(output);
   if (options.base !== undefined) await noteOtherBase(options, options.base, [adapter]);
   const done = await convertFolder({ ...options, adapter, enabled });
   const { notes, ...document } = done;

@@ -7,6 +7,7 @@ import { dtypeOption, modelFolder, positiveNumber, storedTypes } from "./argumen
 import { certificateTable } from "./certificate_table.ts";
 import type { Command } from "./commander.ts";
 import { type CommonOptions, print } from "./common.ts";
+import { assertNoTraining } from "./model_folder.ts";
 
 interface ExtractOptions extends CommonOptions {
   readonly rank: number;
@@ -41,6 +42,7 @@ export function addExtract(program: Command): void {
 
 async function run(base: string, tuned: string, options: ExtractOptions): Promise<void> {
   const { rank, output, dtype: type = "f32" } = options, dtype = storedTypes[type];
+  await assertNoTraining(output);
   const done = await extractFolder({ base, tuned, output, rank, dtype });
   print(options, { ...done, dtype }, () =>
     [

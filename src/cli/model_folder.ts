@@ -8,24 +8,24 @@ import { fileIn, hasFile, kindOf } from "../core/storage.ts";
 /**
  * Throws unless there is a folder with a model's configuration, and says what to do instead.
  *
+ * @param what The option that names the folder or, of an argument, the command.
  * @throws {RangeError} when there is no folder, or an adapter in it.
  */
-export async function assertModelFolder(folder: string): Promise<void> {
+export async function assertModelFolder(folder: string, what = "--model"): Promise<void> {
+  const isOption = what.startsWith("--"), given = isOption ? `${what} ` : "";
   if (await hasFile(folder, "config.json")) return;
   if (await hasFile(folder, "adapter_config.json")) {
+    const beside = isOption ? ` --adapter ${folder}` : "", base = await baseOf(folder);
     throw new RangeError(
-      `--model needs the base model, found an adapter in ${folder}: give --model ${await baseOf(
-        folder,
-      )} ` +
-        `--adapter ${folder}`,
+      `${what} needs the base model, found an adapter in ${folder}: give ${given}${base}${beside}`,
     );
   }
   if (await kindOf(folder) !== undefined) return; // Reading says what is missing in it.
   const name = /^gpt2(-medium|-large|-xl)?$/.test(folder) ? `openai-community/${folder}` : folder;
   const isOnHub = /^[\w.-]+\/[\w.-]+$/.test(name);
   throw new RangeError(
-    `--model needs a folder on this machine, found none at ${folder}` +
-      (isOnHub ? `: for the one on the Hugging Face hub, give --model hf:${name}` : ""),
+    `${what} needs a folder on this machine, found none at ${folder}` +
+      (isOnHub ? `: for the one on the Hugging Face hub, give ${given}hf:${name}` : ""),
   );
 }
 
@@ -40,4 +40,16 @@ async function baseOf(folder: string): Promise<string> {
 export async function assertOtherFolder(model: string, output: string): Promise<void> {
   if (!await isSamePlace(model, output)) return;
   throw new RangeError(`the output must not be the input folder itself, found ${output}`);
+}
+
+/**
+ * Throws when an adapter would replace the one of a training, whose record would then speak of other weights.
+ *
+ * @throws {RangeError} when the output folder has such a record.
+ */
+export async function assertNoTraining(output: string): Promise<void> {
+  if (!await hasFile(output, "run.json")) return;
+  throw new RangeError(
+    `the output must not be the folder of a training, found run.json in ${output}: choose another folder`,
+  );
 }

@@ -55,7 +55,7 @@ async function run(
 ): Promise<void> {
   const { code, blockSize, doubleQuantization } = options;
   await assertOtherFolder(model, output);
-  await assertModelFolder(model);
+  await assertModelFolder(model, "quantize");
   const form = { code, blockSize: Number(blockSize), doubleQuantization };
   const done = await quantizeFolder(model, output, form);
   print(options, { ...form, ...done }, () => describe(done, output));

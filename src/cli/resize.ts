@@ -21,7 +21,7 @@ import {
   storedTypes,
 } from "./arguments.ts";
 import { type CommonOptions, notePassed, print } from "./common.ts";
-import { assertOtherFolder } from "./model_folder.ts";
+import { assertNoTraining, assertOtherFolder } from "./model_folder.ts";
 import { table } from "./table.ts";
 
 interface ResizeOptions extends CommonOptions, AllowOption {
@@ -70,6 +70,7 @@ async function run(folder: string, options: ResizeOptions): Promise<void> {
   await assertLora("resize", folder);
   await assertOtherFolder(folder, output);
   await assertNoOtherKind(output, "adapter");
+  await assertNoTraining(output);
   const record = await readRecord(folder, options);
   notePassed(options, folder, record.passed);
   assertOwnSize(record.updates);

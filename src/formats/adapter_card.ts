@@ -4,6 +4,7 @@ import type { HostTensor } from "../core/host_tensor.ts";
 import type { LowRankUpdate } from "../core/low_rank_update.ts";
 import { moduleOf } from "../core/module_names.ts";
 import { rangesOf } from "../core/row_range.ts";
+import { formText, type QuantizedForm } from "../quant/quantized_tensor.ts";
 import type { AdapterRecord, TrainedUpdate } from "./adapter_record.ts";
 import { isTable } from "./adapter_weights.ts";
 import { pythonSnippet } from "./card_snippet.ts";
@@ -11,7 +12,7 @@ import { cardText, taskLines } from "./card_text.ts";
 
 /** The card's text: what the adapter is, the size of its modules in the file, and how to load it. */
 export function adapterCard(record: AdapterRecord, modules: readonly TrainedUpdate[]): string {
-  const { baseModelName, labels, promptFormat } = record;
+  const { baseModelName, labels, promptFormat, quantizedBase } = record;
   const ranks = [...new Set(modules.map(({ A }) => A.shape[0]))].sort((a, b) => a - b);
   const full = ownOf(record).map(([name]) => moduleOf(name));
   const only = record.saved?.size ? ", { updatesOnly: true }" : "";
@@ -23,12 +24,24 @@ of rows of A.`,
     facts: [
       `Weights that it changes: ${modules.length}, by updates of rank ${ranks.join(", ")}`,
       `Parameters: ${sizeLine(record, modules)}`,
+      ...quantizedBase ? [baseLine(quantizedBase)] : [],
       ...taskLines({ labels, full, promptFormat }),
     ],
     python: pythonSnippet(record),
     typescript: `import { readAdapter } from "@lowrank/core/formats";
 const { updates } = await readAdapter("this folder"${only});`,
   });
+}
+
+/** How the base was stored in training, in the words of transformers where it has them. */
+function baseLine(form: QuantizedForm): string {
+  const { code, blockSize, doubleQuantization } = form,
+    isDouble = doubleQuantization ? "True" : "False";
+  const asTransformers = blockSize === 64
+    ? `: \`BitsAndBytesConfig(load_in_4bit=True, bnb_4bit_quant_type="${code}", ` +
+      `bnb_4bit_use_double_quant=${isDouble})\``
+    : "";
+  return `Trained on the base in ${formText(form)}${asTransformers}`;
 }
 
 function kindOf({ labels, taskType = "CAUSAL_LM" }: AdapterRecord): string {

@@ -205,6 +205,29 @@ Deno.test("a quantized folder computes what --base-dtype computes, and an adapte
     await lowrankJson(...training.map((arg) => arg === model ? quantized : arg));
     const { quantizedBase } = await readAdapter(adapter);
     assertEquals(quantizedBase, { code: "fp4", blockSize: 64, doubleQuantization: true });
+    assertStringIncludes(
+      await Deno.readTextFile(`${adapter}/README.md`),
+      "Trained on the base in fp4 in blocks of 64 with scales in 8 bits: `BitsAndBytesConfig(load_in_4bit=True, " +
+        'bnb_4bit_quant_type="fp4", bnb_4bit_use_double_quant=True)`',
+    );
+    // Its record would speak of other weights.
+    const replaced = ["resize", adapter, "--rank", "1", "--output", adapter + "-small"];
+    await lowrank(...replaced);
+    for (
+      const command of [["resize", `${adapter}-small`, "--rank", "1"], [
+        "combine",
+        `${adapter}-small`,
+      ]]
+    ) {
+      await assertFails(
+        [...command, "--output", adapter],
+        `the output must not be the folder of a training, found run.json in ${adapter}: choose another folder`,
+      );
+    }
+    await assertFails(
+      ["quantize", adapter, `${folder}/x`],
+      `quantize needs the base model, found an adapter in ${adapter}: give `,
+    );
     const args = [
       "logits",
       "--model",
