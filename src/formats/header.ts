@@ -167,7 +167,8 @@ function checkContiguous(
     end += bytes;
   }
   if (end !== fileBytes) {
-    broken(`the tensors must end at the file's ${fileBytes} bytes, found an end at ${end}`);
+    const advice = end > fileBytes ? ": the file is cut off, so copy or download it again" : "";
+    broken(`the tensors must end at the file's ${fileBytes} bytes, found an end at ${end}${advice}`);
   }
 }
 
