@@ -3,7 +3,7 @@
 import type { HostTensor } from "../core/host_tensor.ts";
 import { sizeOf } from "../core/shape.ts";
 import { codeValues } from "./codes.ts";
-import { assertQuantized, type QuantizedTensor, scalesIn } from "./quantized_tensor.ts";
+import { assertQuantized, type QuantizedTensor, scaleOf } from "./quantized_tensor.ts";
 
 /**
  * The values of a tensor in 4 bits: that of its code times its block's scale, rounded once to F32.
@@ -40,5 +40,6 @@ export function dequantize(tensor: QuantizedTensor): HostTensor {
 export function scalesOf(tensor: QuantizedTensor): Float32Array {
   assertQuantized("a quantized tensor", tensor);
   const { absmax } = tensor;
-  return absmax instanceof Float32Array ? absmax : scalesIn(absmax);
+  if (absmax instanceof Float32Array) return absmax;
+  return Float32Array.from(absmax.codes, (_, block) => scaleOf(absmax, block));
 }

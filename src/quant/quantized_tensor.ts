@@ -94,15 +94,15 @@ export function assertQuantized(what: string, tensor: QuantizedTensor): void {
   for (const scales of [absmax.nested, absmax.map, Float32Array.of(absmax.offset)]) {
     assertFinite(what, scales);
   }
-  assertFinite(what, scalesIn(absmax)); // Parts that are finite may have a sum that is not.
+  for (let block = 0; block < blocks; block++) { // Finite parts may have a sum that is not.
+    const scale = Math.fround(scaleOf(absmax, block));
+    if (!Number.isFinite(scale)) assertFinite(what, Float32Array.of(scale));
+  }
 }
 
-/** The scales in F32 of which these are the parts. */
-export const scalesIn = ({ codes, map, nested, offset }: QuantizedAbsmax): Float32Array =>
-  Float32Array.from(
-    codes,
-    (code, i) => Math.fround(map[code] * nested[Math.floor(i / scalesPerBlock)]) + offset,
-  );
+/** A block's scale, of which these are the parts; it is to be rounded to F32. */
+export const scaleOf = ({ codes, map, nested, offset }: QuantizedAbsmax, block: number): number =>
+  Math.fround(map[codes[block]] * nested[Math.floor(block / scalesPerBlock)]) + offset;
 
 function assertFinite(what: string, scales: Float32Array): void {
   const at = nonFiniteAt(scales);
