@@ -168,7 +168,9 @@ function checkContiguous(
   }
   if (end !== fileBytes) {
     const advice = end > fileBytes ? ": the file is cut off, so copy or download it again" : "";
-    broken(`the tensors must end at the file's ${fileBytes} bytes, found an end at ${end}${advice}`);
+    broken(
+      `the tensors must end at the file's ${fileBytes} bytes, found an end at ${end}${advice}`,
+    );
   }
 }
 
