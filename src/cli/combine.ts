@@ -57,7 +57,7 @@ weights sum to 1.
 
 Each site of a weight, such as q and v, is combined separately, unless another
 adapter has the whole weight. An adapter that the output folder already holds is
-replaced, as a whole.`;
+replaced, as a whole, unless it is the folder of a training.`;
 
 /** Adds `combine`, which writes a weighted sum of adapters. */
 export function addCombine(program: Command): void {

@@ -26,7 +26,8 @@ An adapter has linear layers alone: what else has changed, such as embeddings,
 norms, biases and the head, is named with its change relative to its size, and
 left out. A weight that holds queries, keys and values together is one layer.
 
-An adapter that the output folder already holds is replaced, as a whole.`;
+An adapter that the output folder already holds is replaced, as a whole, unless
+it is the folder of a training.`;
 
 /** Adds `extract`, which writes an adapter of what full fine-tuning has changed. */
 export function addExtract(program: Command): void {

@@ -42,7 +42,8 @@ site, name:q or name[first row:end], is reduced separately. Modules that were
 trained in full, such as a classifier, biases and rows of tokens are copied.
 DoRA is refused: what it makes of dW depends on the base.
 
-An adapter that the output folder already holds is replaced, as a whole.`;
+An adapter that the output folder already holds is replaced, as a whole, unless
+it is the folder of a training.`;
 
 /** Adds `resize`, which writes an adapter of lower rank. */
 export function addResize(program: Command): void {
