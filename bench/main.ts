@@ -9,6 +9,7 @@ import { parseArgs } from "node:util";
 import { environmentOf } from "./environment.ts";
 import { figure } from "./figure.ts";
 import type { Report } from "./protocol.ts";
+import { profileOf, writeProfiles } from "./profile.ts";
 import { startUp } from "./start_up.ts";
 import { summarize, type Summary } from "./summary.ts";
 import { tableOf } from "./table.ts";
@@ -75,6 +76,7 @@ const { values: options } = parseArgs({
     out: { type: "string", default: new URL("results/latest", folder).pathname },
     merge: { type: "string", default: "" },
     note: { type: "string", default: "" },
+    profile: { type: "boolean", default: false },
   },
 });
 
@@ -114,6 +116,22 @@ async function mergeInto(path: string, later: Summary): Promise<Summary> {
   return { ...earlier, note: `${earlier.note} ${later.note}`.trim(), rows };
 }
 
+/** Where the time of our own steps goes, in place of the comparison. */
+async function profileOurs(): Promise<void> {
+  const ours = contenders.filter(({ program, name }) =>
+    program === "ours" && isChosen(name, options.contenders)
+  );
+  const sections = [];
+  for (const workload of workloads.filter((name) => isChosen(name, options.workloads))) {
+    for (const { variant } of ours) sections.push(await profileOf(variant, workload));
+  }
+  await writeProfiles(`${options.out}.profile.html`, sections);
+}
+
+if (options.profile) {
+  await profileOurs();
+  Deno.exit();
+}
 const found: Summary = {
   date: new Date().toISOString().slice(0, 10),
   deno: Deno.version.deno,

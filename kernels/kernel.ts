@@ -90,6 +90,11 @@ export interface Kernel<B extends string = string, S extends string = string> {
    * left out for a buffer whose elements are chosen by values of another one, which the caller checks.
    */
   readonly elements: (scalars: ScalarValues<S>) => Partial<Readonly<Record<B, number>>>;
+  /**
+   * Multiplications and additions of a launch, at most; left out where moving the bytes takes longer than the
+   * arithmetic.
+   */
+  readonly flops?: (scalars: ScalarValues<S>) => number;
   /** How WebGPU runs it. */
   readonly wgsl: WgslProgram<S>;
   /** How the CPU runs it. */

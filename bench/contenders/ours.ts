@@ -7,12 +7,15 @@ import { base, generation, tokens, type Workload } from "../workloads.ts";
 import { loraLinear, lowRank, products } from "./ours_layers.ts";
 import { makeModel, openVariant, training } from "./ours_models.ts";
 
+if (import.meta.main) await serve(open);
+
 async function open(variant: string): Promise<Opened> {
   const device = await openVariant(variant);
   return { device: device.description, cases: (workload) => casesOf(device, workload) };
 }
 
-function casesOf(device: Device, workload: Workload): Case[] {
+/** What is timed of a workload. */
+export function casesOf(device: Device, workload: Workload): Case[] {
   switch (workload) {
     case "matmul":
       return products(device);
@@ -36,5 +39,3 @@ function generating(model: Gpt2): Case {
   const check = () => Promise.resolve(made.reduce((a, b) => a + b, 0));
   return { name: "generate", step, wait: () => Promise.resolve(), check };
 }
-
-await serve(open);

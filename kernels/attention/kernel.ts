@@ -89,6 +89,8 @@ export const attentionForward: Kernel<
       logSumExp: s.batch * s.heads * s.queries,
     };
   },
+  flops: ({ batch, heads, queries, keys, causal, headWidth }) =>
+    4 * batch * heads * (queries * keys - (causal ? queries * (queries - 1) / 2 : 0)) * headWidth,
   wgsl: {
     code: forwardCode,
     constants: ({ headWidth }) => ({ chunks: chunksOf(headWidth) }),
@@ -168,6 +170,7 @@ export const attentionBackward: Kernel<
       dQkv: 3 * out,
     };
   },
+  flops: (s) => 5 * s.batch * s.heads * s.time * (s.time + (s.causal ? 1 : s.time)) * s.headWidth,
   wgsl: {
     code: backwardCode,
     constants: ({ headWidth }) => ({ chunks: chunksOf(headWidth) }),
@@ -240,8 +243,7 @@ function logSumExpOver(
   sees: (j: number) => boolean,
   score: (j: number) => number,
 ): number {
-  let largest = -Infinity, sum = 0;
-  for (let j = 0; j < keys; j++) if (sees(j)) largest = Math.max(largest, score(j));
-  for (let j = 0; j < keys; j++) if (sees(j)) sum += Math.exp(score(j) - largest);
+  const scores = [...Array(keys).keys()].filter(sees).map(score), largest = Math.max(...scores);
+  const sum = scores.reduce((total, score) => total + Math.exp(score - largest), 0);
   return sum > 0 ? largest + Math.log(sum) : 0;
 }

@@ -91,6 +91,7 @@ export const matmulFourBit: Kernel<
     bias: hasBias ? n : 0,
     y: m * n,
   }),
+  flops: ({ m, n, k }) => 2 * m * n * k,
   wgsl: { code: matmulCode, workgroups: ({ m, n }) => ceilDivide(n, 8) * ceilDivide(m, 4) },
   cpu: { units: ({ n }) => n, grain: ({ m, k }) => ceilDivide(65536, (m + 1) * k + 1) },
   reference({ x, packed, values, scales, bias, y }, { m, n, k, blockSize, hasBias }) {

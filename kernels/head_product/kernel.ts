@@ -33,6 +33,7 @@ export const headProductKernel: Kernel<
     b: groups * heads * k * n,
     c: groups * heads * m * n,
   }),
+  flops: ({ groups, heads, m, n, k }) => 2 * groups * heads * m * n * k,
   wgsl: {
     code,
     workgroups: ({ groups, heads, m, n }) => groups * heads * ceilDivide(m, 32) * ceilDivide(n, 32),

@@ -128,6 +128,7 @@ function productWith(type: StoredType): Matmul {
       bias: s.hasBias ? s.n : 0,
       c: elementsOf(s.m, s.n, s.cStride, s.cOffset),
     }),
+    flops: ({ m, n, k, k2 }) => 2 * m * n * (k + k2),
     wgsl: {
       code,
       constants: ({ transposeA, transposeB, k2 }) => ({

@@ -71,6 +71,7 @@ export const segmentProduct: Kernel<
     parts: partNumbers * groups * partCount,
     factors: groups * partCount,
   }),
+  flops: ({ rows, time, partCount, mostN, mostK }) => 2 * rows * time * partCount * mostN * mostK,
   wgsl: {
     code,
     workgroups: ({ rows, time, mostN }) => ceilDivide(rows * time * ceilDivide(mostN, 4), 64),

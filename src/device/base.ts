@@ -24,6 +24,7 @@ import {
 } from "./device.ts";
 import { assertLaunch } from "./launch_checks.ts";
 import { Ledger, type Role } from "./ledger.ts";
+import { bytesMoved, type DeviceTrace, type TracedLaunch } from "./trace.ts";
 
 /** The typed array for each element type; floats of 16 bits are stored as bits. */
 export const hostArrays = {
@@ -49,6 +50,7 @@ export abstract class BaseDevice implements Device {
   /** The largest u32 scalar. */
   protected readonly mostCount: number = 2 ** 32 - 1;
   #disposed = false;
+  #traced: { readonly began: number; readonly launches: TracedLaunch[] } | undefined;
 
   /** Allocates the device's side of a buffer. */
   protected abstract allocateHandle(bytes: number, type: ElementType, label: string): unknown;
@@ -72,6 +74,11 @@ export abstract class BaseDevice implements Device {
    * @throws {DeviceError} when it has.
    */
   protected assertWorking(): void {}
+
+  /** Threads that the last launch was shared among, if the device has threads. */
+  protected get busyThreads(): number | undefined {
+    return undefined;
+  }
 
   /** Allocates a tensor. */
   allocate(shape: Shape, type: ElementType, role: Role, label: string, padding = 0): Tensor {
@@ -104,7 +111,8 @@ export abstract class BaseDevice implements Device {
   launch(kernel: Kernel, bindings: AnyBindings, scalars: Readonly<Record<string, number>>): void {
     for (const name in kernel.bindings) this.#assertUsable(bindings[name]);
     assertLaunch(kernel, bindings, scalars, this.mostCount);
-    this.run(kernel, bindings, scalars);
+    if (this.#traced) this.#runTraced(kernel, bindings, scalars);
+    else this.run(kernel, bindings, scalars);
     for (const name in kernel.bindings) {
       if (kernel.bindings[name].access !== "read") {
         this.ledger.countLaunch(kernel.name, bindings[name].role);
@@ -126,11 +134,36 @@ export abstract class BaseDevice implements Device {
     return await this.readValues(tensors);
   }
 
+  /** Runs `work` and times each launch. */
+  async trace(work: () => unknown): Promise<DeviceTrace> {
+    this.#assertOpen();
+    if (this.#traced) throw new DeviceError(`the ${this.kind} device is being traced already`);
+    const { began, launches } = this.#traced = { began: performance.now(), launches: [] };
+    try {
+      await work();
+      return { launches, time: performance.now() - began };
+    } finally {
+      this.#traced = undefined;
+    }
+  }
+
   /** Closes the device; a second call does nothing. */
   [Symbol.dispose](): void {
     if (this.#disposed) return;
     this.#disposed = true;
     this.close();
+  }
+
+  #runTraced(
+    kernel: Kernel,
+    bindings: AnyBindings,
+    scalars: Readonly<Record<string, number>>,
+  ): void {
+    const { began, launches } = this.#traced!, bytes = bytesMoved(kernel, bindings, scalars);
+    const start = performance.now();
+    this.run(kernel, bindings, scalars);
+    const time = performance.now() - start, threads = this.busyThreads;
+    launches.push({ kernel, scalars, bytes, threads, start: start - began, time });
   }
 
   #assertOpen(): void {

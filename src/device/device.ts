@@ -11,6 +11,7 @@ import { DeviceError, ShapeError } from "../core/errors.ts";
 import type { HostTensor } from "../core/host_tensor.ts";
 import { formatShape, isCount, type Shape, sizeOf } from "../core/shape.ts";
 import type { Ledger, LedgerItem, Role } from "./ledger.ts";
+import type { DeviceTrace } from "./trace.ts";
 
 /** Names of the devices. */
 export type DeviceKind = "webgpu" | "cpu" | "reference" | "dry";
@@ -86,6 +87,13 @@ export interface Device extends Disposable {
    * @throws {DeviceError} when an earlier kernel failed.
    */
   read(...tensors: Tensor[]): Promise<HostTensor[]>;
+  /**
+   * Runs `work`, waits until the device has finished it, and returns the time of each launch. On `webgpu` each is a
+   * pass of its own meanwhile, which costs some microseconds more, and times are the hardware's.
+   *
+   * @throws {DeviceError} when it is traced already, a kernel fails, or the hardware has no clock.
+   */
+  trace(work: () => unknown): Promise<DeviceTrace>;
 }
 
 /** One buffer of a device. */

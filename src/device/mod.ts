@@ -28,4 +28,5 @@ export {
   type OpenOptions,
 } from "./open.ts";
 export { Scope } from "./scope.ts";
+export type { DeviceTrace, TracedLaunch } from "./trace.ts";
 export { zero } from "./zero.ts";

@@ -1,6 +1,12 @@
 /** What every device that holds values promises, as checks that each device's test file runs. @module */
 
-import { assertEquals, assertRejects, assertStringIncludes, assertThrows } from "@std/assert";
+import {
+  assert,
+  assertEquals,
+  assertRejects,
+  assertStringIncludes,
+  assertThrows,
+} from "@std/assert";
 import { addKernel, fill, scaleAdd, widenF16 } from "../../kernels/mod.ts";
 import { DeviceError, ShapeError } from "../../src/core/errors.ts";
 import { Arena } from "../../src/device/arena.ts";
@@ -204,6 +210,38 @@ export const deviceChecks: readonly DeviceCheck[] = [
       const [empty, full] = await device.read(none, some);
       assertEquals([empty.shape, empty.data.length, [...full.data]], [[0, 5], 0, [2, 2, 2]]);
       assertEquals((await device.read(none))[0].data.length, 0);
+    },
+  },
+  {
+    name: "a trace holds each launch with its bytes and times, and computes the same",
+    run: async (open) => {
+      using device = await open();
+      using x = device.allocate([100], "f32", "scratch", "x");
+      using y = device.allocate([300], "f32", "scratch", "y");
+      const { launches, time } = await device.trace(() => {
+        device.launch(fill, { y: x }, { size: 100, value: 3 });
+        device.launch(fill, { y }, { size: 0, value: 1 });
+        device.launch(addKernel, { a: x, b: x, out: y.view([100], 64) }, { size: 100 });
+      });
+      assertEquals(launches.map(({ kernel }) => kernel.name), ["fill", "fill", "add"]);
+      assertEquals(launches.map(({ bytes }) => bytes), [400, 0, 800]);
+      assertEquals(launches.map(({ scalars }) => scalars.size), [100, 0, 100]);
+      assert(launches.every(({ start, time }) => start >= 0 && time >= 0), "times from 0");
+      assert(launches[2].start >= launches[0].start && time > 0, "in their order");
+      assertEquals([...(await device.read(y.view([100], 64)))[0].data], new Array(100).fill(6));
+    },
+  },
+  {
+    name: "one work is traced at a time, and none after one that fails",
+    run: async (open) => {
+      using device = await open();
+      using x = device.allocate([10], "f32", "scratch", "x");
+      const work = () => device.launch(fill, { y: x }, { size: 10, value: 3 });
+      const nested = () => device.trace(() => device.trace(work));
+      await assertRejects(nested, DeviceError, `the ${device.kind} device is being traced already`);
+      const failing = () => device.launch(fill, { y: x }, { size: 11, value: 3 });
+      await assertRejects(() => device.trace(failing), ShapeError);
+      assertEquals((await device.trace(work)).launches.length, 1);
     },
   },
   {

@@ -2,7 +2,7 @@
 
 import { type ElementType, isHalfType, type Kernel } from "../../../kernels/kernel.ts";
 import { widenBf16, widenF16 } from "../../../kernels/float16/kernel.ts";
-import { matmul, matmulBf16, matmulF16, onePair } from "../../../kernels/matmul/kernel.ts";
+import { matmul, onePair } from "../../../kernels/matmul/kernel.ts";
 import { openBlas } from "../../blas/mod.ts";
 import { DeviceError } from "../../core/errors.ts";
 import type { HostData, HostTensor } from "../../core/host_tensor.ts";
@@ -16,14 +16,7 @@ import { callOf, type PreparedCall } from "./prepared_call.ts";
 import { type KernelFunction, WorkerPool } from "./worker_pool.ts";
 import { Heap, memoryLimit } from "./heap.ts";
 import { kernelModule, reserveMemory } from "./instance.ts";
-import {
-  canWiden,
-  goesToBlas,
-  Products,
-  type ProductScalars,
-  secondPair,
-  wideBytes,
-} from "./products.ts";
+import { isForBlas, Products, type ProductScalars, secondPair, wideBytes } from "./products.ts";
 
 /** Options of {@link openCpuDevice}. */
 export interface CpuOptions {
@@ -159,6 +152,10 @@ export class CpuDevice extends BaseDevice {
     this.#open.pool.assertWorking();
   }
 
+  protected override get busyThreads(): number {
+    return this.#open.pool.busy;
+  }
+
   protected override allocateHandle(bytes: number, _type: ElementType, label: string): number {
     const { heap } = this.#open, address = heap.allocate(bytes);
     if (address !== undefined) return address;
@@ -236,12 +233,6 @@ export class CpuDevice extends BaseDevice {
     this.#calls.set(kernel, call);
     return call;
   }
-}
-
-/** Whether BLAS can compute what a kernel does: a B in 16 bits must be widened first. */
-function isForBlas(kernel: Kernel, scalars: ProductScalars): boolean {
-  const isHalf = kernel === matmulF16 || kernel === matmulBf16;
-  return (kernel === matmul || isHalf && canWiden(scalars)) && goesToBlas(scalars);
 }
 
 function addressOf(tensor: Tensor): number {

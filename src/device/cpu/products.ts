@@ -2,8 +2,8 @@
 
 import { baseOf, type Blas } from "../../blas/mod.ts";
 import { widenF16 } from "../../../kernels/float16/kernel.ts";
-import type { HalfType } from "../../../kernels/kernel.ts";
-import { onePair } from "../../../kernels/matmul/kernel.ts";
+import type { HalfType, Kernel } from "../../../kernels/kernel.ts";
+import { matmul, matmulBf16, matmulF16, onePair } from "../../../kernels/matmul/kernel.ts";
 import type { AnyBindings } from "../device.ts";
 import type { Call, WorkerPool } from "./worker_pool.ts";
 
@@ -41,6 +41,12 @@ export function goesToBlas(scalars: ProductScalars): boolean {
   const { m, n, k, alpha } = scalars;
   return m * n * k >= leastWork && m > fewRows && k >= leastDepth && alpha !== 0 &&
     isDense(scalars);
+}
+
+/** Whether BLAS can compute what a kernel does: a B in 16 bits must be widened first. */
+export function isForBlas(kernel: Kernel, scalars: ProductScalars): boolean {
+  const isHalf = kernel === matmulF16 || kernel === matmulBf16;
+  return (kernel === matmul || isHalf && canWiden(scalars)) && goesToBlas(scalars);
 }
 
 /** Whether blocks of a B in 16 bits can be widened: no row of it is larger than one. */

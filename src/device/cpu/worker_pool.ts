@@ -53,6 +53,7 @@ export class WorkerPool {
   readonly #command = new Float64Array(this.#control, commandOffset);
   readonly #workers: Worker[] = [];
   #failure: DeviceError | undefined;
+  #busy = 1;
 
   /** Starts one worker for each scratch address and waits until they are ready. */
   static async start(data: SharedData, scratches: readonly number[]): Promise<WorkerPool> {
@@ -72,6 +73,11 @@ export class WorkerPool {
   /** Threads, the main one included. */
   get threads(): number {
     return this.#workers.length + 1;
+  }
+
+  /** Threads that had a part of the last kernel. */
+  get busy(): number {
+    return this.#busy;
   }
 
   /**
@@ -95,6 +101,7 @@ export class WorkerPool {
   run(call: Call, units: number, grain: number, most = chunksFor(this.threads)): void {
     if (units === 0) return;
     const chunks = this.threads > 1 ? Math.min(most, Math.floor(units / grain)) : 1;
+    this.#busy = Math.max(1, Math.min(chunks, this.threads));
     try {
       if (chunks < 2) runRange(call, 0, units);
       else this.#share(call, units, grain, chunks);

@@ -53,18 +53,19 @@ export interface OpenedAdapter {
   readonly traits: AdapterTraits;
 }
 
-/** Opens an adapter with its largest buffer limits, and with subgroups if it grants them. */
+/** Opens an adapter with its largest buffer limits, and with a clock and subgroups if it grants them. */
 export async function requestDevice(adapter: GPUAdapter): Promise<OpenedAdapter> {
   const { maxBufferSize, maxStorageBufferBindingSize } = adapter.limits;
   const requiredLimits = { maxBufferSize, maxStorageBufferBindingSize };
   const software = isSoftwareAdapter(adapter.info);
+  const clock = adapter.features.has("timestamp-query") ? ["timestamp-query" as const] : [];
   try {
     // Deno grants this feature on request, although its adapters do not list it.
-    const requiredFeatures = ["subgroups" as GPUFeatureName];
+    const requiredFeatures = ["subgroups" as GPUFeatureName, ...clock];
     const gpu = await adapter.requestDevice({ label, requiredFeatures, requiredLimits });
     return { gpu, traits: { software, subgroupSize: fixedSubgroupSize(adapter.info) } };
   } catch {
-    const gpu = await adapter.requestDevice({ label, requiredLimits });
+    const gpu = await adapter.requestDevice({ label, requiredFeatures: clock, requiredLimits });
     return { gpu, traits: { software, subgroupSize: 0 } };
   }
 }

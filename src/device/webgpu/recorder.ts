@@ -7,6 +7,7 @@ import type { PooledBuffer } from "./buffer_pool.ts";
 import type { ErrorLog } from "./error_log.ts";
 import { type Pipeline, Pipelines } from "./pipelines.ts";
 import { ScalarRing } from "./scalar_ring.ts";
+import { Stopwatch } from "./stopwatch.ts";
 
 /** Most kernels that an error names when WebGPU does not say which of a submit failed. */
 const mostNamed = 8;
@@ -23,6 +24,7 @@ export class Recorder {
   #pass: GPUComputePassEncoder | undefined;
   #submits = 0;
   #rehearsed: Set<Pipeline> | undefined;
+  #stopwatch: Stopwatch | undefined;
 
   /** Starts with nothing recorded. */
   constructor(device: GPUDevice, traits: AdapterTraits, errors: ErrorLog) {
@@ -54,6 +56,13 @@ export class Recorder {
     return [...pipelines];
   }
 
+  /** Times each kernel from now on, until it is disposed. */
+  time(): Stopwatch {
+    this.#closePass();
+    const before = this.#stopwatch;
+    return this.#stopwatch = new Stopwatch(this.#device, () => this.#stopwatch = before);
+  }
+
   /** Compiles a pipeline completely. */
   warm(pipeline: Pipeline): void {
     this.#pipelines.warm(pipeline);
@@ -62,9 +71,12 @@ export class Recorder {
   /** Records a kernel. */
   dispatch(kernel: Kernel, bindings: AnyBindings, scalars: Readonly<Record<string, number>>): void {
     const workgroups = this.#pipelines.workgroups(kernel, scalars);
-    if (workgroups === 0) return;
+    if (workgroups === 0) return this.#stopwatch?.skip();
     const pipeline = this.#pipelines.get(kernel, scalars);
-    if (this.#rehearsed) return void this.#rehearsed.add(pipeline);
+    if (this.#rehearsed) {
+      this.#stopwatch?.skip();
+      return void this.#rehearsed.add(pipeline);
+    }
     if (this.#scalars.full) this.submit();
     const group = this.#groups.get(kernel, pipeline, bindings);
     const pass = this.#openPass();
@@ -73,6 +85,7 @@ export class Recorder {
     pass.dispatchWorkgroups(
       ...fold(workgroups, this.#device.limits.maxComputeWorkgroupsPerDimension),
     );
+    if (this.#stopwatch) this.#closePass();
     this.#named.add(kernel.name);
     for (const name in kernel.bindings) bufferOf(bindings[name]).lastSubmit = this.#submits;
   }
@@ -121,7 +134,8 @@ export class Recorder {
   }
 
   #openPass(): GPUComputePassEncoder {
-    return this.#pass ??= this.#open().beginComputePass({ label: "step" });
+    const timestampWrites = this.#stopwatch?.next();
+    return this.#pass ??= this.#open().beginComputePass({ label: "step", timestampWrites });
   }
 
   #closePass(): void {

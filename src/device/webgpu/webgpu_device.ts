@@ -1,9 +1,9 @@
 /** The webgpu device. @module */
 
-import { elementBytes, type ElementType, type Kernel } from "../../../kernels/kernel.ts";
+import type { ElementType, Kernel } from "../../../kernels/kernel.ts";
 import { DeviceError } from "../../core/errors.ts";
 import type { HostTensor } from "../../core/host_tensor.ts";
-import { BaseDevice, hostArrays, wholeWords } from "../base.ts";
+import { BaseDevice, wholeWords } from "../base.ts";
 import type { AnyBindings, CompileReport, Storage, Tensor } from "../device.ts";
 import {
   adapterName,
@@ -15,7 +15,9 @@ import {
 import { bufferOf } from "./bind_groups.ts";
 import { BufferPool, type PooledBuffer } from "./buffer_pool.ts";
 import { ErrorLog } from "./error_log.ts";
+import { copyOut, writable } from "./host_values.ts";
 import { checkLaunch } from "./launch_checks.ts";
+import type { DeviceTrace } from "../trace.ts";
 import { Recorder } from "./recorder.ts";
 
 /** Bytes of waiting writes that trigger a submit, as the queue keeps a copy of each until then. */
@@ -79,6 +81,22 @@ export class WebgpuDevice extends BaseDevice {
     }
     await this.#gpu.queue.onSubmittedWorkDone();
     await this.#errors.check();
+  }
+
+  /** Runs `work` and times each kernel on the GPU. */
+  override async trace(work: () => unknown): Promise<DeviceTrace> {
+    if (!this.#gpu.features.has("timestamp-query")) {
+      throw new DeviceError(`${this.description} has no clock that can time its kernels`);
+    }
+    using stopwatch = this.#recorder.time();
+    const { launches, time } = await super.trace(async () => {
+      await work();
+      this.submit();
+      await this.#gpu.queue.onSubmittedWorkDone();
+    });
+    await this.#errors.check();
+    const times = await stopwatch.read();
+    return { launches: launches.map((launch, i) => ({ ...launch, ...times[i] })), time };
   }
 
   protected override allocateHandle(
@@ -225,25 +243,4 @@ export async function openAdapter(adapter: GPUAdapter): Promise<WebgpuDevice> {
 
 function floorTo256(bytes: number): number {
   return Math.floor(bytes / 256) * 256;
-}
-
-/** The values in a form that WebGPU accepts: of the element type, in unshared memory, in whole words. */
-function writable(values: HostTensor["data"], type: ElementType): BufferSource {
-  const Values = hostArrays[type];
-  const fits = values instanceof Values && values.buffer instanceof ArrayBuffer &&
-    values.byteLength % 4 === 0;
-  if (fits) return values as BufferSource;
-  const copy = new Values(wholeWords(values.length * elementBytes(type)) / elementBytes(type));
-  copy.set(values);
-  return copy;
-}
-
-function copyOut(tensors: readonly Tensor[], range: ArrayBuffer): HostTensor[] {
-  let at = 0;
-  return tensors.map(({ shape, size, type }) => {
-    const bytes = size * elementBytes(type);
-    const data = new hostArrays[type](range.slice(at, at + bytes));
-    at += wholeWords(bytes);
-    return { shape, data };
-  });
 }

@@ -1,0 +1,20 @@
+/**
+ * Where the time of our steps goes: `ours_profile.ts VARIANT WORKLOAD` prints a profile of each case as JSON.
+ *
+ * @module
+ */
+
+import { profile, profileFigure, profileTable } from "../../src/inspect/mod.ts";
+import type { Profiled } from "../profile.ts";
+import type { Workload } from "../workloads.ts";
+import { casesOf } from "./ours.ts";
+import { openVariant } from "./ours_models.ts";
+
+const [variant, workload] = Deno.args as [string, Workload];
+using device = await openVariant(variant);
+const profiles: Profiled[] = [];
+for (const { name, step } of casesOf(device, workload)) {
+  const found = await profile(device, step, { rounds: 15 });
+  profiles.push({ name, table: profileTable(found), figure: profileFigure(found) });
+}
+console.log(JSON.stringify(profiles));

@@ -1,0 +1,59 @@
+/**
+ * Where the time of our steps goes, each workload in a fresh process: `deno task bench --profile`, see README.md.
+ *
+ * @module
+ */
+
+import type { DataTable, Figure } from "../src/figures/mod.ts";
+import { plainTable } from "../src/figures/plain_table.ts";
+import { renderPage } from "../src/figures/page.ts";
+import type { Section } from "../src/figures/report.ts";
+import { environmentOf } from "./environment.ts";
+import type { Workload } from "./workloads.ts";
+
+/** A case's profile, as its process prints it. */
+export interface Profiled {
+  readonly name: string;
+  readonly table: DataTable;
+  readonly figure: Figure;
+}
+
+const program = new URL("contenders/ours_profile.ts", import.meta.url).pathname;
+
+/** The profiles of a workload on the devices that a variant stands for. */
+export async function profileOf(variant: string, workload: Workload): Promise<Section> {
+  const args = ["run", "-A", "--no-lock", program, variant, workload];
+  const env = environmentOf(variant);
+  const process = new Deno.Command(Deno.execPath(), { args, env, clearEnv: true });
+  const { success, stdout, stderr } = await process.output();
+  if (!success) throw new Error(new TextDecoder().decode(stderr));
+  const line = new TextDecoder().decode(stdout).trim().split("\n").pop()!;
+  return sectionOf(`${workload}-${variant}`, JSON.parse(line));
+}
+
+/** Prints tables and writes a page with the figures. */
+export async function writeProfiles(path: string, sections: readonly Section[]): Promise<void> {
+  for (const { tables } of sections) {
+    for (const table of tables) console.log(`\n${plainTable(table)}`);
+  }
+  const page = { title: "Where the time of a step goes", facts: [], sections };
+  await Deno.writeTextFile(path, await renderPage(page));
+  console.log(`\nwrote the page to ${path}`);
+}
+
+function sectionOf(id: string, profiles: readonly Profiled[]): Section {
+  const named = <T extends { readonly id: string; readonly title: string }>(
+    item: T,
+    name: string,
+  ) => ({
+    ...item,
+    id: `${id}-${name.replaceAll(" ", "-")}-${item.id}`,
+    title: `${name}: ${item.title}`,
+  });
+  return {
+    ...{ id, title: id, question: "Where does the time of a step go?", source: "" },
+    ...{ settings: "The fastest of 15 rounds, each kernel timed.", findings: [] },
+    tables: profiles.map(({ name, table }) => named(table, name)),
+    figures: profiles.map(({ name, figure }) => named(figure, name)),
+  };
+}

@@ -1,0 +1,55 @@
+/** What a device ran, launch by launch, with its times. @module */
+
+import type { Kernel } from "../../kernels/kernel.ts";
+
+/** What matters here of a bound tensor. */
+interface Bound {
+  readonly storage: object;
+  readonly size: number;
+  readonly bytes: number;
+}
+
+/** A kernel that ran. */
+export interface TracedLaunch {
+  /** What ran. */
+  readonly kernel: Kernel;
+  /** Its scalars. */
+  readonly scalars: Readonly<Record<string, number>>;
+  /** Bytes that it must read or write at least once. */
+  readonly bytes: number;
+  /** Threads that shared it, on `cpu`. */
+  readonly threads?: number;
+  /** When it began, in ms: after the trace did, on `webgpu` after the first launch. */
+  readonly start: number;
+  /** How long it took, in ms. */
+  readonly time: number;
+}
+
+/** Everything that ran during some work. */
+export interface DeviceTrace {
+  /** In the order of the calls. */
+  readonly launches: readonly TracedLaunch[];
+  /** How long the work took, in ms, waiting for the device included. */
+  readonly time: number;
+}
+
+/**
+ * Bytes that a launch moves if each is read or written once. A buffer that is bound twice is read once, and one
+ * whose elements are chosen by values of another is read as far as the largest of the others reaches.
+ */
+export function bytesMoved(
+  kernel: Kernel,
+  bindings: Readonly<Record<string, Bound>>,
+  scalars: Readonly<Record<string, number>>,
+): number {
+  const needed = kernel.elements(scalars), most = Math.max(0, ...Object.values(needed) as number[]);
+  const read = new Map<object, number>();
+  let written = 0;
+  for (const [name, { access }] of Object.entries(kernel.bindings)) {
+    const { storage, size, bytes } = bindings[name];
+    const moved = size > 0 ? bytes / size * Math.min(size, needed[name] ?? most) : 0;
+    if (access !== "read") written += moved;
+    if (access !== "write") read.set(storage, Math.max(moved, read.get(storage) ?? 0));
+  }
+  return [...read.values()].reduce((sum, moved) => sum + moved, written);
+}
