@@ -1,15 +1,15 @@
 /** `lowrank inspect`. @module */
 
 import type { Command } from "./commander.ts";
-import type { UpdateSource } from "../adapt/update_source.ts";
-import { describeUpdate, openBaseWeights, type UpdateRow } from "../inspect/mod.ts";
+import { Describer } from "../inspect/describer.ts";
+import { openBaseWeights, type UpdateRow } from "../inspect/mod.ts";
 import { type KindRow, meansByKind } from "../inspect/kinds.ts";
 import { shortNames } from "../inspect/updates.ts";
 import { digits } from "../core/numbers.ts";
 import { type AllowOption, allowOption, modelFolder, share } from "./arguments.ts";
 import { call } from "./call.ts";
 import { type CommonOptions, noteOtherBase, print } from "./common.ts";
-import { readInspected } from "./inspected.ts";
+import { eachInspected } from "./inspected.ts";
 import { type Column, table } from "./table.ts";
 
 interface InspectOptions extends CommonOptions, AllowOption {
@@ -74,9 +74,8 @@ async function run(folder: string, options: InspectOptions): Promise<void> {
   if (options.intruders && options.base === undefined) {
     throw new RangeError("--intruders needs the base's weights: give --base too");
   }
-  const { summary, updates } = await readInspected(folder, options);
   if (options.base !== undefined) await noteOtherBase(options, options.base, [folder]);
-  const rows = await describeAll(updates, options), kinds = meansByKind(rows);
+  const { summary, rows } = await describeAll(folder, options), kinds = meansByKind(rows);
   print(options, { modules: rows, kinds }, () =>
     [
       summary,
@@ -89,18 +88,15 @@ async function run(folder: string, options: InspectOptions): Promise<void> {
 /** More rows than these do not fit a screen, so that means come before them. */
 const mostRows = 24;
 
-/** Goes through the updates one by one, so that only one base weight, and one of VeRA's, is in memory. */
-async function describeAll(
-  updates: readonly UpdateSource[],
-  { base, error, seed, intruders }: InspectOptions,
-): Promise<UpdateRow[]> {
+/** Goes through the updates one by one, so that few of them, and of base weights, are in memory. */
+async function describeAll(folder: string, options: InspectOptions) {
+  const { base, error, seed, intruders } = options;
   using weights = base === undefined ? undefined : await openBaseWeights(base);
-  const rows: UpdateRow[] = [];
-  for (const { read } of updates) {
-    const update = read(), weight = await weights?.weightOf(update);
-    rows.push(describeUpdate(update, { error, seed, intruders, weight }));
-  }
-  return rows;
+  using describer = new Describer({ error, seed, intruders });
+  const summary = await eachInspected(folder, options, async (update) => {
+    await describer.add(update, await weights?.weightOf(update));
+  });
+  return { summary, rows: await describer.finish() };
 }
 
 /** Means over the layers of a kind. */

@@ -1,40 +1,46 @@
 /** The adapter that `inspect` describes: LoRA, or VeRA on its base. @module */
 
 import { isVera, refuseWithoutBase } from "../adapt/update_method.ts";
-import { sourceOf, type UpdateSource } from "../adapt/update_source.ts";
 import { readVera } from "../adapt/vera/read.ts";
 import { withinSides } from "../adapt/vera/updates.ts";
+import type { UpdateShape } from "../core/low_rank_update.ts";
 import { listNames } from "../core/module_names.ts";
 import { assertAdapterFolder } from "../formats/folder_kind.ts";
+import type { TrainedUpdate } from "../formats/mod.ts";
 import { openBase } from "../models/base_file.ts";
 import { summaryOf } from "./adapter_summary.ts";
 import type { AllowOption } from "./arguments.ts";
 import { type CommonOptions, note } from "./common.ts";
-import { readUpdates } from "./updates.ts";
+import { eachUpdate } from "./updates.ts";
 
-/** An adapter, of which one update after the other is read. */
-export interface Inspected {
-  /** What it is, in a few lines. */
-  readonly summary: string;
-  /** Its updates. */
-  readonly updates: readonly UpdateSource[];
-}
-
-/** Reads an adapter, and notes what else its folder contains. */
-export async function readInspected(
+/** Gives each update of an adapter to `take`; returns what the adapter is, in a few lines. */
+export async function eachInspected(
   folder: string,
   options: CommonOptions & AllowOption & { readonly base?: string },
-): Promise<Inspected> {
+  take: (update: TrainedUpdate) => Promise<void>,
+): Promise<string> {
   await assertAdapterFolder(folder);
-  if (await isVera("inspect", folder)) return await readVeraOn(folder, options);
-  const { config, updates } = await readUpdates(folder, options);
-  return { summary: summaryOf({ ...config, updates }), updates: updates.map(sourceOf) };
+  if (await isVera("inspect", folder)) return await eachOfVera(folder, options, take);
+  const updates: (UpdateShape & Pick<TrainedUpdate, "scaling">)[] = [];
+  const { config } = await eachUpdate(folder, options, async (update) => {
+    updates.push(shapeOf(update));
+    await take(update);
+  });
+  return summaryOf({ ...config, updates });
 }
 
-async function readVeraOn(
+/** An update without its values, which need not stay in memory. */
+const shapeOf = ({ A, B, ...update }: TrainedUpdate) => ({
+  ...update,
+  A: { shape: A.shape },
+  B: { shape: B.shape },
+});
+
+async function eachOfVera(
   folder: string,
   { base, ...options }: CommonOptions & AllowOption & { readonly base?: string },
-): Promise<Inspected> {
+  take: (update: TrainedUpdate) => Promise<void>,
+): Promise<string> {
   if (options.allow) throw new RangeError(`--allow is about LoRA, found VeRA in ${folder}`);
   if (base === undefined) refuseWithoutBase("inspect", folder);
   using file = await openBase(base);
@@ -42,9 +48,7 @@ async function readVeraOn(
   if (others.size > 0) {
     note(options, `left out of ${folder}, beside VeRA's vectors: ${listNames([...others.keys()])}`);
   }
+  for (const { read } of updates) await take(withinSides(read()));
   const trained = Array.from(vectors.values()).reduce((sum, { data }) => sum + data.length, 0);
-  return {
-    summary: summaryOf({ ...config, updates, vectors: trained }),
-    updates: updates.map((source) => ({ ...source, read: () => withinSides(source.read()) })),
-  };
+  return summaryOf({ ...config, updates, vectors: trained });
 }

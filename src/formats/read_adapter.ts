@@ -102,6 +102,23 @@ export async function readAdapter(
   folder: Folder,
   options: ReadAdapterOptions = {},
 ): Promise<PeftAdapter> {
+  await using stream = streamAdapter(folder, options);
+  const updates: TrainedUpdate[] = [];
+  let next = await stream.next();
+  for (; !next.done; next = await stream.next()) updates.push(next.value);
+  return { ...next.value, updates };
+}
+
+/**
+ * Reads a PEFT adapter folder as {@link readAdapter} does, one update after the other, so that not all of them need
+ * to be in memory; returns the rest. That the folder is in order is known only at its end.
+ *
+ * @throws {AdapterFileError} as {@link readAdapter}.
+ */
+export async function* streamAdapter(
+  folder: Folder,
+  options: ReadAdapterOptions = {},
+): AsyncGenerator<TrainedUpdate, Omit<PeftAdapter, "updates">> {
   assertOptions("readAdapter", options, { updatesOnly: true, withSaved: true, allow: true });
   const exceptions = new Exceptions(options.allow), { withSaved = false } = options;
   try {
@@ -114,20 +131,24 @@ export async function readAdapter(
     const { saved, biases, embeddings } = withSaved ? others : noOthers;
     const beside = withSaved ? extras : noExtras;
     const reading = { file, config, rules, extras: beside, exceptions };
-    const updates: TrainedUpdate[] = [];
-    for (const module of modules) updates.push(...await readModule(reading, module));
-    if (updates.length === 0) {
+    const sites = sitesIn(file.metadata, modules), read: string[] = [];
+    for (const module of modules) {
+      for (const update of await readModule(reading, module)) {
+        read.push(module);
+        yield* cutNamed(update, sites);
+      }
+    }
+    if (read.length === 0) {
       throw new AdapterFileError(
         `at least one update must be left, found that all ${modules.length} were let pass`,
       );
     }
     // PEFT's `all-linear` names the layers of a classifier, too, which it then trains in full.
-    const trained = [...updates.map(({ module }) => module), ...others.saved.map(moduleOf)];
+    const trained = [...read, ...others.saved.map(moduleOf)];
     assertTargets(config, trained, exceptions);
     assertNoTies(json, [...modules.map((module) => `${module}.weight`), ...saved]);
     return {
       config,
-      updates: cutNamed(updates, file.metadata),
       saved: await readNamed(file, saved, exceptions),
       savedModules: beside.saved,
       biases: await readNamed(file, biases, exceptions),
@@ -201,20 +222,18 @@ function assertNoTies(json: unknown, tensors: readonly string[]): void {
   );
 }
 
-/** Cuts the modules whose sites the metadata names, after checking the metadata. */
-function cutNamed(
-  updates: readonly TrainedUpdate[],
-  metadata: Readonly<Record<string, string>>,
-): TrainedUpdate[] {
-  const named = parseSites(metadata), modules = new Set(updates.map(({ module }) => module));
-  const unknown = [...named.keys()].find((module) => !modules.has(module));
-  if (unknown !== undefined) {
-    throw new AdapterFileError(
-      `sites must be of modules in the file, found sites of ${quote(unknown)}`,
-    );
-  }
-  return updates.flatMap((update) => {
-    const sites = named.get(update.module);
-    return sites ? cutSites(update, sites) : [update];
-  });
+/** The sites that the metadata names, by their modules, which the file must have. */
+function sitesIn(metadata: Readonly<Record<string, string>>, modules: readonly string[]) {
+  const named = parseSites(metadata), known = new Set(modules);
+  const unknown = [...named.keys()].find((module) => !known.has(module));
+  if (unknown === undefined) return named;
+  throw new AdapterFileError(
+    `sites must be of modules in the file, found sites of ${quote(unknown)}`,
+  );
+}
+
+/** The sites of an update's module, if they are named; else the update. */
+function cutNamed(update: TrainedUpdate, named: ReturnType<typeof parseSites>): TrainedUpdate[] {
+  const sites = named.get(update.module);
+  return sites ? cutSites(update, sites) : [update];
 }
