@@ -128,7 +128,10 @@ async function checkLedger(device: Device): Promise<void> {
 }
 
 /** Logits of each step of a continuation, with a cache. */
-async function stepsOf(model: TextModel, prompts: readonly number[][]): Promise<Float32Array[][]> {
+export async function stepsOf(
+  model: TextModel,
+  prompts: readonly number[][],
+): Promise<Float32Array[][]> {
   using cache = model.openCache(prompts.length, prompts[0].length + 4);
   const steps = [await nextLogits(model, cache, prompts)];
   for (let token = 3; token < 7; token++) {

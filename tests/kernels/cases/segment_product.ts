@@ -89,22 +89,26 @@ const punica = (problems: number, size: number): Batch => ({
   time: 1,
 });
 
-/** Its 4096 and 11008 are width enough for any block here at 264 and 520. */
-const punicaCases: readonly KernelCase[] = [[1, 7], [7, 1], [3, 3]].flatMap(([problems, size]) =>
-  [16, 32, 64, 96, 128].flatMap((rank) =>
-    [264, 520].flatMap((width) => {
-      const name = `${problems}x${size}, rank ${rank}, width ${width}`;
-      const groups = (part: readonly [number, number]) =>
-        Array.from({ length: problems }, () => [part]);
-      return [
-        segmentCase(`shrink ${name}`, groups([rank, width]), punica(problems, size)),
-        segmentCase(`expand ${name}`, groups([width, rank]), punica(problems, size), {
-          accumulate: 1,
-        }),
-      ];
-    })
-  )
-);
+/**
+ * The list of its `test_sgmv_correctness`, at given widths: adapters by rows, and ranks. Its five layers are five
+ * matrices for each adapter, of which one is taken; here each case has random values of its own.
+ */
+export const punicaCases = (widths: readonly number[]): readonly KernelCase[] =>
+  [[1, 7], [7, 1], [3, 3]].flatMap(([problems, size]) =>
+    [16, 32, 64, 96, 128].flatMap((rank) =>
+      widths.flatMap((width) => {
+        const name = `${problems}x${size}, rank ${rank}, width ${width}`;
+        const groups = (part: readonly [number, number]) =>
+          Array.from({ length: problems }, () => [part]);
+        return [
+          segmentCase(`shrink ${name}`, groups([rank, width]), punica(problems, size)),
+          segmentCase(`expand ${name}`, groups([width, rank]), punica(problems, size), {
+            accumulate: 1,
+          }),
+        ];
+      })
+    )
+  );
 
 /** Rows that take turns, rows of no group, a group of no row, and sites of q and v beside those of all rows. */
 const mixed: Batch = {
@@ -142,7 +146,8 @@ const mixedCases: readonly KernelCase[] = [1, 15, 16, 17, 33, 64].flatMap((width
 
 /** All of them. */
 export const segmentProductCases: readonly KernelCase[] = [
-  ...punicaCases,
+  // Its 4096 and 11008 are in the reference tier; these are wider than any block of terms or columns.
+  ...punicaCases([264, 520]),
   ...mixedCases,
   // One group of many tokens, which threads cut; and matrices that are packed block by block.
   segmentCase("many tokens", [[[8, 300]]], { pieces: [[0, 0, 3]], batch: 4, time: 130 }),

@@ -1,0 +1,4 @@
+import { testOnCoreDevices } from "../support/devices.ts";
+import { publishedBatches } from "./published_batches.ts";
+
+testOnCoreDevices(publishedBatches);
