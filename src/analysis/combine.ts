@@ -2,6 +2,7 @@
 
 import { ShapeError } from "../core/errors.ts";
 import type { HostTensor } from "../core/host_tensor.ts";
+import { mostDeltaValues } from "../core/limits.ts";
 import type { LowRankFactors } from "../core/low_rank_update.ts";
 import { formatShape, sameShape } from "../core/shape.ts";
 import { type DenseMatrix, multiply, scaledBy, svd, transposed } from "../linalg/mod.ts";
@@ -143,10 +144,22 @@ function ofDelta(
   options: CombineOptions,
   rank: number,
 ): LowRankFactors {
+  assertFormed(terms, options);
   const deltas = terms.map(({ update }) => deltaOf(checkFactors(update)));
   const data = merged(deltas.map(({ data }) => data), terms.map(({ weight }) => weight), options);
   const { A, B, scaling } = cutSvd(svd({ ...deltas[0], data }), rank, 1, nameOfSum(terms));
   return { A, B, scaling };
+}
+
+/** A and B of a file may be small where their product is not. */
+function assertFormed(terms: readonly WeightedUpdate[], { method }: CombineOptions): void {
+  const [{ update: { A, B } }] = terms, shape = [B.shape[0], A.shape[1]];
+  if (shape[0] * shape[1] <= mostDeltaValues) return;
+  throw new RangeError(
+    `combining by ${method} forms updates as matrices of at most ${mostDeltaValues} values, found ${
+      formatShape(shape)
+    } in ${nameOfSum(terms)}: exact and svd form none`,
+  );
 }
 
 const deltaOf = ({ A, Bt, scaling }: CheckedFactors): DenseMatrix =>

@@ -25,5 +25,6 @@ const before: Column<CertifiedUpdate> = ["ranks before", ({ ranks }) => ranks.jo
 /** What rounding to F32 leaves is not worth its digits. */
 function percent(share: number): string {
   if (share === 0) return "0";
+  if (share === Infinity) return "infinite";
   return share < 1e-6 ? "rounding" : `${digits(100 * share, 3)}%`;
 }

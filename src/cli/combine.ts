@@ -56,7 +56,7 @@ become W + sum of weight * (theirs - W), for which --base is needed unless the
 weights sum to 1.
 
 Each site of a weight, such as q and v, is combined separately, unless another
-adapter has the whole weight. An adapter that the output folder already holds is
+adapter has the whole weight or other rows that overlap. An adapter that the output folder already holds is
 replaced, as a whole, unless it is the folder of a training.`;
 
 /** Adds `combine`, which writes a weighted sum of adapters. */

@@ -26,6 +26,9 @@ export const mostTensorBytes: number = 2 ** 34;
 /** Values of one tensor of a model that is built; kernels bind larger ones in ever more pieces. */
 export const mostTensorValues: number = 2 ** 34;
 
+/** Values of an update that is formed as a matrix, in float64: a head of 131,072 tokens by 4,096. */
+export const mostDeltaValues: number = 2 ** 29;
+
 /** Characters of a tensor's name. */
 export const mostNameLength = 1024;
 

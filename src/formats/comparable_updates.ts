@@ -2,14 +2,15 @@
 
 import type { LowRankUpdate } from "../core/low_rank_update.ts";
 import { NameEndings } from "../core/module_names.ts";
+import { indicesOf } from "../core/row_range.ts";
 import { siteName } from "../core/site.ts";
 import type { TrainedUpdate } from "./adapter_record.ts";
 import { joinTrained } from "./join_updates.ts";
 
 /**
  * Prepares the updates of adapters for comparison: sites of a module stay separate, as the spectrum of
- * a mixture would be that of neither, unless another adapter has an update of the whole module; then
- * they are joined. Modules that differ by a longer prefix alone, as `h.0.attn.c_attn` and
+ * a mixture would be that of neither, unless another adapter has an update of the whole module, or a
+ * site of other rows that they share in part; then they are joined. Modules that differ by a longer prefix alone, as `h.0.attn.c_attn` and
  * `transformer.h.0.attn.c_attn` do, are the same one and get the first adapter's name for it.
  *
  * @throws {ShapeError} when the sites of one adapter do not fit the whole module of another.
@@ -29,7 +30,8 @@ export function comparableUpdates(
   adapters: readonly (readonly TrainedUpdate[])[],
 ): TrainedUpdate[][] {
   const [first = [], ...others] = adapters, named = others.map((other) => namedAs(first, other));
-  const whole = new Set([first, ...named].flat().filter(isWhole).map(({ module }) => module));
+  const modules = Map.groupBy([first, ...named].flat(), ({ module }) => module);
+  const whole = new Set([...modules.keys()].filter((name) => isJoined(modules.get(name)!)));
   return [first, ...named].slice(0, adapters.length).map((updates) => {
     const modules = Map.groupBy(updates, ({ module }) => module);
     return [...modules].flatMap(([module, own]) => whole.has(module) ? [joinTrained(own)] : own);
@@ -50,4 +52,12 @@ function namedAs(
   });
 }
 
-const isWhole = (update: LowRankUpdate): boolean => siteName(update) === update.module;
+/** Whether updates of a module are compared as a whole: one is of all rows, or different sites share rows. */
+function isJoined(updates: readonly LowRankUpdate[]): boolean {
+  const sites = new Map(updates.map((update) => [siteName(update), update]));
+  if (sites.has(updates[0].module)) return true;
+  const rows = [...sites.values()].flatMap(({ rows, B }) =>
+    indicesOf(rows ?? { start: 0, count: B.shape[0] })
+  );
+  return new Set(rows).size < rows.length;
+}

@@ -4,7 +4,7 @@ import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { weightedFolder } from "../../src/cli/weighted_folders.ts";
 import type { LowRankUpdate } from "../../src/core/low_rank_update.ts";
 import { readAdapter, writeAdapter } from "../../src/formats/mod.ts";
-import { denseOf, frobeniusNorm, multiply, scaledBy } from "../../src/linalg/mod.ts";
+import { denseOf, multiply, scaledBy } from "../../src/linalg/mod.ts";
 import { assertAllClose } from "../support/all_close.ts";
 import { filesIn, withFolder } from "../support/folders.ts";
 import { golden, tensorsOf } from "../support/golden.ts";
@@ -117,30 +117,6 @@ Deno.test("the printed error is the measured one, whatever the method, and the l
       }
       assertAllClose([total.error], [Math.sqrt(wrong / all)], { relative: 1e-12, absolute: 0 });
     }
-  }));
-
-Deno.test("sites of one weight stay apart, unless another adapter has the whole weight", () =>
-  withFolder(async (folder) => {
-    const study = "models/rank-study/qv-r8-seed", output = ["--output", `${folder}/out`];
-    const { modules } = await lowrankJson("combine", `${study}1:0.5`, `${study}2:0.5`, ...output);
-    const names = [0, 1].flatMap((h) =>
-      ["q", "v"].map((role) => `transformer.h.${h}.attn.c_attn:${role}`)
-    );
-    assertEquals(modules.map(({ name }: { name: string }) => name), names);
-    assertEquals(
-      modules.map(({ ranks, rank }: Record<string, unknown>) => [ranks, rank]),
-      names.map(() => [[8, 8], 16]),
-    );
-    // The same difference in two ways: A − B from both, or from the sum less 2 B.
-    const [sites, plain] = [golden("adapters/block_qv"), one];
-    const mixed = await lowrankJson("combine", sites, plain, ...output);
-    assertEquals(mixed.modules[0].ranks, [4, 4]);
-    const [a, b, c] = await Promise.all([sites, plain, `${folder}/out`].map(async (each) => {
-      return dense((await readAdapter(each)).updates[0]);
-    }));
-    assertAllClose(c.data, a.data.map((value, i) => value + b.data[i]), {
-      absolute: 1e-6 * frobeniusNorm(c),
-    });
   }));
 
 Deno.test("the table names ranks and errors, and the command says what it wrote", async () => {

@@ -1,6 +1,6 @@
 /** What a stranger may hand to `count` and `memory`: each a sentence, and nothing is allocated for it. */
 
-import { goodConfig, spoilLastValue, writeRawAdapter } from "../formats/adapter_folders.ts";
+import { goodConfig, matrix, spoilLastValue, writeRawAdapter } from "../formats/adapter_folders.ts";
 import { withFolder } from "../support/folders.ts";
 import { golden } from "../support/golden.ts";
 import { logitsArgs, trainArgs } from "./arguments.ts";
@@ -116,6 +116,10 @@ Deno.test("values that are not finite are refused by every command that reads th
     await assertFails(["inspect", adapter], place, found);
     await assertFails(["compare", adapter, good], place, found);
     await assertFails(["resize", adapter, "--rank", "1", "--output", out], place, found);
+    await assertFails(["combine", good, adapter, "--output", out], place, found);
+    for (const pair of [[model, base], [base, model]]) {
+      await assertFails(["extract", ...pair, "--rank", "1", "--output", out], sentence);
+    }
     const merged = ["--adapter", adapter, "--output", out];
     await assertFails(["merge", "--model", model, ...merged], place, found);
     await assertFails(["merge", "--model", base, "--adapter", good, "--output", out], sentence);
@@ -133,6 +137,20 @@ Deno.test("a scaling that F32 cannot hold is refused when it is read", () =>
     }
   }));
 
+Deno.test("two small factors do not make combine form a large update", () =>
+  withFolder(async (folder) => {
+    const prefix = "base_model.model.h.0.attn.q_proj.lora_", size = 2 ** 15;
+    await writeRawAdapter(folder, { ...goodConfig, r: 1, target_modules: ["q_proj"] }, {
+      [`${prefix}A.weight`]: matrix(1, size),
+      [`${prefix}B.weight`]: matrix(size, 1),
+    });
+    const output = ["--density", "0.5", "--output", `${folder}/out`];
+    await assertFails(
+      ["combine", folder, `${folder}:2`, "--method", "ties_svd", ...output],
+      "combining by ties_svd forms updates as matrices of at most 536870912 values, found [32768, 32768] in the sum",
+    );
+  }));
+
 Deno.test({
   name: "what is no file ends in a sentence, whichever command opens it",
   ignore: Deno.build.os === "windows",
@@ -144,7 +162,12 @@ Deno.test({
       await assertFails(["count", `${folder}/config.json`], "it is not a regular file");
       await assertFails(["memory", folder], "config.json: it is not a regular file");
       await Deno.symlink("/dev/zero", `${folder}/adapter_config.json`);
-      await assertFails(["inspect", folder], "adapter_config.json: it is not a regular file");
+      const combine = ["combine", golden("adapters/peft_c_attn"), folder];
+      for (const args of [["inspect", folder], [...combine, "--output", `${folder}/out`]]) {
+        await assertFails(args, "adapter_config.json: it is not a regular file");
+      }
+      const extract = ["extract", model, folder, "--rank", "1", "--output", `${folder}/out`];
+      await assertFails(extract, "it is not a regular file");
     }),
 });
 

@@ -5,13 +5,13 @@ import { injectBitFit, injectBottleneck, type LoraAdapter, merge } from "../../s
 import { readText, writeFileAtomic } from "../../src/core/files.ts";
 import { openCpuDevice } from "../../src/device/cpu/cpu_device.ts";
 import type { Device } from "../../src/device/device.ts";
-import { readAdapter, readSafetensors } from "../../src/formats/mod.ts";
+import { Random } from "../../src/core/random.ts";
+import { readAdapter, readSafetensors, writeAdapter } from "../../src/formats/mod.ts";
 import { loadModel, quantizeFolder, saveModel } from "../../src/models/mod.ts";
 import { saveTokenizer, trainBytePairs } from "../../src/tokenizer/mod.ts";
 import { trainedLora } from "../adapt/fixtures.ts";
 import { lowrank } from "../cli/lowrank.ts";
 import { withFolder } from "../support/folders.ts";
-import { golden } from "../support/golden.ts";
 import { checkSaver, operationsOf, type Saver, type Tally } from "./check_saver.ts";
 import type { Fault } from "./faulty_disk.ts";
 import { narrowModel } from "./narrow_model.ts";
@@ -218,38 +218,53 @@ Deno.test("a quantized model over a sharded one of floats is old, new or refused
     assertEquals(byCommand, await operationsOf(() => save(`${root}/by call`)));
   }));
 
-Deno.test("resize leaves the old adapter, the new one, or one that is refused", async () => {
-  const resize = async (rank: string, output: string) => {
-    const args = ["resize", golden("adapters/peft_c_attn"), "--rank", rank, "--output", output];
-    const { code, stderr } = await lowrank(...args);
-    if (code !== 0) throw new Error(stderr);
-  };
-  await checkReplaced({
-    ...adapterFiles,
-    prepare: (folder) => resize("1", folder),
-    save: (folder) => resize("2", folder),
-  });
-});
+/** Two adapters of one small matrix, as every trial reads them. */
+async function narrowAdapters(root: string): Promise<string[]> {
+  const folders = [`${root}/one`, `${root}/two`];
+  for (const [i, folder] of folders.entries()) {
+    const random = new Random(i + 1),
+      [A, B] = [[2, 3], [4, 2]].map((shape) => ({
+        ...{ shape, data: random.uniformWithin(1, shape[0] * shape[1]) },
+      }));
+    await writeAdapter(folder, { updates: [{ module: "h.0.q", A, B, scaling: 1 }] });
+  }
+  return folders;
+}
 
-Deno.test("combine leaves the old adapter, the new one, or one that is refused", async () => {
-  const combine = async (rank: string, output: string) => {
-    const adapters = ["peft_c_attn", "peft_rslora"].map((name) => golden(`adapters/${name}`));
-    const { code, stderr } = await lowrank(
-      "combine",
-      ...adapters,
-      "--rank",
-      rank,
-      "--output",
-      output,
-    );
-    if (code !== 0) throw new Error(stderr);
-  };
-  await checkReplaced({
-    ...adapterFiles,
-    prepare: (folder) => combine("1", folder),
-    save: (folder) => combine("2", folder),
-  });
-});
+/** Runs a command that writes an adapter of a rank. */
+async function writeByCommand(words: readonly string[], rank: number, output: string) {
+  const { code, stderr } = await lowrank(...words, "--rank", `${rank}`, "--output", output);
+  if (code !== 0) throw new Error(stderr);
+}
+
+for (const command of ["resize", "combine"]) {
+  Deno.test(`${command} leaves the old adapter, the new one, or one that is refused`, () =>
+    withFolder(async (root) => {
+      const adapters = await narrowAdapters(root);
+      const words = [command, ...command === "resize" ? adapters.slice(0, 1) : adapters];
+      await checkReplaced({
+        ...adapterFiles,
+        prepare: (folder) => writeByCommand(words, 1, folder),
+        save: (folder) => writeByCommand(words, 2, folder),
+      });
+    }));
+}
+
+Deno.test("extract saves as combine does", () =>
+  withFolder(async (root) => {
+    using device = await openCpuDevice({ threads: 1 });
+    const models = [`${root}/base`, `${root}/tuned`];
+    for (const [i, folder] of models.entries()) {
+      using model = narrowModel(device, 3 + i);
+      await saveModel(model, folder, "F32");
+    }
+    const combine = ["combine", ...await narrowAdapters(root)];
+    const save = async (words: readonly string[], folder: string) => {
+      const names = await operationsOf(() => writeByCommand(words, 2, `${root}/${folder}`));
+      return names.filter((name, i) => name !== names[i - 1]); // Each has tensors of its own.
+    };
+    assertEquals(await save(["extract", ...models], "a"), await save(combine, "b"));
+  }));
 
 Deno.test("a tokenizer is old, new or refused", async () => {
   const train = (text: string, specialToken: string) =>

@@ -9,6 +9,7 @@ import {
   patternsOfModules,
   sites,
 } from "./kinds/adapters.ts";
+import { combinedAdapters, tunedModels } from "./kinds/algebra.ts";
 import { bottleneckFolders } from "./kinds/bottlenecks.ts";
 import { kohyaAdapters, loralibAdapters } from "./kinds/dialects.ts";
 import { familyFolders, runnableConfigs } from "./kinds/families.ts";
@@ -40,6 +41,8 @@ export const kinds: readonly Kind[] = [
   sites,
   patternsOfModules,
   foreignAdapters,
+  combinedAdapters,
+  tunedModels,
   modelConfigs,
   modelFolders,
   runnableConfigs,

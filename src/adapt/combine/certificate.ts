@@ -16,7 +16,9 @@ export interface CertifiedUpdate {
   readonly rank: number;
   /** ‖ΔW‖ of what was asked for. */
   readonly norm: number;
-  /** ‖ΔW − ΔW′‖ / ‖ΔW‖ with ΔW′ as the file has it, rounded to its type. */
+  /** ‖ΔW − ΔW′‖ with ΔW′ as the file has it, rounded to its type. */
+  readonly distance: number;
+  /** `distance` / `norm`; infinite where ΔW is zero and ΔW′ is not. */
   readonly error: number;
   /** The least error that an update of its rank can have (Eckart and Young 1936). */
   readonly least: number;
@@ -30,18 +32,20 @@ export function certified(
   name: string,
   ranks: readonly number[],
   { A: { shape: [rank] } }: LowRankFactors,
-  { norm, relative, least }: Pick<SumError, "norm" | "relative" | "least">,
+  { norm, frobenius, relative, least }: SumError,
 ): CertifiedUpdate {
-  return { name, ranks, rank, norm, error: relative, least };
+  return { name, ranks, rank, norm, distance: frobenius, error: relative, least };
 }
 
 /** Of all updates together. */
 export function totalOf(modules: readonly CertifiedUpdate[]): TotalError {
-  const sizeOf = (pick: (module: CertifiedUpdate) => number) =>
-    Math.sqrt(modules.reduce((sum, module) => sum + (pick(module) * module.norm) ** 2, 0));
-  const norm = sizeOf(() => 1);
-  const of = (pick: (module: CertifiedUpdate) => number) => norm === 0 ? 0 : sizeOf(pick) / norm;
-  return { error: of(({ error }) => error), least: of(({ least }) => least) };
+  const [norm, distance, least] = [
+    (module: CertifiedUpdate) => module.norm,
+    (module: CertifiedUpdate) => module.distance,
+    (module: CertifiedUpdate) => module.least * module.norm,
+  ].map((pick) => Math.sqrt(modules.reduce((sum, module) => sum + pick(module) ** 2, 0)));
+  const share = (size: number) => size === 0 ? 0 : size / norm;
+  return { error: share(distance), least: share(least) };
 }
 
 /** Factors as a file of a type holds them. */

@@ -87,8 +87,8 @@ export async function extractFolder(request: ExtractRequest): Promise<Extraction
       modules.push(found.row);
     }
   }
-  assertChanged(updates, request);
   const leftOut = await changedBeside(base, tuned, used);
+  assertChanged(updates, request);
   await writeAdapter(output, {
     ...{ updates, dtype, baseModelName: baseNameIn(request.base) },
     taskType: taskTypeIn(base.config),
@@ -104,9 +104,9 @@ function approximate(module: string, delta: DenseMatrix, rank: number, dtype: Fl
   const decomposition = svd(delta), { A, B, scaling } = cutSvd(decomposition, rank, 1, what);
   const factors = storedFactors({ A, B, scaling }, dtype);
   const product = multiply(toDense(factors.B, what), toDense(factors.A, what));
-  const relative = frobeniusNorm(difference(delta, product)) / norm;
+  const frobenius = frobeniusNorm(difference(delta, product)), relative = frobenius / norm;
   const least = truncationError(decomposition.values, rank).relative;
-  const row = certified(module, [], factors, { norm, relative, least });
+  const row = certified(module, [], factors, { norm, frobenius, relative, least });
   return { update: { module, ...factors }, row };
 }
 

@@ -90,6 +90,9 @@ const folder = (config: Uint8Array<ArrayBuffer>, weights: Uint8Array<ArrayBuffer
   [weightsName]: weights,
 });
 
+/** A good folder. */
+export const goodAdapter: Files = folder(bytesOf(goodConfig), goodWeights);
+
 /** Whole folders: the configuration, the weights or one of the files corrupted or missing. */
 export const adapterFolders: Kind = {
   name: "adapter folders",
