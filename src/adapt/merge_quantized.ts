@@ -35,7 +35,7 @@ export interface QuantizedForecast {
 
 /**
  * Quantizes every weight in 4 bits that would change again, with its updates; nothing is written, and the new
- * weights are kept only to be written.
+ * weights are kept only to be written. For a copy in floats it is needed only where floats are to be compared.
  *
  * @throws {RangeError} when the folder of floats has no such weight.
  */
@@ -44,6 +44,9 @@ export async function forecastMerge(
   { weights }: MergePlan,
   { quantized, floatBase }: Pick<Choice, "quantized" | "floatBase">,
 ): Promise<QuantizedForecast> {
+  if (quantized === "float" && floatBase === undefined) {
+    return { reports: new Map(), tensors: new Map() };
+  }
   using floats = floatBase === undefined ? undefined : await openBase(floatBase);
   const changes = [...weights].filter(([key]) => base.quantized.has(key));
   const names = floats && new Map(changes.map(([key]) => [key, nameIn(floats, base, key)]));

@@ -11,6 +11,8 @@ import {
   share,
   storedTypes,
 } from "./arguments.ts";
+import { quote } from "../core/quote.ts";
+import { kindOf } from "../core/storage.ts";
 import { certificateTable } from "./certificate_table.ts";
 import { type Command, Option } from "./commander.ts";
 import { type CommonOptions, note, noteOtherBase, notePassed, print } from "./common.ts";
@@ -56,8 +58,9 @@ become W + sum of weight * (theirs - W), for which --base is needed unless the
 weights sum to 1.
 
 Each site of a weight, such as q and v, is combined separately, unless another
-adapter has the whole weight or other rows that overlap. An adapter that the output folder already holds is
-replaced, as a whole, unless it is the folder of a training.`;
+adapter has the whole weight, or rows that overlap. An adapter that the output
+folder already holds is replaced, as a whole, unless it is the folder of a
+training.`;
 
 /** Adds `combine`, which writes a weighted sum of adapters. */
 export function addCombine(program: Command): void {
@@ -81,9 +84,20 @@ export function addCombine(program: Command): void {
     .action(run);
 }
 
+/** A weight after an equals sign would be part of a folder's name. */
+async function assertNoEquals(folder: string): Promise<void> {
+  const [, name, weight] = /^([^=]+)=([-+.\d]+)$/.exec(folder) ?? [];
+  if (name === undefined || await kindOf(folder) !== undefined) return;
+  throw new RangeError(
+    `an adapter's weight is after a colon, as in ${name}:${weight}, found ${quote(folder)}`,
+  );
+}
+
 async function run(texts: readonly string[], options: CombineOptions): Promise<void> {
   const { dtype: type = "f32", method, output, base } = options, dtype = storedTypes[type];
-  const adapters = texts.map(weightedFolder), folders = adapters.map(({ folder }) => folder);
+  const adapters = texts.map(weightedFolder);
+  for (const { folder } of adapters) await assertNoEquals(folder);
+  const folders = adapters.map(({ folder }) => folder);
   const { rank, density, sign, seed, allow } = options;
   const request = { adapters, output, base, method, rank, density, sign, seed, dtype, allow };
   await assertNoTraining(output);

@@ -10,6 +10,13 @@ import { nearestName } from "../core/nearest_name.ts";
 
 export { CommanderError, InvalidArgumentError, Option } from "npm:commander@15.1.0";
 
+/** What to write here for options that other programs, or other commands, have. */
+const instead: Readonly<Record<string, string>> = {
+  "combine --weights": "an adapter's weight is after a colon, as in out/a:0.5 out/b:0.5",
+  "quantize --output": "the folder to write is the second argument",
+  "train --init": 'it is "init" of "method" in the file of --config',
+};
+
 /** A command that names an unknown option before a required one, of which it may be a misspelling. */
 export class Command extends Parser {
   /** Makes a command of this kind. */
@@ -20,7 +27,13 @@ export class Command extends Parser {
   /** Ends the program with a message. */
   override error(message: string, options?: ErrorOptions): never {
     const isMissing = options?.code === "commander.missingMandatoryOptionValue";
-    const [unknown] = this.args.find((argument) => argument.startsWith("-"))?.split("=") ?? [];
+    const isUnknown = options?.code === "commander.unknownOption";
+    const [unknown] = this.args.find((argument) => argument.startsWith("-"))?.split("=") ??
+      /(?<=^error: unknown option ')[^']*/.exec(isUnknown ? message : "") ?? [];
+    const other = instead[`${this.name()} ${unknown}`];
+    if (other && (isMissing || isUnknown)) {
+      return super.error(`unknown option '${unknown}': ${other}`, options);
+    }
     if (!isMissing || unknown === undefined) return super.error(message, options);
     const meant = nearestName(unknown, this.options.map(({ long }) => long ?? ""));
     const hint = meant ? ` (did you mean ${meant}?)` : "";

@@ -35,6 +35,10 @@ export async function compareSet(folders: readonly string[], options: SetOptions
   const shared = sharedDirections(adapters, { seed, energy });
   const alone = all - shared.modules.reduce((sum, module) => sum + module.adapters.length, 0);
   if (alone > 0) note(options, `left out: ${howMany(alone, "module")} that only one adapter has`);
+  for (const [i, folder] of folders.entries()) {
+    if (shared.modules.some(({ adapters }) => adapters.includes(i))) continue;
+    note(options, `${folder} shares no module with the others: it is compared with none`);
+  }
   if (html) await writeFileAtomic(html, await renderPage(reportOf(shared, folders, energy)));
   print(options, { energy, ...shared }, () =>
     [

@@ -2,7 +2,7 @@
 
 import { extractFolder, type Extraction } from "../adapt/combine/extract_folder.ts";
 import { howMany } from "../core/how_many.ts";
-import { digits } from "../core/numbers.ts";
+import { boundsOf, digits } from "../core/numbers.ts";
 import { dtypeOption, modelFolder, positiveNumber, storedTypes } from "./arguments.ts";
 import { certificateTable } from "./certificate_table.ts";
 import type { Command } from "./commander.ts";
@@ -48,9 +48,17 @@ async function run(base: string, tuned: string, options: ExtractOptions): Promis
   print(options, { ...done, dtype }, () =>
     [
       certificateTable(done.modules, done.total),
+      heldBy(done),
       ...besides(done),
       `wrote the adapter to ${output}, in ${dtype}`,
     ].join("\n\n"));
+}
+
+/** ‖ΔW′‖² of the best approximation is what it holds of ‖ΔW‖². */
+function heldBy({ modules, total: { error } }: Extraction): string {
+  const [, most] = boundsOf(modules.map(({ rank }) => rank));
+  const held = digits(100 * Math.max(0, 1 - error ** 2), 3);
+  return `rank ${most} holds ${held}% of what has changed in these layers (of |dW|^2)`;
 }
 
 /** What the adapter does not have, the largest changes first. */

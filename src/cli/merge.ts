@@ -59,7 +59,7 @@ A base in 4 bits: its values are those of a code, and a change that is less than
 half of the gap to the next one is lost when the sum is quantized again. Of an
 update 1% as large as the weight, nf4 keeps 1% to 2% and fp4 10%; of one 10% as
 large, both keep most. A report on standard error says so before anything is
-written, and you choose:
+written, unless all is kept, and you choose:
   (nothing)               no merge: the adapter beside the base loses nothing;
                           other commands take it with --adapter
   --quantized float       the dequantized weights with the update, in the type
@@ -135,6 +135,9 @@ function describeForecast(weights: readonly QuantizedWeight[]): string {
     "the base is in 4 bits; quantized again, its weights would keep of the update:",
     describe(weights),
     `all of them: ${share}`,
+    ...isDistanceKnown(weights)
+      ? ["|q|: how far the weights in 4 bits are from those of --float-base"]
+      : [],
     "",
   ].join("\n");
 }
@@ -144,13 +147,15 @@ const percent = (share: number): string => `${(100 * share).toFixed(2)}%`;
 /** The most memory that the system has counted for this process, in bytes. */
 const peakOfProcess = (): number => 1024 * resourceUsage().maxRSS;
 
+const isDistanceKnown = (weights: readonly QuantizedWeight[]): boolean =>
+  weights.some(({ quantizationNorm }) => quantizationNorm !== undefined);
+
 function describe(weights: readonly QuantizedWeight[]): string {
-  const isKnown = weights.some(({ quantizationNorm }) => quantizationNorm !== undefined);
   return table(weights, [
     ["module", ({ module }) => module],
     ["|dW|", ({ deltaNorm }) => deltaNorm.toPrecision(4)],
     ["|dW| / |W|", ({ relativeNorm }) => digits(relativeNorm, 3)],
-    ...isKnown ? [distance] : [],
+    ...isDistanceKnown(weights) ? [distance] : [],
     ["kept", ({ survivingShare }) => percent(survivingShare)],
   ]);
 }

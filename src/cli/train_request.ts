@@ -1,8 +1,8 @@
 /** What `train` was asked to do, checked before the model is loaded. @module */
 
-import { canonicalJson, fileDigests } from "../core/digest.ts";
+import { fileDigests } from "../core/digest.ts";
 import { savedLength } from "../adapt/prefix/saved_length.ts";
-import { storedFormsIn } from "../models/files.ts";
+import { isStoredAsUsual } from "../models/files.ts";
 import type { JsonRecord, MethodSpec, RunSpec, TrainingSpec } from "../runs/mod.ts";
 import { type Batch, defaultPatience, defaultSettings, type TrainedKind } from "../train/mod.ts";
 import { batchExample, readBatchFile } from "./batches.ts";
@@ -191,18 +191,12 @@ export async function modelSpec(options: TrainOptions): Promise<JsonRecord> {
   const { model, adapter, baseDtype } = options;
   const filesOf = (folder: string) =>
     fileDigests(folder, /\.safetensors(\.index\.json)?$|^(adapter_)?config\.json$/);
+  const isUsual = baseDtype && await isStoredAsUsual(model, { dtype: baseTypeOf(options) });
   return {
     base: await filesOf(model),
     adapter: adapter && await filesOf(adapter),
-    baseDtype: baseDtype && await isDefault(options) ? undefined : baseDtype,
+    baseDtype: isUsual ? undefined : baseDtype,
   };
-}
-
-/** Whether the base is stored as if nobody said how: floats in F32, and what is in 4 bits as it is. */
-async function isDefault(options: TrainOptions): Promise<boolean> {
-  const formsWith = async (dtype?: ReturnType<typeof baseTypeOf>) =>
-    canonicalJson([...await storedFormsIn(options.model, { dtype })]);
-  return await formsWith(baseTypeOf(options)) === await formsWith();
 }
 
 /** The rates of LoRA+ are those of A and B. */

@@ -2,6 +2,7 @@
 
 import { type Architecture, bareName } from "../architectures/architecture.ts";
 import type { ConfigJson } from "../architectures/config_fields.ts";
+import { canonicalJson } from "../core/digest.ts";
 import { readJson } from "../core/files.ts";
 import { isRecord } from "../core/json.ts";
 import { assertOptions } from "../core/options.ts";
@@ -125,6 +126,21 @@ export async function storedFormsIn(
   using file = await openSafetensors(folder);
   const checked = await checkFile(read, file), { config } = checked;
   return formsOf(checked, labels ? withLabels(config, labels) : config, storage);
+}
+
+/**
+ * Whether a folder's matrices are stored as if nobody said how: floats in F32, and what is in 4 bits as it is.
+ *
+ * @throws As {@link storedFormsIn}.
+ */
+export async function isStoredAsUsual(folder: Folder, storage: StorageOptions): Promise<boolean> {
+  const read = await readConfig(folder);
+  using file = await openSafetensors(folder);
+  const checked = await checkFile(read, file);
+  const [asked, usual] = [storage, {}].map((each) =>
+    canonicalJson([...formsOf(checked, checked.config, each)])
+  );
+  return asked === usual;
 }
 
 /** What a tensor of a file is loaded to. */

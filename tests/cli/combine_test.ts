@@ -227,6 +227,11 @@ Deno.test("bad input is refused in one sentence, and nothing is lost", () =>
           `:half"`,
         ],
         [[`${one}:`], "FOLDER:WEIGHT with a number"],
+        [["a=0.5"], 'an adapter\'s weight is after a colon, as in a:0.5, found "a=0.5"'],
+        [
+          [one, "--weights", "1"],
+          "unknown option '--weights': an adapter's weight is after a colon",
+        ],
         [[`${one}:Infinity`], "FOLDER:WEIGHT with a number"],
         [[`${one}:1e-300`], "with its weight must not vanish in F32, found 2e-300"],
         [["nowhere:0.5"], "cannot read the adapter in nowhere: there is no such folder"],

@@ -61,6 +61,15 @@ Deno.test("adapters that were trained alike share more than chance; a seed gives
   assertEquals((await lowrankJson("compare", ...study, "--seed", "3")).modules, modules);
 });
 
+Deno.test("an adapter that shares no module with the others is named", () =>
+  withFolder(async (folder) => {
+    const { updates: [update] } = await readAdapter(set[0]);
+    await writeAdapter(folder, { updates: [{ ...update, module: "elsewhere" }] });
+    const { code, stderr } = await lowrank("compare", set[0], set[0], folder);
+    assertEquals(code, 0);
+    assertStringIncludes(stderr, `${folder} shares no module with the others: it is compared with`);
+  }));
+
 Deno.test("options of the other kind of comparison, and adapters with nothing in common, are refused", () =>
   withFolder(async (folder) => {
     await assertFails(

@@ -3,6 +3,7 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { truncationError } from "../../src/analysis/mod.ts";
 import type { HostTensor } from "../../src/core/host_tensor.ts";
+import { digits } from "../../src/core/numbers.ts";
 import { Random } from "../../src/core/random.ts";
 import { readAdapter, writeSafetensors } from "../../src/formats/mod.ts";
 import {
@@ -79,6 +80,8 @@ Deno.test("the error is the tail of the change's singular values, and what is wr
       [...before.keys()].filter((key) => isTuned(key) && !/c_.*weight/.test(key)).sort(),
     );
     const { stdout } = await lowrank(...args);
+    const held = digits(100 * (1 - tail / all), 3);
+    assertStringIncludes(stdout, `\nrank 5 holds ${held}% of what has changed in these layers`);
     assertStringIncludes(stdout, "unchanged: 5 linear layers\n");
     assertStringIncludes(stdout, "changed, but left out: transformer.");
     assertStringIncludes(stdout, `wrote the adapter to ${folder}/out, in F32\n`);
@@ -149,7 +152,11 @@ Deno.test("bad input is refused in one sentence, and nothing is written", () =>
         [[model, lacking, ...rank], "must have one weight of transformer.h.1.mlp.c_fc, found none"],
         [[model, infinite, ...rank], "c_fc.weight", "values must be finite in F32, found Infinity"],
         [[model, "nowhere", ...rank], "nowhere"],
-        [[model, "models/tiny-roberta", ...rank], "must have one weight of transformer.h.0"],
+        [
+          [model, "models/tiny-roberta", ...rank],
+          'extract needs two models of one family, found model_type "gpt2" in',
+          'and "roberta" in models/tiny-roberta',
+        ],
       ] as [string[], ...string[]][]
     ) await assertFails(["extract", ...args, ...output], ...sentence);
     await assertFails(
@@ -159,8 +166,9 @@ Deno.test("bad input is refused in one sentence, and nothing is written", () =>
     const config = JSON.parse(await Deno.readTextFile(`${tuned}/config.json`));
     const unknown = { ...config, model_type: "unknown", architectures: ["Unknown"] };
     await Deno.writeTextFile(`${tuned}/config.json`, JSON.stringify(unknown));
+    await Deno.copyFile(`${tuned}/config.json`, `${lacking}/config.json`);
     await assertFails(
-      ["extract", tuned, model, ...rank, ...output],
+      ["extract", tuned, lacking, ...rank, ...output],
       'a base of a family whose layers are known, found model_type "unknown" in',
     );
     assertEquals(filesIn(folder), before);

@@ -133,8 +133,9 @@ Deno.test("a copy in floats has the dequantized weights with all of the update",
   withFolder(async (folder) => {
     const { base, adapter, weights, updates } = await baseAndAdapter(folder, 0.01);
     const out = `${folder}/out`, args = ["--model", base, "--adapter", adapter, "--output", out];
-    const { weights: report, dtype } = await lowrankJson("merge", ...args, "--quantized", "float");
-    assertEquals(dtype, "F32");
+    const float = ["merge", ...args, "--quantized", "float"];
+    const { weights: report, dtype, forecast } = await lowrankJson(...float);
+    assertEquals([dtype, forecast], ["F32", undefined]); // Nothing is quantized again.
     for (const { survivingShare } of report) assertAlmostEquals(survivingShare, 1, 1e-4);
     const after = await tensorsOf(out), original = await tensorsOf(model);
     assertEquals([...after.keys()].sort(), [...original.keys()].sort());
@@ -203,6 +204,7 @@ Deno.test("with the floats that a base was quantized from, its distance from the
     }
     const { stderr } = await lowrank("merge", ...args, ...more);
     assertMatch(stderr, /^module +\|dW\| +\|dW\| \/ \|W\| +\|q\| +kept$/m);
+    assertMatch(stderr, /^\|q\|: how far the weights in 4 bits are from those of --float-base$/m);
     const other = "models/tiny-gpt2";
     await assertFails(
       ["merge", ...args, "--quantized", "float", "--float-base", other],

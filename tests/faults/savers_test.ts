@@ -231,21 +231,29 @@ async function narrowAdapters(root: string): Promise<string[]> {
   return folders;
 }
 
-/** Runs a command that writes an adapter of a rank. */
-async function writeByCommand(words: readonly string[], rank: number, output: string) {
-  const { code, stderr } = await lowrank(...words, "--rank", `${rank}`, "--output", output);
+/** Runs a command that writes a folder. */
+async function writeByCommand(words: readonly string[], output: string): Promise<void> {
+  const { code, stderr } = await lowrank(...words, "--output", output);
   if (code !== 0) throw new Error(stderr);
 }
 
-for (const command of ["resize", "combine"]) {
+const ofRank = (...words: string[]) => ["1", "2"].map((rank) => [...words, "--rank", rank]);
+
+const adapterWriters: readonly ((one: string, two: string) => string[][])[] = [
+  (one) => ofRank("resize", one),
+  (one, two) => ofRank("combine", one, two),
+  (one, two) => [["convert", one], ["convert", two, "--task-type", "SEQ_CLS"]],
+];
+
+for (const writer of adapterWriters) {
+  const [[command]] = writer("", "");
   Deno.test(`${command} leaves the old adapter, the new one, or one that is refused`, () =>
     withFolder(async (root) => {
-      const adapters = await narrowAdapters(root);
-      const words = [command, ...command === "resize" ? adapters.slice(0, 1) : adapters];
+      const [one, two] = await narrowAdapters(root), [before, after] = writer(one, two);
       await checkReplaced({
         ...adapterFiles,
-        prepare: (folder) => writeByCommand(words, 1, folder),
-        save: (folder) => writeByCommand(words, 2, folder),
+        prepare: (folder) => writeByCommand(before, folder),
+        save: (folder) => writeByCommand(after, folder),
       });
     }));
 }
@@ -258,12 +266,12 @@ Deno.test("extract saves as combine does", () =>
       using model = narrowModel(device, 3 + i);
       await saveModel(model, folder, "F32");
     }
-    const combine = ["combine", ...await narrowAdapters(root)];
-    const save = async (words: readonly string[], folder: string) => {
-      const names = await operationsOf(() => writeByCommand(words, 2, `${root}/${folder}`));
+    const save = async ([words]: readonly string[][], folder: string) => {
+      const names = await operationsOf(() => writeByCommand(words, `${root}/${folder}`));
       return names.filter((name, i) => name !== names[i - 1]); // Each has tensors of its own.
     };
-    assertEquals(await save(["extract", ...models], "a"), await save(combine, "b"));
+    const combine = ofRank("combine", ...await narrowAdapters(root));
+    assertEquals(await save(ofRank("extract", ...models), "a"), await save(combine, "b"));
   }));
 
 Deno.test("a tokenizer is old, new or refused", async () => {

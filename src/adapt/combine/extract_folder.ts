@@ -74,6 +74,7 @@ export async function extractFolder(request: ExtractRequest): Promise<Extraction
   await assertPlaces(request);
   using base = await openBase(request.base);
   using tuned = await openBase(request.tuned);
+  assertOneFamily(base, tuned);
   const linears = linearsOf(base), used = new Set<string>();
   assertRank(rank, linears);
   const updates: LowRankUpdate[] = [], modules: CertifiedUpdate[] = [], unchanged: string[] = [];
@@ -128,6 +129,16 @@ async function assertPlaces({ base, tuned, output }: ExtractRequest): Promise<vo
     throw new RangeError(`extract needs the folders of two models, found an adapter in ${folder}`);
   }
   await assertNoOtherKind(output, "adapter");
+}
+
+/** Of another family, a layer's name or shape would be the first thing that does not fit. */
+function assertOneFamily(...models: readonly BaseFile[]): void {
+  const types = models.map(({ config }) => isRecord(config) ? config.model_type : undefined);
+  if (types.includes(undefined) || types[0] === types[1]) return;
+  const [base, tuned] = models.map(({ folder }, i) => `${quote(types[i])} in ${folder}`);
+  throw new RangeError(
+    `extract needs two models of one family, found model_type ${base} and ${tuned}`,
+  );
 }
 
 /** The layers of the trunk whose weight is one matrix; PEFT does not adapt heads and embeddings by default. */

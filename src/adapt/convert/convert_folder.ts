@@ -2,7 +2,7 @@
 
 import { architectureOf } from "../../architectures/mod.ts";
 import { AdapterFileError } from "../../core/errors.ts";
-import { listFolder, prepareFolder } from "../../core/files.ts";
+import { listFolder } from "../../core/files.ts";
 import type { HostTensor } from "../../core/host_tensor.ts";
 import { type FolderFile, saveFolder } from "../../core/save_folder.ts";
 import { kindOf } from "../../core/storage.ts";
@@ -95,7 +95,6 @@ export async function convertFolder(request: ConvertRequest): Promise<Conversion
   const ranks = ranksOf(original.record);
   const modules = proof.map((each) => ({ ...each, rankBefore: ranks.get(each.module)! }));
   const carried = assertCarried(exact, read.record);
-  await prepareFolder(output);
   await saveFolder(output, contents.map(({ name, content }) => ({ name, content })));
   return {
     ...{ from: original.dialect, modules, folded, carried, alpha },
