@@ -28,6 +28,7 @@ export { root_sum, sum, sum_columns, sum_squares } from "./reduce/reduce.as";
 export { relu_backward, relu_forward } from "./relu/relu.as";
 export { rms_norm_backward, rms_norm_backward_weight, rms_norm_forward } from "./rms_norm/rms_norm.as";
 export { rotary } from "./rotary/rotary.as";
+export { segment_outer } from "./segment_outer/segment_outer.as";
 export { segment_product } from "./segment_product/segment_product.as";
 export { segment_scale } from "./segment_scale/segment_scale.as";
 export { silu_backward, silu_forward } from "./silu/silu.as";

@@ -31,6 +31,7 @@ export { rootSum, squaresChunk, sum, sumColumns, sumSquares } from "./reduce/ker
 export { reluBackward, reluForward } from "./relu/kernel.ts";
 export { rmsNormBackward, rmsNormBackwardWeight, rmsNormForward } from "./rms_norm/kernel.ts";
 export { rotaryKernel } from "./rotary/kernel.ts";
+export { segmentOuter } from "./segment_outer/kernel.ts";
 export { segmentProduct } from "./segment_product/kernel.ts";
 export { segmentScale } from "./segment_scale/kernel.ts";
 export { siluBackward, siluForward } from "./silu/kernel.ts";

@@ -21,8 +21,8 @@ export const partNumbers = 5;
  * each piece: how many rows of the batch the pieces before it have, its first row of the batch, and its
  * group; `rows` is how many all pieces have. The pieces of a group are neighbors. `parts` holds five numbers
  * for each part of each group, n, k, aColumn, bStart and cColumn, and `factors` one; n = 0 leaves a part
- * out. No two parts of a group share columns of C. `tokens` counts all rows of C, `mostN` and `mostK` are the
- * largest n and k.
+ * out. Two parts of a group share no column of C, or all of them, one after the other, where `accumulate` is set.
+ * `tokens` counts all rows of C, `mostN` and `mostK` are the largest n and k.
  *
  * With B Σ of adapters' A, h = s x Aᵀ is one launch for all adapters of a batch, and y += h Bᵀ another (Punica's
  * SGMV, Chen et al. 2023, with a rank for each adapter). Elements have the bits that `matmul` of `tokens` rows

@@ -23,6 +23,7 @@ import { rotaryCases } from "./cases/rotary.ts";
 import { softmaxCases } from "./cases/softmax.ts";
 import { swigluCases } from "./cases/swiglu.ts";
 import { reluCases } from "./cases/relu.ts";
+import { segmentOuterCases } from "./cases/segment_outer.ts";
 import { segmentProductCases } from "./cases/segment_product.ts";
 import { segmentScaleCases } from "./cases/segment_scale.ts";
 import { siluCases } from "./cases/silu.ts";
@@ -58,6 +59,7 @@ export const kernelCases: readonly KernelCase[] = [
   ...distanceTermsCases,
   ...softmaxCases,
   ...unfoldCases,
+  ...segmentOuterCases,
   ...segmentProductCases,
   ...segmentScaleCases,
 ];

@@ -10,6 +10,7 @@ import { type KernelCase, referenceOf } from "./kernel_case.ts";
 const chosenByValues: Readonly<Record<string, readonly string[]>> = {
   embedding_backward: ["dOut", "order"],
   rotary: ["table"],
+  segment_outer: ["p", "q", "c"],
   segment_product: ["a", "b", "c"],
   segment_scale: ["vectors", "y"],
 };

@@ -3,7 +3,7 @@
 import { segmentProduct } from "../../../kernels/segment_product/kernel.ts";
 import { gamma, magnitudes } from "../error_model.ts";
 import type { KernelCase } from "../kernel_case.ts";
-import { normals, target } from "./values.ts";
+import { awkward, normals, target } from "./values.ts";
 
 /** n and k of each part of each group; n = 0 leaves it out. */
 type Groups = readonly (readonly (readonly [n: number, k: number])[])[];
@@ -22,6 +22,8 @@ interface Options {
   readonly accumulate?: number;
   /** Elements between matrices, and columns beside the parts. */
   readonly padding?: number;
+  /** Whether all parts of a group add to the same columns. */
+  readonly shared?: boolean;
 }
 
 /** Errors are those of the sum of magnitudes: k products, their sum, the factor and what was there. */
@@ -31,7 +33,7 @@ function segmentCase(
   batch: Batch,
   options: Options = {},
 ): KernelCase {
-  const { transposeB = 1, accumulate = 0, padding = 0 } = options;
+  const { transposeB = 1, accumulate = 0, padding = 0, shared = false } = options;
   const partCount = Math.max(...groups.map(({ length }) => length)),
     tokens = batch.batch * batch.time;
   let bSize = padding, aWidth = padding, cWidth = padding;
@@ -39,8 +41,9 @@ function segmentCase(
     let from = padding, to = padding;
     return Array.from({ length: partCount }, (_, i) => {
       const [n, k] = own[i] ?? [0, 0], part = [n, k, from, bSize, to];
-      [from, to, bSize] = [from + k + padding, to + n + padding, bSize + n * k + padding];
-      [aWidth, cWidth] = [Math.max(aWidth, from), Math.max(cWidth, to)];
+      [from, bSize] = [from + k + padding, bSize + n * k + padding];
+      [aWidth, cWidth] = [Math.max(aWidth, from), Math.max(cWidth, to + n + padding)];
+      if (!shared) to += n + padding;
       return part;
     });
   });
@@ -77,7 +80,8 @@ function segmentCase(
       const largest = magnitudes(c);
       segmentProduct.reference({ ...sizes, pieces, parts, c: largest }, scalars);
       // The least number above zero leaves the sign of a zero open.
-      return { c: largest.map((size) => gamma(scalars.mostK + 3) * size + 2 ** -149) };
+      const terms = shared ? partCount * (scalars.mostK + 1) : scalars.mostK;
+      return { c: largest.map((size) => gamma(terms + 3) * size + 2 ** -149) };
     },
   };
 }
@@ -144,11 +148,24 @@ const mixedCases: readonly KernelCase[] = [1, 15, 16, 17, 33, 64].flatMap((width
   })
 );
 
+/** Gradients of inputs: sites of a layer add to all of its columns. */
+const sharedCases: readonly KernelCase[] = awkward.flatMap((width) =>
+  [0, 1].map((transposeB) =>
+    segmentCase(
+      `shared columns, width ${width}`,
+      [[[width, 8], [width, 1], [width, 3]], [[width, 2]], [[0, 0], [width, 5]]],
+      { pieces: [[0, 2, 2], [1, 0, 2], [2, 4, 1]], batch: 6, time: 5 },
+      { shared: true, transposeB, accumulate: 1 },
+    )
+  )
+);
+
 /** All of them. */
 export const segmentProductCases: readonly KernelCase[] = [
   // Its 4096 and 11008 are in the reference tier; these are wider than any block of terms or columns.
   ...punicaCases([264, 520]),
   ...mixedCases,
+  ...sharedCases,
   // One group of many tokens, which threads cut; and matrices that are packed block by block.
   segmentCase("many tokens", [[[8, 300]]], { pieces: [[0, 0, 3]], batch: 4, time: 130 }),
   segmentCase("wide", [[[600, 300]], [[300, 600]]], {
