@@ -8,7 +8,7 @@
 import { elementBytes } from "../../kernels/kernel.ts";
 import { squaresChunk } from "../../kernels/reduce/kernel.ts";
 import { cutRange, type RowRange } from "../core/row_range.ts";
-import { Tensor } from "./device.ts";
+import { type Storage, Tensor } from "./device.ts";
 
 /** A part of a tensor that one kernel may bind. */
 export interface Piece {
@@ -26,6 +26,45 @@ export function spanOver(tensors: readonly Tensor[]): Tensor {
   const first = tensors[0], last = tensors[tensors.length - 1];
   const size = last.offset + last.size - first.offset;
   return new Tensor(first.device, [size], first.type, first.storage, first.offset, false);
+}
+
+/** Items by the places of their tensors: buffers in the order of their first tensors, then offsets. */
+export function inMemoryOrder<T extends { readonly tensor: Tensor }>(items: readonly T[]): T[] {
+  const storages = new Map<Storage, number>();
+  for (const { tensor } of items) {
+    if (!storages.has(tensor.storage)) storages.set(tensor.storage, storages.size);
+  }
+  const place = ({ tensor }: T) => storages.get(tensor.storage)!;
+  return [...items].sort((a, b) => place(a) - place(b) || a.tensor.offset - b.tensor.offset);
+}
+
+/** Two tensors of the same size. */
+export type TensorPair = readonly [Tensor, Tensor];
+
+/**
+ * The same pairs as few pairs of spans: pairs that are neighbors on both sides, apart from the same padding, become
+ * one.
+ */
+export function joinPairs(pairs: readonly TensorPair[]): TensorPair[] {
+  const chunks: TensorPair[][] = [];
+  for (const pair of pairs) {
+    const chunk = chunks.at(-1);
+    if (chunk && areNeighbors(chunk.at(-1)!, pair)) chunk.push(pair);
+    else chunks.push([pair]);
+  }
+  return chunks.map((chunk) => [
+    spanOver(chunk.map(([one]) => one)),
+    spanOver(chunk.map(([, other]) => other)),
+  ]);
+}
+
+/** Tensors of an arena begin at multiples of 256 bytes. */
+function areNeighbors(before: TensorPair, after: TensorPair): boolean {
+  const distances = before.map(({ storage, offset, size }, i) => {
+    const next = after[i], distance = next.offset - offset;
+    return next.storage === storage && distance >= size && distance < size + 64 ? distance : 0;
+  });
+  return distances[0] > 0 && distances[0] === distances[1];
 }
 
 /**

@@ -49,13 +49,16 @@ export class Linear {
 
   /** Maps x (tokens, in) to (tokens, out). */
   forward(tape: Tape, x: Tensor): Tensor {
-    const { weight, bias, adaptations } = this;
+    const { weight, bias, adaptations } = this, [first] = adaptations;
     // The first adaptations, as far as they can be fused with the product of the weight.
     const fused = leadingSites(adaptations);
-    const y = fused.length > 0
+    const y = first?.wholeLayer
+      ? first.wholeLayer(tape, x, weight, bias)
+      : fused.length > 0
       ? adaptedLinear(tape, x, weight, bias, fused)
       : linear(tape, x, weight, bias);
-    const adapted = adaptations.slice(fused.length).map((adaptation) => (y: Tensor) =>
+    const done = first?.wholeLayer ? 1 : fused.length;
+    const adapted = adaptations.slice(done).map((adaptation) => (y: Tensor) =>
       adaptation.forward(tape, x, y)
     );
     return tape.pipe(y, ...adapted);

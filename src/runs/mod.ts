@@ -1,6 +1,6 @@
 /**
- * Runs: resumable training, in folders named by a hash of their specification; predicting memory
- * without training.
+ * Runs: resumable training, in folders named by a hash of their specification; several at once; predicting
+ * memory without training.
  *
  * @module
  */
@@ -17,9 +17,17 @@ export {
   type MethodsByKind,
   type MethodSpec,
 } from "./method.ts";
+export { shareBase } from "../adapt/many/share_base.ts";
 export { type InputsOf, run, type RunOptions, type Trained } from "./run.ts";
 export type { StepsOptions } from "./run_steps.ts";
 export { readRun } from "./finished_run.ts";
 export { type Provenance, type RunFiles, runFiles, type RunResult } from "./run_folder.ts";
 export type { RunLedger } from "./run_ledger.ts";
 export { hashOf, type Json, type JsonRecord, type RunSpec, type TrainingSpec } from "./spec.ts";
+export {
+  type RunProgress,
+  type RunTogether,
+  type TogetherEvent,
+  TrainingsTogether,
+  trainTogether,
+} from "./together/train_together.ts";

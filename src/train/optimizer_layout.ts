@@ -8,10 +8,10 @@ import { momentBlock } from "../../kernels/adamw/kernel.ts";
 import type { Parameter } from "../autograd/parameter.ts";
 import { sizeOf } from "../core/shape.ts";
 import { Arena, type ArenaEntry } from "../device/arena.ts";
-import type { Device, Storage, Tensor } from "../device/device.ts";
+import type { Device, Tensor } from "../device/device.ts";
 import type { Role } from "../device/ledger.ts";
 import type { Scope } from "../device/scope.ts";
-import { spanOver } from "../device/spans.ts";
+import { inMemoryOrder, spanOver } from "../device/spans.ts";
 
 /** A parameter with its gradient and its moments. */
 export interface OptimizerSlot {
@@ -103,15 +103,6 @@ function codesOf({ name, shape }: ArenaEntry): ArenaEntry {
 
 function scalesOf({ name, shape }: ArenaEntry): ArenaEntry {
   return { name, shape: [Math.ceil(sizeOf(shape) / momentBlock)] };
-}
-
-function inMemoryOrder(parameters: readonly Parameter[]): Parameter[] {
-  const storages = new Map<Storage, number>();
-  for (const { tensor } of parameters) {
-    if (!storages.has(tensor.storage)) storages.set(tensor.storage, storages.size);
-  }
-  const place = ({ tensor }: Parameter) => storages.get(tensor.storage)!;
-  return [...parameters].sort((a, b) => place(a) - place(b) || a.tensor.offset - b.tensor.offset);
 }
 
 /** Joins slots of one group, with moments in F32, that are adjacent in memory with all that they have. */

@@ -57,11 +57,18 @@ export const watchNames: OptionNames<WatchOptions> = {
   patience: true,
 };
 
+/** Takes a trainer's step, by itself or with those of others. */
+export type TakeStep<Inputs> = (
+  trainer: Trainer<Inputs>,
+  batches: readonly Batch<Inputs>[],
+) => StepRecord | Promise<StepRecord>;
+
 /** Keeps at most one block of steps in flight, whose losses and norms have not been read back yet. */
 export class StepRunner<Inputs, E> {
   readonly #trainer: Trainer<Inputs>;
   readonly #reader: BatchReader<Inputs>;
   readonly #options: WatchOptions<E, Inputs>;
+  readonly #takeStep: TakeStep<Inputs>;
   readonly #validation: Validation<Inputs>;
   readonly #blockSize: number;
   #flight: Promise<StepEvent<E>[]> = Promise.resolve([]);
@@ -75,7 +82,9 @@ export class StepRunner<Inputs, E> {
     trainer: Trainer<Inputs>,
     reader: BatchReader<Inputs>,
     options: WatchOptions<E, Inputs>,
+    takeStep: TakeStep<Inputs>,
   ) {
+    this.#takeStep = takeStep;
     this.#trainer = trainer;
     this.#reader = reader;
     this.#options = options;
@@ -140,7 +149,7 @@ export class StepRunner<Inputs, E> {
     while (batches.length < this.#trainer.accumulation) batches.push(await this.#reader.next());
     await this.#compile(batches);
     await otherWork();
-    return this.#trainer.step(batches);
+    return await this.#takeStep(this.#trainer, batches);
   }
 
   async #compile(batches: readonly Batch<Inputs>[]): Promise<void> {

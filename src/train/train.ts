@@ -1,9 +1,15 @@
 /** Training as a stream of events. @module */
 
-import type { ModelInputs } from "../core/batch.ts";
+import type { Batch, ModelInputs } from "../core/batch.ts";
 import { assertOptions, type OptionNames, pickOptions } from "../core/options.ts";
 import { type BatchSource, readBatches } from "./batch.ts";
-import { type StepEvent, StepRunner, watchNames, type WatchOptions } from "./step_runner.ts";
+import {
+  type StepEvent,
+  StepRunner,
+  type TakeStep,
+  watchNames,
+  type WatchOptions,
+} from "./step_runner.ts";
 import {
   describeTarget,
   freezeOthers,
@@ -54,26 +60,52 @@ export function train<Inputs = ModelInputs, Evaluation = unknown>(
   batches: BatchSource<Inputs>,
   options: TrainOptions<Evaluation, Inputs> = {},
 ): Training<Evaluation> {
+  return trainBy(alone, what, batches, options);
+}
+
+/** How the steps of a training are taken. */
+export interface Stepper<Inputs> {
+  /** Takes a step. */
+  readonly takeStep: TakeStep<Inputs>;
+  /** Called when the training has ended, however it did. */
+  readonly end?: () => void;
+}
+
+/** Each by itself. */
+const alone = {
+  takeStep: <Inputs>(trainer: Trainer<Inputs>, batches: readonly Batch<Inputs>[]) =>
+    trainer.step(batches),
+};
+
+/** {@link train}, with steps that are taken in some way. */
+export function trainBy<Inputs, Evaluation>(
+  stepper: Stepper<Inputs>,
+  what: TrainableModel<Inputs> | TrainableAdapter<Inputs>,
+  batches: BatchSource<Inputs>,
+  options: TrainOptions<Evaluation, Inputs>,
+): Training<Evaluation> {
   assertOptions("train", options, trainNames);
   const target = targetOf(what), trained = options.groups?.flatMap(({ parameters }) => parameters);
   const settings = settingsOf(target, batches, options);
   const { unappliedDropout = [] } = target.model;
   const description = [describeTarget(target, trained), unappliedDropout].flat().join("; ");
-  return new Training(description, stepsOf(target, batches, settings));
+  return new Training(description, stepsOf(stepper, target, batches, settings));
 }
 
 async function* stepsOf<Inputs, Evaluation>(
+  stepper: Stepper<Inputs>,
   target: Target<Inputs>,
   batches: BatchSource<Inputs>,
   options: Settings<Evaluation, Inputs>,
 ): AsyncGenerator<StepEvent<Evaluation>, void> {
   using stack = new DisposableStack();
+  if (stepper.end) stack.defer(stepper.end);
   stack.defer(freezeOthers(target));
   const { model, adapter } = target, own = adapter && [{ parameters: adapter.parameters }];
   const settings = pickOptions<TrainerOptions>(options, trainerNames);
   const trainer = stack.use(new Trainer(model, { ...settings, groups: settings.groups ?? own }));
   const watch = pickOptions<WatchOptions<Evaluation, Inputs>>(options, watchNames);
-  yield* runTrainer(trainer, batches, watch);
+  yield* runBy(stepper.takeStep, trainer, batches, watch);
 }
 
 /** Runs a trainer from its current step to its `steps`: {@link train} for an existing trainer. */
@@ -82,10 +114,19 @@ export async function* runTrainer<Inputs = ModelInputs, Evaluation = unknown>(
   batches: BatchSource<Inputs>,
   options: WatchOptions<Evaluation, Inputs> = {},
 ): AsyncGenerator<StepEvent<Evaluation>, void> {
+  yield* runBy(alone.takeStep, trainer, batches, options);
+}
+
+async function* runBy<Inputs, Evaluation>(
+  takeStep: TakeStep<Inputs>,
+  trainer: Trainer<Inputs>,
+  batches: BatchSource<Inputs>,
+  options: WatchOptions<Evaluation, Inputs>,
+): AsyncGenerator<StepEvent<Evaluation>, void> {
   assertOptions("runTrainer", options, watchNames);
   if (options.signal?.aborted) return;
   const reader = readBatches(batches, trainer.steps * trainer.accumulation);
-  const runner = new StepRunner(trainer, reader, options);
+  const runner = new StepRunner(trainer, reader, options, takeStep);
   try {
     await runner.begin();
     while (!runner.ended) yield* checked(await runner.advance(), trainer.options.steps);

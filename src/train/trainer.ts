@@ -9,7 +9,7 @@ import { mostAccumulation } from "../core/limits.ts";
 import { assertOptions, pickOptions } from "../core/options.ts";
 import type { PromptFormat } from "../core/prompt_format.ts";
 import { assertSeed, hash32 } from "../core/random.ts";
-import type { CompileReport } from "../device/device.ts";
+import type { CompileReport, Tensor } from "../device/device.ts";
 import { type AdamW, adamW, adamW8bit } from "./adamw.ts";
 import { adamWNames, type AdamWOptions } from "./adamw_options.ts";
 import { assertBatch } from "./batch.ts";
@@ -120,18 +120,46 @@ export class Trainer<Inputs = ModelInputs> implements Disposable {
    * @throws {ShapeError} when targets do not fit their outputs.
    */
   step(batches: readonly Batch<Inputs>[]): StepRecord {
-    const step = this.steps, { device } = this.model;
+    const counted = this.countTargets(batches);
+    this.#accumulate(batches, counted);
+    const record = this.update(batches, counted);
+    this.model.device.submit();
+    return record;
+  }
+
+  /**
+   * The number of targets of a step's batches, over which its loss is a mean.
+   *
+   * @throws {RangeError} when there are not {@link Trainer.accumulation} batches.
+   * @throws {TypeError} when one is not a batch.
+   */
+  countTargets(batches: readonly Batch<Inputs>[]): number {
     batches.forEach(assertBatch);
     this.#assertCount(batches.length);
-    const counted = batches.reduce((sum, { targets }) => sum + countTargets(targets), 0);
-    this.#accumulate(batches, counted);
+    return batches.reduce((sum, { targets }) => sum + countTargets(targets), 0);
+  }
+
+  /** The loss of the outputs of a step's batch by its index, which {@link Trainer.ring} has as well. */
+  lossOf(
+    tape: Tape,
+    outputs: Tensor,
+    { targets }: Batch<Inputs>,
+    { index, divisor }: { readonly index: number; readonly divisor: number },
+  ): Tensor {
+    const loss = this.#loss(tape, outputs, targets, { divisor });
+    this.ring.addLoss(this.steps, loss, index > 0);
+    return loss;
+  }
+
+  /** The second half of a step, without a submit: updates with the gradients that passes of its batches have left. */
+  update(batches: readonly Batch<Inputs>[], counted: number): StepRecord {
+    const step = this.steps;
     this.optimizer.learningRate = this.options.learningRate * this.#schedule(step);
     const { learningRate } = this.optimizer;
     this.optimizer.step();
     this.#remember(batches.at(-1)!.promptFormat);
     this.#latest = batches;
     this.ring.finish(step, this.optimizer.norm);
-    device.submit();
     return { step, learningRate, counted };
   }
 
@@ -192,15 +220,14 @@ export class Trainer<Inputs = ModelInputs> implements Disposable {
     }
   }
 
-  #addGradients({ inputs, targets }: Batch<Inputs>, index: number, divisor: number): void {
+  #addGradients(batch: Batch<Inputs>, index: number, divisor: number): void {
     const { seed = 0, activationCheckpointing } = this.options;
     // Indices start at 1: seed 0 hashes index 0 to 0, a mask seed that would again hash index 0 to 0.
     const dropoutSeed = hash32(seed, this.steps * this.accumulation + index + 1);
     using tape = new Tape(this.model.device, { dropoutSeed, activationCheckpointing });
-    const outputs = this.model.forward(tape, inputs);
-    const loss = this.#loss(tape, outputs, targets, { divisor });
+    const outputs = this.model.forward(tape, batch.inputs);
+    const loss = this.lossOf(tape, outputs, batch, { index, divisor });
     tape.release(outputs);
     tape.backward(loss);
-    this.ring.addLoss(this.steps, loss, index > 0);
   }
 }

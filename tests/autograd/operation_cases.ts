@@ -21,6 +21,7 @@ import {
   tanh,
   type Tape,
 } from "../../src/autograd/mod.ts";
+import { rowBlock } from "../../src/autograd/ops/row_block.ts";
 import type { Tensor } from "../../src/device/device.ts";
 
 /** An operation and what it is tried on. */
@@ -125,6 +126,14 @@ export const operations: readonly OperationCase[] = [
         { values, from: 1, width: 3, offset: 4 },
         { values, from: 6, width: 2, offset: 1 },
       ], 3),
+  },
+  {
+    name: "blocks of rows, which overlap",
+    shapes: [[7, 5]],
+    run: (tape, [x]) => {
+      const [first, last] = [0, 2].map((start) => rowBlock(tape, x, { start, count: 4 }));
+      return add(tape, first, last);
+    },
   },
   { name: "swiglu", shapes: [[3, 5], [3, 5]], run: (tape, [gate, up]) => swiglu(tape, gate, up) },
 ];

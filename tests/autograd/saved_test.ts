@@ -30,6 +30,7 @@ import {
 } from "../../src/autograd/mod.ts";
 import { adaptedLinear } from "../../src/autograd/ops/adapted_linear.ts";
 import { addColumns } from "../../src/autograd/ops/add_columns.ts";
+import { rowBlock } from "../../src/autograd/ops/row_block.ts";
 import { sizeOf } from "../../src/core/shape.ts";
 import type { AnyBindings, Storage, Tensor } from "../../src/device/device.ts";
 import { DryDevice } from "../../src/device/dry.ts";
@@ -102,6 +103,7 @@ const operations: Record<string, (stage: Stage) => Tensor> = {
     headPart(tape, x(2, 12), { heads: 2, parts: 3, part: 1, bias: parameter(true, 4) }),
   "replaced rows": ({ tape, x, parameter }) =>
     replaceRows(tape, x(4, 3), [{ values: parameter(true, 1, 5), width: 2, offset: 1 }], 2),
+  "block of rows": ({ tape, x }) => rowBlock(tape, x(4, 3), { start: 1, count: 2 }),
   addColumns: ({ tape, x }) => addColumns(tape, x(2, 6), x(2, 3), { start: 3, count: 3 }),
   scale: ({ tape, x }) => scale(tape, x(2, 3), 4),
   gelu: ({ tape, x }) => gelu(tape, x(2, 3)),

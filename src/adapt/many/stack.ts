@@ -1,19 +1,14 @@
 /** The factors of many adapters at one layer, side by side. @module */
 
-import type {
-  GroupedMatrices,
-  GroupedUpdates,
-  GroupedVectors,
-} from "../../autograd/ops/segments.ts";
-import { DeviceError } from "../../core/errors.ts";
+import type { GroupedUpdates, GroupedVectors } from "../../autograd/ops/segments.ts";
 import type { HostData } from "../../core/host_tensor.ts";
 import { countRows, rangesOf, type SiteRows } from "../../core/row_range.ts";
 import { Arena } from "../../device/arena.ts";
 import { type Device, Tensor } from "../../device/device.ts";
 import { Scope } from "../../device/scope.ts";
-import { spanOver } from "../../device/spans.ts";
 import type { Linear } from "../../nn/linear.ts";
 import { copyTensor } from "../copy_tensor.ts";
+import { groupedMatrices, joined, type ProductPart } from "./grouped_parts.ts";
 import { foldMagnitude } from "./magnitude.ts";
 
 /** One adapter's update of some rows of a layer's weight. */
@@ -33,16 +28,6 @@ export interface StackedSite {
   /** What {@link foldMagnitude} has made of it, once B is scaled by it. */
   readonly vectors?: Tensor;
 }
-
-/** What `segment_product` knows of a part of a group, and its factor. */
-type Part = readonly [
-  n: number,
-  k: number,
-  fromColumn: number,
-  start: number,
-  toColumn: number,
-  factor: number,
-];
 
 /** The updates of one layer by all adapters, A of all in one tensor and B in another. */
 export class LayerStack extends Scope {
@@ -105,22 +90,22 @@ export class LayerStack extends Scope {
       return sites.map(({ rank }) => (column += rank) - rank);
     });
     const shrink = this.groups.map((sites, group) =>
-      sites.map(({ rank, scaling, A: view }, i): Part => {
+      sites.map(({ rank, scaling, A: view }, i): ProductPart => {
         const start = (view as Tensor).offset - A.offset;
         return [rank, width, 0, start, columns[group][i], scaling];
       })
     );
     const expand = this.groups.map((sites, group) =>
       sites.flatMap(({ rank, rows, B: view }, i) =>
-        rangesOf(rows).map(({ before, start, count }): Part => {
+        rangesOf(rows).map(({ before, start, count }): ProductPart => {
           const from = (view as Tensor).offset - B.offset + before * rank;
           return [count, rank, columns[group][i], from, start, 1];
         })
       )
     );
     return {
-      shrink: this.#matrices(name, A, shrink),
-      expand: this.#matrices(name, B, expand),
+      shrink: groupedMatrices(this, name, A, shrink),
+      expand: groupedMatrices(this, name, B, expand),
       vectors: this.#vectors(name),
       rank: Math.max(...this.groups.map((sites) => sites.reduce((sum, { rank }) => sum + rank, 0))),
     };
@@ -137,22 +122,6 @@ export class LayerStack extends Scope {
     this.device.write(places, Uint32Array.from(numbers));
     return { values, places, groups: own.length };
   }
-
-  /** Groups with fewer parts than others have empty ones. */
-  #matrices(name: string, values: Tensor, groups: readonly (readonly Part[])[]): GroupedMatrices {
-    const partCount = Math.max(...groups.map(({ length }) => length)), all = groups.flat();
-    const padded = groups.flatMap((parts) =>
-      Array.from({ length: partCount }, (_, i): Part => parts[i] ?? [0, 0, 0, 0, 0, 0])
-    );
-    const numbers = padded.flatMap((part) => part.slice(0, 5)),
-      factors = padded.map((part) => part[5]);
-    const parts = this.allocate([numbers.length], "u32", "adapter", `${name} parts`);
-    const scalings = this.allocate([factors.length], "f32", "adapter", `${name} scalings`);
-    this.device.write(parts, Uint32Array.from(numbers));
-    this.device.write(scalings, Float32Array.from(factors));
-    const [mostN, mostK] = [0, 1].map((i) => Math.max(...all.map((part) => part[i])));
-    return { values, parts, factors: scalings, groups: groups.length, partCount, mostN, mostK };
-  }
 }
 
 const hasMagnitude = ({ magnitude, vectors }: Pick<StackedSite, "magnitude" | "vectors">) =>
@@ -161,15 +130,4 @@ const hasMagnitude = ({ magnitude, vectors }: Pick<StackedSite, "magnitude" | "v
 function copyInto(from: HostData | Tensor, to: Tensor): void {
   if (from instanceof Tensor) copyTensor(from, to);
   else to.device.write(to, from);
-}
-
-/** The tensors as one, which a kernel binds as a whole. */
-function joined(name: string, views: readonly Tensor[]): Tensor {
-  const all = spanOver(views), { maxBindingBytes } = all.device;
-  const isOne = views.every(({ storage }) => storage === all.storage);
-  if (isOne && all.bytes <= maxBindingBytes) return all;
-  const bytes = views.reduce((sum, { bytes }) => sum + bytes, 0);
-  throw new DeviceError(
-    `the adapters of ${name} must fit into one binding of ${maxBindingBytes} bytes, found ${bytes}`,
-  );
 }

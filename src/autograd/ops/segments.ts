@@ -60,8 +60,8 @@ export interface GroupedUpdates {
 
 /**
  * y[r, rows] += scaling · (x[r] Aᵀ) Bᵀ with A, B and scaling of each site of row r's own group, in place; a
- * row of no group keeps its bits. Before, y[r] = scale · y[r] + shift where the group has these. The rows of the others have the bits of `adaptedLinear` of a group's
- * sites with as many rows, on `cpu` without BLAS.
+ * row of no group keeps its bits. Before, y[r] = scale · y[r] + shift where the group has these. The rows of
+ * the others have the bits of `adaptedLinear` of a group's sites with as many rows, on `cpu` without BLAS.
  *
  * @throws {ShapeError} when x does not have the same number of rows for each row of the batch.
  * @throws {RangeError} when a gradient is to pass.
@@ -70,9 +70,10 @@ export function addSegments(
   tape: Tape,
   x: Tensor,
   y: Tensor,
-  { pieces, pieceCount, rows, batch }: Segments,
+  segments: Segments,
   { shrink, expand, vectors, rank }: GroupedUpdates,
 ): Tensor {
+  const { pieces, pieceCount, rows, batch } = segments;
   const [tokens] = x.shape, time = tokens / batch;
   if (!Number.isInteger(time)) {
     throw new ShapeError(
@@ -86,28 +87,42 @@ export function addSegments(
   }
   if (rows === 0 || rank === 0) return y;
   const hidden = tape.activation([tokens, rank], `${y.label} hidden`);
-  const launch = (
-    { values, ...matrices }: GroupedMatrices,
-    from: Tensor,
-    to: Tensor,
-    accumulate: 0 | 1,
-  ) => {
-    const { parts, factors, ...counts } = matrices, [aStride, cStride] = [from, to].map(widthOf);
-    tape.device.launch(
-      segmentProduct,
-      { a: from, b: values, pieces, parts, factors, c: to },
-      { ...counts, rows, time, pieceCount, tokens, aStride, cStride, transposeB: 1, accumulate },
-    );
-  };
-  launch(shrink, x, hidden, 0);
+  multiplySegments(segments, shrink, x, hidden);
   if (vectors) {
     const { values, places, groups } = vectors;
     const counts = { rows, time, pieceCount, groups, width: widthOf(y) };
     tape.device.launch(segmentScale, { pieces, places, vectors: values, y }, counts);
   }
-  launch(expand, hidden, y, 1);
+  multiplySegments(segments, expand, hidden, y, { accumulate: 1 });
   tape.release(hidden);
   return y;
+}
+
+/** How rows are multiplied by the matrices of their groups. */
+export interface SegmentOptions {
+  /** Whether matrices are stored as (n, k) and not (k, n). Default true. */
+  readonly transposeB?: boolean;
+  /** 1 to add to what is there. Default 0. */
+  readonly accumulate?: 0 | 1;
+}
+
+/** to[r] = (accumulate ? to[r] : 0) + factor · from[r] · op(M) for each part M of row r's group. */
+export function multiplySegments(
+  { pieces, pieceCount, rows, batch }: Segments,
+  { values, parts, factors, ...counts }: GroupedMatrices,
+  from: Tensor,
+  to: Tensor,
+  { transposeB = true, accumulate = 0 }: SegmentOptions = {},
+): void {
+  const [tokens] = to.shape, [aStride, cStride] = [from, to].map(widthOf);
+  from.device.launch(
+    segmentProduct,
+    { a: from, b: values, pieces, parts, factors, c: to },
+    {
+      ...{ ...counts, rows, time: tokens / batch, pieceCount, tokens, aStride, cStride },
+      ...{ transposeB: Number(transposeB), accumulate },
+    },
+  );
 }
 
 const widthOf = ({ shape }: Tensor): number => shape[shape.length - 1];

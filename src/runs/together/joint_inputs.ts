@@ -1,0 +1,45 @@
+/** Inputs of several runs as those of one pass. @module */
+
+import type { ModelInputs } from "../../core/batch.ts";
+import { type HostData, type HostTensor, hostTensor } from "../../core/host_tensor.ts";
+
+/**
+ * What inputs must have in common to be computed in one pass: their names, and all extents but the first one.
+ * `undefined` where they have none, which a model refuses.
+ */
+export function formOf(inputs: ModelInputs | undefined): string | undefined {
+  const parts = partsOf(inputs), rows = inputs?.tokens?.shape?.[0];
+  const areWhole = parts.length > 0 &&
+    parts.every(([, { shape, data }]) =>
+      Array.isArray(shape) && shape.length === 2 && shape[0] === rows &&
+      data?.length === shape[0] * shape[1]
+    );
+  if (!areWhole) return undefined;
+  return parts.map(([name, { shape, data }]) => `${name} ${shape[1]} ${data.constructor.name}`)
+    .sort().join();
+}
+
+/** The rows of all, in order; of one form. */
+export function joinInputs(all: readonly ModelInputs[]): ModelInputs {
+  const joined = partsOf(all[0]).map(([name, { shape: [, width] }]) => {
+    const tensors = all.map((inputs) => inputs[name]!), size = lengthOf(tensors);
+    const Values = tensors[0].data.constructor as new (length: number) => HostData;
+    const data = new Values(size);
+    let at = 0;
+    for (const tensor of tensors) {
+      data.set(tensor.data as never, at);
+      at += tensor.data.length;
+    }
+    return [name, hostTensor([size / width, width], data)] as const;
+  });
+  return Object.fromEntries(joined) as unknown as ModelInputs;
+}
+
+const lengthOf = (tensors: readonly HostTensor[]): number =>
+  tensors.reduce((sum, { data }) => sum + data.length, 0);
+
+/** The inputs that there are. */
+function partsOf(inputs: ModelInputs | undefined): [keyof ModelInputs, HostTensor][] {
+  const all = Object.entries(inputs ?? {}) as [keyof ModelInputs, HostTensor | undefined][];
+  return all.filter((entry): entry is [keyof ModelInputs, HostTensor] => entry[1] !== undefined);
+}

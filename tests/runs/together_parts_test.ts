@@ -1,0 +1,4 @@
+import { testOnWebgpu } from "../support/devices.ts";
+import { togetherChecks } from "./together_checks.ts";
+
+await testOnWebgpu(togetherChecks);
