@@ -38,6 +38,7 @@ import { realAdapter } from "./real_adapter.ts";
 import { regret } from "./regret/regret.ts";
 import { stepCost } from "./regret/step_cost.ts";
 import { resident } from "./resident/resident.ts";
+import { runsAtOnce } from "./runs_at_once/runs_at_once.ts";
 import { scaling } from "./scaling.ts";
 import { supersenses } from "./supersenses/supersenses.ts";
 import { trainingSpectra } from "./training_spectra.ts";
@@ -69,6 +70,7 @@ export const experiments: readonly Experiment[] = [
   latency,
   latencyMedium,
   manyAdapters,
+  runsAtOnce,
   resident,
   linearTeacher,
   plantedControls,

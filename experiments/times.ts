@@ -30,6 +30,7 @@ export const expectedSeconds: Readonly<Record<string, number>> = {
   latency: 10,
   "latency-medium": 1,
   "many-adapters": 8,
+  "runs-at-once": 12,
   resident: 6,
   "linear-teacher": 5,
   "planted-controls": 3,

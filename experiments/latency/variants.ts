@@ -4,6 +4,7 @@ import { injectBottleneck, injectLora, merge } from "../../src/adapt/mod.ts";
 import { Random } from "../../src/core/random.ts";
 import type { Device } from "../../src/device/device.ts";
 import { allocateModel, type TextModel } from "../../src/models/mod.ts";
+import { shareBase } from "../../src/runs/mod.ts";
 
 /** The sizes of a GPT-2. */
 export interface LatencyShape {
@@ -54,7 +55,7 @@ export function openVariants(
   using stack = new DisposableStack();
   const base = stack.use(allocateModel(device, { model_type: "gpt2", ...shape.config }));
   if (device.kind !== "dry") fill(base);
-  const sharing = () => base.withTensors(new Map(), { [Symbol.dispose]: () => {} });
+  const sharing = () => shareBase(base);
   const unmerged = sharing(), lora = stack.use(injectLora(unmerged, latencyLora));
   const merged = stack.use(merge(base, lora));
   const adapted = Object.entries(adapterForms).flatMap(([letter, variant]) =>

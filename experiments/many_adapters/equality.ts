@@ -5,16 +5,9 @@ import type { HostData } from "../../src/core/host_tensor.ts";
 import { countChangedBits, largestDifference, largestOf } from "../../src/core/numbers.ts";
 import type { Device } from "../../src/device/device.ts";
 import { type ModelInputs, outputsOf, type TextModel } from "../../src/models/mod.ts";
+import { shareBase } from "../../src/runs/mod.ts";
 import { loadBase } from "../base_model.ts";
-import {
-  batchRows,
-  nameOf,
-  openSet,
-  randomAdapter,
-  randomBatch,
-  ruledRank,
-  sharing,
-} from "./variants.ts";
+import { batchRows, nameOf, openSet, randomAdapter, randomBatch, ruledRank } from "./variants.ts";
 
 /** How far rows are from those of single adapters. */
 export interface RowDifferences {
@@ -44,7 +37,7 @@ export async function compareRows(
     all.subarray(row * all.length / batchRows, (row + 1) * all.length / batchRows) as Float32Array;
   let [difference, changed, changedOfBase] = [0, 0, 0];
   for (const row of compared.rows) {
-    const model = sharing(base);
+    const model = shareBase(base);
     using _ = injectUpdates(model, randomAdapter(base, ruledRank, seed, row));
     const pair = [mixed, (await outputsOf(model, inputs)).data].map((all) => rowOf(all, row));
     difference = Math.max(difference, largestDifference(pair[0], pair[1]) / largestOf(pair[1]));
@@ -58,7 +51,7 @@ export async function compareRows(
 }
 
 async function mixedOutputs(base: TextModel, inputs: ModelInputs, seed: number): Promise<HostData> {
-  const model = sharing(base), { ofBase } = compared;
+  const model = shareBase(base), { ofBase } = compared;
   using set = openSet(model, { adapters: batchRows, ranks: [ruledRank] }, seed);
   const isOfBase = (row: number) => ofBase.some((one) => one === row);
   set.use(Array.from({ length: batchRows }, (_, row) => isOfBase(row) ? undefined : nameOf(row)));

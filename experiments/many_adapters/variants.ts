@@ -4,6 +4,7 @@ import { AdapterSet, injectUpdates, type LowRankUpdate } from "../../src/adapt/m
 import { hostTensor } from "../../src/core/host_tensor.ts";
 import { Random } from "../../src/core/random.ts";
 import type { ModelInputs, TextModel } from "../../src/models/mod.ts";
+import { shareBase } from "../../src/runs/mod.ts";
 
 /** Rows of every batch. */
 export const batchRows = 128;
@@ -73,10 +74,6 @@ export function randomAdapter(
   }));
 }
 
-/** The same base without adapters: what is put on it is its own. */
-export const sharing = (base: TextModel): TextModel =>
-  base.withTensors(new Map(), { [Symbol.dispose]: () => {} });
-
 /** The name of an adapter in a set. */
 export const nameOf = (index: number): string => `${index}`;
 
@@ -102,7 +99,7 @@ export function openVariant(
   seed: number,
   owner: DisposableStack,
 ): TextModel {
-  const model = sharing(base), { kind, adapters, ranks } = variant;
+  const model = shareBase(base), { kind, adapters, ranks } = variant;
   if (kind === "single") {
     owner.use(injectUpdates(model, randomAdapter(base, ranks[0], seed, 0)));
   } else if (kind === "set") {

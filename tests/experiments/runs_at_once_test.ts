@@ -1,0 +1,84 @@
+/** `runs-at-once`: the rules of decision 0039 at their edges, and a quick run. */
+
+import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
+import {
+  boundOf,
+  isNoise,
+  noiseNote,
+  type RunsAtOnce,
+  runsAtOnceClaims,
+} from "../../experiments/runs_at_once/claims.ts";
+import type { RunDifferences } from "../../experiments/runs_at_once/equality.ts";
+import { runsAtOnce } from "../../experiments/runs_at_once/runs_at_once.ts";
+import {
+  allVariants,
+  ruledVariants,
+  type Variant,
+} from "../../experiments/runs_at_once/variants.ts";
+import { openCpuDevice } from "../../src/device/cpu/cpu_device.ts";
+import { plotSvg } from "../../src/figures/static_svg.ts";
+import { figureFaults } from "../support/figure_rules.ts";
+
+const equal: RunDifferences = { device: "here", difference: 0, changed: 0, compared: 1000 };
+
+/** All take 100 ms that are not said to take another time with the load of the rule. */
+function rowsOf(
+  ruled: Partial<Record<Variant["kind"], number>>,
+  differences: RunsAtOnce["differences"] = [equal, equal],
+): RunsAtOnce {
+  const times = allVariants.map((variant) => {
+    const { kind, runs, rows, tokens, all } = variant;
+    const isRuled = runs === 8 && rows === 1 && tokens === 16 && !all;
+    const minimum = (isRuled ? ruled[kind] : undefined) ?? 100;
+    return { ...variant, minimum, median: minimum, rounds: 1 };
+  });
+  return { times, differences };
+}
+
+const [isFaster, isSame] = runsAtOnceClaims(rowsOf({}));
+
+Deno.test("8 runs at once must take at most half the time of 8 in a row", () => {
+  assertEquals(isFaster.holds(rowsOf({ "at once": 50 })), true);
+  assertEquals(isFaster.holds(rowsOf({ "at once": 50.1 })), false);
+  assertEquals(isFaster.holds(rowsOf({ "in a row": 200, "in a row again": 200 })), true);
+  const found = rowsOf({ "at once": 50, "one run": 40 });
+  assertEquals(boundOf(found), 2.5);
+  assertStringIncludes(isFaster.found!(found), "1 x 16 tokens: 2.00 times as fast of 2.50");
+  assertStringIncludes(isFaster.found!(found), "8 x 64 tokens: 1.00 times as fast of 1.00");
+});
+
+Deno.test("times are not judged where the runs in a row again are more than 10% off, either way", () => {
+  for (const again of [89, 111]) {
+    const off = rowsOf({ "in a row again": again });
+    assertEquals([isNoise(off), runsAtOnceClaims(off)], [true, [isSame]]);
+    assertStringIncludes(noiseNote(off), "times are not judged");
+  }
+  for (const again of [91, 109]) {
+    assertEquals(runsAtOnceClaims(rowsOf({ "in a row again": again })), [isFaster, isSame]);
+  }
+});
+
+Deno.test("a first step may differ by 1e-5 of itself, and without BLAS no bit", () => {
+  const holds = (own: Partial<RunDifferences>, plain: Partial<RunDifferences> = {}) =>
+    isSame.holds(rowsOf({}, [{ ...equal, ...own }, { ...equal, ...plain }]));
+  assertEquals(holds({ difference: 1e-5, changed: 700 }), true);
+  assertEquals(holds({ difference: 1.1e-5 }), false);
+  assertEquals(holds({ difference: NaN }), false);
+  assertEquals(holds({}, { changed: 1 }), false);
+  assertEquals(holds({}, { compared: 0 }), false);
+});
+
+Deno.test("runs-at-once, quick: runs are the same, and it leaves nothing behind", async () => {
+  using device = await openCpuDevice({ threads: 2 });
+  const before = device.ledger.read().live, { signal } = new AbortController();
+  const context = { device, seeds: [1], quick: true, full: false, out: "", signal };
+  const { findings, figures, tables } = await runsAtOnce.run({ ...context, report: () => {} });
+  assertEquals(device.ledger.read().live, before);
+  assertEquals(findings.at(-1)!.verdict, "holds");
+  assertEquals(tables[0].rows.length, ruledVariants.length);
+  assert(tables[0].rows.every(({ minimum }) => Number(minimum) > 0));
+  for (const figure of figures) {
+    assertEquals(figureFaults(figure), [], figure.id);
+    assertMatch(await plotSvg(figure), /^<svg/);
+  }
+});
