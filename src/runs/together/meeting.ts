@@ -1,7 +1,8 @@
 /** Where runs wait for one another, so that they take each step at once. @module */
 
+import type { LoraAdapter } from "../../adapt/mod.ts";
 import type { StepRecord } from "../../train/mod.ts";
-import type { JointOutcome, JointPart } from "./joint_trainer.ts";
+import { type JointOutcome, type JointPart, JointTrainer } from "./joint_trainer.ts";
 
 /** A run that waits for its step. */
 interface Waiting extends Pick<PromiseWithResolvers<StepRecord>, "resolve" | "reject"> {
@@ -9,21 +10,26 @@ interface Waiting extends Pick<PromiseWithResolvers<StepRecord>, "resolve" | "re
 }
 
 /** Takes a step as soon as all runs that have not ended ask for one. */
-export class Meeting {
+export class Meeting implements Disposable {
+  readonly #adapters: readonly LoraAdapter[];
   readonly #present: Set<number>;
-  readonly #stepAll: (parts: readonly JointPart[]) => readonly JointOutcome[];
   readonly #waiting: Waiting[] = [];
-  #closed = false;
+  #joint: JointTrainer | undefined;
 
-  /** Waits for `count` runs. */
-  constructor(count: number, stepAll: (parts: readonly JointPart[]) => readonly JointOutcome[]) {
-    this.#present = new Set(Array.from({ length: count }, (_, i) => i));
-    this.#stepAll = stepAll;
+  /** Expects a run of each adapter, by their places in the list. */
+  constructor(adapters: readonly LoraAdapter[]) {
+    this.#adapters = adapters;
+    this.#present = new Set(adapters.keys());
   }
 
-  /** Takes a run's step once all others are here; fails after {@link Meeting.close}. */
+  /** Allocates what steps need. */
+  open(): this {
+    this.#joint = new JointTrainer(this.#adapters);
+    return this;
+  }
+
+  /** Takes a run's step once all others are here; fails when the meeting is not open. */
   async step(part: JointPart): Promise<StepRecord> {
-    if (this.#closed) throw new Error("the trainings have ended");
     const { promise, resolve, reject } = Promise.withResolvers<StepRecord>();
     this.#waiting.push({ part, resolve, reject });
     this.#stepIfAllWait();
@@ -36,15 +42,17 @@ export class Meeting {
     this.#stepIfAllWait();
   }
 
-  /** Ends all runs at their next step. */
-  close(): void {
-    this.#closed = true;
-    for (const { reject } of this.#waiting.splice(0)) reject(new Error("the trainings have ended"));
+  /** Frees what steps needed; runs that wait, or come later, fail. */
+  [Symbol.dispose](): void {
+    this.#joint?.[Symbol.dispose]();
+    this.#joint = undefined;
+    this.#stepIfAllWait();
   }
 
   #stepIfAllWait(): void {
-    if (this.#waiting.length === 0 || this.#waiting.length < this.#present.size) return;
+    if (this.#joint && this.#waiting.length < this.#present.size) return;
     const all = this.#waiting.splice(0).sort((a, b) => a.part.group - b.part.group);
+    if (all.length === 0) return;
     const outcomes = this.#outcomesOf(all.map(({ part }) => part));
     all.forEach(({ resolve, reject }, i) => {
       const outcome = outcomes[i];
@@ -56,7 +64,8 @@ export class Meeting {
   /** What fails as a whole fails for all, so that none waits for ever. */
   #outcomesOf(parts: readonly JointPart[]): readonly JointOutcome[] {
     try {
-      return this.#stepAll(parts);
+      if (this.#joint) return this.#joint.step(parts);
+      throw new Error("a step needs trainings that have not ended");
     } catch (error) {
       return parts.map(() => ({ error }));
     }

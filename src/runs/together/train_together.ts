@@ -4,9 +4,8 @@ import { assertTogether } from "../../adapt/many/joinable.ts";
 import type { LoraAdapter } from "../../adapt/mod.ts";
 import type { ModelInputs } from "../../core/batch.ts";
 import { quote } from "../../core/quote.ts";
-import type { BatchSource, History, StepEvent, TrainOptions } from "../../train/mod.ts";
+import type { BatchSource, History, StepEvent, Training, TrainOptions } from "../../train/mod.ts";
 import { trainBy } from "../../train/train.ts";
-import { JointTrainer } from "./joint_trainer.ts";
 import { Meeting } from "./meeting.ts";
 
 /** One of several runs: an adapter, its data, and the options of `train`. */
@@ -115,37 +114,46 @@ export function trainTogether<Evaluation = unknown>(
   }
   const adapters = runs.map(({ adapter }) => adapter);
   assertTogether(adapters);
-  let joint: JointTrainer | undefined;
-  const meeting = new Meeting(runs.length, (parts) => joint!.step(parts));
-  const trainings = runs.map(({ adapter, batches, ...options }, group) =>
-    trainBy<ModelInputs, Evaluation>(
-      {
-        takeStep: (trainer, batches) => meeting.step({ group, trainer, batches }),
-        end: () => meeting.leave(group),
-      },
-      adapter,
-      batches,
-      options,
-    )
-  );
+  const meeting = new Meeting(adapters);
+  const trainings = runs.map((run, group) => trainingOf<Evaluation>(run, group, meeting));
   const progress = trainings.map(({ description, history }, i): RunProgress<Evaluation> => ({
     adapter: adapters[i],
     description,
     history,
   }));
+  return new TrainingsTogether(progress, eventsOf(meeting, trainings, progress));
+}
+
+/** A training that takes its steps with the others. */
+const trainingOf = <Evaluation>(
+  { adapter, batches, ...options }: RunTogether<Evaluation>,
+  group: number,
+  meeting: Meeting,
+): Training<Evaluation> =>
+  trainBy<ModelInputs, Evaluation>(
+    {
+      takeStep: (trainer, batches) => meeting.step({ group, trainer, batches }),
+      end: () => meeting.leave(group),
+    },
+    adapter,
+    batches,
+    options,
+  );
+
+/** Events to the end of all runs, or of the loop that reads them. */
+async function* eventsOf<Evaluation>(
+  meeting: Meeting,
+  trainings: readonly Training<Evaluation>[],
+  progress: readonly RunProgress<Evaluation>[],
+): AsyncGenerator<TogetherEvent<Evaluation>, void> {
   const sources = trainings.map((training) => training[Symbol.asyncIterator]());
-  async function* events(): AsyncGenerator<TogetherEvent<Evaluation>, void> {
-    using trainer = new JointTrainer(adapters);
-    joint = trainer;
-    try {
-      yield* merged(sources, progress);
-    } finally {
-      meeting.close();
-      await Promise.allSettled(sources.map((source) => source.return()));
-    }
-    if (progress.every(({ error }) => error !== undefined)) throw progress[0].error;
+  try {
+    using _ = meeting.open();
+    yield* merged(sources, progress);
+  } finally {
+    await Promise.allSettled(sources.map((source) => source.return()));
   }
-  return new TrainingsTogether(progress, events());
+  if (progress.every(({ error }) => error !== undefined)) throw progress[0].error;
 }
 
 /** What a run's source says next. */
