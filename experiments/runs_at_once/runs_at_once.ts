@@ -34,7 +34,7 @@ async function timeTrainings(
   using owner = new DisposableStack();
   const variants = full ? allVariants : ruledVariants;
   const work = variants.map((variant) => trainingOf(base, variant, seed, owner));
-  const times = await timeInTurns(work, quick ? 1 : full ? 25 : 15, signal);
+  const times = await timeInTurns(work, quick ? 1 : 25, signal);
   return variants.map((variant, i) => ({ ...variant, ...times[i] }));
 }
 
@@ -44,7 +44,8 @@ const isRuled = ({ rows, tokens, all }: VariantTimes): boolean =>
 /** Time by number of runs. */
 function timeFigure(found: RunsAtOnce): Figure {
   const line = (name: string, kind: VariantTimes["kind"]) => {
-    const own = found.times.filter((one) => one.kind === kind && isRuled(one));
+    const own = found.times.filter((one) => one.kind === kind && isRuled(one))
+      .sort((a, b) => a.runs - b.runs);
     return {
       name,
       x: own.map(({ runs }) => runs),

@@ -39,7 +39,7 @@ const boundOf = (load: Load): Variant => ({ ...load, kind: "one run", runs: rule
 
 /** Those that the rules read, and what stands beside them. */
 export const ruledVariants: readonly Variant[] = [
-  ...[1, 2, 4, 8].flatMap((runs) => pairOf(ruled, runs)),
+  ...[1, 8].flatMap((runs) => pairOf(ruled, runs)),
   { ...ruled, kind: "in a row again" },
   boundOf(ruled),
 ];
@@ -53,6 +53,7 @@ const largerLoads: readonly Load[] = [
 /** All of them. */
 export const allVariants: readonly Variant[] = [
   ...ruledVariants,
+  ...[2, 4].flatMap((runs) => pairOf(ruled, runs)),
   ...largerLoads.flatMap((load) => [...pairOf(load, ruled.runs), boundOf(load)]),
 ];
 

@@ -30,6 +30,11 @@ const expected: Readonly<Record<string, { prints: RegExp; writes?: string }>> = 
     prints: /^rank 1: 2048 values, .*\n[^]*rank 8: 16384 values, .*\n$/,
     writes: "ranks.svg",
   },
+  runs_at_once: {
+    prints:
+      /^(rate 0\.\d+, step 0: loss 4\.\d+\n){3}[^]*\nheld out: ([3-5]\.\d+(, )?){3}; best 0\.016\n$/,
+    writes: "best/adapter_model.safetensors",
+  },
   training_loop: { prints: /^0 7\.\d+\n[^]*\n9 0\.\d+\n$/ },
   own_layer: { prints: /^0 1\.\d+\n[^]*\n99 0\.0\d+\n$/ },
   two_matrices: { prints: /; 2 directions hold 99%\n/, writes: "extracted/adapter_config.json" },

@@ -29,7 +29,7 @@ export interface RunProgress<Evaluation = unknown> {
   error?: unknown;
 }
 
-/** A step of one of the runs. */
+/** A step of one of the runs; those of one step come in any order. */
 export interface TogetherEvent<Evaluation = unknown> extends StepEvent<Evaluation> {
   /** Which run, by its place in the list. */
   readonly run: number;
@@ -76,8 +76,8 @@ export class TrainingsTogether<Evaluation = unknown>
  * bits where a step has more than 4 tokens. A run that fails keeps its error and leaves the others alone.
  *
  * The base's passes run over the rows of all runs, whose low-rank parts take six launches for each layer. That is faster
- * where a step of one run does not fill the device: on two cores 2 times with 16 tokens a step, hardly with 500. Batches
- * of one length are computed together, others in turn. Cost: beside that of the runs, 8 bytes for each trained value,
+ * where a step of one run does not fill the device: on two cores about 2 times with 16 tokens a step, hardly with 500
+ * (decision 0039). Batches of one length are computed together, others in turn. Cost: beside that of the runs, 8 bytes for each trained value,
  * and the activations of all runs at once.
  *
  * @throws {TypeError} when there is no list, an option does not exist, or there is no number of steps and no list of batches.
