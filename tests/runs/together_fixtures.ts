@@ -1,6 +1,7 @@
 /** Runs that differ in all that runs may differ in, alone and at once. @module */
 
 import { assertEquals } from "@std/assert";
+import type { Kernel } from "../../kernels/mod.ts";
 import {
   injectLora,
   type LoraAdapter,
@@ -10,7 +11,7 @@ import {
 import { type HostData, hostTensor } from "../../src/core/host_tensor.ts";
 import { Random } from "../../src/core/random.ts";
 import type { Batch, ModelInputs } from "../../src/core/batch.ts";
-import type { Device } from "../../src/device/device.ts";
+import type { AnyBindings, Device } from "../../src/device/device.ts";
 import { initGpt2, parseGpt2Config, type TextModel } from "../../src/models/mod.ts";
 import { type RunTogether, shareBase, trainTogether } from "../../src/runs/mod.ts";
 import { type History, train } from "../../src/train/mod.ts";
@@ -156,4 +157,14 @@ export function assertSame(found: Outcome, expected: Outcome, what: string): voi
   });
   assertEquals(numbersOf(found), numbersOf(expected), what);
   assertEquals(found.values, expected.values, what);
+}
+
+/** Counts launches by kernel from here on. */
+export function watchLaunches(device: Device): Readonly<Record<string, number>> {
+  const counts: Record<string, number> = {}, launch = device.launch.bind(device);
+  device.launch = (kernel: Kernel, ...rest: [AnyBindings, Record<string, number>]) => {
+    counts[kernel.name] = (counts[kernel.name] ?? 0) + 1;
+    launch(kernel, ...rest);
+  };
+  return counts;
 }

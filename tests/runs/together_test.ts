@@ -1,17 +1,17 @@
 /** Runs at once: bits on `cpu`, bytes on `dry`, launches, and runs that fail or end. */
 
 import { assert, assertEquals, assertRejects } from "@std/assert";
-import type { Kernel } from "../../kernels/mod.ts";
 import { openCpuDevice } from "../../src/device/cpu/cpu_device.ts";
 import type { ModelInputs } from "../../src/core/batch.ts";
-import type { AnyBindings, Device } from "../../src/device/device.ts";
+import type { Device } from "../../src/device/device.ts";
 import { DryDevice } from "../../src/device/dry.ts";
 import { ReferenceDevice } from "../../src/device/reference.ts";
-import { initGpt2 } from "../../src/models/mod.ts";
+import { initGpt2, loadModel, type LoadModelOptions } from "../../src/models/mod.ts";
 import { type RunTogether, trainTogether } from "../../src/runs/mod.ts";
 import { JointTrainer } from "../../src/runs/together/joint_trainer.ts";
 import { Trainer } from "../../src/train/mod.ts";
 import { testOnCoreDevices } from "../support/devices.ts";
+import { golden } from "../support/golden.ts";
 import { togetherChecks } from "./together_checks.ts";
 import {
   adapterOn,
@@ -23,6 +23,7 @@ import {
   type MakeRun,
   mixedRuns,
   smallModel,
+  watchLaunches,
 } from "./together_fixtures.ts";
 
 testOnCoreDevices(togetherChecks);
@@ -40,14 +41,24 @@ for (const threads of [1, 2, 4]) {
   });
 }
 
-/** Counts launches by kernel. */
-class CountingDevice extends ReferenceDevice {
-  readonly counts: Record<string, number> = {};
+const bases: readonly (readonly [name: string, options?: LoadModelOptions])[] = [
+  ["gpt2_tiny_f16"],
+  ["gpt2_tiny", { dtype: "nf4", blockSize: 64 }],
+  ["families/llama"],
+  ["families/mistral"],
+  ["families/bert_masked"],
+];
 
-  override launch(kernel: Kernel, bindings: AnyBindings, scalars: Record<string, number>): void {
-    this.counts[kernel.name] = (this.counts[kernel.name] ?? 0) + 1;
-    super.launch(kernel, bindings, scalars);
-  }
+for (const [name, options] of bases) {
+  Deno.test(`cpu: ${name} ${options?.dtype ?? ""} gives the bits of the runs alone`, async () => {
+    using device = await openCpuDevice({ threads: 2, blas: false });
+    using base = await loadModel(device, golden(name), options);
+    const makers = [2, 5, 3].map((rank) => plainRun(rank));
+    const expected = await inARow(base, makers), launches = watchLaunches(device);
+    const found = await atOnce(base, makers);
+    found.forEach((outcome, run) => assertSame(outcome, expected[run], `run ${run}`));
+    assert(launches.segment_outer > 0, "the runs should have been at once");
+  });
 }
 
 /** A run of batches of one length. */
@@ -59,10 +70,11 @@ const plainRun = (seed: number, options: Partial<RunTogether> = {}): MakeRun => 
 
 Deno.test("the base runs once for all, and low-rank parts take as many launches for 6 runs as for 2", async () => {
   const launchesOf = async (count: number) => {
-    using device = new CountingDevice();
+    using device = new ReferenceDevice();
     using base = smallModel(device);
+    const launches = watchLaunches(device);
     await atOnce(base, Array.from({ length: count }, (_, i) => plainRun(i + 1)));
-    return device.counts;
+    return launches;
   };
   const [two, six] = [await launchesOf(2), await launchesOf(6)];
   const layers = 8, steps = 4; // Inputs of the first layer have no gradient.
