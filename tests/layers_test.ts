@@ -39,7 +39,8 @@ const layers: LayerTable = {
   experiments: ["adapt", "runs", "inspect", "paper", "data"],
   notebook: ["experiments"],
   mod: ["adapt", "train", "data"],
-  cli: ["experiments"],
+  serve: ["adapt"],
+  cli: ["experiments", "serve"],
 };
 
 Deno.test("imports go one way only", async () => {

@@ -7,6 +7,7 @@ import type { Tape } from "../autograd/tape.ts";
 import { ShapeError } from "../core/errors.ts";
 import type { Device, Tensor } from "../device/device.ts";
 import { Scope } from "../device/scope.ts";
+import { zero } from "../device/zero.ts";
 
 /** Extents of a cache. */
 export interface CacheShape {
@@ -20,31 +21,90 @@ export interface CacheShape {
   readonly width: number;
 }
 
-/** Holds the rows [k | v] of every token so far, (batch · capacity, 2 · width) per layer. */
+/** Neighboring sequences of a cache. */
+interface Span {
+  readonly first: number;
+  readonly batch: number;
+}
+
+/**
+ * Holds the rows [k | v] of every token so far, (batch · capacity, 2 · width) per layer.
+ *
+ * Sequences may differ in length after {@link KeyValueCache.clear}. The mask of a pass then hides from each what
+ * it does not have: zeros, as a hidden key still multiplies its value by 0, which would keep a NaN.
+ */
 export class KeyValueCache extends Scope {
   readonly #shape: CacheShape;
+  readonly #lengths: number[];
   #layers: Tensor[];
   #spare: Tensor;
-  #length = 0;
+  #zeros: Tensor | undefined;
+  #span: Span;
 
   /** Makes room for `capacity` tokens. */
   constructor(device: Device, shape: CacheShape) {
     super(device);
     this.#shape = shape;
+    this.#lengths = new Array(shape.batch).fill(0);
+    this.#span = { first: 0, batch: shape.batch };
     const rows = () =>
       this.allocate([shape.batch * shape.capacity, 2 * shape.width], "f32", "activation", "cache");
     this.#layers = Array.from({ length: shape.layers }, rows);
     this.#spare = rows();
   }
 
-  /** Tokens of each sequence so far. */
+  /** Tokens so far of the longest sequence of a pass. */
   get length(): number {
-    return this.#length;
+    const { first, batch } = this.#span;
+    return Math.max(...this.#lengths.slice(first, first + batch));
   }
 
-  /** Counts `tokens` more; call it after all layers have seen them. */
+  /** Counts `tokens` more of each sequence of a pass; call it after all layers have seen them. */
   advance(tokens: number): void {
-    this.#length += tokens;
+    const { first, batch } = this.#span;
+    for (let i = first; i < first + batch; i++) this.#lengths[i] += tokens;
+  }
+
+  /** Empties all sequences, and from then on has zeros wherever it has no token. */
+  clear(): void {
+    this.#lengths.fill(0);
+    this.#zeros ??= this.allocate(
+      [this.#shape.capacity, 2 * this.#shape.width],
+      "f32",
+      "activation",
+      "no tokens",
+    );
+    for (const tensor of [this.#zeros, ...this.#layers]) zero(tensor);
+  }
+
+  /** Says that passes are of `batch` sequences from `first` on; of all until it is called. */
+  select(first: number, batch: number): void {
+    this.#span = { first, batch };
+  }
+
+  /** Forgets a sequence's tokens after the first `length`: padding, or all of them. */
+  cut(sequence: number, length: number): void {
+    const rows = this.#lengths[sequence] - length;
+    for (const tensor of this.#layers) this.#copy(this.#zeros!, tensor, rows, 0, sequence, length);
+    this.#lengths[sequence] = length;
+  }
+
+  /** Gives a sequence's tokens to another one, which must be empty. */
+  move(from: number, to: number): void {
+    const rows = this.#lengths[from];
+    for (const tensor of this.#layers) {
+      // By way of the spare: a launch must not read the buffer that it writes.
+      this.#copy(tensor, this.#spare, rows, from, 0);
+      this.#copy(this.#spare, tensor, rows, 0, to);
+    }
+    this.#lengths[to] = rows;
+    this.cut(from, 0);
+  }
+
+  #copy(x: Tensor, y: Tensor, rows: number, from: number, to: number, token = 0): void {
+    const { capacity } = this.#shape, width = 2 * this.#shape.width;
+    const places = { rows, fromRow: from * capacity, toRow: to * capacity + token };
+    if (rows > 0) copyColumns({ tensor: x, width }, { tensor: y, width }, places);
   }
 
   /**
@@ -61,12 +121,12 @@ export class KeyValueCache extends Scope {
     heads: number,
     mask?: Tensor,
   ): Tensor {
-    const { batch, capacity, width } = this.#shape;
-    const queries = Math.floor(inputs.q.tensor.shape[0] / batch), keys = this.#length + queries;
+    const { capacity, width } = this.#shape, { first, batch } = this.#span;
+    const queries = Math.floor(inputs.q.tensor.shape[0] / batch), keys = this.length + queries;
     this.#assertFits(tape, inputs, queries);
     this.#append(layer, inputs, queries);
-    const tensor = this.#layers[layer];
-    const k = { tensor, width }, v = { tensor, offset: width, width };
+    const tensor = this.#layers[layer], offset = first * capacity * 2 * width;
+    const k = { tensor, offset, width }, v = { tensor, offset: offset + width, width };
     const extents = { batch, heads, queries, keys, kvRows: capacity, causal: true, mask };
     const { out, logSumExp } = attend(tape, { q: inputs.q, k, v }, extents);
     tape.release(logSumExp);
@@ -91,6 +151,8 @@ export class KeyValueCache extends Scope {
     const ids = tape.allocate([batch], "u32", "activation", "beam parents");
     tape.device.write(ids, Uint32Array.from(parents));
     const scalars = { count: batch, width: capacity * 2 * width, first: 0, rows: batch };
+    const lengths = parents.map((parent) => this.#lengths[parent]);
+    this.#lengths.splice(0, batch, ...lengths);
     this.#layers = this.#layers.map((table) => {
       const out = this.#spare;
       tape.device.launch(embeddingForward, { table, ids, out }, scalars);
@@ -100,7 +162,7 @@ export class KeyValueCache extends Scope {
   }
 
   #assertFits(tape: Tape, inputs: AttentionInputs, queries: number): void {
-    const { batch, capacity, width } = this.#shape, keys = this.#length + queries;
+    const { capacity, width } = this.#shape, { batch } = this.#span, keys = this.length + queries;
     for (const name of ["q", "k", "v"] as const) {
       const window = inputs[name];
       if (tape.tracks(window.tensor)) {
@@ -118,10 +180,11 @@ export class KeyValueCache extends Scope {
   }
 
   #append(layer: number, { k, v }: AttentionInputs, tokens: number): void {
-    const { batch, capacity, width } = this.#shape, tensor = this.#layers[layer];
-    for (let sequence = 0; sequence < batch; sequence++) {
-      const rows = { rows: tokens, fromRow: sequence * tokens };
-      const options = { ...rows, toRow: sequence * capacity + this.#length };
+    const { capacity, width } = this.#shape, { first, batch } = this.#span;
+    const tensor = this.#layers[layer];
+    for (let i = 0; i < batch; i++) {
+      const sequence = first + i, toRow = sequence * capacity + this.#lengths[sequence];
+      const options = { rows: tokens, fromRow: i * tokens, toRow };
       if (areNeighbors(k, v)) {
         copyColumns({ ...k, width: 2 * width }, { tensor, width: 2 * width }, options);
       } else {

@@ -124,6 +124,85 @@ Deno.test("a cache holds what was appended and reordered, in any order", async (
   await fc.assert(fc.asyncProperty(commands, run), { seed: 1, numRuns: 60 });
 });
 
+/** Rows of one sequence with other tokens than its neighbors, and how many they were when it was cut. */
+const oneSequence = (b: number, tokens: number, kept: number, seed: number): Command => ({
+  check: ({ rows }) => rows[0][b].length + tokens <= capacity,
+  async run(model, { device, cache }) {
+    cache.select(b, 1);
+    for (let layer = 0; layer < layers; layer++) {
+      using tape = new Tape(device, { record: false });
+      const added = [newRows(seed + layer, tokens)[0]], all = model.rows[layer][b];
+      const out = cache.attend(tape, layer, inputsOf(tape, added), heads);
+      const expected = added[0].flatMap((query) => (all.push(query), attended(all, query)));
+      const [{ data }] = await device.read(out);
+      assertAllClose([...data], expected, { absolute: 1e-12 });
+    }
+    cache.advance(tokens);
+    cache.cut(b, Math.min(kept, cache.length));
+    for (const layer of model.rows) layer[b].splice(kept);
+    assertEquals(cache.length, model.rows[0][b].length);
+  },
+  toString: () => `oneSequence(${b}, ${tokens}, ${kept})`,
+});
+
+/** One token for every sequence, however long: the mask hides what it does not have. */
+const stepTogether = (seed: number): Command => ({
+  check: ({ rows }) => rows[0].every(({ length }) => length < capacity),
+  async run(model, { device, cache }) {
+    using tape = new Tape(device, { record: false });
+    cache.select(0, batch);
+    const keys = cache.length + 1, lengths = model.rows[0].map(({ length }) => length);
+    const mask = tape.allocate([batch, keys], "u32", "activation", "mask");
+    const seen = lengths.flatMap((length) =>
+      Array.from({ length: keys }, (_, at) => Number(at <= length))
+    );
+    device.write(mask, Uint32Array.from(seen));
+    for (let layer = 0; layer < layers; layer++) {
+      const added = newRows(seed + layer, 1), all = model.rows[layer];
+      const out = cache.attend(tape, layer, inputsOf(tape, added), heads, mask);
+      const expected = added.flatMap(([query], b) => (all[b].push(query), attended(all[b], query)));
+      const [{ data }] = await device.read(out);
+      assertAllClose([...data], expected, { absolute: 1e-12 });
+    }
+    cache.advance(1);
+  },
+  toString: () => "stepTogether",
+});
+
+/** The last sequence takes the place of another one, as where a row leaves. */
+const replace = (b: number): Command => ({
+  check: () => true,
+  run(model, { cache }) {
+    cache.cut(b, 0);
+    if (b !== batch - 1) cache.move(batch - 1, b);
+    for (const layer of model.rows) {
+      layer[b] = b === batch - 1 ? [] : layer[batch - 1];
+      layer[batch - 1] = [];
+    }
+    return Promise.resolve();
+  },
+  toString: () => `replace(${b})`,
+});
+
+Deno.test("sequences of a cache come, go, and have lengths of their own", async () => {
+  const seeds = fc.nat(1_000_000),
+    sequence = fc.nat(batch - 1),
+    tokens = fc.integer({ min: 1, max: 3 });
+  const commands = fc.commands([
+    fc.tuple(sequence, tokens, fc.nat(capacity), seeds).map((all) => oneSequence(...all)),
+    seeds.map(stepTogether),
+    sequence.map(replace),
+  ], { maxCommands: 15, size: "max" });
+  const run = async (all: Iterable<Command>) => {
+    using device = new ReferenceDevice();
+    using cache = new KeyValueCache(device, { layers, batch, capacity, width });
+    cache.clear();
+    const rows = Array.from({ length: layers }, () => Array.from({ length: batch }, () => []));
+    await fc.asyncModelRun(() => ({ model: { rows }, real: { device, cache } }), all);
+  };
+  await fc.assert(fc.asyncProperty(commands, run), { seed: 1, numRuns: 100 });
+});
+
 Deno.test("parents of a step of beam search are sequences of the cache, one for each", () => {
   using device = new ReferenceDevice();
   using tape = new Tape(device, { record: false });

@@ -1,0 +1,228 @@
+/** Continuous batching: requests join the running batch between two steps, and leave it when they end. @module */
+
+import type { AdapterSet } from "../adapt/many/adapter_set.ts";
+import { letSignalsIn } from "../core/interrupt.ts";
+import { quote } from "../core/quote.ts";
+import { Random } from "../core/random.ts";
+import type { Folder } from "../core/storage.ts";
+import type { AdapterException } from "../formats/mod.ts";
+import { assertToken } from "../models/continuation.ts";
+import type { SamplingOptions } from "../models/sampling.ts";
+import type { TextModel } from "../models/text_model.ts";
+import { Refusal } from "./refusal.ts";
+import { type BatchExtents, type Row, RowBatch } from "./row_batch.ts";
+
+/** A prompt to continue. */
+export interface Work extends SamplingOptions {
+  /** Its tokens, at least one. */
+  readonly prompt: readonly number[];
+  /** The name of its adapter; the base alone if there is none. */
+  readonly adapter?: string;
+  /** Most new tokens, at least one. */
+  readonly maxNewTokens: number;
+  /** Ends it, and is its last token. */
+  readonly stopToken?: number;
+  /** Seed of the sampling. */
+  readonly seed: number;
+  /** Sees all new tokens after each of them; true ends it. */
+  readonly onToken?: (made: readonly number[]) => boolean;
+  /** Aborted when nobody waits for it any more. */
+  readonly signal?: AbortSignal;
+}
+
+/** How much an engine takes. */
+export interface EngineLimits extends BatchExtents {
+  /** Most requests that wait for a row. */
+  readonly queue: number;
+}
+
+/** A request, from its acceptance to its end. */
+interface Ticket {
+  readonly work: Work;
+  readonly row: Row;
+  readonly ended: PromiseWithResolvers<readonly number[]>;
+}
+
+/**
+ * Continues prompts for many at once. Between two steps, requests take the rows that are free, in the order in which
+ * they came; a step gives every row one token. What one request is given is what `generate` gives, but for rounding.
+ */
+export class Engine implements AsyncDisposable {
+  readonly #limits: EngineLimits;
+  readonly #adapters: AdapterSet;
+  readonly #batch: RowBatch;
+  /** Names of adapters that leave once their last request has ended. */
+  readonly #leaving = new Set<string>();
+  #waiting: Ticket[] = [];
+  readonly #running = new Set<Ticket>();
+  #loop: Promise<void> | undefined;
+  #change: Promise<unknown> = Promise.resolve();
+  /** Why no request is answered any more. */
+  #end: unknown;
+
+  /**
+   * Makes room for all rows.
+   *
+   * @param adapters A set on the model.
+   * @throws {DeviceError} when the device has too little.
+   */
+  constructor(model: TextModel, adapters: AdapterSet, limits: EngineLimits) {
+    this.#limits = limits;
+    this.#adapters = adapters;
+    this.#batch = new RowBatch(model, adapters, limits);
+  }
+
+  /** The names of the adapters that requests may have. */
+  get adapters(): readonly string[] {
+    return this.#adapters.names.filter((name) => !this.#leaving.has(name));
+  }
+
+  /**
+   * Resolves to the new tokens of a request.
+   *
+   * @throws {Refusal} when its adapter is unknown, too many wait already, or the engine stops.
+   * @throws {RangeError} when a logit is not finite.
+   * @throws {DeviceError} when the device fails.
+   */
+  async submit(work: Work): Promise<readonly number[]> {
+    if (this.#end) throw this.#end;
+    const { adapter, prompt, temperature, topK, seed } = work;
+    if (adapter !== undefined) this.assertKnown(adapter);
+    this.#dropAbandoned();
+    if (this.#waiting.length >= this.#limits.queue) {
+      const rule = `at most ${this.#limits.queue} requests may wait`;
+      throw new Refusal(429, `${rule}, found as many: try again later`);
+    }
+    const row = { prompt, adapter, sampling: { temperature, topK }, random: new Random(seed) };
+    const ended = Promise.withResolvers<readonly number[]>();
+    this.#waiting.push({ work, row: { ...row, made: [] }, ended });
+    this.#loop ??= this.#run();
+    return await ended.promise;
+  }
+
+  /** Throws a {@link Refusal} unless requests may have this adapter. */
+  assertKnown(name: string): void {
+    if (this.adapters.includes(name)) return;
+    throw new Refusal(404, `the adapter must be one of GET /v1/models, found ${quote(name)}`);
+  }
+
+  /** Adds adapters of PEFT folders while the others serve, as {@link AdapterSet.load} does, after earlier changes. */
+  load(
+    folders: Readonly<Record<string, Folder>>,
+    allow?: readonly AdapterException[],
+  ): Promise<void> {
+    return this.#afterOthers(() => this.#adapters.load(folders, { allow }));
+  }
+
+  /**
+   * Takes an adapter out once all requests that have it are answered; new ones cannot have it any more.
+   *
+   * @throws {Refusal} when there is none of that name.
+   */
+  unload(name: string): Promise<void> {
+    return this.#afterOthers(async () => {
+      this.assertKnown(name);
+      this.#leaving.add(name);
+      const own = [...this.#waiting, ...this.#running].filter(({ row }) => row.adapter === name);
+      await Promise.allSettled(own.map(({ ended }) => ended.promise));
+      this.#adapters.unload(name);
+      this.#leaving.delete(name);
+    });
+  }
+
+  /** Ends all requests, refuses new ones, and frees the rows. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#end ??= new Refusal(503, "the server is stopping");
+    await this.#loop;
+    await this.#change;
+    this.#batch[Symbol.dispose]();
+  }
+
+  #afterOthers<T>(change: () => Promise<T>): Promise<T> {
+    const done = this.#change.then(change);
+    this.#change = done.catch(() => {}); // Who asked for it is told.
+    return done;
+  }
+
+  async #run(): Promise<void> {
+    try {
+      while (this.#waiting.length + this.#running.size > 0) {
+        if (this.#end) this.#failAll(this.#end);
+        await this.#admit();
+        await this.#step();
+        await letSignalsIn();
+      }
+    } catch (error) {
+      this.#end ??= error; // Not even rows could be freed: the device is lost.
+    } finally {
+      this.#loop = undefined;
+    }
+  }
+
+  /** Gives free rows to those who wait: prompts of about the same length together, which are padded little. */
+  async #admit(): Promise<void> {
+    this.#dropAbandoned();
+    const joining = this.#waiting.splice(0, this.#limits.rows - this.#running.size);
+    for (const ticket of joining) this.#running.add(ticket);
+    const groups = Map.groupBy(joining, ({ row }) => Math.clz32(row.prompt.length));
+    for (const group of groups.values()) await this.#join(group);
+  }
+
+  async #join(group: readonly Ticket[]): Promise<void> {
+    try {
+      await this.#batch.join(group.map(({ row }) => row));
+    } catch (error) {
+      for (const ticket of group) this.#fail(ticket, error);
+      return;
+    }
+    group.forEach((ticket) => this.#settle(ticket));
+  }
+
+  async #step(): Promise<void> {
+    if (this.#batch.size === 0) return;
+    const running = [...this.#running];
+    try {
+      await this.#batch.step();
+    } catch (error) {
+      return this.#failAll(error, []);
+    }
+    running.forEach((ticket) => this.#settle(ticket));
+  }
+
+  /** Ends a request whose last token was chosen, or for which nobody waits. */
+  #settle(ticket: Ticket): void {
+    const { work: { maxNewTokens, stopToken, onToken, signal }, row, ended } = ticket;
+    const last = row.made.at(-1)!;
+    try {
+      assertToken(last);
+      signal?.throwIfAborted();
+      const isStopped = onToken?.(row.made) ?? false;
+      if (!isStopped && last !== stopToken && row.made.length < maxNewTokens) return;
+      ended.resolve(row.made);
+    } catch (error) {
+      ended.reject(error);
+    }
+    this.#running.delete(ticket);
+    this.#batch.leave(row);
+  }
+
+  #fail(ticket: Ticket, error: unknown): void {
+    this.#running.delete(ticket);
+    ticket.ended.reject(error);
+  }
+
+  /** Rejects all that run, and all of `waiting`. */
+  #failAll(error: unknown, waiting = this.#waiting.splice(0)): void {
+    for (const ticket of [...this.#running, ...waiting]) this.#fail(ticket, error);
+    this.#batch.clear();
+  }
+
+  /** Makes room in the queue where clients have left. */
+  #dropAbandoned(): void {
+    const [left, awaited] = [true, false].map((hasLeft) =>
+      this.#waiting.filter(({ work }) => (work.signal?.aborted ?? false) === hasLeft)
+    );
+    for (const ticket of left) this.#fail(ticket, ticket.work.signal!.reason);
+    this.#waiting = awaited;
+  }
+}

@@ -1,0 +1,147 @@
+/** Continuous batching, compared with one prompt at a time. @module */
+
+import { assert, assertEquals, assertRejects } from "@std/assert";
+import { type AdapterSet, injectUpdates } from "../../src/adapt/mod.ts";
+import type { Device } from "../../src/device/device.ts";
+import { generate, loadModel, type TextModel } from "../../src/models/mod.ts";
+import { Engine, type EngineLimits, type Work } from "../../src/serve/engine.ts";
+import { type Adapters, makeAdapters, setOf } from "../adapt/adapter_set_checks.ts";
+import { deadline } from "../support/deadline.ts";
+import type { Check } from "../support/devices.ts";
+import { golden } from "../support/golden.ts";
+
+const names = [undefined, "small", "all", "keys", "wide"] as const;
+
+/** Requests of all adapters with prompts and answers of different lengths, of which every third is drawn. */
+export const works: readonly Work[] = Array.from({ length: 14 }, (_, i) => ({
+  prompt: Array.from({ length: 1 + (5 * i) % 8 }, (_, at) => 3 + (5 * i + at) % 30),
+  adapter: names[i % names.length],
+  maxNewTokens: 1 + (7 * i) % 9,
+  ...(i % 3 === 0 ? { temperature: 0.9, topK: i % 2 ? 5 : undefined } : {}),
+  seed: i,
+}));
+
+/** What `generate` gives for a request. */
+export async function offline(
+  model: TextModel,
+  adapters: Adapters,
+  { prompt, adapter, ...options }: Work,
+): Promise<number[]> {
+  using _ = injectUpdates(model, adapter === undefined ? [] : adapters.get(adapter)!);
+  const { maxNewTokens, stopToken, temperature, topK, seed } = options;
+  const own = { maxNewTokens, stopToken, temperature, topK, seed };
+  return await Array.fromAsync(generate(model, prompt, own));
+}
+
+/** A few rows and much room. */
+export const limits: EngineLimits = { rows: 3, length: 24, queue: 100 };
+
+/** An engine of a model with the adapters of these checks, and what `generate` gives for the requests. */
+async function withEngine(
+  device: Device,
+  use: (engine: Engine, expected: number[][], adapters: AdapterSet) => Promise<void>,
+  model = "gpt2_tiny",
+): Promise<void> {
+  using loaded = await loadModel(device, golden(model));
+  const adapters = await makeAdapters(loaded), { live } = device.ledger.read();
+  const expected: number[][] = [];
+  for (const work of works) expected.push(await offline(loaded, adapters, work));
+  {
+    using set = setOf(loaded, adapters);
+    await using engine = new Engine(loaded, set, limits);
+    await deadline(use(engine, expected, set), 60_000, "an engine");
+  }
+  assertEquals(device.ledger.read().live, live);
+}
+
+const submitAll = (engine: Engine): Promise<(readonly number[])[]> =>
+  Promise.all(works.map((work) => engine.submit(work)));
+
+/** A promise and its outcome, so that nobody has to wait for it at once. */
+const outcomeOf = async (promise: Promise<unknown>): Promise<unknown> =>
+  await promise.catch((error) => error);
+
+/** What holds on every device, and tells most. */
+export const mainChecks: readonly Check[] = [
+  ...["gpt2_tiny", "families/llama"].map((model): Check => ({
+    name: `${model}: rows that join and leave get what each gets alone`,
+    run: (device) =>
+      withEngine(device, async (engine, expected) => {
+        assertEquals(await submitAll(engine), expected);
+        const { live } = device.ledger.read();
+        assertEquals(await submitAll(engine), expected);
+        assertEquals(device.ledger.read().live, live);
+      }, model),
+  })),
+];
+
+/** What holds on every device. */
+export const engineChecks: readonly Check[] = [
+  ...mainChecks,
+  {
+    name: "a request that comes while others run joins them",
+    run: (device) =>
+      withEngine(device, async (engine, expected) => {
+        const steps: string[] = [], later: Promise<readonly number[]>[] = [];
+        const note = (name: string) => () => (steps.push(name), false);
+        const onToken = () => {
+          if (later.length === 0) {
+            later.push(engine.submit({ ...works[6], onToken: note("later") }));
+          }
+          return note("first")();
+        };
+        const first = await engine.submit({ ...works[1], onToken });
+        assertEquals([first, await later[0]], [expected[1], expected[6]]);
+        const begun = steps.indexOf("later");
+        assert(begun > 0 && steps.slice(begun).includes("first"), `${steps}`);
+      }),
+  },
+  {
+    name: "an answer ends at its last token, or when it is told to",
+    run: (device) =>
+      withEngine(device, async (engine, expected) => {
+        const i = 11, stopToken = expected[i][2], end = expected[i].indexOf(stopToken) + 1;
+        const [atToken, told] = await Promise.all([
+          engine.submit({ ...works[i], stopToken }),
+          engine.submit({ ...works[i], onToken: (made) => made.length === 2 }),
+        ]);
+        assertEquals([atToken, told], [expected[i].slice(0, end), expected[i].slice(0, 2)]);
+      }),
+  },
+  {
+    name: "who leaves frees a row, and nobody else notices",
+    run: (device) =>
+      withEngine(device, async (engine, expected) => {
+        const client = new AbortController(), { signal } = client;
+        const onToken = (made: readonly number[]) => {
+          if (made.length === 2) client.abort();
+          return false;
+        };
+        const long = { ...works[2], maxNewTokens: 20 };
+        const left = [{ ...long, signal, onToken }, { ...long, signal }, { ...long, signal }]
+          .map((work) => outcomeOf(engine.submit(work)));
+        assertEquals(await submitAll(engine), expected);
+        for (const reason of await Promise.all(left)) assertEquals(reason, signal.reason);
+      }),
+  },
+  {
+    name: "an adapter that is unloaded answers those who had it, and nobody after them",
+    run: (device) =>
+      withEngine(device, async (engine, expected, set) => {
+        const answers = submitAll(engine);
+        const unloaded = engine.unload("all").then(() => "unloaded"), order: string[] = [];
+        await Promise.resolve();
+        await assertRejects(() => engine.submit(works[2]), Error, "must be one of GET /v1/models");
+        assertEquals([engine.adapters.includes("all"), set.names.includes("all")], [false, true]);
+        const loaded = engine.load({ all: golden("adapters/peft_all_linear") });
+        void unloaded.then((word) => order.push(word));
+        void loaded.then(() => order.push("loaded"));
+        assertEquals(await answers, expected);
+        await loaded;
+        assertEquals(order, ["unloaded", "loaded"]);
+        const others = works.filter(({ adapter }) => adapter !== "all");
+        const again = await Promise.all(others.map((work) => engine.submit(work)));
+        assertEquals(again, expected.filter((_, i) => works[i].adapter !== "all"));
+      }),
+  },
+];

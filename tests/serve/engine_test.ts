@@ -1,0 +1,117 @@
+/** The engine of the server: what its rows get, and what it does when something fails. */
+
+import { assert, assertEquals, assertRejects } from "@std/assert";
+import type { LowRankUpdate } from "../../src/adapt/mod.ts";
+import { DeviceError } from "../../src/core/errors.ts";
+import { openCpuDevice } from "../../src/device/cpu/cpu_device.ts";
+import { loadModel } from "../../src/models/mod.ts";
+import { Engine } from "../../src/serve/engine.ts";
+import { Refusal } from "../../src/serve/refusal.ts";
+import { makeAdapters, setOf } from "../adapt/adapter_set_checks.ts";
+import { testOnCoreDevices } from "../support/devices.ts";
+import { golden } from "../support/golden.ts";
+import { engineChecks, limits, offline, works } from "./engine_checks.ts";
+
+testOnCoreDevices(engineChecks);
+
+const statusOf = async (answer: Promise<unknown>): Promise<unknown> =>
+  await answer.then(() => 200, (error) => error instanceof Refusal ? error.status : error);
+
+Deno.test("those beyond the queue, those of no adapter and those after the end are refused", async () => {
+  using device = await openCpuDevice({ threads: 1 });
+  using model = await loadModel(device, golden("gpt2_tiny"));
+  using set = setOf(model, await makeAdapters(model));
+  const engine = new Engine(model, set, { ...limits, rows: 1, queue: 2 });
+  const answers = works.slice(0, 4).map((work) => statusOf(engine.submit(work)));
+  assertEquals(await Promise.all(answers), [200, 200, 200, 429]);
+  assertEquals(await statusOf(engine.submit({ ...works[0], adapter: "none" })), 404);
+  assertEquals(await statusOf(engine.unload("none")), 404);
+  const waiting = [works[2], works[3]].map((work) => statusOf(engine.submit(work)));
+  await engine[Symbol.asyncDispose]();
+  assertEquals(await Promise.all(waiting), [503, 503]);
+  assertEquals(await statusOf(engine.submit(works[0])), 503);
+});
+
+Deno.test("those who have left do not fill the queue", async () => {
+  using device = await openCpuDevice({ threads: 1 });
+  using model = await loadModel(device, golden("gpt2_tiny"));
+  using set = setOf(model, await makeAdapters(model));
+  await using engine = new Engine(model, set, { ...limits, rows: 1, queue: 1 });
+  const signal = AbortSignal.abort(), left = statusOf(engine.submit({ ...works[0], signal }));
+  const own = statusOf(engine.submit(works[1]));
+  assertEquals([await own, await left], [200, signal.reason]);
+});
+
+/** An update of values so large that the layer's outputs are not finite. */
+function overflowing(site: LowRankUpdate): LowRankUpdate {
+  const huge = ({ shape, data }: LowRankUpdate["A"]) => ({
+    shape,
+    data: new Float32Array(data.length).fill(3e38),
+  });
+  return { ...site, A: huge(site.A), B: huge(site.B) };
+}
+
+Deno.test("a row whose logits are not finite fails by itself, and leaves its place clean", async () => {
+  using device = await openCpuDevice({ threads: 2 });
+  using model = await loadModel(device, golden("gpt2_tiny"));
+  const adapters = await makeAdapters(model), good = works[11];
+  const expected = await offline(model, adapters, good);
+  using set = setOf(model, adapters);
+  set.add({ broken: adapters.get("wide")!.map(overflowing) });
+  await using engine = new Engine(model, set, limits);
+  const broken = { ...good, prompt: [...good.prompt, 9, 9], adapter: "broken" };
+  for (let round = 0; round < 3; round++) {
+    const bad = [broken, broken].map((work) => engine.submit(work).catch(String));
+    assertEquals(await engine.submit(good), expected);
+    for (const text of await Promise.all(bad)) {
+      assertEquals(text, "RangeError: generating needs finite logits, found NaN");
+    }
+    assertEquals(
+      await Promise.all([good, good, good].map((work) => engine.submit(work))),
+      [expected, expected, expected],
+    );
+  }
+});
+
+Deno.test("a pass that fails fails its rows alone, and the next ones are answered", async () => {
+  using device = await openCpuDevice({ threads: 1 });
+  using model = await loadModel(device, golden("gpt2_tiny"));
+  const adapters = await makeAdapters(model), expected: number[][] = [];
+  for (const work of works) expected.push(await offline(model, adapters, work));
+  using set = setOf(model, adapters);
+  await using engine = new Engine(model, set, { ...limits, rows: 8 });
+  const forward = model.forward.bind(model);
+  for (const failing of [1, 2, 5]) {
+    let pass = 0;
+    model.forward = (...args) => {
+      if (++pass === failing) throw new DeviceError("no room");
+      return forward(...args);
+    };
+    const answers = await Promise.all(
+      works.map((work, i) =>
+        engine.submit(work).then((made) => (assertEquals(made, expected[i]), "ok"), String)
+      ),
+    );
+    assert(answers.includes("ok") && answers.includes("DeviceError: no room"), `${answers}`);
+    assertEquals(new Set(answers).size, 2);
+  }
+  const again = await Promise.all(works.map((work) => engine.submit(work)));
+  assertEquals(again, expected);
+});
+
+Deno.test("an engine whose device is lost says so to everybody", async () => {
+  const device = await openCpuDevice({ threads: 1 });
+  using model = await loadModel(device, golden("gpt2_tiny"));
+  using set = setOf(model, await makeAdapters(model));
+  const engine = new Engine(model, set, limits);
+  const launch = device.launch.bind(device);
+  device.launch = () => {
+    throw new DeviceError("lost");
+  };
+  const answers = works.map((work) => engine.submit(work).catch(String));
+  assertEquals(new Set(await Promise.all(answers)), new Set(["DeviceError: lost"]));
+  await assertRejects(() => engine.submit(works[0]), DeviceError, "lost");
+  device.launch = launch;
+  await engine[Symbol.asyncDispose]();
+  device[Symbol.dispose]();
+});
