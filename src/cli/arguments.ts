@@ -21,6 +21,13 @@ export function seedNumber(text: string): number {
   throw new InvalidArgumentError("It must be a whole number below 2^32.");
 }
 
+/** A port, 0 for any. */
+export function portNumber(text: string): number {
+  const value = wholeNumber(text);
+  if (value < 2 ** 16) return value;
+  throw new InvalidArgumentError("It must be a whole number below 65536.");
+}
+
 /** A whole number of at least 1. */
 export function positiveNumber(text: string): number {
   if (!/^\d+$/.test(text) || wholeNumber(text) === 0) {

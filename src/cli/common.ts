@@ -27,7 +27,16 @@ export interface CommonOptions {
 }
 
 /** The commands that compute on a device, and those that draw random numbers. */
-const computing = ["devices", "train", "sweep", "evaluate", "generate", "logits", "gradients"];
+const computing = [
+  "devices",
+  "train",
+  "sweep",
+  "evaluate",
+  "generate",
+  "serve",
+  "logits",
+  "gradients",
+];
 const drawing = ["train", "generate", "inspect", "compare", "combine"];
 
 /**

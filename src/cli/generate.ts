@@ -25,7 +25,7 @@ import {
   temperature,
 } from "./arguments.ts";
 import { type CommonOptions, loadAdapted, note, openChosen, print } from "./common.ts";
-import { readFacts } from "./limits.ts";
+import { assertLanguageModel } from "./limits.ts";
 import { assertModelFolder } from "./model_folder.ts";
 
 interface GenerateOptions extends CommonOptions, AllowOption, BaseDtypeOption {
@@ -86,7 +86,7 @@ async function run(options: GenerateOptions): Promise<void> {
   assertSampling(options);
   await assertModelFolder(options.model);
   const prompts = await promptsOf(options);
-  await assertLanguage(options);
+  await assertLanguageModel(options.model, options.adapter);
   const tokenizer = await loadTokenizer(options.model);
   using device = await openChosen(options);
   using loaded = await loadAdapted(device, options.model, options.adapter, options);
@@ -118,18 +118,6 @@ async function promptsOf({ prompt, data }: GenerateOptions): Promise<readonly st
   if (prompt === undefined && data !== undefined) return await readPrompts(data);
   const found = prompt === undefined ? "neither" : "both";
   throw new RangeError(`generate needs --prompt TEXT or --data FILE, found ${found}`);
-}
-
-async function assertLanguage({ model, adapter }: GenerateOptions): Promise<void> {
-  const { labels, isCausal, description } = await readFacts(model, adapter);
-  if (isCausal) return;
-  throw new RangeError(
-    labels
-      ? `generating needs a language model, found a classifier of ${
-        howMany(labels.length, "label")
-      }: lowrank evaluate measures it`
-      : `generating needs a model that predicts the next token, found ${description}, in ${model}`,
-  );
 }
 
 function assertSampling({ beams, temperature, topK }: GenerateOptions): void {

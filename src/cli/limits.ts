@@ -1,6 +1,7 @@
 /** What a model requires of its inputs, checked before anything is computed. @module */
 
 import type { ModelInputs } from "../core/batch.ts";
+import { howMany } from "../core/how_many.ts";
 import { DryDevice } from "../device/dry.ts";
 import { withLabels } from "../models/labels.ts";
 import { allocateModel, headModules, labelsOf, readConfig, type TextModel } from "../models/mod.ts";
@@ -43,6 +44,22 @@ export async function readFacts(
   const labels = labelsOf(model), head = labels ? undefined : headModules(model.configJson());
   const width = model.architecture.tensors[0].shape[1], labelKind = labelKindOf(model, config);
   return { positions, vocabulary, padding, isCausal, description, width, labels, labelKind, head };
+}
+
+/** Throws a `RangeError` unless the model in a folder, with these adapters, predicts the next token. */
+export async function assertLanguageModel(
+  model: string,
+  adapters?: readonly string[],
+): Promise<void> {
+  const { labels, isCausal, description } = await readFacts(model, adapters);
+  if (isCausal) return;
+  throw new RangeError(
+    labels
+      ? `generating needs a language model, found a classifier of ${
+        howMany(labels.length, "label")
+      }: lowrank evaluate measures it`
+      : `generating needs a model that predicts the next token, found ${description}, in ${model}`,
+  );
 }
 
 /** A model's facts beside virtual tokens; one that has no room for them refuses them when they are put on it. */

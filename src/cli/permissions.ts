@@ -20,6 +20,7 @@ const needs: Readonly<Record<string, (options: Options) => readonly Permission[]
   sweep: () => saving,
   evaluate: () => computing,
   generate: () => computing,
+  serve: () => ["read", "net", "ffi"],
   logits: () => saving,
   gradients: () => saving,
   merge: () => ["read", "write"],

@@ -26,6 +26,7 @@ import { addPull } from "./pull.ts";
 import { showPull } from "./pull_progress.ts";
 import { addQuantize } from "./quantize.ts";
 import { addResize } from "./resize.ts";
+import { addServe } from "./serve.ts";
 import { addSweep } from "./sweep.ts";
 import { addTrain } from "./train.ts";
 
@@ -38,6 +39,7 @@ const commands = [
   addSweep,
   addEvaluate,
   addGenerate,
+  addServe,
   addLogits,
   addGradients,
   addMerge,

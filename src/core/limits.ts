@@ -145,3 +145,15 @@ export const mostScoredTokens = 10_000;
 
 /** Pairs of matching words in two texts that METEOR aligns; a summary of 1,000 words has 30,000 with another. */
 export const mostWordMatches: number = 2 ** 17;
+
+/** Bytes of a request to the server; encoding as many characters takes half a second. */
+export const mostRequestBytes: number = 2 ** 18;
+
+/** Bytes after which a request that is too large is cut off, though its client has not read yet that it is. */
+export const mostPassedBytes: number = 2 ** 26;
+
+/** Adapters that the server has at once; S-LoRA's authors serve 2,000. */
+export const mostServedAdapters = 2048;
+
+/** Texts that end an answer; OpenAI's interface has up to four. */
+export const mostStops = 4;

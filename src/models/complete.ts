@@ -1,6 +1,7 @@
 /** Texts that answer texts, with prompts written as in training. @module */
 
 import { assertOptions } from "../core/options.ts";
+import type { PromptFormat } from "../core/prompt_format.ts";
 import { assertTokenizer, encodePrompt } from "../tokenizer/prompt.ts";
 import type { Tokenizer } from "../tokenizer/tokenizer.ts";
 import { generate, generateNames, type GenerateOptions } from "./generate.ts";
@@ -52,12 +53,18 @@ export const usualLength = ({ positions }: TextModel, { length }: ArrayLike<numb
   Math.max(0, Math.min(64, positions - length));
 
 /** The text of generated tokens, without what every completion begins with. */
-export function completionText(
+export const completionText = (
   model: TextModel,
   tokenizer: Tokenizer,
   tokens: readonly number[],
+): string => answerText(tokenizer, tokens, promptFormatOf(model));
+
+/** The same of tokens that followed a prompt in a format. */
+export function answerText(
+  tokenizer: Tokenizer,
+  tokens: readonly number[],
+  { separator }: PromptFormat,
 ): string {
   const text = tokenizer.decode(tokens, { skipSpecialTokens: true });
-  const { separator } = promptFormatOf(model);
   return text.startsWith(separator) ? text.slice(separator.length) : text;
 }

@@ -1,0 +1,50 @@
+/** The adapters on disk that a server may load. @module */
+
+import { listFolder, realPath } from "../core/files.ts";
+import { quote } from "../core/quote.ts";
+import { fileIn, hasFile, kindOf } from "../core/storage.ts";
+import { plainName } from "./fields.ts";
+import { Refusal } from "./refusal.ts";
+
+/** The sub-folders of one folder, by their names: a client names nothing else on the disk. */
+export class AdapterFolders {
+  /** The folder that they are in. */
+  readonly root: string;
+
+  /** Takes the folder's path. */
+  constructor(root: string) {
+    this.root = root;
+  }
+
+  /**
+   * The names of the sub-folders that hold an adapter, in the order of the alphabet.
+   *
+   * @throws {Error} when the folder cannot be read.
+   */
+  async names(): Promise<string[]> {
+    const names: string[] = [];
+    for (const name of (await listFolder(this.root)).toSorted()) {
+      if (await hasFile(fileIn(this.root, name), "adapter_config.json")) names.push(name);
+    }
+    return names;
+  }
+
+  /**
+   * The path of a sub-folder.
+   *
+   * @throws {Refusal} when it is not the name of one, such as a path or a link that leads elsewhere.
+   */
+  async pathOf(name: string): Promise<string> {
+    if (!plainName.holds(name)) throw badPath(`${plainName.words}, found ${quote(name)}`);
+    const path = fileIn(this.root, name);
+    if (await kindOf(path) !== "folder") {
+      throw new Refusal(404, `there is no folder ${quote(name)} in ${this.root}`, "lora_path");
+    }
+    const [root, place] = [await realPath(this.root), await realPath(path)];
+    if (place === fileIn(root, name)) return path;
+    throw badPath(`a folder in ${this.root} itself, found a link: ${quote(name)}`);
+  }
+}
+
+const badPath = (rule: string): Refusal =>
+  new Refusal(400, `lora_path must be ${rule}`, "lora_path");

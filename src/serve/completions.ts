@@ -1,0 +1,191 @@
+/** Completions in the shape of OpenAI's interface, with an adapter for each request. @module */
+
+import type { AdapterSet } from "../adapt/many/adapter_set.ts";
+import { mostStops } from "../core/limits.ts";
+import type { PromptFormat } from "../core/prompt_format.ts";
+import { quote } from "../core/quote.ts";
+import { promptFormatOf } from "../models/model.ts";
+import type { TextModel } from "../models/text_model.ts";
+import { encodePrompt, type Tokenizer } from "../tokenizer/mod.ts";
+import { textBefore, TextParts, type TextRules } from "./answer_text.ts";
+import type { Engine, Work } from "./engine.ts";
+import { type FieldRule, Fields, flag, numberFrom, only, text, whole } from "./fields.ts";
+import { Refusal } from "./refusal.ts";
+
+/** What answers requests. */
+export interface Served {
+  /** The base. */
+  readonly model: TextModel;
+  /** Its name for clients. */
+  readonly name: string;
+  /** Its tokenizer. */
+  readonly tokenizer: Tokenizer;
+  /** Its adapters. */
+  readonly adapters: AdapterSet;
+  /** Continues prompts. */
+  readonly engine: Engine;
+  /** Most tokens of a prompt with its answer. */
+  readonly length: number;
+}
+
+/** A request that was understood. */
+export interface Ask {
+  /** What the engine is asked for. */
+  readonly work: Work;
+  /** How the answer is written. */
+  readonly rules: TextRules;
+  /** Whether the answer is sent in parts. */
+  readonly stream: boolean;
+}
+
+/** An answer, or a part of one. */
+export interface Completion {
+  readonly id: string;
+  readonly object: "text_completion";
+  /** Seconds since 1970. */
+  readonly created: number;
+  /** The adapter, or the base. */
+  readonly model: string;
+  readonly choices: readonly [Choice];
+  readonly usage?: Usage;
+}
+
+/** The text of an answer. */
+export interface Choice {
+  readonly index: 0;
+  readonly text: string;
+  readonly logprobs: null;
+  /** `stop` at the end of text or a stop, `length` at the most tokens, null while it goes on. */
+  readonly finish_reason: "stop" | "length" | null;
+}
+
+/** Tokens of a request and its answer. */
+export interface Usage {
+  readonly prompt_tokens: number;
+  readonly completion_tokens: number;
+  readonly total_tokens: number;
+}
+
+/** One text, or a few. */
+const stopRule: FieldRule<string | string[]> = {
+  words: `a text, or up to ${mostStops} texts, none of them empty`,
+  holds: (value): value is string | string[] =>
+    [value].flat().length <= mostStops &&
+    [value].flat().every((stop) => typeof stop === "string" && stop !== ""),
+};
+
+/** Takes out what OpenAI's clients may send though it is the default: any other value is refused. */
+function takeDefaults(fields: Fields): void {
+  for (const name of ["n", "best_of", "top_p"]) fields.take(name, only(1));
+  for (const name of ["presence_penalty", "frequency_penalty"]) fields.take(name, only(0));
+  fields.take("echo", only(false));
+  fields.take("suffix", only(""));
+  fields.take("logit_bias", only({}));
+  fields.take("logprobs", only(null));
+}
+
+/**
+ * Understands a request. What it leaves out is as in `generate` of the command line.
+ *
+ * @throws {Refusal} when a field is unknown, wrong or not supported, or prompt and answer are too long together.
+ */
+export function readAsk(served: Served, body: unknown): Ask {
+  const { tokenizer, length } = served, fields = new Fields(body);
+  const adapter = takeAdapter(served, fields), prompt = fields.need("prompt", text);
+  const most = fields.take("max_tokens", whole(1));
+  const temperature = fields.take("temperature", numberFrom(0)) ?? 0;
+  const topK = fields.take("top_k", whole(1)), seed = fields.take("seed", whole(0, 2 ** 32 - 1));
+  const stops = [fields.take("stop", stopRule) ?? []].flat();
+  const stream = fields.take("stream", flag) ?? false;
+  takeDefaults(fields);
+  fields.end();
+  const format = formatOf(served, adapter), tokens = encode(tokenizer, prompt, format);
+  const maxNewTokens = roomFor(tokens.length, most, length), stopToken = tokenizer.endOfText;
+  const sampling = { temperature, topK, seed: seed ?? 0 };
+  return {
+    work: { prompt: tokens, adapter, maxNewTokens, stopToken, ...sampling },
+    rules: { tokenizer, format, stops },
+    stream,
+  };
+}
+
+/** The name of the adapter that a request is for, in either of two fields; undefined for the base. */
+function takeAdapter({ name, engine }: Served, fields: Fields): string | undefined {
+  const adapter = fields.take("adapter", text), model = fields.take("model", text);
+  const other = model === undefined || model === "" || model === name ? undefined : model;
+  if (adapter !== undefined && other !== undefined && adapter !== other) {
+    const rule = `model must be the base, ${quote(name)}, or the same as adapter`;
+    throw new Refusal(400, `${rule}, found ${quote(model)} and ${quote(adapter)}`, "model");
+  }
+  const wanted = adapter ?? other;
+  if (wanted !== undefined) engine.assertKnown(wanted);
+  return wanted;
+}
+
+const formatOf = ({ model, adapters }: Served, adapter: string | undefined): PromptFormat =>
+  (adapter === undefined ? undefined : adapters.promptFormatOf(adapter)) ?? promptFormatOf(model);
+
+function encode(tokenizer: Tokenizer, prompt: string, format: PromptFormat): number[] {
+  try {
+    const tokens = encodePrompt(tokenizer, prompt, format);
+    if (tokens.length > 0) return tokens;
+  } catch (error) {
+    throw new Refusal(400, (error as Error).message, "prompt");
+  }
+  throw new Refusal(400, "a prompt must have at least one token, found none", "prompt");
+}
+
+/** How many tokens an answer may have: as many as were asked for, or 64, or as many as fit. */
+function roomFor(prompt: number, most: number | undefined, length: number): number {
+  const room = length - prompt;
+  if (room < 1) {
+    throw new Refusal(
+      400,
+      `a prompt must have fewer than ${length} tokens, found ${prompt}`,
+      "prompt",
+    );
+  }
+  if (most === undefined) return Math.min(64, room);
+  if (most <= room) return most;
+  throw new Refusal(
+    400,
+    `max_tokens must be at most ${room}, as the prompt has ${prompt} of ${length} tokens, found ${most}`,
+    "max_tokens",
+  );
+}
+
+/**
+ * Answers a request.
+ *
+ * @param signal Aborted when nobody waits for the answer any more.
+ * @param onPart Takes the answer in parts, of which the last one says how it ended; the result then has no text.
+ * @throws As {@link Engine.submit}.
+ */
+export async function answer(
+  { name, engine }: Served,
+  { work, rules }: Ask,
+  signal: AbortSignal,
+  onPart?: (part: Completion) => void,
+): Promise<Completion> {
+  const id = `cmpl-${crypto.randomUUID()}`, created = Math.floor(Date.now() / 1000);
+  const shared = { id, object: "text_completion", created, model: work.adapter ?? name } as const;
+  const choice = (text: string, finish_reason: Choice["finish_reason"] = null) =>
+    [{ index: 0, text, logprobs: null, finish_reason }] as const;
+  const parts = new TextParts(rules);
+  const onToken = (made: readonly number[]) => {
+    const part = onPart ? parts.next(made) : "";
+    if (part !== "") onPart!({ ...shared, choices: choice(part) });
+    return rules.stops.length > 0 && textBefore(rules, made).isStopped;
+  };
+  const made = await engine.submit({ ...work, signal, onToken });
+  const { text, isStopped } = textBefore(rules, made);
+  const reason = isStopped || made.at(-1) === work.stopToken ? "stop" : "length";
+  const last = { ...shared, choices: choice(onPart ? parts.last(text) : text, reason) };
+  return { ...last, usage: usageOf(work.prompt.length, made.length) };
+}
+
+const usageOf = (prompt_tokens: number, completion_tokens: number): Usage => ({
+  prompt_tokens,
+  completion_tokens,
+  total_tokens: prompt_tokens + completion_tokens,
+});

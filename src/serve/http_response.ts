@@ -1,0 +1,76 @@
+/** How answers and refusals are sent. @module */
+
+import type { ServerResponse } from "node:http";
+import type { Duplex } from "node:stream";
+import { Refusal } from "./refusal.ts";
+
+/** No page of another origin is told to read an answer; no browser takes one for something else than JSON. */
+const headers = {
+  "cache-control": "no-store",
+  "content-type": "application/json",
+  "x-content-type-options": "nosniff",
+};
+
+/** The names of vLLM and OpenAI's clients for what is wrong. */
+const types: Readonly<Record<number, string>> = {
+  401: "AuthenticationError",
+  403: "PermissionDeniedError",
+  404: "NotFoundError",
+  429: "RateLimitError",
+};
+
+/** Sends a value as JSON. */
+export function send(
+  response: ServerResponse,
+  status: number,
+  value: unknown,
+  more: Readonly<Record<string, string>> = {},
+): void {
+  response.writeHead(status, { ...headers, ...more });
+  response.end(JSON.stringify(value));
+}
+
+/** Sends why there is no answer; what is no {@link Refusal} is the server's fault. */
+export function refuse(response: ServerResponse, error: unknown): void {
+  if (response.destroyed) return;
+  const { status, message, field } = error instanceof Refusal ? error : {
+    status: 500,
+    message: error instanceof Error ? error.message : String(error),
+    field: undefined,
+  };
+  const value = errorJson(status, message, field);
+  if (response.headersSent) return void response.end(event(value));
+  send(response, status, value, {
+    ...(status === 401 && { "www-authenticate": "Bearer" }),
+    ...(status === 429 && { "retry-after": "1" }),
+  });
+}
+
+/** An error in the shape of OpenAI's interface. */
+function errorJson(status: number, message: string, field?: string): unknown {
+  const type = types[status] ?? (status < 500 ? "BadRequestError" : "InternalServerError");
+  return { error: { message, type, param: field ?? null, code: status } };
+}
+
+/** Begins an answer in events, and returns what sends one; undefined is the last. */
+export function eventsOn(response: ServerResponse): (value: unknown) => void {
+  response.writeHead(200, { ...headers, "content-type": "text/event-stream" });
+  return (value) => {
+    if (value === undefined) response.end("data: [DONE]\n\n");
+    else response.write(event(value));
+  };
+}
+
+const event = (value: unknown): string => `data: ${JSON.stringify(value)}\n\n`;
+
+/** Answers what is no HTTP. */
+export function refuseBroken(error: Error & { readonly code?: string }, socket: Duplex): void {
+  if (!socket.writable) return void socket.destroy();
+  const isLong = error.code === "HPE_HEADER_OVERFLOW", status = isLong ? 431 : 400;
+  const reason = isLong ? "has headers that are too large" : "is no HTTP";
+  const body = JSON.stringify(errorJson(status, `a request must be HTTP, and this one ${reason}`));
+  socket.end(
+    `HTTP/1.1 ${status} ${isLong ? "Request Header Fields Too Large" : "Bad Request"}\r\n` +
+      `Content-Type: application/json\r\nContent-Length: ${body.length}\r\nConnection: close\r\n\r\n${body}`,
+  );
+}

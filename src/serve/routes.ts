@@ -1,0 +1,93 @@
+/** What is served at which address. @module */
+
+import { mostServedAdapters } from "../core/limits.ts";
+import { DeviceError } from "../core/errors.ts";
+import { quote } from "../core/quote.ts";
+import type { AdapterException } from "../formats/mod.ts";
+import type { AdapterFolders } from "./adapter_folders.ts";
+import { answer, readAsk, type Served } from "./completions.ts";
+import { Fields, plainName } from "./fields.ts";
+import { Refusal } from "./refusal.ts";
+import type { Route, Routes } from "./server.ts";
+
+/** The adapters that may be loaded. */
+export interface Loadable {
+  /** Where they are; none may be loaded if it is absent. */
+  readonly folders?: AdapterFolders;
+  /** What may pass in them that stops the reading of an adapter. */
+  readonly allow?: readonly AdapterException[];
+}
+
+/** The addresses of vLLM: a list, completions, and adapters that come and go. */
+export function routesOf(served: Served, loadable: Loadable): Routes {
+  const created = Math.floor(Date.now() / 1000);
+  const card = (id: string, parent: string | null) => ({
+    ...{ id, object: "model", created, owned_by: "lowrank", parent },
+    max_model_len: served.length,
+  });
+  const cards = () => [
+    card(served.name, null),
+    ...served.engine.adapters.map((id) => card(id, served.name)),
+  ];
+  return {
+    "GET /v1/models": () => Promise.resolve({ object: "list", data: cards() }),
+    "POST /v1/completions": complete(served),
+    "POST /v1/load_lora_adapter": async ({ body }) => {
+      const fields = new Fields(body), own = fields.need("lora_name", plainName);
+      const folder = fields.take("lora_path", plainName) ?? own;
+      fields.end();
+      await loadAdapters(served, loadable, new Map([[own, folder]]));
+      return card(own, served.name);
+    },
+    "POST /v1/unload_lora_adapter": async ({ body }) => {
+      const fields = new Fields(body), own = fields.need("lora_name", plainName);
+      fields.end();
+      await served.engine.unload(own);
+      return { id: own, object: "model", deleted: true };
+    },
+  };
+}
+
+const complete = (served: Served): Route => async ({ body, signal, beginEvents }) => {
+  const ask = readAsk(served, body);
+  if (!ask.stream) return await answer(served, ask, signal);
+  let send: ReturnType<typeof beginEvents> | undefined;
+  // The first part begins the answer: until then it can be refused.
+  const begin = () => send ??= beginEvents();
+  const last = await answer(served, ask, signal, (part) => begin()(part));
+  begin()(last);
+  begin()(undefined);
+};
+
+/**
+ * Loads adapters by the names that clients will have for them and those of their folders.
+ *
+ * @throws {Refusal} when a name is taken or cannot be one, or a folder is missing, broken or does not fit.
+ */
+export async function loadAdapters(
+  served: Served,
+  { folders, allow }: Loadable,
+  wanted: ReadonlyMap<string, string>,
+): Promise<void> {
+  const { engine } = served;
+  if (!folders) throw new Refusal(400, "loading needs a server that was started with --adapters");
+  if (engine.adapters.length + wanted.size > mostServedAdapters) {
+    throw new Refusal(400, `a server has at most ${mostServedAdapters} adapters, found more`);
+  }
+  const paths: [name: string, path: string][] = [];
+  for (const [name, folder] of wanted) {
+    if (name === served.name || engine.adapters.includes(name)) {
+      const rule = "the name of a new adapter must be free";
+      throw new Refusal(400, `${rule}, found ${quote(name)}`, "lora_name");
+    }
+    paths.push([name, await folders.pathOf(folder)]);
+  }
+  await engine.load(Object.fromEntries(paths), allow)
+    .catch((error) => Promise.reject(refusalOf(error)));
+}
+
+/** A folder that cannot be used is the client's fault, a device without room is not. */
+function refusalOf(error: unknown): unknown {
+  if (!(error instanceof Error) || error instanceof DeviceError) return error;
+  return new Refusal(400, error.message, "lora_path");
+}

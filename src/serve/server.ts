@@ -1,0 +1,123 @@
+/** The server: requests in, answers out, over HTTP on this machine. @module */
+
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import { oneLine } from "../core/quote.ts";
+import { assertAllowed, assertLocal, bodyOf, readBytes } from "./http_request.ts";
+import { eventsOn, refuse, refuseBroken, send } from "./http_response.ts";
+import { Refusal } from "./refusal.ts";
+
+/** What answers the requests of one address: with a value for JSON, or by itself. */
+export type Route = (request: RouteRequest) => Promise<unknown>;
+
+/** A request as a route sees it. */
+export interface RouteRequest {
+  /** The JSON of a POST. */
+  readonly body: unknown;
+  /** Aborted when the client has left. */
+  readonly signal: AbortSignal;
+  /** Begins an answer in parts, of which each is sent by the function that it returns. */
+  readonly beginEvents: () => (value: unknown) => void;
+}
+
+/** Addresses as `POST /v1/completions`. */
+export type Routes = Readonly<Record<string, Route>>;
+
+/** How a server listens. */
+export interface ListenOptions {
+  /** 0 for one that is free. */
+  readonly port: number;
+  /** What requests have to bring; anybody on this machine may ask if there is none. */
+  readonly token?: string;
+}
+
+/** A server on 127.0.0.1. */
+export class LocalServer implements AsyncDisposable {
+  readonly #server: Server;
+  readonly #routes: Routes;
+  readonly #token: string | undefined;
+  /** What is being answered. */
+  readonly #open = new Map<ServerResponse, IncomingMessage>();
+
+  private constructor(routes: Routes, token: string | undefined) {
+    this.#routes = routes;
+    this.#token = token;
+    this.#server = createServer(
+      { requireHostHeader: false }, // Our own check says so in JSON.
+      (request, response) => this.#respond(request, response),
+    );
+    this.#server.on("clientError", refuseBroken);
+    // Clients close what they no longer use: closed by us, a request that is just arriving would be lost.
+    this.#server.keepAliveTimeout = 0;
+  }
+
+  /**
+   * Listens.
+   *
+   * @throws {Error} when it cannot, as another program has the port.
+   */
+  static async listen(routes: Routes, { port, token }: ListenOptions): Promise<LocalServer> {
+    const made = new LocalServer(routes, token),
+      { promise, resolve, reject } = Promise.withResolvers();
+    made.#server.once("error", reject).listen(port, "127.0.0.1", () => resolve(undefined));
+    await promise.catch((error) => Promise.reject(cannotListen(port, error)));
+    return made;
+  }
+
+  /** Where it listens: `http://127.0.0.1:8000`. */
+  get address(): string {
+    const address = this.#server.address();
+    return `http://127.0.0.1:${typeof address === "object" ? address?.port : ""}`;
+  }
+
+  /** Takes no more connections, answers the requests that have arrived, and closes. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    const closed = Promise.withResolvers<void>();
+    this.#server.close(() => closed.resolve());
+    const answered = [...this.#open].filter(([, request]) => request.complete)
+      .map(([response]) => new Promise<void>((resolve) => response.once("close", resolve)));
+    await Promise.all(answered);
+    this.#server.closeAllConnections();
+    await closed.promise;
+  }
+
+  async #respond(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const client = new AbortController(), bytes = readBytes(request);
+    this.#open.set(response, request);
+    response.on("close", () => {
+      this.#open.delete(response);
+      client.abort();
+    });
+    response.on("error", () => {}); // It is closed then.
+    try {
+      assertLocal(request);
+      assertAllowed(request, this.#token);
+      const route = this.#routeOf(request);
+      const body = request.method === "POST" ? await bodyOf(request, bytes) : undefined;
+      const beginEvents = () => eventsOn(response);
+      const value = await route({ body, signal: client.signal, beginEvents });
+      if (!response.headersSent) send(response, 200, value);
+    } catch (error) {
+      refuse(response, error);
+    }
+  }
+
+  #routeOf({ method, url = "" }: IncomingMessage): Route {
+    const path = url.split("?")[0], own = Object.keys(this.#routes);
+    const key = `${method} ${path}`;
+    if (Object.hasOwn(this.#routes, key)) return this.#routes[key];
+    const other = own.find((known) => known.endsWith(` ${path}`));
+    if (other === undefined) {
+      throw new Refusal(404, `an address must be one of ${own.join(", ")}, found ${oneLine(key)}`);
+    }
+    throw new Refusal(405, `the address takes ${other}, found ${oneLine(key)}`);
+  }
+}
+
+function cannotListen(port: number, error: Error & { readonly code?: string }): Error {
+  const reasons: Readonly<Record<string, string>> = {
+    EADDRINUSE: "another program has it: give another --port, or 0 for one that is free",
+    EACCES: "the system keeps it for others: give a --port from 1024 on",
+  };
+  const reason = reasons[error.code ?? ""] ?? error.message;
+  return new Error(`cannot listen at port ${port}: ${reason}`, { cause: error });
+}
