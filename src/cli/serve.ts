@@ -41,11 +41,13 @@ const help = `
 Example:
   lowrank serve --model models/tiny-gpt2 --adapters models/rank-study
 
-  curl http://127.0.0.1:8000/v1/completions -H "Content-Type: application/json" \\
+  curl http://127.0.0.1:8000/v1/completions \\
+    -H "Content-Type: application/json" \\
     -d '{"adapter": "qv-r8-seed1", "prompt": "oak (plant):", "max_tokens": 8}'
 
 Only programs on this machine can connect. Addresses are those of vLLM: GET
-/v1/models, POST /v1/completions, /v1/load_lora_adapter, /v1/unload_lora_adapter.
+/v1/models, and POST /v1/completions, /v1/load_lora_adapter and
+/v1/unload_lora_adapter.
 
 JSON: {"address", "model", "adapters"} in a line once it listens.`;
 

@@ -60,7 +60,7 @@ export function readBytes(request: IncomingMessage): Promise<Uint8Array> {
   });
   request.on("end", () => resolve(Buffer.concat(parts)));
   request.on("close", () => reject(new Refusal(400, "a request must come to its end")));
-  promise.catch(() => {}); // Whoever waits for them is told.
+  promise.catch(() => {}); // If nothing waits for them, nothing is lost.
   return promise;
 }
 

@@ -47,9 +47,28 @@ Deno.test("the guide starts the program from another folder without -A", () => {
   assertEquals(flags.split(" ").filter((flag) => !granted.includes(flag)), []);
 });
 
+/** The same of a program that runs until a signal comes, which it is sent once it has printed something. */
+async function runUntilSignal(
+  flags: readonly string[],
+  program: string,
+  ...args: string[]
+): Promise<Outcome> {
+  const command = ["run", "--no-check", ...flags, program, ...args];
+  const child = spawnProgram(Deno.execPath(), ...command), [seen, stdout] = child.stdout.tee();
+  const reader = seen.getReader(),
+    [all, stderr] = [stdout, child.stderr].map(async (stream) => await new Response(stream).text());
+  await reader.read();
+  child.kill("SIGTERM");
+  const { code } = await child.status;
+  await reader.cancel();
+  return { code, stdout: await all, stderr: await stderr };
+}
+
 /** What a command keeps; its arguments may need a folder, or a server of safetensors. */
 interface Case {
   readonly keeps: readonly string[];
+  /** Whether it runs until a signal comes. */
+  readonly runsOn?: boolean;
   readonly args: (folder: string, url: string) => readonly string[] | Promise<readonly string[]>;
 }
 
@@ -88,6 +107,11 @@ const cases: Readonly<Record<string, Case>> = {
     },
   },
   generate: { keeps: ["read", "ffi"], args: () => ["generate", ...tiny, "--prompt", "Fellow"] },
+  serve: {
+    keeps: ["read", "net", "ffi"],
+    runsOn: true,
+    args: () => ["serve", ...tiny, "--port", "0"],
+  },
   logits: { keeps: ["read", "write", "ffi"], args: (folder) => logitsArgs(folder, [[5, 6, 7]]) },
   gradients: {
     keeps: ["read", "write", "ffi"],
@@ -150,7 +174,7 @@ const cases: Readonly<Record<string, Case>> = {
 const withHubAndFolder = (use: (folder: string) => Promise<void>) =>
   withHub({ "me/adapter": filesOf(adapter) }, () => withFolder(use));
 
-for (const [name, { keeps, args }] of Object.entries(cases)) {
+for (const [name, { keeps, args, runsOn }] of Object.entries(cases)) {
   const list = keeps.length === 0 ? "nothing" : keeps.join(", ");
   Deno.test(`${name} runs as the task grants, and keeps ${list}`, () =>
     withHubAndFolder(async (folder) => {
@@ -159,8 +183,9 @@ for (const [name, { keeps, args }] of Object.entries(cases)) {
       await withServer(files, async (address, { requests }) => {
         const command = await args(folder, `${address}/model.safetensors`);
         const tried = [file, `${address}/escaped`, ...command, "--json", "--quiet"];
-        const ended = await run(flagsOf("lowrank"), "tests/cli/escape.ts", ...tried);
-        assertEquals(ended.code, 0, ended.stderr);
+        const runIt = runsOn ? runUntilSignal : run;
+        const ended = await runIt(flagsOf("lowrank"), "tests/cli/escape.ts", ...tried);
+        assertEquals(ended.code, runsOn ? 143 : 0, ended.stderr);
         assertEquals(JSON.parse(ended.stdout.trimEnd().split("\n").at(-1)!), keeps);
         assertEquals(requests.includes("all /escaped"), keeps.includes("net"));
       });
@@ -174,7 +199,7 @@ Deno.test("the table of permissions has every command, and here each runs", asyn
   const list = stdout.slice(stdout.indexOf("Commands:"));
   const commands = [...list.matchAll(/^ {2}(\w+) /gm)].map(([, name]) => name)
     .filter((name) => name !== "help");
-  assertEquals(commands.length, 19);
+  assertEquals(commands.length, 20);
   for (const name of commands) assertEquals(neededBy(name, {}), cases[name].keeps);
 });
 

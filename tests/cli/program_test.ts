@@ -23,6 +23,7 @@ const commands = [
   "sweep",
   "evaluate",
   "generate",
+  "serve",
   "logits",
   "gradients",
   "merge",
@@ -36,7 +37,7 @@ const commands = [
 
 /** The commands that use an option which all accept. */
 const usersOf = {
-  "--device": ["devices", "train", "sweep", "evaluate", "generate", "logits", "gradients"],
+  "--device": ["devices", "train", "sweep", "evaluate", "generate", "serve", "logits", "gradients"],
   "--seed": ["train", "generate", "inspect", "compare", "combine"],
 };
 
