@@ -13,6 +13,7 @@ export const navigation: readonly (readonly [group: string, paths: readonly stri
   ["Guides", [
     "docs/first_adapter.md",
     "docs/your_own_data.md",
+    "docs/many_adapters.md",
     "examples/README.md",
     "docs/text_metrics.md",
     "docs/command_line.md",

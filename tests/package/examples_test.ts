@@ -2,6 +2,7 @@
 
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { sourceFiles, sourceText } from "../support/source_files.ts";
+import { ownAdapters, withServing } from "../serve/served.ts";
 import { writeRoberta } from "../support/small_roberta.ts";
 import { examplesIndex, withExample } from "./with_example.ts";
 
@@ -25,6 +26,9 @@ const expected: Readonly<Record<string, { prints: RegExp; writes?: string }>> = 
   merge_and_switch: {
     prints: /^the base:(.*)\n[^]*\nunmerged is the base: true\nthe base again:\1\n$/,
     writes: "merged/model.safetensors",
+  },
+  ask_server: {
+    prints: /^http:\/\/127\.0\.0\.1:\d+ does not answer .*\nnpx -y deno task lowrank serve /,
   },
   rank_sweep: {
     prints: /^rank 1: 2048 values, .*\n[^]*rank 8: 16384 values, .*\n$/,
@@ -69,3 +73,15 @@ Deno.test("the authors' example shows an adapter alone and, with its base, three
     const answers = (await say(adapter, base)).slice(told.length);
     assertMatch(answers, /^(.*\. it (follows|contradicts|may or may not be so)\n){3}$/);
   }));
+
+Deno.test("the example of a client asks all adapters of a server, and one in parts", () =>
+  withServing({}, ({ address }) =>
+    withExample("ask_server", async (_, say) => {
+      const lines = (await say(address)).trimEnd().split("\n"), parts = lines.pop()!;
+      const texts = new Map(
+        lines.map((line) => line.split(/:(.*)/).slice(0, 2) as [string, string]),
+      );
+      assertEquals([...texts.keys()].toSorted(), [...ownAdapters, "tiny-gpt2"].toSorted());
+      assertEquals(parts.replaceAll("|", ""), texts.get(ownAdapters.at(-1)!));
+      assert(parts.split("|").length > 3 && new Set(texts.values()).size > 2, parts);
+    })));
