@@ -50,7 +50,9 @@ export class TextParts {
     // A character of several tokens is U+FFFD until its last one.
     const whole = text.replace(/\ufffd+$/, "");
     const longest = Math.max(1, ...stops.map(({ length }) => length));
-    return mayBeSeparator ? "" : this.#give(whole.slice(0, Math.max(0, text.length - longest + 1)));
+    return mayBeSeparator
+      ? ""
+      : this.#give(whole.slice(0, Math.max(0, whole.length - longest + 1)));
   }
 
   /** The rest of the text, which has ended. */

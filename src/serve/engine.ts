@@ -56,7 +56,9 @@ export class Engine implements AsyncDisposable {
   #waiting: Ticket[] = [];
   readonly #running = new Set<Ticket>();
   #loop: Promise<void> | undefined;
-  #change: Promise<unknown> = Promise.resolve();
+  /** The last of the changes of adapters, which are made one after another, and how many wait. */
+  #change = Promise.resolve();
+  #changes = 0;
   /** Why no request is answered any more. */
   #end: unknown;
 
@@ -89,10 +91,7 @@ export class Engine implements AsyncDisposable {
     const { adapter, prompt, temperature, topK, seed } = work;
     if (adapter !== undefined) this.assertKnown(adapter);
     this.#dropAbandoned();
-    if (this.#waiting.length >= this.#limits.queue) {
-      const rule = `at most ${this.#limits.queue} requests may wait`;
-      throw new Refusal(429, `${rule}, found as many: try again later`);
-    }
+    this.#assertRoom(this.#waiting.length, "requests");
     const row = { prompt, adapter, sampling: { temperature, topK }, random: new Random(seed) };
     const ended = Promise.withResolvers<readonly number[]>();
     this.#waiting.push({ work, row: { ...row, made: [] }, ended });
@@ -117,7 +116,7 @@ export class Engine implements AsyncDisposable {
   /**
    * Takes an adapter out once all requests that have it are answered; new ones cannot have it any more.
    *
-   * @throws {Refusal} when there is none of that name.
+   * @throws {Refusal} when there is none of that name, or too many changes wait already.
    */
   unload(name: string): Promise<void> {
     return this.#afterOthers(async () => {
@@ -138,10 +137,19 @@ export class Engine implements AsyncDisposable {
     this.#batch[Symbol.dispose]();
   }
 
-  #afterOthers<T>(change: () => Promise<T>): Promise<T> {
-    const done = this.#change.then(change);
+  async #afterOthers(change: () => Promise<void>): Promise<void> {
+    if (this.#end) throw this.#end;
+    this.#assertRoom(this.#changes, "changes of adapters");
+    const done = this.#change.then(change).finally(() => this.#changes--);
+    this.#changes++;
     this.#change = done.catch(() => {}); // Who asked for it is told.
-    return done;
+    return await done;
+  }
+
+  #assertRoom(waiting: number, what: string): void {
+    const { queue } = this.#limits;
+    if (waiting < queue) return;
+    throw new Refusal(429, `at most ${queue} ${what} may wait, found as many: try again later`);
   }
 
   async #run(): Promise<void> {
