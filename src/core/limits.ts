@@ -152,6 +152,9 @@ export const mostRequestBytes: number = 2 ** 18;
 /** Bytes after which a request that is too large is cut off, though its client has not read yet that it is. */
 export const mostPassedBytes: number = 2 ** 26;
 
+/** Time for clients to read their answers when a server ends, in milliseconds. */
+export const mostClosingMs = 2_000;
+
 /** Adapters that the server has at once; S-LoRA's authors serve 2,000. */
 export const mostServedAdapters = 2048;
 

@@ -124,8 +124,11 @@ export class Engine implements AsyncDisposable {
       this.#leaving.add(name);
       const own = [...this.#waiting, ...this.#running].filter(({ row }) => row.adapter === name);
       await Promise.allSettled(own.map(({ ended }) => ended.promise));
-      this.#adapters.unload(name);
-      this.#leaving.delete(name);
+      try {
+        this.#adapters.unload(name);
+      } finally {
+        this.#leaving.delete(name); // Without room to take it out, it is as it was.
+      }
     });
   }
 
@@ -155,13 +158,17 @@ export class Engine implements AsyncDisposable {
   async #run(): Promise<void> {
     try {
       while (this.#waiting.length + this.#running.size > 0) {
-        if (this.#end) this.#failAll(this.#end);
+        if (this.#end) {
+          this.#failAll(this.#end);
+          this.#batch.clear();
+        }
         await this.#admit();
         await this.#step();
         await letSignalsIn();
       }
     } catch (error) {
       this.#end ??= error; // Not even rows could be freed: the device is lost.
+      this.#failAll(error);
     } finally {
       this.#loop = undefined;
     }
@@ -192,7 +199,8 @@ export class Engine implements AsyncDisposable {
     try {
       await this.#batch.step();
     } catch (error) {
-      return this.#failAll(error, []);
+      for (const ticket of running) this.#fail(ticket, error);
+      return this.#batch.clear();
     }
     running.forEach((ticket) => this.#settle(ticket));
   }
@@ -219,10 +227,8 @@ export class Engine implements AsyncDisposable {
     ticket.ended.reject(error);
   }
 
-  /** Rejects all that run, and all of `waiting`. */
-  #failAll(error: unknown, waiting = this.#waiting.splice(0)): void {
-    for (const ticket of [...this.#running, ...waiting]) this.#fail(ticket, error);
-    this.#batch.clear();
+  #failAll(error: unknown): void {
+    for (const ticket of [...this.#running, ...this.#waiting.splice(0)]) this.#fail(ticket, error);
   }
 
   /** Makes room in the queue where clients have left. */

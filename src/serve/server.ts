@@ -1,6 +1,7 @@
 /** The server: requests in, answers out, over HTTP on this machine. @module */
 
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import { mostClosingMs } from "../core/limits.ts";
 import { oneLine } from "../core/quote.ts";
 import { assertAllowed, assertLocal, bodyOf, readBytes } from "./http_request.ts";
 import { eventsOn, refuse, refuseBroken, send } from "./http_response.ts";
@@ -69,13 +70,16 @@ export class LocalServer implements AsyncDisposable {
     return `http://127.0.0.1:${typeof address === "object" ? address?.port : ""}`;
   }
 
-  /** Takes no more connections, answers the requests that have arrived, and closes. */
+  /**
+   * Takes no more connections, and closes once the requests that have arrived are answered; a client that does not
+   * read its answer holds nobody up.
+   */
   async [Symbol.asyncDispose](): Promise<void> {
     const closed = Promise.withResolvers<void>();
     this.#server.close(() => closed.resolve());
     const answered = [...this.#open].filter(([, request]) => request.complete)
       .map(([response]) => new Promise<void>((resolve) => response.once("close", resolve)));
-    await Promise.all(answered);
+    await within(mostClosingMs, Promise.all(answered));
     this.#server.closeAllConnections();
     await closed.promise;
   }
@@ -111,6 +115,13 @@ export class LocalServer implements AsyncDisposable {
     }
     throw new Refusal(405, `the address takes ${other}, found ${oneLine(key)}`);
   }
+}
+
+/** Resolves with a promise, or after some time. */
+async function within(ms: number, promise: Promise<unknown>): Promise<void> {
+  const late = Promise.withResolvers<void>(), timer = setTimeout(late.resolve, ms);
+  await Promise.race([promise, late.promise]);
+  clearTimeout(timer);
 }
 
 function cannotListen(port: number, error: Error & { readonly code?: string }): Error {

@@ -80,9 +80,9 @@ export class Serving implements AsyncDisposable {
 
   /** Refuses what is not answered yet, closes, and frees the adapters; the model stays. */
   async [Symbol.asyncDispose](): Promise<void> {
-    const closed = this.#server[Symbol.asyncDispose]();
+    await this.served.engine[Symbol.asyncDispose]();
+    await this.#server[Symbol.asyncDispose]();
     await this.#owned.disposeAsync();
-    await closed;
   }
 }
 

@@ -8,6 +8,7 @@ import { loadModel } from "../../src/models/mod.ts";
 import { Engine } from "../../src/serve/engine.ts";
 import { Refusal } from "../../src/serve/refusal.ts";
 import { makeAdapters, setOf } from "../adapt/adapter_set_checks.ts";
+import { deadline } from "../support/deadline.ts";
 import { testOnCoreDevices } from "../support/devices.ts";
 import { golden } from "../support/golden.ts";
 import { engineChecks, limits, offline, works } from "./engine_checks.ts";
@@ -102,19 +103,28 @@ Deno.test("a pass that fails fails its rows alone, and the next ones are answere
   assertEquals(again, expected);
 });
 
-Deno.test("an engine whose device is lost says so to everybody", async () => {
-  const device = await openCpuDevice({ threads: 1 });
-  using model = await loadModel(device, golden("gpt2_tiny"));
-  using set = setOf(model, await makeAdapters(model));
-  const engine = new Engine(model, set, limits);
-  const launch = device.launch.bind(device);
-  device.launch = () => {
-    throw new DeviceError("lost");
-  };
-  const answers = works.map((work) => engine.submit(work).catch(String));
-  assertEquals(new Set(await Promise.all(answers)), new Set(["DeviceError: lost"]));
-  await assertRejects(() => engine.submit(works[0]), DeviceError, "lost");
-  device.launch = launch;
-  await engine[Symbol.asyncDispose]();
-  device[Symbol.dispose]();
+Deno.test("an engine whose device is lost says so to everybody, at once and from then on", async () => {
+  for (const pass of [1, 3]) {
+    const device = await openCpuDevice({ threads: 1 });
+    using model = await loadModel(device, golden("gpt2_tiny"));
+    using set = setOf(model, await makeAdapters(model));
+    const engine = new Engine(model, set, limits), forward = model.forward.bind(model);
+    const launch = device.launch.bind(device),
+      lost = () => {
+        throw new DeviceError("lost");
+      };
+    let passes = 0;
+    model.forward = (...args) => {
+      if (++passes === pass) device.launch = lost;
+      return forward(...args);
+    };
+    const long = works.map((work) => ({ ...work, maxNewTokens: 9 }));
+    const answers = Promise.all(long.map((work) => engine.submit(work).catch(String)));
+    const told = await deadline(answers, 20_000, "those who asked");
+    assertEquals(new Set(told), new Set(["DeviceError: lost"]));
+    await assertRejects(() => engine.submit(works[0]), DeviceError, "lost");
+    device.launch = launch;
+    await engine[Symbol.asyncDispose]();
+    device[Symbol.dispose]();
+  }
 });

@@ -154,13 +154,23 @@ Deno.test("requests need the token, if there is one", () =>
   withServing({ token: "s3cret" }, async ({ address }) => {
     const asked = async (headers: HeadersInit) =>
       await answerOf(await fetch(`${address}/v1/models`, { headers }));
-    const wrong = ["", "s3cret", "Bearer s3cre", "Bearer s3cret2", "bearer s3cret", "Basic s3cret"];
+    const wrong = [
+      "",
+      "Bearer",
+      "s3cret",
+      "Bearer s3cre",
+      "Bearer s3cret2",
+      "Bearer S3cret",
+      "Basic s3cret",
+    ];
     for (const authorization of wrong) {
       assertRefused(await asked({ authorization }), 401, "needs the header Authorization: Bearer");
     }
     assertRefused(await ask(address, "/v1/completions", good), 401);
     assertRefused(await ask(address, "/v1/none", good), 401);
-    assertEquals((await asked({ authorization: "Bearer s3cret" })).status, 200);
+    for (const scheme of ["Bearer", "bearer"]) {
+      assertEquals((await asked({ authorization: `${scheme} s3cret` })).status, 200);
+    }
   }));
 
 Deno.test("adapters are loaded from the sub-folders of their folder alone", () =>
