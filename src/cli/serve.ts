@@ -2,9 +2,10 @@
 
 import type { Command } from "./commander.ts";
 import { readText } from "../core/files.ts";
+import { isHubName } from "../core/hub/name.ts";
 import { howMany } from "../core/how_many.ts";
 import { Interrupt } from "../core/interrupt.ts";
-import { fileIn } from "../core/storage.ts";
+import { fileIn, hasFile } from "../core/storage.ts";
 import { Serving } from "../serve/mod.ts";
 import { loadTokenizer } from "../tokenizer/mod.ts";
 import {
@@ -82,6 +83,7 @@ async function run(options: ServeOptions): Promise<void> {
   const { model: folder, adapters, allow, port, tokenFile, rows, length, queue } = options;
   await assertModelFolder(folder);
   await assertLanguageModel(folder);
+  if (adapters !== undefined) await assertFolderOfAdapters(adapters);
   if (tokenFile === undefined) {
     note(options, "no token: every program on this machine may ask (--token-file)");
   }
@@ -104,6 +106,17 @@ async function run(options: ServeOptions): Promise<void> {
     note(options, "stopping");
   }
   interrupt.throwIfStopped();
+}
+
+/** Throws where the adapters are taken for something else than the folders in a folder. */
+async function assertFolderOfAdapters(folder: string): Promise<void> {
+  if (isHubName(folder)) {
+    throw new RangeError(`--adapters needs a folder on this machine, found ${folder}`);
+  }
+  if (!await hasFile(folder, "adapter_config.json")) return;
+  throw new RangeError(
+    `--adapters needs a folder of adapters, found an adapter in ${folder}: give the folder around it`,
+  );
 }
 
 /** The token in a file, without the line break behind it. */

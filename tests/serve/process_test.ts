@@ -116,6 +116,9 @@ Deno.test("what it cannot serve is one sentence, and exit code 1", () =>
       "length must be at most the model's 64 positions, found 65",
     );
     await assertFails(serve("--adapters", `${folder}/none`), "cannot read", "it does not exist");
+    await assertFails(serve("--adapters", "hf:me/adapters"), "needs a folder on this machine");
+    const one = `found an adapter in ${folder}/qv-r8-seed1: give the folder around it`;
+    await assertFails(serve("--adapters", `${folder}/qv-r8-seed1`), one);
     const encoder = ["serve", "--model", "models/tiny-roberta"];
     await assertFails(encoder, "a model that predicts the next token, found RoBERTa");
     await assertFails(["serve", "--model", golden("adapters/peft_c_attn")], "needs the base model");
