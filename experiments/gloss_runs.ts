@@ -7,6 +7,7 @@ import {
   bucketBatches,
   glossBatches,
   type GlossSplit,
+  type GlossTask,
   type PartOfSpeech,
 } from "../src/data/mod.ts";
 import type { Device, DeviceKind } from "../src/device/device.ts";
@@ -21,6 +22,7 @@ import { type PlannedRun, planRun, type RunOpeners } from "./frame/mod.ts";
 /** What is trained on and what is reported. */
 export interface GlossData {
   readonly part: PartOfSpeech; // of which words
+  readonly task?: GlossTask; // to define them, unless said
   readonly examples: number; // number of training pairs
   readonly batch: number; // pairs in a step
   readonly length: number; // tokens of a pair at most; longer pairs are left out
@@ -132,13 +134,13 @@ const known = new Map<string, Promise<Iterable<Batch>>>();
 
 /** Batches of a split, which can be read again from the start. */
 export async function openGloss(
-  { part, examples, batch, length, window }: GlossData,
+  { part, task, examples, batch, length, window }: GlossData,
   split: GlossSplit,
   seed: number,
   epochs = Infinity,
 ): Promise<Iterable<Batch>> {
   const tokenizer = await loadTokenizer(baseFolder);
-  const options = { split, part, examples, batch, length, seed, epochs };
+  const options = { split, part, task, examples, batch, length, seed, epochs };
   const key = JSON.stringify(options), sample = () => glossBatches(tokenizer, options);
   const batches = await known.getOrInsertComputed(key, sample);
   return window === undefined ? batches : bucketBatches(batches, window, seed);

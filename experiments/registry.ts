@@ -34,6 +34,7 @@ import { amplification } from "./rank_study/amplification.ts";
 import { subspaces } from "./rank_study/subspaces.ts";
 import { whichMatrices } from "./rank_study/which_matrices.ts";
 import { whichRank } from "./rank_study/which_rank.ts";
+import { rankWaste } from "./rank_waste/rank_waste.ts";
 import { realAdapter } from "./real_adapter.ts";
 import { regret } from "./regret/regret.ts";
 import { stepCost } from "./regret/step_cost.ts";
@@ -71,6 +72,7 @@ export const experiments: readonly Experiment[] = [
   latencyMedium,
   manyAdapters,
   runsAtOnce,
+  rankWaste,
   resident,
   linearTeacher,
   plantedControls,

@@ -4,6 +4,10 @@
  *     deno task reproduce --full --only planted-transformer
  *     deno task ship:rows planted-transformer experiments/planted/planted_transformer.json
  *
+ * With names of tables behind the results, the rows of each are shipped under its name:
+ *
+ *     deno task ship:rows rank-waste experiments/rank_waste/rank_waste.json results/partial.json pairs sites bases
+ *
  * @module
  */
 
@@ -22,12 +26,15 @@ interface Table {
 }
 
 if (import.meta.main) {
-  const [name, file, data = "results/partial.json"] = Deno.args;
+  const [name, file, data = "results/partial.json", ...ids] = Deno.args;
   const { facts, results } = await readJson(data) as Data;
   const found = results.find((one) => one.name === name);
   if (!found) throw new RangeError(`shipping needs results of ${name}, found none in ${data}`);
   const [listed] = facts.seeds.split(" ("), seeds = listed.split(", ").map(Number); // A single one is explained.
-  const { rows } = found.tables.find(({ id }) => id === name) ?? found.tables[0];
+  const rowsOf = (wanted: string) => found.tables.find(({ id }) => id === wanted)?.rows;
+  const rows = ids.length > 0
+    ? Object.fromEntries(ids.map((id) => [id, rowsOf(id)]))
+    : rowsOf(name) ?? found.tables[0].rows;
   const source = `commit ${facts.commit}, ${facts.device}, ${facts.made}`;
   await writeJsonAtomic(file, { source, seeds, rows });
 }

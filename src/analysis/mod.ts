@@ -55,6 +55,8 @@ export {
   updateLoss,
 } from "./reduced_rank.ts";
 export {
+  type CommonDirections,
+  commonDirections,
   type SharedBasis,
   sharedBasis,
   type SharedBasisOptions,

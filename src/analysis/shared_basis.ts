@@ -10,6 +10,7 @@ import {
   rowsOf,
   singularValues,
   stackedRows,
+  svd,
 } from "../linalg/mod.ts";
 import { nameOf } from "./input.ts";
 import { energyRank, frobeniusOf } from "./measures.ts";
@@ -55,6 +56,54 @@ interface Weighted {
   readonly weights: Float64Array;
 }
 
+/** The singular vectors of an update of norm 1, with its values. */
+interface Parts {
+  readonly left: DenseMatrix;
+  readonly right: DenseMatrix;
+  readonly weights: Float64Array;
+}
+
+function partsOf(update: LowRankFactors): Parts {
+  const { left, values, right } = updateSvd(update), norm = frobeniusOf(values);
+  if (norm === 0) {
+    throw new RangeError(`${nameOf(update)} must not be zero: it has no directions then`);
+  }
+  return { left, right, weights: values.map((value) => value / norm) };
+}
+
+/** Orthonormal directions of both sides, one a row, those that hold most first. */
+export interface CommonDirections {
+  /** Of inputs, as long as a row of A. */
+  readonly inputs: DenseMatrix;
+  /** Of outputs, as long as a column of B. */
+  readonly outputs: DenseMatrix;
+}
+
+/**
+ * The directions that {@link sharedBasis} counts: the first k of a side hold as much of the energy of all updates,
+ * each counted as one of norm 1, as any k do (Ky Fan 1949).
+ *
+ * @param updates Two or more of one shape, of any ranks and scalings.
+ * @throws {ShapeError} when A and B do not fit each other.
+ * @throws {RangeError} when a value is not finite, or an update is zero and has no directions.
+ *
+ * @example
+ * ```ts
+ * import { commonDirections } from "@lowrank/core/analysis";
+ *
+ * const A = { shape: [1, 4], data: Float32Array.of(1, 0, 0, 0) };
+ * const one = { A, B: { shape: [2, 1], data: Float32Array.of(1, 0) }, scaling: 1 };
+ * const other = { A, B: { shape: [2, 1], data: Float32Array.of(3, 0) }, scaling: 1 };
+ * console.log(commonDirections([one, other]).inputs.data.subarray(0, 4).map(Math.abs)); // [1, 0, 0, 0]
+ * ```
+ */
+export function commonDirections(updates: readonly LowRankFactors[]): CommonDirections {
+  const parts = updates.map(partsOf);
+  const side = (pick: (part: Parts) => DenseMatrix) =>
+    svd(stackOf(parts.map((part) => ({ ...part, vectors: pick(part) })))).right;
+  return { inputs: side(({ right }) => right), outputs: side(({ left }) => left) };
+}
+
 /**
  * How many directions updates of one weight need together, each update counted as one of norm 1.
  *
@@ -83,16 +132,10 @@ export function sharedBasis(
   updates: readonly LowRankFactors[],
   { seed, energy = 0.9, draws = 20 }: SharedBasisOptions,
 ): SharedBasis {
-  const parts = updates.map((update) => {
-    const { left, values, right } = updateSvd(update), norm = frobeniusOf(values);
-    if (norm === 0) {
-      throw new RangeError(`${nameOf(update)} must not be zero: it has no directions then`);
-    }
-    return { left, right, weights: values.map((value) => value / norm) };
-  });
+  const parts = updates.map(partsOf);
   const all = Float64Array.from(parts.flatMap(({ weights }) => [...weights])).sort().reverse();
   const random = new Random(seed);
-  const side = (pick: (part: typeof parts[number]) => DenseMatrix) =>
+  const side = (pick: (part: Parts) => DenseMatrix) =>
     sideOf(parts.map((part) => ({ ...part, vectors: pick(part) })), energy, draws, random);
   return {
     ranks: parts.map(({ weights }) => weights.length),
@@ -124,7 +167,10 @@ function sideOf(
 }
 
 const neededBy = (parts: readonly Weighted[], energy: number): number =>
-  energyRank(singularValues(stackedRows(parts.map(scaledRows))), energy);
+  energyRank(singularValues(stackOf(parts)), energy);
+
+/** [Σ₁ V₁; Σ₂ V₂; …]. */
+const stackOf = (parts: readonly Weighted[]): DenseMatrix => stackedRows(parts.map(scaledRows));
 
 /** ‖Σ V Uᵀ‖² with orthonormal rows U. */
 function heldBy(part: Weighted, directions: DenseMatrix): number {
