@@ -42,6 +42,7 @@ import { resident } from "./resident/resident.ts";
 import { runsAtOnce } from "./runs_at_once/runs_at_once.ts";
 import { scaling } from "./scaling.ts";
 import { supersenses } from "./supersenses/supersenses.ts";
+import { switching } from "./switching/switching.ts";
 import { trainingSpectra } from "./training_spectra.ts";
 
 /** Every experiment that `reproduce` knows: what is quick first, then what trains. */
@@ -72,6 +73,7 @@ export const experiments: readonly Experiment[] = [
   latencyMedium,
   manyAdapters,
   runsAtOnce,
+  switching,
   rankWaste,
   resident,
   linearTeacher,

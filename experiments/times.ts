@@ -31,6 +31,7 @@ export const expectedSeconds: Readonly<Record<string, number>> = {
   "latency-medium": 1,
   "many-adapters": 8,
   "runs-at-once": 12,
+  switching: 2,
   "rank-waste": 1,
   resident: 6,
   "linear-teacher": 5,
