@@ -55,7 +55,7 @@ const seedOf = ({ seed, starts, task }: WasteRun): number =>
 
 /** All adapters of a job. */
 export function wasteRuns({ seeds, quick }: PlanContext): PlannedRun<WasteRun>[] {
-  const ranks = quick ? wasteRanks.slice(0, 2) : wasteRanks, steps = quick ? 5 : wasteSteps;
+  const ranks = quick ? wasteRanks.slice(0, 1) : wasteRanks, steps = quick ? 5 : wasteSteps;
   const runs = ranks.flatMap((rank) =>
     seeds.flatMap((seed) =>
       allStarts.flatMap((starts) =>
