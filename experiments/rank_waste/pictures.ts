@@ -77,7 +77,7 @@ export const wasteTables = ({ pairs, sites, bases }: WasteRows): DataTable[] => 
 const taskNumbers = wasteTasks.map(({ name }, i) => `${i + 1} ${name}`).join(", ");
 
 /** φ(r, r) between all tasks, by rank. */
-export const pairsFigure = (rows: WasteRows): Figure =>
+const pairsFigure = (rows: WasteRows): Figure =>
   sliderFigure({
     id: "rank-waste-pairs",
     title: "What adapters of two tasks have in common",
@@ -114,7 +114,7 @@ function panelOf(pairs: readonly PairRow[], side: Side, starts: Starts): number[
 }
 
 /** The share of the adapters' directions that is needed, by rank; a position for each kind of site and side. */
-export const sitesFigure = (rows: WasteRows): Figure =>
+const sitesFigure = (rows: WasteRows): Figure =>
   linesSlider(
     {
       id: "rank-waste-sites",
@@ -161,7 +161,7 @@ function neededLines(rows: WasteRows, site: string | undefined, side: Side) {
 }
 
 /** The losses of adapters that are stored in fewer values; a position for each rank. */
-export const lossFigure = (rows: WasteRows): Figure =>
+const lossFigure = (rows: WasteRows): Figure =>
   linesSlider(
     {
       id: "rank-waste-loss",
@@ -191,7 +191,7 @@ function lossLines(rows: WasteRows, rank: number) {
 }
 
 /** The relative error at half of the values, by rank. */
-export function errorFigure(rows: WasteRows): Figure {
+function errorFigure(rows: WasteRows): Figure {
   const x = ranksOf(rows);
   const line = (way: BasisRow["way"], starts: Starts, dashed = false) => ({
     name: `${way}, ${starts === "own" ? "own starts" : "one start"}`,
@@ -208,3 +208,11 @@ export function errorFigure(rows: WasteRows): Figure {
     allStarts.flatMap((starts) => [line("shared basis", starts), line("cut down", starts)]),
   );
 }
+
+/** All figures, in the order of the report. */
+export const wasteFigures: readonly ((rows: WasteRows) => Figure)[] = [
+  sitesFigure,
+  pairsFigure,
+  errorFigure,
+  lossFigure,
+];

@@ -2,7 +2,7 @@
 
 import { type Experiment, experiment } from "../frame/mod.ts";
 import { unlearned, wasteClaims } from "./claims.ts";
-import { errorFigure, lossFigure, pairsFigure, sitesFigure, wasteTables } from "./pictures.ts";
+import { wasteFigures, wasteTables } from "./pictures.ts";
 import { type WasteRows, wasteRows } from "./rows.ts";
 import { wasteRate, type WasteRun, wasteRuns, wasteSteps, wasteTasks } from "./runs.ts";
 
@@ -28,5 +28,5 @@ export const rankWaste: Experiment = experiment<WasteRun, WasteRows>({
   settings,
   claims: wasteClaims,
   tables: [wasteTables],
-  figures: [sitesFigure, pairsFigure, errorFigure, lossFigure],
+  figures: wasteFigures,
 });

@@ -71,6 +71,9 @@ const leavesNoTrace: Claim<Switching> = {
   holds: ({ changed }) => changed === 0,
 };
 
+/** The two of decision 0041. */
+export const switchingClaims: readonly Claim<Switching>[] = [isCheap, leavesNoTrace];
+
 /** The least times as bars, of one model. */
 const timeFigure = (rows: readonly SwitchRow[], i: number): Figure => ({
   id: `switching-${i + 1}`,
@@ -95,7 +98,7 @@ export const switching: Experiment = experiment<never, Switching>({
       rows[0].rounds
     } rounds, all ways ` +
     "taking turns, until a weight can be read. Files are in the system's cache. Decision 0041 has the rules.",
-  claims: [isCheap, leavesNoTrace],
+  claims: switchingClaims,
   tables: [({ rows }) =>
     table<SwitchRow>({
       id: "switching",

@@ -1,0 +1,65 @@
+/** `switching`: the rules of decision 0041 at their edges, and a quick run. */
+
+import { assert, assertEquals, assertMatch } from "@std/assert";
+import type { Switching, SwitchRow } from "../../experiments/switching/measure.ts";
+import { switching, switchingClaims } from "../../experiments/switching/switching.ts";
+import { openCpuDevice } from "../../src/device/cpu/cpu_device.ts";
+import { plotSvg } from "../../src/figures/static_svg.ts";
+import { figureFaults } from "../support/figure_rules.ts";
+import { withFolder } from "../support/folders.ts";
+
+const [isCheap, leavesNoTrace] = switchingClaims;
+
+/** Rows that just keep the rule, of two models of which the second has what is said. */
+function found(
+  change: Partial<Record<SwitchRow["way"], Partial<SwitchRow>>>,
+  changed = 0,
+): Switching {
+  const row = (model: string, way: SwitchRow["way"], minimum: number, read: number): SwitchRow => ({
+    ...{ model, way, minimum, median: minimum, rounds: 1, read, peak: 0, live: 0 },
+    ...model === "second" && change[way],
+  });
+  const rows = ["first", "second"].flatMap((model) => [
+    row(model, "in memory", 9, 0),
+    row(model, "from disk", 9, 100),
+    row(model, "all parameters", 10, 1000),
+  ]);
+  return { rows, changed };
+}
+
+Deno.test("a switch must read a tenth and take less time, of every model", () => {
+  assertEquals(isCheap.holds(found({})), true);
+  assertEquals(isCheap.holds(found({ "from disk": { read: 101 } })), false);
+  assertEquals(isCheap.holds(found({ "from disk": { minimum: 10 } })), false);
+  assertEquals(isCheap.holds(found({ "in memory": { minimum: 10 } })), false);
+  assertEquals([leavesNoTrace.holds(found({})), leavesNoTrace.holds(found({}, 1))], [true, false]);
+});
+
+Deno.test("switching, quick: bytes are those of files and the ledger, and it leaves nothing behind", async () => {
+  await withFolder(async (out) => {
+    using device = await openCpuDevice({ threads: 2 });
+    const before = device.ledger.read().live, { signal } = new AbortController();
+    const context = { device, seeds: [1], quick: true, full: false, out, signal };
+    const { findings, figures, tables: [{ rows }] } = await switching.run({
+      ...context,
+      report() {},
+    });
+    assertEquals(device.ledger.read().live, before);
+    assertEquals(findings[1].verdict, "holds");
+    const of = (way: SwitchRow["way"]) => rows.find((row) => row.way === way)!;
+    assertEquals([of("in memory").read, of("in memory").peak], [0, 0]);
+    assertEquals([of("from disk").live, of("all parameters").live], [0, 4 * 1858560]);
+    const [adapter, tuned] = await Promise.all(
+      ["adapter-0/adapter_model.safetensors", "tuned-0/model.safetensors"]
+        .map(async (name) => (await Deno.stat(`${out}/switching/${name}`)).size),
+    );
+    for (const [way, bytes] of [["from disk", adapter], ["all parameters", tuned]] as const) {
+      const more = Number(of(way).read) - bytes; // The configuration.
+      assert(more > 100 && more < 5000, `${more}`);
+    }
+    for (const figure of figures) {
+      assertEquals(figureFaults(figure), [], figure.id);
+      assertMatch(await plotSvg(figure), /^<svg/);
+    }
+  });
+});
