@@ -124,7 +124,7 @@ const sitesFigure = (rows: WasteRows): Figure =>
         "each adapter's own (above “sharing none”), what chance gives (down to “random”), and what is shared.",
       name: "site",
       x: { title: "rank r", log: true },
-      y: { title: "directions, % of 4 r" },
+      y: { title: "% of 4 r" },
     },
     [undefined, ...wasteSites].flatMap((site) =>
       sides.map((side) => ({
@@ -167,17 +167,17 @@ const lossFigure = (rows: WasteRows): Figure =>
       id: "rank-waste-loss",
       title: "What is lost if the adapters are stored in fewer values",
       caption:
-        "Mean held-out loss of four tasks, starts of their own, seeds {seeds}. Dashed: whole adapters.",
+        "Mean held-out loss of the four tasks minus that of whole adapters; starts of their own, seeds {seeds}.",
       name: "rank",
       x: { title: "values stored, % of the four adapters'" },
-      y: { title: "loss above that of whole adapters (nats)" },
+      y: { title: "loss (nats)" },
     },
     ranksOf(rows).map((rank) => ({ label: `${rank}`, lines: lossLines(rows, rank) })),
   );
 
 function lossLines(rows: WasteRows, rank: number) {
   const whole = basisOf(rows, rank, "own", "all", 1)!;
-  const stored = (["shared basis", "cut down"] as const).map((way) => {
+  return (["shared basis", "cut down"] as const).map((way) => {
     const own = wasteShares.map((share) => basisOf(rows, rank, "own", way, share))
       .filter((row) => row !== undefined);
     const points = [...own, whole];
@@ -187,7 +187,6 @@ function lossLines(rows: WasteRows, rank: number) {
       y: points.map(({ loss }) => loss - whole.loss),
     };
   });
-  return stored;
 }
 
 /** The relative error at half of the values, by rank. */

@@ -6,7 +6,6 @@ import {
   barsAcross,
   baseLayout,
   type Figure,
-  logAxis,
   palette,
   table,
 } from "../../src/figures/mod.ts";
@@ -26,7 +25,7 @@ const modelsOf = (
 const find = (rows: readonly SwitchRow[], way: Way["name"]): SwitchRow =>
   rows.find((row) => row.way === way)!;
 
-const ms = (time: number): string => `${time.toPrecision(2)} ms`;
+const ms = (time: number): string => `${time.toFixed(time < 10 ? 1 : 0)} ms`;
 
 const isCheap: Claim<Switching> = {
   text: "Switching an adapter costs much less than switching all parameters",
@@ -82,7 +81,7 @@ const timeFigure = (rows: readonly SwitchRow[], i: number): Figure => ({
     rows[0].rounds
   } rounds.`,
   data: [barsAcross(rows, ({ minimum }) => minimum, ({ way }) => way, { color: palette.lora[0] })],
-  layout: baseLayout(logAxis("ms"), axis("", { autorange: "reversed" }), { height: 240 }),
+  layout: baseLayout(axis("ms"), axis("", { autorange: "reversed" }), { height: 240 }),
 });
 
 /** Times and bytes of a switch against loading all parameters. */
