@@ -23,9 +23,6 @@ import {
 import { wasteShares, wasteSites } from "./rows.ts";
 import { allStarts, type Starts, wasteTasks } from "./runs.ts";
 
-/** How tables name the starts. */
-const startsText: Readonly<Record<Starts, string>> = { own: "own", one: "one" };
-
 /** All three, whose rows are shipped. */
 export const wasteTables = ({ pairs, sites, bases }: WasteRows): DataTable[] => [
   table<PairRow>({
@@ -33,7 +30,7 @@ export const wasteTables = ({ pairs, sites, bases }: WasteRows): DataTable[] => 
     title: "What adapters of two tasks have in common: φ, means over the sites",
     columns: [
       ["rank", "r", "count"],
-      ["starts", "starts", "text", ({ starts }) => startsText[starts]],
+      ["starts", "starts", "text"],
       ["side", "side", "text"],
       ["one", "task", "text"],
       ["two", "other task", "text"],

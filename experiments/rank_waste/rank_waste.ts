@@ -3,6 +3,7 @@
 import { type Experiment, experiment } from "../frame/mod.ts";
 import { unlearned, wasteClaims } from "./claims.ts";
 import { wasteFigures, wasteTables } from "./pictures.ts";
+import shipped from "./rank_waste.json" with { type: "json" };
 import { type WasteRows, wasteRows } from "./rows.ts";
 import { wasteRate, type WasteRun, wasteRuns, wasteSteps, wasteTasks } from "./runs.ts";
 
@@ -24,6 +25,7 @@ export const rankWaste: Experiment = experiment<WasteRun, WasteRows>({
   scale: true,
   beyond: true,
   runs: wasteRuns,
+  quoted: { ...shipped, rows: shipped.rows as WasteRows },
   rows: wasteRows,
   settings,
   claims: wasteClaims,
