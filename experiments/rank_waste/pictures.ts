@@ -157,20 +157,23 @@ function neededLines(rows: WasteRows, site: string | undefined, side: Side) {
   ];
 }
 
-/** The losses of adapters that are stored in fewer values; a position for each rank. */
-const lossFigure = (rows: WasteRows): Figure =>
-  linesSlider(
-    {
-      id: "rank-waste-loss",
-      title: "What is lost if the adapters are stored in fewer values",
-      caption:
-        "Mean held-out loss of the four tasks minus that of whole adapters; starts of their own, seeds {seeds}.",
-      name: "rank",
-      x: { title: "values stored, % of the four adapters'" },
-      y: { title: "loss (nats)" },
-    },
-    ranksOf(rows).map((rank) => ({ label: `${rank}`, lines: lossLines(rows, rank) })),
-  );
+/** The losses of adapters that are stored in fewer values; a position for each rank, with axes of its own. */
+const lossFigure = (rows: WasteRows): Figure => {
+  const words = {
+    id: "rank-waste-loss",
+    title: "What is lost if the adapters are stored in fewer values",
+    caption:
+      "Mean held-out loss of the four tasks minus that of whole adapters; starts of their own, seeds {seeds}. " +
+      "Each rank has axes of its own.",
+    x: { title: "values stored, % of the four adapters'" },
+    y: { title: "loss (nats)" },
+  };
+  const steps = ranksOf(rows).map((rank) => {
+    const { data, layout } = linesFigure(words, lossLines(rows, rank));
+    return { label: `${rank}`, data, layout };
+  });
+  return sliderFigure({ ...words, name: "rank", steps });
+};
 
 function lossLines(rows: WasteRows, rank: number) {
   const whole = basisOf(rows, rank, "own", "all", 1)!;

@@ -19,6 +19,7 @@ import {
   wasteRows,
   wasteSites,
 } from "../../experiments/rank_waste/rows.ts";
+import shipped from "../../experiments/rank_waste/rank_waste.json" with { type: "json" };
 import { loadBase } from "../../experiments/base_model.ts";
 import type { MadeRun } from "../../experiments/frame/mod.ts";
 import { randomAdapter } from "../../experiments/many_adapters/variants.ts";
@@ -191,6 +192,17 @@ Deno.test("rows as they are expected keep every rule, and each rule is broken at
     const words = [claim.ours!(rowsOfFound({})), claim.found?.(rowsOfFound({})) ?? ""];
     for (const text of words) assert(!/NaN|undefined|Infinity/.test(text), text);
   }
+});
+
+Deno.test("the rows that are quoted are those of all ranks, tasks and sites, and figures show them", () => {
+  const rows = shipped.rows as WasteRows, groups = wasteRanks.length * 2;
+  // Pairs of four tasks, each also with itself.
+  assertEquals(rows.pairs.length, groups * 10 * sides.length);
+  assertEquals(rows.sites.length, groups * wasteSites.length * sides.length * 2);
+  // Whole and none, and two ways at a half; at the other shares of ranks that four divides, too.
+  assertEquals(rows.bases.length, groups * 4 + (groups - 2) * 4);
+  assertEquals([shipped.seeds, unlearned(rows)], [[1, 2], []]);
+  for (const view of wasteFigures) assertEquals(figureFaults(view(rows)), []);
 });
 
 Deno.test("nothing is judged where nothing was learned", () => {
