@@ -2,12 +2,12 @@
 
 import { join } from "node:path";
 import { injectUpdates, loadModel, openDevice, Tape } from "../../mod.ts";
+import { shareBase } from "../../src/runs/mod.ts";
 import {
   batchRows,
   openVariant,
   randomAdapter,
   ruledRank,
-  sharing,
   type Variant,
 } from "../../experiments/many_adapters/variants.ts";
 import { timeInTurns } from "../../experiments/quantized/speed/turns.ts";
@@ -25,7 +25,7 @@ using device = await openDevice({ kind: "cpu", threads: 2 });
 using base = await loadModel(device, baseFolder);
 if (command === "save") {
   for (let i = 0; i < most; i++) {
-    using adapter = injectUpdates(sharing(base), randomAdapter(base, ruledRank, 1, i));
+    using adapter = injectUpdates(shareBase(base), randomAdapter(base, ruledRank, 1, i));
     await adapter.save(join(folder, `${i}`));
   }
 } else {

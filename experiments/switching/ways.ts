@@ -5,7 +5,8 @@ import { AdapterSet, injectUpdates, loadAdapter, merge, switchTo } from "../../s
 import { openFile } from "../../src/core/storage.ts";
 import type { Device } from "../../src/device/device.ts";
 import { loadModel, saveModel, type TextModel } from "../../src/models/mod.ts";
-import { batchRows, nameOf, randomAdapter, sharing } from "../many_adapters/variants.ts";
+import { shareBase } from "../../src/runs/mod.ts";
+import { batchRows, nameOf, randomAdapter } from "../many_adapters/variants.ts";
 
 /** Rank of both adapters, on all linear layers. */
 export const switchedRank = 8;
@@ -64,7 +65,7 @@ export async function openSwitched(
   owner: DisposableStack,
 ): Promise<Switched> {
   const base = owner.use(await loadModel(device, baseFolder));
-  const set = owner.use(new AdapterSet(sharing(base)));
+  const set = owner.use(new AdapterSet(shareBase(base)));
   const updates = [0, 1].map((i) => randomAdapter(base, switchedRank, seed, i));
   set.add(Object.fromEntries(updates.map((own, i) => [nameOf(i), own])));
   const adapters = updates.map((own) => {
