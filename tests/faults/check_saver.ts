@@ -1,8 +1,8 @@
 /** What a reader finds after a save with a fault at any of its operations. @module */
 
 import { assert, assertEquals } from "@std/assert";
-import { withFolder } from "../support/folders.ts";
-import { type Fault, faults, FaultyDisk, fullDisk } from "./faulty_disk.ts";
+import { withMemoryFolder } from "../support/folders.ts";
+import { type Fault, faults, FaultyDisk, fullDisk, placesOf } from "./faulty_disk.ts";
 import { PowerCutDisk } from "./power_cut.ts";
 import {
   copyFolder,
@@ -35,7 +35,7 @@ export type Tally = Partial<Record<Fault, Partial<Record<State, number>>>>;
 export async function checkSaver(saver: Saver): Promise<{ operations: string[]; tally: Tally }> {
   const tally: Tally = {};
   let operations: string[] = [];
-  await withFolder(async (root) => {
+  await withMemoryFolder(async (root) => {
     const [before, after] = [`${root}/before`, `${root}/after`];
     await Deno.mkdir(before);
     await saver.prepare?.(before);
@@ -44,11 +44,12 @@ export async function checkSaver(saver: Saver): Promise<{ operations: string[]; 
     const [old, fresh] = [filesOf(before), filesOf(after)];
     for (const fault of faults) {
       const found = tally[fault] = {} as Partial<Record<State, number>>;
-      for (let at = 0, isReached = true; isReached; at++) {
-        const folder = `${root}/${fault}-${at}`;
+      for (const at of [...placesOf(fault, operations), operations.length]) {
+        const folder = `${root}/${fault}-${at}`, isLast = at === operations.length;
         copyFolder(before, folder);
         const trial = new Trial(saver, folder, old, fresh, `${fault} at operation ${at}`);
-        isReached = await trial.run(fault, at);
+        const isReached = await trial.run(fault, at);
+        assertEquals(isReached, !isLast, `${fault} at ${at} of ${operations.length} operations`);
         if (isReached) found[trial.state] = (found[trial.state] ?? 0) + 1;
         await Deno.remove(folder, { recursive: true });
       }
@@ -63,7 +64,7 @@ export async function checkSaver(saver: Saver): Promise<{ operations: string[]; 
  */
 export async function checkTwoFaults(saver: Saver & Required<Pick<Saver, "prepare">>) {
   let pairs = 0;
-  await withFolder(async (root) => {
+  await withMemoryFolder(async (root) => {
     const [before, after] = [`${root}/before`, `${root}/after`];
     await saver.prepare(before);
     copyFolder(before, after);
@@ -96,7 +97,7 @@ export async function checkTwoFaults(saver: Saver & Required<Pick<Saver, "prepar
  */
 export async function checkPowerCuts(saver: Saver, killed?: number): Promise<number> {
   let count = 0;
-  await withFolder(async (root) => {
+  await withMemoryFolder(async (root) => {
     const [before, after] = [`${root}/before`, `${root}/after`];
     await Deno.mkdir(before);
     await saver.prepare?.(before);

@@ -14,6 +14,16 @@ export const faults = ["kill", "torn", "ENOSPC", "EIO", "short", "EINTR"] as con
  */
 export type Fault = typeof faults[number];
 
+/**
+ * The operations at which a fault is another one than those elsewhere: only a write can be torn or short. Any other
+ * operation that is torn has happened, as if the process had been killed at the next one, and none is short.
+ */
+export const placesOf = (fault: Fault, operations: readonly string[]): number[] => {
+  const places = [...operations.keys()];
+  if (fault !== "torn" && fault !== "short") return places;
+  return places.filter((at) => operations[at] === "write");
+};
+
 /** The errors as Deno throws them. */
 const errorOf: Partial<Record<Fault, () => Error>> = {
   ENOSPC: () =>

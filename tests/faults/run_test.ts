@@ -5,9 +5,9 @@ import { openCpuDevice } from "../../src/device/cpu/cpu_device.ts";
 import type { Device } from "../../src/device/device.ts";
 import { run, type RunResult } from "../../src/runs/mod.ts";
 import { tinyOptions, tinySpec } from "../runs/fixtures.ts";
-import { withFolder } from "../support/folders.ts";
+import { withMemoryFolder } from "../support/folders.ts";
 import { operationsOf } from "./check_saver.ts";
-import { type Fault, faults, FaultyDisk } from "./faulty_disk.ts";
+import { type Fault, faults, FaultyDisk, placesOf } from "./faulty_disk.ts";
 import { narrowModel } from "./narrow_model.ts";
 
 const spec = tinySpec(3, { kind: "lora", rank: 1, sites: ["q"] });
@@ -37,7 +37,7 @@ function temporaryIn(folder: string): string[] {
 /** Runs with a fault, then again without; returns whether the fault was reached. */
 async function tryOne(device: Device, fault: Fault, at: number, whole: unknown): Promise<boolean> {
   let isReached = false;
-  await withFolder(async (folder) => {
+  await withMemoryFolder(async (folder) => {
     const { live } = device.ledger.read(), disk = new FaultyDisk(fault, at);
     const failure = await train(device, folder).then(() => undefined, (error: Error) => error);
     disk[Symbol.dispose]();
@@ -55,14 +55,17 @@ async function tryOne(device: Device, fault: Fault, at: number, whole: unknown):
 
 Deno.test("a run that a fault cuts off at any operation resumes to the same bits", async () => {
   using device = await openCpuDevice({ threads: 1 });
-  let whole: unknown;
-  await withFolder(async (folder) => {
-    whole = await outcomeOf(await train(device, folder));
+  let whole: unknown, operations: string[] = [];
+  await withMemoryFolder(async (folder) => {
+    operations = await operationsOf(async () => {
+      whole = await outcomeOf(await train(device, folder));
+    });
   });
+  // Two checkpoints and six files, each made, written, flushed and renamed.
+  assert(operations.length > 4 * 8, `found ${operations.length} operations`);
   for (const fault of faults) {
-    let at = 0;
-    while (await tryOne(device, fault, at, whole)) at++;
-    // Two checkpoints and six files, each made, written, flushed and renamed.
-    assert(at > 4 * 8, `found ${at} operations`);
+    for (const at of placesOf(fault, operations)) {
+      assert(await tryOne(device, fault, at, whole), `${fault} at ${at} was not reached`);
+    }
   }
 });
