@@ -2,7 +2,15 @@
 
 import { assert, assertEquals } from "@std/assert";
 import type { Engine } from "../../src/serve/engine.ts";
-import { ask, type Body, copyAdapter, offlineAnswers, ownAdapters, withServing } from "./served.ts";
+import {
+  ask,
+  assertRefused,
+  type Body,
+  copyAdapter,
+  offlineAnswers,
+  ownAdapters,
+  withServing,
+} from "./served.ts";
 
 const words = [
   "oak (plant)",
@@ -160,4 +168,17 @@ Deno.test("the adapter may be named as the model, and the base by its own name o
       ["tiny-gpt2", null],
       ...ownAdapters.map((id) => [id, "tiny-gpt2"]),
     ]);
+  }));
+
+Deno.test("a server that ends tells those who wait", () =>
+  withServing({ rows: 1 }, async ({ address, serving }) => {
+    const accepted = whenSubmitted(serving.served.engine, 40);
+    const body = { prompt: "boat", max_tokens: 60 };
+    const asked = Array.from({ length: 40 }, () => ask(address, "/v1/completions", body));
+    await accepted;
+    await serving[Symbol.asyncDispose]();
+    const answers = await Promise.all(asked);
+    const refused = answers.filter(({ status }) => status !== 200);
+    assert(refused.length > 0); // At least the last one, of which no token was made.
+    for (const answer of refused) assertRefused(answer, 503, "the server is stopping");
   }));
