@@ -71,6 +71,7 @@ const isTrap: Claim<WasteRows> = {
       const [one, own] = startsAt(rows, rank);
       return one >= alike * own;
     }),
+  found: (rows) => `φ with one start and with starts of their own, ${isTrap.ours!(rows)}.`,
 };
 
 const startsAt = (rows: WasteRows, rank: number): number[] =>
@@ -85,7 +86,7 @@ const isCommon: Claim<WasteRows> = {
     atRanks(rows, (rank) => timesChance(rows, rank).map((n) => n.toFixed(1)).join(" and ")),
   holds: (rows) =>
     ranksOf(rows).every((rank) => timesChance(rows, rank).every((times) => times >= common)),
-  found: () => "Times chance, of inputs and of outputs.",
+  found: (rows) => `Times chance, of inputs and of outputs, ${isCommon.ours!(rows)}.`,
 };
 
 function timesChance(rows: WasteRows, rank: number): number[] {
@@ -113,7 +114,7 @@ const isFewer: Claim<WasteRows> = {
     ),
   holds: (rows) =>
     ranksOf(rows).every((rank) => sides.every((side) => neededShare(rows, rank, side) <= fewer)),
-  found: () => "Of inputs and of outputs.",
+  found: (rows) => `Of random ones, of inputs and of outputs, ${isFewer.ours!(rows)}.`,
 };
 
 const isCheaper: Claim<WasteRows> = {
@@ -129,7 +130,7 @@ const isCheaper: Claim<WasteRows> = {
       return shared < cut;
     }),
   found: (rows) =>
-    `Nats with a shared basis and cut down; whole: ${
+    `Nats with a shared basis and cut down, ${isCheaper.ours!(rows)}; whole: ${
       ranksOf(rows).map((rank) => lossOf(rows, rank, "all", 1).toFixed(3)).join(", ")
     }.`,
 };
