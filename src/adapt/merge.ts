@@ -67,7 +67,7 @@ export function merge<M extends Model>(
 }
 
 /** Whose values are in the weights after a merge; each may be there once. */
-function mergedAfter(base: Model, adapters: readonly Adapter[]): AdapterValues[] {
+export function mergedAfter(base: Model, adapters: readonly Adapter[]): AdapterValues[] {
   const merged = [...base.merged ?? []];
   for (const adapter of adapters) {
     const values = adapter.values ??= {};

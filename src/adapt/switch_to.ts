@@ -2,7 +2,8 @@
 
 import { assertModel, type Model } from "../models/model.ts";
 import { type Adapter, assertAdapter } from "./adapter.ts";
-import { copyValues, formatAfter, type Merged, ownTensor } from "./merge.ts";
+import { sharesBase } from "./many/share_base.ts";
+import { baseOf, copyValues, formatAfter, type Merged, mergedAfter, ownTensor } from "./merge.ts";
 
 /**
  * Gives a merged model the weights of its base with another adapter, or with none: W' = W + Σ scaling · B A from
@@ -14,8 +15,10 @@ import { copyValues, formatAfter, type Merged, ownTensor } from "./merge.ts";
  * products B A.
  *
  * @param adapter An adapter of the base, in force or removed; without one, the weights are the base's.
- * @throws {RangeError} when the adapter changes a weight that the merged model shares with its base, or its
- * method does not change weights. Nothing is changed then.
+ * @throws {RangeError} when the adapter is of another base, is in the base's weights already, changes a weight that
+ * the merged model shares with its base, or its method does not change weights. Nothing is changed then.
+ * @throws {TypeError} when the model is not a merged one, or there is another thing in the adapter's place.
+ * @throws {DeviceError} when the adapter was disposed. Nothing is changed then.
  *
  * @example
  * ```ts
@@ -35,7 +38,10 @@ import { copyValues, formatAfter, type Merged, ownTensor } from "./merge.ts";
 export function switchTo<M extends Model>(merged: Merged<M>, adapter?: Adapter): void {
   assertModel("switchTo", merged);
   if (adapter) assertAdapter("switchTo", adapter);
-  const { base } = merged, changes = adapter?.weightChanges() ?? [];
+  const base = baseOf(merged), adapters = adapter ? [adapter] : [];
+  const changes = adapters.flatMap((one) => one.weightChanges());
+  if (adapter) assertOfBase(base, adapter);
+  const all = mergedAfter(base, adapters);
   const isOwn = (name: string) => {
     const own = ownTensor(merged, name);
     return own !== undefined && own.storage !== ownTensor(base, name)?.storage;
@@ -51,7 +57,16 @@ export function switchTo<M extends Model>(merged: Merged<M>, adapter?: Adapter):
     if (isOwn(name)) copyValues(base, name, ownTensor(merged, name)!);
   }
   for (const { name, mergeInto } of changes) mergeInto(ownTensor(merged, name)!);
-  const adapters = adapter ? [adapter] : [];
   merged.promptFormat = formatAfter(base, adapters);
-  merged.merged = [...base.merged ?? [], ...adapters.map((one) => one.values ??= {})];
+  merged.merged = all;
+}
+
+/** Throws unless an adapter has values, and was made for this base or a model that shares its tensors. */
+function assertOfBase(base: Model, { model, parameters }: Adapter): void {
+  if (model !== base && !sharesBase(base, model)) {
+    throw new RangeError(
+      "switching needs adapters of the base that was merged, found one of another base",
+    );
+  }
+  for (const { tensor } of parameters) tensor.assertAlive();
 }

@@ -2,11 +2,13 @@
 
 import { assertEquals, assertThrows } from "@std/assert";
 import { type Adapter, merge, switchTo } from "../../src/adapt/mod.ts";
+import { DeviceError } from "../../src/core/errors.ts";
 import type { HostTensor } from "../../src/core/host_tensor.ts";
 import { Random } from "../../src/core/random.ts";
 import { openCpuDevice } from "../../src/device/cpu/cpu_device.ts";
 import { ReferenceDevice } from "../../src/device/reference.ts";
-import { loadModel, type Model } from "../../src/models/mod.ts";
+import { initGpt2, loadModel, type Model, parseGpt2Config } from "../../src/models/mod.ts";
+import { shareBase } from "../../src/runs/mod.ts";
 import { golden } from "../support/golden.ts";
 import { tinyModel, trainedLora } from "./fixtures.ts";
 
@@ -69,4 +71,37 @@ Deno.test("a switch to none gives the base's weights, and one to weights that ar
   switchTo(merged, attention);
   assertEquals(await weightsOf(merged), before);
   assertThrows(() => merge(merged, attention), RangeError, "in the model's weights already");
+});
+
+/** As `tinyModel`, but wider. */
+const wideConfig = parseGpt2Config({
+  ...{ vocab_size: 11, n_positions: 8, n_embd: 24, n_layer: 2, n_head: 3 },
+});
+
+Deno.test("a switch to an adapter of another base, a disposed one or one in the base changes nothing", async () => {
+  using device = new ReferenceDevice();
+  using model = tinyModel(device);
+  using first = trainedLora(model);
+  using merged = merge(model, first);
+  const before = await weightsOf(merged), { merged: names } = merged;
+  using wide = initGpt2(device, wideConfig, { seed: 1 });
+  using twin = tinyModel(device);
+  using onBase = merge(model, first); // a base that has the adapter in its weights
+  using again = merge(onBase, trainedLora(onBase, { seed: 2 }));
+  const gone = trainedLora(model, { seed: 3, onTop: true });
+  gone[Symbol.dispose]();
+  for (const other of [wide, twin]) {
+    using stranger = trainedLora(other);
+    assertThrows(() => switchTo(merged, stranger), RangeError, "found one of another base");
+  }
+  assertThrows(() => switchTo(merged, gone), DeviceError, "after it was disposed");
+  using twice = trainedLora(shareBase(onBase));
+  twice.values = first.values; // as of the same file
+  assertThrows(() => switchTo(again, twice), RangeError, "in the model's weights already");
+  assertThrows(() => switchTo(model as never, first), TypeError, "a model that merge has made");
+  assertEquals(await weightsOf(merged), before);
+  assertEquals(merged.merged, names);
+  using shared = trainedLora(shareBase(model));
+  switchTo(merged, shared);
+  assertEquals(merged.merged, [shared.values!]);
 });

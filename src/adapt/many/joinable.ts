@@ -1,13 +1,12 @@
 /** Which adapters may be trained together. @module */
 
-import type { Parameter } from "../../autograd/parameter.ts";
 import { quote } from "../../core/quote.ts";
 import { rangesOf } from "../../core/row_range.ts";
-import type { Model } from "../../models/model.ts";
 import { Linear } from "../../nn/linear.ts";
 import { LoraAdapter } from "../lora/adapter.ts";
 import { DoraSite } from "../lora/dora_site.ts";
 import type { LoraSite } from "../lora/lora_site.ts";
+import { sharesBase } from "./share_base.ts";
 import { assertSeesTokens } from "./stackable.ts";
 
 /**
@@ -43,18 +42,6 @@ function assertAlone(adapter: LoraAdapter, at: number): void {
   if (adapters.size > 1) {
     refuse(at, "one adapter on each model (shareBase)", `${adapters.size} adapters`);
   }
-}
-
-/** True for models with the same tensors. */
-function sharesBase(one: Model, other: Model): boolean {
-  if (one.parameters.size !== other.parameters.size) return false;
-  if (one.weights?.size !== other.weights?.size) return false;
-  const isSame = ([name, { own }]: readonly [string, Parameter]) => {
-    const twin = other.parameters.get(name)?.own;
-    return twin?.storage === own.storage && twin.offset === own.offset;
-  };
-  return [...one.parameters].every(isSame) &&
-    [...one.weights ?? []].every(([name, weight]) => other.weights!.get(name) === weight);
 }
 
 /** Biases, modules and rows of tables would be those of all rows of a batch. */

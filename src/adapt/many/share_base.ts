@@ -1,5 +1,6 @@
 /** A base for several adapters. @module */
 
+import type { Parameter } from "../../autograd/parameter.ts";
 import { assertModel, type Model } from "../../models/model.ts";
 
 /** Owns nothing: the tensors are another model's. */
@@ -30,4 +31,16 @@ export function shareBase<M extends Model<never>>(model: M): M {
   shared.merged = model.merged;
   shared.promptFormat = model.promptFormat;
   return shared;
+}
+
+/** True for models with the same tensors. */
+export function sharesBase(one: Model, other: Model): boolean {
+  if (one.parameters.size !== other.parameters.size) return false;
+  if (one.weights?.size !== other.weights?.size) return false;
+  const isSame = ([name, { own }]: readonly [string, Parameter]) => {
+    const twin = other.parameters.get(name)?.own;
+    return twin?.storage === own.storage && twin.offset === own.offset;
+  };
+  return [...one.parameters].every(isSame) &&
+    [...one.weights ?? []].every(([name, weight]) => other.weights!.get(name) === weight);
 }
