@@ -1,5 +1,6 @@
 /** Injecting updates from host memory into a model. @module */
 
+import { assertRecord } from "../../core/json.ts";
 import { assertUpdate, type LowRankUpdate } from "../../core/low_rank_update.ts";
 import { listNames, nameTwice } from "../../core/module_names.ts";
 import { assertOptions } from "../../core/options.ts";
@@ -30,7 +31,7 @@ import type { LoraPlan } from "./plan.ts";
  *
  * Cost: 4 · rank · (in + rows) bytes per site, and copying them.
  *
- * @throws {TypeError} when an option does not exist.
+ * @throws {TypeError} when an option does not exist, or it is not a list of updates.
  * @throws {RangeError} when the model has an adapter and `onTop` is not set, an update belongs to no site of
  * the model, two belong to the same site, sites share rows, or a scaling is not finite.
  * @throws {ShapeError} when A and B do not fit each other or the site.
@@ -57,10 +58,20 @@ export function injectUpdates(
 ): LoraAdapter {
   assertOptions("injectUpdates", options, { onTop: true });
   assertFree(model, options, "injectUpdates");
-  if (!Array.isArray(updates)) {
-    throw new TypeError(`injectUpdates needs a list of updates, found ${quote(updates)}`);
-  }
+  assertUpdates("injectUpdates", updates);
   return new LoraAdapter(model, planUpdates(model, updates));
+}
+
+/**
+ * Throws unless it is a list of records: callers without types may pass an adapter.
+ *
+ * @throws {TypeError} then.
+ */
+export function assertUpdates(action: string, updates: readonly LowRankUpdate[]): void {
+  if (!Array.isArray(updates)) {
+    throw new TypeError(`${action} needs a list of updates, found ${quote(updates)}`);
+  }
+  for (const update of updates) assertRecord(`an update of ${action}`, update);
 }
 
 /** What a file records about its updates besides their values. */

@@ -3,28 +3,22 @@
 import { addSegments } from "../../autograd/ops/segments.ts";
 import type { Tape } from "../../autograd/tape.ts";
 import type { LowRankUpdate } from "../../core/low_rank_update.ts";
+import { DeviceError } from "../../core/errors.ts";
+import { assertRecord } from "../../core/json.ts";
 import { listNames } from "../../core/module_names.ts";
 import type { PromptFormat } from "../../core/prompt_format.ts";
+import { assertOptions } from "../../core/options.ts";
 import { quote } from "../../core/quote.ts";
 import type { Folder } from "../../core/storage.ts";
 import type { Tensor } from "../../device/device.ts";
 import type { AdapterException } from "../../formats/mod.ts";
-import type { AdapterValues, AppliedAdapter, Model } from "../../models/model.ts";
+import type { AppliedAdapter, Model } from "../../models/model.ts";
 import type { Linear } from "../../nn/linear.ts";
 import { assertFree, assertNotIn, attach } from "../attach.ts";
-import { planUpdates } from "../lora/inject_updates.ts";
-import { readPlans } from "../lora/load.ts";
-import { BatchRows } from "./batch_rows.ts";
-import { LayerStack, type StackedSite } from "./stack.ts";
-import { assertSeesTokens, assertUpdatesAlone, sitesOf } from "./stackable.ts";
-
-/** An adapter of a set. */
-interface Member {
-  readonly values: AdapterValues;
-  readonly promptFormat?: PromptFormat;
-  /** Its sites by the names of their layers. */
-  readonly sites: ReadonlyMap<string, readonly StackedSite[]>;
-}
+import { assertRowList, BatchRows } from "./batch_rows.ts";
+import { assertNewName, type Member, memberOf, readMember } from "./set_member.ts";
+import { LayerStack } from "./stack.ts";
+import { assertSeesTokens } from "./stackable.ts";
 
 /**
  * LoRA adapters over one base model. Every row of a batch, a sequence, names its adapter or none, and one
@@ -61,6 +55,7 @@ export class AdapterSet implements AppliedAdapter, Disposable {
   readonly #stacks = new Map<string, LayerStack>();
   readonly #detach: () => void;
   #rows: BatchRows | undefined;
+  #isDisposed = false;
 
   /**
    * An empty set, in force until it is removed.
@@ -100,18 +95,19 @@ export class AdapterSet implements AppliedAdapter, Disposable {
    * @throws {RangeError} when there is one of that name already, it is in the model's weights, or it has more than
    * A, B and DoRA's magnitudes of linear layers: biases, embeddings, heads, modules in full.
    * @throws {AdapterFileError} when a folder is broken or does not fit the model.
-   * @throws {DeviceError} when there is no room for them. The set is then as it was.
+   * @throws {TypeError} when the folders or options are no objects, or an option does not exist.
+   * @throws {DeviceError} when there is no room for them, or the set was disposed. The set is then as it was.
    */
   async load(
     folders: Readonly<Record<string, Folder>>,
     options: { readonly allow?: readonly AdapterException[] } = {},
   ): Promise<void> {
+    assertRecord("the folders of AdapterSet.load", folders);
+    assertOptions("AdapterSet.load", options, { allow: true });
     const members = new Map<string, Member>();
     for (const [name, folder] of Object.entries(folders)) {
-      this.#assertNew(name);
-      const { plans, values, read } = await readPlans(this.model, folder, options);
-      assertUpdatesAlone(name, read);
-      members.set(name, { values, promptFormat: read.promptFormat, sites: sitesOf(name, plans) });
+      assertNewName(this.#members, name);
+      members.set(name, await readMember(this.model, name, folder, options));
     }
     this.#join(members);
   }
@@ -122,17 +118,15 @@ export class AdapterSet implements AppliedAdapter, Disposable {
    * @throws {RangeError} when there is one of that name already, or updates are of no site, or of an embedding or
    * a head.
    * @throws {ShapeError} when A and B do not fit each other or the site.
-   * @throws {DeviceError} when there is no room for them. The set is then as it was.
+   * @throws {TypeError} when it is not an object of lists of updates.
+   * @throws {DeviceError} when there is no room for them, or the set was disposed. The set is then as it was.
    */
   add(adapters: Readonly<Record<string, readonly LowRankUpdate[]>>): void {
-    this.#join(
-      new Map(
-        Object.entries(adapters).map(([name, updates]) => {
-          const sites = sitesOf(name, planUpdates(this.model, updates));
-          return [name, { values: {}, sites }];
-        }),
-      ),
+    assertRecord("the adapters of AdapterSet.add", adapters);
+    const made = Object.entries(adapters).map(([name, updates]) =>
+      [name, memberOf(this.model, name, updates)] as const
     );
+    this.#join(new Map(made));
   }
 
   /**
@@ -140,6 +134,7 @@ export class AdapterSet implements AppliedAdapter, Disposable {
    * have before the next pass.
    *
    * @throws {RangeError} when there is none of a name.
+   * @throws {DeviceError} when there is no room for copies of the others, or the set was disposed; it is as it was.
    */
   unload(...names: readonly string[]): void {
     for (const name of names) this.#groupOf(name);
@@ -150,14 +145,15 @@ export class AdapterSet implements AppliedAdapter, Disposable {
    * Says which adapter each row of the next passes' batch has, `undefined` for the base alone. Passes that continue
    * with a cache have the same rows.
    *
+   * @throws {TypeError} when it is not a list.
    * @throws {RangeError} when there is no row, or no adapter of a row's name.
+   * @throws {DeviceError} when there is no room for the rows' table, or the set was disposed.
    */
   use(rows: readonly (string | undefined)[]): void {
-    if (rows.length === 0) throw new RangeError("a batch needs at least 1 row, found none");
+    this.#assertUsable();
+    assertRowList(rows);
     const groups = rows.map((name) => name === undefined ? -1 : this.#groupOf(name));
-    const batch = new BatchRows(this.model.device, [...rows], groups);
-    this.#forgetRows();
-    this.#rows = batch;
+    this.#replaceRows(new BatchRows(this.model.device, [...rows], groups));
   }
 
   /**
@@ -180,8 +176,9 @@ export class AdapterSet implements AppliedAdapter, Disposable {
 
   /** Removes the set and frees its tensors. */
   [Symbol.dispose](): void {
+    this.#isDisposed = true;
     this.remove();
-    this.#forgetRows();
+    this.#replaceRows(undefined);
     for (const stack of this.#stacks.values()) stack[Symbol.dispose]();
     this.#stacks.clear();
     this.#members.clear();
@@ -201,28 +198,29 @@ export class AdapterSet implements AppliedAdapter, Disposable {
     throw new RangeError(`an adapter must be one of the set (${known}), found ${quote(name)}`);
   }
 
-  #assertNew(name: string): void {
-    if (typeof name === "string" && name !== "" && !this.#members.has(name)) return;
-    throw new RangeError(`a new adapter of the set needs a name of its own, found ${quote(name)}`);
+  #assertUsable(): void {
+    if (this.#isDisposed) throw new DeviceError("a set of adapters was used after it was disposed");
   }
 
   #join(joining: ReadonlyMap<string, Member>): void {
     for (const [name, { values }] of joining) {
-      this.#assertNew(name); // Another may have come while this one was read.
-      const others = [...this.#members, ...joining].filter(([other]) => other !== name);
-      assertNotIn({ merged: this.model.merged, adapters: others.map(([, one]) => one) }, values);
+      assertNewName(this.#members, name); // Another may have come while this one was read.
+      // Two members of one file are no harm: a row has one of them.
+      assertNotIn({ merged: this.model.merged, adapters: [] }, values);
     }
     this.#rebuild(new Map([...this.#members, ...joining]));
   }
 
-  /** Makes the stacks of these members, then frees the old ones: for a moment there is room for both. */
+  /** Makes the stacks and rows of these members, then frees the old ones: for a moment there is room for both. */
   #rebuild(members: ReadonlyMap<string, Member>): void {
+    this.#assertUsable();
     const { device, linears } = this.model, all = [...members];
     using made = new DisposableStack();
     const stacks = linears.map((linear) => {
       const groups = all.map(([, { sites }]) => sites.get(linear.name) ?? []);
       return [linear.name, made.use(new LayerStack(device, linear, groups))] as const;
     });
+    const rows = this.#rowsAmong([...members.keys()]);
     made.move();
     for (const stack of this.#stacks.values()) stack[Symbol.dispose]();
     this.#stacks.clear();
@@ -232,13 +230,19 @@ export class AdapterSet implements AppliedAdapter, Disposable {
       const sites = new Map(stacks.map(([layer, { groups }]) => [layer, groups[group]]));
       this.#members.set(name, { ...member, sites });
     });
-    const names = this.#rows?.names;
-    this.#forgetRows();
-    if (names?.every((name) => name === undefined || members.has(name))) this.use(names);
+    this.#replaceRows(rows);
   }
 
-  #forgetRows(): void {
+  /** The present rows by their adapters' places in a new list; none where one of them is not in it. */
+  #rowsAmong(members: readonly string[]): BatchRows | undefined {
+    const names = this.#rows?.names;
+    if (!names?.every((name) => name === undefined || members.includes(name))) return undefined;
+    const groups = names.map((name) => name === undefined ? -1 : members.indexOf(name));
+    return new BatchRows(this.model.device, names, groups);
+  }
+
+  #replaceRows(rows: BatchRows | undefined): void {
     this.#rows?.[Symbol.dispose]();
-    this.#rows = undefined;
+    this.#rows = rows;
   }
 }

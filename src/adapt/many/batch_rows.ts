@@ -4,6 +4,7 @@ import { pieceNumbers } from "../../../kernels/segment_product/kernel.ts";
 import type { Segments } from "../../autograd/ops/segments.ts";
 import { ShapeError } from "../../core/errors.ts";
 import { howMany } from "../../core/how_many.ts";
+import { quote } from "../../core/quote.ts";
 import type { Device } from "../../device/device.ts";
 
 /** Neighboring rows of a batch that have the same adapter. */
@@ -51,6 +52,19 @@ export class BatchRows implements Disposable {
   [Symbol.dispose](): void {
     this.segments.pieces[Symbol.dispose]();
   }
+}
+
+/**
+ * Throws unless it is a list of at least one row.
+ *
+ * @throws {TypeError} when it is no list.
+ * @throws {RangeError} when it is empty.
+ */
+export function assertRowList(rows: readonly unknown[]): void {
+  if (!Array.isArray(rows)) {
+    throw new TypeError(`a batch needs a list of its rows' adapters, found ${quote(rows)}`);
+  }
+  if (rows.length === 0) throw new RangeError("a batch needs at least 1 row, found none");
 }
 
 function segmentsOf(device: Device, groups: readonly number[]): Segments {
