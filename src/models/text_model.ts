@@ -38,6 +38,12 @@ export interface ModelOptions {
   readonly dropout?: number;
 }
 
+/** The fields by which families ask for dropout that they apply. */
+const appliedRates = [
+  ...["embd_pdrop", "resid_pdrop"] as const,
+  ...["hidden_dropout_prob", "classifier_dropout", "pooler_dropout", "cls_dropout"] as const,
+] as const;
+
 /** The fields by which families ask for dropout of attention's probabilities. */
 const attentionRates = ["attn_pdrop", "attention_probs_dropout_prob", "attention_dropout"] as const;
 
@@ -201,6 +207,12 @@ export abstract class TextModel implements Model<ModelInputs> {
   /** Base parameters that are not frozen, and adapters. */
   trainable(): Parameter[] {
     return trainableOf(this);
+  }
+
+  /** The largest rate of dropout in training: of its options or else of its configuration. */
+  get dropoutRate(): number {
+    return this.options.dropout ??
+      Math.max(0, ...appliedRates.map((name) => Number(this.#config[name] ?? 0)));
   }
 
   /** That attention's probabilities are not dropped, where the configuration asks for it; undefined if not. */

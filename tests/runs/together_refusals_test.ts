@@ -8,10 +8,11 @@ import {
   type LoraOptions,
 } from "../../src/adapt/mod.ts";
 import { ReferenceDevice } from "../../src/device/reference.ts";
-import { loadModel, type TextModel } from "../../src/models/mod.ts";
+import { initGpt2, loadModel, type TextModel } from "../../src/models/mod.ts";
 import { type RunTogether, shareBase, trainTogether } from "../../src/runs/mod.ts";
+import type { BatchSource } from "../../src/train/mod.ts";
 import { golden } from "../support/golden.ts";
-import { batchesOf, smallModel } from "./together_fixtures.ts";
+import { batchesOf, config, smallModel } from "./together_fixtures.ts";
 
 /** Runs of adapters with these options, after one that is allowed. */
 function together(base: TextModel, ...adapters: LoraAdapter[]) {
@@ -90,6 +91,7 @@ Deno.test("runs have an adapter each, on a model of its own, of one base", () =>
     TypeError,
     "training together needs a list of runs, found nothing",
   );
+  assertThrows(() => trainTogether([null] as never), TypeError, "must be an object, found null");
   const run: RunTogether = { adapter: lora(shareBase(base)), batches: () => batchesOf(1, [4])[0] };
   assertThrows(() => trainTogether([run]), TypeError, "training needs steps");
   assertThrows(() => trainTogether([{ ...run, epochs: 3 } as never]), TypeError, "epochs");
@@ -104,4 +106,39 @@ Deno.test("DeBERTa, whose layers see distances, is not trained together", async 
     RangeError,
     "found deberta",
   );
+});
+
+Deno.test("a model with dropout is refused at the start, whatever its runs' batches", () => {
+  using device = new ReferenceDevice();
+  const message = "models without dropout (load them with { dropout: 0 }), found a rate of 0.1";
+  const rates = [[{ ...config, resid_pdrop: 0.1 }, {}], [config, { dropout: 0.1 }]] as const;
+  for (const [json, options] of rates) {
+    using base = initGpt2(device, json, { seed: 3, ...options });
+    assertThrows(() => together(base), RangeError, message);
+  }
+  using none = initGpt2(device, { ...config, embd_pdrop: 0.1 }, { seed: 3, dropout: 0 });
+  together(none);
+});
+
+Deno.test("runs may share a list of batches, but no generator", () => {
+  using device = new ReferenceDevice();
+  using base = smallModel(device);
+  const runs = (batches: BatchSource) =>
+    [1, 2, 3].map((seed) => ({
+      adapter: injectLora(shareBase(base), { rank: 1, seed }),
+      batches: seed === 1 ? [] : batches,
+      steps: 1,
+    }));
+  async function* later() {
+    yield* batchesOf(1, [4]);
+  }
+  for (const batches of [batchesOf(1, [4]).values(), later()]) {
+    assertThrows(
+      () => trainTogether(runs(batches)),
+      RangeError,
+      "needs batches for each run, found an iterator of another run at place 3",
+    );
+  }
+  trainTogether(runs(batchesOf(1, [4])));
+  trainTogether(runs({ [Symbol.iterator]: () => batchesOf(1, [4]).values() }));
 });

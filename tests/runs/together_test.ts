@@ -3,10 +3,12 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { openCpuDevice } from "../../src/device/cpu/cpu_device.ts";
 import type { ModelInputs } from "../../src/core/batch.ts";
-import type { Device } from "../../src/device/device.ts";
+import type { Kernel } from "../../kernels/mod.ts";
+import { DeviceError } from "../../src/core/errors.ts";
+import type { AnyBindings, Device } from "../../src/device/device.ts";
 import { DryDevice } from "../../src/device/dry.ts";
 import { ReferenceDevice } from "../../src/device/reference.ts";
-import { initGpt2, loadModel, type LoadModelOptions } from "../../src/models/mod.ts";
+import { loadModel, type LoadModelOptions } from "../../src/models/mod.ts";
 import { type RunTogether, trainTogether } from "../../src/runs/mod.ts";
 import { JointTrainer } from "../../src/runs/together/joint_trainer.ts";
 import { Trainer } from "../../src/train/mod.ts";
@@ -152,12 +154,43 @@ Deno.test("a run that is stopped leaves the others, and leaving the loop ends al
 
 Deno.test("where every run fails, so does the whole", async () => {
   using device = new ReferenceDevice();
-  using base = initGpt2(device, config, { seed: 3, dropout: 0.1 });
+  using base = smallModel(device);
+  const none = { batches: [] };
   await assertRejects(
-    () => atOnce(base, [plainRun(1), plainRun(2)]),
+    () => atOnce(base, [plainRun(1, none), plainRun(2, none)]),
     RangeError,
-    "training together needs a model without dropout, found some: load it with { dropout: 0 }",
+    "found none",
   );
+});
+
+Deno.test("a device that fails in a pass of all ends all runs: none tries by itself", async () => {
+  using device = new ReferenceDevice();
+  using base = smallModel(device);
+  const launch = device.launch.bind(device);
+  device.launch = (kernel: Kernel, ...rest: [AnyBindings, Record<string, number>]) => {
+    if (kernel.name === "segment_product") throw new DeviceError("the device is lost");
+    launch(kernel, ...rest);
+  };
+  const makers = [plainRun(1), plainRun(2)];
+  await assertRejects(() => atOnce(base, makers), DeviceError, "the device is lost");
+});
+
+Deno.test("values are copied once for a step, however many batches it has", async () => {
+  const copiesOf = async (accumulation: number) => {
+    using device = new ReferenceDevice();
+    using base = smallModel(device);
+    const launch = device.launch.bind(device), counts = { loads: 0, passes: 0 };
+    device.launch = (kernel: Kernel, bindings: AnyBindings, scalars: Record<string, number>) => {
+      if (bindings.y?.label === "adapters in training") counts.loads++;
+      if (kernel.name === "attention_forward") counts.passes++;
+      launch(kernel, bindings, scalars);
+    };
+    await atOnce(base, [1, 2].map((seed) => plainRun(seed, { accumulation })));
+    return counts;
+  };
+  const [one, four] = [await copiesOf(1), await copiesOf(4)];
+  assert(one.loads >= 2 * 4, `${one.loads} for two adapters and four steps`);
+  assertEquals(four, { loads: one.loads, passes: 4 * one.passes });
 });
 
 /** The bytes of two steps of three runs, of which one has batches of another length. */

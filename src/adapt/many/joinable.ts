@@ -2,6 +2,8 @@
 
 import { quote } from "../../core/quote.ts";
 import { rangesOf } from "../../core/row_range.ts";
+import type { Model } from "../../models/model.ts";
+import { TextModel } from "../../models/text_model.ts";
 import { Linear } from "../../nn/linear.ts";
 import { LoraAdapter } from "../lora/adapter.ts";
 import { DoraSite } from "../lora/dora_site.ts";
@@ -10,7 +12,8 @@ import { sharesBase } from "./share_base.ts";
 import { assertSeesTokens } from "./stackable.ts";
 
 /**
- * Throws unless all are LoRA of linear layers, each alone on a model of its own, and these share one base.
+ * Throws unless all are LoRA of linear layers, each alone on a model of its own without dropout, and these share one
+ * base.
  *
  * @throws {RangeError} then.
  */
@@ -34,6 +37,14 @@ export function assertTogether(adapters: readonly LoraAdapter[]): void {
     throw new RangeError("training together needs a model for each adapter, found one twice");
   }
   assertSeesTokens(models[0]);
+  models.forEach(assertNoDropout);
+}
+
+/** Masks would depend on who else is in the batch. */
+function assertNoDropout(model: Model, at: number): void {
+  const rate = model instanceof TextModel ? model.dropoutRate : 0;
+  if (rate === 0) return;
+  refuse(at, "models without dropout (load them with { dropout: 0 })", `a rate of ${rate}`);
 }
 
 function assertAlone(adapter: LoraAdapter, at: number): void {

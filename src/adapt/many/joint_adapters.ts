@@ -60,13 +60,14 @@ export class JointAdapters implements AppliedAdapter, Disposable {
   }
 
   /**
-   * Prepares for a pass and its gradients: the values that the rows' adapters have at this moment.
+   * Prepares for a pass and its gradients, with the values that the rows' adapters have at this moment, or had when the
+   * gradients were begun.
    *
    * @param groups The adapter of each row, by its place in the list; the rows of one are neighbors.
    * @param accumulate 1 to add to the gradients of the pass before.
    */
   use(groups: readonly number[], accumulate: 0 | 1): void {
-    for (const group of new Set(groups)) this.#stack.load(group);
+    if (accumulate === 0) { for (const group of new Set(groups)) this.#stack.load(group); }
     this.#accumulate = accumulate;
     const names = groups.map(String);
     if (names.join() === this.#rows?.names.join()) return;

@@ -29,18 +29,6 @@ interface CountedPart extends JointPart {
   readonly counted: number;
 }
 
-/** A model with dropout: masks would depend on who else is in the batch. */
-class DropoutFound extends RangeError {}
-
-/** The tape of a pass without dropout. */
-class JointTape extends Tape {
-  override nextDropoutSeed(): never {
-    throw new DropoutFound(
-      "training together needs a model without dropout, found some: load it with { dropout: 0 }",
-    );
-  }
-}
-
 /**
  * Takes steps of several trainings at once: the base's forward and backward pass run once over the rows of all, and
  * each run has its own loss, gradients and optimizer. Runs whose batches have another form in a step, such as
@@ -71,7 +59,10 @@ export class JointTrainer implements Disposable {
     this.#joint[Symbol.dispose]();
   }
 
-  /** If a pass of all fails, each tries by itself: the one that is at fault fails again. */
+  /**
+   * If a pass of all is refused, each tries by itself, and the one that is at fault is refused again. What else goes
+   * wrong, such as a device that fails, is no run's fault and ends them all.
+   */
   #together(parts: readonly JointPart[]): JointOutcome[] {
     try {
       const counted = parts.map((part) => ({
@@ -84,7 +75,8 @@ export class JointTrainer implements Disposable {
         settled(() => trainer.update(batches, counted))
       );
     } catch (error) {
-      return error instanceof DropoutFound ? parts.map(() => ({ error })) : parts.map(alone);
+      const isRefusal = error instanceof RangeError || error instanceof TypeError;
+      return isRefusal ? parts.map(alone) : parts.map(() => ({ error }));
     }
   }
 
@@ -97,7 +89,7 @@ export class JointTrainer implements Disposable {
     const activationCheckpointing = parts.some(({ trainer }) =>
       trainer.options.activationCheckpointing
     );
-    using tape = new JointTape(model.device, { activationCheckpointing });
+    using tape = new Tape(model.device, { activationCheckpointing });
     const outputs = model.forward(tape, joinInputs(batches.map(({ inputs }) => inputs)));
     const each = outputs.shape[0] / groups.length;
     let start = 0;

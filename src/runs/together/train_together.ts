@@ -3,6 +3,7 @@
 import { assertTogether } from "../../adapt/many/joinable.ts";
 import type { LoraAdapter } from "../../adapt/mod.ts";
 import type { ModelInputs } from "../../core/batch.ts";
+import { assertRecord } from "../../core/json.ts";
 import { quote } from "../../core/quote.ts";
 import type { BatchSource, History, StepEvent, Training, TrainOptions } from "../../train/mod.ts";
 import { trainBy } from "../../train/train.ts";
@@ -76,13 +77,13 @@ export class TrainingsTogether<Evaluation = unknown>
  * bits where a step has more than 4 tokens. A run that fails keeps its error and leaves the others alone.
  *
  * The base's passes run over the rows of all runs, whose low-rank parts take six launches for each layer. That is faster
- * where a step of one run does not fill the device: on two cores about 2 times with 16 tokens a step, hardly with 500
- * (decision 0039). Batches of one length are computed together, others in turn. Cost: beside that of the runs, 8 bytes for each trained value,
+ * where a step of one run does not fill the device: on two cores with OpenBLAS 1.6 to 2.5 times with 16 tokens a step,
+ * hardly with 500 (decision 0039). Batches of one length are computed together, others in turn. Cost: beside that of the runs, 8 bytes for each trained value,
  * and the activations of all runs at once.
  *
- * @throws {TypeError} when there is no list, an option does not exist, or there is no number of steps and no list of batches.
+ * @throws {TypeError} when there is no list, a run is no object, an option does not exist, or there is no number of steps and no list of batches.
  * @throws {RangeError} when there are no runs, an adapter is there twice, its model has others or another base, or it
- * trains more than A and B of linear layers; when an option is out of range. While it runs: when every run has failed.
+ * trains more than A and B of linear layers; when a model has dropout, or runs share a generator; when an option is out of range. While it runs: when every run has failed.
  * @throws {DeviceError} when the device cannot hold all of them.
  *
  * @example Learning rates
@@ -112,8 +113,10 @@ export function trainTogether<Evaluation = unknown>(
   if (!Array.isArray(runs)) {
     throw new TypeError(`training together needs a list of runs, found ${quote(runs)}`);
   }
+  for (const run of runs) assertRecord("a run of training together", run);
   const adapters = runs.map(({ adapter }) => adapter);
   assertTogether(adapters);
+  assertOwnIterators(runs);
   const meeting = new Meeting(adapters);
   const trainings = runs.map((run, group) => trainingOf<Evaluation>(run, group, meeting));
   const progress = trainings.map(({ description, history }, i): RunProgress<Evaluation> => ({
@@ -122,6 +125,25 @@ export function trainTogether<Evaluation = unknown>(
     history,
   }));
   return new TrainingsTogether(progress, eventsOf(meeting, trainings, progress));
+}
+
+/** Throws where runs would divide the batches of one iterator, such as a generator, among themselves. */
+function assertOwnIterators(runs: readonly Pick<RunTogether, "batches">[]): void {
+  const sources = runs.map(({ batches }) => batches);
+  const at = sources.findIndex((one, i) => sources.indexOf(one) < i && isIterator(one));
+  if (at < 0) return;
+  throw new RangeError(
+    `training together needs batches for each run, found an iterator of another run at place ${
+      at + 1
+    }: ` +
+      "pass a list, or make an iterator for each",
+  );
+}
+
+/** True of what can be read once: it is its own iterator. */
+function isIterator(source: BatchSource): boolean {
+  const { [Symbol.iterator]: iterate, [Symbol.asyncIterator]: iterateLater } = Object(source);
+  return (iterate ?? iterateLater)?.call(source) === source;
 }
 
 /** A training that takes its steps with the others. */
