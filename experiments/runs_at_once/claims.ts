@@ -45,9 +45,6 @@ function minimumOf(
 const controlOf = (found: RunsAtOnce): number =>
   minimumOf(found, "in a row again", ruled) / minimumOf(found, "in a row", ruled) - 1;
 
-/** Whether a run is too noisy to judge times. */
-export const isNoise = (found: RunsAtOnce): boolean => Math.abs(controlOf(found)) > controlShare;
-
 /** How many times as fast so many runs are at once. */
 export const speedupOf = (
   found: RunsAtOnce,
@@ -58,6 +55,14 @@ export const speedupOf = (
 /** How many times as fast 8 runs could be, if all had one adapter, one loss and one optimizer. */
 export const boundOf = (found: RunsAtOnce, load: Load = ruled): number =>
   minimumOf(found, "in a row", load) / minimumOf(found, "one run", load);
+
+/** Whether runs at once seem faster than one run with the rows of all, which cannot be. */
+const isBeyondBound = (found: RunsAtOnce): boolean => speedupOf(found) > boundOf(found);
+
+const isControlOff = (found: RunsAtOnce): boolean => Math.abs(controlOf(found)) > controlShare;
+
+/** Whether a run is too noisy to judge times. */
+export const isNoise = (found: RunsAtOnce): boolean => isControlOff(found) || isBeyondBound(found);
 
 /** The loads that were timed. */
 export const loadsOf = ({ times }: RunsAtOnce): Load[] =>
@@ -108,12 +113,21 @@ const isSame: Claim<RunsAtOnce> = {
     `${plain.compared} values and losses have other bits.`,
 };
 
-/** The two of decision 0039; times are not judged where the control is off. */
+/** The two of decision 0039; times are not judged where noise shows in the control or the bound. */
 export const runsAtOnceClaims = (found: RunsAtOnce): readonly Claim<RunsAtOnce>[] =>
   isNoise(found) ? [isSame] : [isFaster, isSame];
 
-/** What a reader has to know of a run whose control is off. */
-export const noiseNote = (found: RunsAtOnce): string =>
-  isNoise(found)
-    ? ` The control, in a row again, takes ${controlText(found)} more: times are not judged.`
-    : "";
+/** What a reader has to know of a run that is too noisy. */
+export function noiseNote(found: RunsAtOnce): string {
+  const reasons = [
+    ...isControlOff(found) ? [`the control, in a row again, takes ${controlText(found)} more`] : [],
+    ...isBeyondBound(found)
+      ? [
+        `runs at once are ${shown(speedupOf(found))} times as fast, beyond the bound of ${
+          shown(boundOf(found))
+        }`,
+      ]
+      : [],
+  ];
+  return reasons.length > 0 ? ` Times are not judged: ${reasons.join("; ")}.` : "";
+}

@@ -51,11 +51,19 @@ Deno.test("times are not judged where the runs in a row again are more than 10% 
   for (const again of [89, 111]) {
     const off = rowsOf({ "in a row again": again });
     assertEquals([isNoise(off), runsAtOnceClaims(off)], [true, [isSame]]);
-    assertStringIncludes(noiseNote(off), "times are not judged");
+    assertStringIncludes(noiseNote(off), "Times are not judged: the control");
   }
   for (const again of [91, 109]) {
     assertEquals(runsAtOnceClaims(rowsOf({ "in a row again": again })), [isFaster, isSame]);
   }
+});
+
+Deno.test("times are not judged where runs at once seem faster than their bound", () => {
+  const beyond = rowsOf({ "at once": 39, "one run": 40 });
+  assertEquals([isNoise(beyond), runsAtOnceClaims(beyond)], [true, [isSame]]);
+  assertStringIncludes(noiseNote(beyond), "2.56 times as fast, beyond the bound of 2.50.");
+  const at = rowsOf({ "at once": 40, "one run": 40 });
+  assertEquals([isNoise(at), noiseNote(at), runsAtOnceClaims(at)], [false, "", [isFaster, isSame]]);
 });
 
 Deno.test("a first step may differ by 1e-5 of itself, and without BLAS no bit", () => {

@@ -77,7 +77,7 @@ export class TrainingsTogether<Evaluation = unknown>
  * bits where a step has more than 4 tokens. A run that fails keeps its error and leaves the others alone.
  *
  * The base's passes run over the rows of all runs, whose low-rank parts take six launches for each layer. That is faster
- * where a step of one run does not fill the device: on two cores with OpenBLAS 1.6 to 2.5 times with 16 tokens a step,
+ * where a step of one run does not fill the device: on two cores with OpenBLAS 1.6 to 2.3 times with 16 tokens a step,
  * hardly with 500 (decision 0039). Batches of one length are computed together, others in turn. Cost: beside that of the runs, 8 bytes for each trained value,
  * and the activations of all runs at once.
  *
