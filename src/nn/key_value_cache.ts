@@ -89,6 +89,13 @@ export class KeyValueCache extends Scope {
     this.#lengths[sequence] = length;
   }
 
+  /** Forgets all of a sequence, and what a pass that failed left behind its tokens. */
+  empty(sequence: number): void {
+    const { capacity } = this.#shape;
+    for (const tensor of this.#layers) this.#copy(this.#zeros!, tensor, capacity, 0, sequence);
+    this.#lengths[sequence] = 0;
+  }
+
   /** Gives a sequence's tokens to another one, which must be empty. */
   move(from: number, to: number): void {
     const rows = this.#lengths[from];

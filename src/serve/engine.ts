@@ -188,7 +188,7 @@ export class Engine implements AsyncDisposable {
       await this.#batch.join(group.map(({ row }) => row));
     } catch (error) {
       for (const ticket of group) this.#fail(ticket, error);
-      return;
+      return this.#batch.vacate(group.length);
     }
     group.forEach((ticket) => this.#settle(ticket));
   }

@@ -72,6 +72,11 @@ export class RowBatch extends Scope {
     this.#rows.push(...rows);
   }
 
+  /** Empties the places of so many rows that failed to join. */
+  vacate(count: number): void {
+    for (let i = 0; i < count; i++) this.#cache.empty(this.size + i);
+  }
+
   /** Chooses one more token of every row, in one pass. */
   async step(): Promise<void> {
     const rows = this.#rows, keys = Math.max(...rows.map(cached)) + 1;

@@ -103,6 +103,38 @@ Deno.test("a pass that fails fails its rows alone, and the next ones are answere
   assertEquals(again, expected);
 });
 
+Deno.test("rows that fail to join leave nothing to those who get their places", async () => {
+  using device = await openCpuDevice({ threads: 1 });
+  using model = await loadModel(device, golden("gpt2_tiny"));
+  const adapters = await makeAdapters(model), prompt = [3, 4, 5, 6, 7, 8, 9, 10];
+  const good = [[11, 12], prompt].map((prompt) => ({ prompt, maxNewTokens: 4, seed: 1 }));
+  const expected: number[][] = [];
+  for (const work of good) expected.push(await offline(model, adapters, work));
+  using set = setOf(model, adapters);
+  set.add({ broken: adapters.get("wide")!.map(overflowing) });
+  await using engine = new Engine(model, set, limits);
+  const bad = { ...good[1], adapter: "broken" };
+  const assertClean = async (name: string) => {
+    await assertRejects(() => engine.submit(bad), DeviceError, "no room");
+    assertEquals(await Promise.all(good.map((work) => engine.submit(work))), expected, name);
+  };
+  const read = device.read.bind(device), launch = device.launch.bind(device);
+  device.read = () => (device.read = read, Promise.reject(new DeviceError("no room")));
+  await assertClean("a read");
+  let launches = 0;
+  device.launch = (...args) => (launches++, launch(...args));
+  await engine.submit({ ...bad, maxNewTokens: 1 }).catch(() => {});
+  for (let failing = 1; failing < launches / 2; failing += 3) {
+    let pass = 0;
+    device.launch = (...args) => {
+      if (++pass !== failing) return launch(...args);
+      device.launch = launch;
+      throw new DeviceError("no room");
+    };
+    await assertClean(`launch ${failing} of ${launches}`);
+  }
+});
+
 Deno.test("an engine whose device is lost says so to everybody, at once and from then on", async () => {
   for (const pass of [1, 3]) {
     const device = await openCpuDevice({ threads: 1 });
