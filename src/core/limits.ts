@@ -146,7 +146,7 @@ export const mostScoredTokens = 10_000;
 /** Pairs of matching words in two texts that METEOR aligns; a summary of 1,000 words has 30,000 with another. */
 export const mostWordMatches: number = 2 ** 17;
 
-/** Bytes of a request to the server; encoding as many characters takes half a second. */
+/** Bytes of a request to the server; encoding so long a text without a space takes seconds. */
 export const mostRequestBytes: number = 2 ** 18;
 
 /** Bytes after which a request that is too large is cut off, though its client has not read yet that it is. */

@@ -99,6 +99,8 @@ export function readAsk(served: Served, body: unknown): Ask {
   const stream = fields.take("stream", flag) ?? false;
   takeDefaults(fields);
   fields.end();
+  served.engine.assertRoom(); // Encoding is work, during which nobody is answered.
+  assertMayFit(tokenizer, prompt, length);
   const format = formatOf(served, adapter), tokens = encode(tokenizer, prompt, format);
   const maxNewTokens = roomFor(tokens.length, most, length), stopToken = tokenizer.endOfText;
   const sampling = { temperature, topK, seed: seed ?? 0 };
@@ -135,16 +137,19 @@ function encode(tokenizer: Tokenizer, prompt: string, format: PromptFormat): num
   throw new Refusal(400, "a prompt must have at least one token, found none", "prompt");
 }
 
+/** Refuses a prompt of more bytes than the tokens of a row can stand for: encoding it could take seconds. */
+function assertMayFit({ longestToken }: Tokenizer, prompt: string, length: number): void {
+  const least = Math.ceil(new TextEncoder().encode(prompt).length / longestToken);
+  if (least > length) throw tooLong(length, `at least ${least}`);
+}
+
+const tooLong = (length: number, found: string | number): Refusal =>
+  new Refusal(400, `a prompt must have fewer than ${length} tokens, found ${found}`, "prompt");
+
 /** How many tokens an answer may have: as many as were asked for, or 64, or as many as fit. */
 function roomFor(prompt: number, most: number | undefined, length: number): number {
   const room = length - prompt;
-  if (room < 1) {
-    throw new Refusal(
-      400,
-      `a prompt must have fewer than ${length} tokens, found ${prompt}`,
-      "prompt",
-    );
-  }
+  if (room < 1) throw tooLong(length, prompt);
   if (most === undefined) return Math.min(64, room);
   if (most <= room) return most;
   throw new Refusal(

@@ -87,16 +87,21 @@ export class Engine implements AsyncDisposable {
    * @throws {DeviceError} when the device fails.
    */
   async submit(work: Work): Promise<readonly number[]> {
-    if (this.#end) throw this.#end;
     const { adapter, prompt, temperature, topK, seed } = work;
+    this.assertRoom();
     if (adapter !== undefined) this.assertKnown(adapter);
-    this.#dropAbandoned();
-    this.#assertRoom(this.#waiting.length, "requests");
     const row = { prompt, adapter, sampling: { temperature, topK }, random: new Random(seed) };
     const ended = Promise.withResolvers<readonly number[]>();
     this.#waiting.push({ work, row: { ...row, made: [] }, ended });
     this.#loop ??= this.#run();
     return await ended.promise;
+  }
+
+  /** Throws a {@link Refusal} where another request could not wait. */
+  assertRoom(): void {
+    if (this.#end) throw this.#end;
+    this.#dropAbandoned();
+    this.#assertRoom(this.#waiting.length, "requests");
   }
 
   /** Throws a {@link Refusal} unless requests may have this adapter. */

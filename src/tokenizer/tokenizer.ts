@@ -7,6 +7,7 @@ import { mostUnigramCharacters } from "../core/limits.ts";
 import { quote } from "../core/quote.ts";
 import { fileIn, type Folder } from "../core/storage.ts";
 import { endIdsIn, endOfTextOf } from "./end_of_text.ts";
+import { longestToken } from "./longest_token.ts";
 import { withLinearPatterns } from "./split_patterns.ts";
 import type { JsonObject } from "./tokenizer_fields.ts";
 import { checkTokenizerFile, type ModelKind } from "./tokenizer_file.ts";
@@ -20,6 +21,8 @@ export interface Tokenizer {
   readonly endOfText: number | undefined;
   /** Every special token with its id. */
   readonly specialTokens: ReadonlyMap<string, number>;
+  /** Most bytes of UTF-8 that a token stands for; infinity where a part of a text may have no token of its own. */
+  readonly longestToken: number;
   /**
    * Token ids of a text; no special tokens are added, but those written in the text are recognized.
    *
@@ -100,6 +103,7 @@ export async function makeTokenizer(
     vocabularySize,
     endOfText: endOfTextOf(settings, facts, endIds),
     specialTokens: specialTokensOf(hub),
+    longestToken: longestToken(file, settings, facts),
     encode: (text) => encode(hub, kind, text),
     encodeFramed: (text, most = Infinity) => framed(encode(hub, kind, text), framing(), text, most),
     decode: (ids, { skipSpecialTokens = false } = {}) => {

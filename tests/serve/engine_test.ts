@@ -1,6 +1,6 @@
 /** The engine of the server: what its rows get, and what it does when something fails. */
 
-import { assert, assertEquals, assertRejects } from "@std/assert";
+import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
 import type { LowRankUpdate } from "../../src/adapt/mod.ts";
 import { DeviceError } from "../../src/core/errors.ts";
 import { openCpuDevice } from "../../src/device/cpu/cpu_device.ts";
@@ -24,6 +24,7 @@ Deno.test("those beyond the queue, those of no adapter and those after the end a
   using set = setOf(model, await makeAdapters(model));
   const engine = new Engine(model, set, { ...limits, rows: 1, queue: 2 });
   const answers = works.slice(0, 4).map((work) => statusOf(engine.submit(work)));
+  assertThrows(() => engine.assertRoom(), Refusal, "at most 2 requests may wait");
   assertEquals(await Promise.all(answers), [200, 200, 200, 429]);
   assertEquals(await statusOf(engine.submit({ ...works[0], adapter: "none" })), 404);
   assertEquals(await statusOf(engine.unload("none")), 404);

@@ -33,6 +33,7 @@ const wrong: readonly [body: unknown, status: number, sentence: string][] = [
   [{ prompt: ["a", "b"] }, 400, 'prompt must be a text, found ["a","b"]'],
   [{ prompt: "" }, 400, "a prompt must have at least one token, found none"],
   [{ prompt: "a ".repeat(64) }, 400, "a prompt must have fewer than 64 tokens, found "],
+  [{ prompt: "the".repeat(80_000) }, 400, "fewer than 64 tokens, found at least 18462"],
   [{ ...good, max_tokens: 0 }, 400, "max_tokens must be a whole number of at least 1, found 0"],
   [{ ...good, max_tokens: 1e99 }, 400, "max_tokens must be a whole number of at least 1"],
   [{ ...good, max_tokens: 64 }, 400, "max_tokens must be at most 6"],
