@@ -152,6 +152,15 @@ export const mostRequestBytes: number = 2 ** 18;
 /** Bytes after which a request that is too large is cut off, though its client has not read yet that it is. */
 export const mostPassedBytes: number = 2 ** 26;
 
+/** Time for a request to arrive at the server, in milliseconds. */
+export const mostArrivalMs = 60_000;
+
+/** Bytes of answers that a client of the server has not read yet when it asks for more. */
+export const mostUnreadBytes: number = 2 ** 20;
+
+/** Connections to the server beside those of requests that it answers or lets wait, which it can tell to come again. */
+export const mostOtherConnections = 64;
+
 /** Time for clients to read their answers when a server ends, in milliseconds. */
 export const mostClosingMs = 2_000;
 

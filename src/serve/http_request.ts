@@ -43,23 +43,29 @@ export function assertAllowed(
 }
 
 /**
- * The bytes of a request. More than there may be are let pass, even once the request is refused: a client that still
- * sends would not hear why.
- *
- * @throws {Refusal} when there are too many.
+ * Lets the bytes of a request pass, read or not, even once it is refused: a client that still sends would not hear
+ * why. It is cut off after {@link mostPassedBytes}.
  */
-export function readBytes(request: IncomingMessage): Promise<Uint8Array> {
+export function letPass(request: IncomingMessage): void {
+  let bytes = 0;
+  request.on("data", (part: Buffer) => {
+    bytes += part.length;
+    if (bytes > mostPassedBytes) request.destroy();
+  });
+}
+
+/** The bytes of a request, which must not have passed yet. */
+function readBytes(request: IncomingMessage): Promise<Uint8Array> {
   const { promise, resolve, reject } = Promise.withResolvers<Uint8Array>(), parts: Buffer[] = [];
   let bytes = 0;
   request.on("data", (part: Buffer) => {
     bytes += part.length;
-    if (bytes <= mostRequestBytes) parts.push(part);
-    else reject(tooLarge("more"));
-    if (bytes > mostPassedBytes) request.destroy();
+    if (bytes <= mostRequestBytes) return void parts.push(part);
+    parts.length = 0;
+    reject(tooLarge("more"));
   });
   request.on("end", () => resolve(Buffer.concat(parts)));
   request.on("close", () => reject(new Refusal(400, "a request must come to its end")));
-  promise.catch(() => {}); // If nothing waits for them, nothing is lost.
   return promise;
 }
 
@@ -67,21 +73,18 @@ const tooLarge = (found: string): Refusal =>
   new Refusal(413, `a request may have at most ${mostRequestBytes} bytes, found ${found}`);
 
 /**
- * The JSON of a request, whose bytes are being read.
+ * The JSON of a request, of which nothing may have passed yet.
  *
  * @throws {Refusal} when it does not say that it is JSON, is none, or is too large.
  */
-export async function bodyOf(
-  { headers }: IncomingMessage,
-  bytes: Promise<Uint8Array>,
-): Promise<unknown> {
-  const { "content-type": type = "", "content-length": length = "0" } = headers;
+export async function bodyOf(request: IncomingMessage): Promise<unknown> {
+  const { "content-type": type = "", "content-length": length = "0" } = request.headers;
   if (!/^application\/json\s*(;|$)/i.test(type)) {
     const rule = "the content type of a request must be application/json";
     throw new Refusal(415, `${rule}, found ${quote(type)}`);
   }
   if (Number(length) > mostRequestBytes) throw tooLarge(length);
-  const all = await bytes;
+  const all = await readBytes(request);
   try {
     return parseJson(all);
   } catch (error) {

@@ -1,5 +1,6 @@
 /** How answers and refusals are sent. @module */
 
+import { Buffer } from "node:buffer";
 import type { ServerResponse } from "node:http";
 import type { Duplex } from "node:stream";
 import { Refusal } from "./refusal.ts";
@@ -26,8 +27,9 @@ export function send(
   value: unknown,
   more: Readonly<Record<string, string>> = {},
 ): void {
-  response.writeHead(status, { ...headers, ...more });
-  response.end(JSON.stringify(value));
+  const body = Buffer.from(JSON.stringify(value));
+  response.writeHead(status, { ...headers, ...more, "content-length": body.length });
+  response.end(body);
 }
 
 /** Sends why there is no answer; what is no {@link Refusal} is the server's fault. */
@@ -63,14 +65,19 @@ export function eventsOn(response: ServerResponse): (value: unknown) => void {
 
 const event = (value: unknown): string => `data: ${JSON.stringify(value)}\n\n`;
 
-/** Answers what is no HTTP. */
+/** What a connection is told whose bytes are no request, by the codes of node's errors. */
+const broken: Readonly<Record<string, readonly [status: number, phrase: string, rule: string]>> = {
+  ERR_HTTP_REQUEST_TIMEOUT: [408, "Request Timeout", "came too slowly"],
+  HPE_HEADER_OVERFLOW: [431, "Request Header Fields Too Large", "has headers that are too large"],
+};
+
+/** Answers what is no HTTP, or does not come to its end. */
 export function refuseBroken(error: Error & { readonly code?: string }, socket: Duplex): void {
   if (!socket.writable) return void socket.destroy();
-  const isLong = error.code === "HPE_HEADER_OVERFLOW", status = isLong ? 431 : 400;
-  const reason = isLong ? "has headers that are too large" : "is no HTTP";
-  const body = JSON.stringify(errorJson(status, `a request must be HTTP, and this one ${reason}`));
+  const [status, phrase, rule] = broken[error.code ?? ""] ?? [400, "Bad Request", "is no HTTP"];
+  const body = JSON.stringify(errorJson(status, `a request must be HTTP, and this one ${rule}`));
   socket.end(
-    `HTTP/1.1 ${status} ${isLong ? "Request Header Fields Too Large" : "Bad Request"}\r\n` +
-      `Content-Type: application/json\r\nContent-Length: ${body.length}\r\nConnection: close\r\n\r\n${body}`,
+    `HTTP/1.1 ${status} ${phrase}\r\nContent-Type: application/json\r\n` +
+      `Content-Length: ${body.length}\r\nConnection: close\r\n\r\n${body}`,
   );
 }

@@ -1,9 +1,10 @@
 /** The server: requests in, answers out, over HTTP on this machine. @module */
 
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
-import { mostClosingMs } from "../core/limits.ts";
+import type { Socket } from "node:net";
+import { mostArrivalMs, mostClosingMs, mostUnreadBytes } from "../core/limits.ts";
 import { oneLine } from "../core/quote.ts";
-import { assertAllowed, assertLocal, bodyOf, readBytes } from "./http_request.ts";
+import { assertAllowed, assertLocal, bodyOf, letPass } from "./http_request.ts";
 import { eventsOn, refuse, refuseBroken, send } from "./http_response.ts";
 import { Refusal } from "./refusal.ts";
 
@@ -29,6 +30,8 @@ export interface ListenOptions {
   readonly port: number;
   /** What requests have to bring; anybody on this machine may ask if there is none. */
   readonly token?: string;
+  /** Most connections; others are closed at once. */
+  readonly connections: number;
 }
 
 /** A server on 127.0.0.1. */
@@ -38,14 +41,23 @@ export class LocalServer implements AsyncDisposable {
   readonly #token: string | undefined;
   /** What is being answered. */
   readonly #open = new Map<ServerResponse, IncomingMessage>();
+  /** All connections, with the last answer of each. */
+  readonly #sockets = new Map<Socket, ServerResponse | undefined>();
+  #isClosing = false;
 
-  private constructor(routes: Routes, token: string | undefined) {
+  private constructor(routes: Routes, { token, connections }: ListenOptions) {
     this.#routes = routes;
     this.#token = token;
     this.#server = createServer(
-      { requireHostHeader: false }, // Our own check says so in JSON.
-      (request, response) => this.#respond(request, response),
+      // Our own check of the host says so in JSON.
+      { requireHostHeader: false, headersTimeout: mostArrivalMs, requestTimeout: mostArrivalMs },
+      (request, response) => this.#receive(request, response),
     );
+    this.#server.maxConnections = connections;
+    this.#server.on("connection", (socket: Socket) => {
+      this.#sockets.set(socket, undefined);
+      socket.on("close", () => this.#sockets.delete(socket));
+    });
     this.#server.on("clientError", refuseBroken);
     // Clients close what they no longer use: closed by us, a request that is just arriving would be lost.
     this.#server.keepAliveTimeout = 0;
@@ -56,8 +68,9 @@ export class LocalServer implements AsyncDisposable {
    *
    * @throws {Error} when it cannot, as another program has the port.
    */
-  static async listen(routes: Routes, { port, token }: ListenOptions): Promise<LocalServer> {
-    const made = new LocalServer(routes, token),
+  static async listen(routes: Routes, options: ListenOptions): Promise<LocalServer> {
+    const made = new LocalServer(routes, options),
+      { port } = options,
       { promise, resolve, reject } = Promise.withResolvers();
     made.#server.once("error", reject).listen(port, "127.0.0.1", () => resolve(undefined));
     await promise.catch((error) => Promise.reject(cannotListen(port, error)));
@@ -71,21 +84,33 @@ export class LocalServer implements AsyncDisposable {
   }
 
   /**
-   * Takes no more connections, and closes once the requests that have arrived are answered; a client that does not
-   * read its answer holds nobody up.
+   * Takes no more connections and requests, and closes once those that have arrived are answered; a client that does
+   * not read its answer cannot delay it.
    */
   async [Symbol.asyncDispose](): Promise<void> {
+    this.#isClosing = true;
     const closed = Promise.withResolvers<void>();
     this.#server.close(() => closed.resolve());
     const answered = [...this.#open].filter(([, request]) => request.complete)
       .map(([response]) => new Promise<void>((resolve) => response.once("close", resolve)));
     await within(mostClosingMs, Promise.all(answered));
-    this.#server.closeAllConnections();
-    await closed.promise;
+    for (const socket of this.#sockets.keys()) socket.destroy();
+    await within(mostClosingMs, closed.promise);
+  }
+
+  /** Answers one request of a connection at a time: who sends more, or does not read, would fill the memory. */
+  #receive(request: IncomingMessage, response: ServerResponse): void {
+    const { socket } = request, last = this.#sockets.get(socket);
+    const isBusy = last !== undefined && !last.writableEnded;
+    if (isBusy || socket.writableLength > mostUnreadBytes) socket.destroy();
+    if (socket.destroyed) return;
+    this.#sockets.set(socket, response);
+    void this.#respond(request, response);
   }
 
   async #respond(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    const client = new AbortController(), bytes = readBytes(request);
+    const client = new AbortController();
+    letPass(request);
     this.#open.set(response, request);
     response.on("close", () => {
       this.#open.delete(response);
@@ -95,8 +120,9 @@ export class LocalServer implements AsyncDisposable {
     try {
       assertLocal(request);
       assertAllowed(request, this.#token);
+      if (this.#isClosing) throw new Refusal(503, "the server is stopping");
       const route = this.#routeOf(request);
-      const body = request.method === "POST" ? await bodyOf(request, bytes) : undefined;
+      const body = request.method === "POST" ? await bodyOf(request) : undefined;
       const beginEvents = () => eventsOn(response);
       const value = await route({ body, signal: client.signal, beginEvents });
       if (!response.headersSent) send(response, 200, value);

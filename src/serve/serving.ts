@@ -1,6 +1,7 @@
 /** A model with its adapters, served. @module */
 
 import { AdapterSet } from "../adapt/many/adapter_set.ts";
+import { mostOtherConnections } from "../core/limits.ts";
 import { assertWhole } from "../models/generate.ts";
 import type { AdapterException } from "../formats/mod.ts";
 import type { TextModel } from "../models/text_model.ts";
@@ -69,7 +70,9 @@ export class Serving implements AsyncDisposable {
     if (names.length > 0) {
       await loadAdapters(served, loadable, new Map(names.map((own) => [own, own])));
     }
-    const server = await LocalServer.listen(routesOf(served, loadable), { port, token });
+    const connections = rows + queue + mostOtherConnections;
+    const routes = routesOf(served, loadable);
+    const server = await LocalServer.listen(routes, { port, token, connections });
     return new Serving(served, server, stack.move());
   }
 
