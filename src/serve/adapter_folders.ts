@@ -20,11 +20,17 @@ export class AdapterFolders {
    * The names of the sub-folders that hold an adapter, in the order of the alphabet.
    *
    * @throws {Error} when the folder cannot be read.
+   * @throws {RangeError} when one of them is a link that leads elsewhere.
    */
   async names(): Promise<string[]> {
     const names: string[] = [];
     for (const name of (await listFolder(this.root)).toSorted()) {
-      if (await hasFile(fileIn(this.root, name), "adapter_config.json")) names.push(name);
+      if (!await hasFile(fileIn(this.root, name), "adapter_config.json")) continue;
+      if (!await this.#isInside(name)) {
+        const rule = `--adapters needs folders in ${this.root} itself`;
+        throw new RangeError(`${rule}, found a link: ${quote(name)}`);
+      }
+      names.push(name);
     }
     return names;
   }
@@ -38,11 +44,21 @@ export class AdapterFolders {
     if (!plainName.holds(name)) throw badPath(`${plainName.words}, found ${quote(name)}`);
     const path = fileIn(this.root, name);
     if (await kindOf(path) !== "folder") {
-      throw new Refusal(404, `there is no folder ${quote(name)} in ${this.root}`, "lora_path");
+      const rule = "lora_path must be a folder among the adapters";
+      throw new Refusal(404, `${rule}, found ${quote(name)}`, "lora_path");
     }
-    const [root, place] = [await realPath(this.root), await realPath(path)];
-    if (place === fileIn(root, name)) return path;
-    throw badPath(`a folder in ${this.root} itself, found a link: ${quote(name)}`);
+    if (await this.#isInside(name)) return path;
+    throw badPath(`a folder among the adapters itself, found a link: ${quote(name)}`);
+  }
+
+  /** What a client is told of an error: paths begin where its own names do. */
+  sentenceOf({ message }: Error): string {
+    return message.replaceAll(fileIn(this.root, ""), "");
+  }
+
+  async #isInside(name: string): Promise<boolean> {
+    const [root, place] = [await realPath(this.root), await realPath(fileIn(this.root, name))];
+    return place === fileIn(root, name);
   }
 }
 

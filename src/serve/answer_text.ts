@@ -50,9 +50,7 @@ export class TextParts {
     // A character of several tokens is U+FFFD until its last one.
     const whole = text.replace(/\ufffd+$/, "");
     const longest = Math.max(1, ...stops.map(({ length }) => length));
-    return mayBeSeparator
-      ? ""
-      : this.#give(whole.slice(0, Math.max(0, whole.length - longest + 1)));
+    return mayBeSeparator ? "" : this.#give(cutAt(whole, Math.max(0, whole.length - longest + 1)));
   }
 
   /** The rest of the text, which has ended. */
@@ -66,4 +64,12 @@ export class TextParts {
     this.#given = text;
     return part;
   }
+}
+
+/** The beginning of a text, without half of a character that is two in UTF-16. */
+function cutAt(text: string, end: number): string {
+  const isInside = /^[\ud800-\udbff][\udc00-\udfff]/.test(
+    text.slice(Math.max(0, end - 1), end + 1),
+  );
+  return text.slice(0, isInside ? end - 1 : end);
 }

@@ -8,9 +8,10 @@ import { promptFormatOf } from "../models/model.ts";
 import type { TextModel } from "../models/text_model.ts";
 import { encodePrompt, type Tokenizer } from "../tokenizer/mod.ts";
 import { textBefore, TextParts, type TextRules } from "./answer_text.ts";
-import type { Engine, Work } from "./engine.ts";
+import type { Engine } from "./engine.ts";
 import { type FieldRule, Fields, flag, numberFrom, only, text, whole } from "./fields.ts";
 import { Refusal } from "./refusal.ts";
+import type { Work } from "./work.ts";
 
 /** What answers requests. */
 export interface Served {

@@ -2,33 +2,16 @@
 
 import type { AdapterSet } from "../adapt/many/adapter_set.ts";
 import { letSignalsIn } from "../core/interrupt.ts";
+import { mostServedAdapters } from "../core/limits.ts";
 import { quote } from "../core/quote.ts";
 import { Random } from "../core/random.ts";
 import type { Folder } from "../core/storage.ts";
 import type { AdapterException } from "../formats/mod.ts";
 import { assertToken } from "../models/continuation.ts";
-import type { SamplingOptions } from "../models/sampling.ts";
 import type { TextModel } from "../models/text_model.ts";
 import { Refusal } from "./refusal.ts";
 import { type BatchExtents, type Row, RowBatch } from "./row_batch.ts";
-
-/** A prompt to continue. */
-export interface Work extends SamplingOptions {
-  /** Its tokens, at least one. */
-  readonly prompt: readonly number[];
-  /** The name of its adapter; the base alone if there is none. */
-  readonly adapter?: string;
-  /** Most new tokens, at least one. */
-  readonly maxNewTokens: number;
-  /** Ends it, and is its last token. */
-  readonly stopToken?: number;
-  /** Seed of the sampling. */
-  readonly seed: number;
-  /** Sees all new tokens after each of them; true ends it. */
-  readonly onToken?: (made: readonly number[]) => boolean;
-  /** Aborted when nobody waits for it any more. */
-  readonly signal?: AbortSignal;
-}
+import type { Work } from "./work.ts";
 
 /** How much an engine takes. */
 export interface EngineLimits extends BatchExtents {
@@ -110,12 +93,21 @@ export class Engine implements AsyncDisposable {
     throw new Refusal(404, `the adapter must be one of GET /v1/models, found ${quote(name)}`);
   }
 
-  /** Adds adapters of PEFT folders while the others serve, as {@link AdapterSet.load} does, after earlier changes. */
+  /**
+   * Adds adapters of PEFT folders while the others serve, as {@link AdapterSet.load} does, after earlier changes.
+   *
+   * @throws {Refusal} when there would be too many, or too many changes wait already.
+   */
   load(
     folders: Readonly<Record<string, Folder>>,
     allow?: readonly AdapterException[],
   ): Promise<void> {
-    return this.#afterOthers(() => this.#adapters.load(folders, { allow }));
+    return this.#afterOthers(() => {
+      if (this.#adapters.names.length + Object.keys(folders).length > mostServedAdapters) {
+        throw new Refusal(400, `a server has at most ${mostServedAdapters} adapters, found more`);
+      }
+      return this.#adapters.load(folders, { allow });
+    });
   }
 
   /**

@@ -68,7 +68,7 @@ export class Fields {
     const meant = nearestName(name, this.#known);
     const hint = meant === undefined ? "" : ` (did you mean ${meant}?)`;
     const known = `a request may have ${this.#known.join(", ")}`;
-    throw new Refusal(400, `${known}; found ${quote(name)}${hint}`, name);
+    throw new Refusal(400, `${known}; found ${quote(name)}${hint}`, name.slice(0, 100));
   }
 }
 
@@ -80,9 +80,10 @@ export const text: FieldRule<string> = {
 
 /** The name of an adapter or a folder, which is no path. */
 export const plainName: FieldRule<string> = {
-  words: "a name of up to 255 characters, no path",
+  words: "a name of up to 255 bytes, no path",
   holds: (value): value is string =>
-    typeof value === "string" && /^[^/\\\p{Cc}]{1,255}$/u.test(value) && !/^\.\.?$/.test(value),
+    typeof value === "string" && /^[^/\\\p{Cc}]+$/u.test(value) && !/^\.\.?$/.test(value) &&
+    new TextEncoder().encode(value).length <= 255,
 };
 
 /** True or false. */

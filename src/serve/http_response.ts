@@ -3,6 +3,7 @@
 import { Buffer } from "node:buffer";
 import type { ServerResponse } from "node:http";
 import type { Duplex } from "node:stream";
+import { terminalText } from "../core/terminal_text.ts";
 import { Refusal } from "./refusal.ts";
 
 /** No page of another origin is told to read an answer; no browser takes one for something else than JSON. */
@@ -20,6 +21,9 @@ const types: Readonly<Record<number, string>> = {
   429: "RateLimitError",
 };
 
+/** What a client is told of errors that are not its own: others could name what is on the disk. */
+const broke = new Refusal(500, "the server failed to answer, and has written why where it runs");
+
 /** Sends a value as JSON. */
 export function send(
   response: ServerResponse,
@@ -32,14 +36,11 @@ export function send(
   response.end(body);
 }
 
-/** Sends why there is no answer; what is no {@link Refusal} is the server's fault. */
+/** Sends why there is no answer; what is no {@link Refusal} is the server's fault, and told on its own side. */
 export function refuse(response: ServerResponse, error: unknown): void {
   if (response.destroyed) return;
-  const { status, message, field } = error instanceof Refusal ? error : {
-    status: 500,
-    message: error instanceof Error ? error.message : String(error),
-    field: undefined,
-  };
+  if (!(error instanceof Refusal)) console.error(terminalText(`a request failed: ${error}`));
+  const { status, message, field } = error instanceof Refusal ? error : broke;
   const value = errorJson(status, message, field);
   if (response.headersSent) return void response.end(event(value));
   send(response, status, value, {

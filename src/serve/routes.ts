@@ -1,6 +1,5 @@
 /** What is served at which address. @module */
 
-import { mostServedAdapters } from "../core/limits.ts";
 import { DeviceError } from "../core/errors.ts";
 import { quote } from "../core/quote.ts";
 import type { AdapterException } from "../formats/mod.ts";
@@ -36,7 +35,8 @@ export function routesOf(served: Served, loadable: Loadable): Routes {
       const fields = new Fields(body), own = fields.need("lora_name", plainName);
       const folder = fields.take("lora_path", plainName) ?? own;
       fields.end();
-      await loadAdapters(served, loadable, new Map([[own, folder]]));
+      await loadAdapters(served, loadable, new Map([[own, folder]]))
+        .catch((error) => Promise.reject(refusalOf(error, loadable.folders!)));
       return card(own, served.name);
     },
     "POST /v1/unload_lora_adapter": async ({ body }) => {
@@ -62,7 +62,8 @@ const complete = (served: Served): Route => async ({ body, signal, beginEvents }
 /**
  * Loads adapters by the names that clients will have for them and those of their folders.
  *
- * @throws {Refusal} when a name is taken or cannot be one, or a folder is missing, broken or does not fit.
+ * @throws {Refusal} when a name is taken or cannot be one, a folder is missing, or there are too many.
+ * @throws {Error} when a folder is broken or does not fit.
  */
 export async function loadAdapters(
   served: Served,
@@ -71,9 +72,6 @@ export async function loadAdapters(
 ): Promise<void> {
   const { engine } = served;
   if (!folders) throw new Refusal(400, "loading needs a server that was started with --adapters");
-  if (engine.adapters.length + wanted.size > mostServedAdapters) {
-    throw new Refusal(400, `a server has at most ${mostServedAdapters} adapters, found more`);
-  }
   const paths: [name: string, path: string][] = [];
   for (const [name, folder] of wanted) {
     if (name === served.name || engine.adapters.includes(name)) {
@@ -82,12 +80,12 @@ export async function loadAdapters(
     }
     paths.push([name, await folders.pathOf(folder)]);
   }
-  await engine.load(Object.fromEntries(paths), allow)
-    .catch((error) => Promise.reject(refusalOf(error)));
+  await engine.load(Object.fromEntries(paths), allow);
 }
 
 /** A folder that cannot be used is the client's fault, a device without room is not. */
-function refusalOf(error: unknown): unknown {
-  if (!(error instanceof Error) || error instanceof DeviceError) return error;
-  return new Refusal(400, error.message, "lora_path");
+function refusalOf(error: unknown, folders: AdapterFolders): unknown {
+  const isOther = error instanceof DeviceError || error instanceof Refusal;
+  if (isOther || !(error instanceof Error)) return error;
+  return new Refusal(400, folders.sentenceOf(error), "lora_path");
 }

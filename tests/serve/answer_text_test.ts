@@ -45,6 +45,7 @@ Deno.test("a part is given as soon as nothing can change it, and not before", ()
   };
   assertEquals(partsOf("é!", "", []), ["", "é", "!"]);
   assertEquals(partsOf(" ab", " ", []), ["", "a", "b"]);
+  assertEquals(partsOf("a😀bc", "", ["xyz"]), ["", "", "", "", "a", "", "😀"]);
   assertEquals(partsOf("abcd", "", ["xyz"]), ["", "", "a", "b"]);
   assertEquals(partsOf("abxyz", "", ["xyz"]), ["", "", "a", "b", ""]);
   assert(textBefore(rulesOf("", ["xyz"]), [...new TextEncoder().encode("abxyz")]).isStopped);

@@ -3,6 +3,7 @@
 import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
 import type { LowRankUpdate } from "../../src/adapt/mod.ts";
 import { DeviceError } from "../../src/core/errors.ts";
+import { mostServedAdapters } from "../../src/core/limits.ts";
 import { openCpuDevice } from "../../src/device/cpu/cpu_device.ts";
 import { loadModel } from "../../src/models/mod.ts";
 import { Engine } from "../../src/serve/engine.ts";
@@ -35,6 +36,20 @@ Deno.test("those beyond the queue, those of no adapter and those after the end a
   assertEquals(await Promise.all(waiting), [503, 503]);
   assertEquals(await statusOf(engine.submit(works[0])), 503);
   assertEquals(await statusOf(engine.unload("all")), 503);
+});
+
+Deno.test("there are no more adapters than there may be, however many come at once", async () => {
+  using device = await openCpuDevice({ threads: 1 });
+  using model = await loadModel(device, golden("gpt2_tiny"));
+  using set = setOf(model, new Map());
+  const count = mostServedAdapters - 1;
+  set.add(Object.fromEntries(Array.from({ length: count }, (_, i) => [`${i}`, []])));
+  await using engine = new Engine(model, set, limits);
+  const loads = ["peft_all_linear", "peft_c_attn"].map((name) =>
+    statusOf(engine.load({ [name]: golden(`adapters/${name}`) }))
+  );
+  assertEquals(await Promise.all(loads), [200, 400]);
+  assertEquals(set.names.length, mostServedAdapters);
 });
 
 Deno.test("those who have left do not fill the queue", async () => {

@@ -133,7 +133,7 @@ Deno.test("what it cannot serve is one sentence, and exit code 1", () =>
     await Deno.symlink(`${folder}/qv-r8-seed1`, `${folder}/link`);
     await assertFails(
       serve("--adapters", folder),
-      `a folder in ${folder} itself, found a link: "link"`,
+      `--adapters needs folders in ${folder} itself, found a link: "link"`,
     );
   }));
 

@@ -51,6 +51,7 @@ const wrong: readonly [body: unknown, status: number, sentence: string][] = [
   [{ ...good, top_p: 0.9 }, 400, "top_p must be 1"],
   [{ ...good, echo: true }, 400, "echo must be false"],
   [{ ...good, logit_bias: { "5": 1 } }, 400, "logit_bias must be {}"],
+  [{ ...good, ["x".repeat(200_000)]: 3 }, 400, "x…"],
   [{ ...good, maxTokens: 3 }, 400, '; found "maxTokens" (did you mean max_tokens?)'],
   [JSON.parse('{"prompt": "a", "__proto__": 1}'), 400, '; found "__proto__"'],
   [{ ...good, adapter: "none" }, 404, 'the adapter must be one of GET /v1/models, found "none"'],
@@ -185,19 +186,34 @@ Deno.test("adapters are loaded from the sub-folders of their folder alone", () =
     await Deno.truncate(`${folder}/broken/adapter_model.safetensors`, 1000);
     const outside = `${folder}/../${folder.split("/").at(-1)}/qv-r8-seed1`;
     for (
-      const path of ["..", ".", outside, `${folder}/empty`, "a\\b", "", "a\0b", "x".repeat(256), 5]
+      const path of [
+        "..",
+        ".",
+        outside,
+        `${folder}/empty`,
+        "a\\b",
+        "",
+        "a\0b",
+        "x".repeat(256),
+        "é".repeat(255),
+        5,
+      ]
     ) {
       assertRefused(
         await load("new", path),
         400,
-        "lora_path must be a name of up to 255 characters",
+        "lora_path must be a name of up to 255 bytes",
       );
     }
     for (const name of ["..", "a/b", "", null]) assertRefused(await load(name, "empty"), 400);
-    assertRefused(await load("new", "none"), 404, 'there is no folder "none"');
+    assertRefused(
+      await load("new", "none"),
+      404,
+      'lora_path must be a folder among the adapters, found "none"',
+    );
     assertRefused(await load("new", "link"), 400, 'itself, found a link: "link"');
     assertRefused(await load("new", "empty"), 400, "adapter_config.json");
-    assertRefused(await load("new", "broken"), 400, "broken");
+    assertRefused(await load("new", "broken"), 400, "cannot read broken/");
     assertRefused(await load("qv-r8-seed1"), 400, 'must be free, found "qv-r8-seed1"');
     assertRefused(await load("tiny-gpt2", "k-r8-seed1"), 400, 'must be free, found "tiny-gpt2"');
     const unload = (lora_name: unknown) => ask(address, "/v1/unload_lora_adapter", { lora_name });
@@ -213,6 +229,24 @@ Deno.test("adapters are loaded from the sub-folders of their folder alone", () =
     const gone = { id: "__proto__", object: "model", deleted: true };
     assertEquals((await unload("__proto__")).json, gone);
     assertRefused(await ask(address, "/v1/completions", { ...good, adapter: "__proto__" }), 404);
+    await lives(place);
+  }));
+
+Deno.test("what is the server's own fault is told to who runs it, and not to clients", () =>
+  withServing({}, async (place) => {
+    const { error } = console, told: string[] = [], { served: { model } } = place.serving;
+    const forward = model.forward.bind(model);
+    console.error = (text: string) => void told.push(text);
+    model.forward = () => {
+      throw new Error("cannot read /home/me");
+    };
+    const answer = await ask(place.address, "/v1/completions", good);
+    [console.error, model.forward] = [error, forward];
+    assertRefused(answer, 500, "the server failed to answer");
+    assertEquals([answer.json.error.message.includes("/home"), told], [
+      false,
+      ["a request failed: Error: cannot read /home/me"],
+    ]);
     await lives(place);
   }));
 
