@@ -52,6 +52,23 @@ Deno.test("there are no more adapters than there may be, however many come at on
   assertEquals(set.names.length, mostServedAdapters);
 });
 
+Deno.test("steps of the same rows send their adapters once", async () => {
+  using device = await openCpuDevice({ threads: 1 });
+  using model = await loadModel(device, golden("gpt2_tiny"));
+  using set = setOf(model, await makeAdapters(model));
+  const write = device.write.bind(device), names = ["small", undefined, "wide"];
+  let writes = 0;
+  device.write = (...args) => (writes++, write(...args));
+  set.use(names);
+  assertEquals(writes, 1);
+  set.use([...names]);
+  assertEquals(writes, 1);
+  set.use(names.toReversed());
+  assertEquals(writes, 2);
+  set.unload("small");
+  assertThrows(() => set.use(names), RangeError, '"small"');
+});
+
 Deno.test("those who have left do not fill the queue", async () => {
   using device = await openCpuDevice({ threads: 1 });
   using model = await loadModel(device, golden("gpt2_tiny"));

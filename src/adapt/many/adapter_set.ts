@@ -152,6 +152,7 @@ export class AdapterSet implements AppliedAdapter, Disposable {
   use(rows: readonly (string | undefined)[]): void {
     this.#assertUsable();
     assertRowList(rows);
+    if (this.#rows?.areOf(rows)) return;
     const groups = rows.map((name) => name === undefined ? -1 : this.#groupOf(name));
     this.#replaceRows(new BatchRows(this.model.device, [...rows], groups));
   }

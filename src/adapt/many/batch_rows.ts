@@ -28,6 +28,11 @@ export class BatchRows implements Disposable {
     this.segments = segmentsOf(device, groups);
   }
 
+  /** Whether its rows have these adapters. */
+  areOf(rows: readonly (string | undefined)[]): boolean {
+    return rows.length === this.names.length && rows.every((name, i) => name === this.names[i]);
+  }
+
   /** Throws a `ShapeError` for a pass of another number of rows; it is of `time` tokens each. */
   begin(batch: number, time: number): void {
     const { length } = this.names;
