@@ -12,19 +12,29 @@ import { openCpuDevice } from "../src/device/cpu/cpu_device.ts";
 import { loadModel } from "../src/models/mod.ts";
 import { Serving } from "../src/serve/mod.ts";
 import { loadTokenizer } from "../src/tokenizer/mod.ts";
-import { ask, base, type Body, copyAdapter, offlineAnswers } from "../tests/serve/served.ts";
+import {
+  ask,
+  assertRefused,
+  base,
+  type Body,
+  copyAdapter,
+  offlineAnswers,
+} from "../tests/serve/served.ts";
 
 const adapters = ["q-r1-seed1", "q-r64-seed1", "qkvo-r2-seed1", "qv-r8-seed1"],
   coming = "k-r8-seed1";
 const words = ["oak (plant):", "We the people", "boat:", "a", "the man who", "Fellow citizens, I"];
 
 /** What is asked: all adapters and the base, greedy and drawn, short and long. */
-const bodies: readonly Body[] = Array.from({ length: 60 }, (_, i) => ({
+const bodies: readonly Body[] = Array.from({ length: 72 }, (_, i) => ({
   prompt: words[i % words.length],
-  adapter: [...adapters, null][i % 5],
+  adapter: [...adapters, null, coming][(i + Math.floor(i / 6)) % 6],
   max_tokens: 1 + (7 * i) % 24,
   ...(i % 3 === 0 ? { temperature: 0.8, seed: i } : {}),
 }));
+
+/** How often the adapter that comes and goes was there for a request, and how often it was not. */
+const ofComing = { answered: 0, absent: 0 };
 
 /** Bytes of the server's process at rest. */
 interface Reading {
@@ -86,6 +96,12 @@ async function load(
       const i = next++ % bodies.length;
       const { status, json } = await ask(address, "/v1/completions", bodies[i]);
       const text = json.choices?.[0].text;
+      const isComing = bodies[i].adapter === coming;
+      if (isComing && status === 404) {
+        ofComing.absent++;
+        continue;
+      }
+      if (isComing) ofComing.answered++;
       if (status === 200 && (wanted.length === 0 || text === wanted[i].text)) continue;
       wrong++;
       console.error(`request ${i}: ${status}, ${JSON.stringify(json)}, not ${wanted[i]?.text}`);
@@ -102,8 +118,8 @@ async function comeAndGo(address: string, signal: AbortSignal): Promise<number> 
     const path = changes % 2 === 0 ? "unload_lora_adapter" : "load_lora_adapter";
     const { status, json } = await ask(address, `/v1/${path}`, { lora_name: coming });
     if (status !== 200) throw new Error(JSON.stringify(json));
-    await ask(address, "/v1/completions", { prompt: "a", adapter: "none" }); // 404
-    await ask(address, "/v1/completions", { prompt: "a".repeat(2 ** 18) }); // 413
+    assertRefused(await ask(address, "/v1/completions", { prompt: "a", adapter: "none" }), 404);
+    assertRefused(await ask(address, "/v1/completions", { prompt: "a".repeat(2 ** 18) }), 413);
   }
 }
 
@@ -137,6 +153,7 @@ async function checkMemory(requests: number, clients: number): Promise<boolean> 
   console.log(
     `${requests} requests of ${clients} clients: ${wrong} wrong, ${changes} loads and unloads`,
   );
+  console.log(`of ${coming}: ${ofComing.answered} answers, ${ofComing.absent} times 404`);
   console.log(isLevel ? "memory is level" : "memory grows");
   return wrong === 0 && isLevel;
 }
