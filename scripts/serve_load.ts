@@ -118,6 +118,7 @@ async function comeAndGo(address: string, signal: AbortSignal): Promise<number> 
     const path = changes % 2 === 0 ? "unload_lora_adapter" : "load_lora_adapter";
     const { status, json } = await ask(address, `/v1/${path}`, { lora_name: coming });
     if (status !== 200) throw new Error(JSON.stringify(json));
+    await new Promise((resolve) => setTimeout(resolve, 50)); // Requests find it there, and absent.
     assertRefused(await ask(address, "/v1/completions", { prompt: "a", adapter: "none" }), 404);
     assertRefused(await ask(address, "/v1/completions", { prompt: "a".repeat(2 ** 18) }), 413);
   }
