@@ -7,7 +7,7 @@ import { writeRoberta } from "../support/small_roberta.ts";
 import { examplesIndex, withExample } from "./with_example.ts";
 
 /** What each program prints, and what it writes. */
-const expected: Readonly<Record<string, { prints: RegExp; writes?: string }>> = {
+const expected: Readonly<Record<string, { prints?: RegExp; writes?: string }>> = {
   own_text: {
     prints: /^8 texts to train on, 2 held out .*\ntrains 16,384 values [^]*\nboat: \w.*\n$/,
     writes: "own_text/adapter_model.safetensors",
@@ -27,11 +27,7 @@ const expected: Readonly<Record<string, { prints: RegExp; writes?: string }>> = 
     prints: /^the base:(.*)\n[^]*\nunmerged is the base: true\nthe base again:\1\n$/,
     writes: "merged/model.safetensors",
   },
-  // Another program may serve at its port.
-  ask_server: {
-    prints:
-      /^(http:\/\/127\.0\.0\.1:8000 does not answer .*\nnpx -y deno task lowrank serve |\S+: )/,
-  },
+  ask_server: {}, // It needs a server: below.
   rank_sweep: {
     prints: /^rank 1: 2048 values, .*\n[^]*rank 8: 16384 values, .*\n$/,
     writes: "ranks.svg",
@@ -58,6 +54,7 @@ Deno.test("every example is short, in the index, and expected to print something
 });
 
 for (const [name, { prints, writes }] of Object.entries(expected)) {
+  if (!prints) continue;
   Deno.test(`examples/${name}.ts runs with the permissions that the index says`, () =>
     withExample(name, async (folder, say) => {
       assertMatch(await say(), prints);
@@ -79,6 +76,8 @@ Deno.test("the authors' example shows an adapter alone and, with its base, three
 Deno.test("the example of a client asks all adapters of a server, and one in parts", () =>
   withServing({}, ({ address }) =>
     withExample("ask_server", async (_, say) => {
+      const failed = say("http://127.0.0.1:1").catch(String);
+      assertMatch(await failed, /http:\/\/127\.0\.0\.1:1 does not answer: .*\nstart one: npx /);
       const lines = (await say(address)).trimEnd().split("\n"), parts = lines.pop()!;
       const texts = new Map(
         lines.map((line) => line.split(/:(.*)/).slice(0, 2) as [string, string]),
