@@ -34,7 +34,7 @@ export function assertFree(
     .reduce((sum, { size }) => sum + size, 0);
   throw new RangeError(
     `${action} needs a model without an adapter, found one of ${grouped(values)} values on it: ` +
-      "call its remove(), or pass onTop: true to have both act together",
+      "call its remove(), or pass onTop: true to have both act together, or shareBase(model) to keep them apart",
   );
 }
 
