@@ -4,8 +4,7 @@
  * @module
  */
 
-import type { DataTable, Figure } from "../src/figures/mod.ts";
-import { plainTable } from "../src/figures/plain_table.ts";
+import { type DataTable, type Figure, plainTable } from "../src/figures/mod.ts";
 import { renderPage } from "../src/figures/page.ts";
 import type { Section } from "../src/figures/report.ts";
 import { environmentOf } from "./environment.ts";

@@ -35,6 +35,7 @@ export type * from "./plotly_types.ts";
 export { type RoleBar, roleBars } from "./role_bars.ts";
 export { sliderFigure, type SliderOptions } from "./slider_figure.ts";
 export { type LossHistory, plot, type PlotValues, type PlotWords } from "./plot.ts";
+export { plainTable } from "./plain_table.ts";
 export { staticSvg } from "./static_svg.ts";
 export { type RankCurve, rankCurves, type RankPoint } from "./rank_curves.ts";
 export { type Cell, type Column, table, type TableDefinition } from "./table.ts";

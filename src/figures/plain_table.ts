@@ -16,7 +16,16 @@ export function alignColumns(
   ).join("\n");
 }
 
-/** Title, headings and rows, with numbers right-aligned; small print is left out. */
+/**
+ * A table for a terminal: title, headings and rows, with numbers right-aligned; small print is left out.
+ *
+ * @example
+ * ```ts
+ * import { plainTable, tableOf } from "@lowrank/core/figures";
+ *
+ * console.log(plainTable(tableOf("Sizes", [{ "rank": 4, "on disk": 1.5e6 }], { "on disk": "bytes" })));
+ * ```
+ */
 export function plainTable({ title, quoted, columns, rows }: DataTable): string {
   const cells = rows.map((row) => columns.map(({ key, unit }) => formatValue(row[key], unit)));
   const heads = columns.map(({ group, label }) => group ? `${group}, ${label}` : label);
