@@ -118,7 +118,10 @@ export function assertCombineOptions(options: CombineOptions): void {
   }
   if (isPruning(method)) {
     if (!(density! > 0 && density! <= 1)) {
-      need("a density above 0 and at most 1", density ?? "none");
+      need(
+        "a density above 0 and at most 1",
+        density ?? "none: pass density, or --density on the command line",
+      );
     }
   } else if (density !== undefined) need("no density, as it prunes nothing", density);
   if (sign !== undefined && !method.includes("ties")) need("no way to elect signs", sign);
@@ -190,6 +193,9 @@ function assertOneRank(terms: readonly WeightedUpdate[], { method }: CombineOpti
   throw new ShapeError(
     `combining by ${method} needs updates of one rank in ${nameOfSum(terms)}, found A of ${
       formatShape(first)
-    } and ${formatShape(other)}: exact takes any`,
+    } and ${
+      formatShape(other)
+    }: exact takes any, and so do svd and the methods that end with _svd; ` +
+      "or cut the longer to one rank first (truncateUpdate, lowrank resize)",
   );
 }

@@ -11,6 +11,7 @@ import {
   share,
   storedTypes,
 } from "./arguments.ts";
+import { evaluateNext } from "./call.ts";
 import { quote } from "../core/quote.ts";
 import { kindOf } from "../core/storage.ts";
 import { certificateTable } from "./certificate_table.ts";
@@ -109,5 +110,6 @@ async function run(texts: readonly string[], options: CombineOptions): Promise<v
     [
       certificateTable(modules, total),
       `wrote the adapter to ${output}, in ${dtype}`,
+      evaluateNext(base ?? "BASE", output),
     ].join("\n\n"));
 }

@@ -4,6 +4,7 @@ import { extractFolder, type Extraction } from "../adapt/combine/extract_folder.
 import { howMany } from "../core/how_many.ts";
 import { boundsOf, digits } from "../core/numbers.ts";
 import { dtypeOption, modelFolder, positiveNumber, storedTypes } from "./arguments.ts";
+import { evaluateNext } from "./call.ts";
 import { certificateTable } from "./certificate_table.ts";
 import type { Command } from "./commander.ts";
 import { type CommonOptions, print } from "./common.ts";
@@ -47,10 +48,12 @@ async function run(base: string, tuned: string, options: ExtractOptions): Promis
   const done = await extractFolder({ base, tuned, output, rank, dtype });
   print(options, { ...done, dtype }, () =>
     [
+      `tuned minus base: ${tuned} - ${base}`,
       certificateTable(done.modules, done.total),
       heldBy(done),
       ...besides(done),
       `wrote the adapter to ${output}, in ${dtype}`,
+      evaluateNext(base, output),
     ].join("\n\n"));
 }
 

@@ -4,7 +4,7 @@ import { howMany } from "../core/how_many.ts";
 import { grouped } from "../core/numbers.ts";
 import { sizeOf } from "../core/shape.ts";
 import { countTrainable, type TextModel } from "../models/mod.ts";
-import { call } from "./call.ts";
+import { call, quoted } from "./call.ts";
 import { methodTitle } from "./method_entries.ts";
 import type { TrainedRecord } from "./train_folder.ts";
 import type { TrainOptions, TrainRequest } from "./train_request.ts";
@@ -82,7 +82,3 @@ export function nextOf(
     : [];
   return ["next:", `  ${call} ${ask}`, ...look, ...seen].join("\n");
 }
-
-/** A path as a shell takes it for one word. */
-const quoted = (path: string): string =>
-  /^[\w./:@%+=,-]+$/.test(path) ? path : `'${path.replaceAll("'", "'\\''")}'`;

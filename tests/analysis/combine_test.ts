@@ -223,7 +223,7 @@ Deno.test("what is asked for must make sense", () => {
   assertThrows(
     () => combineUpdates([one, two], { method: "linear" }),
     ShapeError,
-    "combining by linear needs updates of one rank in the sum of q, found A of [1, 4] and [2, 4]: exact takes any",
+    "combining by linear needs updates of one rank in the sum of q, found A of [1, 4] and [2, 4]: exact takes any, and so do svd and the methods that end with _svd",
   );
   assertThrows(
     () => combineUpdates([{ ...one, weight: NaN }]),
@@ -234,7 +234,10 @@ Deno.test("what is asked for must make sense", () => {
     const [options, message] of [
       [{ rank: 0 }, "combining by exact needs a rank of at least 1, found 0"],
       [{ method: "linear", rank: 1 }, "needs no rank, as its own is that of the updates, found 1"],
-      [{ method: "ties" }, "combining by ties needs a density above 0 and at most 1, found none"],
+      [
+        { method: "ties" },
+        "combining by ties needs a density above 0 and at most 1, found none: pass density",
+      ],
       [{ method: "ties_svd", density: 0 }, "needs a density above 0 and at most 1, found 0"],
       [{ density: 0.5 }, "combining by exact needs no density, as it prunes nothing, found 0.5"],
       [

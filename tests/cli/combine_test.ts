@@ -142,6 +142,7 @@ Deno.test("the table names ranks and errors, and the command says what it wrote"
     ]);
     assertStringIncludes(stdout, "  4 + 2 ");
     assertStringIncludes(stdout, `\nwrote the adapter to ${folder}, in F32\n`);
+    assertStringIncludes(stdout, ` evaluate --model BASE --adapter ${folder} --data FILE`);
   });
 });
 
@@ -261,7 +262,7 @@ Deno.test("bad input is refused in one sentence, and nothing is lost", () =>
         [[one, rslora, "--method", "linear", "--rank", "2"], "needs no rank"],
         [
           [one, rslora, "--method", "ties"],
-          "combining by ties needs a density above 0 and at most 1, found none",
+          "combining by ties needs a density above 0 and at most 1, found none: pass density, or --density",
         ],
         [[one, rslora, "--density", "0.5"], "combining by exact needs no density"],
         [[one, rslora, "--method", "mean"], "Allowed choices are exact"],

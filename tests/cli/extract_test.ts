@@ -80,6 +80,8 @@ Deno.test("the error is the tail of the change's singular values, and what is wr
       [...before.keys()].filter((key) => isTuned(key) && !/c_.*weight/.test(key)).sort(),
     );
     const { stdout } = await lowrank(...args);
+    assertStringIncludes(stdout, `tuned minus base: ${tuned} - ${model}\n`);
+    assertStringIncludes(stdout, `evaluate --model ${model} --adapter ${folder}/out --data FILE`);
     const held = digits(100 * (1 - tail / all), 3);
     assertStringIncludes(stdout, `\nrank 5 holds ${held}% of what has changed in these layers`);
     assertStringIncludes(stdout, "unchanged: 5 linear layers\n");

@@ -28,9 +28,15 @@ export async function recordOfSum(
   const saved = await sumOfTensors(adapters, ({ saved }) => saved, base);
   const biases = await sumOfTensors(adapters, ({ biases }) => biases, base);
   const modules = records.flatMap(({ savedModules = [] }) => savedModules);
-  const agreed = <Fact>(what: string, facts: readonly Fact[]): Fact | undefined => {
+  const agreed = <Fact>(
+    what: string,
+    facts: readonly Fact[],
+    advice: string,
+  ): Fact | undefined => {
     if (new Set(facts.map((fact) => JSON.stringify(fact))).size === 1) return facts[0];
-    notes.push(`the adapters do not agree on how ${what}: the result does not say it`);
+    notes.push(
+      `the adapters do not agree on how ${what}: the result does not say it, so ${advice}`,
+    );
   };
   const withHead = records.find(({ saved }) => saved?.size) ?? records[0];
   const record: CombinedRecord["record"] = {
@@ -40,8 +46,16 @@ export async function recordOfSum(
     baseModelName: baseNameIn(folder) ?? records.find((each) => each.baseModelName)?.baseModelName,
     taskType: withHead.taskType,
     fanInFanOut: records.some(({ fanInFanOut }) => fanInFanOut),
-    promptFormat: agreed("prompts were written", records.map((each) => each.promptFormat)),
-    quantizedBase: agreed("the base was quantized", records.map((each) => each.quantizedBase)),
+    promptFormat: agreed(
+      "prompts were written",
+      records.map((each) => each.promptFormat),
+      "write each prompt in full, or let --prompt-template of evaluate do it",
+    ),
+    quantizedBase: agreed(
+      "the base was quantized",
+      records.map((each) => each.quantizedBase),
+      "say with --base-dtype how to load it",
+    ),
   };
   return { record, notes };
 }
