@@ -161,6 +161,9 @@ export const mostUnreadBytes: number = 2 ** 20;
 /** Connections to the server beside those of requests that it answers or lets wait, which it can tell to come again. */
 export const mostOtherConnections = 64;
 
+/** Time for which a server that ends still refuses requests, as clients send the next one right away, in milliseconds. */
+export const refusingMs = 200;
+
 /** Time for clients to read their answers when a server ends, in milliseconds. */
 export const mostClosingMs = 2_000;
 

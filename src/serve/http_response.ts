@@ -46,6 +46,7 @@ export function refuse(response: ServerResponse, error: unknown): void {
   send(response, status, value, {
     ...(status === 401 && { "www-authenticate": "Bearer" }),
     ...(status === 429 && { "retry-after": "1" }),
+    ...(status === 503 && { "connection": "close" }),
   });
 }
 

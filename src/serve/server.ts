@@ -2,7 +2,7 @@
 
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { Socket } from "node:net";
-import { mostArrivalMs, mostClosingMs, mostUnreadBytes } from "../core/limits.ts";
+import { mostArrivalMs, mostClosingMs, mostUnreadBytes, refusingMs } from "../core/limits.ts";
 import { oneLine } from "../core/quote.ts";
 import { assertAllowed, assertLocal, bodyOf, letPass } from "./http_request.ts";
 import { eventsOn, refuse, refuseBroken, send } from "./http_response.ts";
@@ -84,11 +84,12 @@ export class LocalServer implements AsyncDisposable {
   }
 
   /**
-   * Takes no more connections and requests, and closes once those that have arrived are answered; a client that does
-   * not read its answer cannot delay it.
+   * Refuses requests, for a moment still those of clients that were between two of them, and closes once those that
+   * have arrived are answered; a client that does not read its answer cannot delay it.
    */
   async [Symbol.asyncDispose](): Promise<void> {
     this.#isClosing = true;
+    await new Promise((resolve) => setTimeout(resolve, refusingMs));
     const closed = Promise.withResolvers<void>();
     this.#server.close(() => closed.resolve());
     const answered = [...this.#open].filter(([, request]) => request.complete)
@@ -120,9 +121,10 @@ export class LocalServer implements AsyncDisposable {
     try {
       assertLocal(request);
       assertAllowed(request, this.#token);
-      if (this.#isClosing) throw new Refusal(503, "the server is stopping");
       const route = this.#routeOf(request);
       const body = request.method === "POST" ? await bodyOf(request) : undefined;
+      // Not before its body has come: a connection that is closed while a client sends has no answer for it.
+      if (this.#isClosing) throw new Refusal(503, "the server is stopping");
       const beginEvents = () => eventsOn(response);
       const value = await route({ body, signal: client.signal, beginEvents });
       if (!response.headersSent) send(response, 200, value);

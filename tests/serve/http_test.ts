@@ -182,3 +182,22 @@ Deno.test("a server that ends tells those who wait", () =>
     assert(refused.length > 0); // At least the last one, of which no token was made.
     for (const answer of refused) assertRefused(answer, 503, "the server is stopping");
   }));
+
+Deno.test("clients that ask without a pause hear of the end, though it comes between two requests", () =>
+  withServing({ rows: 8 }, async ({ address, serving }) => {
+    const accepted = whenSubmitted(serving.served.engine, 25);
+    const askOn = async (seed: number) => {
+      const body = { prompt: "boat", max_tokens: 1 + seed, temperature: 1, seed };
+      for (;;) {
+        const answer = await ask(address, "/v1/completions", body);
+        if (answer.status !== 200) return answer;
+      }
+    };
+    const ends = Promise.all([1, 2, 3, 4, 5].map(askOn));
+    await accepted;
+    const closed = serving[Symbol.asyncDispose](), late = ask(address, "/v1/models");
+    for (const end of [...await ends, await late]) {
+      assertRefused(end, 503, "the server is stopping");
+    }
+    await closed;
+  }));
