@@ -1,11 +1,12 @@
 /** Ask a running `lowrank serve` the same with each of its adapters at once, then one of them word by word. */
 
-const [address = "http://127.0.0.1:8000", prompt = "oak (plant):"] = Deno.args;
+const [address = "http://127.0.0.1:8000", prompt = "oak (plant):", token] = Deno.args;
+const headers = { ...(token && { authorization: `Bearer ${token}` }) };
 /** Asks the server; its error is one sentence. */
 async function ask(path: string, body?: object): Promise<Response> {
   const response = await fetch(`${address}/v1/${path}`, {
     method: body ? "POST" : "GET",
-    headers: { "content-type": "application/json" }, // and "authorization" if it wants a token
+    headers: { ...headers, "content-type": "application/json" },
     body: body && JSON.stringify(body),
   });
   if (response.ok) return response;

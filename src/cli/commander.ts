@@ -17,7 +17,7 @@ const instead: Readonly<Record<string, string>> = {
   "train --init": 'it is "init" of "method" in the file of --config',
 };
 
-/** A command that names an unknown option before a required one, of which it may be a misspelling. */
+/** A command that says what an unknown option may mean, before it asks for a required one. */
 export class Command extends Parser {
   /** Makes a command of this kind. */
   override createCommand(name?: string): Command {
@@ -34,7 +34,10 @@ export class Command extends Parser {
     if (other && (isMissing || isUnknown)) {
       return super.error(`unknown option '${unknown}': ${other}`, options);
     }
-    if (!isMissing || unknown === undefined) return super.error(message, options);
+    const isHinted = isUnknown && message.includes("Did you mean");
+    if (unknown === undefined || isHinted || !(isMissing || isUnknown)) {
+      return super.error(message, options);
+    }
     const meant = nearestName(unknown, this.options.map(({ long }) => long ?? ""));
     const hint = meant ? ` (did you mean ${meant}?)` : "";
     return super.error(`unknown option '${unknown}'${hint}`, { code: "commander.unknownOption" });

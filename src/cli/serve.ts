@@ -6,7 +6,7 @@ import { isHubName } from "../core/hub/name.ts";
 import { howMany } from "../core/how_many.ts";
 import { Interrupt } from "../core/interrupt.ts";
 import { fileIn, hasFile } from "../core/storage.ts";
-import { Serving } from "../serve/mod.ts";
+import { AdapterFolders, Serving } from "../serve/mod.ts";
 import { loadTokenizer } from "../tokenizer/mod.ts";
 import {
   type AllowOption,
@@ -50,6 +50,9 @@ Only programs on this machine can connect. Addresses are those of vLLM: GET
 /v1/models, and POST /v1/completions, /v1/load_lora_adapter and
 /v1/unload_lora_adapter.
 
+With a temperature, a request without a seed has seed 0: everybody who asks the
+same gets the same text.
+
 JSON: {"address", "model", "adapters"} in a line once it listens.`;
 
 /** Adds `serve`, which answers requests over HTTP until a signal ends it. */
@@ -83,7 +86,11 @@ async function run(options: ServeOptions): Promise<void> {
   const { model: folder, adapters, allow, port, tokenFile, rows, length, queue } = options;
   await assertModelFolder(folder);
   await assertLanguageModel(folder);
-  if (adapters !== undefined) await assertFolderOfAdapters(adapters);
+  if (adapters !== undefined) {
+    await assertFolderOfAdapters(adapters);
+    const others = await new AdapterFolders(adapters).others();
+    if (others.length > 0) note(options, `no adapter, passed over: ${others.join(", ")}`);
+  }
   if (tokenFile === undefined) {
     note(options, "no token: every program on this machine may ask (--token-file)");
   }

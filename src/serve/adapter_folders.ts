@@ -3,8 +3,14 @@
 import { listFolder, realPath } from "../core/files.ts";
 import { quote } from "../core/quote.ts";
 import { fileIn, hasFile, kindOf } from "../core/storage.ts";
-import { plainName } from "./fields.ts";
+import { type FieldRule, plainName } from "./fields.ts";
 import { Refusal } from "./refusal.ts";
+
+/** The name of a folder among the adapters. */
+export const subfolderName: FieldRule<string> = {
+  words: "the name of a folder in that of --adapters, and no path (copy or train it there)",
+  holds: plainName.holds,
+};
 
 /** The sub-folders of one folder, by their names: a client names nothing else on the disk. */
 export class AdapterFolders {
@@ -41,7 +47,7 @@ export class AdapterFolders {
    * @throws {Refusal} when it is not the name of one, such as a path or a link that leads elsewhere.
    */
   async pathOf(name: string): Promise<string> {
-    if (!plainName.holds(name)) throw badPath(`${plainName.words}, found ${quote(name)}`);
+    if (!plainName.holds(name)) throw badPath(`${subfolderName.words}, found ${quote(name)}`);
     const path = fileIn(this.root, name);
     if (await kindOf(path) !== "folder") {
       const rule = "lora_path must be a folder among the adapters";
@@ -54,6 +60,17 @@ export class AdapterFolders {
   /** What a client is told of an error: paths begin where its own names do. */
   sentenceOf({ message }: Error): string {
     return message.replaceAll(fileIn(this.root, ""), "");
+  }
+
+  /** The names of the sub-folders that hold no adapter. */
+  async others(): Promise<string[]> {
+    const others: string[] = [];
+    for (const name of (await listFolder(this.root)).toSorted()) {
+      const path = fileIn(this.root, name);
+      const isPlain = !name.startsWith(".") && await kindOf(path) === "folder";
+      if (isPlain && !await hasFile(path, "adapter_config.json")) others.push(name);
+    }
+    return others;
   }
 
   async #isInside(name: string): Promise<boolean> {

@@ -1,9 +1,11 @@
 /** Completions in the shape of OpenAI's interface, with an adapter for each request. @module */
 
 import type { AdapterSet } from "../adapt/many/adapter_set.ts";
+import { isRecord } from "../core/json.ts";
 import { mostStops } from "../core/limits.ts";
 import type { PromptFormat } from "../core/prompt_format.ts";
 import { quote } from "../core/quote.ts";
+import { splitPath } from "../core/storage.ts";
 import { promptFormatOf } from "../models/model.ts";
 import type { TextModel } from "../models/text_model.ts";
 import { encodePrompt, type Tokenizer } from "../tokenizer/mod.ts";
@@ -37,6 +39,8 @@ export interface Ask {
   readonly rules: TextRules;
   /** Whether the answer is sent in parts. */
   readonly stream: boolean;
+  /** Whether its tokens are counted in a part of their own. */
+  readonly countsApart: boolean;
 }
 
 /** An answer, or a part of one. */
@@ -75,8 +79,20 @@ const stopRule: FieldRule<string | string[]> = {
     [value].flat().every((stop) => typeof stop === "string" && stop !== ""),
 };
 
-/** Takes out what OpenAI's clients may send though it is the default: any other value is refused. */
+/** What may be said about an answer in parts. */
+const streamRule: FieldRule<{ readonly include_usage?: boolean }> = {
+  words: '{"include_usage": true} or {"include_usage": false}',
+  holds: (value): value is { include_usage?: boolean } =>
+    isRecord(value) &&
+    Object.entries(value).every(([name, set]) => name === "include_usage" && flag.holds(set)),
+};
+
+/**
+ * Takes out what OpenAI's clients may send though it changes nothing: who asks, and defaults, of which any other value
+ * is refused.
+ */
 function takeDefaults(fields: Fields): void {
+  fields.take("user", text);
   for (const name of ["n", "best_of", "top_p"]) fields.take(name, only(1));
   for (const name of ["presence_penalty", "frequency_penalty"]) fields.take(name, only(0));
   fields.take("echo", only(false));
@@ -98,6 +114,7 @@ export function readAsk(served: Served, body: unknown): Ask {
   const topK = fields.take("top_k", whole(1)), seed = fields.take("seed", whole(0, 2 ** 32 - 1));
   const stops = [fields.take("stop", stopRule) ?? []].flat();
   const stream = fields.take("stream", flag) ?? false;
+  const { include_usage: countsApart = false } = fields.take("stream_options", streamRule) ?? {};
   takeDefaults(fields);
   fields.end();
   served.engine.assertRoom(); // Encoding is work, during which nobody is answered.
@@ -109,21 +126,28 @@ export function readAsk(served: Served, body: unknown): Ask {
     work: { prompt: tokens, adapter, maxNewTokens, stopToken, ...sampling },
     rules: { tokenizer, format, stops },
     stream,
+    countsApart,
   };
 }
 
 /** The name of the adapter that a request is for, in either of two fields; undefined for the base. */
-function takeAdapter({ name, engine }: Served, fields: Fields): string | undefined {
+function takeAdapter(served: Served, fields: Fields): string | undefined {
   const adapter = fields.take("adapter", text), model = fields.take("model", text);
-  const other = model === undefined || model === "" || model === name ? undefined : model;
+  const other = model === undefined || model === "" || isBase(served, model) ? undefined : model;
   if (adapter !== undefined && other !== undefined && adapter !== other) {
-    const rule = `model must be the base, ${quote(name)}, or the same as adapter`;
+    const rule = `model must be the base, ${quote(served.name)}, or the same as adapter`;
     throw new Refusal(400, `${rule}, found ${quote(model)} and ${quote(adapter)}`, "model");
   }
   const wanted = adapter ?? other;
-  if (wanted !== undefined) engine.assertKnown(wanted);
+  if (wanted !== undefined) {
+    served.engine.assertKnown(wanted, adapter === undefined ? "model" : "adapter");
+  }
   return wanted;
 }
+
+/** Whether a name is the base's: its path, or its folder alone. */
+export const isBase = ({ name }: Served, wanted: string): boolean =>
+  wanted === name || wanted === splitPath(name).name;
 
 const formatOf = ({ model, adapters }: Served, adapter: string | undefined): PromptFormat =>
   (adapter === undefined ? undefined : adapters.promptFormatOf(adapter)) ?? promptFormatOf(model);

@@ -19,6 +19,9 @@ export interface EngineLimits extends BatchExtents {
   readonly queue: number;
 }
 
+/** Most names in a message. */
+const mostListed = 8;
+
 /** A request, from its acceptance to its end. */
 interface Ticket {
   readonly work: Work;
@@ -72,7 +75,7 @@ export class Engine implements AsyncDisposable {
   async submit(work: Work): Promise<readonly number[]> {
     const { adapter, prompt, temperature, topK, seed } = work;
     this.assertRoom();
-    if (adapter !== undefined) this.assertKnown(adapter);
+    if (adapter !== undefined) this.assertKnown(adapter, "adapter");
     const row = { prompt, adapter, sampling: { temperature, topK }, random: new Random(seed) };
     const ended = Promise.withResolvers<readonly number[]>();
     this.#waiting.push({ work, row: { ...row, made: [] }, ended });
@@ -87,10 +90,13 @@ export class Engine implements AsyncDisposable {
     this.#assertRoom(this.#waiting.length, "requests");
   }
 
-  /** Throws a {@link Refusal} unless requests may have this adapter. */
-  assertKnown(name: string): void {
+  /** Throws a {@link Refusal} unless requests may have the adapter that a field of theirs names. */
+  assertKnown(name: string, field: string): void {
     if (this.adapters.includes(name)) return;
-    throw new Refusal(404, `the adapter must be one of GET /v1/models, found ${quote(name)}`);
+    const known = this.adapters.slice(0, mostListed).join(", ") || "no adapter";
+    const others = this.adapters.length > mostListed ? ", …" : "";
+    const rule = `${field} must be one of GET /v1/models (${known}${others})`;
+    throw new Refusal(404, `${rule}, found ${quote(name)}`, field);
   }
 
   /**
@@ -117,7 +123,7 @@ export class Engine implements AsyncDisposable {
    */
   unload(name: string): Promise<void> {
     return this.#afterOthers(async () => {
-      this.assertKnown(name);
+      this.assertKnown(name, "lora_name");
       this.#leaving.add(name);
       const own = [...this.#waiting, ...this.#running].filter(({ row }) => row.adapter === name);
       await Promise.allSettled(own.map(({ ended }) => ended.promise));

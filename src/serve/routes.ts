@@ -3,8 +3,8 @@
 import { DeviceError } from "../core/errors.ts";
 import { quote } from "../core/quote.ts";
 import type { AdapterException } from "../formats/mod.ts";
-import type { AdapterFolders } from "./adapter_folders.ts";
-import { answer, readAsk, type Served } from "./completions.ts";
+import { type AdapterFolders, subfolderName } from "./adapter_folders.ts";
+import { answer, isBase, readAsk, type Served } from "./completions.ts";
 import { Fields, plainName } from "./fields.ts";
 import { Refusal } from "./refusal.ts";
 import type { Route, Routes } from "./server.ts";
@@ -33,7 +33,7 @@ export function routesOf(served: Served, loadable: Loadable): Routes {
     "POST /v1/completions": complete(served),
     "POST /v1/load_lora_adapter": async ({ body }) => {
       const fields = new Fields(body), own = fields.need("lora_name", plainName);
-      const folder = fields.take("lora_path", plainName) ?? own;
+      const folder = fields.take("lora_path", subfolderName) ?? own;
       fields.end();
       await loadAdapters(served, loadable, new Map([[own, folder]]))
         .catch((error) => Promise.reject(refusalOf(error, loadable.folders!)));
@@ -54,9 +54,10 @@ const complete = (served: Served): Route => async ({ body, signal, beginEvents }
   let send: ReturnType<typeof beginEvents> | undefined;
   // The first part begins the answer: until then it can be refused.
   const begin = () => send ??= beginEvents();
-  const last = await answer(served, ask, signal, (part) => begin()(part));
-  begin()(last);
-  begin()(undefined);
+  const whole = await answer(served, ask, signal, (part) => begin()(part));
+  const { usage, ...last } = whole;
+  const ends = ask.countsApart ? [last, { ...last, choices: [], usage }] : [whole];
+  for (const part of [...ends, undefined]) begin()(part);
 };
 
 /**
@@ -74,7 +75,7 @@ export async function loadAdapters(
   if (!folders) throw new Refusal(400, "loading needs a server that was started with --adapters");
   const paths: [name: string, path: string][] = [];
   for (const [name, folder] of wanted) {
-    if (name === served.name || engine.adapters.includes(name)) {
+    if (isBase(served, name) || engine.adapters.includes(name)) {
       const rule = "the name of a new adapter must be free";
       throw new Refusal(400, `${rule}, found ${quote(name)}`, "lora_name");
     }

@@ -88,6 +88,8 @@ Deno.test("an argument that is not understood gives one line and exit code 1", a
   await assertFails(["memory"], "memory needs one model, by its name or path, found none");
   await assertFails(["merge"], "required option '--model <folder>' not specified");
   await assertFails(["count", "--model", model, "--rnak", "3"], "unknown option '--rnak'");
+  const most = ["generate", "--model", model, "--prompt", "a", "--max-tokens", "3"];
+  await assertFails(most, "unknown option '--max-tokens' (did you mean --max-new-tokens?)");
   const output = ["quantize", model, "--output", "out"];
   await assertFails(output, "'--output': the folder to write is the second argument");
   await assertFails(["train", "--init=pissa"], `'--init': it is "init" of "method" in the file of`);

@@ -117,6 +117,14 @@ Deno.test("an answer has OpenAI's fields, and says how it ended", () =>
     assertEquals((await complete({ ...own, stop: text.slice(0, 1) })).choices[0].text, "");
   }));
 
+// deno-lint-ignore no-explicit-any -- what servers answer is for the tests to say
+async function partsOf(response: Response): Promise<any[]> {
+  const events = (await response.text()).trimEnd().split("\n\n")
+    .map((line) => line.replace("data: ", ""));
+  assertEquals(events.pop(), "[DONE]");
+  return events.map((event) => JSON.parse(event));
+}
+
 Deno.test("an answer in parts is the same answer", () =>
   withServing({}, async ({ address, complete }) => {
     const prompt = "Straße, naïve 😀 and",
@@ -127,36 +135,39 @@ Deno.test("an answer in parts is the same answer", () =>
       ];
     for (const body of cases) {
       const { choices: [whole], usage } = await complete(body);
-      const response = await fetch(`${address}/v1/completions`, {
-        method: "POST",
-        headers: { "content-type": "application/json" },
-        body: JSON.stringify({ ...body, stream: true }),
-      });
+      const inParts = async (more: Body) =>
+        await fetch(`${address}/v1/completions`, {
+          method: "POST",
+          headers: { "content-type": "application/json" },
+          body: JSON.stringify({ ...body, ...more, stream: true }),
+        });
+      const response = await inParts({});
       assertEquals(response.headers.get("content-type"), "text/event-stream");
       // A server that closes idle connections loses the request that comes just then.
       assertEquals(response.headers.get("keep-alive"), null);
-      const events = (await response.text()).trimEnd().split("\n\n")
-        .map((line) => line.replace("data: ", ""));
-      assertEquals(events.pop(), "[DONE]");
-      const parts = events.map((event) => JSON.parse(event)), last = parts.at(-1);
+      const parts = await partsOf(response), last = parts.at(-1);
       assert(parts.length > 2, `${parts.length} parts`);
       assertEquals(parts.map(({ choices: [{ text }] }) => text).join(""), whole.text);
       assertEquals([last.choices[0].finish_reason, last.usage], [whole.finish_reason, usage]);
       assertEquals(new Set(parts.map(({ id }) => id)).size, 1);
+      const apart = await partsOf(await inParts({ stream_options: { include_usage: true } }));
+      assertEquals([apart.at(-1).choices, apart.at(-1).usage], [[], usage]);
+      assertEquals(apart.at(-2).choices, last.choices);
+      assert(apart.slice(0, -1).every((part) => part.usage === undefined));
     }
   }));
 
 Deno.test("the adapter may be named as the model, and the base by its own name or none", () =>
-  withServing({}, async ({ address, complete }) => {
+  withServing({ name: "models/tiny-gpt2" }, async ({ address, complete }) => {
     const textOf = async (body: Body) => {
       const { model, choices: [{ text }] } = await complete({ prompt: "oak (plant):", ...body });
       return { model, text };
     };
     const base = await textOf({}), own = await textOf({ adapter: "qv-r8-seed1" });
-    assertEquals([base.model, own.model], ["tiny-gpt2", "qv-r8-seed1"]);
+    assertEquals([base.model, own.model], ["models/tiny-gpt2", "qv-r8-seed1"]);
     assert(base.text !== own.text);
-    for (const body of [{ model: "tiny-gpt2" }, { model: "" }, { adapter: null, model: null }]) {
-      assertEquals(await textOf(body), base);
+    for (const model of ["models/tiny-gpt2", "tiny-gpt2", "", null]) {
+      assertEquals(await textOf({ model, adapter: null }), base);
     }
     const both = { model: "qv-r8-seed1", adapter: "qv-r8-seed1" };
     for (const body of [{ model: "qv-r8-seed1" }, both, { ...both, model: "tiny-gpt2" }]) {
@@ -165,8 +176,8 @@ Deno.test("the adapter may be named as the model, and the base by its own name o
     const { json: { object, data } } = await ask(address, "/v1/models");
     assertEquals([object, data.length], ["list", 4]);
     assertEquals(data.map(({ id, parent }: Body) => [id, parent]), [
-      ["tiny-gpt2", null],
-      ...ownAdapters.map((id) => [id, "tiny-gpt2"]),
+      ["models/tiny-gpt2", null],
+      ...ownAdapters.map((id) => [id, "models/tiny-gpt2"]),
     ]);
   }));
 

@@ -140,7 +140,8 @@ Deno.test("what it cannot serve is one sentence, and exit code 1", () =>
 Deno.test("a person is told where it is, and that anybody may ask; with a token, that they may not", () =>
   withFolder(async (folder) => {
     await Deno.writeTextFile(`${folder}/token`, "s3cret\n");
-    for (const args of [[], ["--token-file", `${folder}/token`]]) {
+    await Deno.mkdir(`${folder}/empty`);
+    for (const args of [[], ["--token-file", `${folder}/token`, "--adapters", folder]]) {
       const child = spawnProgram(
         Deno.execPath(),
         ...lowrankArgs("serve", ...tiny, "--port", "0", ...args),
@@ -159,7 +160,9 @@ Deno.test("a person is told where it is, and that anybody may ask; with a token,
       ]);
       assertMatch(
         stderr,
-        args.length > 0 ? /^device: [^\n]+\nstopping\n$/ : /^no token: every program/,
+        args.length > 0
+          ? /^no adapter, passed over: empty\ndevice: [^\n]+\nstopping\n$/
+          : /^no token: every program/,
       );
     }
   }));

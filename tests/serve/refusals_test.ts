@@ -26,6 +26,8 @@ const post = async (address: string, path: string, body: BodyInit, headers = {})
     }),
   );
 
+const listed = `one of GET /v1/models (${ownAdapters.join(", ")})`;
+
 /** Bodies of completions, and what their refusals say. */
 const wrong: readonly [body: unknown, status: number, sentence: string][] = [
   [{}, 400, "a request needs prompt, a text, found none"],
@@ -54,10 +56,13 @@ const wrong: readonly [body: unknown, status: number, sentence: string][] = [
   [{ ...good, ["x".repeat(200_000)]: 3 }, 400, "x…"],
   [{ ...good, maxTokens: 3 }, 400, '; found "maxTokens" (did you mean max_tokens?)'],
   [JSON.parse('{"prompt": "a", "__proto__": 1}'), 400, '; found "__proto__"'],
-  [{ ...good, adapter: "none" }, 404, 'the adapter must be one of GET /v1/models, found "none"'],
+  [{ ...good, adapter: "none" }, 404, `adapter must be ${listed}, found "none"`],
   [{ ...good, adapter: "a\u0000b\u001b[2J" }, 404, 'found "a\\u0000b\\u001b[2J"'],
   [{ ...good, adapter: 7 }, 400, "adapter must be a text, found 7"],
-  [{ ...good, model: "gpt-4" }, 404, 'found "gpt-4"'],
+  [{ ...good, model: "gpt-4" }, 404, `model must be ${listed}, found "gpt-4"`],
+  [{ ...good, stream_options: { include_obfuscation: true } }, 400, "stream_options must be {"],
+  [{ ...good, stream_options: { include_usage: 1 } }, 400, "stream_options must be {"],
+  [{ ...good, user: 3 }, 400, "user must be a text, found 3"],
   [{ ...good, model: "qv-r8-seed1", adapter: "q-r64-seed1" }, 400, "or the same as adapter"],
   [[good], 400, "a request must be a JSON object, found ["],
   [null, 400, "a request must be a JSON object, found null"],
@@ -79,6 +84,9 @@ Deno.test("wrong bodies are refused by the name of their field", () =>
     const nulls = { model: null, adapter: null, max_tokens: null, stop: null, stream: null };
     const defaults = { n: 1, best_of: 1, top_p: 1, echo: false, suffix: "", logprobs: null };
     await place.complete({ ...good, ...nulls, ...defaults, logit_bias: {}, presence_penalty: 0 });
+    await place.complete({ ...good, user: "me", stream_options: { include_usage: true } });
+    const { json: { error } } = await ask(place.address, "/v1/completions", { model: "gpt-4" });
+    assertEquals(error.param, "model");
     await lives(place);
   }));
 
@@ -202,7 +210,7 @@ Deno.test("adapters are loaded from the sub-folders of their folder alone", () =
       assertRefused(
         await load("new", path),
         400,
-        "lora_path must be a name of up to 255 bytes",
+        "lora_path must be the name of a folder in that of --adapters, and no path (copy or train",
       );
     }
     for (const name of ["..", "a/b", "", null]) assertRefused(await load(name, "empty"), 400);
