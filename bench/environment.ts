@@ -6,3 +6,20 @@ export function environmentOf(variant: string): Record<string, string> {
   const blas: Record<string, string> = /^cpu/.test(variant) ? { LOWRANK_BLAS: "off" } : {};
   return { DENO_WEBGPU_BACKEND: "vulkan", ...rest, ...blas };
 }
+
+/**
+ * The last line that a contender's program prints.
+ *
+ * @throws {Error} when it fails, with what it wrote on standard error.
+ */
+export async function lastLineOf(
+  variant: string,
+  program: string,
+  args: readonly string[],
+): Promise<string> {
+  const { success, stdout, stderr } = await new Deno.Command(program, {
+    ...{ args: [...args], env: environmentOf(variant), clearEnv: true },
+  }).output();
+  if (!success) throw new Error(`${args.join(" ")}: ${new TextDecoder().decode(stderr)}`);
+  return new TextDecoder().decode(stdout).trim().split("\n").pop()!;
+}

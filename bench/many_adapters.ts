@@ -10,7 +10,7 @@
 
 import { fileURLToPath } from "node:url";
 import type { Variant } from "../experiments/many_adapters/variants.ts";
-import { environmentOf } from "./environment.ts";
+import { lastLineOf } from "./environment.ts";
 
 /** Our small base. */
 export const baseFolder: string = fileURLToPath(new URL("../models/tiny-gpt2", import.meta.url));
@@ -39,14 +39,6 @@ const tolerance = 1e-4;
 
 const here = fileURLToPath(new URL("contenders/", import.meta.url));
 const ours = ["run", "-A", "--no-lock", `${here}ours_adapters.ts`];
-
-async function run(program: string, args: readonly string[]): Promise<string> {
-  const { success, stdout, stderr } = await new Deno.Command(program, {
-    ...{ args: [...args], env: environmentOf("blas"), clearEnv: true },
-  }).output();
-  if (!success) throw new Error(`${args.join(" ")}: ${new TextDecoder().decode(stderr)}`);
-  return new TextDecoder().decode(stdout).trim().split("\n").pop()!;
-}
 
 /** The largest difference of any case, relative to the largest logit. */
 function differenceOf(one: AdaptersReport, other: AdaptersReport): number {
@@ -80,7 +72,7 @@ async function prepare(): Promise<string> {
   const folder = `${Deno.env.get("TMPDIR") ?? "/tmp"}/lowrank_bench_adapters`;
   const marker = `${folder}/saved`; // written last
   if (await Deno.stat(marker).then(() => true, () => false)) return folder;
-  await run(Deno.execPath(), [...ours, "save", folder]);
+  await lastLineOf("blas", Deno.execPath(), [...ours, "save", folder]);
   await Deno.writeTextFile(marker, "");
   return folder;
 }
@@ -92,7 +84,7 @@ if (import.meta.main) {
   const reports: AdaptersReport[][] = [[], []];
   for (let round = 0; round < Number(Deno.args[0] ?? 3); round++) {
     for (const [i, [program, args]] of programs.entries()) {
-      reports[i].push(JSON.parse(await run(program, args)));
+      reports[i].push(JSON.parse(await lastLineOf("blas", program, args)));
     }
   }
   const difference = differenceOf(reports[0][0], reports[1][0]);

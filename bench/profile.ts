@@ -7,7 +7,7 @@
 import { type DataTable, type Figure, plainTable } from "../src/figures/mod.ts";
 import { renderPage } from "../src/figures/page.ts";
 import type { Section } from "../src/figures/report.ts";
-import { environmentOf } from "./environment.ts";
+import { lastLineOf } from "./environment.ts";
 import type { Workload } from "./workloads.ts";
 
 /** A case's profile, as its process prints it. */
@@ -22,11 +22,7 @@ const program = new URL("contenders/ours_profile.ts", import.meta.url).pathname;
 /** The profiles of a workload on the devices that a variant stands for. */
 export async function profileOf(variant: string, workload: Workload): Promise<Section> {
   const args = ["run", "-A", "--no-lock", program, variant, workload];
-  const env = environmentOf(variant);
-  const process = new Deno.Command(Deno.execPath(), { args, env, clearEnv: true });
-  const { success, stdout, stderr } = await process.output();
-  if (!success) throw new Error(new TextDecoder().decode(stderr));
-  const line = new TextDecoder().decode(stdout).trim().split("\n").pop()!;
+  const line = await lastLineOf(variant, Deno.execPath(), args);
   return sectionOf(`${workload}-${variant}`, JSON.parse(line));
 }
 

@@ -8,7 +8,7 @@
  * @module
  */
 
-import { environmentOf } from "./environment.ts";
+import { lastLineOf } from "./environment.ts";
 import { assertAgreement, tableOf } from "./real_models_table.ts";
 
 /** The line that a contender's process prints. */
@@ -48,22 +48,14 @@ const contenders: readonly [name: string, program: string, args: readonly string
   ["torch sdpa", python, [script, "sdpa"]],
 ];
 
-async function run(program: string, args: readonly string[]): Promise<string> {
-  const { success, stdout, stderr } = await new Deno.Command(program, {
-    ...{ args: [...args], env: environmentOf("blas"), clearEnv: true },
-  }).output();
-  if (!success) throw new Error(`${args.join(" ")}: ${new TextDecoder().decode(stderr)}`);
-  return new TextDecoder().decode(stdout).trim().split("\n").pop()!;
-}
-
 /** Folders with `adapter`, a PEFT folder, inside; they are made once and kept. */
 async function prepare(name: string): Promise<string> {
   const folder = `${Deno.env.get("TMPDIR") ?? "/tmp"}/lowrank_bench_real/${name}`;
   const marker = `${folder}/adapter/adapter_config.json`; // written last
   if (await Deno.stat(marker).then(() => true, () => false)) return folder;
   await Deno.mkdir(folder, { recursive: true });
-  await run(python, [`${here}../scripts/golden/real_folder.py`, name, folder]);
-  await run(python, [script, "adapter", folder, `${folder}/adapter`]);
+  await lastLineOf("blas", python, [`${here}../scripts/golden/real_folder.py`, name, folder]);
+  await lastLineOf("blas", python, [script, "adapter", folder, `${folder}/adapter`]);
   return folder;
 }
 
@@ -71,7 +63,9 @@ async function addRound(cells: readonly Cell[], folders: readonly string[], roun
   for (const [i, { name, reports }] of cells.entries()) {
     const workload = name.split(" ")[1];
     for (const [contender, program, args] of contenders) {
-      const report: RealReport = JSON.parse(await run(program, [...args, folders[i], workload]));
+      const report: RealReport = JSON.parse(
+        await lastLineOf("blas", program, [...args, folders[i], workload]),
+      );
       reports.set(contender, [...reports.get(contender) ?? [], report]);
       console.error(
         `round ${round}, ${name}, ${contender}: ${Math.min(...report.ms).toFixed(0)} ms`,
