@@ -46,13 +46,17 @@ const race = (
 });
 
 const races: Race[] = [
-  race(1, "jax wasm", plain, products(1024), { least: 1.3 }),
+  race(1, "jax wasm", plain, products(1024), { least: 1.5 }),
   race(1, "tfjs wasm", plain, products(1024), { least: 2 }),
-  race(1, "jax wasm", plain, [...layer, ...gpts], { least: 2 }),
+  race(1, "jax wasm", plain, layer, { least: 2 }),
+  race(1, "jax wasm", plain, gpts, { least: 5 }),
   race(1, "tfjs wasm", plain, gpts, { least: 4 }),
   race(2, "jax wasm", blas, products(1024), { least: 4 }),
   race(2, "torch", blas, products(1024), { least: 0.9 }),
-  race(2, blas, "torch", [...layer, ...gpts], { most: 1.5 }),
+  race(2, "torch", blas, gpts, { least: 1.8 }),
+  race(2, "torch", blas, layer, { least: 1.5 }),
+  race(2, "torch", blas, ["pretrain"], { least: 1.4 }),
+  race(2, "torch", blas, ["generate"], { least: 3 }),
   ...["jax webgpu", "tfjs webgpu"].map((peer) =>
     race(3, peer, webgpu, [...products(1024), ...layer, ...gpts], { least: 3 })
   ),

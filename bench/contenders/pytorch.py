@@ -14,10 +14,10 @@ import torch
 REPEATS = {
     "matmul": (40, 3),
     "lora_linear": (40, 4),
-    "gpt_full": (6, 1),
-    "gpt_lora": (6, 1),
-    "pretrain": (3, 1),
-    "generate": (3, 0),
+    "gpt_full": (60, 4),
+    "gpt_lora": (60, 4),
+    "pretrain": (20, 1),
+    "generate": (20, 0),
 }
 TINY = dict(vocabulary=128, width=128, layers=2, heads=4, batch=8, time=64)
 BASE = dict(vocabulary=1024, width=256, layers=2, heads=8, batch=16, time=64)
