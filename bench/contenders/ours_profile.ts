@@ -11,10 +11,13 @@ import { casesOf } from "./ours.ts";
 import { openVariant } from "./ours_models.ts";
 
 const [variant, workload] = Deno.args as [string, Workload];
+/** As many as V8 needs to compile the kernels with care; shaders are compiled once. */
+const rounds = variant === "webgpu" ? 15 : 60;
+
 using device = await openVariant(variant);
 const profiles: Profiled[] = [];
 for (const { name, step } of casesOf(device, workload)) {
-  const found = await profile(device, step, { rounds: 15 });
+  const found = await profile(device, step, { rounds });
   profiles.push({ name, table: profileTable(found), figure: profileFigure(found) });
 }
 console.log(JSON.stringify(profiles));
