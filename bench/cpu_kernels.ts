@@ -1,7 +1,8 @@
 /**
  * Speed of the CPU kernels: `deno task bench:cpu [threads] [name…]`.
  *
- * Prints GFLOP/s for products and attention and GB/s, counting each byte that must move once, for the rest;
+ * Prints GFLOP/s for products and attention, with their share of the measured peak of multiply-adds with
+ * vectors of 128 bits, and GB/s, counting each byte that must move once, for the rest;
  * the best of several runs, since other work on the machine only ever slows one down.
  */
 
@@ -39,6 +40,7 @@ import { openCpuDevice } from "../src/device/cpu/cpu_device.ts";
 import type { CpuDevice } from "../src/device/cpu/cpu_device.ts";
 import { Scope } from "../src/device/scope.ts";
 import type { Tensor } from "../src/device/device.ts";
+import { multiplyAddPeak } from "./multiply_add_peak.ts";
 
 /** One thing to time. Without `flops` its speed is counted in bytes. */
 interface Trial {
@@ -54,9 +56,10 @@ function product(m: number, n: number, k: number, layout: "NN" | "NT" | "TN"): T
   return {
     title: `matmul ${m} x ${n} x ${k} ${layout}`,
     kernel: matmul,
-    sizes: { a: m * k, b: n * k, bias: n, c: m * n },
+    sizes: { a: m * k, b: n * k, a2: 1, b2: 1, bias: n, c: m * n },
     scalars: {
       ...{ m, n, k, transposeA, transposeB, cStride: n },
+      ...{ k2: 0, a2Offset: 0, a2Stride: 1, b2Offset: 0, b2Stride: 1 },
       ...{ aStride: transposeA ? m : k, bStride: transposeB ? k : n },
       ...{ aOffset: 0, bOffset: 0, cOffset: 0, alpha: 1, hasBias: 0, accumulate: 0 },
     },
@@ -220,10 +223,14 @@ function bytesOf({ kernel, sizes }: Trial): number {
 
 const [threads, ...names] = Deno.args;
 using device = await openCpuDevice({ threads: Number(threads ?? 2), blas: false });
+const peak = await multiplyAddPeak(Number(threads ?? 2));
 console.log(`${device.description}, Deno ${Deno.version.deno}`);
+console.log(`peak of 128-bit multiply-adds: ${peak.toFixed(1)} GFLOP/s`);
 for (const trial of trials) {
   if (names.length > 0 && !names.some((name) => trial.title.includes(name))) continue;
   const ms = time(device, trial), work = trial.flops ?? bytesOf(trial);
-  const speed = `${(work / ms / 1e6).toFixed(1)} ${trial.flops ? "GFLOP/s" : "GB/s"}`;
-  console.log(`${trial.title.padEnd(62)}${ms.toFixed(3).padStart(10)} ms ${speed.padStart(16)}`);
+  const rate = work / ms / 1e6, share = `${(rate / peak * 100).toFixed(0).padStart(4)}%`;
+  const speed = `${rate.toFixed(1)} ${trial.flops ? "GFLOP/s" : "GB/s"}`.padStart(16);
+  const columns = [`${ms.toFixed(3).padStart(10)} ms`, speed, trial.flops ? share : ""];
+  console.log(trial.title.padEnd(62) + columns.join(" "));
 }

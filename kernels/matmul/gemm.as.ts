@@ -2,8 +2,8 @@
 
 import { scratch } from "../simd/scratch.as";
 import { bytesOf } from "../simd/vector.as";
-import { COLUMNS, edgeTile, tile } from "./micro.as";
-import { packA, packB, panelRows } from "./pack.as";
+import { COLUMNS, edgeTile, tile, TILE, TILE_ROWS } from "./micro.as";
+import { packA, packB } from "./pack.as";
 
 /** Terms of a block: a sum of more is the sum of its blocks. */
 export const DEPTH: u32 = 256; // steps of k per block: a panel of B is 8 kB, in the first-level cache
@@ -18,7 +18,7 @@ export const PACKED_B: usize = 4 * BLOCK_A;
 const SPARE: usize = PACKED_B + 4 * BLOCK_B;
 
 /** Offset of the scratch that products leave free. */
-export const FREE: usize = SPARE + 256;
+export const FREE: usize = SPARE + TILE;
 
 /**
  * C = (held ? C : 0) + bias + alpha · A B, with element (i, p) of A at a + i · aRow + p · aStep and
@@ -57,7 +57,7 @@ export function gemm<T>(
   }
 }
 
-/** The same for a B that packB has packed completely, `steps` >= k deep. k is at most BLOCK_A / 6. */
+/** The same for a B that packB has packed completely, `steps` >= k deep. k is at most BLOCK_A / 4. */
 export function gemmPacked(
   m: u32,
   n: u32,
@@ -73,7 +73,7 @@ export function gemmPacked(
   bias: usize,
   held: u32,
 ): void {
-  const most = k <= DEPTH ? ROWS : BLOCK_A / k / 6 * 6;
+  const most = k <= DEPTH ? ROWS : BLOCK_A / k & ~(TILE_ROWS - 1);
   for (let row: u32 = 0; row < m; row += most) {
     const rows = min(most, m - row);
     packA(scratch(0), a + <usize>row * aRow, rows, k, aRow, aStep);
@@ -96,14 +96,13 @@ function block(
 ): void {
   const spare = scratch(SPARE);
   for (let column: u32 = 0; column < columns; column += COLUMNS) {
-    const panel = packed + bytesOf(column * steps), left = columns - column;
+    const panel = packed + bytesOf(column * steps), left = min(COLUMNS, columns - column);
     const biasAt = bias ? bias + bytesOf(column) : 0;
-    for (let row: u32 = 0; row < rows;) {
-      const height = panelRows(rows - row), from = scratch(bytesOf(row * depth));
+    for (let row: u32 = 0; row < rows; row += TILE_ROWS) {
+      const from = scratch(bytesOf(row * depth)), height = min(TILE_ROWS, rows - row);
       const to = c + <usize>row * cRow + bytesOf(column);
-      if (left >= COLUMNS) tile(height, depth, from, panel, to, cRow, alpha, biasAt, held);
+      if (left >= COLUMNS && height == TILE_ROWS) tile(depth, from, panel, to, cRow, alpha, biasAt, held);
       else edgeTile(height, left, depth, from, panel, to, cRow, alpha, biasAt, held, spare);
-      row += height;
     }
   }
 }

@@ -142,7 +142,7 @@ function productWith(type: StoredType): Matmul {
         software && subgroupSize === 8 ? subgroupProgram(type) : undefined,
     },
     // Threads split the longer side of C, its columns if it is wider than high, so that the smaller
-    // operand is the one that every thread packs for itself. Cuts fall between whole tiles of 6 rows or 8
+    // operand is the one that every thread packs for itself. Cuts fall between whole tiles of 4 rows or 8
     // columns. A product with k = 0 writes the bias.
     cpu: {
       units: ({ m, n }) => Math.max(m, n),

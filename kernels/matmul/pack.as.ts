@@ -2,18 +2,11 @@
 
 import { loadFour, loadOne } from "../float16/widen.as";
 import { bytesOf } from "../simd/vector.as";
-import { COLUMNS } from "./micro.as";
-
-/** Rows of the next panel when `left` rows of a block remain. Two panels of 4 are faster than 6 + 2. */
-// @ts-ignore: decorator
-@inline export function panelRows(left: u32): u32 {
-  if (left >= 6 && left != 8) return 6;
-  return left >= 4 ? 4 : left >= 2 ? 2 : 1;
-}
+import { COLUMNS, TILE_ROWS } from "./micro.as";
 
 /**
- * Packs `rows` x `k` of A, panel after panel. Row i, step p is at a + i · rowBytes + p · stepBytes; one
- * of the two strides is 4.
+ * Packs `rows` x `k` of A in panels of 4 rows. Row i, step p is at a + i · rowBytes + p · stepBytes; one of
+ * the two strides is 4. Rows past the last hold anything.
  */
 export function packA(
   to: usize,
@@ -23,18 +16,16 @@ export function packA(
   rowBytes: usize,
   stepBytes: usize,
 ): void {
-  for (let row: u32 = 0; row < rows;) {
-    const height = panelRows(rows - row), from = a + <usize>row * rowBytes;
-    const panel = to + bytesOf(row * k);
-    if (stepBytes == 4) interleave<f32>(panel, height * 4, from, rowBytes, height, height - 1, k);
-    else copySteps<f32>(panel, height * 4, from, stepBytes, height, k);
-    row += height;
+  for (let row: u32 = 0; row < rows; row += TILE_ROWS) {
+    const from = a + <usize>row * rowBytes, panel = to + bytesOf(row * k), last = rows - row - 1;
+    if (stepBytes == 4) interleave<f32>(panel, 4 * TILE_ROWS, from, rowBytes, 0, last, k);
+    else copySteps<f32>(panel, from, stepBytes, TILE_ROWS, k);
   }
 }
 
 /**
  * Packs `k` x `columns` of B in panels of 8 columns, as f32. Column j, step p is at b + j · columnBytes +
- * p · stepBytes; one of the two strides is the bytes of T.
+ * p · stepBytes; one of the two strides is the bytes of T. Columns past the last hold anything.
  */
 export function packB<T>(
   to: usize,
@@ -45,52 +36,29 @@ export function packB<T>(
   stepBytes: usize,
 ): void {
   for (let column: u32 = 0; column < columns; column += COLUMNS) {
-    const from = b + <usize>column * columnBytes;
-    const panel = to + bytesOf(column * k);
-    const last = min(COLUMNS, columns - column) - 1;
-    if (stepBytes == sizeof<T>()) interleave<T>(panel, 32, from, columnBytes, COLUMNS, last, k);
-    else copySteps<T>(panel, 32, from, stepBytes, COLUMNS, k);
+    const from = b + <usize>column * columnBytes, panel = to + bytesOf(column * k);
+    const last = columns - column - 1;
+    if (stepBytes == sizeof<T>()) {
+      interleave<T>(panel, 4 * COLUMNS, from, columnBytes, 0, last, k);
+      interleave<T>(panel + 16, 4 * COLUMNS, from, columnBytes, 4, last, k);
+    } else copySteps<T>(panel, from, stepBytes, COLUMNS, k);
   }
 }
 
-/** Packs lines that are contiguous in k, transposing 4, 2 or 1 at a time. Lines past the last repeat it. */
+/** Transposes four lines that are contiguous in k, from line `first`. Lines past the last repeat it. */
 function interleave<T>(
   to: usize,
   step: usize,
   from: usize,
   lineBytes: usize,
-  lines: u32,
+  first: u32,
   last: u32,
   k: u32,
 ): void {
-  let line: u32 = 0;
-  for (; line + 4 <= lines; line += 4) {
-    const l0 = from + <usize>min(line, last) * lineBytes;
-    const l1 = from + <usize>min(line + 1, last) * lineBytes;
-    const l2 = from + <usize>min(line + 2, last) * lineBytes;
-    const l3 = from + <usize>min(line + 3, last) * lineBytes;
-    interleave4<T>(to + bytesOf(line), step, l0, l1, l2, l3, k);
-  }
-  if (line + 2 <= lines) {
-    const l0 = from + <usize>min(line, last) * lineBytes;
-    const l1 = from + <usize>min(line + 1, last) * lineBytes;
-    interleave2<T>(to + bytesOf(line), step, l0, l1, k);
-    line += 2;
-  }
-  if (line < lines) {
-    interleave1<T>(to + bytesOf(line), step, from + <usize>line * lineBytes, k);
-  }
-}
-
-function interleave4<T>(
-  to: usize,
-  step: usize,
-  l0: usize,
-  l1: usize,
-  l2: usize,
-  l3: usize,
-  k: u32,
-): void {
+  const l0 = from + <usize>min(first, last) * lineBytes;
+  const l1 = from + <usize>min(first + 1, last) * lineBytes;
+  const l2 = from + <usize>min(first + 2, last) * lineBytes;
+  const l3 = from + <usize>min(first + 3, last) * lineBytes;
   const four: usize = 4 * sizeof<T>(), whole = <usize>(k & ~3) * sizeof<T>();
   const bytes = <usize>k * sizeof<T>();
   let at: usize = 0;
@@ -112,43 +80,10 @@ function interleave4<T>(
   }
 }
 
-function interleave2<T>(to: usize, step: usize, l0: usize, l1: usize, k: u32): void {
-  const four: usize = 4 * sizeof<T>(), whole = <usize>(k & ~3) * sizeof<T>();
-  const bytes = <usize>k * sizeof<T>();
-  let at: usize = 0;
-  for (; at < whole; at += four, to += 4 * step) {
-    const x0 = loadFour<T>(l0 + at), x1 = loadFour<T>(l1 + at);
-    const low = i32x4.shuffle(x0, x1, 0, 4, 1, 5), high = i32x4.shuffle(x0, x1, 2, 6, 3, 7);
-    v128.store64_lane(to, low, 0);
-    v128.store64_lane(to + step, low, 1);
-    v128.store64_lane(to + 2 * step, high, 0);
-    v128.store64_lane(to + 3 * step, high, 1);
-  }
-  for (; at < bytes; at += sizeof<T>(), to += step) {
-    store<f32>(to, loadOne<T>(l0 + at));
-    store<f32>(to, loadOne<T>(l1 + at), 4);
-  }
-}
-
-function interleave1<T>(to: usize, step: usize, from: usize, k: u32): void {
-  const end = from + <usize>k * sizeof<T>();
-  for (; from < end; from += sizeof<T>(), to += step) store<f32>(to, loadOne<T>(from));
-}
-
-/** Packs lines whose steps are already contiguous; other storage than f32 only in panels of 8. */
-function copySteps<T>(
-  to: usize,
-  width: usize,
-  from: usize,
-  stepBytes: usize,
-  lines: u32,
-  k: u32,
-): void {
-  for (; k > 0; k--, to += width, from += stepBytes) {
-    if (lines >= 4) v128.store(to, loadFour<T>(from));
+/** Packs lines whose steps are already contiguous, 4 or 8 of them. */
+function copySteps<T>(to: usize, from: usize, stepBytes: usize, lines: u32, k: u32): void {
+  for (; k > 0; k--, to += bytesOf(lines), from += stepBytes) {
+    v128.store(to, loadFour<T>(from));
     if (lines == 8) v128.store(to, loadFour<T>(from + 4 * sizeof<T>()), 16);
-    else if (lines == 6) store<u64>(to, load<u64>(from, 16), 16);
-    else if (lines == 2) store<u64>(to, load<u64>(from));
-    else if (lines == 1) store<u32>(to, load<u32>(from));
   }
 }
