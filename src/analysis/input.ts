@@ -40,7 +40,7 @@ export function nameOf(factors: LowRankFactors): string {
 export function checkFactors(factors: LowRankFactors): CheckedFactors {
   assertUpdate(factors);
   const { scaling } = factors, what = nameOf(factors);
-  const A = toDense(factors.A, `A of ${what}`), B = toDense(factors.B, `B of ${what}`);
+  const A = toDense(factors.A, `A of ${what}`), B = toFinite(factors.B, `B of ${what}`);
   if (A.rows > Math.max(A.columns, B.rows)) {
     throw new ShapeError(
       `the rank of ${what} must not be above both its sides, found rank ${A.rows} for ${
@@ -53,10 +53,15 @@ export function checkFactors(factors: LowRankFactors): CheckedFactors {
 
 /** A checked copy in float64. */
 export function toDense(matrix: Matrix, what: string): DenseMatrix {
-  const { rows, columns, data } = toLarge(matrix, what);
-  const dense = { rows, columns, data: new Float64Array(data) };
-  assertFinite(what, dense);
-  return dense;
+  const { rows, columns, data } = toFinite(matrix, what);
+  return { rows, columns, data: new Float64Array(data) };
+}
+
+/** A checked matrix in the same memory. */
+function toFinite(matrix: Matrix, what: string): LargeMatrix {
+  const large = toLarge(matrix, what);
+  assertFinite(what, large);
+  return large;
 }
 
 /** A matrix of checked shape in the same memory; its values are not checked. */

@@ -1,6 +1,7 @@
-/** The system's BLAS through Deno's FFI. @module */
+/** The system's BLAS through Deno's FFI, and loops of our own for what is computed without. @module */
 
 export { baseOf, Blas, type BlasPlace, openBlas } from "./blas.ts";
 export { Lapack, type LapackSymbols, openLapack } from "./lapack.ts";
 export { blasAdvice } from "./library.ts";
+export { openRows, type RowSpace } from "./rows.ts";
 export { type Sgemm, sgemmRange } from "./sgemm.ts";

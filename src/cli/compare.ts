@@ -9,10 +9,11 @@ import { renderPage } from "../figures/page.ts";
 import {
   comparableUpdates,
   type ComparedUpdate,
-  compareUpdates,
   type DirectionSpace,
   directionSpaces,
 } from "../inspect/mod.ts";
+import { sharedPairs } from "../inspect/compare.ts";
+import { UpdatePool } from "../inspect/update_pool.ts";
 import { allowOption, share } from "./arguments.ts";
 import { note, print } from "./common.ts";
 import { compareSet, type SetOptions } from "./compare_set.ts";
@@ -91,7 +92,9 @@ async function comparePair(one: string, other: string, options: CompareOptions):
     (await readUpdates(one, options)).updates,
     (await readUpdates(other, options)).updates,
   ]);
-  const modules = compareUpdates(first, second, options.of ?? "A");
+  using pool = new UpdatePool("compare");
+  for (const pair of sharedPairs(first, second)) await pool.add(pair, options.of ?? "A");
+  const modules = await pool.finish();
   const alone = first.length + second.length - 2 * modules.length;
   if (alone > 0) {
     note(options, `left out: ${howMany(alone, "module")} that only one of the two has`);

@@ -1,9 +1,9 @@
 /** `lowrank inspect`. @module */
 
 import type { Command } from "./commander.ts";
-import { Describer } from "../inspect/describer.ts";
 import { openBaseWeights, type UpdateRow } from "../inspect/mod.ts";
 import { type KindRow, meansByKind } from "../inspect/kinds.ts";
+import { UpdatePool } from "../inspect/update_pool.ts";
 import { shortNames } from "../inspect/updates.ts";
 import { digits } from "../core/numbers.ts";
 import { type AllowOption, allowOption, modelFolder, share } from "./arguments.ts";
@@ -92,11 +92,11 @@ const mostRows = 24;
 async function describeAll(folder: string, options: InspectOptions) {
   const { base, error, seed, intruders } = options;
   using weights = base === undefined ? undefined : await openBaseWeights(base);
-  using describer = new Describer({ error, seed, intruders });
+  using pool = new UpdatePool("describe");
   const summary = await eachInspected(folder, options, async (update) => {
-    await describer.add(update, await weights?.weightOf(update));
+    await pool.add([update], { error, seed, intruders, weight: await weights?.weightOf(update) });
   });
-  return { summary, rows: await describer.finish() };
+  return { summary, rows: await pool.finish() };
 }
 
 /** Means over the layers of a kind. */

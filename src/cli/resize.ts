@@ -2,16 +2,12 @@
 
 import type { Command } from "./commander.ts";
 import { assertLora } from "../adapt/update_method.ts";
-import {
-  energyRank,
-  type TruncatedUpdate,
-  truncateUpdate,
-  updateSingularValues,
-} from "../analysis/mod.ts";
+import { type TruncatedUpdate, updateSingularValues } from "../analysis/mod.ts";
 import { boundsOf, digits } from "../core/numbers.ts";
 import { assertAdapterFolder, assertNoOtherKind } from "../formats/folder_kind.ts";
 import { type LowRankUpdate, siteName, type TrainedUpdate, writeAdapter } from "../formats/mod.ts";
 import { readRecord } from "../formats/read_record.ts";
+import { UpdatePool } from "../inspect/update_pool.ts";
 import {
   type AllowOption,
   allowOption,
@@ -77,7 +73,10 @@ async function run(folder: string, options: ResizeOptions): Promise<void> {
   assertOwnSize(record.updates);
   const { updates } = record;
   const dtype = options.dtype ? storedTypes[options.dtype] : record.dtype;
-  const cuts = updates.map((update) => truncateUpdate(update, rank ?? rankFor(update, energy!)));
+  using pool = new UpdatePool("cut");
+  const cut = rank === undefined ? { energy: energy! } : { rank };
+  for (const update of updates) await pool.add([update], cut);
+  const cuts = await pool.finish();
   await writeAdapter(output, {
     ...record,
     dtype,
@@ -131,9 +130,4 @@ function describe(rows: readonly ReturnType<typeof rowOf>[]): string {
     ["rank", ({ rank }) => rank],
     ["error", ({ error }) => `${digits(100 * error, 3)}%`],
   ]);
-}
-
-/** A zero update keeps one direction: an adapter cannot have rank 0. */
-function rankFor(update: LowRankUpdate, energy: number): number {
-  return Math.max(1, energyRank(updateSingularValues(update), energy));
 }

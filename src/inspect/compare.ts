@@ -46,6 +46,18 @@ export function compareUpdates(
   other: readonly LowRankUpdate[],
   space: DirectionSpace,
 ): ComparedUpdate[] {
+  return sharedPairs(one, other).map(([first, second]) => comparePair(first, second, space));
+}
+
+/**
+ * The updates that two adapters share by name, in the order of the first.
+ *
+ * @throws {RangeError} when they share none.
+ */
+export function sharedPairs<Update extends LowRankUpdate>(
+  one: readonly Update[],
+  other: readonly Update[],
+): [Update, Update][] {
   const others = new Map(other.map((update) => [siteName(update), update]));
   const pairs = one.filter((update) => others.has(siteName(update)));
   if (pairs.length === 0) {
@@ -54,10 +66,19 @@ export function compareUpdates(
       `adapters to compare must share a module, found ${first} in one and ${second} in the other`,
     );
   }
-  return pairs.map((update) => compare(update, others.get(siteName(update))!, space));
+  return pairs.map((update) => [update, others.get(siteName(update))!]);
 }
 
-function compare(one: LowRankUpdate, other: LowRankUpdate, space: DirectionSpace): ComparedUpdate {
+/**
+ * Compares two updates of a module.
+ *
+ * @throws {RangeError} when they have different sizes.
+ */
+export function comparePair(
+  one: LowRankUpdate,
+  other: LowRankUpdate,
+  space: DirectionSpace,
+): ComparedUpdate {
   const [u, v] = [one, other].map((update) => directionsOf(update, space));
   if (u.columns !== v.columns) {
     throw new RangeError(

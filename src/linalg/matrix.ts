@@ -30,8 +30,12 @@ export function rowsOf({ columns, data }: DenseMatrix, start: number, count: num
   return { rows: count, columns, data: part };
 }
 
-/** The transpose as a new matrix. */
-export function transposed({ rows, columns, data }: DenseMatrix): DenseMatrix {
+/** The transpose as a new matrix, in float64. */
+export function transposed(
+  { rows, columns, data }: Omit<DenseMatrix, "data"> & {
+    readonly data: Float32Array | Float64Array;
+  },
+): DenseMatrix {
   const out = new Float64Array(data.length), tile = 32;
   // In tiles: reading a whole column of a wide matrix would touch one cache line per value.
   for (let top = 0; top < rows; top += tile) {
@@ -89,7 +93,12 @@ export function allFinite(values: Float32Array | Float64Array): boolean {
 }
 
 /** Throws a `RangeError` that names `what` and the position of the first value that is not finite. */
-export function assertFinite(what: string, { columns, data }: DenseMatrix): void {
+export function assertFinite(
+  what: string,
+  { columns, data }: Pick<DenseMatrix, "columns"> & {
+    readonly data: Float32Array | Float64Array;
+  },
+): void {
   if (allFinite(data)) return;
   const at = data.findIndex((value) => !Number.isFinite(value));
   const place = `[${Math.floor(at / columns)}, ${at % columns}]`;
@@ -102,19 +111,23 @@ export function assertFinite(what: string, { columns, data }: DenseMatrix): void
  * `exponent` undoes it.
  */
 export function normalized(matrix: DenseMatrix): { scaled: DenseMatrix; exponent: number } {
-  const largest = largestMagnitude(matrix.data);
-  if (largest === 0) return { scaled: { ...matrix, data: matrix.data.slice() }, exponent: 0 };
-  const exponent = Math.floor(Math.log2(largest));
+  const exponent = exponentOf(matrix.data);
   return { scaled: { ...matrix, data: timesPowerOfTwo(matrix.data, -exponent) }, exponent };
 }
 
-/** values · 2^exponent as a new array, in two steps because 2^1074 is not a finite number. */
+/** The power of two of {@link normalized}: 0 for zeros. */
+export function exponentOf(values: Float64Array): number {
+  const largest = largestMagnitude(values);
+  return largest === 0 ? 0 : Math.floor(Math.log2(largest));
+}
+
+/** values · 2^exponent, in two steps because 2^1074 is not a finite number. */
 export function timesPowerOfTwo(
-  values: Float64Array<ArrayBuffer>,
+  values: Float64Array,
   exponent: number,
+  out: Float64Array<ArrayBuffer> = new Float64Array(values.length),
 ): Float64Array<ArrayBuffer> {
   const half = Math.trunc(exponent / 2), one = 2 ** half, other = 2 ** (exponent - half);
-  const out = new Float64Array(values.length);
   for (let i = 0; i < out.length; i++) out[i] = values[i] * one * other;
   return out;
 }

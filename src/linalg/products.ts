@@ -1,82 +1,65 @@
-/** Matrix products. @module */
+/** Matrix products, with two rows of A and four of B at a time, so that a loaded value is used often. @module */
 
+import { openRows, type RowSpace } from "../blas/mod.ts";
 import { type DenseMatrix, zeros } from "./matrix.ts";
-import { addRow, dot } from "./rows.ts";
 
-/**
- * A Bᵀ as dot products of rows, with four rows of B at a time so that a loaded value is used four
- * times.
- */
+/** Values at the start of the memory for what one call of its loops gives or takes. */
+const scratch = 8;
+
+/** A Bᵀ as dot products of rows. */
 export function multiplyTransposed(a: DenseMatrix, b: DenseMatrix): DenseMatrix {
-  const out = zeros(a.rows, b.rows), sums = new Float64Array(4);
-  for (let i = 0; i < a.rows; i++) {
-    for (let j = 0; j < b.rows; j += 4) {
-      const count = Math.min(4, b.rows - j);
-      dotRows(a.data, i * a.columns, b.data, j * a.columns, a.columns, count, sums);
-      for (let c = 0; c < count; c++) out.data[i * b.rows + j + c] = sums[c];
+  const out = zeros(a.rows, b.rows), { columns } = a, four = b.rows - b.rows % 4;
+  const { space, placeA, placeB } = placed(a, b), { values, dot, dotFour } = space;
+  for (let i = 0; i < a.rows; i += 2) {
+    const x = placeA + i * columns, isPair = i + 1 < a.rows, y = isPair ? x + columns : x;
+    for (let j = 0; j < four; j += 4) {
+      dotFour(x, y, placeB + j * columns, columns, columns, 0);
+      for (let c = 0; c < 4; c++) out.data[i * b.rows + j + c] = values[c];
+      for (let c = 0; isPair && c < 4; c++) out.data[(i + 1) * b.rows + j + c] = values[4 + c];
+    }
+    for (let j = four; j < b.rows; j++) {
+      const row = placeB + j * columns;
+      out.data[i * b.rows + j] = dot(x, row, columns);
+      if (isPair) out.data[(i + 1) * b.rows + j] = dot(y, row, columns);
     }
   }
   return out;
 }
 
-/** A B as sums of rows of B, four at a time so that a sum is loaded and stored once for four rows. */
+/** A B as sums of rows of B. */
 export function multiply(a: DenseMatrix, b: DenseMatrix): DenseMatrix {
-  const out = zeros(a.rows, b.columns), inner = a.columns;
-  for (let i = 0; i < a.rows; i++) {
-    const at = i * b.columns;
-    let p = 0;
-    for (; p + 3 < inner; p += 4) addRows(out.data, at, b, p, a.data, i * inner + p);
-    for (; p < inner; p++) {
-      addRow(out.data, at, b.data, p * b.columns, b.columns, a.data[i * inner + p]);
+  const { columns } = b, inner = a.columns, four = inner - inner % 4;
+  const { space, placeB, placeOut } = placed(a, b), { values, addRow, addFour } = space;
+  const end = placeOut + a.rows * columns;
+  values.fill(0, placeOut, end);
+  for (let i = 0; i < a.rows; i += 2) {
+    const x = placeOut + i * columns, isPair = i + 1 < a.rows, y = isPair ? x + columns : x;
+    for (let p = 0; p < four; p += 4) {
+      for (let c = 0; c < 4; c++) {
+        values[c] = a.data[i * inner + p + c];
+        values[4 + c] = isPair ? a.data[(i + 1) * inner + p + c] : 0;
+      }
+      addFour(x, y, placeB + p * columns, columns, columns, 0);
+    }
+    for (let p = four; p < inner; p++) {
+      const row = placeB + p * columns;
+      addRow(x, row, columns, a.data[i * inner + p]);
+      if (isPair) addRow(y, row, columns, a.data[(i + 1) * inner + p]);
     }
   }
-  return out;
+  return { rows: a.rows, columns, data: values.slice(placeOut, end) };
 }
 
-/** Adds four rows of b, starting at `row`, times their factors to y, starting at `at`. */
-function addRows(
-  y: Float64Array,
-  at: number,
-  { columns, data }: DenseMatrix,
-  row: number,
-  factors: Float64Array,
-  first: number,
-): void {
-  const f0 = factors[first],
-    f1 = factors[first + 1],
-    f2 = factors[first + 2],
-    f3 = factors[first + 3];
-  const b0 = row * columns, b1 = b0 + columns, b2 = b1 + columns, b3 = b2 + columns;
-  for (let i = 0; i < columns; i++) {
-    y[at + i] += f0 * data[b0 + i] + f1 * data[b1 + i] + f2 * data[b2 + i] + f3 * data[b3 + i];
-  }
-}
-
-/** Dot products of one row of x with `count` (at most 4) rows of y, `length` apart, into `sums`. */
-function dotRows(
-  x: Float64Array,
-  at: number,
-  y: Float64Array,
-  from: number,
-  length: number,
-  count: number,
-  sums: Float64Array,
-): void {
-  if (count < 4) {
-    for (let c = 0; c < count; c++) sums[c] = dot(x, at, y, from + c * length, length);
-    return;
-  }
-  const from1 = from + length, from2 = from1 + length, from3 = from2 + length;
-  let s0 = 0, s1 = 0, s2 = 0, s3 = 0;
-  for (let i = 0; i < length; i++) {
-    const value = x[at + i];
-    s0 += value * y[from + i];
-    s1 += value * y[from1 + i];
-    s2 += value * y[from2 + i];
-    s3 += value * y[from3 + i];
-  }
-  sums[0] = s0;
-  sums[1] = s1;
-  sums[2] = s2;
-  sums[3] = s3;
+/** A and B in the memory of the loops, and where A B has room. */
+function placed(a: DenseMatrix, b: DenseMatrix): {
+  readonly space: RowSpace;
+  readonly placeA: number;
+  readonly placeB: number;
+  readonly placeOut: number;
+} {
+  const placeA = scratch, placeB = placeA + a.data.length, placeOut = placeB + b.data.length;
+  const space = openRows(placeOut + a.rows * b.columns);
+  space.values.set(a.data, placeA);
+  space.values.set(b.data, placeB);
+  return { space, placeA, placeB, placeOut };
 }

@@ -1,4 +1,4 @@
-/** The inner loops over rows of matrices, where everything else spends its time. @module */
+/** Loops over rows of small matrices, which are not worth a copy to the memory of `openRows`. @module */
 
 /** y[at + i] += factor · x[from + i] for `length` values. */
 export function addRow(
@@ -30,58 +30,6 @@ export function dot(
   }
   for (; i < length; i++) s0 += x[at + i] * y[from + i];
   return (s0 + s1) + (s2 + s3);
-}
-
-/** The products of two rows that begin at x and y with four that begin `stride` apart: those of x, then those of y. */
-export function dotFour(
-  data: Float64Array,
-  x: number,
-  y: number,
-  from: number,
-  stride: number,
-  length: number,
-  sums: Float64Array,
-): void {
-  const a = from, b = a + stride, c = b + stride, d = c + stride;
-  let xa = 0, xb = 0, xc = 0, xd = 0, ya = 0, yb = 0, yc = 0, yd = 0;
-  for (let i = 0; i < length; i++) {
-    const left = data[x + i], right = data[y + i];
-    const p = data[a + i], q = data[b + i], r = data[c + i], s = data[d + i];
-    xa += left * p;
-    xb += left * q;
-    xc += left * r;
-    xd += left * s;
-    ya += right * p;
-    yb += right * q;
-    yc += right * r;
-    yd += right * s;
-  }
-  sums[0] = xa, sums[1] = xb, sums[2] = xc, sums[3] = xd;
-  sums[4] = ya, sums[5] = yb, sums[6] = yc, sums[7] = yd;
-}
-
-/**
- * Subtracts from the rows that begin at x and y four that begin `stride` apart, times the first and the last four
- * factors.
- */
-export function subtractFour(
-  data: Float64Array,
-  x: number,
-  y: number,
-  from: number,
-  stride: number,
-  length: number,
-  factors: Float64Array,
-): void {
-  const a = from, b = a + stride, c = b + stride, d = c + stride;
-  // Not destructured, which would make an iterator for every call.
-  const xa = factors[0], xb = factors[1], xc = factors[2], xd = factors[3];
-  const ya = factors[4], yb = factors[5], yc = factors[6], yd = factors[7];
-  for (let i = 0; i < length; i++) {
-    const p = data[a + i], q = data[b + i], r = data[c + i], s = data[d + i];
-    data[x + i] -= (xa * p + xb * q) + (xc * r + xd * s);
-    data[y + i] -= (ya * p + yb * q) + (yc * r + yd * s);
-  }
 }
 
 /** (x, y) ← (cosine x − sine y, sine x + cosine y) for the rows of `data` that begin at p and q. */

@@ -46,12 +46,16 @@ function mirrored(matrix: DenseMatrix): DenseMatrix {
 /** A = Xᵀ T X, where T has `diagonal` and `offDiagonal`, and X is `vectors`. Overwrites the matrix. */
 function tridiagonal(matrix: DenseMatrix) {
   const { rows: n, data } = matrix, factors = new Float64Array(Math.max(0, n - 1));
+  const rows = {
+    values: data,
+    dot: (x: number, y: number, length: number) => dot(data, x, data, y, length),
+  };
   const diagonal = new Float64Array(n), offDiagonal = new Float64Array(n), w = new Float64Array(n);
   for (let p = 0; p < n; p++) {
     diagonal[p] = data[p * n + p];
     if (p === n - 1) break;
     const at = p * n + p + 1;
-    const { head, factor } = makeReflection(data, at, n - p - 1);
+    const { head, factor } = makeReflection(rows, at, n - p - 1);
     [offDiagonal[p], factors[p]] = [head, factor];
     reflectBothSides(matrix, p, factor, w);
   }

@@ -1,5 +1,5 @@
-import { assert } from "@std/assert";
-import { buildKernels } from "../../scripts/build_kernels.ts";
+import { assert, assertEquals } from "@std/assert";
+import { buildKernels, rowsProgram } from "../../scripts/build_kernels.ts";
 
 Deno.test("kernels/cpu.wasm is what its sources compile to, without a warning", async () => {
   const folder = await Deno.makeTempDir();
@@ -12,5 +12,15 @@ Deno.test("kernels/cpu.wasm is what its sources compile to, without a warning", 
     assert(same, "kernels/cpu.wasm is stale: run `deno task build:kernels` and commit it");
   } finally {
     await Deno.remove(folder, { recursive: true });
+  }
+});
+
+Deno.test("src/blas/rows_program.ts is what rows.as.ts compiles to", async () => {
+  const scratch = await Deno.makeTempFile();
+  try {
+    const committed = new URL("../../src/blas/rows_program.ts", import.meta.url);
+    assertEquals(await rowsProgram(scratch), await Deno.readTextFile(committed));
+  } finally {
+    await Deno.remove(scratch);
   }
 });

@@ -1,0 +1,55 @@
+/** What is computed update by update, on any thread. @module */
+
+import { energyRank, truncateUpdate, updateSingularValues } from "../analysis/mod.ts";
+import type { LowRankUpdate } from "../core/low_rank_update.ts";
+import { comparePair, type DirectionSpace } from "./compare.ts";
+import { type DescribeOptions, describeUpdate } from "./describe.ts";
+
+/** How an update is cut: to a rank, or to the directions that hold a share of |ΔW|². */
+export type Cut = { readonly rank: number } | { readonly energy: number };
+
+/** The tasks by name; each takes plain data, updates first, and gives plain data. */
+export const updateTasks = {
+  describe: ([update]: readonly LowRankUpdate[], options: DescribeOptions) =>
+    describeUpdate(update, options),
+  compare: ([one, other]: readonly LowRankUpdate[], space: DirectionSpace) =>
+    comparePair(one, other, space),
+  cut: ([update]: readonly LowRankUpdate[], cut: Cut) =>
+    truncateUpdate(update, "rank" in cut ? cut.rank : rankFor(update, cut.energy)),
+};
+
+/** A zero update keeps one direction: an adapter cannot have rank 0. */
+const rankFor = (update: LowRankUpdate, energy: number): number =>
+  Math.max(1, energyRank(updateSingularValues(update), energy));
+
+/** The name of a task. */
+export type TaskName = keyof typeof updateTasks;
+
+/** How a task is done. */
+export type TaskOptions<Name extends TaskName> = Parameters<typeof updateTasks[Name]>[1];
+
+/** What it gives. */
+export type TaskResult<Name extends TaskName> = ReturnType<typeof updateTasks[Name]>;
+
+/** A task as it is sent to a worker. */
+export interface Task<Name extends TaskName> {
+  /** Which. */
+  readonly name: Name;
+  /** Of what. */
+  readonly updates: readonly LowRankUpdate[];
+  /** How. */
+  readonly options: TaskOptions<Name>;
+}
+
+/**
+ * Does a task.
+ *
+ * @throws As its function does.
+ */
+export function perform<Name extends TaskName>(task: Task<Name>): TaskResult<Name> {
+  const act = updateTasks[task.name] as (
+    updates: readonly LowRankUpdate[],
+    options: TaskOptions<Name>,
+  ) => TaskResult<Name>;
+  return act(task.updates, task.options);
+}
