@@ -30,7 +30,7 @@ export async function eachInspected(
 }
 
 /** An update without its values, which need not stay in memory. */
-const shapeOf = ({ A, B, ...update }: TrainedUpdate) => ({
+export const shapeOf = ({ A, B, ...update }: TrainedUpdate) => ({
   ...update,
   A: { shape: A.shape },
   B: { shape: B.shape },

@@ -3,10 +3,11 @@
 import type { Command } from "./commander.ts";
 import { assertLora } from "../adapt/update_method.ts";
 import { type TruncatedUpdate, updateSingularValues } from "../analysis/mod.ts";
+import type { UpdateShape } from "../core/low_rank_update.ts";
 import { boundsOf, digits } from "../core/numbers.ts";
 import { assertAdapterFolder, assertNoOtherKind } from "../formats/folder_kind.ts";
 import { type LowRankUpdate, siteName, type TrainedUpdate, writeAdapter } from "../formats/mod.ts";
-import { readRecord } from "../formats/read_record.ts";
+import { eachOfRecord } from "../formats/read_record.ts";
 import { UpdatePool } from "../inspect/update_pool.ts";
 import {
   type AllowOption,
@@ -17,6 +18,7 @@ import {
   storedTypes,
 } from "./arguments.ts";
 import { type CommonOptions, notePassed, print } from "./common.ts";
+import { shapeOf } from "./inspected.ts";
 import { assertNoTraining, assertOtherFolder } from "./model_folder.ts";
 import { table } from "./table.ts";
 
@@ -68,21 +70,20 @@ async function run(folder: string, options: ResizeOptions): Promise<void> {
   await assertOtherFolder(folder, output);
   await assertNoOtherKind(output, "adapter");
   await assertNoTraining(output);
-  const record = await readRecord(folder, options);
-  notePassed(options, folder, record.passed);
-  assertOwnSize(record.updates);
-  const { updates } = record;
-  const dtype = options.dtype ? storedTypes[options.dtype] : record.dtype;
   using pool = new UpdatePool("cut");
+  const before: ReturnType<typeof shapeOf>[] = [];
   const cut = rank === undefined ? { energy: energy! } : { rank };
-  for (const update of updates) await pool.add([update], cut);
-  const cuts = await pool.finish();
-  await writeAdapter(output, {
-    ...record,
-    dtype,
-    updates: updates.map((update, i) => ({ ...update, ...cuts[i] })),
+  const record = await eachOfRecord(folder, options, async (update) => {
+    assertOwnSize(update);
+    before.push(shapeOf(update));
+    await pool.add([update], cut);
   });
-  const rows = updates.map((update, i) => rowOf(update, cuts[i]));
+  notePassed(options, folder, record.passed);
+  const dtype = options.dtype ? storedTypes[options.dtype] : record.dtype;
+  const cuts = await pool.finish(),
+    updates = before.map((update, i) => ({ ...update, ...cuts[i] }));
+  await writeAdapter(output, { ...record, dtype, updates });
+  const rows = before.map((update, i) => rowOf(update, cuts[i]));
   print(options, { modules: rows, dtype }, () =>
     [
       describe(rows),
@@ -92,11 +93,10 @@ async function run(folder: string, options: ResizeOptions): Promise<void> {
 }
 
 /** With magnitudes, what becomes of dW depends on the weight that it is added to. */
-function assertOwnSize(updates: readonly TrainedUpdate[]): void {
-  const dora = updates.find(({ magnitude }) => magnitude);
-  if (dora === undefined) return;
+function assertOwnSize({ module, magnitude }: TrainedUpdate): void {
+  if (magnitude === undefined) return;
   throw new RangeError(
-    `resize needs updates that are dW alone, found DoRA on "${dora.module}", whose change of a weight ` +
+    `resize needs updates that are dW alone, found DoRA on "${module}", whose change of a weight ` +
       "depends on that weight: convert --plain writes it as one",
   );
 }
@@ -118,7 +118,7 @@ function shareWithoutLast(update: LowRankUpdate): number {
   return squares.length === 1 ? 0 : 1 - squares.at(-1)! / all;
 }
 
-function rowOf(update: LowRankUpdate, { A, error }: TruncatedUpdate) {
+function rowOf(update: UpdateShape, { A, error }: TruncatedUpdate) {
   const [before, rank] = [update.A.shape[0], A.shape[0]];
   return { name: siteName(update), before, rank, error: error.relative };
 }

@@ -2,10 +2,10 @@
 
 import { readJson } from "../core/files.ts";
 import { fileIn, type Folder } from "../core/storage.ts";
-import type { AdapterRecord } from "./adapter_record.ts";
+import type { AdapterRecord, TrainedUpdate } from "./adapter_record.ts";
 import { readAdapterLabels } from "./adapter_weights.ts";
 import { takeExtras } from "./peft_extras.ts";
-import { type PeftAdapter, readAdapter, type ReadAdapterOptions } from "./read_adapter.ts";
+import { type PeftAdapter, type ReadAdapterOptions, streamAdapter } from "./read_adapter.ts";
 
 /** A record, and what was let pass when it was read. */
 export type ReadRecord =
@@ -15,13 +15,31 @@ export type ReadRecord =
 /**
  * Reads all that an adapter folder holds.
  *
- * @throws {AdapterFileError} As {@link readAdapter}.
+ * @throws {AdapterFileError} As `readAdapter`.
  */
 export async function readRecord(
   folder: Folder,
-  { allow }: Pick<ReadAdapterOptions, "allow"> = {},
+  options: Pick<ReadAdapterOptions, "allow"> = {},
 ): Promise<ReadRecord> {
-  const { config, leftOut: _, ...read } = await readAdapter(folder, { withSaved: true, allow });
+  const updates: TrainedUpdate[] = [];
+  const rest = await eachOfRecord(folder, options, (update) => void updates.push(update));
+  return { ...rest, updates };
+}
+
+/**
+ * The same with one update after the other in memory.
+ *
+ * @throws {AdapterFileError} As `readAdapter`.
+ */
+export async function eachOfRecord(
+  folder: Folder,
+  { allow }: Pick<ReadAdapterOptions, "allow">,
+  take: (update: TrainedUpdate) => void | Promise<void>,
+): Promise<Omit<ReadRecord, "updates">> {
+  await using stream = streamAdapter(folder, { withSaved: true, allow });
+  let next = await stream.next();
+  for (; !next.done; next = await stream.next()) await take(next.value);
+  const { config, leftOut: _, ...read } = next.value;
   const { baseModelName, taskType = null, fanInFanOut, dropout } = config;
   return { ...read, baseModelName, taskType, fanInFanOut, dropout, ...await recordedNames(folder) };
 }
