@@ -1,12 +1,20 @@
 /** attention_backward. */
 
-import { gemmPacked, PACKED_B } from "../matmul/gemm.as";
-import { packB } from "../matmul/pack.as";
 import { expRange } from "../simd/exponential.as";
 import { scratch } from "../simd/scratch.as";
 import { bytesOf, loadUntil, madd, splat, sumLanes, VECTOR, zero } from "../simd/vector.as";
-import { clearTail, maskRow } from "./softmax.as";
-import { GRADIENTS, keysThatFit, SCORES, TILE_QUERIES, TILE_ROW } from "./tiles.as";
+import { hideWeights } from "./softmax.as";
+import {
+  LANES,
+  packColumns,
+  packRows,
+  padded,
+  product,
+  ROW,
+  turnBlock,
+  writeColumns,
+} from "./panels.as";
+import { backwardTile } from "./tiles.as";
 
 export function attention_backward(
   qkv: usize,
@@ -32,9 +40,6 @@ export function attention_backward(
     const rows = <usize>(b * time) * width, statistics = bytesOf(unit * time);
     const outAt = rows + column, at: usize = 3 * rows + column;
     headDeltas(dOut + outAt, out + outAt, delta + statistics, headWidth, time, width);
-    for (let row: usize = 0; row < 3 * time; row++) {
-      memory.fill(dQkv + at + row * width, 0, bytesOf(headWidth));
-    }
     backwardHead(
       qkv + at,
       hasMask ? mask + bytesOf(b * time) : 0,
@@ -70,7 +75,19 @@ function headDeltas(
   }
 }
 
-/** Packs keys and values once per tile of keys, for all tiles of queries that see it. */
+/** Where a head's operands and results are. */
+// @ts-ignore: decorator
+@inline function operand(index: u32, headWidth: u32): usize {
+  return scratch(<usize>index * bytesOf(backwardTile(headWidth) * padded(headWidth)));
+}
+
+// Of a tile of keys: packed keys and values, and their gradients.
+const KEYS: u32 = 0, VALUES: u32 = 1, KEY_COLUMNS: u32 = 2, D_KEYS: u32 = 3, D_VALUES: u32 = 4;
+// Of a tile of queries: packed queries and gradients of outputs.
+const QUERIES: u32 = 5, D_OUT: u32 = 6, QUERY_COLUMNS: u32 = 7, D_OUT_COLUMNS: u32 = 8;
+// The gradients of all scores with a panel of 8 queries as columns, those of 8 keys as columns, …
+const SCORES: u32 = 9;
+
 function backwardHead(
   qkv: usize,
   mask: usize,
@@ -84,100 +101,102 @@ function backwardHead(
   causal: u32,
   scale: f32,
 ): void {
-  const most = keysThatFit(headWidth, 5), row: usize = 3 * width, packed = scratch(PACKED_B);
-  const room = bytesOf(max(most, TILE_QUERIES) * headWidth);
+  const most = backwardTile(headWidth), row: usize = 3 * width;
+  const dKeys = operand(D_KEYS, headWidth), dValues = operand(D_VALUES, headWidth);
   for (let key: u32 = 0; key < time; key += most) {
     const tile = min(most, time - key), k = qkv + width + <usize>key * row;
-    packB<f32>(packed, k, tile, headWidth, row, 4);
-    packB<f32>(packed + room, k + width, tile, headWidth, row, 4);
-    packB<f32>(packed + 2 * room, k, headWidth, tile, 4, row);
-    const first = causal ? key / TILE_QUERIES * TILE_QUERIES : 0;
-    for (let query = first; query < time; query += TILE_QUERIES) {
-      const rows = min(TILE_QUERIES, time - query), at = bytesOf(query);
-      const last = causal ? query + rows : time;
-      const q = <usize>query * row, d = dOut + <usize>query * width;
-      const keys = min(tile, last - key), dKey = dQkv + width + <usize>key * row;
-      const visible: i32 = causal ? <i32>(query + 1 - key) : <i32>keys;
-      scoresOfTile(rows, keys, headWidth, qkv + q, d, row, width, packed, room, scale);
-      const maskAt = mask ? mask + bytesOf(key) : 0;
-      gradientTile(rows, keys, visible, causal, maskAt, logSumExp + at, delta + at, scale);
-      const dq = dQkv + q;
-      productsOfTile(rows, keys, headWidth, qkv + q, d, row, width, packed, room, tile, dq, dKey);
+    packRows(LANES, operand(KEYS, headWidth), k, row, tile, headWidth, scale);
+    packRows(LANES, operand(VALUES, headWidth), k + width, row, tile, headWidth, 1);
+    packColumns(operand(KEY_COLUMNS, headWidth), k, row, tile, headWidth);
+    memory.fill(dKeys, 0, 2 * (dValues - dKeys));
+    const maskAt = mask ? mask + bytesOf(key) : 0;
+    for (let query = causal ? key : 0; query < time; query += most) {
+      const count = min(most, time - query), at = bytesOf(query);
+      const q = qkv + <usize>query * row, d = dOut + <usize>query * width;
+      packRows(4, operand(QUERIES, headWidth), q, row, count, headWidth, 1);
+      packRows(4, operand(D_OUT, headWidth), d, width, count, headWidth, 1);
+      packColumns(operand(QUERY_COLUMNS, headWidth), q, row, count, headWidth);
+      packColumns(operand(D_OUT_COLUMNS, headWidth), d, width, count, headWidth);
+      const diagonal = causal && query == key ? 1 : 0;
+      for (let panel: u32 = 0; panel < tile; panel += LANES) {
+        const hidden = maskAt ? maskAt + bytesOf(panel) : 0;
+        keyPanel(panel, tile, count, headWidth, diagonal, hidden, logSumExp + at, delta + at);
+      }
+      const dq = dQkv + <usize>query * row;
+      queryGradients(dq, row, tile, count, headWidth, diagonal, scale, key > 0 ? 1 : 0);
     }
+    writePanels(dQkv + width + <usize>key * row, row, dKeys, tile, headWidth, scale);
+    writePanels(dQkv + 2 * width + <usize>key * row, row, dValues, tile, headWidth, 1);
   }
-}
-
-/** q kᵀ and dOut vᵀ. */
-function scoresOfTile(
-  rows: u32,
-  keys: u32,
-  headWidth: u32,
-  q: usize,
-  dOut: usize,
-  row: usize,
-  width: usize,
-  packed: usize,
-  room: usize,
-  scale: f32,
-): void {
-  const depth = headWidth, p = scratch(SCORES), dp = scratch(GRADIENTS);
-  gemmPacked(rows, keys, depth, q, row, 4, packed, depth, p, TILE_ROW, scale, 0, 0);
-  gemmPacked(rows, keys, depth, dOut, width, 4, packed + room, depth, dp, TILE_ROW, 1, 0, 0);
-}
-
-/** dq += ds k, dk += dsᵀ q and dv += pᵀ dOut. */
-function productsOfTile(
-  rows: u32,
-  keys: u32,
-  headWidth: u32,
-  q: usize,
-  dOut: usize,
-  row: usize,
-  width: usize,
-  packed: usize,
-  room: usize,
-  tile: u32,
-  dQuery: usize,
-  dKey: usize,
-): void {
-  const p = scratch(SCORES), ds = scratch(GRADIENTS);
-  const packedQ = packed + 3 * room, packedD = packed + 4 * room;
-  packB<f32>(packedQ, q, headWidth, rows, 4, row);
-  packB<f32>(packedD, dOut, headWidth, rows, 4, width);
-  gemmPacked(rows, headWidth, keys, ds, TILE_ROW, 4, packed + 2 * room, tile, dQuery, row, 1, 0, 1);
-  gemmPacked(keys, headWidth, rows, ds, 4, TILE_ROW, packedQ, rows, dKey, row, 1, 0, 1);
-  gemmPacked(keys, headWidth, rows, p, 4, TILE_ROW, packedD, rows, dKey + width, row, 1, 0, 1);
 }
 
 /**
- * Scores become p = e^(score - lse), their gradients scale · p · (dp - δ). With `causal`, row i sees
- * `visible` + i keys, otherwise `visible`.
+ * 8 keys and all queries of a tile that see them: p, ds / scale, and what they add to the keys' and the
+ * values' gradients.
  */
-function gradientTile(
-  rows: u32,
-  keys: u32,
-  visible: i32,
-  causal: u32,
+function keyPanel(
+  key: u32,
+  tile: u32,
+  count: u32,
+  headWidth: u32,
+  diagonal: u32,
   mask: usize,
   logSumExp: usize,
   delta: usize,
-  scale: f32,
 ): void {
-  for (let i: u32 = 0; i < rows; i++) {
-    const p = scratch(SCORES) + <usize>i * TILE_ROW, dp = scratch(GRADIENTS) + <usize>i * TILE_ROW;
-    const seen = <u32>max(0, min(<i32>keys, causal ? visible + <i32>i : visible));
-    if (mask) maskRow(p, mask, keys);
-    expRange(p, p, seen, load<f32>(logSumExp + bytesOf(i)));
-    gradientRow(p, dp, seen, splat(scale), v128.load32_splat(delta + bytesOf(i)));
-    clearTail(p, seen, keys);
-    clearTail(dp, seen, keys);
+  const first = diagonal ? key : 0, rows = count - first, step: usize = 16 * padded(headWidth);
+  const turned = operand(SCORES, headWidth), most: usize = backwardTile(headWidth);
+  const p = turned + 4 * most * most, ds = p + ROW * (most + LANES);
+  const panel = <usize>(first / 4) * step, keyPanel = bytesOf(key * padded(headWidth));
+  const k = operand(KEYS, headWidth) + keyPanel, v = operand(VALUES, headWidth) + keyPanel;
+  const lse = logSumExp + bytesOf(first), deltas = delta + bytesOf(first);
+  product(rows, headWidth, operand(QUERIES, headWidth) + panel, step, k, p, 0, lse);
+  product(rows, headWidth, operand(D_OUT, headWidth) + panel, step, v, ds, 0, deltas);
+  expRange(p, p, LANES * rows, 0);
+  hideWeights(p, rows, diagonal, mask);
+  multiply(ds, p, rows);
+  const dKey = operand(D_KEYS, headWidth) + keyPanel, dValue = operand(D_VALUES, headWidth) + keyPanel;
+  const from: usize = 16 * first;
+  product(headWidth, rows, operand(QUERY_COLUMNS, headWidth) + from, 16 * count, ds, dKey, 1, 0);
+  product(headWidth, rows, operand(D_OUT_COLUMNS, headWidth) + from, 16 * count, p, dValue, 1, 0);
+  for (let row: u32 = 0; row < rows; row += LANES) {
+    const to = turned + 4 * most * <usize>(first + row) + ROW * <usize>key;
+    turnBlock(to, ds + ROW * <usize>row);
   }
 }
 
-/** p is 0 beyond the last visible key, so the result is 0 there too. */
-function gradientRow(p: usize, dp: usize, seen: u32, scale: v128, delta: v128): void {
-  for (let at: usize = 0; at < bytesOf(seen); at += VECTOR) {
-    const share = f32x4.mul(scale, v128.load(p + at));
-    v128.store(dp + at, f32x4.mul(share, f32x4.sub(v128.load(dp + at), delta)));
+/** ds *= p. */
+function multiply(ds: usize, p: usize, rows: u32): void {
+  for (const last = p + ROW * <usize>rows; p < last; p += VECTOR, ds += VECTOR) {
+    v128.store(ds, f32x4.mul(v128.load(ds), v128.load(p)));
+  }
+}
+
+/** dq += scale Σ ds k. */
+function queryGradients(
+  dq: usize,
+  row: usize,
+  tile: u32,
+  count: u32,
+  headWidth: u32,
+  diagonal: u32,
+  scale: f32,
+  accumulate: u32,
+): void {
+  const turned = operand(SCORES, headWidth), most: usize = backwardTile(headWidth);
+  const factor = splat(scale), result = turned + 4 * most * most, k = operand(KEY_COLUMNS, headWidth);
+  for (let query: u32 = 0; query < count; query += LANES) {
+    const seen = diagonal ? min(tile, query + LANES) : tile;
+    product(headWidth, seen, k, 16 * tile, turned + 4 * most * query, result, 0, 0);
+    const to = dq + <usize>query * row;
+    writeColumns(to, row, result, headWidth, min(LANES, count - query), factor, factor, accumulate);
+  }
+}
+
+function writePanels(to: usize, row: usize, panels: usize, tile: u32, headWidth: u32, scale: f32): void {
+  const factor = splat(scale);
+  for (let key: u32 = 0; key < tile; key += LANES) {
+    const from = panels + bytesOf(key * padded(headWidth));
+    writeColumns(to + <usize>key * row, row, from, headWidth, min(LANES, tile - key), factor, factor, 0);
   }
 }

@@ -1,52 +1,92 @@
-/** Rows of scores. */
+/** Panels of scores: rows are keys, the 8 columns queries. */
 
 import { expRange } from "../simd/exponential.as";
-import { scratch } from "../simd/scratch.as";
-import { bytesOf, largestOf, splat, storePart, VECTOR, zero } from "../simd/vector.as";
-import { SINGLE } from "./tiles.as";
+import { splat, zero } from "../simd/vector.as";
+import { LANES, ROW } from "./panels.as";
 
-/** Sets the scores of hidden keys to -∞, whose exponential is 0. */
-export function maskRow(scores: usize, mask: usize, width: u32): void {
-  for (let at: usize = 0; at < bytesOf(width); at += VECTOR) {
-    const hidden = i32x4.eq(v128.load(mask + at), i32x4.splat(0));
-    const x = v128.bitselect(splat(-Infinity), v128.load(scores + at), hidden);
-    v128.store(scores + at, x);
+/** Bytes of the statistics of 8 queries: maxima, sums, factors that rescale what was summed before. */
+export const STATISTICS: usize = 96;
+/** Offset of the sums. */
+export const SUMS: usize = 32;
+/** Offset of the factors. */
+export const FACTORS: usize = 64;
+
+/** Hides keys that the mask hides, and key j from query i unless j < visible + i. */
+export function hideScores(scores: usize, keys: u32, visible: i32, mask: usize): void {
+  const hidden = splat(-Infinity);
+  if (mask) {
+    for (let key: usize = 0; key < keys; key++) {
+      if (load<u32>(mask + key * 4)) continue;
+      v128.store(scores + key * ROW, hidden);
+      v128.store(scores + key * ROW, hidden, 16);
+    }
+  }
+  for (let key = max(visible, 0); key < <i32>keys; key++) {
+    const at = scores + <usize>key * ROW, last = i32x4.splat(key - visible);
+    const left = i32x4.le_s(i32x4(0, 1, 2, 3), last), right = i32x4.le_s(i32x4(4, 5, 6, 7), last);
+    v128.store(at, v128.bitselect(hidden, v128.load(at), left));
+    v128.store(at, v128.bitselect(hidden, v128.load(at, 16), right), 16);
   }
 }
 
-/** Zeros the elements `begin` to `end` of a row, in whole vectors. */
-export function clearTail(row: usize, begin: u32, end: u32): void {
-  const last = row + bytesOf(end);
-  for (let at = row + bytesOf((begin + 3) & ~3); at < last; at += VECTOR) v128.store(at, zero());
-}
-
-/**
- * Replaces scores by e^(score - maximum), those past `visible` by 0, and updates the row's running
- * maximum and sum. Returns the factor that rescales what was summed before.
- */
-export function softmaxRow(scores: usize, width: u32, visible: u32, statistics: usize): f32 {
-  const before = load<f32>(statistics);
-  const largest = largestOf(scores, scores + bytesOf(visible), before);
+/** Replaces scores by e^(score - maximum) and updates the queries' statistics. */
+export function softmaxPanel(scores: usize, keys: u32, statistics: usize): void {
+  const last = scores + ROW * <usize>keys;
+  const before0 = v128.load(statistics), before1 = v128.load(statistics, 16);
+  let most0 = before0, most1 = before1;
+  for (let at = scores; at < last; at += ROW) {
+    most0 = f32x4.pmax(most0, v128.load(at));
+    most1 = f32x4.pmax(most1, v128.load(at, 16));
+  }
+  v128.store(statistics, most0), v128.store(statistics, most1, 16);
   // If no key was seen, -∞ - 0 keeps the exponentials 0 rather than NaN.
-  const shift: f32 = largest == -Infinity ? 0 : largest;
-  const sum = expRange(scores, scores, visible, shift);
-  clearTail(scores, visible, width);
-  const shrink = exponential(before - shift);
-  store<f32>(statistics, largest);
-  store<f32>(statistics, load<f32>(statistics, 4) * shrink + sum, 4);
-  return shrink;
+  const shift0 = finite(most0), shift1 = finite(most1);
+  const factors = statistics + FACTORS, sums = statistics + SUMS;
+  v128.store(factors, f32x4.sub(before0, shift0));
+  v128.store(factors, f32x4.sub(before1, shift1), 16);
+  for (let at = scores; at < last; at += ROW) {
+    v128.store(at, f32x4.sub(v128.load(at), shift0));
+    v128.store(at, f32x4.sub(v128.load(at, 16), shift1), 16);
+  }
+  expRange(scores, scores, LANES * keys, 0);
+  expRange(factors, factors, LANES, 0);
+  let sum0 = f32x4.mul(v128.load(sums), v128.load(factors));
+  let sum1 = f32x4.mul(v128.load(sums, 16), v128.load(factors, 16));
+  for (let at = scores; at < last; at += ROW) {
+    sum0 = f32x4.add(sum0, v128.load(at));
+    sum1 = f32x4.add(sum1, v128.load(at, 16));
+  }
+  v128.store(sums, sum0), v128.store(sums, sum1, 16);
 }
 
-/** e^x of one number. */
-function exponential(x: f32): f32 {
-  if (x == 0) return 1;
-  store<f32>(scratch(SINGLE), x);
-  return expRange(scratch(SINGLE), scratch(SINGLE), 1, 0);
+// @ts-ignore: decorator
+@inline function finite(x: v128): v128 {
+  return v128.bitselect(zero(), x, f32x4.eq(x, splat(-Infinity)));
 }
 
-/** row · factor. */
-export function scaleRow(row: usize, width: u32, factor: f32): void {
-  const factors = splat(factor), last = row + bytesOf(width);
-  for (; row + VECTOR <= last; row += VECTOR) v128.store(row, f32x4.mul(v128.load(row), factors));
-  if (row < last) storePart(row, f32x4.mul(v128.load(row), factors), <u32>(last - row) >> 2);
+/** Zeros weights, their rows queries: those of hidden keys and, on the diagonal, of key j past query j. */
+export function hideWeights(p: usize, rows: u32, diagonal: u32, mask: usize): void {
+  if (mask) {
+    const left = i32x4.ne(v128.load(mask), zero()), right = i32x4.ne(v128.load(mask, 16), zero());
+    for (let at = p; at < p + ROW * <usize>rows; at += ROW) {
+      v128.store(at, v128.and(v128.load(at), left));
+      v128.store(at, v128.and(v128.load(at, 16), right), 16);
+    }
+  }
+  if (!diagonal) return;
+  for (let row: u32 = 0; row < min(LANES, rows); row++, p += ROW) {
+    const last = i32x4.splat(row);
+    const left = i32x4.le_s(i32x4(0, 1, 2, 3), last), right = i32x4.le_s(i32x4(4, 5, 6, 7), last);
+    v128.store(p, v128.and(v128.load(p), left));
+    v128.store(p, v128.and(v128.load(p, 16), right), 16);
+  }
+}
+
+/** Multiplies the columns of a panel. */
+export function scaleColumns(panel: usize, rows: u32, factors: usize): void {
+  const left = v128.load(factors), right = v128.load(factors, 16);
+  for (const last = panel + ROW * <usize>rows; panel < last; panel += ROW) {
+    v128.store(panel, f32x4.mul(v128.load(panel), left));
+    v128.store(panel, f32x4.mul(v128.load(panel, 16), right), 16);
+  }
 }
