@@ -3,6 +3,7 @@
 import { log } from "../simd/exponential.as";
 import { scratch } from "../simd/scratch.as";
 import { bytesOf, splat } from "../simd/vector.as";
+import { areFew, attendFew } from "./few.as";
 import { LANES, packColumns, packRows, padded, product, ROW, writeColumns } from "./panels.as";
 import { FACTORS, hideScores, scaleColumns, softmaxPanel, STATISTICS, SUMS } from "./softmax.as";
 import { forwardTile } from "./tiles.as";
@@ -45,10 +46,18 @@ export function attention_forward(
     for (let first: u32 = 0; first < queries; first += most) {
       const count = min(most, queries - first), row: usize = b * queries + first;
       const limit = causal ? past + first : keys, seen = min(keys, limit + count);
-      startSpan(q + row * qRow + bytesOf(qOffset + head), qRow, headWidth, count, scale);
-      attend(kAt, kRow, vAt, vRow, maskAt, headWidth, count, seen, limit);
+      const qAt = q + row * qRow + bytesOf(qOffset + head), to = out + row * outRow + bytesOf(head);
       const lse = logSumExp + bytesOf(unit * queries + first);
-      finishSpan(out + row * outRow + bytesOf(head), outRow, headWidth, count, lse);
+      if (areFew(count, seen)) {
+        // deno-fmt-ignore
+        attendFew(
+          qAt, qRow, kAt, kRow, vAt, vRow, maskAt, to, outRow, lse, headWidth, count, seen, limit, scale,
+        );
+        continue;
+      }
+      startSpan(qAt, qRow, headWidth, count, scale);
+      attend(kAt, kRow, vAt, vRow, maskAt, headWidth, count, seen, limit);
+      finishSpan(to, outRow, headWidth, count, lse);
     }
   }
 }

@@ -100,7 +100,8 @@ function tile(steps: u32, a: usize, b: usize, c: usize, held: u32): void {
  * Rows as rows of panels of `lanes` (4 or 8) that are padded(width) steps long: to[row / lanes][column]
  * [row % lanes] = factor · from[row][column]. Rows past the last repeat it.
  */
-export function packRows(
+// @ts-ignore: decorator
+@inline export function packRows(
   lanes: u32,
   to: usize,
   from: usize,
@@ -183,16 +184,22 @@ function writeFour(
     const x3 = v128.and(some, f32x4.mul(v128.load(from, 96), scale));
     const low01 = i32x4.shuffle(x0, x1, 0, 4, 1, 5), high01 = i32x4.shuffle(x0, x1, 2, 6, 3, 7);
     const low23 = i32x4.shuffle(x2, x3, 0, 4, 1, 5), high23 = i32x4.shuffle(x2, x3, 2, 6, 3, 7);
+    const y0 = i64x2.shuffle(low01, low23, 0, 2), y1 = i64x2.shuffle(low01, low23, 1, 3);
+    const y2 = i64x2.shuffle(high01, high23, 0, 2), y3 = i64x2.shuffle(high01, high23, 1, 3);
     const at = to + bytesOf(row), left = rows - row;
-    put(at, i64x2.shuffle(low01, low23, 0, 2), left, accumulate);
-    if (columns > 1) put(at + rowBytes, i64x2.shuffle(low01, low23, 1, 3), left, accumulate);
-    if (columns > 2) put(at + 2 * rowBytes, i64x2.shuffle(high01, high23, 0, 2), left, accumulate);
-    if (columns > 3) put(at + 3 * rowBytes, i64x2.shuffle(high01, high23, 1, 3), left, accumulate);
+    if (left >= 4 && columns == 4 && !accumulate) {
+      v128.store(at, y0), v128.store(at + rowBytes, y1);
+      v128.store(at + 2 * rowBytes, y2), v128.store(at + 3 * rowBytes, y3);
+      continue;
+    }
+    put(at, y0, left, accumulate);
+    if (columns > 1) put(at + rowBytes, y1, left, accumulate);
+    if (columns > 2) put(at + 2 * rowBytes, y2, left, accumulate);
+    if (columns > 3) put(at + 3 * rowBytes, y3, left, accumulate);
   }
 }
 
-// @ts-ignore: decorator
-@inline function put(at: usize, x: v128, left: u32, accumulate: u32): void {
+function put(at: usize, x: v128, left: u32, accumulate: u32): void {
   const sum = f32x4.add(loadIf(accumulate, at), x);
   if (left >= 4) v128.store(at, sum);
   else storePart(at, sum, left);

@@ -1,55 +1,17 @@
-/** gelu_forward and gelu_backward, a block at a time. */
+/** gelu_forward and gelu_backward. */
 
-import { expRange } from "../simd/exponential.as";
-import { scratch } from "../simd/scratch.as";
+import { powerConstant, powerOfTwo } from "../simd/exponential.as";
 import { bytesOf, loadIf, madd, splat, storeUntil, VECTOR } from "../simd/vector.as";
 import { density, normalBelow } from "./normal.as";
 
-const BLOCK: usize = 2048; // bytes: the exponentials stay in the first-level cache
-
 const SLOPE: f32 = 0.7978845608028654; // √(2/π)
 const CUBIC: f32 = 0.044715;
-
-/**
- * Puts into scratch e^(-x²/2) if `exact`, else e^-2a with a = √(2/π) (x + 0.044715 x³), as ½ (1 + tanh a) =
- * 1 / (1 + e^-2a).
- */
-function exponentials(x: usize, bytes: usize, exact: u32): void {
-  const linear = splat(exact ? 0 : -2 * SLOPE), to = scratch(0);
-  const square = splat(-2 * SLOPE * CUBIC), half = splat(-0.5);
-  for (let at: usize = 0; at < bytes; at += VECTOR) {
-    const value = v128.load(x + at);
-    const factor = exact
-      ? f32x4.mul(value, half)
-      : madd(f32x4.mul(value, value), square, linear);
-    v128.store(to + at, f32x4.mul(value, factor));
-  }
-  expRange(to, to, <u32>bytes >> 2, 0);
-}
+const PER_LN2: f32 = 1.4426950408889634; // 1 / ln 2
 
 export function gelu_forward(x: usize, y: usize, _size: u32, exact: u32, begin: u32, end: u32): void {
-  for (let start = bytesOf(begin); start < bytesOf(end); start += BLOCK) {
-    const bytes = min(BLOCK, bytesOf(end) - start);
-    exponentials(x + start, bytes, exact);
-    if (exact) exactBlock(x + start, y + start, bytes);
-    else tanhBlock(x + start, y + start, bytes);
-  }
-}
-
-function exactBlock(x: usize, y: usize, bytes: usize): void {
-  const e = scratch(0);
-  for (let at: usize = 0; at < bytes; at += VECTOR) {
-    const value = v128.load(x + at);
-    storeUntil(y + bytes, y + at, f32x4.mul(value, normalBelow(value, v128.load(e + at))));
-  }
-}
-
-function tanhBlock(x: usize, y: usize, bytes: usize): void {
-  const one = splat(1), e = scratch(0);
-  for (let at: usize = 0; at < bytes; at += VECTOR) {
-    const result = f32x4.div(v128.load(x + at), f32x4.add(one, v128.load(e + at)));
-    storeUntil(y + bytes, y + at, result);
-  }
+  const at = bytesOf(begin), bytes = bytesOf(end - begin);
+  if (exact) eachVector(x + at, 0, y + at, bytes, true, false, 0);
+  else eachVector(x + at, 0, y + at, bytes, false, false, 0);
 }
 
 export function gelu_backward(
@@ -62,34 +24,60 @@ export function gelu_backward(
   begin: u32,
   end: u32,
 ): void {
-  for (let start = bytesOf(begin); start < bytesOf(end); start += BLOCK) {
-    const bytes = min(BLOCK, bytesOf(end) - start);
-    exponentials(x + start, bytes, exact);
-    if (exact) exactBackward(x + start, dy + start, dx + start, bytes, accumulate);
-    else tanhBackward(x + start, dy + start, dx + start, bytes, accumulate);
+  const at = bytesOf(begin), bytes = bytesOf(end - begin);
+  if (exact) eachVector(x + at, dy + at, dx + at, bytes, true, true, accumulate);
+  else eachVector(x + at, dy + at, dx + at, bytes, false, true, accumulate);
+}
+
+/**
+ * One loop for all four: `exact` and `backward` are constants where it is inlined. The exponential is e^(-x²/2)
+ * if exact, else e^-2a with a = √(2/π) (x + 0.044715 x³), as ½ (1 + tanh a) = 1 / (1 + e^-2a).
+ */
+// @ts-ignore: decorator
+@inline function eachVector(
+  x: usize,
+  dy: usize,
+  to: usize,
+  bytes: usize,
+  exact: bool,
+  backward: bool,
+  accumulate: u32,
+): void {
+  const most = splat(126), one = splat(1), magic = powerConstant(0), c6 = powerConstant(1);
+  const c5 = powerConstant(2), c4 = powerConstant(3), c3 = powerConstant(4), c2 = powerConstant(5);
+  const c1 = powerConstant(6), half = splat(-0.5 * PER_LN2), linear = splat(-2 * SLOPE * PER_LN2);
+  const cubic = splat(-2 * SLOPE * CUBIC * PER_LN2);
+  for (const last = x + bytes; x < last; x += VECTOR, to += VECTOR) {
+    const value = v128.load(x);
+    const factor = exact
+      ? f32x4.mul(value, half)
+      : madd(f32x4.mul(value, value), cubic, linear);
+    const power = f32x4.mul(value, factor);
+    const e = powerOfTwo(power, most, magic, c6, c5, c4, c3, c2, c1, one);
+    let result: v128;
+    if (!backward) {
+      result = exact
+        ? f32x4.mul(value, normalBelow(value, e))
+        : f32x4.div(value, f32x4.add(one, e));
+    } else {
+      const slope = exact ? exactSlope(value, e) : tanhSlope(value, e, one);
+      result = madd(v128.load(dy), slope, loadIf(accumulate, to));
+      dy += VECTOR;
+    }
+    storeUntil(to + (last - x), to, result);
   }
 }
 
-/** dx = dy · (Φ + x φ). */
-function exactBackward(x: usize, dy: usize, dx: usize, bytes: usize, accumulate: u32): void {
-  const e = scratch(0);
-  for (let at: usize = 0; at < bytes; at += VECTOR) {
-    const value = v128.load(x + at), exponential = v128.load(e + at);
-    const slope = madd(value, density(exponential), normalBelow(value, exponential));
-    const result = madd(v128.load(dy + at), slope, loadIf(accumulate, dx + at));
-    storeUntil(dx + bytes, dx + at, result);
-  }
+/** Φ + x φ. */
+// @ts-ignore: decorator
+@inline function exactSlope(x: v128, e: v128): v128 {
+  return madd(x, density(e), normalBelow(x, e));
 }
 
-/** dx = dy · (s + 2 x s (1 - s) √(2/π) (1 + 3 · 0.044715 x²)) with s = 1 / (1 + e^-2a). */
-function tanhBackward(x: usize, dy: usize, dx: usize, bytes: usize, accumulate: u32): void {
-  const one = splat(1), linear = splat(2 * SLOPE), cubic = splat(6 * SLOPE * CUBIC);
-  const e = scratch(0);
-  for (let at: usize = 0; at < bytes; at += VECTOR) {
-    const value = v128.load(x + at), s = f32x4.div(one, f32x4.add(one, v128.load(e + at)));
-    const slope = madd(f32x4.mul(value, value), cubic, linear);
-    const change = f32x4.mul(f32x4.mul(s, f32x4.sub(one, s)), slope);
-    const result = madd(v128.load(dy + at), madd(value, change, s), loadIf(accumulate, dx + at));
-    storeUntil(dx + bytes, dx + at, result);
-  }
+/** s + 2 x s (1 - s) √(2/π) (1 + 3 · 0.044715 x²) with s = 1 / (1 + e^-2a). */
+// @ts-ignore: decorator
+@inline function tanhSlope(x: v128, e: v128, one: v128): v128 {
+  const s = f32x4.div(one, f32x4.add(one, e)), cubic = splat(6 * SLOPE * CUBIC);
+  const slope = madd(f32x4.mul(x, x), cubic, splat(2 * SLOPE));
+  return madd(x, f32x4.mul(f32x4.mul(s, f32x4.sub(one, s)), slope), s);
 }

@@ -27,8 +27,15 @@ const table = memory.data<f32>([
 @inline export function normalBelow(x: v128, e: v128): v128 {
   const one = splat(1), four = splat(4), v = f32x4.abs(x);
   const t = f32x4.div(four, f32x4.add(four, v)), c = f32x4.sub(f32x4.add(t, t), one);
-  let p = madd(coefficient(0), c, coefficient(1));
-  for (let i: usize = 2; i < 10; i++) p = madd(p, c, coefficient(i));
+  // Even and odd powers side by side: half the latency of one chain.
+  const square = f32x4.mul(c, c);
+  let odd = madd(coefficient(0), square, coefficient(2));
+  let even = madd(coefficient(1), square, coefficient(3));
+  for (let i: usize = 4; i < 10; i += 2) {
+    odd = madd(odd, square, coefficient(i));
+    even = madd(even, square, coefficient(i + 1));
+  }
+  const p = madd(odd, c, even);
   const tail = f32x4.mul(f32x4.mul(t, p), e);
   return v128.bitselect(tail, f32x4.sub(one, tail), f32x4.lt(x, splat(0)));
 }

@@ -1,7 +1,6 @@
 /** layer_norm_backward and layer_norm_backward_parameters. */
 
-import { addTotals, BLOCK_ROWS, clearTotals, COLUMNS } from "../simd/columns.as";
-import { scratch } from "../simd/scratch.as";
+import { addLine, BLOCK_ROWS, LINE } from "../simd/columns.as";
 import {
   bytesOf,
   firstLanes,
@@ -83,39 +82,44 @@ export function layer_norm_backward_parameters(
   begin: u32,
   end: u32,
 ): void {
-  for (let first = begin; first < end; first += COLUMNS) {
-    const bytes = bytesOf(min(COLUMNS, end - first)), to = bytesOf(first);
+  for (let column = begin; column < end; column += LINE) {
+    const to = bytesOf(column), bytes = bytesOf(min(LINE, end - column));
     for (let row: u32 = 0; row < rows; row += BLOCK_ROWS) {
-      const at = bytesOf(row * width + first), count = min(BLOCK_ROWS, rows - row);
+      const at = bytesOf(row * width + column), count = min(BLOCK_ROWS, rows - row);
       const means = mean + bytesOf(row), scales = inverseDeviation + bytesOf(row);
-      blockParameters(x + at, means, scales, dy + at, bytes, count, bytesOf(width));
-      const held = row > 0 ? 1 : accumulate;
-      addTotals(dWeight + to, scratch(0), bytes, held);
-      addTotals(dBias + to, scratch(bytesOf(COLUMNS)), bytes, held);
+      const held = row > 0 ? 1 : accumulate, stride = bytesOf(width);
+      // deno-fmt-ignore
+      lineParameters(
+        x + at, means, scales, dy + at, stride, count, dWeight + to, dBias + to, bytes, held,
+      );
     }
   }
 }
 
-/** Σ dy · x̂ and Σ dy over a block's rows, into scratch. */
-function blockParameters(
+/** Σ dy · x̂ and Σ dy over a block's rows, for the columns of a cache line. */
+function lineParameters(
   x: usize,
   mean: usize,
   inverseDeviation: usize,
   dy: usize,
-  bytes: usize,
-  rows: u32,
   stride: usize,
+  rows: u32,
+  dWeight: usize,
+  dBias: usize,
+  bytes: usize,
+  held: u32,
 ): void {
-  const weights = scratch(0), biases = scratch(bytesOf(COLUMNS));
-  clearTotals(weights, bytes);
-  clearTotals(biases, bytes);
+  let w0 = zero(), w1 = zero(), w2 = zero(), w3 = zero();
+  let b0 = zero(), b1 = zero(), b2 = zero(), b3 = zero();
   for (; rows > 0; rows--, x += stride, dy += stride, mean += 4, inverseDeviation += 4) {
     const mu = v128.load32_splat(mean), scale = v128.load32_splat(inverseDeviation);
-    for (let at: usize = 0; at < bytes; at += VECTOR) {
-      const g = v128.load(dy + at);
-      const normal = f32x4.mul(f32x4.sub(v128.load(x + at), mu), scale);
-      v128.store(weights + at, madd(g, normal, v128.load(weights + at)));
-      v128.store(biases + at, f32x4.add(v128.load(biases + at), g));
-    }
+    const g0 = v128.load(dy), g1 = v128.load(dy, 16), g2 = v128.load(dy, 32), g3 = v128.load(dy, 48);
+    b0 = f32x4.add(b0, g0), b1 = f32x4.add(b1, g1), b2 = f32x4.add(b2, g2), b3 = f32x4.add(b3, g3);
+    w0 = madd(g0, f32x4.mul(f32x4.sub(v128.load(x), mu), scale), w0);
+    w1 = madd(g1, f32x4.mul(f32x4.sub(v128.load(x, 16), mu), scale), w1);
+    w2 = madd(g2, f32x4.mul(f32x4.sub(v128.load(x, 32), mu), scale), w2);
+    w3 = madd(g3, f32x4.mul(f32x4.sub(v128.load(x, 48), mu), scale), w3);
   }
+  addLine(dWeight, bytes, w0, w1, w2, w3, held);
+  addLine(dBias, bytes, b0, b1, b2, b3, held);
 }

@@ -1,9 +1,8 @@
 /** sum, root_sum, sum_squares, sum_columns. */
 
-import { addTotals, BLOCK_ROWS, clearTotals, COLUMNS } from "../simd/columns.as";
-import { scratch } from "../simd/scratch.as";
+import { addLine, BLOCK_ROWS, LINE } from "../simd/columns.as";
 import { sumOf, sumOfSquares } from "../simd/sums.as";
-import { bytesOf, VECTOR } from "../simd/vector.as";
+import { bytesOf, zero } from "../simd/vector.as";
 
 const CHUNK: u32 = 4096; // squaresChunk of kernel.ts
 
@@ -39,23 +38,21 @@ export function sum_columns(
   begin: u32,
   end: u32,
 ): void {
-  for (let first = begin; first < end; first += COLUMNS) {
-    const bytes = bytesOf(min(COLUMNS, end - first)), to = y + bytesOf(first);
+  for (let column = begin; column < end; column += LINE) {
+    const to = y + bytesOf(column), bytes = bytesOf(min(LINE, end - column));
     for (let row: u32 = 0; row < rows; row += BLOCK_ROWS) {
-      const from = x + bytesOf(row * width + first);
-      blockColumns(from, bytes, min(BLOCK_ROWS, rows - row), bytesOf(width));
-      addTotals(to, scratch(0), bytes, row > 0 ? 1 : accumulate);
+      const from = x + bytesOf(row * width + column), count = min(BLOCK_ROWS, rows - row);
+      sumLine(from, bytesOf(width), count, to, bytes, row > 0 ? 1 : accumulate);
     }
   }
 }
 
-/** Σ over a block's rows, into scratch. */
-function blockColumns(from: usize, bytes: usize, rows: u32, stride: usize): void {
-  const totals = scratch(0);
-  clearTotals(totals, bytes);
-  for (; rows > 0; rows--, from += stride) {
-    for (let at: usize = 0; at < bytes; at += VECTOR) {
-      v128.store(totals + at, f32x4.add(v128.load(totals + at), v128.load(from + at)));
-    }
+/** Σ over a block's rows of the columns of a cache line, in registers down the rows. */
+function sumLine(x: usize, stride: usize, rows: u32, to: usize, bytes: usize, held: u32): void {
+  let s0 = zero(), s1 = zero(), s2 = zero(), s3 = zero();
+  for (; rows > 0; rows--, x += stride) {
+    s0 = f32x4.add(s0, v128.load(x)), s1 = f32x4.add(s1, v128.load(x, 16));
+    s2 = f32x4.add(s2, v128.load(x, 32)), s3 = f32x4.add(s3, v128.load(x, 48));
   }
+  addLine(to, bytes, s0, s1, s2, s3, held);
 }

@@ -50,7 +50,7 @@ function shownBlock(from: usize, mask: usize, start: u32, size: u32): usize {
 }
 
 /** Sets the scores of hidden keys to -∞, whose exponential is 0. */
-function maskRow(scores: usize, mask: usize, width: u32): void {
+export function maskRow(scores: usize, mask: usize, width: u32): void {
   for (let at: usize = 0; at < bytesOf(width); at += VECTOR) {
     const hidden = i32x4.eq(v128.load(mask + at), i32x4.splat(0));
     const x = v128.bitselect(splat(-Infinity), v128.load(scores + at), hidden);
@@ -59,7 +59,7 @@ function maskRow(scores: usize, mask: usize, width: u32): void {
 }
 
 /** row · factor. */
-function scaleRow(row: usize, width: u32, factor: f32): void {
+export function scaleRow(row: usize, width: u32, factor: f32): void {
   const factors = splat(factor), last = row + bytesOf(width);
   for (; row + VECTOR <= last; row += VECTOR) v128.store(row, f32x4.mul(v128.load(row), factors));
   if (row < last) storePart(row, f32x4.mul(v128.load(row), factors), <u32>(last - row) >> 2);
