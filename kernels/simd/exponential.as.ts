@@ -65,6 +65,8 @@ const powers = memory.data<f32>([
   5.55033237e-2,
   0.240226477,
   0.693147182,
+  126,
+  1,
 ]);
 
 /** The numbers that {@link powerOfTwo} needs, to be loaded before a loop. */
