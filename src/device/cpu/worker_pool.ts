@@ -39,7 +39,7 @@ const spins = 20_000;
  * Chunks per kernel: enough to make up for a late worker, few enough that products do not pack too
  * often.
  */
-const chunksFor = (threads: number): number => Math.min(maxChunks, Math.max(8, 2 * threads));
+const chunksFor = (threads: number): number => Math.min(maxChunks, 2 * threads);
 
 /**
  * Divides a kernel's units among threads.
