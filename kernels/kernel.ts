@@ -157,6 +157,16 @@ export function elementsOf(rows: number, width: number, stride = width, offset =
   return rows > 0 && width > 0 ? offset + (rows - 1) * stride + width : 0;
 }
 
+/** A program for software adapters with subgroups of 8, as a {@link WgslProgram.variant}. */
+export function inSubgroups<S extends string>(program: WgslProgram<S>): WgslProgram<S>["variant"] {
+  return ({ software, subgroupSize }) => software && subgroupSize === 8 ? program : undefined;
+}
+
+/** 1 when all counts are multiples of four, so that a shader may load four elements at a time, else 0. */
+export function areFours(...counts: number[]): number {
+  return Number(counts.every((count) => count % 4 === 0));
+}
+
 /** Number of pieces of `size` that cover `count`. */
 export function ceilDivide(count: number, size: number): number {
   return Math.ceil(count / size);

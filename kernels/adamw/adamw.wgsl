@@ -15,10 +15,10 @@ struct Scalars {
   maxNorm: f32,
 }
 
-@group(0) @binding(0) var<storage, read_write> parameter: array<f32>;
-@group(0) @binding(1) var<storage, read> gradient: array<f32>;
-@group(0) @binding(2) var<storage, read_write> first: array<f32>;
-@group(0) @binding(3) var<storage, read_write> second: array<f32>;
+@group(0) @binding(0) var<storage, read_write> parameter: array<vec4f>;
+@group(0) @binding(1) var<storage, read> gradient: array<vec4f>;
+@group(0) @binding(2) var<storage, read_write> first: array<vec4f>;
+@group(0) @binding(3) var<storage, read_write> second: array<vec4f>;
 @group(0) @binding(4) var<storage, read> norm: array<f32>;
 @group(0) @binding(5) var<uniform> s: Scalars;
 
@@ -37,15 +37,20 @@ fn main(
   @builtin(num_workgroups) groups: vec3u,
   @builtin(local_invocation_index) lane: u32,
 ) {
-  let clip = clipFactor();
-  let start = (group.y * groups.x + group.x) * 1024u + lane;
-  for (var i = start; i < min(start + 1024u, s.size); i += 256u) {
-    let g = gradient[i] * clip;
-    let m = s.beta1 * first[i] + s.complement1 * g;
-    let v = s.beta2 * second[i] + s.complement2 * g * g;
-    let step = m / s.correction1 / (sqrt(v / s.correction2) + s.epsilon);
-    first[i] = m;
-    second[i] = v;
-    parameter[i] = parameter[i] * s.keep - s.learningRate * step;
+  let i = (group.y * groups.x + group.x) * 256u + lane;
+  if (4u * i >= s.size) {
+    return;
   }
+  let before = parameter[i];
+  let m0 = first[i];
+  let v0 = second[i];
+  let g = gradient[i] * clipFactor();
+  let m = s.beta1 * m0 + s.complement1 * g;
+  let v = s.beta2 * v0 + s.complement2 * g * g;
+  let step = m / s.correction1 / (sqrt(v / s.correction2) + s.epsilon);
+  // The last thread writes what is beyond the end as it was.
+  let own = 4u * i + vec4u(0u, 1u, 2u, 3u) < vec4u(s.size);
+  first[i] = select(m0, m, own);
+  second[i] = select(v0, v, own);
+  parameter[i] = select(before, before * s.keep - s.learningRate * step, own);
 }

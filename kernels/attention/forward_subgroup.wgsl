@@ -2,8 +2,8 @@
 // is nearly free, a load costs as much as several multiply-adds and a barrier as much as ten loads. A
 // subgroup takes 8 queries of one head, and 32 columns of their output, over the keys 8 at a time. A
 // lane scores one query against 8 keys, so that maximum and sum need no other lane, then adds the keys
-// to four columns of all 8 queries. Queries, keys and columns beyond an edge repeat the last one: in
-// bounds, and never seen or stored.
+// to four columns of all 8 queries. Queries and keys beyond an edge repeat the last one and are never seen or
+// stored; sums of columns beyond one are of whatever is there, and never stored.
 
 struct Scalars {
   batch: u32,
@@ -25,13 +25,22 @@ struct Scalars {
   hasMask: u32,
 }
 
-@group(0) @binding(0) var<storage, read> q: array<f32>;
-@group(0) @binding(1) var<storage, read> k: array<f32>;
-@group(0) @binding(2) var<storage, read> v: array<f32>;
+@group(0) @binding(0) var<storage, read> q: array<vec4f>;
+@group(0) @binding(1) var<storage, read> k: array<vec4f>;
+@group(0) @binding(2) var<storage, read> v: array<vec4f>;
 @group(0) @binding(3) var<storage, read> mask: array<u32>;
-@group(0) @binding(4) var<storage, read_write> out: array<f32>;
+@group(0) @binding(4) var<storage, read_write> out: array<vec4f>;
 @group(0) @binding(5) var<storage, read_write> logSumExp: array<f32>;
 @group(0) @binding(6) var<uniform> s: Scalars;
+
+// 1 when the head's width and all offsets and strides are multiples of four, so that every four columns are
+// one vector in memory.
+override aligned: u32;
+
+// Buffers with the columns of a head.
+const inQ = 0u;
+const inK = 1u;
+const inV = 2u;
 
 alias Eight = mat2x4f; // a number for each of 8 rows
 
@@ -78,14 +87,37 @@ fn kvRow(place: Place, key: u32) -> u32 {
   return place.b * s.kvRows + min(key, s.keys - 1u);
 }
 
+fn vectorOf(which: u32, i: u32) -> vec4f {
+  switch which {
+    case inQ: { return q[i]; }
+    case inK: { return k[i]; }
+    default: { return v[i]; }
+  }
+}
+
+// Columns d to d + 3 of the row of a head that starts at `at`.
+fn fourOf(which: u32, at: u32, d: u32) -> vec4f {
+  if (aligned != 0u) {
+    return vectorOf(which, (at + d) / 4u);
+  }
+  var four = vec4f();
+  for (var e = 0u; e < 4u && d + e < s.headWidth; e++) {
+    four[e] = vectorOf(which, (at + d + e) / 4u)[(at + d + e) % 4u];
+  }
+  return four;
+}
+
 // Scores of 8 keys for this lane's query; each lane loads one of the keys for all.
 fn scoresOf(place: Place, lane: u32, first: u32) -> Eight {
   let query = min(place.start + lane, s.queries - 1u);
   let qAt = (place.b * s.queries + query) * s.qStride + s.qOffset + place.column;
   let kAt = kvRow(place, first + lane) * s.kStride + s.kOffset + place.kvColumn;
   var scores: Eight;
-  for (var d = 0u; d < s.headWidth; d++) {
-    scores += q[qAt + d] * spread(k[kAt + d]);
+  for (var d = 0u; d < s.headWidth; d += 4u) {
+    let own = fourOf(inQ, qAt, d);
+    let others = fourOf(inK, kAt, d);
+    scores += own.x * spread(others.x) + own.y * spread(others.y) + own.z * spread(others.z) +
+      own.w * spread(others.w);
   }
   return s.scale * scores;
 }
@@ -101,7 +133,7 @@ fn sees(b: u32, query: u32, keys: vec4u) -> vec4<bool> {
   return shown & (keys < vec4u(reach));
 }
 
-// Columns lane, lane + 8, lane + 16 and lane + 24 of 8 queries.
+// Four columns of 8 queries.
 struct Sums {
   c0: Eight,
   c1: Eight,
@@ -117,24 +149,30 @@ fn scale(sums: ptr<function, Sums>, factor: Eight) {
 }
 
 // Adds a key, with weight p for this lane's query.
-fn addKey(sums: ptr<function, Sums>, place: Place, p: f32, key: u32, columns: vec4u) {
+fn addKey(sums: ptr<function, Sums>, place: Place, p: f32, key: u32, column: u32) {
   let weights = spread(p);
-  let at = kvRow(place, key) * s.vStride + s.vOffset + place.kvColumn + columns;
-  (*sums).c0 += v[at.x] * weights;
-  (*sums).c1 += v[at.y] * weights;
-  (*sums).c2 += v[at.z] * weights;
-  (*sums).c3 += v[at.w] * weights;
+  let four = fourOf(inV, kvRow(place, key) * s.vStride + s.vOffset + place.kvColumn, column);
+  (*sums).c0 += four.x * weights;
+  (*sums).c1 += four.y * weights;
+  (*sums).c2 += four.z * weights;
+  (*sums).c3 += four.w * weights;
 }
 
 // One loop: unrolled, it would take most of the compile time.
 fn store(place: Place, column: u32, sums: Sums) {
   var columns = array<Eight, 4>(sums.c0, sums.c1, sums.c2, sums.c3);
-  for (var i = 0u; i < 32u; i++) {
-    let row = place.start + i % 8u;
-    let d = column + i / 8u * 8u;
-    if (row < s.queries && d < s.headWidth) {
-      let at = (place.b * s.queries + row) * s.heads * s.headWidth + place.column;
-      out[at + d] = columns[i / 8u][i % 8u / 4u][i % 4u];
+  for (var i = 0u; i < 8u && place.start + i < s.queries && column < s.headWidth; i++) {
+    let row = place.b * s.queries + place.start + i;
+    let at = row * s.heads * s.headWidth + place.column + column;
+    let h = i / 4u;
+    let r = i % 4u;
+    let value = vec4f(columns[0][h][r], columns[1][h][r], columns[2][h][r], columns[3][h][r]);
+    if (aligned != 0u) {
+      out[at / 4u] = value;
+      continue;
+    }
+    for (var e = 0u; e < min(4u, s.headWidth - column); e++) {
+      out[(at + e) / 4u][(at + e) % 4u] = value[e];
     }
   }
 }
@@ -156,8 +194,7 @@ fn main(
   let kvColumn = head % s.heads * s.kvHeads / s.heads * s.headWidth;
   let place = Place(head / s.heads, head % s.heads * s.headWidth, kvColumn, start);
   let query = start + lane;
-  let column = index % slices * 32u + lane;
-  let columns = min(column + vec4u(0u, 8u, 16u, 24u), vec4u(s.headWidth - 1u));
+  let column = index % slices * 32u + lane * 4u;
   let end = select(s.keys, min(s.keys, s.past + start + 8u), s.causal != 0u);
 
   var sums: Sums;
@@ -181,7 +218,7 @@ fn main(
     total = total * shrink + sumOf(p);
     scale(&sums, spread(shrink));
     for (var j = 0u; j < 8u; j++) {
-      addKey(&sums, place, p[j / 4u][j % 4u], first + j, columns);
+      addKey(&sums, place, p[j / 4u][j % 4u], first + j, column);
     }
   }
 

@@ -1,10 +1,12 @@
 /** Scaled dot-product attention without stored probabilities, forward and backward. @module */
 
 import {
+  areFours,
   ceilDivide,
   defineKernel,
   elementsOf,
   f32,
+  inSubgroups,
   type Kernel,
   type Numbers,
   u32,
@@ -95,10 +97,14 @@ export const attentionForward: Kernel<
     code: forwardCode,
     constants: ({ headWidth }) => ({ chunks: chunksOf(headWidth) }),
     workgroups: (s) => s.batch * s.heads * ceilDivide(s.queries, 32),
-    variant: ({ software, subgroupSize }) =>
-      software && subgroupSize === 8
-        ? { code: forwardSubgroupCode, workgroups: (s) => s.batch * s.heads * tiles(s, s.queries) }
-        : undefined,
+    variant: inSubgroups({
+      code: forwardSubgroupCode,
+      constants: ({ headWidth, ...s }) => {
+        const starts = [s.qOffset, s.qStride, s.kOffset, s.kStride, s.vOffset, s.vStride];
+        return { aligned: areFours(headWidth, ...starts) };
+      },
+      workgroups: (s) => s.batch * s.heads * tiles(s, s.queries),
+    }),
   },
   cpu: { units: (s) => s.batch * s.heads, grain: () => 1 },
   reference({ q, k, v, mask, out, logSumExp }, s) {
@@ -113,7 +119,7 @@ export const attentionForward: Kernel<
       const sees = (j: number) =>
         (!s.causal || j <= s.past + i) && (!s.hasMask || mask[b * s.keys + j] !== 0);
       const score = (j: number) => s.scale * dot(q, qAt, k, kAt(j), s.headWidth);
-      const lse = logSumExpOver(s.keys, sees, score);
+      const lse = logSumExpOf([...Array(s.keys).keys()].filter(sees).map(score));
       logSumExp[unit] = lse;
       for (let d = 0; d < s.headWidth; d++) {
         let sum = 0;
@@ -175,13 +181,11 @@ export const attentionBackward: Kernel<
     code: backwardCode,
     constants: ({ headWidth }) => ({ chunks: chunksOf(headWidth) }),
     workgroups: (s) => 2 * s.batch * s.heads * ceilDivide(s.time, 32),
-    variant: ({ software, subgroupSize }) =>
-      software && subgroupSize === 8
-        ? {
-          code: backwardSubgroupCode,
-          workgroups: (s) => 2 * s.batch * s.heads * tiles(s, s.time),
-        }
-        : undefined,
+    variant: inSubgroups({
+      code: backwardSubgroupCode,
+      constants: ({ headWidth }) => ({ aligned: areFours(headWidth) }),
+      workgroups: (s) => 2 * s.batch * s.heads * tiles(s, s.time),
+    }),
   },
   cpu: { units: (s) => s.batch * s.heads, grain: () => 1 },
   reference({ qkv, mask, out, logSumExp, dOut, delta, dQkv }, s) {
@@ -237,13 +241,9 @@ function dot(x: Numbers, xAt: number, y: Numbers, yAt: number, length: number): 
   return sum;
 }
 
-/** log Σ exp score(j) over the keys that are seen; 0 if there are none (it is then never used). */
-function logSumExpOver(
-  keys: number,
-  sees: (j: number) => boolean,
-  score: (j: number) => number,
-): number {
-  const scores = [...Array(keys).keys()].filter(sees).map(score), largest = Math.max(...scores);
+/** log Σ exp score over the keys that are seen; 0 if there are none (it is then never used). */
+function logSumExpOf(scores: readonly number[]): number {
+  const largest = Math.max(...scores);
   const sum = scores.reduce((total, score) => total + Math.exp(score - largest), 0);
   return sum > 0 ? largest + Math.log(sum) : 0;
 }

@@ -8,9 +8,26 @@ struct Scalars {
   accumulate: u32,
 }
 
-@group(0) @binding(0) var<storage, read> x: array<f32>;
-@group(0) @binding(1) var<storage, read_write> y: array<f32>;
+@group(0) @binding(0) var<storage, read> x: array<vec4f>;
+@group(0) @binding(1) var<storage, read_write> y: array<vec4f>;
 @group(0) @binding(2) var<uniform> s: Scalars;
+
+// A branch, not a factor of zero: the old y may be NaN.
+fn addFour(v: u32, value: vec4f) {
+  if (s.accumulate != 0u) {
+    y[v] += value;
+  } else {
+    y[v] = value;
+  }
+}
+
+fn addOne(at: u32, value: f32) {
+  if (s.accumulate != 0u) {
+    y[at / 4u][at % 4u] += value;
+  } else {
+    y[at / 4u][at % 4u] = value;
+  }
+}
 
 @compute @workgroup_size(256)
 fn main(
@@ -18,14 +35,17 @@ fn main(
   @builtin(num_workgroups) groups: vec3u,
   @builtin(local_invocation_index) lane: u32,
 ) {
-  let start = (group.y * groups.x + group.x) * 1024u + lane;
-  for (var i = start; i < min(start + 1024u, s.size); i += 256u) {
-    let value = s.alpha * x[s.xOffset + i];
-    // A branch, not a factor of zero: the old y may be NaN.
-    if (s.accumulate != 0u) {
-      y[s.yOffset + i] += value;
-    } else {
-      y[s.yOffset + i] = value;
-    }
+  let start = 4u * ((group.y * groups.x + group.x) * 256u + lane);
+  if (start >= s.size) {
+    return;
+  }
+  let end = min(start + 4u, s.size);
+  if (end == start + 4u && s.xOffset % 4u == 0u && s.yOffset % 4u == 0u) {
+    addFour((s.yOffset + start) / 4u, s.alpha * x[(s.xOffset + start) / 4u]);
+    return;
+  }
+  for (var i = start; i < end; i++) {
+    let at = s.xOffset + i;
+    addOne(s.yOffset + i, s.alpha * x[at / 4u][at % 4u]);
   }
 }

@@ -5,8 +5,8 @@ struct Scalars {
   exact: u32,
 }
 
-@group(0) @binding(0) var<storage, read> x: array<f32>;
-@group(0) @binding(1) var<storage, read_write> y: array<f32>;
+@group(0) @binding(0) var<storage, read> x: array<vec4f>;
+@group(0) @binding(1) var<storage, read_write> y: array<vec4f>;
 @group(0) @binding(2) var<uniform> s: Scalars;
 
 override exact: u32;
@@ -16,19 +16,19 @@ const cubic = 0.044715;
 
 // 1 + tanh(u) = 2 / (1 + exp(-2u)), so y = x / (1 + exp(-2u)): no cancellation where x is negative, and
 // no tanh, which some drivers compute from an exp that overflows.
-fn tanhForm(value: f32) -> f32 {
+fn tanhForm(value: vec4f) -> vec4f {
   // Up to exp(80) nothing overflows, and x * exp(-80) is as good as zero. A NaN that min() swallows
   // is still in the numerator.
-  let exponent = min(-twiceSlope * (value + cubic * value * value * value), 80.0);
+  let exponent = min(-twiceSlope * (value + cubic * value * value * value), vec4f(80.0));
   return value / (1.0 + exp(exponent));
 }
 
 // Φ(-v) for 0 <= v <= 13. Times exp(v² / 2) it is t p(2t - 1) with t = 4 / (4 + v); p has degree 9 and
 // is fitted to 1e-8, relatively.
-fn tail(v: f32) -> f32 {
+fn tail(v: vec4f) -> vec4f {
   let t = 4.0 / (4.0 + v);
   let c = 2.0 * t - 1.0;
-  var p = 3.17094818e-5;
+  var p = vec4f(3.17094818e-5);
   p = p * c + 4.7643276e-5;
   p = p * c - 3.93576338e-4;
   p = p * c - 8.79368337e-4;
@@ -42,9 +42,16 @@ fn tail(v: f32) -> f32 {
 }
 
 // A NaN that min() swallows is still in the factor.
-fn exactForm(value: f32) -> f32 {
-  let below = tail(min(abs(value), 13.0));
-  return value * select(1.0 - below, below, value < 0.0);
+fn exactForm(value: vec4f) -> vec4f {
+  let below = tail(min(abs(value), vec4f(13.0)));
+  return value * select(1.0 - below, below, value < vec4f());
+}
+
+fn gelu(value: vec4f) -> vec4f {
+  if (exact != 0u) {
+    return exactForm(value);
+  }
+  return tanhForm(value);
 }
 
 @compute @workgroup_size(256)
@@ -53,12 +60,16 @@ fn main(
   @builtin(num_workgroups) groups: vec3u,
   @builtin(local_invocation_index) lane: u32,
 ) {
-  let start = (group.y * groups.x + group.x) * 1024u + lane;
-  for (var i = start; i < min(start + 1024u, s.size); i += 256u) {
-    if (exact != 0u) {
-      y[i] = exactForm(x[i]);
-    } else {
-      y[i] = tanhForm(x[i]);
-    }
+  let v = (group.y * groups.x + group.x) * 256u + lane;
+  if (4u * v >= s.size) {
+    return;
+  }
+  let value = gelu(x[v]);
+  if (4u * v + 4u <= s.size) {
+    y[v] = value;
+    return;
+  }
+  for (var e = 0u; e < s.size % 4u; e++) {
+    y[v][e] = value[e];
   }
 }

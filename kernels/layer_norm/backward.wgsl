@@ -1,5 +1,5 @@
-// Gradient of layer normalization with respect to its input, 8 rows per workgroup and 8 threads per
-// row.
+// Gradient of layer normalization with respect to its input, 8 rows per workgroup and 8 threads per row,
+// four columns at a time.
 
 struct Scalars {
   rows: u32,
@@ -7,15 +7,57 @@ struct Scalars {
   accumulate: u32,
 }
 
-@group(0) @binding(0) var<storage, read> x: array<f32>;
-@group(0) @binding(1) var<storage, read> weight: array<f32>;
+@group(0) @binding(0) var<storage, read> x: array<vec4f>;
+@group(0) @binding(1) var<storage, read> weight: array<vec4f>;
 @group(0) @binding(2) var<storage, read> mean: array<f32>;
 @group(0) @binding(3) var<storage, read> inverseDeviation: array<f32>;
-@group(0) @binding(4) var<storage, read> dy: array<f32>;
-@group(0) @binding(5) var<storage, read_write> dx: array<f32>;
+@group(0) @binding(4) var<storage, read> dy: array<vec4f>;
+@group(0) @binding(5) var<storage, read_write> dx: array<vec4f>;
 @group(0) @binding(6) var<uniform> s: Scalars;
 
+// 1 when rows start at multiples of four.
+override aligned: u32;
+
 var<workgroup> shares: array<vec2f, 64>;
+
+// Columns i to i + 3 of the row that starts at `at`; those past the end are zero.
+fn xOf(at: u32, i: u32) -> vec4f {
+  if (aligned != 0u) {
+    return x[(at + i) / 4u];
+  }
+  var four = vec4f();
+  for (var e = 0u; e < min(4u, s.width - i); e++) {
+    four[e] = x[(at + i + e) / 4u][(at + i + e) % 4u];
+  }
+  return four;
+}
+
+fn dyOf(at: u32, i: u32) -> vec4f {
+  if (aligned != 0u) {
+    return dy[(at + i) / 4u];
+  }
+  var four = vec4f();
+  for (var e = 0u; e < min(4u, s.width - i); e++) {
+    four[e] = dy[(at + i + e) / 4u][(at + i + e) % 4u];
+  }
+  return four;
+}
+
+fn store(at: u32, value: f32) {
+  if (s.accumulate != 0u) {
+    dx[at / 4u][at % 4u] += value;
+  } else {
+    dx[at / 4u][at % 4u] = value;
+  }
+}
+
+fn storeFour(at: u32, value: vec4f) {
+  if (s.accumulate != 0u) {
+    dx[at / 4u] += value;
+  } else {
+    dx[at / 4u] = value;
+  }
+}
 
 // The sums of a row's 8 shares, added in the same order on every lane.
 fn total(lane: u32, share: vec2f) -> vec2f {
@@ -43,21 +85,23 @@ fn main(
   let scale = inverseDeviation[source];
   let first = lane % 8u;
   var share = vec2f(0.0);
-  for (var i = first; i < s.width; i += 8u) {
-    let g = dy[at + i] * weight[i];
-    share += vec2f(g, g * (x[at + i] - mu) * scale);
+  for (var i = 4u * first; i < s.width; i += 32u) {
+    let g = dyOf(at, i) * select(vec4f(), weight[i / 4u], i + vec4u(0u, 1u, 2u, 3u) < vec4u(s.width));
+    share += vec2f(dot(g, vec4f(1.0)), dot(g, xOf(at, i) - mu) * scale);
   }
   let means = total(lane, share) / f32(s.width);
   if (row >= s.rows) {
     return;
   }
-  for (var i = first; i < s.width; i += 8u) {
-    let normal = (x[at + i] - mu) * scale;
-    let value = scale * (dy[at + i] * weight[i] - means.x - normal * means.y);
-    if (s.accumulate != 0u) {
-      dx[at + i] += value;
-    } else {
-      dx[at + i] = value;
+  for (var i = 4u * first; i < s.width; i += 32u) {
+    let normal = (xOf(at, i) - mu) * scale;
+    let value = scale * (dyOf(at, i) * weight[i / 4u] - means.x - normal * means.y);
+    if (aligned != 0u) {
+      storeFour(at + i, value);
+      continue;
+    }
+    for (var e = 0u; e < min(4u, s.width - i); e++) {
+      store(at + i + e, value[e]);
     }
   }
 }

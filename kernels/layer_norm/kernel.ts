@@ -1,6 +1,6 @@
 /** Layer normalization over rows, forward and backward. @module */
 
-import { ceilDivide, defineKernel, f32, type Kernel } from "../kernel.ts";
+import { areFours, ceilDivide, defineKernel, f32, type Kernel } from "../kernel.ts";
 import forwardCode from "./forward.wgsl" with { type: "text" };
 import backwardCode from "./backward.wgsl" with { type: "text" };
 import parametersCode from "./backward_parameters.wgsl" with { type: "text" };
@@ -31,7 +31,11 @@ export const layerNormForward: Kernel<
     mean: rows,
     inverseDeviation: rows,
   }),
-  wgsl: { code: forwardCode, workgroups: ({ rows }) => ceilDivide(rows, 8) },
+  wgsl: {
+    code: forwardCode,
+    constants: ({ width }) => ({ aligned: areFours(width) }),
+    workgroups: ({ rows }) => ceilDivide(rows, 8),
+  },
   cpu: { units: ({ rows }) => rows, grain: () => 8 },
   reference({ x, weight, bias, y, mean, inverseDeviation }, { rows, width, epsilon }) {
     for (let row = 0; row < rows; row++) {
@@ -74,7 +78,11 @@ export const layerNormBackward: Kernel<
     dy: rows * width,
     dx: rows * width,
   }),
-  wgsl: { code: backwardCode, workgroups: ({ rows }) => ceilDivide(rows, 8) },
+  wgsl: {
+    code: backwardCode,
+    constants: ({ width }) => ({ aligned: areFours(width) }),
+    workgroups: ({ rows }) => ceilDivide(rows, 8),
+  },
   cpu: { units: ({ rows }) => rows, grain: () => 8 },
   reference({ x, weight, mean, inverseDeviation, dy, dx }, { rows, width, accumulate }) {
     for (let row = 0; row < rows; row++) {
@@ -116,7 +124,11 @@ export const layerNormBackwardParameters: Kernel<
     dWeight: width,
     dBias: width,
   }),
-  wgsl: { code: parametersCode, workgroups: ({ width }) => ceilDivide(width, 64) },
+  wgsl: {
+    code: parametersCode,
+    constants: ({ width }) => ({ aligned: areFours(width) }),
+    workgroups: ({ width }) => ceilDivide(width, 64),
+  },
   cpu: { units: ({ width }) => width, grain: () => 16 },
   reference({ x, mean, inverseDeviation, dy, dWeight, dBias }, { rows, width, accumulate }) {
     for (let i = 0; i < width; i++) {

@@ -1,10 +1,12 @@
 /** Matrix product with strides, in all four layouts. @module */
 
 import {
+  areFours,
   ceilDivide,
   defineKernel,
   elementsOf,
   f32,
+  inSubgroups,
   type Kernel,
   type Numbers,
   type WgslProgram,
@@ -44,9 +46,6 @@ function lanesOf({ m, n }: { readonly m: number; readonly n: number }) {
   const columnLanes = lanesFor(n), rowLanes = Math.min(columnLanes, lanesFor(m));
   return { columnLanes, rowLanes };
 }
-
-/** Whether all are multiples of four. */
-const areFours = (...counts: number[]) => Number(counts.every((count) => count % 4 === 0));
 
 const subgroupProgram = (type: StoredType): WgslProgram<keyof typeof scalars> => ({
   code: subgroupCode,
@@ -138,8 +137,7 @@ function productWith(type: StoredType): Matmul {
         stored: storedAs(type),
       }),
       workgroups: ({ m, n }) => ceilDivide(m, 64) * ceilDivide(n, 64),
-      variant: ({ software, subgroupSize }) =>
-        software && subgroupSize === 8 ? subgroupProgram(type) : undefined,
+      variant: inSubgroups(subgroupProgram(type)),
     },
     // Threads split the longer side of C, its columns if it is wider than high, so that the smaller
     // operand is the one that every thread packs for itself. Cuts fall between whole tiles of 4 rows or 8

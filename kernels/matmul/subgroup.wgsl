@@ -1,14 +1,12 @@
 // C = (accumulate ? C : 0) + alpha (op(A) op(B) + op(A2) op(B2)) + bias, for software adapters with subgroups
 // of 8.
 //
-// On these adapters a load costs as much as many multiply-adds, a load of four elements little more
-// than a load of one, and a broadcast to the other lanes is nearly free. So a subgroup computes a tile
-// of 32 x 32: a lane loads four terms of four rows of op(A) and of four columns of op(B), 8 loads in
-// all, and multiplies its columns by the rows of each lane in turn, 512 multiply-adds. Loops and arrays
-// instead of the eight named sums would cost three quarters of the speed.
-//
-// A narrow C needs fewer lanes across, so the other lanes take further rows; for a low C, each lane
-// sums fewer rows.
+// On these adapters a load or store costs as much as many multiply-adds, one of four elements little more
+// than one of one, and a broadcast to the other lanes is nearly free. So a subgroup computes a tile of
+// 32 x 32: a lane loads four terms of four rows of op(A) and of four columns of op(B), 8 loads in all, and
+// multiplies its columns by the rows of each lane in turn, 512 multiply-adds. Loops and arrays instead of the
+// eight named sums would cost three quarters of the speed. A narrow C needs fewer lanes across, so the other
+// lanes take further rows; for a low C, each lane sums fewer rows.
 
 struct Scalars {
   m: u32,
@@ -36,8 +34,8 @@ struct Scalars {
 @group(0) @binding(1) var<storage, read> b: array<vec4u>;
 @group(0) @binding(2) var<storage, read> a2: array<vec4f>;
 @group(0) @binding(3) var<storage, read> b2: array<vec4f>;
-@group(0) @binding(4) var<storage, read> bias: array<f32>;
-@group(0) @binding(5) var<storage, read_write> c: array<f32>;
+@group(0) @binding(4) var<storage, read> bias: array<vec4f>;
+@group(0) @binding(5) var<storage, read_write> c: array<vec4f>;
 @group(0) @binding(6) var<uniform> s: Scalars;
 
 override transposeA: u32;
@@ -198,19 +196,20 @@ fn addTerms(ofA: Matrix, ofB: Matrix, k: u32, i: u32, j: u32, first: u32) {
   }
 }
 
-fn store(i: u32, j: u32, sum: f32) {
-  if (j >= s.n) {
-    return;
-  }
-  let at = s.cOffset + i * s.cStride + j;
-  var value = s.alpha * sum;
-  if (s.hasBias != 0u) {
-    value += bias[j];
-  }
+fn storeFour(at: u32, value: vec4f) {
   if (s.accumulate != 0u) {
-    value += c[at];
+    c[at / 4u] += value;
+  } else {
+    c[at / 4u] = value;
   }
-  c[at] = value;
+}
+
+fn store(at: u32, value: f32) {
+  if (s.accumulate != 0u) {
+    c[at / 4u][at % 4u] += value;
+  } else {
+    c[at / 4u][at % 4u] = value;
+  }
 }
 
 @compute @workgroup_size(8)
@@ -237,14 +236,26 @@ fn main(
     let ofB2 = Matrix(3u, aligned2 != 0u, s.b2Offset, s.b2Stride);
     addTerms(ofA2, ofB2, s.k2, i, j, first);
   }
+  if (j >= s.n) {
+    return;
+  }
+  var added = vec4f();
+  if (s.hasBias != 0u) {
+    added = bias[j / 4u];
+  }
   var sums = array<mat4x4f, 8>(sum0, sum1, sum2, sum3, sum4, sum5, sum6, sum7);
   let start = top + first * 4u;
   let end = min(start + rowLanes * 4u, s.m);
+  let fours = (s.n | s.cOffset | s.cStride) % 4u == 0u;
   for (var i = start; i < end; i++) {
-    let sum = sums[(i - start) / 4u][(i - start) % 4u];
-    store(i, j, sum.x);
-    store(i, j + 1u, sum.y);
-    store(i, j + 2u, sum.z);
-    store(i, j + 3u, sum.w);
+    let value = s.alpha * sums[(i - start) / 4u][(i - start) % 4u] + added;
+    let at = s.cOffset + i * s.cStride + j;
+    if (fours) {
+      storeFour(at, value);
+      continue;
+    }
+    for (var e = 0u; e < min(4u, s.n - j); e++) {
+      store(at + e, value[e]);
+    }
   }
 }

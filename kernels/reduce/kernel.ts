@@ -1,6 +1,14 @@
 /** Reductions: sums, column sums, and the two halves of a norm. @module */
 
-import { ceilDivide, defineKernel, elementsOf, f32, type Kernel, type Numbers } from "../kernel.ts";
+import {
+  areFours,
+  ceilDivide,
+  defineKernel,
+  elementsOf,
+  f32,
+  type Kernel,
+  type Numbers,
+} from "../kernel.ts";
 import sumCode from "./sum.wgsl" with { type: "text" };
 import columnsCode from "./sum_columns.wgsl" with { type: "text" };
 import squaresCode from "./sum_squares.wgsl" with { type: "text" };
@@ -30,7 +38,11 @@ export const sumColumns: Kernel<"x" | "y", "rows" | "width" | "accumulate"> = de
   bindings: { x: f32.read, y: f32.update },
   scalars: { rows: "u32", width: "u32", accumulate: "u32" },
   elements: ({ rows, width }) => ({ x: rows * width, y: width }),
-  wgsl: { code: columnsCode, workgroups: ({ width }) => ceilDivide(width, 64) },
+  wgsl: {
+    code: columnsCode,
+    constants: ({ width }) => ({ aligned: areFours(width) }),
+    workgroups: ({ width }) => ceilDivide(width, 64),
+  },
   cpu: { units: ({ width }) => width, grain: () => 16 },
   reference({ x, y }, { rows, width, accumulate }) {
     for (let j = 0; j < width; j++) {

@@ -5,7 +5,7 @@ struct Scalars {
   partialOffset: u32,
 }
 
-@group(0) @binding(0) var<storage, read> x: array<f32>;
+@group(0) @binding(0) var<storage, read> x: array<vec4f>;
 @group(0) @binding(1) var<storage, read_write> partials: array<f32>;
 @group(0) @binding(2) var<uniform> s: Scalars;
 
@@ -26,8 +26,9 @@ fn main(
   }
   let end = min(s.size, start + chunk);
   var share = 0.0;
-  for (var i = start + lane; i < end; i += 64u) {
-    share += x[i] * x[i];
+  for (var i = start + 4u * lane; i < end; i += 256u) {
+    let four = select(vec4f(), x[i / 4u], i + vec4u(0u, 1u, 2u, 3u) < vec4u(end));
+    share += dot(four, four);
   }
   shares[lane] = share;
   workgroupBarrier();
