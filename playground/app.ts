@@ -1,0 +1,138 @@
+/** The planted shift in the page: one lesson at a time, which runs, stops, merges and begins again. @module */
+
+import { type Device, openDevice } from "../src/device/mod.ts";
+import { denseOf } from "../src/linalg/mod.ts";
+import { element, page } from "./dom.ts";
+import { type Lesson, openLesson, type Reading } from "./planted/lesson.ts";
+import { type MergedLesson, mergeLesson } from "./planted/merging.ts";
+import { settingsOf, type State } from "./state.ts";
+import { exactText, mergedText, numbersHtml, unmergedText } from "./views/words.ts";
+import { PlantedView } from "./views/planted.ts";
+
+/** Runs lessons. What it does is queued, so that nothing is freed while it is used. */
+export class App {
+  /** Steps between two pictures. */
+  pace: number;
+  #state: State;
+  #device: Device | undefined;
+  #lesson: Lesson | undefined;
+  #view: PlantedView | undefined;
+  #reading: Reading | undefined;
+  #merged: MergedLesson | undefined;
+  #isRunning = false;
+  #work: Promise<void> = Promise.resolve();
+  readonly #stopped: (steps: number) => void;
+
+  /** Begins with a state; `stopped` is called with the steps done when a lesson stands still. */
+  constructor(state: State, stopped: (steps: number) => void) {
+    this.#state = state;
+    this.pace = state.pace;
+    this.#stopped = stopped;
+    element("run").onclick = () => this.#isRunning ? this.#stand("") : this.#start();
+    element("step").onclick = () => this.#queue(() => this.#advance(1));
+    element("reset").onclick = () => this.restart({ ...this.#state, steps: 0 }, false);
+    element("merge").onclick = () =>
+      this.#queue(() => this.#merged ? this.#unmerge() : this.#merge());
+  }
+
+  /** Begins again with another state, and goes on if it was running. */
+  restart(state: State, run = this.#isRunning): void {
+    this.#queue(async () => {
+      await this.#open(state);
+      if (run) this.#start();
+      else this.#stand("");
+    });
+  }
+
+  /** Draws again, in another size or in other colors. */
+  draw(): void {
+    this.#view?.draw();
+  }
+
+  /** Only the newest of several waiting restarts would be seen, but each is quick. */
+  #queue(work: () => Promise<void>): void {
+    this.#work = this.#work.then(work).catch((error) => this.#stand((error as Error).message));
+  }
+
+  async #open(state: State): Promise<void> {
+    await this.#unmerge(false);
+    this.#lesson?.[Symbol.dispose]();
+    this.#lesson = undefined;
+    if (!this.#device || state.device !== this.#state.device) await this.#openDevice(state);
+    this.#state = state;
+    const lesson = this.#lesson = await openLesson(this.#device!, settingsOf(state));
+    this.#view = new PlantedView(denseOf(lesson.parts.task.batch.inputs));
+    this.#show(await lesson.read());
+    if (state.steps > 0) await this.#advance(state.steps);
+  }
+
+  async #openDevice({ device: kind }: State): Promise<void> {
+    this.#device?.[Symbol.dispose]();
+    this.#device = undefined;
+    this.#device = await openDevice({ kind });
+    element("device").textContent = this.#device.description;
+  }
+
+  #start(): void {
+    this.#setRunning(true);
+    element("said").textContent = "";
+    page.requestAnimationFrame(() => this.#frame());
+  }
+
+  /** One picture: some steps, then what they have done. */
+  #frame(): void {
+    if (!this.#isRunning) return;
+    this.#queue(async () => {
+      await this.#advance(this.pace);
+      if (this.#isRunning) page.requestAnimationFrame(() => this.#frame());
+    });
+  }
+
+  async #advance(steps: number): Promise<void> {
+    await this.#lesson!.train(steps);
+    const reading = await this.#lesson!.read();
+    this.#show(reading);
+    const losses = [reading.losses.lora, reading.losses.full].map((list) => list.at(-1)!);
+    if (losses.every(Number.isFinite)) return this.#isRunning ? undefined : this.#stand("");
+    this.#stand("The loss is not finite any more: take a smaller learning rate or α.");
+  }
+
+  #show(reading: Reading): void {
+    this.#reading = reading;
+    this.#view!.show(reading);
+    element("numbers").innerHTML = numbersHtml(reading);
+  }
+
+  /** Stops the pictures and says why, if there is something to say. */
+  #stand(said: string): void {
+    this.#setRunning(false);
+    element("said").textContent = said;
+    if (!this.#lesson || !this.#reading) return;
+    const text = exactText(this.#lesson, this.#reading);
+    element("exact").querySelector("pre").textContent = text;
+    this.#stopped(this.#lesson.steps);
+  }
+
+  #setRunning(isRunning: boolean): void {
+    this.#isRunning = isRunning;
+    element("run").textContent = isRunning ? "Pause" : "Start";
+    element("run").disabled = !!this.#merged;
+    element("step").disabled = isRunning || !!this.#merged;
+    element("merge").textContent = this.#merged ? "Unmerge" : "Merge";
+  }
+
+  async #merge(): Promise<void> {
+    const merged = this.#merged = await mergeLesson(this.#lesson!);
+    this.#view!.showMerged(merged.matrix);
+    this.#stand(mergedText(merged));
+  }
+
+  async #unmerge(says = true): Promise<void> {
+    const merged = this.#merged;
+    if (!merged) return;
+    this.#merged = undefined;
+    const found = await merged.unmerge();
+    this.#view!.showMerged();
+    if (says) this.#stand(unmergedText(found));
+  }
+}

@@ -1,0 +1,78 @@
+/** Handles: labeled ranges and lists that any keyboard reaches. @module */
+
+import { page, type PageElement } from "./dom.ts";
+import { choices, type State } from "./state.ts";
+
+/** Settings that have a handle. */
+export type Key = keyof typeof choices;
+
+/** One handle. */
+export interface Handle {
+  readonly key: Key;
+  readonly label: string;
+  /** A list of names; else a range of the key's values. */
+  readonly names?: Readonly<Record<string, string>>;
+  /** How a value is written beside the label. */
+  readonly format?: (value: string | number, state: State) => string;
+  /** Values that fit the state. Default: all. */
+  readonly fits?: (value: string | number, state: State) => boolean;
+}
+
+/** Handles in a form, which always show the state. */
+export class Handles {
+  readonly #form: PageElement;
+  readonly #handles: readonly Handle[];
+
+  /** Builds the handles; `change` is called with what a reader has changed. */
+  constructor(
+    form: PageElement,
+    handles: readonly Handle[],
+    change: (part: Partial<State>) => void,
+  ) {
+    this.#form = form;
+    this.#handles = handles;
+    form.append(...handles.map(build));
+    form.addEventListener("submit", (event) => event.preventDefault());
+    form.addEventListener("input", ({ target }) => {
+      const { name, value, dataset } = target;
+      const all: readonly (string | number)[] = choices[name as Key];
+      const chosen = dataset.values
+        ? JSON.parse(dataset.values)[Number(value)]
+        : all.find((one) => String(one) === value);
+      change({ [name]: chosen });
+    });
+  }
+
+  /** Shows a state. */
+  show(state: State): void {
+    for (const handle of this.#handles) this.#showOne(handle, state);
+  }
+
+  #showOne({ key, names, format = String, fits = () => true }: Handle, state: State): void {
+    const input = this.#form.elements.namedItem(key), value = state[key];
+    if (names) {
+      input.value = String(value);
+      return;
+    }
+    const all: readonly (string | number)[] = choices[key];
+    const values = all.filter((one) => fits(one, state));
+    input.dataset.values = JSON.stringify(values);
+    input.max = String(values.length - 1);
+    input.value = String(values.indexOf(value));
+    const text = format(value, state);
+    input.setAttribute("aria-valuetext", text);
+    (this.#form.elements.namedItem(`${key}-value`)).value = text;
+  }
+}
+
+function build({ key, label, names }: Handle): PageElement {
+  const box = page.document.createElement("div");
+  box.innerHTML = names
+    ? `<label for="${key}">${label}</label><select id="${key}" name="${key}">${
+      Object.entries(names).map(([value, name]) => `<option value="${value}">${name}</option>`)
+        .join("")
+    }</select>`
+    : `<label for="${key}">${label} <output name="${key}-value" for="${key}"></output></label>` +
+      `<input type="range" id="${key}" name="${key}" min="0" step="1">`;
+  return box;
+}

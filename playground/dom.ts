@@ -1,0 +1,86 @@
+/**
+ * What the page uses of the browser. The types of a whole browser would be in force in every file of a
+ * type check, where they disagree with those of WebGPU.
+ *
+ * @module
+ */
+
+/** An element, with the members that some kinds of them have. */
+export interface PageElement {
+  innerHTML: string;
+  textContent: string;
+  hidden: boolean;
+  /** Of a button, handle or canvas. */
+  disabled: boolean;
+  value: string;
+  max: string;
+  width: number;
+  height: number;
+  onclick: (() => void) | null;
+  readonly name: string;
+  readonly clientWidth: number;
+  readonly clientHeight: number;
+  readonly dataset: Record<string, string | undefined>;
+  readonly style: Record<"width" | "height", string>;
+  /** Of a form: its handles by name. */
+  readonly elements: { namedItem(name: string): PageElement };
+  append(...children: PageElement[]): void;
+  setAttribute(name: string, value: string): void;
+  querySelector(selector: string): PageElement;
+  getContext(kind: "2d"): { putImageData(pixels: ImageData, x: number, y: number): void };
+  addEventListener(name: string, act: (event: PageEvent) => void): void;
+}
+
+/** What happened, and where. */
+export interface PageEvent {
+  readonly target: PageElement;
+  preventDefault(): void;
+}
+
+/** A change of a media query. */
+interface MediaQuery {
+  addEventListener(name: "change", act: () => void): void;
+}
+
+/** Tells when elements come into view. */
+interface ViewObserver {
+  observe(element: PageElement): void;
+  disconnect(): void;
+}
+
+/** The globals of a page. */
+interface PageGlobals {
+  readonly document: {
+    readonly documentElement: PageElement;
+    getElementById(id: string): PageElement;
+    createElement(name: string): PageElement;
+  };
+  readonly history: { replaceState(state: null, title: string, address: string): void };
+  readonly location: { readonly hash: string; readonly pathname: string; readonly search: string };
+  readonly IntersectionObserver: new (
+    act: (entries: readonly { isIntersecting: boolean }[], observer: ViewObserver) => void,
+  ) => ViewObserver;
+  requestAnimationFrame(act: () => void): number;
+  matchMedia(query: string): MediaQuery;
+  getComputedStyle(element: PageElement): { getPropertyValue(name: string): string };
+  addEventListener(name: "hashchange" | "resize", act: () => void): void;
+}
+
+/** The page's globals. */
+export const page = globalThis as unknown as PageGlobals;
+
+/** The element of an id, which the page has. */
+export const element = (id: string): PageElement => page.document.getElementById(id);
+
+/** Fills an SVG with a picture of its own size in pixels, and says what it shows. */
+export function fillSvg(
+  id: string,
+  label: string,
+  draw: (width: number, height: number) => string,
+): void {
+  const svg = element(id), { clientWidth: width, clientHeight: height } = svg;
+  if (width === 0) return; // It is hidden.
+  svg.setAttribute("viewBox", `0 0 ${width} ${height}`);
+  svg.setAttribute("aria-label", label);
+  svg.innerHTML = draw(width, height);
+}

@@ -1,0 +1,89 @@
+/** The page: handles, the planted shift and the memory of a model. @module */
+
+import { catalog, type ConfigJson } from "../src/architectures/mod.ts";
+import { App } from "./app.ts";
+import { Handles } from "./controls.ts";
+import { element, page } from "./dom.ts";
+import { countMemory } from "./memory.ts";
+import { fitted, formatState, parseState, type State } from "./state.ts";
+import { lessonHandles, memoryHandles } from "./views/handles.ts";
+import { showMemory } from "./views/memory.ts";
+
+let state = parseState(page.location.hash), pasted: ConfigJson | undefined;
+
+const app = new App(state, (steps) => put({ steps }));
+const forms = [["handles", lessonHandles], ["memory-handles", memoryHandles]] as const;
+const handles = forms.map(([id, list]) => new Handles(element(id), list, change));
+
+/** Keeps a state, and writes it into the address. */
+function put(part: Partial<State>): void {
+  state = { ...state, ...part };
+  page.history.replaceState(
+    null,
+    "",
+    formatState(state) || page.location.pathname + page.location.search,
+  );
+}
+
+function show(): void {
+  for (const form of handles) form.show(state);
+}
+
+/** A reader has moved a handle. */
+function change(part: Partial<State>): void {
+  const isOfModel = memoryHandles.some(({ key }) => key in part), isPace = "pace" in part;
+  if ("model" in part) pasted = undefined;
+  put(fitted({ ...state, ...part, ...isOfModel || isPace ? {} : { steps: 0 } }));
+  show();
+  if (isOfModel) recount();
+  else if (isPace) app.pace = state.pace;
+  else app.restart(state);
+}
+
+/** Counting a large model takes a second, so the page says so first. */
+function recount(): void {
+  element("memory-said").textContent = "Counting …";
+  page.requestAnimationFrame(() => setTimeout(count));
+}
+
+function count(): void {
+  const { model, modelRank: rank, sites, dtype, batch, length } = state;
+  const where = sites === "all-linear" ? sites : sites.split(",");
+  try {
+    const config = pasted ?? catalog[model].config;
+    showMemory(countMemory({ config, rank, sites: where, dtype, batch, length }));
+  } catch (error) {
+    showNone((error as Error).message);
+  }
+}
+
+function showNone(why: string): void {
+  for (const id of ["bars", "bytes"]) element(id).innerHTML = "";
+  element("memory-said").textContent = `Not counted: ${why}.`;
+}
+
+element("count").onclick = () => {
+  try {
+    pasted = JSON.parse(element("config").value);
+    recount();
+  } catch (error) {
+    showNone(`the text is not JSON, ${(error as Error).message}`);
+  }
+};
+
+page.addEventListener("hashchange", () => {
+  put(parseState(page.location.hash));
+  show();
+  app.restart(state, false);
+  recount();
+});
+page.addEventListener("resize", () => app.draw());
+page.matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => app.draw());
+
+show();
+app.restart(state, false);
+new page.IntersectionObserver((entries, observer) => {
+  if (!entries.some(({ isIntersecting }) => isIntersecting)) return;
+  observer.disconnect();
+  recount();
+}).observe(element("memory"));

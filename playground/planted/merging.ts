@@ -1,0 +1,53 @@
+/** What merging B A into W₀ changes, and what unmerging gives back. @module */
+
+import { deltaWeight, merge, unmerge } from "../../src/adapt/mod.ts";
+import { countChangedBits, largestDifference, largestOf } from "../../src/core/numbers.ts";
+import { type DenseMatrix, denseOf } from "../../src/linalg/mod.ts";
+import { outputsOf } from "../../src/models/outputs.ts";
+import type { Lesson } from "./lesson.ts";
+
+/** A lesson's student as one matrix. */
+export interface MergedLesson {
+  /** W₀ + s B A, in F32. */
+  readonly matrix: DenseMatrix;
+  /** Largest |output| with B A beside W₀, for the lesson's inputs. */
+  readonly largest: number;
+  /** Largest difference of the merged model's outputs to these. */
+  readonly difference: number;
+  /** Frees the merged matrix. */
+  unmerge(): Promise<Unmerged>;
+}
+
+/** What unmerging gives back. */
+export interface Unmerged {
+  /** Number of weights. */
+  readonly weights: number;
+  /** Weights whose bits are not those of W₀. */
+  readonly changed: number;
+  /** The same if s B A were subtracted from the merged matrix in F32. */
+  readonly subtracted: number;
+}
+
+/** Merges the student's adapter into a copy of its weight. */
+export async function mergeLesson({ parts }: Lesson): Promise<MergedLesson> {
+  const { student, adapter, base, task: { batch: { inputs } } } = parts;
+  const weightOf = async (model: typeof student) =>
+    (await model.device.read(model.linears[0].weight.dense()))[0];
+  const apart = await outputsOf(student, inputs), [update] = await adapter.read();
+  const merged = merge(student, adapter), together = await outputsOf(merged, inputs);
+  const sum = await weightOf(merged), delta = deltaWeight(update);
+  return {
+    matrix: denseOf(sum),
+    largest: largestOf(apart.data),
+    difference: largestDifference(apart.data, together.data),
+    unmerge: async () => {
+      const after = await weightOf(unmerge(merged)), before = base.data as Float32Array;
+      const back = Float32Array.from(sum.data, (value, i) => value - delta.data[i]);
+      return {
+        weights: before.length,
+        changed: countChangedBits(before, after.data as Float32Array),
+        subtracted: countChangedBits(before, back),
+      };
+    },
+  };
+}

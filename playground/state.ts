@@ -1,0 +1,89 @@
+/** The state of the page, which its address holds: `#rank=4&rate=0.02`. @module */
+
+import { models } from "./memory.ts";
+import type { Settings, Start } from "./planted/settings.ts";
+
+/** What a reader has chosen. */
+export interface State extends Settings {
+  /** Steps between two pictures. */
+  readonly pace: number;
+  /** Steps that are taken when the page opens. */
+  readonly steps: number;
+  /** Which device computes. */
+  readonly device: "cpu" | "webgpu" | "reference";
+  /** A model of the catalog. */
+  readonly model: string;
+  /** r, and where, of the model whose memory is counted. */
+  readonly modelRank: number;
+  readonly sites: string;
+  readonly dtype: "F32" | "BF16" | "nf4";
+  readonly batch: number;
+  readonly length: number;
+}
+
+/** The values that a setting can have: those of its handle. */
+export const choices = {
+  width: [2, 16],
+  shiftRank: [1, 2, 3, 4, 6, 8],
+  rank: [1, 2, 3, 4, 6, 8, 12, 16],
+  alpha: [0.5, 1, 2, 4, 8, 16, 32, 64],
+  learningRate: [0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5],
+  start: ["kaiming", "gaussian", "turned", "random", "small", "zero", "pissa", "olora"],
+  stretch: [1, 2, 4, 8, 16],
+  seed: Array.from({ length: 20 }, (_, i) => i + 1),
+  pace: [1, 2, 4, 8],
+  device: ["cpu", "webgpu", "reference"],
+  model: models,
+  modelRank: [1, 2, 4, 8, 16, 32, 64, 128],
+  sites: ["q,v", "q,k,v,o", "all-linear"],
+  dtype: ["F32", "BF16", "nf4"],
+  batch: [1, 2, 4, 8, 16, 32],
+  length: [64, 128, 256, 512, 1024],
+} as const satisfies Partial<Record<keyof State, readonly (string | number)[]>>;
+
+/** What a reader finds first: rank 4 is enough for D, and its four values rise one after the other. */
+export const initial: State = {
+  ...{ width: 16, shiftRank: 4, rank: 4, alpha: 4, learningRate: 0.02, start: "kaiming" as Start },
+  ...{ stretch: 1, seed: 1, pace: 1, steps: 0, device: "cpu" },
+  ...{ model: "llama-2-7b", modelRank: 8, sites: "q,v", dtype: "F32", batch: 1, length: 128 },
+};
+
+/** The most steps that an address may ask for. */
+const mostSteps = 5000;
+
+/** Reads an address; what is unknown or out of range is as at first. */
+export function parseState(hash: string): State {
+  const given = new URLSearchParams(hash.replace(/^#/, ""));
+  const entries = [...given].flatMap(([key, text]) => {
+    const value = valueOf(key, text);
+    return value === undefined ? [] : [[key, value]];
+  });
+  return fitted({ ...initial, ...Object.fromEntries(entries) });
+}
+
+function valueOf(key: string, text: string): string | number | undefined {
+  if (key === "steps") return Math.min(mostSteps, Math.max(0, Math.floor(Number(text)) || 0));
+  const known: readonly (string | number)[] = choices[key as keyof typeof choices] ?? [];
+  return known.find((value) => String(value) === text);
+}
+
+/** No rank is above the width. */
+export function fitted(state: State): State {
+  const { width, rank, shiftRank } = state;
+  return { ...state, rank: Math.min(rank, width), shiftRank: Math.min(shiftRank, width) };
+}
+
+/** The address of a state: what differs from the first. */
+export function formatState(state: State): string {
+  const changed = Object.entries(state)
+    .filter(([key, value]) => value !== initial[key as keyof State])
+    .map(([key, value]) => [key, String(value)]);
+  const text = new URLSearchParams(changed).toString().replaceAll("%2C", ",");
+  return text === "" ? "" : `#${text}`;
+}
+
+/** The settings of the lesson alone. */
+export function settingsOf(state: State): Settings {
+  const { width, shiftRank, rank, alpha, learningRate, start, stretch, seed } = state;
+  return { width, shiftRank, rank, alpha, learningRate, start, stretch, seed };
+}

@@ -1,0 +1,40 @@
+/** What the page says in numbers. @module */
+
+import type { Lesson, Reading } from "../planted/lesson.ts";
+import type { MergedLesson, Unmerged } from "../planted/merging.ts";
+
+/** Step and losses, as terms of a list. */
+export function numbersHtml({ steps, losses, bounds }: Reading): string {
+  const best = bounds.best === undefined ? "–" : bounds.best < 1e-9 ? "0" : digits(bounds.best);
+  const terms: readonly (readonly [string, string])[] = [
+    ["step", String(steps)],
+    ["LoRA", digits(losses.lora.at(-1) ?? bounds.base)],
+    ["full", digits(losses.full.at(-1) ?? bounds.base)],
+    ["best of rank r", best],
+  ];
+  return terms.map(([term, value]) => `<div><dt>${term}</dt><dd>${value}</dd></div>`).join("");
+}
+
+const digits = (value: number): string =>
+  value !== 0 && Math.abs(value) < 1e-3 ? value.toExponential(1) : value.toPrecision(3);
+
+/** After merging. */
+export const mergedText = ({ largest, difference }: MergedLesson): string =>
+  `Merged into one matrix. Its outputs differ by ${
+    difference.toExponential(1)
+  } at most, of outputs up to ` +
+  `${largest.toFixed(1)}: the same sums, rounded in another order.`;
+
+/** After unmerging. */
+export const unmergedText = ({ weights, changed, subtracted }: Unmerged): string =>
+  `Unmerged: ${changed} of ${weights} values of W₀ have changed, since merging made a new matrix. ` +
+  `Subtracting s·B·A from the merged one would have changed ${subtracted}.`;
+
+/** Everything that another program needs to compare itself with the page. */
+export function exactText(
+  { parts }: Lesson,
+  { steps, losses, lora, full, shift }: Reading,
+): string {
+  const singularValues = { D: [...shift.values], lora: [...lora.values], full: [...full.values] };
+  return JSON.stringify({ settings: parts.settings, steps, losses, singularValues }, null, 1);
+}

@@ -1,0 +1,68 @@
+/**
+ * Builds the playground, one file that needs no server and no network: `deno task playground`, then open
+ * `playground/site/index.html`.
+ *
+ * @module
+ */
+
+import { palette } from "../src/figures/palette.ts";
+import { rootPath } from "../tests/support/source_files.ts";
+
+/** The client of the hub, which no page here asks. */
+const leftOut = "npm:@huggingface/hub@*";
+
+/** Builds the page into a folder; returns its size in bytes. */
+export async function buildPlayground(folder: string): Promise<number> {
+  await Deno.mkdir(folder, { recursive: true });
+  const script = await bundleScript(`${folder}/main.js.tmp`);
+  const read = (name: string) => Deno.readTextFile(`${rootPath}playground/${name}`);
+  const [page, style] = [await read("page.html"), await read("page.css")];
+  const html = inlined(page, { style: `${style}\n${colors()}`, script });
+  await Deno.writeTextFile(`${folder}/index.html`, html);
+  return new TextEncoder().encode(html).length;
+}
+
+/** The library and the page's own code, with the kernels in it. */
+async function bundleScript(output: string): Promise<string> {
+  const options = ["--platform=browser", "--minify", `--external=${leftOut}`, `--output=${output}`];
+  const args = ["bundle", "--quiet", ...options, "playground/main.ts"];
+  const { success } = await new Deno.Command(Deno.execPath(), { args, cwd: rootPath }).spawn()
+    .status;
+  if (!success) throw new Error("deno bundle could not bundle playground/main.ts");
+  const script = await Deno.readTextFile(output);
+  await Deno.remove(output);
+  return withKernels(script, await Deno.readFile(`${rootPath}kernels/cpu.wasm`));
+}
+
+/** A page from a file may not fetch the file beside it, but data that is in itself. */
+function withKernels(script: string, wasm: Uint8Array<ArrayBuffer>): string {
+  const address = `new URL("./cpu.wasm",import.meta.url)`, parts = script.split(address);
+  if (parts.length !== 2) throw new Error(`the bundle must say ${address} once`);
+  return parts.join(`new URL("data:application/wasm;base64,${wasm.toBase64()}")`);
+}
+
+/** The page with its style and script in it. */
+function inlined(page: string, { style, script }: { style: string; script: string }): string {
+  const safe = script.replaceAll("</script", "<\\/script").replaceAll("<!--", "<\\!--");
+  return page
+    .replace(`<link rel="stylesheet" href="page.css">`, () => `<style>\n${style}</style>`)
+    .replace(
+      /<script type="module" src="main.js"><\/script>/,
+      () => `<script type="module">${safe}</script>`,
+    );
+}
+
+/** Colors of the roles, which are those of all figures. */
+function colors(): string {
+  const { base, full, lora: [light, dark], merged, series: [positive, negative] } = palette;
+  const roles = { base, full, lora: dark, merged, positive, negative };
+  const rules = Object.entries(roles).map(([name, color]) => `--${name}: ${color};`);
+  return `:root { ${rules.join(" ")} }
+@media (prefers-color-scheme: dark) { :root { --lora: ${light}; --base: #9aa3b2; } }
+`;
+}
+
+if (import.meta.main) {
+  const bytes = await buildPlayground(`${rootPath}playground/site`);
+  console.log(`wrote ${bytes.toLocaleString("en-US")} bytes; open playground/site/index.html`);
+}
