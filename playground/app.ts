@@ -20,6 +20,8 @@ export class App {
   #reading: Reading | undefined;
   #merged: MergedLesson | undefined;
   #isRunning = false;
+  /** Which of the loops of pictures is in force: each start begins one. */
+  #loop = 0;
   #work: Promise<void> = Promise.resolve();
   readonly #stopped: (steps: number) => void;
 
@@ -63,34 +65,39 @@ export class App {
     const lesson = this.#lesson = await openLesson(this.#device!, settingsOf(state));
     this.#view = new PlantedView(denseOf(lesson.parts.task.batch.inputs));
     this.#show(await lesson.read());
-    if (state.steps > 0) await this.#advance(state.steps);
+    const every = Math.ceil(state.steps / 100);
+    for (let left = state.steps; left > 0; left -= every) {
+      await this.#advance(Math.min(left, every));
+    }
   }
 
   async #openDevice({ device: kind }: State): Promise<void> {
     this.#device?.[Symbol.dispose]();
     this.#device = undefined;
-    this.#device = await openDevice({ kind });
-    element("device").textContent = this.#device.description;
+    this.#device = await openDevice({ kind }).catch((error) => otherwise(kind, error));
+    element("computed-by").textContent = this.#device.description;
   }
 
   #start(): void {
     this.#setRunning(true);
     element("said").textContent = "";
-    page.requestAnimationFrame(() => this.#frame());
+    const loop = ++this.#loop;
+    page.requestAnimationFrame(() => this.#frame(loop));
   }
 
   /** One picture: some steps, then what they have done. */
-  #frame(): void {
-    if (!this.#isRunning) return;
+  #frame(loop: number): void {
+    if (!this.#isRunning || loop !== this.#loop) return;
     this.#queue(async () => {
       await this.#advance(this.pace);
-      if (this.#isRunning) page.requestAnimationFrame(() => this.#frame());
+      page.requestAnimationFrame(() => this.#frame(loop));
     });
   }
 
   async #advance(steps: number): Promise<void> {
-    await this.#lesson!.train(steps);
-    const reading = await this.#lesson!.read();
+    if (!this.#lesson) return;
+    await this.#lesson.train(steps);
+    const reading = await this.#lesson.read();
     this.#show(reading);
     const losses = [reading.losses.lora, reading.losses.full].map((list) => list.at(-1)!);
     if (losses.every(Number.isFinite)) return this.#isRunning ? undefined : this.#stand("");
@@ -135,4 +142,10 @@ export class App {
     this.#view!.showMerged();
     if (says) this.#stand(unmergedText(found));
   }
+}
+
+/** A browser may lack an instruction that the kernels need; the slow device needs none. */
+function otherwise(kind: State["device"], error: Error): Promise<Device> {
+  if (kind !== "cpu") throw error;
+  return openDevice({ kind: "reference" });
 }

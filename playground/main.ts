@@ -5,9 +5,10 @@ import { App } from "./app.ts";
 import { Handles } from "./controls.ts";
 import { element, page } from "./dom.ts";
 import { countMemory } from "./memory.ts";
-import { fitted, formatState, parseState, type State } from "./state.ts";
+import { fitted, formatState, parseState, sizes, type State, stateAt } from "./state.ts";
 import { lessonHandles, memoryHandles } from "./views/handles.ts";
 import { showMemory } from "./views/memory.ts";
+import { showStop, turns } from "./views/path.ts";
 
 let state = parseState(page.location.hash), pasted: ConfigJson | undefined;
 
@@ -27,13 +28,26 @@ function put(part: Partial<State>): void {
 
 function show(): void {
   for (const form of handles) form.show(state);
+  showStop(state.stop);
+}
+
+/** Goes to another state, and stands still there. */
+function go(to: State): void {
+  put(to);
+  show();
+  app.restart(state, false);
+}
+
+for (const [id, stopAfter] of Object.entries(turns)) {
+  element(id).onclick = () => go(stateAt(stopAfter(state.stop), state));
 }
 
 /** A reader has moved a handle. */
 function change(part: Partial<State>): void {
   const isOfModel = memoryHandles.some(({ key }) => key in part), isPace = "pace" in part;
   if ("model" in part) pasted = undefined;
-  put(fitted({ ...state, ...part, ...isOfModel || isPace ? {} : { steps: 0 } }));
+  const other = part.width === undefined ? {} : sizes[part.width];
+  put(fitted({ ...state, ...other, ...part, ...isOfModel || isPace ? {} : { steps: 0 } }));
   show();
   if (isOfModel) recount();
   else if (isPace) app.pace = state.pace;
@@ -72,9 +86,7 @@ element("count").onclick = () => {
 };
 
 page.addEventListener("hashchange", () => {
-  put(parseState(page.location.hash));
-  show();
-  app.restart(state, false);
+  go(parseState(page.location.hash));
   recount();
 });
 page.addEventListener("resize", () => app.draw());

@@ -1,6 +1,7 @@
 /** The state of the page, which its address holds: `#rank=4&rate=0.02`. @module */
 
 import { models } from "./memory.ts";
+import { stops } from "./path.ts";
 import type { Settings, Start } from "./planted/settings.ts";
 
 /** What a reader has chosen. */
@@ -9,6 +10,8 @@ export interface State extends Settings {
   readonly pace: number;
   /** Steps that are taken when the page opens. */
   readonly steps: number;
+  /** Stop of the guided path; 0 is none. */
+  readonly stop: number;
   /** Which device computes. */
   readonly device: "cpu" | "webgpu" | "reference";
   /** A model of the catalog. */
@@ -31,6 +34,7 @@ export const choices = {
   start: ["kaiming", "gaussian", "turned", "random", "small", "zero", "pissa", "olora"],
   stretch: [1, 2, 4, 8, 16],
   seed: Array.from({ length: 20 }, (_, i) => i + 1),
+  stop: Array.from({ length: stops.length + 1 }, (_, i) => i),
   pace: [1, 2, 4, 8],
   device: ["cpu", "webgpu", "reference"],
   model: models,
@@ -41,10 +45,16 @@ export const choices = {
   length: [64, 128, 256, 512, 1024],
 } as const satisfies Partial<Record<keyof State, readonly (string | number)[]>>;
 
-/** What a reader finds first: rank 4 is enough for D, and its four values rise one after the other. */
+/** Ranks and α that suit a width. */
+export const sizes = {
+  2: { shiftRank: 1, rank: 1, alpha: 1 },
+  16: { shiftRank: 4, rank: 4, alpha: 4 },
+} as const;
+
+/** What a reader finds first: rank 4 is enough for D, and seed 8 makes wide ellipses. */
 export const initial: State = {
-  ...{ width: 16, shiftRank: 4, rank: 4, alpha: 4, learningRate: 0.02, start: "kaiming" as Start },
-  ...{ stretch: 1, seed: 1, pace: 1, steps: 0, device: "cpu" },
+  ...{ width: 16, ...sizes[16], learningRate: 0.02, start: "kaiming" as Start },
+  ...{ stretch: 1, seed: 8, pace: 1, steps: 0, stop: 0, device: "cpu" },
   ...{ model: "llama-2-7b", modelRank: 8, sites: "q,v", dtype: "F32", batch: 1, length: 128 },
 };
 
@@ -86,4 +96,12 @@ export function formatState(state: State): string {
 export function settingsOf(state: State): Settings {
   const { width, shiftRank, rank, alpha, learningRate, start, stretch, seed } = state;
   return { width, shiftRank, rank, alpha, learningRate, start, stretch, seed };
+}
+
+/** The state of a stop: its settings, and the first ones for what it does not say. */
+export function stateAt(stop: number, state: State): State {
+  const { width, shiftRank, rank, alpha, learningRate, start, stretch, seed, steps } = initial;
+  const first = { width, shiftRank, rank, alpha, learningRate, start, stretch, seed, steps };
+  const { settings = {}, steps: taken = 0 } = stops[stop - 1] ?? {};
+  return { ...state, ...first, ...settings, steps: taken, stop };
 }

@@ -33,11 +33,19 @@ const mostPoints = 240;
 
 /** The SVG's content. */
 export function chartSvg(chart: Chart): string {
-  const place = placer(chart);
+  const place = placer(chart), { width, height } = chart;
+  const [left, top, right, bottom] = [
+    ...[margin.left, margin.top].map((at) => at - 4),
+    ...[width - margin.right, height - margin.bottom].map((at) => at + 4),
+  ];
+  const box = [left, top, right - left, bottom - top], [x, y, w, h] = box;
   return [
     ...frame(chart, place),
     ...chart.marks.map((mark) => markSvg(mark, chart, place)),
+    // What is in an SVG of its own ends at its edges.
+    `<svg x="${x}" y="${y}" width="${w}" height="${h}" viewBox="${box.join(" ")}">`,
     ...chart.lines.map((line) => lineSvg(line, place)),
+    "</svg>",
   ].join("");
 }
 
@@ -49,8 +57,7 @@ function placer({ x: [x0, x1], y: [y0, y1], log, width, height }: Chart): Place 
   const right = width - margin.right, bottom = height - margin.bottom;
   return (x, y) => [
     margin.left + (right - margin.left) * (x - x0) / (x1 - x0 || 1),
-    bottom -
-    (bottom - margin.top) * (scale(Math.min(y1, Math.max(y0, y))) - low) / (high - low || 1),
+    bottom - (bottom - margin.top) * (scale(log ? Math.max(y0, y) : y) - low) / (high - low || 1),
   ];
 }
 

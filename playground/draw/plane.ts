@@ -20,17 +20,21 @@ const circle: DenseMatrix = {
   }),
 };
 
-/**
- * The SVG's content: axes, points, then every ellipse with a spoke to where (1, 0) goes.
- *
- * @param half From the middle to the edge, in units of the inputs.
- */
-export function planeSvg(
-  ellipses: readonly Ellipse[],
-  points: DenseMatrix | undefined,
-  half: number,
-  size: number,
-): string {
+/** What is drawn. */
+export interface Plane {
+  readonly ellipses: readonly Ellipse[];
+  /** Points, one a row. */
+  readonly points?: DenseMatrix;
+  /** Directions of the update, one a row. */
+  readonly arrows: DenseMatrix;
+  /** From the middle to the edge, in units of the inputs. */
+  readonly half: number;
+  /** Pixels. */
+  readonly size: number;
+}
+
+/** The SVG's content: axes, points, arrows, and every ellipse with a spoke to where (1, 0) goes. */
+export function planeSvg({ ellipses, points, arrows, half, size }: Plane): string {
   const at = (x: number, y: number) => [x, -y].map((v) => (size / 2 * (1 + v / half)).toFixed(1));
   const middle = size / 2;
   const axes = `<path class="grid" d="M0,${middle}H${size}M${middle},0V${size}"/>`;
@@ -39,6 +43,7 @@ export function planeSvg(
     axes,
     ...dots.map(([x, y]) => `<circle class="dot" cx="${x}" cy="${y}" r="2"/>`),
     ...ellipses.map(({ matrix, role }) => ellipseSvg(matrix, role, at)),
+    ...pairs(arrows).map(([x, y]) => arrowSvg(at(0, 0), at(x, y))),
   ].join("");
 }
 
@@ -52,6 +57,15 @@ function ellipseSvg(
   return `<polygon class="ellipse ${role}" points="${outline}"/>` +
     `<line class="spoke ${role}" x1="${cx}" y1="${cy}" x2="${x}" y2="${y}"/>` +
     `<circle class="end ${role}" cx="${x}" cy="${y}" r="4"/>`;
+}
+
+/** A line with a head of two strokes. */
+function arrowSvg([x0, y0]: string[], [x1, y1]: string[]): string {
+  const [dx, dy] = [Number(x1) - Number(x0), Number(y1) - Number(y0)];
+  const length = Math.hypot(dx, dy), angle = Math.atan2(dy, dx) * 180 / Math.PI;
+  if (length < 1) return "";
+  return `<g class="arrow" transform="translate(${x0} ${y0}) rotate(${angle.toFixed(1)})">` +
+    `<path d="M0,0H${length.toFixed(1)}m-7,-4l7,4l-7,4"/></g>`;
 }
 
 const pairs = ({ rows, data }: DenseMatrix): [number, number][] =>

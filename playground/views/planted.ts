@@ -4,7 +4,13 @@ import { type Chart, chartSvg } from "../draw/chart.ts";
 import { element, fillSvg, page } from "../dom.ts";
 import { type Colors, drawHeatmap, rgb } from "../draw/heatmap.ts";
 import { planeSvg } from "../draw/plane.ts";
-import { type DenseMatrix, denseOf, frobeniusNorm, zeros } from "../../src/linalg/mod.ts";
+import {
+  type DenseMatrix,
+  denseOf,
+  frobeniusNorm,
+  transposed,
+  zeros,
+} from "../../src/linalg/mod.ts";
 import type { Reading } from "../planted/lesson.ts";
 
 /** Singular values at a step. */
@@ -66,7 +72,7 @@ export class PlantedView {
     );
   }
 
-  #drawPlane({ base, shift, lora, full }: Reading): void {
+  #drawPlane({ base, shift, lora, full, factors }: Reading): void {
     const changed = ({ data }: DenseMatrix) => ({
       ...base,
       data: base.data.map((value, i) => value + data[i]),
@@ -84,13 +90,11 @@ export class PlantedView {
     const unit = { rows: 2, columns: 2, data: Float64Array.of(1, 0, 0, 1) };
     element("plane").querySelector(".key .merged").hidden = !this.#merged;
     const inputs = "The inputs as points, and the unit circle";
-    fillSvg(
-      "before",
-      inputs,
-      (size) => planeSvg([{ matrix: unit, role: "base" }], this.#inputs, 3, size),
-    );
+    const before = { ellipses: [{ matrix: unit, role: "base" }], points: this.#inputs, half: 3 };
+    const A = denseOf(factors.A), B = transposed(denseOf(factors.B));
+    fillSvg("before", inputs, (size) => planeSvg({ ...before, arrows: A, size }));
     const words = "Ellipses of W₀, full fine-tuning, W₀ + s·B·A, and dashed the target";
-    fillSvg("after", words, (size) => planeSvg(ellipses, undefined, half, size));
+    fillSvg("after", words, (size) => planeSvg({ ellipses, arrows: B, half, size }));
   }
 
   #drawMaps({ shift, lora, full, factors }: Reading): void {
@@ -110,6 +114,7 @@ export class PlantedView {
       draw(name, matrix, largest(matrix), `${name}, ${matrix.rows} × ${matrix.columns}`);
     }
     element("merged-map").hidden = !this.#merged;
+    element("factors").hidden = !!this.#merged;
     const merged = this.#merged ?? zeros(1, 1);
     draw("merged", merged, largest(merged), "W₀ + s·B·A as one matrix");
   }
@@ -137,11 +142,8 @@ function spectrumChart({ shift, steps }: Reading, spectra: readonly Spectrum[]):
     }))
   );
   const planted = [...shift.values].filter((value) => value > 1e-9 * shift.values[0]);
-  const highest = Math.max(
-    ...[shift, ...spectra.slice(-1)].map((one) =>
-      "values" in one ? one.values[0] : Math.max(one.lora[0], one.full[0])
-    ),
-  );
+  const seen = Math.max(...spectra.map(({ lora, full }) => Math.max(lora[0], full[0])));
+  const highest = Math.min(1.5 * shift.values[0], Math.max(shift.values[0], seen));
   return {
     lines,
     marks: planted.map((y, i) => ({
@@ -158,7 +160,7 @@ function spectrumChart({ shift, steps }: Reading, spectra: readonly Spectrum[]):
 const sub = (digit: number) => "₀₁₂₃₄₅₆₇₈₉"[digit];
 
 /** A loss below this share of W₀'s is drawn at it. */
-const floor = 1e-6;
+const floor = 1e-9;
 
 function lossChart({ losses, bounds, steps }: Reading): Drawn {
   const line = (role: "lora" | "full") => ({

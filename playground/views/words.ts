@@ -20,15 +20,15 @@ const digits = (value: number): string =>
 
 /** After merging. */
 export const mergedText = ({ largest, difference }: MergedLesson): string =>
-  `Merged into one matrix. Its outputs differ by ${
+  `Merged: outputs of up to ${largest.toFixed(1)} differ by at most ${
     difference.toExponential(1)
-  } at most, of outputs up to ` +
-  `${largest.toFixed(1)}: the same sums, rounded in another order.`;
+  }, ` +
+  "because sums are rounded in another order.";
 
 /** After unmerging. */
 export const unmergedText = ({ weights, changed, subtracted }: Unmerged): string =>
-  `Unmerged: ${changed} of ${weights} values of W₀ have changed, since merging made a new matrix. ` +
-  `Subtracting s·B·A from the merged one would have changed ${subtracted}.`;
+  `Unmerged: ${changed} of ${weights} values of W₀ changed. Subtracting s·B·A instead would have ` +
+  `changed ${subtracted}.`;
 
 /** Everything that another program needs to compare itself with the page. */
 export function exactText(

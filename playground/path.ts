@@ -1,0 +1,81 @@
+/** The guided path: eight stops, each with its settings. @module */
+
+import type { Settings } from "./planted/settings.ts";
+
+/** A stop. */
+export interface Stop {
+  readonly title: string;
+  readonly text: string;
+  /** What differs from the first settings. */
+  readonly settings: Partial<Settings>;
+  /** Steps that are taken before the reader comes. */
+  readonly steps?: number;
+}
+
+const plane = { width: 2, shiftRank: 1, rank: 1, alpha: 1 } as const;
+
+/** The stops, in their order. */
+export const stops: readonly Stop[] = [
+  {
+    title: "One direction is enough",
+    text:
+      "W₀ turns the unit circle into the gray ellipse; the dashed ellipse is wanted. Press Start. " +
+      "B·A of rank 1 reads its inputs along one arrow and writes along the other, and that suffices: " +
+      "D, the change that is wanted, has rank 1 too.",
+    settings: plane,
+  },
+  {
+    title: "Why not both at zero",
+    text:
+      "Here A and B both begin at zero. Predict what happens, then press Start. The gradient of " +
+      "each factor contains the other one, so neither can move. Choose “B = 0, A uniform” instead: " +
+      "training begins exactly at W₀, and it moves.",
+    settings: { ...plane, start: "zero" },
+  },
+  {
+    title: "One value after the other",
+    text:
+      "Now D is 16 × 16 and of rank 4: each of its singular values is half the one before. Press " +
+      "Start and watch them rise. The largest direction is learned first, the smallest last.",
+    settings: {},
+  },
+  {
+    title: "Too small a rank",
+    text:
+      "D has rank 4, B·A rank 2. Predict where the loss will stop. No matrix of rank 2 fits better " +
+      "than the line “best of r”, which leaves the two smaller values of D out. Full fine-tuning, in " +
+      "orange, has no such limit.",
+    settings: { rank: 2, alpha: 2 },
+  },
+  {
+    title: "A larger rank than needed",
+    text:
+      "At rank 16 the product can be any matrix, and B and A hold twice as many values as W₀. It " +
+      "learns the same four values; the others rise a little on the way and go back to zero.",
+    settings: { rank: 16, alpha: 16 },
+  },
+  {
+    title: "α is part of the step",
+    text:
+      "The product is scaled by s = α / r, so α makes every step longer or shorter. With α = 64 the " +
+      "first steps go far beyond D. Press Start, then move α down, or the learning rate: both help.",
+    settings: { alpha: 64 },
+  },
+  {
+    title: "Only what the inputs show",
+    text:
+      "These inputs vary 16 times as much in one direction as in the other. Press Start: the loss " +
+      "falls quickly, yet the ellipses stay far from the dashed one. What the inputs hardly show is " +
+      "hardly learned, by LoRA as by full fine-tuning.",
+    settings: { ...plane, stretch: 16 },
+  },
+  {
+    title: "One matrix again",
+    text:
+      "After training, s·B·A can be added to W₀. Press Merge: the outputs are the same but for " +
+      "rounding, and nothing is computed beside the matrix any more. Press Unmerge: as the merged " +
+      "matrix is a new one, W₀ is back to the bit.",
+    settings: {},
+    steps: 200,
+  },
+];

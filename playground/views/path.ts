@@ -1,0 +1,25 @@
+/** The stop of the guided path that a reader is at. @module */
+
+import { element } from "../dom.ts";
+import { stops } from "../path.ts";
+
+/** Where the buttons lead, from a stop. */
+export const turns: Readonly<Record<string, (stop: number) => number>> = {
+  back: (stop) => Math.max(1, stop - 1),
+  next: (stop) => Math.min(stops.length, stop + 1),
+  leave: () => 0,
+};
+
+/** Shows a stop; 0 is the invitation. */
+export function showStop(stop: number): void {
+  const at = stops[stop - 1];
+  element("stop-title").textContent = at
+    ? `Stop ${stop} of ${stops.length}: ${at.title}`
+    : `A path of ${stops.length} stops`;
+  element("stop-text").textContent = at?.text ??
+    "Each sets the handles and says what to look for. Or move the handles as you like.";
+  element("back").hidden = stop < 2;
+  element("leave").hidden = stop === 0;
+  element("next").hidden = stop === stops.length;
+  element("next").textContent = stop === 0 ? "Begin" : "Next";
+}

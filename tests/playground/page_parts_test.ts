@@ -1,0 +1,123 @@
+/** The playground from a file, without a network: what it computes is what the library computes here. */
+
+import { assert, assertEquals, assertMatch } from "@std/assert";
+import { pathToFileURL } from "node:url";
+import { openLesson } from "../../playground/planted/lesson.ts";
+import { formatState, initial, settingsOf, sizes, type State } from "../../playground/state.ts";
+import { buildPlayground } from "../../scripts/playground.ts";
+import { openCpuDevice } from "../../src/device/cpu/cpu_device.ts";
+import { assertAllClose } from "../support/all_close.ts";
+import { Browser, type Page } from "../support/browser.ts";
+import { withFolder } from "../support/folders.ts";
+import { browserPath } from "../support/parts.ts";
+
+/** What the page shows under "The exact numbers". */
+interface Exact {
+  settings: unknown;
+  steps: number;
+  losses: { lora: number[]; full: number[] };
+  singularValues: Record<"D" | "lora" | "full", number[]>;
+}
+
+const states: readonly State[] = [
+  initial,
+  { ...initial, width: 2, ...sizes[2], stretch: 4 },
+  { ...initial, rank: 8, alpha: 2, start: "pissa", learningRate: 0.1, seed: 3 },
+  { ...initial, rank: 1, start: "small", stretch: 16 },
+];
+
+/** Waits until the page stands still after so many steps, or more. */
+async function exactAfter(page: Page, steps: number): Promise<Exact> {
+  const text = "document.querySelector('#exact pre').textContent";
+  const ready = `${text} !== "" && JSON.parse(${text}).steps >= ${steps}`;
+  await page.until(ready, 20_000, `${steps} steps`);
+  return JSON.parse(await page.evaluate(text));
+}
+
+async function assertEqualToDeno(page: Page, address: string, state: State): Promise<void> {
+  await page.goTo("about:blank"); // From one address to another of the same page, nothing is loaded.
+  await page.goTo(address + formatState({ ...state, steps: 50 }));
+  const found = await exactAfter(page, 50);
+  using device = await openCpuDevice({ threads: 1, blas: false });
+  using lesson = await openLesson(device, settingsOf(state));
+  await lesson.train(50);
+  const { losses, lora, full, shift } = await lesson.read();
+  assertEquals(found.settings, settingsOf(state));
+  for (const name of ["lora", "full"] as const) {
+    assertEquals(found.losses[name].length, 50);
+    const tolerance = { relative: 1e-6, absolute: 0, what: `losses of ${name}` };
+    assertAllClose(found.losses[name], losses[name], tolerance);
+  }
+  const values = { D: shift.values, lora: lora.values, full: full.values };
+  for (const [name, expected] of Object.entries(values)) {
+    const tolerance = { relative: 1e-6, absolute: 1e-6, what: `singular values of ${name}` };
+    assertAllClose(found.singularValues[name as keyof typeof values], expected, tolerance);
+  }
+}
+
+async function press(page: Page, key: string, code: number): Promise<void> {
+  const text = key === "Enter" ? "\r" : undefined;
+  for (const type of ["keyDown", "keyUp"]) {
+    const event = { type, key, code: key, windowsVirtualKeyCode: code, text };
+    await page.send("Input.dispatchKeyEvent", event);
+  }
+}
+
+/** By keys alone: another rank, a run, a merge. */
+async function assertKeysWork(page: Page): Promise<void> {
+  const text = (selector: string) =>
+    page.evaluate<string>(`document.querySelector("${selector}").textContent`);
+  const enter = async (id: string) => {
+    await page.evaluate(`document.getElementById("${id}").focus()`);
+    await press(page, "Enter", 13);
+  };
+  await page.evaluate(`document.getElementById("rank").focus()`);
+  await press(page, "ArrowRight", 39);
+  assertMatch(await page.evaluate("location.hash"), /rank=2/);
+  await enter("run");
+  await page.until(
+    `parseInt(document.querySelector("#numbers dd").textContent) > 3`,
+    20_000,
+    "steps",
+  );
+  assertEquals(await text("#run"), "Pause");
+  await enter("run");
+  assert((await exactAfter(page, 4)).steps > 3);
+  await enter("merge");
+  await page.until(`document.getElementById("merge").textContent === "Unmerge"`, 5000, "a merge");
+  assertMatch(await text("#said"), /^Merged: .* differ by at most \d\.\de-\d/);
+  await enter("merge");
+  await page.until(`document.getElementById("merge").textContent === "Merge"`, 5000, "an unmerge");
+  assertMatch(await text("#said"), /^Unmerged: 0 of 256 values of W₀ changed/);
+}
+
+/** What has no name for a reader who does not see it. */
+const nameless = `[...document.querySelectorAll("input, select, textarea, button, [role=img]")]
+  .filter((one) => one.checkVisibility() && !one.labels?.length && !one.ariaLabel && !one.textContent.trim())
+  .map(({ id }) => id)`;
+
+Deno.test({
+  name:
+    "the playground computes the library's numbers from a file, and all of it has keys and names",
+  ignore: browserPath() === undefined,
+  fn: () =>
+    withFolder(async (folder) => {
+      const bytes = await buildPlayground(folder);
+      assert(bytes < 1e6, `${bytes} bytes`);
+      const address = pathToFileURL(`${folder}/index.html`).href;
+      await using browser = await Browser.start();
+      await using page = await browser.open("about:blank");
+      for (const state of states) await assertEqualToDeno(page, address, state);
+      await assertKeysWork(page);
+      await page.evaluate(`document.getElementById("memory").scrollIntoView()`);
+      await page.until(`document.getElementById("bytes").rows.length > 5`, 20_000, "bytes");
+      assertEquals(await page.evaluate(nameless), []);
+      await page.resize(400, 800);
+      const width = await page.evaluate<number>("document.documentElement.scrollWidth");
+      assert(width <= 400, `${width} pixels`);
+      const fetched =
+        `performance.getEntriesByType("resource").map(({ name }) => name.slice(0, 5))`;
+      assertEquals((await page.evaluate<string[]>(fetched)).filter((name) => name !== "data:"), []);
+      assertEquals(page.errors, []);
+    }),
+});

@@ -1,0 +1,117 @@
+/** The parts of the playground that need no page. */
+
+import { assert, assertEquals } from "@std/assert";
+import { chartSvg, short, ticks } from "../../playground/draw/chart.ts";
+import { colorOf } from "../../playground/draw/heatmap.ts";
+import { countMemory, models } from "../../playground/memory.ts";
+import { openLesson } from "../../playground/planted/lesson.ts";
+import { mergeLesson } from "../../playground/planted/merging.ts";
+import {
+  choices,
+  fitted,
+  formatState,
+  initial,
+  parseState,
+  settingsOf,
+  type State,
+} from "../../playground/state.ts";
+import { catalog } from "../../src/architectures/mod.ts";
+import { openCpuDevice } from "../../src/device/cpu/cpu_device.ts";
+import { predictMemory } from "../../src/runs/mod.ts";
+
+Deno.test("an address holds every setting, and one that is unknown or out of range is as at first", () => {
+  assertEquals(parseState(""), initial);
+  assertEquals(formatState(initial), "");
+  for (const [key, values] of Object.entries(choices)) {
+    for (const value of values) {
+      const state = fitted({ ...initial, [key]: value } as State);
+      assertEquals(parseState(formatState(state)), state, `${key}=${value}`);
+    }
+  }
+  assertEquals(parseState("#rank=5&alpha=-1&start=x&model=__proto__&steps=-3&width=16"), initial);
+  assertEquals(parseState("#steps=1e9").steps, 5000);
+  assertEquals(parseState("#width=2&rank=16").rank, 2);
+});
+
+const openLessonOf = async (change: Partial<State>) => {
+  const device = await openCpuDevice({ threads: 1, blas: false });
+  return { device, lesson: await openLesson(device, settingsOf({ ...initial, ...change })) };
+};
+
+Deno.test("LoRA reaches the least loss of its rank and no less, full fine-tuning reaches none", async () => {
+  for (const rank of [1, 2]) {
+    const { device, lesson } = await openLessonOf({ rank, alpha: rank });
+    await lesson.train(400);
+    const { losses, bounds, lora, shift } = await lesson.read();
+    const loss = losses.lora.at(-1)!, best = bounds.best!;
+    assert(loss >= best * (1 - 1e-5) && loss < 1.001 * best, `${loss} and ${best}`);
+    assert(losses.full.at(-1)! < 1e-9);
+    assert(Math.abs(lora.values[0] / shift.values[0] - 1) < 0.02);
+    lesson[Symbol.dispose]();
+    assertEquals(device.ledger.read().live, 0);
+    device[Symbol.dispose]();
+  }
+});
+
+Deno.test("with both factors at zero nothing moves; every other start but random ones begins at W₀", async () => {
+  for (const start of choices.start) {
+    const { device, lesson } = await openLessonOf({ start });
+    const atFirst = (await lesson.read()).lora.values[0];
+    const isRandom = start === "random" || start === "small";
+    assertEquals(atFirst > 1e-5, isRandom, `${start}: ${atFirst}`);
+    await lesson.train(20);
+    assertEquals((await lesson.read()).lora.values[0] > 0.1, start !== "zero", start);
+    lesson[Symbol.dispose]();
+    device[Symbol.dispose]();
+  }
+});
+
+Deno.test("merging rounds, and unmerging gives every bit back", async () => {
+  const { device, lesson } = await openLessonOf({});
+  await lesson.train(50);
+  const before = device.ledger.read().live, merged = await mergeLesson(lesson);
+  assert(
+    merged.difference > 0 && merged.difference < 1e-5 * merged.largest,
+    `${merged.difference}`,
+  );
+  const { weights, changed, subtracted } = await merged.unmerge();
+  assertEquals([weights, changed], [256, 0]);
+  assert(subtracted > 0);
+  assertEquals(device.ledger.read().live, before);
+  lesson[Symbol.dispose]();
+  device[Symbol.dispose]();
+});
+
+Deno.test("the bytes of a model are those of the dry device's ledger", () => {
+  const { config } = catalog["gpt2"], step = { batch: 2, length: 64 };
+  const answer = countMemory({ config, rank: 8, sites: ["q", "v"], dtype: "F32", ...step });
+  assertEquals(answer.full, predictMemory(config, step).peakByRole);
+  assertEquals(answer.trained.lora, 12 * 2 * 8 * (768 + 768));
+  assertEquals(answer.lora.optimizer, 8 * answer.trained.lora);
+  assert(models.includes("llama-2-7b") && !models.includes("t5-base"));
+});
+
+Deno.test("a chart has round ticks, its lines and its marks", () => {
+  assertEquals(ticks([0, 100]), [0, 20, 40, 60, 80, 100]);
+  assertEquals(ticks([0, 3.7]), [0, 1, 2, 3]);
+  assertEquals([0.001, 1e-4, 12, 2e4, 0].map(short), ["0.001", "1e-4", "12", "2e4", "0"]);
+  const svg = chartSvg({
+    lines: [{ role: "lora", points: [[0, 1], [10, 0.1]] }],
+    marks: [{ y: 0.5, role: "target", label: "best" }],
+    ...{ x: [0, 10], y: [0.01, 1], log: true, names: ["step", "loss"], width: 300, height: 200 },
+  });
+  for (const part of [`class="line lora"`, `class="mark target"`, ">best<", ">0.1<"]) {
+    assert(svg.includes(part), part);
+  }
+  assert(!svg.includes("NaN"));
+});
+
+Deno.test("zero has the color of paper, and the largest values have the ends", () => {
+  const colors = { positive: [0, 0, 255], negative: [255, 0, 0], zero: [250, 250, 250] } as const;
+  assertEquals([0, 1, -1, 9].map((value) => colorOf(value, colors)), [
+    [250, 250, 250, 255],
+    [0, 0, 255, 255],
+    [255, 0, 0, 255],
+    [0, 0, 255, 255],
+  ]);
+});
