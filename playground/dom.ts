@@ -71,16 +71,3 @@ export const page = globalThis as unknown as PageGlobals;
 
 /** The element of an id, which the page has. */
 export const element = (id: string): PageElement => page.document.getElementById(id);
-
-/** Fills an SVG with a picture of its own size in pixels, and says what it shows. */
-export function fillSvg(
-  id: string,
-  label: string,
-  draw: (width: number, height: number) => string,
-): void {
-  const svg = element(id), { clientWidth: width, clientHeight: height } = svg;
-  if (width === 0) return; // It is hidden.
-  svg.setAttribute("viewBox", `0 0 ${width} ${height}`);
-  svg.setAttribute("aria-label", label);
-  svg.innerHTML = draw(width, height);
-}

@@ -57,8 +57,9 @@ export const stops: readonly Stop[] = [
   {
     title: "α is part of the step",
     text:
-      "The product is scaled by s = α / r, so α makes every step longer or shorter. With α = 64 the " +
-      "first steps go far beyond D. Press Start, then move α down, or the learning rate: both help.",
+      "The product is scaled by s = α / r, so α makes every step longer or shorter. Press Start: with " +
+      "α = 64 the largest value is learned within ten steps, but later the loss jumps up and down, as " +
+      "every step is too long. Move α down, or the learning rate: both help.",
     settings: { alpha: 64 },
   },
   {

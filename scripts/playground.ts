@@ -36,8 +36,8 @@ async function bundleScript(output: string): Promise<string> {
 
 /** A page from a file may not fetch the file beside it, but data that is in itself. */
 function withKernels(script: string, wasm: Uint8Array<ArrayBuffer>): string {
-  const address = `new URL("./cpu.wasm",import.meta.url)`, parts = script.split(address);
-  if (parts.length !== 2) throw new Error(`the bundle must say ${address} once`);
+  const parts = script.split(/new URL\("\.\/cpu\.wasm",\s*import\.meta\.url\)/);
+  if (parts.length !== 2) throw new Error("the bundle must say where cpu.wasm is once");
   return parts.join(`new URL("data:application/wasm;base64,${wasm.toBase64()}")`);
 }
 

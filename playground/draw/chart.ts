@@ -1,18 +1,16 @@
 /** A line chart as SVG. @module */
 
-/** One line. */
-export interface Line {
-  /** Places, x and y. */
-  readonly points: readonly (readonly [x: number, y: number])[];
+/** Lines of one role. */
+export interface Lines {
   /** Class of the role: `lora`, `full`, `base`, `target`. */
   readonly role: string;
-  /** Written at its right end. */
-  readonly label?: string;
+  /** Places, x and y, of each line. */
+  readonly lines: readonly (readonly (readonly [x: number, y: number])[])[];
 }
 
 /** What is drawn. */
 export interface Chart {
-  readonly lines: readonly Line[];
+  readonly lines: readonly Lines[];
   /** Horizontal dashed lines. */
   readonly marks: readonly { readonly y: number; readonly role: string; readonly label: string }[];
   /** Extents; y may be on a log scale. */
@@ -28,25 +26,29 @@ export interface Chart {
 
 const margin = { top: 24, right: 62, bottom: 34, left: 44 };
 
-/** Most points that a line is drawn with. */
-const mostPoints = 240;
+/** About the most points that a line is drawn with. */
+const mostPoints = 160;
 
-/** The SVG's content. */
-export function chartSvg(chart: Chart): string {
+/** The content of two SVGs: axes and marks, and inside of them the lines, which end at the edges. */
+export interface Drawing {
+  readonly frame: string;
+  readonly lines: string;
+}
+
+/** Draws a chart; while only lines grow, the frame stays the same text. */
+export function drawChart(chart: Chart): Drawing {
   const place = placer(chart), { width, height } = chart;
-  const [left, top, right, bottom] = [
-    ...[margin.left, margin.top].map((at) => at - 4),
-    ...[width - margin.right, height - margin.bottom].map((at) => at + 4),
-  ];
-  const box = [left, top, right - left, bottom - top], [x, y, w, h] = box;
-  return [
-    ...frame(chart, place),
-    ...chart.marks.map((mark) => markSvg(mark, chart, place)),
-    // What is in an SVG of its own ends at its edges.
-    `<svg x="${x}" y="${y}" width="${w}" height="${h}" viewBox="${box.join(" ")}">`,
-    ...chart.lines.map((line) => lineSvg(line, place)),
-    "</svg>",
-  ].join("");
+  const [left, top] = [margin.left, margin.top].map((at) => at - 4);
+  const box = [left, top, width - margin.right + 4 - left, height - margin.bottom + 4 - top];
+  const [x, y, w, h] = box;
+  const marks = chart.marks.map((mark) => markSvg(mark, chart, place));
+  const inner = `<svg x="${x}" y="${y}" width="${w}" height="${h}" viewBox="${
+    box.join(" ")
+  }"></svg>`;
+  return {
+    frame: [...axes(chart, place), ...marks, inner].join(""),
+    lines: chart.lines.map((line) => linesSvg(line, place)).join(""),
+  };
 }
 
 type Place = (x: number, y: number) => readonly [number, number];
@@ -61,14 +63,16 @@ function placer({ x: [x0, x1], y: [y0, y1], log, width, height }: Chart): Place 
   ];
 }
 
-function lineSvg({ points, role }: Line, place: Place): string {
-  if (points.length === 0) return "";
-  const every = Math.ceil(points.length / mostPoints), last = points.length - 1;
-  const kept = points.filter((_, i) => i % every === 0 || i === last);
-  const path = kept.map(([x, y]) => place(x, y).map((at) => at.toFixed(1)).join(","));
-  const [x, y] = place(...points[last]);
-  return `<polyline class="line ${role}" points="${path.join(" ")}"/>` +
-    `<circle class="end ${role}" cx="${x.toFixed(1)}" cy="${y.toFixed(1)}" r="3"/>`;
+/** All lines of a role in one path, and their ends in another. */
+function linesSvg({ role, lines }: Lines, place: Place): string {
+  const paths = lines.filter((points) => points.length > 0).map((points) => {
+    const every = Math.ceil(points.length / mostPoints), last = points.length - 1;
+    const kept = points.filter((_, i) => i % every === 0 || i === last);
+    return kept.map(([x, y]) => place(x, y).map((at) => at.toFixed(1)).join(","));
+  });
+  const ends = paths.map((path) => `M${path.at(-1)}h0`).join("");
+  return `<path class="line ${role}" d="${paths.map((path) => `M${path.join("L")}`).join("")}"/>` +
+    `<path class="ends ${role}" d="${ends}"/>`;
 }
 
 function markSvg(
@@ -81,7 +85,7 @@ function markSvg(
     `<text x="${width - margin.right + 6}" y="${height + 4}">${label}</text>`;
 }
 
-function frame({ x, y, log, names, width, height }: Chart, place: Place): string[] {
+function axes({ x, y, log, names, width, height }: Chart, place: Place): string[] {
   const bottom = height - margin.bottom, right = width - margin.right;
   const rows = (log ? powers(y) : ticks(y)).map((value) => {
     const [, at] = place(x[0], value);
@@ -96,13 +100,13 @@ function frame({ x, y, log, names, width, height }: Chart, place: Place): string
       short(value)
     }</text>`;
   });
-  const axes = [
+  const words = [
     `<text class="name" x="${(margin.left + right) / 2}" y="${height - 4}" text-anchor="middle">${
       names[0]
     }</text>`,
     `<text class="name" x="4" y="13">${names[1]}</text>`,
   ];
-  return [...rows, ...columns, ...axes];
+  return [...rows, ...columns, ...words];
 }
 
 /** About five round values. */

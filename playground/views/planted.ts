@@ -1,7 +1,7 @@
 /** The pictures of a planted shift. @module */
 
-import { type Chart, chartSvg } from "../draw/chart.ts";
-import { element, fillSvg, page } from "../dom.ts";
+import { fillChart, fillSvg, type SizelessChart } from "../draw/fill.ts";
+import { element, page } from "../dom.ts";
 import { type Colors, drawHeatmap, rgb } from "../draw/heatmap.ts";
 import { planeSvg } from "../draw/plane.ts";
 import {
@@ -60,16 +60,8 @@ export class PlantedView {
     if (!reading) return;
     if (this.#inputs.columns === 2) this.#drawPlane(reading);
     else this.#drawMaps(reading);
-    fillSvg(
-      "spectrum",
-      spectrumLabel(reading),
-      (width, height) => chartSvg({ ...spectrumChart(reading, this.#spectra), width, height }),
-    );
-    fillSvg(
-      "loss",
-      lossLabel(reading),
-      (width, height) => chartSvg({ ...lossChart(reading), width, height }),
-    );
+    fillChart("spectrum", spectrumLabel(reading), spectrumChart(reading, this.#spectra));
+    fillChart("loss", lossLabel(reading), lossChart(reading));
   }
 
   #drawPlane({ base, shift, lora, full, factors }: Reading): void {
@@ -128,19 +120,21 @@ function themeColors(): Colors {
   return { positive: color("--positive"), negative: color("--negative"), zero: color("--paper") };
 }
 
-type Drawn = Omit<Chart, "width" | "height">;
+/** The steps on the axis, which grow in jumps: 100, 200, 500, 1000, … */
+function upTo(steps: number): [number, number] {
+  const power = 10 ** Math.floor(Math.log10(Math.max(steps, 100)));
+  return [0, [1, 2, 5, 10].map((times) => times * power).find((end) => end >= steps)!];
+}
 
-/** The most steps that are on the axis: a round number above. */
-const upTo = (steps: number): [number, number] => [0, Math.max(100, steps)];
-
-function spectrumChart({ shift, steps }: Reading, spectra: readonly Spectrum[]): Drawn {
+function spectrumChart({ shift, steps }: Reading, spectra: readonly Spectrum[]): SizelessChart {
   const count = Math.min(mostValues, shift.values.length);
-  const lines = (["full", "lora"] as const).flatMap((role) =>
-    Array.from({ length: count }, (_, i) => ({
-      role,
-      points: spectra.map((at) => [at.steps, at[role][i]] as const),
-    }))
-  );
+  const lines = (["full", "lora"] as const).map((role) => ({
+    role,
+    lines: Array.from(
+      { length: count },
+      (_, i) => spectra.map((at) => [at.steps, at[role][i]] as const),
+    ),
+  }));
   const planted = [...shift.values].filter((value) => value > 1e-9 * shift.values[0]);
   const seen = Math.max(...spectra.map(({ lora, full }) => Math.max(lora[0], full[0])));
   const highest = Math.min(1.5 * shift.values[0], Math.max(shift.values[0], seen));
@@ -162,10 +156,10 @@ const sub = (digit: number) => "₀₁₂₃₄₅₆₇₈₉"[digit];
 /** A loss below this share of W₀'s is drawn at it. */
 const floor = 1e-9;
 
-function lossChart({ losses, bounds, steps }: Reading): Drawn {
+function lossChart({ losses, bounds, steps }: Reading): SizelessChart {
   const line = (role: "lora" | "full") => ({
     role,
-    points: losses[role].map((loss, step) => [step, loss] as const),
+    lines: [losses[role].map((loss, step) => [step, loss] as const)],
   });
   const best = bounds.best === undefined || bounds.best < floor * bounds.base
     ? []
