@@ -68,7 +68,7 @@ export const stops: readonly Stop[] = [
       "These inputs vary 16 times as much in one direction as in the other. Press Start: the loss " +
       "falls quickly, yet the ellipses stay far from the dashed one. What the inputs hardly show is " +
       "hardly learned, by LoRA as by full fine-tuning.",
-    settings: { ...plane, stretch: 16 },
+    settings: { ...plane, spread: 16 },
   },
   {
     title: "One matrix again",

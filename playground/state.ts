@@ -32,7 +32,7 @@ export const choices = {
   alpha: [0.5, 1, 2, 4, 8, 16, 32, 64],
   learningRate: [0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5],
   start: ["kaiming", "gaussian", "turned", "random", "small", "zero", "pissa", "olora"],
-  stretch: [1, 2, 4, 8, 16],
+  spread: [1, 2, 4, 8, 16],
   seed: Array.from({ length: 20 }, (_, i) => i + 1),
   stop: Array.from({ length: stops.length + 1 }, (_, i) => i),
   pace: [1, 2, 4, 8],
@@ -54,7 +54,7 @@ export const sizes = {
 /** What a reader finds first: rank 4 is enough for D, and seed 8 makes wide ellipses. */
 export const initial: State = {
   ...{ width: 16, ...sizes[16], learningRate: 0.02, start: "kaiming" as Start },
-  ...{ stretch: 1, seed: 8, pace: 1, steps: 0, stop: 0, device: "cpu" },
+  ...{ spread: 1, seed: 8, pace: 1, steps: 0, stop: 0, device: "cpu" },
   ...{ model: "llama-2-7b", modelRank: 8, sites: "q,v", dtype: "F32", batch: 1, length: 128 },
 };
 
@@ -94,14 +94,14 @@ export function formatState(state: State): string {
 
 /** The settings of the lesson alone. */
 export function settingsOf(state: State): Settings {
-  const { width, shiftRank, rank, alpha, learningRate, start, stretch, seed } = state;
-  return { width, shiftRank, rank, alpha, learningRate, start, stretch, seed };
+  const { width, shiftRank, rank, alpha, learningRate, start, spread, seed } = state;
+  return { width, shiftRank, rank, alpha, learningRate, start, spread, seed };
 }
 
 /** The state of a stop: its settings, and the first ones for what it does not say. */
 export function stateAt(stop: number, state: State): State {
-  const { width, shiftRank, rank, alpha, learningRate, start, stretch, seed, steps } = initial;
-  const first = { width, shiftRank, rank, alpha, learningRate, start, stretch, seed, steps };
+  const { width, shiftRank, rank, alpha, learningRate, start, spread, seed, steps } = initial;
+  const first = { width, shiftRank, rank, alpha, learningRate, start, spread, seed, steps };
   const { settings = {}, steps: taken = 0 } = stops[stop - 1] ?? {};
   return { ...state, ...first, ...settings, steps: taken, stop };
 }

@@ -48,7 +48,18 @@ function faults(file: string, text: string): string[] {
 
 const written = /\.(ts|md|wgsl|py|sh|cff)$/;
 const roots = [
-  ...["src", "experiments", "kernels", "tests", "docs", "bench", "scripts", "models", "examples"],
+  ...[
+    "src",
+    "experiments",
+    "kernels",
+    "tests",
+    "docs",
+    "bench",
+    "scripts",
+    "models",
+    "examples",
+    "playground",
+  ],
   ...["mod.ts", "cli.ts", "README.md", "CHANGELOG.md", "CONTRIBUTING.md", "CITATION.cff"],
   "SECURITY.md",
 ];

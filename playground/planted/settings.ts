@@ -26,7 +26,7 @@ export interface Settings {
   /** How A and B begin. */
   readonly start: Start;
   /** The longest axis of the inputs over the shortest: 1 is round. */
-  readonly stretch: number;
+  readonly spread: number;
   /** Seed of W₀, D, the inputs, A and B. */
   readonly seed: number;
 }

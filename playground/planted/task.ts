@@ -42,9 +42,9 @@ export async function makeTask(device: Device, settings: Settings): Promise<Task
 }
 
 /** Normal inputs of mean square 1, with axes in random directions from the longest to the shortest. */
-function drawInputs({ width, stretch, seed }: Settings): HostTensor {
+function drawInputs({ width, spread, seed }: Settings): HostTensor {
   const random = new Random(seed), examples = width === 2 ? 48 : 128;
-  const lengths = Array.from({ length: width }, (_, i) => stretch ** (-i / (width - 1)));
+  const lengths = Array.from({ length: width }, (_, i) => spread ** (-i / (width - 1)));
   const scale = Math.sqrt(width) / Math.hypot(...lengths);
   const white = gaussian(examples, width, random.split(streams.inputs));
   const data = white.data.map((value, at) => scale * lengths[at % width] * value);

@@ -32,7 +32,7 @@ export const lessonHandles: readonly Handle[] = [
       olora: "OLoRA: from W₀'s columns",
     },
   },
-  { key: "stretch", label: "Inputs", format: (value) => value === 1 ? "round" : `${value} : 1` },
+  { key: "spread", label: "Inputs", format: (value) => value === 1 ? "round" : `${value} : 1` },
   { key: "seed", label: "Seed" },
   { key: "pace", label: "Steps per picture" },
   {

@@ -16,6 +16,8 @@ const commandMs = 180_000;
 export interface BrowserOptions {
   /** No name is resolved: only this machine can be reached. */
   offline?: boolean;
+  /** WebGPU, computed by SwiftShader. */
+  webgpu?: boolean;
   /** The size of the window. */
   width?: number;
   height?: number;
@@ -27,7 +29,7 @@ export class Browser implements AsyncDisposable {
   readonly #profile: string;
   #address = "";
 
-  private constructor({ offline = true, width = 1280, height = 1000 }: BrowserOptions) {
+  private constructor({ offline = true, webgpu, width = 1280, height = 1000 }: BrowserOptions) {
     this.#profile = Deno.makeTempDirSync({ prefix: "lowrank_browser_" });
     const args = [
       "--headless",
@@ -39,6 +41,7 @@ export class Browser implements AsyncDisposable {
       `--window-size=${width},${height}`,
       `--user-data-dir=${this.#profile}`,
     ];
+    if (webgpu) args.push("--enable-unsafe-webgpu", "--use-webgpu-adapter=swiftshader");
     if (offline) args.push("--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1");
     this.#process = new Deno.Command(browserPath()!, {
       args,
