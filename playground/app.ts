@@ -6,7 +6,14 @@ import { element, page } from "./dom.ts";
 import { type Lesson, openLesson, type Reading } from "./planted/lesson.ts";
 import { type MergedLesson, mergeLesson } from "./planted/merging.ts";
 import { settingsOf, type State } from "./state.ts";
-import { exactText, mergedText, numbersHtml, unmergedText } from "./views/words.ts";
+import {
+  exactText,
+  mergedText,
+  notFinite,
+  numbersHtml,
+  standingText,
+  unmergedText,
+} from "./views/words.ts";
 import { PlantedView } from "./views/planted.ts";
 
 /** Runs lessons. What it does is queued, so that nothing is freed while it is used. */
@@ -30,8 +37,8 @@ export class App {
     this.#state = state;
     this.pace = state.pace;
     this.#stopped = stopped;
-    element("run").onclick = () => this.#isRunning ? this.#stand("") : this.#start();
-    element("step").onclick = () => this.#queue(() => this.#advance(1));
+    element("run").onclick = () => this.#isRunning ? this.#stand(this.#standing()) : this.#start();
+    element("step").onclick = () => this.#queue(() => this.#takeOne());
     element("reset").onclick = () => this.restart({ ...this.#state, steps: 0 }, false);
     element("merge").onclick = () =>
       this.#queue(() => this.#merged ? this.#unmerge() : this.#merge());
@@ -42,7 +49,7 @@ export class App {
     this.#queue(async () => {
       await this.#open(state);
       if (run) this.#start();
-      else this.#stand("");
+      else this.#stand(this.#standing());
     });
   }
 
@@ -64,11 +71,12 @@ export class App {
     this.#state = state;
     const lesson = this.#lesson = await openLesson(this.#device!, settingsOf(state));
     this.#view = new PlantedView(denseOf(lesson.parts.task.batch.inputs));
-    this.#show(await lesson.read());
+    this.#take(await lesson.read());
     const every = Math.ceil(state.steps / 100);
     for (let left = state.steps; left > 0; left -= every) {
       await this.#advance(Math.min(left, every));
     }
+    this.#show();
   }
 
   async #openDevice({ device: kind }: State): Promise<void> {
@@ -90,24 +98,43 @@ export class App {
     if (!this.#isRunning || loop !== this.#loop) return;
     this.#queue(async () => {
       await this.#advance(this.pace);
-      page.requestAnimationFrame(() => this.#frame(loop));
+      this.#show();
+      if (this.#isFinite) page.requestAnimationFrame(() => this.#frame(loop));
+      else this.#stand(this.#standing());
     });
+  }
+
+  async #takeOne(): Promise<void> {
+    await this.#advance(1);
+    this.#show();
+    this.#stand(this.#standing());
   }
 
   async #advance(steps: number): Promise<void> {
     if (!this.#lesson) return;
     await this.#lesson.train(steps);
-    const reading = await this.#lesson.read();
-    this.#show(reading);
-    const losses = [reading.losses.lora, reading.losses.full].map((list) => list.at(-1)!);
-    if (losses.every(Number.isFinite)) return this.#isRunning ? undefined : this.#stand("");
-    this.#stand("The loss is not finite any more: take a smaller learning rate or α.");
+    this.#take(await this.#lesson.read());
   }
 
-  #show(reading: Reading): void {
+  #take(reading: Reading): void {
     this.#reading = reading;
-    this.#view!.show(reading);
-    element("numbers").innerHTML = numbersHtml(reading);
+    this.#view!.take(reading);
+  }
+
+  #show(): void {
+    this.#view!.draw();
+    element("numbers").innerHTML = numbersHtml(this.#reading!);
+  }
+
+  get #isFinite(): boolean {
+    const { lora, full } = this.#reading!.losses;
+    return [lora, full].every((losses) => Number.isFinite(losses.at(-1) ?? 0));
+  }
+
+  /** What is said when the steps end. */
+  #standing(): string {
+    if (!this.#reading || this.#reading.steps === 0) return "";
+    return this.#isFinite ? standingText(this.#reading) : notFinite;
   }
 
   /** Stops the pictures and says why, if there is something to say. */

@@ -17,6 +17,9 @@ export interface PageElement {
   width: number;
   height: number;
   onclick: (() => void) | null;
+  onchange: (() => void) | null;
+  /** Of an input of files. */
+  readonly files: Iterable<File>;
   readonly name: string;
   readonly clientWidth: number;
   readonly clientHeight: number;
@@ -24,6 +27,7 @@ export interface PageElement {
   readonly style: Record<"width" | "height", string>;
   /** Of a form: its handles by name. */
   readonly elements: { namedItem(name: string): PageElement };
+  focus(): void;
   append(...children: PageElement[]): void;
   setAttribute(name: string, value: string): void;
   querySelector(selector: string): PageElement;

@@ -7,6 +7,7 @@ import { element, page } from "./dom.ts";
 import { countMemory } from "./memory.ts";
 import { fitted, formatState, parseState, sizes, type State, stateAt } from "./state.ts";
 import { lessonHandles, memoryHandles } from "./views/handles.ts";
+import { showAdapter } from "./views/adapter.ts";
 import { showMemory } from "./views/memory.ts";
 import { showStop, turns } from "./views/path.ts";
 
@@ -39,7 +40,10 @@ function go(to: State): void {
 }
 
 for (const [id, stopAfter] of Object.entries(turns)) {
-  element(id).onclick = () => go(stateAt(stopAfter(state.stop), state));
+  element(id).onclick = () => {
+    go(stateAt(stopAfter(state.stop), state));
+    if (element(id).hidden) element("next").focus(); // The keys' place would be lost.
+  };
 }
 
 /** A reader has moved a handle. */
@@ -84,6 +88,8 @@ element("count").onclick = () => {
     showNone(`the text is not JSON, ${(error as Error).message}`);
   }
 };
+
+element("files").onchange = () => showAdapter([...element("files").files]);
 
 page.addEventListener("hashchange", () => {
   go(parseState(page.location.hash));

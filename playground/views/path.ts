@@ -6,7 +6,7 @@ import { stops } from "../path.ts";
 /** Where the buttons lead, from a stop. */
 export const turns: Readonly<Record<string, (stop: number) => number>> = {
   back: (stop) => Math.max(1, stop - 1),
-  next: (stop) => Math.min(stops.length, stop + 1),
+  next: (stop) => stop % stops.length + 1,
   leave: () => 0,
 };
 
@@ -20,6 +20,10 @@ export function showStop(stop: number): void {
     "Each sets the handles and says what to look for. Or move the handles as you like.";
   element("back").hidden = stop < 2;
   element("leave").hidden = stop === 0;
-  element("next").hidden = stop === stops.length;
-  element("next").textContent = stop === 0 ? "Begin" : "Next";
+  element("next").textContent = nextName(stop);
+}
+
+function nextName(stop: number): string {
+  if (stop === 0) return "Begin";
+  return stop === stops.length ? "From the beginning" : "Next";
 }

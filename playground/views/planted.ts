@@ -38,14 +38,13 @@ export class PlantedView {
     element("matrix").hidden = isPlane;
   }
 
-  /** Takes a reading and draws it. */
-  show(reading: Reading): void {
+  /** Takes a reading. */
+  take(reading: Reading): void {
     const { steps, lora, full } = reading;
     if (this.#spectra.at(-1)?.steps !== steps) {
       this.#spectra.push({ steps, lora: lora.values, full: full.values });
     }
     this.#reading = reading;
-    this.draw();
   }
 
   /** Shows a merged matrix beside, or none. */
@@ -54,7 +53,7 @@ export class PlantedView {
     this.draw();
   }
 
-  /** Draws the last reading again. */
+  /** Draws the last reading. */
   draw(): void {
     const reading = this.#reading;
     if (!reading) return;

@@ -18,6 +18,16 @@ export function numbersHtml({ steps, losses, bounds }: Reading): string {
 const digits = (value: number): string =>
   value !== 0 && Math.abs(value) < 1e-3 ? value.toExponential(1) : value.toPrecision(3);
 
+/** When the steps end; a reader who does not see the figures hears it. */
+export const standingText = ({ steps, losses: { lora, full } }: Reading): string =>
+  `After ${steps} steps the loss is ${digits(lora.at(-1)!)} with LoRA and ${
+    digits(full.at(-1)!)
+  } with full ` +
+  "fine-tuning.";
+
+/** When they must end. */
+export const notFinite = "The loss is not finite any more: take a smaller learning rate or α.";
+
 /** After merging. */
 export const mergedText = ({ largest, difference }: MergedLesson): string =>
   `Merged: outputs of up to ${largest.toFixed(1)} differ by at most ${

@@ -5,11 +5,15 @@ import { pathToFileURL } from "node:url";
 import { openLesson } from "../../playground/planted/lesson.ts";
 import { formatState, initial, settingsOf, sizes, type State } from "../../playground/state.ts";
 import { buildPlayground } from "../../scripts/playground.ts";
+import { spectrum } from "../../src/analysis/mod.ts";
+import { siteName } from "../../src/core/site.ts";
+import { readAdapter } from "../../src/formats/mod.ts";
 import { openCpuDevice } from "../../src/device/cpu/cpu_device.ts";
 import { assertAllClose } from "../support/all_close.ts";
 import { Browser, type Page } from "../support/browser.ts";
 import { withFolder } from "../support/folders.ts";
 import { browserPath } from "../support/parts.ts";
+import { rootPath } from "../support/source_files.ts";
 
 /** What the page shows under "The exact numbers". */
 interface Exact {
@@ -93,6 +97,25 @@ async function assertKeysWork(page: Page): Promise<void> {
   assertMatch(await text("#said"), /^Unmerged: 0 of 256 values of W₀ changed/);
 }
 
+/** Somebody's adapter, from the disk. */
+async function assertAdapterIsShown(page: Page): Promise<void> {
+  const folder = `${rootPath}models/rank-study/qv-r4-seed1`;
+  const files = ["adapter_config.json", "adapter_model.safetensors"].map((name) =>
+    `${folder}/${name}`
+  );
+  const { root } = await page.send("DOM.getDocument");
+  const input = await page.send("DOM.querySelector", { nodeId: root.nodeId, selector: "#files" });
+  await page.send("DOM.setFileInputFiles", { ...input, files });
+  const cells = `[...document.querySelectorAll("#adapter-table tbody tr")].map(
+    ({ cells: [name, , norm] }) => name.textContent + " " + norm.textContent)`;
+  await page.until(`${cells}.length > 0`, 20_000, "spectra");
+  const { updates } = await readAdapter(folder);
+  assertEquals(
+    await page.evaluate(cells),
+    updates.map((update) => `${siteName(update)} ${spectrum(update).frobenius.toPrecision(3)}`),
+  );
+}
+
 /** What has no name for a reader who does not see it. */
 const nameless = `[...document.querySelectorAll("input, select, textarea, button, [role=img]")]
   .filter((one) => one.checkVisibility() && !one.labels?.length && !one.ariaLabel && !one.textContent.trim())
@@ -118,6 +141,7 @@ Deno.test({
       await assertKeysWork(page);
       await page.evaluate(`document.getElementById("memory").scrollIntoView()`);
       await page.until(`document.getElementById("bytes").rows.length > 5`, 20_000, "bytes");
+      await assertAdapterIsShown(page);
       assertEquals(await page.evaluate(nameless), []);
       await page.resize(400, 800);
       const width = await page.evaluate<number>("document.documentElement.scrollWidth");

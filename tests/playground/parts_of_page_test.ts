@@ -4,7 +4,8 @@ import { assert, assertEquals } from "@std/assert";
 import { drawChart, short, ticks } from "../../playground/draw/chart.ts";
 import { colorOf } from "../../playground/draw/heatmap.ts";
 import { countMemory, models } from "../../playground/memory.ts";
-import { openLesson } from "../../playground/planted/lesson.ts";
+import { openLesson, type Reading } from "../../playground/planted/lesson.ts";
+import { stops } from "../../playground/path.ts";
 import { mergeLesson } from "../../playground/planted/merging.ts";
 import {
   choices,
@@ -14,9 +15,11 @@ import {
   parseState,
   settingsOf,
   type State,
+  stateAt,
 } from "../../playground/state.ts";
 import { catalog } from "../../src/architectures/mod.ts";
 import { openCpuDevice } from "../../src/device/cpu/cpu_device.ts";
+import { difference, frobeniusNorm } from "../../src/linalg/mod.ts";
 import { predictMemory } from "../../src/runs/mod.ts";
 
 Deno.test("an address holds every setting, and one that is unknown or out of range is as at first", () => {
@@ -31,6 +34,13 @@ Deno.test("an address holds every setting, and one that is unknown or out of ran
   assertEquals(parseState("#rank=5&alpha=-1&start=x&model=__proto__&steps=-3&width=16"), initial);
   assertEquals(parseState("#steps=1e9").steps, 5000);
   assertEquals(parseState("#width=2&rank=16").rank, 2);
+});
+
+Deno.test("an address holds every stop", () => {
+  for (let stop = 0; stop <= stops.length; stop++) {
+    const state = stateAt(stop, { ...initial, rank: 1, modelRank: 64 });
+    assertEquals(parseState(formatState(state)), state);
+  }
 });
 
 const openLessonOf = async (change: Partial<State>) => {
@@ -63,6 +73,57 @@ Deno.test("with both factors at zero nothing moves; every other start but random
     assertEquals((await lesson.read()).lora.values[0] > 0.1, start !== "zero", start);
     lesson[Symbol.dispose]();
     device[Symbol.dispose]();
+  }
+});
+
+/** A lesson at a stop, after some steps. */
+async function readingAt(title: string, steps: number): Promise<Reading> {
+  const settings = stops.find((stop) => stop.title === title)!.settings;
+  const { device, lesson } = await openLessonOf(settings);
+  await lesson.train(steps);
+  const reading = await lesson.read();
+  lesson[Symbol.dispose]();
+  device[Symbol.dispose]();
+  return reading;
+}
+
+/** The steps after which each of D's values has been 90% learned. */
+async function stepsToLearn(title: string, count: number): Promise<number[]> {
+  const { device, lesson } = await openLessonOf(
+    stops.find((stop) => stop.title === title)!.settings,
+  );
+  const found = new Array<number>(count).fill(0);
+  while (found.includes(0) && lesson.steps < 300) {
+    await lesson.train(1);
+    const { lora, shift } = await lesson.read();
+    found.forEach((steps, i) =>
+      found[i] = steps || Number(lora.values[i] > 0.9 * shift.values[i]) * lesson.steps
+    );
+  }
+  lesson[Symbol.dispose]();
+  device[Symbol.dispose]();
+  return found;
+}
+
+Deno.test("the path says what happens", async () => {
+  const learned = await stepsToLearn("One value after the other", 4);
+  assert(!learned.includes(0), "all are learned");
+  assertEquals(learned, learned.toSorted((a, b) => a - b), "the largest is learned first");
+
+  const large = await readingAt("A larger rank than needed", 300);
+  assert(large.lora.values[4] < 0.01 * large.shift.values[3], "the other values go back");
+
+  const quick = await readingAt("α is part of the step", 10);
+  assert(quick.lora.values[0] > 0.9 * quick.shift.values[0], "the largest is learned in ten steps");
+  const { losses: { lora } } = await readingAt("α is part of the step", 300);
+  const jumps = lora.filter((loss, step) => step > 200 && loss > 1.5 * lora[step - 1]);
+  assert(jumps.length > 10, `${jumps.length} jumps of the loss`);
+
+  const unseen = await readingAt("Only what the inputs show", 150);
+  for (const name of ["lora", "full"] as const) {
+    assert(unseen.losses[name].at(-1)! < 0.02 * unseen.bounds.base, "the loss falls");
+    const rest = frobeniusNorm(difference(unseen.shift.matrix, unseen[name].matrix));
+    assert(rest > 0.5 * frobeniusNorm(unseen.shift.matrix), "D is not learned");
   }
 });
 
