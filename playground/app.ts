@@ -20,7 +20,9 @@ import { PlantedView } from "./views/planted.ts";
 export class App {
   /** Steps between two pictures. */
   pace: number;
+  /** The state of the lesson, and the newest that was asked for. */
   #state: State;
+  #wanted: State;
   #device: Device | undefined;
   #lesson: Lesson | undefined;
   #view: PlantedView | undefined;
@@ -34,21 +36,23 @@ export class App {
 
   /** Begins with a state; `stopped` is called with the steps done when a lesson stands still. */
   constructor(state: State, stopped: (steps: number) => void) {
-    this.#state = state;
+    this.#state = this.#wanted = state;
     this.pace = state.pace;
     this.#stopped = stopped;
-    element("run").onclick = () => this.#isRunning ? this.#stand(this.#standing()) : this.#start();
+    element("run").onclick = () => this.#queue(() => this.#turn());
     element("step").onclick = () => this.#queue(() => this.#takeOne());
-    element("reset").onclick = () => this.restart({ ...this.#state, steps: 0 }, false);
+    element("reset").onclick = () => this.restart({ ...this.#wanted, steps: 0 }, false);
     element("merge").onclick = () =>
       this.#queue(() => this.#merged ? this.#unmerge() : this.#merge());
   }
 
   /** Begins again with another state, and goes on if it was running. */
-  restart(state: State, run = this.#isRunning): void {
+  restart(state: State, run?: boolean): void {
+    this.#wanted = state;
     this.#queue(async () => {
+      if (state !== this.#wanted) return; // A newer one waits.
       await this.#open(state);
-      if (run) this.#start();
+      if (run ?? this.#isRunning) this.#start();
       else this.#stand(this.#standing());
     });
   }
@@ -58,7 +62,7 @@ export class App {
     this.#view?.draw();
   }
 
-  /** Only the newest of several waiting restarts would be seen, but each is quick. */
+  /** What a reader asks for while a lesson opens comes after it. */
   #queue(work: () => Promise<void>): void {
     this.#work = this.#work.then(work).catch((error) => this.#stand((error as Error).message));
   }
@@ -82,8 +86,15 @@ export class App {
   async #openDevice({ device: kind }: State): Promise<void> {
     this.#device?.[Symbol.dispose]();
     this.#device = undefined;
+    if (kind === "webgpu") element("said").textContent = "Opening the GPU …";
     this.#device = await openDevice({ kind }).catch((error) => otherwise(kind, error));
     element("computed-by").textContent = this.#device.description;
+  }
+
+  #turn(): Promise<void> {
+    if (this.#isRunning) this.#stand(this.#standing());
+    else this.#start();
+    return Promise.resolve();
   }
 
   #start(): void {

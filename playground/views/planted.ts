@@ -1,8 +1,10 @@
 /** The pictures of a planted shift. @module */
 
+import { largestOf } from "../../src/core/numbers.ts";
 import { fillChart, fillSvg, type SizelessChart } from "../draw/fill.ts";
 import { element, page } from "../dom.ts";
 import { type Colors, drawHeatmap, rgb } from "../draw/heatmap.ts";
+import { matrixMath } from "../draw/matrix.ts";
 import { planeSvg } from "../draw/plane.ts";
 import {
   type DenseMatrix,
@@ -86,6 +88,10 @@ export class PlantedView {
     fillSvg("before", inputs, (size) => planeSvg({ ...before, arrows: A, size }));
     const words = "Ellipses of W₀, full fine-tuning, W₀ + s·B·A, and dashed the target";
     fillSvg("after", words, (size) => planeSvg({ ellipses, arrows: B, half, size }));
+    const named = { D: shift.matrix, "s·B·A": lora.matrix, B: denseOf(factors.B), A };
+    element("values").innerHTML = Object.entries(named).map(([name, matrix]) =>
+      matrixMath(name, matrix)
+    ).join("");
   }
 
   #drawMaps({ shift, lora, full, factors }: Reading): void {
@@ -152,6 +158,9 @@ function spectrumChart({ shift, steps }: Reading, spectra: readonly Spectrum[]):
 
 const sub = (digit: number) => "₀₁₂₃₄₅₆₇₈₉"[digit];
 
+const leastOf = (values: readonly number[]) =>
+  values.reduce((least, value) => Math.min(least, value), Infinity);
+
 /** A loss below this share of W₀'s is drawn at it. */
 const floor = 1e-9;
 
@@ -163,8 +172,9 @@ function lossChart({ losses, bounds, steps }: Reading): SizelessChart {
   const best = bounds.best === undefined || bounds.best < floor * bounds.base
     ? []
     : [{ y: bounds.best, role: "target", label: "best of r" }];
-  const seen = [...losses.lora.slice(-1), ...losses.full.slice(-1), ...best.map(({ y }) => y)];
-  const least = Math.min(bounds.base / 10, ...seen), most = Math.max(bounds.base, ...losses.lora);
+  const seen = [losses.lora, losses.full, best.map(({ y }) => y)].map(leastOf);
+  const least = Math.min(bounds.base / 10, ...seen),
+    most = largestOf([bounds.base, ...losses.lora]);
   return {
     lines: [line("full"), line("lora")],
     marks: [{ y: bounds.base, role: "base", label: "W₀" }, ...best],
