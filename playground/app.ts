@@ -5,7 +5,7 @@ import { denseOf } from "../src/linalg/mod.ts";
 import { element, page } from "./dom.ts";
 import { type Lesson, openLesson, type Reading } from "./planted/lesson.ts";
 import { type MergedLesson, mergeLesson } from "./planted/merging.ts";
-import { settingsOf, type State } from "./state.ts";
+import { mostSteps, settingsOf, type State } from "./state.ts";
 import {
   exactText,
   mergedText,
@@ -110,7 +110,7 @@ export class App {
     this.#queue(async () => {
       await this.#advance(this.pace);
       this.#show();
-      if (this.#isFinite) page.requestAnimationFrame(() => this.#frame(loop));
+      if (this.#canContinue) page.requestAnimationFrame(() => this.#frame(loop));
       else this.#stand(this.#standing());
     });
   }
@@ -135,6 +135,10 @@ export class App {
   #show(): void {
     this.#view!.draw();
     element("numbers").innerHTML = numbersHtml(this.#reading!);
+  }
+
+  get #canContinue(): boolean {
+    return this.#isFinite && this.#reading!.steps < mostSteps;
   }
 
   get #isFinite(): boolean {

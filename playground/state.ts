@@ -58,8 +58,8 @@ export const initial: State = {
   ...{ model: "llama-2-7b", modelRank: 8, sites: "q,v", dtype: "F32", batch: 1, length: 128 },
 };
 
-/** The most steps that an address may ask for. */
-const mostSteps = 5000;
+/** After so many steps a lesson ends: it has long learned what it can. */
+export const mostSteps = 5000;
 
 /** Reads an address; what is unknown or out of range is as at first. */
 export function parseState(hash: string): State {

@@ -1,0 +1,95 @@
+/** The charts of a planted shift: singular values and losses over the steps. @module */
+
+import { largestOf } from "../../src/core/numbers.ts";
+import type { SizelessChart } from "../draw/fill.ts";
+import type { Reading } from "../planted/lesson.ts";
+
+/** Singular values at a step. */
+export interface Spectrum {
+  readonly steps: number;
+  readonly lora: Float64Array;
+  readonly full: Float64Array;
+}
+
+const learners = ["full", "lora"] as const;
+
+/** Most lines of singular values. */
+const mostValues = 8;
+
+/** The steps on the axis, which grow in jumps: 100, 200, 500, 1000, … */
+function upTo(steps: number): [number, number] {
+  const power = 10 ** Math.floor(Math.log10(Math.max(steps, 100)));
+  return [0, [1, 2, 5, 10].map((times) => times * power).find((end) => end >= steps)!];
+}
+
+/** Lines of singular values below the marks of those of D. */
+export function spectrumChart(
+  { shift: { values }, steps }: Reading,
+  spectra: readonly Spectrum[],
+): SizelessChart {
+  const seen = Math.max(...spectra.map(({ lora, full }) => Math.max(lora[0], full[0])));
+  const highest = Math.min(1.5 * values[0], Math.max(values[0], seen));
+  const planted = [...values].filter((value) => value > 1e-9 * values[0]);
+  const nameOf = (i: number) => i < 4 ? `σ${sub(i + 1)} of D` : "";
+  return {
+    lines: learners.map((role) => ({ role, lines: valueLines(role, spectra) })),
+    marks: planted.map((y, i) => ({ y, role: "target", label: nameOf(i) })),
+    x: upTo(steps),
+    y: [0, 1.08 * highest],
+    names: ["step", "singular value"],
+  };
+}
+
+/** One line for each of the largest values. */
+function valueLines(role: "lora" | "full", spectra: readonly Spectrum[]) {
+  const count = Math.min(mostValues, spectra[0][role].length);
+  return Array.from(
+    { length: count },
+    (_, i) => spectra.map((at) => [at.steps, at[role][i]] as const),
+  );
+}
+
+const sub = (digit: number) => "₀₁₂₃₄₅₆₇₈₉"[digit];
+
+const leastOf = (values: readonly number[]) =>
+  values.reduce((least, value) => Math.min(least, value), Infinity);
+
+/** A loss below this share of W₀'s is drawn at it. */
+const floor = 1e-9;
+
+/** Both losses, and between which the best of a rank can be. */
+export function lossChart({ losses, bounds, steps }: Reading): SizelessChart {
+  const best = bounds.best === undefined || bounds.best < floor * bounds.base
+    ? []
+    : [{ y: bounds.best, role: "target", label: "best of r" }];
+  const seen = [losses.lora, losses.full, best.map(({ y }) => y)].map(leastOf);
+  const least = Math.min(bounds.base / 10, ...seen), power = Math.floor(Math.log10(least));
+  return {
+    lines: learners.map((role) => ({ role, lines: [thinned(losses[role])] })),
+    marks: [{ y: bounds.base, role: "base", label: "W₀" }, ...best],
+    x: upTo(steps),
+    y: [Math.max(floor * bounds.base, 10 ** power), 1.3 * largestOf([bounds.base, ...losses.lora])],
+    log: true,
+    names: ["step", "loss, log scale"],
+  };
+}
+
+/** Some hundred of the losses, with their steps, and the last. */
+function thinned(losses: readonly number[]): (readonly [number, number])[] {
+  const every = Math.ceil(losses.length / 400), last = losses.length - 1;
+  return losses.flatMap((loss, step) => step % every === 0 || step === last ? [[step, loss]] : []);
+}
+
+/** What a chart says to those who do not see it. */
+export const spectrumLabel = ({ steps, lora, shift }: Reading) =>
+  `At step ${steps} the singular values of s·B·A are ${listed(lora.values)}; those of D are ${
+    listed(shift.values)
+  }`;
+
+/** The same of the losses. */
+export const lossLabel = ({ steps, losses }: Reading) =>
+  `At step ${steps} the loss of LoRA is ${losses.lora.at(-1)?.toPrecision(3) ?? "not known"}, ` +
+  `of full fine-tuning ${losses.full.at(-1)?.toPrecision(3) ?? "not known"}`;
+
+const listed = (values: Float64Array) =>
+  [...values].slice(0, mostValues).map((value) => value.toFixed(2)).join(", ");

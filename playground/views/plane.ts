@@ -1,0 +1,54 @@
+/** Matrices of 2 × 2 as what they make of the unit circle, and as numbers. @module */
+
+import {
+  type DenseMatrix,
+  denseOf,
+  frobeniusNorm,
+  identity,
+  transposed,
+} from "../../src/linalg/mod.ts";
+import { element } from "../dom.ts";
+import { fillSvg } from "../draw/fill.ts";
+import { matrixMath } from "../draw/matrix.ts";
+import { type Ellipse, planeSvg } from "../draw/plane.ts";
+import type { Reading } from "../planted/lesson.ts";
+
+/** Draws the inputs beside the ellipses, and writes the matrices. */
+export function drawPlane(reading: Reading, points: DenseMatrix, merged?: DenseMatrix): void {
+  const { shift, lora, factors } = reading, A = denseOf(factors.A), B = denseOf(factors.B);
+  const circle = { ellipses: [{ matrix: identity(2), role: "base" }], points, arrows: A, half: 3 };
+  fillSvg(
+    "before",
+    "Inputs as points, the unit circle, and rows of A",
+    (size) => planeSvg({ ...circle, size }),
+  );
+  const ellipses = ellipsesOf(reading, merged), half = halfOf(ellipses), arrows = transposed(B);
+  const words =
+    "Ellipses of W₀, full fine-tuning and W₀ + s·B·A, dashed the target, and columns of B";
+  fillSvg("after", words, (size) => planeSvg({ ellipses, arrows, half, size }));
+  element("plane").querySelector(".key .merged").hidden = !merged;
+  const named = Object.entries({ D: shift.matrix, "s·B·A": lora.matrix, B, A });
+  element("values").innerHTML = named.map(([name, matrix]) => matrixMath(name, matrix)).join("");
+}
+
+function ellipsesOf({ base, shift, lora, full }: Reading, merged?: DenseMatrix): Ellipse[] {
+  const changed = ({ data }: DenseMatrix) => ({
+    ...base,
+    data: base.data.map((value, i) => value + data[i]),
+  });
+  return [
+    { matrix: base, role: "base" },
+    { matrix: changed(full.matrix), role: "full" },
+    { matrix: changed(lora.matrix), role: "lora" },
+    ...merged ? [{ matrix: merged, role: "merged" }] : [],
+    { matrix: changed(shift.matrix), role: "target" },
+  ];
+}
+
+/** So that W₀ and the target fit, which do not change. */
+const halfOf = (ellipses: readonly Ellipse[]): number =>
+  1.15 * Math.max(
+    1,
+    ...ellipses.filter(({ role }) => role === "base" || role === "target")
+      .map(({ matrix }) => frobeniusNorm(matrix)),
+  );
