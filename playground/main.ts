@@ -1,6 +1,7 @@
 /** The page: handles, the planted shift and the memory of a model. @module */
 
 import { catalog, type ConfigJson } from "../src/architectures/mod.ts";
+import { isRecord } from "../src/core/json.ts";
 import { App } from "./app.ts";
 import { Handles } from "./controls.ts";
 import { element, page } from "./dom.ts";
@@ -69,7 +70,8 @@ function count(): void {
   const where = sites === "all-linear" ? sites : sites.split(",");
   try {
     const config = pasted ?? catalog[model].config;
-    showMemory(countMemory({ config, rank, sites: where, dtype, batch, length }));
+    const name = pasted ? "The pasted model" : model;
+    showMemory(name, countMemory({ config, rank, sites: where, dtype, batch, length }));
   } catch (error) {
     showNone((error as Error).message);
   }
@@ -82,10 +84,12 @@ function showNone(why: string): void {
 
 element("count").onclick = () => {
   try {
-    pasted = JSON.parse(element("config").value);
+    const parsed = JSON.parse(element("config").value);
+    if (!isRecord(parsed)) throw new SyntaxError("it must be an object");
+    pasted = parsed as ConfigJson;
     recount();
   } catch (error) {
-    showNone(`the text is not JSON, ${(error as Error).message}`);
+    showNone(`the text is no configuration, ${(error as Error).message}`);
   }
 };
 

@@ -10,22 +10,26 @@ type Role = (typeof roles)[number];
 
 const sum = (bytes: MemoryAnswer["full"]) => roles.reduce((total, role) => total + bytes[role], 0);
 
-/** Draws an answer. */
-export function showMemory({ lora, full, trained }: MemoryAnswer): void {
-  const most = Math.max(sum(full), sum(lora)), ratio = sum(full) / sum(lora);
-  const rows = [["full", full], ["LoRA", lora]] as const;
-  element("bars").innerHTML = rows.map(([name, bytes]) => barOf(name, bytes, most)).join("");
-  element("bars").setAttribute(
-    "aria-label",
-    rows.map(([name, bytes]) => `${name}: ${formatBytes(sum(bytes))}`).join(", "),
-  );
+/** Draws the answer for a model. */
+export function showMemory(model: string, answer: MemoryAnswer): void {
+  const { lora, full } = answer, most = Math.max(sum(full), sum(lora));
+  const rows = [["full", full], ["LoRA", lora]] as const, bars = element("bars");
+  bars.innerHTML = rows.map(([name, bytes]) => barOf(name, bytes, most)).join("");
+  const words = rows.map(([name, bytes]) => `${name}: ${formatBytes(sum(bytes))}`);
+  bars.setAttribute("aria-label", words.join(", "));
   element("bytes").innerHTML = tableOf(full, lora);
-  element("memory-said").textContent =
-    `LoRA trains ${count(trained.lora)} values, ${percent(trained.lora / trained.full)} of ` +
-    `${count(trained.full)}. At the peak of a step with AdamW it needs ${
-      formatBytes(sum(lora))
-    }; full ` +
-    `fine-tuning in F32 needs ${formatBytes(sum(full))}, ${ratio.toPrecision(3)} times as much.`;
+  element("memory-said").textContent = `${model}: ${summary(answer)}`;
+}
+
+function summary({ lora, full, trained }: MemoryAnswer): string {
+  const [some, all] = [sum(lora), sum(full)], share = percent(trained.lora / trained.full);
+  return `LoRA trains ${count(trained.lora)} values, ${share} of ${
+    count(trained.full)
+  }. At the peak of a ` +
+    `step with AdamW it needs ${formatBytes(some)}; full fine-tuning in F32 needs ${
+      formatBytes(all)
+    }, ` +
+    `${(all / some).toPrecision(3)} times as much.`;
 }
 
 function barOf(name: string, bytes: MemoryAnswer["full"], most: number): string {
