@@ -31,24 +31,41 @@ export function nameOf(factors: LowRankFactors): string {
   return isRecord(factors) && "module" in factors ? `the update of ${name}` : name;
 }
 
+/** Checked factors in the memory that they came in. */
+export interface FactorsInPlace {
+  /** (rank, in). */
+  readonly A: LargeMatrix;
+  /** (out, rank). */
+  readonly B: LargeMatrix;
+  /** The factor of B A. */
+  readonly scaling: number;
+}
+
 /**
- * Checks what every analysis of factors needs, and copies them to float64.
+ * Checks what every analysis of factors needs.
  *
  * @throws {ShapeError} when A and B do not fit each other, or the rank is 0 or above both sides.
  * @throws {RangeError} when a value is not finite.
  */
-export function checkFactors(factors: LowRankFactors): CheckedFactors {
+export function factorsInPlace(factors: LowRankFactors): FactorsInPlace {
   assertUpdate(factors);
   const { scaling } = factors, what = nameOf(factors);
-  const A = toDense(factors.A, `A of ${what}`), B = toFinite(factors.B, `B of ${what}`);
-  if (A.rows > Math.max(A.columns, B.rows)) {
-    throw new ShapeError(
-      `the rank of ${what} must not be above both its sides, found rank ${A.rows} for ${
-        formatShape([B.rows, A.columns])
-      }`,
-    );
-  }
-  return { A, Bt: transposed(B), scaling };
+  const A = toFinite(factors.A, `A of ${what}`), B = toFinite(factors.B, `B of ${what}`);
+  if (A.rows <= Math.max(A.columns, B.rows)) return { A, B, scaling };
+  const shape = formatShape([B.rows, A.columns]);
+  throw new ShapeError(
+    `the rank of ${what} must not be above both its sides, found rank ${A.rows} for ${shape}`,
+  );
+}
+
+/**
+ * The same as copies in float64.
+ *
+ * @throws As {@link factorsInPlace}.
+ */
+export function checkFactors(factors: LowRankFactors): CheckedFactors {
+  const { A, B, scaling } = factorsInPlace(factors);
+  return { A: { ...A, data: new Float64Array(A.data) }, Bt: transposed(B), scaling };
 }
 
 /** A checked copy in float64. */

@@ -12,8 +12,9 @@ import {
   type Svd,
   svd,
   transposed,
+  upperTriangle,
 } from "../linalg/mod.ts";
-import { type CheckedFactors, checkFactors, nameOf } from "./input.ts";
+import { type CheckedFactors, checkFactors, factorsInPlace, nameOf } from "./input.ts";
 
 /**
  * Singular values and vectors of ΔW = s B A without forming it: with Bᵀ = L_B Q_B and A = L_A Q_A (the
@@ -41,13 +42,14 @@ export function updateSvd(factors: LowRankFactors): Svd {
 
 /** The singular values alone, in half the time. */
 export function updateSingularValues(factors: LowRankFactors): Float64Array {
-  return factorsSingularValues(checkFactors(factors), nameOf(factors));
+  const { A, B, scaling } = factorsInPlace(factors);
+  return singularValues(core(upperTriangle(B), lowerTriangle(A), scaling, nameOf(factors)));
 }
 
 /** {@link updateSvd} of factors that are checked, of any rank. */
 export function factorsSvd({ A, Bt, scaling }: CheckedFactors, what: string): Svd {
   const a = lq(A), b = lq(Bt);
-  const { left, values, right } = svd(core(b.L, a.L, scaling, what));
+  const { left, values, right } = svd(core(transposed(b.L), a.L, scaling, what));
   return { left: multiply(left, b.Q), values, right: multiply(right, a.Q) };
 }
 
@@ -58,12 +60,12 @@ export function factorsSingularValues(factors: CheckedFactors, what: string): Fl
 
 /** A small matrix with the singular values, and so the norm, of s B A. */
 export function factorsCore({ A, Bt, scaling }: CheckedFactors, what: string): DenseMatrix {
-  return core(lowerTriangle(Bt), lowerTriangle(A), scaling, what);
+  return core(transposed(lowerTriangle(Bt)), lowerTriangle(A), scaling, what);
 }
 
-/** s L_Bᵀ L_A. Even where A, B and the scaling are finite, their product may not be. */
-function core(left: DenseMatrix, right: DenseMatrix, scaling: number, what: string): DenseMatrix {
-  const product = scaledBy(multiplyTransposed(transposed(left), transposed(right)), scaling);
+/** s R L of L_Bᵀ = R and L_A = L. Even where A, B and the scaling are finite, their product may not be. */
+function core(R: DenseMatrix, L: DenseMatrix, scaling: number, what: string): DenseMatrix {
+  const product = scaledBy(multiplyTransposed(R, transposed(L)), scaling);
   if (product.data.every(Number.isFinite)) return product;
   throw new RangeError(`ΔW of ${what} must be finite, found a scaling of ${scaling}`);
 }

@@ -124,3 +124,39 @@ export function rotateRows(x: i32, y: i32, length: i32, cosine: f64, sine: f64):
     store<f64>(right, sine * p + cosine * q);
   }
 }
+
+/** The largest |xᵢ| of finite values. */
+export function largest(x: i32, length: i32): f64 {
+  let a = address(x);
+  const end = a + address(length & ~3), last = address(x + length);
+  let p = f64x2.splat(0), q = p;
+  for (; a < end; a += 32) {
+    p = f64x2.pmax(p, f64x2.abs(v128.load(a)));
+    q = f64x2.pmax(q, f64x2.abs(v128.load(a, 16)));
+  }
+  p = f64x2.pmax(p, q);
+  let found = max(f64x2.extract_lane(p, 0), f64x2.extract_lane(p, 1));
+  for (; a < last; a += 8) found = max(found, abs(load<f64>(a)));
+  return found;
+}
+
+/** x ← x · one · other. */
+export function scale(x: i32, length: i32, one: f64, other: f64): void {
+  let a = address(x);
+  const end = a + address(length & ~1), p = f64x2.splat(one), q = f64x2.splat(other);
+  for (; a < end; a += 16) v128.store(a, f64x2.mul(f64x2.mul(v128.load(a), p), q));
+  if (length & 1) store<f64>(a, load<f64>(a) * one * other);
+}
+
+/** y ← xᵀ, eight rows of x at a time: they fill lines of the cache. */
+export function turn(y: i32, x: i32, rows: i32, columns: i32): void {
+  for (let top = 0; top < rows; top += 8) {
+    const bottom = min(top + 8, rows);
+    for (let j = 0; j < columns; j++) {
+      let from = address(x + top * columns + j), to = address(y + j * rows + top);
+      for (let i = top; i < bottom; i++, from += address(columns), to += 8) {
+        store<f64>(to, load<f64>(from));
+      }
+    }
+  }
+}

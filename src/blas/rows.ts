@@ -15,6 +15,12 @@ export interface Rows {
   addFour(x: number, y: number, v: number, stride: number, length: number, factors: number): void;
   /** (x, y) ← (cosine x − sine y, sine x + cosine y). */
   rotateRows(x: number, y: number, length: number, cosine: number, sine: number): void;
+  /** The largest |xᵢ| of finite values. */
+  largest(x: number, length: number): number;
+  /** x ← x · one · other. */
+  scale(x: number, length: number, one: number, other: number): void;
+  /** y ← xᵀ of `rows` x `columns` values. */
+  turn(y: number, x: number, rows: number, columns: number): void;
 }
 
 /** The loops, and their memory as values. */

@@ -25,10 +25,16 @@ export function isFloat(data: ArrayLike<number>): boolean {
 /** The position of the first value that is NaN or infinite; -1 if there is none. */
 export function nonFiniteAt(data: HostData): number {
   if (!isFloat(data)) return -1;
-  let sum = 0;
-  // x - x is 0 or NaN: a sum without branches is several times as fast as a search.
-  for (let i = 0; i < data.length; i++) sum += data[i] - data[i];
-  return sum === 0 ? -1 : (data as Float32Array).findIndex((value) => !Number.isFinite(value));
+  // 0 x is 0 or NaN: sums without branches, four so that none waits, are many times as fast as a search.
+  let s0 = 0, s1 = 0, s2 = 0, s3 = 0, i = 0;
+  for (; i + 3 < data.length; i += 4) {
+    s0 += 0 * data[i];
+    s1 += 0 * data[i + 1];
+    s2 += 0 * data[i + 2];
+    s3 += 0 * data[i + 3];
+  }
+  for (; i < data.length; i++) s0 += 0 * data[i];
+  return s0 + s1 + s2 + s3 === 0 ? -1 : (data as Float32Array).findIndex((value) => !Number.isFinite(value));
 }
 
 /** Makes a host tensor after checking that the data fill the shape. */

@@ -1,7 +1,7 @@
 /** What a linear algebra backend computes, and our own implementation. @module */
 
-import { lowerTriangle, type Lq, lq } from "./householder.ts";
-import type { DenseMatrix } from "./matrix.ts";
+import { lowerTriangle, type Lq, lq, upperTriangle } from "./householder.ts";
+import type { DenseMatrix, LargeMatrix } from "./matrix.ts";
 import { multiply, multiplyTransposed } from "./products.ts";
 import { singularValues, type Svd, svd } from "./svd.ts";
 import { type SymmetricEigen, symmetricEigen } from "./symmetric_eigen.ts";
@@ -17,7 +17,9 @@ export interface Backend {
   /** A = L Q. */
   lq(matrix: DenseMatrix): Lq;
   /** L of A = L Q. */
-  lowerTriangle(matrix: DenseMatrix): DenseMatrix;
+  lowerTriangle(matrix: LargeMatrix): DenseMatrix;
+  /** R of A = Q R. */
+  upperTriangle(matrix: LargeMatrix): DenseMatrix;
   /** A = Σ σᵢ uᵢ vᵢᵀ. */
   svd(matrix: DenseMatrix): Svd;
   /** σ₁ ≥ σ₂ ≥ … */
@@ -33,6 +35,7 @@ export const own: Backend = {
   multiplyTransposed,
   lq,
   lowerTriangle,
+  upperTriangle,
   svd,
   singularValues,
   symmetricEigen,

@@ -1,7 +1,15 @@
 /** A = L Q by Householder reflections of rows. @module */
 
 import { openRows, type RowSpace } from "../blas/mod.ts";
-import { type DenseMatrix, exponentOf, timesPowerOfTwo, zeros } from "./matrix.ts";
+import {
+  type DenseMatrix,
+  exponentOf,
+  halfPowers,
+  type LargeMatrix,
+  timesPowerOfTwo,
+  transposed,
+  zeros,
+} from "./matrix.ts";
 import { type PlacedRows, reflectByGroup, reflectEach, scratch, together } from "./reflections.ts";
 
 /** A = L Q. */
@@ -25,8 +33,13 @@ export function lq(matrix: DenseMatrix): Lq {
 }
 
 /** L alone, in half the time. */
-export function lowerTriangle(matrix: DenseMatrix): DenseMatrix {
+export function lowerTriangle(matrix: LargeMatrix): DenseMatrix {
   return reflectRows(matrix).L;
+}
+
+/** R alone of A = Q R: the transpose of L of Aᵀ. */
+export function upperTriangle(matrix: LargeMatrix): DenseMatrix {
+  return transposed(reflectRows(matrix, "turned").L);
 }
 
 /**
@@ -61,14 +74,13 @@ export function productOfReflections(
   return { rows: size, columns, data: values.slice(Q.place, end) };
 }
 
-/** L, and in the memory of `space`, from `scratch` on, the reflections whose product is Q. */
+/** L of the matrix or its transpose and, in the memory of `space` from `scratch` on, the reflections whose product is Q. */
 function reflectRows(
-  matrix: DenseMatrix,
+  matrix: LargeMatrix,
+  turned?: "turned",
 ): { L: DenseMatrix; factors: Float64Array; space: RowSpace } {
-  const { rows, columns, data } = matrix, size = Math.min(rows, columns);
-  const X: PlacedRows = { place: scratch, rows, columns }, end = scratch + data.length;
-  const space = openRows(end), { values } = space, exponent = exponentOf(data);
-  timesPowerOfTwo(data, -exponent, values.subarray(scratch, end));
+  const { space, X, exponent } = placed(matrix, turned), { values } = space;
+  const { rows, columns } = X, size = Math.min(rows, columns);
   const L = zeros(rows, size), factors = new Float64Array(size);
   const finish = (row: number, p: number) => {
     const at = scratch + row * columns + p;
@@ -92,6 +104,19 @@ function reflectRows(
     for (let row = last; row < rows; row++) for (let p = first; p < end; p++) finish(row, p);
   }
   return { L: { ...L, data: timesPowerOfTwo(L.data, exponent) }, factors, space };
+}
+
+/** A matrix or its transpose in the memory, times 2^-exponent so that squares neither overflow nor underflow. */
+function placed(matrix: LargeMatrix, turned?: "turned") {
+  const { rows, columns, data } = matrix, { length } = data, behind = scratch + length;
+  const space = openRows(turned ? behind + length : behind), place = turned ? behind : scratch;
+  space.values.set(data, place);
+  if (turned) space.turn(scratch, behind, rows, columns);
+  const exponent = exponentOf(space.largest(scratch, length));
+  space.scale(scratch, length, ...halfPowers(-exponent));
+  const [height, width] = turned ? [columns, rows] : [rows, columns];
+  const X: PlacedRows = { place: scratch, rows: height, columns: width };
+  return { space, X, exponent };
 }
 
 /** What {@link makeReflection} needs: values, and products of rows of them. */

@@ -3,7 +3,7 @@
 import type { Lapack, LapackSymbols } from "../blas/mod.ts";
 import type { Backend } from "./backend.ts";
 import type { Lq } from "./householder.ts";
-import { type DenseMatrix, identity, rowsOf, transposed, zeros } from "./matrix.ts";
+import { type DenseMatrix, identity, type LargeMatrix, rowsOf, transposed, zeros } from "./matrix.ts";
 import type { Svd } from "./svd.ts";
 import type { SymmetricEigen } from "./symmetric_eigen.ts";
 
@@ -25,6 +25,8 @@ export function lapackBackend(lapack: Lapack): Backend {
     multiplyTransposed: (a, b) => product(symbols, a, b, zeros(a.rows, b.rows), true),
     lq: (matrix) => lq(symbols, matrix),
     lowerTriangle: (matrix) => triangle(reflections(symbols, matrix).compact),
+    upperTriangle: (matrix) =>
+      transposed(triangle(reflections(symbols, transposed(matrix)).compact)),
     svd: (matrix) => decompose(matrix, () => svd(symbols, matrix)),
     singularValues: (matrix) =>
       decompose(matrix, () => divideAndConquer(symbols, matrix, "N").values),
@@ -48,8 +50,8 @@ function product(
 }
 
 /** L and the reflections in one matrix, in LAPACK's layout, and the reflections' factors. */
-function reflections({ dgeqrf }: LapackSymbols, matrix: DenseMatrix) {
-  const { rows, columns } = matrix, compact = { rows, columns, data: matrix.data.slice() };
+function reflections({ dgeqrf }: LapackSymbols, { rows, columns, data }: LargeMatrix) {
+  const compact = { rows, columns, data: new Float64Array(data) };
   const factors = new Float64Array(Math.min(rows, columns)), wide = integer(columns);
   withWork("dgeqrf", (work, size, info) => {
     dgeqrf(wide, integer(rows), compact.data, wide, factors, work, size, info);

@@ -1,17 +1,7 @@
 /** Matrices that are read a few rows at a time, because float64 copies of them would not fit. @module */
 
 import { multiply, multiplyTransposed } from "./linalg.ts";
-import { type DenseMatrix, rowsOf, transposed, zeros } from "./matrix.ts";
-
-/** Rows x columns, row-major, in F32 or float64. */
-export interface LargeMatrix {
-  /** Number of rows. */
-  readonly rows: number;
-  /** Number of columns. */
-  readonly columns: number;
-  /** Values, row by row. */
-  readonly data: Float32Array | Float64Array;
-}
+import { type DenseMatrix, type LargeMatrix, rowsOf, transposed, zeros } from "./matrix.ts";
 
 /** About 8 MB of float64. */
 const valuesAtOnce = 2 ** 20;

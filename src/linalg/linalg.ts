@@ -7,7 +7,7 @@
 
 import { backendFor } from "./choose_backend.ts";
 import type { Lq } from "./householder.ts";
-import { type DenseMatrix, transposed } from "./matrix.ts";
+import { type DenseMatrix, type LargeMatrix, transposed } from "./matrix.ts";
 import type { Svd } from "./svd.ts";
 import type { SymmetricEigen } from "./symmetric_eigen.ts";
 
@@ -33,8 +33,13 @@ export function lq(matrix: DenseMatrix): Lq {
 }
 
 /** L of A = L Q, in half the time. */
-export function lowerTriangle(matrix: DenseMatrix): DenseMatrix {
+export function lowerTriangle(matrix: LargeMatrix): DenseMatrix {
   return backendFor(work(matrix)).lowerTriangle(matrix);
+}
+
+/** R of A = Q R, likewise. */
+export function upperTriangle(matrix: LargeMatrix): DenseMatrix {
+  return backendFor(work(matrix)).upperTriangle(matrix);
 }
 
 /** Thin QR: A = Q R. */
@@ -80,7 +85,7 @@ export function symmetricEigen(matrix: DenseMatrix): SymmetricEigen {
   return backendFor(work(matrix)).symmetricEigen(matrix);
 }
 
-const work = ({ rows, columns }: DenseMatrix) => rows * columns * Math.min(rows, columns);
+const work = ({ rows, columns }: LargeMatrix) => rows * columns * Math.min(rows, columns);
 
 function assertInner(a: DenseMatrix, b: DenseMatrix, inner: number): void {
   if (a.columns === inner) return;

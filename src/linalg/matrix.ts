@@ -1,6 +1,6 @@
 /** Dense matrices in float64. @module */
 
-import type { HostTensor } from "../core/host_tensor.ts";
+import { type HostTensor, nonFiniteAt } from "../core/host_tensor.ts";
 
 /** Rows x columns, row-major. */
 export interface DenseMatrix {
@@ -10,6 +10,16 @@ export interface DenseMatrix {
   readonly columns: number;
   /** Values, row by row. */
   readonly data: Float64Array<ArrayBuffer>;
+}
+
+/** Rows x columns, row-major, in F32 or float64. */
+export interface LargeMatrix {
+  /** Number of rows. */
+  readonly rows: number;
+  /** Number of columns. */
+  readonly columns: number;
+  /** Values, row by row. */
+  readonly data: Float32Array | Float64Array;
 }
 
 /** A matrix of zeros. */
@@ -31,11 +41,7 @@ export function rowsOf({ columns, data }: DenseMatrix, start: number, count: num
 }
 
 /** The transpose as a new matrix, in float64. */
-export function transposed(
-  { rows, columns, data }: Omit<DenseMatrix, "data"> & {
-    readonly data: Float32Array | Float64Array;
-  },
-): DenseMatrix {
+export function transposed({ rows, columns, data }: LargeMatrix): DenseMatrix {
   const out = new Float64Array(data.length), tile = 32;
   // In tiles: reading a whole column of a wide matrix would touch one cache line per value.
   for (let top = 0; top < rows; top += tile) {
@@ -85,22 +91,13 @@ export function frobeniusNorm({ data }: DenseMatrix): number {
   return largest * Math.sqrt(sum);
 }
 
-/** Whether every value is a finite number. */
-export function allFinite(values: Float32Array | Float64Array): boolean {
-  let sum = 0; // adds zeros, or NaN for a value that is not finite
-  for (let i = 0; i < values.length; i++) sum += 0 * values[i];
-  return sum === 0;
-}
-
 /** Throws a `RangeError` that names `what` and the position of the first value that is not finite. */
 export function assertFinite(
   what: string,
-  { columns, data }: Pick<DenseMatrix, "columns"> & {
-    readonly data: Float32Array | Float64Array;
-  },
+  { columns, data }: Pick<LargeMatrix, "columns" | "data">,
 ): void {
-  if (allFinite(data)) return;
-  const at = data.findIndex((value) => !Number.isFinite(value));
+  const at = nonFiniteAt(data);
+  if (at < 0) return;
   const place = `[${Math.floor(at / columns)}, ${at % columns}]`;
   throw new RangeError(`${what} must have finite values, found ${data[at]} at ${place}`);
 }
@@ -111,25 +108,25 @@ export function assertFinite(
  * `exponent` undoes it.
  */
 export function normalized(matrix: DenseMatrix): { scaled: DenseMatrix; exponent: number } {
-  const exponent = exponentOf(matrix.data);
+  const exponent = exponentOf(largestMagnitude(matrix.data));
   return { scaled: { ...matrix, data: timesPowerOfTwo(matrix.data, -exponent) }, exponent };
 }
 
-/** The power of two of {@link normalized}: 0 for zeros. */
-export function exponentOf(values: Float64Array): number {
-  const largest = largestMagnitude(values);
+/** The power of two of {@link normalized} for a largest magnitude: 0 for zeros. */
+export function exponentOf(largest: number): number {
   return largest === 0 ? 0 : Math.floor(Math.log2(largest));
 }
 
-/** values · 2^exponent, in two steps because 2^1074 is not a finite number. */
-export function timesPowerOfTwo(
-  values: Float64Array,
-  exponent: number,
-  out: Float64Array<ArrayBuffer> = new Float64Array(values.length),
-): Float64Array<ArrayBuffer> {
-  const half = Math.trunc(exponent / 2), one = 2 ** half, other = 2 ** (exponent - half);
-  for (let i = 0; i < out.length; i++) out[i] = values[i] * one * other;
-  return out;
+/** values · 2^exponent. */
+export function timesPowerOfTwo(values: Float64Array, exponent: number): Float64Array<ArrayBuffer> {
+  const [one, other] = halfPowers(exponent);
+  return values.map((value) => value * one * other);
+}
+
+/** Two factors of 2^exponent, because 2^1074 is not a finite number. */
+export function halfPowers(exponent: number): [number, number] {
+  const half = Math.trunc(exponent / 2);
+  return [2 ** half, 2 ** (exponent - half)];
 }
 
 /** Matrices of one width, at least one, one below the other. */

@@ -2,7 +2,6 @@
 
 export { gaussian, orthonormalRows } from "./gaussian.ts";
 export type { Lq } from "./householder.ts";
-export type { LargeMatrix } from "./large_matrix.ts";
 export { largeFrobeniusNorm, times, timesTransposed } from "./large_matrix.ts";
 export {
   lowerTriangle,
@@ -14,6 +13,7 @@ export {
   singularValues,
   svd,
   symmetricEigen,
+  upperTriangle,
 } from "./linalg.ts";
 export {
   assertFinite,
@@ -22,6 +22,7 @@ export {
   difference,
   frobeniusNorm,
   identity,
+  type LargeMatrix,
   rowsOf,
   scaledBy,
   squaredNorm,

@@ -2,9 +2,9 @@
 
 import { Random } from "../core/random.ts";
 import { gaussian } from "./gaussian.ts";
-import { type LargeMatrix, times, timesTransposed } from "./large_matrix.ts";
+import { times, timesTransposed } from "./large_matrix.ts";
 import { lq, multiply, svd } from "./linalg.ts";
-import { type DenseMatrix, rowsOf } from "./matrix.ts";
+import { type DenseMatrix, type LargeMatrix, rowsOf } from "./matrix.ts";
 import type { Svd } from "./svd.ts";
 
 /** How {@link leadingSvd} trades time for accuracy. */
