@@ -4,6 +4,7 @@ import { letSignalsIn } from "../core/interrupt.ts";
 import type { LowRankUpdate } from "../core/low_rank_update.ts";
 import { inBrowser } from "../core/platform.ts";
 import {
+  memoryOf,
   perform,
   type Task,
   type TaskName,
@@ -12,8 +13,8 @@ import {
 } from "./update_tasks.ts";
 import type { Answer } from "./update_worker.ts";
 
-/** Multiplications after which workers are started, which takes a fifth of a second. */
-const worthWorkers = 2 ** 30;
+/** Multiplications after which workers are started, which takes a fifth of a second beside what this thread does. */
+const worthWorkers = 2 ** 28;
 
 /** Most processors that are used: each holds updates that it works on. */
 const mostProcessors = 8;
@@ -37,6 +38,7 @@ export class UpdatePool<Name extends TaskName> implements Disposable {
 
   /**
    * Does the task with updates, or gives it to the first worker that has none: the next updates can be read meanwhile.
+   * A worker takes the updates' memory with it.
    *
    * @throws As the task does.
    */
@@ -44,8 +46,8 @@ export class UpdatePool<Name extends TaskName> implements Disposable {
     const at = this.#count++, task = { name: this.#name, updates, options };
     this.#work += workOf(task);
     if (this.#work > worthWorkers && this.#helpers.length === 0) this.#start();
-    if (this.#helpers.length === 0) this.#results[at] = perform(task);
-    else this.#give(await this.#idle(), at, task);
+    if (this.#helpers.some(({ isReady }) => isReady)) this.#give(await this.#idle(), at, task);
+    else this.#results[at] = perform(task);
     await letSignalsIn();
   }
 
@@ -72,9 +74,10 @@ export class UpdatePool<Name extends TaskName> implements Disposable {
 
   async #idle(): Promise<Helper<Name>> {
     for (;;) {
-      const idle = this.#helpers.find(({ answer }) => answer === undefined);
+      const ready = this.#helpers.filter(({ isReady }) => isReady);
+      const idle = ready.find(({ answer }) => answer === undefined);
       if (idle) return idle;
-      await Promise.race(this.#helpers.map(({ answer }) => answer));
+      await Promise.race(ready.map(({ answer }) => answer));
     }
   }
 
@@ -94,38 +97,40 @@ function workOf({ updates, options }: Task<TaskName>): number {
   }, 0);
 }
 
-/** A worker, as far as it could be started, with one task at a time. */
+/** A worker with one task at a time, once it has started. */
 class Helper<Name extends TaskName> {
-  #resolve?: (answer: Answer<Name>) => void;
-  #worker: Worker | undefined;
+  readonly #worker: Worker;
+  #answered = Promise.withResolvers<Answer<Name>>();
+  /** Whether it has started. */
+  isReady = false;
   /** The answer that it works on. */
   answer: Promise<Answer<Name>> | undefined;
 
   constructor() {
     const address = new URL("./update_worker.ts", import.meta.url);
     this.#worker = new Worker(address, { type: "module" });
-    this.#worker.onmessage = ({ data }: MessageEvent<Answer<Name>>) => this.#resolve?.(data);
+    this.#worker.onmessage = ({ data }: MessageEvent<Answer<Name> | "ready">) => {
+      if (data === "ready") this.isReady = true;
+      else this.#answered.resolve(data);
+    };
     this.#worker.onerror = (event) => {
-      event.preventDefault();
-      this.end();
-      this.#resolve?.(undefined);
+      event.preventDefault(); // one that cannot start is never used
+      if (this.isReady) this.#answered.reject(new Error(`a worker failed: ${event.message}`));
     };
   }
 
-  /** A result; made here where the worker fails, so that an error is the update's own. */
+  /** A result; where the worker finds none it is made here, so that an error is the update's own. */
   async perform(task: Task<Name>): Promise<TaskResult<Name>> {
-    if (!this.#worker) return perform(task);
-    const { promise, resolve } = Promise.withResolvers<Answer<Name>>();
-    [this.answer, this.#resolve] = [promise, resolve];
-    this.#worker.postMessage(task);
-    const found = await promise;
+    this.#answered = Promise.withResolvers();
+    this.answer = this.#answered.promise;
+    this.#worker.postMessage(task, memoryOf(task));
+    const answer = await this.answer;
     this.answer = undefined;
-    return found ?? perform(task);
+    return "result" in answer ? answer.result : perform(answer.failed);
   }
 
   /** Ends it. */
   end(): void {
-    this.#worker?.terminate();
-    this.#worker = undefined;
+    this.#worker.terminate();
   }
 }

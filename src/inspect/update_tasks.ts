@@ -53,3 +53,9 @@ export function perform<Name extends TaskName>(task: Task<Name>): TaskResult<Nam
   ) => TaskResult<Name>;
   return act(task.updates, task.options);
 }
+
+/** The memory of a task's updates, each once, to be handed from thread to thread. */
+export function memoryOf({ updates }: Task<TaskName>): ArrayBuffer[] {
+  const buffers = updates.flatMap(({ A, B }) => [A.data.buffer, B.data.buffer]);
+  return [...new Set(buffers)] as ArrayBuffer[];
+}

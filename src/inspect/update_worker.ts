@@ -1,23 +1,28 @@
 /** A worker that computes with updates: what it is sent, it answers. @module */
 
-import { perform, type Task, type TaskName, type TaskResult } from "./update_tasks.ts";
+import { memoryOf, perform, type Task, type TaskName, type TaskResult } from "./update_tasks.ts";
 
-/** A result; undefined where that fails. */
-export type Answer<Name extends TaskName> = TaskResult<Name> | undefined;
+/** A result; where there is none the task, with the memory of its updates. */
+export type Answer<Name extends TaskName> =
+  | { readonly result: TaskResult<Name> }
+  | { readonly failed: Task<Name> };
 
 interface WorkerScope {
   onmessage: (event: { readonly data: Task<TaskName> }) => void;
-  postMessage(answer: Answer<TaskName>): void;
+  postMessage(answer: Answer<TaskName> | "ready", memory?: ArrayBuffer[]): void;
 }
 
 const scope = globalThis as unknown as WorkerScope;
 
-scope.onmessage = ({ data }) => scope.postMessage(answerTo(data));
+scope.onmessage = ({ data }) => answer(data);
+scope.postMessage("ready");
 
-function answerTo(task: Task<TaskName>): Answer<TaskName> {
+function answer(task: Task<TaskName>): void {
   try {
-    return perform(task);
+    scope.postMessage({ result: perform(task) });
+    // Freed at once, and not when this thread's collector gets to it.
+    for (const buffer of memoryOf(task)) buffer.transfer(0);
   } catch {
-    return undefined; // the other side tries again, and so has the error itself
+    scope.postMessage({ failed: task }, memoryOf(task)); // the other side tries again, and so has the error itself
   }
 }

@@ -17,9 +17,12 @@ function update(seed: number, rank: number, size: number) {
 /** More than it takes until workers are started. */
 const many = Array.from({ length: 24 }, (_, seed) => update(seed, 64, seed % 2 ? 4096 : 3000));
 
+/** What a pool may take. */
+const copies = (...updates: (typeof many)[number][]) => structuredClone(updates);
+
 Deno.test("rows of workers are those of one thread, to the bit and in order", async () => {
   using pool = new UpdatePool("describe");
-  for (const one of many) await pool.add([one], { error: 0.1 });
+  for (const one of many) await pool.add(copies(one), { error: 0.1 });
   const rows = await pool.finish();
   assertEquals(rows, many.map((one) => describeUpdate(one, { error: 0.1 })));
 });
@@ -27,8 +30,8 @@ Deno.test("rows of workers are those of one thread, to the bit and in order", as
 Deno.test("so are cuts and comparisons", async () => {
   using cuts = new UpdatePool("cut"), comparisons = new UpdatePool("compare");
   const others = many.map((one, seed) => ({ ...one, A: many[(seed + 2) % many.length].A }));
-  for (const one of many) await cuts.add([one], { rank: 8 });
-  for (const [i, one] of many.entries()) await comparisons.add([one, others[i]], "A");
+  for (const one of many) await cuts.add(copies(one), { rank: 8 });
+  for (const [i, one] of many.entries()) await comparisons.add(copies(one, others[i]), "A");
   assertEquals(await cuts.finish(), many.map((one) => truncateUpdate(one, 8)));
   assertEquals(await comparisons.finish(), compareUpdates(many, others, "A"));
 });
@@ -38,7 +41,7 @@ Deno.test("an update that a worker cannot describe fails as it does without", as
   broken.B.data[7] = NaN;
   using pool = new UpdatePool("describe");
   const all = async () => {
-    for (const one of [...many.slice(0, 18), broken, ...many.slice(18)]) await pool.add([one], {});
+    for (const one of [...many.slice(0, 18), broken, ...many.slice(18)]) await pool.add(copies(one), {});
     await pool.finish();
   };
   await assertRejects(all, RangeError, "layer.99");
