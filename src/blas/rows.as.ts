@@ -148,15 +148,14 @@ export function scale(x: i32, length: i32, one: f64, other: f64): void {
   if (length & 1) store<f64>(a, load<f64>(a) * one * other);
 }
 
-/** y ← xᵀ, eight rows of x at a time: they fill lines of the cache. */
+/** y ← xᵀ, four columns of x at a time: as many rows of y, each from its first value to its last. */
 export function turn(y: i32, x: i32, rows: i32, columns: i32): void {
-  for (let top = 0; top < rows; top += 8) {
-    const bottom = min(top + 8, rows);
-    for (let j = 0; j < columns; j++) {
-      let from = address(x + top * columns + j), to = address(y + j * rows + top);
-      for (let i = top; i < bottom; i++, from += address(columns), to += 8) {
-        store<f64>(to, load<f64>(from));
-      }
+  const step = address(columns), far = address(rows);
+  for (let left = 0; left < columns; left += 4) {
+    const width = min(4, columns - left);
+    let from = address(x + left), to = address(y + left * rows);
+    for (let end = to + far; to < end; from += step, to += 8) {
+      for (let j = 0; j < width; j++) store<f64>(to + <usize>j * far, load<f64>(from + (<usize>j << 3)));
     }
   }
 }

@@ -34,7 +34,9 @@ export function nonFiniteAt(data: HostData): number {
     s3 += 0 * data[i + 3];
   }
   for (; i < data.length; i++) s0 += 0 * data[i];
-  return s0 + s1 + s2 + s3 === 0 ? -1 : (data as Float32Array).findIndex((value) => !Number.isFinite(value));
+  return s0 + s1 + s2 + s3 === 0
+    ? -1
+    : (data as Float32Array).findIndex((value) => !Number.isFinite(value));
 }
 
 /** Makes a host tensor after checking that the data fill the shape. */

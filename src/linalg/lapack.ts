@@ -3,7 +3,14 @@
 import type { Lapack, LapackSymbols } from "../blas/mod.ts";
 import type { Backend } from "./backend.ts";
 import type { Lq } from "./householder.ts";
-import { type DenseMatrix, identity, type LargeMatrix, rowsOf, transposed, zeros } from "./matrix.ts";
+import {
+  type DenseMatrix,
+  identity,
+  type LargeMatrix,
+  rowsOf,
+  transposed,
+  zeros,
+} from "./matrix.ts";
 import type { Svd } from "./svd.ts";
 import type { SymmetricEigen } from "./symmetric_eigen.ts";
 

@@ -1,6 +1,6 @@
 /** Many updates, on all processors. */
 
-import { assertEquals, assertRejects } from "@std/assert";
+import { assert, assertEquals, assertRejects } from "@std/assert";
 import "../support/open_lapack.ts";
 import { Random } from "../../src/core/random.ts";
 import { compareUpdates, describeUpdate } from "../../src/inspect/mod.ts";
@@ -41,8 +41,22 @@ Deno.test("an update that a worker cannot describe fails as it does without", as
   broken.B.data[7] = NaN;
   using pool = new UpdatePool("describe");
   const all = async () => {
-    for (const one of [...many.slice(0, 18), broken, ...many.slice(18)]) await pool.add(copies(one), {});
+    for (const one of [...many.slice(0, 18), broken, ...many.slice(18)]) {
+      await pool.add(copies(one), {});
+    }
     await pool.finish();
   };
   await assertRejects(all, RangeError, "layer.99");
+});
+
+Deno.test("workers take the memory of updates", async () => {
+  using pool = new UpdatePool("describe");
+  let taken = false;
+  for (let i = 0; i < 500 && !taken; i++) { // this thread does them until a worker has started
+    const [one] = copies(many[0]);
+    await pool.add([one], {});
+    taken = one.A.data.length === 0 && one.B.data.length === 0;
+  }
+  assert(taken);
+  await pool.finish();
 });

@@ -94,6 +94,12 @@ function lqOfAny(backend: Backend): void {
     );
     assertSame(product(L, Q), a);
     assertSame(backend.lowerTriangle(a), L);
+    assertEquals(backend.upperTriangle(transposed(a)), transposed(backend.lowerTriangle(a)));
+    const narrow = { ...a, data: Float32Array.from(a.data) };
+    const widened = { ...a, data: Float64Array.from(narrow.data) };
+    if (!widened.data.every(Number.isFinite)) return;
+    assertEquals(backend.lowerTriangle(narrow), backend.lowerTriangle(widened));
+    assertEquals(backend.upperTriangle(narrow), backend.upperTriangle(widened));
   }));
 }
 
