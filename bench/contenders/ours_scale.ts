@@ -46,12 +46,13 @@ function residentBytes(): number | undefined {
   }
 }
 
-/** The largest step comes first, so that what was resident until its end is its own. */
+/** The smallest comes twice, and counts the second time: V8 compiles meanwhile. */
+const warmedUp = (values: readonly number[]) => [values[0], ...values];
+
 async function steps({ values, at }: StepSweep, method: Method, variant: string): Promise<Found> {
   using device = await openVariant(variant);
   const points: FoundPoint[] = [];
-  let resident: number | undefined;
-  for (const value of values.toReversed()) {
+  for (const value of warmedUp(values)) {
     if (device.ledger.read().live > 0) {
       throw new Error(`something of the step before ${value} is left`);
     }
@@ -62,10 +63,10 @@ async function steps({ values, at }: StepSweep, method: Method, variant: string)
       await step.loss();
     });
     if (!Number.isFinite(await step.loss())) throw new Error(`the loss at ${value} is not finite`);
-    points.unshift({ value, ms, bytes: stepBytes(device.ledger.read(), method) });
-    resident ??= residentBytes();
+    points.push({ value, ms, bytes: stepBytes(device.ledger.read(), method) });
   }
-  return { device: device.description, points, ...(resident && { resident }) };
+  const resident = residentBytes();
+  return { device: device.description, points: points.slice(1), ...(resident && { resident }) };
 }
 
 const update = ({ width, rank }: UpdateSize, i: number) => ({
@@ -76,14 +77,14 @@ const update = ({ width, rank }: UpdateSize, i: number) => ({
 
 async function spectra({ values, of }: UpdateSweep): Promise<Found> {
   const points: FoundPoint[] = [];
-  for (const value of values.toReversed()) {
+  for (const value of warmedUp(values)) {
     const size = { ...middleUpdate, ...of(value) };
     const updates = Array.from({ length: size.modules }, (_, i) => update(size, i));
     const ms = await leastTime(() => updates.forEach(spectrum));
-    points.unshift({ value, ms });
+    points.push({ value, ms });
   }
   const { name } = backendFor(Infinity);
-  return { device: name === "own" ? "without LAPACK" : name, points };
+  return { device: name === "own" ? "without LAPACK" : name, points: points.slice(1) };
 }
 
 const [variant, name, work] = Deno.args as [string, string, Work], sweep = sweepNamed(name);
