@@ -23,6 +23,7 @@ export { injectLoraPrefix, LoraPrefixAdapter, type LoraPrefixOptions } from "./l
 export type { LoraPlan } from "./lora/plan.ts";
 export { injectLora, type LoraOptions } from "./lora/inject.ts";
 export type { BesideOptions } from "./lora/injected_parts.ts";
+export { adapterInMemory } from "./lora/in_memory.ts";
 export { injectUpdates } from "./lora/inject_updates.ts";
 export { loadAdapter, type LoadAdapterOptions } from "./lora/load.ts";
 export { type LoraPlusGroup, loraPlusGroups, type LoraPlusOptions } from "./lora/lora_plus.ts";

@@ -2,7 +2,7 @@
 
 import { readText } from "../core/files.ts";
 import { type FolderFile, saveFolder } from "../core/save_folder.ts";
-import { fileIn, hasFile } from "../core/storage.ts";
+import { fileIn, type Folder, hasFile } from "../core/storage.ts";
 import { otherFiles } from "./adapter_weights.ts";
 import { CARD_MARK } from "./card_text.ts";
 
@@ -21,7 +21,7 @@ export async function saveAdapterFolder(
 }
 
 /** Whether a folder has a card that Lowrank wrote: any other is somebody's work. */
-async function hasOwnCard(folder: string): Promise<boolean> {
+async function hasOwnCard(folder: Folder): Promise<boolean> {
   if (!await hasFile(folder, card)) return false;
   // A README that is not text is not ours.
   const text = await readText(fileIn(folder, card)).catch(() => "");
@@ -29,7 +29,7 @@ async function hasOwnCard(folder: string): Promise<boolean> {
 }
 
 /** The card of an adapter, unless the folder has one that Lowrank did not write. */
-export async function cardFile(folder: string, content: string): Promise<FolderFile[]> {
+export async function cardFile(folder: Folder, content: string): Promise<FolderFile[]> {
   const isFree = !await hasFile(folder, card) || await hasOwnCard(folder);
   return isFree ? [{ name: card, content }] : [];
 }

@@ -7,7 +7,7 @@ import { moduleOf } from "../core/module_names.ts";
 import { quote } from "../core/quote.ts";
 import type { FolderFile } from "../core/save_folder.ts";
 import { siteName } from "../core/site.ts";
-import { fileIn } from "../core/storage.ts";
+import { fileIn, type Folder, folderName } from "../core/storage.ts";
 import { adapterCard } from "./adapter_card.ts";
 import type { AdapterRecord, TrainedUpdate } from "./adapter_record.ts";
 import { sitesMetadata } from "./adapter_sites.ts";
@@ -25,6 +25,8 @@ import { quantizedBaseMetadata } from "./quantized_base.ts";
 import { safetensorsFile } from "./write_safetensors.ts";
 import { cardFile, saveAdapterFolder } from "./save_adapter_folder.ts";
 import { withWholeHead } from "./whole_head.ts";
+
+const weights = "adapter_model.safetensors";
 
 /**
  * Writes an adapter folder that PEFT loads: `adapter_model.safetensors`, `adapter_config.json` and a
@@ -71,11 +73,13 @@ export async function writeAdapter(folder: string, adapter: AdapterRecord): Prom
 /**
  * The files of {@link writeAdapter}, the configuration last.
  *
+ * @param folder Where they are to be written; `[]` is memory.
+ *
  * @throws {RangeError} As there.
  * @throws {ShapeError} As there.
  */
 export async function adapterFiles(
-  folder: string,
+  folder: Folder,
   adapter: AdapterRecord,
 ): Promise<FolderFile[]> {
   const modules = joinModules(folder, adapter), config = configOf(modules, adapter);
@@ -89,17 +93,21 @@ export async function adapterFiles(
   };
   const { dtype } = adapter;
   return [
-    safetensorsFile(fileIn(folder, "adapter_model.safetensors"), tensorsOf(modules, adapter), {
-      dtype,
-      metadata,
-    }),
+    safetensorsFile(
+      typeof folder === "string" ? fileIn(folder, weights) : weights,
+      tensorsOf(modules, adapter),
+      {
+        dtype,
+        metadata,
+      },
+    ),
     ...await cardFile(folder, adapterCard(adapter, modules)),
     { name: "adapter_config.json", content: jsonText(config) },
   ];
 }
 
 /** Checks everything and joins the updates into one of all rows per module. */
-function joinModules(folder: string, adapter: AdapterRecord): TrainedUpdate[] {
+function joinModules(folder: Folder, adapter: AdapterRecord): TrainedUpdate[] {
   try {
     checkAdapter(adapter);
     const modules = Map.groupBy(adapter.updates, ({ module }) => module);
@@ -107,7 +115,9 @@ function joinModules(folder: string, adapter: AdapterRecord): TrainedUpdate[] {
   } catch (error) {
     const Kind = error instanceof ShapeError ? ShapeError : RangeError;
     const { message } = error as Error;
-    throw new Kind(`cannot write the adapter in ${folder}: ${message}`, { cause: error });
+    throw new Kind(`cannot write the adapter in ${folderName(folder)}: ${message}`, {
+      cause: error,
+    });
   }
 }
 

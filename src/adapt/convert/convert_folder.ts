@@ -3,8 +3,9 @@
 import { architectureOf } from "../../architectures/mod.ts";
 import { AdapterFileError } from "../../core/errors.ts";
 import { listFolder } from "../../core/files.ts";
+import { asFiles, type HeldFile, holdFiles } from "../../core/held_files.ts";
 import type { HostTensor } from "../../core/host_tensor.ts";
-import { type FolderFile, saveFolder } from "../../core/save_folder.ts";
+import { saveFolder } from "../../core/save_folder.ts";
 import { kindOf } from "../../core/storage.ts";
 import { isExactIn } from "../../formats/dtype.ts";
 import { assertNoOtherKind } from "../../formats/folder_kind.ts";
@@ -89,7 +90,7 @@ export async function convertFolder(request: ConvertRequest): Promise<Conversion
   const updates = bake ? bakeUpdates(record.updates) : record.updates;
   const exact = withDtype({ ...record, updates });
   const { files, alpha } = await dialectFiles(to, output, exact, request);
-  const contents = await inMemory(files), read = await readBack(to, contents);
+  const contents = await holdFiles(files), read = await readBack(to, contents);
   const proof = proveUpdates(record.updates, read.record.updates);
   assertProven(proof);
   const ranks = ranksOf(original.record);
@@ -168,30 +169,12 @@ function besides({ updates, saved, biases, rows }: AdapterRecord): [string, Host
   ];
 }
 
-/** A file with its bytes. */
-type HeldFile = FolderFile & { readonly content: Uint8Array<ArrayBuffer> };
-
-async function inMemory(files: readonly FolderFile[]): Promise<HeldFile[]> {
-  return await Promise.all(files.map(async ({ name, content }) => ({
-    name,
-    content: await bytesOf(content),
-  })));
-}
-
-async function bytesOf(content: FolderFile["content"]): Promise<Uint8Array<ArrayBuffer>> {
-  if (typeof content === "string") return new TextEncoder().encode(content);
-  if (content instanceof Uint8Array) return new Uint8Array(content);
-  const pieces: BlobPart[] = [];
-  for await (const piece of content) pieces.push(new Uint8Array(piece));
-  return await new Blob(pieces).bytes();
-}
-
 /** Reads what is to be written, as a stranger would. */
 async function readBack(
   to: AdapterDialect,
   contents: readonly HeldFile[],
 ): Promise<Pick<AnyAdapter, "record">> {
-  const files = contents.map(({ name, content }) => new File([content], name));
+  const files = asFiles(contents);
   if (to === "peft") return { record: await readRecord(files) };
   return await readForeign(files[0], {});
 }
