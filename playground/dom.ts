@@ -28,6 +28,7 @@ export interface PageElement {
   /** Of a form: its handles by name. */
   readonly elements: { namedItem(name: string): PageElement };
   focus(): void;
+  scrollIntoView(): void;
   append(...children: PageElement[]): void;
   setAttribute(name: string, value: string): void;
   querySelector(selector: string): PageElement;

@@ -1,4 +1,4 @@
-/** The page: handles, the planted shift and the memory of a model. @module */
+/** The page: handles, the planted shift, the tiny GPT-2 and the memory of a model. @module */
 
 import { catalog, type ConfigJson } from "../src/architectures/mod.ts";
 import { isRecord } from "../src/core/json.ts";
@@ -7,7 +7,9 @@ import { Handles } from "./controls.ts";
 import { element, page } from "./dom.ts";
 import { countMemory } from "./memory.ts";
 import { fitted, formatState, parseState, sizes, type State, stateAt } from "./state.ts";
-import { lessonHandles, memoryHandles } from "./views/handles.ts";
+import { TinyApp } from "./tiny_app.ts";
+import { exampleLines } from "./tiny/settings.ts";
+import { lessonHandles, memoryHandles, tinyHandles } from "./views/handles.ts";
 import { showAdapter } from "./views/adapter.ts";
 import { showMemory } from "./views/memory.ts";
 import { showStop, turns } from "./views/path.ts";
@@ -15,7 +17,12 @@ import { showStop, turns } from "./views/path.ts";
 let state = parseState(page.location.hash), pasted: ConfigJson | undefined;
 
 const app = new App(state, (steps) => put({ steps }));
-const forms = [["handles", lessonHandles], ["memory-handles", memoryHandles]] as const;
+const tiny = new TinyApp(state);
+const forms = [
+  ["handles", lessonHandles],
+  ["memory-handles", memoryHandles],
+  ["tiny-handles", tinyHandles],
+] as const;
 const handles = forms.map(([id, list]) => new Handles(element(id), list, change));
 
 /** Keeps a state, and writes it into the address. */
@@ -30,7 +37,13 @@ function put(part: Partial<State>): void {
 
 function show(): void {
   for (const form of handles) form.show(state);
+  element("prompt").value = state.prompt;
   showStop(state.stop);
+}
+
+function redraw(): void {
+  app.draw();
+  tiny.draw();
 }
 
 /** Goes to another state, and stands still there. */
@@ -49,6 +62,7 @@ for (const [id, stopAfter] of Object.entries(turns)) {
 
 /** A reader has moved a handle. */
 function change(part: Partial<State>): void {
+  if (tinyHandles.some(({ key }) => key in part)) return changeTiny(part);
   const isOfModel = memoryHandles.some(({ key }) => key in part), isPace = "pace" in part;
   if ("model" in part) pasted = undefined;
   const other = part.width === undefined ? {} : sizes[part.width];
@@ -57,6 +71,14 @@ function change(part: Partial<State>): void {
   if (isOfModel) recount();
   else if (isPace) app.pace = state.pace;
   else app.restart(state);
+}
+
+/** The same of the tiny GPT-2, whose pictures alone depend on some. */
+function changeTiny(part: Partial<State>): void {
+  put(part);
+  show();
+  if ("site" in part || "prompt" in part) tiny.show(state, "prompt" in part);
+  else tiny.restart(state);
 }
 
 /** Counting a large model takes a second, so the page says so first. */
@@ -93,14 +115,17 @@ element("count").onclick = () => {
   }
 };
 
+element("tiny-lines").value = exampleLines.join("\n");
+element("prompt").onchange = () => changeTiny({ prompt: element("prompt").value });
 element("files").onchange = () => showAdapter([...element("files").files]);
 
 page.addEventListener("hashchange", () => {
   go(parseState(page.location.hash));
   recount();
+  tiny.restart(state);
 });
-page.addEventListener("resize", () => app.draw());
-page.matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => app.draw());
+page.addEventListener("resize", redraw);
+page.matchMedia("(prefers-color-scheme: dark)").addEventListener("change", redraw);
 
 show();
 app.restart(state, false);

@@ -3,6 +3,7 @@
 import { models } from "./memory.ts";
 import { stops } from "./path.ts";
 import type { Settings, Start } from "./planted/settings.ts";
+import type { TinySettings } from "./tiny/settings.ts";
 
 /** What a reader has chosen. */
 export interface State extends Settings {
@@ -22,6 +23,16 @@ export interface State extends Settings {
   readonly dtype: "F32" | "BF16" | "nf4";
   readonly batch: number;
   readonly length: number;
+  /** What the tiny GPT-2 learns with. */
+  readonly textRank: number;
+  readonly textAlpha: number;
+  readonly textRate: number;
+  readonly textSteps: number;
+  readonly textSeed: number;
+  /** The adapted site whose spectrum is drawn, by its place. */
+  readonly site: number;
+  /** What the tiny GPT-2 continues. */
+  readonly prompt: string;
 }
 
 /** The values that a setting can have: those of its handle. */
@@ -43,6 +54,12 @@ export const choices = {
   dtype: ["F32", "BF16", "nf4"],
   batch: [1, 2, 4, 8, 16, 32],
   length: [64, 128, 256, 512, 1024],
+  textRank: [1, 2, 4, 8, 16, 32, 64],
+  textAlpha: [1, 2, 4, 8, 16, 32, 64],
+  textRate: [0.0005, 0.001, 0.002, 0.005, 0.01, 0.02],
+  textSteps: [5, 10, 20, 40, 60, 80, 120, 200],
+  textSeed: Array.from({ length: 20 }, (_, i) => i + 1),
+  site: [0, 1, 2, 3],
 } as const satisfies Partial<Record<keyof State, readonly (string | number)[]>>;
 
 /** Ranks and α that suit a width. */
@@ -56,7 +73,12 @@ export const initial: State = {
   ...{ width: 16, ...sizes[16], learningRate: 0.02, start: "kaiming" as Start },
   ...{ spread: 1, seed: 8, pace: 1, steps: 0, stop: 0, device: "cpu" },
   ...{ model: "llama-2-7b", modelRank: 8, sites: "q,v", dtype: "F32", batch: 1, length: 128 },
+  ...{ textRank: 8, textAlpha: 16, textRate: 0.005, textSteps: 40, textSeed: 1, site: 3 },
+  prompt: "Dear Congress,",
 };
+
+/** Characters of a prompt: more would leave no room for an answer. */
+const longestPrompt = 60;
 
 /** After so many steps a lesson ends: it has long learned what it can. */
 export const mostSteps = 5000;
@@ -73,6 +95,7 @@ export function parseState(hash: string): State {
 
 function valueOf(key: string, text: string): string | number | undefined {
   if (key === "steps") return Math.min(mostSteps, Math.max(0, Math.floor(Number(text)) || 0));
+  if (key === "prompt") return text.slice(0, longestPrompt);
   const known: readonly (string | number)[] = choices[key as keyof typeof choices] ?? [];
   return known.find((value) => String(value) === text);
 }
@@ -96,6 +119,12 @@ export function formatState(state: State): string {
 export function settingsOf(state: State): Settings {
   const { width, shiftRank, rank, alpha, learningRate, start, spread, seed } = state;
   return { width, shiftRank, rank, alpha, learningRate, start, spread, seed };
+}
+
+/** The settings of the tiny GPT-2 alone. */
+export function tinySettingsOf(state: State): TinySettings {
+  const { textRank: rank, textAlpha: alpha, textRate: learningRate } = state;
+  return { rank, alpha, learningRate, steps: state.textSteps, seed: state.textSeed };
 }
 
 /** The state of a stop: its settings, and the first ones for what it does not say. */

@@ -1,5 +1,5 @@
 /**
- * Builds the playground, one file that needs no server and no network: `deno task playground`, then open
+ * Builds the playground, a page that needs no server and no network: `deno task playground`, then open
  * `playground/site/index.html`.
  *
  * @module
@@ -11,15 +11,30 @@ import { rootPath } from "../tests/support/source_files.ts";
 /** The client of the hub, which no page here asks. */
 const leftOut = "npm:@huggingface/hub@*";
 
-/** Builds the page into a folder; returns its size in bytes. */
+/** The base that a reader may load. */
+const base = `${rootPath}models/tiny-gpt2`;
+const baseFiles = ["config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json"];
+
+/** Builds the page, and the tiny model beside it, into a folder; returns the page's size in bytes. */
 export async function buildPlayground(folder: string): Promise<number> {
   await Deno.mkdir(folder, { recursive: true });
   const script = await bundleScript(`${folder}/main.js.tmp`);
   const read = (name: string) => Deno.readTextFile(`${rootPath}playground/${name}`);
   const [page, style] = [await read("page.html"), await read("page.css")];
-  const html = inlined(page, { style: `${style}\n${colors()}`, script });
+  const model = await modelScript();
+  await Deno.writeTextFile(`${folder}/tiny_gpt2.js`, model);
+  const sized = page.replace("SIZE", `${(model.length / 1e6).toFixed(1)} MB`);
+  const html = inlined(sized, { style: `${style}\n${colors()}`, script });
   await Deno.writeTextFile(`${folder}/index.html`, html);
   return new TextEncoder().encode(html).length;
+}
+
+/** The files of the model as a script: a page from a file may load one, but not fetch it. */
+async function modelScript(): Promise<string> {
+  const packed = baseFiles.map(async (name) =>
+    [name, (await Deno.readFile(`${base}/${name}`)).toBase64()] as const
+  );
+  return `tinyGpt2 = ${JSON.stringify(Object.fromEntries(await Promise.all(packed)))};\n`;
 }
 
 /** The library and the page's own code, with the kernels in it. */

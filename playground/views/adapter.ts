@@ -2,6 +2,7 @@
 
 import { type SiteSpectrum, spectraOf } from "../adapter.ts";
 import { element } from "../dom.ts";
+import { escaped } from "../draw/escaped.ts";
 import { fillChart } from "../draw/fill.ts";
 
 /** Reads files and shows what they hold, site by site. */
@@ -59,11 +60,8 @@ function row({ name, rank, ...found }: SiteSpectrum): string {
     value.toPrecision(3)
   );
   const cells = [rank, ...numbers, found.energyRank90, found.energyRank99];
+  // Names come from a file.
   return `<tr><th scope="row">${escaped(name)}</th>${
     cells.map((cell) => `<td>${cell}</td>`).join("")
   }</tr>`;
 }
-
-/** Names come from a file. */
-const escaped = (text: string): string =>
-  text.replace(/[&<>"]/g, (sign) => `&#${sign.charCodeAt(0)};`);

@@ -42,6 +42,24 @@ export const lessonHandles: readonly Handle[] = [
   },
 ];
 
+/** Handles of the tiny GPT-2. */
+export const tinyHandles: readonly Handle[] = [
+  { key: "textRank", label: "Rank r" },
+  {
+    key: "textAlpha",
+    label: "α",
+    format: (alpha, { textRank }) => `${alpha}, s = ${short(Number(alpha) / textRank)}`,
+  },
+  { key: "textRate", label: "Learning rate" },
+  { key: "textSteps", label: "Steps" },
+  { key: "textSeed", label: "Seed" },
+  {
+    key: "site",
+    label: "Spectrum of",
+    names: { 0: "layer 1, q", 1: "layer 1, v", 2: "layer 2, q", 3: "layer 2, v" },
+  },
+];
+
 /** Handles of the memory of a model. */
 export const memoryHandles: readonly Handle[] = [
   { key: "model", label: "Model", names: Object.fromEntries(models.map((name) => [name, name])) },

@@ -14,6 +14,7 @@ import { Browser, type Page } from "../support/browser.ts";
 import { withFolder } from "../support/folders.ts";
 import { browserPath } from "../support/parts.ts";
 import { rootPath } from "../support/source_files.ts";
+import { assertTinyLearns } from "./tiny_checks.ts";
 
 /** What the page shows under "The exact numbers". */
 interface Exact {
@@ -149,6 +150,9 @@ Deno.test({
       const fetched =
         `performance.getEntriesByType("resource").map(({ name }) => name.slice(0, 5))`;
       assertEquals((await page.evaluate<string[]>(fetched)).filter((name) => name !== "data:"), []);
+      await assertTinyLearns(page, address);
+      assertEquals(await page.evaluate(nameless), []);
+      assert(await page.evaluate<number>("document.documentElement.scrollWidth") <= 400);
       assertEquals(page.errors, []);
     }),
 });

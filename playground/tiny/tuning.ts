@@ -1,0 +1,149 @@
+/** LoRA on the queries and values of the tiny GPT-2, which learns lines step by step. @module */
+
+import { injectLora } from "../../src/adapt/lora/inject.ts";
+import { adapterInMemory } from "../../src/adapt/lora/in_memory.ts";
+import { shareBase } from "../../src/adapt/many/share_base.ts";
+import { type LoraAdapter, merge, type SiteSpectrum } from "../../src/adapt/mod.ts";
+import { largestDifference, largestOf } from "../../src/core/numbers.ts";
+import { type TextDataset, textDataset } from "../../src/data/text_dataset.ts";
+import type { Device } from "../../src/device/mod.ts";
+import { complete, loadModel, type TextModel } from "../../src/models/mod.ts";
+import { outputsOf } from "../../src/models/outputs.ts";
+import { loadTokenizer, type Tokenizer } from "../../src/tokenizer/mod.ts";
+import { evaluate, train } from "../../src/train/mod.ts";
+import type { TinySettings } from "./settings.ts";
+
+/** A fifth of the lines is never trained on. */
+const heldOutShare = 0.2;
+
+/** Lines in a step, and steps between two looks at the lines that are held out. */
+const batch = 4, measureEvery = 5;
+
+/** How a text is continued: by chance, among the twenty most likely tokens. */
+const sampling = { temperature: 0.7, topK: 20 };
+
+/** The base with its tokenizer. */
+export interface TinyBase {
+  readonly model: TextModel;
+  readonly tokenizer: Tokenizer;
+}
+
+/** Loads the base from its files, or from their folder. */
+export async function loadBase(device: Device, files: readonly File[] | string): Promise<TinyBase> {
+  return { model: await loadModel(device, files), tokenizer: await loadTokenizer(files) };
+}
+
+/** What merging changes. */
+export interface MergedTuning {
+  /** Largest |logit| with B A beside the weights, for lines of the training. */
+  readonly largest: number;
+  /** Largest difference of the merged model's logits to these. */
+  readonly difference: number;
+  /** Weights that were changed, and values in them. */
+  readonly weights: number;
+  readonly values: number;
+  /** How the merged model continues the prompt. */
+  readonly words: string;
+}
+
+/** A number after so many steps. */
+type At = readonly [steps: number, value: number];
+
+/** A student of some lines. */
+export class Tuning implements AsyncDisposable {
+  /** What it was made with. */
+  readonly settings: TinySettings;
+  /** The base with an adapter; the base alone stays as it is. */
+  readonly student: TextModel;
+  /** What is trained. */
+  readonly adapter: LoraAdapter;
+  /** Lines to train on, and lines that are held out. */
+  readonly data: TextDataset;
+  /** The loss of each step before its update, in nats per token. */
+  readonly losses: number[] = [];
+  /** Losses of the lines that are held out. */
+  readonly heldOut: At[] = [];
+  /** Spectra of ΔW at every site, from step 0. */
+  readonly spectra: SiteSpectrum[][] = [];
+  readonly #base: TinyBase;
+  readonly #events: AsyncGenerator<{ readonly loss: number }, void>;
+
+  /** Injects an adapter; nothing is trained yet. */
+  constructor(base: TinyBase, lines: readonly string[], settings: TinySettings) {
+    const { rank, alpha, learningRate, steps, seed } = settings, { model, tokenizer } = base;
+    const texts = { kind: "plain", rows: lines, description: "your lines", digest: "" } as const;
+    this.data = textDataset(model, tokenizer, texts, { validation: heldOutShare, batch, seed });
+    // The base is asked as the student is.
+    model.promptFormat = this.data.train[0].promptFormat;
+    this.settings = settings;
+    this.#base = base;
+    this.student = shareBase(model);
+    this.adapter = injectLora(this.student, { rank, alpha, sites: ["q", "v"], seed });
+    const training = train(this.adapter, this.data.train, { learningRate, steps, seed });
+    this.#events = training[Symbol.asyncIterator]();
+  }
+
+  /** Steps so far. */
+  get steps(): number {
+    return this.losses.length;
+  }
+
+  /** Whether there are steps left. */
+  get canContinue(): boolean {
+    return this.steps < this.settings.steps;
+  }
+
+  /** Takes a step, or none at the end, and reads what was learned. */
+  async step(): Promise<void> {
+    const { value } = await this.#events.next();
+    if (!value) return;
+    this.losses.push(value.loss);
+    await this.read();
+  }
+
+  /** Reads the spectra, and now and then the loss of the lines that are held out. */
+  async read(): Promise<void> {
+    this.spectra[this.steps] = await this.adapter.spectra();
+    const { validation } = this.data, isTime = this.steps % measureEvery === 0;
+    if (validation.length === 0 || !isTime && this.canContinue) return;
+    this.heldOut.push([this.steps, (await evaluate(this.student, validation)).loss]);
+  }
+
+  /** How the base, or the student, continues a prompt. */
+  async speak(who: "base" | "student", prompt: string, seed: number): Promise<string> {
+    return await this.#continue(who === "base" ? this.#base.model : this.student, prompt, seed);
+  }
+
+  /** Merges into a copy of the changed weights, compares, and frees the copy. */
+  async merge(prompt: string): Promise<MergedTuning> {
+    using merged = merge(this.student, this.adapter);
+    const { inputs } = this.data.train[0], changes = this.adapter.weightChanges();
+    const sizes = new Map(changes.map(({ name, shape: [rows, inner] }) => [name, rows * inner]));
+    const [apart, together] = [
+      await outputsOf(this.student, inputs),
+      await outputsOf(merged, inputs),
+    ];
+    return {
+      largest: largestOf(apart.data),
+      difference: largestDifference(apart.data, together.data),
+      weights: sizes.size,
+      values: [...sizes.values()].reduce((sum, size) => sum + size, 0),
+      words: await this.#continue(merged, prompt, this.settings.seed),
+    };
+  }
+
+  /** The PEFT folder. */
+  files(): Promise<File[]> {
+    return adapterInMemory(this.adapter, { baseModelName: "models/tiny-gpt2" });
+  }
+
+  /** Ends the training and frees the adapter. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#events.return();
+    this.adapter[Symbol.dispose]();
+  }
+
+  async #continue(model: TextModel, prompt: string, seed: number): Promise<string> {
+    return await complete(model, this.#base.tokenizer, prompt, { ...sampling, seed });
+  }
+}

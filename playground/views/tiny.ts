@@ -1,0 +1,114 @@
+/** The pictures and words of the tiny GPT-2. @module */
+
+import { element } from "../dom.ts";
+import { escaped } from "../draw/escaped.ts";
+import { fillChart } from "../draw/fill.ts";
+import type { MergedTuning, Tuning } from "../tiny/tuning.ts";
+
+/** What was said with one seed. */
+export interface Spoken {
+  readonly seed: number;
+  readonly base: string;
+  readonly student: string;
+}
+
+/** Draws losses and the spectra of a site, by its place among the sites. */
+export function drawTuning(tuning: Tuning, site: number): void {
+  drawLosses(tuning);
+  drawSpectra(tuning, site);
+  element("tiny-numbers").innerHTML = numbersOf(tuning)
+    .map(([term, value]) => `<div><dt>${term}</dt><dd>${value}</dd></div>`).join("");
+}
+
+function drawLosses({ losses, heldOut, settings, steps }: Tuning): void {
+  const trained = losses.map((loss, step) => [step, loss] as const);
+  const values = [...losses, ...heldOut.map(([, loss]) => loss)];
+  const label = `At step ${steps} the loss is ${digits(losses.at(-1))} on the lines of the step ` +
+    `and ${digits(heldOut.at(-1)?.[1])} on the lines that are held out`;
+  fillChart("tiny-loss", label, {
+    lines: [{ role: "lora", lines: [trained] }, { role: "target", lines: [heldOut] }],
+    marks: [],
+    x: [0, settings.steps],
+    y: [0, 1.05 * Math.max(1, ...values)],
+    names: ["step", "loss, nats per token"],
+  });
+}
+
+/** On the scale of the largest site, so that sites can be compared. */
+function drawSpectra({ spectra, settings, adapter, steps }: Tuning, site: number): void {
+  const most = Math.max(...spectra.at(-1)!.map(({ singularValues: [first] }) => first));
+  const { singularValues } = spectra.at(-1)![site], { name } = adapter.sites[site];
+  const label = `At step ${steps} the singular values of ΔW at ${name} are ${
+    singularValues.map((value) => value.toFixed(2)).join(", ")
+  }`;
+  const lines = singularValues.map((_, i) =>
+    spectra.map((at, step) => [step, at[site].singularValues[i]] as const)
+  );
+  fillChart("tiny-spectrum", label, {
+    lines: [{ role: "lora", lines }],
+    marks: [],
+    x: [0, settings.steps],
+    y: [0, 1.05 * (most || 1)],
+    names: ["step", "singular value"],
+  });
+}
+
+function numbersOf({ steps, losses, heldOut }: Tuning): readonly (readonly [string, string])[] {
+  return [
+    ["step", String(steps)],
+    ["loss", digits(losses.at(-1))],
+    ["lines not seen", digits(heldOut.at(-1)?.[1])],
+  ];
+}
+
+const digits = (value?: number): string => value?.toFixed(2) ?? "–";
+
+/** Says how many lines are learned, or how the training went. */
+export function tuningText({ steps, losses, heldOut, data, adapter, settings }: Tuning): string {
+  const [notes] = data.notes, { parameterCount } = adapter;
+  if (steps === 0) {
+    return `${notes}. LoRA trains ${parameterCount.toLocaleString("en-US")} values.`;
+  }
+  const [[, first]] = heldOut.length > 0 ? heldOut : [[0, NaN]], last = heldOut.at(-1)?.[1];
+  const unseen = last === undefined
+    ? ""
+    : `, and on lines that it never saw from ${digits(first)} to ${digits(last)}`;
+  return `After ${steps} of ${settings.steps} steps the loss went from ${digits(losses[0])} to ${
+    digits(losses.at(-1))
+  }${unseen}.`;
+}
+
+/** Shows continuations of the base beside those of the student. */
+export function showWords(prompt: string, spoken: readonly Spoken[]): void {
+  const cell = (words: string) =>
+    `<td><b>${escaped(prompt)}</b>${escaped(words).replaceAll("\n", " ")}</td>`;
+  const rows = spoken.map(({ seed, base, student }) =>
+    `<tr><th scope="row">${seed}</th>${cell(base)}${cell(student)}</tr>`
+  );
+  element("tiny-words").innerHTML =
+    `<thead><tr><th scope="col">seed</th><th scope="col">the base</th>` +
+    `<th scope="col">with LoRA</th></tr></thead><tbody>${rows.join("")}</tbody>`;
+}
+
+/** After merging. */
+export function mergedText(
+  { largest, difference, weights, values, words }: MergedTuning,
+  beside: string,
+): string {
+  const same = words === beside ? "the same words" : "other words";
+  return `Merged into a copy of ${weights} weights, ${values.toLocaleString("en-US")} values: ` +
+    `logits of up to ${largest.toFixed(1)} differ by at most ${difference.toExponential(1)}, and ` +
+    `it says ${same}. The copy is freed; the base was never changed.`;
+}
+
+/** Everything that another program needs to compare itself with the page. */
+export function tuningJson(
+  { settings, losses, heldOut, spectra }: Tuning,
+  spoken: readonly Spoken[],
+): string {
+  const singularValues = spectra.at(-1)!.map(({ name, singularValues }) => ({
+    name,
+    singularValues,
+  }));
+  return JSON.stringify({ settings, losses, heldOut, singularValues, spoken }, null, 1);
+}
