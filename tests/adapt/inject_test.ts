@@ -1,5 +1,6 @@
 import { assert, assertEquals, assertNotEquals, assertThrows } from "@std/assert";
 import { injectLora, type LoraOptions } from "../../src/adapt/mod.ts";
+import { planLora } from "../../src/adapt/lora/inject.ts";
 import { DryDevice } from "../../src/device/dry.ts";
 import { ReferenceDevice } from "../../src/device/reference.ts";
 import { Gpt2, parseGpt2Config } from "../../src/models/mod.ts";
@@ -147,3 +148,11 @@ for (const [size, options, expected] of counts) {
     assertEquals(adapter.bytes, 4 * expected);
   });
 }
+
+Deno.test("on the dry device no values are drawn, and the options are checked as elsewhere", () => {
+  using device = new DryDevice();
+  using model = tinyModel(device);
+  const [{ A }] = planLora(model, "injectLora", qv);
+  assertEquals(A, new Float32Array(2 * 12));
+  refusing({ init: "other" as "kaiming" }, 'init must be "kaiming" or "gaussian", found "other"');
+});

@@ -111,6 +111,7 @@ export function planLora(model: Model, action: string, options: LoraOptions): Lo
   const values: SiteValues = {
     rankOf: patternValues(options.rankPattern ?? {}, "rankPattern"),
     alphaOf: patternValues(options.alphaPattern ?? {}, "alphaPattern"),
+    isDry: model.device.kind === "dry",
   };
   const random = new Random(options.seed ?? 0).split(adapterStream);
   const { sites, targetModules } = options;
@@ -119,16 +120,17 @@ export function planLora(model: Model, action: string, options: LoraOptions): Lo
   return selectSites(model, selection).map((site) => planSite(site, options, values, random));
 }
 
-/** What the patterns say about a site. */
+/** What the patterns say about a site, and whether no device will hold its values. */
 interface SiteValues {
   readonly rankOf: PatternValue;
   readonly alphaOf: PatternValue;
+  readonly isDry: boolean;
 }
 
 function planSite(
   site: Site,
   options: LoraOptions,
-  { rankOf, alphaOf }: SiteValues,
+  { rankOf, alphaOf, isDry }: SiteValues,
   random: Random,
 ): LoraPlan {
   const names = [site.linear.name, site.name];
@@ -142,7 +144,7 @@ function planSite(
   const own = random.split(site.index),
     factors = site.linear instanceof Embedding
       ? initialTable(own, rank, site)
-      : { A: initialA(own, options.init, rank, width) };
+      : { A: initialA(own, options.init, [rank, width], isDry) };
   const vectors = vectorsOf(site, options);
   return { site, rank, alpha, scaling, dropout: options.dropout ?? 0, ...factors, ...vectors };
 }
@@ -156,14 +158,15 @@ function initialTable(random: Random, rank: number, { linear, rows }: Site) {
 function initialA(
   random: Random,
   init: LoraOptions["init"] = "kaiming",
-  rank: number,
-  width: number,
+  [rank, width]: readonly [number, number],
+  isDry: boolean,
 ): HostData {
-  if (init === "kaiming") return random.uniformWithin(1 / Math.sqrt(width), rank * width);
-  if (init === "gaussian") {
-    return Float32Array.from({ length: rank * width }, () => random.normal() / rank);
+  if (init !== "kaiming" && init !== "gaussian") {
+    throw new RangeError(`init must be "kaiming" or "gaussian", found ${quote(init)}`);
   }
-  throw new RangeError(`init must be "kaiming" or "gaussian", found ${quote(init)}`);
+  if (isDry) return new Float32Array(rank * width); // Values that no device holds cost seconds.
+  if (init === "kaiming") return random.uniformWithin(1 / Math.sqrt(width), rank * width);
+  return Float32Array.from({ length: rank * width }, () => random.normal() / rank);
 }
 
 /** The vector of a site beside A and B, if it has one. */
