@@ -47,12 +47,6 @@ interface MediaQuery {
   addEventListener(name: "change", act: () => void): void;
 }
 
-/** Tells when elements come into view. */
-interface ViewObserver {
-  observe(element: PageElement): void;
-  disconnect(): void;
-}
-
 /** The globals of a page. */
 interface PageGlobals {
   readonly document: {
@@ -62,9 +56,6 @@ interface PageGlobals {
   };
   readonly history: { replaceState(state: null, title: string, address: string): void };
   readonly location: { readonly hash: string; readonly pathname: string; readonly search: string };
-  readonly IntersectionObserver: new (
-    act: (entries: readonly { isIntersecting: boolean }[], observer: ViewObserver) => void,
-  ) => ViewObserver;
   requestAnimationFrame(act: () => void): number;
   matchMedia(query: string): MediaQuery;
   getComputedStyle(element: PageElement): { getPropertyValue(name: string): string };

@@ -129,8 +129,4 @@ page.matchMedia("(prefers-color-scheme: dark)").addEventListener("change", redra
 
 show();
 app.restart(state, false);
-new page.IntersectionObserver((entries, observer) => {
-  if (!entries.some(({ isIntersecting }) => isIntersecting)) return;
-  observer.disconnect();
-  recount();
-}).observe(element("memory"));
+recount();

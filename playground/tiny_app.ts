@@ -62,7 +62,10 @@ export class TinyApp {
   }
 
   #queue(work: () => Promise<void>): void {
-    this.#work = this.#work.then(work).catch((error) => say(`${(error as Error).message}.`));
+    this.#work = this.#work.then(work).catch((error) => {
+      this.#setRunning(false);
+      say(`${(error as Error).message}.`);
+    });
   }
 
   async #load(): Promise<void> {

@@ -140,7 +140,6 @@ Deno.test({
       await page.goTo("about:blank");
       await page.goTo(address);
       await assertKeysWork(page);
-      await page.evaluate(`document.getElementById("memory").scrollIntoView()`);
       await page.until(`document.getElementById("bytes").rows.length > 5`, 20_000, "bytes");
       await assertAdapterIsShown(page);
       assertEquals(await page.evaluate(nameless), []);
