@@ -1,5 +1,5 @@
 /**
- * Builds one site of the guides and the API reference that needs no server and no network:
+ * Builds one site of the guides, the playground and the API reference that needs no server and no network:
  * `deno task docs`, then open `docs/site/index.html`.
  *
  * @module
@@ -7,6 +7,7 @@
 
 import { rootPath, sourceText } from "../tests/support/source_files.ts";
 import { loadMathJax } from "../src/figures/formula.ts";
+import { buildPlayground } from "./playground.ts";
 import { copyAssets, guidePages } from "./site/guides.ts";
 import { joinReference } from "./site/reference.ts";
 
@@ -21,6 +22,7 @@ export async function buildSite(folder: string): Promise<number> {
     await Deno.writeTextFile(`${folder}/${path}`, html);
   }
   await copyAssets(assets, folder);
+  await buildPlayground(`${folder}/playground`);
   return pages.size;
 }
 

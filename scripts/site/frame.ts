@@ -78,6 +78,8 @@ export function framed({ place, title, html, navigation, titles }: Page): string
 <body>
 <nav id="pages" aria-label="Pages">
 ${groups.join("\n")}
+<b>In this browser</b>
+${link("playground/index.html", "Playground")}
 <b>Every function</b>
 ${link("api/index.html", "API reference")}
 </nav>
