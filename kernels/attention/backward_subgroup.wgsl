@@ -1,7 +1,8 @@
 // Gradient of self-attention for software adapters with subgroups of 8, designed like
 // forward_subgroup.wgsl. Two kinds of subgroup share the dispatch, each with 8 rows of one head and 32
 // columns of their gradients: one computes dq and delta, the other dk and dv. Both recompute the
-// weights of 8 queries by 8 keys, one query per lane. Rows beyond an edge repeat the last one, with weight
+// weights of 8 queries by 8 keys, one of their own rows per lane, in the same statements, as code of their own
+// would compile for as long again. Rows beyond an edge repeat the last one, with weight
 // zero; sums of columns beyond one are of whatever is there, and never stored.
 
 struct Scalars {
@@ -86,10 +87,10 @@ fn fourOf(which: u32, at: u32, d: u32) -> vec4f {
   return four;
 }
 
-// Which of four keys a query sees.
-fn sees(b: u32, query: u32, keys: vec4u) -> vec4<bool> {
-  let reach = select(s.time, min(s.time, query + 1u), s.causal != 0u);
-  let reached = (keys < vec4u(reach)) & vec4<bool>(query < s.time);
+// Which of four queries and keys see each other.
+fn sees(b: u32, queries: vec4u, keys: vec4u) -> vec4<bool> {
+  let reach = select(vec4u(s.time), min(vec4u(s.time), queries + 1u), s.causal != 0u);
+  let reached = (keys < reach) & (queries < vec4u(s.time));
   if (s.hasMask == 0u) {
     return reached;
   }
@@ -107,7 +108,7 @@ fn deltaOf(place: Place, query: u32) -> f32 {
   return delta;
 }
 
-// Weights of 8 keys for this lane's query.
+// Weights of 8 rows for this lane's row.
 struct Weights {
   p: Eight,
   ds: Eight,
@@ -119,26 +120,39 @@ fn terms(own: vec4f, others: vec4f) -> Eight {
     own.w * spread(others.w);
 }
 
-// Weights of the 8 queries and 8 keys that start at two rows.
-fn weigh(place: Place, lane: u32, firstQuery: u32, firstKey: u32, delta: f32) -> Weights {
-  let query = firstQuery + lane;
-  let qAt = qkvRow(place, query, 0u);
-  let kAt = qkvRow(place, firstKey + lane, 1u);
-  let vAt = qkvRow(place, firstKey + lane, 2u);
+// exp(score - lse) where this lane's row and the four others that start at `first` see each other, zero elsewhere.
+fn weightsOf(place: Place, ofKeys: bool, lane: u32, first: u32, score: vec4f, lse: vec4f) -> vec4f {
+  let own = vec4u(place.start + lane);
+  let others = first + vec4u(0u, 1u, 2u, 3u);
+  let seen = sees(place.b, select(own, others, ofKeys), select(others, own, ofKeys));
+  return select(vec4f(0.0), exp(s.scale * score - lse), seen);
+}
+
+// Weights of this lane's row for the 8 others that start at `first`. The rows of `place` are keys and the others
+// queries, or the other way round. `delta` is that of the query that this lane loads.
+fn weigh(place: Place, ofKeys: bool, lane: u32, first: u32, delta: f32) -> Weights {
+  let query = select(place.start, first, ofKeys) + lane;
+  let key = select(first, place.start, ofKeys) + lane;
+  let ownAt = qkvRow(place, place.start + lane, u32(ofKeys));
+  let otherAt = qkvRow(place, first + lane, u32(!ofKeys));
+  let vAt = qkvRow(place, key, 2u);
   let outAt = outRow(place, query);
   var score: Eight;
   var dp: Eight;
   for (var d = 0u; d < s.headWidth; d += 4u) {
-    score += terms(fourOf(inQkv, qAt, d), fourOf(inQkv, kAt, d));
-    dp += terms(fourOf(inDOut, outAt, d), fourOf(inQkv, vAt, d));
+    score += terms(fourOf(inQkv, ownAt, d), fourOf(inQkv, otherAt, d));
+    let o = fourOf(inDOut, outAt, d);
+    let v = fourOf(inQkv, vAt, d);
+    dp += terms(select(o, v, ofKeys), select(v, o, ofKeys));
   }
   let lse = logSumExp[place.head * s.time + min(query, s.time - 1u)];
-  let seen0 = sees(place.b, query, firstKey + vec4u(0u, 1u, 2u, 3u));
-  let seen1 = sees(place.b, query, firstKey + vec4u(4u, 5u, 6u, 7u));
-  let p0 = select(vec4f(0.0), exp(s.scale * score[0] - lse), seen0);
-  let p1 = select(vec4f(0.0), exp(s.scale * score[1] - lse), seen1);
-  let ds = Eight(s.scale * p0 * (dp[0] - delta), s.scale * p1 * (dp[1] - delta));
-  return Weights(Eight(p0, p1), ds);
+  let lses = spread(lse);
+  let deltas = spread(delta);
+  let p0 = weightsOf(place, ofKeys, lane, first, score[0], select(vec4f(lse), lses[0], ofKeys));
+  let p1 = weightsOf(place, ofKeys, lane, first + 4u, score[1], select(vec4f(lse), lses[1], ofKeys));
+  let ds0 = s.scale * p0 * (dp[0] - select(vec4f(delta), deltas[0], ofKeys));
+  let ds1 = s.scale * p1 * (dp[1] - select(vec4f(delta), deltas[1], ofKeys));
+  return Weights(Eight(p0, p1), Eight(ds0, ds1));
 }
 
 // Four columns of 8 rows.
@@ -174,44 +188,6 @@ fn store(place: Place, part: u32, column: u32, sums: Sums) {
   }
 }
 
-fn gradientOfQueries(place: Place, lane: u32, column: u32) -> Sums {
-  var sums: Sums;
-  let query = place.start + lane;
-  let ownDelta = deltaOf(place, query);
-  if (query < s.time) {
-    delta[place.head * s.time + query] = ownDelta;
-  }
-  let end = select(s.time, min(s.time, place.start + 8u), s.causal != 0u);
-  for (var first = 0u; first < end; first += 8u) {
-    let weights = weigh(place, lane, place.start, first, ownDelta);
-    for (var j = 0u; j < 8u; j++) {
-      let key = fourOf(inQkv, qkvRow(place, first + j, 1u), column);
-      add(&sums, spread(weights.ds[j / 4u][j % 4u]), key);
-    }
-  }
-  return sums;
-}
-
-// A query's weights for 8 keys are all in one lane.
-fn gradientOfKeys(
-  place: Place,
-  lane: u32,
-  column: u32,
-  dk: ptr<function, Sums>,
-  dv: ptr<function, Sums>,
-) {
-  // Queries before the keys see none of them.
-  for (var first = select(0u, place.start, s.causal != 0u); first < s.time; first += 8u) {
-    let weights = weigh(place, lane, first, place.start, deltaOf(place, first + lane));
-    for (var i = 0u; i < 8u; i++) {
-      let ds = Eight(subgroupShuffle(weights.ds[0], i), subgroupShuffle(weights.ds[1], i));
-      add(dk, ds, fourOf(inQkv, qkvRow(place, first + i, 0u), column));
-      let p = Eight(subgroupShuffle(weights.p[0], i), subgroupShuffle(weights.p[1], i));
-      add(dv, p, fourOf(inDOut, outRow(place, first + i), column));
-    }
-  }
-}
-
 @compute @workgroup_size(8)
 fn main(
   @builtin(workgroup_id) group: vec3u,
@@ -229,13 +205,34 @@ fn main(
   let start = unit / slices % blocks * 8u;
   let place = Place(head / s.heads, head, head % s.heads * s.headWidth, start);
   let column = unit % slices * 32u + lane * 4u;
-  if (index % 2u == 0u) {
-    store(place, 0u, column, gradientOfQueries(place, lane, column));
-  } else {
-    var dk: Sums;
-    var dv: Sums;
-    gradientOfKeys(place, lane, column, &dk, &dv);
-    store(place, 1u, column, dk);
-    store(place, 2u, column, dv);
+  let ofKeys = index % 2u == 1u;
+  // Queries before a key do not see it, nor do queries see keys after them.
+  let causal = s.causal != 0u;
+  let begin = select(0u, start, ofKeys && causal);
+  let end = select(s.time, min(s.time, start + 8u), !ofKeys && causal);
+  var dQueryOrKey: Sums;
+  var dValue: Sums;
+  var ownDelta = 0.0;
+  for (var first = begin; first < end; first += 8u) {
+    if (ofKeys || first == 0u) {
+      ownDelta = deltaOf(place, select(start, first, ofKeys) + lane);
+    }
+    let weights = weigh(place, ofKeys, lane, first, ownDelta);
+    for (var i = 0u; i < 8u; i++) {
+      let other = fourOf(inQkv, qkvRow(place, first + i, u32(!ofKeys)), column);
+      add(&dQueryOrKey, spread(weights.ds[i / 4u][i % 4u]), other);
+    }
+    if (ofKeys) {
+      for (var i = 0u; i < 8u; i++) {
+        let other = fourOf(inDOut, outRow(place, first + i), column);
+        add(&dValue, spread(weights.p[i / 4u][i % 4u]), other);
+      }
+    }
+  }
+  store(place, u32(ofKeys), column, dQueryOrKey);
+  if (ofKeys) {
+    store(place, 2u, column, dValue);
+  } else if (start + lane < s.time) {
+    delta[head * s.time + start + lane] = ownDelta;
   }
 }

@@ -36,15 +36,16 @@ fn shareOf(at: u32, first: u32) -> vec3f {
   return vec3f(largest, sums);
 }
 
-// The same for a whole row, whose shares start at `start`.
+// The same for a whole row, whose shares start at `start`. Loops that start at a constant would be unrolled, which
+// compiles for longer.
 fn join(start: u32) -> vec3f {
   var largest = lowest;
-  for (var l = 0u; l < threads; l++) {
-    largest = max(largest, shares[start + l].x);
+  for (var l = start; l < start + threads; l++) {
+    largest = max(largest, shares[l].x);
   }
   var sums = vec2f(0.0);
-  for (var l = 0u; l < threads; l++) {
-    let share = shares[start + l];
+  for (var l = start; l < start + threads; l++) {
+    let share = shares[l];
     sums += vec2f(share.y * exp(share.x - largest), share.z);
   }
   return vec3f(largest, sums);

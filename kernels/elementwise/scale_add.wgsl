@@ -12,23 +12,6 @@ struct Scalars {
 @group(0) @binding(1) var<storage, read_write> y: array<vec4f>;
 @group(0) @binding(2) var<uniform> s: Scalars;
 
-// A branch, not a factor of zero: the old y may be NaN.
-fn addFour(v: u32, value: vec4f) {
-  if (s.accumulate != 0u) {
-    y[v] += value;
-  } else {
-    y[v] = value;
-  }
-}
-
-fn addOne(at: u32, value: f32) {
-  if (s.accumulate != 0u) {
-    y[at / 4u][at % 4u] += value;
-  } else {
-    y[at / 4u][at % 4u] = value;
-  }
-}
-
 @compute @workgroup_size(256)
 fn main(
   @builtin(workgroup_id) group: vec3u,
@@ -41,11 +24,22 @@ fn main(
   }
   let end = min(start + 4u, s.size);
   if (end == start + 4u && s.xOffset % 4u == 0u && s.yOffset % 4u == 0u) {
-    addFour((s.yOffset + start) / 4u, s.alpha * x[(s.xOffset + start) / 4u]);
+    let v = (s.yOffset + start) / 4u;
+    var value = s.alpha * x[(s.xOffset + start) / 4u];
+    // A branch, not a factor of zero: the old y may be NaN.
+    if (s.accumulate != 0u) {
+      value += y[v];
+    }
+    y[v] = value;
     return;
   }
   for (var i = start; i < end; i++) {
     let at = s.xOffset + i;
-    addOne(s.yOffset + i, s.alpha * x[at / 4u][at % 4u]);
+    let to = s.yOffset + i;
+    var value = s.alpha * x[at / 4u][at % 4u];
+    if (s.accumulate != 0u) {
+      value += y[to / 4u][to % 4u];
+    }
+    y[to / 4u][to % 4u] = value;
   }
 }

@@ -71,21 +71,16 @@ fn main(
   if (4u * v >= s.size) {
     return;
   }
-  let value = dy[v] * select(x[v], derivative(x[v]), isFinite(x[v]));
-  let end = min(4u, s.size - 4u * v);
-  if (end == 4u) {
-    if (s.accumulate != 0u) {
-      dx[v] += value;
-    } else {
-      dx[v] = value;
-    }
+  let four = x[v];
+  var value = dy[v] * select(four, derivative(four), isFinite(four));
+  if (s.accumulate != 0u) {
+    value += dx[v];
+  }
+  if (4u * v + 4u <= s.size) {
+    dx[v] = value;
     return;
   }
-  for (var e = 0u; e < end; e++) {
-    if (s.accumulate != 0u) {
-      dx[v][e] += value[e];
-    } else {
-      dx[v][e] = value[e];
-    }
+  for (var e = 0u; e < s.size % 4u; e++) {
+    dx[v][e] = value[e];
   }
 }

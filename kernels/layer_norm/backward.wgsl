@@ -43,22 +43,6 @@ fn dyOf(at: u32, i: u32) -> vec4f {
   return four;
 }
 
-fn store(at: u32, value: f32) {
-  if (s.accumulate != 0u) {
-    dx[at / 4u][at % 4u] += value;
-  } else {
-    dx[at / 4u][at % 4u] = value;
-  }
-}
-
-fn storeFour(at: u32, value: vec4f) {
-  if (s.accumulate != 0u) {
-    dx[at / 4u] += value;
-  } else {
-    dx[at / 4u] = value;
-  }
-}
-
 // The sums of a row's 8 shares, added in the same order on every lane.
 fn total(lane: u32, share: vec2f) -> vec2f {
   shares[lane] = share;
@@ -95,13 +79,19 @@ fn main(
   }
   for (var i = 4u * first; i < s.width; i += 32u) {
     let normal = (xOf(at, i) - mu) * scale;
-    let value = scale * (dyOf(at, i) * weight[i / 4u] - means.x - normal * means.y);
+    var value = scale * (dyOf(at, i) * weight[i / 4u] - means.x - normal * means.y);
     if (aligned != 0u) {
-      storeFour(at + i, value);
+      if (s.accumulate != 0u) {
+        value += dx[(at + i) / 4u];
+      }
+      dx[(at + i) / 4u] = value;
       continue;
     }
     for (var e = 0u; e < min(4u, s.width - i); e++) {
-      store(at + i + e, value[e]);
+      if (s.accumulate != 0u) {
+        value[e] += dx[(at + i + e) / 4u][(at + i + e) % 4u];
+      }
+      dx[(at + i + e) / 4u][(at + i + e) % 4u] = value[e];
     }
   }
 }

@@ -76,10 +76,8 @@ fn main(
     total += vec2f(weightShares[q][e], biasShares[q][e]);
   }
   if (s.accumulate != 0u) {
-    dWeight[column] += total.x;
-    dBias[column] += total.y;
-  } else {
-    dWeight[column] = total.x;
-    dBias[column] = total.y;
+    total += vec2f(dWeight[column], dBias[column]);
   }
+  dWeight[column] = total.x;
+  dBias[column] = total.y;
 }

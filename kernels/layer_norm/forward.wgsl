@@ -56,17 +56,18 @@ fn shareOf(at: u32, first: u32) -> vec2f {
   return vec2f(mu, dot(squares, vec4f(1.0)));
 }
 
-// Mean of a row, and the sum of squares around it, from the 8 shares that start at `start`.
+// Mean of a row, and the sum of squares around it, from the 8 shares that start at `start`. Loops that start at a
+// constant would be unrolled, which compiles for longer.
 fn join(start: u32) -> vec2f {
   var sum = 0.0;
-  for (var l = 0u; l < 8u; l++) {
-    sum += countOf(l) * shares[start + l].x;
+  for (var l = start; l < start + 8u; l++) {
+    sum += countOf(l - start) * shares[l].x;
   }
   let mu = sum / f32(s.width);
   var squares = 0.0;
-  for (var l = 0u; l < 8u; l++) {
-    let share = shares[start + l];
-    squares += share.y + countOf(l) * (share.x - mu) * (share.x - mu);
+  for (var l = start; l < start + 8u; l++) {
+    let share = shares[l];
+    squares += share.y + countOf(l - start) * (share.x - mu) * (share.x - mu);
   }
   return vec2f(mu, squares);
 }

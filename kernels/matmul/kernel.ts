@@ -50,11 +50,11 @@ function lanesOf({ m, n }: { readonly m: number; readonly n: number }) {
 const subgroupProgram = (type: StoredType): WgslProgram<keyof typeof scalars> => ({
   code: subgroupCode,
   constants: (s) => {
-    const { transposeA, transposeB } = s, second = Number(s.k2 > 0), single = Number(s.m === 1);
+    const second = Number(s.k2 > 0), single = Number(s.m === 1);
     const aligned = areFours(s.k, s.aOffset, s.aStride, s.bOffset, s.bStride);
     const aligned2 = second && areFours(s.k2, s.a2Offset, s.a2Stride, s.b2Offset, s.b2Stride);
     const stored = storedAs(type);
-    return { transposeA, transposeB, second, aligned, aligned2, single, stored, ...lanesOf(s) };
+    return { second, aligned, aligned2, single, stored, ...lanesOf(s) };
   },
   workgroups: (s) => {
     const { columnLanes, rowLanes } = lanesOf(s);

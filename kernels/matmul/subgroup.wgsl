@@ -38,8 +38,6 @@ struct Scalars {
 @group(0) @binding(5) var<storage, read_write> c: array<vec4f>;
 @group(0) @binding(6) var<uniform> s: Scalars;
 
-override transposeA: u32;
-override transposeB: u32;
 // 1 when there is a second pair of matrices.
 override second: u32;
 // 1 when a pair's terms, offsets and strides are multiples of four, so that every four elements are one
@@ -120,21 +118,20 @@ fn partOf(x: Matrix, rows: vec4u, i: u32) -> mat4x4f {
   return mat4x4f(fourOf(x, at.x), fourOf(x, at.y), fourOf(x, at.z), fourOf(x, at.w));
 }
 
-// Rows i to i + 3 of op(A), terms p to p + 3 of k: a column for each row. Rows beyond an edge are
-// never stored; terms beyond it are set to zero afterwards.
-fn rowsOfA(x: Matrix, i: u32, p: u32, k: u32) -> mat4x4f {
-  if (transposeA != 0u) {
-    return transpose(partOf(x, min(p + next, vec4u(k - 1u)), i));
-  }
-  return partOf(x, min(i + next, vec4u(s.m - 1u)), p);
-}
-
-// Columns j to j + 3 of op(B), terms p to p + 3 of k: a column for each term.
-fn columnsOfB(x: Matrix, p: u32, j: u32, k: u32) -> mat4x4f {
-  if (transposeB != 0u) {
-    return transpose(partOf(x, min(j + next, vec4u(s.n - 1u)), p));
-  }
-  return partOf(x, min(p + next, vec4u(k - 1u)), j);
+// Columns i to i + 3 of four of a matrix's rows, from p on, or columns p to p + 3 of four rows from i on if it is
+// `turned`: terms p to p + 3 of k, a column for each, of four of op(A)'s rows or op(B)'s columns, of which there
+// are `count`. Those beyond an edge are never stored; terms beyond it are set to zero afterwards. A condition
+// and not a constant: a program for each layout would compile for three times as long.
+fn termsOf(x: Matrix, turned: bool, i: u32, count: u32, p: u32, k: u32) -> mat4x4f {
+  let rows = min(select(p, i, turned) + next, vec4u(select(k, count, turned) - 1u));
+  let part = partOf(x, rows, select(i, p, turned));
+  let other = transpose(part);
+  return mat4x4f(
+    select(part[0], other[0], turned),
+    select(part[1], other[1], turned),
+    select(part[2], other[2], turned),
+    select(part[3], other[3], turned),
+  );
 }
 
 // x where `kept` is true, zero elsewhere, even where x is NaN.
@@ -170,13 +167,14 @@ var<private> sum7: mat4x4f;
 // that it sums are those of lane `first`.
 fn addTerms(ofA: Matrix, ofB: Matrix, k: u32, i: u32, j: u32, first: u32) {
   for (var p = 0u; p < k; p += 4u) {
-    var x = rowsOfA(ofA, i, p, k);
-    var y = columnsOfB(ofB, p, j, k);
+    var x = termsOf(ofA, s.transposeA == 0u, i, s.m, p, k);
+    var y = termsOf(ofB, s.transposeB != 0u, j, s.n, p, k);
     if (!ofA.aligned) {
       let kept = p + next < vec4u(k);
-      x = transpose(keepColumns(transpose(x), kept));
+      x = keepColumns(x, kept);
       y = keepColumns(y, kept);
     }
+    x = transpose(x);
     if (single != 0u) {
       sum0[0] += y * x[0];
       continue;
@@ -193,22 +191,6 @@ fn addTerms(ofA: Matrix, ofB: Matrix, k: u32, i: u32, j: u32, first: u32) {
       sum6 += y * heldBy(first + 6u, x);
       sum7 += y * heldBy(first + 7u, x);
     }
-  }
-}
-
-fn storeFour(at: u32, value: vec4f) {
-  if (s.accumulate != 0u) {
-    c[at / 4u] += value;
-  } else {
-    c[at / 4u] = value;
-  }
-}
-
-fn store(at: u32, value: f32) {
-  if (s.accumulate != 0u) {
-    c[at / 4u][at % 4u] += value;
-  } else {
-    c[at / 4u][at % 4u] = value;
   }
 }
 
@@ -248,14 +230,20 @@ fn main(
   let end = min(start + rowLanes * 4u, s.m);
   let fours = (s.n | s.cOffset | s.cStride) % 4u == 0u;
   for (var i = start; i < end; i++) {
-    let value = s.alpha * sums[(i - start) / 4u][(i - start) % 4u] + added;
+    var value = s.alpha * sums[(i - start) / 4u][(i - start) % 4u] + added;
     let at = s.cOffset + i * s.cStride + j;
     if (fours) {
-      storeFour(at, value);
+      if (s.accumulate != 0u) {
+        value += c[at / 4u];
+      }
+      c[at / 4u] = value;
       continue;
     }
     for (var e = 0u; e < min(4u, s.n - j); e++) {
-      store(at + e, value[e]);
+      if (s.accumulate != 0u) {
+        value[e] += c[(at + e) / 4u][(at + e) % 4u];
+      }
+      c[(at + e) / 4u][(at + e) % 4u] = value[e];
     }
   }
 }

@@ -62,8 +62,7 @@ fn main(
     sum += shares[q][lane % 4u];
   }
   if (s.accumulate != 0u) {
-    y[column] += sum;
-  } else {
-    y[column] = sum;
+    sum += y[column];
   }
+  y[column] = sum;
 }
