@@ -87,15 +87,18 @@ fn fourOf(which: u32, at: u32, d: u32) -> vec4f {
   return four;
 }
 
-// Which of four queries and keys see each other.
-fn sees(b: u32, queries: vec4u, keys: vec4u) -> vec4<bool> {
+// Which of four queries and keys see each other, if the mask shows the keys.
+fn sees(queries: vec4u, keys: vec4u) -> vec4<bool> {
   let reach = select(vec4u(s.time), min(vec4u(s.time), queries + 1u), s.causal != 0u);
-  let reached = (keys < reach) & (queries < vec4u(s.time));
+  return (keys < reach) & (queries < vec4u(s.time));
+}
+
+// 1 if the mask shows a key, else 0.
+fn shownOf(place: Place, key: u32) -> f32 {
   if (s.hasMask == 0u) {
-    return reached;
+    return 1.0;
   }
-  let at = b * s.time + min(keys, vec4u(s.time - 1u));
-  return reached & (vec4u(mask[at.x], mask[at.y], mask[at.z], mask[at.w]) != vec4u(0u));
+  return select(0.0, 1.0, mask[place.b * s.time + min(key, s.time - 1u)] != 0u);
 }
 
 // dOut · out of a query.
@@ -120,12 +123,17 @@ fn terms(own: vec4f, others: vec4f) -> Eight {
     own.w * spread(others.w);
 }
 
-// exp(score - lse) where this lane's row and the four others that start at `first` see each other, zero elsewhere.
-fn weightsOf(place: Place, ofKeys: bool, lane: u32, first: u32, score: vec4f, lse: vec4f) -> vec4f {
+// Whether this lane's row sees the four others that start at `first`, or they see it, if it is a key.
+fn seen(place: Place, ofKeys: bool, lane: u32, first: u32) -> vec4<bool> {
   let own = vec4u(place.start + lane);
   let others = first + vec4u(0u, 1u, 2u, 3u);
-  let seen = sees(place.b, select(own, others, ofKeys), select(others, own, ofKeys));
-  return select(vec4f(0.0), exp(s.scale * score - lse), seen);
+  return sees(select(own, others, ofKeys), select(others, own, ofKeys));
+}
+
+// What this lane knows of its own row, or all lanes of the 8 others.
+fn known(x: f32, own: bool) -> Eight {
+  let others = spread(x);
+  return Eight(select(others[0], vec4f(x), own), select(others[1], vec4f(x), own));
 }
 
 // Weights of this lane's row for the 8 others that start at `first`. The rows of `place` are keys and the others
@@ -145,13 +153,15 @@ fn weigh(place: Place, ofKeys: bool, lane: u32, first: u32, delta: f32) -> Weigh
     let v = fourOf(inQkv, vAt, d);
     dp += terms(select(o, v, ofKeys), select(v, o, ofKeys));
   }
-  let lse = logSumExp[place.head * s.time + min(query, s.time - 1u)];
-  let lses = spread(lse);
-  let deltas = spread(delta);
-  let p0 = weightsOf(place, ofKeys, lane, first, score[0], select(vec4f(lse), lses[0], ofKeys));
-  let p1 = weightsOf(place, ofKeys, lane, first + 4u, score[1], select(vec4f(lse), lses[1], ofKeys));
-  let ds0 = s.scale * p0 * (dp[0] - select(vec4f(delta), deltas[0], ofKeys));
-  let ds1 = s.scale * p1 * (dp[1] - select(vec4f(delta), deltas[1], ofKeys));
+  let lse = known(logSumExp[place.head * s.time + min(query, s.time - 1u)], !ofKeys);
+  let deltas = known(delta, !ofKeys);
+  let shown = known(shownOf(place, key), ofKeys);
+  let seen0 = seen(place, ofKeys, lane, first) & (shown[0] > vec4f());
+  let seen1 = seen(place, ofKeys, lane, first + 4u) & (shown[1] > vec4f());
+  let p0 = select(vec4f(0.0), exp(s.scale * score[0] - lse[0]), seen0);
+  let p1 = select(vec4f(0.0), exp(s.scale * score[1] - lse[1]), seen1);
+  let ds0 = s.scale * p0 * (dp[0] - deltas[0]);
+  let ds1 = s.scale * p1 * (dp[1] - deltas[1]);
   return Weights(Eight(p0, p1), Eight(ds0, ds1));
 }
 

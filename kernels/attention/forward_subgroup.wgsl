@@ -122,15 +122,13 @@ fn scoresOf(place: Place, lane: u32, first: u32) -> Eight {
   return s.scale * scores;
 }
 
-// Which of four keys a query sees.
-fn sees(b: u32, query: u32, keys: vec4u) -> vec4<bool> {
-  let reach = select(s.keys, min(s.keys, s.past + query + 1u), s.causal != 0u);
-  if (s.hasMask == 0u) {
-    return keys < vec4u(reach);
+// 1 for keys that the mask shows; each lane loads that of one key for all.
+fn shownOf(place: Place, key: u32) -> Eight {
+  var shown = 1.0;
+  if (s.hasMask != 0u) {
+    shown = select(0.0, 1.0, mask[place.b * s.keys + min(key, s.keys - 1u)] != 0u);
   }
-  let at = b * s.keys + min(keys, vec4u(s.keys - 1u));
-  let shown = vec4u(mask[at.x], mask[at.y], mask[at.z], mask[at.w]) != vec4u(0u);
-  return shown & (keys < vec4u(reach));
+  return spread(shown);
 }
 
 // Four columns of 8 queries.
@@ -196,6 +194,7 @@ fn main(
   let query = start + lane;
   let column = index % slices * 32u + lane * 4u;
   let end = select(s.keys, min(s.keys, s.past + start + 8u), s.causal != 0u);
+  let reach = select(s.keys, min(s.keys, s.past + query + 1u), s.causal != 0u);
 
   var sums: Sums;
   // A finite start: minus infinity minus itself would be NaN if a query sees no key.
@@ -203,8 +202,9 @@ fn main(
   var total = 0.0;
   for (var first = 0u; first < end; first += 8u) {
     let scores = scoresOf(place, lane, first);
-    let seen0 = sees(place.b, query, first + vec4u(0u, 1u, 2u, 3u));
-    let seen1 = sees(place.b, query, first + vec4u(4u, 5u, 6u, 7u));
+    let shown = shownOf(place, first + lane);
+    let seen0 = (shown[0] > vec4f()) & (first + vec4u(0u, 1u, 2u, 3u) < vec4u(reach));
+    let seen1 = (shown[1] > vec4f()) & (first + vec4u(4u, 5u, 6u, 7u) < vec4u(reach));
     let none = vec4f(lowest);
     let known = Eight(select(none, scores[0], seen0), select(none, scores[1], seen1));
     let next = max(largest, largestOf(known));
