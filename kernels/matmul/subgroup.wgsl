@@ -118,19 +118,18 @@ fn partOf(x: Matrix, rows: vec4u, i: u32) -> mat4x4f {
   return mat4x4f(fourOf(x, at.x), fourOf(x, at.y), fourOf(x, at.z), fourOf(x, at.w));
 }
 
-// Columns i to i + 3 of four of a matrix's rows, from p on, or columns p to p + 3 of four rows from i on if it is
-// `turned`: terms p to p + 3 of k, a column for each, of four of op(A)'s rows or op(B)'s columns, of which there
-// are `count`. Those beyond an edge are never stored; terms beyond it are set to zero afterwards. A condition
-// and not a constant: a program for each layout would compile for three times as long.
-fn termsOf(x: Matrix, turned: bool, i: u32, count: u32, p: u32, k: u32) -> mat4x4f {
-  let rows = min(select(p, i, turned) + next, vec4u(select(k, count, turned) - 1u));
-  let part = partOf(x, rows, select(i, p, turned));
-  let other = transpose(part);
+// Terms p to p + 3 of k, a column for each, of op(A)'s rows or op(B)'s columns i to i + 3 of `count`; `inRow` if
+// the terms of one are neighbors in memory. What is beyond an edge is never stored; terms beyond it are set to
+// zero afterwards. The layout is no constant, as a program for each would compile for three times as long.
+fn termsOf(x: Matrix, inRow: bool, i: u32, count: u32, p: u32, k: u32) -> mat4x4f {
+  let rows = min(select(p, i, inRow) + next, vec4u(select(k, count, inRow) - 1u));
+  let part = partOf(x, rows, select(i, p, inRow));
+  let turned = transpose(part);
   return mat4x4f(
-    select(part[0], other[0], turned),
-    select(part[1], other[1], turned),
-    select(part[2], other[2], turned),
-    select(part[3], other[3], turned),
+    select(part[0], turned[0], inRow),
+    select(part[1], turned[1], inRow),
+    select(part[2], turned[2], inRow),
+    select(part[3], turned[3], inRow),
   );
 }
 
