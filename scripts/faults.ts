@@ -205,8 +205,8 @@ export const faults: readonly Fault[] = [
     "07 08",
     "singular values are those of A",
     `${analysis}/update_svd.ts`,
-    "core(lowerTriangle(Bt), lowerTriangle(A), scaling, what)",
-    "core(lowerTriangle(A), lowerTriangle(A), scaling, what)",
+    "core(upperTriangle(B), lowerTriangle(A), scaling, nameOf(factors))",
+    "core(transposed(lowerTriangle(A)), lowerTriangle(A), scaling, nameOf(factors))",
   ),
   fault(
     "01 06 08",
