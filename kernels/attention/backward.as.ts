@@ -12,7 +12,7 @@ import {
   padded,
   product,
   ROW,
-  turnBlock,
+  transposeBlock,
   writeColumns,
 } from "./panels.as";
 import { backwardTile } from "./tiles.as";
@@ -151,8 +151,8 @@ function keyPanel(
   delta: usize,
 ): void {
   const first = diagonal ? key : 0, rows = count - first, step: usize = 16 * padded(headWidth);
-  const turned = operand(SCORES, headWidth), most: usize = backwardTile(headWidth);
-  const p = turned + 4 * most * most, ds = p + ROW * (most + LANES);
+  const transposed = operand(SCORES, headWidth), most: usize = backwardTile(headWidth);
+  const p = transposed + 4 * most * most, ds = p + ROW * (most + LANES);
   const panel = <usize>(first / 4) * step, keyPanel = bytesOf(key * padded(headWidth));
   const k = operand(KEYS, headWidth) + keyPanel, v = operand(VALUES, headWidth) + keyPanel;
   const lse = logSumExp + bytesOf(first), deltas = delta + bytesOf(first);
@@ -166,8 +166,8 @@ function keyPanel(
   product(headWidth, rows, operand(QUERY_COLUMNS, headWidth) + from, 16 * count, ds, dKey, 1, 0);
   product(headWidth, rows, operand(D_OUT_COLUMNS, headWidth) + from, 16 * count, p, dValue, 1, 0);
   for (let row: u32 = 0; row < rows; row += LANES) {
-    const to = turned + 4 * most * <usize>(first + row) + ROW * <usize>key;
-    turnBlock(to, ds + ROW * <usize>row);
+    const to = transposed + 4 * most * <usize>(first + row) + ROW * <usize>key;
+    transposeBlock(to, ds + ROW * <usize>row);
   }
 }
 
@@ -189,11 +189,11 @@ function queryGradients(
   scale: f32,
   accumulate: u32,
 ): void {
-  const turned = operand(SCORES, headWidth), most: usize = backwardTile(headWidth);
-  const factor = splat(scale), result = turned + 4 * most * most, k = operand(KEY_COLUMNS, headWidth);
+  const transposed = operand(SCORES, headWidth), most: usize = backwardTile(headWidth);
+  const factor = splat(scale), result = transposed + 4 * most * most, k = operand(KEY_COLUMNS, headWidth);
   for (let query: u32 = 0; query < count; query += LANES) {
     const seen = diagonal ? min(tile, query + LANES) : tile;
-    product(headWidth, seen, k, 16 * tile, turned + 4 * most * query, result, 0, 0);
+    product(headWidth, seen, k, 16 * tile, transposed + 4 * most * query, result, 0, 0);
     const to = dq + <usize>query * row;
     writeColumns(to, row, result, headWidth, min(LANES, count - query), factor, factor, accumulate);
   }

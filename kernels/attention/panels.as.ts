@@ -58,7 +58,7 @@ export function product(
 /**
  * 4 rows by 8 columns in registers. One step a turn and a single load of a: with 6 rows, two steps a turn
  * or lanes loaded one by one, the engine runs out of registers or checks more addresses. Measured on an
- * EPYC (Zen 3), k = 64, one thread: 39 GFLOP/s, 24 with 6 rows, 22 with two steps, 33 with single lanes.
+ * EPYC (Zen 3), k = 64, one thread: 39 GFLOP/s, 24 with 6 rows, 25 with two steps, 33 with single lanes.
  */
 function tile(steps: u32, a: usize, b: usize, c: usize, held: u32): void {
   let c00 = loadIf(held, c), c01 = loadIf(held, c + 16);
@@ -78,9 +78,9 @@ function tile(steps: u32, a: usize, b: usize, c: usize, held: u32): void {
   v128.store(c, c30, 96), v128.store(c, c31, 112);
 }
 
-/** Four rows of four elements at `from`, turned and scaled, to rows `step` bytes apart. */
+/** Four rows of four elements transposed, to rows `step` bytes apart. */
 // @ts-ignore: decorator
-@inline function turn(
+@inline function transpose(
   to: usize,
   step: usize,
   x0: v128,
@@ -119,7 +119,7 @@ function tile(steps: u32, a: usize, b: usize, c: usize, held: u32): void {
     for (const end = r0 + bytesOf(width); r0 < end; at += 4 * step) {
       const x0 = f32x4.mul(v128.load(r0), scale), x1 = f32x4.mul(v128.load(r1), scale);
       const x2 = f32x4.mul(v128.load(r2), scale), x3 = f32x4.mul(v128.load(r3), scale);
-      turn(at, step, x0, x1, x2, x3);
+      transpose(at, step, x0, x1, x2, x3);
       r0 += VECTOR, r1 += VECTOR, r2 += VECTOR, r3 += VECTOR;
     }
   }
@@ -148,13 +148,13 @@ export function packColumns(to: usize, from: usize, rowBytes: usize, rows: u32, 
   }
 }
 
-/** Turns a block of 8 x 8. */
-export function turnBlock(to: usize, from: usize): void {
+/** Transposes a block of 8 x 8. */
+export function transposeBlock(to: usize, from: usize): void {
   for (let half: usize = 0; half < 2; half++, to += VECTOR, from += 4 * ROW) {
     for (let side: usize = 0; side < 2; side++) {
       const x = from + side * VECTOR;
       const x0 = v128.load(x), x1 = v128.load(x, 32), x2 = v128.load(x, 64), x3 = v128.load(x, 96);
-      turn(to + side * 4 * ROW, ROW, x0, x1, x2, x3);
+      transpose(to + side * 4 * ROW, ROW, x0, x1, x2, x3);
     }
   }
 }

@@ -1,24 +1,21 @@
-/** Blocked matrix product on addresses, for matmul and for attention. */
+/** Blocked matrix product on addresses. */
 
 import { scratch } from "../simd/scratch.as";
 import { bytesOf } from "../simd/vector.as";
-import { COLUMNS, edgeTile, tile, TILE, TILE_ROWS } from "./micro.as";
+import { COLUMNS, edgeTile, tile, TILE_ROWS } from "./micro.as";
 import { packA, packB } from "./pack.as";
 
 /** Terms of a block: a sum of more is the sum of its blocks. */
 export const DEPTH: u32 = 256; // steps of k per block: a panel of B is 8 kB, in the first-level cache
-const ROWS: u32 = 48; // rows of A per block: 48 kB, in the second-level cache; 96 rows are 5% slower at 1024
+const ROWS: u32 = 48; // rows of A per block: 48 kB, in the second-level cache; 16 to 96 rows take as long (0042)
 const WIDTH: u32 = 512; // columns of B per block: 512 kB
 
-const BLOCK_A: u32 = 2 * ROWS * DEPTH; // fewer rows of a deeper A, for attention
+const BLOCK_A: u32 = ROWS * DEPTH;
 /** Elements of the scratch for packed B. */
 export const BLOCK_B: u32 = WIDTH * DEPTH;
 /** Its offset in scratch. */
 export const PACKED_B: usize = 4 * BLOCK_A;
-const SPARE: usize = PACKED_B + 4 * BLOCK_B;
-
-/** Offset of the scratch that products leave free. */
-export const FREE: usize = SPARE + TILE;
+const SPARE: usize = PACKED_B + 4 * BLOCK_B; // a tile
 
 /**
  * C = (held ? C : 0) + bias + alpha · A B, with element (i, p) of A at a + i · aRow + p · aStep and
@@ -57,7 +54,7 @@ export function gemm<T>(
   }
 }
 
-/** The same for a B that packB has packed completely, `steps` >= k deep. k is at most BLOCK_A / 4. */
+/** The same for a B that packB has packed completely, `steps` >= k deep. k is at most DEPTH. */
 export function gemmPacked(
   m: u32,
   n: u32,
@@ -73,9 +70,8 @@ export function gemmPacked(
   bias: usize,
   held: u32,
 ): void {
-  const most = k <= DEPTH ? ROWS : BLOCK_A / k & ~(TILE_ROWS - 1);
-  for (let row: u32 = 0; row < m; row += most) {
-    const rows = min(most, m - row);
+  for (let row: u32 = 0; row < m; row += ROWS) {
+    const rows = min(ROWS, m - row);
     packA(scratch(0), a + <usize>row * aRow, rows, k, aRow, aStep);
     block(rows, n, k, packed, steps, c + <usize>row * cRow, cRow, alpha, bias, held);
   }

@@ -16,8 +16,6 @@ import { madd, splat, storePart, VECTOR, zero } from "../simd/vector.as";
 export const TILE_ROWS: u32 = 4;
 /** Columns of a tile. */
 export const COLUMNS: u32 = 8;
-/** Bytes of a tile. */
-export const TILE: usize = 4 * TILE_ROWS * COLUMNS;
 
 // @ts-ignore: decorator
 @inline function rotate(x: v128): v128 {

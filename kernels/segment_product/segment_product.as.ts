@@ -142,8 +142,8 @@ function whole(
 }
 
 /**
- * Rows times a matrix in place, whose columns are contiguous in k: four at a time, turned in registers, so that
- * every element is one chain in the order of k, in the blocks of gemm.
+ * Rows times a matrix in place, whose columns are contiguous in k: four at a time, transposed in registers, so
+ * that every element is one chain in the order of k, in the blocks of gemm.
  */
 function directRows(
   m: u32,

@@ -29,7 +29,8 @@ const table = memory.data<f32>([
  * to[i] = e^(from[i] - shift) for i < count, to 2 ulp; returns their sum.
  *
  * The result is 0 below -87.3 and at most e^88.37; NaN stays NaN. `to` may be `from` and must have room
- * for whole vectors: it is filled with 0. x = n ln 2 + r, and n is added to the exponent of e^r.
+ * for whole vectors: it is filled with 0. x = n ln 2 + r, and the result is 2^n e^r: if n were added to the
+ * exponent of e^r instead, the payload of a NaN could make it a number.
  */
 export function expRange(to: usize, from: usize, count: u32, shift: f32): f32 {
   if (count == 0) return 0;
@@ -45,7 +46,7 @@ export function expRange(to: usize, from: usize, count: u32, shift: f32): f32 {
     const r = madd(n, log2Low, madd(n, log2High, x));
     let p = madd(madd(madd(madd(r, c6, c5), r, c4), r, c3), r, c2);
     p = madd(madd(p, r, one), r, one);
-    p = i32x4.add(p, i32x4.shl(shifted, 23));
+    p = f32x4.mul(p, i32x4.add(i32x4.shl(shifted, 23), one));
     sum = f32x4.add(sum, newest);
     newest = v128.andnot(p, f32x4.lt(given, lowest));
     v128.store(to, newest);
@@ -76,7 +77,8 @@ const powers = memory.data<f32>([
 }
 
 /**
- * 2^x, to 2 ulp, and between 2^-126 and 2^126 whatever x is; NaN stays NaN. A caller that folds 1 / ln 2 into
+ * 2^x, to 2 ulp, and between 2^-126 and 2^126 whatever x is. A canonical NaN stays NaN; one with other low
+ * bits may become a number, so x must also be a factor of what it is for. A caller that folds 1 / ln 2 into
  * what it multiplies anyway has an exponential without the reduction by ln 2, at the price of |x| ulp. Half
  * the latency of a chain of all coefficients: three pairs side by side.
  */

@@ -6,6 +6,7 @@ import {
   type Kernel,
   layerNormForward,
   matmul,
+  softmaxForward,
   sumSquares,
 } from "../../kernels/mod.ts";
 import { onePair } from "../../kernels/matmul/kernel.ts";
@@ -52,7 +53,7 @@ const sameBits = (actual: Uint16Array[], expected: Uint16Array[]): boolean =>
 async function outputOf(
   device: CpuDevice,
   kernel: Kernel,
-  arrays: Record<string, Float32Array | Int32Array>,
+  arrays: Record<string, HostData>,
   scalars: Record<string, number>,
   output: string,
 ) {
@@ -122,6 +123,18 @@ for (const broken of [NaN, Infinity, -Infinity]) {
     assert(!Number.isFinite(gelu[7]), `a GELU of ${gelu[7]}`);
     assert(norm.every(Number.isNaN), `normalized to ${norm}`);
     assert(!Number.isFinite(squares[0]), `a sum of squares of ${squares[0]}`);
+  });
+}
+
+// Quiet and signaling ones, whose lowest bits would reach the exponent if 2^n were added to it.
+for (const bits of [0x7fc00000, 0x7fc00001, 0x7fc000ff, 0xffc00081, 0x7f800001, 0xffffffff]) {
+  Deno.test(`cpu: the exponential of a NaN of the bits ${bits.toString(16)} is NaN`, async () => {
+    using device = await openCpuDevice({ threads: 1 });
+    const keys = 9, x = new Float32Array(keys), p = new Float32Array(keys);
+    new Uint32Array(x.buffer)[5] = bits;
+    const scalars = { batch: 1, rows: 1, keys, hasMask: 0 }, mask = new Uint32Array(1);
+    const found = await outputOf(device, softmaxForward, { x, mask, p }, scalars, "p");
+    assert(found.every(Number.isNaN), `softmax is ${found}`);
   });
 }
 
