@@ -1,5 +1,6 @@
 /**
- * How attention splits its work. Tiles are multiples of 8, so that panels of queries and of keys meet the
+ * How attention splits its work. A head has at most 2048 columns (mostHeadColumns in src/core/limits.ts), so
+ * a tile has at least 8 rows. Tiles are multiples of 8, so that panels of queries and of keys meet the
  * diagonal at their corners.
  *
  * A hidden key has a weight of 0 within a tile and multiplies its value, so a value that is not finite
@@ -13,10 +14,10 @@ const BACKWARD: u32 = 128;
 
 /** Keys, and queries, of a tile of the forward: four packed operands of their width fit into scratch. */
 export function forwardTile(headWidth: u32): u32 {
-  return max(8, min(FORWARD, 57344 / headWidth & ~7));
+  return min(FORWARD, 57344 / headWidth & ~7);
 }
 
 /** The same for the backward, which has nine. */
 export function backwardTile(headWidth: u32): u32 {
-  return max(8, min(BACKWARD, 24576 / headWidth & ~7));
+  return min(BACKWARD, 24576 / headWidth & ~7);
 }

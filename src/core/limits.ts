@@ -50,8 +50,8 @@ export const mostBlocks = 4096;
 /** Rank of VeRA whose matrices are drawn from a key, and not read; the paper has up to 1,024. */
 export const mostDrawnRank: number = 2 ** 14;
 
-/** Columns of an attention head with rotary positions: the host holds a frequency for each pair. */
-export const mostHeadColumns: number = 2 ** 16;
+/** Columns of an attention head: tiles of 8 keys or queries fit a thread's scratch; real ones have hundreds. */
+export const mostHeadColumns = 2048;
 
 /** Time of all requests for the headers of one model at a URL, in milliseconds. */
 export const mostRemoteMs = 600_000;

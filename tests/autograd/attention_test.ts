@@ -1,4 +1,6 @@
-import { assertAlmostEquals, assertEquals } from "@std/assert";
+import { assertAlmostEquals, assertEquals, assertThrows } from "@std/assert";
+import { attention, fusedInputs, Tape } from "../../src/autograd/mod.ts";
+import { ShapeError } from "../../src/core/errors.ts";
 import { openCpuDevice } from "../../src/device/cpu/cpu_device.ts";
 import { ReferenceDevice } from "../../src/device/reference.ts";
 import { normals } from "../kernels/cases/values.ts";
@@ -44,6 +46,21 @@ for (const layout of layouts) {
     await checkAgainstReference(device, layout);
   });
 }
+
+Deno.test("heads that no tile of the CPU device fits are refused on every device", async () => {
+  using cpu = await openCpuDevice({ threads: 1, blas: false });
+  using reference = new ReferenceDevice();
+  for (const device of [cpu, reference]) {
+    using tape = new Tape(device);
+    const options = { batch: 1, time: 1, heads: 1, causal: true };
+    const attend = (width: number) => {
+      attention(tape, fusedInputs(tape.activation([1, 3 * width], "qkv")), options);
+    };
+    attend(2048);
+    const sentence = "attention needs heads of at most 2048 columns, found 2049";
+    assertThrows(() => attend(2049), ShapeError, sentence);
+  }
+});
 
 Deno.test("attention's layouts agree: a window is no other than its own copy", async () => {
   using device = new ReferenceDevice();

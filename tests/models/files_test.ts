@@ -139,7 +139,7 @@ Deno.test("a config that we cannot run is refused by field and value", async () 
         [{ ...even, rope_parameters: { rope_theta: -1 } }, "found -1"],
         [
           { ...encoder, model_type: "llama" },
-          "head_dim to be even, for pairs to turn, and at most 65536, found 3",
+          "head_dim to be even, for pairs to turn, and at most 2048, found 3",
         ],
         [{ ...even, model_type: "qwen2", use_sliding_window: true }, "found true"],
         [{ model_type: "gpt2", activation_function: "relu" }, 'found "relu"'],

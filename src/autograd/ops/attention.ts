@@ -2,6 +2,7 @@
 
 import { attentionBackward, attentionForward } from "../../../kernels/attention/kernel.ts";
 import { ShapeError } from "../../core/errors.ts";
+import { mostHeadColumns } from "../../core/limits.ts";
 import { assertShape } from "../../core/shape.ts";
 import { Scope } from "../../device/scope.ts";
 import type { Tensor } from "../../device/device.ts";
@@ -55,7 +56,7 @@ export interface AttendOptions extends Omit<AttentionOptions, "time"> {
  * tensor, it packs them into one, which takes 6 · width values of scratch per token.
  *
  * @throws {ShapeError} when a window or the mask has other extents, or the heads do not divide the width, or
- * those of k and v do not divide them.
+ * those of k and v do not divide them, or a head has more than 2,048 columns.
  */
 export function attention(tape: Tape, inputs: AttentionInputs, options: AttentionOptions): Tensor {
   const { batch, time } = options, { q, k, v } = inputs;
@@ -90,7 +91,7 @@ export function fusedInputs(qkv: Tensor): AttentionInputs {
  * returns (batch · queries, width) and what the backward pass needs.
  *
  * @throws {ShapeError} when widths or the mask do not fit, or the heads do not divide the width, or those of
- * k and v do not divide them.
+ * k and v do not divide them, or a head has more than 2,048 columns.
  */
 export function attend(
   tape: Tape,
@@ -103,6 +104,11 @@ export function attend(
     throw new ShapeError(
       `attention with ${heads} heads needs as many in q, and in k and v a number that divides it, ` +
         `found ${width}, ${k.width} and ${v.width} columns`,
+    );
+  }
+  if (headWidth > mostHeadColumns) {
+    throw new ShapeError(
+      `attention needs heads of at most ${mostHeadColumns} columns, found ${headWidth}`,
     );
   }
   if (mask) assertShape("the attention mask", mask.shape, [batch, keys]);
