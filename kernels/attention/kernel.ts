@@ -119,13 +119,10 @@ export const attentionForward: Kernel<
       const sees = (j: number) =>
         (!s.causal || j <= s.past + i) && (!s.hasMask || mask[b * s.keys + j] !== 0);
       const score = (j: number) => s.scale * dot(q, qAt, k, kAt(j), s.headWidth);
-      const lse = logSumExpOf([...Array(s.keys).keys()].filter(sees).map(score));
-      logSumExp[unit] = lse;
+      const keys = [...Array(s.keys).keys()].filter(sees), scores = keys.map(score);
+      const lse = logSumExp[unit] = logSumExpOf(scores), p = scores.map((x) => Math.exp(x - lse));
       for (let d = 0; d < s.headWidth; d++) {
-        let sum = 0;
-        for (let j = 0; j < s.keys; j++) {
-          if (sees(j)) sum += Math.exp(score(j) - lse) * v[vAt(j) + d];
-        }
+        const sum = keys.reduce((total, j, at) => total + p[at] * v[vAt(j) + d], 0);
         out[(b * s.queries + i) * width + h * s.headWidth + d] = sum;
       }
     }

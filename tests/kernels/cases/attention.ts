@@ -19,7 +19,8 @@ interface Sight {
   readonly hasMask: number;
 }
 
-const sights: readonly Sight[] = [
+/** With and without a causal and a given mask. */
+export const sights: readonly Sight[] = [
   { causal: 0, hasMask: 0 },
   { causal: 1, hasMask: 0 },
   { causal: 0, hasMask: 1 },
@@ -63,7 +64,12 @@ export function fusedCase(extents: Extents, sight: Sight): KernelCase {
 }
 
 /** Some new queries against a cache with room to spare. */
-function cacheCase(extents: Extents, sight: Sight, queries: number, past: number): KernelCase {
+export function cacheCase(
+  extents: Extents,
+  sight: Sight,
+  queries: number,
+  past: number,
+): KernelCase {
   const { batch, heads, kvHeads = heads, headWidth } = extents, width = heads * headWidth;
   const keys = past + queries, kvRows = keys + 3, kvStride = 2 * kvHeads * headWidth + 5;
   const qStride = width + 7;

@@ -8,7 +8,22 @@ import { geluCase } from "./gelu.ts";
 import { forwardCase, parametersCase } from "./layer_norm.ts";
 import { matmulCase } from "./matmul.ts";
 import { columnsCase, squaresCase } from "./reduce.ts";
-import { backwardCase, fusedCase } from "./attention.ts";
+import { backwardCase, cacheCase, fusedCase, sights } from "./attention.ts";
+
+/** Several tiles of 256 keys and of as many queries; of 258, the last two are a few. */
+const tiles = sights.flatMap((sight) => [
+  fusedCase({ batch: 1, heads: 1, headWidth: 16, time: 600 }, sight),
+  ...[5, 258].map((queries) =>
+    cacheCase({ batch: 1, heads: 1, headWidth: 8, time: 0 }, sight, queries, 600)
+  ),
+]);
+
+/** Wider than the kernels on WebGPU have registers for; the last with several tiles of the backward. */
+const wide = [[256, 20], [512, 20], [512, 60]].flatMap(([headWidth, time]) =>
+  [fusedCase, backwardCase].map((caseOf) =>
+    caseOf({ batch: 1, heads: 1, headWidth, time }, { causal: 1, hasMask: 1 })
+  )
+);
 
 const heads = { batch: 2, heads: 3, headWidth: 24, time: 300 };
 
@@ -32,4 +47,6 @@ export const largeCases: readonly KernelCase[] = [
   crossEntropyCase(50, 1100, 0.1),
   fusedCase(heads, { causal: 1, hasMask: 1 }),
   backwardCase(heads, { causal: 1, hasMask: 1 }),
+  ...tiles,
+  ...wide,
 ];
