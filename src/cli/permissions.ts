@@ -26,7 +26,7 @@ const needs: Readonly<Record<string, (options: Options) => readonly Permission[]
   merge: () => ["read", "write"],
   inspect: ({ intruders }) => intruders ? computing : ["read"],
   compare: ({ html }) => html === undefined ? ["read"] : ["read", "write"],
-  resize: () => saving,
+  resize: () => ["read", "write"],
   combine: () => saving,
   extract: () => saving,
   convert: () => saving,

@@ -3,6 +3,9 @@
 import { letSignalsIn } from "../core/interrupt.ts";
 import type { LowRankUpdate } from "../core/low_rank_update.ts";
 import { inBrowser } from "../core/platform.ts";
+import { quote } from "../core/quote.ts";
+import { siteName } from "../core/site.ts";
+import { usesLibrary } from "../linalg/mod.ts";
 import {
   memoryOf,
   perform,
@@ -10,6 +13,7 @@ import {
   type TaskName,
   type TaskOptions,
   type TaskResult,
+  weightOf,
 } from "./update_tasks.ts";
 import type { Answer } from "./update_worker.ts";
 
@@ -21,7 +25,8 @@ const mostProcessors = 8;
 
 /**
  * Does one task with updates as they come, and once there is much to do, on a worker for every processor: this thread
- * then only reads. The results are those of one thread, in the order of the updates.
+ * then only reads. The results are those of one thread, in the order of the updates. The system's LAPACK is one for the
+ * process and has threads of its own: where it is used, this thread does all tasks.
  */
 export class UpdatePool<Name extends TaskName> implements Disposable {
   readonly #name: Name;
@@ -38,15 +43,18 @@ export class UpdatePool<Name extends TaskName> implements Disposable {
 
   /**
    * Does the task with updates, or gives it to the first worker that has none: the next updates can be read meanwhile.
-   * A worker takes the updates' memory with it.
+   * The caller gives up the memory of the updates and of a weight among the options: a worker takes it. A
+   * worker that ends between tasks is not used again.
    *
    * @throws As the task does.
+   * @throws {Error} when a worker ends during a task, whose memory is then lost.
    */
   async add(updates: readonly LowRankUpdate[], options: TaskOptions<Name>): Promise<void> {
     const at = this.#count++, task = { name: this.#name, updates, options };
     this.#work += workOf(task);
     if (this.#work > worthWorkers && this.#helpers.length === 0) this.#start();
-    if (this.#helpers.some(({ isReady }) => isReady)) this.#give(await this.#idle(), at, task);
+    const helper = await this.#idle();
+    if (helper) this.#give(helper, at, task);
     else this.#results[at] = perform(task);
     await letSignalsIn();
   }
@@ -54,7 +62,7 @@ export class UpdatePool<Name extends TaskName> implements Disposable {
   /**
    * All results.
    *
-   * @throws As the task does.
+   * @throws As {@link UpdatePool.add} does.
    */
   async finish(): Promise<TaskResult<Name>[]> {
     await Promise.all(this.#pending);
@@ -68,13 +76,15 @@ export class UpdatePool<Name extends TaskName> implements Disposable {
 
   #start(): void {
     const processors = inBrowser ? 1 : Math.min(navigator.hardwareConcurrency, mostProcessors);
-    if (processors === 1) return;
+    if (processors === 1 || usesLibrary()) return;
     for (let i = 0; i < processors; i++) this.#helpers.push(new Helper());
   }
 
-  async #idle(): Promise<Helper<Name>> {
+  /** A worker without a task; none if no worker is ready. */
+  async #idle(): Promise<Helper<Name> | undefined> {
     for (;;) {
       const ready = this.#helpers.filter(({ isReady }) => isReady);
+      if (ready.length === 0) return undefined;
       const idle = ready.find(({ answer }) => answer === undefined);
       if (idle) return idle;
       await Promise.race(ready.map(({ answer }) => answer));
@@ -90,7 +100,7 @@ export class UpdatePool<Name extends TaskName> implements Disposable {
 
 /** Two decompositions of each update's factors, and with a weight products of it with directions. */
 function workOf({ updates, options }: Task<TaskName>): number {
-  const weight = typeof options === "object" && "weight" in options ? options.weight : undefined;
+  const weight = weightOf(options);
   return updates.reduce((sum, { A, B }) => {
     const values = A.data.length + B.data.length + (weight?.data.length ?? 0);
     return sum + 2 * A.shape[0] * values;
@@ -100,8 +110,9 @@ function workOf({ updates, options }: Task<TaskName>): number {
 /** A worker with one task at a time, once it has started. */
 class Helper<Name extends TaskName> {
   readonly #worker: Worker;
-  #answered = Promise.withResolvers<Answer<Name>>();
-  /** Whether it has started. */
+  #hasEnded = false;
+  #answered?: PromiseWithResolvers<Answer<Name>>;
+  /** Whether it has started and not ended. */
   isReady = false;
   /** The answer that it works on. */
   answer: Promise<Answer<Name>> | undefined;
@@ -110,22 +121,27 @@ class Helper<Name extends TaskName> {
     const address = new URL("./update_worker.ts", import.meta.url);
     this.#worker = new Worker(address, { type: "module" });
     this.#worker.onmessage = ({ data }: MessageEvent<Answer<Name> | "ready">) => {
-      if (data === "ready") this.isReady = true;
-      else this.#answered.resolve(data);
+      if (data === "ready") this.isReady = !this.#hasEnded;
+      else this.#answered?.resolve(data);
     };
     this.#worker.onerror = (event) => {
-      event.preventDefault(); // one that cannot start is never used
-      if (this.isReady) this.#answered.reject(new Error(`a worker failed: ${event.message}`));
+      event.preventDefault(); // one that cannot start, or has ended, is not used
+      this.#hasEnded = true; // which may be heard before "ready" is
+      this.isReady = false;
+      this.#answered?.reject(new Error(event.message));
     };
   }
 
   /** A result; where the worker finds none it is made here, so that an error is the update's own. */
   async perform(task: Task<Name>): Promise<TaskResult<Name>> {
-    this.#answered = Promise.withResolvers();
-    this.answer = this.#answered.promise;
+    const names = task.updates.map((update) => quote(siteName(update))).join(" and ");
     this.#worker.postMessage(task, memoryOf(task));
+    this.#answered = Promise.withResolvers();
+    this.answer = this.#answered.promise.catch(({ message }) => {
+      throw new Error(`cannot finish ${names}: its worker ended (${message})`);
+    });
     const answer = await this.answer;
-    this.answer = undefined;
+    this.answer = this.#answered = undefined;
     return "result" in answer ? answer.result : perform(answer.failed);
   }
 

@@ -1,6 +1,7 @@
 /** What is computed update by update, on any thread. @module */
 
 import { energyRank, truncateUpdate, updateSingularValues } from "../analysis/mod.ts";
+import type { HostTensor } from "../core/host_tensor.ts";
 import type { LowRankUpdate } from "../core/low_rank_update.ts";
 import { comparePair, type DirectionSpace } from "./compare.ts";
 import { type DescribeOptions, describeUpdate } from "./describe.ts";
@@ -54,8 +55,13 @@ export function perform<Name extends TaskName>(task: Task<Name>): TaskResult<Nam
   return act(task.updates, task.options);
 }
 
-/** The memory of a task's updates, each once, to be handed from thread to thread. */
-export function memoryOf({ updates }: Task<TaskName>): ArrayBuffer[] {
-  const buffers = updates.flatMap(({ A, B }) => [A.data.buffer, B.data.buffer]);
+/** The memory of a task's updates and weight, each once, to be handed from thread to thread. */
+export function memoryOf({ updates, options }: Task<TaskName>): ArrayBuffer[] {
+  const weight = weightOf(options), factors = updates.flatMap(({ A, B }) => [A, B]);
+  const buffers = [...factors, ...(weight ? [weight] : [])].map(({ data }) => data.buffer);
   return [...new Set(buffers)] as ArrayBuffer[];
 }
+
+/** The weight that an update is compared with, if the task has one. */
+export const weightOf = (options: TaskOptions<TaskName>): HostTensor | undefined =>
+  typeof options === "object" && "weight" in options ? options.weight : undefined;

@@ -17,12 +17,16 @@ const scope = globalThis as unknown as WorkerScope;
 scope.onmessage = ({ data }) => answer(data);
 scope.postMessage("ready");
 
+/** One message for each task: an error behind it ends the worker, and never answers the next task. */
 function answer(task: Task<TaskName>): void {
+  let result;
   try {
-    scope.postMessage({ result: perform(task) });
-    // Freed at once, and not when this thread's collector gets to it.
-    for (const buffer of memoryOf(task)) buffer.transfer(0);
+    result = perform(task);
   } catch {
     scope.postMessage({ failed: task }, memoryOf(task)); // the other side tries again, and so has the error itself
+    return;
   }
+  scope.postMessage({ result });
+  // Freed at once, and not when this thread's collector gets to it.
+  for (const buffer of memoryOf(task)) buffer.transfer(0);
 }

@@ -21,6 +21,11 @@ export function backendFor(multiplications: number): Backend {
   return system ??= openSystem();
 }
 
+/** Whether large operations are the library's, which is one for the process and has one number of threads. */
+export function usesLibrary(): boolean {
+  return backendFor(Infinity) !== own;
+}
+
 /** Never closed: the process has one library with one set of threads. */
 function openSystem(): Backend {
   const lapack = openLapack();

@@ -144,7 +144,7 @@ const cases: Readonly<Record<string, Case>> = {
     args: (folder) => ["convert", adapter, "--to", "kohya", "--output", `${folder}/out`],
   },
   resize: {
-    keeps: ["read", "write", "ffi"],
+    keeps: ["read", "write"],
     args: (folder) => ["resize", adapter, "--rank", "2", "--output", `${folder}/out`],
   },
   combine: {

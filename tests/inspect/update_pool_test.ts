@@ -1,7 +1,6 @@
 /** Many updates, on all processors. */
 
-import { assert, assertEquals, assertRejects } from "@std/assert";
-import "../support/open_lapack.ts";
+import { assert, assertEquals, assertMatch, assertRejects } from "@std/assert";
 import { Random } from "../../src/core/random.ts";
 import { compareUpdates, describeUpdate } from "../../src/inspect/mod.ts";
 import { UpdatePool } from "../../src/inspect/update_pool.ts";
@@ -14,49 +13,158 @@ function update(seed: number, rank: number, size: number) {
   return { module: `layer.${seed}`, A, B, scaling: 0.5 };
 }
 
-/** More than it takes until workers are started. */
-const many = Array.from({ length: 24 }, (_, seed) => update(seed, 64, seed % 2 ? 4096 : 3000));
+/** Half of them are more than it takes until workers are started. */
+const many = Array.from({ length: 16 }, (_, seed) => update(seed, 64, seed % 2 ? 4096 : 3000));
+const half = many.length / 2;
 
 /** What a pool may take. */
 const copies = (...updates: (typeof many)[number][]) => structuredClone(updates);
 
-Deno.test("rows of workers are those of one thread, to the bit and in order", async () => {
+const isTaken = ({ data }: { readonly data: Float32Array }) => data.length === 0;
+
+/** Workers that pools have started. */
+class Workers {
+  readonly #all: Worker[] = [];
+  readonly #ready: Promise<unknown>[] = [];
+  readonly #ended: Promise<unknown>[] = [];
+
+  add(worker: Worker): void {
+    const event = (name: string) =>
+      new Promise((resolve) => worker.addEventListener(name, resolve, { once: true }));
+    this.#all.push(worker);
+    this.#ready.push(event("message"));
+    this.#ended.push(event("error"));
+  }
+
+  /** Resolves when all have started, which must be some. */
+  async ready(): Promise<void> {
+    assert(this.#all.length > 1);
+    await Promise.all(this.#ready);
+  }
+
+  /** Ends all. */
+  async end(): Promise<void> {
+    for (const worker of this.#all) worker.postMessage("end");
+    await Promise.all(this.#ended);
+  }
+}
+
+/** A test with the workers that it starts: they can be ended if they have a name, which says when. */
+function testWorkers(
+  name: string,
+  act: (workers: Workers) => Promise<void>,
+  ending?: string,
+): void {
+  const fn = async () => {
+    const workers = new Workers(), { Worker } = globalThis;
+    globalThis.Worker = class extends Worker {
+      constructor(address: string | URL, options?: WorkerOptions) {
+        const other = new URL("../support/ending_worker.ts", import.meta.url);
+        super(ending ? other : address, { ...options, name: ending });
+        workers.add(this);
+      }
+    };
+    try {
+      await act(workers);
+    } finally {
+      globalThis.Worker = Worker;
+    }
+  };
+  // With a library, no workers would start.
+  const permissions = { read: true, env: true, ffi: false };
+  Deno.test({ name, fn, permissions, ignore: navigator.hardwareConcurrency === 1 });
+}
+
+testWorkers("rows of workers are those of one thread, to the bit and in order", async (workers) => {
   using pool = new UpdatePool("describe");
-  for (const one of many) await pool.add(copies(one), { error: 0.1 });
+  for (const [i, one] of many.entries()) {
+    if (i === half) await workers.ready();
+    const [{ A, B, ...rest }] = copies(one);
+    await pool.add([{ A, B, ...rest }], { error: 0.1 });
+    if (i >= half) assert(isTaken(A) && isTaken(B));
+  }
   const rows = await pool.finish();
   assertEquals(rows, many.map((one) => describeUpdate(one, { error: 0.1 })));
 });
 
-Deno.test("so are cuts and comparisons", async () => {
-  using cuts = new UpdatePool("cut"), comparisons = new UpdatePool("compare");
-  const others = many.map((one, seed) => ({ ...one, A: many[(seed + 2) % many.length].A }));
-  for (const one of many) await cuts.add(copies(one), { rank: 8 });
-  for (const [i, one] of many.entries()) await comparisons.add(copies(one, others[i]), "A");
-  assertEquals(await cuts.finish(), many.map((one) => truncateUpdate(one, 8)));
-  assertEquals(await comparisons.finish(), compareUpdates(many, others, "A"));
+testWorkers("so are cuts", async (workers) => {
+  using pool = new UpdatePool("cut");
+  for (const [i, one] of many.entries()) {
+    if (i === half) await workers.ready();
+    await pool.add(copies(one), { rank: 8 });
+  }
+  assertEquals(await pool.finish(), many.map((one) => truncateUpdate(one, 8)));
 });
 
-Deno.test("an update that a worker cannot describe fails as it does without", async () => {
+testWorkers("so are comparisons", async (workers) => {
+  using pool = new UpdatePool("compare");
+  const others = many.map((one, seed) => ({ ...one, A: many[(seed + 2) % many.length].A }));
+  for (const [i, one] of many.entries()) {
+    if (i === half) await workers.ready();
+    await pool.add(copies(one, others[i]), "A");
+  }
+  assertEquals(await pool.finish(), compareUpdates(many, others, "A"));
+});
+
+testWorkers("workers take the memory of weights too", async (workers) => {
+  using pool = new UpdatePool("describe");
+  const one = update(0, 32, 512);
+  const weight = { shape: [512, 512], data: update(1, 512, 512).A.data };
+  const options = { seed: 2 };
+  for (let i = 0; i < half; i++) await pool.add(copies(many[i]), options);
+  await workers.ready();
+  const given = structuredClone(weight);
+  await pool.add(copies(one), { ...options, weight: given });
+  assert(isTaken(given));
+  const rows = await pool.finish();
+  assertEquals(rows.at(-1), describeUpdate(one, { ...options, weight }));
+});
+
+testWorkers("an update that a worker cannot describe fails as it does without", async (workers) => {
   const broken = update(99, 64, 3000);
   broken.B.data[7] = NaN;
   using pool = new UpdatePool("describe");
+  for (const one of many.slice(0, half)) await pool.add(copies(one), {});
+  await workers.ready();
+  await pool.add(copies(broken), {});
+  await assertRejects(() => pool.finish(), RangeError, "layer.99");
+});
+
+testWorkers("workers that end before a task are not used", async (workers) => {
+  using pool = new UpdatePool("describe");
+  for (const [i, one] of many.entries()) {
+    if (i === half) {
+      await workers.ready();
+      await workers.end();
+    }
+    await pool.add(copies(one), {});
+  }
+  assertEquals(await pool.finish(), many.map((one) => describeUpdate(one)));
+}, "before a task");
+
+testWorkers("nor are those that end between tasks", async (workers) => {
+  using pool = new UpdatePool("describe");
+  for (const one of many.slice(0, half)) await pool.add(copies(one), {});
+  await workers.ready();
+  const [first] = copies(many[half]);
+  const { A } = first;
+  await pool.add([first], {});
+  assert(isTaken(A));
+  await pool.finish();
+  await workers.end();
+  for (const one of many.slice(half + 1)) await pool.add(copies(one), {});
+  assertEquals(await pool.finish(), many.map((one) => describeUpdate(one)));
+}, "between tasks");
+
+testWorkers("a task whose worker ends fails with one sentence", async (workers) => {
+  using pool = new UpdatePool("describe");
   const all = async () => {
-    for (const one of [...many.slice(0, 18), broken, ...many.slice(18)]) {
+    for (const [i, one] of many.entries()) {
+      if (i === half) await workers.ready();
       await pool.add(copies(one), {});
     }
     await pool.finish();
   };
-  await assertRejects(all, RangeError, "layer.99");
-});
-
-Deno.test("workers take the memory of updates", async () => {
-  using pool = new UpdatePool("describe");
-  let taken = false;
-  for (let i = 0; i < 500 && !taken; i++) { // this thread does them until a worker has started
-    const [one] = copies(many[0]);
-    await pool.add([one], {});
-    taken = one.A.data.length === 0 && one.B.data.length === 0;
-  }
-  assert(taken);
-  await pool.finish();
-});
+  const { message } = await assertRejects(all, Error);
+  assertMatch(message, /^cannot finish "layer\.\d+": its worker ended \(.*ended during a task\)$/);
+}, "during a task");
