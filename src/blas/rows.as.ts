@@ -149,7 +149,7 @@ export function scale(x: i32, length: i32, one: f64, other: f64): void {
 }
 
 /** y ← xᵀ, four columns of x at a time: as many rows of y, each from its first value to its last. */
-export function turn(y: i32, x: i32, rows: i32, columns: i32): void {
+export function transpose(y: i32, x: i32, rows: i32, columns: i32): void {
   const step = address(columns), far = address(rows);
   for (let left = 0; left < columns; left += 4) {
     const width = min(4, columns - left);

@@ -20,7 +20,7 @@ export interface Rows {
   /** x ← x · one · other. */
   scale(x: number, length: number, one: number, other: number): void;
   /** y ← xᵀ of `rows` x `columns` values. */
-  turn(y: number, x: number, rows: number, columns: number): void;
+  transpose(y: number, x: number, rows: number, columns: number): void;
 }
 
 /** The loops, and their memory as values. */
@@ -31,17 +31,54 @@ export interface RowSpace extends Rows {
 
 const pageValues = 2 ** 13;
 
+/** Values of the largest memory of WebAssembly, 4 GiB. */
+const mostValues = 2 ** 29;
+
+/** A memory up to 64 MiB is kept: the factors of a 7B adapter fit up to rank 256, and new memory costs time. */
+const keptValues = 2 ** 23;
+
 /** In the source, so that a synchronous function has it everywhere: in a package, a worker and a browser. */
-const opened = lazily(() => {
+const program = lazily(() => {
   const bytes = Uint8Array.from(atob(rowsProgram), (character) => character.charCodeAt(0));
-  const memory = new WebAssembly.Memory({ initial: 1 });
-  const { exports } = new WebAssembly.Instance(new WebAssembly.Module(bytes), { env: { memory } });
-  return { memory, rows: exports as unknown as Rows };
+  return new WebAssembly.Module(bytes);
 });
 
-/** The loops, with a memory of at least so many values. It keeps the size of the largest. */
+function open(): { memory: WebAssembly.Memory; rows: Rows } {
+  const memory = new WebAssembly.Memory({ initial: 1 });
+  const { exports } = new WebAssembly.Instance(program(), { env: { memory } });
+  return { memory, rows: exports as unknown as Rows };
+}
+
+const kept = lazily(open);
+let large: WeakRef<ReturnType<typeof open>> | undefined;
+
+/** A memory above 64 MiB is one for all that is computed before the next await, and then free to be collected. */
+function openLarge(): ReturnType<typeof open> {
+  const found = large?.deref() ?? open();
+  large = new WeakRef(found);
+  return found;
+}
+
+/**
+ * The loops, with a memory of at least so many values.
+ *
+ * @throws {RangeError} when there is no memory of that size.
+ */
 export function openRows(count: number): RowSpace {
-  const { memory, rows } = opened(), missing = count - memory.buffer.byteLength / 8;
-  if (missing > 0) memory.grow(Math.ceil(missing / pageValues));
+  const { memory, rows } = count <= keptValues ? kept() : openLarge();
+  const missing = count - memory.buffer.byteLength / 8;
+  if (count > mostValues || (missing > 0 && !grows(memory, Math.ceil(missing / pageValues)))) {
+    const rule = `a computation must have room for its values in memory, at most ${mostValues}`;
+    throw new RangeError(`without LAPACK, ${rule}, found ${count}`);
+  }
   return { ...rows, values: new Float64Array(memory.buffer as ArrayBuffer) };
+}
+
+function grows(memory: WebAssembly.Memory, pages: number): boolean {
+  try {
+    memory.grow(pages);
+    return true;
+  } catch {
+    return false;
+  }
 }

@@ -39,7 +39,7 @@ export function lowerTriangle(matrix: LargeMatrix): DenseMatrix {
 
 /** R alone of A = Q R: the transpose of L of Aᵀ. */
 export function upperTriangle(matrix: LargeMatrix): DenseMatrix {
-  return transposed(reflectRows(matrix, "turned").L);
+  return transposed(reflectRows(matrix, "transposed").L);
 }
 
 /**
@@ -77,9 +77,9 @@ export function productOfReflections(
 /** L of the matrix or its transpose and, in the memory of `space` from `scratch` on, the reflections whose product is Q. */
 function reflectRows(
   matrix: LargeMatrix,
-  turned?: "turned",
+  transpose?: "transposed",
 ): { L: DenseMatrix; factors: Float64Array; space: RowSpace } {
-  const { space, X, exponent } = placed(matrix, turned), { values } = space;
+  const { space, X, exponent } = placed(matrix, transpose), { values } = space;
   const { rows, columns } = X, size = Math.min(rows, columns);
   const L = zeros(rows, size), factors = new Float64Array(size);
   const finish = (row: number, p: number) => {
@@ -107,14 +107,15 @@ function reflectRows(
 }
 
 /** A matrix or its transpose in the memory, times 2^-exponent so that squares neither overflow nor underflow. */
-function placed(matrix: LargeMatrix, turned?: "turned") {
+function placed(matrix: LargeMatrix, transpose?: "transposed") {
   const { rows, columns, data } = matrix, { length } = data, behind = scratch + length;
-  const space = openRows(turned ? behind + length : behind), place = turned ? behind : scratch;
+  const space = openRows(transpose ? behind + length : behind),
+    place = transpose ? behind : scratch;
   space.values.set(data, place);
-  if (turned) space.turn(scratch, behind, rows, columns);
+  if (transpose) space.transpose(scratch, behind, rows, columns);
   const exponent = exponentOf(space.largest(scratch, length));
   space.scale(scratch, length, ...halfPowers(-exponent));
-  const [height, width] = turned ? [columns, rows] : [rows, columns];
+  const [height, width] = transpose ? [columns, rows] : [rows, columns];
   const X: PlacedRows = { place: scratch, rows: height, columns: width };
   return { space, X, exponent };
 }
