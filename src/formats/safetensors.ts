@@ -129,7 +129,7 @@ async function readTensor(
   assertReadable(bytes);
   const stored = await file.read(offset, bytes), data = decode(dtype, stored);
   assertFinite(data, { dtype, shape, stored, start: 0 }, options);
-  if (data.buffer !== stored.buffer) stored.buffer.transfer(0); // freed at once
+  if (data.buffer !== stored.buffer) stored.buffer.transfer?.(0); // freed at once, where it can be
   return { shape, data };
 }
 

@@ -31,7 +31,7 @@ export function lapackBackend(lapack: Lapack): Backend {
     multiply: (a, b) => product(symbols, a, b, zeros(a.rows, b.columns), false),
     multiplyTransposed: (a, b) => product(symbols, a, b, zeros(a.rows, b.rows), true),
     lq: (matrix) => lq(symbols, matrix),
-    lowerTriangle: (matrix) => triangle(reflections(symbols, matrix).compact),
+    lowerTriangle: (matrix) => triangle(reflections(symbols, copied(matrix)).compact),
     upperTriangle: (matrix) =>
       transposed(triangle(reflections(symbols, transposed(matrix)).compact)),
     svd: (matrix) => decompose(matrix, () => svd(symbols, matrix)),
@@ -56,9 +56,13 @@ function product(
   return out;
 }
 
-/** L and the reflections in one matrix, in LAPACK's layout, and the reflections' factors. */
-function reflections({ dgeqrf }: LapackSymbols, { rows, columns, data }: LargeMatrix) {
-  const compact = { rows, columns, data: new Float64Array(data) };
+const copied = ({ rows, columns, data }: LargeMatrix): DenseMatrix => (
+  { rows, columns, data: new Float64Array(data) }
+);
+
+/** Overwrites a matrix with L and the reflections, in LAPACK's layout; and the reflections' factors. */
+function reflections({ dgeqrf }: LapackSymbols, compact: DenseMatrix) {
+  const { rows, columns } = compact;
   const factors = new Float64Array(Math.min(rows, columns)), wide = integer(columns);
   withWork("dgeqrf", (work, size, info) => {
     dgeqrf(wide, integer(rows), compact.data, wide, factors, work, size, info);
@@ -67,7 +71,7 @@ function reflections({ dgeqrf }: LapackSymbols, { rows, columns, data }: LargeMa
 }
 
 function lq(symbols: LapackSymbols, matrix: DenseMatrix): Lq {
-  const { compact, factors } = reflections(symbols, matrix), size = factors.length;
+  const { compact, factors } = reflections(symbols, copied(matrix)), size = factors.length;
   const Q = rowsOf(compact, 0, size), wide = integer(compact.columns), count = integer(size);
   const L = triangle(compact); // before dorgqr overwrites it
   withWork("dorgqr", (work, length, info) => {
