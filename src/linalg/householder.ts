@@ -26,7 +26,9 @@ export interface Lq {
  * Golub and Van Loan, Matrix Computations, algorithm 5.2.1, on rows instead of columns.
  */
 export function lq(matrix: DenseMatrix): Lq {
-  const { L, factors, space } = reflectRows(matrix), { columns } = matrix;
+  const { rows, columns } = matrix;
+  openRows(scratch + 2 * Math.min(rows, columns) * columns); // for Q too: what has no room fails at once
+  const { L, factors, space } = reflectRows(matrix);
   const data = space.values.slice(scratch, scratch + factors.length * columns);
   const vectors = { rows: factors.length, columns, data };
   return { L, Q: productOfReflections(vectors, factors, L.columns, 0) };

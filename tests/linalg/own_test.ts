@@ -1,4 +1,4 @@
-import { assertEquals } from "@std/assert";
+import { assertEquals, assertThrows } from "@std/assert";
 import { Random } from "../../src/core/random.ts";
 import { own } from "../../src/linalg/backend.ts";
 import { gaussian } from "../../src/linalg/gaussian.ts";
@@ -14,4 +14,9 @@ Deno.test("own: products of wide matrices, a few rows at a time, are those of si
     ...own.multiplyTransposed(rowsOf(a, i, 1), b).data,
   ]);
   assertEquals([...data], single);
+});
+
+Deno.test("own: Q that has no room fails before anything is computed", () => {
+  const none = { rows: 8192, columns: 32768, data: new Float64Array() };
+  assertThrows(() => own.lq(none), RangeError, `found ${2 ** 29 + 8}`);
 });
