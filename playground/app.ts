@@ -18,7 +18,7 @@ import { PlantedView } from "./views/planted.ts";
 
 /** Runs lessons. What it does is queued, so that nothing is freed while it is used. */
 export class App {
-  /** Steps between two pictures. */
+  /** Steps between two frames. */
   pace: number;
   /** The state of the lesson, and the newest that was asked for. */
   #state: State;
@@ -39,11 +39,11 @@ export class App {
     this.#state = this.#wanted = state;
     this.pace = state.pace;
     this.#stopped = stopped;
-    element("run").onclick = () => this.#queue(() => this.#turn());
-    element("step").onclick = () => this.#queue(() => this.#takeOne());
+    element("run").onclick = () => this.#queueForLesson(() => this.#turn());
+    element("step").onclick = () => this.#queueForLesson((lesson) => this.#takeOne(lesson));
     element("reset").onclick = () => this.restart({ ...this.#wanted, steps: 0 }, false);
     element("merge").onclick = () =>
-      this.#queue(() => this.#merged ? this.#unmerge() : this.#merge());
+      this.#queueForLesson((lesson) => this.#merged ? this.#unmerge() : this.#merge(lesson));
   }
 
   /** Begins again with another state, and goes on if it was running. */
@@ -67,20 +67,31 @@ export class App {
     this.#work = this.#work.then(work).catch((error) => this.#stand((error as Error).message));
   }
 
+  /** The same of what needs a lesson: there is none while its device could not be opened. */
+  #queueForLesson(work: (lesson: Lesson) => Promise<void>): void {
+    this.#queue(() => this.#lesson ? work(this.#lesson) : Promise.resolve());
+  }
+
   async #open(state: State): Promise<void> {
-    await this.#unmerge(false);
-    this.#lesson?.[Symbol.dispose]();
-    this.#lesson = undefined;
+    await this.#close();
     if (!this.#device || state.device !== this.#state.device) await this.#openDevice(state);
     this.#state = state;
     const lesson = this.#lesson = await openLesson(this.#device!, settingsOf(state));
+    element("figures").hidden = false;
     this.#view = new PlantedView(denseOf(lesson.parts.task.batch.inputs));
     this.#take(await lesson.read());
     const every = Math.ceil(state.steps / 100);
     for (let left = state.steps; left > 0; left -= every) {
-      await this.#advance(Math.min(left, every));
+      await this.#advance(lesson, Math.min(left, every));
     }
     this.#show();
+  }
+
+  /** Ends the lesson, so that none of its numbers is taken for those of the next. */
+  async #close(): Promise<void> {
+    await this.#unmerge(false);
+    this.#lesson?.[Symbol.dispose]();
+    this.#lesson = this.#view = this.#reading = undefined;
   }
 
   async #openDevice({ device: kind }: State): Promise<void> {
@@ -107,24 +118,23 @@ export class App {
   /** One picture: some steps, then what they have done. */
   #frame(loop: number): void {
     if (!this.#isRunning || loop !== this.#loop) return;
-    this.#queue(async () => {
-      await this.#advance(this.pace);
+    this.#queueForLesson(async (lesson) => {
+      await this.#advance(lesson, this.pace);
       this.#show();
       if (this.#canContinue) page.requestAnimationFrame(() => this.#frame(loop));
       else this.#stand(this.#standing());
     });
   }
 
-  async #takeOne(): Promise<void> {
-    await this.#advance(1);
+  async #takeOne(lesson: Lesson): Promise<void> {
+    await this.#advance(lesson, 1);
     this.#show();
     this.#stand(this.#standing());
   }
 
-  async #advance(steps: number): Promise<void> {
-    if (!this.#lesson) return;
-    await this.#lesson.train(steps);
-    this.#take(await this.#lesson.read());
+  async #advance(lesson: Lesson, steps: number): Promise<void> {
+    await lesson.train(steps);
+    this.#take(await lesson.read());
   }
 
   #take(reading: Reading): void {
@@ -142,8 +152,7 @@ export class App {
   }
 
   get #isFinite(): boolean {
-    const { lora, full } = this.#reading!.losses;
-    return [lora, full].every((losses) => Number.isFinite(losses.at(-1) ?? 0));
+    return Object.values(this.#reading!.loss).every(Number.isFinite);
   }
 
   /** What is said when the steps end. */
@@ -156,22 +165,29 @@ export class App {
   #stand(said: string): void {
     this.#setRunning(false);
     element("said").textContent = said;
-    if (!this.#lesson || !this.#reading) return;
+    if (!this.#lesson || !this.#reading) return this.#showNothing();
     const text = exactText(this.#lesson, this.#reading);
     element("exact").querySelector("pre").textContent = text;
     this.#stopped(this.#lesson.steps);
   }
 
+  #showNothing(): void {
+    element("figures").hidden = true;
+    element("numbers").innerHTML = "";
+    element("exact").querySelector("pre").textContent = "";
+  }
+
   #setRunning(isRunning: boolean): void {
     this.#isRunning = isRunning;
     element("run").textContent = isRunning ? "Pause" : "Start";
-    element("run").disabled = !!this.#merged;
-    element("step").disabled = isRunning || !!this.#merged;
+    element("run").disabled = !this.#lesson || !!this.#merged;
+    element("step").disabled = !this.#lesson || isRunning || !!this.#merged;
+    element("merge").disabled = !this.#lesson;
     element("merge").textContent = this.#merged ? "Unmerge" : "Merge";
   }
 
-  async #merge(): Promise<void> {
-    const merged = this.#merged = await mergeLesson(this.#lesson!);
+  async #merge(lesson: Lesson): Promise<void> {
+    const merged = this.#merged = await mergeLesson(lesson);
     this.#view!.showMerged(merged.matrix);
     this.#stand(mergedText(merged));
   }

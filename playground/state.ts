@@ -7,7 +7,7 @@ import type { TinySettings } from "./tiny/settings.ts";
 
 /** What a reader has chosen. */
 export interface State extends Settings {
-  /** Steps between two pictures. */
+  /** Steps between two frames. */
   readonly pace: number;
   /** Steps that are taken when the page opens. */
   readonly steps: number;

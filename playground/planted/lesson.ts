@@ -13,6 +13,7 @@ import {
   singularValues,
 } from "../../src/linalg/mod.ts";
 import type { Perceptron } from "../../src/models/perceptron.ts";
+import { evaluate } from "../../src/train/evaluate.ts";
 import { Trainer } from "../../src/train/trainer.ts";
 import type { Settings } from "./settings.ts";
 import { injectAt } from "./start.ts";
@@ -41,6 +42,8 @@ export interface Reading {
   readonly full: Change;
   /** Losses of every step before its update, per example. */
   readonly losses: { readonly lora: readonly number[]; readonly full: readonly number[] };
+  /** The loss of the weights that both have after these steps, per example. */
+  readonly loss: { readonly lora: number; readonly full: number };
   /** The loss of W₀, per example, and the least loss of any W₀ + B A of rank r. */
   readonly bounds: { readonly base: number; readonly best?: number };
 }
@@ -107,15 +110,18 @@ export class Lesson implements Disposable {
 
   /** Reads what both have learned. */
   async read(): Promise<Reading> {
-    const { adapter, whole } = this.parts, { base } = this.#fixed;
-    const [[update], [trained]] = await Promise.all([
+    const { adapter, student, whole } = this.parts, { base } = this.#fixed;
+    const [[update], [trained], lora, full] = await Promise.all([
       adapter.read(),
       whole.device.read(whole.linears[0].weight.dense()),
+      this.#lossOf(student),
+      this.#lossOf(whole),
     ]);
     return {
       ...this.#fixed,
       steps: this.steps,
       losses: this.#losses,
+      loss: { lora, full },
       factors: update,
       lora: changeOf(denseOf(deltaWeight(update))),
       full: changeOf(difference(denseOf(trained), base)),
@@ -125,6 +131,10 @@ export class Lesson implements Disposable {
   /** Frees all. */
   [Symbol.dispose](): void {
     this.#owner[Symbol.dispose]();
+  }
+
+  async #lossOf(model: Perceptron): Promise<number> {
+    return (await evaluate(model, [this.parts.task.batch], { loss: squaredError })).loss;
   }
 
   async #run(name: "lora" | "full", count: number): Promise<void> {

@@ -58,17 +58,24 @@ const leastOf = (values: readonly number[]) =>
 const floor = 1e-9;
 
 /** Both losses, and between which the best of a rank can be. */
-export function lossChart({ losses, bounds, steps }: Reading): SizelessChart {
+export function lossChart({ losses, loss, bounds, steps }: Reading): SizelessChart {
   const best = bounds.best === undefined || bounds.best < floor * bounds.base
     ? []
     : [{ y: bounds.best, role: "target", label: "best of r" }];
-  const seen = [losses.lora, losses.full, best.map(({ y }) => y)].map(leastOf);
-  const least = Math.min(bounds.base / 10, ...seen), power = Math.floor(Math.log10(least));
+  const { lora, full } = losses, seen = [lora, full, best.map(({ y }) => y)].map(leastOf);
+  const least = Math.min(bounds.base / 10, loss.lora, loss.full, ...seen),
+    power = Math.floor(Math.log10(least));
   return {
-    lines: learners.map((role) => ({ role, lines: [thinned(losses[role])] })),
+    lines: learners.map((role) => ({
+      role,
+      lines: [[...thinned(losses[role]), [steps, loss[role]]]],
+    })),
     marks: [{ y: bounds.base, role: "base", label: "W₀" }, ...best],
     x: upTo(steps),
-    y: [Math.max(floor * bounds.base, 10 ** power), 1.3 * largestOf([bounds.base, ...losses.lora])],
+    y: [
+      Math.max(floor * bounds.base, 10 ** power),
+      1.3 * largestOf([bounds.base, loss.lora, ...lora]),
+    ],
     log: true,
     names: ["step", "loss, log scale"],
   };
@@ -87,9 +94,10 @@ export const spectrumLabel = ({ steps, lora, shift }: Reading) =>
   }`;
 
 /** The same of the losses. */
-export const lossLabel = ({ steps, losses }: Reading) =>
-  `At step ${steps} the loss of LoRA is ${losses.lora.at(-1)?.toPrecision(3) ?? "not known"}, ` +
-  `of full fine-tuning ${losses.full.at(-1)?.toPrecision(3) ?? "not known"}`;
+export const lossLabel = ({ steps, loss: { lora, full } }: Reading) =>
+  `At step ${steps} the loss of LoRA is ${lora.toPrecision(3)}, of full fine-tuning ${
+    full.toPrecision(3)
+  }`;
 
 const listed = (values: Float64Array) =>
   [...values].slice(0, mostValues).map((value) => value.toFixed(2)).join(", ");

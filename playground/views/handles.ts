@@ -20,7 +20,7 @@ export const lessonHandles: readonly Handle[] = [
   { key: "learningRate", label: "Learning rate" },
   {
     key: "start",
-    label: "Beginning of A and B",
+    label: "Init of A and B",
     names: {
       kaiming: "B = 0, A uniform (LoRA)",
       gaussian: "B = 0, A normal",
@@ -34,7 +34,7 @@ export const lessonHandles: readonly Handle[] = [
   },
   { key: "spread", label: "Inputs", format: (value) => value === 1 ? "round" : `${value} : 1` },
   { key: "seed", label: "Seed" },
-  { key: "pace", label: "Steps per picture" },
+  { key: "pace", label: "Steps per frame" },
   {
     key: "device",
     label: "Computed by",

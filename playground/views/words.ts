@@ -4,12 +4,12 @@ import type { Lesson, Reading } from "../planted/lesson.ts";
 import type { MergedLesson, Unmerged } from "../planted/merging.ts";
 
 /** Step and losses, as terms of a list. */
-export function numbersHtml({ steps, losses, bounds }: Reading): string {
+export function numbersHtml({ steps, loss, bounds }: Reading): string {
   const best = bounds.best === undefined ? "–" : bounds.best < 1e-9 ? "0" : digits(bounds.best);
   const terms: readonly (readonly [string, string])[] = [
     ["step", String(steps)],
-    ["LoRA", digits(losses.lora.at(-1) ?? bounds.base)],
-    ["full", digits(losses.full.at(-1) ?? bounds.base)],
+    ["LoRA", digits(loss.lora)],
+    ["full", digits(loss.full)],
     ["best of rank r", best],
   ];
   return terms.map(([term, value]) => `<div><dt>${term}</dt><dd>${value}</dd></div>`).join("");
@@ -19,21 +19,19 @@ const digits = (value: number): string =>
   value !== 0 && Math.abs(value) < 1e-3 ? value.toExponential(1) : value.toPrecision(3);
 
 /** When the steps end; a reader who does not see the figures hears it. */
-export const standingText = ({ steps, losses: { lora, full } }: Reading): string =>
-  `After ${steps} steps the loss is ${digits(lora.at(-1)!)} with LoRA and ${
-    digits(full.at(-1)!)
-  } with full ` +
+export const standingText = ({ steps, loss: { lora, full } }: Reading): string =>
+  `After ${steps} steps the loss is ${digits(lora)} with LoRA and ${digits(full)} with full ` +
   "fine-tuning.";
 
 /** When they must end. */
-export const notFinite = "The loss is not finite any more: take a smaller learning rate or α.";
+export const notFinite = "The loss is no longer finite: take a smaller learning rate or α.";
 
 /** After merging. */
 export const mergedText = ({ largest, difference }: MergedLesson): string =>
   `Merged: outputs of up to ${largest.toFixed(1)} differ by at most ${
     difference.toExponential(1)
-  }, ` +
-  "because sums are rounded in another order.";
+  }. ` +
+  "W₀ + s·B·A is itself rounded to F32, and its sums are rounded in another order.";
 
 /** After unmerging. */
 export const unmergedText = ({ weights, changed, subtracted }: Unmerged): string =>
@@ -43,8 +41,9 @@ export const unmergedText = ({ weights, changed, subtracted }: Unmerged): string
 /** Everything that another program needs to compare itself with the page. */
 export function exactText(
   { parts }: Lesson,
-  { steps, losses, lora, full, shift }: Reading,
+  { steps, losses, loss, lora, full, shift }: Reading,
 ): string {
   const singularValues = { D: [...shift.values], lora: [...lora.values], full: [...full.values] };
-  return JSON.stringify({ settings: parts.settings, steps, losses, singularValues }, null, 1);
+  const { settings } = parts;
+  return JSON.stringify({ settings, steps, losses, loss, singularValues }, null, 1);
 }

@@ -21,6 +21,7 @@ interface Exact {
   settings: unknown;
   steps: number;
   losses: { lora: number[]; full: number[] };
+  loss: { lora: number; full: number };
   singularValues: Record<"D" | "lora" | "full", number[]>;
 }
 
@@ -48,12 +49,13 @@ async function assertEqualToDeno(page: Page, address: string, state: State): Pro
   using device = await openCpuDevice({ threads: 1, blas: false });
   using lesson = await openLesson(device, settingsOf(state));
   await lesson.train(steps);
-  const { losses, lora, full, shift } = await lesson.read();
+  const { losses, loss, lora, full, shift } = await lesson.read();
   assertEquals(found.settings, settingsOf(state));
   for (const name of ["lora", "full"] as const) {
     assertEquals(found.losses[name].length, steps);
     const tolerance = { relative: 1e-6, absolute: 0, what: `losses of ${name}` };
     assertAllClose(found.losses[name], losses[name], tolerance);
+    assertAllClose([found.loss[name]], [loss[name]], tolerance);
   }
   const values = { D: shift.values, lora: lora.values, full: full.values };
   for (const [name, expected] of Object.entries(values)) {
@@ -96,6 +98,31 @@ async function assertKeysWork(page: Page): Promise<void> {
   await enter("merge");
   await page.until(`document.getElementById("merge").textContent === "Merge"`, 5000, "an unmerge");
   assertMatch(await text("#said"), /^Unmerged: 0 of 256 values of W₀ changed/);
+}
+
+/** Without a GPU nothing of another lesson stays, and a device that is there begins a new one. */
+async function assertNoGpuIsSaid(address: string): Promise<void> {
+  await using browser = await Browser.start();
+  await using page = await browser.open(address + formatState({ ...initial, device: "webgpu" }));
+  const shown = `["run", "step", "merge"].map((id) => document.getElementById(id).disabled).join() +
+    document.getElementById("figures").hidden + document.querySelector("#numbers").textContent +
+    document.querySelector("#exact pre").textContent`;
+  const said = `document.getElementById("said").textContent`;
+  const choose = (device: string) =>
+    page.evaluate(`(device.value = ${JSON.stringify(device)},
+      device.dispatchEvent(new Event("input", { bubbles: true })))`);
+  for (let time = 0; time < 2; time++) {
+    await page.until(`${shown} === "true,true,truetrue"`, 20_000, "the end of the lesson");
+    assertMatch(await page.evaluate(said), /^opening a webgpu device needs an adapter/);
+    assertEquals(await page.evaluate(`document.getElementById("run").textContent`), "Start");
+    await choose("cpu");
+    await exactAfter(page, 0);
+    assertEquals(await page.evaluate(said), "");
+    await page.evaluate(`document.getElementById("run").click()`);
+    await page.until(`document.getElementById("run").textContent === "Pause"`, 20_000, "a run");
+    await choose("webgpu");
+  }
+  assertEquals(page.errors, []);
 }
 
 /** Somebody's adapter, from the disk. */
@@ -153,5 +180,6 @@ Deno.test({
       assertEquals(await page.evaluate(nameless), []);
       assert(await page.evaluate<number>("document.documentElement.scrollWidth") <= 400);
       assertEquals(page.errors, []);
+      await assertNoGpuIsSaid(address);
     }),
 });

@@ -1,6 +1,6 @@
 /** The parts of the playground that need no page. */
 
-import { assert, assertEquals } from "@std/assert";
+import { assert, assertAlmostEquals, assertEquals } from "@std/assert";
 import { drawChart, short, ticks } from "../../playground/draw/chart.ts";
 import { colorOf } from "../../playground/draw/heatmap.ts";
 import { countMemory, models } from "../../playground/memory.ts";
@@ -71,6 +71,26 @@ Deno.test("with both factors at zero nothing moves; every other start but random
     assertEquals(atFirst > 1e-5, isRandom, `${start}: ${atFirst}`);
     await lesson.train(20);
     assertEquals((await lesson.read()).lora.values[0] > 0.1, start !== "zero", start);
+    lesson[Symbol.dispose]();
+    device[Symbol.dispose]();
+  }
+});
+
+Deno.test("the loss of the weights is that of the next step before its update, however they begin", async () => {
+  for (const start of choices.start) {
+    const { device, lesson } = await openLessonOf({ start });
+    const { loss: first, bounds } = await lesson.read();
+    assertAlmostEquals(first.full, bounds.base, 1e-6 * bounds.base);
+    const isElsewhere = start === "random" || start === "small";
+    assertEquals(Math.abs(first.lora - bounds.base) > 1e-5 * bounds.base, isElsewhere, start);
+    await lesson.train(3);
+    const { loss } = await lesson.read();
+    await lesson.train(1);
+    const { losses } = await lesson.read();
+    for (const name of ["lora", "full"] as const) {
+      assertAlmostEquals(losses[name][0], first[name], 1e-6 * first[name]);
+      assertAlmostEquals(losses[name][3], loss[name], 1e-6 * loss[name]);
+    }
     lesson[Symbol.dispose]();
     device[Symbol.dispose]();
   }
