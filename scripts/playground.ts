@@ -5,6 +5,7 @@
  * @module
  */
 
+import { contentPolicy } from "../src/figures/content_policy.ts";
 import { palette } from "../src/figures/palette.ts";
 import { rootPath } from "../tests/support/source_files.ts";
 
@@ -24,7 +25,7 @@ export async function buildPlayground(folder: string): Promise<number> {
   const model = await modelScript();
   await Deno.writeTextFile(`${folder}/tiny_gpt2.js`, model);
   const sized = page.replace("SIZE", `${(model.length / 1e6).toFixed(1)} MB`);
-  const html = inlined(sized, { style: `${style}\n${colors()}`, script });
+  const html = await inlined(sized, { style: `${style}\n${colors()}`, script });
   await Deno.writeTextFile(`${folder}/index.html`, html);
   return new TextEncoder().encode(html).length;
 }
@@ -56,10 +57,24 @@ function withKernels(script: string, wasm: Uint8Array<ArrayBuffer>): string {
   return parts.join(`new URL("data:application/wasm;base64,${wasm.toBase64()}")`);
 }
 
-/** The page with its style and script in it. */
-function inlined(page: string, { style, script }: { style: string; script: string }): string {
+/**
+ * What the page's script may do besides: add the model's script, as no source expression matches the address
+ * of a file in every browser; compile the kernels; fetch these, and the model's files, from data URLs.
+ */
+const needs = { script: ["'strict-dynamic'", "'wasm-unsafe-eval'"], connect: "data:" };
+
+/** The page with its style and script in it, and the policy that lets this script run and no other. */
+async function inlined(
+  page: string,
+  { style, script }: { style: string; script: string },
+): Promise<string> {
   const safe = script.replaceAll("</script", "<\\/script").replaceAll("<!--", "<\\!--");
+  const policy = await contentPolicy([safe], needs);
   return page
+    .replace(
+      `<meta charset="utf-8">`,
+      (charset) => `${charset}\n<meta http-equiv="Content-Security-Policy" content="${policy}">`,
+    )
     .replace(`<link rel="stylesheet" href="page.css">`, () => `<style>\n${style}</style>`)
     .replace(
       /<script type="module" src="main.js"><\/script>/,

@@ -2,16 +2,28 @@
 
 import { sha256 } from "../core/digest.ts";
 
+/** What a page's own scripts may do besides. */
+interface PageNeeds {
+  /** Further sources of `script-src`: `'strict-dynamic'` for scripts that these scripts add. */
+  readonly script?: readonly string[];
+  /** Source of what they fetch. Default: nothing. */
+  readonly connect?: string;
+}
+
 /**
  * The Content-Security-Policy of a page that runs exactly these scripts, the text of each inline script
  * element. Pictures are part of the page and nothing is fetched or sent; a script or an event handler
  * that some text brought in despite the escaping does not run. Styles are inline, as plotly's are.
  */
-export async function contentPolicy(scripts: readonly string[]): Promise<string> {
+export async function contentPolicy(
+  scripts: readonly string[],
+  { script = [], connect }: PageNeeds = {},
+): Promise<string> {
   const hashes = await Promise.all(Array.from(new Set(scripts), hashOf));
   return [
     "default-src 'none'",
-    `script-src ${hashes.join(" ")}`,
+    `script-src ${[...hashes, ...script].join(" ")}`,
+    ...connect ? [`connect-src ${connect}`] : [],
     "style-src 'unsafe-inline'",
     "img-src data:",
     "base-uri 'none'",

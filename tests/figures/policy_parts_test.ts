@@ -6,6 +6,7 @@ import { loadMathJax } from "../../src/figures/formula.ts";
 import { renderPage } from "../../src/figures/page.ts";
 import type { Report } from "../../src/figures/report.ts";
 import { Browser, type Page } from "../support/browser.ts";
+import { assertIntrudersDoNothing, intrudersFrom, listen, violations } from "../support/policy.ts";
 import { moveSliders, pageSlider, untilFiguresLive } from "../support/figures_on_page.ts";
 import { withFolder } from "../support/folders.ts";
 import { browserPath } from "../support/parts.ts";
@@ -13,14 +14,6 @@ import { textFile, withServer } from "../support/range_server.ts";
 import { cells, hostile, lines, moving } from "./fixtures.ts";
 
 const ignore = browserPath() === undefined;
-
-/** Runs before the page's own scripts. */
-const listen = `globalThis.violations = [];
-addEventListener("securitypolicyviolation", ({ effectiveDirective, blockedURI }) =>
-  violations.push(effectiveDirective + " " + blockedURI));
-globalThis.injected = [];`;
-
-const violations = (page: Page) => page.evaluate<string[]>("violations");
 
 /** Opens a page as a file and asks it something. */
 async function inPage(html: string, ask: (page: Page) => Promise<void>): Promise<void> {
@@ -97,26 +90,12 @@ Deno.test({
   fn: async () => {
     const files = { "/a.js": textFile("injected.push('file')"), "/a.png": textFile("") };
     await withServer(files, async (address, { requests }) => {
-      const intruders = `<script>injected.push("script")</script>
-<img src="x" onerror="injected.push('handler')"><img src="${address}/a.png">
-<script src="${address}/a.js"></script><link rel="stylesheet" href="${address}/a.css">
-<a id="link" href="javascript:injected.push('link')">link</a>
-<iframe src="${address}/frame"></iframe><base href="${address}/">
-<form id="form" action="${address}/form"></form>`;
-      const html = (await renderPage(report)).replace("<main>", () => `<main>${intruders}`);
+      const html = (await renderPage(report))
+        .replace("<main>", () => `<main>${intrudersFrom(address)}`);
       await inPage(html, async (page) => {
-        await page.evaluate("void document.querySelector('#link').click()");
-        await page.evaluate("void document.querySelector('#form').submit()");
-        const fetched = `fetch("${address}/fetched").then(() => "sent", () => "refused")`;
-        assertEquals(await page.evaluate(fetched), "refused");
+        await assertIntrudersDoNothing(page, address);
         await untilFiguresLive(page, 4);
-        assertEquals(await page.evaluate("injected"), []);
         assertEquals(requests, []);
-        const kinds = new Set((await violations(page)).map((text) => text.split(" ")[0]));
-        assertEquals([...kinds].sort(), [
-          ...["base-uri", "connect-src", "form-action", "frame-src", "img-src"],
-          ...["script-src-attr", "script-src-elem", "style-src-elem"],
-        ]);
       });
     });
   },

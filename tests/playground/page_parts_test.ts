@@ -11,6 +11,7 @@ import { readAdapter } from "../../src/formats/mod.ts";
 import { openCpuDevice } from "../../src/device/cpu/cpu_device.ts";
 import { assertAllClose } from "../support/all_close.ts";
 import { Browser, type Page } from "../support/browser.ts";
+import { listen, violations } from "../support/policy.ts";
 import { withFolder } from "../support/folders.ts";
 import { browserPath } from "../support/parts.ts";
 import { rootPath } from "../support/source_files.ts";
@@ -160,6 +161,7 @@ Deno.test({
       const address = pathToFileURL(`${folder}/index.html`).href;
       await using browser = await Browser.start({ webgpu: true });
       await using page = await browser.open("about:blank");
+      await page.send("Page.addScriptToEvaluateOnNewDocument", { source: listen });
       for (const state of states) await assertEqualToDeno(page, address, state);
       await assertEqualToDeno(page, address, { ...initial, device: "webgpu", steps: 3 });
       const computedBy = `document.getElementById("computed-by").textContent`;
@@ -176,7 +178,9 @@ Deno.test({
       const fetched =
         `performance.getEntriesByType("resource").map(({ name }) => name.slice(0, 5))`;
       assertEquals((await page.evaluate<string[]>(fetched)).filter((name) => name !== "data:"), []);
+      assertEquals(await violations(page), []);
       await assertTinyLearns(page, address);
+      assertEquals(await violations(page), []);
       assertEquals(await page.evaluate(nameless), []);
       assert(await page.evaluate<number>("document.documentElement.scrollWidth") <= 400);
       assertEquals(page.errors, []);
