@@ -2,7 +2,7 @@
 
 import { type Spectrum, spectrum } from "../src/analysis/mod.ts";
 import { siteName } from "../src/core/site.ts";
-import { readAdapter } from "../src/formats/read_adapter.ts";
+import { streamAdapter } from "../src/formats/read_adapter.ts";
 
 /** The update of one site. */
 export interface SiteSpectrum extends Spectrum {
@@ -10,20 +10,17 @@ export interface SiteSpectrum extends Spectrum {
   readonly name: string;
   /** r. */
   readonly rank: number;
-  /** How many sites there are. */
-  readonly count: number;
 }
 
 /**
- * Yields one site after the other: a large one takes a tenth of a second.
+ * Yields one site after the other, of which only one is in memory: a large one takes a tenth of a second.
  *
  * @param files `adapter_config.json` and `adapter_model.safetensors`.
  * @throws {AdapterFileError} when they are no adapter that the library reads.
  */
 export async function* spectraOf(files: readonly File[]): AsyncGenerator<SiteSpectrum> {
-  const { updates } = await readAdapter(files, { updatesOnly: true });
-  for (const update of updates) {
-    const [rank] = update.A.shape, count = updates.length;
-    yield { ...spectrum(update), name: siteName(update), rank, count };
+  for await (const update of streamAdapter(files, { updatesOnly: true })) {
+    const [rank] = update.A.shape;
+    yield { ...spectrum(update), name: siteName(update), rank };
   }
 }

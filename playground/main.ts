@@ -10,7 +10,7 @@ import { fitted, formatState, parseState, sizes, type State, stateAt } from "./s
 import { TinyApp } from "./tiny_app.ts";
 import { exampleLines } from "./tiny/settings.ts";
 import { lessonHandles, memoryHandles, tinyHandles } from "./views/handles.ts";
-import { showAdapter } from "./views/adapter.ts";
+import { drawAdapter, showAdapter } from "./views/adapter.ts";
 import { showMemory } from "./views/memory.ts";
 import { showStop, turns } from "./views/path.ts";
 
@@ -44,6 +44,7 @@ function show(): void {
 function redraw(): void {
   app.draw();
   tiny.draw();
+  drawAdapter();
 }
 
 /** Goes to another state, and stands still there. */
@@ -93,7 +94,7 @@ function count(): void {
   try {
     const config = pasted ?? catalog[model].config;
     const name = pasted ? "The pasted model" : model;
-    showMemory(name, countMemory({ config, rank, sites: where, dtype, batch, length }));
+    showMemory(name, dtype, countMemory({ config, rank, sites: where, dtype, batch, length }));
   } catch (error) {
     showNone((error as Error).message);
   }
@@ -120,6 +121,7 @@ element("prompt").onchange = () => changeTiny({ prompt: element("prompt").value 
 element("files").onchange = () => showAdapter([...element("files").files]);
 
 page.addEventListener("hashchange", () => {
+  pasted = undefined; // An address names a model.
   go(parseState(page.location.hash));
   recount();
   tiny.restart(state);

@@ -84,7 +84,7 @@ async function inlined(
 
 /** Colors of the roles, which are those of all figures. */
 function colors(): string {
-  const { base, full, lora: [light, dark], merged, series: [positive, negative] } = palette;
+  const { base, full, lora: [light, dark], merged, signed: [positive, negative] } = palette;
   const roles = { base, full, lora: dark, merged, positive, negative };
   const rules = Object.entries(roles).map(([name, color]) => `--${name}: ${color};`);
   return `:root { ${rules.join(" ")} }

@@ -1,11 +1,11 @@
-/** A matrix as colored squares: blue is positive, orange negative, paper is zero. @module */
+/** A matrix as colored squares: purple is positive, gold negative, paper is zero. @module */
 
 import type { DenseMatrix } from "../../src/linalg/mod.ts";
 import type { PageElement } from "../dom.ts";
 
 type Color = readonly [number, number, number];
 
-/** The two colors, after figures' signed scale, and that of zero. */
+/** The two colors, which are those of no learner, and that of zero. */
 export interface Colors {
   readonly positive: Color;
   readonly negative: Color;

@@ -1,5 +1,6 @@
 /** Matrices of 16 × 16 as heat maps. @module */
 
+import { largestOf } from "../../src/core/numbers.ts";
 import { type DenseMatrix, denseOf, frobeniusNorm, zeros } from "../../src/linalg/mod.ts";
 import { element, page } from "../dom.ts";
 import { type Colors, drawHeatmap, rgb } from "../draw/heatmap.ts";
@@ -29,7 +30,7 @@ function drawMap(id: string, matrix: DenseMatrix, most: number, label: string): 
   canvas.setAttribute("aria-label", label);
 }
 
-const largest = ({ data }: DenseMatrix) => Math.max(...data.map(Math.abs));
+const largest = ({ data }: DenseMatrix) => largestOf(data);
 
 function themeColors(): Colors {
   const style = page.getComputedStyle(page.document.documentElement);

@@ -4,31 +4,35 @@ import { roles } from "../../src/device/mod.ts";
 import { formatBytes } from "../../src/figures/format.ts";
 import { roleColors } from "../../src/figures/palette.ts";
 import { element } from "../dom.ts";
-import type { MemoryAnswer } from "../memory.ts";
+import type { MemoryAnswer, MemoryQuestion } from "../memory.ts";
 
 type Role = (typeof roles)[number];
 
 const sum = (bytes: MemoryAnswer["full"]) => roles.reduce((total, role) => total + bytes[role], 0);
 
-/** Draws the answer for a model. */
-export function showMemory(model: string, answer: MemoryAnswer): void {
+type Dtype = MemoryQuestion["dtype"];
+
+/** Draws the answer for a model, whose base is stored as `dtype` under LoRA. */
+export function showMemory(model: string, dtype: Dtype, answer: MemoryAnswer): void {
   const { lora, full } = answer, most = Math.max(sum(full), sum(lora));
   const rows = [["full", full], ["LoRA", lora]] as const, bars = element("bars");
   bars.innerHTML = rows.map(([name, bytes]) => barOf(name, bytes, most)).join("");
   const words = rows.map(([name, bytes]) => `${name}: ${formatBytes(sum(bytes))}`);
   bars.setAttribute("aria-label", words.join(", "));
-  element("bytes").innerHTML = tableOf(full, lora);
-  element("memory-said").textContent = `${model}: ${summary(answer)}`;
+  element("bytes").innerHTML = tableOf(answer, nameOf(dtype));
+  element("memory-said").textContent = `${model}: ${summary(answer, nameOf(dtype))}`;
 }
 
-function summary({ lora, full, trained }: MemoryAnswer): string {
+const nameOf = (dtype: Dtype) => dtype.toUpperCase();
+
+function summary({ lora, full, trained }: MemoryAnswer, dtype: string): string {
   const [some, all] = [sum(lora), sum(full)], share = percent(trained.lora / trained.full);
   return `LoRA trains ${count(trained.lora)} values, ${share} of ${
     count(trained.full)
   }. At the peak of a ` +
-    `step with AdamW it needs ${formatBytes(some)}; full fine-tuning in F32 needs ${
-      formatBytes(all)
-    }, ` +
+    `step with AdamW it needs ${
+      formatBytes(some)
+    } over a base in ${dtype}; full fine-tuning in F32 needs ${formatBytes(all)}, ` +
     `${(all / some).toPrecision(3)} times as much.`;
 }
 
@@ -39,13 +43,14 @@ function barOf(name: string, bytes: MemoryAnswer["full"], most: number): string 
   return `<div class="row"><span>${name}</span><div class="track">${parts.join("")}</div></div>`;
 }
 
-function tableOf(full: MemoryAnswer["full"], lora: MemoryAnswer["lora"]): string {
+function tableOf({ full, lora }: MemoryAnswer, dtype: string): string {
   const row = (name: string, mark: string, a: number, b: number) =>
     `<tr><th scope="row">${mark}${name}</th><td>${count(a)}</td><td>${count(b)}</td></tr>`;
   const mark = (role: Role) => `<i style="background:${roleColors[role]}"></i>`;
   const body = roles.filter((role) => full[role] + lora[role] > 0)
     .map((role) => row(role, mark(role), full[role], lora[role]));
-  return `<thead><tr><th scope="col">bytes</th><th scope="col">full, F32</th><th scope="col">LoRA</th></tr></thead>` +
+  const heads = ["bytes", "full, F32", `LoRA, base in ${dtype}`];
+  return `<thead><tr>${heads.map((head) => `<th scope="col">${head}</th>`).join("")}</tr></thead>` +
     `<tbody>${body.join("")}${row("all", "", sum(full), sum(lora))}</tbody>`;
 }
 

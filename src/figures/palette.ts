@@ -7,6 +7,8 @@ export const palette = {
   lora: ["#56b4e9", "#0072b2", "#003f6b"],
   merged: "#009e73",
   paper: "#a16207",
+  /** Ends of a signed scale beside these: positive, negative. */
+  signed: ["#7b3294", "#b8860b"],
   /** Things of one kind, in any order. */
   series: ["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00"],
 } as const;

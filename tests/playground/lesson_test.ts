@@ -1,6 +1,7 @@
 /** The parts of the playground that need no page. */
 
 import { assert, assertAlmostEquals, assertEquals } from "@std/assert";
+import type { SiteSpectrum } from "../../playground/adapter.ts";
 import { drawChart, short, ticks } from "../../playground/draw/chart.ts";
 import { colorOf } from "../../playground/draw/heatmap.ts";
 import { countMemory, models } from "../../playground/memory.ts";
@@ -17,6 +18,7 @@ import {
   type State,
   stateAt,
 } from "../../playground/state.ts";
+import { sitesChart } from "../../playground/views/adapter.ts";
 import { catalog } from "../../src/architectures/mod.ts";
 import { openCpuDevice } from "../../src/device/cpu/cpu_device.ts";
 import { difference, frobeniusNorm } from "../../src/linalg/mod.ts";
@@ -184,6 +186,14 @@ Deno.test("a chart has round ticks, its lines and its marks", () => {
   for (const part of [`class="mark target"`, ">best<", ">0.1<"]) assert(frame.includes(part), part);
   assert(lines.startsWith(`<path class="line lora" d="M44.0,24.0L238.0,95.0"/>`), lines);
   assert(!`${frame}${lines}`.includes("NaN"));
+});
+
+Deno.test("a chart of an adapter has room for very many sites, and for updates that are zero", () => {
+  const site = (singularValues: number[]) => ({ singularValues }) as unknown as SiteSpectrum;
+  const many = sitesChart(Array.from({ length: 200_000 }, (_, i) => site([2 + i % 5, 1, 0])));
+  assertEquals([many.x, many.y, many.lines[0].lines[0].length], [[1, 2], [1 / 1.2, 1.2 * 6], 2]);
+  const drawn = drawChart({ ...sitesChart([site([0, 0])]), width: 300, height: 200 });
+  assert(!/NaN|Infinity|undefined/.test(drawn.frame + drawn.lines), drawn.frame);
 });
 
 Deno.test("zero has the color of paper, and the largest values have the ends", () => {

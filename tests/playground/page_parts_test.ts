@@ -5,6 +5,7 @@ import { pathToFileURL } from "node:url";
 import { openLesson } from "../../playground/planted/lesson.ts";
 import { formatState, initial, settingsOf, sizes, type State } from "../../playground/state.ts";
 import { buildPlayground } from "../../scripts/playground.ts";
+import { catalog } from "../../src/architectures/mod.ts";
 import { spectrum } from "../../src/analysis/mod.ts";
 import { siteName } from "../../src/core/site.ts";
 import { readAdapter } from "../../src/formats/mod.ts";
@@ -126,6 +127,19 @@ async function assertNoGpuIsSaid(address: string): Promise<void> {
   assertEquals(page.errors, []);
 }
 
+/** A pasted model is counted until an address names another; the base's type is said. */
+async function assertAddressEndsPaste(page: Page): Promise<void> {
+  const said = `document.getElementById("memory-said").textContent`;
+  const config = JSON.stringify(JSON.stringify(catalog["gpt2"].config));
+  await page.evaluate(`(document.getElementById("config").value = ${config}, count.click())`);
+  await page.until(`${said}.startsWith("The pasted model: ")`, 20_000, "the pasted model");
+  await page.evaluate(`void (location.hash = "#model=gpt2-medium&dtype=nf4")`);
+  await page.until(`${said}.startsWith("gpt2-medium: ")`, 20_000, "the other model");
+  assertMatch(await page.evaluate(said), / over a base in NF4; full fine-tuning in F32 /);
+  const head = `document.getElementById("bytes").rows[0].textContent`;
+  assertEquals(await page.evaluate(head), "bytesfull, F32LoRA, base in NF4");
+}
+
 /** Somebody's adapter, from the disk. */
 async function assertAdapterIsShown(page: Page): Promise<void> {
   const folder = `${rootPath}models/rank-study/qv-r4-seed1`;
@@ -170,9 +184,13 @@ Deno.test({
       await page.goTo(address);
       await assertKeysWork(page);
       await page.until(`document.getElementById("bytes").rows.length > 5`, 20_000, "bytes");
+      await assertAddressEndsPaste(page);
       await assertAdapterIsShown(page);
       assertEquals(await page.evaluate(nameless), []);
       await page.resize(400, 800);
+      const chart = `document.getElementById("adapter-chart")`;
+      const isRedrawn = `${chart}.getAttribute("viewBox").split(" ")[2] == ${chart}.clientWidth`;
+      await page.until(isRedrawn, 5000, "the chart in its new size");
       const width = await page.evaluate<number>("document.documentElement.scrollWidth");
       assert(width <= 400, `${width} pixels`);
       const fetched =
