@@ -88,7 +88,7 @@ function colors(): string {
   const roles = { base, full, lora: dark, merged, positive, negative };
   const rules = Object.entries(roles).map(([name, color]) => `--${name}: ${color};`);
   return `:root { ${rules.join(" ")} }
-@media (prefers-color-scheme: dark) { :root { --lora: ${light}; --base: #9aa3b2; } }
+@media (prefers-color-scheme: dark) { :root { --lora: ${light}; --base: #9aa3b2; --positive: #b67fd0; } }
 `;
 }
 

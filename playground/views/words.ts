@@ -30,8 +30,8 @@ export const notFinite = "The loss is no longer finite: take a smaller learning 
 export const mergedText = ({ largest, difference }: MergedLesson): string =>
   `Merged: outputs of up to ${largest.toFixed(1)} differ by at most ${
     difference.toExponential(1)
-  }. ` +
-  "W₀ + s·B·A is itself rounded to F32, and its sums are rounded in another order.";
+  }, ` +
+  "as W₀ + s·B·A is itself rounded to F32 and sums are in another order.";
 
 /** After unmerging. */
 export const unmergedText = ({ weights, changed, subtracted }: Unmerged): string =>
