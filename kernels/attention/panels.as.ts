@@ -6,7 +6,16 @@
  * `[step][column]`, and so is the result, which can be the right operand of the next product as it is.
  */
 
-import { bytesOf, loadIf, madd, splat, storePart, VECTOR, zero } from "../simd/vector.as";
+import {
+  bytesOf,
+  loadIf,
+  madd,
+  splat,
+  storePart,
+  storeTransposed,
+  VECTOR,
+  zero,
+} from "../simd/vector.as";
 
 /** Rows of a panel of the left operand. */
 export const HEIGHT: u32 = 4;
@@ -78,24 +87,6 @@ function tile(steps: u32, a: usize, b: usize, c: usize, held: u32): void {
   v128.store(c, c30, 96), v128.store(c, c31, 112);
 }
 
-/** Four rows of four elements transposed, to rows `step` bytes apart. */
-// @ts-ignore: decorator
-@inline function transpose(
-  to: usize,
-  step: usize,
-  x0: v128,
-  x1: v128,
-  x2: v128,
-  x3: v128,
-): void {
-  const low01 = i32x4.shuffle(x0, x1, 0, 4, 1, 5), high01 = i32x4.shuffle(x0, x1, 2, 6, 3, 7);
-  const low23 = i32x4.shuffle(x2, x3, 0, 4, 1, 5), high23 = i32x4.shuffle(x2, x3, 2, 6, 3, 7);
-  v128.store(to, i64x2.shuffle(low01, low23, 0, 2));
-  v128.store(to + step, i64x2.shuffle(low01, low23, 1, 3));
-  v128.store(to + 2 * step, i64x2.shuffle(high01, high23, 0, 2));
-  v128.store(to + 3 * step, i64x2.shuffle(high01, high23, 1, 3));
-}
-
 /**
  * Rows as rows of panels of `lanes` (4 or 8) that are padded(width) steps long: to[row / lanes][column]
  * [row % lanes] = factor · from[row][column]. Rows past the last repeat it.
@@ -119,7 +110,7 @@ function tile(steps: u32, a: usize, b: usize, c: usize, held: u32): void {
     for (const end = r0 + bytesOf(width); r0 < end; at += 4 * step) {
       const x0 = f32x4.mul(v128.load(r0), scale), x1 = f32x4.mul(v128.load(r1), scale);
       const x2 = f32x4.mul(v128.load(r2), scale), x3 = f32x4.mul(v128.load(r3), scale);
-      transpose(at, step, x0, x1, x2, x3);
+      storeTransposed(at, step, x0, x1, x2, x3);
       r0 += VECTOR, r1 += VECTOR, r2 += VECTOR, r3 += VECTOR;
     }
   }
@@ -154,7 +145,7 @@ export function transposeBlock(to: usize, from: usize): void {
     for (let side: usize = 0; side < 2; side++) {
       const x = from + side * VECTOR;
       const x0 = v128.load(x), x1 = v128.load(x, 32), x2 = v128.load(x, 64), x3 = v128.load(x, 96);
-      transpose(to + side * 4 * ROW, ROW, x0, x1, x2, x3);
+      storeTransposed(to + side * 4 * ROW, ROW, x0, x1, x2, x3);
     }
   }
 }

@@ -1,7 +1,7 @@
 /** Packing: copies of blocks in the order in which the innermost loop reads them. */
 
 import { loadFour, loadOne } from "../float16/widen.as";
-import { bytesOf } from "../simd/vector.as";
+import { bytesOf, storeTransposed } from "../simd/vector.as";
 import { COLUMNS, TILE_ROWS } from "./micro.as";
 
 /**
@@ -65,12 +65,7 @@ function interleave<T>(
   for (; at < whole; at += four, to += 4 * step) {
     const x0 = loadFour<T>(l0 + at), x1 = loadFour<T>(l1 + at);
     const x2 = loadFour<T>(l2 + at), x3 = loadFour<T>(l3 + at);
-    const low01 = i32x4.shuffle(x0, x1, 0, 4, 1, 5), high01 = i32x4.shuffle(x0, x1, 2, 6, 3, 7);
-    const low23 = i32x4.shuffle(x2, x3, 0, 4, 1, 5), high23 = i32x4.shuffle(x2, x3, 2, 6, 3, 7);
-    v128.store(to, i64x2.shuffle(low01, low23, 0, 2));
-    v128.store(to + step, i64x2.shuffle(low01, low23, 1, 3));
-    v128.store(to + 2 * step, i64x2.shuffle(high01, high23, 0, 2));
-    v128.store(to + 3 * step, i64x2.shuffle(high01, high23, 1, 3));
+    storeTransposed(to, step, x0, x1, x2, x3);
   }
   for (; at < bytes; at += sizeof<T>(), to += step) {
     store<f32>(to, loadOne<T>(l0 + at));

@@ -46,6 +46,24 @@ export const VECTOR: usize = 16;
   else if (count == 3) v128.store32_lane(at, x, 2, 8);
 }
 
+/** Four rows of four elements transposed, to rows `step` bytes apart. */
+// @ts-ignore: decorator
+@inline export function storeTransposed(
+  to: usize,
+  step: usize,
+  x0: v128,
+  x1: v128,
+  x2: v128,
+  x3: v128,
+): void {
+  const low01 = i32x4.shuffle(x0, x1, 0, 4, 1, 5), high01 = i32x4.shuffle(x0, x1, 2, 6, 3, 7);
+  const low23 = i32x4.shuffle(x2, x3, 0, 4, 1, 5), high23 = i32x4.shuffle(x2, x3, 2, 6, 3, 7);
+  v128.store(to, i64x2.shuffle(low01, low23, 0, 2));
+  v128.store(to + step, i64x2.shuffle(low01, low23, 1, 3));
+  v128.store(to + 2 * step, i64x2.shuffle(high01, high23, 0, 2));
+  v128.store(to + 3 * step, i64x2.shuffle(high01, high23, 1, 3));
+}
+
 /** All ones in the first `count` lanes. */
 // @ts-ignore: decorator
 @inline export function firstLanes(count: u32): v128 {
