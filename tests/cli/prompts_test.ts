@@ -20,7 +20,7 @@ const galleons = [
 
 /** Trains what is trainable until it knows the batches by heart. */
 async function learn(model: TextModel, batches: Iterable<Batch>): Promise<void> {
-  const options = { learningRate: 3e-2, steps: 40, schedule: "cosine" } as const;
+  const options = { learningRate: 1e-2, steps: 40, schedule: "cosine" } as const;
   using trainer = new Trainer(model, options);
   await Array.fromAsync(runTrainer(trainer, batches));
 }
