@@ -4,6 +4,8 @@ import { loadFour, loadOne } from "../float16/widen.as";
 import { bytesOf, storeTransposed } from "../simd/vector.as";
 import { COLUMNS, TILE_ROWS } from "./micro.as";
 
+const LINE: u32 = 16; // floats of a cache line
+
 /**
  * Packs `rows` x `k` of A in panels of 4 rows. Row i, step p is at a + i · rowBytes + p · stepBytes; one of
  * the two strides is 4. Rows past the last hold anything.
@@ -16,10 +18,10 @@ export function packA(
   rowBytes: usize,
   stepBytes: usize,
 ): void {
+  if (stepBytes != 4) return copySteps<f32>(to, a, stepBytes, TILE_ROWS, rows, k);
   for (let row: u32 = 0; row < rows; row += TILE_ROWS) {
     const from = a + <usize>row * rowBytes, panel = to + bytesOf(row * k), last = rows - row - 1;
-    if (stepBytes == 4) interleave<f32>(panel, 4 * TILE_ROWS, from, rowBytes, 0, last, k);
-    else copySteps<f32>(panel, from, stepBytes, TILE_ROWS, k);
+    interleave<f32>(panel, 4 * TILE_ROWS, from, rowBytes, 0, last, k);
   }
 }
 
@@ -35,13 +37,12 @@ export function packB<T>(
   columnBytes: usize,
   stepBytes: usize,
 ): void {
+  if (stepBytes != sizeof<T>()) return copySteps<T>(to, b, stepBytes, COLUMNS, columns, k);
   for (let column: u32 = 0; column < columns; column += COLUMNS) {
     const from = b + <usize>column * columnBytes, panel = to + bytesOf(column * k);
     const last = columns - column - 1;
-    if (stepBytes == sizeof<T>()) {
-      interleave<T>(panel, 4 * COLUMNS, from, columnBytes, 0, last, k);
-      interleave<T>(panel + 16, 4 * COLUMNS, from, columnBytes, 4, last, k);
-    } else copySteps<T>(panel, from, stepBytes, COLUMNS, k);
+    interleave<T>(panel, 4 * COLUMNS, from, columnBytes, 0, last, k);
+    interleave<T>(panel + 16, 4 * COLUMNS, from, columnBytes, 4, last, k);
   }
 }
 
@@ -75,8 +76,34 @@ function interleave<T>(
   }
 }
 
-/** Packs lines whose steps are already contiguous, 4 or 8 of them. */
-function copySteps<T>(to: usize, from: usize, stepBytes: usize, lines: u32, k: u32): void {
+/** Packs `count` lines whose steps are already contiguous, in panels of `lines`, 4 or 8. */
+function copySteps<T>(to: usize, from: usize, stepBytes: usize, lines: u32, count: u32, k: u32): void {
+  let line: u32 = 0;
+  for (; line + LINE <= count; line += LINE) {
+    copyLine<T>(to + bytesOf(line * k), from + line * sizeof<T>(), stepBytes, lines, k);
+  }
+  for (; line < count; line += lines) {
+    copyPanel<T>(to + bytesOf(line * k), from + line * sizeof<T>(), stepBytes, lines, k);
+  }
+}
+
+/**
+ * All panels of 16 lines at once: a step of them is a cache line, and steps that are a power of two apart
+ * push each other out of the cache before the next panel would come.
+ */
+function copyLine<T>(to: usize, from: usize, stepBytes: usize, lines: u32, k: u32): void {
+  const panel = bytesOf(lines * k), step = bytesOf(lines), four: usize = 4 * sizeof<T>();
+  const second: usize = lines == 8 ? 16 : panel, third: usize = lines == 8 ? panel : 2 * panel;
+  for (; k > 0; k--, to += step, from += stepBytes) {
+    v128.store(to, loadFour<T>(from));
+    v128.store(to + second, loadFour<T>(from + four));
+    v128.store(to + third, loadFour<T>(from + 2 * four));
+    v128.store(to + third + second, loadFour<T>(from + 3 * four));
+  }
+}
+
+/** One panel. */
+function copyPanel<T>(to: usize, from: usize, stepBytes: usize, lines: u32, k: u32): void {
   for (; k > 0; k--, to += bytesOf(lines), from += stepBytes) {
     v128.store(to, loadFour<T>(from));
     if (lines == 8) v128.store(to, loadFour<T>(from + 4 * sizeof<T>()), 16);
