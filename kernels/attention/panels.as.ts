@@ -6,10 +6,10 @@
  * `[step][column]`, and so is the result, which can be the right operand of the next product as it is.
  */
 
+import { tile } from "../matmul/micro.as";
 import {
   bytesOf,
   loadIf,
-  madd,
   splat,
   storePart,
   storeTransposed,
@@ -30,14 +30,6 @@ export const ROW: usize = 32;
   return (count + 3) & ~3;
 }
 
-// @ts-ignore: decorator
-@inline function lane(x: v128, index: u32): v128 {
-  if (index == 0) return i32x4.shuffle(x, x, 0, 0, 0, 0);
-  if (index == 1) return i32x4.shuffle(x, x, 1, 1, 1, 1);
-  if (index == 2) return i32x4.shuffle(x, x, 2, 2, 2, 2);
-  return i32x4.shuffle(x, x, 3, 3, 3, 3);
-}
-
 /**
  * c[row] = (held ? c[row] : 0) + Σ_s a[row][s] b[s] - (less ? less[row] : 0) for `rows` rows rounded up to
  * 4, `steps` terms and 8 columns. The panels of a are `panel` bytes long.
@@ -53,7 +45,7 @@ export function product(
   less: usize,
 ): void {
   for (const last = c + ROW * <usize>rows; c < last; c += 4 * ROW, a += panel) {
-    tile(steps, a, b, c, held);
+    tile(steps, a, b, c, ROW, 1, 0, held);
     if (less) {
       for (let row: usize = 0; row < 4 * ROW; row += ROW, less += 4) {
         const by = v128.load32_splat(less);
@@ -62,29 +54,6 @@ export function product(
       }
     }
   }
-}
-
-/**
- * 4 rows by 8 columns in registers. One step a turn and a single load of a: with 6 rows, two steps a turn
- * or lanes loaded one by one, the engine runs out of registers or checks more addresses. Measured on an
- * EPYC (Zen 3), k = 64, one thread: 39 GFLOP/s, 24 with 6 rows, 25 with two steps, 33 with single lanes.
- */
-function tile(steps: u32, a: usize, b: usize, c: usize, held: u32): void {
-  let c00 = loadIf(held, c), c01 = loadIf(held, c + 16);
-  let c10 = loadIf(held, c + 32), c11 = loadIf(held, c + 48);
-  let c20 = loadIf(held, c + 64), c21 = loadIf(held, c + 80);
-  let c30 = loadIf(held, c + 96), c31 = loadIf(held, c + 112);
-  for (const last = a + <usize>steps * VECTOR; a < last; a += VECTOR, b += ROW) {
-    const x = v128.load(a), left = v128.load(b), right = v128.load(b, 16);
-    c00 = madd(lane(x, 0), left, c00), c01 = madd(lane(x, 0), right, c01);
-    c10 = madd(lane(x, 1), left, c10), c11 = madd(lane(x, 1), right, c11);
-    c20 = madd(lane(x, 2), left, c20), c21 = madd(lane(x, 2), right, c21);
-    c30 = madd(lane(x, 3), left, c30), c31 = madd(lane(x, 3), right, c31);
-  }
-  v128.store(c, c00), v128.store(c, c01, 16);
-  v128.store(c, c10, 32), v128.store(c, c11, 48);
-  v128.store(c, c20, 64), v128.store(c, c21, 80);
-  v128.store(c, c30, 96), v128.store(c, c31, 112);
 }
 
 /**
