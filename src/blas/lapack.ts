@@ -24,6 +24,25 @@ const lapackDefinitions = (prefix: string) => ({
     ],
     result: "void",
   },
+  dsyrk: {
+    name: `${prefix}cblas_dsyrk`,
+    parameters: [
+      ...["i32", "i32", "i32", "i32", "i32"] as const, // order, triangle, transpose, n, k
+      ...["f64", "buffer", "i32", "f64", "buffer", "i32"] as const,
+    ],
+    result: "void",
+    optional: true,
+  },
+  dtrsm: {
+    name: `${prefix}cblas_dtrsm`,
+    parameters: [
+      ...["i32", "i32", "i32", "i32", "i32"] as const, // order, side, triangle, transpose, diagonal
+      ...["i32", "i32", "f64", "buffer", "i32", "buffer", "i32"] as const, // m, n
+    ],
+    result: "void",
+    optional: true,
+  },
+  dpotrf: routine(`${prefix}dpotrf_`, 5, 1),
   dgeqrf: routine(`${prefix}dgeqrf_`, 8),
   dorgqr: routine(`${prefix}dorgqr_`, 9),
   dgesdd: routine(`${prefix}dgesdd_`, 14, 1),
@@ -32,11 +51,14 @@ const lapackDefinitions = (prefix: string) => ({
 } as const);
 
 type LapackLibrary = Deno.DynamicLibrary<ReturnType<typeof lapackDefinitions>>;
-type Names = "dgemm" | "dgeqrf" | "dorgqr" | "dgesdd" | "dsyevd";
+/** The routines; a library that lacks one is not used. */
+const names = [
+  ...["dgemm", "dsyrk", "dtrsm", "dpotrf", "dgeqrf", "dorgqr", "dgesdd", "dsyevd"] as const,
+];
 
 /** The routines, all of them present. */
 export type LapackSymbols = {
-  readonly [Name in Names]: NonNullable<LapackLibrary["symbols"][Name]>;
+  readonly [Name in typeof names[number]]: NonNullable<LapackLibrary["symbols"][Name]>;
 };
 
 /**
@@ -48,12 +70,12 @@ export type LapackSymbols = {
 export function openLapack(): Lapack | undefined {
   const found = findLibrary(lapackDefinitions);
   if (!found) return undefined;
-  const { dgemm, dgeqrf, dorgqr, dgesdd, dsyevd } = found.library.symbols;
-  if (!dgeqrf || !dorgqr || !dgesdd || !dsyevd) {
-    found.library.close();
-    return undefined;
+  const { symbols } = found.library;
+  if (names.every((name) => symbols[name])) {
+    return new Lapack(found.library, symbols as LapackSymbols);
   }
-  return new Lapack(found.library, { dgemm, dgeqrf, dorgqr, dgesdd, dsyevd });
+  found.library.close();
+  return undefined;
 }
 
 /** What {@link openLapack} opens. The caller disposes of it. */

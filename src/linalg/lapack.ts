@@ -2,6 +2,7 @@
 
 import type { Lapack, LapackSymbols } from "../blas/mod.ts";
 import type { Backend } from "./backend.ts";
+import { choleskyLq, choleskyTriangle, isWide } from "./cholesky_lq.ts";
 import type { Lq } from "./householder.ts";
 import {
   type DenseMatrix,
@@ -31,9 +32,8 @@ export function lapackBackend(lapack: Lapack): Backend {
     multiply: (a, b) => product(symbols, a, b, zeros(a.rows, b.columns), false),
     multiplyTransposed: (a, b) => product(symbols, a, b, zeros(a.rows, b.rows), true),
     lq: (matrix) => lq(symbols, matrix),
-    lowerTriangle: (matrix) => triangle(reflections(symbols, copied(matrix)).compact),
-    upperTriangle: (matrix) =>
-      transposed(triangle(reflections(symbols, transposed(matrix)).compact)),
+    lowerTriangle: (matrix) => lowerTriangle(symbols, copied, matrix),
+    upperTriangle: (matrix) => transposed(lowerTriangle(symbols, transposed, matrix)),
     svd: (matrix) => decompose(matrix, () => svd(symbols, matrix)),
     singularValues: (matrix) =>
       decompose(matrix, () => divideAndConquer(symbols, matrix, "N").values),
@@ -70,8 +70,23 @@ function reflections({ dgeqrf }: LapackSymbols, compact: DenseMatrix) {
   return { compact, factors };
 }
 
+/** L of the copy of a matrix, or of its transpose. */
+function lowerTriangle(
+  symbols: LapackSymbols,
+  copy: (matrix: LargeMatrix) => DenseMatrix,
+  matrix: LargeMatrix,
+): DenseMatrix {
+  const own = copy(matrix), found = isWide(own) && choleskyTriangle(symbols, own);
+  return found || triangle(reflections(symbols, isWide(own) ? copy(matrix) : own).compact);
+}
+
 function lq(symbols: LapackSymbols, matrix: DenseMatrix): Lq {
-  const { compact, factors } = reflections(symbols, copied(matrix)), size = factors.length;
+  const found = isWide(matrix) && choleskyLq(symbols, copied(matrix));
+  return found || reflectedLq(symbols, copied(matrix));
+}
+
+function reflectedLq(symbols: LapackSymbols, matrix: DenseMatrix): Lq {
+  const { compact, factors } = reflections(symbols, matrix), size = factors.length;
   const Q = rowsOf(compact, 0, size), wide = integer(compact.columns), count = integer(size);
   const L = triangle(compact); // before dorgqr overwrites it
   withWork("dorgqr", (work, length, info) => {

@@ -43,12 +43,12 @@ export function rowsOf({ columns, data }: DenseMatrix, start: number, count: num
 /** The transpose as a new matrix, in float64. */
 export function transposed({ rows, columns, data }: LargeMatrix): DenseMatrix {
   const out = new Float64Array(data.length), tile = 32;
-  // In tiles: reading a whole column of a wide matrix would touch one cache line per value.
+  // In tiles, written along rows: each value of a whole column of a wide matrix is in a cache line of its own.
   for (let top = 0; top < rows; top += tile) {
     for (let left = 0; left < columns; left += tile) {
       const bottom = Math.min(top + tile, rows), right = Math.min(left + tile, columns);
-      for (let i = top; i < bottom; i++) {
-        for (let j = left; j < right; j++) out[j * rows + i] = data[i * columns + j];
+      for (let j = left; j < right; j++) {
+        for (let i = top; i < bottom; i++) out[j * rows + i] = data[i * columns + j];
       }
     }
   }

@@ -29,6 +29,7 @@ export function testBackend(name: string, ignore: boolean, backend: () => Backen
   test("products are sums of products", products);
   test("transposing swaps the sides, orthogonal factors change no value", invariance);
   test("large matrices: 300 x 200 of known singular values", largeKnown);
+  test("wide matrices: values and rows of A = L Q, whatever the condition", wideOfAnyCondition);
 }
 
 async function goldenValues(backend: Backend): Promise<void> {
@@ -156,6 +157,29 @@ function largeKnown(backend: Backend): void {
   assertOrthonormalRows(u);
   assertOrthonormalRows(v);
   assertSame(backend.multiply(timesDiagonal(transposed(u), values), v), a);
+}
+
+/** Conditions that the square of a matrix in float64 keeps, nearly loses and loses, at scales whose squares overflow too. */
+function wideOfAnyCondition(backend: Backend): void {
+  const random = new Random(7), size = 24, width = 8 * size;
+  const left = backend.lq(gaussian(size, size, random)).Q;
+  const right = backend.lq(gaussian(size, width, random)).Q;
+  for (const condition of [1, 1e3, 1e6, 1e7, 3e7, 1e8, 2e8, 3e8, 1e9, 1e12, 1e17, Infinity]) {
+    const planted = Float64Array.from({ length: size }, (_, i) => condition ** (-i / (size - 1)));
+    if (condition === Infinity) planted.fill(0, size / 2).fill(1, 0, size / 2);
+    for (const scale of [1, 1e-170, 1e160]) {
+      const diagonal = planted.map((value) => scale * value);
+      const a = product(timesDiagonal(left, diagonal), right);
+      const { L, Q } = backend.lq(a);
+      assertOrthonormalRows(Q);
+      assertSame(product(L, Q), a);
+      const each = { relative: 0, absolute: 1e-13 * scale, what: `condition ${condition}` };
+      assertAllClose(backend.singularValues(L), diagonal, each);
+      assertAllClose(backend.singularValues(backend.upperTriangle(transposed(a))), diagonal, each);
+      if (condition > 1e3) continue;
+      assertAllClose(backend.singularValues(L), diagonal, { relative: 1e-12, absolute: 0 });
+    }
+  }
 }
 
 /** A B by the definition. */
