@@ -90,6 +90,7 @@ export function principalAngles(one: DenseMatrix, two: DenseMatrix): number[] {
   assertOneSpace(one, two);
   if (one.rows < two.rows) return principalAngles(two, one);
   const products = multiplyTransposed(two, one), cosines = singularValues(products);
+  if (cosines[0] < Math.SQRT1_2) return Array.from(cosines, Math.acos); // no sine is needed
   const rest = multiply(products, one);
   for (let i = 0; i < rest.data.length; i++) rest.data[i] = two.data[i] - rest.data[i];
   const sines = singularValues(rest).reverse();

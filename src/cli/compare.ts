@@ -6,20 +6,16 @@ import { assertLora } from "../adapt/update_method.ts";
 import { writeFileAtomic } from "../core/files.ts";
 import { howMany } from "../core/how_many.ts";
 import { renderPage } from "../figures/page.ts";
-import {
-  comparableUpdates,
-  type ComparedUpdate,
-  type DirectionSpace,
-  directionSpaces,
-} from "../inspect/mod.ts";
-import { sharedPairs } from "../inspect/compare.ts";
+import { type ComparedUpdate, type DirectionSpace, directionSpaces } from "../inspect/mod.ts";
+import { refuseNoneShared } from "../inspect/compare.ts";
+import { eachShared } from "../inspect/shared_updates.ts";
 import { UpdatePool } from "../inspect/update_pool.ts";
 import { allowOption, share } from "./arguments.ts";
 import { note, print } from "./common.ts";
 import { compareSet, type SetOptions } from "./compare_set.ts";
 import { comparisonReport } from "./comparison_report.ts";
 import { table } from "./table.ts";
-import { readUpdates } from "./updates.ts";
+import { finishUpdates, openUpdates } from "./updates.ts";
 
 interface CompareOptions extends SetOptions {
   readonly of?: DirectionSpace;
@@ -88,14 +84,15 @@ async function run(
 }
 
 async function comparePair(one: string, other: string, options: CompareOptions): Promise<void> {
-  const [first, second] = comparableUpdates([
-    (await readUpdates(one, options)).updates,
-    (await readUpdates(other, options)).updates,
-  ]);
+  using first = await openUpdates(one, options);
+  using second = await openUpdates(other, options);
   using pool = new UpdatePool("compare");
-  for (const pair of sharedPairs(first, second)) await pool.add(pair, options.of ?? "A");
+  const names = await eachShared([first, second], (pair) => pool.add(pair, options.of ?? "A"));
+  await finishUpdates(one, options, first);
+  await finishUpdates(other, options, second);
   const modules = await pool.finish();
-  const alone = first.length + second.length - 2 * modules.length;
+  if (modules.length === 0) refuseNoneShared(names.map(([name]) => name));
+  const alone = names.flat().length - 2 * modules.length;
   if (alone > 0) {
     note(options, `left out: ${howMany(alone, "module")} that only one of the two has`);
   }

@@ -2,7 +2,7 @@
 
 import { AdapterFileError } from "../core/errors.ts";
 import type { HostTensor } from "../core/host_tensor.ts";
-import type { LowRankUpdate } from "../core/low_rank_update.ts";
+import type { LowRankUpdate, UpdateShape } from "../core/low_rank_update.ts";
 import type { TrainedUpdate } from "./adapter_record.ts";
 import { isRecord, jsonValue } from "../core/json.ts";
 import { quote } from "../core/quote.ts";
@@ -102,7 +102,28 @@ export function cutSites(
   return updates;
 }
 
-function checkFit(name: string, { shape: [out, rank] }: HostTensor, sites: readonly NamedSite[]) {
+/**
+ * The same of the shapes alone.
+ *
+ * @throws {AdapterFileError} when the sites do not fit them or share rows.
+ */
+export function cutShapes(
+  { module, A: { shape: [, inner] }, B }: UpdateShape,
+  sites: readonly NamedSite[],
+): UpdateShape[] {
+  checkFit(module, B, sites);
+  return sites.map(({ rank, ...site }) => ({
+    ...{ module, ...site, outputs: B.shape[0] },
+    A: { shape: [rank, inner] },
+    B: { shape: [countRows(site.rows), rank] },
+  }));
+}
+
+function checkFit(
+  name: string,
+  { shape: [out, rank] }: Pick<HostTensor, "shape">,
+  sites: readonly NamedSite[],
+) {
   const ranks = sites.reduce((sum, site) => sum + site.rank, 0);
   if (ranks !== rank || sites.some((site) => site.rank === 0)) {
     refuse(`divide the rank ${rank} of ${quote(name)} among its sites`, sites);

@@ -1,6 +1,6 @@
 /** Preparing the updates of adapters that are put side by side. @module */
 
-import type { LowRankUpdate } from "../core/low_rank_update.ts";
+import type { UpdateShape } from "../core/low_rank_update.ts";
 import { NameEndings } from "../core/module_names.ts";
 import { indicesOf } from "../core/row_range.ts";
 import { siteName } from "../core/site.ts";
@@ -29,31 +29,76 @@ import { joinTrained } from "./join_updates.ts";
 export function comparableUpdates(
   adapters: readonly (readonly TrainedUpdate[])[],
 ): TrainedUpdate[][] {
-  const [first = [], ...others] = adapters, named = others.map((other) => namedAs(first, other));
-  const modules = Map.groupBy([first, ...named].flat(), ({ module }) => module);
-  const whole = new Set([...modules.keys()].filter((name) => isJoined(modules.get(name)!)));
-  return [first, ...named].slice(0, adapters.length).map((updates) => {
-    const modules = Map.groupBy(updates, ({ module }) => module);
-    return [...modules].flatMap(([module, own]) => whole.has(module) ? [joinTrained(own)] : own);
-  });
+  const plan = new ComparisonPlan(adapters);
+  return adapters.map((updates, adapter) => plan.prepare(adapter, updates));
 }
 
-/** Updates under the names that another adapter has for their modules, where there is just one. */
+/** How {@link comparableUpdates} names and joins updates, which follows from their shapes alone. */
+export class ComparisonPlan {
+  readonly #names: readonly ReadonlyMap<string, string>[];
+  readonly #whole: ReadonlySet<string>;
+
+  /** Takes the shapes of all updates of all adapters. */
+  constructor(adapters: readonly (readonly UpdateShape[])[]) {
+    const [first = []] = adapters;
+    this.#names = adapters.map((updates, at) => at === 0 ? new Map() : namedAs(first, updates));
+    const named = adapters.flatMap((updates, at) => this.#named(at, updates));
+    const modules = Map.groupBy(named, ({ module }) => module);
+    this.#whole = new Set([...modules.keys()].filter((name) => isJoined(modules.get(name)!)));
+  }
+
+  /**
+   * Prepares updates of one adapter, among them all of each of their modules.
+   *
+   * @throws {ShapeError} as {@link comparableUpdates}.
+   */
+  prepare(adapter: number, updates: readonly TrainedUpdate[]): TrainedUpdate[] {
+    return this.#arranged(adapter, updates, joinTrained);
+  }
+
+  /** The names that {@link ComparisonPlan.prepare} gives to updates of these shapes. */
+  namesOf(adapter: number, updates: readonly UpdateShape[]): string[] {
+    return this.#arranged(adapter, updates, ([{ module, A, B }]) => ({ module, A, B })).map(
+      siteName,
+    );
+  }
+
+  #arranged<Update extends UpdateShape>(
+    adapter: number,
+    updates: readonly Update[],
+    join: (own: readonly Update[]) => Update,
+  ): Update[] {
+    const modules = Map.groupBy(this.#named(adapter, updates), ({ module }) => module);
+    return [...modules].flatMap(([module, own]) => this.#whole.has(module) ? [join(own)] : own);
+  }
+
+  #named<Update extends UpdateShape>(adapter: number, updates: readonly Update[]): Update[] {
+    const names = this.#names[adapter];
+    return updates.map((update) => {
+      const module = names.get(update.module);
+      return module === undefined ? update : { ...update, module };
+    });
+  }
+}
+
+/** The names that another adapter has for the modules of updates, where there is just one and it differs. */
 function namedAs(
-  first: readonly TrainedUpdate[],
-  updates: readonly TrainedUpdate[],
-): TrainedUpdate[] {
+  first: readonly UpdateShape[],
+  updates: readonly UpdateShape[],
+): Map<string, string> {
   const [names, own] = [first, updates]
     .map((some) => new NameEndings(some.map(({ module }) => module)));
-  return updates.map((update) => {
-    const found = names.find(update.module), [name] = found;
-    const isOnly = found.length === 1 && own.find(name).length === 1;
-    return isOnly && name !== update.module ? { ...update, module: name } : update;
-  });
+  const found = new Map<string, string>();
+  for (const { module } of updates) {
+    const [name, ...more] = names.find(module);
+    const isOnly = name !== undefined && more.length === 0 && own.find(name).length === 1;
+    if (isOnly && name !== module) found.set(module, name);
+  }
+  return found;
 }
 
 /** Whether updates of a module are compared as a whole: one is of all rows, or different sites share rows. */
-function isJoined(updates: readonly LowRankUpdate[]): boolean {
+function isJoined(updates: readonly UpdateShape[]): boolean {
   const sites = new Map(updates.map((update) => [siteName(update), update]));
   if (sites.has(updates[0].module)) return true;
   const rows = [...sites.values()].flatMap(({ rows, B }) =>

@@ -1,27 +1,15 @@
 /** Reads PEFT adapter folders. @module */
 
-import { AdapterFileError } from "../core/errors.ts";
-import { readJson } from "../core/files.ts";
 import type { HostTensor } from "../core/host_tensor.ts";
-import { isRecord } from "../core/json.ts";
-import { isNamed, moduleOf } from "../core/module_names.ts";
-import { assertOptions } from "../core/options.ts";
 import type { PromptFormat } from "../core/prompt_format.ts";
-import { oneLine, quote } from "../core/quote.ts";
-import { fileIn, type Folder, folderName } from "../core/storage.ts";
-import { type AdapterException, Exceptions } from "./adapter_exceptions.ts";
+import type { Folder } from "../core/storage.ts";
+import type { AdapterException } from "./adapter_exceptions.ts";
+import { AdapterReader } from "./adapter_reader.ts";
 import type { TrainedUpdate } from "./adapter_record.ts";
-import { cutSites, parseSites } from "./adapter_sites.ts";
-import { readNamed, readRows, sortTensors } from "./adapter_tensors.ts";
-import { isTable, openWeights } from "./adapter_weights.ts";
-import { assertOwnConfig, mathematicsOf } from "./config_digest.ts";
-import { type FloatDtype, floatDtypeOf } from "./dtype.ts";
-import { parsePeftConfig, type PeftConfig, unknownFields } from "./peft_config.ts";
-import { type BiasMode, noExtras, takeExtras, type TrainedRows } from "./peft_extras.ts";
-import { parsePromptFormat } from "./prompt_metadata.ts";
+import type { FloatDtype } from "./dtype.ts";
+import type { PeftConfig } from "./peft_config.ts";
+import type { BiasMode, TrainedRows } from "./peft_extras.ts";
 import type { QuantizedForm } from "../quant/quantized_tensor.ts";
-import { parseQuantizedBase } from "./quantized_base.ts";
-import { compileRules, readModule } from "./read_module.ts";
 
 /** A PEFT adapter as a record. */
 export interface PeftAdapter {
@@ -119,121 +107,7 @@ export async function* streamAdapter(
   folder: Folder,
   options: ReadAdapterOptions = {},
 ): AsyncGenerator<TrainedUpdate, Omit<PeftAdapter, "updates">> {
-  assertOptions("readAdapter", options, { updatesOnly: true, withSaved: true, allow: true });
-  const exceptions = new Exceptions(options.allow), { withSaved = false } = options;
-  try {
-    const json = await readJson(fileIn(folder, "adapter_config.json"));
-    const { rest, extras } = extrasFor(json, options);
-    const config = parsePeftConfig(knownFields(rest, exceptions)), rules = compileRules(config);
-    using file = await openWeights(folder, { allowNonFinite: true });
-    await assertOwnConfig(file.metadata, "adapter_config.json", mathematicsOf(config));
-    const { modules, ...others } = sortTensors(file, extras, exceptions);
-    const { saved, biases, embeddings } = withSaved ? others : noOthers;
-    const beside = withSaved ? extras : noExtras;
-    const reading = { file, config, rules, extras: beside, exceptions };
-    const sites = sitesIn(file.metadata, modules), read: string[] = [];
-    for (const module of modules) {
-      for (const update of await readModule(reading, module)) {
-        read.push(module);
-        yield* cutNamed(update, sites);
-      }
-    }
-    if (read.length === 0) {
-      throw new AdapterFileError(
-        `at least one update must be left, found that all ${modules.length} were let pass`,
-      );
-    }
-    // PEFT's `all-linear` names the layers of a classifier, too, which it then trains in full.
-    const trained = [...read, ...others.saved.map(moduleOf)];
-    assertTargets(config, trained, exceptions);
-    assertNoTies(json, [...modules.map((module) => `${module}.weight`), ...saved]);
-    return {
-      config,
-      saved: await readNamed(file, saved, exceptions),
-      savedModules: beside.saved,
-      biases: await readNamed(file, biases, exceptions),
-      biasMode: beside.bias,
-      rows: await readRows(file, embeddings, extras, exceptions),
-      passed: exceptions.passed,
-      leftOut: withSaved ? [] : others.beside,
-      dtype: floatDtypeOf(file.tensors.values()),
-      promptFormat: parsePromptFormat(file.metadata),
-      quantizedBase: parseQuantizedBase(file.metadata),
-    };
-  } catch (error) {
-    const { message: reason, cause } = error as Error;
-    // The message already says what the error did: Deno would print it a second time as the cause.
-    throw new AdapterFileError(`cannot read the adapter in ${folderName(folder)}: ${reason}`, {
-      cause,
-      reason,
-    });
-  }
-}
-
-const noOthers = { saved: [], biases: [], embeddings: [] };
-
-function extrasFor(json: unknown, { updatesOnly, withSaved }: ReadAdapterOptions) {
-  if (withSaved) return takeExtras(json);
-  return updatesOnly ? takeExtras(json, { withDora: false }) : { rest: json, extras: noExtras };
-}
-
-/** The configuration without the fields that are let pass; one of another method is refused as a whole. */
-function knownFields(json: unknown, exceptions: Exceptions): unknown {
-  if (!isRecord(json) || json.peft_type !== "LORA") return json;
-  const rest = { ...json };
-  for (const { name, rule } of unknownFields(json)) {
-    if (name === "use_dora") refuseDora(json[name]);
-    exceptions.pass("unknownFields", `${oneLine(name)} must ${rule}`, name, quote(json[name]));
-    delete rest[name];
-  }
-  return rest;
-}
-
-/** Not to be let pass: scaling · B A would be taken for an update that it is not. */
-function refuseDora(found: unknown): never {
-  throw new AdapterFileError(
-    "use_dora must be null, false or empty where A and B alone are read, as DoRA's change of a weight depends " +
-      `on that weight, found ${quote(found)}: lowrank convert --plain writes a plain adapter`,
-  );
-}
-
-/** A name in `target_modules` that matches no module was trained nowhere, and PEFT does not say so. */
-function assertTargets(
-  { targetModules }: PeftConfig,
-  modules: readonly string[],
-  exceptions: Exceptions,
-): void {
-  if (!Array.isArray(targetModules)) return;
-  for (const target of targetModules) {
-    if (modules.some((module) => isNamed(module, target))) continue;
-    const rule = "every name in target_modules must match a module that has weights";
-    exceptions.pass("unmatchedTargets", rule, target);
-  }
-}
-
-/** PEFT then gives an embedding and the head that is tied to it one update, or one copy. */
-function assertNoTies(json: unknown, tensors: readonly string[]): void {
-  if (!isRecord(json) || json.ensure_weight_tying !== true) return;
-  const table = tensors.find(isTable);
-  if (table === undefined) return;
-  throw new AdapterFileError(
-    "ensure_weight_tying must be false where an embedding or a head is adapted or trained in full (not " +
-      `implemented: one update for both), found true with ${quote(table)}`,
-  );
-}
-
-/** The sites that the metadata names, by their modules, which the file must have. */
-function sitesIn(metadata: Readonly<Record<string, string>>, modules: readonly string[]) {
-  const named = parseSites(metadata), known = new Set(modules);
-  const unknown = [...named.keys()].find((module) => !known.has(module));
-  if (unknown === undefined) return named;
-  throw new AdapterFileError(
-    `sites must be of modules in the file, found sites of ${quote(unknown)}`,
-  );
-}
-
-/** The sites of an update's module, if they are named; else the update. */
-function cutNamed(update: TrainedUpdate, named: ReturnType<typeof parseSites>): TrainedUpdate[] {
-  const sites = named.get(update.module);
-  return sites ? cutSites(update, sites) : [update];
+  using reader = await AdapterReader.open(folder, options);
+  for (const module of reader.modules) yield* await reader.read(module);
+  return await reader.finish();
 }

@@ -2,7 +2,7 @@
 
 import { AdapterFileError } from "../core/errors.ts";
 import type { HostTensor } from "../core/host_tensor.ts";
-import { assertUpdate } from "../core/low_rank_update.ts";
+import { assertUpdate, type UpdateShape } from "../core/low_rank_update.ts";
 import { type PatternValue, patternValues } from "../core/pattern_values.ts";
 import { quote } from "../core/quote.ts";
 import { formatShape, sameShape, type Shape } from "../core/shape.ts";
@@ -63,6 +63,12 @@ export async function readModule(
   const update = { module, ...isEmbedding && { isEmbedding }, A, B, scaling, ...extras };
   assertUpdate(update);
   return [update];
+}
+
+/** The shapes of a module's factors in the file, if it has both and the configuration selects it. */
+export function factorShapes(reading: ModuleReading, module: string): UpdateShape[] {
+  const [A, B] = keysOf(reading, module).map((key) => reading.file.tensors.get(key));
+  return A && B && reading.rules.selects(module) ? [{ module, A, B }] : [];
 }
 
 /** Whether a module is an embedding: its factors have names of their own. */

@@ -1,6 +1,6 @@
 /** What two adapters have in common, update by update. @module */
 
-import { checkFactors } from "../analysis/input.ts";
+import { factorsInPlace } from "../analysis/input.ts";
 import {
   principalAngles,
   randomSimilarity,
@@ -54,19 +54,21 @@ export function compareUpdates(
  *
  * @throws {RangeError} when they share none.
  */
-export function sharedPairs<Update extends LowRankUpdate>(
+function sharedPairs<Update extends LowRankUpdate>(
   one: readonly Update[],
   other: readonly Update[],
 ): [Update, Update][] {
   const others = new Map(other.map((update) => [siteName(update), update]));
   const pairs = one.filter((update) => others.has(siteName(update)));
-  if (pairs.length === 0) {
-    const [first, second] = [one, other].map(([update]) => siteName(update));
-    throw new RangeError(
-      `adapters to compare must share a module, found ${first} in one and ${second} in the other`,
-    );
-  }
+  if (pairs.length === 0) refuseNoneShared([one, other].map(([update]) => siteName(update)));
   return pairs.map((update) => [update, others.get(siteName(update))!]);
+}
+
+/** Refuses adapters without a common module, by the name of an update of each. */
+export function refuseNoneShared([first, second]: readonly string[]): never {
+  throw new RangeError(
+    `adapters to compare must share a module, found ${first} in one and ${second} in the other`,
+  );
 }
 
 /**
@@ -96,7 +98,7 @@ export function comparePair(
 
 function directionsOf(update: LowRankUpdate, space: DirectionSpace) {
   // The whole update is checked, even if only A is used.
-  if (space === "A") return rightDirections(checkFactors(update).A, siteName(update));
+  if (space === "A") return rightDirections(factorsInPlace(update).A, siteName(update));
   const { left, right } = updateDirections(update);
   return space === "delta-left" ? left : right;
 }

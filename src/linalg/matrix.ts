@@ -119,8 +119,9 @@ export function exponentOf(largest: number): number {
 
 /** values · 2^exponent. */
 export function timesPowerOfTwo(values: Float64Array, exponent: number): Float64Array<ArrayBuffer> {
-  const [one, other] = halfPowers(exponent);
-  return values.map((value) => value * one * other);
+  const [one, other] = halfPowers(exponent), out = new Float64Array(values);
+  for (let i = 0; i < out.length; i++) out[i] = out[i] * one * other; // `map` takes ten times as long
+  return out;
 }
 
 /** Two factors of 2^exponent, because 2^1074 is not a finite number. */
