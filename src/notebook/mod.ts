@@ -29,6 +29,7 @@ export { runExperiment } from "./experiment.ts";
 export { help } from "./help/help.ts";
 export { type LiveFigure, liveFigure } from "./live_figure.ts";
 export { type Tex, tex } from "./part.ts";
+export { predict, type Prediction } from "./predict/predict.ts";
 export { type Progress, progress } from "./progress.ts";
 export { setup } from "./setup.ts";
 export { show } from "./show.ts";

@@ -123,7 +123,7 @@ Deno.test("numbers are a slider, everything else is a list, and both are disable
 
 Deno.test("controls without values are refused", () => {
   assertThrows(() => tracksOf({}), RangeError, "at least one control, found none");
-  assertThrows(() => tracksOf({ a: [] }), RangeError, "values for a, found none");
+  assertThrows(() => tracksOf({ a: [] }), RangeError, "a needs values, found none");
   for (const [from, to, step] of [[1, 0, 1], [0, 1, 0], [0, 1, -1], [0, 1, NaN], [0, 1e9, 1]]) {
     const found = `found ${from} to ${to} by ${step}`;
     assertThrows(() => tracksOf({ a: { from, to, step } }), RangeError, found);

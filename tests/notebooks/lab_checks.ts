@@ -98,9 +98,10 @@ export async function checkExport(place: Place, name: string, committed: Noteboo
   assertEquals(await moveSliders(page, pageSlider), count(committed, /<div data-steps/g));
 }
 
-/** The controls of sliders that ask the kernel: a figure with steps has one of its own. */
+/** The controls of sliders that ask the kernel: a figure with steps has one of its own, and so may a question. */
 const kernelControls = (notebook: Notebook) =>
-  count(notebook, /<(?:input|select) data-control/g) - count(notebook, /<div data-steps/g);
+  count(notebook, /<(?:input|select) data-control/g) - count(notebook, /<div data-steps/g) -
+  count(notebook, /<fieldset data-question(?:(?!<\/fieldset>)[^])*?<input data-control/g);
 
 /** How often the HTML of a notebook's outputs has something. */
 function count(notebook: Notebook, pattern: RegExp): number {

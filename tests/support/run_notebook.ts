@@ -8,7 +8,8 @@ import { type Execution, Kernel } from "./kernel_client.ts";
 import { codeCells, type Notebook } from "./notebook_file.ts";
 
 /** A cell that calls one of these shows something. */
-const showing = /\b(show|check|setup|slider|stoppable|runExperiment|liveFigure|progress)\(/;
+const showing =
+  /\b(show|check|setup|slider|stoppable|runExperiment|liveFigure|predict|progress|reveal)\(/;
 
 /** What a run came to. */
 export interface NotebookRun {

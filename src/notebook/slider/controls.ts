@@ -69,15 +69,20 @@ export function tracksOf(controls: Controls): Track[] {
   return names.map((name) => trackOf(name, controls[name]));
 }
 
-function trackOf(name: string, control: Control): Track {
+/**
+ * The track of one control.
+ *
+ * @throws {RangeError} when it has no values or does not start at one of them.
+ */
+export function trackOf(name: string, control: Control): Track {
   const { label = name, unit, value }: ControlWords & { value?: Choice } = isList(control)
     ? {}
     : control;
   const values = valuesOf(name, control), start = value === undefined ? 0 : values.indexOf(value);
   if (start < 0) {
-    throw new RangeError(`slider needs ${name} to start at one of its values, found ${value}`);
+    throw new RangeError(`${name} must start at one of its values, found ${value}`);
   }
-  const texts = values.map((value) => textOf(value) + (unit === undefined ? "" : ` ${unit}`));
+  const texts = values.map((value) => textOf(value, unit));
   const isRange = values.every((value) => typeof value === "number");
   return { name, label, values, texts, start, isRange };
 }
@@ -93,7 +98,7 @@ function valuesOf(name: string, control: Control): readonly Choice[] {
     ? control.values
     : rangeValues(name, control);
   if (values.length > 0) return values;
-  throw new RangeError(`slider needs values for ${name}, found none`);
+  throw new RangeError(`${name} needs values, found none`);
 }
 
 /** Rounded to twelve digits, so that three steps of 0.1 are 0.3. */
@@ -101,12 +106,14 @@ function rangeValues(name: string, { from, to, step }: Range): number[] {
   const count = Math.floor((to - from) / step + 1e-9) + 1;
   if (!(step > 0 && count >= 1 && count <= mostSliderSteps)) {
     throw new RangeError(
-      `slider needs 1 to ${mostSliderSteps} steps for ${name}, found ${from} to ${to} by ${step}`,
+      `${name} needs 1 to ${mostSliderSteps} steps, found ${from} to ${to} by ${step}`,
     );
   }
   return Array.from({ length: count }, (_, i) => Number((from + i * step).toPrecision(12)));
 }
 
-function textOf(value: Choice): string {
-  return typeof value === "number" ? formatValue(value, "number") : String(value);
+/** A value as a reader sees it. */
+export function textOf(value: Choice, unit?: string): string {
+  const text = typeof value === "number" ? formatValue(value, "number") : String(value);
+  return unit === undefined ? text : `${text} ${unit}`;
 }

@@ -1,0 +1,106 @@
+/** Predictions in a real browser, without a kernel. */
+
+import { assertEquals } from "@std/assert";
+import { questionHtml, resultHtml } from "../../src/notebook/predict/page.ts";
+import { inPage } from "../figures/in_page.ts";
+import { Browser, type Page } from "../support/browser.ts";
+import { browserPath } from "../support/parts.ts";
+
+const values = { label: "a prediction", texts: ["4", "6", "7"], start: 0 };
+const listed = "How many are free?", ranged = "How many times?";
+
+const parts = [
+  questionHtml(listed, { ...values, isRange: false }),
+  resultHtml(listed, "6", ["<p>because</p>"]),
+  questionHtml(ranged, { ...values, isRange: true }),
+  resultHtml(ranged, "6.5", []),
+];
+
+/** What the page says: both answers, and of both results the line to unfold, whether it is, and its words. */
+function said(page: Page): Promise<unknown> {
+  return page.evaluate(`[
+    ...[...document.querySelectorAll("[role=status]")].map(({ textContent }) => textContent),
+    ...[...document.querySelectorAll("details")].flatMap((details) => [
+      details.querySelector("summary").textContent, details.open,
+      details.querySelector("[data-said]").textContent,
+    ]),
+  ]`);
+}
+
+const open = "You have not predicted this yet. Show the result";
+const beside = "The result, beside your prediction";
+
+Deno.test({
+  name: "a page keeps what a reader predicts and shows it beside the result",
+  ignore: browserPath() === undefined,
+  fn: () =>
+    inPage(parts, async (page) => {
+      const hidden = [open, false, "Measured: 6", open, false, "Measured: 6.5"];
+      assertEquals(await said(page), ["Choose one.", "Move the slider.", ...hidden]);
+      await page.evaluate(`document.querySelector("[value='7']").click()`);
+      const first = [beside, false, "You said 7; measured: 6"];
+      const answered = ["You said 7.", "Move the slider.", ...first, ...hidden.slice(3)];
+      assertEquals(await said(page), answered);
+      await page.evaluate(`document.querySelector("[type=range]").click()`);
+      await page.evaluate(`document.querySelector("[value='6']").click()`);
+      const both = (isOpen: boolean) => [
+        ...["You said 6.", "You said 4."],
+        ...[beside, isOpen, "You said 6; measured: 6 ✓"],
+        ...[beside, isOpen, "You said 4; measured: 6.5"],
+      ];
+      assertEquals(await said(page), both(false));
+      await page.reload();
+      assertEquals(await said(page), both(true));
+      const restored = `[document.querySelector(":checked").value,
+        document.querySelector("[type=range]").nextElementSibling.textContent]`;
+      assertEquals(await page.evaluate(restored), ["6", "4"]);
+    }),
+});
+
+Deno.test({
+  name: "the arrow keys answer, and nothing around the page hears of them",
+  ignore: browserPath() === undefined,
+  fn: () =>
+    inPage(parts, async (page) => {
+      await page.evaluate(`heard = 0; addEventListener("keydown", () => heard++)`);
+      for (const selector of ["[type=radio]", "[type=range]"]) {
+        await page.evaluate(`document.querySelector("${selector}").focus()`);
+        for (const type of ["rawKeyDown", "keyUp"]) {
+          const key = { key: "ArrowRight", code: "ArrowRight", windowsVirtualKeyCode: 39 };
+          await page.send("Input.dispatchKeyEvent", { type, ...key });
+        }
+      }
+      const answers = ((await said(page)) as string[]).slice(0, 2);
+      assertEquals(answers, ["You said 6.", "You said 6."]);
+      assertEquals(await page.evaluate("heard"), 0);
+    }),
+});
+
+Deno.test({
+  name: "where no script runs, every answer can be read and the result unfolded",
+  ignore: browserPath() === undefined,
+  fn: () =>
+    inPage(parts.map((part) => part.replace(/<script>[^]*<\/script>/, "")), async (page) => {
+      await page.evaluate(`document.querySelector("summary").click()`);
+      const text = await page.evaluate<string>("document.body.innerText");
+      const lines = text.split("\n").map((line) => line.trim());
+      for (const words of ["4", "6", "7", "Measured: 6", "because", "Show the result"]) {
+        assertEquals(lines.includes(words), true, `${words} in ${text}`);
+      }
+      assertEquals(await page.evaluate(`document.querySelectorAll("input:enabled").length`), 0);
+    }),
+});
+
+Deno.test({
+  name: "a page without an origin, which has no storage, keeps an answer as long as it is open",
+  ignore: browserPath() === undefined,
+  fn: async () => {
+    await using browser = await Browser.start();
+    const html = `<!doctype html><meta charset="utf-8">${parts.join("\n")}`;
+    await using page = await browser.open(`data:text/html,${encodeURIComponent(html)}`);
+    await page.evaluate(`document.querySelector("[value='6']").click()`);
+    const result = `document.querySelector("[data-said]").textContent`;
+    assertEquals(await page.evaluate(result), "You said 6; measured: 6 ✓");
+    assertEquals(page.errors, []);
+  },
+});
