@@ -1,12 +1,14 @@
 /**
  * Opens notebooks in JupyterLab: `deno task lab [FOLDER | NOTEBOOK] [OPTION…]`, without a place the
- * project's own. The first time it installs JupyterLab and a BLAS into `.venv`. Ctrl-C ends it. Options go
- * to JupyterLab (`--no-browser`, `--port=8889`).
+ * project's own. The first time it installs JupyterLab and a BLAS into `.venv`. Ctrl-C ends it. With
+ * `--blank FOLDER` the folder gets the project's notebooks without outputs, but for those that it has. Other
+ * options go to JupyterLab (`--no-browser`, `--port=8889`).
  *
  * @module
  */
 
 import { notebooksPath } from "../tests/support/notebook_file.ts";
+import { copyBlank } from "./lab_blank.ts";
 import { labPython, prepareLab } from "./lab_environment.ts";
 import { linkClone } from "./lab_link.ts";
 import { labArguments, labPlace } from "./lab_place.ts";
@@ -14,8 +16,9 @@ import { trustCommitted } from "./lab_trust.ts";
 
 async function lab(args: readonly string[]): Promise<number> {
   // A task runs in the project's folder; this variable names the one where it was asked for.
-  const place = labPlace(args, Deno.env.get("INIT_CWD") ?? Deno.cwd()),
-    said = linkClone(place.folder);
+  const place = labPlace(args, Deno.env.get("INIT_CWD") ?? Deno.cwd());
+  if (place.isBlank) console.log(await copyBlank(place.folder));
+  const said = linkClone(place.folder);
   if (said !== undefined) console.log(said);
   await prepareLab();
   if (place.folder === notebooksPath) await trustCommitted();

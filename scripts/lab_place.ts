@@ -9,25 +9,40 @@ export interface LabPlace {
   readonly folder: string;
   /** The notebook that it opens. */
   readonly notebook?: string;
+  /** Whether the folder is to get the series without outputs. */
+  readonly isBlank?: boolean;
   /** The arguments that go to JupyterLab. */
   readonly options: readonly string[];
 }
 
 const rootOption = /^--(?:ServerApp\.root_dir|notebook-dir)=(.+)$/;
 
+const tour = "00_tour.ipynb";
+
 /**
  * The place that the arguments name, relative to `from`: the first that is no option, or JupyterLab's own
- * `--ServerApp.root_dir=`.
+ * `--ServerApp.root_dir=`. With `--blank` it is a folder, which need not be there.
  *
- * @throws {RangeError} when there is nothing at that place.
+ * @throws {RangeError} when there is nothing at that place, or no folder is named for `--blank`.
  */
 export function labPlace(args: readonly string[], from: string): LabPlace {
   const named = args.find((arg) => !arg.startsWith("-") || rootOption.test(arg));
-  const options = args.filter((arg) => arg !== named);
-  if (named === undefined) return { folder: notebooksPath, notebook: "00_tour.ipynb", options };
+  const options = args.filter((arg) => arg !== named && arg !== "--blank");
+  if (args.includes("--blank")) return blankPlace(named, from, options);
+  if (named === undefined) return { folder: notebooksPath, notebook: tour, options };
   const path = resolve(from, rootOption.exec(named)?.[1] ?? named);
   if (!kindOf(path).isFile) return { folder: path, options };
   return { folder: dirname(path), notebook: basename(path), options };
+}
+
+function blankPlace(named: string | undefined, from: string, options: string[]): LabPlace {
+  const folder = named && resolve(from, rootOption.exec(named)?.[1] ?? named);
+  if (!folder || folder.endsWith(".ipynb")) {
+    throw new RangeError(
+      `--blank needs a folder for notebooks without outputs, found ${named ?? "none"}`,
+    );
+  }
+  return { folder, notebook: tour, isBlank: true, options };
 }
 
 function kindOf(path: string): Deno.FileInfo {
