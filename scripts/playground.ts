@@ -6,7 +6,7 @@
  */
 
 import { contentPolicy } from "../src/figures/content_policy.ts";
-import { palette } from "../src/figures/palette.ts";
+import { pictureStyle } from "../src/figures/pictures/roles.ts";
 import { rootPath } from "../tests/support/source_files.ts";
 
 /** The client of the hub, which no page here asks. */
@@ -25,7 +25,7 @@ export async function buildPlayground(folder: string): Promise<number> {
   const model = await modelScript();
   await Deno.writeTextFile(`${folder}/tiny_gpt2.js`, model);
   const sized = page.replace("SIZE", `${(model.length / 1e6).toFixed(1)} MB`);
-  const html = await inlined(sized, { style: `${style}\n${colors()}`, script });
+  const html = await inlined(sized, { style: `${style}\n${pictureStyle}`, script });
   await Deno.writeTextFile(`${folder}/index.html`, html);
   return new TextEncoder().encode(html).length;
 }
@@ -80,16 +80,6 @@ async function inlined(
       /<script type="module" src="main.js"><\/script>/,
       () => `<script type="module">${safe}</script>`,
     );
-}
-
-/** Colors of the roles, which are those of all figures. */
-function colors(): string {
-  const { base, full, lora: [light, dark], merged, signed: [positive, negative] } = palette;
-  const roles = { base, full, lora: dark, merged, positive, negative };
-  const rules = Object.entries(roles).map(([name, color]) => `--${name}: ${color};`);
-  return `:root { ${rules.join(" ")} }
-@media (prefers-color-scheme: dark) { :root { --lora: ${light}; --base: #9aa3b2; --positive: #b67fd0; } }
-`;
 }
 
 if (import.meta.main) {

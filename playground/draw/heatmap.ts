@@ -1,5 +1,6 @@
 /** A matrix as colored squares: purple is positive, gold negative, paper is zero. @module */
 
+import { shadeOf } from "../../src/figures/pictures/roles.ts";
 import type { DenseMatrix } from "../../src/linalg/mod.ts";
 import type { PageElement } from "../dom.ts";
 
@@ -26,9 +27,9 @@ export function drawHeatmap(
   canvas.getContext("2d").putImageData(pixels, 0, 0);
 }
 
-/** The color of a value from -1 to 1, with its opacity; the root makes small values visible. */
+/** The color of a value from -1 to 1, with its opacity. */
 export function colorOf(value: number, { positive, negative, zero }: Colors): number[] {
-  const end = value < 0 ? negative : positive, share = Math.min(1, Math.sqrt(Math.abs(value)));
+  const end = value < 0 ? negative : positive, share = shadeOf(value);
   return [...end.map((part, i) => Math.round(zero[i] + share * (part - zero[i]))), 255];
 }
 

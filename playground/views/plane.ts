@@ -1,28 +1,23 @@
 /** Matrices of 2 × 2 as what they make of the unit circle, and as numbers. @module */
 
-import {
-  type DenseMatrix,
-  denseOf,
-  frobeniusNorm,
-  identity,
-  transposed,
-} from "../../src/linalg/mod.ts";
+import { type DenseMatrix, denseOf, identity, transposed } from "../../src/linalg/mod.ts";
+import { type Ellipse, planeSvg } from "../../src/figures/pictures/plane.ts";
 import { element } from "../dom.ts";
 import { fillSvg } from "../draw/fill.ts";
 import { matrixMath } from "../draw/matrix.ts";
-import { type Ellipse, planeSvg } from "../draw/plane.ts";
 import type { Reading } from "../planted/lesson.ts";
 
 /** Draws the inputs beside the ellipses, and writes the matrices. */
 export function drawPlane(reading: Reading, points: DenseMatrix, merged?: DenseMatrix): void {
   const { shift, lora, factors } = reading, A = denseOf(factors.A), B = denseOf(factors.B);
-  const circle = { ellipses: [{ matrix: identity(2), role: "base" }], points, arrows: A, half: 3 };
+  const ellipse = { matrix: identity(2).data, role: "base" } as const;
+  const circle = { ellipses: [ellipse], points: points.data, arrows: A.data, half: 3 };
   fillSvg(
     "before",
     "Inputs as points, the unit circle, and rows of A",
     (size) => planeSvg({ ...circle, size }),
   );
-  const ellipses = ellipsesOf(reading, merged), half = halfOf(ellipses), arrows = transposed(B);
+  const ellipses = ellipsesOf(reading, merged), half = halfOf(reading), arrows = transposed(B).data;
   const words =
     "Ellipses of W₀, full fine-tuning and W₀ + s·B·A, dashed the target, and columns of B";
   fillSvg("after", words, (size) => planeSvg({ ellipses, arrows, half, size }));
@@ -32,23 +27,20 @@ export function drawPlane(reading: Reading, points: DenseMatrix, merged?: DenseM
 }
 
 function ellipsesOf({ base, shift, lora, full }: Reading, merged?: DenseMatrix): Ellipse[] {
-  const changed = ({ data }: DenseMatrix) => ({
-    ...base,
-    data: base.data.map((value, i) => value + data[i]),
-  });
+  const changed = ({ data }: DenseMatrix) => base.data.map((value, i) => value + data[i]);
   return [
-    { matrix: base, role: "base" },
+    { matrix: base.data, role: "base" },
     { matrix: changed(full.matrix), role: "full" },
     { matrix: changed(lora.matrix), role: "lora" },
-    ...merged ? [{ matrix: merged, role: "merged" }] : [],
+    ...merged ? [{ matrix: merged.data, role: "merged" } as const] : [],
     { matrix: changed(shift.matrix), role: "target" },
   ];
 }
 
 /** So that W₀ and the target fit, which do not change. */
-const halfOf = (ellipses: readonly Ellipse[]): number =>
+const halfOf = (reading: Reading): number =>
   1.15 * Math.max(
     1,
-    ...ellipses.filter(({ role }) => role === "base" || role === "target")
-      .map(({ matrix }) => frobeniusNorm(matrix)),
+    ...ellipsesOf(reading).filter(({ role }) => role === "base" || role === "target")
+      .map(({ matrix }) => Math.hypot(...Array.from(matrix))),
   );

@@ -32,6 +32,15 @@ export { matrixTex } from "./matrix_tex.ts";
 export { palette } from "./palette.ts";
 export { type ParameterBar, parameterBars } from "./parameter_bars.ts";
 export type * from "./plotly_types.ts";
+export {
+  type BoxesOptions,
+  boxesPicture,
+  type EquationSign,
+  type MatrixBox,
+} from "./pictures/boxes.ts";
+export type { Picture, PictureWords } from "./pictures/picture.ts";
+export { type Ellipse, type Plane, planesPicture, type TitledPlane } from "./pictures/plane.ts";
+export type { PictureRole } from "./pictures/roles.ts";
 export { type RoleBar, roleBars } from "./role_bars.ts";
 export { sliderFigure, type SliderOptions } from "./slider_figure.ts";
 export { type LossHistory, plot, type PlotValues, type PlotWords } from "./plot.ts";

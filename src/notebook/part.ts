@@ -4,6 +4,7 @@ import { figureBundle, type MimeBundle } from "../figures/bundle.ts";
 import type { DataTable, Figure } from "../figures/figure.ts";
 import { formulaBundle, formulaPictures } from "../figures/formula.ts";
 import { escapeHtml } from "../figures/html.ts";
+import { type Picture, pictureBundle } from "../figures/pictures/picture.ts";
 import { tableBundle } from "../figures/table_bundle.ts";
 
 /** A formula in TeX, made by {@link tex}. */
@@ -13,7 +14,7 @@ export interface Tex {
 }
 
 /** A picture, a table, a formula or lines of text. */
-export type Part = Figure | DataTable | Tex | string;
+export type Part = Figure | Picture | DataTable | Tex | string;
 
 /**
  * A formula for `show`.
@@ -59,6 +60,7 @@ export async function render(part: Part, width?: number): Promise<Rendered> {
 async function bundleOfPart(part: Part, width?: number): Promise<MimeBundle> {
   if (typeof part === "string") return { "text/plain": part };
   if ("tex" in part) return await formulaBundle(part.tex);
+  if ("svg" in part) return pictureBundle(part);
   return await ("rows" in part ? tableBundle(part) : figureBundle(part, width));
 }
 

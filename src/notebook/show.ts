@@ -5,7 +5,7 @@ import { display, flush, inNotebook, printText } from "./kernel.ts";
 import { bundleOf } from "./part.ts";
 
 /**
- * Shows a value: a figure, a table, findings, an outcome, a formula, a model, an adapter, a ledger, a merge
+ * Shows a value: a figure, a picture, a table, findings, an outcome, a formula, a model, an adapter, a ledger, a merge
  * report, a spectrum, a PEFT adapter, a tensor, a number or a text, or an array of these, one below another.
  *
  * One call makes one output, and it always appears below its own cell; `console.log`, or a value at the end of a

@@ -34,7 +34,7 @@ export async function untilFiguresLive(page: Page, count: number): Promise<void>
 
 /** Waits until a page shows this many still pictures of figures, each with a size. */
 export async function untilFiguresStill(page: Page, count: number): Promise<void> {
-  const pictures = `[...document.querySelectorAll("img[src^='data:image/svg+xml']")]`;
+  const pictures = `[...document.querySelectorAll(".plot img[src^='data:image/svg+xml']")]`;
   const still = `${pictures}.filter(${hasSize}).length === ${count}`;
   await page.until(still, drawMs, `${count} still figures`);
   const live = await page.evaluate<number>(`document.querySelectorAll(".main-svg").length`);

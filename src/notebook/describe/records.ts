@@ -5,6 +5,7 @@ import type { Formula } from "../../accounting/mod.ts";
 import type { Spectrum } from "../../analysis/mod.ts";
 import type { Outcome } from "../../../experiments/mod.ts";
 import type { DataTable, Figure } from "../../figures/figure.ts";
+import type { Picture } from "../../figures/pictures/picture.ts";
 import { table } from "../../figures/table.ts";
 import type { PeftAdapter } from "../../formats/mod.ts";
 import type { Part, Tex } from "../part.ts";
@@ -24,6 +25,7 @@ interface Kind<T> {
 // deno-lint-ignore no-explicit-any
 const kinds: readonly Kind<any>[] = [
   kind<Figure>(["data", "layout", "caption"], (figure) => [figure]),
+  kind<Picture>(["svg", "alt", "caption"], (picture) => [picture]),
   kind<DataTable>(["columns", "rows", "title"], (table) => [table]),
   kind<Tex>(["tex"], (formula) => [formula]),
   kind<Formula>(["expression", "symbols", "meaning"], describeFormula),
