@@ -11,7 +11,10 @@ const names = notebookNames().map((name) => `${name}.ipynb`);
 Deno.test("the copies have every cell, no output, and the way to the clone's files", () =>
   withFolder(async (parent) => {
     const folder = `${parent}/mine/class 1`;
-    assertEquals(await copyBlank(folder), `wrote 12 notebooks without outputs to ${folder}`);
+    assertEquals(
+      await copyBlank(folder),
+      `wrote ${names.length} notebooks without outputs to ${folder}`,
+    );
     assertEquals(filesIn(folder), names);
     let paths = 0;
     for (const name of names) {
@@ -40,7 +43,7 @@ Deno.test("the copies have every cell, no output, and the way to the clone's fil
 Deno.test("a notebook that is there stays as it is and is named", () =>
   withFolder(async (folder) => {
     await Deno.writeTextFile(`${folder}/03_memory.ipynb`, "my work");
-    const wrote = `wrote 11 notebooks without outputs to ${folder}`;
+    const wrote = `wrote ${names.length - 1} notebooks without outputs to ${folder}`;
     assertEquals(await copyBlank(folder), `${wrote}; kept as they are: 03_memory.ipynb`);
     assertEquals(await Deno.readTextFile(`${folder}/03_memory.ipynb`), "my work");
     const before = await Deno.readTextFile(`${folder}/01_one_low_rank_matrix.ipynb`);
