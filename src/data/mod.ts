@@ -4,6 +4,7 @@
  * @module
  */
 
+export * from "./dates.ts";
 export * from "./digits.ts";
 export type { PromptFormat } from "../core/prompt_format.ts";
 export * from "./documents.ts";
