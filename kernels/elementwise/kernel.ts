@@ -31,7 +31,10 @@ export const scaleAdd: Kernel<
     x: elementsOf(1, size, size, xOffset),
     y: elementsOf(1, size, size, yOffset),
   }),
-  wgsl: { code: scaleAddCode, workgroups: ({ size }) => ceilDivide(size, 1024) },
+  wgsl: {
+    code: scaleAddCode,
+    workgroups: ({ size, yOffset }) => size && ceilDivide(yOffset % 4 + size, 1024),
+  },
   cpu: { units: ({ size }) => size, grain: () => 16384 },
   reference({ x, y }, { size, xOffset, yOffset, alpha, accumulate }) {
     for (let i = 0; i < size; i++) {

@@ -1,4 +1,5 @@
-// y = (accumulate ? y : 0) + alpha * x on a contiguous span of each, four elements per thread.
+// y = (accumulate ? y : 0) + alpha * x on a contiguous span of each, a vector of four of y per thread. A
+// thread that writes one element may touch its whole vector, so no two share one.
 
 struct Scalars {
   size: u32,
@@ -18,14 +19,14 @@ fn main(
   @builtin(num_workgroups) groups: vec3u,
   @builtin(local_invocation_index) lane: u32,
 ) {
-  let start = 4u * ((group.y * groups.x + group.x) * 256u + lane);
-  if (start >= s.size) {
+  let v = s.yOffset / 4u + (group.y * groups.x + group.x) * 256u + lane;
+  let start = max(4u * v, s.yOffset);
+  let end = min(4u * v + 4u, s.yOffset + s.size);
+  if (start >= end) {
     return;
   }
-  let end = min(start + 4u, s.size);
-  if (end == start + 4u && s.xOffset % 4u == 0u && s.yOffset % 4u == 0u) {
-    let v = (s.yOffset + start) / 4u;
-    var value = s.alpha * x[(s.xOffset + start) / 4u];
+  if (end == start + 4u && (s.xOffset + start - s.yOffset) % 4u == 0u) {
+    var value = s.alpha * x[(s.xOffset + start - s.yOffset) / 4u];
     // A branch, not a factor of zero: the old y may be NaN.
     if (s.accumulate != 0u) {
       value += y[v];
@@ -33,13 +34,12 @@ fn main(
     y[v] = value;
     return;
   }
-  for (var i = start; i < end; i++) {
-    let at = s.xOffset + i;
-    let to = s.yOffset + i;
+  for (var to = start; to < end; to++) {
+    let at = s.xOffset + to - s.yOffset;
     var value = s.alpha * x[at / 4u][at % 4u];
     if (s.accumulate != 0u) {
-      value += y[to / 4u][to % 4u];
+      value += y[v][to % 4u];
     }
-    y[to / 4u][to % 4u] = value;
+    y[v][to % 4u] = value;
   }
 }

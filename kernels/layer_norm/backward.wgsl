@@ -12,7 +12,8 @@ struct Scalars {
 @group(0) @binding(2) var<storage, read> mean: array<f32>;
 @group(0) @binding(3) var<storage, read> inverseDeviation: array<f32>;
 @group(0) @binding(4) var<storage, read> dy: array<vec4f>;
-@group(0) @binding(5) var<storage, read_write> dx: array<vec4f>;
+// Rows may share a vector, and a write to one component may touch all of it, so elements are written one by one.
+@group(0) @binding(5) var<storage, read_write> dx: array<f32>;
 @group(0) @binding(6) var<uniform> s: Scalars;
 
 // 1 when rows start at multiples of four.
@@ -81,17 +82,21 @@ fn main(
     let normal = (xOf(at, i) - mu) * scale;
     var value = scale * (dyOf(at, i) * weight[i / 4u] - means.x - normal * means.y);
     if (aligned != 0u) {
+      let to = at + i;
       if (s.accumulate != 0u) {
-        value += dx[(at + i) / 4u];
+        value += vec4f(dx[to], dx[to + 1u], dx[to + 2u], dx[to + 3u]);
       }
-      dx[(at + i) / 4u] = value;
+      dx[to] = value.x;
+      dx[to + 1u] = value.y;
+      dx[to + 2u] = value.z;
+      dx[to + 3u] = value.w;
       continue;
     }
     for (var e = 0u; e < min(4u, s.width - i); e++) {
       if (s.accumulate != 0u) {
-        value[e] += dx[(at + i + e) / 4u][(at + i + e) % 4u];
+        value[e] += dx[at + i + e];
       }
-      dx[(at + i + e) / 4u][(at + i + e) % 4u] = value[e];
+      dx[at + i + e] = value[e];
     }
   }
 }

@@ -12,7 +12,8 @@ struct Scalars {
 @group(0) @binding(0) var<storage, read> x: array<vec4f>;
 @group(0) @binding(1) var<storage, read> weight: array<vec4f>;
 @group(0) @binding(2) var<storage, read> bias: array<vec4f>;
-@group(0) @binding(3) var<storage, read_write> y: array<vec4f>;
+// Rows may share a vector, and a write to one component may touch all of it, so elements are written one by one.
+@group(0) @binding(3) var<storage, read_write> y: array<f32>;
 @group(0) @binding(4) var<storage, read_write> mean: array<f32>;
 @group(0) @binding(5) var<storage, read_write> inverseDeviation: array<f32>;
 @group(0) @binding(6) var<uniform> s: Scalars;
@@ -94,11 +95,14 @@ fn main(
     let normal = (fourOf(at, i) - mu) * scale;
     let value = normal * weight[i / 4u] + bias[i / 4u];
     if (aligned != 0u) {
-      y[(at + i) / 4u] = value;
+      y[at + i] = value.x;
+      y[at + i + 1u] = value.y;
+      y[at + i + 2u] = value.z;
+      y[at + i + 3u] = value.w;
       continue;
     }
     for (var e = 0u; e < min(4u, s.width - i); e++) {
-      y[(at + i + e) / 4u][(at + i + e) % 4u] = value[e];
+      y[at + i + e] = value[e];
     }
   }
   if (first == 0u) {

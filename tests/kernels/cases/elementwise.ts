@@ -31,10 +31,15 @@ const fillCases = sizes.map((size): KernelCase => ({
 }));
 
 /** One of `scale_add`. */
-export function scaleAddCase(size: number, accumulate: number, offset: number): KernelCase {
-  const alpha = Math.fround(-0.7), yOffset = offset * 2;
+export function scaleAddCase(
+  size: number,
+  accumulate: number,
+  offset: number,
+  yOffset = offset * 2,
+): KernelCase {
+  const alpha = Math.fround(-0.7);
   return {
-    name: `${size}, accumulate ${accumulate}, offset ${offset}`,
+    name: `${size}, accumulate ${accumulate}, offsets ${offset} and ${yOffset}`,
     kernel: scaleAdd,
     buffers: {
       x: normals(3, size + offset + 3),
@@ -103,6 +108,8 @@ export const elementwiseCases: readonly KernelCase[] = [
       dropoutCase(size, 0.3, accumulate, 0x9e3779b9 + size),
     ])
   ),
+  // Vectors of four of y: one more than the elements would fill, at the same places in x.
+  scaleAddCase(1022, 1, 3, 3),
   dropoutCase(100, 0, 0, 1),
   dropoutCase(9000, 0.999, 1, 0xffffffff),
 ];
