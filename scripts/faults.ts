@@ -239,8 +239,8 @@ export const faults: readonly Fault[] = [
   fault(
     "08",
     "what is left out of an adapter is not said",
-    "src/formats/read_adapter.ts",
-    "leftOut: withSaved ? [] : others.beside,",
+    "src/formats/adapter_reader.ts",
+    "leftOut: this.#withSaved ? [] : others.beside,",
     "leftOut: [],",
   ),
 ];

@@ -21,7 +21,7 @@ import { parsePromptFormat } from "./prompt_metadata.ts";
 import { parseQuantizedBase } from "./quantized_base.ts";
 import { compileRules, factorShapes, type ModuleReading, readModule } from "./read_module.ts";
 
-import type { PeftAdapter, ReadAdapterOptions } from "./read_adapter.ts";
+import type { PeftAdapter, ReadAdapterOptions } from "./peft_adapter.ts";
 
 /** What a reader is made of. */
 interface Opened {

@@ -36,7 +36,8 @@ export {
 } from "./peft_prompt.ts";
 export type { ModuleSelection } from "./peft_patterns.ts";
 export { readAdapterLabels } from "./adapter_weights.ts";
-export { type PeftAdapter, readAdapter, type ReadAdapterOptions } from "./read_adapter.ts";
+export type { PeftAdapter, ReadAdapterOptions } from "./peft_adapter.ts";
+export { readAdapter } from "./read_adapter.ts";
 export type {
   ReadOptions,
   SafetensorsContent,

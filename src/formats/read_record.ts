@@ -5,7 +5,8 @@ import { fileIn, type Folder } from "../core/storage.ts";
 import type { AdapterRecord, TrainedUpdate } from "./adapter_record.ts";
 import { readAdapterLabels } from "./adapter_weights.ts";
 import { takeExtras } from "./peft_extras.ts";
-import { type PeftAdapter, type ReadAdapterOptions, streamAdapter } from "./read_adapter.ts";
+import type { PeftAdapter, ReadAdapterOptions } from "./peft_adapter.ts";
+import { streamAdapter } from "./read_adapter.ts";
 
 /** A record, and what was let pass when it was read. */
 export type ReadRecord =
