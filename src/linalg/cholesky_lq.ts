@@ -24,7 +24,7 @@ const nearOrthonormal = 0.5;
  * same with Q₁, of a condition below 2, gives Q₁ = L₂ Q, and L = L₁ L₂ with errors as small as those of
  * reflections (CholeskyQR2, Yamamoto et al. 2015).
  *
- * @returns `undefined` where A's rows are zero or nearly dependent (κ of about 1e7 and more), or their squares
+ * @returns `undefined` where A's rows are zero or nearly dependent (κ of about 1e8 and more), or their squares
  * leave float64: its values are then lost.
  */
 export function choleskyLq(symbols: LapackSymbols, matrix: DenseMatrix): Lq | undefined {
