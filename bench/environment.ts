@@ -1,4 +1,13 @@
-/** What a contender's process finds in its environment. @module */
+/** What a contender's process finds in its environment, and the machine's name. @module */
+
+import { cpus } from "node:os";
+
+/** `2 cores of an AMD EPYC`: what the system counts as a core may be half of one. */
+export function machineName(processors: readonly { readonly model: string }[] = cpus()): string {
+  const { length } = processors, model = processors[0].model.trim();
+  const cores = length === 1 ? "core" : "cores", article = /^[aeiou]/i.test(model) ? "an" : "a";
+  return `${length} ${cores} of ${article} ${model}`;
+}
 
 /** Settings that other work on this machine makes slow are not PyTorch's; without BLAS means off. */
 export function environmentOf(variant: string): Record<string, string> {

@@ -4,9 +4,8 @@
  * @module
  */
 
-import { cpus } from "node:os";
 import { parseArgs } from "node:util";
-import { environmentOf } from "./environment.ts";
+import { environmentOf, machineName } from "./environment.ts";
 import { figure } from "./figure.ts";
 import type { Report } from "./protocol.ts";
 import { profileOf, writeProfiles } from "./profile.ts";
@@ -135,7 +134,7 @@ if (options.profile) {
 const found: Summary = {
   date: new Date().toISOString().slice(0, 10),
   deno: Deno.version.deno,
-  machine: `${cpus().length} x ${cpus()[0].model.trim()}`,
+  machine: machineName(),
   note: options.note,
   rounds: Number(options.rounds),
   startUp: await startUp(root),

@@ -8,10 +8,9 @@
  * @module
  */
 
-import { cpus } from "node:os";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
-import { lastLineOf } from "./environment.ts";
+import { lastLineOf, machineName } from "./environment.ts";
 import { type Count, countSpectra, countStep } from "./scale/count.ts";
 import { scaleFigure } from "./scale/figure.ts";
 import type { Found, Point, ScaleResult, Series } from "./scale/result.ts";
@@ -86,6 +85,7 @@ const deviceKey = (sweep: Sweep, variant: Variant) =>
 /** An earlier result with the sweeps of a later one in place of its own. */
 async function mergeInto(path: string, later: ScaleResult): Promise<ScaleResult> {
   const earlier: ScaleResult = JSON.parse(await Deno.readTextFile(path));
+  if (later.series.length === 0) return earlier; // drawn again, here or elsewhere
   const kept = earlier.series.filter(({ sweep }) =>
     later.series.every((own) => own.sweep !== sweep)
   );
@@ -118,7 +118,7 @@ for (const name of options.only.split(",").filter(Boolean)) {
 const found: ScaleResult = {
   date: new Date().toISOString().slice(0, 10),
   deno: Deno.version.deno,
-  machine: `${cpus().length} x ${cpus()[0].model.trim()}`,
+  machine: machineName(),
   note: options.note,
   ...{ rounds, devices, series },
 };

@@ -1,6 +1,7 @@
 /** What `deno task bench:scale` makes of its times; nothing is timed here. */
 
 import { assertAlmostEquals, assertEquals, assertMatch } from "@std/assert";
+import { machineName } from "../../bench/environment.ts";
 import { countSpectra, countStep } from "../../bench/scale/count.ts";
 import { scaleFigure } from "../../bench/scale/figure.ts";
 import { exponentOf, type ScaleResult, type Series } from "../../bench/scale/result.ts";
@@ -13,6 +14,12 @@ import {
   sweeps,
 } from "../../bench/scale/sweeps.ts";
 import { scaleTable } from "../../bench/scale/table.ts";
+
+Deno.test("a machine's name counts cores, not chips", () => {
+  const named = (count: number, model: string) => machineName(Array(count).fill({ model }));
+  assertEquals(named(2, "AMD EPYC "), "2 cores of an AMD EPYC");
+  assertEquals(named(1, "Xeon"), "1 core of a Xeon");
+});
 
 const stepSweeps = sweeps.filter((sweep): sweep is StepSweep => "at" in sweep);
 
