@@ -27,10 +27,15 @@ const formatters: Readonly<Record<Unit, (value: number) => string>> = {
   ratio: (value) => `${value >= 100 ? counts.format(value) : value.toPrecision(3)}×`,
   nats: (value) => value.toFixed(3),
   share: (value) =>
-    value !== 0 && Math.abs(value) < 1e-3 ? value.toExponential(1) : value.toPrecision(3),
-  time: (value) => value >= 1000 ? counts.format(value) : value.toPrecision(3),
-  percent: (value) => `${value.toPrecision(3)}%`,
+    value !== 0 && Math.abs(value) < 1e-3 ? value.toExponential(1) : threeDigits(value),
+  time: threeDigits,
+  percent: (value) => `${threeDigits(value)}%`,
 };
+
+/** Three digits, or all of a number with more before the point. */
+function threeDigits(value: number): string {
+  return Math.abs(value) >= 999.5 ? counts.format(value) : value.toPrecision(3);
+}
 
 /**
  * Bytes with a decimal unit and three digits.

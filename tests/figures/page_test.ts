@@ -25,6 +25,10 @@ Deno.test("numbers are printed with separators, units and three digits", () => {
   assertEquals(formatValue(9250.87, "ratio"), "9,251×");
   assertEquals(formatValue(3.4, "ratio"), "3.40×");
   assertEquals(formatValue(undefined, "nats"), "–");
+  assertEquals(formatValue(1540, "percent"), "1,540%");
+  assertEquals([12.34, 999.7, 12345].map((value) => formatValue(value, "share")), [
+    ...["12.3", "1,000", "12,345"],
+  ]);
   assertEquals(
     [1234567890, 9250.8665, 0.020166015625].map((value) => formatValue(value, "number")),
     [
