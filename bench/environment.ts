@@ -16,6 +16,34 @@ export function environmentOf(variant: string): Record<string, string> {
   return { DENO_WEBGPU_BACKEND: "vulkan", ...rest, ...blas };
 }
 
+/** When and where a run was made. */
+export interface Setting {
+  readonly date: string;
+  readonly deno: string;
+  /** Processors as the system names them. */
+  readonly machine: string;
+}
+
+/** The setting of this run. */
+export function settingOf(): Setting {
+  return {
+    date: new Date().toISOString().slice(0, 10),
+    deno: Deno.version.deno,
+    machine: machineName(),
+  };
+}
+
+/** The commit of the clone, with `-dirty` if files differ from it. */
+export async function commitOf(folder: URL): Promise<string> {
+  const args = ["describe", "--always", "--dirty", "--exclude=*"];
+  try {
+    const { stdout } = await new Deno.Command("git", { args, cwd: folder }).output();
+    return new TextDecoder().decode(stdout).trim() || "unknown";
+  } catch {
+    return "unknown";
+  }
+}
+
 /**
  * The last line that a contender's program prints.
  *

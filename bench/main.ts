@@ -5,7 +5,7 @@
  */
 
 import { parseArgs } from "node:util";
-import { environmentOf, machineName } from "./environment.ts";
+import { environmentOf, settingOf } from "./environment.ts";
 import { figure } from "./figure.ts";
 import type { Report } from "./protocol.ts";
 import { profileOf, writeProfiles } from "./profile.ts";
@@ -132,9 +132,7 @@ if (options.profile) {
   Deno.exit();
 }
 const found: Summary = {
-  date: new Date().toISOString().slice(0, 10),
-  deno: Deno.version.deno,
-  machine: machineName(),
+  ...settingOf(),
   note: options.note,
   rounds: Number(options.rounds),
   startUp: await startUp(root),

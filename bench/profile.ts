@@ -7,15 +7,21 @@
 import { type DataTable, type Figure, plainTable } from "../src/figures/mod.ts";
 import { renderPage } from "../src/figures/page.ts";
 import type { Section } from "../src/figures/report.ts";
-import { lastLineOf } from "./environment.ts";
+import { commitOf, lastLineOf, settingOf } from "./environment.ts";
 import type { Workload } from "./workloads.ts";
 
-/** A case's profile, as its process prints it. */
+/** The profiles of a workload's cases, as their process prints them. */
 export interface Profiled {
-  readonly name: string;
-  readonly table: DataTable;
-  readonly figure: Figure;
+  readonly rounds: number;
+  readonly cases: readonly {
+    readonly name: string;
+    readonly table: DataTable;
+    readonly figure: Figure;
+  }[];
 }
+
+const legend =
+  "Products are m x n x k; + 8 is the adapter's rank, in the same launch; T: transposed.";
 
 const program = new URL("contenders/ours_profile.ts", import.meta.url).pathname;
 
@@ -31,12 +37,15 @@ export async function writeProfiles(path: string, sections: readonly Section[]):
   for (const { tables } of sections) {
     for (const table of tables) console.log(`\n${plainTable(table)}`);
   }
-  const page = { title: "Where the time of a step goes", facts: [], sections };
+  const { date, machine, deno } = settingOf();
+  const commit = await commitOf(new URL("..", import.meta.url));
+  const facts = Object.entries({ date, machine, Deno: deno, commit });
+  const page = { title: "Where the time of a step goes", facts, sections };
   await Deno.writeTextFile(path, await renderPage(page));
   console.log(`\nwrote the page to ${path}`);
 }
 
-function sectionOf(id: string, profiles: readonly Profiled[]): Section {
+function sectionOf(id: string, { rounds, cases }: Profiled): Section {
   const named = <T extends { readonly id: string; readonly title: string }>(
     item: T,
     name: string,
@@ -47,8 +56,9 @@ function sectionOf(id: string, profiles: readonly Profiled[]): Section {
   });
   return {
     ...{ id, title: id, question: "Where does the time of a step go?", source: "" },
-    ...{ settings: "The fastest of 15 rounds, each kernel timed.", findings: [] },
-    tables: profiles.map(({ name, table }) => named(table, name)),
-    figures: profiles.map(({ name, figure }) => named(figure, name)),
+    settings: `The fastest of ${rounds} rounds, each kernel timed. ${legend}`,
+    findings: [],
+    tables: cases.map(({ name, table }) => named(table, name)),
+    figures: cases.map(({ name, figure }) => named(figure, name)),
   };
 }

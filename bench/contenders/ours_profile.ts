@@ -15,9 +15,9 @@ const [variant, workload] = Deno.args as [string, Workload];
 const rounds = variant === "webgpu" ? 15 : 60;
 
 using device = await openVariant(variant);
-const profiles: Profiled[] = [];
+const cases: Profiled["cases"][number][] = [];
 for (const { name, step } of casesOf(device, workload)) {
   const found = await profile(device, step, { rounds });
-  profiles.push({ name, table: profileTable(found), figure: profileFigure(found) });
+  cases.push({ name, table: profileTable(found), figure: profileFigure(found) });
 }
-console.log(JSON.stringify(profiles));
+console.log(JSON.stringify({ rounds, cases } satisfies Profiled));

@@ -56,7 +56,7 @@ export {
 export { heldFigure, sharedBasisFigure } from "./shared_figures.ts";
 export { type Profile, profile, type ProfileOptions, type ProfileRow } from "./profile.ts";
 export { profileFigure, profileTable } from "./profile_figure.ts";
-export { measureRoofs, type Roofs } from "./roofs.ts";
+export type { Roofs } from "./roofs.ts";
 export { secondMoments } from "./second_moments.ts";
 export { amplificationTable, comparisonTable, updateTable } from "./tables.ts";
 export { comparableUpdates } from "../formats/comparable_updates.ts";

@@ -1,7 +1,10 @@
 /** Where the time of a step goes. @module */
 
-import type { Device, DeviceTrace, TracedLaunch } from "../device/mod.ts";
-import { measureRoofs, type Roofs } from "./roofs.ts";
+import { DeviceError } from "../core/errors.ts";
+import { assertOptions } from "../core/options.ts";
+import { quote } from "../core/quote.ts";
+import { type Device, type DeviceTrace, Scope, type TracedLaunch } from "../device/mod.ts";
+import { roofMeter, type Roofs } from "./roofs.ts";
 
 /** Launches of one kernel with the same scalars. */
 export interface ProfileRow {
@@ -52,11 +55,14 @@ export interface ProfileOptions {
 /**
  * Runs a step some times and says where its time goes: for every kernel its launches, ms, arithmetic, bytes and the
  * share of the roof, which is the least time that its arithmetic or its bytes could take on this device, by the time
- * that it takes (Williams et al. 2009). One round warms up and does not count.
+ * that it takes (Williams et al. 2009). The step runs three times a round, once to warm up, as it is, and traced, and
+ * the roof's own kernels run beside it, so that both meet the same machine.
  *
  * @param step Runs the step on the device; what it returns is awaited.
- * @throws {DeviceError} when a kernel fails, or a GPU has no clock for its kernels.
+ * @throws {DeviceError} when the device is neither `cpu` nor `webgpu`, no kernel runs on it, a kernel fails, it has no
+ *   room for the roof's vectors of 108 MiB, or a GPU has no clock for its kernels.
  * @throws {RangeError} when there is no round.
+ * @throws {TypeError} when the step is no function, or an option does not exist.
  *
  * @example
  * ```ts
@@ -76,21 +82,44 @@ export interface ProfileOptions {
 export async function profile(
   device: Device,
   step: () => unknown,
-  { rounds = 5 }: ProfileOptions = {},
+  options: ProfileOptions = {},
 ): Promise<Profile> {
-  if (!Number.isSafeInteger(rounds) || rounds < 1) {
-    throw new RangeError(`a profile needs at least 1 round, found ${rounds}`);
-  }
-  const roofs = await measureRoofs(device);
-  await device.trace(step);
-  let alone = Infinity, least: DeviceTrace | undefined;
+  assertProfiled(device, step, options);
+  await assertLaunches(device, step);
+  using scope = new Scope(device);
+  const { rounds = 5 } = options, measure = roofMeter(scope);
+  let roofs = await measure(), alone = Infinity, least: DeviceTrace | undefined;
   for (let round = 0; round < rounds; round++) {
+    roofs = await measure();
+    await timeOf(device, step); // the roof's vectors have taken the caches
     alone = Math.min(alone, await timeOf(device, step));
     const trace = await device.trace(step);
     if (trace.time < (least?.time ?? Infinity)) least = trace;
   }
   const found = summaryOf(least!, roofs), roof = total(found.launches, leastTimeIn(roofs)) / alone;
   return { device: device.description, roofs, alone, roof, ...found };
+}
+
+function assertProfiled({ kind }: Device, step: unknown, options: ProfileOptions): void {
+  if (kind !== "cpu" && kind !== "webgpu") {
+    throw new DeviceError(`a profile needs a cpu or webgpu device, found ${kind}`);
+  }
+  if (typeof step !== "function") {
+    throw new TypeError(`a profile's step must be a function, found ${quote(step)}`);
+  }
+  assertOptions("profile", options, { rounds: true });
+  const { rounds = 5 } = options;
+  if (!Number.isSafeInteger(rounds) || rounds < 1) {
+    throw new RangeError(`a profile needs at least 1 round, found ${rounds}`);
+  }
+}
+
+async function assertLaunches(device: Device, step: () => unknown): Promise<void> {
+  const { launches } = await device.trace(step);
+  if (launches.length > 0) return;
+  throw new DeviceError(
+    `a profile needs a step that runs kernels on ${device.description}, found none: does it use another device?`,
+  );
 }
 
 /** ms of a step, until the device has finished it. */
@@ -103,12 +132,20 @@ async function timeOf(device: Device, step: () => unknown): Promise<number> {
 }
 
 function summaryOf({ launches, time: traced }: DeviceTrace, roofs: Roofs) {
-  const rows = [...Map.groupBy(launches, titleOf)].map(([kernel, own]) =>
-    rowOf(kernel, own, traced, roofs)
-  );
+  const rows = rowsOf(launches, titleOf, { traced, roofs });
   const inside = total(launches, ({ time }) => time);
-  rows.sort((a, b) => b.time - a.time);
   return { traced, outside: Math.max(0, traced - inside), launches, rows };
+}
+
+/** A row for all launches of one name, those that take longest first. */
+export function rowsOf(
+  launches: readonly TracedLaunch[],
+  nameOf: (launch: TracedLaunch) => string,
+  { traced, roofs }: Pick<Profile, "traced" | "roofs">,
+): ProfileRow[] {
+  return [...Map.groupBy(launches, nameOf)]
+    .map(([name, own]) => rowOf(name, own, traced, roofs))
+    .sort((a, b) => b.time - a.time);
 }
 
 function rowOf(

@@ -2,7 +2,7 @@
 
 import { addKernel } from "../../kernels/mod.ts";
 import { matrix, multiply } from "../autograd/ops/product.ts";
-import { type Device, Scope } from "../device/mod.ts";
+import type { Scope } from "../device/mod.ts";
 
 /** The speeds that a step is compared with. */
 export interface Roofs {
@@ -12,41 +12,38 @@ export interface Roofs {
   readonly bytes: number;
 }
 
-const side = 1024, length = 2 ** 23, rounds = 5;
+const side = 1024, length = 2 ** 23;
 
 /**
- * Measures the roofs of a device, in a second or so: the best of five products and of five sums.
- *
- * @throws {DeviceError} when it has no room for them, or no clock.
+ * Allocates a product and a sum in a scope, and returns what times each once more: the best so far. One measurement
+ * may share the machine with other work, so a profile takes one beside each of its rounds.
  */
-export async function measureRoofs(device: Device): Promise<Roofs> {
-  return { flops: await productSpeed(device), bytes: await sumSpeed(device) };
+export function roofMeter(scope: Scope): () => Promise<Roofs> {
+  const product = productIn(scope), sum = sumIn(scope);
+  let best: Roofs = { flops: 0, bytes: 0 };
+  return async () => {
+    const { launches: [first, second] } = await scope.device.trace(() => {
+      product();
+      sum();
+    });
+    const flops = Math.max(best.flops, 2 * side ** 3 / first.time);
+    const bytes = Math.max(best.bytes, 3 * 4 * length / second.time);
+    return best = { flops, bytes };
+  };
 }
 
-async function productSpeed(device: Device): Promise<number> {
-  using scope = new Scope(device);
+function productIn(scope: Scope): () => void {
   const [a, b, c] = ["a", "b", "c"].map((label) => ones(scope, [side, side], label));
-  const extents = { m: side, n: side, k: side };
-  const product = () => multiply(matrix(a), matrix(b), matrix(c), extents);
-  return 2 * side ** 3 / await leastTime(device, product);
+  return () => multiply(matrix(a), matrix(b), matrix(c), { m: side, n: side, k: side });
 }
 
-async function sumSpeed(device: Device): Promise<number> {
-  using scope = new Scope(device);
+function sumIn(scope: Scope): () => void {
   const [a, b, out] = ["a", "b", "out"].map((label) => ones(scope, [length], label));
-  const add = () => device.launch(addKernel, { a, b, out }, { size: length });
-  return 3 * 4 * length / await leastTime(device, add);
+  return () => scope.device.launch(addKernel, { a, b, out }, { size: length });
 }
 
 function ones(scope: Scope, shape: number[], label: string) {
   const tensor = scope.allocate(shape, "f32", "scratch", label);
   scope.device.write(tensor, new Float32Array(tensor.size).fill(1));
   return tensor;
-}
-
-async function leastTime(device: Device, launch: () => void): Promise<number> {
-  const { launches } = await device.trace(() => {
-    for (let round = 0; round < rounds; round++) launch();
-  });
-  return Math.min(...launches.map(({ time }) => time));
 }

@@ -1,11 +1,19 @@
 /** What a profile says of a step. */
 
-import { assert, assertAlmostEquals, assertEquals, assertRejects } from "@std/assert";
-import { attentionForward, matmul } from "../../kernels/mod.ts";
+import {
+  assert,
+  assertAlmostEquals,
+  assertEquals,
+  assertRejects,
+  assertStringIncludes,
+} from "@std/assert";
+import { attentionForward, fill, matmul } from "../../kernels/mod.ts";
+import { DeviceError } from "../../src/core/errors.ts";
 import { openCpuDevice } from "../../src/device/cpu/cpu_device.ts";
+import { openDevice } from "../../src/device/mod.ts";
 import { bytesMoved } from "../../src/device/trace.ts";
 import { initGpt2, parseGpt2Config } from "../../src/models/mod.ts";
-import { profile, profileFigure, profileTable } from "../../src/inspect/mod.ts";
+import { type Profile, profile, profileFigure, profileTable } from "../../src/inspect/mod.ts";
 import { Trainer } from "../../src/train/mod.ts";
 
 const config = parseGpt2Config({
@@ -36,23 +44,73 @@ Deno.test("a profile counts a step's launches and arithmetic, and gives all of i
   assert(found.rows.every(({ threads }) => threads! >= 1 && threads! <= 2), "one or two threads");
 });
 
-Deno.test("a profile's table has a row for each kernel and one for the rest, its figure all bars", async () => {
+Deno.test("a profile's table has kinds and the rest, then each kernel; its figure all bars", async () => {
   using device = await openCpuDevice({ threads: 1, blas: false });
   using model = initGpt2(device, config, { seed: 1 });
   using trainer = new Trainer(model, { learningRate: 1e-3, steps: 100 });
   const found = await profile(device, () => trainer.step([batch]), { rounds: 1 });
   const { rows } = profileTable(found), { data } = profileFigure(found);
-  assertEquals(rows.length, found.rows.length + 1);
-  assertAlmostEquals(rows.reduce((total, { share }) => total + Number(share), 0), 100, 1e-6);
+  const end = rows.findIndex(({ kind }) => kind === "no kernel") + 1;
+  const shareOf = (part: typeof rows) =>
+    part.reduce((total, { share }) => total + Number(share), 0);
+  assertEquals(end, data.length + 1);
+  assertEquals(rows.length, end + found.rows.length);
+  assertAlmostEquals(shareOf(rows.slice(0, end)), 100, 1e-6);
+  assertAlmostEquals(shareOf(rows.slice(end)), 100 - 100 * found.outside / found.traced, 1e-6);
+  const products = rows.filter(({ kind }) => kind === "products");
+  assertAlmostEquals(Number(products[0].share), shareOf(products.slice(1)), 1e-6);
   assertEquals(data.reduce((total, { x }) => total + x!.length, 0), found.launches.length);
   const names = data.map(({ name }) => name);
   assertEquals(names, ["products", "attention", "norms", "loss", "optimizer", "other kernels"]);
 });
 
-Deno.test("a profile needs a round", async () => {
+Deno.test("the roof's kernels run in every round, and the step after them before it counts", async () => {
+  using device = await openCpuDevice({ threads: 2, blas: false });
+  using y = device.allocate([4], "f32", "scratch", "y");
+  const order: string[] = [], launch = device.launch.bind(device);
+  device.launch = (kernel, ...rest) => {
+    order.push(kernel.name);
+    launch(kernel, ...rest);
+  };
+  await profile(device, () => device.launch(fill, { y }, { size: 4, value: 1 }), { rounds: 2 });
+  const roof = ["matmul", "add"], round = [...roof, "fill", "fill", "fill"];
+  assertEquals(order, ["fill", ...roof, ...round, ...round]);
+});
+
+Deno.test("a profile says what its roof is, and which of its times are of no use", () => {
+  const times = { alone: 2, traced: 2.5, outside: 2.5, roof: 0.5 };
+  const found: Profile = {
+    ...{ device: "cpu", roofs: { flops: 31.3e6, bytes: 9.1e6 }, launches: [], rows: [] },
+    ...times,
+  };
+  const textsOf = (found: Profile) => [profileTable(found).title, profileFigure(found).caption];
+  for (const text of textsOf(found)) {
+    assertStringIncludes(text, "roof: 31.3 GFLOP/s, 9.10 GB/s, measured beside the step");
+    assert(!/exceeds|faster/.test(text), text);
+  }
+  for (const text of textsOf({ ...found, roof: 2.3 })) {
+    assertStringIncludes(text, "the machine was busier while the roof was measured");
+  }
+  for (const text of textsOf({ ...found, traced: 1.9 })) {
+    assertStringIncludes(text, "The traced step was faster than the step as it is: raise rounds");
+  }
+});
+
+Deno.test("a profile needs a round, a device with a clock, and a step that runs kernels on it", async () => {
   using device = await openCpuDevice({ threads: 1, blas: false });
   const none = () => profile(device, () => {}, { rounds: 0 });
   await assertRejects(none, RangeError, "a profile needs at least 1 round, found 0");
+  const idle = () => profile(device, () => {});
+  await assertRejects(idle, DeviceError, "found none: does it use another device?");
+  for (const kind of ["reference", "dry"] as const) {
+    using other = await openDevice({ kind });
+    const found = `a profile needs a cpu or webgpu device, found ${kind}`;
+    await assertRejects(() => profile(other, () => {}), DeviceError, found);
+  }
+  const three = () => profile(device, 3 as never);
+  await assertRejects(three, TypeError, "a profile's step must be a function, found 3");
+  const misspelled = () => profile(device, () => {}, { round: 2 } as never);
+  await assertRejects(misspelled, TypeError, 'found "round" (did you mean rounds?)');
 });
 
 Deno.test("the windows of one buffer are read once, and a table as far as rows are looked up", async () => {
