@@ -91,6 +91,10 @@ export interface Kernel<B extends string = string, S extends string = string> {
    */
   readonly elements: (scalars: ScalarValues<S>) => Partial<Readonly<Record<B, number>>>;
   /**
+   * Elements of a buffer that a launch touches at most, where they are fewer than it must have: rows looked up.
+   */
+  readonly touches?: (scalars: ScalarValues<S>) => Partial<Readonly<Record<B, number>>>;
+  /**
    * Multiplications and additions of a launch, at most; left out where moving the bytes takes longer than the
    * arithmetic.
    */

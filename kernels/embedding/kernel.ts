@@ -29,6 +29,7 @@ function lookUpIn(type: StoredType): EmbeddingForward {
     bindings: { table: bindingsIn(type).read, ids: u32.read, out: f32.update },
     scalars: { count: "u32", width: "u32", first: "u32", rows: "u32" },
     elements: ({ count, width, rows }) => ({ table: rows * width, ids: count, out: count * width }),
+    touches: ({ count, width, rows }) => ({ table: Math.min(count, rows) * width }),
     wgsl: {
       code: forwardCode,
       constants: () => ({ stored: storedAs(type) }),

@@ -34,7 +34,7 @@ export interface DeviceTrace {
 }
 
 /**
- * Bytes that a launch moves if each is read or written once. A buffer that is bound twice is read once, and one
+ * Bytes that a launch moves if each that it touches is read or written once. A buffer that is bound twice is read once, and one
  * whose elements are chosen by values of another is read as far as the largest of the others reaches.
  */
 export function bytesMoved(
@@ -42,7 +42,8 @@ export function bytesMoved(
   bindings: Readonly<Record<string, Bound>>,
   scalars: Readonly<Record<string, number>>,
 ): number {
-  const needed = kernel.elements(scalars), most = Math.max(0, ...Object.values(needed) as number[]);
+  const needed = { ...kernel.elements(scalars), ...kernel.touches?.(scalars) };
+  const most = Math.max(0, ...Object.values(needed) as number[]);
   const read = new Map<object, number>();
   let written = 0;
   for (const [name, { access }] of Object.entries(kernel.bindings)) {

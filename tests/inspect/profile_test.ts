@@ -7,7 +7,7 @@ import {
   assertRejects,
   assertStringIncludes,
 } from "@std/assert";
-import { attentionForward, fill, matmul } from "../../kernels/mod.ts";
+import { attentionForward, embeddingForward, fill, matmul } from "../../kernels/mod.ts";
 import { DeviceError } from "../../src/core/errors.ts";
 import { openCpuDevice } from "../../src/device/cpu/cpu_device.ts";
 import { openDevice } from "../../src/device/mod.ts";
@@ -111,6 +111,18 @@ Deno.test("a profile needs a round, a device with a clock, and a step that runs 
   await assertRejects(three, TypeError, "a profile's step must be a function, found 3");
   const misspelled = () => profile(device, () => {}, { round: 2 } as never);
   await assertRejects(misspelled, TypeError, 'found "round" (did you mean rounds?)');
+});
+
+Deno.test("a lookup moves the rows that it takes, not the whole table", async () => {
+  using device = await openCpuDevice({ threads: 1, blas: false });
+  using table = device.allocate([1000, 8], "f32", "weight", "table");
+  using ids = device.allocate([3], "u32", "activation", "ids");
+  using out = device.allocate([3, 8], "f32", "activation", "out");
+  const bindings = { table, ids, out }, rest = 4 * (3 + 2 * 3 * 8);
+  const scalars = { count: 3, width: 8, first: 0, rows: 1000 };
+  assertEquals(bytesMoved(embeddingForward, bindings, scalars), 4 * 3 * 8 + rest);
+  assertEquals(bytesMoved(embeddingForward, bindings, { ...scalars, rows: 2 }), 4 * 2 * 8 + rest);
+  assertEquals(embeddingForward.elements(scalars).table, 8000);
 });
 
 Deno.test("the windows of one buffer are read once, and a table as far as rows are looked up", async () => {
