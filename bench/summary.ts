@@ -34,7 +34,8 @@ export interface Summary {
   readonly machine?: string;
   readonly note: string;
   readonly rounds: number;
-  readonly startUp: StartUp;
+  /** Absent where only some workloads or contenders ran. */
+  readonly startUp?: StartUp;
   readonly devices: Readonly<Record<string, string>>;
   readonly roof: { readonly gflops: number; readonly copyGBs: number };
   readonly rows: readonly Row[];

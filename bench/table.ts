@@ -53,8 +53,8 @@ function tokenLines({ rows }: Summary): string[] {
 }
 
 /** Least of three fresh processes each. */
-function firstCallLines({ startUp: { firstCalls = [] } }: Summary): string[] {
-  return firstCalls.map(({ variant, what, openMs, loadMs, firstMs, totalMs }) =>
+function firstCallLines({ startUp }: Summary): string[] {
+  return (startUp?.firstCalls ?? []).map(({ variant, what, openMs, loadMs, firstMs, totalMs }) =>
     `- ours ${variant}, first ${what}: ${number(totalMs, 0)} ms from start to end of the process ` +
     `(device ${number(openMs, 0)}, model ${number(loadMs, 0)}, ${what} ${number(firstMs, 0)})`
   );
@@ -80,8 +80,10 @@ export function tableOf(summary: Summary): string {
   return [
     `# Benchmark of ${summary.date}, Deno ${summary.deno}, ${summary.rounds} rounds`,
     [summary.machine, summary.note].filter(Boolean).join(". "),
-    `Roof: ${roof.gflops} GFLOP/s, ${roof.copyGBs} GB/s copied. ` +
-    `Importing mod.ts: ${number(startUp.importMs - startUp.emptyMs, 0)} ms more than nothing.`,
+    `Roof: ${roof.gflops} GFLOP/s, ${roof.copyGBs} GB/s copied.` +
+    (startUp
+      ? ` Importing mod.ts: ${number(startUp.importMs - startUp.emptyMs, 0)} ms more than nothing.`
+      : ""),
     firstCallLines(summary).join("\n"),
     Object.entries(devices).map(([name, device]) => `- ${name}: ${device}`).join("\n"),
     [

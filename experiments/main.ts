@@ -3,7 +3,7 @@
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { Interrupt, type Interrupted } from "../src/core/interrupt.ts";
-import { nearestName } from "../src/core/nearest_name.ts";
+import { assertKnownOptions } from "../src/core/known_options.ts";
 import { terminalLine } from "../src/core/terminal_text.ts";
 import type { DeviceKind } from "../src/device/device.ts";
 import { openDevice } from "../src/device/mod.ts";
@@ -55,7 +55,7 @@ const known = {
 
 /** Parses the arguments of the main job. */
 export function parseReproduceArgs(args: readonly string[]): ReproduceOptions | "help" {
-  assertKnown(args);
+  assertKnownOptions(args, Object.keys(known));
   const { values } = parseArgs({ args: [...args], options: known });
   if (values.help) return "help";
   const seeds = Number(values.seeds ?? (values.full ? 3 : 1));
@@ -70,18 +70,6 @@ export function parseReproduceArgs(args: readonly string[]): ReproduceOptions | 
     ...{ out: quick ? join(out, "quick") : out, quick, full, open },
     shard: shardOf(shard),
   };
-}
-
-/** What `parseArgs` says of an unknown option is long, and does not say which one was meant. */
-function assertKnown(args: readonly string[]): void {
-  for (const arg of args) {
-    const name = /^--(.*?)(=|$)/.exec(arg)?.[1];
-    if (!name || Object.hasOwn(known, name)) continue;
-    const meant = nearestName(name, Object.keys(known));
-    throw new RangeError(
-      `there is no option --${name}${meant ? ` (did you mean --${meant}?)` : ""}`,
-    );
-  }
 }
 
 function parseDevice(kind: string): DeviceKind | undefined {
