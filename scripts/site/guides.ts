@@ -22,6 +22,12 @@ export const navigation: readonly (readonly [group: string, paths: readonly stri
     "docs/devices.md",
   ]],
   ["Notebooks", filesUnder("notebooks").filter((path) => path.endsWith(".ipynb")).toSorted()],
+  ["Teaching", [
+    "docs/teaching/instructor_notes.md",
+    "docs/teaching/quiz.md",
+    "docs/teaching/exercises.md",
+    "docs/teaching/forensic_appendix.md",
+  ]],
   ["Reference", ["docs/notation.md", "docs/reliability.md", "SECURITY.md", "CHANGELOG.md"]],
   ["Changing it", [
     "CONTRIBUTING.md",
