@@ -1,7 +1,8 @@
 /** What a notebook of the series must be like before anyone runs it. */
 
-import { assertEquals } from "@std/assert";
+import { assert, assertEquals } from "@std/assert";
 import {
+  type Cell,
   codeCells,
   type Notebook,
   notebookNames,
@@ -121,4 +122,25 @@ Deno.test("each asks for predictions, and makes a mistake on purpose and shows t
     ];
   };
   assertEquals(broken(faults), []);
+});
+
+Deno.test("beside each slider that asks the kernel is said that it does not work on a hub or Colab", () => {
+  const asks = ({ cell_type, source }: Cell) =>
+    cell_type === "code" && /\bawait slider\(/.test(source);
+  const isText = ({ cell_type }: Cell) => cell_type === "markdown";
+  const says = ({ source }: Cell, words: RegExp[]) =>
+    source.split("\n\n").some((paragraph) => words.every((word) => word.test(paragraph)));
+  const where = [/\basks? the kernel\b/, /\bhub\b/, /\bColab\b/];
+  const silent = ({ cells }: Notebook) =>
+    cells.filter(asks).filter((slider) => {
+      const at = cells.indexOf(slider), before = cells.slice(0, at).findLast(isText);
+      const beside = [before, cells[at + 1]].filter((cell) => cell && isText(cell));
+      return !beside.some((cell) => says(cell!, where));
+    }).map(({ id }) => id);
+  assertEquals(broken(silent), []);
+  const whole = [...where, /\bon\s+one\s+machine\b/];
+  const unexplained = ({ cells }: Notebook) =>
+    cells.some(asks) && !cells.some((cell) => isText(cell) && says(cell, whole)) ? ["no why"] : [];
+  assertEquals(broken(unexplained), []);
+  assert(notebooks.some(([, { cells }]) => cells.some(asks)), "no notebook has such a slider");
 });
