@@ -5,7 +5,6 @@ import { scratch } from "../simd/scratch.as";
 import { bytesOf, loadUntil, madd, splat, sumLanes, VECTOR, zero } from "../simd/vector.as";
 import { hideWeights } from "./softmax.as";
 import {
-  fetchRows,
   LANES,
   packColumns,
   packRows,
@@ -40,8 +39,6 @@ export function attention_backward(
     const b = unit / heads, column = bytesOf((unit % heads) * headWidth);
     const rows = <usize>(b * time) * width, statistics = bytesOf(unit * time);
     const outAt = rows + column, at: usize = 3 * rows + column;
-    fetchRows(dOut + outAt, width, time, headWidth, scratch(0));
-    fetchRows(out + outAt, width, time, headWidth, scratch(0));
     headDeltas(dOut + outAt, out + outAt, delta + statistics, headWidth, time, width);
     backwardHead(
       qkv + at,
@@ -108,8 +105,6 @@ function backwardHead(
   const dKeys = operand(D_KEYS, headWidth), dValues = operand(D_VALUES, headWidth);
   for (let key: u32 = 0; key < time; key += most) {
     const tile = min(most, time - key), k = qkv + width + <usize>key * row;
-    fetchRows(k, row, tile, headWidth, dKeys);
-    fetchRows(k + width, row, tile, headWidth, dKeys);
     packRows(LANES, operand(KEYS, headWidth), k, row, tile, headWidth, scale);
     packRows(LANES, operand(VALUES, headWidth), k + width, row, tile, headWidth, 1);
     packColumns(operand(KEY_COLUMNS, headWidth), k, row, tile, headWidth);
@@ -118,7 +113,6 @@ function backwardHead(
     for (let query = causal ? key : 0; query < time; query += most) {
       const count = min(most, time - query), at = bytesOf(query);
       const q = qkv + <usize>query * row, d = dOut + <usize>query * width;
-      fetchRows(q, row, count, headWidth, operand(QUERIES, headWidth));
       packRows(4, operand(QUERIES, headWidth), q, row, count, headWidth, 1);
       packRows(4, operand(D_OUT, headWidth), d, width, count, headWidth, 1);
       packColumns(operand(QUERY_COLUMNS, headWidth), q, row, count, headWidth);

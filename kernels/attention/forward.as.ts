@@ -4,7 +4,7 @@ import { log } from "../simd/exponential.as";
 import { scratch } from "../simd/scratch.as";
 import { bytesOf, splat } from "../simd/vector.as";
 import { areFew, attendFew } from "./few.as";
-import { fetchRows, LANES, packColumns, packRows, padded, product, ROW, writeColumns } from "./panels.as";
+import { LANES, packColumns, packRows, padded, product, ROW, writeColumns } from "./panels.as";
 import { FACTORS, hideScores, scaleColumns, softmaxPanel, STATISTICS, SUMS } from "./softmax.as";
 import { forwardTile } from "./tiles.as";
 
@@ -75,7 +75,6 @@ function stateOf(query: u32, headWidth: u32): usize {
 }
 
 function startSpan(q: usize, qRow: usize, headWidth: u32, count: u32, scale: f32): void {
-  fetchRows(q, qRow, count, headWidth, scratch(0));
   packRows(LANES, scratch(0), q, qRow, count, headWidth, scale);
   for (let query: u32 = 0; query < count; query += LANES) {
     const state = stateOf(query, headWidth);
@@ -100,8 +99,6 @@ function attend(
   const most = forwardTile(headWidth);
   for (let key: u32 = 0; key < seen; key += most) {
     const tile = min(most, seen - key), row: usize = key;
-    fetchRows(k + row * kRow, kRow, tile, headWidth, packedK);
-    fetchRows(v + row * vRow, vRow, tile, headWidth, packedK);
     packRows(4, packedK, k + row * kRow, kRow, tile, headWidth, 1);
     packColumns(packedV, v + row * vRow, vRow, tile, headWidth);
     for (let query: u32 = 0; query < count; query += LANES) {

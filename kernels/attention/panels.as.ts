@@ -85,18 +85,6 @@ export function product(
   }
 }
 
-/**
- * Fetches rows into the nearest cache: a head's rows are far apart, and nothing but a loop this short has
- * enough of their lines on the way at once.
- */
-export function fetchRows(from: usize, rowBytes: usize, rows: u32, width: u32, spare: usize): void {
-  let x = zero();
-  for (const end = from + rowBytes * <usize>rows; from < end; from += rowBytes) {
-    for (let at = from; at < from + bytesOf(width); at += 64) x = v128.or(x, v128.load(at));
-  }
-  v128.store(spare, x);
-}
-
 /** Columns as rows of panels of 4 that are `rows` steps long: to[column / 4][row][column % 4]. */
 export function packColumns(to: usize, from: usize, rowBytes: usize, rows: u32, width: u32): void {
   const panel = VECTOR * rows;
