@@ -59,6 +59,7 @@ const roots = [
     "models",
     "examples",
     "playground",
+    "slides",
   ],
   ...["mod.ts", "cli.ts", "README.md", "CHANGELOG.md", "CONTRIBUTING.md", "CITATION.cff"],
   "SECURITY.md",

@@ -1,0 +1,83 @@
+/** What a slide is, and its HTML. @module */
+
+import { escapeHtml } from "../src/figures/html.ts";
+
+/** One idea. */
+export interface Slide {
+  /** An answer follows its question. Default: an idea by itself. */
+  readonly kind?: "question" | "answer";
+  /** Its heading: the idea, or the question. */
+  readonly title: string;
+  /** Paragraphs; `{name}` is one of the numbers, `code` is between backticks. */
+  readonly text: readonly string[];
+  /** What students choose between. */
+  readonly choices?: readonly string[];
+  /** Numbers in the text, as the library computes them. */
+  readonly numbers?: Readonly<Record<string, string>>;
+  /** HTML of a figure, formula or table. */
+  readonly figure: string;
+  /** Below the figure: what is drawn, from which seeds; `{name}` as in the text. */
+  readonly caption?: string;
+  /** The source of values that are not computed here. */
+  readonly quoted?: string;
+}
+
+/** A part of the lesson. */
+export interface Part {
+  readonly title: string;
+  /** From and to, as in the instructor notes. */
+  readonly minutes: readonly [from: number, to: number];
+  /** Which notebook has more. */
+  readonly notebook: string;
+  readonly slides: readonly Slide[];
+}
+
+const kinds = { question: "Predict", answer: "Answer" };
+
+/** All slides, in their order. */
+export function slidesHtml(parts: readonly Part[]): string {
+  const all = parts.flatMap((part, i) =>
+    part.slides.map((slide) => ({ part, place: i + 1, slide }))
+  );
+  return all.map(({ part, place, slide }, i) => {
+    const { title, minutes: [from, to], notebook } = part, { kind = "idea" } = slide;
+    const id = `slide-${i + 1}`, where = `${place}. ${title}, minutes ${from} to ${to}`;
+    return `<section id="${id}" class="slide ${kind}" aria-roledescription="slide" \
+aria-label="${escapeHtml(slide.title)}">
+<p class="part">${escapeHtml(where)}</p>
+<h2 id="${id}-title" tabindex="-1">${kindHtml(kind)}${escapeHtml(slide.title)}</h2>
+${wordsHtml(slide)}
+${figureHtml(slide)}
+<p class="foot"><span>${escapeHtml(notebook)}</span><span>${i + 1} / ${all.length}</span></p>
+</section>`;
+  }).join("\n");
+}
+
+const kindHtml = (kind: "idea" | keyof typeof kinds): string =>
+  kind === "idea" ? "" : `<span class="kind">${kinds[kind]}</span> `;
+
+function wordsHtml({ text, choices = [], numbers = {} }: Slide): string {
+  const all = text.map((paragraph) => `<p>${inline(paragraph, numbers)}</p>`).join("\n");
+  const items = choices.map((choice) => `<li>${inline(choice, numbers)}</li>`).join("");
+  return `<div class="words">${all}${items && `<ol class="choices" type="A">${items}</ol>`}</div>`;
+}
+
+function figureHtml({ figure, caption, quoted, numbers = {} }: Slide): string {
+  const words = caption === undefined ? "" : inline(caption, numbers);
+  const source = quoted === undefined
+    ? ""
+    : ` <span class="quoted">Quoted: ${escapeHtml(quoted)}</span>`;
+  const below = words || source ? `<figcaption>${words}${source}</figcaption>` : "";
+  return `<figure>${figure}${below}</figure>`;
+}
+
+/** A text with its numbers and code; a number that nobody computed is an error. */
+function inline(text: string, numbers: Readonly<Record<string, string>>): string {
+  return escapeHtml(text)
+    .replace(/`([^`]+)`/g, "<code>$1</code>")
+    .replace(/\{(\w+)\}/g, (_, name: string) => {
+      const value = numbers[name];
+      if (value === undefined) throw new Error(`a slide needs the number ${name} that it names`);
+      return `<strong data-number="${name}">${escapeHtml(value)}</strong>`;
+    });
+}

@@ -1,0 +1,90 @@
+/** The slides from a file, without a network: one at a time, by keys, with the library's numbers. */
+
+import { assert, assertEquals, assertMatch } from "@std/assert";
+import { buildSlides } from "../../scripts/slides.ts";
+import { gpt2StepBytes } from "../../src/accounting/mod.ts";
+import { catalog } from "../../src/architectures/mod.ts";
+import { Browser, type Page } from "../support/browser.ts";
+import { withFolder } from "../support/folders.ts";
+import { browserPath } from "../support/parts.ts";
+import { listen, violations } from "../support/policy.ts";
+
+/** Slides that are shown, by their places from 1. */
+const shown = `[...document.querySelectorAll(".slide")].flatMap((one, i) =>
+  one.checkVisibility() ? [i + 1] : [])`;
+
+async function press(page: Page, key: string): Promise<void> {
+  for (const type of ["keyDown", "keyUp"]) {
+    await page.send("Input.dispatchKeyEvent", { type, key });
+  }
+}
+
+/** GPT-3 175B at the peak of a step: times less memory with LoRA. */
+function timesLess(): number {
+  const { config } = catalog["gpt3-175b"], step = { batch: 1, length: 2048 };
+  const [full, lora] = [undefined, { rank: 4, sites: ["q", "v"] }].map((lora) =>
+    Object.values(gpt2StepBytes(config, { ...step, lora })!).reduce((sum, bytes) => sum + bytes)
+  );
+  return full / lora;
+}
+
+function assertWellMade(html: string): void {
+  const slides = html.split(/<section /).slice(1);
+  assert(html.length < 2e6, `${html.length} characters`);
+  for (const slide of slides) {
+    assertMatch(slide, /<h2 id="[^"]+" tabindex="-1">[^]*?<\/h2>/);
+    assertMatch(slide, /<figure><(picture|img|p class="formula"|div class="scroll")/);
+  }
+  const kinds = slides.map((slide) => /class="slide (\w+)"/.exec(slide)![1]);
+  kinds.forEach((kind, i) => assertEquals(kind === "question", kinds[i + 1] === "answer"));
+  assertEquals(html.match(/(?:src|srcset|href)="(?!data:)[^"]*"/g), null);
+  assertEquals(html.match(/https?:\/\/(?!www\.w3\.org\/)/g), null);
+  assertEquals(/data-number="less">([^<]+)</.exec(html)![1], timesLess().toFixed(2));
+}
+
+async function assertKeysWork(page: Page): Promise<void> {
+  const last = await page.evaluate<number>(`document.querySelectorAll(".slide").length`);
+  assertEquals(await page.evaluate(shown), [1]);
+  const places = { ArrowRight: 2, " ": 3, ArrowLeft: 2, End: last, Home: 1 };
+  for (const [key, place] of Object.entries(places)) {
+    await press(page, key);
+    assertEquals(await page.evaluate(shown), [place], key);
+    assertEquals(await page.evaluate("location.hash"), `#slide-${place}`);
+    assertEquals(await page.evaluate("document.activeElement.id"), `slide-${place}-title`);
+  }
+  await page.evaluate(`document.getElementById("next").click()`);
+  assertEquals(await page.evaluate(shown), [2]);
+}
+
+/** Every slide fits into the width of a phone. */
+async function assertNarrow(page: Page): Promise<void> {
+  await page.resize(400, 800);
+  const widths = await page.evaluate<number[]>(
+    `[...document.querySelectorAll(".slide")].map(({ id }, i) => {
+      dispatchEvent(new KeyboardEvent("keydown", { key: i === 0 ? "Home" : "ArrowRight" }));
+      return document.documentElement.scrollWidth;
+    })`,
+  );
+  assertEquals(widths.filter((width) => width > 400), []);
+}
+
+Deno.test({
+  name: "the slides have the library's numbers, need no network, and move by keys",
+  ignore: browserPath() === undefined,
+  fn: () =>
+    withFolder(async (folder) => {
+      await buildSlides(folder);
+      assertWellMade(await Deno.readTextFile(`${folder}/index.html`));
+      await using browser = await Browser.start();
+      await using page = await browser.open("about:blank");
+      await page.send("Page.addScriptToEvaluateOnNewDocument", { source: listen });
+      await page.goTo(`file://${folder}/index.html`);
+      await assertKeysWork(page);
+      await assertNarrow(page);
+      await page.send("Emulation.setEmulatedMedia", { media: "print" });
+      const count = await page.evaluate<number>(`${shown}.length`);
+      assertEquals(count, await page.evaluate(`document.querySelectorAll(".slide").length`));
+      assertEquals(await violations(page), []);
+      assertEquals(page.errors, []);
+    }),
+});
