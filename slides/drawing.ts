@@ -1,7 +1,7 @@
 /** Pictures of the library as HTML that needs no script. @module */
 
 import type { DataTable, Figure } from "../src/figures/figure.ts";
-import { formulaPictures } from "../src/figures/formula.ts";
+import { loadMathJax } from "../src/figures/formula.ts";
 import { type DrawFormula, escapeHtml, tableHtml } from "../src/figures/html.ts";
 import { pictureSource } from "../src/figures/picture.ts";
 import type { Picture } from "../src/figures/pictures/picture.ts";
@@ -20,13 +20,17 @@ export async function plotHtml(figure: Figure, alt: string): Promise<string> {
 
 /** A picture of matrices, on paper of its own for light and for dark pages. */
 export const pictureHtml = ({ svg, alt }: Pick<Picture, "svg" | "alt">): string =>
-  `<img class="drawing" alt="${escapeHtml(alt)}" src="${pictureSource(svg)}">`;
+  `<div class="scroll"><img class="drawing" alt="${escapeHtml(alt)}" src="${
+    pictureSource(svg)
+  }"></div>`;
 
 /** A table. */
 export const rowsHtml = (table: DataTable): string => tableHtml(table);
 
+let drawing: Promise<DrawFormula> | undefined;
+
 /** Formulas in TeX, one below the other. */
 export async function formulasHtml(...formulas: readonly string[]): Promise<string> {
-  const draw: DrawFormula = await formulaPictures();
+  const draw = await (drawing ??= loadMathJax());
   return formulas.map((tex) => `<p class="formula">${draw(tex)}</p>`).join("\n");
 }

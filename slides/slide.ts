@@ -6,7 +6,7 @@ import { escapeHtml } from "../src/figures/html.ts";
 export interface Slide {
   /** An answer follows its question. Default: an idea by itself. */
   readonly kind?: "question" | "answer";
-  /** Its heading: the idea, or the question. */
+  /** Its heading: the idea, or the question; `{name}` as in the text. */
   readonly title: string;
   /** Paragraphs; `{name}` is one of the numbers, `code` is between backticks. */
   readonly text: readonly string[];
@@ -40,12 +40,13 @@ export function slidesHtml(parts: readonly Part[]): string {
     part.slides.map((slide) => ({ part, place: i + 1, slide }))
   );
   return all.map(({ part, place, slide }, i) => {
-    const { title, minutes: [from, to], notebook } = part, { kind = "idea" } = slide;
-    const id = `slide-${i + 1}`, where = `${place}. ${title}, minutes ${from} to ${to}`;
+    const { minutes: [from, to], notebook } = part, { kind = "idea", numbers = {} } = slide;
+    const title = inline(slide.title, numbers);
+    const id = `slide-${i + 1}`, where = `${place}. ${part.title}, minutes ${from} to ${to}`;
     return `<section id="${id}" class="slide ${kind}" aria-roledescription="slide" \
-aria-label="${escapeHtml(slide.title)}">
+aria-label="${title.replaceAll(/<[^>]*>/g, "")}">
 <p class="part">${escapeHtml(where)}</p>
-<h2 id="${id}-title" tabindex="-1">${kindHtml(kind)}${escapeHtml(slide.title)}</h2>
+<h2 id="${id}-title" tabindex="-1">${kindHtml(kind)}${title}</h2>
 ${wordsHtml(slide)}
 ${figureHtml(slide)}
 <p class="foot"><span>${escapeHtml(notebook)}</span><span>${i + 1} / ${all.length}</span></p>

@@ -1,0 +1,59 @@
+/** The bet of LoRA: a change needs fewer directions than a weight. @module */
+
+import { matrixFactors, spectrum, truncationError } from "../../src/analysis/mod.ts";
+import { Random } from "../../src/core/random.ts";
+import { linesFigure } from "../../src/figures/mod.ts";
+import { readAdapter } from "../../src/formats/mod.ts";
+import { openBaseWeights } from "../../src/inspect/mod.ts";
+import { rootPath } from "../../tests/support/source_files.ts";
+import { formulasHtml, plotHtml } from "../drawing.ts";
+import type { Slide } from "../slide.ts";
+
+function gaussian(rows: number, columns: number, seed: number) {
+  const random = new Random(seed), draw = () => random.normal();
+  return { shape: [rows, columns], data: Float32Array.from({ length: rows * columns }, draw) };
+}
+
+/** Question and answer. */
+export async function betSlides(): Promise<Slide[]> {
+  const { updates: [query] } = await readAdapter(`${rootPath}models/rank-study/qv-r64-seed11`);
+  using base = await openBaseWeights(`${rootPath}models/tiny-gpt2`);
+  const W = await base.weightOf(query);
+  const spectra = {
+    "random": spectrum(matrixFactors(gaussian(256, 256, 10))),
+    "W": spectrum(matrixFactors(W)),
+    "random BA": spectrum({ A: gaussian(64, 256, 11), B: gaussian(256, 64, 12), scaling: 1 }),
+    "ΔW": spectrum(query),
+  };
+  const kept = Array.from({ length: 65 }, (_, i) => 2 * i);
+  const lines = Object.entries(spectra).map(([name, { singularValues }]) => ({
+    name,
+    ...{ x: kept, y: kept.map((k) => truncationError(singularValues, k).relative) },
+  }));
+  const [random, weight, product, learned] = Object.values(spectra).map(({ singularValues }) =>
+    `${singularValues.findIndex((_, k) => truncationError(singularValues, k).relative <= 0.5)}`
+  );
+  return [{
+    kind: "question",
+    title: "How many directions until half of the matrix is there?",
+    text: [
+      "LoRA does not say that weights have low rank. It bets that their change does. Order these four.",
+    ],
+    choices: ["random", "W of the base", "a random BA, r = 64", "ΔW of an adapter, r = 64"],
+    figure: await formulasHtml("\\frac{\\lVert M - M_k\\rVert}{\\lVert M\\rVert} \\le \\tfrac12"),
+    caption: "Mₖ: the best matrix of rank k. All four are 256 × 256.",
+  }, {
+    kind: "answer",
+    title: "What was learned needs the fewest",
+    text: ["random {random}, W {weight}, a random BA {product}, ΔW {learned}."],
+    numbers: { random, weight, product, learned },
+    figure: await plotHtml(
+      linesFigure({
+        ...{ id: "bet", title: "", caption: "" },
+        ...{ x: { title: "k, directions kept" }, y: { title: "‖M − Mₖ‖ / ‖M‖" } },
+      }, lines),
+      "Four falling lines; that of ΔW falls first.",
+    ),
+    caption: "q of layer 1 of tiny-gpt2; the adapter is qv-r64-seed11.",
+  }];
+}

@@ -1,0 +1,177 @@
+/** 15 to 40: circle to ellipse, why B begins at zero, one value after the other, the bet. @module */
+
+import { openLesson, type Reading } from "../../playground/planted/lesson.ts";
+import type { Settings } from "../../playground/planted/settings.ts";
+import { stops } from "../../playground/path.ts";
+import { initial, settingsOf } from "../../playground/state.ts";
+import { openCpuDevice } from "../../src/device/cpu/cpu_device.ts";
+import { type DenseMatrix, denseOf, transposed } from "../../src/linalg/mod.ts";
+import { linesFigure, palette, planesPicture } from "../../src/figures/mod.ts";
+import { formulasHtml, pictureHtml, plotHtml } from "../drawing.ts";
+import type { Part, Slide } from "../slide.ts";
+import { betSlides } from "./bet.ts";
+
+const [oneDirection, , oneByOne, smallRank] = stops.map(({ settings }) => settings);
+
+/** The part. */
+export async function matrixPart(): Promise<Part> {
+  return {
+    title: "One matrix",
+    minutes: [15, 40],
+    notebook: "The playground, then notebook 01",
+    slides: [
+      await planeSlide(),
+      ...await zeroSlides(),
+      ...await valueSlides(),
+      await rankSlide(),
+      ...await betSlides(),
+    ],
+  };
+}
+
+/** A lesson of the playground, at these steps. */
+async function lessonAt(settings: Partial<Settings>, steps: readonly number[]): Promise<Reading[]> {
+  using device = await openCpuDevice({ threads: 1, blas: false });
+  using lesson = await openLesson(device, settingsOf({ ...initial, ...settings }));
+  const all: Reading[] = [];
+  for (const step of steps) {
+    await lesson.train(step - lesson.steps);
+    all.push(await lesson.read());
+  }
+  return all;
+}
+
+async function planeSlide(): Promise<Slide> {
+  const [start, end] = await lessonAt(oneDirection, [0, 100]);
+  const changed = ({ data }: DenseMatrix) => start.base.data.map((value, i) => value + data[i]);
+  const ellipses = (reading: Reading) => [
+    { matrix: start.base.data, role: "base" } as const,
+    { matrix: changed(reading.lora.matrix), role: "lora" } as const,
+    { matrix: changed(start.shift.matrix), role: "target" } as const,
+  ];
+  const arrows = transposed(denseOf(end.factors.B)).data, half = 1.8;
+  const alt =
+    "Three ellipses: that of W₀, the target, and W₀ + s·B·A, which moves onto the target.";
+  return {
+    title: "A matrix turns a circle into an ellipse; we want the dashed one",
+    text: ["B·A of rank 1 writes along one direction, the arrow. Here that is enough."],
+    figure: pictureHtml(planesPicture({ alt, caption: "" }, [
+      { title: "before training", ellipses: ellipses(start), arrows: [], half },
+      {
+        title: `after ${end.steps} steps`,
+        ellipses: ellipses(end),
+        arrows,
+        half,
+      },
+    ], { base: "W₀", lora: "W₀ + s·B·A", target: "wanted" })),
+    caption: "The playground, stop 1. The arrow is the column of B.",
+  };
+}
+
+async function zeroSlides(): Promise<Slide[]> {
+  const [[both], [onlyB]] = await Promise.all(
+    (["zero", "kaiming"] as const).map((start) => lessonAt({ ...oneDirection, start }, [100])),
+  );
+  const losses = ({ losses: { lora } }: Reading) => ({ x: lora.map((_, i) => i), y: [...lora] });
+  const [least, most] = [Math.min(...both.losses.lora), Math.max(...both.losses.lora)];
+  return [{
+    kind: "question",
+    title: "A and B both begin at zero. How does it learn?",
+    text: ["Then s·B·A is zero as well, and the model is exactly the base."],
+    choices: ["fast", "slowly", "never"],
+    figure: await formulasHtml(
+      "\\frac{\\partial\\,\\mathrm{loss}}{\\partial B} = s\\,\\delta\\,(Ax)^\\top",
+      "\\frac{\\partial\\,\\mathrm{loss}}{\\partial A} = s\\,B^\\top\\delta\\;x^\\top",
+    ),
+    caption: "δ: the gradient at the output.",
+  }, {
+    kind: "answer",
+    title: "Never: each gradient contains the other factor",
+    text: [
+      "In {steps} steps the loss goes from {most} to {least}. With B alone at zero, B moves first, then A.",
+    ],
+    numbers: { steps: `${both.steps}`, most: most.toFixed(3), least: least.toFixed(3) },
+    figure: await plotHtml(
+      linesFigure({
+        ...{ id: "zero", title: "", caption: "", x: { title: "step" }, y: { title: "loss" } },
+      }, [
+        { name: "both zero", ...losses(both), color: palette.full },
+        { name: "B zero, A random", ...losses(onlyB), color: palette.lora[1] },
+      ]),
+      "With both at zero the loss is a level line, with B alone at zero it falls.",
+    ),
+    caption: "The playground, stop 2, and the same with A random.",
+  }];
+}
+
+async function valueSlides(): Promise<Slide[]> {
+  const steps = Array.from({ length: 31 }, (_, i) => 5 * i);
+  const readings = await lessonAt(oneByOne, steps), { shift, factors } = readings[0];
+  const count = factors.A.shape[0], places = Array.from({ length: count }, (_, i) => i);
+  const lines = places.map((i) => ({
+    name: `value ${i + 1}`,
+    ...{ x: steps, y: readings.map(({ lora }) => lora.values[i]) },
+    color: palette.series[i],
+  }));
+  const wanted = places.map((i) => ({
+    ...{ x: [0, steps.at(-1)!], y: [shift.values[i], shift.values[i]] },
+    ...{ dashed: true, color: palette.series[i] },
+  }));
+  const figure = linesFigure({
+    ...{ id: "values", title: "", caption: "" },
+    ...{ x: { title: "step" }, y: { title: "singular value of s·B·A" } },
+  }, [...lines, ...wanted]);
+  const half = places.map((i) =>
+    steps.find((_, at) => readings[at].lora.values[i] > shift.values[i] / 2)
+  );
+  return [{
+    kind: "question",
+    title: "D has four singular values: learned together, or one by one?",
+    text: [
+      "The change that is wanted, D, is 16 × 16; each of its four values is half the one before.",
+    ],
+    choices: ["together", "the smallest first", "the largest first"],
+    figure: await formulasHtml(
+      "D = \\sum_{i=1}^{4} \\sigma_i\\, u_i v_i^\\top",
+      "\\sigma = " +
+        Array.from(shift.values.slice(0, count), (value) => value.toFixed(2)).join(",\\ "),
+    ),
+  }, {
+    kind: "answer",
+    title: "One by one, the largest first",
+    text: ["The first is halfway by step {first}, the last by step {last}."],
+    numbers: { first: `${half[0]}`, last: `${half.at(-1)}` },
+    figure: await plotHtml(
+      { ...figure, data: figure.data.map((trace, i) => ({ ...trace, showlegend: i < count })) },
+      "Four lines that rise one after the other to the four dashed lines of D.",
+    ),
+    caption: "The playground, stop 3. Dashed: the values of D.",
+  }];
+}
+
+async function rankSlide(): Promise<Slide> {
+  const [{ losses, bounds, steps, loss }] = await lessonAt(smallRank, [200]);
+  const x = losses.lora.map((_, i) => i), best = bounds.best!;
+  return {
+    title: "Rank 2 for a task of rank 4: the loss stops at a line",
+    text: ["No matrix of rank 2 fits better than {best}. After {steps} steps LoRA is at {loss}."],
+    numbers: { best: best.toFixed(3), steps: `${steps}`, loss: loss.lora.toFixed(3) },
+    figure: await plotHtml(
+      linesFigure({
+        ...{ id: "rank", title: "", caption: "", x: { title: "step" }, y: { title: "loss" } },
+      }, [
+        { name: "LoRA, r = 2", x, y: [...losses.lora], color: palette.lora[1] },
+        { name: "full", x, y: [...losses.full], color: palette.full },
+        {
+          name: "best of r = 2",
+          x: [0, steps],
+          y: [best, best],
+          dashed: true,
+          color: palette.base,
+        },
+      ]),
+      "The loss of LoRA falls to a dashed line and stays there; that of full fine-tuning falls to zero.",
+    ),
+    caption: "The playground, stop 4.",
+  };
+}
