@@ -52,10 +52,12 @@ export class AdapterReader implements Disposable {
    * Opens a folder.
    *
    * @throws {AdapterFileError} as `readAdapter`.
+   * @throws {RangeError} when `allow` names no exception.
    */
   static async open(folder: Folder, options: ReadAdapterOptions): Promise<AdapterReader> {
     assertOptions("readAdapter", options, { updatesOnly: true, withSaved: true, allow: true });
-    const opened = await inFolder(folder, () => open(folder, options));
+    const exceptions = new Exceptions(options.allow);
+    const opened = await inFolder(folder, () => open(folder, options, exceptions));
     return new AdapterReader(folder, opened, options.withSaved ?? false);
   }
 
@@ -134,8 +136,11 @@ export class AdapterReader implements Disposable {
   }
 }
 
-async function open(folder: Folder, options: ReadAdapterOptions): Promise<Opened> {
-  const exceptions = new Exceptions(options.allow);
+async function open(
+  folder: Folder,
+  options: ReadAdapterOptions,
+  exceptions: Exceptions,
+): Promise<Opened> {
   const json = await readJson(fileIn(folder, "adapter_config.json"));
   const { rest, extras } = extrasFor(json, options);
   const config = parsePeftConfig(knownFields(rest, exceptions)), rules = compileRules(config);
