@@ -1,8 +1,8 @@
 /** Pictures of the library as HTML that needs no script. @module */
 
-import type { DataTable, Figure } from "../src/figures/figure.ts";
+import type { Figure } from "../src/figures/figure.ts";
 import { loadMathJax } from "../src/figures/formula.ts";
-import { type DrawFormula, escapeHtml, tableHtml } from "../src/figures/html.ts";
+import { type DrawFormula, escapeHtml } from "../src/figures/html.ts";
 import { pictureSource } from "../src/figures/picture.ts";
 import type { Picture } from "../src/figures/pictures/picture.ts";
 import { plotSvg } from "../src/figures/static_svg.ts";
@@ -23,9 +23,6 @@ export const pictureHtml = ({ svg, alt }: Pick<Picture, "svg" | "alt">): string 
   `<div class="scroll"><img class="drawing" alt="${escapeHtml(alt)}" src="${
     pictureSource(svg)
   }"></div>`;
-
-/** A table. */
-export const rowsHtml = (table: DataTable): string => tableHtml(table);
 
 let drawing: Promise<DrawFormula> | undefined;
 

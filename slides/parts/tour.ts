@@ -16,7 +16,8 @@ import { openCpuDevice } from "../../src/device/cpu/cpu_device.ts";
 import { grouped } from "../../src/core/numbers.ts";
 import { plot, tableOf } from "../../src/figures/mod.ts";
 import { rootPath } from "../../tests/support/source_files.ts";
-import { formulasHtml, pictureHtml, plotHtml, rowsHtml } from "../drawing.ts";
+import { tableHtml } from "../../src/figures/html.ts";
+import { formulasHtml, pictureHtml, plotHtml } from "../drawing.ts";
 import type { Part } from "../slide.ts";
 
 /** The entries of notebook 00. */
@@ -44,7 +45,7 @@ export async function tourPart(): Promise<Part> {
     all: `${prompts.length}`,
   };
   const rows = (columns: Record<string, string[]>) =>
-    rowsHtml(tableOf(
+    tableHtml(tableOf(
       "Continuations",
       prompts.map((prompt, i) => ({
         prompt,
@@ -88,7 +89,7 @@ export async function tourPart(): Promise<Part> {
       ],
       choices: ["above 4", "near 2", "near 0"],
       numbers,
-      figure: rowsHtml(tableOf("The six entries", entries.map((entry) => ({ entry })))),
+      figure: tableHtml(tableOf("The six entries", entries.map((entry) => ({ entry })))),
     }, {
       kind: "answer",
       title: "Near zero: a few words are learned by heart",
