@@ -3,8 +3,8 @@
 import { type Device, openDevice } from "../src/device/mod.ts";
 import { denseOf } from "../src/linalg/mod.ts";
 import { element, page } from "./dom.ts";
-import { type Lesson, openLesson, type Reading } from "./planted/lesson.ts";
-import { type MergedLesson, mergeLesson } from "./planted/merging.ts";
+import { type Lesson, type LessonReading, openLesson } from "../src/lesson/lesson.ts";
+import { type MergedLesson, mergeLesson } from "../src/lesson/merging.ts";
 import { mostSteps, settingsOf, type State } from "./state.ts";
 import {
   exactText,
@@ -26,7 +26,7 @@ export class App {
   #device: Device | undefined;
   #lesson: Lesson | undefined;
   #view: PlantedView | undefined;
-  #reading: Reading | undefined;
+  #reading: LessonReading | undefined;
   #merged: MergedLesson | undefined;
   #isRunning = false;
   /** Which of the loops of pictures is in force: each start begins one. */
@@ -137,7 +137,7 @@ export class App {
     this.#take(await lesson.read());
   }
 
-  #take(reading: Reading): void {
+  #take(reading: LessonReading): void {
     this.#reading = reading;
     this.#view!.take(reading);
   }

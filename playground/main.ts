@@ -6,7 +6,8 @@ import { App } from "./app.ts";
 import { Handles } from "./controls.ts";
 import { element, page } from "./dom.ts";
 import { countMemory } from "./memory.ts";
-import { fitted, formatState, parseState, sizes, type State, stateAt } from "./state.ts";
+import { lessonSettings } from "../src/lesson/settings.ts";
+import { fitted, formatState, parseState, type State, stateAt } from "./state.ts";
 import { TinyApp } from "./tiny_app.ts";
 import { exampleLines } from "./tiny/settings.ts";
 import { lessonHandles, memoryHandles, tinyHandles } from "./views/handles.ts";
@@ -66,12 +67,18 @@ function change(part: Partial<State>): void {
   if (tinyHandles.some(({ key }) => key in part)) return changeTiny(part);
   const isOfModel = memoryHandles.some(({ key }) => key in part), isPace = "pace" in part;
   if ("model" in part) pasted = undefined;
-  const other = part.width === undefined ? {} : sizes[part.width];
+  const other = part.width === undefined ? {} : sizesOf(part.width);
   put(fitted({ ...state, ...other, ...part, ...isOfModel || isPace ? {} : { steps: 0 } }));
   show();
   if (isOfModel) recount();
   else if (isPace) app.pace = state.pace;
   else app.restart(state);
+}
+
+/** Ranks and α that suit a width. */
+function sizesOf(width: State["width"]): Partial<State> {
+  const { shiftRank, rank, alpha } = lessonSettings({ width });
+  return { shiftRank, rank, alpha };
 }
 
 /** The same of the tiny GPT-2, whose pictures alone depend on some. */

@@ -1,13 +1,13 @@
 /** The guided path: eight stops, each with its settings. @module */
 
-import type { Settings } from "./planted/settings.ts";
+import type { LessonSettings } from "../src/lesson/settings.ts";
 
 /** A stop. */
 export interface Stop {
   readonly title: string;
   readonly text: string;
   /** What differs from the first settings. */
-  readonly settings: Partial<Settings>;
+  readonly settings: Partial<LessonSettings>;
   /** Steps that are taken before the reader comes. */
   readonly steps?: number;
 }

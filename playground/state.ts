@@ -2,11 +2,11 @@
 
 import { models } from "./memory.ts";
 import { stops } from "./path.ts";
-import type { Settings, Start } from "./planted/settings.ts";
+import { type LessonSettings, lessonSettings, lessonStarts } from "../src/lesson/settings.ts";
 import type { TinySettings } from "./tiny/settings.ts";
 
 /** What a reader has chosen. */
-export interface State extends Settings {
+export interface State extends LessonSettings {
   /** Steps between two frames. */
   readonly pace: number;
   /** Steps that are taken when the page opens. */
@@ -42,7 +42,7 @@ export const choices = {
   rank: [1, 2, 3, 4, 6, 8, 12, 16],
   alpha: [0.5, 1, 2, 4, 8, 16, 32, 64],
   learningRate: [0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5],
-  start: ["kaiming", "gaussian", "turned", "random", "small", "zero", "pissa", "olora"],
+  start: lessonStarts,
   spread: [1, 2, 4, 8, 16],
   seed: Array.from({ length: 20 }, (_, i) => i + 1),
   stop: Array.from({ length: stops.length + 1 }, (_, i) => i),
@@ -62,16 +62,10 @@ export const choices = {
   site: [0, 1, 2, 3],
 } as const satisfies Partial<Record<keyof State, readonly (string | number)[]>>;
 
-/** Ranks and α that suit a width. */
-export const sizes = {
-  2: { shiftRank: 1, rank: 1, alpha: 1 },
-  16: { shiftRank: 4, rank: 4, alpha: 4 },
-} as const;
-
-/** What a reader finds first: rank 4 is enough for D, and seed 8 makes wide ellipses. */
+/** What a reader finds first. */
 export const initial: State = {
-  ...{ width: 16, ...sizes[16], learningRate: 0.02, start: "kaiming" as Start },
-  ...{ spread: 1, seed: 8, pace: 1, steps: 0, stop: 0, device: "cpu" },
+  ...lessonSettings(),
+  ...{ pace: 1, steps: 0, stop: 0, device: "cpu" },
   ...{ model: "llama-2-7b", modelRank: 8, sites: "q,v", dtype: "F32", batch: 1, length: 128 },
   ...{ textRank: 8, textAlpha: 16, textRate: 0.005, textSteps: 40, textSeed: 1, site: 3 },
   prompt: "Dear Congress,",
@@ -116,7 +110,7 @@ export function formatState(state: State): string {
 }
 
 /** The settings of the lesson alone. */
-export function settingsOf(state: State): Settings {
+export function settingsOf(state: State): LessonSettings {
   const { width, shiftRank, rank, alpha, learningRate, start, spread, seed } = state;
   return { width, shiftRank, rank, alpha, learningRate, start, spread, seed };
 }

@@ -36,6 +36,7 @@ const layers: LayerTable = {
   paper: ["accounting", "figures"],
   figures: ["core"],
   inspect: ["analysis", "figures", "models"],
+  lesson: ["adapt", "train", "figures"],
   experiments: ["adapt", "runs", "inspect", "paper", "data"],
   notebook: ["experiments"],
   mod: ["adapt", "train", "data"],

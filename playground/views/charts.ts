@@ -2,7 +2,7 @@
 
 import { largestOf } from "../../src/core/numbers.ts";
 import type { SizelessChart } from "../draw/fill.ts";
-import type { Reading } from "../planted/lesson.ts";
+import type { LessonReading } from "../../src/lesson/lesson.ts";
 
 /** Singular values at a step. */
 export interface Spectrum {
@@ -24,7 +24,7 @@ function upTo(steps: number): [number, number] {
 
 /** Lines of singular values below the marks of those of D. */
 export function spectrumChart(
-  { shift: { values }, steps }: Reading,
+  { shift: { values }, steps }: LessonReading,
   spectra: readonly Spectrum[],
 ): SizelessChart {
   const seen = Math.max(...spectra.map(({ lora, full }) => Math.max(lora[0], full[0])));
@@ -58,7 +58,7 @@ const leastOf = (values: readonly number[]) =>
 const floor = 1e-9;
 
 /** Both losses, and between which the best of a rank can be. */
-export function lossChart({ losses, loss, bounds, steps }: Reading): SizelessChart {
+export function lossChart({ losses, loss, bounds, steps }: LessonReading): SizelessChart {
   const best = bounds.best === undefined || bounds.best < floor * bounds.base
     ? []
     : [{ y: bounds.best, role: "target", label: "best of r" }];
@@ -88,13 +88,13 @@ function thinned(losses: readonly number[]): (readonly [number, number])[] {
 }
 
 /** What a chart says to those who do not see it. */
-export const spectrumLabel = ({ steps, lora, shift }: Reading) =>
+export const spectrumLabel = ({ steps, lora, shift }: LessonReading) =>
   `At step ${steps} the singular values of s·B·A are ${listed(lora.values)}; those of D are ${
     listed(shift.values)
   }`;
 
 /** The same of the losses. */
-export const lossLabel = ({ steps, loss: { lora, full } }: Reading) =>
+export const lossLabel = ({ steps, loss: { lora, full } }: LessonReading) =>
   `At step ${steps} the loss of LoRA is ${lora.toPrecision(3)}, of full fine-tuning ${
     full.toPrecision(3)
   }`;

@@ -4,10 +4,13 @@ import { largestOf } from "../../src/core/numbers.ts";
 import { type DenseMatrix, denseOf, frobeniusNorm, zeros } from "../../src/linalg/mod.ts";
 import { element, page } from "../dom.ts";
 import { type Colors, drawHeatmap, rgb } from "../draw/heatmap.ts";
-import type { Reading } from "../planted/lesson.ts";
+import type { LessonReading } from "../../src/lesson/lesson.ts";
 
 /** Draws D and what was learned on the scale of D; factors, or the merged matrix, on their own. */
-export function drawMaps({ shift, lora, full, factors }: Reading, merged?: DenseMatrix): void {
+export function drawMaps(
+  { shift, lora, full, factors }: LessonReading,
+  merged?: DenseMatrix,
+): void {
   const most = largest(shift.matrix), norm = (m: DenseMatrix) => frobeniusNorm(m).toFixed(2);
   drawMap("shift", shift.matrix, most, `D, of norm ${norm(shift.matrix)}`);
   drawMap("lora", lora.matrix, most, `s·B·A, of norm ${norm(lora.matrix)}`);

@@ -3,7 +3,7 @@
 import type { DenseMatrix } from "../../src/linalg/mod.ts";
 import { element } from "../dom.ts";
 import { fillChart } from "../draw/fill.ts";
-import type { Reading } from "../planted/lesson.ts";
+import type { LessonReading } from "../../src/lesson/lesson.ts";
 import { lossChart, lossLabel, type Spectrum, spectrumChart, spectrumLabel } from "./charts.ts";
 import { drawMaps } from "./maps.ts";
 import { drawPlane } from "./plane.ts";
@@ -15,7 +15,7 @@ const mostSpectra = 400;
 export class PlantedView {
   readonly #inputs: DenseMatrix;
   #spectra: Spectrum[] = [];
-  #reading: Reading | undefined;
+  #reading: LessonReading | undefined;
   #merged: DenseMatrix | undefined;
 
   /** Begins a lesson with these inputs. */
@@ -27,7 +27,7 @@ export class PlantedView {
   }
 
   /** Takes a reading. */
-  take(reading: Reading): void {
+  take(reading: LessonReading): void {
     const { steps, lora, full } = reading;
     if (this.#spectra.at(-1)?.steps !== steps) {
       this.#spectra.push({ steps, lora: lora.values, full: full.values });

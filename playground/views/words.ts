@@ -1,10 +1,10 @@
 /** What the page says in numbers. @module */
 
-import type { Lesson, Reading } from "../planted/lesson.ts";
-import type { MergedLesson, Unmerged } from "../planted/merging.ts";
+import type { Lesson, LessonReading } from "../../src/lesson/lesson.ts";
+import type { MergedLesson, UnmergedLesson } from "../../src/lesson/merging.ts";
 
 /** Step and losses, as terms of a list. */
-export function numbersHtml({ steps, loss, bounds }: Reading): string {
+export function numbersHtml({ steps, loss, bounds }: LessonReading): string {
   const best = bounds.best === undefined ? "–" : bounds.best < 1e-9 ? "0" : digits(bounds.best);
   const terms: readonly (readonly [string, string])[] = [
     ["step", String(steps)],
@@ -19,7 +19,7 @@ const digits = (value: number): string =>
   value !== 0 && Math.abs(value) < 1e-3 ? value.toExponential(1) : value.toPrecision(3);
 
 /** When the steps end; a reader who does not see the figures hears it. */
-export const standingText = ({ steps, loss: { lora, full } }: Reading): string =>
+export const standingText = ({ steps, loss: { lora, full } }: LessonReading): string =>
   `After ${steps} steps the loss is ${digits(lora)} with LoRA and ${digits(full)} with full ` +
   "fine-tuning.";
 
@@ -34,14 +34,14 @@ export const mergedText = ({ largest, difference }: MergedLesson): string =>
   "as W₀ + s·B·A is itself rounded to F32 and sums are in another order.";
 
 /** After unmerging. */
-export const unmergedText = ({ weights, changed, subtracted }: Unmerged): string =>
+export const unmergedText = ({ weights, changed, subtracted }: UnmergedLesson): string =>
   `Unmerged: ${changed} of ${weights} values of W₀ changed. Subtracting s·B·A instead would have ` +
   `changed ${subtracted}.`;
 
 /** Everything that another program needs to compare itself with the page. */
 export function exactText(
   { parts }: Lesson,
-  { steps, losses, loss, lora, full, shift }: Reading,
+  { steps, losses, loss, lora, full, shift }: LessonReading,
 ): string {
   const singularValues = { D: [...shift.values], lora: [...lora.values], full: [...full.values] };
   const { settings } = parts;

@@ -1,11 +1,12 @@
 /** 15 to 40: circle to ellipse, why B begins at zero, one value after the other, the bet. @module */
 
-import { openLesson, type Reading } from "../../playground/planted/lesson.ts";
-import type { Settings } from "../../playground/planted/settings.ts";
+import { type LessonReading, openLesson } from "../../src/lesson/lesson.ts";
+import { ellipsesOf } from "../../src/lesson/pictures.ts";
+import type { LessonSettings } from "../../src/lesson/settings.ts";
 import { stops } from "../../playground/path.ts";
 import { initial, settingsOf } from "../../playground/state.ts";
 import { openCpuDevice } from "../../src/device/cpu/cpu_device.ts";
-import { type DenseMatrix, denseOf, transposed } from "../../src/linalg/mod.ts";
+import { denseOf, transposed } from "../../src/linalg/mod.ts";
 import { linesFigure, palette, planesPicture } from "../../src/figures/mod.ts";
 import { formulasHtml, pictureHtml, plotHtml } from "../drawing.ts";
 import type { Part, Slide } from "../slide.ts";
@@ -30,10 +31,13 @@ export async function matrixPart(): Promise<Part> {
 }
 
 /** A lesson of the playground, at these steps. */
-async function lessonAt(settings: Partial<Settings>, steps: readonly number[]): Promise<Reading[]> {
+async function lessonAt(
+  settings: Partial<LessonSettings>,
+  steps: readonly number[],
+): Promise<LessonReading[]> {
   using device = await openCpuDevice({ threads: 1, blas: false });
   using lesson = await openLesson(device, settingsOf({ ...initial, ...settings }));
-  const all: Reading[] = [];
+  const all: LessonReading[] = [];
   for (const step of steps) {
     await lesson.train(step - lesson.steps);
     all.push(await lesson.read());
@@ -43,12 +47,8 @@ async function lessonAt(settings: Partial<Settings>, steps: readonly number[]): 
 
 async function planeSlide(): Promise<Slide> {
   const [start, end] = await lessonAt(oneDirection, [0, 100]);
-  const changed = ({ data }: DenseMatrix) => start.base.data.map((value, i) => value + data[i]);
-  const ellipses = (reading: Reading) => [
-    { matrix: start.base.data, role: "base" } as const,
-    { matrix: changed(reading.lora.matrix), role: "lora" } as const,
-    { matrix: changed(start.shift.matrix), role: "target" } as const,
-  ];
+  const ellipses = (reading: LessonReading) =>
+    ellipsesOf(reading).filter(({ role }) => role !== "full");
   const arrows = transposed(denseOf(end.factors.B)).data, half = 1.8;
   const alt =
     "Three ellipses: that of W₀, the target, and W₀ + s·B·A, which moves onto the target.";
@@ -72,7 +72,10 @@ async function zeroSlides(): Promise<Slide[]> {
   const [[both], [onlyB]] = await Promise.all(
     (["zero", "kaiming"] as const).map((start) => lessonAt({ ...oneDirection, start }, [100])),
   );
-  const losses = ({ losses: { lora } }: Reading) => ({ x: lora.map((_, i) => i), y: [...lora] });
+  const losses = ({ losses: { lora } }: LessonReading) => ({
+    x: lora.map((_, i) => i),
+    y: [...lora],
+  });
   const [least, most] = [Math.min(...both.losses.lora), Math.max(...both.losses.lora)];
   return [{
     kind: "question",

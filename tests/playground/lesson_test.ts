@@ -5,9 +5,9 @@ import type { SiteSpectrum } from "../../playground/adapter.ts";
 import { drawChart, short, ticks } from "../../playground/draw/chart.ts";
 import { colorOf } from "../../playground/draw/heatmap.ts";
 import { countMemory, models } from "../../playground/memory.ts";
-import { openLesson, type Reading } from "../../playground/planted/lesson.ts";
+import { type LessonReading, openLesson } from "../../src/lesson/lesson.ts";
 import { stops } from "../../playground/path.ts";
-import { mergeLesson } from "../../playground/planted/merging.ts";
+import { mergeLesson } from "../../src/lesson/merging.ts";
 import {
   choices,
   fitted,
@@ -99,7 +99,7 @@ Deno.test("the loss of the weights is that of the next step before its update, h
 });
 
 /** A lesson at a stop, after some steps. */
-async function readingAt(title: string, steps: number): Promise<Reading> {
+async function readingAt(title: string, steps: number): Promise<LessonReading> {
   const settings = stops.find((stop) => stop.title === title)!.settings;
   const { device, lesson } = await openLessonOf(settings);
   await lesson.train(steps);

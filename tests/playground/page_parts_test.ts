@@ -2,8 +2,8 @@
 
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { pathToFileURL } from "node:url";
-import { openLesson } from "../../playground/planted/lesson.ts";
-import { formatState, initial, settingsOf, sizes, type State } from "../../playground/state.ts";
+import { openLesson } from "../../src/lesson/lesson.ts";
+import { formatState, initial, settingsOf, type State } from "../../playground/state.ts";
 import { buildPlayground } from "../../scripts/playground.ts";
 import { catalog } from "../../src/architectures/mod.ts";
 import { spectrum } from "../../src/analysis/mod.ts";
@@ -31,7 +31,7 @@ const first = { ...initial, steps: 50 };
 
 const states: readonly State[] = [
   first,
-  { ...first, width: 2, ...sizes[2], start: "small", spread: 4 },
+  { ...first, width: 2, shiftRank: 1, rank: 1, alpha: 1, start: "small", spread: 4 },
   { ...first, rank: 8, alpha: 2, start: "pissa", learningRate: 0.1, seed: 3 },
 ];
 

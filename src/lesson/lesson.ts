@@ -1,26 +1,26 @@
 /** LoRA and full fine-tuning that learn one planted shift side by side. @module */
 
-import { leastLoss, reducedRank } from "../../src/analysis/mod.ts";
-import { deltaWeight, type LoraAdapter, type LowRankFactors } from "../../src/adapt/mod.ts";
-import { squaredError } from "../../src/autograd/mod.ts";
-import type { HostTensor } from "../../src/core/host_tensor.ts";
-import type { Device } from "../../src/device/mod.ts";
+import { leastLoss, reducedRank } from "../analysis/mod.ts";
+import { deltaWeight, type LoraAdapter, type LowRankFactors } from "../adapt/mod.ts";
+import { squaredError } from "../autograd/mod.ts";
+import type { HostTensor } from "../core/host_tensor.ts";
+import type { Device } from "../device/mod.ts";
 import {
   type DenseMatrix,
   denseOf,
   difference,
   multiplyTransposed,
   singularValues,
-} from "../../src/linalg/mod.ts";
-import type { Perceptron } from "../../src/models/perceptron.ts";
-import { evaluate } from "../../src/train/evaluate.ts";
-import { Trainer } from "../../src/train/trainer.ts";
-import type { Settings } from "./settings.ts";
+} from "../linalg/mod.ts";
+import type { Perceptron } from "../models/perceptron.ts";
+import { evaluate } from "../train/evaluate.ts";
+import { Trainer } from "../train/trainer.ts";
+import { type LessonSettings, lessonSettings } from "./settings.ts";
 import { injectAt } from "./start.ts";
-import { layer, makeTask, openBase, type Task } from "./task.ts";
+import { layer, type LessonTask, makeTask, openBase } from "./task.ts";
 
 /** A change of the weight. */
-export interface Change {
+export interface LessonChange {
   /** ΔW or D, (outputs, inputs). */
   readonly matrix: DenseMatrix;
   /** Its singular values, largest first. */
@@ -28,18 +28,19 @@ export interface Change {
 }
 
 /** Where a lesson is. */
-export interface Reading {
+export interface LessonReading {
   /** Steps so far. */
   readonly steps: number;
   /** W₀. */
   readonly base: DenseMatrix;
   /** D. */
-  readonly shift: Change;
+  readonly shift: LessonChange;
   /** A, B and s. */
   readonly factors: LowRankFactors;
-  /** What LoRA and full fine-tuning have learned. */
-  readonly lora: Change;
-  readonly full: Change;
+  /** What LoRA has learned. */
+  readonly lora: LessonChange;
+  /** What full fine-tuning has learned. */
+  readonly full: LessonChange;
   /** Losses of every step before its update, per example. */
   readonly losses: { readonly lora: readonly number[]; readonly full: readonly number[] };
   /** The loss of the weights that both have after these steps, per example. */
@@ -51,8 +52,31 @@ export interface Reading {
 /** As many losses as a trainer's ring remembers. */
 const mostAtOnce = 32;
 
-/** Opens a lesson; the same settings give the same numbers on every `cpu` device without BLAS. */
-export async function openLesson(device: Device, settings: Settings): Promise<Lesson> {
+/**
+ * Opens a lesson: D of a known rank is planted beside W₀, and two students learn it from inputs x with
+ * (W₀ + D) x as targets: one trains A and B of y = W₀ x + s B A x, one the whole weight. The same settings
+ * give the same numbers on every `cpu` device without BLAS.
+ *
+ * @throws {TypeError} when a setting does not exist.
+ * @throws {RangeError} when a setting has a value that it cannot have.
+ *
+ * @example
+ * ```ts
+ * import { openDevice } from "@lowrank/core";
+ * import { openLesson } from "@lowrank/core/lesson";
+ *
+ * using device = await openDevice({ kind: "reference" });
+ * using lesson = await openLesson(device, { width: 2, rank: 1 });
+ * await lesson.train(100);
+ * const { lora, shift } = await lesson.read();
+ * console.log(lora.values[0] / shift.values[0] > 0.9); // true
+ * ```
+ */
+export async function openLesson(
+  device: Device,
+  given: Partial<LessonSettings> = {},
+): Promise<Lesson> {
+  const settings = lessonSettings(given);
   using unfinished = new DisposableStack();
   const task = await makeTask(device, settings);
   const [student, whole] = [0, 1].map(() => unfinished.use(openBase(device, settings)));
@@ -68,15 +92,20 @@ export async function openLesson(device: Device, settings: Settings): Promise<Le
 }
 
 /** What a lesson is made of. */
-interface LessonParts {
-  readonly settings: Settings;
-  readonly task: Task;
+export interface LessonParts {
+  /** What it was made from. */
+  readonly settings: LessonSettings;
+  /** Inputs, targets and D. */
+  readonly task: LessonTask;
   /** W₀. */
   readonly base: HostTensor;
-  /** The model with the adapter, and the one that is trained in full. */
+  /** The model with the adapter. */
   readonly student: Perceptron;
+  /** The model that is trained in full. */
   readonly whole: Perceptron;
+  /** What the student trains. */
   readonly adapter: LoraAdapter;
+  /** Of both. */
   readonly trainers: Readonly<Record<"lora" | "full", Trainer<HostTensor>>>;
 }
 
@@ -86,7 +115,7 @@ export class Lesson implements Disposable {
   readonly parts: LessonParts;
   readonly #owner: Disposable;
   readonly #losses: Record<"lora" | "full", number[]> = { lora: [], full: [] };
-  readonly #fixed: Pick<Reading, "base" | "shift" | "bounds">;
+  readonly #fixed: Pick<LessonReading, "base" | "shift" | "bounds">;
 
   /** Takes the parts, and what owns them. */
   constructor(parts: LessonParts, owner: Disposable) {
@@ -109,7 +138,7 @@ export class Lesson implements Disposable {
   }
 
   /** Reads what both have learned. */
-  async read(): Promise<Reading> {
+  async read(): Promise<LessonReading> {
     const { adapter, student, whole } = this.parts, { base } = this.#fixed;
     const [[update], [trained], lora, full] = await Promise.all([
       adapter.read(),
@@ -160,4 +189,7 @@ function fixedOf({ settings, task, base }: LessonParts) {
   };
 }
 
-const changeOf = (matrix: DenseMatrix): Change => ({ matrix, values: singularValues(matrix) });
+const changeOf = (matrix: DenseMatrix): LessonChange => ({
+  matrix,
+  values: singularValues(matrix),
+});

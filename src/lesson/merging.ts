@@ -1,9 +1,9 @@
 /** What merging B A into W₀ changes, and what unmerging gives back. @module */
 
-import { deltaWeight, merge, unmerge } from "../../src/adapt/mod.ts";
-import { countChangedBits, largestDifference, largestOf } from "../../src/core/numbers.ts";
-import { type DenseMatrix, denseOf } from "../../src/linalg/mod.ts";
-import { outputsOf } from "../../src/models/outputs.ts";
+import { deltaWeight, merge, unmerge } from "../adapt/mod.ts";
+import { countChangedBits, largestDifference, largestOf } from "../core/numbers.ts";
+import { type DenseMatrix, denseOf } from "../linalg/mod.ts";
+import { outputsOf } from "../models/outputs.ts";
 import type { Lesson } from "./lesson.ts";
 
 /** A lesson's student as one matrix. */
@@ -15,11 +15,11 @@ export interface MergedLesson {
   /** Largest difference of the merged model's outputs to these. */
   readonly difference: number;
   /** Frees the merged matrix. */
-  unmerge(): Promise<Unmerged>;
+  unmerge(): Promise<UnmergedLesson>;
 }
 
 /** What unmerging gives back. */
-export interface Unmerged {
+export interface UnmergedLesson {
   /** Number of weights. */
   readonly weights: number;
   /** Weights whose bits are not those of W₀. */
@@ -28,7 +28,21 @@ export interface Unmerged {
   readonly subtracted: number;
 }
 
-/** Merges the student's adapter into a copy of its weight. */
+/**
+ * Merges the student's adapter into a copy of its weight.
+ *
+ * @example
+ * ```ts
+ * import { openDevice } from "@lowrank/core";
+ * import { mergeLesson, openLesson } from "@lowrank/core/lesson";
+ *
+ * using device = await openDevice({ kind: "reference" });
+ * using lesson = await openLesson(device, { width: 2 });
+ * await lesson.train(10);
+ * const { changed } = await (await mergeLesson(lesson)).unmerge();
+ * console.log(changed); // 0
+ * ```
+ */
 export async function mergeLesson({ parts }: Lesson): Promise<MergedLesson> {
   const { student, adapter, base, task: { batch: { inputs } } } = parts;
   const weightOf = async (model: typeof student) =>

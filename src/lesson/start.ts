@@ -1,20 +1,20 @@
 /** Adapters that begin in different ways. @module */
 
-import { injectLora } from "../../src/adapt/lora/inject.ts";
-import { injectOlora } from "../../src/adapt/lora/olora.ts";
-import { injectPissa } from "../../src/adapt/lora/pissa.ts";
-import type { LoraAdapter } from "../../src/adapt/mod.ts";
-import type { Parameter } from "../../src/autograd/parameter.ts";
-import { Random } from "../../src/core/random.ts";
-import type { Perceptron } from "../../src/models/perceptron.ts";
-import type { Settings, Start } from "./settings.ts";
+import { injectLora } from "../adapt/lora/inject.ts";
+import { injectOlora } from "../adapt/lora/olora.ts";
+import { injectPissa } from "../adapt/lora/pissa.ts";
+import type { LoraAdapter } from "../adapt/mod.ts";
+import type { Parameter } from "../autograd/parameter.ts";
+import { Random } from "../core/random.ts";
+import type { Perceptron } from "../models/perceptron.ts";
+import type { LessonSettings, LessonStart } from "./settings.ts";
 import { layer } from "./task.ts";
 
 /** Streams of the seed for what the library does not draw. */
 const streams = { A: 21, B: 22 };
 
 /** What A and B are drawn within, where the library's own start is not taken. */
-const drawn: Partial<Record<Start, { A?: number; B?: number }>> = {
+const drawn: Partial<Record<LessonStart, { A?: number; B?: number }>> = {
   turned: { A: 0, B: 1 },
   random: { B: 1 },
   small: { A: 0.05, B: 0.05 },
@@ -22,7 +22,7 @@ const drawn: Partial<Record<Start, { A?: number; B?: number }>> = {
 };
 
 /** Puts LoRA on the only layer. */
-export async function injectAt(model: Perceptron, settings: Settings): Promise<LoraAdapter> {
+export async function injectAt(model: Perceptron, settings: LessonSettings): Promise<LoraAdapter> {
   const { rank, alpha, start, seed } = settings, options = { rank, alpha, targetModules: [layer] };
   if (start === "pissa") return await injectPissa(model, options);
   if (start === "olora") return await injectOlora(model, options);

@@ -1,0 +1,58 @@
+/** What a lesson may be made from, and its pictures; its numbers are tested with the playground. */
+
+import { assert, assertEquals, assertRejects } from "@std/assert";
+import { openDevice } from "../../src/device/mod.ts";
+import { lessonPictures, type LessonSettings, openLesson } from "../../src/lesson/mod.ts";
+import { lessonSettings } from "../../src/lesson/settings.ts";
+
+Deno.test("settings that are not given suit the width", () => {
+  const rest = { learningRate: 0.02, start: "kaiming", spread: 1, seed: 8 };
+  assertEquals(lessonSettings(), { width: 16, shiftRank: 4, rank: 4, alpha: 4, ...rest });
+  assertEquals(lessonSettings({ width: 2, seed: 1 }), {
+    ...{ width: 2, shiftRank: 1, rank: 1, alpha: 1, ...rest },
+    seed: 1,
+  });
+  assertEquals(lessonSettings({ rank: 8 }).alpha, 8);
+});
+
+Deno.test("a setting that cannot be is refused, and nothing stays on the device", async () => {
+  using device = await openDevice({ kind: "reference" });
+  const faults: [Record<string, unknown>, string][] = [
+    [{ width: 3 }, "width of a lesson is one of 2, 16, found 3"],
+    [{ width: 2, rank: 3 }, "rank of a lesson is one of 1, 2, found 3"],
+    [{ shiftRank: 0 }, "shiftRank of a lesson is one of 1, 2, 3"],
+    [
+      { start: "xavier" },
+      'start of a lesson is one of kaiming, gaussian, turned, random, small, zero, pissa, olora, found "xavier"',
+    ],
+    [{ rate: 1 }, 'found "rate"'],
+    [{ alpha: NaN }, "alpha"],
+  ];
+  for (const [settings, message] of faults) {
+    await assertRejects(
+      () => openLesson(device, settings as Partial<LessonSettings>),
+      Error,
+      message,
+    );
+    assertEquals(device.ledger.read().live, 0, message);
+  }
+});
+
+Deno.test("the pictures are of the reading: a circle or boxes, and both losses", async () => {
+  using device = await openDevice({ kind: "reference" });
+  for (
+    const [width, count] of [[2, { ellipse: 4, box: 0 }], [16, { ellipse: 0, box: 4 }]] as const
+  ) {
+    using lesson = await openLesson(device, { width, rank: 1 });
+    await lesson.train(5);
+    const reading = await lesson.read(), [picture, losses] = lessonPictures(reading);
+    const shapes = (name: string) =>
+      picture.svg.match(new RegExp(`class="${name} `, "g"))?.length ?? 0;
+    assertEquals([shapes("ellipse"), shapes("outline")], [count.ellipse, count.box]);
+    assert(!/NaN|undefined/.test(picture.svg));
+    const [full, lora] = losses.data.map((trace) => "y" in trace ? trace.y : []);
+    assertEquals(full, [...reading.losses.full, reading.loss.full]);
+    assertEquals(lora, [...reading.losses.lora, reading.loss.lora]);
+    assert(losses.caption.startsWith("After 5 steps"), losses.caption);
+  }
+});
