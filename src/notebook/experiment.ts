@@ -10,22 +10,22 @@ import { stoppable } from "./stop.ts";
  * are shipped or in `../results` are read instead of trained. It shows a progress bar and can be stopped;
  * runs that are finished by then are kept.
  *
- * @returns The outcome, or undefined if it was stopped.
  * @throws {RangeError} when there is no such experiment; the message lists those that exist.
+ * @throws {Error} when it was stopped before it had an outcome.
  *
  * @example
  * ```ts
  * import { runExperiment, show } from "@lowrank/core/notebook";
  *
  * const outcome = await runExperiment("counting");
- * await show(outcome?.findings ?? []);
+ * await show(outcome.findings);
  * ```
  */
-export async function runExperiment(name: string): Promise<Outcome | undefined> {
+export async function runExperiment(name: string): Promise<Outcome> {
   // Imported here because experiments read the package's folder, which does not exist over HTTP.
   const { selectExperiments } = await import("../../experiments/registry.ts");
   const [experiment] = selectExperiments([name]);
-  return await stoppable(async (signal) => {
+  const outcome = await stoppable(async (signal) => {
     using device = await openDevice();
     const bar = progress(experiment.title), report = bar.report.bind(bar);
     const options = { seeds: [1], quick: false, full: false, out: "../results" };
@@ -33,4 +33,6 @@ export async function runExperiment(name: string): Promise<Outcome | undefined> 
     await bar.done("done");
     return outcome;
   });
+  if (outcome) return outcome;
+  throw new Error(`${name} has no outcome: it was stopped before its end; run the cell again`);
 }

@@ -157,6 +157,16 @@ await stoppable(async (signal) => {
     },
   );
 
+  await t.step("a stopped experiment has no outcome, and says so", async () => {
+    const { status, outputs } = await cells.run(
+      `const outcome = await runExperiment("survival");`,
+      stopAt(1),
+    );
+    assertEquals(status, "error");
+    assertMatch(String(bundleOf(outputs[1])["text/plain"]), /^stopped/);
+    assertMatch(JSON.stringify(outputs.at(-1)), /survival has no outcome: it was stopped/);
+  });
+
   await t.step("where nothing can be stopped it says so", async () => {
     const code = `let pressed = 0; Deno.addSignalListener("SIGINT", () => pressed++);
 await show("going"); for (let i = 0; i < 100; i++) ${pause}`;

@@ -30,7 +30,7 @@ y.push(1);
 live.draw(figure());
 await live.done(figure());
 await slider({ rank: [1, 2] }, ({ rank }) => `rank is ${rank}`);
-await show((await runExperiment("counting"))?.findings);
+await show((await runExperiment("counting")).findings);
 await stoppable(async (signal) => {
   for (let step = 1; true; step++) {
     signal.throwIfAborted();
