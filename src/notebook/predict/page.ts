@@ -4,9 +4,17 @@ import { escapeHtml } from "../../figures/html.ts";
 import { palette } from "../../figures/palette.ts";
 import stepper from "../../figures/stepper_script.js" with { type: "text" };
 import { type Stepper, stepperHtml } from "../../figures/stepper.ts";
-import script from "./page_script.js" with { type: "text" };
+import askScript from "./ask_script.js" with { type: "text" };
+import keptScript from "./kept_script.js" with { type: "text" };
+import revealScript from "./reveal_script.js" with { type: "text" };
 
-const code = `{ const stepper = ${stepper}${script} }`.replaceAll("</script", "<\\/script");
+/** An output is saved with its script, so it contains no more than it needs. */
+function scriptHtml(...texts: string[]): string {
+  const code = `{ const kept = ${keptScript}${texts.join("")} }`;
+  return `<script>${code.replaceAll("</script", "<\\/script")}</script>`;
+}
+
+const stepping = `const stepper = ${stepper}`;
 
 const asleep = "To answer here, run this cell.";
 
@@ -29,7 +37,7 @@ export function questionHtml(question: string, answers: Stepper): string {
       }</div>`
   }</div>
 <div role="status" style="${quiet}">${asleep}</div>
-<script>${code}</script></fieldset>`;
+${answers.isRange ? scriptHtml(stepping, askScript) : scriptHtml(askScript)}</fieldset>`;
 }
 
 function choiceHtml(name: string, text: string): string {
@@ -45,5 +53,5 @@ export function resultHtml(question: string, measured: string, parts: readonly s
 <details><summary style="cursor:pointer"><span data-fold>Show the result</span></summary>
 <div data-said style="margin:0.4em 0;font-size:1.1em">Measured: <strong>${value}</strong></div>
 ${parts.join("\n")}</details>
-<script>${code}</script></div>`;
+${scriptHtml(revealScript)}</div>`;
 }
