@@ -14,6 +14,7 @@ import {
   readNotebook,
   writeNotebook,
 } from "../tests/support/notebook_file.ts";
+import { contentsOf } from "../tests/support/notebook_contents.ts";
 import { formattedNotebook } from "../tests/support/notebook_format.ts";
 import { normalNotebook } from "../tests/support/notebook_normal.ts";
 import { runNotebook, withOutputs } from "../tests/support/run_notebook.ts";
@@ -36,9 +37,12 @@ async function refresh(path: string): Promise<boolean> {
   for (const problem of run.problems) console.error(`${name}, ${problem}`);
   if (run.problems.length > 0) return false;
   await writeNotebook(path, text);
+  const { cells, checks, predictions, pageSliders, kernelSliders } = contentsOf(text);
   const kilobytes = Math.ceil(notebookText(text).length / 1000);
   console.log(
-    `${name}: ${run.executions.length} cells, ${run.seconds.toFixed(1)} s, ${kilobytes} kB`,
+    `${name}: ${cells} cells, ${checks} checks, ${predictions} predictions, ` +
+      `sliders: ${pageSliders} in the page, ${kernelSliders} of the kernel; ` +
+      `${run.seconds.toFixed(1)} s, ${kilobytes} kB`,
   );
   return true;
 }
