@@ -1,7 +1,7 @@
 /** Handles: labeled ranges and lists that any keyboard reaches. @module */
 
 import { page, type PageElement } from "./dom.ts";
-import { choices, type State } from "./state.ts";
+import { choices, hiddenIn, type State } from "./state.ts";
 
 /** Settings that have a handle. */
 export type Key = keyof typeof choices;
@@ -22,6 +22,7 @@ export interface Handle {
 export class Handles {
   readonly #form: PageElement;
   readonly #handles: readonly Handle[];
+  readonly #boxes: readonly PageElement[];
 
   /** Builds the handles; `change` is called with what a reader has changed. */
   constructor(
@@ -31,7 +32,8 @@ export class Handles {
   ) {
     this.#form = form;
     this.#handles = handles;
-    form.append(...handles.map(build));
+    this.#boxes = handles.map(build);
+    form.append(...this.#boxes);
     form.addEventListener("submit", (event) => event.preventDefault());
     form.addEventListener("input", ({ target }) => {
       const { name, value, dataset } = target;
@@ -43,9 +45,14 @@ export class Handles {
     });
   }
 
-  /** Shows a state. */
+  /** Shows a state, but not the handles that it hides. */
   show(state: State): void {
-    for (const handle of this.#handles) this.#showOne(handle, state);
+    const hidden = hiddenIn(state);
+    this.#handles.forEach((handle, i) => {
+      this.#showOne(handle, state);
+      this.#boxes[i].hidden = hidden.includes(handle.key);
+    });
+    this.#form.hidden = this.#boxes.every((box) => box.hidden);
   }
 
   #showOne({ key, names, format = String, fits = () => true }: Handle, state: State): void {

@@ -13,6 +13,8 @@ export interface PageElement {
   /** Of a button, handle or canvas. */
   disabled: boolean;
   value: string;
+  /** Of a box to tick. */
+  checked: boolean;
   max: string;
   width: number;
   height: number;
@@ -28,6 +30,8 @@ export interface PageElement {
   /** Of a form: its handles by name. */
   readonly elements: { namedItem(name: string): PageElement };
   focus(): void;
+  /** Of a text input: selects its text. */
+  select(): void;
   scrollIntoView(): void;
   append(...children: PageElement[]): void;
   setAttribute(name: string, value: string): void;
@@ -55,7 +59,8 @@ interface PageGlobals {
     createElement(name: string): PageElement;
   };
   readonly history: { replaceState(state: null, title: string, address: string): void };
-  readonly location: { readonly hash: string; readonly pathname: string; readonly search: string };
+  readonly location: Readonly<Record<"href" | "hash" | "pathname" | "search", string>>;
+  readonly navigator: { readonly clipboard: { writeText(text: string): Promise<void> } };
   requestAnimationFrame(act: () => void): number;
   matchMedia(query: string): MediaQuery;
   getComputedStyle(element: PageElement): { getPropertyValue(name: string): string };

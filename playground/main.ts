@@ -7,13 +7,14 @@ import { Handles } from "./controls.ts";
 import { element, page } from "./dom.ts";
 import { countMemory } from "./memory.ts";
 import { lessonSettings } from "../src/lesson/settings.ts";
-import { fitted, formatState, parseState, type State, stateAt } from "./state.ts";
+import { fitted, formatState, parseState, type State, stateAt, unknownIn } from "./state.ts";
 import { TinyApp } from "./tiny_app.ts";
 import { exampleLines } from "./tiny/settings.ts";
 import { lessonHandles, memoryHandles, tinyHandles } from "./views/handles.ts";
 import { drawAdapter, showAdapter } from "./views/adapter.ts";
 import { showMemory } from "./views/memory.ts";
 import { showStop, turns } from "./views/path.ts";
+import { Sharing } from "./views/sharing.ts";
 
 let state = parseState(page.location.hash), pasted: ConfigJson | undefined;
 
@@ -25,6 +26,11 @@ const forms = [
   ["tiny-handles", tinyHandles],
 ] as const;
 const handles = forms.map(([id, list]) => new Handles(element(id), list, change));
+const sharing = new Sharing((hide) => {
+  put({ hide });
+  show();
+  redraw(); // What was hidden is drawn in its size.
+});
 
 /** Keeps a state, and writes it into the address. */
 function put(part: Partial<State>): void {
@@ -34,12 +40,14 @@ function put(part: Partial<State>): void {
     "",
     formatState(state) || page.location.pathname + page.location.search,
   );
+  sharing.showLink();
 }
 
 function show(): void {
   for (const form of handles) form.show(state);
   element("prompt").value = state.prompt;
   showStop(state.stop);
+  sharing.show(state);
 }
 
 function redraw(): void {
@@ -129,6 +137,7 @@ element("files").onchange = () => showAdapter([...element("files").files]);
 
 page.addEventListener("hashchange", () => {
   pasted = undefined; // An address names a model.
+  sharing.sayUnknown(unknownIn(page.location.hash));
   go(parseState(page.location.hash));
   recount();
   tiny.restart(state);
@@ -136,6 +145,7 @@ page.addEventListener("hashchange", () => {
 page.addEventListener("resize", redraw);
 page.matchMedia("(prefers-color-scheme: dark)").addEventListener("change", redraw);
 
+sharing.sayUnknown(unknownIn(page.location.hash));
 show();
 app.restart(state, false);
 recount();

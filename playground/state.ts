@@ -33,6 +33,8 @@ export interface State extends LessonSettings {
   readonly site: number;
   /** What the tiny GPT-2 continues. */
   readonly prompt: string;
+  /** What the page does not show: parts and handles, with commas between. */
+  readonly hide: string;
 }
 
 /** The values that a setting can have: those of its handle. */
@@ -62,13 +64,22 @@ export const choices = {
   site: [0, 1, 2, 3],
 } as const satisfies Partial<Record<keyof State, readonly (string | number)[]>>;
 
+/** Parts of the page that an address can hide. */
+export const parts = ["path", "planted", "tiny", "memory", "adapter"] as const;
+
+/** All that an address can hide: parts, and handles, which keep their values. */
+export const hideable: readonly string[] = [
+  ...parts,
+  ...Object.keys(choices).filter((key) => key !== "stop"),
+];
+
 /** What a reader finds first. */
 export const initial: State = {
   ...lessonSettings(),
   ...{ pace: 1, steps: 0, stop: 0, device: "cpu" },
   ...{ model: "llama-2-7b", modelRank: 8, sites: "q,v", dtype: "F32", batch: 1, length: 128 },
   ...{ textRank: 8, textAlpha: 16, textRate: 0.005, textSteps: 40, textSeed: 1, site: 3 },
-  prompt: "Dear Congress,",
+  ...{ prompt: "Dear Congress,", hide: "" },
 };
 
 /** Characters of a prompt: more would leave no room for an answer. */
@@ -79,20 +90,39 @@ export const mostSteps = 5000;
 
 /** Reads an address; what is unknown or out of range is as at first. */
 export function parseState(hash: string): State {
-  const given = new URLSearchParams(hash.replace(/^#/, ""));
-  const entries = [...given].flatMap(([key, text]) => {
+  const entries = entriesOf(hash).flatMap(([key, text]) => {
     const value = valueOf(key, text);
     return value === undefined ? [] : [[key, value]];
   });
   return fitted({ ...initial, ...Object.fromEntries(entries) });
 }
 
+const entriesOf = (hash: string) => [...new URLSearchParams(hash.replace(/^#/, ""))];
+
+/** What an address says and the page does not know: `rank=5`, `hide=header`. */
+export function unknownIn(hash: string): string[] {
+  return entriesOf(hash).flatMap(([key, text]) => {
+    if (key !== "hide") return valueOf(key, text) === undefined ? [`${key}=${text}`] : [];
+    const names = text.split(",").filter((name) => name !== "" && !hideable.includes(name));
+    return names.map((name) => `hide=${name}`);
+  });
+}
+
 function valueOf(key: string, text: string): string | number | undefined {
   if (key === "steps") return Math.min(mostSteps, Math.max(0, Math.floor(Number(text)) || 0));
   if (key === "prompt") return text.slice(0, longestPrompt);
-  const known: readonly (string | number)[] = choices[key as keyof typeof choices] ?? [];
+  if (key === "hide") return hiding(text.split(","));
+  if (!Object.hasOwn(choices, key)) return undefined;
+  const known: readonly (string | number)[] = choices[key as keyof typeof choices];
   return known.find((value) => String(value) === text);
 }
+
+/** What of these can be hidden, once each and in the order of the page. */
+export const hiding = (names: readonly string[]): string =>
+  hideable.filter((name) => names.includes(name)).join();
+
+/** Names of what a state hides. */
+export const hiddenIn = ({ hide }: State): readonly string[] => hide.split(",");
 
 /** No rank is above the width. */
 export function fitted(state: State): State {
