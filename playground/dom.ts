@@ -40,9 +40,20 @@ export interface PageElement {
   addEventListener(name: string, act: (event: PageEvent) => void): void;
 }
 
+/** A file or folder that was dropped. */
+type DroppedHandle =
+  | { readonly kind: "file"; getFile(): Promise<File> }
+  | { readonly kind: "directory"; values(): AsyncIterable<DroppedHandle> };
+
 /** What happened, and where. */
 export interface PageEvent {
   readonly target: PageElement;
+  /** Of what is dragged. */
+  readonly dataTransfer: {
+    readonly types: readonly string[];
+    readonly files: Iterable<File>;
+    readonly items: Iterable<{ getAsFileSystemHandle?(): Promise<DroppedHandle | null> }>;
+  };
   preventDefault(): void;
 }
 

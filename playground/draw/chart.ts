@@ -24,7 +24,10 @@ export interface Chart {
   readonly height: number;
 }
 
-const margin = { top: 24, right: 62, bottom: 34, left: 44 };
+const margin = { top: 24, bottom: 34, left: 44 };
+
+/** The margin at the right: marks have labels there. */
+const rightOf = ({ marks }: Chart) => marks.length > 0 ? 62 : 12;
 
 /** About the most points that a line is drawn with. */
 const mostPoints = 160;
@@ -39,7 +42,7 @@ export interface Drawing {
 export function drawChart(chart: Chart): Drawing {
   const place = placer(chart), { width, height } = chart;
   const [left, top] = [margin.left, margin.top].map((at) => at - 4);
-  const box = [left, top, width - margin.right + 4 - left, height - margin.bottom + 4 - top];
+  const box = [left, top, width - rightOf(chart) + 4 - left, height - margin.bottom + 4 - top];
   const [x, y, w, h] = box;
   const marks = chart.marks.map((mark) => markSvg(mark, chart, place));
   const inner = `<svg x="${x}" y="${y}" width="${w}" height="${h}" viewBox="${
@@ -53,10 +56,11 @@ export function drawChart(chart: Chart): Drawing {
 
 type Place = (x: number, y: number) => readonly [number, number];
 
-function placer({ x: [x0, x1], y: [y0, y1], log, width, height }: Chart): Place {
+function placer(chart: Chart): Place {
+  const { x: [x0, x1], y: [y0, y1], log, width, height } = chart;
   const scale = log ? Math.log10 : (value: number) => value;
   const [low, high] = [scale(y0), scale(y1)];
-  const right = width - margin.right, bottom = height - margin.bottom;
+  const right = width - rightOf(chart), bottom = height - margin.bottom;
   return (x, y) => [
     margin.left + (right - margin.left) * (x - x0) / (x1 - x0 || 1),
     bottom - (bottom - margin.top) * (scale(log ? Math.max(y0, y) : y) - low) / (high - low || 1),
@@ -77,24 +81,26 @@ function linesSvg({ role, lines }: Lines, place: Place): string {
 
 function markSvg(
   { y, role, label }: Chart["marks"][number],
-  { x: [x0, x1], width }: Chart,
+  chart: Chart,
   place: Place,
 ): string {
+  const { x: [x0, x1], width } = chart;
   const [left, height] = place(x0, y), [right] = place(x1, y);
   return `<line class="mark ${role}" x1="${left}" x2="${right}" y1="${height}" y2="${height}"/>` +
-    `<text x="${width - margin.right + 6}" y="${height + 4}">${label}</text>`;
+    `<text x="${width - rightOf(chart) + 6}" y="${height + 4}">${label}</text>`;
 }
 
-function axes({ x, y, log, names, width, height }: Chart, place: Place): string[] {
-  const bottom = height - margin.bottom, right = width - margin.right;
-  const rows = (log ? powers(y) : ticks(y)).map((value) => {
+function axes(chart: Chart, place: Place): string[] {
+  const { x, y, log, names, width, height } = chart;
+  const bottom = height - margin.bottom, right = width - rightOf(chart);
+  const rows = (log ? logTicks(y) : ticks(y)).map((value) => {
     const [, at] = place(x[0], value);
     return `<line class="grid" x1="${margin.left}" x2="${right}" y1="${at}" y2="${at}"/>` +
       `<text class="tick" x="${margin.left - 6}" y="${at + 4}" text-anchor="end">${
         short(value)
       }</text>`;
   });
-  const columns = ticks(x).map((value) => {
+  const columns = steps(x).map((value) => {
     const [at] = place(value, y[0]);
     return `<text class="tick" x="${at}" y="${bottom + 16}" text-anchor="middle">${
       short(value)
@@ -115,6 +121,23 @@ export function ticks([from, to]: readonly [number, number]): number[] {
   const step = [1, 2, 5, 10].map((times) => times * power).find((step) => step >= rough)!;
   const first = Math.ceil(from / step), count = Math.floor(to / step) - first + 1;
   return Array.from({ length: count }, (_, i) => Number(((first + i) * step).toPrecision(12)));
+}
+
+/** Round whole numbers, and where the axis begins. */
+function steps(x: readonly [number, number]): number[] {
+  const whole = ticks(x).filter(Number.isInteger), [first, second = first] = whole;
+  return first - x[0] > (second - first) / 4 ? [x[0], ...whole] : whole;
+}
+
+/** Powers of ten; between two of them 2 and 5 times the first, or values as on another axis. */
+function logTicks(y: readonly [number, number]): number[] {
+  const tens = powers(y);
+  if (tens.length > 1) return tens;
+  const low = 10 ** Math.floor(Math.log10(y[0])),
+    inside = [1, 2, 5, 10, 20, 50, 100]
+      .map((times) => Number((times * low).toPrecision(12)))
+      .filter((value) => value >= y[0] && value <= y[1]);
+  return inside.length > 1 ? inside : ticks(y);
 }
 
 /** Powers of ten, every second of many. */

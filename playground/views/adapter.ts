@@ -11,37 +11,56 @@ let shown: readonly SiteSpectrum[] = [];
 
 /** Reads files and shows what they hold, site by site. */
 export async function showAdapter(files: readonly File[]): Promise<void> {
+  const said = element("adapter-said"), progress = element("adapter-progress");
   const sites: SiteSpectrum[] = [];
+  said.textContent = "Reading …";
   try {
     for await (const site of spectraOf(files)) {
       sites.push(site);
-      element("adapter-said").textContent = `Read ${sites.length} sites …`;
+      progress.textContent = `${sites.length} sites`; // Which a screen reader does not count aloud.
       await new Promise((resolve) => setTimeout(resolve)); // The page stays alive.
     }
-    element("adapter-said").textContent = summary(sites);
+    said.textContent = summary(sites);
   } catch (error) {
     sites.length = 0;
-    element("adapter-said").textContent = `Not read: ${(error as Error).message}.`;
+    said.textContent = `Not read: ${(error as Error).message}.`;
   }
+  progress.textContent = "";
   shown = sites;
   element("adapter-found").hidden = sites.length === 0;
+  offerSites(sites);
   drawAdapter();
   element("adapter-table").innerHTML = head + `<tbody>${sites.map(row).join("")}</tbody>`;
+}
+
+/** A list of the sites, at the one whose update is largest. */
+function offerSites(sites: readonly SiteSpectrum[]): void {
+  const list = element("adapter-site");
+  // Names come from a file.
+  list.innerHTML = sites.map(({ name }, i) => `<option value="${i}">${escaped(name)}</option>`)
+    .join("");
+  list.value = String(
+    sites.reduce((most, { frobenius }, i) => frobenius > sites[most].frobenius ? i : most, 0),
+  );
+  list.onchange = drawAdapter;
 }
 
 /** Draws the chart, also in another size. */
 export function drawAdapter(): void {
   if (shown.length === 0) return;
-  fillChart("adapter-chart", `Singular values of ${shown.length} sites`, sitesChart(shown));
+  const front = Number(element("adapter-site").value), { name, singularValues } = shown[front];
+  const values = singularValues.slice(0, 4).map((value) => value.toPrecision(3)).join(", ");
+  const label = `Singular values of ${shown.length} sites; those of ${name} begin ${values}`;
+  fillChart("adapter-chart", label, sitesChart(shown, front));
 }
 
 function summary(sites: readonly SiteSpectrum[]): string {
   const ranks = fromTo(sites.map(({ energyRank90 }) => energyRank90), 0);
-  return `${sites.length} sites, of whose directions ${ranks} hold 90% of ‖ΔW‖².`;
+  return `${sites.length} sites. Directions that hold 90% of a site's ‖ΔW‖²: ${ranks}.`;
 }
 
-/** A line for each site; an update that is zero has none. */
-export function sitesChart(sites: readonly SiteSpectrum[]): SizelessChart {
+/** A line for each site, one of them in front; an update that is zero has none. */
+export function sitesChart(sites: readonly SiteSpectrum[], front = 0): SizelessChart {
   const lines = sites.map(({ singularValues }) =>
     singularValues.filter((value) => value > 0).map((value, i) => [i + 1, value] as const)
   );
@@ -50,16 +69,19 @@ export function sitesChart(sites: readonly SiteSpectrum[]): SizelessChart {
   const least = Math.max(lowest, 1e-6 * most);
   const [, longest] = boundsOf(lines.map((line) => line.length));
   return {
-    lines: [{ role: "lora", lines }],
+    lines: [{ role: "lora", lines }, { role: "picked", lines: lines.slice(front, front + 1) }],
     marks: [],
     x: [1, Math.max(2, longest)],
     y: [least / 1.2, 1.2 * most],
     log: true,
-    names: ["place", "singular value, log scale"],
+    names: ["number of the singular value", "singular value, log scale"],
   };
 }
 
-const columns = ["rank", "norm", "σ₁", "stable rank", "effective rank", "90%", "99%"];
+const columns = [
+  ...["rank", "‖ΔW‖", "σ₁", "stable rank", "effective rank"],
+  ...["directions for 90%", "for 99%"],
+];
 
 const head = `<thead><tr><th scope="col">site</th>${
   columns.map((name) => `<th scope="col">${name}</th>`).join("")

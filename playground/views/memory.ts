@@ -16,11 +16,18 @@ type Dtype = MemoryQuestion["dtype"];
 export function showMemory(model: string, dtype: Dtype, answer: MemoryAnswer): void {
   const { lora, full } = answer, most = Math.max(sum(full), sum(lora));
   const rows = [["full", full], ["LoRA", lora]] as const, bars = element("bars");
-  bars.innerHTML = rows.map(([name, bytes]) => barOf(name, bytes, most)).join("");
-  const words = rows.map(([name, bytes]) => `${name}: ${formatBytes(sum(bytes))}`);
-  bars.setAttribute("aria-label", words.join(", "));
+  const named = rows.map(([who, bytes]) => [`${who} ${formatBytes(sum(bytes))}`, bytes] as const);
+  bars.innerHTML = named.map(([name, bytes]) => barOf(name, bytes, most)).join("");
+  bars.setAttribute("aria-label", `Bytes by role: ${named.map(([name]) => name).join(", ")}`);
   element("bytes").innerHTML = tableOf(answer, nameOf(dtype));
   element("memory-said").textContent = `${model}: ${summary(answer, nameOf(dtype))}`;
+}
+
+/** Says why nothing is shown. */
+export function showNoMemory(why: string): void {
+  for (const id of ["bars", "bytes"]) element(id).innerHTML = "";
+  element("bars").setAttribute("aria-label", "Bytes by role: none");
+  element("memory-said").textContent = `Not counted: ${why}.`;
 }
 
 const nameOf = (dtype: Dtype) => dtype.toUpperCase();

@@ -132,7 +132,7 @@ async function assertAddressEndsPaste(page: Page): Promise<void> {
   const said = `document.getElementById("memory-said").textContent`;
   const config = JSON.stringify(JSON.stringify(catalog["gpt2"].config));
   await page.evaluate(`(document.getElementById("config").value = ${config}, count.click())`);
-  await page.until(`${said}.startsWith("The pasted model: ")`, 20_000, "the pasted model");
+  await page.until(`${said}.startsWith("Your model (gpt2): ")`, 20_000, "the pasted model");
   await page.evaluate(`void (location.hash = "#model=gpt2-medium&dtype=nf4")`);
   await page.until(`${said}.startsWith("gpt2-medium: ")`, 20_000, "the other model");
   assertMatch(await page.evaluate(said), / over a base in NF4; full fine-tuning in F32 /);
