@@ -66,7 +66,7 @@ function labPaths(): string[] {
 }
 
 /** In the order of the search. Debian has the soname alone unless -dev is installed. */
-const searchedPaths: readonly string[] = [
+const searchedPaths = (): readonly string[] => [
   "libopenblas.so.0",
   "libopenblas.so",
   "libopenblasp.so.0",
@@ -92,7 +92,7 @@ export function findLibrary<Symbols extends Deno.ForeignLibraryInterface>(
   const requested = requestedPath();
   if (requested === "off" || !granted()) return undefined;
   if (requested !== undefined) return openRequested(requested, symbols);
-  for (const path of searchedPaths) {
+  for (const path of searchedPaths()) {
     const found = tryToOpen(path, symbols);
     if (typeof found !== "string") return found;
   }
