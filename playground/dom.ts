@@ -68,6 +68,7 @@ interface PageGlobals {
     readonly documentElement: PageElement;
     getElementById(id: string): PageElement;
     createElement(name: string): PageElement;
+    querySelector(selector: string): PageElement;
   };
   readonly history: { replaceState(state: null, title: string, address: string): void };
   readonly location: Readonly<Record<"href" | "hash" | "pathname" | "search", string>>;

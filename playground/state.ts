@@ -29,6 +29,8 @@ export interface State extends LessonSettings {
   readonly textRate: number;
   readonly textSteps: number;
   readonly textSeed: number;
+  /** Which device computes it. */
+  readonly textDevice: "cpu" | "webgpu";
   /** The adapted site whose spectrum is drawn, by its place. */
   readonly site: number;
   /** What the tiny GPT-2 continues. */
@@ -61,6 +63,7 @@ export const choices = {
   textRate: [0.0005, 0.001, 0.002, 0.005, 0.01, 0.02],
   textSteps: [5, 10, 20, 40, 60, 80, 120, 200],
   textSeed: Array.from({ length: 20 }, (_, i) => i + 1),
+  textDevice: ["cpu", "webgpu"],
   site: [0, 1, 2, 3],
 } as const satisfies Partial<Record<keyof State, readonly (string | number)[]>>;
 
@@ -78,8 +81,8 @@ export const initial: State = {
   ...lessonSettings(),
   ...{ pace: 1, steps: 0, stop: 0, device: "cpu" },
   ...{ model: "llama-2-7b", modelRank: 8, sites: "q,v", dtype: "F32", batch: 1, length: 128 },
-  ...{ textRank: 8, textAlpha: 16, textRate: 0.005, textSteps: 40, textSeed: 1, site: 3 },
-  ...{ prompt: "Dear Congress,", hide: "" },
+  ...{ textRank: 8, textAlpha: 16, textRate: 0.005, textSteps: 40, textSeed: 1 },
+  ...{ textDevice: "cpu", site: 3, prompt: "Dear Congress,", hide: "" },
 };
 
 /** Characters of a prompt: more would leave no room for an answer. */

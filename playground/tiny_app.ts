@@ -1,10 +1,10 @@
 /** The tiny GPT-2 in the page: it loads when it is asked for, learns lines, speaks, merges and is saved. @module */
 
-import { openDevice } from "../src/device/mod.ts";
-import { element, page } from "./dom.ts";
+import { element } from "./dom.ts";
 import { type State, tinySettingsOf } from "./state.ts";
+import { TuningCurves } from "./tiny/curves.ts";
 import { loadFiles } from "./tiny/files.ts";
-import { loadBase, type TinyBase, Tuning } from "./tiny/tuning.ts";
+import { Remote } from "./tiny/remote.ts";
 import {
   drawTuning,
   mergedText,
@@ -21,9 +21,12 @@ const seeds = 3;
 /** One tuning at a time. What it does is queued, so that nothing is freed while it is used. */
 export class TinyApp {
   #state: State;
-  #base: TinyBase | undefined;
-  #tuning: Tuning | undefined;
+  #files: File[] | undefined;
+  #remote: Remote | undefined;
+  #curves: TuningCurves | undefined;
   #spoken: Spoken[] = [];
+  /** Until a reader goes on to learn. */
+  #isSpeaking = false;
   #isRunning = false;
   /** Which of the loops of steps is in force: each start begins one. */
   #loop = 0;
@@ -35,7 +38,10 @@ export class TinyApp {
     this.#state = state;
     const queued = (work: () => Promise<void>) => () => this.#queue(work);
     element("tiny-load").onclick = queued(() => this.#load());
-    element("tiny-run").onclick = queued(() => this.#turn());
+    element("tiny-run").onclick = () => {
+      this.#isSpeaking = false;
+      this.#queue(() => this.#turn());
+    };
     element("tiny-reset").onclick = () => this.restart(this.#state);
     element("tiny-merge").onclick = queued(() => this.#merge());
     element("tiny-look").onclick = queued(() => this.#look());
@@ -45,20 +51,20 @@ export class TinyApp {
   /** Begins again with another state; before the model is loaded there is nothing to do. */
   restart(state: State): void {
     this.#state = state;
-    this.#isRunning = false;
-    this.#queue(() => this.#state === state && this.#base ? this.#open() : Promise.resolve());
+    this.#isRunning = this.#isSpeaking = false;
+    this.#queue(() => this.#state === state && this.#remote ? this.#open() : Promise.resolve());
   }
 
   /** Shows another site, or continues another prompt. */
   show(state: State, speaks: boolean): void {
     this.#state = state;
     this.draw();
-    if (speaks && this.#tuning) this.#queue(() => this.#stand());
+    if (speaks && this.#curves) this.#queue(() => this.#stand());
   }
 
   /** Draws again, in another size or in other colors. */
   draw(): void {
-    if (this.#tuning) drawTuning(this.#tuning, this.#state.site);
+    if (this.#curves) drawTuning(this.#curves, this.#state.site);
   }
 
   #queue(work: () => Promise<void>): void {
@@ -69,82 +75,90 @@ export class TinyApp {
   }
 
   async #load(): Promise<void> {
-    if (this.#base) return;
+    if (this.#remote) return;
     say("Loading …");
     element("tiny-load").disabled = true;
     try {
-      this.#base = await loadBase(await openDevice({ kind: "cpu" }), await loadFiles());
+      this.#files = await loadFiles();
     } finally {
       element("tiny-load").disabled = false;
     }
+    this.#remote = new Remote();
     for (const [id, isHidden] of [["tiny-offer", true], ["tiny-stage", false]] as const) {
       element(id).hidden = isHidden;
     }
-    await this.#open();
     element("tiny-run").focus(); // The keys' place is gone with the button.
+    await this.#open();
   }
 
   async #open(): Promise<void> {
-    await this.#tuning?.[Symbol.asyncDispose]();
-    this.#tuning = undefined;
-    element("tiny-actions").hidden = true;
+    this.#showNothing();
     const lines = element("tiny-lines").value.split("\n").map((line) => line.trim());
-    const texts = lines.filter((line) => line !== "");
-    this.#tuning = new Tuning(this.#base!, texts, tinySettingsOf(this.#state));
-    await this.#tuning.read();
+    const texts = lines.filter((line) => line !== ""), settings = tinySettingsOf(this.#state);
+    const { textDevice: device } = this.#state, files = this.#files!;
+    const request = { files, device, lines: texts, settings };
+    this.#curves = new TuningCurves(...await this.#remote!.call("open", request));
+    element("tiny-figures").hidden = false;
     this.draw();
     await this.#stand();
   }
 
+  /** None of a tuning's numbers is taken for those of the next. */
+  #showNothing(): void {
+    this.#curves = undefined;
+    for (const id of ["tiny-actions", "tiny-figures"]) element(id).hidden = true;
+    for (const id of ["tiny-numbers", "tiny-words"]) element(id).innerHTML = "";
+    element("tiny-exact").querySelector("pre").textContent = "";
+  }
+
   async #turn(): Promise<void> {
     if (this.#isRunning) return await this.#stand();
-    if (!this.#tuning?.canContinue) await this.#open();
+    if (!this.#curves?.canContinue) await this.#open();
     this.#setRunning(true);
     say("Learning …");
     const loop = ++this.#loop;
-    page.requestAnimationFrame(() => this.#frame(loop));
+    this.#queue(() => this.#advance(loop));
   }
 
-  /** One step, and its picture. */
-  #frame(loop: number): void {
+  /** One step and its picture, and then the next: between two, a reader may ask for something else. */
+  async #advance(loop: number): Promise<void> {
     if (!this.#isRunning || loop !== this.#loop) return;
-    this.#queue(async () => {
-      await this.#tuning!.step();
-      this.draw();
-      if (!this.#tuning!.canContinue) await this.#stand();
-      else page.requestAnimationFrame(() => this.#frame(loop));
-    });
+    const curves = this.#curves!;
+    curves.take(await this.#remote!.call("step"));
+    this.draw();
+    if (curves.canContinue) this.#queue(() => this.#advance(loop));
+    else await this.#stand();
   }
 
   /** Stops, speaks, and offers what was learned. */
   async #stand(): Promise<void> {
     this.#setRunning(false);
-    const tuning = this.#tuning!;
-    say(tuningText(tuning));
-    await this.#speak(tuning);
-    element("tiny-exact").querySelector("pre").textContent = tuningJson(tuning, this.#spoken);
-    element("tiny-actions").hidden = tuning.steps === 0;
-    if (tuning.steps > 0) await this.#link(tuning);
+    const curves = this.#curves!;
+    say(tuningText(curves));
+    await this.#speak();
+    element("tiny-exact").querySelector("pre").textContent = tuningJson(curves, this.#spoken);
+    element("tiny-actions").hidden = curves.steps === 0;
+    if (curves.steps > 0) await this.#link();
   }
 
-  async #speak(tuning: Tuning): Promise<void> {
-    const { prompt, textSeed } = this.#state;
+  async #speak(): Promise<void> {
+    const { prompt, textSeed } = this.#state, remote = this.#remote!;
     this.#spoken = [];
-    for (let seed = textSeed; seed < textSeed + seeds; seed++) {
+    this.#isSpeaking = true;
+    for (let seed = textSeed; this.#isSpeaking && seed < textSeed + seeds; seed++) {
       const [base, student] = [
-        await tuning.speak("base", prompt, seed),
-        await tuning.speak("student", prompt, seed),
+        await remote.call("speak", "base", prompt, seed),
+        await remote.call("speak", "student", prompt, seed),
       ];
       this.#spoken.push({ seed, base, student });
       showWords(prompt, this.#spoken);
-      await new Promise((resolve) => setTimeout(resolve)); // The page stays alive.
     }
   }
 
   /** The files of the adapter as links, which a browser saves. */
-  async #link(tuning: Tuning): Promise<void> {
+  async #link(): Promise<void> {
     this.#links.forEach((link) => URL.revokeObjectURL(link));
-    const files = await tuning.files();
+    const files = await this.#remote!.call("files");
     this.#links = ["adapter_config.json", "adapter_model.safetensors"].map((name) => {
       const link = URL.createObjectURL(files.find((file) => file.name === name)!);
       element(name).setAttribute("href", link);
@@ -153,19 +167,19 @@ export class TinyApp {
   }
 
   async #merge(): Promise<void> {
-    const { prompt, textSeed } = this.#state, tuning = this.#tuning!;
-    const beside = await tuning.speak("student", prompt, textSeed);
-    say(mergedText(await tuning.merge(prompt), beside));
+    const { prompt, textSeed } = this.#state, remote = this.#remote!;
+    const beside = await remote.call("speak", "student", prompt, textSeed);
+    say(mergedText(await remote.call("merge", prompt), beside));
   }
 
   async #look(): Promise<void> {
     element("adapter").scrollIntoView();
-    await showAdapter(await this.#tuning!.files());
+    await showAdapter(await this.#remote!.call("files"));
   }
 
   #setRunning(isRunning: boolean): void {
     this.#isRunning = isRunning;
-    const isOver = this.#tuning && !this.#tuning.canContinue;
+    const isOver = this.#curves && !this.#curves.canContinue;
     element("tiny-run").textContent = isRunning ? "Pause" : isOver ? "Learn again" : "Learn";
     element("tiny-merge").disabled = isRunning;
     element("tiny-look").disabled = isRunning;

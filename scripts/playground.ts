@@ -38,13 +38,16 @@ async function modelScript(): Promise<string> {
   return `tinyGpt2 = ${JSON.stringify(Object.fromEntries(await Promise.all(packed)))};\n`;
 }
 
-/** The library and the page's own code, with the kernels in it. */
+/**
+ * The library and the page's own code, with the kernels in it. It is no module, as a worker of a page from
+ * a file cannot be one.
+ */
 async function bundleScript(output: string): Promise<string> {
-  const options = ["--platform=browser", "--minify", `--external=${leftOut}`, `--output=${output}`];
-  const args = ["bundle", "--quiet", ...options, "playground/main.ts"];
+  const options = ["--format=iife", "--platform=browser", "--minify", `--external=${leftOut}`];
+  const args = ["bundle", "--quiet", ...options, `--output=${output}`, "playground/entry.ts"];
   const { success } = await new Deno.Command(Deno.execPath(), { args, cwd: rootPath }).spawn()
     .status;
-  if (!success) throw new Error("deno bundle could not bundle playground/main.ts");
+  if (!success) throw new Error("deno bundle could not bundle playground/entry.ts");
   const script = await Deno.readTextFile(output);
   await Deno.remove(output);
   return withKernels(script, await Deno.readFile(`${rootPath}kernels/cpu.wasm`));
@@ -52,16 +55,21 @@ async function bundleScript(output: string): Promise<string> {
 
 /** A page from a file may not fetch the file beside it, but data that is in itself. */
 function withKernels(script: string, wasm: Uint8Array<ArrayBuffer>): string {
-  const parts = script.split(/new URL\("\.\/cpu\.wasm",\s*import\.meta\.url\)/);
+  const parts = script.split(/new URL\("\.\/cpu\.wasm",\s*[\w$]+\.url\)/);
   if (parts.length !== 2) throw new Error("the bundle must say where cpu.wasm is once");
   return parts.join(`new URL("data:application/wasm;base64,${wasm.toBase64()}")`);
 }
 
 /**
  * What the page's script may do besides: add the model's script, as no source expression matches the address
- * of a file in every browser; compile the kernels; fetch these, and the model's files, from data URLs.
+ * of a file in every browser; compile the kernels; fetch these, and the model's files, from data URLs; start
+ * a worker with its own text, which is a blob there. The worker is under the same policy.
  */
-const needs = { script: ["'strict-dynamic'", "'wasm-unsafe-eval'"], connect: "data:" };
+const needs = {
+  script: ["'strict-dynamic'", "'wasm-unsafe-eval'"],
+  connect: "data:",
+  worker: "blob:",
+};
 
 /** The page with its style and script in it, and the policy that lets this script run and no other. */
 async function inlined(
@@ -77,8 +85,8 @@ async function inlined(
     )
     .replace(`<link rel="stylesheet" href="page.css">`, () => `<style>\n${style}</style>`)
     .replace(
-      /<script type="module" src="main.js"><\/script>/,
-      () => `<script type="module">${safe}</script>`,
+      `<script src="main.js"></script>`,
+      () => `<script>${safe}</script>`,
     );
 }
 

@@ -46,8 +46,15 @@ export interface MergedTuning {
   readonly words: string;
 }
 
-/** A number after so many steps. */
-type At = readonly [steps: number, value: number];
+/** What a step has changed. */
+export interface TuningReading {
+  /** The loss of the step before its update, in nats per token; none before the first. */
+  readonly loss?: number;
+  /** The loss of the lines that are held out, every fifth step and at the end. */
+  readonly heldOut?: number;
+  /** Spectra of ΔW at every site. */
+  readonly spectra: readonly SiteSpectrum[];
+}
 
 /** A student of some lines. */
 export class Tuning implements AsyncDisposable {
@@ -59,13 +66,8 @@ export class Tuning implements AsyncDisposable {
   readonly adapter: LoraAdapter;
   /** Lines to train on, and lines that are held out. */
   readonly data: TextDataset;
-  /** The loss of each step before its update, in nats per token. */
-  readonly losses: number[] = [];
-  /** Losses of the lines that are held out. */
-  readonly heldOut: At[] = [];
-  /** Spectra of ΔW at every site, from step 0. */
-  readonly spectra: SiteSpectrum[][] = [];
   readonly #base: TinyBase;
+  #steps = 0;
   readonly #events: AsyncGenerator<{ readonly loss: number }, void>;
 
   /** Injects an adapter; nothing is trained yet. */
@@ -83,30 +85,26 @@ export class Tuning implements AsyncDisposable {
     this.#events = training[Symbol.asyncIterator]();
   }
 
-  /** Steps so far. */
-  get steps(): number {
-    return this.losses.length;
-  }
-
-  /** Whether there are steps left. */
-  get canContinue(): boolean {
-    return this.steps < this.settings.steps;
-  }
-
-  /** Takes a step, or none at the end, and reads what was learned. */
-  async step(): Promise<void> {
-    const { value } = await this.#events.next();
-    if (!value) return;
-    this.losses.push(value.loss);
-    await this.read();
+  /**
+   * Takes a step, and reads what was learned.
+   *
+   * @throws {RangeError} when all steps are taken.
+   */
+  async step(): Promise<TuningReading> {
+    const next = await this.#events.next();
+    if (next.done) {
+      throw new RangeError(`a tuning takes ${this.settings.steps} steps, found one more`);
+    }
+    this.#steps++;
+    return { loss: next.value.loss, ...await this.read() };
   }
 
   /** Reads the spectra, and now and then the loss of the lines that are held out. */
-  async read(): Promise<void> {
-    this.spectra[this.steps] = await this.adapter.spectra();
-    const { validation } = this.data, isTime = this.steps % measureEvery === 0;
-    if (validation.length === 0 || !isTime && this.canContinue) return;
-    this.heldOut.push([this.steps, (await evaluate(this.student, validation)).loss]);
+  async read(): Promise<TuningReading> {
+    const spectra = await this.adapter.spectra(), { validation } = this.data;
+    const isTime = this.#steps % measureEvery === 0 || this.#steps === this.settings.steps;
+    if (validation.length === 0 || !isTime) return { spectra };
+    return { spectra, heldOut: (await evaluate(this.student, validation)).loss };
   }
 
   /** How the base, or the student, continues a prompt. */

@@ -54,6 +54,11 @@ export const tinyHandles: readonly Handle[] = [
   { key: "textSteps", label: "Steps" },
   { key: "textSeed", label: "Seed" },
   {
+    key: "textDevice",
+    label: "Computed by",
+    names: { cpu: "CPU, WebAssembly", webgpu: "GPU, WebGPU" },
+  },
+  {
     key: "site",
     label: "Spectrum of",
     names: { 0: "layer 1, q", 1: "layer 1, v", 2: "layer 2, q", 3: "layer 2, v" },

@@ -3,7 +3,8 @@
 import { element } from "../dom.ts";
 import { escaped } from "../draw/escaped.ts";
 import { fillChart } from "../draw/fill.ts";
-import type { MergedTuning, Tuning } from "../tiny/tuning.ts";
+import type { TuningCurves } from "../tiny/curves.ts";
+import type { MergedTuning } from "../tiny/tuning.ts";
 
 /** What was said with one seed. */
 export interface Spoken {
@@ -13,14 +14,14 @@ export interface Spoken {
 }
 
 /** Draws losses and the spectra of a site, by its place among the sites. */
-export function drawTuning(tuning: Tuning, site: number): void {
-  drawLosses(tuning);
-  drawSpectra(tuning, site);
-  element("tiny-numbers").innerHTML = numbersOf(tuning)
+export function drawTuning(curves: TuningCurves, site: number): void {
+  drawLosses(curves);
+  drawSpectra(curves, site);
+  element("tiny-numbers").innerHTML = numbersOf(curves)
     .map(([term, value]) => `<div><dt>${term}</dt><dd>${value}</dd></div>`).join("");
 }
 
-function drawLosses({ losses, heldOut, settings, steps }: Tuning): void {
+function drawLosses({ losses, heldOut, start: { settings }, steps }: TuningCurves): void {
   const trained = losses.map((loss, step) => [step, loss] as const);
   const values = [...losses, ...heldOut.map(([, loss]) => loss)];
   const label = `At step ${steps} the loss is ${digits(losses.at(-1))} on the lines of the step ` +
@@ -35,9 +36,12 @@ function drawLosses({ losses, heldOut, settings, steps }: Tuning): void {
 }
 
 /** On the scale of the largest site, so that sites can be compared. */
-function drawSpectra({ spectra, settings, adapter, steps }: Tuning, site: number): void {
+function drawSpectra(
+  { spectra, start: { settings }, steps }: TuningCurves,
+  site: number,
+): void {
   const most = Math.max(...spectra.at(-1)!.map(({ singularValues: [first] }) => first));
-  const { singularValues } = spectra.at(-1)![site], { name } = adapter.sites[site];
+  const { singularValues, name } = spectra.at(-1)![site];
   const label = `At step ${steps} the singular values of ΔW at ${name} are ${
     singularValues.map((value) => value.toFixed(2)).join(", ")
   }`;
@@ -53,7 +57,9 @@ function drawSpectra({ spectra, settings, adapter, steps }: Tuning, site: number
   });
 }
 
-function numbersOf({ steps, losses, heldOut }: Tuning): readonly (readonly [string, string])[] {
+function numbersOf(
+  { steps, losses, heldOut }: TuningCurves,
+): readonly (readonly [string, string])[] {
   return [
     ["step", String(steps)],
     ["loss", digits(losses.at(-1))],
@@ -64,10 +70,10 @@ function numbersOf({ steps, losses, heldOut }: Tuning): readonly (readonly [stri
 const digits = (value?: number): string => value?.toFixed(2) ?? "–";
 
 /** Says how many lines are learned, or how the training went. */
-export function tuningText({ steps, losses, heldOut, data, adapter, settings }: Tuning): string {
-  const [notes] = data.notes, { parameterCount } = adapter;
+export function tuningText({ steps, losses, heldOut, start }: TuningCurves): string {
+  const { settings, computedBy, notes, parameters } = start;
   if (steps === 0) {
-    return `${notes}. LoRA trains ${parameterCount.toLocaleString("en-US")} values.`;
+    return `${notes}. LoRA trains ${parameters.toLocaleString("en-US")} values, on ${computedBy}.`;
   }
   const [[, first]] = heldOut.length > 0 ? heldOut : [[0, NaN]], last = heldOut.at(-1)?.[1];
   const unseen = last === undefined
@@ -103,12 +109,12 @@ export function mergedText(
 
 /** Everything that another program needs to compare itself with the page. */
 export function tuningJson(
-  { settings, losses, heldOut, spectra }: Tuning,
+  { start: { settings, computedBy }, losses, heldOut, spectra }: TuningCurves,
   spoken: readonly Spoken[],
 ): string {
   const singularValues = spectra.at(-1)!.map(({ name, singularValues }) => ({
     name,
     singularValues,
   }));
-  return JSON.stringify({ settings, losses, heldOut, singularValues, spoken }, null, 1);
+  return JSON.stringify({ settings, computedBy, losses, heldOut, singularValues, spoken }, null, 1);
 }

@@ -8,6 +8,8 @@ interface PageNeeds {
   readonly script?: readonly string[];
   /** Source of what they fetch. Default: nothing. */
   readonly connect?: string;
+  /** Source of the workers that they start. Default: none. */
+  readonly worker?: string;
 }
 
 /**
@@ -17,13 +19,14 @@ interface PageNeeds {
  */
 export async function contentPolicy(
   scripts: readonly string[],
-  { script = [], connect }: PageNeeds = {},
+  { script = [], connect, worker }: PageNeeds = {},
 ): Promise<string> {
   const hashes = await Promise.all(Array.from(new Set(scripts), hashOf));
   return [
     "default-src 'none'",
     `script-src ${[...hashes, ...script].join(" ")}`,
     ...connect ? [`connect-src ${connect}`] : [],
+    ...worker ? [`worker-src ${worker}`] : [],
     "style-src 'unsafe-inline'",
     "img-src data:",
     "base-uri 'none'",
