@@ -58,6 +58,11 @@ export function wait(ms: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, ms));
 }
 
-function content(data: MimeBundle, id?: string) {
+/** JupyterLab writes the first line of a folded output beside the fold: it must not be the result. */
+const firstLine = "<!-- Folded: run this cell, or click here. -->";
+
+function content(bundle: MimeBundle, id?: string) {
+  const html = bundle["text/html"];
+  const data = html === undefined ? bundle : { ...bundle, "text/html": `${firstLine}\n${html}` };
   return { data, metadata: {}, transient: id === undefined ? {} : { display_id: id } };
 }

@@ -58,7 +58,7 @@ export async function render(part: Part, width?: number): Promise<Rendered> {
 }
 
 async function bundleOfPart(part: Part, width?: number): Promise<MimeBundle> {
-  if (typeof part === "string") return { "text/plain": part };
+  if (typeof part === "string") return { "text/html": textHtml(part), "text/plain": part };
   if ("tex" in part) return await formulaBundle(part.tex);
   if ("svg" in part) return pictureBundle(part);
   return await ("rows" in part ? tableBundle(part) : figureBundle(part, width));
@@ -66,8 +66,9 @@ async function bundleOfPart(part: Part, width?: number): Promise<MimeBundle> {
 
 /** A formula's bundle has no HTML: front ends would choose it over the better types. */
 async function htmlOf(part: Part, bundle: MimeBundle): Promise<string> {
-  if (typeof part === "string") return textHtml(part);
-  if ("tex" in part) return `<div>${(await formulaPictures())(part.tex)}</div>`;
+  if (typeof part === "object" && "tex" in part) {
+    return `<div>${(await formulaPictures())(part.tex)}</div>`;
+  }
   return String(bundle["text/html"]);
 }
 

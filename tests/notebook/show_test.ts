@@ -12,6 +12,16 @@ Deno.test("values are shown below their own cell, even those that the kernel hid
     assertEquals(await cells.text(`await show("two\\nlines");`), "two\nlines");
   });
 
+  await t.step(
+    "the first line, which JupyterLab writes beside a fold, is not the result",
+    async () => {
+      for (const value of ['"right: 98%"', "[1, 2]", "[{ id: 1 }]"]) {
+        const html = String((await cells.bundle(`await show(${value});`))["text/html"]);
+        assertMatch(html, /^<!-- Folded: [^\n]* -->\n./);
+      }
+    },
+  );
+
   await t.step("thirty cells that show something each have it", async () => {
     for (let i = 0; i < 30; i++) assertEquals(await cells.text(`await show(${i});`), `${i}`);
   });
