@@ -24,9 +24,8 @@ export class TinyApp {
   #files: File[] | undefined;
   #remote: Remote | undefined;
   #curves: TuningCurves | undefined;
-  #spoken: Spoken[] = [];
-  /** Until a reader goes on to learn. */
-  #isSpeaking = false;
+  /** How often a reader has asked for what need not wait until all is said. */
+  #interrupts = 0;
   #isRunning = false;
   /** Which of the loops of steps is in force: each start begins one. */
   #loop = 0;
@@ -38,10 +37,7 @@ export class TinyApp {
     this.#state = state;
     const queued = (work: () => Promise<void>) => () => this.#queue(work);
     element("tiny-load").onclick = queued(() => this.#load());
-    element("tiny-run").onclick = () => {
-      this.#isSpeaking = false;
-      this.#queue(() => this.#turn());
-    };
+    element("tiny-run").onclick = () => this.#interrupt(() => this.#turn());
     element("tiny-reset").onclick = () => this.restart(this.#state);
     element("tiny-merge").onclick = queued(() => this.#merge());
     element("tiny-look").onclick = queued(() => this.#look());
@@ -51,8 +47,8 @@ export class TinyApp {
   /** Begins again with another state; before the model is loaded there is nothing to do. */
   restart(state: State): void {
     this.#state = state;
-    this.#isRunning = this.#isSpeaking = false;
-    this.#queue(() => this.#state === state && this.#remote ? this.#open() : Promise.resolve());
+    this.#isRunning = false;
+    this.#interrupt(() => this.#state === state && this.#remote ? this.#open() : Promise.resolve());
   }
 
   /** Shows another site, or continues another prompt. */
@@ -71,6 +67,14 @@ export class TinyApp {
     this.#work = this.#work.then(work).catch((error) => {
       this.#setRunning(false);
       say(`${(error as Error).message}.`);
+    });
+  }
+
+  #interrupt(work: () => Promise<void>): void {
+    this.#interrupts++;
+    this.#queue(() => {
+      this.#interrupts--;
+      return work();
     });
   }
 
@@ -133,26 +137,31 @@ export class TinyApp {
   /** Stops, speaks, and offers what was learned. */
   async #stand(): Promise<void> {
     this.#setRunning(false);
-    const curves = this.#curves!;
-    say(tuningText(curves));
+    const { steps } = this.#curves!;
+    say(tuningText(this.#curves!));
+    element("tiny-actions").hidden = steps === 0;
+    if (steps > 0) await this.#link();
     await this.#speak();
-    element("tiny-exact").querySelector("pre").textContent = tuningJson(curves, this.#spoken);
-    element("tiny-actions").hidden = curves.steps === 0;
-    if (curves.steps > 0) await this.#link();
   }
 
   async #speak(): Promise<void> {
     const { prompt, textSeed } = this.#state, remote = this.#remote!;
-    this.#spoken = [];
-    this.#isSpeaking = true;
-    for (let seed = textSeed; this.#isSpeaking && seed < textSeed + seeds; seed++) {
+    const spoken: Spoken[] = [];
+    this.#tell(spoken);
+    for (let seed = textSeed; this.#interrupts === 0 && seed < textSeed + seeds; seed++) {
       const [base, student] = [
         await remote.call("speak", "base", prompt, seed),
         await remote.call("speak", "student", prompt, seed),
       ];
-      this.#spoken.push({ seed, base, student });
-      showWords(prompt, this.#spoken);
+      spoken.push({ seed, base, student });
+      this.#tell(spoken);
     }
+  }
+
+  /** Shows what was said, and all numbers. */
+  #tell(spoken: readonly Spoken[]): void {
+    showWords(this.#state.prompt, spoken);
+    element("tiny-exact").querySelector("pre").textContent = tuningJson(this.#curves!, spoken);
   }
 
   /** The files of the adapter as links, which a browser saves. */

@@ -2,30 +2,19 @@
 
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { pathToFileURL } from "node:url";
-import { openLesson } from "../../src/lesson/lesson.ts";
-import { formatState, initial, settingsOf, type State } from "../../playground/state.ts";
+import { formatState, initial, type State } from "../../playground/state.ts";
 import { buildPlayground } from "../../scripts/playground.ts";
 import { catalog } from "../../src/architectures/mod.ts";
 import { spectrum } from "../../src/analysis/mod.ts";
 import { siteName } from "../../src/core/site.ts";
 import { readAdapter } from "../../src/formats/mod.ts";
-import { openCpuDevice } from "../../src/device/cpu/cpu_device.ts";
-import { assertAllClose } from "../support/all_close.ts";
 import { Browser, type Page } from "../support/browser.ts";
 import { listen, violations } from "../support/policy.ts";
 import { withFolder } from "../support/folders.ts";
 import { browserPath } from "../support/parts.ts";
 import { rootPath } from "../support/source_files.ts";
-import { assertTinyLearns } from "./tiny_checks.ts";
-
-/** What the page shows under "The exact numbers". */
-interface Exact {
-  settings: unknown;
-  steps: number;
-  losses: { lora: number[]; full: number[] };
-  loss: { lora: number; full: number };
-  singularValues: Record<"D" | "lora" | "full", number[]>;
-}
+import { assertBytesShown, assertEqualToDeno, exactAfter } from "./lesson_checks.ts";
+import { assertTinyAgrees, assertTinyLearns } from "./tiny_checks.ts";
 
 const first = { ...initial, steps: 50 };
 
@@ -34,37 +23,6 @@ const states: readonly State[] = [
   { ...first, width: 2, shiftRank: 1, rank: 1, alpha: 1, start: "small", spread: 4 },
   { ...first, rank: 8, alpha: 2, start: "pissa", learningRate: 0.1, seed: 3 },
 ];
-
-/** Waits until the page stands still after so many steps, or more. */
-async function exactAfter(page: Page, steps: number): Promise<Exact> {
-  const text = "document.querySelector('#exact pre').textContent";
-  const ready = `${text} !== "" && JSON.parse(${text}).steps >= ${steps}`;
-  await page.until(ready, 20_000, `${steps} steps`);
-  return JSON.parse(await page.evaluate(text));
-}
-
-async function assertEqualToDeno(page: Page, address: string, state: State): Promise<void> {
-  const { steps } = state;
-  await page.goTo("about:blank"); // From one address to another of the same page, nothing is loaded.
-  await page.goTo(address + formatState(state));
-  const found = await exactAfter(page, steps);
-  using device = await openCpuDevice({ threads: 1, blas: false });
-  using lesson = await openLesson(device, settingsOf(state));
-  await lesson.train(steps);
-  const { losses, loss, lora, full, shift } = await lesson.read();
-  assertEquals(found.settings, settingsOf(state));
-  for (const name of ["lora", "full"] as const) {
-    assertEquals(found.losses[name].length, steps);
-    const tolerance = { relative: 1e-6, absolute: 0, what: `losses of ${name}` };
-    assertAllClose(found.losses[name], losses[name], tolerance);
-    assertAllClose([found.loss[name]], [loss[name]], tolerance);
-  }
-  const values = { D: shift.values, lora: lora.values, full: full.values };
-  for (const [name, expected] of Object.entries(values)) {
-    const tolerance = { relative: 1e-6, absolute: 1e-6, what: `singular values of ${name}` };
-    assertAllClose(found.singularValues[name as keyof typeof values], expected, tolerance);
-  }
-}
 
 async function press(page: Page, key: string, code: number): Promise<void> {
   const text = key === "Enter" ? "\r" : undefined;
@@ -184,6 +142,7 @@ Deno.test({
       await page.goTo(address);
       await assertKeysWork(page);
       await page.until(`document.getElementById("bytes").rows.length > 5`, 20_000, "bytes");
+      await assertBytesShown(page);
       await assertAddressEndsPaste(page);
       await assertAdapterIsShown(page);
       assertEquals(await page.evaluate(nameless), []);
@@ -198,6 +157,7 @@ Deno.test({
       assertEquals((await page.evaluate<string[]>(fetched)).filter((name) => name !== "data:"), []);
       assertEquals(await violations(page), []);
       await assertTinyLearns(page, address);
+      await assertTinyAgrees(page, address);
       assertEquals(await violations(page), []);
       assertEquals(await page.evaluate(nameless), []);
       assert(await page.evaluate<number>("document.documentElement.scrollWidth") <= 400);

@@ -2,13 +2,24 @@
 
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { exampleLines } from "../../playground/tiny/settings.ts";
-import { complete, injectLora, loadModel, loadTokenizer, textDataset, train } from "../../mod.ts";
+import {
+  complete,
+  evaluate,
+  injectLora,
+  loadModel,
+  loadTokenizer,
+  textDataset,
+  train,
+} from "../../mod.ts";
 import { openCpuDevice } from "../../src/device/cpu/cpu_device.ts";
 import { assertAllClose } from "../support/all_close.ts";
 import type { Page } from "../support/browser.ts";
+import { assertSameValues } from "./lesson_checks.ts";
+import { assertSaid, assertShown, shownTerms } from "./shown.ts";
 
 /** What the page shows under "The exact numbers". */
 interface Exact {
+  computedBy: string;
   losses: number[];
   heldOut: [number, number][];
   singularValues: { name: string; singularValues: number[] }[];
@@ -28,24 +39,33 @@ async function learnInDeno() {
   const texts = { kind: "plain", rows: exampleLines, description: "", digest: "" } as const;
   const data = textDataset(model, tokenizer, texts, { validation: 0.2, batch: 4, seed: 2 });
   using adapter = injectLora(model, asked);
+  const before = (await evaluate(model, data.validation)).loss;
   const { loss } = await train(adapter, data.train, { steps, learningRate }).finish();
   model.promptFormat = data.train[0].promptFormat;
   const sampling = { temperature: 0.7, topK: 20, seed: 2 };
-  const spectra = await adapter.spectra(),
-    student = await complete(model, tokenizer, prompt, sampling);
+  const after = (await evaluate(model, data.validation)).loss;
+  const spectra = (await adapter.spectra())
+    .map(({ name, singularValues }) => ({ name, singularValues }));
+  const student = await complete(model, tokenizer, prompt, sampling);
   adapter.remove();
-  return { loss, spectra, student, base: await complete(model, tokenizer, prompt, sampling) };
+  return {
+    loss,
+    before,
+    after,
+    spectra,
+    student,
+    base: await complete(model, tokenizer, prompt, sampling),
+  };
 }
 
 const byId = (id: string) => `document.getElementById(${JSON.stringify(id)})`;
 
-async function readExact(page: Page): Promise<Exact> {
+/** Waits for a training, and for so many words on it. */
+async function readExact(page: Page, spoken: number): Promise<Exact> {
   const text = `${byId("tiny-exact")}.querySelector("pre").textContent`;
-  await page.until(
-    `${text} && JSON.parse(${text}).losses.length === ${steps}`,
-    20_000,
-    "a training",
-  );
+  const ready = `(({ losses, spoken }) => losses?.length === ${steps} &&
+    spoken.length >= ${spoken})(JSON.parse(${text} || "{}"))`;
+  await page.until(ready, 120_000, "a training");
   return JSON.parse(await page.evaluate(text));
 }
 
@@ -60,48 +80,80 @@ const keepSizes = `{
   };
 }`;
 
+const click = (page: Page, id: string) => page.evaluate(`${byId(id)}.click()`);
+
+/** Opens the page at an address, loads the model and lets it learn, before it has spoken. */
+async function learnInPage(page: Page, address: string): Promise<void> {
+  await page.goTo("about:blank");
+  await page.goTo(address);
+  await click(page, "tiny-load");
+  await page.until(`!${byId("tiny-stage")}.hidden`, 20_000, "the model");
+  await click(page, "tiny-run");
+}
+
 /** It loads, learns and speaks as in Deno; what it learned merges, is saved and is shown. */
 export async function assertTinyLearns(page: Page, from: string): Promise<void> {
-  await page.goTo("about:blank");
   await page.send("Page.addScriptToEvaluateOnNewDocument", { source: keepSizes });
-  await page.goTo(from + address);
-  const click = (id: string) => page.evaluate(`${byId(id)}.click()`);
+  await learnInPage(page, from + address);
   assertMatch(
     await page.evaluate(`${byId("tiny-load")}.textContent`),
     /^Load the model \(5\.\d MB\)$/,
   );
-  await click("tiny-load");
-  await page.until(`!${byId("tiny-stage")}.hidden`, 20_000, "the model");
-  await click("tiny-run");
-  const found = await readExact(page), expected = await learnInDeno();
-  const tolerance = { relative: 1e-6, absolute: 1e-6, what: "losses" };
-  assertAllClose(found.losses, expected.loss, tolerance);
+  const found = await readExact(page, 3), expected = await learnInDeno();
+  assertEquals(found.losses, expected.loss);
   assertEquals(
     found.singularValues.map(({ name }) => name),
     expected.spectra.map(({ name }) => name),
   );
   found.singularValues.forEach(({ name, singularValues }, i) =>
-    assertAllClose(singularValues, expected.spectra[i].singularValues, { ...tolerance, what: name })
+    assertSameValues(singularValues, expected.spectra[i].singularValues, name)
   );
   const { base, student } = expected;
   assertEquals(found.spoken[0], { seed: 2, base, student });
-  assertEquals(found.spoken.length, 3);
-  assertEquals(found.heldOut.map(([step]) => step), [0, 5]);
-  await assertLearnedIsUsed(page, click);
+  assertEquals(found.heldOut, [[0, expected.before], [5, expected.after]]);
+  await assertTinyShown(page, found);
+  await assertLearnedIsUsed(page);
 }
 
-async function assertLearnedIsUsed(page: Page, click: (id: string) => Promise<unknown>) {
+/** The numbers beside the buttons, and those that the charts say. */
+async function assertTinyShown(page: Page, { losses, heldOut, singularValues }: Exact) {
+  const last = losses[steps - 1], [, [, unseen]] = heldOut;
+  const shown = await shownTerms(page, "tiny-numbers");
+  assertEquals(shown.step, String(steps));
+  assertShown(shown.loss, last, "loss");
+  assertShown(shown["lines not seen"], unseen, "lines not seen");
+  await assertSaid(page, "tiny-loss", [steps, last, unseen]);
+  await assertSaid(page, "tiny-spectrum", [steps, ...singularValues[1].singularValues]);
+}
+
+/** On WebGPU it learns the same, as near as playground/README.md says. */
+export async function assertTinyAgrees(page: Page, from: string): Promise<void> {
+  await learnInPage(page, `${from}${address}&textDevice=webgpu`);
+  const found = await readExact(page, 0), expected = await learnInDeno();
+  assertMatch(found.computedBy, /^webgpu/);
+  const tolerance = { relative: 1.2e-4, absolute: 0 };
+  assertAllClose(found.losses, expected.loss, { ...tolerance, what: "losses" });
+  const heldOut = found.heldOut.map(([, loss]) => loss);
+  assertAllClose(heldOut, [expected.before, expected.after], { ...tolerance, what: "held out" });
+  found.singularValues.forEach(({ name, singularValues }, i) => {
+    const values = expected.spectra[i].singularValues, absolute = 0.014 * values[0];
+    assertAllClose(singularValues, values, { relative: 0, absolute, what: name });
+  });
+  await assertTinyShown(page, found);
+}
+
+async function assertLearnedIsUsed(page: Page) {
   const size = (name: string) => page.evaluate<number>(`sizes[${byId(name)}.href]`);
   assert(await size("adapter_model.safetensors") > 4 * 4 * 4 * 512, "bytes of A and B");
   assert(await size("adapter_config.json") > 200);
-  await click("tiny-merge");
+  await click(page, "tiny-merge");
   const said = `${byId("tiny-said")}.textContent`;
   await page.until(`${said}.startsWith("Merged")`, 10_000, "a merge");
   assertMatch(
     await page.evaluate(said),
     /^Merged into a copy of 2 weights, 393,216 values: .* the same words/,
   );
-  await click("tiny-look");
+  await click(page, "tiny-look");
   const shown = `${byId("adapter-said")}.textContent`;
   await page.until(`${shown}.startsWith("4 sites")`, 10_000, "spectra of what was learned");
 }
