@@ -32,11 +32,11 @@ const address =
   "#textRank=4&textAlpha=8&textRate=0.01&textSteps=5&textSeed=2&site=1&prompt=Dear+sailors";
 
 /** The same as a user of the library would write it. */
-async function learnInDeno() {
+async function learnInDeno(rows: readonly string[]) {
   using device = await openCpuDevice({ threads: 1, blas: false });
   using model = await loadModel(device, "models/tiny-gpt2");
   const tokenizer = await loadTokenizer("models/tiny-gpt2");
-  const texts = { kind: "plain", rows: exampleLines, description: "", digest: "" } as const;
+  const texts = { kind: "plain", rows, description: "", digest: "" } as const;
   const data = textDataset(model, tokenizer, texts, { validation: 0.2, batch: 4, seed: 2 });
   using adapter = injectLora(model, asked);
   const before = (await evaluate(model, data.validation)).loss;
@@ -83,9 +83,15 @@ const keepSizes = `{
 const click = (page: Page, id: string) => page.evaluate(`${byId(id)}.click()`);
 
 /** Opens the page at an address, loads the model and lets it learn, before it has spoken. */
-async function learnInPage(page: Page, address: string): Promise<void> {
+async function learnInPage(
+  page: Page,
+  address: string,
+  lines: readonly string[],
+): Promise<void> {
   await page.goTo("about:blank");
   await page.goTo(address);
+  const text = JSON.stringify(lines.join("\n"));
+  await page.evaluate(`void (${byId("tiny-lines")}.value = ${text})`);
   await click(page, "tiny-load");
   await page.until(`!${byId("tiny-stage")}.hidden`, 20_000, "the model");
   await click(page, "tiny-run");
@@ -94,12 +100,12 @@ async function learnInPage(page: Page, address: string): Promise<void> {
 /** It loads, learns and speaks as in Deno; what it learned merges, is saved and is shown. */
 export async function assertTinyLearns(page: Page, from: string): Promise<void> {
   await page.send("Page.addScriptToEvaluateOnNewDocument", { source: keepSizes });
-  await learnInPage(page, from + address);
+  await learnInPage(page, from + address, exampleLines);
   assertMatch(
     await page.evaluate(`${byId("tiny-load")}.textContent`),
     /^Load the model \(5\.\d MB\)$/,
   );
-  const found = await readExact(page, 3), expected = await learnInDeno();
+  const found = await readExact(page, 3), expected = await learnInDeno(exampleLines);
   assertEquals(found.losses, expected.loss);
   assertEquals(
     found.singularValues.map(({ name }) => name),
@@ -110,7 +116,7 @@ export async function assertTinyLearns(page: Page, from: string): Promise<void> 
   );
   const { base, student } = expected;
   assertEquals(found.spoken[0], { seed: 2, base, student });
-  assertEquals(found.heldOut, [[0, expected.before], [5, expected.after]]);
+  assertEquals(found.heldOut, [[0, expected.before], [steps, expected.after]]);
   await assertTinyShown(page, found);
   await assertLearnedIsUsed(page);
 }
@@ -126,10 +132,13 @@ async function assertTinyShown(page: Page, { losses, heldOut, singularValues }: 
   await assertSaid(page, "tiny-spectrum", [steps, ...singularValues[1].singularValues]);
 }
 
+/** SwiftShader takes seconds for a step on long ones. */
+const shortLines = ["Dear sea.", "Dear moon.", "Dear cook.", "Dear ship.", "Dear crow."];
+
 /** On WebGPU it learns the same, as near as playground/README.md says. */
 export async function assertTinyAgrees(page: Page, from: string): Promise<void> {
-  await learnInPage(page, `${from}${address}&textDevice=webgpu`);
-  const found = await readExact(page, 0), expected = await learnInDeno();
+  await learnInPage(page, `${from}${address}&textDevice=webgpu`, shortLines);
+  const found = await readExact(page, 0), expected = await learnInDeno(shortLines);
   assertMatch(found.computedBy, /^webgpu/);
   const tolerance = { relative: 1.2e-4, absolute: 0 };
   assertAllClose(found.losses, expected.loss, { ...tolerance, what: "losses" });
