@@ -109,15 +109,21 @@ Deno.test("cells are short, show one thing each, and at least three are checks",
   assertEquals(broken((notebook) => checks(notebook).filter((count) => count < 3)), []);
 });
 
-Deno.test("each asks for predictions, and makes a mistake on purpose and shows the message", () => {
+Deno.test("each asks for predictions, has a live slider, and shows the message of a mistake on purpose", () => {
   const faults = ({ cells }: Notebook) => {
     const texts = cells.filter((cell) => cell.cell_type === "markdown");
-    const predictions = texts.filter(({ source }) => /\*\*Predict/.test(source)).length;
+    const counted = (pattern: RegExp) =>
+      codeCells({ cells } as Notebook).filter(({ source }) => pattern.test(source)).length;
+    const kept = counted(/\bawait predict\(/), revealed = counted(/\.reveal\(/);
+    const said = texts.filter(({ source }) => /\*\*Predict/.test(source)).length;
     const shown = codeCells({ cells } as Notebook).filter(({ source, outputs }) =>
       /\b(catch )?\(error\)/.test(source) && outputs.length === 1
     );
     return [
-      ...(predictions >= 3 ? [] : [`${predictions} predictions`]),
+      ...(kept + said >= 3 ? [] : [`${kept + said} predictions`]),
+      ...(kept >= 2 ? [] : [`${kept} predictions that the page keeps`]),
+      ...(kept === revealed ? [] : [`${kept} kept predictions, ${revealed} revealed`]),
+      ...(counted(/\bawait slider\(/) > 0 ? [] : ["no slider that asks the kernel"]),
       ...(shown.length > 0 ? [] : ["no mistake on purpose"]),
     ];
   };
