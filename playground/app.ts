@@ -14,6 +14,7 @@ import {
   standingText,
   unmergedText,
 } from "./views/words.ts";
+import { isPictureDue } from "./views/motion.ts";
 import { PlantedView } from "./views/planted.ts";
 
 /** Runs lessons. What it does is queued, so that nothing is freed while it is used. */
@@ -120,7 +121,7 @@ export class App {
     if (!this.#isRunning || loop !== this.#loop) return;
     this.#queueForLesson(async (lesson) => {
       await this.#advance(lesson, this.pace);
-      this.#show();
+      if (isPictureDue()) this.#show();
       if (this.#canContinue) page.requestAnimationFrame(() => this.#frame(loop));
       else this.#stand(this.#standing());
     });
@@ -128,7 +129,6 @@ export class App {
 
   async #takeOne(lesson: Lesson): Promise<void> {
     await this.#advance(lesson, 1);
-    this.#show();
     this.#stand(this.#standing());
   }
 
@@ -166,6 +166,7 @@ export class App {
     this.#setRunning(false);
     element("said").textContent = said;
     if (!this.#lesson || !this.#reading) return this.#showNothing();
+    this.#show();
     const text = exactText(this.#lesson, this.#reading);
     element("exact").querySelector("pre").textContent = text;
     this.#stopped(this.#lesson.steps);

@@ -79,7 +79,8 @@ function build({ key, label, names }: Handle): PageElement {
       Object.entries(names).map(([value, name]) => `<option value="${value}">${name}</option>`)
         .join("")
     }</select>`
-    : `<label for="${key}">${label} <output name="${key}-value" for="${key}"></output></label>` +
+    : `<div class="label"><label for="${key}">${label}</label>` +
+      `<output name="${key}-value" for="${key}" aria-live="off"></output></div>` +
       `<input type="range" id="${key}" name="${key}" min="0" step="1">`;
   return box;
 }

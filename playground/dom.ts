@@ -59,6 +59,7 @@ export interface PageEvent {
 
 /** A change of a media query. */
 interface MediaQuery {
+  readonly matches: boolean;
   addEventListener(name: "change", act: () => void): void;
 }
 

@@ -12,6 +12,7 @@ import { exampleLines } from "./tiny/settings.ts";
 import { lessonHandles, memoryHandles, tinyHandles } from "./views/handles.ts";
 import { drawAdapter, showAdapter } from "./views/adapter.ts";
 import { showStop, turns } from "./views/path.ts";
+import { showStart } from "./views/planted.ts";
 import { Sharing } from "./views/sharing.ts";
 
 let state = parseState(page.location.hash);
@@ -46,6 +47,7 @@ function show(): void {
   for (const form of handles) form.show(state);
   element("prompt").value = state.prompt;
   showStop(state.stop);
+  showStart(state.start);
   sharing.show(state);
 }
 

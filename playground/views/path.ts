@@ -13,15 +13,21 @@ export const turns: Readonly<Record<string, (stop: number) => number>> = {
 /** Shows a stop; 0 is the invitation. */
 export function showStop(stop: number): void {
   const at = stops[stop - 1];
-  element("stop-title").textContent = at
+  const title = at
     ? `Stop ${stop} of ${stops.length}: ${at.title}`
     : `A path of ${stops.length} stops`;
-  element("stop-text").textContent = at?.text ??
-    "Each sets the handles and says what to look for. Or move the handles as you like.";
+  // A text that is written again would be read aloud again.
+  if (element("stop-title").textContent !== title) {
+    element("stop-title").textContent = title;
+    element("stop-text").textContent = at?.text ?? invitation;
+  }
   element("back").hidden = stop < 2;
   element("leave").hidden = stop === 0;
   element("next").textContent = nextName(stop);
 }
+
+const invitation =
+  "Each sets the handles and says what to look for. Or move the handles as you like.";
 
 function nextName(stop: number): string {
   if (stop === 0) return "Begin";

@@ -4,6 +4,7 @@ import type { DenseMatrix } from "../../src/linalg/mod.ts";
 import { element } from "../dom.ts";
 import { fillChart } from "../draw/fill.ts";
 import type { LessonReading } from "../../src/lesson/lesson.ts";
+import type { LessonStart } from "../../src/lesson/settings.ts";
 import { lossChart, lossLabel, type Spectrum, spectrumChart, spectrumLabel } from "./charts.ts";
 import { drawMaps } from "./maps.ts";
 import { drawPlane } from "./plane.ts";
@@ -51,6 +52,13 @@ export class PlantedView {
     if (this.#inputs.columns === 2) drawPlane(reading, this.#inputs, this.#merged);
     else drawMaps(reading, this.#merged);
     fillChart("spectrum", spectrumLabel(reading), spectrumChart(reading, this.#spectra));
-    fillChart("loss", lossLabel(reading), lossChart(reading));
+    const chart = lossChart(reading);
+    fillChart("loss", lossLabel(reading), chart);
+    element("best").hidden = !chart.marks.some(({ role }) => role === "target");
   }
+}
+
+/** Says why B and A are twice as large with some ways to begin. */
+export function showStart(start: LessonStart): void {
+  element("halves").hidden = start !== "pissa" && start !== "olora";
 }

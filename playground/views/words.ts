@@ -5,15 +5,17 @@ import type { MergedLesson, UnmergedLesson } from "../../src/lesson/merging.ts";
 
 /** Step and losses, as terms of a list. */
 export function numbersHtml({ steps, loss, bounds }: LessonReading): string {
-  const best = bounds.best === undefined ? "–" : bounds.best < 1e-9 ? "0" : digits(bounds.best);
   const terms: readonly (readonly [string, string])[] = [
     ["step", String(steps)],
-    ["LoRA", digits(loss.lora)],
-    ["full", digits(loss.full)],
-    ["best of rank r", best],
+    ["loss of LoRA", digits(loss.lora)],
+    ["of full", digits(loss.full)],
+    ...bounds.best === undefined ? [] : [["best of rank r", bestOf(bounds.best)] as const],
   ];
   return terms.map(([term, value]) => `<div><dt>${term}</dt><dd>${value}</dd></div>`).join("");
 }
+
+/** Of a rank that is enough nothing is left but rounding. */
+const bestOf = (best: number): string => best < 1e-9 ? "0" : digits(best);
 
 const digits = (value: number): string =>
   value !== 0 && Math.abs(value) < 1e-3 ? value.toExponential(1) : value.toPrecision(3);

@@ -1,8 +1,9 @@
 /** The playground for readers with a small screen, with keys alone, or with a screen reader. */
 
-import { assertEquals } from "@std/assert";
+import { assert, assertEquals, assertMatch, assertNotEquals } from "@std/assert";
 import { pathToFileURL } from "node:url";
 import { formatState, hideable, hiding, initial } from "../../playground/state.ts";
+import { lessonHandles, memoryHandles, tinyHandles } from "../../playground/views/handles.ts";
 import { buildPlayground } from "../../scripts/playground.ts";
 import { Browser, type Page } from "../support/browser.ts";
 import { withFolder } from "../support/folders.ts";
@@ -53,8 +54,144 @@ async function assertUnknownIsSaid(page: Page, address: string): Promise<void> {
   assertEquals(said, "Ignored in the address: hide=header, __proto__=1.");
 }
 
+/** What a screen reader is told. */
+interface AccessNode {
+  readonly ignored: boolean;
+  readonly role: { readonly value: string };
+  readonly name?: { readonly value: string };
+}
+
+/** Roles of what a reader operates, or finds the way by. */
+const named = [
+  ...["button", "checkbox", "combobox", "DisclosureTriangle", "form", "heading", "image", "link"],
+  ...["region", "slider", "table", "textbox"],
+];
+
+/** Every handle is called by its label, without its value, and all else has a name. */
+async function assertNames(page: Page): Promise<void> {
+  const { nodes } = await page.send("Accessibility.getFullAXTree");
+  const told = (nodes as AccessNode[]).filter(({ ignored }) => !ignored);
+  const of = (role: string) =>
+    told.filter((one) => one.role.value === role).map(({ name }) => name?.value ?? "");
+  for (const role of named) assertEquals(of(role).filter((name) => name === ""), [], role);
+  const handles = [...lessonHandles, ...tinyHandles, ...memoryHandles];
+  const labels = (isList: boolean) =>
+    handles.filter(({ names }) => !!names === isList).map(({ label }) => label);
+  assertEquals(of("slider"), labels(false));
+  assertEquals(of("combobox"), labels(true));
+  assertEquals(of("image").length, 8, "charts, matrices and bars");
+}
+
+async function press(page: Page, key: string, code: number): Promise<void> {
+  for (const type of ["keyDown", "keyUp"]) {
+    const event = { type, key, code: key, windowsVirtualKeyCode: code };
+    await page.send("Input.dispatchKeyEvent", event);
+  }
+}
+
+/** What is spoken while steps are taken: numbers are in no region that is read aloud. */
+async function assertNoChatter(page: Page): Promise<void> {
+  await page.evaluate(`{
+    globalThis.spoken = [];
+    const live = "[role=status]:not([aria-live=off]), output:not([aria-live=off]), [aria-live=polite]";
+    for (const one of document.querySelectorAll(live)) {
+      new MutationObserver(() => spoken.push(one.textContent)).observe(one, {
+        ...{ childList: true, characterData: true, subtree: true },
+      });
+    }
+  }`);
+  const steps = `parseInt(document.querySelector("#numbers dd").textContent)`;
+  await page.evaluate(`document.getElementById("run").click()`);
+  await page.until(`${steps} > 20`, 20_000, "steps");
+  await page.evaluate(`document.getElementById("run").click()`);
+  await page.until(`document.getElementById("run").textContent === "Start"`, 20_000, "the end");
+  // The range says its value by itself.
+  await page.evaluate(`document.getElementById("rank").focus()`);
+  await press(page, "ArrowRight", 39);
+  await page.until(`document.getElementById("said").textContent === ""`, 20_000, "a new lesson");
+  const spoken = await page.evaluate<string[]>(`spoken.filter((text) => text !== "")`);
+  assertEquals(spoken.length, 1, spoken.join("\n"));
+  assertMatch(spoken[0], /^After \d+ steps the loss is /);
+}
+
+/** Tab reaches everything that can be operated, in the order of the page, and where it is can be seen. */
+async function assertKeysReachAll(page: Page): Promise<void> {
+  const operable = await page.evaluate<string[]>(`{
+    const all = "a[href], button, input, select, textarea, summary, [tabindex='0']";
+    globalThis.operable = [...document.querySelectorAll(all)]
+      .filter((one) => one.checkVisibility() && !one.disabled);
+    scrollTo(0, 0);
+    document.activeElement.blur();
+    operable.map((one) => one.id || one.textContent || one.ariaLabel);
+  }`);
+  assert(operable.length > 60, `${operable.length}`);
+  for (const expected of operable) {
+    await press(page, "Tab", 9);
+    const [name, outline] = await page.evaluate<string[]>(`{
+      const one = document.activeElement, { outlineStyle, outlineWidth } = getComputedStyle(one);
+      [one.id || one.textContent || one.ariaLabel, outlineStyle + " " + outlineWidth];
+    }`);
+    assertEquals([name, outline], [expected, "solid 2px"]);
+  }
+}
+
+/** Arrows move every range, and what it is at is said in words. */
+async function assertArrowsMove(page: Page): Promise<void> {
+  for (const { key, names } of [...lessonHandles, ...tinyHandles, ...memoryHandles]) {
+    if (names) continue; // A list of the browser's own.
+    const said = `document.getElementById("${key}").getAttribute("aria-valuetext")`;
+    const before = await page.evaluate<string>(
+      `(document.getElementById("${key}").focus(), ${said})`,
+    );
+    await press(page, "ArrowRight", 39);
+    const after = await page.evaluate<string>(said);
+    if (after === before) await press(page, "ArrowLeft", 37); // It was at its end.
+    assertNotEquals(await page.evaluate<string>(said), before, key);
+  }
+}
+
+const root = "document.documentElement";
+
+/** What reaches beyond the page, but for what scrolls in a place of its own. */
+const tooWide = `[...document.querySelectorAll("body *")].filter((one) =>
+  one.checkVisibility() && !one.parentElement.closest(".scroll, pre, svg, select") &&
+  one.getBoundingClientRect().right > ${root}.clientWidth + 0.5).map((one) => one.outerHTML.slice(0, 90))`;
+
+async function assertFits(page: Page, address: string): Promise<void> {
+  await page.resize(400, 800);
+  for (
+    const state of [{ rank: 16 }, { width: 2, shiftRank: 2, rank: 2, start: "pissa" }] as const
+  ) {
+    await goTo(page, address + formatState({ ...initial, ...state, stop: 8, steps: 3 }));
+    for (const end of ["Unmerge", "Merge"]) {
+      await page.evaluate(`document.getElementById("merge").click()`);
+      await page.until(`document.getElementById("merge").textContent === "${end}"`, 20_000, end);
+      assertEquals(await page.evaluate(tooWide), []);
+      assertEquals(await page.evaluate(`${root}.scrollWidth - ${root}.clientWidth`), 0);
+    }
+  }
+}
+
+/** With a clock that stands still no picture but the first is due, until the steps end. */
+async function assertLessMotion(page: Page, address: string): Promise<void> {
+  const features = [{ name: "prefers-reduced-motion", value: "reduce" }];
+  await page.send("Emulation.setEmulatedMedia", { features });
+  await goTo(page, address);
+  const shown = `parseInt(document.querySelector("#numbers dd").textContent)`;
+  await page.evaluate(`{
+    globalThis.asked = 0;
+    performance.now = () => (asked++, 1e9);
+    document.getElementById("run").click();
+  }`);
+  await page.until("asked > 20", 20_000, "frames");
+  assertEquals(await page.evaluate(shown), 1);
+  await page.evaluate(`document.getElementById("run").click()`);
+  await page.until(`${shown} > 1`, 20_000, "the last picture");
+  await page.send("Emulation.setEmulatedMedia", { features: [] });
+}
+
 Deno.test({
-  name: "an address hides parts and handles of the playground, and the page makes such addresses",
+  name: "the playground hides what its address hides, fits a small screen, and has keys and names",
   ignore: browserPath() === undefined,
   fn: () =>
     withFolder(async (folder) => {
@@ -62,8 +199,15 @@ Deno.test({
       const address = pathToFileURL(`${folder}/index.html`).href;
       await using browser = await Browser.start();
       await using page = await browser.open("about:blank");
+      await goTo(page, address);
+      await assertNames(page);
+      await assertKeysReachAll(page);
+      await assertNoChatter(page);
+      await assertArrowsMove(page);
+      await assertLessMotion(page, address);
       await assertHides(page, address);
       await assertUnknownIsSaid(page, address);
+      await assertFits(page, address);
       assertEquals(page.errors, []);
     }),
 });
