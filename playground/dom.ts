@@ -15,6 +15,8 @@ export interface PageElement {
   value: string;
   /** Of a box to tick. */
   checked: boolean;
+  /** Of what can be folded. */
+  open: boolean;
   max: string;
   width: number;
   height: number;

@@ -5,7 +5,10 @@ import type { LessonSettings } from "../src/lesson/settings.ts";
 /** A stop. */
 export interface Stop {
   readonly title: string;
+  /** What to do, and what to predict. */
   readonly text: string;
+  /** What is seen, and why: folded, so that readers can predict. */
+  readonly answer: string;
   /** What differs from the first settings. */
   readonly settings: Partial<LessonSettings>;
   /** Steps that are taken before the reader comes. */
@@ -19,63 +22,77 @@ export const stops: readonly Stop[] = [
   {
     title: "One direction is enough",
     text:
-      "W₀ turns the unit circle into the gray ellipse; the dashed ellipse is wanted. Press Start. " +
-      "B·A of rank 1 reads its inputs along one arrow and writes along the other, and that suffices: " +
-      "D, the change that is wanted, has rank 1 too.",
+      "W₀ turns the unit circle into the gray ellipse; the dashed ellipse is wanted. Predict: in how " +
+      "many directions will the points of the blue ellipse move? Press Start.",
+    answer:
+      "In one. B·A of rank 1 reads its inputs along one arrow and writes along the other, and that " +
+      "suffices: D, the change that is wanted, has rank 1 too.",
     settings: plane,
   },
   {
     title: "Why not both at zero",
     text:
-      "Here A and B both begin at zero. Predict what happens, then press Start. The gradient of " +
-      "each factor contains the other one, so neither can move. Choose “B = 0, A uniform” instead: " +
-      "training begins exactly at W₀, and it moves.",
+      "Here A and B both begin at zero, so that training begins exactly at W₀. Predict how the loss " +
+      "falls: quickly, slowly, or not at all? Press Start.",
+    answer:
+      "Not at all. The gradient of each factor contains the other one, so neither can move. Choose " +
+      "“B = 0, A uniform” instead: training begins exactly at W₀ again, and it moves.",
     settings: { ...plane, start: "zero" },
   },
   {
     title: "One value after the other",
     text:
-      "Now D is 16 × 16 and of rank 4: each of its singular values is half the one before. Press " +
-      "Start and watch them rise. The largest direction is learned first, the smallest last.",
+      "Now D is 16 × 16 and of rank 4: each of its singular values is half the one before. Predict: " +
+      "are they learned together, or one after the other? Press Start and watch them rise; “One " +
+      "step” is slower.",
+    answer: "The largest direction is learned first, the smallest last.",
     settings: {},
   },
   {
     title: "Too small a rank",
-    text:
-      "D has rank 4, B·A rank 2. Predict where the loss will stop. No matrix of rank 2 fits better " +
-      "than the line “best of r”, which leaves the two smaller values of D out. Full fine-tuning, in " +
-      "orange, has no such limit.",
+    text: "D has rank 4, B·A rank 2. Predict where the loss will stop, and press Start.",
+    answer:
+      "No matrix of rank 2 fits better than the line “best of r”, which leaves the two smaller values " +
+      "of D out. Full fine-tuning, in orange, has no such limit.",
     settings: { rank: 2, alpha: 2 },
   },
   {
     title: "A larger rank than needed",
     text:
-      "At rank 16 the product can be any matrix, and B and A hold twice as many values as W₀. It " +
-      "learns the same four values; the others rise a little on the way and go back to zero.",
+      "At rank 16 the product can be any matrix, and B and A hold twice as many values as W₀. " +
+      "Predict: how many singular values will it learn? Press Start.",
+    answer:
+      "It learns the same four values; the others rise a little on the way and go back to zero.",
     settings: { rank: 16, alpha: 16 },
   },
   {
     title: "α is part of the step",
     text:
-      "The product is scaled by s = α / r, so α makes every step longer or shorter. Press Start: with " +
-      "α = 64 the largest value is learned within ten steps, but later the loss jumps up and down, as " +
-      "every step is too long. Move α down, or the learning rate: both help.",
+      "The product is scaled by s = α / r, so α makes every step longer or shorter. Here α is 64. " +
+      "Predict what the loss does, at first and later. Press Start.",
+    answer:
+      "The largest value is learned within ten steps, but later the loss jumps up and down, as every " +
+      "step is too long. Move α down, or the learning rate: both help.",
     settings: { alpha: 64 },
   },
   {
     title: "Only what the inputs show",
     text:
-      "These inputs vary 16 times as much in one direction as in the other. Press Start: the loss " +
-      "falls quickly, yet the ellipses stay far from the dashed one. What the inputs hardly show is " +
-      "hardly learned, by LoRA as by full fine-tuning.",
+      "These inputs vary 16 times as much in one direction as in the other. Predict: once the loss " +
+      "is small, is the ellipse near the dashed one? Press Start.",
+    answer:
+      "The loss falls quickly, yet the ellipses stay far from the dashed one. What the inputs hardly " +
+      "show is hardly learned, by LoRA as by full fine-tuning.",
     settings: { ...plane, spread: 16 },
   },
   {
     title: "One matrix again",
     text:
-      "After training, s·B·A can be added to W₀. Press Merge: the outputs are the same but for " +
-      "rounding, and nothing is computed beside the matrix any more. Press Unmerge: as the merged " +
-      "matrix is a new one, W₀ is back to the bit.",
+      "After training, s·B·A can be added to W₀. Predict what Merge changes in the outputs, and " +
+      "whether Unmerge brings W₀ back to the bit. Press one, then the other.",
+    answer:
+      "The outputs are the same but for rounding, and nothing is computed beside the matrix any more. " +
+      "As the merged matrix is a new one, W₀ is back to the bit.",
     settings: {},
     steps: 200,
   },

@@ -91,13 +91,14 @@ const longestPrompt = 60;
 /** After so many steps a lesson ends: it has long learned what it can. */
 export const mostSteps = 5000;
 
-/** Reads an address; what is unknown or out of range is as at first. */
+/** Reads an address; what it does not say, or wrongly, is as at its stop of the path, or as at first. */
 export function parseState(hash: string): State {
   const entries = entriesOf(hash).flatMap(([key, text]) => {
     const value = valueOf(key, text);
     return value === undefined ? [] : [[key, value]];
   });
-  return fitted({ ...initial, ...Object.fromEntries(entries) });
+  const given: Partial<State> = Object.fromEntries(entries);
+  return fitted({ ...stateAt(given.stop ?? 0, initial), ...given });
 }
 
 const entriesOf = (hash: string) => [...new URLSearchParams(hash.replace(/^#/, ""))];
@@ -133,10 +134,11 @@ export function fitted(state: State): State {
   return { ...state, rank: Math.min(rank, width), shiftRank: Math.min(shiftRank, width) };
 }
 
-/** The address of a state: what differs from the first. */
+/** The address of a state: its stop of the path, and what differs there or from the first. */
 export function formatState(state: State): string {
+  const known = { ...stateAt(state.stop, initial), stop: initial.stop };
   const changed = Object.entries(state)
-    .filter(([key, value]) => value !== initial[key as keyof State])
+    .filter(([key, value]) => value !== known[key as keyof State])
     .map(([key, value]) => [key, String(value)]);
   const text = new URLSearchParams(changed).toString().replaceAll("%2C", ",");
   return text === "" ? "" : `#${text}`;

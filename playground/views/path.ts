@@ -20,7 +20,10 @@ export function showStop(stop: number): void {
   if (element("stop-title").textContent !== title) {
     element("stop-title").textContent = title;
     element("stop-text").textContent = at?.text ?? invitation;
+    element("stop-answer").textContent = at?.answer ?? "";
+    element("stop-why").open = false;
   }
+  element("stop-why").hidden = !at;
   element("back").hidden = stop < 2;
   element("leave").hidden = stop === 0;
   element("next").textContent = nextName(stop);

@@ -32,6 +32,15 @@ Deno.test("every handle can be hidden, and keeps its value", () => {
   assertEquals(stateAt(3, state).hide, "rank", "a stop hides what the address hides");
 });
 
+Deno.test("an address of a stop alone has its settings, and one that says more has these", () => {
+  for (let stop = 1; stop <= 8; stop++) {
+    assertEquals(formatState(stateAt(stop, initial)), `#stop=${stop}`);
+    assertEquals(parseState(`#stop=${stop}`), stateAt(stop, initial));
+  }
+  const { start, rank, alpha } = parseState("#stop=4&rank=4&start=zero");
+  assertEquals({ start, rank, alpha }, { start: "zero", rank: 4, alpha: 2 });
+});
+
 Deno.test("names that the page does not know are left out and said", () => {
   const address =
     "#hide=tiny,header,__proto__,,tiny&rank=5&__proto__=1&constructor=1&toString=a&alpha=2";
