@@ -81,7 +81,9 @@ export class Tuning implements AsyncDisposable {
     this.#base = base;
     this.student = shareBase(model);
     this.adapter = injectLora(this.student, { rank, alpha, sites: ["q", "v"], seed });
-    const training = train(this.adapter, this.data.train, { learningRate, steps, seed });
+    // Each event is read with the model as it is after that step.
+    const options = { learningRate, steps, seed, pauseEvery: 1 };
+    const training = train(this.adapter, this.data.train, options);
     this.#events = training[Symbol.asyncIterator]();
   }
 
