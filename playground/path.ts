@@ -20,7 +20,7 @@ const plane = { width: 2, shiftRank: 1, rank: 1, alpha: 1 } as const;
 /** The stops, in their order. */
 export const stops: readonly Stop[] = [
   {
-    title: "One direction is enough",
+    title: "From a circle to an ellipse",
     text:
       "W₀ turns the unit circle into the gray ellipse; the dashed ellipse is wanted. Predict: in how " +
       "many directions will the points of the blue ellipse move? Press Start.",
@@ -30,7 +30,7 @@ export const stops: readonly Stop[] = [
     settings: plane,
   },
   {
-    title: "Why not both at zero",
+    title: "Both at zero",
     text:
       "Here A and B both begin at zero, so that training begins exactly at W₀. Predict how the loss " +
       "falls: quickly, slowly, or not at all? Press Start.",
@@ -40,7 +40,7 @@ export const stops: readonly Stop[] = [
     settings: { ...plane, start: "zero" },
   },
   {
-    title: "One value after the other",
+    title: "Four values to learn",
     text:
       "Now D is 16 × 16 and of rank 4: each of its singular values is half the one before. Predict: " +
       "are they learned together, or one after the other? Press Start and watch them rise; “One " +
@@ -76,7 +76,7 @@ export const stops: readonly Stop[] = [
     settings: { alpha: 64 },
   },
   {
-    title: "Only what the inputs show",
+    title: "Stretched inputs",
     text:
       "These inputs vary 16 times as much in one direction as in the other. Predict: once the loss " +
       "is small, is the ellipse near the dashed one? Press Start.",

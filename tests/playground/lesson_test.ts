@@ -128,7 +128,7 @@ async function stepsToLearn(title: string, count: number): Promise<number[]> {
 }
 
 Deno.test("the path says what happens", async () => {
-  const learned = await stepsToLearn("One value after the other", 4);
+  const learned = await stepsToLearn("Four values to learn", 4);
   assert(!learned.includes(0), "all are learned");
   assertEquals(learned, learned.toSorted((a, b) => a - b), "the largest is learned first");
 
@@ -141,7 +141,7 @@ Deno.test("the path says what happens", async () => {
   const jumps = lora.filter((loss, step) => step > 200 && loss > 1.5 * lora[step - 1]);
   assert(jumps.length > 10, `${jumps.length} jumps of the loss`);
 
-  const unseen = await readingAt("Only what the inputs show", 150);
+  const unseen = await readingAt("Stretched inputs", 150);
   for (const name of ["lora", "full"] as const) {
     assert(unseen.losses[name].at(-1)! < 0.02 * unseen.bounds.base, "the loss falls");
     const rest = frobeniusNorm(difference(unseen.shift.matrix, unseen[name].matrix));
