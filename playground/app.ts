@@ -14,7 +14,7 @@ import {
   standingText,
   unmergedText,
 } from "./views/words.ts";
-import { isPictureDue } from "./views/motion.ts";
+import { pictureClock } from "./views/motion.ts";
 import { PlantedView } from "./views/planted.ts";
 
 /** Runs lessons. What it does is queued, so that nothing is freed while it is used. */
@@ -33,6 +33,7 @@ export class App {
   /** Which of the loops of pictures is in force: each start begins one. */
   #loop = 0;
   #work: Promise<void> = Promise.resolve();
+  readonly #isPictureDue = pictureClock();
   readonly #stopped: (steps: number) => void;
 
   /** Begins with a state; `stopped` is called with the steps done when a lesson stands still. */
@@ -121,7 +122,7 @@ export class App {
     if (!this.#isRunning || loop !== this.#loop) return;
     this.#queueForLesson(async (lesson) => {
       await this.#advance(lesson, this.pace);
-      if (isPictureDue()) this.#show();
+      if (this.#isPictureDue()) this.#show();
       if (this.#canContinue) page.requestAnimationFrame(() => this.#frame(loop));
       else this.#stand(this.#standing());
     });

@@ -13,6 +13,7 @@ import {
   tuningJson,
   tuningText,
 } from "./views/tiny.ts";
+import { pictureClock } from "./views/motion.ts";
 import { showAdapter } from "./views/adapter.ts";
 
 /** Continuations of a prompt that are shown. */
@@ -30,6 +31,7 @@ export class TinyApp {
   /** Which of the loops of steps is in force: each start begins one. */
   #loop = 0;
   #work: Promise<void> = Promise.resolve();
+  readonly #isPictureDue = pictureClock();
   #links: string[] = [];
 
   /** Waits until a reader asks for the model. */
@@ -103,7 +105,6 @@ export class TinyApp {
     const request = { files, device, lines: texts, settings };
     this.#curves = new TuningCurves(...await this.#remote!.call("open", request));
     element("tiny-figures").hidden = false;
-    this.draw();
     await this.#stand();
   }
 
@@ -129,7 +130,7 @@ export class TinyApp {
     if (!this.#isRunning || loop !== this.#loop) return;
     const curves = this.#curves!;
     curves.take(await this.#remote!.call("step"));
-    this.draw();
+    if (this.#isPictureDue()) this.draw();
     if (curves.canContinue) this.#queue(() => this.#advance(loop));
     else await this.#stand();
   }
@@ -137,6 +138,7 @@ export class TinyApp {
   /** Stops, speaks, and offers what was learned. */
   async #stand(): Promise<void> {
     this.#setRunning(false);
+    this.draw();
     const { steps } = this.#curves!;
     say(tuningText(this.#curves!));
     element("tiny-actions").hidden = steps === 0;

@@ -7,12 +7,13 @@ const lessMotion = page.matchMedia("(prefers-reduced-motion: reduce)");
 /** Between two pictures, in milliseconds, for readers whose system is set to less motion. */
 const pause = 500;
 
-let last = -Infinity;
-
-/** Whether the next picture is due: all are, but for readers who want less motion two in a second. */
-export function isPictureDue(): boolean {
-  const now = performance.now();
-  if (lessMotion.matches && now - last < pause) return false;
-  last = now;
-  return true;
+/** For one loop, whether its next picture is due: each is, but for readers who want less motion two a second. */
+export function pictureClock(): () => boolean {
+  let last = -Infinity;
+  return () => {
+    const now = performance.now();
+    if (lessMotion.matches && now - last < pause) return false;
+    last = now;
+    return true;
+  };
 }
