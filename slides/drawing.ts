@@ -3,8 +3,10 @@
 import type { Figure } from "../src/figures/figure.ts";
 import { loadMathJax } from "../src/figures/formula.ts";
 import { type DrawFormula, escapeHtml } from "../src/figures/html.ts";
+import { palette } from "../src/figures/palette.ts";
 import { pictureSource } from "../src/figures/picture.ts";
 import type { Picture } from "../src/figures/pictures/picture.ts";
+import { pictureStyle } from "../src/figures/pictures/roles.ts";
 import { plotSvg } from "../src/figures/static_svg.ts";
 
 /** Widths of a plot in pixels: letters are large on a projector, and readable on a phone. */
@@ -12,17 +14,42 @@ const wide = 660, narrow = 350;
 
 /** A plot, drawn twice; `alt` says what it shows. */
 export async function plotHtml(figure: Figure, alt: string): Promise<string> {
-  const [large, small] = [wide, narrow].map((width) => plotSvg(figure, width));
-  return `<picture class="plot"><source media="(max-width: 560px)" srcset="${
-    pictureSource(await small)
-  }"><img alt="${escapeHtml(alt)}" src="${pictureSource(await large)}"></picture>`;
+  const [large, small] = await Promise.all([wide, narrow].map((width) => plotSvg(figure, width)));
+  return `<picture class="plot">${
+    imageHtml(alt, forBothPapers(large), forBothPapers(small))
+  }</picture>`;
 }
 
-/** A picture of matrices, on paper of its own for light and for dark pages. */
-export const pictureHtml = ({ svg, alt }: Pick<Picture, "svg" | "alt">): string =>
-  `<div class="scroll"><img class="drawing" alt="${escapeHtml(alt)}" src="${
-    pictureSource(svg)
-  }"></div>`;
+/** A picture of matrices, on paper of its own for light and for dark pages, and another one for a phone. */
+export const pictureHtml = ({ svg, alt }: Pick<Picture, "svg" | "alt">, small: string): string =>
+  `<picture class="drawing">${imageHtml(alt, svg, small)}</picture>`;
+
+/** Paper that is printed is as wide as a screen. */
+const imageHtml = (alt: string, large: string, small: string): string =>
+  `<source media="screen and (max-width: 560px)" srcset="${pictureSource(small)}"><img alt="${
+    escapeHtml(alt)
+  }" src="${pictureSource(large)}">`;
+
+/** What plotly draws in a color of light paper has the color of the same name on dark paper. */
+const onDark = [
+  ["rect", "fill", "#ffffff", "paper"],
+  ["text", "fill", "#1f2430", "ink"],
+  ["path", "stroke", "#e6e8ee", "line"],
+  ["", "stroke", palette.lora[1], "lora"],
+  ["", "fill", palette.lora[1], "lora"],
+  ["", "fill", palette.base, "base"],
+  ["", "stroke", palette.base, "base"],
+  ["", "fill", palette.signed[0], "positive"],
+].map(([tag, property, color, name]) =>
+  `${tag}[style*="${property}:${color}"] { ${property}: var(--${name}) !important }`
+).join("\n");
+
+/** Plotly knows light paper only. */
+const forBothPapers = (svg: string): string =>
+  svg.replace(
+    "<defs",
+    `<style>${pictureStyle}\n@media (prefers-color-scheme: dark) {\n${onDark}\n}</style><defs`,
+  );
 
 let drawing: Promise<DrawFormula> | undefined;
 

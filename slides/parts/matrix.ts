@@ -7,7 +7,7 @@ import { stops } from "../../playground/path.ts";
 import { initial, settingsOf } from "../../playground/state.ts";
 import { openCpuDevice } from "../../src/device/cpu/cpu_device.ts";
 import { denseOf, transposed } from "../../src/linalg/mod.ts";
-import { linesFigure, palette, planesPicture } from "../../src/figures/mod.ts";
+import { linesFigure, palette, planesPicture, type TitledPlane } from "../../src/figures/mod.ts";
 import { formulasHtml, pictureHtml, plotHtml } from "../drawing.ts";
 import type { Part, Slide } from "../slide.ts";
 import { betSlides } from "./bet.ts";
@@ -50,20 +50,16 @@ async function planeSlide(): Promise<Slide> {
   const ellipses = (reading: LessonReading) =>
     ellipsesOf(reading).filter(({ role }) => role !== "full");
   const arrows = transposed(denseOf(end.factors.B)).data, half = 1.8;
+  const before = { title: "before training", ellipses: ellipses(start), arrows: [], half };
+  const after = { title: `after ${end.steps} steps`, ellipses: ellipses(end), arrows, half };
   const alt =
     "Three ellipses: that of W₀, the target, and W₀ + s·B·A, which moves onto the target.";
+  const key = { base: "W₀", lora: "W₀ + s·B·A", target: "wanted" };
+  const planesOf = (planes: TitledPlane[]) => planesPicture({ alt, caption: "" }, planes, key);
   return {
     title: "A matrix turns a circle into an ellipse; we want the dashed one",
     text: ["B·A of rank 1 writes along one direction, the arrow. Here that is enough."],
-    figure: pictureHtml(planesPicture({ alt, caption: "" }, [
-      { title: "before training", ellipses: ellipses(start), arrows: [], half },
-      {
-        title: `after ${end.steps} steps`,
-        ellipses: ellipses(end),
-        arrows,
-        half,
-      },
-    ], { base: "W₀", lora: "W₀ + s·B·A", target: "wanted" })),
+    figure: pictureHtml(planesOf([before, after]), planesOf([after]).svg),
     caption: "The playground, stop 1. The arrow is the column of B.",
   };
 }

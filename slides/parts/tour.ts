@@ -14,7 +14,7 @@ import {
 import { methodPicture } from "../../scripts/site/method_picture.ts";
 import { openCpuDevice } from "../../src/device/cpu/cpu_device.ts";
 import { grouped } from "../../src/core/numbers.ts";
-import { plot, tableOf } from "../../src/figures/mod.ts";
+import { boxesPicture, plot, tableOf } from "../../src/figures/mod.ts";
 import { rootPath } from "../../tests/support/source_files.ts";
 import { tableHtml } from "../../src/figures/html.ts";
 import { formulasHtml, pictureHtml, plotHtml } from "../drawing.ts";
@@ -61,10 +61,7 @@ export async function tourPart(): Promise<Part> {
       text: [
         "A weight of many million values stays as it is. Beside it we train two thin matrices.",
       ],
-      figure: pictureHtml({
-        svg: methodPicture(),
-        alt: "W′ is W, which stays frozen, plus s times a tall thin B times a low wide A.",
-      }),
+      figure: pictureHtml({ svg: methodPicture(), alt: methodAlt }, smallMethodPicture()),
     }, {
       kind: "question",
       title: "{trained} values are added. What does the model say?",
@@ -113,6 +110,23 @@ export async function tourPart(): Promise<Part> {
       caption: `Merged, it says: “${said.merged}”`,
     }],
   };
+}
+
+const methodAlt = "W′ is W, which stays frozen, plus s times a tall thin B times a low wide A.";
+
+/** The same equation with fewer words, for a phone. */
+function smallMethodPicture(): string {
+  const trained = { role: "lora", notes: ["trained"] } as const;
+  return boxesPicture({ alt: methodAlt, caption: "", cell: 6 }, [
+    { sign: "W′" },
+    { sign: "=" },
+    { name: "W", rows: 12, columns: 12, role: "base", notes: ["frozen"] },
+    { sign: "+" },
+    { sign: "s ·" },
+    { name: "B", rows: 12, columns: 2, ...trained },
+    { sign: "·" },
+    { name: "A", rows: 2, columns: 12, ...trained },
+  ]).svg;
 }
 
 async function learnEntries() {

@@ -1,8 +1,9 @@
 /** 55 to 75: a comparison that is fair. @module */
 
 import { countTrainable, injectLora, loadModel, openDevice } from "../../mod.ts";
+import { grouped } from "../../src/core/numbers.ts";
 import type { Figure } from "../../src/figures/figure.ts";
-import { linesFigure, palette, parameterBars } from "../../src/figures/mod.ts";
+import { axis, barsAcross, baseLayout, linesFigure, palette } from "../../src/figures/mod.ts";
 import { rootPath } from "../../tests/support/source_files.ts";
 import { formulasHtml, plotHtml } from "../drawing.ts";
 import type { Part, Slide } from "../slide.ts";
@@ -35,14 +36,24 @@ async function shareSlides(): Promise<Slide[]> {
     text: ["{share} of all values. The factor of ten thousand belongs to a wide model."],
     numbers: { share: `${(100 * lora / full).toFixed(1)}%` },
     figure: await plotHtml(
-      parameterBars({ id: "share", title: "", caption: "" }, [
-        { label: "full", parameters: full, color: palette.full },
-        { label: "LoRA", parameters: lora, color: palette.lora[1] },
-      ]),
-      "Two bars of trained parameters, on a logarithmic axis.",
+      { id: "share", title: "", caption: "", ...shareBars({ full, "LoRA": lora }) },
+      "Two bars of trained parameters: that of LoRA is a twelfth of the other.",
     ),
-    caption: "tiny-gpt2, r = 16 on all linear layers. The axis is logarithmic.",
+    caption: "tiny-gpt2, r = 16 on all linear layers.",
   }];
+}
+
+/** Bars from zero: their lengths are what is compared. */
+function shareBars(trained: Readonly<Record<string, number>>): Pick<Figure, "data" | "layout"> {
+  const color = [palette.full, palette.lora[1]];
+  const bars = barsAcross(Object.entries(trained), ([, values]) => values, ([label]) => label, {
+    color,
+  }, { text: Object.values(trained).map(grouped), textposition: "outside" });
+  const x = axis("trained parameters", { range: [0, 1.5 * Math.max(...Object.values(trained))] });
+  return {
+    data: [bars],
+    layout: baseLayout(x, axis("", { autorange: "reversed" }), { height: 240 }),
+  };
 }
 
 /** The figure that notebook 04 is committed with. */

@@ -65,16 +65,24 @@ async function assertKeysWork(page: Page): Promise<void> {
   assertEquals(await page.evaluate(shown), [2]);
 }
 
-/** Every slide fits into the width of a phone. */
-async function assertNarrow(page: Page): Promise<void> {
-  await page.resize(400, 800);
-  const widths = await page.evaluate<number[]>(
-    `[...document.querySelectorAll(".slide")].map(({ id }, i) => {
+/** Every slide fits on a projector, and into the width of a phone. */
+async function assertFits(page: Page): Promise<void> {
+  const overflows = (size: string) =>
+    page.evaluate<number[]>(
+      `[...document.querySelectorAll(".slide")].map((slide, i) => {
       dispatchEvent(new KeyboardEvent("keydown", { key: i === 0 ? "Home" : "ArrowRight" }));
-      return document.documentElement.scrollWidth;
+      const page = document.documentElement;
+      return ${size};
     })`,
+    );
+  await page.resize(1280, 720);
+  const above = await overflows(
+    "Math.max(slide.scrollHeight - slide.clientHeight, page.scrollHeight - 720)",
   );
-  assertEquals(widths.filter((width) => width > 400), []);
+  assertEquals(above.filter((pixels) => pixels > 0), []);
+  await page.resize(400, 800);
+  const beside = await overflows("page.scrollWidth - 400");
+  assertEquals(beside.filter((pixels) => pixels > 0), []);
 }
 
 Deno.test({
@@ -89,7 +97,7 @@ Deno.test({
       await page.send("Page.addScriptToEvaluateOnNewDocument", { source: listen });
       await page.goTo(`file://${folder}/index.html`);
       await assertKeysWork(page);
-      await assertNarrow(page);
+      await assertFits(page);
       await page.send("Emulation.setEmulatedMedia", { media: "print" });
       const count = await page.evaluate<number>(`${shown}.length`);
       assertEquals(count, await page.evaluate(`document.querySelectorAll(".slide").length`));
