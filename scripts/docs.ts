@@ -1,6 +1,6 @@
 /**
- * Builds one site of the guides, the playground and the API reference that needs no server and no network:
- * `deno task docs`, then open `docs/site/index.html`.
+ * Builds one site of the guides, the playground, the slides and the API reference that needs no server and no
+ * network: `deno task docs`, then open `docs/site/index.html`.
  *
  * @module
  */
@@ -8,6 +8,7 @@
 import { rootPath, sourceText } from "../tests/support/source_files.ts";
 import { loadMathJax } from "../src/figures/formula.ts";
 import { buildPlayground } from "./playground.ts";
+import { buildSlides } from "./slides.ts";
 import { copyAssets, guidePages } from "./site/guides.ts";
 import { joinReference } from "./site/reference.ts";
 
@@ -23,6 +24,7 @@ export async function buildSite(folder: string): Promise<number> {
   }
   await copyAssets(assets, folder);
   await buildPlayground(`${folder}/playground`);
+  await buildSlides(`${folder}/slides`);
   return pages.size;
 }
 

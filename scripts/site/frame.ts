@@ -80,6 +80,7 @@ export function framed({ place, title, html, navigation, titles }: Page): string
 ${groups.join("\n")}
 <b>In this browser</b>
 ${link("playground/index.html", "Playground")}
+${link("slides/index.html", "Slides of the ninety minutes")}
 <b>Every function</b>
 ${link("api/index.html", "API reference")}
 </nav>
