@@ -20,6 +20,12 @@ const isLive = `(place) => {
 const hasSize =
   `(image) => image.naturalWidth > 100 && image.clientWidth > 100 && image.clientHeight > 50`;
 
+/** Unfolds the results below predictions: what is folded has no size. */
+export async function unfold(page: Page): Promise<void> {
+  await page.evaluate(`document.querySelectorAll(".jp-OutputArea details")
+    .forEach((details) => { details.open = true; })`);
+}
+
 /** Waits until a page has this many live figures with a size, and no others. */
 export async function untilFiguresLive(page: Page, count: number): Promise<void> {
   const live = `${places}.length === ${count} && ${places}.every(${isLive})`;

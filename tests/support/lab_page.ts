@@ -5,6 +5,7 @@
  */
 
 import type { Browser, Page } from "./browser.ts";
+import { unfold } from "./figures_on_page.ts";
 import type { LabServer } from "./lab.ts";
 
 /** To open a page and start a kernel takes seconds, on a machine with much else to do many. */
@@ -95,6 +96,7 @@ export class LabPage implements AsyncDisposable {
     let height = 0;
     // What comes into view is drawn, and makes the notebook higher.
     for (let attempt = 0; attempt < 20; attempt++) {
+      await unfold(this.page);
       const needed = Math.ceil(await this.page.evaluate<number>(`${last} + ${panel}.scrollTop`)) +
         60;
       if (needed <= height) break;
