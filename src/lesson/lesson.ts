@@ -15,6 +15,7 @@ import {
 import type { Perceptron } from "../models/perceptron.ts";
 import { evaluate } from "../train/evaluate.ts";
 import { Trainer } from "../train/trainer.ts";
+import { assertCount } from "../train/trainer_options.ts";
 import { type LessonSettings, lessonSettings } from "./settings.ts";
 import { injectAt } from "./start.ts";
 import { layer, type LessonTask, makeTask, openBase } from "./task.ts";
@@ -129,8 +130,13 @@ export class Lesson implements Disposable {
     return this.parts.trainers.lora.steps;
   }
 
-  /** Trains both students. */
+  /**
+   * Trains both students.
+   *
+   * @throws {RangeError} when the number of steps is negative or not whole.
+   */
   async train(steps: number): Promise<void> {
+    assertCount("the steps of a lesson", steps, 0);
     for (let left = steps; left > 0; left -= mostAtOnce) {
       const count = Math.min(left, mostAtOnce);
       await Promise.all([this.#run("lora", count), this.#run("full", count)]);
@@ -149,7 +155,7 @@ export class Lesson implements Disposable {
     return {
       ...this.#fixed,
       steps: this.steps,
-      losses: this.#losses,
+      losses: { lora: [...this.#losses.lora], full: [...this.#losses.full] },
       loss: { lora, full },
       factors: update,
       lora: changeOf(denseOf(deltaWeight(update))),

@@ -64,6 +64,9 @@ export function lessonSettings(given: Partial<LessonSettings> = {}): LessonSetti
   assertOneOf("start", settings.start, lessonStarts);
   const upToWidth = Array.from({ length: width }, (_, i) => i + 1);
   for (const name of ["rank", "shiftRank"] as const) assertOneOf(name, settings[name], upToWidth);
+  if (!(settings.spread >= 1 && Number.isFinite(settings.spread))) {
+    throw new RangeError(`spread of a lesson must be at least 1, found ${quote(settings.spread)}`);
+  }
   return settings;
 }
 

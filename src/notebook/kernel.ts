@@ -62,7 +62,7 @@ export function wait(ms: number): Promise<void> {
 const firstLine = "<!-- Folded: run this cell, or click here. -->";
 
 function content(bundle: MimeBundle, id?: string) {
-  const html = bundle["text/html"];
-  const data = html === undefined ? bundle : { ...bundle, "text/html": `${firstLine}\n${html}` };
+  const type = ["text/html", "image/svg+xml"].find((type) => bundle[type] !== undefined);
+  const data = type === undefined ? bundle : { ...bundle, [type]: `${firstLine}\n${bundle[type]}` };
   return { data, metadata: {}, transient: id === undefined ? {} : { display_id: id } };
 }

@@ -27,6 +27,10 @@ Deno.test("a setting that cannot be is refused, and nothing stays on the device"
     ],
     [{ rate: 1 }, 'found "rate"'],
     [{ alpha: NaN }, "alpha"],
+    [{ spread: 0 }, "spread of a lesson must be at least 1, found 0"],
+    [{ spread: Infinity }, "spread of a lesson must be at least 1"],
+    [{ seed: 0.5 }, "seed"],
+    [{ learningRate: -1 }, "learningRate"],
   ];
   for (const [settings, message] of faults) {
     await assertRejects(
@@ -36,6 +40,20 @@ Deno.test("a setting that cannot be is refused, and nothing stays on the device"
     );
     assertEquals(device.ledger.read().live, 0, message);
   }
+});
+
+Deno.test("a reading stays as it is while the lesson goes on, and steps are whole", async () => {
+  using device = await openDevice({ kind: "reference" });
+  using lesson = await openLesson(device, { width: 2 });
+  await lesson.train(3);
+  const reading = await lesson.read(), before = structuredClone(reading);
+  await lesson.train(2);
+  assertEquals(reading, before);
+  assertEquals((await lesson.read()).losses.lora.slice(0, 3), before.losses.lora);
+  for (const steps of [1.5, -1, NaN]) {
+    await assertRejects(() => lesson.train(steps), RangeError, "steps of a lesson");
+  }
+  assertEquals(lesson.steps, 5);
 });
 
 Deno.test("the pictures are of the reading: a circle or boxes, and both losses", async () => {

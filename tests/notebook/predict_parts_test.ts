@@ -11,9 +11,9 @@ const listed = "How many are free?", ranged = "How many times?";
 
 const parts = [
   questionHtml(listed, { ...values, isRange: false }),
-  resultHtml(listed, "6", ["<p>because</p>"]),
+  resultHtml(listed, { measured: "6", best: "6" }, ["<p>because</p>"]),
   questionHtml(ranged, { ...values, isRange: true }),
-  resultHtml(ranged, "6.5", []),
+  resultHtml(ranged, { measured: "6.5", best: "7" }, []),
 ];
 
 /** What the page says: both answers, and of both results the line to unfold, whether it is, and its words. */
@@ -58,6 +58,9 @@ Deno.test({
       const restored = `[document.querySelector(":checked").value,
         document.querySelector("[type=range]").nextElementSibling.textContent]`;
       assertEquals(await page.evaluate(restored), ["6", "4"]);
+      await page.evaluate(`{ const range = document.querySelector("[type=range]");
+        range.value = "2"; range.dispatchEvent(new Event("input", { bubbles: true })); }`);
+      assertEquals((await said(page) as string[]).at(-1), "You said 7; measured: 6.5 ✓");
     }),
 });
 

@@ -29,7 +29,9 @@ Deno.test("a range is a slider with its unit, and its result may be between two 
   );
   assertEquals(asked["text/plain"], "Predict: How many times less? (1 times to 4 times)");
   assertMatch(String(asked["text/html"]), /type="range" min="0" max="6"[^]*value="2"[^]*2 times/);
-  assertEquals(await cells.text("await times.reveal(3.66);"), "measured: 3.66 times");
+  const shown = await cells.bundle("await times.reveal(3.66);");
+  assertEquals(shown["text/plain"], "measured: 3.66 times");
+  assertMatch(String(shown["text/html"]), /data-measured="3.66 times" data-best="3.5 times"/);
 });
 
 Deno.test("a result that is none of the listed answers is refused, and so is a list of none", async () => {

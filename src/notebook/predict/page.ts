@@ -47,9 +47,15 @@ function choiceHtml(name: string, text: string): string {
 }
 
 /** The result, folded; where no script runs, a reader can unfold it. */
-export function resultHtml(question: string, measured: string, parts: readonly string[]): string {
+export function resultHtml(
+  question: string,
+  { measured, best }: { readonly measured: string; readonly best: string },
+  parts: readonly string[],
+): string {
   const value = escapeHtml(measured);
-  return `<div data-question="${escapeHtml(question)}" data-measured="${value}" style="${edge}">
+  return `<div data-question="${escapeHtml(question)}" data-measured="${value}" data-best="${
+    escapeHtml(best)
+  }" style="${edge}">
 <details><summary style="cursor:pointer"><span data-fold>Show the result</span></summary>
 <div data-said style="margin:0.4em 0;font-size:1.1em">Measured: <strong>${value}</strong></div>
 ${parts.join("\n")}</details>

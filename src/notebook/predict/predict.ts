@@ -51,11 +51,22 @@ export async function predict(question: string, answers: Control): Promise<Predi
       const rendered = await Promise.all(parts.map((part) => render(part)));
       const text = textOf(measured, unit);
       await showHtml(
-        resultHtml(question, text, rendered.map(({ html }) => html)),
+        resultHtml(
+          question,
+          { measured: text, best: bestOf(track, measured, text) },
+          rendered.map(({ html }) => html),
+        ),
         [`measured: ${text}`, ...rendered.map(({ text }) => text)].join("\n\n"),
       );
     },
   };
+}
+
+/** The answer that is nearest to what was measured: in a range, it may be between two. */
+function bestOf({ values, texts, isRange }: Track, measured: Choice, text: string): string {
+  if (!isRange) return text;
+  const distances = values.map((value) => Math.abs(Number(value) - Number(measured)));
+  return texts[distances.indexOf(Math.min(...distances))];
 }
 
 function textsOf({ texts }: Track, isListed: boolean): string {

@@ -115,5 +115,6 @@ function rangeValues(name: string, { from, to, step }: Range): number[] {
 /** A value as a reader sees it. */
 export function textOf(value: Choice, unit?: string): string {
   const text = typeof value === "number" ? formatValue(value, "number") : String(value);
-  return unit === undefined ? text : `${text} ${unit}`;
+  if (unit === undefined) return text;
+  return unit === "%" ? `${text}%` : `${text} ${unit}`;
 }
