@@ -3,7 +3,7 @@
 import { injectLora } from "../src/adapt/mod.ts";
 import { grouped } from "../src/core/numbers.ts";
 import { DryDevice } from "../src/device/dry.ts";
-import { palette, parameterBars, table } from "../src/figures/mod.ts";
+import { palette, parameterDots, table } from "../src/figures/mod.ts";
 import { countTrainable, Gpt2 } from "../src/models/mod.ts";
 import { measured } from "../src/paper/printed/mod.ts";
 import noted from "./notes.json" with { type: "json" };
@@ -72,7 +72,7 @@ export const counting: Experiment = experiment({
       rows,
     })],
   figures: [(rows) =>
-    parameterBars(
+    parameterDots(
       {
         id: "counts",
         title: "Trained parameters of GPT-3 175B",

@@ -30,7 +30,7 @@ export {
 } from "./marks.ts";
 export { matrixTex } from "./matrix_tex.ts";
 export { palette } from "./palette.ts";
-export { type ParameterBar, parameterBars } from "./parameter_bars.ts";
+export { type ParameterCount, parameterDots } from "./parameter_dots.ts";
 export type * from "./plotly_types.ts";
 export {
   type BoxesOptions,

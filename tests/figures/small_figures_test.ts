@@ -1,5 +1,5 @@
 import { assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
-import { lowRankPictures, matrixTex, parameterBars, tableOf } from "../../src/figures/mod.ts";
+import { lowRankPictures, matrixTex, parameterDots, tableOf } from "../../src/figures/mod.ts";
 import { plotSvg, staticSvg } from "../../src/figures/static_svg.ts";
 
 const words = { id: "f", title: "a figure", caption: "none" };
@@ -28,12 +28,12 @@ Deno.test("a matrix in TeX has its rows and columns, with whole numbers exact an
   assertThrows(() => matrixTex({ shape: [4], data }), RangeError, "found 4");
 });
 
-Deno.test("parameter bars have room below the smallest, and show their numbers", async () => {
-  const figure = parameterBars(words, [
+Deno.test("dots of parameters have room for their numbers, on a logarithmic axis", async () => {
+  const figure = parameterDots(words, [
     { label: "full", parameters: 1_000_000, color: "#d55e00" },
     { label: "LoRA", parameters: 250, color: "#0072b2" },
   ]);
-  assertEquals(figure.layout.xaxis!.range, [1, 6.4]);
+  assertEquals(figure.layout.xaxis!.range, [1, 6.6]);
   assertStringIncludes(await plotSvg(figure), ">1,000,000</text>");
 });
 
