@@ -27,6 +27,8 @@ export class TinyApp {
   #curves: TuningCurves | undefined;
   /** How often a reader has asked for what need not wait until all is said. */
   #interrupts = 0;
+  /** How often was begun again: only the newest is opened. */
+  #restarts = 0;
   #isRunning = false;
   /** Which of the loops of steps is in force: each start begins one. */
   #loop = 0;
@@ -50,14 +52,16 @@ export class TinyApp {
   restart(state: State): void {
     this.#state = state;
     this.#isRunning = false;
-    this.#interrupt(() => this.#state === state && this.#remote ? this.#open() : Promise.resolve());
+    const asked = ++this.#restarts;
+    const isNewest = () => asked === this.#restarts && this.#remote;
+    this.#interrupt(() => isNewest() ? this.#open() : Promise.resolve());
   }
 
-  /** Shows another site, or continues another prompt. */
+  /** Shows another site, or continues another prompt, between two steps of a training that runs. */
   show(state: State, speaks: boolean): void {
     this.#state = state;
     this.draw();
-    if (speaks && this.#curves) this.#queue(() => this.#stand());
+    if (speaks) this.#interrupt(() => this.#curves ? this.#speak() : Promise.resolve());
   }
 
   /** Draws again, in another size or in other colors. */
@@ -149,20 +153,20 @@ export class TinyApp {
   async #speak(): Promise<void> {
     const { prompt, textSeed } = this.#state, remote = this.#remote!;
     const spoken: Spoken[] = [];
-    this.#tell(spoken);
+    this.#tell(prompt, spoken);
     for (let seed = textSeed; this.#interrupts === 0 && seed < textSeed + seeds; seed++) {
       const [base, student] = [
         await remote.call("speak", "base", prompt, seed),
         await remote.call("speak", "student", prompt, seed),
       ];
       spoken.push({ seed, base, student });
-      this.#tell(spoken);
+      this.#tell(prompt, spoken);
     }
   }
 
   /** Shows what was said, and all numbers. */
-  #tell(spoken: readonly Spoken[]): void {
-    showWords(this.#state.prompt, spoken);
+  #tell(prompt: string, spoken: readonly Spoken[]): void {
+    showWords(prompt, spoken);
     element("tiny-exact").querySelector("pre").textContent = tuningJson(this.#curves!, spoken);
   }
 
