@@ -9,23 +9,41 @@ import { fillChart, type SizelessChart } from "../draw/fill.ts";
 /** What is shown. */
 let shown: readonly SiteSpectrum[] = [];
 
+/** How often was asked: only the newest question is answered. */
+let asked = 0;
+
 /** Reads files and shows what they hold, site by site. */
 export async function showAdapter(files: readonly File[]): Promise<void> {
-  const said = element("adapter-said"), progress = element("adapter-progress");
-  const sites: SiteSpectrum[] = [];
-  said.textContent = "Reading …";
+  const question = ++asked, isNewest = () => question === asked;
+  element("adapter-said").textContent = "Reading …";
+  let sites: readonly SiteSpectrum[] = [], said: string;
   try {
-    for await (const site of spectraOf(files)) {
-      sites.push(site);
-      progress.textContent = `${sites.length} sites`; // Which a screen reader does not count aloud.
-      await new Promise((resolve) => setTimeout(resolve)); // The page stays alive.
-    }
-    said.textContent = summary(sites);
+    sites = await readSites(files, isNewest);
+    said = summary(sites);
   } catch (error) {
-    sites.length = 0;
-    said.textContent = `Not read: ${(error as Error).message}.`;
+    said = `Not read: ${(error as Error).message}.`;
   }
-  progress.textContent = "";
+  if (isNewest()) show(sites, said);
+}
+
+/** Reads until something newer is asked. */
+async function readSites(
+  files: readonly File[],
+  isNewest: () => boolean,
+): Promise<readonly SiteSpectrum[]> {
+  const sites: SiteSpectrum[] = [], progress = element("adapter-progress");
+  for await (const site of spectraOf(files)) {
+    if (!isNewest()) break;
+    sites.push(site);
+    progress.textContent = `${sites.length} sites`; // Which a screen reader does not count aloud.
+    await new Promise((resolve) => setTimeout(resolve)); // The page stays alive.
+  }
+  return sites;
+}
+
+function show(sites: readonly SiteSpectrum[], said: string): void {
+  element("adapter-said").textContent = said;
+  element("adapter-progress").textContent = "";
   shown = sites;
   element("adapter-found").hidden = sites.length === 0;
   offerSites(sites);
