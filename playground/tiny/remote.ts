@@ -8,6 +8,8 @@ export class Remote {
   readonly #worker: Worker;
   /** Calls that wait for their answers. */
   #waiting: PromiseWithResolvers<unknown>[] = [];
+  /** Why no call is answered any more. */
+  #failure: Error | undefined;
 
   /** Starts the worker. */
   constructor() {
@@ -28,14 +30,20 @@ export class Remote {
     ...given: Parameters<Calls[Name]>
   ): ReturnType<Calls[Name]> {
     const waiting = Promise.withResolvers<unknown>();
-    this.#waiting.push(waiting);
-    this.#worker.postMessage({ name, given } as Call);
+    if (this.#failure) {
+      waiting.reject(this.#failure);
+    } else {
+      this.#waiting.push(waiting);
+      this.#worker.postMessage({ name, given } as Call);
+    }
     return waiting.promise as ReturnType<Calls[Name]>;
   }
 
-  /** A browser may refuse the worker, or its script. */
+  /** A browser may refuse the worker, or its script: it is ended, and every call is refused. */
   #fail(why = "the browser starts no worker"): void {
-    this.#waiting.forEach(({ reject }) => reject(new Error(why)));
+    this.#worker.terminate();
+    const failure = this.#failure = new Error(why);
+    this.#waiting.forEach(({ reject }) => reject(failure));
     this.#waiting = [];
   }
 }
