@@ -54,7 +54,7 @@ export class TinyApp {
     this.#isRunning = false;
     const asked = ++this.#restarts;
     const isNewest = () => asked === this.#restarts && this.#remote;
-    this.#interrupt(() => isNewest() ? this.#open() : Promise.resolve());
+    this.#interrupt(() => isNewest() ? this.#begin() : Promise.resolve());
   }
 
   /** Shows another site, or continues another prompt, between two steps of a training that runs. */
@@ -98,7 +98,12 @@ export class TinyApp {
       element(id).hidden = isHidden;
     }
     element("tiny-run").focus(); // The keys' place is gone with the button.
+    await this.#begin();
+  }
+
+  async #begin(): Promise<void> {
     await this.#open();
+    await this.#stand();
   }
 
   async #open(): Promise<void> {
@@ -109,7 +114,7 @@ export class TinyApp {
     const request = { files, device, lines: texts, settings };
     this.#curves = new TuningCurves(...await this.#remote!.call("open", request));
     element("tiny-figures").hidden = false;
-    await this.#stand();
+    this.draw();
   }
 
   /** None of a tuning's numbers is taken for those of the next. */
