@@ -1,6 +1,6 @@
 /** How the tiny GPT-2 learns a reader's lines. @module */
 
-/** With the lines, all that a tuning depends on: the same settings give the same numbers everywhere. */
+/** With the lines, all that a tuning depends on: the same settings give the same numbers on the CPU, near ones on WebGPU. */
 export interface TinySettings {
   /** r at every site. */
   readonly rank: number;
