@@ -168,7 +168,7 @@ export class App {
     element("said").textContent = said;
     if (!this.#lesson || !this.#reading) return this.#showNothing();
     this.#show();
-    const text = exactText(this.#lesson, this.#reading);
+    const text = exactText(this.#lesson, this.#reading, this.#device!.description);
     element("exact").querySelector("pre").textContent = text;
     this.#stopped(this.#lesson.steps);
   }

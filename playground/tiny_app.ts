@@ -172,7 +172,8 @@ export class TinyApp {
   /** Shows what was said, and all numbers. */
   #tell(prompt: string, spoken: readonly Spoken[]): void {
     showWords(prompt, spoken);
-    element("tiny-exact").querySelector("pre").textContent = tuningJson(this.#curves!, spoken);
+    const exact = tuningJson(this.#curves!, prompt, spoken);
+    element("tiny-exact").querySelector("pre").textContent = exact;
   }
 
   /** The files of the adapter as links, which a browser saves. */

@@ -8,6 +8,8 @@ import type { TuningReading } from "./tuning.ts";
 export interface TuningStart {
   /** How it learns. */
   readonly settings: TinySettings;
+  /** What it learns, and what is held out. */
+  readonly lines: readonly string[];
   /** The device. */
   readonly computedBy: string;
   /** How the lines are divided. */

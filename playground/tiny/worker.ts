@@ -34,7 +34,7 @@ const open: Calls["open"] = async ({ files, device: kind, lines, settings }) => 
   tuning = new Tuning(base!, lines, settings);
   const { data: { notes: [notes] }, adapter: { parameterCount: parameters } } = tuning;
   const { description: computedBy } = base!.model.device;
-  return [{ settings, computedBy, notes, parameters }, await tuning.read()];
+  return [{ settings, lines, computedBy, notes, parameters }, await tuning.read()];
 };
 
 /** The base moves to another device. */

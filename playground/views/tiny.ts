@@ -109,12 +109,14 @@ export function mergedText(
 
 /** Everything that another program needs to compare itself with the page. */
 export function tuningJson(
-  { start: { settings, computedBy }, losses, heldOut, spectra }: TuningCurves,
+  { start: { settings, computedBy, lines }, losses, heldOut, spectra }: TuningCurves,
+  prompt: string,
   spoken: readonly Spoken[],
 ): string {
   const singularValues = spectra.at(-1)!.map(({ name, singularValues }) => ({
     name,
     singularValues,
   }));
-  return JSON.stringify({ settings, computedBy, losses, heldOut, singularValues, spoken }, null, 1);
+  const given = { settings, lines, computedBy, prompt };
+  return JSON.stringify({ ...given, losses, heldOut, singularValues, spoken }, null, 1);
 }

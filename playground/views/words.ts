@@ -44,8 +44,9 @@ export const unmergedText = ({ weights, changed, subtracted }: UnmergedLesson): 
 export function exactText(
   { parts }: Lesson,
   { steps, losses, loss, lora, full, shift }: LessonReading,
+  computedBy: string,
 ): string {
   const singularValues = { D: [...shift.values], lora: [...lora.values], full: [...full.values] };
   const { settings } = parts;
-  return JSON.stringify({ settings, steps, losses, loss, singularValues }, null, 1);
+  return JSON.stringify({ settings, computedBy, steps, losses, loss, singularValues }, null, 1);
 }

@@ -1,6 +1,6 @@
 /** What the page computes and shows of the planted shift, and of the memory of a model. */
 
-import { assertEquals } from "@std/assert";
+import { assert, assertEquals } from "@std/assert";
 import { formatState, initial, settingsOf, type State } from "../../playground/state.ts";
 import { catalog } from "../../src/architectures/mod.ts";
 import { injectLora } from "../../src/adapt/mod.ts";
@@ -15,11 +15,14 @@ import { assertSaid, assertShown, shownTerms } from "./shown.ts";
 /** What the page shows under "The exact numbers". */
 interface Exact {
   settings: unknown;
+  computedBy: string;
   steps: number;
   losses: { lora: readonly number[]; full: readonly number[] };
   loss: { lora: number; full: number };
   singularValues: Record<"D" | "lora" | "full", readonly number[]>;
 }
+
+type Numbers = Omit<Exact, "computedBy">;
 
 /** Waits until the page stands still after so many steps, or more. */
 export async function exactAfter(page: Page, steps: number): Promise<Exact> {
@@ -35,7 +38,8 @@ export async function assertEqualToDeno(page: Page, address: string, state: Stat
   const { steps } = state;
   await page.goTo("about:blank"); // From one address to another of the same page, nothing is loaded.
   await page.goTo(address + formatState(state));
-  const found = await exactAfter(page, steps);
+  const { computedBy, ...found } = await exactAfter(page, steps);
+  assert(computedBy.startsWith(state.device), computedBy);
   using device = await openCpuDevice({ threads: 1, blas: false });
   using lesson = await openLesson(device, settingsOf(state));
   await lesson.train(steps);
@@ -65,7 +69,7 @@ export function assertSameValues(
 }
 
 /** Sums of 16 on a GPU, in three steps: 3 · √16 · u is 7e-7. */
-function assertNear(found: Exact, expected: Exact): void {
+function assertNear(found: Numbers, expected: Numbers): void {
   assertEquals([found.settings, found.steps], [expected.settings, expected.steps]);
   for (const name of ["lora", "full"] as const) {
     const tolerance = { relative: 1e-6, absolute: 0, what: `losses of ${name}` };

@@ -19,6 +19,8 @@ import { assertSaid, assertShown, shownTerms } from "./shown.ts";
 
 /** What the page shows under "The exact numbers". */
 interface Exact {
+  lines: string[];
+  prompt: string;
   computedBy: string;
   losses: number[];
   heldOut: [number, number][];
@@ -106,6 +108,7 @@ export async function assertTinyLearns(page: Page, from: string): Promise<void> 
     /^Load the model \(5\.\d MB\)$/,
   );
   const found = await readExact(page, 3), expected = await learnInDeno(exampleLines);
+  assertEquals([found.lines, found.prompt], [exampleLines, prompt]);
   assertEquals(found.losses, expected.loss);
   assertEquals(
     found.singularValues.map(({ name }) => name),

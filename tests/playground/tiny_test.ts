@@ -13,7 +13,7 @@ const settings = tinySettingsOf(initial);
 
 async function train(tuning: Tuning): Promise<TuningCurves> {
   const { settings } = tuning;
-  const start = { settings, computedBy: "", notes: "", parameters: 0 };
+  const start = { settings, lines: [], computedBy: "", notes: "", parameters: 0 };
   const curves = new TuningCurves(start, await tuning.read());
   while (curves.canContinue) curves.take(await tuning.step());
   await assertRejects(() => tuning.step(), RangeError, `a tuning takes ${settings.steps} steps`);
