@@ -50,10 +50,13 @@ export const stops: readonly Stop[] = [
   },
   {
     title: "Too small a rank",
-    text: "D has rank 4, B·A rank 2. Predict where the loss will stop, and press Start.",
+    text:
+      "D has rank 4, B·A rank 2, and the line “best of r” is the least loss that rank 2 can reach. " +
+      "Predict: which part of D does LoRA leave out? And does full fine-tuning stop at that line " +
+      "too? Press Start.",
     answer:
-      "No matrix of rank 2 fits better than the line “best of r”, which leaves the two smaller values " +
-      "of D out. Full fine-tuning, in orange, has no such limit.",
+      "LoRA learns the two larger values of D and leaves the two smaller ones out: no matrix of " +
+      "rank 2 fits better. Full fine-tuning, in orange, has no such limit and goes below the line.",
     settings: { rank: 2, alpha: 2 },
   },
   {

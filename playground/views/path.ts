@@ -30,7 +30,7 @@ export function showStop(stop: number): void {
 }
 
 const invitation =
-  "Each sets the handles and says what to look for. Or move the handles as you like.";
+  "Each sets the handles, asks, and folds its answer. Or move the handles as you like.";
 
 function nextName(stop: number): string {
   if (stop === 0) return "Begin";

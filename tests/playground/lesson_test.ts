@@ -132,6 +132,14 @@ Deno.test("the path says what happens", async () => {
   assert(!learned.includes(0), "all are learned");
   assertEquals(learned, learned.toSorted((a, b) => a - b), "the largest is learned first");
 
+  const small = await readingAt("Too small a rank", 300), { best } = small.bounds;
+  assert(small.loss.full < 0.01 * best!, "full fine-tuning goes below the line");
+  assert(small.loss.lora < 1.05 * best!, "LoRA stops at it");
+  for (const i of [0, 1]) {
+    const [found, wanted] = [small.lora.values[i], small.shift.values[i]];
+    assert(Math.abs(found / wanted - 1) < 0.1, `the larger values are learned, not ${found}`);
+  }
+
   const large = await readingAt("A larger rank than needed", 300);
   assert(large.lora.values[4] < 0.01 * large.shift.values[3], "the other values go back");
 
