@@ -1,6 +1,6 @@
 /** The guided path: eight stops, each with its settings. @module */
 
-import type { LessonSettings } from "../src/lesson/settings.ts";
+import { type LessonSettings, lessonSettings } from "../src/lesson/settings.ts";
 
 /** A stop. */
 export interface Stop {
@@ -15,7 +15,7 @@ export interface Stop {
   readonly steps?: number;
 }
 
-const plane = { width: 2, shiftRank: 1, rank: 1, alpha: 1 } as const;
+const plane = lessonSettings({ width: 2 });
 
 /** The stops, in their order. */
 export const stops: readonly Stop[] = [

@@ -158,8 +158,6 @@ export function tinySettingsOf(state: State): TinySettings {
 
 /** The state of a stop: its settings, and the first ones for what it does not say. */
 export function stateAt(stop: number, state: State): State {
-  const { width, shiftRank, rank, alpha, learningRate, start, spread, seed, steps } = initial;
-  const first = { width, shiftRank, rank, alpha, learningRate, start, spread, seed, steps };
   const { settings = {}, steps: taken = 0 } = stops[stop - 1] ?? {};
-  return { ...state, ...first, ...settings, steps: taken, stop };
+  return { ...state, ...settingsOf(initial), ...settings, steps: taken, stop };
 }
