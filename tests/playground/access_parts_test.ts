@@ -8,6 +8,7 @@ import { buildPlayground } from "../../scripts/playground.ts";
 import { Browser, type Page } from "../support/browser.ts";
 import { withFolder } from "../support/folders.ts";
 import { browserPath } from "../support/parts.ts";
+import { press } from "./press.ts";
 
 /** Everything that can be opened is open, as a name or a width may hide there. */
 const openAll = `document.querySelectorAll("details").forEach((one) => one.open = true)`;
@@ -80,13 +81,6 @@ async function assertNames(page: Page): Promise<void> {
   assertEquals(of("slider"), labels(false));
   assertEquals(of("combobox"), labels(true));
   assertEquals(of("image").length, 8, "charts, matrices and bars");
-}
-
-async function press(page: Page, key: string, code: number): Promise<void> {
-  for (const type of ["keyDown", "keyUp"]) {
-    const event = { type, key, code: key, windowsVirtualKeyCode: code };
-    await page.send("Input.dispatchKeyEvent", event);
-  }
 }
 
 /** What is spoken while steps are taken: numbers are in no region that is read aloud. */

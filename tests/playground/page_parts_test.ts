@@ -14,6 +14,7 @@ import { withFolder } from "../support/folders.ts";
 import { browserPath } from "../support/parts.ts";
 import { rootPath } from "../support/source_files.ts";
 import { assertBytesShown, assertEqualToDeno, exactAfter } from "./lesson_checks.ts";
+import { press } from "./press.ts";
 import { assertTinyAgrees, assertTinyLearns } from "./tiny_checks.ts";
 
 const first = { ...initial, steps: 50 };
@@ -23,14 +24,6 @@ const states: readonly State[] = [
   { ...first, width: 2, shiftRank: 1, rank: 1, alpha: 1, start: "small", spread: 4 },
   { ...first, rank: 8, alpha: 2, start: "pissa", learningRate: 0.1, seed: 3 },
 ];
-
-async function press(page: Page, key: string, code: number): Promise<void> {
-  const text = key === "Enter" ? "\r" : undefined;
-  for (const type of ["keyDown", "keyUp"]) {
-    const event = { type, key, code: key, windowsVirtualKeyCode: code, text };
-    await page.send("Input.dispatchKeyEvent", event);
-  }
-}
 
 /** By keys alone: another rank, a run, a merge. */
 async function assertKeysWork(page: Page): Promise<void> {
