@@ -81,6 +81,19 @@ Deno.test("each output has a text, and each figure a picture that needs no scrip
   assertEquals(broken(withoutPicture), []);
 });
 
+Deno.test("what JupyterLab writes beside a folded output, its first line, is not its result", () => {
+  const isFolded = ({ metadata }: Cell) =>
+    (metadata.jupyter as { outputs_hidden?: boolean } | undefined)?.outputs_hidden === true;
+  const told = ({ cells }: Notebook) =>
+    codeCells({ cells: cells.filter(isFolded) } as Notebook).filter(({ outputs: [output] }) => {
+      if (output === undefined || !("data" in output)) return false;
+      const shown = output.data["text/html"] ?? output.data["image/svg+xml"];
+      return !String(shown).startsWith("<!-- Folded");
+    }).map(({ id }) => id);
+  assertEquals(broken(told), []);
+  assert(notebooks.every(([, { cells }]) => cells.some(isFolded)), "each folds something");
+});
+
 Deno.test("each begins with a question and its minutes, and ends with folded solutions", () => {
   const ends = ({ cells }: Notebook) => {
     const first = cells[0].source, last = cells.at(-1)!.source;
