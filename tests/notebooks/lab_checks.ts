@@ -9,7 +9,6 @@ import {
   moveSliders,
   pageSlider,
   screenshots,
-  unfold,
   untilFiguresLive,
   untilFiguresStill,
 } from "../support/figures_on_page.ts";
@@ -94,7 +93,6 @@ export async function checkExport(place: Place, name: string, committed: Noteboo
   }).output();
   assert(success, new TextDecoder().decode(stderr));
   await using page = await place.browser.open(`file://${folder}/${name}.html`);
-  await unfold(page);
   await untilFiguresLive(page, count(committed, /<div data-figure=/g));
   assertStepsAreWhole(await drawnSteps(page));
   assertEquals(await moveSliders(page, pageSlider), count(committed, /<div data-steps/g));

@@ -20,15 +20,13 @@ const isLive = `(place) => {
 const hasSize =
   `(image) => image.naturalWidth > 100 && image.clientWidth > 100 && image.clientHeight > 50`;
 
-/** Unfolds the results below predictions: what is folded has no size. */
-export async function unfold(page: Page): Promise<void> {
-  await page.evaluate(`document.querySelectorAll(".jp-OutputArea details")
-    .forEach((details) => { details.open = true; })`);
-}
+/** Unfolds the results below predictions, as far as they are there: what is folded has no size. */
+export const unfold = `document.querySelectorAll(".jp-OutputArea details")
+  .forEach((details) => { details.open = true; })`;
 
 /** Waits until a page has this many live figures with a size, and no others. */
 export async function untilFiguresLive(page: Page, count: number): Promise<void> {
-  const live = `${places}.length === ${count} && ${places}.every(${isLive})`;
+  const live = `(${unfold}, ${places}.length === ${count} && ${places}.every(${isLive}))`;
   try {
     await page.until(live, drawMs, `${count} live figures`);
   } catch (error) {
@@ -41,7 +39,7 @@ export async function untilFiguresLive(page: Page, count: number): Promise<void>
 /** Waits until a page shows this many still pictures of figures, each with a size. */
 export async function untilFiguresStill(page: Page, count: number): Promise<void> {
   const pictures = `[...document.querySelectorAll(".plot img[src^='data:image/svg+xml']")]`;
-  const still = `${pictures}.filter(${hasSize}).length === ${count}`;
+  const still = `(${unfold}, ${pictures}.filter(${hasSize}).length === ${count})`;
   await page.until(still, drawMs, `${count} still figures`);
   const live = await page.evaluate<number>(`document.querySelectorAll(".main-svg").length`);
   if (live > 0) throw new Error(`a page that runs no script has ${live} live figures`);

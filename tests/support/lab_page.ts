@@ -96,7 +96,7 @@ export class LabPage implements AsyncDisposable {
     let height = 0;
     // What comes into view is drawn, and makes the notebook higher.
     for (let attempt = 0; attempt < 20; attempt++) {
-      await unfold(this.page);
+      await this.page.evaluate(`void ${unfold}`);
       const needed = Math.ceil(await this.page.evaluate<number>(`${last} + ${panel}.scrollTop`)) +
         60;
       if (needed <= height) break;
