@@ -6,6 +6,7 @@ import { bibtex } from "../../src/core/citation.ts";
 import { version } from "../../src/core/version.ts";
 import type { Device } from "../../src/device/device.ts";
 import { isGood } from "../../src/figures/html.ts";
+import { methodPicture } from "../../src/figures/pictures/method.ts";
 import type { ReportWords } from "../../src/figures/job_record.ts";
 import {
   countVerdicts,
@@ -25,6 +26,7 @@ export const words = {
     "small scale, with models that this machine trains in minutes, where it is not. In the " +
     "sections, beside each verdict stands its rule. Rules were written before the runs; one that was " +
     "corrected after a run says so.",
+  picture: methodPicture(),
   verdicts: [
     ["reproduced", "what the paper says is what was found, by the rule in its section"],
     [

@@ -11,7 +11,7 @@ import {
   type TextModel,
   train,
 } from "../../mod.ts";
-import { methodPicture } from "../../scripts/site/method_picture.ts";
+import { methodPicture } from "../../src/figures/pictures/method.ts";
 import { openCpuDevice } from "../../src/device/cpu/cpu_device.ts";
 import { grouped } from "../../src/core/numbers.ts";
 import { boxesPicture, plot, tableOf } from "../../src/figures/mod.ts";
@@ -61,7 +61,7 @@ export async function tourPart(): Promise<Part> {
       text: [
         "A weight of many million values stays as it is. Beside it we train two thin matrices.",
       ],
-      figure: pictureHtml({ svg: methodPicture(), alt: methodAlt }, smallMethodPicture()),
+      figure: pictureHtml({ svg: methodPicture().svg, alt: methodAlt }, smallMethodPicture()),
     }, {
       kind: "question",
       title: "{trained} values are added. What does the model say?",

@@ -1,6 +1,8 @@
 /** The first screen of a report, and the contents at its side. @module */
 
 import { downloadHtml } from "./download.ts";
+import { pictureSource } from "./picture.ts";
+import type { Picture } from "./pictures/picture.ts";
 import { escapeHtml, isGood, markHtml, verdictHtml } from "./html.ts";
 import {
   claimId,
@@ -18,15 +20,20 @@ type Placed = readonly [id: string, finding: JudgedClaim];
 
 /** What a reader sees first: what it is, how it was made, and the claims with their verdicts. */
 export function frontHtml(report: Report): string {
-  const { title, lead, notice, facts } = report;
+  const { title, lead, picture, notice, facts } = report;
   const terms = facts.map(([name, value]) =>
     `<div><dt>${escapeHtml(name)}</dt><dd>${escapeHtml(value)}</dd></div>`
   );
   return `<header><h1>${escapeHtml(title)}</h1>
 ${notice === undefined ? "" : `<p class="notice">${escapeHtml(notice)}</p>`}
 ${lead === undefined ? "" : `<p class="lead">${escapeHtml(lead)}</p>`}
+${picture === undefined ? "" : drawingHtml(picture)}
 <dl class="facts">${terms.join("")}${savedHtml(report)}</dl></header>
 ${claimsHtml(report)}${beyondHtml(report)}${wordsHtml(report)}`;
+}
+
+function drawingHtml({ svg, alt }: Picture): string {
+  return `<img class="drawing" alt="${escapeHtml(alt)}" src="${pictureSource(svg)}">`;
 }
 
 /** Links to all parts; nothing where there is one. */

@@ -2,6 +2,7 @@
 
 import type { Download } from "./download.ts";
 import type { DataTable, Figure } from "./figure.ts";
+import type { Picture } from "./pictures/picture.ts";
 
 /** A claim with its rule, what was found, and the verdict, as texts. */
 export interface JudgedClaim {
@@ -62,6 +63,8 @@ export interface Report {
   readonly title: string;
   /** What it is about, in one paragraph. */
   readonly lead?: string;
+  /** What it is about, drawn. */
+  readonly picture?: Picture;
   /** How it was made: device, seeds, time. */
   readonly facts: readonly (readonly [name: string, value: string])[];
   /** Its sections, in the order shown. */

@@ -24,6 +24,7 @@ p { margin: .6rem 0; }
 dl { display: grid; grid-template-columns: max-content 1fr; gap: .1rem 1rem; margin: .4rem 0; font-size: .92rem; }
 dt { color: var(--soft); } dd { margin: 0; overflow-wrap: anywhere; min-width: 0; }
 .lead { max-width: 56rem; }
+.drawing { max-width: 100%; height: auto; }
 .facts { display: flex; flex-wrap: wrap; gap: 0 1.25rem; font-size: .85rem; }
 .facts dt, .facts dd { display: inline; } .facts dt::after { content: ": "; }
 .source, .settings, .note, .rule, figcaption, .detail, .why { color: var(--soft); }

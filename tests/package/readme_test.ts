@@ -3,7 +3,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { withFolder } from "../support/folders.ts";
 import { sourceFiles, sourceText } from "../support/source_files.ts";
-import { methodPicture } from "../../scripts/site/method_picture.ts";
+import { methodPicture } from "../../src/figures/pictures/method.ts";
 import { countTrained } from "../../experiments/counting.ts";
 import { gpt3Memory } from "../../experiments/memory.ts";
 import { guideConfig, makeOwnFolder } from "./own_folder.ts";
@@ -36,7 +36,7 @@ Deno.test("the README's numbers about GPT-3 are those of the count and of the dr
 });
 
 Deno.test("the picture of the method is the one that its script draws", () => {
-  assertEquals(sourceText("docs/images/method.svg"), methodPicture());
+  assertEquals(sourceText("docs/images/method.svg"), methodPicture().svg);
 });
 
 Deno.test("with the deno.json of the guides a program finds every entry", () =>
