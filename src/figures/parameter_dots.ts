@@ -1,5 +1,6 @@
 /** Parameter counts of very different sizes, as dots. @module */
 
+import { grouped } from "../core/numbers.ts";
 import type { Figure } from "./figure.ts";
 import { axis, baseLayout, logCountAxis } from "./layout.ts";
 import { dots } from "./marks.ts";
@@ -28,7 +29,7 @@ export function parameterDots(
     data: [
       dots(counts, ({ parameters }) => parameters, ({ label }) => label, { color, size: 14 }, {
         mode: "markers+text",
-        text: counts.map(({ parameters }) => `${parameters.toLocaleString("en-US")}`),
+        text: counts.map(({ parameters }) => grouped(parameters)),
         textposition: "top center",
       }),
     ],
