@@ -1,6 +1,7 @@
 /** Least permission: what each command keeps of what the process was granted. @module */
 
 import { isHubName } from "../core/hub/name.ts";
+import { readGrid } from "./sweep_grid.ts";
 
 /** What a command can need. It starts no program, asks for nothing about the system, and imports nothing. */
 type Permission = "read" | "write" | "net" | "ffi";
@@ -39,9 +40,17 @@ const droppable = ["read", "write", "net", "ffi", "run", "sys"] as const;
 /**
  * Gives up every permission that a command does not need, for good: what a hostile file may make of a
  * fault in the code that reads it ends there. Environment variables stay as granted.
+ *
+ * @throws {Error} when the file of a sweep, which names its models, cannot be used.
  */
-export function keepNeeded(command: string, options: Options, args: readonly string[] = []): void {
-  const kept: readonly string[] = neededBy(command, options, args);
+export async function keepNeeded(
+  command: string,
+  options: Options,
+  args: readonly string[] = [],
+): Promise<void> {
+  const choices = command === "sweep" ? (await readGrid(args[0])).choices : [];
+  const named = choices.flatMap((choice) => Object.values(choice).map(String));
+  const kept: readonly string[] = neededBy(command, options, [...args, ...named]);
   for (const name of droppable) {
     if (!kept.includes(name)) Deno.permissions.revokeSync({ name });
   }

@@ -60,7 +60,9 @@ const commands = [
  */
 export async function main(
   args: readonly string[],
-  begin: (command: string, options: Record<string, unknown>, args: string[]) => void = () => {},
+  begin: (
+    ...called: [command: string, options: Record<string, unknown>, args: string[]]
+  ) => void | Promise<void> = () => {},
 ): Promise<number> {
   const program = makeProgram();
   program.hook("preAction", (_, command) => begin(command.name(), command.opts(), command.args));

@@ -99,6 +99,14 @@ const cases: Readonly<Record<string, Case>> = {
     keeps: ["read", "write", "ffi"],
     args: async (folder) => ["sweep", await smallSweep(folder), "--output", `${folder}/out`],
   },
+  "sweep hf:": {
+    keeps: ["read", "write", "net", "ffi"],
+    args: async (folder) => {
+      const methods = [{ method: "lora", rank: 2, model: ["hf:me/tiny"] }];
+      const file = await smallSweep(folder, { steps: 1, "learning-rate": 0.01, seed: 1, methods });
+      return ["sweep", file, "--output", `${folder}/out`];
+    },
+  },
   evaluate: {
     keeps: ["read", "ffi"],
     args: async (folder) => {
@@ -171,8 +179,10 @@ const cases: Readonly<Record<string, Case>> = {
   },
 };
 
+const repositories = { "me/adapter": filesOf(adapter), "me/tiny": filesOf("models/tiny-gpt2") };
+
 const withHubAndFolder = (use: (folder: string) => Promise<void>) =>
-  withHub({ "me/adapter": filesOf(adapter) }, () => withFolder(use));
+  withHub(repositories, () => withFolder(use));
 
 for (const [name, { keeps, args, runsOn }] of Object.entries(cases)) {
   const list = keeps.length === 0 ? "nothing" : keeps.join(", ");
