@@ -160,6 +160,15 @@ export const checkpointingOption = (): Option =>
     "compute each block once more for the backward pass: less memory, more time, the same result",
   );
 
+/** How the values of a file to write are asked to be stored. */
+export interface DtypeOption {
+  /** What `dtypeOption` says unless it is given. */
+  readonly dtype?: keyof typeof storedTypes;
+}
+
+/** The same as the library's option. */
+export const dtypeOf = ({ dtype }: DtypeOption) => dtype && storedTypes[dtype];
+
 /** An option that takes such a type. */
 export const dtypeOption = (otherwise: string): Option =>
   new Option("--dtype <type>", `how values are stored (default: ${otherwise})`)

@@ -5,11 +5,12 @@ import { type CombinationMethod, combinationMethods, type MajoritySign } from ".
 import {
   type AllowOption,
   allowOption,
+  dtypeOf,
+  type DtypeOption,
   dtypeOption,
   modelFolder,
   positiveNumber,
   share,
-  storedTypes,
 } from "./arguments.ts";
 import { evaluateNext } from "./call.ts";
 import { quote } from "../core/quote.ts";
@@ -20,13 +21,12 @@ import { type CommonOptions, note, noteOtherBase, notePassed, print } from "./co
 import { assertNoTraining } from "./model_folder.ts";
 import { weightedFolder } from "./weighted_folders.ts";
 
-interface CombineOptions extends CommonOptions, AllowOption {
+interface CombineOptions extends CommonOptions, AllowOption, DtypeOption {
   readonly method: CombinationMethod;
   readonly rank?: number;
   readonly density?: number;
   readonly sign?: MajoritySign;
   readonly base?: string;
-  readonly dtype?: keyof typeof storedTypes;
   readonly output: string;
 }
 
@@ -95,7 +95,7 @@ async function assertNoEquals(folder: string): Promise<void> {
 }
 
 async function run(texts: readonly string[], options: CombineOptions): Promise<void> {
-  const { dtype: type = "f32", method, output, base } = options, dtype = storedTypes[type];
+  const { method, output, base } = options, dtype = dtypeOf(options) ?? "F32";
   const adapters = texts.map(weightedFolder);
   for (const { folder } of adapters) await assertNoEquals(folder);
   const folders = adapters.map(({ folder }) => folder);

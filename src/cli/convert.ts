@@ -8,6 +8,9 @@ import { digits } from "../core/numbers.ts";
 import {
   type AllowOption,
   allowOption,
+  dtypeOf,
+  type DtypeOption,
+  dtypeOption,
   finiteNumber,
   list,
   modelFolder,
@@ -17,7 +20,7 @@ import { type CommonOptions, note, noteOtherBase, print } from "./common.ts";
 import { assertNoTraining, assertOtherFolder } from "./model_folder.ts";
 import { type Column, table } from "./table.ts";
 
-interface ConvertOptions extends CommonOptions, AllowOption {
+interface ConvertOptions extends CommonOptions, AllowOption, DtypeOption {
   readonly to: AdapterDialect;
   readonly output: string;
   readonly base?: string;
@@ -46,8 +49,10 @@ weight: with --base, which says how many inputs a layer has.
 
 The proof: the new file is made in memory, read back, and compared with the
 original. For each module, "difference" is the largest of all entries of
-dW - dW', in float64, and "allowed" what rounding to F32 can explain. Above that,
-nothing is written. 0 means that dW is the same.
+dW - dW', in float64, and "allowed" what rounding can explain. Above that,
+nothing is written. 0 means that dW is the same. Values are stored as they were,
+or in F32 where that type does not hold the new ones exactly; --dtype gives
+another type, to which A, B and all other tensors are rounded.
 
 What a form does not say must be given:
   --base         kohya writes h_0_attn for h.0.attn: the base's layers tell. It
@@ -89,6 +94,7 @@ export function addConvert(program: Command): void {
         .choices(taskTypes),
     )
     .option("--network <name>", "with --to kohya: part of a diffusion model, such as te or unet")
+    .addOption(dtypeOption("the adapter's, or f32"))
     .addOption(allowOption())
     .addHelpText("after", help)
     .action(run);
@@ -103,7 +109,7 @@ async function run(adapter: string, options: ConvertOptions): Promise<void> {
   await assertOtherFolder(adapter, output);
   await assertNoTraining(output);
   if (options.base !== undefined) await noteOtherBase(options, options.base, [adapter]);
-  const done = await convertFolder({ ...options, adapter, enabled });
+  const done = await convertFolder({ ...options, adapter, enabled, dtype: dtypeOf(options) });
   const { notes, ...document } = done;
   for (const text of notes) note(options, text);
   print(options, { ...document, to }, () => describe(done, options));
@@ -118,7 +124,7 @@ function flags(text: string): boolean[] {
   throw new InvalidArgumentError("It must be true and false, such as true,false,true.");
 }
 
-function describe(done: Conversion, { to, output }: ConvertOptions): string {
+function describe(done: Conversion, { to, output, dtype: asked }: ConvertOptions): string {
   const { from, modules, folded, carried, dtype, alpha, files } = done;
   const { difference } = modules.reduce((a, b) => b.difference > a.difference ? b : a);
   return [
@@ -132,7 +138,11 @@ function describe(done: Conversion, { to, output }: ConvertOptions): string {
       ...folded.length > 0 ? [errorColumn(folded)] : [],
     ]),
     `largest difference of dW: ${shown(difference)}` +
-    (carried > 0 ? `; ${howMany(carried, "other tensor")} carried over bit for bit` : ""),
+    (carried > 0
+      ? `; ${howMany(carried, "other tensor")} carried over ${
+        asked ? `in ${dtype}` : "bit for bit"
+      }`
+      : ""),
     `wrote ${files.join(", ")} to ${output}: ${from} to ${to}, in ${dtype}` +
     (alpha === undefined ? "" : `; loralib needs lora_alpha = ${alpha}`),
   ].join("\n\n");

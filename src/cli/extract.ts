@@ -3,16 +3,21 @@
 import { extractFolder, type Extraction } from "../adapt/combine/extract_folder.ts";
 import { howMany } from "../core/how_many.ts";
 import { boundsOf, digits } from "../core/numbers.ts";
-import { dtypeOption, modelFolder, positiveNumber, storedTypes } from "./arguments.ts";
+import {
+  dtypeOf,
+  type DtypeOption,
+  dtypeOption,
+  modelFolder,
+  positiveNumber,
+} from "./arguments.ts";
 import { evaluateNext } from "./call.ts";
 import { certificateTable } from "./certificate_table.ts";
 import type { Command } from "./commander.ts";
 import { type CommonOptions, print } from "./common.ts";
 import { assertNoTraining } from "./model_folder.ts";
 
-interface ExtractOptions extends CommonOptions {
+interface ExtractOptions extends CommonOptions, DtypeOption {
   readonly rank: number;
-  readonly dtype?: keyof typeof storedTypes;
   readonly output: string;
 }
 
@@ -43,7 +48,7 @@ export function addExtract(program: Command): void {
 }
 
 async function run(base: string, tuned: string, options: ExtractOptions): Promise<void> {
-  const { rank, output, dtype: type = "f32" } = options, dtype = storedTypes[type];
+  const { rank, output } = options, dtype = dtypeOf(options) ?? "F32";
   await assertNoTraining(output);
   const done = await extractFolder({ base, tuned, output, rank, dtype });
   print(options, { ...done, dtype }, () =>

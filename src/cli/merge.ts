@@ -19,20 +19,20 @@ import {
   type AllowOption,
   allowOption,
   collect,
+  dtypeOf,
+  type DtypeOption,
   dtypeOption,
   modelFolder,
-  storedTypes,
 } from "./arguments.ts";
 import { type CommonOptions, note, noteOtherBase, noteOtherForm, print } from "./common.ts";
 import { assertModelFolder, assertOtherFolder } from "./model_folder.ts";
 import { type Column, table } from "./table.ts";
 import type { QuantizedForm } from "../quant/quantized_tensor.ts";
 
-interface MergeOptions extends CommonOptions, AllowOption {
+interface MergeOptions extends CommonOptions, AllowOption, DtypeOption {
   readonly model: string;
   readonly adapter: string[];
   readonly output: string;
-  readonly dtype?: keyof typeof storedTypes;
   readonly quantized?: QuantizedMerge;
   readonly floatBase?: string;
 }
@@ -101,7 +101,7 @@ async function run(options: MergeOptions): Promise<void> {
   await assertNoOtherKind(output, "model");
   await noteOtherBase(options, model, adapters);
   await noteOtherForm(options, model, await formIn(model), adapters);
-  const dtype = options.dtype && storedTypes[options.dtype];
+  const dtype = dtypeOf(options);
   const { allow, quantized, floatBase } = options;
   let forecast: readonly QuantizedWeight[] | undefined;
   const onForecast = (weights: readonly QuantizedWeight[]) => {

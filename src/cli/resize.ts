@@ -12,21 +12,21 @@ import { UpdatePool } from "../inspect/update_pool.ts";
 import {
   type AllowOption,
   allowOption,
+  dtypeOf,
+  type DtypeOption,
   dtypeOption,
   positiveNumber,
   share,
-  storedTypes,
 } from "./arguments.ts";
 import { type CommonOptions, notePassed, print } from "./common.ts";
 import { shapeOf } from "./inspected.ts";
 import { assertNoTraining, assertOtherFolder } from "./model_folder.ts";
 import { table } from "./table.ts";
 
-interface ResizeOptions extends CommonOptions, AllowOption {
+interface ResizeOptions extends CommonOptions, AllowOption, DtypeOption {
   readonly rank?: number;
   readonly energy?: number;
   readonly output: string;
-  readonly dtype?: keyof typeof storedTypes;
 }
 
 const help = `
@@ -35,10 +35,11 @@ Every update is replaced by its best approximation of the new rank; error is
 it is stored: the adapter's own unless --dtype gives another one. --energy keeps
 in each update as many directions as are needed to hold that share of |dW|^2,
 and at least one. --rank gives every update the same rank, unless its own is
-lower. If the adapter has several sites in one weight, such as q and v, each
-site, name:q or name[first row:end], is reduced separately. Modules that were
-trained in full, such as a classifier, biases and rows of tokens are copied.
-DoRA is refused: what it makes of dW depends on the base.
+lower: A and B then stay as they are, bit for bit, and --dtype alone changes how
+they are stored. If the adapter has several sites in one weight, such as q and
+v, each site, name:q or name[first row:end], is reduced separately. Modules that
+were trained in full, such as a classifier, biases and rows of tokens are
+copied. DoRA is refused: what it makes of dW depends on the base.
 
 An adapter that the output folder already holds is replaced, as a whole, unless
 it is the folder of a training.`;
@@ -79,7 +80,7 @@ async function run(folder: string, options: ResizeOptions): Promise<void> {
     await pool.add([update], cut);
   });
   notePassed(options, folder, record.passed);
-  const dtype = options.dtype ? storedTypes[options.dtype] : record.dtype;
+  const dtype = dtypeOf(options) ?? record.dtype;
   const cuts = await pool.finish(),
     updates = before.map((update, i) => ({ ...update, ...cuts[i] }));
   await writeAdapter(output, { ...record, dtype, updates });

@@ -191,9 +191,29 @@ function toStored(data: HostData, float: FloatDtype): ArrayBufferView {
   return data instanceof Float32Array ? data : Float32Array.from(data);
 }
 
+/** Numbers as a file holds them: floats rounded to a dtype; the same memory if it holds them as they are. */
+export function roundedTo(data: HostData, float: FloatDtype): HostData {
+  if (float === "F32" && !(data instanceof Float64Array)) return data;
+  return decode(storedDtype(data, float), encode(data, float) as Bytes);
+}
+
 /** Whether a dtype holds all of these values exactly. */
 export function isExactIn(data: HostData, float: FloatDtype): boolean {
-  if (float === "F32" && !(data instanceof Float64Array)) return true;
-  const stored = decode(float, encode(data, float) as Bytes);
+  const stored = roundedTo(data, float);
   return data.every((value, i) => value === stored[i]);
 }
+
+/** What rounding to a dtype may change: at most a share of a value, or `least` where that is more. */
+export interface Rounding {
+  /** Half the distance from 1 to the next number. */
+  readonly share: number;
+  /** Half the smallest positive number. */
+  readonly least: number;
+}
+
+/** By dtype. */
+export const roundings: Readonly<Record<FloatDtype, Rounding>> = {
+  F32: { share: 2 ** -24, least: 2 ** -150 },
+  F16: { share: 2 ** -11, least: 2 ** -25 },
+  BF16: { share: 2 ** -8, least: 2 ** -134 },
+};

@@ -229,14 +229,14 @@ Deno.test("resize refuses a scaling that is infinite, or A and B that become so,
     const out = `${folder}/out`;
     for (
       const [alpha, value, message] of [
-        [1e308, 100, "the scaling of layer.4.query must be finite in F32, found 1e+308"],
+        [1e308, 100, "the scaling of layer.4.query must be finite in F32, found 5e+307"],
         [1, 3e38, "the factors of the update of layer.4.query must be finite in F32, found"],
       ] as const
     ) {
-      const config = { ...goodConfig, r: 1, lora_alpha: alpha, target_modules: ["query"] };
+      const config = { ...goodConfig, r: 2, lora_alpha: alpha, target_modules: ["query"] };
       await writeRawAdapter(folder, config, {
-        "base_model.model.layer.4.query.lora_A.weight": hostTensor([1, 3], [value, value, value]),
-        "base_model.model.layer.4.query.lora_B.weight": hostTensor([2, 1], [value, 1]),
+        "base_model.model.layer.4.query.lora_A.weight": hostTensor([2, 3], Array(6).fill(value)),
+        "base_model.model.layer.4.query.lora_B.weight": hostTensor([2, 2], Array(4).fill(value)),
       });
       await assertFails(["resize", folder, "--rank", "1", "--output", out], message);
       assertEquals(filesIn(folder), ["adapter_config.json", "adapter_model.safetensors"]);

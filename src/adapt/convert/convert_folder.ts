@@ -7,7 +7,7 @@ import { asFiles, type HeldFile, holdFiles } from "../../core/held_files.ts";
 import type { HostTensor } from "../../core/host_tensor.ts";
 import { saveFolder } from "../../core/save_folder.ts";
 import { kindOf } from "../../core/storage.ts";
-import { isExactIn } from "../../formats/dtype.ts";
+import { isExactIn, roundedTo } from "../../formats/dtype.ts";
 import { assertNoOtherKind } from "../../formats/folder_kind.ts";
 import type { AdapterRecord, FloatDtype } from "../../formats/mod.ts";
 import { type BaseFile, openBase } from "../../models/base_file.ts";
@@ -45,6 +45,8 @@ export interface ConvertRequest extends Omit<ReadAnyOptions, "layers" | "baseFil
   readonly taskType?: string;
   /** kohya's name of the part of a diffusion model. Default `te`, a text encoder. */
   readonly network?: string;
+  /** How values are stored. Default: as they were, or in F32 where that does not hold the new ones exactly. */
+  readonly dtype?: FloatDtype;
 }
 
 /** What {@link convertFolder} has done. */
@@ -55,9 +57,9 @@ export interface Conversion {
   readonly modules: readonly ConvertedModule[];
   /** What became of DoRA. */
   readonly folded: readonly FoldedDora[];
-  /** Tensors beside A and B that were carried over bit for bit. */
+  /** Tensors beside A and B that were carried over: bit for bit, or rounded to a type that was asked for. */
   readonly carried: number;
-  /** How values are stored: as they were, unless that type does not hold the new ones exactly. */
+  /** How values are stored. */
   readonly dtype: FloatDtype;
   /** `lora_alpha` of loralib, whose files do not say it. */
   readonly alpha?: number;
@@ -75,7 +77,7 @@ export interface Conversion {
  * @throws {RangeError} when the proof fails, or the output folder holds something else.
  */
 export async function convertFolder(request: ConvertRequest): Promise<Conversion> {
-  const { adapter, output, to, plain, bake, error } = request;
+  const { adapter, output, to, plain, bake, error, dtype: asked } = request;
   await assertFreeFor(output, to);
   using base = request.base === undefined ? undefined : await openBase(request.base);
   const facts = { ...request, layers: base && layersOf(base), baseFile: base };
@@ -88,18 +90,17 @@ export async function convertFolder(request: ConvertRequest): Promise<Conversion
     ? await plainRecord(named, { base, error })
     : { record: named, folded: [] };
   const updates = bake ? bakeUpdates(record.updates) : record.updates;
-  const exact = withDtype({ ...record, updates });
-  const { files, alpha } = await dialectFiles(to, output, exact, request);
+  const made = { ...record, updates }, dtype = asked ?? exactDtype(made);
+  const { files, alpha } = await dialectFiles(to, output, { ...made, dtype }, request);
   const contents = await holdFiles(files), read = await readBack(to, contents);
-  const proof = proveUpdates(record.updates, read.record.updates);
+  const proof = proveUpdates(record.updates, read.record.updates, asked);
   assertProven(proof);
   const ranks = ranksOf(original.record);
   const modules = proof.map((each) => ({ ...each, rankBefore: ranks.get(each.module)! }));
-  const carried = assertCarried(exact, read.record);
+  const carried = assertCarried(made, read.record, dtype);
   await saveFolder(output, contents.map(({ name, content }) => ({ name, content })));
   return {
-    ...{ from: original.dialect, modules, folded, carried, alpha },
-    dtype: exact.dtype!,
+    ...{ from: original.dialect, modules, folded, carried, alpha, dtype },
     notes: original.notes,
     files: files.map(({ name }) => name),
   };
@@ -145,11 +146,11 @@ function layersOf({ config, file }: BaseFile): string[] {
   }
 }
 
-/** The record in the type of the original, or in F32 where that does not hold all values exactly. */
-function withDtype(record: AdapterRecord): AdapterRecord {
+/** The type of the original, or F32 where that does not hold all values exactly. */
+function exactDtype(record: AdapterRecord): FloatDtype {
   const { dtype = "F32" } = record;
   const isExact = tensorsIn(record).every(([, { data }]) => isExactIn(data, dtype));
-  return { ...record, dtype: isExact ? dtype : "F32" };
+  return isExact ? dtype : "F32";
 }
 
 /** All tensors of a record, those beside A and B by names. */
@@ -179,12 +180,12 @@ async function readBack(
   return await readForeign(files[0], {});
 }
 
-/** Throws unless what was trained beside A and B is the same; their number. */
-function assertCarried(before: AdapterRecord, after: AdapterRecord): number {
+/** Throws unless what was trained beside A and B is the same, in its type; their number. */
+function assertCarried(before: AdapterRecord, after: AdapterRecord, dtype: FloatDtype): number {
   const old = besides(before), fresh = new Map(besides(after));
   const isSame = ([name, { data }]: readonly [string, HostTensor]) => {
-    const other = fresh.get(name)?.data;
-    return other?.length === data.length && data.every((value, i) => value === other[i]);
+    const stored = roundedTo(data, dtype), other = fresh.get(name)?.data;
+    return other?.length === stored.length && stored.every((value, i) => value === other[i]);
   };
   const changed = old.find((entry) => !isSame(entry));
   if (changed === undefined && old.length === fresh.size) return old.length;

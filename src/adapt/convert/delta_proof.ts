@@ -4,6 +4,7 @@ import type { HostData } from "../../core/host_tensor.ts";
 import type { LowRankUpdate } from "../../core/low_rank_update.ts";
 import { boundsOf } from "../../core/numbers.ts";
 import { indicesOf } from "../../core/row_range.ts";
+import { type FloatDtype, type Rounding, roundings } from "../../formats/dtype.ts";
 
 /** What a conversion has done to one module. */
 export interface ConvertedModule {
@@ -27,21 +28,24 @@ interface Terms {
   readonly rows: HostData[];
 }
 
-/** Four roundings to F32 are between the two: those of α, of the scaling, and of a factor twice. */
-const roundings = 4 * 2 ** -24;
+/** Four roundings to F32 are between the two in any case: those of α, of the scaling, and of a factor twice. */
+const always = 4 * roundings.F32.share;
 
 /**
  * Compares ΔW module by module, both in float64. What rounding explains is bounded by Cauchy and Schwarz:
- * |ΔWᵢⱼ| ≤ ‖row i of s B‖ · ‖column j of A‖.
+ * |ΔWᵢⱼ| ≤ ‖row i of s B‖ · ‖column j of A‖. In 16 bits each value of A and B is rounded once more, by a share of
+ * itself or, where F16 has no smaller numbers, by a constant.
  *
  * Only what differs is multiplied, row by row: where A has the same bits, one product of the difference of
  * s B, and none where that is zero. Memory: the factors in float64.
  *
+ * @param dtype How the file holds A and B; they were exact in it unless it is given.
  * @throws {RangeError} when the modules are not the same.
  */
 export function proveUpdates(
   before: readonly LowRankUpdate[],
   after: readonly LowRankUpdate[],
+  dtype?: FloatDtype,
 ): ConvertedModule[] {
   const old = Map.groupBy(before, ({ module }) => module);
   const fresh = Map.groupBy(after, ({ module }) => module);
@@ -52,13 +56,14 @@ export function proveUpdates(
   }
   return [...old].map(([module, sites]) => {
     const [one, other] = [sites, fresh.get(module)!].map(termsOf);
+    const { scaling } = fresh.get(module)![0];
     return {
       module,
       rankBefore: one.rows.length,
       rank: other.rows.length,
-      scaling: fresh.get(module)![0].scaling,
+      scaling,
       difference: largestEntry(differenceOf(one, other)),
-      limit: roundings * boundOf(one),
+      limit: limitOf(one, scaling, dtype && roundings[dtype]),
     };
   });
 }
@@ -133,8 +138,14 @@ function addScaledRow(sum: Float64Array, factor: number, row: HostData): void {
   for (let j = 0; j < sum.length; j++) sum[j] += factor * row[j];
 }
 
-/** max ‖row of s B‖ · max ‖column of A‖. */
-const boundOf = ({ columns, rows }: Terms): number => longest(columns) * longest(rows);
+/** What rounding explains: max ‖row of s B‖ · max ‖column of A‖, times its shares, and what it adds to small values. */
+function limitOf({ columns, rows }: Terms, scaling: number, rounding?: Rounding): number {
+  const [B, A] = [columns, rows].map(longest);
+  if (rounding === undefined) return always * B * A;
+  const { share, least } = rounding, added = least * Math.sqrt(rows.length);
+  const [moreB, moreA] = [share * B + Math.abs(scaling) * added, share * A + added];
+  return always * B * A + moreB * A + B * moreA + moreB * moreA;
+}
 
 /** The largest norm over the positions of equally long vectors. */
 function longest(vectors: readonly ArrayLike<number>[]): number {
