@@ -7,7 +7,13 @@ import { quote } from "../core/quote.ts";
 import { Random } from "../core/random.ts";
 import { assertTokenizer, encodePrompt, endOfTextOf } from "../tokenizer/prompt.ts";
 import type { Tokenizer } from "../tokenizer/tokenizer.ts";
-import { type BatchSize, checkBatchSize, packBatches, type TokenRow } from "./token_rows.ts";
+import {
+  type BatchSize,
+  checkBatchSize,
+  packBatches,
+  packFitted,
+  type TokenRow,
+} from "./token_rows.ts";
 
 /** A prompt and its correct completion. */
 export interface PromptedText {
@@ -24,7 +30,7 @@ export interface PromptedText {
 export interface SampleOptions {
   /** Rows in a batch. Default: 8, or the number of examples if it is less. */
   readonly batch?: number;
-  /** Tokens in a row. Default: those of the longest text. */
+  /** Tokens in a row. Default: as many as the longest text of each batch has, up to a multiple of 16. */
   readonly length?: number;
   /**
    * Number of examples. With the same seed, a smaller number takes a prefix of the same examples. Default: all
@@ -138,9 +144,10 @@ export class PromptedBatches implements Iterable<Batch> {
 
   /** The same batches each time. */
   *[Symbol.iterator](): Generator<Batch> {
-    const { epochs = 1, seed = 0 } = this.#options, { promptFormat } = this;
+    const { epochs = 1, seed = 0, length } = this.#options, { promptFormat } = this;
     const rows = passes(this.#rows, epochs, seed);
-    for (const each of packBatches(rows, this.#size, endOfTextOf(this.tokenizer))) {
+    const pack = length === undefined ? packFitted : packBatches;
+    for (const each of pack(rows, this.#size, endOfTextOf(this.tokenizer))) {
       yield { ...each, promptFormat };
     }
   }
@@ -149,8 +156,9 @@ export class PromptedBatches implements Iterable<Batch> {
 /**
  * Batches of prompted texts, one text per row, padded on the right; targets are shifted left by one and
  * are −100 on prompt and padding. The last batch of the last pass is filled up with rows that are not
- * scored, so that the shape never changes. Iterating again yields the same batches. What is trained on them
- * remembers their format, so that `complete` writes prompts in the same way.
+ * scored, so that the number of rows never changes, nor the shape where `length` is given. Iterating again
+ * yields the same batches. What is trained on them remembers their format, so that `complete` writes prompts
+ * in the same way.
  *
  * @throws {TypeError} when there are no texts, or an option does not exist.
  * @throws {RangeError} when there are not enough texts that fit; at the call, not at the first batch.

@@ -13,7 +13,7 @@ import type { Tokenizer } from "../tokenizer/tokenizer.ts";
 import { fates, type FittedText, fitTexts, formatFor } from "./text_rows.ts";
 import type { RowOptions, TextRow } from "./text_rows.ts";
 import type { Texts } from "./texts.ts";
-import { checkBatchSize, packBatch } from "./token_rows.ts";
+import { checkBatchSize, fittedLength, packBatch } from "./token_rows.ts";
 
 /** How texts become batches. */
 export interface TextDatasetOptions {
@@ -218,14 +218,10 @@ function packRows(rows: readonly TextRow[], packing: Packing): Batch[] {
   );
 }
 
-/** Lengths of batches are multiples of this: a GPU compiles kernels for each. */
-const lengthStep = 16;
-
 function packOne(rows: readonly TextRow[], { positions, padding, promptFormat }: Packing): Batch {
   const labels = rows.flatMap(({ label }) => label ?? []);
   if (labels.length > 0) return packLabeled(rows, labels, padding);
-  const longest = Math.max(...rows.map(({ tokens }) => tokens.length - 1));
-  const length = Math.min(positions, lengthStep * Math.ceil(longest / lengthStep));
+  const length = fittedLength(rows, positions);
   return { ...packBatch(rows, { batch: rows.length, length }, padding), promptFormat };
 }
 

@@ -59,14 +59,38 @@ export function* packBatches(
   size: BatchSize,
   padding: number,
 ): Generator<Batch> {
+  for (const some of groups(rows, size.batch)) yield packBatch(some, size, padding);
+}
+
+/** The same with batches as long as {@link fittedLength} of their rows; `length` is the most. */
+export function* packFitted(
+  rows: Iterable<TokenRow>,
+  { batch, length: most }: BatchSize,
+  padding: number,
+): Generator<Batch> {
+  for (const some of groups(rows, batch)) {
+    yield packBatch(some, { batch, length: fittedLength(some, most) }, padding);
+  }
+}
+
+function* groups(rows: Iterable<TokenRow>, size: number): Generator<TokenRow[]> {
   let waiting: TokenRow[] = [];
   for (const row of rows) {
     waiting.push(row);
-    if (waiting.length < size.batch) continue;
-    yield packBatch(waiting, size, padding);
+    if (waiting.length < size) continue;
+    yield waiting;
     waiting = [];
   }
-  if (waiting.length > 0) yield packBatch(waiting, size, padding);
+  if (waiting.length > 0) yield waiting;
+}
+
+/** Lengths of batches are multiples of this: a GPU compiles kernels for each. */
+const lengthStep = 16;
+
+/** The length that holds the inputs of all rows, a multiple of 16 or `most`. */
+export function fittedLength(rows: readonly TokenRow[], most: number): number {
+  const longest = Math.max(...rows.map(({ tokens }) => tokens.length - 1));
+  return Math.min(most, lengthStep * Math.ceil(longest / lengthStep));
 }
 
 /**
@@ -127,9 +151,10 @@ function unpackBatch({ inputs: { tokens }, targets }: Batch) {
 }
 
 function trimmed(rows: readonly Row[]): Batch {
-  const [{ tokens: { length: width } }] = rows, longest = Math.max(1, ...rows.map((r) => r.length));
-  const length = Math.min(width, 4 * Math.ceil(longest / 4)), shape = [rows.length, length];
-  const tokens = new Uint32Array(rows.length * length), targets = new Int32Array(tokens.length);
+  const [width, longest] = [Math.max(...rows.map((r) => r.tokens.length)), rows.at(-1)!.length];
+  const length = Math.min(width, 4 * Math.ceil(Math.max(1, longest) / 4));
+  const shape = [rows.length, length], tokens = new Uint32Array(rows.length * length);
+  const targets = new Int32Array(tokens.length).fill(IGNORED); // A row's own batch may have been shorter.
   rows.forEach((row, i) => {
     tokens.set(row.tokens.subarray(0, length), i * length);
     targets.set(row.targets.subarray(0, length), i * length);

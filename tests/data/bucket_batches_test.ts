@@ -1,7 +1,14 @@
 import { assert, assertAlmostEquals, assertEquals } from "@std/assert";
 import fc from "npm:fast-check@4.10.2";
 import type { Batch } from "../../src/core/batch.ts";
-import { bucketBatches, IGNORED, packBatches, type TokenRow } from "../../src/data/token_rows.ts";
+import {
+  bucketBatches,
+  fittedLength,
+  IGNORED,
+  packBatch,
+  packBatches,
+  type TokenRow,
+} from "../../src/data/token_rows.ts";
 import { ReferenceDevice } from "../../src/device/reference.ts";
 import { initGpt2, parseGpt2Config } from "../../src/models/mod.ts";
 import { evaluate } from "../../src/train/mod.ts";
@@ -40,6 +47,18 @@ Deno.test("buckets hold the same rows, whatever the window, and as many batches"
     const batches = packed(rows), bucketed = [...bucketBatches(batches, window, 1)];
     assertEquals(contents(bucketed), contents(batches));
     assertEquals(bucketed.length, batches.length);
+  }));
+});
+
+Deno.test("buckets of batches of different lengths lose no token of the longer ones", () => {
+  fc.assert(fc.property(someRows, (rows) => {
+    const some = packed(rows).map((batch, i) => {
+      const own = rows.slice(3 * i, 3 * i + 3), length = fittedLength(own, 7 + i);
+      return own.every(({ tokens }) => tokens.length <= length + 1)
+        ? packBatch(own, { batch: 3, length }, padding)
+        : batch;
+    });
+    assertEquals(contents(bucketBatches(some, Infinity, 1)), contents(packed(rows)));
   }));
 });
 

@@ -1,6 +1,6 @@
 /** Texts as batches: the split, what is scored, and what becomes of long texts. */
 
-import { assertEquals, assertThrows } from "@std/assert";
+import { assertAlmostEquals, assertEquals, assertThrows } from "@std/assert";
 import fc from "npm:fast-check@4.10.2";
 import {
   promptedBatches,
@@ -8,8 +8,10 @@ import {
   type TextDatasetOptions,
   type Texts,
 } from "../../src/data/mod.ts";
+import { ReferenceDevice } from "../../src/device/reference.ts";
+import { initGpt2, parseGpt2Config } from "../../src/models/mod.ts";
 import { loadTokenizer, makeTokenizer } from "../../src/tokenizer/mod.ts";
-import type { Batch } from "../../src/train/mod.ts";
+import { type Batch, evaluate } from "../../src/train/mod.ts";
 
 const tokenizer = await loadTokenizer("models/tiny-gpt2"), end = tokenizer.endOfText!;
 
@@ -86,6 +88,34 @@ Deno.test("promptedBatches scores the same tokens of a completion that brings it
     assertEquals(rowsOf(train), rowsOf([batch]));
   }
   assertEquals(batch.promptFormat!.separator, "");
+});
+
+Deno.test("a batch of prompted texts is as long as its own longest text, as a dataset's is, to the same loss", async () => {
+  const texts = [1, 9, 3, 20, 5, 2].map((size) => ({
+    prompt: "boat:",
+    completion: " ship".repeat(size),
+  }));
+  const fitted = promptedBatches(tokenizer, texts, { batch: 1 });
+  const set = promptedBatches(tokenizer, texts, { batch: 1, length: 64 });
+  const lengths = (batches: Iterable<Batch>) =>
+    Array.from(batches, ({ inputs }) => inputs.tokens.shape[1]).sort((a, b) => a - b);
+  const { train } = dataset(
+    prompted(...texts.map((text): [string, string] => [text.prompt, text.completion])),
+    {
+      validation: 0,
+      batch: 1,
+    },
+  );
+  const longest = lengths(fitted).at(-1)!; // A set is as long as that; a dataset rounds it up too.
+  assertEquals(lengths(train).map((length) => Math.min(length, longest)), lengths(fitted));
+  assertEquals(lengths(fitted)[0], 16);
+  assertEquals(lengths(set), texts.map(() => 64));
+  using device = new ReferenceDevice();
+  const shape = { vocab_size: 1024, n_positions: 64, n_embd: 8, n_layer: 1, n_head: 2 };
+  using model = initGpt2(device, parseGpt2Config(shape), { seed: 1 });
+  const [short, long] = [await evaluate(model, fitted), await evaluate(model, set)];
+  assertEquals(short.counted, long.counted);
+  assertAlmostEquals(short.loss, long.loss, 1e-6);
 });
 
 Deno.test("labels that only held-out texts have are noted", () => {
