@@ -4,6 +4,7 @@ import { isSamePlace, readJson } from "../core/files.ts";
 import { isRecord, isText } from "../core/json.ts";
 import { oneLine } from "../core/quote.ts";
 import { fileIn, hasFile, kindOf } from "../core/storage.ts";
+import { pathWord } from "./call.ts";
 
 /**
  * Throws unless there is a folder with a model's configuration, and says what to do instead.
@@ -15,7 +16,7 @@ export async function assertModelFolder(folder: string, what = "--model"): Promi
   const isOption = what.startsWith("--"), given = isOption ? `${what} ` : "";
   if (await hasFile(folder, "config.json")) return;
   if (await hasFile(folder, "adapter_config.json")) {
-    const beside = isOption ? ` --adapter ${folder}` : "", base = await baseOf(folder);
+    const beside = isOption ? ` --adapter ${pathWord(folder)}` : "", base = await baseOf(folder);
     throw new RangeError(
       `${what} needs the base model, found an adapter in ${folder}: give ${given}${base}${beside}`,
     );
@@ -33,7 +34,7 @@ export async function assertModelFolder(folder: string, what = "--model"): Promi
 async function baseOf(folder: string): Promise<string> {
   const config = await readJson(fileIn(folder, "adapter_config.json")).catch(() => undefined);
   const base = isRecord(config) ? config.base_model_name_or_path : undefined;
-  return isText(base) && base !== "" ? oneLine(base) : "BASE";
+  return isText(base) && base !== "" ? pathWord(oneLine(base)) : "BASE";
 }
 
 /** Throws when a model would overwrite the one that it is made from. */

@@ -2,9 +2,10 @@
 
 import { howMany } from "../core/how_many.ts";
 import { grouped } from "../core/numbers.ts";
+import { shellWord } from "../core/quote.ts";
 import { sizeOf } from "../core/shape.ts";
 import { countTrainable, type TextModel } from "../models/mod.ts";
-import { call, quoted } from "./call.ts";
+import { call, pathWord } from "./call.ts";
 import { methodTitle } from "./method_entries.ts";
 import type { TrainedRecord } from "./train_folder.ts";
 import type { TrainOptions, TrainRequest } from "./train_request.ts";
@@ -69,7 +70,7 @@ export function nextOf(
   { spec: { method }, labels, example = "…" }: TrainRequest,
 ): string {
   const hasOthers = typeof validation === "string", texts = hasOthers ? validation : data!;
-  const [base, made, file, prompt] = [model, output, texts, example].map(quoted);
+  const [base, made, file] = [model, output, texts].map(pathWord), prompt = shellWord(example);
   const stored = baseDtype === undefined ? "" : ` --base-dtype ${baseDtype}`;
   const shown = method.kind === "full"
     ? `--model ${made}`

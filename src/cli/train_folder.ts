@@ -10,6 +10,7 @@ import { hasFile, kindOf } from "../core/storage.ts";
 import { run, type RunFiles, runFiles, type RunOptions, type RunSpec } from "../runs/mod.ts";
 import { weightFilesIn } from "../formats/folder_kind.ts";
 import { hasCheckpoint, type HeldOutLoss, type TrainingLog } from "../train/mod.ts";
+import { pathWord } from "./call.ts";
 import { differencesOf } from "./training_differences.ts";
 
 /** What a training has made; `run.json` in its folder also has its specification and digests. */
@@ -222,7 +223,7 @@ export class TrainFolder implements Disposable {
     const differences = differencesOf(record.spec, { ...this.#spec });
     if (differences === "") return unknown;
     const longer = await hasFile(this.output, "adapter_config.json")
-      ? `; to train it further, give --adapter ${this.output} and another --output`
+      ? `; to train it further, give --adapter ${pathWord(this.output)} and another --output`
       : "";
     return `it was made with ${differences}${longer}`;
   }

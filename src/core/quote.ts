@@ -1,4 +1,4 @@
-/** How error messages show what a stranger may have written. @module */
+/** How error messages, and commands in them, show what a stranger may have written. @module */
 
 import { terminalLine } from "./terminal_text.ts";
 
@@ -17,6 +17,11 @@ export function quote(value: unknown): string {
 export function oneLine(text: string): string {
   const shown = text.length > mostShown ? text.slice(0, mostShown - 1) + "…" : text;
   return terminalLine(shown.toWellFormed());
+}
+
+/** A text as one word of a POSIX shell, whatever is in it: every command that we advise is made of such words. */
+export function shellWord(text: string): string {
+  return /^[\w./:@%+,-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`;
 }
 
 const notJson = "a value that is not JSON";
