@@ -5,8 +5,9 @@ import { checkedOutCommit } from "../../src/core/checkout.ts";
 import { bibtex } from "../../src/core/citation.ts";
 import { version } from "../../src/core/version.ts";
 import type { Device } from "../../src/device/device.ts";
-import { isGood } from "../../src/figures/html.ts";
+import { isGood, isJudged } from "../../src/figures/html.ts";
 import { methodPicture } from "../../src/figures/pictures/method.ts";
+import { notQuiet, tooNear } from "../../src/paper/claim.ts";
 import type { ReportWords } from "../../src/figures/job_record.ts";
 import {
   countVerdicts,
@@ -41,6 +42,11 @@ export const words = {
       "it holds in this run, and failed with three seeds and all ranks",
     ],
     ["does not hold", "the rule of a claim that the paper does not make fails"],
+    [notQuiet, "a time, where the same work timed twice differs too much; not counted"],
+    [
+      tooNear,
+      "a time that is not clearly on one side of the rule's mark; not counted",
+    ],
     ["not judged (quick run)", "too few steps to say anything about quality"],
   ] satisfies Meaning[],
   terms: [
@@ -130,6 +136,8 @@ export function tallies({ sections, verdicts }: Report): string[] {
       const names = isGood(verdict) ? "" : ` (${[...new Set(where)].join(", ")})`;
       return `${verdict}: ${count}${names}`;
     });
-    return `${name}: ${counts.join("; ")}`;
+    return `${name}, ${claims.filter(({ verdict }) => isJudged(verdict)).length} judged: ${
+      counts.join("; ")
+    }`;
   });
 }

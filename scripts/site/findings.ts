@@ -7,6 +7,7 @@
 
 import type { Finding } from "../../experiments/frame/mod.ts";
 import { words } from "../../experiments/frame/report_words.ts";
+import { isJudged } from "../../src/figures/html.ts";
 
 /** The part of `results.json` that the page shows. */
 export interface Results {
@@ -60,12 +61,17 @@ function section(title: string, results: Results["results"], isPrinted: boolean)
   return [`\n## ${title}`, countsOf(results), ...parts].join("\n\n") + "\n";
 }
 
-/** `47 claims; reproduced: 20, differs: 2.`. */
+/** `48 claims, 46 judged; reproduced: 20, differs: 26. Not counted: not judged: too near the mark: 2.`. */
 function countsOf(results: Results["results"]): string {
   const all = results.flatMap(({ findings }) => findings);
-  const counts = [...Map.groupBy(all, ({ verdict }) => verdict)]
-    .map(([verdict, own]) => `${verdict}: ${own.length}`);
-  return `${all.length} claims; ${counts.join(", ")}.`;
+  const judged = all.filter(({ verdict }) => isJudged(verdict));
+  const counted = (own: readonly Finding[]) =>
+    [...Map.groupBy(own, ({ verdict }) => verdict)]
+      .map(([verdict, { length }]) => `${verdict}: ${length}`).join(", ");
+  const apart = all.length > judged.length
+    ? ` Not counted: ${counted(all.filter((one) => !judged.includes(one)))}.`
+    : "";
+  return `${all.length} claims, ${judged.length} judged; ${counted(judged)}.${apart}`;
 }
 
 function table(findings: readonly Finding[], isPrinted: boolean): string {

@@ -93,12 +93,14 @@ const kinds: Readonly<Record<string, string>> = {
   "not reproduced at this scale": "near",
   "holds here, not with --full": "near",
   "quoted": "none",
-  "not judged (quick run)": "none",
 };
 
 const marks: Readonly<Record<string, string>> = { good: "✓", near: "≈", open: "✗", none: "–" };
 
-const kindOf = (verdict: string): string => kinds[verdict] ?? "open";
+/** Whether a verdict counts: what was not judged stands beside what was. */
+export const isJudged = (verdict: string): boolean => !verdict.startsWith("not judged");
+
+const kindOf = (verdict: string): string => kinds[verdict] ?? (isJudged(verdict) ? "open" : "none");
 
 /** Whether a verdict says that a claim came out as it was made. */
 export const isGood = (verdict: string): boolean => kindOf(verdict) === "good";

@@ -4,9 +4,18 @@ import type { JudgedClaim } from "../figures/report.ts";
 
 export type { JudgedClaim };
 
+/** The verdict where what was timed, done twice, took different times. */
+export const notQuiet = "not judged: the machine was not quiet";
+
+/** The verdict where times are so near to a rule's mark that they cannot tell on which side they are. */
+export const tooNear = "not judged: too near the mark";
+
+/** What a rule gave: whether the claim holds, or why that cannot be told. */
+export type Judgment = boolean | typeof notQuiet | typeof tooNear;
+
 /**
  * What the rule of a claim gave: the first four for a claim of the paper, the next two for one beyond it,
- * the last two for either.
+ * the others for either.
  */
 export type Verdict =
   | "reproduced"
@@ -16,7 +25,9 @@ export type Verdict =
   | "holds"
   | "does not hold"
   | "holds here, not with --full"
-  | "not judged (quick run)";
+  | "not judged (quick run)"
+  | typeof notQuiet
+  | typeof tooNear;
 
 /** A claim that has been judged, with one of our verdicts. */
 export interface Finding extends JudgedClaim {
@@ -30,8 +41,8 @@ export interface Claim<Rows> extends Pick<Finding, "beyond" | "printed" | "quote
   readonly text: string | ((rows: Rows) => string);
   /** The rule in words: `when …`, which follows `reproduced` or, beyond the paper, `holds`. */
   readonly rule: string;
-  /** The rule: whether the claim holds for the rows. */
-  holds(rows: Rows): boolean;
+  /** The rule: whether the claim holds for the rows, or why times cannot tell. */
+  holds(rows: Rows): Judgment;
   /** The number that matters most, in a few words. */
   ours?(rows: Rows): string;
   /** What else the rule reads, in sentences. */
@@ -100,14 +111,17 @@ const textOf = <Rows>({ text }: Claim<Rows>, rows: Rows): string =>
 /** The reason where the claim is broken, and what is said either way. */
 function noteOf({ why, note }: Pick<Claim<never>, "why" | "note">, verdict: Verdict) {
   if (verdict === "not judged (quick run)") return undefined;
-  const isBroken = !/^(reproduced|holds)/.test(verdict), said = isBroken ? [why, note] : [note];
+  const isBroken = !/^(reproduced|holds|not judged)/.test(verdict),
+    said = isBroken ? [why, note] : [note];
   return said.filter((one) => one).join(" ") || undefined;
 }
 
 function verdictOf<Rows>(claim: Claim<Rows>, rows: Rows, isQuick: boolean): Verdict {
   const { scale = false, quick = !scale, beyond, exact, brokenInFull } = claim;
   if (isQuick && !quick) return "not judged (quick run)";
-  if (claim.holds(rows)) {
+  const judgment = claim.holds(rows);
+  if (typeof judgment === "string") return judgment;
+  if (judgment) {
     if (brokenInFull !== undefined) return "holds here, not with --full";
     return beyond ? "holds" : "reproduced";
   }

@@ -22,7 +22,7 @@ const results = [{
 Deno.test("the paper's claims stand beside what it prints, those beyond it in a table of their own", () => {
   const facts = { device: "cpu", seeds: "1, 2", made: "2026-01-01 in 9 s" };
   const page = findingsPage({ facts, results }), [paper, beyond] = page.split("## Beyond");
-  assertStringIncludes(paper, "\n2 claims; differs: 1, reproduced: 1.\n");
+  assertStringIncludes(paper, "\n2 claims, 2 judged; differs: 1, reproduced: 1.\n");
   assertStringIncludes(paper, "\n### An experiment\n\n2 steps of r\\*. Quoted.\n");
   assertStringIncludes(
     paper,
@@ -48,16 +48,22 @@ Deno.test("the committed page has the words for verdicts that it explains, and n
   assertEquals(verdicts.filter((verdict) => !explained.has(verdict)), []);
 });
 
-Deno.test("the README has the page's counts", () => {
-  const [, all, counts] = /(\d+) claims; ([^.]*)\./.exec(
+/** What the page counts of the paper's claims. */
+function paperCounts() {
+  const [, all, judged, counts] = /(\d+) claims, (\d+) judged; ([^.]*)\./.exec(
     sourceText("docs/findings.md").split("## The paper's claims")[1],
   )!;
-  const of = (verdict: string) => new RegExp(`(?:^|, )${verdict}: (\\d+)`).exec(counts)?.[1] ?? "0";
-  const [held, notHere, differing] = ["reproduced", "not reproduced at this scale", "differs"].map(
-    of,
-  );
-  const said =
-    `Of ${all} claims of the paper, ${held} were reproduced, ${notHere} were not reproduced at ` +
-    `this scale, and ${differing} differ,`;
+  const of = (verdict: string) =>
+    Number(new RegExp(`(?:^|, )${verdict}: (\\d+)`).exec(counts)?.[1] ?? 0);
+  const [held, notHere, differing] = ["reproduced", "not reproduced at this scale", "differs"]
+    .map(of);
+  return { all: Number(all), judged: Number(judged), held, notHere, differing };
+}
+
+Deno.test("the README has the page's counts", () => {
+  const { all, judged, held, notHere, differing } = paperCounts();
+  assertEquals(held + notHere + differing, judged);
+  const said = `Of ${all} claims of the paper, ${judged} were judged: ${held} were reproduced, ` +
+    `${notHere} were not reproduced at this scale, and ${differing} differ,`;
   assertStringIncludes(sourceText("README.md").replaceAll(/\s+/g, " "), said);
 });

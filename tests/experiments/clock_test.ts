@@ -1,0 +1,111 @@
+/** What times of the same rounds can tell: the interval, and the rules that read it. */
+
+import { assertEquals } from "@std/assert";
+import {
+  all,
+  controlText,
+  isAtLeast,
+  isAtMost,
+  onQuietMachine,
+  ratioOf,
+  ratioText,
+} from "../../experiments/frame/clock.ts";
+import { type Claim, judge, notQuiet, tooNear } from "../../src/paper/claim.ts";
+import { isJudged, markHtml, verdictHtml } from "../../src/figures/html.ts";
+import { tallies } from "../../experiments/frame/report_words.ts";
+
+const ones = (length: number) => Array.from({ length }, () => 1);
+
+const counting = (length: number) => Array.from({ length }, (_, i) => i + 1);
+
+Deno.test("the interval is the least that misses the median once in 1,000", () => {
+  const coins = (n: number) => {
+    const row = [2 ** -n];
+    for (let i = 1; i <= n; i++) row.push(row[i - 1] * (n - i + 1) / i);
+    return row;
+  };
+  for (let n = 1; n <= 200; n++) {
+    const { low, high } = ratioOf(counting(n), ones(n)), chances = coins(n);
+    const missed = (k: number) => 2 * chances.slice(0, k).reduce((sum, chance) => sum + chance, 0);
+    if (low === undefined) assertEquals([missed(1) > 0.001, high], [true, undefined], `${n}`);
+    else {
+      assertEquals(low + high!, n + 1); // the k-th least and the k-th largest
+      assertEquals([missed(low) <= 0.001, missed(low + 1) > 0.001], [true, true], `${n}`);
+    }
+  }
+  assertEquals(ratioOf(counting(10), ones(10)), { ratio: 5.5 });
+  assertEquals(ratioOf(counting(11), ones(11)), { ratio: 6, low: 1, high: 11 });
+});
+
+Deno.test("times are compared within rounds, whatever a round takes", () => {
+  const rounds = counting(15).map((round) => 1.5 ** round);
+  const found = ratioOf(rounds.map((time) => 2 * time), rounds);
+  assertEquals(found, { ratio: 2, low: 2, high: 2 });
+});
+
+Deno.test("one round that was disturbed moves neither end of 15", () => {
+  const disturbed = [...ones(13), 9, 1 / 9];
+  assertEquals(ratioOf(disturbed, ones(15)), { ratio: 1, low: 1, high: 1 });
+});
+
+const between = (low: number, high: number) => ({ ratio: (low + high) / 2, low, high });
+
+Deno.test("a rule holds or fails where the interval is clear of its mark, and else cannot tell", () => {
+  const most = (low: number, high: number) => isAtMost(between(low, high), 2, 0.1);
+  assertEquals([most(1, 1.81), most(1, 1.82), most(2.2, 9), most(2.21, 9)], [
+    ...[true, tooNear, tooNear, false],
+  ]);
+  const least = (low: number, high: number) => isAtLeast(between(low, high), 2, 0.1);
+  assertEquals([least(2.21, 9), least(2.19, 9), least(1, 1.82), least(1, 1.81)], [
+    ...[true, tooNear, tooNear, false],
+  ]);
+  assertEquals([isAtMost({ ratio: 1 }, 2, 0), isAtLeast({ ratio: 3 }, 2, 0)], [tooNear, tooNear]);
+});
+
+Deno.test("nothing is judged where a control leaves its share, or has no interval", () => {
+  const judged = (...controls: Parameters<typeof ratioText>) =>
+    onQuietMachine(controls, 0.1, () => true);
+  assertEquals(judged(between(0.91, 1.09)), true);
+  for (const off of [between(0.9, 1), between(1, 1.11), { ratio: 1 }]) {
+    assertEquals(judged(off), notQuiet);
+  }
+  assertEquals(onQuietMachine([between(1, 1), between(1, 1.2)], 0.1, () => false), notQuiet);
+  assertEquals(
+    controlText([between(1, 1), between(0.5, 1), between(1, 1.2)]),
+    "The control took 0.75 (0.50 to 1.00) times as long.",
+  );
+  assertEquals(ratioText({ ratio: 1 }), "1.00 (no interval)");
+});
+
+Deno.test("of several conditions one that fails decides, then one that cannot tell", () => {
+  assertEquals(all([true, true]), true);
+  assertEquals(all([true, tooNear, true]), tooNear);
+  assertEquals(all([notQuiet, tooNear, false]), false);
+  assertEquals(all([]), true);
+});
+
+Deno.test("a claim that times cannot judge has a verdict of its own, and counts for neither side", () => {
+  for (const verdict of [notQuiet, tooNear] as const) {
+    const claim: Claim<number> = {
+      ...{ text: "It is fast", rule: "when it is", why: "A guess.", note: "Weak." },
+      ours: () => "1",
+      holds: () => verdict,
+    };
+    const finding = judge({ ...claim, scale: true }, 0, false);
+    assertEquals([finding.verdict, finding.note, isJudged(finding.verdict)], [
+      verdict,
+      "Weak.",
+      false,
+    ]);
+    assertEquals(judge({ ...claim, beyond: true }, 0, false).verdict, verdict);
+    assertEquals(judge({ ...claim, scale: true }, 0, true).verdict, "not judged (quick run)");
+    assertEquals(verdictHtml(verdict), `<span class="verdict none">${verdict}</span>`);
+    assertEquals(markHtml(verdict, 2).endsWith(">–2</span>"), true);
+    const findings = [finding, { ...finding, verdict: "reproduced" }];
+    const section = { findings, id: "a", title: "", question: "", source: "", settings: "" };
+    const report = { sections: [{ ...section, tables: [], figures: [] }], title: "", facts: [] };
+    assertEquals(tallies(report), [
+      `the paper's claims, 1 judged: ${verdict}: 1 (a); reproduced: 1`,
+    ]);
+  }
+});
