@@ -11,15 +11,14 @@ import {
   gaussian,
   largeFrobeniusNorm,
   type LargeMatrix,
-  leadingSvd,
   lq,
   multiplyTransposed,
   rowsOf,
-  singularValues,
   timesTransposed,
   zeros,
 } from "../linalg/mod.ts";
 import { type Matrix, nameOf, toLarge } from "./input.ts";
+import { leadingValues } from "./leading_values.ts";
 import { frobeniusOf, numericalRank } from "./measures.ts";
 import { float32Epsilon } from "./spectrum.ts";
 import { updateSvd } from "./update_svd.ts";
@@ -45,6 +44,16 @@ export interface Amplification {
   readonly expectedRandom: number;
   /** `deltaNorm` / `inDelta`: Table 7's amplification factor, 21.5 at r = 4 in GPT-3's layer 48. */
   readonly factor: number;
+  /**
+   * `deltaNorm` / `expectedRandom`: the factor that random directions give ΔW's size, about 345 in that row. It
+   * falls with r as well, and is large wherever ΔW is.
+   */
+  readonly randomFactor: number;
+  /**
+   * `factor` / `randomFactor`: below 1, W has more in ΔW's directions than in random ones (1 / 16 in that row),
+   * above 1 less; near 1 the factor says only how large ΔW is.
+   */
+  readonly timesRandom: number;
 }
 
 /** Options of {@link amplification}. */
@@ -53,15 +62,9 @@ export interface AmplificationOptions {
   readonly seed: number;
   /** Number of directions. Default: ΔW's numerical rank; directions beyond it are arbitrary. */
   readonly rank?: number;
-  /** The singular values of W, if known: several updates of one W need them only once. */
+  /** The singular values of W, if known; otherwise they are found once for each matrix object. */
   readonly weightValues?: Float64Array;
 }
-
-/**
- * If both sides of W are larger, its own directions come from random projections instead of an exact
- * SVD.
- */
-const largestDecomposed = 1024;
 
 /**
  * Compares ‖ΔW‖ with ‖Uᵀ W V‖, the part of W in ΔW's directions, and that with W's own and random
@@ -106,15 +109,18 @@ export function amplification(
   const inner = [rowsOf(right, 0, r), randomDirections(r, W.columns, random)];
   const outer = [rowsOf(left, 0, r), randomDirections(r, W.rows, random)];
   const [inDelta, inRandom] = projectedNorms(W, outer, inner);
+  const expectedRandom = expectedRandomNorm(r, W.rows, W.columns, weightNorm);
   return {
     rank: r,
     deltaNorm,
     weightNorm,
     inDelta,
-    inWeight: frobeniusOf((weightValues ?? leadingValues(W, r, seed)).subarray(0, r)),
+    inWeight: frobeniusOf((weightValues ?? leadingValues(weight, r, seed)).subarray(0, r)),
     inRandom,
-    expectedRandom: expectedRandomNorm(r, W.rows, W.columns, weightNorm),
+    expectedRandom,
     factor: deltaNorm / inDelta,
+    randomFactor: deltaNorm / expectedRandom,
+    timesRandom: expectedRandom / inDelta,
   };
 }
 
@@ -157,12 +163,4 @@ function stacked(matrices: readonly DenseMatrix[]): DenseMatrix {
 
 function randomDirections(count: number, dimensions: number, random: Random): DenseMatrix {
   return lq(gaussian(count, dimensions, random)).Q;
-}
-
-/** The first singular values of W, at least `rank` of them. */
-function leadingValues(W: LargeMatrix, rank: number, seed: number): Float64Array {
-  const whole = Math.min(W.rows, W.columns) <= largestDecomposed;
-  return whole
-    ? singularValues({ ...W, data: new Float64Array(W.data) })
-    : leadingSvd(W, rank, { seed }).values;
 }

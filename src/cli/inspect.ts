@@ -2,7 +2,7 @@
 
 import type { Command } from "./commander.ts";
 import { openBaseWeights, type UpdateRow } from "../inspect/mod.ts";
-import { type KindRow, meansByKind } from "../inspect/kinds.ts";
+import { type KindRow, mediansByKind } from "../inspect/kinds.ts";
 import { UpdatePool } from "../inspect/update_pool.ts";
 import { shortNames } from "../inspect/updates.ts";
 import { digits } from "../core/numbers.ts";
@@ -25,17 +25,22 @@ in each of its directions, of which it has as many as its rank.
 
 Columns:
   |dW|       size of dW: root of the sum of its squared values (Frobenius norm)
-  largest    largest singular value; left out with --base
+  largest    largest singular value
   spectrum   first 8 singular values, as bars
   stable     how many directions matter: |dW|^2 / largest^2 (stable rank)
   effective  the same from the shares p of the singular values in their sum:
              exp(-sum p ln p) (effective rank)
   90%        number of directions that hold 90% of |dW|^2
   needed     lowest rank whose relative error is at most --error
-With --base also:
+With --base, in a second table:
   |dW|/|W|   size of the update relative to the weight W
   factor     |dW| / |U' W V|: how many times as strong as W dW is in its own
              directions U and V (amplification factor, Table 7 of the paper)
+  random     what the factor would be in as many random directions: |dW| over
+             the root mean square of |U' W V| there, r |W| / sqrt(in out)
+  ratio      factor / random: near 1, the factor says only how large dW is;
+             below 1, W has more in the directions of dW than in random ones
+             (1/16 in Table 7, for r = 4), above 1 less
 With --base and --intruders also:
   intruders  how many of the first 10 left singular vectors of W + dW have no
              cosine of 0.5 with any of W (Shuttleworth et al. 2024)
@@ -53,8 +58,9 @@ one that was cut to it.
 
 A site is a weight, or some of its rows: GPT-2 keeps q, k and v in one weight.
 Each site has a row, named name:q, or name[first row:end] if the file does not
-name the sites. Before more than 24 rows come the means of each kind of layer.
---json prints more, with full names.`;
+name the sites. Before more than 24 rows come the medians of each kind of layer:
+a mean would show the one layer in which a factor is in the thousands. --json
+prints more, with full names.`;
 
 /** Adds `inspect`, which describes the updates of an adapter one by one. */
 export function addInspect(program: Command): void {
@@ -75,17 +81,17 @@ async function run(folder: string, options: InspectOptions): Promise<void> {
     throw new RangeError("--intruders needs the base's weights: give --base too");
   }
   if (options.base !== undefined) await noteOtherBase(options, options.base, [folder]);
-  const { summary, rows } = await describeAll(folder, options), kinds = meansByKind(rows);
+  const { summary, rows } = await describeAll(folder, options), kinds = mediansByKind(rows);
   print(options, { modules: rows, kinds }, () =>
     [
       summary,
-      ...(rows.length > mostRows ? [kindTable(kinds)] : []),
-      table(withShortNames(rows), columnsFor(options)),
+      ...(rows.length > mostRows ? kindTables(kinds, options) : []),
+      ...siteTables(withShortNames(rows), options),
       legendOf(options),
     ].join("\n\n"));
 }
 
-/** More rows than these do not fit a screen, so that means come before them. */
+/** More rows than these do not fit a screen, so that medians come before them. */
 const mostRows = 24;
 
 /** Goes through the updates one by one, so that few of them, and of base weights, are in memory. */
@@ -99,14 +105,11 @@ async function describeAll(folder: string, options: InspectOptions) {
   return { summary, rows: await pool.finish() };
 }
 
-/** Means over the layers of a kind. */
-function kindTable(kinds: readonly KindRow[]): string {
-  const withBase: Column<KindRow>[] = [
-    ["|dW|/|W|", ({ relativeNorm }) => digits(relativeNorm!, 3)],
-    ["factor", ({ factor }) => digits(factor!, 3)],
-  ];
-  return table(kinds, [
-    ["means by kind", ({ kind }) => kind],
+/** Medians over the layers of a kind. */
+function kindTables(kinds: readonly KindRow[], { base }: InspectOptions): string[] {
+  const kind: Column<KindRow> = ["medians by kind", ({ kind }) => kind];
+  const own = table(kinds, [
+    kind,
     ["sites", ({ sites }) => sites],
     ["rank", ({ rank }) => `${Number(digits(rank, 3))}`],
     ["|dW|", ({ frobenius }) => digits(frobenius, 4)],
@@ -114,9 +117,19 @@ function kindTable(kinds: readonly KindRow[]): string {
     ["effective", ({ effectiveRank }) => effectiveRank.toFixed(2)],
     ["90%", ({ energyRank90 }) => energyRank90.toFixed(1)],
     ["needed", ({ suggestedRank }) => suggestedRank.toFixed(1)],
-    ...(kinds.every(({ factor }) => factor !== undefined) ? withBase : []),
   ]);
+  return base === undefined ? [own] : [own, table(kinds, [kind, ...besideWeight])];
 }
+
+/** An update, or the median of several, beside the weight that it changes. */
+const besideWeight: Column<
+  Pick<KindRow, "relativeNorm" | "factor" | "randomFactor" | "timesRandom">
+>[] = [
+  ["|dW|/|W|", ({ relativeNorm }) => digits(relativeNorm!, 3)],
+  ["factor", ({ factor }) => digits(factor!, 3)],
+  ["random", ({ randomFactor }) => digits(randomFactor!, 3)],
+  ["ratio", ({ timesRandom }) => digits(timesRandom!, 3)],
+];
 
 /** What every name begins with is in the summary. */
 function withShortNames(rows: readonly UpdateRow[]): UpdateRow[] {
@@ -124,29 +137,23 @@ function withShortNames(rows: readonly UpdateRow[]): UpdateRow[] {
   return rows.map((row, i) => ({ ...row, name: names[i] }));
 }
 
-function columnsFor({ base, intruders }: InspectOptions): Column<UpdateRow>[] {
-  const largest: Column<UpdateRow> = [
-    "largest",
-    ({ singularValues }) => digits(singularValues[0], 4),
-  ];
-  const columns: Column<UpdateRow>[] = [
-    ["site", ({ name }) => name],
+/** The updates alone and, where the base is known, beside their weights: one table of both would be too wide. */
+function siteTables(rows: readonly UpdateRow[], { base, intruders }: InspectOptions): string[] {
+  const site: Column<UpdateRow> = ["site", ({ name }) => name];
+  const own = table(rows, [
+    site,
     ["rank", ({ rank }) => rank],
     ["|dW|", ({ frobenius }) => digits(frobenius, 4)],
-    ...(base === undefined ? [largest] : []),
+    ["largest", ({ singularValues }) => digits(singularValues[0], 4)],
     ["spectrum", ({ singularValues }) => bars(singularValues)],
     ["stable", ({ stableRank }) => stableRank.toFixed(2)],
     ["effective", ({ effectiveRank }) => effectiveRank.toFixed(2)],
     ["90%", ({ energyRank90 }) => energyRank90],
     ["needed", ({ suggestedRank }) => suggestedRank],
-  ];
-  if (base === undefined) return columns;
-  return [
-    ...columns,
-    ["|dW|/|W|", ({ relativeNorm }) => digits(relativeNorm!, 3)],
-    ["factor", ({ amplification }) => digits(amplification!.factor, 3)],
-    ...(intruders ? [intruderColumn] : []),
-  ];
+  ]);
+  if (base === undefined) return [own];
+  const beside = rows.map((row) => ({ ...row, ...row.amplification }));
+  return [own, table(beside, [site, ...besideWeight, ...(intruders ? [intruderColumn] : [])])];
 }
 
 const intruderColumn: Column<UpdateRow> = [
@@ -163,7 +170,9 @@ function legendOf({ base, error, intruders }: InspectOptions): string {
       Number(digits(100 * error, 3))
     }% of the update. More: ${call} inspect --help`,
     ...base === undefined ? [] : [
-      "factor: how many times as strong as W the update is in its own directions (the paper's Table 7)",
+      "factor: how many times as strong as W the update is in its own directions (the paper's Table 7);",
+      "random: the same in random directions; ratio: factor / random, near 1 where the factor says only",
+      "how large the update is",
       ...(intruders
         ? ["intruders: directions of W + dW, among its first, that W does not have"]
         : []),

@@ -1,9 +1,9 @@
 /** An adapter's updates by the kind of layer that they change. @module */
 
-import { mean } from "../core/numbers.ts";
+import { median } from "../core/numbers.ts";
 import type { UpdateRow } from "./describe.ts";
 
-/** Means over the updates of one kind of layer. */
+/** Medians over the updates of one kind of layer: a few layers can have factors of thousands, which a mean would show. */
 export interface KindRow {
   /** What their names have after the last number: `self_attn.q_proj`. */
   readonly kind: string;
@@ -25,16 +25,24 @@ export interface KindRow {
   readonly relativeNorm?: number;
   /** Table 7's amplification factor, if W is known. */
   readonly factor?: number;
+  /** The factor of random directions, if W is known. */
+  readonly randomFactor?: number;
+  /** One over the other, if W is known. */
+  readonly timesRandom?: number;
 }
 
-/** Means by kind of layer, in the order in which kinds first occur. */
-export function meansByKind(rows: readonly UpdateRow[]): KindRow[] {
-  const kinds = Map.groupBy(rows, ({ name }) => name.replace(/^.*\.\d+\./, ""));
-  return Array.from(kinds, ([kind, own]) => meansOf(kind, own));
+/** Medians by kind of layer, in the order in which kinds first occur. */
+export function mediansByKind(rows: readonly UpdateRow[]): KindRow[] {
+  return Array.from(byKind(rows), ([kind, own]) => mediansOf(kind, own));
 }
 
-function meansOf(kind: string, rows: readonly UpdateRow[]): KindRow {
-  const of = (pick: (row: UpdateRow) => number) => mean(rows.map(pick));
+/** Rows by what their names have after the last number. */
+export const byKind = <Row extends { readonly name: string }>(
+  rows: readonly Row[],
+): Map<string, Row[]> => Map.groupBy(rows, ({ name }) => name.replace(/^.*\.\d+\./, ""));
+
+function mediansOf(kind: string, rows: readonly UpdateRow[]): KindRow {
+  const of = (pick: (row: UpdateRow) => number) => median(rows.map(pick));
   const hasWeights = rows.every(({ amplification }) => amplification);
   return {
     ...{ kind, sites: rows.length, rank: of(({ rank }) => rank) },
@@ -46,6 +54,8 @@ function meansOf(kind: string, rows: readonly UpdateRow[]): KindRow {
     ...(hasWeights && {
       relativeNorm: of(({ relativeNorm }) => relativeNorm!),
       factor: of(({ amplification }) => amplification!.factor),
+      randomFactor: of(({ amplification }) => amplification!.randomFactor),
+      timesRandom: of(({ amplification }) => amplification!.timesRandom),
     }),
   };
 }

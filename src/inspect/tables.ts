@@ -40,6 +40,8 @@ export function amplificationTable(updates: readonly UpdateRow[]): DataTable {
       ["inWeight", "W's own", "share"],
       ["expectedRandom", "by chance", "share"],
       ["factor", "amplification", "share"],
+      ["randomFactor", "by chance", "share"],
+      ["timesRandom", "amplification / by chance", "share"],
     ],
     rows: shortened(updates).map((update) => ({ ...update, ...update.amplification })),
   });

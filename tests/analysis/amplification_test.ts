@@ -1,5 +1,8 @@
-import { assert, assertAlmostEquals, assertEquals } from "@std/assert";
+import "../support/open_lapack.ts";
+import { assert, assertAlmostEquals, assertEquals, assertStrictEquals } from "@std/assert";
+import { leadingValues } from "../../src/analysis/leading_values.ts";
 import { amplification, expectedRandomNorm, toTensor } from "../../src/analysis/mod.ts";
+import { median } from "../../src/core/numbers.ts";
 import { Random } from "../../src/core/random.ts";
 import { gaussian } from "../../src/linalg/gaussian.ts";
 
@@ -72,4 +75,37 @@ Deno.test("F32 weights give what their float64 copies give", () => {
     amplification(factors, { shape: [9, 8], data: values }, { seed: 1 })
   );
   assertEquals(one, other);
+});
+
+Deno.test("a weight is decomposed once for all updates, and again where its values have changed", () => {
+  const random = new Random(6), weight = gaussian(9, 8, random);
+  const first = leadingValues(weight, 2, 1);
+  assertStrictEquals(leadingValues(weight, 8, 2), first);
+  assert(leadingValues({ ...weight }, 2, 1) !== first); // another object may be given other values
+  weight.data.reverse(); // of the same norm
+  assert(leadingValues(weight, 2, 1)[0] !== first[0]);
+  // Of a large one, values from random projections are kept by what they were drawn for.
+  const large = gaussian(1025, 1026, random),
+    of = [2, 2, 3, 2].map((rank, i) => leadingValues(large, rank, i < 3 ? 1 : 2));
+  assertStrictEquals(of[1], of[0]);
+  assertEquals(new Set(of).size, 3);
+});
+
+Deno.test("the factor is beside that of random directions: 16 times less in the paper, alike by chance", () => {
+  // Table 7 at r = 4: ‖ΔW‖ is 6.91, ‖UᵀWVᵀ‖ 0.32, of random directions 0.02.
+  assertAlmostEquals(expectedRandomNorm(4, 12288, 12288, 61.95) / 0.32, 1 / 16, 0.001);
+  const random = new Random(8),
+    draw = (rows: number, columns: number) => toTensor(gaussian(rows, columns, random));
+  const ratios = Array.from({ length: 50 }, () => {
+    const found = amplification(
+      { A: draw(4, 40), B: draw(30, 4), scaling: 3 },
+      draw(30, 40),
+      { seed: 1 },
+    );
+    assertAlmostEquals(found.timesRandom, found.factor / found.randomFactor, 1e-12);
+    assertAlmostEquals(found.randomFactor, found.deltaNorm / found.expectedRandom, 1e-12);
+    return found.timesRandom;
+  });
+  // 16 squares of a normal variable: each ratio spreads by a sixth.
+  assertAlmostEquals(median(ratios), 1, 0.15);
 });

@@ -1,8 +1,12 @@
 /** `lowrank inspect` beside bases of any family, and its summary of many modules. */
 
-import { assertEquals, assertStringIncludes } from "@std/assert";
+import { assert, assertAlmostEquals, assertEquals, assertStringIncludes } from "@std/assert";
 import { hostTensor } from "../../src/core/host_tensor.ts";
-import { writeAdapter } from "../../src/formats/mod.ts";
+import { digits, median } from "../../src/core/numbers.ts";
+import { Random } from "../../src/core/random.ts";
+import { writeAdapter, writeSafetensors } from "../../src/formats/mod.ts";
+import type { UpdateRow } from "../../src/inspect/mod.ts";
+import { gaussian } from "../../src/linalg/mod.ts";
 import { withFolder } from "../support/folders.ts";
 import { golden } from "../support/golden.ts";
 import "../support/open_lapack.ts";
@@ -18,7 +22,7 @@ Deno.test("inspect --intruders counts the directions that NumPy finds in no weig
   const counts = modules.map((row: { intruders: { count: number } }) => row.intruders.count);
   assertEquals(counts, numpyIntruders);
   const { stdout } = await lowrank("inspect", adapter, "--base", model, "--intruders");
-  assertStringIncludes(stdout, "|dW|/|W|  factor  intruders\n0.attn.c_attn ");
+  assertStringIncludes(stdout, "|dW|/|W|  factor  random  ratio  intruders\n0.attn.c_attn ");
   assertEquals(stdout.match(/ \d of 10$/gm)?.length, 8);
   await assertFails(
     ["inspect", adapter, "--intruders"],
@@ -39,7 +43,7 @@ Deno.test("inspect --base reads a base that no forward pass is known of", () =>
     );
   }));
 
-Deno.test("inspect of many modules begins with the means of each kind of layer", () =>
+Deno.test("inspect of many modules begins with the medians of each kind of layer", () =>
   withFolder(async (folder) => {
     const A = hostTensor([1, 2], [1, 0]);
     const updates = [3, 4].flatMap((size, kind) =>
@@ -59,14 +63,56 @@ Deno.test("inspect of many modules begins with the means of each kind of layer",
       "adapts: 26 sites (q, up) in 26 weights; names begin with model.layers.",
       "trained: 143 values; rank 1; scaling 1 to 2",
       "",
-      "means by kind  sites  rank  |dW|   stable  effective  90%  needed",
-      "attn.q            13  1     7.000  1.00    1.00       1.0  1.0",
-      "mlp.up            13  1     14.00  1.00    1.00       1.0  1.0",
+      "medians by kind  sites  rank  |dW|   stable  effective  90%  needed",
+      "attn.q              13  1     7.000  1.00    1.00       1.0  1.0",
+      "mlp.up              13  1     14.00  1.00    1.00       1.0  1.0",
       "",
       "site       rank  |dW|   largest  spectrum  stable  effective  90%  needed",
     ]);
     const { modules, kinds } = await lowrankJson("inspect", folder);
     assertEquals([modules.length, kinds[1].frobenius], [26, 14]);
     await writeAdapter(folder, { updates: updates.slice(0, 24) });
-    assertEquals((await lowrank("inspect", folder)).stdout.includes("means by kind"), false);
+    assertEquals((await lowrank("inspect", folder)).stdout.includes("medians by kind"), false);
+  }));
+
+Deno.test("one layer with a huge factor does not become that of its kind, and chance is beside it", () =>
+  withFolder(async (folder) => {
+    const [base, adapter] = [`${folder}/base`, `${folder}/adapter`], size = 4;
+    const random = new Random(3),
+      draw = (rows: number, columns: number) =>
+        hostTensor([rows, columns], gaussian(rows, columns, random).data);
+    const layers = Array.from({ length: 25 }, (_, layer) => `model.layers.${layer}.mlp.up`);
+    const weights = layers.map((_, layer) => {
+      const W = draw(size, size + 1);
+      if (layer > 0) return W;
+      // The update of layer 0 reads and writes where W has next to nothing.
+      W.data.fill(0, 0, size + 1);
+      W.data[0] = 1e-6;
+      return W;
+    });
+    const one = (length: number) => Array.from({ length }, (_, i) => i === 0 ? 1 : 0);
+    const updates = layers.map((module, layer) => ({
+      module,
+      A: layer > 0 ? draw(1, size + 1) : hostTensor([1, size + 1], one(size + 1)),
+      B: layer > 0 ? draw(size, 1) : hostTensor([size, 1], one(size)),
+      scaling: 1,
+    }));
+    await writeAdapter(adapter, { updates });
+    await Deno.mkdir(base);
+    await Deno.writeTextFile(`${base}/config.json`, '{"model_type": "some"}');
+    const tensors = layers.map((name, i) => [`${name}.weight`, weights[i]] as const);
+    await writeSafetensors(`${base}/model.safetensors`, tensors);
+    const { modules, kinds: [kind] } = await lowrankJson("inspect", adapter, "--base", base);
+    const factors = modules.map(({ amplification }: UpdateRow) => amplification!.factor);
+    assert(factors[0] > 1e5);
+    assertAlmostEquals(kind.factor, median(factors), 1e-9);
+    assert(kind.factor < 10 && kind.randomFactor < 10, `${kind.factor}`);
+    const { stdout } = await lowrank("inspect", adapter, "--base", base);
+    const shown = stdout.split("\n").find((line) =>
+      /^mlp.up .* [\d.]+ .*[\d.]+$/.test(line) && !line.includes(" 25 ")
+    )!;
+    assertEquals(
+      shown.split(/ +/).slice(2).map(Number),
+      [kind.factor, kind.randomFactor, kind.timesRandom].map((value) => Number(digits(value, 3))),
+    );
   }));
