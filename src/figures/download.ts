@@ -35,6 +35,7 @@ export function tableCsv({ id, columns, rows }: DataTable): Download {
 }
 
 function csvCell(value: string | number | undefined): string {
-  const text = String(value ?? "");
+  const isFormula = /^[=+\-@\t\r\n]/.test(String(value)) && Number.isNaN(Number(value));
+  const text = (isFormula ? "'" : "") + (value ?? ""); // A spreadsheet takes what follows for text.
   return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
 }

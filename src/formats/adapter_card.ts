@@ -8,7 +8,7 @@ import { formText, type QuantizedForm } from "../quant/quantized_tensor.ts";
 import type { AdapterRecord, TrainedUpdate } from "./adapter_record.ts";
 import { isTable } from "./adapter_weights.ts";
 import { pythonSnippet } from "./card_snippet.ts";
-import { cardText, taskLines } from "./card_text.ts";
+import { cardText, inCode, taskLines } from "./card_text.ts";
 
 /** The card's text: what the adapter is, the size of its modules in the file, and how to load it. */
 export function adapterCard(record: AdapterRecord, modules: readonly TrainedUpdate[]): string {
@@ -82,7 +82,9 @@ function describe(updates: readonly LowRankUpdate[], modules: readonly LowRankUp
     const rows = sites.map(({ rows }) =>
       rangesOf(rows!).map(({ start, count }) => `${start}–${start + count - 1}`).join(", ")
     );
-    return `in ${module.split(".").at(-1)} only rows ${rows.join(" and ")} are changed, but ` +
+    return `in ${inCode(module.split(".").at(-1)!)} only rows ${
+      rows.join(" and ")
+    } are changed, but ` +
       `PEFT has one B for all rows, of rank ${A.shape[0]}, with zeros for the others`;
   });
   return `${[...new Set(lines)].join("; ")}.`;

@@ -1,6 +1,7 @@
 /** What the model cards of adapters of all methods have. @module */
 
 import type { PromptFormat } from "../core/prompt_format.ts";
+import { terminalJson, terminalLine } from "../core/terminal_text.ts";
 
 /** The line that marks our own cards; a card without it is somebody's work and is not overwritten. */
 export const CARD_MARK = "<!-- written by Lowrank -->";
@@ -29,8 +30,8 @@ export interface Card {
 export function cardText(card: Card): string {
   const { baseModelName, library, tags, title, about, facts, python, typescript } = card;
   const head = [
-    // A JSON string is also a YAML string, whatever characters the name has.
-    ...baseModelName ? [`base_model: ${JSON.stringify(baseModelName)}`] : [],
+    // A JSON string of printable characters is also a YAML string.
+    ...baseModelName ? [`base_model: ${terminalJson(baseModelName)}`] : [],
     ...library ? [`library_name: ${library}`] : [],
     ...["tags:", ...tags.map((tag) => `  - ${tag}`)],
   ];
@@ -48,8 +49,9 @@ export function cardText(card: Card): string {
 
 const block = (language: string, lines: string): string => `\`\`\`${language}\n${lines}\n\`\`\`\n`;
 
-/** A name as code. */
-export const inCode = (text: string): string => `\`${text.replaceAll("`", "")}\``;
+/** A text of a file as code in a line of Markdown, which is the only form in which a card may show one. */
+export const inCode = (text: string): string =>
+  `\`${terminalLine(text.replaceAll("`", "'")) || " "}\``;
 
 /** What is known of a classifier's labels, of what was trained in full, and of how prompts were written. */
 export interface TaskFacts {

@@ -262,6 +262,18 @@ Deno.test("a table can be saved as CSV, with all digits and its small print", ()
   assertEquals(text, `${heads}"a, b","one\ntwo",0.3333333333333333\r\nc,,\r\n`);
 });
 
+Deno.test("no name in a CSV is a formula, and numbers stay numbers", () => {
+  const starts = ["=", "+", "-", "@", "\t=", "\r="], names = starts.map((start) => `${start}cmd`);
+  const cells = [...names, "-1.5", "+2e3", -1.5, -Infinity, "a=b", "-1+1"];
+  const columns = cells.map((_, i) => ({ key: `${i}`, label: "=h", unit: "text" as const }));
+  const rows = [Object.fromEntries(cells.map((cell, i) => [`${i}`, cell]))];
+  const [heads, row] = tableCsv({ id: "t", title: "T", columns, rows }).text.split("\r\n");
+  assertEquals(new Set(heads.split(",")), new Set(["'=h"]));
+  const numbers = ["-1.5", "+2e3", "-1.5", "-Infinity"], others = ["a=b", "'-1+1"];
+  const named = [...names.slice(0, -1).map((name) => `'${name}`), `"'\r=cmd"`];
+  assertEquals(row.split(","), [...named, ...numbers, ...others]);
+});
+
 Deno.test("a page that is written again draws each section once", async () => {
   const renderer = new PageRenderer(), drawn: string[] = [];
   const [a, b] = ["a", "b"].map((id) => ({

@@ -19,7 +19,7 @@ Deno.test("a card says how prompts are written", () =>
     for (
       const part of [
         "\nAn addition to a language model: for each weight",
-        '\n- Prompts: as in training, the end-of-text token, then `"Q: {prompt}\\n\\nA:"` without',
+        "\n- Prompts: as in training, the end-of-text token, then `\"Q: {prompt}\\n'''\\nA:\"` without",
         '\ntext = "Q: {prompt}\\n```\\nA:".replace(',
         "\nids = [tokenizer.eos_token_id] + tokenizer(text, add_special_tokens=False).input_ids\n",
         '.removeprefix(" "))\n```\n',

@@ -223,7 +223,7 @@ Deno.test("the card tells what was trained from the zeros around it", () =>
     await writeAdapter(folder, { updates: [...sites, update("h.0.c_fc")] });
     assertStringIncludes(
       await readText(folder, "README.md"),
-      "- Parameters: 42 in the file, 34 of them trained: in c_attn only rows 0–1 and " +
+      "- Parameters: 42 in the file, 34 of them trained: in `c_attn` only rows 0–1 and " +
         "2–3 are changed, but PEFT has one B for all rows, of rank 2, with zeros for the others.\n",
     );
   }));
