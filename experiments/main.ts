@@ -8,6 +8,7 @@ import { terminalLine } from "../src/core/terminal_text.ts";
 import type { DeviceKind } from "../src/device/device.ts";
 import { openDevice } from "../src/device/mod.ts";
 import { shardOf } from "../src/runs/shard.ts";
+import { keepNeeded } from "./frame/permissions.ts";
 import { reproduce, type ReproduceOptions } from "./frame/reproduce.ts";
 import { experiments } from "./registry.ts";
 import { expectedSeconds } from "./times.ts";
@@ -84,8 +85,10 @@ async function main(args: readonly string[]): Promise<number> {
     console.log(usage);
     return 0;
   }
+  const opened = keepNeeded(options);
   using interrupt = new Interrupt().listen();
   using device = await openDevice(options.deviceKind ? { kind: options.deviceKind } : {});
+  opened();
   await reproduce(device, options, interrupt.signal);
   return (interrupt.signal.reason as Interrupted | undefined)?.exitCode ?? 0;
 }

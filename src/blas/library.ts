@@ -90,7 +90,7 @@ export function findLibrary<Symbols extends Deno.ForeignLibraryInterface>(
   symbols: Definitions<Symbols>,
 ): FoundLibrary<Symbols> | undefined {
   const requested = requestedPath();
-  if (requested === "off" || !granted()) return undefined;
+  if (!libraryWanted() || !granted()) return undefined;
   if (requested !== undefined) return openRequested(requested, symbols);
   for (const path of searchedPaths()) {
     const found = tryToOpen(path, symbols);
@@ -104,7 +104,7 @@ export function findLibrary<Symbols extends Deno.ForeignLibraryInterface>(
  * `LOWRANK_BLAS` says that none is wanted.
  */
 export function blasAdvice(): string | undefined {
-  if (requestedPath() === "off" || !granted()) return undefined;
+  if (!libraryWanted() || !granted()) return undefined;
   const found = findLibrary(definitions);
   found?.library.close();
   return found ? undefined : advice;
@@ -112,6 +112,11 @@ export function blasAdvice(): string | undefined {
 
 const advice = "A BLAS would make this faster, and this machine has none: " +
   "`deno task lab` installs one, as does apt-get install libopenblas0 on Debian.";
+
+/** False for `LOWRANK_BLAS=off`. */
+export function libraryWanted(): boolean {
+  return requestedPath() !== "off";
+}
 
 /** The value of `LOWRANK_BLAS`; `undefined` for a search. */
 function requestedPath(): string | undefined {

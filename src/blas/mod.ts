@@ -2,6 +2,6 @@
 
 export { baseOf, Blas, type BlasPlace, openBlas } from "./blas.ts";
 export { Lapack, type LapackSymbols, openLapack } from "./lapack.ts";
-export { blasAdvice } from "./library.ts";
+export { blasAdvice, libraryWanted } from "./library.ts";
 export { openRows, type RowSpace } from "./rows.ts";
 export { type Sgemm, sgemmRange } from "./sgemm.ts";

@@ -24,6 +24,8 @@ export interface CommonOptions {
   readonly seed: number;
   /** No progress and no notes on standard error. */
   readonly quiet?: boolean;
+  /** No option: what is to be called when the device is open. */
+  readonly opened?: () => void;
 }
 
 /** The commands that compute on a device, and those that draw random numbers. */
@@ -61,10 +63,11 @@ export function addCommonOptions(command: Command): void {
 
 /** Opens the requested device and notes on standard error which one it is. */
 export async function openChosen(options: CommonOptions): Promise<Device> {
-  const { device } = options;
-  const opened = await openDevice(device === "auto" ? {} : { kind: device });
-  note(options, `device: ${opened.description}`);
-  return opened;
+  const { device: kind, opened } = options;
+  const device = await openDevice(kind === "auto" ? {} : { kind });
+  opened?.();
+  note(options, `device: ${device.description}`);
+  return device;
 }
 
 /** A model with its adapters, freed together. */

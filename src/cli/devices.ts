@@ -12,6 +12,7 @@ export function addDevices(program: Command): void {
   )
     .action(async (options: CommonOptions) => {
       const { devices, ...listing } = await listDevices();
+      options.opened?.();
       const chosen = options.device === "auto" ? listing.chosen : options.device;
       if (!devices.some(({ kind }) => kind === chosen)) note(options, `no ${chosen} device found`);
       print(options, { chosen, devices }, () =>

@@ -1,19 +1,25 @@
 /** Least permission: what each command keeps of what the process was granted. @module */
 
+import { libraryWanted } from "../blas/mod.ts";
 import { isHubName } from "../core/hub/name.ts";
+import { closeFfi } from "../linalg/mod.ts";
 import { readGrid } from "./sweep_grid.ts";
 
-/** What a command can need. It starts no program, asks for nothing about the system, and imports nothing. */
-type Permission = "read" | "write" | "net" | "ffi";
+/**
+ * What a command can need: the network, files in and out, and the system's BLAS, which `device` opens for a
+ * device with its threads, and `library` for a decomposition. No command starts a program, asks for anything
+ * about the system, or imports.
+ */
+type Need = "read" | "write" | "net" | "device" | "library";
 
 /** The options and arguments that add to what a command needs. */
 type Options = Readonly<Record<string, unknown>>;
 
-/** Files in, and the system's BLAS to compute with; then also files out. */
-const computing = ["read", "ffi"] as const, saving = ["read", "write", "ffi"] as const;
+const computing = ["read", "device"] as const, saving = ["read", "write", "device"] as const;
+const decomposing = ["read", "write", "library"] as const;
 
-const needs: Readonly<Record<string, (options: Options) => readonly Permission[]>> = {
-  devices: () => ["ffi"],
+const needs: Readonly<Record<string, (options: Options) => readonly Need[]>> = {
+  devices: () => ["device"],
   count: ({ url }) => [url === undefined ? "read" : "net"],
   memory: () => ["read"],
   paper: () => [],
@@ -21,39 +27,46 @@ const needs: Readonly<Record<string, (options: Options) => readonly Permission[]
   sweep: () => saving,
   evaluate: () => computing,
   generate: () => computing,
-  serve: () => ["read", "net", "ffi"],
+  serve: () => ["read", "net", "device"],
   logits: () => saving,
   gradients: () => saving,
   merge: () => ["read", "write"],
-  inspect: ({ intruders }) => intruders ? computing : ["read"],
+  inspect: ({ intruders }) => intruders ? ["read", "library"] : ["read"],
   compare: ({ html }) => html === undefined ? ["read"] : ["read", "write"],
   resize: () => ["read", "write"],
-  combine: () => saving,
-  extract: () => saving,
-  convert: () => saving,
+  combine: () => decomposing,
+  extract: () => decomposing,
+  convert: () => decomposing,
   quantize: () => ["read", "write"],
   pull: () => ["read", "write", "net"],
 };
 
-const droppable = ["read", "write", "net", "ffi", "run", "sys"] as const;
+const droppable = ["read", "write", "net", "run", "sys"] as const;
 
 /**
  * Gives up every permission that a command does not need, for good: what a hostile file may make of a
- * fault in the code that reads it ends there. Environment variables stay as granted.
+ * fault in the code that reads it ends there. FFI, which is worth all other permissions, is given up as
+ * soon as the BLAS is open. Of the environment the hub's token is given up where nothing is of the hub.
  *
+ * @returns What gives up FFI, if the command opens a device: to be called when it is open.
  * @throws {Error} when the file of a sweep, which names its models, cannot be used.
  */
 export async function keepNeeded(
   command: string,
   options: Options,
   args: readonly string[] = [],
-): Promise<void> {
+): Promise<(() => void) | undefined> {
+  if (!libraryWanted()) Deno.permissions.revokeSync({ name: "ffi" });
   const choices = command === "sweep" ? (await readGrid(args[0])).choices : [];
   const named = choices.flatMap((choice) => Object.values(choice).map(String));
-  const kept: readonly string[] = neededBy(command, options, [...args, ...named]);
+  const all = [...args, ...named], kept: readonly string[] = neededBy(command, options, all);
   for (const name of droppable) {
     if (!kept.includes(name)) Deno.permissions.revokeSync({ name });
   }
+  if (!usesHub(options, all)) Deno.permissions.revokeSync({ name: "env", variable: "HF_TOKEN" });
+  if (kept.includes("device")) return closeFfi;
+  if (kept.includes("library")) closeFfi();
+  else Deno.permissions.revokeSync({ name: "ffi" });
 }
 
 /**
@@ -64,10 +77,15 @@ export function neededBy(
   command: string,
   options: Options,
   args: readonly string[] = [],
-): readonly Permission[] {
+): readonly Need[] {
   const needed = new Set(needs[command](options));
-  const usesHub = [...Object.values(options).flat(), ...args].some(isHubName);
-  if (usesHub) { for (const name of ["read", "write", "net"] as const) needed.add(name); }
+  if (usesHub(options, args)) {
+    for (const name of ["read", "write", "net"] as const) needed.add(name);
+  }
   if (!import.meta.url.startsWith("file:")) needed.add("net");
   return [...needed];
+}
+
+function usesHub(options: Options, args: readonly string[]): boolean {
+  return [...Object.values(options).flat(), ...args].some(isHubName);
 }

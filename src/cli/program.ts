@@ -56,16 +56,20 @@ const commands = [
 /**
  * Runs the command line and returns its exit code: 0, 1 after an error, 130, 143 or 129 after a signal.
  *
- * @param begin Called with a command's name, options and arguments before it runs.
+ * @param begin Called with a command's name, options and arguments before it runs. What it returns is called
+ *   when the command has opened its device.
  */
 export async function main(
   args: readonly string[],
   begin: (
     ...called: [command: string, options: Record<string, unknown>, args: string[]]
-  ) => void | Promise<void> = () => {},
+  ) => Promise<(() => void) | undefined> = () => Promise.resolve(undefined),
 ): Promise<number> {
   const program = makeProgram();
-  program.hook("preAction", (_, command) => begin(command.name(), command.opts(), command.args));
+  program.hook("preAction", async (_, command) => {
+    const opened = await begin(command.name(), command.opts(), command.args);
+    command.setOptionValue("opened", opened);
+  });
   using _ = watchPulls(showPull(args));
   try {
     await program.parseAsync(args.length === 0 ? ["--help"] : args, { from: "user" });

@@ -26,6 +26,16 @@ export function usesLibrary(): boolean {
   return backendFor(Infinity) !== own;
 }
 
+/**
+ * Opens the system's library, if one is wanted, and gives up the permission for FFI for good and for all
+ * threads. What is open works on; nothing else can be opened. Only for the entry of a program that is ours:
+ * the permission is the program's.
+ */
+export function closeFfi(): void {
+  usesLibrary();
+  Deno.permissions.revokeSync({ name: "ffi" });
+}
+
 /** Never closed: the process has one library with one set of threads. */
 function openSystem(): Backend {
   const lapack = openLapack();

@@ -1,6 +1,6 @@
 /** Linear algebra in float64. @module */
 
-export { usesLibrary } from "./choose_backend.ts";
+export { closeFfi, usesLibrary } from "./choose_backend.ts";
 export { gaussian, orthonormalRows } from "./gaussian.ts";
 export type { Lq } from "./householder.ts";
 export { largeFrobeniusNorm, times, timesTransposed } from "./large_matrix.ts";

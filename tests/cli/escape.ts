@@ -18,10 +18,13 @@ const attempts: Readonly<Record<string, () => unknown>> = {
   ffi: () => Deno.dlopen(file, {}),
   run: () => new Deno.Command(Deno.execPath(), { args: ["--version"] }).outputSync(),
   sys: () => Deno.hostname(),
-  env: () => {
-    if (Deno.env.get("PATH") === undefined) throw new Deno.errors.NotCapable("the value is hidden");
-  },
+  token: () => readVariable("HF_TOKEN"),
+  env: () => readVariable("PATH"),
 };
+
+function readVariable(name: string): void {
+  if (Deno.env.get(name) === undefined) throw new Deno.errors.NotCapable("the value is hidden");
+}
 
 /** Whether an attempt is allowed; one may be and fail all the same, such as opening a text as a library. */
 async function isAllowed(attempt: () => unknown): Promise<boolean> {

@@ -59,11 +59,17 @@ export function spawnProgram(program: string, ...args: string[]): Deno.ChildProc
 /** The tasks of `deno.json`. */
 export const tasks: Readonly<Record<string, string>> = JSON.parse(sourceText("deno.json")).tasks;
 
-/** The flags of a task that is one program. */
+/** The flags of a task that is one program; what they have in "$(deno …)" is run, as by the task. */
 export function flagsOf(task: string): string[] {
-  const words = tasks[task].split(" ");
+  const words = tasks[task].replace(/"\$\(deno (.*?)\)"/, (_, args) => outputOf(args.split(" ")))
+    .split(" ");
   assertEquals(words.slice(0, 2), ["deno", "run"]);
   return words.slice(2, -1);
+}
+
+function outputOf(args: string[]): string {
+  const { stdout } = new Deno.Command(Deno.execPath(), { args, cwd: rootPath }).outputSync();
+  return new TextDecoder().decode(stdout).trimEnd();
 }
 
 /** Waits for its end. */

@@ -5,7 +5,9 @@ import { neededBy } from "../../src/cli/permissions.ts";
 import { withFolder } from "../support/folders.ts";
 import { filesOf, withHub } from "../support/hub_server.ts";
 import { sparseFile, withServer } from "../support/range_server.ts";
+import { opener } from "../../src/core/open_in_browser.ts";
 import { sourceText } from "../support/source_files.ts";
+import { withVariables } from "../support/variables.ts";
 import { logitsArgs, trainArgs, writeJson } from "./arguments.ts";
 import {
   assertFailed,
@@ -25,6 +27,35 @@ const tiny = ["--model", "models/tiny-gpt2"], adapter = "models/rank-study/qv-r8
 function run(flags: readonly string[], program: string, ...args: string[]): Promise<Outcome> {
   return outcomeOf(spawnProgram(Deno.execPath(), "run", "--no-check", ...flags, program, ...args));
 }
+
+/** What a task's program may do before its device is open and after. */
+async function foreign(task: string, ...args: string[]) {
+  const { stdout, stderr } = await run(flagsOf(task), "tests/cli/foreign.ts", task, ...args);
+  assertEquals(stderr, "");
+  return JSON.parse(stdout);
+}
+
+Deno.test("no library of C can be opened after the device, and with LOWRANK_BLAS=off none before", async () => {
+  for (const [blas, libraries] of [["auto", [true, false]], ["off", [false, false]]] as const) {
+    await withVariables({ LOWRANK_BLAS: blas }, async () => {
+      assertEquals(await foreign("lowrank"), { libraries, starts: [] });
+      assertEquals((await foreign("reproduce")).libraries, libraries);
+    });
+  }
+});
+
+Deno.test("the main job starts Deno alone, if that, and the browser with --open", () =>
+  withFolder(async (folder) => {
+    const opens = `${folder}/${opener}`;
+    await Deno.writeTextFile(opens, "");
+    await Deno.chmod(opens, 0o755);
+    await withVariables({ PATH: `${folder}:/bin` }, async () => {
+      const starts = async (...args: string[]) => (await foreign("reproduce", ...args)).starts;
+      assertEquals(await starts(), ["deno"]);
+      assertEquals(await starts("--open", "--only", "resident,counting"), ["deno", "opener"]);
+      assertEquals(await starts("--only", "counting"), []);
+    });
+  }));
 
 Deno.test("the task and the shebang grant the same, and neither grants all", () => {
   const [shebang] = sourceText("cli.ts").split("\n");
@@ -75,17 +106,17 @@ interface Case {
 const remote = sparseFile({ "wte.weight": [10, 4] });
 
 const cases: Readonly<Record<string, Case>> = {
-  devices: { keeps: ["ffi"], args: () => ["devices"] },
+  devices: { keeps: [], args: () => ["devices"] },
   count: { keeps: ["read"], args: () => ["count", "models/tiny-gpt2"] },
   "count --url": { keeps: ["net"], args: (_, url) => ["count", "--url", url] },
   memory: { keeps: ["read"], args: () => ["memory", "gpt2", "--batch", "1", "--length", "8"] },
   paper: { keeps: [], args: () => ["paper", "table5"] },
   train: {
-    keeps: ["read", "write", "ffi"],
+    keeps: ["read", "write"],
     args: (folder) => trainArgs(folder, `${folder}/out`),
   },
   "train --data": {
-    keeps: ["read", "write", "ffi"],
+    keeps: ["read", "write"],
     args: async (folder) => {
       await Deno.writeTextFile(
         `${folder}/mine.csv`,
@@ -96,11 +127,11 @@ const cases: Readonly<Record<string, Case>> = {
     },
   },
   sweep: {
-    keeps: ["read", "write", "ffi"],
+    keeps: ["read", "write"],
     args: async (folder) => ["sweep", await smallSweep(folder), "--output", `${folder}/out`],
   },
   "sweep hf:": {
-    keeps: ["read", "write", "net", "ffi"],
+    keeps: ["read", "write", "net", "token"],
     args: async (folder) => {
       const methods = [{ method: "lora", rank: 2, model: ["hf:me/tiny"] }];
       const file = await smallSweep(folder, { steps: 1, "learning-rate": 0.01, seed: 1, methods });
@@ -108,21 +139,21 @@ const cases: Readonly<Record<string, Case>> = {
     },
   },
   evaluate: {
-    keeps: ["read", "ffi"],
+    keeps: ["read"],
     args: async (folder) => {
       await Deno.writeTextFile(`${folder}/mine.txt`, "We the people");
       return ["evaluate", ...tiny, "--data", `${folder}/mine.txt`];
     },
   },
-  generate: { keeps: ["read", "ffi"], args: () => ["generate", ...tiny, "--prompt", "Fellow"] },
+  generate: { keeps: ["read"], args: () => ["generate", ...tiny, "--prompt", "Fellow"] },
   serve: {
-    keeps: ["read", "net", "ffi"],
+    keeps: ["read", "net"],
     runsOn: true,
     args: () => ["serve", ...tiny, "--port", "0"],
   },
-  logits: { keeps: ["read", "write", "ffi"], args: (folder) => logitsArgs(folder, [[5, 6, 7]]) },
+  logits: { keeps: ["read", "write"], args: (folder) => logitsArgs(folder, [[5, 6, 7]]) },
   gradients: {
-    keeps: ["read", "write", "ffi"],
+    keeps: ["read", "write"],
     args: async (folder) => {
       const one = { input_ids: [[5, 6, 7]], labels: [[5, 6, 7]] };
       const input = await writeJson(`${folder}/in.json`, { cases: { one } });
@@ -139,7 +170,7 @@ const cases: Readonly<Record<string, Case>> = {
   },
   inspect: { keeps: ["read"], args: () => ["inspect", adapter, "--base", "models/tiny-gpt2"] },
   "inspect --intruders": {
-    keeps: ["read", "ffi"],
+    keeps: ["read"],
     args: () => ["inspect", adapter, "--base", "models/tiny-gpt2", "--intruders"],
   },
   compare: { keeps: ["read"], args: () => ["compare", adapter, adapter] },
@@ -148,7 +179,7 @@ const cases: Readonly<Record<string, Case>> = {
     args: (folder) => ["compare", adapter, adapter, "--html", `${folder}/page.html`],
   },
   convert: {
-    keeps: ["read", "write", "ffi"],
+    keeps: ["read", "write"],
     args: (folder) => ["convert", adapter, "--to", "kohya", "--output", `${folder}/out`],
   },
   resize: {
@@ -156,11 +187,11 @@ const cases: Readonly<Record<string, Case>> = {
     args: (folder) => ["resize", adapter, "--rank", "2", "--output", `${folder}/out`],
   },
   combine: {
-    keeps: ["read", "write", "ffi"],
+    keeps: ["read", "write"],
     args: (folder) => ["combine", adapter, `${adapter}:-0.5`, "--output", `${folder}/out`],
   },
   extract: {
-    keeps: ["read", "write", "ffi"],
+    keeps: ["read", "write"],
     args: async (folder) => {
       const tuned = `${folder}/tuned`;
       await lowrank("merge", ...tiny, "--adapter", adapter, "--output", tuned);
@@ -171,10 +202,13 @@ const cases: Readonly<Record<string, Case>> = {
     keeps: ["read", "write"],
     args: (folder) => ["quantize", "models/tiny-gpt2", `${folder}/out`],
   },
-  pull: { keeps: ["read", "write", "net"], args: () => ["pull", "hf:me/adapter"] },
-  "inspect hf:": { keeps: ["read", "write", "net"], args: () => ["inspect", "hf:me/adapter"] },
+  pull: { keeps: ["read", "write", "net", "token"], args: () => ["pull", "hf:me/adapter"] },
+  "inspect hf:": {
+    keeps: ["read", "write", "net", "token"],
+    args: () => ["inspect", "hf:me/adapter"],
+  },
   "generate hf:": {
-    keeps: ["read", "write", "net", "ffi"],
+    keeps: ["read", "write", "net", "token"],
     args: () => ["generate", ...tiny, "--adapter", "hf:me/adapter", "--prompt", "Fellow"],
   },
 };
@@ -210,7 +244,11 @@ Deno.test("the table of permissions has every command, and here each runs", asyn
   const commands = [...list.matchAll(/^ {2}(\w+) /gm)].map(([, name]) => name)
     .filter((name) => name !== "help");
   assertEquals(commands.length, 20);
-  for (const name of commands) assertEquals(neededBy(name, {}), cases[name].keeps);
+  for (const name of commands) {
+    const kept = cases[name].keeps.filter((permission) => permission !== "token");
+    const needed: readonly string[] = neededBy(name, {});
+    assertEquals(needed.filter((need) => need !== "device" && need !== "library"), kept);
+  }
 });
 
 Deno.test("inspect works with permission to read alone, and the help with none", async () => {

@@ -16,7 +16,6 @@ import { expectedSeconds } from "../../experiments/times.ts";
 import type { Experiment } from "../../experiments/frame/experiment.ts";
 import { reproduce } from "../../experiments/frame/reproduce.ts";
 import { readAdapter } from "../../src/formats/mod.ts";
-import { flagsOf } from "../cli/lowrank.ts";
 import { filesIn, withFolder } from "../support/folders.ts";
 import { rootPath } from "../support/source_files.ts";
 
@@ -236,8 +235,8 @@ Deno.test({
       const run = (name: string) =>
         new Deno.Command(Deno.execPath(), {
           args: [
-            ...["run", "--no-check", ...flagsOf("reproduce"), "experiments/main.ts", "--open"],
-            ...["--only", "counting", "--device", "cpu", "--out", `${folder}/${name}`],
+            ...["task", "--quiet", "reproduce", "--open", "--only", "counting"],
+            ...["--device", "cpu", "--out", `${folder}/${name}`],
           ],
           cwd: rootPath,
           env: { PATH: `${folder}/bin` },
