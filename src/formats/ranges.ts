@@ -2,6 +2,7 @@
 
 import { connectionReason, discard } from "../core/connection.ts";
 import { mostAnswerMs, mostIndexBytes } from "../core/limits.ts";
+import { oneLine } from "../core/quote.ts";
 
 /** Bytes of a file. */
 export interface Range {
@@ -46,7 +47,11 @@ export async function fetchRange(
   await assertAnswer(address, response, 206);
   const packing = response.headers.get("content-encoding") ?? "identity";
   if (packing !== "identity") {
-    await refuse(address, response, `it must send the file as it is, and packed it by ${packing}`);
+    await refuse(
+      address,
+      response,
+      `it must send the file as it is, and packed it by ${oneLine(packing)}`,
+    );
   }
   const [first, fileBytes] = await placeOf(address, response);
   const length = Math.min(end, fileBytes) - start;
@@ -106,7 +111,7 @@ async function assertAnswer(address: string, response: Response, wanted: number)
   await discard(response);
   throw new Error(
     `cannot read ${address}: ${refusals[status] ?? "the server refused"} (${
-      `${status} ${statusText}`.trim()
+      oneLine(`${status} ${statusText}`.trim())
     })`,
   );
 }
@@ -131,12 +136,13 @@ async function refuse(address: string, response: Response, reason: string): Prom
 /** The offset of the first byte sent, and the size of the file. */
 async function placeOf(address: string, response: Response): Promise<[number, number]> {
   const range = response.headers.get("content-range");
-  const [, first, size] = /^bytes (\d+)-\d+\/(\d+)$/.exec(range ?? "") ?? [];
-  if (size !== undefined) return [Number(first), Number(size)];
+  const [, ...places] = /^bytes (\d+)-\d+\/(\d+)$/.exec(range ?? "") ?? [];
+  const [first, size] = places.map(Number);
+  if (first < size && Number.isSafeInteger(size)) return [first, size];
   return await refuse(
     address,
     response,
-    `it must state range and size in Content-Range, found ${range ?? "none"}`,
+    `it must state range and size in Content-Range, found ${oneLine(range ?? "none")}`,
   );
 }
 

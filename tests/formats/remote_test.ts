@@ -89,6 +89,14 @@ Deno.test("a range must be the one that was asked for, whole and with the file's
   await refuses(first, () => new Response(null, { status: 206 }), `${rule} none`);
   await refuses(first, with206("bytes 5-12/99"), `${unusable}: it must send byte 0 first, sent 5`);
   await refuses(first, with206("bytes 0-7/99", 3), "the server must send 8 bytes, sent 3");
+  for (const range of ["0-7/0", `0-7/${"9".repeat(400)}`, `${"9".repeat(400)}-7/8`, "0-7/1e3"]) {
+    const start = `bytes ${range}`.slice(0, 119);
+    await refuses(
+      first,
+      with206(`bytes ${range}`),
+      `${rule} ${start}${range.length > 99 ? "…" : ""}`,
+    );
+  }
   const status = () => new Response(null, { status: 503 });
   await refuses(first, status, "the server is not available (503 Service Unavailable)");
 });

@@ -4,7 +4,7 @@ import { connectionReason, discard } from "../connection.ts";
 import { disk, type NewFile, writeAll } from "../disk.ts";
 import { writeReason } from "../file_errors.ts";
 import { mostResumptions } from "../limits.ts";
-import { quote } from "../quote.ts";
+import { oneLine, quote } from "../quote.ts";
 import type { HubFile } from "./listing.ts";
 import { HubUnreachable, request } from "./request.ts";
 import type { HubName } from "./name.ts";
@@ -101,7 +101,9 @@ async function placeOf(response: Response, { bytes }: HubFile, start: number): P
   if (isRest) return start;
   if (response.status === 200 && (length === null || Number(length) === bytes)) return 0;
   await discard(response);
-  const found = response.status === 206 ? `the range ${quote(range)}` : `${length} bytes`;
+  const found = response.status === 206
+    ? `the range ${quote(range)}`
+    : `${oneLine(String(length))} bytes`;
   const wanted = `the ${bytes} bytes of the file${start > 0 ? `, or those from ${start}` : ""}`;
   throw new Error(`the server must send ${wanted}, sent ${found}`);
 }
