@@ -10,7 +10,7 @@ import type { PromptFormat } from "../core/prompt_format.ts";
 import { oneLine, quote } from "../core/quote.ts";
 import type { FolderFile } from "../core/save_folder.ts";
 import { formatShape, sameShape } from "../core/shape.ts";
-import { fileIn, type Folder } from "../core/storage.ts";
+import { fileIn, type Folder, pathIn } from "../core/storage.ts";
 import type { ArenaEntry } from "../device/arena.ts";
 import type { Tensor } from "../device/device.ts";
 import { openWeights } from "../formats/adapter_weights.ts";
@@ -80,7 +80,7 @@ export async function valueFiles(
     full = Array.isArray(saved) ? saved.filter(isText) : [];
   const card = { baseModelName, trained, labels, full, promptFormat };
   return [
-    safetensorsFile(fileIn(folder, weightsFile), entries, { dtype, metadata }),
+    safetensorsFile(pathIn(folder, weightsFile), entries, { dtype, metadata }),
     ...await cardFile(folder, methodCard(config, card)),
     { name: "adapter_config.json", content: jsonText({ ...config, ...base }) },
   ];

@@ -5,7 +5,7 @@ import { readText } from "../core/files.ts";
 import { isHubName } from "../core/hub/name.ts";
 import { howMany } from "../core/how_many.ts";
 import { Interrupt } from "../core/interrupt.ts";
-import { fileIn, hasFile } from "../core/storage.ts";
+import { hasFile, pathIn } from "../core/storage.ts";
 import { AdapterFolders, Serving } from "../serve/mod.ts";
 import { loadTokenizer } from "../tokenizer/mod.ts";
 import {
@@ -103,7 +103,7 @@ async function run(options: ServeOptions): Promise<void> {
     const limits = { rows, length, queue }, own = { name: folder, adapters, allow, port, token };
     await using serving = await Serving.start(loaded.model, tokenizer, { ...own, ...limits });
     const { address, served: { engine: { adapters: names } } } = serving;
-    await noteOtherBase(options, folder, names.map((name) => fileIn(adapters!, name)));
+    await noteOtherBase(options, folder, names.map((name) => pathIn(adapters!, name)));
     print(
       options,
       { address, model: folder, adapters: names },

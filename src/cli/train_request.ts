@@ -3,6 +3,7 @@
 import { fileDigests } from "../core/digest.ts";
 import { savedLength } from "../adapt/prefix/saved_length.ts";
 import { isStoredAsUsual } from "../models/files.ts";
+import { readSmallFiles } from "../models/small_files.ts";
 import type { JsonRecord, MethodSpec, RunSpec, TrainingSpec } from "../runs/mod.ts";
 import { type Batch, defaultPatience, defaultSettings, type TrainedKind } from "../train/mod.ts";
 import { batchExample, readBatchFile } from "./batches.ts";
@@ -182,7 +183,10 @@ async function assertOutput(
   { model, adapter, output }: TrainOptions,
   kind: string,
 ): Promise<void> {
-  if (kind === "full") await assertOtherFolder(model, output);
+  if (kind === "full") {
+    await assertOtherFolder(model, output);
+    await readSmallFiles(model); // One that cannot be saved with the result is refused before training.
+  }
   if (adapter) await assertOtherFolder(adapter, output);
 }
 

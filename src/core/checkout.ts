@@ -2,7 +2,7 @@
 
 import { resolve } from "node:path";
 import { readText } from "./files.ts";
-import { fileIn } from "./storage.ts";
+import { pathIn } from "./storage.ts";
 
 /**
  * The commit that is checked out in a folder, 40 or 64 hex digits; undefined where there is no repository.
@@ -30,4 +30,4 @@ async function commitOf(git: string, name: string): Promise<string | undefined> 
 }
 
 const textOf = (folder: string, name: string): Promise<string | undefined> =>
-  readText(fileIn(folder, name)).then((text) => text.trim(), () => undefined);
+  readText(pathIn(folder, name)).then((text) => text.trim(), () => undefined);

@@ -18,7 +18,10 @@ export interface Disk {
   makeFolder(path: string): Promise<void>;
   /** Makes a file that must not exist yet. */
   create(path: string, mode?: number): Promise<NewFile>;
-  /** Opens a file to write after its first bytes, of which it keeps so many; makes it if it is missing. */
+  /**
+   * Opens a file to write after its first bytes, of which it keeps so many; where it keeps none, a new file
+   * takes the place of what is there. Nothing is written through a link.
+   */
   extend(path: string, kept: number): Promise<NewFile>;
   /** Makes a symbolic link that leads to a path, relative to its own folder. */
   link(target: string, path: string): Promise<void>;
@@ -113,7 +116,16 @@ const isFile = (path: string): Promise<boolean> =>
   Deno.stat(path).then(({ isFile }) => isFile, () => false);
 
 async function extend(path: string, kept: number): Promise<NewFile> {
-  const file = await Deno.open(path, { write: true, create: true });
+  if (kept === 0) {
+    await Deno.remove(path).catch(() => {});
+    return await Deno.open(path, { write: true, createNew: true });
+  }
+  const file = await Deno.open(path, { write: true }), own = await file.stat();
+  const { isSymlink, dev, ino } = await Deno.lstat(path);
+  if (isSymlink || dev !== own.dev || ino !== own.ino) {
+    file.close();
+    throw new Error("it has become a link");
+  }
   await file.truncate(kept);
   await file.seek(kept, Deno.SeekMode.Start);
   return file;

@@ -12,10 +12,10 @@ import {
   blobBytes,
   blobOf,
   cannotRead,
-  fileIn,
   fileName,
   type FileSource,
   isOnDisk,
+  pathIn,
   readToEnd,
   splitPath,
 } from "./storage.ts";
@@ -140,7 +140,7 @@ export async function prepareFolder(folder: string): Promise<void> {
   assertWritable(folder);
   try {
     await disk.makeFolder(folder);
-    const probe = temporaryOf(fileIn(folder, "probe"), crypto.randomUUID());
+    const probe = temporaryOf(pathIn(folder, "probe"), crypto.randomUUID());
     (await disk.create(probe))[Symbol.dispose]();
     await disk.remove(probe);
   } catch (error) {

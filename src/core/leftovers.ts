@@ -9,7 +9,7 @@
  */
 
 import { disk } from "./disk.ts";
-import { fileIn } from "./storage.ts";
+import { pathIn } from "./storage.ts";
 
 const UUID = "[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}";
 
@@ -76,9 +76,9 @@ async function takeBack(folder: string, files: readonly Temporary[]): Promise<vo
   const ofKind = (wanted: Kind) => files.filter(({ kind }) => kind === wanted);
   const key = ofKind("last").at(0)?.name, old = Map.groupBy(ofKind("old"), (f) => f.name === key);
   const putBack = async ({ path, name }: Temporary) =>
-    await disk.rename(path, fileIn(folder, name));
+    await disk.rename(path, pathIn(folder, name));
   for (const file of old.get(false) ?? []) await putBack(file);
-  for (const { name } of ofKind("none")) await removeIfThere(fileIn(folder, name));
+  for (const { name } of ofKind("none")) await removeIfThere(pathIn(folder, name));
   await disk.syncFolder(folder);
   // A mark that stayed would remove the file of a later save.
   for (const { path } of ofKind("none")) await disk.remove(path);
@@ -91,7 +91,7 @@ async function savesIn(folder: string): Promise<Temporary[][]> {
   const names = await Array.fromAsync(Deno.readDir(folder), ({ name }) => name);
   const files = names.flatMap((temporary): Temporary[] => {
     const [, name, id, kind = "new"] = TEMPORARY.exec(temporary) ?? [];
-    return id ? [{ path: fileIn(folder, temporary), name, id, kind: kind as Kind }] : [];
+    return id ? [{ path: pathIn(folder, temporary), name, id, kind: kind as Kind }] : [];
   });
   return [...Map.groupBy(files, ({ id }) => id).values()];
 }

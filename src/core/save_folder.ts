@@ -6,7 +6,7 @@ import { listFolder, readBytes } from "./files.ts";
 import { claimFolder } from "./folder_claim.ts";
 import { recoverFolder, takeBackSave, temporaryOf } from "./leftovers.ts";
 import { type FileContent, StagedFile, UNCERTAIN } from "./staged_file.ts";
-import { fileIn, hasFile, kindOf } from "./storage.ts";
+import { fileIn, hasFile, kindOf, pathIn } from "./storage.ts";
 
 /** A file of a folder that is saved as a whole. */
 export interface FolderFile {
@@ -57,7 +57,7 @@ export async function saveFolder(
   const staged: StagedFile[] = [];
   for (const file of replacesOne ? changed : files) {
     const kind = !replacesOne && file === files.at(-1) ? "last" : "new";
-    const path = fileIn(folder, file.name), temporary = temporaryOf(path, id, kind);
+    const path = pathIn(folder, file.name), temporary = temporaryOf(path, id, kind);
     const { content, totalBytes } = file;
     staged.push(stack.use(await StagedFile.write(path, content, totalBytes, temporary)));
   }
@@ -121,7 +121,7 @@ class FolderSwap {
       if (last) await this.#setAside(last.path);
       await disk.syncFolder(folder);
       for (const { path } of others.toReversed()) await this.#setAside(path);
-      for (const name of gone) await this.#setAside(fileIn(folder, name));
+      for (const name of gone) await this.#setAside(pathIn(folder, name));
       await disk.syncFolder(folder);
       for (const file of others) await file.place();
       await disk.syncFolder(folder);

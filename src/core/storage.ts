@@ -14,6 +14,8 @@
 import { discard } from "./connection.ts";
 import { readReason } from "./file_errors.ts";
 import { isHubName } from "./hub/name.ts";
+import { followed } from "./links.ts";
+import { openBlob, openDiskFile, type OpenFile } from "./open_file.ts";
 import { inBrowser } from "./platform.ts";
 import { quote } from "./quote.ts";
 import { terminalLine } from "./terminal_text.ts";
@@ -24,33 +26,38 @@ import { terminalLine } from "./terminal_text.ts";
  */
 export type Folder = string | readonly File[];
 
-/** A file to read: its path or `file:` URL, or the file itself in memory. */
-export type FileSource = string | URL | File;
+/**
+ * A file to read: its path or `file:` URL, one of a folder, or the file itself in memory. A path is the user's
+ * own word and followed wherever it leads; the files of a folder may be a stranger's.
+ */
+export type FileSource = string | URL | FolderEntry | File;
 
-/** A file that can be read at any position; disposing of it closes it. */
-export interface OpenFile extends Disposable {
-  /** Its size. */
-  readonly bytes: number;
-  /**
-   * Reads `length` bytes from an offset; several reads may run at the same time.
-   *
-   * @param into Where they are put, if they are not to take new memory; the result is the part of it.
-   * @throws {SyntaxError} when the file ends earlier.
-   */
-  read(
-    offset: number,
-    length: number,
-    into?: Uint8Array<ArrayBuffer>,
-  ): Promise<Uint8Array<ArrayBuffer>>;
+/** A file of a folder on the disk or the hub. It is not read through a link that leads out of the folder. */
+export class FolderEntry {
+  readonly #path: string;
+
+  /** Names a file, which need not be there. */
+  constructor(folder: string, name: string) {
+    this.#path = pathIn(folder, name);
+  }
+
+  /** Its path. */
+  toString(): string {
+    return this.#path;
+  }
 }
 
-/** The path of a file in a folder, or the file itself if the folder is in memory. */
-export function fileIn(folder: string, name: string): string;
-export function fileIn(folder: Folder, name: string): FileSource;
-export function fileIn(folder: Folder, name: string): FileSource {
-  if (typeof folder === "string") {
-    return /(^|\/)$/.test(folder) ? folder + name : `${folder}/${name}`;
-  }
+/** A file that Deno reads. */
+type DiskSource = Exclude<FileSource, File>;
+
+/** The path of a file in a folder, to be written or named. */
+export function pathIn(folder: string, name: string): string {
+  return /(^|\/)$/.test(folder) ? folder + name : `${folder}/${name}`;
+}
+
+/** A file of a folder, to be read. */
+export function fileIn(folder: Folder, name: string): FolderEntry | File {
+  if (typeof folder === "string") return new FolderEntry(folder, name);
   if (!Array.isArray(folder)) {
     throw new TypeError(`a folder must be a path or a list of files, found ${quote(folder)}`);
   }
@@ -80,7 +87,7 @@ export async function hasFile(folder: Folder, name: string): Promise<boolean> {
   if (typeof folder !== "string") return folder.some((file) => file.name === name);
   // A repository that cannot be reached is named itself, not a file in it that nobody asked for.
   if (isHubName(folder)) await kindOf(folder);
-  return await kindOf(fileIn(folder, name)) === "file";
+  return await kindOf(pathIn(folder, name)) === "file";
 }
 
 /**
@@ -121,8 +128,8 @@ export async function openFile(file: FileSource): Promise<OpenFile> {
 const hub = () => import("./hub/repository.ts");
 
 /** Opens a file and nothing else: opening a pipe waits for its writer, and a device may never end. */
-async function openOnDisk(source: string | URL): Promise<Deno.FsFile> {
-  const path = isHubName(source) ? await (await hub()).pulledPath(source) : source;
+async function openOnDisk(source: DiskSource): Promise<Deno.FsFile> {
+  const path = await placeOf(source);
   const { isFile, isDirectory } = await Deno.stat(path);
   if (isFile) return await Deno.open(path);
   throw new Error(
@@ -130,12 +137,20 @@ async function openOnDisk(source: string | URL): Promise<Deno.FsFile> {
   );
 }
 
+/** Where a file is on the disk, once it may be read. */
+async function placeOf(source: DiskSource): Promise<string | URL> {
+  const named = String(source), isOnHub = isHubName(named);
+  if (!isOnHub && !(source instanceof FolderEntry)) return source;
+  const path = isOnHub ? await (await hub()).pulledPath(named) : named;
+  return await followed(path, splitPath(path).folder);
+}
+
 /** Reads to the end, whatever size a file claims: it may grow, and files of `/proc` claim none. */
 export async function readToEnd(
-  path: string | URL,
+  source: DiskSource,
   most: number,
 ): Promise<Uint8Array<ArrayBuffer>> {
-  using file = await openOnDisk(path);
+  using file = await openOnDisk(source);
   const { size } = file.statSync();
   assertSize(size, most);
   let bytes = new Uint8Array(size + 1), length = 0;
@@ -157,7 +172,7 @@ function assertSize(bytes: number, most: number): void {
 }
 
 /** Whether the file is on disk, to be read by Deno. */
-export function isOnDisk(file: FileSource): file is string | URL {
+export function isOnDisk(file: FileSource): file is DiskSource {
   return !inBrowser && !(file instanceof File);
 }
 
@@ -195,40 +210,4 @@ async function request(address: string, method: "GET" | "HEAD"): Promise<Respons
     ? "it does not exist"
     : `the server answered ${status} ${statusText}`;
   throw new Error(`cannot read ${address}: ${reason.trim()}`);
-}
-
-function openBlob(blob: Blob): OpenFile {
-  const read = async (offset: number, length: number, into?: Uint8Array<ArrayBuffer>) => {
-    const bytes = new Uint8Array(await blob.slice(offset, offset + length).arrayBuffer());
-    if (bytes.length < length) throw endsEarly(length - bytes.length);
-    if (!into) return bytes;
-    into.set(bytes);
-    return into.subarray(0, length);
-  };
-  return { bytes: blob.size, read, [Symbol.dispose]: () => {} };
-}
-
-function openDiskFile(file: Deno.FsFile): OpenFile {
-  const read = (offset: number, length: number, into = new Uint8Array(length)) =>
-    Promise.try(readAt, file, offset, into.subarray(0, length));
-  return { bytes: file.statSync().size, read, [Symbol.dispose]: () => file.close() };
-}
-
-/** Synchronous, so that two reads at the same time cannot move each other's position. */
-function readAt(
-  file: Deno.FsFile,
-  offset: number,
-  bytes: Uint8Array<ArrayBuffer>,
-): Uint8Array<ArrayBuffer> {
-  file.seekSync(offset, Deno.SeekMode.Start);
-  for (let filled = 0; filled < bytes.length;) {
-    const count = file.readSync(bytes.subarray(filled));
-    if (count === null) throw endsEarly(bytes.length - filled);
-    filled += count;
-  }
-  return bytes;
-}
-
-function endsEarly(missing: number): SyntaxError {
-  return new SyntaxError(`the file ends ${missing} bytes too early`);
 }

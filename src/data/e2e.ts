@@ -1,7 +1,7 @@
 /** The E2E dataset: meanings of restaurants, and what people wrote for them. @module */
 
 import { mostJsonBytes } from "../core/limits.ts";
-import { fileIn } from "../core/storage.ts";
+import { pathIn } from "../core/storage.ts";
 import { readZipped } from "../core/zip.ts";
 import { readTable } from "./text_table.ts";
 
@@ -42,7 +42,7 @@ export async function e2eData(split: E2eSplit, source: string): Promise<E2eMeani
   const name = files[split], isZip = /\.zip$/i.test(source);
   const file = isZip
     ? new File([await readZipped(source, `e2e-dataset/${name}`, mostJsonBytes)], name)
-    : fileIn(source, name);
+    : pathIn(source, name);
   const groups = Map.groupBy(await readTable(file, "reference"), ({ input }) => input!);
   return [...groups].map(([meaning, rows]) => ({
     meaning,

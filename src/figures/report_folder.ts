@@ -3,7 +3,7 @@
 import { resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import { listFolder, removeFile, writeFileAtomic, writeJsonAtomic } from "../core/files.ts";
-import { fileIn } from "../core/storage.ts";
+import { pathIn } from "../core/storage.ts";
 import type { PageRenderer } from "./page.ts";
 import type { Report } from "./report.ts";
 
@@ -55,9 +55,9 @@ export class ReportFolder {
   async finish(report: Report, data: unknown): Promise<string> {
     await this.#writePage(whole.page, await this.#renderer.render(report));
     await this.#writeJson(whole.data, data);
-    if (this.#page === whole.page) await removeFile(fileIn(this.#folder, part.page));
+    if (this.#page === whole.page) await removeFile(pathIn(this.#folder, part.page));
     else await this.#writePage(part.page, forwarding);
-    await removeFile(fileIn(this.#folder, part.data));
+    await removeFile(pathIn(this.#folder, part.data));
     return this.#addressOf(whole.page);
   }
 
@@ -66,11 +66,11 @@ export class ReportFolder {
   }
 
   async #writePage(name: string, html: string): Promise<void> {
-    await writeFileAtomic(fileIn(this.#folder, name), html);
+    await writeFileAtomic(pathIn(this.#folder, name), html);
   }
 
   async #writeJson(name: string, data: unknown): Promise<void> {
-    await writeJsonAtomic(fileIn(this.#folder, name), data);
+    await writeJsonAtomic(pathIn(this.#folder, name), data);
   }
 }
 

@@ -2,10 +2,11 @@
 
 import { type HostData, type HostTensor, nonFiniteAt } from "../core/host_tensor.ts";
 import { mostTensorBytes } from "../core/limits.ts";
+import type { OpenFile } from "../core/open_file.ts";
 import type { OptionNames } from "../core/options.ts";
 import { quote } from "../core/quote.ts";
 import { formatShape, positionIn, type Shape, sizeOf } from "../core/shape.ts";
-import { fileName, type FileSource, type OpenFile, openFile } from "../core/storage.ts";
+import { fileName, type FileSource, openFile } from "../core/storage.ts";
 import { bitsOf, decode, decodeInto, type Dtype, nonFiniteBitsAt, storedBits } from "./dtype.ts";
 import { headerBytes, parseHeader, type SafetensorsHeader, type TensorEntry } from "./header.ts";
 

@@ -7,7 +7,7 @@ import { moduleOf } from "../core/module_names.ts";
 import { quote } from "../core/quote.ts";
 import type { FolderFile } from "../core/save_folder.ts";
 import { siteName } from "../core/site.ts";
-import { fileIn, type Folder, folderName } from "../core/storage.ts";
+import { type Folder, folderName, pathIn } from "../core/storage.ts";
 import { adapterCard } from "./adapter_card.ts";
 import type { AdapterRecord, TrainedUpdate } from "./adapter_record.ts";
 import { sitesMetadata } from "./adapter_sites.ts";
@@ -94,7 +94,7 @@ export async function adapterFiles(
   const { dtype } = adapter;
   return [
     safetensorsFile(
-      typeof folder === "string" ? fileIn(folder, weights) : weights,
+      typeof folder === "string" ? pathIn(folder, weights) : weights,
       tensorsOf(modules, adapter),
       {
         dtype,

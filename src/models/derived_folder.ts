@@ -5,7 +5,7 @@ import { jsonText, readBytes, readJson } from "../core/files.ts";
 import { isRecord } from "../core/json.ts";
 import { type FolderFile, saveFolder } from "../core/save_folder.ts";
 import { sizeOf } from "../core/shape.ts";
-import { fileIn } from "../core/storage.ts";
+import { fileIn, pathIn } from "../core/storage.ts";
 import { assertOwnConfig, configMetadata } from "../formats/config_digest.ts";
 import { bitsOf } from "../formats/dtype.ts";
 import type { EncodedTensor } from "../formats/encoded_tensor.ts";
@@ -50,7 +50,7 @@ export async function saveDerived(
   const files = await weightsFiles(base, model, placeOf);
   const contents = [
     ...files.map(({ name, tensors }) =>
-      safetensorsFile(fileIn(output, name), tensors, { metadata })
+      safetensorsFile(pathIn(output, name), tensors, { metadata })
     ),
     ...await indexFile(base, files),
     ...Object.entries(model.small).map(([name, content]): FolderFile => ({ name, content })),

@@ -6,7 +6,7 @@ import { jsonText } from "../core/files.ts";
 import type { HostTensor } from "../core/host_tensor.ts";
 import { assertOptions } from "../core/options.ts";
 import { type FolderFile, saveFolder } from "../core/save_folder.ts";
-import { fileIn } from "../core/storage.ts";
+import { pathIn } from "../core/storage.ts";
 import { configMetadata } from "../formats/config_digest.ts";
 import { assertNoOtherKind } from "../formats/folder_kind.ts";
 import type { FloatDtype } from "../formats/mod.ts";
@@ -88,7 +88,7 @@ export async function saveModel(
   };
   const options = { dtype, ...Object.keys(metadata).length > 0 && { metadata } };
   await saveFolder(folder, [
-    safetensorsFile(fileIn(folder, "model.safetensors"), storedTensors(model), options),
+    safetensorsFile(pathIn(folder, "model.safetensors"), storedTensors(model), options),
     ...Object.entries(files).map(([name, content]): FolderFile => ({ name, content })),
     ...configJson ? [{ name: "config.json", content: jsonText(configJson) }] : [],
   ], async (folder) => [...obsolete, ...await oldShardsIn(folder)]);

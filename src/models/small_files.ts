@@ -1,7 +1,9 @@
 /** The small files beside a model, which are saved with it again. @module */
 
 import { readBytes } from "../core/files.ts";
-import { fileIn, type Folder, hasFile } from "../core/storage.ts";
+import { parseJsonOf } from "../core/json.ts";
+import { mostJsonBytes } from "../core/limits.ts";
+import { fileIn, fileName, type Folder, hasFile } from "../core/storage.ts";
 
 /** The settings of generation and the tokenizer's files; what a tokenizer is read from comes last. */
 export const smallFiles: readonly string[] = [
@@ -22,14 +24,18 @@ export const smallFiles: readonly string[] = [
 ];
 
 /**
- * Those that a folder has, by name.
+ * Those that a folder has, by name, as they are.
  *
- * @throws {Error} when one cannot be read.
+ * @throws {SyntaxError} when one whose name ends with `.json` is not JSON.
+ * @throws {Error} when one cannot be read, or has more than 256 MiB.
  */
 export async function readSmallFiles(folder: Folder): Promise<Record<string, Uint8Array>> {
   const files: Record<string, Uint8Array> = {};
   for (const name of smallFiles) {
-    if (await hasFile(folder, name)) files[name] = await readBytes(fileIn(folder, name));
+    if (!await hasFile(folder, name)) continue;
+    const file = fileIn(folder, name);
+    files[name] = await readBytes(file, mostJsonBytes);
+    if (name.endsWith(".json")) parseJsonOf(fileName(file), files[name]);
   }
   return files;
 }

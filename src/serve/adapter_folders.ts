@@ -2,7 +2,7 @@
 
 import { listFolder, realPath } from "../core/files.ts";
 import { quote } from "../core/quote.ts";
-import { fileIn, hasFile, kindOf } from "../core/storage.ts";
+import { hasFile, kindOf, pathIn } from "../core/storage.ts";
 import { type FieldRule, plainName } from "./fields.ts";
 import { Refusal } from "./refusal.ts";
 
@@ -31,7 +31,7 @@ export class AdapterFolders {
   async names(): Promise<string[]> {
     const names: string[] = [];
     for (const name of (await listFolder(this.root)).toSorted()) {
-      if (!await hasFile(fileIn(this.root, name), "adapter_config.json")) continue;
+      if (!await hasFile(pathIn(this.root, name), "adapter_config.json")) continue;
       if (!await this.#isInside(name)) {
         const rule = `--adapters needs folders in ${this.root} itself`;
         throw new RangeError(`${rule}, found a link: ${quote(name)}`);
@@ -48,7 +48,7 @@ export class AdapterFolders {
    */
   async pathOf(name: string): Promise<string> {
     if (!plainName.holds(name)) throw badPath(`${subfolderName.words}, found ${quote(name)}`);
-    const path = fileIn(this.root, name);
+    const path = pathIn(this.root, name);
     if (await kindOf(path) !== "folder") {
       const rule = "lora_path must be a folder among the adapters";
       throw new Refusal(404, `${rule}, found ${quote(name)}`, "lora_path");
@@ -59,14 +59,14 @@ export class AdapterFolders {
 
   /** What a client is told of an error: paths begin where its own names do. */
   sentenceOf({ message }: Error): string {
-    return message.replaceAll(fileIn(this.root, ""), "");
+    return message.replaceAll(pathIn(this.root, ""), "");
   }
 
   /** The names of the sub-folders that hold no adapter. */
   async others(): Promise<string[]> {
     const others: string[] = [];
     for (const name of (await listFolder(this.root)).toSorted()) {
-      const path = fileIn(this.root, name);
+      const path = pathIn(this.root, name);
       const isPlain = !name.startsWith(".") && await kindOf(path) === "folder";
       if (isPlain && !await hasFile(path, "adapter_config.json")) others.push(name);
     }
@@ -74,8 +74,8 @@ export class AdapterFolders {
   }
 
   async #isInside(name: string): Promise<boolean> {
-    const [root, place] = [await realPath(this.root), await realPath(fileIn(this.root, name))];
-    return place === fileIn(root, name);
+    const [root, place] = [await realPath(this.root), await realPath(pathIn(this.root, name))];
+    return place === pathIn(root, name);
   }
 }
 

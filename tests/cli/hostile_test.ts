@@ -160,14 +160,14 @@ Deno.test({
       await assertFails(["count", `${folder}/model.safetensors`], "it is not a regular file");
       await Deno.symlink("/dev/zero", `${folder}/config.json`);
       await assertFails(["count", `${folder}/config.json`], "it is not a regular file");
-      await assertFails(["memory", folder], "config.json: it is not a regular file");
+      await assertFails(["memory", folder], "config.json: a link must lead to a file in its own");
       await Deno.symlink("/dev/zero", `${folder}/adapter_config.json`);
       const combine = ["combine", golden("adapters/peft_c_attn"), folder];
       for (const args of [["inspect", folder], [...combine, "--output", `${folder}/out`]]) {
-        await assertFails(args, "adapter_config.json: it is not a regular file");
+        await assertFails(args, "adapter_config.json: a link must lead to a file in its own");
       }
       const extract = ["extract", model, folder, "--rank", "1", "--output", `${folder}/out`];
-      await assertFails(extract, "it is not a regular file");
+      await assertFails(extract, "config.json: a link must lead to a file in its own");
     }),
 });
 

@@ -7,13 +7,14 @@ import {
   assertStringIncludes,
   assertThrows,
 } from "@std/assert";
+import { disk } from "../../src/core/disk.ts";
 import { listFolder, makeFolder, readBytes, readText } from "../../src/core/files.ts";
 import { download, watchPulls } from "../../src/core/hub/download.ts";
 import { parseHubName } from "../../src/core/hub/name.ts";
 import { redirected } from "../../src/core/hub/request.ts";
 import { hubSettings } from "../../src/core/hub/settings.ts";
 import { hasFile, kindOf } from "../../src/core/storage.ts";
-import { filesIn } from "../support/folders.ts";
+import { filesIn, withFolder } from "../support/folders.ts";
 import {
   type Answer,
   commit,
@@ -413,3 +414,80 @@ Deno.test("a commit that is no commit is refused", () =>
     () => assertRefused(model, "must name a commit by 40 hexadecimal digits, sent "),
     (request) => request.url.includes("/revision/") ? Response.json({ sha: "../up" }) : undefined,
   ));
+
+/** Folders of the user's that links lead to: nothing may change in them. */
+async function withVictims(
+  hub: HubServer,
+  use: (victims: string, folder: string) => Promise<void>,
+): Promise<void> {
+  const victims = `${hub.home}/victims`, folder = `${hub.cache}/models--owner--name`;
+  await Deno.mkdir(victims);
+  await Deno.writeTextFile(`${victims}/file`, "own");
+  await use(victims, folder);
+  assertEquals(filesIn(victims), ["file"]);
+  assertEquals(await Deno.readTextFile(`${victims}/file`), "own");
+}
+
+const ignore = Deno.build.os === "windows"; // Only administrators make links there.
+
+for (const [target, found] of [["file", "a file"], ["new", "nothing"]]) {
+  Deno.test({
+    name: `a link to ${found} in the place of an unfinished download is replaced`,
+    ignore,
+    fn: () =>
+      withOne((hub) =>
+        withVictims(hub, async (victims, folder) => {
+          await Deno.mkdir(`${folder}/blobs`, { recursive: true });
+          await Deno.symlink(`${victims}/${target}`, `${folder}/blobs/${blob}.incomplete`);
+          assertEquals(await readBytes(model), weights);
+          assertEquals(Deno.lstatSync(`${folder}/blobs/${blob}`).isFile, true);
+        })
+      ),
+  });
+}
+
+Deno.test({
+  name: "a link that comes into the place of an unfinished download is not written through",
+  ignore,
+  fn: () =>
+    withFolder(async (folder) => {
+      await Deno.writeTextFile(`${folder}/victim`, "own");
+      await Deno.symlink("victim", `${folder}/file`);
+      await assertRejects(() => disk.extend(`${folder}/file`, 2), Error, "it has become a link");
+      assertEquals(await Deno.readTextFile(`${folder}/victim`), "own");
+    }),
+});
+
+for (const place of [`snapshots/${commit}`, "snapshots", "blobs", "refs"]) {
+  Deno.test({
+    name: `a link in the place of the cache's folder ${place} is refused`,
+    ignore,
+    fn: () =>
+      withOne((hub) =>
+        withVictims(hub, async (victims, folder) => {
+          const path = `${folder}/${place}`;
+          await Deno.mkdir(path.slice(0, path.lastIndexOf("/")), { recursive: true });
+          await Deno.symlink(victims, path);
+          await assertRefused(model, `a folder in the cache must be no link, found one: ${path}`);
+        })
+      ),
+  });
+}
+
+Deno.test({
+  name: "a file of the cache is not read through a link to another folder",
+  ignore,
+  fn: () =>
+    withOne((hub) =>
+      withVictims(hub, async (victims, folder) => {
+        const snapshot = `${folder}/snapshots/${commit}`;
+        await Deno.mkdir(snapshot, { recursive: true });
+        await Deno.symlink(`${victims}/file`, `${snapshot}/config.json`);
+        await withVariables({ HF_HUB_OFFLINE: "1" }, () =>
+          assertRefused(
+            `hf:owner/name@${commit}/config.json`,
+            "a link must lead to a file in its own",
+          ));
+      })
+    ),
+});

@@ -14,7 +14,7 @@ import { filesIn, withFolder } from "../support/folders.ts";
 const inMemory = [new File(["01234"], "digits.txt"), new File(['{"a":1}'], "a.json")];
 
 Deno.test("a file is found in a folder on the disk and in memory", async () => {
-  assertEquals(["", "x", "x/", "/"].map((folder) => fileIn(folder, "y")), [
+  assertEquals(["", "x", "x/", "/"].map((folder) => String(fileIn(folder, "y"))), [
     "y",
     "x/y",
     "x/y",

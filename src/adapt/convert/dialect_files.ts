@@ -3,7 +3,7 @@
 import { AdapterFileError } from "../../core/errors.ts";
 import type { HostTensor } from "../../core/host_tensor.ts";
 import type { FolderFile } from "../../core/save_folder.ts";
-import { fileIn } from "../../core/storage.ts";
+import { pathIn } from "../../core/storage.ts";
 import { encode } from "../../formats/dtype.ts";
 import {
   type AdapterRecord,
@@ -44,12 +44,12 @@ export async function dialectFiles(
   if (to === "loralib") {
     const { tensors, metadata: own, alpha } = loralibFile(record, enabled);
     const metadata = { ...stated, ...own };
-    const path = fileIn(output, "lora.safetensors");
+    const path = pathIn(output, "lora.safetensors");
     return { files: [safetensorsFile(path, tensors, { dtype, metadata })], alpha };
   }
   const modules = [...Map.groupBy(record.updates, ({ module }) => module).values()].map(joined);
   const layers = JSON.stringify(modules.map(({ module }) => module));
-  const path = fileIn(output, "pytorch_lora_weights.safetensors");
+  const path = pathIn(output, "pytorch_lora_weights.safetensors");
   const metadata = { format: "pt", ...stated, [layersKey]: layers };
   const tensors = Array.from(kohyaTensors(modules, network), inOwnType);
   return { files: [safetensorsFile(path, tensors, { dtype, metadata })] };

@@ -3,7 +3,7 @@
 import { AdapterFileError } from "../../core/errors.ts";
 import { listFolder } from "../../core/files.ts";
 import type { HostTensor } from "../../core/host_tensor.ts";
-import { fileIn, fileName, type FileSource, hasFile, kindOf } from "../../core/storage.ts";
+import { fileIn, fileName, type FileSource, hasFile, kindOf, pathIn } from "../../core/storage.ts";
 import { floatDtypeOf } from "../../formats/dtype.ts";
 import { assertAdapterFolder } from "../../formats/folder_kind.ts";
 import type { AdapterException, AdapterRecord } from "../../formats/mod.ts";
@@ -95,12 +95,12 @@ export async function readForeign(file: FileSource, facts: ForeignFacts): Promis
 }
 
 /** The one file of weights at a path. */
-async function weightsIn(path: string): Promise<string> {
+async function weightsIn(path: string): Promise<FileSource> {
   if (await kindOf(path) === "file") return readable(path);
   await assertAdapterFolder(path);
   const names = await listFolder(path), found = names.filter((name) => /\.safetensors$/.test(name));
   const pickle = names.find((name) => isPickle.test(name));
-  if (found.length === 0 && pickle !== undefined) return readable(fileIn(path, pickle));
+  if (found.length === 0 && pickle !== undefined) return readable(pathIn(path, pickle));
   if (found.length === 1) return fileIn(path, found[0]);
   throw new AdapterFileError(
     `cannot convert ${path}: it must have adapter_config.json or one safetensors file, found ${

@@ -7,6 +7,8 @@
 
 import { disk, writeAll } from "../disk.ts";
 import { folderReason, writeReason } from "../file_errors.ts";
+import { isLink } from "../links.ts";
+import { terminalLine } from "../terminal_text.ts";
 import type { HubFile } from "./listing.ts";
 
 /** The repository's folder in the cache. */
@@ -26,6 +28,15 @@ export class RepositoryCache {
     return `${this.#folder}/snapshots/${commit}`;
   }
 
+  /**
+   * Where a commit's file is, or will be.
+   *
+   * @throws {Error} when a folder that leads to it is a link.
+   */
+  async pathOf(commit: string, path: string): Promise<string> {
+    return await this.#inside(`snapshots/${commit}/${path}`);
+  }
+
   /** Where the content of a file is once it is whole. */
   blob({ digest }: HubFile): string {
     return `${this.#folder}/blobs/${digest}`;
@@ -34,7 +45,7 @@ export class RepositoryCache {
   /** The commit of a revision when the hub was last asked. */
   async commitOf(revision: string): Promise<string | undefined> {
     if (/^[0-9a-f]{40}$/.test(revision)) return revision;
-    const commit = await Deno.readTextFile(this.#ref(revision)).catch(() => "");
+    const commit = await Deno.readTextFile(`${this.#folder}/refs/${revision}`).catch(() => "");
     return /^[0-9a-f]{40}$/.test(commit.trim()) ? commit.trim() : undefined;
   }
 
@@ -42,6 +53,21 @@ export class RepositoryCache {
   async has(commit: string, { path, bytes }: HubFile): Promise<boolean> {
     const found = await Deno.stat(`${this.snapshot(commit)}/${path}`).catch(() => undefined);
     return found?.size === bytes;
+  }
+
+  /**
+   * A path in the repository's folder.
+   *
+   * @throws {Error} when a folder below that is a link: it could lead to any other folder of the user's.
+   */
+  async #inside(path: string): Promise<string> {
+    let place = this.#folder;
+    for (const part of path.split("/").slice(0, -1)) {
+      place += `/${part}`;
+      if (!await isLink(place)) continue;
+      throw new Error(`a folder in the cache must be no link, found one: ${terminalLine(place)}`);
+    }
+    return `${this.#folder}/${path}`;
   }
 
   /** The paths of a commit's files. */
@@ -60,9 +86,10 @@ export class RepositoryCache {
   /**
    * Takes a blob's lock, which other programs take too; waits for one that has it.
    *
-   * @throws {Error} when the cache cannot be written.
+   * @throws {Error} when the cache cannot be written, or its folder of contents is a link.
    */
   async lock({ digest }: HubFile): Promise<Disposable> {
+    await this.#inside(`blobs/${digest}`);
     try {
       await disk.makeFolder(this.#locks);
       await disk.makeFolder(`${this.#folder}/blobs`);
@@ -80,10 +107,10 @@ export class RepositoryCache {
   /**
    * Adds a file whose blob is whole to the folder of its commit, which the revision leads to from then on.
    *
-   * @throws {Error} when the cache cannot be written.
+   * @throws {Error} when the cache cannot be written, or one of its folders is a link.
    */
   async add(revision: string, commit: string, file: HubFile): Promise<void> {
-    const path = `${this.snapshot(commit)}/${file.path}`;
+    const path = await this.pathOf(commit, file.path);
     const up = "../".repeat(file.path.split("/").length + 1);
     try {
       await disk.makeFolder(path.slice(0, path.lastIndexOf("/")));
@@ -101,7 +128,7 @@ export class RepositoryCache {
   async #setCommit(revision: string, commit: string): Promise<void> {
     if (await this.commitOf(revision) === commit) return;
     // Other programs take any file in `refs` for a branch, and look at nothing else in `blobs`.
-    const path = this.#ref(revision);
+    const path = await this.#inside(`refs/${revision}`);
     const temporary = `${this.#folder}/blobs/${crypto.randomUUID()}.tmp`;
     await disk.makeFolder(path.slice(0, path.lastIndexOf("/")));
     try {
@@ -113,10 +140,6 @@ export class RepositoryCache {
       await disk.remove(temporary).catch(() => {});
       throw error;
     }
-  }
-
-  #ref(revision: string): string {
-    return `${this.#folder}/refs/${revision}`;
   }
 }
 

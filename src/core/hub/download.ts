@@ -168,8 +168,10 @@ function cannotWrite(path: string, error: unknown): never {
   throw new Error(`cannot write ${path}: ${writeReason(error)}`, { cause: error });
 }
 
+/** The size of a file; none of a link, whose content is not ours. */
 async function sizeOf(path: string): Promise<number | undefined> {
-  return (await Deno.stat(path).catch(() => undefined))?.size;
+  const found = await Deno.lstat(path).catch(() => undefined);
+  return found?.isFile ? found.size : undefined;
 }
 
 /** Removes the file and throws unless it has its digest. */

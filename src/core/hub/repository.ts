@@ -29,7 +29,7 @@ const revisions = new Map<string, Promise<Revision>>();
 export async function pulledPath(text: string): Promise<string> {
   const name = parseHubName(text), revision = await revisionOf(name);
   const { settings, cache, commit, listing, reason } = revision;
-  const path = `${cache.snapshot(commit)}/${name.path}`, file = listing?.files.get(name.path);
+  const path = await cache.pathOf(commit, name.path), file = listing?.files.get(name.path);
   if (!revision.paths.includes(name.path)) {
     throw new Error(
       kindIn(revision, name) === "folder"

@@ -4,7 +4,7 @@ import { decompressed } from "../../core/decompress.ts";
 import { readBytes } from "../../core/files.ts";
 import { decodeText } from "../../core/json.ts";
 import { mostJsonBytes } from "../../core/limits.ts";
-import { fileIn } from "../../core/storage.ts";
+import { pathIn } from "../../core/storage.ts";
 import { readZipped } from "../../core/zip.ts";
 import { captionTokens } from "../caption_tokens.ts";
 import type { ReferencedOutput } from "../referenced_output.ts";
@@ -33,7 +33,7 @@ export async function loadMeteorTables(
       [output, ...references].flatMap((text) => meteorWords(captionTokens(text).join(" ")))
     ),
   );
-  const jar = fileIn(folder, "meteor-1.5.jar"), table = fileIn(folder, "data/paraphrase-en.gz");
+  const jar = pathIn(folder, "meteor-1.5.jar"), table = pathIn(folder, "data/paraphrase-en.gz");
   const textOf = async (name: string) =>
     decodeText(await readZipped(jar, `synonym/english.${name}`, mostJsonBytes));
   const synonyms = parseSynonyms(await textOf("synsets"), await textOf("exceptions"));

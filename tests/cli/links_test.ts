@@ -1,0 +1,96 @@
+/** Small files beside a model that are links, or not what their names say: what gets into an output. */
+
+import { assert, assertEquals } from "@std/assert";
+import { filesIn, withFolder } from "../support/folders.ts";
+import { golden } from "../support/golden.ts";
+import { trainArgs } from "./arguments.ts";
+import { assertFails, lowrankJson, model } from "./lowrank.ts";
+
+/** The files that are copied as they are. */
+const names = [
+  "generation_config.json",
+  "special_tokens_map.json",
+  "added_tokens.json",
+  "preprocessor_config.json",
+  "chat_template.jinja",
+  "vocab.txt",
+  "merges.txt",
+  "tokenizer.model",
+];
+
+const adapter = golden("adapters/peft_c_attn");
+
+/** The commands that write a model's folder: from BASE, with all that is in it, to OUT. */
+const commands: Readonly<Record<string, (folder: string) => Promise<string[]> | string[]>> = {
+  merge: (folder) => [
+    ...["merge", "--model", `${folder}/base`, "--adapter", adapter],
+    ...["--output", `${folder}/out`],
+  ],
+  quantize: (folder) => ["quantize", `${folder}/base`, `${folder}/out`],
+  train: async (folder) => [
+    ...await trainArgs(folder, `${folder}/out`, { method: "full" }),
+    ...["--model", `${folder}/base`],
+  ],
+};
+
+/** Runs a command in a folder in which it finds a model without small files as `base`. */
+const inFolder = (
+  command: string,
+  use: (folder: string, args: string[]) => Promise<void>,
+): Promise<void> =>
+  withFolder(async (folder) => {
+    await Deno.mkdir(`${folder}/base`);
+    for (const name of ["config.json", "model.safetensors"]) {
+      await Deno.copyFile(`${model}/${name}`, `${folder}/base/${name}`);
+    }
+    await use(folder, await commands[command](folder));
+  });
+
+for (const command of Object.keys(commands)) {
+  Deno.test(`${command} copies no file that a link leads to out of the model's folder`, () =>
+    inFolder(command, async (folder, args) => {
+      await Deno.writeTextFile(`${folder}/secret`, '{"auth": "s3cret"}');
+      for (const name of names) {
+        const link = `${folder}/base/${name}`;
+        await Deno.symlink("../secret", link);
+        await assertFails(
+          args,
+          `cannot read ${link}: a link must lead to a file in its own folder`,
+        );
+        assert(!filesIn(folder).includes("out"));
+        await Deno.remove(link);
+      }
+    }));
+
+  Deno.test(`${command} copies what a link in the model's folder leads to there, byte for byte`, () =>
+    inFolder(command, async (folder, args) => {
+      const own = '{"note": "as it is"}\n';
+      await Deno.writeTextFile(`${folder}/base/own`, own);
+      for (const name of names) await Deno.symlink("own", `${folder}/base/${name}`);
+      await lowrankJson(...args);
+      for (const name of names) {
+        assertEquals(await Deno.readTextFile(`${folder}/out/${name}`), own, name);
+        assert(Deno.lstatSync(`${folder}/out/${name}`).isFile);
+      }
+    }));
+
+  Deno.test(`${command} refuses what is named as JSON and is none, and copies other files as they are`, () =>
+    inFolder(command, async (folder, args) => {
+      const text = "no JSON: \u0000";
+      const [json, others] = [true, false].map((isJson) =>
+        names.filter((name) => name.endsWith(".json") === isJson)
+      );
+      for (const name of others) await Deno.writeTextFile(`${folder}/base/${name}`, text);
+      for (const name of json) {
+        const path = `${folder}/base/${name}`;
+        await Deno.writeTextFile(path, text);
+        await assertFails(args, `cannot read ${path}: it is not JSON`);
+        assert(!filesIn(folder).includes("out"));
+        await Deno.remove(path);
+      }
+      await lowrankJson(...args);
+      for (const name of others) {
+        assertEquals(await Deno.readTextFile(`${folder}/out/${name}`), text, name);
+      }
+    }));
+}
