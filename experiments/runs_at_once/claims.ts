@@ -1,18 +1,23 @@
 /** What is claimed of runs at once; decision 0039 has the rules and their reasons. @module */
 
-import type { Claim } from "../frame/mod.ts";
+import {
+  type Claim,
+  clockRule,
+  controlText,
+  isAtLeast,
+  type Judgment,
+  notQuiet,
+  onQuietMachine,
+  ratioOf,
+  ratioText,
+  type TimeRatio,
+} from "../frame/mod.ts";
+import type { TurnTimes } from "../quantized/speed/turns.ts";
 import type { RunDifferences } from "./equality.ts";
 import { type Load, ruled, type Variant } from "./variants.ts";
 
 /** The times of a variant's trainings. */
-export interface VariantTimes extends Variant {
-  /** The least of the rounds, in ms. */
-  readonly minimum: number;
-  /** In ms. */
-  readonly median: number;
-  /** How many rounds there were. */
-  readonly rounds: number;
-}
+export interface VariantTimes extends Variant, TurnTimes {}
 
 /** What the experiment measures. */
 export interface RunsAtOnce {
@@ -28,41 +33,41 @@ const leastSpeedup = 2;
 /** How far the control may be off, and a first step from that of the run alone. */
 const controlShare = 0.1, mostDifference = 1e-5;
 
-/** The variant of a kind with this load. */
-function minimumOf(
+/** The times of the variant of a kind with this load. */
+function timesOf(
   { times }: RunsAtOnce,
   kind: Variant["kind"],
   { rows, tokens, all }: Load,
   runs: number = ruled.runs,
-): number {
+): readonly number[] {
   return times.find((one) =>
     one.kind === kind && one.runs === runs && one.rows === rows && one.tokens === tokens &&
     one.all === all
-  )!.minimum;
+  )!.each;
 }
 
-/** How much longer the same runs in a row take the second time, as a share. */
-const controlOf = (found: RunsAtOnce): number =>
-  minimumOf(found, "in a row again", ruled) / minimumOf(found, "in a row", ruled) - 1;
+/** How many times as long the same runs in a row take the second time. */
+const controlOf = (found: RunsAtOnce): TimeRatio =>
+  ratioOf(timesOf(found, "in a row again", ruled), timesOf(found, "in a row", ruled));
 
 /** How many times as fast so many runs are at once. */
 export const speedupOf = (
   found: RunsAtOnce,
   load: Load = ruled,
   runs: number = ruled.runs,
-): number => minimumOf(found, "in a row", load, runs) / minimumOf(found, "at once", load, runs);
+): TimeRatio =>
+  ratioOf(timesOf(found, "in a row", load, runs), timesOf(found, "at once", load, runs));
 
 /** How many times as fast 8 runs could be, if all had one adapter, one loss and one optimizer. */
-export const boundOf = (found: RunsAtOnce, load: Load = ruled): number =>
-  minimumOf(found, "in a row", load) / minimumOf(found, "one run", load);
+export const boundOf = (found: RunsAtOnce, load: Load = ruled): TimeRatio =>
+  ratioOf(timesOf(found, "in a row", load), timesOf(found, "one run", load));
 
-/** Whether runs at once seem faster than one run with the rows of all, which cannot be. */
-const isBeyondBound = (found: RunsAtOnce): boolean => speedupOf(found) > boundOf(found);
-
-const isControlOff = (found: RunsAtOnce): boolean => Math.abs(controlOf(found)) > controlShare;
-
-/** Whether a run is too noisy to judge times. */
-export const isNoise = (found: RunsAtOnce): boolean => isControlOff(found) || isBeyondBound(found);
+/** Runs at once that are faster than one run with the rows of all, which cannot be, are noise. */
+function isTwiceAsFast(found: RunsAtOnce): Judgment {
+  const byBound = ratioOf(timesOf(found, "at once", ruled), timesOf(found, "one run", ruled));
+  const { high = Infinity } = byBound;
+  return high < 1 ? notQuiet : isAtLeast(speedupOf(found), leastSpeedup, controlShare);
+}
 
 /** The loads that were timed. */
 export const loadsOf = ({ times }: RunsAtOnce): Load[] =>
@@ -72,10 +77,6 @@ export const loadsOf = ({ times }: RunsAtOnce): Load[] =>
 export const loadText = ({ rows, tokens, all }: Load): string =>
   `${rows} x ${tokens} tokens${all ? ", all linear layers" : ""}`;
 
-const shown = (times: number): string => times.toFixed(2);
-
-const controlText = (found: RunsAtOnce): string => `${(100 * controlOf(found)).toFixed(1)}%`;
-
 const isFaster: Claim<RunsAtOnce> = {
   text:
     `${ruled.runs} runs at once are twice as fast as in a row, where a step has ${ruled.tokens} tokens`,
@@ -83,17 +84,19 @@ const isFaster: Claim<RunsAtOnce> = {
     `when ${ruled.runs} runs of ${
       loadText(ruled)
     } a step take at least ${leastSpeedup} times as long in a row as at ` +
-    "once, the least of trainings that take turns",
+    `once${clockRule("in a row again", controlShare)}, or 8 at once take less than one run with ` +
+    "the rows of all",
   scale: true,
-  ours: (found) => `${shown(speedupOf(found))} times`,
-  holds: (found) => speedupOf(found) >= leastSpeedup,
+  corrected: "2026-11-30, decision 0026",
+  ours: (found) => `${speedupOf(found).ratio.toFixed(2)} times`,
+  holds: (found) => onQuietMachine([controlOf(found)], controlShare, () => isTwiceAsFast(found)),
   found: (found) => {
     const loads = loadsOf(found).map((load) =>
-      `${loadText(load)}: ${shown(speedupOf(found, load))} times as fast of ${
-        shown(boundOf(found, load))
+      `${loadText(load)}: ${ratioText(speedupOf(found, load))} times as fast of ${
+        boundOf(found, load).ratio.toFixed(2)
       } that one run with the rows of all would be`
     );
-    return `${loads.join("; ")}. The control, in a row again, takes ${controlText(found)} more.`;
+    return `${loads.join("; ")}. ${controlText([controlOf(found)])}`;
   },
 };
 
@@ -113,21 +116,5 @@ const isSame: Claim<RunsAtOnce> = {
     `${plain.compared} values and losses have other bits.`,
 };
 
-/** The two of decision 0039; times are not judged where noise shows in the control or the bound. */
-export const runsAtOnceClaims = (found: RunsAtOnce): readonly Claim<RunsAtOnce>[] =>
-  isNoise(found) ? [isSame] : [isFaster, isSame];
-
-/** What a reader has to know of a run that is too noisy. */
-export function noiseNote(found: RunsAtOnce): string {
-  const reasons = [
-    ...isControlOff(found) ? [`the control, in a row again, takes ${controlText(found)} more`] : [],
-    ...isBeyondBound(found)
-      ? [
-        `runs at once are ${shown(speedupOf(found))} times as fast, beyond the bound of ${
-          shown(boundOf(found))
-        }`,
-      ]
-      : [],
-  ];
-  return reasons.length > 0 ? ` Times are not judged: ${reasons.join("; ")}.` : "";
-}
+/** The two of decision 0039. */
+export const runsAtOnceClaims: readonly Claim<RunsAtOnce>[] = [isFaster, isSame];

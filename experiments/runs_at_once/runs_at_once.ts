@@ -8,7 +8,6 @@ import { timeInTurns } from "../quantized/speed/turns.ts";
 import {
   boundOf,
   loadText,
-  noiseNote,
   type RunsAtOnce,
   runsAtOnceClaims,
   speedupOf,
@@ -68,8 +67,8 @@ function timeFigure(found: RunsAtOnce): Figure {
 
 /** How many times as fast as in a row, for what has such a time. */
 function timesAsFast(found: RunsAtOnce, one: VariantTimes): number | undefined {
-  if (one.kind === "at once") return speedupOf(found, one, one.runs);
-  return one.kind === "one run" ? boundOf(found, one) : undefined;
+  if (one.kind === "at once") return speedupOf(found, one, one.runs).ratio;
+  return one.kind === "one run" ? boundOf(found, one).ratio : undefined;
 }
 
 const kindText = ({ kind }: VariantTimes): string =>
@@ -86,9 +85,7 @@ export const runsAtOnce: Experiment = experiment<never, RunsAtOnce>({
   seeds: "{seed}",
   settings: (found) =>
     `Trainings of ${trainedSteps} steps of the small base, LoRA of rank ${rank}, from the first launch to the last loss ` +
-    `read; ${found.times[0].rounds} rounds, all taking turns. Decision 0039 has the rules.${
-      noiseNote(found)
-    }`,
+    `read; ${found.times[0].rounds} rounds, all taking turns. Decision 0039 has the rules.`,
   claims: runsAtOnceClaims,
   tables: [(found) =>
     table<VariantTimes>({

@@ -9,16 +9,13 @@ import type { Device } from "../../src/device/device.ts";
 import { initGpt2, parseGpt2Config, saveModel, type TextModel } from "../../src/models/mod.ts";
 import { baseFolder } from "../base_model.ts";
 import type { ExperimentContext } from "../frame/mod.ts";
-import { timeInTurns } from "../quantized/speed/turns.ts";
+import { timeInTurns, type TurnTimes } from "../quantized/speed/turns.ts";
 import { bytesOf, openSwitched, type Switched, type Way, waysOf } from "./ways.ts";
 
 /** A way to switch, and what it costs. */
-export interface SwitchRow {
+export interface SwitchRow extends TurnTimes {
   readonly model: string; // its name
   readonly way: Way["name"];
-  readonly minimum: number; // ms, the least of the rounds
-  readonly median: number; // ms
-  readonly rounds: number;
   readonly read: number; // bytes of files
   readonly peak: number; // bytes of the ledger above what was live before
   readonly live: number; // bytes of the ledger that stay until the next switch
@@ -62,7 +59,7 @@ async function measureModel(
     await finished(await way.switch(turn++ % 2));
     drop(kept);
   });
-  const times = await timeInTurns(work, quick ? 1 : full ? 5 : 15, signal);
+  const times = await timeInTurns(work, quick ? 1 : full ? 11 : 25, signal);
   const rows = ways.map(({ name }, i): SwitchRow => ({
     model,
     way: name,

@@ -19,6 +19,7 @@ export interface Way {
     | "in memory"
     | "from disk"
     | "all parameters"
+    | "all parameters again"
     | "base, adapter and merge";
   /** Files that it reads. */
   readonly files: readonly string[];
@@ -86,49 +87,57 @@ export async function openSwitched(
   return { base, merged: owner.use(merge(base, adapters[0])), adapters, set, folders };
 }
 
-/** The five of decision 0041; `kept` holds what a switch has loaded, until the next one. */
+/** The five of decision 0041, and loading all parameters again, the control; `kept` holds what a switch has loaded, until the next one. */
 export function waysOf(
   { base, merged, adapters, set, folders }: Switched,
   kept: { model?: Disposable },
 ): readonly Way[] {
   const { device } = base;
   const keep = <M extends Disposable>(model: M): M => kept.model = model;
-  return [{
-    name: "rows of a set",
-    files: [],
-    switch: (to) => {
-      set.use(Array.from({ length: batchRows }, () => nameOf(to)));
-      return base;
-    },
-  }, {
-    name: "in memory",
-    files: [],
-    switch: (to) => {
-      switchTo(merged, adapters[to]);
-      return merged;
-    },
-  }, {
-    name: "from disk",
-    files: within(folders.adapters[0], adapterFiles),
-    switch: async (to) => {
-      using adapter = await loadAdapter(base, folders.adapters[to]);
-      adapter.remove();
-      switchTo(merged, adapter);
-      return merged;
-    },
-  }, {
-    name: "all parameters",
+  const loadAll = {
     files: within(folders.tuned[0], modelFiles),
-    switch: async (to) => keep(await loadModel(device, folders.tuned[to])),
-  }, {
-    name: "base, adapter and merge",
-    files: [...within(folders.base, modelFiles), ...within(folders.adapters[0], adapterFiles)],
-    switch: async (to) => {
-      const loaded = new DisposableStack(), own = loaded.use(await loadModel(device, folders.base));
-      using adapter = await loadAdapter(own, folders.adapters[to]);
-      const model = loaded.use(merge(own, adapter));
-      keep(loaded);
-      return model;
+    switch: async (to: number) => keep(await loadModel(device, folders.tuned[to])),
+  };
+  return [
+    {
+      name: "rows of a set",
+      files: [],
+      switch: (to) => {
+        set.use(Array.from({ length: batchRows }, () => nameOf(to)));
+        return base;
+      },
     },
-  }];
+    {
+      name: "in memory",
+      files: [],
+      switch: (to) => {
+        switchTo(merged, adapters[to]);
+        return merged;
+      },
+    },
+    {
+      name: "from disk",
+      files: within(folders.adapters[0], adapterFiles),
+      switch: async (to) => {
+        using adapter = await loadAdapter(base, folders.adapters[to]);
+        adapter.remove();
+        switchTo(merged, adapter);
+        return merged;
+      },
+    },
+    { name: "all parameters", ...loadAll },
+    { name: "all parameters again", ...loadAll },
+    {
+      name: "base, adapter and merge",
+      files: [...within(folders.base, modelFiles), ...within(folders.adapters[0], adapterFiles)],
+      switch: async (to) => {
+        const loaded = new DisposableStack(),
+          own = loaded.use(await loadModel(device, folders.base));
+        using adapter = await loadAdapter(own, folders.adapters[to]);
+        const model = loaded.use(merge(own, adapter));
+        keep(loaded);
+        return model;
+      },
+    },
+  ];
 }

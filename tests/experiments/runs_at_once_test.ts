@@ -3,8 +3,6 @@
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import {
   boundOf,
-  isNoise,
-  noiseNote,
   type RunsAtOnce,
   runsAtOnceClaims,
 } from "../../experiments/runs_at_once/claims.ts";
@@ -17,7 +15,9 @@ import {
 } from "../../experiments/runs_at_once/variants.ts";
 import { openCpuDevice } from "../../src/device/cpu/cpu_device.ts";
 import { plotSvg } from "../../src/figures/static_svg.ts";
+import { notQuiet, tooNear } from "../../src/paper/claim.ts";
 import { figureFaults } from "../support/figure_rules.ts";
+import { turnTimes } from "./turn_times.ts";
 
 const equal: RunDifferences = { device: "here", difference: 0, changed: 0, compared: 1000 };
 
@@ -29,41 +29,38 @@ function rowsOf(
   const times = allVariants.map((variant) => {
     const { kind, runs, rows, tokens, all } = variant;
     const isRuled = runs === 8 && rows === 1 && tokens === 16 && !all;
-    const minimum = (isRuled ? ruled[kind] : undefined) ?? 100;
-    return { ...variant, minimum, median: minimum, rounds: 1 };
+    return { ...variant, ...turnTimes((isRuled ? ruled[kind] : undefined) ?? 100) };
   });
   return { times, differences };
 }
 
-const [isFaster, isSame] = runsAtOnceClaims(rowsOf({}));
+const [isFaster, isSame] = runsAtOnceClaims;
 
 Deno.test("8 runs at once must take at most half the time of 8 in a row", () => {
-  assertEquals(isFaster.holds(rowsOf({ "at once": 50 })), true);
-  assertEquals(isFaster.holds(rowsOf({ "at once": 50.1 })), false);
-  assertEquals(isFaster.holds(rowsOf({ "in a row": 200, "in a row again": 200 })), true);
+  const judged = (time: number) => isFaster.holds(rowsOf({ "at once": time, "one run": 40 }));
+  assertEquals([45, 46, 56].map(judged), [true, tooNear, false]);
+  assertEquals(isFaster.holds(rowsOf({ "in a row": 221, "in a row again": 221 })), true);
   const found = rowsOf({ "at once": 50, "one run": 40 });
-  assertEquals(boundOf(found), 2.5);
-  assertStringIncludes(isFaster.found!(found), "1 x 16 tokens: 2.00 times as fast of 2.50");
-  assertStringIncludes(isFaster.found!(found), "8 x 64 tokens: 1.00 times as fast of 1.00");
+  assertEquals(boundOf(found).ratio, 2.5);
+  assertStringIncludes(
+    isFaster.found!(found),
+    "1 x 16 tokens: 2.00 (2.00 to 2.00) times as fast of 2.50",
+  );
+  assertStringIncludes(
+    isFaster.found!(found),
+    "8 x 64 tokens: 1.00 (1.00 to 1.00) times as fast of 1.00",
+  );
 });
 
 Deno.test("times are not judged where the runs in a row again are more than 10% off, either way", () => {
-  for (const again of [89, 111]) {
-    const off = rowsOf({ "in a row again": again });
-    assertEquals([isNoise(off), runsAtOnceClaims(off)], [true, [isSame]]);
-    assertStringIncludes(noiseNote(off), "Times are not judged: the control");
-  }
-  for (const again of [91, 109]) {
-    assertEquals(runsAtOnceClaims(rowsOf({ "in a row again": again })), [isFaster, isSame]);
-  }
+  const judged = (again: number) =>
+    isFaster.holds(rowsOf({ "in a row again": again, "at once": 40, "one run": 40 }));
+  assertEquals([90, 91, 109, 111].map(judged), [notQuiet, true, true, notQuiet]);
 });
 
 Deno.test("times are not judged where runs at once seem faster than their bound", () => {
-  const beyond = rowsOf({ "at once": 39, "one run": 40 });
-  assertEquals([isNoise(beyond), runsAtOnceClaims(beyond)], [true, [isSame]]);
-  assertStringIncludes(noiseNote(beyond), "2.56 times as fast, beyond the bound of 2.50.");
-  const at = rowsOf({ "at once": 40, "one run": 40 });
-  assertEquals([isNoise(at), noiseNote(at), runsAtOnceClaims(at)], [false, "", [isFaster, isSame]]);
+  const judged = (time: number) => isFaster.holds(rowsOf({ "at once": time, "one run": 40 }));
+  assertEquals([judged(39), judged(40)], [notQuiet, true]);
 });
 
 Deno.test("a first step may differ by 1e-5 of itself, and without BLAS no bit", () => {

@@ -6,7 +6,9 @@ import { switching, switchingClaims } from "../../experiments/switching/switchin
 import { openCpuDevice } from "../../src/device/cpu/cpu_device.ts";
 import { plotSvg } from "../../src/figures/static_svg.ts";
 import { figureFaults } from "../support/figure_rules.ts";
+import { notQuiet, tooNear } from "../../src/paper/claim.ts";
 import { withFolder } from "../support/folders.ts";
+import { turnTimes } from "./turn_times.ts";
 
 const [isCheap, leavesNoTrace] = switchingClaims;
 
@@ -15,14 +17,15 @@ function found(
   change: Partial<Record<SwitchRow["way"], Partial<SwitchRow>>>,
   changed = 0,
 ): Switching {
-  const row = (model: string, way: SwitchRow["way"], minimum: number, read: number): SwitchRow => ({
-    ...{ model, way, minimum, median: minimum, rounds: 1, read, peak: 0, live: 0 },
+  const row = (model: string, way: SwitchRow["way"], time: number, read: number): SwitchRow => ({
+    ...{ model, way, ...turnTimes(time), read, peak: 0, live: 0 },
     ...model === "second" && change[way],
   });
   const rows = ["first", "second"].flatMap((model) => [
     row(model, "in memory", 9, 0),
     row(model, "from disk", 9, 100),
     row(model, "all parameters", 10, 1000),
+    row(model, "all parameters again", 10, 1000),
   ]);
   return { rows, changed };
 }
@@ -30,8 +33,15 @@ function found(
 Deno.test("a switch must read a tenth and take less time, of every model", () => {
   assertEquals(isCheap.holds(found({})), true);
   assertEquals(isCheap.holds(found({ "from disk": { read: 101 } })), false);
-  assertEquals(isCheap.holds(found({ "from disk": { minimum: 10 } })), false);
-  assertEquals(isCheap.holds(found({ "in memory": { minimum: 10 } })), false);
+  for (const way of ["from disk", "in memory"] as const) {
+    const judged = (time: number) => isCheap.holds(found({ [way]: turnTimes(time) }));
+    assertEquals([9.2, 11, 11.1].map(judged), [tooNear, tooNear, false]);
+  }
+  const control = (time: number) => found({ "all parameters again": turnTimes(time) });
+  assertEquals([9, 9.1, 10.9, 11.1].map((time) => isCheap.holds(control(time))), [
+    ...[notQuiet, true, true, notQuiet],
+  ]);
+  assertEquals(isCheap.holds(found({ "from disk": { read: 101, ...turnTimes(10) } })), false);
   assertEquals([leavesNoTrace.holds(found({})), leavesNoTrace.holds(found({}, 1))], [true, false]);
 });
 

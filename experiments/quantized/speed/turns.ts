@@ -10,6 +10,8 @@ export interface TurnTimes {
   readonly median: number;
   /** How many rounds there were. */
   readonly rounds: number;
+  /** That of every round, in ms. */
+  readonly each: readonly number[];
 }
 
 /** Times all in turn, after a round to warm up; the one that begins changes from round to round. */
@@ -27,5 +29,8 @@ export async function timeInTurns(
       if (round > 0) times[place].push(performance.now() - begun);
     }
   }
-  return times.map((own) => ({ minimum: Math.min(...own), median: median(own), rounds }));
+  return times.map((each) => ({
+    ...{ minimum: Math.min(...each), median: median(each) },
+    ...{ rounds, each },
+  }));
 }

@@ -9,6 +9,9 @@ import { aboveFull, leavesAt, noiseOf, rateRatios } from "../../../experiments/r
 import type { RegretRow, RegretRows } from "../../../experiments/regret/rows.ts";
 import { firstGrid, growGrid, rateAt } from "../../../experiments/regret/search.ts";
 import { stepClaims, type StepCost } from "../../../experiments/regret/step_cost.ts";
+import { ratioOf } from "../../../experiments/frame/mod.ts";
+import { notQuiet, tooNear } from "../../../src/paper/claim.ts";
+import { turnTimes } from "../turn_times.ts";
 
 const [few, many] = factCounts;
 
@@ -180,16 +183,22 @@ Deno.test("a grid grows on the side of its best rate until that is inside", asyn
 });
 
 Deno.test("a step's operations and its time are within a tenth of their marks", () => {
-  const rows = (share: number, time: number): StepCost => {
+  const rows = (share: number, time: number, control = 1): StepCost => {
     const row = { model: "m", width: 256, operations: 1 };
     const lora = [1, 2, 4].map((rank) => ({ ...row, rank, share: rank === 4 ? share : 0.66 }));
     const beyond = { ...row, rank: 64, share: 1.2 }; // The rule reads ranks up to d/64.
-    return { counted: [{ ...row, share: 1 }, ...lora, beyond], time: { share: time, halves: [] } };
+    const times = (time: number) => ratioOf(turnTimes(time).each, turnTimes(1).each);
+    return {
+      counted: [{ ...row, share: 1 }, ...lora, beyond],
+      time: { share: times(time), control: times(control) },
+    };
   };
-  const judged = (share: number, time: number) =>
-    stepClaims.map((claim) => claim.holds(rows(share, time)));
-  assertEquals(judged(0.733, 0.806), [true, true]);
-  assertEquals(judged(0.734, 0.808), [false, false]);
-  assertEquals(judged(0.601, 0.541), [true, true]);
-  assertEquals(judged(0.599, 0.539), [false, false]);
+  const judged = (share: number, time: number, control?: number) =>
+    stepClaims.map((claim) => claim.holds(rows(share, time, control)));
+  assertEquals(judged(0.733, 0.79), [true, true]);
+  assertEquals(judged(0.734, 0.824), [false, false]);
+  assertEquals(judged(0.601, 0.552), [true, true]);
+  assertEquals(judged(0.599, 0.528), [false, false]);
+  assertEquals([judged(0.7, 0.768), judged(0.7, 0.632)], [[true, tooNear], [true, tooNear]]);
+  for (const off of [0.98, 1.021]) assertEquals(judged(0.7, 0.7, off), [true, notQuiet]);
 });
