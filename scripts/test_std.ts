@@ -6,7 +6,7 @@
  */
 
 import { root, rootPath } from "../tests/support/source_files.ts";
-import { testFiles } from "./run_tests.ts";
+import { testFiles } from "./test/jobs.ts";
 
 const realStd = {
   "@std/assert": "jsr:@std/assert@1",

@@ -20,7 +20,7 @@ export async function assertLinear(
 ): Promise<void> {
   const [small, large] = [await prepare(size), await prepare(8 * size)];
   let once = Infinity, again = Infinity;
-  for (let tries = 0; tries < 6 && !(again < 24 * once); tries++) {
+  for (let tries = 0; tries < 20 && !(again < 24 * once); tries++) {
     once = Math.min(once, await timeOf(small));
     again = Math.min(again, await timeOf(large));
   }

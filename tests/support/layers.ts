@@ -82,7 +82,11 @@ interface GraphModule {
  * URL and not through an import.
  */
 export async function packageImports(): Promise<Import[]> {
-  const files = sourceFiles().filter((path) => !path.endsWith(".as.ts"));
+  return await importsAmong(sourceFiles().filter((path) => !path.endsWith(".as.ts")));
+}
+
+/** All imports of these files and of those that they import, as far as they are in the repository. */
+export async function importsAmong(files: readonly string[]): Promise<Import[]> {
   const entries = files.map((path) => new URL(path, root).href);
   const modules = await moduleGraph(entries);
   // A file that does not parse shows no imports; one that does not exist has none.

@@ -1,0 +1,97 @@
+/**
+ * The jobs of a test run: files of tests and of documentation examples, dealt out by measured time.
+ *
+ * @module
+ */
+
+import { existsSync } from "node:fs";
+import { root, sourceFiles, sourceText } from "../../tests/support/source_files.ts";
+
+/** One file of tests, or one file or folder whose documentation examples are run. */
+export interface Job {
+  readonly path: string;
+  readonly tier: Tier;
+  /** True for documentation examples. */
+  readonly examples: boolean;
+  /** Expected, from the last measured run. */
+  readonly seconds: number;
+}
+
+/** Jobs for one process; all are tests, or all are examples. */
+export type Batch = readonly Job[];
+
+/** What a test needs, by the end of its file's name: `*_parts_test.ts`, `*_reference_test.ts`. */
+export const tiers = ["core", "parts", "reference"] as const;
+
+/** One of {@link tiers}. */
+export type Tier = typeof tiers[number];
+
+/** Measured seconds by path, as `deno task test:times` writes them. */
+export const timesPath = "scripts/test/times.json";
+
+/** Expected of a file that was never measured. */
+const unmeasured = 3;
+
+/** What a file takes before its first test: its modules are loaded anew. */
+const loading = 0.5;
+
+/** The tier of a test file. */
+export function tierOf(path: string): Tier {
+  return /_(parts|reference)_test\.ts$/.exec(path)?.[1] as Tier ?? "core";
+}
+
+/** Paths of the test files of these tiers, relative to the root. */
+export function testFiles(wanted: readonly Tier[]): string[] {
+  const files = sourceFiles(["tests"]).filter((path) => path.endsWith("_test.ts"));
+  return files.filter((path) => wanted.includes(tierOf(path)));
+}
+
+/** All jobs of these tiers, the longest first; the examples are core. */
+export function jobsOf(wanted: readonly Tier[]): Job[] {
+  const times: Record<string, number> = JSON.parse(sourceText(timesPath));
+  const job = (path: string, examples: boolean): Job => ({
+    path,
+    examples,
+    tier: tierOf(path),
+    seconds: loading + (times[path] ?? unmeasured),
+  });
+  const tests = testFiles(wanted).map((path) => job(path, false));
+  const examples = wanted.includes("core") ? documented().map((path) => job(path, true)) : [];
+  return [...tests, ...examples].sort((a, b) => b.seconds - a.seconds);
+}
+
+/** The files and folders with examples that `deno test --doc` runs. */
+export function documented(): string[] {
+  const folders = [...Deno.readDirSync(new URL("src", root))]
+    .filter(({ isDirectory }) => isDirectory).map(({ name }) => `src/${name}`);
+  return ["README.md", "docs", "mod.ts", ...folders.sort(), "kernels", "experiments"]
+    .filter((path) => existsSync(new URL(path, root)));
+}
+
+/** The path in {@link documented} that holds the examples of a file. */
+export function examplesOf(file: string): string {
+  return documented().find((path) => file === path || file.startsWith(`${path}/`)) ?? file;
+}
+
+/**
+ * Takes the next batch off a queue whose longest jobs come first: a share of what is left, so that
+ * the last batches are short and all processes end together.
+ *
+ * @param processes The number of processes that share the queue.
+ */
+export function takeBatch(queue: Job[], processes: number): Batch {
+  const left = queue.reduce((sum, { seconds }) => sum + seconds, 0);
+  const share = Math.max(5, Math.min(60, left / (3 * processes)));
+  const batch = queue.splice(0, 1);
+  let seconds = batch[0].seconds;
+  for (let place = 0; place < queue.length && seconds < share;) {
+    const job = queue[place];
+    if (job.examples === batch[0].examples && seconds + job.seconds <= share) {
+      batch.push(...queue.splice(place, 1));
+      seconds += job.seconds;
+    } else {
+      place++;
+    }
+  }
+  return batch;
+}

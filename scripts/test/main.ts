@@ -1,0 +1,77 @@
+/**
+ * Runs tests in as many processes as there are cores, and ends with a line of totals.
+ *
+ * `--tiers core,parts` names the tiers, words are folders or files: `deno task test adapt train`,
+ * `deno task test tests/core/json_test.ts`. `--changed [REV]` runs what files changed since a revision
+ * reach by imports, `--times FILE` keeps the seconds of every file.
+ * With `LOWRANK_REQUIRE_PARTS=1` a missing part and a skipped test are failures.
+ *
+ * @module
+ */
+
+import { missingParts } from "../../tests/support/parts.ts";
+import { type Job, jobsOf, takeBatch, type Tier } from "./jobs.ts";
+import { readRequest } from "./request.ts";
+import { countTests, formatTotals } from "./junit.ts";
+import { type Outcome, runBatch } from "./process.ts";
+import { fileSeconds, summary } from "./summary.ts";
+
+/** Runs all jobs, as many processes at once as there are cores. */
+async function runAll(jobs: readonly Job[]): Promise<Outcome[]> {
+  const queue = [...jobs], outcomes: Outcome[] = [];
+  const processes = navigator.hardwareConcurrency;
+  const work = async () => {
+    while (queue.length > 0) {
+      const outcome = await runBatch(takeBatch(queue, processes));
+      outcomes.push(outcome);
+      print(outcome);
+    }
+  };
+  await Promise.all(Array.from({ length: processes }, work));
+  return outcomes;
+}
+
+/** One line for each file that passed; of a batch that did not, all that its process printed. */
+function print({ batch, tests, failures, output }: Outcome): void {
+  const failed = failures.length > 0 || tests.some(({ outcome }) => outcome === "failed");
+  if (failed) console.log(output);
+  const counted = Map.groupBy(tests, ({ file }) => file);
+  for (const { path, examples } of batch) {
+    const own = examples ? tests : counted.get(path) ?? [];
+    const { passed, failed } = countTests(own);
+    console.log(`${failed ? "FAILED" : "ok"} ${path}${examples ? " (examples)" : ""}: ${passed}`);
+  }
+  for (const failure of failures) console.log(`FAILED ${failure}`);
+}
+
+/** Says in one line each what was left out; returns how many of these count as failures. */
+async function reportLeftOut(wanted: readonly Tier[], skipped: number): Promise<number> {
+  const missing = wanted.includes("parts") ? await missingParts() : [];
+  for (const { name, remedy } of missing) console.log(`left out: ${name} (${remedy})`);
+  if (skipped > 0) console.log(`left out: ${skipped} ${skipped === 1 ? "test" : "tests"}, ignored`);
+  return Deno.env.get("LOWRANK_REQUIRE_PARTS") === "1" ? missing.length + skipped : 0;
+}
+
+async function main(words: readonly string[]): Promise<number> {
+  const { wanted, select, times } = await readRequest(words);
+  const started = performance.now();
+  const outcomes = await runAll(jobsOf(wanted).filter(select));
+  console.log(summary(outcomes, (performance.now() - started) / 1000));
+  if (times) await Deno.writeTextFile(times, JSON.stringify(fileSeconds(outcomes), null, 2) + "\n");
+  const totals = countTests(outcomes.flatMap(({ tests }) => tests));
+  const unreported = outcomes.flatMap(({ failures }) => failures);
+  const leftOut = await reportLeftOut(wanted, totals.skipped);
+  const failed = totals.failed + unreported.length + leftOut;
+  console.log(formatTotals({ ...totals, failed }));
+  return failed > 0 ? 1 : 0;
+}
+
+if (import.meta.main) {
+  try {
+    Deno.exit(await main(Deno.args));
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error;
+    console.error(error.message);
+    Deno.exit(2);
+  }
+}

@@ -1,0 +1,104 @@
+import { assert, assertEquals, assertMatch, assertRejects, assertThrows } from "@std/assert";
+import { type Batch, type Job, jobsOf, takeBatch } from "../scripts/test/jobs.ts";
+import { countTests, formatTotals, readTests } from "../scripts/test/junit.ts";
+import { runBatch } from "../scripts/test/process.ts";
+import { reachedBy, readRequest } from "../scripts/test/request.ts";
+
+const report = `<?xml version="1.0" encoding="UTF-8"?>
+<testsuites name="deno test" tests="4" failures="1" errors="0" time="0.071">
+  <testsuite name="./tests/a_test.ts" tests="3" disabled="1" errors="0" failures="1">
+    <testcase name="a &lt;&amp;&quot; b" classname="./tests/a_test.ts" time="1.250" line="1" col="6">
+      <failure message="1 test step failed">1 test step failed.</failure>
+    </testcase>
+    <testcase name="left out" classname="./tests/a_test.ts" time="0.000" line="2" col="6">
+      <skipped/>
+    </testcase>
+  </testsuite>
+  <testsuite name="./src/core/files.ts#76-81.ts" tests="1" disabled="0" errors="0" failures="0">
+    <testcase name="x" classname="./src/core/files.ts#76-81.ts" time="0.004" line="2" col="6">
+    </testcase>
+  </testsuite>
+</testsuites>`;
+
+Deno.test("a report gives each test's file, name, seconds and outcome", () => {
+  assertEquals(readTests(report), [
+    { file: "tests/a_test.ts", name: 'a <&" b', seconds: 1.25, outcome: "failed" },
+    { file: "tests/a_test.ts", name: "left out", seconds: 0, outcome: "skipped" },
+    { file: "src/core/files.ts", name: "x", seconds: 0.004, outcome: "passed" },
+  ]);
+});
+
+Deno.test("totals leave skipped tests out of the passed ones", () => {
+  const totals = countTests(readTests(report));
+  assertEquals(totals, { passed: 1, failed: 1, skipped: 1 });
+  assertEquals(formatTotals(totals), "1 passed, 1 failed");
+});
+
+Deno.test("a text without suites is no report", () => {
+  assertThrows(() => readTests(""), SyntaxError, "no <testsuites>");
+});
+
+const job = (path: string, seconds: number, examples = false): Job => ({
+  path,
+  seconds,
+  examples,
+  tier: "core",
+});
+
+Deno.test("every job is dealt once, examples apart, and the last batches are short", () => {
+  const jobs = [90, 40, 30, ...Array(60).fill(3)].map((seconds, place) =>
+    job(`${place}_test.ts`, seconds, place % 7 === 3)
+  );
+  const queue = [...jobs], batches: Batch[] = [];
+  while (queue.length > 0) batches.push(takeBatch(queue, 2));
+  assertEquals(batches.flat().length, jobs.length);
+  assertEquals(new Set(batches.flat()), new Set(jobs));
+  assertEquals(
+    batches.filter((batch) => new Set(batch.map(({ examples }) => examples)).size > 1),
+    [],
+  );
+  const seconds = batches.map((batch) => batch.reduce((sum, { seconds }) => sum + seconds, 0));
+  assertEquals([seconds[0], seconds.at(-1)! <= 5], [90, true]);
+});
+
+Deno.test("a file that hangs and a file without a test are failures by name", async () => {
+  const folder = await Deno.makeTempDir();
+  try {
+    const write = async (name: string, text: string) => {
+      await Deno.writeTextFile(`${folder}/${name}`, text);
+      return job(`${folder}/${name}`, 1);
+    };
+    const hangs = await write(
+      "hangs_test.ts",
+      `Deno.test("x", () => new Promise((done) => setTimeout(done, 1e9)));`,
+    );
+    const empty = await write("empty_test.ts", `throw new Error("at once");`);
+    const [stuck, none] = [await runBatch([hangs], 2000), await runBatch([empty])];
+    assertEquals(stuck.failures.length, 1);
+    assertMatch(stuck.failures[0], /hangs_test\.ts hangs$/);
+    assertMatch(none.failures[0], /empty_test\.ts ran no test$/);
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+});
+
+Deno.test("words of the command line are folders, files and options; others are refused", async () => {
+  const { wanted, select } = await readRequest(["--tiers", "core", "adapt", "core/quote_test.ts"]);
+  assertEquals(wanted, ["core"]);
+  const chosen = jobsOf(wanted).filter(select).map(({ path }) => path);
+  assertEquals(chosen.filter((path) => !/^(tests|src)\/adapt(\/|$)/.test(path)), [
+    "tests/core/quote_test.ts",
+  ]);
+  assert(chosen.includes("src/adapt"));
+  await assertRejects(() => readRequest(["nowhere"]), RangeError, "found nowhere, which has none");
+  await assertRejects(() => readRequest(["--tiers", "fast"]), RangeError, "found fast");
+  await assertRejects(() => readRequest(["--times"]), RangeError, "--times needs a file");
+});
+
+Deno.test("a change reaches the tests that import the file, not others", async () => {
+  const reached = await reachedBy(["src/core/quote.ts"]);
+  assert(reached.has("tests/core/quote_test.ts"));
+  assert(reached.has("src/core"));
+  assert(reached.has("tests/layers_test.ts"));
+  assert(!(await reachedBy(["scripts/slides.ts"])).has("tests/core/quote_test.ts"));
+});
