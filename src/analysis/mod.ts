@@ -64,6 +64,7 @@ export {
 } from "./shared_basis.ts";
 export { float32Epsilon, type Spectrum, spectrum } from "./spectrum.ts";
 export {
+  blockSimilarity,
   principalAngles,
   type RandomSimilarity,
   randomSimilarity,

@@ -42,6 +42,37 @@ export function similarityGrid(one: DenseMatrix, two: DenseMatrix): number[][] {
 }
 
 /**
+ * φ of the directions `from` to `to` of both alone, counted from 1: ‖U Vᵀ‖_F² / (to − from + 1) of these rows. φ(2..8)
+ * says whether two updates share more than their first direction, which φ(8, 8) contains; Figure 3 of the paper asks
+ * it of r = 8 and 64. By chance it is (to − from + 1) / d.
+ *
+ * @throws {RangeError} when the grid does not have these directions.
+ *
+ * @example
+ * ```ts
+ * import { blockSimilarity, similarityGrid } from "@lowrank/core/analysis";
+ *
+ * const one = { rows: 2, columns: 3, data: Float64Array.of(1, 0, 0, 0, 1, 0) };
+ * const other = { rows: 2, columns: 3, data: Float64Array.of(1, 0, 0, 0, 0, 1) };
+ * const grid = similarityGrid(one, other);
+ * console.log(grid[1][1], blockSimilarity(grid, 2, 2)); // 0.5 0
+ * ```
+ */
+export function blockSimilarity(
+  grid: readonly (readonly number[])[],
+  from: number,
+  to: number,
+): number {
+  const most = Math.min(grid.length, grid[0].length), before = from - 1;
+  if (!([from, to].every(Number.isInteger) && from >= 1 && from <= to && to <= most)) {
+    throw new RangeError(`directions must be within 1 … ${most}, found ${from} … ${to}`);
+  }
+  const squares = (i: number, j: number) => i && j && Math.min(i, j) * phi(grid, i, j);
+  const own = squares(to, to) - squares(before, to) - squares(to, before) + squares(before, before);
+  return Math.max(0, own) / (to - before); // rounding may leave less than nothing
+}
+
+/**
  * φ(i, i) between the right singular spaces of two matrices, such as updates of one layer: of the inputs that
  * they read (section 7.2 of the paper, on ΔW).
  */

@@ -6,15 +6,27 @@ import { assertLora } from "../adapt/update_method.ts";
 import { writeFileAtomic } from "../core/files.ts";
 import { howMany } from "../core/how_many.ts";
 import { renderPage } from "../figures/page.ts";
-import { type ComparedUpdate, type DirectionSpace, directionSpaces } from "../inspect/mod.ts";
+import {
+  type ComparedUpdate,
+  type DirectionSpace,
+  directionSpaces,
+  type Similarities,
+  similaritiesByKind,
+  similaritiesOf,
+  type Similarity,
+  type SimilarityOfKind,
+} from "../inspect/mod.ts";
 import { refuseNoneShared } from "../inspect/compare.ts";
 import { eachShared } from "../inspect/shared_updates.ts";
+import { similarityNames, similarityTitles } from "../inspect/similarities.ts";
 import { UpdatePool } from "../inspect/update_pool.ts";
+import { shortNames } from "../inspect/updates.ts";
 import { allowOption, share } from "./arguments.ts";
 import { note, print } from "./common.ts";
 import { compareSet, type SetOptions } from "./compare_set.ts";
 import { comparisonReport } from "./comparison_report.ts";
-import { table } from "./table.ts";
+import { sameStart, seedsOf, startOf } from "./same_start.ts";
+import { type Column, mostRows, table } from "./table.ts";
 import { finishUpdates, openUpdates } from "./updates.ts";
 
 interface CompareOptions extends SetOptions {
@@ -28,11 +40,18 @@ have in common: 0 if they are perpendicular, 1 if one set contains the other.
 Random directions share a little too: by chance phi is max(i, j) / d in d
 dimensions. Values near it mean nothing.
 
-Columns:
-  phi(1, 1)       of the first direction of each
-  phi of all      of all directions of each
-  by chance       what phi of all would be for random directions
-  smallest angle  between a direction of one and a direction of the other
+Columns, each phi with chance in parentheses:
+  phi(1, 1)   of the first direction of each
+  phi(2..8)   of the second to the eighth of each alone, where both have 8: do
+              they share more than the first?
+  phi(8, 8)   of the first 8 of each
+  phi of all  of all directions of each
+  angle       the smallest, between a direction of one and one of the other
+
+Before more than 24 rows come the means of each kind of layer. Adapters that
+began with the same random values (one --seed of train) share directions
+whatever they learned; a warning says so where their files or the run.json beside
+them tell.
 
 The directions are the right singular vectors of A, as in the paper, or the left
 or right singular vectors of the whole update (--of). If both adapters have
@@ -88,9 +107,11 @@ async function comparePair(one: string, other: string, options: CompareOptions):
   using second = await openUpdates(other, options);
   using pool = new UpdatePool("compare");
   const names = await eachShared([first, second], (pair) => pool.add(pair, options.of ?? "A"));
-  await finishUpdates(one, options, first);
-  await finishUpdates(other, options, second);
-  const modules = await pool.finish();
+  const starts = [
+    await startOf(one, await finishUpdates(one, options, first)),
+    await startOf(other, await finishUpdates(other, options, second)),
+  ];
+  const modules = await pool.finish(), warning = sameStart(starts);
   if (modules.length === 0) refuseNoneShared(names.map(([name]) => name));
   const alone = names.flat().length - 2 * modules.length;
   if (alone > 0) {
@@ -98,27 +119,58 @@ async function comparePair(one: string, other: string, options: CompareOptions):
   }
   const { html } = options;
   if (html) {
-    const report = comparisonReport(modules, [one, other], options.of ?? "A");
+    const report = comparisonReport(modules, [one, other], options.of ?? "A", warning);
     await writeFileAtomic(html, await renderPage(report));
   }
   print(
     options,
-    { modules },
-    () => [describe(modules), legend, ...(html ? [`wrote the page to ${html}`] : [])].join("\n\n"),
+    {
+      modules: modules.map((module) => ({ ...module, similarities: similaritiesOf(module) })),
+      ...{ kinds: similaritiesByKind(modules), seeds: seedsOf(starts), warning },
+    },
+    () =>
+      [
+        ...(warning ? [`warning: ${warning}`] : []),
+        ...(modules.length > mostRows ? [kindTable(similaritiesByKind(modules))] : []),
+        describe(modules),
+        legend,
+        ...(html ? [`wrote the page to ${html}`] : []),
+      ].join("\n\n"),
   );
 }
 
 const legend =
-  "phi: the share that the first directions have in common, from 0 (none) to 1 (all); by chance: what\n" +
-  `phi of all would be for random directions. More: ${call} compare --help`;
+  "phi: the share that the first directions have in common, from 0 (none) to 1 (all); in parentheses:\n" +
+  `what it would be for random directions. More: ${call} compare --help`;
+
+function kindTable(kinds: readonly SimilarityOfKind[]): string {
+  return table(kinds, [
+    ["means by kind", ({ kind }) => kind],
+    ["sites", ({ sites }) => sites],
+    ...phiColumns<SimilarityOfKind>(kinds),
+  ]);
+}
 
 function describe(modules: readonly ComparedUpdate[]): string {
-  return table(modules, [
+  const names = shortNames(modules.map(({ name }) => name));
+  const rows = modules.map((module, i) => ({
+    ...{ ...module, name: names[i] },
+    ...similaritiesOf(module),
+  }));
+  return table(rows, [
     ["module", ({ name }) => name],
     ["directions", ({ phi }) => `${phi.length} x ${phi[0].length}`],
-    ["phi(1, 1)", ({ phi }) => phi[0][0].toFixed(3)],
-    ["phi of all", ({ phi }) => phi.at(-1)!.at(-1)!.toFixed(3)],
-    ["by chance", ({ randomBaseline }) => randomBaseline.toFixed(3)],
-    ["smallest angle", ({ principalAngles: [angle] }) => `${(angle * 180 / Math.PI).toFixed(1)}°`],
+    ...phiColumns<typeof rows[number]>(rows),
+    ["angle", ({ principalAngles: [angle] }) => `${(angle * 180 / Math.PI).toFixed(1)}°`],
   ]);
+}
+
+/** Each φ that a row has, with chance. */
+function phiColumns<Row extends Similarities>(rows: readonly Row[]): Column<Row>[] {
+  const shown = ({ value, byChance }: Similarity) => `${value.toFixed(3)} (${byChance.toFixed(3)})`;
+  return similarityNames.filter((name) => rows.some((row) => row[name]))
+    .map((name): Column<Row> => [
+      similarityTitles[name].replace("φ", "phi"),
+      (row) => row[name] ? shown(row[name]) : "",
+    ]);
 }

@@ -16,6 +16,7 @@ import {
 } from "../inspect/mod.ts";
 import type { AllowOption } from "./arguments.ts";
 import { type CommonOptions, note, print } from "./common.ts";
+import { sameStart, seedsOf, startOf } from "./same_start.ts";
 import { type Column, table } from "./table.ts";
 import { readUpdates } from "./updates.ts";
 
@@ -29,8 +30,14 @@ export interface SetOptions extends CommonOptions, AllowOption {
 
 /** Compares adapters, and prints what they need together. */
 export async function compareSet(folders: readonly string[], options: SetOptions): Promise<void> {
-  const { html, seed, energy = 0.9 } = options, read = [];
-  for (const folder of folders) read.push((await readUpdates(folder, options)).updates);
+  const { html, seed, energy = 0.9 } = options,
+    read = [],
+    starts: Awaited<ReturnType<typeof startOf>>[] = [];
+  for (const folder of folders) {
+    const adapter = await readUpdates(folder, options);
+    read.push(adapter.updates);
+    starts.push(await startOf(folder, adapter));
+  }
   const adapters = comparableUpdates(read), all = adapters.flat().length;
   const shared = sharedDirections(adapters, { seed, energy });
   const alone = all - shared.modules.reduce((sum, module) => sum + module.adapters.length, 0);
@@ -39,9 +46,13 @@ export async function compareSet(folders: readonly string[], options: SetOptions
     if (shared.modules.some(({ adapters }) => adapters.includes(i))) continue;
     note(options, `${folder} shares no module with the others: it is compared with none`);
   }
-  if (html) await writeFileAtomic(html, await renderPage(reportOf(shared, folders, energy)));
-  print(options, { energy, ...shared }, () =>
+  const notice = sameStart(starts);
+  if (html) {
+    await writeFileAtomic(html, await renderPage({ notice, ...reportOf(shared, folders, energy) }));
+  }
+  print(options, { energy, ...shared, seeds: seedsOf(starts), warning: notice }, () =>
     [
+      ...(notice ? [`warning: ${notice}`] : []),
       moduleTable(shared.modules),
       ...(["inputs", "outputs"] as const).map((side) => heldTable(shared, folders, side)),
       legend(energy),

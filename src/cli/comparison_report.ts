@@ -3,15 +3,17 @@
 import type { Figure } from "../figures/figure.ts";
 import { heatmaps } from "../figures/heatmaps.ts";
 import type { Report } from "../figures/report.ts";
-import type { ComparedUpdate } from "../inspect/mod.ts";
+import { type ComparedUpdate, comparisonByKind, comparisonTable } from "../inspect/mod.ts";
 
 /** One heat map per module, all on one scale from 0 to 1. */
 export function comparisonReport(
   modules: readonly ComparedUpdate[],
   folders: readonly [string, string],
   space: string,
+  notice: string | undefined,
 ): Report {
   return {
+    notice,
     title: "Subspaces of two adapters",
     facts: [["first", folders[0]], ["second", folders[1]], ["directions of", space]],
     sections: [{
@@ -22,7 +24,7 @@ export function comparisonReport(
       source: "Hu et al. 2021, section 7.2",
       settings: "φ(i, j) = ‖Uᵢ Vⱼᵀ‖² / min(i, j); by chance it is max(i, j) / d.",
       findings: [],
-      tables: [],
+      tables: [comparisonByKind(modules), comparisonTable(modules)],
       figures: modules.map((module, index) => heatMap(module, `module-${index}`)),
     }],
   };

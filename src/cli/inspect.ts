@@ -10,7 +10,7 @@ import { type AllowOption, allowOption, modelFolder, share } from "./arguments.t
 import { call } from "./call.ts";
 import { type CommonOptions, noteOtherBase, print } from "./common.ts";
 import { eachInspected } from "./inspected.ts";
-import { type Column, table } from "./table.ts";
+import { type Column, mostRows, table } from "./table.ts";
 
 interface InspectOptions extends CommonOptions, AllowOption {
   readonly base?: string;
@@ -90,9 +90,6 @@ async function run(folder: string, options: InspectOptions): Promise<void> {
       legendOf(options),
     ].join("\n\n"));
 }
-
-/** More rows than these do not fit a screen, so that medians come before them. */
-const mostRows = 24;
 
 /** Goes through the updates one by one, so that few of them, and of base weights, are in memory. */
 async function describeAll(folder: string, options: InspectOptions) {

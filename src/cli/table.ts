@@ -7,6 +7,9 @@ import { alignColumns } from "../figures/plain_table.ts";
 /** A column: its title, and what it shows for a row. */
 export type Column<T> = readonly [title: string, show: (row: T) => string | number];
 
+/** More rows than these do not fit a screen, so that a row for each kind of layer comes before them. */
+export const mostRows = 24;
+
 /** Aligned columns under a line of titles; numbers are right-aligned. */
 export function table<T>(rows: readonly T[], columns: readonly Column<T>[]): string {
   const cells = [

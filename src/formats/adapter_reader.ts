@@ -19,6 +19,7 @@ import { parsePeftConfig, type PeftConfig, unknownFields } from "./peft_config.t
 import { noExtras, type PeftExtras, takeExtras } from "./peft_extras.ts";
 import { parsePromptFormat } from "./prompt_metadata.ts";
 import { parseQuantizedBase } from "./quantized_base.ts";
+import { parseStart } from "./start_metadata.ts";
 import { compileRules, factorShapes, type ModuleReading, readModule } from "./read_module.ts";
 
 import type { PeftAdapter, ReadAdapterOptions } from "./peft_adapter.ts";
@@ -127,6 +128,7 @@ export class AdapterReader implements Disposable {
       dtype: floatDtypeOf(file.tensors.values()),
       promptFormat: parsePromptFormat(file.metadata),
       quantizedBase: parseQuantizedBase(file.metadata),
+      start: parseStart(file.metadata),
     };
   }
 

@@ -3,6 +3,7 @@
 import type { HostTensor } from "../core/host_tensor.ts";
 import type { LowRankUpdate } from "../core/low_rank_update.ts";
 import type { PromptFormat } from "../core/prompt_format.ts";
+import type { RandomStart } from "../core/random_start.ts";
 import type { QuantizedForm } from "../quant/quantized_tensor.ts";
 import type { FloatDtype } from "./dtype.ts";
 import type { BiasMode, TrainedRows } from "./peft_extras.ts";
@@ -45,6 +46,8 @@ export interface AdapterRecord {
   readonly promptFormat?: PromptFormat;
   /** How the base was quantized that it was trained on, in metadata. Default: no record, as for floats. */
   readonly quantizedBase?: QuantizedForm;
+  /** The random values that A began with, in metadata, by which `compare` tells one start. Default: no record. */
+  readonly start?: RandomStart;
   /** Dtype of the weights in the file. Default F32. */
   readonly dtype?: FloatDtype;
 }

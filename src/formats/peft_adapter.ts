@@ -2,6 +2,7 @@
 
 import type { HostTensor } from "../core/host_tensor.ts";
 import type { PromptFormat } from "../core/prompt_format.ts";
+import type { RandomStart } from "../core/random_start.ts";
 import type { QuantizedForm } from "../quant/quantized_tensor.ts";
 import type { AdapterException } from "./adapter_exceptions.ts";
 import type { TrainedUpdate } from "./adapter_record.ts";
@@ -38,6 +39,8 @@ export interface PeftAdapter {
   readonly promptFormat?: PromptFormat;
   /** How the base was quantized that it was trained on, if the file says so. */
   readonly quantizedBase?: QuantizedForm;
+  /** The random values that A began with, if the file says so. */
+  readonly start?: RandomStart;
 }
 
 /** Options of `readAdapter`. */

@@ -22,6 +22,7 @@ import { takeExtras } from "./peft_extras.ts";
 import { moduleSelector } from "./peft_patterns.ts";
 import { promptMetadata } from "./prompt_metadata.ts";
 import { quantizedBaseMetadata } from "./quantized_base.ts";
+import { startMetadata } from "./start_metadata.ts";
 import { safetensorsFile } from "./write_safetensors.ts";
 import { cardFile, saveAdapterFolder } from "./save_adapter_folder.ts";
 import { withWholeHead } from "./whole_head.ts";
@@ -89,6 +90,7 @@ export async function adapterFiles(
     ...promptMetadata(adapter.promptFormat),
     ...labelsMetadata(adapter.labels),
     ...quantizedBaseMetadata(adapter.quantizedBase),
+    ...startMetadata(adapter.start),
     ...await configMetadata(mathematicsOf(parsePeftConfig(takeExtras(config).rest))),
   };
   const { dtype } = adapter;

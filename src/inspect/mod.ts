@@ -58,7 +58,14 @@ export { type Profile, profile, type ProfileOptions, type ProfileRow } from "./p
 export { profileFigure, profileTable } from "./profile_figure.ts";
 export type { Roofs } from "./roofs.ts";
 export { secondMoments } from "./second_moments.ts";
-export { amplificationTable, comparisonTable, updateTable } from "./tables.ts";
+export {
+  type Similarities,
+  similaritiesByKind,
+  similaritiesOf,
+  type Similarity,
+  type SimilarityOfKind,
+} from "./similarities.ts";
+export { amplificationTable, comparisonByKind, comparisonTable, updateTable } from "./tables.ts";
 export { comparableUpdates } from "../formats/comparable_updates.ts";
 export {
   prefixFigure,

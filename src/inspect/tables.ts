@@ -1,9 +1,16 @@
 /** An adapter's numbers as tables. @module */
 
 import type { DataTable } from "../figures/figure.ts";
-import { table } from "../figures/table.ts";
+import { type Column, table } from "../figures/table.ts";
 import type { ComparedUpdate } from "./compare.ts";
 import type { UpdateRow } from "./describe.ts";
+import {
+  type Similarities,
+  similaritiesByKind,
+  similaritiesOf,
+  similarityNames,
+  similarityTitles,
+} from "./similarities.ts";
 import { shortNames } from "./updates.ts";
 
 /** A row per update: its size, and its rank by several measures. */
@@ -48,19 +55,18 @@ export function amplificationTable(updates: readonly UpdateRow[]): DataTable {
 }
 
 /**
- * A row per pair of updates: φ of the first and of all directions, the value by chance, and the
- * smallest angle.
+ * A row per pair of updates: φ of the first, of the 2nd to the 8th, of the first 8 and of all directions where there
+ * are that many, each beside its value by chance, and the smallest angle.
  */
 export function comparisonTable(compared: readonly ComparedUpdate[]): DataTable {
+  const rows = shortened(compared).map((row) => ({ ...row, ...similaritiesOf(row) }));
   return table({
     id: "comparison",
     title: "What two adapters have in common",
     columns: [
       ["name", "matrix", "text"],
       ["sizes", "directions", "text", ({ phi }) => `${phi.length} × ${phi[0].length}`],
-      ["first", "φ(1, 1)", "share", ({ phi }) => phi[0][0]],
-      ["all", "φ of all", "share", ({ phi }) => phi.at(-1)!.at(-1)!],
-      ["chance", "by chance", "share", ({ randomBaseline }) => randomBaseline],
+      ...similarityColumns<typeof rows[number]>(rows),
       [
         "angle",
         "smallest angle, degrees",
@@ -68,8 +74,33 @@ export function comparisonTable(compared: readonly ComparedUpdate[]): DataTable 
         ({ principalAngles: [angle] }) => angle * 180 / Math.PI,
       ],
     ],
-    rows: shortened(compared),
+    rows,
   });
+}
+
+/** A row per kind of layer, of three updates or more: the means of the same φ. */
+export function comparisonByKind(compared: readonly ComparedUpdate[]): DataTable {
+  const rows = similaritiesByKind(compared);
+  return table({
+    id: "comparison-kinds",
+    title: "Means by kind of layer",
+    columns: [
+      ["kind", "kind", "text"],
+      ["sites", "sites", "count"],
+      ...similarityColumns<typeof rows[number]>(rows),
+    ],
+    rows,
+  });
+}
+
+/** A φ and chance for each that a row has. */
+function similarityColumns<Row extends Similarities>(rows: readonly Row[]): Column<Row>[] {
+  return similarityNames.filter((name) => rows.some((row) => row[name])).flatMap(
+    (name): Column<Row>[] => [
+      [name, similarityTitles[name], "share", (row) => row[name]?.value],
+      [`${name}ByChance`, "by chance", "share", (row) => row[name]?.byChance],
+    ],
+  );
 }
 
 /** The rows without what all of their names begin with. */

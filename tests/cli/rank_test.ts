@@ -314,7 +314,7 @@ Deno.test("compare counts modules that only one adapter has, and refuses if none
   withFolder(async (folder) => {
     const { stderr, stdout } = await lowrank("compare", adapter, other);
     assertEquals(stderr, "left out: 6 modules that only one of the two has\n");
-    assertStringIncludes(stdout, "by chance");
+    assertStringIncludes(stdout, "in parentheses:\nwhat it would be for random directions");
     const A = { shape: [1, 3], data: Float32Array.of(1, 2, 3) };
     const B = { shape: [2, 1], data: Float32Array.of(1, 2) };
     await writeAdapter(folder, { updates: [{ module: "layer.4.query", A, B, scaling: 1 }] });

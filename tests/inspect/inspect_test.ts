@@ -125,7 +125,7 @@ Deno.test("tables have a row an update, with its numbers under their headings", 
   const beside = amplificationTable([describeUpdate(known, { weight })]);
   assertEquals(beside.columns.filter(({ key }) => beside.rows[0][key] === undefined), []);
   const compared = comparisonTable(compareUpdates([known], [known], "A"));
-  assertEquals([compared.rows[0].sizes, compared.rows[0].chance], ["3 × 3", 3 / 8]);
+  assertEquals([compared.rows[0].sizes, compared.rows[0].allByChance], ["3 × 3", 3 / 8]);
 });
 
 Deno.test("figures draw every update, chance and the requested error", () => {

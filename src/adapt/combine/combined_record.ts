@@ -46,6 +46,7 @@ export async function recordOfSum(
     baseModelName: baseNameIn(folder) ?? records.find((each) => each.baseModelName)?.baseModelName,
     taskType: withHead.taskType,
     fanInFanOut: records.some(({ fanInFanOut }) => fanInFanOut),
+    start: records.length === 1 ? records[0].start : undefined,
     promptFormat: agreed(
       "prompts were written",
       records.map((each) => each.promptFormat),

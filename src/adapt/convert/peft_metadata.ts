@@ -4,13 +4,22 @@ import { isRecord, isText, jsonValue } from "../../core/json.ts";
 import type { AdapterRecord } from "../../formats/mod.ts";
 import { labelsMetadata, parseLabels } from "../../formats/labels_metadata.ts";
 import { parsePromptFormat, promptMetadata } from "../../formats/prompt_metadata.ts";
+import { parseStart, startMetadata } from "../../formats/start_metadata.ts";
+
+type PeftFacts =
+  | "baseModelName"
+  | "taskType"
+  | "fanInFanOut"
+  | "labels"
+  | "promptFormat"
+  | "start";
 
 /** The key in `__metadata__`: fields of PEFT's configuration; other programs pass over it. */
 const KEY = "lowrank.peft";
 
 /** Metadata with what neither kohya's form nor loralib's has a place for. */
 export function peftMetadata(
-  { baseModelName, taskType, fanInFanOut, labels, promptFormat }: AdapterRecord,
+  { baseModelName, taskType, fanInFanOut, labels, promptFormat, start }: AdapterRecord,
 ): Record<string, string> {
   const fields = {
     base_model_name_or_path: baseModelName,
@@ -21,6 +30,7 @@ export function peftMetadata(
     [KEY]: JSON.stringify(fields),
     ...labelsMetadata(labels),
     ...promptMetadata(promptFormat),
+    ...startMetadata(start),
   };
 }
 
@@ -31,7 +41,7 @@ export function peftMetadata(
  */
 export function parsePeftMetadata(
   metadata: Readonly<Record<string, string>>,
-): Pick<AdapterRecord, "baseModelName" | "taskType" | "fanInFanOut" | "labels" | "promptFormat"> {
+): Pick<AdapterRecord, PeftFacts> {
   const stated = Object.hasOwn(metadata, KEY) ? jsonValue(metadata[KEY]) : undefined;
   const { base_model_name_or_path: base, task_type: task, fan_in_fan_out } = isRecord(stated)
     ? stated
@@ -42,5 +52,6 @@ export function parsePeftMetadata(
     fanInFanOut: fan_in_fan_out === true,
     labels: parseLabels(metadata),
     promptFormat: parsePromptFormat(metadata),
+    start: parseStart(metadata),
   };
 }

@@ -9,6 +9,7 @@ import type { PromptFormat } from "../../core/prompt_format.ts";
 import { Arena } from "../../device/arena.ts";
 import { adapterFile } from "../../formats/merged_metadata.ts";
 import { type BiasMode, type TrainedUpdate, writeAdapter } from "../../formats/mod.ts";
+import type { RandomStart } from "../../core/random_start.ts";
 import type { AdapterValues, Model } from "../../models/model.ts";
 import { type Adapter, type SaveAdapterOptions, saveNames, type WeightChange } from "../adapter.ts";
 import { assertFree, attach } from "../attach.ts";
@@ -28,8 +29,8 @@ import { copyParts, type TrainedParts } from "./trained_parts.ts";
 /**
  * Low-rank updates to some of a model's weights, in force until {@link LoraAdapter.remove}.
  *
- * All A and B are in one arena of role `adapter`. While a model has any adapter, its own parameters are
- * frozen; several adapters on one model add up. Made by `injectLora` and `loadAdapter`.
+ * All A and B are in one arena of role `adapter`. While a model has any adapter, its own parameters are frozen;
+ * several adapters on one model add up. Made by `injectLora` and `loadAdapter`.
  */
 export class LoraAdapter implements Adapter {
   /** The model that it was made for. */
@@ -54,6 +55,8 @@ export class LoraAdapter implements Adapter {
   values: AdapterValues = {};
   /** How the prompts of its training were written, if it was trained on any; saved with it. */
   promptFormat?: PromptFormat;
+  /** The random values that A began with; saved with it. */
+  randomStart?: RandomStart;
   readonly #arena: Arena;
   #detach: () => void;
   /** What {@link LoraAdapter.with} took off the model. */
@@ -146,12 +149,12 @@ export class LoraAdapter implements Adapter {
   }
 
   /**
-   * A changed copy, in force in the place of this adapter: of lower rank, with another weight, or of some
-   * sites alone. When the copy is removed or disposed, this adapter is in force again, if it was.
+   * A changed copy, in force in the place of this adapter: of lower rank, with another weight, or of some sites
+   * alone. When the copy is removed or disposed, this adapter is in force again, if it was.
    *
    * @throws {TypeError} when an option does not exist.
-   * @throws {RangeError} when a rank is not a positive integer, the scale is not finite, `only` names no site
-   * of the adapter, or this adapter is not in force and another is.
+   * @throws {RangeError} when a rank is not a positive integer, the scale is not finite, `only` names no site of the
+   * adapter, or this adapter is not in force and another is.
    *
    * @example What if the rank were half as large?
    * ```ts
@@ -166,16 +169,15 @@ export class LoraAdapter implements Adapter {
    * ```
    */
   async with(change: AdapterChange): Promise<LoraAdapter> {
-    const plans = changedPlans(this.sites, await this.read(), change), { model } = this;
-    const isInForce = model.adapters.has(this);
+    const plans = changedPlans(this.sites, await this.read(), change);
+    const { model, promptFormat, randomStart } = this, isInForce = model.adapters.has(this);
     if (!isInForce) assertFree(model, {}, "with");
     const newParts = await copyParts(model, this);
     this.#detach(); // Before the copy is made: it trains the same modules.
     try {
       const copy = new LoraAdapter(model, plans, newParts());
-      copy.promptFormat = this.promptFormat;
       if (isInForce) copy.#standsFor = this;
-      return copy;
+      return Object.assign(copy, { promptFormat, randomStart });
     } catch (error) {
       if (isInForce) this.#detach = this.#attach();
       throw error;
@@ -183,11 +185,10 @@ export class LoraAdapter implements Adapter {
   }
 
   /**
-   * Saves a PEFT folder. Sites of one weight become one PEFT module whose rank is the sum of theirs,
-   * with zeros in B outside each site's rows. Its scaling is that of the sites. Where their scalings
-   * differ, it is the one of the largest magnitude, and every other site's B is multiplied by the ratio
-   * to it: ΔW is the same, α is not. After a crash at any time, a reader finds the old adapter, the
-   * new one, or an error (see `writeAdapter`).
+   * Saves a PEFT folder. Sites of one weight become one PEFT module whose rank is the sum of theirs, with zeros in B
+   * outside each site's rows. Its scaling is that of the sites. Where their scalings differ, it is the one of the
+   * largest magnitude, and every other site's B is multiplied by the ratio to it: ΔW is the same, α is not. After a
+   * crash at any time, a reader finds the old adapter, the new one, or an error (see `writeAdapter`).
    *
    * @throws {RangeError} when a value is not finite in the file's dtype; nothing is written.
    * @throws {Error} when a file cannot be written; the message says what a reader finds.
@@ -199,16 +200,15 @@ export class LoraAdapter implements Adapter {
   }
 
   /**
-   * What is trained in full is replaced; then W' = W + Σ scaling · B A for every adapted weight, or
-   * m · V / ‖V‖ for DoRA, and a bias of B is added to the layer's own.
+   * What is trained in full is replaced; then W' = W + Σ scaling · B A for every adapted weight, or m · V / ‖V‖ for
+   * DoRA, and a bias of B is added to the layer's own.
    *
-   * @throws {RangeError} when B has a bias and the layer has none, or a layer's weight is another's too: a head
-   * tied to an adapted embedding would change with it.
+   * @throws {RangeError} when B has a bias and the layer has none, or a layer's weight is another's too: a head tied
+   * to an adapted embedding would change with it.
    */
   weightChanges(): readonly WeightChange[] {
     for (const { linear } of this.sites) assertOwnWeight(this.model, linear);
-    const replaced = this.#parts.flatMap((part) => part.weightChanges());
-    return [...replaced, ...this.terms.flatMap((site) => site.weightChanges())];
+    return [...this.#parts, ...this.terms].flatMap((part) => part.weightChanges());
   }
 
   /** Removes this adapter's sites alone; the last to go gives the parameters their `trainable` flags back. */

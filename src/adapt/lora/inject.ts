@@ -100,7 +100,9 @@ const adapterStream = 0x4c6f5241;
  */
 export function injectLora(model: Model, options: LoraOptions): LoraAdapter {
   const plans = planLora(model, "injectLora", options);
-  return new LoraAdapter(model, plans, injectedParts(model, plans, options));
+  const adapter = new LoraAdapter(model, plans, injectedParts(model, plans, options));
+  const { init = "kaiming", seed = 0 } = options;
+  return Object.assign(adapter, { randomStart: { init, seed } });
 }
 
 /** What the sites of a new adapter will be. */

@@ -69,7 +69,8 @@ export async function loadAdapter(
   assertFree(model, options, "loadAdapter"); // Another may have come while this one was read.
   const parts = usable(folder, () => loadedParts(model, read));
   const adapter = new LoraAdapter(model, plans, parts);
-  return Object.assign(adapter, { values, promptFormat: read.promptFormat, loaded: record });
+  const { promptFormat, start: randomStart } = read;
+  return Object.assign(adapter, { values, promptFormat, randomStart, loaded: record });
 }
 
 /** What was read of a folder, and what its updates are on a model. */

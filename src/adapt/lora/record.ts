@@ -10,6 +10,7 @@ import { TextModel } from "../../models/text_model.ts";
 import { baseNameOf, quantizedBaseOf } from "../adapter.ts";
 import { inFileOrder } from "../file_order.ts";
 import type { PromptFormat } from "../../core/prompt_format.ts";
+import type { RandomStart } from "../../core/random_start.ts";
 import type { Model } from "../../models/model.ts";
 import type { AdaptedLayer } from "../../nn/embedding.ts";
 import { Linear } from "../../nn/linear.ts";
@@ -23,11 +24,12 @@ interface Recorded extends Required<TrainedParts> {
   readonly sites: readonly LoraSite[];
   readonly starts: readonly LoraSite[];
   readonly promptFormat?: PromptFormat;
+  readonly randomStart?: RandomStart;
 }
 
 /** Reads all that an adapter trains, and what else its file says. */
 export async function recordOf(adapter: Recorded): Promise<AdapterRecord> {
-  const { sites, starts, model, promptFormat, biasMode } = adapter;
+  const { sites, starts, model, promptFormat, randomStart: start, biasMode } = adapter;
   const updates = await readSites(sites, starts);
   const ownModules = inFileOrder(model, await adapter.modules.read()),
     biases = await adapter.biases.read();
@@ -42,6 +44,7 @@ export async function recordOf(adapter: Recorded): Promise<AdapterRecord> {
     fanInFanOut: isStoredTurned(model, sites.map(({ linear }) => linear)),
     dropout,
     promptFormat,
+    start,
     quantizedBase: quantizedBaseOf(model),
     labels,
     taskType: taskTypeOf(model, ownModules.size > 0),
