@@ -53,14 +53,26 @@ export const mostDrawnRank: number = 2 ** 14;
 /** Columns of an attention head: tiles of 8 keys or queries fit a thread's scratch; real ones have hundreds. */
 export const mostHeadColumns = 2048;
 
-/** Time of all requests for the headers of one model at a URL, in milliseconds. */
+/** Time of all requests for the headers of one model at a URL, or for the list of a repository, in milliseconds. */
 export const mostRemoteMs = 600_000;
 
 /** Time of one answer of a server, in milliseconds. */
 export const mostAnswerMs = 30_000;
 
-/** Files of a repository on the hub; the largest have thousands. */
+/**
+ * Bytes of a download that must come in each such time: 1 KiB/s, a third of what a modem of 1996 brings, as
+ * a server that sends a byte now and then would otherwise never be left.
+ */
+export const leastAnswerBytes: number = 2 ** 15;
+
+/** Files and folders of a repository on the hub; the largest have thousands. */
 export const mostRepositoryFiles = 100_000;
+
+/** Characters of the path of one of them: as many as Linux takes. */
+export const mostPathLength = 4096;
+
+/** Pages that the hub lists them on; it puts 1,000 on each. */
+export const mostListPages = 1_000;
 
 /** Times that a server may send a request elsewhere. */
 export const mostRedirects = 5;

@@ -10,6 +10,7 @@ import {
 import { disk } from "../../src/core/disk.ts";
 import { listFolder, makeFolder, readBytes, readText } from "../../src/core/files.ts";
 import { download, watchPulls } from "../../src/core/hub/download.ts";
+import { listRepository } from "../../src/core/hub/listing.ts";
 import { parseHubName } from "../../src/core/hub/name.ts";
 import { redirected } from "../../src/core/hub/request.ts";
 import { hubSettings } from "../../src/core/hub/settings.ts";
@@ -136,19 +137,24 @@ Deno.test("a server that keeps stopping is given up, and the next call continues
   }, answer);
 });
 
+/** Downloads the weights with another limit of time than the usual one. */
+async function downloadWithin(answerMs: number, { home }: HubServer): Promise<void> {
+  const name = parseHubName(model), settings = { ...hubSettings(), answerMs };
+  const file = {
+    path: name.path,
+    bytes: weights.length,
+    digest: blob,
+    algorithm: "sha256",
+  } as const;
+  await download({ settings, name, commit, file, blob: `${home}/${blob}` });
+  assertEquals(await Deno.readFile(`${home}/${blob}`), weights);
+}
+
 Deno.test("a server that falls silent counts as one that stops", async () => {
   const answer = forWeights((_, count) => count === 1 ? silent() : undefined);
-  await withOne(async ({ home, got }) => {
-    const name = parseHubName(model), settings = { ...hubSettings(), silenceMs: 100 };
-    const file = {
-      path: name.path,
-      bytes: weights.length,
-      digest: blob,
-      algorithm: "sha256",
-    } as const;
-    await download({ settings, name, commit, file, blob: `${home}/${blob}` });
-    assertEquals(await Deno.readFile(`${home}/${blob}`), weights);
-    assertEquals(got.at(-1)!.range, "bytes=5000-");
+  await withOne(async (hub) => {
+    await downloadWithin(100, hub);
+    assertEquals(hub.got.at(-1)!.range, "bytes=5000-");
   }, answer);
 });
 
@@ -156,6 +162,35 @@ Deno.test("a server that falls silent counts as one that stops", async () => {
 function silent(): Response {
   const body = new ReadableStream({ start: (sender) => sender.enqueue(weights.slice(0, 5000)) });
   return new Response(body, { headers: { "content-length": String(weights.length) } });
+}
+
+Deno.test("a server that sends a byte now and then is given up, and the next call continues there", async () => {
+  let pieceBytes = 1;
+  const answer = forWeights((request) => dripping(request, pieceBytes));
+  await withOne(async (hub) => {
+    const start = performance.now();
+    const error = await assertRejects(() => downloadWithin(150, hub), Error);
+    assertStringIncludes(error.message, "of 300000 bytes (less than 32768 bytes came in 0.15 s)");
+    assert(performance.now() - start < 5000);
+    const asked = hub.got.length;
+    pieceBytes = 10_000; // Slow, but more than the least.
+    await downloadWithin(500, hub);
+    assertEquals(hub.got.length, asked + 2); // The hub itself, and the server that it names.
+  }, answer);
+});
+
+/** The weights in small pieces, each after a while. */
+function dripping(request: Request, pieceBytes: number): Response {
+  const { status, headers } = part(request, weights);
+  let at = Number(/\d+/.exec(request.headers.get("range") ?? "0")![0]);
+  const body = new ReadableStream({
+    async pull(sender) {
+      await new Promise((resolve) => setTimeout(resolve, 20));
+      sender.enqueue(weights.slice(at, at += pieceBytes));
+      if (at >= weights.length) sender.close();
+    },
+  });
+  return new Response(body, { status, headers });
 }
 
 Deno.test("a server that ignores ranges sends the file from its start, which replaces what was there", async () => {
@@ -392,6 +427,8 @@ const lists: readonly [list: unknown, sentence: string][] = [
   [{ error: "no list" }, "the hub's answer cannot be used"],
   [null, "the hub's answer cannot be used"],
   [[null], "it does not exist"],
+  [[{ path: "a" }, { path: "a" }], 'must list each path once, sent "a" again'],
+  [[{ path: "a".repeat(5000) }], "inside of the repository"],
 ];
 
 Deno.test("a list of files that leads out of the cache, or is none, is refused", async () => {
@@ -408,6 +445,44 @@ Deno.test("a list of files that leads out of the cache, or is none, is refused",
     );
   }
 });
+
+/** Lists without an end: what each page has, the name of the next one, and what is said of them. */
+const endless: Readonly<Record<string, [page: object[], next: (i: number) => string, string]>> = {
+  "the same files on each page": [
+    [{ type: "directory", path: "a" }],
+    String,
+    'must list each path once, sent "a" again',
+  ],
+  "nothing on each page": [[], String, "must list at most 1000 pages, sent more"],
+  "one page again and again": [[], () => "x", "must list each page once, sent"],
+};
+
+/** A hub whose pages each lead to another one. */
+const endlessly = (page: (i: number) => object[], next: (i: number) => string): Answer => {
+  let count = 0;
+  return ({ url }) => {
+    const link = `<${url.split("?")[0]}?x=${next(++count)}>; rel="next"`;
+    return url.includes("/tree/") ? Response.json(page(count), { headers: { link } }) : undefined;
+  };
+};
+
+for (const [what, [page, next, sentence]] of Object.entries(endless)) {
+  Deno.test(`a list of files that never ends is left: ${what}`, () =>
+    withOne(async ({ got }) => {
+      await assertRefused("hf:owner/name/config.json", sentence);
+      assert(got.length <= 1002, `${got.length} requests`);
+    }, endlessly(() => page, next)));
+}
+
+Deno.test("a list of files that never ends is left when its time is over", () =>
+  withOne(async () => {
+    const settings = { ...hubSettings(), listMs: 50 };
+    await assertRejects(
+      () => listRepository(settings, parseHubName(model)),
+      RangeError,
+      "the hub must list the files within 0.05 s",
+    );
+  }, endlessly((i) => [{ type: "directory", path: `${i}` }], String)));
 
 Deno.test("a commit that is no commit is refused", () =>
   withOne(

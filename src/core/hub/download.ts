@@ -3,7 +3,7 @@
 import { connectionReason, discard } from "../connection.ts";
 import { disk, type NewFile, writeAll } from "../disk.ts";
 import { writeReason } from "../file_errors.ts";
-import { mostResumptions } from "../limits.ts";
+import { leastAnswerBytes, mostResumptions } from "../limits.ts";
 import { oneLine, quote } from "../quote.ts";
 import type { HubFile } from "./listing.ts";
 import { HubUnreachable, request } from "./request.ts";
@@ -67,8 +67,8 @@ export async function download(what: Download): Promise<void> {
 /** Appends what a server sends; gives the reason if the connection broke. */
 async function receive(what: Download, partial: string): Promise<string | undefined> {
   const { file } = what, size = await sizeOf(partial) ?? 0, start = size < file.bytes ? size : 0;
-  using silence = new Silence(what.settings.silenceMs);
-  const response = await requestFrom(start, what, silence.signal);
+  using pace = new Pace(what.settings.answerMs);
+  const response = await requestFrom(start, what, pace.signal);
   const kept = await placeOf(response, file, start);
   using open = await disk.extend(partial, kept).catch((error) => cannotWrite(partial, error));
   let bytes = kept;
@@ -78,7 +78,7 @@ async function receive(what: Download, partial: string): Promise<string | undefi
       await disk.remove(partial);
       throw new Error(`the server must send ${file.bytes} bytes, sent more`);
     }
-    silence.end();
+    pace.add(piece.length);
     await writeAll(open, piece).catch((error) => cannotWrite(partial, error));
     listener?.({ repository: what.name.repository, file, bytes });
   }
@@ -123,10 +123,11 @@ async function* piecesOf({ body }: Response): AsyncGenerator<Uint8Array | string
   }
 }
 
-/** Aborts a request when nothing has been heard for a while, or when its answer is of no use any more. */
-class Silence implements Disposable {
+/** Aborts a request when too little has come for a while, or when its answer is of no use any more. */
+class Pace implements Disposable {
   readonly #controller = new AbortController();
   readonly #ms: number;
+  #bytes = 0;
   #timer: ReturnType<typeof setTimeout>;
 
   /** Begins. */
@@ -135,13 +136,15 @@ class Silence implements Disposable {
     this.#timer = this.#start();
   }
 
-  /** Aborted when it was too long. */
+  /** Aborted when it was too slow. */
   get signal(): AbortSignal {
     return this.#controller.signal;
   }
 
-  /** Something was heard: it begins again. */
-  end(): void {
+  /** Something came: once it is enough, the time begins again. */
+  add(bytes: number): void {
+    if ((this.#bytes += bytes) < leastAnswerBytes) return;
+    this.#bytes = 0;
     clearTimeout(this.#timer);
     this.#timer = this.#start();
   }
@@ -153,7 +156,8 @@ class Silence implements Disposable {
   }
 
   #start(): ReturnType<typeof setTimeout> {
-    const reason = new DOMException(`nothing came for ${this.#ms / 1000} s`, "TimeoutError");
+    const rule = `less than ${leastAnswerBytes} bytes came in ${this.#ms / 1000} s`;
+    const reason = new DOMException(rule, "TimeoutError");
     return setTimeout(() => this.#controller.abort(reason), this.#ms);
   }
 }

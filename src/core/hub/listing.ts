@@ -1,7 +1,7 @@
 /** What a repository of the Hugging Face hub holds, as the hub says. @module */
 
 import { isRecord, parseJsonOf } from "../json.ts";
-import { mostRepositoryFiles } from "../limits.ts";
+import { mostListPages, mostPathLength, mostRepositoryFiles } from "../limits.ts";
 import { oneLine, quote } from "../quote.ts";
 import { type HubName, isInside } from "./name.ts";
 import { bodyOf, request } from "./request.ts";
@@ -36,13 +36,19 @@ export interface Listing {
 export async function listRepository(settings: HubSettings, name: HubName): Promise<Listing> {
   const { listFiles, modelInfo } = await import("npm:@huggingface/hub@2.17.5");
   const { repository, revision } = name, failures: unknown[] = [];
+  const pages = new Set<string>(), end = performance.now() + settings.listMs;
   const options = {
     hubUrl: settings.endpoint,
-    fetch: (address: string | URL | Request) =>
-      answer(settings, name, String(address)).catch((error) => {
+    fetch: (address: string | URL | Request) => {
+      addOnce(pages, "page", String(address), mostListPages);
+      if (performance.now() > end) {
+        throw new RangeError(`the hub must list the files within ${settings.listMs / 1000} s`);
+      }
+      return answer(settings, name, String(address)).catch((error) => {
         failures.push(error);
         throw error;
-      }),
+      });
+    },
   };
   try {
     const info = await modelInfo({
@@ -52,13 +58,13 @@ export async function listRepository(settings: HubSettings, name: HubName): Prom
       additionalFields: ["sha"],
     });
     const commit = commitOf(info.sha), files = new Map<string, HubFile>();
+    const paths = new Set<string>();
     const entries = listFiles({ ...options, repo: repository, revision: commit, recursive: true });
     for await (const entry of entries) {
-      if (entry?.type !== "file") continue;
-      if (files.size === mostRepositoryFiles) {
-        throw new RangeError(`it may have at most ${mostRepositoryFiles} files, found more`);
-      }
-      files.set(entry.path, parseEntry(entry));
+      if (!entry) continue;
+      const path = parsePath(entry.path);
+      addOnce(paths, "path", path, mostRepositoryFiles);
+      if (entry.type === "file") files.set(path, parseFile(path, entry));
     }
     return { commit, files };
   } catch (error) {
@@ -66,6 +72,15 @@ export async function listRepository(settings: HubSettings, name: HubName): Prom
     const reason = oneLine((error as Error).message);
     throw new Error(`the hub's answer cannot be used: ${reason}`, { cause: error });
   }
+}
+
+/** Adds a page or a path, which the hub must list once, to those that there were. */
+function addOnce(known: Set<string>, what: "page" | "path", one: string, most: number): void {
+  if (known.has(one)) {
+    throw new RangeError(`the hub must list each ${what} once, sent ${quote(one)} again`);
+  }
+  if (known.add(one).size <= most) return;
+  throw new RangeError(`the hub must list at most ${most} ${what}s, sent more`);
 }
 
 /** An answer that is read as a whole, and is JSON: the client reads without limits of size and nesting. */
@@ -85,11 +100,14 @@ function commitOf(sha: unknown): string {
   throw new RangeError(`the hub must name a commit by 40 hexadecimal digits, sent ${quote(sha)}`);
 }
 
-/** Checks a file's entry: the path and the digest become paths on the disk. */
-function parseEntry({ path, size, oid, lfs }: Entry): HubFile {
-  if (typeof path !== "string" || !isInside(path)) {
-    throw new RangeError(`the hub must list files inside of the repository, sent ${quote(path)}`);
-  }
+/** Checks the path of a file or folder, which becomes one on the disk. */
+function parsePath(path: unknown): string {
+  if (typeof path === "string" && isInside(path) && path.length <= mostPathLength) return path;
+  throw new RangeError(`the hub must list files inside of the repository, sent ${quote(path)}`);
+}
+
+/** Checks a file's entry: the digest becomes a name on the disk. */
+function parseFile(path: string, { size, oid, lfs }: Entry): HubFile {
   const bytes = lfs?.size ?? size, digest = lfs?.oid ?? oid;
   const isDigest = new RegExp(`^[0-9a-f]{${lfs ? 64 : 40}}$`).test(String(digest));
   if (Number.isSafeInteger(bytes) && Number(bytes) >= 0 && isDigest) {
@@ -103,7 +121,6 @@ function parseEntry({ path, size, oid, lfs }: Entry): HubFile {
 
 /** A file as the hub lists it, before it is checked. */
 interface Entry {
-  readonly path: unknown;
   readonly size?: unknown;
   readonly oid?: unknown;
   readonly lfs?: { readonly size?: unknown; readonly oid?: unknown };

@@ -48,10 +48,10 @@ export function redirected(from: URL, location: string): URL {
 }
 
 async function ask(
-  { endpoint, token, silenceMs }: HubSettings,
+  { endpoint, token, answerMs }: HubSettings,
   url: URL,
   headers: Headers,
-  signal: AbortSignal = AbortSignal.timeout(silenceMs),
+  signal: AbortSignal = AbortSignal.timeout(answerMs),
 ): Promise<Response> {
   // A compressed file would have other offsets.
   headers.set("accept-encoding", "identity");
@@ -68,7 +68,7 @@ async function ask(
 /** An error that says why a server cannot be reached. */
 export function unreachable(host: string, error: Error): HubUnreachable {
   const reason = /^(TimeoutError|AbortError)$/.test(error.name)
-    ? "the server sends nothing"
+    ? "the server sends nothing, or too little"
     : connectionReason(error);
   return new HubUnreachable(`${host} cannot be reached: ${reason}`, { cause: error });
 }

@@ -1,6 +1,6 @@
 /** What the environment says about the Hugging Face hub, by the variables of its own tools. @module */
 
-import { mostAnswerMs } from "../limits.ts";
+import { mostAnswerMs, mostRemoteMs } from "../limits.ts";
 import { environmentVariable } from "../platform.ts";
 import { oneLine } from "../quote.ts";
 
@@ -14,8 +14,10 @@ export interface HubSettings {
   readonly cache: string;
   /** Whether the hub must not be asked. */
   readonly isOffline: boolean;
-  /** How long a server may send nothing, in milliseconds. */
-  readonly silenceMs: number;
+  /** Time of an answer, and for each 32 KiB of a download, in milliseconds. */
+  readonly answerMs: number;
+  /** Time of the whole list of a repository's files, in milliseconds. */
+  readonly listMs: number;
 }
 
 /**
@@ -41,7 +43,8 @@ export function hubSettings(): HubSettings {
     token,
     cache: cacheFolder(),
     isOffline: /^(1|on|yes|true)$/i.test(variable("HF_HUB_OFFLINE") ?? ""),
-    silenceMs: mostAnswerMs,
+    answerMs: mostAnswerMs,
+    listMs: mostRemoteMs,
   };
 }
 

@@ -11,7 +11,7 @@ import { type Files, type Kind, onDisk, sound } from "../kind.ts";
 import { byteEdits, jsonFiles } from "../mutations.ts";
 
 const endpoint = "https://hub.test";
-const settings = { endpoint, cache: "", isOffline: false, silenceMs: 1000 };
+const settings = { endpoint, cache: "", isOffline: false, answerMs: 1000, listMs: 1000 };
 const name = { repository: "me/mine", revision: "main", path: "" };
 const commit = "c0ffee".padEnd(40, "0"), digest = "ab".repeat(32);
 const utf8 = new TextEncoder();
