@@ -4,13 +4,13 @@ import { durationText } from "../core/job_time.ts";
 import { grouped } from "../core/numbers.ts";
 import { terminalLine } from "../core/terminal_text.ts";
 import type { CompileReport } from "../device/mod.ts";
+import type { RunOptions } from "../runs/mod.ts";
 import type { Batch, HeldOutLoss, StepEvent } from "../train/mod.ts";
 import { type CommonOptions, note } from "./common.ts";
+import { type Course, TimeLeft } from "./time_left.ts";
 
 /** What a training's progress is measured by. */
-interface Course {
-  /** Steps of the whole training. */
-  readonly steps: number;
+interface WatchedCourse extends Course {
   /** Its batches, which are used in order and again from the first. */
   readonly batches: readonly Batch[];
 }
@@ -22,11 +22,14 @@ const terminalMs = 100, pipeMs = 5000;
  * A listener that reports the first step, the last one, every held-out loss, and some steps in between: in
  * a terminal in one line, elsewhere in a line now and then.
  */
-export function progressOf(options: CommonOptions, course: Course): (event: StepEvent) => void {
-  const isTerminal = Deno.stderr.isTerminal(), begun = performance.now();
+export function progressOf(
+  options: CommonOptions,
+  course: WatchedCourse,
+): NonNullable<RunOptions["onProgress"]> {
+  const isTerminal = Deno.stderr.isTerminal();
   let last = -Infinity, heldOut: HeldOutLoss | undefined;
   const pace = paceOf(course);
-  return (event) => {
+  return (event, _, { seconds }) => {
     const { step, early, stopped } = event, isEnd = step + 1 === course.steps || early || stopped;
     heldOut = event.heldOut ?? heldOut;
     const speed = pace(event), now = performance.now();
@@ -37,7 +40,7 @@ export function progressOf(options: CommonOptions, course: Course): (event: Step
       event,
       course,
       heldOut,
-      isEnd ? `${durationText(now - begun)} in all` : speed,
+      isEnd ? `${durationText(1000 * seconds)} in all` : speed,
     );
     if (isTerminal) replaceLine(isEnd ? "" : terminalLine(line));
     if (!isTerminal || isEnd) note(options, line);
@@ -55,15 +58,15 @@ function lineOf(
 }
 
 /** Counts tokens and time: `2,300 tokens/s, 40 s left`. */
-function paceOf({ steps, batches }: Course): (event: StepEvent) => string {
-  const begun = performance.now();
-  let tokens = 0, ms = 0, done = 0;
+function paceOf({ batches, ...course }: WatchedCourse): (event: StepEvent) => string {
+  const left = new TimeLeft(course);
+  let tokens = 0, ms = 0;
   return (event) => {
     tokens += batches[event.step % batches.length].inputs.tokens.data.length;
     ms += event.ms;
-    done++;
-    const left = (performance.now() - begun) / done * (steps - event.step - 1);
-    return `${grouped(Math.round(1000 * tokens / ms))} tokens/s, ${durationText(left)} left`;
+    left.add(event);
+    const rest = left.ms === undefined ? "" : `, ${durationText(left.ms)} left`;
+    return `${grouped(Math.round(1000 * tokens / ms))} tokens/s${rest}`;
   };
 }
 

@@ -4,16 +4,17 @@ import { join } from "node:path";
 import { prepareFolder, writeJsonAtomic } from "../core/files.ts";
 import { howMany } from "../core/how_many.ts";
 import { Interrupt, Interrupted } from "../core/interrupt.ts";
-import { ProgressBar } from "../core/progress_bar.ts";
 import { version } from "../core/version.ts";
 import type { Device } from "../device/mod.ts";
 import { partOf, shardOf } from "../runs/shard.ts";
+import type { StepEvent } from "../train/mod.ts";
 import type { Command } from "./commander.ts";
 import { type CommonOptions, note, openChosen, print, printWritten } from "./common.ts";
 import { readGrid } from "./sweep_grid.ts";
 import { planSweep, type SweepTraining } from "./sweep_plan.ts";
 import { bestOf, bestTable, remarksOn } from "./sweep_results.ts";
-import { makeTraining, type SweepRow } from "./sweep_runs.ts";
+import { SweepProgress } from "./sweep_progress.ts";
+import { madeIn, makeTraining, type SweepRow } from "./sweep_runs.ts";
 
 interface SweepOptions extends CommonOptions {
   readonly output: string;
@@ -81,11 +82,13 @@ async function makeAll(
 ): Promise<SweepRow[]> {
   using interrupt = new Interrupt().listen();
   const { signal } = interrupt, folder = join(options.output, "runs"), rows: SweepRow[] = [];
-  const report = reporterOf(trainings, options);
+  const progress = new SweepProgress(trainings, await madeIn(folder, trainings));
   try {
     for (const training of trainings) {
       interrupt.throwIfStopped();
-      const onStep = (steps: number) => report(rows.length, steps);
+      const onStep = (event: StepEvent) => {
+        if (!options.quiet) progress.report(rows.length, event);
+      };
       rows.push(await makeTraining(training, { device, folder, signal, onStep }));
     }
     return rows;
@@ -97,14 +100,4 @@ async function makeAll(
     note(options, `${after}: run the same command again to resume`);
     throw error;
   }
-}
-
-/** Shows how many steps of all are done. */
-function reporterOf(trainings: readonly SweepTraining[], { quiet }: SweepOptions) {
-  const bar = new ProgressBar("sweep"), steps = trainings.map(({ spec }) => spec.training.steps);
-  const sum = (some: readonly number[]) => some.reduce((total, count) => total + count, 0);
-  return (made: number, ofNext: number) => {
-    const share = (sum(steps.slice(0, made)) + ofNext) / sum(steps);
-    if (!quiet) bar.report(share, `${made + 1} of ${trainings.length}: ${trainings[made].label}`);
-  };
 }

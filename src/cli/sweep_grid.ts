@@ -9,7 +9,7 @@ import { addCommonOptions } from "./common.ts";
 import { Command, type CommanderError } from "./commander.ts";
 import { checkFields, type Rule } from "./fields.ts";
 import { addTrainOptions } from "./train.ts";
-import type { TrainOptions } from "./train_request.ts";
+import type { TrainOptions } from "./train_options.ts";
 
 /** The value of an option as in the file. */
 export type OptionValue = string | number;

@@ -11,13 +11,8 @@ import { assertAllTrainable } from "../train/trainable_model.ts";
 import { baseTypeOf } from "./arguments.ts";
 import { type Choice, optionsOf, repeatedOptions, type SweepGrid } from "./sweep_grid.ts";
 import { readTrainData } from "./train_data.ts";
-import {
-  modelSpec,
-  readRequest,
-  type RequestReaders,
-  type TrainOptions,
-  type TrainRequest,
-} from "./train_request.ts";
+import type { TrainOptions } from "./train_options.ts";
+import { modelSpec, readRequest, type RequestReaders, type TrainRequest } from "./train_request.ts";
 
 /** One training of a sweep. */
 export interface SweepTraining {

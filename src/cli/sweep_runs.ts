@@ -5,9 +5,9 @@ import { isRecord, isText } from "../core/json.ts";
 import { kindOf } from "../core/storage.ts";
 import type { Device } from "../device/mod.ts";
 import { accuracyOn, loadModel } from "../models/mod.ts";
-import { applyMethod, run, runFiles, type RunResult } from "../runs/mod.ts";
+import { applyMethod, run, type RunFiles, runFiles, type RunResult } from "../runs/mod.ts";
 import { isDiverged } from "../train/finite_result.ts";
-import { removeCheckpoint } from "../train/mod.ts";
+import { removeCheckpoint, type StepEvent } from "../train/mod.ts";
 import { baseTypeOf } from "./arguments.ts";
 import type { SweepTraining } from "./sweep_plan.ts";
 import { recordOf, type TrainedRecord } from "./train_folder.ts";
@@ -42,8 +42,8 @@ export interface SweepPlace {
   readonly folder: string;
   /** Stops at the next step. */
   readonly signal: AbortSignal;
-  /** Called after each step with the number of completed steps. */
-  readonly onStep: (steps: number) => void;
+  /** Called after each step. */
+  readonly onStep: (event: StepEvent) => void;
 }
 
 /**
@@ -56,8 +56,7 @@ export interface SweepPlace {
 export async function makeTraining(training: SweepTraining, place: SweepPlace): Promise<SweepRow> {
   const { setting, spec, trainable, hash } = training, { training: { learningRate }, seed } = spec;
   const row = { setting, learningRate, seed, trainable, run: hash };
-  const { folder, checkpoint } = await runFiles(place.folder, spec),
-    file = `${folder}/diverged.json`;
+  const files = await runFiles(place.folder, spec), file = divergedIn(files);
   const known = await readDivergence(file);
   if (known !== undefined) return { ...row, diverged: known };
   try {
@@ -67,7 +66,7 @@ export async function makeTraining(training: SweepTraining, place: SweepPlace): 
   } catch (error) {
     if (!isDiverged(error)) throw error;
     await writeJsonAtomic(file, { diverged: error.message });
-    await removeCheckpoint(checkpoint);
+    await removeCheckpoint(files.checkpoint);
     return { ...row, diverged: error.message };
   }
 }
@@ -84,10 +83,26 @@ function runTraining(
     openBatches: () => batches,
     openValidation: () => validation,
     adapt: (model) => applyMethod(model, spec.method, spec.seed, options.model),
-    onProgress: (_, steps) => onStep(steps),
+    checkpointEvery: request.checkpointEvery,
+    onProgress: onStep,
     measure: async (model) => labels ? { accuracy: await accuracyOn(model, validation) } : {},
   });
 }
+
+/** The trainings, by their hashes, that are finished or have diverged. */
+export async function madeIn(
+  folder: string,
+  trainings: readonly Pick<SweepTraining, "spec" | "hash">[],
+): Promise<Set<string>> {
+  const made = new Set<string>();
+  for (const { spec, hash } of trainings) {
+    const files = await runFiles(folder, spec), ends = [files.done, divergedIn(files)];
+    if ((await Promise.all(ends.map(kindOf))).includes("file")) made.add(hash);
+  }
+  return made;
+}
+
+const divergedIn = ({ folder }: RunFiles): string => `${folder}/diverged.json`;
 
 /** Why a training diverged; undefined where it has not. */
 async function readDivergence(file: string): Promise<string | undefined> {

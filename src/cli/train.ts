@@ -42,9 +42,11 @@ import {
 import { addMethodOptions } from "./method.ts";
 import { compilationOf, progressOf } from "./progress.ts";
 import { rescue } from "./rescue.ts";
+import { courseOf } from "./time_left.ts";
 import { isChanged, nextOf, plan, summaryOf } from "./train_account.ts";
 import { recordOf, type TrainedRecord, TrainFolder } from "./train_folder.ts";
-import { readRequest, type TrainOptions, type TrainRequest } from "./train_request.ts";
+import type { TrainOptions } from "./train_options.ts";
+import { readRequest, type TrainRequest } from "./train_request.ts";
 
 const help = `
 From text to an adapter, and back to text:
@@ -106,6 +108,16 @@ export function addTrainOptions(command: Command): Command {
       "end after this many measurements without a lower held-out loss (default: 3)",
       positiveNumber,
     )
+    .option(
+      "--validate-every <n>",
+      "steps between measurements of the held-out loss (default: a pass, but 10 to 100)",
+      positiveNumber,
+    )
+    .option(
+      "--checkpoint-every <n>",
+      "steps between checkpoints, from which a killed training resumes (default: 100)",
+      positiveNumber,
+    )
     .option("--prompt-template <text>", "around prompts: 'Q: {prompt}\\nA:'", template)
     .option("--adapter <folder>", "folder of an adapter to train further", once)
     .addOption(allowOption())
@@ -138,10 +150,12 @@ function runOptionsOf(
   interrupt: Interrupt,
   folder: TrainFolder,
 ): Omit<RunOptions, "folder"> {
-  const { spec, batches, validation, newLabels: labels } = request, { output } = options;
+  const { spec, batches, validation, newLabels: labels, checkpointEvery } = request;
+  const { output } = options;
   const save = (trained: Trained) => folder.save(() => saveTrained(options, trained));
   return {
     device,
+    checkpointEvery,
     signal: interrupt.signal,
     openModel: () => loadModel(device, options.model, { labels, dtype: baseTypeOf(options) }),
     openBatches: () => batches,
@@ -155,7 +169,7 @@ function runOptionsOf(
       for (const line of lines) note(options, line);
       if (steps > 0) note(options, `resuming after step ${steps}`);
     },
-    onProgress: progressOf(options, { steps: spec.training.steps, batches }),
+    onProgress: progressOf(options, { ...courseOf(request), batches }),
     onCompile: compilationOf(options),
     measure: (model) => ({ trainable: countTrainable(model) }),
     save,
@@ -203,11 +217,12 @@ async function adapt(
 
 async function saveTrained(
   { output }: TrainOptions,
-  { model, adapter, log }: Trained,
+  { model, adapter, log, times }: Trained,
 ): Promise<void> {
   if (adapter) await adapter.save(output);
   else await saveModel(model, output, "F32");
   await writeJsonAtomic(join(output, "log.json"), log);
+  await writeJsonAtomic(join(output, "times.json"), times);
 }
 
 /** `the adapter after 3 steps`. */

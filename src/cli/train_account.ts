@@ -8,7 +8,8 @@ import { countTrainable, type TextModel } from "../models/mod.ts";
 import { call, pathWord } from "./call.ts";
 import { methodTitle } from "./method_entries.ts";
 import type { TrainedRecord } from "./train_folder.ts";
-import type { TrainOptions, TrainRequest } from "./train_request.ts";
+import type { TrainOptions } from "./train_options.ts";
+import type { TrainRequest } from "./train_request.ts";
 
 /** The line that announces what is trained, and how. */
 export function plan(model: TextModel, { spec, isNamed }: TrainRequest): string {

@@ -4,7 +4,7 @@ import { readJson } from "../core/files.ts";
 import type { TrainingSpec } from "../runs/mod.ts";
 import { trainingOptimizers } from "../train/mod.ts";
 import type { Fields } from "./cases.ts";
-import { anything, checkFields, count, flag, number, oneOf, pair } from "./fields.ts";
+import { anything, checkFields, count, flag, number, oneOf, pair, positive } from "./fields.ts";
 import { checkMethod } from "./method.ts";
 
 /** What the file says. */
@@ -13,6 +13,8 @@ export interface TrainConfig {
   readonly training: Partial<TrainingSpec>;
   /** What to train, if the file says so. */
   readonly method: Fields | undefined;
+  /** Steps between checkpoints, if the file says so: no part of what is trained. */
+  readonly checkpointEvery?: number;
 }
 
 const rules = {
@@ -28,6 +30,8 @@ const rules = {
   loraPlusRatio: number,
   loraPlusEmbeddingRate: number,
   activationCheckpointing: flag,
+  validateEvery: positive,
+  checkpointEvery: positive,
   method: anything,
 };
 
@@ -37,8 +41,12 @@ const rules = {
  * @throws {SyntaxError} when a field is unknown or invalid.
  */
 export async function readTrainConfig(path: string): Promise<TrainConfig> {
-  const { method, ...training } = checkFields(path, await readJson(path), rules);
-  return { training, method: method === undefined ? undefined : checkMethod(method) };
+  const { method, checkpointEvery, ...training } = checkFields(path, await readJson(path), rules);
+  return {
+    training,
+    method: method === undefined ? undefined : checkMethod(method),
+    checkpointEvery: checkpointEvery as number | undefined,
+  };
 }
 
 /**

@@ -6,30 +6,17 @@ import { isStoredAsUsual } from "../models/files.ts";
 import { readSmallFiles } from "../models/small_files.ts";
 import type { JsonRecord, MethodSpec, RunSpec, TrainingSpec } from "../runs/mod.ts";
 import { type Batch, defaultPatience, defaultSettings, type TrainedKind } from "../train/mod.ts";
-import { batchExample, readBatchFile } from "./batches.ts";
-import { type BaseDtypeOption, baseTypeOf, type CheckpointingOption } from "./arguments.ts";
-import { assertAllowed, type CommonOptions } from "./common.ts";
+import { readBatchFile } from "./batches.ts";
+import { baseTypeOf } from "./arguments.ts";
+import { assertAllowed } from "./common.ts";
 import { assertStart } from "./base_form.ts";
 import { assertContinues, continuedMethod } from "./continued_method.ts";
 import { readFacts, roomIn } from "./limits.ts";
-import { methodOf, type MethodOptions } from "./method.ts";
+import { methodOf } from "./method.ts";
 import { assertOtherFolder } from "./model_folder.ts";
 import { completeTraining, readTrainConfig, type TrainConfig } from "./train_config.ts";
-import { type DataOptions, readTrainData } from "./train_data.ts";
-
-/** Options of `train`. */
-export interface TrainOptions
-  extends CommonOptions, BaseDtypeOption, CheckpointingOption, MethodOptions, DataOptions {
-  readonly batches?: string;
-  readonly config?: string;
-  readonly output: string;
-  readonly learningRate?: number;
-  readonly loraPlusRatio?: number;
-  readonly optimizer?: TrainingSpec["optimizer"];
-  readonly steps?: number;
-  readonly epochs?: number;
-  readonly patience?: number;
-}
+import { readTrainData } from "./train_data.ts";
+import { assertTogether, type TrainOptions } from "./train_options.ts";
 
 /** The training to run. */
 export interface TrainRequest {
@@ -49,6 +36,8 @@ export interface TrainRequest {
   readonly newLabels?: readonly string[];
   /** The modules that are that head. */
   readonly head?: readonly string[];
+  /** Steps between checkpoints, if it is said. */
+  readonly checkpointEvery?: number;
   /** The learning rate where none is given, for texts. */
   readonly usualRate?: number;
   /** Whether the command or the configuration names the method. */
@@ -74,11 +63,13 @@ export async function readRequest(
   options: TrainOptions,
   { readTexts, readModel }: RequestReaders = { readTexts: readTrainData, readModel: modelSpec },
 ): Promise<TrainRequest> {
-  assertData(options);
+  assertTogether(options);
   const { config, adapter, data, seed } = options;
-  const { training: configured, method: configuredMethod }: TrainConfig = config === undefined
+  const said: TrainConfig = config === undefined
     ? { training: {}, method: undefined }
     : await readTrainConfig(config);
+  const { training: configured, method: configuredMethod } = said;
+  const checkpointEvery = options.checkpointEvery ?? said.checkpointEvery;
   const usual = adapter || data ? { kind: "lora" } : {};
   const asked = methodOf(options, configuredMethod ?? usual);
   if (adapter) assertContinues(options, asked, configuredMethod);
@@ -97,7 +88,7 @@ export async function readRequest(
   assertRates(training, method);
   const model = await readModel(options);
   const spec = { model, method: withHead(method, material), data: material.data, training, seed };
-  return { ...material, spec, isNamed: isNamed || method.kind !== "full" };
+  return { ...material, spec, checkpointEvery, isNamed: isNamed || method.kind !== "full" };
 }
 
 async function readBatches(
@@ -127,9 +118,6 @@ async function readData(
     scaling: scalingOf(method),
     trained: trainedBy(method, (facts.labels ?? labels) !== undefined),
   });
-  if (options.patience !== undefined && validation.length === 0) {
-    throw new RangeError("--patience needs held-out texts, found none");
-  }
   const watch = { validateEvery, patience: options.patience ?? defaultPatience };
   const defaults = { ...settings, ...(validation.length > 0 ? watch : {}) };
   const newLabels = facts.labels ? undefined : labels;
@@ -161,12 +149,14 @@ function scalingOf(method: MethodSpec): number {
 
 /** The settings of a training: of the command line, else of the configuration, else those that suit the data. */
 function settingsOf(
-  { learningRate, loraPlusRatio, optimizer: asked, steps, epochs, activationCheckpointing }:
-    TrainOptions,
+  options: TrainOptions,
   below: Partial<TrainingSpec>,
-  { batches }: Material,
+  { batches, validation }: Material,
 ): TrainingSpec {
-  const optimizer = asked ?? below.optimizer;
+  const { learningRate, loraPlusRatio, steps, epochs, activationCheckpointing } = options;
+  const optimizer = options.optimizer ?? below.optimizer;
+  const validateEvery = options.validateEvery ?? below.validateEvery;
+  assertWatched({ patience: options.patience, "validate-every": validateEvery }, validation);
   return completeTraining({
     ...below,
     learningRate: learningRate ?? below.learningRate,
@@ -174,9 +164,20 @@ function settingsOf(
     // One spelling of one training: a default that is said makes no other.
     optimizer: optimizer === "adamw" ? undefined : optimizer,
     steps: steps ?? (epochs && epochs * batches.length) ?? below.steps,
+    validateEvery,
     activationCheckpointing: (activationCheckpointing ?? below.activationCheckpointing) ||
       undefined,
   });
+}
+
+/** What is about held-out texts needs some. */
+function assertWatched(
+  given: Readonly<Record<string, number | undefined>>,
+  { length }: readonly Batch[],
+): void {
+  const [name] = Object.keys(given).filter((name) => given[name] !== undefined);
+  if (name === undefined || length > 0) return;
+  throw new RangeError(`--${name} needs held-out texts, found none`);
 }
 
 async function assertOutput(
@@ -207,31 +208,4 @@ export async function modelSpec(options: TrainOptions): Promise<JsonRecord> {
 function assertRates({ loraPlusRatio }: TrainingSpec, { kind }: MethodSpec): void {
   if (loraPlusRatio === undefined || kind === "lora") return;
   throw new RangeError(`--lora-plus-ratio needs --method lora, found ${kind}`);
-}
-
-/** Refuses options that do not go together. */
-function assertData(options: TrainOptions): void {
-  const { data, batches, steps, epochs } = options;
-  if (data === undefined && batches === undefined) {
-    throw new RangeError(
-      `train needs --data FILE with texts, or --batches FILE with token ids as in ${batchExample}, found neither`,
-    );
-  }
-  if (data !== undefined && batches !== undefined) {
-    throw new RangeError(`train takes --data or --batches, found both: ${data} and ${batches}`);
-  }
-  if (steps !== undefined && epochs !== undefined) {
-    throw new RangeError(`train takes --steps or --epochs, found both: ${steps} and ${epochs}`);
-  }
-  const { validation, promptTemplate, batchSize, patience } = options;
-  const ofTexts = {
-    validation,
-    "prompt-template": promptTemplate,
-    "batch-size": batchSize,
-    patience,
-  };
-  const given = Object.entries({ ...ofTexts, epochs }).filter(([, value]) => value !== undefined);
-  if (data !== undefined || given.length === 0) return;
-  const names = given.map(([name]) => `--${name}`).join(" and ");
-  throw new RangeError(`${names} must come with --data, found --batches`);
 }

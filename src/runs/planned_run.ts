@@ -59,8 +59,8 @@ export function planRun<Chosen, M extends Model = TextModel>(
       return await run(await plan.spec(context.device), {
         ...openers,
         ...context,
-        onProgress: (event, steps) => {
-          onProgress?.(event, steps);
+        onProgress: (event, ...reached) => {
+          onProgress?.(event, ...reached);
           onStep?.(event.step);
         },
       });

@@ -2,6 +2,7 @@
 
 import type { Adapter } from "../adapt/mod.ts";
 import type { Batch } from "../core/batch.ts";
+import { writeJsonAtomic } from "../core/files.ts";
 import { FolderClaim } from "../core/folder_claim.ts";
 import { assertOptions, type OptionNames } from "../core/options.ts";
 import { kindOf } from "../core/storage.ts";
@@ -12,7 +13,9 @@ import {
   type BatchSource,
   hasCheckpoint,
   Trainer,
+  TrainingClock,
   type TrainingLog,
+  type TrainingTimes,
 } from "../train/mod.ts";
 import { readRun, writeResult } from "./finished_run.ts";
 import { lossOf } from "./losses.ts";
@@ -34,6 +37,8 @@ export interface Trained<M extends Model = TextModel> {
   readonly adapter?: Adapter;
   /** One number per step. */
   readonly log: TrainingLog;
+  /** How long the steps took. */
+  readonly times: TrainingTimes;
 }
 
 /** What a run needs besides its specification. */
@@ -86,13 +91,13 @@ const optionNames: OptionNames<RunOptions> = {
 
 /**
  * Trains what a specification describes and writes a folder `<folder>/<hash of the specification>` with
- * `spec.json`, the `adapter` (PEFT) or the `model` (Hugging Face), `log.json`, `ledger.json` and
- * `metrics.json`. A run that has finished is read, not trained again; one that was stopped or killed
+ * `spec.json`, the `adapter` (PEFT) or the `model` (Hugging Face), `log.json`, `times.json`, `ledger.json`
+ * and `metrics.json`. A run that has finished is read, not trained again; one that was stopped or killed
  * resumes from its last checkpoint, bit for bit if the device allows it.
  *
  * The peak of the device's ledger is reset. `done.json` is written last, with the digests of all other
- * files: after a crash a folder without it is not finished, and the same call resumes. One process
- * at a time works in a run's folder.
+ * files but the times: after a crash a folder without it is not finished, and the same call resumes. One
+ * process at a time works in a run's folder.
  *
  * @throws {TypeError} when the specification, its method or its training is not an object, or an option does
  * not exist.
@@ -153,11 +158,12 @@ export async function run<M extends Model = TextModel>(
     await writeSpec(files, spec);
   };
   const ready = { ...options, onReady };
-  const { log, exact, ledger } = await trainOn(made, spec, files, ready, measureBytes);
+  const { log, times, exact, ledger } = await trainOn(made, spec, files, ready, measureBytes);
   const metrics = await options.measure?.(model, spec) ?? {};
-  await save({ ...made, log });
+  await save({ ...made, log, times });
   const { folder } = files, { description } = device;
   const result = { folder, spec, log, ledger, metrics, exact, device: description };
+  await writeJsonAtomic(files.times, times);
   await writeResult(files, result);
   await tidyRunFolder(files);
   return result;
@@ -189,12 +195,12 @@ const saverTo = (files: RunFiles) => ({ model, adapter }: Trained<Model>): Promi
 
 /** Trains to the end, or throws the reason why it stopped. */
 async function trainOn<M extends Model>(
-  made: Omit<Trained<M>, "log">,
+  made: Omit<Trained<M>, "log" | "times">,
   spec: RunSpec,
   files: RunFiles,
   options: RunOptions<M>,
   measureBytes: () => RunLedger,
-): Promise<{ log: TrainingLog; exact: boolean; ledger: RunLedger }> {
+): Promise<Pick<Trained, "log" | "times"> & { exact: boolean; ledger: RunLedger }> {
   const { training, seed } = spec, { model } = made;
   const { objective, labelSmoothing, validateEvery, patience, ...others } = training;
   const { loraPlusRatio: _, loraPlusEmbeddingRate: _rate, ...settings } = others;
@@ -206,16 +212,18 @@ async function trainOn<M extends Model>(
     loss: lossOf({ objective, labelSmoothing }),
     seed,
   });
-  const { log, exact } = await startOf(files, trainer);
+  const { log, exact, times } = await startOf(files, trainer);
   await options.onReady?.(model, trainer.steps);
+  const clock = new TrainingClock(times);
+  const kept = () => ({ log: withHeldOut(log, trainer), times: clock.times });
   try {
     const watch = { ...options, validation, validateEvery, patience };
-    await takeSteps(trainer, batches, log, files, watch);
+    await takeSteps(trainer, batches, { log, clock }, files, watch);
     const ledger = measureBytes();
     await assertFiniteResult(trainer);
-    return { log: withHeldOut(log, trainer), exact, ledger };
+    return { ...kept(), exact, ledger };
   } catch (failure) {
-    await options.onCut?.({ ...made, log: withHeldOut(log, trainer) }, failure);
+    await options.onCut?.({ ...made, ...kept() }, failure);
     throw failure;
   }
 }

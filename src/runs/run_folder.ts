@@ -45,6 +45,8 @@ export interface RunFiles {
   readonly model: string;
   /** {@link TrainingLog}. */
   readonly log: string;
+  /** How long it took; unlike the others, this differs between runs of one specification. */
+  readonly times: string;
   /** {@link RunLedger}. */
   readonly ledger: string;
   /** What was measured at its end. */
@@ -64,6 +66,7 @@ export async function runFiles(runs: string, spec: RunSpec): Promise<RunFiles> {
     adapter: file("adapter"),
     model: file("model"),
     log: file("log.json"),
+    times: file("times.json"),
     ledger: file("ledger.json"),
     metrics: file("metrics.json"),
     done: file("done.json"),

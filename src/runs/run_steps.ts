@@ -13,7 +13,9 @@ import {
   saveCheckpoint,
   type StepEvent,
   type Trainer,
+  type TrainingClock,
   type TrainingLog,
+  type TrainingTimes,
   type ValidationOptions,
 } from "../train/mod.ts";
 import type { RunFiles } from "./run_folder.ts";
@@ -26,9 +28,10 @@ export interface StepsOptions {
   readonly signal?: AbortSignal;
   /**
    * Called after every step of this call, but not for steps before a resume, with the number of
-   * completed steps. On `webgpu` it is more than the event's, as events are read back later.
+   * completed steps and the times of all calls so far. On `webgpu` the steps are more than the event's, as
+   * events are read back later.
    */
-  readonly onProgress?: (event: StepEvent, steps: number) => void;
+  readonly onProgress?: (event: StepEvent, steps: number, times: TrainingTimes) => void;
   /** Called with the progress of compiling a step. */
   readonly onCompile?: CompileReport;
 }
@@ -40,6 +43,14 @@ export const stepsNames: OptionNames<StepsOptions> = {
   onProgress: true,
   onCompile: true,
 };
+
+/** What a run keeps of its steps. */
+export interface StepsKept {
+  /** One number per step. */
+  readonly log: TrainingLog;
+  /** How long they take. */
+  readonly clock: TrainingClock;
+}
 
 /** The log with the held-out losses, which the trainer keeps. */
 export function withHeldOut(
@@ -53,7 +64,7 @@ export function withHeldOut(
 export async function takeSteps<Inputs>(
   trainer: Trainer<Inputs>,
   batches: BatchSource<Inputs>,
-  log: TrainingLog,
+  { log, clock }: StepsKept,
   { checkpoint }: RunFiles,
   { checkpointEvery: pauseEvery = 100, onProgress, ...options }:
     & StepsOptions
@@ -64,11 +75,14 @@ export async function takeSteps<Inputs>(
   let isDone = trainer.steps >= trainer.options.steps;
   for await (const event of runTrainer(trainer, batches, watch)) {
     logStep(log, event);
-    onProgress?.(event, trainer.steps);
+    clock.add(event.ms);
+    onProgress?.(event, trainer.steps, clock.times);
     isDone = event.early || trainer.steps >= trainer.options.steps;
     const due = trainer.steps === event.step + 1 && trainer.steps % pauseEvery === 0;
     // Not at the end: a resumed run needs at least one step, which determines its peak bytes.
-    if ((due || event.stopped) && !isDone) await saveCheckpoint(checkpoint, trainer, log);
+    if ((due || event.stopped) && !isDone) {
+      await saveCheckpoint(checkpoint, trainer, log, clock.times);
+    }
   }
   if (!isDone) throw signal?.reason;
 }
@@ -77,7 +91,7 @@ export async function takeSteps<Inputs>(
 export async function startOf(
   { checkpoint }: RunFiles,
   trainer: Trainer<unknown>,
-): Promise<Pick<Resumed, "log" | "exact">> {
+): Promise<Pick<Resumed, "log" | "exact" | "times">> {
   if (!await hasCheckpoint(checkpoint)) return { log: emptyLog(), exact: true };
   return await resumeCheckpoint(checkpoint, trainer);
 }

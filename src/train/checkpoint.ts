@@ -18,6 +18,7 @@ import {
 } from "./checkpoint_tensors.ts";
 import { checkpointDigest, frozenDigests } from "./digests.ts";
 import { emptyLog, type TrainingLog } from "./log.ts";
+import type { TrainingTimes } from "./times.ts";
 import type { Trainer } from "./trainer.ts";
 
 /** The content of a checkpoint. */
@@ -39,14 +40,16 @@ export interface Resumed {
   readonly device: string;
   /** The steps so far. */
   readonly log: TrainingLog;
+  /** How long they took, if the checkpoint says so. */
+  readonly times?: TrainingTimes;
 }
 
 /**
- * Writes the trainable parameters, their moments, the step, the seed, the log, the device's description,
- * digests of everything frozen, and a digest of it all to one safetensors file: 12 bytes per trainable
- * parameter, 6.03 with moments in 8 bits, and 4 more for the values at the lowest held-out loss if that is
- * measured. The checkpoint before is kept beside it as `<path>.old`; the one before that is removed first, so
- * that at most two are on the disk.
+ * Writes the trainable parameters, their moments, the step, the seed, the log, its times, the device's
+ * description, digests of everything frozen, and a digest of it all to one safetensors file: 12 bytes per
+ * trainable parameter, 6.03 with moments in 8 bits, and 4 more for the values at the lowest held-out loss if
+ * that is measured. The checkpoint before is kept beside it as `<path>.old`; the one before that is removed
+ * first, so that at most two are on the disk.
  *
  * A crash leaves the old checkpoint or the new one, as `<path>` or as `<path>.old`, from which
  * {@link resumeCheckpoint} resumes; what it may leave besides, `<path>.new` and `*.tmp`, is never read.
@@ -74,9 +77,10 @@ export async function saveCheckpoint(
   path: string,
   trainer: Trainer<unknown>,
   log: TrainingLog = emptyLog(),
+  times?: TrainingTimes,
 ): Promise<void> {
   const what = `a checkpoint in ${path}`;
-  const state = JSON.stringify(assertCheckpointState(what, await stateOf(trainer, log)));
+  const state = JSON.stringify(assertCheckpointState(what, await stateOf(trainer, log, times)));
   const tensors = await readTensors(what, trainer);
   const digest = await checkpointDigest(state, tensors), fresh = `${path}.new`;
   const isFollowed = await kindOf(path) === "file";
@@ -102,14 +106,14 @@ export async function resumeCheckpoint(
   const isCutOff = await kindOf(path) !== "file" && await kindOf(before(path)) === "file";
   const file = isCutOff ? before(path) : path;
   const what = `resuming from ${file}`, checkpoint = await read(what, file).catch(adviser(path));
-  const { step, device, log, heldOut = [], ...made } = checkpoint.state;
+  const { step, device, log, times, heldOut = [], ...made } = checkpoint.state;
   await assertFits(what, checkpoint, trainer);
   restoreTensors(checkpoint.tensors, trainer);
   trainer.heldOut.points.splice(0, Infinity, ...heldOut);
   trainer.optimizer.resumeAt(step);
   const now = trainer.model.device;
   const same = device === now.description && made.platform === platform;
-  return { step, exact: same && now.kind !== "reference", device, log };
+  return { step, exact: same && now.kind !== "reference", device, log, times };
 }
 
 /** True if there is a checkpoint to resume from, at `path` or as `<path>.old`. */
@@ -128,12 +132,16 @@ export async function removeCheckpoint(path: string): Promise<void> {
 /** Where the checkpoint before the one at `path` is. */
 const before = (path: string): string => `${path}.old`;
 
-async function stateOf(trainer: Trainer<unknown>, log: TrainingLog): Promise<CheckpointState> {
+async function stateOf(
+  trainer: Trainer<unknown>,
+  log: TrainingLog,
+  times: TrainingTimes | undefined,
+): Promise<CheckpointState> {
   const { steps: step, options: { seed = 0 }, model: { device: { description } } } = trainer;
   const base = await frozenDigests(trainer), { points } = trainer.heldOut;
   const heldOut = points.length > 0 ? points : undefined, device = description;
-  const optimizer = narrowOptimizer(trainer);
-  return { format: checkpointFormat, step, seed, device, platform, base, log, heldOut, optimizer };
+  const optimizer = narrowOptimizer(trainer), format = checkpointFormat;
+  return { format, step, seed, device, platform, base, log, times, heldOut, optimizer };
 }
 
 const narrowOptimizer = ({ options: { optimizer } }: Trainer<unknown>) =>

@@ -5,6 +5,7 @@ import { quote } from "../core/quote.ts";
 import type { TensorDigests } from "./digests.ts";
 import { type HeldOutLoss, isHeldOut } from "./held_out_curve.ts";
 import { isLog, type TrainingLog } from "./log.ts";
+import { isTimes, type TrainingTimes } from "./times.ts";
 
 /** The name of the format. */
 export const checkpointFormat = "lowrank checkpoint 2";
@@ -23,6 +24,8 @@ export interface CheckpointState {
   readonly base: TensorDigests;
   /** `step` numbers in each list; or none, if no log was kept. */
   readonly log: TrainingLog;
+  /** How long it has taken, if that is kept. */
+  readonly times?: TrainingTimes;
   /** The held-out losses so far, if they are measured. */
   readonly heldOut?: readonly HeldOutLoss[];
   /** The optimizer, if it is another than AdamW in F32. */
@@ -44,6 +47,11 @@ const rules: readonly [
     "log",
     "a number for every step in each of its lists",
     (value, step) => isLog(value) && [0, step].includes(value.loss.length),
+  ],
+  [
+    "times",
+    "seconds, and milliseconds for at most every step,",
+    (value = { seconds: 0, ms: [] }, step) => isTimes(value, step),
   ],
   [
     "heldOut",

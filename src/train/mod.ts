@@ -39,6 +39,7 @@ export type { TrainOptions } from "./settings.ts";
 export { runTrainer, train } from "./train.ts";
 export type { TrainableAdapter } from "./target.ts";
 export { Training } from "./training.ts";
+export { TrainingClock, type TrainingTimes } from "./times.ts";
 export type { ValidationOptions } from "./validation.ts";
 export type { TrainableModel } from "./trainable_model.ts";
 export { type StepRecord, Trainer } from "./trainer.ts";

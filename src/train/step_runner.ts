@@ -18,6 +18,8 @@ export interface StepEvent<Evaluation = unknown> extends StepRecord, StepNumbers
   readonly evaluation?: Evaluation;
   /** The held-out loss after this step, if it was measured. */
   readonly heldOut?: HeldOutLoss;
+  /** Milliseconds that measuring held-out losses took since the event before that has this. */
+  readonly heldOutMs?: number;
   /** The held-out loss before training, on the first event of a training that measures it. */
   readonly heldOutBefore?: HeldOutLoss;
   /** Present on the last event of a run that its signal stopped before its end. */
@@ -76,6 +78,7 @@ export class StepRunner<Inputs, E> {
   #compiled = false;
   #stopped = false;
   #before?: HeldOutLoss;
+  #heldOutMs = 0;
 
   /** Starts at the trainer's step; the reader must be at that step's batch. */
   constructor(
@@ -99,7 +102,7 @@ export class StepRunner<Inputs, E> {
 
   /** Measures the held-out loss before the first step. */
   async begin(): Promise<void> {
-    if (this.#validation.isDue) this.#before = await this.#validation.measure();
+    if (this.#validation.isDue) this.#before = await this.#measure();
   }
 
   /** Runs a block; returns the events of the previous block, and its own if it must be read at once. */
@@ -170,8 +173,16 @@ export class StepRunner<Inputs, E> {
     const { evaluate, evaluateEvery } = this.#options, last = events.pop()!;
     const due = evaluate && isMultiple(last.step + 1, evaluateEvery);
     const evaluation = due ? { evaluation: await evaluate(last.step) } : {};
-    const heldOut = isDue ? { heldOut: await this.#validation.measure() } : {};
-    return [...events, { ...last, ...evaluation, ...heldOut }];
+    const heldOut = isDue ? { heldOut: await this.#measure() } : {};
+    const measured = this.#heldOutMs > 0 ? { heldOutMs: this.#heldOutMs } : {};
+    this.#heldOutMs = 0;
+    return [...events, { ...last, ...evaluation, ...heldOut, ...measured }];
+  }
+
+  async #measure(): Promise<HeldOutLoss> {
+    const started = performance.now(), point = await this.#validation.measure();
+    this.#heldOutMs += performance.now() - started;
+    return point;
   }
 }
 

@@ -49,8 +49,9 @@ async function hasCheckpoint(runs: string): Promise<boolean> {
     (await list(`${runs}/${name}`)).includes("checkpoint.safetensors");
 }
 
-/** Every file of a folder. */
+/** Every file of a folder but that of times, which no two trainings share. */
 export const contents = (folder: string): Promise<[string, Uint8Array][]> =>
   Promise.all(
-    filesIn(folder).map(async (name) => [name, await Deno.readFile(`${folder}/${name}`)]),
+    filesIn(folder).filter((name) => name !== "times.json")
+      .map(async (name) => [name, await Deno.readFile(`${folder}/${name}`)]),
   );

@@ -151,7 +151,7 @@ Deno.test("SIGINT stops training at the next step, keeps the adapter and the log
     assertEquals([printed.stopped, printed.steps], [true, loss.length]);
     assert(loss.length > 0 && loss.length < 1e6);
     const names = ["README.md", "adapter_config.json", "adapter_model.safetensors", "log.json"];
-    assertEquals(filesIn(output), [...names, "run"]); // with a checkpoint, to resume from
+    assertEquals(filesIn(output), [...names, "run", "times.json"]); // with a checkpoint, to resume from
     const { modules } = await lowrankJson("inspect", output);
     assertEquals(modules.length, 4); // q and v of both layers
   }));

@@ -25,7 +25,7 @@ async function rescued(change: { weight?: number; saveFails?: boolean }, steps =
     };
     const failure = await rescue(new Error("the device is lost"), {
       output,
-      trained: { model, log: steps },
+      trained: { model, log: steps, times: { seconds: 1, ms: [] } },
       save,
     });
     message = (failure as Error).message.replace(output, "OUT");

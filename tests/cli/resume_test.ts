@@ -27,6 +27,11 @@ async function assertResumes(folder: string, args: string[], signal: Deno.Signal
   assert(/resuming after step \d{3,}\n/.test(again.stderr), again.stderr);
   assertStringIncludes(again.stderr, `after ${steps} steps to ${output}`);
   assertEquals(await contents(output), await contents(whole));
+  for (const place of [output, whole]) {
+    const { seconds, ms } = JSON.parse(await Deno.readTextFile(`${place}/times.json`));
+    const all = ms.reduce((sum: number, one: number) => sum + one, 0);
+    assertEquals([ms.length, all <= 1000 * seconds + 1], [steps, true], `${all} ms, ${seconds} s`);
+  }
 }
 
 Deno.test("training that was killed resumes to the bytes of one that was not: an adapter", () =>

@@ -31,6 +31,7 @@ export async function runBytes(output: string): Promise<Map<string, Uint8Array>>
   const found = new Map<string, Uint8Array>();
   for (const run of filesIn(`${output}/runs`)) {
     for (const name of filesIn(`${output}/runs/${run}`)) {
+      if (name === "times.json") continue;
       const path = `${run}/${name}`;
       const isFolder = (await Deno.stat(`${output}/runs/${path}`)).isDirectory;
       const files = isFolder

@@ -42,7 +42,7 @@ Deno.test("full training leaves a model folder with the source's tokenizer and t
     const output = `${folder}/out`;
     await lowrankJson(...await trainArgs(folder, output));
     const files = ["config.json", "generation_config.json", "log.json", "model.safetensors"];
-    assertEquals(filesIn(output), [...files, "run.json"]);
+    assertEquals(filesIn(output), [...files, "run.json", "times.json"]);
     assertEquals((await readJson(`${output}/config.json`)).eos_token_id, 60);
   }));
 

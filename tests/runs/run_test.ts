@@ -65,7 +65,9 @@ Deno.test("run: a LoRA run leaves adapter, log, ledger and metrics, and is read 
       "log.json",
       "metrics.json",
       "spec.json",
+      "times.json",
     ]);
+    assertEquals(JSON.parse(await Deno.readTextFile(files.times)).ms.length, 6);
     assertEquals(JSON.parse(await Deno.readTextFile(files.spec)), spec);
     assertEquals(Object.keys(result.log), ["loss", "gradientNorm", "learningRate"]);
     assertEquals(result.log.loss.length, 6);

@@ -1,0 +1,61 @@
+/** How far a sweep is, and how long the rest will take. @module */
+
+import { roughDuration } from "../core/job_time.ts";
+import { ProgressBar } from "../core/progress_bar.ts";
+import type { StepEvent } from "../train/mod.ts";
+import type { SweepTraining } from "./sweep_plan.ts";
+import { courseOf, TimeLeft } from "./time_left.ts";
+
+/** A training, as far as its progress goes. */
+export type SweepPart = Pick<SweepTraining, "label" | "request" | "hash">;
+
+/** Shows the steps of the trainings of a sweep, which are made one after the other. */
+export class SweepProgress {
+  readonly #parts: readonly SweepPart[];
+  readonly #steps: readonly number[];
+  readonly #made: ReadonlySet<string>;
+  readonly #bar = new ProgressBar("sweep");
+  readonly #started = performance.now();
+  #part = -1;
+  #left?: TimeLeft;
+  #taken = 0;
+  #begun = 0;
+
+  /** Of trainings of which some, by their hashes, have been made before. */
+  constructor(parts: readonly SweepPart[], made: ReadonlySet<string>) {
+    this.#parts = parts;
+    this.#steps = parts.map(({ request }) => request.spec.training.steps);
+    this.#made = made;
+  }
+
+  /** A training, by its place, has taken a step. */
+  report(part: number, event: StepEvent): void {
+    const left = this.#left = part === this.#part ? this.#left! : this.#begin(part);
+    left.add(event);
+    this.#taken++;
+    const done = event.step + 1, own = this.#steps[part], { label } = this.#parts[part];
+    const share = (sum(this.#steps.slice(0, part)) + done) / sum(this.#steps);
+    const ms = this.#msLeft(own - done, left), count = `${part + 1} of ${this.#parts.length}`;
+    const rest = ms === undefined || share >= 1 ? "" : `${roughDuration(ms)} left: `;
+    const at = `step ${done} of ${own}, loss ${event.loss.toFixed(4)}`;
+    this.#bar.report(share, `${rest}${count}: ${label}, ${at}`);
+  }
+
+  #begin(part: number): TimeLeft {
+    this.#part = part;
+    this.#begun++;
+    return new TimeLeft(courseOf(this.#parts[part].request));
+  }
+
+  /** The training under way by its own pace, or by that of those before it; those that wait by that of all. */
+  #msLeft(own: number, left: TimeLeft): number | undefined {
+    const pace = (performance.now() - this.#started) / this.#taken;
+    const waiting = this.#steps.filter((_, i) =>
+      i > this.#part && !this.#made.has(this.#parts[i].hash)
+    );
+    const rest = left.ms ?? (this.#begun > 1 ? pace * own : undefined);
+    return rest === undefined ? undefined : rest + pace * sum(waiting);
+  }
+}
+
+const sum = (values: readonly number[]): number => values.reduce((all, value) => all + value, 0);
