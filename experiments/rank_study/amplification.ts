@@ -2,8 +2,12 @@
 
 import { phi } from "../../src/analysis/subspaces.ts";
 import { type Cell, type Figure, heatmaps, table } from "../../src/figures/mod.ts";
-import { amplificationRows, randomDraws } from "../../src/inspect/amplification_rows.ts";
-import { type AmplificationRow, topDirections } from "../../src/inspect/amplification_rows.ts";
+import {
+  type AmplificationRow,
+  amplificationRows,
+  randomDraws,
+  topDirectionsOf,
+} from "../../src/inspect/amplification_rows.ts";
 import { printedTables } from "../../src/paper/printed/mod.ts"; // paper/mod.ts would load mathjs
 import noted from "../notes.json" with { type: "json" };
 import said from "../../src/paper/printed/claims.json" with { type: "json" };
@@ -16,6 +20,9 @@ const ranks = [4, 8, 64], smallest = 4, largest = 64;
 
 /** Standard deviations of a random draw that are no chance; as for table 7's random column. */
 const deviations = 3;
+
+/** A tenth of the base's width. */
+const topDirections = topDirectionsOf(256);
 
 type Rows = readonly AmplificationRow[];
 
@@ -169,8 +176,10 @@ export const amplification: Experiment = experiment({
   settings: studySettings,
   seeds: subspaceSeedsInWords,
   runs: (context) => missingRuns(subspaceRuns(ranks), context),
-  rows: async (results, context) =>
-    amplificationRows(await loadStudy(ranks, results, context), ranks),
+  rows: async (results, context) => {
+    const modules = await loadStudy(ranks, results, context);
+    return amplificationRows(modules.filter(({ site }) => site === "q"), ranks);
+  },
   scale: true,
   claims: (rows) =>
     byView(rows).flatMap(([view, own]) => claimsIn(view, amplificationClaims, own, view !== "ΔW")),

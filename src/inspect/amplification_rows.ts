@@ -12,6 +12,7 @@ import {
   updateDirections,
 } from "../analysis/mod.ts";
 import { type Grid, phi } from "../analysis/subspaces.ts";
+import { assertOptions } from "../core/options.ts";
 import { mean, standardDeviation } from "../core/numbers.ts";
 import { Random } from "../core/random.ts";
 import {
@@ -27,8 +28,8 @@ import {
 
 /** One adapted matrix with its updates. */
 export interface AdaptedModule {
-  /** Its role. */
-  readonly site: "q" | "v";
+  /** Its role, or another name. */
+  readonly site: string;
   /** Number of its layer, counted from 0. */
   readonly layer: number;
   /** W, (out, in). */
@@ -50,39 +51,83 @@ const views: Readonly<Record<string, View>> = {
   "ΔW·S^½": inActivationMetric,
 };
 
-/** A tenth of the width: the paper's figure 8 goes to 1,176 of 12,288. */
-export const topDirections = 26;
+/** A tenth of W's directions, rounded: "top 10%" in figure 8, whose axis goes to 1,176 of 12,288. */
+export const topDirectionsOf = (directions: number): number =>
+  Math.max(1, Math.round(directions / 10));
 
-/** Random draws that table 7's random column is the mean of. */
+/** Random draws that table 7's random column is the mean of, unless it is said. */
 export const randomDraws = 20;
 
-const randomSeed = 11;
+/** What {@link amplificationRows} measures with. */
+export interface AmplificationRowsOptions {
+  /** W's top directions of Figure 8. Default: a tenth of all, as in the paper. */
+  readonly topDirections?: number;
+  /** Random draws, at least two, which chance is the mean of. Default: 20. */
+  readonly randomDraws?: number;
+  /** Of the random directions. Default: 11. */
+  readonly seed?: number;
+}
 
-/** One layer's W_q and its updates of one rank in one view; norms are means over the seeds. */
-export type AmplificationRow = ReturnType<typeof amplificationRows>[number];
+/** One layer's W and its updates of one rank in one view; norms are means over the seeds. */
+export interface AmplificationRow extends AmplificationNorms, DirectionOverlaps {
+  /** `ΔW`, or `ΔW·S^½`: both W and ΔW in the metric of the layer's inputs. */
+  readonly view: string;
+  /** The module's. */
+  readonly site: string;
+  /** Number of the layer, counted from 1. */
+  readonly layer: string;
+  /** r. */
+  readonly rank: number;
+}
 
-/** A row for every view, layer and rank. */
-export function amplificationRows(modules: readonly AdaptedModule[], ranks: readonly number[]) {
-  const queries = modules.filter(({ site }) => site === "q");
+/**
+ * Table 7 and Figure 8 of the paper (Hu et al. 2021, section 7.3 and appendix H.4) with chance beside each number: a
+ * row for every view, module and rank.
+ *
+ * @throws {TypeError} when an option does not exist.
+ * @throws {RangeError} when W has fewer directions than are asked for, or an update than the rank.
+ */
+export function amplificationRows(
+  modules: readonly AdaptedModule[],
+  ranks: readonly number[],
+  options: AmplificationRowsOptions = {},
+): AmplificationRow[] {
+  assertOptions("amplificationRows", options, {
+    topDirections: true,
+    randomDraws: true,
+    seed: true,
+  });
   return Object.entries(views).flatMap(([view, seenIn]) =>
-    queries.flatMap((module) => {
-      const measure = measuring(seenIn, module), layer = `${module.layer + 1}`;
-      return ranks.map((rank) => ({ view, layer, rank, ...measure(rank) }));
+    modules.flatMap((module) => {
+      const measure = measuring(seenIn, module, options), { site } = module;
+      return ranks.map((rank) => {
+        return { view, site, layer: `${module.layer + 1}`, rank, ...measure(rank) };
+      });
     })
   );
 }
 
 /** Measures at a rank; what does not depend on the rank is computed once. */
-function measuring(view: View, { layer, weight, metric, updates }: AdaptedModule) {
-  const W = matrixIn(view, weight, metric), own = svd(W);
-  const top = rowsOf(own.left, 0, topDirections), random = new Random(randomSeed + layer);
+function measuring(
+  view: View,
+  { layer, weight, metric, updates }: AdaptedModule,
+  options: AmplificationRowsOptions,
+) {
+  const W = matrixIn(view, weight, metric), own = svd(W), { seed = 11 } = options;
+  const { topDirections = topDirectionsOf(own.left.rows) } = options;
+  if (topDirections > own.left.rows) {
+    throw new RangeError(
+      `topDirections must be at most the ${own.left.rows} of the weight, found ${topDirections}`,
+    );
+  }
+  const top = rowsOf(own.left, 0, topDirections), random = new Random(seed + layer);
   const draws = Array.from(
-    { length: randomDraws },
+    { length: options.randomDraws ?? randomDraws },
     () => drawDirections(view, weight, metric, random),
   );
   return (rank: number) => {
     const deltas = updates.get(rank)!.map((update) => view(update, metric));
-    const options = { seed: randomSeed, rank, weightValues: own.values };
+    const options = { seed, rank, weightValues: own.values };
     const measured = deltas.map((delta) => amplification(delta, W, options));
     const random = draws.map(({ left, right }): Directions => {
       return { left: rowsOf(left, 0, rank), right: rowsOf(right, 0, rank) };
@@ -101,43 +146,73 @@ type Directions = Readonly<Record<"left" | "right", DenseMatrix>>;
 const normIn = ({ left, right }: Directions, W: DenseMatrix): number =>
   frobeniusNorm(multiplyTransposed(left, multiplyTransposed(right, W)));
 
-/** Table 7: means over the seeds, and over the random draws. */
-function normsOf(measured: readonly Amplification[], byChance: readonly number[]) {
+/** Table 7. */
+export interface AmplificationNorms {
+  /** ‖ΔW‖. */
+  readonly deltaNorm: number;
+  /** ‖W‖. */
+  readonly weightNorm: number;
+  /** ‖UᵀWVᵀ‖ with ΔW's directions. */
+  readonly inDelta: number;
+  /** With random ones: the mean of the draws. */
+  readonly inRandom: number;
+  /** Standard deviation of one draw. */
+  readonly randomSpread: number;
+  /** With W's own. */
+  readonly inWeight: number;
+  /** ‖ΔW‖ / ‖UᵀWVᵀ‖. */
+  readonly factor: number;
+  /** The same with random directions. */
+  readonly randomFactor: number;
+}
+
+/** Means over the seeds, and over the random draws. */
+function normsOf(
+  measured: readonly Amplification[],
+  byChance: readonly number[],
+): AmplificationNorms {
   const meanOf = (key: keyof Amplification) => mean(measured.map((one) => one[key]));
   const deltaNorm = meanOf("deltaNorm"), inRandom = mean(byChance);
   return {
-    /** ‖ΔW‖. */
     deltaNorm,
-    /** ‖W‖. */
     weightNorm: meanOf("weightNorm"),
-    /** ‖UᵀWVᵀ‖ with ΔW's directions, random ones, and W's own. */
     inDelta: meanOf("inDelta"),
     inRandom,
     randomSpread: standardDeviation(byChance),
     inWeight: meanOf("inWeight"),
-    /** ‖ΔW‖ / ‖UᵀWVᵀ‖, and with random directions. */
     factor: meanOf("factor"),
     randomFactor: deltaNorm / inRandom,
   };
 }
 
 /** Figure 8: W's top left directions beside ΔW's, and random ones. */
+export interface DirectionOverlaps {
+  /** φ(i, j) of W's first i and ΔW's first j. */
+  readonly overlap: readonly (readonly number[])[];
+  /** The same with random directions in place of ΔW's. */
+  readonly randomOverlap: readonly (readonly number[])[];
+  /** d: φ(i, j) is max(i, j) / d by chance. */
+  readonly dimensions: number;
+  /** How many of W's top directions ΔW has beyond chance. */
+  readonly pickedUp: number;
+  /** The most that a random draw has. */
+  readonly randomPickedUp: number;
+}
+
 function overlapsOf(
   top: DenseMatrix,
   deltas: readonly LowRankFactors[],
   random: readonly Directions[],
   dimensions: number,
-) {
+): DirectionOverlaps {
   const randomOverlaps = random.map(({ left }) => similarityGrid(top, left));
   const overlap = meanSimilarity(
     deltas.map((delta) => similarityGrid(top, updateDirections(delta).left)),
   );
   return {
-    /** φ(i, j); d is `dimensions`. */
     overlap,
     randomOverlap: meanSimilarity(randomOverlaps),
     dimensions,
-    /** How many of W's top directions ΔW has beyond chance, and the most that a random matrix has. */
     pickedUp: pickedUp(overlap, dimensions),
     randomPickedUp: Math.max(...randomOverlaps.map((grid) => pickedUp(grid, dimensions))),
   };

@@ -18,6 +18,15 @@ export type { RowRange, SiteRows } from "../core/row_range.ts";
 export type { Shape } from "../core/shape.ts";
 export { type SiteAddress, siteName, type SiteRole } from "../core/site.ts";
 export type { DataTable, Figure, TableColumn, Unit } from "../figures/figure.ts";
+export {
+  type AdaptedModule,
+  type AmplificationNorms,
+  type AmplificationRow,
+  amplificationRows,
+  type AmplificationRowsOptions,
+  type DirectionOverlaps,
+  topDirectionsOf,
+} from "./amplification_rows.ts";
 export { type BaseWeights, openBaseWeights } from "./base_weights.ts";
 export {
   chanceAngles,
