@@ -1,15 +1,29 @@
 /** What the latency study claims of its rows; decision 0026 has the reasons of the rules. @module */
 
+import { mean } from "../../src/core/numbers.ts";
 import said from "../../src/paper/printed/claims.json" with { type: "json" };
-import type { Claim } from "../frame/mod.ts";
+import {
+  all,
+  type Claim,
+  clockRule,
+  controlText,
+  isAtLeast,
+  isAtMost,
+  type Judgment,
+  onQuietMachine,
+  type TimeRatio,
+} from "../frame/mod.ts";
 import {
   adaptersIn,
+  baseOf,
   byBatch,
+  cellsOf,
   type LatencyRow,
   type MethodCells,
-  overall,
+  type SlowDown,
   smallestCell,
   spacesOf,
+  timeRatio,
 } from "./rows.ts";
 
 type Rows = readonly LatencyRow[];
@@ -18,106 +32,192 @@ type Rows = readonly LatencyRow[];
 export const signedPercent = (share: number): string =>
   `${share < 0 ? "−" : "+"}${Math.abs(100 * share).toFixed(1)}%`;
 
-/** How far from the base's time merged LoRA's may be, either way. */
-const mergedShare = 0.02;
+/** How far the control may be off. */
+const controlShare = 0.02;
 
 const bySpace = (rows: Rows, say: (space: string) => string): string =>
   spacesOf(rows).map((space) => `${space}: ${say(space)}`).join(". ") + ".";
 
-const mergedIn = (rows: Rows, space: string): string =>
-  signedPercent(overall(rows, space, "merged").mean);
-
-/** What a reader has to know of a space whose base differs from itself. */
-function noiseIn(rows: Rows, space: string): string {
-  const { mean } = overall(rows, space, "base again");
-  if (Math.abs(mean) <= mergedShare) return "";
-  return `; the base again is ${
-    signedPercent(mean)
-  } off, so that this run, on a busy machine, cannot tell`;
-}
-
-function isSlowestAtOne(method: MethodCells): boolean {
-  const [one, ...others] = byBatch(method);
-  return others.every(({ share }) => share < one.share);
-}
-
-function batchesOf(method: MethodCells): string {
-  const [one, ...others] = byBatch(method), last = others.at(-1) ?? one;
-  return `${method.method} ${signedPercent(one.share)} at batch 1, ${
-    signedPercent(last.share)
-  } at ${last.batch}`;
-}
-
-/** Of an adapter that adds no time, launches explain nothing. */
-const isByLaunches = (method: MethodCells): boolean => {
-  const { share, byLaunches } = smallestCell(method);
-  return share > 0 && byLaunches >= 0.5;
-};
-
 const inSpace = (rows: Rows, space: string): MethodCells[] =>
   adaptersIn(rows).filter((method) => method.space === space);
 
-/** The three of decision 0026. */
-export const latencyClaims: readonly Claim<Rows>[] = [{
-  text: "Merged LoRA takes as long as the base",
-  rule:
-    "when on each shape and device the geometric mean over the cells of merged by base, minima of " +
-    `passes that take turns, is within ${100 * mergedShare}% of 1`,
+/** What decides that a model adds no latency, whatever its rows are. */
+export const mergedRule =
+  "when in every cell a pass of the merged model asks the device for the base's launches, kernel by kernel, with " +
+  "the same shapes and bytes, and one of the unmerged model does not; times are shown beside it and decide nothing";
+
+/** The most launches of a cell that differ from the base's, and those that the unmerged model has more. */
+export function launchText(
+  [base, merged, unmerged]: readonly (readonly Pick<LatencyRow, "launches" | "differing">[])[],
+): string {
+  const most = Math.max(...merged.map(({ differing }) => differing));
+  return `${most} of ${base[0].launches} launches differ; unmerged ${
+    unmerged[0].launches - base[0].launches
+  } more`;
+}
+
+const mergedClaim = (shape: string): Claim<Rows> => ({
+  text: `Merged LoRA adds no latency (in ${shape})`,
+  rule: mergedRule,
   ...said.latency,
-  ours: (rows) => spacesOf(rows).map((space) => mergedIn(rows, space)).join("; "),
+  ...{ scale: false, corrected: "2026-11-30, decision 0026" },
+  ours: (rows) =>
+    launchText((["base", "merged", "unmerged"] as const)
+      .map((model) => cellsOf(rows, spacesOf(rows)[0], model))),
   holds: (rows) =>
-    spacesOf(rows).every((space) => Math.abs(overall(rows, space, "merged").mean) <= mergedShare),
-  found: (rows) =>
-    bySpace(rows, (space) => {
-      const [merged, again] = (["merged", "base again"] as const)
-        .map((model) => overall(rows, space, model));
-      const control = `${signedPercent(again.mean)} (${signedPercent(again.largest)})`;
-      return `${signedPercent(merged.mean)} (largest of a cell ${
-        signedPercent(merged.largest)
-      }); the control, the base again, ${control}${noiseIn(rows, space)}`;
-    }),
-}, {
-  text: "Adapter layers slow a pass down most at batch 1",
-  rule:
-    "when on each shape and device, for H and L at every bottleneck, the slow-down averaged over the " +
-    "lengths that every batch has is largest at batch 1",
-  ...said.latencyAdapters,
-  ours: (rows) => {
-    const methods = adaptersIn(rows), held = methods.filter(isSlowestAtOne);
-    return `${held.length} of ${methods.length} adapters`;
-  },
-  holds: (rows) => adaptersIn(rows).every(isSlowestAtOne),
-  found: (rows) =>
-    bySpace(
-      rows,
-      (space) => inSpace(rows, space).map(batchesOf).join("; ") + noiseIn(rows, space),
+    spacesOf(rows).every((space) =>
+      cellsOf(rows, space, "merged").every(({ differing }) => differing === 0) &&
+      cellsOf(rows, space, "unmerged").every(({ differing }) => differing > 0)
     ),
-}, {
-  text: "The fixed cost of launching more kernels is most of the reason",
-  rule:
-    "when on each shape and device, at batch 1 and the shortest length, extra launches times the " +
-    "measured cost of one are at least half of what each adapter adds",
-  beyond: true,
-  ours: (rows) => {
-    const methods = adaptersIn(rows), held = methods.filter(isByLaunches);
-    return `${held.length} of ${methods.length} adapters`;
-  },
-  holds: (rows) => adaptersIn(rows).every(isByLaunches),
   found: (rows) =>
     bySpace(rows, (space) => {
-      const methods = inSpace(rows, space), [{ cells: [{ row }] }] = methods;
-      const parts = methods.map((method) => {
-        const { share, ...parts } = smallestCell(method);
-        const [byLaunches, byFlops, ofOneToken] = [
-          parts.byLaunches,
-          parts.byFlops,
-          parts.ofOneToken,
-        ].map((part) => `${Math.round(100 * part)}%`);
-        return `${method.method} ${
-          signedPercent(share)
-        }, of which launches ${byLaunches}, operations ` +
-          `${byFlops}, and with a single token already ${ofOneToken}`;
-      });
-      return `a launch costs ${row.launchMicros.toFixed(1)} µs; ${parts.join("; ")}`;
+      const [merged, again, unmerged] = (["merged", "base again", "unmerged"] as const)
+        .map((model) => timeText(cellsOf(rows, space, model).map((row) => timeRatio(rows, row))));
+      return `by the clock ${merged} of the base's time; the base again ${again}, unmerged ${unmerged}`;
     }),
-}];
+});
+
+/** `1.01 times (0.98 to 1.03)`: the geometric mean over the cells, and the ends of all their intervals. */
+export function timeText(cells: readonly TimeRatio[]): string {
+  const middle = Math.exp(mean(cells.map(({ ratio }) => Math.log(ratio))));
+  const least = Math.min(...cells.map(({ ratio, low = ratio }) => low));
+  const most = Math.max(...cells.map(({ ratio, high = ratio }) => high));
+  return `${middle.toFixed(2)} times (${least.toFixed(2)} to ${most.toFixed(2)})`;
+}
+
+/** What is added at a batch, on average over its lengths; so are the ends of the intervals. */
+function ratioAt(rows: Rows, cells: readonly SlowDown[]): TimeRatio {
+  const own = cells.map(({ row }) => timeRatio(rows, row)),
+    ratio = mean(own.map((one) => one.ratio));
+  if (own.some(({ low }) => low === undefined)) return { ratio };
+  return { ratio, low: mean(own.map((one) => one.low!)), high: mean(own.map((one) => one.high!)) };
+}
+
+const batchesOf = (rows: Rows, method: MethodCells) =>
+  byBatch(method).map(({ batch, own }) => ({ batch, time: ratioAt(rows, own) }));
+
+/** Whether a method's time by the base's is larger at batch 1 than at every other. */
+function isSlowestAtOne(rows: Rows, method: MethodCells): Judgment {
+  const [{ time: one }, ...others] = batchesOf(rows, method);
+  return all(others.map(({ time: { ratio, low = 0, high = Infinity } }) =>
+    isAtLeast(
+      {
+        ratio: one.ratio / ratio,
+        low: (one.low ?? 0) / high,
+        high: (one.high ?? Infinity) / low,
+      },
+      1,
+      controlShare,
+    )
+  ));
+}
+
+function batchText(rows: Rows, method: MethodCells): string {
+  const [one, ...others] = batchesOf(rows, method), last = others.at(-1) ?? one;
+  return `${method.method} ${signedPercent(one.time.ratio - 1)} at batch 1, ${
+    signedPercent(last.time.ratio - 1)
+  } at ${last.batch}`;
+}
+
+const controlsOf = (rows: Rows): TimeRatio[] =>
+  spacesOf(rows).flatMap((space) =>
+    cellsOf(rows, space, "base again").map((row) => timeRatio(rows, row))
+  );
+
+const slowestClaim = (shape: string): Claim<Rows> => ({
+  text: `Adapter layers slow a pass down most at batch 1 (in ${shape})`,
+  rule:
+    "when on each device, for H and L at every bottleneck, the time by the base's, averaged over the " +
+    `lengths that every batch has, is largest at batch 1${
+      clockRule("the base again", controlShare)
+    }`,
+  ...said.latencyAdapters,
+  corrected: "2026-11-30, decision 0026",
+  ours: (rows) => {
+    const methods = adaptersIn(rows);
+    const held = methods.filter((method) => {
+      const [one, ...others] = batchesOf(rows, method);
+      return others.every(({ time }) => time.ratio < one.time.ratio);
+    });
+    return `${held.length} of ${methods.length} adapters`;
+  },
+  holds: (rows) =>
+    onQuietMachine(
+      controlsOf(rows),
+      controlShare,
+      () => all(adaptersIn(rows).map((method) => isSlowestAtOne(rows, method))),
+    ),
+  found: (rows) =>
+    `${
+      bySpace(
+        rows,
+        (space) => inSpace(rows, space).map((method) => batchText(rows, method)).join("; "),
+      )
+    } ${controlText(controlsOf(rows))}`,
+});
+
+/** Of what an adapter adds in its smallest cell, launches explain half where it adds at most twice what they take. */
+function isByLaunches(rows: Rows, method: MethodCells): Judgment {
+  const { row } = smallestCell(method), base = baseOf(rows, row), time = timeRatio(rows, row);
+  const byLaunches = (row.launches - base.launches) * row.launchMicros / 1000 / base.median;
+  return all([
+    isAtMost(time, 1 + 2 * byLaunches, controlShare),
+    isAtLeast(time, 1, controlShare), // Of an adapter that adds no time, they explain nothing.
+  ]);
+}
+
+/** The base again in the smallest cell of each space. */
+const smallestControls = (rows: Rows): TimeRatio[] =>
+  spacesOf(rows).map((space) => {
+    const { row: { batch, length } } = smallestCell(inSpace(rows, space)[0]);
+    const isOwn = (row: LatencyRow) => row.batch === batch && row.length === length;
+    return timeRatio(rows, cellsOf(rows, space, "base again").find(isOwn)!);
+  });
+
+function explainedText({ method, cells }: MethodCells): string {
+  const { share, byLaunches, byFlops, ofOneToken } = smallestCell({ method, cells, space: "" });
+  const [launches, operations, fixed] = [byLaunches, byFlops, ofOneToken]
+    .map((part) => `${Math.round(100 * part)}%`);
+  return `${method} ${
+    signedPercent(share)
+  }, of which launches ${launches}, operations ${operations}, and with a ` +
+    `single token already ${fixed}`;
+}
+
+const launchesClaim = (shape: string): Claim<Rows> => ({
+  text: `The fixed cost of launching more kernels is most of the reason (in ${shape})`,
+  rule:
+    "when on each device, at batch 1 and the shortest length, extra launches times the measured cost of one are " +
+    `at least half of what each adapter adds${clockRule("the base again", controlShare)}`,
+  ...{ beyond: true, corrected: "2026-11-30, decision 0026" },
+  ours: (rows) => {
+    const methods = adaptersIn(rows),
+      held = methods.filter((method) => {
+        const { share, byLaunches } = smallestCell(method);
+        return share > 0 && byLaunches >= 0.5;
+      });
+    return `${held.length} of ${methods.length} adapters`;
+  },
+  holds: (rows) =>
+    onQuietMachine(
+      smallestControls(rows),
+      controlShare,
+      () => all(adaptersIn(rows).map((method) => isByLaunches(rows, method))),
+    ),
+  found: (rows) =>
+    `${
+      bySpace(rows, (space) => {
+        const methods = inSpace(rows, space), [{ cells: [{ row }] }] = methods;
+        return `a launch costs ${row.launchMicros.toFixed(1)} µs; by the least times ${
+          methods.map(explainedText).join("; ")
+        }`;
+      })
+    } ${controlText(smallestControls(rows))}`,
+});
+
+/** The three of decision 0026, of a model. */
+export const latencyClaims = (shape: string): readonly Claim<Rows>[] => [
+  mergedClaim(shape),
+  slowestClaim(shape),
+  launchesClaim(shape),
+];

@@ -1,6 +1,7 @@
 /** What a forward pass or a step asks of a device: launches, operations, bytes. @module */
 
 import { elementBytes, type Kernel } from "../../kernels/kernel.ts";
+import type { LoraOptions } from "../../src/adapt/mod.ts";
 import { Tape } from "../../src/autograd/mod.ts";
 import type { AnyBindings } from "../../src/device/device.ts";
 import { DryDevice } from "../../src/device/dry.ts";
@@ -16,46 +17,66 @@ export interface PassCounts {
   readonly bytes: number;
 }
 
+/** Counts, and the launches themselves: the kernel, its scalars, and the size of each tensor. */
+interface Recorded extends PassCounts {
+  readonly record: readonly string[];
+}
+
+/** What a model's pass asks for beside the base's. */
+export interface ComparedPass extends PassCounts {
+  /** Places in the order of launches at which the two ask for other kernels, shapes or bytes. */
+  readonly differing: number;
+}
+
 type Scalars = Readonly<Record<string, number>>;
 
 /** Computes nothing, and counts what others would compute. */
 export class CountingDevice extends DryDevice {
-  #counts: PassCounts = { launches: 0, flops: 0, bytes: 0 };
+  #counts = { flops: 0, bytes: 0 };
+  #record: string[] = [];
 
-  /** The counts since the last call. */
-  take(): PassCounts {
-    const counts = this.#counts;
-    this.#counts = { launches: 0, flops: 0, bytes: 0 };
-    return counts;
+  /** What was launched since the last call. */
+  take(): Recorded {
+    const record = this.#record, counts = this.#counts;
+    this.#record = [];
+    this.#counts = { flops: 0, bytes: 0 };
+    return { launches: record.length, ...counts, record };
   }
 
   /** Counts a launch. */
   override launch(kernel: Kernel, bindings: AnyBindings, scalars: Scalars): void {
     super.launch(kernel, bindings, scalars);
-    const { launches, flops, bytes } = this.#counts;
-    this.#counts = {
-      launches: launches + 1,
-      flops: flops + flopsOf(kernel, scalars),
-      bytes: bytes + bytesOf(kernel, bindings, scalars),
-    };
+    this.#counts.flops += flopsOf(kernel, scalars);
+    this.#counts.bytes += bytesOf(kernel, bindings, scalars);
+    const sizes = Object.keys(kernel.bindings).map((name) => bindings[name].size);
+    this.#record.push(`${kernel.name} ${JSON.stringify(scalars)} ${sizes}`);
   }
 }
 
-/** The counts of each model's pass, in the order of the models. */
+/** What each model's pass asks for, in the order of the models; the first is the base. */
 export function countPasses(
   shape: LatencyShape,
   bottlenecks: readonly number[],
   [batch, length]: readonly [batch: number, length: number],
-): PassCounts[] {
+  lora?: LoraOptions,
+): ComparedPass[] {
   using device = new CountingDevice();
-  using opened = openVariants(device, shape, bottlenecks);
+  using opened = openVariants(device, shape, bottlenecks, lora);
   const tokens = { shape: [batch, length], data: new Uint32Array(batch * length) };
-  return opened.models.map(([, model]) => {
+  const passes = opened.models.map(([, model]) => {
     device.take();
     using tape = new Tape(device, { record: false });
     model.forward(tape, { tokens });
     return device.take();
   });
+  return passes.map(({ record, ...counts }) => {
+    return { ...counts, differing: countDiffering(record, passes[0].record) };
+  });
+}
+
+function countDiffering(record: readonly string[], base: readonly string[]): number {
+  const places = Math.max(record.length, base.length);
+  return Array.from({ length: places }, (_, i) => record[i] !== base[i]).filter(Boolean).length;
 }
 
 function flopsOf({ name }: Kernel, s: Scalars): number {

@@ -3,7 +3,13 @@
 import { openDevice } from "../../src/device/mod.ts";
 import type { Device } from "../../src/device/device.ts";
 import { fromTo } from "../../src/core/numbers.ts";
-import { type Experiment, experiment, type ExperimentContext, LeftOut } from "../frame/mod.ts";
+import {
+  type Experiment,
+  experiment,
+  type ExperimentContext,
+  LeftOut,
+  ratioOf,
+} from "../frame/mod.ts";
 import { KeptCells } from "./cells.ts";
 import { latencyClaims } from "./claims.ts";
 import measured from "./latency_medium.json" with { type: "json" };
@@ -37,7 +43,7 @@ async function smallRows(context: ExperimentContext): Promise<LatencyRow[]> {
   const grid = full
     ? { batches: [1, 2, 4, 8, 16, 32], lengths: [32, 64, 128], bottlenecks: allBottlenecks }
     : { batches: [1, 4], lengths: [32, 128], bottlenecks: fewBottlenecks };
-  const budget = { seconds: quick ? 0 : full ? 10 : 1.5, leastRounds: quick ? 1 : 15 };
+  const budget = { seconds: quick ? 0 : full ? 10 : 2, leastRounds: quick ? 1 : 25 };
   const spaces = [device, ...gpu ? [gpu] : []].map((device) => {
     const mostTokens = full && device.kind === "webgpu" ? 1024 : Infinity;
     return { ...grid, shape: smallShape, device, mostTokens, budget };
@@ -52,7 +58,7 @@ async function mediumRows(context: ExperimentContext): Promise<LatencyRow[] | Le
     return new LeftOut("GPT-2 medium is timed with --full alone, on cpu");
   }
   const grid = { batches: [1, 2, 4, 8], lengths: [128, 256, 512], bottlenecks: allBottlenecks };
-  const budget = { seconds: 60, leastRounds: 5 };
+  const budget = { seconds: 60, leastRounds: 11 };
   const space = { ...grid, shape: mediumShape, device, mostTokens: 1024, budget };
   return await measureAll("latency-medium", [space], context);
 }
@@ -89,6 +95,7 @@ async function measureSpace(
     const { timings, rounds } = await timeCell(models, cell, budget, signal);
     return variants.map((variant, i) => ({
       ...{ space, batch, length, ...variant },
+      ...ratioOf(timings[i].each, timings[0].each),
       minimum: timings[i].minimum * perPass,
       median: timings[i].median * perPass,
       ...{ rounds, launchMicros: fixed, ...counts[i] },
@@ -106,15 +113,15 @@ const roundsOf = (rows: readonly LatencyRow[]): string =>
   fromTo(rows.map(({ rounds }) => rounds), 0);
 
 /** What both have in common; `id` is that of the table with all rows. */
-const shared = (id: string) => ({
+const shared = (id: string, { name }: LatencyShape) => ({
   name: id,
   source: "Hu et al. 2021, sections 3 and 4.1, table 1, figure 5 and appendix B",
   scale: true,
   settings: (rows: readonly LatencyRow[]) =>
     "Forward passes with all logits, F32, random weights: the base, the base again, LoRA (r = 4 on q and " +
     "v) merged and unmerged, Houlsby's (H) and Lin's (L) adapters; all in one process, taking turns, " +
-    `${roundsOf(rows)} rounds. Times are minima; decision 0026 has the rules.`,
-  claims: latencyClaims,
+    `${roundsOf(rows)} rounds. Decision 0026 has the rules.`,
+  claims: latencyClaims(name),
   tables: [
     (rows: readonly LatencyRow[]) => slowDownTable(id, rows),
     (rows: readonly LatencyRow[]) => passTable(id, rows),
@@ -124,7 +131,7 @@ const shared = (id: string) => ({
 
 /** A small model, timed in every job. */
 export const latency: Experiment = experiment<never, readonly LatencyRow[]>({
-  ...shared("latency"),
+  ...shared("latency", smallShape),
   title: "What adapter layers cost at inference, and merged LoRA does not",
   question: "How much longer does a forward pass take with adapter layers, with LoRA beside the " +
     "weights, and with LoRA merged into them, over batch, length and bottleneck? And why: more to " +
@@ -134,7 +141,7 @@ export const latency: Experiment = experiment<never, readonly LatencyRow[]>({
 
 /** The shape of the paper's Table 1. */
 export const latencyMedium: Experiment = experiment<never, readonly LatencyRow[]>({
-  ...shared("latency-medium"),
+  ...shared("latency-medium", mediumShape),
   title: "The same in the shape of GPT-2 medium",
   question:
     "What do adapter layers and merged LoRA cost in the model that the paper's Table 1 times, " +

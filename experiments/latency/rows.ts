@@ -1,11 +1,12 @@
 /** What is read from the times: slow-downs, and what explains them. Pure functions of rows. @module */
 
 import { mean } from "../../src/core/numbers.ts";
-import type { PassCounts } from "./count.ts";
+import type { TimeRatio } from "../frame/mod.ts";
+import type { ComparedPass } from "./count.ts";
 import type { Variant } from "./variants.ts";
 
 /** One model in one cell. */
-export interface LatencyRow extends Variant, PassCounts {
+export interface LatencyRow extends Variant, ComparedPass, Partial<TimeRatio> {
   /** Shape and device. */
   readonly space: string;
   /** Sequences. */
@@ -100,13 +101,15 @@ export function methodsIn(rows: Rows): MethodCells[] {
 export const adaptersIn = (rows: Rows): MethodCells[] =>
   methodsIn(rows).filter(({ cells: [{ row }] }) => row.bottleneck > 0);
 
-/** The geometric mean of a model's time by the base's, minus 1, and the largest of its cells. */
-export function overall(rows: Rows, space: string, model: Variant["model"]) {
-  const shares = slowDowns(rows).filter(({ row }) => row.space === space && row.model === model)
-    .map(({ share }) => share);
-  const geometric = Math.exp(mean(shares.map((share) => Math.log1p(share)))) - 1;
-  return { mean: geometric, largest: Math.max(...shares) };
-}
+/** The cells of a model in a space. */
+export const cellsOf = (rows: Rows, space: string, model: Variant["model"]): LatencyRow[] =>
+  rows.filter((row) => row.space === space && row.model === model && !isOneToken(row));
+
+/** The time of a cell by the base's: of its rounds, or, of rows from before these were kept, without an interval. */
+export const timeRatio = (rows: Rows, row: LatencyRow): TimeRatio =>
+  row.ratio === undefined
+    ? { ratio: row.median / baseOf(rows, row).median }
+    : { ratio: row.ratio, low: row.low, high: row.high };
 
 /** A method at one batch. */
 export interface BatchCells {

@@ -1,6 +1,7 @@
 /** The models that are timed: one base, and what each method makes of it. @module */
 
-import { injectBottleneck, injectLora, merge } from "../../src/adapt/mod.ts";
+import { injectBottleneck, injectLora, type LoraOptions, merge } from "../../src/adapt/mod.ts";
+import type { ConfigJson } from "../../src/architectures/mod.ts";
 import { Random } from "../../src/core/random.ts";
 import type { Device } from "../../src/device/device.ts";
 import { allocateModel, type TextModel } from "../../src/models/mod.ts";
@@ -11,7 +12,7 @@ export interface LatencyShape {
   /** For display. */
   readonly name: string;
   /** Its `config.json`, as far as it matters. */
-  readonly config: Readonly<Record<string, number | string>>;
+  readonly config: ConfigJson;
 }
 
 /** Four blocks, so that a pass takes milliseconds. */
@@ -38,7 +39,7 @@ export interface Variant {
 }
 
 /** LoRA as the paper has it on GPT-2 (Table 11). */
-export const latencyLora = { rank: 4, sites: ["q", "v"], seed: 1 } as const;
+export const latencyLora = { rank: 4, sites: ["q", "v"], seed: 1 } as const satisfies LoraOptions;
 
 /** Models that share the weights of one base, and are freed together. */
 export interface LatencyModels extends Disposable {
@@ -51,13 +52,14 @@ export function openVariants(
   device: Device,
   shape: LatencyShape,
   bottlenecks: readonly number[],
+  lora: LoraOptions = latencyLora,
 ): LatencyModels {
   using stack = new DisposableStack();
   const base = stack.use(allocateModel(device, { model_type: "gpt2", ...shape.config }));
   if (device.kind !== "dry") fill(base);
   const sharing = () => shareBase(base);
-  const unmerged = sharing(), lora = stack.use(injectLora(unmerged, latencyLora));
-  const merged = stack.use(merge(base, lora));
+  const unmerged = sharing(), adapter = stack.use(injectLora(unmerged, lora));
+  const merged = stack.use(merge(base, adapter));
   const adapted = Object.entries(adapterForms).flatMap(([letter, variant]) =>
     bottlenecks.map((size) => {
       const model = sharing();

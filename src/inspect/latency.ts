@@ -17,6 +17,8 @@ export interface Timing {
   readonly median: number;
   /** Interquartile range over all passes, microseconds per token. */
   readonly middleHalf: number;
+  /** That of each round in their order, microseconds per token. */
+  readonly each: readonly number[];
 }
 
 /** How models are timed. */
@@ -51,8 +53,8 @@ export async function timeForward(
     }
   }
   return times.map(({ label, micros }) => {
-    const minimum = Math.min(...micros);
-    return { label, minimum, median: median(micros), middleHalf: middleHalf(micros) };
+    const own = { minimum: Math.min(...micros), median: median(micros), each: micros };
+    return { label, ...own, middleHalf: middleHalf(micros) };
   });
 }
 

@@ -75,7 +75,7 @@ Deno.test("losses over the weight have a line for each adapter", async () => {
 
 Deno.test("latencies are drawn in the order in which they were timed", async () => {
   const timings = ["base", "unmerged", "merged"].map((label, i) => {
-    return { label, minimum: 1 + i, median: 2 + i, middleHalf: 0.1 };
+    return { label, minimum: 1 + i, median: 2 + i, middleHalf: 0.1, each: [] };
   });
   const figure = latencyFigure(timings, 16, "cpu");
   assertEquals(figure.data[0].x, [2, 3, 4]);

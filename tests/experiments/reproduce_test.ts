@@ -95,8 +95,8 @@ Deno.test("the main job merges, unmerges and switches adapters exactly, and writ
     const { results, facts } = JSON.parse(await Deno.readTextFile(`${out}/partial.json`));
     assertMatch(facts.partial, /^by --only; without counting, memory, .*real-adapter/);
     const [latency, exact, switched] = results[0].findings;
-    assertEquals(latency.verdict, "not judged (quick run)"); // A few timings say nothing.
-    assertEquals([exact.verdict, switched.verdict], ["reproduced", "reproduced"]);
+    for (const { verdict } of [latency, exact, switched]) assertEquals(verdict, "reproduced");
+    assertMatch(latency.ours, /^0 of \d+ launches differ; unmerged 18 more$/)
     assertStringIncludes(exact.ours, "; 0 bits changed");
     const adapters = filesIn(`${out}/adapters`);
     assertEquals(adapters, ["nouns-lora-16-seed1", "verbs-lora-16-seed1"]);

@@ -1,6 +1,7 @@
 /** What a pass asks of a device, against formulas that can be checked by hand. */
 
-import { assertEquals } from "@std/assert";
+import { assert, assertEquals } from "@std/assert";
+import measured from "../../../experiments/latency/latency_medium.json" with { type: "json" };
 import { countPasses } from "../../../experiments/latency/count.ts";
 import {
   latencyLora,
@@ -8,6 +9,9 @@ import {
   openVariants,
   smallShape,
 } from "../../../experiments/latency/variants.ts";
+import { Tape } from "../../../src/autograd/mod.ts";
+import { openCpuDevice } from "../../../src/device/cpu/cpu_device.ts";
+import type { Device } from "../../../src/device/device.ts";
 import { DryDevice } from "../../../src/device/dry.ts";
 
 const { n_embd: d, n_layer: layers, vocab_size: vocabulary } = smallShape.config as Record<
@@ -31,9 +35,47 @@ Deno.test("the base's operations are 2 a weight and token, and those of causal a
   assertEquals(base.flops, products + attention);
 });
 
-Deno.test("merged LoRA asks exactly what the base asks", () => {
+Deno.test("merged LoRA asks exactly what the base asks, and what has more to do does not", () => {
   assertEquals(merged, base);
   assertEquals(again, base);
+  assertEquals(base.differing, 0);
+  for (const one of [unmerged, houlsby, lin]) assert(one.differing > 0);
+});
+
+/** The launches of every model's pass, as a device's own trace has them. */
+async function tracesOn(device: Device): Promise<string[][]> {
+  using opened = openVariants(device, smallShape, [m]);
+  const inputs = { tokens: { shape: [batch, length], data: new Uint32Array(tokens) } };
+  const traces: string[][] = [];
+  for (const [, model] of opened.models) {
+    const { launches } = await device.trace(() => {
+      using tape = new Tape(device, { record: false });
+      model.forward(tape, inputs);
+    });
+    traces.push(launches.map(({ kernel, scalars }) => `${kernel.name} ${JSON.stringify(scalars)}`));
+  }
+  return traces;
+}
+
+Deno.test("the cpu device traces the launches that dry records, with BLAS and without", async () => {
+  using dry = new DryDevice();
+  const recorded = await tracesOn(dry), [ofBase, , ofMerged, ofUnmerged] = recorded;
+  assertEquals([ofMerged, ofBase.length], [ofBase, base.launches]);
+  assertEquals(ofUnmerged.length, unmerged.launches);
+  for (const blas of [true, false]) {
+    using device = await openCpuDevice({ threads: 2, blas });
+    assertEquals(await tracesOn(device), recorded);
+  }
+});
+
+Deno.test("the quoted counts of GPT-2 medium are those of today's code", () => {
+  const cell = [1, 128] as const, counted = countPasses(mediumShape, [], cell);
+  const rows = measured.rows.filter((row) => row.batch === cell[0] && row.length === cell[1]);
+  const quoted = ["base", "base again", "merged", "unmerged"].map((model) => {
+    const { launches, flops, bytes, differing } = rows.find((row) => row.model === model)!;
+    return { launches, flops, bytes, differing };
+  });
+  assertEquals(counted, quoted);
 });
 
 Deno.test("unmerged LoRA adds two thin products a site", () => {
