@@ -34,7 +34,7 @@ export interface PageElement {
   focus(): void;
   /** Of a text input: selects its text. */
   select(): void;
-  scrollIntoView(): void;
+  scrollIntoView(how?: { readonly block: "nearest" }): void;
   append(...children: PageElement[]): void;
   setAttribute(name: string, value: string): void;
   querySelector(selector: string): PageElement;

@@ -46,7 +46,7 @@ function put(part: Partial<State>): void {
 function show(): void {
   for (const form of handles) form.show(state);
   element("prompt").value = state.prompt;
-  showStop(state.stop);
+  showStop(state);
   showStart(state.start);
   sharing.show(state);
 }
@@ -70,6 +70,11 @@ for (const [id, stopAfter] of Object.entries(turns)) {
     if (element(id).hidden) element("next").focus(); // The keys' place would be lost.
   };
 }
+
+element("stop-again").onclick = () => {
+  go(stateAt(state.stop, state));
+  element("next").focus();
+};
 
 /** A reader has moved a handle. */
 function change(part: Partial<State>): void {

@@ -43,7 +43,7 @@ export class TinyApp {
     element("tiny-load").onclick = queued(() => this.#load());
     element("tiny-run").onclick = () => this.#interrupt(() => this.#turn());
     element("tiny-reset").onclick = () => this.restart(this.#state);
-    element("tiny-merge").onclick = queued(() => this.#merge());
+    element("tiny-merge").onclick = () => this.#queue(() => this.#merge(), sayMerged);
     element("tiny-look").onclick = queued(() => this.#look());
     element("tiny-lines").onchange = () => this.restart(this.#state);
   }
@@ -69,10 +69,10 @@ export class TinyApp {
     if (this.#curves) drawTuning(this.#curves, this.#state.site);
   }
 
-  #queue(work: () => Promise<void>): void {
+  #queue(work: () => Promise<void>, sayIt = say): void {
     this.#work = this.#work.then(work).catch((error) => {
       this.#setRunning(false);
-      say(`${(error as Error).message}.`);
+      sayIt(`${(error as Error).message}.`);
     });
   }
 
@@ -121,7 +121,7 @@ export class TinyApp {
   #showNothing(): void {
     this.#curves = undefined;
     for (const id of ["tiny-actions", "tiny-figures"]) element(id).hidden = true;
-    for (const id of ["tiny-numbers", "tiny-words"]) element(id).innerHTML = "";
+    for (const id of ["tiny-numbers", "tiny-words", "tiny-merged"]) element(id).innerHTML = "";
     element("tiny-exact").querySelector("pre").textContent = "";
   }
 
@@ -130,6 +130,7 @@ export class TinyApp {
     if (!this.#curves?.canContinue) await this.#open();
     this.#setRunning(true);
     say("Learning …");
+    element("tiny-merged").textContent = "";
     const loop = ++this.#loop;
     this.#queue(() => this.#advance(loop));
   }
@@ -190,7 +191,7 @@ export class TinyApp {
   async #merge(): Promise<void> {
     const { prompt, textSeed } = this.#state, remote = this.#remote!;
     const beside = await remote.call("speak", "student", prompt, textSeed);
-    say(mergedText(await remote.call("merge", prompt), beside));
+    sayMerged(mergedText(await remote.call("merge", prompt), beside));
   }
 
   async #look(): Promise<void> {
@@ -208,3 +209,9 @@ export class TinyApp {
 }
 
 const say = (text: string): void => void (element("tiny-said").textContent = text);
+
+/** Says what merging did below its button, in sight. */
+function sayMerged(text: string): void {
+  element("tiny-merged").textContent = text;
+  element("tiny-merged").scrollIntoView({ block: "nearest" });
+}

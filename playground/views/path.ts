@@ -2,6 +2,8 @@
 
 import { element } from "../dom.ts";
 import { stops } from "../path.ts";
+import { settingsOf, type State, stateAt } from "../state.ts";
+import { lessonHandles } from "./handles.ts";
 
 /** Where the buttons lead, from a stop. */
 export const turns: Readonly<Record<string, (stop: number) => number>> = {
@@ -10,9 +12,9 @@ export const turns: Readonly<Record<string, (stop: number) => number>> = {
   leave: () => 0,
 };
 
-/** Shows a stop; 0 is the invitation. */
-export function showStop(stop: number): void {
-  const at = stops[stop - 1];
+/** Shows the stop of a state; 0 is the invitation. */
+export function showStop(state: State): void {
+  const { stop } = state, at = stops[stop - 1];
   const title = at
     ? `Stop ${stop} of ${stops.length}: ${at.title}`
     : `A path of ${stops.length} stops`;
@@ -23,10 +25,29 @@ export function showStop(stop: number): void {
     element("stop-answer").textContent = at?.answer ?? "";
     element("stop-why").open = false;
   }
+  showChanged(at ? movedFrom(state) : []);
   element("stop-why").hidden = !at;
   element("back").hidden = stop < 2;
   element("leave").hidden = stop === 0;
   element("next").textContent = nextName(stop);
+}
+
+/** Labels of the handles that are elsewhere than their stop has them. */
+function movedFrom(state: State): string[] {
+  const here = settingsOf(state), there = settingsOf(stateAt(state.stop, state));
+  const isMoved = (key: string) =>
+    here[key as keyof typeof here] !== there[key as keyof typeof here];
+  return lessonHandles.filter(({ key }) => isMoved(key)).map(({ label }) => `“${label}”`);
+}
+
+/** A stop's words are about its own settings, and a reader may want them back. */
+function showChanged(labels: readonly string[]): void {
+  const line = element("stop-changed"), words = line.querySelector("span");
+  const text = `You changed ${
+    labels.join(", ")
+  }; the words of this stop are about its own settings.`;
+  if (words.textContent !== text) words.textContent = text;
+  line.hidden = labels.length === 0;
 }
 
 const invitation =

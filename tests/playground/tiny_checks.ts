@@ -159,7 +159,7 @@ async function assertLearnedIsUsed(page: Page) {
   assert(await size("adapter_model.safetensors") > 4 * 4 * 4 * 512, "bytes of A and B");
   assert(await size("adapter_config.json") > 200);
   await click(page, "tiny-merge");
-  const said = `${byId("tiny-said")}.textContent`;
+  const said = `${byId("tiny-merged")}.textContent`;
   await page.until(`${said}.startsWith("Merged")`, 10_000, "a merge");
   assertMatch(
     await page.evaluate(said),
