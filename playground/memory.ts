@@ -1,7 +1,7 @@
 /** Bytes of a training step of a model, with LoRA and in full, by the ledger of the dry device. @module */
 
 import { injectLora } from "../src/adapt/lora/inject.ts";
-import { catalog, type ConfigJson } from "../src/architectures/mod.ts";
+import { architectureOf, catalog, type ConfigJson } from "../src/architectures/mod.ts";
 import type { BytesByRole } from "../src/device/mod.ts";
 import { completeConfig } from "../src/models/mod.ts";
 import { type PredictionOptions, predictMemory } from "../src/runs/predict_memory.ts";
@@ -16,7 +16,7 @@ export interface MemoryQuestion {
   readonly sites: readonly string[] | "all-linear";
   /** How the base is stored while LoRA is trained; in full it is F32. */
   readonly dtype: "F32" | "BF16" | "nf4";
-  /** Sequences in a batch, and their tokens. */
+  /** Sequences in a batch, and their tokens, of which no more count than the model takes. */
   readonly batch: number;
   readonly length: number;
 }
@@ -27,17 +27,20 @@ export interface MemoryAnswer {
   readonly full: BytesByRole;
   /** Values that LoRA trains, and those that full fine-tuning trains. */
   readonly trained: { readonly lora: number; readonly full: number };
+  /** Tokens of a sequence that were counted. */
+  readonly length: number;
 }
 
 /**
  * Runs one step each on the dry device, which allocates nothing.
  *
- * @throws {RangeError} when the model is none that the library runs, or its sequences are shorter.
+ * @throws {RangeError} when the model is none that the library runs.
  */
 export function countMemory(
   { config, rank, sites, dtype, batch, length }: MemoryQuestion,
 ): MemoryAnswer {
-  const complete = completeConfig(config), step = { batch, length };
+  const complete = completeConfig(config), { positions = Infinity } = architectureOf(complete);
+  const step = { batch, length: Math.min(length, positions) };
   const where = sites === "all-linear" ? { targetModules: sites } as const : { sites };
   const adapt: PredictionOptions["adapt"] = (model) => void injectLora(model, { rank, ...where });
   const lora = predictMemory(complete, { ...step, dtype, adapt });
@@ -47,6 +50,7 @@ export function countMemory(
     full: full.peakByRole,
     // A gradient is four bytes for each.
     trained: { lora: lora.byRole.gradient / 4, full: full.byRole.gradient / 4 },
+    length: step.length,
   };
 }
 

@@ -4,7 +4,7 @@ import { catalog, type ConfigJson } from "../src/architectures/mod.ts";
 import { isRecord } from "../src/core/json.ts";
 import { element, page } from "./dom.ts";
 import { takeDrops } from "./drop.ts";
-import { countMemory } from "./memory.ts";
+import { countMemory, type MemoryQuestion } from "./memory.ts";
 import type { State } from "./state.ts";
 import { showMemory, showNoMemory } from "./views/memory.ts";
 
@@ -48,7 +48,8 @@ export class MemoryApp {
     const config = this.#own ?? catalog[model].config;
     const name = this.#own ? `Your model (${config.model_type})` : model;
     try {
-      showMemory(name, dtype, countMemory({ config, rank, sites: where, dtype, batch, length }));
+      const question: MemoryQuestion = { config, rank, sites: where, dtype, batch, length };
+      showMemory(name, question, countMemory(question));
     } catch (error) {
       showNoMemory((error as Error).message);
     }

@@ -51,20 +51,26 @@ function valueLines(role: "lora" | "full", spectra: readonly Spectrum[]) {
 
 const sub = (digit: number) => "₀₁₂₃₄₅₆₇₈₉"[digit];
 
+/** The least above zero, which is on no log scale. */
 const leastOf = (values: readonly number[]) =>
-  values.reduce((least, value) => Math.min(least, value), Infinity);
+  values.reduce((least, value) => value > 0 ? Math.min(least, value) : least, Infinity);
 
-/** A loss below this share of W₀'s is drawn at it. */
-const floor = 1e-9;
+/** A best loss below this share of W₀'s is rounding. */
+const rounding = 1e-9;
 
 /** Both losses, and between which the best of a rank can be. */
 export function lossChart({ losses, loss, bounds, steps }: LessonReading): SizelessChart {
-  const best = bounds.best === undefined || bounds.best < floor * bounds.base
+  const best = bounds.best === undefined || bounds.best < rounding * bounds.base
     ? []
     : [{ y: bounds.best, role: "target", label: "best of r" }];
-  const { lora, full } = losses, seen = [lora, full, best.map(({ y }) => y)].map(leastOf);
-  const least = Math.min(bounds.base / 10, loss.lora, loss.full, ...seen),
-    power = Math.floor(Math.log10(least));
+  const { lora, full } = losses, seen = [lora, full].map(leastOf);
+  const least = leastOf([
+    bounds.base / 10,
+    loss.lora,
+    loss.full,
+    ...seen,
+    ...best.map(({ y }) => y),
+  ]);
   return {
     lines: learners.map((role) => ({
       role,
@@ -73,7 +79,7 @@ export function lossChart({ losses, loss, bounds, steps }: LessonReading): Sizel
     marks: [{ y: bounds.base, role: "base", label: "W₀" }, ...best],
     x: upTo(steps),
     y: [
-      Math.max(floor * bounds.base, 10 ** power),
+      10 ** Math.floor(Math.log10(least)),
       1.3 * largestOf([bounds.base, loss.lora, ...lora]),
     ],
     log: true,

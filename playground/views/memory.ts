@@ -12,15 +12,22 @@ const sum = (bytes: MemoryAnswer["full"]) => roles.reduce((total, role) => total
 
 type Dtype = MemoryQuestion["dtype"];
 
-/** Draws the answer for a model, whose base is stored as `dtype` under LoRA. */
-export function showMemory(model: string, dtype: Dtype, answer: MemoryAnswer): void {
+/** Draws the answer to a question about a model. */
+export function showMemory(
+  model: string,
+  { dtype, length }: Pick<MemoryQuestion, "dtype" | "length">,
+  answer: MemoryAnswer,
+): void {
   const { lora, full } = answer, most = Math.max(sum(full), sum(lora));
   const rows = [["full", full], ["LoRA", lora]] as const, bars = element("bars");
   const named = rows.map(([who, bytes]) => [`${who} ${formatBytes(sum(bytes))}`, bytes] as const);
   bars.innerHTML = named.map(([name, bytes]) => barOf(name, bytes, most)).join("");
   bars.setAttribute("aria-label", `Bytes by role: ${named.map(([name]) => name).join(", ")}`);
   element("bytes").innerHTML = tableOf(answer, nameOf(dtype));
-  element("memory-said").textContent = `${model}: ${summary(answer, nameOf(dtype))}`;
+  const fewer = answer.length < length
+    ? ` Counted with ${answer.length} tokens each, the most that this model takes.`
+    : "";
+  element("memory-said").textContent = `${model}: ${summary(answer, nameOf(dtype))}${fewer}`;
 }
 
 /** Says why nothing is shown. */

@@ -51,6 +51,12 @@ async function assertModels(page: Page, folder: string): Promise<void> {
   await drop(page, "memory", [config]);
   await page.until(`${said}.startsWith("Your model (gpt2): ")`, 20_000, "the dropped model");
   assertEquals(await page.evaluate(text("catalog")), "Back to llama-2-7b");
+  await drop(page, "memory", [`${rootPath}models/tiny-gpt2/config.json`]); // It takes 64 tokens.
+  await page.until(`/ of 1,\\d|Not/.test(${said})`, 20_000, "the page's own model");
+  assertMatch(
+    await page.evaluate(said),
+    /^Your model \(gpt2\): LoRA trains .* Counted with 64 tokens each, the most that this model takes\.$/,
+  );
   await drop(page, "memory", [`${rootPath}README.md`]);
   await page.until(`${said}.startsWith("Not counted: the text is no config")`, 20_000, "a refusal");
   await page.evaluate(`document.getElementById("catalog").click()`);

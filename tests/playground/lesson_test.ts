@@ -19,6 +19,7 @@ import {
   stateAt,
 } from "../../playground/state.ts";
 import { sitesChart } from "../../playground/views/adapter.ts";
+import { lossChart } from "../../playground/views/charts.ts";
 import { catalog } from "../../src/architectures/mod.ts";
 import { openCpuDevice } from "../../src/device/cpu/cpu_device.ts";
 import { difference, frobeniusNorm } from "../../src/linalg/mod.ts";
@@ -180,6 +181,23 @@ Deno.test("the bytes of a model are those of the dry device's ledger", () => {
   assertEquals(answer.trained.lora, 12 * 2 * 8 * (768 + 768));
   assertEquals(answer.lora.optimizer, 8 * answer.trained.lora);
   assert(models.includes("llama-2-7b") && !models.includes("t5-base"));
+});
+
+Deno.test("tokens beyond a model's positions are not counted, and the answer has those that are", () => {
+  const { config } = catalog["gpt2"], few = { ...config, n_positions: 64 };
+  const step = { rank: 8, sites: ["q", "v"], dtype: "F32", batch: 1, length: 128 } as const;
+  const clamped = countMemory({ ...step, config: few });
+  assertEquals(clamped, countMemory({ ...step, config: few, length: 64 }));
+  assertEquals([clamped.length, countMemory({ ...step, config }).length], [64, 128]);
+});
+
+Deno.test("the axis of the losses goes as low as they do, and has a place for zero", async () => {
+  const reading = await readingAt("Four values to learn", 400), { loss, losses } = reading;
+  assert(loss.full < 1e-10 && reading.bounds.base > 1, `${loss.full}`);
+  const [low] = lossChart(reading).y, least = Math.min(...losses.full, loss.full);
+  assert(low <= least && least < 10 * low, `${low}`);
+  const [lowest] = lossChart({ ...reading, loss: { ...loss, full: 0 } }).y;
+  assert(lowest > 0 && lowest <= Math.min(...losses.full), `${lowest}`);
 });
 
 Deno.test("a chart has round ticks, its lines and its marks", () => {
