@@ -101,7 +101,7 @@ const colors: Readonly<Record<string, readonly string[]>> = {
   "base again": [palette.base],
   merged: [palette.merged],
   unmerged: [palette.lora[1]],
-  H: ["#f0a875", "#d55e00", "#7f3800"],
+  H: ["#f4cf87", "#e69f00", "#8a5a00"],
   L: ["#e3b5ce", "#cc79a7", "#7d3560"],
 };
 

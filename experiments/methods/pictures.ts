@@ -2,6 +2,7 @@
 
 import { boundsOf, fromTo } from "../../src/core/numbers.ts";
 import { axis, baseLayout, dots, line, logCountAxis, palette } from "../../src/figures/mod.ts";
+import { methodKinds } from "../../src/figures/palette.ts";
 import {
   type Column,
   type DataTable,
@@ -117,24 +118,13 @@ export function meansTable(
 export const rateIn = ({ learningRate, end }: MethodCell): string =>
   `${learningRate?.toExponential()}${end ? ` (${end})` : ""}`;
 
-/** Shades of a color for each family: its methods take them in turn. */
-const shades: Readonly<Record<MethodRow["family"], readonly string[]>> = {
-  baseline: [palette.base],
-  full: [palette.full, "#8a3c00"],
-  biases: [palette.series[3]],
-  adapter: [palette.series[4], "#8a5a00"],
-  prefix: [palette.series[2], "#00563f"],
-  LoRA: [palette.lora[1], palette.lora[0], palette.lora[2]],
-  "LoRA and prefix": ["#7b3294", "#b07cc6"],
-};
-
 const dashes = ["solid", "dash", "dot", "dashdot"] as const;
 
 const symbols = ["circle", "square", "diamond", "triangle-up", "cross", "x", "star"];
 
 /** How the n-th method of a family is drawn: no two of one family share a shape, or a line of one shade. */
 function styleOf(family: MethodRow["family"], place: number) {
-  const own = shades[family], color = own[place % own.length];
+  const own = methodKinds[family].shades, color = own[place % own.length];
   const dash = dashes[Math.floor(place / own.length) % dashes.length];
   return { color, dash, symbol: symbols[place % symbols.length] };
 }

@@ -3,16 +3,16 @@
 import { mean } from "../../src/core/numbers.ts";
 import { axis, baseLayout, type DataTable, dots, type Figure } from "../../src/figures/mod.ts";
 import { line, logAxis, palette, table, type Trace } from "../../src/figures/mod.ts";
+import { colorsOf } from "../../src/figures/palette.ts";
 import { everywhere, factCounts, full, largeSize, pairSize, settings } from "./methods.ts";
 import type { RegretMethod } from "./methods.ts";
 import { bestExponents, lowestPlace, triedRates, triedWith } from "./rates.ts";
 import { cellsOf, noiseOf, rateRatios, type RegretRows } from "./rows.ts";
 
-/** Full fine-tuning in one color; the ranks in the shades of another, and one more. */
-const colors = [palette.full, ...palette.lora, palette.merged];
-const colorOf = ({ key }: RegretMethod) => colors[everywhere.findIndex((one) => one.key === key)];
-
 const named = ({ rank }: RegretMethod) => rank === undefined ? full.label : `LoRA, r = ${rank}`;
+
+const colors = colorsOf(everywhere.map(named));
+const colorOf = ({ key }: RegretMethod) => colors[everywhere.findIndex((one) => one.key === key)];
 
 /** A logarithmic axis with labels at these values alone. */
 const at = (title: string, values: readonly number[]) =>

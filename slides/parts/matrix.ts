@@ -94,7 +94,7 @@ async function zeroSlides(): Promise<Slide[]> {
       linesFigure({
         ...{ id: "zero", title: "", caption: "", x: { title: "step" }, y: { title: "loss" } },
       }, [
-        { name: "both zero", ...losses(both), color: palette.full },
+        { name: "both zero", ...losses(both), color: palette.lora[0] },
         { name: "B zero, A random", ...losses(onlyB), color: palette.lora[1] },
       ]),
       "With both at zero the loss is a level line, with B alone at zero it falls.",
@@ -159,8 +159,8 @@ async function rankSlide(): Promise<Slide> {
       linesFigure({
         ...{ id: "rank", title: "", caption: "", x: { title: "step" }, y: { title: "loss" } },
       }, [
-        { name: "LoRA, r = 2", x, y: [...losses.lora], color: palette.lora[1] },
-        { name: "full", x, y: [...losses.full], color: palette.full },
+        { name: "LoRA, r = 2", x, y: [...losses.lora] },
+        { name: "full", x, y: [...losses.full] },
         {
           name: "best of r = 2",
           x: [0, steps],

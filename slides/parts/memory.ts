@@ -4,7 +4,7 @@ import { gpt2StepBytes, trainingBytes } from "../../src/accounting/mod.ts";
 import { architectureOf, catalog } from "../../src/architectures/mod.ts";
 import { grouped } from "../../src/core/numbers.ts";
 import { formatBytes } from "../../src/figures/format.ts";
-import { linesFigure, roleBars } from "../../src/figures/mod.ts";
+import { linesFigure, palette, roleBars } from "../../src/figures/mod.ts";
 import { formulasHtml, plotHtml } from "../drawing.ts";
 import type { Part, Slide } from "../slide.ts";
 
@@ -102,7 +102,7 @@ async function byBatch(): Promise<Slide[]> {
     x: { title: "sequences of 2,048 tokens", log: true },
     y: { title: "times less memory" },
   }, [{ name: "LoRA", x: batches, y: factors }, {
-    ...{ name: "three times", dashed: true },
+    ...{ name: "three times", dashed: true, color: palette.paper },
     ...{ x: [1, batches.at(-1)!], y: [3, 3] },
   }]);
   return [{

@@ -110,8 +110,8 @@ async function ratesSlide(): Promise<Slide> {
         ...{ id: "rates", title: "", caption: "" },
         ...{ x: { title: "learning rate", log: true }, y: { title: "validation loss (nats)" } },
       }, [
-        { name: "full", ...lines[0], color: palette.full },
-        { name: "LoRA, r = 16", ...lines[1], color: palette.lora[1] },
+        { name: "full", ...lines[0] },
+        { name: "LoRA, r = 16", ...lines[1] },
       ]),
       "Two curves over the learning rate; their lowest points are at different rates.",
     ),

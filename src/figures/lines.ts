@@ -3,7 +3,7 @@
 import type { Figure } from "./figure.ts";
 import { formatValue } from "./format.ts";
 import { axis, baseLayout, logAxis } from "./layout.ts";
-import { palette } from "./palette.ts";
+import { colorsOf } from "./palette.ts";
 import type { Axis, Layout, Trace } from "./plotly_types.ts";
 import { sliderFigure } from "./slider_figure.ts";
 
@@ -15,7 +15,7 @@ export interface Line {
   readonly x: readonly number[];
   /** A value for each of them. */
   readonly y: readonly number[];
-  /** Color. Default: the next of the palette's series. */
+  /** Color. Default: that of the method that the name begins with, or the next of the palette's series. */
   readonly color?: string;
   /** Dashed, for theory, chance and quoted values. Default false. */
   readonly dashed?: boolean;
@@ -50,7 +50,7 @@ export interface LinesWords extends Pick<Figure, "id" | "title" | "caption"> {
  * ```
  */
 export function linesFigure({ x, y, ...words }: LinesWords, lines: readonly Line[]): Figure {
-  return { ...words, data: lines.map(trace), layout: layoutOf(x, y, lines) };
+  return { ...words, data: tracesOf(lines), layout: layoutOf(x, y, lines) };
 }
 
 /** The lines at one position of a slider. */
@@ -68,12 +68,17 @@ export function linesSlider(
 ): Figure {
   return sliderFigure({
     ...words,
-    steps: steps.map(({ label, lines }) => ({ label, data: lines.map(trace) })),
+    steps: steps.map(({ label, lines }) => ({ label, data: tracesOf(lines) })),
     layout: layoutOf(x, y, steps.flatMap(({ lines }) => lines)),
   });
 }
 
-function trace({ name, x, y, color, dashed }: Line, place: number): Trace {
+function tracesOf(lines: readonly Line[]): Trace[] {
+  const colors = colorsOf(lines.map(({ name = "" }) => name));
+  return lines.map((line, place) => trace({ ...line, color: line.color ?? colors[place] }));
+}
+
+function trace({ name, x, y, color, dashed }: Line): Trace {
   return {
     type: "scatter",
     mode: x.length <= 24 && !dashed ? "lines+markers" : "lines",
@@ -81,7 +86,7 @@ function trace({ name, x, y, color, dashed }: Line, place: number): Trace {
     x,
     y,
     line: {
-      color: color ?? palette.series[place % palette.series.length],
+      color,
       ...(dashed && { dash: "dash", width: 1.5 }),
     },
   };

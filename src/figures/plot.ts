@@ -5,7 +5,7 @@ import { quote } from "../core/quote.ts";
 import type { Figure } from "./figure.ts";
 import { axis, baseLayout } from "./layout.ts";
 import type { Line } from "./lines.ts";
-import { palette } from "./palette.ts";
+import { colorsOf } from "./palette.ts";
 import type { Axis, Trace } from "./plotly_types.ts";
 
 /** The losses of a training, as its history has them. */
@@ -37,7 +37,8 @@ export interface PlotWords {
 }
 
 /**
- * A figure of one or more lines by name. At the end of a notebook's cell it shows itself.
+ * A figure of one or more lines by name. At the end of a notebook's cell it shows itself. A line whose name
+ * begins with that of a method has this method's color: LoRA is blue, full fine-tuning orange.
  *
  * @throws {TypeError} when there is no line, one is not made of numbers, or a word does not exist.
  *
@@ -54,11 +55,10 @@ export function plot(
   words: PlotWords = {},
 ): Figure {
   assertOptions("plot", words, { title: true, caption: true, x: true, y: true });
-  const named = namedValues(lines);
-  const all = named.flatMap(([name, values], place) => {
-    const color = palette.series[place % palette.series.length];
-    return linesOf(name, values).map((line): Line => ({ ...line, color }));
-  });
+  const named = namedValues(lines), colors = colorsOf(named.map(([name]) => name));
+  const all = named.flatMap(([name, values], place) =>
+    linesOf(name, values).map((line): Line => ({ ...line, color: colors[place] }))
+  );
   const isLoss = named.every(([, values]) => isHistory(values));
   const names = named.map(([name]) => name).join(", ");
   const { title = isLoss ? "Training loss" : names, caption = "" } = words;

@@ -5,7 +5,7 @@ import { boundsOf } from "../core/numbers.ts";
 import type { Figure } from "../figures/figure.ts";
 import { heatmaps } from "../figures/heatmaps.ts";
 import { axis, baseLayout, indexAxis, logAxis } from "../figures/layout.ts";
-import { palette } from "../figures/palette.ts";
+import { methodKinds, mixed, palette } from "../figures/palette.ts";
 import type { Layout, Trace } from "../figures/plotly_types.ts";
 import { chanceAngles, chanceOf, chancePairs, type ComparedUpdate } from "./compare.ts";
 import type { UpdateRow } from "./describe.ts";
@@ -15,16 +15,8 @@ import { shortNames } from "./updates.ts";
 const mostMarks = 24;
 
 /** A color for each line, from the palette if it has enough, otherwise from light to dark. */
-function colors(count: number): string[] {
-  if (count <= palette.series.length) return [...palette.series];
-  const [light, , dark] = palette.lora.map((hex) =>
-    [1, 3, 5].map((at) => parseInt(hex.slice(at, at + 2), 16))
-  );
-  return Array.from({ length: count }, (_, i) => {
-    const mixed = light.map((from, c) => Math.round(from + i / (count - 1) * (dark[c] - from)));
-    return `rgb(${mixed.join()})`;
-  });
-}
+const colors = (count: number): readonly string[] =>
+  count <= palette.series.length ? palette.series : mixed(methodKinds.LoRA.shades, count);
 
 type Named = readonly { readonly name: string }[];
 

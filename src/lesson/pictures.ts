@@ -88,8 +88,8 @@ function losses({ losses, loss, bounds, steps }: LessonReading): Figure {
   };
   const bound = { name: "best of r", x: [0, steps], y: [best, best], dashed: true };
   return linesFigure(words, [
-    { name: "full", x, y: [...losses.full, loss.full], color: palette.full },
-    { name: "LoRA", x, y: [...losses.lora, loss.lora], color: palette.lora[1] },
+    { name: "full", x, y: [...losses.full, loss.full] },
+    { name: "LoRA", x, y: [...losses.lora, loss.lora] },
     ...best > 1e-9 * bounds.base ? [{ ...bound, color: palette.base }] : [],
   ]);
 }

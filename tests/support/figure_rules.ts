@@ -1,8 +1,12 @@
 /** What every figure of ours must say. */
 
 import type { Figure, Trace } from "../../experiments/mod.ts";
+import { kindOf, mixed } from "../../src/figures/palette.ts";
 
-/** Where a figure lacks a caption, or an axis of numbers that shows them lacks a title. */
+/**
+ * Where a figure lacks a caption, an axis of numbers that shows them lacks a title, or a method has the color of
+ * something else.
+ */
 export function figureFaults({ title, caption, data, layout }: Figure): string[] {
   const words = Object.entries({ title, caption }).filter(([, text]) => text.trim() === "");
   const axes = Object.entries(layout).filter(([name]) => /^[xy]axis\d*$/.test(name));
@@ -11,7 +15,19 @@ export function figureFaults({ title, caption, data, layout }: Figure): string[]
     const hidden = axis.visible === false || axis.showticklabels === false;
     return !hidden && !axis.title?.text && data.some((trace) => hasNumbersOn(trace, name));
   });
-  return [...words, ...silent].map(([name]) => `no words for ${name}`);
+  const wordless = [...words, ...silent].map(([name]) => `no words for ${name}`);
+  return [...wordless, ...colorFaults(data)];
+}
+
+/** Methods in colors that are not of their kind. */
+export function colorFaults(data: readonly Trace[]): string[] {
+  return data.flatMap(({ name = "", line, marker }) => {
+    const shades = kindOf(name)?.shades;
+    const { color } = line ?? (marker ?? {}) as { color?: string };
+    if (!shades || typeof color !== "string") return [];
+    const own = [...shades, ...[4, 5, 6].flatMap((count) => mixed(shades, count))];
+    return own.includes(color) ? [] : [`${name} in ${color}`];
+  });
 }
 
 /** Whether a trace puts numbers, and not names, on an axis. */

@@ -62,7 +62,7 @@ function figureOf(bundle: Bundle): Bundle {
 }
 
 /** What the page's script draws: of several figures in one output, and of a slider's, there is nothing else. */
-function figuresDrawn(bundle: Bundle): unknown[] {
+export function figuresDrawn(bundle: Bundle): unknown[] {
   const html = String(bundle["text/html"] ?? "");
   return [...html.matchAll(/lowrankFigures\.draw\(place, (\{.*\})\);$/gm)]
     .map(([, figure]) => JSON.parse(figure));

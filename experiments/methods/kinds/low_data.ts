@@ -1,6 +1,7 @@
 /** Few examples: table 16. @module */
 
-import { axis, baseLayout, dots, line, logCountAxis, palette } from "../../../src/figures/mod.ts";
+import { axis, baseLayout, dots, line, logCountAxis } from "../../../src/figures/mod.ts";
+import { colorsOf } from "../../../src/figures/palette.ts";
 import { type SizedMethod, withSeeds } from "../chosen.ts";
 import type { MethodRow } from "../comparison.ts";
 import type { StudiedMethod } from "../methods.ts";
@@ -22,8 +23,6 @@ const sized = (methods: readonly StudiedMethod[]): SizedMethod[] =>
 
 const examplesOf = ({ size }: Pick<MethodRow, "size">) =>
   amounts.find((examples) => sizeOf(examples) === size)!;
-
-const colors = [palette.full, palette.lora[1], palette.series[2], palette.series[3]];
 
 /** Methods on few, more and many examples. */
 export const lowData = methodsExperiment({
@@ -52,6 +51,7 @@ export const lowData = methodsExperiment({
   },
   draw(rows, { cells }) {
     const groups = [...Map.groupBy(cells, ({ label }) => label)];
+    const colors = colorsOf(groups.map(([label]) => label));
     const data = groups.flatMap(([name, own], place) => {
       const color = colors[place], quiet = { showlegend: false, hoverinfo: "skip" };
       const runs = rows.filter(({ label }) => label === name);

@@ -24,7 +24,8 @@ const all = (mean: number): Means => [mean, mean, mean, mean, mean];
 const noise = 2 * Math.sqrt(2e-4);
 
 function runs(key: string, means: Means, trained = 1000): E2eRow[] {
-  const row = { key, label: key, family: "LoRA", size: "", trained, compared: 1 } as const;
+  const family = key === "full" ? "full" : key === "prefix-layer" ? "prefix" : "LoRA";
+  const row = { key, label: key, family, size: "", trained, compared: 1 } as const;
   return [-0.01, 0.01].map((off, at) => {
     const [value, nist, meteor, rougeL, cider] = means.map((mean) => mean + off);
     return {
