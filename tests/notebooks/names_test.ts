@@ -1,0 +1,87 @@
+/** A name stands for one thing in a notebook, so that any cell can be run again, after any other. */
+
+import { assertEquals } from "@std/assert";
+import { makeNotebook } from "../support/make_notebook.ts";
+import {
+  codeCells,
+  type Notebook,
+  notebookNames,
+  notebooksPath,
+  readNotebook,
+} from "../support/notebook_file.ts";
+
+/** The names that a pattern declares: one, or those in `{ a, b: [c, d = 1], ...e }`. */
+function namesIn(pattern: Deno.lint.Node | null): string[] {
+  switch (pattern?.type) {
+    case "Identifier":
+      return [pattern.name];
+    case "ObjectPattern":
+      return pattern.properties.flatMap(namesIn);
+    case "ArrayPattern":
+      return pattern.elements.flatMap(namesIn);
+    case "Property":
+      return namesIn(pattern.value);
+    case "AssignmentPattern":
+      return namesIn(pattern.left);
+    case "RestElement":
+      return namesIn(pattern.argument);
+  }
+  return [];
+}
+
+/** What a statement of a cell declares or imports: names, and what each stands for there. */
+function namedBy(statement: Deno.lint.Node, cell: string): [name: string, thing: string][] {
+  switch (statement.type) {
+    case "ImportDeclaration":
+      return statement.specifiers.map(({ local }) => [local.name, statement.source.value]);
+    case "VariableDeclaration":
+      return statement.declarations.flatMap(({ id }) => namesIn(id)).map((name) => [name, cell]);
+    case "FunctionDeclaration":
+    case "ClassDeclaration":
+    case "TSTypeAliasDeclaration":
+    case "TSInterfaceDeclaration":
+      return namesIn(statement.id).map((name) => [name, cell]);
+  }
+  return [];
+}
+
+/** The statements of a cell, from the parser of `deno lint`. */
+function statementsOf(source: string): Deno.lint.Node[] {
+  const found: Deno.lint.Node[] = [];
+  const create = () => ({ Program: ({ body }: Deno.lint.Program) => void found.push(...body) });
+  Deno.lint.runPlugin({ name: "statements", rules: { all: { create } } }, "cell.ts", source);
+  return found;
+}
+
+/** Names that stand for more than one thing, with the cells and modules that they are from. */
+function sharedNames(notebook: Notebook): string[] {
+  const things = new Map<string, Set<string>>();
+  for (const { id, source } of codeCells(notebook)) {
+    const named = statementsOf(source).flatMap((statement) => namedBy(statement, `cell ${id}`));
+    for (const [name, thing] of named) things.set(name, (things.get(name) ?? new Set()).add(thing));
+  }
+  return [...things].filter(([, from]) => from.size > 1)
+    .map(([name, from]) => `${name}: ${[...from].join(", ")}`);
+}
+
+Deno.test("no name of a notebook is declared in two cells", async () => {
+  const shared: string[] = [];
+  for (const name of notebookNames()) {
+    const found = sharedNames(await readNotebook(`${notebooksPath}/${name}.ipynb`));
+    shared.push(...found.map((what) => `${name}, ${what}`));
+  }
+  assertEquals(shared, []);
+});
+
+Deno.test("a name of two cells is found in every way to declare it; the same import is one thing", () => {
+  const notebook = makeNotebook(
+    'import { a, b } from "x";\nconst { c, d: [e, ...f] } = a;',
+    'import { a, type c } from "x";\nlet e = 1;\nfunction f() {\n  const d = 1;\n}',
+    'import { a as g } from "x";\nusing b = a;\ntype h = 1;\nfor (const i of []) i;',
+    'import * as g from "y";\nclass h {}\nconst { x: { i = 1 } } = a;',
+  );
+  assertEquals(sharedNames(notebook), [
+    ...["b: x, cell c2", "c: cell c0, x", "e: cell c0, cell c1", "f: cell c0, cell c1"],
+    ...["g: x, y", "h: cell c2, cell c3"],
+  ]);
+});
