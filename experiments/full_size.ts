@@ -87,6 +87,8 @@ export const fullSize: Experiment = experiment({
       "when both printed values differ from (r/d)·‖W‖ by at most three standard deviations of one " +
       "draw, ‖W‖ / (√2·d), plus half a unit of their last digit, and our own draws by at most three",
     quick: false,
+    ours: ({ updates }) =>
+      updates.map(({ rank, inRandom }) => `r = ${rank}: ${inRandom.toFixed(4)}`).join(", "),
     holds: ({ width, updates }) =>
       printed.updates.every(({ rank, random }) => isExplained(random, rank, width, 0.01)) &&
       updates.every(({ rank, inRandom }) => isExplained(inRandom, rank, width)),

@@ -181,12 +181,7 @@ function quote(outcome: Outcome, { source }: QuotedRows<unknown>): Outcome {
   return {
     ...outcome,
     settings: `${outcome.settings} ${whose}`,
-    // Settings name the run once for all; what has no number to mark says so itself.
-    findings: outcome.findings.map((finding) =>
-      finding.ours === undefined
-        ? { ...finding, note: [finding.note, whose].filter((one) => one).join(" ") }
-        : { ...finding, ours: `${finding.ours} (quoted)` }
-    ),
+    findings: outcome.findings.map((one) => ({ ...one, ours: `${one.ours} (quoted)` })),
   };
 }
 

@@ -23,7 +23,7 @@ export const claimsOn = <Compared extends ComparedMethods>(
       ...claim,
       text: typeof text === "string" ? text : text(compared),
       holds: () => holds(compared),
-      ours: ours && (() => ours(compared)),
+      ours: () => ours(compared),
       found: found && (() => found(compared)),
     }),
   );

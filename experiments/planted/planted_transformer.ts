@@ -96,6 +96,10 @@ const placeClaim: Claim<readonly Row[]> = {
   text: "An adapter in the wrong place cannot make up for it with a higher rank",
   rule: "when, with the shift planted in q alone, adapting v at r* leaves more of the " +
     "divergence than adapting q at r*/2, a rank known to be too low, for every seed",
+  ours: (rows) => {
+    const least = Math.min(...places(rows).map(({ right, wrong }) => wrong / right));
+    return `at least ${least.toFixed(2)} times as much is left`;
+  },
   holds: (rows) => places(rows).every(({ right, wrong }) => wrong > right),
   found(rows) {
     const pairs = places(rows).map(({ right, wrong }) =>

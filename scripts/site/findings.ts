@@ -78,7 +78,7 @@ function table(findings: readonly Finding[], isPrinted: boolean): string {
   const columns = isPrinted
     ? ["claim", "printed", "ours", "verdict"]
     : ["claim", "ours", "verdict"];
-  const rows = findings.map(({ claim, printed = "–", ours = "see below", verdict }) => [
+  const rows = findings.map(({ claim, printed = "–", ours, verdict }) => [
     plain(claim),
     ...(isPrinted ? [plain(printed)] : []),
     plain(ours),

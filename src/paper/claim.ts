@@ -33,6 +33,8 @@ export type Verdict =
 export interface Finding extends JudgedClaim {
   /** What the rule gave. */
   readonly verdict: Verdict;
+  /** The number that matters most, in a few words. */
+  readonly ours: string;
 }
 
 /** A claim about an experiment's rows, the rule by which it is judged, and what is reported as found. */
@@ -44,7 +46,7 @@ export interface Claim<Rows> extends Pick<Finding, "beyond" | "printed" | "quote
   /** The rule: whether the claim holds for the rows, or why times cannot tell. */
   holds(rows: Rows): Judgment;
   /** The number that matters most, in a few words. */
-  ours?(rows: Rows): string;
+  ours(rows: Rows): string;
   /** What else the rule reads, in sentences. */
   found?(rows: Rows): string;
   /**
@@ -81,7 +83,7 @@ export function claimsIn<Part>(
     text: `${textOf(claim, part)} (in ${name})`,
     holds: () => claim.holds(part),
     found: claim.found && (() => claim.found!(part)),
-    ours: claim.ours && (() => claim.ours!(part)),
+    ours: () => claim.ours(part),
   }));
 }
 
@@ -89,17 +91,18 @@ export function claimsIn<Part>(
 export function judge<Rows>(claim: Claim<Rows>, rows: Rows, quick: boolean): Finding {
   const { brokenInFull, beyond, printed, quote, corrected } = claim;
   const rule = `${beyond ? "holds" : "reproduced"} ${claim.rule}`;
-  const verdict = verdictOf(claim, rows, quick), ours = claim.ours?.(rows);
+  const verdict = verdictOf(claim, rows, quick);
   const full = verdict === "holds here, not with --full"
     ? `With --full it did not hold (quoted from decision 0013): ${brokenInFull}.`
     : "";
-  const words = { beyond, printed, ours, quote, note: noteOf(claim, verdict), corrected };
+  const words = { beyond, printed, quote, note: noteOf(claim, verdict), corrected };
   return {
     ...{
       claim: textOf(claim, rows),
       rule,
       found: [claim.found?.(rows), full].filter((one) => one).join(" "),
       verdict,
+      ours: claim.ours(rows),
     },
     ...Object.fromEntries(Object.entries(words).filter(([, word]) => word !== undefined)),
   };

@@ -96,7 +96,7 @@ Deno.test("the main job merges, unmerges and switches adapters exactly, and writ
     assertMatch(facts.partial, /^by --only; without counting, memory, .*real-adapter/);
     const [latency, exact, switched] = results[0].findings;
     for (const { verdict } of [latency, exact, switched]) assertEquals(verdict, "reproduced");
-    assertMatch(latency.ours, /^0 of \d+ launches differ; unmerged 18 more$/)
+    assertMatch(latency.ours, /^0 of \d+ launches differ; unmerged 18 more$/);
     assertStringIncludes(exact.ours, "; 0 bits changed");
     const adapters = filesIn(`${out}/adapters`);
     assertEquals(adapters, ["nouns-lora-16-seed1", "verbs-lora-16-seed1"]);

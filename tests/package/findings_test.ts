@@ -14,7 +14,7 @@ const results = [{
       verdict: "differs",
       ...{ note: "A guess: rounding.", corrected: "2026-01-01, decision 1" },
     },
-    { ...shared, claim: "B", verdict: "reproduced" },
+    { ...shared, claim: "B", ours: "4", verdict: "reproduced" },
     { ...shared, claim: "C", verdict: "holds", beyond: true, ours: "3" },
   ],
 }] as const;
@@ -26,7 +26,7 @@ Deno.test("the paper's claims stand beside what it prints, those beyond it in a 
   assertStringIncludes(paper, "\n### An experiment\n\n2 steps of r\\*. Quoted.\n");
   assertStringIncludes(
     paper,
-    "\n| A | 10 \\| 20 | 9 | differs |\n| B | – | see below | reproduced |\n",
+    "\n| A | 10 \\| 20 | 9 | differs |\n| B | – | 4 | reproduced |\n",
   );
   assertStringIncludes(
     paper,

@@ -41,6 +41,8 @@ export const budgetClaims: readonly MethodsClaim[] = [
       "own, by more than the noise floor",
     ...said.table5,
     ...noted.methodsPlaces,
+    ours: (compared) =>
+      cellsOf(compared, [...both, ...alone]).map((cell) => meanIn(cell)).join(", "),
     holds: (compared) =>
       cellsOf(compared, both).every((better) =>
         cellsOf(compared, alone).every((worse) => compared.isBetter(better, worse))

@@ -70,6 +70,11 @@ export const glossClaims: readonly MethodsClaim[] = [
       "than the noise floor",
     ...said.figure2Monotone,
     ...noted.methodsMonotone,
+    ours: (compared) => {
+      const keys = ["prefix-embedding", "prefix-layer"];
+      const held = keys.filter((key) => reversal(compared, key) !== undefined);
+      return `${held.length} of ${keys.length} methods`;
+    },
     holds: (compared) =>
       ["prefix-embedding", "prefix-layer"].some((key) => reversal(compared, key) !== undefined),
     found: (compared) =>

@@ -11,6 +11,7 @@ import {
   lowDataClaims,
   sizeOf,
 } from "../../../experiments/methods/kinds/claims.ts";
+import type { Judgment } from "../../../src/paper/claim.ts";
 
 /** Two seeds of a method at a size, ±0.01 about a mean: a noise floor of 2 · √0.0002 = 0.0283. */
 function runs(
@@ -31,7 +32,7 @@ const verdicts = (
   claims: readonly MethodsClaim[],
   rows: readonly MethodRow[],
   best: "lowest" | "highest",
-): boolean[] => {
+): Judgment[] => {
   const compared = new MethodComparison(rows, best);
   return claimsOn(compared, claims).map((claim) => claim.holds(undefined));
 };

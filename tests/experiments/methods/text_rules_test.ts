@@ -5,6 +5,7 @@ import { claimsOn } from "../../../experiments/methods/claims.ts";
 import { MethodComparison } from "../../../experiments/methods/comparison.ts";
 import { textClaims } from "../../../experiments/methods/texts/claims.ts";
 import { averageOfTasks, factsOf, type TextRow } from "../../../experiments/methods/texts/rows.ts";
+import type { Judgment } from "../../../src/paper/claim.ts";
 
 const tasks = ["TREC", "SUBJ", "SST-2"];
 
@@ -39,7 +40,7 @@ const same = (mean: number) => tasks.map(() => mean);
 function verdicts(
   others: Readonly<Record<string, readonly number[]>>,
   { frequent = 50, bag = 60 } = {},
-): boolean[] {
+): Judgment[] {
   const means = {
     ...{ "lora-qv": same(80), full: same(80), bitfit: same(79), "adapter-d": same(79) },
     ...{ "adapter-h": same(79), "adapter-p": same(80) },
