@@ -11,13 +11,15 @@ export function addDevices(program: Command): void {
     "list this machine's devices; * marks the one that other commands would use",
   )
     .action(async (options: CommonOptions) => {
-      const { devices, ...listing } = await listDevices();
+      const { devices, refusal, ...listing } = await listDevices();
       options.opened?.();
       const chosen = options.device === "auto" ? listing.chosen : options.device;
       if (!devices.some(({ kind }) => kind === chosen)) note(options, `no ${chosen} device found`);
-      print(options, { chosen, devices }, () =>
+      const isRefused = refusal !== null && options.device !== "cpu";
+      if (isRefused) note(options, refusal);
+      print(options, { chosen, refusal, devices }, () =>
         table(devices, [
-          ["", ({ kind }) => kind === chosen ? "*" : ""],
+          ["", ({ kind }) => kind === chosen && !isRefused ? "*" : ""],
           ["kind", ({ kind }) => kind],
           ["name", ({ name }) => name],
           ["software", ({ software }) => software ? "yes" : "no"],

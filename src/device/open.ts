@@ -8,7 +8,14 @@ import { defaultThreads, openCpuDevice } from "./cpu/cpu_device.ts";
 import type { Device, DeviceKind } from "./device.ts";
 import { DryDevice } from "./dry.ts";
 import { ReferenceDevice } from "./reference.ts";
-import { adapterName, findAdapter, isSoftwareAdapter } from "./webgpu/adapter.ts";
+import {
+  adapterName,
+  findAdapter,
+  findUsableAdapter,
+  isSoftwareAdapter,
+  refusalOf,
+  requiresHardware,
+} from "./webgpu/adapter.ts";
 import { openAdapter, openWebgpuDevice } from "./webgpu/webgpu_device.ts";
 
 /** Options of {@link openDevice}. */
@@ -42,6 +49,8 @@ export interface DeviceEntry {
 export interface DeviceListing {
   /** The kind that {@link openDevice} opens by default. */
   readonly chosen: DeviceKind;
+  /** Why {@link openDevice} would refuse to open it (`LOWRANK_REQUIRE_HARDWARE=1`), or null. */
+  readonly refusal: string | null;
   /** All devices that can be opened. */
   readonly devices: readonly DeviceEntry[];
 }
@@ -52,7 +61,8 @@ const variable = "LOWRANK_DEVICE";
  * Opens a device: a hardware GPU if there is one, else the CPU. `description` says which and why.
  *
  * `kind`, or `LOWRANK_DEVICE=cpu|webgpu`, requires that device. A software WebGPU adapter, which is slower
- * than the `cpu` device, is opened only then.
+ * than the `cpu` device, is opened only then. `LOWRANK_REQUIRE_HARDWARE=1` forbids it, and the CPU in
+ * place of a GPU that was not asked for.
  *
  * In a browser the `cpu` device has one thread, and looks for `cpu.wasm` next to the bundle.
  *
@@ -92,19 +102,21 @@ export async function listDevices(): Promise<DeviceListing> {
   const devices = [cpuEntry()];
   if (adapter) devices.unshift(adapterEntry(adapter));
   const best = adapter && !isSoftwareAdapter(adapter.info) ? "webgpu" : "cpu";
-  return { chosen: kindFromEnvironment() ?? best, devices };
+  const wanted = kindFromEnvironment();
+  const refusal = wanted === "cpu" ? null : refusalOf(adapter) ?? null;
+  return { chosen: wanted ?? best, refusal, devices };
 }
 
 /** Opens the hardware GPU, or the CPU with a note that says why. */
 async function openBest(threads?: number): Promise<Device> {
-  const adapter = await findAdapter();
+  const adapter = await findUsableAdapter();
   if (!adapter || isSoftwareAdapter(adapter.info)) {
     return await openCpuDevice({ threads, note: "no hardware GPU found" });
   }
   try {
     return await openAdapter(adapter);
   } catch (error) {
-    if (!(error instanceof DeviceError)) throw error;
+    if (!(error instanceof DeviceError) || requiresHardware()) throw error;
     return await openCpuDevice({ threads, note: error.message });
   }
 }

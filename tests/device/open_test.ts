@@ -77,14 +77,13 @@ const hardware: AdapterInfo = {
   subgroupMaxSize: 32,
 };
 
-Deno.test("software adapters and OpenGL are told from hardware", () => {
+Deno.test("software adapters are told from hardware by each of their signs", () => {
   assertEquals(isSoftwareAdapter(hardware), false);
   const software: Partial<AdapterInfo>[] = [
     { isFallbackAdapter: true },
     { description: "llvmpipe (LLVM 19.1.7, 256 bits)" },
     { description: "SwiftShader Device (Subzero)" },
     { description: "Microsoft Basic Render Driver" },
-    { subgroupMinSize: 4, subgroupMaxSize: 128 },
   ];
   for (const info of software) assert(isSoftwareAdapter({ ...hardware, ...info }));
 });

@@ -9,8 +9,10 @@
 
 import { labInstalled } from "../../scripts/lab_environment.ts";
 import { openBlas } from "../../src/blas/mod.ts";
+import { lazily } from "../../src/core/lazily.ts";
+import { findAdapter, requiresHardware } from "../../src/device/webgpu/adapter.ts";
 
-// Without it, Deno takes OpenGL where Vulkan is missing, which is no adapter that we support.
+// Without it, Deno takes OpenGL where Vulkan is missing, which does not keep NaN (docs/devices.md).
 if (Deno.build.os === "linux" && !Deno.env.has("DENO_WEBGPU_BACKEND")) {
   Deno.env.set("DENO_WEBGPU_BACKEND", "vulkan");
 }
@@ -23,9 +25,36 @@ export interface Part {
   remedy: string;
 }
 
-/** Whether there is a WebGPU adapter; a software one will do. */
+/** Prints what the machine's adapter is and has, once for each process of tests. */
+const printAdapter = lazily(async () => console.log(JSON.stringify(await adapterFacts(), null, 2)));
+
+/**
+ * Whether there is a WebGPU adapter; a software one will do. With `LOWRANK_REQUIRE_HARDWARE=1` the answer is
+ * yes, so that tests fail where there is none, and the adapter is printed.
+ */
 export async function webgpuAvailable(): Promise<boolean> {
-  return await navigator.gpu?.requestAdapter() != null;
+  if (!requiresHardware()) return await findAdapter() !== undefined;
+  await printAdapter();
+  return true;
+}
+
+/** The adapter's information, features and limits, or null. */
+export async function adapterFacts() {
+  const adapter = await findAdapter();
+  if (!adapter) return null;
+  const { info, features, limits } = adapter;
+  return {
+    info: valuesOf(info),
+    features: [...features].sort(),
+    limits: valuesOf(limits),
+  };
+}
+
+/** What the getters of its class give, which are no properties of its own. */
+function valuesOf(object: object): Record<string, unknown> {
+  const getters = Object.entries(Object.getOwnPropertyDescriptors(Object.getPrototypeOf(object)))
+    .filter(([, { get }]) => get);
+  return Object.fromEntries(getters.map(([name, { get }]) => [name, get!.call(object)]));
 }
 
 const browsers = ["chromium", "chromium-browser", "google-chrome"];

@@ -1,6 +1,8 @@
 /** Finding a WebGPU adapter, and telling whether it is real hardware. @module */
 
 import type { AdapterTraits } from "../../../kernels/kernel.ts";
+import { DeviceError } from "../../core/errors.ts";
+import { environmentVariable } from "../../core/platform.ts";
 
 /** What tells adapters apart; a `GPUAdapterInfo` is one. */
 export interface AdapterInfo {
@@ -10,12 +12,12 @@ export interface AdapterInfo {
   readonly architecture: string;
   /** Name of the hardware. */
   readonly description: string;
-  /** True when the adapter itself says that it is software. */
-  readonly isFallbackAdapter: boolean;
-  /** Fewest threads per subgroup. */
-  readonly subgroupMinSize: number;
-  /** Most threads per subgroup. */
-  readonly subgroupMaxSize: number;
+  /** True when the adapter itself says that it is software; older browsers do not say. */
+  readonly isFallbackAdapter?: boolean;
+  /** Fewest threads per subgroup: 4 where the adapter has no subgroups. Older browsers do not say. */
+  readonly subgroupMinSize?: number;
+  /** Most threads per subgroup: 128 where the adapter has no subgroups. */
+  readonly subgroupMaxSize?: number;
 }
 
 const label = "lowrank";
@@ -23,13 +25,46 @@ const label = "lowrank";
 const softwareNames = /llvmpipe|lavapipe|softpipe|swiftshader|basic render|software/i;
 
 /**
- * True for an adapter that runs on the CPU, and for OpenGL, to which Deno silently falls back if Vulkan
- * is missing. OpenGL is recognized by its subgroup sizes, 4 to 128: the specification's bounds,
- * reported for an unknown size.
+ * True for an adapter that runs on the CPU: by its own word, or by the name of a renderer. Subgroups of 4
+ * to 128 do not tell: every adapter without subgroups must report them. So OpenGL, which Deno silently
+ * takes where Vulkan is missing, is what it computes on.
  */
-export function isSoftwareAdapter(info: AdapterInfo): boolean {
-  return info.isFallbackAdapter || softwareNames.test(`${info.architecture} ${info.description}`) ||
-    (info.subgroupMinSize === 4 && info.subgroupMaxSize === 128);
+export function isSoftwareAdapter({ isFallbackAdapter, ...info }: AdapterInfo): boolean {
+  return isFallbackAdapter === true ||
+    softwareNames.test(`${info.architecture} ${info.description}`);
+}
+
+const variable = "LOWRANK_REQUIRE_HARDWARE";
+
+/** True for `LOWRANK_REQUIRE_HARDWARE=1`, which forbids software in place of a GPU. */
+export function requiresHardware(): boolean {
+  const value = environmentVariable(variable) ?? "";
+  if (!["", "0", "1"].includes(value)) {
+    throw new RangeError(`${variable} must be 0 or 1, found ${value}`);
+  }
+  return value === "1";
+}
+
+/**
+ * Why an adapter is not used: with `LOWRANK_REQUIRE_HARDWARE=1`, because it is software or missing.
+ *
+ * @throws {RangeError} when the variable has another value than 0 or 1.
+ */
+export function refusalOf(adapter: GPUAdapter | undefined): string | undefined {
+  if (!requiresHardware() || (adapter && !isSoftwareAdapter(adapter.info))) return undefined;
+  const found = adapter ? `${adapterName(adapter.info)}, which is software` : "no adapter";
+  return `${variable}=1 needs a hardware GPU, found ${found}`;
+}
+
+/**
+ * The adapter, if it may be used.
+ *
+ * @throws {DeviceError} when `LOWRANK_REQUIRE_HARDWARE=1` and it is software or missing.
+ */
+export async function findUsableAdapter(): Promise<GPUAdapter | undefined> {
+  const adapter = await findAdapter(), refusal = refusalOf(adapter);
+  if (refusal) throw new DeviceError(refusal);
+  return adapter;
 }
 
 /** A human-readable name: `llvmpipe`, `NVIDIA H100`. */
@@ -71,5 +106,5 @@ export async function requestDevice(adapter: GPUAdapter): Promise<OpenedAdapter>
 }
 
 function fixedSubgroupSize({ subgroupMinSize, subgroupMaxSize }: AdapterInfo): number {
-  return subgroupMinSize === subgroupMaxSize ? subgroupMinSize : 0;
+  return subgroupMinSize === subgroupMaxSize ? subgroupMinSize ?? 0 : 0;
 }

@@ -7,7 +7,7 @@ import { BaseDevice, wholeWords } from "../base.ts";
 import type { AnyBindings, CompileReport, Storage, Tensor } from "../device.ts";
 import {
   adapterName,
-  findAdapter,
+  findUsableAdapter,
   isSoftwareAdapter,
   type OpenedAdapter,
   requestDevice,
@@ -212,10 +212,10 @@ export class WebgpuDevice extends BaseDevice {
 /**
  * Opens the adapter, hardware or software.
  *
- * @throws {DeviceError} when there is no adapter.
+ * @throws {DeviceError} when there is no adapter, or software in place of a GPU that must be hardware.
  */
 export async function openWebgpuDevice(): Promise<WebgpuDevice> {
-  const adapter = await findAdapter();
+  const adapter = await findUsableAdapter();
   if (!adapter) {
     throw new DeviceError(
       "opening a webgpu device needs an adapter, found none; on Debian mesa-vulkan-drivers has one",
