@@ -1,9 +1,18 @@
 /** φ of every module in the spaces in which adapters are compared, next to chance. @module */
 
 import { injectLora } from "../../src/adapt/mod.ts";
-import { gaussianSimilarity, inActivationMetric, meanSimilarity } from "../../src/analysis/mod.ts";
-import { rightDirections, similarityGrid, updateDirections } from "../../src/analysis/mod.ts";
-import type { InputStatistics, LowRankFactors } from "../../src/analysis/mod.ts";
+import {
+  gaussianSimilarity,
+  inActivationMetric,
+  type InputSpread,
+  inputSpread,
+  type InputStatistics,
+  type LowRankFactors,
+  meanSimilarity,
+  rightDirections,
+  similarityGrid,
+  updateDirections,
+} from "../../src/analysis/mod.ts";
 import { type Grid, phi } from "../../src/analysis/subspaces.ts";
 import type { AdaptedModule } from "../../src/inspect/amplification_rows.ts";
 import type { DenseMatrix } from "../../src/linalg/mod.ts";
@@ -42,6 +51,7 @@ export interface SpaceSimilarity {
   readonly space: string; // `A`, `ΔW·S^½`
   readonly modules: readonly ModuleSimilarity[]; // one for each module
   readonly chance?: number; // max(8, 8) / d in A, where Gaussian updates have to agree with it
+  readonly inputs?: readonly InputSpread[]; // of each layer's, in ΔW·S^½
 }
 
 /** Two spaces that are judged, two that are drawn, and the start of training. */
@@ -72,7 +82,10 @@ function similaritiesIn(
     return { site, layer, ...similarityOf(spaces[space], module), control: controls[layer] };
   });
   const chance = space === "A" ? smallRank / modules[0].weight.columns : undefined;
-  return { space, modules: found, chance };
+  const inputs = space === metricSpace
+    ? modules.filter(({ site }) => site === "q").map(({ metric }) => inputSpread(metric))
+    : undefined;
+  return { space, modules: found, chance, inputs };
 }
 
 /** Pairs of seeds by their places: 11 and 12, 12 and 13, 11 and 13. */

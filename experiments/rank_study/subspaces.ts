@@ -1,5 +1,6 @@
 /** Figures 3, 4, 6 and 7: which directions are shared between ranks, seeds and layers. @module */
 
+import type { InputSpread } from "../../src/analysis/mod.ts";
 import { phi } from "../../src/analysis/subspaces.ts";
 import { fromTo } from "../../src/core/numbers.ts";
 import noted from "../notes.json" with { type: "json" };
@@ -53,7 +54,12 @@ const topShort = ({ modules }: SpaceSimilarity) =>
   `${modules.filter(sharesTop).length} of ${modules.length} modules, ` +
   `φ(1, 1) = ${fromTo(modules.map(top), 2)}`;
 
-const topFound = ({ modules }: SpaceSimilarity) => `φ(1, 1) in ${each(modules, top)}`;
+const topFound = ({ modules, inputs = [] }: SpaceSimilarity) =>
+  [`φ(1, 1) in ${each(modules, top)}`, ...inputs.flatMap(inputsFound)].join(" ");
+
+/** A sentence on a layer whose inputs lie mostly in one direction. */
+const inputsFound = ({ note }: InputSpread, layer: number) =>
+  note === undefined ? [] : [`Layer ${layer + 1}: ${note}.`];
 
 /** The rules of docs/decisions/0012 on one space. */
 export const subspaceClaims: readonly Claim<SpaceSimilarity>[] = [{

@@ -15,8 +15,16 @@ import { checkFactors, type Matrix, nameOf, toDense, toTensor } from "./input.ts
 
 /** What is known about a layer's inputs x: their second moment, or the inputs themselves. */
 export type InputStatistics =
-  | { /** S = E x xᵀ, (in, in). */ readonly secondMoment: Matrix }
-  | { /** One x per row, (tokens, in): S = Xᵀ X / tokens. */ readonly activations: Matrix };
+  | {
+    /** S = E x xᵀ, (in, in); or the inputs' covariance, E (x − E x) (x − E x)ᵀ. */
+    readonly secondMoment: Matrix;
+  }
+  | {
+    /** One x per row, (tokens, in): S = Xᵀ X / tokens. */
+    readonly activations: Matrix;
+    /** Subtract their mean from the rows, so that S is their covariance. Default false. */
+    readonly centered?: boolean;
+  };
 
 /**
  * The update ΔW S^½ as factors. Its singular values measure what the update does to the outputs, √E‖ΔW
@@ -25,6 +33,10 @@ export type InputStatistics =
  * From activations it is ΔW Xᵀ / √tokens, which equals ΔW S^½ up to an orthogonal factor on the right:
  * values, left vectors and φ are the same, and S is never formed. Use the same statistics for all
  * updates that are compared.
+ *
+ * Where one direction holds most of S, as the mean of a transformer's inputs often does, all updates seem to read
+ * it: see {@link inputSpread}. With the covariance in place of S, singular values measure √E‖ΔW (x − E x)‖², what
+ * the update does beyond a constant.
  *
  * @throws {ShapeError} when S or the activations do not fit A.
  * @throws {RangeError} when a value is not finite, or S has an eigenvalue below zero beyond rounding.
@@ -35,7 +47,7 @@ export function inActivationMetric(
 ): LowRankFactors {
   const what = nameOf(factors), { A } = checkFactors(factors);
   const weighted = "activations" in inputs
-    ? timesActivations(A, toDense(inputs.activations, `activations of ${what}`))
+    ? timesActivations(A, rowsOfInputs(inputs, `activations of ${what}`))
     : timesRoot(A, toDense(inputs.secondMoment, `second moment of ${what}`), what);
   return { ...factors, A: toTensor(weighted) };
 }
@@ -62,6 +74,18 @@ export function activationsOf(secondMoment: Matrix): DenseMatrix {
   const { rows, columns, data } = vectors;
   const sizes = values.map((value) => Math.sqrt(columns * value));
   return { rows, columns, data: data.map((value, at) => sizes[Math.floor(at / columns)] * value) };
+}
+
+/** The inputs themselves, less their mean if they are to be centered. */
+export function rowsOfInputs(
+  { activations, centered }: Extract<InputStatistics, { activations: Matrix }>,
+  what: string,
+): DenseMatrix {
+  const x = toDense(activations, what), { rows, columns, data } = x;
+  if (!centered) return x;
+  const mean = new Float64Array(columns);
+  data.forEach((value, at) => mean[at % columns] += value / rows);
+  return { ...x, data: data.map((value, at) => value - mean[at % columns]) };
 }
 
 /** A Xᵀ / √tokens. */

@@ -21,6 +21,7 @@ export {
 export { bendOf, crossing, neededRank, type RankHeight } from "./curves.ts";
 export { rightDirections, type UpdateDirections, updateDirections } from "./directions.ts";
 export { type Matrix, toTensor } from "./input.ts";
+export { type InputSpread, inputSpread } from "./input_spread.ts";
 export {
   gaussianSimilarity,
   type GaussianSimilarityOptions,

@@ -66,7 +66,7 @@ export { heldFigure, sharedBasisFigure } from "./shared_figures.ts";
 export { type Profile, profile, type ProfileOptions, type ProfileRow } from "./profile.ts";
 export { profileFigure, profileTable } from "./profile_figure.ts";
 export type { Roofs } from "./roofs.ts";
-export { secondMoments } from "./second_moments.ts";
+export { type SecondMoment, secondMoments, type SecondMomentsOptions } from "./second_moments.ts";
 export {
   type Similarities,
   similaritiesByKind,

@@ -1,11 +1,25 @@
 /** The second moment of a layer's real inputs: the metric in which its updates act. @module */
 
+import { type InputSpread, inputSpread } from "../analysis/mod.ts";
 import { Tape } from "../autograd/mod.ts";
 import type { Batch, ModelInputs } from "../core/batch.ts";
 import type { HostTensor } from "../core/host_tensor.ts";
+import { assertOptions } from "../core/options.ts";
 import type { Tensor } from "../device/device.ts";
 import { type DenseMatrix, multiply, transposed, zeros } from "../linalg/mod.ts";
 import type { Model } from "../models/mod.ts";
+
+/** Options of {@link secondMoments}. */
+export interface SecondMomentsOptions {
+  /** Subtract E[x] E[x]ᵀ, so that S is the inputs' covariance. Default false. */
+  readonly centered?: boolean;
+}
+
+/** S of a layer, `(in, in)`. */
+export interface SecondMoment extends DenseMatrix {
+  /** Whether one direction outweighs the others, with a sentence that says so. */
+  readonly spread: InputSpread;
+}
 
 /**
  * S = E[x xᵀ], `(in, in)`, over the inputs x of some of a model's linear layers, from its own forward
@@ -13,9 +27,13 @@ import type { Model } from "../models/mod.ts";
  * rest is padding. What a layer sees depends on the adapters of the layers below; to compare adapters,
  * give the base alone.
  *
+ * In a real decoder one direction, that of the mean, can hold most of S: `spread.note` says so, and with `centered`
+ * it is E[x xᵀ] − E[x] E[x]ᵀ instead.
+ *
  * @param names Paths of the layers, such as `transformer.h.0.attn.c_attn`.
  * @returns S by the layer's path.
- * @throws {RangeError} when the model has no layer of a name.
+ * @throws {RangeError} when the model has no layer of a name, or no token is scored.
+ * @throws {TypeError} when an option does not exist.
  *
  * @example
  * ```ts
@@ -36,18 +54,43 @@ export async function secondMoments(
   model: Model<ModelInputs>,
   names: readonly string[],
   batches: Iterable<Batch>,
-): Promise<Map<string, DenseMatrix>> {
+  options: SecondMomentsOptions = {},
+): Promise<Map<string, SecondMoment>> {
+  assertOptions("secondMoments", options, { centered: true });
   const weights = names.map((name) => weightOf(model, name));
-  const sums = weights.map(({ shape: [, width] }) => zeros(width, width));
+  const sums = weights.map(({ shape: [, width] }) => ({
+    squares: zeros(width, width),
+    inputs: new Float64Array(width),
+  }));
   let count = 0;
   for (const batch of batches) {
     const places = realPlaces(batch.targets);
     const inputs = await readInputs(model, weights.map(({ name }) => name), batch);
-    inputs.forEach((input, i) => addSquare(sums[i], rowsAt(input, places)));
+    inputs.forEach((input, i) => addTo(sums[i], rowsAt(input, places)));
     count += places.length;
   }
-  for (const { data } of sums) for (let i = 0; i < data.length; i++) data[i] /= count;
-  return new Map(names.map((name, i) => [name, sums[i]]));
+  if (count === 0) throw new RangeError("second moments need a token that is scored, found none");
+  return new Map(names.map((name, i) => [name, momentOf(sums[i], count, options)]));
+}
+
+/** Sums over inputs: of x xᵀ, and of x. */
+interface Sums {
+  readonly squares: DenseMatrix;
+  readonly inputs: Float64Array;
+}
+
+/** The mean of the squares, less the square of the mean if it is to be centered. */
+function momentOf(
+  { squares, inputs }: Sums,
+  count: number,
+  { centered = false }: SecondMomentsOptions,
+): SecondMoment {
+  const mean = inputs.map((sum) => centered ? sum / count : 0), width = inputs.length;
+  const data = squares.data.map((sum, at) =>
+    sum / count - mean[Math.floor(at / width)] * mean[at % width]
+  );
+  const secondMoment = { ...squares, data };
+  return { ...secondMoment, spread: inputSpread({ secondMoment }) };
 }
 
 function weightOf({ linears }: Model<ModelInputs>, name: string) {
@@ -88,8 +131,9 @@ function rowsAt({ shape: [, columns], data }: HostTensor, places: readonly numbe
   return rows;
 }
 
-/** sum += Xᵀ X. */
-function addSquare({ data }: DenseMatrix, x: DenseMatrix): void {
+/** Adds Xᵀ X, and the rows of X. */
+function addTo({ squares: { data }, inputs }: Sums, x: DenseMatrix): void {
   const square = multiply(transposed(x), x).data;
   for (let i = 0; i < data.length; i++) data[i] += square[i];
+  x.data.forEach((value, at) => inputs[at % x.columns] += value);
 }

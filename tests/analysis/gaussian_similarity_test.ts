@@ -4,6 +4,8 @@ import {
   activationsOf,
   gaussianSimilarity,
   inActivationMetric,
+  inputSpread,
+  type InputStatistics,
   type LowRankFactors,
   meanSimilarity,
   randomSimilarity,
@@ -58,6 +60,64 @@ Deno.test("Gaussian updates share max(i, j) / d in A, and more where inputs have
   );
   assert(seen[3][3] > 4 * chance[3][3], `φ(4, 4) is ${seen[3][3]}`);
   assertEquals(control, gaussianSimilarity(ofA, options));
+});
+
+/** Inputs whose mean is many times as large as what varies. */
+function offsetInputs(tokens: number, width: number) {
+  const x = gaussian(tokens, width, new Random(9));
+  return { ...x, data: x.data.map((value, at) => value + (at % width < 8 ? 20 : 0)) };
+}
+
+Deno.test("inputs that are mostly their mean make Gaussian updates alike, and say so; centered they do not", () => {
+  const activations = offsetInputs(200, 32);
+  const options = { shape: [32, 32], ranks: [2, 8], seed: 1 } as const;
+  const shared = (inputs: InputStatistics) =>
+    gaussianSimilarity(
+      (update) => updateDirections(inActivationMetric(update, inputs)).right,
+      options,
+    )[0][0];
+  const spread = inputSpread({ activations }), own = inputSpread({ activations, centered: true });
+  assert(shared({ activations }) > 0.8);
+  assert(shared({ activations, centered: true }) < 0.2);
+  assert(spread.participationRatio < 1.1 && spread.firstShare > 0.95);
+  assertEquals(
+    spread.note,
+    `one direction holds ${
+      (100 * spread.firstShare).toFixed(0)
+    }% of the inputs' second moment (participation ratio ` +
+      `${
+        spread.participationRatio.toFixed(1)
+      } of 32), so that in their metric even random updates look alike`,
+  );
+  assert(own.participationRatio > 20 && own.firstShare < 0.1);
+  assertEquals(own.note, undefined);
+});
+
+Deno.test("centered inputs give what their covariance gives", () => {
+  const activations = offsetInputs(40, 6), { rows, columns, data } = activations;
+  const mean = Array.from(
+    { length: columns },
+    (_, j) => data.reduce((sum, value, at) => at % columns === j ? sum + value : sum, 0) / rows,
+  );
+  const rest = { ...activations, data: data.map((value, at) => value - mean[at % columns]) };
+  const S = multiply(transposed(rest), rest);
+  const covariance = { ...S, data: S.data.map((value) => value / rows) };
+  const random = new Random(1), [A, B] = [gaussian(3, 6, random), gaussian(6, 3, random)];
+  const update = { A: toTensor(A), B: toTensor(B), scaling: 1 };
+  const [ours, theirs] = [{ activations, centered: true }, { secondMoment: covariance }]
+    .map((inputs) => updateSvd(inActivationMetric(update, inputs)).values);
+  assertAllClose(ours, theirs, { relative: 1e-9 });
+  const [one, other] = [{ activations, centered: true }, { secondMoment: covariance }].map(
+    inputSpread,
+  );
+  assertAllClose(Object.values(one), Object.values(other), { relative: 1e-9 });
+});
+
+Deno.test("the spread of inputs that are zero is 0, and a moment has to be square", () => {
+  const zero = inputSpread({ secondMoment: { rows: 2, columns: 2, data: new Float64Array(4) } });
+  assertEquals(zero, { dimensions: 2, participationRatio: 0, firstShare: 0 });
+  const flat = { rows: 1, columns: 2, data: Float64Array.of(1, 1) };
+  assertThrows(() => inputSpread({ secondMoment: flat }), ShapeError, "found [1, 2]");
 });
 
 Deno.test("a mean of grids covers what all of them have", () => {

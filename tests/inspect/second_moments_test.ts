@@ -1,13 +1,15 @@
 import "../support/open_lapack.ts";
-import { assertAlmostEquals, assertEquals, assertRejects } from "@std/assert";
+import { assert, assertAlmostEquals, assertEquals, assertRejects } from "@std/assert";
 import { injectLora } from "../../src/adapt/mod.ts";
 import { inActivationMetric, updateSvd } from "../../src/analysis/mod.ts";
 import { Tape } from "../../src/autograd/mod.ts";
 import { Random } from "../../src/core/random.ts";
 import { openCpuDevice } from "../../src/device/cpu/cpu_device.ts";
+import type { Tensor } from "../../src/device/device.ts";
 import { secondMoments } from "../../src/inspect/mod.ts";
 import { realPlaces } from "../../src/inspect/second_moments.ts";
-import { gaussian } from "../../src/linalg/mod.ts";
+import { gaussian, symmetricEigen } from "../../src/linalg/mod.ts";
+import { assertAllClose } from "../support/all_close.ts";
 import { randomBatches, tinyModel } from "../train/fixtures.ts";
 
 Deno.test("a tape tells of every linear layer's input in the order of the forward pass", async () => {
@@ -60,6 +62,48 @@ Deno.test("the second moment of a layer's inputs is what its outputs say, paddin
   const { values } = updateSvd(inActivationMetric(factors, { secondMoment: moment }));
   const expected = values.reduce((sum, value) => sum + value ** 2, 0);
   assertAlmostEquals(square / count, expected, 1e-4 * expected);
+});
+
+Deno.test("centered, it is the covariance of the inputs that the layer gets", async () => {
+  using device = await openCpuDevice({ threads: 1 });
+  using model = tinyModel(device);
+  const name = "transformer.h.1.attn.c_attn", batches = randomBatches(3);
+  const rows: number[][] = [];
+  for (const { inputs, targets } of batches) {
+    let seen: Tensor | undefined;
+    const onLinear = (weight: string, input: Tensor) => {
+      if (weight === `${name}.weight`) seen = input;
+    };
+    using tape = new Tape(device, { record: false, onLinear });
+    model.forward(tape, inputs);
+    const [{ data }] = await device.read(seen!);
+    for (const place of realPlaces(targets)) {
+      rows.push([...data.subarray(12 * place, 12 * place + 12)]);
+    }
+  }
+  const mean = rows[0].map((_, i) => rows.reduce((sum, row) => sum + row[i], 0) / rows.length);
+  const covariance = mean.flatMap((_, i) =>
+    mean.map((_, j) =>
+      rows.reduce((sum, row) => sum + (row[i] - mean[i]) * (row[j] - mean[j]), 0) / rows.length
+    )
+  );
+  const centered = (await secondMoments(model, [name], batches, { centered: true })).get(name)!;
+  assertAllClose(centered.data, covariance, { absolute: 1e-9, relative: 0 });
+  const { spread, data } = (await secondMoments(model, [name], batches)).get(name)!;
+  assert(data.some((value, at) => Math.abs(value - covariance[at]) > 1e-3));
+  const { values } = symmetricEigen({ rows: 12, columns: 12, data });
+  const trace = values.reduce((sum, value) => sum + value, 0);
+  const squares = values.reduce((sum, value) => sum + value ** 2, 0);
+  assertEquals(spread.dimensions, 12);
+  assertAlmostEquals(spread.participationRatio, trace ** 2 / squares, 1e-9);
+  assertAlmostEquals(spread.firstShare, values[0] / trace, 1e-9);
+});
+
+Deno.test("second moments of no token are refused", async () => {
+  using device = await openCpuDevice({ threads: 1 });
+  using model = tinyModel(device);
+  const name = "transformer.h.1.attn.c_attn";
+  await assertRejects(() => secondMoments(model, [name], []), RangeError, "found none");
 });
 
 Deno.test("a layer that the model does not have is named", async () => {
