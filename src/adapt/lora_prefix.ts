@@ -156,10 +156,10 @@ export class LoraPrefixAdapter implements Adapter {
     this.values.file = await adapterFile(folder);
   }
 
-  #facts({ labels, promptFormat }: AdapterRecord, baseModelName?: string) {
+  #facts({ labels, promptFormat, dtype }: AdapterRecord, baseModelName?: string) {
     const trained = this.parameters.reduce((sum, { size }) => sum + size, 0);
     const full = this.lora.modules.parameters.map(({ name }) => moduleOf(name));
-    return { baseModelName, trained, labels, full, promptFormat };
+    return { baseModelName, trained, labels, full, promptFormat, dtype };
   }
 
   /**

@@ -78,7 +78,7 @@ export async function valueFiles(
   const trained = parameters.reduce((sum, { size }) => sum + size, 0);
   const { modules_to_save: saved } = config,
     full = Array.isArray(saved) ? saved.filter(isText) : [];
-  const card = { baseModelName, trained, labels, full, promptFormat };
+  const card = { baseModelName, trained, labels, full, promptFormat, dtype };
   return [
     safetensorsFile(pathIn(folder, weightsFile), entries, { dtype, metadata }),
     ...await cardFile(folder, methodCard(config, card)),

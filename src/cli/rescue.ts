@@ -1,11 +1,39 @@
-/** Saving what a failed training run has learned so far. @module */
+/** Saving what a training has learned, also one that failed. @module */
 
 import { join } from "node:path";
 import { writeJsonAtomic } from "../core/files.ts";
 import { nonFiniteAt } from "../core/host_tensor.ts";
 import { howMany } from "../core/how_many.ts";
+import type { FloatDtype } from "../formats/mod.ts";
+import { saveModel } from "../models/mod.ts";
 import type { Trained } from "../runs/mod.ts";
 import { isDiverged } from "../train/finite_result.ts";
+
+/**
+ * Saves what was trained, with its log and times. Values that are not finite in a narrower type are saved in F32:
+ * nothing is lost.
+ *
+ * @throws {RangeError} then.
+ */
+export async function saveTrained(
+  output: string,
+  { model, adapter, log, times }: Trained,
+  dtype: FloatDtype = "F32",
+): Promise<void> {
+  const save = (type: FloatDtype) =>
+    adapter ? adapter.save(output, { dtype: type }) : saveModel(model, output, type);
+  let failure: RangeError | undefined;
+  try {
+    await save(dtype);
+  } catch (error) {
+    if (dtype === "F32" || !(error instanceof RangeError)) throw error;
+    await save("F32");
+    failure = new RangeError(`${error.message}; wrote them in F32 instead`, { cause: error });
+  }
+  await writeJsonAtomic(join(output, "log.json"), log);
+  await writeJsonAtomic(join(output, "times.json"), times);
+  if (failure) throw failure;
+}
 
 /** What can be saved, and how. */
 export interface Remains {

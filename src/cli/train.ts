@@ -1,14 +1,13 @@
 /** `lowrank train`. @module */
 
-import { join } from "node:path";
 import { type Command, Option } from "./commander.ts";
 import { quantizedBaseOf } from "../adapt/adapter.ts";
 import { type Adapter, loadAnyAdapter } from "../adapt/mod.ts";
-import { prepareFolder, writeJsonAtomic } from "../core/files.ts";
+import { prepareFolder } from "../core/files.ts";
 import { howMany } from "../core/how_many.ts";
 import { Interrupt, Interrupted } from "../core/interrupt.ts";
 import type { Device } from "../device/mod.ts";
-import { countTrainable, loadModel, saveModel, type TextModel } from "../models/mod.ts";
+import { countTrainable, loadModel, type TextModel } from "../models/mod.ts";
 import {
   applyMethod,
   type MethodSpec,
@@ -22,6 +21,7 @@ import {
   baseDtypeOption,
   baseTypeOf,
   checkpointingOption,
+  dtypeOption,
   finiteNumber,
   modelFolder,
   once,
@@ -41,7 +41,7 @@ import {
 } from "./common.ts";
 import { addMethodOptions } from "./method.ts";
 import { compilationOf, progressOf } from "./progress.ts";
-import { rescue } from "./rescue.ts";
+import { rescue, saveTrained } from "./rescue.ts";
 import { courseOf } from "./time_left.ts";
 import { isChanged, nextOf, plan, summaryOf } from "./train_account.ts";
 import { recordOf, type TrainedRecord, TrainFolder } from "./train_folder.ts";
@@ -63,6 +63,9 @@ when it no longer falls.
 
 To train longer, give more --epochs or --steps and another --output, or begin
 with what is there: --adapter OLD --output NEW.
+
+--dtype is the type of the values in the file, of 4 bytes each (f32) or 2. The
+training itself is in F32, and so is the held-out loss that it shows.
 
 Ctrl-C stops after the current step and keeps what was learned; the same command
 continues there. Once it is finished, the same command changes nothing.
@@ -122,6 +125,7 @@ export function addTrainOptions(command: Command): Command {
     .option("--adapter <folder>", "folder of an adapter to train further", once)
     .addOption(allowOption())
     .addOption(baseDtypeOption())
+    .addOption(dtypeOption("f32"))
     .addOption(checkpointingOption());
   return addMethodOptions(command, "lora; full for batches if no lora option is given")
     .option("--config <file>", "JSON file with training settings")
@@ -152,7 +156,8 @@ function runOptionsOf(
 ): Omit<RunOptions, "folder"> {
   const { spec, batches, validation, newLabels: labels, checkpointEvery } = request;
   const { output } = options;
-  const save = (trained: Trained) => folder.save(() => saveTrained(options, trained));
+  const save = (trained: Trained) =>
+    folder.save(() => saveTrained(output, trained, spec.training.dtype));
   return {
     device,
     checkpointEvery,
@@ -215,19 +220,12 @@ async function adapt(
   return loaded;
 }
 
-async function saveTrained(
-  { output }: TrainOptions,
-  { model, adapter, log, times }: Trained,
-): Promise<void> {
-  if (adapter) await adapter.save(output);
-  else await saveModel(model, output, "F32");
-  await writeJsonAtomic(join(output, "log.json"), log);
-  await writeJsonAtomic(join(output, "times.json"), times);
-}
-
-/** `the adapter after 3 steps`. */
-function afterSteps({ method }: Pick<RunSpec, "method">, made: TrainedRecord): string {
-  const what = method.kind === "full" ? "model" : "adapter";
+/** `the adapter after 3 steps`, `the adapter (F16) after 3 steps`. */
+function afterSteps(
+  { method, training: { dtype } }: Pick<RunSpec, "method" | "training">,
+  made: TrainedRecord,
+): string {
+  const what = `${method.kind === "full" ? "model" : "adapter"}${dtype ? ` (${dtype})` : ""}`;
   return isChanged(made)
     ? `the ${what} after ${howMany(made.steps, "step")}`
     : `the unchanged ${what}`;

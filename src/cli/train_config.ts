@@ -3,6 +3,7 @@
 import { readJson } from "../core/files.ts";
 import type { TrainingSpec } from "../runs/mod.ts";
 import { trainingOptimizers } from "../train/mod.ts";
+import { dtypeOf, type DtypeOption, storedTypes } from "./arguments.ts";
 import type { Fields } from "./cases.ts";
 import { anything, checkFields, count, flag, number, oneOf, pair, positive } from "./fields.ts";
 import { checkMethod } from "./method.ts";
@@ -32,6 +33,7 @@ const rules = {
   activationCheckpointing: flag,
   validateEvery: positive,
   checkpointEvery: positive,
+  dtype: oneOf(...Object.keys(storedTypes)),
   method: anything,
 };
 
@@ -41,9 +43,13 @@ const rules = {
  * @throws {SyntaxError} when a field is unknown or invalid.
  */
 export async function readTrainConfig(path: string): Promise<TrainConfig> {
-  const { method, checkpointEvery, ...training } = checkFields(path, await readJson(path), rules);
+  const { method, checkpointEvery, dtype, ...training } = checkFields(
+    path,
+    await readJson(path),
+    rules,
+  );
   return {
-    training,
+    training: { ...training, dtype: dtypeOf({ dtype } as DtypeOption) },
     method: method === undefined ? undefined : checkMethod(method),
     checkpointEvery: checkpointEvery as number | undefined,
   };

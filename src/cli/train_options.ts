@@ -1,7 +1,7 @@
 /** The options of `train`, and which of them go together. @module */
 
 import type { TrainingSpec } from "../runs/mod.ts";
-import type { BaseDtypeOption, CheckpointingOption } from "./arguments.ts";
+import type { BaseDtypeOption, CheckpointingOption, DtypeOption } from "./arguments.ts";
 import { batchExample } from "./batches.ts";
 import type { CommonOptions } from "./common.ts";
 import type { MethodOptions } from "./method.ts";
@@ -9,7 +9,13 @@ import type { DataOptions } from "./train_data.ts";
 
 /** Options of `train`. */
 export interface TrainOptions
-  extends CommonOptions, BaseDtypeOption, CheckpointingOption, MethodOptions, DataOptions {
+  extends
+    CommonOptions,
+    BaseDtypeOption,
+    DtypeOption,
+    CheckpointingOption,
+    MethodOptions,
+    DataOptions {
   readonly batches?: string;
   readonly config?: string;
   readonly output: string;

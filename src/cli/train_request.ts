@@ -7,7 +7,7 @@ import { readSmallFiles } from "../models/small_files.ts";
 import type { JsonRecord, MethodSpec, RunSpec, TrainingSpec } from "../runs/mod.ts";
 import { type Batch, defaultPatience, defaultSettings, type TrainedKind } from "../train/mod.ts";
 import { readBatchFile } from "./batches.ts";
-import { baseTypeOf } from "./arguments.ts";
+import { baseTypeOf, dtypeOf } from "./arguments.ts";
 import { assertAllowed } from "./common.ts";
 import { assertStart } from "./base_form.ts";
 import { assertContinues, continuedMethod } from "./continued_method.ts";
@@ -154,7 +154,7 @@ function settingsOf(
   { batches, validation }: Material,
 ): TrainingSpec {
   const { learningRate, loraPlusRatio, steps, epochs, activationCheckpointing } = options;
-  const optimizer = options.optimizer ?? below.optimizer;
+  const optimizer = options.optimizer ?? below.optimizer, dtype = dtypeOf(options) ?? below.dtype;
   const validateEvery = options.validateEvery ?? below.validateEvery;
   assertWatched({ patience: options.patience, "validate-every": validateEvery }, validation);
   return completeTraining({
@@ -163,6 +163,7 @@ function settingsOf(
     loraPlusRatio: loraPlusRatio ?? below.loraPlusRatio,
     // One spelling of one training: a default that is said makes no other.
     optimizer: optimizer === "adamw" ? undefined : optimizer,
+    dtype: dtype === "F32" ? undefined : dtype,
     steps: steps ?? (epochs && epochs * batches.length) ?? below.steps,
     validateEvery,
     activationCheckpointing: (activationCheckpointing ?? below.activationCheckpointing) ||

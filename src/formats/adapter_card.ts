@@ -12,7 +12,7 @@ import { cardText, inCode, taskLines } from "./card_text.ts";
 
 /** The card's text: what the adapter is, the size of its modules in the file, and how to load it. */
 export function adapterCard(record: AdapterRecord, modules: readonly TrainedUpdate[]): string {
-  const { baseModelName, labels, promptFormat, quantizedBase } = record;
+  const { baseModelName, labels, promptFormat, quantizedBase, dtype } = record;
   const ranks = [...new Set(modules.map(({ A }) => A.shape[0]))].sort((a, b) => a - b);
   const full = ownOf(record).map(([name]) => moduleOf(name));
   const only = record.saved?.size ? ", { updatesOnly: true }" : "";
@@ -25,7 +25,7 @@ of rows of A.`,
       `Weights that it changes: ${modules.length}, by updates of rank ${ranks.join(", ")}`,
       `Parameters: ${sizeLine(record, modules)}`,
       ...quantizedBase ? [baseLine(quantizedBase)] : [],
-      ...taskLines({ labels, full, promptFormat }),
+      ...taskLines({ labels, full, promptFormat, dtype }),
     ],
     python: pythonSnippet(record),
     typescript: `import { readAdapter } from "@lowrank/core/formats";

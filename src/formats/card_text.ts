@@ -1,6 +1,7 @@
 /** What the model cards of adapters of all methods have. @module */
 
 import type { PromptFormat } from "../core/prompt_format.ts";
+import { type FloatDtype, isHalf } from "./dtype.ts";
 import { terminalJson, terminalLine } from "../core/terminal_text.ts";
 
 /** The line that marks our own cards; a card without it is somebody's work and is not overwritten. */
@@ -53,7 +54,7 @@ const block = (language: string, lines: string): string => `\`\`\`${language}\n$
 export const inCode = (text: string): string =>
   `\`${terminalLine(text.replaceAll("`", "'")) || " "}\``;
 
-/** What is known of a classifier's labels, of what was trained in full, and of how prompts were written. */
+/** What is known of a classifier's labels, of what was trained in full, of prompts, and of the file. */
 export interface TaskFacts {
   /** The names of a classifier's labels. */
   readonly labels?: readonly string[];
@@ -61,12 +62,15 @@ export interface TaskFacts {
   readonly full: readonly string[];
   /** How prompts were written. */
   readonly promptFormat?: PromptFormat;
+  /** The type of the values in the file. */
+  readonly dtype?: FloatDtype;
 }
 
 /** The lines that say so. */
-export function taskLines({ labels, full, promptFormat }: TaskFacts): string[] {
+export function taskLines({ labels, full, promptFormat, dtype = "F32" }: TaskFacts): string[] {
   const modules = [...new Set(full.map(inCode))];
   return [
+    ...isHalf(dtype) ? [`Values: stored in ${dtype}, 2 bytes each`] : [],
     ...labels ? [`Labels: ${labels.map((name) => inCode(JSON.stringify(name))).join(", ")}`] : [],
     ...modules.length > 0 ? [`Trained in full, and in the file: ${modules.join(", ")}`] : [],
     ...promptFormat && !labels ? [promptLine(promptFormat)] : [],

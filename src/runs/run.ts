@@ -147,7 +147,7 @@ export async function run<M extends Model = TextModel>(
   using claim = new FolderClaim(files.folder);
   const finished = await readOrClaim(files, spec, claim);
   if (finished) return finished;
-  const { adapt = adaptByMethod, save = saverTo(files) } = options;
+  const { adapt = adaptByMethod, save = saverTo(files, spec) } = options;
   const measureBytes = watchLedger(device);
   using model = await options.openModel(spec, device);
   using adapter = await adapt(model, spec);
@@ -190,8 +190,10 @@ async function readOrClaim(
 
 const adaptByMethod = (model: Model, { method, seed }: RunSpec) => applyMethod(model, method, seed);
 
-const saverTo = (files: RunFiles) => ({ model, adapter }: Trained<Model>): Promise<void> =>
-  adapter ? adapter.save(files.adapter) : saveModel(model, files.model, "F32");
+const saverTo =
+  (files: RunFiles, { training: { dtype = "F32" } }: RunSpec) =>
+  ({ model, adapter }: Trained<Model>): Promise<void> =>
+    adapter ? adapter.save(files.adapter, { dtype }) : saveModel(model, files.model, dtype);
 
 /** Trains to the end, or throws the reason why it stopped. */
 async function trainOn<M extends Model>(
@@ -202,7 +204,7 @@ async function trainOn<M extends Model>(
   measureBytes: () => RunLedger,
 ): Promise<Pick<Trained, "log" | "times"> & { exact: boolean; ledger: RunLedger }> {
   const { training, seed } = spec, { model } = made;
-  const { objective, labelSmoothing, validateEvery, patience, ...others } = training;
+  const { objective, labelSmoothing, validateEvery, patience, dtype: _dtype, ...others } = training;
   const { loraPlusRatio: _, loraPlusEmbeddingRate: _rate, ...settings } = others;
   const batches = await options.openBatches(spec);
   const validation = await options.openValidation?.(spec);

@@ -4,6 +4,7 @@ import { canonicalJson, sha256 } from "../core/digest.ts";
 import { assertRecord } from "../core/json.ts";
 import { quote } from "../core/quote.ts";
 import type { Device, DeviceKind } from "../device/device.ts";
+import { assertFloatDtype, type FloatDtype } from "../formats/dtype.ts";
 import type { ScheduleName, TrainerOptions } from "../train/mod.ts";
 import type { LossSpec } from "./losses.ts";
 import type { MethodSpec } from "./method.ts";
@@ -28,6 +29,8 @@ export interface TrainingSpec
   readonly loraPlusRatio?: number;
   /** LoRA+: the learning rate of A and B of embeddings. Default 1e-6. */
   readonly loraPlusEmbeddingRate?: number;
+  /** Type in which what was trained is saved; steps and checkpoints are in F32. Default F32. */
+  readonly dtype?: FloatDtype;
   /** Stops after so many measurements in a row without a lower held-out loss. Default: never. */
   readonly patience?: number;
 }
@@ -52,11 +55,12 @@ export interface RunSpec {
  * Checks that a specification, which may come from a file, is one, and for this device.
  *
  * @throws {TypeError} when it is not an object, or its method or its training is not.
- * @throws {RangeError} when it is for another kind of device.
+ * @throws {RangeError} when it is for another kind of device, or its dtype is none of floats.
  */
 export function assertSpec(spec: RunSpec, { kind, description }: Device): void {
   const parts = { "a specification": spec, method: spec?.method, training: spec?.training };
   for (const [what, part] of Object.entries(parts)) assertRecord(what, part);
+  assertFloatDtype(spec.training.dtype ?? "F32");
   if (spec.device === kind) return;
   throw new RangeError(`the run needs the device ${quote(spec.device)}, found ${description}`);
 }
