@@ -107,7 +107,7 @@ const trainingShare = 0.9;
  *     text: "A half of four is two",
  *     rule: "when it is 2",
  *     holds: ({ half }) => half === 2,
- *     found: ({ half }) => `${half}.`,
+ *     ours: ({ half }) => `${half}`,
  *   }],
  * });
  * console.log(halves.name); // halves

@@ -1,5 +1,5 @@
 /**
- * Writes `docs/findings.md` from what the main job found: `deno task reproduce`, then
+ * Writes `docs/findings.md`, and the README's counts, from what the main job found: `deno task reproduce`, then
  * `deno task docs:findings`.
  *
  * @module
@@ -87,6 +87,22 @@ function table(findings: readonly Finding[], isPrinted: boolean): string {
   return [columns, columns.map(() => "---"), ...rows].map(line).join("\n");
 }
 
+/** What the README says of the paper's claims. */
+export function paperCounts({ results }: Pick<Results, "results">): string {
+  const all = pick(results, ({ beyond }) => !beyond).flatMap(({ findings }) => findings);
+  const of = (verdict: string) => all.filter((one) => one.verdict === verdict).length;
+  const judged = all.filter(({ verdict }) => isJudged(verdict)).length;
+  return `Of ${all.length} claims of the paper, ${judged} were judged: ${
+    of("reproduced")
+  } were reproduced, ${of("not reproduced at this scale")} were not reproduced at this scale, and ${
+    of("differs")
+  } differ,`;
+}
+
+/** The README with these counts. */
+export const withCounts = (readme: string, counts: string): string =>
+  readme.replace(/Of \d+ claims of the paper,[^:]*:[^:]* differ,/, () => counts);
+
 const notes = (findings: readonly Finding[]): string =>
   findings.map(({ claim, found, note, rule, corrected }) => {
     const said = [found, note].filter((one) => one).join(" ");
@@ -102,7 +118,13 @@ const line = (cells: readonly string[]): string =>
   `| ${cells.map((cell) => cell.replaceAll("|", "\\|")).join(" | ")} |`;
 
 if (import.meta.main) {
-  const [path = "results/results.json"] = Deno.args, page = "docs/findings.md";
-  await Deno.writeTextFile(page, findingsPage(JSON.parse(await Deno.readTextFile(path))));
-  await new Deno.Command(Deno.execPath(), { args: ["fmt", "--quiet", page] }).spawn().status;
+  const [path = "results/results.json"] = Deno.args,
+    page = "docs/findings.md",
+    readme = "README.md";
+  const results: Results = JSON.parse(await Deno.readTextFile(path));
+  await Deno.writeTextFile(page, findingsPage(results));
+  const text = await Deno.readTextFile(readme);
+  await Deno.writeTextFile(readme, withCounts(text, paperCounts(results)));
+  await new Deno.Command(Deno.execPath(), { args: ["fmt", "--quiet", page, readme] }).spawn()
+    .status;
 }

@@ -3,7 +3,7 @@
 import { downloadHtml } from "./download.ts";
 import { pictureSource } from "./picture.ts";
 import type { Picture } from "./pictures/picture.ts";
-import { escapeHtml, isGood, markHtml, verdictHtml } from "./html.ts";
+import { escapeHtml, isGood, isJudged, markHtml, verdictHtml } from "./html.ts";
 import {
   claimId,
   countVerdicts,
@@ -85,7 +85,7 @@ function beyondHtml(report: Report): string {
 ${countedHtml("beyond", beyond, report.verdicts)}</section>`;
 }
 
-/** How many claims have each verdict, with links to these, and the claims by verdict: what failed comes first. */
+/** How many claims have each verdict, and the claims by verdict: what failed first, what was not judged last. */
 function countedHtml(id: string, claims: readonly Placed[], verdicts?: readonly Meaning[]): string {
   const counts = countVerdicts(claims.map(([, finding]) => finding), verdicts);
   const places = new Map(counts.map(([verdict], i) => [verdict, `${id}-${i + 1}`]));
@@ -95,7 +95,8 @@ function countedHtml(id: string, claims: readonly Placed[], verdicts?: readonly 
   const words = verdicts ? ` <a href="#words">what these words mean</a>` : "";
   const isPrinted = claims.some(([, { printed }]) => printed !== undefined);
   const heads = ["claim", ...(isPrinted ? ["printed"] : []), "ours"];
-  const groups = counts.toSorted(([a], [b]) => Number(isGood(a)) - Number(isGood(b)))
+  const placeOf = (verdict: string) => isGood(verdict) ? 1 : isJudged(verdict) ? 0 : 2;
+  const groups = counts.toSorted(([a], [b]) => placeOf(a) - placeOf(b))
     .map(([verdict, count]) => {
       const rows = claims.filter(([, finding]) => finding.verdict === verdict)
         .map((claim) => claimRow(claim, isPrinted));

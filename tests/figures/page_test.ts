@@ -184,6 +184,13 @@ Deno.test("the first screen lists the paper's claims by what it prints, and thos
   assertStringIncludes(page, '<dt><span class="verdict open">differs</span></dt><dd>a number</dd>');
 });
 
+Deno.test("claims that were not judged stand below those that were", async () => {
+  const verdicts = ["reproduced", "not judged: too near the mark", "differs"];
+  const findings = verdicts.map((verdict) => ({ ...judged, claim: verdict, ours: "1", verdict }));
+  const rows = rowsIn(await pageOf([{ findings }]), "claims");
+  assertEquals(rows.map(([claim]) => claim), ["differs", "reproduced", verdicts[1]]);
+});
+
 Deno.test("the contents name every part that there is, and what is not finished", async () => {
   assertEquals((await pageOf([{}])).includes('<nav aria-label="Contents">'), false);
   const links = (page: string) =>

@@ -1,7 +1,8 @@
 /** The page of findings, from what the main job writes. */
 
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
-import { findingsPage } from "../../scripts/site/findings.ts";
+import { findingsPage, paperCounts, withCounts } from "../../scripts/site/findings.ts";
+import type { Verdict } from "../../src/paper/claim.ts";
 import { sourceText } from "../support/source_files.ts";
 
 const shared = { rule: "reproduced when …", found: "a long sentence" };
@@ -48,22 +49,24 @@ Deno.test("the committed page has the words for verdicts that it explains, and n
   assertEquals(verdicts.filter((verdict) => !explained.has(verdict)), []);
 });
 
-/** What the page counts of the paper's claims. */
-function paperCounts() {
-  const [, all, judged, counts] = /(\d+) claims, (\d+) judged; ([^.]*)\./.exec(
-    sourceText("docs/findings.md").split("## The paper's claims")[1],
-  )!;
-  const of = (verdict: string) =>
-    Number(new RegExp(`(?:^|, )${verdict}: (\\d+)`).exec(counts)?.[1] ?? 0);
-  const [held, notHere, differing] = ["reproduced", "not reproduced at this scale", "differs"]
-    .map(of);
-  return { all: Number(all), judged: Number(judged), held, notHere, differing };
-}
-
 Deno.test("the README has the page's counts", () => {
-  const { all, judged, held, notHere, differing } = paperCounts();
-  assertEquals(held + notHere + differing, judged);
-  const said = `Of ${all} claims of the paper, ${judged} were judged: ${held} were reproduced, ` +
-    `${notHere} were not reproduced at this scale, and ${differing} differ,`;
-  assertStringIncludes(sourceText("README.md").replaceAll(/\s+/g, " "), said);
+  const verdicts = rowsOf(sourceText("docs/findings.md").split("## Beyond the paper")[0])
+    .map((row) => row.at(-1) as Verdict);
+  const findings = verdicts.map((verdict) => ({ ...shared, claim: "A", ours: "1", verdict }));
+  const counts = paperCounts({ results: [{ title: "", settings: "", findings }] });
+  const readme = sourceText("README.md").replaceAll(/\s+/g, " ");
+  assertStringIncludes(readme, counts);
+  assertStringIncludes(sourceText("docs/findings.md"), `\n${verdicts.length} claims, `);
+  const old =
+    "It is. Of 3 claims of the paper,\n2 were judged: 2 were\nreproduced, and 0 differ, so.";
+  assertEquals(withCounts(old, counts), `It is. ${counts} so.`);
 });
+
+/** The cells of a page's tables whose first cell is no heading, as plain text. */
+const rowsOf = (markdown: string): string[][] =>
+  markdown.split("\n").filter((line) => line.startsWith("| ") && !/^\| (claim|-)/.test(line))
+    .map((line) =>
+      line.slice(1, -1).split(/(?<!\\)\|/).map((cell) =>
+        cell.replaceAll(/\[(.*?)\]\[.*?\]/g, "$1").trim()
+      )
+    );
