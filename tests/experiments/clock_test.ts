@@ -10,7 +10,8 @@ import {
   ratioOf,
   ratioText,
 } from "../../experiments/frame/clock.ts";
-import { type Claim, judge, notQuiet, tooNear } from "../../src/paper/claim.ts";
+import { Random } from "../../src/core/random.ts";
+import { type Claim, judge, type Judgment, notQuiet, tooNear } from "../../src/paper/claim.ts";
 import { isJudged, markHtml, verdictHtml } from "../../src/figures/html.ts";
 import { tallies } from "../../experiments/frame/report_words.ts";
 
@@ -46,6 +47,30 @@ Deno.test("times are compared within rounds, whatever a round takes", () => {
 Deno.test("one round that was disturbed moves neither end of 15", () => {
   const disturbed = [...ones(13), 9, 1 / 9];
   assertEquals(ratioOf(disturbed, ones(15)), { ratio: 1, low: 1, high: 1 });
+});
+
+/** What a run of 25 rounds gives where B takes `truth` times as long as A, and A again is the control. */
+function simulated(truth: number, noise: number, random: Random): Judgment {
+  const times = (mean: number, pace: number[]) =>
+    pace.map((one) => one * mean * Math.exp(noise * Math.abs(random.normal()) ** 2));
+  const pace = Array.from({ length: 25 }, () => 1 + random.uniform()); // A round's own.
+  const [a, b, again] = [1, truth, 1].map((mean) => times(mean, pace));
+  return onQuietMachine([ratioOf(again, a)], 0.1, () => isAtMost(ratioOf(b, a), 1.3, 0.1));
+}
+
+Deno.test("a quiet run and a disturbed one never contradict each other, nor the truth", () => {
+  const random = new Random(1), judged = { quiet: 0, disturbed: 0 };
+  for (const truth of [1.1, 1.25, 1.29, 1.31, 1.36, 1.5]) {
+    for (let run = 0; run < 200; run++) {
+      for (const [name, noise] of [["quiet", 0.01], ["disturbed", 0.5]] as const) {
+        const found = simulated(truth, noise, random);
+        if (typeof found === "string") continue;
+        judged[name]++;
+        assertEquals(found, truth < 1.3, `${truth}, ${name}`);
+      }
+    }
+  }
+  assertEquals(judged, { quiet: 400, disturbed: 0 }); // At 1.1 and 1.5, the two that are clear of 1.3.
 });
 
 const between = (low: number, high: number) => ({ ratio: (low + high) / 2, low, high });
