@@ -53,7 +53,9 @@ export interface Remains {
  */
 export async function rescue(failure: unknown, remains: Remains): Promise<unknown> {
   if (!(failure instanceof Error) || remains.trained.log.loss.length === 0) return failure;
-  const kept = await keep(remains).catch((error) => `nothing could be written: ${error.message}`);
+  const kept = await keep(remains).catch((error) =>
+    `not all that was trained could be saved: ${error.message}`
+  );
   const hint = isDiverged(failure) ? "; try a lower --learning-rate" : "";
   return new Error(`${failure.message}; ${kept}${hint}`, { cause: failure });
 }

@@ -10,7 +10,7 @@ import { isDiverged } from "../train/finite_result.ts";
 import { removeCheckpoint, type StepEvent } from "../train/mod.ts";
 import { baseTypeOf } from "./arguments.ts";
 import type { SweepTraining } from "./sweep_plan.ts";
-import { recordOf, type TrainedRecord } from "./train_folder.ts";
+import { recordOf, type TrainedRecord } from "./train_record.ts";
 
 /** What came of one training of a sweep. */
 export interface SweepRow {

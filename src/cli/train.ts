@@ -44,8 +44,9 @@ import { compilationOf, progressOf } from "./progress.ts";
 import { rescue, saveTrained } from "./rescue.ts";
 import { courseOf } from "./time_left.ts";
 import { isChanged, nextOf, plan, summaryOf } from "./train_account.ts";
-import { recordOf, type TrainedRecord, TrainFolder } from "./train_folder.ts";
+import { TrainFolder } from "./train_folder.ts";
 import type { TrainOptions } from "./train_options.ts";
+import { recordOf, type TrainedRecord } from "./train_record.ts";
 import { readRequest, type TrainRequest } from "./train_request.ts";
 
 const help = `
@@ -174,6 +175,7 @@ function runOptionsOf(
       for (const line of lines) note(options, line);
       if (steps > 0) note(options, `resuming after step ${steps}`);
     },
+    onRemoved: () => note(options, `${output} was removed: it is made again`),
     onProgress: progressOf(options, { ...courseOf(request), batches }),
     onCompile: compilationOf(options),
     measure: (model) => ({ trainable: countTrainable(model) }),

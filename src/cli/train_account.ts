@@ -7,8 +7,8 @@ import { sizeOf } from "../core/shape.ts";
 import { countTrainable, type TextModel } from "../models/mod.ts";
 import { call, pathWord } from "./call.ts";
 import { methodTitle } from "./method_entries.ts";
-import type { TrainedRecord } from "./train_folder.ts";
 import type { TrainOptions } from "./train_options.ts";
+import type { TrainedRecord } from "./train_record.ts";
 import type { TrainRequest } from "./train_request.ts";
 
 /** The line that announces what is trained, and how. */

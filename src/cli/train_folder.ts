@@ -2,46 +2,26 @@
 
 import { basename, join } from "node:path";
 import { canonicalJson, fileDigests } from "../core/digest.ts";
-import { listFolder, readJson, removeFile, removeFolder, writeJsonAtomic } from "../core/files.ts";
+import {
+  listFolder,
+  makeFolder,
+  readJson,
+  removeFile,
+  removeFolder,
+  writeJsonAtomic,
+} from "../core/files.ts";
 import { FolderClaim } from "../core/folder_claim.ts";
+import { howMany } from "../core/how_many.ts";
 import { isRecord } from "../core/json.ts";
 import { removeLeftovers } from "../core/leftovers.ts";
 import { hasFile, kindOf } from "../core/storage.ts";
 import { run, type RunFiles, runFiles, type RunOptions, type RunSpec } from "../runs/mod.ts";
 import { weightFilesIn } from "../formats/folder_kind.ts";
-import { hasCheckpoint, type HeldOutLoss, type TrainingLog } from "../train/mod.ts";
+import { checkpointStep } from "../train/checkpoint.ts";
+import { hasCheckpoint } from "../train/mod.ts";
 import { pathWord } from "./call.ts";
+import { recordOf, type TrainedRecord } from "./train_record.ts";
 import { differencesOf } from "./training_differences.ts";
-
-/** What a training has made; `run.json` in its folder also has its specification and digests. */
-export interface TrainedRecord {
-  /** Completed steps. */
-  readonly steps: number;
-  /** Number of trained values. */
-  readonly trainable: number;
-  /** Loss of the last step, before its update. */
-  readonly loss: number | null;
-  /** Loss of the first step. */
-  readonly firstLoss: number | null;
-  /** The held-out loss before training and at its lowest, where it was measured. */
-  readonly heldOut?: { readonly before: number; readonly best: number; readonly bestStep: number };
-}
-
-/** The record of a training, finished or not. */
-export function recordOf({ loss, heldOut }: TrainingLog, trainable: number): TrainedRecord {
-  return {
-    steps: loss.length,
-    trainable,
-    loss: loss.at(-1) ?? null,
-    firstLoss: loss[0] ?? null,
-    ...heldOut && { heldOut: extremesOf(heldOut) },
-  };
-}
-
-function extremesOf(points: readonly HeldOutLoss[]): TrainedRecord["heldOut"] {
-  const { loss: best, step: bestStep } = points.reduce((a, b) => b.loss < a.loss ? b : a);
-  return { before: points[0].loss, best, bestStep };
-}
 
 /**
  * The output folder of one training, claimed as long as a process works on it. Its subfolder `run` has the
@@ -87,7 +67,7 @@ export class TrainFolder implements Disposable {
     const record = await readJson(file);
     if (!isRecord(record) || record.training !== this.#hash) return undefined;
     if (!isSame(record.weights, await this.#weights())) return undefined;
-    if (this.#claim.isTaken) await removeFolder(this.#runs);
+    if (await this.#claim.isHeld()) await removeFolder(this.#runs);
     const { training: _, spec: __, weights: ___, ...made } = record;
     return made as unknown as TrainedRecord;
   }
@@ -117,7 +97,8 @@ export class TrainFolder implements Disposable {
 
   /**
    * Trains, or finishes what was begun. The training in progress is removed when it is finished, and kept
-   * when there is something to resume.
+   * when there is something to resume. A folder that somebody removes meanwhile is made again, unless another
+   * training has taken its place.
    */
   async train(options: Omit<RunOptions, "folder">): Promise<TrainedRecord> {
     // Weights that somebody has removed are made again, by a run that is finished too.
@@ -126,13 +107,18 @@ export class TrainFolder implements Disposable {
       await options.onReady?.(model, steps);
       await this.#take();
     };
+    const onRemoved = async () => {
+      await this.#take();
+      await options.onRemoved?.();
+    };
     try {
-      const { log, metrics } = await run(this.#spec, { ...options, folder: this.#runs, onReady });
+      const own = { folder: this.#runs, onReady, onRemoved };
+      const { log, metrics } = await run(this.#spec, { ...options, ...own });
       const record = recordOf(log, metrics.trainable as number);
       await this.#finish(record);
       return record;
     } catch (error) {
-      if (this.#claim.isTaken && !await this.#isWorthKeeping()) {
+      if (await this.#claim.isHeld() && !await this.#isWorthKeeping()) {
         await removeFolder(this.#files.folder);
         await removeFile(this.#runs); // Not removed if it still holds the checkpoint of another run.
       }
@@ -145,12 +131,19 @@ export class TrainFolder implements Disposable {
    * while it writes, the folder's weights count as saved, whatever they are.
    *
    * @throws {RangeError} when the folder's weights have been replaced by others since.
+   * @throws {Error} when they cannot be written; the message says what the same command begins with.
    */
   async save(write: () => Promise<void>): Promise<void> {
+    await this.#take();
     await this.assertFree();
-    await writeJsonAtomic(this.#saved, null);
-    await this.#lend(write);
-    await writeJsonAtomic(this.#saved, await this.#weights());
+    try {
+      await makeFolder(this.#files.folder);
+      await writeJsonAtomic(this.#saved, null);
+      await this.#lend(write);
+      await writeJsonAtomic(this.#saved, await this.#weights());
+    } catch (error) {
+      throw new Error(`${(error as Error).message}; ${await this.#rest()}`, { cause: error });
+    }
   }
 
   /** Gives the claim back. */
@@ -168,11 +161,21 @@ export class TrainFolder implements Disposable {
     }
   }
 
-  /** Claims the folder for a training that is about to begin. */
+  /** Claims the folder for a training that is about to begin, and again if it has been removed since. */
   async #take(): Promise<void> {
-    if (this.#claim.isTaken) return;
+    if (await this.#claim.isHeld()) return;
     await this.#claim.take();
     await this.assertFree(); // Another process may have been here since.
+  }
+
+  /** Says what is left of a training whose weights could not be saved. */
+  async #rest(): Promise<string> {
+    const steps = await checkpointStep(this.#files.checkpoint);
+    return steps === undefined
+      ? "there is no checkpoint, so the same command begins anew"
+      : `the checkpoint after ${
+        howMany(steps, "step")
+      } is there, from which the same command resumes`;
   }
 
   /**

@@ -1,12 +1,12 @@
 /** Links among the files of a model's or an adapter's folder, which a stranger may have made. @module */
 
-/** Whether a path is a link itself; false where there is nothing. */
+/** True of a link itself, wherever it leads; false where there is nothing. */
 export async function isLink(path: string): Promise<boolean> {
   return await Deno.lstat(path).then(({ isSymlink }) => isSymlink, () => false);
 }
 
 /**
- * Where a file of a folder is. A link must lead to a file in the same folder or, in the cache of Hugging
+ * Follows a file of a folder if it is a link. A link must lead to a file in the same folder or, in the cache of Hugging
  * Face's tools, from a repository's snapshot to its contents in `blobs`: any other could lead to a file of
  * the user's, and what that holds would get into outputs, answers and messages.
  *

@@ -137,7 +137,7 @@ async function openOnDisk(source: DiskSource): Promise<Deno.FsFile> {
   );
 }
 
-/** Where a file is on the disk, once it may be read. */
+/** The path to open for a file; a link in a folder is followed only as far as it may be. */
 async function placeOf(source: DiskSource): Promise<string | URL> {
   const named = String(source), isOnHub = isHubName(named);
   if (!isOnHub && !(source instanceof FolderEntry)) return source;

@@ -18,7 +18,8 @@ export {
   type MethodSpec,
 } from "./method.ts";
 export { shareBase } from "../adapt/many/share_base.ts";
-export { type InputsOf, run, type RunOptions, type Trained } from "./run.ts";
+export { run } from "./run.ts";
+export type { InputsOf, RunOptions, Trained } from "./run_options.ts";
 export type { StepsOptions } from "./run_steps.ts";
 export { readRun } from "./finished_run.ts";
 export { type Provenance, type RunFiles, runFiles, type RunResult } from "./run_folder.ts";

@@ -2,7 +2,8 @@
 
 import type { Device } from "../device/device.ts";
 import type { Model, TextModel } from "../models/mod.ts";
-import { run, type RunOptions } from "./run.ts";
+import { run } from "./run.ts";
+import type { RunOptions } from "./run_options.ts";
 import type { RunResult } from "./run_folder.ts";
 import type { RunSpec } from "./spec.ts";
 

@@ -1,93 +1,27 @@
 /** Runs: from a specification to a folder of results, resumable at any time. @module */
 
-import type { Adapter } from "../adapt/mod.ts";
-import type { Batch } from "../core/batch.ts";
 import { writeJsonAtomic } from "../core/files.ts";
 import { FolderClaim } from "../core/folder_claim.ts";
-import { assertOptions, type OptionNames } from "../core/options.ts";
+import { assertOptions } from "../core/options.ts";
 import { kindOf } from "../core/storage.ts";
-import type { Device } from "../device/device.ts";
 import { type Model, saveModel, type TextModel } from "../models/mod.ts";
+import { removeOlderCheckpoint } from "../train/checkpoint.ts";
 import {
   assertFiniteResult,
-  type BatchSource,
   hasCheckpoint,
+  saveCheckpoint,
   Trainer,
   TrainingClock,
-  type TrainingLog,
-  type TrainingTimes,
 } from "../train/mod.ts";
 import { readRun, writeResult } from "./finished_run.ts";
 import { lossOf } from "./losses.ts";
 import { applyMethod } from "./method.ts";
 import { type RunFiles, runFiles, type RunResult, tidyRunFolder, writeSpec } from "./run_folder.ts";
-import { startOf, stepsNames, type StepsOptions, takeSteps, withHeldOut } from "./run_steps.ts";
 import { type RunLedger, watchLedger } from "./run_ledger.ts";
+import { runOptionNames, type RunOptions, type Trained } from "./run_options.ts";
+import { startOf, takeSteps, withHeldOut } from "./run_steps.ts";
 import { trainingGroups } from "./training_groups.ts";
-import { assertSpec, type JsonRecord, type RunSpec } from "./spec.ts";
-
-/** The inputs that a model's forward takes. */
-export type InputsOf<M extends Model> = Parameters<M["forward"]>[1];
-
-/** The result of training: the model with its adapter, and the steps so far. */
-export interface Trained<M extends Model = TextModel> {
-  /** The model. */
-  readonly model: M;
-  /** Its adapter, of any method, if it has one. */
-  readonly adapter?: Adapter;
-  /** One number per step. */
-  readonly log: TrainingLog;
-  /** How long the steps took. */
-  readonly times: TrainingTimes;
-}
-
-/** What a run needs besides its specification. */
-export interface RunOptions<M extends Model = TextModel> extends StepsOptions {
-  /** Folder of all runs. */
-  readonly folder: string;
-  /** Where it runs. */
-  readonly device: Device;
-  /** Opens the model that `spec.model` names; the run disposes it. */
-  readonly openModel: (spec: RunSpec, device: Device) => Promise<M> | M;
-  /** Opens the batches that `spec.data` describes. */
-  readonly openBatches: (
-    spec: RunSpec,
-  ) => Promise<BatchSource<InputsOf<M>>> | BatchSource<InputsOf<M>>;
-  /** Opens held-out batches, whose loss is measured while training; the best values are kept. */
-  readonly openValidation?: (
-    spec: RunSpec,
-  ) => Promise<readonly Batch<InputsOf<M>>[]> | readonly Batch<InputsOf<M>>[];
-  /** Adds what is trained to the model. Default: {@link applyMethod}. */
-  readonly adapt?: (model: M, spec: RunSpec) => Promise<Adapter | undefined>;
-  /**
-   * Called when everything is ready, with the number of steps that earlier calls completed; the run's
-   * folder is created afterwards.
-   */
-  readonly onReady?: (model: M, steps: number) => Promise<void> | void;
-  /** Measures the trained model; the result is written to `metrics.json`. */
-  readonly measure?: (model: M, spec: RunSpec) => Promise<JsonRecord> | JsonRecord;
-  /** Saves what was trained. Default: in the run's folder, as `adapter` or `model`. */
-  readonly save?: (trained: Trained<M>) => Promise<void>;
-  /**
-   * Called when training is stopped or fails before its end, while the model still exists; the run then
-   * throws the failure, or what this callback throws.
-   */
-  readonly onCut?: (trained: Trained<M>, failure: unknown) => Promise<void>;
-}
-
-const optionNames: OptionNames<RunOptions> = {
-  ...stepsNames,
-  folder: true,
-  device: true,
-  openModel: true,
-  openBatches: true,
-  openValidation: true,
-  adapt: true,
-  onReady: true,
-  measure: true,
-  save: true,
-  onCut: true,
-};
+import { assertSpec, type RunSpec } from "./spec.ts";
 
 /**
  * Trains what a specification describes and writes a folder `<folder>/<hash of the specification>` with
@@ -97,7 +31,7 @@ const optionNames: OptionNames<RunOptions> = {
  *
  * The peak of the device's ledger is reset. `done.json` is written last, with the digests of all other
  * files but the times: after a crash a folder without it is not finished, and the same call resumes. One
- * process at a time works in a run's folder.
+ * process at a time works in a run's folder; if somebody removes it meanwhile, it is made again.
  *
  * @throws {TypeError} when the specification, its method or its training is not an object, or an option does
  * not exist.
@@ -140,7 +74,7 @@ export async function run<M extends Model = TextModel>(
   spec: RunSpec,
   options: RunOptions<M>,
 ): Promise<RunResult> {
-  assertOptions("run", options, optionNames);
+  assertOptions("run", options, runOptionNames);
   const { device } = options;
   assertSpec(spec, device);
   const files = await runFiles(options.folder, spec);
@@ -152,14 +86,24 @@ export async function run<M extends Model = TextModel>(
   using model = await options.openModel(spec, device);
   using adapter = await adapt(model, spec);
   const made = { model, adapter };
-  const onReady = async (model: M, steps: number) => {
-    await options.onReady?.(model, steps);
+  const begin = async () => {
     await claim.take();
     await writeSpec(files, spec);
   };
-  const ready = { ...options, onReady };
+  const onReady = async (model: M, steps: number) => {
+    await options.onReady?.(model, steps);
+    await begin();
+  };
+  const hold = async () => {
+    if (await claim.isHeld()) return;
+    await options.onRemoved?.();
+    await begin();
+  };
+  const ready = { ...options, onReady, hold };
   const { log, times, exact, ledger } = await trainOn(made, spec, files, ready, measureBytes);
   const metrics = await options.measure?.(model, spec) ?? {};
+  await hold();
+  await removeOlderCheckpoint(files.checkpoint); // What is saved now may need its place on the disk.
   await save({ ...made, log, times });
   const { folder } = files, { description } = device;
   const result = { folder, spec, log, ledger, metrics, exact, device: description };
@@ -200,7 +144,7 @@ async function trainOn<M extends Model>(
   made: Omit<Trained<M>, "log" | "times">,
   spec: RunSpec,
   files: RunFiles,
-  options: RunOptions<M>,
+  options: RunOptions<M> & { readonly hold: () => Promise<void> },
   measureBytes: () => RunLedger,
 ): Promise<Pick<Trained, "log" | "times"> & { exact: boolean; ledger: RunLedger }> {
   const { training, seed } = spec, { model } = made;
@@ -220,7 +164,11 @@ async function trainOn<M extends Model>(
   const kept = () => ({ log: withHeldOut(log, trainer), times: clock.times });
   try {
     const watch = { ...options, validation, validateEvery, patience };
-    await takeSteps(trainer, batches, { log, clock }, files, watch);
+    const save = async () => {
+      await options.hold();
+      await saveCheckpoint(files.checkpoint, trainer, log, clock.times);
+    };
+    await takeSteps(trainer, batches, { log, clock, save }, watch);
     const ledger = measureBytes();
     await assertFiniteResult(trainer);
     return { ...kept(), exact, ledger };

@@ -10,7 +10,6 @@ import {
   resumeCheckpoint,
   type Resumed,
   runTrainer,
-  saveCheckpoint,
   type StepEvent,
   type Trainer,
   type TrainingClock,
@@ -50,6 +49,8 @@ export interface StepsKept {
   readonly log: TrainingLog;
   /** How long they take. */
   readonly clock: TrainingClock;
+  /** Saves a checkpoint. */
+  readonly save: () => Promise<void>;
 }
 
 /** The log with the held-out losses, which the trainer keeps. */
@@ -64,8 +65,7 @@ export function withHeldOut(
 export async function takeSteps<Inputs>(
   trainer: Trainer<Inputs>,
   batches: BatchSource<Inputs>,
-  { log, clock }: StepsKept,
-  { checkpoint }: RunFiles,
+  { log, clock, save }: StepsKept,
   { checkpointEvery: pauseEvery = 100, onProgress, ...options }:
     & StepsOptions
     & ValidationOptions<Inputs>,
@@ -80,9 +80,7 @@ export async function takeSteps<Inputs>(
     isDone = event.early || trainer.steps >= trainer.options.steps;
     const due = trainer.steps === event.step + 1 && trainer.steps % pauseEvery === 0;
     // Not at the end: a resumed run needs at least one step, which determines its peak bytes.
-    if ((due || event.stopped) && !isDone) {
-      await saveCheckpoint(checkpoint, trainer, log, clock.times);
-    }
+    if ((due || event.stopped) && !isDone) await save();
   }
   if (!isDone) throw signal?.reason;
 }

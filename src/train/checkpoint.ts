@@ -103,8 +103,7 @@ export async function resumeCheckpoint(
   path: string,
   trainer: Trainer<unknown>,
 ): Promise<Resumed> {
-  const isCutOff = await kindOf(path) !== "file" && await kindOf(before(path)) === "file";
-  const file = isCutOff ? before(path) : path;
+  const file = await newest(path) ?? path;
   const what = `resuming from ${file}`, checkpoint = await read(what, file).catch(adviser(path));
   const { step, device, log, times, heldOut = [], ...made } = checkpoint.state;
   await assertFits(what, checkpoint, trainer);
@@ -118,7 +117,23 @@ export async function resumeCheckpoint(
 
 /** True if there is a checkpoint to resume from, at `path` or as `<path>.old`. */
 export async function hasCheckpoint(path: string): Promise<boolean> {
-  return await kindOf(path) === "file" || await kindOf(before(path)) === "file";
+  return await newest(path) !== undefined;
+}
+
+/** Completed steps of the checkpoint to resume from; `undefined` if there is none that can be read. */
+export async function checkpointStep(path: string): Promise<number | undefined> {
+  try {
+    using file = await openSafetensors(await newest(path) ?? path);
+    return parseCheckpointState("a checkpoint", file.metadata.state).step;
+  } catch {
+    return undefined;
+  }
+}
+
+/** Removes the checkpoint before the newest one, and what a crash has left of the one after it. */
+export async function removeOlderCheckpoint(path: string): Promise<void> {
+  if (await kindOf(path) !== "file") return;
+  for (const file of [before(path), `${path}.new`]) await removeFile(file);
 }
 
 /**
@@ -127,6 +142,11 @@ export async function hasCheckpoint(path: string): Promise<boolean> {
  */
 export async function removeCheckpoint(path: string): Promise<void> {
   for (const file of [before(path), `${path}.new`, path]) await removeFile(file);
+}
+
+/** The file to resume from, if there is one. */
+async function newest(path: string): Promise<string | undefined> {
+  for (const file of [path, before(path)]) if (await kindOf(file) === "file") return file;
 }
 
 /** Where the checkpoint before the one at `path` is. */

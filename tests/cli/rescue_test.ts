@@ -47,7 +47,10 @@ Deno.test("a failure before any step, or after which nothing can be written, sta
   const none = await rescued({}, { loss: [], gradientNorm: [], learningRate: [] });
   assertEquals([none.saved, none.message, none.files], [false, "the device is lost", []]);
   const { message } = await rescued({ saveFails: true });
-  assertEquals(message, "the device is lost; nothing could be written: the disk is full");
+  assertEquals(
+    message,
+    "the device is lost; not all that was trained could be saved: the disk is full",
+  );
 });
 
 Deno.test("weights that are not finite are not written, but the log is", async () => {

@@ -29,7 +29,7 @@ export class RepositoryCache {
   }
 
   /**
-   * Where a commit's file is, or will be.
+   * The path of a commit's file, which need not be there.
    *
    * @throws {Error} when a folder that leads to it is a link.
    */
