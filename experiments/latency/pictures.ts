@@ -101,8 +101,8 @@ const colors: Readonly<Record<string, readonly string[]>> = {
   "base again": [palette.base],
   merged: [palette.merged],
   unmerged: [palette.lora[1]],
-  H: ["#f4cf87", "#e69f00", "#8a5a00"],
-  L: ["#e3b5ce", "#cc79a7", "#7d3560"],
+  H: ["#e3b5ce", "#cc79a7", "#7d3560"],
+  L: ["#f4cf87", "#e69f00", "#8a5a00"],
 };
 
 /** Names in the order of the legend, with their colors. */
