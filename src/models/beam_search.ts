@@ -11,7 +11,7 @@ import type { TextModel } from "./text_model.ts";
 
 /** How wide to search and when to stop. */
 export interface BeamOptions {
-  /** Number of beams. */
+  /** Number of beams; at most as many as there are tokens that the first one can begin with. */
   readonly beams: number;
   /** Most new tokens. */
   readonly maxNewTokens: number;
@@ -64,7 +64,7 @@ export async function beamSearch(
   assertOptions("beamSearch", options, optionNames);
   const { beams, maxNewTokens } = options;
   assertRoom(model, prompt, maxNewTokens);
-  assertWhole("beams", beams, 1);
+  assertWhole("beams", beams, 1, model.vocabulary);
   using cache = model.openCache(beams, prompt.length + maxNewTokens);
   const search = new Search(options);
   while (!search.finished) {

@@ -127,12 +127,11 @@ export function assertRoom(
   throw new RangeError(rule);
 }
 
-/** Throws unless it is an integer of at least `least`. */
-export function assertWhole(name: string, value: number, least: number): void {
-  if (Number.isSafeInteger(value) && value >= least) return;
-  throw new RangeError(
-    `generating needs ${name} to be an integer of at least ${least}, found ${value}`,
-  );
+/** Throws unless it is an integer of at least `least`, and at most `most`. */
+export function assertWhole(name: string, value: number, least: number, most = Infinity): void {
+  if (Number.isSafeInteger(value) && value >= least && value <= most) return;
+  const range = most < Infinity ? `from ${least} to ${most}` : `of at least ${least}`;
+  throw new RangeError(`generating needs ${name} to be an integer ${range}, found ${value}`);
 }
 
 function assertSampling({ temperature = 0, topK = 1 }: SamplingOptions): void {

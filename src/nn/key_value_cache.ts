@@ -45,12 +45,12 @@ export class KeyValueCache extends Scope {
   constructor(device: Device, shape: CacheShape) {
     super(device);
     this.#shape = shape;
-    this.#lengths = new Array(shape.batch).fill(0);
     this.#span = { first: 0, batch: shape.batch };
     const rows = () =>
       this.allocate([shape.batch * shape.capacity, 2 * shape.width], "f32", "activation", "cache");
     this.#layers = Array.from({ length: shape.layers }, rows);
     this.#spare = rows();
+    this.#lengths = new Array(shape.batch).fill(0); // After the device has refused more than it has.
   }
 
   /** Tokens so far of the longest sequence of a pass. */

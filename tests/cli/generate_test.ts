@@ -52,6 +52,29 @@ Deno.test("generate refuses options that it cannot honor", () =>
     await assertFails([...args, ...prompt], "tokenizer.json: it does not exist");
   }));
 
+Deno.test("a billion of what is counted is refused, or is no more than what there is", () =>
+  withFolder(async (folder) => {
+    await writeBabbler(folder);
+    const model = ["--model", folder], billion = "1000000000", data = `${folder}/asks.jsonl`;
+    await Deno.writeTextFile(data, '{"prompt": "the cat", "completion": " sat"}');
+    const generate = ["generate", ...model, ...prompt];
+    const evaluate = ["evaluate", ...model, "--data", data], answers = ["--metrics", "bleu"];
+    for (const args of [generate, [...evaluate, ...answers]]) {
+      const rules = {
+        "--beams": "beams to be an integer from 1 to ",
+        "--max-new-tokens": "at most",
+      };
+      for (const [option, rule] of Object.entries(rules)) {
+        await assertFails([...args, option, billion], rule, `, found ${billion}`);
+      }
+    }
+    const few = ["--max-new-tokens", "2"], drawn = [...generate, ...few, "--temperature", "1"];
+    assertEquals(await lowrankJson(...drawn, "--top-k", billion), await lowrankJson(...drawn));
+    for (const args of [evaluate, [...evaluate, ...answers, ...few]]) {
+      assertEquals(await lowrankJson(...args, "--batch-size", billion), await lowrankJson(...args));
+    }
+  }));
+
 Deno.test("generate answers each prompt of a file, as it answers the prompt alone", () =>
   withFolder(async (folder) => {
     await writeBabbler(folder);

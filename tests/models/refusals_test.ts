@@ -90,7 +90,10 @@ Deno.test("generation refuses options that choose nothing, and logits that are n
   await assertRejects(() => made({ temperature: 1, topK: 0 }), RangeError, "topK");
   await assertRejects(() => made({ temperature: -1 }), RangeError, "temperature of at least 0");
   const search = (beams: number) => beamSearch(model, [1], { maxNewTokens: 0, beams });
-  await assertRejects(() => search(0), RangeError, "beams");
+  for (const beams of [0, 1.5, model.vocabulary + 1, 1e9]) {
+    const rule = `beams to be an integer from 1 to ${model.vocabulary}, found ${beams}`;
+    await assertRejects(() => search(beams), RangeError, rule);
+  }
   assertEquals(await search(2), { tokens: [], score: 0 });
   const norm = model.parameters.get("transformer.ln_f.weight")!;
   device.write(norm.tensor, new Float32Array(6).fill(NaN));

@@ -7,6 +7,7 @@ import {
   Tape,
 } from "../../src/autograd/mod.ts";
 import { ShapeError } from "../../src/core/errors.ts";
+import { openDevice } from "../../src/device/mod.ts";
 import { ReferenceDevice } from "../../src/device/reference.ts";
 import type { Tensor } from "../../src/device/device.ts";
 import { KeyValueCache } from "../../src/nn/mod.ts";
@@ -104,4 +105,14 @@ Deno.test("a cache refuses keys of another width than its own", () => {
   const inputs = layouts.fused(normals(1, batch * 3 * width), tape);
   const message = "k must have the cache's width of 4, found 6";
   assertThrows(() => cache.attend(tape, 0, inputs, heads), ShapeError, message);
+});
+
+Deno.test("a device refuses a cache of too many sequences before a list of them is made", async () => {
+  using device = await openDevice({ kind: "cpu", threads: 1 });
+  const shape = { layers: 1, batch: 2 ** 33, capacity: 1, width: 4 };
+  assertThrows(
+    () => new KeyValueCache(device, shape),
+    Error,
+    "allocating cache needs 274877906944",
+  );
 });
