@@ -73,7 +73,7 @@ const mergedClaim = (shape: string): Claim<Rows> => ({
     bySpace(rows, (space) => {
       const [merged, again, unmerged] = (["merged", "base again", "unmerged"] as const)
         .map((model) => timeText(cellsOf(rows, space, model).map((row) => timeRatio(rows, row))));
-      return `by the clock ${merged} of the base's time; the base again ${again}, unmerged ${unmerged}`;
+      return `by the clock ${merged} the base's time; the base again ${again}, unmerged ${unmerged}`;
     }),
 });
 
@@ -174,11 +174,11 @@ const smallestControls = (rows: Rows): TimeRatio[] =>
     return timeRatio(rows, cellsOf(rows, space, "base again").find(isOwn)!);
   });
 
-function explainedText({ method, cells }: MethodCells): string {
-  const { share, byLaunches, byFlops, ofOneToken } = smallestCell({ method, cells, space: "" });
+function explainedText(method: MethodCells): string {
+  const { share, byLaunches, byFlops, ofOneToken } = smallestCell(method);
   const [launches, operations, fixed] = [byLaunches, byFlops, ofOneToken]
     .map((part) => `${Math.round(100 * part)}%`);
-  return `${method} ${
+  return `${method.method} ${
     signedPercent(share)
   }, of which launches ${launches}, operations ${operations}, and with a ` +
     `single token already ${fixed}`;

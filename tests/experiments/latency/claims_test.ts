@@ -61,7 +61,7 @@ Deno.test("merged LoRA adds no latency where its launches are the base's, whatev
   const rows = rowsOf(...cells);
   assertEquals(judge(merged, rows, true).verdict, "reproduced");
   assertEquals(merged.ours!(rows), "0 of 10 launches differ; unmerged 2 more");
-  assertStringIncludes(merged.found!(rows), "0.87 times (0.50 to 1.50) of the base's time");
+  assertStringIncludes(merged.found!(rows), "0.87 times (0.50 to 1.50) the base's time");
 });
 
 Deno.test("one launch of one cell that differs breaks it, and so does a record that cannot tell", () => {
