@@ -74,6 +74,22 @@ for (const command of Object.keys(commands)) {
       }
     }));
 
+  Deno.test(`${command} takes a snapshot of the Hugging Face cache, which a link leads to`, () =>
+    inFolder(command, async (folder, args) => {
+      const repository = `${folder}/models--owner--name`,
+        snapshot = `${repository}/snapshots/c0ffee`;
+      await Deno.mkdir(snapshot, { recursive: true });
+      for (const name of names) await Deno.writeTextFile(`${folder}/base/${name}`, '{"own": 1}');
+      const all = filesIn(`${folder}/base`);
+      for (const name of all) await Deno.symlink(`../../blobs/${name}`, `${snapshot}/${name}`);
+      await Deno.rename(`${folder}/base`, `${repository}/blobs`);
+      await Deno.symlink("models--owner--name/snapshots/c0ffee", `${folder}/base`);
+      await lowrankJson(...args);
+      for (const name of names) {
+        assertEquals(await Deno.readTextFile(`${folder}/out/${name}`), '{"own": 1}', name);
+      }
+    }));
+
   Deno.test(`${command} refuses what is named as JSON and is none, and copies other files as they are`, () =>
     inFolder(command, async (folder, args) => {
       const text = "no JSON: \u0000";
