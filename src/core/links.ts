@@ -6,9 +6,9 @@ export async function isLink(path: string): Promise<boolean> {
 }
 
 /**
- * Follows a file of a folder if it is a link. A link must lead to a file in the same folder or, in the cache of Hugging
- * Face's tools, from a repository's snapshot to its contents in `blobs`: any other could lead to a file of
- * the user's, and what that holds would get into outputs, answers and messages.
+ * Follows a file of a folder if it is a link. It must lead to a file in the same folder or, in the cache of
+ * Hugging Face's tools, from a repository's snapshot to its contents in `blobs`: any other could lead to a file
+ * of the user's, and what that holds would get into outputs, answers and messages.
  *
  * @returns The path itself or, of a link, that of the file it leads to, which has no links in it.
  * @throws {Error} when a link leads elsewhere or nowhere; the message gives the reason alone.
