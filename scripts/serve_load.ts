@@ -1,8 +1,9 @@
 /**
  * A server under load: `deno task test:load [REQUESTS] [CLIENTS]` asks it so often, compares every answer with that of
  * `lowrank generate`, and prints what the server's memory does meanwhile; `deno task test:load speed` prints how many
- * requests a second it answers to 1, 8 and 32 clients. Exits with 1 where an answer is another one, or memory grows
- * beyond the rules of decision 0040.
+ * requests a second it answers to 1, 8 and 32 clients; `deno task test:load strangers` prints what hostile clients
+ * cost it. Exits with 1 where an answer is another one, memory grows beyond the rules of decision 0040, or a client
+ * with the token is kept out.
  *
  * @module
  */
@@ -20,6 +21,7 @@ import {
   copyAdapter,
   offlineAnswers,
 } from "../tests/serve/served.ts";
+import { checkStrangers } from "./serve_strangers.ts";
 
 const adapters = ["q-r1-seed1", "q-r64-seed1", "qkvo-r2-seed1", "qv-r8-seed1"],
   coming = "k-r8-seed1";
@@ -182,4 +184,5 @@ async function checkSpeed(rounds: number): Promise<boolean> {
 const [first = "10000", second = "64"] = Deno.args;
 if (first === "server") await serve(second);
 else if (first === "speed") Deno.exit(await checkSpeed(7) ? 0 : 1);
+else if (first === "strangers") Deno.exit(await checkStrangers() ? 0 : 1);
 else Deno.exit(await checkMemory(Number(first), Number(second)) ? 0 : 1);

@@ -161,11 +161,17 @@ export const mostWordMatches: number = 2 ** 17;
 /** Bytes of a request to the server; encoding so long a text without a space takes seconds. */
 export const mostRequestBytes: number = 2 ** 18;
 
-/** Bytes after which a request that is too large is cut off, though its client has not read yet that it is. */
-export const mostPassedBytes: number = 2 ** 26;
+/** Parts in which a request may come to the server, as chunks of one byte cost 500 times their size; 64 bytes each fill it. */
+export const mostRequestParts: number = 2 ** 12;
+
+/** Bytes after which a request that is refused is cut off, though its client has not read yet that it is. */
+export const mostPassedBytes: number = 2 ** 20;
 
 /** Time for a request to arrive at the server, in milliseconds. */
 export const mostArrivalMs = 60_000;
+
+/** Time for which a connection to the server may be without a request, in milliseconds. */
+export const mostIdleMs = 60_000;
 
 /** Bytes of answers that a client of the server has not read yet when it asks for more. */
 export const mostUnreadBytes: number = 2 ** 20;
@@ -176,7 +182,7 @@ export const mostOtherConnections = 64;
 /** Time for which a server that ends still refuses requests, as clients send the next one right away, in milliseconds. */
 export const refusingMs = 200;
 
-/** Time for clients to read their answers when a server ends, in milliseconds. */
+/** Time for clients to read their answers when a server ends or refuses them, in milliseconds. */
 export const mostClosingMs = 2_000;
 
 /** Adapters that the server has at once; S-LoRA's authors serve 2,000. */

@@ -8,11 +8,19 @@ export class Refusal extends Error {
   readonly status: number;
   /** The field of the request that is wrong, if it is one. */
   readonly field?: string;
+  /** What the answer's head says besides. */
+  readonly headers: Readonly<Record<string, string>>;
 
   /** Says why, in one sentence. */
-  constructor(status: number, message: string, field?: string) {
+  constructor(
+    status: number,
+    message: string,
+    field?: string,
+    headers: Readonly<Record<string, string>> = {},
+  ) {
     super(message);
     this.status = status;
     this.field = field;
+    this.headers = headers;
   }
 }

@@ -2,9 +2,11 @@
 
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { Socket } from "node:net";
-import { mostArrivalMs, mostClosingMs, mostUnreadBytes, refusingMs } from "../core/limits.ts";
+import { mostArrivalMs, mostClosingMs, mostIdleMs, refusingMs } from "../core/limits.ts";
 import { oneLine } from "../core/quote.ts";
-import { assertAllowed, assertLocal, bodyOf, letPass } from "./http_request.ts";
+import { Connection } from "./connection.ts";
+import { Connections } from "./connections.ts";
+import { assertAllowed, assertLocal, assertReadable, bodyOf } from "./http_request.ts";
 import { eventsOn, refuse, refuseBroken, send } from "./http_response.ts";
 import { Refusal } from "./refusal.ts";
 
@@ -30,7 +32,7 @@ export interface ListenOptions {
   readonly port: number;
   /** What requests have to bring; anybody on this machine may ask if there is none. */
   readonly token?: string;
-  /** Most connections; others are closed at once. */
+  /** Most connections; those without a request make room for others, which are closed at once where there is none. */
   readonly connections: number;
 }
 
@@ -41,26 +43,32 @@ export class LocalServer implements AsyncDisposable {
   readonly #token: string | undefined;
   /** What is being answered. */
   readonly #open = new Map<ServerResponse, IncomingMessage>();
-  /** All connections, with the last answer of each. */
-  readonly #sockets = new Map<Socket, ServerResponse | undefined>();
+  readonly #connections: Connections;
   #isClosing = false;
 
   private constructor(routes: Routes, { token, connections }: ListenOptions) {
     this.#routes = routes;
     this.#token = token;
-    this.#server = createServer(
-      // Our own check of the host says so in JSON.
-      { requireHostHeader: false, headersTimeout: mostArrivalMs, requestTimeout: mostArrivalMs },
-      (request, response) => this.#receive(request, response),
-    );
-    this.#server.maxConnections = connections;
-    this.#server.on("connection", (socket: Socket) => {
-      this.#sockets.set(socket, undefined);
-      socket.on("close", () => this.#sockets.delete(socket));
+    this.#connections = new Connections(connections);
+    this.#server = createServer({
+      requireHostHeader: false, // Our own check of the host says so in JSON.
+      headersTimeout: mostArrivalMs,
+      requestTimeout: mostArrivalMs,
+      connectionsCheckingInterval: mostClosingMs,
+      keepAliveTimeout: mostIdleMs,
+    });
+    const [serve] = this.#server.listeners("connection");
+    this.#server.removeAllListeners("connection").on("connection", (socket: Socket) => {
+      const connection = new Connection(socket);
+      this.#connections.add(connection);
+      serve.call(this.#server, connection as unknown as Socket); // Any stream will do, says node's manual.
     });
     this.#server.on("clientError", refuseBroken);
-    // Clients close what they no longer use: closed by us, a request that is just arriving would be lost.
-    this.#server.keepAliveTimeout = 0;
+    for (const event of ["request", "checkContinue", "checkExpectation"]) {
+      this.#server.on(event, (request: IncomingMessage, response: ServerResponse) => {
+        if (this.#connections.isFree(request, response)) void this.#respond(request, response);
+      });
+    }
   }
 
   /**
@@ -95,23 +103,12 @@ export class LocalServer implements AsyncDisposable {
     const answered = [...this.#open].filter(([, request]) => request.complete)
       .map(([response]) => new Promise<void>((resolve) => response.once("close", resolve)));
     await within(mostClosingMs, Promise.all(answered));
-    for (const socket of this.#sockets.keys()) socket.destroy();
+    this.#connections.closeAll();
     await within(mostClosingMs, closed.promise);
-  }
-
-  /** Answers one request of a connection at a time: who sends more, or does not read, would fill the memory. */
-  #receive(request: IncomingMessage, response: ServerResponse): void {
-    const { socket } = request, last = this.#sockets.get(socket);
-    const isBusy = last !== undefined && !last.writableEnded;
-    if (isBusy || socket.writableLength > mostUnreadBytes) socket.destroy();
-    if (socket.destroyed) return;
-    this.#sockets.set(socket, response);
-    void this.#respond(request, response);
   }
 
   async #respond(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const client = new AbortController();
-    letPass(request);
     this.#open.set(response, request);
     response.on("close", () => {
       this.#open.delete(response);
@@ -119,10 +116,10 @@ export class LocalServer implements AsyncDisposable {
     });
     response.on("error", () => {}); // It is closed then.
     try {
-      assertLocal(request);
-      assertAllowed(request, this.#token);
-      const route = this.#routeOf(request);
-      const body = request.method === "POST" ? await bodyOf(request) : undefined;
+      const route = this.#admit(request);
+      this.#connections.keep(request, response);
+      if (request.headers.expect !== undefined) response.writeContinue();
+      const body = await bodyOf(request);
       // Not before its body has come: a connection that is closed while a client sends has no answer for it.
       if (this.#isClosing) throw new Refusal(503, "the server is stopping");
       const beginEvents = () => eventsOn(response);
@@ -133,15 +130,26 @@ export class LocalServer implements AsyncDisposable {
     }
   }
 
+  /** What answers a request, after all checks that need nothing but its head. */
+  #admit(request: IncomingMessage): Route {
+    assertLocal(request);
+    assertAllowed(request, this.#token);
+    const route = this.#routeOf(request);
+    assertReadable(request);
+    return route;
+  }
+
   #routeOf({ method, url = "" }: IncomingMessage): Route {
-    const path = url.split("?")[0], own = Object.keys(this.#routes);
-    const key = `${method} ${path}`;
-    if (Object.hasOwn(this.#routes, key)) return this.#routes[key];
+    const path = url.split("?")[0], own = Object.keys(this.#routes), key = `${method} ${path}`;
+    const meant = method === "HEAD" ? `GET ${path}` : key;
+    if (Object.hasOwn(this.#routes, meant)) return this.#routes[meant];
     const other = own.find((known) => known.endsWith(` ${path}`));
     if (other === undefined) {
       throw new Refusal(404, `an address must be one of ${own.join(", ")}, found ${oneLine(key)}`);
     }
-    throw new Refusal(405, `the address takes ${other}, found ${oneLine(key)}`);
+    const allow = other.startsWith("GET ") ? "GET, HEAD" : "POST";
+    const sentence = `the address takes ${other}, found ${oneLine(key)}`;
+    throw new Refusal(405, sentence, undefined, { allow });
   }
 }
 

@@ -9,6 +9,7 @@ import {
   assertRefused,
   type Body,
   copyAdapter,
+  exchange,
   ownAdapters,
   type Place,
   withServing,
@@ -96,6 +97,8 @@ Deno.test("what is no JSON, too large, of another type or at another address is 
     const deep = "[".repeat(100_000) + "]".repeat(100_000);
     assertRefused(await post(address, path, "{"), 400, "a request must be JSON: ");
     assertRefused(await post(address, path, ""), 400, "a request must be JSON: ");
+    const twice = '{"prompt": "a", "max_tokens": 2, "prompt": "b"}';
+    assertRefused(await post(address, path, twice), 400, 'be unique, found "prompt" twice');
     assertRefused(await post(address, path, deep), 400, "nested more than 512 deep");
     assertRefused(await post(address, path, Uint8Array.of(0xff, 0xfe)), 400, "it is not UTF-8");
     const large = "x".repeat(mostRequestBytes + 1);
@@ -118,24 +121,9 @@ Deno.test("what is no JSON, too large, of another type or at another address is 
     await lives(place);
   }));
 
-/** What a server answers to bytes. */
-async function exchange(address: string, bytes: Uint8Array): Promise<string> {
-  using connection = await Deno.connect({ hostname: "127.0.0.1", port: +new URL(address).port });
-  await connection.write(bytes);
-  await connection.closeWrite().catch(() => {}); // The server may have closed it already.
-  const parts: Uint8Array<ArrayBuffer>[] = [];
-  const text = async () => await new Blob(parts).text();
-  try {
-    for await (const part of connection.readable) parts.push(part as Uint8Array<ArrayBuffer>);
-  } catch {
-    return await text();
-  }
-  return await text();
-}
-
 Deno.test("what is no HTTP, and whose host is another one, is refused", () =>
   withServing({}, async (place) => {
-    const say = (text: string) => exchange(place.address, new TextEncoder().encode(text));
+    const say = (text: string) => exchange(place.address, text);
     const request = (host: string) => `GET /v1/models HTTP/1.1\r\n${host}Connection: close\r\n\r\n`;
     for (const host of ["localhost", "LOCALHOST:80", "127.0.0.1:9"]) {
       assert((await say(request(`Host: ${host}\r\n`))).startsWith("HTTP/1.1 200 "), host);

@@ -53,6 +53,21 @@ export async function answerOf(response: Response): Promise<Answer> {
   return { status: response.status, json: await response.json() };
 }
 
+/** What a server answers to bytes, until it closes the connection. */
+export async function exchange(address: string, sent: string | Uint8Array): Promise<string> {
+  using connection = await Deno.connect({ hostname: "127.0.0.1", port: +new URL(address).port });
+  await connection.write(typeof sent === "string" ? new TextEncoder().encode(sent) : sent);
+  await connection.closeWrite().catch(() => {}); // The server may have closed it already.
+  const parts: Uint8Array<ArrayBuffer>[] = [];
+  const text = async () => await new Blob(parts).text();
+  try {
+    for await (const part of connection.readable) parts.push(part as Uint8Array<ArrayBuffer>);
+  } catch {
+    return await text();
+  }
+  return await text();
+}
+
 /** A server in this process, and what it is made of. */
 export interface Place {
   readonly address: string;
