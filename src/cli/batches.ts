@@ -2,7 +2,7 @@
 
 import { sha256 } from "../core/digest.ts";
 import { readBytes } from "../core/files.ts";
-import { isRecord, parseJsonOf } from "../core/json.ts";
+import { isRecord, parseJsonOf, parseUniqueJson } from "../core/json.ts";
 import { mostJsonBytes } from "../core/limits.ts";
 import type { Batch } from "../train/mod.ts";
 import { parseCase } from "./cases.ts";
@@ -45,7 +45,7 @@ export const batchExample = '{"batches": [[[5, 6, 7]], [[8, 9]]]}';
 
 function contentOf(path: string, bytes: Uint8Array): unknown {
   try {
-    return parseJsonOf(path, bytes);
+    return parseJsonOf(path, bytes, parseUniqueJson);
   } catch (error) {
     const rule = `token ids must be like ${batchExample}, and texts come with --data`;
     throw new SyntaxError(`${(error as Error).message}; ${rule}`, { cause: error });

@@ -3,7 +3,7 @@
 import type { ModelInputs } from "../core/batch.ts";
 import { readJson } from "../core/files.ts";
 import { type HostTensor, hostTensor } from "../core/host_tensor.ts";
-import { isRecord } from "../core/json.ts";
+import { isRecord, parseUniqueJson } from "../core/json.ts";
 import { oneLine, quote } from "../core/quote.ts";
 
 /** Inputs of one forward pass, and labels if there are any. */
@@ -26,7 +26,7 @@ export type Fields = Readonly<Record<string, unknown>>;
  * @throws {SyntaxError} when a case does not have that form.
  */
 export async function readCases(path: string): Promise<Map<string, Case>> {
-  const content = await readJson(path);
+  const content = await readJson(path, parseUniqueJson);
   if (!isRecord(content) || !isRecord(content.cases)) {
     throw new SyntaxError(`${path} must be {"cases": {NAME: {"input_ids": …}}}, found no cases`);
   }

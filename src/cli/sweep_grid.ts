@@ -1,7 +1,7 @@
 /** The file of a sweep: options of `train`, of which some have several values. @module */
 
 import { readJson } from "../core/files.ts";
-import { isRecord, isText } from "../core/json.ts";
+import { isRecord, isText, parseUniqueJson } from "../core/json.ts";
 import { mostSweepRuns } from "../core/limits.ts";
 import { quote } from "../core/quote.ts";
 import type { Fields } from "./cases.ts";
@@ -62,7 +62,10 @@ const methodList: Rule = {
  */
 export async function readGrid(path: string): Promise<SweepGrid> {
   const rules = Object.fromEntries(optionNames().map((name) => [name, oneOrMore]));
-  const content = checkFields(path, await readJson(path), { ...rules, methods: methodList });
+  const content = checkFields(path, await readJson(path, parseUniqueJson), {
+    ...rules,
+    methods: methodList,
+  });
   const { methods = [{}], ...shared } = content;
   const parts = (methods as unknown[]).map((method, i) => {
     const own = checkFields(`${path}, methods[${i}]`, method, rules);

@@ -1,6 +1,7 @@
 /** The configuration file of `train`. @module */
 
 import { readJson } from "../core/files.ts";
+import { parseUniqueJson } from "../core/json.ts";
 import type { TrainingSpec } from "../runs/mod.ts";
 import { trainingOptimizers } from "../train/mod.ts";
 import { dtypeOf, type DtypeOption, storedTypes } from "./arguments.ts";
@@ -45,7 +46,7 @@ const rules = {
 export async function readTrainConfig(path: string): Promise<TrainConfig> {
   const { method, checkpointEvery, dtype, ...training } = checkFields(
     path,
-    await readJson(path),
+    await readJson(path, parseUniqueJson),
     rules,
   );
   return {

@@ -3,7 +3,7 @@
 import { disk } from "./disk.ts";
 import { folderReason, writeReason } from "./file_errors.ts";
 import { isHubName } from "./hub/name.ts";
-import { decodeText, parseJsonOf } from "./json.ts";
+import { decodeText, parseJson, parseJsonOf } from "./json.ts";
 import { removeLeftovers, temporaryOf } from "./leftovers.ts";
 import { mostFileBytes, mostJsonBytes } from "./limits.ts";
 import { type FileContent, StagedFile } from "./staged_file.ts";
@@ -55,8 +55,11 @@ export async function readText(file: FileSource): Promise<string> {
  * @throws {SyntaxError} when it is not JSON, or is nested more than 512 deep.
  * @throws {Error} when the file cannot be read or is larger.
  */
-export async function readJson(file: FileSource): Promise<unknown> {
-  return parseJsonOf(fileName(file), await readBytes(file, mostJsonBytes));
+export async function readJson(
+  file: FileSource,
+  parse: typeof parseJson = parseJson,
+): Promise<unknown> {
+  return parseJsonOf(fileName(file), await readBytes(file, mostJsonBytes), parse);
 }
 
 /**

@@ -54,6 +54,18 @@ export function parseJson(bytes: Uint8Array): unknown {
   }
 }
 
+/**
+ * Parses JSON that a person has written for us: a name that occurs twice in an object is a mistake, where
+ * `JSON.parse` takes the last and drops the others.
+ *
+ * @throws {SyntaxError} As {@link parseJson}, and when a name occurs twice.
+ */
+export function parseUniqueJson(bytes: Uint8Array): unknown {
+  const value = parseJson(bytes), twice = duplicateKey(decodeText(bytes));
+  if (twice === undefined) return value;
+  throw new SyntaxError(`names must be unique, found ${quote(twice)} twice`);
+}
+
 /** The value of a text inside of another file, such as a header; undefined where it is not JSON. */
 export function jsonValue(text: string): unknown {
   try {
@@ -66,11 +78,15 @@ export function jsonValue(text: string): unknown {
 /**
  * Parses the JSON of a file or an address, which errors name.
  *
- * @throws {SyntaxError} As {@link parseJson}.
+ * @throws {SyntaxError} As {@link parseJson}, or as another parser that is given.
  */
-export function parseJsonOf(name: string, bytes: Uint8Array): unknown {
+export function parseJsonOf(
+  name: string,
+  bytes: Uint8Array,
+  parse: typeof parseJson = parseJson,
+): unknown {
   try {
-    return parseJson(bytes);
+    return parse(bytes);
   } catch (error) {
     throw new SyntaxError(`cannot read ${name}: it is not JSON (${(error as Error).message})`);
   }
@@ -91,5 +107,45 @@ function assertNesting(bytes: Uint8Array): void {
     else if ((byte & FOLD) === OPEN) depth++;
     else if ((byte & FOLD) === CLOSE) depth--;
     if (depth > mostNesting) throw new SyntaxError(`it is nested more than ${mostNesting} deep`);
+  }
+}
+
+/** The first name that occurs twice in one object of a valid JSON text, if any. */
+export function duplicateKey(text: string): string | undefined {
+  const objects: Set<string>[] = [], colon = /\s*:/y;
+  for (const { token, end } of jsonTokens(text, /["{}]/)) {
+    if (token === "{") objects.push(new Set());
+    else if (token === "}") objects.pop();
+    else if ((colon.lastIndex = end, colon.test(text))) {
+      const name: string = token.includes("\\") ? JSON.parse(token) : token.slice(1, -1);
+      const names = objects[objects.length - 1];
+      if (names.has(name)) return name;
+      names.add(name);
+    }
+  }
+}
+
+/**
+ * What a pattern matches in a valid JSON text: nothing inside of strings, and whole strings where it matches their
+ * quotation mark. A pattern for strings themselves would overflow the stack at a million escapes.
+ */
+export function* jsonTokens(
+  text: string,
+  pattern: RegExp,
+): Generator<{ readonly token: string; readonly end: number }> {
+  const next = new RegExp(pattern, "g");
+  for (let found = next.exec(text); found; found = next.exec(text)) {
+    const end = found[0] === '"' ? stringEnd(text, found.index) : next.lastIndex;
+    yield { token: text.slice(found.index, end), end };
+    next.lastIndex = end;
+  }
+}
+
+/** Where a string ends that begins at a quotation mark: at the next that is not behind an odd number of backslashes. */
+function stringEnd(text: string, start: number): number {
+  for (let at = text.indexOf('"', start + 1);; at = text.indexOf('"', at + 1)) {
+    let slashes = 0;
+    while (text[at - 1 - slashes] === "\\") slashes++;
+    if (slashes % 2 === 0) return at + 1;
   }
 }

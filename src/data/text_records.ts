@@ -2,7 +2,7 @@
 
 import { sha256 } from "../core/digest.ts";
 import { readBytes } from "../core/files.ts";
-import { decodeText, isRecord, parseJson } from "../core/json.ts";
+import { decodeText, isRecord, parseUniqueJson } from "../core/json.ts";
 import { mostJsonBytes, mostTextCharacters, mostTextRows } from "../core/limits.ts";
 import { grouped } from "../core/numbers.ts";
 import { oneLine, quote } from "../core/quote.ts";
@@ -103,7 +103,7 @@ export function parseJsonLines(text: string, name: string): Parsed {
 function recordOf(place: string, bytes: Uint8Array): TextRecord["fields"] {
   let value;
   try {
-    value = parseJson(bytes);
+    value = parseUniqueJson(bytes);
   } catch (error) {
     throw new SyntaxError(`${place} must be JSON: ${(error as Error).message}`);
   }

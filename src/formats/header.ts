@@ -1,11 +1,11 @@
 /** The header of a safetensors file: an index of names, dtypes, shapes and offsets. @module */
 
-import { decodeText, isRecord, isText, parseJson } from "../core/json.ts";
+import { decodeText, duplicateKey, isRecord, isText, parseJson } from "../core/json.ts";
 import { mostAxes, mostHeaderBytes, mostNameLength, mostTensors } from "../core/limits.ts";
 import { oneLine, quote } from "../core/quote.ts";
 import { formatShape, type Shape } from "../core/shape.ts";
 import { bitsOf, type Dtype, isDtype } from "./dtype.ts";
-import { assertAtMost, duplicateKey, isCounts, type Json, oddNumber } from "./json.ts";
+import { assertAtMost, isCounts, type Json, oddNumber } from "./json.ts";
 
 /** Dtype, shape and place of one tensor of a file. */
 export interface TensorEntry {

@@ -1,5 +1,7 @@
 /** Checking JSON from files. @module */
 
+import { jsonTokens } from "../core/json.ts";
+
 /** A JSON object. */
 export type Json = Readonly<Record<string, unknown>>;
 
@@ -18,34 +20,9 @@ export function assertAtMost(subject: string, most: number, found: number, what:
   throw new SyntaxError(`${subject} may have at most ${most} ${what}, found ${found}`);
 }
 
-/** A string, with the colon after it if it is a key, or the brace of an object. */
-const TOKEN = /"[^"\\]*(?:\\.[^"\\]*)*"(\s*:)?|[{}]/gs;
-
-/**
- * The first key that occurs twice in one object of a valid JSON text, if any: `JSON.parse` silently
- * drops the first value.
- */
-export function duplicateKey(text: string): string | undefined {
-  const objects: Set<string>[] = [];
-  for (const [token, colon] of text.matchAll(TOKEN)) {
-    if (token === "{") objects.push(new Set());
-    else if (token === "}") objects.pop();
-    else if (colon) {
-      const quoted = token.slice(0, -colon.length);
-      const name: string = quoted.includes("\\") ? JSON.parse(quoted) : quoted.slice(1, -1);
-      const names = objects[objects.length - 1];
-      if (names.has(name)) return name;
-      names.add(name);
-    }
-  }
-}
-
-/** A string, which may hold anything, or a number. */
-const NUMBER = /"[^"\\]*(?:\\.[^"\\]*)*"|-?\d[\d.eE+-]*/gs;
-
 /** The first number of a valid JSON text that is not written in digits alone, such as `-0` or `2e1`. */
 export function oddNumber(text: string): string | undefined {
-  for (const [token] of text.matchAll(NUMBER)) {
+  for (const { token } of jsonTokens(text, /"|-?\d[\d.eE+-]*/)) {
     if (!token.startsWith('"') && !/^\d+$/.test(token)) return token;
   }
 }

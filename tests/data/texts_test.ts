@@ -84,6 +84,7 @@ Deno.test("a file that is not one of texts is refused in a sentence with its lin
     await refuses("a.jsonl", '{"text": "a"}\n{"label": 3}', "text in line 2 of", "found nothing");
     await refuses("a.jsonl", '{"text": "a"}\n["a"]', "line 2 of", "must be a JSON object");
     await refuses("a.jsonl", '{"text": "a"', "line 1 of", "must be JSON");
+    await refuses("a.jsonl", '{"text": "a"}\n{"text": "a", "text": "b"}', "line 2", '"text" twice');
     await refuses("a.jsonl", "[".repeat(1e5), "line 1 of", "nested more than 512 deep");
     await refuses("a.jsonl", '{"__proto__": {"text": "a"}}', "must have the fields");
     await refuses("a.jsonl", '{"text": "a", "label": 0.5}', "label in line 1 of", "found 0.5");
