@@ -11,6 +11,18 @@ Deno.test("CONTRIBUTING.md explains every task", () => {
   assertEquals(explained.map(([, task]) => task).sort(), Object.keys(tasks).sort());
 });
 
+Deno.test("CONTRIBUTING.md says of each task with all permissions, and of no other, why", () => {
+  const page = sourceText("CONTRIBUTING.md"), from = page.indexOf("why it has all permissions");
+  const [table] = page.slice(from).split("\n\n");
+  const reasoned = [...table.matchAll(/`([\w:]+)`/g)].map(([, name]) => name).filter((name) =>
+    name in tasks
+  );
+  const open = Object.keys(tasks).filter((name) =>
+    /(?:^| )(?:-A|--allow-all)(?: |$)/.test(tasks[name])
+  );
+  assertEquals(reasoned.sort(), open.sort());
+});
+
 Deno.test("every script is a task or a part of one", () => {
   // bench/main.ts starts its contenders by their names.
   const files = sourceFiles(["scripts", "bench"]).filter((path) => !path.includes("/contenders/"));
