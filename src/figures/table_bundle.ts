@@ -16,7 +16,7 @@ export async function tableBundle(table: DataTable): Promise<MimeBundle> {
 const chip = "display:inline-block;padding:0 .5em;border-radius:1em;white-space:nowrap;";
 const cell = "padding:.3em .7em;vertical-align:top;border-bottom:1px solid rgba(128,128,128,.3);";
 
-const nowrap = "white-space:nowrap";
+const nowrap = "white-space:nowrap", left = "text-align:left;";
 
 /** Inline styles for a report's classes; except for verdicts, colors are the page's own, light or dark. */
 const styles: Readonly<Record<string, string>> = {
@@ -36,8 +36,8 @@ const elements: Readonly<Record<string, string>> = {
   // On one line over a narrow table, but no wider than the place of the table.
   caption: "text-align:left;font-weight:600;padding:0 .7em .4em;box-sizing:border-box;" +
     "width:max-content;max-width:min(48em,100cqi)",
-  th: `${cell}text-align:left;font-weight:600;`,
-  td: `${cell}text-align:left;`,
+  th: `${cell}${left}font-weight:600;`,
+  td: `${cell}${left}`,
   tr: "background:none",
 };
 
@@ -47,7 +47,9 @@ function inlineStyles(html: string): string {
     const kind = /class="([^"]*)"/.exec(attributes)?.[1];
     const own = kind === undefined ? "" : styles[kind] ?? "";
     // Numbers and short texts must stay on one line; their headings may wrap.
-    const style = (elements[name] ?? "") + (name === "th" ? own.replace(nowrap, "") : own);
+    const base = elements[name] ?? "";
+    const style = (own.includes("text-align") ? base.replace(left, "") : base) +
+      (name === "th" ? own.replace(nowrap, "") : own);
     const others = attributes.replace(/ class="[^"]*"/, "");
     return style === "" ? `<${name}${others}>` : `<${name}${others} style="${style}">`;
   });
