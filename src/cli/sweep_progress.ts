@@ -17,7 +17,7 @@ export class SweepProgress {
   readonly #bar = new ProgressBar("sweep");
   readonly #started = performance.now();
   #part = -1;
-  #left?: TimeLeft;
+  #left!: TimeLeft;
   #taken = 0;
   #begun = 0;
 
@@ -30,30 +30,30 @@ export class SweepProgress {
 
   /** A training, by its place, has taken a step. */
   report(part: number, event: StepEvent): void {
-    const left = this.#left = part === this.#part ? this.#left! : this.#begin(part);
-    left.add(event);
+    if (part !== this.#part) this.#begin(part);
+    this.#left.add(event);
     this.#taken++;
     const done = event.step + 1, own = this.#steps[part], { label } = this.#parts[part];
     const share = (sum(this.#steps.slice(0, part)) + done) / sum(this.#steps);
-    const ms = this.#msLeft(own - done, left), count = `${part + 1} of ${this.#parts.length}`;
+    const ms = this.#msLeft(own - done), count = `${part + 1} of ${this.#parts.length}`;
     const rest = ms === undefined || share >= 1 ? "" : `${roughDuration(ms)} left: `;
     const at = `step ${done} of ${own}, loss ${event.loss.toFixed(4)}`;
     this.#bar.report(share, `${rest}${count}: ${label}, ${at}`);
   }
 
-  #begin(part: number): TimeLeft {
+  #begin(part: number): void {
     this.#part = part;
     this.#begun++;
-    return new TimeLeft(courseOf(this.#parts[part].request));
+    this.#left = new TimeLeft(courseOf(this.#parts[part].request));
   }
 
   /** The training under way by its own pace, or by that of those before it; those that wait by that of all. */
-  #msLeft(own: number, left: TimeLeft): number | undefined {
+  #msLeft(own: number): number | undefined {
     const pace = (performance.now() - this.#started) / this.#taken;
     const waiting = this.#steps.filter((_, i) =>
       i > this.#part && !this.#made.has(this.#parts[i].hash)
     );
-    const rest = left.ms ?? (this.#begun > 1 ? pace * own : undefined);
+    const rest = this.#left.ms ?? (this.#begun > 1 ? pace * own : undefined);
     return rest === undefined ? undefined : rest + pace * sum(waiting);
   }
 }

@@ -98,7 +98,7 @@ Deno.test("values beyond a type are saved in F32, and the error says so", () =>
     await assertFails(
       [...args, "--dtype", "f16"],
       "must be finite in F16, found ",
-      "; wrote them in F32 instead\n",
+      "; wrote them in F32 instead; ",
     );
     assertEquals((await stored(output))[0], ["F32"]);
     assert((await Deno.stat(`${output}/log.json`)).isFile);
