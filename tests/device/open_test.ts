@@ -85,7 +85,10 @@ Deno.test("software adapters are told from hardware by each of their signs", () 
     { description: "SwiftShader Device (Subzero)" },
     { description: "Microsoft Basic Render Driver" },
   ];
-  for (const info of software) assert(isSoftwareAdapter({ ...hardware, ...info }));
+  for (const info of software) {
+    // WebGPU's own object has getters of its class, and no properties of its own.
+    assert(isSoftwareAdapter(Object.create({ ...hardware, ...info })));
+  }
 });
 
 Deno.test("an adapter has a name for people", () => {

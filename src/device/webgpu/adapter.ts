@@ -29,8 +29,8 @@ const softwareNames = /llvmpipe|lavapipe|softpipe|swiftshader|basic render|softw
  * to 128 do not tell: every adapter without subgroups must report them. So OpenGL, which Deno silently
  * takes where Vulkan is missing, is what it computes on.
  */
-export function isSoftwareAdapter({ isFallbackAdapter, ...info }: AdapterInfo): boolean {
-  return isFallbackAdapter === true ||
+export function isSoftwareAdapter(info: AdapterInfo): boolean {
+  return info.isFallbackAdapter === true ||
     softwareNames.test(`${info.architecture} ${info.description}`);
 }
 
