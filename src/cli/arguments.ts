@@ -36,6 +36,13 @@ export function positiveNumber(text: string): number {
   return wholeNumber(text);
 }
 
+/** A whole number from 1 to `most`. */
+export const numberUpTo = (most: number) => (text: string): number => {
+  const value = positiveNumber(text);
+  if (value <= most) return value;
+  throw new InvalidArgumentError(`It must be a whole number from 1 to ${most}.`);
+};
+
 /** A finite number. */
 export function finiteNumber(text: string): number {
   const value = Number(text);

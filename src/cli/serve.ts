@@ -5,6 +5,7 @@ import { readText } from "../core/files.ts";
 import { isHubName } from "../core/hub/name.ts";
 import { howMany } from "../core/how_many.ts";
 import { Interrupt } from "../core/interrupt.ts";
+import { mostServedRows } from "../core/limits.ts";
 import { hasFile, pathIn } from "../core/storage.ts";
 import { AdapterFolders, Serving } from "../serve/mod.ts";
 import { loadTokenizer } from "../tokenizer/mod.ts";
@@ -14,6 +15,7 @@ import {
   type BaseDtypeOption,
   baseDtypeOption,
   modelFolder,
+  numberUpTo,
   portNumber,
   positiveNumber,
 } from "./arguments.ts";
@@ -70,7 +72,7 @@ export function addServe(program: Command): void {
     .option(
       "--rows <n>",
       "most requests answered at once (default: 32, or as many as 1 GiB of keys and values holds)",
-      positiveNumber,
+      numberUpTo(mostServedRows),
     )
     .option(
       "--length <n>",

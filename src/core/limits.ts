@@ -167,6 +167,9 @@ export const mostRequestParts: number = 2 ** 12;
 /** Bytes after which a request that is refused is cut off, though its client has not read yet that it is. */
 export const mostPassedBytes: number = 2 ** 20;
 
+/** Requests that the server answers at once: while they arrive they have 1 GiB. */
+export const mostServedRows: number = 2 ** 12;
+
 /** Time for a request to arrive at the server, in milliseconds. */
 export const mostArrivalMs = 60_000;
 

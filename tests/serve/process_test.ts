@@ -110,6 +110,9 @@ Deno.test("what it cannot serve is one sentence, and exit code 1", () =>
     }
     const serve = (...args: string[]) => ["serve", ...tiny, "--port", "0", ...args];
     await assertFails(serve("--port", "65536"), "It must be a whole number below 65536");
+    for (const rows of ["4097", "1000000000"]) {
+      await assertFails(serve("--rows", rows), "It must be a whole number from 1 to 4096");
+    }
     await assertFails(
       serve("--length", "65"),
       "length must be at most the model's 64 positions, found 65",
