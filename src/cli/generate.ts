@@ -13,7 +13,8 @@ import {
   type TextModel,
   usualLength,
 } from "../models/mod.ts";
-import { encodePrompt, loadTokenizer, type Tokenizer } from "../tokenizer/mod.ts";
+import { promptTokens } from "../models/complete.ts";
+import { loadTokenizer, type Tokenizer } from "../tokenizer/mod.ts";
 import {
   type AllowOption,
   allowOption,
@@ -166,7 +167,7 @@ export async function answerTo(
   options: AnswerOptions,
   signal?: AbortSignal,
 ): Promise<Answer & { isCut: boolean }> {
-  const input = encodePrompt(tokenizer, prompt, promptFormatOf(model));
+  const input = promptTokens(model, tokenizer, prompt);
   assertFits(input, model);
   const { endOfText: stopToken } = tokenizer, { beams, temperature, topK, seed } = options;
   const maxNewTokens = options.maxNewTokens ?? usualLength(model, input);

@@ -5,7 +5,7 @@ import { assertPromptFormat, plainPrompt, type PromptFormat } from "../core/prom
 import { assertOptions, type OptionNames } from "../core/options.ts";
 import { quote } from "../core/quote.ts";
 import { Random } from "../core/random.ts";
-import { assertTokenizer, encodePrompt, endOfTextOf } from "../tokenizer/prompt.ts";
+import { assertTokenizer, encodePrompt, endOfTextOf, leastTokens } from "../tokenizer/prompt.ts";
 import type { Tokenizer } from "../tokenizer/tokenizer.ts";
 import {
   type BatchSize,
@@ -74,6 +74,22 @@ export function encodePrompted(
   return { tokens: [...context, ...answer, endOfText], scoredFrom: context.length };
 }
 
+/**
+ * The same of a text that has at most so many tokens; undefined where it has more.
+ *
+ * @throws As {@link encodePrompted}.
+ */
+export function encodeFitting(
+  tokenizer: Tokenizer,
+  text: PromptedText,
+  most: number,
+  format: PromptFormat,
+): TokenRow | undefined {
+  if (leastTokens(tokenizer, text.prompt + text.completion) > most) return;
+  const row = encodePrompted(tokenizer, text, format);
+  return row.tokens.length > most ? undefined : row;
+}
+
 /** The texts in random order, as rows of up to `length` tokens; longer ones are skipped, not cut. */
 function sampleRows(
   tokenizer: Tokenizer,
@@ -85,8 +101,8 @@ function sampleRows(
   const rows: TokenRow[] = [];
   for (const index of new Random(seed).permutation(texts.length)) {
     if (rows.length === examples) return rows;
-    const row = encodePrompted(tokenizer, texts[index], format);
-    if (row.tokens.length <= length + 1) rows.push(row);
+    const row = encodeFitting(tokenizer, texts[index], length + 1, format);
+    if (row) rows.push(row);
   }
   if (rows.length === examples || examples === Infinity && rows.length > 0) return rows;
   const wanted = examples === Infinity ? 1 : examples;

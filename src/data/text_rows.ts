@@ -3,7 +3,7 @@
 import { fillTemplate, type PromptFormat } from "../core/prompt_format.ts";
 import { encodePrompt, endOfTextOf } from "../tokenizer/prompt.ts";
 import type { Tokenizer } from "../tokenizer/tokenizer.ts";
-import { encodePrompted, type PromptedText, usualFormat } from "./prompted_batches.ts";
+import { encodeFitting, type PromptedText, usualFormat } from "./prompted_batches.ts";
 import type { LabeledText, TextRows } from "./texts.ts";
 import type { TokenRow } from "./token_rows.ts";
 
@@ -46,9 +46,8 @@ export const fates: Readonly<Record<TextRows["kind"], string>> = {
 };
 
 function fitPrompted(text: PromptedText, { tokenizer, length, format }: RowOptions): FittedText {
-  const row = encodePrompted(tokenizer, withoutSpace(text, format), format);
-  const isTooLong = row.tokens.length > length + 1;
-  return { rows: isTooLong ? [] : [row], isTooLong };
+  const row = encodeFitting(tokenizer, withoutSpace(text, format), length + 1, format);
+  return { rows: row ? [row] : [], isTooLong: !row };
 }
 
 /** The completion without the separator that the format puts before it. */

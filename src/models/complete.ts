@@ -2,7 +2,7 @@
 
 import { assertOptions } from "../core/options.ts";
 import type { PromptFormat } from "../core/prompt_format.ts";
-import { assertTokenizer, encodePrompt } from "../tokenizer/prompt.ts";
+import { assertTokenizer, encodePrompt, leastTokens } from "../tokenizer/prompt.ts";
 import type { Tokenizer } from "../tokenizer/tokenizer.ts";
 import { generate, generateNames, type GenerateOptions } from "./generate.ts";
 import { assertModel, promptFormatOf } from "./model.ts";
@@ -42,10 +42,23 @@ export async function complete(
   assertModel("complete", model);
   assertTokenizer("complete", tokenizer);
   assertOptions("complete", options, generateNames);
-  const tokens = encodePrompt(tokenizer, prompt, promptFormatOf(model));
+  const tokens = promptTokens(model, tokenizer, prompt);
   const { endOfText: stopToken } = tokenizer, maxNewTokens = usualLength(model, tokens);
   const made = generate(model, tokens, { stopToken, maxNewTokens, ...options });
   return completionText(model, tokenizer, await Array.fromAsync(made));
+}
+
+/**
+ * The tokens of a prompt in the format of a model.
+ *
+ * @throws {RangeError} when it is so long that it need not be encoded to see that the model has too few positions.
+ */
+export function promptTokens(model: TextModel, tokenizer: Tokenizer, prompt: string): number[] {
+  const { positions } = model, least = leastTokens(tokenizer, prompt);
+  if (least > positions) {
+    throw new RangeError(`a prompt must have at most ${positions} tokens, found at least ${least}`);
+  }
+  return encodePrompt(tokenizer, prompt, promptFormatOf(model));
 }
 
 /** How many tokens an answer may have where nothing is said: 64, or as many as fit after the prompt. */

@@ -8,7 +8,7 @@ import { quote } from "../core/quote.ts";
 import { splitPath } from "../core/storage.ts";
 import { promptFormatOf } from "../models/model.ts";
 import type { TextModel } from "../models/text_model.ts";
-import { encodePrompt, type Tokenizer } from "../tokenizer/mod.ts";
+import { encodePrompt, leastTokens, type Tokenizer } from "../tokenizer/mod.ts";
 import { textBefore, TextParts, type TextRules } from "./answer_text.ts";
 import type { Engine } from "./engine.ts";
 import { type FieldRule, Fields, flag, numberFrom, only, text, whole } from "./fields.ts";
@@ -118,7 +118,8 @@ export function readAsk(served: Served, body: unknown): Ask {
   takeDefaults(fields);
   fields.end();
   served.engine.assertRoom(); // Encoding is work, during which nobody is answered.
-  assertMayFit(tokenizer, prompt, length);
+  const least = leastTokens(tokenizer, prompt);
+  if (least > length) throw tooLong(length, `at least ${least}`);
   const format = formatOf(served, adapter), tokens = encode(tokenizer, prompt, format);
   const maxNewTokens = roomFor(tokens.length, most, length), stopToken = tokenizer.endOfText;
   const sampling = { temperature, topK, seed: seed ?? 0 };
@@ -160,12 +161,6 @@ function encode(tokenizer: Tokenizer, prompt: string, format: PromptFormat): num
     throw new Refusal(400, (error as Error).message, "prompt");
   }
   throw new Refusal(400, "a prompt must have at least one token, found none", "prompt");
-}
-
-/** Refuses a prompt of more bytes than the tokens of a row can stand for: encoding it could take seconds. */
-function assertMayFit({ longestToken }: Tokenizer, prompt: string, length: number): void {
-  const least = Math.ceil(new TextEncoder().encode(prompt).length / longestToken);
-  if (least > length) throw tooLong(length, `at least ${least}`);
 }
 
 const tooLong = (length: number, found: string | number): Refusal =>

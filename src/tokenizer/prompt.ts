@@ -22,6 +22,14 @@ export function encodePrompt(
 }
 
 /**
+ * A number of tokens that a text has at least, for limits: encoding 8 MB takes seconds and gigabytes. It is 0 for
+ * tokenizers that may leave out a part of a text.
+ */
+export function leastTokens({ longestToken }: Tokenizer, text: string): number {
+  return Math.ceil(new TextEncoder().encode(text).length / longestToken);
+}
+
+/**
  * Throws unless it is a tokenizer: callers without types may leave it out.
  *
  * @throws {TypeError} then.
