@@ -25,7 +25,7 @@ const needs: Readonly<Record<string, (options: Options) => readonly Need[]>> = {
   paper: () => [],
   train: () => saving,
   sweep: () => saving,
-  evaluate: () => computing,
+  evaluate: ({ model }) => model === undefined ? ["read"] : computing,
   generate: () => computing,
   serve: () => ["read", "net", "device"],
   logits: () => saving,

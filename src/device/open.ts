@@ -67,7 +67,7 @@ const variable = "LOWRANK_DEVICE";
  * In a browser the `cpu` device has one thread, and looks for `cpu.wasm` next to the bundle.
  *
  * @throws {DeviceError} when the requested device cannot be opened.
- * @throws {RangeError} when `threads` is not a positive integer up to 256, or `LOWRANK_DEVICE` is unknown.
+ * @throws {RangeError} when `threads` is not a positive integer up to 256, or one of the variables is unknown.
  *
  * @example
  * ```ts

@@ -145,6 +145,15 @@ const cases: Readonly<Record<string, Case>> = {
       return ["evaluate", ...tiny, "--data", `${folder}/mine.txt`];
     },
   },
+  "evaluate --outputs": {
+    keeps: ["read"],
+    args: async (folder) => {
+      await Deno.writeTextFile(`${folder}/said.txt`, "a boat\n");
+      await Deno.writeTextFile(`${folder}/meant.txt`, "a boat\n");
+      const files = ["--outputs", `${folder}/said.txt`, "--references", `${folder}/meant.txt`];
+      return ["evaluate", ...files, "--metrics", "bleu"];
+    },
+  },
   generate: { keeps: ["read"], args: () => ["generate", ...tiny, "--prompt", "Fellow"] },
   serve: {
     keeps: ["read", "net"],
