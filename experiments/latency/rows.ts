@@ -105,10 +105,10 @@ export const adaptersIn = (rows: Rows): MethodCells[] =>
 export const cellsOf = (rows: Rows, space: string, model: Variant["model"]): LatencyRow[] =>
   rows.filter((row) => row.space === space && row.model === model && !isOneToken(row));
 
-/** The time of a cell by the base's: of its rounds, or, of rows from before these were kept, without an interval. */
+/** The time of a cell by the base's: of its rounds, or, in rows from before these were kept, of the least times. */
 export const timeRatio = (rows: Rows, row: LatencyRow): TimeRatio =>
   row.ratio === undefined
-    ? { ratio: row.median / baseOf(rows, row).median }
+    ? { ratio: row.minimum / baseOf(rows, row).minimum }
     : { ratio: row.ratio, low: row.low, high: row.high };
 
 /** A method at one batch. */

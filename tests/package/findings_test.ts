@@ -1,6 +1,9 @@
 /** The page of findings, from what the main job writes. */
 
-import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
+import { latencyClaims } from "../../experiments/latency/claims.ts";
+import { mediumShape, smallShape } from "../../experiments/latency/variants.ts";
+import { experiments } from "../../experiments/registry.ts";
 import { findingsPage, paperCounts, withCounts } from "../../scripts/site/findings.ts";
 import type { Verdict } from "../../src/paper/claim.ts";
 import { sourceText } from "../support/source_files.ts";
@@ -70,3 +73,60 @@ const rowsOf = (markdown: string): string[][] =>
         cell.replaceAll(/\[(.*?)\]\[.*?\]/g, "$1").trim()
       )
     );
+
+/** The claims of the page behind each row of the README's table. */
+const behindReadme: readonly (readonly [row: RegExp, ...claims: string[]])[] = [
+  [/^10,000 times fewer/, "LoRA trains 10,000 times fewer parameters of GPT-3 175B"],
+  [/^3 times less memory/, "Training GPT-3 175B with LoRA takes 3 times less memory"],
+  [/^as good as full/, "LoRA is on par with full fine-tuning in quality"],
+  [
+    /^the same on a real encoder/,
+    "LoRA on q and v is on a par with full fine-tuning on a pretrained",
+  ],
+  [
+    /^no slower once merged/,
+    "Merged LoRA adds no latency (in the tiny base)",
+    "Merging changes outputs",
+  ],
+  [/^the numbers that/, "The paper's counts, bytes, percentages and averages follow"],
+];
+
+const numbersIn = (text: string): string[] => text.match(/−?\d[\d,]*(?:\.\d+)?/g) ?? [];
+
+Deno.test("each row of the README's table has the verdict of the page, and its numbers", () => {
+  const page = sourceText("docs/findings.md"), found = rowsOf(page);
+  const [, table] = sourceText("README.md").split("| claim of the paper");
+  const rows = rowsOf(table.split("\n\n")[0]).filter(([claim]) => claim !== "ours");
+  assertEquals(rows.length, behindReadme.length);
+  for (const [i, [claim, ours, verdict]] of rows.entries()) {
+    const [row, ...starts] = behindReadme[i];
+    assertMatch(claim, row);
+    const own = starts.map((start) => found.find(([text]) => text.startsWith(start))!);
+    for (const cells of own) assert(verdict.startsWith(cells.at(-1)!), `${claim}: ${cells.at(-1)}`);
+    const known = numbersIn(own.flat().join(" "));
+    for (const number of numbersIn(ours.split("; before")[0])) {
+      const decimals = number.split(".")[1]?.length ?? 0;
+      const isKnown = known.some((one) =>
+        one === number ||
+        Number(one.replace("−", "-")).toFixed(decimals).replace("-", "−") === number
+      );
+      assert(isKnown, `${claim}: ${number} is not among ${known}`);
+    }
+  }
+});
+
+Deno.test("no two claims of the page have one text, and every claim has a number", () => {
+  const rows = rowsOf(sourceText("docs/findings.md")), texts = rows.map(([claim]) => claim);
+  assertEquals(texts.filter((text, i) => texts.indexOf(text) !== i), []);
+  assertEquals(rows.filter((row) => !/\d/.test(row.at(-2)!)), []);
+});
+
+Deno.test("the page's sections and claims about latency are those of the experiments", () => {
+  const page = sourceText("docs/findings.md"), titles = experiments.map(({ title }) => title);
+  const sections = Array.from(page.matchAll(/^### (.*)$/gm), ([, title]) => title);
+  assertEquals(sections.filter((title) => !titles.includes(title)), []);
+  const texts = rowsOf(page).map(([claim]) => claim);
+  for (const { name } of [smallShape, mediumShape]) {
+    for (const { text } of latencyClaims(name)) assert(texts.includes(text as string), `${text}`);
+  }
+});
