@@ -6,7 +6,7 @@ import { sizeOf } from "../core/shape.ts";
 import { terminalLine } from "../core/terminal_text.ts";
 import type { UpdateShape } from "../core/low_rank_update.ts";
 import { siteName } from "../formats/mod.ts";
-import { shortNames } from "../inspect/updates.ts";
+import { sharedPrefix } from "../inspect/updates.ts";
 
 /** What a summary says of an update. */
 type ScaledShape = UpdateShape & { readonly scaling: number };
@@ -27,11 +27,12 @@ export interface Summarized {
 export function summaryOf({ baseModelName, rank, updates, vectors }: Summarized): string {
   const values = updates.reduce((sum, { A, B }) => sum + sizeOf(A.shape) + sizeOf(B.shape), 0);
   const modules = Map.groupBy(updates, ({ module }) => module);
+  const prefix = sharedPrefix(updates.map(siteName));
   return [
     `base: ${baseModelName ?? "not stated"}`,
     `adapts: ${howMany(updates.length, "site")} (${kindsOf(updates).join(", ")}) in ${
       howMany(modules.size, "weight")
-    }${sharedPrefix(updates)}`,
+    }${prefix && `; names begin with ${prefix}`}`,
     `trained: ${grouped(vectors ?? values)} values${vectors ? " (VeRA's b and d)" : ""}; rank ${
       spanOf(updates.map(({ A }) => A.shape[0]))
     }; scaling ${spanOf(updates.map(({ scaling }) => scaling))}`,
@@ -46,11 +47,6 @@ const mostKinds = 8;
 function kindsOf(updates: readonly ScaledShape[]): string[] {
   const kinds = [...new Set(updates.map(({ role, module }) => role ?? module.split(".").at(-1)!))];
   return kinds.length <= mostKinds ? kinds : [...kinds.slice(0, mostKinds), "…"];
-}
-
-function sharedPrefix(updates: readonly ScaledShape[]): string {
-  const name = siteName(updates[0]), [short] = shortNames(updates.map(siteName));
-  return name === short ? "" : `; names begin with ${name.slice(0, -short.length)}`;
 }
 
 function spanOf(values: readonly number[]): string {

@@ -5,6 +5,7 @@ import { type Command, Option } from "./commander.ts";
 import { assertLora } from "../adapt/update_method.ts";
 import { writeFileAtomic } from "../core/files.ts";
 import { howMany } from "../core/how_many.ts";
+import { terminalLine } from "../core/terminal_text.ts";
 import { renderPage } from "../figures/page.ts";
 import {
   type ComparedUpdate,
@@ -20,7 +21,7 @@ import { refuseNoneShared } from "../inspect/compare.ts";
 import { eachShared } from "../inspect/shared_updates.ts";
 import { similarityNames, similarityTitles } from "../inspect/similarities.ts";
 import { UpdatePool } from "../inspect/update_pool.ts";
-import { shortNames } from "../inspect/updates.ts";
+import { sharedPrefix, shortNames } from "../inspect/updates.ts";
 import { allowOption, share } from "./arguments.ts";
 import { note, print } from "./common.ts";
 import { compareSet, type SetOptions } from "./compare_set.ts";
@@ -50,8 +51,8 @@ Columns, each phi with chance in parentheses:
 
 Before more than 24 rows come the means of each kind of layer. Adapters that
 began with the same random values (one --seed of train) share directions
-whatever they learned; a warning says so where their files or the run.json beside
-them tell.
+whatever they learned; a warning says so where their files, or the run.json of
+their training, tell.
 
 The directions are the right singular vectors of A, as in the paper, or the left
 or right singular vectors of the whole update (--of). If both adapters have
@@ -133,15 +134,20 @@ async function comparePair(one: string, other: string, options: CompareOptions):
         ...(warning ? [`warning: ${warning}`] : []),
         ...(modules.length > mostRows ? [kindTable(similaritiesByKind(modules))] : []),
         describe(modules),
-        legend,
+        legendOf(modules),
         ...(html ? [`wrote the page to ${html}`] : []),
       ].join("\n\n"),
   );
 }
 
-const legend =
-  "phi: the share that the first directions have in common, from 0 (none) to 1 (all); in parentheses:\n" +
-  `what it would be for random directions. More: ${call} compare --help`;
+function legendOf(modules: readonly ComparedUpdate[]): string {
+  const prefix = sharedPrefix(modules.map(({ name }) => name));
+  return [
+    "phi: the share that the first directions have in common, from 0 (none) to 1 (all); in parentheses:",
+    `what it would be for random directions. More: ${call} compare --help`,
+    ...prefix ? [`module: names begin with ${terminalLine(prefix)}`] : [],
+  ].join("\n");
+}
 
 function kindTable(kinds: readonly SimilarityOfKind[]): string {
   return table(kinds, [

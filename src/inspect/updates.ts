@@ -13,3 +13,9 @@ export function shortNames(names: readonly string[]): string[] {
   while (shared < most && paths.every((path) => path[shared] === paths[0][shared])) shared++;
   return paths.map((path) => path.slice(shared).join("."));
 }
+
+/** What {@link shortNames} leaves out: `transformer.h.`; empty if they share nothing. */
+export function sharedPrefix(names: readonly string[]): string {
+  const [name] = names, [short] = shortNames(names);
+  return name.slice(0, name.length - short.length);
+}

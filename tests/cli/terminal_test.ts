@@ -34,14 +34,14 @@ Deno.test("inspect and compare show hostile names of modules in their column, es
       const { code, stdout, stderr } = await lowrank(...args);
       assertEquals(code, 0, stderr);
       assertPlain(stdout + stderr);
-      // inspect has the parts that all names begin with in its summary.
-      const isShort = args[0] === "inspect", width = shown.length + (isShort ? 0 : 2);
-      const rows = [shown, names[1]].map((name) => isShort ? name.slice(2) : name);
+      // The parts that all names begin with are said elsewhere.
+      const width = shown.length, rows = [shown, names[1]].map((name) => name.slice(2));
+      assertStringIncludes(stdout, "names begin with h.\n");
       const lines = stdout.split("\n"), first = lines.findIndex((line) => line.startsWith(rows[0]));
       const column = lines.slice(first - 1, first + 2).map((line) =>
         line.slice(0, width).trimEnd()
       );
-      assertEquals(column, [isShort ? "site" : "module", ...rows]);
+      assertEquals(column, [args[0] === "inspect" ? "site" : "module", ...rows]);
       const { modules } = await lowrankJson(...args);
       // deno-lint-ignore no-explicit-any -- rows of two commands
       assertEquals(modules.map(({ name }: any) => name), names);
