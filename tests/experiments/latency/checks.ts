@@ -6,6 +6,7 @@ import { latency, latencyMedium } from "../../../experiments/latency/latency.ts"
 import { launchMicros, timeCell } from "../../../experiments/latency/measure.ts";
 import { openVariants, smallShape } from "../../../experiments/latency/variants.ts";
 import type { Device } from "../../../src/device/device.ts";
+import { Tape } from "../../../src/autograd/mod.ts";
 import { notQuiet } from "../../../src/paper/claim.ts";
 import { outputsOf } from "../../../src/models/mod.ts";
 import { filesIn, withFolder } from "../../support/folders.ts";
@@ -66,4 +67,23 @@ async function checkModels(device: Device): Promise<void> {
   const models = opened.models.map(([, model]) => model);
   const { rounds, timings } = await timeCell(models, [1, 4], { seconds: 0, leastRounds: 2 });
   assertEquals([rounds, timings.length], [2, models.length]);
+}
+
+/** The launches of every model's pass over (batch, length) tokens, as a device's own trace has them. */
+export async function tracesOn(
+  device: Device,
+  bottleneck: number,
+  shape: readonly [batch: number, length: number],
+): Promise<string[][]> {
+  using opened = openVariants(device, smallShape, [bottleneck]);
+  const inputs = { tokens: { shape, data: new Uint32Array(shape[0] * shape[1]) } };
+  const traces: string[][] = [];
+  for (const [, model] of opened.models) {
+    const { launches } = await device.trace(() => {
+      using tape = new Tape(device, { record: false });
+      model.forward(tape, inputs);
+    });
+    traces.push(launches.map(({ kernel, scalars }) => `${kernel.name} ${JSON.stringify(scalars)}`));
+  }
+  return traces;
 }

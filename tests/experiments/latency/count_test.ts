@@ -9,10 +9,9 @@ import {
   openVariants,
   smallShape,
 } from "../../../experiments/latency/variants.ts";
-import { Tape } from "../../../src/autograd/mod.ts";
 import { openCpuDevice } from "../../../src/device/cpu/cpu_device.ts";
-import type { Device } from "../../../src/device/device.ts";
 import { DryDevice } from "../../../src/device/dry.ts";
+import { tracesOn } from "./checks.ts";
 
 const { n_embd: d, n_layer: layers, vocab_size: vocabulary } = smallShape.config as Record<
   string,
@@ -42,29 +41,15 @@ Deno.test("merged LoRA asks exactly what the base asks, and what has more to do 
   for (const one of [unmerged, houlsby, lin]) assert(one.differing > 0);
 });
 
-/** The launches of every model's pass, as a device's own trace has them. */
-async function tracesOn(device: Device): Promise<string[][]> {
-  using opened = openVariants(device, smallShape, [m]);
-  const inputs = { tokens: { shape: [batch, length], data: new Uint32Array(tokens) } };
-  const traces: string[][] = [];
-  for (const [, model] of opened.models) {
-    const { launches } = await device.trace(() => {
-      using tape = new Tape(device, { record: false });
-      model.forward(tape, inputs);
-    });
-    traces.push(launches.map(({ kernel, scalars }) => `${kernel.name} ${JSON.stringify(scalars)}`));
-  }
-  return traces;
-}
-
 Deno.test("the cpu device traces the launches that dry records, with BLAS and without", async () => {
   using dry = new DryDevice();
-  const recorded = await tracesOn(dry), [ofBase, , ofMerged, ofUnmerged] = recorded;
+  const recorded = await tracesOn(dry, m, [batch, length]),
+    [ofBase, , ofMerged, ofUnmerged] = recorded;
   assertEquals([ofMerged, ofBase.length], [ofBase, base.launches]);
   assertEquals(ofUnmerged.length, unmerged.launches);
   for (const blas of [true, false]) {
     using device = await openCpuDevice({ threads: 2, blas });
-    assertEquals(await tracesOn(device), recorded);
+    assertEquals(await tracesOn(device, m, [batch, length]), recorded);
   }
 });
 
