@@ -5,6 +5,7 @@ import type { Kernel } from "../../kernels/kernel.ts";
 /** What matters here of a bound tensor. */
 interface Bound {
   readonly storage: object;
+  readonly offset: number;
   readonly size: number;
   readonly bytes: number;
 }
@@ -34,7 +35,7 @@ export interface DeviceTrace {
 }
 
 /**
- * Bytes that a launch moves if each that it touches is read or written once. A buffer that is bound twice is read once, and one
+ * Bytes that a launch moves if each that it touches is read or written once. A tensor that is bound twice is read once, and one
  * whose elements are chosen by values of another is read as far as the largest of the others reaches.
  */
 export function bytesMoved(
@@ -44,13 +45,16 @@ export function bytesMoved(
 ): number {
   const needed = { ...kernel.elements(scalars), ...kernel.touches?.(scalars) };
   const most = Math.max(0, ...Object.values(needed) as number[]);
-  const read = new Map<object, number>();
+  const read: { readonly from: Bound; most: number }[] = [];
   let written = 0;
   for (const [name, { access }] of Object.entries(kernel.bindings)) {
-    const { storage, size, bytes } = bindings[name];
+    const from = bindings[name], { storage, offset, size, bytes } = from;
     const moved = size > 0 ? bytes / size * Math.min(size, needed[name] ?? most) : 0;
     if (access !== "read") written += moved;
-    if (access !== "write") read.set(storage, Math.max(moved, read.get(storage) ?? 0));
+    if (access === "write") continue;
+    const twice = read.find((one) => one.from.storage === storage && one.from.offset === offset);
+    if (twice) twice.most = Math.max(moved, twice.most);
+    else read.push({ from, most: moved });
   }
-  return [...read.values()].reduce((sum, moved) => sum + moved, written);
+  return read.reduce((sum, { most }) => sum + most, written);
 }

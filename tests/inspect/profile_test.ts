@@ -10,7 +10,7 @@ import {
 import { attentionForward, embeddingForward, fill, matmul } from "../../kernels/mod.ts";
 import { DeviceError } from "../../src/core/errors.ts";
 import { openCpuDevice } from "../../src/device/cpu/cpu_device.ts";
-import { openDevice } from "../../src/device/mod.ts";
+import { openDevice, type Tensor } from "../../src/device/mod.ts";
 import { bytesMoved } from "../../src/device/trace.ts";
 import { initGpt2, parseGpt2Config } from "../../src/models/mod.ts";
 import { type Profile, profile, profileFigure, profileTable } from "../../src/inspect/mod.ts";
@@ -140,6 +140,19 @@ Deno.test("the windows of one buffer are read once, and a table as far as rows a
   assertEquals(bytesMoved(attentionForward, bindings, scalars), 4 * (4 * 24 + 4 * 8 + 4));
   assertEquals(attentionForward.flops!(scalars), 4 * 10 * 8);
   assertEquals(matmul.flops!({ ...matmulScalars, k2: 2 }), 2 * 3 * 4 * 7);
+});
+
+Deno.test("two parts of one buffer are read each, as two buffers are", async () => {
+  using device = await openCpuDevice({ threads: 1, blas: false });
+  using both = device.allocate([24], "f32", "weight", "W and its bias");
+  using W = device.allocate([5, 4], "f32", "weight", "W");
+  using bias = device.allocate([4], "f32", "weight", "bias");
+  using x = device.allocate([3, 5], "f32", "activation", "x");
+  using y = device.allocate([3, 4], "f32", "activation", "y");
+  const scalars = { ...matmulScalars, hasBias: 1 };
+  const moved = (b: Tensor, bias: Tensor) =>
+    bytesMoved(matmul, { a: x, b, c: y, bias, a2: x, b2: b }, scalars);
+  assertEquals(moved(both.view([5, 4]), both.view([4], 20)), moved(W, bias));
 });
 
 const matmulScalars = {

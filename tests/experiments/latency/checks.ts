@@ -83,7 +83,11 @@ export async function tracesOn(
       using tape = new Tape(device, { record: false });
       model.forward(tape, inputs);
     });
-    traces.push(launches.map(({ kernel, scalars }) => `${kernel.name} ${JSON.stringify(scalars)}`));
+    traces.push(
+      launches.map(({ kernel, scalars, bytes }) =>
+        `${kernel.name} ${JSON.stringify(scalars)} ${bytes}`
+      ),
+    );
   }
   return traces;
 }
