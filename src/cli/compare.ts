@@ -118,26 +118,20 @@ async function comparePair(one: string, other: string, options: CompareOptions):
   if (alone > 0) {
     note(options, `left out: ${howMany(alone, "module")} that only one of the two has`);
   }
-  const { html } = options;
+  const { html } = options, kinds = similaritiesByKind(modules);
   if (html) {
     const report = comparisonReport(modules, [one, other], options.of ?? "A", warning);
     await writeFileAtomic(html, await renderPage(report));
   }
-  print(
-    options,
-    {
-      modules: modules.map((module) => ({ ...module, similarities: similaritiesOf(module) })),
-      ...{ kinds: similaritiesByKind(modules), seeds: seedsOf(starts), warning },
-    },
-    () =>
-      [
-        ...(warning ? [`warning: ${warning}`] : []),
-        ...(modules.length > mostRows ? [kindTable(similaritiesByKind(modules))] : []),
-        describe(modules),
-        legendOf(modules),
-        ...(html ? [`wrote the page to ${html}`] : []),
-      ].join("\n\n"),
-  );
+  const rows = modules.map((module) => ({ ...module, similarities: similaritiesOf(module) }));
+  print(options, { modules: rows, kinds, seeds: seedsOf(starts), warning }, () =>
+    [
+      ...(warning ? [`warning: ${warning}`] : []),
+      ...(modules.length > mostRows ? [kindTable(kinds)] : []),
+      describe(modules),
+      legendOf(modules),
+      ...(html ? [`wrote the page to ${html}`] : []),
+    ].join("\n\n"));
 }
 
 function legendOf(modules: readonly ComparedUpdate[]): string {

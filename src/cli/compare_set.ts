@@ -30,15 +30,14 @@ export interface SetOptions extends CommonOptions, AllowOption {
 
 /** Compares adapters, and prints what they need together. */
 export async function compareSet(folders: readonly string[], options: SetOptions): Promise<void> {
-  const { html, seed, energy = 0.9 } = options,
-    read = [],
-    starts: Awaited<ReturnType<typeof startOf>>[] = [];
+  const { html, seed, energy = 0.9 } = options, read = [];
   for (const folder of folders) {
     const adapter = await readUpdates(folder, options);
-    read.push(adapter.updates);
-    starts.push(await startOf(folder, adapter));
+    read.push({ ...adapter, start: await startOf(folder, adapter) });
   }
-  const adapters = comparableUpdates(read), all = adapters.flat().length;
+  const adapters = comparableUpdates(read.map(({ updates }) => updates));
+  const starts = read.map(({ start }) => start), notice = sameStart(starts);
+  const all = adapters.flat().length;
   const shared = sharedDirections(adapters, { seed, energy });
   const alone = all - shared.modules.reduce((sum, module) => sum + module.adapters.length, 0);
   if (alone > 0) note(options, `left out: ${howMany(alone, "module")} that only one adapter has`);
@@ -46,7 +45,6 @@ export async function compareSet(folders: readonly string[], options: SetOptions
     if (shared.modules.some(({ adapters }) => adapters.includes(i))) continue;
     note(options, `${folder} shares no module with the others: it is compared with none`);
   }
-  const notice = sameStart(starts);
   if (html) {
     await writeFileAtomic(html, await renderPage({ notice, ...reportOf(shared, folders, energy) }));
   }

@@ -39,7 +39,7 @@ export function sameStart(starts: readonly (RandomStart | undefined)[]): string 
     });
   if (said.length === 0) return undefined;
   return `${said.join(", ")}: they share directions because of their start ` +
-    "(phi of all is 0.97 after 8 steps)";
+    "(of two such adapters, phi of all was 0.97 after 8 steps)";
 }
 
 /** The seeds for a JSON document: null where nobody knows. */
