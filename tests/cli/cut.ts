@@ -1,6 +1,7 @@
 /** Trainings that are cut off, and what they leave. @module */
 
 import { assert } from "@std/assert";
+import { replaceDisk } from "../../src/core/disk.ts";
 import { filesIn } from "../support/folders.ts";
 import { trainArgs } from "./arguments.ts";
 import { type Outcome, outcomeOf, spawnLowrank } from "./lowrank.ts";
@@ -47,6 +48,21 @@ async function hasCheckpoint(runs: string): Promise<boolean> {
   const [name] = await list(runs);
   return name !== undefined &&
     (await list(`${runs}/${name}`)).includes("checkpoint.safetensors");
+}
+
+/**
+ * The disk, on which the checkpoint after the first so many gets no name: a training fails there, saves what it has
+ * learned, and can be resumed. All in this process, where {@link cut} takes seconds.
+ */
+export function failingAfter(checkpoints: number): Disposable {
+  let made = 0;
+  return replaceDisk((system) => ({
+    ...system,
+    rename: (from, to) =>
+      to.endsWith("/checkpoint.safetensors") && made++ === checkpoints
+        ? Promise.reject(new Error("it is made to fail"))
+        : system.rename(from, to),
+  }));
 }
 
 /** Every file of a folder but that of times, which no two trainings share. */

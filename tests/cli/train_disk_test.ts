@@ -10,16 +10,12 @@ import { assertFails, lowrank, lowrankJson } from "./lowrank.ts";
 /** Checkpoints are after 10 steps, and after 20. */
 const config = { steps: 22, method: lora, checkpointEvery: 10 };
 
-/** Every file of a training that another one of the same settings has too. */
-const resultIn = async (output: string) =>
-  (await contents(output)).filter(([name]) => name !== "times.json");
-
 /** The bytes of a training that nothing disturbs. */
 const undisturbed = lazily(async () => {
   let files: [string, Uint8Array][] = [];
   await withFolder(async (folder) => {
     await lowrankJson(...await argsFor(folder, config), `${folder}/out`);
-    files = await resultIn(`${folder}/out`);
+    files = await contents(`${folder}/out`);
   });
   return files;
 });
@@ -41,7 +37,7 @@ Deno.test("a training whose folder is removed makes it again, each time, and los
     const { code, stderr } = await lowrank(...args, output);
     assertEquals(code, 0, stderr);
     assertEquals(stderr.split(`${output} was removed: it is made again\n`).length, 3, stderr);
-    assertEquals(await resultIn(output), whole);
+    assertEquals(await contents(output), whole);
   }));
 
 Deno.test("a training whose folder another one has taken leaves it alone", () =>
@@ -51,10 +47,10 @@ Deno.test("a training whose folder another one has taken leaves it alone", () =>
     using _ = afterCheckpoint(async () => {
       await Deno.remove(output, { recursive: true });
       await lowrankJson(...await argsFor(folder, { steps: 2, method: lora }), output);
-      other = await resultIn(output);
+      other = await contents(output);
     });
     await assertFails([...args, output], "an adapter that this training has not made");
-    assertEquals(await resultIn(output), other);
+    assertEquals(await contents(output), other);
   }));
 
 /** What the system says of a full disk. */
@@ -99,7 +95,7 @@ Deno.test("on a full disk the newest checkpoint stays, and the same command resu
     const { code, stderr } = await lowrank(...args, output);
     assertEquals(code, 0, stderr);
     assertStringIncludes(stderr, "resuming after step 20");
-    assertEquals(await resultIn(output), await undisturbed());
+    assertEquals(await contents(output), await undisturbed());
   }));
 
 Deno.test("without a checkpoint, a full disk means that the same command begins anew", () =>

@@ -6,7 +6,7 @@ import { openSafetensors } from "../../src/formats/mod.ts";
 import { withFolder } from "../support/folders.ts";
 import { tensorsOf } from "../support/golden.ts";
 import { trainArgs, writeJson } from "./arguments.ts";
-import { argsFor, contents, cut, lora, steps } from "./cut.ts";
+import { argsFor, contents, failingAfter, lora } from "./cut.ts";
 import { assertFails, lowrank, lowrankJson, model } from "./lowrank.ts";
 import { smallSweep } from "./sweeps.ts";
 
@@ -77,17 +77,21 @@ Deno.test("a whole model, and adapters of other methods, are saved in that type 
     }
   }));
 
-Deno.test("a training that was stopped resumes to the bytes of a whole one in F16 too", () =>
+Deno.test("a training that was cut off resumes to the bytes of a whole one in F16 too", () =>
   withFolder(async (folder) => {
-    const args = await argsFor(folder, { method: lora, dtype: "f16" });
+    const config = { method: lora, steps: 22, checkpointEvery: 7, dtype: "f16" };
+    const args = await argsFor(folder, config);
     const [output, whole] = [`${folder}/cut`, `${folder}/whole`];
     await lowrankJson(...args, whole);
-    await cut([...args, output], output, "SIGTERM");
-    assertEquals((await stored(output))[0], ["F16"], "what a stop leaves");
+    {
+      using _ = failingAfter(2);
+      await assertFails([...args, output], "it is made to fail");
+    }
+    assertEquals((await stored(output))[0], ["F16"], "what is left");
     await assertFails([...args, output, "--dtype", "f32"], "that this training has not made");
     const { code, stderr } = await lowrank(...args, output);
     assertEquals(code, 0, stderr);
-    assertStringIncludes(stderr, `after ${steps} steps to ${output}`);
+    assertStringIncludes(stderr, "resuming after step 14\n");
     assertEquals(await contents(output), await contents(whole));
   }));
 
