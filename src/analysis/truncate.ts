@@ -16,7 +16,7 @@ export interface TruncatedUpdate extends LowRankFactors {
 /**
  * The best rank-k approximation of ΔW (Eckart and Young 1936), as factors: B = Uₖ √(Σₖ / s) and A =
  * √(Σₖ / s) Vₖᵀ, so that both have the same norm. Where k is the rank of A and B already, or above it, they
- * stay as they are, bit for bit.
+ * stay as they are, bit for bit and in the same memory.
  *
  * @param rank k, the rank of the result, at most that of ΔW.
  * @throws {ShapeError} when A and B do not fit each other.
@@ -42,10 +42,10 @@ export function truncateUpdate(factors: LowRankFactors, rank: number): Truncated
 
 /** A and B as they are, in F32. */
 function wholeUpdate(factors: LowRankFactors): TruncatedUpdate {
-  const { scaling, ...given } = factorsInPlace(factors);
-  const [A, B] = [given.A, given.B].map(toFloat32);
+  const { A, B, scaling } = factorsInPlace(factors), what = nameOf(factors);
   const error = { frobenius: 0, relative: 0, spectral: 0 };
-  return finiteUpdate({ A, B, scaling, error }, nameOf(factors), "one of float64");
+  const whole = { A: toFloat32(A), B: toFloat32(B), scaling, error };
+  return finiteUpdate(whole, what, "one of float64");
 }
 
 /** The first directions of a decomposition of ΔW as factors with a scaling; all if there are fewer. */

@@ -1,7 +1,8 @@
 /** `--dtype` of `resize` and `convert`: how values are stored, and that nothing else changes. */
 
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
-import { roundedTo } from "../../src/formats/dtype.ts";
+import { proveUpdates } from "../../src/adapt/convert/delta_proof.ts";
+import { type FloatDtype, roundedTo } from "../../src/formats/dtype.ts";
 import { openSafetensors, readAdapter, writeAdapter } from "../../src/formats/mod.ts";
 import { withFolder } from "../support/folders.ts";
 import { golden } from "../support/golden.ts";
@@ -71,6 +72,22 @@ Deno.test("convert --dtype rounds what was trained in full too, and says so; koh
     const file = `${folder}/kohya/pytorch_lora_weights.safetensors`;
     assertEquals((await typesIn(file)).sort(), ["F16", "F32"]);
   }));
+
+Deno.test("the proof knows that F16 rounds small values by more than a share of them", () => {
+  const A = Float32Array.of(2.9e-8, 1e-6, 3e-3), B = Float32Array.of(5e-7, 4e-8);
+  const update = (dtype: FloatDtype) => ({
+    ...{ module: "layer", scaling: 8 },
+    A: { shape: [1, 3], data: roundedTo(A, dtype) },
+    B: { shape: [2, 1], data: roundedTo(B, dtype) },
+  });
+  const before = update("F32"),
+    [{ difference, limit }] = proveUpdates([before], [update("F16")], "F16");
+  assert(difference <= limit && difference > limit / 20, `${difference} of ${limit}`);
+  // A share alone would not explain it, and BF16, which has F32's range, needs no more than a share.
+  assert(difference > 8 * 5e-7 * 3e-3 * 2 ** -10);
+  const [half] = proveUpdates([before], [update("BF16")], "BF16");
+  assert(half.difference <= half.limit && half.limit < 8 * 5.1e-7 * 3.1e-3 * 2 ** -6);
+});
 
 Deno.test("convert --dtype f16 refuses a value that F16 does not hold, and writes nothing", () =>
   withFolder(async (folder) => {
