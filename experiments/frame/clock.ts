@@ -37,7 +37,7 @@ function enclosingRank(n: number): number {
 }
 
 /** Whether all hold: one that fails decides, then one that cannot tell. */
-export function all(judgments: readonly Judgment[]): Judgment {
+export function allHold(judgments: readonly Judgment[]): Judgment {
   if (judgments.includes(false)) return false;
   return judgments.find((one) => one !== true) ?? true;
 }

@@ -3,7 +3,7 @@
 import { mean } from "../../src/core/numbers.ts";
 import said from "../../src/paper/printed/claims.json" with { type: "json" };
 import {
-  all,
+  allHold,
   type Claim,
   clockRule,
   controlText,
@@ -87,8 +87,8 @@ export function timeText(cells: readonly TimeRatio[]): string {
 
 /** What is added at a batch, on average over its lengths; so are the ends of the intervals. */
 function ratioAt(rows: Rows, cells: readonly SlowDown[]): TimeRatio {
-  const own = cells.map(({ row }) => timeRatio(rows, row)),
-    ratio = mean(own.map((one) => one.ratio));
+  const own = cells.map(({ row }) => timeRatio(rows, row));
+  const ratio = mean(own.map((one) => one.ratio));
   if (own.some(({ low }) => low === undefined)) return { ratio };
   return { ratio, low: mean(own.map((one) => one.low!)), high: mean(own.map((one) => one.high!)) };
 }
@@ -99,7 +99,7 @@ const batchesOf = (rows: Rows, method: MethodCells) =>
 /** Whether a method's time by the base's is larger at batch 1 than at every other. */
 function isSlowestAtOne(rows: Rows, method: MethodCells): Judgment {
   const [{ time: one }, ...others] = batchesOf(rows, method);
-  return all(others.map(({ time: { ratio, low = 0, high = Infinity } }) =>
+  return allHold(others.map(({ time: { ratio, low = 0, high = Infinity } }) =>
     isAtLeast(
       {
         ratio: one.ratio / ratio,
@@ -145,7 +145,7 @@ const slowestClaim = (shape: string): Claim<Rows> => ({
     onQuietMachine(
       controlsOf(rows),
       controlShare,
-      () => all(adaptersIn(rows).map((method) => isSlowestAtOne(rows, method))),
+      () => allHold(adaptersIn(rows).map((method) => isSlowestAtOne(rows, method))),
     ),
   found: (rows) =>
     `${
@@ -160,7 +160,7 @@ const slowestClaim = (shape: string): Claim<Rows> => ({
 function isByLaunches(rows: Rows, method: MethodCells): Judgment {
   const { row } = smallestCell(method), base = baseOf(rows, row), time = timeRatio(rows, row);
   const byLaunches = (row.launches - base.launches) * row.launchMicros / 1000 / base.median;
-  return all([
+  return allHold([
     isAtMost(time, 1 + 2 * byLaunches, controlShare),
     isAtLeast(time, 1, controlShare), // Of an adapter that adds no time, they explain nothing.
   ]);
@@ -202,7 +202,7 @@ const launchesClaim = (shape: string): Claim<Rows> => ({
     onQuietMachine(
       smallestControls(rows),
       controlShare,
-      () => all(adaptersIn(rows).map((method) => isByLaunches(rows, method))),
+      () => allHold(adaptersIn(rows).map((method) => isByLaunches(rows, method))),
     ),
   found: (rows) =>
     `${

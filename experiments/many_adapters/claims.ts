@@ -1,7 +1,7 @@
 /** What is claimed of many adapters in one batch; decision 0038 has the rules and their reasons. @module */
 
 import {
-  all,
+  allHold,
   type Claim,
   clockRule,
   controlText,
@@ -73,7 +73,7 @@ const isCheap: Claim<ManyAdapters> = {
       [controlOf(found)],
       controlShare,
       () =>
-        all(
+        allHold(
           ([32, 128] as const).map((count) =>
             isAtMost(ofCount(found, count), limits[count], controlShare)
           ),

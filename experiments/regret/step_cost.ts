@@ -11,7 +11,7 @@ import { applyMethod } from "../../src/runs/mod.ts";
 import { type Batch, train } from "../../src/train/mod.ts";
 import { baseConfig, loadBase } from "../base_model.ts";
 import {
-  all,
+  allHold,
   type Claim,
   clockRule,
   controlText,
@@ -147,7 +147,7 @@ export const stepClaims: readonly Claim<StepCost>[] = [{
   ours: ({ time }) => `${percent(time.share.ratio)} of the time`,
   holds: (rows) =>
     onQuietMachine([rows.time.control], controlShare, () =>
-      all([
+      allHold([
         isAtLeast(rows.time.share, timedShare(rows) * (1 - within), controlShare),
         isAtMost(rows.time.share, timedShare(rows) * (1 + within), controlShare),
       ])),

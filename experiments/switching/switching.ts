@@ -11,7 +11,7 @@ import {
 } from "../../src/figures/mod.ts";
 import said from "../../src/paper/printed/claims.json" with { type: "json" };
 import {
-  all,
+  allHold,
   type Claim,
   clockRule,
   controlText,
@@ -62,7 +62,7 @@ const isCheap: Claim<Switching> = {
         ms(whole.median)
       }`;
     }).join("; "),
-  holds: (found) => all(modelsOf(found).flatMap((rows) => [readsLittle(rows), isQuick(rows)])),
+  holds: (found) => allHold(modelsOf(found).flatMap((rows) => [readsLittle(rows), isQuick(rows)])),
   found: (found) =>
     modelsOf(found).map((rows) => {
       const [, disk, whole] = judged(rows), [inMemory, fromDisk] = quicker(rows);
@@ -86,7 +86,7 @@ const isQuick = (rows: readonly SwitchRow[]): Judgment =>
   onQuietMachine(
     [controlOf(rows)],
     controlShare,
-    () => all(quicker(rows).map((one) => isAtMost(one, 1, controlShare))),
+    () => allHold(quicker(rows).map((one) => isAtMost(one, 1, controlShare))),
   );
 
 /** A switch in memory and one from disk, by loading all parameters. */

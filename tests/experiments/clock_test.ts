@@ -2,7 +2,7 @@
 
 import { assertEquals } from "@std/assert";
 import {
-  all,
+  allHold,
   controlText,
   isAtLeast,
   isAtMost,
@@ -103,10 +103,10 @@ Deno.test("nothing is judged where a control leaves its share, or has no interva
 });
 
 Deno.test("of several conditions one that fails decides, then one that cannot tell", () => {
-  assertEquals(all([true, true]), true);
-  assertEquals(all([true, tooNear, true]), tooNear);
-  assertEquals(all([notQuiet, tooNear, false]), false);
-  assertEquals(all([]), true);
+  assertEquals(allHold([true, true]), true);
+  assertEquals(allHold([true, tooNear, true]), tooNear);
+  assertEquals(allHold([notQuiet, tooNear, false]), false);
+  assertEquals(allHold([]), true);
 });
 
 Deno.test("a claim that times cannot judge has a verdict of its own, and counts for neither side", () => {

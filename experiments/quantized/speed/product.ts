@@ -13,7 +13,7 @@ import { FourBitWeight } from "../../../src/nn/mod.ts";
 import { dequantize, quantize } from "../../../src/quant/mod.ts";
 import { formOf } from "../../../src/quant/quantized_tensor.ts";
 import {
-  all,
+  allHold,
   type Claim,
   clockRule,
   controlText,
@@ -146,7 +146,7 @@ const isFaster: Claim<Rows> = {
       controlsOf(rows),
       controlShare,
       () =>
-        all(
+        allHold(
           rows.flatMap(({ slower }) =>
             slower.map((one) => isAtMost(one, mostSlower, controlShare))
           ),

@@ -2,7 +2,7 @@
 
 import { axis, bars, baseLayout, palette, table } from "../../../src/figures/mod.ts";
 import {
-  all,
+  allHold,
   type Claim,
   clockRule,
   controlText,
@@ -106,7 +106,7 @@ const isFast: Claim<Rows> = {
     byModel(rows).map(([model, own]) => `${model}: ${shown(own, qlora)} times`).join("; "),
   holds: (rows) =>
     onQuietMachine(controlsOf(rows), controlShare, () =>
-      all(
+      allHold(
         byModel(rows).map(([, own]) => isAtMost(timesOfLora(own, qlora), mostSlower, controlShare)),
       )),
   found: (rows) =>
