@@ -47,7 +47,7 @@ export const words = {
       tooNear,
       "a time that is not clearly on one side of the rule's mark; not counted",
     ],
-    ["not judged (quick run)", "too few steps to say anything about quality"],
+    ["not judged (quick run)", "too few steps to say anything about quality, or rounds about time"],
   ] satisfies Meaning[],
   terms: [
     [

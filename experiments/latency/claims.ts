@@ -11,6 +11,7 @@ import {
   isAtMost,
   type Judgment,
   onQuietMachine,
+  ratioText,
   type TimeRatio,
 } from "../frame/mod.ts";
 import {
@@ -72,17 +73,18 @@ const mergedClaim = (shape: string): Claim<Rows> => ({
   found: (rows) =>
     bySpace(rows, (space) => {
       const [merged, again, unmerged] = (["merged", "base again", "unmerged"] as const)
-        .map((model) => timeText(cellsOf(rows, space, model).map((row) => timeRatio(rows, row))));
-      return `by the clock ${merged} the base's time; the base again ${again}, unmerged ${unmerged}`;
+        .map((model) => cellsOf(rows, space, model).map((row) => timeRatio(rows, row)))
+        .map((cells) => ratioText(overall(cells)));
+      return `by the clock ${merged} times the base's time; the base again ${again}, unmerged ${unmerged}`;
     }),
 });
 
-/** `1.01 times (0.98 to 1.03)`: the geometric mean over the cells, and the ends of all their intervals. */
-export function timeText(cells: readonly TimeRatio[]): string {
-  const middle = Math.exp(mean(cells.map(({ ratio }) => Math.log(ratio))));
-  const least = Math.min(...cells.map(({ ratio, low = ratio }) => low));
-  const most = Math.max(...cells.map(({ ratio, high = ratio }) => high));
-  return `${middle.toFixed(2)} times (${least.toFixed(2)} to ${most.toFixed(2)})`;
+/** The geometric mean over cells, and the ends of all their intervals. */
+function overall(cells: readonly TimeRatio[]): TimeRatio {
+  const ratio = Math.exp(mean(cells.map((cell) => Math.log(cell.ratio))));
+  if (cells.some(({ low }) => low === undefined)) return { ratio };
+  const [low, high] = [cells.map((cell) => cell.low!), cells.map((cell) => cell.high!)];
+  return { ratio, low: Math.min(...low), high: Math.max(...high) };
 }
 
 /** What is added at a batch, on average over its lengths; so are the ends of the intervals. */
@@ -132,7 +134,7 @@ const slowestClaim = (shape: string): Claim<Rows> => ({
       clockRule("the base again", controlShare)
     }`,
   ...said.latencyAdapters,
-  corrected: "2026-11-30, decision 0026",
+  ...{ quick: false, corrected: "2026-11-30, decision 0026" },
   ours: (rows) => {
     const methods = adaptersIn(rows);
     const held = methods.filter((method) => {
@@ -189,7 +191,7 @@ const launchesClaim = (shape: string): Claim<Rows> => ({
   rule:
     "when on each device, at batch 1 and the shortest length, extra launches times the measured cost of one are " +
     `at least half of what each adapter adds${clockRule("the base again", controlShare)}`,
-  ...{ beyond: true, corrected: "2026-11-30, decision 0026" },
+  ...{ beyond: true, quick: false, corrected: "2026-11-30, decision 0026" },
   ours: (rows) => {
     const methods = adaptersIn(rows),
       held = methods.filter((method) => {

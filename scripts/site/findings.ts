@@ -8,6 +8,7 @@
 import type { Finding } from "../../experiments/frame/mod.ts";
 import { words } from "../../experiments/frame/report_words.ts";
 import { isJudged } from "../../src/figures/html.ts";
+import type { Verdict } from "../../src/paper/claim.ts";
 
 /** The part of `results.json` that the page shows. */
 export interface Results {
@@ -87,16 +88,17 @@ function table(findings: readonly Finding[], isPrinted: boolean): string {
   return [columns, columns.map(() => "---"), ...rows].map(line).join("\n");
 }
 
-/** What the README says of the paper's claims. */
+/** What the README says of the paper's claims; what is not reproduced whatever the scale only where there is some. */
 export function paperCounts({ results }: Pick<Results, "results">): string {
   const all = pick(results, ({ beyond }) => !beyond).flatMap(({ findings }) => findings);
-  const of = (verdict: string) => all.filter((one) => one.verdict === verdict).length;
-  const judged = all.filter(({ verdict }) => isJudged(verdict)).length;
+  const of = (verdict: Verdict) => all.filter((one) => one.verdict === verdict).length;
+  const judged = all.filter(({ verdict }) => isJudged(verdict)).length,
+    never = of("not reproduced");
   return `Of ${all.length} claims of the paper, ${judged} were judged: ${
     of("reproduced")
-  } were reproduced, ${of("not reproduced at this scale")} were not reproduced at this scale, and ${
-    of("differs")
-  } differ,`;
+  } were reproduced, ${never > 0 ? `${never} were not reproduced, ` : ""}${
+    of("not reproduced at this scale")
+  } were not reproduced at this scale, and ${of("differs")} differ,`;
 }
 
 /** The README with these counts. */

@@ -65,6 +65,24 @@ Deno.test("the README has the page's counts", () => {
   assertEquals(withCounts(old, counts), `It is. ${counts} so.`);
 });
 
+Deno.test("the README counts each claim of the paper that was judged", () => {
+  const counted = (...verdicts: Verdict[]) =>
+    paperCounts({
+      results: [{
+        ...{ title: "", settings: "" },
+        findings: verdicts.map((verdict) => ({ ...shared, claim: "A", ours: "1", verdict })),
+      }],
+    });
+  assertEquals(
+    counted(
+      ...["reproduced", "not reproduced", "not reproduced at this scale", "differs"] as const,
+      ...["not judged: too near the mark", "not judged (quick run)"] as const,
+    ),
+    "Of 6 claims of the paper, 4 were judged: 1 were reproduced, 1 were not reproduced, " +
+      "1 were not reproduced at this scale, and 1 differ,",
+  );
+});
+
 /** The cells of a page's tables whose first cell is no heading, as plain text. */
 const rowsOf = (markdown: string): string[][] =>
   markdown.split("\n").filter((line) => line.startsWith("| ") && !/^\| (claim|-)/.test(line))

@@ -56,12 +56,17 @@ function rowsOf(...cells: readonly Cell[]): LatencyRow[] {
   });
 }
 
+/** Rows of a run that did not keep its rounds. */
+const withoutInterval = (rows: readonly LatencyRow[]): LatencyRow[] =>
+  rows.map(({ ratio: _, low: _low, high: _high, ...row }) => row);
+
 Deno.test("merged LoRA adds no latency where its launches are the base's, whatever a clock says", () => {
   const cells = [{ batch: 1, merged: 150 }, { batch: 2, merged: 50, again: 300 }];
   const rows = rowsOf(...cells);
   assertEquals(judge(merged, rows, true).verdict, "reproduced");
   assertEquals(merged.ours!(rows), "0 of 10 launches differ; unmerged 2 more");
-  assertStringIncludes(merged.found!(rows), "0.87 times (0.50 to 1.50) the base's time");
+  assertStringIncludes(merged.found!(rows), "0.87 (0.50 to 1.50) times the base's time");
+  assertStringIncludes(merged.found!(withoutInterval(rows)), "0.87 (no interval) times");
 });
 
 Deno.test("one launch of one cell that differs breaks it, and so does a record that cannot tell", () => {
@@ -89,13 +94,18 @@ Deno.test("times are not judged where the base again is more than 2% off in a ce
   assertStringIncludes(slowest.found!(larger), "The control took 1.03 (1.03 to 1.03) times");
 });
 
+Deno.test("a quick run, whose one round has no interval, judges launches alone", () => {
+  const rows = withoutInterval(rowsOf({ batch: 1 }, { batch: 2, H: 110 }));
+  const verdicts = [merged, slowest, launches].map((claim) => judge(claim, rows, true).verdict);
+  assertEquals(verdicts, ["reproduced", "not judged (quick run)", "not judged (quick run)"]);
+});
+
 Deno.test("the slow-down must be largest at batch 1, over the lengths that every batch has", () => {
   const [one, two] = [{ batch: 1, H: 120 }, { batch: 2, H: 117 }];
   const judged = (H: number) => slowest.holds(rowsOf(one, { ...two, H }));
   assertEquals([117, 118, 122, 123].map(judged), [true, tooNear, tooNear, false]);
   assertEquals(slowest.holds(rowsOf(one, two, { batch: 4, H: 123 })), false);
-  const noInterval = rowsOf(one, two).map(({ ratio: _, low: _l, high: _h, ...row }) => row);
-  assertEquals(slowest.holds(noInterval), notQuiet);
+  assertEquals(slowest.holds(withoutInterval(rowsOf(one, two))), notQuiet);
   const long = { batch: 1, length: 16, H: 101 }; // batch 2 has no such length
   assertEquals(slowest.holds(rowsOf(one, two, long)), true);
   const method = methodsIn(rowsOf(one, two, long)).find(({ method }) => method === "H, r = 4")!;
