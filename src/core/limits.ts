@@ -161,7 +161,7 @@ export const mostWordMatches: number = 2 ** 17;
 /** Bytes of a request to the server; encoding so long a text without a space takes seconds. */
 export const mostRequestBytes: number = 2 ** 18;
 
-/** Parts in which a request may come to the server, as chunks of one byte cost 500 times their size; 64 bytes each fill it. */
+/** Parts in which a request may come to the server, of which each costs microseconds, and memory, however small it is. */
 export const mostRequestParts: number = 2 ** 12;
 
 /** Bytes after which a request that is refused is cut off, though its client has not read yet that it is. */

@@ -77,7 +77,9 @@ function readBytes(request: IncomingMessage): Promise<Uint8Array> {
     bytes += part.length;
     if (bytes > mostRequestBytes) return refuse(tooLarge("more"));
     if (++parts > mostRequestParts) return refuse(tooManyParts);
-    if (bytes > kept.length) kept = new Uint8Array(kept.buffer.transfer(2 * bytes));
+    if (bytes > kept.length) {
+      kept = new Uint8Array(kept.buffer.transfer(Math.min(2 * bytes, mostRequestBytes)));
+    }
     kept.set(part, at);
   };
   const refuse = (why: Refusal) => {
