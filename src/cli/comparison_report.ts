@@ -10,7 +10,7 @@ export function comparisonReport(
   modules: readonly ComparedUpdate[],
   folders: readonly [string, string],
   space: string,
-  notice: string | undefined,
+  notice?: string,
 ): Report {
   return {
     notice,

@@ -78,7 +78,7 @@ export function comparisonTable(compared: readonly ComparedUpdate[]): DataTable 
   });
 }
 
-/** A row per kind of layer, of three updates or more: the means of the same φ. */
+/** A row per kind of layer: the means of the same φ. */
 export function comparisonByKind(compared: readonly ComparedUpdate[]): DataTable {
   const rows = similaritiesByKind(compared);
   return table({

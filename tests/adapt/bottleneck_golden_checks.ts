@@ -86,7 +86,10 @@ async function checkSaved(device: Device, name: string, { base }: Case): Promise
 }
 
 async function checkConfig(ours: string, theirs: string): Promise<void> {
-  const [saved, given] = await Promise.all([ours, theirs].map(readJson)) as Record<string, never>[];
+  const [saved, given] = await Promise.all([ours, theirs].map((path) => readJson(path))) as Record<
+    string,
+    never
+  >[];
   for (const field of ["version", "model_type", "hidden_size"]) {
     assertEquals(saved[field], given[field], field);
   }

@@ -160,7 +160,9 @@ const small = ["tokenizer_config.json", "tokenizer.json", "generation_config.jso
 
 /** What is saved along with a model. */
 const along = (text: string) => ({
-  files: Object.fromEntries(small.map((name) => [name, new TextEncoder().encode(name + text)])),
+  files: Object.fromEntries(
+    small.map((name) => [name, new TextEncoder().encode(JSON.stringify(name + text))]),
+  ),
 });
 
 Deno.test("a merged model with its tokenizer is old, new or refused, and so is the tokenizer", () =>
