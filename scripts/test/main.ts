@@ -31,17 +31,14 @@ async function runAll(jobs: readonly Job[]): Promise<Outcome[]> {
   return outcomes;
 }
 
-/** One line for each file that passed; of a batch that did not, all that its process printed. */
-function print({ batch, tests, failures, output }: Outcome): void {
+/** One line for each file of a batch that passed; of one that did not, all that its process printed. */
+function print({ batch, tests, failures, output, files }: Outcome): void {
   const failed = failures.length > 0 || tests.some(({ outcome }) => outcome === "failed");
-  if (failed) console.log(output);
-  const counted = Map.groupBy(tests, ({ file }) => file);
+  if (failed) return console.log([output, ...failures].join("\n"));
   for (const { path, examples } of batch) {
-    const own = examples ? tests : counted.get(path) ?? [];
-    const { passed, failed } = countTests(own);
-    console.log(`${failed ? "FAILED" : "ok"} ${path}${examples ? " (examples)" : ""}: ${passed}`);
+    const seconds = files[path]?.toFixed(1) ?? "no";
+    console.log(`ok ${path}${examples ? " (examples)" : ""}: ${seconds} s`);
   }
-  for (const failure of failures) console.log(`FAILED ${failure}`);
 }
 
 /** Says in one line each what was left out; returns how many of these count as failures. */

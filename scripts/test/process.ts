@@ -5,7 +5,7 @@
  */
 
 import { rootPath } from "../../tests/support/source_files.ts";
-import type { Batch } from "./jobs.ts";
+import { type Batch, examplesOf } from "./jobs.ts";
 import { readTests, type TestRun } from "./junit.ts";
 
 /** How a batch ended. */
@@ -16,6 +16,8 @@ export interface Outcome {
   readonly failures: readonly string[];
   /** Everything that the process printed. */
   readonly output: string;
+  /** Seconds from the first test of each file to that of the next, by path. */
+  readonly files: Readonly<Record<string, number>>;
   /** Of the process, from its start to its end. */
   readonly seconds: number;
 }
@@ -34,17 +36,14 @@ export async function runBatch(batch: Batch, limitMs = silentMs): Promise<Outcom
       cwd: rootPath,
       ...{ stdin: "null", stdout: "piped", stderr: "piped" },
     }).spawn();
-    const { output, hung } = await watch(child, limitMs);
+    const { output, hung, begun } = await watch(child, limitMs);
     const { code } = await child.status;
     const tests = reported(await Deno.readTextFile(report));
-    const seconds = (performance.now() - started) / 1000;
-    return {
-      batch,
-      tests,
-      failures: unreported(batch, tests, code, output, hung),
-      output,
-      seconds,
-    };
+    const ended = performance.now(), files = lengths(begun, ended);
+    const failures = hung
+      ? [`${begun.at(-1)?.[0] ?? batch[0].path} hangs`]
+      : unreported(batch, tests, code, files);
+    return { batch, tests, failures, output, files, seconds: (ended - started) / 1000 };
   } finally {
     await Deno.remove(report);
   }
@@ -62,27 +61,46 @@ function reported(report: string): TestRun[] {
   return /<testsuites\b/.test(report) ? readTests(report) : [];
 }
 
+/** What a process printed until its end. */
+interface Watched {
+  output: string;
+  /** Whether it was ended because it had printed nothing for too long. */
+  hung: boolean;
+  /** Each file and when its first test began. */
+  begun: [path: string, ms: number][];
+}
+
 /** Collects what a process prints, and ends it when it has printed nothing for `limitMs`. */
-async function watch(
-  child: Deno.ChildProcess,
-  limitMs: number,
-): Promise<{ output: string; hung: boolean }> {
-  let output = "", hung = false;
+async function watch(child: Deno.ChildProcess, limitMs: number): Promise<Watched> {
+  const watched: Watched = { output: "", hung: false, begun: [] };
   const end = () => {
-    hung = true;
+    watched.hung = true;
     child.kill("SIGKILL");
   };
   let timer = setTimeout(end, limitMs);
   const collect = async (stream: ReadableStream<Uint8Array<ArrayBuffer>>) => {
     for await (const text of stream.pipeThrough(new TextDecoderStream())) {
-      output += text;
+      watched.output += text;
+      for (const [, file] of text.matchAll(/^running \d+ tests? from (?:\.\/)?([^\s#$]+)/gm)) {
+        watched.begun.push([file, performance.now()]);
+      }
       clearTimeout(timer);
       timer = setTimeout(end, limitMs);
     }
   };
   await Promise.all([collect(child.stdout), collect(child.stderr)]);
   clearTimeout(timer);
-  return { output, hung };
+  return watched;
+}
+
+/** Seconds from each file's first test to that of the next; of examples, of the path that has them. */
+function lengths(begun: Watched["begun"], ended: number): Record<string, number> {
+  const seconds: Record<string, number> = {};
+  for (const [place, [file, from]] of begun.entries()) {
+    const path = file.endsWith("_test.ts") ? file : examplesOf(file);
+    seconds[path] = (seconds[path] ?? 0) + ((begun[place + 1]?.[1] ?? ended) - from) / 1000;
+  }
+  return seconds;
 }
 
 /** The failures that the report does not have. */
@@ -90,19 +108,11 @@ function unreported(
   batch: Batch,
   tests: readonly TestRun[],
   code: number,
-  output: string,
-  hung: boolean,
+  files: Outcome["files"],
 ): string[] {
-  if (hung) return [`${lastFile(output) ?? batch[0].path} hangs`];
-  const ran = new Set(tests.map(({ file }) => file));
-  const without = batch.filter(({ path, examples }) => !examples && !ran.has(path));
+  const without = batch.filter(({ path, examples }) => !examples && files[path] === undefined);
   const failures = without.map(({ path }) => `${path} ran no test`);
   const explained = failures.length > 0 || tests.some(({ outcome }) => outcome === "failed");
   if (code !== 0 && !explained) failures.push(`${batch[0].path} ended with exit code ${code}`);
   return failures;
-}
-
-/** The file whose tests a process ran last. */
-function lastFile(output: string): string | undefined {
-  return [...output.matchAll(/^running \d+ tests? from (?:\.\/)?(\S+)/gm)].at(-1)?.[1];
 }

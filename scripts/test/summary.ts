@@ -4,7 +4,7 @@
  * @module
  */
 
-import { examplesOf, tierOf } from "./jobs.ts";
+import { tierOf } from "./jobs.ts";
 import type { TestRun } from "./junit.ts";
 import type { Outcome } from "./process.ts";
 
@@ -26,21 +26,10 @@ export function summary(outcomes: readonly Outcome[], seconds: number): string {
   ].join("\n\n");
 }
 
-/** Seconds of each file's tests, by path; examples are counted by the path that was asked for. */
+/** Seconds of each file, by path in alphabetical order; examples are counted by the path that has them. */
 export function fileSeconds(outcomes: readonly Outcome[]): Record<string, number> {
-  const tests = topLevel(outcomes.flatMap(({ tests }) => tests));
-  const groups = Map.groupBy(
-    tests,
-    ({ file }) => file.endsWith("_test.ts") ? file : examplesOf(file),
-  );
-  const rows = [...groups].map(([path, own]) =>
-    [path, sum(own.map(({ seconds }) => seconds))] as const
-  );
-  return Object.fromEntries(
-    rows.sort(([a], [b]) => a < b ? -1 : 1).map((
-      [path, total],
-    ) => [path, Number(total.toFixed(2))]),
-  );
+  const rows = outcomes.flatMap(({ files }) => Object.entries(files)).toSorted();
+  return Object.fromEntries(rows.map(([path, seconds]) => [path, Number(seconds.toFixed(1))]));
 }
 
 /** The tests that are no steps of others: a test's time includes that of its steps. */

@@ -73,7 +73,7 @@ Deno.test({
     const phi = [[1, 0.5], [0.5, 0.25]];
     const module = { phi, dimensions: 8, principalAngles: [0, 1], randomBaseline: 0.25 };
     const modules = [{ ...module, name: hostile }, { ...module, name: "h.0.attn" }];
-    const page = await renderPage(comparisonReport(modules, [hostile, "other"], "A"));
+    const page = await renderPage(comparisonReport(modules, [hostile, "other"], "A", undefined));
     await inPage(page, async (page) => {
       await untilFiguresLive(page, 2);
       const titles = `[...document.querySelectorAll("h3")].map((title) => title.textContent)`;
