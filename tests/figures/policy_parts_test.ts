@@ -73,11 +73,12 @@ Deno.test({
     const phi = [[1, 0.5], [0.5, 0.25]];
     const module = { phi, dimensions: 8, principalAngles: [0, 1], randomBaseline: 0.25 };
     const modules = [{ ...module, name: hostile }, { ...module, name: "h.0.attn" }];
-    const page = await renderPage(comparisonReport(modules, [hostile, "other"], "A", undefined));
+    const page = await renderPage(comparisonReport(modules, [hostile, "other"], "A"));
     await inPage(page, async (page) => {
       await untilFiguresLive(page, 2);
       const titles = `[...document.querySelectorAll("h3")].map((title) => title.textContent)`;
-      assertEquals(await page.evaluate(titles), [hostile, "h.0.attn"]);
+      const tables = ["Means by kind of layer", "What two adapters have in common"];
+      assertEquals(await page.evaluate(titles), [hostile, "h.0.attn", ...tables]);
       assertEquals(await violations(page), []);
     });
   },
