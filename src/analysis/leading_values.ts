@@ -29,15 +29,13 @@ export function leadingValues(weight: Matrix, rank: number, seed: number): Float
   const own = before?.mark === mark ? before : { mark, values: new Map<string, Float64Array>() };
   if (own !== before) known.set(weight, own);
   const isWhole = Math.min(W.rows, W.columns) <= largestDecomposed;
-  return isWhole
-    ? own.values.getOrInsertComputed(
-      "all",
-      () => singularValues({ ...W, data: new Float64Array(W.data) }),
-    )
-    : own.values.getOrInsertComputed(
-      `${rank} by seed ${seed}`,
-      () => leadingSvd(W, rank, { seed }).values,
-    );
+  const key = isWhole ? "all" : `${rank} by seed ${seed}`;
+  const values = own.values.get(key) ??
+    (isWhole
+      ? singularValues({ ...W, data: new Float64Array(W.data) })
+      : leadingSvd(W, rank, { seed }).values);
+  own.values.set(key, values);
+  return values;
 }
 
 /** The FNV-1a hash of the shape and of the values' bits. */
