@@ -97,6 +97,7 @@ async function makeAll(
     const after = `${error.message} after ${rows.length} of ${
       howMany(trainings.length, "training")
     }`;
+    progress.clear();
     note(options, `${after}: run the same command again to resume`);
     throw error;
   }

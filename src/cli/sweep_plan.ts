@@ -18,8 +18,8 @@ import { modelSpec, readRequest, type RequestReaders, type TrainRequest } from "
 export interface SweepTraining {
   /** What sets it apart, learning rate and seed excepted: `lora rank=8`. */
   readonly setting: string;
-  /** The same with learning rate and seed. */
-  readonly label: string;
+  /** The same with learning rate and seed, one by one. */
+  readonly words: readonly string[];
   /** The name of its folder. */
   readonly hash: string;
   /** Everything that its result depends on. */
@@ -53,13 +53,15 @@ export async function planSweep(
       assertHeldOut(request);
       const spec = { ...request.spec, device }, trainable = await count(options, request);
       const own = varied.filter((name) => name !== "method");
-      const setting = [spec.method.kind, ...pairsOf(choice, own)].join(" ");
-      const label = `${setting} learning-rate=${spec.training.learningRate} seed=${spec.seed}`;
-      return { setting, label, hash: await hashOf(spec), spec, trainable, options, request };
+      const parts = [spec.method.kind, ...pairsOf(choice, own)], setting = parts.join(" ");
+      const { training: { learningRate }, seed } = spec;
+      const words = [...parts, `learning-rate=${learningRate}`, `seed=${seed}`];
+      return { setting, words, hash: await hashOf(spec), spec, trainable, options, request };
     });
     const same = trainings.get(training.hash);
     if (same) {
-      throw new RangeError(`${path} has one training twice: ${same.label}, ${training.label}`);
+      const both = [same, training].map(({ words }) => words.join(" ")).join(", ");
+      throw new RangeError(`${path} has one training twice: ${both}`);
     }
     trainings.set(training.hash, training);
   }

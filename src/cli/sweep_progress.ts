@@ -7,12 +7,13 @@ import type { SweepTraining } from "./sweep_plan.ts";
 import { courseOf, TimeLeft } from "./time_left.ts";
 
 /** A training, as far as its progress goes. */
-export type SweepPart = Pick<SweepTraining, "label" | "request" | "hash">;
+export type SweepPart = Pick<SweepTraining, "words" | "request" | "hash">;
 
 /** Shows the steps of the trainings of a sweep, which are made one after the other. */
 export class SweepProgress {
   readonly #parts: readonly SweepPart[];
   readonly #steps: readonly number[];
+  readonly #shared: readonly string[];
   readonly #made: ReadonlySet<string>;
   readonly #bar = new ProgressBar("sweep");
   readonly #started = performance.now();
@@ -26,6 +27,8 @@ export class SweepProgress {
     this.#parts = parts;
     this.#steps = parts.map(({ request }) => request.spec.training.steps);
     this.#made = made;
+    const alike = (word: string) => parts.every(({ words }) => words.includes(word));
+    this.#shared = (parts[0]?.words ?? []).filter(alike);
   }
 
   /** A training, by its place, has taken a step. */
@@ -33,12 +36,23 @@ export class SweepProgress {
     if (part !== this.#part) this.#begin(part);
     this.#left.add(event);
     this.#taken++;
-    const done = event.step + 1, own = this.#steps[part], { label } = this.#parts[part];
+    const done = event.step + 1, own = this.#steps[part];
     const share = (sum(this.#steps.slice(0, part)) + done) / sum(this.#steps);
     const ms = this.#msLeft(own - done), count = `${part + 1} of ${this.#parts.length}`;
-    const rest = ms === undefined || share >= 1 ? "" : `${roughDuration(ms)} left: `;
-    const at = `step ${done} of ${own}, loss ${event.loss.toFixed(4)}`;
-    this.#bar.report(share, `${rest}${count}: ${label}, ${at}`);
+    const rest = ms === undefined || share >= 1 ? "" : `, ${roughDuration(ms)} left`;
+    const at = `loss ${event.loss.toFixed(4)}, step ${done} of ${own}${rest}`;
+    // A narrow terminal cuts the end.
+    this.#bar.report(share, [`${at}, ${count}`, this.#nameOf(part)].filter(Boolean).join(": "));
+  }
+
+  /** Clears the line of a terminal, so that a sentence may stand there. */
+  clear(): void {
+    this.#bar.clear();
+  }
+
+  /** What sets a training apart from the others. */
+  #nameOf(part: number): string {
+    return this.#parts[part].words.filter((word) => !this.#shared.includes(word)).join(" ");
   }
 
   #begin(part: number): void {

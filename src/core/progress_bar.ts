@@ -3,10 +3,16 @@
 import { durationText, JobTime, roughDuration } from "./job_time.ts";
 import { terminalLine } from "./terminal_text.ts";
 
-const width = 28;
+const mostWidth = 28;
 
 /** A bar as text: its title, how far it is, what is being done and for how long. */
-export function barText(title: string, share: number, text: string, ms: number): string {
+export function barText(
+  title: string,
+  share: number,
+  text: string,
+  ms: number,
+  width: number = mostWidth,
+): string {
   const full = Math.round(share * width), bar = "█".repeat(full) + "░".repeat(width - full);
   return terminalLine(`${title} ${bar} ${Math.round(100 * share)}% ${text}, ${durationText(ms)}`);
 }
@@ -35,7 +41,7 @@ export class ProgressBar {
 
   /** Makes room for lines of text; the next report draws the bar again. */
   clear(): void {
-    if (!this.#terminal) return;
+    if (!this.#terminal || this.#drawn === -Infinity) return;
     write("\r\x1b[K");
     this.#drawn = -Infinity;
   }
@@ -44,8 +50,10 @@ export class ProgressBar {
     const now = performance.now();
     if (share < 1 && now - this.#drawn < 100) return;
     this.#drawn = now;
-    const line = barText(this.#title, share, text, now - this.#started);
-    const shown = line.slice(0, Deno.consoleSize().columns - 1); // a line that wraps cannot be cleared
+    const columns = Deno.consoleSize().columns || 80; // 0 where a terminal does not know
+    const width = Math.min(mostWidth, Math.floor(columns / 10));
+    const line = barText(this.#title, share, text, now - this.#started, width);
+    const shown = line.slice(0, columns - 1); // a line that wraps cannot be cleared
     write(`\r\x1b[K${shown}${share < 1 ? "" : "\n"}`);
   }
 

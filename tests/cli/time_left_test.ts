@@ -5,7 +5,7 @@ import { progressOf } from "../../src/cli/progress.ts";
 import { type SweepPart, SweepProgress } from "../../src/cli/sweep_progress.ts";
 import { type Course, TimeLeft } from "../../src/cli/time_left.ts";
 import type { StepEvent } from "../../src/train/mod.ts";
-import { linesOf } from "../support/lines_on_clock.ts";
+import { drawnOf, linesOf } from "../support/lines_on_clock.ts";
 
 const event = (step: number, ms: number, more: Partial<StepEvent> = {}): StepEvent => {
   return { step, ms, loss: 2, gradientNorm: 1, learningRate: 1, counted: 1, ...more };
@@ -77,7 +77,7 @@ Deno.test("the last line of a training counts the time before a resume", () => {
 /** Trainings of 100 steps. */
 const parts = ["a", "b", "c"].map((name) => {
   const request = { spec: { training: { steps: 100 } }, validation: [] };
-  return { label: `lora seed=${name}`, hash: name, request } as unknown as SweepPart;
+  return { words: ["lora", `seed=${name}`], hash: name, request } as unknown as SweepPart;
 });
 
 Deno.test("a sweep says the step, the loss and the time left, in which what is made does not count", () => {
@@ -90,12 +90,12 @@ Deno.test("a sweep says the step, the loss and the time left, in which what is m
       }
     });
   assertEquals(linesWith([], 0).slice(0, 3), [
-    "sweep 0% 1 of 3: lora seed=a, step 1 of 100, loss 2.0000, 10 s",
-    "sweep 10% about 6 min left: 1 of 3: lora seed=a, step 30 of 100, loss 2.0000, 39 s",
-    "sweep 20% about 5 min left: 1 of 3: lora seed=a, step 60 of 100, loss 2.0000, 1 min 9 s",
+    "sweep 0% loss 2.0000, step 1 of 100, 1 of 3: seed=a, 10 s",
+    "sweep 10% loss 2.0000, step 30 of 100, about 6 min left, 1 of 3: seed=a, 39 s",
+    "sweep 20% loss 2.0000, step 60 of 100, about 5 min left, 1 of 3: seed=a, 1 min 9 s",
   ]);
   const alone =
-    "sweep 30% less than a minute left: 1 of 3: lora seed=a, step 90 of 100, loss 2.0000, 1 min 39 s";
+    "sweep 30% loss 2.0000, step 90 of 100, less than a minute left, 1 of 3: seed=a, 1 min 39 s";
   assertEquals(linesWith(["b", "c"], 30).at(-1), alone.replace("1 min 39 s", "1 min 9 s"));
 });
 
@@ -112,6 +112,30 @@ Deno.test("a sweep of short trainings takes their pace for the next one", () => 
   });
   assertEquals(
     lines[1],
-    "sweep 33% less than a minute left: 2 of 3: lora seed=b, step 1 of 100, loss 2.0000, 8 s",
+    "sweep 33% loss 2.0000, step 1 of 100, less than a minute left, 2 of 3: seed=b, 8 s",
   );
+});
+
+/** What a sweep draws of its 36 trainings on a terminal, the time left known. */
+const drawnAt = (columns: number) =>
+  drawnOf(columns, (clock) => {
+    const long = Array.from({ length: 36 }, (_, i) => {
+      const words = ["lora", "rank=8", "learning-rate=0.0003", `seed=${i}`];
+      const request = { spec: { training: { steps: 900 } }, validation: [] };
+      return { words, hash: `${i}`, request } as unknown as SweepPart;
+    });
+    const progress = new SweepProgress(long, new Set());
+    for (let step = 0; step < 60; step++) {
+      clock.s += 0.125;
+      progress.report(0, event(step, step === 0 ? 126 : 125));
+    }
+    progress.clear();
+  });
+
+Deno.test("a sweep's line has the loss, the step and the time left in 80 columns, and all in 120", () => {
+  const at = "0% loss 2.0000, step 60 of 900, about 68 min left, 1 of 36";
+  assertEquals(drawnAt(80).at(-2), `sweep ${"░".repeat(8)} ${at}: seed=0`.slice(0, 79));
+  assertEquals(drawnAt(120).at(-2), `sweep ${"░".repeat(12)} ${at}: seed=0, 8 s`);
+  assertEquals(drawnAt(0).at(-2), drawnAt(80).at(-2), "of a terminal that does not know");
+  assertEquals(drawnAt(80).at(-1), "", "cleared for a sentence");
 });
