@@ -1,7 +1,7 @@
 import { assert, assertEquals, assertMatch, assertRejects, assertThrows } from "@std/assert";
 import { type Batch, type Job, jobsOf, takeBatch } from "../scripts/test/jobs.ts";
 import { countTests, formatTotals, readTests } from "../scripts/test/junit.ts";
-import { runBatch } from "../scripts/test/process.ts";
+import { runBatch, watch } from "../scripts/test/process.ts";
 import { reachedBy, readRequest } from "../scripts/test/request.ts";
 
 const report = `<?xml version="1.0" encoding="UTF-8"?>
@@ -79,6 +79,18 @@ Deno.test("a file that hangs and a file without a test are failures by name", as
     assertMatch(none.failures[0], /empty_test\.ts ran no test$/);
   } finally {
     await Deno.remove(folder, { recursive: true });
+  }
+});
+
+Deno.test("a file is known by its line, wherever what is printed is cut into pieces", async () => {
+  const text = "running 2 tests from ./tests/a_test.ts\nx ... ok (1ms)\n";
+  for (let cut = 1; cut < text.length; cut++) {
+    const pieces = [text.slice(0, cut), text.slice(cut)].map((part) =>
+      new TextEncoder().encode(part)
+    );
+    const [stdout, stderr] = [ReadableStream.from(pieces), ReadableStream.from([])];
+    const { begun, output } = await watch({ stdout, stderr, kill: () => {} }, 10_000);
+    assertEquals([begun.map(([path]) => path), output], [["tests/a_test.ts"], text]);
   }
 });
 

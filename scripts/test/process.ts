@@ -61,6 +61,16 @@ function reported(report: string): TestRun[] {
   return /<testsuites\b/.test(report) ? readTests(report) : [];
 }
 
+/** A process, as far as it is watched. */
+interface Printing {
+  readonly stdout: ReadableStream<Uint8Array<ArrayBuffer>>;
+  readonly stderr: ReadableStream<Uint8Array<ArrayBuffer>>;
+  kill(signal: "SIGKILL"): void;
+}
+
+/** The line before the first test of a file. */
+const beginning = /^running \d+ tests? from (?:\.\/)?([^\s#$]+)/;
+
 /** What a process printed until its end. */
 interface Watched {
   output: string;
@@ -71,18 +81,22 @@ interface Watched {
 }
 
 /** Collects what a process prints, and ends it when it has printed nothing for `limitMs`. */
-async function watch(child: Deno.ChildProcess, limitMs: number): Promise<Watched> {
+export async function watch(child: Printing, limitMs: number): Promise<Watched> {
   const watched: Watched = { output: "", hung: false, begun: [] };
   const end = () => {
     watched.hung = true;
     child.kill("SIGKILL");
   };
   let timer = setTimeout(end, limitMs);
-  const collect = async (stream: ReadableStream<Uint8Array<ArrayBuffer>>) => {
+  const collect = async (stream: Printing["stdout"]) => {
+    let rest = "";
     for await (const text of stream.pipeThrough(new TextDecoderStream())) {
       watched.output += text;
-      for (const [, file] of text.matchAll(/^running \d+ tests? from (?:\.\/)?([^\s#$]+)/gm)) {
-        watched.begun.push([file, performance.now()]);
+      const lines = (rest + text).split("\n");
+      rest = lines.pop()!; // What comes at once need not end with a line.
+      for (const line of lines) {
+        const file = beginning.exec(line)?.[1];
+        if (file !== undefined) watched.begun.push([file, performance.now()]);
       }
       clearTimeout(timer);
       timer = setTimeout(end, limitMs);
