@@ -62,9 +62,9 @@ export async function adapterFolders(
 
 /** Writes a run's adapter as it is shipped, in F16. */
 export async function writeHalf(runFolder: string, folder: string): Promise<string> {
-  const { config, updates, promptFormat } = await readAdapter(join(runFolder, "adapter"));
+  const { config, updates, promptFormat, start } = await readAdapter(join(runFolder, "adapter"));
   const { fanInFanOut } = config, baseModelName = "tiny-gpt2";
-  const record = { updates, fanInFanOut, baseModelName, promptFormat };
+  const record = { updates, fanInFanOut, baseModelName, promptFormat, start };
   await writeAdapter(folder, { ...record, dtype: "F16" });
   return folder;
 }

@@ -18,7 +18,7 @@ import {
   type SimilarityOfKind,
 } from "../inspect/mod.ts";
 import { refuseNoneShared } from "../inspect/compare.ts";
-import { eachShared } from "../inspect/shared_updates.ts";
+import { eachShared, isSameUpdate } from "../inspect/shared_updates.ts";
 import { similarityNames, similarityTitles } from "../inspect/similarities.ts";
 import { UpdatePool } from "../inspect/update_pool.ts";
 import { sharedPrefix, shortNames } from "../inspect/updates.ts";
@@ -49,8 +49,8 @@ Columns, each phi with chance in parentheses:
   phi of all  of all directions of each
   angle       the smallest, between a direction of one and one of the other
 
-Before more than 24 rows come the means of each kind of layer. Adapters that
-began with the same random values (one --seed of train) share directions
+A table of more than 24 rows is preceded by the means of each kind of layer.
+Adapters that began with the same random values (one --seed of train) share directions
 whatever they learned; a warning says so where their files, or the run.json of
 their training, tell.
 
@@ -91,12 +91,12 @@ async function run(
   others: readonly string[],
   options: CompareOptions,
 ): Promise<void> {
-  const isPair = others.length === 1, [used, wrong] = isPair ? ["of", "energy"] : ["energy", "of"];
-  if (options[wrong as "of" | "energy"] !== undefined) {
+  const isPair = others.length === 1, wrong = isPair ? "energy" : "of";
+  if (options[wrong] !== undefined) {
     throw new RangeError(
       `--${wrong} is for ${isPair ? "three adapters or more" : "two adapters"}, found ${
         others.length + 1
-      }: leave it out, or use --${used}`,
+      }: leave it out`,
     );
   }
   for (const folder of [one, ...others]) await assertLora("compare", folder);
@@ -107,17 +107,22 @@ async function comparePair(one: string, other: string, options: CompareOptions):
   using first = await openUpdates(one, options);
   using second = await openUpdates(other, options);
   using pool = new UpdatePool("compare");
-  const names = await eachShared([first, second], (pair) => pool.add(pair, options.of ?? "A"));
+  let isSame = true;
+  const names = await eachShared([first, second], (pair) => {
+    isSame &&= isSameUpdate(...pair);
+    return pool.add(pair, options.of ?? "A");
+  });
   const starts = [
     await startOf(one, await finishUpdates(one, options, first)),
     await startOf(other, await finishUpdates(other, options, second)),
   ];
-  const modules = await pool.finish(), warning = sameStart(starts);
+  const modules = await pool.finish();
   if (modules.length === 0) refuseNoneShared(names.map(([name]) => name));
   const alone = names.flat().length - 2 * modules.length;
   if (alone > 0) {
     note(options, `left out: ${howMany(alone, "module")} that only one of the two has`);
   }
+  const warning = sameStart(starts, () => isSame && alone === 0, phiHere(modules));
   const { html } = options, kinds = similaritiesByKind(modules);
   if (html) {
     const report = comparisonReport(modules, [one, other], options.of ?? "A", warning);
@@ -132,6 +137,13 @@ async function comparePair(one: string, other: string, options: CompareOptions):
       legendOf(modules),
       ...(html ? [`wrote the page to ${html}`] : []),
     ].join("\n\n"));
+}
+
+/** From the least to the largest φ of all directions. */
+function phiHere(modules: readonly ComparedUpdate[]): string {
+  const all = modules.map((module) => similaritiesOf(module).all.value);
+  const ends = [Math.min(...all), Math.max(...all)].map((phi) => phi.toFixed(2));
+  return ` (phi of all is ${[...new Set(ends)].join(" to ")} here)`;
 }
 
 function legendOf(modules: readonly ComparedUpdate[]): string {

@@ -14,6 +14,7 @@ import {
   sharedDirections,
   type SharedModule,
 } from "../inspect/mod.ts";
+import { isSameAdapter } from "../inspect/shared_updates.ts";
 import type { AllowOption } from "./arguments.ts";
 import { type CommonOptions, note, print } from "./common.ts";
 import { sameStart, seedsOf, startOf } from "./same_start.ts";
@@ -36,7 +37,9 @@ export async function compareSet(folders: readonly string[], options: SetOptions
     read.push({ ...adapter, start: await startOf(folder, adapter) });
   }
   const adapters = comparableUpdates(read.map(({ updates }) => updates));
-  const starts = read.map(({ start }) => start), notice = sameStart(starts);
+  const starts = read.map(({ start }) => start),
+    isSame = (i: number, j: number) => isSameAdapter(adapters[i], adapters[j]);
+  const notice = sameStart(starts, isSame);
   const all = adapters.flat().length;
   const shared = sharedDirections(adapters, { seed, energy });
   const alone = all - shared.modules.reduce((sum, module) => sum + module.adapters.length, 0);

@@ -40,7 +40,7 @@ With --base, in a second table:
              the root mean square of |U' W V| there, r |W| / sqrt(in out)
   ratio      factor / random: near 1, the factor says only how large dW is;
              below 1, W has more in the directions of dW than in random ones
-             (1/16 in Table 7, for r = 4), above 1 less
+             (1/16 in Table 7, for r = 4); above 1, it has less there
 With --base and --intruders also:
   intruders  how many of the first 10 left singular vectors of W + dW have no
              cosine of 0.5 with any of W (Shuttleworth et al. 2024)
@@ -58,9 +58,10 @@ one that was cut to it.
 
 A site is a weight, or some of its rows: GPT-2 keeps q, k and v in one weight.
 Each site has a row, named name:q, or name[first row:end] if the file does not
-name the sites. Before more than 24 rows come the medians of each kind of layer:
-a mean would show the one layer in which a factor is in the thousands. --json
-prints more, with full names.`;
+name the sites. A table of more than 24 rows is preceded by the medians of each
+kind of layer: a mean would show the one layer in which a factor is in the
+thousands. Each column has a median of its own, so that the ratio there is not
+that of the factors beside it. --json prints more, with full names.`;
 
 /** Adds `inspect`, which describes the updates of an adapter one by one. */
 export function addInspect(program: Command): void {
@@ -87,7 +88,7 @@ async function run(folder: string, options: InspectOptions): Promise<void> {
       summary,
       ...(rows.length > mostRows ? kindTables(kinds, options) : []),
       ...siteTables(withShortNames(rows), options),
-      legendOf(options),
+      legendOf(options, rows.length > mostRows),
     ].join("\n\n"));
 }
 
@@ -159,7 +160,7 @@ const intruderColumn: Column<UpdateRow> = [
 ];
 
 /** What the columns mean, in a few lines. */
-function legendOf({ base, error, intruders }: InspectOptions): string {
+function legendOf({ base, error, intruders }: InspectOptions, hasKinds: boolean): string {
   return [
     "|dW|: size of the update; spectrum: how strongly it acts in its first 8 directions; stable,",
     "effective: how many directions matter, by two measures; 90%: how many hold 90% of |dW|^2; needed:",
@@ -170,6 +171,9 @@ function legendOf({ base, error, intruders }: InspectOptions): string {
       "factor: how many times as strong as W the update is in its own directions (the paper's Table 7);",
       "random: the same in random directions; ratio: factor / random, near 1 where the factor says only",
       "how large the update is",
+      ...(hasKinds
+        ? ["medians by kind: of each column on its own, so that ratio is not factor / random there"]
+        : []),
       ...(intruders
         ? ["intruders: directions of W + dW, among its first, that W does not have"]
         : []),

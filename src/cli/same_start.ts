@@ -25,21 +25,37 @@ export async function startOf(
 }
 
 /**
- * A sentence for those that share a start: what such adapters have in common says nothing of their training.
+ * A sentence for adapters that are the same, and for those that share a start: what such adapters have in common says
+ * nothing of their training.
  *
  * @param starts Of each adapter, in the order in which they are numbered from 1; of two, they are called both.
+ * @param isSame Tells adapters with the same values, by their positions.
+ * @param here How much those of one start share in this comparison, if a number says it.
  */
-export function sameStart(starts: readonly (RandomStart | undefined)[]): string | undefined {
-  const known = starts.map((start, i) => ({ start, name: `${i + 1}` }));
-  const groups = Map.groupBy(known, ({ start }) => start && `${start.init} ${start.seed}`);
-  const said = [...groups].filter(([key, own]) => key !== undefined && own.length > 1)
-    .map(([, own]) => {
-      const who = starts.length === 2 ? "both" : own.map(({ name }) => name).join(" and ");
-      return `${who} started from seed ${own[0].start!.seed}`;
-    });
-  if (said.length === 0) return undefined;
-  return `${said.join(", ")}: they share directions because of their start ` +
-    "(of two such adapters, phi of all was 0.97 after 8 steps)";
+export function sameStart(
+  starts: readonly (RandomStart | undefined)[],
+  isSame: (one: number, other: number) => boolean,
+  here = "",
+): string | undefined {
+  const who = (own: readonly number[]) =>
+    starts.length === 2 ? "both" : own.map((i) => i + 1).join(" and ");
+  const all = [...starts.keys()],
+    severalOf = (groups: Map<unknown, number[]>) =>
+      [...groups.values()].filter((own) => own.length > 1);
+  const firstLike = (i: number) => all.find((j) => j === i || isSame(i, j))!;
+  const same = severalOf(Map.groupBy(all, firstLike));
+  const known = all.filter((i) => starts[i] && firstLike(i) === i);
+  const started = severalOf(Map.groupBy(known, (i) => `${starts[i]!.init} ${starts[i]!.seed}`));
+  const said = [
+    ...same.map((own) => `${who(own)} have the same A and B, so that they share all directions`),
+    ...started.map((own) =>
+      `${who(own)} started from seed ${
+        starts[own[0]]!.seed
+      }: they share directions because of their start, ` +
+      `whatever they learned${here}; compare adapters of different seeds`
+    ),
+  ];
+  return said.length > 0 ? said.join("; ") : undefined;
 }
 
 /** The seeds for a JSON document: null where nobody knows. */

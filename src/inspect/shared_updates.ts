@@ -1,5 +1,7 @@
 /** The updates that two adapter folders share, read pair by pair. @module */
 
+import type { LowRankUpdate } from "../core/low_rank_update.ts";
+import { sameShape } from "../core/shape.ts";
 import { siteName } from "../core/site.ts";
 import type { AdapterReader } from "../formats/adapter_reader.ts";
 import { ComparisonPlan } from "../formats/comparable_updates.ts";
@@ -37,4 +39,25 @@ export async function eachShared(
   }
   for (const module of unread) await other.read(module);
   return names.map((modules) => modules.flat());
+}
+
+/** True where two updates have one name, one scaling and the same values in A and B. */
+export function isSameUpdate(one: LowRankUpdate, other: LowRankUpdate): boolean {
+  return siteName(one) === siteName(other) && one.scaling === other.scaling &&
+    (["A", "B"] as const).every((name) => {
+      const { shape, data } = one[name], partner = other[name];
+      return sameShape(shape, partner.shape) && data.every((value, i) => value === partner.data[i]);
+    });
+}
+
+/** True where each update of one adapter is in the other, and no more, in any order. */
+export function isSameAdapter(
+  one: readonly LowRankUpdate[],
+  other: readonly LowRankUpdate[],
+): boolean {
+  const others = new Map(other.map((update) => [siteName(update), update]));
+  return one.length === other.length && one.every((update) => {
+    const partner = others.get(siteName(update));
+    return partner !== undefined && isSameUpdate(update, partner);
+  });
 }

@@ -1,6 +1,12 @@
 /** `lowrank inspect` beside bases of any family, and its summary of many modules. */
 
-import { assert, assertAlmostEquals, assertEquals, assertStringIncludes } from "@std/assert";
+import {
+  assert,
+  assertAlmostEquals,
+  assertEquals,
+  assertNotEquals,
+  assertStringIncludes,
+} from "@std/assert";
 import { hostTensor } from "../../src/core/host_tensor.ts";
 import { digits, median } from "../../src/core/numbers.ts";
 import { Random } from "../../src/core/random.ts";
@@ -28,6 +34,19 @@ Deno.test("inspect --intruders counts the directions that NumPy finds in no weig
     ["inspect", adapter, "--intruders"],
     "--intruders needs the base's weights: give --base too",
   );
+});
+
+Deno.test("the guide of a first adapter shows the tables that inspect --base prints", async () => {
+  const guide = await Deno.readTextFile("docs/first_adapter.md");
+  const titles = guide.match(/(?<=^ {4})site {2}.*$/gm)!;
+  const fused = "models/rank-study/qv-r8-seed1";
+  const { stdout } = await lowrank("inspect", fused, "--base", "models/tiny-gpt2");
+  const printed = stdout.match(/^site {2}.*$/gm)!;
+  const words = (lines: readonly string[]) => lines.map((line) => line.split(/\s+/));
+  assertEquals(words(titles), words(printed));
+  for (const name of words(printed).flat().filter((word) => /^[a-z]{5,}$/.test(word))) {
+    assertStringIncludes(guide, `\`${name}\``, "explained");
+  }
 });
 
 Deno.test("inspect --base reads a base that no forward pass is known of", () =>
@@ -106,8 +125,12 @@ Deno.test("one layer with a huge factor does not become that of its kind, and ch
     const factors = modules.map(({ amplification }: UpdateRow) => amplification!.factor);
     assert(factors[0] > 1e5);
     assertAlmostEquals(kind.factor, median(factors), 1e-9);
+    assertNotEquals(digits(kind.timesRandom, 3), digits(kind.factor / kind.randomFactor, 3));
     assert(kind.factor < 10 && kind.randomFactor < 10, `${kind.factor}`);
     const { stdout } = await lowrank("inspect", adapter, "--base", base);
+    const note =
+      "medians by kind: of each column on its own, so that ratio is not factor / random there";
+    assertStringIncludes(stdout, note);
     const shown = stdout.split("\n").find((line) =>
       /^mlp.up .* [\d.]+ .*[\d.]+$/.test(line) && !line.includes(" 25 ")
     )!;

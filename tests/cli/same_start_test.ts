@@ -36,6 +36,9 @@ Deno.test("compare warns of adapters that began with one seed, at other ranks to
     const pair = await lowrankJson("compare", one, wider);
     assertStringIncludes(pair.warning, `both ${warning}`);
     assertEquals(pair.seeds, [1, 1]);
+    const all = pair.modules.map(({ phi }: { phi: number[][] }) => phi.at(-1)!.at(-1)!);
+    const ends = [Math.min(...all), Math.max(...all)].map((phi) => phi.toFixed(2)); // its own, no others
+    assertEquals(pair.warning.match(/\d\.\d\d/g), [...new Set(ends)]);
     for (const { phi } of pair.modules) assert(phi.at(-1).at(-1) > 0.9); // it is so
     const page = `${folder}/page.html`;
     const { stdout } = await lowrank("compare", one, wider, "--html", page);
@@ -65,8 +68,7 @@ Deno.test("a start is kept by what follows a training, and unknown where nothing
       assertEquals(start, { init: "kaiming", seed: 1 }, made);
     }
     const stranger = golden("adapters/peft_c_attn");
-    const { seeds, warning } = await lowrankJson("compare", stranger, stranger);
-    assertEquals([seeds, warning], [[null, null], undefined]);
+    assertEquals((await lowrankJson("compare", stranger, stranger)).seeds, [null, null]);
     // PiSSA begins at the weights: nothing of it is random.
     const pissa = await trained(folder, "pissa", ["--seed", "1", "--rank", "2"], "pissa");
     assertEquals((await lowrankJson("compare", pissa, pissa)).seeds, [null, null]);
@@ -78,9 +80,34 @@ Deno.test("the run.json of a training tells the start where its file does not", 
     const { updates } = await readAdapter(one);
     await writeAdapter(one, { updates }); // as files were before
     assertEquals((await readAdapter(one)).start, undefined);
-    assertStringIncludes((await lowrankJson("compare", one, one)).warning, `both ${warning}`);
+    const other = await trained(folder, "other", ["--seed", "1", "--rank", "1"]);
+    assertStringIncludes((await lowrankJson("compare", one, other)).warning, `both ${warning}`);
     await Deno.writeTextFile(`${one}/run.json`, '{"spec": {"seed": "1"}}');
     assertEquals((await lowrankJson("compare", one, one)).seeds, [null, null]);
+  }));
+
+const study = (name: string) => `models/rank-study/qv-${name}`;
+
+Deno.test("the shipped adapters tell their seeds, so that compare warns of those of one", async () => {
+  const { seeds, ...pair } = await lowrankJson("compare", study("r8-seed1"), study("r4-seed1"));
+  assertEquals(seeds, [1, 1]);
+  assertStringIncludes(pair.warning, `both ${warning}`);
+  const others = await lowrankJson("compare", study("r8-seed1"), study("r8-seed2"));
+  assertEquals([others.seeds, others.warning], [[1, 2], undefined]);
+});
+
+Deno.test("compare says of an adapter and its copy that they are the same, not that a start is", () =>
+  withFolder(async (copy) => {
+    const one = study("r8-seed1"), { updates } = await readAdapter(one);
+    await writeAdapter(copy, { updates: updates.toReversed() });
+    const same = "have the same A and B, so that they share all directions";
+    assertEquals((await lowrankJson("compare", one, one)).warning, `both ${same}`);
+    assertEquals((await lowrankJson("compare", one, copy)).warning, `both ${same}`);
+    const set = await lowrankJson("compare", one, study("r4-seed1"), copy);
+    assert(set.warning.startsWith(`1 and 3 ${same}; 1 and 2 ${warning}`), set.warning);
+    updates[3].B.data[0] += 1;
+    await writeAdapter(copy, { updates });
+    assertEquals((await lowrankJson("compare", one, copy)).warning, undefined);
   }));
 
 Deno.test("a start in a file that is none is named", () =>
@@ -152,7 +179,7 @@ Deno.test("compare of many modules begins with the means of each kind of layer",
     }));
     await writeAdapter(folder, { updates });
     const { stdout } = await lowrank("compare", folder, folder);
-    assertEquals(stdout.split("\n").slice(0, 4), [
+    assertEquals(stdout.split("\n").slice(2, 6), [
       "means by kind  sites  phi(1, 1)      phi of all",
       "mlp.up            25  1.000 (0.500)  1.000 (0.500)",
       "",

@@ -24,7 +24,8 @@ Deno.test("every shipped adapter belongs to its run's specification, and none is
   for (const run of shippedRuns()) {
     const folder = await shippedAdapter(run, { full: false });
     assert(folder, `${nameOf(run)}: another specification`);
-    const { updates, promptFormat } = await readAdapter(folder);
+    const { updates, promptFormat, start } = await readAdapter(folder);
+    assertEquals(start, { init: "kaiming", seed: run.seed }, nameOf(run));
     assertEquals(promptFormat, usualFormat, nameOf(run)); // as in its training
     const ranks = updates.map(({ A }) => A.shape[0]);
     assertEquals(new Set(ranks), new Set([run.rank]), nameOf(run));
