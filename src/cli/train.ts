@@ -43,7 +43,7 @@ import { addMethodOptions } from "./method.ts";
 import { compilationOf, progressOf } from "./progress.ts";
 import { rescue, saveTrained } from "./rescue.ts";
 import { courseOf } from "./time_left.ts";
-import { isChanged, nextOf, plan, summaryOf } from "./train_account.ts";
+import { isChanged, nextOf, plan, stoppedText, summaryOf } from "./train_account.ts";
 import { TrainFolder } from "./train_folder.ts";
 import type { TrainOptions } from "./train_options.ts";
 import { recordOf, type TrainedRecord } from "./train_record.ts";
@@ -68,8 +68,9 @@ with what is there: --adapter OLD --output NEW.
 --dtype is the type of the values in the file, of 4 bytes each (f32) or 2. The
 training itself is in F32, and so is the held-out loss that it shows.
 
-Ctrl-C stops after the current step and keeps what was learned; the same command
-continues there. Once it is finished, the same command changes nothing.
+Ctrl-C stops after the current step and saves the values at the lowest held-out
+loss so far, if it was measured since the start, or else the latest ones; the
+same command continues after the last step. Once it is finished, the same command changes nothing.
 
 Files for --batches and --config, what the output folder holds, and signals:
 docs/command_line.md.`;
@@ -184,25 +185,9 @@ function runOptionsOf(
       if (!(failure instanceof Interrupted)) throw await rescue(failure, { output, trained, save });
       const made = recordOf(trained.log, countTrainable(trained.model));
       if (made.steps > 0) await save(trained);
-      reportStopped(options, spec, made, failure);
+      report(options, made, stoppedText(spec, trained.log, failure), true);
     },
   };
-}
-
-/** Says where is what was trained until a signal came, and how to resume. */
-function reportStopped(
-  options: TrainOptions,
-  spec: TrainRequest["spec"],
-  made: TrainedRecord,
-  { message }: Interrupted,
-): void {
-  if (made.steps === 0) {
-    return report(options, made, `${message} before the first step: nothing was written to`, true);
-  }
-  const at = `after step ${made.steps} of ${spec.training.steps}`;
-  const what =
-    `${message} ${at}: run the same command again to resume; what was learned so far is in`;
-  report(options, made, what, true);
 }
 
 /** The adapter to train, loaded or new; undefined for full fine-tuning. */

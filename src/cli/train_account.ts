@@ -1,14 +1,16 @@
 /** What `train` tells: what it is about to train, what came of it, and what to type next. @module */
 
 import { howMany } from "../core/how_many.ts";
+import type { Interrupted } from "../core/interrupt.ts";
 import { grouped } from "../core/numbers.ts";
 import { shellWord } from "../core/quote.ts";
 import { sizeOf } from "../core/shape.ts";
 import { countTrainable, type TextModel } from "../models/mod.ts";
+import type { TrainingLog } from "../train/mod.ts";
 import { call, pathWord } from "./call.ts";
 import { methodTitle } from "./method_entries.ts";
 import type { TrainOptions } from "./train_options.ts";
-import type { TrainedRecord } from "./train_record.ts";
+import { extremesOf, type TrainedRecord } from "./train_record.ts";
 import type { TrainRequest } from "./train_request.ts";
 
 /** The line that announces what is trained, and how. */
@@ -60,6 +62,22 @@ export function summaryOf(
       : [],
     ...risen,
   ];
+}
+
+/** Which values a signal has left, and how to resume; the text ends before the output folder. */
+export function stoppedText(
+  { training: { steps: planned } }: TrainRequest["spec"],
+  { loss: { length: steps }, heldOut = [] }: TrainingLog,
+  { message }: Interrupted,
+): string {
+  if (steps === 0) return `${message} before the first step: nothing was written to`;
+  const lowest = heldOut.length > 1 ? extremesOf(heldOut) : undefined;
+  const kept = lowest
+    ? `the values of step ${lowest.bestStep}, with the lowest held-out loss, ${
+      lowest.best.toFixed(4)
+    }, are in`
+    : `the values of step ${steps} are in`;
+  return `${message} after step ${steps} of ${planned}: run the same command again to resume; ${kept}`;
 }
 
 /** Whether the values are others than before. */

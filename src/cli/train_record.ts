@@ -27,7 +27,10 @@ export function recordOf({ loss, heldOut }: TrainingLog, trainable: number): Tra
   };
 }
 
-function extremesOf(points: readonly HeldOutLoss[]): TrainedRecord["heldOut"] {
+/** The first and the lowest of held-out losses. */
+export function extremesOf(
+  points: readonly HeldOutLoss[],
+): NonNullable<TrainedRecord["heldOut"]> {
   const { loss: best, step: bestStep } = points.reduce((a, b) => b.loss < a.loss ? b : a);
   return { before: points[0].loss, best, bestStep };
 }

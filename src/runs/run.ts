@@ -6,6 +6,7 @@ import { assertOptions } from "../core/options.ts";
 import { kindOf } from "../core/storage.ts";
 import { type Model, saveModel, type TextModel } from "../models/mod.ts";
 import { removeOlderCheckpoint } from "../train/checkpoint.ts";
+import { restoreBest } from "../train/validation.ts";
 import {
   assertFiniteResult,
   hasCheckpoint,
@@ -173,6 +174,9 @@ async function trainOn<M extends Model>(
     await assertFiniteResult(trainer);
     return { ...kept(), exact, ledger };
   } catch (failure) {
+    // The checkpoint has the last values. Before training is measured no other ones are better.
+    const isMeasured = trainer.heldOut.points.length > 1;
+    if (isMeasured && options.signal?.reason === failure) restoreBest(trainer);
     await options.onCut?.({ ...made, ...kept() }, failure);
     throw failure;
   }

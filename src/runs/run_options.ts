@@ -58,7 +58,8 @@ export interface RunOptions<M extends Model = TextModel> extends StepsOptions {
   readonly save?: (trained: Trained<M>) => Promise<void>;
   /**
    * Called when training is stopped or fails before its end, while the model still exists; the run then
-   * throws the failure, or what this callback throws.
+   * throws the failure, or what this callback throws. Of a stopped one the model has the values at the lowest
+   * held-out loss, if that was measured after a step; else those of the last step.
    */
   readonly onCut?: (trained: Trained<M>, failure: unknown) => Promise<void>;
 }

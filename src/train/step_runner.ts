@@ -8,7 +8,7 @@ import type { HeldOutLoss } from "./held_out_curve.ts";
 import { otherWork } from "./other_work.ts";
 import { type StepNumbers, StepRing } from "./step_ring.ts";
 import type { StepRecord, Trainer } from "./trainer.ts";
-import { Validation, type ValidationOptions } from "./validation.ts";
+import { restoreBest, Validation, type ValidationOptions } from "./validation.ts";
 
 /** What is reported for every step. */
 export interface StepEvent<Evaluation = unknown> extends StepRecord, StepNumbers {
@@ -122,7 +122,7 @@ export class StepRunner<Inputs, E> {
     this.#flight = Promise.resolve([]);
     if (last < 0) return events;
     const isDone = this.#atEnd || this.#validation.isExhausted;
-    if (isDone) this.#validation.restoreBest();
+    if (isDone) restoreBest(this.#trainer);
     if (isDone && !this.#atEnd) events[last] = { ...events[last], early: true };
     this.#stopped ||= this.#aborted && !isDone;
     if (this.#stopped) events[last] = { ...events[last], stopped: true };

@@ -74,18 +74,19 @@ export class Validation<Inputs> {
     }
     const point = { step, loss };
     heldOut.points.push(point);
-    if (heldOut.best === point) heldOut.bestValues = await model.device.read(...this.#tensors);
+    if (heldOut.best === point) {
+      heldOut.bestValues = await model.device.read(...tensorsOf(this.#trainer));
+    }
     return point;
   }
-
-  /** Gives the model the values at which the held-out loss was lowest. */
-  restoreBest(): void {
-    const { heldOut: { bestValues, best, points } } = this.#trainer;
-    if (best === points.at(-1)) return;
-    this.#tensors.forEach((tensor, i) => tensor.device.write(tensor, bestValues[i].data));
-  }
-
-  get #tensors() {
-    return this.#trainer.optimizer.slots.map(({ parameter }) => parameter.tensor);
-  }
 }
+
+/** Gives the model the values at which the held-out loss was lowest, where it was measured. */
+export function restoreBest<Inputs>(trainer: Trainer<Inputs>): void {
+  const { steps, heldOut: { bestValues, best } } = trainer;
+  if (best === undefined || best.step === steps) return;
+  tensorsOf(trainer).forEach((tensor, i) => tensor.device.write(tensor, bestValues[i].data));
+}
+
+const tensorsOf = <Inputs>({ optimizer }: Trainer<Inputs>) =>
+  optimizer.slots.map(({ parameter }) => parameter.tensor);

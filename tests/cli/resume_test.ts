@@ -1,6 +1,9 @@
 /** `lowrank train` called again: it resumes what was killed or stopped, to the same bytes. */
 
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
+import { stoppedText } from "../../src/cli/train_account.ts";
+import { Interrupted } from "../../src/core/interrupt.ts";
+import { emptyLog } from "../../src/train/mod.ts";
 import { filesIn, withFolder } from "../support/folders.ts";
 import { argsFor, contents, cut, lora, steps, untilCheckpoint } from "./cut.ts";
 import { golden } from "../support/golden.ts";
@@ -59,9 +62,23 @@ Deno.test("what a stop says is what it leaves: steps, place, and how to continue
     assertStringIncludes(
       stderr,
       `stopped by SIGTERM after step ${loss.length} of ${steps}: run the same command again to resume; ` +
-        `what was learned so far is in ${output}\n`,
+        `the values of step ${loss.length} are in ${output}\n`,
     );
   }));
+
+Deno.test("a stop names the step whose values it leaves: the lowest measured since the start, or the last", () => {
+  const spec = { training: { steps: 9 } } as Parameters<typeof stoppedText>[0];
+  const said = (heldOut: number[]) => {
+    const points = heldOut.map((loss, i) => ({ step: 2 * i, loss }));
+    const log = { ...emptyLog(), loss: [4, 3, 2, 1, 1], heldOut: points };
+    return stoppedText(spec, log, new Interrupted("SIGINT")).split("; ")[1];
+  };
+  assertEquals(
+    said([5, 4, 4.5]),
+    "the values of step 2, with the lowest held-out loss, 4.0000, are in",
+  );
+  for (const loss of [[], [5]]) assertEquals(said(loss), "the values of step 5 are in");
+});
 
 Deno.test("an adapter in its own folder is not trained over", () =>
   withFolder(async (folder) => {

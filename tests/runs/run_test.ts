@@ -17,7 +17,7 @@ import {
   type RunOptions,
   type RunSpec,
 } from "../../src/runs/mod.ts";
-import { train } from "../../src/train/mod.ts";
+import { evaluate, train } from "../../src/train/mod.ts";
 import { filesIn, withFolder } from "../support/folders.ts";
 import { collect, randomBatches, tinyConfig, tinyModel } from "../train/fixtures.ts";
 import { tinyOptions, tinySpec } from "./fixtures.ts";
@@ -187,6 +187,37 @@ Deno.test("run: an abort leaves a checkpoint and no result; the same call resume
     assertEquals([first, second], [[0, 1, 2, 3, 4], [5, 6, 7, 8]]);
     const whole = await run(spec, { ...tinyOptions(`${folder}/whole`, device) });
     assertEquals([log, exact], [whole.log, true]);
+  }));
+
+Deno.test("run: a stop hands on the values at the lowest held-out loss, and resumes after the last ones", () =>
+  withFolder(async (folder) => {
+    using device = await openCpuDevice({ threads: 1 });
+    const { training, ...others } = tinySpec(9), validation = randomBatches(1, { seed: 9 });
+    const spec = { ...others, training: { ...training, learningRate: 0.2, validateEvery: 3 } };
+    const options = { ...tinyOptions(folder, device), openValidation: () => validation };
+    /** The held-out losses until a stop after a step, and that of the model which it hands on. */
+    const stoppedAfter = async (step: number) => {
+      const controller = new AbortController(), found: number[][] = [];
+      const stopped = run(spec, {
+        ...options,
+        signal: controller.signal,
+        onProgress: (event) => void (event.step + 2 === step && controller.abort(Error("enough"))),
+        onCut: async ({ model, log: { heldOut = [] } }) => {
+          const { loss } = await evaluate(model, validation);
+          found.push(heldOut.map(({ loss }) => loss), [loss]);
+        },
+      });
+      await assertRejects(() => stopped, Error, "enough");
+      return found.flat();
+    };
+    const [before, early] = await stoppedAfter(2);
+    assertNotEquals(early, before, "the last values, as no others were measured");
+    const points = await stoppedAfter(8), kept = points.pop()!;
+    assertEquals([points.length, kept], [3, Math.min(...points)]);
+    assertNotEquals(kept, points.at(-1));
+    const { log } = await run(spec, options);
+    const whole = await run(spec, { ...options, folder: `${folder}/whole` });
+    assertEquals(log, whole.log);
   }));
 
 Deno.test("run: a run that fails leaves no result and every byte", () =>
