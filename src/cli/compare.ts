@@ -50,9 +50,9 @@ Columns, each phi with chance in parentheses:
   angle       the smallest, between a direction of one and one of the other
 
 A table of more than 24 rows is preceded by the means of each kind of layer.
-Adapters that began with the same random values (one --seed of train) share directions
-whatever they learned; a warning says so where their files, or the run.json of
-their training, tell.
+Adapters that began with the same random values (one --seed of train) share
+directions because of them, beside what they learned; a warning says so where
+their files, or the run.json of their training, tell.
 
 The directions are the right singular vectors of A, as in the paper, or the left
 or right singular vectors of the whole update (--of). If both adapters have

@@ -52,7 +52,7 @@ export function sameStart(
       `${who(own)} started from seed ${
         starts[own[0]]!.seed
       }: they share directions because of their start, ` +
-      `whatever they learned${here}; compare adapters of different seeds`
+      `beside what they learned${here}; compare adapters of different seeds`
     ),
   ];
   return said.length > 0 ? said.join("; ") : undefined;
