@@ -70,7 +70,8 @@ training itself is in F32, and so is the held-out loss that it shows.
 
 Ctrl-C stops after the current step and saves the values at the lowest held-out
 loss so far, if it was measured since the start, or else the latest ones; the
-same command continues after the last step. Once it is finished, the same command changes nothing.
+same command continues after the last step. Once it is finished, the same
+command changes nothing.
 
 Files for --batches and --config, what the output folder holds, and signals:
 docs/command_line.md.`;
