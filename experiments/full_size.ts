@@ -57,7 +57,7 @@ function gaussianUpdate(width: number, rank: number, norm: number, seed: number)
   return { ...factors, scaling: norm / frobeniusOf(updateSingularValues(factors)) };
 }
 
-/** Whether ‖UᵀWVᵀ‖ of random directions, printed to a last digit of `unit`, is within three deviations. */
+/** Whether ‖UᵀWV‖ of random directions, printed to a last digit of `unit`, is within three deviations. */
 export function isExplained(value: number, rank: number, width: number, unit = 0): boolean {
   const mean = rank * printed.weightNorm / width; // the root of its mean square
   const deviation = printed.weightNorm / (Math.SQRT2 * width); // of one draw
@@ -108,11 +108,11 @@ export const fullSize: Experiment = experiment({
         ["rank", "r", "count"],
         ["weightNorm", "‖W‖", "number"],
         ["deltaNorm", "‖ΔW‖", "number"],
-        ["inDelta", "‖UᵀWVᵀ‖, ΔW's directions", "number"],
+        ["inDelta", "‖UᵀWV‖, ΔW's directions", "number"],
         ["inWeight", "W's own", "number"],
         ["inRandom", "random", "number"],
         ["expectedRandom", "random, by chance", "number"],
-        ["factor", "‖ΔW‖ / ‖UᵀWVᵀ‖", "number"],
+        ["factor", "‖ΔW‖ / ‖UᵀWV‖", "number"],
         ["stableRank", "stable rank of ΔW", "number"],
       ],
       rows: updates,

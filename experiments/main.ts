@@ -57,8 +57,18 @@ const known = {
 /** Parses the arguments of the main job. */
 export function parseReproduceArgs(args: readonly string[]): ReproduceOptions | "help" {
   assertKnownOptions(args, Object.keys(known));
-  const { values } = parseArgs({ args: [...args], options: known });
+  const { values, positionals } = parseArgs({
+    args: [...args],
+    options: known,
+    allowPositionals: true,
+  });
   if (values.help) return "help";
+  if (positionals.length > 0) {
+    const found = positionals.join(",");
+    throw new RangeError(
+      `experiments must be named by --only, as in --only ${found}, found ${found}`,
+    );
+  }
   const seeds = Number(values.seeds ?? (values.full ? 3 : 1));
   if (!Number.isInteger(seeds) || seeds < 1 || seeds > 1000) {
     throw new RangeError(`--seeds must be an integer from 1 to 1000, found ${values.seeds}`);

@@ -77,7 +77,7 @@ export const words = {
     ],
     [
       "amplification, W's own",
-      "with U, V the top r directions of ΔW: ‖ΔW‖ over ‖UᵀWVᵀ‖, which says how little of W is there; " +
+      "with U, V the top r directions of ΔW: ‖ΔW‖ over ‖UᵀWV‖, which says how little of W is there; " +
       "W's own is the same norm of W in its own top r directions",
     ],
     ["Gaussian updates, random", "matrices of random numbers in place of ΔW: what chance gives"],

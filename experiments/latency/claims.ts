@@ -141,7 +141,7 @@ const slowestClaim = (shape: string): Claim<Rows> => ({
       const [one, ...others] = batchesOf(rows, method);
       return others.every(({ time }) => time.ratio < one.time.ratio);
     });
-    return `${held.length} of ${methods.length} adapters`;
+    return `as timed, ${held.length} of ${methods.length} adapters`;
   },
   holds: (rows) =>
     onQuietMachine(
@@ -198,7 +198,7 @@ const launchesClaim = (shape: string): Claim<Rows> => ({
         const { share, byLaunches } = smallestCell(method);
         return share > 0 && byLaunches >= 0.5;
       });
-    return `${held.length} of ${methods.length} adapters`;
+    return `as timed, ${held.length} of ${methods.length} adapters`;
   },
   holds: (rows) =>
     onQuietMachine(

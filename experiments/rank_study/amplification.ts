@@ -96,7 +96,7 @@ export const amplificationClaims: readonly Claim<Rows>[] = [{
     }.`,
 }, {
   text: "Table 7: ΔW_q has a stronger correlation with W_q than random directions",
-  rule: `when at r = ${smallest} ‖UᵀW_qVᵀ‖ for ΔW's directions is above the mean over ` +
+  rule: `when at r = ${smallest} ‖UᵀW_qV‖ for ΔW's directions is above the mean over ` +
     `${randomDraws} random draws by more than ${deviations} standard deviations of a draw, in both layers`,
   corrected,
   ...said.table7Random,
@@ -112,14 +112,14 @@ export const amplificationClaims: readonly Claim<Rows>[] = [{
 }, {
   text: "Table 7: ΔW_q amplifies directions that W_q does not emphasize",
   rule:
-    `when at r = ${smallest} ‖UᵀW_qVᵀ‖ for ΔW's directions is below half of that for W's own directions, ` +
+    `when at r = ${smallest} ‖UᵀW_qV‖ for ΔW's directions is below half of that for W's own directions, ` +
     "in both layers",
   ...said.table7Own,
   ours: short(({ small }) => besideOwn(small)),
   holds: inBoth(({ small: { inDelta, inWeight } }) => inDelta < inWeight / 2),
 }, {
   text: "Table 7: the amplification factor falls as r grows",
-  rule: `when ‖ΔW‖ / ‖UᵀW_qVᵀ‖ is smaller at r = ${largest} than at r = ${smallest} in both layers`,
+  rule: `when ‖ΔW‖ / ‖UᵀW_qV‖ is smaller at r = ${largest} than at r = ${smallest} in both layers`,
   ...said.table7Factor,
   ...noted.table7Factor,
   ours: short((layer) => `${change(layer, "factor")} (by chance ${change(layer, "randomFactor")})`),
@@ -171,7 +171,7 @@ export const amplification: Experiment = experiment({
   question:
     "Does ΔW repeat the top directions of W, or amplify others that W has but does not emphasize? " +
     "Judged on ΔW and W, as in the paper, and on ΔW·S^½ and W·S^½ (S = E[x xᵀ] of the inputs). " +
-    "‖UᵀWVᵀ‖ is what W has in r directions of input and output: ΔW's, W's own top ones, or random ones.",
+    "‖UᵀWV‖ is what W has in r directions of input and output: ΔW's, W's own top ones, or random ones.",
   source: "Hu et al. 2021, section 7.3, table 7 and figure 8",
   settings: studySettings,
   seeds: subspaceSeedsInWords,
@@ -193,13 +193,13 @@ export const amplification: Experiment = experiment({
           ["view", "space", "text"],
           ["layer", "layer", "text"],
           ["rank", "r", "count"],
-          ["inDelta", "‖UᵀWVᵀ‖, ΔW's directions", "share"],
+          ["inDelta", "‖UᵀWV‖, ΔW's directions", "share"],
           ["inWeight", "W's own", "share"],
           ["inRandom", "random", "share"],
           ["randomSpread", "± (one draw)", "share"],
           ["deltaNorm", "‖ΔW‖", "share"],
           ["weightNorm", "‖W‖", "share"],
-          ["factor", "‖ΔW‖ / ‖UᵀWVᵀ‖", "share"],
+          ["factor", "‖ΔW‖ / ‖UᵀWV‖", "share"],
           ["randomFactor", "by chance", "share"],
           ["pickedUp", `W's top ${topDirections}, beyond chance`, "share"],
         ],

@@ -22,7 +22,7 @@ export function comparisonReport(
       question:
         "How much do the first i directions of one adapter and the first j of the other share?",
       source: "Hu et al. 2021, section 7.2",
-      settings: "φ(i, j) = ‖Uᵢ Vⱼᵀ‖² / min(i, j); by chance it is max(i, j) / d.",
+      settings: "φ(i, j) = ‖Uᵢᵀ Vⱼ‖² / min(i, j); by chance it is max(i, j) / d.",
       findings: [],
       tables: [comparisonByKind(modules), comparisonTable(modules)],
       figures: modules.map((module, index) => heatMap(module, `module-${index}`)),

@@ -142,7 +142,7 @@ function measuring(
 /** Singular directions, the largest first, one a row. */
 type Directions = Readonly<Record<"left" | "right", DenseMatrix>>;
 
-/** ‖UᵀWVᵀ‖. */
+/** ‖UᵀWV‖. */
 const normIn = ({ left, right }: Directions, W: DenseMatrix): number =>
   frobeniusNorm(multiplyTransposed(left, multiplyTransposed(right, W)));
 
@@ -152,7 +152,7 @@ export interface AmplificationNorms {
   readonly deltaNorm: number;
   /** ‖W‖. */
   readonly weightNorm: number;
-  /** ‖UᵀWVᵀ‖ with ΔW's directions. */
+  /** ‖UᵀWV‖ with ΔW's directions. */
   readonly inDelta: number;
   /** With random ones: the mean of the draws. */
   readonly inRandom: number;
@@ -160,7 +160,7 @@ export interface AmplificationNorms {
   readonly randomSpread: number;
   /** With W's own. */
   readonly inWeight: number;
-  /** ‖ΔW‖ / ‖UᵀWVᵀ‖. */
+  /** ‖ΔW‖ / ‖UᵀWV‖. */
   readonly factor: number;
   /** The same with random directions. */
   readonly randomFactor: number;

@@ -43,7 +43,7 @@ export function amplificationTable(updates: readonly UpdateRow[]): DataTable {
       ["deltaNorm", "‖ΔW‖", "share"],
       ["weightNorm", "‖W‖", "share"],
       ["relativeNorm", "‖ΔW‖ / ‖W‖", "share"],
-      ["inDelta", "‖UᵀWVᵀ‖, ΔW's directions", "share"],
+      ["inDelta", "‖UᵀWV‖, ΔW's directions", "share"],
       ["inWeight", "W's own", "share"],
       ["expectedRandom", "by chance", "share"],
       ["factor", "amplification", "share"],

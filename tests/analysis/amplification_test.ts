@@ -92,7 +92,7 @@ Deno.test("a weight is decomposed once for all updates, and again where its valu
 });
 
 Deno.test("the factor is beside that of random directions: 16 times less in the paper, alike by chance", () => {
-  // Table 7 at r = 4: ‖ΔW‖ is 6.91, ‖UᵀWVᵀ‖ 0.32, of random directions 0.02.
+  // Table 7 at r = 4: ‖ΔW‖ is 6.91, ‖UᵀWV‖ 0.32, of random directions 0.02.
   assertAlmostEquals(expectedRandomNorm(4, 12288, 12288, 61.95) / 0.32, 1 / 16, 0.001);
   const random = new Random(8),
     draw = (rows: number, columns: number) => toTensor(gaussian(rows, columns, random));

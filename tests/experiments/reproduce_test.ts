@@ -67,6 +67,11 @@ Deno.test("the arguments of reproduce are read, and wrong ones named", () => {
   const meant = "(did you mean --quick?)";
   assertThrows(() => parseReproduceArgs(["--quikc"]), RangeError, `no option --quikc ${meant}`);
   assertThrows(() => parseReproduceArgs(["--zebra=1"]), RangeError, "no option --zebra");
+  assertThrows(
+    () => parseReproduceArgs(["counting", "--quick", "memory"]),
+    RangeError,
+    "experiments must be named by --only, as in --only counting,memory, found counting,memory",
+  );
   const only = () => selectExperiments(["memory", "countin"]);
   const error = assertThrows(only, RangeError, "--only takes counting, memory, ");
   assertMatch(error.message, /; found countin \(did you mean counting\?\)$/);
