@@ -53,7 +53,8 @@ function lineOf(
   heldOut: HeldOutLoss | undefined,
   pace: string,
 ): string {
-  const measured = heldOut ? `, held out ${heldOut.loss.toFixed(4)}` : "";
+  const at = heldOut?.step === step + 1 ? "" : ` (step ${heldOut?.step})`;
+  const measured = heldOut ? `, held out ${heldOut.loss.toFixed(4)}${at}` : "";
   return `step ${step + 1} of ${steps}: loss ${loss.toFixed(4)}${measured}, ${pace}`;
 }
 

@@ -13,13 +13,13 @@ import { isDiverged } from "../train/finite_result.ts";
  * Saves what was trained, with its log and times. Values that are not finite in a narrower type are saved in F32:
  * nothing is lost.
  *
- * @throws {RangeError} then.
+ * @returns An error that says so, then.
  */
 export async function saveTrained(
   output: string,
   { model, adapter, log, times }: Trained,
   dtype: FloatDtype = "F32",
-): Promise<void> {
+): Promise<RangeError | undefined> {
   const save = (type: FloatDtype) =>
     adapter ? adapter.save(output, { dtype: type }) : saveModel(model, output, type);
   let failure: RangeError | undefined;
@@ -28,11 +28,16 @@ export async function saveTrained(
   } catch (error) {
     if (dtype === "F32" || !(error instanceof RangeError)) throw error;
     await save("F32");
-    failure = new RangeError(`${error.message}; wrote them in F32 instead`, { cause: error });
+    const reason = error.message.replace(/^cannot write .*?: (?=the values of )/s, "");
+    failure = new RangeError(
+      `${dtype} cannot hold what was trained, which is in ${output} in F32: ${reason}; give --dtype ` +
+        `${dtype === "F16" ? "bf16 or " : ""}f32 and another --output`,
+      { cause: error },
+    );
   }
   await writeJsonAtomic(join(output, "log.json"), log);
   await writeJsonAtomic(join(output, "times.json"), times);
-  if (failure) throw failure;
+  return failure;
 }
 
 /** What can be saved, and how. */

@@ -159,8 +159,13 @@ function runOptionsOf(
 ): Omit<RunOptions, "folder"> {
   const { spec, batches, validation, newLabels: labels, checkpointEvery } = request;
   const { output } = options;
-  const save = (trained: Trained) =>
-    folder.save(() => saveTrained(output, trained, spec.training.dtype));
+  const save = async (trained: Trained) => {
+    let failure: RangeError | undefined;
+    await folder.save(async () => {
+      failure = await saveTrained(output, trained, spec.training.dtype);
+    });
+    if (failure) throw failure;
+  };
   return {
     device,
     checkpointEvery,

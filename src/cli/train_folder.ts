@@ -80,8 +80,9 @@ export class TrainFolder implements Disposable {
   async assertFree(): Promise<void> {
     const files = await this.#weightFiles(), other = await this.#otherRun(), { output } = this;
     const place = "choose another folder";
-    if (files.length > 0 && !await this.#hasSaved()) {
-      const all = [...files, ...other === undefined ? [] : ["run"]];
+    const owner = other === undefined ? this.#files.folder : join(this.#runs, other);
+    if (files.length > 0 && !await this.#hasSaved(owner)) {
+      const all = [...files, ...other === undefined ? [] : ["run/"]];
       const made = await this.#madeBy();
       throw new RangeError(
         `${output} already holds ${contentOf(files)} that this training has not made (${made}); ` +
@@ -91,7 +92,7 @@ export class TrainFolder implements Disposable {
     if (other === undefined) return;
     throw new RangeError(
       `${output} holds a training in progress with ${await this.#differences(other)}, which its ` +
-        `own command resumes; ${place}, or remove ${this.#runs}`,
+        `own command resumes; for this one ${place}`,
     );
   }
 
@@ -205,10 +206,11 @@ export class TrainFolder implements Disposable {
     return await fileDigests(this.output, names);
   }
 
-  /** Whether the weights in the folder are what this training has saved so far. */
-  async #hasSaved(): Promise<boolean> {
-    if (await kindOf(this.#saved) !== "file") return false;
-    const saved = await readJson(this.#saved);
+  /** Whether the weights in the folder are what the training of a run's folder has saved so far. */
+  async #hasSaved(run: string): Promise<boolean> {
+    const file = join(run, "saved.json");
+    if (await kindOf(file) !== "file") return false;
+    const saved = await readJson(file);
     return saved === null || isSame(saved, await this.#weights());
   }
 

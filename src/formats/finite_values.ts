@@ -30,8 +30,9 @@ export function assertStoredFinite(
     : tooLargeAt(data, INFINITE[dtype]);
   if (at < 0) return;
   const found = data instanceof Uint16Array ? "bits of one that is not" : data[at];
+  const rule = `finite in ${dtype}${Number.isFinite(found) ? ` (|x| < ${INFINITE[dtype]})` : ""}`;
   throw new RangeError(
-    `${action}: the values of "${name}" must be finite in ${dtype}, found ${found} at [${
+    `${action}: the values of "${name}" must be ${rule}, found ${found} at [${
       positionIn(shape, first + at).join(", ")
     }]`,
   );

@@ -148,7 +148,7 @@ Deno.test("a training that is not finished is not replaced by one with other arg
     const output = `${folder}/out`, args = await argsFor(folder, { method: lora });
     await cut([...args, output], output, "SIGKILL");
     const [name] = filesIn(`${output}/run`), before = await contents(`${output}/run/${name}`);
-    const rule = `choose another folder, or remove ${output}/run`;
+    const rule = "which its own command resumes; for this one choose another folder\n";
     await assertFails(
       [...args, output, "--seed", "5"],
       "holds a training in progress with seed 0 instead of 5",

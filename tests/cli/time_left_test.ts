@@ -74,6 +74,22 @@ Deno.test("the last line of a training counts the time before a resume", () => {
   ]);
 });
 
+Deno.test("a held-out loss of an earlier step is said to be of that step", () => {
+  const tokens = { shape: [1, 10], data: new Uint32Array(10) };
+  const batches = [{ inputs: { tokens }, targets: { shape: [1, 10], data: new Int32Array(10) } }];
+  const lines = linesOf((clock) => {
+    const told = progressOf({ device: "cpu", seed: 0 }, { steps: 9, batches });
+    for (const one of [event(0, 1000, { heldOut: { step: 1, loss: 3 } }), event(1, 1000)]) {
+      told(one, one.step + 1, { seconds: 1, ms: [] });
+      clock.s += 6;
+    }
+  });
+  assertEquals(lines.map((line) => line.split(", ")[1]), [
+    "held out 3.0000",
+    "held out 3.0000 (step 1)",
+  ]);
+});
+
 /** Trainings of 100 steps. */
 const parts = ["a", "b", "c"].map((name) => {
   const request = { spec: { training: { steps: 100 } }, validation: [] };

@@ -88,7 +88,10 @@ Deno.test("a training that was cut off resumes to the bytes of a whole one in F1
       await assertFails([...args, output], "it is made to fail");
     }
     assertEquals((await stored(output))[0], ["F16"], "what is left");
-    await assertFails([...args, output, "--dtype", "f32"], "that this training has not made");
+    await assertFails(
+      [...args, output, "--dtype", "f32"],
+      'a training in progress with dtype "F16" instead of by default, which its own',
+    );
     const { code, stderr } = await lowrank(...args, output);
     assertEquals(code, 0, stderr);
     assertStringIncludes(stderr, "resuming after step 14\n");
@@ -101,8 +104,9 @@ Deno.test("values beyond a type are saved in F32, and the error says so", () =>
     const args = await trainArgs(folder, output, huge);
     await assertFails(
       [...args, "--dtype", "f16"],
-      "must be finite in F16, found ",
-      "; wrote them in F32 instead; ",
+      `error: F16 cannot hold what was trained, which is in ${output} in F32: the values of "`,
+      "must be finite in F16 (|x| < 65520), found ",
+      "; give --dtype bf16 or f32 and another --output\n",
     );
     assertEquals((await stored(output))[0], ["F32"]);
     assert((await Deno.stat(`${output}/log.json`)).isFile);

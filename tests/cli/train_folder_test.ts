@@ -70,11 +70,17 @@ Deno.test("a refusal names at once everything that must be removed", () =>
   withFolder(async (folder) => {
     const output = `${folder}/out`, args = [...await argsFor(folder, { method: lora }), output];
     await cut(args, output, "SIGTERM");
+    await assertFails(
+      [...args, "--seed", "7"],
+      "holds a training in progress with seed 0 instead of 7, which its own command resumes; " +
+        "for this one choose another folder\n",
+    );
+    await copy(other, output, names);
     for (const change of [["--seed", "7"], ["--method", "full"]]) {
       const { code, stderr } = await lowrank(...args, ...change, "--quiet");
       assertEquals(code, 1);
       const [, list] = stderr.match(/, or remove (.*)\n$/)!;
-      assertEquals(list.split(" and "), [...names, "run"]);
+      assertEquals(list.split(" and "), [...names, "run/"]);
     }
     const short = [...await argsFor(folder, { steps: 2, method: lora }), output];
     for (const name of [...names, "run"]) {
