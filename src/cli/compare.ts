@@ -45,7 +45,7 @@ Columns, each phi with chance in parentheses:
   phi(1, 1)   of the first direction of each
   phi(2..8)   of the second to the eighth of each alone, where both have 8: do
               they share more than the first?
-  phi(8, 8)   of the first 8 of each
+  phi(8, 8)   of the first 8 of each; of two adapters of rank 8 these are all
   phi of all  of all directions of each
   angle       the smallest, between a direction of one and one of the other
 

@@ -64,7 +64,9 @@ export function addResize(program: Command): void {
 async function run(folder: string, options: ResizeOptions): Promise<void> {
   const { rank, energy, output } = options;
   if ((rank === undefined) === (energy === undefined)) {
-    throw new RangeError(`resize needs --rank or --energy, found ${rank ? "both" : "neither"}`);
+    throw new RangeError(
+      `resize needs one of --rank and --energy, found ${rank ? "both" : "neither"}`,
+    );
   }
   await assertAdapterFolder(folder);
   await assertLora("resize", folder);

@@ -26,11 +26,12 @@ export function sharedBasisFigure(
       bars(modules, nameOf, (module) => module[side].together, { color: palette.lora[0] }, {
         ...{ name: "together", width: 0.5 },
       }),
+      // Longer and below, so that the mark of random directions is seen where both have one height.
+      dots(modules, nameOf, ({ alone }) => alone, { ...mark, size: 28, color: palette.lora[2] }, {
+        name: "if none is shared",
+      }),
       dots(modules, nameOf, (module) => module[side].byChance, { ...mark, color: palette.base }, {
         name: "of random directions",
-      }),
-      dots(modules, nameOf, ({ alone }) => alone, { ...mark, color: palette.lora[2] }, {
-        name: "if none is shared",
       }),
     ],
     layout: baseLayout(axis("", { tickangle: -40 }), axis("directions", { rangemode: "tozero" }), {

@@ -269,10 +269,13 @@ Deno.test("resize --energy keeps the share, and the table says where it was writ
 Deno.test("resize refuses no rule, two rules, and overwriting its input", () =>
   withFolder(async (folder) => {
     const to = ["--output", folder];
-    await assertFails(["resize", adapter, ...to], "needs --rank or --energy, found neither");
+    await assertFails(
+      ["resize", adapter, ...to],
+      "needs one of --rank and --energy, found neither",
+    );
     await assertFails(
       ["resize", adapter, "--rank", "1", "--energy", "0.5", ...to],
-      "needs --rank or --energy, found both",
+      "needs one of --rank and --energy, found both",
     );
     await assertFails(["resize", adapter, "--energy", "1.5", ...to], "at most 1");
     await assertFails(["resize", adapter, "--rank", "0", ...to], "of at least 1");

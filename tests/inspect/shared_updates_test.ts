@@ -1,9 +1,12 @@
-import { assertEquals, assertRejects } from "@std/assert";
+import { assert, assertEquals, assertRejects } from "@std/assert";
+import { hostTensor } from "../../src/core/host_tensor.ts";
+import { Random } from "../../src/core/random.ts";
 import { siteName } from "../../src/core/site.ts";
 import { AdapterReader } from "../../src/formats/adapter_reader.ts";
 import { type LowRankUpdate, readAdapter, writeAdapter } from "../../src/formats/mod.ts";
-import { comparableUpdates } from "../../src/inspect/mod.ts";
-import { eachShared } from "../../src/inspect/shared_updates.ts";
+import { comparableUpdates, sharedBasisFigure, sharedDirections } from "../../src/inspect/mod.ts";
+import { eachShared, isSameAdapter } from "../../src/inspect/shared_updates.ts";
+import { gaussian } from "../../src/linalg/mod.ts";
 import { withFolder } from "../support/folders.ts";
 
 const tensor = (rows: number, columns: number, first: number) => ({
@@ -65,3 +68,27 @@ Deno.test("an update that only the second adapter has is read, and so is checked
     await Deno.writeFile(file, bytes);
     await assertRejects(() => read(folders), Error, "must be finite");
   }));
+
+Deno.test("adapters are the same in any order of their updates, and not where a value or a scaling differs", () => {
+  const one = [update("a", 1), update("b", 2)], [first, second] = one;
+  assertEquals(isSameAdapter(one, one.toReversed()), true);
+  assertEquals(isSameAdapter(one, [first]), false);
+  assertEquals(isSameAdapter([first], one), false);
+  for (const other of [update("b", 3), update("c", 2), { ...second, scaling: 1 }]) {
+    assertEquals(isSameAdapter(one, [first, other]), false);
+  }
+});
+
+Deno.test("the mark of random directions is over that of none shared, and shorter", () => {
+  const random = new Random(1);
+  const draw = (): LowRankUpdate => ({
+    ...{ module: "a", scaling: 1 },
+    A: hostTensor([2, 64], gaussian(2, 64, random).data),
+    B: hostTensor([64, 2], gaussian(64, 2, random).data),
+  });
+  const { modules } = sharedDirections([[draw()], [draw()]], { seed: 1 });
+  const { data } = sharedBasisFigure(modules, "inputs");
+  const marks = data.slice(1).map(({ name, marker }) => ({ name, ...marker as { size: number } }));
+  assertEquals(marks.map(({ name }) => name), ["if none is shared", "of random directions"]);
+  assert(marks[0].size > marks[1].size);
+});
