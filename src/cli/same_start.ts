@@ -39,21 +39,20 @@ export function sameStart(
 ): string | undefined {
   const who = (own: readonly number[]) =>
     starts.length === 2 ? "both" : own.map((i) => i + 1).join(" and ");
-  const all = [...starts.keys()],
-    severalOf = (groups: Map<unknown, number[]>) =>
-      [...groups.values()].filter((own) => own.length > 1);
+  const severalOf = (groups: Map<unknown, number[]>) =>
+    [...groups.values()].filter((own) => own.length > 1);
+  const all = [...starts.keys()];
   const firstLike = (i: number) => all.find((j) => j === i || isSame(i, j))!;
   const same = severalOf(Map.groupBy(all, firstLike));
   const known = all.filter((i) => starts[i] && firstLike(i) === i);
   const started = severalOf(Map.groupBy(known, (i) => `${starts[i]!.init} ${starts[i]!.seed}`));
   const said = [
     ...same.map((own) => `${who(own)} have the same A and B, so that they share all directions`),
-    ...started.map((own) =>
-      `${who(own)} started from seed ${
-        starts[own[0]]!.seed
-      }: they share directions because of their start, ` +
-      `beside what they learned${here}; compare adapters of different seeds`
-    ),
+    ...started.map((own) => {
+      const { seed } = starts[own[0]]!, shared = "because of their start, beside what they learned";
+      const sentence = `started from seed ${seed}: they share directions ${shared}${here}`;
+      return `${who(own)} ${sentence}; compare adapters of different seeds`;
+    }),
   ];
   return said.length > 0 ? said.join("; ") : undefined;
 }
