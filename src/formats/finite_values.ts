@@ -30,11 +30,10 @@ export function assertStoredFinite(
     : tooLargeAt(data, INFINITE[dtype]);
   if (at < 0) return;
   const found = data instanceof Uint16Array ? "bits of one that is not" : data[at];
-  const rule = `finite in ${dtype}${Number.isFinite(found) ? ` (|x| < ${INFINITE[dtype]})` : ""}`;
+  const limit = Number.isFinite(found) ? ` (|x| must be below ${INFINITE[dtype]})` : "";
+  const place = positionIn(shape, first + at).join(", ");
   throw new RangeError(
-    `${action}: the values of "${name}" must be ${rule}, found ${found} at [${
-      positionIn(shape, first + at).join(", ")
-    }]`,
+    `${action}: the values of "${name}" must be finite in ${dtype}, found ${found} at [${place}]${limit}`,
   );
 }
 

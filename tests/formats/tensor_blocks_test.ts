@@ -63,9 +63,7 @@ Deno.test("what is not finite, or too large for the type, is refused by its plac
   await assertRejects(
     () => copyOf("large", "F16", from),
     RangeError,
-    `cannot copy: the values of "large" must be finite in F16 (|x| < 65520), found 70000 at [${
-      size - 3
-    }]`,
+    `cannot copy: the values of "large" must be finite in F16, found 70000 at [${size - 3}]`,
   );
   assertEquals((await copyOf("large", undefined, from)).bytes, from.large.bytes);
 });
