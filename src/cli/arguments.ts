@@ -178,7 +178,7 @@ export const dtypeOf = ({ dtype }: DtypeOption) => dtype && storedTypes[dtype];
 
 /** An option that takes such a type. */
 export const dtypeOption = (otherwise: string): Option =>
-  new Option("--dtype <type>", `how values are stored (default: ${otherwise})`)
+  new Option("--dtype <type>", `how values are stored in the file (default: ${otherwise})`)
     .choices(Object.keys(storedTypes));
 
 /** What may pass that stops the reading of an adapter. */

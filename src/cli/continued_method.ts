@@ -5,7 +5,9 @@ import { listNames } from "../core/module_names.ts";
 import { boundsOf } from "../core/numbers.ts";
 import { quote } from "../core/quote.ts";
 import { assertAdapterFolder } from "../formats/folder_kind.ts";
-import { readAdapter } from "../formats/mod.ts";
+import { openWeights } from "../formats/adapter_weights.ts";
+import { floatDtypeOf } from "../formats/dtype.ts";
+import { type FloatDtype, readAdapter } from "../formats/mod.ts";
 import { methodKinds, type MethodSpec } from "../runs/mod.ts";
 import { type AllowOption, optionName } from "./arguments.ts";
 import type { Fields } from "./cases.ts";
@@ -80,4 +82,10 @@ export async function continuedMethod(
   const [, scaling] = boundsOf(updates.map(({ scaling }) => Math.abs(scaling)));
   const { dropout } = asked.kind === "lora" ? asked : {};
   return { kind, rank, alpha: rank * scaling, dropout };
+}
+
+/** The type in which an adapter's values are stored: that of all its tensors, or else F32. */
+export async function storedTypeIn(folder: string): Promise<FloatDtype> {
+  using file = await openWeights(folder, {});
+  return floatDtypeOf(file.tensors.values());
 }

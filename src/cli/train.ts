@@ -128,7 +128,7 @@ export function addTrainOptions(command: Command): Command {
     .option("--adapter <folder>", "folder of an adapter to train further", once)
     .addOption(allowOption())
     .addOption(baseDtypeOption())
-    .addOption(dtypeOption("f32"))
+    .addOption(dtypeOption("f32, or that of --adapter"))
     .addOption(checkpointingOption());
   return addMethodOptions(command, "lora; full for batches if no lora option is given")
     .option("--config <file>", "JSON file with training settings")

@@ -10,7 +10,7 @@ import { readBatchFile } from "./batches.ts";
 import { baseTypeOf, dtypeOf } from "./arguments.ts";
 import { assertAllowed } from "./common.ts";
 import { assertStart } from "./base_form.ts";
-import { assertContinues, continuedMethod } from "./continued_method.ts";
+import { assertContinues, continuedMethod, storedTypeIn } from "./continued_method.ts";
 import { readFacts, roomIn } from "./limits.ts";
 import { methodOf } from "./method.ts";
 import { assertOtherFolder } from "./model_folder.ts";
@@ -84,7 +84,8 @@ export async function readRequest(
   const material = data === undefined
     ? await readBatches(options.batches!, options, length)
     : await readData(data, options, method, length, readTexts);
-  const training = settingsOf(options, { ...material.defaults, ...configured }, material);
+  const dtype = configured.dtype ?? (adapter ? await storedTypeIn(adapter) : undefined);
+  const training = settingsOf(options, { ...material.defaults, ...configured, dtype }, material);
   assertRates(training, method);
   const model = await readModel(options);
   const spec = { model, method: withHead(method, material), data: material.data, training, seed };

@@ -113,6 +113,19 @@ Deno.test("values beyond a type are saved in F32, and the error says so", () =>
     assert((await Deno.stat(`${output}/log.json`)).isFile);
   }));
 
+Deno.test("an adapter that is trained further keeps the type of its file unless --dtype says another", () =>
+  withFolder(async (folder) => {
+    const further = async (from: string, to: string, ...more: string[]) => {
+      const args = await trainArgs(folder, `${folder}/${to}`, from ? {} : { method });
+      await lowrankJson(...args, ...from ? ["--adapter", `${folder}/${from}`] : [], ...more);
+      return (await stored(`${folder}/${to}`))[0];
+    };
+    assertEquals(await further("", "half", "--dtype", "f16"), ["F16"]);
+    assertEquals(await further("half", "kept"), ["F16"]);
+    assertEquals(await further("half", "said", "--dtype", "f32"), ["F32"]);
+    assertEquals(await further("said", "full"), ["F32"]);
+  }));
+
 Deno.test("a sweep's adapters have the type that it says", () =>
   withFolder(async (folder) => {
     const one = { methods: [{ method: "lora", rank: 2 }], "learning-rate": 0.01, seed: 1 };
