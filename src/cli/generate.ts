@@ -76,7 +76,7 @@ export function addGenerate(program: Command): void {
     .option("--top-k <k>", "draw each token from the k most likely ones only", positiveNumber)
     .option(
       "--beams <n>",
-      "follow the n best texts so far and keep the most likely (beam search)",
+      "follow the n best texts so far and keep the most likely (beam search); at most as many as the vocabulary has tokens",
       positiveNumber,
     )
     .addHelpText("after", help)
@@ -108,7 +108,7 @@ async function run(options: GenerateOptions): Promise<void> {
     interrupt?.throwIfStopped();
   }
   if (cut > 0) {
-    note(options, `cut at the most new tokens (--max-new-tokens): ${howMany(cut, "answer")}`);
+    note(options, `ended by the limit of new tokens (--max-new-tokens): ${howMany(cut, "answer")}`);
   }
   if (options.temperature > 0) note(options, "another --seed draws another text");
 }

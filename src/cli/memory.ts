@@ -18,12 +18,13 @@ import {
 import type { MethodSpec } from "../runs/mod.ts";
 import {
   baseDtypeOption,
+  baseTypes,
   type CheckpointingOption,
   checkpointingOption,
   modelPath,
   positiveNumber,
 } from "./arguments.ts";
-import { type Command, Option } from "./commander.ts";
+import { type Command, InvalidArgumentError, Option } from "./commander.ts";
 import { type CommonOptions, print } from "./common.ts";
 import { configOf, oneModel } from "./counted_model.ts";
 import {
@@ -83,12 +84,21 @@ export function addMemory(program: Command): void {
         .default("adamw"),
     )
     .addOption(
-      new Option("--dtype <type>", "how values are stored").choices(Object.keys(precisions))
-        .default("f32"),
+      new Option("--dtype <type>", "how the whole step stores its values").choices(precisionNames)
+        .argParser(precision).default("f32"),
     )
     .addOption(baseDtypeOption())
     .addOption(checkpointingOption());
   addMethodOptions(command).addHelpText("after", help).action(run);
+}
+
+const precisionNames = Object.keys(precisions);
+
+function precision(name: string): string {
+  if (precisionNames.includes(name)) return name;
+  const isOfBase = Object.hasOwn(baseTypes, name);
+  const other = isOfBase ? `; for the base alone there is --base-dtype ${name}` : "";
+  throw new InvalidArgumentError(`It must be one of ${precisionNames.join(", ")}${other}.`);
 }
 
 async function run(argument: string | undefined, given: MemoryOptions): Promise<void> {

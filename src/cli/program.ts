@@ -2,6 +2,7 @@
 
 import { watchPulls } from "../core/hub/download.ts";
 import { Interrupted } from "../core/interrupt.ts";
+import { nearestName } from "../core/nearest_name.ts";
 import { terminalLine } from "../core/terminal_text.ts";
 import { version } from "../core/version.ts";
 import { call } from "./call.ts";
@@ -75,7 +76,7 @@ export async function main(
     await program.parseAsync(args.length === 0 ? ["--help"] : args, { from: "user" });
     return 0;
   } catch (error) {
-    return exitCode(error);
+    return exitCode(error, args);
   }
 }
 
@@ -117,23 +118,26 @@ function usageOf({ options, registeredArguments }: Command): string {
   ].join(" ");
 }
 
-function exitCode(error: unknown): number {
+function exitCode(error: unknown, args: readonly string[]): number {
   if (error instanceof Interrupted) return error.exitCode;
   if (error instanceof CommanderError && error.exitCode === 0) return 0;
-  const sentence = sentenceOf(error).replace(/^error: /, "").replaceAll(/\s*\n\s*/g, " ");
+  const sentence = sentenceOf(error, args).replace(/^error: /, "").replaceAll(/\s*\n\s*/g, " ");
   console.error(`error: ${terminalLine(sentence.trim())}`);
   return 1;
 }
 
-function sentenceOf(error: unknown): string {
+function sentenceOf(error: unknown, [, asked = ""]: readonly string[]): string {
   // Commander throws this when `help` is asked for an unknown command.
   if (error instanceof CommanderError && error.code === "commander.help") {
-    return `unknown command: ${call} --help lists all commands`;
+    const meant = nearestName(asked, makeProgram().commands.map((command) => command.name()));
+    const hint = meant ? ` (did you mean ${meant}?)` : "";
+    return `unknown command '${asked}'${hint}: for a list of all, run ${call} --help`;
   }
   const sentence = error instanceof Error ? error.message : String(error);
   // The library names its own options.
   return sentence.replace(/allow: \["(\w+)"\](?= lets it pass)/, "--allow $1")
     .replace(/load (the model|it) with dtype F32/, "use --base-dtype f32")
     .replace(/(use --base-dtype f32, or) inject an adapter/, "$1 train an adapter")
+    .replace(/\bmaxNewTokens(?= must be)/, "--max-new-tokens")
     .replace("out the dtype, or use dtype F32", "out --base-dtype, or use --base-dtype f32");
 }

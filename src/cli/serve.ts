@@ -67,7 +67,7 @@ export function addServe(program: Command): void {
     .option("--port <n>", "port on 127.0.0.1; 0 for one that is free", portNumber, 8000)
     .option(
       "--token-file <file>",
-      "file of one line: requests need the header Authorization: Bearer LINE",
+      "file of one line: requests need the header Authorization: Bearer TOKEN",
     )
     .option(
       "--rows <n>",

@@ -88,7 +88,11 @@ export function addTrainOptions(command: Command): Command {
     .requiredOption("--output <folder>", "folder to write")
     .option("--data <file>", "texts to train on: .jsonl, .csv or .txt")
     .option("--epochs <n>", "passes over the texts (default: 10)", positiveNumber)
-    .option("--steps <n>", "steps, instead of passes (default: 200 to 1000)", wholeNumber)
+    .option(
+      "--steps <n>",
+      "steps, instead of passes (default: 10 passes, at least 200 steps, at most 1000 or one pass)",
+      wholeNumber,
+    )
     .option(
       "--learning-rate <x>",
       "size of a step (default: from the width and the scaling)",
@@ -116,7 +120,7 @@ export function addTrainOptions(command: Command): Command {
     )
     .option(
       "--validate-every <n>",
-      "steps between measurements of the held-out loss (default: a pass, but 10 to 100)",
+      "steps between measurements of the held-out loss (default: a pass, at least 10 and at most 100)",
       positiveNumber,
     )
     .option(

@@ -179,7 +179,9 @@ function assertWatched(
 ): void {
   const [name] = Object.keys(given).filter((name) => given[name] !== undefined);
   if (name === undefined || length > 0) return;
-  throw new RangeError(`--${name} needs held-out texts, found none`);
+  throw new RangeError(
+    `--${name} needs held-out texts, found none: leave it out, or let --validation be above 0`,
+  );
 }
 
 async function assertOutput(

@@ -50,7 +50,7 @@ export class AdapterFolders {
     if (!plainName.holds(name)) throw badPath(`${subfolderName.words}, found ${quote(name)}`);
     const path = pathIn(this.root, name);
     if (await kindOf(path) !== "folder") {
-      const rule = "lora_path must be a folder among the adapters";
+      const rule = "lora_path (or else lora_name) must be a folder among the adapters";
       throw new Refusal(404, `${rule}, found ${quote(name)}`, "lora_path");
     }
     if (await this.#isInside(name)) return path;

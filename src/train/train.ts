@@ -142,9 +142,9 @@ function* checked<E>(events: readonly StepEvent<E>[], steps: number): Generator<
     for (const name of ["loss", "gradientNorm"] as const) {
       if (Number.isFinite(event[name])) continue;
       throw new RangeError(
-        `training needs a finite ${name}, found ${event[name]} at step ${
-          event.step + 1
-        } of ${steps}`,
+        `training needs a finite ${name === "loss" ? name : "gradient norm"}, found ${
+          event[name]
+        } at step ${event.step + 1} of ${steps}`,
       );
     }
     yield event;

@@ -21,7 +21,10 @@ Deno.test("generate is repeatable, and an adapter changes the result", () =>
     assertEquals(await lowrankJson(...sampled), await lowrankJson(...sampled));
     const { stdout, stderr } = await lowrank(...args);
     assertEquals(stdout, `the cat${greedy.text}\n`);
-    assertStringIncludes(stderr, "\ncut at the most new tokens (--max-new-tokens): 1 answer\n");
+    assertStringIncludes(
+      stderr,
+      "\nended by the limit of new tokens (--max-new-tokens): 1 answer\n",
+    );
     const told = await lowrank(...sampled);
     assertStringIncludes(told.stderr, "\nanother --seed draws another text\n");
   }));
@@ -35,7 +38,7 @@ Deno.test("generate refuses options that it cannot honor", () =>
     await assertFails([...args, "--prompt", ""], "a prompt of at least one token");
     await assertFails(
       [...args, ...prompt, "--max-new-tokens", "31"],
-      "maxNewTokens must be at most 29, as the prompt has 3 of the model's 32 tokens, found 31",
+      "--max-new-tokens must be at most 29, as the prompt has 3 of the model's 32 tokens, found 31",
     );
     await assertFails([...args, ...prompt, "--max-new-tokens", "0"], "of at least 1");
     await assertFails([...args, ...prompt, "--temperature", "-1"], "0 or more");

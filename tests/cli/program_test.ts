@@ -3,6 +3,7 @@
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { filesIn, withFolder } from "../support/folders.ts";
 import { golden } from "../support/golden.ts";
+import { withVariables } from "../support/variables.ts";
 import { sourceText } from "../support/source_files.ts";
 import {
   assertFailed,
@@ -79,7 +80,12 @@ Deno.test("an argument that is not understood gives one line and exit code 1", a
   await assertFails(["trian"], "unknown command 'trian'", "Did you mean train?");
   await assertFails(
     ["help", "fly"],
-    "unknown command: npx -y deno task lowrank --help lists all commands",
+    "unknown command 'fly': for a list of all, run npx -y deno task lowrank --help",
+  );
+  await assertFails(["help", "trian"], "unknown command 'trian' (did you mean train?): for a list");
+  await assertFails(
+    ["memory", model, "--dtype", "f16"],
+    "one of f32, mixed, nf4, nf4-double; for the base alone there is --base-dtype f16",
   );
   await assertFails(
     ["count"],
@@ -116,6 +122,24 @@ Deno.test("devices stars the one that --device names, and says so if there is no
   const isThere = /^[* ] +webgpu/m.test(asked.stdout);
   assertEquals(starred(asked), isThere ? "webgpu" : undefined);
   assertEquals(asked.stderr, isThere ? "" : "no webgpu device found\n");
+  const { chosen } = await lowrankJson("devices", "--device", "webgpu");
+  assertEquals(chosen, isThere ? "webgpu" : null);
+});
+
+Deno.test("devices chooses none where LOWRANK_REQUIRE_HARDWARE=1 would refuse it", async () => {
+  const gpu = Object.getOwnPropertyDescriptor(navigator, "gpu");
+  Object.defineProperty(navigator, "gpu", { value: undefined, configurable: true });
+  try {
+    await withVariables({ LOWRANK_REQUIRE_HARDWARE: "1", LOWRANK_DEVICE: "" }, async () => {
+      const refused = await lowrankJson("devices", "--device", "auto");
+      assertEquals(refused.chosen, null);
+      assertStringIncludes(refused.refusal, "found no adapter: unset it, or ask for the cpu");
+      assertEquals((await lowrankJson("devices", "--device", "cpu")).chosen, "cpu");
+    });
+  } finally {
+    if (gpu) Object.defineProperty(navigator, "gpu", gpu);
+    else Reflect.deleteProperty(navigator, "gpu");
+  }
 });
 
 Deno.test("as a process: one JSON document, notes on standard error, exit code 0", () =>

@@ -32,7 +32,10 @@ Deno.test("--validate-every and the configuration say when the held-out loss is 
       "it was made with validateEvery 3 instead of 4",
     );
     const none = [...again, `${folder}/none`, "--validation", "0", ...option];
-    await assertFails(none, "--validate-every needs held-out texts, found none");
+    await assertFails(
+      none,
+      "--validate-every needs held-out texts, found none: leave it out, or let --validation",
+    );
     const batches = await trainArgs(folder, `${folder}/none`);
     await assertFails([...batches, ...option], "--validate-every must come with --data");
     for (const field of ["validateEvery", "checkpointEvery"]) {

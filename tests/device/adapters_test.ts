@@ -63,7 +63,7 @@ Deno.test("a GPU without subgroups is the default, and the note says why it coul
   }));
 
 const refusal = (found: string) =>
-  `LOWRANK_REQUIRE_HARDWARE=1 needs a hardware GPU, found ${found}`;
+  `LOWRANK_REQUIRE_HARDWARE=1 needs a hardware GPU, found ${found}: unset it, or ask for the cpu (--device cpu)`;
 
 Deno.test("LOWRANK_REQUIRE_HARDWARE=1 refuses software, no adapter, and the CPU in their place", () =>
   withVariables({ LOWRANK_REQUIRE_HARDWARE: "1" }, async () => {

@@ -205,7 +205,7 @@ Deno.test("adapters are loaded from the sub-folders of their folder alone", () =
     assertRefused(
       await load("new", "none"),
       404,
-      'lora_path must be a folder among the adapters, found "none"',
+      'lora_path (or else lora_name) must be a folder among the adapters, found "none"',
     );
     assertRefused(await load("new", "link"), 400, 'itself, found a link: "link"');
     assertRefused(await load("new", "empty"), 400, "adapter_config.json");

@@ -53,7 +53,7 @@ export function requiresHardware(): boolean {
 export function refusalOf(adapter: GPUAdapter | undefined): string | undefined {
   if (!requiresHardware() || (adapter && !isSoftwareAdapter(adapter.info))) return undefined;
   const found = adapter ? `${adapterName(adapter.info)}, which is software` : "no adapter";
-  return `${variable}=1 needs a hardware GPU, found ${found}`;
+  return `${variable}=1 needs a hardware GPU, found ${found}: unset it, or ask for the cpu (--device cpu)`;
 }
 
 /**
