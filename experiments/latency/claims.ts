@@ -180,10 +180,8 @@ function explainedText(method: MethodCells): string {
   const { share, byLaunches, byFlops, ofOneToken } = smallestCell(method);
   const [launches, operations, fixed] = [byLaunches, byFlops, ofOneToken]
     .map((part) => `${Math.round(100 * part)}%`);
-  return `${method.method} ${
-    signedPercent(share)
-  }, of which launches ${launches}, operations ${operations}, and with a ` +
-    `single token already ${fixed}`;
+  return `${method.method} ${signedPercent(share)}, of which ${launches} are launches, ` +
+    `${operations} operations, and ${fixed} are there with a single token`;
 }
 
 const launchesClaim = (shape: string): Claim<Rows> => ({

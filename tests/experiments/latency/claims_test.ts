@@ -124,7 +124,7 @@ Deno.test("launches must explain half of what is added, in the smallest cell", (
   assertEquals([97, 100].map(judged), [false, tooNear]); // What adds no time is explained by nothing.
   assertStringIncludes(
     launches.found!(rowsOf(half)),
-    "+20.0%, of which launches 50%, operations 50%, and with a single token already 25%",
+    "+20.0%, of which 50% are launches, 50% operations, and 25% are there with a single token",
   );
   const [adapted] = slowDowns(rowsOf(half)).filter(({ row }) => row.model === "H");
   assertAlmostEquals(adapted.byLaunches, 0.5, 1e-12);
