@@ -181,7 +181,7 @@ async function checkSpeed(rounds: number): Promise<boolean> {
   return wrong === 0;
 }
 
-const [first = "10000", second = "64"] = Deno.args;
+const [first = "40000", second = "64"] = Deno.args;
 if (first === "server") await serve(second);
 else if (first === "speed") Deno.exit(await checkSpeed(7) ? 0 : 1);
 else if (first === "strangers") Deno.exit(await checkStrangers() ? 0 : 1);
