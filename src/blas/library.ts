@@ -155,7 +155,7 @@ function tryToOpen<Symbols extends Deno.ForeignLibraryInterface>(
     try {
       return { library: Deno.dlopen(path, definitions), path, definitions };
     } catch (error) {
-      reason ||= (error as Error).message;
+      reason ||= (error as Error).message.replace(/^(Could not open library: )+/, "");
     }
   }
   return reason;

@@ -133,7 +133,9 @@ async function readToken(file: string): Promise<string> {
   const token = (await readText(file)).replace(/\r?\n$/, "");
   if (/^[\x21-\x7e]{1,4096}$/.test(token)) return token;
   throw new RangeError(
-    `--token-file needs a file of one line of ASCII letters, digits and signs, found another in ${file}`,
+    `--token-file needs a file of one line of ASCII letters, digits and signs, found ${
+      token === "" ? "nothing" : "something else"
+    } in ${file}`,
   );
 }
 

@@ -82,7 +82,8 @@ async function makeAll(
 ): Promise<SweepRow[]> {
   using interrupt = new Interrupt().listen();
   const { signal } = interrupt, folder = join(options.output, "runs"), rows: SweepRow[] = [];
-  const progress = new SweepProgress(trainings, await madeIn(folder, trainings));
+  const made = await madeIn(folder, trainings), progress = new SweepProgress(trainings, made);
+  if (made.size > 0) note(options, `already trained: ${made.size} of ${trainings.length}`);
   try {
     for (const training of trainings) {
       interrupt.throwIfStopped();

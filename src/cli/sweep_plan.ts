@@ -61,7 +61,9 @@ export async function planSweep(
     const same = trainings.get(training.hash);
     if (same) {
       const both = [same, training].map(({ words }) => words.join(" ")).join(", ");
-      throw new RangeError(`${path} has one training twice: ${both}`);
+      throw new RangeError(
+        `${path} has one training twice: ${both} (no setting of the result differs)`,
+      );
     }
     trainings.set(training.hash, training);
   }

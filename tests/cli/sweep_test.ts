@@ -96,7 +96,8 @@ Deno.test("a sweep that SIGINT stopped exits with 130 and resumes to the same by
       /\nstopped by SIGINT after [123] of 4 trainings: run the same command again/,
     );
     assert(!filesIn(cut).includes("results.json"));
-    await lowrankJson(...to, cut);
+    const again = await lowrank(...to, cut);
+    assertMatch(again.stderr, /\nalready trained: [123] of 4\n/);
     await assertSameSweep(cut, whole);
   }));
 
