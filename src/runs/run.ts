@@ -174,7 +174,7 @@ async function trainOn<M extends Model>(
     await assertFiniteResult(trainer);
     return { ...kept(), exact, ledger };
   } catch (failure) {
-    // The checkpoint has the last values. Before training is measured no other ones are better.
+    // The checkpoint has the last values. A lone measurement is that of the start, which is no result.
     const isMeasured = trainer.heldOut.points.length > 1;
     if (isMeasured && options.signal?.reason === failure) restoreBest(trainer);
     await options.onCut?.({ ...made, ...kept() }, failure);
