@@ -1,7 +1,7 @@
 /** What times of work that takes turns say about a claim: decision 0026 has the rule. @module */
 
 import { median } from "../../src/core/numbers.ts";
-import { type Judgment, notQuiet, tooNear } from "../../src/paper/claim.ts";
+import { type Judgment, notQuiet, tooFew, tooNear } from "../../src/paper/claim.ts";
 
 /** How many times as long one piece of work takes as another, both timed once in each round. */
 export interface TimeRatio {
@@ -48,6 +48,7 @@ export function onQuietMachine(
   share: number,
   judge: () => Judgment,
 ): Judgment {
+  if (controls.some(({ low }) => low === undefined)) return tooFew;
   return controls.every((one) => isClear(one, share)) ? judge() : notQuiet;
 }
 

@@ -7,7 +7,7 @@ import { version } from "../../src/core/version.ts";
 import type { Device } from "../../src/device/device.ts";
 import { isGood, isJudged } from "../../src/figures/html.ts";
 import { methodPicture } from "../../src/figures/pictures/method.ts";
-import { notQuiet, tooNear } from "../../src/paper/claim.ts";
+import { notQuiet, tooFew, tooNear } from "../../src/paper/claim.ts";
 import type { ReportWords } from "../../src/figures/job_record.ts";
 import {
   countVerdicts,
@@ -47,6 +47,7 @@ export const words = {
       tooNear,
       "a time that is not clearly on one side of the rule's mark; not counted",
     ],
+    [tooFew, "a time of fewer than 11 rounds, as in runs before 2026-11-30; not counted"],
     ["not judged (quick run)", "too few steps to say anything about quality, or rounds about time"],
   ] satisfies Meaning[],
   terms: [

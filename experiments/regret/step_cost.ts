@@ -210,7 +210,7 @@ export const stepCost: Experiment = experiment<never, StepCost>({
       ...countModel("the tiny base", await baseConfig() as ConfigJson, tinyShape),
       ...countModel("GPT-2 medium", catalog["gpt2-medium"].config, { batch: 1, length: 512 }),
     ];
-    return { counted, time: await timeSteps(device, quick ? 2 : 40, signal) };
+    return { counted, time: await timeSteps(device, quick ? 2 : 120, signal) };
   },
   beyond: true,
   claims: stepClaims,

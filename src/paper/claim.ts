@@ -10,8 +10,11 @@ export const notQuiet = "not judged: the machine was not quiet";
 /** The verdict where times are so near to a rule's mark that they cannot tell on which side they are. */
 export const tooNear = "not judged: too near the mark";
 
+/** The verdict where so few rounds were timed that their ratios have no interval. */
+export const tooFew = "not judged: too few rounds were timed";
+
 /** What a rule gave: whether the claim holds, or why that cannot be told. */
-export type Judgment = boolean | typeof notQuiet | typeof tooNear;
+export type Judgment = boolean | typeof notQuiet | typeof tooNear | typeof tooFew;
 
 /**
  * What the rule of a claim gave: the first four for a claim of the paper, the next two for one beyond it,
@@ -27,7 +30,8 @@ export type Verdict =
   | "holds here, not with --full"
   | "not judged (quick run)"
   | typeof notQuiet
-  | typeof tooNear;
+  | typeof tooNear
+  | typeof tooFew;
 
 /** A claim that has been judged, with one of our verdicts. */
 export interface Finding extends JudgedClaim {

@@ -11,7 +11,14 @@ import {
   ratioText,
 } from "../../experiments/frame/clock.ts";
 import { Random } from "../../src/core/random.ts";
-import { type Claim, judge, type Judgment, notQuiet, tooNear } from "../../src/paper/claim.ts";
+import {
+  type Claim,
+  judge,
+  type Judgment,
+  notQuiet,
+  tooFew,
+  tooNear,
+} from "../../src/paper/claim.ts";
 import { isJudged, markHtml, verdictHtml } from "../../src/figures/html.ts";
 import { tallies } from "../../experiments/frame/report_words.ts";
 
@@ -91,9 +98,8 @@ Deno.test("nothing is judged where a control leaves its share, or has no interva
   const judged = (...controls: Parameters<typeof ratioText>) =>
     onQuietMachine(controls, 0.1, () => true);
   assertEquals(judged(between(0.91, 1.09)), true);
-  for (const off of [between(0.9, 1), between(1, 1.11), { ratio: 1 }]) {
-    assertEquals(judged(off), notQuiet);
-  }
+  for (const off of [between(0.9, 1), between(1, 1.11)]) assertEquals(judged(off), notQuiet);
+  assertEquals(onQuietMachine([between(0.9, 1), { ratio: 1 }], 0.1, () => true), tooFew);
   assertEquals(onQuietMachine([between(1, 1), between(1, 1.2)], 0.1, () => false), notQuiet);
   assertEquals(
     controlText([between(1, 1), between(0.5, 1), between(1, 1.2)]),
@@ -110,7 +116,7 @@ Deno.test("of several conditions one that fails decides, then one that cannot te
 });
 
 Deno.test("a claim that times cannot judge has a verdict of its own, and counts for neither side", () => {
-  for (const verdict of [notQuiet, tooNear] as const) {
+  for (const verdict of [notQuiet, tooNear, tooFew] as const) {
     const claim: Claim<number> = {
       ...{ text: "It is fast", rule: "when it is", why: "A guess.", note: "Weak." },
       ours: () => "1",

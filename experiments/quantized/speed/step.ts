@@ -63,7 +63,7 @@ async function stepTimes(context: ExperimentContext): Promise<StepTimeRow[]> {
       one.step();
       return one.finished();
     });
-    const times = await timeInTurns(work, quick ? 1 : i === 0 ? 30 : 11, signal);
+    const times = await timeInTurns(work, quick ? 1 : i === 0 ? 100 : 11, signal);
     rows.push(...times.map((own, place) => rowOf(shape, timed[place], own)));
   }
   return rows;

@@ -2,7 +2,7 @@
 
 import { assertAlmostEquals, assertEquals, assertStringIncludes } from "@std/assert";
 import { ratioOf } from "../../../experiments/frame/mod.ts";
-import { judge, notQuiet, tooNear } from "../../../src/paper/claim.ts";
+import { judge, notQuiet, tooFew, tooNear } from "../../../src/paper/claim.ts";
 import { turnTimes } from "../turn_times.ts";
 import { latencyClaims } from "../../../experiments/latency/claims.ts";
 import {
@@ -108,7 +108,7 @@ Deno.test("the slow-down must be largest at batch 1, over the lengths that every
   const judged = (H: number) => slowest.holds(rowsOf(one, { ...two, H }));
   assertEquals([117, 118, 122, 123].map(judged), [true, tooNear, tooNear, false]);
   assertEquals(slowest.holds(rowsOf(one, two, { batch: 4, H: 123 })), false);
-  assertEquals(slowest.holds(withoutInterval(rowsOf(one, two))), notQuiet);
+  assertEquals(slowest.holds(withoutInterval(rowsOf(one, two))), tooFew);
   const long = { batch: 1, length: 16, H: 101 }; // batch 2 has no such length
   assertEquals(slowest.holds(rowsOf(one, two, long)), true);
   const method = methodsIn(rowsOf(one, two, long)).find(({ method }) => method === "H, r = 4")!;
