@@ -16,7 +16,7 @@ const examples = documented().flatMap((path) =>
   filesUnder(path).filter((file) => /(?<!\.as)\.ts$|\.md$/.test(file))
 );
 
-/** What runs one after the other, beside the others. */
+/** Checks that run one after the other; the lanes run beside each other. */
 const lanes = [
   [["check", "--quiet"], ["check", "--quiet", "--doc-only", ...examples]],
   [["fmt", "--check"], ["lint"], ["doc", "--lint", ...Object.values<string>(exports)]],

@@ -1,9 +1,9 @@
-/** What clients that mean no good cost the server, and a client that has the token. Linux only. @module */
+/** Hostile clients, and their cost to the server and to a client that has the token. Linux only. @module */
 
 import { lowrankArgs } from "../tests/cli/lowrank.ts";
 import { rootPath } from "../tests/support/source_files.ts";
 
-/** Where a server listens, and the header with its token. */
+/** A server's address, and the header with its token. */
 interface Attacked {
   readonly port: number;
   readonly bearer: string;
@@ -12,7 +12,7 @@ interface Attacked {
 /** Ends by itself, or with the signal. */
 type Attack = (attacked: Attacked, signal: AbortSignal) => Promise<void>;
 
-/** What an attack did: to the server's memory, and to the client with the token. */
+/** The effect of an attack on the server's memory and on the client with the token. */
 interface Cost {
   readonly restBytes: number;
   readonly mostBytes: number;

@@ -1,9 +1,9 @@
-/** What times of work that takes turns say about a claim: decision 0026 has the rule. @module */
+/** Judgments of claims by times of work that takes turns: decision 0026 has the rule. @module */
 
 import { median } from "../../src/core/numbers.ts";
 import { type Judgment, notQuiet, tooFew, tooNear } from "../../src/paper/claim.ts";
 
-/** How many times as long one piece of work takes as another, both timed once in each round. */
+/** The time of one piece of work by that of another, both timed once in each round. */
 export interface TimeRatio {
   /** The median of the rounds' ratios. */
   readonly ratio: number;
@@ -13,7 +13,7 @@ export interface TimeRatio {
   readonly high?: number;
 }
 
-/** How often an interval may miss the true median. */
+/** The chance that an interval misses the true median. */
 const risk = 0.001;
 
 /**
@@ -36,7 +36,7 @@ function enclosingRank(n: number): number {
   return k;
 }
 
-/** Whether all hold: one that fails decides, then one that cannot tell. */
+/** The judgment of several conditions: one that fails decides, then one that cannot tell. */
 export function allHold(judgments: readonly Judgment[]): Judgment {
   if (judgments.includes(false)) return false;
   return judgments.find((one) => one !== true) ?? true;
@@ -55,7 +55,7 @@ export function onQuietMachine(
 const isClear = ({ low = 0, high = Infinity }: TimeRatio, share: number): boolean =>
   low >= 1 / (1 + share) && high <= 1 + share;
 
-/** Whether a ratio is at most the mark, where its interval is clear of the mark by as much as a control may be off. */
+/** Judges that a ratio is at most the mark, by an interval clear of the mark by as much as a control may be off. */
 export function isAtMost(
   { low = 0, high = Infinity }: TimeRatio,
   mark: number,
@@ -65,7 +65,7 @@ export function isAtMost(
   return low > mark * (1 + share) ? false : tooNear;
 }
 
-/** Whether a ratio is at least the mark, by the same measure. */
+/** Judges that a ratio is at least the mark, by the same measure. */
 export function isAtLeast(
   { low = 0, high = Infinity }: TimeRatio,
   mark: number,
@@ -83,7 +83,7 @@ export function ratioText({ ratio, low, high }: TimeRatio): string {
 
 const shown = (ratio: number): string => ratio.toFixed(2);
 
-/** What a rule on times ends with: when it is not judged. */
+/** The end of a rule on times: when it is not judged. */
 export const clockRule = (control: string, share: number): string =>
   `: ratios of two times of the same round, whose median has a 99.9% interval that must be clear of the mark by ${
     100 * share

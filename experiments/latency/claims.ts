@@ -33,7 +33,7 @@ type Rows = readonly LatencyRow[];
 export const signedPercent = (share: number): string =>
   `${share < 0 ? "−" : "+"}${Math.abs(100 * share).toFixed(1)}%`;
 
-/** How far the control may be off. */
+/** The share by which the control may be off. */
 const controlShare = 0.02;
 
 const bySpace = (rows: Rows, say: (space: string) => string): string =>
@@ -42,7 +42,7 @@ const bySpace = (rows: Rows, say: (space: string) => string): string =>
 const inSpace = (rows: Rows, space: string): MethodCells[] =>
   adaptersIn(rows).filter((method) => method.space === space);
 
-/** What decides that a model adds no latency, whatever its rows are. */
+/** The rule that decides that a model adds no latency, whatever its rows are. */
 export const mergedRule =
   "when in every cell a pass of the merged model asks the device for the base's launches, kernel by kernel, with " +
   "the same shapes and bytes, and one of the unmerged model does not; times are shown beside it and decide nothing";
@@ -87,7 +87,7 @@ function overall(cells: readonly TimeRatio[]): TimeRatio {
   return { ratio, low: Math.min(...low), high: Math.max(...high) };
 }
 
-/** What is added at a batch, on average over its lengths; so are the ends of the intervals. */
+/** The share of time added at a batch, on average over its lengths; so are the ends of the intervals. */
 function ratioAt(rows: Rows, cells: readonly SlowDown[]): TimeRatio {
   const own = cells.map(({ row }) => timeRatio(rows, row));
   const ratio = mean(own.map((one) => one.ratio));
@@ -98,7 +98,7 @@ function ratioAt(rows: Rows, cells: readonly SlowDown[]): TimeRatio {
 const batchesOf = (rows: Rows, method: MethodCells) =>
   byBatch(method).map(({ batch, own }) => ({ batch, time: ratioAt(rows, own) }));
 
-/** Whether a method's time by the base's is larger at batch 1 than at every other. */
+/** Judges that a method's time by the base's is larger at batch 1 than at every other. */
 function isSlowestAtOne(rows: Rows, method: MethodCells): Judgment {
   const [{ time: one }, ...others] = batchesOf(rows, method);
   return allHold(others.map(({ time: { ratio, low = 0, high = Infinity } }) =>

@@ -22,7 +22,7 @@ interface Recorded extends PassCounts {
   readonly record: readonly string[];
 }
 
-/** What a model's pass asks for beside the base's. */
+/** The launches of a model's pass beside the base's. */
 export interface ComparedPass extends PassCounts {
   /** Places in the order of launches at which the two ask for other kernels, shapes or bytes. */
   readonly differing: number;
@@ -35,7 +35,7 @@ export class CountingDevice extends DryDevice {
   #counts = { flops: 0, bytes: 0 };
   #record: string[] = [];
 
-  /** What was launched since the last call. */
+  /** The launches since the last call. */
   take(): Recorded {
     const record = this.#record, counts = this.#counts;
     this.#record = [];
@@ -53,7 +53,7 @@ export class CountingDevice extends DryDevice {
   }
 }
 
-/** What each model's pass asks for, in the order of the models; the first is the base. */
+/** The launches of each model's pass, in the order of the models; the first is the base. */
 export function countPasses(
   shape: LatencyShape,
   bottlenecks: readonly number[],

@@ -32,7 +32,7 @@ const limits = { 32: 1.3, 128: 2 } as const;
 /** How far the control may be off, and rows from those of single adapters. */
 const controlShare = 0.1, mostDifference = 1e-5;
 
-/** How many times as long the same base takes the second time. */
+/** The time of the same base, timed again, by its first. */
 function controlOf({ times }: ManyAdapters): TimeRatio {
   const of = (kind: Variant["kind"]) => times.find((one) => one.kind === kind)!.each;
   return ratioOf(of("base again"), of("base"));

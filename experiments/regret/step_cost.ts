@@ -31,7 +31,7 @@ import { stepOperations, type StepShape } from "./operations.ts";
 /** The share of a full step that the post gives, and how far from it still counts; decision 0025. */
 const wanted = 2 / 3, within = 0.1;
 
-/** How far the control of the times may be off. */
+/** The share by which the control of the times may be off. */
 const controlShare = 0.02;
 
 /** The rank whose steps are timed. */

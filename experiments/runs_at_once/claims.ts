@@ -46,7 +46,7 @@ function timesOf(
   )!.each;
 }
 
-/** How many times as long the same runs in a row take the second time. */
+/** The time of the same runs in a row, timed again, by their first. */
 const controlOf = (found: RunsAtOnce): TimeRatio =>
   ratioOf(timesOf(found, "in a row again", ruled), timesOf(found, "in a row", ruled));
 

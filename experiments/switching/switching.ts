@@ -30,7 +30,7 @@ import { switchedRank, type Way } from "./ways.ts";
 /** The most that a switch from disk may read, of the bytes of all parameters. */
 const mostRead = 0.1;
 
-/** How far the control may be off. */
+/** The share by which the control may be off. */
 const controlShare = 0.1;
 
 /** The rows of each model. */

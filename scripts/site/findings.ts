@@ -88,7 +88,7 @@ function table(findings: readonly Finding[], isPrinted: boolean): string {
   return [columns, columns.map(() => "---"), ...rows].map(line).join("\n");
 }
 
-/** What the README says of the paper's claims; what is not reproduced whatever the scale only where there is some. */
+/** The README's sentence on the paper's claims; "not reproduced" only where a claim has that verdict. */
 export function paperCounts({ results }: Pick<Results, "results">): string {
   const all = pick(results, ({ beyond }) => !beyond).flatMap(({ findings }) => findings);
   const of = (verdict: Verdict) => all.filter((one) => one.verdict === verdict).length;

@@ -20,7 +20,7 @@ export interface Job {
 /** Jobs for one process; all are tests, or all are examples. */
 export type Batch = readonly Job[];
 
-/** What a test needs, by the end of its file's name: `*_parts_test.ts`, `*_reference_test.ts`. */
+/** The tiers, told by the end of a file's name: `*_parts_test.ts`, `*_reference_test.ts`. */
 export const tiers = ["core", "parts", "reference"] as const;
 
 /** One of {@link tiers}. */
@@ -32,7 +32,7 @@ export const timesPath = "scripts/test/times.json";
 /** Expected of a file that was never measured. */
 const unmeasured = 3;
 
-/** What a file takes before its first test: its modules are loaded anew. */
+/** Seconds before a file's first test: its modules are loaded anew. */
 const loading = 0.5;
 
 /** The tier of a test file. */

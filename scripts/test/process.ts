@@ -8,7 +8,7 @@ import { rootPath } from "../../tests/support/source_files.ts";
 import { type Batch, examplesOf } from "./jobs.ts";
 import { readTests, type TestRun } from "./junit.ts";
 
-/** How a batch ended. */
+/** The end of a batch. */
 export interface Outcome {
   readonly batch: Batch;
   readonly tests: readonly TestRun[];
@@ -71,10 +71,10 @@ interface Printing {
 /** The line before the first test of a file. */
 const beginning = /^running \d+ tests? from (?:\.\/)?([^\s#$]+)/;
 
-/** What a process printed until its end. */
+/** Everything that a process printed, and when. */
 interface Watched {
   output: string;
-  /** Whether it was ended because it had printed nothing for too long. */
+  /** True if it was ended, as it had printed nothing for too long. */
   hung: boolean;
   /** Each file and when its first test began. */
   begun: [path: string, ms: number][];

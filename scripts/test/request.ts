@@ -9,7 +9,7 @@ import { importsAmong } from "../../tests/support/layers.ts";
 import { rootPath, sourceFiles, sourceText } from "../../tests/support/source_files.ts";
 import { documented, type Job, testFiles, type Tier, tiers } from "./jobs.ts";
 
-/** What a run of the tests is asked for. */
+/** The tests to run. */
 export interface Request {
   readonly wanted: readonly Tier[];
   /** True for the jobs to run. */

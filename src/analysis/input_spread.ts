@@ -1,4 +1,4 @@
-/** How evenly a layer's inputs fill their space: whether the metric that they make says anything. @module */
+/** The spread of a layer's inputs over their space, by which their metric says much or little. @module */
 
 import { ShapeError } from "../core/errors.ts";
 import { formatShape } from "../core/shape.ts";
@@ -13,7 +13,7 @@ import {
 import { type InputStatistics, rowsOfInputs } from "./activation_metric.ts";
 import { toDense } from "./input.ts";
 
-/** What the eigenvalues λ of inputs' second moment S say; all are 0 for inputs that are zero. */
+/** Measures of the eigenvalues λ of inputs' second moment S; all are 0 for inputs that are zero. */
 export interface InputSpread {
   /** Of the inputs. */
   readonly dimensions: number;

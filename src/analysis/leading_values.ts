@@ -9,7 +9,7 @@ import { type Matrix, toLarge } from "./input.ts";
  */
 const largestDecomposed = 1024;
 
-/** What is known of a matrix: a mark of its values, and singular values by how they were found. */
+/** A matrix that was seen before: a mark of its values, and its singular values by method. */
 interface Known {
   readonly mark: number;
   readonly values: Map<string, Float64Array>;

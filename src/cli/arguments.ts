@@ -167,7 +167,7 @@ export const checkpointingOption = (): Option =>
     "compute each block once more for the backward pass: less memory, more time, the same result",
   );
 
-/** How the values of a file to write are asked to be stored. */
+/** The type in which the values of a file are to be stored. */
 export interface DtypeOption {
   /** What `dtypeOption` says unless it is given. */
   readonly dtype?: keyof typeof storedTypes;

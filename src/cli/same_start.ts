@@ -3,9 +3,8 @@
 import { isHubName } from "../core/hub/name.ts";
 import { readJson } from "../core/files.ts";
 import { isRecord } from "../core/json.ts";
-import type { RandomStart } from "../core/random_start.ts";
 import { fileIn } from "../core/storage.ts";
-import { asStart } from "../formats/start_metadata.ts";
+import { asStart, type RandomStart } from "../formats/start_metadata.ts";
 
 /**
  * The random start of an adapter: as its file records or, of a training before files did, the `run.json` beside it;

@@ -1,4 +1,4 @@
-/** How far a sweep is, and how long the rest will take. @module */
+/** The progress line of a sweep. @module */
 
 import { roughDuration } from "../core/job_time.ts";
 import { ProgressBar } from "../core/progress_bar.ts";
@@ -50,7 +50,7 @@ export class SweepProgress {
     this.#bar.clear();
   }
 
-  /** What sets a training apart from the others. */
+  /** The settings that tell a training from the others. */
   #nameOf(part: number): string {
     return this.#parts[part].words.filter((word) => !this.#shared.includes(word)).join(" ");
   }

@@ -1,9 +1,9 @@
-/** How long the rest of a training will take, by its latest steps. @module */
+/** An estimate of the rest of a training, by its latest steps. @module */
 
 import type { StepEvent } from "../train/mod.ts";
 import type { TrainRequest } from "./train_request.ts";
 
-/** What a training has to do. */
+/** The work of a training. */
 export interface Course {
   /** Steps of the whole training. */
   readonly steps: number;
@@ -11,7 +11,7 @@ export interface Course {
   readonly validateEvery?: number;
 }
 
-/** What is known of it before it begins. */
+/** The work that is known before it begins. */
 export const courseOf = (
   { spec: { training }, validation }: Pick<TrainRequest, "spec" | "validation">,
 ): Course => ({
@@ -19,7 +19,7 @@ export const courseOf = (
   validateEvery: validation.length > 0 ? training.validateEvery : undefined,
 });
 
-/** What is known before an estimate is given. */
+/** The least that is known before an estimate is given. */
 const leastSteps = 3, leastMs = 3000;
 
 /** From what it is made: so many of the latest steps, or more if they took less than this time. */

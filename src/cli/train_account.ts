@@ -64,7 +64,7 @@ export function summaryOf(
   ];
 }
 
-/** Which values a signal has left, and how to resume; the text ends before the output folder. */
+/** The values that a signal has left, and the way to resume; the text ends before the output folder. */
 export function stoppedText(
   { training: { steps: planned } }: TrainRequest["spec"],
   { loss: { length: steps }, heldOut = [] }: TrainingLog,

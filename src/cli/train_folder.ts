@@ -206,7 +206,7 @@ export class TrainFolder implements Disposable {
     return await fileDigests(this.output, names);
   }
 
-  /** Whether the weights in the folder are what the training of a run's folder has saved so far. */
+  /** True if the weights in the folder are those that the training of a run's folder has saved so far. */
   async #hasSaved(run: string): Promise<boolean> {
     const file = join(run, "saved.json");
     if (await kindOf(file) !== "file") return false;

@@ -1,8 +1,8 @@
-/** What a training has made, in numbers. @module */
+/** The numbers of a training. @module */
 
 import type { HeldOutLoss, TrainingLog } from "../train/mod.ts";
 
-/** What a training has made; `run.json` in its folder also has its specification and digests. */
+/** The numbers of a training; `run.json` in its folder also has its specification and digests. */
 export interface TrainedRecord {
   /** Completed steps. */
   readonly steps: number;

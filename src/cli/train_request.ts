@@ -172,7 +172,7 @@ function settingsOf(
   });
 }
 
-/** What is about held-out texts needs some. */
+/** Options about held-out texts need such texts. */
 function assertWatched(
   given: Readonly<Record<string, number | undefined>>,
   { length }: readonly Batch[],

@@ -126,7 +126,7 @@ export function duplicateKey(text: string): string | undefined {
 }
 
 /**
- * What a pattern matches in a valid JSON text: nothing inside of strings, and whole strings where it matches their
+ * The matches of a pattern in a valid JSON text: nothing inside of strings, and whole strings where it matches their
  * quotation mark. A pattern for strings themselves would overflow the stack at a million escapes.
  */
 export function* jsonTokens(
@@ -141,7 +141,7 @@ export function* jsonTokens(
   }
 }
 
-/** Where a string ends that begins at a quotation mark: at the next that is not behind an odd number of backslashes. */
+/** The end of a string that begins at a quotation mark: the next one not behind an odd number of backslashes. */
 function stringEnd(text: string, start: number): number {
   for (let at = text.indexOf('"', start + 1);; at = text.indexOf('"', at + 1)) {
     let slashes = 0;

@@ -1,4 +1,4 @@
-/** How error messages, and commands in them, show what a stranger may have written. @module */
+/** Quoting, in error messages and the commands in them, of what a stranger may have written. @module */
 
 import { terminalLine } from "./terminal_text.ts";
 

@@ -97,7 +97,7 @@ const kinds: Readonly<Record<string, string>> = {
 
 const marks: Readonly<Record<string, string>> = { good: "✓", near: "≈", open: "✗", none: "–" };
 
-/** Whether a verdict counts: what was not judged stands beside what was. */
+/** True for a verdict that counts: claims that were not judged stand beside those that were. */
 export const isJudged = (verdict: string): boolean => !verdict.startsWith("not judged");
 
 const kindOf = (verdict: string): string => kinds[verdict] ?? (isJudged(verdict) ? "open" : "none");

@@ -85,7 +85,7 @@ function beyondHtml(report: Report): string {
 ${countedHtml("beyond", beyond, report.verdicts)}</section>`;
 }
 
-/** How many claims have each verdict, and the claims by verdict: what failed first, what was not judged last. */
+/** The number of claims of each verdict, and the claims by verdict: failed ones first, those not judged last. */
 function countedHtml(id: string, claims: readonly Placed[], verdicts?: readonly Meaning[]): string {
   const counts = countVerdicts(claims.map(([, finding]) => finding), verdicts);
   const places = new Map(counts.map(([verdict], i) => [verdict, `${id}-${i + 1}`]));

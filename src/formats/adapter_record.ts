@@ -3,7 +3,7 @@
 import type { HostTensor } from "../core/host_tensor.ts";
 import type { LowRankUpdate } from "../core/low_rank_update.ts";
 import type { PromptFormat } from "../core/prompt_format.ts";
-import type { RandomStart } from "../core/random_start.ts";
+import type { RandomStart } from "./start_metadata.ts";
 import type { QuantizedForm } from "../quant/quantized_tensor.ts";
 import type { FloatDtype } from "./dtype.ts";
 import type { BiasMode, TrainedRows } from "./peft_extras.ts";

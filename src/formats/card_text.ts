@@ -54,7 +54,7 @@ const block = (language: string, lines: string): string => `\`\`\`${language}\n$
 export const inCode = (text: string): string =>
   `\`${terminalLine(text.replaceAll("`", "'")) || " "}\``;
 
-/** What is known of a classifier's labels, of what was trained in full, of prompts, and of the file. */
+/** Facts for a card: a classifier's labels, the parts trained in full, the prompts, and the file. */
 export interface TaskFacts {
   /** The names of a classifier's labels. */
   readonly labels?: readonly string[];

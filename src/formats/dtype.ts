@@ -203,7 +203,7 @@ export function isExactIn(data: HostData, float: FloatDtype): boolean {
   return data.every((value, i) => value === stored[i]);
 }
 
-/** What rounding to a dtype may change: at most a share of a value, or `least` where that is more. */
+/** The change that rounding to a dtype may make: at most a share of a value, or `least` where that is more. */
 export interface Rounding {
   /** Half the distance from 1 to the next number. */
   readonly share: number;

@@ -15,7 +15,7 @@ export type {
 } from "../quant/quantized_tensor.ts";
 export type { LowRankFactors, LowRankUpdate } from "../core/low_rank_update.ts";
 export type { RowRange, SiteRows } from "../core/row_range.ts";
-export type { RandomStart } from "../core/random_start.ts";
+export type { RandomStart } from "./start_metadata.ts";
 export type { Shape } from "../core/shape.ts";
 export type { Folder } from "../core/storage.ts";
 export { type SiteAddress, siteName, type SiteRole } from "../core/site.ts";

@@ -2,7 +2,7 @@
 
 import type { HostTensor } from "../core/host_tensor.ts";
 import type { PromptFormat } from "../core/prompt_format.ts";
-import type { RandomStart } from "../core/random_start.ts";
+import type { RandomStart } from "./start_metadata.ts";
 import type { QuantizedForm } from "../quant/quantized_tensor.ts";
 import type { AdapterException } from "./adapter_exceptions.ts";
 import type { TrainedUpdate } from "./adapter_record.ts";

@@ -3,7 +3,14 @@
 import { AdapterFileError } from "../core/errors.ts";
 import { isRecord, jsonValue } from "../core/json.ts";
 import { quote } from "../core/quote.ts";
-import type { RandomStart } from "../core/random_start.ts";
+
+/** Drawn alike, two adapters begin with the same A, or with its first rows where one rank is lower. */
+export interface RandomStart {
+  /** The distribution, as in PEFT's `init_lora_weights`. */
+  readonly init: "kaiming" | "gaussian";
+  /** Of the random numbers. */
+  readonly seed: number;
+}
 
 /** The key in `__metadata__`; PEFT only reads `format`. */
 const KEY = "lowrank.start";
@@ -14,7 +21,7 @@ export function startMetadata(start: RandomStart | undefined): Record<string, st
 }
 
 /**
- * What the metadata record, if they do.
+ * The random start that the metadata record, if they do.
  *
  * @throws {AdapterFileError} when it is not what {@link startMetadata} writes.
  */

@@ -193,7 +193,7 @@ export interface DirectionOverlaps {
   readonly randomOverlap: readonly (readonly number[])[];
   /** d: φ(i, j) is max(i, j) / d by chance. */
   readonly dimensions: number;
-  /** How many of W's top directions ΔW has beyond chance. */
+  /** Number of W's top directions that ΔW has beyond chance. */
   readonly pickedUp: number;
   /** The most that a random draw has. */
   readonly randomPickedUp: number;

@@ -17,7 +17,7 @@ export interface SecondMomentsOptions {
 
 /** S of a layer, `(in, in)`. */
 export interface SecondMoment extends DenseMatrix {
-  /** Whether one direction outweighs the others, with a sentence that says so. */
+  /** The share of one direction, with a sentence where it outweighs the others. */
   readonly spread: InputSpread;
 }
 

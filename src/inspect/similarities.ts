@@ -58,9 +58,9 @@ export function similaritiesOf({ phi: grid, dimensions }: ComparedUpdate): Simil
 
 /** Means over the compared updates of one kind of layer. */
 export interface SimilarityOfKind extends Similarities {
-  /** What their names have after the last number: `self_attn.q_proj`. */
+  /** The end of their names after the last number: `self_attn.q_proj`. */
   readonly kind: string;
-  /** How many there are. */
+  /** Number of modules. */
   readonly sites: number;
 }
 

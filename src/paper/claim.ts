@@ -13,7 +13,7 @@ export const tooNear = "not judged: too near the mark";
 /** The verdict where so few rounds were timed that their ratios have no interval. */
 export const tooFew = "not judged: too few rounds were timed";
 
-/** What a rule gave: whether the claim holds, or why that cannot be told. */
+/** The outcome of a rule: true if the claim holds, or the reason why that cannot be told. */
 export type Judgment = boolean | typeof notQuiet | typeof tooNear | typeof tooFew;
 
 /**

@@ -45,7 +45,7 @@ export interface RunFiles {
   readonly model: string;
   /** {@link TrainingLog}. */
   readonly log: string;
-  /** How long it took; unlike the others, this differs between runs of one specification. */
+  /** Its times; unlike the others, this differs between runs of one specification. */
   readonly times: string;
   /** {@link RunLedger}. */
   readonly ledger: string;

@@ -1,4 +1,4 @@
-/** What a run is given besides its specification. @module */
+/** Options of a run besides its specification. @module */
 
 import type { Adapter } from "../adapt/mod.ts";
 import type { Batch } from "../core/batch.ts";
@@ -20,15 +20,15 @@ export interface Trained<M extends Model = TextModel> {
   readonly adapter?: Adapter;
   /** One number per step. */
   readonly log: TrainingLog;
-  /** How long the steps took. */
+  /** The times of the steps. */
   readonly times: TrainingTimes;
 }
 
-/** What a run needs besides its specification. */
+/** Options of a run besides its specification. */
 export interface RunOptions<M extends Model = TextModel> extends StepsOptions {
   /** Folder of all runs. */
   readonly folder: string;
-  /** Where it runs. */
+  /** The device that it runs on. */
   readonly device: Device;
   /** Opens the model that `spec.model` names; the run disposes it. */
   readonly openModel: (spec: RunSpec, device: Device) => Promise<M> | M;

@@ -43,11 +43,11 @@ export const stepsNames: OptionNames<StepsOptions> = {
   onCompile: true,
 };
 
-/** What a run keeps of its steps. */
+/** The record of a run's steps. */
 export interface StepsKept {
   /** One number per step. */
   readonly log: TrainingLog;
-  /** How long they take. */
+  /** Their times. */
   readonly clock: TrainingClock;
   /** Saves a checkpoint. */
   readonly save: () => Promise<void>;

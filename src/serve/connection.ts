@@ -14,7 +14,7 @@ const pieceBytes = 2 ** 12;
  */
 export class Connection extends Duplex {
   readonly #socket: Socket;
-  /** What has come and was not parsed yet. */
+  /** Bytes that have come and were not parsed yet. */
   #rest: Uint8Array = new Uint8Array(0);
   #isStopped = false;
   #passed = 0;

@@ -8,7 +8,7 @@ export class Refusal extends Error {
   readonly status: number;
   /** The field of the request that is wrong, if it is one. */
   readonly field?: string;
-  /** What the answer's head says besides. */
+  /** Further headers of the answer. */
   readonly headers: Readonly<Record<string, string>>;
 
   /** Says why, in one sentence. */

@@ -130,7 +130,7 @@ export class LocalServer implements AsyncDisposable {
     }
   }
 
-  /** What answers a request, after all checks that need nothing but its head. */
+  /** Answers a request, after all checks that need nothing but its head. */
   #admit(request: IncomingMessage): Route {
     assertLocal(request);
     assertAllowed(request, this.#token);

@@ -40,7 +40,7 @@ export interface Resumed {
   readonly device: string;
   /** The steps so far. */
   readonly log: TrainingLog;
-  /** How long they took, if the checkpoint says so. */
+  /** Their times, if the checkpoint has them. */
   readonly times?: TrainingTimes;
 }
 

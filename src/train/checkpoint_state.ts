@@ -24,7 +24,7 @@ export interface CheckpointState {
   readonly base: TensorDigests;
   /** `step` numbers in each list; or none, if no log was kept. */
   readonly log: TrainingLog;
-  /** How long it has taken, if that is kept. */
+  /** Its times, if they are kept. */
   readonly times?: TrainingTimes;
   /** The held-out losses so far, if they are measured. */
   readonly heldOut?: readonly HeldOutLoss[];

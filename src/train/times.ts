@@ -1,4 +1,4 @@
-/** How long a training has taken. @module */
+/** The times of a training. @module */
 
 import { isRecord } from "../core/json.ts";
 

@@ -28,7 +28,7 @@ function run(flags: readonly string[], program: string, ...args: string[]): Prom
   return outcomeOf(spawnProgram(Deno.execPath(), "run", "--no-check", ...flags, program, ...args));
 }
 
-/** What a task's program may do before its device is open and after. */
+/** Permissions of a task's program before its device is open and after. */
 async function foreign(task: string, ...args: string[]) {
   const { stdout, stderr } = await run(flagsOf(task), "tests/cli/foreign.ts", task, ...args);
   assertEquals(stderr, "");

@@ -1,4 +1,4 @@
-/** What a training, and a sweep, say of the time that is left. */
+/** The time left, as a training and a sweep state it. */
 
 import { assertAlmostEquals, assertEquals } from "@std/assert";
 import { progressOf } from "../../src/cli/progress.ts";
@@ -132,7 +132,7 @@ Deno.test("a sweep of short trainings takes their pace for the next one", () => 
   );
 });
 
-/** What a sweep draws of its 36 trainings on a terminal, the time left known. */
+/** A sweep's line on a terminal, of 36 trainings, the time left known. */
 const drawnAt = (columns: number) =>
   drawnOf(columns, (clock) => {
     const long = Array.from({ length: 36 }, (_, i) => {

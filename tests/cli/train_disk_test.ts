@@ -53,7 +53,7 @@ Deno.test("a training whose folder another one has taken leaves it alone", () =>
     assertEquals(await contents(output), other);
   }));
 
-/** What the system says of a full disk. */
+/** The system's words for a full disk. */
 const full = () =>
   Object.assign(new Error("No space left on device (os error 28)"), { code: "ENOSPC" });
 

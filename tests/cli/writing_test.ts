@@ -54,7 +54,7 @@ const program = (args: readonly string[]): string => `
   console.log("exit code " + await main(${JSON.stringify(args)}));
 `;
 
-/** What a training of fewer than 100 steps says, where it cannot save. */
+/** The message of a training of fewer than 100 steps that cannot save. */
 const anew = "there is no checkpoint, so the same command begins anew";
 
 Deno.test({

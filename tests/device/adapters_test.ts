@@ -1,4 +1,4 @@
-/** What adapters report, as recorded in adapters.json, and what each is taken for. */
+/** Reports of adapters, as recorded in adapters.json, and what each is taken for. */
 
 import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { DeviceError } from "../../src/core/errors.ts";

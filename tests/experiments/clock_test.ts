@@ -1,4 +1,4 @@
-/** What times of the same rounds can tell: the interval, and the rules that read it. */
+/** Judgments by times of the same rounds: the interval, and the rules that read it. */
 
 import { assertEquals } from "@std/assert";
 import {
@@ -56,7 +56,7 @@ Deno.test("one round that was disturbed moves neither end of 15", () => {
   assertEquals(ratioOf(disturbed, ones(15)), { ratio: 1, low: 1, high: 1 });
 });
 
-/** What a run of 25 rounds gives where B takes `truth` times as long as A, and A again is the control. */
+/** The judgment of 25 rounds in which B takes `truth` times as long as A, and A again is the control. */
 function simulated(truth: number, noise: number, random: Random): Judgment {
   const times = (mean: number, pace: number[]) =>
     pace.map((one) => one * mean * Math.exp(noise * Math.abs(random.normal()) ** 2));

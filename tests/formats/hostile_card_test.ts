@@ -44,7 +44,7 @@ const otherCard = (name: string, labels?: readonly string[]): string =>
     { ...{ baseModelName: name, trained: 9, labels, full: [name] }, ...format(name) },
   );
 
-/** What a card's page has beside its code. */
+/** A card's page without its code. */
 const pageOf = (card: string): string =>
   renderGuide("card.md", card).html.replaceAll(/(<code[^>]*>).*?<\/code>/gs, "$1</code>");
 

@@ -29,7 +29,7 @@ function namesIn(pattern: Deno.lint.Node | null): string[] {
   return [];
 }
 
-/** What a statement of a cell declares or imports: names, and what each stands for there. */
+/** The names that a statement of a cell declares or imports, and what each stands for there. */
 function namedBy(statement: Deno.lint.Node, cell: string): [name: string, thing: string][] {
   switch (statement.type) {
     case "ImportDeclaration":

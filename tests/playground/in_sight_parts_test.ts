@@ -1,4 +1,4 @@
-/** What a reader asks for is in sight: what merging did, and that a stop's words are of other settings. */
+/** Answers are in sight: what merging did, and that a stop's words are of other settings. */
 
 import { assert, assertEquals } from "@std/assert";
 import { pathToFileURL } from "node:url";

@@ -1,4 +1,4 @@
-/** What the head of a request says, and what it is answered before a body comes. */
+/** Answers to the head of a request, before a body comes. */
 
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { connect } from "node:net";

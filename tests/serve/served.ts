@@ -53,7 +53,7 @@ export async function answerOf(response: Response): Promise<Answer> {
   return { status: response.status, json: await response.json() };
 }
 
-/** What a server answers to bytes, until it closes the connection. */
+/** The answer of a server to bytes, until it closes the connection. */
 export async function exchange(address: string, sent: string | Uint8Array): Promise<string> {
   using connection = await Deno.connect({ hostname: "127.0.0.1", port: +new URL(address).port });
   await connection.write(typeof sent === "string" ? new TextEncoder().encode(sent) : sent);

@@ -14,7 +14,7 @@ export function linesOf(work: (clock: { s: number }) => void): string[] {
   return lines;
 }
 
-/** What work draws, one over the other, in the line of a terminal of so many columns. */
+/** The lines that work draws, one over the other, on a terminal of so many columns. */
 export function drawnOf(columns: number, work: (clock: { s: number }) => void): string[] {
   const { consoleSize } = Deno, { isTerminal, writeSync } = Deno.stderr, drawn: string[] = [];
   Deno.stderr.isTerminal = () => true;

@@ -29,7 +29,7 @@ export interface Part {
 const printAdapter = lazily(async () => console.log(JSON.stringify(await adapterFacts(), null, 2)));
 
 /**
- * Whether there is a WebGPU adapter; a software one will do. With `LOWRANK_REQUIRE_HARDWARE=1` the answer is
+ * True if there is a WebGPU adapter; a software one will do. With `LOWRANK_REQUIRE_HARDWARE=1` the answer is
  * yes, so that tests fail where there is none, and the adapter is printed.
  */
 export async function webgpuAvailable(): Promise<boolean> {
@@ -50,7 +50,7 @@ export async function adapterFacts() {
   };
 }
 
-/** What the getters of its class give, which are no properties of its own. */
+/** The values of the getters of its class, which are no properties of its own. */
 function valuesOf(object: object): Record<string, unknown> {
   const getters = Object.entries(Object.getOwnPropertyDescriptors(Object.getPrototypeOf(object)))
     .filter(([, { get }]) => get);

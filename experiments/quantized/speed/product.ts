@@ -168,7 +168,7 @@ const isSame: Claim<Rows> = {
   holds: (rows) => rows.every(({ difference }) => difference <= mostDifference),
 };
 
-/** What is claimed of the product: decisions 0033 and 0026. */
+/** The claims about the product: decisions 0033 and 0026. */
 export const productClaims: readonly Claim<Rows>[] = [isFaster, isSame];
 
 /** Time by rows of x, a step of the slider for each matrix. */

@@ -118,7 +118,7 @@ const isFast: Claim<Rows> = {
     ).join("") + controlText(controlsOf(rows)),
 };
 
-/** What is claimed of the times: decisions 0033 and 0026. */
+/** The claims about times: decisions 0033 and 0026. */
 export const stepTimeClaims: readonly Claim<Rows>[] = [isFast];
 
 /** Times of steps in turn. */

@@ -45,7 +45,7 @@ export interface ConvertRequest extends Omit<ReadAnyOptions, "layers" | "baseFil
   readonly taskType?: string;
   /** kohya's name of the part of a diffusion model. Default `te`, a text encoder. */
   readonly network?: string;
-  /** How values are stored. Default: as they were, or in F32 where that does not hold the new ones exactly. */
+  /** Type of the stored values. Default: as they were, or F32 where that does not hold the new ones exactly. */
   readonly dtype?: FloatDtype;
 }
 
@@ -59,7 +59,7 @@ export interface Conversion {
   readonly folded: readonly FoldedDora[];
   /** Tensors beside A and B that were carried over: bit for bit, or rounded to a type that was asked for. */
   readonly carried: number;
-  /** How values are stored. */
+  /** Type of the stored values. */
   readonly dtype: FloatDtype;
   /** `lora_alpha` of loralib, whose files do not say it. */
   readonly alpha?: number;

@@ -138,7 +138,7 @@ function addScaledRow(sum: Float64Array, factor: number, row: HostData): void {
   for (let j = 0; j < sum.length; j++) sum[j] += factor * row[j];
 }
 
-/** What rounding explains: max ‖row of s B‖ · max ‖column of A‖, times its shares, and what it adds to small values. */
+/** The difference that rounding explains: max ‖row of s B‖ · max ‖column of A‖, times its shares, and what it adds to small values. */
 function limitOf({ columns, rows }: Terms, scaling: number, rounding?: Rounding): number {
   const [B, A] = [columns, rows].map(longest);
   if (rounding === undefined) return always * B * A;

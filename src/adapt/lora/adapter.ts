@@ -9,7 +9,7 @@ import type { PromptFormat } from "../../core/prompt_format.ts";
 import { Arena } from "../../device/arena.ts";
 import { adapterFile } from "../../formats/merged_metadata.ts";
 import { type BiasMode, type TrainedUpdate, writeAdapter } from "../../formats/mod.ts";
-import type { RandomStart } from "../../core/random_start.ts";
+import type { RandomStart } from "../../formats/start_metadata.ts";
 import type { AdapterValues, Model } from "../../models/model.ts";
 import { type Adapter, type SaveAdapterOptions, saveNames, type WeightChange } from "../adapter.ts";
 import { assertFree, attach } from "../attach.ts";

@@ -10,7 +10,7 @@ import { TextModel } from "../../models/text_model.ts";
 import { baseNameOf, quantizedBaseOf } from "../adapter.ts";
 import { inFileOrder } from "../file_order.ts";
 import type { PromptFormat } from "../../core/prompt_format.ts";
-import type { RandomStart } from "../../core/random_start.ts";
+import type { RandomStart } from "../../formats/start_metadata.ts";
 import type { Model } from "../../models/model.ts";
 import type { AdaptedLayer } from "../../nn/embedding.ts";
 import { Linear } from "../../nn/linear.ts";
