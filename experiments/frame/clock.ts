@@ -42,7 +42,10 @@ export function allHold(judgments: readonly Judgment[]): Judgment {
   return judgments.find((one) => one !== true) ?? true;
 }
 
-/** Judges where every control, the same work timed twice, stays within a share of 1, interval and all. */
+/**
+ * Judges where every control, the same work timed twice, stays within a share of 1, interval and all; one
+ * without an interval had too few rounds.
+ */
 export function onQuietMachine(
   controls: readonly TimeRatio[],
   share: number,

@@ -6,7 +6,7 @@ import { closeFfi } from "../linalg/mod.ts";
 import { readGrid } from "./sweep_grid.ts";
 
 /**
- * What a command can need: the network, files in and out, and the system's BLAS, which `device` opens for a
+ * The needs of commands: the network, files in and out, and the system's BLAS, which `device` opens for a
  * device with its threads, and `library` for a decomposition. No command starts a program, asks for anything
  * about the system, or imports.
  */
