@@ -42,7 +42,6 @@ const job = (path: string, seconds: number, examples = false): Job => ({
   path,
   seconds,
   examples,
-  tier: "core",
 });
 
 Deno.test("every job is dealt once, examples apart, and the last batches are short", () => {

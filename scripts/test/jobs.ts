@@ -10,7 +10,6 @@ import { root, sourceFiles, sourceText } from "../../tests/support/source_files.
 /** One file of tests, or one file or folder whose documentation examples are run. */
 export interface Job {
   readonly path: string;
-  readonly tier: Tier;
   /** True for documentation examples. */
   readonly examples: boolean;
   /** Expected, from the last measured run. */
@@ -20,8 +19,8 @@ export interface Job {
 /** Jobs for one process; all are tests, or all are examples. */
 export type Batch = readonly Job[];
 
-/** The tiers, told by the end of a file's name: `*_parts_test.ts`, `*_reference_test.ts`. */
-export const tiers = ["core", "parts", "reference"] as const;
+/** The tiers, told by the end of a file's name: `*_parts_test.ts`; without one of these it is core. */
+export const tiers = ["core", "parts", "reference", "nightly"] as const;
 
 /** One of {@link tiers}. */
 export type Tier = typeof tiers[number];
@@ -35,15 +34,17 @@ const unmeasured = 3;
 /** Seconds before a file's first test: its modules are loaded anew. */
 const loading = 0.5;
 
-/** The tier of a test file. */
-export function tierOf(path: string): Tier {
-  return /_(parts|reference)_test\.ts$/.exec(path)?.[1] as Tier ?? "core";
+/** The tiers of a test file: `*_devices_test.ts` has tests of core devices and of parts. */
+export function tiersOf(path: string): readonly Tier[] {
+  const end = /_([a-z]+)_test\.ts$/.exec(path)?.[1];
+  if (end === "devices") return ["core", "parts"];
+  return [tiers.find((tier) => tier === end) ?? "core"];
 }
 
 /** Paths of the test files of these tiers, relative to the root. */
 export function testFiles(wanted: readonly Tier[]): string[] {
   const files = sourceFiles(["tests"]).filter((path) => path.endsWith("_test.ts"));
-  return files.filter((path) => wanted.includes(tierOf(path)));
+  return files.filter((path) => tiersOf(path).some((tier) => wanted.includes(tier)));
 }
 
 /** All jobs of these tiers, the longest first; the examples are core. */
@@ -52,7 +53,6 @@ export function jobsOf(wanted: readonly Tier[]): Job[] {
   const job = (path: string, examples: boolean): Job => ({
     path,
     examples,
-    tier: tierOf(path),
     seconds: loading + (times[path] ?? unmeasured),
   });
   const tests = testFiles(wanted).map((path) => job(path, false));

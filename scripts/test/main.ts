@@ -9,7 +9,7 @@
  * @module
  */
 
-import { missingParts } from "../../tests/support/parts.ts";
+import { missingParts, tiersVariable } from "../../tests/support/parts.ts";
 import { type Job, jobsOf, takeBatch, type Tier } from "./jobs.ts";
 import { readRequest } from "./request.ts";
 import { countTests, formatTotals } from "./junit.ts";
@@ -51,6 +51,7 @@ async function reportLeftOut(wanted: readonly Tier[], skipped: number): Promise<
 
 async function main(words: readonly string[]): Promise<number> {
   const { wanted, select, times } = await readRequest(words);
+  Deno.env.set(tiersVariable, wanted.join(","));
   const started = performance.now();
   const outcomes = await runAll(jobsOf(wanted).filter(select));
   console.log(summary(outcomes, (performance.now() - started) / 1000));

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { tierOf } from "./jobs.ts";
+import { tiersOf } from "./jobs.ts";
 import type { TestRun } from "./junit.ts";
 import type { Outcome } from "./process.ts";
 
@@ -67,7 +67,8 @@ function shares(
   return [`${title} (s, share, files)`, ...rows.map(line)].join("\n");
 }
 
-const tierName = (path: string): string => path.endsWith("_test.ts") ? tierOf(path) : "examples";
+const tierName = (path: string): string =>
+  path.endsWith("_test.ts") ? tiersOf(path).join(" and ") : "examples";
 
 const folderOf = (path: string): string =>
   path.endsWith("_test.ts") ? path.split("/").slice(0, -1).slice(0, 2).join("/") : "examples";

@@ -1,4 +1,4 @@
-import { testOnWebgpu } from "../support/devices.ts";
+import { testOn, webgpu } from "../support/devices.ts";
 import { adapterSetChecks } from "./adapter_set_checks.ts";
 
-await testOnWebgpu(adapterSetChecks);
+await testOn([webgpu], adapterSetChecks);

@@ -16,7 +16,7 @@ import type { Device } from "../../src/device/device.ts";
 import { DryDevice } from "../../src/device/dry.ts";
 import { ReferenceDevice } from "../../src/device/reference.ts";
 import { initGpt2, loadModel, parseGpt2Config } from "../../src/models/mod.ts";
-import { testOnCoreDevices } from "../support/devices.ts";
+import { coreDevices, testOn } from "../support/devices.ts";
 import { golden } from "../support/golden.ts";
 import {
   adapterSetChecks,
@@ -32,7 +32,7 @@ import {
 } from "./adapter_set_checks.ts";
 import { logitsOf, tinyModel, trainedLora, withFolder } from "./fixtures.ts";
 
-testOnCoreDevices(adapterSetChecks);
+await testOn(coreDevices, adapterSetChecks);
 
 for (const threads of [1, 2, 4]) {
   Deno.test(`cpu: ${threads} threads without BLAS give single adapters' bits`, async () => {

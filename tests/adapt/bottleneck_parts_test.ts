@@ -1,5 +1,5 @@
-import { testOnWebgpu } from "../support/devices.ts";
+import { testOn, webgpu } from "../support/devices.ts";
 import { bottleneckChecks } from "./bottleneck_checks.ts";
 import { bottleneckGoldenChecks } from "./bottleneck_golden_checks.ts";
 
-await testOnWebgpu([...bottleneckChecks, ...bottleneckGoldenChecks]);
+await testOn([webgpu], [...bottleneckChecks, ...bottleneckGoldenChecks]);

@@ -2,13 +2,13 @@ import { injectBottleneck } from "../../src/adapt/mod.ts";
 import { crossEntropy } from "../../src/autograd/mod.ts";
 import { ReferenceDevice } from "../../src/device/reference.ts";
 import { loadModel } from "../../src/models/mod.ts";
-import { testOnCoreDevices } from "../support/devices.ts";
+import { coreDevices, testOn } from "../support/devices.ts";
 import { assertGradients } from "../support/finite_differences.ts";
 import { golden } from "../support/golden.ts";
 import { bases, batch, bottleneckChecks, disturb, variants } from "./bottleneck_checks.ts";
 import { bottleneckGoldenChecks } from "./bottleneck_golden_checks.ts";
 
-testOnCoreDevices([...bottleneckChecks, ...bottleneckGoldenChecks]);
+await testOn(coreDevices, [...bottleneckChecks, ...bottleneckGoldenChecks]);
 
 for (const base of bases) {
   Deno.test(`bottlenecks on ${base}: gradients equal finite differences`, async () => {

@@ -1,4 +1,4 @@
-import { testOnCoreDevices } from "../support/devices.ts";
+import { coreDevices, testOn } from "../support/devices.ts";
 import { embeddingChecks } from "./embedding_checks.ts";
 
-testOnCoreDevices(embeddingChecks);
+await testOn(coreDevices, embeddingChecks);

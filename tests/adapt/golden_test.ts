@@ -1,4 +1,4 @@
-import { testOnCoreDevices } from "../support/devices.ts";
+import { coreDevices, testOn } from "../support/devices.ts";
 import { goldenChecks } from "./golden_checks.ts";
 
-testOnCoreDevices(goldenChecks);
+await testOn(coreDevices, goldenChecks);

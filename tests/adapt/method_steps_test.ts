@@ -16,7 +16,7 @@ import { readSafetensors } from "../../src/formats/mod.ts";
 import { loadModel, type TextModel } from "../../src/models/mod.ts";
 import { type Batch, train, type TrainerOptions } from "../../src/train/mod.ts";
 import { assertAllClose } from "../support/all_close.ts";
-import { testOnCoreDevices } from "../support/devices.ts";
+import { coreDevices, testOn } from "../support/devices.ts";
 import "../support/open_lapack.ts";
 import { golden, goldenTensors, logitsOf, withFolder } from "./fixtures.ts";
 
@@ -126,7 +126,8 @@ async function checkRun(device: Device, run: string): Promise<void> {
   assertAllClose(logits, expected.get("logits")!.data, close);
 }
 
-testOnCoreDevices(
+await testOn(
+  coreDevices,
   [
     ...Object.keys(models).flatMap((base) => methods.map((method) => `${base}_${method}`)),
     "gpt2_loraplus_tables",

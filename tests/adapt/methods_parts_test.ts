@@ -1,4 +1,4 @@
-import { testOnWebgpu } from "../support/devices.ts";
+import { testOn, webgpu } from "../support/devices.ts";
 import { shortChecks } from "./method_checks.ts";
 
-await testOnWebgpu(shortChecks);
+await testOn([webgpu], shortChecks);

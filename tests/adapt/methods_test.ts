@@ -1,8 +1,8 @@
 import { ReferenceDevice } from "../../src/device/reference.ts";
-import { testOnCoreDevices } from "../support/devices.ts";
+import { coreDevices, testOn } from "../support/devices.ts";
 import { gradientChecks, methodChecks } from "./method_checks.ts";
 
-testOnCoreDevices(methodChecks);
+await testOn(coreDevices, methodChecks);
 
 for (const { name, run } of gradientChecks) {
   Deno.test(`reference: ${name}`, async () => {

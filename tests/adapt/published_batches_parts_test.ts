@@ -1,4 +1,4 @@
-import { testOnWebgpu } from "../support/devices.ts";
+import { testOn, webgpu } from "../support/devices.ts";
 import { publishedBatches } from "./published_batches.ts";
 
-await testOnWebgpu(publishedBatches);
+await testOn([webgpu], publishedBatches);

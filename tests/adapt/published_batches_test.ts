@@ -1,4 +1,4 @@
-import { testOnCoreDevices } from "../support/devices.ts";
+import { coreDevices, testOn } from "../support/devices.ts";
 import { publishedBatches } from "./published_batches.ts";
 
-testOnCoreDevices(publishedBatches);
+await testOn(coreDevices, publishedBatches);

@@ -4,12 +4,12 @@ import { AdapterFileError } from "../../src/core/errors.ts";
 import { ReferenceDevice } from "../../src/device/reference.ts";
 import { loadModel } from "../../src/models/mod.ts";
 import { goodTensors, matrix, writeRawAdapter } from "../formats/adapter_folders.ts";
-import { testOnCoreDevices } from "../support/devices.ts";
+import { coreDevices, testOn } from "../support/devices.ts";
 import { golden, goldenJson } from "../support/golden.ts";
 import { stateDictChecks } from "./state_dict_checks.ts";
 import { withFolder } from "./fixtures.ts";
 
-testOnCoreDevices(stateDictChecks);
+await testOn(coreDevices, stateDictChecks);
 
 /** Loads an adapter that somebody else's program would refuse or put elsewhere. */
 async function refusalOf(config: unknown, tensors = goodTensors): Promise<string> {

@@ -1,4 +1,4 @@
-import { testOnCoreDevices } from "../support/devices.ts";
+import { coreDevices, testOn } from "../support/devices.ts";
 import { variantChecks } from "./variant_checks.ts";
 
-testOnCoreDevices(variantChecks);
+await testOn(coreDevices, variantChecks);

@@ -1,4 +1,4 @@
-import { testOnWebgpu } from "../support/devices.ts";
+import { testOn, webgpu } from "../support/devices.ts";
 import { narrowChecks } from "./narrow_checks.ts";
 
-await testOnWebgpu(narrowChecks);
+await testOn([webgpu], narrowChecks);

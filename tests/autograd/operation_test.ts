@@ -1,11 +1,11 @@
 import { assertAlmostEquals } from "@std/assert";
 import { ReferenceDevice } from "../../src/device/reference.ts";
 import { normals } from "../kernels/cases/values.ts";
-import { testOnCoreDevices } from "../support/devices.ts";
+import { coreDevices, testOn } from "../support/devices.ts";
 import { operations } from "./operation_cases.ts";
 import { checks, outcomeOf, valuesOf, weightsOf } from "./operation_checks.ts";
 
-testOnCoreDevices(checks);
+await testOn(coreDevices, checks);
 
 const dot = (x: ArrayLike<number>, y: ArrayLike<number>): number =>
   Array.from(x).reduce((sum, value, i) => sum + value * y[i], 0);

@@ -1,4 +1,4 @@
-import { testOnWebgpu } from "../support/devices.ts";
+import { testOn, webgpu } from "../support/devices.ts";
 import { familyChecks } from "./family_checks.ts";
 
-await testOnWebgpu(familyChecks);
+await testOn([webgpu], familyChecks);

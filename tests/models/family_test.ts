@@ -1,4 +1,4 @@
-import { testOnCoreDevices } from "../support/devices.ts";
+import { coreDevices, testOn } from "../support/devices.ts";
 import { familyChecks } from "./family_checks.ts";
 
-testOnCoreDevices(familyChecks);
+await testOn(coreDevices, familyChecks);

@@ -13,12 +13,12 @@ import {
 import { storedForms } from "../../src/models/stored_forms.ts";
 import { predictMemory } from "../../src/runs/mod.ts";
 import { Trainer } from "../../src/train/mod.ts";
-import { testOnCoreDevices } from "../support/devices.ts";
+import { coreDevices, testOn } from "../support/devices.ts";
 import { withFolder } from "../support/folders.ts";
 import { golden } from "../support/golden.ts";
 import { checks } from "./four_bit_checks.ts";
 
-testOnCoreDevices(checks);
+await testOn(coreDevices, checks);
 
 const folder = golden("gpt2_tiny");
 

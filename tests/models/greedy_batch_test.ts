@@ -5,7 +5,7 @@ import { injectPrefixLayer } from "../../src/adapt/mod.ts";
 import { ReferenceDevice } from "../../src/device/reference.ts";
 import { continueGreedily } from "../../src/models/greedy_batch.ts";
 import { generate, loadModel, type TextModel } from "../../src/models/mod.ts";
-import { testOnCoreDevices } from "../support/devices.ts";
+import { coreDevices, testOn } from "../support/devices.ts";
 import { golden } from "../support/golden.ts";
 
 const prompts = [[5], [3, 9, 2, 7], [8, 1]], maxNewTokens = 6;
@@ -16,7 +16,8 @@ const alone = (model: TextModel, stopToken?: number) =>
     prompts.map((prompt) => Array.fromAsync(generate(model, prompt, { maxNewTokens, stopToken }))),
   );
 
-testOnCoreDevices(
+await testOn(
+  coreDevices,
   ["gpt2_tiny", "families/llama"].map((name) => ({
     name: `${name}: together as alone, with and without virtual tokens and a last token`,
     async run(device) {

@@ -1,4 +1,4 @@
-import { testOnWebgpu } from "../support/devices.ts";
+import { testOn, webgpu } from "../support/devices.ts";
 import { webgpuChecks } from "./half_checks.ts";
 
-await testOnWebgpu(webgpuChecks);
+await testOn([webgpu], webgpuChecks);

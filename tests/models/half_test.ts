@@ -12,12 +12,12 @@ import {
   saveModel,
 } from "../../src/models/mod.ts";
 import { Trainer } from "../../src/train/mod.ts";
-import { testOnCoreDevices } from "../support/devices.ts";
+import { coreDevices, testOn } from "../support/devices.ts";
 import { withFolder } from "../support/folders.ts";
 import { golden } from "../support/golden.ts";
 import { checks } from "./half_checks.ts";
 
-testOnCoreDevices(checks);
+await testOn(coreDevices, checks);
 
 const tokens = { shape: [1, 3], data: Uint32Array.of(1, 2, 3) };
 

@@ -1,4 +1,4 @@
-import { testOnWebgpu } from "../support/devices.ts";
+import { testOn, webgpu } from "../support/devices.ts";
 import { checks } from "./sampling_checks.ts";
 
-await testOnWebgpu(checks);
+await testOn([webgpu], checks);

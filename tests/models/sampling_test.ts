@@ -2,10 +2,10 @@ import { assertEquals, assertRejects } from "@std/assert";
 import { DeviceError } from "../../src/core/errors.ts";
 import { DryDevice } from "../../src/device/dry.ts";
 import { generate, initGpt2, parseGpt2Config } from "../../src/models/mod.ts";
-import { testOnCoreDevices } from "../support/devices.ts";
+import { coreDevices, testOn } from "../support/devices.ts";
 import { checks } from "./sampling_checks.ts";
 
-testOnCoreDevices(checks);
+await testOn(coreDevices, checks);
 
 Deno.test("dry: generating launches a step, cannot be read, and leaves no live byte", async () => {
   using device = new DryDevice();

@@ -1,5 +1,5 @@
-import { testOnWebgpu } from "../support/devices.ts";
+import { testOn, webgpu } from "../support/devices.ts";
 import { checks } from "./checks.ts";
 import { fourBitChecks } from "./four_bit_checks.ts";
 
-await testOnWebgpu([...checks, ...fourBitChecks]);
+await testOn([webgpu], [...checks, ...fourBitChecks]);

@@ -1,7 +1,7 @@
 /** Weights in another storage on the devices that every machine has. */
 
-import { testOnCoreDevices } from "../support/devices.ts";
+import { coreDevices, testOn } from "../support/devices.ts";
 import { checks } from "./checks.ts";
 import { fourBitChecks } from "./four_bit_checks.ts";
 
-testOnCoreDevices([...checks, ...fourBitChecks]);
+await testOn(coreDevices, [...checks, ...fourBitChecks]);

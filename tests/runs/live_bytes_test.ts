@@ -1,4 +1,4 @@
-import { testOnCoreDevices } from "../support/devices.ts";
+import { coreDevices, testOn } from "../support/devices.ts";
 import { checks } from "./live_bytes_checks.ts";
 
-testOnCoreDevices(checks);
+await testOn(coreDevices, checks);

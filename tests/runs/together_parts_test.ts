@@ -1,4 +1,4 @@
-import { testOnWebgpu } from "../support/devices.ts";
+import { testOn, webgpu } from "../support/devices.ts";
 import { togetherChecks } from "./together_checks.ts";
 
-await testOnWebgpu(togetherChecks);
+await testOn([webgpu], togetherChecks);

@@ -1,4 +1,4 @@
-import { testOnWebgpu } from "../support/devices.ts";
+import { testOn, webgpu } from "../support/devices.ts";
 import { mainChecks } from "./engine_checks.ts";
 
-await testOnWebgpu(mainChecks);
+await testOn([webgpu], mainChecks);

@@ -10,11 +10,11 @@ import { Engine } from "../../src/serve/engine.ts";
 import { Refusal } from "../../src/serve/refusal.ts";
 import { makeAdapters, setOf } from "../adapt/adapter_set_checks.ts";
 import { deadline } from "../support/deadline.ts";
-import { testOnCoreDevices } from "../support/devices.ts";
+import { coreDevices, testOn } from "../support/devices.ts";
 import { golden } from "../support/golden.ts";
 import { engineChecks, limits, offline, works } from "./engine_checks.ts";
 
-testOnCoreDevices(engineChecks);
+await testOn(coreDevices, engineChecks);
 
 const statusOf = async (answer: Promise<unknown>): Promise<unknown> =>
   await answer.then(() => 200, (error) => error instanceof Refusal ? error.status : error);

@@ -4,12 +4,16 @@ import { openCpuDevice } from "../../src/device/cpu/cpu_device.ts";
 import type { Device } from "../../src/device/device.ts";
 import { ReferenceDevice } from "../../src/device/reference.ts";
 import { openWebgpuDevice } from "../../src/device/webgpu/webgpu_device.ts";
-import { webgpuAvailable } from "./parts.ts";
+import { tierIsWanted, webgpuAvailable } from "./parts.ts";
 
 /** A device and its relative rounding error. */
 export interface TestedDevice {
   readonly name: string;
   readonly epsilon: number;
+  /** `parts` if it needs more than Deno. */
+  readonly tier: "core" | "parts";
+  /** False where the machine lacks what it needs: its tests are ignored. */
+  available(): boolean | Promise<boolean>;
   open(): Device | Promise<Device>;
 }
 
@@ -21,35 +25,42 @@ export interface Check {
 
 /** The devices that need nothing but Deno. */
 export const coreDevices: readonly TestedDevice[] = [
-  { name: "reference", epsilon: 2 ** -52, open: () => new ReferenceDevice() },
-  { name: "cpu", epsilon: 2 ** -23, open: () => openCpuDevice({ threads: 2 }) },
+  {
+    ...{ name: "reference", epsilon: 2 ** -52, tier: "core", available: () => true },
+    open: () => new ReferenceDevice(),
+  },
+  {
+    ...{ name: "cpu", epsilon: 2 ** -23, tier: "core", available: () => true },
+    open: () => openCpuDevice({ threads: 2 }),
+  },
 ];
 
-const webgpu: TestedDevice = { name: "webgpu", epsilon: 2 ** -23, open: () => openWebgpuDevice() };
+/** A graphics adapter, a software one included. */
+export const webgpu: TestedDevice = {
+  ...{ name: "webgpu", epsilon: 2 ** -23, tier: "parts", available: webgpuAvailable },
+  open: () => openWebgpuDevice(),
+};
 
-/** A test of each check on each of the core devices. */
-export function testOnCoreDevices(checks: readonly Check[]): void {
-  for (const device of coreDevices) testOn(device, checks);
-}
+/** Every device that computes, in a file named `*_devices_test.ts`. */
+export const allDevices: readonly TestedDevice[] = [...coreDevices, webgpu];
 
-/** A test of each check on webgpu, ignored without an adapter. */
-export async function testOnWebgpu(checks: readonly Check[]): Promise<void> {
-  testOn(webgpu, checks, !await webgpuAvailable());
-}
-
-function testOn(
-  { name: kind, epsilon, open }: TestedDevice,
+/** A test of each check on each of these devices, as far as their tiers are run. */
+export async function testOn(
+  devices: readonly TestedDevice[],
   checks: readonly Check[],
-  ignore = false,
-) {
-  for (const { name, run } of checks) {
-    Deno.test({
-      name: `${kind}: ${name}`,
-      ignore,
-      fn: async () => {
-        using device = await open();
-        await run(device, epsilon);
-      },
-    });
+): Promise<void> {
+  for (const { name: kind, epsilon, tier, available, open } of devices) {
+    if (!tierIsWanted(tier)) continue;
+    const ignore = !await available();
+    for (const { name, run } of checks) {
+      Deno.test({
+        name: `${kind}: ${name}`,
+        ignore,
+        fn: async () => {
+          using device = await open();
+          await run(device, epsilon);
+        },
+      });
+    }
   }
 }

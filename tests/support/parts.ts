@@ -17,6 +17,15 @@ if (Deno.build.os === "linux" && !Deno.env.has("DENO_WEBGPU_BACKEND")) {
   Deno.env.set("DENO_WEBGPU_BACKEND", "vulkan");
 }
 
+/** The tiers that a run is of, such as `core,parts`, for the files that belong to two of them. */
+export const tiersVariable = "LOWRANK_TIERS";
+
+/** True if tests of this tier are run now: all are at night, and where `deno test` runs a file by itself. */
+export function tierIsWanted(tier: string): boolean {
+  const wanted = Deno.env.get(tiersVariable)?.split(",") ?? ["nightly"];
+  return wanted.includes(tier) || wanted.includes("nightly");
+}
+
 /** Something that a machine may lack. */
 export interface Part {
   name: string;

@@ -1,4 +1,4 @@
-import { testOnWebgpu } from "../support/devices.ts";
+import { testOn, webgpu } from "../support/devices.ts";
 import { closeChecks } from "./checkpointing_checks.ts";
 
-await testOnWebgpu(closeChecks);
+await testOn([webgpu], closeChecks);

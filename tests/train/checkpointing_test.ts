@@ -7,12 +7,12 @@ import { allocateModel, parseGpt2Config } from "../../src/models/mod.ts";
 import { allocateMethod, type MethodSpec, predictMemory, run } from "../../src/runs/mod.ts";
 import { tinyOptions, tinySpec } from "../runs/fixtures.ts";
 import { Trainer } from "../../src/train/mod.ts";
-import { testOnCoreDevices } from "../support/devices.ts";
+import { coreDevices, testOn } from "../support/devices.ts";
 import { withFolder } from "../support/folders.ts";
 import { exactChecks } from "./checkpointing_checks.ts";
 import { randomBatches } from "./fixtures.ts";
 
-testOnCoreDevices(exactChecks);
+await testOn(coreDevices, exactChecks);
 
 const rows = 6, time = 16, width = 24;
 

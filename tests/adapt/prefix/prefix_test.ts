@@ -1,11 +1,11 @@
 import { assertEquals } from "@std/assert";
 import { ReferenceDevice } from "../../../src/device/reference.ts";
-import { testOnCoreDevices } from "../../support/devices.ts";
+import { coreDevices, testOn } from "../../support/devices.ts";
 import { assertGradients } from "../../support/finite_differences.ts";
 import { checks } from "./checks.ts";
 import { disturb, lossOf, methods, openFamily, pairs } from "./prefixes.ts";
 
-testOnCoreDevices(checks);
+await testOn(coreDevices, checks);
 
 for (const [kind, name] of pairs) {
   Deno.test(`${kind} on ${name}: gradients equal finite differences`, async () => {
