@@ -1,8 +1,11 @@
-import { assert, assertEquals, assertMatch, assertRejects, assertThrows } from "@std/assert";
-import { type Batch, type Job, jobsOf, takeBatch } from "../scripts/test/jobs.ts";
+import { assert, assertEquals, assertMatch, assertThrows } from "@std/assert";
+import { type Batch, type Job, nearest, takeBatch } from "../scripts/test/jobs.ts";
 import { countTests, formatTotals, readTests } from "../scripts/test/junit.ts";
 import { runBatch, watch } from "../scripts/test/process.ts";
-import { reachedBy, readRequest } from "../scripts/test/request.ts";
+import { readRequest } from "../scripts/test/request.ts";
+import { reachedBy } from "../scripts/test/changed.ts";
+import { Graph } from "../scripts/test/graph.ts";
+import { sourceFiles } from "./support/source_files.ts";
 
 const report = `<?xml version="1.0" encoding="UTF-8"?>
 <testsuites name="deno test" tests="4" failures="1" errors="0" time="0.071">
@@ -81,35 +84,65 @@ Deno.test("a file that hangs and a file without a test are failures by name", as
   }
 });
 
-Deno.test("a file is known by its line, wherever what is printed is cut into pieces", async () => {
+Deno.test("files and tests are known by their lines, wherever what is printed is cut into pieces", async () => {
   const text = "running 2 tests from ./tests/a_test.ts\nx ... ok (1ms)\n";
   for (let cut = 1; cut < text.length; cut++) {
     const pieces = [text.slice(0, cut), text.slice(cut)].map((part) =>
       new TextEncoder().encode(part)
     );
     const [stdout, stderr] = [ReadableStream.from(pieces), ReadableStream.from([])];
-    const { begun, output } = await watch({ stdout, stderr, kill: () => {} }, 10_000);
+    const { begun, ran, output } = await watch({ stdout, stderr, kill: () => {} }, 10_000);
     assertEquals([begun.map(([path]) => path), output], [["tests/a_test.ts"], text]);
+    assertEquals(ran, [["x", "tests/a_test.ts"]]);
   }
 });
 
-Deno.test("words of the command line are folders, files and options; others are refused", async () => {
-  const { wanted, select } = await readRequest(["--tiers", "core", "adapt", "core/quote_test.ts"]);
+Deno.test("words of the command line are folders, files and options; others are refused", () => {
+  const { wanted, jobs } = readRequest(["--tiers", "core", "adapt", "core/quote_test.ts"]);
   assertEquals(wanted, ["core"]);
-  const chosen = jobsOf(wanted).filter(select).map(({ path }) => path);
+  const chosen = jobs.map(({ path }) => path);
   assertEquals(chosen.filter((path) => !/^(tests|src)\/adapt(\/|$)/.test(path)), [
     "tests/core/quote_test.ts",
   ]);
   assert(chosen.includes("src/adapt"));
-  await assertRejects(() => readRequest(["nowhere"]), RangeError, "found nowhere, which has none");
-  await assertRejects(() => readRequest(["--tiers", "fast"]), RangeError, "found fast");
-  await assertRejects(() => readRequest(["--times"]), RangeError, "--times needs a file");
+  assertThrows(() => readRequest(["nowhere"]), RangeError, "found nowhere, which has none");
+  assertThrows(() => readRequest(["--tiers", "fast"]), RangeError, "found fast");
+  assertThrows(() => readRequest(["--times"]), RangeError, "--times needs a file");
+  assertThrows(() => readRequest(["--within", "soon"]), RangeError, "found soon");
+  assertThrows(
+    () => readRequest(["--changed", "no_such_revision"]),
+    RangeError,
+    "no_such_revision",
+  );
 });
 
-Deno.test("a change reaches the tests that import the file, not others", async () => {
-  const reached = await reachedBy(["src/core/quote.ts"]);
+Deno.test("a change reaches the tests that import the file, not others", () => {
+  const reached = reachedBy(["src/core/quote.ts"]);
   assert(reached.has("tests/core/quote_test.ts"));
   assert(reached.has("src/core"));
   assert(reached.has("tests/layers_test.ts"));
   assert(!reached.has("tests/core/float16_test.ts"));
+});
+
+Deno.test("a change of a page reaches the tests that name its folder", () => {
+  const reached = reachedBy(["docs/decisions/0002_test_tiers.md"]);
+  assert(reached.has("tests/package/links_test.ts"));
+  assert(!reached.has("tests/core/float16_test.ts"));
+});
+
+Deno.test("imports lead through a mod.ts to the file that defines the name", () => {
+  const files = sourceFiles(["src/analysis", "src/linalg", "tests/analysis"]);
+  const steps = new Graph(files).distances(["src/analysis/reduced_rank.ts"]);
+  assertEquals([...steps].filter(([path]) => path.endsWith("_test.ts")), [[
+    "tests/analysis/reduced_rank_test.ts",
+    1,
+  ]]);
+});
+
+Deno.test("the nearest tests come first, as far as the seconds go", () => {
+  const jobs = [job("far", 1), job("near", 8), job("nearer", 9), job("elsewhere", 1)];
+  const steps = new Map([["far", 3], ["near", 2], ["nearer", 1]]);
+  const { jobs: first, left } = nearest(jobs, steps, 17 / navigator.hardwareConcurrency);
+  assertEquals(first.map(({ path }) => path), ["near", "nearer"]);
+  assertEquals(left.map(({ path }) => path), ["far"]);
 });

@@ -68,6 +68,26 @@ export function documented(): string[] {
     .filter((path) => existsSync(new URL(path, root)));
 }
 
+/** True if a path is one of these places or in one of them. */
+export function isIn(path: string, places: readonly string[]): boolean {
+  return places.some((place) => path === place || path.startsWith(`${place}/`));
+}
+
+/**
+ * The jobs that are reached, in the order of the steps to them, as many as all processes can do in these
+ * seconds; and those that are left.
+ */
+export function nearest(jobs: readonly Job[], steps: ReadonlyMap<string, number>, within: number) {
+  const reached = jobs.filter(({ path }) => steps.has(path))
+    .toSorted((a, b) => steps.get(a.path)! - steps.get(b.path)! || a.seconds - b.seconds);
+  let seconds = within * navigator.hardwareConcurrency;
+  const first = new Set(reached.filter((job) => (seconds -= job.seconds) >= 0));
+  return {
+    jobs: jobs.filter((job) => first.has(job)),
+    left: reached.filter((job) => !first.has(job)),
+  };
+}
+
 /** The path in {@link documented} that holds the examples of a file. */
 export function examplesOf(file: string): string {
   return documented().find((path) => file === path || file.startsWith(`${path}/`)) ?? file;

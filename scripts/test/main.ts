@@ -3,15 +3,16 @@
  *
  * `--tiers core,parts` names the tiers, words are folders or files: `deno task test adapt train`,
  * `deno task test tests/core/json_test.ts`. `--changed [REV]` runs what files changed since a revision
- * reach by imports, `--times FILE` keeps the seconds of every file.
+ * reach by imports, nearest first as far as `--within SECONDS` goes, and `--times FILE` keeps the seconds
+ * of every file.
  * With `LOWRANK_REQUIRE_PARTS=1` a missing part and a skipped test are failures.
  *
  * @module
  */
 
 import { missingParts, tiersVariable } from "../../tests/support/parts.ts";
-import { type Job, jobsOf, takeBatch, type Tier } from "./jobs.ts";
-import { readRequest } from "./request.ts";
+import { type Job, takeBatch, testFiles, tiers } from "./jobs.ts";
+import { readRequest, type Request } from "./request.ts";
 import { countTests, formatTotals } from "./junit.ts";
 import { type Outcome, runBatch } from "./process.ts";
 import { fileSeconds, summary } from "./summary.ts";
@@ -41,8 +42,19 @@ function print({ batch, tests, failures, output, files }: Outcome): void {
   }
 }
 
-/** Says in one line each what was left out; returns how many of these count as failures. */
-async function reportLeftOut(wanted: readonly Tier[], skipped: number): Promise<number> {
+/** Says in one line each what was not run; returns how many of these count as failures. */
+async function reportLeftOut({ wanted, left }: Request, skipped: number): Promise<number> {
+  for (const tier of tiers.filter((tier) => !wanted.includes(tier))) {
+    console.log(`not run: ${tier}, ${testFiles([tier]).length} files (deno task test:${tier})`);
+  }
+  if (left.length > 0) {
+    const seconds = left.reduce((sum, { seconds }) => sum + seconds, 0);
+    console.log(
+      `not run: ${left.length} files further away, about ${
+        seconds.toFixed(0)
+      } s (without --within)`,
+    );
+  }
   const missing = wanted.includes("parts") ? await missingParts() : [];
   for (const { name, remedy } of missing) console.log(`left out: ${name} (${remedy})`);
   if (skipped > 0) console.log(`left out: ${skipped} ${skipped === 1 ? "test" : "tests"}, ignored`);
@@ -50,15 +62,15 @@ async function reportLeftOut(wanted: readonly Tier[], skipped: number): Promise<
 }
 
 async function main(words: readonly string[]): Promise<number> {
-  const { wanted, select, times } = await readRequest(words);
+  const request = readRequest(words), { wanted, jobs, times } = request;
   Deno.env.set(tiersVariable, wanted.join(","));
   const started = performance.now();
-  const outcomes = await runAll(jobsOf(wanted).filter(select));
+  const outcomes = await runAll(jobs);
   console.log(summary(outcomes, (performance.now() - started) / 1000));
   if (times) await Deno.writeTextFile(times, JSON.stringify(fileSeconds(outcomes), null, 2) + "\n");
   const totals = countTests(outcomes.flatMap(({ tests }) => tests));
   const unreported = outcomes.flatMap(({ failures }) => failures);
-  const leftOut = await reportLeftOut(wanted, totals.skipped);
+  const leftOut = await reportLeftOut(request, totals.skipped);
   const failed = totals.failed + unreported.length + leftOut;
   console.log(formatTotals({ ...totals, failed }));
   return failed > 0 ? 1 : 0;

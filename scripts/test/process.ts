@@ -5,7 +5,7 @@
  */
 
 import { rootPath } from "../../tests/support/source_files.ts";
-import { type Batch, examplesOf } from "./jobs.ts";
+import { type Batch, examplesOf, tiersOf } from "./jobs.ts";
 import { readTests, type TestRun } from "./junit.ts";
 
 /** The end of a batch. */
@@ -22,11 +22,12 @@ export interface Outcome {
   readonly seconds: number;
 }
 
-/** A process that prints nothing for so long hangs. */
-const silentMs = 10 * 60_000;
+/** A process that prints nothing for so long hangs; a test at night may take longer. */
+const silentMs = (batch: Batch): number =>
+  (batch.some(({ path }) => tiersOf(path).includes("nightly")) ? 60 : 10) * 60_000;
 
 /** Runs a batch. Types are not checked: `deno task gate` checks them all at once. */
-export async function runBatch(batch: Batch, limitMs = silentMs): Promise<Outcome> {
+export async function runBatch(batch: Batch, limitMs = silentMs(batch)): Promise<Outcome> {
   const report = await Deno.makeTempFile({ suffix: ".xml" });
   const started = performance.now();
   try {
@@ -36,9 +37,9 @@ export async function runBatch(batch: Batch, limitMs = silentMs): Promise<Outcom
       cwd: rootPath,
       ...{ stdin: "null", stdout: "piped", stderr: "piped" },
     }).spawn();
-    const { output, hung, begun } = await watch(child, limitMs);
+    const { output, hung, begun, ran } = await watch(child, limitMs);
     const { code } = await child.status;
-    const tests = reported(await Deno.readTextFile(report));
+    const tests = reported(await Deno.readTextFile(report), ran);
     const ended = performance.now(), files = lengths(begun, ended);
     const failures = hung
       ? [`${begun.at(-1)?.[0] ?? batch[0].path} hangs`]
@@ -56,9 +57,14 @@ const argumentsOf = ([{ examples }]: Batch): string[] => [
   ...examples ? ["--doc"] : [],
 ];
 
-/** No report is left by a process that was killed, or whose files could not be loaded. */
-function reported(report: string): TestRun[] {
-  return /<testsuites\b/.test(report) ? readTests(report) : [];
+/**
+ * The tests of a report, each with the file that ran it: the report has the one that called `Deno.test`.
+ * No report is left by a process that was killed, or whose files could not be loaded.
+ */
+function reported(report: string, ran: Watched["ran"]): TestRun[] {
+  const tests = /<testsuites\b/.test(report) ? readTests(report) : [];
+  const turns = Map.groupBy(ran, ([name]) => name);
+  return tests.map((test) => ({ ...test, file: turns.get(test.name)?.shift()?.[1] ?? test.file }));
 }
 
 /** A process, as far as it is watched. */
@@ -67,6 +73,9 @@ interface Printing {
   readonly stderr: ReadableStream<Uint8Array<ArrayBuffer>>;
   kill(signal: "SIGKILL"): void;
 }
+
+/** The line of a test. */
+const running = /^(\S.*?) \.\.\.(?: |$)/;
 
 /** The line before the first test of a file. */
 const beginning = /^running \d+ tests? from (?:\.\/)?([^\s#$]+)/;
@@ -78,11 +87,13 @@ interface Watched {
   hung: boolean;
   /** Each file and when its first test began. */
   begun: [path: string, ms: number][];
+  /** Each test and its file, in turn. */
+  ran: [name: string, path: string][];
 }
 
 /** Collects what a process prints, and ends it when it has printed nothing for `limitMs`. */
 export async function watch(child: Printing, limitMs: number): Promise<Watched> {
-  const watched: Watched = { output: "", hung: false, begun: [] };
+  const watched: Watched = { output: "", hung: false, begun: [], ran: [] };
   const end = () => {
     watched.hung = true;
     child.kill("SIGKILL");
@@ -97,6 +108,8 @@ export async function watch(child: Printing, limitMs: number): Promise<Watched> 
       for (const line of lines) {
         const file = beginning.exec(line)?.[1];
         if (file !== undefined) watched.begun.push([file, performance.now()]);
+        const test = running.exec(line)?.[1], last = watched.begun.at(-1);
+        if (test !== undefined && last) watched.ran.push([test, last[0]]);
       }
       clearTimeout(timer);
       timer = setTimeout(end, limitMs);

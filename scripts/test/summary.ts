@@ -4,6 +4,7 @@
  * @module
  */
 
+import { overBudget } from "./budget.ts";
 import { tiersOf } from "./jobs.ts";
 import type { TestRun } from "./junit.ts";
 import type { Outcome } from "./process.ts";
@@ -22,8 +23,8 @@ export function summary(outcomes: readonly Outcome[], seconds: number): string {
     shares("tiers", files, tierName),
     shares("folders", files, folderOf),
     `${minutes(seconds)} of time, ${minutes(processes)} of ${outcomes.length} processes`,
-    ...failures(outcomes),
-  ].join("\n\n");
+    [...overBudget(topLevel(tests), files), ...failures(outcomes)].join("\n"),
+  ].filter(Boolean).join("\n\n");
 }
 
 /** Seconds of each file, by path in alphabetical order; examples are counted by the path that has them. */

@@ -1,0 +1,34 @@
+/**
+ * Tests that take longer than they should, and why.
+ *
+ * @module
+ */
+
+import { tiersOf } from "./jobs.ts";
+import type { TestRun } from "./junit.ts";
+
+/** Most seconds of a test and of a file of core and parts. */
+const most = { test: 5, file: 60 };
+
+/** Why a file, or a test in it, may be over budget. */
+export const reasons: Readonly<Record<string, string>> = {};
+
+/** A line for each test and file over budget; reference and nightly have none. */
+export function overBudget(
+  tests: readonly TestRun[],
+  files: readonly (readonly [path: string, seconds: number])[],
+): string[] {
+  const rows = [
+    ...files.filter(([, seconds]) => seconds > most.file),
+    ...tests.filter(({ seconds }) => seconds > most.test)
+      .map(({ file, name, seconds }) => [`${file}: ${name}`, seconds] as const),
+  ];
+  return rows.filter(([what]) => hasBudget(fileOf(what))).map(([what, seconds]) =>
+    `over budget: ${what}, ${seconds.toFixed(1)} s (${reasons[fileOf(what)] ?? "no reason"})`
+  );
+}
+
+const fileOf = (what: string): string => what.split(": ")[0];
+
+const hasBudget = (path: string): boolean =>
+  tiersOf(path).some((tier) => tier === "core" || tier === "parts");

@@ -1,0 +1,68 @@
+/**
+ * The tests that matter now: those that changed files reach.
+ *
+ * @module
+ */
+
+import { basename } from "node:path/posix";
+import {
+  packageRoots,
+  rootPath,
+  sourceFiles,
+  sourceText,
+  withoutComments,
+} from "../../tests/support/source_files.ts";
+import { Graph } from "./graph.ts";
+import { documented, isIn, testFiles, tiers } from "./jobs.ts";
+
+/**
+ * Paths of files that differ from a revision, new ones included; without a revision those that are not
+ * committed, or where there are none, those of the last commit.
+ *
+ * @throws {RangeError} when git knows no such revision.
+ */
+export function changedFiles(revision: string): string[] {
+  const news = git("ls-files", "--others", "--exclude-standard");
+  const since = (revision: string) => [...git("diff", "--name-only", revision), ...news];
+  if (revision) return since(revision);
+  const open = since("HEAD");
+  return open.length > 0 ? open : since("HEAD~1");
+}
+
+/** The lines that git prints. */
+function git(...args: string[]): string[] {
+  const { success, stdout, stderr } = new Deno.Command("git", { args, cwd: rootPath }).outputSync();
+  if (success) return new TextDecoder().decode(stdout).split("\n").filter(Boolean);
+  throw new RangeError(`--changed needs a revision: ${new TextDecoder().decode(stderr).trim()}`);
+}
+
+/** Folders and files of code. */
+const codeRoots = [...packageRoots, "tests", "scripts", "bench", "playground", "slides"];
+
+/**
+ * Steps by imports from changed files to the files that they reach, examples included. A file that is no
+ * code reaches the tests that name it or its folder; every file reaches the tests of the whole tree.
+ */
+export function reachedBy(changed: readonly string[]): Map<string, number> {
+  const files = sourceFiles(codeRoots);
+  const words = changed.filter((path) => !path.endsWith(".ts")).flatMap(wordsFor);
+  const naming = files.filter((file) => /^(tests|scripts)\//.test(file) && names(file, words));
+  const reached = new Graph(files).distances([...changed, ...naming]);
+  const wholeTree = testFiles(tiers).filter((file) => file.split("/").length === 2);
+  for (const file of wholeTree) reached.set(file, 1);
+  for (const path of documented()) {
+    if (changed.some((file) => isIn(file, [path]))) reached.set(path, 0);
+  }
+  return reached;
+}
+
+/** What a test says that reads `docs/devices.md`: its name, or the folder's. */
+function wordsFor(path: string): string[] {
+  const [folder] = path.split("/");
+  return folder === path ? [path] : [basename(path), `"${folder}"`, `"${folder}/`];
+}
+
+function names(file: string, words: readonly string[]): boolean {
+  const code = withoutComments(sourceText(file));
+  return words.some((word) => code.includes(word));
+}
