@@ -1,6 +1,6 @@
 /**
- * Runs a command as `cli.ts` does, tries afterwards what takes a permission, and prints what was allowed:
- * `escape.ts FILE ADDRESS COMMAND…`.
+ * Runs commands one after another as `cli.ts` does, tries afterwards what takes a permission, and prints the exit
+ * codes and what was allowed: `escape.ts FILE ADDRESS COMMANDS`, which are a list of lists of words in JSON.
  *
  * @module
  */
@@ -8,8 +8,8 @@
 import { keepNeeded } from "../../src/cli/permissions.ts";
 import { main } from "../../src/cli/program.ts";
 
-const [file, address, ...command] = Deno.args;
-const code = await main(command, keepNeeded);
+const [file, address, commands] = Deno.args, codes: number[] = [];
+for (const command of JSON.parse(commands)) codes.push(await main(command, keepNeeded));
 
 const attempts: Readonly<Record<string, () => unknown>> = {
   read: () => Deno.readTextFileSync(file),
@@ -26,7 +26,7 @@ function readVariable(name: string): void {
   if (Deno.env.get(name) === undefined) throw new Deno.errors.NotCapable("the value is hidden");
 }
 
-/** Whether an attempt is allowed; one may be and fail all the same, such as opening a text as a library. */
+/** True if an attempt is allowed; one may be and fail all the same, such as opening a text as a library. */
 async function isAllowed(attempt: () => unknown): Promise<boolean> {
   try {
     await attempt();
@@ -40,5 +40,4 @@ const allowed: string[] = [];
 for (const [name, attempt] of Object.entries(attempts)) {
   if (await isAllowed(attempt)) allowed.push(name);
 }
-console.log(JSON.stringify(allowed));
-Deno.exit(code);
+console.log(JSON.stringify({ codes, allowed }));

@@ -1,11 +1,16 @@
 /** Least permission: what the tasks are granted, and what each command keeps of it. */
 
 import { assertEquals } from "@std/assert";
-import { neededBy } from "../../src/cli/permissions.ts";
+import { keepNeeded as keepForJob } from "../../experiments/frame/permissions.ts";
+import { parseReproduceArgs } from "../../experiments/main.ts";
+import type { ReproduceOptions } from "../../experiments/frame/reproduce.ts";
+import { keepNeeded } from "../../src/cli/permissions.ts";
+import { main } from "../../src/cli/program.ts";
+import { Interrupted } from "../../src/core/interrupt.ts";
+import { opener } from "../../src/core/open_in_browser.ts";
 import { withFolder } from "../support/folders.ts";
 import { filesOf, withHub } from "../support/hub_server.ts";
 import { sparseFile, withServer } from "../support/range_server.ts";
-import { opener } from "../../src/core/open_in_browser.ts";
 import { sourceText } from "../support/source_files.ts";
 import { withVariables } from "../support/variables.ts";
 import { logitsArgs, trainArgs, writeJson } from "./arguments.ts";
@@ -28,34 +33,80 @@ function run(flags: readonly string[], program: string, ...args: string[]): Prom
   return outcomeOf(spawnProgram(Deno.execPath(), "run", "--no-check", ...flags, program, ...args));
 }
 
-/** Permissions of a task's program before its device is open and after. */
-async function foreign(task: string, ...args: string[]) {
-  const { stdout, stderr } = await run(flagsOf(task), "tests/cli/foreign.ts", task, ...args);
-  assertEquals(stderr, "");
-  return JSON.parse(stdout);
+/** Runs commands in one process of `escape.ts`. */
+async function runAll(
+  flags: readonly string[],
+  commands: readonly (readonly string[])[],
+  file = "none",
+  address = "none",
+) {
+  const words = [file, address, JSON.stringify(commands)];
+  const { code, stdout, stderr } = await run(flags, "tests/cli/escape.ts", ...words);
+  assertEquals(code, 0, stderr);
+  const lines = stdout.trimEnd().split("\n"), last: string = lines.pop()!;
+  return { ...JSON.parse(last), lines, errors: stderr.trimEnd().split("\n") };
 }
 
-Deno.test("no library of C can be opened after the device, and with LOWRANK_BLAS=off none before", async () => {
-  for (const [blas, libraries] of [["auto", [true, false]], ["off", [false, false]]] as const) {
-    await withVariables({ LOWRANK_BLAS: blas }, async () => {
-      assertEquals(await foreign("lowrank"), { libraries, starts: [] });
-      assertEquals((await foreign("reproduce")).libraries, libraries);
-    });
+/** The permissions that something gives up, such as `net` and `run deno`; they are not given up in fact. */
+async function givenUp(use: () => unknown): Promise<string[]> {
+  const { permissions } = Deno, names: string[] = [];
+  const revokeSync = (descriptor: Deno.PermissionDescriptor) => {
+    names.push(Object.values(descriptor).join(" "));
+    return permissions.querySync(descriptor);
+  };
+  Object.defineProperty(permissions, "revokeSync", { value: revokeSync, configurable: true });
+  try {
+    await use();
+  } finally {
+    Reflect.deleteProperty(permissions, "revokeSync");
   }
-});
+  return names;
+}
 
-Deno.test("the main job starts Deno alone, if that, and the browser with --open", () =>
-  withFolder(async (folder) => {
-    const opens = `${folder}/${opener}`;
-    await Deno.writeTextFile(opens, "");
-    await Deno.chmod(opens, 0o755);
-    await withVariables({ PATH: `${folder}:/bin` }, async () => {
-      const starts = async (...args: string[]) => (await foreign("reproduce", ...args)).starts;
-      assertEquals(await starts(), ["deno"]);
-      assertEquals(await starts("--open", "--only", "resident,counting"), ["deno", "opener"]);
-      assertEquals(await starts("--only", "counting"), []);
+/** What a command gives up before it runs, and when its device is open. */
+const givenUpBy = (command: readonly string[]): Promise<string[]> =>
+  givenUp(async () => {
+    const code = await main(command, async (...called) => {
+      (await keepNeeded(...called))?.();
+      throw new Interrupted("SIGTERM");
     });
+    assertEquals(code, 143);
+  });
+
+const tasksStarted: readonly (readonly [task: string, args: string[], starts: string[]])[] = [
+  ["lowrank", [], []],
+  ["reproduce", ["--open", "--only", "resident,counting"], ["deno", "opener"]],
+];
+
+for (const [task, args, starts] of tasksStarted) {
+  Deno.test(`${task}: no library of C can be opened after the device`, () =>
+    withFolder(async (folder) => {
+      const opens = `${folder}/${opener}`;
+      await Deno.writeTextFile(opens, "");
+      await Deno.chmod(opens, 0o755);
+      await withVariables({ LOWRANK_BLAS: "auto", PATH: `${folder}:/bin` }, async () => {
+        const program = "tests/cli/foreign.ts";
+        const { stdout, stderr } = await run(flagsOf(task), program, task, ...args);
+        assertEquals(stderr, "");
+        assertEquals(JSON.parse(stdout), { libraries: [true, false], starts });
+      });
+    }));
+}
+
+Deno.test("with LOWRANK_BLAS=off no library of C can be opened before the device", () =>
+  withVariables({ LOWRANK_BLAS: "off" }, async () => {
+    assertEquals((await givenUp(() => keepNeeded("generate", {})))[0], "ffi");
+    assertEquals(await givenUp(() => keepForJob({ only: [], open: true })), ["ffi"]);
   }));
+
+Deno.test("the main job starts Deno alone, if that, and the browser with --open", async () => {
+  const givesUp = (...args: string[]) =>
+    givenUp(() => keepForJob(parseReproduceArgs(args) as ReproduceOptions)());
+  const [noDeno, noOpener] = [`run ${Deno.execPath()}`, `run ${opener}`];
+  assertEquals(await givesUp(), [noOpener, "ffi"]);
+  assertEquals(await givesUp("--open", "--only", "resident,counting"), ["ffi"]);
+  assertEquals(await givesUp("--only", "counting"), [noOpener, noDeno, "ffi"]);
+});
 
 Deno.test("the task and the shebang grant the same, and neither grants all", () => {
   const [shebang] = sourceText("cli.ts").split("\n");
@@ -78,28 +129,9 @@ Deno.test("the guide starts the program from another folder without -A", () => {
   assertEquals(flags.split(" ").filter((flag) => !granted.includes(flag)), []);
 });
 
-/** The same of a program that runs until a signal comes, which it is sent once it has printed something. */
-async function runUntilSignal(
-  flags: readonly string[],
-  program: string,
-  ...args: string[]
-): Promise<Outcome> {
-  const command = ["run", "--no-check", ...flags, program, ...args];
-  const child = spawnProgram(Deno.execPath(), ...command), [seen, stdout] = child.stdout.tee();
-  const reader = seen.getReader(),
-    [all, stderr] = [stdout, child.stderr].map(async (stream) => await new Response(stream).text());
-  await reader.read();
-  child.kill("SIGTERM");
-  const { code } = await child.status;
-  await reader.cancel();
-  return { code, stdout: await all, stderr: await stderr };
-}
-
 /** What a command keeps; its arguments may need a folder, or a server of safetensors. */
 interface Case {
   readonly keeps: readonly string[];
-  /** Whether it runs until a signal comes. */
-  readonly runsOn?: boolean;
   readonly args: (folder: string, url: string) => readonly string[] | Promise<readonly string[]>;
 }
 
@@ -109,7 +141,7 @@ const cases: Readonly<Record<string, Case>> = {
   devices: { keeps: [], args: () => ["devices"] },
   count: { keeps: ["read"], args: () => ["count", "models/tiny-gpt2"] },
   "count --url": { keeps: ["net"], args: (_, url) => ["count", "--url", url] },
-  memory: { keeps: ["read"], args: () => ["memory", "gpt2", "--batch", "1", "--length", "8"] },
+  memory: { keeps: ["read"], args: () => ["memory", tiny[1], "--batch", "1", "--length", "8"] },
   paper: { keeps: [], args: () => ["paper", "table5"] },
   train: {
     keeps: ["read", "write"],
@@ -157,7 +189,6 @@ const cases: Readonly<Record<string, Case>> = {
   generate: { keeps: ["read"], args: () => ["generate", ...tiny, "--prompt", "Fellow"] },
   serve: {
     keeps: ["read", "net"],
-    runsOn: true,
     args: () => ["serve", ...tiny, "--port", "0"],
   },
   logits: { keeps: ["read", "write"], args: (folder) => logitsArgs(folder, [[5, 6, 7]]) },
@@ -227,19 +258,50 @@ const repositories = { "me/adapter": filesOf(adapter), "me/tiny": filesOf("model
 const withHubAndFolder = (use: (folder: string) => Promise<void>) =>
   withHub(repositories, () => withFolder(use));
 
-for (const [name, { keeps, args, runsOn }] of Object.entries(cases)) {
-  const list = keeps.length === 0 ? "nothing" : keeps.join(", ");
-  Deno.test(`${name} runs as the task grants, and keeps ${list}`, () =>
+/** What no command keeps, and what some do: reading and writing, the network, and the hub's token. */
+const never = ["run", "sys", "ffi"], sometimes = ["read", "write", "net", "env HF_TOKEN"];
+
+Deno.test("each command gives up all but what it is said to keep", () =>
+  withHubAndFolder(async (folder) => {
+    for (const [name, { keeps, args }] of Object.entries(cases)) {
+      const given = new Set(await givenUpBy(await args(folder, "http://127.0.0.1:9/a")));
+      const expected = sometimes.filter((one) => !keeps.includes(one.replace(/^env .*/, "token")));
+      assertEquals([...given].sort(), [...never, ...expected].sort(), name);
+    }
+  }));
+
+Deno.test("the table of permissions has every command", async () => {
+  const { stdout } = await lowrank("--help");
+  const list = stdout.slice(stdout.indexOf("Commands:"));
+  const commands = [...list.matchAll(/^ {2}(\w+) /gm)].map(([, name]) => name)
+    .filter((name) => name !== "help");
+  assertEquals(commands.length, 20);
+  const known = new Set(Object.keys(cases).map((name) => name.split(" ")[0]));
+  assertEquals(commands.sort(), [...known].sort());
+});
+
+// tests/serve/process_test.ts starts `serve` as the task does.
+const { serve: _, ...ending } = cases;
+const groups = Map.groupBy(
+  Object.entries(ending),
+  ([, { keeps }]) => keeps.join(", ") || "nothing",
+);
+
+for (const [list, members] of groups) {
+  const names = members.map(([name]) => name).join(", "), { keeps } = members[0][1];
+  Deno.test(`${names}: each runs as the task grants, and keeps ${list}`, () =>
     withHubAndFolder(async (folder) => {
       const file = `${folder}/file.txt`, files = { "/model.safetensors": remote };
       await Deno.writeTextFile(file, "as before");
       await withServer(files, async (address, { requests }) => {
-        const command = await args(folder, `${address}/model.safetensors`);
-        const tried = [file, `${address}/escaped`, ...command, "--json", "--quiet"];
-        const runIt = runsOn ? runUntilSignal : run;
-        const ended = await runIt(flagsOf("lowrank"), "tests/cli/escape.ts", ...tried);
-        assertEquals(ended.code, runsOn ? 143 : 0, ended.stderr);
-        assertEquals(JSON.parse(ended.stdout.trimEnd().split("\n").at(-1)!), keeps);
+        const commands = await Promise.all(members.map(async ([name, { args }]) => {
+          const own = `${folder}/${name}`;
+          await Deno.mkdir(own);
+          return [...await args(own, `${address}/model.safetensors`), "--json", "--quiet"];
+        }));
+        const ended = await runAll(flagsOf("lowrank"), commands, file, `${address}/escaped`);
+        assertEquals(ended.codes, members.map(() => 0), ended.errors.join("\n"));
+        assertEquals(ended.allowed, keeps);
         assertEquals(requests.includes("all /escaped"), keeps.includes("net"));
       });
       const written = await Deno.readTextFile(file) === "escaped";
@@ -247,41 +309,30 @@ for (const [name, { keeps, args, runsOn }] of Object.entries(cases)) {
     }));
 }
 
-Deno.test("the table of permissions has every command, and here each runs", async () => {
-  const { stdout } = await lowrank("--help");
-  const list = stdout.slice(stdout.indexOf("Commands:"));
-  const commands = [...list.matchAll(/^ {2}(\w+) /gm)].map(([, name]) => name)
-    .filter((name) => name !== "help");
-  assertEquals(commands.length, 20);
-  for (const name of commands) {
-    const kept = cases[name].keeps.filter((permission) => permission !== "token");
-    const needed: readonly string[] = neededBy(name, {});
-    assertEquals(needed.filter((need) => need !== "device" && need !== "library"), kept);
+Deno.test("inspect needs permission to read alone, and devices none: without FFI it names no BLAS", async () => {
+  const commands = [["inspect", adapter], ["devices", "--json"]];
+  const { codes, lines, errors } = await runAll(["--no-prompt", "--allow-read"], commands);
+  assertEquals([codes, errors], [[0, 0], [""]]);
+  const { devices } = JSON.parse(lines.at(-1)!);
+  const cpu = devices.find(({ kind }: { kind: string }) => kind === "cpu");
+  assertEquals(cpu.blas, null);
+});
+
+Deno.test("the help needs no permission, and a command that lacks one says so in one sentence", async () => {
+  const lacks = (kind: string) => `the program has no permission for it (--allow-${kind})`;
+  const html = ["compare", adapter, adapter, "--html", "page.html"];
+  const none = await runAll(["--no-prompt"], [["train", "--help"], ["inspect", adapter]]);
+  const reading = await runAll(["--no-prompt", "--allow-read", "--ignore-env"], [
+    ...[html, ["count", "--url", "http://127.0.0.1:9/a"]],
+  ]);
+  assertEquals([none.codes, reading.codes], [[0, 1], [1, 1]]);
+  const parts = [[`cannot read ${adapter}: ${lacks("read")}`], ["page.html", lacks("write")]];
+  const errors: string[] = [...none.errors, ...reading.errors];
+  assertEquals(errors.length, 3);
+  for (const [i, sentence] of [...parts, ["127.0.0.1"]].entries()) {
+    assertFailed({ code: 1, stdout: "", stderr: `${errors[i]}\n` }, ...sentence);
   }
 });
-
-Deno.test("inspect works with permission to read alone, and the help with none", async () => {
-  const inspected = await run(["--no-prompt", "--allow-read"], "cli.ts", "inspect", adapter);
-  assertEquals([inspected.code, inspected.stderr], [0, ""]);
-  const help = await run(["--no-prompt"], "cli.ts", "train", "--help");
-  assertEquals([help.code, help.stderr], [0, ""]);
-});
-
-Deno.test("a command that lacks a permission says so in one sentence", () =>
-  withFolder(async (folder) => {
-    const html = ["compare", adapter, adapter, "--html", `${folder}/page.html`];
-    const reading = ["--no-prompt", "--allow-read", "--ignore-env"];
-    const lacks = (kind: string) => `the program has no permission for it (--allow-${kind})`;
-    assertFailed(await run(reading, "cli.ts", ...html), "page.html", lacks("write"));
-    assertFailed(
-      await run(["--no-prompt"], "cli.ts", "inspect", adapter),
-      `cannot read ${adapter}: ${lacks("read")}`,
-    );
-    assertFailed(
-      await run(reading, "cli.ts", "count", "--url", "http://127.0.0.1:9/a"),
-      "127.0.0.1",
-    );
-  }));
 
 Deno.test({
   name: "paths that Deno keeps to itself are refused without advice to grant everything",
@@ -290,36 +341,29 @@ Deno.test({
     const path = "/dev/shm/lowrank_test";
     const output = (name: string, ...args: string[]) => [name, ...args, "--output", path];
     const commands = [
-      ["inspect", path],
-      ["count", "/dev/stdin"],
       ["compare", adapter, adapter, "--html", `${path}.html`],
       output("merge", ...tiny, "--adapter", adapter),
       output("resize", adapter, "--rank", "2"),
       output("combine", adapter),
+      ["inspect", path],
+      ["count", "/dev/stdin"],
     ];
+    const { codes, errors } = await runAll(
+      flagsOf("lowrank"),
+      commands.map((command) => [...command, "--quiet"]),
+    );
+    assertEquals(codes, commands.map(() => 1));
     const reproduce = ["--quick", "--only", "counting", "--device", "cpu", "--out", path];
-    for (
-      const outcome of [
-        ...await Promise.all(commands.map((args) => run(flagsOf("lowrank"), "cli.ts", ...args))),
-        await run(flagsOf("reproduce"), "experiments/main.ts", ...reproduce),
-      ]
-    ) {
-      assertFailed(outcome, "Deno lets programs into /dev, /proc and /sys only with all");
-      assertEquals(/--allow|run again/.exec(outcome.stderr), null, outcome.stderr);
+    const job = await run(flagsOf("reproduce"), "experiments/main.ts", ...reproduce);
+    assertEquals(job.code, 1);
+    const sentences = [...errors, job.stderr.trimEnd()];
+    assertEquals(sentences.length, commands.length + 1);
+    for (const stderr of sentences) {
+      const refused = { code: 1, stdout: "", stderr: `${stderr}\n` };
+      assertFailed(refused, "Deno lets programs into /dev, /proc and /sys only with all");
+      assertEquals(/--allow|run again/.exec(stderr), null, stderr);
     }
   },
-});
-
-Deno.test("without permission for FFI the device computes without a BLAS, and names none", async () => {
-  const { stdout, code } = await run(
-    ["--no-prompt", "--allow-read"],
-    "cli.ts",
-    "devices",
-    "--json",
-  );
-  const { devices } = JSON.parse(stdout);
-  const cpu = devices.find(({ kind }: { kind: string }) => kind === "cpu");
-  assertEquals([code, cpu.blas], [0, null]);
 });
 
 Deno.test("the main job runs as its task grants", () =>
