@@ -1,31 +1,22 @@
 /** Edits of the package's source that the checks of a notebook must notice. @module */
 
-/** One edit that makes the package wrong. */
-export interface Fault {
-  /** What is wrong then. */
-  readonly what: string;
-  /** Where. */
-  readonly file: string;
-  /** Stands there once. */
-  readonly right: string;
-  /** Takes its place. */
-  readonly wrong: string;
+import { type Fault, fault as planted } from "./fault.ts";
+
+/** A fault that checks of notebooks must notice. */
+export interface NotebookFault extends Fault {
   /** How the notebooks' names begin. */
   readonly notebooks: readonly string[];
 }
 
-const fault = (
-  notebooks: string,
-  what: string,
-  file: string,
-  right: string,
-  wrong: string,
-): Fault => ({ notebooks: notebooks.split(" "), what, file, right, wrong });
+const fault = (notebooks: string, ...edit: Parameters<typeof planted>): NotebookFault => ({
+  notebooks: notebooks.split(" "),
+  ...planted(...edit),
+});
 
 const lora = "src/adapt/lora", accounting = "src/accounting", analysis = "src/analysis";
 
 /** In the order of the code that they break. */
-export const faults: readonly Fault[] = [
+export const notebookFaults: readonly NotebookFault[] = [
   fault(
     "00 04",
     "B does not start at zero",

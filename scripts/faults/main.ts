@@ -1,0 +1,58 @@
+/**
+ * Breaks a copy of the package, one fault at a time, and says which tests notice: `deno task test:faults
+ * [WORD…]`, words being parts of a fault's file or sentence. Tests are those that the file reaches by imports, the
+ * nearest first. A finding is a line of JSON in `--out FILE`; what is there is not measured again, unless it was
+ * missed within less than `--most SECONDS` of tests. `--table BEFORE AFTER` compares two such files. `--notebooks
+ * [NAME…]` runs notebooks instead, and says which of their checks turn red.
+ *
+ * @module
+ */
+
+import { parseArgs } from "node:util";
+import { tiersVariable } from "../../tests/support/parts.ts";
+import type { Tier } from "../test/jobs.ts";
+import type { Fault } from "./fault.ts";
+import { addFinding, findingsTable, findingText, readFindings } from "./findings.ts";
+import { Measure } from "./measure.ts";
+import { breakChecks } from "./notebooks.ts";
+import { plantedFaults } from "./planted.ts";
+
+const { values: options, positionals: words } = parseArgs({
+  allowPositionals: true,
+  options: {
+    out: { type: "string" },
+    most: { type: "string", default: "600" },
+    counted: { type: "string", default: "60" },
+    tiers: { type: "string", default: "core,parts" },
+    table: { type: "boolean", default: false },
+    notebooks: { type: "boolean", default: false },
+  },
+});
+
+/** The faults that were asked for and not measured yet. */
+function faultsLeft(most: number): Fault[] {
+  const known = options.out ? readFindings(options.out) : new Map();
+  return plantedFaults.filter(({ what, file }) => {
+    const isAsked = words.length === 0 || words.some((word) => `${file} ${what}`.includes(word));
+    const { caught, seconds = -1, ran, reached } = known.get(what) ?? {};
+    return isAsked && !(caught || seconds >= most || ran === reached);
+  });
+}
+
+async function measureAll(): Promise<void> {
+  const bounds = { most: Number(options.most), counted: Number(options.counted) };
+  const faults = faultsLeft(bounds.most), tiers = options.tiers.split(",") as Tier[];
+  await using measure = await Measure.open();
+  Deno.env.set(tiersVariable, options.tiers);
+  for (const fault of faults) {
+    const finding = await measure.of(fault, tiers, bounds);
+    if (options.out) addFinding(options.out, finding);
+    console.log(findingText(finding));
+  }
+}
+
+if (import.meta.main) {
+  if (options.table) console.log(findingsTable(words[0], words[1]));
+  else if (options.notebooks) Deno.exit(await breakChecks(words) ? 0 : 1);
+  else await measureAll();
+}

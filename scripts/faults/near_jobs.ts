@@ -1,0 +1,49 @@
+/** The tests that may notice a fault. @module */
+
+import { packageRoots, sourceFiles } from "../../tests/support/source_files.ts";
+import { Graph } from "../test/graph.ts";
+import { examplesOf, type Job, jobsOf, type Tier } from "../test/jobs.ts";
+import { folderOf } from "./fault.ts";
+
+/** A job and the imports between it and the broken file. */
+export interface NearJob extends Job {
+  readonly steps: number;
+}
+
+const graph = new Graph(sourceFiles([...packageRoots, "tests", "scripts"]));
+
+/** True for tests of the whole tree, such as that every fault finds its code: they read sources, and run none. */
+const isOfTree = (path: string): boolean => /^tests\/\w+\.ts$/.test(path);
+
+/** Compiled by `deno task build:kernels`: what is loaded in the place of AssemblyScript. */
+const loaded = (file: string): string[] => file.endsWith(".as.ts") ? ["kernels/cpu.ts"] : [];
+
+/**
+ * The tests that a file reaches by imports: those of its own folder first, then the nearest, and of those that are
+ * equally near the shortest; last the examples in its folder.
+ */
+export function jobsNear(file: string, tiers: readonly Tier[]): NearJob[] {
+  const steps = graph.distances([file, ...loaded(file)]), examples = examplesOf(file);
+  const stepsTo = (job: Job) =>
+    job.examples ? job.path === examples ? Infinity : undefined : steps.get(job.path);
+  const own = `${folderOf(file).replace(/^src/, "tests").replace(/^kernels/, "tests/kernels")}/`;
+  const isOther = ({ path }: Job) => Number(!path.startsWith(own));
+  return jobsOf(tiers).filter(({ path }) => !isOfTree(path))
+    .flatMap((job) => {
+      const steps = stepsTo(job);
+      return steps === undefined ? [] : [{ ...job, steps }];
+    })
+    .sort((a, b) =>
+      isOther(a) - isOther(b) || (a.steps === b.steps ? a.seconds - b.seconds : a.steps - b.steps)
+    );
+}
+
+/** Takes the next jobs for one process: about so many seconds of them, tests and examples apart. */
+export function takeNear(queue: NearJob[], seconds: number): NearJob[] {
+  const [{ examples }] = queue;
+  let left = seconds, count = 0;
+  while (count < queue.length && left > 0 && queue[count].examples === examples) {
+    left -= queue[count++].seconds;
+  }
+  return queue.splice(0, count);
+}

@@ -1,0 +1,49 @@
+/** The faults of `deno task test:faults` are edits of code that is there, in every folder. */
+
+import { assert, assertEquals } from "@std/assert";
+import { folderOf } from "../scripts/faults/fault.ts";
+import { jobsNear, takeNear } from "../scripts/faults/near_jobs.ts";
+import { notebookFaults } from "../scripts/faults/notebook_faults.ts";
+import { plantedFaults } from "../scripts/faults/planted.ts";
+import { sourceFiles, sourceText } from "./support/source_files.ts";
+
+const all = [...plantedFaults, ...notebookFaults];
+
+Deno.test("every fault finds the code that it breaks, once", () => {
+  const places = all.map(({ what, file, right }) => [what, sourceText(file).split(right).length]);
+  assertEquals(places.filter(([, parts]) => parts !== 2), []);
+  assertEquals(all.filter(({ right, wrong }) => right === wrong), []);
+});
+
+Deno.test("sixty faults of different names are planted in all folders", () => {
+  const names = new Set(plantedFaults.map(({ what }) => what));
+  assertEquals([plantedFaults.length, names.size], [60, 60]);
+  const planted = new Set(plantedFaults.map(({ file }) => folderOf(file)));
+  const folders = new Set(sourceFiles(["src", "kernels"]).map(folderOf));
+  assertEquals(folders.difference(planted), new Set());
+});
+
+Deno.test("tests of the fault's own folder are tried first, the nearest of them before the others", () => {
+  const jobs = jobsNear("src/core/quote.ts", ["core"]),
+    others = jobs.findIndex(({ path }) => !path.startsWith("tests/core/"));
+  const own = jobs.slice(0, others).map(({ steps }) => steps);
+  assertEquals(jobs[0].steps, 1);
+  assertEquals(own, own.toSorted((a, b) => a - b));
+  assertEquals(jobs.at(-1)!.path, "src/core");
+  assert(jobs.slice(others).every(({ path }) => !path.startsWith("tests/core/")));
+});
+
+Deno.test("a kernel in AssemblyScript is noticed by what loads the compiled one", () => {
+  const paths = jobsNear("kernels/rotary/rotary.as.ts", ["core"]).map(({ path }) => path);
+  assert(paths.some((path) => path.startsWith("tests/kernels/")));
+  assert(paths.some((path) => path.startsWith("tests/device/")));
+});
+
+Deno.test("jobs are taken in turn, examples apart", () => {
+  const job = (path: string, seconds: number, examples = false) => ({
+    ...{ path, seconds, examples, steps: 1 },
+  });
+  const queue = [job("a", 1), job("b", 4), job("c", 1), job("src/core", 1, true)];
+  const taken = [4, 4, 4].map((seconds) => takeNear(queue, seconds).map(({ path }) => path));
+  assertEquals(taken, [["a", "b"], ["c"], ["src/core"]]);
+});
