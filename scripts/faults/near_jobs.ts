@@ -18,24 +18,26 @@ const isOfTree = (path: string): boolean => /^tests\/\w+\.ts$/.test(path);
 /** Compiled by `deno task build:kernels`: what is loaded in the place of AssemblyScript. */
 const loaded = (file: string): string[] => file.endsWith(".as.ts") ? ["kernels/cpu.ts"] : [];
 
+/** Seconds by which a file's tests are put off as by one more import. */
+const stepSeconds = 5;
+
 /**
- * The tests that a file reaches by imports: those of its own folder first, then the nearest, and of those that are
- * equally near the shortest; last the examples in its folder.
+ * The tests that a file reaches by imports: those of its own folder first, then the nearest, where a long file is
+ * put off; last the examples in its folder.
  */
 export function jobsNear(file: string, tiers: readonly Tier[]): NearJob[] {
   const steps = graph.distances([file, ...loaded(file)]), examples = examplesOf(file);
   const stepsTo = (job: Job) =>
-    job.examples ? job.path === examples ? Infinity : undefined : steps.get(job.path);
+    job.examples ? job.path === examples ? 1000 : undefined : steps.get(job.path);
   const own = `${folderOf(file).replace(/^src/, "tests").replace(/^kernels/, "tests/kernels")}/`;
-  const isOther = ({ path }: Job) => Number(!path.startsWith(own));
+  const placeOf = ({ path, steps, seconds }: NearJob) =>
+    (path.startsWith(own) ? -1000 : 0) + steps + seconds / stepSeconds;
   return jobsOf(tiers).filter(({ path }) => !isOfTree(path))
     .flatMap((job) => {
       const steps = stepsTo(job);
       return steps === undefined ? [] : [{ ...job, steps }];
     })
-    .sort((a, b) =>
-      isOther(a) - isOther(b) || (a.steps === b.steps ? a.seconds - b.seconds : a.steps - b.steps)
-    );
+    .sort((a, b) => placeOf(a) - placeOf(b));
 }
 
 /** Takes the next jobs for one process: about so many seconds of them, tests and examples apart. */
