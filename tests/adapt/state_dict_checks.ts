@@ -120,6 +120,7 @@ export const stateDictChecks: readonly Check[] = [
       assertAllClose(data, wanted, { relative: 0, absolute: 1e-7 });
       const site = adapter.sites.find(({ name }) => name === module)!;
       using W = device.allocate([48, 48], "f32", "scratch", "W");
+      device.write(W, new Float32Array(W.size));
       site.mergeInto(W);
       assertAllClose(await valuesOf(W), wanted, { relative: 0, absolute: 1e-7 });
       assert(

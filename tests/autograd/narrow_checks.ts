@@ -23,7 +23,7 @@ import { Trainer } from "../../src/train/mod.ts";
 import { assertWithin } from "../kernels/kernel_case.ts";
 import { each, gamma } from "../kernels/error_model.ts";
 import { assertAllClose } from "../support/all_close.ts";
-import { narrow } from "../support/narrow.ts";
+import { whileNarrow } from "../support/narrow.ts";
 import { randomBatches } from "../train/fixtures.ts";
 
 /** 4,096 values. */
@@ -183,5 +183,5 @@ const checks: Record<string, (device: Device) => Promise<void>> = {
 /** Each on a device that binds no more than the limit. */
 export const narrowChecks = Object.entries(checks).map(([name, run]) => ({
   name: `narrow: ${name}`,
-  run: (device: Device) => run(narrow(device, limit)),
+  run: (device: Device) => whileNarrow(device, limit, run),
 }));

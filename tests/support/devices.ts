@@ -1,5 +1,6 @@
 /** The devices on which the same checks run, and the tests made of them. @module */
 
+import { assertEquals } from "@std/assert";
 import { openCpuDevice } from "../../src/device/cpu/cpu_device.ts";
 import type { Device } from "../../src/device/device.ts";
 import { ReferenceDevice } from "../../src/device/reference.ts";
@@ -44,23 +45,35 @@ export const webgpu: TestedDevice = {
 /** Every device that computes, in a file named `*_devices_test.ts`. */
 export const allDevices: readonly TestedDevice[] = [...coreDevices, webgpu];
 
-/** A test of each check on each of these devices, as far as their tiers are run. */
+/**
+ * A test of each check on each of these devices, as far as their tiers are run. The checks of a file share a device,
+ * as compiling its programs takes longer than most of them; each leaves its live bytes as they were.
+ */
 export async function testOn(
   devices: readonly TestedDevice[],
   checks: readonly Check[],
 ): Promise<void> {
   for (const { name: kind, epsilon, tier, available, open } of devices) {
     if (!tierIsWanted(tier)) continue;
-    const ignore = !await available();
+    const ignore = !await available(), shared = ignore ? undefined : openForAll(open);
     for (const { name, run } of checks) {
       Deno.test({
         name: `${kind}: ${name}`,
         ignore,
         fn: async () => {
-          using device = await open();
+          const { device } = shared!, { live } = device.ledger.read();
           await run(device, epsilon);
+          assertEquals(device.ledger.read().live, live, "bytes that were not given back");
         },
       });
     }
   }
+}
+
+/** A device that is open from before the first test of a file to after its last. */
+function openForAll(open: TestedDevice["open"]): { readonly device: Device } {
+  const shared = {} as { device: Device };
+  Deno.test.beforeAll(async () => void (shared.device = await open()));
+  Deno.test.afterAll(() => shared.device[Symbol.dispose]());
+  return shared;
 }

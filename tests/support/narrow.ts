@@ -7,8 +7,9 @@ import type { Device, Tensor } from "../../src/device/device.ts";
 export function narrow<D extends Device>(device: D, maxBindingBytes: number): D {
   const launch = device.launch.bind(device);
   Object.defineProperties(device, {
-    maxBindingBytes: { value: maxBindingBytes },
+    maxBindingBytes: { value: maxBindingBytes, configurable: true },
     launch: {
+      configurable: true,
       value: ((kernel, bindings, scalars) => {
         for (const [name, { bytes }] of Object.entries<Tensor>(bindings)) {
           assert(bytes <= maxBindingBytes, `${kernel.name} binds ${bytes} bytes as ${name}`);
@@ -18,4 +19,18 @@ export function narrow<D extends Device>(device: D, maxBindingBytes: number): D 
     },
   });
   return device;
+}
+
+/** What `work` does on a device that is narrow for so long. */
+export async function whileNarrow(
+  device: Device,
+  maxBindingBytes: number,
+  work: (device: Device) => void | Promise<void>,
+): Promise<void> {
+  const { launch, maxBindingBytes: own } = device;
+  try {
+    await work(narrow(device, maxBindingBytes));
+  } finally {
+    Object.defineProperties(device, { maxBindingBytes: { value: own }, launch: { value: launch } });
+  }
 }
