@@ -13,7 +13,7 @@ import { tiersVariable } from "../../tests/support/parts.ts";
 import type { Tier } from "../test/jobs.ts";
 import type { Fault } from "./fault.ts";
 import { addFinding, findingsTable, findingText, readFindings } from "./findings.ts";
-import { Measure } from "./measure.ts";
+import { type Finding, Measure } from "./measure.ts";
 import { breakChecks } from "./notebooks.ts";
 import { plantedFaults } from "./planted.ts";
 
@@ -31,12 +31,14 @@ const { values: options, positionals: words } = parseArgs({
 
 /** The faults that were asked for and not measured yet. */
 function faultsLeft(most: number): Fault[] {
-  const known = options.out ? readFindings(options.out) : new Map();
-  return plantedFaults.filter(({ what, file }) => {
-    const isAsked = words.length === 0 || words.some((word) => `${file} ${what}`.includes(word));
-    const { caught, seconds = -1, ran, reached } = known.get(what) ?? {};
-    return isAsked && !(caught || seconds >= most || ran === reached);
-  });
+  const known = options.out ? readFindings(options.out) : new Map<string, Finding>();
+  const isDone = ({ caught, seconds, ran, reached }: Finding) =>
+    caught || seconds >= most || ran === reached;
+  const isLeft = (finding?: Finding) => !(finding && isDone(finding));
+  return plantedFaults.filter(({ what, file }) =>
+    (words.length === 0 || words.some((word) => `${file} ${what}`.includes(word))) &&
+    isLeft(known.get(what))
+  );
 }
 
 async function measureAll(): Promise<void> {
