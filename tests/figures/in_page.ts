@@ -2,8 +2,10 @@
 
 import { assertEquals } from "@std/assert";
 import { plotlySource } from "../../src/figures/plotly.ts";
-import { Browser, type Page } from "../support/browser.ts";
+import { browserOfFile, type Page } from "../support/browser.ts";
 import { withFolder } from "../support/folders.ts";
+
+const open = browserOfFile();
 
 /** Opens parts of a page as a file, and asks it something. */
 export async function inPage(
@@ -13,8 +15,7 @@ export async function inPage(
   await withFolder(async (folder) => {
     const path = `${folder}/page.html`;
     await Deno.writeTextFile(path, `<!doctype html><meta charset="utf-8">${parts.join("\n")}`);
-    await using browser = await Browser.start();
-    await using page = await browser.open(`file://${path}`);
+    await using page = await open(`file://${path}`);
     await ask(page);
     assertEquals(page.errors, []);
   });

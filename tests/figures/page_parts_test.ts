@@ -6,12 +6,14 @@ import type { Report } from "../../src/figures/report.ts";
 import { tableBundle } from "../../src/figures/table_bundle.ts";
 import { tableOf } from "../../src/figures/table_of.ts";
 import { ReportFolder } from "../../src/figures/report_folder.ts";
-import { Browser, type Page } from "../support/browser.ts";
+import { browserOfFile, type Page } from "../support/browser.ts";
 import { withFolder } from "../support/folders.ts";
 import { browserPath } from "../support/parts.ts";
 import { lines } from "./fixtures.ts";
 
 const ignore = browserPath() === undefined;
+
+const open = browserOfFile({ width: 1366, height: 768 });
 
 const text = { question: "Which?", source: "section 5", settings: "Small. ".repeat(60) };
 const finding = { claim: "It is small", rule: "when below 3", found: "2.", verdict: "reproduced" };
@@ -42,6 +44,23 @@ const report: Report = {
   citation: { name: "a.bib", type: "text/x-bibtex", text: "@misc{a}\n" },
 };
 
+/** Lets a page's clock jump ahead, so that nobody waits until a reader counts as idle. */
+const clock = `{
+  let ahead = 0;
+  const now = performance.now.bind(performance);
+  performance.now = () => now() + ahead;
+  globalThis.letPass = (ms) => new Promise((done) =>
+    requestAnimationFrame(() => setTimeout(() => done(ahead += ms), 100)));
+}`;
+
+/** Opens a page whose clock can jump ahead. */
+async function openWithClock(url: string): Promise<Page> {
+  const page = await open("about:blank");
+  await page.send("Page.addScriptToEvaluateOnNewDocument", { source: clock });
+  await page.goTo(url);
+  return page;
+}
+
 /** Opens a report as a file; more of it can be written there. */
 async function inPage(
   html: string,
@@ -49,10 +68,8 @@ async function inPage(
 ): Promise<void> {
   await withFolder(async (folder) => {
     await Deno.writeTextFile(`${folder}/page.html`, html);
-    await using browser = await Browser.start({ width: 1366, height: 768 });
-    await using page = await browser.open("about:blank");
+    await using page = await openWithClock(`file://${folder}/page.html`);
     await page.resize(1366, 768);
-    await page.goTo(`file://${folder}/page.html`);
     await use(page, folder);
     assertEquals(page.errors, []);
   });
@@ -225,11 +242,13 @@ Deno.test({
     await inPage(await growing("1 of 2", true), async (page, folder) => {
       const notice = `document.querySelector(".notice")?.textContent`; // none while it loads
       await Deno.writeTextFile(`${folder}/page.html`, await growing("still 1 of 2", true));
+      await page.evaluate("letPass(4000)");
       await afterReload(page, `${notice} === "still 1 of 2"`);
       await click(page, "one");
       await page.evaluate("scrollTo(0, 450)");
       const top = await topOf(page, "one");
       await Deno.writeTextFile(`${folder}/page.html`, await growing("2 of 2", false));
+      await page.evaluate("letPass(20000)");
       await afterReload(page, `${notice} === "2 of 2"`);
       assertEquals(await openIds(page), ["one"]);
       const moved = await topOf(page, "one") - top; // the claims above it have grown
@@ -268,10 +287,10 @@ Deno.test({
       await Deno.writeTextFile(`${folder}/results.json`, "{}");
       const grows = await ReportFolder.open(folder, new PageRenderer());
       await grows.write({ ...report, title: "Growing", isGrowing: true }, {});
-      await using browser = await Browser.start();
-      await using page = await browser.open(grows.address);
+      await using page = await openWithClock(grows.address);
       assertEquals(await page.evaluate("document.title"), "Growing");
       assertEquals(await grows.finish(report, {}), `file://${folder}/index.html`);
+      await page.evaluate("letPass(4000)");
       const href = await afterReload(page, `document.title === "A report" && location.href`);
       assertEquals(href, `file://${folder}/index.html`);
     }),

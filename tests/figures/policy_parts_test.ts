@@ -5,7 +5,7 @@ import { comparisonReport } from "../../src/cli/comparison_report.ts";
 import { loadMathJax } from "../../src/figures/formula.ts";
 import { renderPage } from "../../src/figures/page.ts";
 import type { Report } from "../../src/figures/report.ts";
-import { Browser, type Page } from "../support/browser.ts";
+import { browserOfFile, type Page } from "../support/browser.ts";
 import { assertIntrudersDoNothing, intrudersFrom, listen, violations } from "../support/policy.ts";
 import { moveSliders, pageSlider, untilFiguresLive } from "../support/figures_on_page.ts";
 import { withFolder } from "../support/folders.ts";
@@ -15,12 +15,13 @@ import { cells, hostile, lines, moving } from "./fixtures.ts";
 
 const ignore = browserPath() === undefined;
 
+const open = browserOfFile();
+
 /** Opens a page as a file and asks it something. */
 async function inPage(html: string, ask: (page: Page) => Promise<void>): Promise<void> {
   await withFolder(async (folder) => {
     await Deno.writeTextFile(`${folder}/page.html`, html);
-    await using browser = await Browser.start();
-    await using page = await browser.open("about:blank");
+    await using page = await open("about:blank");
     await page.send("Page.addScriptToEvaluateOnNewDocument", { source: listen });
     await page.goTo(`file://${folder}/page.html`);
     await ask(page);

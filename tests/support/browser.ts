@@ -93,6 +93,20 @@ export class Browser implements AsyncDisposable {
   }
 }
 
+/**
+ * One browser for all tests of a file: it is started for the first and ended after the last.
+ *
+ * @returns A function that opens a page in a tab of its own.
+ */
+export function browserOfFile(options: BrowserOptions = {}): (url: string) => Promise<Page> {
+  let browser: Browser | undefined;
+  Deno.test.beforeAll(async () => {
+    if (browserPath()) browser = await Browser.start(options);
+  });
+  Deno.test.afterAll(() => browser?.[Symbol.asyncDispose]());
+  return (url) => browser!.open(url);
+}
+
 /** Processes that end with the browser may still write there. */
 async function removeFolder(path: string): Promise<void> {
   for (let attempt = 1;; attempt++) {
