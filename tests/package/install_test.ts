@@ -4,7 +4,7 @@ import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { withFolder } from "../support/folders.ts";
 import { golden } from "../support/golden.ts";
 import { root, rootPath, sourceText } from "../support/source_files.ts";
-import { run, unpack } from "./run.ts";
+import { moduleCache, run, unpack } from "./run.ts";
 import { serveFolder } from "./serve.ts";
 
 const program = sourceText("tests/package/what_a_user_writes.ts");
@@ -47,40 +47,33 @@ Deno.test("by path from another folder, with permission to read and to write onl
     assertWorks(await run(folder, [...permissions, "main.ts"]));
   }));
 
-Deno.test("over HTTP, kernels and threads too", () =>
-  withFolder(async (folder) => {
-    await using server = serveFolder(rootPath);
-    await prepare(folder, importingFrom(server.url));
-    const { host } = new URL(server.url);
-    const remote = [`--allow-import=${host}`, `--allow-net=${host}`];
-    assertWorks(await run(folder, [...permissions, ...remote, "main.ts"]));
-    const cli = ["--allow-all", `${server.url}cli.ts`];
-    const counted = await run(folder, [...cli, "count", "--model", "models/tiny-gpt2", "--json"]);
-    assertEquals(JSON.parse(counted).total, 61_104);
-    const printed = await run(folder, [...cli, "paper", "table7", "--json"]);
-    assertEquals(JSON.parse(printed).length, 12);
-  }));
-
-Deno.test("packed by deno pack, by its name, types included", () =>
-  withFolder(async (folder) => {
-    await prepare(folder, program);
-    await unpack(folder);
-    assertWorks(await run(folder, ["--check", ...permissions, "main.ts"]));
-  }));
-
 const notebook = `import { check, show, slider } from "@lowrank/core/notebook";
 await show([1, NaN]);
 await slider({ rank: [2, 4] }, ({ rank }) => \`r = \${rank}\`);
 await check("it works", true);
 `;
+const shown = "[ 1, NaN ]\nrank 2\nr = 2\n✓ it works\n";
 
-Deno.test("the notebook entry, over HTTP and packed", () =>
+Deno.test("over HTTP, kernels and threads, the command line and the notebook entry", () =>
   withFolder(async (folder) => {
-    const printed = "[ 1, NaN ]\nrank 2\nr = 2\n✓ it works\n";
     await using server = serveFolder(rootPath);
-    await Deno.writeTextFile(`${folder}/main.ts`, importingFrom(server.url, notebook));
-    assertEquals(await run(folder, ["--allow-all", "main.ts"]), printed);
-    await Deno.writeTextFile(`${folder}/main.ts`, notebook);
+    await using cache = await moduleCache();
+    await prepare(folder, importingFrom(server.url));
+    const { host } = new URL(server.url);
+    const remote = [`--allow-import=${host}`, `--allow-net=${host}`];
+    assertWorks(await run(folder, [...permissions, ...remote, "main.ts"], cache.path));
+    const cli = ["--allow-all", `${server.url}cli.ts`];
+    const printed = await run(folder, [...cli, "paper", "table7", "--json"], cache.path);
+    assertEquals(JSON.parse(printed).length, 12);
+    await Deno.writeTextFile(`${folder}/notebook.ts`, importingFrom(server.url, notebook));
+    assertEquals(await run(folder, ["--allow-all", "notebook.ts"], cache.path), shown);
+  }));
+
+Deno.test("packed by deno pack, by its name, types and the notebook entry included", () =>
+  withFolder(async (folder) => {
+    await prepare(folder, program);
     await unpack(folder);
-    assertEquals(await run(folder, ["--allow-all", "main.ts"]), printed);
+    assertWorks(await run(folder, ["--check", ...permissions, "main.ts"]));
+    await Deno.writeTextFile(`${folder}/notebook.ts`, notebook);
+    assertEquals(await run(folder, ["--allow-all", "notebook.ts"]), shown);
   }));

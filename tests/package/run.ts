@@ -2,10 +2,17 @@
 
 import { rootPath } from "../support/source_files.ts";
 
-/** Runs `deno run ARGS` in a folder; returns what it printed, or throws what it said. */
-export async function run(folder: string, args: readonly string[]): Promise<string> {
-  await using cache = await moduleCache();
-  return await deno(folder, ["run", "--no-prompt", ...args], { DENO_DIR: cache.path });
+/**
+ * Runs `deno run ARGS` in a folder; returns what it printed, or throws what it said.
+ *
+ * @param cache A folder for remote modules in place of this machine's.
+ */
+export async function run(
+  folder: string,
+  args: readonly string[],
+  cache?: string,
+): Promise<string> {
+  return await deno(folder, ["run", "--no-prompt", ...args], cache ? { DENO_DIR: cache } : {});
 }
 
 /** Packs the package and unpacks it to where npm would install it. */
@@ -46,7 +53,7 @@ async function deno(
 }
 
 /** A cache without remote modules, so that what a server sends is what runs; npm packages are shared. */
-async function moduleCache(): Promise<{ path: string } & AsyncDisposable> {
+export async function moduleCache(): Promise<{ path: string } & AsyncDisposable> {
   const path = await Deno.makeTempDir({ prefix: "lowrank_cache_" });
   const { denoDir } = JSON.parse(await deno(rootPath, ["info", "--json"]));
   await Deno.mkdir(`${denoDir}/npm`, { recursive: true });
