@@ -1,42 +1,12 @@
-/** Texts and methods that cannot be used: train, evaluate and sweep say the same in one sentence, and write nothing. */
+/** Texts, tokens, methods and settings that cannot be used: one sentence, the same in every command, and no files. */
 
 import { assertEquals, assertStringIncludes } from "@std/assert";
 import { filesIn, withFolder } from "../support/folders.ts";
 import { golden } from "../support/golden.ts";
-import { writeJson } from "./arguments.ts";
-import { assertFails, lowrank, lowrankJson } from "./lowrank.ts";
+import { logitsArgs, trainArgs, writeJson } from "./arguments.ts";
+import { assertFails, lowrank, lowrankJson, model } from "./lowrank.ts";
 
 const base = "models/tiny-gpt2", encoder = "models/tiny-roberta", kinds = "examples/kinds.jsonl";
-
-const good = '{"prompt": "boat:", "completion": "a galleon"}\n';
-
-/** What is wrong with a file, its name and its text, and what is said of it, where FILE is its path. */
-const broken: Readonly<Record<string, readonly [name: string, text: string, sentence: string]>> = {
-  "no text": ["a.jsonl", "", "FILE must hold 1 to 4,194,304 texts, found 0\n"],
-  "blank lines alone": ["a.txt", "\n \n", "FILE must hold 1 to 4,194,304 texts, found 0\n"],
-  "a heading alone": ["a.csv", "text,label\n", "FILE must hold 1 to 4,194,304 texts, found 0\n"],
-  "half a line": ["a.jsonl", `${good}{"prompt": "song:"\n`, "line 2 of FILE must be JSON: "],
-  "a line of another kind": [
-    "a.jsonl",
-    `${good}["song:", "a shanty"]\n`,
-    'line 2 of FILE must be a JSON object, found ["song:","a shanty"]\n',
-  ],
-  "a line without its completion": [
-    "a.jsonl",
-    `${good}\n{"prompt": "song:"}\n`,
-    "completion in line 3 of FILE must be a text, found nothing\n",
-  ],
-  "a row of another length": [
-    "a.csv",
-    "prompt,completion\na,b\nc\n",
-    "cannot read FILE: it is not CSV (Invalid Record Length: columns length is 2, got 1 on line 3)",
-  ],
-  "other fields": [
-    "a.jsonl",
-    '{"question": "q", "answer": "a"}\n',
-    "FILE must have the fields prompt and completion, text and label, or text; found question, answer\n",
-  ],
-};
 
 /** A sweep of one training. */
 async function sweepOf(folder: string, fields: object): Promise<string[]> {
@@ -44,20 +14,19 @@ async function sweepOf(folder: string, fields: object): Promise<string[]> {
   return ["sweep", file, "--output", `${folder}/out`];
 }
 
-for (const [what, [name, text, said]] of Object.entries(broken)) {
-  Deno.test(`a file with ${what} is refused by train, evaluate and sweep`, () =>
-    withFolder(async (folder) => {
-      const data = `${folder}/${name}`, paths = ["--model", base, "--data", data];
-      const sentence = said.replace("FILE", data);
-      await Deno.writeTextFile(data, text);
-      await assertFails(["train", ...paths, "--output", `${folder}/out`], sentence);
-      await assertFails(["evaluate", ...paths], sentence);
-      await assertFails(await sweepOf(folder, { model: base, data }), sentence);
-      const asked = ["train", "--model", base, "--data", "examples/pairs.jsonl"];
-      await assertFails([...asked, "--validation", data, "--output", `${folder}/out`], sentence);
-      assertEquals(filesIn(folder), [name, "sweep.json"]);
-    }));
-}
+Deno.test("a text that cannot be read is named with its line by train, evaluate and sweep", () =>
+  withFolder(async (folder) => {
+    const data = `${folder}/a.jsonl`, paths = ["--model", base, "--data", data];
+    const sentence = `completion in line 3 of ${data} must be a text, found nothing\n`;
+    const rows = ['{"prompt": "boat:", "completion": "a galleon"}', "", '{"prompt": "song:"}'];
+    await Deno.writeTextFile(data, `${rows.join("\n")}\n`);
+    await assertFails(["train", ...paths, "--output", `${folder}/out`], sentence);
+    await assertFails(["evaluate", ...paths], sentence);
+    await assertFails(await sweepOf(folder, { model: base, data }), sentence);
+    const asked = ["train", "--model", base, "--data", "examples/pairs.jsonl"];
+    await assertFails([...asked, "--validation", data, "--output", `${folder}/out`], sentence);
+    assertEquals(filesIn(folder), ["a.jsonl", "sweep.json"]);
+  }));
 
 Deno.test("a label that no training text has is named with its line", () =>
   withFolder(async (folder) => {
@@ -116,18 +85,109 @@ const unfit:
     ],
   ];
 
-for (const [model, options, sentence] of unfit) {
-  Deno.test(`${JSON.stringify(options)} does not fit ${model}, as count, memory and train say`, () =>
-    withFolder(async (folder) => {
+Deno.test("a method that does not fit a model is refused, as count, memory and train say", () =>
+  withFolder(async (folder) => {
+    const batches = await writeJson(`${folder}/b.json`, { batches: [[[1, 2, 3]]] });
+    const steps = ["--steps", "1", "--learning-rate", "1e-3", "--output", `${folder}/out`];
+    for (const [i, [model, options, sentence]] of unfit.entries()) {
       const given = Object.entries(options).flatMap(([name, value]) => [`--${name}`, `${value}`]);
       const command = (name: string) => [name, "--model", golden(model), ...given];
       await assertFails(command("count"), sentence);
       await assertFails(command("memory"), sentence);
-      const ids = [[1, 2, 3]], isEncoder = model.includes("deberta");
-      const batch = isEncoder ? { input_ids: ids, labels: ids } : ids;
-      const batches = await writeJson(`${folder}/b.json`, { batches: [batch] });
-      const training = ["--steps", "1", "--learning-rate", "1e-3", "--output", `${folder}/out`];
-      await assertFails([...command("train"), "--batches", batches, ...training], sentence);
-      assertEquals(filesIn(folder), ["b.json"]);
-    }));
-}
+      if (i === 0) {
+        await assertFails([...command("train"), "--batches", batches, ...steps], sentence);
+      }
+    }
+    assertEquals(filesIn(folder), ["b.json"]);
+  }));
+
+Deno.test("a token outside of the vocabulary is named with its position", () =>
+  withFolder(async (folder) => {
+    const fails = async (ids: unknown, sentence: string) =>
+      assertFails(await logitsArgs(folder, ids), sentence);
+    const place = "case one: token id 61 at row 0, position 1 must be below the vocabulary of 61";
+    await fails([[3, 61]], place);
+    await fails([[3, -1]], "whole numbers, 0 or more, found -1");
+    await fails([[3, 1.5]], "whole numbers, 0 or more, found 1.5");
+    const most = "case one: a row may have at most 32 tokens, the model's context length, found 33";
+    await fails([new Array(33).fill(1)], most);
+    assertEquals(filesIn(folder), ["in.json"]);
+  }));
+
+Deno.test("a classifier writes nothing, and learns from labels of rows alone", () =>
+  withFolder(async (folder) => {
+    const classifier = ["--model", golden("classifier")];
+    const prompt = ["generate", ...classifier, "--prompt", "we"];
+    await assertFails(prompt, "generating needs a language model, found a classifier of 3 labels");
+    const unlabeled = [...await trainArgs(folder, folder), ...classifier];
+    await assertFails(unlabeled, "batch 0 must have labels as well as input_ids");
+    const input = ["--input", golden("gradients/input.json"), "--case", "labelled"];
+    const gradients = ["gradients", ...classifier, ...input, "--output", `${folder}/g`];
+    await assertFails(
+      gradients,
+      "labels must be one for each of the 3 rows, found one for each token",
+    );
+  }));
+
+const peft = { name: "lora", target_modules: ["c_attn"] };
+
+/** Fields of a training's file, and what is said of them. */
+const settings: readonly (readonly [config: object, ...sentence: string[]])[] = [
+  [{ steps: 2.5 }, "steps must be a whole number, 0 or more, found 2.5"],
+  [{ steps: null }, "train needs --steps, or a configuration with it"],
+  [{ learningRate: "1e-3" }, 'learningRate must be a number, found "1e-3"'],
+  [
+    { learning_rate: 1 },
+    "may have steps, learningRate",
+    "found learning_rate (did you mean learningRate?)",
+  ],
+  [{ lr: 1e-3 }, "found lr (did you mean learningRate?)"],
+  [{ schedule: "cosin" }, 'linear or cosine or constant, found "cosin"'],
+  [{ method: "adapter" }, "name must be one of full, lora, bitfit, "],
+  [
+    { method: { name: "lora", r: 4 } },
+    "method may have name, rank, alpha, sites",
+    "found r (did you mean rank?)",
+  ],
+  [{ method: peft }, "found target_modules (did you mean targetModules?)"],
+  [{ method: { lora_alpha: 4 } }, "found lora_alpha (did you mean alpha?)"],
+  [
+    { method: { name: "lora", sites: "o,down" } },
+    'method: sites must be a list such as ["o", "down"] or "all", found "o,down"',
+  ],
+  [{ method: { name: "lora", targetModules: 3 } }, 'or "all-linear", found 3'],
+  [{ clipNorm: -1 }, "clipNorm to be above 0, found -1"],
+  [{ clipNorm: 1e-300 }, "AdamW needs clipNorm to be finite and not vanish in F32, found 1e-300"],
+  [{ epsilon: 1e-99 }, "AdamW needs epsilon to be finite and not vanish in F32, found 1e-99"],
+  [{ learningRate: 1e99 }, "AdamW needs learningRate to be finite and not vanish in F32"],
+  [{ optimizer: "lion" }, 'optimizer must be adamw or adamw8bit, found "lion"'],
+  [{ optimizer: 8 }, "optimizer must be adamw or adamw8bit, found 8"],
+];
+
+Deno.test("an error in a training file names the field and its rule", () =>
+  withFolder(async (folder) => {
+    for (const [config, ...sentence] of settings) {
+      await assertFails(await trainArgs(folder, `${folder}/out`, { ...config }), ...sentence);
+    }
+    assertEquals(filesIn(folder), ["c.json"]);
+  }));
+
+Deno.test("a loss that is not finite ends training, and the error names the step", () =>
+  withFolder(async (folder) => {
+    const args = await trainArgs(folder, `${folder}/out`, { steps: 9, learningRate: 1e30 });
+    const said = ["training needs a finite", "at step 2 of 9; wrote the log of 1 step"];
+    await assertFails(args, ...said, "; try a lower --learning-rate");
+  }));
+
+Deno.test("gradients of a case without labels names the cases that have some", () =>
+  withFolder(async (folder) => {
+    const output = ["--output", `${folder}/g.safetensors`], input = golden("gradients/input.json");
+    const args = ["gradients", "--model", model, ...output, "--case", "nope", "--input"];
+    await assertFails([...args, input], `${input} has no case nope; it has labelled, padded`);
+    const cases = { one: { input_ids: [[1, 2]] }, two: { input_ids: [[1]], labels: [[1]] } };
+    const bare = await writeJson(`${folder}/bare.json`, { cases });
+    const sentence = `gradients need labels: case one in ${bare} has none`;
+    await assertFails([...args, bare, "--case", "one"], `${sentence} (these do: two)`);
+    const logits = golden("logits.json");
+    await assertFails([...args, logits, "--case", "plain"], "has none (no case does)");
+  }));

@@ -1,6 +1,7 @@
 /** `lowrank convert`: forms of other programs, their proof, and what is refused. */
 
 import { assert, assertAlmostEquals, assertEquals, assertMatch } from "@std/assert";
+import { hostTensor } from "../../src/core/host_tensor.ts";
 import { deltaWeight } from "../../src/core/low_rank_update.ts";
 import {
   alphaOf,
@@ -11,8 +12,9 @@ import {
 } from "../../src/formats/mod.ts";
 import { readRecord } from "../../src/formats/read_record.ts";
 import { goodConfig, goodTensors, matrix, writeRawAdapter } from "../formats/adapter_folders.ts";
+import { assertAllClose } from "../support/all_close.ts";
 import { filesIn, withFolder } from "../support/folders.ts";
-import { golden, tensorsOf } from "../support/golden.ts";
+import { golden, goldenJson, tensorsOf } from "../support/golden.ts";
 import "../support/open_lapack.ts";
 import { assertFails, lowrank, lowrankJson, model } from "./lowrank.ts";
 
@@ -235,6 +237,91 @@ Deno.test("a type that does not hold the new values gives way to F32, and else s
       const done = await lowrankJson("convert", source, "--bake", "--output", `${source}/out`);
       assertEquals(done.dtype, dtype);
     }
+  }));
+
+interface Ranks {
+  readonly rankBefore: number;
+}
+
+/** The logits of a converted adapter are those that PEFT computes with the original. */
+async function assertLogits(name: string, converted: string): Promise<void> {
+  const output = `${converted}/logits.safetensors`;
+  const cases = ["--input", golden("logits.json"), "--output", output];
+  await lowrankJson("logits", "--model", model, "--adapter", converted, ...cases);
+  const expected = await tensorsOf(golden(`adapters/logits/${name}.safetensors`));
+  const actual = await tensorsOf(output);
+  const { cases: inputs } = await goldenJson("logits.json");
+  // At positions that are masked, logits mean nothing.
+  const whole = [...expected].filter(([key]) =>
+    !inputs[key.slice("logits.".length)].attention_mask
+  );
+  assert(whole.length > 0);
+  for (const [key, { data }] of whole) {
+    assertAllClose(actual.get(key)!.data, data, { absolute: 5e-5, what: key });
+  }
+}
+
+Deno.test("--plain puts biases of B into the base's biases, with PEFT's logits", () =>
+  withFolder(async (folder) => {
+    const adapter = golden("adapters/peft_lora_bias"), command = ["convert", adapter, "--plain"];
+    const output = `${folder}/plain`;
+    await assertFails(
+      [...command, "--output", output],
+      "to fold a bias of B, found it on",
+      "--base",
+    );
+    await lowrankJson(...command, "--base", model, "--output", output);
+    const { biasMode, updates, biases } = await readAdapter(output, { withSaved: true });
+    assertEquals([biasMode, biases.size], ["lora_only", updates.length]);
+    assert(updates.every(({ bias }) => !bias));
+    await assertLogits("peft_lora_bias", output);
+  }));
+
+Deno.test("--plain refuses DoRA with its error, and writes what an --error allows", () =>
+  withFolder(async (folder) => {
+    const adapter = golden("adapters/peft_dora"), output = `${folder}/plain`;
+    const command = ["convert", adapter, "--plain", "--output", output];
+    await assertFails(command, "to fold DoRA, found it on", "--base");
+    await assertFails(
+      [...command, "--base", model],
+      "whose dW is of full rank in general, found rank",
+      "at the adapter's own rank: merge it, or allow an error",
+    );
+    assertEquals(filesIn(folder), []);
+    const { folded, modules } = await lowrankJson(...command, "--base", model, "--error", "0.2");
+    assertEquals([...new Set(modules.map(({ rankBefore }: Ranks) => rankBefore))], [3]);
+    for (const { module, residual, atOwnRank, rank } of folded) {
+      assert(
+        residual <= 0.2 * (1 + 1e-6) && residual > 0 && atOwnRank > residual && rank > 0,
+        module,
+      );
+    }
+    const exact = `${folder}/exact`;
+    await lowrankJson(
+      ...["convert", adapter, "--plain", "--base", model, "--error", "1e-6", "--output", exact],
+    );
+    await assertLogits("peft_dora", exact);
+  }));
+
+Deno.test("loralib's one alpha is that of an update that has one but 0", () =>
+  withFolder(async (folder) => {
+    const [one, other, again] = ["one", "other", "again"].map((name) => `${folder}/${name}`);
+    const update = {
+      A: hostTensor([1, 2], Float32Array.of(1, 2)),
+      B: hostTensor([2, 1], Float32Array.of(3, 4)),
+    };
+    const updates = [["a", 0], ["b", 2]].map(([module, scaling]) => {
+      return { ...update, module: `${module}`, scaling: Number(scaling) };
+    });
+    await writeAdapter(one, { updates });
+    await lowrankJson("convert", one, "--to", "loralib", "--output", other);
+    const { modules } = await lowrankJson("convert", other, "--output", again);
+    assertEquals(modules.map(({ difference }: { difference: number }) => difference), [0, 0]);
+    const [a, b] = (await readAdapter(again)).updates;
+    assertEquals([a.B.data.map((value) => a.scaling * value), b.scaling], [
+      Float32Array.of(0, 0),
+      2,
+    ]);
   }));
 
 Deno.test("what a form cannot hold is refused, and so is a folder with another form", () =>

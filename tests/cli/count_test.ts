@@ -1,4 +1,4 @@
-/** `lowrank count` against counts that PEFT prints. */
+/** `lowrank count` against counts that PEFT prints, and what a stranger may hand to it and to `memory`. */
 
 import { assertEquals, assertStringIncludes } from "@std/assert";
 import { withFolder } from "../support/folders.ts";
@@ -63,6 +63,18 @@ Deno.test("q and v of GPT-2 medium at rank 4 are the paper's 0.35M", () =>
     const { trainable } = await lowrankJson("count", "--model", config, "--rank", "4");
     assertEquals(trainable, 393_216);
   }));
+
+Deno.test("a rank larger than the matrix counts as PEFT counts it", async () => {
+  const { trainable } = await lowrankJson("count", "--model", model, "--rank", "49");
+  assertEquals(trainable, 2 * 2 * 49 * (48 + 48));
+});
+
+Deno.test("if no module matches, the error lists those that exist", async () => {
+  const args = ["count", "--model", model, "--rank", "2"];
+  const modules = ["transformer.h.0…1.attn.c_attn", "transformer.h.0…1.mlp.c_proj"];
+  await assertFails([...args, "--target-modules", "c_attn,query"], ...modules, 'found "query"');
+  await assertFails([...args, "--sites", "q,w"], "q, k, v, o, up, down", ...modules, 'found "w"');
+});
 
 Deno.test("without a method, everything is trained", async () => {
   const { total, trainable, percent } = await lowrankJson("count", "--model", model);
@@ -178,11 +190,6 @@ Deno.test("what cannot be counted gives one sentence", async () => {
     await assertFails(["count", name], `, qwen2.5-7b); did you mean ${names}?`);
   }
   await assertFails(["count", "whisper"], ", qwen2.5-7b)\n");
-  await assertFails(
-    ["count", "gpt2", "--rank", "-1"],
-    "--rank",
-    "must be a whole number of at least 1",
-  );
   await assertFails(["count", "gpt2", "--url", "http://a/b"], "found gpt2 and http://a/b");
   await assertFails(["count", "--url", "gpt2"], "an address must begin with https:// or http://");
   await assertFails(
@@ -195,18 +202,99 @@ Deno.test("what cannot be counted gives one sentence", async () => {
   }, whole);
 });
 
-Deno.test("a configuration that lacks a field is refused with the field's name", () =>
+const small = {
+  model_type: "gpt2",
+  vocab_size: 9,
+  n_positions: 8,
+  n_embd: 8,
+  n_layer: 1,
+  n_head: 2,
+};
+
+/** Changes of a configuration, and what is said of them. */
+const configs: [changes: Record<string, unknown>, sentence: string][] = [
+  [{ n_layer: 1e9 }, "a model may have up to 4096 layers here, found 1000000000"],
+  [
+    { n_embd: 2 ** 40 },
+    "a model must have fewer than 2^53 parameters to be counted, found about 1.5e+25",
+  ],
+  [{ n_embd: -8 }, "needs n_embd to be a positive integer, found -8"],
+  [{ n_embd: "8" }, 'needs n_embd to be a positive integer, found "8"'],
+  [{ n_layer: 1.5 }, "needs n_layer to be a positive integer, found 1.5"],
+  [{ vocab_size: null }, "needs vocab_size to be a positive integer, found null"],
+  [
+    { n_inner: "x", n_positions: undefined },
+    "needs n_positions to be a positive integer, found nothing",
+  ],
+  [{ model_type: "mamba" }, "must have a model_type of gpt2, bert"],
+];
+
+Deno.test("an impossible configuration is refused before anything is listed", () =>
   withFolder(async (folder) => {
     const path = `${folder}/config.json`;
-    const config = { model_type: "bert", hidden_size: 8, num_hidden_layers: 1, vocab_size: 9 };
-    await Deno.writeTextFile(path, JSON.stringify(config));
-    const sentence =
-      "a bert configuration needs intermediate_size to be a positive integer, found nothing";
-    await assertFails(["count", path], sentence);
-    await assertFails(["count", folder], sentence);
+    for (const [changes, sentence] of configs) {
+      await Deno.writeTextFile(path, JSON.stringify({ ...small, ...changes }));
+      await assertFails(["count", path], sentence);
+    }
     await Deno.writeTextFile(path, "[]");
     await assertFails(["count", path], "a configuration must be a JSON object");
+    await Deno.writeTextFile(path, JSON.stringify({ ...small, n_embd: 2 ** 40 }));
+    await assertFails(["memory", path], "fewer than 2^53 parameters");
+    const vast = { ...small, n_embd: 2 ** 20, vocab_size: 2 ** 32 - 1 };
+    await Deno.writeTextFile(path, JSON.stringify(vast));
+    const step = ["memory", path, "--rank", "1", "--length", "8"];
+    await assertFails(step, "a tensor of a model may have at most 17179869184 values, found");
+    await Deno.writeTextFile(path, JSON.stringify({ ...vast, n_embd: 2 }));
+    const sentence = "the bytes of a step must be below 2^53 to be exact, found about";
+    await assertFails([...step, "--batch", `${2 ** 17}`], sentence);
   }));
+
+Deno.test("files and names that are not models give different errors", () =>
+  withFolder(async (folder) => {
+    await Deno.writeTextFile(`${folder}/notes.txt`, "");
+    await assertFails(
+      ["count", `${folder}/notes.txt`],
+      "it must be a folder, a .json or a .safetensors file, or a model's name",
+    );
+    await assertFails(["count", `${folder}/none`], "it does not exist, and is none of the models");
+    for (const name of ["toString", "__proto__"]) {
+      await assertFails(["count", name], `cannot read ${name}: it does not exist`);
+    }
+    await assertFails(["count", ""], "It must not be empty");
+    const nothing = new Uint8Array(10);
+    nothing.set([2], 0);
+    nothing.set(new TextEncoder().encode("{}"), 8);
+    await Deno.writeFile(`${folder}/empty.safetensors`, nothing);
+    await assertFails(
+      ["count", `${folder}/empty.safetensors`],
+      "counting needs a model with parameters, found none",
+    );
+    const index = `${folder}/model.safetensors.index.json`;
+    const maps = [
+      [{}, "weight_map of names to files"],
+      [[], "weight_map of names to files"],
+      [{ a: "../../etc/passwd" }, "a safetensors file next to the index, found"],
+    ];
+    for (const [map, sentence] of maps) {
+      await Deno.writeTextFile(index, JSON.stringify({ weight_map: map }));
+      await assertFails(["count", index], sentence as string);
+    }
+  }));
+
+Deno.test("impossible ranks, selections and sizes are named", async () => {
+  for (const rank of ["0", "NaN", "-4", "1e3", "0x8", "4.5", ""]) {
+    await assertFails(["count", "gpt2", "--rank", rank], "--rank", "a whole number of at least 1");
+  }
+  await assertFails(["memory", "gpt2", "--rank", "769"], "a whole number from 1 to 768, found 769");
+  const both = ["--rank", "2", "--sites", "q,v", "--target-modules", "c_attn"];
+  for (const command of ["count", "memory"]) {
+    await assertFails(
+      [command, "gpt2", ...both],
+      "an adapter takes --sites or --target-modules, found both: q,v and c_attn",
+    );
+  }
+  await assertFails(["memory", "gpt2", "--batch", "99999999999"], "up to 67108864 tokens, found");
+});
 
 Deno.test("packed values are not counted as parameters", () =>
   withFolder(async (folder) => {

@@ -1,228 +1,250 @@
-/** Files that somebody else sent: everything about them that can be wrong is refused in one sentence. */
+/** Models and adapters that somebody else sent: what is wrong with them is one sentence, and nothing is written. */
 
 import { assertEquals } from "@std/assert";
-import { golden } from "../support/golden.ts";
+import { copyFiles } from "../../src/core/save_folder.ts";
+import { openDevice } from "../../src/device/mod.ts";
+import { initGpt2, parseGpt2Config, saveModel } from "../../src/models/mod.ts";
+import { goodConfig, matrix, spoilLastValue, writeRawAdapter } from "../formats/adapter_folders.ts";
+import { withHeader } from "../fuzz/tensors.ts";
 import { filesIn, withFolder } from "../support/folders.ts";
-import { safetensors, withHeader } from "../fuzz/tensors.ts";
-import { writeJson } from "./arguments.ts";
-import { assertFails, lowrank } from "./lowrank.ts";
+import { golden } from "../support/golden.ts";
+import { writeSparseGpt2 } from "../support/sparse_model.ts";
+import { logitsArgs, trainArgs, writeJson } from "./arguments.ts";
+import { assertFails, model } from "./lowrank.ts";
 
-/** A family's golden base, one of its layers by its shape (out, in), and how its configuration calls it. */
+const adapter = golden("adapters/peft_c_attn");
+
+/** A family's golden base, one of its layers by its shape (out, in), and how a configuration calls it. */
 interface Family {
   readonly base: string;
   readonly module: string;
   readonly outputs: number;
   readonly inputs: number;
   readonly target: string;
-  readonly fanInFanOut?: true;
+  readonly fanInFanOut?: boolean;
 }
 
-const families: Readonly<Record<string, Family>> = {
-  "GPT-2": {
-    base: golden("gpt2_tiny"),
+const families: readonly Family[] = [
+  {
+    base: model,
     ...{ module: "transformer.h.0.mlp.c_fc", outputs: 192, inputs: 48 },
     ...{ target: "h.0.mlp.c_fc", fanInFanOut: true },
   },
-  BERT: {
+  {
     base: golden("families/bert_classifier"),
     ...{ module: "bert.encoder.layer.0.intermediate.dense", outputs: 24, inputs: 16 },
     target: "layer.0.intermediate.dense",
   },
-  Llama: {
+  {
     base: golden("families/llama"),
     ...{ module: "model.layers.0.self_attn.k_proj", outputs: 8, inputs: 16 },
     target: "layers.0.self_attn.k_proj",
   },
-};
+];
 
-type Bytes = Uint8Array<ArrayBuffer>;
-
-/** What is wrong, and which words the sentence has. */
-interface Wrong {
-  /** Changes the adapter's weights. */
-  readonly weights?: (good: Bytes, family: Family) => Bytes;
-  /** Adds to the adapter's configuration. */
-  readonly config?: object;
-  /** One more target module. */
-  readonly more?: string;
-  readonly sentence: string | ((family: Family) => string);
-}
-
-const keyOf = (module: string, letter: "A" | "B") =>
-  `base_model.model.${module}.lora_${letter}.weight`;
-
-/** A of rank 2, B, and more tensors. */
-function adapterOf({ module, outputs, inputs }: Family, value = 0.5, rank = 2): Bytes {
-  return safetensors([
-    { name: keyOf(module, "A"), shape: [rank, inputs], values: Array(rank * inputs).fill(value) },
-    { name: keyOf(module, "B"), shape: [outputs, rank], values: Array(outputs * rank).fill(1) },
-  ], { format: "pt" });
-}
-
-// deno-lint-ignore no-explicit-any -- headers are changed in any way
-const header = (change: (header: any, family: Family) => void) => (good: Bytes, family: Family) =>
-  withHeader(good, (header) => change(header, family));
-
-const wrong: Readonly<Record<string, Wrong>> = {
-  "a header that ends early": {
-    weights: (good) => good.slice(0, 100),
-    sentence: "adapter_model.safetensors: ",
-  },
-  "values that end early": { weights: (good) => good.slice(0, -4), sentence: "bytes" },
-  "a header that says to be longer than the file": {
-    weights: (good) => withHeader(good, () => {}, 2 ** 40),
-    sentence: "adapter_model.safetensors: ",
-  },
-  "tensors that overlap": {
-    weights: header((header, { module }) => {
-      const [start, end] = header[keyOf(module, "B")].data_offsets;
-      header[keyOf(module, "B")].data_offsets = [start - 8, end - 8];
-    }),
-    sentence: "adapter_model.safetensors: ",
-  },
-  "a tensor of another size than its shape": {
-    weights: header((header, { module }) => void header[keyOf(module, "A")].shape.push(2 ** 30)),
-    sentence: "adapter_model.safetensors: ",
-  },
-  "NaN in a factor": {
-    weights: (_, family) => adapterOf(family, NaN),
-    sentence: ({ module }) => `the values of "${keyOf(module, "A")}" must be finite`,
-  },
-  "a transposed A": {
-    weights: header((header, { module }) => void header[keyOf(module, "A")].shape.reverse()),
-    sentence: ({ module, inputs }) =>
-      `"${keyOf(module, "A")}" must have shape (2, in), found [${inputs}, 2]`,
-  },
-  "a missing B": {
-    weights: (_, { module, inputs }) =>
-      safetensors([{ name: keyOf(module, "A"), shape: [2, inputs] }]),
-    sentence: ({ module }) => `A and B must come in pairs, found no "${keyOf(module, "B")}"`,
-  },
-  "an extra tensor": {
-    weights: header((header, { module }) => {
-      const name = keyOf(module, "B");
-      header[`${name}_more`] = { ...header[name], shape: [0], data_offsets: [0, 0] };
-    }),
-    sentence: "lora_B.weight_more",
-  },
-  "an unknown switch": { config: { use_nothing: true }, sentence: "use_nothing" },
-  "a switch of another method": { config: { peft_type: "IA3" }, sentence: "peft_type" },
-  "a target that matches nothing": {
-    more: "no_such",
-    sentence: 'must match a module that has weights, found "no_such"',
-  },
-  "another rank": { config: { r: 3 }, sentence: "must have shape (3, in), found [2, " },
-  "a wrong base, of other widths": {
-    weights: (_, family) => adapterOf({ ...family, inputs: family.inputs + 8 }),
-    sentence: ({ inputs }) => `${inputs + 8}`,
-  },
-};
-
-async function writeAdapter(
+/** Writes an adapter of rank 2, whose configuration may have more fields. */
+async function writeStranger(
   folder: string,
-  family: Family,
-  { weights, config, more }: Partial<Wrong>,
-) {
-  const { target, fanInFanOut: fan_in_fan_out = false } = family;
-  await Deno.mkdir(folder);
-  const target_modules = more ? [target, more] : [target];
-  const fields = {
-    peft_type: "LORA",
-    r: 2,
-    lora_alpha: 4,
-    target_modules,
-    fan_in_fan_out,
-  };
-  await writeJson(`${folder}/adapter_config.json`, { ...fields, ...config });
-  const good = adapterOf(family), bytes = weights?.(good, family) ?? good;
-  await Deno.writeFile(`${folder}/adapter_model.safetensors`, bytes);
+  { module, outputs, inputs, target, fanInFanOut = false }: Family,
+  fields: object = {},
+): Promise<void> {
+  const config = { peft_type: "LORA", r: 2, lora_alpha: 4, fan_in_fan_out: fanInFanOut };
+  await Deno.mkdir(folder, { recursive: true });
+  await writeRawAdapter(folder, { ...config, target_modules: [target], ...fields }, {
+    [`base_model.model.${module}.lora_A.weight`]: matrix(2, inputs),
+    [`base_model.model.${module}.lora_B.weight`]: matrix(outputs, 2),
+  });
+}
+
+/** A tensor's entry in a header. */
+interface Entry {
+  dtype: string;
+  shape: number[];
 }
 
 /** `logits` and `merge` of a base with an adapter. */
-async function commandsOf(folder: string, base: string, adapter: string) {
-  const input = await writeJson(`${folder}/in.json`, { cases: { a: { input_ids: [[1, 2]] } } });
-  const files = ["--model", base, "--adapter", adapter];
+async function commandsOf(folder: string, base: string, adapter: string): Promise<string[][]> {
   return [
-    ["logits", ...files, "--input", input, "--output", `${folder}/out.safetensors`],
-    ["merge", ...files, "--output", `${folder}/merged`],
+    [...await logitsArgs(folder, [[1, 2]], base), "--adapter", adapter],
+    ["merge", "--model", base, "--adapter", adapter, "--output", `${folder}/merged`],
   ];
 }
 
-for (const [name, family] of Object.entries(families)) {
-  Deno.test(`${name}: the adapter is good as long as nothing is wrong`, () =>
-    withFolder(async (folder) => {
-      await writeAdapter(`${folder}/adapter`, family, {});
-      for (const command of await commandsOf(folder, family.base, `${folder}/adapter`)) {
-        assertEquals((await lowrank(...command, "--quiet")).stderr, "");
+Deno.test("an adapter of another architecture, or of another width, is refused by logits and merge", () =>
+  withFolder(async (folder) => {
+    for (const [i, family] of families.entries()) {
+      const stranger = families[(i + 1) % families.length], other = `${folder}/${i}`;
+      await writeStranger(other, stranger);
+      for (const command of await commandsOf(folder, family.base, other)) {
+        await assertFails(command, stranger.module);
       }
-    }));
-
-  for (const [what, { sentence, ...change }] of Object.entries(wrong)) {
-    Deno.test(`${name}: ${what} is refused in one sentence, and nothing is written`, () =>
-      withFolder(async (folder) => {
-        const adapter = `${folder}/adapter`;
-        await writeAdapter(adapter, family, change);
-        const part = typeof sentence === "string" ? sentence : sentence(family);
-        for (const command of await commandsOf(folder, family.base, adapter)) {
-          await assertFails(command, part);
-        }
-        assertEquals(filesIn(folder), ["adapter", "in.json"]);
-      }));
-  }
-
-  Deno.test(`${name}: an adapter of each other architecture is refused`, () =>
-    withFolder(async (folder) => {
-      for (const [other, stranger] of Object.entries(families).filter(([one]) => one !== name)) {
-        await writeAdapter(`${folder}/${other}`, stranger, {});
-        for (const command of await commandsOf(folder, family.base, `${folder}/${other}`)) {
-          await assertFails(command, stranger.module);
-        }
+      await writeStranger(other, { ...family, inputs: family.inputs + 8 });
+      for (const command of await commandsOf(folder, family.base, other)) {
+        await assertFails(command, `${family.inputs + 8}`);
       }
-    }));
+    }
+    assertEquals(filesIn(folder), ["0", "1", "2", "in.json"]);
+  }));
 
-  Deno.test(`${name}: weights in pickles are refused with how to convert them`, () =>
-    withFolder(async (folder) => {
-      const adapter = `${folder}/adapter`, base = `${folder}/base`;
-      await writeAdapter(adapter, family, {});
-      await Deno.rename(`${adapter}/adapter_model.safetensors`, `${adapter}/adapter_model.bin`);
-      for (const command of await commandsOf(folder, family.base, adapter)) {
-        await assertFails(command, "found adapter_model.bin (a pickle can run code): convert it");
+Deno.test("what is wrong with an adapter's files is said by logits and merge, and nothing is written", () =>
+  withFolder(async (folder) => {
+    const stranger = `${folder}/stranger`, weights = `${stranger}/adapter_model.safetensors`;
+    const fails = async (...sentence: string[]) => {
+      for (const command of await commandsOf(folder, model, stranger)) {
+        await assertFails(command, ...sentence);
       }
-      await Deno.mkdir(base);
-      await Deno.copyFile(`${family.base}/config.json`, `${base}/config.json`);
-      await Deno.writeFile(`${base}/pytorch_model.bin`, new Uint8Array(9));
-      await Deno.rename(`${adapter}/adapter_model.bin`, `${adapter}/adapter_model.safetensors`);
-      for (const command of await commandsOf(folder, base, adapter)) {
-        await assertFails(
-          command,
-          "found pytorch_model.bin in ",
-          "convert it in its folder by python",
-        );
-      }
-    }));
+    };
+    await writeStranger(stranger, families[0], { peft_type: "IA3" });
+    await fails("peft_type");
+    await writeStranger(stranger, families[0], { target_modules: ["c_fc", "no_such"] });
+    await fails('must match a module that has weights, found "no_such"');
+    await writeStranger(stranger, families[0]);
+    const good = await Deno.readFile(weights);
+    await Deno.writeFile(weights, good.slice(0, -4));
+    await fails("adapter_model.safetensors: ", "bytes");
+    await Deno.rename(weights, `${stranger}/adapter_model.bin`);
+    await fails("found adapter_model.bin (a pickle can run code): convert it");
+    assertEquals(filesIn(folder), ["in.json", "stranger"]);
+  }));
 
-  Deno.test(`${name}: a base with NaN, or with a cut or missing tensor, is refused`, () =>
-    withFolder(async (folder) => {
-      const base = `${folder}/base`, file = `${base}/model.safetensors`;
-      await Deno.mkdir(base);
-      await Deno.copyFile(`${family.base}/config.json`, `${base}/config.json`);
-      const good = Deno.readFileSync(`${family.base}/model.safetensors`) as Bytes;
-      const input = await writeJson(`${folder}/in.json`, { cases: { a: { input_ids: [[1, 2]] } } });
-      const logits = ["logits", "--model", base, "--input", input, "--output", `${folder}/out`];
-      const nan = good.slice();
-      nan.set(new Uint8Array(Float32Array.of(NaN).buffer), nan.length - 4);
-      await Deno.writeFile(file, nan);
-      await assertFails(logits, "must be finite");
-      await Deno.writeFile(file, good.slice(0, -1));
-      await assertFails(logits, "model.safetensors: ");
-      await Deno.writeFile(
-        file,
-        withHeader(good, (header) => {
-          const name = `${family.module}.weight`;
-          header[`${name}s`] = header[name];
-          delete header[name];
-        }),
+Deno.test("a model's weights in pickles are refused with how to convert them", () =>
+  withFolder(async (folder) => {
+    const base = `${folder}/base`;
+    await Deno.mkdir(base);
+    await Deno.copyFile(`${model}/config.json`, `${base}/config.json`);
+    await Deno.writeFile(`${base}/pytorch_model.bin`, new Uint8Array(9));
+    for (const command of await commandsOf(folder, base, adapter)) {
+      await assertFails(
+        command,
+        "found pytorch_model.bin in ",
+        "convert it in its folder by python",
       );
-      await assertFails(logits, family.module.replace(/^(transformer|bert|model)\./, ""));
-    }));
-}
+    }
+  }));
+
+Deno.test("a model's file that is cut off, lies or does not fit its configuration is refused", () =>
+  withFolder(async (folder) => {
+    const base = `${folder}/base`, file = `${base}/model.safetensors`;
+    await copyFiles(model, base);
+    const args = await logitsArgs(folder, [[1]], base), good = await Deno.readFile(file);
+    const fails = async (bytes: Uint8Array, ...sentence: string[]) => {
+      await Deno.writeFile(file, bytes);
+      await assertFails(args, ...sentence);
+    };
+    const cut = `cannot read ${file}: not a safetensors file: the tensors must end at`;
+    await fails(good.subarray(0, good.length / 2), cut);
+    const claims = ["the header must end within the file", "found a length of 10995116"];
+    await fails(withHeader(good, () => {}, 2 ** 40), ...claims);
+    const inBias = (change: (entry: Entry) => void) =>
+      withHeader(good, (header) => change(header["transformer.ln_f.bias"] as Entry));
+    await fails(inBias((entry) => entry.shape = [99]), "F32 of shape [99], must have 396 bytes");
+    await fails(inBias((entry) => entry.dtype = "F31"), 'must have a known dtype, found "F31"');
+    await fails(inBias((entry) => entry.dtype = "C64"), "model.safetensors");
+    const config = JSON.parse(await Deno.readTextFile(`${base}/config.json`));
+    await writeJson(`${base}/config.json`, { ...config, vocab_size: 60 });
+    const shapes = ["transformer.wte.weight must have shape [60, 48]", "found [61, 48]"];
+    await fails(good, ...shapes, "to fit config.json");
+  }));
+
+Deno.test("a path through a file, a configuration alone and a folder without weights are told apart", () =>
+  withFolder(async (folder) => {
+    await Deno.writeTextFile(`${folder}/file`, "");
+    const reason = "a part of its path is not a folder\n", below = `${folder}/file/below`;
+    const logits = (base: string) => logitsArgs(folder, [[1]], base);
+    await assertFails(
+      await logits(`${folder}/file`),
+      `cannot read ${folder}/file/config.json: ${reason}`,
+    );
+    const batches = [...await trainArgs(folder, `${folder}/out`), "--batches", below];
+    await assertFails(batches, `cannot read ${below}: ${reason}`);
+    await assertFails(["inspect", `${folder}/file`], "it is a file, and an adapter is a folder");
+    await assertFails(["inspect", below], `in ${below}: there is no such folder\n`);
+    await Deno.copyFile(`${model}/config.json`, `${folder}/config.json`);
+    const alone = "It must be a folder, with the weights next to";
+    await assertFails(await logits(`${folder}/config.json`), alone);
+    const none = `cannot read ${folder}/model.safetensors: it does not exist`;
+    await assertFails(await logits(folder), none);
+    const missing = `${folder}/none`, args = [...await logits(model), "--adapter", missing];
+    await assertFails(args, `cannot read the adapter in ${missing}: there is no such folder`);
+    await Deno.mkdir(missing);
+    await Deno.copyFile(`${adapter}/adapter_config.json`, `${missing}/adapter_config.json`);
+    await assertFails(
+      args,
+      `cannot read ${missing}/adapter_model.safetensors: it does not exist`,
+    );
+  }));
+
+Deno.test({
+  name:
+    "what is no file, or is a link out of its folder, ends in a sentence, whichever command opens it",
+  ignore: Deno.build.os === "windows",
+  fn: () =>
+    withFolder(async (folder) => {
+      await new Deno.Command("mkfifo", { args: [`${folder}/model.safetensors`] }).output();
+      await assertFails(["count", `${folder}/model.safetensors`], "it is not a regular file");
+      for (const name of ["config.json", "adapter_config.json"]) {
+        await Deno.symlink("/dev/zero", `${folder}/${name}`);
+      }
+      await assertFails(["count", `${folder}/config.json`], "it is not a regular file");
+      const combine = ["combine", adapter, folder, "--output", `${folder}/out`];
+      const extract = ["extract", model, folder, "--rank", "1", "--output", `${folder}/out`];
+      for (const args of [["memory", folder], ["inspect", folder], combine, extract]) {
+        await assertFails(args, "config.json: a link must lead to a file in its own");
+      }
+    }),
+});
+
+Deno.test("values that are not finite are refused by every command that reads them", () =>
+  withFolder(async (folder) => {
+    const spoil = async (from: string, to: string, weights: string) => {
+      await copyFiles(from, to);
+      await spoilLastValue(`${to}/${weights}`);
+      return to;
+    };
+    const found = "must be finite in F32, found NaN", out = `${folder}/out`;
+    const bad = await spoil(adapter, `${folder}/a`, "adapter_model.safetensors");
+    const base = await spoil(model, `${folder}/m`, "model.safetensors");
+    const output = ["--output", out], place = `the adapter in ${bad}: `;
+    await assertFails(["inspect", bad], place, found);
+    await assertFails(["compare", bad, adapter], place, found);
+    await assertFails(["resize", bad, "--rank", "1", ...output], place, found);
+    await assertFails(["combine", adapter, bad, ...output], place, found);
+    await assertFails(["merge", "--model", model, "--adapter", bad, ...output], place, found);
+    const training = await trainArgs(folder, out);
+    for (
+      const args of [
+        ["extract", model, base, "--rank", "1", ...output],
+        ["extract", base, model, "--rank", "1", ...output],
+        ["merge", "--model", base, "--adapter", adapter, ...output],
+        ["quantize", base, out],
+        await logitsArgs(folder, [[1, 2]], base),
+        training.map((arg) => arg === model ? base : arg),
+      ]
+    ) await assertFails(args, `values ${found}`);
+    await writeRawAdapter(bad, { ...goodConfig, lora_alpha: 1e308 });
+    await assertFails(["inspect", bad], "must be finite in F32, found 5e+307");
+  }));
+
+Deno.test("an adapter of a narrower model is refused with both shapes", () =>
+  withFolder(async (folder) => {
+    const config = { vocab_size: 61, n_positions: 32, n_embd: 24, n_layer: 2, n_head: 2 };
+    using device = await openDevice({ kind: "cpu" });
+    using narrow = initGpt2(device, parseGpt2Config(config), { seed: 1 });
+    await saveModel(narrow, folder);
+    await assertFails(
+      [...await logitsArgs(folder, [[1]], folder), "--adapter", adapter],
+      "A and B of transformer.h.0.attn.c_attn must be (rank, 24) and (72, rank)",
+      "found [4, 48] and [144, 4]",
+    );
+  }));
+
+Deno.test("a model larger than the cpu device's memory is refused at once", () =>
+  withFolder(async (folder) => {
+    const shape = { vocab_size: 3e8, n_embd: 4, n_layer: 1, n_head: 1, n_positions: 8 };
+    await writeSparseGpt2(folder, shape);
+    await assertFails(
+      await logitsArgs(folder, [[1]], folder),
+      "allocating gpt2 weights needs",
+      "of the cpu device's 4294967296 bytes",
+    );
+  }));
