@@ -122,7 +122,7 @@ Deno.test("a model's weights in pickles are refused with how to convert them", (
     }
   }));
 
-Deno.test("a model's file that is cut off, lies or does not fit its configuration is refused", () =>
+Deno.test("a model's file that is cut off, untrue or unlike its configuration is refused", () =>
   withFolder(async (folder) => {
     const base = `${folder}/base`, file = `${base}/model.safetensors`;
     await copyFiles(model, base);

@@ -1,16 +1,74 @@
-/** `lowrank compare` of three adapters or more. */
+/** `lowrank compare` of two adapters, and of three or more. */
 
-import { assert, assertEquals, assertStringIncludes } from "@std/assert";
-import { readAdapter, writeAdapter } from "../../src/formats/mod.ts";
+import { assert, assertAlmostEquals, assertEquals, assertStringIncludes } from "@std/assert";
+import { Random } from "../../src/core/random.ts";
+import { joinUpdates, readAdapter, writeAdapter } from "../../src/formats/mod.ts";
+import { randomUpdate } from "./random_update.ts";
 import { withFolder } from "../support/folders.ts";
 import { golden } from "../support/golden.ts";
 import "../support/open_lapack.ts";
 import { assertFails, lowrank, lowrankJson } from "./lowrank.ts";
 
+const adapter = golden("adapters/peft_all_linear"), other = golden("adapters/peft_c_attn");
 const study = [1, 2, 3].map((seed) => `models/rank-study/qv-r8-seed${seed}`);
-const set = ["peft_c_attn", "peft_all_linear", "peft_rslora"].map((name) =>
-  golden(`adapters/${name}`)
-);
+const set = [other, adapter, golden("adapters/peft_rslora")];
+
+Deno.test("compare: an adapter with itself is 1 on the diagonal, with another near chance", () =>
+  withFolder(async (folder) => {
+    for (const space of ["A", "delta-left", "delta-right"]) {
+      const { modules } = await lowrankJson("compare", adapter, adapter, "--of", space);
+      for (const { phi, principalAngles } of modules) {
+        phi.forEach((row: number[], i: number) => assertAlmostEquals(row[i], 1, 1e-12));
+        for (const angle of principalAngles) assertAlmostEquals(angle, 0, 1e-7);
+      }
+    }
+    const page = `${folder}/page.html`;
+    const { modules } = await lowrankJson("compare", other, adapter);
+    const said = (await lowrank("compare", other, adapter, "--html", page)).stdout;
+    assertStringIncludes(said, `\nwrote the page to ${page}\n`);
+    assertEquals(modules.length, 2);
+    for (const { phi, dimensions, randomBaseline, principalAngles } of modules) {
+      assertEquals(dimensions, 48);
+      assertAlmostEquals(randomBaseline, Math.max(phi.length, phi[0].length) / 48, 1e-15);
+      assertEquals(principalAngles.length, Math.min(phi.length, phi[0].length));
+    }
+    const html = await Deno.readTextFile(page);
+    for (const { name } of modules) assertStringIncludes(html, name);
+    assertStringIncludes(html, '"heatmap"');
+  }));
+
+Deno.test("compare counts modules that only one adapter has, and refuses if none is shared", () =>
+  withFolder(async (folder) => {
+    const { stderr, stdout } = await lowrank("compare", adapter, other);
+    assertEquals(stderr, "left out: 6 modules that only one of the two has\n");
+    assertStringIncludes(stdout, "in parentheses:\nwhat it would be for random directions");
+    const A = { shape: [1, 3], data: Float32Array.of(1, 2, 3) };
+    const B = { shape: [2, 1], data: Float32Array.of(1, 2) };
+    await writeAdapter(folder, { updates: [{ module: "layer.4.query", A, B, scaling: 1 }] });
+    await assertFails(["compare", adapter, folder], "must share a module", "layer.4.query");
+    const zero = { shape: [2, 1], data: new Float32Array(2) };
+    await writeAdapter(folder, { updates: [{ module: "layer.4.query", A, B: zero, scaling: 1 }] });
+    await assertFails(
+      ["compare", folder, folder, "--of", "delta-left"],
+      "layer.4.query must not be zero",
+    );
+  }));
+
+Deno.test("compare takes a module as a whole if one adapter does not name its sites", () =>
+  withFolder(async (folder) => {
+    const name = "layer.0.qkv", random = new Random(3), [from, to] = ["/sites", "/whole"];
+    const site = randomUpdate(name, 1, [6, 5], { start: 0, count: 3 }, random);
+    await writeAdapter(folder + from, { updates: [site] });
+    await writeAdapter(folder + to, { updates: [joinUpdates([site])] });
+    for (const pair of [[from, to], [to, from]]) {
+      const [one, other] = pair.map((end) => folder + end);
+      for (const space of ["A", "delta-left", "delta-right"]) {
+        const { modules } = await lowrankJson("compare", one, other, "--of", space);
+        assertEquals(modules.map((each: { name: string }) => each.name), [name]);
+        assertAlmostEquals(modules[0].phi[0][0], 1, 1e-12);
+      }
+    }
+  }));
 
 Deno.test("copies of an adapter share everything, others of it nothing beyond chance", () =>
   withFolder(async (folder) => {
