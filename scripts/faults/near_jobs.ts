@@ -29,7 +29,7 @@ export function jobsNear(file: string, tiers: readonly Tier[]): NearJob[] {
   const steps = graph.distances([file, ...loaded(file)]), examples = examplesOf(file);
   const stepsTo = (job: Job) =>
     job.examples ? job.path === examples ? 1000 : undefined : steps.get(job.path);
-  const own = `${folderOf(file).replace(/^src/, "tests").replace(/^kernels/, "tests/kernels")}/`;
+  const own = `tests/${folderOf(file).replace(/^src\//, "")}/`;
   const placeOf = ({ path, steps, seconds }: NearJob) =>
     (path.startsWith(own) ? -1000 : 0) + steps + seconds / stepSeconds;
   return jobsOf(tiers).filter(({ path }) => !isOfTree(path))
@@ -40,12 +40,13 @@ export function jobsNear(file: string, tiers: readonly Tier[]): NearJob[] {
     .sort((a, b) => placeOf(a) - placeOf(b));
 }
 
-/** Takes the next jobs for one process: about so many seconds of them, tests and examples apart. */
+/** Takes the next jobs for one process: one, and more within so many seconds; tests and examples apart. */
 export function takeNear(queue: NearJob[], seconds: number): NearJob[] {
-  const [{ examples }] = queue;
-  let left = seconds, count = 0;
-  while (count < queue.length && left > 0 && queue[count].examples === examples) {
-    left -= queue[count++].seconds;
+  const [first] = queue;
+  let left = seconds - first.seconds, count = 1;
+  for (const { examples, seconds } of queue.slice(1)) {
+    if (examples !== first.examples || seconds > left) break;
+    left -= seconds, count++;
   }
   return queue.splice(0, count);
 }
