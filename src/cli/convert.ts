@@ -61,15 +61,15 @@ What a form does not say must be given:
   --alpha        loralib's files, and PEFT's weights without a configuration,
                  do not say alpha
   --enable-lora  which parts of a fused weight loralib's MergedLinear adapts,
-                 such as true,false,true for queries and values. In PEFT they are
-                 one module of their ranks' sum, with zeros in B
+                 such as true,false,true for queries and values. In PEFT they
+                 are one module of their ranks' sum, with zeros in B
 
 --bake writes alpha = r and one rank for all modules: B is multiplied by the
 scaling, and lower ranks are filled with zeros. Every reader then gets the same
 dW, also one that ignores use_rslora, rank_pattern or alpha itself.
 
---plain folds what a loader of A and B does not know. A bias of B becomes part of
-the base's bias, which is then in the file (bias: lora_only). DoRA changes a
+--plain folds what a loader of A and B does not know. A bias of B becomes part
+of the base's bias, which is then in the file (bias: lora_only). DoRA changes a
 weight by a matrix of full rank in general: with --error, each update gets the
 lowest rank that is within it; without, it is refused with the error that the
 adapter's own rank has. Both need --base.`;

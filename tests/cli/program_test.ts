@@ -33,7 +33,9 @@ const commands = [
   "resize",
   "combine",
   "extract",
+  "convert",
   "quantize",
+  "pull",
 ];
 
 /** The commands that use an option which all accept. */
@@ -105,6 +107,10 @@ Deno.test("an argument that is not understood gives one line and exit code 1", a
   await assertFails(["count", "--model", model, "--rank", "two"], "must be a whole number");
   await assertFails(["devices", "--device", "abacus"], "auto, cpu, webgpu");
   await assertFails(["count", "https://hub.test/me/mine"], "must be a folder, or hf:OWNER/NAME on");
+  for (const seed of ["-1", "1.5", "NaN", "9007199254740992"]) {
+    await assertFails(["inspect", model, "--seed", seed], "whole number");
+  }
+  await assertFails(["inspect", model, "--seed", "4294967296"], "whole number below 2^32");
 });
 
 Deno.test("devices lists cpu and says which is chosen", async () => {
