@@ -1,64 +1,135 @@
-/** `lowrank train` called again: it resumes what was killed or stopped, to the same bytes. */
+/** `lowrank train` called again: it resumes what was killed, stopped or failed, to the same bytes. */
 
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { stoppedText } from "../../src/cli/train_account.ts";
 import { Interrupted } from "../../src/core/interrupt.ts";
 import { emptyLog } from "../../src/train/mod.ts";
 import { filesIn, withFolder } from "../support/folders.ts";
-import { argsFor, contents, cut, lora, steps, untilCheckpoint } from "./cut.ts";
 import { golden } from "../support/golden.ts";
-import { assertFails, lowrank, lowrankJson, model, outcomeOf, spawnLowrank } from "./lowrank.ts";
+import {
+  argsFor,
+  contents,
+  copyFiles,
+  failingAfter,
+  kill,
+  lora,
+  steps,
+  stop,
+  untilCheckpoint,
+} from "./cut.ts";
+import {
+  assertFails,
+  lowrank,
+  lowrankJson,
+  model,
+  type Outcome,
+  outcomeOf,
+  spawnLowrank,
+} from "./lowrank.ts";
+import { smallBase } from "./sweeps.ts";
 
-const exitCodes: Partial<Record<Deno.Signal, number>> = {
-  SIGINT: 130,
-  SIGTERM: 143,
-  SIGHUP: 129,
-  SIGKILL: 137,
-};
+const readJson = async (path: string) => JSON.parse(await Deno.readTextFile(path));
 
-/** Cuts a training off, calls it again and compares it with one that was not cut off. */
-async function assertResumes(folder: string, args: string[], signal: Deno.Signal): Promise<void> {
-  const output = `${folder}/cut`,
-    whole = `${folder}/whole`,
-    to = (place: string) => [...args, place];
-  await lowrankJson(...to(whole));
-  const { code } = await cut([...to(output), "--quiet"], output, signal);
-  assertEquals(code, exitCodes[signal]);
-  assertEquals(filesIn(output).includes("log.json"), signal !== "SIGKILL");
-  const again = await lowrank(...to(output));
+/** Cuts a training off, calls it again after one of these steps, and compares it with one that was not cut off. */
+async function assertResumes(
+  folder: string,
+  args: string[],
+  after: readonly number[],
+  cut: (...args: string[]) => Promise<Outcome>,
+): Promise<void> {
+  const output = `${folder}/cut`, whole = `${folder}/whole`;
+  await lowrankJson(...args, whole);
+  await cut(...args, output, "--quiet");
+  const again = await lowrank(...args, output);
   assertEquals(again.code, 0, again.stderr);
-  assert(/resuming after step \d{3,}\n/.test(again.stderr), again.stderr);
-  assertStringIncludes(again.stderr, `after ${steps} steps to ${output}`);
+  assertMatch(again.stderr, new RegExp(`resuming after step (${after.join("|")})\n`));
+  assertStringIncludes(again.stderr, ` after ${steps} steps to ${output}`);
   assertEquals(await contents(output), await contents(whole));
   for (const place of [output, whole]) {
-    const { seconds, ms } = JSON.parse(await Deno.readTextFile(`${place}/times.json`));
+    const { seconds, ms } = await readJson(`${place}/times.json`);
     const all = ms.reduce((sum: number, one: number) => sum + one, 0);
     assertEquals([ms.length, all <= 1000 * seconds + 1], [steps, true], `${all} ms, ${seconds} s`);
   }
 }
 
-Deno.test("training that was killed resumes to the bytes of one that was not: an adapter", () =>
-  withFolder(async (folder) => {
-    await assertResumes(folder, await argsFor(folder, { method: lora }), "SIGKILL");
-  }));
-
-Deno.test("training that was killed resumes to the bytes of one that was not: a model", () =>
-  withFolder(async (folder) => {
-    await assertResumes(folder, await argsFor(folder, { method: "full" }), "SIGKILL");
-  }));
-
-for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
-  Deno.test(`training that ${signal} stopped resumes to the bytes of one that it did not`, () =>
+for (const [what, method] of [["an adapter", lora], ["a model", "full"]] as const) {
+  Deno.test(`training that was killed resumes to the bytes of one that was not: ${what}`, () =>
     withFolder(async (folder) => {
-      await assertResumes(folder, await argsFor(folder, { method: lora }), signal);
+      await assertResumes(folder, await argsFor(folder, { method }), [8], async (...args) => {
+        const killed = await kill(...args);
+        assertEquals(filesIn(`${folder}/cut`).filter((name) => name !== "run"), []);
+        return killed;
+      });
     }));
 }
 
+/** The step after which the signal comes, and those that may begin before it is heard. */
+const stopped = [8, 9, 10, 11];
+
+for (const [signal, code] of [["SIGTERM", 143], ["SIGHUP", 129]] as const) {
+  Deno.test(`training that ${signal} stopped resumes to the bytes of one that it did not`, () =>
+    withFolder(async (folder) => {
+      await assertResumes(
+        folder,
+        await argsFor(folder, { method: lora }),
+        stopped,
+        async (...args) => {
+          const outcome = await stop(signal, ...args);
+          assertEquals(outcome, { code, stdout: "", stderr: "" });
+          assert(filesIn(`${folder}/cut`).includes("log.json"));
+          return outcome;
+        },
+      );
+    }));
+}
+
+Deno.test("training on texts that was stopped resumes to the bytes of one that was not", () =>
+  withFolder(async (folder) => {
+    const { model, data } = await smallBase(folder), every = ["--checkpoint-every", "4"];
+    const args = ["train", "--model", model, "--data", data, "--steps", `${steps}`, ...every];
+    await assertResumes(
+      folder,
+      [...args, "--output"],
+      stopped,
+      (...args) => stop("SIGTERM", ...args),
+    );
+    const { heldOut } = await readJson(`${folder}/cut/log.json`);
+    assertEquals(heldOut.map(({ step }: { step: number }) => step), [0, 10, 12]);
+  }));
+
+Deno.test("training in F16 that failed keeps what it has, and resumes with another interval of checkpoints", () =>
+  withFolder(async (folder) => {
+    const args = await argsFor(folder, { method: lora, dtype: "f16" }), output = `${folder}/cut`;
+    await assertResumes(folder, args, [6], async (...args) => {
+      using _ = failingAfter(2);
+      const failed = await lowrank(...args, "--checkpoint-every", "3");
+      assertStringIncludes(failed.stderr, "it is made to fail; wrote the weights after 9 steps");
+      const other = [...args, "--dtype", "f32"];
+      await assertFails(other, 'in progress with dtype "F16" instead of by default, which its own');
+      return failed;
+    });
+    assertEquals((await readJson(`${output}/run.json`)).spec.training.checkpointEvery, undefined);
+  }));
+
+Deno.test("a training resumes when its model and the adapter that it began with have been moved", () =>
+  withFolder(async (folder) => {
+    const output = `${folder}/out`, [from, to] = [`${folder}/from`, `${folder}/to`];
+    const args = [...await argsFor(folder, {}), output];
+    const inputs = (at: string) => ["--model", `${at}/model`, "--adapter", `${at}/adapter`];
+    await copyFiles(model, `${from}/model`);
+    await copyFiles(golden("adapters/peft_c_attn"), `${from}/adapter`);
+    await kill(...args, ...inputs(from));
+    await Deno.rename(from, to);
+    const { code, stderr } = await lowrank(...args, ...inputs(to));
+    assertEquals(code, 0, stderr);
+    assertStringIncludes(stderr, "resuming after step 8\n");
+  }));
+
 Deno.test("what a stop says is what it leaves: steps, place, and how to continue", () =>
   withFolder(async (folder) => {
-    const output = `${folder}/out`, args = await argsFor(folder, { method: lora });
-    const { stderr } = await cut([...args, output], output, "SIGTERM");
-    const { loss } = JSON.parse(await Deno.readTextFile(`${output}/log.json`));
+    const output = `${folder}/out`;
+    const { stderr } = await stop("SIGTERM", ...await argsFor(folder, { method: lora }), output);
+    const { loss } = await readJson(`${output}/log.json`);
     assertStringIncludes(
       stderr,
       `stopped by SIGTERM after step ${loss.length} of ${steps}: run the same command again to resume; ` +
@@ -80,99 +151,27 @@ Deno.test("a stop names the step whose values it leaves: the lowest measured sin
   for (const loss of [[], [5]]) assertEquals(said(loss), "the values of step 5 are in");
 });
 
-Deno.test("an adapter in its own folder is not trained over", () =>
+Deno.test("two processes in one folder: another training or save is refused, the first unharmed until SIGINT ends it", () =>
   withFolder(async (folder) => {
-    const first = `${folder}/first`;
-    await lowrankJson(...await argsFor(folder, { steps: 3, method: lora }), first);
-    const before = await contents(first), args = await argsFor(folder, { method: "lora" });
-    await assertFails([...args, first, "--adapter", first], "must not be the input folder itself");
-    assertEquals(await contents(first), before);
-  }));
-
-Deno.test("a training that is finished is not done again, and says the same", () =>
-  withFolder(async (folder) => {
-    const output = `${folder}/out`, args = [...await argsFor(folder, { steps: 3, method: lora })];
-    const first = await lowrankJson(...args, output), before = await contents(output);
-    // A process killed while it removed what it had needed to resume leaves this.
-    await Deno.mkdir(`${output}/run/some`, { recursive: true });
-    assertEquals(await lowrankJson(...args, output), first);
-    assertEquals(await contents(output), before);
-    const { code, stderr } = await lowrank(...args, output);
-    assertEquals(code, 0);
-    assertMatch(stderr, /\nalready trained: the adapter after 3 steps is in [^\n]*\n$/);
-    await Deno.remove(`${output}/adapter_model.safetensors`);
-    await Deno.remove(`${output}/adapter_config.json`);
-    assertEquals(await lowrankJson(...args, output), first);
-    assertEquals(await contents(output), before);
-  }));
-
-Deno.test("a training whose defaults are said is the same one; F32 is no default of a base in 4 bits", () =>
-  withFolder(async (folder) => {
-    const output = `${folder}/out`, asked = { steps: 3, method: lora };
-    const first = await lowrankJson(...await argsFor(folder, asked), output);
-    const before = await contents(output);
-    const said = await argsFor(folder, { ...asked, activationCheckpointing: false });
-    const f32 = ["--base-dtype", "f32"];
-    assertEquals(await lowrankJson(...said, output, ...f32), first);
-    assertEquals(await contents(output), before);
-    const base = `${folder}/base`, other = `${folder}/other`;
-    await lowrankJson("quantize", model, base);
-    const args = [...said, other, "--model", base];
-    await lowrankJson(...args);
-    await assertFails([...args, ...f32], `${other} already holds an adapter`);
-  }));
-
-Deno.test("a finished adapter is not replaced by another training's, whatever the difference", () =>
-  withFolder(async (folder) => {
-    const output = `${folder}/out`, base = `${folder}/base`;
-    const args = [...await argsFor(folder, { steps: 3, method: lora }), output];
-    await Deno.mkdir(base);
-    for (const [name, bytes] of await contents(model)) {
-      await Deno.writeFile(`${base}/${name}`, bytes as Uint8Array);
-    }
-    await lowrankJson(...args, "--model", base);
-    const before = await contents(output);
-    const refused = async (...more: string[]) => {
-      await assertFails([...args, "--model", base, ...more], `${output} already holds an adapter`);
-      assertEquals(await contents(output), before);
-    };
-    await refused("--seed", "5");
-    await refused("--rank", "1");
-    const weights = await Deno.readFile(`${base}/model.safetensors`);
-    await Deno.writeFile(`${base}/model.safetensors`, weights.with(-1, weights.at(-1)! ^ 1));
-    await refused();
-  }));
-
-Deno.test("a training that is not finished is not replaced by one with other arguments", () =>
-  withFolder(async (folder) => {
-    const output = `${folder}/out`, args = await argsFor(folder, { method: lora });
-    await cut([...args, output], output, "SIGKILL");
-    const [name] = filesIn(`${output}/run`), before = await contents(`${output}/run/${name}`);
-    const rule = "which its own command resumes; for this one choose another folder\n";
-    await assertFails(
-      [...args, output, "--seed", "5"],
-      "holds a training in progress with seed 0 instead of 5",
-      rule,
-    );
-    assertEquals(await contents(`${output}/run/${name}`), before);
-  }));
-
-const inUse = "it is in use by another save or training", other = golden("adapters/peft_c_attn");
-
-Deno.test("two at once in one folder: another training or save is refused, the first unharmed", () =>
-  withFolder(async (folder) => {
-    const args = await argsFor(folder, { method: lora }), output = `${folder}/out`;
-    await lowrankJson(...args, `${folder}/whole`);
+    const args = await argsFor(folder, { method: lora, steps: 1e6 }), output = `${folder}/out`;
     const child = spawnLowrank(...args, output), first = outcomeOf(child);
     await untilCheckpoint(output);
-    child.kill("SIGSTOP"); // so that it cannot finish first
+    child.kill("SIGSTOP"); // so that nothing changes but by us
+    const [run] = filesIn(`${output}/run`), before = await contents(`${output}/run/${run}`);
+    const inUse = "it is in use by another save or training";
     for (const more of [[], ["--seed", "5"]]) {
       const { code, stderr } = await lowrank(...args, output, ...more);
       assertEquals(code, 1, stderr);
       assertStringIncludes(stderr, inUse);
     }
+    const other = golden("adapters/peft_c_attn");
     await assertFails(["resize", other, "--rank", "1", "--output", output], inUse);
+    assertEquals(await contents(`${output}/run/${run}`), before);
+    child.kill("SIGINT");
     child.kill("SIGCONT");
-    assertEquals((await first).code, 0);
-    assertEquals(await contents(output), await contents(`${folder}/whole`));
+    const { code, stdout, stderr } = await first;
+    assertEquals([code, stdout], [130, ""], stderr);
+    const { loss } = await readJson(`${output}/log.json`);
+    assertStringIncludes(stderr, `stopped by SIGINT after step ${loss.length} of 1000000: run`);
+    assert(filesIn(output).includes("adapter_model.safetensors"));
   }));

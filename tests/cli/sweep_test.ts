@@ -1,4 +1,4 @@
-/** `lowrank sweep`: every combination once, in parts or not, cut off or not, with the same results. */
+/** `lowrank sweep`: every combination once, in parts or not, stopped or not, with the same results. */
 
 import {
   assert,
@@ -8,11 +8,15 @@ import {
   assertStringIncludes,
 } from "@std/assert";
 import { claimFolder } from "../../src/core/folder_claim.ts";
+import { openSafetensors } from "../../src/formats/mod.ts";
 import { mean, standardDeviation } from "../../src/core/numbers.ts";
 import { bestOf, remarksOn } from "../../src/cli/sweep_results.ts";
 import { filesIn, withFolder } from "../support/folders.ts";
+import "../support/open_lapack.ts";
+import { writeQuantizedFolder } from "../support/quantized_folder.ts";
 import { writeJson } from "./arguments.ts";
-import { assertFails, lowrank, lowrankJson, outcomeOf, spawnLowrank } from "./lowrank.ts";
+import { copyFiles, stop } from "./cut.ts";
+import { assertFails, lowrank, lowrankJson } from "./lowrank.ts";
 import { assertSameSweep, runBytes, smallSweep } from "./sweeps.ts";
 
 interface Row {
@@ -63,14 +67,21 @@ Deno.test("every combination is trained, as train would, and the best rate is by
     );
   }));
 
+/** Four trainings. */
+const four = { methods: [{ method: "lora", rank: 2 }] };
+
+/** One of them. */
+const one = { ...four, "learning-rate": 0.01, seed: 1 };
+
 Deno.test("parts made apart join to the bytes of the whole; a lost one is made again alone", () =>
   withFolder(async (folder) => {
-    const file = await smallSweep(folder), [whole, split] = [`${folder}/whole`, `${folder}/split`];
+    const file = await smallSweep(folder, four);
+    const [whole, split] = [`${folder}/whole`, `${folder}/split`];
     await lowrankJson("sweep", file, "--output", whole);
     const part = (shard: string) => lowrankJson("sweep", file, "--output", split, "--shard", shard);
     const made = [await part("1/3"), await part("3/3"), await part("2/3")];
-    assertEquals(made.map(({ runs }) => runs.length), [3, 2, 3]);
-    assertEquals(new Set(made.flatMap(({ runs }) => runs)).size, 8);
+    assertEquals(made.map(({ runs }) => runs.length), [2, 1, 1]);
+    assertEquals(new Set(made.flatMap(({ runs }) => runs)).size, 4);
     assertEquals(filesIn(split), ["runs"]);
     for (const run of made[1].runs) await Deno.remove(`${split}/runs/${run}`, { recursive: true });
     assertEquals(await part("3/3"), made[1]);
@@ -81,47 +92,23 @@ Deno.test("parts made apart join to the bytes of the whole; a lost one is made a
     await assertSameSweep(split, whole);
   }));
 
-Deno.test("a sweep that SIGINT stopped exits with 130 and resumes to the same bytes", () =>
+Deno.test("a sweep that was stopped resumes to the same bytes, but for a run that another process makes", () =>
   withFolder(async (folder) => {
-    const file = await smallSweep(folder, { steps: 300, patience: 99, "learning-rate": 0.001 });
+    const file = await smallSweep(folder, { ...four, "checkpoint-every": 2 });
     const [whole, cut] = [`${folder}/whole`, `${folder}/cut`], to = ["sweep", file, "--output"];
-    await lowrankJson(...to, whole);
-    const child = spawnLowrank(...to, cut), ended = outcomeOf(child);
-    while (!await hasFinished(`${cut}/runs`)) await new Promise((done) => setTimeout(done, 5));
-    child.kill("SIGINT");
-    const { code, stdout, stderr } = await ended;
-    assertEquals([code, stdout], [130, ""], stderr);
-    assertMatch(
-      stderr,
-      /\nstopped by SIGINT after [123] of 4 trainings: run the same command again/,
-    );
-    assert(!filesIn(cut).includes("results.json"));
+    const { runs } = await lowrankJson(...to, whole);
+    const { code, stdout, stderr } = await stop("SIGTERM", ...to, cut);
+    assertEquals([code, stdout], [143, ""], stderr);
+    assertMatch(stderr, /\nstopped by SIGTERM after 1 of 4 trainings: run the same command again/);
+    assertEquals(filesIn(cut), ["runs"]);
+    const last = `${cut}/runs/${runs[3].run}`;
+    {
+      using _ = await claimFolder(last);
+      await assertFails([...to, cut], `cannot use the folder ${last}: it is in`);
+    }
     const again = await lowrank(...to, cut);
-    assertMatch(again.stderr, /\nalready trained: [123] of 4\n/);
+    assertStringIncludes(again.stderr, "\nalready trained: 3 of 4\n");
     await assertSameSweep(cut, whole);
-  }));
-
-/** Whether a run is finished and the next has begun. */
-async function hasFinished(runs: string): Promise<boolean> {
-  const list = (place: string) => Promise.try(filesIn, place).catch((): string[] => []);
-  const folders = await list(runs),
-    files = await Promise.all(
-      folders.map((name) => list(`${runs}/${name}`)),
-    );
-  return folders.length > 1 && files.some((names) => names.includes("done.json"));
-}
-
-Deno.test("a run that another process makes is left to it", () =>
-  withFolder(async (folder) => {
-    const output = `${folder}/out`, file = await smallSweep(folder);
-    const { runs } = await lowrankJson("sweep", file, "--output", output);
-    const run = `${output}/runs/${runs[3].run}`;
-    await Deno.remove(run, { recursive: true });
-    using _ = await claimFolder(run);
-    await assertFails(
-      ["sweep", file, "--output", output],
-      `cannot use the folder ${run}: it is in`,
-    );
   }));
 
 Deno.test("a training that diverges is a result, is not made again, and is never the best", () =>
@@ -174,11 +161,62 @@ Deno.test("of texts with labels, the table has the accuracy", () =>
     assertMatch(stdout, /held-out loss +accuracy +seeds\n.* ± 0\.\d{4} +\d+\.\d% ± \d+\.\d% +2\n$/);
   }));
 
-Deno.test("bad input is refused in one sentence, before anything is trained", () =>
+Deno.test("types, intervals and checkpoints are options too; trainings that differ in checkpoints alone are one", () =>
   withFolder(async (folder) => {
-    const output = `${folder}/out`;
-    const refused = async (more: object, ...sentence: string[]) =>
-      await assertFails(["sweep", await smallSweep(folder, more), "--output", output], ...sentence);
+    const some = { "validate-every": [2, 3], "checkpoint-every": 2, dtype: "f16" };
+    const file = await smallSweep(folder, { ...one, ...some }), output = `${folder}/out`;
+    const { runs } = await lowrankJson("sweep", file, "--output", output);
+    const measured = await Promise.all(runs.map(async ({ run }: Row) => {
+      const { heldOut } = JSON.parse(await Deno.readTextFile(`${output}/runs/${run}/log.json`));
+      return heldOut.map(({ step }: { step: number }) => step);
+    }));
+    assertEquals(measured, [[0, 2, 4], [0, 3, 4]]);
+    assertMatch(runs[0].setting, /validate-every=2/);
+    const path = `${output}/runs/${runs[0].run}/adapter/adapter_model.safetensors`;
+    using weights = await openSafetensors(path);
+    assert([...weights.tensors.values()].every(({ dtype }) => dtype === "F16"));
+    const twice = await smallSweep(folder, { ...one, "checkpoint-every": [2, 3] });
+    await assertFails(["sweep", twice, "--output", output], "(no setting of the result differs)");
+  }));
+
+Deno.test("LoftQ begins at the floats of its folder, as in train", () =>
+  withFolder(async (folder) => {
+    const config = await writeJson(`${folder}/c.json`, { method: { name: "lora", init: "loftq" } });
+    const given = { "learning-rate": 0.001, seed: 1, config, "base-dtype": "nf4" };
+    const file = await smallSweep(folder, { ...given, methods: [{ rank: 2 }] });
+    const { runs: [{ run, heldOut }] } = await lowrankJson(
+      ...["sweep", file, "--output", `${folder}/out`],
+    );
+    const options = { model: folder, data: `${folder}/mine.txt`, steps: 4, rank: 2, ...given };
+    const words = Object.entries(options).map(([name, value]) => `--${name}=${value}`);
+    const alone = await lowrankJson("train", ...words, "--output", `${folder}/alone`);
+    assertEquals(heldOut, alone.heldOut);
+    assertEquals(
+      await Deno.readFile(`${folder}/out/runs/${run}/adapter/adapter_model.safetensors`),
+      await Deno.readFile(`${folder}/alone/adapter_model.safetensors`),
+    );
+  }));
+
+/** Checks that sweeps are refused, each as the small one changed, before anything is trained. */
+async function withRefusals(
+  check: (
+    refused: (change: object, ...sentence: string[]) => Promise<void>,
+    folder: string,
+  ) => Promise<void>,
+): Promise<void> {
+  await withFolder(async (folder) => {
+    const file = await smallSweep(folder), sweep = JSON.parse(await Deno.readTextFile(file));
+    const args = ["sweep", file, "--output", `${folder}/out`];
+    await check(async (change, ...sentence) => {
+      await writeJson(file, { ...sweep, ...change });
+      await assertFails(args, ...sentence);
+    }, folder);
+    assertEquals(filesIn(folder).includes("out"), false);
+  });
+}
+
+Deno.test("bad input is refused in one sentence, before anything is trained", () =>
+  withRefusals(async (refused, folder) => {
     await refused({ seed: [] }, "sweep.json: seed must be a text, a number, or a list", "found []");
     await refused({ seed: [1, 1] }, "a list of at least one of these, each once, found [1,1]");
     await refused({ learning_rate: 1 }, "found learning_rate (did you mean learning-rate?)");
@@ -203,8 +241,27 @@ Deno.test("bad input is refused in one sentence, before anything is trained", ()
     const many = Array.from({ length: 101 }, (_, i) => i);
     await refused({ seed: many, rank: many }, "at most 10000 trainings, ", " has 20604");
     const list = await writeJson(`${folder}/list.json`, [1]);
-    await assertFails(["sweep", list, "--output", output], `${list} must be an object`);
-    const given = ["sweep", list, "--output", output, "--shard", "4/3"];
-    await assertFails(given, "--shard must be i/n", "found 4/3");
-    assertEquals(filesIn(folder).includes("out"), false);
+    const sweep = ["sweep", list, "--output", `${folder}/out`];
+    await assertFails(sweep, `${list} must be an object`);
+    await assertFails([...sweep, "--shard", "4/3"], "--shard must be i/n", "found 4/3");
+  }));
+
+Deno.test("a method that cannot train a base in 4 bits is refused before the first training", () =>
+  withRefusals(async (refused, folder) => {
+    const rest = { "learning-rate": 0.001, seed: 1 }, nf4 = { ...rest, "base-dtype": "nf4" };
+    const whole = "training a whole model needs all of it in F32, found 4 weights in 4 bits ";
+    const [lora, full, bitfit] = ["lora", "full", "bitfit"].map((method) => ({ method }));
+    await refused(
+      { ...nf4, methods: [bitfit, { method: "top-layers", layers: 1 }] },
+      "method=top-layers",
+      "top layers need modules in F32, found ",
+      " in 4 bits: use --base-dtype f32\n",
+    );
+    await refused({ ...nf4, methods: [lora, full] }, "method=full", whole);
+    const both = { ...rest, "base-dtype": ["f32", "nf4"] };
+    await refused({ ...both, methods: [full] }, "base-dtype=nf4", whole);
+    const packed = `${folder}/packed`, tokenizer = ["tokenizer.json", "tokenizer_config.json"];
+    await copyFiles(folder, packed, tokenizer);
+    await writeQuantizedFolder(packed, folder);
+    await refused({ ...rest, model: packed, methods: [lora, full] }, "method=full", whole);
   }));
