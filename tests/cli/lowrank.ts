@@ -12,8 +12,12 @@ export interface Outcome {
   readonly stderr: string;
 }
 
-/** Runs `lowrank ARGS` in this process on the cpu device. */
-export async function lowrank(...args: string[]): Promise<Outcome> {
+/** Runs `lowrank ARGS` in this process on the cpu device with one thread: to start others takes longer. */
+export const lowrank = (...args: string[]): Promise<Outcome> => lowrankOn(1, ...args);
+
+/** The same with so many threads. */
+export async function lowrankOn(threads: number, ...args: string[]): Promise<Outcome> {
+  using _ = seeProcessors(threads);
   const lines = { log: [] as string[], error: [] as string[] };
   const { log, error } = console;
   console.log = (text) => void lines.log.push(`${text}\n`);
@@ -24,6 +28,15 @@ export async function lowrank(...args: string[]): Promise<Outcome> {
   } finally {
     Object.assign(console, { log, error });
   }
+}
+
+/** Lets this process see so many processors, which are the threads of a device, until it is disposed. */
+function seeProcessors(count: number): Disposable {
+  const before = navigator.hardwareConcurrency;
+  const set = (value: number) =>
+    Object.defineProperty(navigator, "hardwareConcurrency", { value, configurable: true });
+  set(count);
+  return { [Symbol.dispose]: () => void set(before) };
 }
 
 /** Runs it and returns the one JSON document that it prints. */

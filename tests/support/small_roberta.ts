@@ -3,7 +3,7 @@
 import { jsonText } from "../../src/core/files.ts";
 import { hostTensor } from "../../src/core/host_tensor.ts";
 import { Random } from "../../src/core/random.ts";
-import { openDevice } from "../../src/device/mod.ts";
+import { openCpuDevice } from "../../src/device/cpu/cpu_device.ts";
 import { writeAdapter } from "../../src/formats/mod.ts";
 import { allocateModel, saveModel } from "../../src/models/mod.ts";
 import { saveTokenizer, tokenizerJson, trainBytePairs } from "../../src/tokenizer/mod.ts";
@@ -25,7 +25,7 @@ const config = {
 
 /** Writes both folders: random weights, and an adapter of rank 8 on queries and values with a head. */
 export async function writeRoberta(base: string, adapter: string): Promise<void> {
-  using device = await openDevice({ kind: "cpu" });
+  using device = await openCpuDevice({ threads: 1 });
   using model = allocateModel(device, config);
   const random = new Random(1),
     tensor = (...shape: number[]) =>
