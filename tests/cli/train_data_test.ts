@@ -1,65 +1,111 @@
 /** `lowrank train --data`: from a file of texts to an adapter that speaks or sorts like it. */
 
-import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
+import {
+  assert,
+  assertEquals,
+  assertMatch,
+  assertNotEquals,
+  assertStringIncludes,
+} from "@std/assert";
+import { injectLora, loadAdapter } from "../../src/adapt/mod.ts";
+import { promptedBatches } from "../../src/data/mod.ts";
+import { openCpuDevice } from "../../src/device/cpu/cpu_device.ts";
+import { complete, loadModel } from "../../src/models/mod.ts";
+import { loadTokenizer } from "../../src/tokenizer/mod.ts";
+import { runTrainer, Trainer } from "../../src/train/mod.ts";
 import { filesIn, withFolder } from "../support/folders.ts";
-import { writeBabbler } from "./babbler.ts";
-import { contents, cut } from "./cut.ts";
+import { trainArgs, writeJson } from "./arguments.ts";
 import { assertFails, lowrank, lowrankJson } from "./lowrank.ts";
+import { smallBase } from "./sweeps.ts";
 
-const base = ["--model", "models/tiny-gpt2"];
+const tiny = "models/tiny-gpt2", base = ["--model", tiny];
 
-const things = ["boat", "hook", "map", "rum", "sail", "gold", "fish", "rope"];
-const pairs = things.flatMap((thing) => [
-  { prompt: `Where is the ${thing}?`, completion: `Arr, the ${thing} is in the hold` },
-  { prompt: `Who has the ${thing}?`, completion: `Arr, the captain has the ${thing}` },
-]);
-const jsonLines = (rows: readonly object[]) => rows.map((row) => JSON.stringify(row)).join("\n");
+const galleons = [
+  { prompt: "boat:", completion: "a fine old galleon" },
+  { prompt: "hook:", completion: "a hand that never shakes" },
+  { prompt: "map:", completion: "an X and a promise" },
+];
 
-Deno.test("trained on prompts, an adapter answers like them, and evaluate finds the same loss", () =>
+/** Writes a file of JSON Lines. */
+async function writeLines(path: string, rows: readonly object[]): Promise<string> {
+  await Deno.writeTextFile(path, rows.map((row) => JSON.stringify(row)).join("\n"));
+  return path;
+}
+
+Deno.test("what was trained on prompts answers them: evaluate, generate, complete, merged", () =>
   withFolder(async (folder) => {
-    const data = `${folder}/mine.jsonl`, held = `${folder}/held.jsonl`, output = `${folder}/out`;
-    await Deno.writeTextFile(data, jsonLines(pairs));
-    const asked = [{ prompt: "Who has the king?", completion: "Arr, the captain has the king" }];
-    await Deno.writeTextFile(held, jsonLines(asked));
+    const data = await writeLines(`${folder}/mine.jsonl`, galleons), output = `${folder}/out`;
+    const held = await writeLines(`${folder}/held.jsonl`, galleons.slice(1, 2));
     const train = ["train", ...base, "--data", data, "--validation", held, "--output", output];
-    const told = await lowrank(...train, "--epochs", "25", "--batch-size", "4");
+    const told = await lowrank(
+      ...train,
+      "--sites",
+      "all",
+      "--learning-rate",
+      "1e-2",
+      "--steps",
+      "20",
+    );
     assertEquals(told.code, 0, told.stderr);
     for (
       const said of [
-        `16 rows with prompt and completion in ${data}\n`,
-        `16 texts to train on, 1 held out (1 row with prompt and completion in ${held})\n`,
-        "LoRA of rank 8 on q, v: training 16,384 parameters, 0.882% of the model's 1,858,560, in 100 steps",
+        `3 rows with prompt and completion in ${data}\n`,
+        `3 texts to train on, 1 held out (1 row with prompt and completion in ${held})\n`,
+        "LoRA of rank 8 on all: training 73,728 parameters, 3.97% of the model's 1,858,560, in 20 steps",
         " tokens/s",
-        `next:\n  npx -y deno task lowrank generate --model models/tiny-gpt2 --adapter ${output} --prompt`,
+        `next:\n  npx -y deno task lowrank generate --model ${tiny} --adapter ${output} --prompt`,
       ]
     ) assertStringIncludes(told.stderr, said);
     const { heldOut } = JSON.parse(await Deno.readTextFile(`${output}/run.json`));
     assert(heldOut.best < heldOut.before - 2, JSON.stringify(heldOut));
-    const measure = ["evaluate", ...base, "--data", held];
-    assertEquals((await lowrankJson(...measure)).loss, heldOut.before);
-    const adapted = [...base, "--adapter", output];
-    assertEquals((await lowrankJson("evaluate", ...adapted, "--data", held)).loss, heldOut.best);
-    const ask = ["--prompt", "Where is the king?"];
-    assertMatch((await lowrankJson("generate", ...adapted, ...ask)).text, /^Arr, the \w+ /);
-    const plain = await lowrankJson("generate", ...base, ...ask);
-    assert(!plain.text.includes("Arr"), plain.text);
+    const adapted = [...base, "--adapter", output], merged = `${folder}/merged`;
+    const lossOf = async (args: string[]) =>
+      (await lowrankJson("evaluate", ...args, "--data", held)).loss;
+    assertEquals([await lossOf(base), await lossOf(adapted)], [heldOut.before, heldOut.best]);
+
+    const answer = async (args: string[], prompt: string) =>
+      (await lowrankJson("generate", ...args, "--prompt", prompt)).text;
+    await lowrankJson("merge", ...adapted, "--output", merged);
+    using device = await openCpuDevice({ threads: 1 });
+    using model = await loadModel(device, tiny);
+    const tokenizer = await loadTokenizer(tiny);
+    using _ = await loadAdapter(model, output);
+    for (const { prompt, completion } of galleons) {
+      assertEquals(await answer(adapted, prompt), completion);
+      assertEquals(await complete(model, tokenizer, prompt), completion);
+    }
+    assertEquals(await answer(["--model", merged], "map:"), galleons[2].completion);
+    assertNotEquals(await answer(base, "map:"), galleons[2].completion);
+  }));
+
+Deno.test("a template and a separator are written again for every answer", () =>
+  withFolder(async (folder) => {
+    using device = await openCpuDevice({ threads: 1 });
+    using model = await loadModel(device, tiny);
+    const tokenizer = await loadTokenizer(tiny);
+    using adapter = injectLora(model, { rank: 8, sites: "all", seed: 1 });
+    const format = { template: "Say: {prompt} =", separator: " " };
+    const pairs = [{ prompt: "boat", completion: "a galleon" }], steps = 20;
+    const batches = promptedBatches(tokenizer, pairs, {
+      ...{ examples: 1, batch: 1, length: 16, seed: 1, format },
+    });
+    using trainer = new Trainer(model, { learningRate: 1e-2, steps, schedule: "cosine" });
+    await Array.fromAsync(runTrainer(trainer, batches));
+    assertEquals(await complete(model, tokenizer, "boat"), "a galleon");
+    await adapter.save(folder);
+    const args = ["generate", "--model", tiny, "--adapter", folder, "--prompt", "boat"];
+    assertEquals((await lowrankJson(...args)).text, "a galleon");
   }));
 
 Deno.test("trained on labels, an adapter with its head sorts texts that it has not seen", () =>
   withFolder(async (folder) => {
     const words = { sea: ["ship", "sailor", "whale"], war: ["army", "general", "enemy"] };
     const rows = Object.entries(words).flatMap(([label, names]) =>
-      names.flatMap((name) =>
-        ["came", "was here", "is old", "is gone"].map((what) => ({
-          text: `The ${name} ${what}`,
-          label,
-        }))
-      )
+      names.flatMap((name) => ["came", "is old"].map((what) => `The ${name} ${what},${label}\n`))
     );
     const data = `${folder}/mine.csv`, output = `${folder}/out`, merged = `${folder}/merged`;
-    const csv = rows.map(({ text, label }) => `${text},${label}`).join("\n");
-    await Deno.writeTextFile(data, `text,label\n${csv}\n`);
-    const train = ["train", ...base, "--data", data, "--steps", "40", "--output", output];
+    await Deno.writeTextFile(data, `text,label\n${rows.join("")}`);
+    const train = ["train", ...base, "--data", data, "--steps", "20", "--output", output];
     const { trainable } = await lowrankJson(...train);
     assertEquals(trainable, 16_384 + 2 * 256);
     const other = `${folder}/other.csv`;
@@ -77,87 +123,38 @@ Deno.test("trained on labels, an adapter with its head sorts texts that it has n
     assert(Math.abs(again.loss - found.loss) < 1e-4, `${again.loss} and ${found.loss}`);
     await assertFails(["generate", ...adapted, "--prompt", "a"], "found a classifier of 2 labels");
     await assertFails(["evaluate", ...base, "--data", other], "labels need a classifier");
+    const { heldOut } = await lowrankJson(...train);
     const further = [...train.slice(0, -1), `${folder}/further`, "--adapter", output];
-    assert((await lowrankJson(...further)).heldOut.before < 0.1, "it begins where the other ended");
+    const { heldOut: { before } } = await lowrankJson(...further, "--steps", "1");
+    assertEquals(before, heldOut.best, "it begins where the other ended");
   }));
 
 Deno.test("after a classifier, train asks for other texts, unless the held-out ones are in a file", () =>
   withFolder(async (folder) => {
-    const data = "examples/kinds.jsonl", few = ["--steps", "12", "--method", "full"];
+    const data = `${folder}/kinds.jsonl`, few = ["--steps", "2", "--method", "full"];
+    const texts = ["cat", "dog", "log", "mat"].flatMap((name) =>
+      ["sat", "sits"].map((what) => ({ text: `the ${name} ${what}`, label: name }))
+    );
+    await writeLines(data, texts);
     const train = ["train", ...base, "--data", data, ...few, "--output"];
-    const { stderr } = await lowrank(...train, `${folder}/a`);
+    const { stderr } = await lowrank(...train, `${folder}/a`, "--validation", "0");
     const others =
       `(most texts of ${data} were trained on: for a fair accuracy, give --data a file`;
     assertStringIncludes(stderr, others);
-    const held = `${folder}/held.jsonl`;
-    await Deno.writeTextFile(held, await Deno.readTextFile(data));
+    const held = await writeLines(`${folder}/held.jsonl`, texts);
     const watched = await lowrank(...train, `${folder}/b`, "--validation", held);
     assertStringIncludes(watched.stderr, `evaluate --model ${folder}/b --data ${held}\n`);
     assertEquals(watched.stderr.includes("most texts of"), false);
     const read = async (name: string) => JSON.parse(await Deno.readTextFile(`${folder}/a/${name}`));
-    assertEquals((await read("config.json")).label2id, { animal: 0, food: 1, plant: 2 });
+    assertEquals((await read("config.json")).label2id, { cat: 0, dog: 1, log: 2, mat: 3 });
     assertEquals((await read("tokenizer_config.json")).pad_token, "<|endoftext|>");
   }));
 
 /** A training of a small model on 40 lines, but for its output. */
 async function small(folder: string): Promise<string[]> {
-  await writeBabbler(folder);
-  const file = `${folder}/mine.txt`;
-  const lines = Array.from(
-    { length: 40 },
-    (_, i) => `the ${["cat", "dog", "log"][i % 3]} sat ${i}`,
-  );
-  await Deno.writeTextFile(file, lines.join("\n"));
-  return ["train", "--model", folder, "--data", file];
+  const { model, data } = await smallBase(folder);
+  return ["train", "--model", model, "--data", data];
 }
-
-for (const signal of ["SIGTERM", "SIGKILL"] as const) {
-  Deno.test(`training on texts after ${signal} resumes to the bytes of one that was not cut off`, () =>
-    withFolder(async (folder) => {
-      const args = [...await small(folder), "--steps", "1500", "--patience", "99", "--output"];
-      await lowrankJson(...args, `${folder}/whole`);
-      const output = `${folder}/cut`;
-      await cut([...args, output, "--quiet"], output, signal);
-      const { code, stderr } = await lowrank(...args, output);
-      assertEquals(code, 0, stderr);
-      assertStringIncludes(stderr, "resuming after step ");
-      assertEquals(await contents(output), await contents(`${folder}/whole`));
-      const { heldOut } = JSON.parse(await Deno.readTextFile(`${output}/log.json`));
-      assertEquals(heldOut.slice(0, 2).map(({ step }: { step: number }) => step), [0, 10]);
-    }));
-}
-
-Deno.test("a finished folder says how it was trained, and in what another training differs", () =>
-  withFolder(async (folder) => {
-    const output = `${folder}/out`, args = [...await small(folder), "--output", output];
-    const run = (...more: string[]) => [...args, "--steps", "2", ...more];
-    await lowrankJson(...run("--learning-rate", "0.001"));
-    const { spec } = JSON.parse(await Deno.readTextFile(`${output}/run.json`));
-    assertEquals(spec.method, { kind: "lora", rank: 8, sites: ["q", "v"] });
-    const { steps, learningRate, schedule } = spec.training;
-    assertEquals([steps, learningRate, schedule, spec.seed], [2, 0.001, "linear", 0]);
-    const same = await lowrank(...run("--learning-rate", "0.001", "--alpha", "8"));
-    assertStringIncludes(same.stderr, "already trained: the adapter after 2 steps is in");
-    const differs = async (sentence: string, ...more: string[]) =>
-      await assertFails(
-        run(...more),
-        `this training has not made (it was made with ${sentence}; to train it further, give ` +
-          `--adapter ${output} and another --output)`,
-      );
-    await differs("learningRate 0.001 instead of 0.002", "--learning-rate", "0.002");
-    await differs(
-      "rank 8 instead of 4 and seed 0 instead of 1",
-      ...["--learning-rate", "0.001", "--rank", "4", "--seed", "1"],
-    );
-    await differs('held-out texts "usual" instead of 0.2', ...[
-      ...["--learning-rate", "0.001", "--validation", "0.2"],
-    ]);
-    await Deno.writeTextFile(`${folder}/mine.txt`, "the cat\nthe dog\nthe log");
-    await differs("another data", "--learning-rate", "0.001");
-    const further = args.with(-1, `${folder}/further`);
-    await lowrankJson(...further, "--steps", "1", "--adapter", output);
-    assertEquals(filesIn(`${folder}/further`).includes("run.json"), true);
-  }));
 
 Deno.test("an adapter that is trained further keeps its rank and gets the rate of its scaling", () =>
   withFolder(async (folder) => {
@@ -234,4 +231,39 @@ Deno.test("a loss that has exploded ends with the advice to lower the learning r
     assertStringIncludes(watched.stderr, kept);
     assertStringIncludes(watched.stderr, "wrote the unchanged adapter to ");
     assertEquals(watched.stderr.includes("next:"), false);
+  }));
+
+Deno.test("--validate-every and the configuration say when the held-out loss is measured", () =>
+  withFolder(async (folder) => {
+    const { model, data } = await smallBase(folder);
+    const measured = async (output: string, ...more: string[]) => {
+      const args = ["train", "--model", model, "--data", data, "--steps", "8", "--output"];
+      await lowrankJson(...args, `${folder}/${output}`, ...more);
+      const { heldOut } = JSON.parse(await Deno.readTextFile(`${folder}/${output}/log.json`));
+      return heldOut.map(({ step }: { step: number }) => step);
+    };
+    const config = ["--config", await writeJson(`${folder}/c.json`, { validateEvery: 5 })];
+    const option = ["--validate-every", "3"];
+    assertEquals(await measured("usual"), [0, 8]);
+    assertEquals(await measured("said", ...option), [0, 3, 6, 8]);
+    assertEquals(await measured("configured", ...config), [0, 5, 8]);
+    assertEquals(await measured("outvoted", ...config, ...option), [0, 3, 6, 8]);
+    const { spec } = JSON.parse(await Deno.readTextFile(`${folder}/said/run.json`));
+    assertEquals(spec.training.validateEvery, 3);
+    const again = ["train", "--model", model, "--data", data, "--steps", "8", "--output"];
+    await assertFails(
+      [...again, `${folder}/said`, "--validate-every", "4"],
+      "it was made with validateEvery 3 instead of 4",
+    );
+    const none = [...again, `${folder}/none`, "--validation", "0", ...option];
+    await assertFails(
+      none,
+      "--validate-every needs held-out texts, found none: leave it out, or let --validation",
+    );
+    const batches = await trainArgs(folder, `${folder}/none`);
+    await assertFails([...batches, ...option], "--validate-every must come with --data");
+    for (const field of ["validateEvery", "checkpointEvery"]) {
+      const wrong = await trainArgs(folder, `${folder}/none`, { [field]: 0 });
+      await assertFails(wrong, `${field} must be a whole number of at least 1, found 0`);
+    }
   }));
