@@ -12,13 +12,19 @@ import { openBlas } from "../../src/blas/mod.ts";
 import { lazily } from "../../src/core/lazily.ts";
 import { findAdapter, requiresHardware } from "../../src/device/webgpu/adapter.ts";
 
-// Without it, Deno takes OpenGL where Vulkan is missing, which does not keep NaN (docs/devices.md).
-if (Deno.build.os === "linux" && !Deno.env.has("DENO_WEBGPU_BACKEND")) {
-  Deno.env.set("DENO_WEBGPU_BACKEND", "vulkan");
-}
-
 /** The tiers that a run is of, such as `core,parts`, for the files that belong to two of them. */
 export const tiersVariable = "LOWRANK_TIERS";
+
+if (Deno.build.os === "linux") {
+  // Without it, Deno takes OpenGL where Vulkan is missing, which does not keep NaN (docs/devices.md).
+  setUnlessGiven("DENO_WEBGPU_BACKEND", "vulkan");
+  // Mesa's software adapter spends two thirds of the tests' time on optimizing programs that run once.
+  if (!Deno.env.get(tiersVariable)?.includes("nightly")) setUnlessGiven("GALLIVM_PERF", "nopt");
+}
+
+function setUnlessGiven(name: string, value: string): void {
+  if (!Deno.env.has(name)) Deno.env.set(name, value);
+}
 
 /** True if tests of this tier are run now: all are at night, and where `deno test` runs a file by itself. */
 export function tierIsWanted(tier: string): boolean {
