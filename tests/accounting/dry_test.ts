@@ -10,7 +10,7 @@ import { gpt3 } from "../../experiments/gpt3.ts";
 import { gpt3Memory } from "../../experiments/memory.ts";
 import { countTrainable, Gpt2, type Gpt2Config, parseGpt2Config } from "../../src/models/mod.ts";
 import { predictMemory } from "../../src/runs/mod.ts";
-import { type Method, methods, shapes } from "../train/ledger_checks.ts";
+import { type Method, methods, shapes } from "../train/ledger_cases.ts";
 
 /** Closed formulas against the real code on the dry device, at GPT-3's size. */
 Deno.test("GPT-3's parameters are those of the formulas, full and at every rank", () => {

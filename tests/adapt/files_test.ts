@@ -1,6 +1,7 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import {
   type Adapter,
+  adapterInMemory,
   deltaWeight,
   injectBitFit,
   injectLora,
@@ -10,6 +11,7 @@ import {
 import { AdapterFileError } from "../../src/core/errors.ts";
 import { readJson } from "../../src/core/files.ts";
 import { Random } from "../../src/core/random.ts";
+import { openCpuDevice } from "../../src/device/cpu/cpu_device.ts";
 import { ReferenceDevice } from "../../src/device/reference.ts";
 import {
   joinUpdates,
@@ -141,4 +143,24 @@ Deno.test("an adapter says which folder its base was loaded from, but not that o
     adapter.remove();
     using biases = injectBitFit(model);
     assertEquals(await baseOf(biases), from);
+  }));
+
+Deno.test("an adapter in memory has the bytes of its folder, and reads as it does", () =>
+  withFolder(async (folder) => {
+    using device = await openCpuDevice({ threads: 1, blas: false });
+    using model = await loadModel(device, "models/tiny-gpt2");
+    using adapter = injectLora(model, { rank: 2, alpha: 4, seed: 1 });
+    const options = { baseModelName: "gpt2", dtype: "BF16" } as const;
+    await adapter.save(folder, options);
+    const files = await adapterInMemory(adapter, options);
+    assertEquals(
+      files.map(({ name }) => name).sort(),
+      Array.from(Deno.readDirSync(folder), ({ name }) => name).sort(),
+    );
+    for (const file of files) {
+      assertEquals(await file.bytes(), await Deno.readFile(`${folder}/${file.name}`), file.name);
+    }
+    assertEquals((await readAdapter(files)).updates, (await readAdapter(folder)).updates);
+    const unknown = { folder } as unknown as typeof options;
+    await assertRejects(() => adapterInMemory(adapter, unknown), TypeError, "folder");
   }));

@@ -4,7 +4,6 @@
  * @module
  */
 
-import { fileURLToPath } from "node:url";
 import { assert } from "@std/assert";
 import {
   type Adapter,
@@ -27,6 +26,10 @@ import {
   parseGpt2Config,
 } from "../../src/models/mod.ts";
 import { train } from "../../src/train/mod.ts";
+import { golden } from "../support/golden.ts";
+
+export { withMemoryFolder as withFolder } from "../support/folders.ts";
+export { golden };
 
 const config = parseGpt2Config({
   vocab_size: 11,
@@ -92,24 +95,18 @@ export function trainedLora(
   return randomizeB(adapter, seed + 10);
 }
 
-/** By identity: an adapter holds its device, which no comparison should walk through. */
-export function assertAlone({ adapters }: Model, adapter: Adapter): void {
-  assert(adapters.size === 1 && adapters.has(adapter), `${adapters.size} adapters`);
-}
-
-/** A folder that is gone afterwards. */
-export async function withFolder(use: (folder: string) => Promise<void>): Promise<void> {
-  const folder = await Deno.makeTempDir();
-  try {
-    await use(folder);
-  } finally {
-    await Deno.remove(folder, { recursive: true });
+/** Gives every value that an adapter trains another one, as training would. */
+export async function disturb({ parameters }: Adapter, size = 0.3): Promise<void> {
+  const random = new Random(4);
+  for (const { tensor } of parameters) {
+    const values = await valuesOf(tensor);
+    tensor.device.write(tensor, Float32Array.from(values, (x) => x + size * random.normal()));
   }
 }
 
-/** Path of a golden file. */
-export function golden(path: string): string {
-  return fileURLToPath(new URL(`../golden/${path}`, import.meta.url));
+/** By identity: an adapter holds its device, which no comparison should walk through. */
+export function assertAlone({ adapters }: Model, adapter: Adapter): void {
+  assert(adapters.size === 1 && adapters.has(adapter), `${adapters.size} adapters`);
 }
 
 /** All tensors of a golden file. */

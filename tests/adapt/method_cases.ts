@@ -1,17 +1,18 @@
-/** The methods and families of `method_checks.ts`, and what its checks do with them. @module */
+/** The methods and families of `methods_devices_test.ts`, and what its checks do with them. @module */
 
-import type { Adapter } from "../../src/adapt/mod.ts";
-import { Random } from "../../src/core/random.ts";
+import type { Adapter, BottleneckOptions } from "../../src/adapt/mod.ts";
 import type { TextModel } from "../../src/models/mod.ts";
 import { allocateMethod, type MethodSpec } from "../../src/runs/mod.ts";
 import { Trainer } from "../../src/train/mod.ts";
-import { valuesOf } from "./fixtures.ts";
+import { disturb as disturbBy } from "./fixtures.ts";
 
 /** A method, what it trains beside the model, and the families where it has nothing to train. */
 export interface Method {
   readonly spec: MethodSpec;
   /** Default: all. */
   readonly families?: readonly string[];
+  /** Those of which gradients are compared. Default: GPT-2 and BERT. */
+  readonly differentiated?: readonly string[];
   /** False for virtual tokens, which begin as words. Default true. */
   readonly startsAsBase?: boolean;
   /** Whether merging can put it into weights. */
@@ -20,9 +21,44 @@ export interface Method {
   readonly refuses?: Readonly<Record<string, string>>;
 }
 
+/** Where the golden models of the families are. */
+export const families: Readonly<Record<string, string>> = {
+  gpt2: "gpt2_tiny",
+  bert: "families/bert_classifier",
+  roberta: "families/roberta_classifier",
+  deberta: "families/deberta_classifier",
+  deberta_v2: "families/deberta_v2_classifier",
+  llama: "families/llama",
+};
+
+/** The same and more, for methods that act in every block. */
+export const allFamilies: Readonly<Record<string, string>> = {
+  ...families,
+  bert_masked: "families/bert_masked",
+  roberta_masked: "families/roberta_masked",
+  deberta_masked: "families/deberta_masked",
+  deberta_v2_masked: "families/deberta_v2_masked",
+  "deberta_v2 with a convolution": "families/deberta_v2_convolution_masked",
+  mistral: "families/mistral",
+  qwen2: "families/qwen2",
+};
+
+/** Variants of the paper, each on a model of two blocks. ReLU has no derivative at 0, which differences may step over. */
+export const bottlenecks: readonly BottleneckOptions[] = [
+  ...(["houlsby", "lin", "pfeiffer"] as const).map((variant) => ({ variant, size: 3 })),
+  { variant: "drop", size: 3, leaveOut: [0] },
+];
+
+/** Families with one model of each kind of block. */
+const everyBlock = Object.keys(allFamilies).filter((family) =>
+  !/^(bert|roberta|deberta|deberta_v2)$/.test(family)
+);
+
 const vera = { kind: "vera", rank: 5 } as const;
 
+/** Every method but virtual tokens alone. */
 export const methods: readonly Method[] = [
+  { spec: { kind: "lora", rank: 2, targetModules: "all-linear" }, merges: true },
   {
     spec: { kind: "bitfit" },
     merges: true,
@@ -35,6 +71,12 @@ export const methods: readonly Method[] = [
     merges: true,
   },
   { spec: vera, merges: true },
+  ...bottlenecks.map((options): Method => ({
+    spec: { kind: "bottleneck", nonLinearity: "swish", ...options },
+    families: everyBlock,
+    differentiated: everyBlock,
+    merges: false,
+  })),
   ...(["lora+prefix-embedding", "lora+prefix-layer"] as const).map((kind): Method => ({
     spec: { kind, rank: 2, length: 3 },
     startsAsBase: false,
@@ -42,15 +84,10 @@ export const methods: readonly Method[] = [
   })),
 ];
 
-/** Where the golden models of the families are. */
-export const families: Readonly<Record<string, string>> = {
-  gpt2: "gpt2_tiny",
-  bert: "families/bert_classifier",
-  roberta: "families/roberta_classifier",
-  deberta: "families/deberta_classifier",
-  deberta_v2: "families/deberta_v2_classifier",
-  llama: "families/llama",
-};
+/** Virtual tokens, for what they do beside LoRA; `prefix/` says the rest. */
+export const prefixes: readonly Method[] = (
+  ["prefix-embedding", "prefix-layer", "prefix-tuning"] as const
+).map((kind) => ({ spec: { kind, length: 3 }, startsAsBase: false, merges: false }));
 
 /** Two rows of six tokens. */
 export const inputs = {
@@ -65,21 +102,15 @@ export function targetsOf({ architecture: { head } }: TextModel) {
 }
 
 /** On classifiers the head is trained too, as it is where a base has none. */
-export function inject(model: TextModel, { spec }: Method): Adapter {
+export function inject(model: TextModel, { spec }: Method, onTop = false): Adapter {
   const { head, layers } = model.architecture;
   const heads = layers.filter(({ kind }) => kind === "head").map(({ name }) => name);
   const modulesToSave = head === "classes" ? heads : [];
-  return allocateMethod(model, { ...spec, modulesToSave } as MethodSpec, 3)!;
+  return allocateMethod(model, { ...spec, modulesToSave, onTop } as MethodSpec, 3)!;
 }
 
-/** Gives everything that an adapter trains other values, as training would. */
-export async function disturb({ parameters }: Adapter): Promise<void> {
-  const random = new Random(4);
-  for (const { tensor } of parameters) {
-    const values = await valuesOf(tensor);
-    tensor.device.write(tensor, Float32Array.from(values, (x) => x + 0.1 * random.normal()));
-  }
-}
+/** Gives everything that an adapter trains other values, near enough that sums in another order agree. */
+export const disturb = (adapter: Adapter): Promise<void> => disturbBy(adapter, 0.1);
 
 /** Steps that train what is trainable. */
 export function train(model: TextModel, steps = 2): void {

@@ -17,6 +17,6 @@ await run(tinySpec(Number(steps)), {
   checkpointEvery: 10,
   onProgress: ({ step }) => {
     console.log(step);
-    if (step >= Number(until)) Atomics.wait(never, 0, 0, 5);
+    if (step >= Number(until)) Atomics.wait(never, 0, 0, 20);
   },
 });

@@ -12,9 +12,7 @@ import { loadModel, type LoadModelOptions } from "../../src/models/mod.ts";
 import { type RunTogether, trainTogether } from "../../src/runs/mod.ts";
 import { JointTrainer } from "../../src/runs/together/joint_trainer.ts";
 import { Trainer } from "../../src/train/mod.ts";
-import { coreDevices, testOn } from "../support/devices.ts";
 import { golden } from "../support/golden.ts";
-import { togetherChecks } from "./together_checks.ts";
 import {
   adapterOn,
   assertSame,
@@ -27,8 +25,6 @@ import {
   smallModel,
   watchLaunches,
 } from "./together_fixtures.ts";
-
-await testOn(coreDevices, togetherChecks);
 
 for (const threads of [1, 2, 4]) {
   Deno.test(`cpu: ${threads} threads without BLAS give the bits of the runs alone`, async () => {

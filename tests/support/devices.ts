@@ -24,17 +24,20 @@ export interface Check {
   readonly run: (device: Device, epsilon: number) => void | Promise<void>;
 }
 
+/** The device that computes in float64. */
+export const reference: TestedDevice = {
+  ...{ name: "reference", epsilon: 2 ** -52, tier: "core", available: () => true },
+  open: () => new ReferenceDevice(),
+};
+
+/** Two threads of WebAssembly. */
+export const cpu: TestedDevice = {
+  ...{ name: "cpu", epsilon: 2 ** -23, tier: "core", available: () => true },
+  open: () => openCpuDevice({ threads: 2 }),
+};
+
 /** The devices that need nothing but Deno. */
-export const coreDevices: readonly TestedDevice[] = [
-  {
-    ...{ name: "reference", epsilon: 2 ** -52, tier: "core", available: () => true },
-    open: () => new ReferenceDevice(),
-  },
-  {
-    ...{ name: "cpu", epsilon: 2 ** -23, tier: "core", available: () => true },
-    open: () => openCpuDevice({ threads: 2 }),
-  },
-];
+export const coreDevices: readonly TestedDevice[] = [reference, cpu];
 
 /** A graphics adapter, a software one included. */
 export const webgpu: TestedDevice = {

@@ -24,7 +24,7 @@ import {
 import { assertAllClose } from "../support/all_close.ts";
 import { withFolder } from "../support/folders.ts";
 import { randomBatches, trainedValues } from "./fixtures.ts";
-import { shapes } from "./ledger_checks.ts";
+import { shapes } from "./ledger_cases.ts";
 
 /** Large ones around and between small ones. */
 const extents = [[41, 101], [3], [64, 64], [64], [4095], [4096]];

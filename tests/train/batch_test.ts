@@ -1,6 +1,7 @@
 import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { injectLora } from "../../src/adapt/mod.ts";
 import { DeviceError, ShapeError } from "../../src/core/errors.ts";
+import { type DeviceKind, openDevice } from "../../src/device/mod.ts";
 import { ReferenceDevice } from "../../src/device/reference.ts";
 import { readBatches } from "../../src/train/batch.ts";
 import {
@@ -190,3 +191,23 @@ Deno.test("options and batches that are none are refused in a sentence", async (
     );
   }
 });
+
+/** Two values fill each of the first two, by their products. */
+const shapes = [[-1, -2], [0.5, 4], [NaN, 2], [-2, 1], [2 ** 53, 2]];
+
+for (const kind of ["dry", "cpu", "reference"] satisfies DeviceKind[]) {
+  Deno.test(`${kind}: a batch needs whole extents, and is refused before any kernel runs`, async () => {
+    using device = await openDevice({ kind });
+    using model = tinyModel(device);
+    using trainer = new Trainer(model, { learningRate: 1e-3, steps: 1 });
+    const before = device.ledger.launches.size;
+    for (const shape of shapes) {
+      const batch = {
+        inputs: { tokens: { shape, data: new Uint32Array(2) } },
+        targets: { shape, data: new Int32Array(2) },
+      };
+      assertThrows(() => trainer.step([batch]), ShapeError, `found [${shape.join(", ")}]`);
+    }
+    assertEquals(device.ledger.launches.size, before);
+  });
+}

@@ -4,8 +4,8 @@ import type { PrefixKind } from "../../../src/adapt/mod.ts";
 import { main } from "../../../src/cli/program.ts";
 import { golden, goldenJson } from "../../support/golden.ts";
 import { pythonHas, runPython } from "../../support/python.ts";
-import { withFolder } from "../fixtures.ts";
-import { disturb, methods, openFamily } from "./prefixes.ts";
+import { disturb, withFolder } from "../fixtures.ts";
+import { methods, openFamily } from "./prefixes.ts";
 
 const ignore = !await pythonHas("torch", "transformers", "peft");
 

@@ -1,7 +1,6 @@
 /** Every family with every prefix method, and tokens for all of them. @module */
 
 import {
-  type Adapter,
   injectPrefixEmbedding,
   injectPrefixLayer,
   injectPrefixTuning,
@@ -12,11 +11,9 @@ import {
 import { crossEntropy, type Tape } from "../../../src/autograd/mod.ts";
 import type { ModelInputs } from "../../../src/core/batch.ts";
 import { type HostTensor, hostTensor } from "../../../src/core/host_tensor.ts";
-import { Random } from "../../../src/core/random.ts";
 import type { Device, Tensor } from "../../../src/device/device.ts";
-import { loadModel, type TextModel } from "../../../src/models/mod.ts";
+import { loadModel, outputsOf, type TextModel } from "../../../src/models/mod.ts";
 import { golden } from "../../support/golden.ts";
-import { valuesOf } from "../fixtures.ts";
 
 /** How each method is put on a model. */
 export const methods: Readonly<
@@ -68,11 +65,15 @@ export const targetsOf = ({ architecture: { head } }: TextModel): HostTensor =>
 export const lossOf = (tape: Tape, model: TextModel): Tensor =>
   crossEntropy(tape, model.forward(tape, inputs), targetsOf(model).data);
 
-/** Gives everything that an adapter trains other values, as training would. */
-export async function disturb({ parameters }: Adapter): Promise<void> {
-  const random = new Random(4);
-  for (const { tensor } of parameters) {
-    const values = await valuesOf(tensor);
-    tensor.device.write(tensor, Float32Array.from(values, (x) => x + 0.3 * random.normal()));
-  }
+/** The outputs at tokens that are not hidden. */
+export async function seen(model: TextModel, given = inputs): Promise<number[]> {
+  const { data, shape } = await outputsOf(model, given), mask = given.attentionMask?.data;
+  const isPerToken = shape[0] === mask?.length;
+  return Array.from(data).filter((_, i) => !isPerToken || mask![Math.floor(i / shape[1])] === 1);
 }
+
+/** Sums of some hundred terms of size one. */
+export const tolerance = (epsilon: number) => ({
+  relative: 100 * epsilon,
+  absolute: 100 * epsilon,
+});

@@ -1,4 +1,0 @@
-import { testOn, webgpu } from "../support/devices.ts";
-import { closeChecks } from "./checkpointing_checks.ts";
-
-await testOn([webgpu], closeChecks);
