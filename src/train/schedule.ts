@@ -81,7 +81,9 @@ export function scheduleOf(name: ScheduleName, options: ScheduleOptions): Schedu
 
 function assertSteps(name: string, value: number): void {
   if (Number.isSafeInteger(value) && value >= 0) return;
-  throw new RangeError(`a schedule needs ${name} to be a whole number, 0 or more, found ${value}`);
+  throw new RangeError(
+    `a schedule needs ${name} to be a whole number, 0 or more, found ${quote(value)}`,
+  );
 }
 
 function descent(
@@ -93,7 +95,7 @@ function descent(
   const warmUp = constantSchedule({ warmupSteps });
   assertSteps("steps", steps);
   if (!(floor >= 0 && floor < Infinity)) {
-    throw new RangeError(`a schedule needs a floor of at least 0, found ${floor}`);
+    throw new RangeError(`a schedule needs a floor of at least 0, found ${quote(floor)}`);
   }
   const length = Math.max(1, steps - warmupSteps);
   return (step) => {
