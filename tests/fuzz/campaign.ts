@@ -19,7 +19,6 @@ export interface Report {
 
 /** How many inputs, from which seed. */
 export interface Plan {
-  /** Of a kind without a share. */
   readonly runs: number;
   readonly seed: number;
   /** Called before each input, which it can write down in case that the process does not survive it. */
@@ -27,8 +26,7 @@ export interface Plan {
 }
 
 /** Tries inputs until one is not dealt with as it should be, and makes that one small. */
-export async function fuzz(kind: Kind, { seed, onInput, ...plan }: Plan): Promise<Report> {
-  const runs = Math.ceil(plan.runs * (kind.share ?? 1));
+export async function fuzz(kind: Kind, { runs, seed, onInput }: Plan): Promise<Report> {
   let accepted = 0, refused = 0, slowestMs = 0;
   const megabytes = [await residentMegabytes()];
   const property = fc.asyncProperty(kind.inputs, async (files) => {

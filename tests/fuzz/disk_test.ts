@@ -1,7 +1,14 @@
 /** What a path may lead to besides a file: the command line says so in one line, and soon. */
 
 import { assertEquals } from "@std/assert";
-import { assertFailed, lowrankArgs, outcomeOf, spawnProgram } from "../cli/lowrank.ts";
+import {
+  assertFailed,
+  lowrank,
+  lowrankArgs,
+  type Outcome,
+  outcomeOf,
+  spawnProgram,
+} from "../cli/lowrank.ts";
 import { deadline } from "../support/deadline.ts";
 import { withFolder } from "../support/folders.ts";
 import { golden } from "../support/golden.ts";
@@ -39,7 +46,9 @@ const train = (folder: string, name: string) => [
 ];
 
 /** What is at which path, the command that reads it, and a part of its sentence. */
-const cases: [string, Make, string, typeof count, string?][] = [
+type Case = [what: string, make: Make, name: string, command: typeof count, reason?: string];
+
+const cases: readonly Case[] = [
   ["a pipe", pipe, "config.json", count],
   ["a pipe", pipe, "model.safetensors", count],
   ["a pipe", pipe, "adapter_config.json", inspect],
@@ -52,25 +61,49 @@ const cases: [string, Make, string, typeof count, string?][] = [
   ["a link to itself", circle, "config.json", count],
   ["a folder", folder, "model.safetensors", count],
   ["a folder", folder, "adapter_config.json", inspect],
+];
+
+/** What the system or Deno forbids programs that have no more rights than a user's. */
+const forbidden: readonly Case[] = [
+  ["a pipe", pipe, "config.json", count],
   ["a file that cannot be read", secret, "config.json", count, "it is not readable"],
   ["a file of the system's", special, "config.json", count, "only with all permissions"],
 ];
 
-for (const [what, make, name, command, reason = ""] of cases) {
+const isUnix = Deno.build.os !== "windows";
+
+/** Makes what a case has at its path, and checks how the command ends. */
+async function check(
+  [, make, name, command, reason = ""]: Case,
+  run: (...args: string[]) => Promise<Outcome>,
+): Promise<void> {
+  await withFolder(async (folder) => {
+    await make(`${folder}/${name}`);
+    const ending = run(...command(folder, name), "--quiet");
+    const outcome = await deadline(ending, patienceMs, `${command.name} ${name}`);
+    assertFailed(outcome, name, reason);
+    assertEquals(wrongWithSentence(outcome.stderr.trimEnd()), undefined, outcome.stderr);
+  });
+}
+
+for (const one of cases) {
+  const [what, , name, command] = one;
   Deno.test({
     name: `${what} as ${name} for ${command.name} gives one line and exit code 1`,
-    ignore: Deno.build.os === "windows",
+    ignore: !isUnix,
+    fn: () => check(one, lowrank),
+  });
+}
+
+for (const one of forbidden) {
+  Deno.test({
+    name: `${one[0]} as ${one[2]} for a process of a user's gives one line and exit code 1`,
+    ignore: !isUnix,
     fn: () =>
-      withFolder(async (folder) => {
-        await make(`${folder}/${name}`);
-        const child = spawnAsUser(...command(folder, name), "--quiet");
-        try {
-          const outcome = await deadline(outcomeOf(child), patienceMs, `${command.name} ${name}`);
-          assertFailed(outcome, name, reason);
-          assertEquals(wrongWithSentence(outcome.stderr.trimEnd()), undefined, outcome.stderr);
-        } finally {
-          end(child);
-        }
+      check(one, async (...args) => {
+        const child = spawnAsUser(...args);
+        const timer = setTimeout(() => child.kill("SIGKILL"), patienceMs);
+        return await outcomeOf(child).finally(() => clearTimeout(timer));
       }),
   });
 }
@@ -80,13 +113,4 @@ function spawnAsUser(...args: string[]): Deno.ChildProcess {
   const words = [Deno.execPath(), ...lowrankArgs(...args)];
   if (Deno.uid() !== 0) return spawnProgram(words[0], ...words.slice(1));
   return spawnProgram("setpriv", "--bounding-set=-dac_override,-dac_read_search", ...words);
-}
-
-/** Ends a process, if it has not ended. */
-function end(child: Deno.ChildProcess): void {
-  try {
-    child.kill("SIGKILL");
-  } catch {
-    // It has.
-  }
 }

@@ -1,6 +1,7 @@
 /** A kind of input from outside, and what must hold for every one of it. @module */
 
 import type fc from "npm:fast-check@4.10.2";
+import { withMemoryFolder } from "../support/folders.ts";
 
 /** Files by name: what every kind of input consists of. */
 export type Files = Readonly<Record<string, Uint8Array<ArrayBuffer>>>;
@@ -11,8 +12,6 @@ export interface Kind {
   readonly name: string;
   /** Good inputs with mutations. */
   readonly inputs: fc.Arbitrary<Files>;
-  /** The share of the inputs that are tried, where one takes long. Default: all. */
-  readonly share?: number;
   /** The classes of errors by which the package may refuse one. */
   readonly refusals: readonly ErrorClass[];
   /**
@@ -55,13 +54,12 @@ export function inMemory(files: Files): File[] {
 
 /** Calls `use` with the path of a folder with these files, for what is only read from disk. */
 export async function onDisk<T>(files: Files, use: (folder: string) => Promise<T>): Promise<T> {
-  const folder = Deno.makeTempDirSync({ prefix: "lowrank_fuzz_" });
-  try {
+  let result: T;
+  await withMemoryFolder(async (folder) => {
     writeFiles(folder, files);
-    return await use(folder);
-  } finally {
-    Deno.removeSync(folder, { recursive: true });
-  }
+    result = await use(folder);
+  });
+  return result!;
 }
 
 /** Writes files to a folder. */

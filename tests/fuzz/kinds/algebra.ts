@@ -45,7 +45,6 @@ export const combinedAdapters: Kind = {
     fc.oneof(adapterFolders.inputs, sites.inputs, adapterExtras.inputs),
     fc.constantFrom(...combinationMethods),
   ).map(([files, method]): Files => ({ ...files, [asked]: new TextEncoder().encode(method) })),
-  share: 0.2,
   refusals: [AdapterFileError, RangeError, ShapeError, TypeError],
   read: (files) => {
     const { [asked]: _, ...adapter } = files, method = methodIn(files);
@@ -86,7 +85,6 @@ export const tunedModels: Kind = {
       keys: ["model_type", "hidden_size", "num_hidden_layers", "quantization_config"],
     }).map((json): Files => ({ [configName]: json, "model.safetensors": tuned })),
   ),
-  share: 0.1,
   refusals: [SyntaxError, RangeError, ShapeError, TypeError],
   read: (files) =>
     onDisk(files, (folder) =>

@@ -132,7 +132,6 @@ const shardNames = { values: [...shards, "../model.safetensors", index], keys: [
 /** Folders of models that run, loaded onto the reference device and run. */
 export const familyFolders: Kind = {
   name: "folders of encoders and of Llama's family",
-  share: 0.5,
   inputs: fc.constantFrom(...whole, ...sharded).chain((files) => {
     const names = Object.keys(files);
     return fc.constantFrom(...names).chain((name) =>

@@ -108,7 +108,6 @@ const answers = fc.oneof(fc.constant(honest), anyAnswer);
 /** Downloads of which a part may be there already, from servers that answer anything. */
 export const hubDownloads: Kind = {
   name: "downloads from a hub",
-  share: 0.5,
   inputs: fc.tuple(
     fc.array(answers, { minLength: 1, maxLength: 3 }),
     fc.oneof(fc.constant(content), byteEdits().map((corrupt) => corrupt(content.slice()))),

@@ -74,7 +74,6 @@ export const runSpecs: Kind = {
       ...["alphaPattern", "rankStabilized"],
     ],
   }).map((bytes): Files => ({ "spec.json": bytes })),
-  share: 0.1, // Each run waits many times for the disk.
   refusals: [SyntaxError, RangeError, TypeError, ShapeError, DeviceError, AdapterFileError, Error],
   read: (files) => onDisk(files, (folder) => checkRun(folder, files["spec.json"])),
 };
