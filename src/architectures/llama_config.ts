@@ -87,10 +87,10 @@ function headWidthOf(json: ConfigJson, width: number, heads: number): number {
 function frequenciesOf(json: ConfigJson, headWidth: number): Float64Array {
   const old = isRecord(json.rope_scaling) ? json.rope_scaling : {};
   const rope: ConfigJson = {
-    model_type: json.model_type,
     rope_theta: json.rope_theta,
     ...old,
     ...(isRecord(json.rope_parameters) ? json.rope_parameters : {}),
+    model_type: json.model_type,
   };
   const theta = positive(rope, "rope_theta", 10000),
     type = rope.rope_type ?? rope.type ?? "default";

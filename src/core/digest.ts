@@ -17,7 +17,7 @@ export function canonicalJson(value: unknown, path = ""): string {
   if (isPlain(value)) {
     const fields = Object.keys(value).filter((key) => value[key] !== undefined).sort();
     const pairs = fields.map((key) =>
-      `${JSON.stringify(key)}:${canonicalJson(value[key], path ? `${path}.${key}` : key)}`
+      `${JSON.stringify(key)}:${canonicalJson(value[key], path ? `${path}.${key || '""'}` : key)}`
     );
     return `{${pairs.join()}}`;
   }

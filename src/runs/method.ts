@@ -150,7 +150,9 @@ export function allocateMethod(
 }
 
 function addMethod(model: Model, { kind, ...options }: MethodSpec, seed: number) {
-  if (Object.hasOwn(methods, kind)) return methods[kind](model, options as never, seed);
+  if (typeof kind === "string" && Object.hasOwn(methods, kind)) {
+    return methods[kind](model, options as never, seed);
+  }
   throw new RangeError(
     `the kind of a method must be one of ${methodKinds.join(", ")}, found ${quote(kind)}`,
   );
@@ -160,7 +162,7 @@ function addMethod(model: Model, { kind, ...options }: MethodSpec, seed: number)
 function weightStartOf(method: MethodSpec) {
   if (method.kind !== "lora") return undefined;
   const { kind: _, init, ...options } = method;
-  return init && Object.hasOwn(weightStarts, init)
+  return typeof init === "string" && Object.hasOwn(weightStarts, init)
     ? { init: init as keyof typeof weightStarts, options }
     : undefined;
 }

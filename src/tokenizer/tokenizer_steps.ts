@@ -120,7 +120,7 @@ export function checkSteps(step: unknown, name: string, kinds: StepKinds): void 
 function stepsIn(first: unknown, name: string, kinds: StepKinds): [StepCheck, JsonObject][] {
   const steps: [StepCheck, JsonObject][] = [], waiting = [first];
   while (waiting.length > 0) {
-    const step = waiting.pop(), check = isRecord(step) ? kinds.get(`${step.type}`) : undefined;
+    const step = waiting.pop(), check = isRecord(step) ? kinds.get(step.type as string) : undefined;
     if (!isRecord(step) || check === undefined) {
       refuse(`have a ${name} of a known type`, isRecord(step) ? step.type : step);
     }

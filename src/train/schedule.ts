@@ -73,7 +73,7 @@ export function scheduleOf(name: ScheduleName, options: ScheduleOptions): Schedu
     linear: linearSchedule,
     cosine: cosineSchedule,
   };
-  if (!Object.hasOwn(schedules, name)) {
+  if (typeof name !== "string" || !Object.hasOwn(schedules, name)) {
     throw new RangeError(`a schedule must be constant, linear or cosine, found ${quote(name)}`);
   }
   return schedules[name](options);

@@ -1,6 +1,7 @@
 /** Files of loralib as records, and records as its tensors. @module */
 
 import { AdapterFileError } from "../../core/errors.ts";
+import { fitsFloat32 } from "../../core/float32.ts";
 import type { HostTensor } from "../../core/host_tensor.ts";
 import { isRecord, jsonValue } from "../../core/json.ts";
 import { moduleOf } from "../../core/module_names.ts";
@@ -31,7 +32,7 @@ interface Stated {
  * The updates of a file, with all that was trained beside them: biases by themselves are those of the base,
  * anything else are modules in full.
  *
- * @throws {AdapterFileError} when the file holds weights of adapted layers, or no α is known.
+ * @throws {AdapterFileError} when the file holds weights of adapted layers, or no α is known or F32 cannot hold it.
  */
 export function loralibRecord(
   tensors: ReadonlyMap<string, HostTensor>,
@@ -41,6 +42,9 @@ export function loralibRecord(
   const stated = statedIn(metadata), { alpha = stated.alpha, enabled = stated.enabled } = facts;
   if (alpha === undefined) {
     throw new AdapterFileError("a file of loralib does not say its alpha: give --alpha");
+  }
+  if (!fitsFloat32(alpha)) {
+    throw new AdapterFileError(`the alpha of loralib must be finite in F32, found ${alpha}`);
   }
   const whole = loralibUpdates(tensors, 1, { enabled });
   const updates = whole.map((update) => ({ ...update, scaling: alpha / update.A.shape[0] }));

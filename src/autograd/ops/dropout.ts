@@ -1,6 +1,7 @@
 /** Dropout whose mask is never stored: the backward pass draws it again from its seed. @module */
 
 import { dropoutKernel, dropoutThreshold } from "../../../kernels/dropout/kernel.ts";
+import { quote } from "../../core/quote.ts";
 import type { Tensor } from "../../device/device.ts";
 import type { Tape } from "../tape.ts";
 
@@ -14,7 +15,9 @@ export interface DropoutMask {
 
 /** Throws a `RangeError` that names `what` unless the rate is in [0, 1). */
 export function assertDropout(what: string, rate: number): void {
-  if (!(rate >= 0 && rate < 1)) throw new RangeError(`${what} must be in [0, 1), found ${rate}`);
+  if (!(rate >= 0 && rate < 1)) {
+    throw new RangeError(`${what} must be in [0, 1), found ${quote(rate)}`);
+  }
 }
 
 /** The next mask of this step; `undefined` if nothing is to be dropped. */
