@@ -2,7 +2,7 @@
 
 import { assert, assertEquals } from "@std/assert";
 import { withMemoryFolder } from "../support/folders.ts";
-import { type Fault, faults, FaultyDisk, fullDisk, placesOf } from "./faulty_disk.ts";
+import { type Extent, type Fault, faults, FaultyDisk, fullDisk, placesOf } from "./faulty_disk.ts";
 import { PowerCutDisk } from "./power_cut.ts";
 import {
   copyFolder,
@@ -31,20 +31,42 @@ export interface Saver {
 /** How often a reader found what, by fault. */
 export type Tally = Partial<Record<Fault, Partial<Record<State, number>>>>;
 
-/** Tries every fault at every operation; returns the operations without a fault, and what was found. */
-export async function checkSaver(saver: Saver): Promise<{ operations: string[]; tally: Tally }> {
+/** A saver with what it needs. */
+export interface TestedSaver {
+  /** What must hold. */
+  readonly name: string;
+  /** What readers find after kills, in alphabetical order. Default: all three. */
+  readonly killed?: readonly State[];
+  /** Checks it while what it needs is there. */
+  readonly withSaver: (check: (saver: Saver) => Promise<void>) => Promise<void>;
+}
+
+/** Tries faults at operations, and checks what readers find after kills and after failures. */
+export async function checkTested(
+  { killed = ["new", "old", "refused"], withSaver }: TestedSaver,
+  extent: Extent,
+): Promise<void> {
+  await withSaver(async (saver) => {
+    const tally = await checkSaver(saver, extent);
+    const found = (fault: Fault) => Object.keys(tally[fault] ?? {}).sort();
+    assertEquals(found("kill"), [...killed]);
+    assertEquals(found("EIO"), ["new", saver.prepare ? "old" : "refused"]);
+  });
+}
+
+/** Tries faults at operations; returns what was found. */
+export async function checkSaver(saver: Saver, extent: Extent): Promise<Tally> {
   const tally: Tally = {};
-  let operations: string[] = [];
   await withMemoryFolder(async (root) => {
     const [before, after] = [`${root}/before`, `${root}/after`];
     await Deno.mkdir(before);
     await saver.prepare?.(before);
     copyFolder(before, after);
-    operations = await operationsOf(() => saver.save(after));
+    const operations = await operationsOf(() => saver.save(after));
     const [old, fresh] = [filesOf(before), filesOf(after)];
     for (const fault of faults) {
       const found = tally[fault] = {} as Partial<Record<State, number>>;
-      for (const at of [...placesOf(fault, operations), operations.length]) {
+      for (const at of [...placesOf(fault, operations, extent), operations.length]) {
         const folder = `${root}/${fault}-${at}`, isLast = at === operations.length;
         copyFolder(before, folder);
         const trial = new Trial(saver, folder, old, fresh, `${fault} at operation ${at}`);
@@ -55,14 +77,19 @@ export async function checkSaver(saver: Saver): Promise<{ operations: string[]; 
       }
     }
   });
-  return { operations, tally };
+  return tally;
 }
 
 /**
  * Kills at every operation and then tries a fault at every operation of the next save, which has to take
  * the first one back: neither version is lost. Returns the number of pairs.
+ *
+ * @param first The only operation at which the first save is killed.
  */
-export async function checkTwoFaults(saver: Saver & Required<Pick<Saver, "prepare">>) {
+export async function checkTwoFaults(
+  saver: Saver & Required<Pick<Saver, "prepare">>,
+  first?: number,
+): Promise<number> {
   let pairs = 0;
   await withMemoryFolder(async (root) => {
     const [before, after] = [`${root}/before`, `${root}/after`];
@@ -70,7 +97,8 @@ export async function checkTwoFaults(saver: Saver & Required<Pick<Saver, "prepar
     copyFolder(before, after);
     await saver.save(after);
     const [old, fresh] = [filesOf(before), filesOf(after)];
-    for (let kill = 0, isKilled = true; isKilled; kill++) {
+    const last = first ?? Infinity;
+    for (let kill = first ?? 0, isKilled = true; isKilled && kill <= last; kill++) {
       const killed = `${root}/killed-${kill}`;
       copyFolder(before, killed);
       isKilled = await killAt(kill, () => saver.save(killed));

@@ -15,14 +15,31 @@ export const faults = ["kill", "torn", "ENOSPC", "EIO", "short", "EINTR"] as con
 export type Fault = typeof faults[number];
 
 /**
- * The operations at which a fault is another one than those elsewhere: only a write can be torn or short. Any other
- * operation that is torn has happened, as if the process had been killed at the next one, and none is short.
+ * The operations at which a fault is tried: all of them at night, else a `sample`. A process that is killed,
+ * and one that goes on after a failure, are tried at the first and the last operation of each name, other
+ * faults at one in the middle.
  */
-export const placesOf = (fault: Fault, operations: readonly string[]): number[] => {
+export type Extent = "all" | "sample";
+
+/** Those operations by their places. */
+export function placesOf(fault: Fault, operations: readonly string[], extent: Extent): number[] {
+  const places = possible(fault, operations);
+  if (extent === "all") return places;
+  if (fault !== "kill" && fault !== "EIO") return [places[places.length >> 1]];
+  return places.filter((at) =>
+    at === operations.indexOf(operations[at]) || at === operations.lastIndexOf(operations[at])
+  );
+}
+
+/**
+ * Only a write can be torn or short. Any other operation that is torn has happened, as if the process had been
+ * killed at the next one, and none is short.
+ */
+function possible(fault: Fault, operations: readonly string[]): number[] {
   const places = [...operations.keys()];
   if (fault !== "torn" && fault !== "short") return places;
   return places.filter((at) => operations[at] === "write");
-};
+}
 
 /** The errors as Deno throws them. */
 const errorOf: Partial<Record<Fault, () => Error>> = {

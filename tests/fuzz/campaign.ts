@@ -9,7 +9,7 @@ export interface Report {
   readonly kind: string;
   readonly accepted: number;
   readonly refused: number;
-  /** The longest that an input took. */
+  /** The most CPU time that an input took. */
   readonly slowestMs: number;
   /** Resident memory at the start and after each tenth of the inputs, or each 1,000 if that is more. */
   readonly megabytes: readonly number[];
@@ -21,12 +21,18 @@ export interface Report {
 export interface Plan {
   readonly runs: number;
   readonly seed: number;
-  /** Called before each input, which it can write down in case that the process does not survive it. */
-  readonly onInput?: (files: Files) => void;
 }
 
-/** Tries inputs until one is not dealt with as it should be, and makes that one small. */
-export async function fuzz(kind: Kind, { runs, seed, onInput }: Plan): Promise<Report> {
+/**
+ * Tries inputs until one is not dealt with as it should be, and makes that one small.
+ *
+ * @param onInput Is called before each, which it can write down in case that the process does not survive it.
+ */
+export async function fuzz(
+  kind: Kind,
+  { runs, seed }: Plan,
+  onInput?: (files: Files) => void,
+): Promise<Report> {
   let accepted = 0, refused = 0, slowestMs = 0;
   const megabytes = [await residentMegabytes()];
   const property = fc.asyncProperty(kind.inputs, async (files) => {

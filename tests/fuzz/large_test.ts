@@ -1,4 +1,4 @@
-/** Inputs too large to keep as files: made here, and dealt with in the time that any input may take. */
+/** Inputs too large to keep as files: made here, and dealt with in the CPU time that any input may take. */
 
 import { assertEquals, assertMatch } from "@std/assert";
 import { mostBlocks } from "../../src/core/limits.ts";
@@ -74,13 +74,13 @@ const inputs: [what: string, kind: Kind, files: Files][] = [
 ];
 
 for (const [what, kind, files] of inputs) {
-  Deno.test(`${what} among ${kind.name} is refused in a sentence and within a second`, async () => {
+  Deno.test(`${what} among ${kind.name} is refused in a sentence and a second`, async () => {
     const { refusal } = await judge(kind, files);
     assertMatch(String(refusal), /found|must|may|cannot/);
   });
 }
 
-Deno.test("a configuration of as many layers as may be is counted within a second", async () => {
+Deno.test("a configuration of as many layers as may be is counted in a second", async () => {
   const sizes = { d_model: 8, d_kv: 4, d_ff: 8, num_heads: 2, vocab_size: 9 };
   const config = { model_type: "t5", ...sizes, num_layers: mostBlocks };
   const files = { "config.json": bytes(JSON.stringify(config)) };

@@ -10,10 +10,11 @@ import { filesToJson } from "./kind.ts";
 import { kinds } from "./kinds.ts";
 
 const [note, name, runs, seed] = Deno.args;
-const report = await fuzz(kinds.find((kind) => kind.name === name)!, {
-  runs: Number(runs),
-  seed: Number(seed),
-  onInput: (files) => Deno.writeTextFileSync(note, JSON.stringify(filesToJson(files))),
-});
+const kind = kinds.find((kind) => kind.name === name)!;
+const report = await fuzz(
+  kind,
+  { runs: Number(runs), seed: Number(seed) },
+  (files) => Deno.writeTextFileSync(note, JSON.stringify(filesToJson(files))),
+);
 const find = report.find && { ...report.find, files: filesToJson(report.find.files) };
 console.log(JSON.stringify({ ...report, find }));

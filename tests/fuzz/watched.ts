@@ -1,6 +1,7 @@
 /** Fuzzing in a process of its own, which may hang or die. @module */
 
 import { fileURLToPath } from "node:url";
+import { withMemoryFolder } from "../support/folders.ts";
 import { rootPath } from "../support/source_files.ts";
 import type { Plan, Report } from "./campaign.ts";
 
@@ -9,38 +10,40 @@ export interface WatchedReport extends Omit<Report, "find"> {
   readonly find?: { readonly reason: string; readonly files: Record<string, unknown> };
 }
 
-/** An input may take 1 s, and is tried twice; after this many milliseconds the process hangs. */
+/** After so many milliseconds at one input the process hangs. */
 const patienceMs = 20_000;
 
 const program = fileURLToPath(new URL("process.ts", import.meta.url));
 
-/** Reports of inputs of a kind; a process that hangs or dies is a find. */
-export async function fuzzWatched(
-  kind: string,
-  { runs, seed }: Pick<Plan, "runs" | "seed">,
-): Promise<WatchedReport> {
-  const note = await Deno.makeTempFile({ prefix: "lowrank_fuzz_" });
+/** The report of inputs of a kind; a process that hangs or dies is a find. */
+export async function fuzzWatched(kind: string, plan: Plan): Promise<WatchedReport> {
+  let report: WatchedReport;
+  await withMemoryFolder(async (folder) => {
+    report = await watched(kind, plan, `${folder}/note`);
+  });
+  return report!;
+}
+
+/** The report of a process that writes each input down before it tries it. */
+async function watched(kind: string, { runs, seed }: Plan, note: string): Promise<WatchedReport> {
+  Deno.writeTextFileSync(note, "");
   const child = new Deno.Command(Deno.execPath(), {
     args: [
-      ...["run", "--no-prompt", "-RW", "--no-check", "--v8-flags=--expose-gc", program],
+      ...["run", "-A", "--no-check", "--v8-flags=--expose-gc", program],
       ...[note, kind, String(runs), String(seed)],
     ],
     cwd: rootPath,
     stdout: "piped",
     stderr: "piped",
   }).spawn();
-  try {
-    using watch = killWhenStill(child, note);
-    const { code, stdout, stderr } = await child.output();
-    if (code === 0) return JSON.parse(new TextDecoder().decode(stdout));
-    const reason = watch.hangs
-      ? `it took more than ${patienceMs / 1000} s`
-      : `the process ended with exit code ${code}: ${new TextDecoder().decode(stderr).slice(-500)}`;
-    const find = { reason, files: await inputAtHand(note, reason) };
-    return { kind, accepted: 0, refused: 0, slowestMs: Infinity, megabytes: [], find };
-  } finally {
-    await Deno.remove(note);
-  }
+  using watch = killWhenStill(child, note);
+  const { code, stdout, stderr } = await child.output();
+  if (code === 0) return JSON.parse(new TextDecoder().decode(stdout));
+  const reason = watch.hangs
+    ? `it took more than ${patienceMs / 1000} s`
+    : `the process ended with exit code ${code}: ${new TextDecoder().decode(stderr).slice(-500)}`;
+  const find = { reason, files: await inputAtHand(note, reason) };
+  return { kind, accepted: 0, refused: 0, slowestMs: Infinity, megabytes: [], find };
 }
 
 /** Kills the process when the input at hand stays the same for too long. */

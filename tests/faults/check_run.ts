@@ -1,4 +1,4 @@
-/** A run with a fault at every operation of the disk: the next call resumes to the same bits. */
+/** A run with a fault at an operation of the disk: the next call resumes to the same bits. @module */
 
 import { assert, assertEquals } from "@std/assert";
 import { openCpuDevice } from "../../src/device/cpu/cpu_device.ts";
@@ -7,7 +7,7 @@ import { run, type RunResult } from "../../src/runs/mod.ts";
 import { tinyOptions, tinySpec } from "../runs/fixtures.ts";
 import { withMemoryFolder } from "../support/folders.ts";
 import { operationsOf } from "./check_saver.ts";
-import { type Fault, faults, FaultyDisk, placesOf } from "./faulty_disk.ts";
+import { type Extent, type Fault, faults, FaultyDisk, placesOf } from "./faulty_disk.ts";
 import { narrowModel } from "./narrow_model.ts";
 
 const spec = tinySpec(3, { kind: "lora", rank: 1, sites: ["q"] });
@@ -53,7 +53,8 @@ async function tryOne(device: Device, fault: Fault, at: number, whole: unknown):
   return isReached;
 }
 
-Deno.test("a run that a fault cuts off at any operation resumes to the same bits", async () => {
+/** Tries faults at operations of a run of three steps. */
+export async function checkRun(extent: Extent): Promise<void> {
   using device = await openCpuDevice({ threads: 1 });
   let whole: unknown, operations: string[] = [];
   await withMemoryFolder(async (folder) => {
@@ -64,8 +65,8 @@ Deno.test("a run that a fault cuts off at any operation resumes to the same bits
   // Two checkpoints and six files, each made, written, flushed and renamed.
   assert(operations.length > 4 * 8, `found ${operations.length} operations`);
   for (const fault of faults) {
-    for (const at of placesOf(fault, operations)) {
+    for (const at of placesOf(fault, operations, extent)) {
       assert(await tryOne(device, fault, at, whole), `${fault} at ${at} was not reached`);
     }
   }
-});
+}

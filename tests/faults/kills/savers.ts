@@ -1,12 +1,19 @@
-/** Killing a process that saves one of two things over the other again and again. @module */
+/**
+ * Killing a process that saves one of two things over the other again and again: this program, with the name of
+ * a saver and a folder.
+ *
+ * @module
+ */
 
-import { injectLora } from "../../src/adapt/mod.ts";
-import { main } from "../../src/cli/program.ts";
-import type { Random } from "../../src/core/random.ts";
-import { openCpuDevice } from "../../src/device/cpu/cpu_device.ts";
-import { readAdapter } from "../../src/formats/mod.ts";
-import { loadModel } from "../../src/models/mod.ts";
-import { golden } from "../../tests/support/golden.ts";
+import { fileURLToPath } from "node:url";
+import { injectLora } from "../../../src/adapt/mod.ts";
+import { main } from "../../../src/cli/program.ts";
+import type { Random } from "../../../src/core/random.ts";
+import { openCpuDevice } from "../../../src/device/cpu/cpu_device.ts";
+import { ReferenceDevice } from "../../../src/device/reference.ts";
+import { readAdapter } from "../../../src/formats/mod.ts";
+import { loadModel } from "../../../src/models/mod.ts";
+import { golden } from "../../support/golden.ts";
 import { Counts, type Found } from "./counts.ts";
 import { contentsOf, sameBytes, sameContents } from "./folders.ts";
 
@@ -33,14 +40,16 @@ export const savers: Readonly<Record<string, Saver>> = {
     mostMs: 60,
     prepare: () => Promise.resolve(),
     open: async () => {
-      const device = await openCpuDevice({ threads: 1 }), base = await loadModel(device, model);
-      const adapters = [1, 2].map((seed) => {
+      const device = new ReferenceDevice();
+      const load = async (seed: number) => {
+        const base = await loadModel(device, model);
         const adapter = injectLora(base, { rank: 4, alpha: 8 * seed, sites: "all", seed });
         for (const { B } of adapter.sites) {
           device.write(B.tensor, new Float32Array(B.size).fill(seed));
         }
         return adapter;
-      });
+      };
+      const adapters = [await load(1), await load(2)];
       return (version, folder) => adapters[version].save(folder);
     },
     read: readAdapter,
@@ -77,22 +86,8 @@ export const savers: Readonly<Record<string, Saver>> = {
   },
 };
 
-/** The process that is killed: says which version it has saved. */
-export async function saveForever(name: string, scratch: string): Promise<never> {
-  const save = await savers[name].open(scratch);
-  for (let version: 0 | 1 = 0;; version = version === 0 ? 1 : 0) {
-    await save(version, `${scratch}/out`);
-    Deno.stdout.writeSync(new TextEncoder().encode(`${version}\n`));
-  }
-}
-
 /** Kills it `count` times at random moments. */
-export async function killSavers(
-  name: string,
-  count: number,
-  random: Random,
-  start: (scratch: string) => Deno.ChildProcess,
-): Promise<Counts> {
+export async function killSavers(name: string, count: number, random: Random): Promise<Counts> {
   const { log } = console, saver = savers[name], counts = new Counts();
   const scratch = await Deno.makeTempDir({ prefix: "lowrank_kills_" }), out = `${scratch}/out`;
   await saver.prepare(scratch);
@@ -103,7 +98,7 @@ export async function killSavers(
     return await contentsOf(`${scratch}/whole${version}`);
   }
   while (counts.kills < count) {
-    const last = await killOne(start(scratch), saver.mostMs * random.uniform());
+    const last = await killOne(start(name, scratch), saver.mostMs * random.uniform());
     counts.killed(await foundIn(saver, out, whole, last));
     const version = counts.kills % 2 === 0 ? 0 : 1;
     await save(version, out);
@@ -112,6 +107,22 @@ export async function killSavers(
   console.log = log;
   await Deno.remove(scratch, { recursive: true });
   return counts;
+}
+
+/** Starts this program. */
+const start = (name: string, scratch: string): Deno.ChildProcess =>
+  new Deno.Command(Deno.execPath(), {
+    args: ["run", "-A", "--no-check", fileURLToPath(import.meta.url), name, scratch],
+    stdout: "piped",
+  }).spawn();
+
+/** The process that is killed: says which version it has saved. */
+async function saveForever(name: string, scratch: string): Promise<never> {
+  const save = await savers[name].open(scratch);
+  for (let version: 0 | 1 = 0;; version = version === 0 ? 1 : 0) {
+    await save(version, `${scratch}/out`);
+    Deno.stdout.writeSync(new TextEncoder().encode(`${version}\n`));
+  }
 }
 
 /** Kills a process some time after it has saved for the first time; returns the version it saved last. */
@@ -140,3 +151,5 @@ async function foundIn(
   if (version >= 0) return version === last ? "old" : "new";
   return await read(folder).then(() => "torn" as const, () => "refused" as const);
 }
+
+if (import.meta.main) await saveForever(Deno.args[0], Deno.args[1]);

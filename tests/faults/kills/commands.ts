@@ -1,11 +1,11 @@
 /** Killing a command, calling it again until it ends, and comparing with one that was never killed. @module */
 
-import type { Random } from "../../src/core/random.ts";
-import { loadAdapter } from "../../src/adapt/mod.ts";
-import { openCpuDevice } from "../../src/device/cpu/cpu_device.ts";
-import { loadModel } from "../../src/models/mod.ts";
-import { golden } from "../../tests/support/golden.ts";
-import { rootPath } from "../../tests/support/source_files.ts";
+import type { Random } from "../../../src/core/random.ts";
+import { loadAdapter } from "../../../src/adapt/mod.ts";
+import { openCpuDevice } from "../../../src/device/cpu/cpu_device.ts";
+import { loadModel } from "../../../src/models/mod.ts";
+import { golden } from "../../support/golden.ts";
+import { rootPath } from "../../support/source_files.ts";
 import { Counts, type Found } from "./counts.ts";
 import { contentsOf, sameBytes, sameContents } from "./folders.ts";
 
@@ -15,16 +15,17 @@ type Contents = ReadonlyMap<string, Uint8Array>;
 interface Command {
   /** Its arguments; files that it needs are written to the scratch folder. */
   args(scratch: string): Promise<(output: string) => string[]>;
-  /** What must be the same however often it was killed. */
-  result(contents: Contents): Contents;
   /** What a kill has left, beside the result of one that was never killed. */
   found(folder: string, contents: Contents, whole: Contents): Promise<Found>;
 }
 
 const model = golden("gpt2_tiny");
 
-/** The files of the main job's report. */
-const report = /(^|\/)(index\.html|partial\.json)$/;
+/** What must be the same however often a command was killed: all but how long it took. */
+const withoutTimes = (contents: Contents): Contents =>
+  new Map(
+    [...contents].filter(([name]) => !/(^|\/)(times\.json|index\.html|partial\.json)$/.test(name)),
+  );
 
 /** The commands by the names of what is killed. */
 export const commands: Readonly<Record<string, Command>> = {
@@ -37,7 +38,6 @@ export const commands: Readonly<Record<string, Command>> = {
       const more = ["--config", config, "--device", "cpu", "--quiet", "--output"];
       return (output) => ["cli.ts", "train", ...files, ...more, output];
     },
-    result: (contents) => contents,
     found: async (folder, contents, whole) => {
       const names = ["adapter_model.safetensors", "adapter_config.json"];
       if (names.every((name) => !contents.has(name))) return "old";
@@ -52,8 +52,6 @@ export const commands: Readonly<Record<string, Command>> = {
       const options = ["--device", "cpu", "--quick", "--only", "facts", "--out"];
       return Promise.resolve((output) => ["experiments/main.ts", ...options, output]);
     },
-    // The report has the time that it took.
-    result: (contents) => new Map([...contents].filter(([name]) => !report.test(name))),
     found: (_, contents, whole) => {
       for (const done of whole.keys()) {
         if (!/\bdone\.json$/.test(done) || !contents.has(done)) continue;
@@ -81,7 +79,8 @@ export async function killCommands(name: string, count: number, random: Random):
   await start(argsFor(`${scratch}/first`)).status; // Fills the caches.
   const started = performance.now(), writes = new Writes(scratch);
   await start(argsFor(`${scratch}/whole`)).status;
-  const ms = performance.now() - started, whole = await contentsOf(`${scratch}/whole`);
+  const ms = performance.now() - started,
+    whole = withoutTimes(await contentsOf(`${scratch}/whole`));
   writes[Symbol.dispose]();
   if (whole.size === 0) throw new Error(`${name} has written nothing`);
   const killOne = (args: readonly string[]) =>
@@ -95,8 +94,8 @@ export async function killCommands(name: string, count: number, random: Random):
       const hasCheckpoint = [...left.keys()].some((file) => file.includes("/checkpoint."));
       counts.killed(await command.found(output, left, whole), hasCheckpoint);
     }
-    const made = command.result(await contentsOf(output));
-    if (counts.kills > before) counts.ended(sameContents(made, command.result(whole)));
+    const made = withoutTimes(await contentsOf(output));
+    if (counts.kills > before) counts.ended(sameContents(made, whole));
     await Deno.remove(output, { recursive: true });
   }
   await Deno.remove(scratch, { recursive: true });
