@@ -1,16 +1,27 @@
-/** Activation checkpointing of every family under its methods: the same gradients, from more launches. */
+/** Activation checkpointing: the same gradients from more launches, of every family under its methods; its bytes, and runs with it. */
 
-import { assert, assertEquals } from "@std/assert";
+import { assert, assertEquals, assertRejects } from "@std/assert";
+import { gpt2ConfigJson } from "../../src/architectures/gpt2.ts";
 import { crossEntropy, Tape, type TapeOptions } from "../../src/autograd/mod.ts";
 import type { HostData } from "../../src/core/host_tensor.ts";
 import type { Device } from "../../src/device/device.ts";
-import { loadModel, type LoadModelOptions, type TextModel } from "../../src/models/mod.ts";
+import {
+  allocateModel,
+  loadModel,
+  type LoadModelOptions,
+  parseGpt2Config,
+  type TextModel,
+} from "../../src/models/mod.ts";
 import { FourBitWeight } from "../../src/nn/mod.ts";
-import type { MethodSpec } from "../../src/runs/mod.ts";
+import { allocateMethod, type MethodSpec, predictMemory, run } from "../../src/runs/mod.ts";
+import { Trainer } from "../../src/train/mod.ts";
 import { disturb, families, inject, inputs, targetsOf } from "../adapt/method_cases.ts";
+import { tinyOptions, tinySpec } from "../runs/fixtures.ts";
 import { assertAllClose } from "../support/all_close.ts";
-import { type Check, coreDevices, testOn, webgpu } from "../support/devices.ts";
+import { type Check, coreDevices, cpu, testOn, webgpu } from "../support/devices.ts";
+import { withFolder } from "../support/folders.ts";
 import { golden } from "../support/golden.ts";
+import { randomBatches } from "./fixtures.ts";
 
 /** Golden models, among them one whose first block has a convolution. */
 const models: Readonly<Record<string, string>> = {
@@ -105,5 +116,102 @@ const close: Compare = (found, expected, what) =>
 /** As far as F32 goes, with LoRA alone: a software adapter compiles each program of each model. */
 const closeChecks: readonly Check[] = checksOf(close, [{ spec: { ...lora, dropout: 0.3 } }]);
 
+const rows = 6, time = 16, width = 24;
+
+const configOf = (n_layer: number, dropout = 0) =>
+  gpt2ConfigJson(parseGpt2Config({
+    ...{ vocab_size: 31, n_positions: time, n_embd: width, n_layer, n_head: 4 },
+    ...{ embd_pdrop: dropout, resid_pdrop: dropout },
+  }));
+
+const stepMethods: readonly MethodSpec[] = [
+  { kind: "full" },
+  { kind: "lora", rank: 2, sites: "all", dropout: 0.1 },
+  { kind: "bottleneck", size: 4 },
+  { kind: "prefix-layer", length: 2 },
+];
+
+/** Activations at the peak of a step on paper. */
+function predicted(layers: number, method: MethodSpec, activationCheckpointing: boolean) {
+  const length = time - ("length" in method ? method.length : 0);
+  return predictMemory(configOf(layers, 0.1), {
+    ...{ batch: rows, length, activationCheckpointing },
+    adapt: (model) => allocateMethod(model, method, 1),
+  });
+}
+
+function checkBytes(device: Device, method: MethodSpec): void {
+  const length = time - ("length" in method ? method.length : 0);
+  const [batch] = randomBatches(1, { rows, time: length, vocabulary: 31 });
+  const peaks = [false, true].map((activationCheckpointing) => {
+    device.ledger.resetPeak();
+    using model = allocateModel(device, configOf(12, 0.1));
+    using _ = allocateMethod(model, method, 1);
+    const settings = { learningRate: 0, steps: 1, activationCheckpointing };
+    using trainer = new Trainer(model, settings);
+    const { live } = device.ledger.read();
+    trainer.step([batch]);
+    const found = device.ledger.read();
+    assertEquals(found, predicted(12, method, activationCheckpointing));
+    assertEquals(found.live, live);
+    return found.peakByRole.activation;
+  });
+  assertEquals(device.ledger.read().live, 0);
+  const state = 4 * rows * time * width;
+  assert(peaks[1] < peaks[0] / 3, `${peaks[1]} bytes with, ${peaks[0]} without`);
+  const more = predicted(13, method, true).peakByRole.activation;
+  assertEquals(more - peaks[1], state, "one more block keeps one more state");
+}
+
+const withCheckpoints = (steps: number) => {
+  const spec = tinySpec(steps);
+  return { ...spec, training: { ...spec.training, activationCheckpointing: true } };
+};
+
+const checkRun = (device: Device) =>
+  withFolder(async (folder) => {
+    const options = tinyOptions(folder, device);
+    const [plain, again] = [
+      await run(tinySpec(6), options),
+      await run(withCheckpoints(6), options),
+    ];
+    assertEquals(again.log, plain.log);
+    const weights = ({ folder }: typeof plain) =>
+      Deno.readFile(`${folder}/adapter/adapter_model.safetensors`);
+    assertEquals(await weights(again), await weights(plain));
+    assert(again.folder !== plain.folder, "its bytes are another result");
+  });
+
+const checkResumed = (device: Device) =>
+  withFolder(async (folder) => {
+    const spec = withCheckpoints(9), options = tinyOptions(folder, device);
+    const controller = new AbortController(), { signal } = controller;
+    const onProgress = ({ step }: { step: number }) => {
+      if (step === 3) controller.abort(new Error("enough"));
+    };
+    await assertRejects(() => run(spec, { ...options, onProgress, signal }), Error, "enough");
+    assertEquals(device.ledger.read().live, 0);
+    const { log, exact, ledger } = await run(spec, options);
+    const whole = await run(spec, tinyOptions(`${folder}/whole`, device));
+    assertEquals([log, exact, ledger], [whole.log, true, whole.ledger]);
+  });
+
+const stepChecks: readonly Check[] = [
+  ...stepMethods.map((method) => ({
+    name:
+      `${method.kind}: a step of 12 blocks takes the bytes that dry predicts, fewer with checkpoints`,
+    run: (device: Device) => checkBytes(device, method),
+  })),
+  {
+    name: "a run with checkpoints has the losses and the adapter of one without",
+    run: checkRun,
+  },
+  {
+    name: "a run with checkpoints that is stopped and resumed equals one that is not",
+    run: checkResumed,
+  },
+];
+
 await testOn(coreDevices, exactChecks);
+await testOn([cpu], stepChecks);
 await testOn([webgpu], closeChecks);
