@@ -5,8 +5,8 @@ import { bundleOf, Cells } from "./cells.ts";
 
 const pause = "await new Promise((resolve) => setTimeout(resolve, 1));";
 
-Deno.test("a bar is one output, drawn at most ten times a second, and always in its last state", async () => {
-  await using cells = await Cells.start();
+/** Drawn at most ten times a second, and always in its last state. */
+async function checkBar(cells: Cells): Promise<void> {
   let messages = 0;
   const started = performance.now();
   const { outputs } = await cells.run(
@@ -22,27 +22,29 @@ await bar.done("counted 400");`,
     String(bundleOf(outputs[0])["text/plain"]),
     /^counting █{28} 100% counted 400, \d+ s$/,
   );
-});
+}
 
-Deno.test("a live figure is a picture while it changes and ends as a bundle", async () => {
-  await using cells = await Cells.start();
-  const kinds: string[] = [];
+async function checkLiveFigure(cells: Cells): Promise<void> {
   const bundle = await cells.bundle(`const live = liveFigure(), y = [1, 2];
 const figure = () => ({ id: "y", title: "y", caption: \`step \${y.length}\`, data: [{ y: [...y] }], layout: {} });
 for (let i = 0; i < 50; i++) { y.push(i); live.draw(figure()); ${pause} }
 await live.done(figure());`);
-  kinds.push(...Object.keys(bundle));
-  assertEquals(kinds.toSorted(), [
+  assertEquals(Object.keys(bundle).toSorted(), [
     "application/vnd.plotly.v1+json",
     "image/svg+xml",
     "text/html",
     "text/plain",
   ]);
   assertMatch(String(bundle["text/plain"]), /^\[figure\] y\nstep 52\n/);
-});
+}
 
-Deno.test("Stop ends a loop at its next step, keeps its state, and says where", async (t) => {
+Deno.test("progress, live figures and Stop, which ends a loop at its next step", async (t) => {
   await using cells = await Cells.start();
+  await t.step("a bar is one output", () => checkBar(cells));
+  await t.step(
+    "a live figure is a picture while it changes and ends as a bundle",
+    () => checkLiveFigure(cells),
+  );
   const { kernel } = cells;
   /** Presses Stop at the n-th output. */
   const stopAt = (n: number) => () => --n === 0 && kernel.interrupt();

@@ -1,4 +1,4 @@
-/** Sliders in a real kernel, asked as a page asks. */
+/** Sliders in a real kernel, asked as a page asks, and by clients that misbehave. */
 
 import { assert, assertEquals, assertMatch, assertRejects, assertThrows } from "@std/assert";
 import { tracksOf } from "../../src/notebook/slider/controls.ts";
@@ -131,4 +131,23 @@ Deno.test("controls without values are refused", () => {
   const elsewhere = { from: 0, to: 4, step: 2, value: 3 };
   assertThrows(() => tracksOf({ a: elsewhere }), RangeError, "start at one of its values, found 3");
   assert(tracksOf({ a: { ...elsewhere, value: 4 } })[0].start === 2);
+});
+
+Deno.test("broken requests are refused in silence, and only awaited questions are drawn", async () => {
+  const program = new URL("slider_clients.ts", import.meta.url).href;
+  const { stdout, stderr } = await new Deno.Command(Deno.execPath(), {
+    args: ["run", "-A", "--quiet", program],
+    signal: AbortSignal.timeout(60_000),
+  }).output();
+  assertEquals(new TextDecoder().decode(stderr), "");
+  assertEquals(JSON.parse(new TextDecoder().decode(stdout)), {
+    ofHosts: [400, 400, 400, 400, 400],
+    target: 400,
+    post: 405,
+    preflight: 204,
+    unasked: 0,
+    abandoned: 1, // the one that was being drawn when its client left
+    first: { at: "3" },
+    second: { error: "the cell of this slider was run again" },
+  });
 });

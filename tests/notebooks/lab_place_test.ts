@@ -1,12 +1,15 @@
-/** What `deno task lab` does with its arguments, and what a folder of one's own needs. */
+/** What `deno task lab` does with its arguments, and what it puts into a folder of one's own. */
 
 import { assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
 import { relative } from "node:path";
+import { copyBlank } from "../../scripts/lab_blank.ts";
 import { linkClone } from "../../scripts/lab_link.ts";
 import { labArguments, labPlace } from "../../scripts/lab_place.ts";
-import { withFolder } from "../support/folders.ts";
-import { notebooksPath } from "../support/notebook_file.ts";
+import { filesIn, withFolder } from "../support/folders.ts";
+import { codeCells, notebookNames, notebooksPath, readNotebook } from "../support/notebook_file.ts";
 import { rootPath } from "../support/source_files.ts";
+
+const names = notebookNames().map((name) => `${name}.ipynb`);
 
 const withNotebook = (use: (folder: string) => void | Promise<void>) =>
   withFolder(async (folder) => {
@@ -95,4 +98,61 @@ Deno.test("a deno.json that links the clone, or names its first entry, needs not
 
 Deno.test("the project's own folders need nothing", () => {
   assertEquals(linkClone(notebooksPath), undefined);
+});
+
+Deno.test("the copies have every cell, no output, and the way to the clone's files", () =>
+  withFolder(async (parent) => {
+    const folder = `${parent}/mine/class 1`;
+    assertEquals(
+      await copyBlank(folder),
+      `wrote ${names.length} notebooks without outputs to ${folder}`,
+    );
+    assertEquals(filesIn(folder), names);
+    let paths = 0;
+    for (const name of names) {
+      const ours = await readNotebook(`${notebooksPath}/${name}`);
+      const blank = await readNotebook(`${folder}/${name}`);
+      assertEquals(blank.cells.map(({ id }) => id), ours.cells.map(({ id }) => id), name);
+      for (const { outputs, execution_count, metadata } of codeCells(blank)) {
+        assertEquals([outputs, execution_count], [[], null]);
+        assertEquals(JSON.stringify(metadata).includes("outputs_hidden"), false);
+      }
+      const text = blank.cells.map(({ source }) => source).join("\n");
+      for (const [path] of text.matchAll(/\.\.[\w./-]*\/(?:models|docs)\/[\w./-]*\//g)) {
+        paths++;
+        await Deno.stat(`${folder}/${path}`); // throws if there is none
+      }
+      const hidden = (notebook: typeof ours) =>
+        codeCells(notebook).filter(({ metadata }) =>
+          JSON.stringify(metadata).includes("source_hid")
+        )
+          .length;
+      assertEquals(hidden(blank), hidden(ours), name);
+    }
+    assertEquals(paths > 5, true, `${paths}`);
+  }));
+
+Deno.test("a notebook that is there stays as it is and is named", () =>
+  withFolder(async (folder) => {
+    await Deno.writeTextFile(`${folder}/03_memory.ipynb`, "my work");
+    const wrote = `wrote ${names.length - 1} notebooks without outputs to ${folder}`;
+    assertEquals(await copyBlank(folder), `${wrote}; kept as they are: 03_memory.ipynb`);
+    assertEquals(await Deno.readTextFile(`${folder}/03_memory.ipynb`), "my work");
+    const before = await Deno.readTextFile(`${folder}/01_one_low_rank_matrix.ipynb`);
+    const none = `wrote 0 notebooks without outputs to ${folder}; kept as they are: `;
+    assertEquals(await copyBlank(folder), none + names.join(", "));
+    assertEquals(await Deno.readTextFile(`${folder}/01_one_low_rank_matrix.ipynb`), before);
+  }));
+
+Deno.test("--blank needs a folder, which need not exist, and does not go to JupyterLab", () => {
+  const place = { folder: "/from/class", notebook: "00_tour.ipynb", isBlank: true };
+  for (const args of [["--blank", "class"], ["class", "--blank"]]) {
+    assertEquals(labPlace([...args, "--no-browser"], "/from"), {
+      ...place,
+      options: ["--no-browser"],
+    });
+  }
+  const needs = "--blank needs a folder for notebooks without outputs, found ";
+  assertThrows(() => labPlace(["--blank"], "/from"), RangeError, `${needs}none`);
+  assertThrows(() => labPlace(["--blank", "a.ipynb"], "/from"), RangeError, `${needs}a.ipynb`);
 });
