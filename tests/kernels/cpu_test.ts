@@ -13,41 +13,6 @@ import { onePair } from "../../kernels/matmul/kernel.ts";
 import type { HostData } from "../../src/core/host_tensor.ts";
 import { type CpuDevice, openCpuDevice } from "../../src/device/cpu/cpu_device.ts";
 import { Scope } from "../../src/device/scope.ts";
-import { casesByKernel, kernelCases } from "./cases.ts";
-import { largeCases } from "./cases/large.ts";
-import { launchCase, runCase, startsOf } from "./kernel_case.ts";
-
-for (const [name, cases] of casesByKernel) {
-  Deno.test(`cpu: ${name} is within its bound`, async () => {
-    using device = await openCpuDevice({ threads: 2, blas: false });
-    for (const trial of cases) await runCase(device, trial);
-  });
-}
-
-Deno.test("cpu: large products and rows are within their bounds", async () => {
-  using device = await openCpuDevice({ threads: 2, blas: false });
-  for (const trial of largeCases) await runCase(device, trial);
-});
-
-Deno.test("cpu: without BLAS 1, 2 and 4 threads give the same bits", async () => {
-  using one = await openCpuDevice({ threads: 1, blas: false });
-  using two = await openCpuDevice({ threads: 2, blas: false });
-  using four = await openCpuDevice({ threads: 4, blas: false });
-  for (const trial of [...kernelCases, ...largeCases]) {
-    const before = startsOf(trial), what = `${trial.kernel.name}, ${trial.name}`;
-    const expected = bitsOf(await launchCase(one, trial, before));
-    assert(sameBits(bitsOf(await launchCase(two, trial, before)), expected), `2 threads: ${what}`);
-    assert(sameBits(bitsOf(await launchCase(four, trial, before)), expected), `4 threads: ${what}`);
-  }
-});
-
-const bitsOf = (buffers: Record<string, HostData>): Uint16Array[] =>
-  Object.values(buffers).map(({ buffer, byteLength }) =>
-    new Uint16Array(buffer, 0, byteLength / 2)
-  );
-
-const sameBits = (actual: Uint16Array[], expected: Uint16Array[]): boolean =>
-  expected.every((bits, at) => bits.every((word, index) => word === actual[at][index]));
 
 /** Launches a kernel on named arrays and gives one of them as it is then. */
 async function outputOf(

@@ -1,24 +1,10 @@
+/** The definitions: gradients are slopes or adjoints, and steps those of their formulas. */
+
 import { assert, assertAlmostEquals, assertEquals } from "@std/assert";
 import * as kernels from "../../kernels/mod.ts";
 import { onePair } from "../../kernels/matmul/kernel.ts";
 import { Random } from "../../src/core/random.ts";
-import { ReferenceDevice } from "../../src/device/reference.ts";
-import { casesByKernel } from "./cases.ts";
 import { maps } from "./cases/adamw_eight_bit.ts";
-import { runCase } from "./kernel_case.ts";
-
-Deno.test("the case table has every kernel", () => {
-  const names = Object.values(kernels)
-    .flatMap((value) => typeof value === "object" && "wgsl" in value ? [value.name] : []);
-  assertEquals([...casesByKernel.keys()].sort(), names.sort());
-});
-
-for (const [name, cases] of casesByKernel) {
-  Deno.test(`reference: ${name} writes all it should and nothing else`, async () => {
-    using device = new ReferenceDevice();
-    for (const trial of cases) await runCase(device, trial);
-  });
-}
 
 type Arrays = Record<string, Float64Array>;
 

@@ -60,6 +60,38 @@ export function matmulCase(m: number, n: number, k: number, options: Options = {
   };
 }
 
+/** x Wᵀ and dyᵀ x. */
+const forward: Options = { transposeB: 1 }, ofWeight: Options = { transposeA: 1 };
+
+/**
+ * A sample that takes each branch of each device's program and few of WebGPU's many programs, as each takes a
+ * second to compile: a tile's lanes are divided in each of the six ways with vectors that are aligned, and in
+ * one way with others. Both pairs, both transposes apart, ends within vectors, tiles and blocks, and cuts
+ * between threads.
+ */
+export const matmulCases: readonly KernelCase[] = [
+  // Narrow: a second pair that is not aligned as the first is; each is enough for BLAS. No first terms.
+  matmulCase(150, 8, 36, { k2: 33, padding: 4, hasBias: 1, accumulate: 1, alpha: -0.3 }),
+  matmulCase(7, 8, 0, { k2: 9, hasBias: 1 }),
+  // Aligned: one row; few; and the other divisions of a tile, of C in vectors of four and not.
+  matmulCase(1, 35, 36, forward),
+  matmulCase(4, 35, 20, { ...forward, hasBias: 1, accumulate: 1 }),
+  matmulCase(3, 12, 36, { ...forward, accumulate: 1, alpha: 2.5 }),
+  matmulCase(19, 15, 8, { ...forward, accumulate: 1, hasBias: 1 }),
+  matmulCase(13, 36, 12, { ...forward, hasBias: 1, padding: 4 }),
+  // One block of columns and a rest, in one thread and, of few rows, in two.
+  matmulCase(5, 530, 12, { ...forward, hasBias: 1 }),
+  matmulCase(4, 530, 68, { ...forward, alpha: 0.5 }),
+  // Not aligned, of several tiles: cut by columns, by rows, and longer than a block of terms.
+  matmulCase(20, 530, 33, { ...forward, hasBias: 1, padding: 1 }),
+  matmulCase(260, 20, 33, { ...ofWeight, hasBias: 1, padding: 3 }),
+  matmulCase(70, 35, 261, { ...ofWeight, accumulate: 1, alpha: 0.5 }),
+  matmulCase(35, 70, 5, { ...ofWeight, hasBias: 1, accumulate: 1, alpha: 2.5, padding: 5 }),
+  // No terms: only the bias is written, or added.
+  matmulCase(33, 70, 0, { ...forward, hasBias: 1, padding: 1 }),
+  matmulCase(33, 70, 0, { ...ofWeight, hasBias: 1, accumulate: 1 }),
+];
+
 const layouts = [0, 1].flatMap((transposeA) =>
   [0, 1].map((transposeB) => ({ transposeA, transposeB }))
 );
@@ -98,6 +130,9 @@ const large: readonly (readonly [number, number, number])[] = [
   [203, 1030, 8],
   [8, 140, 600],
   [50, 1100, 20],
+  [301, 150, 260],
+  [150, 301, 260],
+  [97, 530, 300],
 ];
 
 /** Of extents and strides that are multiples of four, which allows to load four elements at once. */
@@ -123,8 +158,8 @@ const secondPairs: readonly KernelCase[] = secondTerms.flatMap((k2) => [
   ]),
 ]);
 
-/** All of them. */
-export const matmulCases: readonly KernelCase[] = [
+/** Every shape in every layout, which compiles most of WebGPU's programs: too long for every run. */
+export const matmulSweep: readonly KernelCase[] = [
   ...secondPairs,
   matmulCase(40, 70, 5, { k2: 300, transposeB: 1, alpha: 0.5, hasBias: 1 }),
   ...shapes.flatMap(([m, n, k]) =>

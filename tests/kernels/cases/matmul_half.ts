@@ -39,6 +39,29 @@ function withB(trial: KernelCase, valueOf: (value: number, at: number) => number
   return { ...trial, name: `${trial.name}, other B`, buffers: { ...trial.buffers, b } };
 }
 
+/** 1e-5 is subnormal in F16; a value that is no number, or infinite, stays one. */
+const subnormal = (value: number): number => 1e-5 * value;
+const nonFinite = (_: number, at: number): number => [Infinity, -Infinity, NaN, -0][at % 4];
+
+/** In both storages. */
+const stored = (cases: readonly KernelCase[]): KernelCase[] =>
+  storages.flatMap((storage) => cases.map((trial) => withHalfB(trial, storage)));
+
+/** What a frozen weight is multiplied by, in three of WebGPU's programs: see {@link matmulCases}. */
+export const matmulHalfCases: readonly KernelCase[] = stored([
+  // Odd rows of B, whose terms end within a vector, and a second pair that is aligned.
+  matmulCase(3, 7, 33, { transposeB: 1, k2: 8, padding: 4, hasBias: 1 }),
+  withB(matmulCase(6, 7, 33, { transposeB: 1, k2: 8, padding: 4 }), subnormal),
+  withB(matmulCase(6, 4, 1, { transposeB: 1, k2: 8, padding: 4 }), nonFinite),
+  // One row; several tiles; more than one block of terms and of columns.
+  matmulCase(1, 35, 36, { transposeB: 1, hasBias: 1 }),
+  withB(matmulCase(1, 35, 36, { transposeB: 1 }), subnormal),
+  matmulCase(1, 532, 260, { transposeB: 0, accumulate: 1 }),
+  matmulCase(36, 70, 44, { transposeB: 1, hasBias: 1 }),
+  matmulCase(36, 68, 44, { transposeB: 0, accumulate: 1, alpha: 0.5, padding: 4 }),
+  withB(matmulCase(36, 68, 44, { transposeB: 0 }), subnormal),
+]);
+
 /** Those of a frozen weight: x Wᵀ and dy W. */
 const layouts = [{ transposeB: 1 }, { transposeB: 0 }];
 
@@ -62,20 +85,17 @@ const ordinary: readonly KernelCase[] = shapes.flatMap(([m, n, k]) =>
   ])
 );
 
-/** 1e-5 is subnormal in F16; a value that is no number, or infinite, stays one. */
 const special: readonly KernelCase[] = layouts.flatMap((layout) => [
-  withB(matmulCase(6, 20, 36, layout), (value) => 1e-5 * value),
-  withB(matmulCase(7, 9, 5, layout), (value) => 1e-5 * value),
-  withB(matmulCase(6, 4, 1, layout), (_, at) => [Infinity, -Infinity, NaN, -0][at]),
+  withB(matmulCase(6, 20, 36, layout), subnormal),
+  withB(matmulCase(7, 9, 5, layout), subnormal),
+  withB(matmulCase(6, 4, 1, layout), nonFinite),
 ]);
 
-/** All of them. */
-export const matmulHalfCases: readonly KernelCase[] = storages.flatMap((storage) =>
-  [
-    ...ordinary,
-    ...special,
-    matmulCase(19, 35, 0, { transposeB: 1, hasBias: 1 }),
-    matmulCase(36, 68, 44, { transposeA: 1, hasBias: 1 }),
-    matmulCase(17, 33, 15, { transposeA: 1, transposeB: 1, accumulate: 1, padding: 3 }),
-  ].map((trial) => withHalfB(trial, storage))
-);
+/** Every shape in both layouts, and what no frozen weight needs. */
+export const matmulHalfSweep: readonly KernelCase[] = stored([
+  ...ordinary,
+  ...special,
+  matmulCase(19, 35, 0, { transposeB: 1, hasBias: 1 }),
+  matmulCase(36, 68, 44, { transposeA: 1, hasBias: 1 }),
+  matmulCase(17, 33, 15, { transposeA: 1, transposeB: 1, accumulate: 1, padding: 3 }),
+]);

@@ -162,7 +162,7 @@ const sharedCases: readonly KernelCase[] = awkward.flatMap((width) =>
 
 /** All of them. */
 export const segmentProductCases: readonly KernelCase[] = [
-  // Its 4096 and 11008 are in the reference tier; these are wider than any block of terms or columns.
+  // Its 4096 and 11008 are in the nightly sweep; these are wider than any block of terms or columns.
   ...punicaCases([264, 520]),
   ...mixedCases,
   ...sharedCases,

@@ -1,0 +1,48 @@
+/** Every kernel on every device against its float64 reference. */
+
+import { assert, assertEquals } from "@std/assert";
+import * as kernels from "../../kernels/mod.ts";
+import { isForBlas } from "../../src/device/cpu/products.ts";
+import { testOn } from "../support/devices.ts";
+import { casesByKernel, kernelCases } from "./cases.ts";
+import { largeCases } from "./cases/large.ts";
+import {
+  assertSameBits,
+  checksOf,
+  cpuWith,
+  hasVariant,
+  isShared,
+  kernelDevices,
+  ownCpu,
+  withoutVariants,
+} from "./devices.ts";
+
+Deno.test("the case table has every kernel", () => {
+  const names = Object.values(kernels)
+    .flatMap((value) => typeof value === "object" && "wgsl" in value ? [value.name] : []);
+  assertEquals([...casesByKernel.keys()].sort(), names.sort());
+});
+
+await testOn(kernelDevices, checksOf(kernelCases));
+await testOn(
+  [ownCpu],
+  checksOf(largeCases).map((check) => ({ ...check, name: `large: ${check.name}` })),
+);
+
+await testOn([withoutVariants], checksOf(kernelCases.filter(({ kernel }) => hasVariant(kernel))));
+
+const products = kernelCases.filter(({ kernel }) => /^matmul(_b?f16)?$/.test(kernel.name));
+await testOn([cpuWith(2, true)], checksOf(products));
+
+Deno.test("each product has cases that BLAS gets, and others", () => {
+  for (const [name, own] of Map.groupBy(products, ({ kernel }) => kernel.name)) {
+    const taken = own.filter(({ kernel, scalars }) => isForBlas(kernel, scalars));
+    assert(taken.length >= 2 && taken.length < own.length, `${name}: ${taken.length}`);
+  }
+});
+
+Deno.test("cpu: 1, 2 and 4 threads give the same bits of the launches that they share", async () => {
+  const shared = [...kernelCases, ...largeCases].filter(isShared);
+  assert(shared.length > 300, `${shared.length} launches are shared`);
+  await assertSameBits(shared);
+});
