@@ -18,30 +18,17 @@ import { type HostData, type HostTensor, hostTensor } from "../../src/core/host_
 import { Random } from "../../src/core/random.ts";
 import type { Device, Tensor } from "../../src/device/device.ts";
 import { readSafetensors } from "../../src/formats/mod.ts";
-import {
-  type Gpt2,
-  initGpt2,
-  type Model,
-  type ModelInputs,
-  parseGpt2Config,
-} from "../../src/models/mod.ts";
+import { type Gpt2, initGpt2, type Model, type ModelInputs } from "../../src/models/mod.ts";
 import { train } from "../../src/train/mod.ts";
 import { golden } from "../support/golden.ts";
+import { tinyConfig } from "../train/fixtures.ts";
 
 export { withMemoryFolder as withFolder } from "../support/folders.ts";
 export { golden };
 
-const config = parseGpt2Config({
-  vocab_size: 11,
-  n_positions: 8,
-  n_embd: 12,
-  n_layer: 2,
-  n_head: 3,
-});
-
 /** A GPT-2 of 12 x 2 with random weights. */
 export function tinyModel(device: Device, seed = 3): Gpt2 {
-  return initGpt2(device, config, { seed });
+  return initGpt2(device, tinyConfig, { seed });
 }
 
 /** Tokens for it. */

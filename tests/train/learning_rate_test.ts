@@ -1,6 +1,7 @@
 /** Learning rates: their schedules, and the rate where none is given, in the library and on the command line. */
 
 import { assertEquals, assertThrows } from "@std/assert";
+import { injectLora } from "../../src/adapt/mod.ts";
 import { readRequest } from "../../src/cli/train_request.ts";
 import { ReferenceDevice } from "../../src/device/reference.ts";
 import { allocateMethod, type MethodKind, type MethodSpec } from "../../src/runs/mod.ts";
@@ -100,6 +101,10 @@ Deno.test("vectors and biases alone take more than an adapter, the model's own w
       assertEquals([spec, learningRate], [spec, expected]);
     }
   }
+  using _prefix = allocateMethod(model, { kind: "prefix-layer", length: 2 }, 1);
+  using _lora = injectLora(model, { rank: 2, onTop: true });
+  const { learningRate } = settingsOf(targetOf<never>(model), [], {});
+  assertEquals(learningRate, Number((1.28 / width).toPrecision(2)), "beside LoRA");
 });
 
 /** The rate that `train` takes for a file of texts. */

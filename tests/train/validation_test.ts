@@ -1,12 +1,7 @@
 /** Held-out batches while training: the curve, the values that are kept, early stop, resuming. */
 
 import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
-import {
-  injectBitFit,
-  injectLora,
-  injectPrefixLayer,
-  injectTopLayers,
-} from "../../src/adapt/mod.ts";
+import { injectLora } from "../../src/adapt/mod.ts";
 import { openCpuDevice } from "../../src/device/cpu/cpu_device.ts";
 import { ReferenceDevice } from "../../src/device/reference.ts";
 import {
@@ -100,29 +95,6 @@ Deno.test("the default learning rate falls with the scaling of the adapter, name
     const { learningRate } = await train(what, batches, { steps: 1 }).finish();
     assertEquals(learningRate, [0.027]); // 1.28 / (12 · 4)
   }
-});
-
-Deno.test("virtual tokens alone have ten times the default learning rate, and not beside an adapter", async () => {
-  using model = tinyModel(new ReferenceDevice());
-  const rateOf = async (what: Parameters<typeof train>[0]) =>
-    (await train(what, batches, { steps: 1 }).finish()).learningRate;
-  using prefix = injectPrefixLayer(model, { length: 1 });
-  for (const what of [prefix, model]) assertEquals(await rateOf(what), [1.1]); // 10 · 1.28 / 12
-  using _ = injectLora(model, { rank: 2, onTop: true });
-  assertEquals(await rateOf(model), [0.11]);
-});
-
-Deno.test("the default learning rate of the top layers is that of the whole model, of biases four times an adapter's", async () => {
-  using model = tinyModel(new ReferenceDevice());
-  const rateOf = async (what: Parameters<typeof train>[0]) =>
-    (await train(what, batches, { steps: 1 }).finish()).learningRate;
-  const whole = await rateOf(model);
-  {
-    using top = injectTopLayers(model, { layers: 1 });
-    assertEquals(await rateOf(top), whole);
-  }
-  using biases = injectBitFit(model);
-  assertEquals(await rateOf(biases), [0.43]); // 4 · 1.28 / 12
 });
 
 Deno.test("what cannot be validated is refused", async () => {
