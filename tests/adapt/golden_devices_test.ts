@@ -10,15 +10,19 @@ import { gather } from "../../src/formats/join_updates.ts";
 import { parseHeader, readSafetensors } from "../../src/formats/mod.ts";
 import { assertAllClose } from "../support/all_close.ts";
 import { allDevices, type Check, testOn } from "../support/devices.ts";
-import { golden, goldenCase, goldenTensors, logitsOf, withFolder } from "./fixtures.ts";
 import {
   assertGoldenGradients,
   assertGoldenLogits,
+  golden,
+  goldenCase,
+  goldenTensors,
   labeledCase,
   largestOf,
+  logitsOf,
   logitsTolerance,
   openBase,
-} from "./golden_comparison.ts";
+  withFolder,
+} from "./fixtures.ts";
 
 /** Names and bytes of an adapter's tensors: all of its file but the metadata. */
 async function tensorBytes(folder: string): Promise<[string[], Uint8Array]> {

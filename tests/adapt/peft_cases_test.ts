@@ -43,7 +43,7 @@ import { compileRules } from "../../src/formats/read_module.ts";
 import type { TextModel } from "../../src/models/mod.ts";
 import { withFolder } from "../support/folders.ts";
 import { golden, goldenJson, tensorsOf } from "../support/golden.ts";
-import { openBase } from "./golden_comparison.ts";
+import { openBase } from "./fixtures.ts";
 
 type PeftFields = Readonly<Record<string, unknown>>;
 
