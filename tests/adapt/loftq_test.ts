@@ -15,7 +15,7 @@ import { denseOf, difference, frobeniusNorm, singularValues } from "../../src/li
 import { allocateModel, type Gpt2, quantizeFolder, saveModel } from "../../src/models/mod.ts";
 import { dequantize, quantize } from "../../src/quant/mod.ts";
 import { allocateMethod, applyMethod, type MethodSpec } from "../../src/runs/mod.ts";
-import { modelIn } from "../nn/four_bit_checks.ts";
+import { modelIn } from "../nn/fixtures.ts";
 import "../support/open_lapack.ts";
 import { withFolder } from "../support/folders.ts";
 import { tinyModel, trainedLora, valuesOf } from "./fixtures.ts";

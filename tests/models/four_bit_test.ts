@@ -1,4 +1,4 @@
-/** Models in 4 bits on the devices that every machine has, and what is refused of them. */
+/** Which models and weights are loaded in 4 bits, and what is refused of them. */
 
 import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { injectBitFit, injectLora, injectTopLayers } from "../../src/adapt/mod.ts";
@@ -13,12 +13,8 @@ import {
 import { storedForms } from "../../src/models/stored_forms.ts";
 import { predictMemory } from "../../src/runs/mod.ts";
 import { Trainer } from "../../src/train/mod.ts";
-import { coreDevices, testOn } from "../support/devices.ts";
 import { withFolder } from "../support/folders.ts";
 import { golden } from "../support/golden.ts";
-import { checks } from "./four_bit_checks.ts";
-
-await testOn(coreDevices, checks);
 
 const folder = golden("gpt2_tiny");
 

@@ -23,8 +23,7 @@ import { predictMemory } from "../../src/runs/mod.ts";
 import { Trainer } from "../../src/train/mod.ts";
 import type { Check } from "../support/devices.ts";
 import { withFolder } from "../support/folders.ts";
-import { golden } from "../support/golden.ts";
-import { families } from "./family_checks.ts";
+import { families, golden } from "../support/golden.ts";
 
 type Half = Exclude<FloatDtype, "F32">;
 
@@ -166,9 +165,4 @@ export const checks: readonly Check[] = parts.flatMap(([what, names, check]) =>
       run: (device) => check(device, [name, dtype]),
     }))
   )
-);
-
-/** On webgpu every program is compiled for each storage, so two models stand for all. */
-export const webgpuChecks: readonly Check[] = checks.filter(({ name }) =>
-  /^(gpt2_tiny|llama3_tied) in .*: results/.test(name)
 );

@@ -9,6 +9,10 @@ export function golden(path: string): string {
   return fileURLToPath(new URL(`../golden/${path}`, import.meta.url));
 }
 
+/** The golden models of other families than GPT-2, folders of `tests/golden/families`. */
+export const families: readonly string[] = [...Deno.readDirSync(golden("families"))]
+  .filter(({ isDirectory }) => isDirectory).map(({ name }) => name).sort();
+
 /** All tensors of a golden file, or of one at another path. */
 export async function tensorsOf(path: string): Promise<Map<string, HostTensor>> {
   return (await readSafetensors(path)).tensors;

@@ -20,7 +20,7 @@ import {
   Trainer,
 } from "../../src/train/mod.ts";
 import { Scope } from "../../src/device/scope.ts";
-import { halfWeight } from "../nn/half_weight.ts";
+import { halfWeight } from "../nn/fixtures.ts";
 import { filesIn, withFolder } from "../support/folders.ts";
 import { randomBatches, tinyModel, trainedValues } from "./fixtures.ts";
 

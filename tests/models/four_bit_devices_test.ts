@@ -1,4 +1,4 @@
-/** Models whose blocks are in 4 bits, beside the values that these stand for in F32. @module */
+/** Models whose blocks are in 4 bits, beside the values that these stand for in F32. */
 
 import { assert, assertEquals } from "@std/assert";
 import { trainingBytes } from "../../src/accounting/mod.ts";
@@ -20,7 +20,7 @@ import { Trainer } from "../../src/train/mod.ts";
 import { logitsOf, valuesOf } from "../adapt/fixtures.ts";
 import { disturb, inputs, targetsOf, train } from "../adapt/method_cases.ts";
 import { assertAllClose } from "../support/all_close.ts";
-import type { Check } from "../support/devices.ts";
+import { type Check, coreDevices, testOn, webgpu } from "../support/devices.ts";
 import { golden } from "../support/golden.ts";
 import "../support/open_lapack.ts";
 
@@ -194,8 +194,7 @@ const parts: readonly [string, readonly string[], typeof checkValues][] = [
   ["an adapter trains on it and leaves it as it was", [...decoders, ...encoders], checkTraining],
 ];
 
-/** All of them. */
-export const checks: readonly Check[] = [
+const checks: readonly Check[] = [
   ...parts.flatMap(([what, names, check]) =>
     names.map((name): Check => ({
       name: `${name} in 4 bits: ${what}`,
@@ -213,7 +212,12 @@ export const checks: readonly Check[] = [
   ),
 ];
 
-/** On webgpu every program is compiled for each model, so two stand for all. */
-export const webgpuChecks: readonly Check[] = checks.filter(({ name }) =>
-  /^(gpt2_tiny|llama) in 4 bits: (.*(lora|vera|bottleneck|prefix-tuning)"|weights of)/.test(name)
+await testOn(coreDevices, checks);
+
+// On webgpu every program is compiled for each model, so two stand for all.
+await testOn(
+  [webgpu],
+  checks.filter(({ name }) =>
+    /^(gpt2_tiny|llama) in 4 bits: (.*(lora|vera|bottleneck|prefix-tuning)"|weights of)/.test(name)
+  ),
 );

@@ -1,13 +1,21 @@
-/** Choosing tokens and reading them in blocks, as checks that each device's test file runs. @module */
+/** Choosing tokens and reading them in blocks. */
 
 import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
+import { DeviceError } from "../../src/core/errors.ts";
 import type { Device } from "../../src/device/device.ts";
 import { ReferenceDevice } from "../../src/device/reference.ts";
 import { Scope } from "../../src/device/scope.ts";
+import { DryDevice } from "../../src/device/dry.ts";
 import { assertToken } from "../../src/models/continuation.ts";
-import { generate, type GenerateOptions, loadModel } from "../../src/models/mod.ts";
+import {
+  generate,
+  type GenerateOptions,
+  initGpt2,
+  loadModel,
+  parseGpt2Config,
+} from "../../src/models/mod.ts";
 import { chooseTokens, type SamplingOptions } from "../../src/models/sampling.ts";
-import type { Check } from "../support/devices.ts";
+import { allDevices, testOn } from "../support/devices.ts";
 import { golden } from "../support/golden.ts";
 
 /** One token for each of `rows` equal rows of logits. */
@@ -61,8 +69,7 @@ const ways: readonly Partial<GenerateOptions>[] = [
   { temperature: 3, topK: 20, seed: 3 },
 ];
 
-/** All checks. */
-export const checks: readonly Check[] = [
+await testOn(allDevices, [
   ...ways.map((way) => ({
     name: `a seed gives the tokens that it gives on the reference device: ${JSON.stringify(way)}`,
     run: async (device: Device) => {
@@ -121,4 +128,14 @@ export const checks: readonly Check[] = [
       assertEquals(device.ledger.read().live, before);
     },
   },
-];
+]);
+
+Deno.test("dry: generating launches a step, cannot be read, and leaves no live byte", async () => {
+  using device = new DryDevice();
+  const sizes = { vocab_size: 8, n_positions: 8, n_embd: 8, n_layer: 1, n_head: 2 };
+  using model = initGpt2(device, parseGpt2Config(sizes), { seed: 1 });
+  const before = device.ledger.read().live;
+  const made = () => Array.fromAsync(generate(model, [1, 2], { maxNewTokens: 4 }));
+  await assertRejects(made, DeviceError, "needs a device that holds values");
+  assertEquals(device.ledger.read().live, before);
+});

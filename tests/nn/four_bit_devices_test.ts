@@ -1,4 +1,4 @@
-/** Weights in 4 bits beside their dequantized values in F32. @module */
+/** Weights in 4 bits beside their dequantized values in F32. */
 
 import { assertEquals, assertThrows } from "@std/assert";
 import { evaluateFormula } from "../../src/accounting/mod.ts";
@@ -10,7 +10,7 @@ import { Random } from "../../src/core/random.ts";
 import type { Device, Tensor } from "../../src/device/device.ts";
 import { DryDevice } from "../../src/device/dry.ts";
 import { Scope } from "../../src/device/scope.ts";
-import { Gpt2 } from "../../src/models/mod.ts";
+import type { Gpt2 } from "../../src/models/mod.ts";
 import { DenseWeight, FourBitWeight, type Weight } from "../../src/nn/mod.ts";
 import { dequantize, quantize, type QuantizeOptions } from "../../src/quant/mod.ts";
 import {
@@ -20,11 +20,11 @@ import {
   tinyModel,
   tokens,
   trainedLora,
-  valuesOf,
 } from "../adapt/fixtures.ts";
 import { assertAllClose } from "../support/all_close.ts";
-import { narrow } from "../support/narrow.ts";
-import type { Check } from "../support/devices.ts";
+import { whileNarrow } from "../support/narrow.ts";
+import { allDevices, type Check, testOn } from "../support/devices.ts";
+import { modelIn } from "./fixtures.ts";
 
 /** Every form of scales and both codes. */
 const forms: readonly QuantizeOptions[] = [
@@ -71,29 +71,6 @@ const shapes: readonly (readonly [out: number, width: number])[] = [
 
 const close = { relative: 1e-6, absolute: 1e-6 };
 
-/** The tiny model with linear layers that are dequantized, or in 4 bits; it borrows all else. */
-export async function modelIn(
-  base: Gpt2,
-  form: QuantizeOptions,
-  isQuantized: boolean,
-): Promise<Gpt2> {
-  const { device } = base, owned = new Scope(device);
-  const tensors = new Map<string, Tensor | Weight>();
-  for (const [name, { own }] of base.parameters) tensors.set(name, own);
-  for (const { weight } of base.linears) {
-    const data = Float32Array.from(await valuesOf(weight.parameter!.tensor));
-    const quantized = quantize({ shape: weight.shape, data }, form);
-    if (isQuantized) {
-      tensors.set(weight.name, FourBitWeight.of(owned, weight.name, quantized));
-      continue;
-    }
-    const tensor = owned.allocate(weight.shape, "f32", "weight", weight.name);
-    device.write(tensor, dequantize(quantized).data);
-    tensors.set(weight.name, tensor);
-  }
-  return new Gpt2(device, base.configJson(), tensors, owned);
-}
-
 /** Logits, and the gradients of an adapter's parameters. */
 async function step(model: Gpt2, adapter: { parameters: Iterable<Parameter> } & Disposable) {
   const { device } = model;
@@ -105,7 +82,6 @@ async function step(model: Gpt2, adapter: { parameters: Iterable<Parameter> } & 
   return [logits, ...(await device.read(...gradients)).map(({ data }) => data)];
 }
 
-/** All of them. */
 const properties: readonly Check[] = [
   {
     name: "products of few and of many rows are those of the dequantized weight",
@@ -136,23 +112,24 @@ const properties: readonly Check[] = [
   },
   {
     name: "a weight that is bound, and made F32, part by part has the same products",
-    async run(device, epsilon) {
-      const quantized = quantize(normal(3, 700, 1000)), values = dequantize(quantized);
-      const few = narrow(device, 2 ** 18); // a quarter of a MiB: 64 of its rows, and not all of its codes
-      using scope = new Scope(few);
-      const weight = FourBitWeight.of(scope, "W", quantized);
-      const dense = new DenseWeight(new Parameter("W", place(scope, values)));
-      for (const m of [1, 3]) {
-        const [own, expected] = [await products(few, weight, m), await products(few, dense, m)];
-        const relative = 2 ** -22 + epsilon * 1000;
-        own.forEach((data, i) =>
-          assertAllClose(data, expected[i], { relative, absolute: 16 * relative })
-        );
-      }
-      using copy = weight.dense();
-      const [{ data }] = await few.read(copy);
-      assertAllClose(data, values.data, { relative: 2 ** -22, absolute: 0 });
-    },
+    run: (device, epsilon) =>
+      // A quarter of a MiB: 64 of its rows in F32, and not all of its codes.
+      whileNarrow(device, 2 ** 18, async (few) => {
+        const quantized = quantize(normal(3, 700, 1000)), values = dequantize(quantized);
+        using scope = new Scope(few);
+        const weight = FourBitWeight.of(scope, "W", quantized);
+        const dense = new DenseWeight(new Parameter("W", place(scope, values)));
+        for (const m of [1, 3]) {
+          const [own, expected] = [await products(few, weight, m), await products(few, dense, m)];
+          const relative = 2 ** -22 + epsilon * 1000;
+          own.forEach((data, i) =>
+            assertAllClose(data, expected[i], { relative, absolute: 16 * relative })
+          );
+        }
+        using copy = weight.dense();
+        const [{ data }] = await few.read(copy);
+        assertAllClose(data, values.data, { relative: 2 ** -22, absolute: 0 });
+      }),
   },
   {
     name: "its copy in F32 has the dequantized values, and rows are looked up in it",
@@ -262,7 +239,4 @@ const bytesOfForms = [
   [true, "frozenBytesNf4Double", 4 * (16 + 256)],
 ] as const;
 
-/** The same, under names that say what they are about. */
-export const fourBitChecks: readonly Check[] = properties.map(({ name, run }) => {
-  return { name: `4-bit weights: ${name}`, run };
-});
+await testOn(allDevices, properties);

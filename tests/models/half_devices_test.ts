@@ -1,4 +1,4 @@
-/** Models in 16 bits on the devices that every machine has, and how they are asked for. */
+/** Models in 16 bits, and how they are asked for. */
 
 import { assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { loadAdapter } from "../../src/adapt/mod.ts";
@@ -12,12 +12,18 @@ import {
   saveModel,
 } from "../../src/models/mod.ts";
 import { Trainer } from "../../src/train/mod.ts";
-import { coreDevices, testOn } from "../support/devices.ts";
+import { coreDevices, testOn, webgpu } from "../support/devices.ts";
 import { withFolder } from "../support/folders.ts";
 import { golden } from "../support/golden.ts";
 import { checks } from "./half_checks.ts";
 
 await testOn(coreDevices, checks);
+
+// On webgpu every program is compiled for each storage, so a model of each stands for all until night.
+await testOn(
+  [webgpu],
+  checks.filter(({ name }) => /^(gpt2_tiny in F16|llama3_tied in BF16): results/.test(name)),
+);
 
 const tokens = { shape: [1, 3], data: Uint32Array.of(1, 2, 3) };
 

@@ -1,7 +1,5 @@
 /**
  * A GPT-2 whose linear layers are stored in F16, beside one in F32 that has the same values.
- *
- * @module
  */
 
 import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
@@ -38,8 +36,8 @@ import {
 } from "../adapt/fixtures.ts";
 import { assertAllClose } from "../support/all_close.ts";
 import { Scope } from "../../src/device/scope.ts";
-import { halfWeight } from "./half_weight.ts";
-import type { Check } from "../support/devices.ts";
+import { halfWeight } from "./fixtures.ts";
+import { allDevices, type Check, testOn } from "../support/devices.ts";
 
 /** The tiny model with weights that F16 can hold. */
 async function denseModel(device: Device): Promise<Gpt2> {
@@ -84,7 +82,6 @@ async function loraStep(model: Gpt2, selection: (typeof selections)[number]): Pr
   return [logits, ...values.map(({ data }) => data)];
 }
 
-/** All of them. */
 const properties: readonly Check[] = [
   {
     name: "the forward pass is that of the same values in F32, to the bit",
@@ -213,7 +210,4 @@ const properties: readonly Check[] = [
   },
 ];
 
-/** The same, under names that say what they are about. */
-export const checks: readonly Check[] = properties.map(({ name, run }) => {
-  return { name: `F16 weights: ${name}`, run };
-});
+await testOn(allDevices, properties);

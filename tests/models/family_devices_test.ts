@@ -1,4 +1,4 @@
-/** What transformers says of the other families: logits, losses, gradients, greedy text. @module */
+/** What transformers says of the other families: logits, losses, gradients, greedy text. */
 
 import { assert, assertAlmostEquals, assertEquals } from "@std/assert";
 import { Random } from "../../src/core/random.ts";
@@ -19,8 +19,8 @@ import {
 } from "../../src/models/mod.ts";
 import { Trainer } from "../../src/train/mod.ts";
 import { assertAllClose } from "../support/all_close.ts";
-import { golden, goldenJson, tensorsOf } from "../support/golden.ts";
-import type { Check } from "../support/devices.ts";
+import { allDevices, testOn } from "../support/devices.ts";
+import { families, golden, goldenJson, tensorsOf } from "../support/golden.ts";
 
 interface Case {
   readonly input_ids: number[][];
@@ -157,39 +157,16 @@ async function checkMerged(device: Device, name: string): Promise<void> {
   assertEquals(await logits(model), before);
 }
 
-/** The golden models, in `tests/golden/families`. */
-export const families: readonly string[] = [
-  "bert_masked",
-  "bert_classifier",
-  "bert_regression",
-  "roberta_masked",
-  "roberta_classifier",
-  "llama",
-  "llama3_tied",
-  "llama_wide",
-  "llama_classifier",
-  "mistral",
-  "qwen2",
-  "deberta_masked",
-  "deberta_classifier",
-  "deberta_c2p",
-  "deberta_v2_masked",
-  "deberta_v2_classifier",
-  "deberta_v2_regression",
-  "deberta_v2_own_keys",
-  "deberta_v2_p2c",
-  "deberta_v2_convolution",
-  "deberta_v2_convolution_masked",
-];
-
-/** Three for each golden model. */
-export const familyChecks: readonly Check[] = families.flatMap((name) => [{
-  name: `${name}: logits, losses and gradients are those of transformers`,
-  run: (device: Device) => checkFamily(device, name),
-}, {
-  name: `${name}: the dry device counts the bytes of its steps`,
-  run: (device: Device) => checkLedgers(device, name),
-}, {
-  name: `${name}: an adapter is the same merged, and leaves the base its bits`,
-  run: (device: Device) => checkMerged(device, name),
-}]);
+await testOn(
+  allDevices,
+  families.flatMap((name) => [{
+    name: `${name}: logits, losses and gradients are those of transformers`,
+    run: (device: Device) => checkFamily(device, name),
+  }, {
+    name: `${name}: the dry device counts the bytes of its steps`,
+    run: (device: Device) => checkLedgers(device, name),
+  }, {
+    name: `${name}: an adapter is the same merged, and leaves the base its bits`,
+    run: (device: Device) => checkMerged(device, name),
+  }]),
+);

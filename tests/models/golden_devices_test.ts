@@ -1,4 +1,4 @@
-/** What transformers says of the golden models, as checks that each device's test file runs. @module */
+/** What transformers says of the golden models. */
 
 import { assertAlmostEquals, assertEquals } from "@std/assert";
 import { Tape } from "../../src/autograd/mod.ts";
@@ -9,7 +9,7 @@ import { beamSearch, generate, loadModel, type TextModel } from "../../src/model
 import { nextLogits } from "../../src/models/beam_search.ts";
 import { assertAllClose } from "../support/all_close.ts";
 import { golden, goldenJson, tensorsOf } from "../support/golden.ts";
-import type { Check } from "../support/devices.ts";
+import { allDevices, testOn } from "../support/devices.ts";
 
 interface GenerationCase {
   readonly prompt: string;
@@ -67,8 +67,7 @@ async function checkGeneration(model: TextModel, wanted: GenerationCase): Promis
   assertAlmostEquals(best.score, scores![0], 1e-5);
 }
 
-/** All checks. */
-export const checks: readonly Check[] = [
+await testOn(allDevices, [
   ...Object.entries(logitsOf).map(([folder, file]) => ({
     name: `logits of ${folder} equal transformers' to 5e-5`,
     run: (device: Device) => checkLogits(device, folder, file),
@@ -121,4 +120,4 @@ export const checks: readonly Check[] = [
       assertEquals(device.ledger.read().live, before);
     },
   },
-];
+]);
