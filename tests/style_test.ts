@@ -28,7 +28,7 @@ const quoted: readonly { file: RegExp; line: RegExp }[] = [
   { file: /^experiments\/planted\/linear_runs\.ts$/, line: /"coloured"/ },
   // A case's name and a note in the golden files.
   {
-    file: /^scripts\/golden\/|^tests\/(adapt\/golden_\w+|cli\/)/,
+    file: /^scripts\/golden\/|^tests\/(adapt\/(golden_\w+|fixtures)|cli\/)/,
     line: /labelled|between neighbours/,
   },
 ];
