@@ -5,45 +5,17 @@ import { withFolder } from "../support/folders.ts";
 import { sparseFile, textFile, whole, withServer } from "../support/range_server.ts";
 import { assertFails, lowrank, lowrankJson, model } from "./lowrank.ts";
 
-/** The published shapes of GPT-2. */
-const shapes: Record<string, Record<string, number>> = {
-  gpt2: { n_embd: 768, n_layer: 12, n_head: 12 },
-  "gpt2-medium": { n_embd: 1024, n_layer: 24, n_head: 16 },
-  "gpt2-large": { n_embd: 1280, n_layer: 36, n_head: 20 },
-  "gpt2-xl": { n_embd: 1600, n_layer: 48, n_head: 25 },
-};
-
-const rows: [string, string, string, number, number, string][] = [
-  ["gpt2", "c_attn", "8", 294_912, 124_734_720, "0.2364"],
-  ["gpt2-medium", "c_attn", "4", 393_216, 355_216_384, "0.1107"],
-  ["gpt2-large", "c_attn", "4", 737_280, 774_767_360, "0.0952"],
-  ["gpt2-xl", "c_attn", "8", 2_457_600, 1_560_068_800, "0.1575"],
-  ["gpt2", "all-linear", "8", 1_179_648, 125_619_456, "0.9391"],
-];
-
-async function writeConfig(folder: string, name: string): Promise<string> {
-  const path = `${folder}/config.json`;
-  const tokens = { vocab_size: 50257, n_positions: 1024 };
-  await Deno.writeTextFile(
-    path,
-    JSON.stringify({ model_type: "gpt2", ...tokens, ...shapes[name] }),
-  );
-  return path;
-}
-
-for (const [name, modules, rank, trainable, total, percent] of rows) {
-  Deno.test(`${name} with rank ${rank} on ${modules} has the parameters that PEFT counts`, () =>
-    withFolder(async (folder) => {
-      const config = await writeConfig(folder, name);
-      const method = ["--method", "lora", "--rank", rank, "--target-modules", modules];
-      const counted = await lowrankJson("count", "--model", config, ...method);
-      assertEquals([counted.trainable, counted.total], [trainable, total]);
-      assertEquals(counted.percent.toFixed(4), percent);
-      const sum = (key: string) =>
-        counted.byModule.reduce((all: number, row: Record<string, number>) => all + row[key], 0);
-      assertEquals([sum("trainable"), sum("parameters")], [trainable, total]);
-    }));
-}
+Deno.test("a configuration has the parameters that PEFT counts, also module by module", async () => {
+  const method = ["--method", "lora", "--rank", "8", "--target-modules", "all-linear"];
+  const counted = await lowrankJson("count", "gpt2", ...method);
+  assertEquals([counted.trainable, counted.total], [1_179_648, 125_619_456]);
+  assertEquals(counted.percent.toFixed(4), "0.9391");
+  const sum = (key: string) =>
+    counted.byModule.reduce((all: number, row: Record<string, number>) => all + row[key], 0);
+  assertEquals([sum("trainable"), sum("parameters")], [1_179_648, 125_619_456]);
+  const medium = await lowrankJson("count", "gpt2-medium", "--rank", "4");
+  assertEquals(medium.trainable, 393_216); // q and v: the paper's 0.35M
+});
 
 Deno.test("target modules may be a pattern for whole names, told by its operators", async () => {
   const count = async (targets: string) =>
@@ -56,13 +28,6 @@ Deno.test("target modules may be a pattern for whole names, told by its operator
     "targetModules must close every group that it opens",
   );
 });
-
-Deno.test("q and v of GPT-2 medium at rank 4 are the paper's 0.35M", () =>
-  withFolder(async (folder) => {
-    const config = await writeConfig(folder, "gpt2-medium");
-    const { trainable } = await lowrankJson("count", "--model", config, "--rank", "4");
-    assertEquals(trainable, 393_216);
-  }));
 
 Deno.test("a rank larger than the matrix counts as PEFT counts it", async () => {
   const { trainable } = await lowrankJson("count", "--model", model, "--rank", "49");
@@ -120,18 +85,6 @@ Deno.test("the text output shows the sizes of checkpoints: the paper's 350 GB an
   const sizes = "37.7 MB in F16 or BF16, 75.5 MB in F32; all values: 349 GB and 698 GB\n";
   assertStringIncludes(stdout, `trained values on disk: ${sizes}`);
 });
-
-Deno.test("a header with a wrong length gives one sentence", () =>
-  withFolder(async (folder) => {
-    const { start } = sparseFile({ "a.weight": [8, 8] });
-    new DataView(start.buffer).setBigUint64(0, 2n ** 40n, true);
-    await Deno.writeFile(`${folder}/a.safetensors`, start);
-    const rule = `the header must end within the file's ${start.length} bytes, found a length of`;
-    await assertFails(["count", `${folder}/a.safetensors`], rule, String(2n ** 40n));
-    await withServer({ "/a.safetensors": { start, size: start.length } }, async (address) => {
-      await assertFails(["count", "--url", `${address}/a.safetensors`], rule);
-    });
-  }));
 
 Deno.test("a safetensors file is counted from its header", async () => {
   const { total, trainable } = await lowrankJson(
@@ -269,16 +222,6 @@ Deno.test("files and names that are not models give different errors", () =>
       ["count", `${folder}/empty.safetensors`],
       "counting needs a model with parameters, found none",
     );
-    const index = `${folder}/model.safetensors.index.json`;
-    const maps = [
-      [{}, "weight_map of names to files"],
-      [[], "weight_map of names to files"],
-      [{ a: "../../etc/passwd" }, "a safetensors file next to the index, found"],
-    ];
-    for (const [map, sentence] of maps) {
-      await Deno.writeTextFile(index, JSON.stringify({ weight_map: map }));
-      await assertFails(["count", index], sentence as string);
-    }
   }));
 
 Deno.test("impossible ranks, selections and sizes are named", async () => {

@@ -10,6 +10,7 @@ import { Interrupted } from "../../src/core/interrupt.ts";
 import { opener } from "../../src/core/open_in_browser.ts";
 import { withFolder } from "../support/folders.ts";
 import { filesOf, withHub } from "../support/hub_server.ts";
+import "../support/open_lapack.ts";
 import { sparseFile, withServer } from "../support/range_server.ts";
 import { sourceText } from "../support/source_files.ts";
 import { withVariables } from "../support/variables.ts";
@@ -135,13 +136,15 @@ interface Case {
   readonly args: (folder: string, url: string) => readonly string[] | Promise<readonly string[]>;
 }
 
+const oneTraining = { steps: 1, "learning-rate": 0.01, seed: 1 };
+
 const remote = sparseFile({ "wte.weight": [10, 4] });
 
 const cases: Readonly<Record<string, Case>> = {
   devices: { keeps: [], args: () => ["devices"] },
   count: { keeps: ["read"], args: () => ["count", "models/tiny-gpt2"] },
   "count --url": { keeps: ["net"], args: (_, url) => ["count", "--url", url] },
-  memory: { keeps: ["read"], args: () => ["memory", tiny[1], "--batch", "1", "--length", "8"] },
+  memory: { keeps: ["read"], args: () => ["memory", model, "--batch", "1", "--length", "8"] },
   paper: { keeps: [], args: () => ["paper", "table5"] },
   train: {
     keeps: ["read", "write"],
@@ -160,13 +163,16 @@ const cases: Readonly<Record<string, Case>> = {
   },
   sweep: {
     keeps: ["read", "write"],
-    args: async (folder) => ["sweep", await smallSweep(folder), "--output", `${folder}/out`],
+    args: async (folder) => {
+      const file = await smallSweep(folder, oneTraining);
+      return ["sweep", file, "--output", `${folder}/out`];
+    },
   },
   "sweep hf:": {
     keeps: ["read", "write", "net", "token"],
     args: async (folder) => {
       const methods = [{ method: "lora", rank: 2, model: ["hf:me/tiny"] }];
-      const file = await smallSweep(folder, { steps: 1, "learning-rate": 0.01, seed: 1, methods });
+      const file = await smallSweep(folder, { ...oneTraining, methods });
       return ["sweep", file, "--output", `${folder}/out`];
     },
   },
@@ -186,7 +192,10 @@ const cases: Readonly<Record<string, Case>> = {
       return ["evaluate", ...files, "--metrics", "bleu"];
     },
   },
-  generate: { keeps: ["read"], args: () => ["generate", ...tiny, "--prompt", "Fellow"] },
+  generate: {
+    keeps: ["read"],
+    args: () => ["generate", ...tiny, "--prompt", "Fellow", "--max-new-tokens", "2"],
+  },
   serve: {
     keeps: ["read", "net"],
     args: () => ["serve", ...tiny, "--port", "0"],
@@ -320,13 +329,13 @@ Deno.test("inspect needs permission to read alone, and devices none: without FFI
 
 Deno.test("the help needs no permission, and a command that lacks one says so in one sentence", async () => {
   const lacks = (kind: string) => `the program has no permission for it (--allow-${kind})`;
-  const html = ["compare", adapter, adapter, "--html", "page.html"];
+  const resize = ["resize", adapter, "--rank", "2", "--output", "/tmp/none"];
   const none = await runAll(["--no-prompt"], [["train", "--help"], ["inspect", adapter]]);
   const reading = await runAll(["--no-prompt", "--allow-read", "--ignore-env"], [
-    ...[html, ["count", "--url", "http://127.0.0.1:9/a"]],
+    ...[resize, ["count", "--url", "http://127.0.0.1:9/a"]],
   ]);
   assertEquals([none.codes, reading.codes], [[0, 1], [1, 1]]);
-  const parts = [[`cannot read ${adapter}: ${lacks("read")}`], ["page.html", lacks("write")]];
+  const parts = [[`cannot read ${adapter}: ${lacks("read")}`], ["/tmp/none", lacks("write")]];
   const errors: string[] = [...none.errors, ...reading.errors];
   assertEquals(errors.length, 3);
   for (const [i, sentence] of [...parts, ["127.0.0.1"]].entries()) {
