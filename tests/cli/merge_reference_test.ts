@@ -11,6 +11,26 @@ import { lowrankArgs, lowrankJson } from "./lowrank.ts";
 
 const adapter = golden("adapters/peft_c_attn");
 
+/** Runs a script of `scripts/golden` and gives all that it printed. */
+async function run(script: string, ...args: string[]): Promise<string> {
+  const { code, text } = await runPython(`scripts/golden/${script}.py`, args);
+  assertEquals(code, 0, text);
+  return text;
+}
+
+/** The line of JSON that a script prints. */
+// deno-lint-ignore no-explicit-any -- what scripts print is for the tests to say
+async function printed(script: string, ...args: string[]): Promise<any> {
+  const text = await run(script, ...args);
+  return JSON.parse(text.split("\n").find((line) => line.startsWith("{"))!);
+}
+
+/** Merges the base and the adapter of a folder. */
+async function mergeIn(folder: string): Promise<void> {
+  const [base, adapter, merged] = ["base", "adapter", "merged"].map((part) => `${folder}/${part}`);
+  await lowrankJson("merge", "--model", base, "--adapter", adapter, "--output", merged);
+}
+
 /** Copies a base of the golden files with other fields in its configuration. */
 async function baseWith(folder: string, name: string, fields: object): Promise<string> {
   await Deno.mkdir(folder);
@@ -39,12 +59,8 @@ for (
         const model = await baseWith(`${folder}/base`, name, fields), merged = `${folder}/merged`;
         const paths = ["--model", model, "--adapter", adapter];
         await lowrankJson("merge", ...paths, "--output", merged, ...options);
-        const check = [...paths, "--merged", merged];
-        const { code, text } = await runPython("scripts/golden/check_merged.py", check);
-        assertEquals(code, 0, text);
-        const { steps, difference, ...found } = JSON.parse(
-          text.split("\n").find((line) => line.startsWith("{"))!,
-        );
+        const check = await printed("check_merged", ...paths, "--merged", merged);
+        const { steps, difference, ...found } = check;
         const changed = 2 * 48 * 144, all = 61_104;
         const counts = { unchanged: all - changed, moved: 0, merged: changed };
         assertEquals(found, { config: true, dtype, ...counts });
@@ -61,10 +77,7 @@ for (const name of ["peft_dora", "peft_lora_bias", "peft_bias_all", "peft_tokens
       withFolder(async (folder) => {
         const paths = ["--model", golden("gpt2_tiny"), "--adapter", golden(`adapters/${name}`)];
         await lowrankJson("merge", ...paths, "--output", folder);
-        const check = [...paths, "--merged", folder];
-        const { code, text } = await runPython("scripts/golden/check_merged.py", check);
-        assertEquals(code, 0, text);
-        const found = JSON.parse(text.split("\n").find((line) => line.startsWith("{"))!);
+        const found = await printed("check_merged", ...paths, "--merged", folder);
         assertEquals([found.config, found.moved], [true, 0]);
         assertNear(found, name);
       }),
@@ -97,21 +110,11 @@ Deno.test({
   ignore: !await pythonHas("torch", "transformers", "peft"),
   fn: () =>
     withFolder(async (folder) => {
-      const script = "scripts/golden/merge_families.py";
-      const made = await runPython(script, ["make", folder]);
-      assertEquals(made.code, 0, made.text);
+      await run("merge_families", "make", folder);
       const names = filesIn(folder);
       assertEquals(names, ["bert", "gpt2", "llama", "mamba", "phi3", "t5"]);
-      for (const name of names) {
-        const [base, adapter, merged] = ["base", "adapter", "merged"]
-          .map((part) => `${folder}/${name}/${part}`);
-        await lowrankJson("merge", "--model", base, "--adapter", adapter, "--output", merged);
-      }
-      const { code, text } = await runPython(script, ["check", folder]);
-      assertEquals(code, 0, text);
-      const found: Record<string, MergedFamily> = JSON.parse(
-        text.split("\n").find((line) => line.startsWith("{"))!,
-      );
+      for (const name of names) await mergeIn(`${folder}/${name}`);
+      const found: Record<string, MergedFamily> = await printed("merge_families", "check", folder);
       for (
         const [name, { loaded, config, files, dtype, steps, difference }] of Object.entries(found)
       ) {
@@ -135,21 +138,11 @@ Deno.test({
   ignore: !await pythonHas("torch", "transformers", "peft"),
   fn: () =>
     withFolder(async (folder) => {
-      const script = "scripts/golden/merge_heads.py",
-        made = await runPython(script, ["make", folder]);
-      assertEquals(made.code, 0, made.text);
+      await run("merge_heads", "make", folder);
       const names = filesIn(folder);
       assertEquals(names, ["bert", "deberta", "deberta-v2", "gpt2", "llama", "qwen2", "roberta"]);
-      for (const name of names) {
-        const [base, adapter, merged] = ["base", "adapter", "merged"]
-          .map((part) => `${folder}/${name}/${part}`);
-        await lowrankJson("merge", "--model", base, "--adapter", adapter, "--output", merged);
-      }
-      const { code, text } = await runPython(script, ["check", folder]);
-      assertEquals(code, 0, text);
-      const found: Record<string, MergedHead> = JSON.parse(
-        text.split("\n").find((line) => line.startsWith("{"))!,
-      );
+      for (const name of names) await mergeIn(`${folder}/${name}`);
+      const found: Record<string, MergedHead> = await printed("merge_heads", "check", folder);
       for (const [name, { loaded, type, difference }] of Object.entries(found)) {
         assertEquals([loaded, /ForSequenceClassification$/.test(type)], [true, true], name);
         assert(difference < 5e-6, `${name}: logits ${difference} apart`);
@@ -162,17 +155,12 @@ Deno.test({
   ignore: !await pythonHas("torch", "transformers", "peft"),
   fn: () =>
     withFolder(async (folder) => {
-      const script = "scripts/golden/merge_families.py", only = ["--only", "bert"];
-      const made = await runPython(script, ["make", folder, ...only]);
-      assertEquals(made.code, 0, made.text);
-      const [base, adapter, merged] = ["base", "adapter", "merged"]
-        .map((part) => `${folder}/bert/${part}`);
-      await lowrankJson("merge", "--model", base, "--adapter", adapter, "--output", merged);
+      const only = ["--only", "bert"], adapter = `${folder}/bert/adapter`;
+      await run("merge_families", "make", folder, ...only);
+      await mergeIn(`${folder}/bert`);
       await Deno.rename(adapter, `${folder}/original`);
       await lowrankJson("resize", `${folder}/original`, "--rank", "4", "--output", adapter);
-      const { code, text } = await runPython(script, ["check", folder, ...only]);
-      assertEquals(code, 0, text);
-      const { bert } = JSON.parse(text.split("\n").find((line) => line.startsWith("{"))!);
+      const { bert } = await printed("merge_families", "check", folder, ...only);
       assertNear(bert, "the resized adapter in PEFT, the original one merged here");
     }),
 });
@@ -208,8 +196,7 @@ async function peaks(folder: string, n_embd: number) {
   }
   const paths = ["--model", model, "--adapter", adapter, "--output", output];
   const command = [Deno.execPath(), ...lowrankArgs("merge", ...paths, "--json", "--quiet")];
-  const { code, text } = await runPython("scripts/golden/peak_memory.py", command);
-  assertEquals(code, 0, text);
+  const text = await run("peak_memory", ...command);
   const [json, counted] = text.trim().split("\n");
   return { said: JSON.parse(json).processBytes, counted: Number(counted) };
 }
