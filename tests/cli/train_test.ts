@@ -1,11 +1,20 @@
-/** `lowrank train` against trajectories of PyTorch and PEFT, and what it leaves. */
+/** `lowrank train` against trajectories of PyTorch and PEFT, and what it leaves, in which type. */
 
-import { assert, assertAlmostEquals, assertEquals, assertNotEquals } from "@std/assert";
+import {
+  assert,
+  assertAlmostEquals,
+  assertEquals,
+  assertNotEquals,
+  assertStringIncludes,
+} from "@std/assert";
+import { float16ToFloat32, float32ToFloat16 } from "../../src/core/float16.ts";
+import { openSafetensors } from "../../src/formats/mod.ts";
 import { assertAllClose } from "../support/all_close.ts";
 import { filesIn, withFolder } from "../support/folders.ts";
 import { golden, goldenJson, tensorsOf } from "../support/golden.ts";
 import "../support/open_lapack.ts";
 import { trainArgs, writeJson } from "./arguments.ts";
+import { contents } from "./cut.ts";
 import { assertFails, lowrank, lowrankJson, model } from "./lowrank.ts";
 
 const readJson = async (path: string) => JSON.parse(await Deno.readTextFile(path));
@@ -185,4 +194,99 @@ Deno.test("--optimizer and the configuration choose 8-bit AdamW, and AdamW that 
     const args = await trainArgs(folder, `${folder}/plain`, { steps: 3, optimizer: "adamw8bit" });
     await assertFails(args, 'optimizer by default instead of "adamw8bit"');
     await assertFails([...args, "--optimizer", "lion"], "--optimizer", "adamw, adamw8bit");
+  }));
+
+const method = { kind: "lora", rank: 2 };
+
+/** The types in a file of weights, and how many bytes its values take. */
+async function stored(folder: string, name = "adapter_model"): Promise<[string[], number]> {
+  using file = await openSafetensors(`${folder}/${name}.safetensors`);
+  const entries = [...file.tensors.values()];
+  const bytes = entries.reduce((sum, entry) => sum + entry.bytes, 0);
+  return [[...new Set(entries.map(({ dtype }) => dtype))], bytes];
+}
+
+Deno.test("--dtype and the configuration choose the type of an adapter's file: the same values, rounded", () =>
+  withFolder(async (folder) => {
+    const made = async (name: string, config: object, ...more: string[]) => {
+      const args = await trainArgs(folder, `${folder}/${name}`, { steps: 2, method, ...config });
+      const { code, stderr } = await lowrank(...args, ...more);
+      assertEquals(code, 0, stderr);
+      return stderr;
+    };
+    await made("plain", {});
+    const told = await made("option", {}, "--dtype", "f16");
+    assertStringIncludes(told, `wrote the adapter (F16) after 2 steps to ${folder}/option\n`);
+    await made("configured", { dtype: "bf16" });
+    await made("outvoted", { dtype: "bf16" }, "--dtype", "f32");
+    const [, bytes] = await stored(`${folder}/plain`);
+    assertEquals(await stored(`${folder}/option`), [["F16"], bytes / 2]);
+    assertEquals(await stored(`${folder}/configured`), [["BF16"], bytes / 2]);
+    assertEquals(await contents(`${folder}/outvoted`), await contents(`${folder}/plain`));
+    const file = "adapter_model.safetensors";
+    const half = await tensorsOf(`${folder}/option/${file}`);
+    for (const [name, { data }] of await tensorsOf(`${folder}/plain/${file}`)) {
+      const rounded = float16ToFloat32(float32ToFloat16(data as Float32Array));
+      assertEquals(half.get(name)!.data, rounded, name);
+    }
+    const card = await Deno.readTextFile(`${folder}/option/README.md`);
+    assertStringIncludes(card, "- Values: stored in F16, 2 bytes each\n");
+    const { spec } = JSON.parse(await Deno.readTextFile(`${folder}/option/run.json`));
+    assertEquals(spec.training.dtype, "F16");
+    const again = await trainArgs(folder, `${folder}/option`, { steps: 2, method });
+    await assertFails(again, 'it was made with dtype "F16" instead of by default');
+    const wrong = await trainArgs(folder, `${folder}/no`, { dtype: "f8" });
+    await assertFails(wrong, 'dtype must be f32 or f16 or bf16, found "f8"');
+  }));
+
+Deno.test("a whole model, and adapters of other methods, are saved in that type and read again", () =>
+  withFolder(async (folder) => {
+    const methods = ["full", "bitfit", "vera", "prefix-tuning", "lora+prefix-layer"];
+    for (const name of methods) {
+      const output = `${folder}/${name}`, isFull = name === "full";
+      const args = await trainArgs(folder, output, { method: { name } });
+      await lowrankJson(...args, "--dtype", "bf16");
+      assertEquals((await stored(output, isFull ? "model" : undefined))[0], ["BF16"], name);
+      const input = await writeJson(`${folder}/in.json`, { cases: { one: { input_ids: [[5]] } } });
+      const shown = isFull ? ["--model", output] : ["--model", model, "--adapter", output];
+      await lowrankJson(
+        "logits",
+        ...shown,
+        "--input",
+        input,
+        "--output",
+        `${folder}/out.safetensors`,
+      );
+      if (isFull) continue;
+      const card = await Deno.readTextFile(`${output}/README.md`);
+      assertStringIncludes(card, "- Values: stored in BF16, 2 bytes each\n", name);
+    }
+  }));
+
+Deno.test("values beyond a type are saved in F32, and the error says so", () =>
+  withFolder(async (folder) => {
+    const output = `${folder}/out`, huge = { method, learningRate: 1e5, steps: 1 };
+    const args = await trainArgs(folder, output, huge);
+    await assertFails(
+      [...args, "--dtype", "f16"],
+      `error: F16 cannot hold what was trained, which is in ${output} in F32: the values of "`,
+      "must be finite in F16, found ",
+      "] (|x| must be below 65520); give",
+      "; give --dtype bf16 or f32 and another --output\n",
+    );
+    assertEquals((await stored(output))[0], ["F32"]);
+    assert((await Deno.stat(`${output}/log.json`)).isFile);
+  }));
+
+Deno.test("an adapter that is trained further keeps the type of its file unless --dtype says another", () =>
+  withFolder(async (folder) => {
+    const further = async (from: string, to: string, ...more: string[]) => {
+      const args = await trainArgs(folder, `${folder}/${to}`, from ? {} : { method });
+      await lowrankJson(...args, ...from ? ["--adapter", `${folder}/${from}`] : [], ...more);
+      return (await stored(`${folder}/${to}`))[0];
+    };
+    assertEquals(await further("", "half", "--dtype", "f16"), ["F16"]);
+    assertEquals(await further("half", "kept"), ["F16"]);
+    assertEquals(await further("half", "said", "--dtype", "f32"), ["F32"]);
+    assertEquals(await further("said", "full"), ["F32"]);
   }));
