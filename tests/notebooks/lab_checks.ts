@@ -1,8 +1,8 @@
-/** What a notebook must do in JupyterLab, after a reload, without trust and as an exported page. */
+/** What a notebook must do in JupyterLab: without trust, run, after a reload, and as an exported page. */
 
 import { assert, assertEquals } from "@std/assert";
 import { labPython } from "../../scripts/lab_environment.ts";
-import type { Browser } from "../support/browser.ts";
+import { Browser } from "../support/browser.ts";
 import {
   emptyOutputs,
   kernelSlider,
@@ -12,68 +12,46 @@ import {
   untilFiguresLive,
   untilFiguresStill,
 } from "../support/figures_on_page.ts";
-import type { LabServer } from "../support/lab.ts";
+import { LabServer } from "../support/lab.ts";
 import { LabPage } from "../support/lab_page.ts";
 import { differences } from "../support/notebook_compare.ts";
-import type { NotebookCopies } from "../support/notebook_copies.ts";
+import { NotebookCopies } from "../support/notebook_copies.ts";
 import { codeCells, type Notebook, readNotebook } from "../support/notebook_file.ts";
 import { assertStepsAreWhole, drawnSteps } from "../support/slider_steps.ts";
 import { rootPath } from "../support/source_files.ts";
 
 /** The series is to take 60 s a notebook on two free cores; other work may stand beside a test. */
-const runMs = 300_000;
+export const runMs = 300_000;
 
-/** What the checks of one notebook need. */
+/** What the checks of notebooks need. */
 export interface Place {
   browser: Browser;
   server: LabServer;
-  /** A server that did not see the notebook run, and so does not trust it. */
-  stranger: LabServer;
   copies: NotebookCopies;
 }
 
-/** Runs all cells of a copy, saves it, and checks what the page shows, before and after a reload. */
-export async function checkInLab(place: Place, name: string, committed: Notebook): Promise<void> {
-  const figures = count(committed, /<div data-figure=/g);
-  await using lab = await LabPage.open(place.browser, place.server, name);
-  await lab.runAll(runMs);
-  await lab.save();
-  const saved = await readNotebook(place.copies.path(name));
-  assertEquals(differences(committed, saved), [], "where this is meant: deno task notebooks");
-  await checkFigures(lab, figures);
-  await takePictures(lab);
-  assertEquals(await moveSliders(lab.page, pageSlider), count(committed, /<div data-steps/g));
-  assertEquals(await moveSliders(lab.page, kernelSlider), kernelControls(committed));
-  await lab.reload();
-  await checkFigures(lab, figures);
-  assertEquals(lab.page.errors, []);
+/** A check of one notebook, by the name of its copy. */
+export type LabCheck = (place: Place, name: string, committed: Notebook) => Promise<void>;
+
+/** Starts a server and a browser for checks; `copy` fills the folder that the server shows. */
+export async function inLab(
+  copy: (copies: NotebookCopies) => Promise<void>,
+  use: (place: Place) => Promise<void>,
+): Promise<void> {
+  await using copies = new NotebookCopies();
+  await copy(copies);
+  await using server = await LabServer.start(copies.folder);
+  await using browser = await Browser.start();
+  await use({ browser, server, copies });
 }
 
-async function checkFigures(lab: LabPage, figures: number): Promise<void> {
-  await lab.showAll();
-  await untilFiguresLive(lab.page, figures);
-  await lab.showAll(); // live figures may be higher
-  assertEquals(await emptyOutputs(lab.page), 0);
-}
-
-/** For people to look at, in both themes. */
-async function takePictures(lab: LabPage): Promise<void> {
-  const folder = `${rootPath}results/notebooks`;
-  await Deno.mkdir(folder, { recursive: true });
-  for (const theme of ["Dark", "Light"]) {
-    await lab.setTheme(`JupyterLab ${theme}`);
-    const height = await lab.showAll();
-    await screenshots(lab.page, `${folder}/${lab.name}_${theme.toLowerCase()}`, height);
-  }
-}
-
-/** The saved copy where its scripts must not run. */
+/** The committed outputs, before a run of the cells has made the server trust them: no script may run. */
 export async function checkUntrusted(
-  place: Place,
+  { browser, server }: Place,
   name: string,
   committed: Notebook,
 ): Promise<void> {
-  await using lab = await LabPage.open(place.browser, place.stranger, name);
+  await using lab = await LabPage.open(browser, server, name);
   await lab.showAll();
   await untilFiguresStill(lab.page, count(committed, /<div data-figure=/g));
   const hints =
@@ -81,6 +59,38 @@ export async function checkUntrusted(
   assertEquals(await lab.page.evaluate(hints), count(committed, /<div data-steps/g));
   const controls = `[...document.querySelectorAll(".jp-OutputArea :is(input, select)")]`;
   assertEquals(await lab.page.evaluate(`${controls}.every(({ disabled }) => disabled)`), true);
+  assertEquals(await emptyOutputs(lab.page), 0);
+}
+
+/** Runs all cells of a copy, saves it, and checks what the page shows, before and after a reload. */
+export async function checkRun(place: Place, name: string, committed: Notebook): Promise<void> {
+  await using lab = await LabPage.open(place.browser, place.server, name);
+  await lab.runAll(runMs);
+  await checkShown(place, lab, committed);
+  await lab.reload();
+  await checkFigures(lab, committed);
+  assertEquals(lab.page.errors, []);
+}
+
+/** What was run is what is committed, and its figures and sliders are live. */
+export async function checkShown(
+  { copies }: Place,
+  lab: LabPage,
+  committed: Notebook,
+): Promise<void> {
+  await lab.save();
+  const saved = await readNotebook(copies.path(lab.name));
+  assertEquals(differences(committed, saved), [], "where this is meant: deno task notebooks");
+  await checkFigures(lab, committed);
+  assertEquals(await moveSliders(lab.page, pageSlider), count(committed, /<div data-steps/g));
+  assertEquals(await moveSliders(lab.page, kernelSlider), kernelControls(committed));
+}
+
+/** All figures are live, and nothing is empty. */
+export async function checkFigures(lab: LabPage, committed: Notebook): Promise<void> {
+  await lab.showAll();
+  await untilFiguresLive(lab.page, count(committed, /<div data-figure=/g));
+  await lab.showAll(); // live figures may be higher
   assertEquals(await emptyOutputs(lab.page), 0);
 }
 
@@ -96,6 +106,18 @@ export async function checkExport(place: Place, name: string, committed: Noteboo
   await untilFiguresLive(page, count(committed, /<div data-figure=/g));
   assertStepsAreWhole(await drawnSteps(page));
   assertEquals(await moveSliders(page, pageSlider), count(committed, /<div data-steps/g));
+}
+
+/** Writes pictures of the saved copy in both themes, for people to look at. */
+export async function takePictures({ browser, server }: Place, name: string): Promise<void> {
+  const folder = `${rootPath}results/notebooks`;
+  await Deno.mkdir(folder, { recursive: true });
+  await using lab = await LabPage.open(browser, server, name);
+  for (const theme of ["Dark", "Light"]) {
+    await lab.setTheme(`JupyterLab ${theme}`);
+    const height = await lab.showAll();
+    await screenshots(lab.page, `${folder}/${name}_${theme.toLowerCase()}`, height);
+  }
 }
 
 /** The controls of sliders that ask the kernel: a figure with steps has one of its own, and so may a question. */

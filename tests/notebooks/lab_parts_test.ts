@@ -1,60 +1,28 @@
-/** A real JupyterLab in a real browser: what a reader meets who opens a notebook and runs it. */
+/** What only a real JupyterLab in a real browser can show, on small notebooks and one of the series. */
 
 import { assertEquals, assertMatch } from "@std/assert";
-import { basename } from "node:path";
 import { labInstalled } from "../../scripts/lab_environment.ts";
-import { Browser } from "../support/browser.ts";
-import { LabServer } from "../support/lab.ts";
+import { kernelSlider, moveSliders } from "../support/figures_on_page.ts";
 import { LabPage } from "../support/lab_page.ts";
 import { makeNotebook } from "../support/make_notebook.ts";
-import { NotebookCopies } from "../support/notebook_copies.ts";
-import {
-  notebookNames,
-  notebooksPath,
-  readNotebook,
-  writeNotebook,
-} from "../support/notebook_file.ts";
+import type { NotebookCopies } from "../support/notebook_copies.ts";
+import { notebooksPath, readNotebook, writeNotebook } from "../support/notebook_file.ts";
 import { normalNotebook } from "../support/notebook_normal.ts";
 import { browserPath } from "../support/parts.ts";
 import { rootPath } from "../support/source_files.ts";
-import { checkExport, checkInLab, checkUntrusted, type Place } from "./lab_checks.ts";
+import {
+  checkExport,
+  checkFigures,
+  checkShown,
+  checkUntrusted,
+  inLab,
+  type Place,
+  runMs,
+} from "./lab_checks.ts";
 
-const paths = [
-  `${rootPath}tests/notebooks/fixtures/live.ipynb`,
-  ...notebookNames().map((name) => `${notebooksPath}/${name}.ipynb`),
-].filter((path) => Deno.args.length === 0 || Deno.args.includes(basename(path, ".ipynb")));
-
-const checks = [
-  ["all cells run and show what is committed, figures and sliders live", checkInLab],
-  ["untrusted, its figures are still", checkUntrusted],
-  ["as a page without a network, its figures are live", checkExport],
-] as const;
-
-Deno.test({
-  name: "notebooks in JupyterLab",
-  ignore: !labInstalled() || browserPath() === undefined,
-  fn: async (test) => {
-    await using copies = new NotebookCopies();
-    for (const path of paths) await copies.add(path);
-    await writeNotebook(copies.path("stop"), stopNotebook);
-    await using server = await LabServer.start(copies.folder);
-    await using stranger = await LabServer.start(copies.folder);
-    await using browser = await Browser.start();
-    const place = { browser, server, stranger, copies };
-    // What a server or a browser is doing began before the step, and goes on after it.
-    const step = (name: string, fn: () => Promise<void>) =>
-      test.step({ name, fn, sanitizeOps: false, sanitizeResources: false });
-    await step("Stop ends a loop, and state is kept", () => checkStop(place));
-    for (const path of paths) {
-      const name = basename(path, ".ipynb"), committed = await readNotebook(path);
-      for (const [what, check] of checks) {
-        if (!await step(`${name}: ${what}`, () => check(place, name, committed))) break;
-      }
-      await server.endKernels();
-      await stranger.endKernels();
-    }
-  },
-});
+const fixture = `${rootPath}tests/notebooks/fixtures/live.ipynb`;
+const ofSeries = "01_one_low_rank_matrix";
+const asleep = "To use this slider, start the kernel and run this cell.";
 
 const stopNotebook = normalNotebook(makeNotebook(
   'import { progress, setup, stoppable } from "@lowrank/core/notebook";\nawait setup();',
@@ -70,6 +38,21 @@ await stoppable(async (signal) => {
   "steps > 0;",
 ));
 
+const sliderNotebook = normalNotebook(makeNotebook(
+  'import { setup, slider } from "@lowrank/core/notebook";\nawait setup();',
+  `await slider({ rank: { values: [1, 2, 4, 8], unit: "directions" } }, ({ rank }) => {
+  if (rank === 8) throw new Error("rank 8 is too much");
+  return { id: "f", title: \`r = \${rank}\`, caption: "", data: [{ y: [rank] }], layout: {} };
+});`,
+));
+
+async function copyAll(copies: NotebookCopies): Promise<void> {
+  await writeNotebook(copies.path("stop"), stopNotebook);
+  await writeNotebook(copies.path("slider"), sliderNotebook);
+  for (const name of ["one", "two"]) await Deno.copyFile(fixture, copies.path(name));
+  await copies.add(`${notebooksPath}/${ofSeries}.ipynb`);
+}
+
 /** The loop never ends by itself: that the run ends at all is Stop's work. */
 async function checkStop({ browser, server }: Place): Promise<void> {
   await using lab = await LabPage.open(browser, server, "stop");
@@ -84,3 +67,113 @@ async function checkStop({ browser, server }: Place): Promise<void> {
   assertMatch(after, /true/);
   assertEquals(await lab.kernelId(), kernel);
 }
+
+/** Presses a key with the slider in focus. */
+async function press({ page }: LabPage, key: string): Promise<void> {
+  await page.evaluate(`document.querySelector("[data-slider] input").focus()`);
+  const virtual = { ArrowRight: 39, ArrowUp: 38, ArrowLeft: 37, End: 35 }[key];
+  for (const type of ["rawKeyDown", "keyUp"]) {
+    const event = { type, key, code: key, windowsVirtualKeyCode: virtual };
+    await page.send("Input.dispatchKeyEvent", event);
+  }
+}
+
+/** Waits for words of the slider: value, title, or the line below. */
+async function untilRead({ page }: LabPage, ...words: string[]): Promise<void> {
+  const text = `document.querySelector("[data-slider]").innerText`;
+  const all = `${JSON.stringify(words)}.every((word) => ${text}.includes(word))`;
+  await page.until(all, 20_000, `the slider to say ${words.join(", ")}`);
+}
+
+async function checkKeys({ browser, server }: Place): Promise<void> {
+  await using lab = await LabPage.open(browser, server, "slider");
+  await lab.runAll(runMs);
+  await lab.showAll();
+  await untilRead(lab, "1 directions", "r = 1");
+  await press(lab, "ArrowRight");
+  await untilRead(lab, "2 directions", "r = 2");
+  await press(lab, "ArrowUp");
+  await untilRead(lab, "4 directions", "r = 4");
+  const plot = `document.querySelectorAll("[data-slider] .main-svg").length > 0`;
+  await lab.page.until(plot, 20_000, "plotly to redraw it in place");
+  await press(lab, "End");
+  await untilRead(lab, "8 directions", "r = 4", "rank 8 is too much");
+  await press(lab, "ArrowLeft");
+  await untilRead(lab, "4 directions", "r = 4");
+  const said = `document.querySelector("[data-slider]").innerText.includes("too much")`;
+  await lab.page.until(`!${said}`, 20_000, "the slider to say no more of it");
+  await server.endKernels();
+  await press(lab, "ArrowLeft");
+  // Its kernel is gone: it says again what the output shows, and cannot be moved.
+  await untilRead(lab, "4 directions", "r = 4", asleep);
+  const at =
+    `(({ value, disabled }) => [value, disabled])(document.querySelector("[data-slider] input"))`;
+  assertEquals(await lab.page.evaluate(at), ["2", true]);
+  const topOf = (part: string) =>
+    `document.querySelector("[data-slider] ${part}").getBoundingClientRect().top`;
+  assertEquals(
+    await lab.page.evaluate(`${topOf("[role=status]")} < ${topOf("[data-picture]")}`),
+    true,
+  );
+  assertEquals(lab.page.errors.filter((error) => !/fetch|ERR_CONNECTION/.test(error)), []);
+}
+
+/** The fixture twice, with what a reader does beside running it once. */
+async function checkAgain(test: Deno.TestContext, place: Place): Promise<void> {
+  const committed = await readNotebook(fixture);
+  const open = (name: string) => LabPage.open(place.browser, place.server, name);
+
+  await test.step("untrusted, figures are still", () => checkUntrusted(place, "one", committed));
+
+  await test.step("two notebooks at once do not mix", async () => {
+    await using one = await open("one");
+    await using two = await open("two");
+    await Promise.all([one, two].map((lab) => lab.runAll(runMs)));
+    for (const lab of [one, two]) await checkShown(place, lab, committed);
+  });
+
+  await test.step("after the browser was closed all is live, and it runs again", async () => {
+    await using lab = await open("one");
+    await checkFigures(lab, committed);
+    assertEquals(await moveSliders(lab.page, kernelSlider), 1);
+    await lab.runAll(runMs);
+    await checkShown(place, lab, committed);
+  });
+
+  await test.step("after a restart the slider says what to do, and that helps", async () => {
+    await using lab = await open("two");
+    await lab.showAll();
+    await place.server.restartKernels();
+    const input = `document.querySelector("[data-slider] input")`;
+    await lab.page.evaluate(`${input}.dispatchEvent(new Event("input"))`);
+    await untilRead(lab, asleep);
+    await lab.runAll(runMs);
+    await checkShown(place, lab, committed);
+  });
+
+  await test.step("as a page without a network, figures are live", () =>
+    checkExport(place, "one", committed));
+}
+
+/** The others are lab_nightly_test.ts's. */
+async function checkOfSeries(place: Place): Promise<void> {
+  await using lab = await LabPage.open(place.browser, place.server, ofSeries);
+  await lab.runAll(runMs);
+  await checkShown(place, lab, await readNotebook(`${notebooksPath}/${ofSeries}.ipynb`));
+  assertEquals(lab.page.errors, []);
+}
+
+Deno.test({
+  name: "notebooks in JupyterLab",
+  ignore: !labInstalled() || browserPath() === undefined,
+  sanitizeOps: false, // a server and a browser are at work all the time
+  sanitizeResources: false,
+  fn: (test) =>
+    inLab(copyAll, async (place) => {
+      await test.step("Stop ends a loop, and state is kept", () => checkStop(place));
+      await test.step("a slider follows keys, says what failed, and outlives its kernel", () =>
+        checkKeys(place));
+      await checkAgain(test, place);
+      await test.step(`${ofSeries} runs and shows what is committed`, () => checkOfSeries(place));
+    }),
+});

@@ -1,7 +1,8 @@
-/** `deno task lab` as a process: it serves the notebooks until Ctrl-C and leaves nothing behind. */
+/** `deno task lab` as a process: what it serves and trusts, and that Ctrl-C leaves nothing behind. */
 
 import { assertEquals } from "@std/assert";
 import { labInstalled } from "../../scripts/lab_environment.ts";
+import { committedNotebooks } from "../../scripts/lab_trust.ts";
 import { deadline } from "../support/deadline.ts";
 import { filesIn, withFolder } from "../support/folders.ts";
 import { serverAddress } from "../support/lab.ts";
@@ -72,5 +73,26 @@ Deno.test({
         } catch { /* it has ended */ }
         await lab.status;
       }
+    }),
+});
+
+Deno.test({
+  name: "notebooks are trusted as git has them: not changed ones, not new ones, none without git",
+  ignore: !labInstalled(),
+  fn: () =>
+    withFolder(async (folder) => {
+      const write = (name: string, text: string) =>
+        Deno.writeTextFile(`${folder}/${name}.ipynb`, text);
+      const git = (...args: string[]) =>
+        new Deno.Command("git", { args, cwd: folder, stdout: "null", stderr: "null" }).output();
+      await write("same", "{}");
+      await write("changed", "{}");
+      assertEquals(await committedNotebooks(folder), []);
+      await git("init");
+      await git("add", ".");
+      await git("-c", "user.name=a", "-c", "user.email=a@example.org", "commit", "-m", "two");
+      await write("changed", "{ }");
+      await write("new", "{}");
+      assertEquals(await committedNotebooks(folder), ["same.ipynb"]);
     }),
 });
