@@ -1,0 +1,84 @@
+/** The series run by nbclient, as by `jupyter execute`, with the kernel that a reader has. */
+
+import { assert, assertEquals } from "@std/assert";
+import { blankNotebook } from "../../scripts/lab_blank.ts";
+import { labInstalled, labScript } from "../../scripts/lab_environment.ts";
+import { withFolder } from "../support/folders.ts";
+import { differences } from "../support/notebook_compare.ts";
+import { NotebookCopies } from "../support/notebook_copies.ts";
+import {
+  codeCells,
+  type Notebook,
+  notebookNames,
+  notebooksPath,
+  readNotebook,
+  writeNotebook,
+} from "../support/notebook_file.ts";
+
+/** Cells from one to another, both of them too. */
+type Cells = readonly [from: string, to: string];
+
+/** Runs of over ten CPU seconds that few cells need, and those cells: lab_nightly_test.ts runs all. */
+const leftToTheNight: Readonly<Record<string, readonly Cells[]>> = {
+  "00_tour": [["dates-fit", "dates-check"]],
+  "04_train": [["dates-base", "dates-base"], ["dates-fit", "dates-check"], ["fit-full", "answers"]],
+  "08_your_adapter": [["live-setup", "live-code"]],
+  "09_against_what": [["fit-all", "losses"]],
+  "10_qlora": [["study", "merge-slider"]],
+  "11_many_adapters": [["tune", "extract-figure"]],
+  "12_since_2021": [["c08", "c10"], ["c16", "c57"]],
+};
+
+const names = notebookNames()
+  .filter((name) => Deno.args.length === 0 || Deno.args.includes(name));
+
+/** The notebook without the cells that are left to the night. */
+async function readDay(name: string): Promise<Notebook> {
+  const notebook = await readNotebook(`${notebooksPath}/${name}.ipynb`);
+  const at = (id: string) => {
+    const place = notebook.cells.findIndex((cell) => cell.id === id);
+    assert(place >= 0, `${name} has no cell ${id}`);
+    return place;
+  };
+  const left = (leftToTheNight[name] ?? []).map(([from, to]) => [at(from), at(to)]);
+  const isLeft = (place: number) => left.some(([from, to]) => from <= place && place <= to);
+  return { ...notebook, cells: notebook.cells.filter((_, place) => !isLeft(place)) };
+}
+
+/** Runs all notebooks of a folder; a cell that fails shows its error, and the others run. */
+async function execute(folder: string): Promise<void> {
+  await withFolder(async (home) => {
+    const { success, stderr } = await new Deno.Command(labScript("jupyter-execute"), {
+      args: [
+        "--inplace",
+        "--allow-errors",
+        "--timeout=300",
+        ...names.map((name) => `${name}.ipynb`),
+      ],
+      cwd: folder,
+      env: { JUPYTER_CONFIG_DIR: home, JUPYTER_RUNTIME_DIR: home, IPYTHONDIR: home },
+      stdout: "null",
+      stderr: "piped",
+    }).output();
+    assert(success, new TextDecoder().decode(stderr).slice(-2000));
+  });
+}
+
+Deno.test({
+  name: "nbclient shows what is committed",
+  ignore: !labInstalled(),
+  fn: async (test) => {
+    await using copies = new NotebookCopies();
+    for (const name of names) {
+      await writeNotebook(copies.path(name), blankNotebook(await readDay(name), ".."));
+    }
+    await execute(copies.folder);
+    for (const name of names) {
+      await test.step(name, async () => {
+        const [committed, run] = [await readDay(name), await readNotebook(copies.path(name))];
+        assert(codeCells(committed).length > 0);
+        assertEquals(differences(committed, run), [], "where this is meant: deno task notebooks");
+      });
+    }
+  },
+});
