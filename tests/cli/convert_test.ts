@@ -16,6 +16,7 @@ import { assertAllClose } from "../support/all_close.ts";
 import { filesIn, withFolder } from "../support/folders.ts";
 import { golden, goldenJson, tensorsOf } from "../support/golden.ts";
 import "../support/open_lapack.ts";
+import { goldenLogits } from "./arguments.ts";
 import { assertFails, lowrank, lowrankJson, model } from "./lowrank.ts";
 
 const weights = (folder: string) => tensorsOf(`${folder}/adapter_model.safetensors`);
@@ -245,11 +246,8 @@ interface Ranks {
 
 /** The logits of a converted adapter are those that PEFT computes with the original. */
 async function assertLogits(name: string, converted: string): Promise<void> {
-  const output = `${converted}/logits.safetensors`;
-  const cases = ["--input", golden("logits.json"), "--output", output];
-  await lowrankJson("logits", "--model", model, "--adapter", converted, ...cases);
   const expected = await tensorsOf(golden(`adapters/logits/${name}.safetensors`));
-  const actual = await tensorsOf(output);
+  const actual = await goldenLogits(converted, "--model", model, "--adapter", converted);
   const { cases: inputs } = await goldenJson("logits.json");
   // At positions that are masked, logits mean nothing.
   const whole = [...expected].filter(([key]) =>

@@ -9,7 +9,6 @@ import {
   openSafetensors,
   quantizedNames,
   readQuantized,
-  readSafetensors,
   type TrainedUpdate,
   writeAdapter,
 } from "../../src/formats/mod.ts";
@@ -20,6 +19,7 @@ import { assertAllClose } from "../support/all_close.ts";
 import { filesIn, withFolder } from "../support/folders.ts";
 import { golden, tensorsOf } from "../support/golden.ts";
 import "../support/open_lapack.ts";
+import { goldenLogits } from "./arguments.ts";
 import { assertFails, lowrank, lowrankJson, model } from "./lowrank.ts";
 
 const modules = [0, 1].flatMap((block) =>
@@ -149,8 +149,7 @@ Deno.test("a copy in floats has the dequantized weights with all of the update",
       [out, model].map(async (path) => JSON.parse(await Deno.readTextFile(`${path}/config.json`))),
     );
     assertEquals(config, { ...own, _name_or_path: "gpt2_tiny" });
-    const input = ["--input", golden("logits.json"), "--output", `${folder}/logits`];
-    await lowrankJson("logits", "--model", out, ...input);
+    await goldenLogits(folder, "--model", out);
     await lowrankJson("merge", ...args, "--quantized", "float", "--dtype", "bf16");
     using file = await openSafetensors(out);
     assertEquals(new Set([...file.tensors.values()].map(({ dtype }) => dtype)), new Set(["BF16"]));
@@ -174,20 +173,14 @@ Deno.test("of a base that was quantized from BF16, the copy has the values that 
       const W = own.get(`${module}.weight`)!, W4 = transpose(weights.get(`${module}.weight`)!);
       assertAlmostEquals(quantizationNorm!, frobeniusNorm(difference(denseOf(W), denseOf(W4))));
     }
-    const merged = await logitsOf(folder, out);
-    const beside = await logitsOf(folder, base, "--adapter", adapter);
+    const merged = await goldenLogits(folder, "--model", out);
+    const beside = await goldenLogits(folder, "--model", base, "--adapter", adapter);
     for (const [name, { data }] of merged) {
       assertAllClose(data, beside.get(name)!.data, { relative: 1e-5, absolute: 1e-5 });
     }
     const { dtype } = await lowrankJson(...float);
     assertEquals(dtype, "BF16");
   }));
-
-async function logitsOf(folder: string, ...given: string[]): Promise<Map<string, HostTensor>> {
-  const output = `${folder}/logits.safetensors`, input = golden("logits.json");
-  await lowrankJson("logits", "--model", ...given, "--input", input, "--output", output);
-  return (await readSafetensors(output)).tensors;
-}
 
 Deno.test("with the floats that a base was quantized from, its distance from them is reported", () =>
   withFolder(async (folder) => {

@@ -18,23 +18,18 @@ import { transpose } from "../../src/models/transpose.ts";
 import { assertAllClose } from "../support/all_close.ts";
 import { filesIn, withFolder } from "../support/folders.ts";
 import { golden, tensorsOf } from "../support/golden.ts";
+import { goldenLogits } from "./arguments.ts";
 import { assertFails, lowrank, lowrankJson, model } from "./lowrank.ts";
 
 const adapter = golden("adapters/peft_all_linear");
-
-async function logits(folder: string, ...args: string[]) {
-  const output = `${folder}/logits.safetensors`;
-  await lowrankJson("logits", "--input", golden("logits.json"), "--output", output, ...args);
-  return await tensorsOf(output);
-}
 
 Deno.test("a merged folder has the logits of model and adapter, with the base's names and shapes", () =>
   withFolder(async (folder) => {
     const merged = `${folder}/merged`;
     await lowrankJson("merge", "--model", model, "--adapter", adapter, "--output", merged);
     assertEquals(filesIn(merged), ["config.json", "generation_config.json", "model.safetensors"]);
-    const ours = await logits(folder, "--model", merged);
-    const expected = await logits(folder, "--model", model, "--adapter", adapter);
+    const ours = await goldenLogits(folder, "--model", merged);
+    const expected = await goldenLogits(folder, "--model", model, "--adapter", adapter);
     for (const [name, { data }] of expected) {
       assertAllClose(ours.get(name)!.data, data, { absolute: 2e-5, relative: 0, what: name });
     }

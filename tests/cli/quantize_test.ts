@@ -15,7 +15,7 @@ import { transpose } from "../../src/models/transpose.ts";
 import { dequantize, quantize } from "../../src/quant/mod.ts";
 import { filesIn, withFolder } from "../support/folders.ts";
 import { golden, tensorsOf } from "../support/golden.ts";
-import { trainArgs, writeJson } from "./arguments.ts";
+import { goldenLogits, trainArgs, writeJson } from "./arguments.ts";
 import { assertFails, lowrank, lowrankJson, model } from "./lowrank.ts";
 
 /** GPT-2's layers in blocks. */
@@ -185,13 +185,8 @@ Deno.test("a quantized folder computes what --base-dtype computes, and an adapte
   withFolder(async (folder) => {
     const quantized = `${folder}/quantized`, adapter = `${folder}/adapter`;
     await lowrankJson("quantize", model, quantized, "--code", "fp4");
-    const logits = async (...args: string[]) => {
-      const output = `${folder}/logits.safetensors`;
-      await lowrankJson("logits", "--input", golden("logits.json"), "--output", output, ...args);
-      return await tensorsOf(output);
-    };
-    const expected = await logits("--model", model, "--base-dtype", "fp4");
-    assertEquals(await logits("--model", quantized), expected);
+    const expected = await goldenLogits(folder, "--model", model, "--base-dtype", "fp4");
+    assertEquals(await goldenLogits(folder, "--model", quantized), expected);
     const training = await trainArgs(folder, adapter, {
       method: { kind: "lora", rank: 2, sites: ["q"] },
     });
@@ -204,14 +199,9 @@ Deno.test("a quantized folder computes what --base-dtype computes, and an adapte
         'bnb_4bit_quant_type="fp4", bnb_4bit_use_double_quant=True)`',
     );
     // Its record would speak of other weights.
-    const replaced = ["resize", adapter, "--rank", "1", "--output", adapter + "-small"];
-    await lowrank(...replaced);
-    for (
-      const command of [["resize", `${adapter}-small`, "--rank", "1"], [
-        "combine",
-        `${adapter}-small`,
-      ]]
-    ) {
+    const small = `${adapter}-small`;
+    await lowrank("resize", adapter, "--rank", "1", "--output", small);
+    for (const command of [["resize", small, "--rank", "1"], ["combine", small]]) {
       await assertFails(
         [...command, "--output", adapter],
         `the output must not be the folder of a training, found run.json in ${adapter}: choose another folder`,
@@ -221,16 +211,8 @@ Deno.test("a quantized folder computes what --base-dtype computes, and an adapte
       ["quantize", adapter, `${folder}/x`],
       `quantize needs the base model, found an adapter in ${adapter}: give `,
     );
-    const args = [
-      "logits",
-      "--model",
-      model,
-      "--adapter",
-      adapter,
-      "--input",
-      golden("logits.json"),
-    ];
-    const { stderr } = await lowrank(...args, "--output", `${folder}/logits.safetensors`);
+    const files = ["--input", golden("logits.json"), "--output", `${folder}/logits.safetensors`];
+    const { stderr } = await lowrank("logits", "--model", model, "--adapter", adapter, ...files);
     assertStringIncludes(
       stderr,
       `fp4 in blocks of 64 with scales in 8 bits, ${model} is of floats\n`,
