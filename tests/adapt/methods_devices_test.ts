@@ -252,23 +252,29 @@ const besideLora: readonly Check[] = [...methods, ...prefixes].map((method) =>
   )
 );
 
-/** Gradients on the reference device, by family. */
+async function checkGradients(model: TextModel, method: Method): Promise<void> {
+  using adapter = inject(model, method);
+  await disturb(adapter);
+  const { data } = targetsOf(model);
+  const loss = (tape: Tape) => crossEntropy(tape, model.forward(tape, inputs), data);
+  await assertGradients(model.device, adapter.parameters, loss);
+}
+
+/** Gradients on the reference device. */
 const gradientChecks: readonly Check[] = methods.flatMap((method) =>
-  (method.differentiated ?? ["gpt2", "bert"]).map((family): Check => ({
-    name: `gradients of ${nameOf(method)} on ${family} are finite differences`,
-    run: async (device) => {
-      using model = await loadModel(device, golden(allFamilies[family]));
-      using adapter = inject(model, method);
-      await disturb(adapter);
-      const { data } = targetsOf(model);
-      const loss = (tape: Tape) => crossEntropy(tape, model.forward(tape, inputs), data);
-      await assertGradients(device, adapter.parameters, loss);
-    },
-  }))
+  (method.differentiated ?? ["gpt2", "bert"]).map((family) =>
+    onFamily(
+      method,
+      family,
+      "has gradients that are finite differences",
+      (model) => checkGradients(model, method),
+    )
+  )
 );
 
 await testOn(allDevices, [
-  ...[...methodChecks, ...besideLora],
+  ...methodChecks,
+  ...besideLora,
   { name: "merged biases are the trained ones, to the bit", run: checkMergedBiases },
 ]);
 await testOn([reference], gradientChecks);
