@@ -1,19 +1,19 @@
 /** Hostile clients, and their cost to the server and to a client that has the token. Linux only. @module */
 
-import { lowrankArgs } from "../tests/cli/lowrank.ts";
-import { rootPath } from "../tests/support/source_files.ts";
+import { lowrankArgs } from "../cli/lowrank.ts";
+import { rootPath } from "../support/source_files.ts";
 
 /** A server's address, and the header with its token. */
-interface Attacked {
+export interface Attacked {
   readonly port: number;
   readonly bearer: string;
 }
 
 /** Ends by itself, or with the signal. */
-type Attack = (attacked: Attacked, signal: AbortSignal) => Promise<void>;
+export type Attack = (attacked: Attacked, signal: AbortSignal) => Promise<void>;
 
 /** The effect of an attack on the server's memory and on the client with the token. */
-interface Cost {
+export interface Cost {
   readonly restBytes: number;
   readonly mostBytes: number;
   readonly answered: number;
@@ -23,9 +23,6 @@ interface Cost {
 
 /** The longest attack, and for how long connections are kept that nobody uses, in milliseconds. */
 const mostMs = 60_000, keptMs = 10_000;
-
-/** The most that an attack may cost. */
-const mostGrownBytes = 2 ** 28, mostWaitMs = 5_000;
 
 const utf8 = new TextEncoder();
 
@@ -45,8 +42,8 @@ const sendChunks = (clients: number, hasToken: boolean): Attack => async (attack
   const { port, bearer } = attacked, type = "Content-Type: application/json\r\n";
   const more = `${type}Transfer-Encoding: chunked\r\n${hasToken ? bearer : ""}\r\n`;
   const send = async () => {
-    const connection = await connect(port), close = () => connection.close();
-    signal.addEventListener("abort", close, { once: true });
+    using connection = await connect(port);
+    signal.addEventListener("abort", () => connection[Symbol.dispose](), { once: true });
     try {
       await connection.write(head("POST /v1/completions HTTP/1.1", more));
       for (let at = 0; at < chunks.length;) at += await connection.write(chunks.subarray(at));
@@ -70,7 +67,8 @@ const stay = (clients: number, bytes: Uint8Array): Attack => async ({ port }, si
   for (const connection of open) connection.close();
 };
 
-const attacks: Readonly<Record<string, Attack>> = {
+/** What hostile clients do, by what they send. */
+export const attacks: Readonly<Record<string, Attack>> = {
   "40 bodies of chunks, with the token": sendChunks(40, true),
   "40 bodies of chunks, without": sendChunks(40, false),
   "360 refusals, kept alive": stay(360, head(asked, "\r\n")),
@@ -113,7 +111,8 @@ async function bytesOf(pid: number, field: string): Promise<number> {
   return 1024 * Number(new RegExp(`${field}:\\s+(\\d+)`).exec(text)![1]);
 }
 
-async function costOf(attack: Attack): Promise<Cost> {
+/** What an attack costs a server of its own. */
+export async function costOf(attack: Attack): Promise<Cost> {
   const token = await Deno.makeTempFile();
   await Deno.writeTextFile(token, "s3cret");
   const own = ["--model", "models/tiny-gpt2", "--token-file", token, "--port", "0"];
@@ -131,19 +130,4 @@ async function costOf(attack: Attack): Promise<Cost> {
   child.kill("SIGTERM");
   await Promise.all([child.status, lines.cancel(), Deno.remove(token)]);
   return { restBytes, mostBytes, ...cost };
-}
-
-const mebibytes = (bytes: number): string => (bytes / 2 ** 20).toFixed(0);
-
-/** Prints what each attack costs a server of its own; true where none costs too much or keeps the token out. */
-export async function checkStrangers(): Promise<boolean> {
-  let holds = true;
-  console.log("attack | at rest, MiB | at most, MiB | answered | shut out | longest wait, ms");
-  for (const [name, attack] of Object.entries(attacks)) {
-    const { restBytes, mostBytes, answered, shutOut, longestMs } = await costOf(attack);
-    const memory = [restBytes, mostBytes].map(mebibytes);
-    console.log([name, ...memory, answered, shutOut, longestMs.toFixed(0)].join(" | "));
-    holds &&= mostBytes - restBytes <= mostGrownBytes && longestMs <= mostWaitMs && shutOut === 0;
-  }
-  return holds;
 }
