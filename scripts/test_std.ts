@@ -5,6 +5,7 @@
  * @module
  */
 
+import { tiersVariable } from "../tests/support/parts.ts";
 import { root, rootPath } from "../tests/support/source_files.ts";
 import { testFiles } from "./test/jobs.ts";
 
@@ -24,5 +25,6 @@ async function importMap(): Promise<string> {
 const { code } = await new Deno.Command(Deno.execPath(), {
   args: ["test", "-A", "--no-lock", `--import-map=${await importMap()}`, ...testFiles(["core"])],
   cwd: rootPath,
+  env: { [tiersVariable]: "core" },
 }).spawn().status;
 Deno.exit(code);

@@ -28,12 +28,18 @@ Deno.test("pieces are a tensor's values in order, in whole rows or parts of one,
       using file = await openSafetensors(path);
       for (const [name, { shape, data }] of tensors) {
         const pieces = await piecesOf(file.pieces(name)), width = shape.at(-1) ?? 1;
-        assertEquals(pieces.flatMap(({ data }) => [...data]), [...data]);
-        for (const { start, data: { length } } of pieces) {
+        const whole = new Float32Array(data.length);
+        let end = 0;
+        for (const { start, data: piece } of pieces) {
+          const { length } = piece;
+          assertEquals(start, end, name);
+          whole.set(piece, start);
+          end += length;
           assert(start % 2 === 0 && length <= 2 ** 18, `${name}: ${length} at ${start}`);
           const isRows = start % width === 0 && length % width === 0;
           assert(isRows || length < width, `${name}: ${length} at ${start}`);
         }
+        assertEquals([end, whole], [data.length, data]);
       }
     });
   }

@@ -5,6 +5,7 @@ import { float32ToBfloat16, float32ToFloat16 } from "../../src/core/float16.ts";
 import { decode, type FloatDtype } from "../../src/formats/dtype.ts";
 import { openSafetensors } from "../../src/formats/mod.ts";
 import { copiedTensor } from "../../src/formats/tensor_blocks.ts";
+import { concatenate } from "../fuzz/mutations.ts";
 import { rawFile, type RawPart } from "./quantized_files.ts";
 
 /** More than a block of 2^18, whose last one is not full. */
@@ -29,8 +30,7 @@ const parts: Readonly<Record<string, RawPart>> = {
 async function copyOf(key: string, dtype?: FloatDtype, from = parts) {
   using file = await openSafetensors([rawFile(from)]);
   const { pieces, ...copy } = copiedTensor({ action: "cannot copy", file, key, dtype });
-  const bytes = (await Array.fromAsync(pieces())).flatMap((piece) => [...piece]);
-  return { ...copy, bytes: Uint8Array.from(bytes) };
+  return { ...copy, bytes: concatenate(...await Array.fromAsync(pieces())) };
 }
 
 for (const key of Object.keys(parts)) {

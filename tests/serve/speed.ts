@@ -1,6 +1,6 @@
 /** Prints how many requests a second a server answers to 1, 8 and 32 clients, the best of seven rounds. @module */
 
-import { bodies, load, withServer } from "../tests/serve/load.ts";
+import { bodies, load, withServer } from "./load.ts";
 
 const counts = [1, 8, 32], best = new Map(counts.map((clients) => [clients, Infinity]));
 const requests = 2 * bodies.length;
