@@ -1,6 +1,6 @@
 /**
  * Kills of processes that write, without a chance to say goodbye, at random moments of a seed, which is another one
- * each time: `deno task test:kills --filter merge -- --count 200 --seed 1`.
+ * each time: `deno task test:kills --count 200 --seed 1`.
  *
  * What is found must be what was there before, what was being written, or refused; and the same command,
  * called again, must end with the bytes of one that was never killed.

@@ -1,6 +1,6 @@
 /**
  * Thousands of corrupted inputs of each kind that comes from outside, each time from another seed:
- * `deno task fuzz --runs 20000 --seed 1 --kind hub` tries those of some kinds.
+ * `deno task test:fuzz --runs 20000 --seed 1 --kind hub` tries those of some kinds.
  *
  * A find is printed as JSON for a file in `tests/golden/hostile/`, where a core test replays it.
  */
