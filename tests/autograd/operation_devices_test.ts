@@ -1,6 +1,6 @@
-/** Single operations on every device: outputs, gradients and bytes are those of the reference. @module */
+/** Single operations: outputs, gradients and bytes are the reference's, and its gradients are slopes. */
 
-import { assertEquals } from "@std/assert";
+import { assertAlmostEquals, assertEquals } from "@std/assert";
 import { Parameter, Tape } from "../../src/autograd/mod.ts";
 import { sizeOf } from "../../src/core/shape.ts";
 import type { Device, Tensor } from "../../src/device/device.ts";
@@ -8,26 +8,26 @@ import { DryDevice } from "../../src/device/dry.ts";
 import { ReferenceDevice } from "../../src/device/reference.ts";
 import { normals } from "../kernels/cases/values.ts";
 import { assertAllClose } from "../support/all_close.ts";
-import type { Check } from "../support/devices.ts";
+import { allDevices, testOn } from "../support/devices.ts";
 import { type OperationCase, operations } from "./operation_cases.ts";
 
 /** A result, the gradient of each leaf if it is trained, and the bytes of the peak. */
-export interface Outcome {
+interface Outcome {
   readonly out: ArrayLike<number>;
   readonly gradients: readonly (ArrayLike<number> | undefined)[];
   readonly peak: number;
 }
 
 /** The leaves' values. */
-export function valuesOf({ shapes }: OperationCase): Float64Array[] {
+function valuesOf({ shapes }: OperationCase): Float64Array[] {
   return shapes.map((shape, i) => Float64Array.from(normals(i + 1, sizeOf(shape))));
 }
 
 /** The weight of each element of the result in the loss whose gradients are taken. */
-export const weightsOf = (size: number): Float32Array => normals(9, size);
+const weightsOf = (size: number): Float32Array => normals(9, size);
 
 /** Runs an operation and its backward. */
-export async function outcomeOf(
+async function outcomeOf(
   device: Device,
   operation: OperationCase,
   values: readonly Float64Array[],
@@ -82,16 +82,6 @@ function written(tape: Tape, shape: readonly number[], data: Float32Array | Floa
   return tensor;
 }
 
-/** A check of each operation, with everything trained and with each leaf frozen in turn. */
-export const checks: readonly Check[] = operations.map((operation) => ({
-  name: `${operation.name} is the reference's, in the bytes that dry predicts, and leaves none`,
-  run: async (device) => {
-    await checkOperation(device, operation, []);
-    if (operation.shapes.length === 1) return;
-    for (const frozen of operation.shapes.keys()) await checkOperation(device, operation, [frozen]);
-  },
-}));
-
 /** Fails unless a device agrees with the reference to 1e-5 of the largest value. */
 async function checkOperation(
   device: Device,
@@ -115,4 +105,40 @@ async function checkOperation(
 function assertSame(what: string, found: ArrayLike<number>, expected: ArrayLike<number>): void {
   const wanted = Array.from(expected), largest = Math.max(...wanted.map(Math.abs));
   assertAllClose(Array.from(found), wanted, { absolute: 1e-5 * largest, what });
+}
+
+// With everything trained and with each leaf frozen in turn.
+await testOn(
+  allDevices,
+  operations.map((operation) => ({
+    name: `${operation.name} is the reference's, in the bytes that dry predicts, and leaves none`,
+    run: async (device) => {
+      await checkOperation(device, operation, []);
+      if (operation.shapes.length === 1) return;
+      for (const frozen of operation.shapes.keys()) {
+        await checkOperation(device, operation, [frozen]);
+      }
+    },
+  })),
+);
+
+const dot = (x: ArrayLike<number>, y: ArrayLike<number>): number =>
+  Array.from(x).reduce((sum, value, i) => sum + value * y[i], 0);
+
+for (const operation of operations) {
+  // Central differences err by step² |f'''| / 6 and by 1e-16 |f| / step.
+  Deno.test(`the gradient is the slope: ${operation.name}`, async () => {
+    using device = new ReferenceDevice();
+    const step = 1e-5, values = valuesOf(operation);
+    const { gradients } = await outcomeOf(device, operation, values);
+    const directions = values.map(({ length }, i) => normals(20 + i, length));
+    const lossAt = async (factor: number) => {
+      const moved = values.map((data, i) => data.map((x, at) => x + factor * directions[i][at]));
+      const { out } = await outcomeOf(device, operation, moved);
+      return dot(weightsOf(out.length), out);
+    };
+    const slope = (await lossAt(step) - await lossAt(-step)) / (2 * step);
+    const expected = directions.reduce((sum, d, i) => sum + dot(d, gradients[i]!), 0);
+    assertAlmostEquals(slope, expected, 1e-7 * Math.max(1, Math.abs(slope)));
+  });
 }

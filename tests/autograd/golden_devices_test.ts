@@ -1,4 +1,4 @@
-/** What PyTorch and transformers say of single operations, as checks that each device's test file runs. @module */
+/** Single operations, which must be those of PyTorch and transformers. */
 
 import {
   attention,
@@ -16,7 +16,7 @@ import type { HostTensor } from "../../src/core/host_tensor.ts";
 import type { Device, Tensor } from "../../src/device/device.ts";
 import { assertAllClose } from "../support/all_close.ts";
 import { golden, tensorsOf } from "../support/golden.ts";
-import type { Check } from "../support/devices.ts";
+import { allDevices, type Check, testOn } from "../support/devices.ts";
 
 const tensors = new Map([
   ...await tensorsOf(golden("ops.safetensors")),
@@ -105,8 +105,7 @@ function rotaryPositions(tape: Tape): Tensor {
   return positions;
 }
 
-/** All checks. */
-export const checks: readonly Check[] = [
+await testOn(allDevices, [
   {
     name: "cross-entropy with ignored labels equals PyTorch's",
     run: (device) => checkCrossEntropy(device, "", 0),
@@ -137,4 +136,4 @@ export const checks: readonly Check[] = [
     const [q, k, v] = tensors.map((tensor) => ({ tensor, width: tensor.shape[1] }));
     return attention(tape, { q, k, v }, { batch: 2, time: 5, heads: 4, causal: true });
   }),
-];
+]);

@@ -1,4 +1,0 @@
-import { coreDevices, testOn } from "../support/devices.ts";
-import { checks } from "./golden_checks.ts";
-
-await testOn(coreDevices, checks);
