@@ -1,6 +1,7 @@
 /**
  * Runs commands one after another as `cli.ts` does, tries afterwards what takes a permission, and prints the exit
- * codes and what was allowed: `escape.ts FILE ADDRESS COMMANDS`, which are a list of lists of words in JSON.
+ * codes, which commands did not give up FFI when their device was open, and what was allowed:
+ * `escape.ts FILE ADDRESS COMMANDS`, which are a list of lists of words in JSON.
  *
  * @module
  */
@@ -8,8 +9,17 @@
 import { keepNeeded } from "../../src/cli/permissions.ts";
 import { main } from "../../src/cli/program.ts";
 
-const [file, address, commands] = Deno.args, codes: number[] = [];
-for (const command of JSON.parse(commands)) codes.push(await main(command, keepNeeded));
+const [file, address, commands] = Deno.args, codes: number[] = [], holdFfi: string[] = [];
+for (const command of JSON.parse(commands)) {
+  let holds = false;
+  const code = await main(command, async (...called) => {
+    const opened = await keepNeeded(...called);
+    holds = opened !== undefined;
+    return opened && (() => (opened(), holds = false));
+  });
+  codes.push(code);
+  if (holds) holdFfi.push(command[0]);
+}
 
 const attempts: Readonly<Record<string, () => unknown>> = {
   read: () => Deno.readTextFileSync(file),
@@ -40,4 +50,4 @@ const allowed: string[] = [];
 for (const [name, attempt] of Object.entries(attempts)) {
   if (await isAllowed(attempt)) allowed.push(name);
 }
-console.log(JSON.stringify({ codes, allowed }));
+console.log(JSON.stringify({ codes, holdFfi, allowed }));
