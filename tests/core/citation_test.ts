@@ -1,5 +1,8 @@
+/** The version, and how the program is cited. */
+
 import { assertEquals, assertStringIncludes } from "@std/assert";
 import { bibtex } from "../../src/core/citation.ts";
+import { version } from "../../src/core/version.ts";
 import { sourceText } from "../support/source_files.ts";
 
 /** One field of an entry, on one line. */
@@ -27,4 +30,10 @@ Deno.test("the BibTeX says what CITATION.cff says, of the program and of the pap
   const names = reference.matchAll(/family-names: (.*)\n +given-names: (.*)/g);
   const authors = Array.from(names, ([, family, given]) => `${family}, ${given}`);
   assertEquals(fieldOf(paper, "author").split(" and "), authors);
+});
+
+Deno.test("deno.json says the version, and what repeats it agrees", () => {
+  const said = JSON.parse(sourceText("deno.json")).version;
+  assertEquals(version, said);
+  assertEquals(/^version: (.*)$/m.exec(sourceText("CITATION.cff"))?.[1], said);
 });

@@ -1,4 +1,7 @@
+/** Numbers of a sample, and numbers in sentences. */
+
 import { assertAlmostEquals, assertEquals } from "@std/assert";
+import { howMany } from "../../src/core/how_many.ts";
 import { fromTo, standardDeviation } from "../../src/core/numbers.ts";
 
 Deno.test("the standard deviation is that of a sample", () => {
@@ -9,4 +12,9 @@ Deno.test("the standard deviation is that of a sample", () => {
 Deno.test("bounds that print alike are said once", () => {
   assertEquals(fromTo([0.5, 0.126, 0.3], 2), "0.13 to 0.50");
   assertEquals(fromTo([1.01, 1.04], 1), "1.0");
+});
+
+Deno.test("one has the singular, every other number the plural", () => {
+  assertEquals([0, 1, 2].map((count) => howMany(count, "step")), ["0 steps", "1 step", "2 steps"]);
+  assertEquals(howMany(5, "process", "processes"), "5 processes");
 });
