@@ -32,7 +32,7 @@ export const commands: Readonly<Record<string, Command>> = {
   train: {
     args: async (scratch) => {
       const config = `${scratch}/config.json`, method = { name: "lora", rank: 2, sites: "all" };
-      const settings = { steps: 1000, learningRate: 1e-3, schedule: "cosine", method };
+      const settings = { steps: 400, learningRate: 1e-3, schedule: "cosine", method };
       await Deno.writeTextFile(config, JSON.stringify(settings));
       const files = ["--model", model, "--batches", golden("trajectories/batches.json")];
       const more = ["--config", config, "--device", "cpu", "--quiet", "--output"];
