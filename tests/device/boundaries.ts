@@ -4,7 +4,16 @@ import { assertEquals, assertThrows } from "@std/assert";
 import { addKernel, fill, matmul, scaleAdd } from "../../kernels/mod.ts";
 import { onePair } from "../../kernels/matmul/kernel.ts";
 import { ShapeError } from "../../src/core/errors.ts";
-import type { DeviceCheck } from "./contract.ts";
+import type { Device } from "../../src/device/device.ts";
+
+/** Opens a fresh device of the kind under test. */
+export type Open = () => Device | Promise<Device>;
+
+/** A promise of a device. */
+export interface DeviceCheck {
+  readonly name: string;
+  run(open: Open): Promise<void>;
+}
 
 const wrongExtents = [[-1, -2], [1.5], [NaN], [Infinity], [2, -1], ["3" as unknown as number]];
 const wrongCounts = [-1, 1.5, NaN, 2 ** 53, Infinity];

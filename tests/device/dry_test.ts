@@ -2,16 +2,6 @@ import { assertEquals, assertRejects } from "@std/assert";
 import { fill } from "../../kernels/mod.ts";
 import { DeviceError } from "../../src/core/errors.ts";
 import { DryDevice } from "../../src/device/dry.ts";
-import { ReferenceDevice } from "../../src/device/reference.ts";
-import { exercise } from "./contract.ts";
-
-Deno.test("the dry device's ledger is that of a device that computes", () => {
-  using dry = new DryDevice();
-  using reference = new ReferenceDevice();
-  exercise(dry);
-  exercise(reference);
-  assertEquals(dry.ledger.read(), reference.ledger.read());
-});
 
 Deno.test("the dry device counts terabytes that no machine has", () => {
   using device = new DryDevice();

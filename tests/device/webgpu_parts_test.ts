@@ -7,17 +7,11 @@ import { Scope } from "../../src/device/scope.ts";
 import { findAdapter, requestDevice } from "../../src/device/webgpu/adapter.ts";
 import { openWebgpuDevice, WebgpuDevice } from "../../src/device/webgpu/webgpu_device.ts";
 import { webgpuAvailable } from "../support/parts.ts";
-import { boundaryChecks } from "./boundaries.ts";
-import { deviceChecks } from "./contract.ts";
 
 const ignore = !await webgpuAvailable();
 
 function test(name: string, fn: () => Promise<void>): void {
   Deno.test({ name: `webgpu: ${name}`, ignore, fn });
-}
-
-for (const { name, run } of [...deviceChecks, ...boundaryChecks]) {
-  test(name, () => run(openWebgpuDevice));
 }
 
 const copy = (size: number) => ({ size, xOffset: 0, yOffset: 0, alpha: 1, accumulate: 0 });
@@ -48,10 +42,10 @@ test("a step with writes in its middle is one submit", async () => {
   assertEquals(submits, 3);
 });
 
-test("2,000 steps of varying shapes end with the memory of the largest", async () => {
+test("250 steps of varying shapes end with the memory of the largest", async () => {
   using device = await openWebgpuDevice();
   let largest = 0;
-  for (let step = 0; step < 2000; step++) {
+  for (let step = 0; step < 250; step++) {
     using scope = new Scope(device);
     const size = 1000 + (step * 7919) % 100_000;
     const tensors = Array.from(

@@ -1,4 +1,4 @@
-/** What every device that holds values promises, as checks that each device's test file runs. @module */
+/** What every device that holds values promises. */
 
 import {
   assert,
@@ -14,15 +14,9 @@ import type { Device } from "../../src/device/device.ts";
 import { DryDevice } from "../../src/device/dry.ts";
 import { ReferenceDevice } from "../../src/device/reference.ts";
 import { Scope } from "../../src/device/scope.ts";
-
-/** Opens a fresh device of the kind under test. */
-export type Open = () => Device | Promise<Device>;
-
-/** A promise of a device. */
-export interface DeviceCheck {
-  readonly name: string;
-  run(open: Open): Promise<void>;
-}
+import { allDevices } from "../support/devices.ts";
+import { tierIsWanted } from "../support/parts.ts";
+import { boundaryChecks, type DeviceCheck } from "./boundaries.ts";
 
 const ramp = (length: number, start = 0): Float32Array<ArrayBuffer> =>
   Float32Array.from({ length }, (_, i) => start + i);
@@ -49,7 +43,7 @@ export function exercise(device: Device): void {
 }
 
 /** All of them. */
-export const deviceChecks: readonly DeviceCheck[] = [
+const deviceChecks: readonly DeviceCheck[] = [
   {
     name: "several tensors of several types are read at once, in order, views included",
     run: async (open) => {
@@ -261,3 +255,17 @@ export const deviceChecks: readonly DeviceCheck[] = [
     },
   },
 ];
+
+// Opened anew for each check, as some dispose of it.
+for (const { name: kind, tier, available, open } of allDevices) {
+  const ignore = !await available();
+  for (const { name, run } of tierIsWanted(tier) ? [...deviceChecks, ...boundaryChecks] : []) {
+    Deno.test({ name: `${kind}: ${name}`, ignore, fn: () => run(open) });
+  }
+}
+
+if (tierIsWanted("core")) {
+  for (const { name, run } of boundaryChecks) {
+    Deno.test(`dry: ${name}`, () => run(() => new DryDevice()));
+  }
+}
