@@ -12,6 +12,7 @@ import { writeQuantizedFolder } from "../support/quantized_folder.ts";
 import { rootPath } from "../support/source_files.ts";
 import { logitsArgs, trainArgs } from "./arguments.ts";
 import { assertFails, lowrank, lowrankJson, model } from "./lowrank.ts";
+import { smallBase } from "./sweeps.ts";
 
 const stays = ["--base-dtype", "auto"];
 
@@ -59,9 +60,8 @@ Deno.test("what cannot be done in 16 bits is said in options, and the next comma
 
 Deno.test("a base in 4 bits is trained on, asked and measured; all of it is not trained", () =>
   withFolder(async (folder) => {
-    const data = `${folder}/texts.txt`, model = `${rootPath}models/tiny-gpt2`;
-    await Deno.writeTextFile(data, "an oak is a tree\nthat bears acorns\n");
-    const out = `${folder}/adapter`, nf4 = ["--base-dtype", "nf4"];
+    const { model, data } = await smallBase(folder);
+    const out = `${folder}/trained`, nf4 = ["--base-dtype", "nf4"];
     const train = ["train", "--model", model, "--data", data, "--steps", "2"];
     const made = await lowrank(...train, "--output", out, ...nf4);
     assertEquals(made.code, 0, made.stderr);
@@ -77,7 +77,14 @@ Deno.test("a base in 4 bits is trained on, asked and measured; all of it is not 
     const { loss } = await lowrankJson("evaluate", ...texts, "--data", data);
     const other = await lowrankJson("evaluate", ...texts.slice(0, 4), "--data", data);
     assert(loss > 0 && loss !== other.loss);
-    const said = await lowrankJson("generate", ...texts, "--prompt", "an", "--max-new-tokens", "2");
+    const said = await lowrankJson(
+      "generate",
+      ...texts,
+      "--prompt",
+      "the",
+      "--max-new-tokens",
+      "2",
+    );
     assertEquals(said.tokens.length, 2);
     await assertFails(
       [...train, "--method", "full", ...nf4, "--output", `${folder}/full`],
