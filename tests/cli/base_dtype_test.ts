@@ -2,7 +2,7 @@
 
 import { assert, assertEquals, assertNotEquals, assertStringIncludes } from "@std/assert";
 import { injectLoftq } from "../../src/adapt/mod.ts";
-import { openDevice } from "../../src/device/mod.ts";
+import { openCpuDevice } from "../../src/device/cpu/cpu_device.ts";
 import { readAdapter } from "../../src/formats/mod.ts";
 import { loadModel } from "../../src/models/mod.ts";
 import { withFolder } from "../support/folders.ts";
@@ -168,7 +168,7 @@ for (const dtype of ["nf4", "fp4"] as const) {
     withFolder(async (folder) => {
       const out = `${folder}/out`, args = await trainArgs(folder, out, { method, steps: 0 });
       await lowrankJson(...args, "--base-dtype", dtype);
-      using device = await openDevice({ kind: "cpu" });
+      using device = await openCpuDevice({ threads: 1 });
       using base = await loadModel(device, model, { dtype });
       using adapter = await injectLoftq(base, model, options);
       await adapter.save(`${folder}/expected`);

@@ -4,7 +4,7 @@ import { assert, assertEquals, assertMatch, assertStringIncludes, assertThrows }
 import { injectLora, loadAdapter } from "../../src/adapt/mod.ts";
 import { catalog } from "../../src/architectures/mod.ts";
 import { hostTensor } from "../../src/core/host_tensor.ts";
-import { openDevice } from "../../src/device/mod.ts";
+import { openCpuDevice } from "../../src/device/cpu/cpu_device.ts";
 import { ReferenceDevice } from "../../src/device/reference.ts";
 import { readAdapter, writeSafetensors } from "../../src/formats/mod.ts";
 import { loadModel, outputsOf } from "../../src/models/mod.ts";
@@ -125,7 +125,7 @@ Deno.test("a batch of ids alone is one for a causal model only", () =>
 
 Deno.test("compare and inspect take adapters of every family, without a base", () =>
   withFolder(async (folder) => {
-    using device = await openDevice({ kind: "cpu" });
+    using device = await openCpuDevice({ threads: 1 });
     for (const family of ["bert_classifier", "roberta_masked", "llama", "qwen2"]) {
       using model = await loadModel(device, golden(`families/${family}`));
       const paths: string[] = [];

@@ -2,7 +2,7 @@
 
 import { assert, assertAlmostEquals, assertEquals, assertStringIncludes } from "@std/assert";
 import { promptedBatches } from "../../src/data/mod.ts";
-import { openDevice } from "../../src/device/mod.ts";
+import { openCpuDevice } from "../../src/device/cpu/cpu_device.ts";
 import { scoreTexts, textMetrics } from "../../src/metrics/mod.ts";
 import { initGpt2, parseGpt2Config, saveModel } from "../../src/models/mod.ts";
 import { loadTokenizer, saveTokenizer, trainBytePairs } from "../../src/tokenizer/mod.ts";
@@ -134,7 +134,7 @@ Deno.test("a --model that is no model's folder is told from an adapter and from 
 async function writeFolder(folder: string, eos_token_id: number): Promise<void> {
   await saveTokenizer(folder, trainBytePairs(["the cat sat"], { vocabularySize: 262 }));
   await Deno.writeTextFile(`${folder}/tokenizer_config.json`, '{"model_max_length":1024}');
-  using device = await openDevice({ kind: "cpu" });
+  using device = await openCpuDevice({ threads: 1 });
   const sizes = { vocab_size: 262, n_positions: 16, n_embd: 16, n_layer: 1, n_head: 2 };
   using model = initGpt2(device, parseGpt2Config(sizes), { seed: 1 });
   await saveModel(model, folder, "F32", { config: { eos_token_id } });

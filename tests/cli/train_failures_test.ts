@@ -1,10 +1,10 @@
-/** Output that cannot be written, and trainings that fail midway: one sentence, the old files intact, and what was made is kept. */
+/** Output that cannot be written, and trainings that fail midway: the old files stay, and what was made is kept. */
 
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { rescue } from "../../src/cli/rescue.ts";
 import { replaceDisk } from "../../src/core/disk.ts";
 import { lazily } from "../../src/core/lazily.ts";
-import { openDevice } from "../../src/device/mod.ts";
+import { openCpuDevice } from "../../src/device/cpu/cpu_device.ts";
 import { initGpt2, parseGpt2Config } from "../../src/models/mod.ts";
 import { filesIn, withFolder } from "../support/folders.ts";
 import { canLimitFiles, runWithFileLimit } from "../support/full_disk.ts";
@@ -236,7 +236,7 @@ const log = { loss: [2, 1], gradientNorm: [1, 1], learningRate: [1, 1] };
 
 /** The message of a failure after two steps, and whether the weights were written. */
 async function rescued(change: { weight?: number; saveFails?: boolean }, steps = log) {
-  using device = await openDevice({ kind: "cpu" });
+  using device = await openCpuDevice({ threads: 1 });
   using model = initGpt2(device, smallest, { seed: 1 });
   const [{ tensor, size }] = model.trainable();
   if (change.weight !== undefined) device.write(tensor, new Float32Array(size).fill(change.weight));

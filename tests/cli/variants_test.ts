@@ -2,7 +2,7 @@
 
 import { assert, assertEquals } from "@std/assert";
 import { loadAdapter, merge } from "../../src/adapt/mod.ts";
-import { openDevice } from "../../src/device/mod.ts";
+import { openCpuDevice } from "../../src/device/cpu/cpu_device.ts";
 import { readAdapter } from "../../src/formats/mod.ts";
 import { loadModel, saveModel } from "../../src/models/mod.ts";
 import { assertAllClose } from "../support/all_close.ts";
@@ -24,7 +24,7 @@ for (const name of variants) {
       const { weights } = await lowrankJson("merge", ...paths);
       assert(weights.every(({ deltaNorm }: { deltaNorm: number }) => deltaNorm > 0));
       {
-        using cpu = await openDevice({ kind: "cpu" });
+        using cpu = await openCpuDevice({ threads: 1 });
         using model = await loadModel(cpu, base);
         using trained = await loadAdapter(model, adapter);
         using merged = merge(model, trained);
