@@ -3,8 +3,8 @@
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { filesIn, withFolder } from "../support/folders.ts";
 import { argsFor, contents, lora, untilCheckpoint } from "./cut.ts";
-import { lowrank, lowrankJson, outcomeOf, spawnLowrank } from "./lowrank.ts";
-import { assertSameSweep, smallBase, smallSweep } from "./sweeps.ts";
+import { lowrank, lowrankJson, lowrankOn, outcomeOf, spawnLowrank } from "./lowrank.ts";
+import { assertSameSweep, smallBase, smallSweep, sweepAsProcess } from "./sweeps.ts";
 
 const exitCodes: Partial<Record<Deno.Signal, number>> = {
   SIGINT: 130,
@@ -61,7 +61,7 @@ Deno.test("a sweep that SIGINT stopped exits with 130 and resumes to the same by
   withFolder(async (folder) => {
     const file = await smallSweep(folder, { steps: 300, patience: 99, "learning-rate": 0.001 });
     const [whole, cut] = [`${folder}/whole`, `${folder}/cut`], to = ["sweep", file, "--output"];
-    await lowrankJson(...to, whole);
+    await sweepAsProcess(file, whole);
     const child = spawnLowrank(...to, cut), ended = outcomeOf(child);
     while (!await hasFinished(`${cut}/runs`)) await new Promise((done) => setTimeout(done, 5));
     child.kill("SIGINT");
@@ -72,7 +72,7 @@ Deno.test("a sweep that SIGINT stopped exits with 130 and resumes to the same by
       /\nstopped by SIGINT after [123] of 4 trainings: run the same command again/,
     );
     assert(!filesIn(cut).includes("results.json"));
-    const again = await lowrank(...to, cut);
+    const again = await lowrankOn(navigator.hardwareConcurrency, ...to, cut);
     assertMatch(again.stderr, /\nalready trained: [123] of 4\n/);
     await assertSameSweep(cut, whole);
   }));

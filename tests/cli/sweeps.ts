@@ -4,6 +4,7 @@ import { assertEquals } from "@std/assert";
 import { filesIn } from "../support/folders.ts";
 import { writeJson } from "./arguments.ts";
 import { writeBabbler } from "./babbler.ts";
+import { lowrankOn } from "./lowrank.ts";
 
 /** A model and 40 lines of text in a folder: what the sweeps of tests begin with. */
 export async function smallBase(folder: string): Promise<{ model: string; data: string }> {
@@ -24,6 +25,13 @@ export async function smallSweep(folder: string, more: object = {}): Promise<str
     seed: [1, 2],
     ...more,
   });
+}
+
+/** Makes a sweep here on the threads that a process of its own has: results name them. */
+export async function sweepAsProcess(file: string, output: string): Promise<void> {
+  const args = ["sweep", file, "--output", output, "--quiet"];
+  const { code, stderr } = await lowrankOn(navigator.hardwareConcurrency, ...args);
+  assertEquals([code, stderr], [0, ""]);
 }
 
 /** The bytes of every run's results, but not of where and when: two sweeps that agree have the same. */

@@ -4,8 +4,8 @@ import { assert, assertEquals, assertStringIncludes, assertThrows } from "@std/a
 import { filesIn, withFolder } from "../support/folders.ts";
 import { parsePlainYaml } from "../support/plain_yaml.ts";
 import { rootPath, sourceText } from "../support/source_files.ts";
-import { lowrankJson, tasks } from "../cli/lowrank.ts";
-import { assertSameSweep, smallSweep } from "../cli/sweeps.ts";
+import { tasks } from "../cli/lowrank.ts";
+import { assertSameSweep, smallSweep, sweepAsProcess } from "../cli/sweeps.ts";
 
 // deno-lint-ignore no-explicit-any -- what a manifest says is for the tests to say
 const manifest = (name: string): any =>
@@ -86,7 +86,7 @@ Deno.test("the pods' commands make all parts, one of them again after it was los
     await Deno.remove(`${output}/runs/${runs[5]}`, { recursive: true });
     for (const index of pods) await runPod(sweep, file, output, index);
     await runPod(join, file, output);
-    await lowrankJson("sweep", file, "--output", `${folder}/whole`);
+    await sweepAsProcess(file, `${folder}/whole`);
     await assertSameSweep(output, `${folder}/whole`);
   }));
 

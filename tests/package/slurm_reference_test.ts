@@ -3,8 +3,7 @@
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { filesIn, withFolder } from "../support/folders.ts";
 import { missingSlurm, type Slurm, startSlurm, until } from "../support/slurm.ts";
-import { lowrankJson } from "../cli/lowrank.ts";
-import { assertSameSweep, smallSweep } from "../cli/sweeps.ts";
+import { assertSameSweep, smallSweep, sweepAsProcess } from "../cli/sweeps.ts";
 
 const missing = await missingSlurm(), script = "examples/slurm/sweep.sbatch";
 
@@ -52,7 +51,7 @@ Deno.test({
       assertEquals(parts.map(({ length }) => length), [3, 3, 2]);
       assertEquals(parts.flat().toSorted(), filesIn(`${output}/runs`));
       const whole = `${folder}/whole`;
-      await lowrankJson("sweep", file, "--output", whole);
+      await sweepAsProcess(file, whole);
       await assertSameSweep(output, whole);
 
       for (const run of parts[1]) await Deno.remove(`${output}/runs/${run}`, { recursive: true });
@@ -95,8 +94,8 @@ Deno.test({
       const second = await submit(job, ["--array=1-2"], "--shard", "/2", "--device", "cpu");
       await isDone(job, second);
       const whole = `${folder}/whole`;
-      await lowrankJson("sweep", file, "--output", output);
-      await lowrankJson("sweep", file, "--output", whole);
+      await sweepAsProcess(file, output);
+      await sweepAsProcess(file, whole);
       await assertSameSweep(output, whole);
     }),
 });
