@@ -2,7 +2,7 @@
 
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import {
-  complete,
+  evaluate,
   injectLora,
   loadModel,
   loadTokenizer,
@@ -52,28 +52,17 @@ Deno.test("a number of dates that cannot be drawn is named", () => {
   }
 });
 
-Deno.test("the small base learns to write dates of years that it never saw", async () => {
+Deno.test("25 steps halve the small base's loss on dates of years that it never saw", async () => {
   const tokenizer = await loadTokenizer(folder);
   using device = await openDevice({ kind: "cpu" });
   using model = await loadModel(device, folder);
-  const unseen = dateTexts({ split: "validation", examples: 64, seed: 1 });
-  const countRight = async () => {
-    let right = 0;
-    for (const { prompt, completion } of unseen) {
-      const answer = await complete(model, tokenizer, prompt, { maxNewTokens: 16 });
-      right += Number(answer === completion);
-    }
-    return right;
-  };
-  assertEquals(await countRight(), 0);
+  const batchesOf = (split: "train" | "validation", examples: number) =>
+    promptedBatches(tokenizer, dateTexts({ split, examples, seed: 1 }), { batch: 16, seed: 1 });
+  const unseen = batchesOf("validation", 32);
+  const before = await evaluate(model, unseen);
   using adapter = injectLora(model, { rank: 8, alpha: 16, sites: "all", seed: 1 });
-  const examples = dateTexts({ split: "train", examples: 4000, seed: 1 });
-  const batches = promptedBatches(tokenizer, examples, { batch: 32, seed: 1 });
-  const recipe = { learningRate: 1e-2, schedule: "linear", warmupSteps: 10, clipNorm: 1 } as const;
-  for await (const { step } of train(adapter, batches, { ...recipe, steps: 200, seed: 1 })) {
-    if (step === 150) break; // the rest of the notebooks' recipe only takes time
-  }
-  const right = await countRight();
-  // Who copies the year and guesses the day has 3 of 64 right less than once in a thousand times.
-  assert(right >= 3, `${right} of 64`);
+  const recipe = { learningRate: 1e-2, warmupSteps: 10, clipNorm: 1, steps: 25 };
+  await Array.fromAsync(train(adapter, batchesOf("train", 400), recipe));
+  const after = await evaluate(model, unseen);
+  assert(after.loss < before.loss / 2, `${before.loss} to ${after.loss}`);
 });

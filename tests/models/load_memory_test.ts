@@ -10,26 +10,29 @@ import { writeSparseModel } from "../support/sparse_model.ts";
 
 const program = `
 import { loadModel, openDevice } from "${root.href}mod.ts";
+const peak = () => /VmHWM:\\s*(\\d+) kB/.exec(Deno.readTextFileSync("/proc/self/status"))[1];
 const [folder, dtype] = Deno.args;
 using device = await openDevice({ kind: "cpu" });
-using model = folder ? await loadModel(device, folder, { dtype }) : undefined;
-console.log(/VmHWM:\\s*(\\d+) kB/.exec(Deno.readTextFileSync("/proc/self/status"))[1]);
+const before = peak();
+using model = await loadModel(device, folder, { dtype });
+console.log(1024 * (peak() - before));
 `;
 
 /** Processes that are asked at most: garbage that waits for a busy processor adds to what one needs. */
 const mostProcesses = 8;
 
-/** Fewest resident bytes that a process peaks at when it loads the folder, as a dtype, or nothing; `enough` are few. */
-async function peakBytes(home: string, folder: readonly string[], enough = 0): Promise<number> {
-  await Deno.writeTextFile(`${home}/program.js`, program);
+/** Fewest bytes by which loading the folder, as a dtype, raises a process's peak; `enough` are few. */
+async function loadingBytes(folder: string, enough: number, dtype?: string): Promise<number> {
+  await Deno.writeTextFile(`${folder}/program.js`, program);
+  const options = [folder, ...dtype ? [dtype] : []];
   let least = Infinity;
   for (let asked = 0; asked < mostProcesses && least > enough; asked++) {
     const { stdout } = await new Deno.Command(Deno.execPath(), {
-      args: ["run", "-A", "--no-check", `${home}/program.js`, ...folder],
+      args: ["run", "-A", "--no-check", `${folder}/program.js`, ...options],
       cwd: rootPath,
       stderr: "inherit",
     }).output();
-    least = Math.min(least, 1024 * Number(new TextDecoder().decode(stdout)));
+    least = Math.min(least, Number(new TextDecoder().decode(stdout)));
   }
   return least;
 }
@@ -50,9 +53,6 @@ const configs: readonly ConfigJson[] = [
   },
 ];
 
-/** What a process takes that loads nothing. The first one translates TypeScript, which takes memory of its own. */
-let nothing: Promise<number> | undefined;
-
 const cases = configs.flatMap((config) => [
   { config, dtype: "F32", shards: 1 } as const,
   { config, dtype: "F32", shards: 3 } as const,
@@ -68,9 +68,8 @@ for (const { config, dtype, shards } of cases) {
     async fn() {
       await withFolder(async (folder) => {
         await writeSparseModel(folder, config, { dtype, shards });
-        const before = await (nothing ??= peakBytes(folder, []));
         const bytes = 4 * countParameters(architectureOf(config).tensors);
-        const share = (await peakBytes(folder, [folder], before + 1.25 * bytes) - before) / bytes;
+        const share = await loadingBytes(folder, 1.25 * bytes) / bytes;
         assert(share > 0.95 && share <= 1.25, `found ${share.toFixed(3)} times`);
       });
     },
@@ -85,12 +84,10 @@ for (const config of configs) {
     async fn() {
       await withFolder(async (folder) => {
         await writeSparseModel(folder, config, { dtype: "F32", shards: 1 });
-        const before = await (nothing ??= peakBytes(folder, []));
         const { tensors } = architectureOf(config), packed = fourBitTensors(architectureOf(config));
         const blocks = countParameters(packed);
         const bytes = 4 * countParameters(tensors), kept = bytes - 4 * blocks + 0.52 * blocks;
-        const enough = before + kept + 0.25 * bytes;
-        const found = await peakBytes(folder, [folder, "nf4"], enough) - before;
+        const found = await loadingBytes(folder, kept + 0.25 * bytes, "nf4");
         const share = (found - kept) / bytes;
         assert(share > -0.05 && share <= 0.25, `found ${share.toFixed(3)} times more`);
       });
