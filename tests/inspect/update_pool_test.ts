@@ -13,9 +13,9 @@ function update(seed: number, rank: number, size: number) {
   return { module: `layer.${seed}`, A, B, scaling: 0.5 };
 }
 
-/** Half of them are more than it takes until workers are started. */
-const many = Array.from({ length: 16 }, (_, seed) => update(seed, 64, seed % 2 ? 4096 : 3000));
-const half = many.length / 2;
+/** The first six are more than it takes until workers are started. */
+const many = Array.from({ length: 12 }, (_, seed) => update(seed, 64, seed % 2 ? 4096 : 3000));
+const first = 6;
 
 /** What a pool may take. */
 const copies = (...updates: (typeof many)[number][]) => structuredClone(updates);
@@ -78,10 +78,10 @@ function testWorkers(
 testWorkers("rows of workers are those of one thread, to the bit and in order", async (workers) => {
   using pool = new UpdatePool("describe");
   for (const [i, one] of many.entries()) {
-    if (i === half) await workers.ready();
+    if (i === first) await workers.ready();
     const [{ A, B, ...rest }] = copies(one);
     await pool.add([{ A, B, ...rest }], { error: 0.1 });
-    if (i >= half) assert(isTaken(A) && isTaken(B));
+    if (i >= first) assert(isTaken(A) && isTaken(B));
   }
   const rows = await pool.finish();
   assertEquals(rows, many.map((one) => describeUpdate(one, { error: 0.1 })));
@@ -90,7 +90,7 @@ testWorkers("rows of workers are those of one thread, to the bit and in order", 
 testWorkers("so are cuts", async (workers) => {
   using pool = new UpdatePool("cut");
   for (const [i, one] of many.entries()) {
-    if (i === half) await workers.ready();
+    if (i === first) await workers.ready();
     await pool.add(copies(one), { rank: 8 });
   }
   assertEquals(await pool.finish(), many.map((one) => truncateUpdate(one, 8)));
@@ -100,7 +100,7 @@ testWorkers("so are comparisons", async (workers) => {
   using pool = new UpdatePool("compare");
   const others = many.map((one, seed) => ({ ...one, A: many[(seed + 2) % many.length].A }));
   for (const [i, one] of many.entries()) {
-    if (i === half) await workers.ready();
+    if (i === first) await workers.ready();
     await pool.add(copies(one, others[i]), "A");
   }
   assertEquals(await pool.finish(), compareUpdates(many, others, "A"));
@@ -111,7 +111,7 @@ testWorkers("workers take the memory of weights too", async (workers) => {
   const one = update(0, 32, 512);
   const weight = { shape: [512, 512], data: update(1, 512, 512).A.data };
   const options = { seed: 2 };
-  for (let i = 0; i < half; i++) await pool.add(copies(many[i]), options);
+  for (let i = 0; i < first; i++) await pool.add(copies(many[i]), options);
   await workers.ready();
   const given = structuredClone(weight);
   await pool.add(copies(one), { ...options, weight: given });
@@ -124,7 +124,7 @@ testWorkers("an update that a worker cannot describe fails as it does without", 
   const broken = update(99, 64, 3000);
   broken.B.data[7] = NaN;
   using pool = new UpdatePool("describe");
-  for (const one of many.slice(0, half)) await pool.add(copies(one), {});
+  for (const one of many.slice(0, first)) await pool.add(copies(one), {});
   await workers.ready();
   await pool.add(copies(broken), {});
   await assertRejects(() => pool.finish(), RangeError, "layer.99");
@@ -133,7 +133,7 @@ testWorkers("an update that a worker cannot describe fails as it does without", 
 testWorkers("workers that end before a task are not used", async (workers) => {
   using pool = new UpdatePool("describe");
   for (const [i, one] of many.entries()) {
-    if (i === half) {
+    if (i === first) {
       await workers.ready();
       await workers.end();
     }
@@ -144,15 +144,15 @@ testWorkers("workers that end before a task are not used", async (workers) => {
 
 testWorkers("nor are those that end between tasks", async (workers) => {
   using pool = new UpdatePool("describe");
-  for (const one of many.slice(0, half)) await pool.add(copies(one), {});
+  for (const one of many.slice(0, first)) await pool.add(copies(one), {});
   await workers.ready();
-  const [first] = copies(many[half]);
-  const { A } = first;
-  await pool.add([first], {});
+  const [next] = copies(many[first]);
+  const { A } = next;
+  await pool.add([next], {});
   assert(isTaken(A));
   await pool.finish();
   await workers.end();
-  for (const one of many.slice(half + 1)) await pool.add(copies(one), {});
+  for (const one of many.slice(first + 1)) await pool.add(copies(one), {});
   assertEquals(await pool.finish(), many.map((one) => describeUpdate(one)));
 }, "between tasks");
 
@@ -160,7 +160,7 @@ testWorkers("a task whose worker ends fails with one sentence", async (workers) 
   using pool = new UpdatePool("describe");
   const all = async () => {
     for (const [i, one] of many.entries()) {
-      if (i === half) await workers.ready();
+      if (i === first) await workers.ready();
       await pool.add(copies(one), {});
     }
     await pool.finish();
