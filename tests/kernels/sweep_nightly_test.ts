@@ -2,6 +2,7 @@
 
 import { testOn, webgpu } from "../support/devices.ts";
 import { kernelCases } from "./cases.ts";
+import { attentionCases } from "./cases/attention.ts";
 import { largeCases } from "./cases/large.ts";
 import { matmulCase, matmulSweep } from "./cases/matmul.ts";
 import { matmulHalfSweep } from "./cases/matmul_half.ts";
@@ -19,6 +20,8 @@ import { runCase } from "./kernel_case.ts";
 const sweep = [...matmulSweep, ...matmulHalfSweep];
 
 await testOn([...kernelDevices, withoutVariants], checksOf(sweep));
+await testOn([withoutVariants], checksOf(attentionCases));
+
 /** Shapes that BLAS gets, with parts for several threads, and thin ones of adapters. */
 const shapes: readonly (readonly [number, number, number])[] = [
   [32, 32, 32],
