@@ -96,6 +96,7 @@ export async function killCommands(name: string, count: number, random: Random):
     }
     const made = withoutTimes(await contentsOf(output));
     if (counts.kills > before) counts.ended(sameContents(made, whole));
+    console.log(`${counts.kills} kills of ${name}`); // It takes minutes.
     await Deno.remove(output, { recursive: true });
   }
   await Deno.remove(scratch, { recursive: true });
