@@ -9,7 +9,8 @@ await withServer(async (address) => {
   for (let round = 0; round < 7; round++) {
     for (const clients of counts.map((_, i) => counts[(i + round) % counts.length])) {
       const started = performance.now();
-      await load(address, [0, requests], clients);
+      const { wrong } = await load(address, [0, requests], clients);
+      if (wrong.length > 0) throw new Error(wrong.join("\n"));
       best.set(clients, Math.min(best.get(clients)!, performance.now() - started));
     }
   }
