@@ -17,7 +17,9 @@ const runs = wordOf("runs", 4000), seed = seedOf();
 /** Megabytes by which memory may grow during the second half of the inputs; level memory moves by 10. */
 const mostGrowth = 64;
 
-for (const { name } of kinds) {
+const place = Deno.args.indexOf("--kind"), part = place < 0 ? "" : Deno.args[place + 1];
+
+for (const { name } of kinds.filter(({ name }) => name.includes(part))) {
   Deno.test(`${name}: ${runs} corrupted ones are read correctly or refused, and leave nothing`, async () => {
     const report = await fuzzWatched(name, { runs, seed });
     console.log(inLine(report));
