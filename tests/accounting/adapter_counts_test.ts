@@ -3,9 +3,11 @@
 import { assertEquals, assertThrows } from "@std/assert";
 import { type CountedMethod, countModules } from "../../src/accounting/mod.ts";
 import { DryDevice } from "../../src/device/dry.ts";
-import { allocateModel, readConfig } from "../../src/models/mod.ts";
+import { allocateModel, countTrainable, readConfig } from "../../src/models/mod.ts";
 import { allocateMethod, type LoraSpec, methodKinds, type MethodSpec } from "../../src/runs/mod.ts";
 import { golden } from "../support/golden.ts";
+import { architectureOf, catalog } from "../../src/architectures/mod.ts";
+import { methods as prefixMethods, openFamily, pairs } from "../adapt/prefix/prefixes.ts";
 
 const sites = { rank: 3, targetModules: "all-linear" } as const, tokens = { length: 4 } as const;
 
@@ -138,4 +140,25 @@ Deno.test("a head that shares an embedding's values is none that is counted", as
   const method = { kind: "bitfit", modulesToSave: ["lm_head"] } as const;
   const message = "of modules with values of their own (";
   assertThrows(() => countModules(architecture, method), RangeError, message);
+});
+
+const trainedOf = (...of: Parameters<typeof countModules>): number =>
+  countModules(...of).reduce((sum, { trainable }) => sum + trainable, 0);
+
+Deno.test("virtual tokens are counted without a device as many as are trained", async () => {
+  using device = new DryDevice();
+  for (const [kind, name] of pairs) {
+    using model = await openFamily(device, name);
+    const isClassifier = model.architecture.head === "classes";
+    const head = name === "classifier" || name.includes("llama") ? "score" : "classifier";
+    const more = isClassifier ? { modulesToSave: [head] } : {};
+    using _ = prefixMethods[kind](model, { length: 3, ...more });
+    const found = trainedOf(model.architecture, { kind, length: 3 });
+    assertEquals([name, found], [name, countTrainable(model)]);
+  }
+});
+
+Deno.test("prefix-layer tuning of GPT-2 medium is what the paper's table 3 prints, 0.35M", () => {
+  const gpt2 = architectureOf(catalog["gpt2-medium"].config);
+  assertEquals(trainedOf(gpt2, { kind: "prefix-layer", length: 14 }), 14 * 24 * 1024);
 });

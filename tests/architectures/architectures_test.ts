@@ -1,3 +1,5 @@
+/** The longest sequence of an architecture is that of the model that runs. */
+
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import {
   type Architecture,
@@ -11,8 +13,9 @@ import {
   type TensorSpec,
 } from "../../src/architectures/mod.ts";
 import { DryDevice } from "../../src/device/dry.ts";
-import { Gpt2, parseGpt2Config } from "../../src/models/mod.ts";
+import { allocateModel, Gpt2, parseGpt2Config, readConfig } from "../../src/models/mod.ts";
 import goldenFile from "../golden/counts.json" with { type: "json" };
+import { families, golden as goldenFolder } from "../support/golden.ts";
 
 interface GoldenModel {
   name: string;
@@ -235,4 +238,18 @@ Deno.test("a fused weight whose rows are not three times as many as one part's h
   };
   assertEquals(partsOf(6), ["q", "k", "v"]);
   assertEquals(partsOf(4), []);
+});
+
+for (const folder of ["gpt2_tiny", "classifier", ...families.map((name) => `families/${name}`)]) {
+  Deno.test(`${folder}: count has the positions of the model that runs`, async () => {
+    const config = await readConfig(goldenFolder(folder));
+    using device = new DryDevice();
+    using model = allocateModel(device, config);
+    assertEquals(architectureOf(config).positions, model.positions);
+  });
+}
+
+Deno.test("where no configuration states a limit there is none", () => {
+  assertEquals(architectureOf(catalog["t5-base"].config).positions, undefined);
+  assertEquals(architectureOf(catalog["gpt3-175b"].config).positions, 2048);
 });

@@ -3,6 +3,8 @@ import { parseDebertaConfig } from "../../src/architectures/deberta_config.ts";
 import { architectureOf } from "../../src/architectures/mod.ts";
 import { DryDevice } from "../../src/device/dry.ts";
 import { allocateModel } from "../../src/models/mod.ts";
+import { distanceRows } from "../../src/models/distance_rows.ts";
+import { goldenJson } from "../support/golden.ts";
 
 const base = {
   ...{ vocab_size: 9, hidden_size: 8, num_hidden_layers: 1, num_attention_heads: 2 },
@@ -61,4 +63,21 @@ Deno.test("the terms are read as published configurations write them", () => {
   // Without distances, the scale of scores is still that of the terms, as in transformers.
   const { relative, scoreTerms } = parseDebertaConfig({ ...base, relative_attention: false });
   assertEquals([relative, scoreTerms], [undefined, 3]);
+});
+
+Deno.test("distances are in transformers' buckets, in both directions", async () => {
+  for (const { buckets, longest, found } of await goldenJson("distance_buckets.json")) {
+    const time = found.length, most = 2 * buckets - 1;
+    const rowOf = (bucket: number) => Math.min(Math.max(bucket + buckets, 0), most);
+    const backward = found.slice(1).map((bucket: number) => rowOf(-bucket)).reverse();
+    assertEquals(
+      distanceRows({ buckets, longest }, time),
+      [...backward, ...found.map(rowOf)],
+      `${buckets} of ${longest}`,
+    );
+  }
+});
+
+Deno.test("without buckets a distance has its own row, up to the longest", () => {
+  assertEquals(distanceRows({ longest: 2 }, 4), [0, 0, 1, 2, 3, 3, 3]);
 });
