@@ -109,6 +109,7 @@ Deno.test("words of the command line are folders, files and options; others are 
   assertThrows(() => readRequest(["--tiers", "fast"]), RangeError, "found fast");
   assertThrows(() => readRequest(["--times"]), RangeError, "--times needs a file");
   assertThrows(() => readRequest(["--within", "soon"]), RangeError, "found soon");
+  assertThrows(() => readRequest(["--within", "9"]), RangeError, "--within needs --changed");
   assertThrows(
     () => readRequest(["--changed", "no_such_revision"]),
     RangeError,
@@ -121,6 +122,7 @@ Deno.test("a change reaches the tests that import the file, not others", () => {
   assert(reached.has("tests/core/quote_test.ts"));
   assert(reached.has("src/core"));
   assert(reached.has("tests/layers_test.ts"));
+  assertEquals(reachedBy(["tests/layers_test.ts"]).get("tests/layers_test.ts"), 0);
   assert(!reached.has("tests/core/float16_test.ts"));
 });
 
@@ -128,6 +130,11 @@ Deno.test("a change of a page reaches the tests that name its folder", () => {
   const reached = reachedBy(["docs/decisions/0002_test_tiers.md"]);
   assert(reached.has("tests/package/links_test.ts"));
   assert(!reached.has("tests/core/float16_test.ts"));
+  assert(
+    reachedBy(["tests/golden/families/llama.safetensors"])
+      .has("tests/models/family_devices_test.ts"),
+  );
+  assert(reachedBy(["notebooks/04_train.ipynb"]).has("tests/notebooks/run_parts_test.ts"));
 });
 
 Deno.test("imports lead through a mod.ts to the file that defines the name", () => {

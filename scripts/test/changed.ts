@@ -23,7 +23,9 @@ import { documented, isIn, testFiles, tiers } from "./jobs.ts";
  */
 export function changedFiles(revision: string): string[] {
   const news = git("ls-files", "--others", "--exclude-standard");
-  const since = (revision: string) => [...git("diff", "--name-only", revision), ...news];
+  const since = (
+    revision: string,
+  ) => [...git("diff", "--name-only", "--no-renames", revision), ...news];
   if (revision) return since(revision);
   const open = since("HEAD");
   return open.length > 0 ? open : since("HEAD~1");
@@ -41,28 +43,30 @@ const codeRoots = [...packageRoots, "tests", "scripts", "bench", "playground", "
 
 /**
  * Steps by imports from changed files to the files that they reach, examples included. A file that is no
- * code reaches the tests that name it or its folder; every file reaches the tests of the whole tree.
+ * code reaches the tests that name it or a folder of it, in one step more; every file reaches the tests of the whole
+ * tree.
  */
 export function reachedBy(changed: readonly string[]): Map<string, number> {
   const files = sourceFiles(codeRoots);
-  const words = changed.filter((path) => !path.endsWith(".ts")).flatMap(wordsFor);
-  const naming = files.filter((file) => /^(tests|scripts)\//.test(file) && names(file, words));
-  const reached = new Graph(files).distances([...changed, ...naming]);
-  const wholeTree = testFiles(tiers).filter((file) => file.split("/").length === 2);
-  for (const file of wholeTree) reached.set(file, 1);
-  for (const path of documented()) {
-    if (changed.some((file) => isIn(file, [path]))) reached.set(path, 0);
-  }
+  const others = changed.filter((path) => !path.endsWith(".ts")).map(sayingOf);
+  const naming = files.filter((file) => /^(tests|scripts)\//.test(file) && saysAny(file, others));
+  const graph = new Graph(files), reached = graph.distances(changed);
+  const reach = (path: string, steps: number) =>
+    reached.set(path, Math.min(steps, reached.get(path) ?? Infinity));
+  for (const [file, steps] of graph.distances(naming)) reach(file, steps + 1);
+  for (const file of testFiles(tiers)) if (file.split("/").length === 2) reach(file, 1);
+  for (const path of documented()) if (changed.some((file) => isIn(file, [path]))) reach(path, 0);
   return reached;
 }
 
-/** What a test says that reads `docs/devices.md`: its name, or the folder's. */
-function wordsFor(path: string): string[] {
-  const [folder] = path.split("/");
-  return folder === path ? [path] : [basename(path), `"${folder}"`, `"${folder}/`];
+/** What a test says that reads `docs/devices.md`: its name, or a text that begins with one of its folders. */
+function sayingOf(path: string): RegExp {
+  const name = basename(path), folders = path.split("/").slice(0, -1).map(RegExp.escape);
+  const named = RegExp.escape(name.includes(".") ? name : path);
+  return new RegExp(`${named}|["'\`}](?:${folders.join("|") || named})["'\`/]`);
 }
 
-function names(file: string, words: readonly string[]): boolean {
+function saysAny(file: string, sayings: readonly RegExp[]): boolean {
   const code = withoutComments(sourceText(file));
-  return words.some((word) => code.includes(word));
+  return sayings.some((saying) => saying.test(code));
 }

@@ -48,11 +48,10 @@ async function reportLeftOut({ wanted, left }: Request, skipped: number): Promis
     console.log(`not run: ${tier}, ${testFiles([tier]).length} files (deno task test:${tier})`);
   }
   if (left.length > 0) {
-    const seconds = left.reduce((sum, { seconds }) => sum + seconds, 0);
+    const sum = left.reduce((sum, { seconds }) => sum + seconds, 0);
+    const seconds = (sum / navigator.hardwareConcurrency).toFixed(0);
     console.log(
-      `not run: ${left.length} files further away, about ${
-        seconds.toFixed(0)
-      } s (without --within)`,
+      `not run: ${left.length} files further away, about ${seconds} s (without --within)`,
     );
   }
   const missing = wanted.includes("parts") ? await missingParts() : [];

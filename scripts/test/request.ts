@@ -37,6 +37,7 @@ export function readRequest(words: readonly string[]): Request {
   const times = takeOption(rest, "--times", "a file");
   const within = readSeconds(takeOption(rest, "--within", "seconds"));
   const changed = takeOption(rest, "--changed");
+  if (within < Infinity && changed === undefined) throw new RangeError("--within needs --changed");
   const wanted = readTiers(takeOption(rest, "--tiers", "names of tiers") ?? "core,parts");
   const places = rest.flatMap((word) => placesOf(word, wanted));
   const asked = jobsOf(wanted).filter(({ path }) => places.length === 0 || isIn(path, places));
