@@ -38,7 +38,7 @@ function run(flags: readonly string[], program: string, ...args: string[]): Prom
 async function runAll(
   flags: readonly string[],
   commands: readonly (readonly string[])[],
-  file = "none",
+  file = "/no/such/file",
   address = "none",
 ) {
   const words = [file, address, JSON.stringify(commands)];

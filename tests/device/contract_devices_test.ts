@@ -24,7 +24,7 @@ const ramp = (length: number, start = 0): Float32Array<ArrayBuffer> =>
 const copyScalars = (size: number) => ({ size, xOffset: 0, yOffset: 0, alpha: 1, accumulate: 0 });
 
 /** Code that any device can run: allocations, views, launches, releases. */
-export function exercise(device: Device): void {
+function exercise(device: Device): void {
   using scope = new Scope(device);
   const x = scope.allocate([40, 5], "f32", "weight", "x");
   const y = scope.allocate([200], "f32", "activation", "y");
