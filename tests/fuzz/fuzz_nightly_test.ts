@@ -8,6 +8,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { lowrank, outcomeOf, spawnLowrank } from "../cli/lowrank.ts";
 import { seedOf, wordOf } from "../support/words.ts";
+import type { Kind } from "./kind.ts";
 import { kinds } from "./kinds.ts";
 import { assertRefuses, commanded } from "./refused_commands.ts";
 import { fuzzWatched, type WatchedReport } from "./watched.ts";
@@ -18,8 +19,10 @@ const runs = wordOf("runs", 4000), seed = seedOf();
 const mostGrowth = 64;
 
 const place = Deno.args.indexOf("--kind"), part = place < 0 ? "" : Deno.args[place + 1];
+const isChosen = ({ name }: Kind) => name.includes(part);
+if (!kinds.some(isChosen)) throw new RangeError(`no kind has ${part} in its name`);
 
-for (const { name } of kinds.filter(({ name }) => name.includes(part))) {
+for (const { name } of kinds.filter(isChosen)) {
   Deno.test(`${name}: ${runs} corrupted ones are read correctly or refused, and leave nothing`, async () => {
     const report = await fuzzWatched(name, { runs, seed });
     console.log(inLine(report));
@@ -38,7 +41,7 @@ const inLine = ({ accepted, refused, slowestMs, megabytes }: WatchedReport): str
   `${accepted} accepted, ${refused} refused, slowest ${slowestMs.toFixed(0)} ms, ` +
   `resident MB ${megabytes.join(" ")}`;
 
-for (const kind of commanded) {
+for (const kind of commanded.filter(isChosen)) {
   Deno.test(`${kind.name}: the command line refuses 20 corrupted ones in one line each, and as a process`, async () => {
     await assertRefuses(kind, 20, seed, lowrank);
     await assertRefuses(kind, 1, seed, (...args) => outcomeOf(spawnLowrank(...args)));
