@@ -1,7 +1,15 @@
-import { assert, assertEquals } from "@std/assert";
+/** Learning rates of the methods, and searches of them. */
+
+import { assert, assertEquals, assertRejects } from "@std/assert";
 import found from "../../experiments/adaptation/learning_rates.json" with { type: "json" };
-import { bestLora, learningRateOf, methods } from "../../experiments/adaptation/methods.ts";
-import { learningRateGrid } from "../../experiments/adaptation/methods.ts";
+import {
+  bestLora,
+  learningRateGrid,
+  learningRateOf,
+  methods,
+} from "../../experiments/adaptation/methods.ts";
+import { tryRates } from "../../experiments/rate_search.ts";
+import type { PlannedRun, RunContext } from "../../src/runs/planned_run.ts";
 
 Deno.test("every method tried the whole grid, and none is best at its edge", () => {
   const losses: Record<string, Record<string, number>> = found.losses;
@@ -19,4 +27,23 @@ Deno.test("the rank that is compared with full fine-tuning is chosen where nothi
   const lora = methods.filter(({ spec }) => spec.kind === "lora");
   assertEquals(best(bestLora()), Math.min(...lora.map(best)));
   assertEquals(found.split, "validation");
+});
+
+const context = {} as RunContext;
+
+/** A run that gives its rate, or fails. */
+function planned(rate: number, reason: string): PlannedRun {
+  const make = () =>
+    rate < 1
+      ? Promise.resolve({ metrics: { accuracy: rate } } as never)
+      : Promise.reject(new RangeError(reason));
+  return { label: "run", steps: 1, chosen: rate, spec: () => ({}) as never, make };
+}
+
+Deno.test("a rate that diverges gives null, and any other failure ends the search", async () => {
+  const tried = (reason: string) =>
+    tryRates([0.5, 2], (rate) => planned(rate, reason), ({ accuracy }) => accuracy, context);
+  const found = await tried("training needs a finite loss, found NaN at step 3 of 9");
+  assertEquals(found, { 0.5: 0.5, 2: null });
+  await assertRejects(() => tried("there is no base"), RangeError, "there is no base");
 });

@@ -1,6 +1,6 @@
 /** `rank-waste`: what is measured, and the rules of decision 0041 on rows that just keep and just break them. */
 
-import { assert, assertAlmostEquals, assertEquals, assertMatch } from "@std/assert";
+import { assert, assertAlmostEquals, assertEquals } from "@std/assert";
 import fc from "npm:fast-check@4.10.2";
 import {
   cutDown,
@@ -16,21 +16,10 @@ import {
   sides,
   wasteEnergies,
   type WasteRows,
-  wasteRows,
   wasteSites,
 } from "../../experiments/rank_waste/rows.ts";
 import shipped from "../../experiments/rank_waste/rank_waste.json" with { type: "json" };
-import { loadBase } from "../../experiments/base_model.ts";
-import type { MadeRun } from "../../experiments/frame/mod.ts";
-import { randomAdapter } from "../../experiments/many_adapters/variants.ts";
-import { injectUpdates } from "../../src/adapt/mod.ts";
-import {
-  allStarts,
-  wasteRanks,
-  type WasteRun,
-  wasteRuns,
-  wasteTasks,
-} from "../../experiments/rank_waste/runs.ts";
+import { allStarts, wasteRanks, wasteRuns, wasteTasks } from "../../experiments/rank_waste/runs.ts";
 import {
   commonDirections,
   type LowRankUpdate,
@@ -38,7 +27,6 @@ import {
   truncateUpdate,
 } from "../../src/analysis/mod.ts";
 import { openCpuDevice } from "../../src/device/cpu/cpu_device.ts";
-import { plotSvg } from "../../src/figures/static_svg.ts";
 import { deltaWeight } from "../../src/core/low_rank_update.ts";
 import { Random } from "../../src/core/random.ts";
 import {
@@ -50,7 +38,6 @@ import {
   transposed,
 } from "../../src/linalg/mod.ts";
 import { figureFaults } from "../support/figure_rules.ts";
-import { withFolder } from "../support/folders.ts";
 import "../support/open_lapack.ts";
 
 const random = new Random(3);
@@ -223,34 +210,4 @@ Deno.test("tasks of one start have one seed, and no two others do", async () => 
     assertEquals([one.length, new Set(one.map(({ run }) => run)).size], [8, 2]);
     assert(own.every(({ run }) => one.every((other) => other.run !== run)));
   }
-});
-
-Deno.test("rows of all kinds are measured of adapters in folders, and plotly takes the figures", async () => {
-  await withFolder(async (out) => {
-    using device = await openCpuDevice({ threads: 2 });
-    const { signal } = new AbortController();
-    const context = { device, seeds: [1], quick: true, full: false, out, signal, report() {} };
-    const made = await Promise.all(
-      wasteRuns(context).map(async ({ chosen }, i) => {
-        using base = await loadBase(device);
-        using adapter = injectUpdates(base, randomAdapter(base, chosen.rank, 1, i));
-        await adapter.save(`${out}/${i}/adapter`);
-        return { chosen, folder: `${out}/${i}` } as MadeRun<WasteRun>;
-      }),
-    );
-    const before = device.ledger.read().live, rows = await wasteRows(made, context);
-    assertEquals(device.ledger.read().live, before);
-    // One seed has no pair of the same task, and rank 2 no other share than a half.
-    assertEquals([rows.pairs.length, rows.sites.length, rows.bases.length], [24, 48, 8]);
-    for (const { all, chance } of rows.pairs) assert(Math.abs(all - chance) < 0.02, `${all}`);
-    for (const { way, values, error } of rows.bases) {
-      if (way === "all" || way === "none") assertEquals(error, way === "none" ? 1 : 0);
-      else assert(values <= rows.bases[0].values / 2 && error > 0 && error < 1);
-    }
-    for (const view of wasteFigures) {
-      const figure = view(rows);
-      assertEquals(figureFaults(figure), [], figure.id);
-      assertMatch(await plotSvg(figure), /^<svg/);
-    }
-  });
 });

@@ -5,6 +5,7 @@ import { Browser } from "../support/browser.ts";
 import { untilFiguresLive } from "../support/figures_on_page.ts";
 import { browserPath } from "../support/parts.ts";
 import { withFolder } from "../support/folders.ts";
+import { silently } from "./silently.ts";
 
 Deno.test({
   name: "the report draws its figures in a browser without a network",
@@ -14,13 +15,7 @@ Deno.test({
       using device = new DryDevice();
       const only = ["counting", "memory", "scaling"];
       const options = { only, seeds: [1], deviceKind: undefined, out, quick: false, full: false };
-      const { log, error } = console;
-      Object.assign(console, { log: () => {}, error: () => {} });
-      try {
-        await reproduce(device, options, new AbortController().signal);
-      } finally {
-        Object.assign(console, { log, error });
-      }
+      await silently(() => reproduce(device, options, new AbortController().signal));
       await using browser = await Browser.start({ offline: true });
       await using page = await browser.open(`file://${out}/index.html`);
       await page.evaluate(`document.querySelectorAll("details").forEach((one) => one.open = true)`);

@@ -15,9 +15,10 @@ import { experiments, selectExperiments } from "../../experiments/registry.ts";
 import { expectedSeconds } from "../../experiments/times.ts";
 import type { Experiment } from "../../experiments/frame/experiment.ts";
 import { reproduce } from "../../experiments/frame/reproduce.ts";
-import { readAdapter } from "../../src/formats/mod.ts";
 import { filesIn, withFolder } from "../support/folders.ts";
 import { rootPath } from "../support/source_files.ts";
+import { withVariables } from "../support/variables.ts";
+import { silently } from "./silently.ts";
 
 Deno.test("GPT-3 175B: LoRA trains 9,251 times fewer values at r = 4 and 37,003 times at r = 1", () => {
   const full = countTrained(0);
@@ -80,35 +81,6 @@ Deno.test("the arguments of reproduce are read, and wrong ones named", () => {
 Deno.test("every experiment has a time, which weighs the progress bar", () => {
   const names = experiments.map(({ name }) => name);
   assertEquals(Object.keys(expectedSeconds).sort(), names.toSorted());
-});
-
-Deno.test("the main job merges, unmerges and switches adapters exactly, and writes what it found", async () => {
-  await withFolder(async (out) => {
-    const options = {
-      only: ["merging"],
-      seeds: [1],
-      deviceKind: undefined,
-      out,
-      quick: true,
-      full: false,
-    };
-    using device = await openCpuDevice({ threads: 2 });
-    const before = device.ledger.read().live;
-    await silently(() => reproduce(device, options, new AbortController().signal));
-    assertEquals(device.ledger.read().live, before);
-    assertEquals(filesIn(out), ["adapters", "index.html", "partial.json", "runs"]);
-    const { results, facts } = JSON.parse(await Deno.readTextFile(`${out}/partial.json`));
-    assertMatch(facts.partial, /^by --only; without counting, memory, .*real-adapter/);
-    const [latency, exact, switched] = results[0].findings;
-    for (const { verdict } of [latency, exact, switched]) assertEquals(verdict, "reproduced");
-    assertMatch(latency.ours, /^0 of \d+ launches differ; unmerged 18 more$/);
-    assertStringIncludes(exact.ours, "; 0 bits changed");
-    const adapters = filesIn(`${out}/adapters`);
-    assertEquals(adapters, ["nouns-lora-16-seed1", "verbs-lora-16-seed1"]);
-    for (const name of adapters) {
-      assertEquals((await readAdapter(`${out}/adapters/${name}`)).updates.length, 12);
-    }
-  });
 });
 
 Deno.test("a main job that is stopped says what is missing, and replaces no whole report", async () => {
@@ -235,28 +207,33 @@ Deno.test({
   ignore: Deno.build.os !== "linux",
   fn: () =>
     withFolder(async (folder) => {
-      const opener = `${folder}/bin/xdg-open`, opened = `${folder}/opened`;
-      await Deno.mkdir(`${folder}/bin`);
-      const run = (name: string) =>
-        new Deno.Command(Deno.execPath(), {
-          args: [
-            ...["task", "--quiet", "reproduce", "--open", "--only", "counting"],
-            ...["--device", "cpu", "--out", `${folder}/${name}`],
-          ],
-          cwd: rootPath,
-          env: { PATH: `${folder}/bin` },
-        }).output();
-      const alone = await run("alone"), text = new TextDecoder();
-      assertEquals(alone.code, 0);
+      const bin = `${folder}/bin`, opened = `${folder}/opened`, only = ["counting"];
+      await Deno.mkdir(bin);
+      using device = await openCpuDevice({ threads: 1 });
+      const options = { only, seeds: [1], deviceKind: undefined, quick: false, full: false };
+      const job = () =>
+        reproduce(
+          device,
+          { ...options, open: true, out: `${folder}/alone` },
+          new AbortController().signal,
+        );
+      const said = await withVariables({ PATH: bin }, () => silently(job));
       const address = `file://${folder}/alone/index.html`;
-      const note = `note: cannot open ${address}: xdg-open cannot be started`;
-      assertStringIncludes(text.decode(alone.stderr), note);
+      assertStringIncludes(said, `note: cannot open ${address}: xdg-open cannot be started`);
       await Deno.writeTextFile(
-        opener,
+        `${bin}/xdg-open`,
         `#!/bin/sh\necho "$1" > ${opened}.tmp && /bin/mv ${opened}.tmp ${opened}\n`,
       );
-      await Deno.chmod(opener, 0o755);
-      assertEquals((await run("shown")).code, 0);
+      await Deno.chmod(`${bin}/xdg-open`, 0o755);
+      const { code } = await new Deno.Command(Deno.execPath(), {
+        args: [
+          ...["task", "--quiet", "reproduce", "--open", "--only", "counting"],
+          ...["--device", "cpu", "--out", `${folder}/shown`],
+        ],
+        cwd: rootPath,
+        env: { PATH: bin },
+      }).output();
+      assertEquals(code, 0);
       while (!filesIn(folder).includes("opened")) await delay(20); // the job does not wait for it
       assertEquals(await Deno.readTextFile(opened), `file://${folder}/shown/index.html\n`);
     }),
@@ -287,15 +264,3 @@ Deno.test("two main jobs at once in one folder: the second is refused in one sen
     assertEquals(filesIn(out), []);
   });
 });
-
-/** Runs without a word on the console; returns what it would have printed as results. */
-async function silently(work: () => Promise<void>): Promise<string> {
-  const { log, error } = console, lines: string[] = [];
-  Object.assign(console, { log: (line: string) => lines.push(line), error: () => {} });
-  try {
-    await work();
-    return lines.join("\n");
-  } finally {
-    Object.assign(console, { log, error });
-  }
-}

@@ -6,11 +6,11 @@ import { assertLess } from "@std/assert";
 const bytesOfFigure = 50_000;
 
 Deno.test("a drawn figure leaves nothing on the heap", async () => {
-  const program = new URL("drawing_program.ts", import.meta.url).href, count = 60;
+  const program = new URL("drawing_program.ts", import.meta.url).href, count = 30;
   // Without compilers, whose code is on the heap as well and grows for the first hundreds of figures.
   const flags = "--v8-flags=--expose-gc,--no-opt,--no-sparkplug,--no-maglev";
   const { stdout } = await new Deno.Command(Deno.execPath(), {
-    args: ["run", "-A", flags, program, "30", String(count)],
+    args: ["run", "-A", flags, program, "10", String(count)],
     signal: AbortSignal.timeout(120_000),
     stderr: "inherit",
   }).output();

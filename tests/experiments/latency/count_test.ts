@@ -11,7 +11,7 @@ import {
 } from "../../../experiments/latency/variants.ts";
 import { openCpuDevice } from "../../../src/device/cpu/cpu_device.ts";
 import { DryDevice } from "../../../src/device/dry.ts";
-import { tracesOn } from "./checks.ts";
+import { tracesOn } from "./traces.ts";
 
 const { n_embd: d, n_layer: layers, vocab_size: vocabulary } = smallShape.config as Record<
   string,

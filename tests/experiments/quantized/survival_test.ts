@@ -1,6 +1,6 @@
 /** `survival`: what is measured, and the rules of decision 0033 on rows that just keep and just break them. */
 
-import { assert, assertAlmostEquals, assertEquals, assertMatch, assertRejects } from "@std/assert";
+import { assert, assertAlmostEquals, assertEquals, assertRejects } from "@std/assert";
 import { survivalClaims } from "../../../experiments/quantized/survival/claims.ts";
 import {
   type KindOfWeights,
@@ -19,8 +19,6 @@ import {
 } from "../../../experiments/quantized/survival/rows.ts";
 import { survival } from "../../../experiments/quantized/survival/survival.ts";
 import { DryDevice } from "../../../src/device/dry.ts";
-import { plotSvg } from "../../../src/figures/static_svg.ts";
-import { figureFaults } from "../../support/figure_rules.ts";
 
 const [nf4Loses, fp4Loses, largestValue, largeSurvives, floatsKeep, isPrecise] = survivalClaims;
 
@@ -148,20 +146,6 @@ Deno.test("updates are as large as their weights, unrelated ones too, and follow
   }
   const other = await updatedWeights({ ...context(true), seeds: [2] });
   assert(other.at(-1)!.weight.data[0] !== weights.at(-1)!.weight.data[0]);
-});
-
-Deno.test("survival, quick: every claim is judged, every row is in the tables, figures have words", async () => {
-  const { findings, tables, figures, settings } = await survival.run(context(true));
-  assertMatch(settings, /which as trained is \d\.\d\d to \d\.\d\d times as large/);
-  assertEquals(findings.length, survivalClaims.length);
-  assert(findings.every(({ verdict }) => /^(holds|does not hold)$/.test(verdict)));
-  // Two kinds of weights: what is lost is lost in a quick run as well (decision 0033, "seen before").
-  assertEquals([findings[0].verdict, findings[1].verdict], ["holds", "does not hold"]);
-  for (const { rows } of tables) assertEquals(rows.length, 2 * forms.length);
-  for (const figure of figures) {
-    assertEquals(figureFaults(figure), [], figure.id);
-    assertMatch(await plotSvg(figure), /^<svg/);
-  }
 });
 
 Deno.test("survival stops where the job is stopped", async () => {
