@@ -4,7 +4,7 @@ import { assert } from "@std/assert";
 import type { Device, Tensor } from "../../src/device/device.ts";
 
 /** Lowers the device's binding limit, and fails whatever binds more. */
-export function narrow<D extends Device>(device: D, maxBindingBytes: number): D {
+function narrow(device: Device, maxBindingBytes: number): Device {
   const launch = device.launch.bind(device);
   Object.defineProperties(device, {
     maxBindingBytes: { value: maxBindingBytes, configurable: true },
