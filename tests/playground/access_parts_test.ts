@@ -1,14 +1,15 @@
-/** The playground for readers with a small screen, with keys alone, or with a screen reader. */
+/** The playground for readers with a small screen, with keys alone, with a screen reader, or without a GPU. */
 
 import { assert, assertEquals, assertMatch, assertNotEquals } from "@std/assert";
-import { pathToFileURL } from "node:url";
 import { formatState, hideable, hiding, initial } from "../../playground/state.ts";
 import { lessonHandles, memoryHandles, tinyHandles } from "../../playground/views/handles.ts";
-import { buildPlayground } from "../../scripts/playground.ts";
-import { Browser, type Page } from "../support/browser.ts";
-import { withFolder } from "../support/folders.ts";
+import type { Page } from "../support/browser.ts";
 import { browserPath } from "../support/parts.ts";
-import { press } from "./press.ts";
+import { playgroundOfFile, press } from "./in_browser.ts";
+import { exactAfter } from "./lesson_checks.ts";
+
+const playground = playgroundOfFile();
+const ignore = browserPath() === undefined;
 
 /** Everything that can be opened is open, as a name or a width may hide there. */
 const openAll = `document.querySelectorAll("details").forEach((one) => one.open = true)`;
@@ -186,22 +187,52 @@ async function assertLessMotion(page: Page, address: string): Promise<void> {
 
 Deno.test({
   name: "the playground hides what its address hides, fits a small screen, and has keys and names",
-  ignore: browserPath() === undefined,
-  fn: () =>
-    withFolder(async (folder) => {
-      await buildPlayground(folder);
-      const address = pathToFileURL(`${folder}/index.html`).href;
-      await using browser = await Browser.start();
-      await using page = await browser.open("about:blank");
-      await goTo(page, address);
-      await assertNames(page);
-      await assertKeysReachAll(page);
-      await assertNoChatter(page);
-      await assertArrowsMove(page);
-      await assertLessMotion(page, address);
-      await assertHides(page, address);
-      await assertUnknownIsSaid(page, address);
-      await assertFits(page, address);
-      assertEquals(page.errors, []);
-    }),
+  ignore,
+  fn: async () => {
+    const { address } = playground;
+    await using page = await playground.open("about:blank");
+    await goTo(page, address);
+    await assertNames(page);
+    await assertKeysReachAll(page);
+    await assertNoChatter(page);
+    await assertArrowsMove(page);
+    await assertLessMotion(page, address);
+    await assertHides(page, address);
+    await assertUnknownIsSaid(page, address);
+    await assertFits(page, address);
+    assertEquals(page.errors, []);
+  },
+});
+
+/** Without a GPU nothing of another lesson stays, and a device that is there begins a new one. */
+async function assertNoGpuIsSaid(page: Page): Promise<void> {
+  const shown = `["run", "step", "merge"].map((id) => document.getElementById(id).disabled).join() +
+    document.getElementById("figures").hidden + document.querySelector("#numbers").textContent +
+    document.querySelector("#exact pre").textContent`;
+  const said = `document.getElementById("said").textContent`;
+  const choose = (device: string) =>
+    page.evaluate(`(device.value = ${JSON.stringify(device)},
+      device.dispatchEvent(new Event("input", { bubbles: true })))`);
+  for (let time = 0; time < 2; time++) {
+    await page.until(`${shown} === "true,true,truetrue"`, 20_000, "the end of the lesson");
+    assertMatch(await page.evaluate(said), /^opening a webgpu device needs an adapter/);
+    assertEquals(await page.evaluate(`document.getElementById("run").textContent`), "Start");
+    await choose("cpu");
+    await exactAfter(page, 0);
+    assertEquals(await page.evaluate(said), "");
+    await page.evaluate(`document.getElementById("run").click()`);
+    await page.until(`document.getElementById("run").textContent === "Pause"`, 20_000, "a run");
+    await choose("webgpu");
+  }
+}
+
+Deno.test({
+  name: "without a GPU nothing of another lesson stays",
+  ignore,
+  fn: async () => {
+    const hash = formatState({ ...initial, device: "webgpu" });
+    await using page = await playground.open(playground.address + hash);
+    await assertNoGpuIsSaid(page);
+    assertEquals(page.errors, []);
+  },
 });

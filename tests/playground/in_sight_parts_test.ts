@@ -1,12 +1,11 @@
 /** Answers are in sight: what merging did, and that a stop's words are of other settings. */
 
 import { assert, assertEquals } from "@std/assert";
-import { pathToFileURL } from "node:url";
-import { buildPlayground } from "../../scripts/playground.ts";
-import { Browser, type Page } from "../support/browser.ts";
-import { withFolder } from "../support/folders.ts";
+import type { Page } from "../support/browser.ts";
 import { browserPath } from "../support/parts.ts";
-import { press } from "./press.ts";
+import { playgroundOfFile, press } from "./in_browser.ts";
+
+const playground = playgroundOfFile();
 
 const click = (page: Page, id: string) => page.evaluate(`document.getElementById("${id}").click()`);
 
@@ -56,23 +55,20 @@ async function assertChangeIsSaid(page: Page, address: string): Promise<void> {
 Deno.test({
   name: "what merging did is in sight of its button, and a stop says that its handles were moved",
   ignore: browserPath() === undefined,
-  fn: () =>
-    withFolder(async (folder) => {
-      await buildPlayground(folder);
-      const address = pathToFileURL(`${folder}/index.html`).href;
-      await using browser = await Browser.start();
-      await using page = await browser.open(`${address}#textSteps=5`);
-      await click(page, "tiny-load");
-      await page.until(`!document.getElementById("tiny-stage").hidden`, 20_000, "the model");
-      await click(page, "tiny-run");
-      const rows = `document.getElementById("tiny-words").rows.length`;
-      const actions = `!document.getElementById("tiny-actions").hidden`;
-      await page.until(`${actions} && ${rows} === 4`, 60_000, "a training and its words");
-      for (const [width, height] of [[1366, 768], [400, 800]]) {
-        await page.resize(width, height);
-        for (const edge of ["start", "end"]) await assertMergeIsSeen(page, edge);
-      }
-      await assertChangeIsSaid(page, address);
-      assertEquals(page.errors, []);
-    }),
+  fn: async () => {
+    const { address } = playground;
+    await using page = await playground.open(`${address}#textSteps=5`);
+    await click(page, "tiny-load");
+    await page.until(`!document.getElementById("tiny-stage").hidden`, 20_000, "the model");
+    await click(page, "tiny-run");
+    const rows = `document.getElementById("tiny-words").rows.length`;
+    const actions = `!document.getElementById("tiny-actions").hidden`;
+    await page.until(`${actions} && ${rows} === 4`, 60_000, "a training and its words");
+    for (const [width, height] of [[1366, 768], [400, 800]]) {
+      await page.resize(width, height);
+      for (const edge of ["start", "end"]) await assertMergeIsSeen(page, edge);
+    }
+    await assertChangeIsSaid(page, address);
+    assertEquals(page.errors, []);
+  },
 });

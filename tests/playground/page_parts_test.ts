@@ -1,21 +1,22 @@
-/** The playground from a file, without a network: what it computes is what the library computes here. */
+/** The playground from a file, without a network: it computes what the library computes, reads files, runs its own script. */
 
 import { assert, assertEquals, assertMatch } from "@std/assert";
-import { pathToFileURL } from "node:url";
-import { formatState, initial, type State } from "../../playground/state.ts";
-import { buildPlayground } from "../../scripts/playground.ts";
+import { initial, type State } from "../../playground/state.ts";
 import { catalog } from "../../src/architectures/mod.ts";
 import { spectrum } from "../../src/analysis/mod.ts";
 import { siteName } from "../../src/core/site.ts";
 import { readAdapter } from "../../src/formats/mod.ts";
-import { Browser, type Page } from "../support/browser.ts";
-import { listen, violations } from "../support/policy.ts";
-import { withFolder } from "../support/folders.ts";
+import type { Page } from "../support/browser.ts";
+import { assertIntrudersDoNothing, intrudersFrom, listen, violations } from "../support/policy.ts";
+import { textFile, withServer } from "../support/range_server.ts";
 import { browserPath } from "../support/parts.ts";
 import { rootPath } from "../support/source_files.ts";
 import { assertBytesShown, assertEqualToDeno, exactAfter } from "./lesson_checks.ts";
-import { press } from "./press.ts";
-import { assertTinyAgrees, assertTinyLearns } from "./tiny_checks.ts";
+import { playgroundOfFile, press } from "./in_browser.ts";
+import { assertTinyLearns } from "./tiny_checks.ts";
+
+const playground = playgroundOfFile({ webgpu: true });
+const ignore = browserPath() === undefined;
 
 const first = { ...initial, steps: 50 };
 
@@ -51,31 +52,6 @@ async function assertKeysWork(page: Page): Promise<void> {
   await enter("merge");
   await page.until(`document.getElementById("merge").textContent === "Merge"`, 5000, "an unmerge");
   assertMatch(await text("#said"), /^Unmerged: 0 of 256 values of W₀ changed/);
-}
-
-/** Without a GPU nothing of another lesson stays, and a device that is there begins a new one. */
-async function assertNoGpuIsSaid(address: string): Promise<void> {
-  await using browser = await Browser.start();
-  await using page = await browser.open(address + formatState({ ...initial, device: "webgpu" }));
-  const shown = `["run", "step", "merge"].map((id) => document.getElementById(id).disabled).join() +
-    document.getElementById("figures").hidden + document.querySelector("#numbers").textContent +
-    document.querySelector("#exact pre").textContent`;
-  const said = `document.getElementById("said").textContent`;
-  const choose = (device: string) =>
-    page.evaluate(`(device.value = ${JSON.stringify(device)},
-      device.dispatchEvent(new Event("input", { bubbles: true })))`);
-  for (let time = 0; time < 2; time++) {
-    await page.until(`${shown} === "true,true,truetrue"`, 20_000, "the end of the lesson");
-    assertMatch(await page.evaluate(said), /^opening a webgpu device needs an adapter/);
-    assertEquals(await page.evaluate(`document.getElementById("run").textContent`), "Start");
-    await choose("cpu");
-    await exactAfter(page, 0);
-    assertEquals(await page.evaluate(said), "");
-    await page.evaluate(`document.getElementById("run").click()`);
-    await page.until(`document.getElementById("run").textContent === "Pause"`, 20_000, "a run");
-    await choose("webgpu");
-  }
-  assertEquals(page.errors, []);
 }
 
 /** A pasted model is counted until an address names another; the base's type is said. */
@@ -118,43 +94,132 @@ const nameless = `[...document.querySelectorAll("input, select, textarea, button
 Deno.test({
   name:
     "the playground computes the library's numbers from a file, and all of it has keys and names",
-  ignore: browserPath() === undefined,
-  fn: () =>
-    withFolder(async (folder) => {
-      const bytes = await buildPlayground(folder);
-      assert(bytes < 1e6, `${bytes} bytes`);
-      const address = pathToFileURL(`${folder}/index.html`).href;
-      await using browser = await Browser.start({ webgpu: true });
-      await using page = await browser.open("about:blank");
+  ignore,
+  fn: async () => {
+    const { address, size } = playground;
+    assert(size < 1e6, `${size} bytes`);
+    await using page = await playground.open("about:blank");
+    await page.send("Page.addScriptToEvaluateOnNewDocument", { source: listen });
+    for (const state of states) await assertEqualToDeno(page, address, state);
+    await assertEqualToDeno(page, address, { ...initial, device: "webgpu", steps: 3 });
+    const computedBy = `document.getElementById("computed-by").textContent`;
+    assertMatch(await page.evaluate(computedBy), /^webgpu/);
+    await page.goTo("about:blank");
+    await page.goTo(address);
+    await assertKeysWork(page);
+    await page.until(`document.getElementById("bytes").rows.length > 5`, 20_000, "bytes");
+    await assertBytesShown(page);
+    await assertAddressEndsPaste(page);
+    await assertAdapterIsShown(page);
+    assertEquals(await page.evaluate(nameless), []);
+    await page.resize(400, 800);
+    const chart = `document.getElementById("adapter-chart")`;
+    const isRedrawn = `${chart}.getAttribute("viewBox").split(" ")[2] == ${chart}.clientWidth`;
+    await page.until(isRedrawn, 5000, "the chart in its new size");
+    const width = await page.evaluate<number>("document.documentElement.scrollWidth");
+    assert(width <= 400, `${width} pixels`);
+    const fetched = `performance.getEntriesByType("resource").map(({ name }) => name.slice(0, 5))`;
+    assertEquals((await page.evaluate<string[]>(fetched)).filter((name) => name !== "data:"), []);
+    assertEquals(await violations(page), []);
+    await assertTinyLearns(page, address);
+    assertEquals(await violations(page), []);
+    assertEquals(await page.evaluate(nameless), []);
+    assert(await page.evaluate<number>("document.documentElement.scrollWidth") <= 400);
+    assertEquals(page.errors, []);
+  },
+});
+
+/** Drops files on the heading of a section, as the system does. */
+async function drop(page: Page, section: string, files: readonly string[]): Promise<void> {
+  const place = await page.evaluate<{ x: number; y: number }>(`{
+    const heading = document.querySelector("#${section} h2");
+    heading.scrollIntoView({ block: "center" });
+    const { x, y } = heading.getBoundingClientRect();
+    ({ x: x + 5, y: y + 5 });
+  }`);
+  const data = { items: [], files, dragOperationsMask: 1 };
+  for (const type of ["dragEnter", "dragOver", "drop"]) {
+    await page.send("Input.dispatchDragEvent", { type, ...place, data });
+  }
+}
+
+const text = (id: string) => `document.getElementById("${id}").textContent`;
+
+async function assertDroppedAdapters(page: Page): Promise<void> {
+  const folder = `${rootPath}models/rank-study/qv-r2-seed1`;
+  await drop(page, "adapter", [`${folder}/adapter_model.safetensors`]);
+  await page.until(`${text("adapter-said")}.startsWith("Not read")`, 20_000, "a refusal");
+  assertMatch(await page.evaluate(text("adapter-said")), /cannot read adapter_config\.json/);
+  await drop(page, "adapter", [folder]);
+  await page.until(`${text("adapter-said")}.startsWith("4 sites")`, 20_000, "a folder");
+  const chart = `document.getElementById("adapter-chart")`;
+  const label = `${chart}.ariaLabel`, other = "transformer.h.0.attn.c_attn:v";
+  const before = await page.evaluate<string>(`${chart}.querySelector(".picked").outerHTML`);
+  await page.evaluate(`{
+    const list = document.getElementById("adapter-site");
+    list.selectedIndex = [...list.options].findIndex(({ text }) => text === "${other}");
+    list.dispatchEvent(new Event("change"));
+  }`);
+  assertMatch(await page.evaluate(label), new RegExp(`of 4 sites; those of ${other} begin \\d`));
+  const after = await page.evaluate<string>(`${chart}.querySelector(".picked").outerHTML`);
+  assertEquals(before === after, false, "another line is in front");
+}
+
+async function assertDroppedModels(page: Page): Promise<void> {
+  const said = text("memory-said"), config = `${playground.folder}/config.json`;
+  await Deno.writeTextFile(config, JSON.stringify(catalog["gpt2"].config));
+  await drop(page, "memory", [config]);
+  await page.until(`${said}.startsWith("Your model (gpt2): ")`, 20_000, "the dropped model");
+  assertEquals(await page.evaluate(text("catalog")), "Back to llama-2-7b");
+  await drop(page, "memory", [`${rootPath}models/tiny-gpt2/config.json`]); // It takes 64 tokens.
+  await page.until(`/ of 1,\\d|Not/.test(${said})`, 20_000, "the page's own model");
+  assertMatch(
+    await page.evaluate(said),
+    /^Your model \(gpt2\): LoRA trains .* Counted with 64 tokens each, the most that this model takes\.$/,
+  );
+  await drop(page, "memory", [`${rootPath}README.md`]);
+  await page.until(`${said}.startsWith("Not counted: the text is no config")`, 20_000, "a refusal");
+  await page.evaluate(`document.getElementById("catalog").click()`);
+  await page.until(`${said}.startsWith("llama-2-7b: ")`, 20_000, "the catalog's model");
+  assertEquals(await page.evaluate(`document.getElementById("catalog").hidden`), true);
+}
+
+Deno.test({
+  name: "a PEFT folder and a config.json are read where they are dropped",
+  ignore,
+  fn: async () => {
+    const { address } = playground;
+    await using page = await playground.open(address);
+    // Nothing moves from here on.
+    await page.until(`document.getElementById("bytes").rows.length > 5`, 20_000, "bytes");
+    await assertDroppedAdapters(page);
+    await assertDroppedModels(page);
+    await drop(page, "planted", [`${rootPath}README.md`]);
+    assertEquals(await page.evaluate("location.href"), address, "the page stays");
+    assertEquals(page.errors, []);
+  },
+});
+
+Deno.test({
+  name: "the playground runs its own script, and nothing that got into it despite the escaping",
+  ignore,
+  fn: async () => {
+    const path = `${playground.folder}/intruded.html`;
+    const html = await Deno.readTextFile(`${playground.folder}/index.html`);
+    const files = { "/a.js": textFile("injected.push('file')"), "/a.png": textFile("") };
+    await withServer(files, async (server, { requests }) => {
+      await Deno.writeTextFile(
+        path,
+        html.replace("<main>", () => `<main>${intrudersFrom(server)}`),
+      );
+      await using page = await playground.open("about:blank");
       await page.send("Page.addScriptToEvaluateOnNewDocument", { source: listen });
-      for (const state of states) await assertEqualToDeno(page, address, state);
-      await assertEqualToDeno(page, address, { ...initial, device: "webgpu", steps: 3 });
-      const computedBy = `document.getElementById("computed-by").textContent`;
-      assertMatch(await page.evaluate(computedBy), /^webgpu/);
-      await page.goTo("about:blank");
-      await page.goTo(address);
-      await assertKeysWork(page);
-      await page.until(`document.getElementById("bytes").rows.length > 5`, 20_000, "bytes");
-      await assertBytesShown(page);
-      await assertAddressEndsPaste(page);
-      await assertAdapterIsShown(page);
-      assertEquals(await page.evaluate(nameless), []);
-      await page.resize(400, 800);
-      const chart = `document.getElementById("adapter-chart")`;
-      const isRedrawn = `${chart}.getAttribute("viewBox").split(" ")[2] == ${chart}.clientWidth`;
-      await page.until(isRedrawn, 5000, "the chart in its new size");
-      const width = await page.evaluate<number>("document.documentElement.scrollWidth");
-      assert(width <= 400, `${width} pixels`);
-      const fetched =
-        `performance.getEntriesByType("resource").map(({ name }) => name.slice(0, 5))`;
-      assertEquals((await page.evaluate<string[]>(fetched)).filter((name) => name !== "data:"), []);
-      assertEquals(await violations(page), []);
-      await assertTinyLearns(page, address);
-      await assertTinyAgrees(page, address);
-      assertEquals(await violations(page), []);
-      assertEquals(await page.evaluate(nameless), []);
-      assert(await page.evaluate<number>("document.documentElement.scrollWidth") <= 400);
+      await page.goTo(`file://${path}`);
+      const said = `document.getElementById("computed-by").textContent`;
+      await page.until(`${said}.startsWith("cpu")`, 20_000, "the kernels");
+      await assertIntrudersDoNothing(page, server);
+      assertEquals(requests, []);
       assertEquals(page.errors, []);
-      await assertNoGpuIsSaid(address);
-    }),
+    });
+  },
 });
