@@ -1,7 +1,14 @@
-import { assertEquals } from "@std/assert";
+/** Subspaces of the rank study: their figures, and what they share at step 0. */
+
+import "../../support/open_lapack.ts";
+import { assertAlmostEquals, assertEquals } from "@std/assert";
 import { acrossFigure, diagonalFigure } from "../../../experiments/rank_study/subspace_figures.ts";
 import type { Grid } from "../../../src/analysis/subspaces.ts";
-import type { ModuleSimilarity } from "../../../experiments/rank_study/subspace_rows.ts";
+import {
+  type ModuleSimilarity,
+  startGrids,
+} from "../../../experiments/rank_study/subspace_rows.ts";
+import { openCpuDevice } from "../../../src/device/cpu/cpu_device.ts";
 
 /** A grid that says its place: i + j / 100, over `scale`. */
 const grid = (rows: number, scale: number): Grid =>
@@ -35,4 +42,11 @@ Deno.test("the diagonal stands at its places", () => {
   const [trace] = diagonalFigure(drawn).data, [x, y] = [trace.x, trace.y] as number[][];
   assertEquals([x[0], x[1], x.at(-1)], [1, 4, 64]);
   assertEquals([y[1], y.at(-1)], [0.04, 0.646]); // (4 + 4 / 100) / 100, (64 + 0.64) / 100
+});
+
+Deno.test("at step 0 φ is chance with different seeds and 1 with equal ones", async () => {
+  using device = await openCpuDevice({ threads: 1 });
+  const { different, equal, width } = await startGrids({ device });
+  assertAlmostEquals(different[7][63], 64 / width, 0.03);
+  assertAlmostEquals(equal[7][63], 1, 1e-9);
 });
