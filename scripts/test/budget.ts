@@ -7,7 +7,7 @@
 import { tiersOf } from "./jobs.ts";
 import type { TestRun } from "./junit.ts";
 
-/** Most seconds of a test and of a file of core and parts. */
+/** Most seconds of a test and of a file of core and parts, by the clock: beside other work more are over. */
 const most = { test: 5, file: 60 };
 
 /** Why a file, or a test in it, may be over budget. */
