@@ -1,11 +1,12 @@
 import { assert, assertEquals, assertMatch, assertThrows } from "@std/assert";
-import { type Batch, type Job, nearest, takeBatch } from "../scripts/test/jobs.ts";
+import { type Batch, type Job, nearest, takeBatch, tiers } from "../scripts/test/jobs.ts";
 import { countTests, formatTotals, readTests } from "../scripts/test/junit.ts";
 import { runBatch, watch } from "../scripts/test/process.ts";
 import { readRequest } from "../scripts/test/request.ts";
 import { reachedBy } from "../scripts/test/changed.ts";
 import { Graph } from "../scripts/test/graph.ts";
-import { sourceFiles } from "./support/source_files.ts";
+import { rootPath, sourceFiles, sourceText } from "./support/source_files.ts";
+import { relative } from "node:path";
 
 const report = `<?xml version="1.0" encoding="UTF-8"?>
 <testsuites name="deno test" tests="4" failures="1" errors="0" time="0.071">
@@ -68,15 +69,20 @@ Deno.test("a file that hangs and a file without a test are failures by name", as
   try {
     const write = async (name: string, text: string) => {
       await Deno.writeTextFile(`${folder}/${name}`, text);
-      return job(`${folder}/${name}`, 1);
+      return job(relative(rootPath, `${folder}/${name}`), 1);
     };
     const hangs = await write(
       "hangs_test.ts",
       `Deno.test("x", () => new Promise((done) => setTimeout(done, 1e9)));`,
     );
     const empty = await write("empty_test.ts", `throw new Error("at once");`);
-    const [stuck, none] = [await runBatch([hangs], 2000), await runBatch([empty])];
-    assertEquals(stuck.failures.length, 1);
+    const bare = await write("bare_test.ts", "export {};");
+    const later = await write("later_test.ts", `Deno.test("x", () => {});`);
+    const stuck = await runBatch([hangs, later], 2000);
+    const [none, without] = [await runBatch([empty]), await runBatch([bare])];
+    assertEquals(stuck.failures.length, 2);
+    assertMatch(stuck.failures[1], /later_test\.ts ran no test$/);
+    assertMatch(without.failures[0], /bare_test\.ts ran no test$/);
     assertMatch(stuck.failures[0], /hangs_test\.ts hangs$/);
     assertMatch(none.failures[0], /empty_test\.ts ran no test$/);
   } finally {
@@ -105,8 +111,10 @@ Deno.test("words of the command line are folders, files and options; others are 
     "tests/core/quote_test.ts",
   ]);
   assert(chosen.includes("src/adapt"));
-  assertThrows(() => readRequest(["nowhere"]), RangeError, "found nowhere, which has none");
+  assertThrows(() => readRequest(["nowhere"]), RangeError, "nowhere has no tests of core or parts");
   assertThrows(() => readRequest(["--tiers", "fast"]), RangeError, "found fast");
+  assertThrows(() => readRequest(["--chagned"]), RangeError, "no option --chagned: deno task test");
+  assertEquals(readRequest(["--tiers", "core", "--tiers", "parts"]).wanted, ["parts"]);
   assertThrows(() => readRequest(["--times"]), RangeError, "--times needs a file");
   assertThrows(() => readRequest(["--within", "soon"]), RangeError, "found soon");
   assertThrows(() => readRequest(["--within", "9"]), RangeError, "--within needs --changed");
@@ -146,10 +154,17 @@ Deno.test("imports lead through a mod.ts to the file that defines the name", () 
   ]]);
 });
 
-Deno.test("the nearest tests come first, as far as the seconds go", () => {
+Deno.test("of the tests that a change reaches, the nearest come first", () => {
   const jobs = [job("far", 1), job("near", 8), job("nearer", 9), job("elsewhere", 1)];
   const steps = new Map([["far", 3], ["near", 2], ["nearer", 1]]);
-  const { jobs: first, left } = nearest(jobs, steps, 17 / navigator.hardwareConcurrency);
-  assertEquals(first.map(({ path }) => path), ["near", "nearer"]);
-  assertEquals(left.map(({ path }) => path), ["far"]);
+  assertEquals(nearest(jobs, steps).map(({ path }) => path), ["nearer", "near", "far"]);
+});
+
+Deno.test("a file with tests is named as one, and its tier as a tier is", () => {
+  const wrong = sourceFiles(["tests"]).filter((path) => {
+    const tier = /_(parts?|references?|night\w*)_test\.ts$/.exec(path)?.[1];
+    if (path.endsWith("_test.ts")) return tier && !(tiers as readonly string[]).includes(tier);
+    return /^(await testOn|Deno\.test)\(/m.test(sourceText(path));
+  });
+  assertEquals(wrong, []);
 });

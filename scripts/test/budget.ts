@@ -30,7 +30,9 @@ export function overBudget(
       .map(({ file, name, seconds }) => [`${file}: ${name}`, seconds] as const),
   ];
   return rows.filter(([what]) => hasBudget(fileOf(what))).map(([what, seconds]) =>
-    `over budget: ${what}, ${seconds.toFixed(1)} s (${reasons[fileOf(what)] ?? "no reason"})`
+    `over budget: ${what}, ${seconds.toFixed(1)} s (${
+      reasons[fileOf(what)] ?? "no reason in scripts/test/budget.ts; is the machine busy?"
+    })`
   );
 }
 

@@ -73,19 +73,10 @@ export function isIn(path: string, places: readonly string[]): boolean {
   return places.some((place) => path === place || path.startsWith(`${place}/`));
 }
 
-/**
- * The jobs that are reached, in the order of the steps to them, as many as all processes can do in these
- * seconds; and those that are left.
- */
-export function nearest(jobs: readonly Job[], steps: ReadonlyMap<string, number>, within: number) {
-  const reached = jobs.filter(({ path }) => steps.has(path))
+/** The jobs that are reached, in the order of the steps to them; of the same steps the shortest first. */
+export function nearest(jobs: readonly Job[], steps: ReadonlyMap<string, number>): Job[] {
+  return jobs.filter(({ path }) => steps.has(path))
     .toSorted((a, b) => steps.get(a.path)! - steps.get(b.path)! || a.seconds - b.seconds);
-  let seconds = within * navigator.hardwareConcurrency;
-  const first = new Set(reached.filter((job) => (seconds -= job.seconds) >= 0));
-  return {
-    jobs: jobs.filter((job) => first.has(job)),
-    left: reached.filter((job) => !first.has(job)),
-  };
 }
 
 /** The path in {@link documented} that holds the examples of a file. */
@@ -94,14 +85,15 @@ export function examplesOf(file: string): string {
 }
 
 /**
- * Takes the next batch off a queue whose longest jobs come first: a share of what is left, so that
- * the last batches are short and all processes end together.
+ * Takes the next batch off a queue: the first job, and others up to a share of what is left, so that the
+ * last batches are short and all processes end together.
  *
  * @param processes The number of processes that share the queue.
+ * @param most The most seconds of a batch of several jobs.
  */
-export function takeBatch(queue: Job[], processes: number): Batch {
+export function takeBatch(queue: Job[], processes: number, most = 60): Batch {
   const left = queue.reduce((sum, { seconds }) => sum + seconds, 0);
-  const share = Math.max(5, Math.min(60, left / (3 * processes)));
+  const share = Math.max(5, Math.min(most, left / (3 * processes)));
   const batch = queue.splice(0, 1);
   let seconds = batch[0].seconds;
   for (let place = 0; place < queue.length && seconds < share;) {

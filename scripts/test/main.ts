@@ -3,8 +3,8 @@
  *
  * `--tiers core,parts` names the tiers, words are folders or files: `deno task test adapt train`,
  * `deno task test tests/core/json_test.ts`. `--changed [REV]` runs what files changed since a revision
- * reach by imports, nearest first as far as `--within SECONDS` goes, and `--times FILE` keeps the seconds
- * of every file.
+ * reach by imports, the nearest first, and begins nothing after `--within SECONDS`; `--times FILE` keeps
+ * the seconds of every file.
  * With `LOWRANK_REQUIRE_PARTS=1` a missing part and a skipped test are failures.
  *
  * @module
@@ -17,13 +17,13 @@ import { countTests, formatTotals } from "./junit.ts";
 import { type Outcome, runBatch } from "./process.ts";
 import { fileSeconds, summary } from "./summary.ts";
 
-/** Runs all jobs, as many processes at once as there are cores. */
-async function runAll(jobs: readonly Job[]): Promise<Outcome[]> {
-  const queue = [...jobs], outcomes: Outcome[] = [];
-  const processes = navigator.hardwareConcurrency;
+/** Runs jobs in as many processes as there are cores, for so many seconds; the rest stays in the queue. */
+async function runAll(queue: Job[], within: number): Promise<Outcome[]> {
+  const processes = navigator.hardwareConcurrency, outcomes: Outcome[] = [];
+  const end = performance.now() + 1000 * within, most = within / 10;
   const work = async () => {
-    while (queue.length > 0) {
-      const outcome = await runBatch(takeBatch(queue, processes));
+    while (queue.length > 0 && performance.now() < end) {
+      const outcome = await runBatch(takeBatch(queue, processes, Math.min(60, most)));
       outcomes.push(outcome);
       print(outcome);
     }
@@ -43,16 +43,16 @@ function print({ batch, tests, failures, output, files }: Outcome): void {
 }
 
 /** Says in one line each what was not run; returns how many of these count as failures. */
-async function reportLeftOut({ wanted, left }: Request, skipped: number): Promise<number> {
-  for (const tier of tiers.filter((tier) => !wanted.includes(tier))) {
+async function reportLeftOut(
+  { wanted, whole }: Request,
+  left: readonly Job[],
+  skipped: number,
+): Promise<number> {
+  for (const tier of tiers.filter((tier) => whole && !wanted.includes(tier))) {
     console.log(`not run: ${tier}, ${testFiles([tier]).length} files (deno task test:${tier})`);
   }
   if (left.length > 0) {
-    const sum = left.reduce((sum, { seconds }) => sum + seconds, 0);
-    const seconds = (sum / navigator.hardwareConcurrency).toFixed(0);
-    console.log(
-      `not run: ${left.length} files further away, about ${seconds} s (without --within)`,
-    );
+    console.log(`not run: ${left.length} files that the change reaches as well (without --within)`);
   }
   const missing = wanted.includes("parts") ? await missingParts() : [];
   for (const { name, remedy } of missing) console.log(`left out: ${name} (${remedy})`);
@@ -61,15 +61,20 @@ async function reportLeftOut({ wanted, left }: Request, skipped: number): Promis
 }
 
 async function main(words: readonly string[]): Promise<number> {
-  const request = readRequest(words), { wanted, jobs, times } = request;
+  const request = readRequest(words), { wanted, jobs, within, times } = request;
   Deno.env.set(tiersVariable, wanted.join(","));
-  const started = performance.now();
-  const outcomes = await runAll(jobs);
+  const started = performance.now(), seconds = jobs.reduce((sum, { seconds }) => sum + seconds, 0);
+  console.log(
+    `${jobs.length} files of tests, about ${
+      (seconds / navigator.hardwareConcurrency).toFixed(0)
+    } s`,
+  );
+  const queue = [...jobs], outcomes = await runAll(queue, within);
   console.log(summary(outcomes, (performance.now() - started) / 1000));
   if (times) await Deno.writeTextFile(times, JSON.stringify(fileSeconds(outcomes), null, 2) + "\n");
   const totals = countTests(outcomes.flatMap(({ tests }) => tests));
   const unreported = outcomes.flatMap(({ failures }) => failures);
-  const leftOut = await reportLeftOut(request, totals.skipped);
+  const leftOut = await reportLeftOut(request, queue, totals.skipped);
   const failed = totals.failed + unreported.length + leftOut;
   console.log(formatTotals({ ...totals, failed }));
   return failed > 0 ? 1 : 0;

@@ -41,9 +41,8 @@ export async function runBatch(batch: Batch, limitMs = silentMs(batch)): Promise
     const { code } = await child.status;
     const tests = reported(await Deno.readTextFile(report), ran);
     const ended = performance.now(), files = lengths(begun, ended);
-    const failures = hung
-      ? [`${begun.at(-1)?.[0] ?? batch[0].path} hangs`]
-      : unreported(batch, tests, code, files);
+    const failures = unreported(batch, tests, hung ? 0 : code, files);
+    if (hung) failures.unshift(`${begun.at(-1)?.[0] ?? batch[0].path} hangs`);
     return { batch, tests, failures, output, files, seconds: (ended - started) / 1000 };
   } finally {
     await Deno.remove(report);
@@ -78,7 +77,7 @@ interface Printing {
 const running = /^(\S.*?) \.\.\.(?: |$)/;
 
 /** The line before the first test of a file. */
-const beginning = /^running \d+ tests? from (?:\.\/)?([^\s#$]+)/;
+const beginning = /^running [1-9]\d* tests? from (?:\.\/)?([^\s#$]+)/;
 
 /** Everything that a process printed, and when. */
 interface Watched {

@@ -9,12 +9,15 @@ import { tiersOf } from "./jobs.ts";
 import type { TestRun } from "./junit.ts";
 import type { Outcome } from "./process.ts";
 
+/** Seconds from which a run is long enough to ask where its time goes. */
+const tabledFrom = 60;
+
 /** The slowest tests and files, the seconds of tiers and folders, and last the failures by name. */
 export function summary(outcomes: readonly Outcome[], seconds: number): string {
   const tests = outcomes.flatMap(({ tests }) => tests);
   const files = Object.entries(fileSeconds(outcomes));
   const processes = outcomes.reduce((sum, { seconds }) => sum + seconds, 0);
-  return [
+  const tables = seconds < tabledFrom ? [] : [
     slowest(
       "slowest tests",
       topLevel(tests).map(({ file, name, seconds }) => [`${file}: ${name}`, seconds]),
@@ -22,7 +25,10 @@ export function summary(outcomes: readonly Outcome[], seconds: number): string {
     slowest("slowest files", files),
     shares("tiers", files, tierName),
     shares("folders", files, folderOf),
-    `${minutes(seconds)} of time, ${minutes(processes)} of ${outcomes.length} processes`,
+  ];
+  return [
+    ...tables,
+    `${minutes(seconds)}; all processes together ${minutes(processes)}`,
     [...overBudget(topLevel(tests), files), ...failures(outcomes)].join("\n"),
   ].filter(Boolean).join("\n\n");
 }
