@@ -12,7 +12,7 @@ import "../support/open_lapack.ts";
 
 const data = {
   ...glossData("noun", true),
-  batch: 4,
+  ...{ examples: 16, batch: 4 },
   evaluation: { split: "validation", examples: 4 },
 } as const;
 
