@@ -34,10 +34,13 @@ const unmeasured = 3;
 /** Seconds before a file's first test: its modules are loaded anew. */
 const loading = 0.5;
 
-/** The tiers of a test file: `*_devices_test.ts` has tests of core devices and of parts. */
+/**
+ * The tiers of a test file: `*_devices_test.ts` has tests of core devices and of parts, and runs at night with
+ * programs as the adapter's driver optimizes them.
+ */
 export function tiersOf(path: string): readonly Tier[] {
   const end = /_([a-z]+)_test\.ts$/.exec(path)?.[1];
-  if (end === "devices") return ["core", "parts"];
+  if (end === "devices") return ["core", "parts", "nightly"];
   return [tiers.find((tier) => tier === end) ?? "core"];
 }
 
