@@ -6,7 +6,7 @@ import { assertLess } from "@std/assert";
 const bytesOfFigure = 50_000;
 
 Deno.test("a drawn figure leaves nothing on the heap", async () => {
-  const program = new URL("drawing_program.ts", import.meta.url).href, count = 30;
+  const program = new URL("drawing_program.ts", import.meta.url).href, count = 22;
   // Without compilers, whose code is on the heap as well and grows for the first hundreds of figures.
   const flags = "--v8-flags=--expose-gc,--no-opt,--no-sparkplug,--no-maglev";
   const { stdout } = await new Deno.Command(Deno.execPath(), {
