@@ -11,6 +11,8 @@ export interface Bounds {
   readonly most: number;
   /** Once it is noticed: until as much has run, failing tests are counted. */
   readonly counted: number;
+  /** Part of the paths of all tests to run. Default: any. */
+  readonly tests?: string;
 }
 
 /** What was found of a fault. */
@@ -50,8 +52,14 @@ export class Measure implements AsyncDisposable {
   }
 
   /** Runs the nearest tests of these tiers until one fails, then more to count. */
-  async of(fault: Fault, tiers: readonly Tier[], { most, counted }: Bounds): Promise<Finding> {
-    const queue = jobsNear(fault.file, tiers).filter(({ seconds }) => seconds < most);
+  async of(
+    fault: Fault,
+    tiers: readonly Tier[],
+    { most, counted, tests = "" }: Bounds,
+  ): Promise<Finding> {
+    const queue = jobsNear(fault.file, tiers).filter(({ path, seconds }) =>
+      seconds < most && path.includes(tests)
+    );
     const reached = queue.length, noticed = new Map<NearJob, number>();
     let seconds = 0, ran = 0;
     await using _ = await this.#broken.copy.break(fault);
@@ -59,8 +67,8 @@ export class Measure implements AsyncDisposable {
       const batch = takeNear(queue, batchSeconds);
       const failures = await this.#broken.test(batch);
       for (const job of batch) {
-        const tests = await this.#newFailures(job, failures);
-        if (tests > 0) noticed.set(job, tests);
+        const failed = await this.#newFailures(job, failures);
+        if (failed > 0) noticed.set(job, failed);
       }
       seconds += sum(batch.map((job) => job.seconds)), ran += batch.length;
     }
