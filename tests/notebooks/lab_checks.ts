@@ -21,7 +21,7 @@ import { assertStepsAreWhole, drawnSteps } from "../support/slider_steps.ts";
 import { rootPath } from "../support/source_files.ts";
 
 /** The series is to take 60 s a notebook on two free cores; other work may stand beside a test. */
-export const runMs = 300_000;
+export const runMs = 1_200_000;
 
 /** What the checks of notebooks need. */
 export interface Place {

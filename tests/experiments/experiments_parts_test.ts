@@ -1,4 +1,4 @@
-/** Runs of the experiments that take seconds: all is freed, judged, in the tables and drawn. */
+/** Quick runs of the experiments, seconds each: all is freed, judged, in the tables and drawn. */
 
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import type {
