@@ -1,5 +1,5 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
-import { ShapeError } from "../../src/core/errors.ts";
+import { DeviceError, ShapeError } from "../../src/core/errors.ts";
 import { Arena } from "../../src/device/arena.ts";
 import { DryDevice } from "../../src/device/dry.ts";
 import { ReferenceDevice } from "../../src/device/reference.ts";
@@ -64,6 +64,20 @@ Deno.test("an arena breaks into buffers that the device can hold", () => {
   assert(arena.view("A").storage === arena.view("B").storage);
   assert(arena.view("B").storage !== arena.view("C").storage);
   assertEquals(arena.view("C").offset, 0);
+});
+
+Deno.test("an arena that the device cannot hold in all leaves nothing behind", () => {
+  class FullDevice extends DryDevice {
+    override readonly maxBufferBytes = 512;
+    override allocate(...[shape, ...more]: Parameters<DryDevice["allocate"]>): Tensor {
+      if (this.ledger.read().live > 0) throw new DeviceError("it is full");
+      return super.allocate(shape, ...more);
+    }
+  }
+  using device = new FullDevice();
+  const entries = ["A", "B", "C"].map((name) => ({ name, shape: [64] }));
+  assertThrows(() => new Arena(device, entries, "gradient", "gradients"), DeviceError, "full");
+  assertEquals(device.ledger.read().live, 0);
 });
 
 Deno.test("zeroing takes as many launches as the binding limit asks for", () => {

@@ -47,6 +47,10 @@ Deno.test("numbers are printed with separators, units and three digits", () => {
   ]);
 });
 
+Deno.test("five characters have a meaning in HTML, and are escaped", () => {
+  assertEquals(escapeHtml(`<a b="c">&'`), "&lt;a b=&quot;c&quot;&gt;&amp;&#39;");
+});
+
 Deno.test("a table escapes its values and marks missing ones", () => {
   const html = tableHtml(table);
   assertStringIncludes(html, escapeHtml(hostile));

@@ -109,6 +109,18 @@ await testOn(allDevices, [
     },
   },
   {
+    name: "one beam is greedy, also where the second likeliest token would end it",
+    run: async (device) => {
+      using model = await loadModel(device, golden("gpt2_tiny"));
+      using cache = model.openCache(1, 3);
+      const prompt = [3, 1, 4], [logits] = await nextLogits(model, cache, [prompt]);
+      const [, stopToken] = [...logits.keys()].sort((a, b) => logits[b] - logits[a]);
+      const greedy = await Array.fromAsync(generate(model, prompt, { maxNewTokens: 4, stopToken }));
+      const options = { beams: 1, maxNewTokens: 4, stopToken, lengthPenalty: 0 };
+      assertEquals((await beamSearch(model, prompt, options)).tokens, greedy);
+    },
+  },
+  {
     name: "loading, running and freeing a model leaves no live byte",
     run: async (device) => {
       const before = device.ledger.read().live;
