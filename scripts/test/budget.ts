@@ -17,6 +17,12 @@ const reasons: Readonly<Record<string, string>> = {
   "tests/notebooks/cell_types_test.ts": "one type check of all notebooks reaches the whole package",
   "tests/package/install_test.ts": "the whole package, over HTTP and packed, into an empty cache",
   "tests/package/site_test.ts": "it builds every page of the site",
+  "tests/kernels/kernels_devices_test.ts": "53 kernels on five devices; shaders are compiled",
+  "tests/kernels/browser_parts_test.ts": "Chromium compiles every shader by SwiftShader",
+  "tests/package/first_adapter_test.ts": "eight commands of the guide, one after the other",
+  "tests/package/job_arrays_test.ts": "nine processes, as a cluster starts them",
+  "tests/playground/page_parts_test.ts":
+    "Chromium compiles the kernels of the lesson by SwiftShader",
 };
 
 /** A line for each test and file over budget; reference and nightly have none. */

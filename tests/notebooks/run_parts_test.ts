@@ -1,4 +1,4 @@
-/** The series run by nbclient, as by `jupyter execute`, with the kernel that a reader has. */
+/** The series run by nbclient, with the kernel that a reader has. */
 
 import { assert, assertEquals } from "@std/assert";
 import { blankNotebook } from "../../scripts/lab_blank.ts";
@@ -14,6 +14,7 @@ import {
   readNotebook,
   writeNotebook,
 } from "../support/notebook_file.ts";
+import { rootPath } from "../support/source_files.ts";
 
 /** Cells from one to another, both of them too. */
 type Cells = readonly [from: string, to: string];
@@ -48,13 +49,8 @@ async function readDay(name: string): Promise<Notebook> {
 /** Runs all notebooks of a folder; a cell that fails shows its error, and the others run. */
 async function execute(folder: string): Promise<void> {
   await withFolder(async (home) => {
-    const { success, stderr } = await new Deno.Command(labScript("jupyter-execute"), {
-      args: [
-        "--inplace",
-        "--allow-errors",
-        "--timeout=300",
-        ...names.map((name) => `${name}.ipynb`),
-      ],
+    const { success, stderr } = await new Deno.Command(labScript("python"), {
+      args: [`${rootPath}tests/notebooks/execute.py`, ...names.map((name) => `${name}.ipynb`)],
       cwd: folder,
       env: { JUPYTER_CONFIG_DIR: home, JUPYTER_RUNTIME_DIR: home, IPYTHONDIR: home },
       stdout: "null",
