@@ -23,6 +23,8 @@ export interface Kind {
   readonly read: (files: Files) => void | Promise<void>;
   /** The folder for the command line, if it is not the input's own files. */
   readonly folder?: (files: Files) => Files;
+  /** As much of `read` as that command does, if it does less. */
+  readonly readByCommand?: (files: Files) => void | Promise<void>;
   /** Arguments of the command line that reads that folder, if one does. */
   readonly command?: (folder: string) => string[];
 }

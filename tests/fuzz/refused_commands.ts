@@ -35,7 +35,10 @@ export async function assertRefuses(
 async function refused(kind: Kind, count: number, seed: number): Promise<Files[]> {
   const found: Files[] = [];
   for (const files of fc.sample(kind.inputs, { seed, numRuns: 20 * count })) {
-    const isRefused = await Promise.try(kind.read, files).then(() => false, () => true);
+    const isRefused = await Promise.try(kind.readByCommand ?? kind.read, files).then(
+      () => false,
+      () => true,
+    );
     if (isRefused && found.push(files) === count) break;
   }
   return found;

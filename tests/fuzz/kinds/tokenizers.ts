@@ -79,7 +79,8 @@ export const tokenizers: Kind = {
     { weight: 1, arbitrary: fc.tuple(fc.constant(bytesOf(good)), configs) },
   ).map(([json, config]): Files => ({ "tokenizer.json": json, "tokenizer_config.json": config })),
   refusals: [SyntaxError, RangeError, TypeError],
-  read: checkTokenizer,
+  read: (files) => checkTokenizer(files),
+  readByCommand: (files) => checkTokenizer(files, ["a"]),
   command: (folder) => ["generate", "--model", folder, "--prompt", "a"],
   folder: (files) => ({
     ...files,
@@ -88,14 +89,14 @@ export const tokenizers: Kind = {
   }),
 };
 
-async function checkTokenizer(files: Files): Promise<void> {
+async function checkTokenizer(files: Files, encoded = texts): Promise<void> {
   const tokenizer = await loadTokenizer(inMemory(files));
   const { vocabularySize: size, endOfText } = tokenizer;
   sound(Number.isSafeInteger(size) && size >= 0 && size <= 2 ** 24, `a vocabulary of ${size}`);
   for (const id of [...tokenizer.specialTokens.values(), endOfText ?? 0]) {
     sound(Number.isSafeInteger(id) && id >= 0 && id < size, `the special token ${id} of ${size}`);
   }
-  for (const text of texts) {
+  for (const text of encoded) {
     const ids = tokenizer.encode(text);
     sound(ids.every((id) => id < size), `a tokenizer that gives ${ids} of ${size}`);
     sound(typeof tokenizer.decode(ids) === "string", "a text that is none");
@@ -166,5 +167,5 @@ export const familyTokenizers: Kind = {
     )
   ).map(([json, config]): Files => ({ "tokenizer.json": json, "tokenizer_config.json": config })),
   refusals: [SyntaxError, RangeError, TypeError],
-  read: checkTokenizer,
+  read: (files) => checkTokenizer(files),
 };
