@@ -2,7 +2,7 @@
 
 /** One edit of the package's source. */
 export interface Fault {
-  /** What is wrong then. */
+  /** The sentence that says what is wrong then. */
   readonly what: string;
   /** Where. */
   readonly file: string;
@@ -17,7 +17,7 @@ export const fault = (what: string, file: string, right: string, wrong: string):
   ...{ what, file, right, wrong },
 });
 
-/** What a folder of source is called: `src/core`, `kernels`. */
+/** The name of a file's folder of source: `src/core`, `kernels`. */
 export function folderOf(path: string): string {
   const [top, next] = path.split("/");
   return top === "src" ? `${top}/${next}` : top;

@@ -1,4 +1,4 @@
-/** What was found of each fault, as lines of JSON in a file. @module */
+/** Findings of faults, as lines of JSON in a file. @module */
 
 import type { Finding } from "./measure.ts";
 

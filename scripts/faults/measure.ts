@@ -1,11 +1,11 @@
-/** Whether tests notice a fault. @module */
+/** The tests that notice a fault. @module */
 
 import type { Tier } from "../test/jobs.ts";
 import type { Fault } from "./fault.ts";
 import { jobsNear, type NearJob, takeNear } from "./near_jobs.ts";
 import { type Failures, TestedCopy } from "./tested_copy.ts";
 
-/** How much is run, in seconds of tests as they were measured on a quiet machine. */
+/** Bounds of a run, in seconds of tests as they were measured on a quiet machine. */
 export interface Bounds {
   /** Until a fault is noticed; then it counts as missed. A file that takes as long by itself is left out. */
   readonly most: number;
@@ -15,7 +15,7 @@ export interface Bounds {
   readonly tests?: string;
 }
 
-/** What was found of a fault. */
+/** The finding of a fault. */
 export interface Finding extends Pick<Fault, "what" | "file"> {
   readonly caught: boolean;
   /** The nearest file that noticed it, and the steps by imports between the two. */
@@ -38,7 +38,7 @@ const batchSeconds = 4;
 export class Measure implements AsyncDisposable {
   readonly #broken: TestedCopy;
   readonly #whole: TestedCopy;
-  /** What fails without a fault, by file. */
+  /** Tests that fail without a fault, by file. */
   readonly #known = new Map<string, readonly string[]>();
 
   private constructor(broken: TestedCopy, whole: TestedCopy) {

@@ -4,10 +4,10 @@ import { existsSync } from "node:fs";
 import { rootPath } from "../../tests/support/source_files.ts";
 import type { Fault } from "./fault.ts";
 
-/** What no test changes, and so is not copied. */
+/** Folders that no test changes, and that are not copied. */
 const linked = ["models", ".venv"];
 
-/** What is no part of the package. */
+/** Folders that are no part of the package. */
 const left = [".git", "node_modules", "results", "out"];
 
 /** What `deno task build:kernels` makes of AssemblyScript. */
@@ -59,7 +59,7 @@ export class PackageCopy implements AsyncDisposable {
     await Deno.remove(this.folder, { recursive: true });
   }
 
-  /** What was trained with a fault must not be read with the next one. */
+  /** Runs that were trained with a fault must not be read with the next one. */
   async #forgetRuns(): Promise<void> {
     const results = this.#pathOf("results");
     if (existsSync(results)) await Deno.remove(results, { recursive: true });

@@ -59,7 +59,7 @@ export function reachedBy(changed: readonly string[]): Map<string, number> {
   return reached;
 }
 
-/** What a test says that reads `docs/devices.md`: its name, or a text that begins with one of its folders. */
+/** Words of a test that reads `docs/devices.md`: its name, or a text that begins with one of its folders. */
 function sayingOf(path: string): RegExp {
   const name = basename(path), folders = path.split("/").slice(0, -1).map(RegExp.escape);
   const named = RegExp.escape(name.includes(".") ? name : path);

@@ -13,7 +13,7 @@ import { sourceText, withoutComments } from "../../tests/support/source_files.ts
 /** `import { a } from "./b.ts"`, `export { a } from "./b.ts"` or `export * from "./b.ts"`. */
 interface Statement {
   readonly passesOn: boolean;
-  /** What each name is called there and here; undefined stands for all names. */
+  /** Each name as it is there and here; undefined stands for all names. */
   readonly names?: readonly (readonly [there: string, here: string])[];
   readonly to: string;
 }
@@ -26,7 +26,7 @@ interface Module {
   readonly mentions: readonly string[];
 }
 
-/** Which files depend on which. */
+/** Files and those that depend on them. */
 export class Graph {
   readonly #modules: ReadonlyMap<string, Module>;
   readonly #dependents = new Map<string, Set<string>>();

@@ -1,4 +1,4 @@
-/** What holds for LoRA adapters on every device. */
+/** Properties of LoRA adapters on every device. */
 
 import { assert, assertEquals, assertNotEquals } from "@std/assert";
 import { deltaWeight, injectLora, loadAdapter, merge, swap, unmerge } from "../../src/adapt/mod.ts";

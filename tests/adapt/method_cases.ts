@@ -21,7 +21,7 @@ export interface Method {
   readonly refuses?: Readonly<Record<string, string>>;
 }
 
-/** Where the golden models of the families are. */
+/** The folder of the families' golden models. */
 export const families: Readonly<Record<string, string>> = {
   gpt2: "gpt2_tiny",
   bert: "families/bert_classifier",

@@ -242,7 +242,7 @@ const methodChecks: readonly Check[] = methods.flatMap((method) =>
   (method.families ?? Object.keys(families)).flatMap((family) => checksOf(method, family))
 );
 
-/** What a method does beside LoRA. */
+/** A method beside LoRA. */
 const besideLora: readonly Check[] = [...methods, ...prefixes].map((method) =>
   onFamily(
     method,

@@ -1,4 +1,4 @@
-/** What gets into the folder of a model: small files as they are, no file from elsewhere, and no adapter beside it. */
+/** Files in the folder of a model: small ones as they are, none from elsewhere, and no adapter beside it. */
 
 import { assert, assertEquals } from "@std/assert";
 import { filesIn, withFolder } from "../support/folders.ts";

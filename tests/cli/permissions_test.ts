@@ -64,7 +64,7 @@ async function givenUp(use: () => unknown): Promise<string[]> {
   return names;
 }
 
-/** What a command gives up before it runs, and when its device is open. */
+/** Permissions that a command gives up before it runs, and when its device is open. */
 const givenUpBy = (command: readonly string[]): Promise<string[]> =>
   givenUp(async () => {
     const code = await main(command, async (...called) => {
@@ -271,7 +271,7 @@ const repositories = { "me/adapter": filesOf(adapter), "me/tiny": filesOf("model
 const withHubAndFolder = (use: (folder: string) => Promise<void>) =>
   withHub(repositories, () => withFolder(use));
 
-/** What no command keeps, and what some do: reading and writing, the network, and the hub's token. */
+/** Permissions that no command keeps, and that some do: reading and writing, the network, the hub's token. */
 const never = ["run", "sys", "ffi"], sometimes = ["read", "write", "net", "env HF_TOKEN"];
 
 Deno.test("each command gives up all but what it is said to keep", () =>

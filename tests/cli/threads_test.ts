@@ -6,7 +6,7 @@ import { writeJson } from "./arguments.ts";
 import { lowrankOn } from "./lowrank.ts";
 import { smallSweep } from "./sweeps.ts";
 
-/** What it prints, and the bytes of the file that it is told to write. */
+/** Its output, and the bytes of the file that it is told to write. */
 async function resultOf(threads: number, args: readonly string[], file?: string) {
   const { code, stdout, stderr } = await lowrankOn(threads, ...args);
   assertEquals(code, 0, stderr);

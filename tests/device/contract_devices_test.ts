@@ -1,4 +1,4 @@
-/** What every device that holds values promises. */
+/** Promises of every device that holds values. */
 
 import {
   assert,

@@ -1,4 +1,4 @@
-/** What saves adapters. @module */
+/** Savers of adapters. @module */
 
 import { injectBitFit, injectBottleneck, type LoraAdapter } from "../../src/adapt/mod.ts";
 import { readText } from "../../src/core/files.ts";

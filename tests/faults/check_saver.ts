@@ -33,7 +33,7 @@ export type Tally = Partial<Record<Fault, Partial<Record<State, number>>>>;
 
 /** A saver with what it needs. */
 export interface TestedSaver {
-  /** What must hold. */
+  /** The property. */
   readonly name: string;
   /** What readers find after kills, in alphabetical order. Default: all three. */
   readonly killed?: readonly State[];

@@ -1,4 +1,4 @@
-/** What saves models. @module */
+/** Savers of models. @module */
 
 import { assertEquals } from "@std/assert";
 import { merge } from "../../src/adapt/mod.ts";
@@ -44,7 +44,7 @@ async function shard(folder: string): Promise<void> {
 
 const small = ["tokenizer_config.json", "tokenizer.json", "generation_config.json"];
 
-/** What is saved along with a model. */
+/** Files that are saved along with a model. */
 const along = (text: string) => ({
   files: Object.fromEntries(
     small.map((name) => [name, new TextEncoder().encode(JSON.stringify(name + text))]),

@@ -1,4 +1,4 @@
-/** What is refused in process is refused by the command line: one line, exit code 1, no output. @module */
+/** The command line refuses what is refused in process: one line, exit code 1, no output. @module */
 
 import { assertEquals } from "@std/assert";
 import fc from "npm:fast-check@4.10.2";

@@ -1,4 +1,4 @@
-/** What becomes of NaN, infinities and huge values: a failure has to be seen, not smoothed over. */
+/** NaN, infinities and huge values: a failure has to be seen, not smoothed over. */
 
 import { assert } from "@std/assert";
 import * as kernels from "../../kernels/mod.ts";

@@ -1,4 +1,4 @@
-/** What transformers says of the other families: logits, losses, gradients, greedy text. */
+/** The other families as transformers has them: logits, losses, gradients, greedy text. */
 
 import { assert, assertAlmostEquals, assertEquals } from "@std/assert";
 import { Random } from "../../src/core/random.ts";

@@ -1,4 +1,4 @@
-/** Which models and weights are loaded in 4 bits, and what is refused of them. */
+/** Models and weights that are loaded in 4 bits, and refusals of them. */
 
 import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { injectBitFit, injectLora, injectTopLayers } from "../../src/adapt/mod.ts";

@@ -1,4 +1,4 @@
-/** What transformers says of the golden models. */
+/** The golden models as transformers has them. */
 
 import { assertAlmostEquals, assertEquals } from "@std/assert";
 import { Tape } from "../../src/autograd/mod.ts";

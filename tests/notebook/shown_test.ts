@@ -1,4 +1,4 @@
-/** What cells show, in a real kernel. */
+/** Outputs of cells, in a real kernel. */
 
 import {
   assert,

@@ -1,4 +1,4 @@
-/** What a notebook must do in JupyterLab: without trust, run, after a reload, and as an exported page. */
+/** Checks of a notebook in JupyterLab: without trust, run, after a reload, and as an exported page. */
 
 import { assert, assertEquals } from "@std/assert";
 import { labPython } from "../../scripts/lab_environment.ts";
@@ -23,7 +23,7 @@ import { rootPath } from "../support/source_files.ts";
 /** The series is to take 60 s a notebook on two free cores; other work may stand beside a test. */
 export const runMs = 1_200_000;
 
-/** What the checks of notebooks need. */
+/** The place of the checks of notebooks. */
 export interface Place {
   browser: Browser;
   server: LabServer;
@@ -72,7 +72,7 @@ export async function checkRun(place: Place, name: string, committed: Notebook):
   assertEquals(lab.page.errors, []);
 }
 
-/** What was run is what is committed, and its figures and sliders are live. */
+/** The outputs are those committed, and figures and sliders are live. */
 export async function checkShown(
   { copies }: Place,
   lab: LabPage,

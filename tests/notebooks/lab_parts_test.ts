@@ -1,4 +1,4 @@
-/** What only a real JupyterLab in a real browser can show, on small notebooks and one of the series. */
+/** JupyterLab in a real browser, on small notebooks and one of the series. */
 
 import { assertEquals, assertMatch } from "@std/assert";
 import { labInstalled } from "../../scripts/lab_environment.ts";

@@ -7,7 +7,7 @@ import { browserPath } from "../support/parts.ts";
 
 /** The built page and a browser, for all tests of a file. */
 export interface Playground {
-  /** Where the page is. */
+  /** The address of the page. */
   readonly folder: string;
   readonly address: string;
   /** Characters of the page. */

@@ -36,7 +36,7 @@ const submitAll = (engine: Engine): Promise<(readonly number[])[]> =>
 const outcomeOf = async (promise: Promise<unknown>): Promise<unknown> =>
   await promise.catch((error) => error);
 
-/** What tells most. */
+/** The figures that tell most. */
 const mainChecks: readonly Check[] = [
   ...["gpt2_tiny", "families/llama"].map((model): Check => ({
     name: `${model}: rows that join and leave get what each gets alone`,

@@ -11,7 +11,7 @@ const adapters = ["q-r1-seed1", "q-r64-seed1", "qkvo-r2-seed1", "qv-r8-seed1"],
   coming = "k-r8-seed1";
 const words = ["oak (plant):", "We the people", "boat:", "a", "the man who", "Fellow citizens, I"];
 
-/** What is asked: all adapters and the base, greedy and drawn, short and long. */
+/** The requests: all adapters and the base, greedy and drawn, short and long. */
 export const bodies: readonly Body[] = Array.from({ length: 72 }, (_, i) => ({
   prompt: words[i % words.length],
   adapter: [...adapters, null, coming][(i + Math.floor(i / 6)) % 6],
@@ -66,7 +66,7 @@ export async function withServer(
   await Deno.remove(folder, { recursive: true });
 }
 
-/** What came of requests, those for the adapter that comes and goes by themselves. */
+/** Outcomes of requests, those for the adapter that comes and goes by themselves. */
 export interface Outcome {
   readonly wrong: readonly string[];
   readonly answered: number;

@@ -67,7 +67,7 @@ const stay = (clients: number, bytes: Uint8Array): Attack => async ({ port }, si
   for (const connection of open) connection.close();
 };
 
-/** What hostile clients do, by what they send. */
+/** Attacks of hostile clients, by what they send. */
 export const attacks: Readonly<Record<string, Attack>> = {
   "40 bodies of chunks, with the token": sendChunks(40, true),
   "40 bodies of chunks, without": sendChunks(40, false),
@@ -111,7 +111,7 @@ async function bytesOf(pid: number, field: string): Promise<number> {
   return 1024 * Number(new RegExp(`${field}:\\s+(\\d+)`).exec(text)![1]);
 }
 
-/** What an attack costs a server of its own. */
+/** The cost of an attack to a server of its own. */
 export async function costOf(attack: Attack): Promise<Cost> {
   const token = await Deno.makeTempFile();
   await Deno.writeTextFile(token, "s3cret");

@@ -1,4 +1,4 @@
-/** What a test is told where it is called by hand: `deno test -A FILE -- --seed 5`. @module */
+/** Words for a test that is called by hand: `deno test -A FILE -- --seed 5`. @module */
 
 /**
  * The whole number after `--name`.

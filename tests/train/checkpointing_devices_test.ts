@@ -32,7 +32,7 @@ const models: Readonly<Record<string, string>> = {
 
 const lora = { kind: "lora", rank: 2, targetModules: "all-linear" } as const;
 
-/** What is trained, the families that it does not fit, and how the base is stored; in F32 if absent. */
+/** A method, the families that it does not fit, and the storage of the base; F32 if absent. */
 interface Case extends Pick<LoadModelOptions, "dtype"> {
   readonly spec: MethodSpec;
   readonly not?: readonly string[];

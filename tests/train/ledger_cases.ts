@@ -25,7 +25,7 @@ export const shapes: Record<string, Gpt2Config> = {
   }),
 };
 
-/** What is trained, beside what. */
+/** Two methods, one beside the other. */
 export interface Method {
   readonly lora?: Omit<LoraOptions, "seed">;
   readonly dropout?: number;
@@ -34,7 +34,7 @@ export interface Method {
   readonly optimizer?: TrainerOptions["optimizer"];
 }
 
-/** What is trained, and how. */
+/** A method and its options. */
 export const methods: Record<string, Method> = {
   full: {},
   "LoRA on q and v": { lora: { rank: 2, sites: ["q", "v"] } },

@@ -1,4 +1,4 @@
-/** What holds for virtual tokens on every device. */
+/** Properties of virtual tokens on every device. */
 
 import { assertEquals, assertNotEquals } from "@std/assert";
 import { evaluateFormula } from "../../../src/accounting/mod.ts";

@@ -1,4 +1,4 @@
-/** What the models of the latency study ask of a device. @module */
+/** The launches that models of the latency study ask of a device. @module */
 
 import { openVariants, smallShape } from "../../../experiments/latency/variants.ts";
 import { Tape } from "../../../src/autograd/mod.ts";

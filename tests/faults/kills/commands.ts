@@ -21,7 +21,7 @@ interface Command {
 
 const model = golden("gpt2_tiny");
 
-/** What must be the same however often a command was killed: all but how long it took. */
+/** The files that are the same however often a command was killed: all but its times. */
 const withoutTimes = (contents: Contents): Contents =>
   new Map(
     [...contents].filter(([name]) => !/(^|\/)(times\.json|index\.html|partial\.json)$/.test(name)),

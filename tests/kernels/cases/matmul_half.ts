@@ -47,7 +47,7 @@ const nonFinite = (_: number, at: number): number => [Infinity, -Infinity, NaN, 
 const stored = (cases: readonly KernelCase[]): KernelCase[] =>
   storages.flatMap((storage) => cases.map((trial) => withHalfB(trial, storage)));
 
-/** What a frozen weight is multiplied by, in three of WebGPU's programs: see {@link matmulCases}. */
+/** Products with a frozen weight, in three of WebGPU's programs: see {@link matmulCases}. */
 export const matmulHalfCases: readonly KernelCase[] = stored([
   // Odd rows of B, whose terms end within a vector, and a second pair that is aligned.
   matmulCase(3, 7, 33, { transposeB: 1, k2: 8, padding: 4, hasBias: 1 }),
