@@ -267,7 +267,8 @@ Deno.test({
       await page.send("Page.setDownloadBehavior", downloads);
       for (const name of ["wide-one.csv", "a.bib"]) {
         await page.evaluate(`document.querySelector("a[download='${name}']").click()`);
-        while (await Deno.stat(`${folder}/${name}`).then(() => false, () => true)) {
+        // The file is there before its text is.
+        while (!(await Deno.stat(`${folder}/${name}`).catch(() => undefined))?.size) {
           await new Promise((resolve) => setTimeout(resolve, 20));
         }
       }
