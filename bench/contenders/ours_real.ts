@@ -1,7 +1,21 @@
-/** Lowrank's side of `deno task bench:real`: `ours_real.ts MODEL WORKLOAD`, see `../real_models.ts`. @module */
+/**
+ * Lowrank's side of `deno task bench:real`: `ours_real.ts MODEL WORKLOAD [BATCHES.json]`, see `../real_models.ts`.
+ *
+ * @module
+ */
 
-import { crossEntropy, loadAdapter, loadModel, openDevice, Tape, Trainer } from "../../mod.ts";
+import {
+  type Batch,
+  crossEntropy,
+  loadAdapter,
+  loadModel,
+  openDevice,
+  Tape,
+  Trainer,
+} from "../../mod.ts";
+import { packFitted, type TokenRow } from "../../src/data/token_rows.ts";
 import type { TextModel } from "../../src/models/mod.ts";
+import type { RealBatches, RealRow } from "../real_batches.ts";
 import type { RealReport } from "../real_models.ts";
 import { tokens } from "../workloads.ts";
 
@@ -12,44 +26,80 @@ function memory(key: string): number {
 }
 
 /** One step; resolves to the numbers on which contenders must agree. */
-type Step = () => Promise<number[]>;
+type Step = (batch: Batch) => Promise<number[]>;
 
-function forward(model: TextModel, data: Uint32Array<ArrayBuffer>): Step {
-  return async () => {
+const rates = { lora: 1e-4, full: 1e-5 };
+
+function forward(model: TextModel): Step {
+  return async ({ inputs }) => {
     using tape = new Tape(model.device, { record: false });
-    const logits = model.forward(tape, { tokens: { shape: [1, data.length], data } });
-    const [rows, vocabulary] = logits.shape;
+    const logits = model.forward(tape, inputs), [rows, vocabulary] = logits.shape;
     const [last] = await model.device.read(logits.view([vocabulary], (rows - 1) * vocabulary));
     return Array.from(last.data).filter((_, i) => i % 512 === 0);
   };
 }
 
-async function lora(model: TextModel, folder: string, vocabulary: number): Promise<Step> {
-  await loadAdapter(model, `${folder}/adapter`);
-  const shape = [4, 128], [data, targets] = [901, 902].map((seed) => tokens(seed, 512, vocabulary));
-  const options = { learningRate: 1e-4, weightDecay: 0, steps: 100, loss: crossEntropy };
+async function training(model: TextModel, folder: string, kind: "lora" | "full"): Promise<Step> {
+  if (kind === "lora") await loadAdapter(model, `${folder}/adapter`);
+  const options = { learningRate: rates[kind], weightDecay: 0, steps: 100, loss: crossEntropy };
   const trainer = new Trainer(model, options);
-  const batch = {
-    inputs: { tokens: { shape, data } },
-    targets: { shape, data: Int32Array.from(targets) },
-  };
-  return async () => {
+  return async (batch) => {
     trainer.step([batch]);
     return [(await trainer.ring.read(1))[0].loss];
   };
 }
 
-const [folder, workload] = Deno.args, importedBytes = memory("VmRSS");
+/** The same tokens in each step, with the one label that a pass without a loss ignores, or with all. */
+function fixedBatch(workload: string, vocabulary: number): Batch {
+  const shape = [workload === "forward" ? 1 : 4, 128], count = shape[0] * shape[1];
+  const [data, targets] = [901, 902].map((seed) => tokens(seed, count, vocabulary));
+  return {
+    inputs: { tokens: { shape, data } },
+    targets: { shape, data: Int32Array.from(targets) },
+  };
+}
+
+/** Rows as the readers of texts pack them. */
+function packed(rows: readonly RealRow[], padding: number, positions: number): Batch {
+  if ("label" in rows[0]) return packedTexts(rows as LabeledRow[], padding);
+  const size = { batch: rows.length, length: positions };
+  return packFitted(rows as TokenRow[], size, padding).next().value!;
+}
+
+type LabeledRow = Extract<RealRow, { label: number }>;
+
+function packedTexts(rows: readonly LabeledRow[], padding: number): Batch {
+  const shape = [rows.length, Math.max(...rows.map(({ tokens }) => tokens.length))];
+  const data = new Uint32Array(shape[0] * shape[1]).fill(padding), mask = new Uint32Array(data);
+  rows.forEach(({ tokens }, row) => {
+    const start = row * shape[1];
+    data.set(tokens, start);
+    mask.fill(0, start, start + shape[1]).fill(1, start, start + tokens.length);
+  });
+  const inputs = { tokens: { shape, data }, attentionMask: { shape, data: mask } };
+  const labels = Int32Array.from(rows, ({ label }) => label);
+  return { inputs, targets: { shape: [rows.length], data: labels } };
+}
+
+function* batchesOf(model: TextModel, workload: string, path?: string): Generator<Batch> {
+  if (path) {
+    const { padding, batches }: RealBatches = JSON.parse(Deno.readTextFileSync(path));
+    for (const rows of batches) yield packed(rows, padding, model.positions);
+    return;
+  }
+  const batch = fixedBatch(workload, model.vocabulary);
+  for (let i = 0; i <= (workload === "forward" ? 12 : 4); i++) yield batch;
+}
+
+const [folder, workload, path] = Deno.args, importedBytes = memory("VmRSS");
+const [kind] = workload.split("-") as ["forward" | "lora" | "full"];
 using device = await openDevice({ kind: "cpu", threads: 2 });
-using model = await loadModel(device, folder);
-const vocabulary: number = JSON.parse(Deno.readTextFileSync(`${folder}/config.json`)).vocab_size;
-const step = workload === "forward"
-  ? forward(model, tokens(901, 128, vocabulary))
-  : await lora(model, folder, vocabulary);
+const dtype = workload.endsWith("-half") ? "BF16" : "F32";
+using model = await loadModel(device, folder, { dtype, dropout: 0 });
+const step = kind === "forward" ? forward(model) : await training(model, folder, kind);
 const loadedBytes = memory("VmHWM"), checks: number[][] = [], ms: number[] = [];
-const { [workload]: repeats } = { forward: 12, lora: 4 } as Record<string, number>;
-for (let i = 0; i <= repeats; i++) {
-  const start = performance.now(), check = await step();
+for (const batch of batchesOf(model, workload, path)) {
+  const start = performance.now(), check = await step(batch);
   ms.push(performance.now() - start);
   checks.push(check);
 }
