@@ -69,6 +69,7 @@ function attention(batch: number, time: number, heads: number, headWidth: number
     headWidth,
     causal: 1,
     hasMask: 0,
+    packedRows: 0,
     scale: headWidth ** -0.5,
   };
   const strides = { qStride: 3 * width, kStride: 3 * width, vStride: 3 * width };
@@ -79,13 +80,13 @@ function attention(batch: number, time: number, heads: number, headWidth: number
   return [{
     title: `${title} forward`,
     kernel: attentionForward,
-    sizes: { q: qkv, k: qkv, v: qkv, mask: 1, out, logSumExp },
+    sizes: { q: qkv, k: qkv, v: qkv, mask: 1, starts: 1, out, logSumExp },
     scalars: { ...common, ...strides, ...offsets, ...extents },
     flops: 4 * pairs * headWidth,
   }, {
     title: `${title} backward`,
     kernel: attentionBackward,
-    sizes: { qkv, mask: 1, out, logSumExp, dOut: out, delta: logSumExp, dQkv: qkv },
+    sizes: { qkv, mask: 1, starts: 1, out, logSumExp, dOut: out, delta: logSumExp, dQkv: qkv },
     scalars: { ...common, time },
     flops: 10 * pairs * headWidth,
   }];
@@ -98,10 +99,26 @@ function oneQuery(keys: number, heads: number, kvHeads: number, headWidth: numbe
     title:
       `attention 1 query on ${keys} keys, ${heads} heads on ${kvHeads} of ${headWidth}, forward`,
     kernel: attentionForward,
-    sizes: { q: width, k: keys * stored, v: keys * stored, mask: 1, out: width, logSumExp: heads },
+    sizes: {
+      q: width,
+      k: keys * stored,
+      v: keys * stored,
+      mask: 1,
+      starts: 1,
+      out: width,
+      logSumExp: heads,
+    },
     scalars: {
       ...{ batch: 1, heads, kvHeads, headWidth, causal: 1, hasMask: 0, scale: headWidth ** -0.5 },
-      ...{ queries: 1, keys, past: keys - 1, kvRows: keys, qStride: width, kStride: stored },
+      ...{
+        packedRows: 0,
+        queries: 1,
+        keys,
+        past: keys - 1,
+        kvRows: keys,
+        qStride: width,
+        kStride: stored,
+      },
       ...{ vStride: stored, qOffset: 0, kOffset: 0, vOffset: 0 },
     },
     flops: 4 * heads * keys * headWidth,

@@ -2,7 +2,8 @@
 
 export * from "./kernel.ts";
 export { adamw, adamwEightBit, type AdamWKernel } from "./adamw/kernel.ts";
-export { attentionBackward, attentionForward } from "./attention/kernel.ts";
+export { attentionBackward } from "./attention/backward_kernel.ts";
+export { attentionForward } from "./attention/kernel.ts";
 export { chooseTokenKernel, wrongLogitOf } from "./choose_token/kernel.ts";
 export { dotColumns, rowNorms, scaleColumns, scaleRows } from "./column_scaling/kernel.ts";
 export { crossEntropyBackward, crossEntropyForward } from "./cross_entropy/kernel.ts";

@@ -3,6 +3,7 @@
 import { expRange } from "../simd/exponential.as";
 import { scratch } from "../simd/scratch.as";
 import { bytesOf, loadUntil, madd, splat, sumLanes, VECTOR, zero } from "../simd/vector.as";
+import { firstRow, headOf, rowsOf, sequenceOf } from "./sequences.as";
 import { hideWeights } from "./softmax.as";
 import {
   LANES,
@@ -19,27 +20,30 @@ import { backwardTile } from "./tiles.as";
 export function attention_backward(
   qkv: usize,
   mask: usize,
+  starts: usize,
   out: usize,
   logSumExp: usize,
   dOut: usize,
   delta: usize,
   dQkv: usize,
-  _batch: u32,
+  batch: u32,
   heads: u32,
   headWidth: u32,
   time: u32,
   scale: f32,
   causal: u32,
   hasMask: u32,
+  packedRows: u32,
   begin: u32,
   end: u32,
 ): void {
-  const width = bytesOf(heads * headWidth);
+  const width = bytesOf(heads * headWidth), packed = packedRows ? starts : 0;
   for (let unit = begin; unit < end; unit++) {
-    const b = unit / heads, column = bytesOf((unit % heads) * headWidth);
-    const rows = <usize>(b * time) * width, statistics = bytesOf(unit * time);
-    const outAt = rows + column, at: usize = 3 * rows + column;
-    headDeltas(dOut + outAt, out + outAt, delta + statistics, headWidth, time, width);
+    const b = sequenceOf(unit, packed, batch, heads), h = headOf(unit, packed, batch, heads);
+    const first = firstRow(packed, b, time), length = rowsOf(packed, b, time);
+    const rows = <usize>first * width, statistics = bytesOf(first * heads + h * length);
+    const column = bytesOf(h * headWidth), outAt = rows + column, at: usize = 3 * rows + column;
+    headDeltas(dOut + outAt, out + outAt, delta + statistics, headWidth, length, width);
     backwardHead(
       qkv + at,
       hasMask ? mask + bytesOf(b * time) : 0,
@@ -49,7 +53,7 @@ export function attention_backward(
       dQkv + at,
       width,
       headWidth,
-      time,
+      length,
       causal,
       scale,
     );

@@ -16,16 +16,18 @@ struct Scalars {
   scale: f32,
   causal: u32,
   hasMask: u32,
+  packedRows: u32,
 }
 
 @group(0) @binding(0) var<storage, read> qkv: array<f32>;
 @group(0) @binding(1) var<storage, read> mask: array<u32>;
-@group(0) @binding(2) var<storage, read> out: array<f32>;
-@group(0) @binding(3) var<storage, read> logSumExp: array<f32>;
-@group(0) @binding(4) var<storage, read> dOut: array<f32>;
-@group(0) @binding(5) var<storage, read_write> delta: array<f32>;
-@group(0) @binding(6) var<storage, read_write> dQkv: array<f32>;
-@group(0) @binding(7) var<uniform> s: Scalars;
+@group(0) @binding(2) var<storage, read> starts: array<u32>;
+@group(0) @binding(3) var<storage, read> out: array<f32>;
+@group(0) @binding(4) var<storage, read> logSumExp: array<f32>;
+@group(0) @binding(5) var<storage, read> dOut: array<f32>;
+@group(0) @binding(6) var<storage, read_write> delta: array<f32>;
+@group(0) @binding(7) var<storage, read_write> dQkv: array<f32>;
+@group(0) @binding(8) var<uniform> s: Scalars;
 
 // Known at compile time, so that the loops over chunks unroll and the sums stay in registers.
 override chunks: u32; // of 32 columns of a head
@@ -38,13 +40,28 @@ var<workgroup> slopes: array<vec4f, 256>; // [other row, ty]: ds
 var<workgroup> weights: array<vec4f, 256>; // [other row, ty]: p
 var<workgroup> deltas: array<f32, 32>; // of 32 queries
 
-// What a workgroup works on: batch entry, index of the head in the batch, the head's first column, its
-// own first row.
+// What a workgroup works on: batch entry, its first row and its number of rows, the head's
+// first number in logSumExp and delta and its first column, its own first row.
 struct Place {
   b: u32,
-  head: u32,
+  first: u32,
+  time: u32,
+  statistics: u32,
   column: u32,
   start: u32,
+}
+
+// The head of an index among all batch * heads; packed sequences have lengths of their own.
+fn placeOf(head: u32, start: u32) -> Place {
+  let b = head / s.heads;
+  let h = head % s.heads;
+  var first = b * s.time;
+  var time = s.time;
+  if (s.packedRows != 0u) {
+    first = starts[b];
+    time = starts[b + 1u] - first;
+  }
+  return Place(b, first, time, first * s.heads + h * time, h * s.headWidth, start);
 }
 
 // For each of four keys, a vector over four queries.
@@ -55,12 +72,12 @@ struct Weights {
 
 // Where rows of q (part 0), k (1) or v (2) start.
 fn qkvRows(place: Place, rows: vec4u, part: u32) -> vec4u {
-  let row = place.b * s.time + min(rows, vec4u(s.time - 1u));
+  let row = place.first + min(rows, vec4u(place.time - 1u));
   return (row * 3u + part) * s.heads * s.headWidth + place.column;
 }
 
 fn outRows(place: Place, rows: vec4u) -> vec4u {
-  let row = place.b * s.time + min(rows, vec4u(s.time - 1u));
+  let row = place.first + min(rows, vec4u(place.time - 1u));
   return row * s.heads * s.headWidth + place.column;
 }
 
@@ -75,12 +92,12 @@ fn deltaOf(place: Place, i: u32) -> f32 {
 
 // Which of four queries see key j.
 fn sees(place: Place, queries: vec4u, j: u32) -> vec4<bool> {
-  var seen = j < s.time;
+  var seen = j < place.time;
   if (seen && s.hasMask != 0u) {
     seen = mask[place.b * s.time + j] != 0u;
   }
   let reached = vec4<bool>(s.causal == 0u) | (vec4u(j) <= queries);
-  return vec4<bool>(seen) & reached & (queries < vec4u(s.time));
+  return vec4<bool>(seen) & reached & (queries < vec4u(place.time));
 }
 
 // p and ds of four queries, the first of them at `offset` in deltas, and four keys.
@@ -103,7 +120,7 @@ fn weigh(place: Place, queries: vec4u, offset: u32, keys: vec4u) -> Weights {
     dp[2] += g * qkv[vs.z + d];
     dp[3] += g * qkv[vs.w + d];
   }
-  let at = place.head * s.time + min(queries, vec4u(s.time - 1u));
+  let at = place.statistics + min(queries, vec4u(place.time - 1u));
   let lse = vec4f(logSumExp[at.x], logSumExp[at.y], logSumExp[at.z], logSumExp[at.w]);
   let del = vec4f(
     deltas[offset], deltas[offset + 8u], deltas[offset + 16u], deltas[offset + 24u],
@@ -131,7 +148,7 @@ fn columnsAt(row: u32, chunk: u32, tx: u32) -> vec4u {
 
 fn store(place: Place, rows: vec4u, part: u32, tx: u32, sums: ptr<function, Sums>) {
   for (var r = 0u; r < 4u; r++) {
-    if (rows[r] >= s.time) {
+    if (rows[r] >= place.time) {
       continue;
     }
     let row = qkvRows(place, rows, part)[r];
@@ -154,12 +171,12 @@ fn gradientOfQueries(place: Place, lane: u32) {
   if (lane < 32u) {
     let own = deltaOf(place, place.start + lane);
     deltas[lane] = own;
-    if (place.start + lane < s.time) {
-      delta[place.head * s.time + place.start + lane] = own;
+    if (place.start + lane < place.time) {
+      delta[place.statistics + place.start + lane] = own;
     }
   }
   var sums: Sums;
-  let end = select(s.time, min(s.time, place.start + 32u), s.causal != 0u);
+  let end = select(place.time, min(place.time, place.start + 32u), s.causal != 0u);
   for (var first = 0u; first < end; first += 32u) {
     workgroupBarrier(); // deltas are written; slopes are no longer read
     let own = weigh(place, queries, ty, first + tx + eights);
@@ -186,7 +203,7 @@ fn gradientOfKeys(place: Place, lane: u32) {
   var keySums: Sums;
   var valueSums: Sums;
   // Queries before the keys see none of them.
-  for (var first = select(0u, place.start, s.causal != 0u); first < s.time; first += 32u) {
+  for (var first = select(0u, place.start, s.causal != 0u); first < place.time; first += 32u) {
     if (lane < 32u) {
       deltas[lane] = deltaOf(place, first + lane);
     }
@@ -199,7 +216,7 @@ fn gradientOfKeys(place: Place, lane: u32) {
       slopes[(tx + 8u * c) * 8u + ty] = ds[c];
     }
     workgroupBarrier();
-    for (var i = 0u; i < min(32u, s.time - first); i++) {
+    for (var i = 0u; i < min(32u, place.time - first); i++) {
       let row = qkvRows(place, vec4u(first + i), 0u).x;
       let outRow = outRows(place, vec4u(first + i)).x;
       for (var chunk = 0u; chunk < chunks; chunk++) {
@@ -230,7 +247,10 @@ fn main(
     return;
   }
   let block = index / 2u % blocks;
-  let place = Place(head / s.heads, head, head % s.heads * s.headWidth, block * 32u);
+  let place = placeOf(head, block * 32u);
+  if (place.start >= place.time) {
+    return;
+  }
   if (index % 2u == 0u) {
     gradientOfQueries(place, lane);
   } else {

@@ -13,16 +13,18 @@ struct Scalars {
   scale: f32,
   causal: u32,
   hasMask: u32,
+  packedRows: u32,
 }
 
 @group(0) @binding(0) var<storage, read> qkv: array<vec4f>;
 @group(0) @binding(1) var<storage, read> mask: array<u32>;
-@group(0) @binding(2) var<storage, read> out: array<vec4f>;
-@group(0) @binding(3) var<storage, read> logSumExp: array<f32>;
-@group(0) @binding(4) var<storage, read> dOut: array<vec4f>;
-@group(0) @binding(5) var<storage, read_write> delta: array<f32>;
-@group(0) @binding(6) var<storage, read_write> dQkv: array<vec4f>;
-@group(0) @binding(7) var<uniform> s: Scalars;
+@group(0) @binding(2) var<storage, read> starts: array<u32>;
+@group(0) @binding(3) var<storage, read> out: array<vec4f>;
+@group(0) @binding(4) var<storage, read> logSumExp: array<f32>;
+@group(0) @binding(5) var<storage, read> dOut: array<vec4f>;
+@group(0) @binding(6) var<storage, read_write> delta: array<f32>;
+@group(0) @binding(7) var<storage, read_write> dQkv: array<vec4f>;
+@group(0) @binding(8) var<uniform> s: Scalars;
 
 // 1 when the head's width is a multiple of four, so that every four columns are one vector in memory.
 override aligned: u32;
@@ -48,23 +50,38 @@ fn spread(x: f32) -> Eight {
   );
 }
 
-// What a subgroup works on: batch entry, index of the head in the batch, the head's first column, its
-// own first row.
+// What a subgroup works on: batch entry, its first row and its number of rows, the head's
+// first number in logSumExp and delta and its first column, its own first row.
 struct Place {
   b: u32,
-  head: u32,
+  first: u32,
+  time: u32,
+  statistics: u32,
   column: u32,
   start: u32,
 }
 
+// The head of an index among all batch * heads; packed sequences have lengths of their own.
+fn placeOf(head: u32, start: u32) -> Place {
+  let b = head / s.heads;
+  let h = head % s.heads;
+  var first = b * s.time;
+  var time = s.time;
+  if (s.packedRows != 0u) {
+    first = starts[b];
+    time = starts[b + 1u] - first;
+  }
+  return Place(b, first, time, first * s.heads + h * time, h * s.headWidth, start);
+}
+
 // Where a row of q (part 0), k (1) or v (2) starts.
 fn qkvRow(place: Place, row: u32, part: u32) -> u32 {
-  let token = place.b * s.time + min(row, s.time - 1u);
+  let token = place.first + min(row, place.time - 1u);
   return (token * 3u + part) * s.heads * s.headWidth + place.column;
 }
 
 fn outRow(place: Place, row: u32) -> u32 {
-  return (place.b * s.time + min(row, s.time - 1u)) * s.heads * s.headWidth + place.column;
+  return (place.first + min(row, place.time - 1u)) * s.heads * s.headWidth + place.column;
 }
 
 fn vectorOf(which: u32, i: u32) -> vec4f {
@@ -87,10 +104,10 @@ fn fourOf(which: u32, at: u32, d: u32) -> vec4f {
   return four;
 }
 
-// Which of four queries and keys see each other, if the mask shows the keys.
-fn sees(queries: vec4u, keys: vec4u) -> vec4<bool> {
-  let reach = select(vec4u(s.time), min(vec4u(s.time), queries + 1u), s.causal != 0u);
-  return (keys < reach) & (queries < vec4u(s.time));
+// Which of four queries and keys, of `time`, see each other, if the mask shows the keys.
+fn sees(time: u32, queries: vec4u, keys: vec4u) -> vec4<bool> {
+  let reach = select(vec4u(time), min(vec4u(time), queries + 1u), s.causal != 0u);
+  return (keys < reach) & (queries < vec4u(time));
 }
 
 // 1 if the mask shows a key, else 0.
@@ -127,7 +144,7 @@ fn terms(own: vec4f, others: vec4f) -> Eight {
 fn seen(place: Place, ofKeys: bool, lane: u32, first: u32) -> vec4<bool> {
   let own = vec4u(place.start + lane);
   let others = first + vec4u(0u, 1u, 2u, 3u);
-  return sees(select(own, others, ofKeys), select(others, own, ofKeys));
+  return sees(place.time, select(own, others, ofKeys), select(others, own, ofKeys));
 }
 
 // What this lane knows of its own row, or all lanes of the 8 others.
@@ -153,7 +170,7 @@ fn weigh(place: Place, ofKeys: bool, lane: u32, first: u32, delta: f32) -> Weigh
     let v = fourOf(inQkv, vAt, d);
     dp += terms(select(o, v, ofKeys), select(v, o, ofKeys));
   }
-  let lse = known(logSumExp[place.head * s.time + min(query, s.time - 1u)], !ofKeys);
+  let lse = known(logSumExp[place.statistics + min(query, place.time - 1u)], !ofKeys);
   let deltas = known(delta, !ofKeys);
   let shown = known(shownOf(place, key), ofKeys);
   let seen0 = seen(place, ofKeys, lane, first) & (shown[0] > vec4f());
@@ -183,7 +200,7 @@ fn add(sums: ptr<function, Sums>, weights: Eight, x: vec4f) {
 // One loop: unrolled, it would take most of the compile time.
 fn store(place: Place, part: u32, column: u32, sums: Sums) {
   var columns = array<Eight, 4>(sums.c0, sums.c1, sums.c2, sums.c3);
-  for (var i = 0u; i < 8u && place.start + i < s.time && column < s.headWidth; i++) {
+  for (var i = 0u; i < 8u && place.start + i < place.time && column < s.headWidth; i++) {
     let at = qkvRow(place, place.start + i, part) + column;
     let h = i / 4u;
     let r = i % 4u;
@@ -213,13 +230,16 @@ fn main(
     return;
   }
   let start = unit / slices % blocks * 8u;
-  let place = Place(head / s.heads, head, head % s.heads * s.headWidth, start);
+  let place = placeOf(head, start);
+  if (start >= place.time) {
+    return;
+  }
   let column = unit % slices * 32u + lane * 4u;
   let ofKeys = index % 2u == 1u;
   // Queries before a key do not see it, nor do queries see keys after them.
   let causal = s.causal != 0u;
   let begin = select(0u, start, ofKeys && causal);
-  let end = select(s.time, min(s.time, start + 8u), !ofKeys && causal);
+  let end = select(place.time, min(place.time, start + 8u), !ofKeys && causal);
   var dQueryOrKey: Sums;
   var dValue: Sums;
   var ownDelta = 0.0;
@@ -242,7 +262,7 @@ fn main(
   store(place, u32(ofKeys), column, dQueryOrKey);
   if (ofKeys) {
     store(place, 2u, column, dValue);
-  } else if (start + lane < s.time) {
-    delta[head * s.time + start + lane] = ownDelta;
+  } else if (start + lane < place.time) {
+    delta[place.statistics + start + lane] = ownDelta;
   }
 }

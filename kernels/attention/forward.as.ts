@@ -6,6 +6,7 @@ import { bytesOf, splat } from "../simd/vector.as";
 import { areFew, attendFew } from "./few.as";
 import { LANES, packColumns, packRows, padded, product, ROW, writeColumns } from "./panels.as";
 import { FACTORS, hideScores, scaleColumns, softmaxPanel, STATISTICS, SUMS } from "./softmax.as";
+import { firstRow, headOf, rowsOf, sequenceOf } from "./sequences.as";
 import { forwardTile } from "./tiles.as";
 
 export function attention_forward(
@@ -13,9 +14,10 @@ export function attention_forward(
   k: usize,
   v: usize,
   mask: usize,
+  starts: usize,
   out: usize,
   logSumExp: usize,
-  _batch: u32,
+  batch: u32,
   heads: u32,
   kvHeads: u32,
   headWidth: u32,
@@ -32,33 +34,72 @@ export function attention_forward(
   scale: f32,
   causal: u32,
   hasMask: u32,
+  packedRows: u32,
   begin: u32,
   end: u32,
 ): void {
   const qRow = bytesOf(qStride), kRow = bytesOf(kStride), vRow = bytesOf(vStride);
-  const outRow = bytesOf(heads * headWidth), most = forwardTile(headWidth);
+  const outRow = bytesOf(heads * headWidth), packed = packedRows ? starts : 0;
   for (let unit = begin; unit < end; unit++) {
-    const b = unit / heads, head = (unit % heads) * headWidth;
-    const kvHead = (unit % heads) * kvHeads / heads * headWidth;
-    const kAt = k + <usize>(b * kvRows) * kRow + bytesOf(kOffset + kvHead);
-    const vAt = v + <usize>(b * kvRows) * vRow + bytesOf(vOffset + kvHead);
-    const maskAt = hasMask ? mask + bytesOf(b * keys) : 0;
-    for (let first: u32 = 0; first < queries; first += most) {
-      const count = min(most, queries - first), row: usize = b * queries + first;
-      const limit = causal ? past + first : keys, seen = min(keys, limit + count);
-      const qAt = q + row * qRow + bytesOf(qOffset + head), to = out + row * outRow + bytesOf(head);
-      const lse = logSumExp + bytesOf(unit * queries + first);
-      if (areFew(count, seen)) {
-        // deno-fmt-ignore
-        attendFew(
-          qAt, qRow, kAt, kRow, vAt, vRow, maskAt, to, outRow, lse, headWidth, count, seen, limit, scale,
-        );
-        continue;
-      }
-      startSpan(qAt, qRow, headWidth, count, scale);
-      attend(kAt, kRow, vAt, vRow, maskAt, headWidth, count, seen, limit);
-      finishSpan(to, outRow, headWidth, count, lse);
+    const b = sequenceOf(unit, packed, batch, heads), h = headOf(unit, packed, batch, heads);
+    const head = h * headWidth, kvHead = h * kvHeads / heads * headWidth;
+    const query = firstRow(packed, b, queries), key: usize = firstRow(packed, b, kvRows);
+    const count = rowsOf(packed, b, queries);
+    attendHead(
+      q + <usize>query * qRow + bytesOf(qOffset + head),
+      qRow,
+      k + key * kRow + bytesOf(kOffset + kvHead),
+      kRow,
+      v + key * vRow + bytesOf(vOffset + kvHead),
+      vRow,
+      hasMask ? mask + bytesOf(b * keys) : 0,
+      out + <usize>query * outRow + bytesOf(head),
+      outRow,
+      logSumExp + bytesOf(query * heads + h * count),
+      headWidth,
+      count,
+      rowsOf(packed, b, keys),
+      past,
+      scale,
+      causal,
+    );
+  }
+}
+
+/** All queries of a head on all its keys. */
+function attendHead(
+  q: usize,
+  qRow: usize,
+  k: usize,
+  kRow: usize,
+  v: usize,
+  vRow: usize,
+  mask: usize,
+  out: usize,
+  outRow: usize,
+  logSumExp: usize,
+  headWidth: u32,
+  queries: u32,
+  keys: u32,
+  past: u32,
+  scale: f32,
+  causal: u32,
+): void {
+  const most = forwardTile(headWidth);
+  for (let first: u32 = 0; first < queries; first += most) {
+    const count = min(most, queries - first), limit = causal ? past + first : keys;
+    const seen = min(keys, limit + count), lse = logSumExp + bytesOf(first);
+    const qAt = q + <usize>first * qRow, to = out + <usize>first * outRow;
+    if (areFew(count, seen)) {
+      // deno-fmt-ignore
+      attendFew(
+        qAt, qRow, k, kRow, v, vRow, mask, to, outRow, lse, headWidth, count, seen, limit, scale,
+      );
+      continue;
     }
+    startSpan(qAt, qRow, headWidth, count, scale);
+    attend(k, kRow, v, vRow, mask, headWidth, count, seen, limit);
+    finishSpan(to, outRow, headWidth, count, lse);
   }
 }
 

@@ -24,15 +24,17 @@ struct Scalars {
   scale: f32,
   causal: u32,
   hasMask: u32,
+  packedRows: u32,
 }
 
 @group(0) @binding(0) var<storage, read> q: array<f32>;
 @group(0) @binding(1) var<storage, read> k: array<f32>;
 @group(0) @binding(2) var<storage, read> v: array<f32>;
 @group(0) @binding(3) var<storage, read> mask: array<u32>;
-@group(0) @binding(4) var<storage, read_write> out: array<f32>;
-@group(0) @binding(5) var<storage, read_write> logSumExp: array<f32>;
-@group(0) @binding(6) var<uniform> s: Scalars;
+@group(0) @binding(4) var<storage, read> starts: array<u32>;
+@group(0) @binding(5) var<storage, read_write> out: array<f32>;
+@group(0) @binding(6) var<storage, read_write> logSumExp: array<f32>;
+@group(0) @binding(7) var<uniform> s: Scalars;
 
 // Known at compile time, so that the loop over chunks unrolls and the sums stay in registers.
 override chunks: u32; // of 32 columns of a head
@@ -41,6 +43,24 @@ const lowest = -3.4028234663852886e38;
 
 var<workgroup> maxima: array<vec4f, 64>; // [ty, tx]: over a thread's keys
 var<workgroup> weights: array<vec4f, 256>; // [key, ty]: of the keys of this round
+
+// The rows of one sequence: its first of q and of k and v, and how many it has of each.
+struct Rows {
+  query: u32,
+  key: u32,
+  queries: u32,
+  keys: u32,
+}
+
+// Packed sequences have lengths of their own.
+fn rowsOf(b: u32) -> Rows {
+  if (s.packedRows == 0u) {
+    return Rows(b * s.queries, b * s.kvRows, s.queries, s.keys);
+  }
+  let start = starts[b];
+  let length = starts[b + 1u] - start;
+  return Rows(start, start, length, length);
+}
 
 // The keys' scores for the four queries whose rows of q start at `rows`.
 fn scoresOf(rows: vec4u, keys: vec4u) -> mat4x4f {
@@ -58,13 +78,13 @@ fn scoresOf(rows: vec4u, keys: vec4u) -> mat4x4f {
   return mat4x4f(s0 * s.scale, s1 * s.scale, s2 * s.scale, s3 * s.scale);
 }
 
-// Which of the four queries see key j.
-fn sees(b: u32, queries: vec4u, j: u32) -> vec4<bool> {
-  var seen = j < s.keys;
+// Which of the four queries see key j of so many.
+fn sees(b: u32, keys: u32, queries: vec4u, j: u32) -> vec4<bool> {
+  var seen = j < keys;
   if (seen && s.hasMask != 0u) {
     seen = mask[b * s.keys + j] != 0u;
   }
-  let reach = select(vec4u(s.keys), s.past + queries + 1u, vec4<bool>(s.causal != 0u));
+  let reach = select(vec4u(keys), s.past + queries + 1u, vec4<bool>(s.causal != 0u));
   return vec4<bool>(seen) & (vec4u(j) < reach);
 }
 
@@ -82,13 +102,18 @@ fn main(
   }
   let start = index % blocks * 32u;
   let b = head / s.heads;
+  let rows = rowsOf(b);
+  if (start >= rows.queries) {
+    return;
+  }
   let column = head % s.heads * s.headWidth;
   let kvColumn = head % s.heads * s.kvHeads / s.heads * s.headWidth;
+  let statistics = rows.query * s.heads + head % s.heads * rows.queries;
   let ty = lane / 8u;
   let tx = lane % 8u;
   let queries = start + ty + vec4u(0u, 8u, 16u, 24u);
-  let qRows = (b * s.queries + min(queries, vec4u(s.queries - 1u))) * s.qStride + s.qOffset + column;
-  let end = select(s.keys, min(s.keys, s.past + start + 32u), s.causal != 0u);
+  let qRows = (rows.query + min(queries, vec4u(rows.queries - 1u))) * s.qStride + s.qOffset + column;
+  let end = select(rows.keys, min(rows.keys, s.past + start + 32u), s.causal != 0u);
 
   var sums: array<vec4f, 16>; // [chunk, r]: four columns of a query
   for (var i = 0u; i < 4u * chunks; i++) {
@@ -99,12 +124,12 @@ fn main(
   var total = vec4f(0.0);
   for (var first = 0u; first < end; first += 32u) {
     let keys = first + tx + vec4u(0u, 8u, 16u, 24u);
-    let kRows = (b * s.kvRows + min(keys, vec4u(s.keys - 1u))) * s.kStride + s.kOffset + kvColumn;
+    let kRows = (rows.key + min(keys, vec4u(rows.keys - 1u))) * s.kStride + s.kOffset + kvColumn;
     var scores = scoresOf(qRows, kRows);
-    let seen0 = sees(b, queries, keys.x);
-    let seen1 = sees(b, queries, keys.y);
-    let seen2 = sees(b, queries, keys.z);
-    let seen3 = sees(b, queries, keys.w);
+    let seen0 = sees(b, rows.keys, queries, keys.x);
+    let seen1 = sees(b, rows.keys, queries, keys.y);
+    let seen2 = sees(b, rows.keys, queries, keys.z);
+    let seen3 = sees(b, rows.keys, queries, keys.w);
     let none = vec4f(lowest);
     maxima[lane] = max(
       max(select(none, scores[0], seen0), select(none, scores[1], seen1)),
@@ -133,7 +158,7 @@ fn main(
     for (var j = 0u; j < min(32u, end - first); j++) {
       let p = weights[j * 8u + ty];
       total += p;
-      let vRow = (b * s.kvRows + first + j) * s.vStride + s.vOffset + kvColumn;
+      let vRow = (rows.key + first + j) * s.vStride + s.vOffset + kvColumn;
       for (var chunk = 0u; chunk < chunks; chunk++) {
         let at = vRow + min(chunk * 32u + tx + vec4u(0u, 8u, 16u, 24u), vec4u(s.headWidth - 1u));
         let x = vec4f(v[at.x], v[at.y], v[at.z], v[at.w]);
@@ -147,11 +172,11 @@ fn main(
 
   for (var r = 0u; r < 4u; r++) {
     let i = queries[r];
-    if (i >= s.queries) {
+    if (i >= rows.queries) {
       continue;
     }
     let nothing = total[r] == 0.0;
-    let row = (b * s.queries + i) * s.heads * s.headWidth + column;
+    let row = (rows.query + i) * s.heads * s.headWidth + column;
     for (var chunk = 0u; chunk < chunks; chunk++) {
       let x = select(sums[chunk * 4u + r] / total[r], vec4f(0.0), nothing);
       for (var e = 0u; e < 4u; e++) {
@@ -162,7 +187,7 @@ fn main(
       }
     }
     if (tx == 0u) {
-      logSumExp[head * s.queries + i] = select(largest[r] + log(total[r]), 0.0, nothing);
+      logSumExp[statistics + i] = select(largest[r] + log(total[r]), 0.0, nothing);
     }
   }
 }

@@ -23,15 +23,17 @@ struct Scalars {
   scale: f32,
   causal: u32,
   hasMask: u32,
+  packedRows: u32,
 }
 
 @group(0) @binding(0) var<storage, read> q: array<vec4f>;
 @group(0) @binding(1) var<storage, read> k: array<vec4f>;
 @group(0) @binding(2) var<storage, read> v: array<vec4f>;
 @group(0) @binding(3) var<storage, read> mask: array<u32>;
-@group(0) @binding(4) var<storage, read_write> out: array<vec4f>;
-@group(0) @binding(5) var<storage, read_write> logSumExp: array<f32>;
-@group(0) @binding(6) var<uniform> s: Scalars;
+@group(0) @binding(4) var<storage, read> starts: array<u32>;
+@group(0) @binding(5) var<storage, read_write> out: array<vec4f>;
+@group(0) @binding(6) var<storage, read_write> logSumExp: array<f32>;
+@group(0) @binding(7) var<uniform> s: Scalars;
 
 // 1 when the head's width and all offsets and strides are multiples of four, so that every four columns are
 // one vector in memory.
@@ -73,10 +75,29 @@ fn sumOf(x: Eight) -> f32 {
   return dot(x[0] + x[1], vec4f(1.0));
 }
 
-// What a subgroup works on: batch entry, the head's first column, that of its keys and values, first
-// query.
+// The rows of one sequence: its first of q and of k and v, and how many it has of each.
+struct Rows {
+  query: u32,
+  key: u32,
+  queries: u32,
+  keys: u32,
+}
+
+// Packed sequences have lengths of their own.
+fn rowsOf(b: u32) -> Rows {
+  if (s.packedRows == 0u) {
+    return Rows(b * s.queries, b * s.kvRows, s.queries, s.keys);
+  }
+  let start = starts[b];
+  let length = starts[b + 1u] - start;
+  return Rows(start, start, length, length);
+}
+
+// What a subgroup works on: batch entry and its rows, the head's first column, that of its keys and values,
+// first query.
 struct Place {
   b: u32,
+  rows: Rows,
   column: u32,
   kvColumn: u32,
   start: u32,
@@ -84,7 +105,7 @@ struct Place {
 
 // The row of k and v that holds a key.
 fn kvRow(place: Place, key: u32) -> u32 {
-  return place.b * s.kvRows + min(key, s.keys - 1u);
+  return place.rows.key + min(key, place.rows.keys - 1u);
 }
 
 fn vectorOf(which: u32, i: u32) -> vec4f {
@@ -109,8 +130,8 @@ fn fourOf(which: u32, at: u32, d: u32) -> vec4f {
 
 // Scores of 8 keys for this lane's query; each lane loads one of the keys for all.
 fn scoresOf(place: Place, lane: u32, first: u32) -> Eight {
-  let query = min(place.start + lane, s.queries - 1u);
-  let qAt = (place.b * s.queries + query) * s.qStride + s.qOffset + place.column;
+  let query = min(place.start + lane, place.rows.queries - 1u);
+  let qAt = (place.rows.query + query) * s.qStride + s.qOffset + place.column;
   let kAt = kvRow(place, first + lane) * s.kStride + s.kOffset + place.kvColumn;
   var scores: Eight;
   for (var d = 0u; d < s.headWidth; d += 4u) {
@@ -159,8 +180,8 @@ fn addKey(sums: ptr<function, Sums>, place: Place, p: f32, key: u32, column: u32
 // One loop: unrolled, it would take most of the compile time.
 fn store(place: Place, column: u32, sums: Sums) {
   var columns = array<Eight, 4>(sums.c0, sums.c1, sums.c2, sums.c3);
-  for (var i = 0u; i < 8u && place.start + i < s.queries && column < s.headWidth; i++) {
-    let row = place.b * s.queries + place.start + i;
+  for (var i = 0u; i < 8u && place.start + i < place.rows.queries && column < s.headWidth; i++) {
+    let row = place.rows.query + place.start + i;
     let at = row * s.heads * s.headWidth + place.column + column;
     let h = i / 4u;
     let r = i % 4u;
@@ -189,12 +210,16 @@ fn main(
     return;
   }
   let start = index / slices % blocks * 8u;
+  let rows = rowsOf(head / s.heads);
+  if (start >= rows.queries) {
+    return;
+  }
   let kvColumn = head % s.heads * s.kvHeads / s.heads * s.headWidth;
-  let place = Place(head / s.heads, head % s.heads * s.headWidth, kvColumn, start);
+  let place = Place(head / s.heads, rows, head % s.heads * s.headWidth, kvColumn, start);
   let query = start + lane;
   let column = index % slices * 32u + lane * 4u;
-  let end = select(s.keys, min(s.keys, s.past + start + 8u), s.causal != 0u);
-  let reach = select(s.keys, min(s.keys, s.past + query + 1u), s.causal != 0u);
+  let end = select(rows.keys, min(rows.keys, s.past + start + 8u), s.causal != 0u);
+  let reach = select(rows.keys, min(rows.keys, s.past + query + 1u), s.causal != 0u);
 
   var sums: Sums;
   // A finite start: minus infinity minus itself would be NaN if a query sees no key.
@@ -225,7 +250,8 @@ fn main(
   let nothing = total == 0.0;
   scale(&sums, spread(select(1.0 / total, 0.0, nothing)));
   store(place, column, sums);
-  if (index % slices == 0u && query < s.queries) {
-    logSumExp[head * s.queries + query] = select(largest + log(total), 0.0, nothing);
+  if (index % slices == 0u && query < rows.queries) {
+    let statistics = rows.query * s.heads + head % s.heads * rows.queries;
+    logSumExp[statistics + query] = select(largest + log(total), 0.0, nothing);
   }
 }

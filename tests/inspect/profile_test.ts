@@ -134,9 +134,9 @@ Deno.test("the windows of one buffer are read once, and a table as far as rows a
   const scalars = {
     ...{ batch: 1, heads: 1, kvHeads: 1, headWidth: 8, queries: 4, keys: 4, past: 0, kvRows: 4 },
     ...{ qStride: 24, qOffset: 0, kStride: 24, kOffset: 8, vStride: 24, vOffset: 16 },
-    ...{ scale: 1, causal: 1, hasMask: 0 },
+    ...{ scale: 1, causal: 1, hasMask: 0, packedRows: 0 },
   };
-  const bindings = { q: qkv, k: qkv, v: qkv, mask, out, logSumExp: sums };
+  const bindings = { q: qkv, k: qkv, v: qkv, mask, starts: mask, out, logSumExp: sums };
   assertEquals(bytesMoved(attentionForward, bindings, scalars), 4 * (4 * 24 + 4 * 8 + 4));
   assertEquals(attentionForward.flops!(scalars), 4 * 10 * 8);
   assertEquals(matmul.flops!({ ...matmulScalars, k2: 2 }), 2 * 3 * 4 * 7);

@@ -68,10 +68,10 @@ for (const headWidth of [1, 193, 225, mostHeadColumns]) {
       delta = place(zeros(time)),
       dQkv = place(zeros(3 * count));
     const extents = [1, 1, 1, headWidth, time, time, 0, 3 * headWidth, 0, 3 * headWidth, headWidth];
-    const rest = [3 * headWidth, 2 * headWidth, time, 1 / Math.sqrt(headWidth), 1, 0, 0, 1];
-    kernels.attention_forward(qkv, qkv, qkv, qkv, out, lse, ...extents, ...rest);
-    const scalars = [1, 1, headWidth, time, 1 / Math.sqrt(headWidth), 1, 0, 0, 1];
-    kernels.attention_backward(qkv, qkv, out, lse, dOut, delta, dQkv, ...scalars);
+    const rest = [3 * headWidth, 2 * headWidth, time, 1 / Math.sqrt(headWidth), 1, 0, 0, 0, 1];
+    kernels.attention_forward(qkv, qkv, qkv, qkv, qkv, out, lse, ...extents, ...rest);
+    const scalars = [1, 1, headWidth, time, 1 / Math.sqrt(headWidth), 1, 0, 0, 0, 1];
+    kernels.attention_backward(qkv, qkv, qkv, out, lse, dOut, delta, dQkv, ...scalars);
     assert(new Float32Array(memory.buffer, dQkv, 3 * count).some((x) => x !== 0));
     assertEquals(after.findIndex((byte) => byte !== 0xa5), -1);
   });

@@ -3,6 +3,7 @@
 import { adamwCases } from "./cases/adamw.ts";
 import { eightBitAdamwCases } from "./cases/adamw_eight_bit.ts";
 import { attentionCases } from "./cases/attention.ts";
+import { packedCases } from "./cases/attention_packed.ts";
 import { chooseTokenCases } from "./cases/choose_token.ts";
 import { columnScalingCases } from "./cases/column_scaling.ts";
 import { crossEntropyCases } from "./cases/cross_entropy.ts";
@@ -49,6 +50,7 @@ export const kernelCases: readonly KernelCase[] = [
   ...crossEntropyCases,
   ...klDivergenceCases,
   ...attentionCases,
+  ...packedCases,
   ...rmsNormCases,
   ...rotaryCases,
   ...swigluCases,

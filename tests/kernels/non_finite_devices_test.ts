@@ -103,7 +103,10 @@ const divergence = (logits: readonly number[]): NonFiniteCheck => ({
 const attention = (q: number, v: number): NonFiniteCheck => ({
   name: `attention_forward with q ${q} and v ${v}`,
   kernel: kernels.attentionForward,
-  buffers: { q: [q, 1, v, 1, 1, 1], k: [], v: [], mask: [1], out: [0, 0], logSumExp: [0, 0] },
+  buffers: {
+    ...{ q: [q, 1, v, 1, 1, 1], k: [], v: [], mask: [1], starts: [0] },
+    ...{ out: [0, 0], logSumExp: [0, 0] },
+  },
   scalars: {
     ...{ batch: 1, heads: 1, kvHeads: 1, headWidth: 1, queries: 2, keys: 2, past: 0, qStride: 3 },
     ...{
@@ -117,6 +120,7 @@ const attention = (q: number, v: number): NonFiniteCheck => ({
       causal: 0,
     },
     hasMask: 0,
+    packedRows: 0,
   },
   outputs: ["out"],
 });

@@ -130,9 +130,10 @@ for (const [causal, hasMask] of [[0, 0], [1, 0], [0, 1], [1, 1]]) {
     const qkv = normals(1, batch * time * 3 * width), dOut = normals(2, batch * time * width);
     const mask = Uint32Array.of(1, 0, 1, 1, 0, 0, 1, 1, 0, 1);
     const out = new Float64Array(dOut.length), logSumExp = new Float64Array(batch * heads * time);
-    const common = { batch, heads, headWidth, scale: 0.6, causal, hasMask };
+    const starts = new Uint32Array(0);
+    const common = { batch, heads, headWidth, scale: 0.6, causal, hasMask, packedRows: 0 };
     const loss = () => {
-      kernels.attentionForward.reference({ q: qkv, k: qkv, v: qkv, mask, out, logSumExp }, {
+      kernels.attentionForward.reference({ q: qkv, k: qkv, v: qkv, mask, starts, out, logSumExp }, {
         ...common,
         kvHeads: heads,
         ...{ queries: time, keys: time, past: 0, kvRows: time, qStride: 3 * width, qOffset: 0 },
@@ -142,7 +143,7 @@ for (const [causal, hasMask] of [[0, 0], [1, 0], [0, 1], [1, 1]]) {
     };
     loss();
     const delta = new Float64Array(logSumExp.length), dQkv = new Float64Array(qkv.length);
-    const buffers = { qkv, mask, out, logSumExp, dOut, delta, dQkv };
+    const buffers = { qkv, mask, starts, out, logSumExp, dOut, delta, dQkv };
     kernels.attentionBackward.reference(buffers, { ...common, time });
     assertGradient("dQkv", qkv, dQkv, loss);
   });

@@ -3,6 +3,7 @@
 import { testOn, webgpu } from "../support/devices.ts";
 import { kernelCases } from "./cases.ts";
 import { attentionCases } from "./cases/attention.ts";
+import { packedCases } from "./cases/attention_packed.ts";
 import { largeCases } from "./cases/large.ts";
 import { matmulCase, matmulSweep } from "./cases/matmul.ts";
 import { matmulHalfSweep } from "./cases/matmul_half.ts";
@@ -20,7 +21,7 @@ import { runCase } from "./kernel_case.ts";
 const sweep = [...matmulSweep, ...matmulHalfSweep];
 
 await testOn([...kernelDevices, withoutVariants], checksOf(sweep));
-await testOn([withoutVariants], checksOf(attentionCases));
+await testOn([withoutVariants], checksOf([...attentionCases, ...packedCases]));
 
 /** Shapes that BLAS gets, with parts for several threads, and thin ones of adapters. */
 const shapes: readonly (readonly [number, number, number])[] = [

@@ -1,6 +1,7 @@
 /** Multi-head attention over column windows of q, k and v. @module */
 
-import { attentionBackward, attentionForward } from "../../../kernels/attention/kernel.ts";
+import { attentionBackward } from "../../../kernels/attention/backward_kernel.ts";
+import { attentionForward } from "../../../kernels/attention/kernel.ts";
 import { ShapeError } from "../../core/errors.ts";
 import { mostHeadColumns } from "../../core/limits.ts";
 import { assertShape } from "../../core/shape.ts";
@@ -116,7 +117,11 @@ export function attend(
   const logSumExp = tape.activation([batch * heads * queries], "attention log sum exp");
   tape.device.launch(
     attentionForward,
-    { q: q.tensor, k: k.tensor, v: v.tensor, mask: mask ?? q.tensor, out, logSumExp },
+    {
+      ...{ q: q.tensor, k: k.tensor, v: v.tensor, out, logSumExp },
+      mask: mask ?? q.tensor,
+      starts: q.tensor,
+    },
     {
       batch,
       heads,
@@ -135,6 +140,7 @@ export function attend(
       scale: 1 / Math.sqrt(headWidth),
       causal: Number(causal),
       hasMask: mask ? 1 : 0,
+      packedRows: 0,
     },
   );
   return { out, logSumExp };
@@ -203,7 +209,8 @@ function launchBackward(
 ): void {
   const headWidth = qkv.shape[1] / 3 / heads;
   using delta = qkv.device.allocate(logSumExp.shape, "f32", "scratch", "attention delta");
-  qkv.device.launch(attentionBackward, { qkv, mask: mask ?? qkv, logSumExp, ...tensors, delta }, {
+  const given = { mask: mask ?? qkv, starts: qkv };
+  qkv.device.launch(attentionBackward, { qkv, logSumExp, ...tensors, ...given, delta }, {
     batch,
     heads,
     headWidth,
@@ -211,5 +218,6 @@ function launchBackward(
     scale: 1 / Math.sqrt(headWidth),
     causal: Number(causal),
     hasMask: mask ? 1 : 0,
+    packedRows: 0,
   });
 }

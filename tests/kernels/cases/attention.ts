@@ -32,8 +32,11 @@ function maskFor(batch: number, keys: number): Uint32Array {
   return integers(1, batch * keys, 3).map((value, at) => batch > 1 && at < keys ? 0 : value);
 }
 
+/** Bound where sequences are not packed: nothing is read. */
+const noStarts = new Uint32Array(1);
+
 const common = ({ batch, heads, headWidth }: Extents, { causal, hasMask }: Sight) => ({
-  ...{ batch, heads, headWidth, causal, hasMask },
+  ...{ batch, heads, headWidth, causal, hasMask, packedRows: 0 },
   scale: Math.fround(1 / Math.sqrt(headWidth)),
 });
 
@@ -50,6 +53,7 @@ export function fusedCase(extents: Extents, sight: Sight): KernelCase {
       q: normals(2, batch * time * stride),
       ...{ k: "q", v: "q" },
       mask: sight.hasMask ? maskFor(batch, time) : new Uint32Array(batch * time),
+      starts: noStarts,
       out: batch * time * width,
       logSumExp: batch * heads * time,
     },
@@ -81,6 +85,7 @@ export function cacheCase(
       k: normals(4, batch * kvRows * kvStride),
       v: "k",
       mask: sight.hasMask ? maskFor(batch, keys) : new Uint32Array(batch * keys),
+      starts: noStarts,
       out: batch * queries * width,
       logSumExp: batch * heads * queries,
     },
@@ -130,13 +135,13 @@ export function backwardCase(extents: Extents, sight: Sight): KernelCase {
   const mask = forward.buffers.mask as Uint32Array;
   const out = new Float32Array(batch * time * width);
   const logSumExp = new Float32Array(batch * heads * time);
-  const buffers = { q: qkv, k: qkv, v: qkv, mask, out, logSumExp };
+  const buffers = { q: qkv, k: qkv, v: qkv, mask, starts: noStarts, out, logSumExp };
   attentionForward.reference(buffers, forward.scalars as never);
   return {
     name: titleOf(extents, sight),
     kernel: attentionBackward,
     buffers: {
-      ...{ qkv, mask, out, logSumExp },
+      ...{ qkv, mask, starts: noStarts, out, logSumExp },
       dOut: normals(5, out.length),
       delta: logSumExp.length,
       dQkv: qkv.length,

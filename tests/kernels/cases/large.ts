@@ -9,6 +9,7 @@ import { forwardCase, parametersCase } from "./layer_norm.ts";
 import { matmulCase } from "./matmul.ts";
 import { columnsCase, squaresCase } from "./reduce.ts";
 import { backwardCase, cacheCase, fusedCase, sights } from "./attention.ts";
+import { packedBackwardCase, packedCase } from "./attention_packed.ts";
 
 /** Several tiles of 256 keys and of as many queries; of 258, the last two are a few. */
 const tiles = sights.flatMap((sight) => [
@@ -24,6 +25,14 @@ const wide = [[256, 20], [512, 20], [512, 60]].flatMap(([headWidth, time]) =>
     caseOf({ batch: 1, heads: 1, headWidth, time }, { causal: 1, hasMask: 1 })
   )
 );
+
+/** Packed sequences of several tiles, beside some of a few tokens, and wide ones. */
+const packed = [0, 1].flatMap((causal) => [
+  packedCase({ lengths: [600, 5, 258], heads: 1, headWidth: 16 }, causal),
+  packedBackwardCase({ lengths: [300, 1, 140], heads: 2, headWidth: 24 }, causal),
+  packedCase({ lengths: [20, 60], heads: 1, headWidth: 512 }, causal),
+  packedBackwardCase({ lengths: [20, 60], heads: 1, headWidth: 512 }, causal),
+]);
 
 const heads = { batch: 2, heads: 3, headWidth: 24, time: 300 };
 
@@ -46,4 +55,5 @@ export const largeCases: readonly KernelCase[] = [
   backwardCase(heads, { causal: 1, hasMask: 1 }),
   ...tiles,
   ...wide,
+  ...packed,
 ];
