@@ -6,12 +6,7 @@ export type { Contribution, Differentiable } from "./gradients.ts";
 export { Tape } from "./tape.ts";
 export type { TapeOptions } from "./tape_options.ts";
 export { add } from "./ops/add.ts";
-export {
-  attention,
-  type AttentionInputs,
-  type AttentionOptions,
-  fusedInputs,
-} from "./ops/attention.ts";
+export { attention, type AttentionOptions, type PackedAttentionOptions } from "./ops/attention.ts";
 export type { ColumnWindow } from "./ops/columns.ts";
 export { convolution, type ConvolutionOptions } from "./ops/convolution.ts";
 export { crossEntropy, type CrossEntropyOptions } from "./ops/cross_entropy.ts";
@@ -23,11 +18,13 @@ export {
 export { dropoutWithGradient as dropout } from "./ops/dropout.ts";
 export { embedding } from "./ops/embedding.ts";
 export { gelu, type GeluOptions } from "./ops/gelu.ts";
+export { type AttentionInputs, fusedInputs } from "./ops/fused_inputs.ts";
 export { headPart, type HeadPartOptions } from "./ops/head_part.ts";
 export { headProduct, type HeadProductOptions } from "./ops/head_product.ts";
 export { klDivergence } from "./ops/kl_divergence.ts";
 export { layerNorm } from "./ops/layer_norm.ts";
 export { linear } from "./ops/linear.ts";
+export { type PackedSequences, packSequences } from "./ops/packed_sequences.ts";
 export { replaceRows, type ReplacingRows } from "./ops/replace_rows.ts";
 export { rmsNorm } from "./ops/rms_norm.ts";
 export { rotary } from "./ops/rotary.ts";

@@ -10,6 +10,7 @@ import {
   gelu,
   headPart,
   headProduct,
+  packSequences,
   type Parameter,
   relu,
   replaceRows,
@@ -68,6 +69,25 @@ export const operations: readonly OperationCase[] = [
     run: (tape, tensors) => {
       const [q, k, v] = tensors.map((tensor) => ({ tensor, width: tensor.shape[1] }));
       return attention(tape, { q, k, v }, { batch: 2, time: 3, heads: 4, causal: true });
+    },
+  },
+  {
+    name: "attention of packed sequences",
+    shapes: [[6, 12], [6, 12], [6, 12]],
+    run: (tape, tensors) => {
+      const [q, k, v] = tensors.map((tensor) => ({ tensor, width: 12 }));
+      const sequences = packSequences(tape, [1, 3, 2]);
+      return attention(tape, { q, k, v }, { sequences, heads: 3, causal: true });
+    },
+  },
+  {
+    name: "attention of packed sequences, grouped heads",
+    shapes: [[7, 18]],
+    run: (tape, [tensor]) => {
+      const k = { tensor, offset: 8, width: 4 }, v = { tensor, offset: 13, width: 4 };
+      const inputs = { q: { tensor, width: 8 }, k, v };
+      const sequences = packSequences(tape, [2, 5]);
+      return attention(tape, inputs, { sequences, heads: 4, causal: false });
     },
   },
   {

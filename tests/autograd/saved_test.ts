@@ -15,6 +15,7 @@ import {
   klDivergence,
   layerNorm,
   linear,
+  packSequences,
   Parameter,
   relu,
   replaceRows,
@@ -161,6 +162,15 @@ const operations: Record<string, (stage: Stage) => Tensor> = {
       width: tensor.shape[1],
     }));
     return attention(tape, { q, k, v }, { batch: 2, time: 2, heads: 2, causal: true });
+  },
+  "attention, packed, fused": ({ tape, x }) => {
+    const sequences = packSequences(tape, [1, 3]);
+    return attention(tape, fusedInputs(x(4, 12)), { sequences, heads: 2, causal: true });
+  },
+  "attention, packed, apart": ({ tape, x }) => {
+    const [q, k, v] = [x(4, 4), x(4, 4), x(4, 4)].map((tensor) => ({ tensor, width: 4 }));
+    const sequences = packSequences(tape, [3, 1]);
+    return attention(tape, { q, k, v }, { sequences, heads: 2, causal: false });
   },
   "cross-entropy": ({ tape, x }) => crossEntropy(tape, x(2, 5), [1, 2]),
   "KL divergence": ({ tape, x }) => klDivergence(tape, x(2, 5), floats(2, 5)),

@@ -4,23 +4,14 @@ import { attentionBackward } from "../../../kernels/attention/backward_kernel.ts
 import { attentionForward } from "../../../kernels/attention/kernel.ts";
 import { ShapeError } from "../../core/errors.ts";
 import { mostHeadColumns } from "../../core/limits.ts";
-import { assertShape } from "../../core/shape.ts";
-import { Scope } from "../../device/scope.ts";
+import { assertShape, formatShape } from "../../core/shape.ts";
 import type { Tensor } from "../../device/device.ts";
 import type { Tape } from "../tape.ts";
-import { assertWindow, type ColumnWindow, copyColumns, passColumns } from "./columns.ts";
+import { assertWindow } from "./columns.ts";
+import { type AttentionInputs, backwardOfCopy, fusedTensor } from "./fused_inputs.ts";
+import { assertPacked, packedRows, type PackedSequences } from "./packed_sequences.ts";
 
-/** Queries, keys and values: columns of one fused tensor, or of several. */
-export interface AttentionInputs {
-  /** Queries. */
-  readonly q: ColumnWindow;
-  /** Keys. */
-  readonly k: ColumnWindow;
-  /** Values. */
-  readonly v: ColumnWindow;
-}
-
-/** Extents and masks of attention within sequences. */
+/** Extents and masks of attention within sequences of one length. */
 export interface AttentionOptions {
   /** Number of sequences. */
   readonly batch: number;
@@ -34,6 +25,12 @@ export interface AttentionOptions {
   readonly mask?: Tensor;
 }
 
+/** Extents of attention within packed sequences, none of whose tokens is hidden. */
+export interface PackedAttentionOptions extends Omit<AttentionOptions, "batch" | "time" | "mask"> {
+  /** The sequences. */
+  readonly sequences: PackedSequences;
+}
+
 /**
  * Extents of attention from the last tokens of each sequence to all its tokens; the mask is (batch,
  * keys).
@@ -45,7 +42,12 @@ export interface AttendOptions extends Omit<AttentionOptions, "time"> {
   readonly keys: number;
   /** Rows from one sequence's keys to the next's. */
   readonly kvRows: number;
+  /** The sequences if they are packed. Queries and keys are then those of the longest. */
+  readonly sequences?: PackedSequences;
 }
+
+/** Extents of attention within sequences, packed or not. */
+type SelfExtents = AttentionOptions & Partial<Pick<PackedAttentionOptions, "sequences">>;
 
 /**
  * out_i = Σ_j softmax_j(q_i · k_j / √d) v_j in every head (Vaswani et al. 2017, equation 1).
@@ -54,37 +56,57 @@ export interface AttendOptions extends Omit<AttentionOptions, "time"> {
  * whole tensors; out is (batch · time, width), d = width / heads. k and v may have fewer heads of d columns,
  * each of which then serves as many heads of q in a row (Ainslie et al. 2023). Probabilities are never
  * stored: the backward pass recomputes them from one number per query. Unless q, k and v are one fused
- * tensor, it packs them into one, which takes 6 · width values of scratch per token.
+ * tensor, it copies them into one, which takes 6 · width values of scratch per token.
+ *
+ * With {@link packSequences}, the rows are the tokens of all sequences one after another, and each sees those
+ * of its own sequence.
  *
  * @throws {ShapeError} when a window or the mask has other extents, or the heads do not divide the width, or
- * those of k and v do not divide them, or a head has more than 2,048 columns.
+ * those of k and v do not divide them, or a head has more than 2,048 columns, or the starts of packed sequences
+ * have not one element more than there are lengths.
+ * @throws {RangeError} when packed sequences come with a mask, or a length is not a positive integer.
  */
-export function attention(tape: Tape, inputs: AttentionInputs, options: AttentionOptions): Tensor {
-  const { batch, time } = options, { q, k, v } = inputs;
-  for (const name of ["q", "k", "v"] as const) {
-    assertWindow(`${name} of ${batch} x ${time} tokens`, inputs[name], batch * time);
-  }
-  const forward = attend(tape, inputs, { ...options, queries: time, keys: time, kvRows: time });
+export function attention(
+  tape: Tape,
+  inputs: AttentionInputs,
+  options: AttentionOptions | PackedAttentionOptions,
+): Tensor {
+  const extents = extentsOf(options), { time, mask, sequences } = extents, { q, k, v } = inputs;
+  assertTokens(inputs, extents);
+  const forward = attend(tape, inputs, { ...extents, queries: time, keys: time, kvRows: time });
   const { out, logSumExp } = forward, operands = [q.tensor, k.tensor, v.tensor];
+  const given = [mask, sequences?.starts].filter((tensor) => tensor !== undefined);
   tape.record(out, operands, (dOut) => {
     const backward = (qkv: Tensor, dQkv: Tensor) =>
-      launchBackward({ ...forward, qkv, dOut, dQkv }, options);
+      launchBackward({ ...forward, qkv, dOut, dQkv }, extents);
     const fused = fusedTensor(inputs);
     if (fused && !tape.gradientOf(fused)) backward(fused, tape.contribute(fused)!.tensor);
-    else backwardPacked(tape, inputs, options.heads, backward);
-  }, [...operands, out, logSumExp, ...(options.mask ? [options.mask] : [])]);
+    else backwardOfCopy(tape, inputs, extents.heads, backward);
+  }, [...operands, out, logSumExp, ...given]);
   tape.release(logSumExp);
   return out;
 }
 
-/** q, k and v as the thirds of a fused projection's columns, (tokens, 3 · width) with rows [q | k | v]. */
-export function fusedInputs(qkv: Tensor): AttentionInputs {
-  const tensor = qkv, width = qkv.shape[1] / 3;
-  return {
-    q: { tensor, width },
-    k: { tensor, offset: width, width },
-    v: { tensor, offset: 2 * width, width },
-  };
+/** Those of packed sequences as of ones that have the longest's length. */
+function extentsOf(options: AttentionOptions | PackedAttentionOptions): SelfExtents {
+  const { sequences, mask, heads, causal } = options as SelfExtents;
+  if (!sequences) return options as AttentionOptions;
+  if (mask) {
+    throw new RangeError(
+      `packed sequences have no padding to hide, found a mask of ${formatShape(mask.shape)}`,
+    );
+  }
+  assertPacked(sequences);
+  const { lengths } = sequences;
+  return { batch: lengths.length, time: Math.max(...lengths), heads, causal, sequences };
+}
+
+function assertTokens(inputs: AttentionInputs, { batch, time, sequences }: SelfExtents): void {
+  const rows = sequences ? packedRows(sequences) : batch * time;
+  const tokens = sequences ? `${rows} packed tokens` : `${batch} x ${time} tokens`;
+  for (const name of ["q", "k", "v"] as const) {
+    assertWindow(`${name} of ${tokens}`, inputs[name], rows);
+  }
 }
 
 /**
@@ -97,7 +119,7 @@ export function fusedInputs(qkv: Tensor): AttentionInputs {
 export function attend(
   tape: Tape,
   { q, k, v }: AttentionInputs,
-  { batch, heads, queries, keys, kvRows, causal, mask }: AttendOptions,
+  { batch, heads, queries, keys, kvRows, causal, mask, sequences }: AttendOptions,
 ): { readonly out: Tensor; readonly logSumExp: Tensor } {
   const { width } = q, headWidth = width / heads, kvHeads = k.width / headWidth;
   const divides = [headWidth, kvHeads, heads / kvHeads].every(Number.isInteger);
@@ -113,14 +135,15 @@ export function attend(
     );
   }
   if (mask) assertShape("the attention mask", mask.shape, [batch, keys]);
-  const out = tape.activation([batch * queries, width], "attention");
-  const logSumExp = tape.activation([batch * heads * queries], "attention log sum exp");
+  const rows = sequences ? packedRows(sequences) : batch * queries;
+  const out = tape.activation([rows, width], "attention");
+  const logSumExp = tape.activation([heads * rows], "attention log sum exp");
   tape.device.launch(
     attentionForward,
     {
       ...{ q: q.tensor, k: k.tensor, v: v.tensor, out, logSumExp },
       mask: mask ?? q.tensor,
-      starts: q.tensor,
+      starts: sequences?.starts ?? q.tensor,
     },
     {
       batch,
@@ -140,58 +163,10 @@ export function attend(
       scale: 1 / Math.sqrt(headWidth),
       causal: Number(causal),
       hasMask: mask ? 1 : 0,
-      packedRows: 0,
+      packedRows: sequences ? rows : 0,
     },
   );
   return { out, logSumExp };
-}
-
-/** The tensor whose three thirds are q, k and v, if there is one. */
-function fusedTensor({ q, k, v }: AttentionInputs): Tensor | undefined {
-  const { tensor, width } = q, offsets = [q, k, v].map(({ offset = 0 }) => offset);
-  const isFused = [k, v].every((window) => window.tensor === tensor && window.width === width) &&
-    tensor.shape[1] === 3 * width && offsets.every((offset, part) => offset === part * width);
-  return isFused ? tensor : undefined;
-}
-
-/** Runs the backward pass on a packed copy and adds its gradient to those of the windows. */
-function backwardPacked(
-  tape: Tape,
-  inputs: AttentionInputs,
-  heads: number,
-  backward: (qkv: Tensor, dQkv: Tensor) => void,
-): void {
-  using scratch = new Scope(tape.device);
-  const { q: { tensor, width } } = inputs, shape = [tensor.shape[0], 3 * width];
-  const qkv = scratch.allocate(shape, "f32", "scratch", "packed q, k, v");
-  const dQkv = scratch.allocate(shape, "f32", "scratch", "gradient of packed q, k, v");
-  const packed = fusedInputs(qkv), gradients = fusedInputs(dQkv);
-  const pairsWith = (other: AttentionInputs) =>
-    (["q", "k", "v"] as const).flatMap((name) =>
-      headPairs(inputs[name], other[name], width / heads)
-    );
-  for (const [window, copy] of pairsWith(packed)) copyColumns(window, copy);
-  backward(qkv, dQkv);
-  for (const [window, gradient] of pairsWith(gradients)) passColumns(tape, window, gradient);
-}
-
-/** Each head of a packed window, and the columns that serve it; all at once if every head has its own. */
-function headPairs(
-  window: ColumnWindow,
-  packed: ColumnWindow,
-  width: number,
-): readonly (readonly [ColumnWindow, ColumnWindow])[] {
-  if (window.width === packed.width) return [[window, packed]];
-  const headOf = ({ tensor, offset = 0 }: ColumnWindow, head: number) => ({
-    tensor,
-    offset: offset + head * width,
-    width,
-  });
-  const group = packed.width / window.width;
-  return Array.from({ length: packed.width / width }, (_, head) => [
-    headOf(window, Math.floor(head / group)),
-    headOf(packed, head),
-  ]);
 }
 
 /** The tensors of a backward launch. */
@@ -205,11 +180,11 @@ interface BackwardTensors {
 
 function launchBackward(
   { qkv, logSumExp, ...tensors }: BackwardTensors,
-  { batch, time, heads, causal, mask }: AttentionOptions,
+  { batch, time, heads, causal, mask, sequences }: SelfExtents,
 ): void {
   const headWidth = qkv.shape[1] / 3 / heads;
   using delta = qkv.device.allocate(logSumExp.shape, "f32", "scratch", "attention delta");
-  const given = { mask: mask ?? qkv, starts: qkv };
+  const given = { mask: mask ?? qkv, starts: sequences?.starts ?? qkv };
   qkv.device.launch(attentionBackward, { qkv, logSumExp, ...tensors, ...given, delta }, {
     batch,
     heads,
@@ -218,6 +193,6 @@ function launchBackward(
     scale: 1 / Math.sqrt(headWidth),
     causal: Number(causal),
     hasMask: mask ? 1 : 0,
-    packedRows: 0,
+    packedRows: sequences ? packedRows(sequences) : 0,
   });
 }
