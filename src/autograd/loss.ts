@@ -1,5 +1,6 @@
 /** Losses: functions of a model's outputs and their targets. @module */
 
+import { ShapeError } from "../core/errors.ts";
 import { type HostTensor, isFloat } from "../core/host_tensor.ts";
 import { assertShape, type Shape } from "../core/shape.ts";
 import type { Tensor } from "../device/device.ts";
@@ -14,7 +15,8 @@ export interface LossOptions {
 /**
  * What training minimizes: a single number, the sum over the targets divided by `divisor`. Integer
  * targets are labels, of which negative ones are ignored; float targets are rows. `crossEntropy`,
- * `klDivergence` and `squaredError` are losses; a closure adds settings.
+ * `klDivergence` and `squaredError` are losses; a closure adds settings. As it is a sum, training asks for
+ * it block by block, without the rows of a language model whose labels are ignored.
  *
  * @example Smoothed labels
  * ```ts
@@ -42,4 +44,22 @@ export function assertFloatTargets(
 ): void {
   assertShape(what, shape, outputs);
   if (!isFloat(data)) throw new TypeError(`${what} must be floats, found integers`);
+}
+
+/** Throws unless there is a label for each row, negative or below the number of outputs. */
+export function assertLabels(labels: ArrayLike<number>, rows: number, outputs: number): void {
+  if (labels.length !== rows) {
+    throw new ShapeError(`${rows} rows of logits need ${rows} labels, found ${labels.length}`);
+  }
+  if (isFloat(labels)) {
+    throw new TypeError("labels must be integers, such as an Int32Array, found floats");
+  }
+  for (let i = 0; i < rows; i++) {
+    if (labels[i] < outputs && Number.isInteger(labels[i])) continue;
+    throw new RangeError(
+      `labels must be integers below the vocabulary of ${outputs}, found ${
+        labels[i]
+      } at position ${i}`,
+    );
+  }
 }

@@ -216,25 +216,41 @@ export class Tape extends Scope {
         `backward needs a result of trainable parameters, found ${found} that depends on none`,
       );
     }
-    const start = this.contribute(loss)!.tensor;
-    this.device.launch(fill, { y: start }, { size: loss.size, value: seed });
-    const entries = this.#entries;
     try {
-      // The backward function of a checkpoint records entries, which are the next to run.
-      for (let entry = entries.pop(); entry; entry = entries.pop()) {
-        this.#differentiate(entry);
-        this.#lifetimes.done(entry.saved);
-      }
+      this.#unwind(loss, seed, 0);
     } finally {
-      entries.length = 0;
+      this.#entries.length = 0;
       for (const out of this.#tracked) this.#spent.add(out);
     }
+  }
+
+  /**
+   * Computes a term of a loss and runs the backward pass over what it recorded, from the gradient 1, so that
+   * what it saved is freed. {@link Tape.backward} of the term, or of a sum of terms, with the seed 1 goes on
+   * with what was recorded before.
+   */
+  early(compute: () => Tensor): Tensor {
+    const first = this.#entries.length, term = compute();
+    if (this.#entries.length > first) this.#unwind(term, 1, first);
+    return term;
   }
 
   /** Frees every intermediate and every gradient that the tape made. */
   override [Symbol.dispose](): void {
     this.#gradients[Symbol.dispose]();
     super[Symbol.dispose]();
+  }
+
+  /** Runs the backward functions of all entries but the first ones. */
+  #unwind(loss: Tensor, seed: number, first: number): void {
+    const start = this.contribute(loss)!.tensor, entries = this.#entries;
+    this.device.launch(fill, { y: start }, { size: loss.size, value: seed });
+    // The backward function of a checkpoint records entries, which are the next to run.
+    while (entries.length > first) {
+      const entry = entries.pop()!;
+      this.#differentiate(entry);
+      this.#lifetimes.done(entry.saved);
+    }
   }
 
   /** Skips outputs that did not contribute to the loss. */

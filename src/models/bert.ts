@@ -37,7 +37,8 @@ export class Bert extends TextModel {
   readonly #types: Embedding | undefined;
   readonly #norm: LayerNorm;
   readonly #blocks: readonly PostNormBlock<SequenceContext>[];
-  readonly #head: Head;
+  /** Maps its last states to outputs. */
+  override readonly head: Head;
 
   /** Builds the layers around tensors and weights; disposing the model disposes `owner`. */
   constructor(
@@ -65,23 +66,19 @@ export class Bert extends TextModel {
         return new PostNormBlock(layers, at, config, activation, attention);
       },
     );
-    this.#head = encoderHead(layers, this.architecture, config);
+    this.head = encoderHead(layers, this.architecture, config);
   }
 
-  /**
-   * Maps tokens (batch, time) to the head's outputs: a masked language model's logits (batch · time,
-   * vocabulary), or those of the requested `rows`; a classifier's logits (batch, classes).
-   */
+  /** Maps tokens (batch, time) to the last block's states of the rows that the head reads. */
   protected override pass(tape: Tape, given: PassInputs, { rows }: ForwardOptions = {}): Tensor {
     const context = sequenceContext(tape, given, this.limit), inputs = onHost(given);
-    const wanted = this.#head.rowsOf(inputs, rows);
+    const wanted = this.head.rowsOf(inputs, rows);
     return tape.pipe(
       this.#embed(tape, inputs),
       (x) => this.#norm.forward(tape, x),
       (x) => dropout(tape, x, this.#config.dropout),
       ...blockSteps(tape, this.#blocks, context),
       (x) => wanted ? pickRows(tape, x, wanted) : x,
-      (states) => this.#head.forward(tape, states),
     );
   }
 

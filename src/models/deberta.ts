@@ -45,7 +45,8 @@ export class Deberta extends TextModel {
   readonly #distanceNorm: LayerNorm | undefined;
   readonly #convolutionNorm: LayerNorm | undefined;
   readonly #blocks: readonly Block<RelativeContext>[];
-  readonly #head: Head;
+  /** Maps its last states to outputs. */
+  override readonly head: Head;
 
   /** Builds the layers around tensors and weights; disposing the model disposes `owner`. */
   constructor(
@@ -78,26 +79,24 @@ export class Deberta extends TextModel {
       const block = blockOf(layers, at, config, this.#isSecond ? secondInput : firstInput);
       return i === 0 ? this.#convolved(block) : block;
     });
-    this.#head = debertaHead(layers, architecture, config);
+    this.head = debertaHead(layers, architecture, config);
   }
 
   /**
-   * Maps tokens (batch, time) to the head's outputs: a masked language model's logits (batch · time,
-   * vocabulary), or those of the requested `rows`; a classifier's logits (batch, classes).
+   * Maps tokens (batch, time) to the last block's states of the rows that the head reads.
    *
    * Hidden tokens change nothing, and their own outputs mean nothing: in transformers, they see all tokens.
    */
   protected override pass(tape: Tape, given: PassInputs, { rows }: ForwardOptions = {}): Tensor {
     const sequences = sequenceContext(tape, given, this.limit), inputs = onHost(given);
     const relative = this.#distances(tape, sequences.time), context = { ...sequences, relative };
-    const wanted = this.#head.rowsOf(inputs, rows);
+    const wanted = this.head.rowsOf(inputs, rows);
     const out = tape.pipe(
       this.#embed(tape, inputs),
       (x) => this.#norm.forward(tape, x),
       (x) => dropout(tape, x, this.#config.dropout),
       ...blockSteps(tape, this.#blocks, context, relative?.tensors),
       (x) => wanted ? pickRows(tape, x, wanted) : x,
-      (states) => this.#head.forward(tape, states),
     );
     relative?.release(tape);
     return out;

@@ -41,7 +41,7 @@ export function encoderHead(
   }
   // Adapters of all linear layers have the pooler, which these outputs do not pass through.
   layers.linear(`${trunk}pooler.dense`);
-  return new StatesHead();
+  return new StatesHead(config.width);
 }
 
 /** The head of a DeBERTa; without one, the outputs are the last block's states. */
@@ -50,7 +50,7 @@ export function debertaHead(
   { head, trunk }: Architecture,
   config: DebertaConfig,
 ): Head {
-  if (head === "none") return new StatesHead();
+  if (head === "none") return new StatesHead(config.width);
   if (head === "classes") {
     return new FirstTokenHead({
       dense: layers.linear("pooler.dense"),
@@ -140,10 +140,17 @@ interface MaskedParts {
 
 /** Logits of the token at each place: norm(activation(dense(h))) Wᵀ + b. */
 class MaskedLmHead implements Head {
+  /** Each row predicts a token. */
+  readonly isPerToken = true;
   readonly #parts: MaskedParts;
 
   constructor(parts: MaskedParts) {
     this.#parts = parts;
+  }
+
+  /** Number of tokens in the vocabulary. */
+  get outputs(): number {
+    return this.#parts.output.extents[0];
   }
 
   rowsOf(_: PassInputs, wanted?: readonly number[]): readonly number[] | undefined {
@@ -173,11 +180,18 @@ interface FirstTokenParts extends WeightAndBias {
 
 /** Logits of classes from each sequence's first token: activation(dense(h)) Wᵀ + b. */
 class FirstTokenHead implements Head {
+  /** One row of each sequence is read. */
+  readonly isPerToken = false;
   readonly #parts: FirstTokenParts;
 
   /** Takes the layers. */
   constructor(parts: FirstTokenParts) {
     this.#parts = parts;
+  }
+
+  /** Number of classes. */
+  get outputs(): number {
+    return this.#parts.weight.shape[0];
   }
 
   /**

@@ -38,7 +38,8 @@ export class Gpt2 extends TextModel {
   readonly #positions: Embedding;
   readonly #blocks: readonly Block[];
   readonly #finalNorm: LayerNorm;
-  readonly #head: Head;
+  /** Maps its last states to outputs. */
+  override readonly head: Head;
 
   /** Builds the layers around tensors and weights; disposing the model disposes `owner`. */
   constructor(
@@ -62,7 +63,7 @@ export class Gpt2 extends TextModel {
       (_, layer) => new Block(layers, `transformer.h.${layer}`, config, residuals),
     );
     this.#finalNorm = layers.norm("transformer.ln_f", config.layer_norm_epsilon);
-    this.#head = headOf(layers, config, architecture.head);
+    this.head = headOf(layers, config, architecture.head);
   }
 
   /** A GPT-2 with all weights zero, to be filled. */
@@ -70,24 +71,20 @@ export class Gpt2 extends TextModel {
     return allocateText(Gpt2, device, gpt2ConfigJson(config), options);
   }
 
-  /**
-   * Maps tokens (batch, time) to the head's outputs: a language model's logits (batch · time,
-   * vocabulary), or those of the requested `rows`; a classifier's logits (batch, classes).
-   */
+  /** Maps tokens (batch, time) to the last block's states, normalized, of the rows that the head reads. */
   protected override pass(
     tape: Tape,
     inputs: PassInputs,
     { cache, rows }: ForwardOptions = {},
   ): Tensor {
     const context = sequenceContext(tape, inputs, this.limit, cache);
-    const wanted = this.#head.rowsOf(inputs, rows);
+    const wanted = this.head.rowsOf(inputs, rows);
     const outputs = tape.pipe(
       this.#embed(tape, inputs, cache?.length),
       (x) => dropout(tape, x, this.#embeddingDropout),
       ...blockSteps(tape, this.#blocks, context),
       (x) => wanted ? pickRows(tape, x, wanted) : x,
       (states) => this.#finalNorm.forward(tape, states),
-      (states) => this.#head.forward(tape, states),
     );
     cache?.advance(context.time);
     return outputs;

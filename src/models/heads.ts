@@ -1,6 +1,7 @@
 /** Heads: from a transformer's hidden states to outputs. @module */
 
 import { linear } from "../autograd/mod.ts";
+import type { LastLayers } from "../autograd/head_loss.ts";
 import type { Parameter } from "../autograd/parameter.ts";
 import type { Tape } from "../autograd/tape.ts";
 import type { HostTensor } from "../core/host_tensor.ts";
@@ -9,24 +10,31 @@ import type { Linear } from "../nn/linear.ts";
 import { onHost, type PassInputs } from "./inputs.ts";
 
 /** Maps hidden states, all or some rows of them, to a model's outputs. */
-export interface Head {
+export interface Head extends LastLayers {
+  /** Whether each row of states gives outputs of its own, so that some rows may be left out. */
+  readonly isPerToken: boolean;
   /**
    * The rows of the batch · time hidden states that it needs; `undefined` for all.
    *
    * @param wanted Rows that the caller requested.
    */
   rowsOf(inputs: PassInputs, wanted?: readonly number[]): readonly number[] | undefined;
-  /** Maps hidden states (rows, width) to outputs (rows, outputs). */
-  forward(tape: Tape, states: Tensor): Tensor;
 }
 
 /** Logits of the next token, y = h Wᵀ, for every row, or the requested rows. */
 export class CausalLmHead implements Head {
+  /** Each row predicts a token. */
+  readonly isPerToken = true;
   readonly #output: Linear;
 
   /** Takes the layer, whose weight (vocabulary, width) is the token embedding if the two are tied. */
   constructor(output: Linear) {
     this.#output = output;
+  }
+
+  /** Number of tokens in the vocabulary. */
+  get outputs(): number {
+    return this.#output.extents[0];
   }
 
   /** The requested rows. */
@@ -42,6 +50,8 @@ export class CausalLmHead implements Head {
 
 /** Logits of classes, y = h Wᵀ, from the last token of each sequence that is not padding. */
 export class SequenceClassificationHead implements Head {
+  /** One row of each sequence is read. */
+  readonly isPerToken = false;
   readonly #weight: Parameter;
   readonly #padding: number | undefined;
 
@@ -49,6 +59,11 @@ export class SequenceClassificationHead implements Head {
   constructor(weight: Parameter, padding?: number) {
     this.#weight = weight;
     this.#padding = padding;
+  }
+
+  /** Number of classes. */
+  get outputs(): number {
+    return this.#weight.shape[0];
   }
 
   /**
@@ -86,6 +101,16 @@ export class SequenceClassificationHead implements Head {
 
 /** The states themselves, (rows, width), of a model without a head. */
 export class StatesHead implements Head {
+  /** Outputs are the states of tokens. */
+  readonly isPerToken = true;
+  /** Width of the states. */
+  readonly outputs: number;
+
+  /** Takes the width of the states. */
+  constructor(outputs: number) {
+    this.outputs = outputs;
+  }
+
   /** The requested rows. */
   rowsOf(_: PassInputs, wanted?: readonly number[]): readonly number[] | undefined {
     return wanted;

@@ -33,7 +33,8 @@ export class Llama extends TextModel {
   readonly #tokens: Embedding;
   readonly #blocks: readonly Block[];
   readonly #finalNorm: RmsNorm;
-  readonly #head: Head;
+  /** Maps its last states to outputs. */
+  override readonly head: Head;
 
   /** Builds the layers around tensors and weights; disposing the model disposes `owner`. */
   constructor(
@@ -52,11 +53,11 @@ export class Llama extends TextModel {
       (_, i) => new Block(layers, `${trunk}layers.${i}`, config),
     );
     this.#finalNorm = layers.rmsNorm(`${trunk}norm`, config.epsilon);
-    this.#head = this.#headOf(head, config);
+    this.head = this.#headOf(head, config);
   }
 
-  #headOf(kind: HeadKind, { padding, isTied }: LlamaConfig): Head {
-    if (kind === "none") return new StatesHead();
+  #headOf(kind: HeadKind, { width, padding, isTied }: LlamaConfig): Head {
+    if (kind === "none") return new StatesHead(width);
     if (kind === "classes") {
       return new SequenceClassificationHead(this.layers.parameter("score.weight"), padding);
     }
@@ -64,18 +65,14 @@ export class Llama extends TextModel {
     return new CausalLmHead(this.layers.output("lm_head", weight));
   }
 
-  /**
-   * Maps tokens (batch, time) to the head's outputs: a language model's logits (batch · time,
-   * vocabulary), or those of the requested `rows`; a classifier's logits (batch, classes); without a
-   * head the normalized states (batch · time, width).
-   */
+  /** Maps tokens (batch, time) to the last block's states, normalized, of the rows that the head reads. */
   protected override pass(
     tape: Tape,
     inputs: PassInputs,
     { cache, rows }: ForwardOptions = {},
   ): Tensor {
     const sequences = sequenceContext(tape, inputs, this.limit, cache);
-    const wanted = this.#head.rowsOf(inputs, rows), past = cache?.length ?? 0;
+    const wanted = this.head.rowsOf(inputs, rows), past = cache?.length ?? 0;
     const { frequencies } = this.#config;
     const rotary = new RotaryPositions(tape, positionsOf(inputs, past), frequencies);
     const context = { ...sequences, rotary };
@@ -84,7 +81,6 @@ export class Llama extends TextModel {
       ...blockSteps(tape, this.#blocks, context, rotary.tensors),
       (x) => wanted ? pickRows(tape, x, wanted) : x,
       (states) => this.#finalNorm.forward(tape, states),
-      (states) => this.#head.forward(tape, states),
     );
     rotary.release(tape);
     cache?.advance(sequences.time);

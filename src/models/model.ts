@@ -2,6 +2,7 @@
 
 import type { Architecture } from "../architectures/architecture.ts";
 import { withRows } from "../autograd/ops/trainable_rows.ts";
+import type { ForwardModel } from "../autograd/head_loss.ts";
 import type { Parameter } from "../autograd/parameter.ts";
 import type { Tape } from "../autograd/tape.ts";
 import type { Weight } from "../autograd/weight.ts";
@@ -39,8 +40,11 @@ export interface AppliedAdapter {
   values?: AdapterValues;
   /** How the prompts of its training were written, if it was trained on any. */
   promptFormat?: PromptFormat;
-  /** Told of every pass's batch, of how many tokens each: throws where it is not of that many rows. */
-  beginPass?(batch: number, time: number): void;
+  /**
+   * Told of every pass's batch, of how many tokens each, and which of them a head reads if not all: throws where it
+   * is not of that many rows.
+   */
+  beginPass?(batch: number, time: number, picked?: readonly number[]): void;
   /** Takes it off the model; a second call does nothing. */
   remove(): void;
 }
@@ -49,7 +53,7 @@ export interface AppliedAdapter {
  * A model on a device: its parameters and forward pass. Code that adapts, merges or saves a model does
  * not depend on its inputs; `Inputs` only matters to callers of `forward`.
  */
-export interface Model<Inputs = unknown> extends Disposable {
+export interface Model<Inputs = unknown> extends ForwardModel<Inputs>, Disposable {
   /** The device that holds it. */
   readonly device: Device;
   /** Its layers and tensors in Hugging Face's files; absent for a model of an unknown family. */

@@ -18,6 +18,7 @@ import type { KeyValueCache } from "../nn/key_value_cache.ts";
 import type { Linear } from "../nn/linear.ts";
 import type { Place } from "../nn/place.ts";
 import type { BlockShape, VirtualTokens } from "../nn/virtual_tokens.ts";
+import type { Head } from "./heads.ts";
 import type { PassInputs, TextInputs } from "./inputs.ts";
 import {
   type AdapterValues,
@@ -122,6 +123,8 @@ export abstract class TextModel implements Model<ModelInputs> {
   abstract readonly vocabulary: number;
   /** Token that fills up short sequences; undefined if its configuration names none. */
   abstract readonly padding: number | undefined;
+  /** Maps its last states to outputs. */
+  abstract readonly head: Head;
 
   /** Longest sequence, in tokens: what virtual tokens leave of its positions. */
   get positions(): number {
@@ -134,7 +137,8 @@ export abstract class TextModel implements Model<ModelInputs> {
   }
 
   /**
-   * Maps inputs to the head's outputs: a row for each token, or for each of the requested `rows`.
+   * Maps inputs to the head's outputs: a row for each token, or for each of the requested `rows`. These are a
+   * language model's logits (rows, vocabulary), a classifier's (batch, classes), or without a head its states.
    *
    * @throws {RangeError} when a token is not in the vocabulary, a sequence is too long, or `rows` are
    * not among the tokens.
@@ -142,11 +146,19 @@ export abstract class TextModel implements Model<ModelInputs> {
    * @throws {TypeError} when there are no tokens, or they are on the device and the model looks at them.
    */
   forward(tape: Tape, inputs: TextInputs, options: ForwardOptions = {}): Tensor {
+    return tape.pipe(
+      this.states(tape, inputs, options),
+      (states) => this.head.forward(tape, states),
+    );
+  }
+
+  /** What the head reads, (rows, width): the first part of {@link TextModel.forward}, which throws the same. */
+  states(tape: Tape, inputs: TextInputs, options: ForwardOptions = {}): Tensor {
     const { virtualTokens: virtual, padding, positions, architecture: { head } } = this;
     const [batch, time] = inputs?.tokens?.shape ?? [];
     if (time !== undefined) {
       for (const adapter of this.adapters) {
-        adapter.beginPass?.(batch, time);
+        adapter.beginPass?.(batch, time, options.rows);
       }
     }
     if (!virtual) return this.pass(tape, inputs, options);
@@ -154,7 +166,12 @@ export abstract class TextModel implements Model<ModelInputs> {
     return this.pass(tape, ...withVirtualTokens(inputs, options, room));
   }
 
-  /** The family's layers, from inputs that count virtual tokens as tokens. */
+  /** Whether the head may be given some of the rows: not where it reads one row of each sequence. */
+  get picksRows(): boolean {
+    return this.head.isPerToken;
+  }
+
+  /** The family's layers before the head, from inputs that count virtual tokens as tokens. */
   protected abstract pass(tape: Tape, inputs: PassInputs, options?: ForwardOptions): Tensor;
 
   /**

@@ -23,6 +23,8 @@ export interface PredictionOptions extends ModelOptions, Omit<StorageOptions, "d
   readonly batch: number;
   /** Tokens per sequence. */
   readonly length: number;
+  /** Tokens of a batch that have a label. Default: all. */
+  readonly labeled?: number;
   /** Batches per step. Default 1. */
   readonly accumulation?: number;
   /** What trains. Default `adamw`. */
@@ -60,8 +62,16 @@ export interface PredictionOptions extends ModelOptions, Omit<StorageOptions, "d
  */
 export function predictMemory(
   config: ConfigJson,
-  { batch, length, accumulation = 1, optimizer, activationCheckpointing, adapt, ...others }:
-    PredictionOptions,
+  {
+    batch,
+    length,
+    labeled,
+    accumulation = 1,
+    optimizer,
+    activationCheckpointing,
+    adapt,
+    ...others
+  }: PredictionOptions,
 ): LedgerReading {
   const { dtype, quantized, blockSize, doubleQuantization, ...options } = others;
   const storage = { dtype, blockSize, doubleQuantization };
@@ -75,7 +85,7 @@ export function predictMemory(
   const settings = { accumulation, optimizer, activationCheckpointing };
   const training: TrainerOptions = { learningRate: 0, steps: 1, ...settings };
   using trainer = new Trainer(model, training);
-  trainer.step(new Array<Batch>(accumulation).fill(anyBatch(model, batch, length)));
+  trainer.step(new Array<Batch>(accumulation).fill(anyBatch(model, batch, length, labeled)));
   return device.ledger.read();
 }
 
@@ -84,7 +94,12 @@ export function predictMemory(
  *
  * @throws {RangeError} when it has more than 2^26 tokens.
  */
-export function anyBatch({ architecture }: TextModel, batch: number, length: number): Batch {
+export function anyBatch(
+  { architecture }: TextModel,
+  batch: number,
+  length: number,
+  labeled = Infinity,
+): Batch {
   if (batch * length > mostBatchTokens) {
     throw new RangeError(
       `a batch may have up to ${mostBatchTokens} tokens, found ${batch} x ${length}`,
@@ -92,5 +107,6 @@ export function anyBatch({ architecture }: TextModel, batch: number, length: num
   }
   const tokens = { shape: [batch, length], data: new Uint32Array(batch * length) };
   const shape = architecture.head === "classes" ? [batch] : tokens.shape;
-  return { inputs: { tokens }, targets: { shape, data: new Int32Array(sizeOf(shape)) } };
+  const data = Int32Array.from({ length: sizeOf(shape) }, (_, token) => token < labeled ? 0 : -100);
+  return { inputs: { tokens }, targets: { shape, data } };
 }

@@ -1,5 +1,6 @@
 /** The loss of a model on batches, without training. @module */
 
+import { lossOfBatch } from "../autograd/head_loss.ts";
 import type { Loss } from "../autograd/loss.ts";
 import { crossEntropy } from "../autograd/ops/cross_entropy.ts";
 import { Tape } from "../autograd/tape.ts";
@@ -65,8 +66,7 @@ export async function evaluate<Inputs = ModelInputs>(
     if (divisor === 0) continue;
     {
       using tape = new Tape(model.device, { record: false });
-      const outputs = model.forward(tape, batch.inputs);
-      ring.addLoss(counts.length, loss(tape, outputs, batch.targets, { divisor }), false);
+      ring.addLoss(counts.length, lossOfBatch(tape, model, batch, { loss, divisor }), false);
     }
     ring.finish(counts.length);
     model.device.submit();

@@ -1,14 +1,14 @@
 /** What a model must have to be trained. @module */
 
+import type { ForwardModel } from "../autograd/head_loss.ts";
 import type { Parameter } from "../autograd/parameter.ts";
-import type { Tape } from "../autograd/tape.ts";
 import type { Weight } from "../autograd/weight.ts";
 import type { ModelInputs } from "../core/batch.ts";
 import type { PromptFormat } from "../core/prompt_format.ts";
-import type { Device, Tensor } from "../device/device.ts";
+import type { Device } from "../device/device.ts";
 
 /** What the trainer needs from a model. */
-export interface TrainableModel<Inputs = ModelInputs> {
+export interface TrainableModel<Inputs = ModelInputs> extends ForwardModel<Inputs> {
   /** The device that holds it. */
   readonly device: Device;
   /** Its own parameters by name: a checkpoint checks those that are frozen. */
@@ -31,8 +31,6 @@ export interface TrainableModel<Inputs = ModelInputs> {
   promptFormat?: PromptFormat;
   /** The parameters to train. */
   trainable(): Parameter[];
-  /** Maps inputs to what the loss takes, such as logits (batch · time, vocabulary). */
-  forward(tape: Tape, inputs: Inputs): Tensor;
   /** What its configuration asks of training that is not done, in a sentence; undefined if nothing. */
   readonly unappliedDropout?: string;
 }

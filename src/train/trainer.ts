@@ -1,5 +1,6 @@
 /** The trainer: steps any model that names its trainable parameters. @module */
 
+import { lossOfBatch } from "../autograd/head_loss.ts";
 import type { Loss } from "../autograd/loss.ts";
 import { crossEntropy } from "../autograd/ops/cross_entropy.ts";
 import type { Parameter } from "../autograd/parameter.ts";
@@ -61,12 +62,13 @@ export class Trainer<Inputs = ModelInputs> implements Disposable {
   readonly optimizer: AdamW;
   /** Losses and norms of the latest steps. */
   readonly ring: StepRing;
+  /** What is minimized. */
+  readonly loss: Loss;
   /** Batches per step. */
   readonly accumulation: number;
   /** Losses on held-out batches so far, and the values at their lowest. */
   readonly heldOut: HeldOutCurve = new HeldOutCurve();
   readonly #schedule: Schedule;
-  readonly #loss: Loss;
   readonly #trained: ReadonlySet<Parameter>;
   #latest: readonly Batch<Inputs>[] = [];
 
@@ -91,7 +93,7 @@ export class Trainer<Inputs = ModelInputs> implements Disposable {
     this.#schedule = typeof schedule === "function"
       ? schedule
       : scheduleOf(schedule, pickOptions<ScheduleOptions>(options, scheduleNames));
-    this.#loss = options.loss ?? crossEntropy;
+    this.loss = options.loss ?? crossEntropy;
     using unfinished = new DisposableStack();
     const make = optimizer === "adamw" ? adamW : adamW8bit;
     this.optimizer = unfinished.use(
@@ -139,16 +141,9 @@ export class Trainer<Inputs = ModelInputs> implements Disposable {
     return batches.reduce((sum, { targets }) => sum + countTargets(targets), 0);
   }
 
-  /** The loss of the outputs of a step's batch by its index, which {@link Trainer.ring} has as well. */
-  lossOf(
-    tape: Tape,
-    outputs: Tensor,
-    { targets }: Batch<Inputs>,
-    { index, divisor }: { readonly index: number; readonly divisor: number },
-  ): Tensor {
-    const loss = this.#loss(tape, outputs, targets, { divisor });
+  /** Adds the loss of a step's batch, by its index, to those in {@link Trainer.ring}. */
+  addLoss(loss: Tensor, index: number): void {
     this.ring.addLoss(this.steps, loss, index > 0);
-    return loss;
   }
 
   /** The second half of a step, without a submit: updates with the gradients that passes of its batches have left. */
@@ -225,9 +220,8 @@ export class Trainer<Inputs = ModelInputs> implements Disposable {
     // Indices start at 1: seed 0 hashes index 0 to 0, a mask seed that would again hash index 0 to 0.
     const dropoutSeed = hash32(seed, this.steps * this.accumulation + index + 1);
     using tape = new Tape(this.model.device, { dropoutSeed, activationCheckpointing });
-    const outputs = this.model.forward(tape, batch.inputs);
-    const loss = this.lossOf(tape, outputs, batch, { index, divisor });
-    tape.release(outputs);
-    tape.backward(loss);
+    const value = lossOfBatch(tape, this.model, batch, { loss: this.loss, divisor });
+    this.addLoss(value, index);
+    tape.backward(value);
   }
 }

@@ -1,10 +1,11 @@
-/** The methods and families of `methods_devices_test.ts`, and what its checks do with them. @module */
+/** The methods and families of the tests of every method, and what their checks do with them. @module */
 
 import type { Adapter, BottleneckOptions } from "../../src/adapt/mod.ts";
-import type { TextModel } from "../../src/models/mod.ts";
+import { loadModel, type TextModel } from "../../src/models/mod.ts";
 import { allocateMethod, type MethodSpec } from "../../src/runs/mod.ts";
 import { Trainer } from "../../src/train/mod.ts";
-import { disturb as disturbBy } from "./fixtures.ts";
+import type { Check } from "../support/devices.ts";
+import { disturb as disturbBy, golden } from "./fixtures.ts";
 
 /** A method, what it trains beside the model, and the families where it has nothing to train. */
 export interface Method {
@@ -123,3 +124,32 @@ export async function ownBits(model: TextModel): Promise<unknown> {
   const own = [...model.parameters.values()].map(({ own }) => own);
   return (await model.device.read(...own)).map(({ data }) => data);
 }
+
+/** Sums in another order. */
+export const close = (epsilon: number) => ({ relative: 0, absolute: 3e3 * epsilon });
+
+/** A method's name in a test. */
+export const nameOf = ({ spec }: Method): string => {
+  const { kind, ...options } = spec;
+  return `${kind} ${JSON.stringify(options)}`;
+};
+
+/** A check of a method on a model of a family. */
+export const onFamily = (
+  method: Method,
+  family: string,
+  name: string,
+  check: (model: TextModel, epsilon: number) => unknown,
+): Check => ({
+  name: `${nameOf(method)} on ${family} ${name}`,
+  run: async (device, epsilon) => {
+    using model = await loadModel(device, golden(allFamilies[family]));
+    await check(model, epsilon);
+  },
+});
+
+/** Checks of each method on each family that it fits. */
+export const onFamilies = (checksOf: (method: Method, family: string) => Check[]): Check[] =>
+  methods.flatMap((method) =>
+    (method.families ?? Object.keys(families)).flatMap((family) => checksOf(method, family))
+  );

@@ -6,6 +6,7 @@ import { countParameters } from "../../src/architectures/architecture.ts";
 import { fourBitTensors } from "../../src/architectures/half_tensors.ts";
 import { crossEntropy, Tape } from "../../src/autograd/mod.ts";
 import type { HostData } from "../../src/core/host_tensor.ts";
+import { countLabels } from "../../src/core/batch.ts";
 import type { Device } from "../../src/device/device.ts";
 import { DryDevice } from "../../src/device/dry.ts";
 import {
@@ -145,6 +146,7 @@ async function checkPrediction(device: Device, name: string): Promise<void> {
     const found = device.ledger.read(), [batch, length] = inputs.tokens.shape;
     const predicted = predictMemory(model.configJson(), {
       ...{ batch, length, ...form as { readonly dtype: "nf4" } },
+      labeled: countLabels(targetsOf(model).data),
       adapt: (model) => void adapt(model),
     });
     assertEquals([found.byRole, found.peakByRole], [predicted.byRole, predicted.peakByRole]);

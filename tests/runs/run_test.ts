@@ -159,7 +159,11 @@ Deno.test("run: the ledger is the run's own and what was predicted", () =>
     device.allocate([1_000_000], "f32", "scratch", "gone before the run")[Symbol.dispose]();
     const spec = tinySpec(3, { kind: "full" });
     const { ledger } = await run(spec, tinyOptions(folder, device));
-    const predicted = predictMemory(gpt2ConfigJson(tinyConfig), { batch: 2, length: 5 });
+    const predicted = predictMemory(gpt2ConfigJson(tinyConfig), {
+      batch: 2,
+      length: 5,
+      labeled: 8,
+    });
     const { byRole, peakByRole, live, peak } = predicted;
     assertEquals(ledger, { byRole, peakByRole, live, peak });
     assertEquals(device.ledger.read().live, 4000);

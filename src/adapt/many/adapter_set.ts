@@ -163,8 +163,8 @@ export class AdapterSet implements AppliedAdapter, Disposable {
    * @throws {RangeError} when `use` has not said which adapters the rows have, or one of them was unloaded.
    * @throws {ShapeError} when it said so of another number of rows.
    */
-  beginPass(batch: number, time: number): void {
-    if (this.#rows) return this.#rows.begin(batch, time);
+  beginPass(batch: number, time: number, picked?: readonly number[]): void {
+    if (this.#rows) return this.#rows.begin(batch, time, picked);
     throw new RangeError(
       "a pass needs the adapters of its rows, found none: call use(rows) before",
     );
@@ -188,8 +188,7 @@ export class AdapterSet implements AppliedAdapter, Disposable {
   #forward({ name }: Linear, tape: Tape, x: Tensor, y: Tensor): Tensor {
     const updates = this.#stacks.get(name)?.updates, rows = this.#rows!;
     if (!updates) return y;
-    rows.assertInputs(name, x.shape[0]);
-    return addSegments(tape, x, y, rows.segments, updates);
+    return addSegments(tape, x, y, rows.segmentsFor(name, x.shape[0]), updates);
   }
 
   #groupOf(name: string): number {

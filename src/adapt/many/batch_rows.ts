@@ -18,14 +18,21 @@ interface Piece {
 export class BatchRows implements Disposable {
   /** The adapter of each row, if it has one. */
   readonly names: readonly (string | undefined)[];
+  readonly #device: Device;
+  readonly #groups: readonly number[];
   /** The rows sorted by adapter. */
-  readonly segments: Segments;
-  #tokens = 0;
+  readonly #segments: Segments;
+  #time = 0;
+  #picked: readonly number[] | undefined;
+  /** The picked tokens sorted by adapter, once a layer reads them. */
+  #pickedSegments: Segments | undefined;
 
   /** Sorts rows by their groups, -1 for none. */
   constructor(device: Device, names: readonly (string | undefined)[], groups: readonly number[]) {
     this.names = names;
-    this.segments = segmentsOf(device, groups);
+    this.#device = device;
+    this.#groups = groups;
+    this.#segments = segmentsOf(device, groups);
   }
 
   /** Whether its rows have these adapters. */
@@ -33,8 +40,11 @@ export class BatchRows implements Disposable {
     return rows.length === this.names.length && rows.every((name, i) => name === this.names[i]);
   }
 
-  /** Throws a `ShapeError` for a pass of another number of rows; it is of `time` tokens each. */
-  begin(batch: number, time: number): void {
+  /**
+   * Throws a `ShapeError` for a pass of another number of rows; it is of `time` tokens each, of which a head reads
+   * the picked ones.
+   */
+  begin(batch: number, time: number, picked?: readonly number[]): void {
     const { length } = this.names;
     if (length !== batch) {
       throw new ShapeError(
@@ -42,20 +52,40 @@ export class BatchRows implements Disposable {
           "call use(rows) before",
       );
     }
-    this.#tokens = batch * time;
+    this.#time = time;
+    this.#picked = picked;
+    this.#freePicked();
   }
 
-  /** Throws a `ShapeError` unless a layer's inputs are those of all tokens, or of one for each row. */
-  assertInputs(layer: string, tokens: number): void {
-    if (tokens === this.#tokens || tokens === this.names.length) return;
+  /**
+   * How the inputs of a layer are sorted.
+   *
+   * @throws {ShapeError} unless they are those of all tokens, of the picked ones, or of one for each row.
+   */
+  segmentsFor(layer: string, inputs: number): Segments {
+    const { length } = this.names, tokens = length * this.#time;
+    if (inputs === tokens) return this.#segments;
+    if (inputs === this.#picked?.length) return this.#pickedSegments ??= this.#sortPicked();
+    if (inputs === length) return this.#segments;
     throw new ShapeError(
-      `${layer} needs the inputs of all ${this.#tokens} tokens, or of one for each row, found ${tokens}`,
+      `${layer} needs the inputs of all ${tokens} tokens, or of one for each row, found ${inputs}`,
     );
   }
 
   /** Frees what is on the device. */
   [Symbol.dispose](): void {
-    this.segments.pieces[Symbol.dispose]();
+    this.#freePicked();
+    this.#segments.pieces[Symbol.dispose]();
+  }
+
+  #sortPicked(): Segments {
+    const groups = this.#picked!.map((token) => this.#groups[Math.floor(token / this.#time)]);
+    return segmentsOf(this.#device, groups);
+  }
+
+  #freePicked(): void {
+    this.#pickedSegments?.pieces[Symbol.dispose]();
+    this.#pickedSegments = undefined;
   }
 }
 

@@ -82,8 +82,8 @@ export class JointAdapters implements AppliedAdapter, Disposable {
   }
 
   /** Prepares for a pass. */
-  beginPass(batch: number, time: number): void {
-    this.#rows!.begin(batch, time);
+  beginPass(batch: number, time: number, picked?: readonly number[]): void {
+    this.#rows!.begin(batch, time, picked);
   }
 
   /** Takes them off the common model; a second call does nothing. */
@@ -100,14 +100,14 @@ export class JointAdapters implements AppliedAdapter, Disposable {
   }
 
   #layer(updates: TrainedSegments): Adaptation {
-    const rowsOf = (): TrainedRows => ({
-      segments: this.#rows!.segments,
+    const rowsOf = (name: string, inputs: number): TrainedRows => ({
+      segments: this.#rows!.segmentsFor(name, inputs),
       accumulate: this.#accumulate,
     });
     return {
       parameters: updates.parameters,
       wholeLayer: (tape: Tape, x: Tensor, weight: Weight, bias?: Parameter) =>
-        segmentLinear(tape, x, weight, bias, rowsOf(), updates),
+        segmentLinear(tape, x, weight, bias, rowsOf(weight.name, x.shape[0]), updates),
       forward: (_tape, _x, y) => y,
     };
   }

@@ -6,13 +6,12 @@ import {
 } from "../../../kernels/cross_entropy/kernel.ts";
 import { sum } from "../../../kernels/reduce/kernel.ts";
 import { countLabels } from "../../core/batch.ts";
-import { ShapeError } from "../../core/errors.ts";
-import { type HostTensor, isFloat } from "../../core/host_tensor.ts";
+import type { HostTensor } from "../../core/host_tensor.ts";
 import { assertOptions } from "../../core/options.ts";
 import type { RowRange } from "../../core/row_range.ts";
 import { rowPiecesOf } from "../../device/spans.ts";
 import type { Tensor } from "../../device/device.ts";
-import type { LossOptions } from "../loss.ts";
+import { assertLabels, type LossOptions } from "../loss.ts";
 import type { Tape } from "../tape.ts";
 
 /** Options of a cross-entropy. */
@@ -43,7 +42,8 @@ export function crossEntropy(
   const [rows, vocabulary] = logits.shape;
   const labels = "data" in targets ? targets.data : targets;
   const { smoothing = 0, divisor = countLabels(labels) } = options;
-  assertLabels(labels, rows, vocabulary, divisor);
+  assertLabels(labels, rows, vocabulary);
+  if (!(divisor > 0)) throw new RangeError("a loss needs a label that is not ignored, found none");
   if (!(smoothing >= 0 && smoothing <= 1)) {
     throw new RangeError(`label smoothing must be in [0, 1], found ${smoothing}`);
   }
@@ -77,27 +77,4 @@ export function crossEntropy(
   }, [logits, labelTensor, logSumExp]);
   tape.release(losses, logSumExp);
   return loss;
-}
-
-function assertLabels(
-  labels: ArrayLike<number>,
-  rows: number,
-  vocabulary: number,
-  divisor: number,
-): void {
-  if (labels.length !== rows) {
-    throw new ShapeError(`${rows} rows of logits need ${rows} labels, found ${labels.length}`);
-  }
-  if (isFloat(labels)) {
-    throw new TypeError("labels must be integers, such as an Int32Array, found floats");
-  }
-  if (!(divisor > 0)) throw new RangeError("a loss needs a label that is not ignored, found none");
-  for (let i = 0; i < rows; i++) {
-    if (labels[i] < vocabulary && Number.isInteger(labels[i])) continue;
-    throw new RangeError(
-      `labels must be integers below the vocabulary of ${vocabulary}, found ${
-        labels[i]
-      } at position ${i}`,
-    );
-  }
 }

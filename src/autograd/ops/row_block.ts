@@ -10,12 +10,13 @@ import type { Tape } from "../tape.ts";
 const alignment = 256;
 
 /**
- * Rows `start` to `start + count` of x (rows, width): a view of it where that may be bound, else a copy. The gradient
+ * Rows `start` to `start + count` of x (rows, width): x itself, a view of it where that may be bound, or a copy. The gradient
  * is added to that of these rows.
  *
  * @throws {ShapeError} when x has fewer rows.
  */
 export function rowBlock(tape: Tape, x: Tensor, { start, count }: RowRange): Tensor {
+  if (start === 0 && count === x.shape[0]) return x;
   const [, width] = x.shape, offset = start * width, size = count * width;
   const view = x.view([count, width], offset);
   const block = view.byteOffset % alignment === 0 ? view : tape.activation(view.shape, x.label);

@@ -1,6 +1,7 @@
 /** Inputs of several runs as those of one pass. @module */
 
-import type { ModelInputs } from "../../core/batch.ts";
+import { targetRows, type TwoParts } from "../../autograd/head_loss.ts";
+import type { Batch, ModelInputs } from "../../core/batch.ts";
 import { type HostData, type HostTensor, hostTensor } from "../../core/host_tensor.ts";
 
 /**
@@ -33,6 +34,33 @@ export function joinInputs(all: readonly ModelInputs[]): ModelInputs {
     return [name, hostTensor([size / width, width], data)] as const;
   });
   return Object.fromEntries(joined) as unknown as ModelInputs;
+}
+
+/** The targets of several batches, and the rows of a pass of all that they belong to, in order. */
+export interface JointTargets {
+  /** Those of each batch. */
+  readonly targets: readonly HostTensor[];
+  /** The rows, where the model picks rows. */
+  readonly rows?: readonly number[];
+  /** How many of them are each batch's. */
+  readonly counts?: readonly number[];
+}
+
+/** The rows with a target of each batch as rows of a pass of all. */
+export function joinTargets(
+  model: TwoParts<ModelInputs>,
+  batches: readonly Batch[],
+): JointTargets {
+  const wanted = batches.map((batch) => targetRows(model, batch));
+  const targets = wanted.map(({ targets }) => targets);
+  if (!model.picksRows) return { targets };
+  let before = 0;
+  const rows = batches.map(({ inputs: { tokens: { data: { length } } } }, at) => {
+    const start = before;
+    before += length;
+    return Array.from(wanted[at].rows ?? Array(length).keys(), (row) => start + row);
+  });
+  return { targets, rows: rows.flat(), counts: rows.map(({ length }) => length) };
 }
 
 const lengthOf = (tensors: readonly HostTensor[]): number =>

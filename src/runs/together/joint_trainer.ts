@@ -2,14 +2,13 @@
 
 import { JointAdapters } from "../../adapt/many/joint_adapters.ts";
 import type { LoraAdapter } from "../../adapt/mod.ts";
+import { headLosses, type LossTerm, twoPartsOf } from "../../autograd/head_loss.ts";
 import { add, Tape } from "../../autograd/mod.ts";
-import { rowBlock } from "../../autograd/ops/row_block.ts";
-import type { Batch } from "../../core/batch.ts";
+import type { Batch, ModelInputs } from "../../core/batch.ts";
 import { copyTensor } from "../../adapt/copy_tensor.ts";
-import type { Tensor } from "../../device/device.ts";
 import type { TensorPair } from "../../device/spans.ts";
 import type { StepRecord, Trainer } from "../../train/mod.ts";
-import { formOf, joinInputs } from "./joint_inputs.ts";
+import { formOf, joinInputs, joinTargets } from "./joint_inputs.ts";
 
 /** A run that is to take a step. */
 export interface JointPart {
@@ -83,22 +82,26 @@ export class JointTrainer implements Disposable {
   /** The gradients of one batch of each. */
   #pass(parts: readonly CountedPart[], index: number): void {
     const batches = parts.map(({ batches }) => batches[index]), { model } = this.#joint;
-    const rows = batches.map(({ inputs }) => inputs.tokens.shape[0]);
-    const groups = parts.flatMap(({ group }, at) => new Array<number>(rows[at]).fill(group));
+    const sequences = batches.map(({ inputs }) => inputs.tokens.shape[0]);
+    const groups = parts.flatMap(({ group }, at) => new Array<number>(sequences[at]).fill(group));
     this.#joint.use(groups, index > 0 ? 1 : 0);
     const activationCheckpointing = parts.some(({ trainer }) =>
       trainer.options.activationCheckpointing
     );
     using tape = new Tape(model.device, { activationCheckpointing });
-    const outputs = model.forward(tape, joinInputs(batches.map(({ inputs }) => inputs)));
-    const each = outputs.shape[0] / groups.length;
+    const halves = twoPartsOf<ModelInputs>(model), wanted = joinTargets(halves, batches);
+    const inputs = joinInputs(batches.map(({ inputs }) => inputs));
+    const states = halves.states(tape, inputs, { rows: wanted.rows });
+    const each = states.shape[0] / groups.length;
     let start = 0;
-    const losses = parts.map(({ trainer, counted: divisor }, at): Tensor => {
-      const block = { start, count: each * rows[at] };
-      start += block.count;
-      return trainer.lossOf(tape, rowBlock(tape, outputs, block), batches[at], { index, divisor });
+    const terms = parts.map(({ trainer: { loss }, counted: divisor }, at): LossTerm => {
+      const range = { start, count: wanted.counts?.[at] ?? each * sequences[at] };
+      start += range.count;
+      return { loss, divisor, range, targets: wanted.targets[at] };
     });
-    tape.release(outputs);
+    const losses = headLosses(tape, states, halves.head, terms);
+    parts.forEach(({ trainer }, at) => trainer.addLoss(losses[at], index));
+    tape.release(states);
     // Each loss has the gradient 1, whatever the others are.
     tape.backward(losses.reduce((sum, loss) => add(tape, sum, loss)));
   }
