@@ -22,6 +22,7 @@ Deno.test("ledger: predictMemory says what a trainer allocates", () => {
   const predicted = predictMemory(gpt2ConfigJson(shapes["2 x 12"]), {
     batch: 3,
     length: 6,
+    labeled: 15,
     accumulation: 2,
     dropout: 0.1,
     adapt: (model) => allocateMethod(model, { kind: "lora", rank: 2, sites: ["q"] }, 1),
