@@ -146,7 +146,7 @@ export function headLosses(
 const sumOf = (tape: Tape, losses: readonly Tensor[]): Tensor =>
   losses.reduce((sum, next) => add(tape, sum, next));
 
-/** The part of a term that lies in a block of outputs, if any does. */
+/** The loss of the part of a term that is in a block of outputs, if any is. */
 function lossIn(
   tape: Tape,
   outputs: Tensor,

@@ -5,17 +5,12 @@ import { assertOptions } from "../core/options.ts";
 import { formatShape, type Shape } from "../core/shape.ts";
 import type { Device, Tensor } from "../device/device.ts";
 import { Scope } from "../device/scope.ts";
+import { Entries } from "./entries.ts";
 import { ForwardState } from "./forward_state.ts";
 import { type Contribution, type Differentiable, Gradients, valueOf } from "./gradients.ts";
 import { Lifetimes } from "./lifetimes.ts";
 import { Parameter } from "./parameter.ts";
 import { tapeNames, type TapeOptions } from "./tape_options.ts";
-
-interface Entry {
-  readonly out: Tensor;
-  readonly backward: (gradient: Tensor) => void;
-  readonly saved: readonly Tensor[];
-}
 
 /**
  * Owns every intermediate of a step, records how to differentiate it, and frees them all at the end of
@@ -44,12 +39,10 @@ interface Entry {
 export class Tape extends Scope {
   readonly #state: ForwardState;
   readonly #lifetimes = new Lifetimes(this);
-  readonly #entries: Entry[] = [];
   readonly #tracked = new Set<Tensor>();
   readonly #spent = new Set<Tensor>();
   readonly #gradients: Gradients;
-  /** The gradient that the running backward function handed over by {@link Tape.give}. */
-  #given: Tensor | undefined;
+  readonly #entries: Entries;
 
   /**
    * Starts an empty tape.
@@ -61,6 +54,7 @@ export class Tape extends Scope {
     assertOptions("a tape", options, tapeNames);
     super(device);
     this.#gradients = new Gradients(device);
+    this.#entries = new Entries(this.#gradients, this.#lifetimes);
     this.#state = new ForwardState(options);
   }
 
@@ -108,7 +102,6 @@ export class Tape extends Scope {
     if (!inputs.some((input) => this.tracks(input))) return out;
     this.#tracked.add(out);
     if (!this.#state.saves) return out;
-    this.#lifetimes.save(saved);
     this.#entries.push({ out, backward, saved });
     return out;
   }
@@ -192,7 +185,7 @@ export class Tape extends Scope {
     if (!this.tracks(x)) return;
     if (x instanceof Parameter || this.#gradients.find(x)) return this.pass(x, gradient);
     this.#gradients.put(x, { tensor: gradient, filled: true });
-    this.#given = gradient;
+    this.#entries.give(gradient);
   }
 
   /** The gradient of a parameter, or of an output while its backward function runs. */
@@ -216,10 +209,11 @@ export class Tape extends Scope {
         `backward needs a result of trainable parameters, found ${found} that depends on none`,
       );
     }
+    this.#startAt(loss, seed);
     try {
-      this.#unwind(loss, seed, 0);
+      this.#entries.unwind(0);
     } finally {
-      this.#entries.length = 0;
+      this.#entries.clear();
       for (const out of this.#tracked) this.#spent.add(out);
     }
   }
@@ -230,8 +224,10 @@ export class Tape extends Scope {
    * with what was recorded before.
    */
   early(compute: () => Tensor): Tensor {
-    const first = this.#entries.length, term = compute();
-    if (this.#entries.length > first) this.#unwind(term, 1, first);
+    const first = this.#entries.count, term = compute();
+    if (this.#entries.count === first) return term;
+    this.#startAt(term, 1);
+    this.#entries.unwind(first);
     return term;
   }
 
@@ -241,25 +237,8 @@ export class Tape extends Scope {
     super[Symbol.dispose]();
   }
 
-  /** Runs the backward functions of all entries but the first ones. */
-  #unwind(loss: Tensor, seed: number, first: number): void {
-    const start = this.contribute(loss)!.tensor, entries = this.#entries;
-    this.device.launch(fill, { y: start }, { size: loss.size, value: seed });
-    // The backward function of a checkpoint records entries, which are the next to run.
-    while (entries.length > first) {
-      const entry = entries.pop()!;
-      this.#differentiate(entry);
-      this.#lifetimes.done(entry.saved);
-    }
-  }
-
-  /** Skips outputs that did not contribute to the loss. */
-  #differentiate({ out, backward }: Entry): void {
-    const slot = this.#gradients.find(out);
-    if (!slot) return;
-    this.#given = undefined;
-    backward(slot.tensor);
-    this.#gradients.take(out);
-    if (this.#given !== slot.tensor) slot.tensor[Symbol.dispose]();
+  #startAt(loss: Tensor, seed: number): void {
+    const { tensor } = this.contribute(loss)!;
+    this.device.launch(fill, { y: tensor }, { size: loss.size, value: seed });
   }
 }

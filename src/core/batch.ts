@@ -5,11 +5,13 @@ import type { PromptFormat } from "./prompt_format.ts";
 
 /** What goes into a transformer. */
 export interface ModelInputs {
-  /** u32 (batch, time): token ids. */
+  /** u32 (batch, time): token ids; (1, Σ lengths) of packed sequences. */
   readonly tokens: HostTensor;
+  /** Tokens of each sequence, where they are packed: one after another in one row, and none is hidden. */
+  readonly lengths?: readonly number[];
   /** u32 (batch, keys): 0 hides a token from every query. Default: all are seen. */
   readonly attentionMask?: HostTensor;
-  /** u32 (batch, time). Default: 0, 1, 2, …, counted from the end of the cache. */
+  /** u32 (batch, time). Default: 0, 1, 2, … in each sequence, counted from the end of the cache. */
   readonly positionIds?: HostTensor;
   /** u32 (batch, time): which segment each token belongs to. Default: no segments. */
   readonly tokenTypeIds?: HostTensor;

@@ -22,11 +22,13 @@ import {
   pickRows,
   positionsOf,
   sequenceContext,
+  sequenceStarts,
 } from "./inputs.ts";
 import type { ForwardOptions } from "./model.ts";
 import type { ModelLayers, StoredTensors } from "./model_layers.ts";
 import { PostNormBlock } from "./post_norm_block.ts";
-import { TextModel, type TextModelOptions } from "./text_model.ts";
+import type { TextModelOptions } from "./model_options.ts";
+import { TextModel } from "./text_model.ts";
 import { blockSteps, wordsOf } from "./virtual_inputs.ts";
 
 /** An encoder: post-norm blocks whose tokens see each other, learned positions, and a head. */
@@ -94,10 +96,11 @@ export class Bert extends TextModel {
   /** 0, 1, 2, …; in RoBERTa counted after the padding token's id, and over tokens that are not padding. */
   #positionsOf(inputs: ModelInputs): ArrayLike<number> {
     if (!this.#countsFromPadding || inputs.positionIds) return positionsOf(inputs, 0);
-    const { tokens: { data, shape: [, time] } } = inputs, { padding } = this.#config;
+    const { tokens: { data } } = inputs, { padding } = this.#config;
+    const starts = new Set(sequenceStarts(inputs));
     let seen = 0;
     return Uint32Array.from(data, (token, i) => {
-      if (i % time === 0) seen = 0;
+      if (starts.has(i)) seen = 0;
       return token === padding ? padding : padding + ++seen;
     });
   }

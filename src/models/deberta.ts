@@ -31,7 +31,8 @@ import {
 import type { ForwardOptions } from "./model.ts";
 import type { ModelLayers, StoredTensors } from "./model_layers.ts";
 import { PostNormBlock } from "./post_norm_block.ts";
-import { TextModel, type TextModelOptions } from "./text_model.ts";
+import type { TextModelOptions } from "./model_options.ts";
+import { TextModel } from "./text_model.ts";
 import { type Block, blockSteps, wordsOf } from "./virtual_inputs.ts";
 
 /** An encoder whose attention has terms for distances: post-norm blocks, and a head. */
@@ -170,6 +171,11 @@ export class Deberta extends TextModel {
   override get blockShape(): BlockShape {
     const { layers: count, width, heads } = this.#config;
     return { count, width, heads };
+  }
+
+  /** Its terms for distances and its convolution are of sequences of one length. */
+  protected override get packs(): boolean {
+    return false;
   }
 
   /** Longest sequence, in tokens, virtual ones included. */

@@ -12,7 +12,7 @@ import { activationOf } from "../nn/activations.ts";
 import { Linear } from "../nn/linear.ts";
 import type { Activation } from "../nn/mlp.ts";
 import { type Head, StatesHead } from "./heads.ts";
-import type { PassInputs } from "./inputs.ts";
+import { type PassInputs, sequenceStarts } from "./inputs.ts";
 import type { ModelLayers } from "./model_layers.ts";
 
 /** The head that an architecture has; without one, the outputs are the last block's states. */
@@ -199,12 +199,9 @@ class FirstTokenHead implements Head {
    *
    * @throws {RangeError} when rows are requested.
    */
-  rowsOf(
-    { tokens: { shape: [batch, time] }, virtual }: PassInputs,
-    wanted?: readonly number[],
-  ): number[] {
-    const first = virtual && !virtual.areRead ? virtual.count : 0;
-    if (!wanted) return Array.from({ length: batch }, (_, row) => row * time + first);
+  rowsOf(inputs: PassInputs, wanted?: readonly number[]): number[] {
+    const { virtual } = inputs, first = virtual && !virtual.areRead ? virtual.count : 0;
+    if (!wanted) return sequenceStarts(inputs).slice(0, -1).map((start) => start + first);
     throw new RangeError("a sequence classification head cannot return logits of requested rows");
   }
 

@@ -25,7 +25,8 @@ import {
   type StorageOptions,
   type StoredForms,
 } from "./stored_forms.ts";
-import { modelNames, type ModelOptions, type TextModel } from "./text_model.ts";
+import { modelNames, type ModelOptions } from "./model_options.ts";
+import type { TextModel } from "./text_model.ts";
 
 /** How {@link loadModel} reads a model, and how the model behaves. */
 export interface LoadModelOptions extends ModelOptions, ReadOptions, StorageOptions {

@@ -26,7 +26,8 @@ import { CausalLmHead, type Head, SequenceClassificationHead } from "./heads.ts"
 import { type PassInputs, pickRows, positionsOf, sequenceContext } from "./inputs.ts";
 import type { ModelLayers, StoredTensors } from "./model_layers.ts";
 import type { ForwardOptions } from "./model.ts";
-import { TextModel, type TextModelOptions } from "./text_model.ts";
+import type { TextModelOptions } from "./model_options.ts";
+import { TextModel } from "./text_model.ts";
 import { blockSteps, wordsOf } from "./virtual_inputs.ts";
 
 /** A decoder-only transformer: pre-norm blocks, learned positions, and a head. */

@@ -4,10 +4,9 @@ import { linear } from "../autograd/mod.ts";
 import type { LastLayers } from "../autograd/head_loss.ts";
 import type { Parameter } from "../autograd/parameter.ts";
 import type { Tape } from "../autograd/tape.ts";
-import type { HostTensor } from "../core/host_tensor.ts";
 import type { Tensor } from "../device/device.ts";
 import type { Linear } from "../nn/linear.ts";
-import { onHost, type PassInputs } from "./inputs.ts";
+import { onHost, type PassInputs, sequenceStarts } from "./inputs.ts";
 
 /** Maps hidden states, all or some rows of them, to a model's outputs. */
 export interface Head extends LastLayers {
@@ -79,23 +78,22 @@ export class SequenceClassificationHead implements Head {
       throw new RangeError("a sequence classification head cannot return logits of requested rows");
     }
     const { tokens, virtual } = onHost(inputs), first = virtual?.count ?? 0;
-    const [batch, time] = tokens.shape;
+    const starts = sequenceStarts(inputs), batch = starts.length - 1;
     if (batch > 1 && this.#padding === undefined) {
       throw new RangeError(
         `classifying several sequences needs a pad_token_id in the configuration, found none for ${batch}`,
       );
     }
-    return Array.from({ length: batch }, (_, row) => row * time + this.#lastOf(tokens, row, first));
+    return Array.from({ length: batch }, (_, row) => {
+      const sequence = tokens.data.subarray(starts[row], starts[row + 1]);
+      const last = sequence.findLastIndex((token) => token !== this.#padding);
+      return starts[row] + Math.max(first, last);
+    });
   }
 
   /** Maps states (batch, width) to logits (batch, classes). */
   forward(tape: Tape, states: Tensor): Tensor {
     return linear(tape, states, this.#weight);
-  }
-
-  #lastOf({ shape: [, time], data }: HostTensor, row: number, first: number): number {
-    const sequence = data.subarray(row * time, (row + 1) * time);
-    return Math.max(first, sequence.findLastIndex((token) => token !== this.#padding));
   }
 }
 

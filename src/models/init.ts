@@ -10,7 +10,8 @@ import type { Device } from "../device/device.ts";
 import { Gpt2 } from "./gpt2.ts";
 import { fourierPositions, plainQueries, turnedKeys } from "./init_positions.ts";
 import { allocateModel } from "./registry.ts";
-import type { ModelOptions, TextModel } from "./text_model.ts";
+import type { ModelOptions } from "./model_options.ts";
+import type { TextModel } from "./text_model.ts";
 
 const embeddingDeviation = 0.1;
 

@@ -1,6 +1,6 @@
 /** What every text model does with its inputs before the first layer. @module */
 
-import { embedding } from "../autograd/mod.ts";
+import { embedding, packSequences } from "../autograd/mod.ts";
 import type { Tape } from "../autograd/tape.ts";
 import type { ModelInputs } from "../core/batch.ts";
 import { ShapeError } from "../core/errors.ts";
@@ -56,8 +56,11 @@ export function sequenceContext(
   cache?: KeyValueCache,
 ): SequenceContext {
   assertInputs(inputs, limit, cache?.length);
-  const { tokens: { shape: [batch, time] }, attentionMask, virtual } = inputs;
-  return { batch, time, mask: attentionMask && uploadMask(tape, attentionMask), cache, virtual };
+  const { tokens: { shape: [batch, time] }, lengths, attentionMask, virtual } = inputs;
+  const sequences = lengths && packSequences(tape, lengths);
+  const extents = lengths ? { batch: lengths.length, time: Math.max(...lengths) } : { batch, time };
+  const mask = attentionMask && uploadMask(tape, attentionMask);
+  return { ...extents, sequences, mask, cache, virtual };
 }
 
 /**
@@ -68,8 +71,10 @@ export function sequenceContext(
  */
 export function assertInputs(inputs: TextInputs, limit: number, past = 0, beside = 0): void {
   assertTokens(inputs?.tokens);
-  const { tokens, attentionMask, positionIds, tokenTypeIds } = inputs, { shape } = tokens;
-  const [batch, time] = shape, keys = past + time, count = countOf(tokens);
+  const { tokens, lengths, attentionMask, positionIds, tokenTypeIds } = inputs, { shape } = tokens;
+  const [batch, time] = shape, count = countOf(tokens);
+  if (lengths) assertPacked(inputs, past + beside);
+  const keys = past + (lengths ? Math.max(...lengths) : time);
   if (shape.length !== 2 || time === 0 || count !== sizeOf(shape)) {
     throw new ShapeError(
       `tokens must be (batch, time), found ${formatShape(shape)} of ${count} values`,
@@ -82,6 +87,34 @@ export function assertInputs(inputs: TextInputs, limit: number, past = 0, beside
   if (attentionMask) assertShape("the attention mask", attentionMask.shape, [batch, keys]);
   if (positionIds) assertShape("position ids", positionIds.shape, shape);
   if (tokenTypeIds) assertShape("token type ids", tokenTypeIds.shape, shape);
+}
+
+/** Throws unless lengths are those of packed sequences, which continue nothing. */
+function assertPacked({ tokens, lengths, attentionMask }: TextInputs, others: number): void {
+  const wrong = lengths!.find((length) => !(Number.isInteger(length) && length > 0));
+  if (wrong !== undefined) {
+    throw new RangeError(`lengths of packed sequences must be positive integers, found ${wrong}`);
+  }
+  const total = startsOf(lengths!).at(-1)!;
+  assertShape(`the tokens of packed sequences of ${total} tokens`, tokens.shape, [1, total]);
+  if (attentionMask) throw new RangeError("packed sequences have no hidden tokens, found a mask");
+  if (others > 0) {
+    throw new RangeError("packed sequences are whole, found earlier or virtual tokens");
+  }
+}
+
+/** The first row of each sequence of inputs, and the end of the last. */
+export function sequenceStarts(
+  { tokens: { shape: [batch, time] }, lengths }: TextInputs,
+): number[] {
+  return startsOf(lengths ?? new Array<number>(batch).fill(time));
+}
+
+/** The first row of each of several sequences, and the end of the last. */
+export function startsOf(lengths: readonly number[]): number[] {
+  const starts = [0];
+  for (const length of lengths) starts.push(starts.at(-1)! + length);
+  return starts;
 }
 
 /** Callers in plain JavaScript may pass the tokens themselves. */
@@ -105,11 +138,13 @@ function uploadMask(tape: Tape, mask: HostTensor): Tensor {
 
 /** The positions of new tokens: the given ones, or 0, 1, 2, … counted from the end of the cache. */
 export function positionsOf(
-  { tokens: { shape }, positionIds }: TextInputs,
+  { tokens: { shape }, lengths, positionIds }: TextInputs,
   past: number,
 ): HostTensor["data"] {
+  if (positionIds) return positionIds.data;
+  if (lengths) return Uint32Array.from(lengths.flatMap((length) => [...Array(length).keys()]));
   const time = shape[1], count = sizeOf(shape);
-  return positionIds?.data ?? Uint32Array.from({ length: count }, (_, i) => past + i % time);
+  return Uint32Array.from({ length: count }, (_, i) => past + i % time);
 }
 
 /**

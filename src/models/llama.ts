@@ -18,7 +18,8 @@ import { CausalLmHead, type Head, SequenceClassificationHead, StatesHead } from 
 import { type PassInputs, pickRows, positionsOf, sequenceContext } from "./inputs.ts";
 import type { ForwardOptions } from "./model.ts";
 import type { ModelLayers, StoredTensors } from "./model_layers.ts";
-import { TextModel, type TextModelOptions } from "./text_model.ts";
+import type { TextModelOptions } from "./model_options.ts";
+import { TextModel } from "./text_model.ts";
 import { blockSteps, wordsOf } from "./virtual_inputs.ts";
 
 const names: Readonly<Record<string, string>> = {

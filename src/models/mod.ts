@@ -39,11 +39,7 @@ export { accuracyOf, accuracyOn, outputsOf } from "./outputs.ts";
 export type { SamplingOptions } from "./sampling.ts";
 export type { PassInputs, TextInputs } from "./inputs.ts";
 export { Perceptron, type PerceptronShape } from "./perceptron.ts";
-export {
-  type ModelOptions,
-  type ModelOrigin,
-  TextModel,
-  type TextModelOptions,
-} from "./text_model.ts";
+export type { ModelOptions, ModelOrigin, TextModelOptions } from "./model_options.ts";
+export { TextModel } from "./text_model.ts";
 export type { ModelInputs } from "../core/batch.ts";
 export type { PromptFormat } from "../core/prompt_format.ts";

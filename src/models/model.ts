@@ -41,10 +41,10 @@ export interface AppliedAdapter {
   /** How the prompts of its training were written, if it was trained on any. */
   promptFormat?: PromptFormat;
   /**
-   * Told of every pass's batch, of how many tokens each, and which of them a head reads if not all: throws where it
-   * is not of that many rows.
+   * Told of every pass where each sequence of its batch begins and the last ends, and which tokens a head reads if
+   * not all: throws where it is not of that many sequences.
    */
-  beginPass?(batch: number, time: number, picked?: readonly number[]): void;
+  beginPass?(starts: readonly number[], picked?: readonly number[]): void;
   /** Takes it off the model; a second call does nothing. */
   remove(): void;
 }

@@ -18,7 +18,8 @@ import { assertModel, type Model } from "./model.ts";
 import { withPadToken } from "./pad_token.ts";
 import { mathematicsOfModel } from "./registry.ts";
 import { readSmallFiles, smallFiles } from "./small_files.ts";
-import { type ModelOrigin, TextModel } from "./text_model.ts";
+import type { ModelOrigin } from "./model_options.ts";
+import { TextModel } from "./text_model.ts";
 import { reorient } from "./transpose.ts";
 
 /** What {@link saveModel} saves along with a model. */

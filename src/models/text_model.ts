@@ -8,18 +8,23 @@ import type { Parameter } from "../autograd/parameter.ts";
 import type { Tape } from "../autograd/tape.ts";
 import type { Weight } from "../autograd/weight.ts";
 import type { ModelInputs } from "../core/batch.ts";
-import { assertOptions, type OptionNames } from "../core/options.ts";
+import { assertOptions } from "../core/options.ts";
 import type { PromptFormat } from "../core/prompt_format.ts";
-import type { Folder } from "../core/storage.ts";
+import { sizeOf } from "../core/shape.ts";
 import type { Device, Tensor } from "../device/device.ts";
-import type { FloatDtype } from "../formats/mod.ts";
 import type { AdaptedLayer } from "../nn/embedding.ts";
 import type { KeyValueCache } from "../nn/key_value_cache.ts";
 import type { Linear } from "../nn/linear.ts";
 import type { Place } from "../nn/place.ts";
 import type { BlockShape, VirtualTokens } from "../nn/virtual_tokens.ts";
 import type { Head } from "./heads.ts";
-import type { PassInputs, TextInputs } from "./inputs.ts";
+import {
+  assertInputs,
+  assertRequested,
+  type PassInputs,
+  sequenceStarts,
+  type TextInputs,
+} from "./inputs.ts";
 import {
   type AdapterValues,
   type AppliedAdapter,
@@ -27,45 +32,15 @@ import {
   type Model,
   trainableOf,
 } from "./model.ts";
+import {
+  dropoutRateOf,
+  modelNames,
+  type TextModelOptions,
+  unappliedDropoutOf,
+} from "./model_options.ts";
 import { ModelLayers, type StoredTensors } from "./model_layers.ts";
-import { withVirtualTokens } from "./virtual_inputs.ts";
-
-/** How a model behaves beyond its configuration. */
-export interface ModelOptions {
-  /**
-   * Dropout rate of embeddings, residual branches and classifiers while training with a dropout seed. Default:
-   * those of the configuration (GPT-2's `embd_pdrop` and `resid_pdrop`); attention probabilities are never dropped.
-   */
-  readonly dropout?: number;
-}
-
-/** The fields by which families ask for dropout that they apply. */
-const appliedRates = [
-  ...["embd_pdrop", "resid_pdrop"] as const,
-  ...["hidden_dropout_prob", "classifier_dropout", "pooler_dropout", "cls_dropout"] as const,
-] as const;
-
-/** The fields by which families ask for dropout of attention's probabilities. */
-const attentionRates = ["attn_pdrop", "attention_probs_dropout_prob", "attention_dropout"] as const;
-
-/** The names of {@link ModelOptions}. */
-export const modelNames: OptionNames<ModelOptions> = { dropout: true };
-
-/** The folder that a model was loaded from, as far as it is saved again. */
-export interface ModelOrigin {
-  /** The folder itself, for the small files in it. */
-  readonly folder: Folder;
-  /** Its `config.json`. */
-  readonly config: ConfigJson;
-  /** How it stores values; F32 if tensors differ. */
-  readonly dtype: FloatDtype;
-}
-
-/** What a model keeps besides its configuration and its tensors. */
-export interface TextModelOptions extends ModelOptions {
-  /** Where it came from; absent for a model that was made here. */
-  readonly origin?: ModelOrigin;
-}
+import { packInputs } from "./pack.ts";
+import { type PassArguments, withVirtualTokens } from "./virtual_inputs.ts";
 
 /**
  * A text model with a Hugging Face configuration, as `loadModel` returns. A family adds its forward
@@ -154,16 +129,30 @@ export abstract class TextModel implements Model<ModelInputs> {
 
   /** What the head reads, (rows, width): the first part of {@link TextModel.forward}, which throws the same. */
   states(tape: Tape, inputs: TextInputs, options: ForwardOptions = {}): Tensor {
-    const { virtualTokens: virtual, padding, positions, architecture: { head } } = this;
-    const [batch, time] = inputs?.tokens?.shape ?? [];
-    if (time !== undefined) {
-      for (const adapter of this.adapters) {
-        adapter.beginPass?.(batch, time, options.rows);
-      }
+    const { virtualTokens: virtual, padding, positions, head: { isPerToken: hasRows } } = this;
+    const packed = this.#packed(inputs, options), [given, wanted] = packed ?? [inputs, options];
+    if (given?.tokens?.shape?.length === 2) {
+      const starts = sequenceStarts(given);
+      for (const adapter of this.adapters) adapter.beginPass?.(starts, wanted.rows);
     }
-    if (!virtual) return this.pass(tape, inputs, options);
-    const room = { virtual, limit: positions, padding, hasRows: head !== "classes" };
-    return this.pass(tape, ...withVirtualTokens(inputs, options, room));
+    if (!virtual) return this.pass(tape, given, wanted);
+    const room = { virtual, limit: positions, padding, hasRows };
+    return this.pass(tape, ...withVirtualTokens(given, wanted, room));
+  }
+
+  /** The pass over packed sequences, where no output of all tokens is wanted and some may be left out. */
+  #packed(inputs: TextInputs, options: ForwardOptions): PassArguments | undefined {
+    const { head, packs, virtualTokens, limit, isCausal, padding, vocabulary } = this;
+    if (!packs || virtualTokens || options.cache) return undefined;
+    if (head.isPerToken && !options.rows) return undefined;
+    assertInputs(inputs, limit);
+    assertRequested(options.rows ?? [], sizeOf(inputs.tokens.shape));
+    return packInputs(inputs, options, { isCausal, padding, vocabulary });
+  }
+
+  /** Whether its blocks take packed sequences. */
+  protected get packs(): boolean {
+    return true;
   }
 
   /** Whether the head may be given some of the rows: not where it reads one row of each sequence. */
@@ -228,18 +217,12 @@ export abstract class TextModel implements Model<ModelInputs> {
 
   /** The largest rate of dropout in training: of its options or else of its configuration. */
   get dropoutRate(): number {
-    return this.options.dropout ??
-      Math.max(0, ...appliedRates.map((name) => Number(this.#config[name] ?? 0)));
+    return dropoutRateOf(this.#config, this.options);
   }
 
   /** That attention's probabilities are not dropped, where the configuration asks for it; undefined if not. */
   get unappliedDropout(): string | undefined {
-    const field = attentionRates.find((name) => this.#config[name]);
-    if (field === undefined || this.options.dropout !== undefined) return undefined;
-    return `${field} of config.json, ${
-      this.#config[field]
-    }, is not applied: attention's probabilities ` +
-      "are never dropped";
+    return unappliedDropoutOf(this.#config, this.options);
   }
 
   /** The `config.json` that makes transformers build the same model. */

@@ -1,6 +1,12 @@
 /** Multi-head self-attention between an input and an output projection. @module */
 
-import { attention, type AttentionInputs, dropout, fusedInputs } from "../autograd/mod.ts";
+import {
+  attention,
+  type AttentionInputs,
+  dropout,
+  fusedInputs,
+  type PackedSequences,
+} from "../autograd/mod.ts";
 import type { Tape } from "../autograd/tape.ts";
 import type { Tensor } from "../device/device.ts";
 import type { KeyValueCache } from "./key_value_cache.ts";
@@ -12,8 +18,10 @@ import type { VirtualTokens } from "./virtual_tokens.ts";
 export interface SequenceContext {
   /** Number of sequences. */
   readonly batch: number;
-  /** New tokens per sequence. */
+  /** New tokens per sequence; of the longest where they are packed. */
   readonly time: number;
+  /** The sequences, where they are packed. */
+  readonly sequences?: PackedSequences;
   /** u32 (batch, keys): 0 hides a key. */
   readonly mask?: Tensor;
   /** Keys and values of earlier tokens, for generation. */
@@ -96,9 +104,8 @@ export class SelfAttention {
   }
 
   #attend(tape: Tape, inputs: AttentionInputs, context: SequenceContext, layer: number): Tensor {
-    const { heads, causal } = this.#parts, { cache, mask } = context;
-    return cache
-      ? cache.attend(tape, layer, inputs, heads, mask)
-      : attention(tape, inputs, { ...context, heads, causal });
+    const { heads, causal } = this.#parts, { cache, mask, sequences } = context;
+    if (cache) return cache.attend(tape, layer, inputs, heads, mask);
+    return attention(tape, inputs, { ...sequences ? { sequences } : context, heads, causal });
   }
 }

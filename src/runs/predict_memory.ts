@@ -23,7 +23,7 @@ export interface PredictionOptions extends ModelOptions, Omit<StorageOptions, "d
   readonly batch: number;
   /** Tokens per sequence. */
   readonly length: number;
-  /** Tokens of a batch that have a label. Default: all. */
+  /** Tokens of a sequence that have a label, the last ones. Default: all. */
   readonly labeled?: number;
   /** Batches per step. Default 1. */
   readonly accumulation?: number;
@@ -98,7 +98,7 @@ export function anyBatch(
   { architecture }: TextModel,
   batch: number,
   length: number,
-  labeled = Infinity,
+  labeled = length,
 ): Batch {
   if (batch * length > mostBatchTokens) {
     throw new RangeError(
@@ -107,6 +107,9 @@ export function anyBatch(
   }
   const tokens = { shape: [batch, length], data: new Uint32Array(batch * length) };
   const shape = architecture.head === "classes" ? [batch] : tokens.shape;
-  const data = Int32Array.from({ length: sizeOf(shape) }, (_, token) => token < labeled ? 0 : -100);
+  const data = Int32Array.from(
+    { length: sizeOf(shape) },
+    (_, token) => token % length < length - labeled ? -100 : 0,
+  );
   return { inputs: { tokens }, targets: { shape, data } };
 }

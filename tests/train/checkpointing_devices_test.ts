@@ -4,7 +4,6 @@ import { assert, assertEquals, assertRejects } from "@std/assert";
 import { gpt2ConfigJson } from "../../src/architectures/gpt2.ts";
 import { crossEntropy, Tape, type TapeOptions } from "../../src/autograd/mod.ts";
 import type { HostData } from "../../src/core/host_tensor.ts";
-import { countLabels } from "../../src/core/batch.ts";
 import type { Device } from "../../src/device/device.ts";
 import {
   allocateModel,
@@ -137,19 +136,17 @@ function predicted(
   layers: number,
   method: MethodSpec,
   activationCheckpointing: boolean,
-  labeled?: number,
 ) {
   const length = time - ("length" in method ? method.length : 0);
   return predictMemory(configOf(layers, 0.1), {
-    ...{ batch: rows, length, labeled, activationCheckpointing },
+    ...{ batch: rows, length, activationCheckpointing },
     adapt: (model) => allocateMethod(model, method, 1),
   });
 }
 
 function checkBytes(device: Device, method: MethodSpec): void {
   const length = time - ("length" in method ? method.length : 0);
-  const [batch] = randomBatches(1, { rows, time: length, vocabulary: 31 });
-  const labeled = countLabels(batch.targets.data);
+  const [batch] = randomBatches(1, { rows, time: length, vocabulary: 31, lastLabel: 0 });
   const peaks = [false, true].map((activationCheckpointing) => {
     device.ledger.resetPeak();
     using model = allocateModel(device, configOf(12, 0.1));
@@ -159,14 +156,14 @@ function checkBytes(device: Device, method: MethodSpec): void {
     const { live } = device.ledger.read();
     trainer.step([batch]);
     const found = device.ledger.read();
-    assertEquals(found, predicted(12, method, activationCheckpointing, labeled));
+    assertEquals(found, predicted(12, method, activationCheckpointing));
     assertEquals(found.live, live);
     return found.peakByRole.activation;
   });
   assertEquals(device.ledger.read().live, 0);
   const state = 4 * rows * time * width;
   assert(peaks[1] < peaks[0] / 3, `${peaks[1]} bytes with, ${peaks[0]} without`);
-  const more = predicted(13, method, true, labeled).peakByRole.activation;
+  const more = predicted(13, method, true).peakByRole.activation;
   assertEquals(more - peaks[1], state, "one more block keeps one more state");
 }
 

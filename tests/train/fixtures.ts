@@ -23,12 +23,15 @@ export function tinyModel(device: Device, options: ModelOptions = {}): Gpt2 {
 /** Random tokens with the next token as target; the last of each row does not count. */
 export function randomBatches(
   count: number,
-  { rows = 2, time = 5, vocabulary = 11, seed = 1 } = {},
+  { rows = 2, time = 5, vocabulary = 11, seed = 1, lastLabel = -100 } = {},
 ): Batch[] {
   const random = new Random(seed);
   return Array.from({ length: count }, () => {
     const tokens = Uint32Array.from({ length: rows * time }, () => random.integer(vocabulary));
-    const targets = Int32Array.from(tokens, (_, i) => (i + 1) % time === 0 ? -100 : tokens[i + 1]);
+    const targets = Int32Array.from(
+      tokens,
+      (_, i) => (i + 1) % time === 0 ? lastLabel : tokens[i + 1],
+    );
     const shape = [rows, time];
     return { inputs: { tokens: hostTensor(shape, tokens) }, targets: hostTensor(shape, targets) };
   });

@@ -18,11 +18,10 @@ Deno.test("ledger: predictMemory says what a trainer allocates", () => {
   using model = tinyModel(device, { dropout: 0.1 });
   using _ = allocateMethod(model, { kind: "lora", rank: 2, sites: ["q"] }, 1);
   using trainer = new Trainer(model, { learningRate: 1, steps: 1, accumulation: 2 });
-  trainer.step(randomBatches(2, { rows: 3, time: 6 }));
+  trainer.step(randomBatches(2, { rows: 3, time: 6, lastLabel: 0 }));
   const predicted = predictMemory(gpt2ConfigJson(shapes["2 x 12"]), {
     batch: 3,
     length: 6,
-    labeled: 15,
     accumulation: 2,
     dropout: 0.1,
     adapt: (model) => allocateMethod(model, { kind: "lora", rank: 2, sites: ["q"] }, 1),

@@ -163,8 +163,8 @@ export class AdapterSet implements AppliedAdapter, Disposable {
    * @throws {RangeError} when `use` has not said which adapters the rows have, or one of them was unloaded.
    * @throws {ShapeError} when it said so of another number of rows.
    */
-  beginPass(batch: number, time: number, picked?: readonly number[]): void {
-    if (this.#rows) return this.#rows.begin(batch, time, picked);
+  beginPass(starts: readonly number[], picked?: readonly number[]): void {
+    if (this.#rows) return this.#rows.begin(starts, picked);
     throw new RangeError(
       "a pass needs the adapters of its rows, found none: call use(rows) before",
     );

@@ -22,10 +22,10 @@ export class BatchRows implements Disposable {
   readonly #groups: readonly number[];
   /** The rows sorted by adapter. */
   readonly #segments: Segments;
-  #time = 0;
+  #starts: readonly number[] = [];
   #picked: readonly number[] | undefined;
-  /** The picked tokens sorted by adapter, once a layer reads them. */
-  #pickedSegments: Segments | undefined;
+  /** Tokens sorted by adapter, of those that a layer has read in this pass: all, and the picked ones. */
+  readonly #ofTokens = new Map<readonly number[], Segments>();
 
   /** Sorts rows by their groups, -1 for none. */
   constructor(device: Device, names: readonly (string | undefined)[], groups: readonly number[]) {
@@ -41,20 +41,22 @@ export class BatchRows implements Disposable {
   }
 
   /**
-   * Throws a `ShapeError` for a pass of another number of rows; it is of `time` tokens each, of which a head reads
-   * the picked ones.
+   * Throws a `ShapeError` for a pass of another number of rows.
+   *
+   * @param starts The first token of each row, and the end of the last.
+   * @param picked The tokens that a head reads, if not all.
    */
-  begin(batch: number, time: number, picked?: readonly number[]): void {
-    const { length } = this.names;
+  begin(starts: readonly number[], picked?: readonly number[]): void {
+    const { length } = this.names, batch = starts.length - 1;
     if (length !== batch) {
       throw new ShapeError(
         `a pass needs the adapters of its ${howMany(batch, "row")}, found those of ${length}: ` +
           "call use(rows) before",
       );
     }
-    this.#time = time;
+    this.#starts = starts;
     this.#picked = picked;
-    this.#freePicked();
+    this.#freeTokens();
   }
 
   /**
@@ -63,9 +65,10 @@ export class BatchRows implements Disposable {
    * @throws {ShapeError} unless they are those of all tokens, of the picked ones, or of one for each row.
    */
   segmentsFor(layer: string, inputs: number): Segments {
-    const { length } = this.names, tokens = length * this.#time;
-    if (inputs === tokens) return this.#segments;
-    if (inputs === this.#picked?.length) return this.#pickedSegments ??= this.#sortPicked();
+    const starts = this.#starts, tokens = starts.at(-1)!, { length } = this.names;
+    const areAlike = starts.every((start, row) => start * length === row * tokens);
+    if (inputs === tokens) return areAlike ? this.#segments : this.#sorted(starts);
+    if (inputs === this.#picked?.length) return this.#sorted(this.#picked);
     if (inputs === length) return this.#segments;
     throw new ShapeError(
       `${layer} needs the inputs of all ${tokens} tokens, or of one for each row, found ${inputs}`,
@@ -74,18 +77,27 @@ export class BatchRows implements Disposable {
 
   /** Frees what is on the device. */
   [Symbol.dispose](): void {
-    this.#freePicked();
+    this.#freeTokens();
     this.#segments.pieces[Symbol.dispose]();
   }
 
-  #sortPicked(): Segments {
-    const groups = this.#picked!.map((token) => this.#groups[Math.floor(token / this.#time)]);
-    return segmentsOf(this.#device, groups);
+  /** The picked tokens, or those of all rows, sorted by adapter. */
+  #sorted(which: readonly number[]): Segments {
+    const known = this.#ofTokens.get(which);
+    if (known) return known;
+    const starts = this.#starts;
+    const groups = this.#groups.flatMap((group, row) =>
+      new Array<number>(starts[row + 1] - starts[row]).fill(group)
+    );
+    const wanted = which === starts ? groups : which.map((token) => groups[token]);
+    const segments = segmentsOf(this.#device, wanted);
+    this.#ofTokens.set(which, segments);
+    return segments;
   }
 
-  #freePicked(): void {
-    this.#pickedSegments?.pieces[Symbol.dispose]();
-    this.#pickedSegments = undefined;
+  #freeTokens(): void {
+    for (const { pieces } of this.#ofTokens.values()) pieces[Symbol.dispose]();
+    this.#ofTokens.clear();
   }
 }
 

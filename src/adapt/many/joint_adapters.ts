@@ -82,8 +82,8 @@ export class JointAdapters implements AppliedAdapter, Disposable {
   }
 
   /** Prepares for a pass. */
-  beginPass(batch: number, time: number, picked?: readonly number[]): void {
-    this.#rows!.begin(batch, time, picked);
+  beginPass(starts: readonly number[], picked?: readonly number[]): void {
+    this.#rows!.begin(starts, picked);
   }
 
   /** Takes them off the common model; a second call does nothing. */

@@ -6,11 +6,11 @@ import { type HostData, type HostTensor, hostTensor } from "../../core/host_tens
 
 /**
  * What inputs must have in common to be computed in one pass: their names, and all extents but the first one.
- * `undefined` where they have none, which a model refuses.
+ * `undefined` where they have none, which a model refuses, and for packed sequences.
  */
 export function formOf(inputs: ModelInputs | undefined): string | undefined {
   const parts = partsOf(inputs), rows = inputs?.tokens?.shape?.[0];
-  const areWhole = parts.length > 0 &&
+  const areWhole = parts.length > 0 && !inputs!.lengths &&
     parts.every(([, { shape, data }]) =>
       Array.isArray(shape) && shape.length === 2 && shape[0] === rows &&
       data?.length === shape[0] * shape[1]
@@ -67,7 +67,11 @@ const lengthOf = (tensors: readonly HostTensor[]): number =>
   tensors.reduce((sum, { data }) => sum + data.length, 0);
 
 /** The inputs that there are. */
-function partsOf(inputs: ModelInputs | undefined): [keyof ModelInputs, HostTensor][] {
-  const all = Object.entries(inputs ?? {}) as [keyof ModelInputs, HostTensor | undefined][];
-  return all.filter((entry): entry is [keyof ModelInputs, HostTensor] => entry[1] !== undefined);
+function partsOf(inputs: ModelInputs | undefined): [TensorName, HostTensor][] {
+  const all = Object.entries(inputs ?? {}) as [TensorName | "lengths", HostTensor | undefined][];
+  return all.filter((entry): entry is [TensorName, HostTensor] =>
+    entry[0] !== "lengths" && entry[1] !== undefined
+  );
 }
+
+type TensorName = Exclude<keyof ModelInputs, "lengths">;
