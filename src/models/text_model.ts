@@ -143,6 +143,9 @@ export abstract class TextModel implements Model<ModelInputs> {
   /** The pass over packed sequences, where no output of all tokens is wanted and some may be left out. */
   #packed(inputs: TextInputs, options: ForwardOptions): PassArguments | undefined {
     const { head, packs, virtualTokens, limit, isCausal, padding, vocabulary } = this;
+    if (inputs?.lengths && !packs) {
+      throw new RangeError(`${this.description} takes sequences of one length, found packed ones`);
+    }
     if (!packs || virtualTokens || options.cache) return undefined;
     if (head.isPerToken && !options.rows) return undefined;
     assertInputs(inputs, limit);

@@ -1,0 +1,182 @@
+/** Sequences of several lengths: packed, and padded where a step packs them. */
+
+import { assert, assertEquals, assertThrows } from "@std/assert";
+import { AdapterSet, injectLora } from "../../src/adapt/mod.ts";
+import { lossOfBatch } from "../../src/autograd/head_loss.ts";
+import { add, crossEntropy, Tape } from "../../src/autograd/mod.ts";
+import type { ModelInputs } from "../../src/core/batch.ts";
+import type { HostTensor } from "../../src/core/host_tensor.ts";
+import type { Device, Tensor } from "../../src/device/device.ts";
+import { loadModel, outputsOf, type TextModel } from "../../src/models/mod.ts";
+import { assertAllClose } from "../support/all_close.ts";
+import { allDevices, type Check, testOn } from "../support/devices.ts";
+import { golden } from "../support/golden.ts";
+
+const causal = ["gpt2_tiny", "families/llama", "families/mistral", "families/qwen2"];
+const masked = ["families/bert_masked", "families/roberta_masked"];
+const classifiers = ["families/bert_classifier", "families/roberta_classifier"];
+
+const lengths = [6, 3, 1, 5], batch = lengths.length, time = 6;
+const isPadding = (at: number) => at % time >= lengths[Math.floor(at / time)];
+
+/** Words that are none of the special tokens of a family. */
+const word = (at: number) => 4 + (7 * at) % 7;
+
+/** The same sequences padded, with a mask. */
+function padded({ padding = 0 }: Pick<TextModel, "padding">): ModelInputs {
+  const tensor = (value: (at: number) => number) => ({
+    shape: [batch, time],
+    data: Uint32Array.from({ length: batch * time }, (_, at) => value(at)),
+  });
+  return {
+    tokens: tensor((at) => isPadding(at) ? padding : word(at)),
+    attentionMask: tensor((at) => Number(!isPadding(at))),
+  };
+}
+
+/** The same sequences packed. */
+function packed(): ModelInputs {
+  const places = [...Array(batch * time).keys()].filter((at) => !isPadding(at));
+  const data = Uint32Array.from(places, word);
+  return { tokens: { shape: [1, data.length], data }, lengths };
+}
+
+/** One of them alone. */
+function onlyOne(sequence: number): ModelInputs {
+  const data = Uint32Array.from(
+    { length: lengths[sequence] },
+    (_, at) => word(sequence * time + at),
+  );
+  return { tokens: { shape: [1, data.length], data } };
+}
+
+/** Its targets. */
+const ofOne = ({ shape, data }: HostTensor, sequence: number) =>
+  shape.length === 1
+    ? data.subarray(sequence, sequence + 1)
+    : data.subarray(sequence * time, sequence * time + lengths[sequence]);
+
+/** A class for each sequence, or a label for some tokens: none of the third sequence, nor of the last ends. */
+function targetsOf({ architecture: { head } }: TextModel): HostTensor {
+  if (head === "classes") return { shape: [batch], data: Int32Array.of(0, 1, 1, 0) };
+  const data = Int32Array.from(
+    { length: batch * time },
+    (_, at) => isPadding(at) || at % 3 === 0 ? -100 : word(at + 1),
+  );
+  return { shape: [batch, time], data };
+}
+
+/** Values and gradients of a loss, and how many rows the first layer of the last block saw. */
+async function differentiate(model: TextModel, lossOn: (tape: Tape) => Tensor) {
+  const rows: number[] = [];
+  using tape = new Tape(model.device, { onLinear: (_, x) => rows.push(x.shape[0]) });
+  const loss = lossOn(tape);
+  tape.backward(loss);
+  const gradients = model.trainable().flatMap((one) => tape.gradientOf(one) ?? []);
+  const read = await model.device.read(loss, ...gradients);
+  return { values: read.flatMap(({ data }) => [...data]), rows };
+}
+
+async function checkStep(device: Device, name: string, epsilon: number): Promise<void> {
+  using model = await loadModel(device, golden(name), { dropout: 0 });
+  using _ = injectLora(model, { rank: 2, targetModules: "all-linear", seed: 1 });
+  const inputs = padded(model), targets = targetsOf(model), divisor = 5;
+  const alone = await differentiate(model, (tape) =>
+    lengths.map((_, sequence) => {
+      const logits = model.forward(tape, onlyOne(sequence));
+      return crossEntropy(tape, logits, ofOne(targets, sequence), { divisor });
+    }).reduce((sum, loss) => add(tape, sum, loss)));
+  const step = await differentiate(
+    model,
+    (tape) => lossOfBatch(tape, model, { inputs, targets }, { loss: crossEntropy, divisor }),
+  );
+  assertAllClose(step.values, alone.values, { relative: 0, absolute: 3e3 * epsilon });
+  // In a causal model, what is behind the last label of a sequence is left out, too.
+  assertEquals(step.rows[0], model.isCausal ? 6 + 3 + 1 + 5 : 15);
+}
+
+async function checkPacked(device: Device, name: string, epsilon: number): Promise<void> {
+  using model = await loadModel(device, golden(name), { dropout: 0 });
+  const alone: number[] = [];
+  for (const sequence of lengths.keys()) {
+    alone.push(...(await outputsOf(model, onlyOne(sequence))).data);
+  }
+  const together = await outputsOf(model, packed());
+  assertEquals(together.shape[0], model.architecture.head === "classes" ? batch : 15);
+  assertAllClose(together.data, alone, { relative: 0, absolute: 3e3 * epsilon });
+}
+
+async function checkApart(device: Device, name: string): Promise<void> {
+  using model = await loadModel(device, golden(name), { dropout: 0 });
+  const inputs = packed(), others = { ...inputs, tokens: changed(inputs.tokens, 6, 3) };
+  const outputs = [await outputsOf(model, inputs), await outputsOf(model, others)];
+  const [width, isPerToken] = [outputs[0].shape[1], outputs[0].shape[0] === 15];
+  const [start, end] = isPerToken ? [6, 9] : [1, 2];
+  const ofSecond = ({ data }: HostTensor) => [...data].slice(start * width, end * width);
+  const ofOthers = ({ data }: HostTensor) =>
+    [...data].filter((_, i) => i < start * width || i >= end * width);
+  assertEquals(ofOthers(outputs[1]), ofOthers(outputs[0]));
+  assert(ofSecond(outputs[1]).some((value, i) => value !== ofSecond(outputs[0])[i]));
+}
+
+/** Other words at some places. */
+const changed = ({ shape, data }: HostTensor, start: number, count: number): HostTensor => ({
+  shape,
+  data: Uint32Array.from(data, (id, at) => at >= start && at < start + count ? id ^ 1 : id),
+});
+
+async function checkAdapterSet(device: Device, epsilon: number): Promise<void> {
+  using model = await loadModel(device, golden("gpt2_tiny"));
+  const updatesOf = async (seed: number) => {
+    using adapter = injectLora(model, { rank: seed, sites: "all", seed });
+    for (const { tensor } of adapter.parameters) {
+      device.write(tensor, Float32Array.from({ length: tensor.size }, (_, i) => (i % 7 - 3) / 20));
+    }
+    return await adapter.read();
+  };
+  const first = await updatesOf(1), second = await updatesOf(2);
+  using adapters = new AdapterSet(model);
+  adapters.add({ first, second });
+  adapters.use(["first", "second", undefined, "first"]);
+  const [whole, rows] = [await outputsOf(model, padded(model)), await outputsOf(model, packed())];
+  const width = whole.shape[1];
+  const seen = [...whole.data].filter((_, i) => !isPadding(Math.floor(i / width)));
+  assertAllClose(rows.data, seen, { relative: 0, absolute: 3e3 * epsilon });
+}
+
+async function checkRefusals(device: Device): Promise<void> {
+  using model = await loadModel(device, golden("gpt2_tiny"));
+  using deberta = await loadModel(device, golden("families/deberta_masked"));
+  const inputs = packed(), { attentionMask } = padded(model);
+  const refused = (inputs: ModelInputs, sentence: string, of: TextModel = model) =>
+    assertThrows(
+      () => {
+        using tape = new Tape(device, { record: false });
+        of.forward(tape, inputs);
+      },
+      RangeError,
+      sentence,
+    );
+  refused({ ...inputs, lengths: [15.5] }, "positive integers, found 15.5");
+  refused({ ...inputs, lengths: [6, 0, 9] }, "positive integers, found 0");
+  refused({ ...inputs, lengths: [6] }, "must have shape [1, 6], found [1, 15]");
+  refused({ ...inputs, attentionMask }, "no hidden tokens, found a mask");
+  refused(inputs, "sequences of one length, found packed ones", deberta);
+}
+
+const checks: Check[] = [
+  ...[...causal, ...masked, ...classifiers].flatMap((name): Check[] => [{
+    name: `${name}: a step without padding has the loss and gradients of one with it`,
+    run: (device, epsilon) => checkStep(device, name, epsilon),
+  }, {
+    name: `${name}: packed sequences have the outputs of padded ones`,
+    run: (device, epsilon) => checkPacked(device, name, epsilon),
+  }, {
+    name: `${name}: packed sequences do not see each other`,
+    run: (device) => checkApart(device, name),
+  }]),
+  { name: "rows with adapters of their own may be packed", run: checkAdapterSet },
+  { name: "what is packed wrongly is refused", run: checkRefusals },
+];
+
+await testOn(allDevices, checks);
