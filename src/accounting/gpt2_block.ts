@@ -40,9 +40,9 @@ interface Kept {
   readonly down: number;
 }
 
-/** A moment of the backward pass, relative to its beginning. */
+/** A moment of a step, beside what blocks keep. */
 export interface Moment {
-  /** Bytes of gradients, less what the forward pass kept and is freed. */
+  /** Bytes of values and gradients, less what blocks kept and is freed. */
   readonly activation: number;
   /** Bytes of temporary buffers. */
   readonly scratch: number;
@@ -62,6 +62,17 @@ export class Gpt2Blocks {
   /** Bytes that `count` blocks keep. */
   keptBytes(count: number): number {
     return sum(this.#kept(true)) + (count - 1) * sum(this.#kept(false));
+  }
+
+  /**
+   * The moment of the last block's forward pass that can be the peak of the step, where few tokens have a
+   * label: the input, result and sum of its feed-forward layer.
+   */
+  get forwardMoment(): Moment {
+    const { b, s, d } = this.#letters,
+      isKept = this.#inputs("up", d) > 0 && !this.#updates?.dropout;
+    const activation = bytes("stepResidualGradientBytes", { b, s, d, n_g: isKept ? 2 : 3 });
+    return { activation, scratch: 0 };
   }
 
   /**

@@ -14,7 +14,8 @@ import {
   type SiteSelection,
 } from "../architectures/layer_sites.ts";
 import { evaluateFormula, type FormulaValues } from "./evaluate_formula.ts";
-import { Gpt2Blocks, type Moment } from "./gpt2_block.ts";
+import { type BlockLetters, Gpt2Blocks, type Moment } from "./gpt2_block.ts";
+import { Gpt2Head, type HeadLetters } from "./gpt2_head.ts";
 import { factorsOf } from "./lora_count.ts";
 import { optimizerBytes, optimizerScratchBytes } from "./optimizer_bytes.ts";
 import type { OptimizerName } from "./optimizers.ts";
@@ -25,6 +26,8 @@ export interface StepShape {
   readonly batch: number;
   /** Tokens per sequence. */
   readonly length: number;
+  /** Tokens of a batch that have a label. Default: all. */
+  readonly labeled?: number;
   /** Whether dropout applies to embeddings and residuals. */
   readonly dropout?: boolean;
   /** Low-rank adaptation, the same in every block. Default: full fine-tuning. */
@@ -63,7 +66,7 @@ export interface StepBytes {
  *
  * @returns Undefined if there is no closed formula: another family or head, blocks that are not adapted
  * alike, or a single block whose attention input projection is not adapted.
- * @throws {RangeError} when the configuration lacks a field, or a selection matches nothing.
+ * @throws {RangeError} when the configuration lacks a field, a selection matches nothing, or no token has a label.
  *
  * @example
  * ```ts
@@ -80,6 +83,7 @@ export function gpt2StepBytes(config: ConfigJson, shape: StepShape): StepBytes |
   const architecture = gpt2Architecture(config),
     { tensors, linears, head } = architecture,
     { lora } = shape;
+  assertLabeled(shape);
   if (head !== "language") return undefined;
   const updates = lora && selectLayerSites(linears, lora);
   const step = letters(config, shape);
@@ -110,18 +114,19 @@ function bytes(name: string, values: FormulaValues): number {
   return Number(evaluateFormula(name, values));
 }
 
-interface Letters {
-  readonly b: number;
-  readonly s: number;
+function assertLabeled({ batch, length, labeled = 1 }: StepShape): void {
+  if (Number.isInteger(labeled) && labeled >= 1 && labeled <= batch * length) return;
+  throw new RangeError(
+    `a step needs 1 to ${batch * length} tokens with a label, found ${labeled}`,
+  );
+}
+
+interface Letters extends BlockLetters, HeadLetters {
   readonly L: number;
-  readonly d: number;
-  readonly d_ff: number;
-  readonly a: number;
-  readonly n_voc: number;
   readonly n_pos: number;
 }
 
-function letters(config: ConfigJson, { batch, length }: StepShape): Letters {
+function letters(config: ConfigJson, { batch, length, labeled }: StepShape): Letters {
   const sizes = gpt2Sizes(config);
   return {
     b: batch,
@@ -131,6 +136,7 @@ function letters(config: ConfigJson, { batch, length }: StepShape): Letters {
     d_ff: sizes.n_inner,
     a: count(config, "n_head"),
     n_voc: sizes.vocab_size,
+    n_lab: labeled ?? batch * length,
     n_pos: sizes.n_positions,
   };
 }
@@ -160,34 +166,21 @@ function blocksOf(
   return new Gpt2Blocks(step, { sites, rank: lora!.rank, dropout: lora!.dropout ?? false });
 }
 
-/** Everything that the tape keeps when the backward pass begins; the last block's output is a norm's input. */
+/** Everything that blocks keep of a forward pass, and the indices that are there until the end of a step. */
 function keptBytes(step: Letters, blocks: Gpt2Blocks, isFull: boolean): number {
-  const { b, s, L, d, n_voc, n_pos } = step;
-  return blocks.keptBytes(L) + bytes("stepNormBytes", { b, s, d }) +
-    bytes("stepOuterBytes", { b, s, n_voc }) +
-    (isFull ? bytes("stepIndexBytes", { b, s, n_voc, n_pos }) + headInput(step) : 0);
+  const { b, s, L, n_voc, n_pos } = step;
+  return blocks.keptBytes(L) + bytes("stepTokenBytes", { b, s }) +
+    (isFull ? bytes("stepIndexBytes", { b, s, n_voc, n_pos }) : 0);
 }
 
-/** What a trained head keeps. */
-function headInput({ b, s, d }: Letters): number {
-  return bytes("stepInputBytes", { b, s, d_in: d });
-}
-
-/** The moments of the backward pass that can be its peak, in order. */
+/** The moments that can be the peak of a step, in order. */
 function moments(step: Letters, blocks: Gpt2Blocks, isFull: boolean, dropout: boolean): Moment[] {
-  const { b, s, L, d, n_voc } = step;
-  const loss = bytes("stepLossGradientBytes", { b, s, n_voc });
-  const head = bytes("stepHeadGradientBytes", { b, s, n_voc, d });
-  const norm = bytes("stepResidualGradientBytes", { b, s, d, n_g: 2 });
-  const afterLoss = bytes("stepLogitsBytes", { b, s, n_voc });
-  const afterHead = afterLoss + (isFull ? headInput(step) : 0);
-  const afterNorm = afterHead + bytes("stepNormBytes", { b, s, d });
+  const head = new Gpt2Head(step, isFull), { keptBytes } = head;
   return [
-    { activation: loss, scratch: 0 },
-    { activation: head - afterLoss, scratch: 0 },
-    { activation: norm - afterHead, scratch: 0 },
-    ...blocks.moments(L === 1, dropout).map(({ activation, scratch }) => {
-      return { activation: activation - afterNorm, scratch };
+    blocks.forwardMoment,
+    ...head.moments(),
+    ...blocks.moments(step.L === 1, dropout).map(({ activation, scratch }) => {
+      return { activation: activation + keptBytes, scratch };
     }),
   ];
 }

@@ -1,5 +1,5 @@
 import { gpt2ConfigJson } from "../../src/architectures/gpt2.ts";
-import { assertEquals } from "@std/assert";
+import { assertEquals, assertThrows } from "@std/assert";
 import fc from "npm:fast-check@4.10.2";
 import { evaluateFormula, gpt2StepBytes, loraCounts } from "../../src/accounting/mod.ts";
 import { injectLora, type SiteSelection } from "../../src/adapt/mod.ts";
@@ -54,13 +54,16 @@ Deno.test("counted adapters are those that are injected", () => {
   }
 });
 
+/** A method on a batch of which all tokens have a label, or some. */
+interface Labeled extends Method {
+  readonly labeled?: number;
+}
+
 /** The peak of a step by running it, in the roles that the formulas know. */
-function measured(config: Gpt2Config, rows: number, length: number, method: Method) {
-  const { lora, dropout, accumulation, optimizer } = method;
+function measured(config: Gpt2Config, rows: number, length: number, method: Labeled) {
+  const { lora, dropout, accumulation, optimizer, labeled } = method;
   const { peakByRole, peak } = predictMemory(gpt2ConfigJson(config), {
-    batch: rows,
-    length,
-    accumulation,
+    ...{ batch: rows, length, labeled, accumulation },
     optimizer,
     dropout,
     adapt: (model) => lora && void injectLora(model, { ...lora, seed: 1 }),
@@ -70,11 +73,11 @@ function measured(config: Gpt2Config, rows: number, length: number, method: Meth
   return { ...roles, peak };
 }
 
-function predicted(config: Gpt2Config, batch: number, length: number, method: Method) {
+function predicted(config: Gpt2Config, batch: number, length: number, method: Labeled) {
   const { rank, sites, dropout } = method.lora ?? {};
   const lora = rank === undefined ? undefined : { rank, sites, dropout: dropout !== undefined };
-  const { optimizer } = method;
-  const step = { batch, length, dropout: method.dropout !== undefined, lora, optimizer };
+  const { optimizer, labeled } = method;
+  const step = { batch, length, labeled, dropout: method.dropout !== undefined, lora, optimizer };
   const bytes = gpt2StepBytes({ ...config, model_type: "gpt2" }, step)!;
   return { ...bytes, peak: Object.values(bytes).reduce((sum, some) => sum + some, 0) };
 }
@@ -84,15 +87,24 @@ const closed = Object.entries(methods).filter(([, { lora, activationCheckpointin
   !lora?.targetModules && !activationCheckpointing
 );
 
+function check(config: Gpt2Config, rows: number, length: number, method: Labeled): void {
+  assertEquals(
+    predicted(config, rows, length, method),
+    measured(config, rows, length, method),
+    `${rows} x ${length}, ${method.labeled ?? "all"} with a label`,
+  );
+}
+
 for (const [name, config] of Object.entries(shapes)) {
   for (const [trained, method] of closed) {
     Deno.test(`a step of ${name}, ${trained}: the closed formulas are the dry device's bytes, by role`, () => {
       for (const [rows, length] of [[3, config.n_positions - 1], [1, 1], [7, 5]]) {
-        assertEquals(
-          predicted(config, rows, length, method),
-          measured(config, rows, length, method),
-          `${rows} x ${length}`,
-        );
+        const tokens = rows * length;
+        for (
+          const labeled of new Set([tokens, Math.ceil(tokens * 3 / 4), Math.ceil(tokens / 3), 1])
+        ) {
+          check(config, rows, length, { ...method, labeled });
+        }
       }
     });
   }
@@ -101,7 +113,7 @@ for (const [name, config] of Object.entries(shapes)) {
 Deno.test("a step of GPT-3 175B: the closed formulas are the dry device's bytes, by role", () => {
   const lora = { rank: 4, sites: ["q", "v"] };
   for (const method of [{}, { lora }, { lora: { ...lora, sites: "all" as const } }]) {
-    assertEquals(predicted(gpt3, 1, 2048, method), measured(gpt3, 1, 2048, method));
+    for (const labeled of [undefined, 700, 1]) check(gpt3, 1, 2048, { ...method, labeled });
   }
 });
 
@@ -123,17 +135,18 @@ Deno.test("a step of any GPT-2: the closed formulas are the dry device's bytes, 
     dropout: fc.constantFrom(undefined, 0.1),
   });
   const config = fc.record({
-    vocab_size: fc.integer({ min: 1, max: 200 }),
+    vocab_size: fc.oneof(fc.integer({ min: 1, max: 200 }), fc.integer({ min: 2e5, max: 1e6 })),
     n_positions: fc.integer({ min: 9, max: 20 }),
     n_embd: fc.integer({ min: 1, max: 20 }).map((width) => 4 * width),
     n_layer: fc.integer({ min: 1, max: 4 }),
     n_head: fc.constantFrom(1, 2, 4),
-    n_inner: fc.integer({ min: 4, max: 300 }),
+    n_inner: fc.integer({ min: 1, max: 300 }),
     tie_word_embeddings: fc.boolean(),
   });
   const batch = fc.record({
     rows: fc.integer({ min: 1, max: 5 }),
     length: fc.integer({ min: 1, max: 9 }),
+    without: fc.integer({ min: 0, max: 44 }),
   });
   const anyMethod = fc.record({
     lora: fc.option(lora, { nil: undefined }),
@@ -141,12 +154,50 @@ Deno.test("a step of any GPT-2: the closed formulas are the dry device's bytes, 
     optimizer: fc.constantFrom(undefined, "adamw8bit" as const),
   });
   fc.assert(
-    fc.property(config, batch, anyMethod, (json, { rows, length }, any) => {
-      const method = { ...any, lora: any.lora && fitting(any.lora, json) };
-      const config = parseGpt2Config(json);
-      assertEquals(predicted(config, rows, length, method), measured(config, rows, length, method));
+    fc.property(config, batch, anyMethod, (json, { rows, length, without }, any) => {
+      const labeled = Math.max(1, rows * length - without);
+      const method = { ...any, labeled, lora: any.lora && fitting(any.lora, json) };
+      check(parseGpt2Config(json), rows, length, method);
     }),
     { seed: 5, numRuns: 300 },
+  );
+});
+
+/** Vocabularies, tokens with a label, and blocks of at most 2^23 outputs with the rows of all but the last. */
+const severalBlocks: readonly [
+  vocabulary: number,
+  labeled: number,
+  blocks: number,
+  rows: number,
+][] = [
+  [2 ** 20, 16, 2, 8],
+  [2 ** 20, 9, 2, 5],
+  [2 ** 20, 35, 5, 7],
+  [2 ** 21, 35, 9, 4],
+  [2 ** 21 + 1, 10, 4, 3],
+  [2 ** 22, 11, 6, 2],
+  [2 ** 23, 35, 35, 1],
+];
+
+for (const [n_voc, labeled, blocks, rows] of severalBlocks) {
+  Deno.test(`a vocabulary of ${n_voc}, ${labeled} tokens with a label in ${blocks} blocks: the same`, () => {
+    const n_blk = evaluateFormula("stepBlocks", { n_lab: labeled, n_voc });
+    assertEquals(n_blk, BigInt(blocks));
+    assertEquals(evaluateFormula("stepBlockRows", { n_lab: labeled, n_blk }), BigInt(rows));
+    // Blocks are copies of states of width 12 or 40, views of states of width 64.
+    for (const json of Object.values(shapes)) {
+      const config = { ...json, vocab_size: n_voc };
+      for (const [, method] of closed.slice(0, 3)) check(config, 7, 5, { ...method, labeled });
+    }
+  });
+}
+
+Deno.test("a step needs a token with a label", () => {
+  const step = { batch: 1, length: 8, labeled: 0 };
+  assertThrows(
+    () => gpt2StepBytes(catalog.gpt2.config, step),
+    RangeError,
+    "a step needs 1 to 8 tokens with a label, found 0",
   );
 });
 

@@ -7,20 +7,11 @@ const bytes = (meaning: string, expression: string, source: string): Formula =>
 
 const forward = "src/autograd: a tape keeps what a backward function saved until that has run";
 const backward = "src/autograd: a gradient lives until it has been used";
+const blocks = "src/autograd/head_loss.ts: a block's backward pass runs before the next block";
 
-/** What the tape keeps, and what the backward pass adds at the moments that may be its peak. */
+/** What the tape keeps, and what is beside it at the moments that may be the peak. */
 export const gpt2StepFormulas: Readonly<Record<string, Formula>> = {
-  stepOuterBytes: bytes(
-    "outside of the blocks: token, position and label of each token, its logits with one statistic, " +
-      "and the loss",
-    "4 * (b * s * (n_voc + 4) + 1)",
-    forward,
-  ),
-  stepLogitsBytes: bytes(
-    "of these, what the loss alone reads: logits and their statistic",
-    "4 * b * s * (n_voc + 1)",
-    forward,
-  ),
+  stepTokenBytes: bytes("id and position of each token", "4 * 2 * b * s", forward),
   stepIndexBytes: bytes(
     "the index of each token's gradient, if embeddings are trained",
     "4 * (2 * b * s + n_voc + n_pos + 2)",
@@ -38,14 +29,52 @@ export const gpt2StepFormulas: Readonly<Record<string, Formula>> = {
     forward,
   ),
   stepHiddenBytes: bytes("x A of every update", "4 * b * s * r * n_W", forward),
-  stepLossGradientBytes: bytes(
-    "gradients in the loss's backward pass: loss and logits",
-    "4 * (b * s * n_voc + 1)",
-    backward,
+  stepPickBytes: bytes(
+    "the tokens that have a label, and the index of each token's gradient, if not all have one",
+    "4 * (2 * n_lab + b * s + 1)",
+    forward,
   ),
-  stepHeadGradientBytes: bytes(
-    "gradients in the head's backward pass: logits and their input",
-    "4 * b * s * (n_voc + d)",
+  stepStatesBytes: bytes(
+    "the last norm's input, two statistics and the states that it gives",
+    "4 * n_lab * (2 * d + 2)",
+    forward,
+  ),
+  stepBlocks: formula(
+    "blocks of rows, each of at most 2^23 outputs, or of one row",
+    "ceil(n_lab / max(1, floor(2^23 / n_voc)))",
+    "blocks",
+    blocks,
+  ),
+  stepBlockRows: formula(
+    "rows of each block, of which the last may have fewer",
+    "ceil(n_lab / n_blk)",
+    "rows",
+    blocks,
+  ),
+  stepLabelBytes: bytes(
+    "labels, and a loss of each block, so far",
+    "4 * (n_lab + n_blk)",
+    forward,
+  ),
+  stepRowBytes: bytes(
+    "states of some rows, a copy of them, or their gradient",
+    "4 * n_row * d",
+    blocks,
+  ),
+  stepBlockLossBytes: bytes(
+    "in the backward pass of a block's loss: its logits, their gradient, one statistic of each row, " +
+      "and the gradient of the loss",
+    "4 * (n_row * (2 * n_voc + 1) + 1)",
+    blocks,
+  ),
+  stepBlockHeadBytes: bytes(
+    "gradients in the backward pass of a block's head: its logits and their input",
+    "4 * n_row * (n_voc + d)",
+    blocks,
+  ),
+  stepSumBytes: bytes(
+    "sums of the blocks' losses, and a gradient of each loss",
+    "4 * (2 * n_blk - 1)",
     backward,
   ),
   stepResidualGradientBytes: bytes(

@@ -1,0 +1,88 @@
+/** What a GPT-2's last norm, head and loss take: of tokens with a label, in blocks of rows. @module */
+
+import { cutRange } from "../core/row_range.ts";
+import { evaluateFormula, type FormulaValues } from "./evaluate_formula.ts";
+import type { Moment } from "./gpt2_block.ts";
+
+/** The extents of a step that its head and loss depend on. */
+export interface HeadLetters {
+  /** Sequences. */
+  readonly b: number;
+  /** Tokens per sequence. */
+  readonly s: number;
+  /** Width of the model. */
+  readonly d: number;
+  /** Tokens in the vocabulary. */
+  readonly n_voc: number;
+  /** Tokens of the batch that have a label. */
+  readonly n_lab: number;
+}
+
+/** A block of rows, whose backward pass runs before the next one's forward pass. */
+interface OutputBlock {
+  /** Its first row. */
+  readonly start: number;
+  /** How many it has. */
+  readonly rows: number;
+  /** How many blocks there are with it. */
+  readonly number: number;
+}
+
+/** Values between two beginnings that a view may have: 256 bytes. */
+const alignedValues = 64;
+
+/** The last norm, head and loss of a step. */
+export class Gpt2Head {
+  readonly #letters: HeadLetters;
+  readonly #isTrained: boolean;
+  readonly #blocks: readonly OutputBlock[];
+
+  /** A head that is trained keeps its input. */
+  constructor(letters: HeadLetters, isTrained: boolean) {
+    const { n_lab, n_voc } = letters, n_blk = bytes("stepBlocks", { n_lab, n_voc });
+    this.#letters = letters;
+    this.#isTrained = isTrained;
+    this.#blocks = cutRange(n_lab, bytes("stepBlockRows", { n_lab, n_blk })).map(
+      ({ start, count }, i) => ({ start, rows: count, number: i + 1 }),
+    );
+  }
+
+  /** Bytes that are there from the loss to the end of the step. */
+  get keptBytes(): number {
+    const { n_lab } = this.#letters, n_blk = this.#blocks.length;
+    return this.#pickBytes + bytes("stepLabelBytes", { n_lab, n_blk }) +
+      bytes("stepSumBytes", { n_blk });
+  }
+
+  /**
+   * The moments that can be the peak of the step, in order: the backward passes of a block's loss and of its
+   * head. The last norm's, and that of picking tokens, have less than the last head's and the trunk's.
+   */
+  moments(): Moment[] {
+    // The last block may have fewer rows than the others, the one before it be a view, and labels add up.
+    return this.#blocks.slice(-3).flatMap((block) => this.#momentsOf(block));
+  }
+
+  #momentsOf({ start, rows: n_row, number: n_blk }: OutputBlock): Moment[] {
+    const { d, n_voc, n_lab } = this.#letters;
+    const states = (n_row: number) => bytes("stepRowBytes", { n_row, d });
+    const isCopied = this.#isTrained && start * d % alignedValues > 0;
+    const kept = this.#pickBytes + bytes("stepStatesBytes", { n_lab, d }) +
+      bytes("stepLabelBytes", { n_lab: start + n_row, n_blk }) +
+      (n_blk > 1 ? states(n_lab) : 0) + (isCopied ? states(n_row) : 0);
+    return [
+      bytes("stepBlockLossBytes", { n_row, n_voc }),
+      bytes("stepBlockHeadBytes", { n_row, n_voc, d }),
+    ].map((gradients) => ({ activation: kept + gradients, scratch: 0 }));
+  }
+
+  /** Which tokens have a label, unless all have one. */
+  get #pickBytes(): number {
+    const { b, s, n_lab } = this.#letters;
+    return n_lab < b * s ? bytes("stepPickBytes", { b, s, n_lab }) : 0;
+  }
+}
+
+function bytes(name: string, values: FormulaValues): number {
+  return Number(evaluateFormula(name, values));
+}
