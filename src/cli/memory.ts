@@ -51,7 +51,9 @@ that by closed formulas:
   nf4         linear layers in 4 bits, all else in two bytes, adapters in F32
   nf4-double  as nf4, with the scales of the 4-bit values in 8 bits
 In all three, activations take two bytes per value. The memory for unpacking a
-4-bit matrix is not counted. --base-dtype is how a frozen base is stored, in a
+4-bit matrix is not counted. --labeled is of steps on prompts with completions,
+of which only the completions' tokens have a label: train gives the head no
+others. --base-dtype is how a frozen base is stored, in a
 step that runs so, with all its memory: f16, bf16, or with auto as the
 configuration says; nf4 and fp4, the linear layers of the blocks in 4 bits, as
 QLoRA and train store them. A folder on disk that is in 4 bits already is
@@ -79,6 +81,7 @@ export function addMemory(program: Command): void {
     .option("--model <path>", "the model, instead of the argument", modelPath)
     .option("--batch <n>", "sequences per step", positiveNumber, 8)
     .option("--length <n>", "tokens per sequence (default: 64, or as many as fit)", positiveNumber)
+    .option("--labeled <n>", "tokens of a step that have a label (default: all)", positiveNumber)
     .addOption(
       new Option("--optimizer <name>", "optimizer whose state is counted").choices(optimizerNames)
         .default("adamw"),
@@ -178,10 +181,14 @@ const isGuess = (config: ConfigJson, { quantized }: ForecastOptions): boolean =>
 const guess = "Blocks of 64 are assumed: only the configuration was read, which does not say how " +
   "large they are.";
 
-function heading({ parameters, trained }: Forecast, { batch, length }: ForecastOptions): string {
-  const [all, some, sequences, tokens] = [parameters, trained, batch, length]
+function heading(
+  { parameters, trained }: Forecast,
+  { batch, length, labeled = batch * length }: ForecastOptions,
+): string {
+  const [all, some, sequences, tokens, labels] = [parameters, trained, batch, length, labeled]
     .map((count) => count.toLocaleString("en-US"));
-  return `base: ${all} parameters; trained: ${some}; a step: ${sequences} x ${tokens} tokens`;
+  const step = `base: ${all} parameters; trained: ${some}; a step: ${sequences} x ${tokens} tokens`;
+  return labeled < batch * length ? `${step}, ${labels} with a label` : step;
 }
 
 function describe({ live, peak, byFormula }: Forecast): string {

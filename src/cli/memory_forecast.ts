@@ -34,6 +34,8 @@ export const precisions = {
 export interface ForecastOptions extends BaseDtypeOption, CheckpointingOption {
   readonly batch: number;
   readonly length: number;
+  /** Tokens of a step that have a label. Default: all. */
+  readonly labeled?: number;
   readonly seed: number;
   readonly optimizer: OptimizerName;
   readonly dtype: keyof typeof precisions;
@@ -62,12 +64,12 @@ export async function forecast(
   const { gpt2StepBytes } = await import("../accounting/mod.ts");
   // First, so that an absurdly large model is refused before it is run.
   const architecture = architectureOf(config);
-  const { batch, length, seed, activationCheckpointing, quantized } = options;
+  const { batch, length, labeled, seed, activationCheckpointing, quantized } = options;
   const stored = storedAs(config, options);
   assertFits(stored, options, method);
   const adapt = (model: Parameters<typeof allocateMethod>[0]) =>
     void allocateMethod(model, method, seed);
-  const optimizer = ranWith(options), step = { batch, length, optimizer };
+  const optimizer = ranWith(options), step = { batch, length, labeled, optimizer };
   const dtype = baseTypeOf(options);
   const prediction = { ...step, dtype, activationCheckpointing, quantized, adapt };
   const { byRole, peakByRole } = predictMemory(config, prediction);

@@ -49,7 +49,7 @@ export interface PredictionOptions extends ModelOptions, Omit<StorageOptions, "d
  * real code on the `dry` device, so these are the bytes that any device will be asked for.
  *
  * @throws {RangeError} when the sequences are longer than the model allows, a batch has more than 2^26
- * tokens, or matrices cannot be stored as it is asked.
+ * tokens, `labeled` is not among them, or matrices cannot be stored as it is asked.
  *
  * @example
  * ```ts
@@ -92,13 +92,13 @@ export function predictMemory(
 /**
  * A batch of tokens that are all 0, for steps of which sizes alone matter.
  *
- * @throws {RangeError} when it has more than 2^26 tokens.
+ * @throws {RangeError} when it has more than 2^26 tokens, or a sequence not as many labels.
  */
 export function anyBatch(
   { architecture }: TextModel,
   batch: number,
   length: number,
-  labeled = length,
+  labeled?: number,
 ): Batch {
   if (batch * length > mostBatchTokens) {
     throw new RangeError(
@@ -107,9 +107,13 @@ export function anyBatch(
   }
   const tokens = { shape: [batch, length], data: new Uint32Array(batch * length) };
   const shape = architecture.head === "classes" ? [batch] : tokens.shape;
+  const each = sizeOf(shape) / batch, count = labeled ?? each;
+  if (!(Number.isInteger(count) && count >= 1 && count <= each)) {
+    throw new RangeError(`a sequence has 1 to ${each} labels, found ${count}`);
+  }
   const data = Int32Array.from(
     { length: sizeOf(shape) },
-    (_, token) => token % length < length - labeled ? -100 : 0,
+    (_, i) => i % each < each - count ? -100 : 0,
   );
   return { inputs: { tokens }, targets: { shape, data } };
 }

@@ -40,6 +40,26 @@ Deno.test("memory for GPT-3 175B is counted without allocating it, by running it
   assertEquals(weight.split("698,417,037,312").length, 4, weight);
 });
 
+Deno.test("a step of which some tokens have a label takes less, by running it and by formula", async () => {
+  for (const method of [["--rank", "4"], ["--method", "full"]]) {
+    const bytes = (...more: string[]) =>
+      lowrankJson("memory", "gpt2", ...method, "--batch", "4", "--length", "64", ...more);
+    const all = await bytes(), some = await bytes("--labeled", "88");
+    assertEquals(await bytes("--labeled", "256"), all);
+    assertEquals(some.byRole, { ...some.byFormula, quantized: 0 });
+    assertEquals(some.byRole, { ...all.byRole, activation: some.byRole.activation });
+    assert(some.peak < all.peak);
+    assert(some.fullPeak < all.fullPeak);
+  }
+  const { stdout } = await lowrank("memory", "gpt2", "--batch", "4", "--labeled", "88");
+  assertStringIncludes(stdout, "; a step: 4 x 64 tokens, 88 with a label\n");
+  await assertFails(
+    ["memory", "gpt2", "--batch", "4", "--labeled", "257"],
+    "a batch of 4 x 64 has 1 to 256 labels, found 257",
+  );
+  await assertFails(["memory", "gpt2", "--labeled", "0"], "must be a whole number of at least 1");
+});
+
 Deno.test("the formula has the dropout of the configuration, which the step runs with", () =>
   withFolder(async (folder) => {
     const peak = async (fields: object) => {
