@@ -26,7 +26,7 @@ export interface StepShape {
   readonly batch: number;
   /** Tokens per sequence. */
   readonly length: number;
-  /** Tokens of a batch that have a label. Default: all. */
+  /** Tokens of a batch that have a label, the last of each sequence among them. Default: all. */
   readonly labeled?: number;
   /** Whether dropout applies to embeddings and residuals. */
   readonly dropout?: boolean;
@@ -114,10 +114,10 @@ function bytes(name: string, values: FormulaValues): number {
   return Number(evaluateFormula(name, values));
 }
 
-function assertLabeled({ batch, length, labeled = 1 }: StepShape): void {
-  if (Number.isInteger(labeled) && labeled >= 1 && labeled <= batch * length) return;
+function assertLabeled({ batch, length, labeled = batch }: StepShape): void {
+  if (Number.isInteger(labeled) && labeled >= batch && labeled <= batch * length) return;
   throw new RangeError(
-    `a step needs 1 to ${batch * length} tokens with a label, found ${labeled}`,
+    `a step needs ${batch} to ${batch * length} tokens with a label, found ${labeled}`,
   );
 }
 

@@ -52,8 +52,8 @@ that by closed formulas:
   nf4-double  as nf4, with the scales of the 4-bit values in 8 bits
 In all three, activations take two bytes per value. The memory for unpacking a
 4-bit matrix is not counted. --labeled is of steps on prompts with completions,
-of which only the completions' tokens have a label: train gives the head no
-others. --base-dtype is how a frozen base is stored, in a
+whose last tokens, the completions', alone have a label: train gives the head
+no others. --base-dtype is how a frozen base is stored, in a
 step that runs so, with all its memory: f16, bf16, or with auto as the
 configuration says; nf4 and fp4, the linear layers of the blocks in 4 bits, as
 QLoRA and train store them. A folder on disk that is in 4 bits already is

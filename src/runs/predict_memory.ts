@@ -23,7 +23,7 @@ export interface PredictionOptions extends ModelOptions, Omit<StorageOptions, "d
   readonly batch: number;
   /** Tokens per sequence. */
   readonly length: number;
-  /** Tokens of a sequence that have a label, the last ones. Default: all. */
+  /** Tokens of a batch that have a label, the last ones of each sequence. Default: all. */
   readonly labeled?: number;
   /** Batches per step. Default 1. */
   readonly accumulation?: number;
@@ -92,7 +92,7 @@ export function predictMemory(
 /**
  * A batch of tokens that are all 0, for steps of which sizes alone matter.
  *
- * @throws {RangeError} when it has more than 2^26 tokens, or a sequence not as many labels.
+ * @throws {RangeError} when it has more than 2^26 tokens, or a sequence has no label or too many.
  */
 export function anyBatch(
   { architecture }: TextModel,
@@ -107,13 +107,16 @@ export function anyBatch(
   }
   const tokens = { shape: [batch, length], data: new Uint32Array(batch * length) };
   const shape = architecture.head === "classes" ? [batch] : tokens.shape;
-  const each = sizeOf(shape) / batch, count = labeled ?? each;
-  if (!(Number.isInteger(count) && count >= 1 && count <= each)) {
-    throw new RangeError(`a sequence has 1 to ${each} labels, found ${count}`);
+  const all = sizeOf(shape), each = all / batch, count = labeled ?? all;
+  if (!(Number.isInteger(count) && count >= batch && count <= all)) {
+    throw new RangeError(
+      `a batch of ${batch} x ${length} has ${batch} to ${all} labels, found ${count}`,
+    );
   }
+  const ofSequence = (i: number) => Math.floor(count / batch) + Number(i < count % batch);
   const data = Int32Array.from(
-    { length: sizeOf(shape) },
-    (_, i) => i % each < each - count ? -100 : 0,
+    { length: all },
+    (_, i) => i % each < each - ofSequence(Math.floor(i / each)) ? -100 : 0,
   );
   return { inputs: { tokens }, targets: { shape, data } };
 }

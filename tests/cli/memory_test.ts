@@ -55,7 +55,7 @@ Deno.test("a step of which some tokens have a label takes less, by running it an
   assertStringIncludes(stdout, "; a step: 4 x 64 tokens, 88 with a label\n");
   await assertFails(
     ["memory", "gpt2", "--batch", "4", "--labeled", "257"],
-    "a batch of 4 x 64 has 1 to 256 labels, found 257",
+    "a batch of 4 x 64 has 4 to 256 labels, found 257",
   );
   await assertFails(["memory", "gpt2", "--labeled", "0"], "must be a whole number of at least 1");
 });
