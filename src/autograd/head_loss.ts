@@ -48,7 +48,7 @@ export function twoPartsOf<Inputs>(model: ForwardModel<Inputs>): TwoParts<Inputs
 export interface HeadLossOptions extends Required<LossOptions> {
   /** The loss. */
   readonly loss: Loss;
-  /** Most outputs that are in memory at once, beside as many gradients. Default 2^23, 32 MiB each. */
+  /** Most outputs in memory at once, one row's at least, beside as many gradients. Default 2^23, 32 MiB each. */
   readonly mostOutputs?: number;
 }
 
@@ -128,7 +128,8 @@ export function headLosses(
   terms: readonly LossTerm[],
   mostOutputs = 2 ** 23,
 ): Tensor[] {
-  const [rows] = states.shape, blocks = Math.max(1, Math.ceil(rows * head.outputs / mostOutputs));
+  const [rows] = states.shape, most = Math.max(1, Math.floor(mostOutputs / head.outputs));
+  const blocks = Math.max(1, Math.ceil(rows / most));
   const losses: Tensor[][] = terms.map(() => []);
   for (const block of cutRange(rows, Math.ceil(rows / blocks))) {
     tape.early(() => {

@@ -119,6 +119,7 @@ Deno.test("the head is given the rows with a label, one where there is none, all
   assertEquals(run(hostTensor([1, tokens], new Int32Array(tokens)), crossEntropy), [tokens]);
   assertEquals(run(hostTensor([1, tokens], new Int32Array(tokens).fill(-100)), crossEntropy), [1]);
   assertEquals(run(floats(), squaredError, 3 * outputs), [3, 3, 1]);
+  assertEquals(run(floats(), squaredError, 3 * outputs - 1), [2, 2, 2, 1]);
 });
 
 Deno.test("terms of a sum each have the gradient 1, whichever came first", async () => {
