@@ -56,24 +56,30 @@ export class Gpt2Head {
 
   /**
    * The moments that can be the peak of the step, in order: the backward passes of a block's loss and of its
-   * head. The last norm's, and that of picking tokens, have less than the last head's and the trunk's.
+   * head, and of the last norm. That of picking tokens has less than the trunk's.
    */
   moments(): Moment[] {
-    // The last block may have fewer rows than the others, the one before it be a view, and labels add up.
-    return this.#blocks.slice(-3).flatMap((block) => this.#momentsOf(block));
+    const { d, n_lab } = this.#letters;
+    return [
+      // The last block may have fewer rows than the others, the one before it be a view, and labels add up.
+      ...this.#blocks.slice(-3).flatMap((block) => this.#momentsOf(block)),
+      this.keptBytes + bytes("stepLastNormBytes", { n_lab, d }),
+    ].map((activation) => ({ activation, scratch: 0 }));
   }
 
-  #momentsOf({ start, rows: n_row, number: n_blk }: OutputBlock): Moment[] {
+  #momentsOf({ start, rows: n_row, number: n_blk }: OutputBlock): number[] {
     const { d, n_voc, n_lab } = this.#letters;
     const states = (n_row: number) => bytes("stepRowBytes", { n_row, d });
     const isCopied = this.#isTrained && start * d % alignedValues > 0;
-    const kept = this.#pickBytes + bytes("stepStatesBytes", { n_lab, d }) +
+    const isRead = n_blk < this.#blocks.length || this.#isTrained && !isCopied;
+    const kept = this.#pickBytes + bytes("stepLastInputBytes", { n_lab, d }) +
       bytes("stepLabelBytes", { n_lab: start + n_row, n_blk }) +
-      (n_blk > 1 ? states(n_lab) : 0) + (isCopied ? states(n_row) : 0);
+      (isRead ? states(n_lab) : 0) + (isCopied ? states(n_row) : 0) +
+      (n_blk > 1 ? states(n_lab) : 0);
     return [
-      bytes("stepBlockLossBytes", { n_row, n_voc }),
-      bytes("stepBlockHeadBytes", { n_row, n_voc, d }),
-    ].map((gradients) => ({ activation: kept + gradients, scratch: 0 }));
+      kept + bytes("stepBlockLossBytes", { n_row, n_voc }),
+      kept + bytes("stepBlockHeadBytes", { n_row, n_voc, d }),
+    ];
   }
 
   /** Which tokens have a label, unless all have one. */

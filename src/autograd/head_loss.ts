@@ -69,9 +69,7 @@ export function lossOfBatch<Inputs>(
   const parts = twoPartsOf(model), { rows, targets } = targetRows(parts, batch);
   const states = parts.states(tape, batch.inputs, { rows });
   const term = { ...options, targets, range: { start: 0, count: states.shape[0] } };
-  const [value] = headLosses(tape, states, parts.head, [term], mostOutputs);
-  tape.release(states);
-  return value;
+  return headLosses(tape, states, parts.head, [term], mostOutputs)[0];
 }
 
 /** Rows with a target, in order, all if left out; and their targets. */
@@ -119,7 +117,7 @@ export interface LossTerm extends Required<LossOptions> {
 
 /**
  * The losses of terms, of which each row has one, in blocks of rows: each block's backward pass runs before the
- * next one's forward pass.
+ * next one's forward pass. Releases the states as soon as the head has read them.
  */
 export function headLosses(
   tape: Tape,
@@ -135,6 +133,8 @@ export function headLosses(
     tape.early(() => {
       const x = rowBlock(tape, states, block), outputs = head.forward(tape, x);
       if (x.storage !== states.storage) tape.release(x);
+      const isLast = block.start + block.count === rows;
+      if (isLast && outputs.storage !== states.storage) tape.release(states);
       const found = terms.map((term) => lossIn(tape, outputs, block, term));
       tape.release(outputs);
       found.forEach((loss, at) => loss && losses[at].push(loss));

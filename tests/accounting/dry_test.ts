@@ -95,7 +95,15 @@ function check(config: Gpt2Config, rows: number, length: number, method: Labeled
   );
 }
 
-for (const [name, config] of Object.entries(shapes)) {
+/** With one more, whose last norm, or its feed-forward layer's sum, is the peak. */
+const moreShapes = {
+  ...shapes,
+  "2 x 40, few words": parseGpt2Config({
+    ...{ vocab_size: 3, n_positions: 16, n_embd: 40, n_inner: 4, n_layer: 2, n_head: 5 },
+  }),
+};
+
+for (const [name, config] of Object.entries(moreShapes)) {
   for (const [trained, method] of closed) {
     Deno.test(`a step of ${name}, ${trained}: the closed formulas are the dry device's bytes, by role`, () => {
       for (const [rows, length] of [[3, config.n_positions - 1], [1, 1], [7, 5]]) {

@@ -34,9 +34,9 @@ export const gpt2StepFormulas: Readonly<Record<string, Formula>> = {
     "4 * (2 * n_lab + b * s + 1)",
     forward,
   ),
-  stepStatesBytes: bytes(
-    "the last norm's input, two statistics and the states that it gives",
-    "4 * n_lab * (2 * d + 2)",
+  stepLastInputBytes: bytes(
+    "the last norm's input and two statistics",
+    "4 * n_lab * (d + 2)",
     forward,
   ),
   stepBlocks: formula(
@@ -57,7 +57,7 @@ export const gpt2StepFormulas: Readonly<Record<string, Formula>> = {
     forward,
   ),
   stepRowBytes: bytes(
-    "states of some rows, a copy of them, or their gradient",
+    "states of some rows, which are there until the head has read all, a copy of them, or their gradient",
     "4 * n_row * d",
     blocks,
   ),
@@ -75,6 +75,11 @@ export const gpt2StepFormulas: Readonly<Record<string, Formula>> = {
   stepSumBytes: bytes(
     "sums of the blocks' losses, and a gradient of each loss",
     "4 * (2 * n_blk - 1)",
+    backward,
+  ),
+  stepLastNormBytes: bytes(
+    "in the last norm's backward pass: its input, two statistics, and the gradients of states and input",
+    "4 * n_lab * (3 * d + 2)",
     backward,
   ),
   stepResidualGradientBytes: bytes(

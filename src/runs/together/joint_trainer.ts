@@ -101,7 +101,6 @@ export class JointTrainer implements Disposable {
     });
     const losses = headLosses(tape, states, halves.head, terms);
     parts.forEach(({ trainer }, at) => trainer.addLoss(losses[at], index));
-    tape.release(states);
     // Each loss has the gradient 1, whatever the others are.
     tape.backward(losses.reduce((sum, loss) => add(tape, sum, loss)));
   }
