@@ -19,12 +19,11 @@ import { addLast } from "../nn/residual.ts";
 import type { BlockShape } from "../nn/virtual_tokens.ts";
 import { distanceRows } from "./distance_rows.ts";
 import { debertaHead } from "./encoder_heads.ts";
-import type { Head } from "./heads.ts";
+import { type Head, readRows } from "./heads.ts";
 import {
   type HostInputs,
   onHost,
   type PassInputs,
-  pickRows,
   positionsOf,
   sequenceContext,
 } from "./inputs.ts";
@@ -91,13 +90,12 @@ export class Deberta extends TextModel {
   protected override pass(tape: Tape, given: PassInputs, { rows }: ForwardOptions = {}): Tensor {
     const sequences = sequenceContext(tape, given, this.limit), inputs = onHost(given);
     const relative = this.#distances(tape, sequences.time), context = { ...sequences, relative };
-    const wanted = this.head.rowsOf(inputs, rows);
+    const read = readRows(this.head, inputs, rows);
     const out = tape.pipe(
       this.#embed(tape, inputs),
       (x) => this.#norm.forward(tape, x),
       (x) => dropout(tape, x, this.#config.dropout),
-      ...blockSteps(tape, this.#blocks, context, relative?.tensors),
-      (x) => wanted ? pickRows(tape, x, wanted) : x,
+      ...blockSteps(tape, this.#blocks, context, read, relative?.tensors),
     );
     relative?.release(tape);
     return out;

@@ -22,8 +22,8 @@ import type { Place } from "../nn/place.ts";
 import { addLast, residual } from "../nn/residual.ts";
 import type { BlockShape } from "../nn/virtual_tokens.ts";
 import { allocateText } from "./allocate_text.ts";
-import { CausalLmHead, type Head, SequenceClassificationHead } from "./heads.ts";
-import { type PassInputs, pickRows, positionsOf, sequenceContext } from "./inputs.ts";
+import { CausalLmHead, type Head, readRows, SequenceClassificationHead } from "./heads.ts";
+import { type PassInputs, positionsOf, sequenceContext } from "./inputs.ts";
 import type { ModelLayers, StoredTensors } from "./model_layers.ts";
 import type { ForwardOptions } from "./model.ts";
 import type { TextModelOptions } from "./model_options.ts";
@@ -79,12 +79,11 @@ export class Gpt2 extends TextModel {
     { cache, rows }: ForwardOptions = {},
   ): Tensor {
     const context = sequenceContext(tape, inputs, this.limit, cache);
-    const wanted = this.head.rowsOf(inputs, rows);
+    const read = readRows(this.head, inputs, rows);
     const outputs = tape.pipe(
       this.#embed(tape, inputs, cache?.length),
       (x) => dropout(tape, x, this.#embeddingDropout),
-      ...blockSteps(tape, this.#blocks, context),
-      (x) => wanted ? pickRows(tape, x, wanted) : x,
+      ...blockSteps(tape, this.#blocks, context, read),
       (states) => this.#finalNorm.forward(tape, states),
     );
     cache?.advance(context.time);

@@ -20,6 +20,21 @@ export interface Head extends LastLayers {
   rowsOf(inputs: PassInputs, wanted?: readonly number[]): readonly number[] | undefined;
 }
 
+/** The rows of the last block's result that a head reads. */
+export interface ReadRows {
+  /** The rows, all if left out. */
+  readonly rows?: readonly number[];
+  /** Whether there is one of each sequence: the last block's second half then computes no others. */
+  readonly areFew: boolean;
+}
+
+/** What a head reads of a pass, of which the caller may have requested rows. */
+export const readRows = (
+  head: Head,
+  inputs: PassInputs,
+  wanted?: readonly number[],
+): ReadRows => ({ rows: head.rowsOf(inputs, wanted), areFew: !head.isPerToken });
+
 /** Logits of the next token, y = h Wᵀ, for every row, or the requested rows. */
 export class CausalLmHead implements Head {
   /** Each row predicts a token. */

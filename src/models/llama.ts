@@ -14,8 +14,14 @@ import { residual } from "../nn/residual.ts";
 import type { RmsNorm } from "../nn/rms_norm.ts";
 import { RotaryPositions } from "../nn/rotary.ts";
 import type { BlockShape } from "../nn/virtual_tokens.ts";
-import { CausalLmHead, type Head, SequenceClassificationHead, StatesHead } from "./heads.ts";
-import { type PassInputs, pickRows, positionsOf, sequenceContext } from "./inputs.ts";
+import {
+  CausalLmHead,
+  type Head,
+  readRows,
+  SequenceClassificationHead,
+  StatesHead,
+} from "./heads.ts";
+import { type PassInputs, positionsOf, sequenceContext } from "./inputs.ts";
 import type { ForwardOptions } from "./model.ts";
 import type { ModelLayers, StoredTensors } from "./model_layers.ts";
 import type { TextModelOptions } from "./model_options.ts";
@@ -73,14 +79,13 @@ export class Llama extends TextModel {
     { cache, rows }: ForwardOptions = {},
   ): Tensor {
     const sequences = sequenceContext(tape, inputs, this.limit, cache);
-    const wanted = this.head.rowsOf(inputs, rows), past = cache?.length ?? 0;
+    const read = readRows(this.head, inputs, rows), past = cache?.length ?? 0;
     const { frequencies } = this.#config;
     const rotary = new RotaryPositions(tape, positionsOf(inputs, past), frequencies);
     const context = { ...sequences, rotary };
     const outputs = tape.pipe(
       wordsOf(tape, this.#tokens, inputs),
-      ...blockSteps(tape, this.#blocks, context, rotary.tensors),
-      (x) => wanted ? pickRows(tape, x, wanted) : x,
+      ...blockSteps(tape, this.#blocks, context, read, rotary.tensors),
       (states) => this.#finalNorm.forward(tape, states),
     );
     rotary.release(tape);

@@ -11,8 +11,10 @@ import {
   assertRequested,
   idsOf,
   type PassInputs,
+  pickRows,
   type TextInputs,
 } from "./inputs.ts";
+import type { ReadRows } from "./heads.ts";
 import type { ForwardOptions } from "./model.ts";
 
 /** What a model is, as far as its inputs are concerned. */
@@ -105,8 +107,8 @@ export interface Block<Context> {
 }
 
 /**
- * What blocks do, one after another, each with the states of virtual tokens in its input; with activation
- * checkpointing a block keeps only what it reads.
+ * What blocks do, one after another, each with the states of virtual tokens in its input, and the rows of the last
+ * one's result; with activation checkpointing a block keeps only what it reads.
  *
  * @param shared What all blocks read besides their input and the mask.
  */
@@ -114,11 +116,20 @@ export function blockSteps<Context extends SequenceContext>(
   tape: Tape,
   blocks: readonly Block<Context>[],
   context: Context,
+  { rows, areFew }: ReadRows,
   shared: readonly Tensor[] = [],
 ): ((x: Tensor) => Tensor)[] {
   const { virtual, batch } = context;
-  return blocks.flatMap((block, at) => [
-    (x: Tensor) => virtual?.states?.(tape, x, batch, at) ?? x,
-    (x: Tensor) => tape.checkpoint(x, block.sublayers(tape, context, at), shared),
-  ]);
+  const pick = (x: Tensor) => rows ? pickRows(tape, x, rows) : x;
+  const sublayersOf = (block: Block<Context>, at: number) => {
+    const steps = block.sublayers(tape, context, at), isLast = at === blocks.length - 1;
+    return isLast && areFew ? steps.toSpliced(1, 0, pick) : steps;
+  };
+  return [
+    ...blocks.flatMap((block, at) => [
+      (x: Tensor) => virtual?.states?.(tape, x, batch, at) ?? x,
+      (x: Tensor) => tape.checkpoint(x, sublayersOf(block, at), shared),
+    ]),
+    ...areFew ? [] : [pick],
+  ];
 }
