@@ -2,7 +2,8 @@
 
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { openCpuDevice } from "../../src/device/cpu/cpu_device.ts";
-import type { ModelInputs } from "../../src/core/batch.ts";
+import type { Batch, ModelInputs } from "../../src/core/batch.ts";
+import { hostTensor } from "../../src/core/host_tensor.ts";
 import type { Kernel } from "../../kernels/mod.ts";
 import { DeviceError } from "../../src/core/errors.ts";
 import type { AnyBindings, Device } from "../../src/device/device.ts";
@@ -57,6 +58,31 @@ for (const [name, options] of bases) {
     found.forEach((outcome, run) => assertSame(outcome, expected[run], `run ${run}`));
     assert(launches.segment_outer > 0, "the runs should have been at once");
   });
+}
+
+for (const name of ["gpt2_tiny", "families/bert_masked"]) {
+  Deno.test(`cpu: ${name} with sequences of several lengths gives the bits of the runs alone`, async () => {
+    using device = await openCpuDevice({ threads: 2, blas: false });
+    using base = await loadModel(device, golden(name));
+    const makers = [2, 5, 3].map((rank) => plainRun(rank, { batches: [ragged(rank)] }));
+    const expected = await inARow(base, makers), launches = watchLaunches(device);
+    const found = await atOnce(base, makers);
+    found.forEach((outcome, run) => assertSame(outcome, expected[run], `run ${run}`));
+    assert(launches.segment_outer > 0, "the runs should have been at once");
+  });
+}
+
+/** Three rows of eight tokens, of which the second has three and the last six. */
+function ragged(seed: number): Batch {
+  const [{ inputs: { tokens }, targets }] = batchesOf(seed, [8], { rows: 3 });
+  const isSeen = (i: number) => i % 8 < [8, 3, 6][Math.floor(i / 8)];
+  return {
+    inputs: {
+      tokens,
+      attentionMask: hostTensor([3, 8], tokens.data.map((_, i) => Number(isSeen(i)))),
+    },
+    targets: hostTensor([3, 8], targets.data.map((label, i) => isSeen(i) ? label : -100)),
+  };
 }
 
 /** A run of batches of one length. */
