@@ -1,5 +1,6 @@
 /** The tape and its differentiable operations. @module */
 
+export type { ForwardModel, LastLayers, TwoParts } from "./head_loss.ts";
 export type { Loss, LossOptions } from "./loss.ts";
 export { type GradientSlot, Parameter, type TrainableRows } from "./parameter.ts";
 export type { Contribution, Differentiable } from "./gradients.ts";

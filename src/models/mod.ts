@@ -35,6 +35,7 @@ export {
   recordedFormat,
   trainableOf,
 } from "./model.ts";
+export type { Head } from "./heads.ts";
 export { accuracyOf, accuracyOn, outputsOf } from "./outputs.ts";
 export type { SamplingOptions } from "./sampling.ts";
 export type { PassInputs, TextInputs } from "./inputs.ts";

@@ -6,9 +6,9 @@ import { type Fault, fault } from "../fault.ts";
 export const modelFaults: readonly Fault[] = [
   fault(
     "a label may be as large as the vocabulary",
-    "src/autograd/ops/cross_entropy.ts",
-    "labels[i] < vocabulary &&",
-    "labels[i] <= vocabulary &&",
+    "src/autograd/loss.ts",
+    "labels[i] < outputs &&",
+    "labels[i] <= outputs &&",
   ),
   fault(
     "a product that is cut along its terms keeps the last piece",
@@ -18,7 +18,7 @@ export const modelFaults: readonly Fault[] = [
   ),
   fault(
     "gradients of intermediates are kept until the end of the step",
-    "src/autograd/tape.ts",
+    "src/autograd/entries.ts",
     "    if (this.#given !== slot.tensor) slot.tensor[Symbol.dispose]();\n",
     "",
   ),
