@@ -57,6 +57,7 @@ export function sequenceContext(
 ): SequenceContext {
   assertInputs(inputs, limit, cache?.length);
   const { tokens: { shape: [batch, time] }, lengths, attentionMask, virtual } = inputs;
+  if (lengths && cache) throw new RangeError("packed sequences are whole, found a cache");
   const sequences = lengths && packSequences(tape, lengths);
   const extents = lengths ? { batch: lengths.length, time: Math.max(...lengths) } : { batch, time };
   const mask = attentionMask && uploadMask(tape, attentionMask);

@@ -161,6 +161,15 @@ async function checkRefusals(device: Device): Promise<void> {
   refused({ ...inputs, lengths: [6, 0, 9] }, "positive integers, found 0");
   refused({ ...inputs, lengths: [6] }, "must have shape [1, 6], found [1, 15]");
   refused({ ...inputs, attentionMask }, "no hidden tokens, found a mask");
+  using cache = model.openCache(4, 6);
+  assertThrows(
+    () => {
+      using tape = new Tape(device, { record: false });
+      model.forward(tape, inputs, { cache });
+    },
+    RangeError,
+    "packed sequences are whole, found a cache",
+  );
   refused(inputs, "sequences of one length, found packed ones", deberta);
 }
 
