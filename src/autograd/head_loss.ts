@@ -1,6 +1,6 @@
 /** Head and loss over the rows that have a target, with the outputs of few rows in memory at a time. @module */
 
-import type { Batch } from "../core/batch.ts";
+import { type Batch, countLabels } from "../core/batch.ts";
 import { type HostTensor, hostTensor, isFloat } from "../core/host_tensor.ts";
 import { cutRange, type RowRange } from "../core/row_range.ts";
 import { sizeOf } from "../core/shape.ts";
@@ -93,9 +93,9 @@ export function targetRows<Inputs>(
   const { data } = targets, tokens = tokensOf(inputs);
   if (!picksRows || tokens === undefined || isFloat(data)) return { targets };
   assertLabels(data, tokens, head.outputs);
-  const labeled = [...data.keys()].filter((row) => data[row] >= 0);
-  if (labeled.length === tokens) return { targets };
-  const rows = labeled.length > 0 ? labeled : [0];
+  const count = countLabels(data);
+  if (count === tokens) return { targets };
+  const rows = count > 0 ? [...data.keys()].filter((row) => data[row] >= 0) : [0];
   return { rows, targets: hostTensor([rows.length], Int32Array.from(rows, (row) => data[row])) };
 }
 
