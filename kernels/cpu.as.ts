@@ -26,6 +26,7 @@ export { layer_norm_forward } from "./layer_norm/forward.as";
 export { matmul, matmul_bf16, matmul_f16 } from "./matmul/matmul.as";
 export { root_sum, sum, sum_columns, sum_squares } from "./reduce/reduce.as";
 export { relu_backward, relu_forward } from "./relu/relu.as";
+export { repeat_heads, sum_heads } from "./repeat_heads/repeat_heads.as";
 export { rms_norm_backward, rms_norm_backward_weight, rms_norm_forward } from "./rms_norm/rms_norm.as";
 export { rotary } from "./rotary/rotary.as";
 export { segment_outer } from "./segment_outer/segment_outer.as";

@@ -20,6 +20,7 @@ import { matmulCases } from "./cases/matmul.ts";
 import { matmulHalfCases } from "./cases/matmul_half.ts";
 import { reduceCases } from "./cases/reduce.ts";
 import { rmsNormCases } from "./cases/rms_norm.ts";
+import { repeatHeadsCases } from "./cases/repeat_heads.ts";
 import { rotaryCases } from "./cases/rotary.ts";
 import { softmaxCases } from "./cases/softmax.ts";
 import { swigluCases } from "./cases/swiglu.ts";
@@ -52,6 +53,7 @@ export const kernelCases: readonly KernelCase[] = [
   ...attentionCases,
   ...packedCases,
   ...rmsNormCases,
+  ...repeatHeadsCases,
   ...rotaryCases,
   ...swigluCases,
   ...reluCases,

@@ -1,9 +1,10 @@
 /** Queries, keys and values as columns of one tensor, which attention's backward pass works on. @module */
 
+import { repeatHeads, sumHeads } from "../../../kernels/repeat_heads/kernel.ts";
 import { Scope } from "../../device/scope.ts";
 import type { Tensor } from "../../device/device.ts";
 import type { Tape } from "../tape.ts";
-import { type ColumnWindow, copyColumns, passColumns } from "./columns.ts";
+import { type ColumnWindow, contributeColumns, copyColumns, passColumns } from "./columns.ts";
 
 /** Queries, keys and values: columns of one fused tensor, or of several. */
 export interface AttentionInputs {
@@ -44,31 +45,47 @@ export function backwardOfCopy(
   const { q: { tensor, width } } = inputs, shape = [tensor.shape[0], 3 * width];
   const qkv = scratch.allocate(shape, "f32", "scratch", "fused copy of q, k, v");
   const dQkv = scratch.allocate(shape, "f32", "scratch", "gradient of fused q, k, v");
-  const copies = fusedInputs(qkv), gradients = fusedInputs(dQkv);
-  const pairsWith = (other: AttentionInputs) =>
-    (["q", "k", "v"] as const).flatMap((name) =>
-      headPairs(inputs[name], other[name], width / heads)
-    );
-  for (const [window, copy] of pairsWith(copies)) copyColumns(window, copy);
+  const copies = fusedInputs(qkv), gradients = fusedInputs(dQkv), headWidth = width / heads;
+  for (const name of names) repeatColumns(inputs[name], copies[name], headWidth);
   backward(qkv, dQkv);
-  for (const [window, gradient] of pairsWith(gradients)) passColumns(tape, window, gradient);
+  for (const name of names) passSums(tape, inputs[name], gradients[name], headWidth);
 }
 
-/** Each head of a fused copy's window, and the columns that serve it; all at once if every head has its own. */
-function headPairs(
+const names = ["q", "k", "v"] as const;
+
+/** Copies a window's heads, each as often as heads of the other window share it. */
+function repeatColumns(from: ColumnWindow, to: ColumnWindow, headWidth: number): void {
+  if (from.width === to.width) return copyColumns(from, to);
+  const { tensor } = from, scalars = headScalars(from, to, headWidth, from);
+  tensor.device.launch(repeatHeads, { x: tensor, y: to.tensor }, scalars);
+}
+
+/** Adds the gradients of a window's copied heads to its own. */
+function passSums(
+  tape: Tape,
   window: ColumnWindow,
-  fused: ColumnWindow,
-  width: number,
-): readonly (readonly [ColumnWindow, ColumnWindow])[] {
-  if (window.width === fused.width) return [[window, fused]];
-  const headOf = ({ tensor, offset = 0 }: ColumnWindow, head: number) => ({
-    tensor,
-    offset: offset + head * width,
-    width,
-  });
-  const group = fused.width / window.width;
-  return Array.from({ length: fused.width / width }, (_, head) => [
-    headOf(window, Math.floor(head / group)),
-    headOf(fused, head),
-  ]);
+  gradient: ColumnWindow,
+  headWidth: number,
+): void {
+  if (window.width === gradient.width) return passColumns(tape, window, gradient);
+  const into = contributeColumns(tape, window);
+  if (!into) return;
+  const { window: { tensor }, accumulate } = into;
+  const scalars = headScalars(gradient, into.window, headWidth, window);
+  tape.device.launch(sumHeads, { x: gradient.tensor, y: tensor }, { ...scalars, accumulate });
+}
+
+/** From the columns x to the columns y, of which one has the heads of `shared` and the other repeats them. */
+function headScalars(x: ColumnWindow, y: ColumnWindow, headWidth: number, shared: ColumnWindow) {
+  const heads = shared.width / headWidth;
+  return {
+    rows: x.tensor.shape[0],
+    heads,
+    group: Math.max(x.width, y.width) / shared.width,
+    headWidth,
+    xOffset: x.offset ?? 0,
+    xStride: x.tensor.shape[1],
+    yOffset: y.offset ?? 0,
+    yStride: y.tensor.shape[1],
+  };
 }
