@@ -2,7 +2,14 @@
 
 import { sha256 } from "../src/core/digest.ts";
 import { Random } from "../src/core/random.ts";
-import { type LabeledText, type ReadModel, textDataset, type Texts } from "../src/data/mod.ts";
+import {
+  type LabeledText,
+  type ReadModel,
+  type TextDataset,
+  textDataset,
+  type TextDatasetOptions,
+  type Texts,
+} from "../src/data/mod.ts";
 import type { Tokenizer } from "../src/tokenizer/mod.ts";
 import type { Batch } from "../src/train/mod.ts";
 
@@ -22,6 +29,25 @@ export async function labeledTexts(
   const digest = await sha256(new TextEncoder().encode(JSON.stringify(rows)));
   return { kind: "labeled", rows, labels, description, digest };
 }
+
+/** How the studies of classifiers make batches. */
+export interface DrawnDataset extends Pick<TextDatasetOptions, "validation" | "seed"> {
+  /** Texts in a batch, of training and of what is held out. */
+  readonly batch: number;
+}
+
+/** Texts in batches as they are drawn, in random order: the committed results of the studies are of these. */
+export const drawnDataset = (
+  model: ReadModel,
+  tokenizer: Tokenizer,
+  texts: LabeledTexts,
+  options: DrawnDataset,
+): TextDataset =>
+  textDataset(model, tokenizer, texts, {
+    ...options,
+    order: "random",
+    heldOutBatch: options.batch,
+  });
 
 /** How texts become batches to train on. */
 export interface SortedBatches {
@@ -49,7 +75,7 @@ export function sortedBatches(
     const own = { ...texts, rows: rows.slice(i * size, (i + 1) * size) };
     // What is held out is in batches of like length.
     return shuffled(
-      textDataset(model, tokenizer, own, { validation: own, batch }).validation,
+      drawnDataset(model, tokenizer, own, { validation: own, batch }).validation,
       random,
     );
   }).flat();

@@ -3,7 +3,6 @@
 import { join } from "node:path";
 import { countTargets, mostFrequentLabel } from "../../src/core/batch.ts";
 import { fileDigests } from "../../src/core/digest.ts";
-import { textDataset } from "../../src/data/mod.ts";
 import type { Device } from "../../src/device/device.ts";
 import {
   accuracyOn,
@@ -16,7 +15,7 @@ import type { JsonRecord, MethodSpec } from "../../src/runs/mod.ts";
 import { loadTokenizer } from "../../src/tokenizer/mod.ts";
 import { type Batch, evaluate } from "../../src/train/mod.ts";
 import { type PlannedRun, planRun, type RunOpeners } from "../frame/mod.ts";
-import { sortedBatches } from "../labeled_texts.ts";
+import { drawnDataset, sortedBatches } from "../labeled_texts.ts";
 import { encoderPath, readTask } from "./tasks.ts";
 import type { StudyTask, TaskParts, TaskSizes } from "./tasks.ts";
 
@@ -177,7 +176,7 @@ function openersOf(
       const { train: texts, [part]: validation } = await study.texts(task);
       const model = await loadModel(device, folder, { labels: texts.labels, ...base });
       const tokenizer = await loadTokenizer(folder), options = { validation, batch, seed };
-      ({ train, validation: measured } = textDataset(model, tokenizer, texts, options));
+      ({ train, validation: measured } = drawnDataset(model, tokenizer, texts, options));
       if (window) train = sortedBatches(model, tokenizer, texts, { batch, window, seed });
       return model;
     },

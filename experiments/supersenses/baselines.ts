@@ -3,14 +3,13 @@
 import { mean } from "../../src/core/numbers.ts";
 import type { Device } from "../../src/device/device.ts";
 import type { Batch } from "../../src/core/batch.ts";
-import { textDataset } from "../../src/data/mod.ts";
 import { allocateModel, loadModel, outputsOf, type TextModel } from "../../src/models/mod.ts";
 import { loadTokenizer } from "../../src/tokenizer/mod.ts";
 import { BagOfWords, type Grams, naiveBayes } from "./bag_of_words.ts";
 import { type Features, Regression, shareRight } from "./regression.ts";
 import type { LabeledFeatures, RegressionTask } from "./regression.ts";
 import { encoderFolder } from "./runs.ts";
-import type { LabeledTexts } from "../labeled_texts.ts";
+import { drawnDataset, type LabeledTexts } from "../labeled_texts.ts";
 import type { SupersenseParts } from "./task.ts";
 
 /** A fit that was chosen by one part and is reported on another; shares of the entries. */
@@ -161,7 +160,7 @@ interface States {
 async function statesOf(model: TextModel, texts: LabeledTexts): Promise<States> {
   const options = { validation: texts, batch: 64 }; // What is held out is in batches of like length.
   const tokenizer = await loadTokenizer(encoderFolder);
-  const batches = textDataset(model, tokenizer, texts, options).validation;
+  const batches = drawnDataset(model, tokenizer, texts, options).validation;
   const states = [];
   for (const batch of batches) states.push(...await meanStates(model, batch));
   return { states, labels: batches.flatMap(({ targets }) => Array.from(targets.data)) };

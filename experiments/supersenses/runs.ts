@@ -1,7 +1,6 @@
 /** Runs of the supersense task: a method, a rate and a seed. @module */
 
 import { fileURLToPath } from "node:url";
-import { textDataset } from "../../src/data/mod.ts";
 import type { GlossSplit } from "../../src/data/mod.ts";
 import { fileDigests } from "../../src/core/digest.ts";
 import type { Device } from "../../src/device/device.ts";
@@ -10,6 +9,7 @@ import type { StorageOptions, TextModel } from "../../src/models/mod.ts";
 import type { JsonRecord, MethodSpec } from "../../src/runs/mod.ts";
 import { loadTokenizer } from "../../src/tokenizer/mod.ts";
 import { type PlannedRun, planRun, type RunOpeners } from "../frame/mod.ts";
+import { drawnDataset } from "../labeled_texts.ts";
 import found from "./learning_rates.json" with { type: "json" };
 import { readSupersenses, type SupersenseSizes } from "./task.ts";
 
@@ -105,13 +105,13 @@ export function planSupersenses<Method extends KindsMethod>(
 ): PlannedRun<SupersenseRun<Method>> {
   const { method, learningRate, seed, part, base } = run;
   const open = (device: Device): RunOpeners<TextModel> => {
-    let data: ReturnType<typeof textDataset>;
+    let data: ReturnType<typeof drawnDataset>;
     return {
       openModel: async () => {
         const parts = await readSupersenses(sizes), { labels } = parts.train;
         const model = await openEncoder(device, run, labels);
         const options = { validation: parts[part], batch, seed };
-        data = textDataset(model, await loadTokenizer(encoderFolder), parts.train, options);
+        data = drawnDataset(model, await loadTokenizer(encoderFolder), parts.train, options);
         return model;
       },
       openBatches: () => data.train,

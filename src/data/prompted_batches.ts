@@ -7,9 +7,12 @@ import { quote } from "../core/quote.ts";
 import { Random } from "../core/random.ts";
 import { assertTokenizer, encodePrompt, endOfTextOf, leastTokens } from "../tokenizer/prompt.ts";
 import type { Tokenizer } from "../tokenizer/tokenizer.ts";
+import { assertOrder, type BatchOrder, drawGroups, type RowTotals } from "./row_groups.ts";
 import {
   type BatchSize,
   checkBatchSize,
+  fittedLength,
+  packBatch,
   packBatches,
   packFitted,
   type TokenRow,
@@ -39,6 +42,12 @@ export interface SampleOptions {
   readonly examples?: number;
   /** Seed for choosing the examples and shuffling every pass. Default 0. */
   readonly seed?: number;
+  /**
+   * Which examples share a batch. Default `random`: those that are drawn one after another. With `like-length` and
+   * without a `length` little is padding; every pass then has batches of its own, as long as their longest text up
+   * to a multiple of 4.
+   */
+  readonly order?: BatchOrder;
   /** Passes over the examples. Default 1: `train` begins again by itself; `Infinity` never ends. */
   readonly epochs?: number;
   /** How prompts are written, where not as usual: after the end of text, without template and separator. */
@@ -51,6 +60,7 @@ const sampleNames: OptionNames<SampleOptions> = {
   length: true,
   examples: true,
   seed: true,
+  order: true,
   epochs: true,
   format: true,
 };
@@ -127,6 +137,25 @@ function* passes(rows: readonly TokenRow[], epochs: number, seed: number): Gener
   }
 }
 
+/** The same in batches of like length; those of a pass depend on its number and the seed alone. */
+function* likePasses(
+  rows: readonly TokenRow[],
+  { batch, length: most }: BatchSize,
+  { epochs = 1, seed = 0, length }: SampleOptions,
+  padding: number,
+): Generator<Batch> {
+  const sizes = { lengths: rows.map(({ tokens }) => tokens.length - 1), tokensOf: tokensIn };
+  for (let epoch = 0; epoch < epochs; epoch++) {
+    const drawn = { order: "like-length", random: new Random(seed).split(2).split(epoch) } as const;
+    for (const group of drawGroups(sizes, { rows: batch }, drawn)) {
+      const own = group.map((index) => rows[index]);
+      yield packBatch(own, { batch, length: length ?? fittedLength(own, most, 4) }, padding);
+    }
+  }
+}
+
+const tokensIn = ({ tokens }: RowTotals): number => tokens;
+
 /** Batches of prompted texts; made by {@link promptedBatches}. */
 export class PromptedBatches implements Iterable<Batch> {
   /** How the prompts are written. */
@@ -145,6 +174,7 @@ export class PromptedBatches implements Iterable<Batch> {
   constructor(tokenizer: Tokenizer, texts: readonly PromptedText[], options: SampleOptions) {
     assertTokenizer("promptedBatches", tokenizer);
     assertOptions("promptedBatches", options, sampleNames);
+    assertOrder(options.order ?? "random");
     this.promptFormat = { ...usualFormat, ...options.format };
     assertPromptFormat("the format of prompts", this.promptFormat);
     this.#rows = sampleRows(tokenizer, texts, options, this.promptFormat);
@@ -160,21 +190,26 @@ export class PromptedBatches implements Iterable<Batch> {
 
   /** The same batches each time. */
   *[Symbol.iterator](): Generator<Batch> {
-    const { epochs = 1, seed = 0, length } = this.#options, { promptFormat } = this;
-    const rows = passes(this.#rows, epochs, seed);
+    const { promptFormat } = this, padding = endOfTextOf(this.tokenizer);
+    const batches = this.#options.order === "like-length"
+      ? likePasses(this.#rows, this.#size, this.#options, padding)
+      : this.#asDrawn(padding);
+    for (const each of batches) yield { ...each, promptFormat };
+  }
+
+  #asDrawn(padding: number): Generator<Batch> {
+    const { epochs = 1, seed = 0, length } = this.#options;
     const pack = length === undefined ? packFitted : packBatches;
-    for (const each of pack(rows, this.#size, endOfTextOf(this.tokenizer))) {
-      yield { ...each, promptFormat };
-    }
+    return pack(passes(this.#rows, epochs, seed), this.#size, padding);
   }
 }
 
 /**
  * Batches of prompted texts, one text per row, padded on the right; targets are shifted left by one and
- * are −100 on prompt and padding. The last batch of the last pass is filled up with rows that are not
- * scored, so that the number of rows never changes, nor the shape where `length` is given. Iterating again
- * yields the same batches. What is trained on them remembers their format, so that `complete` writes prompts
- * in the same way.
+ * are −100 on prompt and padding. The last batch of the last pass, or of every pass with `like-length`, is
+ * filled up with rows that are not scored, so that the number of rows never changes, nor the shape where `length`
+ * is given. Iterating again yields the same batches. What is trained on them remembers their format, so that
+ * `complete` writes prompts in the same way.
  *
  * @throws {TypeError} when there are no texts, or an option does not exist.
  * @throws {RangeError} when there are not enough texts that fit; at the call, not at the first batch.

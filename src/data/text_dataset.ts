@@ -1,19 +1,36 @@
 /** Texts as batches to train on and batches that are held out. @module */
 
 import type { Batch } from "../core/batch.ts";
-import type { HostTensor } from "../core/host_tensor.ts";
 import { howMany } from "../core/how_many.ts";
+import { boundsOf } from "../core/numbers.ts";
 import { listNames } from "../core/module_names.ts";
 import { assertOptions, type OptionNames } from "../core/options.ts";
-import { assertPromptFormat, type PromptFormat } from "../core/prompt_format.ts";
+import type { PromptFormat } from "../core/prompt_format.ts";
 import { quote } from "../core/quote.ts";
 import { Random } from "../core/random.ts";
-import { assertTokenizer, endOfTextOf } from "../tokenizer/prompt.ts";
 import type { Tokenizer } from "../tokenizer/tokenizer.ts";
-import { fates, type FittedText, fitTexts, formatFor } from "./text_rows.ts";
-import type { RowOptions, TextRow } from "./text_rows.ts";
+import {
+  assertOrder,
+  type BatchLimit,
+  type BatchOrder,
+  drawGroups,
+  measuredGroups,
+  mostTokens,
+  type RowGroups,
+  type RowSizes,
+} from "./row_groups.ts";
+import type { TextLayout } from "./text_layout.ts";
+import {
+  packGroups,
+  readingOf,
+  type ReadModel,
+  rowsOf,
+  sizesOf,
+  type TextReading,
+} from "./text_reading.ts";
+import { type FittedText, longNote } from "./text_rows.ts";
 import type { Texts } from "./texts.ts";
-import { checkBatchSize, fittedLength, packBatch } from "./token_rows.ts";
+import { checkBatchSize } from "./token_rows.ts";
 
 /** How texts become batches. */
 export interface TextDatasetOptions {
@@ -22,8 +39,21 @@ export interface TextDatasetOptions {
    * at most 200 texts: they are measured often.
    */
   readonly validation?: number | Texts;
-  /** Rows in a batch. Default 8. */
+  /** Rows in a batch to train on. Default 8. */
   readonly batch?: number;
+  /** Most tokens in a batch to train on, padding counted, in place of a number of rows. */
+  readonly tokensPerStep?: number;
+  /**
+   * Which rows share a batch to train on: `like-length`, so that little is padding, or with `random` those that are
+   * drawn one after another. Default `random`: in a batch of short rows each token would weigh more than in one of
+   * as many long rows. With `tokensPerStep`, where it does not, the default is `like-length`.
+   */
+  readonly order?: BatchOrder;
+  /**
+   * Rows in a held-out batch. Default: as many as have, with padding, no more tokens than the texts of the largest
+   * batch to train on, as without gradients they take less memory.
+   */
+  readonly heldOutBatch?: number;
   /** Seed of the split and of the order. Default 0. */
   readonly seed?: number;
   /** How prompts are written. Default: after the end of text, with a space before completions. */
@@ -33,25 +63,20 @@ export interface TextDatasetOptions {
 const optionNames: OptionNames<TextDatasetOptions> = {
   validation: true,
   batch: true,
+  tokensPerStep: true,
+  order: true,
+  heldOutBatch: true,
   seed: true,
   format: true,
 };
-
-/** What a model reads: how many tokens, what fills up short rows, and whether it predicts the next one. */
-export interface ReadModel {
-  /** Most tokens in a row. */
-  readonly positions: number;
-  /** Token that fills up short rows. Default: the end of text. */
-  readonly padding?: number;
-  /** Whether it predicts the next token, as it must for texts without labels. Default true. */
-  readonly isCausal?: boolean;
-}
 
 /** Batches to train on, and batches that training never sees. */
 export interface TextDataset {
   /** One pass over the texts to train on, in random order. */
   readonly train: readonly Batch[];
-  /** The held-out texts. */
+  /** Which texts share a batch to train on. */
+  readonly order: BatchOrder;
+  /** The held-out texts, those of like length together. */
   readonly validation: readonly Batch[];
   /** How many texts are in which, and what became of long ones, or of labels without one: sentences for a reader. */
   readonly notes: readonly string[];
@@ -59,7 +84,8 @@ export interface TextDataset {
 
 /**
  * Makes batches of texts: in those of prompts the completions are scored, in those of plain texts every
- * token, and those of texts with labels are for a classifier. Rows are as long as their batch needs.
+ * token, and those of texts with labels are for a classifier. Rows are as long as their batch needs. The same
+ * arguments give the same batches.
  *
  * @throws {RangeError} when no text is left to train on, an option is out of range, or the model is an encoder
  * and the texts have no labels.
@@ -87,45 +113,61 @@ export function textDataset(
   texts: Texts,
   options: TextDatasetOptions = {},
 ): TextDataset {
-  assertWhole(model, tokenizer, texts);
   assertOptions("textDataset", options, optionNames);
-  const { positions, isCausal = true } = model, { batch = 8, seed = 0 } = options;
-  if (!isCausal && texts.kind !== "labeled") {
-    throw new RangeError(
-      "to learn from texts without labels a model must predict the next token, found an encoder or a " +
-        "classifier",
-    );
-  }
-  checkBatchSize({ batch, length: positions });
-  const format = formatFor(texts, options.format);
-  assertPromptFormat("the format of prompts", format);
-  const split = splitTexts(texts, options, { tokenizer, length: positions, format });
-  const rows = shuffled(rowsOf(split.kept), new Random(seed).split(2));
+  const { fit, layout } = readingOf("textDataset", model, tokenizer, texts, options.format);
+  const { positions } = model, { order = usualOrder(options), seed = 0 } = options;
+  assertOrder(order);
+  const limit = limitOf(options, positions), split = splitTexts(texts, options, fit);
+  const rows = rowsOf(split.kept), sizes = sizesOf(rows, layout);
   if (rows.length === 0) {
     throw new RangeError(`training needs a text of at most ${positions} tokens, found none`);
   }
-  const padding = model.padding ?? endOfTextOf(tokenizer);
-  const promptFormat = promptsOf(texts, format);
-  const pack = { batch, positions, padding, promptFormat };
+  assertRoom(limit, sizes);
+  const groups = drawGroups(sizes, limit, { order, random: new Random(seed).split(2) });
   return {
-    train: packRows(rows, pack),
-    validation: packRows(rowsOf(split.heldOut).toSorted(byLength), pack),
-    notes: notesOf(texts, split, positions),
+    train: packGroups(groups, rows, layout),
+    validation: heldOutBatches(split, layout, options, { tokens: mostTokens(groups, sizes) }),
+    order,
+    notes: [...notesOf(texts, split, positions), ...stepNote(limit, groups)],
   };
 }
 
-/** Callers without types may leave something out, or pass the name of a file as texts. */
-function assertWhole(model: { positions: number }, tokenizer: Tokenizer, texts: Texts): void {
-  if (!Number.isInteger(model?.positions)) {
-    throw new TypeError(`textDataset needs a model, found ${quote(model)}`);
+/** Of like length where each step has as many tokens, so that each weighs the same. */
+const usualOrder = ({ tokensPerStep }: TextDatasetOptions): BatchOrder =>
+  tokensPerStep === undefined ? "random" : "like-length";
+
+/** When a batch to train on is full. */
+function limitOf(options: TextDatasetOptions, length: number): BatchLimit {
+  const { batch, tokensPerStep: tokens, heldOutBatch = 1 } = options;
+  if (batch !== undefined && tokens !== undefined) {
+    throw new RangeError(
+      `textDataset takes batch or tokensPerStep, found both: ${batch} and ${tokens}`,
+    );
   }
-  assertTokenizer("textDataset", tokenizer);
-  if (Array.isArray(texts?.rows)) return;
-  throw new TypeError(
-    `textDataset needs texts, as in textDataset(model, tokenizer, await readTexts(file)), found ${
-      quote(texts)
-    }`,
+  for (const rows of [batch ?? 1, heldOutBatch]) checkBatchSize({ batch: rows, length });
+  if (tokens === undefined) return { rows: batch ?? 8 };
+  if (Number.isInteger(tokens) && tokens >= 1) return { tokens };
+  throw new RangeError(`tokensPerStep must be an integer of at least 1, found ${tokens}`);
+}
+
+/** Every row must fit a step. */
+function assertRoom({ tokens = Infinity }: BatchLimit, { lengths, tokensOf }: RowSizes): void {
+  const [, longest] = boundsOf(lengths);
+  const least = tokensOf({ rows: 1, longest, tokens: longest });
+  if (least <= tokens) return;
+  throw new RangeError(
+    `a step needs room for the longest text, ${least} tokens, found room for ${tokens}`,
   );
+}
+
+function heldOutBatches(
+  { heldOut }: Split,
+  layout: TextLayout,
+  { heldOutBatch }: TextDatasetOptions,
+  usual: BatchLimit,
+): Batch[] {
+  const rows = rowsOf(heldOut), limit = heldOutBatch ? { rows: heldOutBatch } : usual;
+  return packGroups(measuredGroups(sizesOf(rows, layout), limit), rows, layout);
 }
 
 /** Texts to train on, those that are held out, and how they were chosen. */
@@ -138,11 +180,11 @@ interface Split {
 function splitTexts(
   texts: Texts,
   { validation, seed = 0 }: TextDatasetOptions,
-  fit: RowOptions,
+  fit: TextReading["fit"],
 ): Split {
-  const all = shuffled(fitTexts(texts, fit), new Random(seed).split(1));
+  const all = shuffled(fit(texts), new Random(seed).split(1));
   if (typeof validation === "object") {
-    const heldOut = fitTexts(sameKind(validation, texts), fit);
+    const heldOut = fit(sameKind(validation, texts));
     return { kept: all, heldOut, how: validation.description };
   }
   const count = heldOutCount(all.length, validation);
@@ -154,10 +196,6 @@ function sameKind(validation: Texts, { kind }: Texts): Texts {
   if (validation.kind === kind) return validation;
   throw new RangeError(`held-out texts must be ${kind} like the others, found ${validation.kind}`);
 }
-
-/** Labels say what a classifier is asked; only prompts and plain texts are written in a format. */
-const promptsOf = ({ kind }: Texts, format: PromptFormat): PromptFormat | undefined =>
-  kind === "labeled" ? undefined : format;
 
 /** What is held out where nothing is said. */
 const usualShare = 0.1, mostHeldOut = 200;
@@ -174,20 +212,22 @@ function heldOutCount(texts: number, asked?: number): number {
 const shuffled = <T>(list: readonly T[], random: Random): T[] =>
   Array.from(random.permutation(list.length), (index) => list[index]);
 
-const rowsOf = (texts: readonly FittedText[]): TextRow[] => texts.flatMap(({ rows }) => rows);
-
-const byLength = (a: TextRow, b: TextRow): number => a.tokens.length - b.tokens.length;
-
 function notesOf(texts: Texts, split: Split, positions: number): string[] {
   const { kept, heldOut, how } = split;
   const counts = `${howMany(kept.length, "text")} to train on, ${heldOut.length} held out (${how})`;
-  const long = [...heldOut, ...kept].filter(({ isTooLong }) => isTooLong).length;
-  const longer = `${howMany(long, "text is", "texts are")} longer than the model's ${positions}`;
   return [
     counts,
-    ...long > 0 ? [`${longer} tokens: ${fates[texts.kind]}`] : [],
+    ...longNote(texts, [...heldOut, ...kept], positions),
     ...unseenNote(texts, split),
   ];
+}
+
+/** How many rows a step has, where its tokens are limited. */
+function stepNote({ tokens }: BatchLimit, groups: RowGroups): string[] {
+  if (tokens === undefined) return [];
+  const [least, most] = boundsOf(groups.map(({ length }) => length));
+  const rows = least === most ? howMany(least, "text") : `${least} to ${most} texts`;
+  return [`a pass has ${howMany(groups.length, "step")} of ${rows}`];
 }
 
 /** Labels that held-out texts have and no other text, which cannot be learned. */
@@ -200,44 +240,4 @@ function unseenNote(texts: Texts, { kept, heldOut }: Split): string[] {
   if (unseen.length === 0) return [];
   const list = listNames(unseen.map(quote));
   return [`labels of held-out texts alone, which cannot be learned: ${list}`];
-}
-
-/** What packs rows. */
-interface Packing {
-  readonly batch: number;
-  readonly positions: number;
-  readonly padding: number;
-  readonly promptFormat?: PromptFormat;
-}
-
-function packRows(rows: readonly TextRow[], packing: Packing): Batch[] {
-  const { batch } = packing;
-  return Array.from(
-    { length: Math.ceil(rows.length / batch) },
-    (_, i) => packOne(rows.slice(batch * i, batch * (i + 1)), packing),
-  );
-}
-
-function packOne(rows: readonly TextRow[], { positions, padding, promptFormat }: Packing): Batch {
-  const labels = rows.flatMap(({ label }) => label ?? []);
-  if (labels.length > 0) return packLabeled(rows, labels, padding);
-  const length = fittedLength(rows, positions);
-  return { ...packBatch(rows, { batch: rows.length, length }, padding), promptFormat };
-}
-
-function packLabeled(rows: readonly TextRow[], labels: number[], padding: number): Batch {
-  const length = Math.max(...rows.map(({ tokens }) => tokens.length));
-  const shape = [rows.length, length], data = new Uint32Array(rows.length * length).fill(padding);
-  rows.forEach(({ tokens }, row) => data.set(tokens, row * length));
-  const targets = { shape: [rows.length], data: Int32Array.from(labels) };
-  const isFull = rows.every(({ tokens }) => tokens.length === length);
-  const mask = isFull ? {} : { attentionMask: maskOf(rows, length) };
-  return { inputs: { tokens: { shape, data }, ...mask }, targets };
-}
-
-/** 1 for the tokens of a row, 0 for those that fill it up. */
-function maskOf(rows: readonly TextRow[], length: number): HostTensor {
-  const data = new Uint32Array(rows.length * length);
-  rows.forEach(({ tokens }, row) => data.fill(1, row * length, row * length + tokens.length));
-  return { shape: [rows.length, length], data };
 }

@@ -1,5 +1,6 @@
 /** Texts as rows of tokens that fit a model. @module */
 
+import { howMany } from "../core/how_many.ts";
 import { fillTemplate, type PromptFormat } from "../core/prompt_format.ts";
 import { encodePrompt, endOfTextOf } from "../tokenizer/prompt.ts";
 import type { Tokenizer } from "../tokenizer/tokenizer.ts";
@@ -38,12 +39,23 @@ export function fitTexts(texts: TextRows, options: RowOptions): FittedText[] {
   return texts.rows.map((text) => fitLabeled(text, options));
 }
 
-/** What became of texts that are too long, for `3 texts are longer than the model's 64 tokens: …`. */
-export const fates: Readonly<Record<TextRows["kind"], string>> = {
+/** What becomes of texts that are too long. */
+const fates: Readonly<Record<TextRows["kind"], string>> = {
   prompted: "left out",
   plain: "continued in further rows",
   labeled: "only their beginnings are used",
 };
+
+/** `3 texts are longer than the model's 64 tokens: left out`, if there are any. */
+export function longNote(
+  { kind }: TextRows,
+  texts: readonly FittedText[],
+  positions: number,
+): string[] {
+  const long = texts.filter(({ isTooLong }) => isTooLong).length;
+  const longer = `${howMany(long, "text is", "texts are")} longer than the model's ${positions}`;
+  return long > 0 ? [`${longer} tokens: ${fates[kind]}`] : [];
+}
 
 function fitPrompted(text: PromptedText, { tokenizer, length, format }: RowOptions): FittedText {
   const row = encodeFitting(tokenizer, withoutSpace(text, format), length + 1, format);

@@ -84,13 +84,10 @@ function* groups(rows: Iterable<TokenRow>, size: number): Generator<TokenRow[]> 
   if (waiting.length > 0) yield waiting;
 }
 
-/** Lengths of batches are multiples of this: a GPU compiles kernels for each. */
-const lengthStep = 16;
-
-/** The length that holds the inputs of all rows, a multiple of 16 or `most`. */
-export function fittedLength(rows: readonly TokenRow[], most: number): number {
+/** The length that holds the inputs of all rows, a multiple of `step` or `most`. */
+export function fittedLength(rows: readonly TokenRow[], most: number, step = 16): number {
   const longest = Math.max(...rows.map(({ tokens }) => tokens.length - 1));
-  return Math.min(most, lengthStep * Math.ceil(longest / lengthStep));
+  return Math.min(most, step * Math.ceil(longest / step));
 }
 
 /**

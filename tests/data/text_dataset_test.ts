@@ -3,6 +3,7 @@
 import { assertAlmostEquals, assertEquals, assertThrows } from "@std/assert";
 import fc from "npm:fast-check@4.10.2";
 import {
+  encodePrompted,
   promptedBatches,
   textDataset,
   type TextDatasetOptions,
@@ -96,8 +97,13 @@ Deno.test("a batch of prompted texts is as long as its own longest text, as a da
     completion: " ship".repeat(size),
   }));
   const fitted = promptedBatches(tokenizer, texts, { batch: 1 });
+  const like = promptedBatches(tokenizer, texts, { batch: 1, order: "like-length" });
   const set = promptedBatches(tokenizer, texts, { batch: 1, length: 64 });
-  const lengths = (batches: Iterable<Batch>) =>
+  const own = texts.map((text) => {
+    const { tokens } = encodePrompted(tokenizer, text);
+    return { inputs: { tokens: { shape: [1, tokens.length - 1] } } };
+  });
+  const lengths = (batches: Iterable<{ inputs: { tokens: { shape: readonly number[] } } }>) =>
     Array.from(batches, ({ inputs }) => inputs.tokens.shape[1]).sort((a, b) => a - b);
   const { train } = dataset(
     prompted(...texts.map((text): [string, string] => [text.prompt, text.completion])),
@@ -107,8 +113,11 @@ Deno.test("a batch of prompted texts is as long as its own longest text, as a da
     },
   );
   const longest = lengths(fitted).at(-1)!; // A set is as long as that; a dataset rounds it up too.
-  assertEquals(lengths(train).map((length) => Math.min(length, longest)), lengths(fitted));
-  assertEquals(lengths(fitted)[0], 16);
+  const rounded = (step: number) =>
+    lengths(own).map((length) => Math.min(step * Math.ceil(length / step), longest));
+  assertEquals(lengths(fitted), rounded(16));
+  assertEquals(lengths(train).map((length) => Math.min(length, longest)), rounded(4));
+  assertEquals(lengths(like), rounded(4));
   assertEquals(lengths(set), texts.map(() => 64));
   using device = new ReferenceDevice();
   const shape = { vocab_size: 1024, n_positions: 64, n_embd: 8, n_layer: 1, n_head: 2 };
