@@ -2,7 +2,7 @@
 
 import { mostFrequentLabel } from "../core/batch.ts";
 import { grouped } from "../core/numbers.ts";
-import { readTexts, textDataset, type Texts } from "../data/mod.ts";
+import { evaluationBatches, readTexts, type Texts } from "../data/mod.ts";
 import { textMetrics } from "../metrics/mod.ts";
 import { accuracyOn, labelsOf, recordedFormat } from "../models/mod.ts";
 import { loadTokenizer } from "../tokenizer/mod.ts";
@@ -28,7 +28,7 @@ import { assertModelFolder } from "./model_folder.ts";
 import { assertForLabels, templateFor } from "./train_data.ts";
 
 interface EvaluateOptions extends TextOptions {
-  readonly batchSize: number;
+  readonly batchSize?: number;
 }
 
 /** The same with a model and its texts. */
@@ -73,7 +73,11 @@ export function addEvaluate(program: Command): void {
     .addOption(allowOption())
     .addOption(baseDtypeOption())
     .option("--prompt-template <text>", "around prompts: 'Q: {prompt}\\nA:'", template)
-    .option("--batch-size <n>", "texts at a time", positiveNumber, 8)
+    .option(
+      "--batch-size <n>",
+      "texts at a time (default: as many as take no more memory than 8 of the longest)",
+      positiveNumber,
+    )
     .option(
       "--metrics <list>",
       "answer the prompts and score the answers, by bleu,rougeL,… or all",
@@ -119,13 +123,12 @@ async function measureLoss(options: LossOptions): Promise<void> {
   const { model } = loaded, labels = labelsOf(model);
   const texts = await readTexts(options.data, labels);
   assertKind(texts, labels, options);
-  const { train: batches, notes } = textDataset(model, tokenizer, texts, {
-    validation: 0,
+  const { batches, notes } = evaluationBatches(model, tokenizer, texts, {
     batch: options.batchSize,
     // As the option says, else as in training, else as training would.
     format: templateFor(texts, options.promptTemplate) ?? recordedFormat(model),
   });
-  for (const line of [texts.description, ...notes.slice(1)]) note(options, line);
+  for (const line of [texts.description, ...notes]) note(options, line);
   const found = await evaluate(model, batches);
   if (!labels) return print(options, found, () => describe(found));
   const { loss, counted } = found, accuracy = await accuracyOn(model, batches);

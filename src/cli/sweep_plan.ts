@@ -113,8 +113,10 @@ const keyOfModel = (
 /** Readers that read each file once, however many trainings ask for it. */
 const rememberingReaders = (): RequestReaders => ({
   readTexts: remembered(readTrainData, (data, options, { positions }) => {
-    const { model, validation, promptTemplate, batchSize, seed } = options;
-    return JSON.stringify([data, model, validation, promptTemplate, batchSize, seed, positions]);
+    const { model, validation, promptTemplate, batchSize, tokensPerStep, batchOrder, seed } =
+      options;
+    const batching = [batchSize, tokensPerStep, batchOrder];
+    return JSON.stringify([data, model, validation, promptTemplate, batching, seed, positions]);
   }),
   readModel: remembered(modelSpec, ({ model, baseDtype }) => JSON.stringify([model, baseDtype])),
 });

@@ -6,6 +6,7 @@ import { type Adapter, loadAnyAdapter } from "../adapt/mod.ts";
 import { prepareFolder } from "../core/files.ts";
 import { howMany } from "../core/how_many.ts";
 import { Interrupt, Interrupted } from "../core/interrupt.ts";
+import { batchOrders } from "../data/mod.ts";
 import type { Device } from "../device/mod.ts";
 import { countTrainable, loadModel, type TextModel } from "../models/mod.ts";
 import {
@@ -108,6 +109,14 @@ export function addTrainOptions(command: Command): Command {
         .choices(trainingOptimizers),
     )
     .option("--batch-size <n>", "texts in a step (default: 8)", positiveNumber)
+    .option("--tokens-per-step <n>", "most tokens in a step, instead of texts", positiveNumber)
+    .addOption(
+      new Option(
+        "--batch-order <order>",
+        "which texts share a step (default: random; of tokens like-length)",
+      )
+        .choices(batchOrders),
+    )
     .option(
       "--validation <share>",
       "share of the texts to hold out, or a file (default: 0.1, at most 200 texts)",

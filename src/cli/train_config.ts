@@ -15,6 +15,8 @@ export interface TrainConfig {
   readonly training: Partial<TrainingSpec>;
   /** What to train, if the file says so. */
   readonly method: Fields | undefined;
+  /** How large batches of texts are, if the file says so. */
+  readonly batching?: { readonly batchSize?: number; readonly tokensPerStep?: number };
   /** Steps between checkpoints, if the file says so: no part of what is trained. */
   readonly checkpointEvery?: number;
 }
@@ -32,6 +34,8 @@ const rules = {
   loraPlusRatio: number,
   loraPlusEmbeddingRate: number,
   activationCheckpointing: flag,
+  batchSize: positive,
+  tokensPerStep: positive,
   validateEvery: positive,
   checkpointEvery: positive,
   dtype: oneOf(...Object.keys(storedTypes)),
@@ -44,14 +48,12 @@ const rules = {
  * @throws {SyntaxError} when a field is unknown or invalid.
  */
 export async function readTrainConfig(path: string): Promise<TrainConfig> {
-  const { method, checkpointEvery, dtype, ...training } = checkFields(
-    path,
-    await readJson(path, parseUniqueJson),
-    rules,
-  );
+  const fields = checkFields(path, await readJson(path, parseUniqueJson), rules);
+  const { method, checkpointEvery, dtype, batchSize, tokensPerStep, ...training } = fields;
   return {
     training: { ...training, dtype: dtypeOf({ dtype } as DtypeOption) },
     method: method === undefined ? undefined : checkMethod(method),
+    batching: { batchSize, tokensPerStep } as TrainConfig["batching"],
     checkpointEvery: checkpointEvery as number | undefined,
   };
 }

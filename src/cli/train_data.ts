@@ -4,6 +4,7 @@ import { methodIn } from "../adapt/load_any.ts";
 import { fileDigests } from "../core/digest.ts";
 import type { PromptFormat } from "../core/prompt_format.ts";
 import {
+  type BatchOrder,
   type PromptedText,
   readTexts,
   type TextDataset,
@@ -26,6 +27,8 @@ export interface DataOptions extends AllowOption {
   readonly validation?: number | string;
   readonly promptTemplate?: string;
   readonly batchSize?: number;
+  readonly tokensPerStep?: number;
+  readonly batchOrder?: BatchOrder;
   readonly seed: number;
 }
 
@@ -45,7 +48,7 @@ export async function readTrainData(
   options: DataOptions,
   facts: ModelFacts,
 ): Promise<TrainData> {
-  const { model, adapter, validation, batchSize: batch = 8, seed } = options;
+  const { model, adapter, validation, batchSize = 8, tokensPerStep, seed } = options;
   const known = facts.labels ?? (adapter && await readAdapterLabels(adapter) || undefined);
   const tokenizer = await loadTokenizer(model), texts = await readTexts(data, known);
   const labels = labelsIn(texts, known);
@@ -53,7 +56,9 @@ export async function readTrainData(
   const format = await formatOf(options, texts);
   const dataset = textDataset(facts, tokenizer, texts, {
     validation: heldOut,
-    batch,
+    batch: options.batchSize,
+    tokensPerStep,
+    order: options.batchOrder,
     seed,
     format,
   });
@@ -61,7 +66,8 @@ export async function readTrainData(
     texts: texts.digest,
     validation: typeof heldOut === "object" ? heldOut.digest : heldOut ?? "usual",
     tokenizer: await fileDigests(model, /^tokenizer(_config)?\.json$/),
-    batchSize: batch,
+    ...tokensPerStep === undefined ? { batchSize } : { tokensPerStep },
+    batchOrder: dataset.order,
     format: { ...format },
   };
   const notes = [texts.description, ...dataset.notes];

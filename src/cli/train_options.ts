@@ -1,10 +1,16 @@
 /** The options of `train`, and which of them go together. @module */
 
 import type { TrainingSpec } from "../runs/mod.ts";
-import type { BaseDtypeOption, CheckpointingOption, DtypeOption } from "./arguments.ts";
+import {
+  type BaseDtypeOption,
+  type CheckpointingOption,
+  type DtypeOption,
+  optionName,
+} from "./arguments.ts";
 import { batchExample } from "./batches.ts";
 import type { CommonOptions } from "./common.ts";
 import type { MethodOptions } from "./method.ts";
+import type { TrainConfig } from "./train_config.ts";
 import type { DataOptions } from "./train_data.ts";
 
 /** Options of `train`. */
@@ -47,16 +53,31 @@ export function assertTogether(options: TrainOptions): void {
   if (steps !== undefined && epochs !== undefined) {
     throw new RangeError(`train takes --steps or --epochs, found both: ${steps} and ${epochs}`);
   }
-  const { validation, promptTemplate, batchSize, patience, validateEvery } = options;
-  const ofTexts = {
-    validation,
-    "prompt-template": promptTemplate,
-    "batch-size": batchSize,
-    patience,
-    "validate-every": validateEvery,
-  };
-  const given = Object.entries({ ...ofTexts, epochs }).filter(([, value]) => value !== undefined);
+  const { batchSize, tokensPerStep } = options;
+  if (batchSize !== undefined && tokensPerStep !== undefined) {
+    throw new RangeError(
+      `train takes --batch-size or --tokens-per-step, found both: ${batchSize} and ${tokensPerStep}`,
+    );
+  }
+  const given = ofTexts.filter((name) => options[name] !== undefined).map(optionName);
   if (data !== undefined || given.length === 0) return;
-  const names = given.map(([name]) => `--${name}`).join(" and ");
-  throw new RangeError(`${names} must come with --data, found --batches`);
+  throw new RangeError(`${given.join(" and ")} must come with --data, found --batches`);
 }
+
+/** Options that batches of token ids have no use for. */
+const ofTexts = [
+  "validation",
+  "promptTemplate",
+  "batchSize",
+  "tokensPerStep",
+  "batchOrder",
+  "patience",
+  "validateEvery",
+  "epochs",
+] as const;
+
+/** Options with what the configuration says of batches, unless the command line says how large they are. */
+export const withBatching = (options: TrainOptions, { batching }: TrainConfig): TrainOptions =>
+  options.batchSize === undefined && options.tokensPerStep === undefined
+    ? { ...options, ...batching }
+    : options;

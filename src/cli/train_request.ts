@@ -16,7 +16,7 @@ import { methodOf } from "./method.ts";
 import { assertOtherFolder } from "./model_folder.ts";
 import { completeTraining, readTrainConfig, type TrainConfig } from "./train_config.ts";
 import { readTrainData } from "./train_data.ts";
-import { assertTogether, type TrainOptions } from "./train_options.ts";
+import { assertTogether, type TrainOptions, withBatching } from "./train_options.ts";
 
 /** The training to run. */
 export interface TrainRequest {
@@ -60,14 +60,14 @@ export interface RequestReaders {
 
 /** Reads and checks everything that can be checked without loading the model. */
 export async function readRequest(
-  options: TrainOptions,
+  given: TrainOptions,
   { readTexts, readModel }: RequestReaders = { readTexts: readTrainData, readModel: modelSpec },
 ): Promise<TrainRequest> {
-  assertTogether(options);
-  const { config, adapter, data, seed } = options;
-  const said: TrainConfig = config === undefined
+  const said: TrainConfig = given.config === undefined
     ? { training: {}, method: undefined }
-    : await readTrainConfig(config);
+    : await readTrainConfig(given.config);
+  const options = withBatching(given, said), { adapter, data, seed } = options;
+  assertTogether(options);
   const { training: configured, method: configuredMethod } = said;
   const checkpointEvery = options.checkpointEvery ?? said.checkpointEvery;
   const usual = adapter || data ? { kind: "lora" } : {};
