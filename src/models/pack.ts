@@ -24,8 +24,8 @@ export function packInputs(
   { rows }: ForwardOptions,
   rules: PackRules,
 ): readonly [TextInputs, ForwardOptions] | undefined {
-  const { tokens, attentionMask, lengths: given } = inputs;
-  if (tokens instanceof Tensor || given) return undefined;
+  const { tokens, attentionMask, positionIds, tokenTypeIds } = inputs;
+  if (tokens instanceof Tensor || inputs.lengths) return undefined;
   const [batch, time] = tokens.shape, seen = seenLengths(batch, time, attentionMask);
   if (!seen || rows?.some((row) => row % time >= seen[Math.floor(row / time)])) return undefined;
   const lengths = rows && rules.isCausal ? neededLengths(seen, rows, time) : seen;
@@ -38,13 +38,9 @@ export function packInputs(
   }
   const starts = startsOf(lengths);
   const placeOf = (row: number) => starts[Math.floor(row / time)] + row % time;
-  const others = { positionIds: inputs.positionIds, tokenTypeIds: inputs.tokenTypeIds };
-  const packed = Object.entries({ tokens, ...others }).map(([name, tensor]) =>
-    [name, tensor && packRows(tensor, lengths)] as const
-  );
-  return [{ ...Object.fromEntries(packed), lengths } as unknown as TextInputs, {
-    rows: rows?.map(placeOf),
-  }];
+  const pack = (tensor: HostTensor | undefined) => tensor && packRows(tensor, lengths);
+  const others = { positionIds: pack(positionIds), tokenTypeIds: pack(tokenTypeIds) };
+  return [{ tokens: packRows(tokens, lengths), lengths, ...others }, { rows: rows?.map(placeOf) }];
 }
 
 /** The first values of each row, one row after another. */
