@@ -30,7 +30,7 @@ export {
 export { type Matmul, matmul, matmulBf16, matmulF16 } from "./matmul/kernel.ts";
 export { rootSum, squaresChunk, sum, sumColumns, sumSquares } from "./reduce/kernel.ts";
 export { reluBackward, reluForward } from "./relu/kernel.ts";
-export { repeatHeads, sumHeads } from "./repeat_heads/kernel.ts";
+export { type HeadScalars, repeatHeads, sumHeads } from "./repeat_heads/kernel.ts";
 export { rmsNormBackward, rmsNormBackwardWeight, rmsNormForward } from "./rms_norm/kernel.ts";
 export { rotaryKernel } from "./rotary/kernel.ts";
 export { segmentOuter } from "./segment_outer/kernel.ts";

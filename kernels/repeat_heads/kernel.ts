@@ -4,7 +4,8 @@ import { ceilDivide, defineKernel, elementsOf, f32, type Kernel } from "../kerne
 import repeatCode from "./repeat.wgsl" with { type: "text" };
 import sumCode from "./sum.wgsl" with { type: "text" };
 
-type HeadScalars =
+/** Extents and places of heads that are repeated: `heads` heads, `group` times each. */
+export type HeadScalars =
   | "rows"
   | "heads"
   | "group"
