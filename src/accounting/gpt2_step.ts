@@ -114,7 +114,7 @@ function bytes(name: string, values: FormulaValues): number {
   return Number(evaluateFormula(name, values));
 }
 
-function assertLabeled({ batch, length, labeled = batch }: StepShape): void {
+function assertLabeled({ batch, length, labeled = batch * length }: StepShape): void {
   if (Number.isInteger(labeled) && labeled >= batch && labeled <= batch * length) return;
   throw new RangeError(
     `a step needs ${batch} to ${batch * length} tokens with a label, found ${labeled}`,

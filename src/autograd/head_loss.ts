@@ -5,7 +5,7 @@ import { type HostTensor, hostTensor, isFloat } from "../core/host_tensor.ts";
 import { cutRange, type RowRange } from "../core/row_range.ts";
 import { sizeOf } from "../core/shape.ts";
 import type { Tensor } from "../device/device.ts";
-import { assertLabels, type Loss, type LossOptions } from "./loss.ts";
+import type { Loss, LossOptions } from "./loss.ts";
 import { add } from "./ops/add.ts";
 import { rowBlock } from "./ops/row_block.ts";
 import type { Tape } from "./tape.ts";
@@ -28,19 +28,20 @@ export interface TwoParts<Inputs> {
   readonly picksRows: boolean;
 }
 
-/** A model, which may have two parts. */
-export interface ForwardModel<Inputs> extends Partial<TwoParts<Inputs>> {
+/** A model, which may have two parts: training and `evaluate` then ask these and not `forward`. */
+export interface ForwardModel<Inputs> {
   /** Maps inputs to what the loss takes, such as logits (batch · time, vocabulary). */
   forward(tape: Tape, inputs: Inputs): Tensor;
+  /** Its parts. */
+  readonly parts?: TwoParts<Inputs>;
 }
 
-/** The two parts of a model; the second of one without a head gives what it gets. */
+/** The two parts of a model; the second of one without parts gives what it gets. */
 export function twoPartsOf<Inputs>(model: ForwardModel<Inputs>): TwoParts<Inputs> {
-  return {
-    states: (tape, inputs, options) =>
-      model.states?.(tape, inputs, options) ?? model.forward(tape, inputs),
-    head: model.head ?? { outputs: 0, forward: (_, states) => states },
-    picksRows: model.picksRows ?? false,
+  return model.parts ?? {
+    states: (tape, inputs) => model.forward(tape, inputs),
+    head: { outputs: 0, forward: (_, states) => states },
+    picksRows: false,
   };
 }
 
@@ -54,11 +55,8 @@ export interface HeadLossOptions extends Required<LossOptions> {
 
 /**
  * The loss of a model on a batch: of its rows with a label alone where it picks rows, in blocks of rows. With a
- * tape that records, the backward pass through head and loss has run when it returns, so `tape.backward` of
- * the loss, or of a sum that it is a term of, goes on from there with the gradient 1.
- *
- * @throws {ShapeError} when there is not one target for each row.
- * @throws {RangeError} when a label is not an integer below the number of outputs.
+ * tape that records, the backward pass through the head's last layer and the loss has run when it returns, and
+ * `tape.backward` of the loss, or of a sum that it is a term of, continues from there with the gradient 1.
  */
 export function lossOfBatch<Inputs>(
   tape: Tape,
@@ -69,7 +67,7 @@ export function lossOfBatch<Inputs>(
   const parts = twoPartsOf(model), { rows, targets } = targetRows(parts, batch);
   const states = parts.states(tape, batch.inputs, { rows });
   const term = { ...options, targets, range: { start: 0, count: states.shape[0] } };
-  return headLosses(tape, states, parts.head, [term], mostOutputs)[0];
+  return headLosses(tape, states, parts.head, [term], mostOutputs).total;
 }
 
 /** Rows with a target, in order, all if left out; and their targets. */
@@ -81,20 +79,20 @@ export interface TargetRows {
 }
 
 /**
- * Leaves out rows whose label is ignored, where the model picks rows; the first stays where all are ignored, as no
- * device has an empty matrix.
- *
- * @throws As {@link lossOfBatch}.
+ * Leaves out rows whose label is ignored, where the model picks rows and there is a label for each token; the first
+ * stays where all are ignored, as no device has an empty matrix.
  */
 export function targetRows<Inputs>(
   { picksRows, head }: TwoParts<Inputs>,
   { inputs, targets }: Pick<Batch<Inputs>, "inputs" | "targets">,
 ): TargetRows {
-  const { data } = targets, tokens = tokensOf(inputs);
-  if (!picksRows || tokens === undefined || isFloat(data)) return { targets };
-  assertLabels(data, tokens, head.outputs);
+  const { data } = targets, isOfTokens = picksRows && data.length === tokensOf(inputs);
+  // What is no label of an output is left for the loss to refuse.
+  if (!isOfTokens || isFloat(data) || data.some((label) => label >= head.outputs)) {
+    return { targets };
+  }
   const count = countLabels(data);
-  if (count === tokens) return { targets };
+  if (count === data.length) return { targets };
   const rows = count > 0 ? [...data.keys()].filter((row) => data[row] >= 0) : [0];
   return { rows, targets: hostTensor([rows.length], Int32Array.from(rows, (row) => data[row])) };
 }
@@ -115,6 +113,14 @@ export interface LossTerm extends Required<LossOptions> {
   readonly loss: Loss;
 }
 
+/** The losses of some terms. */
+export interface HeadLosses {
+  /** The sum of all, from which the backward pass continues. */
+  readonly total: Tensor;
+  /** What each term's loss is the sum of: a value of each block that has rows of it. */
+  readonly values: readonly (readonly Tensor[])[];
+}
+
 /**
  * The losses of terms, of which each row has one, in blocks of rows: each block's backward pass runs before the
  * next one's forward pass. Releases the states as soon as the head has read them.
@@ -125,23 +131,28 @@ export function headLosses(
   head: LastLayers,
   terms: readonly LossTerm[],
   mostOutputs = 2 ** 23,
-): Tensor[] {
+): HeadLosses {
   const [rows] = states.shape, most = Math.max(1, Math.floor(mostOutputs / head.outputs));
-  const blocks = Math.max(1, Math.ceil(rows / most));
-  const losses: Tensor[][] = terms.map(() => []);
-  for (const block of cutRange(rows, Math.ceil(rows / blocks))) {
+  const blocks = cutRange(rows, Math.ceil(rows / Math.max(1, Math.ceil(rows / most))));
+  const values: Tensor[][] = terms.map(() => []);
+  const sums = blocks.map((block) =>
     tape.early(() => {
       const x = rowBlock(tape, states, block), outputs = head.forward(tape, x);
-      if (x.storage !== states.storage) tape.release(x);
-      const isLast = block.start + block.count === rows;
-      if (isLast && outputs.storage !== states.storage) tape.release(states);
+      const kept = block.start + block.count < rows ? [states, outputs] : [outputs];
+      releaseBut(tape, kept, x, states);
       const found = terms.map((term) => lossIn(tape, outputs, block, term));
       tape.release(outputs);
-      found.forEach((loss, at) => loss && losses[at].push(loss));
+      found.forEach((loss, at) => loss && values[at].push(loss));
       return sumOf(tape, found.filter((loss) => loss !== undefined));
-    });
-  }
-  return losses.map((parts) => sumOf(tape, parts));
+    })
+  );
+  return { total: sumOf(tape, sums), values };
+}
+
+/** Releases values but those in a buffer that is still read. */
+function releaseBut(tape: Tape, kept: readonly Tensor[], ...values: readonly Tensor[]): void {
+  const isKept = ({ storage }: Tensor) => kept.some((one) => one.storage === storage);
+  tape.release(...values.filter((value) => !isKept(value)));
 }
 
 const sumOf = (tape: Tape, losses: readonly Tensor[]): Tensor =>
@@ -160,7 +171,7 @@ function lossIn(
   const part = rowBlock(tape, outputs, { start: start - block.start, count });
   const wanted = targetsOf(targets, range.count, { start: start - range.start, count });
   const value = loss(tape, part, wanted, { divisor });
-  if (part.storage !== outputs.storage) tape.release(part);
+  releaseBut(tape, [outputs], part);
   return value;
 }
 

@@ -1,6 +1,5 @@
 /** Losses: functions of a model's outputs and their targets. @module */
 
-import { ShapeError } from "../core/errors.ts";
 import { type HostTensor, isFloat } from "../core/host_tensor.ts";
 import { assertShape, type Shape } from "../core/shape.ts";
 import type { Tensor } from "../device/device.ts";
@@ -44,22 +43,4 @@ export function assertFloatTargets(
 ): void {
   assertShape(what, shape, outputs);
   if (!isFloat(data)) throw new TypeError(`${what} must be floats, found integers`);
-}
-
-/** Throws unless there is a label for each row, negative or below the number of outputs. */
-export function assertLabels(labels: ArrayLike<number>, rows: number, outputs: number): void {
-  if (labels.length !== rows) {
-    throw new ShapeError(`${rows} rows of logits need ${rows} labels, found ${labels.length}`);
-  }
-  if (isFloat(labels)) {
-    throw new TypeError("labels must be integers, such as an Int32Array, found floats");
-  }
-  for (let i = 0; i < rows; i++) {
-    if (labels[i] < outputs && Number.isInteger(labels[i])) continue;
-    throw new RangeError(
-      `labels must be integers below the vocabulary of ${outputs}, found ${
-        labels[i]
-      } at position ${i}`,
-    );
-  }
 }

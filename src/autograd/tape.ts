@@ -43,6 +43,7 @@ export class Tape extends Scope {
   readonly #spent = new Set<Tensor>();
   readonly #gradients: Gradients;
   readonly #entries: Entries;
+  #isEarly = false;
 
   /**
    * Starts an empty tape.
@@ -209,6 +210,9 @@ export class Tape extends Scope {
         `backward needs a result of trainable parameters, found ${found} that depends on none`,
       );
     }
+    if (this.#isEarly && seed !== 1) {
+      throw new RangeError(`backward after a part that ran early needs the seed 1, found ${seed}`);
+    }
     this.#startAt(loss, seed);
     try {
       this.#entries.unwind(0);
@@ -219,15 +223,16 @@ export class Tape extends Scope {
   }
 
   /**
-   * Computes a term of a loss and runs the backward pass over what it recorded, from the gradient 1, so that
-   * what it saved is freed. {@link Tape.backward} of the term, or of a sum of terms, with the seed 1 goes on
-   * with what was recorded before.
+   * Computes a term of a loss and runs the backward pass over what it recorded, from the gradient 1, which frees
+   * what it saved. {@link Tape.backward} of a sum of terms continues with what came before, from the seed 1.
    */
   early(compute: () => Tensor): Tensor {
-    const first = this.#entries.count, term = compute();
-    if (this.#entries.count === first) return term;
+    const first = this.#entries.count, known = this.#tracked.size, term = compute();
+    if (!this.tracks(term) || !this.#state.saves) return term;
+    this.#isEarly = true;
     this.#startAt(term, 1);
     this.#entries.unwind(first);
+    for (const out of [...this.#tracked].slice(known)) if (out !== term) this.#spent.add(out);
     return term;
   }
 

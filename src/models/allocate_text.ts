@@ -11,8 +11,8 @@ import { Arena } from "../device/arena.ts";
 import type { Device, Tensor } from "../device/device.ts";
 import { Scope } from "../device/scope.ts";
 import type { StoredForm, StoredForms } from "./stored_forms.ts";
-import type { TextModelOptions } from "./model_options.ts";
-import type { TextModel, TextModelClass } from "./text_model.ts";
+import type { TextModelClass, TextModelOptions } from "./model_options.ts";
+import type { TextModel } from "./text_model.ts";
 
 /**
  * A model with all weights zero, in one arena, to be filled; those that are not in F32 are undefined until then.

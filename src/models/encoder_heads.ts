@@ -157,14 +157,17 @@ class MaskedLmHead implements Head {
     return wanted;
   }
 
-  forward(tape: Tape, states: Tensor): Tensor {
-    const { dense, norm, output, activation } = this.#parts;
+  before(tape: Tape, states: Tensor): Tensor {
+    const { dense, norm, activation } = this.#parts;
     return tape.pipe(
       dense.forward(tape, states),
       (x) => activation(tape, x),
       (x) => norm.forward(tape, x),
-      (x) => output.forward(tape, x),
     );
+  }
+
+  forward(tape: Tape, states: Tensor): Tensor {
+    return this.#parts.output.forward(tape, states);
   }
 }
 

@@ -18,6 +18,8 @@ export interface Head extends LastLayers {
    * @param wanted Rows that the caller requested.
    */
   rowsOf(inputs: PassInputs, wanted?: readonly number[]): readonly number[] | undefined;
+  /** What it computes of all those rows before its last layer, which is computed in blocks of rows. */
+  before?(tape: Tape, states: Tensor): Tensor;
 }
 
 /** The rows of the last block's result that a head reads. */
@@ -25,7 +27,7 @@ export interface ReadRows {
   /** The rows, all if left out. */
   readonly rows?: readonly number[];
   /** Whether there is one of each sequence: the last block's second half then computes no others. */
-  readonly areFew: boolean;
+  readonly isOnePerSequence: boolean;
 }
 
 /** What a head reads of a pass, of which the caller may have requested rows. */
@@ -33,7 +35,7 @@ export const readRows = (
   head: Head,
   inputs: PassInputs,
   wanted?: readonly number[],
-): ReadRows => ({ rows: head.rowsOf(inputs, wanted), areFew: !head.isPerToken });
+): ReadRows => ({ rows: head.rowsOf(inputs, wanted), isOnePerSequence: !head.isPerToken });
 
 /** Logits of the next token, y = h Wᵀ, for every row, or the requested rows. */
 export class CausalLmHead implements Head {

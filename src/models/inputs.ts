@@ -1,12 +1,13 @@
 /** What every text model does with its inputs before the first layer. @module */
 
 import { embedding, packSequences } from "../autograd/mod.ts";
+import { assertLengths } from "../autograd/ops/packed_sequences.ts";
 import type { Tape } from "../autograd/tape.ts";
 import type { ModelInputs } from "../core/batch.ts";
 import { ShapeError } from "../core/errors.ts";
 import type { HostTensor } from "../core/host_tensor.ts";
 import { howMany } from "../core/how_many.ts";
-import { assertShape, formatShape, sizeOf } from "../core/shape.ts";
+import { assertShape, formatShape, type Shape, sizeOf } from "../core/shape.ts";
 import { Tensor } from "../device/device.ts";
 import type { SequenceContext } from "../nn/attention.ts";
 import type { KeyValueCache } from "../nn/key_value_cache.ts";
@@ -85,17 +86,21 @@ export function assertInputs(inputs: TextInputs, limit: number, past = 0, beside
     const others = beside > 0 ? ` beside ${howMany(beside, "virtual token")}` : "";
     throw new RangeError(`a sequence holds at most ${limit} tokens${others}, found ${keys}`);
   }
-  if (attentionMask) assertShape("the attention mask", attentionMask.shape, [batch, keys]);
-  if (positionIds) assertShape("position ids", positionIds.shape, shape);
-  if (tokenTypeIds) assertShape("token type ids", tokenTypeIds.shape, shape);
+  if (attentionMask) assertFilled("the attention mask", attentionMask, [batch, keys]);
+  if (positionIds) assertFilled("position ids", positionIds, shape);
+  if (tokenTypeIds) assertFilled("token type ids", tokenTypeIds, shape);
+}
+
+/** Throws a `ShapeError` unless values have a shape and fill it. */
+function assertFilled(what: string, { shape, data }: HostTensor, expected: Shape): void {
+  assertShape(what, shape, expected);
+  if (data.length === sizeOf(shape)) return;
+  throw new ShapeError(`${what} must have ${sizeOf(shape)} values, found ${data.length}`);
 }
 
 /** Throws unless lengths are those of packed sequences, which continue nothing. */
 function assertPacked({ tokens, lengths, attentionMask }: TextInputs, others: number): void {
-  const wrong = lengths!.find((length) => !(Number.isInteger(length) && length > 0));
-  if (wrong !== undefined) {
-    throw new RangeError(`lengths of packed sequences must be positive integers, found ${wrong}`);
-  }
+  assertLengths(lengths!);
   const total = startsOf(lengths!).at(-1)!;
   assertShape(`the tokens of packed sequences of ${total} tokens`, tokens.shape, [1, total]);
   if (attentionMask) throw new RangeError("packed sequences have no hidden tokens, found a mask");

@@ -31,6 +31,7 @@ export {
   countTrainable,
   type ForwardOptions,
   type Model,
+  type PassRows,
   promptFormatOf,
   recordedFormat,
   trainableOf,

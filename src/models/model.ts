@@ -30,6 +30,20 @@ export interface AdapterValues {
   file?: string;
 }
 
+/** The rows of a batch, which a pass tells what it is of. */
+export interface PassRows {
+  /**
+   * Begins a pass.
+   *
+   * @param starts The first token of each row, and the end of the last.
+   * @param picked The tokens that the head reads, if not all.
+   * @throws {ShapeError} when it is of another number of rows.
+   */
+  begin(starts: readonly number[], picked?: readonly number[]): void;
+  /** Says that the layers that follow are the head's. */
+  beginHead(): void;
+}
+
 /** What a model knows of an adapter that is on it. */
 export interface AppliedAdapter {
   /** What is trained of it. */
@@ -40,11 +54,8 @@ export interface AppliedAdapter {
   values?: AdapterValues;
   /** How the prompts of its training were written, if it was trained on any. */
   promptFormat?: PromptFormat;
-  /**
-   * Told of every pass where each sequence of its batch begins and the last ends, and which tokens a head reads if
-   * not all: throws where it is not of that many sequences.
-   */
-  beginPass?(starts: readonly number[], picked?: readonly number[]): void;
+  /** Whose the rows of a batch are, where each has an adapter of its own. */
+  readonly batchRows?: PassRows;
   /** Takes it off the model; a second call does nothing. */
   remove(): void;
 }

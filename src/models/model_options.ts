@@ -3,7 +3,9 @@
 import type { ConfigJson } from "../architectures/config_fields.ts";
 import type { OptionNames } from "../core/options.ts";
 import type { Folder } from "../core/storage.ts";
+import type { Device } from "../device/device.ts";
 import type { FloatDtype } from "../formats/mod.ts";
+import type { StoredTensors } from "./model_layers.ts";
 
 /** How a model behaves beyond its configuration. */
 export interface ModelOptions {
@@ -56,3 +58,12 @@ export function unappliedDropoutOf(
   return `${field} of config.json, ${config[field]}, is not applied: attention's probabilities ` +
     "are never dropped";
 }
+
+/** A family's class. */
+export type TextModelClass<Family> = new (
+  device: Device,
+  config: ConfigJson,
+  tensors: StoredTensors,
+  owner: Disposable,
+  options?: TextModelOptions,
+) => Family;

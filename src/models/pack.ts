@@ -2,7 +2,7 @@
 
 import { type HostData, type HostTensor, hostTensor } from "../core/host_tensor.ts";
 import { Tensor } from "../device/device.ts";
-import { startsOf, type TextInputs } from "./inputs.ts";
+import { assertRequested, startsOf, type TextInputs } from "./inputs.ts";
 import type { ForwardOptions } from "./model.ts";
 
 /** What decides which tokens are left out. */
@@ -18,6 +18,8 @@ export interface PackRules {
 /**
  * The same pass over packed sequences: without hidden tokens at their ends and, in a causal model, without those
  * after the last wanted row. Undefined where nothing is left out, or some hidden token has others behind it.
+ *
+ * @throws {RangeError} when a requested row is not among the tokens.
  */
 export function packInputs(
   inputs: TextInputs,
@@ -26,6 +28,7 @@ export function packInputs(
 ): readonly [TextInputs, ForwardOptions] | undefined {
   const { tokens, attentionMask, positionIds, tokenTypeIds } = inputs;
   if (tokens instanceof Tensor || inputs.lengths) return undefined;
+  assertRequested(rows ?? [], tokens.data.length);
   const [batch, time] = tokens.shape, seen = seenLengths(batch, time, attentionMask);
   if (!seen || rows?.some((row) => row % time >= seen[Math.floor(row / time)])) return undefined;
   const lengths = rows && rules.isCausal ? neededLengths(seen, rows, time) : seen;

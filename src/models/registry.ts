@@ -13,8 +13,8 @@ import { Deberta } from "./deberta.ts";
 import { Gpt2 } from "./gpt2.ts";
 import { Llama } from "./llama.ts";
 import type { StoredForms } from "./stored_forms.ts";
-import type { TextModelOptions } from "./model_options.ts";
-import type { TextModel, TextModelClass } from "./text_model.ts";
+import type { TextModelClass, TextModelOptions } from "./model_options.ts";
+import type { TextModel } from "./text_model.ts";
 
 /** How a family turns a configuration into a model. */
 interface Family {

@@ -4,13 +4,13 @@ import type { Architecture } from "../architectures/architecture.ts";
 import type { ConfigJson } from "../architectures/config_fields.ts";
 import { architectureOf } from "../architectures/registry.ts";
 import { assertDropout } from "../autograd/ops/dropout.ts";
+import type { TwoParts } from "../autograd/head_loss.ts";
 import type { Parameter } from "../autograd/parameter.ts";
 import type { Tape } from "../autograd/tape.ts";
 import type { Weight } from "../autograd/weight.ts";
 import type { ModelInputs } from "../core/batch.ts";
 import { assertOptions } from "../core/options.ts";
 import type { PromptFormat } from "../core/prompt_format.ts";
-import { sizeOf } from "../core/shape.ts";
 import type { Device, Tensor } from "../device/device.ts";
 import type { AdaptedLayer } from "../nn/embedding.ts";
 import type { KeyValueCache } from "../nn/key_value_cache.ts";
@@ -18,13 +18,7 @@ import type { Linear } from "../nn/linear.ts";
 import type { Place } from "../nn/place.ts";
 import type { BlockShape, VirtualTokens } from "../nn/virtual_tokens.ts";
 import type { Head } from "./heads.ts";
-import {
-  assertInputs,
-  assertRequested,
-  type PassInputs,
-  sequenceStarts,
-  type TextInputs,
-} from "./inputs.ts";
+import { assertInputs, type PassInputs, sequenceStarts, type TextInputs } from "./inputs.ts";
 import {
   type AdapterValues,
   type AppliedAdapter,
@@ -35,6 +29,7 @@ import {
 import {
   dropoutRateOf,
   modelNames,
+  type TextModelClass,
   type TextModelOptions,
   unappliedDropoutOf,
 } from "./model_options.ts";
@@ -127,30 +122,35 @@ export abstract class TextModel implements Model<ModelInputs> {
     );
   }
 
-  /** What the head reads, (rows, width): the first part of {@link TextModel.forward}, which throws the same. */
+  /** What the head's last layer reads, (rows, width): the first part of {@link TextModel.forward}, which throws the same. */
   states(tape: Tape, inputs: TextInputs, options: ForwardOptions = {}): Tensor {
-    const { virtualTokens: virtual, padding, positions, head: { isPerToken: hasRows } } = this;
+    const { virtualTokens: virtual, padding, positions, head } = this;
     const packed = this.#packed(inputs, options), [given, wanted] = packed ?? [inputs, options];
     if (given?.tokens?.shape?.length === 2) {
       const starts = sequenceStarts(given);
-      for (const adapter of this.adapters) adapter.beginPass?.(starts, wanted.rows);
+      for (const { batchRows } of this.adapters) batchRows?.begin(starts, wanted.rows);
     }
-    if (!virtual) return this.pass(tape, given, wanted);
-    const room = { virtual, limit: positions, padding, hasRows };
-    return this.pass(tape, ...withVirtualTokens(given, wanted, room));
+    const room = virtual && { virtual, limit: positions, padding, hasRows: head.isPerToken };
+    return tape.pipe(
+      this.pass(tape, ...room ? withVirtualTokens(given, wanted, room) : [given, wanted] as const),
+      (states) => {
+        for (const { batchRows } of this.adapters) batchRows?.beginHead();
+        return head.before?.(tape, states) ?? states;
+      },
+    );
   }
 
   /** The pass over packed sequences, where no output of all tokens is wanted and some may be left out. */
   #packed(inputs: TextInputs, options: ForwardOptions): PassArguments | undefined {
-    const { head, packs, virtualTokens, limit, isCausal, padding, vocabulary } = this;
-    if (inputs?.lengths && !packs) {
+    const { virtualTokens, limit, head: { isPerToken } } = this;
+    if (inputs?.lengths && !this.packs) {
       throw new RangeError(`${this.description} takes sequences of one length, found packed ones`);
     }
-    if (!packs || virtualTokens || options.cache) return undefined;
-    if (head.isPerToken && !options.rows) return undefined;
+    if (!this.packs || virtualTokens || options.cache || isPerToken && !options.rows) {
+      return undefined;
+    }
     assertInputs(inputs, limit);
-    assertRequested(options.rows ?? [], sizeOf(inputs.tokens.shape));
-    return packInputs(inputs, options, { isCausal, padding, vocabulary });
+    return packInputs(inputs, options, this);
   }
 
   /** Whether its blocks take packed sequences. */
@@ -158,9 +158,10 @@ export abstract class TextModel implements Model<ModelInputs> {
     return true;
   }
 
-  /** Whether the head may be given some of the rows: not where it reads one row of each sequence. */
-  get picksRows(): boolean {
-    return this.head.isPerToken;
+  /** What training and `evaluate` ask; rows may be requested where the head does not read one of each sequence. */
+  get parts(): TwoParts<ModelInputs> {
+    const { head } = this, states = this.states.bind(this);
+    return { states, head, picksRows: head.isPerToken };
   }
 
   /** The family's layers before the head, from inputs that count virtual tokens as tokens. */
@@ -238,12 +239,3 @@ export abstract class TextModel implements Model<ModelInputs> {
     this.#owner[Symbol.dispose]();
   }
 }
-
-/** A family's class. */
-export type TextModelClass<Family extends TextModel> = new (
-  device: Device,
-  config: ConfigJson,
-  tensors: StoredTensors,
-  owner: Disposable,
-  options?: TextModelOptions,
-) => Family;

@@ -102,7 +102,10 @@ export function wordsOf(tape: Tape, table: Embedding, { tokens, virtual }: PassI
 
 /** A block of a model. */
 export interface Block<Context> {
-  /** What it does to its input, (batch · time, width), one after the other. */
+  /**
+   * What it does to its input, (batch · time, width), one after the other: the first mixes tokens, and where there
+   * is a second one it computes each row by itself.
+   */
   sublayers(tape: Tape, context: Context, block: number): readonly ((x: Tensor) => Tensor)[];
 }
 
@@ -116,20 +119,20 @@ export function blockSteps<Context extends SequenceContext>(
   tape: Tape,
   blocks: readonly Block<Context>[],
   context: Context,
-  { rows, areFew }: ReadRows,
+  { rows, isOnePerSequence }: ReadRows,
   shared: readonly Tensor[] = [],
 ): ((x: Tensor) => Tensor)[] {
   const { virtual, batch } = context;
   const pick = (x: Tensor) => rows ? pickRows(tape, x, rows) : x;
   const sublayersOf = (block: Block<Context>, at: number) => {
     const steps = block.sublayers(tape, context, at), isLast = at === blocks.length - 1;
-    return isLast && areFew ? steps.toSpliced(1, 0, pick) : steps;
+    return isLast && isOnePerSequence ? steps.toSpliced(1, 0, pick) : steps;
   };
   return [
     ...blocks.flatMap((block, at) => [
       (x: Tensor) => virtual?.states?.(tape, x, batch, at) ?? x,
       (x: Tensor) => tape.checkpoint(x, sublayersOf(block, at), shared),
     ]),
-    ...areFew ? [] : [pick],
+    ...isOnePerSequence ? [] : [pick],
   ];
 }

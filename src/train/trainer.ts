@@ -141,9 +141,9 @@ export class Trainer<Inputs = ModelInputs> implements Disposable {
     return batches.reduce((sum, { targets }) => sum + countTargets(targets), 0);
   }
 
-  /** Adds the loss of a step's batch, by its index, to those in {@link Trainer.ring}. */
-  addLoss(loss: Tensor, index: number): void {
-    this.ring.addLoss(this.steps, loss, index > 0);
+  /** Writes a part of a step's loss to {@link Trainer.ring}, or adds it to the parts before. */
+  addLoss(loss: Tensor, accumulate: boolean): void {
+    this.ring.addLoss(this.steps, loss, accumulate);
   }
 
   /** The second half of a step, without a submit: updates with the gradients that passes of its batches have left. */
@@ -221,7 +221,7 @@ export class Trainer<Inputs = ModelInputs> implements Disposable {
     const dropoutSeed = hash32(seed, this.steps * this.accumulation + index + 1);
     using tape = new Tape(this.model.device, { dropoutSeed, activationCheckpointing });
     const value = lossOfBatch(tape, this.model, batch, { loss: this.loss, divisor });
-    this.addLoss(value, index);
+    this.addLoss(value, index > 0);
     tape.backward(value);
   }
 }

@@ -5,6 +5,7 @@ import {
   type ForwardModel,
   type HeadLossOptions,
   lossOfBatch,
+  type TwoParts,
 } from "../../src/autograd/head_loss.ts";
 import {
   add,
@@ -13,6 +14,7 @@ import {
   klDivergence,
   linear,
   Parameter,
+  scale,
   squaredError,
   Tape,
 } from "../../src/autograd/mod.ts";
@@ -44,12 +46,10 @@ function modelOn(device: Device, tokens: number, width: number, outputs: number)
     seen.push(x.shape[0]);
     return linear(tape, x, weight);
   };
-  const states: ForwardModel<Inputs>["states"] = (tape, _, { rows } = {}) =>
+  const states: TwoParts<Inputs>["states"] = (tape, _, { rows } = {}) =>
     embedding(tape, table, rows ?? Array.from({ length: tokens }, (_, row) => row));
   const model: ForwardModel<Inputs> = {
-    states,
-    head: { outputs, forward: head },
-    picksRows: true,
+    parts: { states, head: { outputs, forward: head }, picksRows: true },
     forward: (tape, inputs) => head(tape, states(tape, inputs)),
   };
   const inputs = { tokens: hostTensor([1, tokens], new Uint32Array(tokens)) };
@@ -164,9 +164,9 @@ Deno.test("of 32,768 tokens with a vocabulary of 50,257, outputs take at most 64
   assertEquals(device.ledger.read().live, live);
 });
 
-Deno.test("labels that do not fit are refused before anything is computed, by their own position", () => {
+Deno.test("labels that do not fit are left for the loss to refuse, by their own position", () => {
   using device = new ReferenceDevice();
-  const { model, inputs, seen } = modelOn(device, tokens, width, outputs);
+  const { model, inputs } = modelOn(device, tokens, width, outputs);
   const run = (...values: number[]) => {
     using tape = new Tape(device);
     const targets = hostTensor([values.length], Int32Array.from(values));
@@ -178,5 +178,43 @@ Deno.test("labels that do not fit are refused before anything is computed, by th
     "below the vocabulary of 5, found 5 at position 4",
   );
   assertThrows(() => run(1, 2), ShapeError, "7 rows of logits need 7 labels, found 2");
-  assertEquals(seen, []);
+});
+
+Deno.test("a head that gives what it gets may be computed in blocks", async () => {
+  using device = new ReferenceDevice();
+  const made = modelOn(device, tokens, width, width), { model, inputs, parameters } = made;
+  const parts = { ...model.parts!, head: { outputs: width, forward: (_: Tape, x: Tensor) => x } };
+  const targets = hostTensor([tokens, width], new Float32Array(tokens * width).fill(0.5));
+  const found = await Promise.all([1, 2 * width, undefined].map(async (mostOutputs) => {
+    using tape = new Tape(device);
+    const options = { loss: squaredError, divisor: 1, mostOutputs };
+    const value = lossOfBatch(tape, { ...model, parts }, { inputs, targets }, options);
+    tape.backward(value);
+    const read = await device.read(value, tape.gradientOf(parameters[0])!);
+    return read.flatMap(({ data }) => [...data]);
+  }));
+  assertAllClose(found[0], found[2], exact);
+  assertAllClose(found[1], found[2], exact);
+});
+
+Deno.test("backward after a part that ran early has the seed 1, and no second use of that part", () => {
+  using device = new ReferenceDevice();
+  const { model, inputs, parameters: [table] } = modelOn(device, tokens, width, outputs);
+  const options = { loss: crossEntropy, divisor: 1 };
+  {
+    using tape = new Tape(device);
+    const value = lossOfBatch(tape, model, { inputs, targets: labels }, options);
+    assertThrows(() => tape.backward(value, 5), RangeError, "needs the seed 1, found 5");
+  }
+  {
+    using tape = new Tape(device);
+    let inner: Tensor | undefined;
+    tape.early(() => scale(tape, inner = scale(tape, embedding(tape, table, [0]), 2), 3));
+    assertThrows(() => scale(tape, inner!, 2), RangeError, "found a second use after backward");
+  }
+  {
+    using tape = new Tape(device);
+    const nothing = tape.early(() => scale(tape, tape.activation([1], "frozen"), 2));
+    assertThrows(() => tape.backward(nothing), RangeError, "depends on none");
+  }
 });

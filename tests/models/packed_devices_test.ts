@@ -5,6 +5,7 @@ import { AdapterSet, injectLora } from "../../src/adapt/mod.ts";
 import { lossOfBatch } from "../../src/autograd/head_loss.ts";
 import { add, crossEntropy, Tape } from "../../src/autograd/mod.ts";
 import type { ModelInputs } from "../../src/core/batch.ts";
+import { ShapeError } from "../../src/core/errors.ts";
 import type { HostTensor } from "../../src/core/host_tensor.ts";
 import type { Device, Tensor } from "../../src/device/device.ts";
 import { loadModel, outputsOf, type TextModel } from "../../src/models/mod.ts";
@@ -144,6 +145,45 @@ async function checkAdapterSet(device: Device, epsilon: number): Promise<void> {
   assertAllClose(rows.data, seen, { relative: 0, absolute: 3e3 * epsilon });
 }
 
+/** The head's own layer has adapters, and its last layer is computed in blocks, of rows in any order. */
+async function checkHeadOfSet(device: Device, epsilon: number): Promise<void> {
+  using model = await loadModel(device, golden("families/bert_masked"));
+  const updatesOf = async (seed: number) => {
+    using adapter = injectLora(model, { rank: seed, targetModules: "all-linear", seed });
+    for (const { tensor } of adapter.parameters) {
+      device.write(tensor, Float32Array.from({ length: tensor.size }, (_, i) => (i % 7 - 3) / 20));
+    }
+    return await adapter.read();
+  };
+  const first = await updatesOf(1), second = await updatesOf(2);
+  using adapters = new AdapterSet(model);
+  adapters.add({ first, second });
+  adapters.use(["first", "second", undefined, "second"]);
+  const inputs = padded(model), targets = targetsOf(model), close = 3e3 * epsilon;
+  const lossOf = async (lossOn: (tape: Tape) => Tensor) => {
+    using tape = new Tape(device, { record: false });
+    return [...(await device.read(lossOn(tape)))[0].data];
+  };
+  const whole = await lossOf((tape) =>
+    crossEntropy(tape, model.forward(tape, inputs), targets, { divisor: 5 })
+  );
+  // Blocks of as many rows as there are sequences among them.
+  for (const rows of [1, 3, batch, 100]) {
+    const mostOutputs = rows * model.vocabulary, options = { loss: crossEntropy, divisor: 5 };
+    const found = await lossOf((tape) =>
+      lossOfBatch(tape, model, { inputs, targets }, { ...options, mostOutputs })
+    );
+    assertAllClose(found, whole, { relative: 0, absolute: close });
+  }
+  const all = [...Array(batch * time).keys()], width = model.vocabulary;
+  const inOrder = await outputsOf(model, inputs, { rows: all });
+  const reversed = await outputsOf(model, inputs, { rows: all.toReversed() });
+  const back = all.toReversed().flatMap((
+    row,
+  ) => [...reversed.data.slice(row * width, (row + 1) * width)]);
+  assertAllClose(back, [...inOrder.data], { relative: 0, absolute: close });
+}
+
 async function checkRefusals(device: Device): Promise<void> {
   using model = await loadModel(device, golden("gpt2_tiny"));
   using deberta = await loadModel(device, golden("families/deberta_masked"));
@@ -157,8 +197,8 @@ async function checkRefusals(device: Device): Promise<void> {
       RangeError,
       sentence,
     );
-  refused({ ...inputs, lengths: [15.5] }, "positive integers, found 15.5");
-  refused({ ...inputs, lengths: [6, 0, 9] }, "positive integers, found 0");
+  refused({ ...inputs, lengths: [15.5] }, "must be a positive integer, found 15.5 at 0");
+  refused({ ...inputs, lengths: [6, 0, 9] }, "must be a positive integer, found 0 at 1");
   refused({ ...inputs, lengths: [6] }, "must have shape [1, 6], found [1, 15]");
   refused({ ...inputs, attentionMask }, "no hidden tokens, found a mask");
   using cache = model.openCache(4, 6);
@@ -170,6 +210,17 @@ async function checkRefusals(device: Device): Promise<void> {
     RangeError,
     "packed sequences are whole, found a cache",
   );
+  const short = { shape: [batch, time], data: new Uint32Array(5).fill(1) };
+  for (const name of ["attentionMask", "positionIds", "tokenTypeIds"]) {
+    assertThrows(
+      () => {
+        using tape = new Tape(device, { record: false });
+        model.states(tape, { ...padded(model), [name]: short }, { rows: [0] });
+      },
+      ShapeError,
+      "must have 24 values, found 5",
+    );
+  }
   refused(inputs, "sequences of one length, found packed ones", deberta);
 }
 
@@ -185,6 +236,7 @@ const checks: Check[] = [
     run: (device) => checkApart(device, name),
   }]),
   { name: "rows with adapters of their own may be packed", run: checkAdapterSet },
+  { name: "a head with adapters of rows is computed in blocks", run: checkHeadOfSet },
   { name: "what is packed wrongly is refused", run: checkRefusals },
 ];
 

@@ -6,9 +6,9 @@ import { type Fault, fault } from "../fault.ts";
 export const modelFaults: readonly Fault[] = [
   fault(
     "a label may be as large as the vocabulary",
-    "src/autograd/loss.ts",
-    "labels[i] < outputs &&",
-    "labels[i] <= outputs &&",
+    "src/autograd/ops/cross_entropy.ts",
+    "labels[i] < vocabulary &&",
+    "labels[i] <= vocabulary &&",
   ),
   fault(
     "a product that is cut along its terms keeps the last piece",

@@ -12,7 +12,7 @@ import { quote } from "../../core/quote.ts";
 import type { Folder } from "../../core/storage.ts";
 import type { Tensor } from "../../device/device.ts";
 import type { AdapterException } from "../../formats/mod.ts";
-import type { AppliedAdapter, Model } from "../../models/model.ts";
+import type { AppliedAdapter, Model, PassRows } from "../../models/model.ts";
 import type { Linear } from "../../nn/linear.ts";
 import { assertFree, assertNotIn, attach } from "../attach.ts";
 import { assertRowList, BatchRows } from "./batch_rows.ts";
@@ -158,13 +158,12 @@ export class AdapterSet implements AppliedAdapter, Disposable {
   }
 
   /**
-   * Prepares for a pass.
+   * The adapters of the rows, for a pass.
    *
-   * @throws {RangeError} when `use` has not said which adapters the rows have, or one of them was unloaded.
-   * @throws {ShapeError} when it said so of another number of rows.
+   * @throws {RangeError} when `use` has not said them, or one of them was unloaded.
    */
-  beginPass(starts: readonly number[], picked?: readonly number[]): void {
-    if (this.#rows) return this.#rows.begin(starts, picked);
+  get batchRows(): PassRows {
+    if (this.#rows) return this.#rows;
     throw new RangeError(
       "a pass needs the adapters of its rows, found none: call use(rows) before",
     );

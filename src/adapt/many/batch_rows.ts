@@ -24,8 +24,11 @@ export class BatchRows implements Disposable {
   readonly #segments: Segments;
   #starts: readonly number[] = [];
   #picked: readonly number[] | undefined;
-  /** Tokens sorted by adapter, of those that a layer has read in this pass: all, and the picked ones. */
-  readonly #ofTokens = new Map<readonly number[], Segments>();
+  #isInHead = false;
+  /** The tokens of all rows sorted by adapter, once a layer has read them in this pass. */
+  #allTokens: Segments | undefined;
+  /** The same of the picked tokens. */
+  #pickedTokens: Segments | undefined;
 
   /** Sorts rows by their groups, -1 for none. */
   constructor(device: Device, names: readonly (string | undefined)[], groups: readonly number[]) {
@@ -56,19 +59,29 @@ export class BatchRows implements Disposable {
     }
     this.#starts = starts;
     this.#picked = picked;
+    this.#isInHead = false;
     this.#freeTokens();
+  }
+
+  /** Says that the layers that follow are the head's, which reads the picked tokens. */
+  beginHead(): void {
+    this.#isInHead = true;
   }
 
   /**
    * How the inputs of a layer are sorted.
    *
-   * @throws {ShapeError} unless they are those of all tokens, of the picked ones, or of one for each row.
+   * @throws {ShapeError} unless they are those of all tokens, of the head's, or of one for each row.
    */
   segmentsFor(layer: string, inputs: number): Segments {
     const starts = this.#starts, tokens = starts.at(-1)!, { length } = this.names;
     const areAlike = starts.every((start, row) => start * length === row * tokens);
-    if (inputs === tokens) return areAlike ? this.#segments : this.#sorted(starts);
-    if (inputs === this.#picked?.length) return this.#sorted(this.#picked);
+    if (this.#isInHead && inputs === this.#picked?.length) {
+      return this.#pickedTokens ??= this.#sorted(this.#picked);
+    }
+    if (inputs === tokens) {
+      return areAlike ? this.#segments : this.#allTokens ??= this.#sorted();
+    }
     if (inputs === length) return this.#segments;
     throw new ShapeError(
       `${layer} needs the inputs of all ${tokens} tokens, or of one for each row, found ${inputs}`,
@@ -81,23 +94,20 @@ export class BatchRows implements Disposable {
     this.#segments.pieces[Symbol.dispose]();
   }
 
-  /** The picked tokens, or those of all rows, sorted by adapter. */
-  #sorted(which: readonly number[]): Segments {
-    const known = this.#ofTokens.get(which);
-    if (known) return known;
+  /** Some tokens, or all, sorted by adapter. */
+  #sorted(tokens?: readonly number[]): Segments {
     const starts = this.#starts;
     const groups = this.#groups.flatMap((group, row) =>
       new Array<number>(starts[row + 1] - starts[row]).fill(group)
     );
-    const wanted = which === starts ? groups : which.map((token) => groups[token]);
-    const segments = segmentsOf(this.#device, wanted);
-    this.#ofTokens.set(which, segments);
-    return segments;
+    return segmentsOf(this.#device, tokens?.map((token) => groups[token]) ?? groups);
   }
 
   #freeTokens(): void {
-    for (const { pieces } of this.#ofTokens.values()) pieces[Symbol.dispose]();
-    this.#ofTokens.clear();
+    for (const segments of [this.#allTokens, this.#pickedTokens]) {
+      segments?.pieces[Symbol.dispose]();
+    }
+    this.#allTokens = this.#pickedTokens = undefined;
   }
 }
 

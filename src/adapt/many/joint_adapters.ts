@@ -10,7 +10,7 @@ import type { Tape } from "../../autograd/tape.ts";
 import type { Weight } from "../../autograd/weight.ts";
 import type { Tensor } from "../../device/device.ts";
 import type { TensorPair } from "../../device/spans.ts";
-import type { AppliedAdapter, Model } from "../../models/model.ts";
+import type { AppliedAdapter, Model, PassRows } from "../../models/model.ts";
 import type { Adaptation } from "../../nn/adaptation.ts";
 import { attach } from "../attach.ts";
 import type { LoraAdapter } from "../lora/adapter.ts";
@@ -81,9 +81,9 @@ export class JointAdapters implements AppliedAdapter, Disposable {
     return this.#stack.gradientPairs(group, wanted);
   }
 
-  /** Prepares for a pass. */
-  beginPass(starts: readonly number[], picked?: readonly number[]): void {
-    this.#rows!.begin(starts, picked);
+  /** The adapters of the rows, for a pass. */
+  get batchRows(): PassRows {
+    return this.#rows!;
   }
 
   /** Takes them off the common model; a second call does nothing. */

@@ -6,12 +6,13 @@ import {
 } from "../../../kernels/cross_entropy/kernel.ts";
 import { sum } from "../../../kernels/reduce/kernel.ts";
 import { countLabels } from "../../core/batch.ts";
-import type { HostTensor } from "../../core/host_tensor.ts";
+import { ShapeError } from "../../core/errors.ts";
+import { type HostTensor, isFloat } from "../../core/host_tensor.ts";
 import { assertOptions } from "../../core/options.ts";
 import type { RowRange } from "../../core/row_range.ts";
 import { rowPiecesOf } from "../../device/spans.ts";
 import type { Tensor } from "../../device/device.ts";
-import { assertLabels, type LossOptions } from "../loss.ts";
+import type { LossOptions } from "../loss.ts";
 import type { Tape } from "../tape.ts";
 
 /** Options of a cross-entropy. */
@@ -77,4 +78,21 @@ export function crossEntropy(
   }, [logits, labelTensor, logSumExp]);
   tape.release(losses, logSumExp);
   return loss;
+}
+
+function assertLabels(labels: ArrayLike<number>, rows: number, vocabulary: number): void {
+  if (labels.length !== rows) {
+    throw new ShapeError(`${rows} rows of logits need ${rows} labels, found ${labels.length}`);
+  }
+  if (isFloat(labels)) {
+    throw new TypeError("labels must be integers, such as an Int32Array, found floats");
+  }
+  for (let i = 0; i < rows; i++) {
+    if (labels[i] < vocabulary && Number.isInteger(labels[i])) continue;
+    throw new RangeError(
+      `labels must be integers below the vocabulary of ${vocabulary}, found ${
+        labels[i]
+      } at position ${i}`,
+    );
+  }
 }

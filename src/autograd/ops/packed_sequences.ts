@@ -56,7 +56,12 @@ export function assertPacked({ starts, lengths }: PackedSequences): void {
   assertShape("the starts of packed sequences", starts.shape, [lengths.length + 1]);
 }
 
-function assertLengths(lengths: readonly number[]): void {
+/**
+ * Throws unless there are lengths of sequences.
+ *
+ * @throws {RangeError} when there is none, or one is not a positive integer.
+ */
+export function assertLengths(lengths: readonly number[]): void {
   if (lengths.length === 0) {
     throw new RangeError("packed sequences must be at least one, found none");
   }

@@ -42,8 +42,8 @@ export interface JointTargets {
   readonly targets: readonly HostTensor[];
   /** The rows, where the model picks rows. */
   readonly rows?: readonly number[];
-  /** How many of them are each batch's. */
-  readonly counts?: readonly number[];
+  /** How many of the head's rows are each batch's. */
+  readonly counts: readonly number[];
 }
 
 /** The rows with a target of each batch as rows of a pass of all. */
@@ -53,7 +53,9 @@ export function joinTargets(
 ): JointTargets {
   const wanted = batches.map((batch) => targetRows(model, batch));
   const targets = wanted.map(({ targets }) => targets);
-  if (!model.picksRows) return { targets };
+  if (!model.picksRows) {
+    return { targets, counts: batches.map(({ inputs }) => inputs.tokens.shape[0]) };
+  }
   let before = 0;
   const rows = batches.map(({ inputs: { tokens: { data: { length } } } }, at) => {
     const start = before;

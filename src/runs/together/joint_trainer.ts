@@ -3,7 +3,7 @@
 import { JointAdapters } from "../../adapt/many/joint_adapters.ts";
 import type { LoraAdapter } from "../../adapt/mod.ts";
 import { headLosses, type LossTerm, twoPartsOf } from "../../autograd/head_loss.ts";
-import { add, Tape } from "../../autograd/mod.ts";
+import { Tape } from "../../autograd/mod.ts";
 import type { Batch, ModelInputs } from "../../core/batch.ts";
 import { copyTensor } from "../../adapt/copy_tensor.ts";
 import type { TensorPair } from "../../device/spans.ts";
@@ -92,17 +92,17 @@ export class JointTrainer implements Disposable {
     const halves = twoPartsOf<ModelInputs>(model), wanted = joinTargets(halves, batches);
     const inputs = joinInputs(batches.map(({ inputs }) => inputs));
     const states = halves.states(tape, inputs, { rows: wanted.rows });
-    const each = states.shape[0] / groups.length;
     let start = 0;
     const terms = parts.map(({ trainer: { loss }, counted: divisor }, at): LossTerm => {
-      const range = { start, count: wanted.counts?.[at] ?? each * sequences[at] };
+      const range = { start, count: wanted.counts[at] };
       start += range.count;
       return { loss, divisor, range, targets: wanted.targets[at] };
     });
-    const losses = headLosses(tape, states, halves.head, terms);
-    parts.forEach(({ trainer }, at) => trainer.addLoss(losses[at], index));
-    // Each loss has the gradient 1, whatever the others are.
-    tape.backward(losses.reduce((sum, loss) => add(tape, sum, loss)));
+    const { total, values } = headLosses(tape, states, halves.head, terms);
+    parts.forEach(({ trainer }, at) =>
+      values[at].forEach((loss, block) => trainer.addLoss(loss, index > 0 || block > 0))
+    );
+    tape.backward(total);
   }
 
   /** Hands a run's gradients to its optimizer. */
