@@ -199,7 +199,7 @@ Deno.test("an impossible configuration is refused before anything is listed", ()
     await assertFails(step, "a tensor of a model may have at most 17179869184 values, found");
     await Deno.writeTextFile(path, JSON.stringify({ ...vast, n_embd: 2 }));
     await assertFails(step, "needs at most 67108864 rows, found 4294967295");
-    await Deno.writeTextFile(path, JSON.stringify({ ...small, n_embd: 2, n_inner: 2 ** 33 }));
+    await Deno.writeTextFile(path, JSON.stringify({ ...small, n_embd: 2, n_inner: 2 ** 32 }));
     const sentence = "the bytes of a step must be below 2^53 to be exact, found about";
     await assertFails([...step, "--batch", `${2 ** 17}`], sentence);
   }));
