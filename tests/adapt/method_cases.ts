@@ -148,8 +148,12 @@ export const onFamily = (
   },
 });
 
-/** Checks of each method on each family that it fits. */
-export const onFamilies = (checksOf: (method: Method, family: string) => Check[]): Check[] =>
-  methods.flatMap((method) =>
-    (method.families ?? Object.keys(families)).flatMap((family) => checksOf(method, family))
-  );
+/** Checks of each method on each family that it fits; of a sample, on one of them, and of all with the first method. */
+export const onFamilies = (
+  checksOf: (method: Method, family: string) => Check[],
+  isSample = false,
+): Check[] =>
+  methods.flatMap((method, i) => {
+    const all = method.families ?? Object.keys(families);
+    return (isSample && i > 0 ? all.slice(0, 1) : all).flatMap((one) => checksOf(method, one));
+  });

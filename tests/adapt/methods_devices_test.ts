@@ -10,8 +10,10 @@ import { lossOfBatch } from "../../src/autograd/head_loss.ts";
 import { crossEntropy, Tape } from "../../src/autograd/mod.ts";
 import type { TextModel } from "../../src/models/mod.ts";
 import { assertAllClose } from "../support/all_close.ts";
-import { allDevices, type Check, testOn } from "../support/devices.ts";
+import { type Check, coreDevices, testOn, webgpu } from "../support/devices.ts";
+import { tierIsWanted } from "../support/parts.ts";
 import { logitsOf } from "./fixtures.ts";
+import { folderChecksOf } from "./method_folder_checks.ts";
 import {
   close,
   disturb,
@@ -65,16 +67,16 @@ async function checkLabeledRows(model: TextModel, method: Method, epsilon: numbe
   await disturb(adapter);
   const { device } = model, targets = targetsOf(model), divisor = 7;
   const all = (tape: Tape) => crossEntropy(tape, model.forward(tape, inputs), targets, { divisor });
-  const labeled = (mostOutputs?: number) => (tape: Tape) =>
-    lossOfBatch(tape, model, { inputs, targets }, { loss: crossEntropy, divisor, mostOutputs });
-  const found = await Promise.all([all, labeled(), labeled(1)].map(async (loss) => {
+  const mostOutputs = 4 * model.head.outputs,
+    options = { loss: crossEntropy, divisor, mostOutputs };
+  const labeled = (tape: Tape) => lossOfBatch(tape, model, { inputs, targets }, options);
+  const found = await Promise.all([all, labeled].map(async (loss) => {
     using tape = new Tape(device), value = loss(tape);
     tape.backward(value);
     const gradients = adapter.parameters.map((parameter) => tape.gradientOf(parameter)!);
     return (await device.read(value, ...gradients)).flatMap(({ data }) => [...data]);
   }));
   assertAllClose(found[1], found[0], close(epsilon));
-  assertAllClose(found[2], found[0], close(epsilon));
 }
 
 /** The checks of a method on a family. */
@@ -95,10 +97,7 @@ function checksOf(method: Method, family: string): Check[] {
       "starts as the base, trains alone and leaves it to the bit",
       (model) => checkStart(model, method),
     ),
-    onModel(
-      "trains on the rows with a label, block by block, as on all rows at once",
-      (model, epsilon) => checkLabeledRows(model, method, epsilon),
-    ),
+    ...folderChecksOf(method, family),
     ...method.merges
       ? [
         onModel("computes the same merged", (model, epsilon) => checkMerge(model, method, epsilon)),
@@ -115,4 +114,18 @@ function refusalOf(call: () => unknown): unknown {
   }
 }
 
-await testOn(allDevices, onFamilies(checksOf));
+/** The same of the rows with a label. */
+const rowChecksOf = (method: Method, family: string): Check[] =>
+  method.refuses?.[family] === undefined
+    ? [onFamily(
+      method,
+      family,
+      "trains on the rows with a label, block by block, as on all rows at once",
+      (model, epsilon) => checkLabeledRows(model, method, epsilon),
+    )]
+    : [];
+
+await testOn(coreDevices, [...onFamilies(checksOf), ...onFamilies(rowChecksOf)]);
+// On a graphics adapter a sample by day, and at night all.
+const isSample = !tierIsWanted("nightly");
+await testOn([webgpu], [...onFamilies(checksOf, isSample), ...onFamilies(rowChecksOf, true)]);

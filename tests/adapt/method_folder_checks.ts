@@ -1,4 +1,4 @@
-/** Every method's folder and its bytes, on every family that it fits. */
+/** Checks of a method's folder and its bytes, for `methods_devices_test.ts`. @module */
 
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { type Adapter, loadAnyAdapter } from "../../src/adapt/mod.ts";
@@ -8,7 +8,7 @@ import { DryDevice } from "../../src/device/dry.ts";
 import { readSafetensors, writeSafetensors } from "../../src/formats/mod.ts";
 import { allocateModel, readConfig, type TextModel } from "../../src/models/mod.ts";
 import { assertAllClose } from "../support/all_close.ts";
-import { allDevices, type Check, testOn } from "../support/devices.ts";
+import type { Check } from "../support/devices.ts";
 import { golden, logitsOf, valuesOf, withFolder } from "./fixtures.ts";
 import {
   allFamilies,
@@ -17,7 +17,6 @@ import {
   inputs,
   type Method,
   nameOf,
-  onFamilies,
   onFamily,
   train,
 } from "./method_cases.ts";
@@ -81,9 +80,8 @@ async function checkLedger(device: Device, folder: string, method: Method): Prom
   assertEquals(found, predicted);
 }
 
-/** The checks of a method on a family that has something to train. */
-function checksOf(method: Method, family: string): Check[] {
-  if (method.refuses?.[family] !== undefined) return [];
+/** Those of a method on a family that has something to train. */
+export function folderChecksOf(method: Method, family: string): Check[] {
   const folder = golden(allFamilies[family]);
   return [
     onFamily(
@@ -98,5 +96,3 @@ function checksOf(method: Method, family: string): Check[] {
     },
   ];
 }
-
-await testOn(allDevices, onFamilies(checksOf));
