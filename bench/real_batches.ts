@@ -12,7 +12,7 @@ import type { TextsName } from "./real_cases.ts";
 /** A text as tokens: from `scoredFrom` on they are labels, or its label is a class. */
 export type RealRow = TokenRow | { readonly tokens: ArrayLike<number>; readonly label: number };
 
-/** What contenders read. */
+/** Batches as contenders read them. */
 export interface RealBatches {
   /** Token that fills up short rows. */
   readonly padding: number;

@@ -53,7 +53,7 @@ interface Contender {
   readonly texts?: TextsName;
 }
 
-/** What stays the same for all rounds of a case. */
+/** A case as all of its rounds see it. */
 interface Prepared {
   readonly cell: Cell;
   /** The model's folder, what is done with it, and the file of batches. */

@@ -94,7 +94,7 @@ function besides(cell: Cell, contender: string): string {
   return `${least} times as fast as ${contender} (${median} by medians) ${memory}`;
 }
 
-/** What the two attentions of PyTorch are called; the faster of them counts. */
+/** PyTorch's two attentions by name; the faster of them counts. */
 const attentions = ["torch eager", "torch sdpa"];
 
 /** A sentence for each case: beside the faster attention, then beside the others, and how far losses differ. */

@@ -30,7 +30,7 @@ export async function labeledTexts(
   return { kind: "labeled", rows, labels, description, digest };
 }
 
-/** How the studies of classifiers make batches. */
+/** The batches of the studies of classifiers. */
 export interface DrawnDataset extends Pick<TextDatasetOptions, "validation" | "seed"> {
   /** Texts in a batch, of training and of what is held out. */
   readonly batch: number;

@@ -1,5 +1,5 @@
 /**
- * Where the rows of a sequence are: of packed ones between two numbers of `starts`, which is 0 for others.
+ * The rows of a sequence: of packed ones between two numbers of `starts`, which is 0 for others.
  */
 
 import { bytesOf } from "../simd/vector.as";

@@ -1,4 +1,4 @@
-/** What the forward and the backward kernel of attention share. @module */
+/** Parts of both the forward and the backward kernel of attention. @module */
 
 import { ceilDivide, type Numbers } from "../kernel.ts";
 

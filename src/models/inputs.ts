@@ -1,7 +1,7 @@
 /** What every text model does with its inputs before the first layer. @module */
 
 import { embedding, packSequences } from "../autograd/mod.ts";
-import { assertLengths } from "../autograd/ops/packed_sequences.ts";
+import { assertLengths, startsOf } from "../autograd/ops/packed_sequences.ts";
 import type { Tape } from "../autograd/tape.ts";
 import type { ModelInputs } from "../core/batch.ts";
 import { ShapeError } from "../core/errors.ts";
@@ -114,13 +114,6 @@ export function sequenceStarts(
   { tokens: { shape: [batch, time] }, lengths }: TextInputs,
 ): number[] {
   return startsOf(lengths ?? new Array<number>(batch).fill(time));
-}
-
-/** The first row of each of several sequences, and the end of the last. */
-export function startsOf(lengths: readonly number[]): number[] {
-  const starts = [0];
-  for (const length of lengths) starts.push(starts.at(-1)! + length);
-  return starts;
 }
 
 /** Callers in plain JavaScript may pass the tokens themselves. */

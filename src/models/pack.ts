@@ -1,8 +1,9 @@
 /** Batches of sequences of one length as packed ones, without the tokens that no wanted output depends on. @module */
 
+import { startsOf } from "../autograd/ops/packed_sequences.ts";
 import { type HostData, type HostTensor, hostTensor } from "../core/host_tensor.ts";
 import { Tensor } from "../device/device.ts";
-import { assertRequested, startsOf, type TextInputs } from "./inputs.ts";
+import { assertRequested, type TextInputs } from "./inputs.ts";
 import type { ForwardOptions } from "./model.ts";
 
 /** What decides which tokens are left out. */

@@ -1,7 +1,7 @@
 /** Sequences of several lengths: packed, and padded where a step packs them. */
 
 import { assert, assertEquals, assertThrows } from "@std/assert";
-import { AdapterSet, injectLora } from "../../src/adapt/mod.ts";
+import { AdapterSet, injectLora, type LoraOptions } from "../../src/adapt/mod.ts";
 import { lossOfBatch } from "../../src/autograd/head_loss.ts";
 import { add, crossEntropy, Tape } from "../../src/autograd/mod.ts";
 import type { ModelInputs } from "../../src/core/batch.ts";
@@ -126,18 +126,24 @@ const changed = ({ shape, data }: HostTensor, start: number, count: number): Hos
   data: Uint32Array.from(data, (id, at) => at >= start && at < start + count ? id ^ 1 : id),
 });
 
-async function checkAdapterSet(device: Device, epsilon: number): Promise<void> {
-  using model = await loadModel(device, golden("gpt2_tiny"));
+/** Adapters of two ranks, in a set, on layers that are chosen as in `injectLora`. */
+async function setOfTwo(model: TextModel, layers: Omit<LoraOptions, "rank">): Promise<AdapterSet> {
   const updatesOf = async (seed: number) => {
-    using adapter = injectLora(model, { rank: seed, sites: "all", seed });
+    using adapter = injectLora(model, { ...layers, rank: seed, seed });
     for (const { tensor } of adapter.parameters) {
-      device.write(tensor, Float32Array.from({ length: tensor.size }, (_, i) => (i % 7 - 3) / 20));
+      const values = Float32Array.from({ length: tensor.size }, (_, i) => (i % 7 - 3) / 20);
+      model.device.write(tensor, values);
     }
     return await adapter.read();
   };
-  const first = await updatesOf(1), second = await updatesOf(2);
-  using adapters = new AdapterSet(model);
+  const first = await updatesOf(1), second = await updatesOf(2), adapters = new AdapterSet(model);
   adapters.add({ first, second });
+  return adapters;
+}
+
+async function checkAdapterSet(device: Device, epsilon: number): Promise<void> {
+  using model = await loadModel(device, golden("gpt2_tiny"));
+  using adapters = await setOfTwo(model, { sites: "all" });
   adapters.use(["first", "second", undefined, "first"]);
   const [whole, rows] = [await outputsOf(model, padded(model)), await outputsOf(model, packed())];
   const width = whole.shape[1];
@@ -148,16 +154,7 @@ async function checkAdapterSet(device: Device, epsilon: number): Promise<void> {
 /** The head's own layer has adapters, and its last layer is computed in blocks, of rows in any order. */
 async function checkHeadOfSet(device: Device, epsilon: number): Promise<void> {
   using model = await loadModel(device, golden("families/bert_masked"));
-  const updatesOf = async (seed: number) => {
-    using adapter = injectLora(model, { rank: seed, targetModules: "all-linear", seed });
-    for (const { tensor } of adapter.parameters) {
-      device.write(tensor, Float32Array.from({ length: tensor.size }, (_, i) => (i % 7 - 3) / 20));
-    }
-    return await adapter.read();
-  };
-  const first = await updatesOf(1), second = await updatesOf(2);
-  using adapters = new AdapterSet(model);
-  adapters.add({ first, second });
+  using adapters = await setOfTwo(model, { targetModules: "all-linear" });
   adapters.use(["first", "second", undefined, "second"]);
   const inputs = padded(model), targets = targetsOf(model), close = 3e3 * epsilon;
   const lossOf = async (lossOn: (tape: Tape) => Tensor) => {

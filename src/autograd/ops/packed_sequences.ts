@@ -33,17 +33,21 @@ export interface PackedSequences {
  */
 export function packSequences(scope: Scope, lengths: readonly number[]): PackedSequences {
   assertLengths(lengths);
-  const ends = new Uint32Array(lengths.length + 1);
-  lengths.forEach((length, i) => ends[i + 1] = ends[i] + length);
-  const starts = scope.allocate([ends.length], "u32", "activation", "starts of sequences");
-  scope.device.write(starts, ends);
+  const firsts = startsOf(lengths);
+  const starts = scope.allocate([firsts.length], "u32", "activation", "starts of sequences");
+  scope.device.write(starts, Uint32Array.from(firsts));
   return { starts, lengths };
 }
 
-/** Rows of all sequences together. */
-export function packedRows({ lengths }: PackedSequences): number {
-  return lengths.reduce((sum, length) => sum + length, 0);
+/** The first row of each of several sequences, and the end of the last. */
+export function startsOf(lengths: readonly number[]): number[] {
+  const starts = [0];
+  for (const length of lengths) starts.push(starts.at(-1)! + length);
+  return starts;
 }
+
+/** Rows of all sequences together. */
+export const packedRows = ({ lengths }: PackedSequences): number => startsOf(lengths).at(-1)!;
 
 /**
  * Throws unless there are as many starts as lengths, and the end. What the starts are is not read.
