@@ -1,6 +1,6 @@
 /** The system's BLAS. @module */
 
-import { type BlasLibrary, definitions, findLibrary } from "./library.ts";
+import { type BlasLibrary, definitions, findLibrary, limitThreads } from "./library.ts";
 import { nameOf } from "./name.ts";
 import { sgemmRange } from "./sgemm.ts";
 
@@ -33,12 +33,11 @@ export class Blas implements Disposable {
 
   /** Takes ownership of an open library and limits it to one thread per call. */
   constructor(library: BlasLibrary, place: BlasPlace) {
-    const { sgemm, setThreads } = library.symbols;
+    const { symbols } = library;
     this.#library = library;
-    this.name = nameOf(library.symbols);
-    this.place = setThreads ? place : undefined;
-    this.multiply = sgemmRange(sgemm);
-    setThreads?.(1);
+    this.name = nameOf(symbols);
+    this.place = limitThreads(symbols) ? place : undefined;
+    this.multiply = sgemmRange(symbols.sgemm);
   }
 
   /** Closes the library. */

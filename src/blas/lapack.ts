@@ -1,6 +1,6 @@
 /** LAPACK, if the system's BLAS includes it. @module */
 
-import { findLibrary, settingDefinitions } from "./library.ts";
+import { findLibrary, limitThreads, settingDefinitions } from "./library.ts";
 import { nameOf } from "./name.ts";
 
 /** Fortran passes everything by address; the lengths of the strings come last, by value. */
@@ -91,10 +91,10 @@ export class Lapack implements Disposable {
     this.name = nameOf(library.symbols);
     this.symbols = symbols;
     this.#library = library;
-    library.symbols.setThreads?.(1);
+    limitThreads(library.symbols);
   }
 
-  /** Runs `call` with one thread for each processor and returns its result: decision 0011. */
+  /** Runs `call` with one thread for each processor, in MKL with one, and returns its result: decision 0011. */
   withAllThreads<T>(call: () => T): T {
     const { setThreads } = this.#library.symbols;
     setThreads?.(navigator.hardwareConcurrency);

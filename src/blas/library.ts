@@ -3,7 +3,7 @@
 import { DeviceError } from "../core/errors.ts";
 import { environmentVariable, inBrowser } from "../core/platform.ts";
 
-/** What OpenBLAS has besides its routines: the number of threads of the whole process, and its own name. */
+/** What OpenBLAS and MKL have besides their routines: the threads of the whole process, and their own names. */
 export const settingDefinitions = (prefix: string) => ({
   setThreads: {
     name: `${prefix}openblas_set_num_threads`,
@@ -23,7 +23,36 @@ export const settingDefinitions = (prefix: string) => ({
     result: "pointer",
     optional: true,
   },
+  setLayer: {
+    name: "MKL_Set_Threading_Layer",
+    parameters: ["i32"],
+    result: "i32",
+    optional: true,
+  },
+  version: {
+    name: "MKL_Get_Version_String",
+    parameters: ["buffer", "i32"],
+    result: "void",
+    optional: true,
+  },
 } as const);
+
+/** The symbols of {@link settingDefinitions} that set threads, if the library has them. */
+interface ThreadSymbols {
+  /** OpenBLAS's number of threads. */
+  readonly setThreads: ((count: number) => void) | null;
+  /** MKL's way to have threads, which is chosen once, before the first product. */
+  readonly setLayer: ((layer: number) => number) | null;
+}
+
+const sequentialLayer = 1; // MKL_THREADING_SEQUENTIAL
+
+/** Limits a library to one thread a call; false if it cannot be limited. */
+export function limitThreads({ setThreads, setLayer }: ThreadSymbols): boolean {
+  setThreads?.(1);
+  setLayer?.(sequentialLayer);
+  return setThreads !== null || setLayer !== null;
+}
 
 /** The symbols, with a prefix before their names; plain data, so that workers can receive them. */
 export const definitions = (prefix: string) => ({

@@ -26,7 +26,7 @@ for (const threads of [1, 3]) {
     ignore,
     fn: async () => {
       using device = await openCpuDevice({ threads });
-      assertMatch(device.description, /BLAS|Accelerate/);
+      assertMatch(device.description, /BLAS|MKL|Accelerate/);
       for (const trial of shared) {
         assert(goesToBlas(trial.scalars), trial.name);
         await runCase(device, trial);
@@ -131,7 +131,7 @@ Deno.test({
   async fn() {
     for (let round = 0; round < 3; round++) {
       using blas = openBlas()!;
-      assertMatch(blas.name, /^(OpenBLAS \d+\.\d+\.\d+.*|Accelerate|BLAS)$/);
+      assertMatch(blas.name, /^(OpenBLAS \d+\.\d+\.\d+.*|MKL \d+\.\d+.*|Accelerate|BLAS)$/);
       using device = await openCpuDevice({ threads: 2 });
       await runCase(device, matmulCase(130, 140, 150));
     }
