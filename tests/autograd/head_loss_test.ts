@@ -146,7 +146,7 @@ Deno.test("terms of a sum each have the gradient 1, whichever came first", async
   );
 });
 
-Deno.test("of 32,768 tokens with a vocabulary of 50,257, outputs take at most 64 MiB", () => {
+Deno.test("of 32,768 tokens with a vocabulary of 50,257, outputs and gradients take at most 128 MiB", () => {
   using device = new DryDevice();
   const many = 2 ** 15, vocabulary = 50_257;
   const { model, inputs } = modelOn(device, many, 2, vocabulary);
@@ -159,7 +159,7 @@ Deno.test("of 32,768 tokens with a vocabulary of 50,257, outputs take at most 64
     );
     const besideOutputs = 4 * (2 * vocabulary + 100 * many); // dW, and what a token has of its own.
     const { peak } = device.ledger.read();
-    assert(peak - live < 2 ** 26 + besideOutputs, `${(peak - live) / 2 ** 20} MiB`);
+    assert(peak - live < 2 ** 27 + besideOutputs, `${(peak - live) / 2 ** 20} MiB`);
   }
   assertEquals(device.ledger.read().live, live);
 });
