@@ -29,7 +29,6 @@ import {
 } from "../../src/train/mod.ts";
 import { entryRows, longest, maskingOf } from "./entries.ts";
 import { maskedScore } from "./score.ts";
-import { scoredBatch, scoredRows } from "./scored_rows.ts";
 
 /** Sizes, steps and rates; the decision page on the encoder says why. */
 const recipe = {
@@ -100,11 +99,11 @@ async function pretrain(
   const batches = maskedBatches(rows, { ...maskingOf(tokenizer), batch, seed });
   const rates = { learningRate, betas, clipNorm, schedule: trapezoid(steps) };
   const options = { ...rates, steps, seed, groups: groups(model) };
-  using trainer = new Trainer(scoredRows(model), options);
+  using trainer = new Trainer(model, options);
   const log = await hasCheckpoint(checkpoint)
     ? (await resumeCheckpoint(checkpoint, trainer)).log
     : emptyLog();
-  for await (const event of runTrainer(trainer, (index) => scoredBatch(batches(index)))) {
+  for await (const event of runTrainer(trainer, batches)) {
     logStep(log, event);
     if (trainer.steps % checkpointEvery !== 0) continue;
     await saveCheckpoint(checkpoint, trainer, log);

@@ -6,7 +6,6 @@ import { accuracyOf, outputsOf, type TextModel } from "../../src/models/mod.ts";
 import type { Tokenizer } from "../../src/tokenizer/mod.ts";
 import { evaluate } from "../../src/train/mod.ts";
 import { entryRows, maskingOf } from "./entries.ts";
-import { scoredBatch, scoredRows } from "./scored_rows.ts";
 
 /** Over the tokens that the mask hides: places where the model sees a token would favor it over counts. */
 export interface MaskedScore {
@@ -31,11 +30,13 @@ export async function heldOutBatches(tokenizer: Tokenizer): Promise<Batch[]> {
 
 /** Scores a model. */
 export async function maskedScore(model: TextModel, tokenizer: Tokenizer): Promise<MaskedScore> {
-  const batches = (await heldOutBatches(tokenizer)).map(scoredBatch);
-  const { loss: nats, counted: tokens } = await evaluate(scoredRows(model), batches);
+  const batches = await heldOutBatches(tokenizer);
+  const { loss: nats, counted: tokens } = await evaluate(model, batches);
   let right = 0;
-  for (const { inputs: { rows, ...inputs }, targets: { data } } of batches) {
-    right += data.length * accuracyOf(await outputsOf(model, inputs, { rows }), data);
+  for (const { inputs, targets: { data } } of batches) {
+    const rows = [...data.keys()].filter((at) => data[at] >= 0),
+      hidden = rows.map((at) => data[at]);
+    right += rows.length * accuracyOf(await outputsOf(model, inputs, { rows }), hidden);
   }
   return { nats, accuracy: right / tokens, tokens };
 }
