@@ -58,7 +58,11 @@ function packRows({ shape: [, time], data }: HostTensor, lengths: readonly numbe
 }
 
 /** How many tokens of each sequence are seen; undefined where some are hidden before others, or all are. */
-function seenLengths(batch: number, time: number, mask: HostTensor | undefined) {
+export function seenLengths(
+  batch: number,
+  time: number,
+  mask: HostTensor | undefined,
+): readonly number[] | undefined {
   if (!mask) return new Array<number>(batch).fill(time);
   const rows = Array.from(
     { length: batch },

@@ -72,10 +72,28 @@ for (const name of ["gpt2_tiny", "families/bert_masked"]) {
   });
 }
 
-/** Three rows of eight tokens, of which the second has three and the last six. */
-function ragged(seed: number): Batch {
+Deno.test("cpu: runs with padding at either end have the bits of the runs alone", async () => {
+  using device = await openCpuDevice({ threads: 2, blas: false });
+  using base = smallModel(device);
+  const left = { batches: batchesOf(1, [8], { rows: 3, masked: true }) };
+  const full = { batches: [ragged(6, [8, 8, 8])] };
+  const makers = [
+    plainRun(4, left),
+    ...[2, 5].map((seed) => plainRun(seed, { batches: [ragged(seed)] })),
+    plainRun(6, full),
+    plainRun(3, left),
+  ];
+  const expected = await inARow(base, makers), launches = watchLaunches(device);
+  const found = await atOnce(base, makers);
+  found.forEach((outcome, run) => assertSame(outcome, expected[run], `run ${run}`));
+  const steps = 4, passes = 2;
+  assertEquals(launches.attention_forward, config.n_layer * steps * passes);
+});
+
+/** Three rows of eight tokens, of which so many are seen. */
+function ragged(seed: number, lengths: readonly number[] = [8, 3, 6]): Batch {
   const [{ inputs: { tokens }, targets }] = batchesOf(seed, [8], { rows: 3 });
-  const isSeen = (i: number) => i % 8 < [8, 3, 6][Math.floor(i / 8)];
+  const isSeen = (i: number) => i % 8 < lengths[Math.floor(i / 8)];
   return {
     inputs: {
       tokens,

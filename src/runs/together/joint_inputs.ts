@@ -3,10 +3,11 @@
 import { targetRows, type TwoParts } from "../../autograd/head_loss.ts";
 import type { Batch, ModelInputs } from "../../core/batch.ts";
 import { type HostData, type HostTensor, hostTensor } from "../../core/host_tensor.ts";
+import { seenLengths } from "../../models/pack.ts";
 
 /**
- * What inputs must have in common to be computed in one pass: their names, and all extents but the first one.
- * `undefined` where they have none, which a model refuses, and for packed sequences.
+ * What inputs must have in common to be computed in one pass: their names, all extents but the first one, and whether
+ * padding may be left out. `undefined` where they have none, which a model refuses, and for packed sequences.
  */
 export function formOf(inputs: ModelInputs | undefined): string | undefined {
   const parts = partsOf(inputs), rows = inputs?.tokens?.shape?.[0];
@@ -16,8 +17,10 @@ export function formOf(inputs: ModelInputs | undefined): string | undefined {
       data?.length === shape[0] * shape[1]
     );
   if (!areWhole) return undefined;
+  const { tokens: { shape: [, time] }, attentionMask } = inputs!;
+  const isPadded = seenLengths(rows!, time, attentionMask) === undefined;
   return parts.map(([name, { shape, data }]) => `${name} ${shape[1]} ${data.constructor.name}`)
-    .sort().join();
+    .sort().concat(isPadded ? "padded" : []).join();
 }
 
 /** The rows of all, in order; of one form. */
