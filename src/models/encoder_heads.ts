@@ -203,7 +203,7 @@ class FirstTokenHead implements Head {
    * @throws {RangeError} when rows are requested.
    */
   rowsOf(inputs: PassInputs, wanted?: readonly number[]): number[] {
-    const { virtual } = inputs, first = virtual && !virtual.areRead ? virtual.count : 0;
+    const { virtual } = inputs, first = virtual && !virtual.tokens.areRead ? virtual.rows.count : 0;
     if (!wanted) return sequenceStarts(inputs).slice(0, -1).map((start) => start + first);
     throw new RangeError("a sequence classification head cannot return logits of requested rows");
   }

@@ -94,7 +94,7 @@ export class SequenceClassificationHead implements Head {
     if (wanted) {
       throw new RangeError("a sequence classification head cannot return logits of requested rows");
     }
-    const { tokens, virtual } = onHost(inputs), first = virtual?.count ?? 0;
+    const { tokens, virtual } = onHost(inputs), first = virtual?.rows.count ?? 0;
     const starts = sequenceStarts(inputs), batch = starts.length - 1;
     if (batch > 1 && this.#padding === undefined) {
       throw new RangeError(

@@ -11,7 +11,7 @@ import { assertShape, formatShape, type Shape, sizeOf } from "../core/shape.ts";
 import { Tensor } from "../device/device.ts";
 import type { SequenceContext } from "../nn/attention.ts";
 import type { KeyValueCache } from "../nn/key_value_cache.ts";
-import type { VirtualTokens } from "../nn/virtual_tokens.ts";
+import type { PlacedTokens } from "../nn/virtual_tokens.ts";
 
 /** What goes into a text model, whose tokens may be on its device: those that it has just chosen. */
 export interface TextInputs extends Omit<ModelInputs, "tokens"> {
@@ -22,7 +22,7 @@ export interface TextInputs extends Omit<ModelInputs, "tokens"> {
 /** What goes through a family's layers. */
 export interface PassInputs extends TextInputs {
   /** The virtual tokens at the beginning of the sequences, which the other fields count as tokens. */
-  readonly virtual?: VirtualTokens;
+  readonly virtual?: PlacedTokens;
 }
 
 /** The same for a model that looks at the tokens themselves. */
@@ -75,7 +75,7 @@ export function assertInputs(inputs: TextInputs, limit: number, past = 0, beside
   assertTokens(inputs?.tokens);
   const { tokens, lengths, attentionMask, positionIds, tokenTypeIds } = inputs, { shape } = tokens;
   const [batch, time] = shape, count = countOf(tokens);
-  if (lengths) assertPacked(inputs, past + beside);
+  if (lengths) assertPacked(inputs, past);
   const keys = past + (lengths ? Math.max(...lengths) : time);
   if (shape.length !== 2 || time === 0 || count !== sizeOf(shape)) {
     throw new ShapeError(
@@ -99,14 +99,12 @@ function assertFilled(what: string, { shape, data }: HostTensor, expected: Shape
 }
 
 /** Throws unless lengths are those of packed sequences, which continue nothing. */
-function assertPacked({ tokens, lengths, attentionMask }: TextInputs, others: number): void {
+function assertPacked({ tokens, lengths, attentionMask }: TextInputs, past: number): void {
   assertLengths(lengths!);
   const total = startsOf(lengths!).at(-1)!;
   assertShape(`the tokens of packed sequences of ${total} tokens`, tokens.shape, [1, total]);
   if (attentionMask) throw new RangeError("packed sequences have no hidden tokens, found a mask");
-  if (others > 0) {
-    throw new RangeError("packed sequences are whole, found earlier or virtual tokens");
-  }
+  if (past > 0) throw new RangeError("packed sequences are whole, found earlier tokens");
 }
 
 /** The first row of each sequence of inputs, and the end of the last. */

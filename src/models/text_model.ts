@@ -125,14 +125,15 @@ export abstract class TextModel implements Model<ModelInputs> {
   /** What the head's last layer reads, (rows, width): the first part of {@link TextModel.forward}, which throws the same. */
   states(tape: Tape, inputs: TextInputs, options: ForwardOptions = {}): Tensor {
     const { virtualTokens: virtual, padding, positions, head } = this;
-    const packed = this.#packed(inputs, options), [given, wanted] = packed ?? [inputs, options];
-    if (given?.tokens?.shape?.length === 2) {
-      const starts = sequenceStarts(given);
+    const given = this.#packed(inputs, options) ?? [inputs, options] as const;
+    const room = virtual && { virtual, limit: positions, padding, hasRows: head.isPerToken };
+    const [passed, wanted] = room ? withVirtualTokens(tape, ...given, room) : given;
+    if (passed?.tokens?.shape?.length === 2) {
+      const starts = sequenceStarts(passed);
       for (const { batchRows } of this.adapters) batchRows?.begin(starts, wanted.rows);
     }
-    const room = virtual && { virtual, limit: positions, padding, hasRows: head.isPerToken };
     return tape.pipe(
-      this.pass(tape, ...room ? withVirtualTokens(given, wanted, room) : [given, wanted] as const),
+      this.pass(tape, passed, wanted),
       (states) => {
         for (const { batchRows } of this.adapters) batchRows?.beginHead();
         return head.before?.(tape, states) ?? states;
@@ -142,14 +143,12 @@ export abstract class TextModel implements Model<ModelInputs> {
 
   /** The pass over packed sequences, where no output of all tokens is wanted and some may be left out. */
   #packed(inputs: TextInputs, options: ForwardOptions): PassArguments | undefined {
-    const { virtualTokens, limit, head: { isPerToken } } = this;
+    const { virtualTokens, positions, head: { isPerToken } } = this;
     if (inputs?.lengths && !this.packs) {
       throw new RangeError(`${this.description} takes sequences of one length, found packed ones`);
     }
-    if (!this.packs || virtualTokens || options.cache || isPerToken && !options.rows) {
-      return undefined;
-    }
-    assertInputs(inputs, limit);
+    if (!this.packs || options.cache || isPerToken && !options.rows) return undefined;
+    assertInputs(inputs, positions, 0, virtualTokens?.count);
     return packInputs(inputs, options, this);
   }
 

@@ -1,6 +1,7 @@
 /** Virtual tokens at the beginning of the sequences of a pass. @module */
 
 import type { Tape } from "../autograd/tape.ts";
+import { firstRows } from "../autograd/mod.ts";
 import { type HostTensor, hostTensor } from "../core/host_tensor.ts";
 import { Tensor } from "../device/device.ts";
 import type { SequenceContext } from "../nn/attention.ts";
@@ -12,6 +13,7 @@ import {
   idsOf,
   type PassInputs,
   pickRows,
+  sequenceStarts,
   type TextInputs,
 } from "./inputs.ts";
 import type { ReadRows } from "./heads.ts";
@@ -39,6 +41,7 @@ export type PassArguments = readonly [inputs: PassInputs, options: ForwardOption
  * @throws As `forward` does.
  */
 export function withVirtualTokens(
+  tape: Tape,
   inputs: TextInputs,
   { cache, rows }: ForwardOptions,
   { virtual, limit, padding, hasRows }: VirtualRoom,
@@ -46,21 +49,33 @@ export function withVirtualTokens(
   const { count } = virtual, length = cache?.length ?? 0, begins = length === 0;
   const added = begins ? count : 0;
   assertInputs(inputs, limit, Math.max(0, length - count), count);
-  const { tokens, attentionMask, positionIds, tokenTypeIds } = inputs;
-  const [batch, time] = tokens.shape, standIn = padding === 0 ? 1 : 0;
+  const { tokens, lengths, attentionMask, positionIds, tokenTypeIds } = inputs;
+  const standIn = padding === 0 ? 1 : 0, starts = sequenceStarts(inputs);
+  const longer = (values: HostTensor, more: number, valueOf: ValueOf) =>
+    extend(values, more, valueOf, lengths);
+  const moved = (ids: HostTensor) =>
+    longer(later(ids, count), added, (place, first) => first - count + place);
   const extended = {
-    tokens: added > 0 ? extend(onlyHost(tokens), added, () => standIn) : tokens,
-    ...(attentionMask && { attentionMask: extend(attentionMask, count, () => 1) }),
-    ...(positionIds && { positionIds: moved(positionIds, count, added) }),
-    ...(tokenTypeIds && { tokenTypeIds: extend(tokenTypeIds, added, () => 0) }),
-    ...(begins && { virtual }),
+    tokens: added > 0 ? longer(onlyHost(tokens), added, () => standIn) : tokens,
+    ...(lengths && { lengths: lengths.map((length) => length + added) }),
+    ...(attentionMask && { attentionMask: longer(attentionMask, count, () => 1) }),
+    ...(positionIds && { positionIds: moved(positionIds) }),
+    ...(tokenTypeIds && { tokenTypeIds: longer(tokenTypeIds, added, () => 0) }),
   };
-  if (!hasRows || added === 0) return [extended, { cache, rows }];
-  assertRequested(rows ?? [], batch * time);
-  const wanted = rows ?? Array.from({ length: batch * time }, (_, row) => row);
-  const behind = (row: number) => row + added * (Math.floor(row / time) + 1);
-  return [extended, { cache, rows: wanted.map(behind) }];
+  if (!begins) return [extended, { cache, rows }];
+  const placed = firstRows(tape, count, sequenceStarts(extended));
+  const begun = { ...extended, virtual: { tokens: virtual, rows: placed } };
+  if (!hasRows) return [begun, { cache, rows }];
+  const others = rowsBehind(starts, count);
+  assertRequested(rows ?? [], others.length);
+  return [begun, { cache, rows: rows?.map((row) => others[row]) ?? others }];
 }
+
+/** Where the rows of sequences are behind `count` more of each. */
+const rowsBehind = (starts: readonly number[], count: number): number[] =>
+  starts.slice(0, -1).flatMap((start, i) =>
+    Array.from({ length: starts[i + 1] - start }, (_, row) => start + row + count * (i + 1))
+  );
 
 /** What a pass that begins sequences is given. */
 function onlyHost(tokens: TextInputs["tokens"]): HostTensor {
@@ -70,33 +85,33 @@ function onlyHost(tokens: TextInputs["tokens"]): HostTensor {
   );
 }
 
-/** Rows that begin with `count` more values, each made from the row's first. */
+/** A value for a place, from the first value of the sequence. */
+type ValueOf = (place: number, first: number) => number;
+
+/** Sequences that begin with `count` more values, packed ones if they have lengths. */
 function extend(
-  { shape: [batch, time], data }: HostTensor,
+  values: HostTensor,
   count: number,
-  valueOf: (place: number, first: number) => number,
+  valueOf: ValueOf,
+  lengths?: readonly number[],
 ): HostTensor {
-  const wide = count + time;
-  return hostTensor(
-    [batch, wide],
-    Uint32Array.from({ length: batch * wide }, (_, i) => {
-      const place = i % wide, start = Math.floor(i / wide) * time;
-      return place < count ? valueOf(place, data[start]) : data[start + place - count];
-    }),
-  );
+  const { shape: [batch], data } = values, starts = sequenceStarts({ tokens: values, lengths });
+  const extended = starts.slice(0, -1).flatMap((start, i) => [
+    ...Array.from({ length: count }, (_, place) => valueOf(place, data[start])),
+    ...data.subarray(start, starts[i + 1]),
+  ]);
+  return hostTensor([batch, extended.length / batch], Uint32Array.from(extended));
 }
 
-/** Positions `count` further on, and where virtual tokens are added, those from the first on. */
-function moved({ shape, data }: HostTensor, count: number, added: number): HostTensor {
-  const later = hostTensor(shape, Uint32Array.from(data, (position) => position + count));
-  return extend(later, added, (place, first) => first - count + place);
-}
+/** Positions `count` further on. */
+const later = ({ shape, data }: HostTensor, count: number): HostTensor =>
+  hostTensor(shape, Uint32Array.from(data, (position) => position + count));
 
 /** The embeddings of words, those of virtual tokens among them. */
 export function wordsOf(tape: Tape, table: Embedding, { tokens, virtual }: PassInputs): Tensor {
   return tape.pipe(
     table.forward(tape, idsOf(tokens)),
-    (x) => virtual?.words?.(tape, x, tokens.shape[0]) ?? x,
+    (x) => virtual?.tokens.words?.(tape, x, virtual.rows) ?? x,
   );
 }
 
@@ -122,7 +137,7 @@ export function blockSteps<Context extends SequenceContext>(
   { rows, isOnePerSequence }: ReadRows,
   shared: readonly Tensor[] = [],
 ): ((x: Tensor) => Tensor)[] {
-  const { virtual, batch } = context;
+  const { virtual } = context;
   const pick = (x: Tensor) => rows ? pickRows(tape, x, rows) : x;
   const sublayersOf = (block: Block<Context>, at: number) => {
     const steps = block.sublayers(tape, context, at), isLast = at === blocks.length - 1;
@@ -130,7 +145,7 @@ export function blockSteps<Context extends SequenceContext>(
   };
   return [
     ...blocks.flatMap((block, at) => [
-      (x: Tensor) => virtual?.states?.(tape, x, batch, at) ?? x,
+      (x: Tensor) => virtual?.tokens.states?.(tape, x, virtual.rows, at) ?? x,
       (x: Tensor) => tape.checkpoint(x, sublayersOf(block, at), shared),
     ]),
     ...isOnePerSequence ? [] : [pick],

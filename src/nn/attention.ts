@@ -12,7 +12,7 @@ import type { Tensor } from "../device/device.ts";
 import type { KeyValueCache } from "./key_value_cache.ts";
 import type { Linear } from "./linear.ts";
 import type { RotaryPositions } from "./rotary.ts";
-import type { VirtualTokens } from "./virtual_tokens.ts";
+import type { PlacedTokens } from "./virtual_tokens.ts";
 
 /** What a block needs to know about its batch. */
 export interface SequenceContext {
@@ -29,7 +29,7 @@ export interface SequenceContext {
   /** The positions by which queries and keys are turned, where they are. */
   readonly rotary?: RotaryPositions;
   /** The virtual tokens at the beginning of the sequences, if this pass begins them. */
-  readonly virtual?: VirtualTokens;
+  readonly virtual?: PlacedTokens;
 }
 
 /** From a block's input (batch · time, width) to queries, keys and values. */
@@ -91,9 +91,10 @@ export class SelfAttention {
 
   /** Maps x (batch · time, width) to the same shape; `layer` is the block's index. */
   forward(tape: Tape, x: Tensor, context: SequenceContext, layer: number): Tensor {
-    const { input, output, dropout: rate } = this.#parts, { virtual, batch } = context;
+    const { input, output, dropout: rate } = this.#parts, { virtual } = context;
     const computed = input(tape, x, context);
-    const inputs = virtual?.keysAndValues?.(tape, computed, batch, layer) ?? computed;
+    const inputs = virtual?.tokens.keysAndValues?.(tape, computed, virtual.rows, layer) ??
+      computed;
     const attended = this.#attend(tape, inputs, context, layer);
     tape.release(...new Set([inputs.q.tensor, inputs.k.tensor, inputs.v.tensor]));
     return tape.pipe(

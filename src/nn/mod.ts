@@ -28,4 +28,4 @@ export { type Norm, Place, type Sublayer } from "./place.ts";
 export { RelativePositions } from "./relative_positions.ts";
 export { RmsNorm } from "./rms_norm.ts";
 export { RotaryPositions } from "./rotary.ts";
-export type { BlockShape, VirtualTokens } from "./virtual_tokens.ts";
+export type { BlockShape, PlacedTokens, VirtualTokens } from "./virtual_tokens.ts";

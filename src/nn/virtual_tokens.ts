@@ -1,6 +1,6 @@
 /** Virtual tokens, which an adapter puts before every sequence. @module */
 
-import type { AttentionInputs } from "../autograd/mod.ts";
+import type { AttentionInputs, FirstRows } from "../autograd/mod.ts";
 import type { Parameter } from "../autograd/parameter.ts";
 import type { Tape } from "../autograd/tape.ts";
 import type { Tensor } from "../device/device.ts";
@@ -28,15 +28,23 @@ export interface VirtualTokens {
   readonly parameter: Parameter | undefined;
   /** Whether a classifier that reads the first token of a sequence reads the first of them. */
   readonly areRead: boolean;
-  /** Changes the embeddings of words (batch · time, width), before positions are added. */
-  words?(tape: Tape, x: Tensor, batch: number): Tensor;
-  /** Changes what a block reads, (batch · time, width). */
-  states?(tape: Tape, x: Tensor, batch: number, block: number): Tensor;
+  /** Changes the embeddings of words (rows, width), before positions are added. */
+  words?(tape: Tape, x: Tensor, rows: FirstRows): Tensor;
+  /** Changes what a block reads, (rows, width). */
+  states?(tape: Tape, x: Tensor, rows: FirstRows, block: number): Tensor;
   /** Changes a block's keys and values; releases what it replaces. */
   keysAndValues?(
     tape: Tape,
     inputs: AttentionInputs,
-    batch: number,
+    rows: FirstRows,
     block: number,
   ): AttentionInputs;
+}
+
+/** The virtual tokens of a pass. */
+export interface PlacedTokens {
+  /** What they are. */
+  readonly tokens: VirtualTokens;
+  /** Where they are, among the rows of all tokens. */
+  readonly rows: FirstRows;
 }

@@ -7,6 +7,7 @@ import {
   convolution,
   type DistanceBuckets,
   distanceTerms,
+  firstRows,
   gelu,
   headPart,
   headProduct,
@@ -136,16 +137,17 @@ export const operations: readonly OperationCase[] = [
   {
     name: "rows of a whole parameter before others",
     shapes: [[6, 5], [2, 5]],
-    run: (tape, [x], [, values]) => replaceRows(tape, x, [{ values, width: 5 }], 2),
+    run: (tape, [x], [, values]) =>
+      replaceRows(tape, x, [{ values, width: 5 }], firstRows(tape, 2, [0, 3, 6])),
   },
   {
-    name: "two windows of a parameter, in all rows and in no more",
-    shapes: [[6, 7], [2, 9]],
+    name: "two windows of a parameter, in sequences of which one has no other row",
+    shapes: [[9, 7], [2, 9]],
     run: (tape, [x], [, values]) =>
       replaceRows(tape, x, [
         { values, from: 1, width: 3, offset: 4 },
         { values, from: 6, width: 2, offset: 1 },
-      ], 3),
+      ], firstRows(tape, 2, [0, 3, 5, 9])),
   },
   {
     name: "blocks of rows, which overlap",

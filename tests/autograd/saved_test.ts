@@ -8,6 +8,7 @@ import {
   type Differentiable,
   dropout,
   embedding,
+  firstRows,
   fusedInputs,
   gelu,
   headPart,
@@ -103,7 +104,12 @@ const operations: Record<string, (stage: Stage) => Tensor> = {
   "part of heads": ({ tape, x, parameter }) =>
     headPart(tape, x(2, 12), { heads: 2, parts: 3, part: 1, bias: parameter(true, 4) }),
   "replaced rows": ({ tape, x, parameter }) =>
-    replaceRows(tape, x(4, 3), [{ values: parameter(true, 1, 5), width: 2, offset: 1 }], 2),
+    replaceRows(
+      tape,
+      x(4, 3),
+      [{ values: parameter(true, 1, 5), width: 2, offset: 1 }],
+      firstRows(tape, 1, [0, 2, 4]),
+    ),
   "block of rows": ({ tape, x }) => rowBlock(tape, x(4, 3), { start: 1, count: 2 }),
   addColumns: ({ tape, x }) => addColumns(tape, x(2, 6), x(2, 3), { start: 3, count: 3 }),
   scale: ({ tape, x }) => scale(tape, x(2, 3), 4),

@@ -1,7 +1,7 @@
 /** Sequences of several lengths: packed, and padded where a step packs them. */
 
 import { assert, assertEquals, assertThrows } from "@std/assert";
-import { AdapterSet, injectLora, type LoraOptions } from "../../src/adapt/mod.ts";
+import { AdapterSet, injectLora, type LoraOptions, type PrefixKind } from "../../src/adapt/mod.ts";
 import { lossOfBatch } from "../../src/autograd/head_loss.ts";
 import { add, crossEntropy, Tape } from "../../src/autograd/mod.ts";
 import type { ModelInputs } from "../../src/core/batch.ts";
@@ -9,15 +9,25 @@ import { ShapeError } from "../../src/core/errors.ts";
 import type { HostTensor } from "../../src/core/host_tensor.ts";
 import type { Device, Tensor } from "../../src/device/device.ts";
 import { loadModel, outputsOf, type TextModel } from "../../src/models/mod.ts";
+import { kinds, methods } from "../adapt/prefix/prefixes.ts";
 import { assertAllClose } from "../support/all_close.ts";
 import { allDevices, type Check, testOn } from "../support/devices.ts";
 import { golden } from "../support/golden.ts";
 
 const causal = ["gpt2_tiny", "families/llama", "families/mistral", "families/qwen2"];
 const masked = ["families/bert_masked", "families/roberta_masked"];
-const classifiers = ["families/bert_classifier", "families/roberta_classifier"];
+const classifiers = [
+  "classifier",
+  "families/llama_classifier",
+  "families/bert_classifier",
+  "families/roberta_classifier",
+];
 
 const lengths = [6, 3, 1, 5], batch = lengths.length, time = 6;
+
+/** Virtual tokens before each. */
+const length = 2;
+
 const isPadding = (at: number) => at % time >= lengths[Math.floor(at / time)];
 
 /** Words that are none of the special tokens of a family. */
@@ -62,7 +72,7 @@ function targetsOf({ architecture: { head } }: TextModel): HostTensor {
   if (head === "classes") return { shape: [batch], data: Int32Array.of(0, 1, 1, 0) };
   const data = Int32Array.from(
     { length: batch * time },
-    (_, at) => isPadding(at) || at % 3 === 0 ? -100 : word(at + 1),
+    (_, at) => isPadding(at) || at % 3 === 0 || at % time > 3 ? -100 : word(at + 1),
   );
   return { shape: [batch, time], data };
 }
@@ -78,9 +88,20 @@ async function differentiate(model: TextModel, lossOn: (tape: Tape) => Tensor) {
   return { values: read.flatMap(({ data }) => [...data]), rows };
 }
 
-async function checkStep(device: Device, name: string, epsilon: number): Promise<void> {
+/** Virtual tokens of a kind, or else LoRA. */
+const inject = (model: TextModel, kind?: PrefixKind) =>
+  kind
+    ? methods[kind](model, { length, seed: 1 })
+    : injectLora(model, { rank: 2, targetModules: "all-linear", seed: 1 });
+
+async function checkStep(
+  device: Device,
+  name: string,
+  epsilon: number,
+  kind?: PrefixKind,
+): Promise<void> {
   using model = await loadModel(device, golden(name), { dropout: 0 });
-  using _ = injectLora(model, { rank: 2, targetModules: "all-linear", seed: 1 });
+  using _ = inject(model, kind);
   const inputs = padded(model), targets = targetsOf(model), divisor = 5;
   const alone = await differentiate(model, (tape) =>
     lengths.map((_, sequence) => {
@@ -93,11 +114,18 @@ async function checkStep(device: Device, name: string, epsilon: number): Promise
   );
   assertAllClose(step.values, alone.values, { relative: 0, absolute: 3e3 * epsilon });
   // In a causal model, what is behind the last label of a sequence is left out, too.
-  assertEquals(step.rows[0], model.isCausal ? 6 + 3 + 1 + 5 : 15);
+  const tokens = model.isCausal ? 3 + 3 + 1 + 3 : 6 + 3 + 1 + 5;
+  assertEquals(step.rows[0], tokens + (kind ? batch * length : 0));
 }
 
-async function checkPacked(device: Device, name: string, epsilon: number): Promise<void> {
+async function checkPacked(
+  device: Device,
+  name: string,
+  epsilon: number,
+  kind?: PrefixKind,
+): Promise<void> {
   using model = await loadModel(device, golden(name), { dropout: 0 });
+  using _ = inject(model, kind);
   const alone: number[] = [];
   for (const sequence of lengths.keys()) {
     alone.push(...(await outputsOf(model, onlyOne(sequence))).data);
@@ -107,8 +135,9 @@ async function checkPacked(device: Device, name: string, epsilon: number): Promi
   assertAllClose(together.data, alone, { relative: 0, absolute: 3e3 * epsilon });
 }
 
-async function checkApart(device: Device, name: string): Promise<void> {
+async function checkApart(device: Device, name: string, kind?: PrefixKind): Promise<void> {
   using model = await loadModel(device, golden(name), { dropout: 0 });
+  using _ = inject(model, kind);
   const inputs = packed(), others = { ...inputs, tokens: changed(inputs.tokens, 6, 3) };
   const outputs = [await outputsOf(model, inputs), await outputsOf(model, others)];
   const [width, isPerToken] = [outputs[0].shape[1], outputs[0].shape[0] === 15];
@@ -141,9 +170,15 @@ async function setOfTwo(model: TextModel, layers: Omit<LoraOptions, "rank">): Pr
   return adapters;
 }
 
-async function checkAdapterSet(device: Device, epsilon: number): Promise<void> {
+async function checkAdapterSet(
+  device: Device,
+  epsilon: number,
+  kind?: PrefixKind,
+): Promise<void> {
   using model = await loadModel(device, golden("gpt2_tiny"));
   using adapters = await setOfTwo(model, { sites: "all" });
+  adapters.use([undefined]); // Virtual tokens start as words, which are computed as one row.
+  using _ = kind && methods[kind](model, { length, seed: 1, onTop: true });
   adapters.use(["first", "second", undefined, "first"]);
   const [whole, rows] = [await outputsOf(model, padded(model)), await outputsOf(model, packed())];
   const width = whole.shape[1];
@@ -222,17 +257,25 @@ async function checkRefusals(device: Device): Promise<void> {
 }
 
 const checks: Check[] = [
-  ...[...causal, ...masked, ...classifiers].flatMap((name): Check[] => [{
-    name: `${name}: a step without padding has the loss and gradients of one with it`,
-    run: (device, epsilon) => checkStep(device, name, epsilon),
-  }, {
-    name: `${name}: packed sequences have the outputs of padded ones`,
-    run: (device, epsilon) => checkPacked(device, name, epsilon),
-  }, {
-    name: `${name}: packed sequences do not see each other`,
-    run: (device) => checkApart(device, name),
-  }]),
-  { name: "rows with adapters of their own may be packed", run: checkAdapterSet },
+  ...[...causal, ...masked, ...classifiers].flatMap((name): Check[] =>
+    [undefined, ...kinds].flatMap((kind): Check[] => {
+      const what = kind ? `${kind} on ${name}` : name;
+      return [{
+        name: `${what}: a step without padding has the loss and gradients of one with it`,
+        run: (device, epsilon) => checkStep(device, name, epsilon, kind),
+      }, {
+        name: `${what}: packed sequences have the outputs of padded ones`,
+        run: (device, epsilon) => checkPacked(device, name, epsilon, kind),
+      }, {
+        name: `${what}: packed sequences do not see each other`,
+        run: (device) => checkApart(device, name, kind),
+      }];
+    })
+  ),
+  ...[undefined, ...kinds].map((kind): Check => ({
+    name: `rows with adapters of their own${kind ? ` and ${kind}` : ""} may be packed`,
+    run: (device, epsilon) => checkAdapterSet(device, epsilon, kind),
+  })),
   { name: "a head with adapters of rows is computed in blocks", run: checkHeadOfSet },
   { name: "what is packed wrongly is refused", run: checkRefusals },
 ];

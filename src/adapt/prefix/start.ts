@@ -1,6 +1,6 @@
 /** The values from which virtual tokens start: those of words of the vocabulary. @module */
 
-import type { AttentionInputs } from "../../autograd/mod.ts";
+import type { AttentionInputs, FirstRows } from "../../autograd/mod.ts";
 import { type ColumnWindow, copyColumns } from "../../autograd/ops/columns.ts";
 import { Tape } from "../../autograd/tape.ts";
 import { hostTensor } from "../../core/host_tensor.ts";
@@ -44,12 +44,17 @@ class Observer implements VirtualTokens {
     return x;
   }
 
-  states(_: Tape, x: Tensor, _batch: number, block: number): Tensor {
+  states(_: Tape, x: Tensor, _rows: FirstRows, block: number): Tensor {
     if (this.#of.states) this.#copy({ tensor: x, width: x.shape[1] }, block);
     return x;
   }
 
-  keysAndValues(_: Tape, inputs: AttentionInputs, _batch: number, block: number): AttentionInputs {
+  keysAndValues(
+    _: Tape,
+    inputs: AttentionInputs,
+    _rows: FirstRows,
+    block: number,
+  ): AttentionInputs {
     if (this.#of.keysAndValues) {
       this.#copy(inputs.k, 2 * block);
       this.#copy(inputs.v, 2 * block + 1);

@@ -1,6 +1,6 @@
 /** What prefix methods train of virtual tokens, and where it acts. @module */
 
-import type { AttentionInputs, Parameter } from "../../autograd/mod.ts";
+import type { AttentionInputs, FirstRows, Parameter } from "../../autograd/mod.ts";
 import { replaceRows, type ReplacingRows } from "../../autograd/ops/replace_rows.ts";
 import type { Tape } from "../../autograd/tape.ts";
 import type { Tensor } from "../../device/device.ts";
@@ -32,8 +32,8 @@ abstract class TrainedTokens {
 class VirtualWords extends TrainedTokens implements VirtualTokens {
   readonly areRead = true;
 
-  words(tape: Tape, x: Tensor, batch: number): Tensor {
-    return replaceRows(tape, x, [this.columns(x.shape[1], 0)], batch);
+  words(tape: Tape, x: Tensor, rows: FirstRows): Tensor {
+    return replaceRows(tape, x, [this.columns(x.shape[1], 0)], rows);
   }
 }
 
@@ -44,8 +44,8 @@ class VirtualWords extends TrainedTokens implements VirtualTokens {
 class VirtualStates extends TrainedTokens implements VirtualTokens {
   readonly areRead = false;
 
-  states(tape: Tape, x: Tensor, batch: number, block: number): Tensor {
-    return replaceRows(tape, x, [this.columns(x.shape[1], block)], batch);
+  states(tape: Tape, x: Tensor, rows: FirstRows, block: number): Tensor {
+    return replaceRows(tape, x, [this.columns(x.shape[1], block)], rows);
   }
 }
 
@@ -59,13 +59,13 @@ class VirtualKeys extends TrainedTokens implements VirtualTokens {
   keysAndValues(
     tape: Tape,
     { q, k, v }: AttentionInputs,
-    batch: number,
+    rows: FirstRows,
     block: number,
   ): AttentionInputs {
     const keys = this.columns(k.width, 2 * block, k.offset);
     const values = this.columns(v.width, 2 * block + 1, v.offset);
     const replace = (x: Tensor, ...pieces: ReplacingRows[]) =>
-      tape.pipe(x, (x) => replaceRows(tape, x, pieces, batch));
+      tape.pipe(x, (x) => replaceRows(tape, x, pieces, rows));
     if (k.tensor === v.tensor) {
       const tensor = replace(k.tensor, keys, values);
       return { q: { ...q, tensor }, k: { ...k, tensor }, v: { ...v, tensor } };

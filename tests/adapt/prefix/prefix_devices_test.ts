@@ -3,6 +3,8 @@
 import { assertEquals, assertNotEquals } from "@std/assert";
 import { evaluateFormula } from "../../../src/accounting/mod.ts";
 import { loadAnyAdapter, type PrefixKind } from "../../../src/adapt/mod.ts";
+import { lossOfBatch } from "../../../src/autograd/head_loss.ts";
+import { crossEntropy } from "../../../src/autograd/mod.ts";
 import type { ModelInputs } from "../../../src/core/batch.ts";
 import { type HostTensor, hostTensor } from "../../../src/core/host_tensor.ts";
 import { Random } from "../../../src/core/random.ts";
@@ -175,6 +177,13 @@ async function checkGradients(device: Device, kind: PrefixKind, name: string): P
   await disturb(adapter);
   assertEquals(new Set(model.trainable()), new Set(adapter.parameters));
   await assertGradients(device, adapter.parameters, (tape) => lossOf(tape, model));
+  // The same batch without its padding.
+  const batch = { inputs, targets: targetsOf(model) }, options = { loss: crossEntropy, divisor: 3 };
+  await assertGradients(
+    device,
+    adapter.parameters,
+    (tape) => lossOfBatch(tape, model, batch, options),
+  );
 }
 
 const gradientChecks: readonly Check[] = pairs.map(([kind, name]) => ({
