@@ -26,6 +26,7 @@ export { klDivergence } from "./ops/kl_divergence.ts";
 export { layerNorm } from "./ops/layer_norm.ts";
 export { linear } from "./ops/linear.ts";
 export { type PackedSequences, packSequences } from "./ops/packed_sequences.ts";
+export { type PaddedSequences, padRows, padSequences, unpadRows } from "./ops/pad_rows.ts";
 export { type FirstRows, firstRows, replaceRows, type ReplacingRows } from "./ops/replace_rows.ts";
 export { rmsNorm } from "./ops/rms_norm.ts";
 export { rotary } from "./ops/rotary.ts";

@@ -12,6 +12,8 @@ import {
   headPart,
   headProduct,
   packSequences,
+  padRows,
+  padSequences,
   type Parameter,
   relu,
   replaceRows,
@@ -22,6 +24,7 @@ import {
   swiglu,
   tanh,
   type Tape,
+  unpadRows,
 } from "../../src/autograd/mod.ts";
 import { rowBlock } from "../../src/autograd/ops/row_block.ts";
 import type { Tensor } from "../../src/device/device.ts";
@@ -118,6 +121,22 @@ export const operations: readonly OperationCase[] = [
     run: (tape: Tape, [x, terms]: readonly Tensor[]) =>
       distanceTerms(tape, x, terms, distances(tape), { batch: 2, heads: 2, ofKey }),
   })),
+  {
+    name: "packed rows among padded ones, read twice",
+    shapes: [[6, 5]],
+    run: (tape, [x]) => {
+      const sequences = padSequences(tape, [3, 1, 2]);
+      return add(tape, padRows(tape, x, sequences), padRows(tape, x, sequences));
+    },
+  },
+  {
+    name: "padded rows without others, read twice",
+    shapes: [[9, 5]],
+    run: (tape, [x]) => {
+      const sequences = padSequences(tape, [3, 1, 2]);
+      return add(tape, unpadRows(tape, x, sequences), unpadRows(tape, x, sequences));
+    },
+  },
   {
     name: "convolution",
     shapes: [[10, 3], [4, 3, 3], [4]],

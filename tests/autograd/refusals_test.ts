@@ -10,11 +10,14 @@ import {
   gelu,
   layerNorm,
   linear,
+  padRows,
+  padSequences,
   Parameter,
   rmsNorm,
   rotary,
   swiglu,
   Tape,
+  unpadRows,
 } from "../../src/autograd/mod.ts";
 import { adaptedLinear } from "../../src/autograd/ops/adapted_linear.ts";
 import { ShapeError } from "../../src/core/errors.ts";
@@ -50,6 +53,7 @@ Deno.test("operations refuse operands that do not fit, by name and both shapes",
     const k = { tensor: qkv, offset: 4, width };
     return { q: { tensor: qkv, width: 4 }, k, v: { ...k, offset: 8 } };
   };
+  const apart = padSequences(tape, [1, 2]);
   const wrong: [() => unknown, string][] = [
     [
       () => layerNorm(tape, x, make("g", 3), make("b", 4), 1e-5),
@@ -69,6 +73,8 @@ Deno.test("operations refuse operands that do not fit, by name and both shapes",
     [site(make("A", 2, 3), make("B", 3, 2), 0), "A must have shape [2, 4], found [2, 3]"],
     [site(tall, make("B", 3, 1), 0), "B must have shape [3, 2], found [3, 1]"],
     [site(tall, make("B", 3, 2), 4), "within the weight's 6, found 3 from row 4"],
+    [() => padRows(tape, x, apart), "packed rows must have shape [3, 4], found [2, 4]"],
+    [() => unpadRows(tape, x, apart), "padded rows must have shape [4, 4], found [2, 4]"],
     [() => attention(tape, fused, options), "mask must have shape [1, 4], found [1, 3]"],
     [
       () => attention(tape, { ...fused, v: { tensor: qkv, offset: 9, width: 4 } }, options),

@@ -17,6 +17,8 @@ import {
   layerNorm,
   linear,
   packSequences,
+  padRows,
+  padSequences,
   Parameter,
   relu,
   replaceRows,
@@ -29,6 +31,7 @@ import {
   swiglu,
   tanh,
   Tape,
+  unpadRows,
 } from "../../src/autograd/mod.ts";
 import { adaptedLinear } from "../../src/autograd/ops/adapted_linear.ts";
 import { addColumns } from "../../src/autograd/ops/add_columns.ts";
@@ -110,6 +113,10 @@ const operations: Record<string, (stage: Stage) => Tensor> = {
       [{ values: parameter(true, 1, 5), width: 2, offset: 1 }],
       firstRows(tape, 1, [0, 2, 4]),
     ),
+  "packed rows among padded ones": ({ tape, x }) =>
+    padRows(tape, x(3, 2), padSequences(tape, [1, 2])),
+  "padded rows without others": ({ tape, x }) =>
+    unpadRows(tape, x(4, 2), padSequences(tape, [1, 2])),
   "block of rows": ({ tape, x }) => rowBlock(tape, x(4, 3), { start: 1, count: 2 }),
   addColumns: ({ tape, x }) => addColumns(tape, x(2, 6), x(2, 3), { start: 3, count: 3 }),
   scale: ({ tape, x }) => scale(tape, x(2, 3), 4),
