@@ -11,6 +11,7 @@ import type { Weight } from "../autograd/weight.ts";
 import type { ModelInputs } from "../core/batch.ts";
 import { assertOptions } from "../core/options.ts";
 import type { PromptFormat } from "../core/prompt_format.ts";
+import { sizeOf } from "../core/shape.ts";
 import type { Device, Tensor } from "../device/device.ts";
 import type { AdaptedLayer } from "../nn/embedding.ts";
 import type { KeyValueCache } from "../nn/key_value_cache.ts";
@@ -144,17 +145,17 @@ export abstract class TextModel implements Model<ModelInputs> {
   /** The pass over packed sequences, where no output of all tokens is wanted and some may be left out. */
   #packed(inputs: TextInputs, options: ForwardOptions): PassArguments | undefined {
     const { virtualTokens, positions, head: { isPerToken } } = this;
-    if (inputs?.lengths && !this.packs) {
-      throw new RangeError(`${this.description} takes sequences of one length, found packed ones`);
-    }
-    if (!this.packs || options.cache || isPerToken && !options.rows) return undefined;
+    if (options.cache || isPerToken && !options.rows) return undefined;
     assertInputs(inputs, positions, 0, virtualTokens?.count);
-    return packInputs(inputs, options, this);
+    const packed = packInputs(inputs, options, this), most = 1 - this.leastPadding;
+    return packed && sizeOf(packed[0].tokens.shape) <= most * sizeOf(inputs.tokens.shape)
+      ? packed
+      : undefined;
   }
 
-  /** Whether its blocks take packed sequences. */
-  protected get packs(): boolean {
-    return true;
+  /** Share of padding in a batch from which on it pays to leave it out. */
+  protected get leastPadding(): number {
+    return 0;
   }
 
   /** What training and `evaluate` ask; rows may be requested where the head does not read one of each sequence. */

@@ -1,6 +1,14 @@
 /** Self-attention whose scores depend on contents and on distances, as terms of their own. @module */
 
-import { distanceTerms, dropout, headProduct, softmax } from "../autograd/mod.ts";
+import {
+  distanceTerms,
+  dropout,
+  headProduct,
+  type PaddedSequences,
+  padRows,
+  softmax,
+  unpadRows,
+} from "../autograd/mod.ts";
 import type { Tape } from "../autograd/tape.ts";
 import type { Tensor } from "../device/device.ts";
 import type { SequenceContext } from "./attention.ts";
@@ -29,6 +37,8 @@ export interface DisentangledParts {
 export interface RelativeContext extends SequenceContext {
   /** Distances. */
   readonly relative?: RelativePositions;
+  /** Where the rows of packed sequences are among padded ones, which `mask` is of. */
+  readonly padded?: PaddedSequences;
 }
 
 /**
@@ -36,7 +46,8 @@ export interface RelativeContext extends SequenceContext {
  * keys and queries of the embedding of δ = i - j (He et al. 2020, equation 4).
  *
  * Probabilities are stored for the backward pass, time · heads values for each token: the terms by distance
- * have as many.
+ * have as many. Of packed sequences, queries, keys, values and these terms are padded, and what was attended to is
+ * packed again.
  */
 export class DisentangledAttention {
   readonly #parts: DisentangledParts;
@@ -56,14 +67,16 @@ export class DisentangledAttention {
     );
   }
 
-  #attend(tape: Tape, x: Tensor, { batch, mask, relative }: RelativeContext): Tensor {
+  #attend(tape: Tape, x: Tensor, { batch, mask, relative, padded }: RelativeContext): Tensor {
     const { heads, scale, input, positionKeys, positionQueries, dropout: rate } = this.#parts;
-    const [q, k, v] = input(tape, x), distances = relative && dropout(tape, relative.states, rate);
+    const inPlace = (rows: Tensor) => padded ? padRows(tape, rows, padded) : rows;
+    const given = input(tape, x), [q, k, v] = given.map(inPlace);
+    const distances = relative && dropout(tape, relative.states, rate);
     const addTerm = (scores: Tensor, ofKey: boolean, projection?: Linear): Tensor => {
       if (!projection || !distances) return scores;
       const positions = projection.forward(tape, distances);
       const extents = { groups: 1, heads, transposeB: true, alpha: scale };
-      const terms = headProduct(tape, ofKey ? k : q, positions, extents);
+      const terms = tape.pipe(headProduct(tape, given[ofKey ? 1 : 0], positions, extents), inPlace);
       const sum = distanceTerms(tape, scores, terms, relative!.buckets, { batch, heads, ofKey });
       tape.release(positions, terms);
       return sum;
@@ -74,8 +87,10 @@ export class DisentangledAttention {
       (scores) => addTerm(scores, true, positionQueries),
       (scores) => softmax(tape, scores, { batch, heads, mask }),
       (probabilities) => headProduct(tape, probabilities, v, { groups: batch, heads }),
+      (y) => padded ? unpadRows(tape, y, padded) : y,
     );
-    tape.release(q, k, v, ...(distances && distances !== relative!.states ? [distances] : []));
+    const dropped = distances && distances !== relative!.states ? [distances] : [];
+    tape.release(...new Set([...given, q, k, v]), ...dropped);
     return attended;
   }
 }

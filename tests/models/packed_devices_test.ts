@@ -3,24 +3,26 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import { AdapterSet, injectLora, type LoraOptions, type PrefixKind } from "../../src/adapt/mod.ts";
 import { lossOfBatch } from "../../src/autograd/head_loss.ts";
-import { add, crossEntropy, Tape } from "../../src/autograd/mod.ts";
+import { add, crossEntropy, Tape, type TapeOptions } from "../../src/autograd/mod.ts";
 import type { ModelInputs } from "../../src/core/batch.ts";
 import { ShapeError } from "../../src/core/errors.ts";
 import type { HostTensor } from "../../src/core/host_tensor.ts";
 import type { Device, Tensor } from "../../src/device/device.ts";
 import { loadModel, outputsOf, type TextModel } from "../../src/models/mod.ts";
-import { kinds, methods } from "../adapt/prefix/prefixes.ts";
+import { fits, kinds, methods } from "../adapt/prefix/prefixes.ts";
 import { assertAllClose } from "../support/all_close.ts";
 import { allDevices, type Check, testOn } from "../support/devices.ts";
 import { golden } from "../support/golden.ts";
 
 const causal = ["gpt2_tiny", "families/llama", "families/mistral", "families/qwen2"];
-const masked = ["families/bert_masked", "families/roberta_masked"];
+const masked = [
+  ...["families/bert_masked", "families/roberta_masked", "families/deberta_masked"],
+  ...["families/deberta_v2_masked", "families/deberta_v2_convolution_masked"],
+];
 const classifiers = [
-  "classifier",
-  "families/llama_classifier",
-  "families/bert_classifier",
-  "families/roberta_classifier",
+  ...["classifier", "families/llama_classifier"],
+  ...["families/bert_classifier", "families/roberta_classifier", "families/deberta_classifier"],
+  ...["families/deberta_v2_classifier", "families/deberta_v2_convolution"],
 ];
 
 const lengths = [6, 3, 1, 5], batch = lengths.length, time = 6;
@@ -78,9 +80,13 @@ function targetsOf({ architecture: { head } }: TextModel): HostTensor {
 }
 
 /** Values and gradients of a loss, and how many rows the first layer of the last block saw. */
-async function differentiate(model: TextModel, lossOn: (tape: Tape) => Tensor) {
+async function differentiate(
+  model: TextModel,
+  lossOn: (tape: Tape) => Tensor,
+  options: TapeOptions = {},
+) {
   const rows: number[] = [];
-  using tape = new Tape(model.device, { onLinear: (_, x) => rows.push(x.shape[0]) });
+  using tape = new Tape(model.device, { ...options, onLinear: (_, x) => rows.push(x.shape[0]) });
   const loss = lossOn(tape);
   tape.backward(loss);
   const gradients = model.trainable().flatMap((one) => tape.gradientOf(one) ?? []);
@@ -108,11 +114,13 @@ async function checkStep(
       const logits = model.forward(tape, onlyOne(sequence));
       return crossEntropy(tape, logits, ofOne(targets, sequence), { divisor });
     }).reduce((sum, loss) => add(tape, sum, loss)));
-  const step = await differentiate(
-    model,
-    (tape) => lossOfBatch(tape, model, { inputs, targets }, { loss: crossEntropy, divisor }),
-  );
-  assertAllClose(step.values, alone.values, { relative: 0, absolute: 3e3 * epsilon });
+  const lossOn = (tape: Tape) =>
+    lossOfBatch(tape, model, { inputs, targets }, { loss: crossEntropy, divisor });
+  const step = await differentiate(model, lossOn);
+  const again = await differentiate(model, lossOn, { activationCheckpointing: true });
+  for (const { values } of [step, again]) {
+    assertAllClose(values, alone.values, { relative: 0, absolute: 3e3 * epsilon });
+  }
   // In a causal model, what is behind the last label of a sequence is left out, too.
   const tokens = model.isCausal ? 3 + 3 + 1 + 3 : 6 + 3 + 1 + 5;
   assertEquals(step.rows[0], tokens + (kind ? batch * length : 0));
@@ -218,13 +226,12 @@ async function checkHeadOfSet(device: Device, epsilon: number): Promise<void> {
 
 async function checkRefusals(device: Device): Promise<void> {
   using model = await loadModel(device, golden("gpt2_tiny"));
-  using deberta = await loadModel(device, golden("families/deberta_masked"));
   const inputs = packed(), { attentionMask } = padded(model);
-  const refused = (inputs: ModelInputs, sentence: string, of: TextModel = model) =>
+  const refused = (inputs: ModelInputs, sentence: string) =>
     assertThrows(
       () => {
         using tape = new Tape(device, { record: false });
-        of.forward(tape, inputs);
+        model.forward(tape, inputs);
       },
       RangeError,
       sentence,
@@ -253,12 +260,31 @@ async function checkRefusals(device: Device): Promise<void> {
       "must have 24 values, found 5",
     );
   }
-  refused(inputs, "sequences of one length, found packed ones", deberta);
+}
+
+/** Of 24 tokens, two are less than a tenth and three are more. */
+async function checkLeast(device: Device): Promise<void> {
+  using bert = await loadModel(device, golden("families/bert_classifier"));
+  using deberta = await loadModel(device, golden("families/deberta_classifier"));
+  const rowsOf = (model: TextModel, hidden: number) => {
+    const inputs = padded(model), rows: number[] = [];
+    const isHidden = (at: number) => at >= batch * time - hidden;
+    const tokens = {
+      ...inputs.tokens,
+      data: inputs.tokens.data.map((_, at) => isHidden(at) ? 0 : word(at)),
+    };
+    const attentionMask = { ...tokens, data: tokens.data.map((_, at) => Number(!isHidden(at))) };
+    using tape = new Tape(device, { record: false, onLinear: (_, x) => rows.push(x.shape[0]) });
+    model.forward(tape, { tokens, attentionMask });
+    return rows[0];
+  };
+  assertEquals([2, 3].map((hidden) => rowsOf(bert, hidden)), [22, 21]);
+  assertEquals([2, 3].map((hidden) => rowsOf(deberta, hidden)), [24, 21]);
 }
 
 const checks: Check[] = [
   ...[...causal, ...masked, ...classifiers].flatMap((name): Check[] =>
-    [undefined, ...kinds].flatMap((kind): Check[] => {
+    [undefined, ...kinds.filter((kind) => fits(kind, name))].flatMap((kind): Check[] => {
       const what = kind ? `${kind} on ${name}` : name;
       return [{
         name: `${what}: a step without padding has the loss and gradients of one with it`,
@@ -277,6 +303,7 @@ const checks: Check[] = [
     run: (device, epsilon) => checkAdapterSet(device, epsilon, kind),
   })),
   { name: "a head with adapters of rows is computed in blocks", run: checkHeadOfSet },
+  { name: "DeBERTa keeps what little padding there is", run: checkLeast },
   { name: "what is packed wrongly is refused", run: checkRefusals },
 ];
 
