@@ -122,7 +122,6 @@ function assertLabeled({ batch, length, labeled = batch * length }: StepShape): 
 }
 
 interface Letters extends BlockLetters, HeadLetters {
-  readonly L: number;
   readonly n_pos: number;
 }
 
@@ -141,10 +140,13 @@ function letters(config: ConfigJson, { batch, length, labeled }: StepShape): Let
   };
 }
 
-/** Whether every block has the same updates and, if there is only one, gradients pass through all of it. */
-function areAlike({ L }: Letters, updates: readonly LayerSite[]): boolean {
+/**
+ * Whether every block has the same updates, and gradients pass through all of each that can have the peak: of the
+ * last one, and where that computes fewer tokens of the one before.
+ */
+function areAlike({ b, s, L, n_lab }: Letters, updates: readonly LayerSite[]): boolean {
   const places = Map.groupBy(updates, ({ name }) => name.replace(/\.\d+\./, "."));
-  const isWhole = L > 1 || updates.some(({ layer }) => layer.parts.q);
+  const isWhole = L > (n_lab < b * s ? 2 : 1) || updates.some(({ layer }) => layer.parts.q);
   return isWhole && [...places.values()].every(({ length }) => length === L);
 }
 
@@ -168,8 +170,8 @@ function blocksOf(
 
 /** Everything that blocks keep of a forward pass, and the indices that are there until the end of a step. */
 function keptBytes(step: Letters, blocks: Gpt2Blocks, isFull: boolean): number {
-  const { b, s, L, n_voc, n_pos } = step;
-  return blocks.keptBytes(L) + bytes("stepTokenBytes", { b, s }) +
+  const { b, s, n_voc, n_pos } = step;
+  return blocks.keptBytes + bytes("stepTokenBytes", { b, s }) +
     (isFull ? bytes("stepIndexBytes", { b, s, n_voc, n_pos }) : 0);
 }
 
@@ -177,9 +179,9 @@ function keptBytes(step: Letters, blocks: Gpt2Blocks, isFull: boolean): number {
 function moments(step: Letters, blocks: Gpt2Blocks, isFull: boolean, dropout: boolean): Moment[] {
   const head = new Gpt2Head(step, isFull), { keptBytes } = head;
   return [
-    blocks.forwardMoment,
+    ...blocks.forwardMoments(),
     ...head.moments(),
-    ...blocks.moments(step.L === 1, dropout).map(({ activation, scratch }) => {
+    ...blocks.moments(dropout).map(({ activation, scratch }) => {
       return { activation: activation + keptBytes, scratch };
     }),
   ];

@@ -14,7 +14,7 @@ import type { Activation } from "../nn/mlp.ts";
 import { addLast } from "../nn/residual.ts";
 import type { BlockShape } from "../nn/virtual_tokens.ts";
 import { encoderHead } from "./encoder_heads.ts";
-import { type Head, readRows } from "./heads.ts";
+import { type Head, picking } from "./heads.ts";
 import {
   type HostInputs,
   onHost,
@@ -73,12 +73,12 @@ export class Bert extends TextModel {
   /** Maps tokens (batch, time) to the last block's states of the rows that the head reads. */
   protected override pass(tape: Tape, given: PassInputs, { rows }: ForwardOptions = {}): Tensor {
     const context = sequenceContext(tape, given, this.limit), inputs = onHost(given);
-    const read = readRows(this.head, inputs, rows);
+    const pick = picking(tape, this, inputs, rows);
     return tape.pipe(
       this.#embed(tape, inputs),
       (x) => this.#norm.forward(tape, x),
       (x) => dropout(tape, x, this.#config.dropout),
-      ...blockSteps(tape, this.#blocks, context, read),
+      ...blockSteps(tape, this.#blocks, context, pick),
     );
   }
 

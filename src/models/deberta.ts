@@ -16,7 +16,7 @@ import type { BlockShape } from "../nn/virtual_tokens.ts";
 import { debertaBlock } from "./deberta_block.ts";
 import { distanceRows } from "./distance_rows.ts";
 import { debertaHead } from "./encoder_heads.ts";
-import { type Head, readRows } from "./heads.ts";
+import { type Head, picking } from "./heads.ts";
 import {
   type HostInputs,
   onHost,
@@ -88,12 +88,12 @@ export class Deberta extends TextModel {
     const relative = this.#distances(tape, sequences.time);
     const padded = given.lengths && padSequences(tape, given.lengths);
     const context = { ...sequences, relative, padded, ...(padded && { mask: padded.mask }) };
-    const read = readRows(this.head, inputs, rows);
+    const pick = picking(tape, this, inputs, rows);
     const out = tape.pipe(
       this.#embed(tape, inputs),
       (x) => this.#norm.forward(tape, x),
       (x) => dropout(tape, x, this.#config.dropout),
-      ...blockSteps(tape, this.#blocks, context, read, relative?.tensors),
+      ...blockSteps(tape, this.#blocks, context, pick, relative?.tensors),
     );
     relative?.release(tape);
     return out;

@@ -22,7 +22,7 @@ import type { Place } from "../nn/place.ts";
 import { addLast, residual } from "../nn/residual.ts";
 import type { BlockShape } from "../nn/virtual_tokens.ts";
 import { allocateText } from "./allocate_text.ts";
-import { CausalLmHead, type Head, readRows, SequenceClassificationHead } from "./heads.ts";
+import { CausalLmHead, type Head, picking, SequenceClassificationHead } from "./heads.ts";
 import { type PassInputs, positionsOf, sequenceContext } from "./inputs.ts";
 import type { ModelLayers, StoredTensors } from "./model_layers.ts";
 import type { ForwardOptions } from "./model.ts";
@@ -79,11 +79,11 @@ export class Gpt2 extends TextModel {
     { cache, rows }: ForwardOptions = {},
   ): Tensor {
     const context = sequenceContext(tape, inputs, this.limit, cache);
-    const read = readRows(this.head, inputs, rows);
+    const pick = picking(tape, this, inputs, rows);
     const outputs = tape.pipe(
       this.#embed(tape, inputs, cache?.length),
       (x) => dropout(tape, x, this.#embeddingDropout),
-      ...blockSteps(tape, this.#blocks, context, read),
+      ...blockSteps(tape, this.#blocks, context, pick),
       (states) => this.#finalNorm.forward(tape, states),
     );
     cache?.advance(context.time);

@@ -6,7 +6,8 @@ import type { Parameter } from "../autograd/parameter.ts";
 import type { Tape } from "../autograd/tape.ts";
 import type { Tensor } from "../device/device.ts";
 import type { Linear } from "../nn/linear.ts";
-import { onHost, type PassInputs, sequenceStarts } from "./inputs.ts";
+import { onHost, type PassInputs, pickRows, sequenceStarts } from "./inputs.ts";
+import type { AppliedAdapter } from "./model.ts";
 
 /** Maps hidden states, all or some rows of them, to a model's outputs. */
 export interface Head extends LastLayers {
@@ -22,20 +23,28 @@ export interface Head extends LastLayers {
   before?(tape: Tape, states: Tensor): Tensor;
 }
 
-/** The rows of the last block's result that a head reads. */
-export interface ReadRows {
-  /** The rows, all if left out. */
-  readonly rows?: readonly number[];
-  /** Whether there is one of each sequence: the last block's second half then computes no others. */
-  readonly isOnePerSequence: boolean;
+/** What picks the rows of a pass. */
+interface RowReader {
+  /** Says which it needs. */
+  readonly head: Head;
+  /** Those of a batch's rows are told which rows follow. */
+  readonly adapters: ReadonlySet<AppliedAdapter>;
 }
 
-/** What a head reads of a pass, of which the caller may have requested rows. */
-export const readRows = (
-  head: Head,
+/** Leaves the rows of states that a model's head reads, of which the caller may have requested some. */
+export function picking(
+  tape: Tape,
+  { head, adapters }: RowReader,
   inputs: PassInputs,
   wanted?: readonly number[],
-): ReadRows => ({ rows: head.rowsOf(inputs, wanted), isOnePerSequence: !head.isPerToken });
+): (states: Tensor) => Tensor {
+  const rows = head.rowsOf(inputs, wanted);
+  if (!rows) return (states) => states;
+  return (states) => {
+    for (const { batchRows } of adapters) batchRows?.pick(rows);
+    return pickRows(tape, states, rows);
+  };
+}
 
 /** Logits of the next token, y = h Wᵀ, for every row, or the requested rows. */
 export class CausalLmHead implements Head {

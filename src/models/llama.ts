@@ -17,7 +17,7 @@ import type { BlockShape } from "../nn/virtual_tokens.ts";
 import {
   CausalLmHead,
   type Head,
-  readRows,
+  picking,
   SequenceClassificationHead,
   StatesHead,
 } from "./heads.ts";
@@ -79,13 +79,13 @@ export class Llama extends TextModel {
     { cache, rows }: ForwardOptions = {},
   ): Tensor {
     const sequences = sequenceContext(tape, inputs, this.limit, cache);
-    const read = readRows(this.head, inputs, rows), past = cache?.length ?? 0;
+    const pick = picking(tape, this, inputs, rows), past = cache?.length ?? 0;
     const { frequencies } = this.#config;
     const rotary = new RotaryPositions(tape, positionsOf(inputs, past), frequencies);
     const context = { ...sequences, rotary };
     const outputs = tape.pipe(
       wordsOf(tape, this.#tokens, inputs),
-      ...blockSteps(tape, this.#blocks, context, read, rotary.tensors),
+      ...blockSteps(tape, this.#blocks, context, pick, rotary.tensors),
       (states) => this.#finalNorm.forward(tape, states),
     );
     rotary.release(tape);

@@ -36,12 +36,11 @@ export interface PassRows {
    * Begins a pass.
    *
    * @param starts The first token of each row, and the end of the last.
-   * @param picked The tokens that the head reads, if not all.
    * @throws {ShapeError} when it is of another number of rows.
    */
-  begin(starts: readonly number[], picked?: readonly number[]): void;
-  /** Says that the layers that follow are the head's. */
-  beginHead(): void;
+  begin(starts: readonly number[]): void;
+  /** Says that the layers that follow read these tokens alone. */
+  pick(tokens: readonly number[]): void;
 }
 
 /** What a model knows of an adapter that is on it. */

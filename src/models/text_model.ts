@@ -131,14 +131,11 @@ export abstract class TextModel implements Model<ModelInputs> {
     const [passed, wanted] = room ? withVirtualTokens(tape, ...given, room) : given;
     if (passed?.tokens?.shape?.length === 2) {
       const starts = sequenceStarts(passed);
-      for (const { batchRows } of this.adapters) batchRows?.begin(starts, wanted.rows);
+      for (const { batchRows } of this.adapters) batchRows?.begin(starts);
     }
     return tape.pipe(
       this.pass(tape, passed, wanted),
-      (states) => {
-        for (const { batchRows } of this.adapters) batchRows?.beginHead();
-        return head.before?.(tape, states) ?? states;
-      },
+      (states) => head.before?.(tape, states) ?? states,
     );
   }
 

@@ -12,11 +12,9 @@ import {
   assertRequested,
   idsOf,
   type PassInputs,
-  pickRows,
   sequenceStarts,
   type TextInputs,
 } from "./inputs.ts";
-import type { ReadRows } from "./heads.ts";
 import type { ForwardOptions } from "./model.ts";
 
 /** What a model is, as far as its inputs are concerned. */
@@ -125,29 +123,26 @@ export interface Block<Context> {
 }
 
 /**
- * What blocks do, one after another, each with the states of virtual tokens in its input, and the rows of the last
- * one's result; with activation checkpointing a block keeps only what it reads.
+ * What blocks do, one after another, each with the states of virtual tokens in its input; with activation
+ * checkpointing a block keeps only what it reads.
  *
+ * @param pick Leaves the rows that the head reads: the last block computes each row by itself for these alone.
  * @param shared What all blocks read besides their input and the mask.
  */
 export function blockSteps<Context extends SequenceContext>(
   tape: Tape,
   blocks: readonly Block<Context>[],
   context: Context,
-  { rows, isOnePerSequence }: ReadRows,
+  pick: (x: Tensor) => Tensor,
   shared: readonly Tensor[] = [],
 ): ((x: Tensor) => Tensor)[] {
   const { virtual } = context;
-  const pick = (x: Tensor) => rows ? pickRows(tape, x, rows) : x;
   const sublayersOf = (block: Block<Context>, at: number) => {
     const steps = block.sublayers(tape, context, at), isLast = at === blocks.length - 1;
-    return isLast && isOnePerSequence ? steps.toSpliced(1, 0, pick) : steps;
+    return isLast ? steps.toSpliced(1, 0, pick) : steps;
   };
-  return [
-    ...blocks.flatMap((block, at) => [
-      (x: Tensor) => virtual?.tokens.states?.(tape, x, virtual.rows, at) ?? x,
-      (x: Tensor) => tape.checkpoint(x, sublayersOf(block, at), shared),
-    ]),
-    ...isOnePerSequence ? [] : [pick],
-  ];
+  return blocks.flatMap((block, at) => [
+    (x: Tensor) => virtual?.tokens.states?.(tape, x, virtual.rows, at) ?? x,
+    (x: Tensor) => tape.checkpoint(x, sublayersOf(block, at), shared),
+  ]);
 }

@@ -124,13 +124,13 @@ Deno.test("a step of GPT-3 175B: the closed formulas are the dry device's bytes,
   }
 });
 
-/** A rank that every layer can have; in a single block, a site that passes gradients to all of it. */
+/** A rank that every layer can have; in one or two blocks, a site that passes gradients to all of the first. */
 function fitting<T extends { rank: number; sites: string[] }>(lora: T, config: {
   readonly n_embd: number;
   readonly n_inner: number;
   readonly n_layer: number;
 }): T {
-  const sites = config.n_layer > 1 ? lora.sites : [...new Set(["q", ...lora.sites])];
+  const sites = config.n_layer > 2 ? lora.sites : [...new Set(["q", ...lora.sites])];
   return { ...lora, sites, rank: Math.min(lora.rank, config.n_embd, config.n_inner) };
 }
 

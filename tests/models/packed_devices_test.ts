@@ -79,14 +79,15 @@ function targetsOf({ architecture: { head } }: TextModel): HostTensor {
   return { shape: [batch, time], data };
 }
 
-/** Values and gradients of a loss, and how many rows the first layer of the last block saw. */
+/** Values and gradients of a loss, and how many rows each linear layer of its blocks saw. */
 async function differentiate(
   model: TextModel,
   lossOn: (tape: Tape) => Tensor,
   options: TapeOptions = {},
 ) {
-  const rows: number[] = [];
-  using tape = new Tape(model.device, { ...options, onLinear: (_, x) => rows.push(x.shape[0]) });
+  const rows: number[] = [], names = new Set(model.linears.map(({ name }) => `${name}.weight`));
+  const onLinear = (weight: string, x: Tensor) => void (names.has(weight) && rows.push(x.shape[0]));
+  using tape = new Tape(model.device, { ...options, onLinear });
   const loss = lossOn(tape);
   tape.backward(loss);
   const gradients = model.trainable().flatMap((one) => tape.gradientOf(one) ?? []);
@@ -124,6 +125,9 @@ async function checkStep(
   // In a causal model, what is behind the last label of a sequence is left out, too.
   const tokens = model.isCausal ? 3 + 3 + 1 + 3 : 6 + 3 + 1 + 5;
   assertEquals(step.rows[0], tokens + (kind ? batch * length : 0));
+  // Behind its attention, the last block computes what the head reads.
+  const read = targets.data.filter((label) => label >= 0).length;
+  assertEquals(step.rows.at(-1), read);
 }
 
 async function checkPacked(
@@ -194,9 +198,9 @@ async function checkAdapterSet(
   assertAllClose(rows.data, seen, { relative: 0, absolute: 3e3 * epsilon });
 }
 
-/** The head's own layer has adapters, and its last layer is computed in blocks, of rows in any order. */
-async function checkHeadOfSet(device: Device, epsilon: number): Promise<void> {
-  using model = await loadModel(device, golden("families/bert_masked"));
+/** The last block, and a head's own layer, have adapters; its last layer is computed in blocks, of rows in any order. */
+async function checkRowsOfSet(device: Device, name: string, epsilon: number): Promise<void> {
+  using model = await loadModel(device, golden(name));
   using adapters = await setOfTwo(model, { targetModules: "all-linear" });
   adapters.use(["first", "second", undefined, "second"]);
   const inputs = padded(model), targets = targetsOf(model), close = 3e3 * epsilon;
@@ -222,6 +226,12 @@ async function checkHeadOfSet(device: Device, epsilon: number): Promise<void> {
     row,
   ) => [...reversed.data.slice(row * width, (row + 1) * width)]);
   assertAllClose(back, [...inOrder.data], { relative: 0, absolute: close });
+  // As many rows as there are sequences, all of one.
+  const first = await outputsOf(model, inputs, { rows: all.slice(0, batch) });
+  assertAllClose(first.data, inOrder.data.slice(0, first.data.length), {
+    relative: 0,
+    absolute: close,
+  });
 }
 
 async function checkRefusals(device: Device): Promise<void> {
@@ -302,7 +312,10 @@ const checks: Check[] = [
     name: `rows with adapters of their own${kind ? ` and ${kind}` : ""} may be packed`,
     run: (device, epsilon) => checkAdapterSet(device, epsilon, kind),
   })),
-  { name: "a head with adapters of rows is computed in blocks", run: checkHeadOfSet },
+  ...["gpt2_tiny", "families/bert_masked"].map((name): Check => ({
+    name: `${name}: with adapters of rows, rows may be picked and the head computed in blocks`,
+    run: (device, epsilon) => checkRowsOfSet(device, name, epsilon),
+  })),
   { name: "DeBERTa keeps what little padding there is", run: checkLeast },
   { name: "what is packed wrongly is refused", run: checkRefusals },
 ];

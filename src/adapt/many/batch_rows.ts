@@ -24,7 +24,6 @@ export class BatchRows implements Disposable {
   readonly #segments: Segments;
   #starts: readonly number[] = [];
   #picked: readonly number[] | undefined;
-  #isInHead = false;
   /** The tokens of all rows sorted by adapter, once a layer has read them in this pass. */
   #allTokens: Segments | undefined;
   /** The same of the picked tokens. */
@@ -47,9 +46,8 @@ export class BatchRows implements Disposable {
    * Throws a `ShapeError` for a pass of another number of rows.
    *
    * @param starts The first token of each row, and the end of the last.
-   * @param picked The tokens that a head reads, if not all.
    */
-  begin(starts: readonly number[], picked?: readonly number[]): void {
+  begin(starts: readonly number[]): void {
     const { length } = this.names, batch = starts.length - 1;
     if (length !== batch) {
       throw new ShapeError(
@@ -58,33 +56,29 @@ export class BatchRows implements Disposable {
       );
     }
     this.#starts = starts;
-    this.#picked = picked;
-    this.#isInHead = false;
+    this.#picked = undefined;
     this.#freeTokens();
   }
 
-  /** Says that the layers that follow are the head's, which reads the picked tokens. */
-  beginHead(): void {
-    this.#isInHead = true;
+  /** Says that the layers that follow read these tokens alone. */
+  pick(tokens: readonly number[]): void {
+    this.#picked = tokens;
   }
 
   /**
    * How the inputs of a layer are sorted.
    *
-   * @throws {ShapeError} unless they are those of all tokens, of the head's, or of one for each row.
+   * @throws {ShapeError} unless they are those of all tokens or of the picked ones.
    */
   segmentsFor(layer: string, inputs: number): Segments {
     const starts = this.#starts, tokens = starts.at(-1)!, { length } = this.names;
     const areAlike = starts.every((start, row) => start * length === row * tokens);
-    if (this.#isInHead && inputs === this.#picked?.length) {
-      return this.#pickedTokens ??= this.#sorted(this.#picked);
-    }
+    if (inputs === this.#picked?.length) return this.#pickedTokens ??= this.#sorted(this.#picked);
     if (inputs === tokens) {
       return areAlike ? this.#segments : this.#allTokens ??= this.#sorted();
     }
-    if (inputs === length) return this.#segments;
     throw new ShapeError(
-      `${layer} needs the inputs of all ${tokens} tokens, or of one for each row, found ${inputs}`,
+      `${layer} needs the inputs of all ${tokens} tokens, or of those that are read, found ${inputs}`,
     );
   }
 
