@@ -38,12 +38,20 @@ export function picking(
   inputs: PassInputs,
   wanted?: readonly number[],
 ): (states: Tensor) => Tensor {
-  const rows = head.rowsOf(inputs, wanted);
-  if (!rows) return (states) => states;
+  const read = head.rowsOf(inputs, wanted);
+  if (!read) return (states) => states;
+  const rows = amongComputed(read, inputs);
   return (states) => {
     for (const { batchRows } of adapters) batchRows?.pick(rows);
     return pickRows(tape, states, rows);
   };
+}
+
+/** Where rows are among those that blocks compute. */
+function amongComputed(rows: readonly number[], { virtual }: PassInputs): readonly number[] {
+  if (!virtual || virtual.tokens.areComputed) return rows;
+  const places = new Map(virtual.rows.others.map((row, place) => [row, place]));
+  return rows.map((row) => places.get(row)!);
 }
 
 /** Logits of the next token, y = h Wᵀ, for every row, or the requested rows. */

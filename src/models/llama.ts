@@ -26,7 +26,7 @@ import type { ForwardOptions } from "./model.ts";
 import type { ModelLayers, StoredTensors } from "./model_layers.ts";
 import type { TextModelOptions } from "./model_options.ts";
 import { TextModel } from "./text_model.ts";
-import { blockSteps, wordsOf } from "./virtual_inputs.ts";
+import { blockSteps, computedOf, wordsOf } from "./virtual_inputs.ts";
 
 const names: Readonly<Record<string, string>> = {
   llama: "Llama",
@@ -81,7 +81,8 @@ export class Llama extends TextModel {
     const sequences = sequenceContext(tape, inputs, this.limit, cache);
     const pick = picking(tape, this, inputs, rows), past = cache?.length ?? 0;
     const { frequencies } = this.#config;
-    const rotary = new RotaryPositions(tape, positionsOf(inputs, past), frequencies);
+    const positions = computedOf(inputs, positionsOf(inputs, past));
+    const rotary = new RotaryPositions(tape, positions, frequencies);
     const context = { ...sequences, rotary };
     const outputs = tape.pipe(
       wordsOf(tape, this.#tokens, inputs),

@@ -129,8 +129,9 @@ export abstract class TextModel implements Model<ModelInputs> {
     const given = this.#packed(inputs, options) ?? [inputs, options] as const;
     const room = virtual && { virtual, limit: positions, padding, hasRows: head.isPerToken };
     const [passed, wanted] = room ? withVirtualTokens(tape, ...given, room) : given;
-    if (passed?.tokens?.shape?.length === 2) {
-      const starts = sequenceStarts(passed);
+    const computed = virtual?.areComputed === false ? given[0] : passed;
+    if (computed?.tokens?.shape?.length === 2) {
+      const starts = sequenceStarts(computed);
       for (const { batchRows } of this.adapters) batchRows?.begin(starts);
     }
     return tape.pipe(

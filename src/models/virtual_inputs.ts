@@ -1,12 +1,12 @@
 /** Virtual tokens at the beginning of the sequences of a pass. @module */
 
-import type { Tape } from "../autograd/tape.ts";
 import { firstRows } from "../autograd/mod.ts";
+import type { Tape } from "../autograd/tape.ts";
 import { type HostTensor, hostTensor } from "../core/host_tensor.ts";
 import { Tensor } from "../device/device.ts";
 import type { SequenceContext } from "../nn/attention.ts";
 import type { Embedding } from "../nn/embedding.ts";
-import type { VirtualTokens } from "../nn/virtual_tokens.ts";
+import { computedRows, type VirtualTokens } from "../nn/virtual_tokens.ts";
 import {
   assertInputs,
   assertRequested,
@@ -48,7 +48,7 @@ export function withVirtualTokens(
   const added = begins ? count : 0;
   assertInputs(inputs, limit, Math.max(0, length - count), count);
   const { tokens, lengths, attentionMask, positionIds, tokenTypeIds } = inputs;
-  const standIn = padding === 0 ? 1 : 0, starts = sequenceStarts(inputs);
+  const standIn = padding === 0 ? 1 : 0;
   const longer = (values: HostTensor, more: number, valueOf: ValueOf) =>
     extend(values, more, valueOf, lengths);
   const moved = (ids: HostTensor) =>
@@ -64,16 +64,10 @@ export function withVirtualTokens(
   const placed = firstRows(tape, count, sequenceStarts(extended));
   const begun = { ...extended, virtual: { tokens: virtual, rows: placed } };
   if (!hasRows) return [begun, { cache, rows }];
-  const others = rowsBehind(starts, count);
+  const { others } = placed;
   assertRequested(rows ?? [], others.length);
   return [begun, { cache, rows: rows?.map((row) => others[row]) ?? others }];
 }
-
-/** Where the rows of sequences are behind `count` more of each. */
-const rowsBehind = (starts: readonly number[], count: number): number[] =>
-  starts.slice(0, -1).flatMap((start, i) =>
-    Array.from({ length: starts[i + 1] - start }, (_, row) => start + row + count * (i + 1))
-  );
 
 /** What a pass that begins sequences is given. */
 function onlyHost(tokens: TextInputs["tokens"]): HostTensor {
@@ -113,6 +107,13 @@ export function wordsOf(tape: Tape, table: Embedding, { tokens, virtual }: PassI
   );
 }
 
+/** Of a value for each token, those of the tokens that blocks compute. */
+export const computedOf = (
+  { virtual }: PassInputs,
+  values: ArrayLike<number>,
+): ArrayLike<number> =>
+  virtual && !virtual.tokens.areComputed ? virtual.rows.others.map((row) => values[row]) : values;
+
 /** A block of a model. */
 export interface Block<Context> {
   /**
@@ -141,8 +142,11 @@ export function blockSteps<Context extends SequenceContext>(
     const steps = block.sublayers(tape, context, at), isLast = at === blocks.length - 1;
     return isLast ? steps.toSpliced(1, 0, pick) : steps;
   };
-  return blocks.flatMap((block, at) => [
-    (x: Tensor) => virtual?.tokens.states?.(tape, x, virtual.rows, at) ?? x,
-    (x: Tensor) => tape.checkpoint(x, sublayersOf(block, at), shared),
-  ]);
+  return [
+    (x) => virtual ? computedRows(tape, x, virtual) : x,
+    ...blocks.flatMap((block, at) => [
+      (x: Tensor) => virtual?.tokens.states?.(tape, x, virtual.rows, at) ?? x,
+      (x: Tensor) => tape.checkpoint(x, sublayersOf(block, at), shared),
+    ]),
+  ];
 }

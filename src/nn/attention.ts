@@ -12,7 +12,7 @@ import type { Tensor } from "../device/device.ts";
 import type { KeyValueCache } from "./key_value_cache.ts";
 import type { Linear } from "./linear.ts";
 import type { RotaryPositions } from "./rotary.ts";
-import type { PlacedTokens } from "./virtual_tokens.ts";
+import { computedRows, type PlacedTokens } from "./virtual_tokens.ts";
 
 /** What a block needs to know about its batch. */
 export interface SequenceContext {
@@ -99,6 +99,7 @@ export class SelfAttention {
     tape.release(...new Set([inputs.q.tensor, inputs.k.tensor, inputs.v.tensor]));
     return tape.pipe(
       attended,
+      (attended) => virtual ? computedRows(tape, attended, virtual) : attended,
       (attended) => output.forward(tape, attended),
       (y) => dropout(tape, y, rate),
     );

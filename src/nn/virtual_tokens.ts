@@ -1,6 +1,6 @@
 /** Virtual tokens, which an adapter puts before every sequence. @module */
 
-import type { AttentionInputs, FirstRows } from "../autograd/mod.ts";
+import { type AttentionInputs, embedding, type FirstRows } from "../autograd/mod.ts";
 import type { Parameter } from "../autograd/parameter.ts";
 import type { Tape } from "../autograd/tape.ts";
 import type { Tensor } from "../device/device.ts";
@@ -18,21 +18,24 @@ export interface BlockShape {
 }
 
 /**
- * Virtual tokens at the beginning of every sequence. A model computes them as other tokens; what an adapter trains
- * of them takes the place of what was computed, at one of three places.
+ * Virtual tokens at the beginning of every sequence. What an adapter trains of them takes the place of what a model
+ * computes, at one of three places. Where that is keys and values, blocks compute the other tokens alone, and attention
+ * finds the virtual ones before them.
  */
 export interface VirtualTokens {
   /** How many there are. */
   readonly count: number;
   /** What is trained of them, (count, values of each). */
   readonly parameter: Parameter | undefined;
+  /** Whether blocks compute them, as other tokens: not where nothing reads what they would compute. */
+  readonly areComputed: boolean;
   /** Whether a classifier that reads the first token of a sequence reads the first of them. */
   readonly areRead: boolean;
   /** Changes the embeddings of words (rows, width), before positions are added. */
   words?(tape: Tape, x: Tensor, rows: FirstRows): Tensor;
   /** Changes what a block reads, (rows, width). */
   states?(tape: Tape, x: Tensor, rows: FirstRows, block: number): Tensor;
-  /** Changes a block's keys and values; releases what it replaces. */
+  /** Changes a block's keys and values, or adds those of tokens that are not computed; releases what it replaces. */
   keysAndValues?(
     tape: Tape,
     inputs: AttentionInputs,
@@ -48,3 +51,7 @@ export interface PlacedTokens {
   /** Where they are, among the rows of all tokens. */
   readonly rows: FirstRows;
 }
+
+/** The rows of x (all tokens, width) that blocks compute. */
+export const computedRows = (tape: Tape, x: Tensor, { tokens, rows }: PlacedTokens): Tensor =>
+  tokens.areComputed ? x : embedding(tape, x, rows.others);

@@ -89,9 +89,9 @@ export const injectPrefixLayer = (model: Model, options: PrefixOptions): PrefixA
  *
  * They start as keys and values of tokens drawn from the vocabulary, so **step zero is not the base model**.
  * Positions and outputs are as in {@link injectPrefixLayer}. Rotary positions do not turn trained keys, as in PEFT.
- * The virtual tokens pass through the blocks as others do, although nothing reads what becomes of them.
+ * As nothing reads what would become of the virtual tokens, blocks compute the others alone.
  *
- * Cost: 8 · L · l_p · d_kv bytes, and the work of l_p further tokens in every sequence. It cannot be merged.
+ * Cost: 8 · L · l_p · d_kv bytes, and attention of l_p further tokens in every sequence. It cannot be merged.
  *
  * @throws {TypeError} when an option does not exist.
  * @throws {RangeError} As {@link injectPrefixEmbedding}, or when the model is a DeBERTa.

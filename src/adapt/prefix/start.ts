@@ -30,6 +30,7 @@ export function startFromWords(model: TextModel, virtual: VirtualTokens, seed: n
 class Observer implements VirtualTokens {
   readonly count = 0;
   readonly areRead = false;
+  readonly areComputed = true;
   readonly parameter = undefined;
   readonly #of: VirtualTokens;
   readonly #into: Tensor;

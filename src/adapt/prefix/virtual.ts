@@ -1,6 +1,11 @@
 /** What prefix methods train of virtual tokens, and where it acts. @module */
 
-import type { AttentionInputs, FirstRows, Parameter } from "../../autograd/mod.ts";
+import {
+  type AttentionInputs,
+  embedding,
+  type FirstRows,
+  type Parameter,
+} from "../../autograd/mod.ts";
 import { replaceRows, type ReplacingRows } from "../../autograd/ops/replace_rows.ts";
 import type { Tape } from "../../autograd/tape.ts";
 import type { Tensor } from "../../device/device.ts";
@@ -13,6 +18,7 @@ export type PrefixKind = "prefix-embedding" | "prefix-layer" | "prefix-tuning";
 abstract class TrainedTokens {
   readonly parameter: Parameter;
   abstract readonly areRead: boolean;
+  readonly areComputed: boolean = true;
 
   constructor(parameter: Parameter) {
     this.parameter = parameter;
@@ -55,6 +61,7 @@ class VirtualStates extends TrainedTokens implements VirtualTokens {
  */
 class VirtualKeys extends TrainedTokens implements VirtualTokens {
   readonly areRead = false;
+  override readonly areComputed = false;
 
   keysAndValues(
     tape: Tape,
@@ -64,18 +71,30 @@ class VirtualKeys extends TrainedTokens implements VirtualTokens {
   ): AttentionInputs {
     const keys = this.columns(k.width, 2 * block, k.offset);
     const values = this.columns(v.width, 2 * block + 1, v.offset);
-    const replace = (x: Tensor, ...pieces: ReplacingRows[]) =>
-      tape.pipe(x, (x) => replaceRows(tape, x, pieces, rows));
+    const from = sourcesOf(rows);
+    const place = (x: Tensor, ...pieces: ReplacingRows[]) =>
+      tape.pipe(
+        x,
+        (x) => embedding(tape, x, from),
+        (x) => pieces.length > 0 ? replaceRows(tape, x, pieces, rows) : x,
+      );
     if (k.tensor === v.tensor) {
-      const tensor = replace(k.tensor, keys, values);
+      const tensor = place(k.tensor, keys, values);
       return { q: { ...q, tensor }, k: { ...k, tensor }, v: { ...v, tensor } };
     }
     return {
-      q,
-      k: { ...k, tensor: replace(k.tensor, keys) },
-      v: { ...v, tensor: replace(v.tensor, values) },
+      q: { ...q, tensor: place(q.tensor) }, // What the queries of virtual tokens find is not read.
+      k: { ...k, tensor: place(k.tensor, keys) },
+      v: { ...v, tensor: place(v.tensor, values) },
     };
   }
+}
+
+/** For each row, which of the other rows it is; for one of the first, any of these. */
+function sourcesOf({ others, places }: FirstRows): Uint32Array {
+  const sources = new Uint32Array(places.size);
+  others.forEach((row, i) => sources[row] = i);
+  return sources;
 }
 
 /** How a prefix method trains virtual tokens. */

@@ -27,6 +27,8 @@ export interface ReplacingRows {
 export interface FirstRows {
   /** How many of each sequence. */
   readonly count: number;
+  /** All other rows. */
+  readonly others: readonly number[];
   /** u32 (rows): the place in its sequence of each of them, and `count` for every other row. */
   readonly places: Tensor;
   /** u32 (count · sequences): these rows by place. */
@@ -44,13 +46,14 @@ export function firstRows(scope: Scope, count: number, starts: readonly number[]
   const firsts = starts.slice(0, -1), at = [...Array(count).keys()];
   const places = new Uint32Array(starts.at(-1)!).fill(count);
   for (const first of firsts) for (const place of at) places[first + place] = place;
+  const others = [...places.keys()].filter((row) => places[row] === count);
   const upload = (values: ArrayLike<number>, label: string) => {
     const tensor = scope.allocate([values.length], "u32", "activation", label);
     scope.device.write(tensor, Uint32Array.from(values));
     return tensor;
   };
   return {
-    count,
+    ...{ count, others },
     places: upload(places, "places of first rows"),
     byPlace: upload(at.flatMap((place) => firsts.map((first) => first + place)), "first rows"),
     runs: upload([...at, count].map((place) => place * firsts.length), "first rows by place"),
