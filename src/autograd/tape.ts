@@ -59,6 +59,11 @@ export class Tape extends Scope {
     this.#state = new ForwardState(options);
   }
 
+  /** Whether what is computed is to be differentiated. */
+  get records(): boolean {
+    return this.#state.records;
+  }
+
   /** Called by linear layers with their inputs, but not while these are computed again. */
   get onLinear(): TapeOptions["onLinear"] {
     return this.#state.onLinear;
@@ -167,15 +172,10 @@ export class Tape extends Scope {
 
   /** Adds a whole gradient to that of `x`. */
   pass(x: Differentiable, gradient: Tensor): void {
-    const into = this.contribute(x);
+    const into = this.contribute(x), { size } = gradient;
     if (!into) return;
-    this.device.launch(scaleAdd, { x: gradient, y: into.tensor }, {
-      size: gradient.size,
-      xOffset: 0,
-      yOffset: 0,
-      alpha: 1,
-      accumulate: into.accumulate,
-    });
+    const scalars = { size, xOffset: 0, yOffset: 0, alpha: 1, accumulate: into.accumulate };
+    this.device.launch(scaleAdd, { x: gradient, y: into.tensor }, scalars);
   }
 
   /**

@@ -9,7 +9,7 @@ import type { HostTensor } from "../core/host_tensor.ts";
 import { howMany } from "../core/how_many.ts";
 import { assertShape, formatShape, type Shape, sizeOf } from "../core/shape.ts";
 import { Tensor } from "../device/device.ts";
-import type { SequenceContext } from "../nn/attention.ts";
+import type { SequenceContext, SharedTokens } from "../nn/attention.ts";
 import type { KeyValueCache } from "../nn/key_value_cache.ts";
 import type { PlacedTokens } from "../nn/virtual_tokens.ts";
 
@@ -19,8 +19,18 @@ export interface TextInputs extends Omit<ModelInputs, "tokens"> {
   readonly tokens: HostTensor | Tensor;
 }
 
+/** Tokens of packed sequences of which some are computed for several sequences. */
+export interface SharedPlaces {
+  /** For each token of all sequences, the place of the one that is computed for it. */
+  readonly places: readonly number[];
+  /** The tokens that are computed, by their places among those of all sequences. */
+  readonly firsts: readonly number[];
+}
+
 /** What goes through a family's layers. */
 export interface PassInputs extends TextInputs {
+  /** Where packed sequences begin alike: the other fields, but for the lengths, are of computed tokens alone. */
+  readonly shared?: SharedPlaces;
   /** The virtual tokens at the beginning of the sequences, which the other fields count as tokens. */
   readonly virtual?: PlacedTokens;
 }
@@ -56,13 +66,23 @@ export function sequenceContext(
   limit: number,
   cache?: KeyValueCache,
 ): SequenceContext {
-  assertInputs(inputs, limit, cache?.length);
-  const { tokens: { shape: [batch, time] }, lengths, attentionMask, virtual } = inputs;
+  if (!inputs?.shared) assertInputs(inputs, limit, cache?.length); // Else it was done before.
+  const { tokens: { shape: [batch, time] }, lengths, attentionMask, virtual, shared } = inputs;
   if (lengths && cache) throw new RangeError("packed sequences are whole, found a cache");
   const sequences = lengths && packSequences(tape, lengths);
   const extents = lengths ? { batch: lengths.length, time: Math.max(...lengths) } : { batch, time };
   const mask = attentionMask && uploadMask(tape, attentionMask);
-  return { ...extents, sequences, mask, cache, virtual };
+  return { ...extents, sequences, mask, cache, virtual, shared: shared && upload(tape, shared) };
+}
+
+/** The places on the device. */
+function upload(tape: Tape, { places, firsts }: SharedPlaces): SharedTokens {
+  const write = (values: readonly number[], label: string) => {
+    const tensor = tape.allocate([values.length], "u32", "activation", label);
+    tape.device.write(tensor, Uint32Array.from(values));
+    return tensor;
+  };
+  return { places: write(places, "shared places"), firsts: write(firsts, "computed tokens") };
 }
 
 /**

@@ -39,7 +39,7 @@ export {
 export type { Head } from "./heads.ts";
 export { accuracyOf, accuracyOn, outputsOf } from "./outputs.ts";
 export type { SamplingOptions } from "./sampling.ts";
-export type { PassInputs, TextInputs } from "./inputs.ts";
+export type { PassInputs, SharedPlaces, TextInputs } from "./inputs.ts";
 export { Perceptron, type PerceptronShape } from "./perceptron.ts";
 export type { ModelOptions, ModelOrigin, TextModelOptions } from "./model_options.ts";
 export { TextModel } from "./text_model.ts";

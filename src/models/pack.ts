@@ -47,6 +47,16 @@ export function packInputs(
   return [{ tokens: packRows(tokens, lengths), lengths, ...others }, { rows: rows?.map(placeOf) }];
 }
 
+/** A pass over whole sequences as one over packed ones; undefined where some token is hidden, or they are packed. */
+export function packWhole(
+  { tokens, lengths, attentionMask, ...others }: TextInputs,
+  options: ForwardOptions,
+): readonly [TextInputs, ForwardOptions] | undefined {
+  if (tokens instanceof Tensor || lengths || attentionMask?.data.includes(0)) return undefined;
+  const [batch, time] = tokens.shape, packed = hostTensor([1, batch * time], tokens.data);
+  return [{ ...others, tokens: packed, lengths: new Array<number>(batch).fill(time) }, options];
+}
+
 /** The first values of each row, one row after another. */
 function packRows({ shape: [, time], data }: HostTensor, lengths: readonly number[]): HostTensor {
   const starts = startsOf(lengths), total = starts.at(-1)!;

@@ -36,6 +36,7 @@ import {
 } from "./model_options.ts";
 import { ModelLayers, type StoredTensors } from "./model_layers.ts";
 import { packInputs } from "./pack.ts";
+import { shareBeginnings, sharesStates } from "./shared_beginnings.ts";
 import { type PassArguments, withVirtualTokens } from "./virtual_inputs.ts";
 
 /**
@@ -126,7 +127,7 @@ export abstract class TextModel implements Model<ModelInputs> {
   /** What the head's last layer reads, (rows, width): the first part of {@link TextModel.forward}, which throws the same. */
   states(tape: Tape, inputs: TextInputs, options: ForwardOptions = {}): Tensor {
     const { virtualTokens: virtual, padding, positions, head } = this;
-    const given = this.#packed(inputs, options) ?? [inputs, options] as const;
+    const given = this.#packed(tape, inputs, options) ?? [inputs, options] as const;
     const room = virtual && { virtual, limit: positions, padding, hasRows: head.isPerToken };
     const [passed, wanted] = room ? withVirtualTokens(tape, ...given, room) : given;
     const computed = virtual?.areComputed === false ? given[0] : passed;
@@ -141,11 +142,13 @@ export abstract class TextModel implements Model<ModelInputs> {
   }
 
   /** The pass over packed sequences, where no output of all tokens is wanted and some may be left out. */
-  #packed(inputs: TextInputs, options: ForwardOptions): PassArguments | undefined {
+  #packed(tape: Tape, inputs: TextInputs, options: ForwardOptions): PassArguments | undefined {
     const { virtualTokens, positions, head: { isPerToken } } = this;
     if (options.cache || isPerToken && !options.rows) return undefined;
     assertInputs(inputs, positions, 0, virtualTokens?.count);
     const packed = packInputs(inputs, options, this), most = 1 - this.leastPadding;
+    const shared = sharesStates(tape, this) && shareBeginnings(...packed ?? [inputs, options]);
+    if (shared) return shared;
     return packed && sizeOf(packed[0].tokens.shape) <= most * sizeOf(inputs.tokens.shape)
       ? packed
       : undefined;

@@ -3,7 +3,9 @@
 import {
   attention,
   type AttentionInputs,
+  type ColumnWindow,
   dropout,
+  embedding,
   fusedInputs,
   type PackedSequences,
 } from "../autograd/mod.ts";
@@ -14,6 +16,14 @@ import type { Linear } from "./linear.ts";
 import type { RotaryPositions } from "./rotary.ts";
 import { computedRows, type PlacedTokens } from "./virtual_tokens.ts";
 
+/** Where several packed sequences begin alike, and x has these tokens once; on the device, u32. */
+export interface SharedTokens {
+  /** For each token of all sequences, its row of x. */
+  readonly places: Tensor;
+  /** For each row of x, a token of all sequences. */
+  readonly firsts: Tensor;
+}
+
 /** What a block needs to know about its batch. */
 export interface SequenceContext {
   /** Number of sequences. */
@@ -22,6 +32,8 @@ export interface SequenceContext {
   readonly time: number;
   /** The sequences, where they are packed. */
   readonly sequences?: PackedSequences;
+  /** Which of their tokens are computed, if not all are. */
+  readonly shared?: SharedTokens;
   /** u32 (batch, keys): 0 hides a key. */
   readonly mask?: Tensor;
   /** Keys and values of earlier tokens, for generation. */
@@ -106,8 +118,33 @@ export class SelfAttention {
   }
 
   #attend(tape: Tape, inputs: AttentionInputs, context: SequenceContext, layer: number): Tensor {
-    const { heads, causal } = this.#parts, { cache, mask, sequences } = context;
+    const { heads, causal } = this.#parts, { cache, mask, sequences, shared } = context;
     if (cache) return cache.attend(tape, layer, inputs, heads, mask);
+    if (shared) {
+      return attendShared(
+        tape,
+        inputs,
+        shared,
+        (all) => attention(tape, all, { sequences: sequences!, heads, causal }),
+      );
+    }
     return attention(tape, inputs, { ...sequences ? { sequences } : context, heads, causal });
   }
+}
+
+/** Attention of all tokens, of copies of the rows of those that are computed, and of its result the rows of these. */
+function attendShared(
+  tape: Tape,
+  { q, k, v }: AttentionInputs,
+  { places, firsts }: SharedTokens,
+  attend: (inputs: AttentionInputs) => Tensor,
+): Tensor {
+  const copies = new Map<Tensor, Tensor>();
+  const ofAll = ({ tensor, ...window }: ColumnWindow): ColumnWindow => ({
+    ...window,
+    tensor: copies.getOrInsertComputed(tensor, () => embedding(tape, tensor, places)),
+  });
+  const attended = attend({ q: ofAll(q), k: ofAll(k), v: ofAll(v) });
+  tape.release(...copies.values());
+  return tape.pipe(attended, (all) => embedding(tape, all, firsts));
 }

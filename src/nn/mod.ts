@@ -8,6 +8,7 @@ export {
   SelfAttention,
   separateProjections,
   type SequenceContext,
+  type SharedTokens,
 } from "./attention.ts";
 export { activationOf } from "./activations.ts";
 export {
