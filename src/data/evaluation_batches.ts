@@ -5,7 +5,7 @@ import { assertOptions } from "../core/options.ts";
 import type { PromptFormat } from "../core/prompt_format.ts";
 import type { Tokenizer } from "../tokenizer/tokenizer.ts";
 import { type BatchLimit, measuredGroups, mostTokens, type RowSizes } from "./row_groups.ts";
-import { packGroups, readingOf, type ReadModel, rowsOf, sizesOf } from "./text_reading.ts";
+import { measuredSizesOf, packGroups, readingOf, type ReadModel, rowsOf } from "./text_reading.ts";
 import { longNote } from "./text_rows.ts";
 import type { Texts } from "./texts.ts";
 import { checkBatchSize } from "./token_rows.ts";
@@ -23,7 +23,7 @@ export interface EvaluationBatchesOptions {
 
 /** Batches to measure a model on. */
 export interface EvaluationBatches {
-  /** They hold every text once, those of like length together. */
+  /** They hold every text once, those of like length together, and those of one prompt. */
   readonly batches: readonly Batch[];
   /** What became of long texts, if there are any: sentences for a reader. */
   readonly notes: readonly string[];
@@ -66,7 +66,7 @@ export function evaluationBatches(
   const { fit, layout } = readingOf("evaluationBatches", model, tokenizer, texts, options.format);
   const { positions } = model, { batch } = options;
   if (batch !== undefined) checkBatchSize({ batch, length: positions });
-  const fitted = fit(texts), rows = rowsOf(fitted), sizes = sizesOf(rows, layout);
+  const fitted = fit(texts), rows = rowsOf(fitted), sizes = measuredSizesOf(texts, rows, layout);
   if (rows.length === 0) {
     throw new RangeError(`evaluating needs a text of at most ${positions} tokens, found none`);
   }
@@ -74,6 +74,7 @@ export function evaluationBatches(
   return { batches: packGroups(groups, rows, layout), notes: longNote(texts, fitted, positions) };
 }
 
-function usualLimit(sizes: RowSizes): BatchLimit {
+function usualLimit({ lengths, tokensOf }: RowSizes): BatchLimit {
+  const sizes = { lengths, tokensOf };
   return { tokens: mostTokens(measuredGroups(sizes, { rows: usualRows }), sizes) };
 }

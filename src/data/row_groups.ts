@@ -37,6 +37,8 @@ export interface RowSizes {
   readonly lengths: readonly number[];
   /** Tokens that a step computes for some of them, with padding where the layout has it. */
   readonly tokensOf: (totals: RowTotals) => number;
+  /** The prompt of each, where those of one prompt are to be measured together. */
+  readonly prompts?: readonly string[];
 }
 
 /** When a batch is full. */
@@ -78,13 +80,18 @@ export function drawGroups(
 }
 
 /**
- * Batches of rows that are measured without gradients: sorted by length, so that almost nothing is padding, and as
- * large as the limit allows. Use {@link mostTokens} of batches that a training step takes: a forward pass over as
+ * Batches of rows that are measured without gradients: sorted by length, so that almost nothing is padding, but with
+ * those of one prompt together, as this is then computed once, and as large as the limit allows. Use {@link mostTokens} of batches that a training step takes: a forward pass over as
  * many tokens that keeps nothing takes less memory than theirs, whatever the step trains.
  */
 export function measuredGroups(sizes: RowSizes, limit: BatchLimit): RowGroups {
-  return fillGroups(byLength(sizes.lengths.keys(), sizes), sizes, limit);
+  const sorted = byLength(sizes.lengths.keys(), sizes), { prompts } = sizes;
+  return fillGroups(prompts ? byPrompt(sorted, prompts) : sorted, sizes, limit);
 }
+
+/** Rows in order, but those of one prompt before the last of them. */
+const byPrompt = (rows: readonly number[], prompts: readonly string[]): number[] =>
+  [...Map.groupBy(rows.toReversed(), (row) => prompts[row]).values()].flat().reverse();
 
 /** Tokens of the rows of the largest of some batches. Padding does not count: most models leave it out. */
 export function mostTokens(groups: RowGroups, { lengths }: RowSizes): number {

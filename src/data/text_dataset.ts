@@ -21,6 +21,7 @@ import {
 } from "./row_groups.ts";
 import type { TextLayout } from "./text_layout.ts";
 import {
+  measuredSizesOf,
   packGroups,
   readingOf,
   type ReadModel,
@@ -76,7 +77,7 @@ export interface TextDataset {
   readonly train: readonly Batch[];
   /** Which texts share a batch to train on. */
   readonly order: BatchOrder;
-  /** The held-out texts, those of like length together. */
+  /** The held-out texts, those of like length together, and those of one prompt. */
   readonly validation: readonly Batch[];
   /** How many texts are in which, and what became of long ones, or of labels without one: sentences for a reader. */
   readonly notes: readonly string[];
@@ -126,7 +127,9 @@ export function textDataset(
   const groups = drawGroups(sizes, limit, { order, random: new Random(seed).split(2) });
   return {
     train: packGroups(groups, rows, layout),
-    validation: heldOutBatches(split, layout, options, { tokens: mostTokens(groups, sizes) }),
+    validation: heldOutBatches(texts, split, layout, options, {
+      tokens: mostTokens(groups, sizes),
+    }),
     order,
     notes: [...notesOf(texts, split, positions), ...stepNote(limit, groups)],
   };
@@ -161,13 +164,14 @@ function assertRoom({ tokens = Infinity }: BatchLimit, { lengths, tokensOf }: Ro
 }
 
 function heldOutBatches(
+  texts: Texts,
   { heldOut }: Split,
   layout: TextLayout,
   { heldOutBatch }: TextDatasetOptions,
   usual: BatchLimit,
 ): Batch[] {
   const rows = rowsOf(heldOut), limit = heldOutBatch ? { rows: heldOutBatch } : usual;
-  return packGroups(measuredGroups(sizesOf(rows, layout), limit), rows, layout);
+  return packGroups(measuredGroups(measuredSizesOf(texts, rows, layout), limit), rows, layout);
 }
 
 /** Texts to train on, those that are held out, and how they were chosen. */

@@ -87,6 +87,19 @@ export const sizesOf = (
   { lengthOf, tokensOf }: TextLayout,
 ): RowSizes => ({ lengths: rows.map(lengthOf), tokensOf });
 
+/** The same of rows that are measured. */
+export const measuredSizesOf = (
+  { kind }: Pick<Texts, "kind">,
+  rows: readonly TextRow[],
+  layout: TextLayout,
+): RowSizes => ({
+  ...sizesOf(rows, layout),
+  prompts: kind === "prompted" ? rows.map(promptOf) : undefined,
+});
+
+const promptOf = ({ tokens, scoredFrom }: TextRow): string =>
+  Array.from({ length: scoredFrom }, (_, i) => tokens[i]).join();
+
 /** A batch of each group of rows. */
 export const packGroups = (
   groups: RowGroups,

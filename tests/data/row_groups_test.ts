@@ -118,6 +118,21 @@ Deno.test("what is measured is sorted, in batches no larger than those that a st
   assert(measured.length < trained.length, `${measured.length} of ${trained.length}`);
 });
 
+Deno.test("what is measured has rows of one prompt together, at the place of the longest", () => {
+  const lengths = [9, 3, 5, 5, 7, 5, 2], prompts = ["a", "b", "c", "a", "d", "b", "e"];
+  const measured = (some?: readonly string[]) =>
+    measuredGroups({ ...sizes, lengths, prompts: some }, { rows: 3 });
+  assertEquals(measured(prompts), [[6, 2, 1], [5, 4, 3], [0]]);
+  const own = ["a", "b", "c", "d", "e", "f", "g"];
+  assertEquals(measured(own), measured()); // All have prompts of their own.
+  assertEquals(measured(own.map(() => "a")), measured()); // All have one prompt.
+  const names = many.map((_, row) => `${row % 40}`);
+  const groups = measuredGroups({ ...sizes, prompts: names }, { rows: 8 });
+  assertWithin(groups, sizes, { rows: 8 });
+  const inOrder = groups.flat().map((row) => names[row]);
+  assertEquals(inOrder.filter((name, i) => name !== inOrder[i - 1]).length, 40);
+});
+
 Deno.test("an order that does not exist is refused", () => {
   assertThrows(
     () => assertOrder("sorted" as BatchOrder),
