@@ -23,6 +23,7 @@ export { head_product } from "./head_product/head_product.as";
 export { kl_divergence_backward, kl_divergence_forward } from "./kl_divergence/kl_divergence.as";
 export { layer_norm_backward, layer_norm_backward_parameters } from "./layer_norm/backward.as";
 export { layer_norm_forward } from "./layer_norm/forward.as";
+export { use_blas } from "./matmul/blas.as";
 export { matmul, matmul_bf16, matmul_f16 } from "./matmul/matmul.as";
 export { root_sum, sum, sum_columns, sum_squares } from "./reduce/reduce.as";
 export { relu_backward, relu_forward } from "./relu/relu.as";

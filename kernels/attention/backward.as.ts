@@ -3,6 +3,7 @@
 import { expRange } from "../simd/exponential.as";
 import { scratch } from "../simd/scratch.as";
 import { bytesOf, loadUntil, madd, splat, sumLanes, VECTOR, zero } from "../simd/vector.as";
+import { backwardByBlas, isForBlas } from "./blas.as";
 import { firstRow, headOf, rowsOf, sequenceOf } from "./sequences.as";
 import { hideWeights } from "./softmax.as";
 import {
@@ -105,6 +106,10 @@ function backwardHead(
   causal: u32,
   scale: f32,
 ): void {
+  if (isForBlas(time, time, headWidth)) {
+    backwardByBlas(qkv, mask, logSumExp, dOut, delta, dQkv, width, headWidth, time, causal, scale);
+    return;
+  }
   const most = backwardTile(headWidth), row: usize = 3 * width;
   const dKeys = operand(D_KEYS, headWidth), dValues = operand(D_VALUES, headWidth);
   for (let key: u32 = 0; key < time; key += most) {

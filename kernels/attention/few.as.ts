@@ -1,10 +1,9 @@
 /** Attention of a few queries, as when generating tokens: keys and values are read in place, once. */
 
 import { dotRows, FEW_ROWS } from "../matmul/dot_rows.as";
-import { expRange, log } from "../simd/exponential.as";
 import { scratch } from "../simd/scratch.as";
-import { maskRow, scaleRow } from "../softmax/softmax.as";
-import { bytesOf, largestOf, madd, storeUntil, VECTOR, zero } from "../simd/vector.as";
+import { bytesOf, madd, storeUntil, VECTOR, zero } from "../simd/vector.as";
+import { softmaxRow } from "./softmax.as";
 
 /** Most keys whose scores fit into scratch. */
 const MOST: u32 = 65000;
@@ -37,13 +36,7 @@ export function attendFew(
   dotRows<f32>(count, keys, headWidth, q, qRow, k, kRow, scores, line, scale, 0, 0);
   for (let i: u32 = 0; i < count; i++, scores += line, out += outRow, logSumExp += 4) {
     const seen = min(keys, limit + i + 1);
-    if (mask) maskRow(scores, mask, seen);
-    const largest = largestOf(scores, scores + bytesOf(seen), -Infinity);
-    // If no key was seen, -∞ - 0 keeps the exponentials 0 rather than NaN.
-    const shift: f32 = largest == -Infinity ? 0 : largest;
-    const sum = expRange(scores, scores, seen, shift);
-    scaleRow(scores, seen, sum == 0 ? 0 : 1 / sum);
-    store<f32>(logSumExp, sum == 0 ? 0 : <f32>(<f64>largest + log(sum)));
+    softmaxRow(scores, seen, mask, logSumExp);
     for (let column: u32 = 0; column < headWidth; column += 16) {
       const at = bytesOf(column);
       weightedSum(out + at, v + at, vRow, scores, seen, bytesOf(min(16, headWidth - column)));

@@ -3,6 +3,7 @@
 import { log } from "../simd/exponential.as";
 import { scratch } from "../simd/scratch.as";
 import { bytesOf, splat } from "../simd/vector.as";
+import { attendByBlas, isForBlas } from "./blas.as";
 import { areFew, attendFew } from "./few.as";
 import { LANES, packColumns, packRows, padded, product, ROW, writeColumns } from "./panels.as";
 import { FACTORS, hideScores, scaleColumns, softmaxPanel, STATISTICS, SUMS } from "./softmax.as";
@@ -85,6 +86,14 @@ function attendHead(
   scale: f32,
   causal: u32,
 ): void {
+  if (!areFew(queries, keys) && isForBlas(queries, keys, headWidth)) {
+    const limit = causal ? past : keys;
+    // deno-fmt-ignore
+    attendByBlas(
+      q, qRow, k, kRow, v, vRow, mask, out, outRow, logSumExp, headWidth, queries, keys, limit, scale,
+    );
+    return;
+  }
   const most = forwardTile(headWidth);
   for (let first: u32 = 0; first < queries; first += most) {
     const count = min(most, queries - first), limit = causal ? past + first : keys;

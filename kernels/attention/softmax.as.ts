@@ -1,7 +1,8 @@
-/** Panels of scores: rows are keys, the 8 columns queries. */
+/** Panels of scores, whose rows are keys and the 8 columns queries; and rows of scores, one for each query. */
 
-import { expRange } from "../simd/exponential.as";
-import { splat, zero } from "../simd/vector.as";
+import { expRange, log } from "../simd/exponential.as";
+import { bytesOf, largestOf, splat, zero } from "../simd/vector.as";
+import { maskRow, scaleRow } from "../softmax/softmax.as";
 import { LANES, ROW } from "./panels.as";
 
 /** Bytes of the statistics of 8 queries: maxima, sums, factors that rescale what was summed before. */
@@ -89,4 +90,15 @@ export function scaleColumns(panel: usize, rows: u32, factors: usize): void {
     v128.store(panel, f32x4.mul(v128.load(panel), left));
     v128.store(panel, f32x4.mul(v128.load(panel, 16), right), 16);
   }
+}
+
+/** Replaces the scores of a query by its probabilities. One that sees no key has none, and a log-sum-exp of 0. */
+export function softmaxRow(scores: usize, seen: u32, mask: usize, logSumExp: usize): void {
+  if (mask) maskRow(scores, mask, seen);
+  const largest = largestOf(scores, scores + bytesOf(seen), -Infinity);
+  // If no key was seen, -∞ - 0 keeps the exponentials 0 rather than NaN.
+  const shift: f32 = largest == -Infinity ? 0 : largest;
+  const sum = expRange(scores, scores, seen, shift);
+  scaleRow(scores, seen, sum == 0 ? 0 : 1 / sum);
+  store<f32>(logSumExp, sum == 0 ? 0 : <f32>(<f64>largest + log(sum)));
 }

@@ -2,7 +2,7 @@
 
 import { type BlasLibrary, definitions, findLibrary, limitThreads } from "./library.ts";
 import { nameOf } from "./name.ts";
-import { sgemmRange } from "./sgemm.ts";
+import { sgemmIn, sgemmRange } from "./sgemm.ts";
 
 /** What a worker needs to open the library that the main thread found. */
 export interface BlasPlace {
@@ -38,6 +38,11 @@ export class Blas implements Disposable {
     this.name = nameOf(symbols);
     this.place = limitThreads(symbols) ? place : undefined;
     this.multiply = sgemmRange(symbols.sgemm);
+  }
+
+  /** Products for kernels, see {@link sgemmIn}; `undefined` where workers cannot have them too. */
+  productsIn(base: number): ((...values: number[]) => void) | undefined {
+    return this.place && sgemmIn(this.#library.symbols.sgemm, base);
   }
 
   /** Closes the library. */

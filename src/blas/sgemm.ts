@@ -50,3 +50,22 @@ export function sgemmRange(sgemm: Sgemm): (...values: number[]) => void {
     );
   };
 }
+
+/**
+ * Products as the CPU device's kernels call them: transposeA, transposeB, m, n, k, alpha, a, aRow, b, bRow, beta, c,
+ * cRow, with addresses in a memory that begins at `base`, and the bytes from one row to the next.
+ *
+ * Its source text is sent to the workers, like that of {@link sgemmRange}.
+ */
+export function sgemmIn(sgemm: Sgemm, base: number): (...values: number[]) => void {
+  const rowMajor = 101, asIs = 111;
+  const place = (address: number) => BigInt(base + (address >>> 0)); // it comes as a signed number
+  return (transposeA, transposeB, m, n, k, alpha, a, aRow, b, bRow, beta, c, cRow) => {
+    const opA = asIs + transposeA, opB = asIs + transposeB; // 112 is transposed
+    const [placeA, placeB, placeC] = [place(a), place(b), place(c)];
+    // deno-fmt-ignore
+    sgemm(
+      rowMajor, opA, opB, m, n, k, alpha, placeA, aRow / 4, placeB, bRow / 4, beta, placeC, cRow / 4,
+    );
+  };
+}

@@ -39,7 +39,9 @@ await testOn(
 );
 
 const products = kernelCases.filter(({ kernel }) => /^matmul(_b?f16)?$/.test(kernel.name));
-await testOn([cpuWith(2, true)], checksOf(products));
+const attention = [...kernelCases, ...largeCases]
+  .filter(({ kernel }) => kernel.name.startsWith("attention"));
+await testOn([cpuWith(2, true)], checksOf([...products, ...attention]));
 
 Deno.test("each product has cases that BLAS gets, and others", () => {
   for (const [name, own] of Map.groupBy(products, ({ kernel }) => kernel.name)) {

@@ -3,7 +3,7 @@
 import { type ElementType, isHalfType, type Kernel } from "../../../kernels/kernel.ts";
 import { widenBf16, widenF16 } from "../../../kernels/float16/kernel.ts";
 import { matmul, onePair } from "../../../kernels/matmul/kernel.ts";
-import { openBlas } from "../../blas/mod.ts";
+import { baseOf, openBlas } from "../../blas/mod.ts";
 import { DeviceError } from "../../core/errors.ts";
 import type { HostData, HostTensor } from "../../core/host_tensor.ts";
 import { howMany } from "../../core/how_many.ts";
@@ -15,7 +15,7 @@ import type { AnyBindings, Storage, Tensor } from "../device.ts";
 import { callOf, type PreparedCall } from "./prepared_call.ts";
 import { type KernelFunction, WorkerPool } from "./worker_pool.ts";
 import { Heap, memoryLimit } from "./heap.ts";
-import { kernelModule, reserveMemory } from "./instance.ts";
+import { kernelModule, kernelsIn, reserveMemory } from "./instance.ts";
 import { isForBlas, Products, type ProductScalars, secondPair, wideBytes } from "./products.ts";
 
 /** Options of {@link openCpuDevice}. */
@@ -55,20 +55,19 @@ export async function openCpuDevice(options: CpuOptions = {}): Promise<CpuDevice
   assertThreads(threads);
   const module = await kernelModule();
   const memory = reserveMemory();
-  const { exports } = await WebAssembly.instantiate(module, { env: { memory } });
-  const functions = exports as Record<string, KernelFunction>;
-  const { heap_base, scratch_bytes } = exports as Record<string, () => number>;
+  using unfinished = new DisposableStack();
+  const blas = options.blas === false ? undefined : unfinished.use(openBlas());
+  const base = blas ? baseOf(memory.buffer as unknown as SharedArrayBuffer) : 0;
+  const functions = await kernelsIn(module, memory, blas?.productsIn(base));
+  const { heap_base, scratch_bytes } = functions as unknown as Record<string, () => number>;
   const heap = new Heap(memory, heap_base() >>> 0);
   const scratches = Array.from({ length: threads }, () => scratchOf(heap, scratch_bytes()));
   functions.use_scratch(scratches[0]);
-  using unfinished = new DisposableStack();
-  const names = Object.keys(functions);
-  const blas = options.blas === false ? undefined : unfinished.use(openBlas());
-  const data = { module, memory, names, blas: blas?.place };
+  const names = Object.keys(functions), data = { module, memory, names, blas: blas?.place, base };
   const pool = await WorkerPool.start(data, scratches.slice(1));
   unfinished.defer(() => pool.stop());
   const calls = { f16: callOf(widenF16, functions), bf16: callOf(widenBf16, functions) };
-  const products = blas && new Products(blas, pool, memory, names.length, {
+  const products = blas && new Products(blas, pool, base, names.length, {
     scratch: scratchOf(heap, wideBytes),
     calls,
   });

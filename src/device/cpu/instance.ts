@@ -2,6 +2,7 @@
 
 import { cpuWasm } from "../../../kernels/cpu.ts";
 import { DeviceError } from "../../core/errors.ts";
+import type { KernelFunction } from "./worker_pool.ts";
 
 /** Pages of 64 KiB that the memory starts with. */
 const initialPages = 16;
@@ -31,6 +32,19 @@ export function reserveMemory(): WebAssembly.Memory {
       cause: error,
     });
   }
+}
+
+/** The exports of an instance of the kernels; `sgemm` computes products of theirs, if there is a BLAS. */
+export async function kernelsIn(
+  module: WebAssembly.Module,
+  memory: WebAssembly.Memory,
+  sgemm: KernelFunction | undefined,
+): Promise<Record<string, KernelFunction>> {
+  const env = { memory, sgemm: sgemm ?? (() => {}) };
+  const { exports } = await WebAssembly.instantiate(module, { env });
+  const functions = exports as Record<string, KernelFunction>;
+  if (sgemm) functions.use_blas();
+  return functions;
 }
 
 async function compileKernels(): Promise<WebAssembly.Module> {

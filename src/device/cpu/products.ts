@@ -1,6 +1,6 @@
 /** Matrix products of the CPU device that the system's BLAS computes, in the same memory. @module */
 
-import { baseOf, type Blas } from "../../blas/mod.ts";
+import type { Blas } from "../../blas/mod.ts";
 import { widenF16 } from "../../../kernels/float16/kernel.ts";
 import type { HalfType, Kernel } from "../../../kernels/kernel.ts";
 import { matmul, matmulBf16, matmulF16, onePair } from "../../../kernels/matmul/kernel.ts";
@@ -126,18 +126,18 @@ export class Products implements Disposable {
   readonly #call: Call;
   readonly #widening: Widening;
 
-  /** Owns a BLAS, which the pool's workers know as export number `index`. */
+  /** Owns a BLAS, which the pool's workers know as export number `index`, for a memory that begins at `base`. */
   constructor(
     blas: Blas,
     pool: WorkerPool,
-    memory: WebAssembly.Memory,
+    base: number,
     index: number,
     widening: Widening,
   ) {
     this.#widening = widening;
     this.#blas = blas;
     this.#pool = pool;
-    this.#base = baseOf(memory.buffer as unknown as SharedArrayBuffer);
+    this.#base = base;
     this.#call = { name: "cblas_sgemm", index, run: blas.multiply, values: new Array(15).fill(0) };
   }
 

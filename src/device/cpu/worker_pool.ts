@@ -30,7 +30,7 @@ export interface Call {
 }
 
 /** What all workers share. */
-export type SharedData = Pick<WorkerData, "module" | "memory" | "names" | "blas">;
+export type SharedData = Pick<WorkerData, "module" | "memory" | "names" | "blas" | "base">;
 
 /** Times that the main thread polls for the workers to finish before it sleeps. */
 const spins = 20_000;

@@ -9,7 +9,7 @@
  * @module
  */
 
-import { type BlasPlace, type Sgemm, sgemmRange } from "../../blas/mod.ts";
+import { type BlasPlace, type Sgemm, sgemmIn, sgemmRange } from "../../blas/mod.ts";
 import { chunkStart, type flags, nextChunk, type order } from "./control.ts";
 
 /** What a worker starts with. */
@@ -31,6 +31,8 @@ export interface WorkerData {
   readonly names: readonly string[];
   /** The BLAS; its index follows that of the last export. */
   readonly blas?: BlasPlace;
+  /** Where the memory begins in the process, if there is a BLAS. */
+  readonly base: number;
   /** Address of this thread's scratch. */
   readonly scratch: number;
   /** Its number; the main thread is 0. */
@@ -45,17 +47,22 @@ function work(
   port: { postMessage(message: string): void },
   data: WorkerData,
   rangeOf: (sgemm: Sgemm) => KernelFunction,
+  productsIn: (sgemm: Sgemm, base: number) => KernelFunction,
   next: typeof nextChunk,
   startOf: typeof chunkStart,
 ): void {
-  const { module, memory, names, blas, thread, threads } = data;
+  const { module, memory, names, blas, base, thread, threads } = data;
   const { flags, order, chunkMask, commandOffset } = data.layout;
   const control = new Int32Array(data.control);
   const command = new Float64Array(data.control, commandOffset);
-  const { exports } = new WebAssembly.Instance(module, { env: { memory } });
-  const functions = names.map((name) => exports[name] as KernelFunction);
   const library = blas && Deno.dlopen(blas.path, blas.definitions);
-  if (library) functions.push(rangeOf(library.symbols.sgemm));
+  const sgemm = library ? productsIn(library.symbols.sgemm, base) : () => {};
+  const { exports } = new WebAssembly.Instance(module, { env: { memory, sgemm } });
+  const functions = names.map((name) => exports[name] as KernelFunction);
+  if (library) {
+    functions.push(rangeOf(library.symbols.sgemm));
+    (exports.use_blas as KernelFunction)();
+  }
   (exports.use_scratch as KernelFunction)(data.scratch);
 
   // A few microseconds pass between the kernels of a step, and waking up takes longer than that. A poll
@@ -106,5 +113,5 @@ function work(
 /** CommonJS, as `eval: true` requires. */
 export const workerProgram: string = `{
 const { parentPort, workerData } = require("node:worker_threads");
-(${work})(parentPort, workerData, ${sgemmRange}, ${nextChunk}, ${chunkStart});
+(${work})(parentPort, workerData, ${sgemmRange}, ${sgemmIn}, ${nextChunk}, ${chunkStart});
 }`;
