@@ -20,35 +20,60 @@ const table = memory.data<f32>([
   1,
 ]);
 
+/** The numbers that {@link exponential} needs, to be loaded before a loop. */
 // @ts-ignore: decorator
-@inline function constant(index: usize): v128 {
+@inline export function expConstant(index: usize): v128 {
   return v128.load32_splat(table + index * 4);
 }
 
 /**
- * to[i] = e^(from[i] - shift) for i < count, to 2 ulp; returns their sum.
- *
- * The result is 0 below -87.3 and at most e^88.37; NaN stays NaN. `to` may be `from` and must have room
- * for whole vectors: it is filled with 0. x = n ln 2 + r, and the result is 2^n e^r: if n were added to the
- * exponent of e^r instead, the payload of a NaN could make it a number.
+ * e^x, to 2 ulp: 0 below -87.3 and at most e^88.37; NaN stays NaN. x = n ln 2 + r, and the result is 2^n e^r: if n
+ * were added to the exponent of e^r instead, the payload of a NaN could make it a number.
+ */
+// @ts-ignore: decorator
+@inline export function exponential(
+  given: v128,
+  highest: v128,
+  lowest: v128,
+  perLog2: v128,
+  magic: v128,
+  log2High: v128,
+  log2Low: v128,
+  c6: v128,
+  c5: v128,
+  c4: v128,
+  c3: v128,
+  c2: v128,
+  one: v128,
+): v128 {
+  const x = f32x4.pmin(given, highest); // pmin returns its first operand if that is NaN
+  const shifted = madd(x, perLog2, magic), n = f32x4.sub(shifted, magic);
+  const r = madd(n, log2Low, madd(n, log2High, x));
+  let p = madd(madd(madd(madd(r, c6, c5), r, c4), r, c3), r, c2);
+  p = madd(madd(p, r, one), r, one);
+  p = f32x4.mul(p, i32x4.add(i32x4.shl(shifted, 23), one));
+  return v128.andnot(p, f32x4.lt(given, lowest));
+}
+
+/**
+ * to[i] = e^(from[i] - shift) for i < count; returns their sum. `to` may be `from` and must have room for whole
+ * vectors: it is filled with 0.
  */
 export function expRange(to: usize, from: usize, count: u32, shift: f32): f32 {
   if (count == 0) return 0;
-  const highest = constant(0), lowest = constant(1), perLog2 = constant(2), magic = constant(3);
-  const log2High = constant(4), log2Low = constant(5), c6 = constant(6), c5 = constant(7);
-  const c4 = constant(8), c3 = constant(9), c2 = constant(10), one = constant(11);
-  const shifts = splat(shift), last = from + bytesOf(count);
+  const highest = expConstant(0), lowest = expConstant(1), perLog2 = expConstant(2);
+  const magic = expConstant(3), log2High = expConstant(4), log2Low = expConstant(5);
+  const c6 = expConstant(6), c5 = expConstant(7), c4 = expConstant(8), c3 = expConstant(9);
+  const c2 = expConstant(10), one = expConstant(11), shifts = splat(shift);
+  const last = from + bytesOf(count);
   let sum = zero(), newest = zero();
   for (; from < last; from += VECTOR, to += VECTOR) {
-    const given = f32x4.sub(v128.load(from), shifts);
-    const x = f32x4.pmin(given, highest); // pmin returns its first operand if that is NaN
-    const shifted = madd(x, perLog2, magic), n = f32x4.sub(shifted, magic);
-    const r = madd(n, log2Low, madd(n, log2High, x));
-    let p = madd(madd(madd(madd(r, c6, c5), r, c4), r, c3), r, c2);
-    p = madd(madd(p, r, one), r, one);
-    p = f32x4.mul(p, i32x4.add(i32x4.shl(shifted, 23), one));
+    const x = f32x4.sub(v128.load(from), shifts);
     sum = f32x4.add(sum, newest);
-    newest = v128.andnot(p, f32x4.lt(given, lowest));
+    // deno-fmt-ignore
+    newest = exponential(
+      x, highest, lowest, perLog2, magic, log2High, log2Low, c6, c5, c4, c3, c2, one,
+    );
     v128.store(to, newest);
   }
   if (count & 3) {

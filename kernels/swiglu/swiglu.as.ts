@@ -1,19 +1,7 @@
-/** swiglu_forward and swiglu_backward, with the sigmoid s = 1 / (1 + e^-gate), a block at a time. */
+/** swiglu_forward and swiglu_backward, with the sigmoid s = 1 / (1 + e^-gate). */
 
-import { expRange } from "../simd/exponential.as";
-import { scratch } from "../simd/scratch.as";
-import { bytesOf, loadIf, madd, splat, storeUntil, VECTOR } from "../simd/vector.as";
-
-const BLOCK: usize = 2048; // bytes: the exponentials stay in the first-level cache
-
-/** Puts e^-gate into scratch. */
-function exponentials(gate: usize, bytes: usize): void {
-  const to = scratch(0);
-  for (let at: usize = 0; at < bytes; at += VECTOR) {
-    v128.store(to + at, f32x4.neg(v128.load(gate + at)));
-  }
-  expRange(to, to, <u32>bytes >> 2, 0);
-}
+import { expConstant, exponential } from "../simd/exponential.as";
+import { bytesOf, loadIf, madd, storeUntil, VECTOR } from "../simd/vector.as";
 
 export function swiglu_forward(
   gate: usize,
@@ -23,17 +11,23 @@ export function swiglu_forward(
   begin: u32,
   end: u32,
 ): void {
-  const one = splat(1), e = scratch(0);
-  for (let start = bytesOf(begin); start < bytesOf(end); start += BLOCK) {
-    const bytes = min(BLOCK, bytesOf(end) - start), from = gate + start, to = out + start;
-    exponentials(from, bytes);
-    for (let at: usize = 0; at < bytes; at += VECTOR) {
-      const silu = f32x4.div(v128.load(from + at), f32x4.add(one, v128.load(e + at)));
-      storeUntil(to + bytes, to + at, f32x4.mul(silu, v128.load(up + start + at)));
-    }
+  const highest = expConstant(0), lowest = expConstant(1), perLog2 = expConstant(2);
+  const magic = expConstant(3), log2High = expConstant(4), log2Low = expConstant(5);
+  const c6 = expConstant(6), c5 = expConstant(7), c4 = expConstant(8), c3 = expConstant(9);
+  const c2 = expConstant(10), one = expConstant(11);
+  const last = out + bytesOf(end);
+  for (let at = bytesOf(begin); at < bytesOf(end); at += VECTOR) {
+    const g = v128.load(gate + at);
+    // deno-fmt-ignore
+    const e = exponential(
+      f32x4.neg(g), highest, lowest, perLog2, magic, log2High, log2Low, c6, c5, c4, c3, c2, one,
+    );
+    const silu = f32x4.div(g, f32x4.add(one, e));
+    storeUntil(last, out + at, f32x4.mul(silu, v128.load(up + at)));
   }
 }
 
+/** dGate = dOut · up · (s + gate · s (1 - s)) and dUp = dOut · gate · s. */
 export function swiglu_backward(
   gate: usize,
   up: usize,
@@ -46,39 +40,20 @@ export function swiglu_backward(
   begin: u32,
   end: u32,
 ): void {
-  for (let start = bytesOf(begin); start < bytesOf(end); start += BLOCK) {
-    const bytes = min(BLOCK, bytesOf(end) - start);
-    exponentials(gate + start, bytes);
-    gateBlock(gate + start, up + start, dOut + start, dGate + start, bytes, accumulateGate);
-    upBlock(gate + start, dOut + start, dUp + start, bytes, accumulateUp);
-  }
-}
-
-/** dGate = dOut · up · (s + gate · s (1 - s)). */
-function gateBlock(
-  gate: usize,
-  up: usize,
-  dOut: usize,
-  dGate: usize,
-  bytes: usize,
-  accumulate: u32,
-): void {
-  const one = splat(1), e = scratch(0);
-  for (let at: usize = 0; at < bytes; at += VECTOR) {
-    const s = f32x4.div(one, f32x4.add(one, v128.load(e + at)));
-    const change = f32x4.mul(s, f32x4.sub(one, s));
-    const slope = madd(v128.load(gate + at), change, s);
-    const given = f32x4.mul(v128.load(dOut + at), v128.load(up + at));
-    storeUntil(dGate + bytes, dGate + at, madd(given, slope, loadIf(accumulate, dGate + at)));
-  }
-}
-
-/** dUp = dOut · gate · s. */
-function upBlock(gate: usize, dOut: usize, dUp: usize, bytes: usize, accumulate: u32): void {
-  const one = splat(1), e = scratch(0);
-  for (let at: usize = 0; at < bytes; at += VECTOR) {
-    const silu = f32x4.div(v128.load(gate + at), f32x4.add(one, v128.load(e + at)));
-    const result = madd(v128.load(dOut + at), silu, loadIf(accumulate, dUp + at));
-    storeUntil(dUp + bytes, dUp + at, result);
+  const highest = expConstant(0), lowest = expConstant(1), perLog2 = expConstant(2);
+  const magic = expConstant(3), log2High = expConstant(4), log2Low = expConstant(5);
+  const c6 = expConstant(6), c5 = expConstant(7), c4 = expConstant(8), c3 = expConstant(9);
+  const c2 = expConstant(10), one = expConstant(11);
+  const lastGate = dGate + bytesOf(end), lastUp = dUp + bytesOf(end);
+  for (let at = bytesOf(begin); at < bytesOf(end); at += VECTOR) {
+    const g = v128.load(gate + at), d = v128.load(dOut + at), toGate = dGate + at, toUp = dUp + at;
+    // deno-fmt-ignore
+    const e = exponential(
+      f32x4.neg(g), highest, lowest, perLog2, magic, log2High, log2Low, c6, c5, c4, c3, c2, one,
+    );
+    const s = f32x4.div(one, f32x4.add(one, e)), slope = madd(f32x4.mul(g, s), f32x4.sub(one, s), s);
+    const given = f32x4.mul(d, v128.load(up + at));
+    storeUntil(lastGate, toGate, madd(given, slope, loadIf(accumulateGate, toGate)));
+    storeUntil(lastUp, toUp, madd(d, f32x4.mul(g, s), loadIf(accumulateUp, toUp)));
   }
 }
