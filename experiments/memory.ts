@@ -51,7 +51,7 @@ export const memory: Experiment = experiment({
   settings:
     "One step of AdamW in F32 on one sequence, run by the training code itself on a device " +
     "that counts bytes and computes nothing (the dry device). Activations are those that the backward pass still has to " +
-    "read, as in PyTorch: of a frozen layer not its input.",
+    "read: of a frozen layer not its input, as in PyTorch, and of a norm not its result, which is computed once more.",
   rows: () => [
     memoryRow("full fine-tuning, AdamW", 0, "all weights"),
     memoryRow("LoRA, r = 4 on q and v", 4, "LoRA"),

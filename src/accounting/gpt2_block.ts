@@ -92,9 +92,9 @@ export class Gpt2Blocks {
     ];
   }
 
-  /** A layer's result and its sum with the residual; that and its norm, if these are not kept. */
+  /** A layer's result and its sum with the residual; that and its norm, which is computed once more, if not kept. */
   #sumBytes(norm: number, input: number, rows?: Extents): number {
-    const isKept = input > 0 && !this.#updates?.dropout;
+    const isKept = norm === 0 && input > 0 && !this.#updates?.dropout;
     return this.#widths(2 + Number(norm === 0) + Number(!isKept), rows);
   }
 
@@ -122,6 +122,7 @@ export class Gpt2Blocks {
     const projection = bytes("stepDownGradientBytes", { ...rows, d, d_ff });
     const gelu = bytes("stepGeluGradientBytes", { ...rows, d, d_ff });
     const query = bytes("stepAttentionScratchBytes", { b, s, a });
+    const up = projection + this.#normalized("up", rows);
     const afterGelu = kept.down + kept.gelu, afterMlp = feedForward(kept);
     const picked = place.isLast && this.#picks
       ? this.#widths(1) + bytes("stepRowBytes", { n_row: n_lab, d })
@@ -130,7 +131,7 @@ export class Gpt2Blocks {
       ...(dropout ? [{ activation: this.#widths(3, rows), scratch: 0 }] : []),
       { activation: projection, scratch: this.#scratch("down", rows) },
       { activation: gelu - kept.down, scratch: 0 },
-      { activation: projection - afterGelu, scratch: this.#scratch("up", rows) },
+      { activation: up - afterGelu, scratch: this.#scratch("up", rows) },
       { activation: picked - afterMlp, scratch: 0 },
       { activation: this.#widths(2 + residual) - afterMlp, scratch: this.#scratch("o", { b, s }) },
       { activation: this.#widths(4 + residual) - afterMlp - kept.output, scratch: query },
@@ -167,11 +168,11 @@ export class Gpt2Blocks {
     const isShared = attention && !this.#updates?.dropout; // attention keeps its result anyway
     return {
       norm1: input ? bytes("stepNormBytes", { ...all, d }) : 0,
-      input: this.#inputs("q", d, all),
+      input: this.#inputs("q", d, all) - (input ? this.#normalized("q", all) : 0),
       attention: attention ? bytes("stepAttentionBytes", { ...all, d, a }) : 0,
       output: this.#inputs("o", isShared ? 0 : d, all),
       norm2: middle ? bytes("stepNormBytes", { ...rows, d }) : 0,
-      up: this.#inputs("up", d, rows),
+      up: this.#inputs("up", d, rows) - (middle ? this.#normalized("up", rows) : 0),
       gelu: middle || this.#sites("up").length > 0
         ? bytes("stepInputBytes", { ...rows, d_in: d_ff })
         : 0,
@@ -186,6 +187,12 @@ export class Gpt2Blocks {
     const { rank: r, dropout } = this.#updates, n_W = this.#sites(role).length;
     const copies = dropout ? n_W : Math.min(n_W, 1);
     return copies * input + bytes("stepHiddenBytes", { b, s, r, n_W });
+  }
+
+  /** What of that is a norm's result: it is freed, and computed once more if the norm has a backward pass. */
+  #normalized(role: SiteRole, extents: Extents): number {
+    if (this.#updates?.dropout) return 0;
+    return this.#inputs(role, this.#letters.d, extents) - this.#inputs(role, 0, extents);
   }
 
   /** Updates of the projection that contains a role. */

@@ -71,14 +71,16 @@ export class Gpt2Head {
     const { d, n_voc, n_lab } = this.#letters;
     const states = (n_row: number) => bytes("stepRowBytes", { n_row, d });
     const isCopied = this.#isTrained && start * d % alignedValues > 0;
-    const isRead = n_blk < this.#blocks.length || this.#isTrained && !isCopied;
+    const isLast = n_blk === this.#blocks.length;
     const kept = this.#pickBytes + bytes("stepLastInputBytes", { n_lab, d }) +
       bytes("stepLabelBytes", { n_lab: start + n_row, n_blk }) +
-      (isRead ? states(n_lab) : 0) + (isCopied ? states(n_row) : 0) +
+      (isLast ? 0 : states(n_lab)) + (isCopied ? states(n_row) : 0) +
       (n_blk > 1 ? states(n_lab) : 0);
+    // The last norm's result is freed, and computed once more where the head reads it.
+    const isMadeAgain = isLast && this.#isTrained && !isCopied;
     return [
       kept + bytes("stepBlockLossBytes", { n_row, n_voc }),
-      kept + bytes("stepBlockHeadBytes", { n_row, n_voc, d }),
+      kept + (isMadeAgain ? states(n_lab) : 0) + bytes("stepBlockHeadBytes", { n_row, n_voc, d }),
     ];
   }
 

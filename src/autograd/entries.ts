@@ -60,10 +60,11 @@ export class Entries {
   }
 
   /** Skips outputs that did not contribute to the loss. */
-  #differentiate({ out, backward }: Entry): void {
+  #differentiate({ out, backward, saved }: Entry): void {
     const slot = this.#gradients.find(out);
     if (!slot) return;
     this.#given = undefined;
+    this.#lifetimes.wake(saved);
     backward(slot.tensor);
     this.#gradients.take(out);
     if (this.#given !== slot.tensor) slot.tensor[Symbol.dispose]();

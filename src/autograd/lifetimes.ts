@@ -3,14 +3,24 @@
 import type { Storage, Tensor } from "../device/device.ts";
 import type { Scope } from "../device/scope.ts";
 
+/** How a tensor is computed once more. */
+interface Remake {
+  /** Writes all of its values. */
+  readonly compute: () => void;
+  /** What that reads, which is saved until nothing reads the tensor any more. */
+  readonly from: readonly Tensor[];
+}
+
 /**
  * Frees a scope's tensors as soon as they have been released and nothing that saved them has yet to read
- * them. It counts by buffer, so that saving a view saves the tensor behind it.
+ * them. It counts by buffer, so that saving a view saves the tensor behind it. What can be computed once more
+ * is freed when it is released, and computed again for the first backward function that saved it.
  */
 export class Lifetimes {
   readonly #scope: Scope;
   readonly #saves = new Map<Storage, number>();
   readonly #released = new Map<Storage, Tensor>();
+  readonly #remakes = new Map<Storage, Remake>();
 
   /** Watches over the tensors of a scope. */
   constructor(scope: Scope) {
@@ -21,6 +31,28 @@ export class Lifetimes {
   save(tensors: readonly Tensor[]): void {
     for (const { storage } of tensors) {
       this.#saves.set(storage, (this.#saves.get(storage) ?? 0) + 1);
+    }
+  }
+
+  /** Says how a tensor can be computed once more. */
+  remake(tensor: Tensor, from: readonly Tensor[], compute: () => void): void {
+    this.#remakes.set(tensor.storage, { compute, from });
+  }
+
+  /** Saves a tensor for good. */
+  keep(tensor: Tensor): void {
+    this.#remakes.delete(tensor.storage);
+    this.save([tensor]);
+  }
+
+  /** Computes those of the saved tensors once more that were freed. */
+  wake(tensors: readonly Tensor[]): void {
+    for (const { storage, device } of tensors) {
+      const remake = storage.alive ? undefined : this.#remakes.get(storage);
+      if (!remake) continue;
+      this.wake(remake.from);
+      device.reallocate(storage);
+      remake.compute();
     }
   }
 
@@ -35,8 +67,10 @@ export class Lifetimes {
 
   /** Frees a tensor, at once or when its last saving ends. */
   release(tensor: Tensor): void {
-    if (this.#saves.has(tensor.storage)) this.#released.set(tensor.storage, tensor);
-    else this.#scope.free(tensor);
+    const { storage } = tensor;
+    if (!this.#saves.has(storage)) return this.#scope.free(tensor);
+    this.#released.set(storage, tensor);
+    if (this.#remakes.has(storage)) tensor[Symbol.dispose]();
   }
 
   #forget(storage: Storage): void {

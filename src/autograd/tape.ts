@@ -98,17 +98,21 @@ export class Tape extends Scope {
    *
    * @param saved The tensors that `backward` reads besides the gradient, which stay alive until it has
    * run. Default: `out` and the inputs.
+   * @param again Computes `out` once more, from what is saved and parameters: `out` is then freed as soon as it
+   * is released, and computed again for the backward functions that saved it.
    */
   record(
     out: Tensor,
     inputs: readonly Differentiable[],
     backward: (gradient: Tensor) => void,
     saved: readonly Tensor[] = [out, ...inputs.map(valueOf)],
+    again?: () => void,
   ): Tensor {
     if (!inputs.some((input) => this.tracks(input))) return out;
     this.#tracked.add(out);
     if (!this.#state.saves) return out;
     this.#entries.push({ out, backward, saved });
+    if (again) this.#lifetimes.remake(out, saved, again);
     return out;
   }
 
@@ -123,7 +127,7 @@ export class Tape extends Scope {
 
   /** Keeps a value as long as the tape, even if the layer that made it releases it. */
   keep(value: Tensor): Tensor {
-    this.#lifetimes.save([value]);
+    this.#lifetimes.keep(value);
     return value;
   }
 

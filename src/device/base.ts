@@ -100,6 +100,16 @@ export abstract class BaseDevice implements Device {
     if (!this.#disposed) this.releaseHandle(storage);
   }
 
+  /** Allocates a released storage once more. */
+  reallocate(storage: Storage): void {
+    if (storage.alive) return;
+    this.#assertOpen();
+    const { bytes, padding, type, label } = storage;
+    storage.handle = this.allocateHandle(bytes + padding, type, label);
+    storage.alive = true;
+    this.ledger.add(storage);
+  }
+
   /** Copies values in. */
   write(tensor: Tensor, values: HostTensor["data"]): void {
     this.#assertUsable(tensor);

@@ -57,6 +57,12 @@ export interface Device extends Disposable {
   /** Frees a storage; tensors call it when they are disposed. */
   release(storage: Storage): void;
   /**
+   * Allocates a released storage once more, so that its tensors can be used again. Its values are undefined.
+   *
+   * @throws {DeviceError} when the device cannot hold it.
+   */
+  reallocate(storage: Storage): void;
+  /**
    * Copies values in, those of types f16 and bf16 as bits in a `Uint16Array`.
    *
    * @throws {ShapeError} when their number is not the tensor's, or a part in 16 bits ends at an odd element.

@@ -1,6 +1,16 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import { injectBitFit, injectBottleneck, injectLora } from "../../src/adapt/mod.ts";
-import { add, crossEntropy, gelu, Parameter, scale, Tape } from "../../src/autograd/mod.ts";
+import {
+  add,
+  crossEntropy,
+  gelu,
+  layerNorm,
+  linear,
+  Parameter,
+  rmsNorm,
+  scale,
+  Tape,
+} from "../../src/autograd/mod.ts";
 import { DeviceError } from "../../src/core/errors.ts";
 import type { Device, Tensor } from "../../src/device/device.ts";
 import { openCpuDevice } from "../../src/device/cpu/cpu_device.ts";
@@ -110,6 +120,63 @@ async function bitsOf(tape: Tape, model: Gpt2): Promise<number[][]> {
   const gradients = model.trainable().map((one) => tape.gradientOf(one)!);
   return (await model.device.read(loss, ...gradients)).map(({ data }) => [...data]);
 }
+
+const norms: Record<string, (tape: Tape, x: Tensor, weight: Parameter) => Tensor> = {
+  "RMS norm": (tape, x, weight) => rmsNorm(tape, x, weight, 1e-5),
+  "layer norm": (tape, x, weight) => layerNorm(tape, x, weight, weight, 1e-5),
+};
+
+/** One norm after another, and a trained layer on each result; nothing else reads these. */
+function normalize(tape: Tape, norm: (typeof norms)[string], [X, w, W]: readonly Parameter[]) {
+  const x = scale(tape, add(tape, X, X), 0.5), first = norm(tape, x, w);
+  const second = norm(tape, first, w);
+  const sum = add(tape, linear(tape, first.view([2, 3]), W), linear(tape, second, W));
+  tape.release(x, first, second);
+  return { results: [first, second], sum };
+}
+
+for (const [name, norm] of Object.entries(norms)) {
+  Deno.test(`${name}: a released result is freed, and computed once more for what saved it`, async () => {
+    for (const device of [new ReferenceDevice(), await openCpuDevice({ threads: 2 })]) {
+      using _ = device;
+      const shapes = [[2, 3], [3], [4, 3]],
+        parameters = shapes.map((shape, i) => {
+          const tensor = device.allocate(shape, "f32", "weight", `${i}`);
+          device.write(
+            tensor,
+            Float32Array.from({ length: tensor.size }, (_, j) => (i + j) % 5 - 1.5),
+          );
+          return new Parameter(`${i}`, tensor);
+        });
+      const outcomes = [new Tape(device), new HoardingTape(device)].map(async (tape) => {
+        using _ = tape;
+        const { results, sum } = normalize(tape, norm, parameters);
+        const before = results.map(isAlive);
+        tape.backward(sum);
+        const gradients = parameters.map((one) => tape.gradientOf(one)!);
+        const bits = (await device.read(...gradients)).map(({ data }) => [...data]);
+        return { bits, alive: [before, results.map(isAlive)] };
+      });
+      const [freed, held] = await Promise.all(outcomes), none = [false, false], both = [true, true];
+      assertEquals([freed.alive, held.alive], [[none, none], [both, both]]);
+      assertEquals(freed.bits, held.bits);
+      assert(freed.bits.every((values) => values.some((value) => value !== 0)));
+    }
+  });
+}
+
+Deno.test("a norm's result that is kept is not computed once more", () => {
+  using device = new ReferenceDevice();
+  const w = parameterOn(device, [1, 2]);
+  using tape = new Tape(device);
+  const x = add(tape, w, w).view([1, 2]), W = new Parameter("W", w.tensor.view([1, 2]));
+  const y = tape.keep(rmsNorm(tape, x, w, 1e-5)), { storage: { handle } } = y;
+  const out = linear(tape, y, W);
+  tape.release(y);
+  assert(isAlive(y));
+  tape.backward(out);
+  assert(isAlive(y) && y.storage.handle === handle);
+});
 
 for (const [name, inject] of Object.entries(methods)) {
   Deno.test(`${name}: freeing early changes no bit of a loss or a gradient`, async () => {

@@ -65,6 +65,25 @@ const deviceChecks: readonly DeviceCheck[] = [
     },
   },
   {
+    name: "a released storage is allocated once more, with its views, and counted again",
+    run: async (open) => {
+      using device = await open();
+      using x = device.allocate([3, 3], "f16", "weight", "x"), view = x.view([2], 4);
+      const before = device.ledger.read();
+      device.reallocate(x.storage); // does nothing, as it is alive
+      assertEquals(device.ledger.read(), before);
+      device.release(x.storage);
+      assertEquals([x.storage.alive, device.ledger.read().live], [false, 0]);
+      using _other = device.allocate([64], "f32", "weight", "other");
+      device.reallocate(x.storage);
+      assertEquals(device.ledger.read().byType, { ...before.byType, f32: 256 });
+      const bits = Uint16Array.from({ length: 9 }, (_, i) => 7 * i);
+      device.write(x, bits);
+      const [whole, part] = await device.read(x, view);
+      assertEquals([whole.data, part.data], [bits, bits.slice(4, 6)]);
+    },
+  },
+  {
     name: "an odd number of halves keeps its bits, in views too, and its padding is counted apart",
     run: async (open) => {
       using device = await open();

@@ -71,11 +71,17 @@ for (const [shape, config] of Object.entries(shapes)) {
       checks++;
     };
     const allocate = device.allocate.bind(device), release = device.release.bind(device);
+    const reallocate = device.reallocate.bind(device);
     device.allocate = (...args) => {
       const tensor = allocate(...args);
       live.add(tensor.storage);
       check();
       return tensor;
+    };
+    device.reallocate = (storage) => {
+      reallocate(storage);
+      live.add(storage);
+      check();
     };
     device.release = (storage) => {
       release(storage);

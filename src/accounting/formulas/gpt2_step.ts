@@ -19,7 +19,8 @@ export const gpt2StepFormulas: Readonly<Record<string, Formula>> = {
   ),
   stepNormBytes: bytes("a norm's input and two statistics", "4 * b * s * (d + 2)", forward),
   stepInputBytes: bytes(
-    "input of a trained weight, of an update, of an update after dropout, or of the activation function",
+    "input of a trained weight, of an update, of an update after dropout, or of the activation function, " +
+      "unless it is a norm's result, which is computed once more",
     "4 * b * s * d_in",
     forward,
   ),

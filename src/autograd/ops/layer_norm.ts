@@ -28,12 +28,10 @@ export function layerNorm(
   const y = tape.activation(x.shape, weight.name);
   const mean = tape.activation([rows], `${weight.name} mean`);
   const inverseDeviation = tape.activation([rows], `${weight.name} inverse deviation`);
-  tape.device.launch(
-    layerNormForward,
-    { x, weight: weight.tensor, bias: bias.tensor, y, mean, inverseDeviation },
-    { rows, width, epsilon },
-  );
-  tape.record(y, [x, weight, bias], (dy) => {
+  const forward = { x, weight: weight.tensor, bias: bias.tensor, y, mean, inverseDeviation };
+  const normalize = () => tape.device.launch(layerNormForward, forward, { rows, width, epsilon });
+  normalize();
+  const backward = (dy: Tensor) => {
     const saved = { x, mean, inverseDeviation, dy };
     const into = tape.contribute(x);
     if (into) {
@@ -44,7 +42,8 @@ export function layerNorm(
       );
     }
     parameterGradients(tape, weight, bias, saved);
-  }, [x, mean, inverseDeviation]);
+  };
+  tape.record(y, [x, weight, bias], backward, [x, mean, inverseDeviation], normalize);
   tape.release(mean, inverseDeviation);
   return y;
 }

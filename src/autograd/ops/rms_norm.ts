@@ -22,8 +22,9 @@ export function rmsNorm(tape: Tape, x: Tensor, weight: Parameter, epsilon: numbe
   const y = tape.activation(x.shape, weight.name);
   const inverseRoot = tape.activation([rows], `${weight.name} inverse root`);
   const forward = { x, weight: weight.tensor, y, inverseRoot };
-  device.launch(rmsNormForward, forward, { rows, width, epsilon });
-  tape.record(y, [x, weight], (dy) => {
+  const normalize = () => device.launch(rmsNormForward, forward, { rows, width, epsilon });
+  normalize();
+  const backward = (dy: Tensor) => {
     const saved = { x, inverseRoot, dy };
     const into = tape.contribute(x);
     if (into) {
@@ -36,7 +37,8 @@ export function rmsNorm(tape: Tape, x: Tensor, weight: Parameter, epsilon: numbe
       const { tensor: dWeight, accumulate } = intoWeight;
       device.launch(rmsNormBackwardWeight, { ...saved, dWeight }, { rows, width, accumulate });
     }
-  }, [x, inverseRoot]);
+  };
+  tape.record(y, [x, weight], backward, [x, inverseRoot], normalize);
   tape.release(inverseRoot);
   return y;
 }
