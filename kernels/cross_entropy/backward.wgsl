@@ -1,19 +1,17 @@
-// Gradient of cross-entropy with respect to the logits, several threads per row.
+// Gradient of cross-entropy with respect to the logits, written over them, several threads per row.
 
 struct Scalars {
   rows: u32,
   vocabulary: u32,
   smoothing: f32,
   scale: f32,
-  accumulate: u32,
 }
 
-@group(0) @binding(0) var<storage, read> logits: array<f32>;
-@group(0) @binding(1) var<storage, read> labels: array<i32>;
-@group(0) @binding(2) var<storage, read> logSumExp: array<f32>;
-@group(0) @binding(3) var<storage, read> dLoss: array<f32>;
-@group(0) @binding(4) var<storage, read_write> dLogits: array<f32>;
-@group(0) @binding(5) var<uniform> s: Scalars;
+@group(0) @binding(0) var<storage, read> labels: array<i32>;
+@group(0) @binding(1) var<storage, read> logSumExp: array<f32>;
+@group(0) @binding(2) var<storage, read> dLoss: array<f32>;
+@group(0) @binding(3) var<storage, read_write> logits: array<f32>;
+@group(0) @binding(4) var<uniform> s: Scalars;
 
 override threads: u32; // per row, a divisor of 64
 
@@ -34,11 +32,6 @@ fn main(
   for (var j = lane % threads; j < s.vocabulary; j += threads) {
     let at = row * s.vocabulary + j;
     let wanted = select(spread, 1.0 - s.smoothing + spread, i32(j) == label);
-    let value = select(factor * (exp(logits[at] - lse) - wanted), 0.0, label < 0);
-    if (s.accumulate != 0u) {
-      dLogits[at] += value;
-    } else {
-      dLogits[at] = value;
-    }
+    logits[at] = select(factor * (exp(logits[at] - lse) - wanted), 0.0, label < 0);
   }
 }

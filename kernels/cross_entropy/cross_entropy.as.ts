@@ -3,7 +3,7 @@
 import { expRange, log } from "../simd/exponential.as";
 import { scratch } from "../simd/scratch.as";
 import { sumOf } from "../simd/sums.as";
-import { bytesOf, largestOf, loadIf, madd, splat, storeUntil, VECTOR } from "../simd/vector.as";
+import { bytesOf, largestOf, madd, splat, storeUntil, VECTOR } from "../simd/vector.as";
 
 const BLOCK: u32 = 512; // elements: the exponentials stay in the first-level cache
 
@@ -46,29 +46,27 @@ export function logSumExpOf(from: usize, count: u32): f64 {
 }
 
 export function cross_entropy_backward(
-  logits: usize,
   labels: usize,
   logSumExp: usize,
   dLoss: usize,
-  dLogits: usize,
+  logits: usize,
   _rows: u32,
   vocabulary: u32,
   smoothing: f32,
   scale: f32,
-  accumulate: u32,
   begin: u32,
   end: u32,
 ): void {
   const stride = bytesOf(vocabulary), share = smoothing / <f32>vocabulary;
   for (let row: usize = begin; row < end; row++) {
-    const label = load<i32>(labels + row * 4), from = logits + row * stride;
-    const factor: f32 = label < 0 ? 0 : load<f32>(dLoss) * scale, to = dLogits + row * stride;
+    const label = load<i32>(labels + row * 4), at = logits + row * stride;
+    const factor: f32 = label < 0 ? 0 : load<f32>(dLoss) * scale;
     const lse = load<f32>(logSumExp + row * 4);
     for (let start: u32 = 0; start < vocabulary; start += BLOCK) {
       const size = min(BLOCK, vocabulary - start), column = <u32>label - start;
-      expRange(scratch(0), from + bytesOf(start), size, lse);
+      expRange(scratch(0), at + bytesOf(start), size, lse);
       if (label >= 0 && column < size) lower(scratch(bytesOf(column)), 1 - smoothing);
-      spread(to + bytesOf(start), bytesOf(size), splat(factor), splat(share), accumulate);
+      spread(at + bytesOf(start), bytesOf(size), splat(factor), splat(share));
     }
   }
 }
@@ -77,10 +75,10 @@ function lower(at: usize, by: f32): void {
   store<f32>(at, load<f32>(at) - by);
 }
 
-/** to = (accumulate ? to : 0) + factor · (scratch - share). */
-function spread(to: usize, bytes: usize, factor: v128, share: v128, accumulate: u32): void {
+/** to = factor · (scratch - share). */
+function spread(to: usize, bytes: usize, factor: v128, share: v128): void {
   for (let at: usize = 0; at < bytes; at += VECTOR) {
     const gap = f32x4.sub(v128.load(scratch(at)), share);
-    storeUntil(to + bytes, to + at, madd(factor, gap, loadIf(accumulate, to + at)));
+    storeUntil(to + bytes, to + at, madd(factor, gap, splat(0)));
   }
 }

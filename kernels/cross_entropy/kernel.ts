@@ -48,28 +48,22 @@ export const crossEntropyForward: Kernel<
 });
 
 /**
- * dLogits[i, j] = dLoss[0] · scale · (exp(logits[i, j] - lse_i) - (1 - smoothing) · [j = label_i] -
- * smoothing / vocabulary), 0 in ignored rows; added with `accumulate`.
+ * Writes the gradient over the logits, which as a vocabulary's are the largest values of a step:
+ * logits[i, j] = dLoss[0] · scale · (exp(logits[i, j] - lse_i) - (1 - smoothing) · [j = label_i] -
+ * smoothing / vocabulary), 0 in ignored rows.
  */
 export const crossEntropyBackward: Kernel<
-  "logits" | "labels" | "logSumExp" | "dLoss" | "dLogits",
-  "rows" | "vocabulary" | "smoothing" | "scale" | "accumulate"
+  "labels" | "logSumExp" | "dLoss" | "logits",
+  "rows" | "vocabulary" | "smoothing" | "scale"
 > = defineKernel({
   name: "cross_entropy_backward",
-  bindings: {
-    logits: f32.read,
-    labels: i32.read,
-    logSumExp: f32.read,
-    dLoss: f32.read,
-    dLogits: f32.update,
-  },
-  scalars: { rows: "u32", vocabulary: "u32", smoothing: "f32", scale: "f32", accumulate: "u32" },
+  bindings: { labels: i32.read, logSumExp: f32.read, dLoss: f32.read, logits: f32.update },
+  scalars: { rows: "u32", vocabulary: "u32", smoothing: "f32", scale: "f32" },
   elements: ({ rows, vocabulary }) => ({
-    logits: rows * vocabulary,
     labels: rows,
     logSumExp: rows,
     dLoss: 1,
-    dLogits: rows * vocabulary,
+    logits: rows * vocabulary,
   }),
   wgsl: {
     code: backwardCode,
@@ -77,14 +71,13 @@ export const crossEntropyBackward: Kernel<
     workgroups: ({ rows, vocabulary }) => ceilDivide(rows, 64 / threadsFor(vocabulary)),
   },
   cpu: { units: ({ rows }) => rows, grain: () => 4 },
-  reference({ logits, labels, logSumExp, dLoss, dLogits }, s) {
+  reference({ labels, logSumExp, dLoss, logits }, s) {
     for (let row = 0; row < s.rows; row++) {
       const factor = labels[row] < 0 ? 0 : dLoss[0] * s.scale;
       for (let j = 0; j < s.vocabulary; j++) {
         const at = row * s.vocabulary + j;
         const target = (j === labels[row] ? 1 - s.smoothing : 0) + s.smoothing / s.vocabulary;
-        const value = factor * (Math.exp(logits[at] - logSumExp[row]) - target);
-        dLogits[at] = (s.accumulate ? dLogits[at] : 0) + value;
+        logits[at] = 0 + factor * (Math.exp(logits[at] - logSumExp[row]) - target); // never -0
       }
     }
   },

@@ -55,8 +55,8 @@ export class Gpt2Head {
   }
 
   /**
-   * The moments that can be the peak of the step, in order: the backward passes of a block's loss and of its
-   * head, and of the last norm. That of picking tokens has less than the trunk's.
+   * The moments that can be the peak of the step, in order: a block's head, its backward pass, and that of the
+   * last norm. That of picking tokens has less than the trunk's.
    */
   moments(): Moment[] {
     const { d, n_lab } = this.#letters;
@@ -70,17 +70,18 @@ export class Gpt2Head {
   #momentsOf({ start, rows: n_row, number: n_blk }: OutputBlock): number[] {
     const { d, n_voc, n_lab } = this.#letters;
     const states = (n_row: number) => bytes("stepRowBytes", { n_row, d });
-    const isCopied = this.#isTrained && start * d % alignedValues > 0;
-    const isLast = n_blk === this.#blocks.length;
+    const isCopied = start * d % alignedValues > 0, isLast = n_blk === this.#blocks.length;
+    const copy = isCopied ? states(n_row) : 0;
+    const labels = (n_lab: number, n_blk: number) => bytes("stepLabelBytes", { n_lab, n_blk });
     const kept = this.#pickBytes + bytes("stepLastInputBytes", { n_lab, d }) +
-      bytes("stepLabelBytes", { n_lab: start + n_row, n_blk }) +
-      (isLast ? 0 : states(n_lab)) + (isCopied ? states(n_row) : 0) +
       (n_blk > 1 ? states(n_lab) : 0);
-    // The last norm's result is freed, and computed once more where the head reads it.
-    const isMadeAgain = isLast && this.#isTrained && !isCopied;
+    // In the end the last norm's result is freed, and computed once more where a trained head reads it.
+    const isRead = !isLast || this.#isTrained && !isCopied;
     return [
-      kept + bytes("stepBlockLossBytes", { n_row, n_voc }),
-      kept + (isMadeAgain ? states(n_lab) : 0) + bytes("stepBlockHeadBytes", { n_row, n_voc, d }),
+      kept + labels(start, n_blk - 1) + states(n_lab) + copy +
+      bytes("stepBlockOutputBytes", { n_row, n_voc }),
+      kept + labels(start + n_row, n_blk) + (isRead ? states(n_lab) : 0) +
+      (this.#isTrained ? copy : 0) + bytes("stepBlockHeadBytes", { n_row, n_voc, d }),
     ];
   }
 

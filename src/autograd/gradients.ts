@@ -1,5 +1,6 @@
 /** The gradients of one tape. @module */
 
+import { fill, scaleAdd } from "../../kernels/elementwise/kernel.ts";
 import type { Device, Tensor } from "../device/device.ts";
 import { type GradientSlot, Parameter } from "./parameter.ts";
 
@@ -34,6 +35,19 @@ export class Gradients implements Disposable {
     const slot = this.find(x) ?? this.#allocate(x), accumulate = slot.filled ? 1 : 0;
     slot.filled = true;
     return { tensor: slot.tensor, accumulate };
+  }
+
+  /** Adds a whole gradient to that of x. */
+  add(x: Differentiable, gradient: Tensor): void {
+    const { tensor, accumulate } = this.contribute(x), { size } = gradient;
+    const scalars = { size, xOffset: 0, yOffset: 0, alpha: 1, accumulate };
+    this.#device.launch(scaleAdd, { x: gradient, y: tensor }, scalars);
+  }
+
+  /** Makes each value of the gradient of x the same. */
+  fill(x: Tensor, value: number): void {
+    const { tensor } = this.contribute(x);
+    this.#device.launch(fill, { y: tensor }, { size: x.size, value });
   }
 
   /** Makes a buffer the gradient of x, and owns it. */

@@ -73,6 +73,13 @@ export class Lifetimes {
     if (this.#remakes.has(storage)) tensor[Symbol.dispose]();
   }
 
+  /** Takes a released tensor over, if one saving is left: that one's end does not free it. */
+  takeOver(tensor: Tensor): boolean {
+    const { storage } = tensor;
+    if (this.#released.get(storage) !== tensor || this.#saves.get(storage) !== 1) return false;
+    return this.#released.delete(storage);
+  }
+
   #forget(storage: Storage): void {
     this.#saves.delete(storage);
     const released = this.#released.get(storage);

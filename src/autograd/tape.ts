@@ -1,6 +1,5 @@
 /** The tape: it owns every intermediate of a step and records how to differentiate it. @module */
 
-import { fill, scaleAdd } from "../../kernels/elementwise/kernel.ts";
 import { assertOptions } from "../core/options.ts";
 import { formatShape, type Shape } from "../core/shape.ts";
 import type { Device, Tensor } from "../device/device.ts";
@@ -98,8 +97,8 @@ export class Tape extends Scope {
    *
    * @param saved The tensors that `backward` reads besides the gradient, which stay alive until it has
    * run. Default: `out` and the inputs.
-   * @param again Computes `out` once more, from what is saved and parameters: `out` is then freed as soon as it
-   * is released, and computed again for the backward functions that saved it.
+   * @param again Computes `out` once more from what is saved: it is then freed as soon as it is released, and
+   * computed again for the backward functions that saved it.
    */
   record(
     out: Tensor,
@@ -176,21 +175,21 @@ export class Tape extends Scope {
 
   /** Adds a whole gradient to that of `x`. */
   pass(x: Differentiable, gradient: Tensor): void {
-    const into = this.contribute(x), { size } = gradient;
-    if (!into) return;
-    const scalars = { size, xOffset: 0, yOffset: 0, alpha: 1, accumulate: into.accumulate };
-    this.device.launch(scaleAdd, { x: gradient, y: into.tensor }, scalars);
+    if (this.tracks(x)) this.#gradients.add(x, gradient);
   }
 
-  /**
-   * Like {@link Tape.pass}, but hands the buffer over without a copy if possible; for the last use of
-   * the output's gradient in a backward function.
-   */
+  /** Like {@link Tape.pass}, but without a copy if possible: for the last use of the output's gradient. */
   give(x: Differentiable, gradient: Tensor): void {
     if (!this.tracks(x)) return;
     if (x instanceof Parameter || this.#gradients.find(x)) return this.pass(x, gradient);
     this.#gradients.put(x, { tensor: gradient, filled: true });
     this.#entries.give(gradient);
+  }
+
+  /** Lets a backward function write the gradient of x over x: if x was released, and no other has yet to read it. */
+  reuse(x: Tensor): boolean {
+    if (this.#gradients.find(x) || !this.#lifetimes.takeOver(x)) return false;
+    return this.#gradients.put(x, { tensor: x, filled: true }).filled;
   }
 
   /** The gradient of a parameter, or of an output while its backward function runs. */
@@ -217,7 +216,7 @@ export class Tape extends Scope {
     if (this.#isEarly && seed !== 1) {
       throw new RangeError(`backward after a part that ran early needs the seed 1, found ${seed}`);
     }
-    this.#startAt(loss, seed);
+    this.#gradients.fill(loss, seed);
     try {
       this.#entries.unwind(0);
     } finally {
@@ -234,7 +233,7 @@ export class Tape extends Scope {
     const first = this.#entries.count, known = this.#tracked.size, term = compute();
     if (!this.tracks(term) || !this.#state.saves) return term;
     this.#isEarly = true;
-    this.#startAt(term, 1);
+    this.#gradients.fill(term, 1);
     this.#entries.unwind(first);
     for (const out of [...this.#tracked].slice(known)) if (out !== term) this.#spent.add(out);
     return term;
@@ -244,10 +243,5 @@ export class Tape extends Scope {
   override [Symbol.dispose](): void {
     this.#gradients[Symbol.dispose]();
     super[Symbol.dispose]();
-  }
-
-  #startAt(loss: Tensor, seed: number): void {
-    const { tensor } = this.contribute(loss)!;
-    this.device.launch(fill, { y: tensor }, { size: loss.size, value: seed });
   }
 }

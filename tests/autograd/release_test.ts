@@ -165,6 +165,37 @@ for (const [name, norm] of Object.entries(norms)) {
   });
 }
 
+const [rows, classes] = [5, 7];
+
+/** Logits of leaves, whose loss is taken `twice` or once; and the gradient of the leaves. */
+async function lossOf(device: Device, leaf: Parameter, isFreed: boolean, twice = false) {
+  device.ledger.resetPeak();
+  using tape = new Tape(device);
+  const logits = scale(tape, add(tape, leaf, leaf), 0.5), labels = [1, -100, 0, 6, 3];
+  const losses = Array.from({ length: twice ? 2 : 1 }, () => crossEntropy(tape, logits, labels));
+  if (isFreed) tape.release(logits);
+  tape.backward(losses.reduce((sum, loss) => add(tape, sum, loss)));
+  const [{ data }] = await device.read(tape.gradientOf(leaf)!), { storage } = logits;
+  return { gradient: [...data], peak: device.ledger.read().peak, alive: storage.alive };
+}
+
+Deno.test("cross-entropy writes its gradient over logits that were released, with the same bits", async () => {
+  for (const device of [new ReferenceDevice(), await openCpuDevice({ threads: 2 })]) {
+    using _ = device;
+    const tensor = device.allocate([rows, classes], "f32", "weight", "leaf");
+    device.write(tensor, Float32Array.from({ length: rows * classes }, (_, i) => i * i % 5 - 1.5));
+    const leaf = new Parameter("leaf", tensor);
+    const [freed, held] = [await lossOf(device, leaf, true), await lossOf(device, leaf, false)];
+    assertEquals(freed.gradient, held.gradient);
+    assertEquals([freed.alive, held.alive], [false, true]);
+    assertEquals(held.peak - freed.peak, tensor.bytes);
+    const both = [await lossOf(device, leaf, true, true), await lossOf(device, leaf, false, true)];
+    const doubled = freed.gradient.map((value) => 2 * value);
+    assertEquals(both.map(({ gradient }) => gradient), [doubled, doubled]);
+    assertEquals(both.map(({ alive }) => alive), [false, true]);
+  }
+});
+
 Deno.test("a norm's result that is kept is not computed once more", () => {
   using device = new ReferenceDevice();
   const w = parameterOn(device, [1, 2]);

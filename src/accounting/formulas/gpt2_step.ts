@@ -62,14 +62,9 @@ export const gpt2StepFormulas: Readonly<Record<string, Formula>> = {
     "4 * n_row * d",
     blocks,
   ),
-  stepBlockLossBytes: bytes(
-    "in the backward pass of a block's loss: its logits, their gradient, one statistic of each row, " +
-      "and the gradient of the loss",
-    "4 * (n_row * (2 * n_voc + 1) + 1)",
-    blocks,
-  ),
+  stepBlockOutputBytes: bytes("logits of a block", "4 * n_row * n_voc", blocks),
   stepBlockHeadBytes: bytes(
-    "gradients in the backward pass of a block's head: its logits and their input",
+    "gradients in the backward pass of a block's head: of its logits, in their place, and of its input",
     "4 * n_row * (n_voc + d)",
     blocks,
   ),

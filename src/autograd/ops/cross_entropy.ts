@@ -4,13 +4,14 @@ import {
   crossEntropyBackward,
   crossEntropyForward,
 } from "../../../kernels/cross_entropy/kernel.ts";
+import { scaleAdd } from "../../../kernels/elementwise/kernel.ts";
 import { sum } from "../../../kernels/reduce/kernel.ts";
 import { countLabels } from "../../core/batch.ts";
 import { ShapeError } from "../../core/errors.ts";
 import { type HostTensor, isFloat } from "../../core/host_tensor.ts";
 import { assertOptions } from "../../core/options.ts";
 import type { RowRange } from "../../core/row_range.ts";
-import { rowPiecesOf } from "../../device/spans.ts";
+import { piecesOf, rowPiecesOf } from "../../device/spans.ts";
 import type { Tensor } from "../../device/device.ts";
 import type { LossOptions } from "../loss.ts";
 import type { Tape } from "../tape.ts";
@@ -54,31 +55,46 @@ export function crossEntropy(
   const logSumExp = tape.activation([rows], "logits log sum exp");
   const loss = tape.activation([1], "loss");
   const shared = { vocabulary, smoothing, scale: 1 / divisor }, pieces = rowPiecesOf(logits);
-  const bindingsOf = ({ start, count }: RowRange) => ({
-    logits: logits.view([count, vocabulary], start * vocabulary),
+  const bindingsOf = ({ start, count }: RowRange, values: Tensor) => ({
+    logits: values.view([count, vocabulary], start * vocabulary),
     labels: labelTensor.view([count], start),
     logSumExp: logSumExp.view([count], start),
   });
   for (const piece of pieces) {
-    const bindings = { ...bindingsOf(piece), losses: losses.view([piece.count], piece.start) };
+    const bindings = {
+      ...bindingsOf(piece, logits),
+      losses: losses.view([piece.count], piece.start),
+    };
     tape.device.launch(crossEntropyForward, bindings, { ...shared, rows: piece.count });
   }
   tape.device.launch(sum, { x: losses, y: loss }, { size: rows });
   tape.record(loss, [logits], (dLoss) => {
-    const { tensor, accumulate } = tape.contribute(logits)!;
-    for (const piece of pieces) {
-      const dLogits = tensor.view([piece.count, vocabulary], piece.start * vocabulary);
-      const bindings = { ...bindingsOf(piece), dLoss, dLogits };
-      tape.device.launch(crossEntropyBackward, bindings, {
-        ...shared,
-        rows: piece.count,
-        accumulate,
-      });
-    }
+    writeOver(tape, logits, (values) => {
+      for (const piece of pieces) {
+        const bindings = { ...bindingsOf(piece, values), dLoss };
+        tape.device.launch(crossEntropyBackward, bindings, { ...shared, rows: piece.count });
+      }
+    });
   }, [logits, labelTensor, logSumExp]);
   tape.release(losses, logSumExp);
   return loss;
 }
+
+/** Adds to the gradient of x what `replace` writes over its values, or over a copy where others read them. */
+function writeOver(tape: Tape, x: Tensor, replace: (values: Tensor) => void): void {
+  if (tape.reuse(x)) return replace(x);
+  const { device } = tape, { tensor, accumulate } = tape.contribute(x)!;
+  using apart = accumulate ? device.allocate(x.shape, "f32", "scratch", x.label) : undefined;
+  const values = apart ?? tensor;
+  for (const { start, size } of piecesOf(x)) {
+    const [from, to] = [x, values].map((tensor) => tensor.view([size], start));
+    device.launch(scaleAdd, { x: from, y: to }, { ...copied, size });
+  }
+  replace(values);
+  if (apart) tape.pass(x, apart);
+}
+
+const copied = { xOffset: 0, yOffset: 0, alpha: 1, accumulate: 0 };
 
 function assertLabels(labels: ArrayLike<number>, rows: number, vocabulary: number): void {
   if (labels.length !== rows) {
