@@ -35,8 +35,8 @@ export class Blas implements Disposable {
   constructor(library: BlasLibrary, place: BlasPlace) {
     const { symbols } = library;
     this.#library = library;
-    this.name = nameOf(symbols);
     this.place = limitThreads(symbols) ? place : undefined;
+    this.name = nameOf(symbols);
     this.multiply = sgemmRange(symbols.sgemm);
   }
 

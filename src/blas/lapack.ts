@@ -88,10 +88,10 @@ export class Lapack implements Disposable {
 
   /** Takes ownership of an open library and limits it to one thread per call. */
   constructor(library: LapackLibrary, symbols: LapackSymbols) {
+    limitThreads(library.symbols);
     this.name = nameOf(library.symbols);
     this.symbols = symbols;
     this.#library = library;
-    limitThreads(library.symbols);
   }
 
   /** Runs `call` with one thread for each processor, in MKL with one, and returns its result: decision 0011. */

@@ -41,17 +41,16 @@ export const settingDefinitions = (prefix: string) => ({
 interface ThreadSymbols {
   /** OpenBLAS's number of threads. */
   readonly setThreads: ((count: number) => void) | null;
-  /** MKL's way to have threads, which is chosen once, before the first product. */
+  /** Chooses MKL's way to have threads and returns it; whatever is called before chooses another one for good. */
   readonly setLayer: ((layer: number) => number) | null;
 }
 
 const sequentialLayer = 1; // MKL_THREADING_SEQUENTIAL
 
-/** Limits a library to one thread a call; false if it cannot be limited. */
+/** Limits a library of which nothing was called yet to one thread a call; false if it cannot be limited. */
 export function limitThreads({ setThreads, setLayer }: ThreadSymbols): boolean {
   setThreads?.(1);
-  setLayer?.(sequentialLayer);
-  return setThreads !== null || setLayer !== null;
+  return setThreads !== null || setLayer?.(sequentialLayer) === sequentialLayer;
 }
 
 /** The symbols, with a prefix before their names; plain data, so that workers can receive them. */
