@@ -4,7 +4,7 @@ import { startsOf } from "../autograd/ops/packed_sequences.ts";
 import type { Tape } from "../autograd/tape.ts";
 import { type HostTensor, hostTensor } from "../core/host_tensor.ts";
 import { Tensor } from "../device/device.ts";
-import type { SharedPlaces, TextInputs } from "./inputs.ts";
+import { assertRequested, type SharedPlaces, type TextInputs } from "./inputs.ts";
 import type { ForwardOptions, Model } from "./model.ts";
 import { packWhole } from "./pack.ts";
 import type { PassArguments } from "./virtual_inputs.ts";
@@ -31,6 +31,8 @@ export function sharesStates(
 /**
  * The same pass of a causal model over packed sequences, without the tokens of a beginning that an earlier sequence
  * has, too: these have the same states. Undefined where they are few, or more is given than tokens.
+ *
+ * @throws {RangeError} when a requested row is not among the tokens.
  */
 export function shareBeginnings(
   inputs: TextInputs,
@@ -41,6 +43,7 @@ export function shareBeginnings(
   if (tokens instanceof Tensor || !lengths || positionIds || tokenTypeIds) return undefined;
   const shared = sharedPlaces(tokens, lengths), { places, firsts } = shared;
   if (places.length - firsts.length < leastShare * places.length) return undefined;
+  assertRequested(rows ?? [], places.length);
   const position = lengths.flatMap((length) => [...Array(length).keys()]);
   const at = (values: ArrayLike<number>) =>
     hostTensor([1, firsts.length], Uint32Array.from(firsts, (first) => values[first]));

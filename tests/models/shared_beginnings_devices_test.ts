@@ -1,8 +1,9 @@
 /** Sequences that begin alike, measured: what they have in common is computed once. */
 
-import { assert, assertEquals } from "@std/assert";
+import { assert, assertEquals, assertThrows } from "@std/assert";
 import type { Kernel } from "../../kernels/mod.ts";
 import { AdapterSet, injectLora } from "../../src/adapt/mod.ts";
+import { Tape } from "../../src/autograd/mod.ts";
 import type { Batch, ModelInputs } from "../../src/core/batch.ts";
 import { hostTensor } from "../../src/core/host_tensor.ts";
 import type { AnyBindings, Device } from "../../src/device/device.ts";
@@ -120,6 +121,18 @@ async function checkSet(device: Device, epsilon: number): Promise<void> {
   assertAllClose(found.data, expected, { relative: 0, absolute: 3e3 * epsilon });
 }
 
+async function checkRefused(device: Device): Promise<void> {
+  using model = await loadModel(device, golden("gpt2_tiny"));
+  using tape = new Tape(device, { record: false });
+  for (const row of [all, -1, 0.5]) {
+    assertThrows(
+      () => model.forward(tape, packed(), { rows: [0, row] }),
+      RangeError,
+      `rows must be integers below the number of tokens, ${all}, found ${row}`,
+    );
+  }
+}
+
 const checks: Check[] = [
   ...causal.flatMap((name): Check[] => [{
     name: `${name}: what sequences have in common is computed once`,
@@ -129,6 +142,7 @@ const checks: Check[] = [
     run: (device, epsilon) => checkLoss(device, name, epsilon),
   }]),
   { name: "rows with adapters of their own have nothing in common", run: checkSet },
+  { name: "rows that are not among the tokens are refused with their number", run: checkRefused },
 ];
 
 await testOn(allDevices, checks);
