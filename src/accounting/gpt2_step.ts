@@ -65,7 +65,7 @@ export interface StepBytes {
  * With activation checkpointing there are none: `predictMemory` runs such a step.
  *
  * @returns Undefined if there is no closed formula: another family or head, blocks that are not adapted
- * alike, or a single block whose attention input projection is not adapted.
+ * alike, or a single block, or two where some token has no label, whose attention input projection is not adapted.
  * @throws {RangeError} when the configuration lacks a field, a selection matches nothing, or no token has a label.
  *
  * @example

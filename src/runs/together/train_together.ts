@@ -74,7 +74,7 @@ export class TrainingsTogether<Evaluation = unknown>
 /**
  * Trains several LoRA adapters of one frozen base at once: other ranks, seeds, sites, learning rates or data. Each run
  * is what `train` makes of it alone, its validation, patience and end included, and on `cpu` without BLAS it has the same
- * bits where a step has more than 4 tokens. A run that fails keeps its error and leaves the others alone.
+ * bits where each of its batches has more than 4 labels. A run that fails keeps its error and leaves the others alone.
  *
  * The base's passes run over the rows of all runs, whose low-rank parts take six launches for each layer. That is faster
  * where a step of one run does not fill the device: on two cores with OpenBLAS 1.6 to 2.3 times with 16 tokens a step,
