@@ -49,7 +49,7 @@ export function twoPartsOf<Inputs>(model: ForwardModel<Inputs>): TwoParts<Inputs
 export interface HeadLossOptions extends Required<LossOptions> {
   /** The loss. */
   readonly loss: Loss;
-  /** Most outputs in memory at once, one row's at least, beside as many gradients. Default 2^24, 64 MiB each. */
+  /** Most outputs in memory at once, one row's at least. Default 2^25, 128 MiB. */
   readonly mostOutputs?: number;
 }
 
@@ -130,7 +130,7 @@ export function headLosses(
   states: Tensor,
   head: LastLayers,
   terms: readonly LossTerm[],
-  mostOutputs = 2 ** 24,
+  mostOutputs = 2 ** 25,
 ): HeadLosses {
   const [rows] = states.shape, most = Math.max(1, Math.floor(mostOutputs / head.outputs));
   const blocks = cutRange(rows, Math.ceil(rows / Math.max(1, Math.ceil(rows / most))));

@@ -170,20 +170,20 @@ Deno.test("a step of any GPT-2: the closed formulas are the dry device's bytes, 
   );
 });
 
-/** Vocabularies, tokens with a label, and blocks of at most 2^24 outputs with the rows of all but the last. */
+/** Vocabularies, tokens with a label, and blocks of at most 2^25 outputs with the rows of all but the last. */
 const severalBlocks: readonly [
   vocabulary: number,
   labeled: number,
   blocks: number,
   rows: number,
 ][] = [
-  [2 ** 21, 16, 2, 8],
-  [2 ** 21, 9, 2, 5],
-  [2 ** 21, 35, 5, 7],
-  [2 ** 22, 35, 9, 4],
-  [2 ** 22 + 1, 10, 4, 3],
-  [2 ** 23, 11, 6, 2],
-  [2 ** 24, 35, 35, 1],
+  [2 ** 22, 16, 2, 8],
+  [2 ** 22, 9, 2, 5],
+  [2 ** 22, 35, 5, 7],
+  [2 ** 23, 35, 9, 4],
+  [2 ** 23 + 1, 10, 4, 3],
+  [2 ** 24, 11, 6, 2],
+  [2 ** 25, 35, 35, 1],
 ];
 
 for (const [n_voc, labeled, blocks, rows] of severalBlocks) {

@@ -146,7 +146,7 @@ Deno.test("terms of a sum each have the gradient 1, whichever came first", async
   );
 });
 
-Deno.test("of 32,768 tokens with a vocabulary of 50,257, outputs and gradients take at most 128 MiB", () => {
+Deno.test("of 32,768 tokens with a vocabulary of 50,257, outputs take at most 128 MiB, gradients written over them", () => {
   using device = new DryDevice();
   const many = 2 ** 15, vocabulary = 50_257;
   const { model, inputs } = modelOn(device, many, 2, vocabulary);

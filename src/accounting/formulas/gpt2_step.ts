@@ -41,8 +41,8 @@ export const gpt2StepFormulas: Readonly<Record<string, Formula>> = {
     forward,
   ),
   stepBlocks: formula(
-    "blocks of rows, each of at most 2^24 outputs, or of one row",
-    "ceil(n_lab / max(1, floor(2^24 / n_voc)))",
+    "blocks of rows, each of at most 2^25 outputs, or of one row",
+    "ceil(n_lab / max(1, floor(2^25 / n_voc)))",
     "blocks",
     blocks,
   ),
