@@ -3,6 +3,7 @@
 import { Random } from "../core/random.ts";
 import { quote } from "../core/quote.ts";
 import { type GlossSplit, splitOf } from "./gloss.ts";
+import { months } from "./months.ts";
 import type { PromptedText } from "./prompted_batches.ts";
 
 /** Which dates. */
@@ -14,10 +15,6 @@ export interface DateOptions {
   /** Seed for drawing them. */
   readonly seed: number;
 }
-
-const months =
-  "January February March April May June July August September October November December"
-    .split(" ");
 
 /** The years 1000 to 2999. */
 const firstDay = Date.UTC(1000, 0, 1), dayMs = 24 * 60 * 60 * 1000;

@@ -23,6 +23,7 @@ export * from "./referenced_outputs.ts";
 export * from "./rotation.ts";
 export * from "./row_batches.ts";
 export { type BatchOrder, batchOrders } from "./row_groups.ts";
+export * from "./skills/mod.ts";
 export * from "./text_batches.ts";
 export * from "./text_dataset.ts";
 export type { ReadModel } from "./text_reading.ts";
