@@ -1,7 +1,7 @@
 /** A model's outputs on the host, and how many are right. @module */
 
 import { Tape } from "../autograd/mod.ts";
-import type { Batch } from "../core/batch.ts";
+import type { Batch, ModelInputs } from "../core/batch.ts";
 import type { HostTensor } from "../core/host_tensor.ts";
 import type { ForwardOptions, Model } from "./model.ts";
 
@@ -38,8 +38,46 @@ export function accuracyOf(
 ): number {
   let right = 0;
   for (let row = 0; row < rows; row++) {
-    const outputs = data.subarray(row * width, (row + 1) * width);
-    right += Number(outputs.indexOf(Math.max(...outputs)) === labels[row]);
+    right += Number(largestAt(data, row, width) === labels[row]);
   }
   return right / rows;
+}
+
+/** Where the largest output of a row is, the first of equals. */
+function largestAt(data: HostTensor["data"], row: number, width: number): number {
+  const outputs = data.subarray(row * width, (row + 1) * width);
+  return outputs.indexOf(Math.max(...outputs));
+}
+
+/**
+ * The share of the texts of all batches, from 0 to 1, of which every target is the largest output where it is wanted:
+ * those that the most likely continuation answers exactly, at the cost of one pass. Rows without targets are no
+ * texts.
+ *
+ * @example
+ * ```ts
+ * import { loadModel, loadTokenizer, openDevice, promptedBatches } from "@lowrank/core";
+ * import { exactOn } from "@lowrank/core/models";
+ *
+ * using device = await openDevice();
+ * using model = await loadModel(device, "models/tiny-gpt2");
+ * const tokenizer = await loadTokenizer("models/tiny-gpt2");
+ * const texts = [{ prompt: "2021-03-07:", completion: " 7 March 2021" }];
+ * console.log(await exactOn(model, promptedBatches(tokenizer, texts))); // 0: it has not learned to
+ * ```
+ */
+export async function exactOn(
+  model: Model<ModelInputs>,
+  batches: Iterable<Batch>,
+): Promise<number> {
+  let right = 0, all = 0;
+  for (const { inputs, targets: { shape: [, time], data } } of batches) {
+    const places = [...data.keys()].filter((at) => data[at] >= 0);
+    const { shape: [, width], data: outputs } = await outputsOf(model, inputs, { rows: places });
+    const textsAt = (some: readonly number[]) => new Set(some.map((at) => Math.floor(at / time)));
+    const wrong = places.filter((at, row) => largestAt(outputs, row, width) !== data[at]);
+    all += textsAt(places).size;
+    right += textsAt(places).size - textsAt(wrong).size;
+  }
+  return right / all;
 }
