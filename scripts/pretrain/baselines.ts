@@ -9,30 +9,21 @@
 import { writeJsonAtomic } from "../../src/core/files.ts";
 import { loadPretrainingText } from "../../src/data/documents.ts";
 import { encodeDocuments } from "../../src/data/encoded_documents.ts";
-import { KneserNey } from "../../src/data/kneser_ney.ts";
-import { type LanguageScore, languageScore } from "../../src/data/language_score.ts";
+import { languageScore } from "../../src/data/language_score.ts";
 import { loadTokenizer } from "../../src/tokenizer/tokenizer.ts";
-
-const ORDERS = { unigram: 1, trigram: 3, fiveGram: 5 };
+import { ngramScores } from "./ngrams.ts";
 
 if (import.meta.main) {
   const folder = Deno.args[0] ?? "models/tiny-gpt2";
-  const tokenizer = await loadTokenizer(folder);
+  const tokenizer = await loadTokenizer(folder), { vocabularySize } = tokenizer;
   const { train, heldOut } = await loadPretrainingText();
   const { documents, endOfText } = encodeDocuments(tokenizer, train);
   const held = encodeDocuments(tokenizer, heldOut);
-  const score = (order: number): LanguageScore => {
-    const { vocabularySize } = tokenizer;
-    const model = new KneserNey(documents, { order, vocabularySize, endOfText });
+  const scores = ngramScores(documents, { vocabularySize, endOfText }, (model) => {
     const nats = held.documents.reduce((sum, document) => sum + model.nats(document), 0);
     return languageScore(nats, held);
-  };
-  const scores = Object.entries(ORDERS).map(([name, order]) => [name, score(order)]);
-  const result = {
-    heldOutTokens: held.tokens,
-    heldOutBytes: held.bytes,
-    ...Object.fromEntries(scores),
-  };
+  });
+  const result = { heldOutTokens: held.tokens, heldOutBytes: held.bytes, ...scores };
   await writeJsonAtomic(`${folder}/baselines.json`, result);
   console.log(result);
 }

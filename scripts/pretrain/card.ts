@@ -6,34 +6,28 @@
  * @module
  */
 
-import { readJson, writeFileAtomic } from "../../src/core/files.ts";
 import type { LanguageScore } from "../../src/data/mod.ts";
-import { lossPicture } from "./loss_picture.ts";
+import type { NgramScores } from "./ngrams.ts";
+import { firstWeights, optimizerWords } from "./optimizer.ts";
+import type { PretrainingRecord } from "./run.ts";
+import { writeCard } from "./write_card.ts";
 
-interface Baselines {
+interface Baselines extends NgramScores<LanguageScore> {
   readonly heldOutTokens: number;
   readonly heldOutBytes: number;
-  readonly unigram: LanguageScore;
-  readonly trigram: LanguageScore;
-  readonly fiveGram: LanguageScore;
 }
 
-interface Pretraining {
-  readonly recipe: Readonly<Record<string, number | readonly number[]>>;
-  readonly steps: number;
-  readonly tokens: number;
-  readonly minutes: number;
-  readonly device: string;
+interface Measured {
   readonly heldOut: LanguageScore;
-  readonly loss: readonly (readonly [step: number, loss: number])[];
 }
 
 function scoreRow(name: string, { natsPerToken, bitsPerByte }: LanguageScore): string {
   return `| ${name} | ${natsPerToken.toFixed(3)} | ${bitsPerByte.toFixed(3)} |`;
 }
 
-function card(run: Pretraining, base: Baselines): string {
-  const { heldOut, recipe } = run;
+function card(run: PretrainingRecord & Measured, base: Baselines): string {
+  const { heldOut, recipe } = run, { batch, warmUpShare, finalShare, seed } = recipe;
+  const length = recipe.length as number;
   const than = (score: LanguageScore) => {
     const gain = score.bitsPerByte - heldOut.bitsPerByte;
     return `${Math.abs(gain).toFixed(3)} bits per byte ${gain > 0 ? "better" : "worse"}`;
@@ -77,19 +71,14 @@ in its document. Neither the n-grams nor this model see other documents.
 
 trains the tokenizer (byte-level BPE), scores the n-grams and trains the model: ${
     run.steps.toLocaleString("en-US")
-  } steps of ${recipe.batch} windows of ${recipe.length} tokens (${
-    (run.tokens / 1e6).toFixed(1)
-  }M tokens), AdamW at ${recipe.learningRate} with betas ${
-    (recipe.betas as number[]).join(" and ")
-  }, decay ${recipe.weightDecay} on matrices, clipping at norm ${recipe.clipNorm}, ${
-    100 * (recipe.warmUpShare as number)
-  }% warm-up, cosine down to ${
-    100 * (recipe.finalShare as number)
-  }%, seed ${recipe.seed}. Here it took ${
+  } steps of ${batch} windows of ${length} tokens (${
+    (run.steps * batch * length / 1e6).toFixed(1)
+  }M tokens), ${optimizerWords(recipe)}, ${
+    100 * (warmUpShare as number)
+  }% warm-up, cosine down to ${100 * (finalShare as number)}%, seed ${seed}. Here it took ${
     run.minutes.toFixed(0)
   } minutes on ${run.device}, while the machine did other work. The same kernels
-give the same bits again, with any number of threads; other kernels round differently. Matrices start as N(0, 1/fan-in),
-those that write to the residual stream scaled by another 1/√(2 layers), embeddings as N(0, 0.1²).
+give the same bits again, with any number of threads; other kernels round differently. ${firstWeights}.
 
 ## Text
 
@@ -100,9 +89,8 @@ views and words of their times, and the model repeats them.
 }
 
 if (import.meta.main) {
-  const folder = Deno.args[0] ?? "models/tiny-gpt2";
-  const run = await readJson(`${folder}/pretraining.json`) as Pretraining;
-  const baselines = await readJson(`${folder}/baselines.json`) as Baselines;
-  await writeFileAtomic(`${folder}/README.md`, card(run, baselines));
-  await writeFileAtomic(`${folder}/loss_curve.svg`, lossPicture(run.loss, [3, 4, 5, 6]));
+  await writeCard(Deno.args[0] ?? "models/tiny-gpt2", {
+    text: card,
+    marks: { at: [3, 4, 5, 6] },
+  });
 }

@@ -1,19 +1,26 @@
 /** A loss curve for a model card. @module */
 
-/**
- * The loss curve as a small picture: axes, labels, one line.
- *
- * @param marks Losses that have a label, ascending; the axis ends half a nat beyond them.
- */
+/** Losses that have a label, ascending; the axis ends half a unit beyond them. */
+export interface LossMarks {
+  /** The losses. */
+  readonly at: readonly number[];
+  /** Where a loss is on the axis. Default: at itself. */
+  readonly scale?: (loss: number) => number;
+}
+
+/** The loss curve as a small picture: axes, labels, one line. */
 export function lossPicture(
   loss: readonly (readonly [step: number, loss: number])[],
-  marks: readonly number[],
+  { at: marks, scale = (value) => value }: LossMarks,
 ): string {
   const [width, height, left, bottom] = [640, 320, 56, 40];
-  const last = loss[loss.length - 1][0], low = marks[0] - 0.5, high = marks[marks.length - 1] + 0.5;
+  const last = loss[loss.length - 1][0], [least, most] = [marks[0], marks.at(-1)!].map(scale);
+  const low = least - 0.5, high = most + 0.5;
   const x = (step: number) => left + (width - left - 28) * step / last;
-  const y = (value: number) =>
-    12 + (height - bottom - 12) * (high - Math.min(value, high)) / (high - low);
+  const y = (value: number) => {
+    const shown = Math.max(low, Math.min(scale(value), high));
+    return 12 + (height - bottom - 12) * (high - shown) / (high - low);
+  };
   const points = loss.map(([step, value]) => `${x(step).toFixed(1)},${y(value).toFixed(1)}`);
   const labels = marks.map((value) =>
     `<line x1="${left}" x2="${width - 28}" y1="${y(value)}" y2="${y(value)}" stroke="#e6e8ee"/>` +

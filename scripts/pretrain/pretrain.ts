@@ -1,15 +1,13 @@
 /**
  * Pretrains our small base and writes it with its log: the one command behind `models/tiny-gpt2`.
  *
- *     deno run -A scripts/pretrain/pretrain.ts [FOLDER] [--steps N]
+ *     deno run -A scripts/pretrain/pretrain.ts [FOLDER] [--steps N] [--seed S] [--threads T]
  *
  * The tokenizer and the n-gram baselines come first (`tokenizer.ts` and `baselines.ts` beside it).
  *
  * @module
  */
 
-import { parseArgs } from "node:util";
-import { writeJsonAtomic } from "../../src/core/files.ts";
 import {
   type EncodedDocuments,
   encodeDocuments,
@@ -19,20 +17,13 @@ import {
   randomWindows,
   tokenStream,
 } from "../../src/data/mod.ts";
-import { openCpuDevice } from "../../src/device/cpu/cpu_device.ts";
-import {
-  initGpt2,
-  loadModel,
-  parseGpt2Config,
-  saveModel,
-  type TextModel,
-} from "../../src/models/mod.ts";
+import { initGpt2, parseGpt2Config, type TextModel } from "../../src/models/mod.ts";
 import { loadTokenizer } from "../../src/tokenizer/mod.ts";
-import { cosineSchedule, evaluate, train } from "../../src/train/mod.ts";
+import { cosineSchedule, evaluate } from "../../src/train/mod.ts";
+import { type Material, runPretraining } from "./run.ts";
 
 /** Sizes, steps and rates, from the small trials that the decision page on the base describes. */
 const recipe = {
-  seed: 1,
   batch: 16,
   length: 64,
   learningRate: 2e-3,
@@ -61,64 +52,31 @@ async function score(model: TextModel, heldOut: EncodedDocuments) {
   return languageScore(loss * heldOut.tokens, heldOut);
 }
 
-/** Decay on matrices only, as is usual for pretraining. */
-function groups(model: TextModel) {
-  const parameters = model.trainable();
-  const isMatrix = ({ name, shape }: { name: string; shape: readonly number[] }) =>
-    shape.length === 2 && !/\.(wte|wpe)\./.test(name);
-  return [
-    { parameters: parameters.filter(isMatrix), weightDecay: recipe.weightDecay },
-    { parameters: parameters.filter((parameter) => !isMatrix(parameter)), weightDecay: 0 },
-  ];
+async function prepare(folder: string, seed: number): Promise<Material> {
+  const tokenizer = await loadTokenizer(folder), text = await loadPretrainingText();
+  const { batch, length } = recipe;
+  const heldOut = encodeDocuments(tokenizer, text.heldOut);
+  return {
+    init: (device) => initGpt2(device, config, { seed }),
+    batches: randomWindows(tokenStream(encodeDocuments(tokenizer, text.train)), {
+      ...{ batch, length, seed },
+    }),
+    measure: async (saved) => ({ heldOut: await score(saved, heldOut) }),
+  };
 }
 
 if (import.meta.main) {
-  const { values, positionals } = parseArgs({
-    args: Deno.args,
-    options: { steps: { type: "string", default: "9000" } },
-    allowPositionals: true,
-  });
-  const folder = positionals[0] ?? "models/tiny-gpt2", steps = Number(values.steps);
-  const tokenizer = await loadTokenizer(folder);
-  const text = await loadPretrainingText();
-  const stream = tokenStream(encodeDocuments(tokenizer, text.train));
-  const heldOut = encodeDocuments(tokenizer, text.heldOut);
-  using device = await openCpuDevice({ blas: false });
-  console.error(device.description);
-  using model = initGpt2(device, config, { seed: recipe.seed });
-  const log: { step: number; loss: number; gradientNorm: number }[] = [];
-  const started = performance.now();
-  const events = train(model, randomWindows(stream, recipe), {
-    ...recipe,
-    steps,
-    groups: groups(model),
-    schedule: cosineSchedule({
-      steps,
-      warmupSteps: Math.round(recipe.warmUpShare * steps),
-      floor: recipe.finalShare,
-    }),
-  });
-  for await (const { step, loss, gradientNorm } of events) {
-    log.push({ step, loss, gradientNorm });
-    if ((step + 1) % 100 !== 0) continue;
-    const mean = log.slice(-100).reduce((sum, entry) => sum + entry.loss, 0) / 100;
-    const seconds = (performance.now() - started) / 1000;
-    console.error(`step ${step + 1}: ${mean.toFixed(3)} nats, ${seconds.toFixed(0)} s`);
-  }
-  await saveModel(model, folder, "F16");
-  using saved = await loadModel(device, folder);
-  const result = {
+  await runPretraining({
+    folder: "models/tiny-gpt2",
+    steps: 9000,
     recipe,
-    steps,
-    tokens: steps * recipe.batch * recipe.length,
-    minutes: (performance.now() - started) / 60_000,
-    device: device.description,
-    heldOut: await score(saved, heldOut),
-    loss: log.filter(({ step }) => step % 20 === 19).map(({ step }) => [
-      step + 1,
-      log.slice(step - 19, step + 1).reduce((sum, entry) => sum + entry.loss, 0) / 20,
-    ]),
-  };
-  await writeJsonAtomic(`${folder}/pretraining.json`, result);
-  console.log(JSON.stringify({ ...result, loss: undefined }));
+    device: { blas: false },
+    schedule: (steps) =>
+      cosineSchedule({
+        steps,
+        warmupSteps: Math.round(recipe.warmUpShare * steps),
+        floor: recipe.finalShare,
+      }),
+    prepare,
+  });
 }

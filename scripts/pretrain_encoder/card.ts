@@ -9,8 +9,9 @@
 
 import { mean } from "../../src/core/numbers.ts";
 import measured from "../../experiments/supersenses/supersenses.json" with { type: "json" };
-import { readJson, writeFileAtomic } from "../../src/core/files.ts";
-import { lossPicture } from "../pretrain/loss_picture.ts";
+import { firstWeights, optimizerWords } from "../pretrain/optimizer.ts";
+import type { PretrainingRecord } from "../pretrain/run.ts";
+import { writeCard } from "../pretrain/write_card.ts";
 import type { MaskedScore } from "./score.ts";
 
 interface Baselines {
@@ -18,12 +19,8 @@ interface Baselines {
   readonly neighbors: MaskedScore;
 }
 
-interface Pretraining {
-  readonly recipe: Readonly<Record<string, number | readonly number[]>>;
-  readonly steps: number;
-  readonly device: string;
+interface Measured {
   readonly heldOut: MaskedScore;
-  readonly loss: readonly (readonly [step: number, loss: number])[];
 }
 
 const scoreRow = (name: string, { nats, accuracy }: MaskedScore): string =>
@@ -49,7 +46,10 @@ function onTask(): string {
     `${best} (experiment \`supersenses\`, decision 0023).`;
 }
 
-function card({ recipe, steps, device, heldOut }: Pretraining, base: Baselines): string {
+function card(
+  { recipe, steps, device, heldOut }: PretrainingRecord & Measured,
+  base: Baselines,
+): string {
   return `---
 license: apache-2.0
 language: en
@@ -85,18 +85,14 @@ ${verdict(heldOut, base)} ${onTask()}
 
 trains the tokenizer (byte-level BPE with RoBERTa's special tokens), counts the baselines and trains the model:
 masked language modeling (15% of tokens; of these 80% hidden, 10% replaced, 10% kept; drawn again each pass),
-${
-    steps.toLocaleString("en-US")
-  } steps of ${recipe.batch} entries of like length, AdamW at ${recipe.learningRate}
-with betas ${
-    (recipe.betas as number[]).join(" and ")
-  }, decay ${recipe.weightDecay} on matrices, clipping at norm ${recipe.clipNorm}, ${recipe.warmupSteps} steps of warm-up, level, then down to ${
+${steps.toLocaleString("en-US")} steps of ${recipe.batch} entries of like length, ${
+    optimizerWords(recipe)
+  }, ${recipe.warmupSteps} steps of warm-up, level, then down to ${
     100 * (recipe.finalShare as number)
   }% over the last ${
     100 * (recipe.decayShare as number)
   }%, seed ${recipe.seed}. Stopped, the same command resumes. Here it ran on ${device}, beside other work; other
-kernels round differently. Matrices start as N(0, 1/fan-in), those that write to the residual stream scaled by
-another 1/√(2 layers), embeddings as N(0, 0.1²), positions as a Fourier basis by which the first heads look one or two places
+kernels round differently. ${firstWeights}, positions as a Fourier basis by which the first heads look one or two places
 to either side.
 
 ## Text
@@ -107,9 +103,8 @@ the other words are held out, from the tokenizer, too. This folder contains no t
 }
 
 if (import.meta.main) {
-  const folder = Deno.args[0] ?? "models/tiny-roberta";
-  const run = await readJson(`${folder}/pretraining.json`) as Pretraining;
-  const baselines = await readJson(`${folder}/baselines.json`) as Baselines;
-  await writeFileAtomic(`${folder}/README.md`, card(run, baselines));
-  await writeFileAtomic(`${folder}/loss_curve.svg`, lossPicture(run.loss, [3, 4, 5, 6, 7]));
+  await writeCard(Deno.args[0] ?? "models/tiny-roberta", {
+    text: card,
+    marks: { at: [3, 4, 5, 6, 7] },
+  });
 }

@@ -1,32 +1,18 @@
 /**
- * Pretrains our encoder and writes it with its log: the one command behind `models/tiny-roberta`. Stopped or
- * killed, the same command resumes from the last checkpoint.
+ * Pretrains our encoder and writes it with its log: the one command behind `models/tiny-roberta`.
  *
- *     deno run -A scripts/pretrain_encoder/pretrain.ts [FOLDER] [--steps N] [--seed S]
+ *     deno run -A scripts/pretrain_encoder/pretrain.ts [FOLDER] [--steps N] [--seed S] [--threads T]
  *
  * The tokenizer and the baselines come first (`tokenizer.ts` and `baselines.ts` beside it).
  *
  * @module
  */
 
-import { parseArgs } from "node:util";
-import { writeJsonAtomic } from "../../src/core/files.ts";
-import { mean } from "../../src/core/numbers.ts";
 import { maskedBatches } from "../../src/data/mod.ts";
-import { openCpuDevice } from "../../src/device/cpu/cpu_device.ts";
-import { initEncoder, loadModel, saveModel, type TextModel } from "../../src/models/mod.ts";
-import { loadTokenizer, type Tokenizer } from "../../src/tokenizer/mod.ts";
-import {
-  emptyLog,
-  hasCheckpoint,
-  logStep,
-  removeCheckpoint,
-  resumeCheckpoint,
-  runTrainer,
-  saveCheckpoint,
-  type Schedule,
-  Trainer,
-} from "../../src/train/mod.ts";
+import { initEncoder } from "../../src/models/mod.ts";
+import { loadTokenizer } from "../../src/tokenizer/mod.ts";
+import type { Schedule } from "../../src/train/mod.ts";
+import { type Material, runPretraining } from "../pretrain/run.ts";
 import { entryRows, longest, maskingOf } from "./entries.ts";
 import { maskedScore } from "./score.ts";
 
@@ -41,8 +27,6 @@ const recipe = {
   weightDecay: 0.01,
   clipNorm: 1,
 } as const;
-
-const checkpointEvery = 250;
 
 /** The `config.json`, with the ids of RoBERTa's special tokens. */
 export const config = {
@@ -65,17 +49,6 @@ export const config = {
   tie_word_embeddings: true,
 };
 
-/** Decay on matrices only, as is usual for pretraining. */
-function groups(model: TextModel) {
-  const parameters = model.trainable();
-  const isMatrix = ({ name, shape }: { name: string; shape: readonly number[] }) =>
-    shape.length === 2 && !name.includes("embeddings");
-  return [
-    { parameters: parameters.filter(isMatrix), weightDecay: recipe.weightDecay },
-    { parameters: parameters.filter((parameter) => !isMatrix(parameter)), weightDecay: 0 },
-  ];
-}
-
 /**
  * Up, then level, then down over the last share of the steps (Zhai et al. 2022, section 3.4): where it ends
  * can be chosen late, as nothing before the descent depends on it.
@@ -88,60 +61,23 @@ function trapezoid(steps: number): Schedule {
   };
 }
 
-/** Trains to the end, from a checkpoint if there is one. */
-async function pretrain(
-  model: TextModel,
-  tokenizer: Tokenizer,
-  { steps, seed, checkpoint }: { steps: number; seed: number; checkpoint: string },
-) {
-  const { batch, learningRate, betas, clipNorm } = recipe;
+async function prepare(folder: string, seed: number): Promise<Material> {
+  const tokenizer = await loadTokenizer(folder), masking = maskingOf(tokenizer);
   const rows = await entryRows(tokenizer, "train");
-  const batches = maskedBatches(rows, { ...maskingOf(tokenizer), batch, seed });
-  const rates = { learningRate, betas, clipNorm, schedule: trapezoid(steps) };
-  const options = { ...rates, steps, seed, groups: groups(model) };
-  using trainer = new Trainer(model, options);
-  const log = await hasCheckpoint(checkpoint)
-    ? (await resumeCheckpoint(checkpoint, trainer)).log
-    : emptyLog();
-  for await (const event of runTrainer(trainer, batches)) {
-    logStep(log, event);
-    if (trainer.steps % checkpointEvery !== 0) continue;
-    await saveCheckpoint(checkpoint, trainer, log);
-    console.error(`step ${trainer.steps}: ${mean(log.loss.slice(-100)).toFixed(3)} nats`);
-  }
-  return log;
+  return {
+    init: (device) => initEncoder(device, config, { seed }),
+    batches: maskedBatches(rows, { ...masking, batch: recipe.batch, seed }),
+    measure: async (saved) => ({ heldOut: await maskedScore(saved, tokenizer) }),
+  };
 }
 
 if (import.meta.main) {
-  const { values, positionals } = parseArgs({
-    args: Deno.args,
-    options: {
-      steps: { type: "string", default: "12500" },
-      seed: { type: "string", default: "1" },
-    },
-    allowPositionals: true,
+  await runPretraining({
+    folder: "models/tiny-roberta",
+    steps: 12_500,
+    recipe,
+    device: { threads: 1 },
+    schedule: trapezoid,
+    prepare,
   });
-  const folder = positionals[0] ?? "models/tiny-roberta";
-  const steps = Number(values.steps), seed = Number(values.seed);
-  const checkpoint = `${folder}/pretraining.safetensors`;
-  const tokenizer = await loadTokenizer(folder);
-  using device = await openCpuDevice({ threads: 1 });
-  console.error(device.description);
-  using model = initEncoder(device, config, { seed });
-  const { loss } = await pretrain(model, tokenizer, { steps, seed, checkpoint });
-  await saveModel(model, folder, "F16");
-  using saved = await loadModel(device, folder);
-  const result = {
-    recipe: { ...recipe, seed },
-    steps,
-    device: device.description,
-    heldOut: await maskedScore(saved, tokenizer),
-    loss: loss.flatMap((_, at) => {
-      const last = at % 20 === 19;
-      return last ? [[at + 1, mean(loss.slice(at - 19, at + 1))]] : [];
-    }),
-  };
-  await writeJsonAtomic(`${folder}/pretraining.json`, result);
-  await removeCheckpoint(checkpoint);
-  console.log(JSON.stringify({ ...result, loss: undefined }));
 }
