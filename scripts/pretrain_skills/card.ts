@@ -31,9 +31,9 @@ const scoreRow = (name: string, { nats, exact }: AnswerScore): string =>
 
 /** A skill with its words, an example from the test, and how many of its test's answers are right. */
 function skillRows(scores: readonly SkillScore[]): string {
-  const examples = heldOutTexts(1);
+  const examples = heldOutTexts(2);
   return scores.map(({ name, texts, exact }, i) => {
-    const { words, weight } = skills[i], [{ prompt, completion }] = examples[i].texts;
+    const { words, weight } = skills[i], [, { prompt, completion }] = examples[i].texts;
     const example = `\`${words[0]}${prompt.slice(prompt.indexOf(" "))}${completion}\``;
     return `| ${[name, words.join(", "), weight, example, texts, percent(exact)].join(" | ")} |`;
   }).join("\n");
