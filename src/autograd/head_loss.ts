@@ -26,6 +26,8 @@ export interface TwoParts<Inputs> {
   readonly head: LastLayers;
   /** Whether rows may be requested. */
   readonly picksRows: boolean;
+  /** Whether padding of these inputs is computed, where such rows are requested. */
+  keepsPadding?(inputs: Inputs, rows?: readonly number[]): boolean;
 }
 
 /** A model, which may have two parts: training and `evaluate` then ask these and not `forward`. */
@@ -49,7 +51,7 @@ export function twoPartsOf<Inputs>(model: ForwardModel<Inputs>): TwoParts<Inputs
 export interface HeadLossOptions extends Required<LossOptions> {
   /** The loss. */
   readonly loss: Loss;
-  /** Most outputs in memory at once, one row's at least. Default 2^25, 128 MiB. */
+  /** Most outputs in memory at once, one row's at least. Default 2^25, 128 MiB, over which cross-entropy writes their gradient. */
   readonly mostOutputs?: number;
 }
 

@@ -3,7 +3,7 @@
 import { startsOf } from "../autograd/ops/packed_sequences.ts";
 import { type HostData, type HostTensor, hostTensor } from "../core/host_tensor.ts";
 import { Tensor } from "../device/device.ts";
-import { assertRequested, type TextInputs } from "./inputs.ts";
+import { assertRequested, type HostInputs, type TextInputs } from "./inputs.ts";
 import type { ForwardOptions } from "./model.ts";
 
 /** What decides which tokens are left out. */
@@ -30,21 +30,32 @@ export function packInputs(
   const { tokens, attentionMask, positionIds, tokenTypeIds } = inputs;
   if (tokens instanceof Tensor || inputs.lengths) return undefined;
   assertRequested(rows ?? [], tokens.data.length);
-  const [batch, time] = tokens.shape, seen = seenLengths(batch, time, attentionMask);
-  if (!seen || rows?.some((row) => row % time >= seen[Math.floor(row / time)])) return undefined;
-  const lengths = rows && rules.isCausal ? neededLengths(seen, rows, time) : seen;
-  if (lengths.every((length) => length === time)) return undefined;
-  const mayLeaveOut = (id: number) => rows ? id < rules.vocabulary : id === rules.padding;
-  if (
-    !tokens.data.every((id, at) => at % time < lengths[Math.floor(at / time)] || mayLeaveOut(id))
-  ) {
-    return undefined;
-  }
+  const [, time] = tokens.shape, lengths = neededLengths({ tokens, attentionMask }, rows, rules);
+  if (!lengths || lengths.every((length) => length === time)) return undefined;
   const starts = startsOf(lengths);
   const placeOf = (row: number) => starts[Math.floor(row / time)] + row % time;
   const pack = (tensor: HostTensor | undefined) => tensor && packRows(tensor, lengths);
   const others = { positionIds: pack(positionIds), tokenTypeIds: pack(tokenTypeIds) };
   return [{ tokens: packRows(tokens, lengths), lengths, ...others }, { rows: rows?.map(placeOf) }];
+}
+
+/**
+ * How many tokens of each sequence wanted outputs depend on. Undefined where padding must stay: some hidden token has
+ * seen ones behind it, or an output that is wanted, or an id that may not be left out.
+ */
+export function neededLengths(
+  { tokens, attentionMask }: Pick<HostInputs, "tokens" | "attentionMask">,
+  rows: readonly number[] | undefined,
+  { isCausal, padding, vocabulary }: PackRules,
+): readonly number[] | undefined {
+  const [batch, time] = tokens.shape, seen = seenLengths(batch, time, attentionMask);
+  if (!seen || rows?.some((row) => row % time >= seen[Math.floor(row / time)])) return undefined;
+  const lengths = rows && isCausal ? lengthsTo(rows, batch, time) : seen;
+  const mayLeaveOut = (id: number) => rows ? id < vocabulary : id === padding;
+  const areFree = tokens.data.every((id, at) =>
+    at % time < lengths[Math.floor(at / time)] || mayLeaveOut(id)
+  );
+  return areFree ? lengths : undefined;
 }
 
 /** A pass over whole sequences as one over packed ones; undefined where some token is hidden, or they are packed. */
@@ -68,7 +79,7 @@ function packRows({ shape: [, time], data }: HostTensor, lengths: readonly numbe
 }
 
 /** How many tokens of each sequence are seen; undefined where some are hidden before others, or all are. */
-export function seenLengths(
+function seenLengths(
   batch: number,
   time: number,
   mask: HostTensor | undefined,
@@ -84,8 +95,8 @@ export function seenLengths(
 }
 
 /** Up to the last wanted row of each sequence, at least one token. */
-function neededLengths(seen: readonly number[], rows: readonly number[], time: number): number[] {
-  const needed = seen.map(() => 1);
+function lengthsTo(rows: readonly number[], batch: number, time: number): number[] {
+  const needed = new Array<number>(batch).fill(1);
   for (const row of rows) {
     const sequence = Math.floor(row / time);
     needed[sequence] = Math.max(needed[sequence], row % time + 1);

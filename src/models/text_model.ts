@@ -35,7 +35,7 @@ import {
   unappliedDropoutOf,
 } from "./model_options.ts";
 import { ModelLayers, type StoredTensors } from "./model_layers.ts";
-import { packInputs } from "./pack.ts";
+import { neededLengths, packInputs } from "./pack.ts";
 import { shareBeginnings, sharesStates } from "./shared_beginnings.ts";
 import { type PassArguments, withVirtualTokens } from "./virtual_inputs.ts";
 
@@ -162,7 +162,9 @@ export abstract class TextModel implements Model<ModelInputs> {
   /** What training and `evaluate` ask; rows may be requested where the head does not read one of each sequence. */
   get parts(): TwoParts<ModelInputs> {
     const { head } = this, states = this.states.bind(this);
-    return { states, head, picksRows: head.isPerToken };
+    const keepsPadding = (inputs: ModelInputs, rows?: readonly number[]) =>
+      neededLengths(inputs, rows, this) === undefined;
+    return { states, head, picksRows: head.isPerToken, keepsPadding };
   }
 
   /** The family's layers before the head, from inputs that count virtual tokens as tokens. */

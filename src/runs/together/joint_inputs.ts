@@ -3,22 +3,24 @@
 import { targetRows, type TwoParts } from "../../autograd/head_loss.ts";
 import type { Batch, ModelInputs } from "../../core/batch.ts";
 import { type HostData, type HostTensor, hostTensor } from "../../core/host_tensor.ts";
-import { seenLengths } from "../../models/pack.ts";
 
 /**
- * What inputs must have in common to be computed in one pass: their names, all extents but the first one, and whether
- * padding may be left out. `undefined` where they have none, which a model refuses, and for packed sequences.
+ * What batches must have in common to be computed in one pass: the names of their inputs, all extents but the first
+ * one, and whether padding may be left out. `undefined` where there are none, which a model refuses, and for packed
+ * sequences.
  */
-export function formOf(inputs: ModelInputs | undefined): string | undefined {
-  const parts = partsOf(inputs), rows = inputs?.tokens?.shape?.[0];
-  const areWhole = parts.length > 0 && !inputs!.lengths &&
+export function formOf(
+  batch: Batch | undefined,
+  model: TwoParts<ModelInputs>,
+): string | undefined {
+  const inputs = batch?.inputs, parts = partsOf(inputs), rows = inputs?.tokens?.shape?.[0];
+  const areWhole = parts.length > 0 && !inputs!.lengths && batch?.targets?.data &&
     parts.every(([, { shape, data }]) =>
       Array.isArray(shape) && shape.length === 2 && shape[0] === rows &&
       data?.length === shape[0] * shape[1]
     );
   if (!areWhole) return undefined;
-  const { tokens: { shape: [, time] }, attentionMask } = inputs!;
-  const isPadded = seenLengths(rows!, time, attentionMask) === undefined;
+  const isPadded = model.keepsPadding?.(inputs!, targetRows(model, batch!).rows);
   return parts.map(([name, { shape, data }]) => `${name} ${shape[1]} ${data.constructor.name}`)
     .sort().concat(isPadded ? "padded" : []).join();
 }

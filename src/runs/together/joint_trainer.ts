@@ -2,7 +2,7 @@
 
 import { JointAdapters } from "../../adapt/many/joint_adapters.ts";
 import type { LoraAdapter } from "../../adapt/mod.ts";
-import { headLosses, type LossTerm, twoPartsOf } from "../../autograd/head_loss.ts";
+import { headLosses, type LossTerm, type TwoParts, twoPartsOf } from "../../autograd/head_loss.ts";
 import { Tape } from "../../autograd/mod.ts";
 import type { Batch, ModelInputs } from "../../core/batch.ts";
 import { copyTensor } from "../../adapt/copy_tensor.ts";
@@ -45,7 +45,8 @@ export class JointTrainer implements Disposable {
   /** Takes a step of each; what goes wrong in one leaves the others alone. */
   step(parts: readonly JointPart[]): JointOutcome[] {
     const outcomes = new Map<JointPart, JointOutcome>();
-    for (const alike of Map.groupBy(parts, formOfStep).values()) {
+    const model = twoPartsOf<ModelInputs>(this.#joint.model);
+    for (const alike of Map.groupBy(parts, (part) => formOfStep(part, model)).values()) {
       const stepped = alike.length === 1 ? alike.map(alone) : this.#together(alike);
       alike.forEach((part, i) => outcomes.set(part, stepped[i]));
     }
@@ -116,8 +117,8 @@ export class JointTrainer implements Disposable {
 }
 
 /** Steps of one form have as many batches, of one form each; one that has none is by itself. */
-function formOfStep(part: JointPart): string | JointPart {
-  const forms = part.batches.map((batch) => formOf(batch?.inputs));
+function formOfStep(part: JointPart, model: TwoParts<ModelInputs>): string | JointPart {
+  const forms = part.batches.map((batch) => formOf(batch, model));
   return forms.includes(undefined) ? part : forms.join("; ");
 }
 
