@@ -6,6 +6,7 @@ import { DryDevice } from "../src/device/dry.ts";
 import { palette, parameterDots, table } from "../src/figures/mod.ts";
 import { countTrainable, Gpt2 } from "../src/models/mod.ts";
 import { measured } from "../src/paper/printed/mod.ts";
+import { printedValue } from "../src/paper/printed_number.ts";
 import noted from "./notes.json" with { type: "json" };
 import said from "../src/paper/printed/claims.json" with { type: "json" };
 import { type Experiment, experiment } from "./frame/mod.ts";
@@ -35,6 +36,16 @@ function countRows() {
   ];
 }
 
+/** Tables 4 and 15 as printed, for the rule to be tried on (decision 0052). */
+const printedCounts = [["table4", "FT"], ["table15", "LoRA, r_q = r_v = 4"]].map(
+  ([table, method], _, [all]) => {
+    const countOf = (table: string, row: string) =>
+      printedValue(measured(table, row, "trained parameters"));
+    const trained = countOf(table, method), reduction = countOf(all[0], all[1]) / trained;
+    return { method, trained, printed: "", reduction, printedReduction: "" };
+  },
+);
+
 const colors = [palette.full, palette.lora[1], palette.lora[0]];
 
 /** Counts what full fine-tuning and LoRA train in GPT-3 175B. */
@@ -54,6 +65,7 @@ export const counting: Experiment = experiment({
     exact: true,
     ...said.parameters,
     ...noted.parameters,
+    paper: [{ where: "tables 4 and 15", rows: printedCounts }],
     holds: ([, rank4]) => Number(rank4.reduction.toPrecision(1)) === printed.parameterReduction,
     ours: ([, { reduction }]) => `${grouped(Math.round(reduction))} times`,
     found: ([, , rank1]) => `At r = 1 it is ${grouped(Math.round(rank1.reduction))} times.`,

@@ -30,6 +30,7 @@ export const paperTables: Experiment = experiment({
     exact: true,
     ...noted.printedNumbers,
     printed: "140 numbers that can be computed",
+    paper: "the paper's own numbers are those that it reads",
     ours({ countVerdicts, rows }) {
       const { differs, ...counts } = countVerdicts(rows);
       return `${

@@ -10,11 +10,12 @@ import { methodRows, methodTable } from "../../src/inspect/mod.ts";
 import noted from "../notes.json" with { type: "json" };
 import said from "../../src/paper/printed/claims.json" with { type: "json" };
 import { loadBase } from "../base_model.ts";
-import { experiment, judge } from "../frame/mod.ts";
-import type { Claim, Experiment, ExperimentContext, Finding, MadeRun } from "../frame/mod.ts";
+import { experiment, withPaperNote } from "../frame/mod.ts";
+import type { Claim, Experiment, ExperimentContext, MadeRun } from "../frame/mod.ts";
 import { glossLoss, planGloss, publishAdapter, shortGlossData } from "../gloss_runs.ts";
 import { learningRateGrid } from "./methods.ts";
 import { adaptationRun, alpha, bestLora, type Method, methodsOf } from "./methods.ts";
+import { qualityClaim } from "./quality.ts";
 
 type AdaptationRows = Awaited<ReturnType<typeof adaptationRows>>;
 type MethodPair = Pick<AdaptationRows, "full" | "lora">;
@@ -43,39 +44,6 @@ async function readBack(
     ...{ label, seed, learningRate, trained, loss, curve: run.log.loss },
     ...{ peakByRole, peak, stepMs, checkpointBytes: file.bytes },
   };
-}
-
-/** A share of full fine-tuning's loss within which LoRA counts as on par; written before any run. */
-const parShare = 0.01;
-
-const quality: Claim<Pick<AdaptationRows, "full" | "best" | "baseLoss">> = {
-  text: "LoRA is on par with full fine-tuning in quality",
-  rule: `when LoRA's held-out loss is at most ${100 * parShare}% above full fine-tuning's, ` +
-    "with its rank and both learning rates chosen on another split",
-  scale: true,
-  ...said.quality,
-  ...noted.quality,
-  ours: ({ full, best }) => `${best.loss.toFixed(3)} nats; full ${full.loss.toFixed(3)}`,
-  holds: ({ full, best }) => best.loss <= full.loss * (1 + parShare),
-  found: ({ full, best, baseLoss }) =>
-    `${best.label} did best on that split; its loss is ${
-      (100 * best.loss / full.loss).toFixed(1)
-    }% of full fine-tuning's. The base alone: ${baseLoss.toFixed(3)}.`,
-};
-
-/**
- * Whether LoRA, of a rank that was chosen beforehand, does as well as full fine-tuning.
- *
- * @throws {RangeError} when the runs are not of the same number of steps.
- */
-export function qualityFinding(full: MethodRow, best: MethodRow, baseLoss: number): Finding {
-  const steps = [full, best].flatMap(({ runs }) => runs.map(({ curve }) => curve.length));
-  if (new Set(steps).size > 1) {
-    throw new RangeError(
-      `comparing methods needs runs of the same number of steps, found ${steps.join(" and ")}`,
-    );
-  }
-  return judge(quality, { full, best, baseLoss }, false);
 }
 
 const peakBytes = ({ first }: MethodRow) => first.peak;
@@ -137,7 +105,7 @@ export const memoryClaims: readonly Claim<MethodPair>[] = [{
 }];
 
 /** Full fine-tuning and LoRA on the same task, compared in loss, bytes, time and files. */
-export const adaptation: Experiment = experiment({
+export const adaptation: Experiment = experiment<Method, AdaptationRows>({
   name: "adaptation",
   title: "Full fine-tuning against LoRA",
   question:
@@ -159,7 +127,7 @@ export const adaptation: Experiment = experiment({
       }))
     ),
   rows: adaptationRows,
-  claims: [quality, ...memoryClaims, {
+  claims: [withPaperNote(qualityClaim), ...memoryClaims.map(withPaperNote), {
     text: "What has to be stored for each task shrinks to the adapter",
     rule: "when the adapter's file is less than half the size of the full checkpoint at every " +
       "rank; the factor itself depends on the model's width",

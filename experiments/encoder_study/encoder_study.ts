@@ -4,6 +4,7 @@ import said from "../../src/paper/printed/claims.json" with { type: "json" };
 import noted from "../notes.json" with { type: "json" };
 import { noiseIn, parPoints, signed } from "../differences.ts";
 import { type Claim, type Experiment, experiment, LeftOut, type MadeRun } from "../frame/mod.ts";
+import { onGlue, ranksOfBoth } from "./printed.ts";
 import measured from "./encoder_study.json" with { type: "json" };
 import { accuracyFigure, meansTable, runsTable } from "./pictures.ts";
 import { studyRateOf } from "./rates.ts";
@@ -77,6 +78,7 @@ export const studyClaims: readonly Claim<Rows>[] = [
     ...parClaim("qv", "LoRA on q and v is on a par with full fine-tuning on a pretrained encoder"),
     ...said.quality,
     ...noted.encoderQuality,
+    paper: onGlue,
   },
   {
     ...parClaim("all", "LoRA on every linear layer is on a par with it, too"),
@@ -89,6 +91,7 @@ export const studyClaims: readonly Claim<Rows>[] = [
       `when on every task r = 1 is at most ${parPoints} points of accuracy below r = ${searchedRank}`,
     ...said.table6,
     ...noted.encoderRank,
+    paper: [ranksOfBoth],
     ours: (rows) => `${ranks(rows).map(shown).join("; ")} points`,
     holds: (rows) => ranks(rows).every(({ isOnPar }) => isOnPar),
     found: (rows) => undecided(ranks(rows)),

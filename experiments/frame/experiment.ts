@@ -32,6 +32,8 @@ export interface Experiment {
   readonly scale?: boolean;
   /** Whether the paper makes none of its claims, where they do not say so themselves. Default false. */
   readonly beyond?: boolean;
+  /** What is claimed, where that does not depend on what it measures. */
+  readonly claims?: readonly Claim<unknown>[];
   /** The training runs that it reads, where it has any: what `--shard` shares out. */
   runs?(context: PlanContext): readonly PlannedRun[] | Promise<readonly PlannedRun[]>;
   /** Makes the runs that do not exist yet, reads all of them, and judges the claims. */
@@ -39,7 +41,8 @@ export interface Experiment {
 }
 
 /** An experiment as data. `Rows` is what it measured, in whatever shape its claims read best. */
-export interface ExperimentDefinition<Chosen, Rows> extends Omit<Experiment, "runs" | "run"> {
+export interface ExperimentDefinition<Chosen, Rows>
+  extends Omit<Experiment, "claims" | "runs" | "run"> {
   /** The training runs that it reads, where it has any. */
   runs?(
     context: PlanContext,
@@ -117,10 +120,13 @@ export function experiment<Chosen, Rows>(
   definition: ExperimentDefinition<Chosen, Rows>,
 ): Experiment {
   const { name, title, question, source, scale, beyond, runs } = definition;
+  const claims = typeof definition.claims === "function"
+    ? undefined
+    : definition.claims as readonly Claim<unknown>[] | undefined;
   const run = (context: ExperimentContext) => outcomeOf(definition, context);
   const planned = runs &&
     ((context: PlanContext) => quotedIn(definition, context) ? [] : runs(context));
-  return { name, title, question, source, scale, beyond, runs: planned, run };
+  return { name, title, question, source, scale, beyond, claims, runs: planned, run };
 }
 
 /** What a job quotes: it measures itself with `--full`, and with `--quick` shows that everything works. */

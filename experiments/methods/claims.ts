@@ -1,6 +1,6 @@
 /** Claims on methods side by side, which are left out where a row that they read is. @module */
 
-import type { Claim } from "../frame/mod.ts";
+import { type Claim, type NotedClaim, paperNote } from "../frame/mod.ts";
 import type { MethodCell, MethodComparison } from "./comparison.ts";
 
 /** Methods side by side, some of which may have no rows. */
@@ -17,10 +17,11 @@ export interface MethodsClaim<Compared extends ComparedMethods = MethodCompariso
 export const claimsOn = <Compared extends ComparedMethods>(
   compared: Compared,
   claims: readonly MethodsClaim<Compared>[],
-): Claim<unknown>[] =>
+): NotedClaim[] =>
   claims.filter(({ reads }) => compared.has(...reads)).map(
-    ({ reads: _, text, holds, ours, found, ...claim }) => ({
+    ({ reads: _, text, paper, holds, ours, found, ...claim }) => ({
       ...claim,
+      paper: paperNote({ paper, holds }),
       text: typeof text === "string" ? text : text(compared),
       holds: () => holds(compared),
       ours: () => ours(compared),

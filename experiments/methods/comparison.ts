@@ -81,15 +81,17 @@ export class MethodComparison {
    *
    * @param best Which values are better.
    * @param isPooled Which cells the noise is pooled over. Default: those at which methods are compared.
+   * @param noise Two standard errors of a difference, where the rows are means whose seeds are not known.
    */
   constructor(
     rows: readonly MethodRow[],
     best: "lowest" | "highest",
     isPooled = ({ compared }: MethodCell): boolean => compared === 1,
+    noise?: number,
   ) {
     const groups = Map.groupBy(rows, ({ key, size }) => `${key} ${size}`);
     this.cells = [...groups.values()].map(cellOf);
-    this.noise = seedNoise(this.cells.filter(isPooled).map(({ values }) => values));
+    this.noise = noise ?? seedNoise(this.cells.filter(isPooled).map(({ values }) => values));
     this.#sign = best === "lowest" ? 1 : -1;
   }
 

@@ -1,9 +1,14 @@
 /** What the experiments on methods have in common: rows, tables, a figure, and what a default job quotes. @module */
 
 import type { Column, Figure } from "../../src/figures/mod.ts";
-import type { Experiment, ExperimentContext, PlanContext, PlannedRun } from "../frame/mod.ts";
+import type {
+  Experiment,
+  ExperimentContext,
+  NotedClaim,
+  PlanContext,
+  PlannedRun,
+} from "../frame/mod.ts";
 import { experiment, LeftOut, type MadeRun } from "../frame/mod.ts";
-import { claimsOn, type MethodsClaim } from "./claims.ts";
 import { type ChosenMethod, type MethodCell, MethodComparison } from "./comparison.ts";
 import type { MethodRow } from "./comparison.ts";
 import { meansTable, type MeasuredValue, methodsFigure, runsTable } from "./pictures.ts";
@@ -42,8 +47,8 @@ export interface MethodsStudy<Row extends MethodRow, Chosen extends ChosenMethod
   isPooled?(cell: MethodCell): boolean;
   /** The cell that the table subtracts. */
   against(compared: MethodComparison): MethodCell;
-  /** The claims of its rows. */
-  claims(rows: readonly Row[]): readonly MethodsClaim[];
+  /** Its claims, on its methods side by side. */
+  claims(compared: MethodComparison, rows: readonly Row[]): readonly NotedClaim[];
   /** Columns of what the means are made of. */
   parts?(rows: readonly Row[]): readonly Column<MethodCell>[];
   /** Columns of its rows that other studies do not have. */
@@ -76,7 +81,7 @@ export function methodsExperiment<
       made.length === 0
         ? new LeftOut(isMeasured(context) && study.lacking || notMeasured)
         : [...await study.baselines?.(context) ?? [], ...made.map((run) => study.row(run))],
-    claims: (rows) => claimsOn(compare(rows), claims(rows)),
+    claims: (rows) => claims(compare(rows), rows),
     tables: [
       (rows) => {
         const compared = compare(rows), against = study.against(compared);

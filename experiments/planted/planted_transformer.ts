@@ -128,7 +128,7 @@ function placeFigure(rows: readonly Row[]): Figure[] {
 }
 
 /** Students of a low-rank shift inside the small base. */
-export const plantedTransformer: Experiment = experiment<TransformerRun, Row[]>({
+export const plantedTransformer: Experiment = experiment<TransformerRun, readonly Row[]>({
   name: "planted-transformer",
   title: "A shift of known rank inside a transformer",
   question:

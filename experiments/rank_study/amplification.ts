@@ -13,6 +13,7 @@ import noted from "../notes.json" with { type: "json" };
 import said from "../../src/paper/printed/claims.json" with { type: "json" };
 import { type Claim, claimsIn, type Experiment, experiment } from "../frame/mod.ts";
 import { missingRuns } from "./adapters.ts";
+import { amplified, overlapping } from "./printed.ts";
 import { studySettings, subspaceRuns, subspaceSeedsInWords } from "./runs.ts";
 import { loadStudy } from "./study.ts";
 
@@ -74,6 +75,7 @@ export const amplificationClaims: readonly Claim<Rows>[] = [{
   corrected,
   ...said.figure8Top,
   ...noted.figure8Top,
+  paper: [overlapping],
   ours: short(({ small }) =>
     `${overlapOf(small).toFixed(2)}, chance ${chanceOf(small).toFixed(2)}`
   ),
@@ -101,6 +103,7 @@ export const amplificationClaims: readonly Claim<Rows>[] = [{
   corrected,
   ...said.table7Random,
   ...noted.table7Random,
+  paper: [amplified],
   ours: short(({ small }) => besideRandom(small)),
   holds: inBoth(({ small: { inDelta, inRandom, randomSpread } }) =>
     inDelta > inRandom + deviations * randomSpread
@@ -115,6 +118,7 @@ export const amplificationClaims: readonly Claim<Rows>[] = [{
     `when at r = ${smallest} ‖UᵀW_qV‖ for ΔW's directions is below half of that for W's own directions, ` +
     "in both layers",
   ...said.table7Own,
+  paper: [amplified],
   ours: short(({ small }) => besideOwn(small)),
   holds: inBoth(({ small: { inDelta, inWeight } }) => inDelta < inWeight / 2),
 }, {
@@ -122,6 +126,7 @@ export const amplificationClaims: readonly Claim<Rows>[] = [{
   rule: `when ‖ΔW‖ / ‖UᵀW_qV‖ is smaller at r = ${largest} than at r = ${smallest} in both layers`,
   ...said.table7Factor,
   ...noted.table7Factor,
+  paper: [amplified],
   ours: short((layer) => `${change(layer, "factor")} (by chance ${change(layer, "randomFactor")})`),
   holds: inBoth(({ small, large }) => large.factor < small.factor),
   found(rows) {

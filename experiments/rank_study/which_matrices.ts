@@ -6,6 +6,7 @@ import said from "../../src/paper/printed/claims.json" with { type: "json" };
 import { type Claim, type Experiment, experiment } from "../frame/mod.ts";
 import { missingRuns } from "./adapters.ts";
 import { type LossRow, lossTable, seedsNote, type StudyLosses, studyLosses } from "./losses.ts";
+import { placements } from "./printed.ts";
 import { budgetRuns, studySettings } from "./runs.ts";
 
 const labelOf = ({ sites, rank }: LossRow) => `${sites} (r = ${rank})`;
@@ -27,6 +28,7 @@ export const budgetClaim: Claim<StudyLosses> = {
     "each time by more than the larger spread over seeds of the two that are compared",
   ...said.table5,
   ...noted.table5,
+  paper: placements,
   ours: ({ rows }) =>
     ["q, v", "q, k, v, o", "q", "k"].map((choice) =>
       `${choice.replaceAll(" ", "")}: ${

@@ -6,6 +6,7 @@ import said from "../../src/paper/printed/claims.json" with { type: "json" };
 import { type Claim, type Experiment, experiment } from "../frame/mod.ts";
 import { missingRuns } from "./adapters.ts";
 import { type LossRow, lossTable, seedsNote, type StudyLosses, studyLosses } from "./losses.ts";
+import { ranksOfGpt2, ranksOfGpt3 } from "./printed.ts";
 import { rankRuns, studySettings } from "./runs.ts";
 
 type Rows = readonly LossRow[];
@@ -36,6 +37,7 @@ export const rankClaims: readonly Claim<StudyLosses>[] = [{
   rule: `when the mean held-out loss at r = 1 is at most ${100 * parShare}% above the best rank's`,
   ...said.table6,
   ...noted.table6,
+  paper: [...ranksOfGpt3, ranksOfGpt2],
   ours: ({ rows }) => `r = 1 is ${aboveBest(ofSites(rows, "q, v"))}% above the best rank`,
   holds({ rows }) {
     const own = ofSites(rows, "q, v");
@@ -50,6 +52,7 @@ export const rankClaims: readonly Claim<StudyLosses>[] = [{
   rule: "when the relative gain in loss from r = 1 to r = 64 is larger for q than for q,v",
   ...said.table6Query,
   ...noted.table6Query,
+  paper: ranksOfGpt3,
   ours: ({ rows }) => gains(rows),
   holds: ({ rows }) => relativeGain(rows, "q") > relativeGain(rows, "q, v"),
   found: ({ rows }) => `${seedsNote(rows[0])}.`,

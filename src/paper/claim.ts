@@ -41,6 +41,14 @@ export interface Finding extends JudgedClaim {
   readonly ours: string;
 }
 
+/** Numbers that the paper prints, in the shape that a rule reads. */
+export interface PrintedCase<Rows> {
+  /** Where they are printed: `table 5, WikiSQL`. */
+  readonly where: string;
+  /** As if an experiment had measured them. */
+  readonly rows: Rows;
+}
+
 /** A claim about an experiment's rows, the rule by which it is judged, and what is reported as found. */
 export interface Claim<Rows> extends Pick<Finding, "beyond" | "printed" | "quote" | "corrected"> {
   /** What is claimed, in a sentence. */
@@ -67,9 +75,17 @@ export interface Claim<Rows> extends Pick<Finding, "beyond" | "printed" | "quote
   readonly why?: string;
   /** What a reader should know either way, such as how little it takes to hold. */
   readonly note?: string;
+  /**
+   * The paper's own numbers, on which the rule is tried before it judges ours; or why it is not tried on any, after a
+   * semicolon. They pass, unless the claim is `exact`. A claim beyond the paper has none.
+   */
+  readonly paper?: readonly PrintedCase<Rows>[] | string;
   /** What broke it with `--full`, quoted when it holds in a run with fewer seeds and ranks. */
   readonly brokenInFull?: string;
 }
+
+/** A claim whose paper's numbers have been tried: what they gave is in words. */
+export type NotedClaim<Rows = unknown> = Omit<Claim<Rows>, "paper"> & { readonly paper?: string };
 
 /**
  * The same claims, judged on one part of the rows and named after it; with `beyond`, on a part where the
@@ -80,10 +96,10 @@ export function claimsIn<Part>(
   claims: readonly Claim<Part>[],
   part: Part,
   beyond = false,
-): Claim<unknown>[] {
-  return claims.map(({ printed, quote, why, note, ...claim }) => ({
+): NotedClaim[] {
+  return claims.map(({ printed, quote, why, note, paper: _, ...claim }, i) => ({
     ...claim,
-    ...(beyond ? { beyond } : { printed, quote, why, note }),
+    ...(beyond ? { beyond } : { printed, quote, why, note, paper: paperNote(claims[i]) }),
     text: `${textOf(claim, part)} (in ${name})`,
     holds: () => claim.holds(part),
     found: claim.found && (() => claim.found!(part)),
@@ -94,7 +110,8 @@ export function claimsIn<Part>(
 /** Applies a claim's rule to rows; `quick` says that they are of a quick run. */
 export function judge<Rows>(claim: Claim<Rows>, rows: Rows, quick: boolean): Finding {
   const { brokenInFull, beyond, printed, quote, corrected } = claim;
-  const rule = `${beyond ? "holds" : "reproduced"} ${claim.rule}`;
+  const tried = paperNote(claim);
+  const rule = `${beyond ? "holds" : "reproduced"} ${claim.rule}${tried ? `; ${tried}` : ""}`;
   const verdict = verdictOf(claim, rows, quick);
   const full = verdict === "holds here, not with --full"
     ? `With --full it did not hold (quoted from decision 0013): ${brokenInFull}.`
@@ -111,6 +128,34 @@ export function judge<Rows>(claim: Claim<Rows>, rows: Rows, quick: boolean): Fin
     ...Object.fromEntries(Object.entries(words).filter(([, word]) => word !== undefined)),
   };
 }
+
+/** What a rule gives for each of the paper's own numbers. */
+export const onPaper = <Rows>(
+  { paper = [], holds }: Pick<Claim<Rows>, "paper" | "holds">,
+): { readonly where: string; readonly judgment: Judgment }[] =>
+  typeof paper === "string"
+    ? []
+    : paper.map(({ where, rows }) => ({ where, judgment: holds(rows) }));
+
+/** The same in words: `the paper's own numbers pass it (table 5, WikiSQL)`; undefined where nothing is said of them. */
+export function paperNote<Rows>(
+  claim: Pick<Claim<Rows>, "paper" | "holds">,
+): string | undefined {
+  if (typeof claim.paper === "string") return claim.paper;
+  const tried = onPaper(claim);
+  const parts = [true, false].map((passes) => {
+    const own = tried.filter(({ judgment }) => (judgment === true) === passes);
+    const places = own.map(({ where }) => where).join("; ");
+    return places && `the paper's own numbers ${passes ? "pass" : "fail"} it (${places})`;
+  });
+  return parts.filter((part) => part).join(", ") || undefined;
+}
+
+/** The claim with {@link paperNote} in place of the numbers, for rows that have more than its rule reads. */
+export const withPaperNote = <Rows>(claim: Claim<Rows>): NotedClaim<Rows> => ({
+  ...claim,
+  paper: paperNote(claim),
+});
 
 const textOf = <Rows>({ text }: Claim<Rows>, rows: Rows): string =>
   typeof text === "string" ? text : text(rows);

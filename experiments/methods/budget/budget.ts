@@ -2,6 +2,7 @@
 
 import { adaptationSteps, alpha } from "../../adaptation/methods.ts";
 import { comparedSizes, triedOf, withSeeds } from "../chosen.ts";
+import { claimsOn } from "../claims.ts";
 import { methodRow } from "../comparison.ts";
 import { planMethod } from "../glosses/runs.ts";
 import type { StudiedMethod } from "../methods.ts";
@@ -37,7 +38,7 @@ export const methodsBudget = methodsExperiment({
         chosen,
       })),
   row: (made) => methodRow(made, made.metrics.loss as number),
-  claims: () => budgetClaims,
+  claims: (compared) => claimsOn(compared, budgetClaims),
   against: (compared) => compared.cell(reference.key),
   figure: {
     title: "Held-out loss against trained values, each row at its own rate",

@@ -4,6 +4,7 @@ import noted from "../../notes.json" with { type: "json" };
 import said from "../../../src/paper/printed/claims.json" with { type: "json" };
 import { meanIn, type MethodsClaim, noiseNote } from "../claims.ts";
 import type { MethodCell, MethodComparison } from "../comparison.ts";
+import { placements as printedPlaces, ranksOfGpt2, ranksOfGpt3 } from "../printed.ts";
 import { placements, ranksOfQueryAndValue } from "./methods.ts";
 
 const cellsOf = (compared: MethodComparison, keys: readonly string[]) =>
@@ -17,7 +18,8 @@ const [both, alone] = [["qv-4", "qkvo-2"], ["q-8", "k-8"]];
 const parShare = 0.01;
 
 /** q and v at every rank, from the lowest. */
-const ranks = (compared: MethodComparison) => cellsOf(compared, keysOf(ranksOfQueryAndValue));
+const ranks = ({ cells }: MethodComparison) =>
+  cells.filter(({ key }) => key.startsWith("qv-")).sort((a, b) => a.trained - b.trained);
 
 /** How far the loss at r = 1 is above the best one, as a share of that. */
 function aboveBest(compared: MethodComparison): number {
@@ -41,6 +43,7 @@ export const budgetClaims: readonly MethodsClaim[] = [
       "own, by more than the noise floor",
     ...said.table5,
     ...noted.methodsPlaces,
+    paper: printedPlaces,
     ours: (compared) =>
       cellsOf(compared, [...both, ...alone]).map((cell) => meanIn(cell)).join(", "),
     holds: (compared) =>
@@ -61,6 +64,7 @@ export const budgetClaims: readonly MethodsClaim[] = [
     ...said.table5,
     printed: "q,v best",
     ...noted.methodsBestPlace,
+    paper: printedPlaces,
     ours: (compared) => meanIn(compared.best(cellsOf(compared, keysOf(placements)))),
     holds: (compared) =>
       cellsOf(compared, keysOf(placements)).every((other) =>
@@ -76,6 +80,7 @@ export const budgetClaims: readonly MethodsClaim[] = [
     }% above the best rank's, each with a rate of its own`,
     ...said.table6,
     ...noted.methodsRank,
+    paper: [...ranksOfGpt3, ranksOfGpt2[0]],
     ours: (compared) => `r = 1 is ${(100 * aboveBest(compared)).toFixed(1)}% above the best rank`,
     holds: (compared) => aboveBest(compared) <= parShare,
     found: (compared) =>
@@ -91,6 +96,7 @@ export const budgetClaims: readonly MethodsClaim[] = [
       "4, 16 and 64",
     ...said.table18,
     ...noted.methodsRank,
+    paper: ranksOfGpt2,
     ours: (compared) => enoughRank(compared).size,
     holds: (compared) => ["r = 4", "r = 16"].includes(enoughRank(compared).size),
     found: (compared) => noiseNote(compared, "nats"),

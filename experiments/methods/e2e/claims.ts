@@ -5,6 +5,7 @@ import said from "../../../src/paper/printed/claims.json" with { type: "json" };
 import { noiseIn, signed } from "../../differences.ts";
 import type { MethodsClaim } from "../claims.ts";
 import { e2eMethods, lora } from "./methods.ts";
+import { onGpt2 } from "./printed.ts";
 import { cellIn, type E2eComparison } from "./rows.ts";
 
 /** The paper's baselines: all other methods. */
@@ -53,6 +54,7 @@ export const e2eClaims: readonly MethodsClaim<E2eComparison>[] = [
       "more than the noise floor in at least three of five metrics, and below by more than it in none",
     ...said.table3,
     ...noted.e2eTable3,
+    paper: [onGpt2],
     ours: (compared) => `${outperformed(compared).length} of ${baselines.length}`,
     holds: (compared) => outperformed(compared).length >= 3 && isAboveChance(compared, lora),
     found: (compared) =>
@@ -68,6 +70,7 @@ export const e2eClaims: readonly MethodsClaim<E2eComparison>[] = [
       "both are better than the base and than the values of the meaning",
     ...said.quality,
     ...noted.e2eQuality,
+    paper: [onGpt2],
     ours: (compared) => `below in ${compared.above(full, lora)} of 5 metrics`,
     holds: (compared) =>
       compared.above(full, lora) <= 2 && [lora, full].every((key) => isAboveChance(compared, key)),

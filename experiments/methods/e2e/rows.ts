@@ -51,11 +51,14 @@ export class E2eComparison {
   /** One for each metric. */
   readonly metrics: readonly ComparedMetric[];
 
-  /** Reads rows. */
-  constructor(rows: readonly E2eRow[]) {
+  /** Reads rows; `noise` is each metric's where the rows are means whose seeds are not known. */
+  constructor(rows: readonly E2eRow[], noise: Partial<Record<E2eMetric["key"], number>> = {}) {
     this.metrics = e2eMetrics.map((metric) => {
       const own = rows.map((row) => ({ ...row, value: row[metric.key] }));
-      return { ...metric, compared: new MethodComparison(own, "highest") };
+      return {
+        ...metric,
+        compared: new MethodComparison(own, "highest", undefined, noise[metric.key]),
+      };
     });
   }
 

@@ -5,6 +5,7 @@ import said from "../../../src/paper/printed/claims.json" with { type: "json" };
 import { signed } from "../../differences.ts";
 import { meanIn, type MethodsClaim, noiseNote } from "../claims.ts";
 import type { MethodCell, MethodComparison } from "../comparison.ts";
+import { bleu, figure2 } from "../printed.ts";
 
 const lora = "lora-qv";
 
@@ -55,6 +56,7 @@ export const glossClaims: readonly MethodsClaim[] = [
       "its trained values",
     ...said.table3,
     ...noted.methodsTable3,
+    paper: [bleu],
     ours: (compared) => `${outperformed(compared, baselines).length} of ${baselines.length}`,
     holds: (compared) => outperformed(compared, baselines).length >= 3,
     found: (compared) =>
@@ -70,6 +72,7 @@ export const glossClaims: readonly MethodsClaim[] = [
       "than the noise floor",
     ...said.figure2Monotone,
     ...noted.methodsMonotone,
+    paper: figure2,
     ours: (compared) => {
       const keys = ["prefix-embedding", "prefix-layer"];
       const held = keys.filter((key) => reversal(compared, key) !== undefined);
@@ -88,6 +91,7 @@ export const glossClaims: readonly MethodsClaim[] = [
       "than the best of adapters H, of prefix-embedding and of prefix-layer, by more than the noise floor",
     ...said.figure2Lora,
     ...noted.methodsScalability,
+    paper: figure2,
     ours: (compared) => `LoRA's best ${bestOf(compared, lora).mean.toFixed(3)} nats`,
     holds: (compared) =>
       reversal(compared, lora) === undefined &&

@@ -5,6 +5,7 @@ import { adaptationSteps, alpha } from "../../adaptation/methods.ts";
 import { loadBase } from "../../base_model.ts";
 import { glossData, glossLoss, shortGlossData } from "../../gloss_runs.ts";
 import { allSizes, comparedSizes, searchedMethods, triedOf, withSeeds } from "../chosen.ts";
+import { claimsOn } from "../claims.ts";
 import { baselineRow, methodRow } from "../comparison.ts";
 import { glossMethods, type StudiedMethod } from "../methods.ts";
 import { lossValue } from "../pictures.ts";
@@ -58,7 +59,7 @@ export const methodsOnGlosses = methodsExperiment({
     return [baselineRow({ key: "base", label: "the base, not adapted", size: "none", value })];
   },
   row: (made) => methodRow(made, made.metrics.loss as number),
-  claims: () => glossClaims,
+  claims: (compared) => claimsOn(compared, glossClaims),
   against: (compared) => compared.cell("full"),
   figure: {
     title: "Figure 2 at small scale: held-out loss against trained values",

@@ -6,22 +6,26 @@ import { grouped } from "../../../src/core/numbers.ts";
 import { isShareAbove, parPoints, rounding, shareNoise, signed } from "../../differences.ts";
 import { meanIn, type MethodsClaim, noiseNote } from "../claims.ts";
 import type { MethodComparison } from "../comparison.ts";
+import { averagesOfBase, fewExamples } from "../printed.ts";
 
 const lora = "lora-qv", full = "full", prefixes = ["prefix-embedding", "prefix-layer"];
 
 /** Methods of table 2 that the paper has below LoRA. */
 const below = ["bitfit", "adapter-d"];
 
-/** What else is said of the entries. */
-export interface KindsFacts {
+/** What is found without learning. */
+export interface KindsChance {
   /** The share of the most frequent kind among the reported entries, in percent. */
   readonly frequent: number;
   /** Reported entries. */
   readonly texts: number;
 }
 
+/** Methods side by side, and chance. */
+export type KindsComparison = MethodComparison & { readonly chance: KindsChance };
+
 /** The claim of table 2. */
-export const kindsClaims = ({ frequent, texts }: KindsFacts): readonly MethodsClaim[] => [{
+export const kindsClaims: readonly MethodsClaim<KindsComparison>[] = [{
   reads: [lora, ...below],
   text: "Table 2: LoRA does better than BitFit and than adapters D",
   rule:
@@ -29,17 +33,18 @@ export const kindsClaims = ({ frequent, texts }: KindsFacts): readonly MethodsCl
     "the most frequent kind by more than two standard errors",
   ...said.table2,
   ...noted.methodsTable2,
+  paper: [{ where: "table 2, RoBERTa base, average", rows: averagesOfBase }],
   ours: (compared) => [lora, ...below].map((key) => meanIn(compared.cell(key), 1)).join(", "),
   holds: (compared) => {
-    const own = compared.cell(lora);
+    const own = compared.cell(lora), { frequent, texts } = compared.chance;
     return below.every((key) => compared.isBetter(own, compared.cell(key))) &&
       isShareAbove(own.mean, frequent, texts);
   },
-  found: (compared) =>
-    `The most frequent kind: ${frequent.toFixed(1)}%. ${
-      noiseNote(compared, "points")
-    } Two standard errors of a ` +
-    `share of ${texts} entries: ${(shareNoise(50, 50, texts) / Math.SQRT2).toFixed(1)} points.`,
+  found(compared) {
+    const { frequent, texts } = compared.chance, noise = noiseNote(compared, "points");
+    return `The most frequent kind: ${frequent.toFixed(1)}%. ${noise} Two standard errors of a ` +
+      `share of ${texts} entries: ${(shareNoise(50, 50, texts) / Math.SQRT2).toFixed(1)} points.`;
+  },
 }];
 
 /** Entries to train on. */
@@ -61,6 +66,9 @@ const above = (compared: MethodComparison, size: string) =>
 
 const noiseOf = ({ noise }: MethodComparison) => Number.isNaN(noise) ? 0 : noise;
 
+/** Table 16. */
+const paper = [{ where: "table 16", rows: fewExamples(sizeOf, amounts) }];
+
 /** The claims of table 16. */
 export const lowDataClaims: readonly MethodsClaim[] = [
   {
@@ -70,6 +78,7 @@ export const lowDataClaims: readonly MethodsClaim[] = [
     rule:
       "when at 100 entries full fine-tuning and LoRA are each better than both by more than the noise floor",
     ...said.table16Prefixes,
+    paper,
     ...noted.methodsTable16Prefixes,
     ours: (compared) =>
       [...prefixes, full, lora].map((key) => compared.cell(key, fewest).mean.toFixed(1)).join(", "),
@@ -91,6 +100,7 @@ export const lowDataClaims: readonly MethodsClaim[] = [
       "when the mean of full fine-tuning and LoRA less that of the two prefix methods is smaller at 10,000 " +
       "entries than at 100 by more than the noise floor",
     ...said.table16Gap,
+    paper,
     ...noted.methodsTable16Gap,
     ours: (compared) =>
       [fewest, more, most].map((size) => gapAt(compared, size).toFixed(1)).join(", "),
@@ -105,6 +115,7 @@ export const lowDataClaims: readonly MethodsClaim[] = [
       "when LoRA is better than full fine-tuning at 100 entries by more than the noise floor, and at 1,000 " +
       `and 10,000 at most ${parPoints} points below it`,
     ...said.table16Lora,
+    paper,
     ...noted.methodsTable16Lora,
     ours: (compared) =>
       [fewest, more, most].map((size) => signed(above(compared, size))).join(", "),
@@ -121,6 +132,7 @@ export const lowDataClaims: readonly MethodsClaim[] = [
       "when prefix-layer is better at 100 entries by more than the noise floor; added in a review, after the " +
       "result was known, as the quoted sentence says it",
     ...said.table16Prefixes,
+    paper,
     ours: (compared) =>
       prefixes.map((key) => compared.cell(key, fewest).mean.toFixed(1)).join(", "),
     holds: (compared) =>

@@ -3,6 +3,7 @@
 import { grouped } from "../../../src/core/numbers.ts";
 import { readSupersenses, supersenseSizes } from "../../supersenses/task.ts";
 import { classifierBaselines } from "../baselines.ts";
+import { claimsOn } from "../claims.ts";
 import { comparedSizes, withSeeds } from "../chosen.ts";
 import { accuracyValue } from "../pictures.ts";
 import { methodsExperiment } from "../study.ts";
@@ -37,9 +38,10 @@ export const methodsOnKinds = methodsExperiment({
     return classifierBaselines(parts, "kind", `${grouped(length)} entries`);
   },
   row: kindsRow,
-  claims: (rows) => {
+  claims: (compared, rows) => {
     const frequent = rows.find(({ key }) => key === "frequent")!.value;
-    return kindsClaims({ frequent, texts: supersenseSizes.test });
+    const chance = { frequent, texts: supersenseSizes.test };
+    return claimsOn(Object.assign(compared, { chance }), kindsClaims);
   },
   against: (compared) => compared.cell("full"),
   figure: {

@@ -3,6 +3,7 @@
 import { axis, baseLayout, dots, line, logCountAxis } from "../../../src/figures/mod.ts";
 import { colorsOf } from "../../../src/figures/palette.ts";
 import { type SizedMethod, withSeeds } from "../chosen.ts";
+import { claimsOn } from "../claims.ts";
 import type { MethodRow } from "../comparison.ts";
 import type { StudiedMethod } from "../methods.ts";
 import { accuracyValue } from "../pictures.ts";
@@ -43,7 +44,7 @@ export const lowData = methodsExperiment({
   },
   row: kindsRow,
   isPooled: () => true,
-  claims: () => lowDataClaims,
+  claims: (found) => claimsOn(found, lowDataClaims),
   against: (compared) => compared.cell("full", sizeOf(amounts[0])),
   figure: {
     title: "Table 16 at small scale: accuracy against the number of examples",

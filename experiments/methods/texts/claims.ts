@@ -5,7 +5,8 @@ import said from "../../../src/paper/printed/claims.json" with { type: "json" };
 import { isShareAbove, parPoints, rounding, shareNoise, signed } from "../../differences.ts";
 import { meanIn, type MethodsClaim, noiseNote } from "../claims.ts";
 import type { MethodComparison } from "../comparison.ts";
-import { factsOf, type TaskFacts, type TextRow } from "./rows.ts";
+import { onBase, onLarge } from "./printed.ts";
+import type { TaskFacts, TextComparison } from "./rows.ts";
 
 const lora = "lora-qv", full = "full", houlsby = "adapter-h", pfeiffer = "adapter-p";
 
@@ -27,80 +28,82 @@ const difference = (compared: MethodComparison, a: string, b: string) =>
 const isLearned = ({ meanOf, frequent }: TaskFacts) =>
   100 - meanOf(full) <= (100 - frequent) / 2 + rounding;
 
-/** All of them, on the rows of all tasks; the means that they compare are averages over the tasks. */
-export function textClaims(rows: readonly TextRow[]): readonly MethodsClaim[] {
-  const facts = factsOf(rows);
-  return [
-    {
-      reads: [lora, ...below],
-      text: "Table 2: on a pretrained encoder LoRA does better than BitFit and than adapters D",
-      rule:
-        "when the average over the tasks of LoRA on q and v is above those of BitFit and of adapters D by more " +
-        "than the noise floor, and on every task LoRA is above the most frequent label by more than two " +
-        "standard errors",
-      ...said.table2,
-      ...noted.textsTable2,
-      ours: (compared) => averages(compared, [lora, ...below]),
-      holds: (compared) =>
-        below.every((key) => compared.isBetter(compared.cell(lora), compared.cell(key))) &&
-        facts.every(({ meanOf, frequent, texts }) => isShareAbove(meanOf(lora), frequent, texts)),
-      found: (compared) =>
-        `LoRA on q and v: ${
-          onTasks(facts, ({ meanOf }) => meanOf(lora))
-        }; the most frequent label: ${onTasks(facts, ({ frequent }) => frequent)}. ${
-          noiseNote(compared, "points")
-        }`,
-    },
-    {
-      reads: [lora, full],
-      text: "Table 2: on average LoRA is on a par with full fine-tuning on a pretrained encoder",
-      rule:
-        `when the average of LoRA on q and v is at most ${parPoints} points below that of full fine-tuning, ` +
-        "which on every task makes at most half of the errors of the most frequent label",
-      ...said.table2Average,
-      ...noted.textsAverage,
-      ours: (compared) => `${signed(difference(compared, lora, full))} points`,
-      holds: (compared) =>
-        difference(compared, lora, full) >= -parPoints - rounding && facts.every(isLearned),
-      found: (compared) =>
-        `${averages(compared, [lora, full])}. Full fine-tuning: ${
-          onTasks(facts, ({ meanOf }) => meanOf(full))
-        }. ${noiseNote(compared, "points")}`,
-    },
-    {
-      reads: [lora, houlsby, pfeiffer],
-      text: "Table 2: with as many values LoRA does better than adapters H, and no worse than P",
-      rule:
-        "when the average of LoRA on q and v is above that of adapters H by more than the noise floor, and that " +
-        "of adapters P is not above LoRA's by more than it",
-      ...said.table2Adapters,
-      ...noted.textsAdapters,
-      ours: (compared) => averages(compared, [lora, pfeiffer, houlsby]),
-      holds: (compared) =>
-        compared.isBetter(compared.cell(lora), compared.cell(houlsby)) &&
-        !compared.isBetter(compared.cell(pfeiffer), compared.cell(lora)),
-      found: (compared) => noiseNote(compared, "points"),
-    },
-    {
-      reads: [lora],
-      beyond: true,
-      text: "A real encoder with LoRA beats a bag of words",
-      rule:
-        "when on every task LoRA on q and v is above the better bag of words, chosen on other texts, by more " +
-        "than two standard errors of a difference of two shares",
-      ...noted.textsBag,
-      ours: () =>
-        facts.map(({ task, meanOf, bag }) => `${task} ${signed(meanOf(lora) - bag.value)}`).join(
-          ", ",
-        ),
-      holds: () =>
-        facts.every(({ meanOf, bag, texts }) => isShareAbove(meanOf(lora), bag.value, texts)),
-      found: () =>
-        `Points above it. The better bag: ${
-          onTasks(facts, ({ bag }) => bag.value)
-        }; two standard errors: ${
-          onTasks(facts, ({ meanOf, bag, texts }) => shareNoise(meanOf(lora), bag.value, texts))
-        } points.`,
-    },
-  ];
-}
+/** All of them; the means that they compare are averages over the tasks. */
+export const textClaims: readonly MethodsClaim<TextComparison>[] = [
+  {
+    reads: [lora, ...below],
+    text: "Table 2: on a pretrained encoder LoRA does better than BitFit and than adapters D",
+    rule:
+      "when the average over the tasks of LoRA on q and v is above those of BitFit and of adapters D by more " +
+      "than the noise floor, and on every task LoRA is above the most frequent label by more than two " +
+      "standard errors",
+    ...said.table2,
+    ...noted.textsTable2,
+    paper: [{ where: "table 2, RoBERTa base", rows: onBase }],
+    ours: (compared) => averages(compared, [lora, ...below]),
+    holds: (compared) =>
+      below.every((key) => compared.isBetter(compared.cell(lora), compared.cell(key))) &&
+      compared.facts.every(({ meanOf, frequent, texts }) =>
+        isShareAbove(meanOf(lora), frequent, texts)
+      ),
+    found: (compared) =>
+      `LoRA on q and v: ${
+        onTasks(compared.facts, ({ meanOf }) => meanOf(lora))
+      }; the most frequent label: ${onTasks(compared.facts, ({ frequent }) => frequent)}. ${
+        noiseNote(compared, "points")
+      }`,
+  },
+  {
+    reads: [lora, full],
+    text: "Table 2: on average LoRA is on a par with full fine-tuning on a pretrained encoder",
+    rule:
+      `when the average of LoRA on q and v is at most ${parPoints} points below that of full fine-tuning, ` +
+      "which on every task makes at most half of the errors of the most frequent label",
+    ...said.table2Average,
+    ...noted.textsAverage,
+    paper: [{ where: "table 2, RoBERTa base", rows: onBase }],
+    ours: (compared) => `${signed(difference(compared, lora, full))} points`,
+    holds: (compared) =>
+      difference(compared, lora, full) >= -parPoints - rounding && compared.facts.every(isLearned),
+    found: (compared) =>
+      `${averages(compared, [lora, full])}. Full fine-tuning: ${
+        onTasks(compared.facts, ({ meanOf }) => meanOf(full))
+      }. ${noiseNote(compared, "points")}`,
+  },
+  {
+    reads: [lora, houlsby, pfeiffer],
+    text: "Table 2: with as many values LoRA does better than adapters H, and no worse than P",
+    rule:
+      "when the average of LoRA on q and v is above that of adapters H by more than the noise floor, and that " +
+      "of adapters P is not above LoRA's by more than it",
+    ...said.table2Adapters,
+    ...noted.textsAdapters,
+    paper: [{ where: "table 2, RoBERTa large, restricted runs", rows: onLarge }],
+    ours: (compared) => averages(compared, [lora, pfeiffer, houlsby]),
+    holds: (compared) =>
+      compared.isBetter(compared.cell(lora), compared.cell(houlsby)) &&
+      !compared.isBetter(compared.cell(pfeiffer), compared.cell(lora)),
+    found: (compared) => noiseNote(compared, "points"),
+  },
+  {
+    reads: [lora],
+    beyond: true,
+    text: "A real encoder with LoRA beats a bag of words",
+    rule:
+      "when on every task LoRA on q and v is above the better bag of words, chosen on other texts, by more " +
+      "than two standard errors of a difference of two shares",
+    ...noted.textsBag,
+    ours: ({ facts }) =>
+      facts.map(({ task, meanOf, bag }) => `${task} ${signed(meanOf(lora) - bag.value)}`).join(
+        ", ",
+      ),
+    holds: ({ facts }) =>
+      facts.every(({ meanOf, bag, texts }) => isShareAbove(meanOf(lora), bag.value, texts)),
+    found: ({ facts }) =>
+      `Points above it. The better bag: ${
+        onTasks(facts, ({ bag }) => bag.value)
+      }; two standard errors: ${
+        onTasks(facts, ({ meanOf, bag, texts }) => shareNoise(meanOf(lora), bag.value, texts))
+      } points.`,
+  },
+];

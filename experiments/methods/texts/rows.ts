@@ -5,7 +5,12 @@ import type { MadeRun } from "../../frame/mod.ts";
 import type { StudyData } from "../../encoder_study/runs.ts";
 import type { StudyTask } from "../../encoder_study/tasks.ts";
 import { classifierBaselines } from "../baselines.ts";
-import { type ChosenMethod, type MethodRow, methodRow } from "../comparison.ts";
+import {
+  type ChosenMethod,
+  type MethodComparison,
+  type MethodRow,
+  methodRow,
+} from "../comparison.ts";
 
 /** What sets a run apart. */
 export interface ChosenText extends ChosenMethod {
@@ -69,5 +74,12 @@ export const factsOf = (rows: readonly TextRow[]): TaskFacts[] =>
     const bag = bags.reduce((a, b) => b.validation! > a.validation! ? b : a);
     return { task, texts: own[0].texts, meanOf, frequent: meanOf("frequent"), bag };
   });
+
+/** Methods side by side, with what the rules read on each task. */
+export type TextComparison = MethodComparison & { readonly facts: readonly TaskFacts[] };
+
+/** The comparison with the facts of its tasks. */
+export const withFacts = (compared: MethodComparison, rows: readonly TextRow[]): TextComparison =>
+  Object.assign(compared, { facts: factsOf(rows) });
 
 const valueOf = ({ value }: MethodRow) => value;

@@ -3,11 +3,12 @@
 import { grouped } from "../../../src/core/numbers.ts";
 import { noStudyData } from "../../encoder_study/tasks.ts";
 import { comparedSizes, withSeeds } from "../chosen.ts";
+import { claimsOn } from "../claims.ts";
 import { accuracyValue } from "../pictures.ts";
 import { methodsExperiment } from "../study.ts";
 import { textClaims } from "./claims.ts";
 import { leftOut, searched, textRateOf, textTasks } from "./reported.ts";
-import { averageOfTasks, baselinesOn, factsOf, textRow } from "./rows.ts";
+import { averageOfTasks, baselinesOn, factsOf, textRow, withFacts } from "./rows.ts";
 import { openTexts, planTexts, textSizes } from "./runs.ts";
 import { rateTasks, textRates } from "./search.ts";
 import shipped from "./texts.json" with { type: "json" };
@@ -53,7 +54,7 @@ export const methodsOnTexts = methodsExperiment({
     return (await Promise.all(textTasks(quick).map((task) => baselinesOn(study, task)))).flat();
   },
   summarize: averageOfTasks,
-  claims: textClaims,
+  claims: (compared, rows) => claimsOn(withFacts(compared, rows), textClaims),
   against: (compared) => compared.cell("full"),
   parts: (rows) =>
     factsOf(rows).map(({ task, meanOf }) => [task, task, "percent", ({ key }) => meanOf(key)]),

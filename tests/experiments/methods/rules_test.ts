@@ -28,12 +28,13 @@ function runs(
 const noise = 2 * Math.sqrt(2e-4);
 
 /** What the rules say of rows, in the order of the claims. */
-const verdicts = (
-  claims: readonly MethodsClaim[],
+const verdicts = <More extends object>(
+  claims: readonly MethodsClaim<MethodComparison & More>[],
   rows: readonly MethodRow[],
   best: "lowest" | "highest",
+  more = {} as More,
 ): Judgment[] => {
-  const compared = new MethodComparison(rows, best);
+  const compared = Object.assign(new MethodComparison(rows, best), more);
   return claimsOn(compared, claims).map((claim) => claim.holds(undefined));
 };
 
@@ -145,7 +146,7 @@ Deno.test("table 2: LoRA is better than BitFit and adapters D, and above the mos
     ...runs("adapter-d", 30),
   ];
   const holds = (lora: number, frequent: number) =>
-    verdicts(kindsClaims({ frequent, texts: 1000 }), rows(lora), "highest");
+    verdicts(kindsClaims, rows(lora), "highest", { chance: { frequent, texts: 1000 } });
   assertEquals(holds(40 + noise + 1e-9, 14), [true]);
   assertEquals(holds(40 + noise - 1e-9, 14), [false]);
   assertEquals(holds(41, 37), [false]); // Two standard errors are 4.4 points.

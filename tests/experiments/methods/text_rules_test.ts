@@ -4,7 +4,12 @@ import { assertAlmostEquals, assertEquals, assertStringIncludes } from "@std/ass
 import { claimsOn } from "../../../experiments/methods/claims.ts";
 import { MethodComparison } from "../../../experiments/methods/comparison.ts";
 import { textClaims } from "../../../experiments/methods/texts/claims.ts";
-import { averageOfTasks, factsOf, type TextRow } from "../../../experiments/methods/texts/rows.ts";
+import {
+  averageOfTasks,
+  factsOf,
+  type TextRow,
+  withFacts,
+} from "../../../experiments/methods/texts/rows.ts";
 import type { Judgment } from "../../../src/paper/claim.ts";
 
 const tasks = ["TREC", "SUBJ", "SST-2"];
@@ -52,7 +57,7 @@ function verdicts(
   ];
   const compared = new MethodComparison(averageOfTasks(rows), "highest");
   assertAlmostEquals(compared.noise, noise, 1e-9);
-  return claimsOn(compared, textClaims(rows)).map((claim) => claim.holds(undefined));
+  return claimsOn(withFacts(compared, rows), textClaims).map((claim) => claim.holds(undefined));
 }
 
 Deno.test("methods are compared by the average over the tasks, and noise is that of the averages", () => {
@@ -115,8 +120,8 @@ Deno.test("what is found names the tasks, and one seed has no noise floor", () =
   const rows = [...baselines(50, 60), ...keys.flatMap((key) => runs(key, [80, 90, 70]))]
     .filter(({ seed = 0 }) => seed === 0);
   const [table2] = claimsOn(
-    new MethodComparison(averageOfTasks(rows), "highest"),
-    textClaims(rows),
+    withFacts(new MethodComparison(averageOfTasks(rows), "highest"), rows),
+    textClaims,
   );
   assertEquals(table2.holds(undefined), false);
   const found = table2.found!(undefined);

@@ -1,0 +1,50 @@
+/** The paper's claims that experiments judge, each with its rule and the paper's own numbers (decision 0052). @module */
+
+import type { Claim } from "../src/paper/claim.ts";
+import { adaptation } from "./adaptation/adaptation.ts";
+import { qualityClaim } from "./adaptation/quality.ts";
+import { counting } from "./counting.ts";
+import { studyClaims } from "./encoder_study/encoder_study.ts";
+import { latencyClaims } from "./latency/claims.ts";
+import { mediumShape, smallShape } from "./latency/variants.ts";
+import { matrix } from "./matrix/matrix.ts";
+import { memory } from "./memory.ts";
+import { merging } from "./merging.ts";
+import { budgetClaims } from "./methods/budget/claims.ts";
+import { e2eClaims } from "./methods/e2e/claims.ts";
+import { glossClaims } from "./methods/glosses/claims.ts";
+import { kindsClaims, lowDataClaims } from "./methods/kinds/claims.ts";
+import { textClaims } from "./methods/texts/claims.ts";
+import { paperTables } from "./paper_tables.ts";
+import { amplificationClaims } from "./rank_study/amplification.ts";
+import { subspaceClaims } from "./rank_study/subspaces.ts";
+import { budgetClaim } from "./rank_study/which_matrices.ts";
+import { rankClaims } from "./rank_study/which_rank.ts";
+import { switchingClaims } from "./switching/switching.ts";
+
+/** Of an experiment whose claims do not depend on its rows; the first is replaced where it is stated elsewhere. */
+const [, ...adaptationClaims] = adaptation.claims!;
+
+const all: readonly Claim<unknown>[] = [
+  ...[counting, memory, paperTables].flatMap(({ claims }) => claims!),
+  budgetClaim,
+  ...rankClaims,
+  ...subspaceClaims,
+  ...amplificationClaims,
+  ...matrix.claims!,
+  qualityClaim,
+  ...adaptationClaims,
+  ...glossClaims,
+  ...budgetClaims,
+  ...e2eClaims,
+  ...studyClaims,
+  ...merging.claims!,
+  ...[smallShape, mediumShape].flatMap(({ name }) => latencyClaims(name)),
+  ...switchingClaims,
+  ...kindsClaims,
+  ...textClaims,
+  ...lowDataClaims,
+] as readonly Claim<unknown>[];
+
+/** All of them, in the order of the report. */
+export const paperClaims: readonly Claim<unknown>[] = all.filter(({ beyond }) => !beyond);

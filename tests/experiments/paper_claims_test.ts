@@ -1,0 +1,82 @@
+/** Every rule on the paper's own numbers, before it judges ours (decision 0052). */
+
+import { assert, assertEquals } from "@std/assert";
+import { studyClaims } from "../../experiments/encoder_study/encoder_study.ts";
+import { ranksOfQuery } from "../../experiments/encoder_study/printed.ts";
+import { paperClaims } from "../../experiments/paper_claims.ts";
+import { onPaper, paperNote } from "../../src/paper/claim.ts";
+import { printedTables } from "../../src/paper/printed/mod.ts";
+import { printedValue } from "../../src/paper/printed_number.ts";
+import { sourceText } from "../support/source_files.ts";
+
+/** A claim's text where the experiment has the size that it is about. */
+const textOf = ({ text }: (typeof paperClaims)[number]) =>
+  typeof text === "string" ? text : text({ width: 12_288 });
+
+/** What the rules of 14e93d0d give, and decision 0052 replaces. */
+const toRewrite = [
+  "Table 6: a very small rank is enough for q,v: table 6, WikiSQL, wrong answers",
+  "Table 6: a very small rank is enough for q,v: table 6, MNLI, wrong answers",
+  "Table 6: a very small rank is enough for q,v: table 18, validation loss",
+  "Table 6: q alone needs a higher rank: table 6, MNLI, wrong answers",
+  "Figure 8: the top directions of W_q are not those of ΔW_q: figure 8, 0.2 at 1,176 and 4 directions",
+  "Figure 2: LoRA scales better, and to a better quality: table 15, WikiSQL",
+  "Figure 2: LoRA scales better, and to a better quality: table 15, MNLI-m",
+  "Table 5: with a rate for each, q,v does best: table 5, MNLI-m",
+  "Table 6: with a rate for each rank, a very small one is enough for q,v: table 6, WikiSQL, wrong answers",
+  "Table 6: with a rate for each rank, a very small one is enough for q,v: table 6, MNLI, wrong answers",
+  "Table 6: with a rate for each rank, a very small one is enough for q,v: table 18, validation loss",
+  "Table 18: the best rank is between 4 and 16: table 18, ROUGE-L",
+];
+
+/** Claims without the place that a report adds, ` (in A)`. */
+const withoutPlace = (text: string) => text.replace(/ \(in [AΔ]\S*\)$/, "");
+
+Deno.test("the claims are those of the page of findings", () => {
+  const [page] = sourceText("docs/findings.md").split("## Beyond the paper");
+  const rows = page.split("\n").filter((line) => /^\| (?!claim|-)/.test(line));
+  const shown = rows.map((row) => row.split("|")[1].trim().replaceAll("\\", "")).map(withoutPlace);
+  assertEquals(paperClaims.map(textOf).toSorted(), shown.toSorted());
+  assertEquals(shown.length, 48);
+});
+
+Deno.test("every claim has the paper's own numbers, or says why there are none", () => {
+  for (const claim of paperClaims) assert(paperNote(claim), textOf(claim));
+});
+
+Deno.test("every rule passes the paper's own numbers, unless it asks whether they follow from others", () => {
+  const failed = paperClaims.flatMap((claim) =>
+    onPaper(claim).filter(({ judgment }) => judgment !== true).map(({ where }) =>
+      `${textOf(claim)}: ${where}`
+    )
+  );
+  assertEquals(failed, [
+    "LoRA trains 10,000 times fewer parameters of GPT-3 175B than full fine-tuning: tables 4 and 15",
+    ...toRewrite,
+  ]);
+});
+
+Deno.test("table 6: by the rule that q and v pass with a rank of one, q alone does not", () => {
+  const suffices = studyClaims.at(-1)!;
+  assertEquals(suffices.holds(ranksOfQuery), false);
+});
+
+/** The numbers of a table's row whose column has such a name, where they are printed. */
+const cells = (table: string, row: string, column: RegExp): number[] => {
+  const { columns, rows } = printedTables[table];
+  return columns.flatMap((name, i) => column.test(name) ? [printedValue(rows[row][i]!)] : []);
+};
+
+Deno.test("what is said of the paper's own numbers in words is so", () => {
+  const of = (row: string) => printedValue(printedTables.text.rows[row][0]!);
+  const memory = of("section 4.2: memory of training, LoRA");
+  assertEquals((of("section 4.2: memory of training, all weights") / memory).toFixed(1), "3.4");
+  const checkpoint = of("section 4.2: checkpoint of an adapter, r = 4 on q and v");
+  assertEquals(of("section 4.2: checkpoint of the model") / checkpoint, 10_000);
+  const slow = (batch: string) =>
+    ["Adapter L", "Adapter H"].flatMap((row) =>
+      cells("table1", row, new RegExp(`^${batch} .*slow-down`))
+    );
+  assertEquals(Math.min(...slow("1")), 20.7);
+  assertEquals(Math.max(...slow("16"), ...slow("32")), 8.4);
+});
