@@ -4,7 +4,7 @@ import said from "../../src/paper/printed/claims.json" with { type: "json" };
 import noted from "../notes.json" with { type: "json" };
 import { noiseIn, parPoints, signed } from "../differences.ts";
 import { type Claim, type Experiment, experiment, LeftOut, type MadeRun } from "../frame/mod.ts";
-import { onGlue, ranksOfBoth } from "./printed.ts";
+import { onGlue, ranksOfBoth, ranksOfQuery } from "./printed.ts";
 import measured from "./encoder_study.json" with { type: "json" };
 import { accuracyFigure, meansTable, runsTable } from "./pictures.ts";
 import { studyRateOf } from "./rates.ts";
@@ -92,6 +92,7 @@ export const studyClaims: readonly Claim<Rows>[] = [
     ...said.table6,
     ...noted.encoderRank,
     paper: [ranksOfBoth],
+    contrary: [ranksOfQuery],
     ours: (rows) => `${ranks(rows).map(shown).join("; ")} points`,
     holds: (rows) => ranks(rows).every(({ isOnPar }) => isOnPar),
     found: (rows) => undecided(ranks(rows)),

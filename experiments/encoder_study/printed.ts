@@ -50,4 +50,7 @@ const ranksOf = (sites: string): Rows =>
 export const ranksOfBoth: PrintedCase<Rows> = { where: "table 6", rows: ranksOf("W_q, W_v") };
 
 /** q alone, of which it is not. */
-export const ranksOfQuery: Rows = ranksOf("W_q");
+export const ranksOfQuery: PrintedCase<Rows> = {
+  where: "table 6, q alone",
+  rows: ranksOf("W_q"),
+};

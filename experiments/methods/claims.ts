@@ -19,9 +19,9 @@ export const claimsOn = <Compared extends ComparedMethods>(
   claims: readonly MethodsClaim<Compared>[],
 ): NotedClaim[] =>
   claims.filter(({ reads }) => compared.has(...reads)).map(
-    ({ reads: _, text, paper, holds, ours, found, ...claim }) => ({
+    ({ reads: _, text, paper, contrary, holds, ours, found, ...claim }) => ({
       ...claim,
-      paper: paperNote({ paper, holds }),
+      paper: paperNote({ paper, contrary, holds }),
       text: typeof text === "string" ? text : text(compared),
       holds: () => holds(compared),
       ours: () => ours(compared),

@@ -99,15 +99,22 @@ const ranked = (ranks: readonly string[]): readonly PrintedMethod[] =>
 
 const rankOf = (rank: string) => Number(rank.slice(4));
 
-/** Table 6 as wrong answers in percent, of which fewer are better, as of losses. */
-export const ranksOfGpt3 = ["WikiSQL", "MNLI"].map((task) => {
-  const wrong = (rank: string) => 100 - Number(measured("table6", `${task}, W_q, W_v`, rank));
-  const rows = printedRows(ranked(printedTables.table6.columns), wrong, rankOf);
-  return {
-    where: `table 6, ${task}, wrong answers`,
-    rows: new MethodComparison(rows, "lowest", undefined, noiseOn(task)),
-  };
-});
+/** A row of table 6 as wrong answers in percent, of which fewer are better, as of losses. */
+const ranksOf = (printed: string, words: string) =>
+  ["WikiSQL", "MNLI"].map((task) => {
+    const wrong = (rank: string) => 100 - Number(measured("table6", `${task}, ${printed}`, rank));
+    const rows = printedRows(ranked(printedTables.table6.columns), wrong, rankOf);
+    return {
+      where: `table 6, ${task}, ${words}`,
+      rows: new MethodComparison(rows, "lowest", undefined, noiseOn(task)),
+    };
+  });
+
+/** Table 6, q and v. */
+export const ranksOfBoth = ranksOf("W_q, W_v", "wrong answers");
+
+/** And q alone in their place. */
+export const ranksOfQuery = ranksOf("W_q", "q alone");
 
 /** Table 18, by its loss and by each of its metrics; it prints no spread. */
 export const ranksOfGpt2 = printedTables.table18.columns.map((column) => {

@@ -1,4 +1,4 @@
-/** Tables 5, 6, 7 and 18 as rows of the rank study, for rules to be tried on (decision 0052). @module */
+/** Tables 5, 6 and 7 as rows of the rank study, for rules to be tried on (decision 0052). @module */
 
 import { measured, printedTables } from "../../src/paper/printed/mod.ts"; // paper/mod.ts would load mathjs
 import { printedValue } from "../../src/paper/printed_number.ts";
@@ -30,32 +30,29 @@ export const placements: readonly PrintedCase<StudyLosses>[] = tasks.map(([, tas
   },
 }));
 
-/** Table 6: q alone, q and v, and all four at every rank. */
-export const ranksOfGpt3: readonly PrintedCase<StudyLosses>[] = tasks.map(([task, , spread]) => ({
+/** A row of table 6 at every rank, as if the matrices were those of `sites`. */
+const ranksOf = (printed: string, sites: string, spread: number): LossRow[] =>
+  printedTables.table6.columns.map((rank) =>
+    wrong(sites, Number(rank.slice(4)), measured("table6", printed, rank), spread)
+  );
+
+/** Table 6 on each task: q and v at every rank. */
+export const ranksOfBoth: readonly PrintedCase<StudyLosses>[] = tasks.map(([task, , spread]) => ({
   where: `table 6, ${task}, wrong answers`,
-  rows: {
-    base,
-    rows: ["W_q, W_v", "W_q"].flatMap((sites) =>
-      printedTables.table6.columns.map((rank) => {
-        const accuracy = measured("table6", `${task}, ${sites}`, rank);
-        return wrong(sitesOf(sites), Number(rank.slice(4)), accuracy, spread);
-      })
-    ),
-  },
+  rows: { base, rows: ranksOf(`${task}, W_q, W_v`, "q, v", spread) },
 }));
 
-/** Table 18: the validation loss of GPT-2 medium, the only losses that the paper prints. */
-export const ranksOfGpt2: PrintedCase<StudyLosses> = {
-  where: "table 18, validation loss",
-  rows: {
-    base,
-    rows: Object.keys(printedTables.table18.rows).map((rank) =>
-      lossRow("q, v", Number(rank.slice(4)), 1, [
-        Number(measured("table18", rank, "validation loss")),
-      ])
-    ),
-  },
-};
+/** And q alone in their place. */
+export const ranksOfQuery: readonly PrintedCase<StudyLosses>[] = tasks.map(([task, , spread]) => ({
+  where: `table 6, ${task}, q alone`,
+  rows: { base, rows: ranksOf(`${task}, W_q`, "q, v", spread) },
+}));
+
+/** Both. */
+export const ranksOfAll: readonly PrintedCase<StudyLosses>[] = tasks.map(([task, , spread], i) => ({
+  where: ranksOfBoth[i].where,
+  rows: { base, rows: [...ranksOfBoth[i].rows.rows, ...ranksOf(`${task}, W_q`, "q", spread)] },
+}));
 
 const width = 12_288, topDirections = 1_176;
 
@@ -91,6 +88,12 @@ const norms = [4, 64].map((rank): AmplificationRow => {
 export const amplified: PrintedCase<readonly AmplificationRow[]> = {
   where: "table 7",
   rows: norms,
+};
+
+/** Random directions in place of ΔW's: what they pass says nothing of ΔW. */
+export const random: PrintedCase<readonly AmplificationRow[]> = {
+  where: "table 7, random directions",
+  rows: norms.map((row) => ({ ...row, inDelta: row.inRandom, factor: row.randomFactor })),
 };
 
 /** Figure 8, of which the paper prints one value in its text. */

@@ -80,12 +80,16 @@ export interface Claim<Rows> extends Pick<Finding, "beyond" | "printed" | "quote
    * semicolon. They pass, unless the claim is `exact`. A claim beyond the paper has none.
    */
   readonly paper?: readonly PrintedCase<Rows>[] | string;
+  /** What the paper says is otherwise, or is chance: the rule has to fail it. */
+  readonly contrary?: readonly PrintedCase<Rows>[];
   /** What broke it with `--full`, quoted when it holds in a run with fewer seeds and ranks. */
   readonly brokenInFull?: string;
 }
 
 /** A claim whose paper's numbers have been tried: what they gave is in words. */
-export type NotedClaim<Rows = unknown> = Omit<Claim<Rows>, "paper"> & { readonly paper?: string };
+export type NotedClaim<Rows = unknown> =
+  & Omit<Claim<Rows>, "paper" | "contrary">
+  & { readonly paper?: string };
 
 /**
  * The same claims, judged on one part of the rows and named after it; with `beyond`, on a part where the
@@ -97,7 +101,7 @@ export function claimsIn<Part>(
   part: Part,
   beyond = false,
 ): NotedClaim[] {
-  return claims.map(({ printed, quote, why, note, paper: _, ...claim }, i) => ({
+  return claims.map(({ printed, quote, why, note, paper: _, contrary: __, ...claim }, i) => ({
     ...claim,
     ...(beyond ? { beyond } : { printed, quote, why, note, paper: paperNote(claims[i]) }),
     text: `${textOf(claim, part)} (in ${name})`,
@@ -129,33 +133,35 @@ export function judge<Rows>(claim: Claim<Rows>, rows: Rows, quick: boolean): Fin
   };
 }
 
-/** What a rule gives for each of the paper's own numbers. */
-export const onPaper = <Rows>(
-  { paper = [], holds }: Pick<Claim<Rows>, "paper" | "holds">,
-): { readonly where: string; readonly judgment: Judgment }[] =>
-  typeof paper === "string"
-    ? []
-    : paper.map(({ where, rows }) => ({ where, judgment: holds(rows) }));
+type Tried<Rows> = Pick<Claim<Rows>, "paper" | "contrary" | "holds">;
+
+/** What a rule gives for each of the paper's own numbers, and for those that it has to fail. */
+export function onPaper<Rows>({ paper = [], contrary = [], holds }: Tried<Rows>) {
+  const judge = (cases: readonly PrintedCase<Rows>[]) =>
+    cases.map(({ where, rows }) => ({ where, judgment: holds(rows) }));
+  return { own: typeof paper === "string" ? [] : judge(paper), contrary: judge(contrary) };
+}
 
 /** The same in words: `the paper's own numbers pass it (table 5, WikiSQL)`; undefined where nothing is said of them. */
-export function paperNote<Rows>(
-  claim: Pick<Claim<Rows>, "paper" | "holds">,
-): string | undefined {
+export function paperNote<Rows>(claim: Tried<Rows>): string | undefined {
   if (typeof claim.paper === "string") return claim.paper;
-  const tried = onPaper(claim);
-  const parts = [true, false].map((passes) => {
-    const own = tried.filter(({ judgment }) => (judgment === true) === passes);
-    const places = own.map(({ where }) => where).join("; ");
-    return places && `the paper's own numbers ${passes ? "pass" : "fail"} it (${places})`;
-  });
-  return parts.filter((part) => part).join(", ") || undefined;
+  const { own, contrary } = onPaper(claim);
+  const places = (tried: typeof own, passes: boolean) =>
+    tried.filter(({ judgment }) => (judgment === true) === passes).map(({ where }) => where)
+      .join("; ");
+  const [pass, fail, rejected] = [places(own, true), places(own, false), places(contrary, false)];
+  return [
+    pass && `the paper's own numbers pass it (${pass})`,
+    fail && `the paper's own numbers fail it (${fail})`,
+    rejected && `what has to fail it does (${rejected})`,
+  ].filter((part) => part).join(", ") || undefined;
 }
 
 /** The claim with {@link paperNote} in place of the numbers, for rows that have more than its rule reads. */
-export const withPaperNote = <Rows>(claim: Claim<Rows>): NotedClaim<Rows> => ({
-  ...claim,
-  paper: paperNote(claim),
-});
+export function withPaperNote<Rows>(claim: Claim<Rows>): NotedClaim<Rows> {
+  const { contrary: _, ...rest } = claim;
+  return { ...rest, paper: paperNote(claim) };
+}
 
 const textOf = <Rows>({ text }: Claim<Rows>, rows: Rows): string =>
   typeof text === "string" ? text : text(rows);

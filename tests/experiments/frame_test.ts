@@ -84,6 +84,28 @@ Deno.test("a claim says why where it is broken, what weakens it either way, and 
   assertEquals(judge(outside, 0, false).note, undefined); // it was written on what the paper looks at
 });
 
+Deno.test("a rule says what the paper's own numbers give by it, and what has to fail it", () => {
+  const rule = "reproduced when it is below 3";
+  const ruleOf = (more: Partial<Claim<number>>) => judge(claim(more), 2, false).rule;
+  const at = (where: string, rows: number) => ({ where, rows });
+  assertEquals(ruleOf({}), rule);
+  assertEquals(ruleOf({ paper: "the paper prints none" }), `${rule}; the paper prints none`);
+  assertEquals(
+    ruleOf({ paper: [at("table 1", 1), at("table 2", 2)], contrary: [at("chance", 3)] }),
+    `${rule}; the paper's own numbers pass it (table 1; table 2), what has to fail it does (chance)`,
+  );
+  assertEquals(
+    ruleOf({ paper: [at("table 1", 1), at("table 2", 4)], contrary: [at("chance", 2)] }),
+    `${rule}; the paper's own numbers pass it (table 1), the paper's own numbers fail it (table 2)`,
+  );
+  const tried = claim({ paper: [at("table 1", 1)] });
+  assertEquals(judge(claimsIn("A", [tried], 2)[0], 0, false).rule, judge(tried, 2, false).rule);
+  assertEquals(
+    judge(claimsIn("A", [tried], 2, true)[0], 0, false).rule,
+    "holds when it is below 3",
+  );
+});
+
 Deno.test("a rule that was corrected says when", () => {
   const corrected = "2026-11-26, decision 0012";
   assertEquals(judge(claim({ corrected }), 2, false).corrected, corrected);

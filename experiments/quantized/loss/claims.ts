@@ -105,7 +105,7 @@ const blocks: LossClaim = {
 
 /** The five of decision 0033. */
 export const lossClaims: readonly Claim<Rows>[] = [onPar, recovered, codes, scales, blocks].map(
-  ({ text, paper: _, ours, found, holds, ...claim }) => ({
+  ({ text, paper: _, contrary: __, ours, found, holds, ...claim }) => ({
     ...claim,
     text: text as string,
     ours: (rows: Rows) => ours!(comparedTasks(rows)),
