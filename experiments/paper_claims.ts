@@ -22,7 +22,7 @@ import { budgetClaim } from "./rank_study/which_matrices.ts";
 import { rankClaims } from "./rank_study/which_rank.ts";
 import { switchingClaims } from "./switching/switching.ts";
 
-/** Of an experiment whose claims do not depend on its rows; the first is replaced where it is stated elsewhere. */
+/** The first of the experiment's claims is `qualityClaim`, without the paper's numbers. */
 const [, ...adaptationClaims] = adaptation.claims!;
 
 const all: readonly Claim<unknown>[] = [

@@ -17,15 +17,15 @@ interface QualityRows {
 
 /** Printed scores as wrong answers, in percent: the paper prints no loss of full fine-tuning. */
 const printedQuality = [
-  ["table 15, WikiSQL", "table15", "FT", "LoRA, r_q = r_v = 8", "WikiSQL"],
-  ["table 15, MNLI", "table15", "FT", "LoRA, r_q = r_v = 8", "MNLI-m"],
-  ["table 2, RoBERTa base", "table2", "RoBERTa base, FT", "RoBERTa base, LoRA", "average"],
-  ["table 2, RoBERTa large", "table2", "RoBERTa large, FT", "RoBERTa large, LoRA", "average"],
-  ["table 2, DeBERTa XXL", "table2", "DeBERTa XXL, FT", "DeBERTa XXL, LoRA", "average"],
+  ["WikiSQL", "table15", "FT", "LoRA, r_q = r_v = 8", "WikiSQL"],
+  ["MNLI", "table15", "FT", "LoRA, r_q = r_v = 8", "MNLI-m"],
+  ["RoBERTa base", "table2", "RoBERTa base, FT", "RoBERTa base, LoRA", "average"],
+  ["RoBERTa large", "table2", "RoBERTa large, FT", "RoBERTa large, LoRA", "average"],
+  ["DeBERTa XXL", "table2", "DeBERTa XXL, FT", "DeBERTa XXL, LoRA", "average"],
 ].map(([where, table, full, label, column]): PrintedCase<QualityRows> => {
   const wrong = (row: string) => 100 - Number(measured(table, row, column));
   return {
-    where: `${where}, wrong answers`,
+    where: `wrong answers of ${table.replace("table", "table ")}: ${where}`,
     rows: { full: { loss: wrong(full) }, best: { label, loss: wrong(label) }, baseLoss: 100 },
   };
 });

@@ -27,7 +27,7 @@ const chanceOn = (task: string) => ["CoLA", "STS-B"].includes(task) ? 0 : 50;
 /** Table 2: full fine-tuning and LoRA on every task. */
 export const onGlue: readonly PrintedCase<Rows>[] = ["RoBERTa base", "RoBERTa large", "DeBERTa XXL"]
   .map((model) => ({
-    where: `table 2, ${model}`,
+    where: `table 2: ${model}`,
     rows: tasks.flatMap((task) => {
       const of = (method: string) => Number(measured("table2", `${model}, ${method}`, task));
       const majority = chanceOn(task);
@@ -47,10 +47,13 @@ const ranksOf = (sites: string): Rows =>
   );
 
 /** q and v, of which one rank is enough. */
-export const ranksOfBoth: PrintedCase<Rows> = { where: "table 6", rows: ranksOf("W_q, W_v") };
+export const ranksOfBoth: PrintedCase<Rows> = {
+  where: "table 6: q and v",
+  rows: ranksOf("W_q, W_v"),
+};
 
 /** q alone, of which it is not. */
 export const ranksOfQuery: PrintedCase<Rows> = {
-  where: "table 6, q alone",
+  where: "table 6: q alone",
   rows: ranksOf("W_q"),
 };

@@ -74,13 +74,13 @@ const placed: readonly PrintedMethod[] = [
 
 /** Table 5, task by task. */
 export const placements = tasks.map((task) => ({
-  where: `table 5, ${task}`,
+  where: `table 5: ${task}`,
   rows: byColumn("table5", task, placed, noiseOn(task)),
 }));
 
 /** Table 5, both tasks as one: its caption says "overall". */
 export const placementsOverall = {
-  where: "table 5, average",
+  where: "table 5: average",
   rows: new MethodComparison(
     printedRows(
       placed,
@@ -105,16 +105,16 @@ const ranksOf = (printed: string, words: string) =>
     const wrong = (rank: string) => 100 - Number(measured("table6", `${task}, ${printed}`, rank));
     const rows = printedRows(ranked(printedTables.table6.columns), wrong, rankOf);
     return {
-      where: `table 6, ${task}, ${words}`,
+      where: `${words}: ${task}`,
       rows: new MethodComparison(rows, "lowest", undefined, noiseOn(task)),
     };
   });
 
 /** Table 6, q and v. */
-export const ranksOfBoth = ranksOf("W_q, W_v", "wrong answers");
+export const ranksOfBoth = ranksOf("W_q, W_v", "wrong answers of table 6");
 
 /** And q alone in their place. */
-export const ranksOfQuery = ranksOf("W_q", "q alone");
+export const ranksOfQuery = ranksOf("W_q", "those of q alone");
 
 /** Table 18, by its loss and by each of its metrics; it prints no spread. */
 export const ranksOfGpt2 = printedTables.table18.columns.map((column) => {
@@ -122,7 +122,7 @@ export const ranksOfGpt2 = printedTables.table18.columns.map((column) => {
   const rows = printedRows(ranked(Object.keys(printedTables.table18.rows)), valueOf, rankOf);
   const best = column === "validation loss" ? "lowest" : "highest";
   return {
-    where: `table 18, ${column}`,
+    where: `table 18: ${column}`,
     rows: new MethodComparison(rows, best, undefined, 0),
   };
 });
@@ -133,7 +133,7 @@ const sizes = (key: string, start: RegExp): PrintedMethod[] =>
 
 /** Figure 2, whose points are the rows of table 15. */
 export const figure2 = tasks.map((task) => ({
-  where: `table 15, ${task}`,
+  where: `table 15: ${task}`,
   rows: byColumn("table15", task, [
     ...sizes("lora-qv", /^LoRA, r_q = r_v = \d+$/),
     ...sizes("adapter-h", /^Adapter H/),
@@ -159,7 +159,7 @@ export const noiseOnE2e = (column: string): number =>
 
 /** Table 3 with GPT-2 medium. */
 export const bleu = {
-  where: "table 3, GPT-2 medium, BLEU",
+  where: "table 3: BLEU of GPT-2 medium",
   rows: byColumn("table3", "BLEU", onE2e, noiseOnE2e("BLEU")),
 };
 

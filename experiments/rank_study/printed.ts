@@ -20,7 +20,7 @@ const tasks = [["WikiSQL", "WikiSQL", 0.5], ["MNLI", "MNLI-m", 0.1]] as const;
 
 /** Table 5: one budget on one, two or four matrices. */
 export const placements: readonly PrintedCase<StudyLosses>[] = tasks.map(([, task, spread]) => ({
-  where: `table 5, ${task}, wrong answers`,
+  where: `wrong answers of table 5: ${task}`,
   rows: {
     base,
     rows: Object.keys(printedTables.table5.rows).map((row) => {
@@ -38,13 +38,13 @@ const ranksOf = (printed: string, sites: string, spread: number): LossRow[] =>
 
 /** Table 6 on each task: q and v at every rank. */
 export const ranksOfBoth: readonly PrintedCase<StudyLosses>[] = tasks.map(([task, , spread]) => ({
-  where: `table 6, ${task}, wrong answers`,
+  where: `wrong answers of table 6: ${task}`,
   rows: { base, rows: ranksOf(`${task}, W_q, W_v`, "q, v", spread) },
 }));
 
 /** And q alone in their place. */
 export const ranksOfQuery: readonly PrintedCase<StudyLosses>[] = tasks.map(([task, , spread]) => ({
-  where: `table 6, ${task}, q alone`,
+  where: `those of q alone: ${task}`,
   rows: { base, rows: ranksOf(`${task}, W_q`, "q, v", spread) },
 }));
 
@@ -92,12 +92,12 @@ export const amplified: PrintedCase<readonly AmplificationRow[]> = {
 
 /** Random directions in place of ΔW's: what they pass says nothing of ΔW. */
 export const random: PrintedCase<readonly AmplificationRow[]> = {
-  where: "table 7, random directions",
+  where: "random directions",
   rows: norms.map((row) => ({ ...row, inDelta: row.inRandom, factor: row.randomFactor })),
 };
 
 /** Figure 8, of which the paper prints one value in its text. */
 export const overlapping: PrintedCase<readonly AmplificationRow[]> = {
-  where: "figure 8, 0.2 at 1,176 and 4 directions",
+  where: "figure 8: 0.2",
   rows: norms,
 };

@@ -43,7 +43,7 @@ export interface Finding extends JudgedClaim {
 
 /** Numbers that the paper prints, in the shape that a rule reads. */
 export interface PrintedCase<Rows> {
-  /** Where they are printed: `table 5, WikiSQL`. */
+  /** Where they are printed: `table 5: WikiSQL`. */
   readonly where: string;
   /** As if an experiment had measured them. */
   readonly rows: Rows;
@@ -133,28 +133,45 @@ export function judge<Rows>(claim: Claim<Rows>, rows: Rows, quick: boolean): Fin
   };
 }
 
-type Tried<Rows> = Pick<Claim<Rows>, "paper" | "contrary" | "holds">;
+/** What a rule gave for a {@link PrintedCase}. */
+export interface TriedCase extends Pick<PrintedCase<unknown>, "where"> {
+  /** Of the rule. */
+  readonly judgment: Judgment;
+}
+
+/** What a rule can be tried with. */
+export type TriedClaim<Rows> = Pick<Claim<Rows>, "paper" | "contrary" | "holds">;
 
 /** What a rule gives for each of the paper's own numbers, and for those that it has to fail. */
-export function onPaper<Rows>({ paper = [], contrary = [], holds }: Tried<Rows>) {
-  const judge = (cases: readonly PrintedCase<Rows>[]) =>
+export function onPaper<Rows>(
+  { paper = [], contrary = [], holds }: TriedClaim<Rows>,
+): { readonly own: readonly TriedCase[]; readonly contrary: readonly TriedCase[] } {
+  const judge = (cases: readonly PrintedCase<Rows>[]): TriedCase[] =>
     cases.map(({ where, rows }) => ({ where, judgment: holds(rows) }));
   return { own: typeof paper === "string" ? [] : judge(paper), contrary: judge(contrary) };
 }
 
-/** The same in words: `the paper's own numbers pass it (table 5, WikiSQL)`; undefined where nothing is said of them. */
-export function paperNote<Rows>(claim: Tried<Rows>): string | undefined {
+/** The same in words: `the paper's own numbers pass it (table 5: WikiSQL)`; undefined where nothing is said of them. */
+export function paperNote<Rows>(claim: TriedClaim<Rows>): string | undefined {
   if (typeof claim.paper === "string") return claim.paper;
   const { own, contrary } = onPaper(claim);
-  const places = (tried: typeof own, passes: boolean) =>
-    tried.filter(({ judgment }) => (judgment === true) === passes).map(({ where }) => where)
-      .join("; ");
+  const places = (tried: readonly TriedCase[], passes: boolean) =>
+    placesOf(tried.filter(({ judgment }) => (judgment === true) === passes));
   const [pass, fail, rejected] = [places(own, true), places(own, false), places(contrary, false)];
   return [
     pass && `the paper's own numbers pass it (${pass})`,
     fail && `the paper's own numbers fail it (${fail})`,
     rejected && `what has to fail it does (${rejected})`,
   ].filter((part) => part).join(", ") || undefined;
+}
+
+/** `table 5: WikiSQL, MNLI; table 7`. */
+function placesOf(tried: readonly TriedCase[]): string {
+  const tables = Map.groupBy(tried.map(({ where }) => where.split(": ")), ([table]) => table);
+  return Array.from(tables, ([table, own]) => {
+    const parts = own.map(([, part]) => part).filter((part) => part);
+    return parts.length > 0 ? `${table}: ${parts.join(", ")}` : table;
+  }).join("; ");
 }
 
 /** The claim with {@link paperNote} in place of the numbers, for rows that have more than its rule reads. */

@@ -91,8 +91,11 @@ Deno.test("a rule says what the paper's own numbers give by it, and what has to 
   assertEquals(ruleOf({}), rule);
   assertEquals(ruleOf({ paper: "the paper prints none" }), `${rule}; the paper prints none`);
   assertEquals(
-    ruleOf({ paper: [at("table 1", 1), at("table 2", 2)], contrary: [at("chance", 3)] }),
-    `${rule}; the paper's own numbers pass it (table 1; table 2), what has to fail it does (chance)`,
+    ruleOf({
+      paper: [at("table 1: a", 1), at("table 1: b", 1), at("table 2", 2)],
+      contrary: [at("chance", 3)],
+    }),
+    `${rule}; the paper's own numbers pass it (table 1: a, b; table 2), what has to fail it does (chance)`,
   );
   assertEquals(
     ruleOf({ paper: [at("table 1", 1), at("table 2", 4)], contrary: [at("chance", 2)] }),

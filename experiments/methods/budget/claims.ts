@@ -31,7 +31,7 @@ function aboveBest(compared: MethodComparison): number {
   return first.mean / compared.best([first, ...others]).mean - 1;
 }
 
-/** Whether the noise floor is more than what lies between r = 1 and the mark. */
+/** Whether r = 1 is nearer to the mark than the noise floor. */
 function isUndecided(compared: MethodComparison): boolean {
   const best = compared.best(ranks(compared)).mean;
   return Math.abs(aboveBest(compared) - enoughShare) * best < compared.noise;

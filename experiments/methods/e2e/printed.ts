@@ -40,6 +40,6 @@ function rows(): E2eRow[] {
 
 /** GPT-2 medium, in five metrics. */
 export const onGpt2 = {
-  where: "table 3, GPT-2 medium",
+  where: "table 3: GPT-2 medium",
   rows: new E2eComparison(rows(), byMetric(noiseOnE2e)),
 };

@@ -33,7 +33,7 @@ export const kindsClaims: readonly MethodsClaim<KindsComparison>[] = [{
     "the most frequent kind by more than two standard errors",
   ...said.table2,
   ...noted.methodsTable2,
-  paper: [{ where: "table 2, RoBERTa base, average", rows: averagesOfBase }],
+  paper: [{ where: "table 2: average of RoBERTa base", rows: averagesOfBase }],
   ours: (compared) => [lora, ...below].map((key) => meanIn(compared.cell(key), 1)).join(", "),
   holds: (compared) => {
     const own = compared.cell(lora), { frequent, texts } = compared.chance;

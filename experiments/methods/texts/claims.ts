@@ -39,7 +39,7 @@ export const textClaims: readonly MethodsClaim<TextComparison>[] = [
       "standard errors",
     ...said.table2,
     ...noted.textsTable2,
-    paper: [{ where: "table 2, RoBERTa base", rows: onBase }],
+    paper: [{ where: "table 2: average of RoBERTa base", rows: onBase }],
     ours: (compared) => averages(compared, [lora, ...below]),
     holds: (compared) =>
       below.every((key) => compared.isBetter(compared.cell(lora), compared.cell(key))) &&
@@ -61,7 +61,7 @@ export const textClaims: readonly MethodsClaim<TextComparison>[] = [
       "which on every task makes at most half of the errors of the most frequent label",
     ...said.table2Average,
     ...noted.textsAverage,
-    paper: [{ where: "table 2, RoBERTa base", rows: onBase }],
+    paper: [{ where: "table 2: average of RoBERTa base", rows: onBase }],
     ours: (compared) => `${signed(difference(compared, lora, full))} points`,
     holds: (compared) =>
       difference(compared, lora, full) >= -parPoints - rounding && compared.facts.every(isLearned),
@@ -78,7 +78,7 @@ export const textClaims: readonly MethodsClaim<TextComparison>[] = [
       "of adapters P is not above LoRA's by more than it",
     ...said.table2Adapters,
     ...noted.textsAdapters,
-    paper: [{ where: "table 2, RoBERTa large, restricted runs", rows: onLarge }],
+    paper: [{ where: "table 2: average of RoBERTa large †", rows: onLarge }],
     ours: (compared) => averages(compared, [lora, pfeiffer, houlsby]),
     holds: (compared) =>
       compared.isBetter(compared.cell(lora), compared.cell(houlsby)) &&
