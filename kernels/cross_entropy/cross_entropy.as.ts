@@ -1,9 +1,9 @@
 /** cross_entropy_forward and cross_entropy_backward. */
 
-import { expRange, log } from "../simd/exponential.as";
+import { expConstant, exponential, expRange, log } from "../simd/exponential.as";
 import { scratch } from "../simd/scratch.as";
 import { sumOf } from "../simd/sums.as";
-import { bytesOf, largestOf, madd, splat, storeUntil, VECTOR } from "../simd/vector.as";
+import { bytesOf, largestOf, madd, splat, storeUntil, VECTOR, zero } from "../simd/vector.as";
 
 const BLOCK: u32 = 512; // elements: the exponentials stay in the first-level cache
 
@@ -57,28 +57,27 @@ export function cross_entropy_backward(
   begin: u32,
   end: u32,
 ): void {
-  const stride = bytesOf(vocabulary), share = smoothing / <f32>vocabulary;
+  const highest = expConstant(0), lowest = expConstant(1), perLog2 = expConstant(2);
+  const magic = expConstant(3), log2High = expConstant(4), log2Low = expConstant(5);
+  const c6 = expConstant(6), c5 = expConstant(7), c4 = expConstant(8), c3 = expConstant(9);
+  const c2 = expConstant(10), one = expConstant(11);
+  const stride = bytesOf(vocabulary), share = splat(smoothing / <f32>vocabulary), none = zero();
   for (let row: usize = begin; row < end; row++) {
-    const label = load<i32>(labels + row * 4), at = logits + row * stride;
-    const factor: f32 = label < 0 ? 0 : load<f32>(dLoss) * scale;
-    const lse = load<f32>(logSumExp + row * 4);
-    for (let start: u32 = 0; start < vocabulary; start += BLOCK) {
-      const size = min(BLOCK, vocabulary - start), column = <u32>label - start;
-      expRange(scratch(0), at + bytesOf(start), size, lse);
-      if (label >= 0 && column < size) lower(scratch(bytesOf(column)), 1 - smoothing);
-      spread(at + bytesOf(start), bytesOf(size), splat(factor), splat(share));
+    const label = load<i32>(labels + row * 4), from = logits + row * stride, last = from + stride;
+    const factor: f32 = label < 0 ? 0 : load<f32>(dLoss) * scale, factors = splat(factor);
+    const lse = splat(load<f32>(logSumExp + row * 4));
+    for (let at = from; at < last; at += VECTOR) {
+      // deno-fmt-ignore
+      const softmax = exponential(
+        f32x4.sub(v128.load(at), lse),
+        highest, lowest, perLog2, magic, log2High, log2Low, c6, c5, c4, c3, c2, one,
+      );
+      storeUntil(last, at, madd(factors, f32x4.sub(softmax, share), none));
     }
+    if (label >= 0) lower(from + bytesOf(label), factor * (1 - smoothing));
   }
 }
 
 function lower(at: usize, by: f32): void {
   store<f32>(at, load<f32>(at) - by);
-}
-
-/** to = factor · (scratch - share). */
-function spread(to: usize, bytes: usize, factor: v128, share: v128): void {
-  for (let at: usize = 0; at < bytes; at += VECTOR) {
-    const gap = f32x4.sub(v128.load(scratch(at)), share);
-    storeUntil(to + bytes, to + at, madd(factor, gap, splat(0)));
-  }
 }
