@@ -110,6 +110,6 @@ Deno.test("cpu: many small launches and devices, one after another and side by s
 Deno.test("cpu: a thread that dies as it starts is an error, not a wait", async () => {
   const empty = await WebAssembly.compile(Uint8Array.of(0, 97, 115, 109, 1, 0, 0, 0));
   const memory = new WebAssembly.Memory({ initial: 1, maximum: 1, shared: true });
-  const start = () => WorkerPool.start({ module: empty, memory, names: [] }, [0]);
+  const start = () => WorkerPool.start({ module: empty, memory, names: [], base: 0 }, [0]);
   await assertRejects(start, DeviceError, "a thread of the cpu device died");
 });

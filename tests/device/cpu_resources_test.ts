@@ -46,7 +46,7 @@ Deno.test({
     const memory = reserveMemory();
     const before = workers(), cannotBeSent = (() => {}) as unknown as number;
     await assertRejects(() =>
-      WorkerPool.start({ module, memory, names: [] }, [0, 0, cannotBeSent])
+      WorkerPool.start({ module, memory, names: [], base: 0 }, [0, 0, cannotBeSent])
     );
     for (let waited = 0; workers() > before && waited < 5000; waited += 20) {
       await new Promise((resolve) => setTimeout(resolve, 20));
