@@ -77,7 +77,7 @@ export function addCombine(program: Command): void {
       new Option("--sign <rule>", "how ties elects signs: by sums or by numbers (default: total)")
         .choices(["total", "frequency"]),
     )
-    .option("--base <folder>", "Hugging Face folder of the base model", modelFolder)
+    .option("--base <folder>", "Hugging Face folder or GGUF file of the base", modelFolder)
     .requiredOption("--output <folder>", "PEFT folder to write")
     .addOption(dtypeOption("f32"))
     .addOption(allowOption())

@@ -86,7 +86,7 @@ export function addConvert(program: Command): void {
     .option("--bake", "write alpha = r and one rank, for readers that ignore settings")
     .option("--plain", "fold DoRA and biases of B into A, B and the base's biases")
     .option("--error <share>", "with --plain: relative error allowed for DoRA", share)
-    .option("--base <folder>", "Hugging Face folder of the base model", modelFolder)
+    .option("--base <folder>", "Hugging Face folder or GGUF file of the base", modelFolder)
     .option("--alpha <number>", "alpha of modules for which the file has none", finiteNumber)
     .option("--enable-lora <flags>", "enable_lora of loralib's MergedLinear", flags)
     .addOption(

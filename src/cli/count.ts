@@ -36,7 +36,7 @@ export function addCount(program: Command): void {
   const command = program.command("count").description(
     "count a model's parameters and those that a method trains",
   )
-    .argument("[model]", "name, folder, config.json or safetensors file", modelPath)
+    .argument("[model]", "name, folder, config.json, safetensors or GGUF file", modelPath)
     .option("--model <path>", "the model, instead of the argument", modelPath)
     .option("--url <url>", "safetensors file, index or folder; only headers are downloaded")
     .option("--labels <n>", "count with a classifier head of n labels", positiveNumber);

@@ -67,7 +67,11 @@ mostFrequent is the share of the most frequent label; for metrics {"scores",
 export function addEvaluate(program: Command): void {
   program.command("evaluate")
     .description("measure the loss of a model or an adapter on texts, or score generated texts")
-    .option("--model <folder>", "Hugging Face folder with a tokenizer.json", modelFolder)
+    .option(
+      "--model <folder>",
+      "Hugging Face folder with a tokenizer.json, or GGUF file",
+      modelFolder,
+    )
     .option("--data <file>", "texts: .jsonl, .csv or .txt")
     .option("--adapter <folder>", "folder of an adapter; repeat to add several", collect)
     .addOption(allowOption())

@@ -56,7 +56,11 @@ JSON: {"prompt", "tokens", "text"}; with --data one such line for each prompt.`;
 /** Adds `generate`, which continues prompts. */
 export function addGenerate(program: Command): void {
   program.command("generate").description("continue a prompt, or each prompt of a file")
-    .requiredOption("--model <folder>", "Hugging Face folder with a tokenizer.json", modelFolder)
+    .requiredOption(
+      "--model <folder>",
+      "Hugging Face folder with a tokenizer.json, or GGUF file",
+      modelFolder,
+    )
     .option("--adapter <folder>", "folder of an adapter; repeat to add several", collect)
     .addOption(allowOption())
     .addOption(baseDtypeOption())

@@ -43,7 +43,7 @@ export function addGradients(program: Command): void {
   program.command("gradients").description(
     "compute the gradient of every trainable tensor for one case",
   )
-    .requiredOption("--model <folder>", "Hugging Face folder", modelFolder)
+    .requiredOption("--model <folder>", "Hugging Face folder or GGUF file", modelFolder)
     .option("--adapter <folder>", "folder of an adapter; only its tensors are then trainable", once)
     .addOption(allowOption())
     .addOption(baseDtypeOption())

@@ -45,9 +45,10 @@ With --base and --intruders also:
   intruders  how many of the first 10 left singular vectors of W + dW have no
              cosine of 0.5 with any of W (Shuttleworth et al. 2024)
 
-The base may be of any family, in F32, F16 or BF16; only the weights that the
-adapter changes are read. Whether a file holds them as (out, in) or turned says
-the architecture where it is known, or else the shape of dW.
+The base may be of any family, in F32, F16 or BF16, or a GGUF file of a Llama or
+Qwen2; only the weights that the adapter changes are read. Whether a file holds
+them as (out, in) or turned says the architecture where it is known, or else the
+shape of dW.
 
 VeRA needs --base, as its file does not say how many inputs a layer has. Other
 methods than LoRA and VeRA have no dW of low rank.
@@ -69,7 +70,7 @@ export function addInspect(program: Command): void {
     "show rank, size and spectrum of every update in an adapter",
   )
     .argument("<adapter>", "PEFT folder")
-    .option("--base <folder>", "Hugging Face folder of the base model to compare with", modelFolder)
+    .option("--base <folder>", "Hugging Face folder or GGUF file of the base", modelFolder)
     .option("--intruders", "with --base: count directions of W + dW that W does not have")
     .option("--error <share>", "relative error allowed for the suggested rank", share, 0.05)
     .addOption(allowOption())

@@ -36,7 +36,7 @@ case, or (batch, classes) from a classifier.`;
 /** Adds `logits`, which computes a model's logits for the cases in a file. */
 export function addLogits(program: Command): void {
   program.command("logits").description("compute a model's logits for the cases in a file")
-    .requiredOption("--model <folder>", "Hugging Face folder", modelFolder)
+    .requiredOption("--model <folder>", "Hugging Face folder or GGUF file", modelFolder)
     .option("--adapter <folder>", "folder of an adapter; repeat to add several", collect)
     .addOption(allowOption())
     .option("--merge", "merge the adapters into the weights first")

@@ -78,7 +78,7 @@ A model that the output folder already holds is replaced, as a whole.`;
 /** Adds `merge`, which writes a model whose weights include adapters. */
 export function addMerge(program: Command): void {
   program.command("merge").description("write a model with adapters merged into its weights")
-    .requiredOption("--model <folder>", "Hugging Face folder", modelFolder)
+    .requiredOption("--model <folder>", "Hugging Face folder or GGUF file", modelFolder)
     .requiredOption("--adapter <folder>", "folder of an adapter; repeat to add several", collect)
     .addOption(allowOption())
     .requiredOption("--output <folder>", "Hugging Face folder to write")

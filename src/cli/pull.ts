@@ -29,7 +29,7 @@ JSON: {"commit", "folder", "files"}, with the bytes of each file.`;
 /** Adds `pull`, which downloads a model or an adapter. */
 export function addPull(program: Command): void {
   program.command("pull").description("download a model or an adapter from the Hugging Face hub")
-    .argument("<name>", "hf:OWNER/NAME or hf:OWNER/NAME@REVISION")
+    .argument("<name>", "hf:OWNER/NAME, hf:OWNER/NAME@REVISION or hf:OWNER/NAME/FILE.gguf")
     .addHelpText("after", help)
     .action(run);
 }

@@ -33,7 +33,7 @@ into 4 bits loses small updates (lowrank help merge).`;
 /** Adds `quantize`, which writes a model with its weights in 4 bits. */
 export function addQuantize(program: Command): void {
   program.command("quantize").description("write a model with the weights of its blocks in 4 bits")
-    .argument("<model>", "Hugging Face folder", modelFolder)
+    .argument("<model>", "Hugging Face folder or GGUF file", modelFolder)
     .argument("<output>", "Hugging Face folder to write")
     .addOption(
       new Option("--code <name>", "what the 4 bits stand for").choices(fourBitCodes)

@@ -60,7 +60,11 @@ JSON: {"address", "model", "adapters"} in a line once it listens.`;
 /** Adds `serve`, which answers requests over HTTP until a signal ends it. */
 export function addServe(program: Command): void {
   program.command("serve").description("answer requests over HTTP, each with its own adapter")
-    .requiredOption("--model <folder>", "Hugging Face folder with a tokenizer.json", modelFolder)
+    .requiredOption(
+      "--model <folder>",
+      "Hugging Face folder with a tokenizer.json, or GGUF file",
+      modelFolder,
+    )
     .option("--adapters <folder>", "folder of folders: each is an adapter, and has its name")
     .addOption(allowOption())
     .addOption(baseDtypeOption())

@@ -85,7 +85,7 @@ export function addTrain(program: Command): void {
 
 /** Adds the options of `train`, each combination of which is a training: `sweep` makes several. */
 export function addTrainOptions(command: Command): Command {
-  command.requiredOption("--model <folder>", "Hugging Face folder", modelFolder)
+  command.requiredOption("--model <folder>", "Hugging Face folder or GGUF file", modelFolder)
     .requiredOption("--output <folder>", "folder to write")
     .option("--data <file>", "texts to train on: .jsonl, .csv or .txt")
     .option("--epochs <n>", "passes over the texts (default: 10)", positiveNumber)

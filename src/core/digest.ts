@@ -2,7 +2,7 @@
 
 import { listFolder } from "./files.ts";
 import { oneLine } from "./quote.ts";
-import { fileIn, type FileSource, kindOf, openFile } from "./storage.ts";
+import { fileIn, type FileSource, kindOf, openFile, packedIn, splitPath } from "./storage.ts";
 
 /**
  * JSON whose bytes depend only on the content: sorted fields, no spaces, `undefined` fields left out.
@@ -57,13 +57,16 @@ export async function fileDigest(source: FileSource): Promise<string> {
 
 /**
  * {@link fileDigest} of a folder's files on disk by name, those whose names match; none where there is no
- * folder.
+ * folder. Of a GGUF file it is its own, whatever the names: all that it stands for is in it.
  *
  * @throws {Error} when one cannot be read.
  */
 export async function fileDigests(folder: string, names: RegExp): Promise<Record<string, string>> {
-  const digests: Record<string, string> = {};
-  if (await kindOf(folder) !== "folder") return digests;
+  const digests: Record<string, string> = {}, kind = await kindOf(folder);
+  if (kind === "file" && packedIn(folder) !== undefined) {
+    return { [splitPath(folder).name]: await fileDigest(folder) };
+  }
+  if (kind !== "folder") return digests;
   for (const name of (await listFolder(folder)).sort()) {
     if (names.test(name)) digests[name] = await fileDigest(fileIn(folder, name));
   }

@@ -14,7 +14,7 @@ export const mostFileBytes: number = 2 ** 32;
 /** How deep JSON may be nested; `JSON.parse` takes minutes for 20 MB of brackets. */
 export const mostNesting = 512;
 
-/** Bytes of a safetensors header: the format's own limit. */
+/** Bytes of a safetensors header, the format's own limit, and of a GGUF header; one with 262,144 tokens has 16 MB. */
 export const mostHeaderBytes = 100_000_000;
 
 /** Tensors of a model, in one file or in all of its shards; the largest have 200,000. */
@@ -37,6 +37,12 @@ export const mostStateBytes: number = 2 ** 16;
 
 /** Axes of a tensor: as many as NumPy has. */
 export const mostAxes = 64;
+
+/** Axes of a tensor in a GGUF file: ggml's own limit. */
+export const mostGgufAxes = 4;
+
+/** Bytes between places where a GGUF file may put its tensors; published ones have 32. */
+export const mostAlignment: number = 2 ** 20;
 
 /** Files of a sharded model; the largest have 200. */
 export const mostShards = 2048;

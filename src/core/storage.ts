@@ -13,6 +13,7 @@
 
 import { discard } from "./connection.ts";
 import { readReason } from "./file_errors.ts";
+import { type Folder, FolderEntry, PackedFile, packedIn, pathIn } from "./folder_entry.ts";
 import { isHubName } from "./hub/name.ts";
 import { followed } from "./links.ts";
 import { openBlob, openDiskFile, type OpenFile } from "./open_file.ts";
@@ -20,49 +21,27 @@ import { inBrowser } from "./platform.ts";
 import { quote } from "./quote.ts";
 import { terminalLine } from "./terminal_text.ts";
 
-/**
- * A folder to read from: its path (in a browser, a URL relative to the page), `hf:OWNER/NAME[@REVISION]`
- * for a repository of the Hugging Face hub, or its files in memory, found by `name`.
- */
-export type Folder = string | readonly File[];
+export { type Folder, FolderEntry, PackedFile, packedIn, pathIn };
 
 /**
  * A file to read: its path or `file:` URL, one of a folder, or the file itself in memory. A path is the user's
  * own word and followed wherever it leads; the files of a folder may be a stranger's.
  */
-export type FileSource = string | URL | FolderEntry | File;
-
-/** A file of a folder on the disk or the hub. It is not read through a link that leads out of the folder. */
-export class FolderEntry {
-  readonly #path: string;
-
-  /** Names a file, which need not be there. */
-  constructor(folder: string, name: string) {
-    this.#path = pathIn(folder, name);
-  }
-
-  /** Its path. */
-  toString(): string {
-    return this.#path;
-  }
-}
+export type FileSource = string | URL | FolderEntry | PackedFile | File;
 
 /** A file that Deno reads. */
-type DiskSource = Exclude<FileSource, File>;
-
-/** The path of a file in a folder, to be written or named. */
-export function pathIn(folder: string, name: string): string {
-  return /(^|\/)$/.test(folder) ? folder + name : `${folder}/${name}`;
-}
+type DiskSource = Exclude<FileSource, File | PackedFile>;
 
 /** A file of a folder, to be read. */
-export function fileIn(folder: Folder, name: string): FolderEntry | File {
-  if (typeof folder === "string") return new FolderEntry(folder, name);
-  if (!Array.isArray(folder)) {
+export function fileIn(folder: Folder, name: string): FolderEntry | PackedFile | File {
+  if (typeof folder !== "string" && !Array.isArray(folder)) {
     throw new TypeError(`a folder must be a path or a list of files, found ${quote(folder)}`);
   }
-  const file = folder.find((file) => file.name === name);
+  const file = typeof folder !== "string" && folder.find((file) => file.name === name);
   if (file) return file;
+  const packed = packedIn(folder);
+  if (packed !== undefined) return new PackedFile(packed, name);
+  if (typeof folder === "string") return new FolderEntry(folder, name);
   throw new Error(`cannot read ${terminalLine(name)}: it is not among the files in memory`);
 }
 
@@ -84,7 +63,10 @@ export function fileName(file: FileSource): string {
 
 /** Whether a folder has a file of this name. */
 export async function hasFile(folder: Folder, name: string): Promise<boolean> {
-  if (typeof folder !== "string") return folder.some((file) => file.name === name);
+  if (typeof folder !== "string" && folder.some((file) => file.name === name)) return true;
+  const packed = packedIn(folder);
+  if (packed !== undefined) return await isPackedIn(packed, name);
+  if (typeof folder !== "string") return false;
   // A repository that cannot be reached is named itself, not a file in it that nobody asked for.
   if (isHubName(folder)) await kindOf(folder);
   return await kindOf(pathIn(folder, name)) === "file";
@@ -126,6 +108,23 @@ export async function openFile(file: FileSource): Promise<OpenFile> {
 
 /** The part of the library that knows the hub, which is loaded when a name needs it. */
 const hub = () => import("./hub/repository.ts");
+
+/** The same for GGUF files. */
+const gguf = () => import("./gguf/folder_files.ts");
+
+async function isPackedIn(packed: string | File, name: string): Promise<boolean> {
+  if (typeof packed === "string" && await kindOf(packed) !== "file") return false;
+  return await ofGguf(packed, async (file) => (await gguf()).holdsFile(file, name));
+}
+
+/** What a GGUF file gives; errors name it. */
+async function ofGguf<T>(packed: string | File, read: (file: OpenFile) => Promise<T>): Promise<T> {
+  using file = await openFile(packed);
+  return await read(file).catch((error: Error) => {
+    error.message = `cannot read ${fileName(packed)}: ${error.message}`;
+    throw error;
+  });
+}
 
 /** Opens a file and nothing else: opening a pipe waits for its writer, and a device may never end. */
 async function openOnDisk(source: DiskSource): Promise<Deno.FsFile> {
@@ -173,7 +172,7 @@ function assertSize(bytes: number, most: number): void {
 
 /** Whether the file is on disk, to be read by Deno. */
 export function isOnDisk(file: FileSource): file is DiskSource {
-  return !inBrowser && !(file instanceof File);
+  return !inBrowser && !(file instanceof File) && !(file instanceof PackedFile);
 }
 
 /** Throws where files cannot be written. */
@@ -182,8 +181,11 @@ export function assertWritable(path: string): void {
   if (isHubName(path)) throw new Error(`cannot write ${path}: what is on the hub can only be read`);
 }
 
-/** A file in memory, or fetched into it. */
+/** A file in memory, made or fetched into it. */
 export async function blobOf(file: FileSource): Promise<Blob> {
+  if (file instanceof PackedFile) {
+    return await ofGguf(file.gguf, async (open) => (await gguf()).madeFile(open, file.name));
+  }
   return file instanceof File ? file : await (await request(String(file), "GET")).blob();
 }
 

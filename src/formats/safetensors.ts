@@ -111,7 +111,7 @@ export async function openSafetensorsFile(
 }
 
 /** Adds the file's name to an error's message and keeps its class. */
-function inFile(path: string, error: unknown): Error {
+export function inFile(path: string, error: unknown): Error {
   const reason = error as Error;
   reason.message = `cannot read ${path}: ${reason.message}`;
   return reason;
@@ -148,7 +148,9 @@ function newPieceMemory(): PieceMemory {
 }
 
 /** First element and length of each piece. */
-function* cutRows({ shape, bytes }: TensorEntry): Generator<[number, number]> {
+export function* cutRows(
+  { shape, bytes }: Pick<TensorEntry, "shape" | "bytes">,
+): Generator<[number, number]> {
   assertReadable(bytes);
   const size = sizeOf(shape), twoRows = 2 * (shape.at(-1) ?? 1);
   const length = twoRows > pieceValues ? pieceValues : Math.floor(pieceValues / twoRows) * twoRows;

@@ -14,8 +14,10 @@ import {
   folderName,
   hasFile,
   kindOf,
+  packedIn,
   splitPath,
 } from "../core/storage.ts";
+import { openGguf } from "./gguf.ts";
 import type { TensorEntry } from "./header.ts";
 import { assertAtMost } from "./json.ts";
 import { pickleConversion } from "./pickle.ts";
@@ -30,7 +32,8 @@ import {
 
 /**
  * Opens a safetensors file, a sharded model's `….safetensors.index.json`, or a folder, on disk or in
- * memory, that holds `model.safetensors` or `model.safetensors.index.json`. Only the headers are read.
+ * memory, that holds `model.safetensors` or `model.safetensors.index.json`. Only the headers are read. A GGUF file
+ * of a Llama or Qwen2, in F32, F16, BF16, Q4_0, Q4_1 or Q8_0, has the tensors that transformers makes of it.
  *
  * @throws {SyntaxError} when a header or the index says what the files do not hold.
  * @throws {RangeError} when a folder holds `pytorch_model.bin` instead.
@@ -56,6 +59,8 @@ export async function openSafetensors(
   options: ReadOptions = {},
 ): Promise<SafetensorsFile> {
   assertOptions("openSafetensors", options, readNames);
+  const packed = packedIn(path);
+  if (packed !== undefined) return await openGguf(packed, options);
   const [folder, file] = await findModel(path);
   return fileName(file).endsWith(".json")
     ? await openShards(folder, file, options)

@@ -41,7 +41,8 @@ export interface LoadModelOptions extends ModelOptions, ReadOptions, StorageOpti
  * Loads a Hugging Face folder onto a device: its `config.json` and its `model.safetensors` (F32, F16 or
  * BF16; sharded or not). `hf:OWNER/NAME[@REVISION]` is a repository of the Hugging Face hub, whose files
  * are downloaded to the cache of Hugging Face's tools unless they are there. In a browser the path is a URL
- * relative to the page; files in memory work too.
+ * relative to the page; files in memory work too. In place of a folder there may be a GGUF file of a Llama or
+ * Qwen2 (F32, F16, BF16, Q4_0, Q4_1 or Q8_0), whose values are transformers' to the bit.
  *
  * Tensor names may have the trunk's prefix (GPT-2's `transformer.`) or not, and weights of Conv1D
  * layers are transposed. The header is compared with the configuration before anything is allocated, so that

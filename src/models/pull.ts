@@ -3,7 +3,7 @@
 import { listFolder, readBytes } from "../core/files.ts";
 import { parseHubName } from "../core/hub/name.ts";
 import { hubFolder } from "../core/hub/repository.ts";
-import { fileIn, hasFile, openFile } from "../core/storage.ts";
+import { fileIn, hasFile, openFile, packedIn, splitPath } from "../core/storage.ts";
 import { besideWeights, openWeights } from "../formats/adapter_weights.ts";
 import { openSafetensors } from "../formats/mod.ts";
 import { smallFiles } from "./small_files.ts";
@@ -21,7 +21,7 @@ export interface Pulled {
 /**
  * Downloads what can be used of `hf:OWNER/NAME[@REVISION][/FOLDER]`: the configuration, the tokenizer, and
  * the weights in safetensors files, whose headers are read; those of an adapter, whatever its method, if there
- * is one.
+ * is one. Of `hf:OWNER/NAME/FILE.gguf` it is that file.
  *
  * @throws {RangeError} when the name has another form, or its weights are in pickles.
  * @throws {Error} when the hub does not have it, or a file cannot be downloaded or read.
@@ -40,6 +40,11 @@ export async function pull(name: string): Promise<Pulled> {
   }
   using _ = isAdapter ? await openWeights(name, {}) : await openSafetensors(name);
   const { commit, folder } = await hubFolder(name), files: Record<string, number> = {};
+  if (packedIn(name) !== undefined) {
+    using gguf = await openFile(name);
+    const { folder: around, name: own } = splitPath(folder);
+    return { commit, folder: around, files: { [own]: gguf.bytes } };
+  }
   for (const file of (await listFolder(folder)).sort()) {
     if (!await hasFile(folder, file)) continue;
     using opened = await openFile(fileIn(folder, file));

@@ -58,7 +58,7 @@ function specialTokensOf(hub: HubTokenizer): Map<string, number> {
  * Loads `tokenizer.json` and `tokenizer_config.json` of a Hugging Face folder. The parser
  * (`@huggingface/tokenizers`) is fetched on the first call. If `tokenizer_config.json` has no `eos_token`,
  * as in GPT-2's folder, the end of text is the `eos_token_id` of the model's `generation_config.json` or
- * `config.json`, or else the token `<|endoftext|>`.
+ * `config.json`, or else the token `<|endoftext|>`. Of a GGUF file it is the byte-level tokenizer in it.
  *
  * @throws {Error} when a file is missing.
  * @throws {SyntaxError} when a file is not JSON, or not as in published tokenizers of the kinds BPE,
