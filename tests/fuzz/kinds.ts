@@ -14,6 +14,7 @@ import { bottleneckFolders } from "./kinds/bottlenecks.ts";
 import { kohyaAdapters, loralibAdapters } from "./kinds/dialects.ts";
 import { familyFolders, runnableConfigs } from "./kinds/families.ts";
 import { foreignAdapters } from "./kinds/foreign.ts";
+import { ggufModels } from "./kinds/gguf.ts";
 import { hubAnswers, hubCaches, hubDownloads } from "./kinds/hub.ts";
 import { modelConfigs, modelFolders } from "./kinds/models.ts";
 import { quantizedFiles } from "./kinds/quantized.ts";
@@ -31,6 +32,7 @@ export const kinds: readonly Kind[] = [
   wholeFiles,
   shardIndexes,
   quantizedFiles,
+  ggufModels,
   adapterConfigs,
   adapterFolders,
   lenientFolders,
