@@ -81,8 +81,9 @@ export function drawGroups(
 
 /**
  * Batches of rows that are measured without gradients: sorted by length, so that almost nothing is padding, but with
- * those of one prompt together, as this is then computed once, and as large as the limit allows. Use {@link mostTokens} of batches that a training step takes: a forward pass over as
- * many tokens that keeps nothing takes less memory than theirs, whatever the step trains.
+ * those of one prompt together, as this is then computed once, and as large as the limit allows. Use
+ * {@link mostTokens} of batches that a training step takes: a forward pass over as many tokens that keeps nothing
+ * takes less memory than theirs, whatever the step trains.
  */
 export function measuredGroups(sizes: RowSizes, limit: BatchLimit): RowGroups {
   const sorted = byLength(sizes.lengths.keys(), sizes), { prompts } = sizes;

@@ -78,12 +78,14 @@ export class TrainingsTogether<Evaluation = unknown>
  *
  * The base's passes run over the rows of all runs, whose low-rank parts take six launches for each layer. That is faster
  * where a step of one run does not fill the device: on two cores with OpenBLAS 1.6 to 2.3 times with 16 tokens a step,
- * hardly with 500 (decision 0039). Batches of one length are computed together, others in turn. Cost: beside that of the runs, 8 bytes for each trained value,
- * and the activations of all runs at once.
+ * hardly with 500 (decision 0039). Batches of one length are computed together, others in turn. Cost: beside that of
+ * the runs, 8 bytes for each trained value, and the activations of all runs at once.
  *
- * @throws {TypeError} when there is no list, a run is no object, an option does not exist, or there is no number of steps and no list of batches.
+ * @throws {TypeError} when there is no list, a run is no object, an option does not exist, or there is no number of
+ * steps and no list of batches.
  * @throws {RangeError} when there are no runs, an adapter is there twice, its model has others or another base, or it
- * trains more than A and B of linear layers; when a model has dropout, or runs share a generator; when an option is out of range. While it runs: when every run has failed.
+ * trains more than A and B of linear layers; when a model has dropout, or runs share a generator; when an option is
+ * out of range. While it runs: when every run has failed.
  * @throws {DeviceError} when the device cannot hold all of them.
  *
  * @example Learning rates
