@@ -11,7 +11,7 @@ import { skills } from "../../src/data/mod.ts";
 import type { NgramScores } from "../pretrain/ngrams.ts";
 import { firstWeights, optimizerWords } from "../pretrain/optimizer.ts";
 import type { PretrainingRecord } from "../pretrain/run.ts";
-import { writeCard } from "../pretrain/write_card.ts";
+import { type Card, writeCard } from "../pretrain/write_card.ts";
 import { type AnswerScore, heldOutTexts, type SkillScore } from "./score.ts";
 
 interface Baselines extends NgramScores<AnswerScore> {
@@ -39,7 +39,7 @@ function skillRows(scores: readonly SkillScore[]): string {
   }).join("\n");
 }
 
-function card(run: PretrainingRecord & Measured, base: Baselines): string {
+function cardText(run: PretrainingRecord & Measured, base: Baselines): string {
   const { recipe, steps, heldOut } = run;
   return `---
 license: apache-2.0
@@ -99,9 +99,10 @@ computed (\`skills\` of \`@lowrank/core/data\`). It has read nothing else and kn
 `;
 }
 
-if (import.meta.main) {
-  await writeCard(Deno.args[0] ?? "models/tiny-skills", {
-    text: card,
-    marks: { at: [0.01, 0.1, 1], scale: Math.log10 },
-  });
-}
+/** The card. */
+export const card: Card<Measured, Baselines> = {
+  text: cardText,
+  marks: { at: [0.01, 0.1, 1], scale: Math.log10 },
+};
+
+if (import.meta.main) await writeCard(Deno.args[0] ?? "models/tiny-skills", card);

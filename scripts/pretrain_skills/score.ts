@@ -1,5 +1,6 @@
 /** How well skills are known, on inputs that are for the test. @module */
 
+import { mean } from "../../src/core/numbers.ts";
 import {
   encodePrompted,
   promptedBatches,
@@ -26,23 +27,43 @@ export interface SkillScore extends AnswerScore {
   readonly name: string;
   /** Number of its texts. */
   readonly texts: number;
+  /** Of all their answers. */
+  readonly characters: number;
 }
 
 /** Most texts of a skill. */
 const mostTexts = 200;
 
-/** Texts by the names of skills, always the same. */
-export const heldOutTexts = (
-  examples = mostTexts,
-): { name: string; texts: readonly PromptedText[] }[] =>
+/** Texts of a skill. */
+export interface SkillTexts {
+  /** The skill's name. */
+  readonly name: string;
+  /** They ask for different inputs. */
+  readonly texts: readonly PromptedText[];
+}
+
+/** The texts of the test, always the same. */
+export const heldOutTexts = (examples = mostTexts): SkillTexts[] =>
   skills.map((skill) => ({
     name: skill.name,
     texts: skillTexts(skill, { split: "test", examples, seed: 0 }),
   }));
 
-/** The same as rows of tokens. */
+/** The same as rows of tokens, a list for each skill. */
 export const heldOutRows = (tokenizer: Tokenizer): TokenRow[][] =>
   heldOutTexts().map(({ texts }) => texts.map((text) => encodePrompted(tokenizer, text)));
+
+/** Scores a model on one skill. */
+export async function skillScore(
+  model: TextModel,
+  tokenizer: Tokenizer,
+  { name, texts }: SkillTexts,
+): Promise<SkillScore> {
+  const batches = [...promptedBatches(tokenizer, texts, { batch: texts.length })];
+  const { loss, counted } = await evaluate(model, batches);
+  const exact = await exactOn(model, batches);
+  return { name, texts: texts.length, characters: counted, nats: loss, exact };
+}
 
 /** Scores a model on each skill, and on all. */
 export async function skillScores(
@@ -50,14 +71,12 @@ export async function skillScores(
   tokenizer: Tokenizer,
 ): Promise<AnswerScore & { skills: SkillScore[] }> {
   const scores: SkillScore[] = [];
-  let nats = 0, characters = 0, exact = 0;
-  for (const { name, texts } of heldOutTexts()) {
-    const batches = [...promptedBatches(tokenizer, texts, { batch: texts.length })];
-    const { loss, counted } = await evaluate(model, batches);
-    scores.push({ name, texts: texts.length, nats: loss, exact: await exactOn(model, batches) });
-    nats += loss * counted;
-    characters += counted;
-    exact += scores.at(-1)!.exact / skills.length;
-  }
-  return { nats: nats / characters, exact, skills: scores };
+  for (const one of heldOutTexts()) scores.push(await skillScore(model, tokenizer, one));
+  const sumOf = (value: (score: SkillScore) => number) =>
+    scores.reduce((sum, score) => sum + value(score), 0);
+  return {
+    nats: sumOf(({ nats, characters }) => nats * characters) / sumOf((one) => one.characters),
+    exact: mean(scores.map(({ exact }) => exact)),
+    skills: scores,
+  };
 }

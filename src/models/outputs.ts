@@ -60,10 +60,10 @@ function largestAt(data: HostTensor["data"], row: number, width: number): number
  * import { exactOn } from "@lowrank/core/models";
  *
  * using device = await openDevice();
- * using model = await loadModel(device, "models/tiny-gpt2");
- * const tokenizer = await loadTokenizer("models/tiny-gpt2");
- * const texts = [{ prompt: "2021-03-07:", completion: " 7 March 2021" }];
- * console.log(await exactOn(model, promptedBatches(tokenizer, texts))); // 0: it has not learned to
+ * using model = await loadModel(device, "models/tiny-skills");
+ * const tokenizer = await loadTokenizer("models/tiny-skills");
+ * const texts = [{ prompt: "rev green:", completion: " neerg" }];
+ * console.log(await exactOn(model, promptedBatches(tokenizer, texts))); // 1
  * ```
  */
 export async function exactOn(

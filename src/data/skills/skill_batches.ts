@@ -34,7 +34,7 @@ const skillFormat: PromptFormat = { ...usualFormat, separator: " " };
  * import { loadTokenizer } from "@lowrank/core";
  * import { skillBatches, skills } from "@lowrank/core/data";
  *
- * const tokenizer = await loadTokenizer("models/tiny-gpt2");
+ * const tokenizer = await loadTokenizer("models/tiny-skills");
  * const { targets } = skillBatches(tokenizer, skills, { batch: 4, seed: 1 })(0);
  * console.log(targets.shape[0]); // 4
  * ```
