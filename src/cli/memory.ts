@@ -51,15 +51,15 @@ that by closed formulas:
   nf4         linear layers in 4 bits, all else in two bytes, adapters in F32
   nf4-double  as nf4, with the scales of the 4-bit values in 8 bits
 In all three, activations take two bytes per value. The memory for unpacking a
-4-bit matrix is not counted. --labeled is of steps on prompts with completions,
-whose last tokens, the completions', alone have a label: train gives the head
-no others. --base-dtype is how a frozen base is stored, in a
-step that runs so, with all its memory: f16, bf16, or with auto as the
-configuration says; nf4 and fp4, the linear layers of the blocks in 4 bits, as
-QLoRA and train store them. A folder on disk that is in 4 bits already is
-counted in the blocks that its files have. Of a config.json, and of a repository
-of the hub, nothing else is read: it does not say how large the blocks are, and
-64 is assumed.
+4-bit matrix is not counted. The process takes about 0.3 GB more, for Deno,
+compiled code and what loading copies. With prompts and completions, only the
+tokens of completions have a label, and only these reach the head: --labeled
+says how many there are. --base-dtype is how a frozen base is stored, in a step
+that runs so, with all its memory: f16, bf16, or with auto as the configuration
+says; nf4 and fp4, the linear layers of the blocks in 4 bits, as QLoRA and train
+store them. A folder on disk that is in 4 bits already is counted in the blocks
+that its files have. Of a config.json, and of a repository of the hub, nothing
+else is read: it does not say how large the blocks are, and 64 is assumed.
 
 JSON: {"byRole", "live", "peak", "fullPeak", "byFormula"} in bytes. byRole sums
 to the peak; live is what remains between steps; fullPeak is the peak of full

@@ -113,7 +113,7 @@ export function addTrainOptions(command: Command): Command {
     .addOption(
       new Option(
         "--batch-order <order>",
-        "which texts share a step (default: random; of tokens like-length)",
+        "which texts share a step (default: random; with --tokens-per-step like-length)",
       )
         .choices(batchOrders),
     )
