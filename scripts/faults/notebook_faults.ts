@@ -112,8 +112,8 @@ export const notebookFaults: readonly NotebookFault[] = [
     "03",
     "the dry device books four bytes too many a tensor",
     "src/device/base.ts",
-    "this.ledger.add(storage);",
-    'this.ledger.add({ ...storage, bytes: bytes + (this.kind === "dry" ? 4 : 0) });',
+    "this.ledger.add(storage);\n    return",
+    'this.ledger.add({ ...storage, bytes: bytes + (this.kind === "dry" ? 4 : 0) });\n    return',
   ),
   fault(
     "00 02",
