@@ -39,7 +39,7 @@ async function assertKeysWork(page: Page): Promise<void> {
   assertMatch(await page.evaluate("location.hash"), /rank=6/);
   await enter("run");
   await page.until(
-    `parseInt(document.querySelector("#numbers dd").textContent) > 3`,
+    `parseInt(document.querySelector("#numbers dd")?.textContent) > 3`,
     20_000,
     "steps",
   );
