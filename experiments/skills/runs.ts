@@ -1,0 +1,114 @@
+/** Runs on the base with skills: a method, a rate and a seed on one task. @module */
+
+import { canonicalJson, sha256 } from "../../src/core/digest.ts";
+import { promptedBatches, type PromptedText, skillTexts } from "../../src/data/mod.ts";
+import type { Device } from "../../src/device/device.ts";
+import { countTrainable, exactOn, type TextModel } from "../../src/models/mod.ts";
+import type { MethodSpec } from "../../src/runs/mod.ts";
+import { evaluate } from "../../src/train/mod.ts";
+import { type PlannedRun, planRun, type RunOpeners } from "../frame/mod.ts";
+import { openSkillsBase, type SkillsBase, skillsIdentity, skillsTokenizer } from "./base.ts";
+import type { DownstreamTask } from "./tasks.ts";
+
+/** Steps, texts in a step and training texts, unless said. */
+export const skillSteps = 300, skillBatch = 32, skillExamples = 2000;
+
+/** Most texts that rates are chosen by, and that are reported. */
+export const measuredTexts = { validation: 200, test: 300 } as const;
+
+/** Chooses the texts that are measured, the same for every run. */
+const measuredSeed = 2021;
+
+/** One run. */
+export interface SkillRun {
+  /** What is trained. */
+  readonly method: MethodSpec;
+  /** Its rate at its highest. */
+  readonly learningRate: number;
+  /** Steps of 32 texts. */
+  readonly steps: number;
+  /** Seed of the training texts and their order, of A, and of an untrained base. */
+  readonly seed: number;
+  /** The task. */
+  readonly task: DownstreamTask;
+  /** What the share of right answers is measured on. */
+  readonly split: keyof typeof measuredTexts;
+  /** Most training texts. Default 2,000. */
+  readonly examples?: number;
+  /** What is adapted. Default: the trained base. */
+  readonly base?: SkillsBase;
+}
+
+/**
+ * One run. Its metrics are `exact` (the share of the texts whose answer is right to its end, from 0 to 1), `loss` (nats
+ * per character of the answers), `texts` (how many were measured) and `trained` (values).
+ *
+ * @param name The method's, for the progress bar.
+ */
+export function planSkill<Chosen extends SkillRun>(
+  chosen: Chosen,
+  name: string,
+): PlannedRun<Chosen> {
+  const { method, learningRate, steps, seed, task, base = "trained" } = chosen;
+  return planRun<Chosen>({
+    ...{ label: `${task.name}, ${name}, seed ${seed}`, steps, chosen },
+    open: (device) => openersOf(chosen, device),
+    spec: async ({ kind: device }) => ({
+      model: await skillsIdentity(base),
+      ...{ method, data: await dataOf(chosen), seed, device },
+      training: { learningRate, steps, schedule: "linear", warmupSteps: Math.ceil(steps / 30) },
+    }),
+  });
+}
+
+/** Names the texts by their hash: a task that changes makes other runs. */
+async function dataOf(chosen: SkillRun): Promise<Record<string, string | number>> {
+  const { task: { name: task }, split } = chosen, texts = textsOf(chosen);
+  const sha = await sha256(new TextEncoder().encode(canonicalJson(texts)));
+  return { task, split, batch: skillBatch, sha256: sha };
+}
+
+/** What a run trains on, and what it is measured on. */
+function textsOf(
+  { task, split, seed, examples = skillExamples }: Pick<
+    SkillRun,
+    "task" | "split" | "seed" | "examples"
+  >,
+): Record<"train" | "measured", PromptedText[]> {
+  const train = skillTexts(task, { split: "train", examples, seed });
+  const most = measuredTexts[split];
+  if (task.isRecalled) return { train, measured: train.slice(0, most) };
+  return { train, measured: skillTexts(task, { split, examples: most, seed: measuredSeed }) };
+}
+
+function openersOf(chosen: SkillRun, device: Device): RunOpeners<TextModel> {
+  const { base = "trained", seed, steps } = chosen, { train, measured } = textsOf(chosen);
+  return {
+    openModel: () => openSkillsBase(device, base, seed),
+    openBatches: async () => {
+      const batch = Math.min(skillBatch, train.length);
+      return promptedBatches(await skillsTokenizer(), train, { batch, seed, epochs: Infinity });
+    },
+    // Runs take seconds; what they show is in their metrics.
+    checkpointEvery: steps,
+    save: () => Promise.resolve(),
+    measure: async (model) => ({
+      ...await scoreTexts(model, measured),
+      trained: countTrainable(model),
+    }),
+  };
+}
+
+/** How many answers of a model are right, and their loss. */
+export async function scoreTexts(
+  model: TextModel,
+  texts: readonly PromptedText[],
+): Promise<{ exact: number; loss: number; texts: number }> {
+  const batches = [...promptedBatches(await skillsTokenizer(), texts, { batch: 100 })];
+  const { loss } = await evaluate(model, batches);
+  return { exact: await exactOn(model, batches), loss, texts: texts.length };
+}
+
+/** The texts that runs of a task report, for the base before any training. */
+export const reportedTexts = (task: DownstreamTask): PromptedText[] =>
+  textsOf({ task, split: "test", seed: measuredSeed }).measured;
