@@ -29,6 +29,12 @@ export const settingDefinitions = (prefix: string) => ({
     result: "i32",
     optional: true,
   },
+  setIntegers: {
+    name: "MKL_Set_Interface_Layer",
+    parameters: ["i32"],
+    result: "i32",
+    optional: true,
+  },
   version: {
     name: "MKL_Get_Version_String",
     parameters: ["buffer", "i32"],
@@ -43,13 +49,17 @@ interface ThreadSymbols {
   readonly setThreads: ((count: number) => void) | null;
   /** Chooses MKL's way to have threads and returns it; whatever is called before chooses another one for good. */
   readonly setLayer: ((layer: number) => number) | null;
+  /** Chooses the width of MKL's integers, whatever its environment variable says. */
+  readonly setIntegers: ((layer: number) => number) | null;
 }
 
 const sequentialLayer = 1; // MKL_THREADING_SEQUENTIAL
+const integersOf32Bits = 0; // MKL_INTERFACE_LP64
 
 /** Limits a library of which nothing was called yet to one thread a call; false if it cannot be limited. */
-export function limitThreads({ setThreads, setLayer }: ThreadSymbols): boolean {
+export function limitThreads({ setThreads, setLayer, setIntegers }: ThreadSymbols): boolean {
   setThreads?.(1);
+  setIntegers?.(integersOf32Bits);
   return setThreads !== null || setLayer?.(sequentialLayer) === sequentialLayer;
 }
 
@@ -166,11 +176,22 @@ function openRequested<Symbols extends Deno.ForeignLibraryInterface>(
   path: string,
   symbols: Definitions<Symbols>,
 ): FoundLibrary<Symbols> {
-  const found = tryToOpen(path, symbols);
+  const found = tryToOpen(linkedPath(path), symbols);
   if (typeof found !== "string") return found;
   throw new DeviceError(
     `${variable} must be off, auto or the path of a BLAS with cblas_sgemm, found ${path}: ${found}`,
   );
+}
+
+/** Where a link leads to: MKL looks for its parts beside the path that it was opened by. */
+function linkedPath(path: string): string {
+  if (!/[/\\]/.test(path)) return path; // the system searches for it
+  if (Deno.permissions.querySync({ name: "read", path }).state !== "granted") return path;
+  try {
+    return Deno.realPathSync(path);
+  } catch {
+    return path;
+  }
 }
 
 /** The library, or why it cannot be opened with unprefixed symbols. */

@@ -46,6 +46,16 @@ Deno.test("blas: a path that cannot be opened is refused with its name", async (
   assertEquals(refused.includes("Could not open library"), false);
 });
 
+Deno.test("blas: a link is opened by the path that it leads to, where that may be read", async () => {
+  const folder = await Deno.realPath(await Deno.makeTempDir());
+  const [file, link] = ["mkl", "link"].map((name) => `${folder}/${name}`);
+  await Deno.writeTextFile(file, "no library");
+  await Deno.symlink(file, link);
+  assertStringIncludes(await found(link, ...ffi, "--allow-read"), `found ${link}: ${file}`);
+  assertStringIncludes(await found(link, ...ffi), `found ${link}: ${link}`);
+  await Deno.remove(folder, { recursive: true });
+});
+
 Deno.test("blas: nothing and auto search", async () => {
   assertEquals(await found("", ...ffi), await found("auto", ...ffi));
 });
