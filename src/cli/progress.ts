@@ -1,5 +1,6 @@
 /** Training progress on standard error. @module */
 
+import { countTokens } from "../core/batch.ts";
 import { durationText } from "../core/job_time.ts";
 import { grouped } from "../core/numbers.ts";
 import { terminalLine } from "../core/terminal_text.ts";
@@ -63,7 +64,7 @@ function paceOf({ batches, ...course }: WatchedCourse): (event: StepEvent) => st
   const left = new TimeLeft(course);
   let tokens = 0, ms = 0;
   return (event) => {
-    tokens += batches[event.step % batches.length].inputs.tokens.data.length;
+    tokens += countTokens(batches[event.step % batches.length]);
     ms += event.ms;
     left.add(event);
     const rest = left.ms === undefined ? "" : `, ${durationText(left.ms)} left`;

@@ -31,12 +31,25 @@ export interface Batch<Inputs = ModelInputs> {
   readonly promptFormat?: PromptFormat;
 }
 
-/** Number of labels that are not ignored: those that are not negative (-100 is ignored, as in PyTorch). */
-export function countLabels(labels: ArrayLike<number>): number {
+/** Tokens without padding: those that the mask shows, else those of each row up to its last label. */
+export function countTokens({ inputs: { tokens, attentionMask }, targets }: Batch): number {
+  const { shape: [rows, time], data } = tokens;
+  if (attentionMask) return countWhere(attentionMask.data, (shown) => shown !== 0);
+  if (targets.data.length !== data.length) return data.length;
+  const lengthOf = (row: number) =>
+    targets.data.subarray(row * time, (row + 1) * time).findLastIndex((label) => label >= 0) + 1;
+  return Array.from({ length: rows }, (_, row) => lengthOf(row)).reduce((a, b) => a + b, 0);
+}
+
+function countWhere(values: ArrayLike<number>, counts: (value: number) => boolean): number {
   let count = 0;
-  for (let i = 0; i < labels.length; i++) if (labels[i] >= 0) count++;
+  for (let i = 0; i < values.length; i++) if (counts(values[i])) count++;
   return count;
 }
+
+/** Number of labels that are not ignored: those that are not negative (-100 is ignored, as in PyTorch). */
+export const countLabels = (labels: ArrayLike<number>): number =>
+  countWhere(labels, (label) => label >= 0);
 
 /** How many targets a mean is taken over: integers that are not negative, or rows of floats. */
 export function countTargets({ shape, data }: HostTensor): number {

@@ -1,6 +1,7 @@
 /** The time left, as a training and a sweep state it. */
 
 import { assertAlmostEquals, assertEquals } from "@std/assert";
+import { countTokens } from "../../src/core/batch.ts";
 import { progressOf } from "../../src/cli/progress.ts";
 import { type SweepPart, SweepProgress } from "../../src/cli/sweep_progress.ts";
 import { type Course, TimeLeft } from "../../src/cli/time_left.ts";
@@ -72,6 +73,20 @@ Deno.test("the last line of a training counts the time before a resume", () => {
     "step 61 of 62: loss 2.0000, 10 tokens/s",
     "step 62 of 62: loss 2.0000, 5 min 40 s in all",
   ]);
+});
+
+Deno.test("padding is no token", () => {
+  const row = (...labels: number[]) => labels.concat(Array(10 - labels.length).fill(-100));
+  const tokens = { shape: [2, 10], data: new Uint32Array(20) };
+  const scored = { shape: [2, 10], data: Int32Array.from([...row(-100, 7, 7), ...row(7)]) };
+  const mask = {
+    shape: [2, 10],
+    data: Uint32Array.from([...row(1, 1, 1), ...row(1)], (m) => +(m > 0)),
+  };
+  const classes = { shape: [2], data: new Int32Array(2) };
+  assertEquals(countTokens({ inputs: { tokens }, targets: scored }), 4);
+  assertEquals(countTokens({ inputs: { tokens, attentionMask: mask }, targets: classes }), 4);
+  assertEquals(countTokens({ inputs: { tokens }, targets: classes }), 20);
 });
 
 Deno.test("a held-out loss of an earlier step is said to be of that step", () => {
