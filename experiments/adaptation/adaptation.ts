@@ -10,7 +10,7 @@ import { methodRows, methodTable } from "../../src/inspect/mod.ts";
 import noted from "../notes.json" with { type: "json" };
 import said from "../../src/paper/printed/claims.json" with { type: "json" };
 import { loadBase } from "../base_model.ts";
-import { experiment, withPaperNote } from "../frame/mod.ts";
+import { claimOn, experiment } from "../frame/mod.ts";
 import type { Claim, Experiment, ExperimentContext, MadeRun } from "../frame/mod.ts";
 import { glossLoss, planGloss, publishAdapter, shortGlossData } from "../gloss_runs.ts";
 import { learningRateGrid } from "./methods.ts";
@@ -104,6 +104,8 @@ export const memoryClaims: readonly Claim<MethodPair>[] = [{
   holds: (rows) => largest(rows, peakBytes) <= peakBytes(rows.full) / 3,
 }];
 
+const whole = (rows: AdaptationRows) => rows;
+
 /** Full fine-tuning and LoRA on the same task, compared in loss, bytes, time and files. */
 export const adaptation: Experiment = experiment<Method, AdaptationRows>({
   name: "adaptation",
@@ -127,7 +129,7 @@ export const adaptation: Experiment = experiment<Method, AdaptationRows>({
       }))
     ),
   rows: adaptationRows,
-  claims: [withPaperNote(qualityClaim), ...memoryClaims.map(withPaperNote), {
+  claims: [claimOn(qualityClaim, whole), ...memoryClaims.map((claim) => claimOn(claim, whole)), {
     text: "What has to be stored for each task shrinks to the adapter",
     rule: "when the adapter's file is less than half the size of the full checkpoint at every " +
       "rank; the factor itself depends on the model's width",

@@ -32,10 +32,15 @@ export const words = {
     ["reproduced", "what the paper says is what was found, by the rule in its section"],
     [
       "not reproduced at this scale",
-      "the rule fails with a small model and a short training; larger ones may decide otherwise",
+      "the rule fails with a model that knows too little, or by less than the noise; larger ones, or more seeds, may " +
+      "decide otherwise",
     ],
     ["differs", "a number that the paper prints is not the one that follows from its settings"],
-    ["not reproduced", "the rule fails, and the small scale is no explanation"],
+    [
+      "not reproduced",
+      "the rule fails, and the small scale is no explanation: the base knows what its task is made of, and the rule " +
+      "is missed by more than the noise",
+    ],
     ["holds", "the same as reproduced, for a claim that the paper does not make"],
     [
       "holds here, not with --full",

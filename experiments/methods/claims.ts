@@ -1,6 +1,6 @@
 /** Claims on methods side by side, which are left out where a row that they read is. @module */
 
-import { type Claim, type NotedClaim, paperNote } from "../frame/mod.ts";
+import { type Claim, claimOn, type NotedClaim } from "../frame/mod.ts";
 import type { MethodCell, MethodComparison } from "./comparison.ts";
 
 /** Methods side by side, some of which may have no rows. */
@@ -18,16 +18,8 @@ export const claimsOn = <Compared extends ComparedMethods>(
   compared: Compared,
   claims: readonly MethodsClaim<Compared>[],
 ): NotedClaim[] =>
-  claims.filter(({ reads }) => compared.has(...reads)).map(
-    ({ reads: _, text, paper, contrary, holds, ours, found, ...claim }) => ({
-      ...claim,
-      paper: paperNote({ paper, contrary, holds }),
-      text: typeof text === "string" ? text : text(compared),
-      holds: () => holds(compared),
-      ours: () => ours(compared),
-      found: found && (() => found(compared)),
-    }),
-  );
+  claims.filter(({ reads }) => compared.has(...reads))
+    .map(({ reads: _, ...claim }) => claimOn(claim, () => compared));
 
 /** What a finding says about noise. */
 export function noiseNote({ noise, cells }: MethodComparison, unit: string): string {

@@ -1,6 +1,7 @@
 /** Finding the system's BLAS and opening it through Deno's FFI. @module */
 
 import { DeviceError } from "../core/errors.ts";
+import { linkedPath } from "../core/links.ts";
 import { environmentVariable, inBrowser } from "../core/platform.ts";
 
 /** What OpenBLAS and MKL have besides their routines: the threads of the whole process, and their own names. */
@@ -176,22 +177,12 @@ function openRequested<Symbols extends Deno.ForeignLibraryInterface>(
   path: string,
   symbols: Definitions<Symbols>,
 ): FoundLibrary<Symbols> {
-  const found = tryToOpen(linkedPath(path), symbols);
+  // The system searches for a name. MKL looks for its parts beside the path that it was opened by.
+  const found = tryToOpen(/[/\\]/.test(path) ? linkedPath(path) : path, symbols);
   if (typeof found !== "string") return found;
   throw new DeviceError(
     `${variable} must be off, auto or the path of a BLAS with cblas_sgemm, found ${path}: ${found}`,
   );
-}
-
-/** Where a link leads to: MKL looks for its parts beside the path that it was opened by. */
-function linkedPath(path: string): string {
-  if (!/[/\\]/.test(path)) return path; // the system searches for it
-  if (Deno.permissions.querySync({ name: "read", path }).state !== "granted") return path;
-  try {
-    return Deno.realPathSync(path);
-  } catch {
-    return path;
-  }
 }
 
 /** The library, or why it cannot be opened with unprefixed symbols. */

@@ -24,6 +24,17 @@ export async function followed(path: string, folder: string): Promise<string> {
   );
 }
 
+/** Where a path leads, through all links; the path itself where that may not be read, or leads nowhere. */
+export function linkedPath(path: string): string {
+  // Asking first keeps a program without --allow-read from being stopped by a prompt.
+  if (Deno.permissions.querySync({ name: "read", path }).state !== "granted") return path;
+  try {
+    return Deno.realPathSync(path);
+  } catch {
+    return path;
+  }
+}
+
 /** The folder of a canonical path. */
 const folderOf = (path: string): string =>
   path.slice(0, path.lastIndexOf(Deno.build.os === "windows" ? "\\" : "/"));

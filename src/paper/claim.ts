@@ -1,5 +1,6 @@
 /** A claim as data, and its verdict. @module */
 
+import { digits } from "../core/numbers.ts";
 import type { JudgedClaim } from "../figures/report.ts";
 
 export type { JudgedClaim };
@@ -49,6 +50,16 @@ export interface PrintedCase<Rows> {
   readonly rows: Rows;
 }
 
+/** How far a broken rule is from holding, beside the noise: what tells a wrong claim from an undecided one. */
+export interface Margin {
+  /** How far the number that the rule reads is beyond its mark, in the unit of that number. */
+  readonly beyond: number;
+  /** Two standard errors of that number. */
+  readonly noise: number;
+  /** Seeds behind it. */
+  readonly seeds: number;
+}
+
 /** A claim about an experiment's rows, the rule by which it is judged, and what is reported as found. */
 export interface Claim<Rows> extends Pick<Finding, "beyond" | "printed" | "quote" | "corrected"> {
   /** What is claimed, in a sentence. */
@@ -67,6 +78,11 @@ export interface Claim<Rows> extends Pick<Finding, "beyond" | "printed" | "quote
    * reads `not reproduced`.
    */
   readonly scale?: boolean;
+  /**
+   * Of a claim that depends on scale, on a base that knows what its task is made of: broken by more than the noise it
+   * reads `not reproduced`, else how many seeds would decide is said.
+   */
+  margin?(rows: Rows): Margin;
   /** Whether it is about a number that the paper prints: broken it reads `differs`. */
   readonly exact?: boolean;
   /** Whether a quick run judges it. Default: unless it depends on scale. */
@@ -91,25 +107,38 @@ export type NotedClaim<Rows = unknown> =
   & Omit<Claim<Rows>, "paper" | "contrary">
   & { readonly paper?: string };
 
+/** The claim, judged on what `read` makes of other rows. */
+export function claimOn<Part, Rows = unknown>(
+  claim: Claim<Part>,
+  read: (rows: Rows) => Part,
+): NotedClaim<Rows> {
+  const { paper: _, contrary: __, ...words } = claim;
+  return {
+    ...words,
+    paper: paperNote(claim),
+    text: (rows) => textOf(claim, read(rows)),
+    holds: (rows) => claim.holds(read(rows)),
+    ours: (rows) => claim.ours(read(rows)),
+    found: claim.found && ((rows) => claim.found!(read(rows))),
+    margin: claim.margin && ((rows) => claim.margin!(read(rows))),
+  };
+}
+
 /**
  * The same claims, judged on one part of the rows and named after it; with `beyond`, on a part where the
  * paper makes no such claim.
  */
-export function claimsIn<Part>(
+export const claimsIn = <Part>(
   name: string,
   claims: readonly Claim<Part>[],
   part: Part,
   beyond = false,
-): NotedClaim[] {
-  return claims.map(({ printed, quote, why, note, paper: _, contrary: __, ...claim }, i) => ({
-    ...claim,
-    ...(beyond ? { beyond } : { printed, quote, why, note, paper: paperNote(claims[i]) }),
-    text: `${textOf(claim, part)} (in ${name})`,
-    holds: () => claim.holds(part),
-    found: claim.found && (() => claim.found!(part)),
-    ours: () => claim.ours(part),
-  }));
-}
+): NotedClaim[] =>
+  claims.map((claim) => {
+    const { printed, quote, why, note, paper, ...words } = claimOn(claim, () => part);
+    const own = beyond ? { beyond } : { printed, quote, why, note, paper };
+    return { ...words, ...own, text: `${textOf(claim, part)} (in ${name})` };
+  });
 
 /** Applies a claim's rule to rows; `quick` says that they are of a quick run. */
 export function judge<Rows>(claim: Claim<Rows>, rows: Rows, quick: boolean): Finding {
@@ -117,6 +146,7 @@ export function judge<Rows>(claim: Claim<Rows>, rows: Rows, quick: boolean): Fin
   const tried = paperNote(claim);
   const rule = `${beyond ? "holds" : "reproduced"} ${claim.rule}${tried ? `; ${tried}` : ""}`;
   const verdict = verdictOf(claim, rows, quick);
+  const isBroken = /^not reproduced/.test(verdict);
   const full = verdict === "holds here, not with --full"
     ? `With --full it did not hold (quoted from decision 0013): ${brokenInFull}.`
     : "";
@@ -125,7 +155,9 @@ export function judge<Rows>(claim: Claim<Rows>, rows: Rows, quick: boolean): Fin
     ...{
       claim: textOf(claim, rows),
       rule,
-      found: [claim.found?.(rows), full].filter((one) => one).join(" "),
+      found: [claim.found?.(rows), isBroken && powerNote(claim.margin?.(rows)), full].filter((
+        one,
+      ) => one).join(" "),
       verdict,
       ours: claim.ours(rows),
     },
@@ -174,12 +206,6 @@ function placesOf(tried: readonly TriedCase[]): string {
   }).join("; ");
 }
 
-/** The claim with {@link paperNote} in place of the numbers, for rows that have more than its rule reads. */
-export function withPaperNote<Rows>(claim: Claim<Rows>): NotedClaim<Rows> {
-  const { contrary: _, ...rest } = claim;
-  return { ...rest, paper: paperNote(claim) };
-}
-
 const textOf = <Rows>({ text }: Claim<Rows>, rows: Rows): string =>
   typeof text === "string" ? text : text(rows);
 
@@ -202,5 +228,18 @@ function verdictOf<Rows>(claim: Claim<Rows>, rows: Rows, isQuick: boolean): Verd
   }
   if (beyond) return "does not hold";
   if (exact) return "differs";
-  return scale ? "not reproduced at this scale" : "not reproduced";
+  return scale && !isDecided(claim.margin?.(rows))
+    ? "not reproduced at this scale"
+    : "not reproduced";
+}
+
+const isDecided = (margin: Margin | undefined): boolean =>
+  margin !== undefined && margin.beyond > margin.noise;
+
+/** `Beyond the mark by 0.3 ± 0.7; some 17 seeds would decide.` */
+function powerNote(margin: Margin | undefined): string | undefined {
+  if (!margin) return undefined;
+  const { beyond, noise, seeds } = margin, needed = Math.ceil(seeds * (noise / beyond) ** 2);
+  const power = isDecided(margin) ? "" : `; some ${needed} seeds would decide, ${seeds} were run`;
+  return `Beyond the mark by ${digits(beyond, 2)} ± ${digits(noise, 2)}${power}.`;
 }

@@ -32,6 +32,20 @@ Deno.test("a broken claim says whether scale or the paper's number is what broke
   }
 });
 
+Deno.test("broken by more than the noise, a claim is not reproduced, whatever the scale", () => {
+  const margin = (value: number) => ({ beyond: value - 3, noise: 2, seeds: 3 });
+  const found = (value: number) => {
+    const { verdict, found } = judge(claim({ scale: true, margin }), value, false);
+    return [verdict, found];
+  };
+  assertEquals(found(6), ["not reproduced", "It is 6. Beyond the mark by 3.0 ± 2.0."]);
+  assertEquals(found(4), [
+    "not reproduced at this scale",
+    "It is 4. Beyond the mark by 1.0 ± 2.0; some 12 seeds would decide, 3 were run.",
+  ]);
+  assertEquals(found(2), ["reproduced", "It is 2."]);
+});
+
 Deno.test("a claim that the paper does not make is neither reproduced nor not", () => {
   for (const more of [{}, { scale: true }, { exact: true }]) {
     assertEquals(verdictOf({ ...more, beyond: true }, 2), "holds");

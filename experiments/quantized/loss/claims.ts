@@ -1,6 +1,6 @@
 /** What `quantized-loss` claims of its rows; decision 0033 has the rules. @module */
 
-import type { Claim } from "../../frame/mod.ts";
+import { type Claim, claimOn, type NotedClaim } from "../../frame/mod.ts";
 import { fp4Base, inF32, largeBlocks, qloraBase, singleBase, smallBlocks } from "./bases.ts";
 import {
   below,
@@ -104,15 +104,8 @@ const blocks: LossClaim = {
 };
 
 /** The five of decision 0033. */
-export const lossClaims: readonly Claim<Rows>[] = [onPar, recovered, codes, scales, blocks].map(
-  ({ text, paper: _, contrary: __, ours, found, holds, ...claim }) => ({
-    ...claim,
-    text: text as string,
-    ours: (rows: Rows) => ours!(comparedTasks(rows)),
-    holds: (rows: Rows) => holds(comparedTasks(rows)),
-    found: (rows: Rows) => found!(comparedTasks(rows)),
-  }),
-);
+export const lossClaims: readonly NotedClaim<Rows>[] = [onPar, recovered, codes, scales, blocks]
+  .map((claim) => claimOn(claim, comparedTasks));
 
 const [, recoveredClaim] = lossClaims;
 
