@@ -4,11 +4,12 @@ import { canonicalJson, sha256 } from "../../src/core/digest.ts";
 import { promptedBatches, type PromptedText, skillTexts } from "../../src/data/mod.ts";
 import type { Device } from "../../src/device/device.ts";
 import { countTrainable, exactOn, type TextModel } from "../../src/models/mod.ts";
-import type { MethodSpec } from "../../src/runs/mod.ts";
+import type { Json, MethodSpec } from "../../src/runs/mod.ts";
 import { evaluate } from "../../src/train/mod.ts";
 import { type PlannedRun, planRun, type RunOpeners } from "../frame/mod.ts";
 import { openSkillsBase, type SkillsBase, skillsIdentity, skillsTokenizer } from "./base.ts";
 import type { DownstreamTask } from "./tasks.ts";
+import { readUpdates, readWeights, type WeightsBefore } from "./updates.ts";
 
 /** Steps, texts in a step and training texts, unless said. */
 export const skillSteps = 300, skillBatch = 32, skillExamples = 2000;
@@ -35,13 +36,16 @@ export interface SkillRun {
   readonly split: keyof typeof measuredTexts;
   /** Most training texts. Default 2,000. */
   readonly examples?: number;
+  /** Most texts that are measured. Default: those of {@link measuredTexts}. */
+  readonly measured?: number;
   /** What is adapted. Default: the trained base. */
   readonly base?: SkillsBase;
 }
 
 /**
  * One run. Its metrics are `exact` (the share of the texts whose answer is right to its end, from 0 to 1), `loss` (nats
- * per character of the answers), `texts` (how many were measured) and `trained` (values).
+ * per character of the answers), `texts` (how many were measured), `trained` (values) and `updates` (of q and v, where
+ * they have any: {@link readUpdates}).
  *
  * @param name The method's, for the progress bar.
  */
@@ -70,21 +74,25 @@ async function dataOf(chosen: SkillRun): Promise<Record<string, string | number>
 
 /** What a run trains on, and what it is measured on. */
 function textsOf(
-  { task, split, seed, examples = skillExamples }: Pick<
+  { task, split, seed, examples = skillExamples, measured: most = measuredTexts[split] }: Pick<
     SkillRun,
-    "task" | "split" | "seed" | "examples"
+    "task" | "split" | "seed" | "examples" | "measured"
   >,
 ): Record<"train" | "measured", PromptedText[]> {
   const train = skillTexts(task, { split: "train", examples, seed });
-  const most = measuredTexts[split];
   if (task.isRecalled) return { train, measured: train.slice(0, most) };
   return { train, measured: skillTexts(task, { split, examples: most, seed: measuredSeed }) };
 }
 
 function openersOf(chosen: SkillRun, device: Device): RunOpeners<TextModel> {
   const { base = "trained", seed, steps } = chosen, { train, measured } = textsOf(chosen);
+  let before: WeightsBefore;
   return {
-    openModel: () => openSkillsBase(device, base, seed),
+    openModel: async () => {
+      const model = await openSkillsBase(device, base, seed);
+      before = await readWeights(model);
+      return model;
+    },
     openBatches: async () => {
       const batch = Math.min(skillBatch, train.length);
       return promptedBatches(await skillsTokenizer(), train, { batch, seed, epochs: Infinity });
@@ -95,6 +103,7 @@ function openersOf(chosen: SkillRun, device: Device): RunOpeners<TextModel> {
     measure: async (model) => ({
       ...await scoreTexts(model, measured),
       trained: countTrainable(model),
+      updates: await readUpdates(model, before) as unknown as Json,
     }),
   };
 }
@@ -110,5 +119,5 @@ export async function scoreTexts(
 }
 
 /** The texts that runs of a task report, for the base before any training. */
-export const reportedTexts = (task: DownstreamTask): PromptedText[] =>
-  textsOf({ task, split: "test", seed: measuredSeed }).measured;
+export const reportedTexts = (task: DownstreamTask, measured?: number): PromptedText[] =>
+  textsOf({ task, split: "test", seed: measuredSeed, measured }).measured;

@@ -21,7 +21,7 @@ Deno.test("a run says how many answers are right, their loss, and what was train
         device,
         folder,
       });
-      assertEquals(Object.keys(metrics).sort(), ["exact", "loss", "texts", "trained"]);
+      assertEquals(Object.keys(metrics).sort(), ["exact", "loss", "texts", "trained", "updates"]);
       const { exact, loss, texts, trained } = metrics as Record<string, number>;
       assertEquals([log.loss.length, texts, trained], [2, 200, 2 * 2 * 2 * 2 * 192]);
       assert(exact >= 0 && exact <= 1 && loss > 0);

@@ -51,7 +51,7 @@ Deno.test("the smooth axis moves as many letters as it says, and every word has 
   }
   for (const task of axis.filter(({ moved }) => moved! > 0)) {
     const texts = skillTexts(task, { split: "train", examples: 200, seed: 1 });
-    const inputs = texts.map(({ prompt }) => /^mwk (.*):$/.exec(prompt)![1]);
+    const inputs = texts.map(({ prompt }) => /^flp (.*):$/.exec(prompt)![1]);
     assert(inputs.every((word) => task.answer(word) !== cipher(word)));
   }
 });
