@@ -4,7 +4,13 @@ import { mostFrequentLabel } from "../core/batch.ts";
 import { grouped } from "../core/numbers.ts";
 import { evaluationBatches, readTexts, type Texts } from "../data/mod.ts";
 import { textMetrics } from "../metrics/mod.ts";
-import { accuracyOn, labelsOf, recordedFormat } from "../models/mod.ts";
+import {
+  accuracyOn,
+  labelsOf,
+  recordedFormat,
+  type RightAnswers,
+  rightAnswersOn,
+} from "../models/mod.ts";
 import { loadTokenizer } from "../tokenizer/mod.ts";
 import { evaluate, type Evaluation } from "../train/mod.ts";
 import {
@@ -25,6 +31,7 @@ import {
   type TextOptions,
 } from "./evaluate_texts.ts";
 import { assertModelFolder } from "./model_folder.ts";
+import { answersText } from "./train_account.ts";
 import { assertForLabels, templateFor } from "./train_data.ts";
 
 interface EvaluateOptions extends TextOptions {
@@ -48,6 +55,9 @@ The loss is in nats per token (a word or a part of one): on geometric average,
 the model gives the right next token the probability exp(-loss). Perplexity is
 exp(loss). Lower is better.
 
+Of texts with prompts, it also counts the right answers: those that greedy
+continuation gives to the last token, and then ends.
+
 With --metrics the model answers each prompt once, and its answer is compared
 with the completions of that prompt in the file, however many there are.
 --outputs reads the answers of any model from a file, one in each line, and
@@ -59,9 +69,9 @@ METEOR needs its tables for the scores that others print, and is called
 meteorWithoutParaphrases without them.
 
 JSON: {"loss", "perplexity", "bitsPerToken", "counted"}, the loss in nats per
-scored token; for labels {"loss", "accuracy", "counted", "mostFrequent"}, where
-mostFrequent is the share of the most frequent label; for metrics {"scores",
-"outputs", "references"}.`;
+scored token, and for prompts "right" of "texts"; for labels {"loss",
+"accuracy", "counted", "mostFrequent"}, where mostFrequent is the share of the
+most frequent label; for metrics {"scores", "outputs", "references"}.`;
 
 /** Adds `evaluate`, which measures a model on texts. */
 export function addEvaluate(program: Command): void {
@@ -134,7 +144,12 @@ async function measureLoss(options: LossOptions): Promise<void> {
   });
   for (const line of [texts.description, ...notes]) note(options, line);
   const found = await evaluate(model, batches);
-  if (!labels) return print(options, found, () => describe(found));
+  if (!labels) {
+    const measured = texts.kind === "prompted"
+      ? { ...found, ...await rightAnswersOn(model, batches) }
+      : found;
+    return print(options, measured, () => describe(measured));
+  }
   const { loss, counted } = found, accuracy = await accuracyOn(model, batches);
   const measured = { loss, accuracy, counted, mostFrequent: mostFrequentLabel(batches) };
   print(options, measured, () => describeLabels(measured));
@@ -154,10 +169,13 @@ function assertKind(
   );
 }
 
-function describe({ loss, perplexity, bitsPerToken, counted }: Evaluation): string {
-  return `loss ${loss.toFixed(4)} nats per token (${bitsPerToken.toFixed(4)} bits), perplexity ${
-    perplexity.toPrecision(4)
-  }, ${grouped(counted)} scored tokens`;
+type LossFound = Evaluation & Partial<RightAnswers>;
+
+function describe({ loss, perplexity, bitsPerToken, counted, right, texts }: LossFound): string {
+  const answers = texts === undefined ? "" : `${answersText({ right: right!, texts })}\n`;
+  return `${answers}loss ${loss.toFixed(4)} nats per token (${
+    bitsPerToken.toFixed(4)
+  } bits), perplexity ${perplexity.toPrecision(4)}, ${grouped(counted)} scored tokens`;
 }
 
 interface LabelsFound {

@@ -47,7 +47,7 @@ import { courseOf } from "./time_left.ts";
 import { isChanged, nextOf, plan, stoppedText, summaryOf } from "./train_account.ts";
 import { TrainFolder } from "./train_folder.ts";
 import type { TrainOptions } from "./train_options.ts";
-import { recordOf, type TrainedRecord } from "./train_record.ts";
+import { measuredOf, recordOf, type TrainedRecord } from "./train_record.ts";
 import { readRequest, type TrainRequest } from "./train_request.ts";
 
 const help = `
@@ -198,7 +198,7 @@ function runOptionsOf(
     onRemoved: () => note(options, `${output} was removed: it is made again`),
     onProgress: progressOf(options, { ...courseOf(request), batches }),
     onCompile: compilationOf(options),
-    measure: (model) => ({ trainable: countTrainable(model) }),
+    measure: (model) => measuredOf(model, request),
     save,
     onCut: async (trained, failure) => {
       if (!(failure instanceof Interrupted)) throw await rescue(failure, { output, trained, save });

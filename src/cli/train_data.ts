@@ -34,6 +34,8 @@ export interface DataOptions extends AllowOption {
 
 /** Texts as batches, and what identifies them. */
 export interface TrainData extends TextDataset {
+  /** What the rows of the files are. */
+  readonly kind: Texts["kind"];
   /** What the batches depend on, wherever the files are. */
   readonly identity: JsonRecord;
   /** What a model that was trained on them may be asked. */
@@ -71,7 +73,7 @@ export async function readTrainData(
     format: { ...format },
   };
   const notes = [texts.description, ...dataset.notes];
-  return { ...dataset, identity, labels, example: exampleOf(texts), notes };
+  return { ...dataset, kind: texts.kind, identity, labels, example: exampleOf(texts), notes };
 }
 
 /** A prompt, or the first words of a text, if it is short and in one line. */

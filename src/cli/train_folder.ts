@@ -115,7 +115,8 @@ export class TrainFolder implements Disposable {
     try {
       const own = { folder: this.#runs, onReady, onRemoved };
       const { log, metrics } = await run(this.#spec, { ...options, ...own });
-      const record = recordOf(log, metrics.trainable as number);
+      const { trainable, ...measured } = metrics;
+      const record = { ...recordOf(log, trainable as number), ...measured };
       await this.#finish(record);
       return record;
     } catch (error) {

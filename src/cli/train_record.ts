@@ -1,6 +1,14 @@
 /** The numbers of a training. @module */
 
+import {
+  countTrainable,
+  type RightAnswers,
+  rightAnswersOn,
+  type TextModel,
+} from "../models/mod.ts";
+import type { JsonRecord } from "../runs/mod.ts";
 import type { HeldOutLoss, TrainingLog } from "../train/mod.ts";
+import type { TrainRequest } from "./train_request.ts";
 
 /** The numbers of a training; `run.json` in its folder also has its specification and digests. */
 export interface TrainedRecord {
@@ -14,6 +22,8 @@ export interface TrainedRecord {
   readonly firstLoss: number | null;
   /** The held-out loss before training and at its lowest, where it was measured. */
   readonly heldOut?: { readonly before: number; readonly best: number; readonly bestStep: number };
+  /** How many held-out prompts are answered right in the end, where there are some. */
+  readonly answers?: RightAnswers;
 }
 
 /** The record of a training, finished or not. */
@@ -25,6 +35,16 @@ export function recordOf({ loss, heldOut }: TrainingLog, trainable: number): Tra
     firstLoss: loss[0] ?? null,
     ...heldOut && { heldOut: extremesOf(heldOut) },
   };
+}
+
+/** What a record has beside the log: measured at the end of a training, on the values that are saved. */
+export async function measuredOf(
+  model: TextModel,
+  { kind, validation }: Pick<TrainRequest, "kind" | "validation">,
+): Promise<JsonRecord> {
+  const trainable = countTrainable(model);
+  if (kind !== "prompted" || validation.length === 0) return { trainable };
+  return { trainable, answers: { ...await rightAnswersOn(model, validation) } };
 }
 
 /** The first and the lowest of held-out losses. */

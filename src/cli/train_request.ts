@@ -4,6 +4,7 @@ import { fileDigests } from "../core/digest.ts";
 import { savedLength } from "../adapt/prefix/saved_length.ts";
 import { isStoredAsUsual } from "../models/files.ts";
 import { readSmallFiles } from "../models/small_files.ts";
+import type { Texts } from "../data/mod.ts";
 import type { JsonRecord, MethodSpec, RunSpec, TrainingSpec } from "../runs/mod.ts";
 import { type Batch, defaultPatience, defaultSettings, type TrainedKind } from "../train/mod.ts";
 import { readBatchFile } from "./batches.ts";
@@ -28,6 +29,8 @@ export interface TrainRequest {
   readonly validation: readonly Batch[];
   /** What a reader should know of the data, a sentence each. */
   readonly notes: readonly string[];
+  /** What the rows of texts are. */
+  readonly kind?: Texts["kind"];
   /** What such a model may be asked. */
   readonly example?: string;
   /** The labels that texts have. */
@@ -112,7 +115,7 @@ async function readData(
 ): Promise<Material> {
   const facts = roomIn(await readFacts(options.model), length);
   const found = await readTexts(data, options, facts);
-  const { train, validation, notes, labels, identity, example } = found;
+  const { train, validation, kind, notes, labels, identity, example } = found;
   const { validateEvery, ...settings } = defaultSettings({
     batches: train.length,
     width: facts.width,
@@ -122,7 +125,7 @@ async function readData(
   const watch = { validateEvery, patience: options.patience ?? defaultPatience };
   const defaults = { ...settings, ...(validation.length > 0 ? watch : {}) };
   const newLabels = facts.labels ? undefined : labels;
-  const told = { notes, example, labels, newLabels, usualRate: settings.learningRate };
+  const told = { kind, notes, example, labels, newLabels, usualRate: settings.learningRate };
   return { batches: train, validation, ...told, head: facts.head, data: identity, defaults };
 }
 

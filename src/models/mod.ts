@@ -37,7 +37,15 @@ export {
   trainableOf,
 } from "./model.ts";
 export type { Head } from "./heads.ts";
-export { accuracyOf, accuracyOn, exactOn, outputsOf } from "./outputs.ts";
+export {
+  accuracyOf,
+  accuracyOn,
+  exactOn,
+  outputsOf,
+  type RightAnswers,
+  rightAnswersOn,
+  type RightAnswersOptions,
+} from "./outputs.ts";
 export type { SamplingOptions } from "./sampling.ts";
 export type { PassInputs, SharedPlaces, TextInputs } from "./inputs.ts";
 export { Perceptron, type PerceptronShape } from "./perceptron.ts";

@@ -1,9 +1,13 @@
 /** A model's outputs on the host, and how many are right. @module */
 
 import { Tape } from "../autograd/mod.ts";
+import { rowBlock } from "../autograd/ops/row_block.ts";
 import type { Batch, ModelInputs } from "../core/batch.ts";
 import type { HostTensor } from "../core/host_tensor.ts";
+import { assertOptions } from "../core/options.ts";
+import { cutRange } from "../core/row_range.ts";
 import type { ForwardOptions, Model } from "./model.ts";
+import type { TextModel } from "./text_model.ts";
 
 /** Runs a model without recording gradients and reads back what its head computes, (rows, outputs). */
 export async function outputsOf<Inputs>(
@@ -46,13 +50,63 @@ export function accuracyOf(
 /** Where the largest output of a row is, the first of equals. */
 function largestAt(data: HostTensor["data"], row: number, width: number): number {
   const outputs = data.subarray(row * width, (row + 1) * width);
-  return outputs.indexOf(Math.max(...outputs));
+  let largest = -Infinity;
+  for (const output of outputs) largest = Math.max(largest, output);
+  return outputs.indexOf(largest);
+}
+
+/** How answers are judged. */
+export interface RightAnswersOptions {
+  /** Most outputs in memory at once, one token's at least. Default 2^25, 128 MiB, as the loss takes. */
+  readonly mostOutputs?: number;
+}
+
+/** How many texts are answered right. */
+export interface RightAnswers {
+  /** Those whose answer is right to the last token. */
+  readonly right: number;
+  /** All of them. */
+  readonly texts: number;
 }
 
 /**
- * The share of the texts of all batches, from 0 to 1, of which every target is the largest output where it is wanted:
- * those that the most likely continuation answers exactly, at the cost of one pass. Rows without targets are no
- * texts.
+ * Counts the texts of all batches of which every target is the largest output where it is wanted: those that the
+ * most likely continuation answers exactly, at the cost of one pass. Rows without targets are no texts.
+ *
+ * @throws {TypeError} when an option does not exist.
+ *
+ * @example
+ * ```ts
+ * import { loadModel, loadTokenizer, openDevice, promptedBatches } from "@lowrank/core";
+ * import { rightAnswersOn } from "@lowrank/core/models";
+ *
+ * using device = await openDevice();
+ * using model = await loadModel(device, "models/tiny-skills");
+ * const tokenizer = await loadTokenizer("models/tiny-skills");
+ * const texts = [{ prompt: "rev green:", completion: " neerg" }];
+ * console.log(await rightAnswersOn(model, promptedBatches(tokenizer, texts))); // { right: 1, texts: 1 }
+ * ```
+ */
+export async function rightAnswersOn(
+  model: TextModel,
+  batches: Iterable<Batch>,
+  options: RightAnswersOptions = {},
+): Promise<RightAnswers> {
+  assertOptions("rightAnswersOn", options, { mostOutputs: true });
+  let right = 0, texts = 0;
+  for (const { inputs, targets: { shape: [, time], data } } of batches) {
+    const places = [...data.keys()].filter((at) => data[at] >= 0);
+    const largest = await largestOutputs(model, inputs, places, options);
+    const textsAt = (some: readonly number[]) => new Set(some.map((at) => Math.floor(at / time)));
+    const wrong = places.filter((at, row) => largest[row] !== data[at]);
+    texts += textsAt(places).size;
+    right += textsAt(places).size - textsAt(wrong).size;
+  }
+  return { right, texts };
+}
+
+/**
+ * The share of the texts of all batches, from 0 to 1, that are answered right: see {@link rightAnswersOn}.
  *
  * @example
  * ```ts
@@ -66,18 +120,26 @@ function largestAt(data: HostTensor["data"], row: number, width: number): number
  * console.log(await exactOn(model, promptedBatches(tokenizer, texts))); // 1
  * ```
  */
-export async function exactOn(
-  model: Model<ModelInputs>,
-  batches: Iterable<Batch>,
-): Promise<number> {
-  let right = 0, all = 0;
-  for (const { inputs, targets: { shape: [, time], data } } of batches) {
-    const places = [...data.keys()].filter((at) => data[at] >= 0);
-    const { shape: [, width], data: outputs } = await outputsOf(model, inputs, { rows: places });
-    const textsAt = (some: readonly number[]) => new Set(some.map((at) => Math.floor(at / time)));
-    const wrong = places.filter((at, row) => largestAt(outputs, row, width) !== data[at]);
-    all += textsAt(places).size;
-    right += textsAt(places).size - textsAt(wrong).size;
+export async function exactOn(model: TextModel, batches: Iterable<Batch>): Promise<number> {
+  const { right, texts } = await rightAnswersOn(model, batches);
+  return right / texts;
+}
+
+/** Where the largest outputs of some of the batch · time tokens are. */
+async function largestOutputs(
+  { device, parts: { states, head } }: TextModel,
+  inputs: ModelInputs,
+  rows: readonly number[],
+  { mostOutputs = 2 ** 25 }: RightAnswersOptions,
+): Promise<number[]> {
+  if (rows.length === 0) return [];
+  using tape = new Tape(device, { record: false });
+  const read = states(tape, inputs, { rows }), found: number[] = [];
+  for (const block of cutRange(rows.length, Math.max(1, Math.floor(mostOutputs / head.outputs)))) {
+    const outputs = head.forward(tape, rowBlock(tape, read, block));
+    const [{ shape: [count, width], data }] = await device.read(outputs);
+    tape.release(outputs);
+    for (let row = 0; row < count; row++) found.push(largestAt(data, row, width));
   }
-  return right / all;
+  return found;
 }

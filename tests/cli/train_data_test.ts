@@ -53,15 +53,24 @@ Deno.test("what was trained on prompts answers them: evaluate, generate, complet
         `3 texts to train on, 1 held out (1 row with prompt and completion in ${held})\n`,
         "LoRA of rank 8 on all: training 73,728 parameters, 3.97% of the model's 1,858,560, in 20 steps",
         " tokens/s",
+        "right answers: 100.0% of 1 held-out text, to the last token\n",
         `next:\n  npx -y deno task lowrank generate --model ${tiny} --adapter ${output} --prompt`,
       ]
     ) assertStringIncludes(told.stderr, said);
-    const { heldOut } = JSON.parse(await Deno.readTextFile(`${output}/run.json`));
+    const { heldOut, answers } = JSON.parse(await Deno.readTextFile(`${output}/run.json`));
+    assertEquals(answers, { right: 1, texts: 1 });
     assert(heldOut.best < heldOut.before - 2, JSON.stringify(heldOut));
     const adapted = [...base, "--adapter", output], merged = `${folder}/merged`;
     const lossOf = async (args: string[]) =>
       (await lowrankJson("evaluate", ...args, "--data", held)).loss;
     assertEquals([await lossOf(base), await lossOf(adapted)], [heldOut.before, heldOut.best]);
+    const { right, texts } = await lowrankJson("evaluate", ...base, "--data", held);
+    assertEquals([right, texts], [0, 1]);
+    const { stdout } = await lowrank("evaluate", ...adapted, "--data", data);
+    const plain = `${folder}/plain.txt`;
+    await Deno.writeTextFile(plain, "boat: a fine old galleon");
+    assertMatch((await lowrank("evaluate", ...adapted, "--data", plain)).stdout, /^loss \d/);
+    assertMatch(stdout, /^right answers: 100.0% of 3 texts, to the last token\nloss \d/);
 
     const answer = async (args: string[], prompt: string) =>
       (await lowrankJson("generate", ...args, "--prompt", prompt)).text;

@@ -4,7 +4,7 @@ import { assertEquals } from "@std/assert";
 import { packBatches, type TokenRow } from "../../src/data/mod.ts";
 import { openDevice } from "../../src/device/mod.ts";
 import { continueGreedily } from "../../src/models/greedy_batch.ts";
-import { exactOn, loadModel } from "../../src/models/mod.ts";
+import { exactOn, loadModel, rightAnswersOn } from "../../src/models/mod.ts";
 import { golden } from "../support/golden.ts";
 
 const prompts = [[5], [3, 9, 2, 7], [8, 1], [4, 4, 4], [6, 2]];
@@ -22,7 +22,11 @@ Deno.test("a text counts if all of its answer is what greedy continuation gives"
       return { tokens: [...prompt, ...answer], scoredFrom: prompt.length };
     });
     // Batches of 2: the last has a row without targets, which is no text.
-    return await exactOn(model, packBatches(rows, { batch: 2, length: 8 }, 0));
+    const batches = [...packBatches(rows, { batch: 2, length: 8 }, 0)];
+    // Two tokens' outputs at a time, in place of a whole batch's.
+    const { right, texts } = await rightAnswersOn(model, batches, { mostOutputs: 2 * 16 });
+    assertEquals([texts, right / texts], [5, await exactOn(model, batches)]);
+    return right / texts;
   };
   assertEquals(await exact([], 0), 1);
   for (const at of [0, 2, 3]) assertEquals(await exact([1, 4], at), 0.6);
