@@ -25,7 +25,6 @@ export const withExample = (
     () =>
       withFolder(async (folder) => {
         await makeOwnFolder(folder);
-        await Deno.symlink(`${rootPath}examples`, `${folder}/examples`);
         await Deno.copyFile(`${rootPath}examples/${name}.ts`, `${folder}/main.ts`);
         await use(folder, (...args) => run(folder, [...flagsOf(name), "main.ts", ...args]));
       }),
