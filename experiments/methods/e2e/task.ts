@@ -79,9 +79,9 @@ export async function findE2e(): Promise<string | undefined> {
   return kinds.every((kind) => kind === "file") ? data : undefined;
 }
 
-/** Opens the base and the dataset in a folder. */
-export function openE2e(data: string, sizes: E2eSizes): E2eTask {
-  const base = join(data, basePath), archive = join(data, archivePath);
+/** Opens the dataset in a folder, and the base at a path of it. */
+export function openE2e(data: string, sizes: E2eSizes, path: string = basePath): E2eTask {
+  const base = join(data, path), archive = join(data, archivePath);
   const digests = lazily(async () => ({
     ...await fileDigests(base, /^(model\.safetensors|config\.json|tokenizer\.json)$/),
     e2e: await fileDigest(archive),

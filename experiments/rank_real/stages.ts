@@ -1,0 +1,91 @@
+/** The order of the study's runs: each stop leaves whole answers. @module */
+
+import type { PlannedRun, RunContext } from "../frame/mod.ts";
+import { tryRates } from "../rate_search.ts";
+import type { ChosenRate, TriedRates } from "../methods/rates.ts";
+import {
+  bothRanks,
+  crossedRun,
+  crossedStarts,
+  dataSeeds,
+  longRuns,
+  longSteps,
+  methodOf,
+  otherMethods,
+  queryRanks,
+  type RealMethod,
+  reportedRun,
+  searchRun,
+} from "./plan.ts";
+import { planReal, type RealRun } from "./runs.ts";
+import { chosenRate, searchRate } from "./search.ts";
+import type { RealTask } from "./task.ts";
+
+/** The rate of a method that was searched. */
+export type RateOf = (method: RealMethod) => ChosenRate;
+
+/** What is done one after the other: a search, or a run at the rates that were found. */
+export type Stage =
+  | { readonly search: RealMethod }
+  | { readonly run: (rateOf: RateOf) => RealRun };
+
+const searches = (methods: readonly RealMethod[]): Stage[] =>
+  methods.map((search): Stage => ({ search }));
+
+const reported = (methods: readonly RealMethod[], seeds: readonly number[] = dataSeeds): Stage[] =>
+  seeds.flatMap((seed) =>
+    methods.map((method): Stage => ({
+      run: (rateOf) => reportedRun(method, rateOf(method).learningRate, seed),
+    }))
+  );
+
+const crossed = (
+  runs: readonly (Pick<RealRun, "key" | "start" | "data"> & { readonly steps?: number })[],
+): Stage[] =>
+  runs.map(({ key, ...run }): Stage => {
+    const method = methodOf(key);
+    return { run: (rateOf) => crossedRun(method, rateOf(method).learningRate, run) };
+  });
+
+const long = crossed(longRuns.map((run) => ({ ...run, steps: longSteps })));
+
+/** All of them. Table 3's come last but two: they are cut first. */
+export const stages: readonly Stage[] = [
+  ...searches(bothRanks.slice(0, 3)),
+  ...reported(bothRanks.slice(0, 3)),
+  ...searches(bothRanks.slice(3)),
+  ...reported(bothRanks.slice(3)),
+  ...crossed(crossedStarts.map((run) => ({ key: "qv-64", ...run }))),
+  ...searches(queryRanks),
+  ...reported(queryRanks),
+  ...long.slice(0, 3),
+  ...searches(otherMethods),
+  ...reported(otherMethods),
+  ...long.slice(3),
+];
+
+/** Makes all runs, one after the other; those that are finished are read. */
+export async function makeAll(
+  task: RealTask,
+  context: RunContext,
+  report: (planned: PlannedRun<RealRun>) => Promise<void>,
+): Promise<void> {
+  const found = new Map<string, TriedRates>();
+  for (const stage of stages) {
+    if ("search" in stage) {
+      const { search } = stage;
+      found.set(
+        search.key,
+        await searchRate(search.prior, async (learningRate) => {
+          const planned = () => planReal(task, searchRun(search, learningRate));
+          const tried = await tryRates([learningRate], planned, ({ loss }) => loss, context);
+          return tried[learningRate] as number | null;
+        }),
+      );
+    } else {
+      const planned = planReal(task, stage.run(({ key }) => chosenRate(found.get(key)!)));
+      await planned.make(context);
+      await report(planned);
+    }
+  }
+}
