@@ -1,6 +1,7 @@
 /** What the study of a real base trains on and measures with: E2E, and texts that are not the task's. @module */
 
 import { join } from "node:path";
+import { readText } from "../../src/core/files.ts";
 import { lazily } from "../../src/core/lazily.ts";
 import { Random } from "../../src/core/random.ts";
 import { kindOf } from "../../src/core/storage.ts";
@@ -86,7 +87,7 @@ export function openReal({ data, base }: RealPlaces, sizes: RealSizes = realSize
   const heldOut = open(sizes.heldOut);
   const novel = lazily(async () =>
     novelTokens(
-      await Deno.readTextFile(join(data, novelPath)),
+      await readText(join(data, novelPath)),
       sizes.others,
       (text) => heldOut.tokenizer().then((tokenizer) => tokenizer.encode(text)),
     )
