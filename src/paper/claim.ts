@@ -1,7 +1,7 @@
 /** A claim as data, and its verdict. @module */
 
-import { digits } from "../core/numbers.ts";
 import type { JudgedClaim } from "../figures/report.ts";
+import { isDecided, type Margin, powerNote } from "./margin.ts";
 
 export type { JudgedClaim };
 
@@ -48,16 +48,6 @@ export interface PrintedCase<Rows> {
   readonly where: string;
   /** As if an experiment had measured them. */
   readonly rows: Rows;
-}
-
-/** How far a broken rule is from holding, beside the noise: what tells a wrong claim from an undecided one. */
-export interface Margin {
-  /** How far the number that the rule reads is beyond its mark, in the unit of that number. */
-  readonly beyond: number;
-  /** Two standard errors of that number. */
-  readonly noise: number;
-  /** Seeds behind it. */
-  readonly seeds: number;
 }
 
 /** A claim about an experiment's rows, the rule by which it is judged, and what is reported as found. */
@@ -231,15 +221,4 @@ function verdictOf<Rows>(claim: Claim<Rows>, rows: Rows, isQuick: boolean): Verd
   return scale && !isDecided(claim.margin?.(rows))
     ? "not reproduced at this scale"
     : "not reproduced";
-}
-
-const isDecided = (margin: Margin | undefined): boolean =>
-  margin !== undefined && margin.beyond > margin.noise;
-
-/** `Beyond the mark by 0.3 ± 0.7; some 17 seeds would decide.` */
-function powerNote(margin: Margin | undefined): string | undefined {
-  if (!margin) return undefined;
-  const { beyond, noise, seeds } = margin, needed = Math.ceil(seeds * (noise / beyond) ** 2);
-  const power = isDecided(margin) ? "" : `; some ${needed} seeds would decide, ${seeds} were run`;
-  return `Beyond the mark by ${digits(beyond, 2)} ± ${digits(noise, 2)}${power}.`;
 }

@@ -46,6 +46,18 @@ Deno.test("broken by more than the noise, a claim is not reproduced, whatever th
   assertEquals(found(2), ["reproduced", "It is 2."]);
 });
 
+Deno.test("more seeds lessen their own part of the noise, and none that of the texts", () => {
+  const found = (ofTexts: number) => {
+    const margin = () => ({ beyond: 1, noise: 2, ofTexts, seeds: 3 });
+    return judge(claim({ scale: true, margin }), 4, false).found;
+  };
+  const start = "It is 4. Beyond the mark by 1.0 ± 2.0; ";
+  assertEquals(found(0), `${start}some 12 seeds would decide, 3 were run.`);
+  assertEquals(found(0.5), `${start}some 15 seeds would decide, 3 were run.`);
+  const texts = "no number of seeds would decide, 4.0 times as many texts and seeds would.";
+  assertEquals([1, 1.5].map(found), [start + texts, start + texts]);
+});
+
 Deno.test("a claim that the paper does not make is neither reproduced nor not", () => {
   for (const more of [{}, { scale: true }, { exact: true }]) {
     assertEquals(verdictOf({ ...more, beyond: true }, 2), "holds");
