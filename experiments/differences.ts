@@ -1,6 +1,6 @@
 /** How differences of means are read: the noise between seeds, the mark of "on a par", and their signs. @module */
 
-import { standardDeviation } from "../src/core/numbers.ts";
+import { mean, standardDeviation } from "../src/core/numbers.ts";
 
 /** The most by which LoRA is behind full fine-tuning in the paper's table 2, in points (RoBERTa base, QQP). */
 export const parPoints = 1.1;
@@ -33,6 +33,25 @@ export function seedNoise(groups: readonly (readonly number[])[]): number {
   const squares = several.map((values) => (values.length - 1) * standardDeviation(values) ** 2);
   const variance = squares.reduce((sum, square) => sum + square, 0) / freedom;
   return 2 * Math.sqrt(2 * variance / Math.min(...groups.map(({ length }) => length)));
+}
+
+/**
+ * The same where the seeds are shared, so that differences are paired: s² is what is left of each value when its
+ * group's mean and its seed's mean are taken out. NaN for a single seed or group.
+ *
+ * @param groups What each seed gave, in the same order, a group for each method; seeds that one lacks are left out.
+ */
+export function pairedNoise(groups: readonly (readonly number[])[]): number {
+  const seeds = Math.min(...groups.map(({ length }) => length));
+  const freedom = (groups.length - 1) * (seeds - 1);
+  if (freedom < 1) return NaN;
+  const own = groups.map((values) => values.slice(0, seeds)), all = mean(own.flat());
+  const bySeed = own[0].map((_, seed) => mean(own.map((values) => values[seed])));
+  const squares = own.flatMap((values) =>
+    values.map((value, seed) => (value - mean(values) - bySeed[seed] + all) ** 2)
+  );
+  const variance = squares.reduce((sum, square) => sum + square, 0) / freedom;
+  return 2 * Math.sqrt(2 * variance / seeds);
 }
 
 /** Two standard errors of a difference of two shares, in percent, of the same number of texts; in points. */

@@ -99,7 +99,8 @@ export function openReal({ data, base }: RealPlaces, sizes: RealSizes = realSize
         .map(({ meaning: prompt, references: [completion] }) => ({ prompt, completion }));
       return promptedBatches(await heldOut.tokenizer(), texts, { batch: 1, format });
     },
-    ownTexts: () => windowsOf(own.tokens.slice(0, sizes.others)),
+    ownTexts: () =>
+      windowsOf(own.tokens.slice(0, sizes.others).map((text) => text.split(" ").map(Number))),
     novelTexts: async () => windowsOf(await novel()),
   };
 }

@@ -26,7 +26,7 @@ const ranks = ({ cells }: MethodComparison) =>
   cells.filter(({ key }) => key.startsWith("qv-")).sort((a, b) => a.trained - b.trained);
 
 /** How far the loss at r = 1 is above the best one, as a share of that. */
-function aboveBest(compared: MethodComparison): number {
+export function aboveBest(compared: MethodComparison): number {
   const [first, ...others] = ranks(compared);
   return first.mean / compared.best([first, ...others]).mean - 1;
 }
@@ -43,7 +43,7 @@ export function enoughRank(compared: MethodComparison): MethodCell {
   return all.find((cell) => !all.some((other) => compared.isBetter(other, cell)))!;
 }
 
-/** All of them. */
+/** All of them: places at one budget, then ranks. */
 export const budgetClaims: readonly MethodsClaim[] = [
   {
     reads: keysOf(placements),

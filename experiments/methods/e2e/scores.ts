@@ -13,7 +13,11 @@ import type { E2eRow } from "./rows.ts";
 import { answersOf, openBase } from "./runs.ts";
 import { type E2eTask, splitSeed } from "./task.ts";
 
-type Texts = readonly ReferencedOutput[];
+/** Answers with their references. */
+export type Texts = readonly ReferencedOutput[];
+
+/** What they score. */
+export type Scores = Pick<E2eRow, "value" | "nist" | "meteor" | "rougeL" | "cider">;
 
 /** The rows of what is not trained, and of all runs. */
 export async function rowsOf(
@@ -46,8 +50,8 @@ export async function rowsOf(
   ];
 }
 
-/** Scores of texts; BLEU, METEOR and ROUGE-L in percent. */
-async function scorer() {
+/** Scores texts; BLEU, METEOR and ROUGE-L in percent. */
+export async function scorer(): Promise<(texts: Texts) => Scores> {
   const tables = { synonyms: await wordNetSynonyms() };
   return (texts: Texts) => {
     const { bleu, nist, meteorWithoutParaphrases, rougeL, cider } = scoreTexts(

@@ -1,0 +1,220 @@
+/** What is claimed of ranks and methods on a real decoder: the rules of decision 0056. @module */
+
+import noted from "../notes.json" with { type: "json" };
+import said from "../../src/paper/printed/claims.json" with { type: "json" };
+import { mean } from "../../src/core/numbers.ts";
+import { enoughPercent, enoughShare, noiseIn, pairedNoise, signed } from "../differences.ts";
+import { type Claim, claimOn, type Margin, type NotedClaim } from "../frame/mod.ts";
+import { aboveBest, enoughRank } from "../methods/budget/claims.ts";
+import { e2eClaims } from "../methods/e2e/claims.ts";
+import { e2eMethods, lora } from "../methods/e2e/methods.ts";
+import { e2eMetrics } from "../methods/e2e/rows.ts";
+import { ranksOfBoth as printedRanks, ranksOfGpt2, ranksOfQuery } from "../methods/printed.ts";
+import type { MethodComparison } from "../methods/comparison.ts";
+import { ranksOfAll } from "../rank_study/printed.ts";
+import type { StudyLosses } from "../rank_study/losses.ts";
+import { relativeGain } from "../rank_study/which_rank.ts";
+import {
+  comparedMethods,
+  comparedRanks,
+  comparedSites,
+  ranksOfBoth,
+  scoredRanks,
+  scoreOf,
+  shared,
+  textNoise,
+} from "./compared.ts";
+import { loraKey, type RealRow, type RealRows } from "./rows.ts";
+
+type Rows = readonly RealRow[];
+
+/** Ranks by their loss, with the noise of the texts where it is known. */
+export interface RealRanks {
+  /** The ranks. */
+  readonly compared: MethodComparison;
+  /** Two standard errors of the difference of r = 1 and the best rank over the held-out pairs. */
+  readonly texts?: number;
+  /** The best rank by each metric, in words. */
+  readonly metrics?: string;
+}
+
+const best = ({ compared }: RealRanks) => compared.best(compared.cells);
+
+/** The larger of both noises, as a share of the best loss. */
+const noiseShare = (ranks: RealRanks): number =>
+  Math.max(ranks.compared.noise || 0, ranks.texts ?? 0) / best(ranks).mean;
+
+const percent = (share: number, decimals = 1) => `${(100 * share).toFixed(decimals)}%`;
+
+const seedsOf = ({ compared: { cells } }: RealRanks) => cells[0].values.length;
+
+function enoughMargin(ranks: RealRanks): Margin {
+  return {
+    beyond: aboveBest(ranks.compared) - enoughShare,
+    noise: noiseShare(ranks),
+    seeds: seedsOf(ranks),
+  };
+}
+
+/** Two standard errors over seeds and over texts, in a sentence. */
+const bothNoises = ({ compared, texts }: RealRanks): string =>
+  [
+    Number.isNaN(compared.noise)
+      ? "One seed has no noise floor."
+      : `Noise floor of ${compared.cells[0].values.length} seeds, paired by data: ${
+        compared.noise.toFixed(3)
+      } nats`,
+    texts === undefined ? "" : `; over the held-out pairs, r = 1 and the best: ${texts.toFixed(3)}`,
+    Number.isNaN(compared.noise) ? "" : ".",
+  ].join("");
+
+const losses = ({ compared: { cells } }: RealRanks) =>
+  cells.toSorted((a, b) => a.trained - b.trained)
+    .map(({ size, mean }) => `${size}: ${mean.toFixed(3)}`).join(", ");
+
+/** The rules on ranks of q and v. */
+export const rankClaims: readonly Claim<RealRanks>[] = [{
+  text: "Table 6: on SmolLM2 and E2E, a very small rank is enough for q,v",
+  rule:
+    `when the mean held-out loss at r = 1 is at most ${enoughPercent} above the best rank's, each at a rate of ` +
+    "its own, the most that suffices in table 6, in wrong answers",
+  ...said.table6,
+  ...noted.realEnough,
+  paper: printedRanks.map(({ where, rows }) => ({ where, rows: { compared: rows } })),
+  contrary: ranksOfQuery.map(({ where, rows }) => ({ where, rows: { compared: rows } })),
+  ours: (ranks) =>
+    `r = 1 is ${percent(aboveBest(ranks.compared))}${noiseIn(100 * noiseShare(ranks))} above ${
+      best(ranks).size
+    }`,
+  holds: ({ compared }) => aboveBest(compared) <= enoughShare,
+  margin: enoughMargin,
+  found: (ranks) =>
+    `${losses(ranks)}. ${bothNoises(ranks)}${
+      Math.abs(aboveBest(ranks.compared) - enoughShare) < noiseShare(ranks)
+        ? " Undecided: nearer to the mark than that."
+        : ""
+    }`,
+}, {
+  text: "Table 18: on SmolLM2 and E2E, the best rank is between 4 and 16",
+  rule:
+    "when the smallest rank that no other is better than, by more than the noise floor, is from 4 to 16, of 1, " +
+    "2, 4, 8, 16 and 64, by the loss",
+  ...said.table18,
+  ...noted.realBestRank,
+  paper: ranksOfGpt2.map(({ where, rows }) => ({ where, rows: { compared: rows } })),
+  ours: ({ compared }) => enoughRank(compared).size,
+  holds({ compared }) {
+    const rank = Number(enoughRank(compared).size.slice("r = ".length));
+    return rank >= 4 && rank <= 16;
+  },
+  found: (ranks) => `${bothNoises(ranks)}${ranks.metrics ? ` ${ranks.metrics}` : ""}`,
+}];
+
+/** The rule on q alone. */
+export const queryClaim: Claim<StudyLosses> = {
+  text: "Table 6: on SmolLM2 and E2E, q alone needs a higher rank",
+  rule:
+    "when the relative gain in loss from r = 1 to the best of r = 1, 8 and 64 is larger for q than for q,v",
+  ...said.table6Query,
+  ...noted.realQuery,
+  paper: ranksOfAll,
+  ours: ({ rows }) =>
+    `from r = 1 to the best rank the loss falls ${percent(relativeGain(rows, "q"))} for q, ${
+      percent(relativeGain(rows, "q, v"))
+    } for q,v`,
+  holds: ({ rows }) => relativeGain(rows, "q") > relativeGain(rows, "q, v"),
+  margin: ({ rows }) => ({
+    beyond: relativeGain(rows, "q, v") - relativeGain(rows, "q"),
+    // A difference of two gains, each a difference of two means.
+    noise: Math.SQRT2 * pairedNoise(rows.map(({ losses }) => losses)) /
+      mean(rows.map((row) => row.loss)),
+    seeds: rows[0].losses.length,
+  }),
+  found: ({ base, rows }) =>
+    `${
+      rows.map(({ sites, rank, loss }) => `${sites} r = ${rank}: ${loss.toFixed(3)}`).join("; ")
+    }; the base ${base.toFixed(3)}. Noise floor: ${
+      pairedNoise(rows.map(({ losses }) => losses)).toFixed(3)
+    } nats.`,
+};
+
+/** What a loss has risen by since before. */
+const rise = (rows: Rows, key: string, text: "own" | "novel"): number[] => {
+  const before = rows.find((row) => row.key === "base")![text]!;
+  return shared(rows, [key, loraKey, "full"]).filter((row) => row.key === key)
+    .map((row) => row[text]! - before);
+};
+
+/** What LoRA's loss on the base's own texts has risen less by than full fine-tuning's, seed by seed. */
+function spared(rows: Rows): number[] {
+  const [lora, full] = [loraKey, "full"].map((key) => rise(rows, key, "own"));
+  return full.map((value, seed) => value - lora[seed]);
+}
+
+const forgettingNoise = (rows: Rows) =>
+  pairedNoise([loraKey, "full"].map((key) => rise(rows, key, "own")));
+
+/** Beyond the paper: what is forgotten. */
+export const forgettingClaim: Claim<Rows> = {
+  text: "LoRA on q and v forgets less of what the base would write than full fine-tuning",
+  beyond: true,
+  rule:
+    "when the loss on texts that the base itself wrote rises by less with LoRA at r = 4 for every seed, and on " +
+    "average by more than the noise floor",
+  ours: (rows) =>
+    `${
+      ["LoRA", "full fine-tuning"].map((name, i) =>
+        `${name} ${signed(mean(rise(rows, [loraKey, "full"][i], "own")), 3)}`
+      ).join(", ")
+    } nats`,
+  holds: (rows) =>
+    spared(rows).every((value) => value > 0) &&
+    mean(spared(rows)) > (forgettingNoise(rows) || 0),
+  found: (rows) =>
+    `On a novel: ${
+      [loraKey, "full"].map((key) => signed(mean(rise(rows, key, "novel")), 3)).join(" and ")
+    }. Noise floor: ${forgettingNoise(rows).toFixed(3)} nats.`,
+};
+
+/** Which rank no other is better than, in each metric. */
+function byMetric(rows: Rows): string {
+  const shown = e2eMetrics.map(({ key, label }) =>
+    `${label} ${enoughRank(scoredRanks(rows, (row) => scoreOf(row, key))).size.slice(4)}`
+  );
+  return `The smallest rank that no other is better than, by each metric: ${shown.join(", ")}.`;
+}
+
+/** The ranks of the rows, where all were run. */
+export function realRanks(all: RealRows): RealRanks | undefined {
+  const { rows } = all;
+  if (shared(rows, ranksOfBoth).length === 0) return undefined;
+  const compared = comparedRanks(rows), { key } = compared.best(compared.cells);
+  const texts = key === "qv-1" ? undefined : textNoise(all, "qv-1", key);
+  return { compared, texts, metrics: byMetric(rows) };
+}
+
+/** All claims whose runs are there. */
+export function realClaims(all: RealRows): NotedClaim[] {
+  const { rows } = all, ranks = realRanks(all), sites = comparedSites(all);
+  const methods = e2eMethods.map(({ key }) => key);
+  const hasMethods = shared(rows, [loraKey, ...methods.filter((key) => key !== lora)]).length > 0;
+  const hasFull = shared(rows, [loraKey, "full"]).length > 0;
+  return [
+    ...ranks ? rankClaims.map((claim) => claimOn(claim, () => ranks)) : [],
+    ...sites ? [claimOn(queryClaim, () => sites)] : [],
+    ...hasMethods
+      ? methodClaims.map((claim) => claimOn(claim, () => comparedMethods(rows, methods)))
+      : [],
+    ...hasFull ? [claimOn(forgettingClaim, () => rows)] : [],
+  ];
+}
+
+/** The rules of decision 0030, whose noise is paired here. */
+export const methodClaims = e2eClaims.map(({ reads: _, why: __, note: ___, ...claim }, i) => ({
+  ...claim,
+  ...[noted.realTable3, noted.realQuality][i],
+  text: [
+    "Table 3: on E2E, 500 steps, LoRA outperforms several baselines with comparable or fewer trained parameters",
+    "On E2E, 500 steps, LoRA on q and v is on a par with full fine-tuning or better",
+  ][i],
+}));

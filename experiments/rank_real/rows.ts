@@ -1,0 +1,144 @@
+/** Finished runs as rows: losses of each held-out pair and of other texts, and what the answers score. @module */
+
+import type { Device } from "../../src/device/device.ts";
+import type { JsonRecord } from "../../src/runs/mod.ts";
+import type { MadeRun } from "../frame/mod.ts";
+import { type ChosenRate, type TriedRates } from "../methods/rates.ts";
+import { answersOf, openBase } from "../methods/e2e/runs.ts";
+import { choiceNoise, scorer, type Scores, type Texts, valuesOf } from "../methods/e2e/scores.ts";
+import type { MethodRow } from "../methods/comparison.ts";
+import { dataSeeds, methodOf, reportedRun } from "./plan.ts";
+import { measureLosses, type RealRun, realSteps } from "./runs.ts";
+import { chosenRate } from "./search.ts";
+import type { RealTask } from "./task.ts";
+
+/** What a run gave; `value` is the held-out loss in nats per token, `seed` that of its data. */
+export interface RealRow extends MethodRow, Partial<Omit<Scores, "value">> {
+  /** Seed of its random start. */
+  readonly start?: number;
+  /** Its steps. */
+  readonly steps?: number;
+  /** BLEU in percent. */
+  readonly bleu?: number;
+  /** Loss on the base's own texts. */
+  readonly own?: number;
+  /** Loss on the novel. */
+  readonly novel?: number;
+  /** Loss of each held-out pair, in 1e-4 nats per token, separated by spaces. */
+  readonly pairs?: string;
+  /** Standard deviation of its BLEU less that of LoRA at r = 4 with the same data, over draws of the meanings. */
+  readonly choice?: number;
+}
+
+/** What the study's rows are. */
+export interface RealRows {
+  /** The base and the values of the meanings, and then the runs. */
+  readonly rows: readonly RealRow[];
+  /** Scored tokens of each held-out pair, separated by spaces. */
+  readonly counts: string;
+}
+
+/** LoRA as Table 3 has it. */
+export const loraKey = "qv-4";
+
+/** A run with its rate's place in the grid. */
+export type ChosenRun = RealRun & Pick<ChosenRate, "end">;
+
+/** `17 0 5` of numbers, and back. */
+export const packed = (values: readonly number[], unit = 1): string =>
+  values.map((value) => Math.round(value / unit)).join(" ");
+
+/** The numbers of a packed text. */
+export const unpacked = (text: string, unit = 1): number[] =>
+  text.split(" ").map((value) => Number(value) * unit);
+
+/** The unit of a pair's loss. */
+export const pairUnit = 1e-4;
+
+/** All reported runs whose rate was searched, with the end of its grid where it is one. */
+export function chosenRuns(
+  tried: Readonly<Record<string, TriedRates>>,
+  seeds: readonly number[] = dataSeeds,
+): ChosenRun[] {
+  return seeds.flatMap((seed) =>
+    Object.keys(tried).map((key) => {
+      const { learningRate, end } = chosenRate(tried[key]);
+      return { ...reportedRun(methodOf(key), learningRate, seed), end };
+    })
+  );
+}
+
+/** The rows of some finished runs, after those of what is not trained. */
+export async function rowsOf(
+  made: readonly MadeRun<ChosenRun>[],
+  task: RealTask,
+  base: JsonRecord,
+): Promise<RealRows> {
+  const scoresOf = await scorer(), meanings = await task.answered.meanings("test");
+  const textsOf = (answers: readonly string[]): Texts =>
+    meanings.map(({ references }, i) => ({ output: answers[i], references }));
+  const scored = (answers: readonly string[] | undefined) => {
+    if (!answers) return {};
+    const { value: bleu, ...others } = scoresOf(textsOf(answers));
+    return { bleu, ...others };
+  };
+  const row = (run: MadeRun<ChosenRun>): RealRow => {
+    const answers = run.metrics.answers as string[] | undefined;
+    const other = loraBeside(made, run),
+      choice = answers && other &&
+        choiceNoise(textsOf(answers), textsOf(other.metrics.answers as string[]));
+    return {
+      ...runRow(run),
+      ...scored(answers),
+      ...choice !== undefined && { choice },
+    };
+  };
+  return {
+    rows: [
+      { ...untrained("base", "the base, not trained", base), ...scored(base.answers as string[]) },
+      { ...untrained("values", "the values of the meaning"), ...scored(meanings.map(valuesOf)) },
+      ...made.map(row),
+    ],
+    counts: packed(base.counts as number[]),
+  };
+}
+
+/** What is measured of the base: what is measured of a run. */
+export async function measureBase(task: RealTask, device: Device): Promise<JsonRecord> {
+  using base = await openBase(device, task.heldOut);
+  return { ...await measureLosses(base, task), answers: await answersOf(base, task.answered) };
+}
+
+/** LoRA at r = 4 with the same data, for another run that has answers. */
+function loraBeside(
+  made: readonly MadeRun<ChosenRun>[],
+  { chosen: { key, data } }: MadeRun<ChosenRun>,
+): MadeRun<ChosenRun> | undefined {
+  if (key === loraKey) return undefined;
+  return made.find(({ chosen }) =>
+    chosen.key === loraKey && chosen.data === data && chosen.steps === realSteps
+  );
+}
+
+const lossesOf = ({ losses, own, novel }: JsonRecord) => ({
+  ...{ own: own as number, novel: novel as number },
+  pairs: packed(losses as number[], pairUnit),
+});
+
+const untrained = (key: string, label: string, metrics?: JsonRecord): RealRow => ({
+  ...{ key, label, family: "baseline", size: "none", compared: 0, trained: 0 },
+  value: metrics ? metrics.loss as number : NaN,
+  ...metrics && lossesOf(metrics),
+});
+
+function runRow({ chosen, metrics }: MadeRun<ChosenRun>): RealRow {
+  const { key, data: seed, start, steps, learningRate, end, method } = chosen;
+  const { label } = methodOf(key), rank = method.kind === "lora" ? method.rank : undefined;
+  return {
+    ...{ key, label, family: method.kind === "lora" ? "LoRA" : "full" },
+    size: rank === undefined ? "" : `r = ${rank}`,
+    ...{ compared: 1, seed, start, steps, learningRate, ...end && { end } },
+    ...{ trained: metrics.trained as number, value: metrics.loss as number },
+    ...lossesOf(metrics),
+  };
+}
