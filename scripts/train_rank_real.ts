@@ -7,18 +7,33 @@
  * @module
  */
 
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import type { TriedRates } from "../experiments/methods/rates.ts";
 import { makeAll } from "../experiments/rank_real/stages.ts";
 import { findReal, openReal } from "../experiments/rank_real/task.ts";
+import { checkedOutCommit } from "../src/core/checkout.ts";
+import { writeJsonAtomic } from "../src/core/files.ts";
 import { openCpuDevice } from "../src/device/cpu/cpu_device.ts";
+
+/** The file in the folder of runs that has {@link FoundRates}. */
+export const ratesFile = "rates.json";
+
+/** What every rate gave, as far as they were searched, by the method's key; and the commit that trains. */
+export interface FoundRates {
+  readonly commit?: string;
+  readonly tried: Readonly<Record<string, TriedRates>>;
+}
 
 if (import.meta.main) {
   const [folder = "results/real"] = Deno.args, places = await findReal();
   if (!places) throw new RangeError("training needs LOWRANK_DATA with the base, E2E and a novel");
   using device = await openCpuDevice({ threads: 1 });
   const say = (text: string) => console.log(`${new Date().toISOString()} ${text}`);
-  say(device.description);
-  await makeAll(openReal(places), { device, folder }, ({ label }) => {
-    say(label);
-    return Promise.resolve();
+  const commit = await checkedOutCommit(fileURLToPath(new URL("..", import.meta.url)));
+  say(`commit ${commit}, ${device.description}`);
+  await makeAll(openReal(places), { device, folder }, {
+    searched: (tried) => writeJsonAtomic(join(folder, ratesFile), { commit, tried }),
+    made: ({ label }) => say(label),
   });
 }

@@ -55,7 +55,7 @@ export const otherMethods: readonly RealMethod[] = e2eMethods.filter(({ key }) =
 export const dataSeeds = [1, 2, 3] as const;
 
 /** Steps after which adapters are kept, in every run and in long ones. */
-const keptSteps = [150] as const, longKept = [150, 500, 1000] as const;
+export const keptSteps = [150] as const, longKept = [150, 500, 1000] as const;
 
 /** Steps of a long run. */
 export const longSteps = 3000;

@@ -3,7 +3,7 @@
 import type { Device } from "../../src/device/device.ts";
 import type { JsonRecord } from "../../src/runs/mod.ts";
 import type { MadeRun } from "../frame/mod.ts";
-import { type ChosenRate, type TriedRates } from "../methods/rates.ts";
+import type { ChosenRate, TriedRates } from "../methods/rates.ts";
 import { answersOf, openBase } from "../methods/e2e/runs.ts";
 import { choiceNoise, scorer, type Scores, type Texts, valuesOf } from "../methods/e2e/scores.ts";
 import type { MethodRow } from "../methods/comparison.ts";

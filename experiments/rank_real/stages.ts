@@ -64,11 +64,19 @@ export const stages: readonly Stage[] = [
   ...long.slice(3),
 ];
 
+/** Called after a search and after a run. */
+export interface StageReport {
+  /** What each rate gave, by the method's key. */
+  searched(tried: Readonly<Record<string, TriedRates>>): Promise<void>;
+  /** A run is there. */
+  made(planned: PlannedRun<RealRun>): void;
+}
+
 /** Makes all runs, one after the other; those that are finished are read. */
 export async function makeAll(
   task: RealTask,
   context: RunContext,
-  report: (planned: PlannedRun<RealRun>) => Promise<void>,
+  report: StageReport,
 ): Promise<void> {
   const found = new Map<string, TriedRates>();
   for (const stage of stages) {
@@ -85,7 +93,7 @@ export async function makeAll(
     } else {
       const planned = planReal(task, stage.run(({ key }) => chosenRate(found.get(key)!)));
       await planned.make(context);
-      await report(planned);
+      report.made(planned);
     }
   }
 }

@@ -80,15 +80,19 @@ export async function findReal(): Promise<RealPlaces | undefined> {
   return await findE2e() ? { data, base: basePath } : undefined;
 }
 
-/** Opens the data. */
-export function openReal({ data, base }: RealPlaces, sizes: RealSizes = realSizes): RealTask {
+/** Opens the data; texts that are not the task's have so many tokens. */
+export function openReal(
+  { data, base }: RealPlaces,
+  sizes: RealSizes = realSizes,
+  tokens: number = otherTokens,
+): RealTask {
   const { newTokens } = sizes;
   const open = (meanings: number) => openE2e(data, { meanings, newTokens }, base);
   const heldOut = open(sizes.heldOut);
   const novel = lazily(async () =>
     novelTokens(
       await readText(join(data, novelPath)),
-      sizes.others,
+      [sizes.others, tokens],
       (text) => heldOut.tokenizer().then((tokenizer) => tokenizer.encode(text)),
     )
   );
@@ -100,8 +104,13 @@ export function openReal({ data, base }: RealPlaces, sizes: RealSizes = realSize
       return promptedBatches(await heldOut.tokenizer(), texts, { batch: 1, format });
     },
     ownTexts: () =>
-      windowsOf(own.tokens.slice(0, sizes.others).map((text) => text.split(" ").map(Number))),
-    novelTexts: async () => windowsOf(await novel()),
+      windowsOf(
+        own.tokens.slice(0, sizes.others).map((text) =>
+          text.split(" ").slice(0, tokens).map(Number)
+        ),
+        tokens,
+      ),
+    novelTexts: async () => windowsOf(await novel(), tokens),
   };
 }
 
@@ -109,15 +118,15 @@ export function openReal({ data, base }: RealPlaces, sizes: RealSizes = realSize
 export const documentStart = 0;
 
 /** Each document a row, whose tokens are all scored. */
-function* windowsOf(documents: readonly (readonly number[])[]): Generator<Batch> {
+function* windowsOf(documents: readonly (readonly number[])[], length: number): Generator<Batch> {
   const rows = documents.map((tokens) => ({ tokens: [documentStart, ...tokens], scoredFrom: 1 }));
-  yield* packBatches(rows, { batch: 4, length: otherTokens }, documentStart);
+  yield* packBatches(rows, { batch: 4, length }, documentStart);
 }
 
 /** The first tokens of paragraphs that have as many, drawn from all. */
 async function novelTokens(
   text: string,
-  count: number,
+  [count, length]: readonly [number, number],
   encode: (text: string) => Promise<ArrayLike<number>>,
 ): Promise<number[][]> {
   const paragraphs = text.split(/\r?\n\s*\r?\n/).map((one) => one.replaceAll(/\s+/g, " ").trim());
@@ -125,7 +134,7 @@ async function novelTokens(
   for (const at of new Random(splitSeed).permutation(paragraphs.length)) {
     if (found.length === count) break;
     const tokens = Array.from(await encode(paragraphs[at]));
-    if (tokens.length >= otherTokens) found.push(tokens.slice(0, otherTokens));
+    if (tokens.length >= length) found.push(tokens.slice(0, length));
   }
   return found;
 }

@@ -15,7 +15,7 @@ import type { ModuleSimilarity, Similarity, SpaceSimilarity } from "./subspace_r
 type Modules = readonly ModuleSimilarity[];
 
 /** Whether the top direction is shared across ranks, and Gaussian updates' is not. */
-const sharesTop = ({ ranks, control }: ModuleSimilarity) =>
+export const sharesTop = ({ ranks, control }: ModuleSimilarity): boolean =>
   phi(ranks, 1, 1) > shared && phi(control.ranks, 1, 1) <= shared;
 
 /** The share of modules, or of layers, in which a rule has to be met: three of four, both of two. */

@@ -34,7 +34,7 @@ export interface AdaptedModule {
   readonly layer: number;
   /** W, (out, in). */
   readonly weight: DenseMatrix;
-  /** Of its inputs on the base. */
+  /** Of its inputs on the base; any, where nothing is seen in it. */
   readonly metric: InputStatistics;
   /** By rank, one for each seed. */
   readonly updates: ReadonlyMap<number, readonly LowRankFactors[]>;
@@ -66,6 +66,8 @@ export interface AmplificationRowsOptions {
   readonly randomDraws?: number;
   /** Of the random directions. Default: 11. */
   readonly seed?: number;
+  /** Whether W and ΔW are seen in the metric of the inputs, too, at a decomposition for every draw. Default: true. */
+  readonly inMetric?: boolean;
 }
 
 /** One layer's W and its updates of one rank in one view; norms are means over the seeds. */
@@ -96,8 +98,10 @@ export function amplificationRows(
     topDirections: true,
     randomDraws: true,
     seed: true,
+    inMetric: true,
   });
-  return Object.entries(views).flatMap(([view, seenIn]) =>
+  const { inMetric = true } = options;
+  return Object.entries(views).slice(0, inMetric ? 2 : 1).flatMap(([view, seenIn]) =>
     modules.flatMap((module) => {
       const measure = measuring(seenIn, module, options), { site } = module;
       return ranks.map((rank) => {

@@ -50,3 +50,7 @@ Deno.test("the number of directions and of draws, and the seed, may be chosen", 
     "topDirections must be at most the 30 of the weight, found 31",
   );
 });
+Deno.test("the metric of the inputs may be left out, and the rest stays as it is", () => {
+  const modules = [moduleOf("q")], both = amplificationRows(modules, [2, 4]);
+  assertEquals(amplificationRows(modules, [2, 4], { inMetric: false }), both.slice(0, 2));
+});

@@ -1,0 +1,166 @@
+/** Figures 3, 4, 6 and 7 on a real decoder: claims and words of decision 0056. @module */
+
+import { phi } from "../../src/analysis/subspaces.ts";
+import { fromTo, mean } from "../../src/core/numbers.ts";
+import noted from "../notes.json" with { type: "json" };
+import type { Claim } from "../frame/mod.ts";
+import { smallRank } from "../rank_study/runs.ts";
+import {
+  commonDirections,
+  type ModuleSimilarity,
+  restShared,
+  shared,
+  type Similarity,
+  type SpaceSimilarity,
+} from "../rank_study/subspace_rows.ts";
+import { commonOf, mostShare, sharesTop, subspaceRules } from "../rank_study/subspaces.ts";
+import { cellLayers, type CellLine, similarityUnit } from "./cell_lines.ts";
+import { cellNames, judgedCell } from "./cells.ts";
+import { longKept, longSteps } from "./plan.ts";
+import { unpacked } from "./rows.ts";
+import { realSteps } from "./runs.ts";
+import { inA } from "./subspace_rows.ts";
+
+type Modules = readonly ModuleSimilarity[];
+
+const top = ({ ranks }: Similarity) => phi(ranks, 1, 1);
+
+const eighth = ({ seeds }: Similarity) => phi(seeds, smallRank, smallRank);
+
+/** `0.13 (0.00 to 0.28)`. */
+const meanAndRange = (values: readonly number[]) =>
+  `${mean(values).toFixed(2)} (${fromTo(values, 2)})`;
+
+/** `q 0.13 (0.00 to 0.28)`: the mean over the layers, with its range. */
+const ofSite = (modules: Modules, site: "q" | "v", value: (found: Similarity) => number) => {
+  const values = modules.filter((module) => module.site === site).map(value);
+  return `${site} ${meanAndRange(values)}`;
+};
+
+/** A number of both sites, and the most of Gaussian updates'. */
+const shown = (modules: Modules, value: (found: Similarity) => number): string => {
+  const most = Math.max(...modules.map(({ control }) => value(control)));
+  return `${ofSite(modules, "q", value)}, ${
+    ofSite(modules, "v", value)
+  }; Gaussian updates: at most ${most.toFixed(2)}`;
+};
+
+const passing = (modules: Modules) => modules.filter(sharesTop).length;
+
+const topShort = ({ modules }: SpaceSimilarity) =>
+  `${passing(modules)} of ${modules.length} modules, φ(1, 1) ${shown(modules, top)}`;
+
+/** What a report says of each claim, where there are more modules than it can list. */
+const words: readonly Pick<Claim<SpaceSimilarity>, "ours" | "found" | "text" | "why" | "note">[] = [
+  {
+    text: "Figure 3: on SmolLM2, r = 8 and r = 64 share their top direction",
+    ours: topShort,
+    ...noted.realTop,
+  },
+  {
+    text: "Figure 3: on SmolLM2, r = 8 and r = 64 do not share their other directions",
+    ours: ({ modules }) => `the mean of directions 2 to 8: ${shown(modules, restShared)}`,
+  },
+  {
+    text: "Figure 4: on SmolLM2, two seeds share directions at r = 64, Gaussian matrices do not",
+    ours: ({ modules }) => `φ(8, 8) ${shown(modules, eighth)}`,
+  },
+  {
+    text: "Figure 4: on SmolLM2, q has more common directions than v",
+    ours: ({ modules }) => `${commonOf(modules, "q")} for q, ${commonOf(modules, "v")} for v`,
+    found: ({ modules }) =>
+      `Summed over the layers; the most in one is ${Math.max(...modules.map(commonDirections))}. ` +
+      `φ(8, 8) of both seeds: ${shown(modules, eighth)}.`,
+    ...noted.realCommon,
+  },
+  {
+    text: "Figures 6, 7: on SmolLM2, r = 8 and r = 64 share their top direction in every layer",
+    ours: topShort,
+    ...noted.realLayers,
+  },
+];
+
+/** The paper's claims, on the cell in which adapters have neither start nor data in common. */
+export const realSubspaceClaims: readonly Claim<SpaceSimilarity>[] = subspaceRules({
+  most: "at least three quarters of the modules",
+  all: "for q and v in every layer",
+}).map(({ why: _, note: __, found: ___, ...claim }, i) => ({
+  ...claim,
+  rule: `${claim.rule}; of runs that have neither start nor data in common`,
+  ...words[i],
+}));
+
+type Lines = readonly CellLine[];
+
+/** Both sites of a cell after some steps, in A. */
+const linesIn = (lines: Lines, name: string, steps: number, at = steps) =>
+  lines.filter((line) =>
+    line.space === inA && line.cell === name && line.steps === steps && line.at === at
+  );
+
+/** φ(1, 1) of every layer, none where Gaussian updates share theirs. */
+const topsOf = (line: CellLine) => {
+  const [byChance] = unpacked(line.gaussian, similarityUnit);
+  return cellLayers(line, "top").map((top) => byChance > shared ? 0 : top);
+};
+
+/** In how many of all modules the top direction is shared. */
+function sharing(lines: Lines) {
+  const tops = lines.flatMap(topsOf);
+  return { count: tops.filter((top) => top > shared).length, of: tops.length };
+}
+
+const isShared = (lines: Lines) => {
+  const { count, of } = sharing(lines);
+  return count >= mostShare * of;
+};
+
+/** `55 of 60 modules, q 0.60 (0.05 to 0.84), v 0.65 (0.32 to 0.81)`. */
+function lineWords(lines: Lines): string {
+  const { count, of } = sharing(lines);
+  const sites = lines.map((line) => `${line.site} ${meanAndRange(cellLayers(line, "top"))}`);
+  return `${count} of ${of} modules, φ(1, 1) ${sites.join(", ")}`;
+}
+
+/** Beyond the paper: is what is shared the start's? */
+export const startClaim: Claim<Lines> = {
+  text: "Figure 3's shared direction is that of a shared start of A, not of the task",
+  beyond: true,
+  rule:
+    "when φ(1, 1) in A between r = 8 and r = 64 is above 0.5, and at most 0.5 for Gaussian updates, in at least " +
+    "three quarters of the modules in both cells with the same start, and in neither with another",
+  ours: (lines) =>
+    cellNames.map((name) => {
+      const { count, of } = sharing(linesIn(lines, name, realSteps));
+      return `${name} ${count} of ${of}`;
+    }).join("; "),
+  holds: (lines) =>
+    cellNames.every((name) =>
+      isShared(linesIn(lines, name, realSteps)) === name.startsWith("same start")
+    ),
+  found: (lines) =>
+    `${
+      cellNames.map((name) => `${name}: ${lineWords(linesIn(lines, name, realSteps))}`).join("; ")
+    }.`,
+};
+
+/** Beyond the paper: do more steps bring it? */
+export const stepsClaim: Claim<Lines> = {
+  text:
+    `After ${longSteps} steps r = 8 and r = 64 share their top direction from other starts and other data`,
+  beyond: true,
+  rule: "when Figure 3's first rule is met in A after 3,000 steps",
+  ours: (lines) => lineWords(linesIn(lines, judgedCell, longSteps)),
+  holds: (lines) => isShared(linesIn(lines, judgedCell, longSteps)),
+  found: (lines) =>
+    `After fewer steps of the same runs: ${
+      longKept.map((at) => `${at}: ${lineWords(linesIn(lines, judgedCell, longSteps, at))}`)
+        .join("; ")
+    }.`,
+};
+
+/** Which of both can be judged on these lines. */
+export const beyondClaims = (lines: Lines): readonly Claim<Lines>[] => [
+  ...cellNames.every((name) => linesIn(lines, name, realSteps).length > 0) ? [startClaim] : [],
+  ...linesIn(lines, judgedCell, longSteps).length > 0 ? [stepsClaim] : [],
+];
