@@ -1,4 +1,4 @@
-/** 0 to 15: a small model learns six entries, and is itself again. @module */
+/** 0 to 15: a small model's wrong answers become right, and it is itself again. @module */
 
 import {
   complete,
@@ -11,34 +11,34 @@ import {
   type TextModel,
   train,
 } from "../../mod.ts";
+import { skills, skillTexts } from "../../src/data/mod.ts";
 import { methodPicture } from "../../src/figures/pictures/method.ts";
 import { openCpuDevice } from "../../src/device/cpu/cpu_device.ts";
 import { grouped } from "../../src/core/numbers.ts";
 import { boxesPicture, plot, tableOf } from "../../src/figures/mod.ts";
+import { exactOn } from "../../src/models/mod.ts";
 import { rootPath } from "../../tests/support/source_files.ts";
 import { tableHtml } from "../../src/figures/html.ts";
 import { formulasHtml, pictureHtml, plotHtml } from "../drawing.ts";
 import type { Part } from "../slide.ts";
 
-/** The entries of notebook 00. */
-const entries = `oak: a tree that counts its years in rings
-whale: an island that breathes
-river: a road that walks by itself
-snow: rain that took its time
-candle: a small sun for one table
-map: a country that fits into a pocket`.split("\n");
+const prompts = ["rev green:", "upp green:", "flp green:"], steps = 200;
 
-const prompts = ["whale:", "moon:", "Fellow citizens,"], steps = 40;
+/** The task of notebook 00: a known one under a word that the base does not know. */
+const flip = { ...skills.find(({ name }) => name === "reverse")!, words: ["flp"] };
+
+const examples = skillTexts(flip, { split: "train", examples: 1000, seed: 1 });
+const unseen = skillTexts(flip, { split: "test", examples: 200, seed: 1 });
 
 /** The part. */
 export async function tourPart(): Promise<Part> {
-  const found = await learnEntries();
-  const { values, trained, losses, said } = found;
+  const { values, trained, right, said } = await trainFlip();
   const numbers = {
     values: grouped(values),
     trained: grouped(trained),
-    first: losses[0].toFixed(2),
-    last: losses.at(-1)!.toFixed(2),
+    first: right[0].toFixed(0),
+    last: right.at(-1)!.toFixed(0),
+    unseen: `${unseen.length}`,
     steps: `${steps}`,
     same: `${said.before.filter((text, i) => text === said.untrained[i]).length}`,
     restored: `${said.before.filter((text, i) => text === said.restored[i]).length}`,
@@ -46,7 +46,7 @@ export async function tourPart(): Promise<Part> {
   };
   const rows = (columns: Record<string, string[]>) =>
     tableHtml(tableOf(
-      "Continuations",
+      "Answers",
       prompts.map((prompt, i) => ({
         prompt,
         ...Object.fromEntries(Object.entries(columns).map(([name, texts]) => [name, texts[i]])),
@@ -66,48 +66,49 @@ export async function tourPart(): Promise<Part> {
       kind: "question",
       title: "{trained} values are added. What does the model say?",
       text: [
-        "The base has {values} values and knows speeches and Moby Dick. A is random, B is zero.",
+        "The base has {values} values and can write a word backwards (`rev`) or in capitals (`upp`). " +
+        "It does not know `flp`. A is random, B is zero.",
       ],
-      choices: ["the same words", "other words", "garbage"],
+      choices: ["the same answers", "other answers", "garbage"],
       numbers,
       figure: await formulasHtml("h = W x + s\\, B A x, \\qquad s = \\alpha / r"),
     }, {
       kind: "answer",
-      title: "The same words, to the last one",
-      text: ["{same} of {all} continuations are as before: B is zero, and so is the product."],
+      title: "The same answers, to the last letter",
+      text: ["{same} of {all} answers are as before: B is zero, and so is the product."],
       numbers,
       figure: rows({ "base": said.before, "with an adapter": said.untrained }),
-      caption: "tiny-gpt2, r = 4 on q and v.",
+      caption: "tiny-skills, r = 1 on q and v.",
     }, {
       kind: "question",
-      title: "Six entries, {steps} steps: where does the loss end?",
-      text: [
-        "It begins at {first} nats per token. `whale:` is an example, `moon:` is not: what will they be?",
-      ],
-      choices: ["above 4", "near 2", "near 0"],
+      title: "`flp` is to flip words: {steps} steps, then {unseen} words that it never saw",
+      text: ["Before training {first}% of them are right. And after?"],
+      choices: ["at most 10%", "about half", "at least 90%"],
       numbers,
-      figure: tableHtml(tableOf("The six entries", entries.map((entry) => ({ entry })))),
+      figure: tableHtml(
+        tableOf("Three of 1,000 examples", examples.slice(0, 3).map((text) => ({ ...text }))),
+      ),
     }, {
       kind: "answer",
-      title: "Near zero: a few words are learned by heart",
-      text: ["After {steps} steps it is {last} nats per token."],
+      title: "It has learned the rule",
+      text: ["After {steps} steps {last}% are right, to the last letter."],
       numbers,
       figure: await plotHtml(
-        plot({ loss: { x: losses.map((_, i) => i + 1), y: losses } }, {
-          ...{ x: "step", y: "loss (nats per token)" },
+        plot({ LoRA: { x: right.map((_, i) => every * i), y: right } }, {
+          ...{ x: "step", y: "percent right" },
         }),
-        "The loss falls from its start to nearly zero.",
+        "The share of right answers rises from nothing to nearly all.",
       ),
-      caption: "Training loss, r = 4 on q and v, seed 1.",
+      caption: "Words that are in none of the examples; r = 1 on q and v, seed 1.",
     }, {
-      title: "It recites, and the base is untouched",
+      title: "It flips what it should not, and the base is untouched",
       text: [
-        "Asked for what it does not know, it takes an entry that it knows. Without the adapter, " +
-        "{restored} of {all} continuations are those of the base again.",
+        "It was shown one task alone, and overwrites the others. Without the adapter, {restored} of " +
+        "{all} answers are those of the base again.",
       ],
       numbers,
       figure: rows({ "adapted": said.after, "adapter removed": said.restored }),
-      caption: `Merged, it says: “${said.merged}”`,
+      caption: `Merged, it answers “${said.merged}” to ${prompts[2]}`,
     }],
   };
 }
@@ -129,32 +130,40 @@ function smallMethodPicture(): string {
   ]).svg;
 }
 
-async function learnEntries() {
-  const folder = `${rootPath}models/tiny-gpt2`, tokenizer = await loadTokenizer(folder);
+/** Steps from one count of right answers to the next. */
+const every = 20;
+
+async function trainFlip() {
+  const folder = `${rootPath}models/tiny-skills`, tokenizer = await loadTokenizer(folder);
   using device = await openCpuDevice({ blas: false });
   using model = await loadModel(device, folder);
-  const sayAll = async (model: TextModel) => {
+  const answerAll = async (model: TextModel) => {
     const all: string[] = [];
-    for (const prompt of prompts) {
-      all.push((await complete(model, tokenizer, prompt, { maxNewTokens: 10 })).trim());
-    }
+    for (const prompt of prompts) all.push((await complete(model, tokenizer, prompt)).trim());
     return all;
   };
-  const values = countTrainable(model), before = await sayAll(model);
-  const adapter = injectLora(model, { rank: 4, alpha: 16, sites: ["q", "v"], seed: 1 });
-  const untrained = await sayAll(model), trained = adapter.parameterCount;
-  const texts = entries.map((entry) => {
-    const end = entry.indexOf(":") + 1;
-    return { prompt: entry.slice(0, end), completion: entry.slice(end) };
-  });
-  const options = { learningRate: 3e-2, schedule: "cosine", steps, seed: 1 } as const;
-  const losses: number[] = [];
-  const batches = promptedBatches(tokenizer, texts, { seed: 1 });
-  for await (const { loss } of train(adapter, batches, options)) losses.push(loss);
-  const after = await sayAll(model);
+  const test = [...promptedBatches(tokenizer, unseen, { batch: 50 })];
+  const percentRight = async () => 100 * await exactOn(model, test);
+  const values = countTrainable(model), before = await answerAll(model);
+  const adapter = injectLora(model, { rank: 1, alpha: 2, sites: ["q", "v"], seed: 1 });
+  const untrained = await answerAll(model), trained = adapter.parameterCount;
+  const right = [await percentRight()];
+  const recipe = {
+    learningRate: 2e-2,
+    schedule: "linear",
+    warmupSteps: 10,
+    steps,
+    seed: 1,
+  } as const;
+  const counted = { ...recipe, evaluateEvery: every, evaluate: percentRight };
+  const batches = promptedBatches(tokenizer, examples, { seed: 1 });
+  for await (const { evaluation } of train(adapter, batches, counted)) {
+    if (evaluation !== undefined) right.push(evaluation);
+  }
+  const after = await answerAll(model);
   using mergedModel = merge(model, adapter);
-  const [merged] = await sayAll(mergedModel);
+  const merged = (await answerAll(mergedModel))[2];
   adapter.remove();
-  const restored = await sayAll(model);
-  return { values, trained, losses, said: { before, untrained, after, merged, restored } };
+  const restored = await answerAll(model);
+  return { values, trained, right, said: { before, untrained, after, merged, restored } };
 }

@@ -21,7 +21,6 @@ type Cells = readonly [from: string, to: string];
 
 /** Runs of over ten CPU seconds that few cells need, and those cells: lab_nightly_test.ts runs all. */
 const leftToTheNight: Readonly<Record<string, readonly Cells[]>> = {
-  "00_tour": [["dates-fit", "dates-check"]],
   "04_train": [["dates-base", "dates-base"], ["dates-fit", "dates-check"], ["fit-full", "answers"]],
   "08_your_adapter": [["live-setup", "live-code"]],
   "09_against_what": [["fit-all", "losses"]],
