@@ -54,6 +54,21 @@ export function pairedNoise(groups: readonly (readonly number[])[]): number {
   return 2 * Math.sqrt(2 * variance / seeds);
 }
 
+/** The value that a share of all values reach. */
+export const reachedBy = (values: readonly number[], share: number): number =>
+  values.toSorted((a, b) => b - a)[Math.ceil(share * values.length - rounding) - 1];
+
+/** How far a value is below the mark that it has to reach, with two standard errors over what each seed or pair gave. */
+export const marginBelow = (
+  mark: number,
+  value: number,
+  each: readonly number[],
+): { readonly beyond: number; readonly noise: number; readonly seeds: number } => ({
+  beyond: mark - value,
+  noise: each.length > 1 ? 2 * standardDeviation(each) / Math.sqrt(each.length) : Infinity,
+  seeds: each.length,
+});
+
 /** Two standard errors of a difference of two shares, in percent, of the same number of texts; in points. */
 export function shareNoise(a: number, b: number, texts: number): number {
   const [p, q] = [a / 100, b / 100];

@@ -10,12 +10,16 @@
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { findReal, openReal, packedPath, type RealTask } from "../experiments/rank_real/task.ts";
+import { dataSeeds } from "../experiments/rank_real/plan.ts";
+import { scaledKeys, type ScaledRow } from "../experiments/rank_real/scaling.ts";
 import { cellLines } from "../experiments/rank_real/cell_lines.ts";
 import { cellsAt, nameOf, readAt } from "../experiments/rank_real/cells.ts";
 import { adaptersFolder, isShipped, shippedLayers } from "../experiments/rank_real/shipped.ts";
 import { chosenRuns, measureBase, rowsOf } from "../experiments/rank_real/rows.ts";
 import { realSpec } from "../experiments/rank_real/runs.ts";
-import { cellSimilarities, type MetricOf } from "../experiments/rank_real/subspace_rows.ts";
+import { inputMetric } from "../experiments/rank_real/metric.ts";
+import { cellSimilarities } from "../experiments/rank_real/subspace_rows.ts";
+import { shipWeights } from "../experiments/rank_real/weights.ts";
 import { updateLines } from "../experiments/rank_real/update_lines.ts";
 import {
   loraRuns,
@@ -25,17 +29,14 @@ import {
   storedUpdates,
 } from "../experiments/rank_real/updates.ts";
 import type { TriedRates } from "../experiments/methods/rates.ts";
-import { openBase } from "../experiments/methods/e2e/runs.ts";
-import { activationsOf } from "../src/analysis/mod.ts";
 import { readJson, writeJsonAtomic } from "../src/core/files.ts";
 import { kindOf } from "../src/core/storage.ts";
 import { openCpuDevice } from "../src/device/cpu/cpu_device.ts";
 import type { Device } from "../src/device/device.ts";
 import { readAdapter, writeAdapter } from "../src/formats/mod.ts";
-import { openBaseWeights, secondMoments } from "../src/inspect/mod.ts";
-import { rowsOf as rowsIn } from "../src/linalg/mod.ts";
+import { openBaseWeights } from "../src/inspect/mod.ts";
 import { readRun, runFiles } from "../src/runs/mod.ts";
-import { type FoundRates, ratesFile } from "./train_rank_real.ts";
+import { type FoundRates, ratesFile, scaledFile } from "./train_rank_real.ts";
 
 /** What is read and where it is saved. */
 interface Job {
@@ -80,7 +81,10 @@ async function shipUpdates(stored: readonly StoredUpdate[], { task, folder, sour
   await save("updates", { source, rows: lines });
 }
 
-async function shipCells(stored: ReadonlyMap<string, StoredUpdate>, job: Job): Promise<void> {
+async function shipCells(
+  stored: ReadonlyMap<string, StoredUpdate>,
+  { task, device, source }: Job,
+): Promise<void> {
   const cells = readAt.flatMap(([at, steps]) =>
     cellsAt(at, steps, (place) => stored.has(nameOf(place)))
   );
@@ -94,20 +98,19 @@ async function shipCells(stored: ReadonlyMap<string, StoredUpdate>, job: Job): P
     ),
   );
   const modules = [...updates.values()][0].map(({ module }) => module);
-  const found = cellSimilarities(updates, cells, await metrics(job, modules));
-  await save("cells", { source: job.source, rows: cellLines(found) });
+  const found = cellSimilarities(updates, cells, await inputMetric(task, device, modules));
+  await save("cells", { source, rows: cellLines(found) });
 }
 
-/** The base's inputs over the validation meanings, without the first direction of their second moment. */
-async function metrics({ task, device }: Job, modules: readonly string[]): Promise<MetricOf> {
-  using base = await openBase(device, task.validation);
-  const moments = await secondMoments(base, modules, await task.validation.measured("validation"));
-  const known = new Map<string, ReturnType<MetricOf>>();
-  return (module) =>
-    known.getOrInsertComputed(module, () => {
-      const all = activationsOf(moments.get(module)!);
-      return { activations: rowsIn(all, 1, all.rows - 1) };
-    });
+async function shipScaled({ folder, source }: Job): Promise<void> {
+  const rows = [];
+  for (const key of scaledKeys) {
+    for (const data of dataSeeds) {
+      const file = join(folder, scaledFile(key, data));
+      if (await kindOf(file) === "file") rows.push(...await readJson(file) as ScaledRow[]);
+    }
+  }
+  await save("scaled", { source, rows });
 }
 
 async function shipAdapters(stored: Iterable<StoredUpdate>): Promise<void> {
@@ -136,5 +139,7 @@ if (import.meta.main) {
   await shipRows(job);
   await shipUpdates([...stored.values()], job);
   await shipCells(stored, job);
+  await shipScaled(job);
   await shipAdapters(stored.values());
+  if (places.base === packedPath) await shipWeights(task.heldOut.base);
 }

@@ -14,10 +14,14 @@ import { makeAll } from "../experiments/rank_real/stages.ts";
 import { findReal, openReal } from "../experiments/rank_real/task.ts";
 import { checkedOutCommit } from "../src/core/checkout.ts";
 import { writeJsonAtomic } from "../src/core/files.ts";
+import { kindOf } from "../src/core/storage.ts";
 import { openCpuDevice } from "../src/device/cpu/cpu_device.ts";
 
 /** The file in the folder of runs that has {@link FoundRates}. */
 export const ratesFile = "rates.json";
+
+/** The file in the folder of runs that has what scaling the intruders of a run gave. */
+export const scaledFile = (key: string, data: number): string => `scaled-${key}-${data}.json`;
 
 /** What every rate gave, as far as they were searched, by the method's key; and the commit that trains. */
 export interface FoundRates {
@@ -35,5 +39,10 @@ if (import.meta.main) {
   await makeAll(openReal(places), { device, folder }, {
     searched: (tried) => writeJsonAtomic(join(folder, ratesFile), { commit, tried }),
     made: ({ label }) => say(label),
+    async scaling({ key, data }, scale) {
+      const file = join(folder, scaledFile(key, data));
+      if (await kindOf(file) !== "file") await writeJsonAtomic(file, await scale());
+      say(`intruders of ${key}, data ${data}`);
+    },
   });
 }

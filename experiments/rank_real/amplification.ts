@@ -1,5 +1,6 @@
 /** Table 7 and figure 8 on a real decoder: claims and words of decision 0056. @module */
 
+import { updateDirections } from "../../src/analysis/mod.ts";
 import { phi } from "../../src/analysis/subspaces.ts";
 import { fromTo, median } from "../../src/core/numbers.ts";
 import type { LowRankUpdate } from "../../src/adapt/mod.ts";
@@ -8,10 +9,17 @@ import {
   amplificationRows,
   topDirectionsOf,
 } from "../../src/inspect/amplification_rows.ts";
-import { type DenseMatrix, identity } from "../../src/linalg/mod.ts";
+import {
+  type DenseMatrix,
+  frobeniusNorm,
+  identity,
+  multiplyTransposed,
+} from "../../src/linalg/mod.ts";
 import noted from "../notes.json" with { type: "json" };
-import type { Claim } from "../frame/mod.ts";
-import { amplificationRules } from "../rank_study/amplification.ts";
+import { marginBelow, reachedBy } from "../differences.ts";
+import type { Claim, Margin } from "../frame/mod.ts";
+import { amplificationRules, deviations } from "../rank_study/amplification.ts";
+import { mostShare } from "../rank_study/subspaces.ts";
 import { siteOf } from "./updates.ts";
 
 /** Ranks of Figure 8; Table 7 has the first and the last. */
@@ -22,13 +30,18 @@ const [smallest, , largest] = amplifiedRanks;
 /** The base's width. */
 export const realWidth = 576;
 
-type Rows = readonly AmplificationRow[];
+/** A row, with ‖UᵀWV‖ of each seed, of which its own is the mean, where it is known. */
+export interface RealAmplificationRow extends AmplificationRow {
+  readonly bySeed?: readonly number[];
+}
+
+type Rows = readonly RealAmplificationRow[];
 
 /** W_q of every layer beside the updates of several seeds at each rank, which all change the same layers. */
 export function realAmplification(
   updates: ReadonlyMap<number, readonly (readonly LowRankUpdate[])[]>,
   weightOf: (module: string) => DenseMatrix,
-): AmplificationRow[] {
+): RealAmplificationRow[] {
   const [[first]] = updates.values();
   const queries = first.flatMap((update, place) => siteOf(update).site === "q" ? [place] : []);
   const modules = queries.map((place) => ({
@@ -37,7 +50,17 @@ export function realAmplification(
     metric: { activations: identity(realWidth) },
     updates: new Map([...updates].map(([rank, own]) => [rank, own.map((all) => all[place])])),
   }));
-  return amplificationRows(modules, amplifiedRanks, { inMetric: false });
+  const options = { inMetric: false, randomDirections: largest };
+  return amplificationRows(modules, amplifiedRanks, options).map((row) => {
+    const { weight, updates } = modules.find(({ layer }) => `${layer + 1}` === row.layer)!;
+    return { ...row, bySeed: updates.get(row.rank)!.map((one) => inDeltaOf(one, weight)) };
+  });
+}
+
+/** ‖UᵀWV‖ with all of an update's directions. */
+function inDeltaOf(update: LowRankUpdate, weight: DenseMatrix): number {
+  const { left, right } = updateDirections(update);
+  return frobeniusNorm(multiplyTransposed(left, multiplyTransposed(right, weight)));
 }
 
 const at = (rows: Rows, rank: number) => rows.filter((row) => row.rank === rank);
@@ -55,10 +78,24 @@ const timesChance = ({ inDelta, inRandom }: AmplificationRow) => inDelta / inRan
 /** A factor by that of random directions. */
 const besideChance = ({ factor, randomFactor }: AmplificationRow) => factor / randomFactor;
 
+/** Deviations of a draw above random, of a mean or of a seed. */
+const deviationsAbove = (row: RealAmplificationRow, inDelta: number) =>
+  (inDelta - row.inRandom) / row.randomSpread;
+
+/** How far three quarters of the layers are from three deviations above random, beside the spread over seeds. */
+function randomMargin(rows: Rows): Margin {
+  const own = at(rows, smallest);
+  const reached = (inDelta: (row: RealAmplificationRow) => number) =>
+    reachedBy(own.map((row) => deviationsAbove(row, inDelta(row))), mostShare);
+  const { bySeed: seeds = [] } = own[0];
+  const each = seeds.map((_, seed) => reached(({ bySeed }) => bySeed![seed]));
+  return marginBelow(deviations, reached(({ inDelta }) => inDelta), each);
+}
+
 const layers = (rows: Rows) => `median and range of ${at(rows, smallest).length} layers`;
 
 /** What a report says of each claim, where there are more layers than it can list. */
-const words: readonly Pick<Claim<Rows>, "ours" | "found" | "text" | "why" | "note">[] = [
+const words: readonly Pick<Claim<Rows>, "ours" | "found" | "text" | "why" | "note" | "margin">[] = [
   {
     text: "Figure 8: on SmolLM2, the top directions of W_q are not those of ΔW_q",
     ours: (rows) => `φ ${shown(at(rows, smallest), overlap)}, chance 0.10; ${layers(rows)}`,
@@ -82,6 +119,7 @@ const words: readonly Pick<Claim<Rows>, "ours" | "found" | "text" | "why" | "not
     text: "Table 7: on SmolLM2, ΔW_q has a stronger correlation with W_q than random directions",
     ours: (rows) => `${shown(at(rows, smallest), timesChance)} times random's; ${layers(rows)}`,
     found: () => "In the paper 16 times.",
+    margin: randomMargin,
     ...noted.realRandom,
   },
   {
@@ -90,6 +128,8 @@ const words: readonly Pick<Claim<Rows>, "ours" | "found" | "text" | "why" | "not
       `${
         shown(at(rows, smallest), ({ inDelta, inWeight }) => 100 * inDelta / inWeight, 1)
       }% of W's own; ${layers(rows)}`,
+    // Below half of W's own is what all layers are so far: what fails is the claim before it.
+    margin: randomMargin,
     ...noted.realOwn,
   },
   {

@@ -52,6 +52,7 @@ function enoughMargin(ranks: RealRanks): Margin {
   return {
     beyond: aboveBest(ranks.compared) - enoughShare,
     noise: noiseShare(ranks),
+    ofTexts: (ranks.texts ?? 0) / best(ranks).mean,
     seeds: seedsOf(ranks),
   };
 }

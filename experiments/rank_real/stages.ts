@@ -1,5 +1,7 @@
 /** The order of the study's runs: each stop leaves whole answers. @module */
 
+import { join } from "node:path";
+import { readAdapter } from "../../src/formats/mod.ts";
 import type { PlannedRun, RunContext } from "../frame/mod.ts";
 import { tryRates } from "../rate_search.ts";
 import type { ChosenRate, TriedRates } from "../methods/rates.ts";
@@ -19,15 +21,17 @@ import {
 } from "./plan.ts";
 import { planReal, type RealRun } from "./runs.ts";
 import { chosenRate, searchRate } from "./search.ts";
+import { scaleAdapter, scaledKeys, type ScaledRow } from "./scaling.ts";
 import type { RealTask } from "./task.ts";
 
 /** The rate of a method that was searched. */
 export type RateOf = (method: RealMethod) => ChosenRate;
 
-/** What is done one after the other: a search, or a run at the rates that were found. */
+/** What is done one after the other: a search, a run at the rates that were found, or what is measured of one. */
 export type Stage =
   | { readonly search: RealMethod }
-  | { readonly run: (rateOf: RateOf) => RealRun };
+  | { readonly run: (rateOf: RateOf) => RealRun }
+  | { readonly scale: (rateOf: RateOf) => RealRun };
 
 const searches = (methods: readonly RealMethod[]): Stage[] =>
   methods.map((search): Stage => ({ search }));
@@ -47,6 +51,14 @@ const crossed = (
     return { run: (rateOf) => crossedRun(method, rateOf(method).learningRate, run) };
   });
 
+/** Adapters whose intruders are scaled. */
+const scaled: readonly Stage[] = scaledKeys.flatMap((key) =>
+  dataSeeds.map((seed): Stage => {
+    const method = methodOf(key);
+    return { scale: (rateOf) => reportedRun(method, rateOf(method).learningRate, seed) };
+  })
+);
+
 const long = crossed(longRuns.map((run) => ({ ...run, steps: longSteps })));
 
 /** All of them. Table 3's come last but two: they are cut first. */
@@ -56,6 +68,7 @@ export const stages: readonly Stage[] = [
   ...searches(bothRanks.slice(3)),
   ...reported(bothRanks.slice(3)),
   ...crossed(crossedStarts.map((run) => ({ key: "qv-64", ...run }))),
+  ...scaled,
   ...searches(queryRanks),
   ...reported(queryRanks),
   ...long.slice(0, 3),
@@ -70,6 +83,8 @@ export interface StageReport {
   searched(tried: Readonly<Record<string, TriedRates>>): Promise<void>;
   /** A run is there. */
   made(planned: PlannedRun<RealRun>): void;
+  /** Intruders of a run are to be scaled, unless they were. */
+  scaling(run: RealRun, scale: () => Promise<readonly ScaledRow[]>): Promise<void>;
 }
 
 /** Makes all runs, one after the other; those that are finished are read. */
@@ -79,6 +94,7 @@ export async function makeAll(
   report: StageReport,
 ): Promise<void> {
   const found = new Map<string, TriedRates>();
+  const rateOf: RateOf = ({ key }) => chosenRate(found.get(key)!);
   for (const stage of stages) {
     if ("search" in stage) {
       const { search } = stage;
@@ -90,10 +106,16 @@ export async function makeAll(
           return tried[learningRate] as number | null;
         }),
       );
-    } else {
-      const planned = planReal(task, stage.run(({ key }) => chosenRate(found.get(key)!)));
+    } else if ("run" in stage) {
+      const planned = planReal(task, stage.run(rateOf));
       await planned.make(context);
       report.made(planned);
+    } else {
+      const run = stage.scale(rateOf), { folder } = await planReal(task, run).make(context);
+      await report.scaling(run, async () => {
+        const { updates } = await readAdapter(join(folder, "adapter"));
+        return await scaleAdapter({ key: run.key, seed: run.data }, updates, task, context.device);
+      });
     }
   }
 }

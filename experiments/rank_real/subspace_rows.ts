@@ -11,7 +11,7 @@ import {
   updateDirections,
 } from "../../src/analysis/mod.ts";
 import type { LowRankUpdate } from "../../src/adapt/mod.ts";
-import type { Grid } from "../../src/analysis/subspaces.ts";
+import { type Grid, phi } from "../../src/analysis/subspaces.ts";
 import type { DenseMatrix } from "../../src/linalg/mod.ts";
 import { largeRank, smallRank } from "../rank_study/runs.ts";
 import {
@@ -46,6 +46,8 @@ const spaces: Readonly<Record<SpaceName, Space>> = {
 export interface CellSimilarity extends SpaceSimilarity {
   /** Which adapters were compared. */
   readonly cell: Cell;
+  /** φ(1, 1) of every pair of ranks, module by module: what the mean of the modules is of. */
+  readonly tops: readonly (readonly number[])[];
 }
 
 /** The metric of a module's inputs. */
@@ -57,9 +59,10 @@ export function cellSimilarities(
   cells: readonly Cell[],
   metricOf?: MetricOf,
 ): CellSimilarity[] {
+  if (cells.length === 0) return [];
   const names = spaceNames.filter((name) => name !== inMetric || metricOf);
   const [first] = updates.values(), controls = new Controls();
-  const found = cells.map(() => names.map((): ModuleSimilarity[] => []));
+  const found = cells.map(() => names.map((): PairedModule[] => []));
   first.forEach((update, place) => {
     const metric = metricOf?.(update.module), site = siteOf(update), out = update.B.shape[0];
     names.forEach((name, s) => {
@@ -72,26 +75,34 @@ export function cellSimilarities(
   const dimensions = first[0].A.shape[1];
   return cells.flatMap((cell, c) =>
     names.map((space, s) => ({
-      ...{ cell, space, modules: found[c][s] },
+      ...{ cell, space, modules: found[c][s], tops: byPair(found[c][s]) },
       ...space === inA && { chance: smallRank / dimensions },
     }))
   );
 }
 
+/** A module with φ(1, 1) of each pair of ranks. */
+interface PairedModule extends ModuleSimilarity {
+  readonly tops: readonly number[];
+}
+
+const byPair = (modules: readonly PairedModule[]): number[][] =>
+  modules[0].tops.map((_, pair) => modules.map(({ tops }) => tops[pair]));
+
 /** One module's in one space, cell by cell; each adapter's directions are found once. */
 function similarities(
   directionsOf: (name: string) => DenseMatrix,
   cells: readonly Cell[],
-): Similarity[] {
+): (Similarity & Pick<PairedModule, "tops">)[] {
   const known = new Map<string, DenseMatrix>();
   const directions = (name: string) => known.getOrInsertComputed(name, () => directionsOf(name));
-  const grid = (pairs: readonly Pair[]): Grid =>
-    pairs.length === 0 ? [] : meanSimilarity(
-      pairs.map(([one, other]) =>
-        similarityGrid(directions(nameOf(one)), directions(nameOf(other)))
-      ),
-    );
-  return cells.map(({ ranks, seeds }) => ({ ranks: grid(ranks), seeds: grid(seeds) }));
+  const grids = (pairs: readonly Pair[]): Grid[] =>
+    pairs.map(([one, other]) => similarityGrid(directions(nameOf(one)), directions(nameOf(other))));
+  const meanOf = (all: readonly Grid[]) => all.length === 0 ? [] : meanSimilarity(all);
+  return cells.map(({ ranks, seeds }) => {
+    const own = grids(ranks), tops = own.map((grid) => phi(grid, 1, 1));
+    return { ranks: meanOf(own), seeds: meanOf(grids(seeds)), tops };
+  });
 }
 
 /** Gaussian updates, once for each shape, or for each layer in the metric of its inputs. */

@@ -3,7 +3,8 @@
 import { phi } from "../../src/analysis/subspaces.ts";
 import { fromTo, mean } from "../../src/core/numbers.ts";
 import noted from "../notes.json" with { type: "json" };
-import type { Claim } from "../frame/mod.ts";
+import { marginBelow, reachedBy } from "../differences.ts";
+import type { Claim, Margin } from "../frame/mod.ts";
 import { smallRank } from "../rank_study/runs.ts";
 import {
   commonDirections,
@@ -19,7 +20,7 @@ import { cellNames, judgedCell } from "./cells.ts";
 import { longKept, longSteps } from "./plan.ts";
 import { unpacked } from "./rows.ts";
 import { realSteps } from "./runs.ts";
-import { inA } from "./subspace_rows.ts";
+import { type CellSimilarity, inA } from "./subspace_rows.ts";
 
 type Modules = readonly ModuleSimilarity[];
 
@@ -50,11 +51,26 @@ const passing = (modules: Modules) => modules.filter(sharesTop).length;
 const topShort = ({ modules }: SpaceSimilarity) =>
   `${passing(modules)} of ${modules.length} modules, φ(1, 1) ${shown(modules, top)}`;
 
+/** One space of the judged cell, with φ(1, 1) of every pair where it is known. */
+export type JudgedSpace = SpaceSimilarity & Partial<Pick<CellSimilarity, "tops">>;
+
+/** How far φ(1, 1) is below the paper's mark where a share of the modules reach it, beside its spread over pairs. */
+const topMargin = (share: number) => ({ modules, tops = [] }: JudgedSpace): Margin =>
+  marginBelow(
+    shared,
+    reachedBy(modules.map(top), share),
+    tops.map((values) => reachedBy(values, share)),
+  );
+
 /** What a report says of each claim, where there are more modules than it can list. */
-const words: readonly Pick<Claim<SpaceSimilarity>, "ours" | "found" | "text" | "why" | "note">[] = [
+const words: readonly Pick<
+  Claim<JudgedSpace>,
+  "ours" | "found" | "text" | "why" | "note" | "margin"
+>[] = [
   {
     text: "Figure 3: on SmolLM2, r = 8 and r = 64 share their top direction",
     ours: topShort,
+    margin: topMargin(mostShare),
     ...noted.realTop,
   },
   {
@@ -76,12 +92,13 @@ const words: readonly Pick<Claim<SpaceSimilarity>, "ours" | "found" | "text" | "
   {
     text: "Figures 6, 7: on SmolLM2, r = 8 and r = 64 share their top direction in every layer",
     ours: topShort,
+    margin: topMargin(1),
     ...noted.realLayers,
   },
 ];
 
 /** The paper's claims, on the cell in which adapters have neither start nor data in common. */
-export const realSubspaceClaims: readonly Claim<SpaceSimilarity>[] = subspaceRules({
+export const realSubspaceClaims: readonly Claim<JudgedSpace>[] = subspaceRules({
   most: "at least three quarters of the modules",
   all: "for q and v in every layer",
 }).map(({ why: _, note: __, found: ___, ...claim }, i) => ({

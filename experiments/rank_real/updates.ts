@@ -1,5 +1,6 @@
-/** The study's adapters, read from the folder of its runs, and the base's weights that they change. @module */
+/** The study's adapters, read from the folder of its runs, and the modules that they change. @module */
 
+import { join } from "node:path";
 import { kindOf } from "../../src/core/storage.ts";
 import type { DeviceKind } from "../../src/device/device.ts";
 import { readAdapter } from "../../src/formats/mod.ts";
@@ -33,7 +34,19 @@ export interface StoredUpdate {
   readonly folder: string;
 }
 
-/** The adapters in a folder of runs, by their names: of finished runs, and those that were kept after some steps. */
+/** A finished run's adapters: at its end, and those that were kept after some steps. */
+export function placesIn(
+  { key, start, data, steps, kept = [] }: RealRun,
+  folder: string,
+): StoredUpdate[] {
+  const place = (at: number) => ({ key, start, data, steps, at });
+  return [
+    { place: place(steps), folder: join(folder, "adapter") },
+    ...kept.map((at) => ({ place: place(at), folder: keptFolder(folder, at) })),
+  ];
+}
+
+/** The adapters in a folder of runs, by their names: of those that are finished. */
 export async function storedUpdates(
   runs: readonly RealRun[],
   task: RealTask,
@@ -42,15 +55,9 @@ export async function storedUpdates(
 ): Promise<Map<string, StoredUpdate>> {
   const found = new Map<string, StoredUpdate>();
   for (const run of runs) {
-    const { key, start, data, steps, kept = [] } = run;
     const files = await runFiles(folder, await realSpec(task, run, device));
-    const add = (at: number, folder: string) => {
-      const place = { key, start, data, steps, at };
-      found.set(nameOf(place), { place, folder });
-    };
     if (await kindOf(files.done) !== "file") continue;
-    add(steps, files.adapter);
-    for (const at of kept) add(at, keptFolder(files.folder, at));
+    for (const one of placesIn(run, files.folder)) found.set(nameOf(one.place), one);
   }
   return found;
 }

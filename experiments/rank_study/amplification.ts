@@ -22,7 +22,7 @@ import { mostShare } from "./subspaces.ts";
 const ranks = [4, 8, 64], smallest = 4, largest = 64;
 
 /** Standard deviations of a random draw that are no chance; as for table 7's random column. */
-const deviations = 3;
+export const deviations = 3;
 
 type Rows = readonly AmplificationRow[];
 

@@ -66,6 +66,8 @@ export interface AmplificationRowsOptions {
   readonly randomDraws?: number;
   /** Of the random directions. Default: 11. */
   readonly seed?: number;
+  /** Directions of each draw, which bound the ranks and cost most of the time. Default: as many as W has. */
+  readonly randomDirections?: number;
   /** Whether W and ΔW are seen in the metric of the inputs, too, at a decomposition for every draw. Default: true. */
   readonly inMetric?: boolean;
 }
@@ -95,10 +97,8 @@ export function amplificationRows(
   options: AmplificationRowsOptions = {},
 ): AmplificationRow[] {
   assertOptions("amplificationRows", options, {
-    topDirections: true,
-    randomDraws: true,
-    seed: true,
-    inMetric: true,
+    ...{ topDirections: true, randomDraws: true, randomDirections: true },
+    ...{ seed: true, inMetric: true },
   });
   const { inMetric = true } = options;
   return Object.entries(views).slice(0, inMetric ? 2 : 1).flatMap(([view, seenIn]) =>
@@ -127,7 +127,7 @@ function measuring(
   const top = rowsOf(own.left, 0, topDirections), random = new Random(seed + layer);
   const draws = Array.from(
     { length: options.randomDraws ?? randomDraws },
-    () => drawDirections(view, weight, metric, random),
+    () => drawDirections(view, weight, metric, random, options.randomDirections),
   );
   return (rank: number) => {
     const deltas = updates.get(rank)!.map((update) => view(update, metric));
@@ -234,9 +234,10 @@ function drawDirections(
   { rows, columns }: DenseMatrix,
   metric: InputStatistics,
   random: Random,
+  most = Infinity,
 ): Directions {
   if (view !== asInThePaper) return svd(matrixIn(view, gaussian(rows, columns, random), metric));
-  const size = Math.min(rows, columns);
+  const size = Math.min(rows, columns, most);
   const draw = (width: number) => orthonormalRows(size, width, random);
   return { left: draw(rows), right: draw(columns) };
 }

@@ -50,6 +50,16 @@ Deno.test("the number of directions and of draws, and the seed, may be chosen", 
     "topDirections must be at most the 30 of the weight, found 31",
   );
 });
+Deno.test("fewer random directions give other draws of the same size", () => {
+  const modules = [moduleOf("q")];
+  const few = amplificationRows(modules, [2, 4], { randomDirections: 4, inMetric: false });
+  for (const [i, { inRandom, inDelta }] of few.entries()) {
+    const all = amplificationRows(modules, [2, 4])[i];
+    assertEquals(inDelta, all.inDelta);
+    assertAlmostEquals(inRandom / all.inRandom, 1, 0.4);
+  }
+});
+
 Deno.test("the metric of the inputs may be left out, and the rest stays as it is", () => {
   const modules = [moduleOf("q")], both = amplificationRows(modules, [2, 4]);
   assertEquals(amplificationRows(modules, [2, 4], { inMetric: false }), both.slice(0, 2));

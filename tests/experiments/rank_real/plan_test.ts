@@ -46,7 +46,8 @@ Deno.test("every method is searched once, before its first run", () => {
   for (const stage of stages) {
     if ("search" in stage) searched.push(stage.search.key);
     else {
-      stage.run(({ key }: RealMethod) => {
+      const planned = "run" in stage ? stage.run : stage.scale;
+      planned(({ key }: RealMethod) => {
         assert(searched.includes(key), key);
         return { learningRate: 1e-3 };
       });

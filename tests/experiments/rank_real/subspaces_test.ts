@@ -113,6 +113,16 @@ const lineOf = (name: string, tops: string, more: Partial<CellLine> = {}): CellL
   ...{ gaussian: "20 10", ...more },
 });
 
+Deno.test("a broken rule is decided where the module at its mark is below by more than pairs differ", () => {
+  const [{ margin }, , , , { margin: all }] = realSubspaceClaims;
+  const space = { space: "A", modules: modules(14) }; // The 15th highest is at 0.5.
+  const tops = (low: number) => [low, 0.1, 0.2].map((value) => Array<number>(20).fill(value));
+  const { beyond, noise, seeds } = margin!({ ...space, tops: tops(0.3) });
+  assertEquals([beyond, seeds], [0, 3]);
+  assertAlmostEquals(noise, 2 * 0.1 / Math.sqrt(3));
+  assertEquals(all!(space), { beyond: 0, noise: Infinity, seeds: 0 });
+});
+
 Deno.test("the start decides where both cells with the same one share, and no other does", () => {
   const lines = (tops: readonly string[]) => cellNames.map((name, i) => lineOf(name, tops[i]));
   const [most, few] = ["600 501 900 500", "600 501 500 100"];
@@ -148,6 +158,10 @@ Deno.test("figure 8 and table 7: three quarters of the layers", () => {
         row(layer, 64, { pickedUp: kept ? 2 : 1, randomPickedUp: 1, factor: kept ? 2 : 3 }),
       ];
     }).flat();
+  const known = rows(5).map((one, i) => ({ ...one, bySeed: i % 2 ? [] : [1.25, 1.15] }));
+  const { beyond, noise } = realAmplificationClaims[2].margin!(known);
+  assertAlmostEquals(beyond, 1); // Layers at 1.2 are two deviations above random.
+  assertAlmostEquals(noise, 2 * Math.SQRT1_2 / Math.SQRT2); // Seeds at 2.5 and 1.5.
   for (const { holds, text } of realAmplificationClaims) {
     assertEquals([6, 5].map((keeping) => holds(rows(keeping))), [true, false], String(text));
   }
