@@ -46,10 +46,7 @@ type View = (factors: LowRankFactors, metric: InputStatistics) => LowRankFactors
 const asInThePaper: View = (factors) => factors;
 
 /** The ways to look at W and ΔW together. */
-const views: Readonly<Record<string, View>> = {
-  "ΔW": asInThePaper,
-  "ΔW·S^½": inActivationMetric,
-};
+const views: Readonly<Record<string, View>> = { "ΔW": asInThePaper, "ΔW·S^½": inActivationMetric };
 
 /** A tenth of W's directions, rounded: "top 10%" in figure 8, whose axis goes to 1,176 of 12,288. */
 export const topDirectionsOf = (directions: number): number =>
@@ -100,8 +97,8 @@ export function amplificationRows(
     ...{ topDirections: true, randomDraws: true, randomDirections: true },
     ...{ seed: true, inMetric: true },
   });
-  const { inMetric = true } = options;
-  return Object.entries(views).slice(0, inMetric ? 2 : 1).flatMap(([view, seenIn]) =>
+  const seen = Object.entries(views).slice(0, options.inMetric === false ? 1 : 2);
+  return seen.flatMap(([view, seenIn]) =>
     modules.flatMap((module) => {
       const measure = measuring(seenIn, module, options), { site } = module;
       return ranks.map((rank) => {
