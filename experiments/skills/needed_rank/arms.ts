@@ -72,7 +72,7 @@ export function armSeed({ line, rank = 1, steps = 300, base }: Arm, repeat: numb
   return repeat === 0 ? searchSeed + own : 10_000 * repeat + own;
 }
 
-/** Tasks whose second line has all ranks, one at least at each distance; on others it has r = 1. */
+/** Tasks whose second line has several ranks, one at least at each distance, and that have BitFit. */
 const wholeTasks = [
   "reverse, new word",
   "upper case and !",
@@ -86,7 +86,10 @@ const wholeTasks = [
 /** Tasks that are also trained for fewer and for more steps. */
 const steppedTasks = ["Caesar's cipher +5", "random alphabet"];
 
-const steppedRanks = [1, 2, 4, 8, 32];
+const steppedRanks = [1, 2, 8];
+
+/** Ranks of the second line, and of q and v where the base knows the skill. */
+const ranksOnAll = [1, 4, 16, 64], nearRanks = [1, 2, 4, 8, 64];
 
 /** The task on which the untrained base is trained, and the ranks. */
 const controlTask = "reverse, new word", controlRanks = [1, 8, 64];
@@ -106,12 +109,15 @@ const underWord = (task: DownstreamTask, word: string): DownstreamTask => ({
   level: undefined,
 });
 
-const onTask = (task: DownstreamTask): Arm[] => [
-  ...ranksOf("qv"),
-  ...ranksOf("all", wholeTasks.includes(task.name) ? mapRanks : [1]),
-  { line: "full" },
-  { line: "bitfit" },
-];
+function onTask({ name, level = 4 }: DownstreamTask): Arm[] {
+  const isWhole = wholeTasks.includes(name);
+  return [
+    ...ranksOf("qv", level <= 1 ? nearRanks : mapRanks),
+    ...ranksOf("all", isWhole ? ranksOnAll : [1]),
+    { line: "full" },
+    ...isWhole ? [{ line: "bitfit" } as const] : [],
+  ];
+}
 
 const untrained: Arm[] = [
   ...ranksOf("qv", controlRanks),

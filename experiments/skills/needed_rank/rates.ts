@@ -1,7 +1,7 @@
 /** The rates of the map: what the search found, and what serves which task. @module */
 
 import type { DownstreamTask } from "../tasks.ts";
-import { type Arm, armKey, mapRanks } from "./arms.ts";
+import { type Arm, armKey } from "./arms.ts";
 import found from "./learning_rates.json" with { type: "json" };
 
 /** What a rate gave on the texts to choose by; `null` where training diverged. */
@@ -34,7 +34,6 @@ export const searchedTasks = [
   "Caesar's cipher +5",
   "subtraction",
   "256 facts",
-  "4 letters moved",
   "random alphabet",
 ] as const;
 
@@ -47,21 +46,27 @@ export const searchedOnAll: readonly string[] = [
   "random alphabet",
 ];
 
-/** Ranks that are searched on all linear layers; another has the rate of the one below, by 1/√r. */
-export const ranksOnAll: readonly number[] = [1, 4, 16, 64];
+/** Ranks that are searched on a line; another has the rate of the one below, by 1/√r. */
+const searchedRanks: Readonly<Record<"qv" | "all", readonly number[]>> = {
+  qv: [1, 4, 16, 64],
+  all: [1, 16, 64],
+};
 
 /** The task whose rates serve a task. */
 export function rateTask({ name, level, moved = 0 }: DownstreamTask, { line }: Arm): string {
   const searched: readonly string[] = line === "all" ? searchedOnAll : searchedTasks;
   const own = searched.find((one) => name.startsWith(one));
   if (own) return own;
-  if (moved > 0) return line !== "all" && moved < 16 ? "4 letters moved" : "random alphabet";
-  return level === 2 && line !== "all" ? "reverse, then upper case" : "reverse, new word";
+  if (moved > 0) return "random alphabet";
+  const isTwo = level === 2 && (line === "qv" || line === "full");
+  return isTwo ? "reverse, then upper case" : "reverse, new word";
 }
 
-/** The searched rank whose rate serves an arm's. */
-export const rateRank = ({ line, rank = 1 }: Arm): number =>
-  line === "all" ? ranksOnAll.findLast((one) => one <= rank)! : rank;
+/** The searched rank whose rate serves an arm's; an untrained base has its own. */
+export const rateRank = ({ line, rank = 1, base }: Arm): number =>
+  (line === "qv" || line === "all") && base !== "untrained"
+    ? searchedRanks[line].findLast((one) => one <= rank)!
+    : rank;
 
 /** A rate for a rank, of a rate for r = 1. */
 export const forRank = (rate: number, rank: number): number =>
@@ -78,7 +83,3 @@ export function mapRateOf(task: DownstreamTask, arm: Arm): MapRate {
   const learningRate = forRank(best.learningRate, arm.rank! / searched.rank!);
   return { ...best, learningRate };
 }
-
-/** All ranks that are searched on a line. */
-export const searchedRanks = (line: "qv" | "all"): readonly number[] =>
-  line === "all" ? ranksOnAll : mapRanks;

@@ -25,8 +25,8 @@ const firstRates: Readonly<Record<Line, readonly number[]>> = {
   bitfit: [0.01, 0.02, 0.04],
 };
 
-/** Most rates that are tried: while the best is an end, one beyond it is. */
-const mostRates = 5;
+/** Most rates that are tried, and a share of right answers beyond which no other is. */
+const mostRates = 5, plenty = 0.99;
 
 /** The cells whose rates are searched: those of 300 steps that no other serves. */
 export const searchedCells: readonly Cell[] = mapCells.filter(({ task, arm }) =>
@@ -51,7 +51,7 @@ const planSearched = ({ task, arm }: Cell, learningRate: number): PlannedRun =>
     ...{ task, split: "validation", base: arm.base },
   }, armName(arm));
 
-/** The first rates, then one beyond the best as long as that is an end. */
+/** The first rates, then one beyond the best as long as that is an end and not nearly all is right. */
 async function tryOn(
   arm: Arm,
   planned: (learningRate: number) => PlannedRun,
@@ -63,7 +63,7 @@ async function tryOn(
   let tried = await rates(first);
   for (let count = first.length; count < mostRates; count++) {
     const { learningRate, end } = bestRate(tried as Tried);
-    if (end === undefined) break;
+    if (end === undefined || (tried as Tried)[learningRate]!.exact >= plenty) break;
     const next = Number((learningRate * (end === "highest" ? 2 : 0.5)).toPrecision(3));
     tried = { ...tried, ...await rates([next]) };
   }
