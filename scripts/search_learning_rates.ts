@@ -12,6 +12,7 @@
  *     deno task search:rates methods/e2e
  *     deno task search:rates methods/texts
  *     deno task search:rates regret
+ *     deno task search:rates skills/needed_rank
  *
  * Finished runs under `results/search` are not trained again.
  *
@@ -34,6 +35,7 @@ import { searchTexts } from "../experiments/methods/texts/search.ts";
 import { methodOf, searched, studySteps } from "../experiments/rank_study/runs.ts";
 import { searchSeed as seed, tryRates } from "../experiments/rate_search.ts";
 import { searchRegret } from "../experiments/regret/search.ts";
+import { searchNeededRank } from "../experiments/skills/needed_rank/search.ts";
 import { searchSupersenses } from "../experiments/supersenses/search.ts";
 
 interface Search {
@@ -67,6 +69,7 @@ const searches: Readonly<Record<string, (context: RunContext) => Promise<JsonRec
   "methods/e2e": searchE2e,
   "methods/texts": searchTexts,
   regret: searchRegret,
+  "skills/needed_rank": searchNeededRank,
 };
 
 /** The loss of every rate with every method. */

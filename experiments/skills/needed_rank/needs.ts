@@ -1,0 +1,154 @@
+/** How the map is read: means of seeds, needed ranks, and what is on a par (decision 0055). @module */
+
+import { mean } from "../../../src/core/numbers.ts";
+import { rounding, shareNoise } from "../../differences.ts";
+import { skillSteps } from "../runs.ts";
+import { type Line, mapRanks } from "./arms.ts";
+import type { MapRow } from "./rows.ts";
+
+/** Points below the reference that are enough. */
+export const enoughPoints = 1;
+
+/** Nats per character above the least that are enough. */
+export const enoughNats = 0.01;
+
+/** The reference below which a task has no needed rank, in percent. */
+export const leastReference = 10;
+
+/** The rank that no rank of the map reaches. */
+export const beyondRanks = Infinity;
+
+/** The task that is a language of its own. */
+export const language = "random alphabet";
+
+/** Which runs. */
+export interface ArmOfTask extends Pick<MapRow, "task" | "line"> {
+  /** Of LoRA. */
+  readonly rank?: number;
+  /** Default: 300. */
+  readonly steps?: number;
+  /** Default: the trained one. */
+  readonly base?: MapRow["base"];
+}
+
+/** The mean of an arm's seeds. */
+export interface ArmMean {
+  /** Right answers, in percent. */
+  readonly right: number;
+  /** Nats per character. */
+  readonly loss: number;
+  /** Answers of all seeds. */
+  readonly texts: number;
+  /** Its runs. */
+  readonly runs: readonly MapRow[];
+}
+
+/** The mean of an arm on a task; undefined where it was not trained. */
+export function meanOf(rows: readonly MapRow[], arm: ArmOfTask): ArmMean | undefined {
+  const { task, line, rank, steps = skillSteps, base = "trained" } = arm;
+  const runs = rows.filter((row) =>
+    row.task === task && row.line === line && row.rank === rank && row.base === base &&
+    row.steps === steps
+  );
+  if (runs.length === 0) return undefined;
+  return {
+    right: mean(runs.map(({ right }) => right)),
+    loss: mean(runs.map(({ loss }) => loss)),
+    texts: runs.reduce((sum, { texts }) => sum + texts, 0),
+    runs,
+  };
+}
+
+/** A rank's mean on a line. */
+export interface RankMean extends ArmMean {
+  /** The rank. */
+  readonly rank: number;
+}
+
+/** The means of a line's ranks on a task, those that were trained. */
+export function ranksOf(rows: readonly MapRow[], arm: Omit<ArmOfTask, "rank">): RankMean[] {
+  return mapRanks.flatMap((rank) => {
+    const found = meanOf(rows, { ...arm, rank });
+    return found ? [{ ...found, rank }] : [];
+  });
+}
+
+/** Full fine-tuning on a task, in the usual number of steps. */
+const fullOf = (rows: readonly MapRow[], task: string): ArmMean | undefined =>
+  meanOf(rows, { task, line: "full" });
+
+/**
+ * The smallest rank that is at most a point below the better of the line's best and full fine-tuning; Infinity where
+ * none is, undefined where there is nothing to reach or no rank.
+ */
+export function neededRank(
+  rows: readonly MapRow[],
+  arm: Omit<ArmOfTask, "rank">,
+): number | undefined {
+  const means = ranksOf(rows, arm), full = fullOf(rows, arm.task);
+  const reference = Math.max(...means.map(({ right }) => right), full?.right ?? 0);
+  if (means.length === 0 || reference < leastReference) return undefined;
+  const enough = reference - enoughPoints - rounding;
+  return means.find(({ right }) => right >= enough)?.rank ?? beyondRanks;
+}
+
+/** The same by the loss. */
+export function neededByLoss(
+  rows: readonly MapRow[],
+  arm: Omit<ArmOfTask, "rank">,
+): number | undefined {
+  const means = ranksOf(rows, arm), full = fullOf(rows, arm.task);
+  if (means.length === 0) return undefined;
+  const least = Math.min(...means.map(({ loss }) => loss), full?.loss ?? Infinity);
+  return means.find(({ loss }) => loss <= least + enoughNats)?.rank ?? beyondRanks;
+}
+
+/** `8`, `> 64`, and `–` for none. */
+export function rankText(rank: number | undefined): string {
+  if (!rank) return "–";
+  return rank === beyondRanks ? `> ${mapRanks.at(-1)}` : `${rank}`;
+}
+
+/** The names of tasks at some distances, in the order of the rows. */
+export const tasksAt = (
+  rows: readonly MapRow[],
+  keeps: (row: Pick<MapRow, "level" | "moved">) => boolean,
+): string[] => [...new Set(rows.filter(keeps).map(({ task }) => task))];
+
+/** Points of a task between two lines at some ranks: the first minus the second; undefined where one is missing. */
+export function pointsBetween(
+  rows: readonly MapRow[],
+  one: ArmOfTask,
+  other: ArmOfTask,
+): { points: number; noise: number } | undefined {
+  const [a, b] = [meanOf(rows, one), meanOf(rows, other)];
+  if (!a || !b) return undefined;
+  const noise = shareNoise(a.right, b.right, Math.min(a.texts, b.texts));
+  return { points: a.right - b.right, noise };
+}
+
+/** An arm of full fine-tuning or LoRA on a task, in short. */
+export const on = (task: string, line: Line, rank?: number): ArmOfTask => ({ task, line, rank });
+
+/** Two known skills in a row, at the most. */
+export const isNear = ({ level }: Pick<MapRow, "level">): boolean =>
+  level !== undefined && level <= 2;
+
+/** An unknown map, at the least. */
+export const isFar = ({ level }: Pick<MapRow, "level">): boolean =>
+  level !== undefined && level > 2;
+
+/** `reverse −0.2; …`. */
+export const each = (tasks: readonly string[], text: (task: string) => string): string =>
+  tasks.map((task) => `${task} ${text(task)}`).join("; ");
+
+/** `99.3%`. */
+export const rightText = (
+  rows: readonly MapRow[],
+  task: string,
+  line: MapRow["line"],
+  rank?: number,
+): string => {
+  const found = meanOf(rows, on(task, line, rank));
+  return found ? `${found.right.toFixed(1)}%` : "not trained";
+};
