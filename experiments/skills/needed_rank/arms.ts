@@ -88,17 +88,17 @@ const steppedTasks = ["Caesar's cipher +5", "random alphabet"];
 
 const steppedRanks = [1, 2, 8];
 
-/** Ranks of the second line, and of q and v where the base knows the skill. */
-const ranksOnAll = [1, 4, 16, 64], nearRanks = [1, 2, 4, 8, 64];
+/** Ranks of the second line, and of q and v where the base knows the skills. */
+const ranksOnAll = [1, 4, 16], nearRanks = [1, 2, 4, 8, 64];
 
 /** The task on which the untrained base is trained, and the ranks. */
-const controlTask = "reverse, new word", controlRanks = [1, 8, 64];
+const controlTask = "reverse, new word", controlRanks = [1, 64];
 
 /** The task that is also asked under words from which it is farther, and nearer: under `mwk` the base does nothing. */
 const wordTask = "Caesar's cipher +5", otherWords = ["mwk", "zic"];
 
 const wordArms: readonly Arm[] = [
-  ...ranksOf("qv", controlRanks),
+  ...ranksOf("qv", [1, 8]),
   { line: "all", rank: 1 },
   { line: "full" },
 ];
@@ -112,7 +112,7 @@ const underWord = (task: DownstreamTask, word: string): DownstreamTask => ({
 function onTask({ name, level = 4 }: DownstreamTask): Arm[] {
   const isWhole = wholeTasks.includes(name);
   return [
-    ...ranksOf("qv", level <= 1 ? nearRanks : mapRanks),
+    ...ranksOf("qv", level <= 2 ? nearRanks : mapRanks),
     ...ranksOf("all", isWhole ? ranksOnAll : [1]),
     { line: "full" },
     ...isWhole ? [{ line: "bitfit" } as const] : [],
@@ -125,9 +125,12 @@ const untrained: Arm[] = [
   { line: "full" } as const,
 ].map((arm) => ({ ...arm, base: "untrained" }));
 
+/** Tasks of the map: dates are long, and two other tasks are as near as the first. */
+const mapTasks = downstreamTasks.filter(({ name }) => name !== "date, new word");
+
 /** Everything that the map trains, for each seed. */
 export const mapCells: readonly Cell[] = [
-  ...downstreamTasks.flatMap((task) => onTask(task).map((arm) => ({ task, arm }))),
+  ...mapTasks.flatMap((task) => onTask(task).map((arm) => ({ task, arm }))),
   ...untrained.map((arm) => ({ task: taskNamed(controlTask), arm })),
   ...steppedTasks.flatMap((name) =>
     [100, 900].flatMap((steps) =>

@@ -27,39 +27,25 @@ export function bestRate(tried: Tried): MapRate {
   return learningRate === rates.at(-1) ? { learningRate, end: "highest" } : { learningRate };
 }
 
-/** Tasks whose rates are searched; the others have those of the first that is as far, or moves as many letters. */
-export const searchedTasks = [
-  "reverse, new word",
-  "reverse, then upper case",
-  "Caesar's cipher +5",
-  "subtraction",
-  "256 facts",
-  "random alphabet",
-] as const;
-
-/** Tasks whose rates on all linear layers are searched. */
-export const searchedOnAll: readonly string[] = [
+/** Tasks whose rates are searched. */
+const searchedTasks = [
   "reverse, new word",
   "Caesar's cipher +5",
   "subtraction",
-  "256 facts",
   "random alphabet",
 ];
 
 /** Ranks that are searched on a line; another has the rate of the one below, by 1/√r. */
 const searchedRanks: Readonly<Record<"qv" | "all", readonly number[]>> = {
-  qv: [1, 4, 16, 64],
-  all: [1, 16, 64],
+  qv: [1, 8, 64],
+  all: [1, 16],
 };
 
-/** The task whose rates serve a task. */
-export function rateTask({ name, level, moved = 0 }: DownstreamTask, { line }: Arm): string {
-  const searched: readonly string[] = line === "all" ? searchedOnAll : searchedTasks;
-  const own = searched.find((one) => name.startsWith(one));
+/** The task whose rates serve a task: its own, or those of one that is about as far. */
+export function rateTask({ name, level, moved = 0 }: DownstreamTask): string {
+  const own = searchedTasks.find((one) => name.startsWith(one));
   if (own) return own;
-  if (moved > 0) return "random alphabet";
-  const isTwo = level === 2 && (line === "qv" || line === "full");
-  return isTwo ? "reverse, then upper case" : "reverse, new word";
+  return moved > 0 || level === 4 ? "random alphabet" : "reverse, new word";
 }
 
 /** The searched rank whose rate serves an arm's; an untrained base has its own. */
@@ -78,7 +64,7 @@ const rates = found.tried as Readonly<Record<string, Readonly<Record<string, Tri
 export function mapRateOf(task: DownstreamTask, arm: Arm): MapRate {
   const searched = { ...arm, rank: arm.rank && rateRank(arm) };
   const base = arm.base === "untrained" ? "untrained, " : "";
-  const best = bestRate(rates[base + rateTask(task, arm)][armKey(searched)]);
+  const best = bestRate(rates[base + rateTask(task)][armKey(searched)]);
   if (searched.rank === arm.rank) return best;
   const learningRate = forRank(best.learningRate, arm.rank! / searched.rank!);
   return { ...best, learningRate };
