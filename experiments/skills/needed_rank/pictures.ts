@@ -186,6 +186,7 @@ export function axisFigure({ mapRuns }: MapRows): Figure {
       logAxis("needed rank, q and v", {
         tickvals: ranks,
         ticktext: ranks.map((rank) => rankText(rank === beyond ? beyondRanks : rank)),
+        range: [Math.log10(0.9), Math.log10(1.1 * beyond)],
       }),
       { showlegend: false },
     ),
