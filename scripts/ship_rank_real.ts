@@ -20,7 +20,14 @@ import { realSpec } from "../experiments/rank_real/runs.ts";
 import { inputMetric } from "../experiments/rank_real/metric.ts";
 import { cellSimilarities } from "../experiments/rank_real/subspace_rows.ts";
 import { shipWeights } from "../experiments/rank_real/weights.ts";
-import { updateLines } from "../experiments/rank_real/update_lines.ts";
+import { type UpdateLine, updateLines } from "../experiments/rank_real/update_lines.ts";
+import {
+  mergedCells,
+  mergedRows,
+  mergedScaled,
+  mergedUpdates,
+} from "../experiments/rank_real/merged.ts";
+import { searchSeed } from "../experiments/rate_search.ts";
 import {
   loraRuns,
   readUpdates,
@@ -49,8 +56,19 @@ interface Job {
 
 const dataFolder = fileURLToPath(new URL("../experiments/rank_real", import.meta.url));
 
-const save = (name: string, content: unknown) =>
-  writeJsonAtomic(join(dataFolder, `${name}.json`), content);
+/** What is saved, with what was there before. */
+async function save<Rows>(
+  name: string,
+  { source }: Pick<Job, "source">,
+  rows: Rows,
+  merge: (before: Rows, now: Rows) => Rows,
+): Promise<Rows> {
+  const file = join(dataFolder, `${name}.json`);
+  const { rows: before } = await readJson(file) as { readonly rows: Rows };
+  const all = merge(before, rows);
+  await writeJsonAtomic(file, { source, seeds: dataSeeds, rows: all });
+  return all;
+}
 
 /** What a file holds, made where it does not exist. */
 async function kept<T>(file: string, make: () => Promise<T>): Promise<T> {
@@ -58,33 +76,30 @@ async function kept<T>(file: string, make: () => Promise<T>): Promise<T> {
   return await readJson(file) as T;
 }
 
-async function shipRows({ task, device, folder, tried, source }: Job): Promise<void> {
-  const made = [];
+async function shipRows(job: Job): Promise<void> {
+  const { task, device, folder, tried } = job, made = [];
   for (const chosen of chosenRuns(tried)) {
     const spec = await realSpec(task, chosen, device.kind);
     const result = await readRun(await runFiles(join(folder), spec), spec);
     if (result) made.push({ ...result, chosen });
   }
   const base = await kept(join(folder, "base.json"), () => measureBase(task, device));
-  const seeds = [...new Set(made.map(({ chosen }) => chosen.data))].sort();
-  await save("losses", { source, seeds, rows: await rowsOf(made, task, base) });
-  console.log(`${made.length} reported runs`);
+  const { rows } = await save("losses", job, await rowsOf(made, task, base), mergedRows);
+  console.log(`${rows.length} rows`);
 }
 
-async function shipUpdates(stored: readonly StoredUpdate[], { task, folder, source }: Job) {
+async function shipUpdates(stored: readonly StoredUpdate[], job: Job): Promise<void> {
+  const { task, folder } = job, lines: UpdateLine[] = [];
   using weights = await openBaseWeights(task.heldOut.base);
-  const lines = [];
   for (const one of stored.filter(({ place: { at, steps } }) => at === steps)) {
     const name = nameOf(one.place), file = join(folder, `${name}.json`);
     lines.push(...await kept(file, async () => updateLines(name, await readUpdates(one), weights)));
   }
-  await save("updates", { source, rows: lines });
+  await save("updates", job, lines, mergedUpdates);
 }
 
-async function shipCells(
-  stored: ReadonlyMap<string, StoredUpdate>,
-  { task, device, source }: Job,
-): Promise<void> {
+async function shipCells(stored: ReadonlyMap<string, StoredUpdate>, job: Job): Promise<void> {
+  const { task, device } = job;
   const cells = readAt.flatMap(([at, steps]) =>
     cellsAt(at, steps, (place) => stored.has(nameOf(place)))
   );
@@ -99,18 +114,18 @@ async function shipCells(
   );
   const modules = [...updates.values()][0].map(({ module }) => module);
   const found = cellSimilarities(updates, cells, await inputMetric(task, device, modules));
-  await save("cells", { source, rows: cellLines(found) });
+  await save("cells", job, cellLines(found), mergedCells);
 }
 
-async function shipScaled({ folder, source }: Job): Promise<void> {
-  const rows = [];
+async function shipScaled(job: Job): Promise<void> {
+  const { folder } = job, rows: ScaledRow[] = [];
   for (const key of scaledKeys) {
     for (const data of dataSeeds) {
       const file = join(folder, scaledFile(key, data));
       if (await kindOf(file) === "file") rows.push(...await readJson(file) as ScaledRow[]);
     }
   }
-  await save("scaled", { source, rows });
+  await save("scaled", job, rows, mergedScaled);
 }
 
 async function shipAdapters(stored: Iterable<StoredUpdate>): Promise<void> {
@@ -134,7 +149,9 @@ if (import.meta.main) {
   const made = new Date().toISOString().slice(0, 16).replace("T", " ");
   const source = `commit ${commit?.slice(0, 7)}, ${device.description}, ${made} UTC`;
   const job = { task, device, folder, tried, source };
-  await save("learning_rates", { split: "validation", seed: 1000, tried });
+  await writeJsonAtomic(join(dataFolder, "learning_rates.json"), {
+    ...{ split: "validation", seed: searchSeed, tried },
+  });
   const stored = await storedUpdates(loraRuns(tried), task, folder, device.kind);
   await shipRows(job);
   await shipUpdates([...stored.values()], job);

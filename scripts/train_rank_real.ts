@@ -1,6 +1,7 @@
 /**
  * Makes all runs of the study of a real base (experiments/rank_real), one after the other, on one thread. A stop
- * loses at most 100 steps: the same command continues.
+ * loses at most 100 steps: the same command continues. On another machine it leaves out what `ship:real` has saved of
+ * searches, and of runs whose adapters nothing else reads.
  *
  *     deno task train:real results/real
  *
@@ -10,6 +11,9 @@
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { TriedRates } from "../experiments/methods/rates.ts";
+import rates from "../experiments/rank_real/learning_rates.json" with { type: "json" };
+import losses from "../experiments/rank_real/losses.json" with { type: "json" };
+import type { RealRow } from "../experiments/rank_real/rows.ts";
 import { makeAll } from "../experiments/rank_real/stages.ts";
 import { findReal, openReal } from "../experiments/rank_real/task.ts";
 import { checkedOutCommit } from "../src/core/checkout.ts";
@@ -44,5 +48,8 @@ if (import.meta.main) {
       if (await kindOf(file) !== "file") await writeJsonAtomic(file, await scale());
       say(`intruders of ${key}, data ${data}`);
     },
+  }, {
+    tried: rates.tried as FoundRates["tried"],
+    rows: losses.rows.rows as unknown as readonly RealRow[],
   });
 }

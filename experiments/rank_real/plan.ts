@@ -3,6 +3,7 @@
 import type { SiteRole } from "../../src/core/site.ts";
 import type { MethodSpec } from "../../src/runs/mod.ts";
 import { e2eMethods, lora } from "../methods/e2e/methods.ts";
+import { searchSeed } from "../rate_search.ts";
 import { type RealRun, realSteps, searchSteps } from "./runs.ts";
 
 /** α at every rank, the paper's on E2E. */
@@ -87,7 +88,7 @@ export const searchRun = (
   { key, spec: method, starts }: RealMethod,
   learningRate: number,
 ): RealRun => ({
-  ...{ key, method, learningRate, steps: searchSteps, start: starts + 99, data: 1000 },
+  ...{ key, method, learningRate, steps: searchSteps, start: starts + 99, data: searchSeed },
   measured: "validation",
 });
 

@@ -19,6 +19,8 @@ import {
   reportedRun,
   searchRun,
 } from "./plan.ts";
+import { isShippedRun } from "./merged.ts";
+import type { RealRow } from "./rows.ts";
 import { planReal, type RealRun } from "./runs.ts";
 import { chosenRate, searchRate } from "./search.ts";
 import { scaleAdapter, scaledKeys, type ScaledRow } from "./scaling.ts";
@@ -87,17 +89,28 @@ export interface StageReport {
   scaling(run: RealRun, scale: () => Promise<readonly ScaledRow[]>): Promise<void>;
 }
 
-/** Makes all runs, one after the other; those that are finished are read. */
+/** What is known of runs on other machines. */
+export interface ShippedRuns {
+  /** What every rate gave, by the method's key. */
+  readonly tried: Readonly<Record<string, TriedRates>>;
+  /** Rows of reported runs. */
+  readonly rows: readonly RealRow[];
+}
+
+/** Makes all runs, one after the other; those that are finished are read, and shipped ones left out. */
 export async function makeAll(
   task: RealTask,
   context: RunContext,
   report: StageReport,
+  shipped: ShippedRuns,
 ): Promise<void> {
-  const found = new Map<string, TriedRates>();
+  const found = new Map(Object.entries(shipped.tried));
   const rateOf: RateOf = ({ key }) => chosenRate(found.get(key)!);
+  if (found.size > 0) await report.searched(shipped.tried);
   for (const stage of stages) {
     if ("search" in stage) {
       const { search } = stage;
+      if (found.has(search.key)) continue;
       found.set(
         search.key,
         await searchRate(search.prior, async (learningRate) => {
@@ -108,6 +121,7 @@ export async function makeAll(
       );
     } else if ("run" in stage) {
       const planned = planReal(task, stage.run(rateOf));
+      if (isShippedRun(shipped.rows, planned.chosen)) continue;
       await planned.make(context);
       report.made(planned);
     } else {
