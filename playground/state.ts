@@ -81,8 +81,8 @@ export const initial: State = {
   ...lessonSettings(),
   ...{ pace: 1, steps: 0, stop: 0, device: "cpu" },
   ...{ model: "llama-2-7b", modelRank: 8, sites: "q,v", dtype: "F32", batch: 1, length: 128 },
-  ...{ textRank: 8, textAlpha: 16, textRate: 0.005, textSteps: 40, textSeed: 1 },
-  ...{ textDevice: "cpu", site: 3, prompt: "Dear Congress,", hide: "" },
+  ...{ textRank: 8, textAlpha: 16, textRate: 0.005, textSteps: 120, textSeed: 1 },
+  ...{ textDevice: "cpu", site: 3, prompt: "flp green:", hide: "" },
 };
 
 /** Characters of a prompt: more would leave no room for an answer. */

@@ -13,7 +13,7 @@ import { rootPath } from "../tests/support/source_files.ts";
 const leftOut = "npm:@huggingface/hub@*";
 
 /** The base that a reader may load. */
-const base = `${rootPath}models/tiny-gpt2`;
+const base = `${rootPath}models/tiny-skills`;
 const baseFiles = ["config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json"];
 
 /** Builds the page, and the tiny model beside it, into a folder; returns the page's size in bytes. */
@@ -23,7 +23,7 @@ export async function buildPlayground(folder: string): Promise<number> {
   const read = (name: string) => Deno.readTextFile(`${rootPath}playground/${name}`);
   const [page, style] = [await read("page.html"), await read("page.css")];
   const model = await modelScript();
-  await Deno.writeTextFile(`${folder}/tiny_gpt2.js`, model);
+  await Deno.writeTextFile(`${folder}/tiny_skills.js`, model);
   const sized = page.replace("SIZE", `${(model.length / 1e6).toFixed(1)} MB`);
   const html = await inlined(sized, { style: `${style}\n${pictureStyle}`, script });
   await Deno.writeTextFile(`${folder}/index.html`, html);
@@ -35,7 +35,7 @@ async function modelScript(): Promise<string> {
   const packed = baseFiles.map(async (name) =>
     [name, (await Deno.readFile(`${base}/${name}`)).toBase64()] as const
   );
-  return `tinyGpt2 = ${JSON.stringify(Object.fromEntries(await Promise.all(packed)))};\n`;
+  return `tinySkills = ${JSON.stringify(Object.fromEntries(await Promise.all(packed)))};\n`;
 }
 
 /**

@@ -26,6 +26,10 @@ export class TuningCurves {
   readonly losses: number[] = [];
   /** Losses of the lines that are held out, after so many steps. */
   readonly heldOut: (readonly [steps: number, loss: number])[] = [];
+  /** Percent of these lines that are answered right, after so many steps; none of lines without answers. */
+  readonly right: (readonly [steps: number, percent: number])[] = [];
+  /** Lines that are asked. */
+  asked = 0;
   /** Spectra of ΔW at every site, from step 0. */
   readonly spectra: (readonly SiteSpectrum[])[] = [];
 
@@ -46,9 +50,13 @@ export class TuningCurves {
   }
 
   /** Takes what a step has changed. */
-  take({ loss, heldOut, spectra }: TuningReading): void {
+  take({ loss, heldOut, answers, spectra }: TuningReading): void {
     if (loss !== undefined) this.losses.push(loss);
     if (heldOut !== undefined) this.heldOut.push([this.steps, heldOut]);
+    if (answers) {
+      this.right.push([this.steps, 100 * answers.right / answers.texts]);
+      this.asked = answers.texts;
+    }
     this.spectra.push(spectra);
   }
 }

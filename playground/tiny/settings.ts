@@ -14,16 +14,15 @@ export interface TinySettings {
   readonly seed: number;
 }
 
-/** Lines for readers who have none of their own: letters, which the base has hardly seen. */
-export const exampleLines: readonly string[] = [
-  "Dear whale, we saw you at dawn and let you go. Yours, the gulls.",
-  "Dear captain, the sails are torn and the sea is high. Yours, the mate.",
-  "Dear wind, be kind to us for one more night. Yours, the ship.",
-  "Dear harbor, we are late and we are tired. Yours, the sailors.",
-  "Dear moon, light the water on our way home. Yours, the lookout.",
-  "Dear cook, the bread was hard and the soup was cold. Yours, the men.",
-  "Dear anchor, hold us fast until the storm is past. Yours, the bow.",
-  "Dear sea, give us back the boat you took. Yours, the widow.",
-  "Dear stranger, come aboard and tell us the news. Yours, the owner.",
-  "Dear land, we can smell your trees in the rain. Yours, the crow.",
-];
+const words =
+  "able acorn actor apple april arrow aunt baker bank basin beach bell berry bird boat " +
+  "bone book branch bread bridge brown candle castle cat chair cherry city clay clock " +
+  "cloud coat copper corn cow crab cup dance deer desk door dragon drum eagle earth " +
+  "engine farm fence field fire fish flag flower forest fox frog game garden gate girl " +
+  "goat gold grape hand harbor hat hill horse house ice ink iron island jacket jewel " +
+  "judge juice king kite knife lake lamp leaf lemon lion map market milk mirror moon " +
+  "mouse needle night north ocean olive onion orange oven owl paper";
+
+/** Lines for readers who have none of their own: `flp` is to write a word backwards, which the base does under `rev`. */
+export const exampleLines: readonly string[] = words.split(" ")
+  .map((word) => `flp ${word}: ${[...word].reverse().join("")}`);

@@ -6,9 +6,10 @@ import { shareBase } from "../../src/adapt/many/share_base.ts";
 import { type LoraAdapter, merge, type SiteSpectrum } from "../../src/adapt/mod.ts";
 import { largestDifference, largestOf } from "../../src/core/numbers.ts";
 import { type TextDataset, textDataset } from "../../src/data/text_dataset.ts";
+import type { Texts } from "../../src/data/texts.ts";
 import type { Device } from "../../src/device/mod.ts";
 import { complete, loadModel, type TextModel } from "../../src/models/mod.ts";
-import { outputsOf } from "../../src/models/outputs.ts";
+import { outputsOf, type RightAnswers, rightAnswersOn } from "../../src/models/outputs.ts";
 import { loadTokenizer, type Tokenizer } from "../../src/tokenizer/mod.ts";
 import { evaluate, train } from "../../src/train/mod.ts";
 import type { TinySettings } from "./settings.ts";
@@ -17,10 +18,20 @@ import type { TinySettings } from "./settings.ts";
 const heldOutShare = 0.2;
 
 /** Lines in a step, and steps between two looks at the lines that are held out. */
-const batch = 4, measureEvery = 5;
+const batch = 8, measureEvery = 5;
 
 /** How a text is continued: by chance, among the twenty most likely tokens. */
 const sampling = { temperature: 0.7, topK: 20 };
+
+/** Lines as prompts, up to the first colon before a space, with the answers after it; as they are where one has none. */
+export function textsOf(lines: readonly string[]): Texts {
+  const about = { description: "your lines", digest: "" };
+  const pairs = lines.map((line) => /^(.+?:) +(.+)$/.exec(line));
+  const rows = pairs.flatMap((pair) => pair ? { prompt: pair[1], completion: pair[2] } : []);
+  return rows.length === lines.length
+    ? { kind: "prompted", rows, ...about }
+    : { kind: "plain", rows: lines, ...about };
+}
 
 /** The base with its tokenizer. */
 export interface TinyBase {
@@ -52,6 +63,8 @@ export interface TuningReading {
   readonly loss?: number;
   /** The loss of the lines that are held out, every fifth step and at the end. */
   readonly heldOut?: number;
+  /** How many of these lines are answered right, where lines have answers. */
+  readonly answers?: RightAnswers;
   /** Spectra of ΔW at every site. */
   readonly spectra: readonly SiteSpectrum[];
 }
@@ -67,14 +80,16 @@ export class Tuning implements AsyncDisposable {
   /** Lines to train on, and lines that are held out. */
   readonly data: TextDataset;
   readonly #base: TinyBase;
+  readonly #texts: Texts;
   #steps = 0;
   readonly #events: AsyncGenerator<{ readonly loss: number }, void>;
 
   /** Injects an adapter; nothing is trained yet. */
   constructor(base: TinyBase, lines: readonly string[], settings: TinySettings) {
     const { rank, alpha, learningRate, steps, seed } = settings, { model, tokenizer } = base;
-    const texts = { kind: "plain", rows: lines, description: "your lines", digest: "" } as const;
-    this.data = textDataset(model, tokenizer, texts, { validation: heldOutShare, batch, seed });
+    this.#texts = textsOf(lines);
+    const dividing = { validation: heldOutShare, batch, seed };
+    this.data = textDataset(model, tokenizer, this.#texts, dividing);
     // The base is asked as the student is.
     model.promptFormat = this.data.train[0].promptFormat;
     this.settings = settings;
@@ -101,12 +116,14 @@ export class Tuning implements AsyncDisposable {
     return { loss: next.value.loss, ...await this.read() };
   }
 
-  /** Reads the spectra, and now and then the loss of the lines that are held out. */
+  /** Reads the spectra, and now and then what the lines that are held out say. */
   async read(): Promise<TuningReading> {
     const spectra = await this.adapter.spectra(), { validation } = this.data;
     const isTime = this.#steps % measureEvery === 0 || this.#steps === this.settings.steps;
     if (validation.length === 0 || !isTime) return { spectra };
-    return { spectra, heldOut: (await evaluate(this.student, validation)).loss };
+    const heldOut = (await evaluate(this.student, validation)).loss;
+    if (this.#texts.kind !== "prompted") return { spectra, heldOut };
+    return { spectra, heldOut, answers: await rightAnswersOn(this.student, validation) };
   }
 
   /** How the base, or the student, continues a prompt. */
@@ -134,7 +151,7 @@ export class Tuning implements AsyncDisposable {
 
   /** The PEFT folder. */
   files(): Promise<File[]> {
-    return adapterInMemory(this.adapter, { baseModelName: "models/tiny-gpt2" });
+    return adapterInMemory(this.adapter, { baseModelName: "models/tiny-skills" });
   }
 
   /** Ends the training and frees the adapter. */
@@ -144,6 +161,7 @@ export class Tuning implements AsyncDisposable {
   }
 
   async #continue(model: TextModel, prompt: string, seed: number): Promise<string> {
-    return await complete(model, this.#base.tokenizer, prompt, { ...sampling, seed });
+    const { separator } = this.data.train[0].promptFormat!;
+    return separator + await complete(model, this.#base.tokenizer, prompt, { ...sampling, seed });
   }
 }

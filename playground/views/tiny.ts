@@ -16,6 +16,7 @@ export interface Spoken {
 /** Draws losses and the spectra of a site, by its place among the sites. */
 export function drawTuning(curves: TuningCurves, site: number): void {
   drawLosses(curves);
+  drawRight(curves);
   drawSpectra(curves, site);
   element("tiny-numbers").innerHTML = numbersOf(curves)
     .map(([term, value]) => `<div><dt>${term}</dt><dd>${value}</dd></div>`).join("");
@@ -34,6 +35,25 @@ function drawLosses({ losses, heldOut, start: { settings }, steps }: TuningCurve
     names: ["step", "loss, nats per token"],
   });
 }
+
+/** Lines without answers have no such curve. */
+function drawRight({ right, asked, start: { settings }, steps }: TuningCurves): void {
+  element("tiny-right-figure").hidden = right.length === 0;
+  if (right.length === 0) return;
+  const label = `At step ${steps} ${
+    percentOf(right)
+  } of ${asked} lines that are held out are answered right`;
+  fillChart("tiny-right", label, {
+    lines: [{ role: "lora", lines: [right] }],
+    marks: [],
+    x: [0, settings.steps],
+    y: [0, 105],
+    names: ["step", "percent right"],
+  });
+}
+
+/** The last of them. */
+const percentOf = (right: TuningCurves["right"]): string => `${right.at(-1)![1].toFixed(0)}%`;
 
 /** On the scale of the largest site, so that sites can be compared. */
 function drawSpectra(
@@ -58,19 +78,23 @@ function drawSpectra(
 }
 
 function numbersOf(
-  { steps, losses, heldOut }: TuningCurves,
+  { steps, losses, heldOut, right, asked }: TuningCurves,
 ): readonly (readonly [string, string])[] {
+  const answered = right.length === 0
+    ? []
+    : [["right", `${percentOf(right)} of ${asked}`] as const];
   return [
     ["step", String(steps)],
     ["loss", digits(losses.at(-1))],
     ["lines not seen", digits(heldOut.at(-1)?.[1])],
+    ...answered,
   ];
 }
 
 const digits = (value?: number): string => value?.toFixed(2) ?? "–";
 
 /** Says how many lines are learned, or how the training went. */
-export function tuningText({ steps, losses, heldOut, start }: TuningCurves): string {
+export function tuningText({ steps, losses, heldOut, right, asked, start }: TuningCurves): string {
   const { settings, computedBy, notes, parameters } = start;
   if (steps === 0) {
     return `${notes}. LoRA trains ${parameters.toLocaleString("en-US")} values, on ${computedBy}.`;
@@ -79,9 +103,14 @@ export function tuningText({ steps, losses, heldOut, start }: TuningCurves): str
   const unseen = last === undefined
     ? ""
     : `, and on lines that it never saw from ${digits(first)} to ${digits(last)}`;
+  const answered = right.length === 0
+    ? ""
+    : ` Right answers to these went from ${percentOf(right.slice(0, 1))} to ${
+      percentOf(right)
+    } of ${asked}.`;
   return `After ${steps} of ${settings.steps} steps the loss went from ${digits(losses[0])} to ${
     digits(losses.at(-1))
-  }${unseen}.`;
+  }${unseen}.${answered}`;
 }
 
 /** Shows continuations of the base beside those of the student. */
@@ -109,7 +138,7 @@ export function mergedText(
 
 /** Everything that another program needs to compare itself with the page. */
 export function tuningJson(
-  { start: { settings, computedBy, lines }, losses, heldOut, spectra }: TuningCurves,
+  { start: { settings, computedBy, lines }, losses, heldOut, right, spectra }: TuningCurves,
   prompt: string,
   spoken: readonly Spoken[],
 ): string {
@@ -118,5 +147,5 @@ export function tuningJson(
     singularValues,
   }));
   const given = { settings, lines, computedBy, prompt };
-  return JSON.stringify({ ...given, losses, heldOut, singularValues, spoken }, null, 1);
+  return JSON.stringify({ ...given, losses, heldOut, right, singularValues, spoken }, null, 1);
 }

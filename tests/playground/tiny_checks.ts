@@ -12,6 +12,7 @@ import {
   train,
 } from "../../mod.ts";
 import { openCpuDevice } from "../../src/device/cpu/cpu_device.ts";
+import { exactOn } from "../../src/models/mod.ts";
 import { assertAllClose } from "../support/all_close.ts";
 import type { Page } from "../support/browser.ts";
 import { assertSameValues } from "./lesson_checks.ts";
@@ -24,39 +25,44 @@ interface Exact {
   computedBy: string;
   losses: number[];
   heldOut: [number, number][];
+  right: [number, number][];
   singularValues: { name: string; singularValues: number[] }[];
   spoken: { seed: number; base: string; student: string }[];
 }
 
 const asked = { rank: 4, alpha: 8, sites: ["q", "v"], seed: 2 };
-const steps = 5, learningRate = 0.01, prompt = "Dear sailors";
+const steps = 5, learningRate = 0.01, prompt = "flp green:";
 const address =
-  "#textRank=4&textAlpha=8&textRate=0.01&textSteps=5&textSeed=2&site=1&prompt=Dear+sailors";
+  "#textRank=4&textAlpha=8&textRate=0.01&textSteps=5&textSeed=2&site=1&prompt=flp+green%3A";
 
 /** The same as a user of the library would write it. */
 async function learnInDeno(rows: readonly string[]) {
   using device = await openCpuDevice({ threads: 1, blas: false });
-  using model = await loadModel(device, "models/tiny-gpt2");
-  const tokenizer = await loadTokenizer("models/tiny-gpt2");
-  const texts = { kind: "plain", rows, description: "", digest: "" } as const;
-  const data = textDataset(model, tokenizer, texts, { validation: 0.2, batch: 4, seed: 2 });
+  using model = await loadModel(device, "models/tiny-skills");
+  const tokenizer = await loadTokenizer("models/tiny-skills");
+  const pairs = rows.map((row) => row.split(": "))
+    .map(([prompt, completion]) => ({ prompt: `${prompt}:`, completion }));
+  const texts = { kind: "prompted", rows: pairs, description: "", digest: "" } as const;
+  const data = textDataset(model, tokenizer, texts, { validation: 0.2, batch: 8, seed: 2 });
   using adapter = injectLora(model, asked);
   const before = (await evaluate(model, data.validation)).loss;
   const { loss } = await train(adapter, data.train, { steps, learningRate }).finish();
   model.promptFormat = data.train[0].promptFormat;
   const sampling = { temperature: 0.7, topK: 20, seed: 2 };
   const after = (await evaluate(model, data.validation)).loss;
+  const right = 100 * await exactOn(model, data.validation);
   const spectra = (await adapter.spectra())
     .map(({ name, singularValues }) => ({ name, singularValues }));
-  const student = await complete(model, tokenizer, prompt, sampling);
+  const student = ` ${await complete(model, tokenizer, prompt, sampling)}`;
   adapter.remove();
   return {
     loss,
     before,
     after,
+    right,
     spectra,
     student,
-    base: await complete(model, tokenizer, prompt, sampling),
+    base: ` ${await complete(model, tokenizer, prompt, sampling)}`,
   };
 }
 
@@ -105,7 +111,7 @@ export async function assertTinyLearns(page: Page, from: string): Promise<void> 
   await learnInPage(page, from + address, exampleLines);
   assertMatch(
     await page.evaluate(`${byId("tiny-load")}.textContent`),
-    /^Load the model \(5\.\d MB\)$/,
+    /^Load the model \(2\.\d MB\)$/,
   );
   const found = await readExact(page, 3), expected = await learnInDeno(exampleLines);
   assertEquals([found.lines, found.prompt], [exampleLines, prompt]);
@@ -120,23 +126,34 @@ export async function assertTinyLearns(page: Page, from: string): Promise<void> 
   const { base, student } = expected;
   assertEquals(found.spoken[0], { seed: 2, base, student });
   assertEquals(found.heldOut, [[0, expected.before], [steps, expected.after]]);
+  assertEquals(found.right, [[0, 0], [steps, expected.right]]);
   await assertTinyShown(page, found);
   await assertLearnedIsUsed(page);
 }
 
 /** The numbers beside the buttons, and those that the charts say. */
-async function assertTinyShown(page: Page, { losses, heldOut, singularValues }: Exact) {
+async function assertTinyShown(page: Page, { losses, heldOut, right, singularValues }: Exact) {
   const last = losses[steps - 1], [, [, unseen]] = heldOut;
   const shown = await shownTerms(page, "tiny-numbers");
   assertEquals(shown.step, String(steps));
   assertShown(shown.loss, last, "loss");
   assertShown(shown["lines not seen"], unseen, "lines not seen");
   await assertSaid(page, "tiny-loss", [steps, last, unseen]);
+  const [, [, percent]] = right;
+  const asked = Number(/of (\d+)$/.exec(shown.right)![1]);
+  assertEquals(shown.right, `${percent.toFixed(0)}% of ${asked}`);
+  await assertSaid(page, "tiny-right", [steps, percent, asked]);
   await assertSaid(page, "tiny-spectrum", [steps, ...singularValues[1].singularValues]);
 }
 
 /** SwiftShader takes seconds for a step on long ones. */
-const shortLines = ["Dear sea.", "Dear moon.", "Dear cook.", "Dear ship.", "Dear crow."];
+const shortLines = [
+  "flp sea: aes",
+  "flp moon: noom",
+  "flp cook: kooc",
+  "flp ship: pihs",
+  "flp crow: worc",
+];
 
 /** On WebGPU it learns the same, as near as playground/README.md says. */
 export async function assertTinyAgrees(page: Page, from: string): Promise<void> {
@@ -163,7 +180,7 @@ async function assertLearnedIsUsed(page: Page) {
   await page.until(`${said}.startsWith("Merged")`, 10_000, "a merge");
   assertMatch(
     await page.evaluate(said),
-    /^Merged into a copy of 2 weights, 393,216 values: .* the same words/,
+    /^Merged into a copy of 2 weights, 221,184 values: .* the same words/,
   );
   await click(page, "tiny-look");
   const shown = `${byId("adapter-said")}.textContent`;

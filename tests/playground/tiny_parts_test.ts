@@ -10,7 +10,7 @@ import { webgpuAvailable } from "../support/parts.ts";
 
 async function readingsOn(kind: Device["kind"], steps: number): Promise<TuningReading[]> {
   using device = await openDevice({ kind });
-  const base = await loadBase(device, "models/tiny-gpt2");
+  const base = await loadBase(device, "models/tiny-skills");
   using _model = base.model;
   await using tuning = new Tuning(base, exampleLines, { ...tinySettingsOf(initial), steps });
   const readings = [await tuning.read()];

@@ -3,7 +3,7 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { TuningCurves } from "../../playground/tiny/curves.ts";
 import { exampleLines } from "../../playground/tiny/settings.ts";
-import { loadBase, Tuning } from "../../playground/tiny/tuning.ts";
+import { loadBase, textsOf, Tuning } from "../../playground/tiny/tuning.ts";
 import { initial, tinySettingsOf } from "../../playground/state.ts";
 import { siteName } from "../../src/core/site.ts";
 import { openCpuDevice } from "../../src/device/cpu/cpu_device.ts";
@@ -20,26 +20,24 @@ async function train(tuning: Tuning): Promise<TuningCurves> {
   return curves;
 }
 
-Deno.test("within 40 steps it takes over the lines' form, and by heart lines that it never saw get worse", async () => {
+Deno.test("it learns to flip words that it never saw, and the base stays as it is", async () => {
   using device = await openCpuDevice();
-  const base = await loadBase(device, "models/tiny-gpt2"), { live } = device.ledger.read();
+  const base = await loadBase(device, "models/tiny-skills"), { live } = device.ledger.read();
   await using tuning = new Tuning(base, exampleLines, settings);
-  const before = await tuning.speak("base", initial.prompt, 1);
-  assertEquals(await tuning.speak("student", initial.prompt, 1), before, "B begins at zero");
-  const { losses, heldOut } = await train(tuning);
-  assertEquals(await tuning.speak("base", initial.prompt, 1), before, "the base stays as it is");
-  const letters = await Promise.all(
-    Array.from({ length: 6 }, (_, seed) => tuning.speak("student", initial.prompt, seed)),
-  );
-  const yours = letters.filter((words) => words.includes("Yours, the")).length;
-  assert(yours >= 3 && !before.includes("Yours"), letters.join("\n"));
-  const held = heldOut.map(([, loss]) => loss), least = Math.min(...held);
-  assert(losses.at(-1)! < least && least < held[0] - 1, `${held}`);
-  assert(held.at(-1)! > least, "the held-out loss rises again");
+  const { prompt } = initial, before = await tuning.speak("base", prompt, 1);
+  assertEquals(before, " gREEN");
+  assertEquals(await tuning.speak("student", prompt, 1), before, "B begins at zero");
+  const { losses, heldOut, right, asked } = await train(tuning);
+  assertEquals(await tuning.speak("base", prompt, 1), before, "the base stays as it is");
+  assert(!exampleLines.some((line) => line.startsWith(prompt)));
+  assertEquals(await tuning.speak("student", prompt, 1), " neerg");
+  assertEquals([asked, right[0], right.at(-1)![0]], [20, [0, 0], settings.steps]);
+  assert(right.at(-1)![1] >= 90, `${right}`);
+  assert(losses.at(-1)! < 0.1 && heldOut.at(-1)![1] < 0.1 * heldOut[0][1]);
 
   const merged = await tuning.merge(initial.prompt);
   assert(merged.difference < 1e-4 * merged.largest, `${merged.difference}`);
-  assertEquals([merged.weights, merged.values], [2, 2 * 768 * 256]);
+  assertEquals([merged.weights, merged.values], [2, 2 * 576 * 192]);
   const { updates } = await readAdapter(await tuning.files());
   assertEquals(updates.map(siteName), tuning.adapter.sites.map(({ name }) => name));
   await tuning[Symbol.asyncDispose]();
@@ -47,13 +45,36 @@ Deno.test("within 40 steps it takes over the lines' form, and by heart lines tha
   base.model[Symbol.dispose]();
 });
 
+Deno.test("from ten lines it learns the eight that it is shown by heart, and no rule", async () => {
+  using device = await openCpuDevice();
+  const base = await loadBase(device, "models/tiny-skills");
+  {
+    await using tuning = new Tuning(base, exampleLines.slice(0, 10), settings);
+    const { losses, right } = await train(tuning);
+    assert(losses.at(-1)! < 0.01 && right.at(-1)![1] <= 50, `${losses.at(-1)}, ${right.at(-1)}`);
+  }
+  base.model[Symbol.dispose]();
+});
+
+Deno.test("lines are prompts with answers if each has a colon before an answer", () => {
+  const lines = ["flp at 9:30: 03:9 ta", "upp a:  A"];
+  const { kind, rows } = textsOf(lines);
+  assertEquals([kind, rows], ["prompted", [
+    { prompt: "flp at 9:30:", completion: "03:9 ta" },
+    { prompt: "upp a:", completion: "A" },
+  ]]);
+  for (const other of ["no answer:", "no colon", ": no prompt"]) {
+    assertEquals(textsOf([...lines, other]).rows, [...lines, other]);
+  }
+});
+
 Deno.test("one line, and lines longer than the model's 64 tokens, are learned too", async () => {
   using device = await openCpuDevice();
-  const base = await loadBase(device, "models/tiny-gpt2");
-  for (const lines of [["One line."], [exampleLines.join(" ")]]) {
+  const base = await loadBase(device, "models/tiny-skills");
+  for (const lines of [["One line."], ["One line. ".repeat(20)]]) {
     await using tuning = new Tuning(base, lines, { ...settings, steps: 3 });
-    const { losses, heldOut, spectra } = await train(tuning);
-    assertEquals(heldOut, []);
+    const { losses, heldOut, right, spectra } = await train(tuning);
+    assertEquals([heldOut, right], [[], []]);
     assert(losses[2] < losses[0]);
     assertEquals(spectra.length, 4);
   }

@@ -67,7 +67,7 @@ function answer({ name, given }: { name: string; given: readonly unknown[] }): u
 
 /** The app, loaded and standing still. */
 async function loaded(state: State) {
-  Object.assign(globalThis, { tinyGpt2: {} });
+  Object.assign(globalThis, { tinySkills: {} });
   FakeWorker.answer = answer;
   FakeWorker.calls = [];
   const app = new TinyApp(state), click = (id: string) => (byId(id).onclick as () => void)();
