@@ -1,7 +1,12 @@
 /** Runs on the base with skills: a method, a rate and a seed on one task. @module */
 
 import { canonicalJson, sha256 } from "../../src/core/digest.ts";
-import { promptedBatches, type PromptedText, skillTexts } from "../../src/data/mod.ts";
+import {
+  type PromptedBatches,
+  promptedBatches,
+  type PromptedText,
+  skillTexts,
+} from "../../src/data/mod.ts";
 import type { Device } from "../../src/device/device.ts";
 import { countTrainable, exactOn, type TextModel } from "../../src/models/mod.ts";
 import type { Json, MethodSpec } from "../../src/runs/mod.ts";
@@ -93,10 +98,7 @@ function openersOf(chosen: SkillRun, device: Device): RunOpeners<TextModel> {
       before = await readWeights(model);
       return model;
     },
-    openBatches: async () => {
-      const batch = Math.min(skillBatch, train.length);
-      return promptedBatches(await skillsTokenizer(), train, { batch, seed, epochs: Infinity });
-    },
+    openBatches: () => trainingBatches(train, seed),
     // Runs take seconds; what they show is in their metrics.
     checkpointEvery: steps,
     save: () => Promise.resolve(),
@@ -108,12 +110,31 @@ function openersOf(chosen: SkillRun, device: Device): RunOpeners<TextModel> {
   };
 }
 
+async function trainingBatches(train: readonly PromptedText[], seed: number) {
+  const batch = Math.min(skillBatch, train.length);
+  return promptedBatches(await skillsTokenizer(), train, { batch, seed, epochs: Infinity });
+}
+
+const measuredBatches = async (texts: readonly PromptedText[]) =>
+  promptedBatches(await skillsTokenizer(), texts, { batch: 100 });
+
+/** The batches of a run, for another program: without end those of its training, and those that it is measured on. */
+export async function batchesOf(
+  chosen: SkillRun,
+): Promise<Record<"train" | "measured", PromptedBatches>> {
+  const { train, measured } = textsOf(chosen);
+  return {
+    train: await trainingBatches(train, chosen.seed),
+    measured: await measuredBatches(measured),
+  };
+}
+
 /** How many answers of a model are right, and their loss. */
 export async function scoreTexts(
   model: TextModel,
   texts: readonly PromptedText[],
 ): Promise<{ exact: number; loss: number; texts: number }> {
-  const batches = [...promptedBatches(await skillsTokenizer(), texts, { batch: 100 })];
+  const batches = [...await measuredBatches(texts)];
   const { loss } = await evaluate(model, batches);
   return { exact: await exactOn(model, batches), loss, texts: texts.length };
 }

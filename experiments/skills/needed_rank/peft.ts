@@ -1,0 +1,100 @@
+/** Three tasks of the map trained by PyTorch and PEFT as well: what is trained, and whether the shares are the same. @module */
+
+import { mean } from "../../../src/core/numbers.ts";
+import { seedNoise, shareNoise } from "../../differences.ts";
+import { skillSteps } from "../runs.ts";
+import { taskNamed } from "../tasks.ts";
+import type { Arm, Cell } from "./arms.ts";
+import type { MapRow } from "./rows.ts";
+
+/** The first, the third and the last distance. */
+const peftTasks = ["reverse, new word", "reverse, then upper case", "random alphabet"];
+
+const peftArms: readonly Arm[] = [
+  { line: "qv", rank: 1 },
+  { line: "qv", rank: 8 },
+  { line: "qv", rank: 64 },
+  { line: "all", rank: 1 },
+  { line: "full" },
+];
+
+/** What both programs train. */
+export const peftCells: readonly Cell[] = peftTasks.flatMap((name) =>
+  peftArms.map((arm) => ({ task: taskNamed(name), arm }))
+);
+
+/** Which repeats of a cell are whose: no seed is both's. */
+export const repeatsOf = { ours: [1, 2, 3], peft: [11, 12, 13] } as const;
+
+/** What a program found in a run of a cell. */
+export type PeftRow = Pick<
+  MapRow,
+  | "task"
+  | "line"
+  | "rank"
+  | "base"
+  | "steps"
+  | "seed"
+  | "learningRate"
+  | "trained"
+  | "right"
+  | "loss"
+  | "texts"
+>;
+
+/** A cell as both programs found it; shares in percent. */
+export interface PeftPair extends Cell {
+  /** The mean of ours. */
+  readonly ours: number;
+  /** The mean of PyTorch's. */
+  readonly peft: number;
+  /** Two standard errors of the difference, in points. */
+  readonly noise: number;
+}
+
+/** The rows of a cell. */
+export const rowsOf = <Row extends PeftRow>({ task, arm }: Cell, rows: readonly Row[]): Row[] =>
+  rows.filter((row) =>
+    row.task === task.name && row.line === arm.line && row.rank === arm.rank &&
+    row.base === "trained" && row.steps === skillSteps
+  );
+
+/** Every cell, of rows of both. */
+export const pairsOf = (ours: readonly PeftRow[], peft: readonly PeftRow[]): PeftPair[] =>
+  peftCells.map((cell) => ({ ...cell, ...comparedShares(rowsOf(cell, ours), rowsOf(cell, peft)) }));
+
+/**
+ * Two standard errors by the seeds, whose texts are other draws and whose shares have the noise of 600 answers in them;
+ * but at least those of that many answers, as three shares may be alike by chance. One right and one wrong answer are
+ * added to each program's, without which shares of 100% would have none (Agresti and Caffo 2000).
+ */
+export function comparedShares(
+  ours: readonly PeftRow[],
+  peft: readonly PeftRow[],
+): Omit<PeftPair, keyof Cell> {
+  const shares = [ours, peft].map((rows) => rows.map(({ right }) => right));
+  const [one, other] = shares.map(mean);
+  const answers = Math.min(ours.length, peft.length) * ours[0].texts;
+  const added = (share: number) => (share * answers + 100) / (answers + 2);
+  const ofAnswers = shareNoise(added(one), added(other), answers + 2);
+  return { ours: one, peft: other, noise: Math.max(seedNoise(shares), ofAnswers) };
+}
+
+/** How many times two standard errors the programs are apart. */
+const timesNoise = ({ ours, peft, noise }: Pick<PeftPair, "ours" | "peft" | "noise">): number =>
+  Math.abs(ours - peft) / noise;
+
+/** Whether two shares differ by more than two standard errors. */
+export const areApart = (shares: Pick<PeftPair, "ours" | "peft" | "noise">): boolean =>
+  timesNoise(shares) > 1;
+
+/** Most cells that may be apart: equal programs have more in fewer than 9 of 100 cases (decision 0059). */
+const mostApart = 3;
+
+/** Most times two standard errors that a cell may be apart. */
+const farthest = 3;
+
+/** Whether both programs give the same shares, all cells together. */
+export const haveSameShares = (pairs: readonly PeftPair[]): boolean =>
+  pairs.filter(areApart).length <= mostApart &&
+  pairs.every((pair) => timesNoise(pair) <= farthest);

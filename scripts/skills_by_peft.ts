@@ -1,0 +1,118 @@
+/**
+ * Trains three tasks of the map `needed-rank` in PyTorch and PEFT: texts and orders are drawn here, as for our runs, the
+ * rates are the map's, and no seed is one of ours. Rows are written as they come; those that are there are not trained
+ * again.
+ *
+ *     LOWRANK_PYTHON=python3 deno run -A scripts/skills_by_peft.ts
+ *
+ * @module
+ */
+
+import { machineName } from "../bench/environment.ts";
+import {
+  peftCells,
+  type PeftRow,
+  repeatsOf,
+  rowsOf,
+} from "../experiments/skills/needed_rank/peft.ts";
+import { type MapRun, planCells } from "../experiments/skills/needed_rank/runs.ts";
+import { skillsFolder } from "../experiments/skills/base.ts";
+import { batchesOf, type SkillRun } from "../experiments/skills/runs.ts";
+import type { Batch } from "../src/core/batch.ts";
+import { readJson, writeJsonAtomic } from "../src/core/files.ts";
+import { pythonCommand } from "../tests/support/python.ts";
+import { rootPath } from "../tests/support/source_files.ts";
+
+/** A and B of linear layers, as PEFT names them. */
+export type PeftStart = Readonly<Record<string, Readonly<Record<"A" | "B", readonly number[]>>>>;
+
+/** PEFT's names of the layers of q and v, once `c_attn` is split, and of all linear layers of a block. */
+const linearsOf = {
+  qv: ["c_attn.q", "c_attn.v"],
+  all: ["c_attn.q", "c_attn.k", "c_attn.v", "attn.c_proj", "mlp.c_fc", "mlp.c_proj"],
+};
+
+/** How a run is trained, as `peft_skills.py` reads it. */
+function settingsOf({ method, learningRate, steps, seed }: SkillRun, start?: PeftStart) {
+  const warmupSteps = Math.ceil(steps / 30), how = { learningRate, steps, warmupSteps, seed };
+  if (method.kind !== "lora") return { ...how, start };
+  const { rank, alpha, sites } = method;
+  return { ...how, rank, alpha, linears: linearsOf[sites === "all" ? "all" : "qv"], start };
+}
+
+const listsOf = ({ shape: [rows, length], data }: Batch["targets"]): number[][] =>
+  Array.from({ length: rows }, (_, row) => [...data.subarray(row * length, (row + 1) * length)]);
+
+/**
+ * Writes a run for `peft_skills.py`.
+ *
+ * @param start Where A and B begin, in place of what PEFT draws.
+ */
+export async function writeCase(path: string, run: SkillRun, start?: PeftStart): Promise<void> {
+  const { train, measured } = await batchesOf(run), lines: unknown[] = [settingsOf(run, start)];
+  const add = ({ inputs, targets }: Batch) =>
+    lines.push({ input_ids: listsOf(inputs.tokens), labels: listsOf(targets) });
+  for (const batch of train) {
+    add(batch);
+    if (lines.length > run.steps) break;
+  }
+  for (const batch of measured) add(batch);
+  await Deno.writeTextFile(path, lines.map((line) => JSON.stringify(line)).join("\n"));
+}
+
+/** What the program prints of a case. */
+interface Printed extends Pick<PeftRow, "loss" | "texts" | "trained"> {
+  readonly exact: number;
+  readonly versions: Readonly<Record<string, string>>;
+}
+
+/** What is committed. */
+interface PeftRows {
+  readonly source: string;
+  readonly rows: readonly PeftRow[];
+}
+
+const target = new URL("../experiments/skills/needed_rank/peft.json", import.meta.url);
+
+function rowOf({ task, arm, repeat, learningRate, steps }: MapRun, printed: Printed): PeftRow {
+  const { exact, loss, texts, trained } = printed, { line, rank } = arm;
+  return {
+    ...{ task: task.name, line, rank, base: "trained", steps, seed: repeat, learningRate },
+    ...{ trained, right: 100 * exact, loss, texts },
+  };
+}
+
+/** Calls `use` with what the program prints of each case. */
+async function eachPrinted(cases: readonly string[], use: (printed: Printed) => Promise<void>) {
+  const script = `${rootPath}/scripts/golden/peft_skills.py`,
+    args = [script, skillsFolder, ...cases];
+  await using python = new Deno.Command(pythonCommand, { args, stdout: "piped" }).spawn();
+  let text = "";
+  for await (const part of python.stdout.pipeThrough(new TextDecoderStream())) {
+    const lines = (text + part).split("\n");
+    text = lines.pop()!;
+    for (const line of lines) await use(JSON.parse(line));
+  }
+  if (!(await python.status).success) throw new Error(`${script} failed`);
+}
+
+/** `PyTorch 2.13.0, …, 1 thread, 2 cores of an Intel Xeon Processor, 2026-12-01`. */
+const sourceOf = ({ versions }: Printed): string => {
+  const programs = Object.entries(versions).map((program) => program.join(" ")).join(", ");
+  return `${programs}, 1 thread, ${machineName()}, ${new Date().toISOString().slice(0, 10)}`;
+};
+
+if (import.meta.main) {
+  const { rows: before } = await readJson(target) as PeftRows, rows = [...before];
+  const wanted = planCells(peftCells, repeatsOf.peft, false).map(({ chosen }) => chosen)
+    .filter((run) => rowsOf(run, before).every(({ seed }) => seed !== run.repeat));
+  const folder = await Deno.makeTempDir(), cases = wanted.map((_, at) => `${folder}/${at}.jsonl`);
+  for (const [at, run] of wanted.entries()) await writeCase(cases[at], run);
+  await eachPrinted(cases, async (printed) => {
+    const row = rowOf(wanted[rows.length - before.length], printed);
+    rows.push(row);
+    await writeJsonAtomic(target.pathname, { source: sourceOf(printed), rows });
+    console.error(new Date().toISOString(), JSON.stringify(row));
+  });
+  await Deno.remove(folder, { recursive: true });
+}
