@@ -106,7 +106,7 @@ const halfRight = { ...taskNamed("Caesar's cipher, new word"), words: ["cae", "f
 
 /** Each line of adaptation once, with B as it begins, and with one that gives A gradients. */
 async function sidesOf(device: Device): Promise<Side[]> {
-  const cells = peftCells.filter(({ task, arm }) => task.level === 4 && arm.rank !== 64);
+  const cells = peftCells.filter(({ task, arm }) => task.level === 4 && arm.rank !== 8);
   const sides: Side[] = [];
   for (const { task, arm } of [...cells, { task: halfRight, arm: cells[0].arm }]) {
     const run: SkillRun = {
