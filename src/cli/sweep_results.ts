@@ -25,6 +25,10 @@ export interface SweepBest {
   readonly accuracy: number | null;
   /** Standard deviation of that over the seeds. */
   readonly accuracySpread: number | null;
+  /** Mean share of held-out prompts that are answered right, of texts with prompts. */
+  readonly right: number | null;
+  /** Standard deviation of that over the seeds. */
+  readonly rightSpread: number | null;
 }
 
 /** The best rate of each setting, in the order of the rows. */
@@ -36,6 +40,7 @@ export function bestOf(rows: readonly SweepRow[]): SweepBest[] {
     const best = whole.toSorted((a, b) => lossOf(a).mean! - lossOf(b).mean!)[0] ?? [];
     const [{ trainable }] = own, rate = best[0]?.learningRate ?? null;
     const loss = lossOf(best), accuracy = spreadOf(best.flatMap(({ accuracy = [] }) => accuracy));
+    const right = spreadOf(best.flatMap(({ answers: all }) => all ? all.right / all.texts : []));
     return {
       setting,
       trainable,
@@ -46,6 +51,8 @@ export function bestOf(rows: readonly SweepRow[]): SweepBest[] {
       lossSpread: loss.spread,
       accuracy: accuracy.mean,
       accuracySpread: accuracy.spread,
+      right: right.mean,
+      rightSpread: right.spread,
     };
   });
 }
@@ -74,10 +81,14 @@ export function bestTable(best: readonly SweepBest[]): string {
     ["best rate", ({ learningRate }) => `${learningRate ?? "diverged"}`],
     ["held-out loss", ({ loss, lossSpread }) => withSpread(loss, lossSpread, (x) => x.toFixed(4))],
     ["accuracy", (row) => withSpread(row.accuracy, row.accuracySpread, percent)],
+    ["right answers", (row) => withSpread(row.right, row.rightSpread, percent)],
     ["seeds", ({ seeds }) => seeds],
   ];
-  const hasAccuracy = best.some(({ accuracy }) => accuracy !== null);
-  return table(best, columns.filter(([title]) => title !== "accuracy" || hasAccuracy));
+  const missing = [
+    best.every(({ accuracy }) => accuracy === null) ? "accuracy" : "",
+    best.every(({ right }) => right === null) ? "right answers" : "",
+  ];
+  return table(best, columns.filter(([title]) => !missing.includes(title)));
 }
 
 /** What a reader should know of the table, a sentence each. */

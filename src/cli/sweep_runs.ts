@@ -10,7 +10,7 @@ import { isDiverged } from "../train/finite_result.ts";
 import { removeCheckpoint, type StepEvent } from "../train/mod.ts";
 import { baseTypeOf } from "./arguments.ts";
 import type { SweepTraining } from "./sweep_plan.ts";
-import { recordOf, type TrainedRecord } from "./train_record.ts";
+import { measuredOf, recordOf, type TrainedRecord } from "./train_record.ts";
 
 /** What came of one training of a sweep. */
 export interface SweepRow {
@@ -30,6 +30,8 @@ export interface SweepRow {
   readonly heldOut?: TrainedRecord["heldOut"];
   /** The share of held-out texts whose label is right, of a classifier. */
   readonly accuracy?: number;
+  /** How many held-out prompts are answered right, where texts have prompts. */
+  readonly answers?: TrainedRecord["answers"];
   /** Why it has no result: a value that is not finite. */
   readonly diverged?: string;
 }
@@ -85,7 +87,8 @@ function runTraining(
     adapt: (model) => applyMethod(model, spec.method, spec.seed, options.model),
     checkpointEvery: request.checkpointEvery,
     onProgress: onStep,
-    measure: async (model) => labels ? { accuracy: await accuracyOn(model, validation) } : {},
+    measure: async (model) =>
+      labels ? { accuracy: await accuracyOn(model, validation) } : await measuredOf(model, request),
   });
 }
 

@@ -26,6 +26,7 @@ interface Row {
   readonly run: string;
   readonly trainable: number;
   readonly heldOut?: { readonly best: number };
+  readonly answers?: { readonly right: number; readonly texts: number };
 }
 
 Deno.test("every combination is trained, as train would, and the best rate is by the mean over seeds", () =>
@@ -159,6 +160,23 @@ Deno.test("of texts with labels, the table has the accuracy", () =>
     assertAlmostEquals(best[0].accuracy, mean(accuracies), 1e-12);
     const { stdout } = await lowrank("sweep", file, "--output", output);
     assertMatch(stdout, /held-out loss +accuracy +seeds\n.* ± 0\.\d{4} +\d+\.\d% ± \d+\.\d% +2\n$/);
+  }));
+
+Deno.test("of texts with prompts, the table has the right answers", () =>
+  withFolder(async (folder) => {
+    const texts = "examples/flip_unseen.jsonl", small = { model: "models/tiny-skills", steps: 2 };
+    const file = await writeJson(`${folder}/prompts.json`, {
+      ...{ ...small, data: texts, validation: texts, "learning-rate": 0.001, seed: [1, 2] },
+    });
+    const output = `${folder}/out`,
+      { runs, best } = await lowrankJson("sweep", file, "--output", output);
+    const answers: { right: number; texts: number }[] = runs.map(({ answers }: Row) => answers);
+    assertEquals(answers.map(({ texts }) => texts), [200, 200]);
+    const shares = answers.map(({ right }) => right / 200);
+    assertAlmostEquals(best[0].right, mean(shares), 1e-12);
+    assertEquals(best[0].accuracy, null);
+    const { stdout } = await lowrank("sweep", file, "--output", output);
+    assertMatch(stdout, /held-out loss +right answers +seeds\n.* +\d\.\d% ± \d\.\d% +2\n$/);
   }));
 
 Deno.test("types, intervals and checkpoints are options too; trainings that differ in checkpoints alone are one", () =>
