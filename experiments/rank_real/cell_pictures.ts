@@ -122,3 +122,29 @@ export function stepsFigure(lines: Lines): Figure {
     ),
   };
 }
+
+/** φ(1, 1) layer by layer, with the same start and with another. */
+export function layersFigure(lines: Lines): Figure {
+  const ends = [cellNames[0], cellNames[3]];
+  const own = lines.filter(({ space, at, steps, cell }) =>
+    space === inA && at === realSteps && steps === realSteps && ends.some((name) => name === cell)
+  );
+  return {
+    id: "rank-real-layers",
+    title: "Figures 6 and 7 on SmolLM2: φ(1, 1) between r = 8 and r = 64 in every layer, in A",
+    caption:
+      "Means over the pairs of a cell. Solid: same start, same data; dotted: neither in common.",
+    data: own.map((one) => {
+      const points = cellLayers(one, "top").map((top, layer) => ({ layer: layer + 1, top }));
+      const color = palette.series[one.site === "q" ? 0 : 1];
+      const dash = one.cell === ends[0] ? "solid" : "dot";
+      return line(points, ({ layer }) => layer, ({ top }) => top, { color, dash, width: 2 }, {
+        name: `${one.site}, ${one.cell}`,
+      });
+    }),
+    layout: baseLayout(axis("layer"), axis("φ(1, 1)", { range: [0, 1.02] }), {
+      height: 340,
+      showlegend: true,
+    }),
+  };
+}

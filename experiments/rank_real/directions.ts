@@ -14,7 +14,7 @@ import {
   type NotedClaim,
 } from "../frame/mod.ts";
 import kept from "./cells.json" with { type: "json" };
-import { cellsFigure, cellsTable, stepsFigure } from "./cell_pictures.ts";
+import { cellsFigure, cellsTable, layersFigure, stepsFigure } from "./cell_pictures.ts";
 import { type CellLine, cellLines } from "./cell_lines.ts";
 import { type Cell, cellsAt, judgedCell, nameOf, readAt } from "./cells.ts";
 import { inputMetric } from "./metric.ts";
@@ -132,5 +132,5 @@ export const realDirections: Experiment = experiment<RealRun, DirectionRows>({
   scale: true,
   claims: claimsOn,
   tables: [({ lines }) => cellsTable(lines)],
-  figures: [({ lines }) => [cellsFigure(lines), stepsFigure(lines)]],
+  figures: [({ lines }) => [cellsFigure(lines), layersFigure(lines), stepsFigure(lines)]],
 });

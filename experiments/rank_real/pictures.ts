@@ -23,7 +23,7 @@ export const runsTable = ({ rows }: RealRows): DataTable =>
         "value",
         "held-out loss (nats per token)",
         "nats",
-        ({ value }) => Number.isNaN(value) ? undefined : value,
+        ({ value }) => Number.isFinite(value) ? value : undefined,
       ],
       ["own", "loss on the base's own texts", "nats"],
       ["novel", "loss on a novel", "nats"],
@@ -40,7 +40,7 @@ export function meansTable({ rows }: RealRows): DataTable {
   const base = rows.find(({ key }) => key === "base");
   const groups = [...Map.groupBy(rows, ({ key }) => key).values()];
   const over = (own: readonly RealRow[], value: (row: RealRow) => number | undefined) => {
-    const values = own.map(value).filter((one) => one !== undefined && !Number.isNaN(one));
+    const values = own.map(value).filter((one) => Number.isFinite(one)); // JSON has null for what is not measured.
     return values.length === 0 ? undefined : values as number[];
   };
   const cell = (values: readonly number[] | undefined, decimals: number) =>
