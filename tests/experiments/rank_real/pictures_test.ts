@@ -6,6 +6,7 @@ import { cellNames } from "../../../experiments/rank_real/cells.ts";
 import {
   cellsFigure,
   cellsTable,
+  layersFigure,
   stepsFigure,
 } from "../../../experiments/rank_real/cell_pictures.ts";
 import { scalingFigure, updatesTable } from "../../../experiments/rank_real/intruders.ts";
