@@ -14,15 +14,20 @@ export interface Margin {
   readonly seeds: number;
 }
 
-/** Whether it is broken by more than the noise. */
+/** Whether it is broken by more than the noise: never with a single seed, of which nobody knows how far others are. */
 export const isDecided = (margin: Margin | undefined): boolean =>
-  margin !== undefined && margin.beyond > margin.noise;
+  margin !== undefined && margin.seeds > 1 && margin.beyond > margin.noise;
 
-/** `Beyond the mark by 0.3 ± 0.7; some 17 seeds would decide, 3 were run.` */
+/**
+ * `Beyond the mark by 0.3 ± 0.7; some 17 seeds would decide, 3 were run.` Nothing where the number keeps to its mark, so
+ * that another part of the rule is what is broken.
+ */
 export function powerNote(margin: Margin | undefined): string | undefined {
-  if (!margin) return undefined;
-  const { beyond, noise } = margin, power = isDecided(margin) ? "" : `; ${deciding(margin)}`;
-  return `Beyond the mark by ${digits(beyond, 2)} ± ${digits(noise, 2)}${power}.`;
+  if (!margin || margin.beyond <= 0) return undefined;
+  const { beyond, noise, seeds } = margin, start = `Beyond the mark by ${digits(beyond, 2)}`;
+  if (seeds < 2) return `${start}; one seed does not tell its noise.`;
+  const power = isDecided(margin) ? "" : `; ${deciding(margin)}`;
+  return `${start} ± ${digits(noise, 2)}${power}.`;
 }
 
 /** The seeds that would decide or, where more of them cannot, how many texts. */

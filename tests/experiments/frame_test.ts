@@ -58,6 +58,21 @@ Deno.test("more seeds lessen their own part of the noise, and none that of the t
   assertEquals([1, 1.5].map(found), [start + texts, start + texts]);
 });
 
+Deno.test("a single seed decides nothing, whatever its noise is said to be", () => {
+  for (const noise of [0, NaN, Infinity]) {
+    const margin = (value: number) => ({ beyond: value - 3, noise, seeds: 1 });
+    const { verdict, found } = judge(claim({ scale: true, margin }), 4, false);
+    assertEquals(verdict, "not reproduced at this scale");
+    assertEquals(found, "It is 4. Beyond the mark by 1.0; one seed does not tell its noise.");
+  }
+});
+
+Deno.test("no seeds are asked for where another part of the rule is broken", () => {
+  const margin = () => ({ beyond: -1, noise: 2, seeds: 3 });
+  const { verdict, found } = judge(claim({ scale: true, margin }), 4, false);
+  assertEquals([verdict, found], ["not reproduced at this scale", "It is 4."]);
+});
+
 Deno.test("a claim that the paper does not make is neither reproduced nor not", () => {
   for (const more of [{}, { scale: true }, { exact: true }]) {
     assertEquals(verdictOf({ ...more, beyond: true }, 2), "holds");
