@@ -56,7 +56,7 @@ export function summaryOf(
     ...answers ? [answersText(answers, "held-out text")] : [],
     ...bestStep === planned
       ? [
-        `it was lowest at the last step: to train longer, give --steps ${
+        `the held-out loss was lowest at the last step: to train longer, give --steps ${
           2 * planned
         } and another --output`,
       ]

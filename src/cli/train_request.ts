@@ -191,10 +191,9 @@ async function assertOutput(
   { model, adapter, output }: TrainOptions,
   kind: string,
 ): Promise<void> {
-  if (kind === "full") {
-    await assertOtherFolder(model, output);
-    await readSmallFiles(model); // One that cannot be saved with the result is refused before training.
-  }
+  await assertOtherFolder(model, output);
+  // One that cannot be saved with the result is refused before training.
+  if (kind === "full") await readSmallFiles(model);
   if (adapter) await assertOtherFolder(adapter, output);
 }
 

@@ -173,7 +173,8 @@ Deno.test("updates that fit no site are refused, and nothing is left behind", as
   const some = { start: 1, count: 12 };
   refusing([rows({ rows: some })], `must be those of ${path}, ${path}:q`);
   refusing([rows({ rows: some })], "found rows 1 to 13 of 36");
-  refusing([rows({ outputs: 24 })], "found rows 0 to 12 of 24");
+  const foreign = `updates of ${path} must be for its 36 rows in the model, found 24`;
+  refusing([rows({ outputs: 24 })], `${foreign}: they are for another base`);
   refusing([{ ...first, role: "k" }], 'found rows 0 to 12 of 36 as "k"');
   refusing([{ ...first, role: "o" }], 'found rows 0 to 12 of 36 as "o"');
   refusing([{ ...first, scaling: NaN }], `the scaling of ${name} must be finite in F32, found NaN`);

@@ -96,6 +96,15 @@ Deno.test("an argument that is not understood gives one line and exit code 1", a
   await assertFails(["memory"], "memory needs one model, by its name or path, found none");
   await assertFails(["merge"], "required option '--model <folder>' not specified");
   await assertFails(["count", "--model", model, "--rnak", "3"], "unknown option '--rnak'");
+  const list = "for a list of all, run npx -y deno task lowrank";
+  await assertFails(
+    ["train", "--targets", "q"],
+    `unknown option '--targets': ${list} train --help`,
+  );
+  await assertFails(["--targets"], `unknown option '--targets': ${list} --help`);
+  await assertFails(["train", "--lr", "1"], "unknown option '--lr': it is --learning-rate");
+  const bare = ["generate", "--model", model, "--prompt", "flp", "green:"];
+  await assertFails(bare, "got 1: green:. A text with spaces needs quotes.");
   const most = ["generate", "--model", model, "--prompt", "a", "--max-tokens", "3"];
   await assertFails(most, "unknown option '--max-tokens' (did you mean --max-new-tokens?)");
   const output = ["quantize", model, "--output", "out"];

@@ -212,7 +212,7 @@ Deno.test("a held-out loss that was lowest at the last step ends with the advice
   withFolder(async (folder) => {
     const args = [...await small(folder), "--output", `${folder}/out`, "--learning-rate", "1e-4"];
     const { stderr } = await lowrank(...args, "--steps", "3");
-    const advice = "it was lowest at the last step: to train longer, give --steps 6 and another";
+    const advice = "the held-out loss was lowest at the last step: to train longer, give --steps 6";
     assertStringIncludes(stderr, advice);
   }));
 

@@ -79,6 +79,8 @@ Deno.test("a finished adapter is not trained over: not as its own beginning, nor
     const before = await contents(first);
     await assertFails([...args, first, "--adapter", first], "must not be the input folder itself");
     const changed = await copyChanged(`${folder}/base`);
+    const onBase = [...args, changed, "--model", changed];
+    await assertFails(onBase, `must not be the input folder itself, found ${changed}`);
     await assertFails([...args, first, "--model", changed], `${first} already holds an adapter`);
     assertEquals(await contents(first), before);
   }));

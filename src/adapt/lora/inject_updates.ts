@@ -109,9 +109,15 @@ function siteOf(
   const { linear, whole } = layer, sites = [whole, ...layer.declared];
   const part = role && linear.parts[role], { rows = part ?? whole.rows } = update;
   const [all] = linear.weight.shape, { outputs = all } = update;
+  if (outputs !== all) {
+    throw new RangeError(
+      `updates of ${module} must be for its ${all} rows in the model, found ${outputs}: ` +
+        "they are for another base",
+    );
+  }
   const site = sites.find((site) => sameRows(site.rows, rows));
   const isPart = role === undefined || part && sameRows(part, rows);
-  if (site && isPart && outputs === all) return site;
+  if (site && isPart) return site;
   const spans = rangesOf(rows).map(({ start, count }) => `${start} to ${start + count}`);
   throw new RangeError(
     `the rows of a site must be those of ${listNames(sites.map(({ name }) => name))}, found rows ` +
