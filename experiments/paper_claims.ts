@@ -23,6 +23,7 @@ import { realSubspaceClaims } from "./rank_real/subspaces.ts";
 import { subspaceClaims } from "./rank_study/subspaces.ts";
 import { budgetClaim } from "./rank_study/which_matrices.ts";
 import { rankClaims } from "./rank_study/which_rank.ts";
+import { mapClaims } from "./skills/needed_rank/claims.ts";
 import { switchingClaims } from "./switching/switching.ts";
 
 /** The first of the experiment's claims is `qualityClaim`, without the paper's numbers. */
@@ -34,6 +35,7 @@ const all: readonly Claim<unknown>[] = [
   ...rankClaims,
   ...subspaceClaims,
   ...amplificationClaims,
+  ...mapClaims,
   ...matrix.claims!,
   qualityClaim,
   ...adaptationClaims,

@@ -41,6 +41,8 @@ import { stepCost } from "./regret/step_cost.ts";
 import { resident } from "./resident/resident.ts";
 import { runsAtOnce } from "./runs_at_once/runs_at_once.ts";
 import { scaling } from "./scaling.ts";
+import { neededRankHere } from "./skills/needed_rank/live.ts";
+import { neededRankMap } from "./skills/needed_rank/needed_rank.ts";
 import { supersenses } from "./supersenses/supersenses.ts";
 import { switching } from "./switching/switching.ts";
 import { trainingSpectra } from "./training_spectra.ts";
@@ -56,6 +58,8 @@ export const experiments: readonly Experiment[] = [
   whichRank,
   subspaces,
   amplification,
+  neededRankMap,
+  neededRankHere,
   matrix,
   adaptation,
   methodsOnGlosses,

@@ -14,6 +14,8 @@ export const expectedSeconds: Readonly<Record<string, number>> = {
   "which-rank": 2,
   subspaces: 2,
   amplification: 3,
+  "needed-rank": 1,
+  "needed-rank-here": 70,
   matrix: 5,
   adaptation: 17,
   methods: 1,

@@ -32,7 +32,7 @@ export const neededRankMap: Experiment = experiment<MapRun, MapRows>({
       skillExamples.toLocaleString("en")
     }, AdamW, a rate that falls to 0 in ` +
     "a line, α = 2r. A rate for each rank, on inputs for validation. Each rank, line and number of steps has " +
-    "seeds of its own, three of them; what is numbered are repeats. Decision 0055 has the rules, which were " +
+    "seeds of its own; what is numbered are repeats. Decision 0055 has the rules, which were " +
     "committed before.",
   scale: true,
   claims: mapClaims,
