@@ -24,7 +24,7 @@ export async function followed(path: string, folder: string): Promise<string> {
   );
 }
 
-/** Where a path leads, through all links; the path itself where that may not be read, or leads nowhere. */
+/** The path behind all links; the path itself if it may not be read or leads nowhere. */
 export function linkedPath(path: string): string {
   // Asking first keeps a program without --allow-read from being stopped by a prompt.
   if (Deno.permissions.querySync({ name: "read", path }).state !== "granted") return path;
