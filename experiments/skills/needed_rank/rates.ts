@@ -1,7 +1,7 @@
 /** The rates of the map: what the search found, and what serves which task. @module */
 
 import type { DownstreamTask } from "../tasks.ts";
-import { type Arm, armKey } from "./arms.ts";
+import { type Arm, armKey, type Cell } from "./arms.ts";
 import found from "./learning_rates.json" with { type: "json" };
 
 /** What a rate gave on the texts to choose by; `null` where training diverged. */
@@ -32,6 +32,7 @@ const searchedTasks = [
   "reverse, new word",
   "Caesar's cipher +5",
   "subtraction",
+  "256 facts",
   "random alphabet",
 ];
 
@@ -41,6 +42,9 @@ const searchedRanks: Readonly<Record<"qv" | "all", readonly number[]>> = {
   all: [1, 16],
 };
 
+/** Ranks of q and v where those below 8 are searched as well: what r = 1 has right there is too little to tell a rate. */
+const closely = [1, 2, 4, 8, 64], closelySearched = ["Caesar's cipher +5", "random alphabet"];
+
 /** The task whose rates serve a task: its own, or those of one that is about as far. */
 export function rateTask({ name, level, moved = 0 }: DownstreamTask): string {
   const own = searchedTasks.find((one) => name.startsWith(one));
@@ -48,11 +52,12 @@ export function rateTask({ name, level, moved = 0 }: DownstreamTask): string {
   return moved > 0 || level === 4 ? "random alphabet" : "reverse, new word";
 }
 
-/** The searched rank whose rate serves an arm's; an untrained base has its own. */
-export const rateRank = ({ line, rank = 1, base }: Arm): number =>
-  (line === "qv" || line === "all") && base !== "untrained"
-    ? searchedRanks[line].findLast((one) => one <= rank)!
-    : rank;
+/** The searched rank whose rate serves a cell; an untrained base has its own. */
+export function rateRank({ task, arm: { line, rank = 1, base } }: Cell): number {
+  if (line === "full" || line === "bitfit" || base === "untrained") return rank;
+  const isClose = line === "qv" && closelySearched.includes(rateTask(task));
+  return (isClose ? closely : searchedRanks[line]).findLast((one) => one <= rank)!;
+}
 
 /** A rate for a rank, of a rate for r = 1. */
 export const forRank = (rate: number, rank: number): number =>
@@ -62,7 +67,7 @@ const rates = found.tried as Readonly<Record<string, Readonly<Record<string, Tri
 
 /** The rate of an arm on a task. Those of 300 steps serve 100 and 900. */
 export function mapRateOf(task: DownstreamTask, arm: Arm): MapRate {
-  const searched = { ...arm, rank: arm.rank && rateRank(arm) };
+  const searched = { ...arm, rank: arm.rank && rateRank({ task, arm }) };
   const base = arm.base === "untrained" ? "untrained, " : "";
   const best = bestRate(rates[base + rateTask(task)][armKey(searched)]);
   if (searched.rank === arm.rank) return best;

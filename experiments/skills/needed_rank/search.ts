@@ -31,7 +31,7 @@ const mostRates = 5, plenty = 0.99;
 /** The cells whose rates are searched: those of 300 steps that no other serves. */
 export const searchedCells: readonly Cell[] = mapCells.filter(({ task, arm }) =>
   arm.steps === undefined && rateTask(task) === task.name &&
-  (arm.rank === undefined || rateRank(arm) === arm.rank)
+  (arm.rank === undefined || rateRank({ task, arm }) === arm.rank)
 );
 
 /** What every rate gave on inputs for validation, by task and arm. */

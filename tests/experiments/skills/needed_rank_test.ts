@@ -77,9 +77,14 @@ Deno.test("every cell has a rate that was searched, for its rank", () => {
     const { learningRate } = mapRateOf(task, arm);
     assert(learningRate > 0 && learningRate < 1, `${task.name}, ${armName(arm)}`);
   }
-  const task = taskNamed("random alphabet"),
+  const searchedRanks = (name: string) =>
+    [1, 2, 4, 8, 16, 64].map((rank) =>
+      rateRank({ task: taskNamed(name), arm: { line: "qv", rank } })
+    );
+  assertEquals(searchedRanks("reverse, new word"), [1, 1, 1, 8, 8, 64]);
+  assertEquals(searchedRanks("8 letters moved"), [1, 2, 4, 8, 8, 64]);
+  const task = taskNamed("reverse, new word"),
     rate = (rank: number) => mapRateOf(task, { line: "qv", rank }).learningRate;
-  assertEquals([1, 2, 8, 64].map((rank) => rateRank({ line: "qv", rank })), [1, 1, 8, 64]);
   assertAlmostEquals(rate(2), rate(1) / Math.SQRT2, 1e-2 * rate(1));
   assertEquals(forRank(0.04, 16), 0.01);
 });
