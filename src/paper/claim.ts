@@ -1,7 +1,7 @@
 /** A claim as data, and its verdict. @module */
 
 import type { JudgedClaim } from "../figures/report.ts";
-import { isDecided, type Margin, powerNote } from "./margin.ts";
+import { isDecided, type Margin, narrowNote, powerNote } from "./margin.ts";
 
 export type { JudgedClaim };
 
@@ -136,7 +136,6 @@ export function judge<Rows>(claim: Claim<Rows>, rows: Rows, quick: boolean): Fin
   const tried = paperNote(claim);
   const rule = `${beyond ? "holds" : "reproduced"} ${claim.rule}${tried ? `; ${tried}` : ""}`;
   const verdict = verdictOf(claim, rows, quick);
-  const isBroken = /^not reproduced/.test(verdict);
   const full = verdict === "holds here, not with --full"
     ? `With --full it did not hold (quoted from decision 0013): ${brokenInFull}.`
     : "";
@@ -145,14 +144,18 @@ export function judge<Rows>(claim: Claim<Rows>, rows: Rows, quick: boolean): Fin
     ...{
       claim: textOf(claim, rows),
       rule,
-      found: [claim.found?.(rows), isBroken && powerNote(claim.margin?.(rows)), full].filter((
-        one,
-      ) => one).join(" "),
+      found: [claim.found?.(rows), marginNote(verdict, claim.margin?.(rows)), full]
+        .filter((one) => one).join(" "),
       verdict,
       ours: claim.ours(rows),
     },
     ...Object.fromEntries(Object.entries(words).filter(([, word]) => word !== undefined)),
   };
+}
+
+function marginNote(verdict: Verdict, margin: Margin | undefined): string | undefined {
+  if (verdict === "reproduced") return narrowNote(margin);
+  return verdict.startsWith("not reproduced") ? powerNote(margin) : undefined;
 }
 
 /** What a rule gave for a {@link PrintedCase}. */

@@ -1,7 +1,8 @@
 /** The frame of the experiments: what it makes of claims, captions and progress. */
 
-import { assertEquals, assertRejects } from "@std/assert";
+import { assertAlmostEquals, assertEquals, assertRejects } from "@std/assert";
 import { type Claim, claimsIn, judge } from "../../src/paper/claim.ts";
+import { intervalOf, studentsT } from "../../src/paper/margin.ts";
 import type { ExperimentContext } from "../../experiments/frame/planned_runs.ts";
 import {
   experiment,
@@ -38,17 +39,30 @@ Deno.test("broken by more than the noise, a claim is not reproduced, whatever th
     const { verdict, found } = judge(claim({ scale: true, margin }), value, false);
     return [verdict, found];
   };
-  assertEquals(found(6), ["not reproduced", "It is 6. Beyond the mark by 3.0 ± 2.0."]);
+  assertEquals(found(8), ["not reproduced", "It is 8. Beyond the mark by 5.0 ± 4.3."]);
   assertEquals(found(4), [
     "not reproduced at this scale",
-    "It is 4. Beyond the mark by 1.0 ± 2.0; some 12 seeds would decide, 3 were run.",
+    "It is 4. Beyond the mark by 1.0 ± 4.3; some 12 seeds would decide, 3 were run.",
   ]);
-  assertEquals(found(2), ["reproduced", "It is 2."]);
+  assertEquals(found(2), ["reproduced", "It is 2. Within the mark by 1.0 ± 4.3: undecided."]);
+  assertEquals(found(-2), ["reproduced", "It is -2."]);
+});
+
+Deno.test("few seeds decide less than two standard errors say, noise that is pooled more", () => {
+  const quantiles = [12.706, 4.303, 3.182, 2.776, 2.571, 2.228, 2.086, 1.984];
+  [1, 2, 3, 4, 5, 10, 20, 100].forEach((freedom, i) =>
+    assertAlmostEquals(studentsT(freedom), quantiles[i], 2e-3)
+  );
+  const margin = { beyond: 1, noise: 1, seeds: 3 };
+  assertAlmostEquals(intervalOf(margin), 2.151, 1e-3);
+  assertAlmostEquals(intervalOf({ ...margin, freedom: 20 }), 1.043, 1e-3);
+  assertAlmostEquals(intervalOf({ ...margin, ofTexts: 1 }), 1, 1e-12);
+  assertAlmostEquals(intervalOf({ ...margin, ofTexts: 0.6 }), Math.hypot(0.6, 0.8 * 2.151), 1e-3);
 });
 
 Deno.test("more seeds lessen their own part of the noise, and none that of the texts", () => {
   const found = (ofTexts: number) => {
-    const margin = () => ({ beyond: 1, noise: 2, ofTexts, seeds: 3 });
+    const margin = () => ({ beyond: 1, noise: 2, ofTexts, seeds: 3, freedom: 1e9 });
     return judge(claim({ scale: true, margin }), 4, false).found;
   };
   const start = "It is 4. Beyond the mark by 1.0 ± 2.0; ";
