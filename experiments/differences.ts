@@ -58,15 +58,20 @@ export function pairedNoise(groups: readonly (readonly number[])[]): number {
 export const reachedBy = (values: readonly number[], share: number): number =>
   values.toSorted((a, b) => b - a)[Math.ceil(share * values.length - rounding) - 1];
 
-/** How far a value is below the mark that it has to reach, with two standard errors over what each seed or pair gave. */
+/**
+ * How far a value is below the mark that it has to reach, with two standard errors over what each seed or pair gave.
+ *
+ * @param seeds How many of the values are independent: of pairs of runs fewer than there are.
+ */
 export const marginBelow = (
   mark: number,
   value: number,
   each: readonly number[],
+  seeds: number = each.length,
 ): { readonly beyond: number; readonly noise: number; readonly seeds: number } => ({
   beyond: mark - value,
-  noise: each.length > 1 ? 2 * standardDeviation(each) / Math.sqrt(each.length) : Infinity,
-  seeds: each.length,
+  noise: seeds > 1 ? 2 * standardDeviation(each) / Math.sqrt(seeds) : Infinity,
+  seeds,
 });
 
 /** Two standard errors of a difference of two shares, in percent, of the same number of texts; in points. */

@@ -40,9 +40,9 @@ export interface RealRanks {
 
 const best = ({ compared }: RealRanks) => compared.best(compared.cells);
 
-/** The larger of both noises, as a share of the best loss. */
+/** Both noises together, as a share of the best loss. */
 const noiseShare = (ranks: RealRanks): number =>
-  Math.max(ranks.compared.noise || 0, ranks.texts ?? 0) / best(ranks).mean;
+  Math.hypot(ranks.compared.noise || 0, ranks.texts ?? 0) / best(ranks).mean;
 
 const percent = (share: number, decimals = 1) => `${(100 * share).toFixed(decimals)}%`;
 
@@ -54,8 +54,12 @@ function enoughMargin(ranks: RealRanks): Margin {
     noise: noiseShare(ranks),
     ofTexts: (ranks.texts ?? 0) / best(ranks).mean,
     seeds: seedsOf(ranks),
+    freedom: freedomOf(ranks.compared.cells.length, seedsOf(ranks)),
   };
 }
+
+/** Degrees of freedom of a noise that is paired by seed and pooled over methods. */
+const freedomOf = (methods: number, seeds: number): number => (methods - 1) * (seeds - 1);
 
 /** Two standard errors over seeds and over texts, in a sentence. */
 const bothNoises = ({ compared, texts }: RealRanks): string =>
@@ -130,6 +134,7 @@ export const queryClaim: Claim<StudyLosses> = {
     noise: Math.SQRT2 * pairedNoise(rows.map(({ losses }) => losses)) /
       mean(rows.map((row) => row.loss)),
     seeds: rows[0].losses.length,
+    freedom: freedomOf(rows.length, rows[0].losses.length),
   }),
   found: ({ base, rows }) =>
     `${

@@ -10,12 +10,13 @@ import { loraKey, pairUnit, type RealRow, type RealRows, unpacked } from "./rows
 
 type Rows = readonly RealRow[];
 
-/** The runs of some methods with the seeds of data that all of them have. */
+/** The runs of some methods with the seeds of data that all of them have, in the order of the seeds. */
 export function shared(rows: Rows, keys: readonly string[]): RealRow[] {
   const own = rows.filter(({ key, compared }) => compared === 1 && keys.includes(key));
   const has = (key: string, seed?: number) =>
     own.some((row) => row.key === key && row.seed === seed);
-  return own.filter(({ seed }) => keys.every((key) => has(key, seed)));
+  return own.filter(({ seed }) => keys.every((key) => has(key, seed)))
+    .sort((a, b) => a.seed! - b.seed!); // they are paired by their places
 }
 
 /** A value of each seed, a group for each method. */

@@ -45,7 +45,7 @@ export function mergedCells(before: readonly CellLine[], now: readonly CellLine[
 }
 
 /** Runs whose adapters are compared or scaled: rows alone do not stand for them. */
-const compared = ["qv-1", "qv-8", "qv-64"];
+const compared = ["qv-1", "qv-4", "qv-8", "qv-64"];
 
 /** Whether a shipped row makes a run unnecessary, on whatever machine it was made. */
 export const isShippedRun = (rows: readonly RealRow[], run: RealRun): boolean =>

@@ -60,7 +60,11 @@ const topMargin = (share: number) => ({ modules, tops = [] }: JudgedSpace): Marg
     shared,
     reachedBy(modules.map(top), share),
     tops.map((values) => reachedBy(values, share)),
+    runsOf(tops.length),
   );
+
+/** How many runs a side n (n − 1) pairs of unlike seeds are made of: no more pairs than that are independent. */
+const runsOf = (pairs: number): number => Math.round((1 + Math.sqrt(1 + 4 * pairs)) / 2);
 
 /** What a report says of each claim, where there are more modules than it can list. */
 const words: readonly Pick<

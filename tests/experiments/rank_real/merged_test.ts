@@ -9,6 +9,7 @@ import {
   mergedScaled,
 } from "../../../experiments/rank_real/merged.ts";
 import { methodOf, reportedRun } from "../../../experiments/rank_real/plan.ts";
+import { shared } from "../../../experiments/rank_real/compared.ts";
 import type { RealRow } from "../../../experiments/rank_real/rows.ts";
 import { makeAll } from "../../../experiments/rank_real/stages.ts";
 import type { RealTask } from "../../../experiments/rank_real/task.ts";
@@ -48,24 +49,35 @@ Deno.test("of two cells the one with more pairs stays", () => {
 });
 
 Deno.test("a shipped row stands for its run, unless its adapter is compared or the rate is another", () => {
-  const rows = ["qv-4", "qv-8"].map((key) => row(key, 1, 2));
+  const rows = ["qv-2", "qv-4", "qv-8"].map((key) => row(key, 1, 2));
   const run = (key: string, rate: number, seed: number) => reportedRun(methodOf(key), rate, seed);
-  assertEquals(isShippedRun(rows, run("qv-4", 1e-3, 2)), true);
-  assertEquals(isShippedRun(rows, run("qv-4", 3e-3, 2)), false);
-  assertEquals(isShippedRun(rows, run("qv-4", 1e-3, 1)), false);
-  assertEquals(isShippedRun(rows, run("qv-8", 1e-3, 2)), false);
+  assertEquals(isShippedRun(rows, run("qv-2", 1e-3, 2)), true);
+  assertEquals(isShippedRun(rows, run("qv-2", 3e-3, 2)), false);
+  assertEquals(isShippedRun(rows, run("qv-2", 1e-3, 1)), false);
+  assertEquals(["qv-4", "qv-8"].map((key) => isShippedRun(rows, run(key, 1e-3, 2))), [
+    false,
+    false,
+  ]);
 });
 
-Deno.test("what was shipped is not searched again", async () => {
-  const tried = { "qv-1": { 0.001: 1 } }, searched: unknown[] = [];
+Deno.test("seeds are paired by their numbers, whichever machine made their rows", () => {
+  const own = (key: string, seeds: readonly number[]) =>
+    seeds.map((seed): RealRow => ({ ...row(key, seed, seed), compared: 1 }));
+  const rows = [...own("qv-1", [1, 2, 3]), ...own("qv-8", [2, 3, 1])];
+  assertEquals(shared(rows, ["qv-1", "qv-8"]).map(({ seed }) => seed), [1, 1, 2, 2, 3, 3]);
+});
+
+const noRuns = { made() {}, scaling: () => Promise.resolve() };
+
+Deno.test("what was shipped is not searched again, and what is found is told", async () => {
+  const tried = { "qv-1": { 0.001: 1 } }, told: unknown[] = [];
   const report = {
-    searched: (found: unknown) => Promise.resolve(void searched.push(found)),
-    made() {},
-    scaling: () => Promise.resolve(),
+    ...noRuns,
+    searched: (found: unknown) => Promise.resolve(void told.push(found)),
   };
   const stop = () => Promise.reject(new Error("the second search begins"));
   const task = { heldOut: { digests: stop } } as unknown as RealTask;
   const context = { device: { kind: "cpu" } } as RunContext;
   const failed = await makeAll(task, context, report, { tried, rows: [] }).catch((error) => error);
-  assertEquals([failed.message, searched], ["the second search begins", [tried]]);
+  assertEquals([failed.message, told], ["the second search begins", [tried]]);
 });

@@ -116,11 +116,13 @@ const lineOf = (name: string, tops: string, more: Partial<CellLine> = {}): CellL
 Deno.test("a broken rule is decided where the module at its mark is below by more than pairs differ", () => {
   const [{ margin }, , , , { margin: all }] = realSubspaceClaims;
   const space = { space: "A", modules: modules(14) }; // The 15th highest is at 0.5.
-  const tops = (low: number) => [low, 0.1, 0.2].map((value) => Array<number>(20).fill(value));
+  // Six pairs of three runs a side: no more than three are independent.
+  const tops = (low: number) =>
+    [low, 0.1, 0.2, low, 0.1, 0.2].map((value) => Array<number>(20).fill(value));
   const { beyond, noise, seeds } = margin!({ ...space, tops: tops(0.3) });
   assertEquals([beyond, seeds], [0, 3]);
-  assertAlmostEquals(noise, 2 * 0.1 / Math.sqrt(3));
-  assertEquals(all!(space), { beyond: 0, noise: Infinity, seeds: 0 });
+  assertAlmostEquals(noise, 2 * Math.sqrt(0.04 / 5) / Math.sqrt(3));
+  assertEquals(all!(space), { beyond: 0, noise: Infinity, seeds: 1 });
 });
 
 Deno.test("the start decides where both cells with the same one share, and no other does", () => {
