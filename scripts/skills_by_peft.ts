@@ -3,7 +3,7 @@
  * rates are the map's, and no seed is one of ours. Rows are written as they come; those that are there are not trained
  * again.
  *
- *     LOWRANK_PYTHON=python3 deno run -A scripts/skills_by_peft.ts
+ *     LOWRANK_PYTHON=python3 deno task train:peft
  *
  * @module
  */
