@@ -7,9 +7,9 @@ import {
   each,
   meanOf,
   neededRank,
+  neededText,
   on,
   pointsBetween,
-  rankText,
   rightText,
   tasksAt,
 } from "./needs.ts";
@@ -86,7 +86,8 @@ export const stepsClaim: Claim<MapRows> = {
   ours: ({ mapRuns }) =>
     each(
       stepped(mapRuns),
-      (task) => [100, 900].map((steps) => rankText(neededIn(mapRuns, task, steps))).join(" to "),
+      (task) =>
+        [100, 900].map((steps) => neededText(mapRuns, { task, line: "qv", steps })).join(" to "),
     ),
   holds: ({ mapRuns }) =>
     stepped(mapRuns).length > 0 &&

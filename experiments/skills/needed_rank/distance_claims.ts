@@ -31,7 +31,7 @@ const levels = [0, 1, 2, 3, 4] as const satisfies readonly Level[];
 const needsByLevel = ({ mapRuns }: MapRows): number[] =>
   levels.map((own) => mostNeeded(mapRuns, tasksAt(mapRuns, ({ level }) => level === own)));
 
-const needsText = (needs: readonly number[]) => needs.map(rankText).join(", ");
+const needsText = (needs: readonly number[]) => needs.map((need) => rankText(need)).join(", ");
 
 /** Needed rank by distance. */
 export const distanceClaim: Claim<MapRows> = {

@@ -103,11 +103,15 @@ export function neededByLoss(
   return means.find(({ loss }) => loss <= least + enoughNats)?.rank ?? beyondRanks;
 }
 
-/** `8`, `> 64`, and `–` for none. */
-export function rankText(rank: number | undefined): string {
+/** `8`, `> 64` where the largest rank is not enough, and `–` for none. */
+export function rankText(rank: number | undefined, largest: number = mapRanks.at(-1)!): string {
   if (!rank) return "–";
-  return rank === beyondRanks ? `> ${mapRanks.at(-1)}` : `${rank}`;
+  return rank === beyondRanks ? `> ${largest}` : `${rank}`;
 }
+
+/** The needed rank of a line in words; where none is enough, above the largest that was trained. */
+export const neededText = (rows: readonly MapRow[], arm: Omit<ArmOfTask, "rank">): string =>
+  rankText(neededRank(rows, arm), ranksOf(rows, arm).at(-1)?.rank);
 
 /** The names of tasks at some distances, in the order of the rows. */
 export const tasksAt = (

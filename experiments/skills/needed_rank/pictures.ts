@@ -19,6 +19,7 @@ import {
   meanOf,
   neededByLoss,
   neededRank,
+  neededText,
   on,
   ranksOf,
   rankText,
@@ -37,9 +38,7 @@ export function needsTable({ mapRuns }: MapRows): DataTable {
     return full === undefined ? undefined : best(task) - full;
   };
   const needed = (line: "qv" | "all") => ({ task }: MapRow) =>
-    ranksOf(mapRuns, { task, line }).length > 1
-      ? rankText(neededRank(mapRuns, { task, line }))
-      : undefined;
+    ranksOf(mapRuns, { task, line }).length > 1 ? neededText(mapRuns, { task, line }) : undefined;
   return table({
     id: "needed-rank",
     title: "The rank that a task needs in 300 steps",
@@ -53,7 +52,11 @@ export function needsTable({ mapRuns }: MapRows): DataTable {
         "neededByLoss",
         "by the loss",
         "text",
-        ({ task }) => rankText(neededByLoss(mapRuns, on(task, "qv"))),
+        ({ task }) =>
+          rankText(
+            neededByLoss(mapRuns, on(task, "qv")),
+            ranksOf(mapRuns, on(task, "qv")).at(-1)?.rank,
+          ),
       ],
       ["neededOnAll", "needed rank, all linear layers", "text", needed("all")],
       ["one", "r = 1, q and v (%)", "percent", ({ task }) => right(task, "qv", 1)],

@@ -15,6 +15,7 @@ import { liveCells } from "../../../experiments/skills/needed_rank/live.ts";
 import {
   neededByLoss,
   neededRank,
+  neededText,
   on,
   rankText,
 } from "../../../experiments/skills/needed_rank/needs.ts";
@@ -111,7 +112,8 @@ Deno.test("the needed rank is the smallest within a point of the line's best and
   assertEquals(need(...shares({}, 0, 9, 9.9)), undefined);
   const two = [row("qv", 1, { right: 98 }), row("qv", 1, { right: 100 }), row("qv", 8)];
   assertEquals(need(...two), 1);
-  assertEquals([1, Infinity, undefined].map(rankText), ["1", "> 64", "–"]);
+  assertEquals([1, Infinity, undefined].map((rank) => rankText(rank)), ["1", "> 64", "–"]);
+  assertEquals(neededText([...shares({}, 0, 0), row("full", undefined)], on("a", "qv")), "> 8");
   const losses = [row("qv", 1, { loss: 0.03 }), row("qv", 8, { loss: 0.02 })];
   assertEquals(neededByLoss([...losses, row("full", undefined, { loss: 0.01 })], on("a", "qv")), 8);
 });
