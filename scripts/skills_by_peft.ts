@@ -8,10 +8,11 @@
  * @module
  */
 
-import { machineName } from "../bench/environment.ts";
+import { settingOf } from "../bench/environment.ts";
 import {
   peftCells,
   type PeftRow,
+  peftRows,
   repeatsOf,
   rowsOf,
 } from "../experiments/skills/needed_rank/peft.ts";
@@ -19,7 +20,7 @@ import { type MapRun, planCells } from "../experiments/skills/needed_rank/runs.t
 import { skillsFolder } from "../experiments/skills/base.ts";
 import { batchesOf, type SkillRun } from "../experiments/skills/runs.ts";
 import type { Batch } from "../src/core/batch.ts";
-import { readJson, writeJsonAtomic } from "../src/core/files.ts";
+import { writeJsonAtomic } from "../src/core/files.ts";
 import { pythonCommand } from "../tests/support/python.ts";
 import { rootPath } from "../tests/support/source_files.ts";
 
@@ -60,19 +61,36 @@ export async function writeCase(path: string, run: SkillRun, start?: PeftStart):
   await Deno.writeTextFile(path, lines.map((line) => JSON.stringify(line)).join("\n"));
 }
 
+const target = `${rootPath}/experiments/skills/needed_rank/peft.json`;
+
 /** What the program prints of a case. */
 interface Printed extends Pick<PeftRow, "loss" | "texts" | "trained"> {
   readonly exact: number;
   readonly versions: Readonly<Record<string, string>>;
 }
 
-/** What is committed. */
-interface PeftRows {
-  readonly source: string;
-  readonly rows: readonly PeftRow[];
+async function* linesOf(stream: ReadableStream<Uint8Array>): AsyncGenerator<string> {
+  let text = "";
+  for await (const part of stream.pipeThrough(new TextDecoderStream())) {
+    const lines = (text + part).split("\n");
+    text = lines.pop()!;
+    yield* lines;
+  }
 }
 
-const target = new URL("../experiments/skills/needed_rank/peft.json", import.meta.url);
+/** Trains runs in their order, and calls `use` after each. */
+async function trainAll(
+  runs: readonly MapRun[],
+  use: (printed: Printed) => Promise<void>,
+): Promise<void> {
+  const folder = await Deno.makeTempDir(), cases = runs.map((_, at) => `${folder}/${at}.jsonl`);
+  for (const [at, run] of runs.entries()) await writeCase(cases[at], run);
+  const args = [`${rootPath}/scripts/golden/peft_skills.py`, skillsFolder, ...cases];
+  await using python = new Deno.Command(pythonCommand, { args, stdout: "piped" }).spawn();
+  for await (const line of linesOf(python.stdout)) await use(JSON.parse(line));
+  if (!(await python.status).success) throw new Error("PyTorch's training failed");
+  await Deno.remove(folder, { recursive: true });
+}
 
 function rowOf({ task, arm, repeat, learningRate, steps }: MapRun, printed: Printed): PeftRow {
   const { exact, loss, texts, trained } = printed, { line, rank } = arm;
@@ -82,37 +100,20 @@ function rowOf({ task, arm, repeat, learningRate, steps }: MapRun, printed: Prin
   };
 }
 
-/** Calls `use` with what the program prints of each case. */
-async function eachPrinted(cases: readonly string[], use: (printed: Printed) => Promise<void>) {
-  const script = `${rootPath}/scripts/golden/peft_skills.py`,
-    args = [script, skillsFolder, ...cases];
-  await using python = new Deno.Command(pythonCommand, { args, stdout: "piped" }).spawn();
-  let text = "";
-  for await (const part of python.stdout.pipeThrough(new TextDecoderStream())) {
-    const lines = (text + part).split("\n");
-    text = lines.pop()!;
-    for (const line of lines) await use(JSON.parse(line));
-  }
-  if (!(await python.status).success) throw new Error(`${script} failed`);
+/** `PyTorch 2.13.0, …, 1 thread, 2 cores of an Intel Xeon Processor, 2026-12-01`. */
+function sourceOf({ versions }: Printed): string {
+  const programs = Object.entries(versions).map((program) => program.join(" ")).join(", ");
+  const { date, machine } = settingOf();
+  return `${programs}, 1 thread, ${machine}, ${date}`;
 }
 
-/** `PyTorch 2.13.0, …, 1 thread, 2 cores of an Intel Xeon Processor, 2026-12-01`. */
-const sourceOf = ({ versions }: Printed): string => {
-  const programs = Object.entries(versions).map((program) => program.join(" ")).join(", ");
-  return `${programs}, 1 thread, ${machineName()}, ${new Date().toISOString().slice(0, 10)}`;
-};
-
 if (import.meta.main) {
-  const { rows: before } = await readJson(target) as PeftRows, rows = [...before];
-  const wanted = planCells(peftCells, repeatsOf.peft, false).map(({ chosen }) => chosen)
-    .filter((run) => rowsOf(run, before).every(({ seed }) => seed !== run.repeat));
-  const folder = await Deno.makeTempDir(), cases = wanted.map((_, at) => `${folder}/${at}.jsonl`);
-  for (const [at, run] of wanted.entries()) await writeCase(cases[at], run);
-  await eachPrinted(cases, async (printed) => {
-    const row = rowOf(wanted[rows.length - before.length], printed);
-    rows.push(row);
-    await writeJsonAtomic(target.pathname, { source: sourceOf(printed), rows });
-    console.error(new Date().toISOString(), JSON.stringify(row));
+  const rows = [...peftRows], planned = planCells(peftCells, repeatsOf.peft, false);
+  const wanted = planned.map(({ chosen }) => chosen)
+    .filter((run) => rowsOf(run, peftRows).every(({ seed }) => seed !== run.repeat));
+  await trainAll(wanted, async (printed) => {
+    rows.push(rowOf(wanted[rows.length - peftRows.length], printed));
+    await writeJsonAtomic(target, { source: sourceOf(printed), rows });
+    console.error(JSON.stringify(rows.at(-1)));
   });
-  await Deno.remove(folder, { recursive: true });
 }

@@ -5,6 +5,7 @@ import { skillExamples, skillSteps } from "../runs.ts";
 import { language } from "./needs.ts";
 import { mapCells } from "./arms.ts";
 import { mapClaims } from "./claims.ts";
+import { peftTable } from "./peft.ts";
 import { axisFigure, directionsTable, needsTable, runsTable, shareFigure } from "./pictures.ts";
 import shipped from "./needed_rank.json" with { type: "json" };
 import { type MapRows, mapRows } from "./rows.ts";
@@ -36,6 +37,6 @@ export const neededRankMap: Experiment = experiment<MapRun, MapRows>({
     "committed before.",
   scale: true,
   claims: mapClaims,
-  tables: [needsTable, runsTable, directionsTable],
+  tables: [needsTable, runsTable, directionsTable, peftTable],
   figures: [shareFigure, axisFigure],
 });

@@ -1,11 +1,13 @@
 /** Three tasks of the map trained by PyTorch and PEFT as well: what is trained, and whether the shares are the same. @module */
 
 import { mean } from "../../../src/core/numbers.ts";
-import { seedNoise, shareNoise } from "../../differences.ts";
+import { type DataTable, table } from "../../../src/figures/mod.ts";
+import { seedNoise, shareNoise, signed } from "../../differences.ts";
 import { skillSteps } from "../runs.ts";
 import { taskNamed } from "../tasks.ts";
-import type { Arm, Cell } from "./arms.ts";
-import type { MapRow } from "./rows.ts";
+import { type Arm, type Cell, lineNames } from "./arms.ts";
+import trained from "./peft.json" with { type: "json" };
+import type { MapRow, MapRows } from "./rows.ts";
 
 const near: readonly Arm[] = [
   { line: "qv", rank: 1 },
@@ -57,9 +59,14 @@ export const rowsOf = <Row extends PeftRow>({ task, arm }: Cell, rows: readonly 
     row.base === "trained" && row.steps === skillSteps
   );
 
-/** Every cell, of rows of both. */
+/** Every cell of which both have several seeds. */
 export const pairsOf = (ours: readonly PeftRow[], peft: readonly PeftRow[]): PeftPair[] =>
-  peftCells.map((cell) => ({ ...cell, ...comparedShares(rowsOf(cell, ours), rowsOf(cell, peft)) }));
+  peftCells.flatMap((cell) => {
+    const own = rowsOf(cell, ours), theirs = rowsOf(cell, peft);
+    return Math.min(own.length, theirs.length) < 2
+      ? []
+      : [{ ...cell, ...comparedShares(own, theirs) }];
+  });
 
 /**
  * Two standard errors by the seeds, whose texts are other draws and whose shares have the noise of 600 answers in them;
@@ -96,3 +103,31 @@ const farthest = 3;
 export const haveSameShares = (pairs: readonly PeftPair[]): boolean =>
   pairs.filter(areApart).length <= mostApart &&
   pairs.every((pair) => timesNoise(pair) <= farthest);
+
+/** What PyTorch and PEFT found; no job runs them. */
+export const peftRows = trained.rows as readonly PeftRow[];
+
+/** `99.8, 100.0, 100.0`. */
+const eachSeed = (rows: readonly PeftRow[]) => (cell: Cell): string =>
+  rowsOf(cell, rows).map(({ right }) => right.toFixed(1)).join(", ");
+
+/** Ours and PyTorch's, which are quoted, beside each other. */
+export const peftTable = ({ mapRuns }: MapRows): DataTable =>
+  table<PeftPair>({
+    id: "needed-rank-peft",
+    title: "Right answers of three tasks, trained here and by PyTorch and PEFT",
+    quoted: `PyTorch's: ${trained.source}`,
+    columns: [
+      ["task", "task", "text", ({ task }) => task.name],
+      ["line", "trained", "text", ({ arm }) => lineNames[arm.line]],
+      ["rank", "r", "count", ({ arm }) => arm.rank],
+      ["ours", "ours (%)", "percent"],
+      ["oursEach", "each seed", "text", eachSeed(mapRuns)],
+      ["peft", "PyTorch (%)", "percent"],
+      ["peftEach", "each seed of others", "text", eachSeed(peftRows)],
+      ["difference", "PyTorch minus ours (points)", "text", ({ ours, peft }) =>
+        signed(peft - ours, 2)],
+      ["noise", "two standard errors (points)", "number"],
+    ],
+    rows: pairsOf(mapRuns, peftRows),
+  });
