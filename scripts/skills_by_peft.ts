@@ -1,7 +1,7 @@
 /**
  * Trains three tasks of the map `needed-rank` in PyTorch and PEFT: texts and orders are drawn here, as for our runs, the
  * rates are the map's, and no seed is one of ours. Rows are written as they come; those that are there are not trained
- * again.
+ * again, unless the map's rate is another.
  *
  *     LOWRANK_PYTHON=python3 deno task train:peft
  *
@@ -107,12 +107,17 @@ function sourceOf({ versions }: Printed): string {
   return `${programs}, 1 thread, ${machine}, ${date}`;
 }
 
+/** Whether a row is that of a run, at the rate that the map has. */
+const isOf = ({ repeat, learningRate }: MapRun) => (row: PeftRow): boolean =>
+  row.seed === repeat && row.learningRate === learningRate;
+
 if (import.meta.main) {
-  const rows = [...peftRows], planned = planCells(peftCells, repeatsOf.peft, false);
-  const wanted = planned.map(({ chosen }) => chosen)
-    .filter((run) => rowsOf(run, peftRows).every(({ seed }) => seed !== run.repeat));
+  const planned = planCells(peftCells, repeatsOf.peft, false).map(({ chosen }) => chosen);
+  const rows = planned.flatMap((run) => rowsOf(run, peftRows).filter(isOf(run)));
+  const wanted = planned.filter((run) => !rowsOf(run, rows).some(isOf(run)));
+  const runs = wanted.values();
   await trainAll(wanted, async (printed) => {
-    rows.push(rowOf(wanted[rows.length - peftRows.length], printed));
+    rows.push(rowOf(runs.next().value!, printed));
     await writeJsonAtomic(target, { source: sourceOf(printed), rows });
     console.error(JSON.stringify(rows.at(-1)));
   });
