@@ -38,7 +38,7 @@
  */
 
 export { AdapterFileError, DeviceError, ShapeError } from "./src/core/errors.ts";
-export { type HostTensor, hostTensor } from "./src/core/host_tensor.ts";
+export { type HostTensor, hostTensor } from "./src/core/tensor.ts";
 export { Random } from "./src/core/random.ts";
 export { type Device, type DeviceKind, openDevice, roles, type Tensor } from "./src/device/mod.ts";
 export {

@@ -1,6 +1,6 @@
 /** How the commands of this folder read what they are asked, and how they end. @module */
 
-import { terminalLine } from "../src/core/terminal_text.ts";
+import { terminalLine } from "../src/core/errors.ts";
 
 /** Runs a command: `--help` prints its usage, and an error is one line and exit code 1. */
 export async function runCommand(

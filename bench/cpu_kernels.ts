@@ -9,9 +9,8 @@
  */
 
 import { Random } from "../src/core/random.ts";
-import { openCpuDevice } from "../src/device/cpu/cpu_device.ts";
-import type { CpuDevice } from "../src/device/cpu/cpu_device.ts";
-import { Scope } from "../src/device/scope.ts";
+import { type CpuDevice, openCpuDevice } from "../src/device/cpu/cpu_device.ts";
+import { Scope } from "../src/device/arena.ts";
 import type { Tensor } from "../src/device/device.ts";
 import { countOf, listed, runCommand } from "./command.ts";
 import { type Trial, trials } from "./cpu_trials.ts";

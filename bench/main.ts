@@ -6,7 +6,7 @@
 
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
-import { assertKnownOptions } from "../src/core/known_options.ts";
+import { assertKnownOptions } from "../src/core/checks.ts";
 import { countOf, listed, namesIn, resultIn, runCommand } from "./command.ts";
 import { environmentOf, missingInPython, reasonOf, settingOf } from "./environment.ts";
 import { figure } from "./figure.ts";

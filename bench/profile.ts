@@ -5,8 +5,8 @@
  */
 
 import { type DataTable, type Figure, plainTable } from "../src/figures/mod.ts";
-import { renderPage } from "../src/figures/page.ts";
-import type { Section } from "../src/figures/report.ts";
+import { renderPage } from "../src/report/page.ts";
+import type { Section } from "../src/report/report.ts";
 import { commitOf, lastLineOf, settingOf } from "./environment.ts";
 import type { Workload } from "./workloads.ts";
 

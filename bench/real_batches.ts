@@ -1,10 +1,10 @@
 /** Batches of real texts for `deno task bench:real`, written once for all contenders. @module */
 
-import { readBytes } from "../src/core/files.ts";
+import { readBytes } from "../src/storage/files.ts";
 import { mostJsonBytes } from "../src/core/limits.ts";
-import { readZipped } from "../src/core/zip.ts";
+import { readZipped } from "../src/storage/zip.ts";
 import { encodePrompted, usualFormat } from "../src/data/prompted_batches.ts";
-import { readTable } from "../src/data/text_table.ts";
+import { readTable } from "../src/data/texts.ts";
 import type { TokenRow } from "../src/data/token_rows.ts";
 import { loadTokenizer } from "../src/tokenizer/mod.ts";
 import type { TextsName } from "./real_cases.ts";

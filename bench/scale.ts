@@ -8,7 +8,7 @@
 
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
-import { assertKnownOptions } from "../src/core/known_options.ts";
+import { assertKnownOptions } from "../src/core/checks.ts";
 import { countOf, listed, namesIn, resultIn, runCommand } from "./command.ts";
 import { lastLineOf, machineName } from "./environment.ts";
 import { type Count, countSpectra, countStep } from "./scale/count.ts";

@@ -1,7 +1,7 @@
 /** The project's own small base. @module */
 
 import { fileURLToPath } from "node:url";
-import { readBytes, readJson } from "../src/core/files.ts";
+import { readBytes, readJson } from "../src/storage/files.ts";
 import type { Device } from "../src/device/device.ts";
 import { loadModel, type LoadModelOptions, type TextModel } from "../src/models/mod.ts";
 

@@ -3,7 +3,7 @@
 import { amplification, frobeniusOf, similarityGrid, spectrum } from "../src/analysis/mod.ts";
 import { updateDirections, updateSingularValues } from "../src/analysis/mod.ts";
 import type { LowRankFactors } from "../src/analysis/mod.ts";
-import type { HostTensor } from "../src/core/host_tensor.ts";
+import type { HostTensor } from "../src/core/tensor.ts";
 import { Random } from "../src/core/random.ts";
 import { normalValues } from "../src/linalg/gaussian.ts";
 import { baseLayout, line, logAxis, palette, table } from "../src/figures/mod.ts";

@@ -1,7 +1,7 @@
 /** Runs on WordNet: a word and its kind in, its definition out (the paper's E2E task at small scale). @module */
 
 import { join } from "node:path";
-import { copyFiles } from "../src/core/save_folder.ts";
+import { copyFiles } from "../src/storage/folder.ts";
 import { median } from "../src/core/numbers.ts";
 import {
   bucketBatches,

@@ -1,6 +1,6 @@
 /** Texts with labels, as the studies of classifiers draw them. @module */
 
-import { sha256 } from "../src/core/digest.ts";
+import { sha256 } from "../src/storage/digest.ts";
 import { Random } from "../src/core/random.ts";
 import {
   type LabeledText,

@@ -2,12 +2,12 @@
 
 import { join } from "node:path";
 import { parseArgs } from "node:util";
-import { Interrupt, type Interrupted } from "../src/core/interrupt.ts";
-import { assertKnownOptions } from "../src/core/known_options.ts";
-import { terminalLine } from "../src/core/terminal_text.ts";
+import { Interrupt, type Interrupted } from "../src/terminal/interrupt.ts";
+import { assertKnownOptions } from "../src/core/checks.ts";
+import { terminalLine } from "../src/core/errors.ts";
 import type { DeviceKind } from "../src/device/device.ts";
 import { openDevice } from "../src/device/mod.ts";
-import { shardOf } from "../src/runs/shard.ts";
+import { shardOf } from "../src/runs/plan.ts";
 import { keepNeeded } from "./frame/permissions.ts";
 import { reproduce, type ReproduceOptions } from "./frame/reproduce.ts";
 import { experiments } from "./registry.ts";

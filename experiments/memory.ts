@@ -1,11 +1,11 @@
 /** "3 times less memory": the bytes of a training step of GPT-3 175B, from the dry device. @module */
 
 import { injectLora } from "../src/adapt/mod.ts";
-import { gpt2ConfigJson } from "../src/architectures/gpt2.ts";
+import { gpt2ConfigJson } from "../src/architectures/families/gpt2.ts";
 import { grouped } from "../src/core/numbers.ts";
 import type { LedgerReading } from "../src/device/ledger.ts";
 import { type Column, table } from "../src/figures/mod.ts";
-import { type RoleBar, roleBars, usedRoles } from "../src/figures/role_bars.ts";
+import { type RoleBar, roleBars, usedRoles } from "../src/figures/marks.ts";
 import { measured } from "../src/paper/printed/mod.ts";
 import { predictMemory } from "../src/runs/mod.ts";
 import said from "../src/paper/printed/claims.json" with { type: "json" };

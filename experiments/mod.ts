@@ -2,10 +2,10 @@
 
 export * from "./frame/mod.ts";
 export type { DataTable, Figure, TableColumn, Unit } from "../src/figures/figure.ts";
-export type * from "../src/figures/plotly_types.ts";
+export type { Axis, Layout, Title, Trace, TraceType, Values } from "../src/figures/figure.ts";
 export type { Device, DeviceKind } from "../src/device/device.ts";
 export type * from "../src/runs/mod.ts";
-export type { Shard } from "../src/runs/shard.ts";
+export type { Shard } from "../src/runs/plan.ts";
 export { experiments, selectExperiments } from "./registry.ts";
 export { reproduce, type ReproduceOptions } from "./frame/reproduce.ts";
 export { median } from "../src/core/numbers.ts";

@@ -1,8 +1,8 @@
 /** Searches of learning rates, on what no table reports. @module */
 
-import type { PlannedRun, RunContext } from "../src/runs/planned_run.ts";
+import type { PlannedRun, RunContext } from "../src/runs/plan.ts";
 import type { Json, JsonRecord } from "../src/runs/mod.ts";
-import { isDiverged } from "../src/train/finite_result.ts";
+import { isDiverged } from "../src/train/evaluate.ts";
 
 /** None of the seeds that are reported, which count up from 1. */
 export const searchSeed = 1000;

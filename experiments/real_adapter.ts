@@ -3,7 +3,7 @@
 import { join } from "node:path";
 import { spectrum } from "../src/analysis/mod.ts";
 import { mean } from "../src/core/numbers.ts";
-import { kindOf } from "../src/core/storage.ts";
+import { kindOf } from "../src/storage/storage.ts";
 import { axis, baseLayout, line, logAxis, palette, table } from "../src/figures/mod.ts";
 import { type HostTensor, loralibUpdates, readSafetensors } from "../src/formats/mod.ts";
 import { type Experiment, experiment, LeftOut } from "./frame/mod.ts";

@@ -1,6 +1,6 @@
 /** All experiments, in the order of the report. @module */
 
-import { nearestName } from "../src/core/nearest_name.ts";
+import { nearestName } from "../src/core/checks.ts";
 import { adaptation } from "./adaptation/adaptation.ts";
 import { counting } from "./counting.ts";
 import { encoderStudy } from "./encoder_study/encoder_study.ts";

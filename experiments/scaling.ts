@@ -4,7 +4,7 @@ import { catalog, type ConfigJson } from "../src/architectures/mod.ts";
 import { fromTo, grouped } from "../src/core/numbers.ts";
 import { axis, baseLayout, line, logCountAxis, table } from "../src/figures/mod.ts";
 import type { Axis, Column, Trace } from "../src/figures/mod.ts";
-import { optimizerColors, palette } from "../src/figures/palette.ts";
+import { optimizerColors, palette } from "../src/figures/figure.ts";
 import { baseConfig } from "./base_model.ts";
 import { type Experiment, experiment } from "./frame/mod.ts";
 import { printed } from "./gpt3.ts";

@@ -1,8 +1,8 @@
 /** The spectra of an adapter's files. @module */
 
 import { type Spectrum, spectrum } from "../src/analysis/mod.ts";
-import { siteName } from "../src/core/site.ts";
-import { streamAdapter } from "../src/formats/read_adapter.ts";
+import { siteName } from "../src/core/update.ts";
+import { streamAdapter } from "../src/formats/peft/folder.ts";
 
 /** The update of one site. */
 export interface SiteSpectrum extends Spectrum {

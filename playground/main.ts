@@ -3,7 +3,7 @@
 import { App } from "./app.ts";
 import { Handles } from "./controls.ts";
 import { element, page } from "./dom.ts";
-import { lessonSettings } from "../src/lesson/settings.ts";
+import { lessonSettings } from "../src/lesson/lesson.ts";
 import { refuseOtherDrops, takeDrops } from "./drop.ts";
 import { MemoryApp } from "./memory_app.ts";
 import { fitted, formatState, parseState, type State, stateAt, unknownIn } from "./state.ts";

@@ -1,7 +1,7 @@
 /** The memory of a model of the catalog, or of a reader's own configuration. @module */
 
 import { catalog, type ConfigJson } from "../src/architectures/mod.ts";
-import { isRecord } from "../src/core/json.ts";
+import { isRecord } from "../src/core/checks.ts";
 import { element, page } from "./dom.ts";
 import { takeDrops } from "./drop.ts";
 import { countMemory, type MemoryQuestion } from "./memory.ts";

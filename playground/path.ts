@@ -1,6 +1,6 @@
 /** The guided path: eight stops, each with its settings. @module */
 
-import { type LessonSettings, lessonSettings } from "../src/lesson/settings.ts";
+import { type LessonSettings, lessonSettings } from "../src/lesson/lesson.ts";
 
 /** A stop. */
 export interface Stop {

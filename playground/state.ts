@@ -2,7 +2,7 @@
 
 import { models } from "./memory.ts";
 import { stops } from "./path.ts";
-import { type LessonSettings, lessonSettings, lessonStarts } from "../src/lesson/settings.ts";
+import { type LessonSettings, lessonSettings, lessonStarts } from "../src/lesson/lesson.ts";
 import type { TinySettings } from "./tiny/settings.ts";
 
 /** What a reader has chosen. */

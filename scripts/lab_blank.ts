@@ -1,7 +1,7 @@
 /** Notebooks for students: the series without its outputs. @module */
 
 import { relative } from "node:path";
-import { howMany } from "../src/core/how_many.ts";
+import { howMany } from "../src/core/numbers.ts";
 import {
   type Cell,
   type Notebook,

@@ -6,7 +6,7 @@
  */
 
 import { contentPolicy } from "../src/figures/content_policy.ts";
-import { pictureStyle } from "../src/figures/pictures/roles.ts";
+import { pictureStyle } from "../src/figures/pictures.ts";
 import { rootPath } from "../tests/support/source_files.ts";
 
 /** The client of the hub, which no page here asks. */

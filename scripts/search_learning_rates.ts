@@ -19,10 +19,10 @@
  * @module
  */
 
-import { writeJsonAtomic } from "../src/core/files.ts";
+import { writeJsonAtomic } from "../src/storage/files.ts";
 import { openCpuDevice } from "../src/device/cpu/cpu_device.ts";
 import type { JsonRecord, MethodSpec } from "../src/runs/mod.ts";
-import type { RunContext } from "../src/runs/planned_run.ts";
+import type { RunContext } from "../src/runs/plan.ts";
 
 import { adaptationSteps, learningRateGrid, methods } from "../experiments/adaptation/methods.ts";
 import { searchStudy } from "../experiments/encoder_study/search.ts";

@@ -36,8 +36,8 @@ import {
   storedUpdates,
 } from "../experiments/rank_real/updates.ts";
 import type { TriedRates } from "../experiments/methods/rates.ts";
-import { readJson, writeJsonAtomic } from "../src/core/files.ts";
-import { kindOf } from "../src/core/storage.ts";
+import { readJson, writeJsonAtomic } from "../src/storage/files.ts";
+import { kindOf } from "../src/storage/storage.ts";
 import { openCpuDevice } from "../src/device/cpu/cpu_device.ts";
 import type { Device } from "../src/device/device.ts";
 import { readAdapter, writeAdapter } from "../src/formats/mod.ts";

@@ -8,7 +8,7 @@
  */
 
 import { join } from "node:path";
-import { writeJsonAtomic } from "../src/core/files.ts";
+import { writeJsonAtomic } from "../src/storage/files.ts";
 import { glossSpec } from "../experiments/gloss_runs.ts";
 import { shippedFolder, type ShippedRuns, writeHalf } from "../experiments/rank_study/adapters.ts";
 import { glossRunOf, nameOf, shippedRuns } from "../experiments/rank_study/runs.ts";

@@ -11,7 +11,7 @@
  * @module
  */
 
-import { readJson, writeJsonAtomic } from "../src/core/files.ts";
+import { readJson, writeJsonAtomic } from "../src/storage/files.ts";
 
 /** The part of a job's data that is read. */
 interface Data {

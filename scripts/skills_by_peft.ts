@@ -20,7 +20,7 @@ import { type MapRun, planCells } from "../experiments/skills/needed_rank/runs.t
 import { skillsFolder } from "../experiments/skills/base.ts";
 import { batchesOf, type SkillRun } from "../experiments/skills/runs.ts";
 import type { Batch } from "../src/core/batch.ts";
-import { writeJsonAtomic } from "../src/core/files.ts";
+import { writeJsonAtomic } from "../src/storage/files.ts";
 import { pythonCommand } from "../tests/support/python.ts";
 import { rootPath } from "../tests/support/source_files.ts";
 

@@ -8,7 +8,7 @@
 import { makeParts } from "../slides/parts/all.ts";
 import { slidesHtml } from "../slides/slide.ts";
 import { contentPolicy } from "../src/figures/content_policy.ts";
-import { pictureStyle } from "../src/figures/pictures/roles.ts";
+import { pictureStyle } from "../src/figures/pictures.ts";
 import { rootPath } from "../tests/support/source_files.ts";
 
 /** Computes all numbers, draws all figures and writes the page into a folder; returns its size in bytes. */

@@ -16,9 +16,9 @@ import losses from "../experiments/rank_real/losses.json" with { type: "json" };
 import type { RealRow } from "../experiments/rank_real/rows.ts";
 import { makeAll } from "../experiments/rank_real/stages.ts";
 import { findReal, openReal } from "../experiments/rank_real/task.ts";
-import { checkedOutCommit } from "../src/core/checkout.ts";
-import { writeJsonAtomic } from "../src/core/files.ts";
-import { kindOf } from "../src/core/storage.ts";
+import { checkedOutCommit } from "../src/storage/checkout.ts";
+import { writeJsonAtomic } from "../src/storage/files.ts";
+import { kindOf } from "../src/storage/storage.ts";
 import { openCpuDevice } from "../src/device/cpu/cpu_device.ts";
 
 /** The file in the folder of runs that has {@link FoundRates}. */

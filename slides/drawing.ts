@@ -1,13 +1,10 @@
 /** Pictures of the library as HTML that needs no script. @module */
 
-import type { Figure } from "../src/figures/figure.ts";
+import { type Figure, palette } from "../src/figures/figure.ts";
 import { loadMathJax } from "../src/figures/formula.ts";
-import { type DrawFormula, escapeHtml } from "../src/figures/html.ts";
-import { palette } from "../src/figures/palette.ts";
-import { pictureSource } from "../src/figures/picture.ts";
-import type { Picture } from "../src/figures/pictures/picture.ts";
-import { pictureStyle } from "../src/figures/pictures/roles.ts";
-import { plotSvg } from "../src/figures/static_svg.ts";
+import { type DrawFormula, escapeHtml, pictureSource } from "../src/figures/html.ts";
+import { type Picture, pictureStyle } from "../src/figures/pictures.ts";
+import { plotSvg } from "../src/figures/still.ts";
 
 /** Widths of a plot in pixels: letters are large on a projector, and readable on a phone. */
 const wide = 660, narrow = 350;

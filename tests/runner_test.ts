@@ -18,8 +18,8 @@ const report = `<?xml version="1.0" encoding="UTF-8"?>
       <skipped/>
     </testcase>
   </testsuite>
-  <testsuite name="./src/core/files.ts#76-81.ts" tests="1" disabled="0" errors="0" failures="0">
-    <testcase name="x" classname="./src/core/files.ts#76-81.ts" time="0.004" line="2" col="6">
+  <testsuite name="./src/storage/files.ts#76-81.ts" tests="1" disabled="0" errors="0" failures="0">
+    <testcase name="x" classname="./src/storage/files.ts#76-81.ts" time="0.004" line="2" col="6">
     </testcase>
   </testsuite>
 </testsuites>`;
@@ -28,7 +28,7 @@ Deno.test("a report gives each test's file, name, seconds and outcome", () => {
   assertEquals(readTests(report), [
     { file: "tests/a_test.ts", name: 'a <&" b', seconds: 1.25, outcome: "failed" },
     { file: "tests/a_test.ts", name: "left out", seconds: 0, outcome: "skipped" },
-    { file: "src/core/files.ts", name: "x", seconds: 0.004, outcome: "passed" },
+    { file: "src/storage/files.ts", name: "x", seconds: 0.004, outcome: "passed" },
   ]);
 });
 
@@ -126,8 +126,8 @@ Deno.test("words of the command line are folders, files and options; others are 
 });
 
 Deno.test("a change reaches the tests that import the file, not others", () => {
-  const reached = reachedBy(["src/core/quote.ts"]);
-  assert(reached.has("tests/core/quote_test.ts"));
+  const reached = reachedBy(["src/core/random.ts"]);
+  assert(reached.has("tests/core/random_test.ts"));
   assert(reached.has("src/core"));
   assert(reached.has("tests/layers_test.ts"));
   assertEquals(reachedBy(["tests/layers_test.ts"]).get("tests/layers_test.ts"), 0);
@@ -147,9 +147,9 @@ Deno.test("a change of a page reaches the tests that name its folder", () => {
 
 Deno.test("imports lead through a mod.ts to the file that defines the name", () => {
   const files = sourceFiles(["src/analysis", "src/linalg", "tests/analysis"]);
-  const steps = new Graph(files).distances(["src/analysis/reduced_rank.ts"]);
+  const steps = new Graph(files).distances(["src/analysis/shared_basis.ts"]);
   assertEquals([...steps].filter(([path]) => path.endsWith("_test.ts")), [[
-    "tests/analysis/reduced_rank_test.ts",
+    "tests/analysis/shared_basis_test.ts",
     1,
   ]]);
 });

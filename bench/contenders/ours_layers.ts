@@ -4,7 +4,7 @@ import { matmul, scaleAdd, sumSquares } from "../../kernels/mod.ts";
 import { onePair } from "../../kernels/matmul/kernel.ts";
 import { rootSum, squaresChunk } from "../../kernels/mod.ts";
 import { Parameter, Tape } from "../../src/autograd/mod.ts";
-import { adaptedLinear } from "../../src/autograd/ops/adapted_linear.ts";
+import { adaptedLinear } from "../../src/autograd/ops/low_rank.ts";
 import type { LowRankSite } from "../../src/autograd/mod.ts";
 import type { Device, Tensor } from "../../src/device/device.ts";
 import { adamW } from "../../src/train/mod.ts";

@@ -2,8 +2,8 @@
 
 import { grouped } from "../../src/core/numbers.ts";
 import { axis, baseLayout, type Figure, formatBytes, palette } from "../../src/figures/mod.ts";
-import { framed, plotSvg } from "../../src/figures/static_svg.ts";
-import type { Axis, Trace } from "../../src/figures/plotly_types.ts";
+import { framed, plotSvg } from "../../src/figures/still.ts";
+import type { Axis, Trace } from "../../src/figures/figure.ts";
 import { exponentOf, type Place, type ScaleResult, type Series } from "./result.ts";
 import { type Sweep, sweeps } from "./sweeps.ts";
 import { labels, placesOf, timesOf } from "./table.ts";

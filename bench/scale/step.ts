@@ -2,7 +2,7 @@
 
 import { injectLora } from "../../src/adapt/mod.ts";
 import type { ConfigJson, SiteSelection } from "../../src/architectures/mod.ts";
-import { gpt2ConfigJson } from "../../src/architectures/gpt2.ts";
+import { gpt2ConfigJson } from "../../src/architectures/families/gpt2.ts";
 import type { Device } from "../../src/device/device.ts";
 import { Gpt2, parseGpt2Config } from "../../src/models/mod.ts";
 import { Trainer } from "../../src/train/mod.ts";

@@ -2,7 +2,7 @@
 
 import { join } from "node:path";
 import { fromTo, grouped, mean } from "../../src/core/numbers.ts";
-import { openFile } from "../../src/core/storage.ts";
+import { openFile } from "../../src/storage/storage.ts";
 import { axis, baseLayout, dots, line, logCountAxis, lossCurves } from "../../src/figures/mod.ts";
 import { type Figure, palette } from "../../src/figures/mod.ts";
 import { type AdaptationRun, memoryFigure, type MethodRow } from "../../src/inspect/mod.ts";

@@ -2,7 +2,7 @@
 
 import { join } from "node:path";
 import { countTargets, mostFrequentLabel } from "../../src/core/batch.ts";
-import { fileDigests } from "../../src/core/digest.ts";
+import { fileDigests } from "../../src/storage/digest.ts";
 import type { Device } from "../../src/device/device.ts";
 import {
   accuracyOn,

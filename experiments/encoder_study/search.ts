@@ -1,7 +1,7 @@
 /** The search of the encoder study's rates. @module */
 
 import type { JsonRecord } from "../../src/runs/mod.ts";
-import type { RunContext } from "../../src/runs/planned_run.ts";
+import type { RunContext } from "../../src/runs/plan.ts";
 import { searchSeed as seed, tryRates } from "../rate_search.ts";
 import { openStudy, planStudy, rankOf, searchedRank } from "./runs.ts";
 import { studyMethods, studyRates, studySizes } from "./runs.ts";

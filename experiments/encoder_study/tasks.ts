@@ -1,10 +1,10 @@
 /** Texts with labels to train on, to choose rates by, and to report: three public tasks. @module */
 
 import { join } from "node:path";
-import { readBytes } from "../../src/core/files.ts";
-import { quote } from "../../src/core/quote.ts";
+import { readBytes } from "../../src/storage/files.ts";
+import { quote } from "../../src/core/errors.ts";
 import { Random } from "../../src/core/random.ts";
-import { kindOf } from "../../src/core/storage.ts";
+import { kindOf } from "../../src/storage/storage.ts";
 import type { LabeledText } from "../../src/data/mod.ts";
 import { type LabeledTexts, labeledTexts, shuffled } from "../labeled_texts.ts";
 

@@ -2,7 +2,7 @@
 
 import type { DataTable, Figure } from "../../src/figures/figure.ts";
 import { type Claim, type Finding, judge } from "../../src/paper/claim.ts";
-import type { MadeRun, PlannedRun } from "../../src/runs/planned_run.ts";
+import type { MadeRun, PlannedRun } from "../../src/runs/plan.ts";
 import { makeRuns } from "./planned_runs.ts";
 import type { ExperimentContext, PlanContext } from "./planned_runs.ts";
 

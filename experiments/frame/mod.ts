@@ -5,4 +5,11 @@ export { deciding, type Margin } from "../../src/paper/margin.ts";
 export * from "./clock.ts";
 export * from "./experiment.ts";
 export * from "./planned_runs.ts";
-export * from "../../src/runs/planned_run.ts";
+export {
+  type MadeRun,
+  type PlannedRun,
+  planRun,
+  type RunContext,
+  type RunOpeners,
+  type RunPlan,
+} from "../../src/runs/plan.ts";

@@ -1,9 +1,9 @@
 /** The runs that an experiment reads, known before any of them is made. @module */
 
 import { join } from "node:path";
-import { howMany } from "../../src/core/how_many.ts";
+import { howMany } from "../../src/core/numbers.ts";
 import type { Device } from "../../src/device/device.ts";
-import type { MadeRun, PlannedRun } from "../../src/runs/planned_run.ts";
+import type { MadeRun, PlannedRun } from "../../src/runs/plan.ts";
 
 /** What the list of an experiment's runs depends on. */
 export interface PlanContext {

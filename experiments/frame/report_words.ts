@@ -1,21 +1,20 @@
 /** What the report of the main job says around its experiments. @module */
 
 import { fileURLToPath } from "node:url";
-import { checkedOutCommit } from "../../src/core/checkout.ts";
-import { bibtex } from "../../src/core/citation.ts";
-import { version } from "../../src/core/version.ts";
+import { checkedOutCommit } from "../../src/storage/checkout.ts";
+import { bibtex, version } from "../../src/core/program.ts";
 import type { Device } from "../../src/device/device.ts";
 import { isGood, isJudged } from "../../src/figures/html.ts";
-import { methodPicture } from "../../src/figures/pictures/method.ts";
+import { methodPicture } from "../../src/figures/pictures.ts";
 import { notQuiet, tooFew, tooNear } from "../../src/paper/claim.ts";
-import type { ReportWords } from "../../src/figures/job_record.ts";
+import type { ReportWords } from "../../src/report/job.ts";
 import {
   countVerdicts,
   isDone,
   type JudgedClaim,
   type Meaning,
   type Report,
-} from "../../src/figures/report.ts";
+} from "../../src/report/report.ts";
 import type { PlanContext } from "./planned_runs.ts";
 
 /** What is the same in every report. */

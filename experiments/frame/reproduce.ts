@@ -2,20 +2,20 @@
 
 import { join } from "node:path";
 import { blasAdvice } from "../../src/blas/mod.ts";
-import { claimFolder } from "../../src/core/folder_claim.ts";
-import { openInBrowser } from "../../src/core/open_in_browser.ts";
-import { JobBar, unlessStopped, withProgress } from "../../src/core/progress_bar.ts";
+import { claimFolder } from "../../src/storage/folder.ts";
+import { openInBrowser } from "../../src/terminal/open_in_browser.ts";
+import { JobBar, unlessStopped, withProgress } from "../../src/terminal/progress.ts";
 import type { Device, DeviceKind } from "../../src/device/device.ts";
 import { loadMathJax } from "../../src/figures/formula.ts";
-import { JobRecord } from "../../src/figures/job_record.ts";
-import { PageRenderer } from "../../src/figures/page.ts";
-import { ReportFolder } from "../../src/figures/report_folder.ts";
+import { JobRecord } from "../../src/report/job.ts";
+import { PageRenderer } from "../../src/report/page.ts";
+import { ReportFolder } from "../../src/report/folder.ts";
 import { experiments, selectExperiments } from "../registry.ts";
 import { expectedSeconds } from "../times.ts";
 import type { Experiment, Outcome } from "./experiment.ts";
 import type { ExperimentContext, PlanContext } from "./planned_runs.ts";
 import { tallies, wordsOf } from "./report_words.ts";
-import type { Shard } from "../../src/runs/shard.ts";
+import type { Shard } from "../../src/runs/plan.ts";
 import { makeShard } from "./shard.ts";
 
 /** What to reproduce, and how. */

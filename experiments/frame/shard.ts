@@ -2,8 +2,7 @@
 
 import { hashOf } from "../../src/runs/mod.ts";
 import type { Experiment } from "./experiment.ts";
-import type { PlannedRun } from "../../src/runs/planned_run.ts";
-import { partOf, type Shard } from "../../src/runs/shard.ts";
+import { partOf, type PlannedRun, type Shard } from "../../src/runs/plan.ts";
 import { type ExperimentContext, makeRuns } from "./planned_runs.ts";
 
 /**

@@ -1,8 +1,8 @@
 /** Cells that are timed are kept until all are, so that a job that was stopped resumes at the next one. @module */
 
 import { join } from "node:path";
-import { makeFolder, readJson, removeFolder, writeJsonAtomic } from "../../src/core/files.ts";
-import { kindOf } from "../../src/core/storage.ts";
+import { makeFolder, readJson, removeFolder, writeJsonAtomic } from "../../src/storage/files.ts";
+import { kindOf } from "../../src/storage/storage.ts";
 import { canonicalJson, sha256 } from "../../src/runs/mod.ts";
 import type { LatencyRow } from "./rows.ts";
 

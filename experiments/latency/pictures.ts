@@ -8,7 +8,7 @@ import {
   linesSlider,
   table,
 } from "../../src/figures/mod.ts";
-import { palette } from "../../src/figures/palette.ts";
+import { palette } from "../../src/figures/figure.ts";
 import { baseOf, byBatch, type LatencyRow, type MethodCells, methodsIn } from "./rows.ts";
 
 type Rows = readonly LatencyRow[];

@@ -1,7 +1,7 @@
 /** Rows of a batch of many adapters, compared with passes of single ones. @module */
 
 import { injectUpdates } from "../../src/adapt/mod.ts";
-import type { HostData } from "../../src/core/host_tensor.ts";
+import type { HostData } from "../../src/core/tensor.ts";
 import { countChangedBits, largestDifference, largestOf } from "../../src/core/numbers.ts";
 import type { Device } from "../../src/device/device.ts";
 import { type ModelInputs, outputsOf, type TextModel } from "../../src/models/mod.ts";

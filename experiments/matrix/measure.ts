@@ -1,7 +1,7 @@
 /** LoRA on one matrix, from the first forward pass to the unmerged weight, with bytes and times. @module */
 
 import { injectLora, type LoraAdapter, merge, unmerge } from "../../src/adapt/mod.ts";
-import type { HostTensor } from "../../src/core/host_tensor.ts";
+import type { HostTensor } from "../../src/core/tensor.ts";
 import { countChangedBits, largestDifference, largestOf, median } from "../../src/core/numbers.ts";
 import { hash32, Random } from "../../src/core/random.ts";
 import type { Device, Tensor } from "../../src/device/device.ts";

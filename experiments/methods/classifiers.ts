@@ -1,6 +1,6 @@
 /** The methods that are compared on classifiers, each with a new head that is trained in full. @module */
 
-import { howMany } from "../../src/core/how_many.ts";
+import { howMany } from "../../src/core/numbers.ts";
 import type { MethodSpec } from "../../src/runs/mod.ts";
 import type { StudiedMethod } from "./methods.ts";
 

@@ -2,7 +2,7 @@
 
 import { boundsOf, fromTo } from "../../src/core/numbers.ts";
 import { axis, baseLayout, dots, line, logCountAxis, palette } from "../../src/figures/mod.ts";
-import { methodKinds } from "../../src/figures/palette.ts";
+import { methodKinds } from "../../src/figures/figure.ts";
 import {
   type Column,
   type DataTable,

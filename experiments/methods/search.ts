@@ -1,7 +1,7 @@
 /** The search of every method's rate. @module */
 
 import type { Json, JsonRecord } from "../../src/runs/mod.ts";
-import type { PlannedRun, RunContext } from "../../src/runs/planned_run.ts";
+import type { PlannedRun, RunContext } from "../../src/runs/plan.ts";
 import { searchSeed as seed, tryRates } from "../rate_search.ts";
 import type { StudiedMethod } from "./methods.ts";
 import { ratesAround } from "./rates.ts";

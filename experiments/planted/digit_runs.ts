@@ -1,8 +1,8 @@
 /** Rotated digits, base perceptrons that read upright ones, and students that learn to read rotated ones. @module */
 
 import { klDivergence } from "../../src/autograd/mod.ts";
-import type { HostTensor } from "../../src/core/host_tensor.ts";
-import { howMany } from "../../src/core/how_many.ts";
+import type { HostTensor } from "../../src/core/tensor.ts";
+import { howMany } from "../../src/core/numbers.ts";
 import { type Digits, type DigitSplit, loadDigits } from "../../src/data/mod.ts";
 import { principalDirections, rotate, rowBatches } from "../../src/data/mod.ts";
 import type { Device } from "../../src/device/device.ts";

@@ -1,13 +1,13 @@
 /** Runs of a student on a linear task. @module */
 
 import { join } from "node:path";
-import type { HostTensor } from "../../src/core/host_tensor.ts";
+import type { HostTensor } from "../../src/core/tensor.ts";
 import { linearTask, type LinearTaskSpec } from "../../src/data/mod.ts";
 import type { Device } from "../../src/device/device.ts";
 import { openSafetensors, readAdapter } from "../../src/formats/mod.ts";
 import { denseOf, difference, multiplyTransposed, transposed } from "../../src/linalg/mod.ts";
 import type { DenseMatrix } from "../../src/linalg/mod.ts";
-import { Perceptron } from "../../src/models/perceptron.ts";
+import { Perceptron } from "../../src/models/families/perceptron.ts";
 import type { JsonRecord, RunSpec } from "../../src/runs/mod.ts";
 import type { Batch } from "../../src/train/mod.ts";
 import { type ExperimentContext, type MadeRun, type PlannedRun, planRun } from "../frame/mod.ts";

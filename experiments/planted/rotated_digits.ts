@@ -1,7 +1,7 @@
 /** Rotated digits: real data, and an update whose rank is known. @module */
 
 import { bendOf, neededRank } from "../../src/analysis/mod.ts";
-import { howMany } from "../../src/core/how_many.ts";
+import { howMany } from "../../src/core/numbers.ts";
 import { axis, baseLayout, dots, line, logAxis, palette } from "../../src/figures/mod.ts";
 import { rankCurves, table } from "../../src/figures/mod.ts";
 import { type Experiment, experiment, type MadeRun, type PlanContext } from "../frame/mod.ts";

@@ -1,6 +1,6 @@
 /** Thresholds and findings that several rules of the planted tasks share. @module */
 
-import { howMany } from "../../src/core/how_many.ts";
+import { howMany } from "../../src/core/numbers.ts";
 
 /** A rank is enough if at most this share remains; a twentieth, as docs/decisions/0013 says. */
 export const enough = 0.05;

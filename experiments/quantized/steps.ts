@@ -2,14 +2,14 @@
 
 import { injectLora } from "../../src/adapt/mod.ts";
 import type { ConfigJson } from "../../src/architectures/mod.ts";
-import { sizeOf } from "../../src/core/shape.ts";
+import { sizeOf } from "../../src/core/tensor.ts";
 import type { Device } from "../../src/device/device.ts";
 import { allocateModel, storedForms, type TextModel } from "../../src/models/mod.ts";
 import { FourBitWeight, HalfWeight, type Weight } from "../../src/nn/mod.ts";
 import { quantize } from "../../src/quant/mod.ts";
 import { type PredictionOptions, predictMemory } from "../../src/runs/mod.ts";
 import { anyBatch } from "../../src/runs/predict_memory.ts";
-import type { RunLedger } from "../../src/runs/run_ledger.ts";
+import type { RunLedger } from "../../src/runs/folder.ts";
 import { Trainer } from "../../src/train/mod.ts";
 
 /** How a base is stored and what is trained. */

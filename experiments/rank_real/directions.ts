@@ -2,7 +2,7 @@
 
 import { join } from "node:path";
 import type { LowRankUpdate } from "../../src/adapt/mod.ts";
-import { kindOf } from "../../src/core/storage.ts";
+import { kindOf } from "../../src/storage/storage.ts";
 import { readAdapter } from "../../src/formats/mod.ts";
 import {
   claimOn,

@@ -1,6 +1,6 @@
 /** All runs of the study as data, with their seeds: decision 0056 has the reasons. @module */
 
-import type { SiteRole } from "../../src/core/site.ts";
+import type { SiteRole } from "../../src/core/update.ts";
 import type { MethodSpec } from "../../src/runs/mod.ts";
 import { e2eMethods, lora } from "../methods/e2e/methods.ts";
 import { searchSeed } from "../rate_search.ts";

@@ -4,7 +4,7 @@ import { injectUpdates, type LowRankUpdate } from "../../src/adapt/mod.ts";
 import type { Device } from "../../src/device/device.ts";
 import { intruders, toTensor } from "../../src/analysis/mod.ts";
 import { openBaseWeights } from "../../src/inspect/mod.ts";
-import type { BaseWeights } from "../../src/inspect/base_weights.ts";
+import type { BaseWeights } from "../../src/inspect/second_moments.ts";
 import { type DenseMatrix, multiply, rowsOf, svd, transposed } from "../../src/linalg/mod.ts";
 import { openBase } from "../methods/e2e/runs.ts";
 import { measureLosses } from "./runs.ts";

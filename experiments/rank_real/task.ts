@@ -1,10 +1,10 @@
 /** What the study of a real base trains on and measures with: E2E, and texts that are not the task's. @module */
 
 import { join } from "node:path";
-import { readText } from "../../src/core/files.ts";
-import { lazily } from "../../src/core/lazily.ts";
+import { readText } from "../../src/storage/files.ts";
+import { lazily } from "../../src/core/numbers.ts";
 import { Random } from "../../src/core/random.ts";
-import { kindOf } from "../../src/core/storage.ts";
+import { kindOf } from "../../src/storage/storage.ts";
 import { packBatches, type PromptedBatches, promptedBatches } from "../../src/data/mod.ts";
 import type { Batch } from "../../src/train/mod.ts";
 import {

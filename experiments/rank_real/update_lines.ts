@@ -2,7 +2,7 @@
 
 import type { LowRankUpdate } from "../../src/adapt/mod.ts";
 import { describeUpdate, type UpdateRow } from "../../src/inspect/mod.ts";
-import type { BaseWeights } from "../../src/inspect/base_weights.ts";
+import type { BaseWeights } from "../../src/inspect/second_moments.ts";
 import { packed, unpacked } from "./rows.ts";
 import { type Site, siteOf } from "./updates.ts";
 

@@ -1,7 +1,7 @@
 /** The study's adapters, read from the folder of its runs, and the modules that they change. @module */
 
 import { join } from "node:path";
-import { kindOf } from "../../src/core/storage.ts";
+import { kindOf } from "../../src/storage/storage.ts";
 import type { DeviceKind } from "../../src/device/device.ts";
 import { readAdapter } from "../../src/formats/mod.ts";
 import type { LowRankUpdate } from "../../src/adapt/mod.ts";

@@ -1,11 +1,10 @@
 /** W_q of the six layers whose adapters are shipped, in the base's own four bits. @module */
 
 import { join } from "node:path";
-import { readGguf } from "../../src/core/gguf/header.ts";
-import { readBytes, writeFileAtomic } from "../../src/core/files.ts";
-import { kindOf, openFile } from "../../src/core/storage.ts";
-import { widenBlocks } from "../../src/formats/gguf_blocks.ts";
-import { renamedTensors, rowInFile } from "../../src/formats/gguf_names.ts";
+import { readGguf } from "../../src/storage/gguf/header.ts";
+import { readBytes, writeFileAtomic } from "../../src/storage/files.ts";
+import { kindOf, openFile } from "../../src/storage/storage.ts";
+import { renamedTensors, rowInFile, widenBlocks } from "../../src/formats/gguf.ts";
 import type { DenseMatrix } from "../../src/linalg/mod.ts";
 import { realWidth } from "./amplification.ts";
 import { adaptersFolder, shippedLayers } from "./shipped.ts";

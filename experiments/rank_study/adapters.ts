@@ -2,7 +2,7 @@
 
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { readJson } from "../../src/core/files.ts";
+import { readJson } from "../../src/storage/files.ts";
 import { readAdapter, writeAdapter } from "../../src/formats/mod.ts";
 import { hashOf, type RunResult } from "../../src/runs/mod.ts";
 import type { ExperimentContext, PlanContext, PlannedRun } from "../frame/mod.ts";

@@ -1,6 +1,6 @@
 /** The runs of the rank study: one set for all of its figures and tables. @module */
 
-import type { SiteRole } from "../../src/core/site.ts";
+import type { SiteRole } from "../../src/core/update.ts";
 import { grouped } from "../../src/core/numbers.ts";
 import type { MethodSpec } from "../../src/runs/mod.ts";
 import { alpha, bestRate } from "../adaptation/methods.ts";

@@ -9,7 +9,7 @@ import {
   updateDirections,
 } from "../../src/analysis/mod.ts";
 import { mean } from "../../src/core/numbers.ts";
-import { siteName } from "../../src/core/site.ts";
+import { siteName } from "../../src/core/update.ts";
 import { readAdapter } from "../../src/formats/mod.ts";
 import type { TextModel } from "../../src/models/mod.ts";
 import { loadBase } from "../base_model.ts";

@@ -3,7 +3,7 @@
 import { mean } from "../../src/core/numbers.ts";
 import { axis, baseLayout, type DataTable, dots, type Figure } from "../../src/figures/mod.ts";
 import { line, logAxis, palette, table, type Trace } from "../../src/figures/mod.ts";
-import { colorsOf } from "../../src/figures/palette.ts";
+import { colorsOf } from "../../src/figures/figure.ts";
 import { everywhere, factCounts, full, largeSize, pairSize, settings } from "./methods.ts";
 import type { RegretMethod } from "./methods.ts";
 import { bestExponents, lowestPlace, triedRates, triedWith } from "./rates.ts";

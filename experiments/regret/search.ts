@@ -1,9 +1,9 @@
 /** The search of the rates of "LoRA without regret". @module */
 
 import { fileURLToPath } from "node:url";
-import { checkedOutCommit } from "../../src/core/checkout.ts";
+import { checkedOutCommit } from "../../src/storage/checkout.ts";
 import type { Json, JsonRecord } from "../../src/runs/mod.ts";
-import type { RunContext } from "../../src/runs/planned_run.ts";
+import type { RunContext } from "../../src/runs/plan.ts";
 import { searchSeed, tryRates } from "../rate_search.ts";
 import { everywhere, full, searchedSettings, type Setting } from "./methods.ts";
 import { lowestPlace, settingKey, type TriedLosses } from "./rates.ts";

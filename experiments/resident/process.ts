@@ -5,8 +5,8 @@
  * @module
  */
 
-import { readText } from "../../src/core/files.ts";
-import { hostTensor } from "../../src/core/host_tensor.ts";
+import { readText } from "../../src/storage/files.ts";
+import { hostTensor } from "../../src/core/tensor.ts";
 import { Random } from "../../src/core/random.ts";
 import { openCpuDevice } from "../../src/device/cpu/cpu_device.ts";
 import { initGpt2, parseGpt2Config } from "../../src/models/mod.ts";

@@ -1,8 +1,7 @@
 /** Memory: predicted, counted, and reported by the operating system. @module */
 
 import { fileURLToPath } from "node:url";
-import { fromTo } from "../../src/core/numbers.ts";
-import { howMany } from "../../src/core/how_many.ts";
+import { fromTo, howMany } from "../../src/core/numbers.ts";
 import { table } from "../../src/figures/mod.ts";
 import { type Experiment, experiment, type ExperimentContext, LeftOut } from "../frame/mod.ts";
 import { configOf, type Reading, type ResidentCase } from "./process.ts";

@@ -1,7 +1,7 @@
 /** Runs at once, compared with the same runs alone. @module */
 
 import { injectLora, type LoraAdapter, type LoraOptions } from "../../src/adapt/mod.ts";
-import type { HostData } from "../../src/core/host_tensor.ts";
+import type { HostData } from "../../src/core/tensor.ts";
 import { countChangedBits } from "../../src/core/numbers.ts";
 import { Random } from "../../src/core/random.ts";
 import type { Device } from "../../src/device/device.ts";

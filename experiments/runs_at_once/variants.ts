@@ -2,7 +2,7 @@
 
 import { injectLora, type LoraAdapter } from "../../src/adapt/mod.ts";
 import type { Batch } from "../../src/core/batch.ts";
-import { hostTensor } from "../../src/core/host_tensor.ts";
+import { hostTensor } from "../../src/core/tensor.ts";
 import { Random } from "../../src/core/random.ts";
 import type { TextModel } from "../../src/models/mod.ts";
 import { shareBase, trainTogether } from "../../src/runs/mod.ts";

@@ -1,9 +1,9 @@
 /** The base with skills, and the same network before any training. @module */
 
 import { fileURLToPath } from "node:url";
-import { fileDigests } from "../../src/core/digest.ts";
-import { readJson } from "../../src/core/files.ts";
-import { lazily } from "../../src/core/lazily.ts";
+import { fileDigests } from "../../src/storage/digest.ts";
+import { readJson } from "../../src/storage/files.ts";
+import { lazily } from "../../src/core/numbers.ts";
 import type { Device } from "../../src/device/device.ts";
 import { initGpt2, loadModel, parseGpt2Config, type TextModel } from "../../src/models/mod.ts";
 import type { JsonRecord } from "../../src/runs/mod.ts";

@@ -1,6 +1,6 @@
 /** Runs on the base with skills: a method, a rate and a seed on one task. @module */
 
-import { canonicalJson, sha256 } from "../../src/core/digest.ts";
+import { canonicalJson, sha256 } from "../../src/storage/digest.ts";
 import {
   type PromptedBatches,
   promptedBatches,

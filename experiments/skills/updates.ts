@@ -7,10 +7,10 @@ import {
   matrixFactors,
   updateSvd,
 } from "../../src/analysis/mod.ts";
-import type { HostTensor } from "../../src/core/host_tensor.ts";
-import { indicesOf } from "../../src/core/row_range.ts";
+import type { HostTensor } from "../../src/core/tensor.ts";
+import { indicesOf } from "../../src/core/update.ts";
 import { largeFrobeniusNorm } from "../../src/linalg/mod.ts";
-import { gather } from "../../src/formats/join_updates.ts";
+import { gather } from "../../src/formats/peft/comparable.ts";
 import type { TextModel } from "../../src/models/mod.ts";
 
 /** The update of one module. */

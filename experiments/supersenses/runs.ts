@@ -2,7 +2,7 @@
 
 import { fileURLToPath } from "node:url";
 import type { GlossSplit } from "../../src/data/mod.ts";
-import { fileDigests } from "../../src/core/digest.ts";
+import { fileDigests } from "../../src/storage/digest.ts";
 import type { Device } from "../../src/device/device.ts";
 import { accuracyOn, countTrainable, initEncoder, loadModel } from "../../src/models/mod.ts";
 import type { StorageOptions, TextModel } from "../../src/models/mod.ts";

@@ -1,7 +1,7 @@
 /** The search of the supersense task's rates. @module */
 
 import type { Json, JsonRecord } from "../../src/runs/mod.ts";
-import type { RunContext } from "../../src/runs/planned_run.ts";
+import type { RunContext } from "../../src/runs/plan.ts";
 import { searchSeed as seed, tryRates } from "../rate_search.ts";
 import { planSupersenses, supersenseMethods } from "./runs.ts";
 import { supersenseSizes } from "./task.ts";

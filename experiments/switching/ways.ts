@@ -2,7 +2,7 @@
 
 import { join } from "node:path";
 import { AdapterSet, injectUpdates, loadAdapter, merge, switchTo } from "../../src/adapt/mod.ts";
-import { openFile } from "../../src/core/storage.ts";
+import { openFile } from "../../src/storage/storage.ts";
 import type { Device } from "../../src/device/device.ts";
 import { loadModel, saveModel, type TextModel } from "../../src/models/mod.ts";
 import { shareBase } from "../../src/runs/mod.ts";

@@ -3,7 +3,7 @@
  *
  * Loads may reach past the end of a buffer, into its padding or the next buffer, by up to 60 bytes: a line
  * of 16 values of which only the first is the buffer's. The device keeps the last page of memory free
- * (src/device/cpu/heap.ts), and the excess lanes are never stored. Stores must not.
+ * (src/device/cpu/cpu_device.ts), and the excess lanes are never stored. Stores must not.
  */
 
 export const LANES: u32 = 4;

@@ -1,6 +1,6 @@
 /** A matrix as colored squares: purple is positive, gold negative, paper is zero. @module */
 
-import { shadeOf } from "../../src/figures/pictures/roles.ts";
+import { shadeOf } from "../../src/figures/pictures.ts";
 import type { DenseMatrix } from "../../src/linalg/mod.ts";
 import type { PageElement } from "../dom.ts";
 

@@ -1,8 +1,8 @@
 /** LoRA on the queries and values of the tiny GPT-2, which learns lines step by step. @module */
 
 import { injectLora } from "../../src/adapt/lora/inject.ts";
-import { adapterInMemory } from "../../src/adapt/lora/in_memory.ts";
-import { shareBase } from "../../src/adapt/many/share_base.ts";
+import { adapterInMemory } from "../../src/adapt/lora/adapter.ts";
+import { shareBase } from "../../src/adapt/many/adapter_set.ts";
 import { type LoraAdapter, merge, type SiteSpectrum } from "../../src/adapt/mod.ts";
 import { largestDifference, largestOf } from "../../src/core/numbers.ts";
 import { type TextDataset, textDataset } from "../../src/data/text_dataset.ts";

@@ -2,7 +2,7 @@
 
 import { roles } from "../../src/device/mod.ts";
 import { formatBytes } from "../../src/figures/format.ts";
-import { roleColors } from "../../src/figures/palette.ts";
+import { roleColors } from "../../src/figures/figure.ts";
 import { element } from "../dom.ts";
 import type { MemoryAnswer, MemoryQuestion } from "../memory.ts";
 

@@ -1,7 +1,7 @@
 /** Matrices of 2 × 2 as what they make of the unit circle, and as numbers. @module */
 
 import { type DenseMatrix, denseOf, identity, transposed } from "../../src/linalg/mod.ts";
-import { planeSvg } from "../../src/figures/pictures/plane.ts";
+import { planeSvg } from "../../src/figures/pictures.ts";
 import { element } from "../dom.ts";
 import { fillSvg } from "../draw/fill.ts";
 import { matrixMath } from "../draw/matrix.ts";

@@ -3,8 +3,7 @@
 import type { DenseMatrix } from "../../src/linalg/mod.ts";
 import { element } from "../dom.ts";
 import { fillChart } from "../draw/fill.ts";
-import type { LessonReading } from "../../src/lesson/lesson.ts";
-import type { LessonStart } from "../../src/lesson/settings.ts";
+import type { LessonReading, LessonStart } from "../../src/lesson/lesson.ts";
 import { lossChart, lossLabel, type Spectrum, spectrumChart, spectrumLabel } from "./charts.ts";
 import { drawMaps } from "./maps.ts";
 import { drawPlane } from "./plane.ts";

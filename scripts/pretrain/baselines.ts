@@ -6,10 +6,8 @@
  * @module
  */
 
-import { writeJsonAtomic } from "../../src/core/files.ts";
-import { loadPretrainingText } from "../../src/data/documents.ts";
-import { encodeDocuments } from "../../src/data/encoded_documents.ts";
-import { languageScore } from "../../src/data/language_score.ts";
+import { writeJsonAtomic } from "../../src/storage/files.ts";
+import { encodeDocuments, languageScore, loadPretrainingText } from "../../src/data/documents.ts";
 import { loadTokenizer } from "../../src/tokenizer/tokenizer.ts";
 import { ngramScores } from "./ngrams.ts";
 

@@ -7,8 +7,8 @@
 
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
-import { checkedOutCommit } from "../../src/core/checkout.ts";
-import { writeJsonAtomic } from "../../src/core/files.ts";
+import { checkedOutCommit } from "../../src/storage/checkout.ts";
+import { writeJsonAtomic } from "../../src/storage/files.ts";
 import { mean } from "../../src/core/numbers.ts";
 import { type CpuOptions, openCpuDevice } from "../../src/device/cpu/cpu_device.ts";
 import type { Device } from "../../src/device/mod.ts";

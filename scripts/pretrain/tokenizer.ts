@@ -7,8 +7,7 @@
  */
 
 import { loadPretrainingText } from "../../src/data/documents.ts";
-import { saveTokenizer } from "../../src/tokenizer/save.ts";
-import { trainBytePairs } from "../../src/tokenizer/train.ts";
+import { saveTokenizer, trainBytePairs } from "../../src/tokenizer/train.ts";
 
 if (import.meta.main) {
   const folder = Deno.args[0] ?? "models/tiny-gpt2";

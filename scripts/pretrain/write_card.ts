@@ -1,6 +1,6 @@
 /** Model cards, with what pretraining and the baselines have measured. @module */
 
-import { readJson, writeFileAtomic } from "../../src/core/files.ts";
+import { readJson, writeFileAtomic } from "../../src/storage/files.ts";
 import { type LossMarks, lossPicture } from "./loss_picture.ts";
 import type { PretrainingRecord } from "./run.ts";
 

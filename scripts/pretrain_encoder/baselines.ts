@@ -6,7 +6,7 @@
  * @module
  */
 
-import { writeJsonAtomic } from "../../src/core/files.ts";
+import { writeJsonAtomic } from "../../src/storage/files.ts";
 import { loadTokenizer } from "../../src/tokenizer/mod.ts";
 import { entryRows } from "./entries.ts";
 import { NeighborModel } from "./neighbors.ts";

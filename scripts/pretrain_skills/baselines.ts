@@ -6,7 +6,7 @@
  * @module
  */
 
-import { writeJsonAtomic } from "../../src/core/files.ts";
+import { writeJsonAtomic } from "../../src/storage/files.ts";
 import { mean } from "../../src/core/numbers.ts";
 import { type KneserNey, skillBatches, skills, type TokenRow } from "../../src/data/mod.ts";
 import { loadTokenizer } from "../../src/tokenizer/mod.ts";

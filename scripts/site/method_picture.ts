@@ -4,7 +4,7 @@
  * @module
  */
 
-import { methodPicture } from "../../src/figures/pictures/method.ts";
+import { methodPicture } from "../../src/figures/pictures.ts";
 
 if (import.meta.main) {
   const file = new URL("../../docs/images/method.svg", import.meta.url);

@@ -1,7 +1,6 @@
 /** Notebooks as pages to read: text, code, and the outputs that they are committed with. @module */
 
-import { type DrawFormula, escapeHtml } from "../../src/figures/html.ts";
-import { pictureSource } from "../../src/figures/picture.ts";
+import { type DrawFormula, escapeHtml, pictureSource } from "../../src/figures/html.ts";
 import { type Guide, renderGuide } from "./markdown.ts";
 
 interface Cell {

@@ -54,7 +54,7 @@ function outcomeOf(body: string): TestRun["outcome"] {
   return /<skipped\b/.test(body) ? "skipped" : "passed";
 }
 
-/** `./src/core/files.ts#76-81.ts` is an example in `src/core/files.ts`. */
+/** `./src/storage/files.ts#76-81.ts` is an example in `src/storage/files.ts`. */
 const fileOf = (suite: string): string => suite.replace(/^\.\//, "").replace(/[#$].*$/, "");
 
 const entities: Record<string, string> = {

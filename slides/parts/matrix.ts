@@ -1,8 +1,7 @@
 /** 15 to 40: circle to ellipse, why B begins at zero, one value after the other, the bet. @module */
 
-import { type LessonReading, openLesson } from "../../src/lesson/lesson.ts";
+import { type LessonReading, type LessonSettings, openLesson } from "../../src/lesson/lesson.ts";
 import { ellipsesOf } from "../../src/lesson/pictures.ts";
-import type { LessonSettings } from "../../src/lesson/settings.ts";
 import { stops } from "../../playground/path.ts";
 import { initial, settingsOf } from "../../playground/state.ts";
 import { openCpuDevice } from "../../src/device/cpu/cpu_device.ts";

@@ -12,7 +12,7 @@ import {
   train,
 } from "../../mod.ts";
 import { skills, skillTexts } from "../../src/data/mod.ts";
-import { methodPicture } from "../../src/figures/pictures/method.ts";
+import { methodPicture } from "../../src/figures/pictures.ts";
 import { openCpuDevice } from "../../src/device/cpu/cpu_device.ts";
 import { grouped } from "../../src/core/numbers.ts";
 import { boxesPicture, plot, tableOf } from "../../src/figures/mod.ts";

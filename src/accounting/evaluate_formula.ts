@@ -1,9 +1,8 @@
 /** Exact values of formulas, and formulas as TeX. @module */
 
 import { all, type BigNumber, create, type EvalFunction, type MathNode } from "npm:mathjs@15.2.0";
-import type { Formula } from "./formula.ts";
-import { formulas } from "./formulas/mod.ts";
-import { texHandler } from "./tex.ts";
+import { type Formula, texHandler } from "./formula.ts";
+import { formulas } from "./formulas.ts";
 
 /** Values of a formula's letters. */
 export type FormulaValues = Readonly<Record<string, number | bigint>>;

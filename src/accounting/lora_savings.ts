@@ -2,7 +2,7 @@
 
 import { architectureOf, type ConfigJson, countParameters } from "../architectures/mod.ts";
 import { gpt2StepBytes, type StepBytes, type StepShape } from "./gpt2_step.ts";
-import { loraCounts } from "./lora_count.ts";
+import { loraCounts } from "./method_counts.ts";
 import { type OptimizerName, optimizerNames } from "./optimizers.ts";
 
 /** How many times less memory a step takes. */

@@ -1,34 +1,32 @@
 /** LoRA joined with virtual tokens (Hu et al. 2021, appendix E: LoRA+PE and LoRA+PL). @module */
 
 import type { Parameter } from "../autograd/parameter.ts";
-import { jsonText, readBytes } from "../core/files.ts";
+import type { PromptFormat } from "../core/batch.ts";
+import { assertOptions, isRecord, isText } from "../core/checks.ts";
+import { quote } from "../core/errors.ts";
 import { moduleOf } from "../core/module_names.ts";
-import { assertOptions } from "../core/options.ts";
-import type { PromptFormat } from "../core/prompt_format.ts";
-import { quote } from "../core/quote.ts";
-import type { FolderFile } from "../core/save_folder.ts";
-import { fileIn, type Folder } from "../core/storage.ts";
-import { joinedFiles, peftWeights } from "../formats/adapter_weights.ts";
 import { assertNoOtherKind } from "../formats/folder_kind.ts";
-import { adapterFile } from "../formats/merged_metadata.ts";
-import { cardFile, saveAdapterFolder } from "../formats/save_adapter_folder.ts";
 import type { AdapterRecord } from "../formats/mod.ts";
-import { adapterFiles } from "../formats/write_adapter.ts";
+import { adapterFile } from "../formats/peft/base_metadata.ts";
+import { joinedFiles, peftWeights } from "../formats/peft/read.ts";
+import { adapterFiles, cardFile, saveAdapterFolder } from "../formats/peft/write.ts";
 import type { AdapterValues, Model } from "../models/model.ts";
+import { jsonText, readBytes, readJson } from "../storage/files.ts";
+import type { FolderFile } from "../storage/folder.ts";
+import { fileIn, type Folder } from "../storage/storage.ts";
 import {
   type Adapter,
+  assertFree,
   baseNameOf,
+  type JoinOptions,
   type SaveAdapterOptions,
   saveNames,
   type WeightChange,
 } from "./adapter.ts";
-import { assertFree, type JoinOptions } from "./attach.ts";
-import { LoraAdapter } from "./lora/adapter.ts";
+import { LoraAdapter, recordOf } from "./lora/adapter.ts";
 import { injectLora, type LoraOptions } from "./lora/inject.ts";
-import { recordOf } from "./lora/record.ts";
-import { methodCard } from "./method_card.ts";
-import { PrefixAdapter } from "./prefix/adapter.ts";
-import { injectPrefixEmbedding, injectPrefixLayer } from "./prefix/inject.ts";
+import { methodCard } from "./named_adapter.ts";
+import { injectPrefixEmbedding, injectPrefixLayer, PrefixAdapter } from "./virtual_tokens.ts";
 
 const injectors = {
   "prefix-embedding": injectPrefixEmbedding,
@@ -222,4 +220,19 @@ export async function loadLoraPrefix(
     }
   }
   throw new RangeError(`the folder must have the parts of ${quote(method)}, found others`);
+}
+
+/** The number of virtual tokens that an adapter's folder says it has; 0 for one of another method. */
+export async function savedLength(folder: Folder): Promise<number> {
+  const config = await configIn(folder, "adapter_config.json"), { method } = config;
+  const isJoined = isText(method) && joinedMethods.includes(method);
+  const own = isJoined ? await configIn(folder, joinedFiles.prefix) : config;
+  const length = own.method === "prefix-layer" ? own.length : own.num_virtual_tokens;
+  return Number.isSafeInteger(length) ? Number(length) : 0;
+}
+
+/** A configuration, or an empty one where it cannot be read: loading the adapter says why. */
+async function configIn(folder: Folder, name: string): Promise<Readonly<Record<string, unknown>>> {
+  const config = await readJson(fileIn(folder, name)).catch(() => undefined);
+  return isRecord(config) ? config : {};
 }

@@ -1,8 +1,8 @@
 /** A low-rank shift planted in some sites of a model: a task whose answer is known. @module */
 
 import { Random } from "../core/random.ts";
-import { indicesOf } from "../core/row_range.ts";
-import { gather } from "../formats/join_updates.ts";
+import { indicesOf } from "../core/update.ts";
+import { gather } from "../formats/peft/comparable.ts";
 import {
   type DenseMatrix,
   frobeniusNorm,

@@ -1,15 +1,36 @@
 /** Modules that an adapter trains in full, as PEFT's `modules_to_save`: a classifier's head. @module */
 
+import { scaleAdd } from "../../kernels/elementwise/kernel.ts";
+import type { Architecture } from "../architectures/architecture.ts";
+import type { ConfigJson } from "../architectures/config_fields.ts";
+import { architectureOf, legacyName } from "../architectures/registry.ts";
+import { readRows, type TrainableRows, writeRows } from "../autograd/mod.ts";
 import { Parameter } from "../autograd/parameter.ts";
 import { DenseWeight } from "../autograd/weight.ts";
-import type { HostTensor } from "../core/host_tensor.ts";
+import { oneLine } from "../core/errors.ts";
 import { isNamed, isWithin, listNames, moduleOf } from "../core/module_names.ts";
+import { formatShape, type HostTensor, sameShape, type Shape } from "../core/tensor.ts";
 import { Arena } from "../device/arena.ts";
 import type { Tensor } from "../device/device.ts";
+import { piecesOf } from "../device/spans.ts";
+import { readAdapterLabels, type TrainedRows } from "../formats/mod.ts";
+import { rowsKey } from "../formats/peft/read.ts";
+import type { BaseFile } from "../models/base_file.ts";
+import { labelsOfConfig, withLabels } from "../models/labels.ts";
 import type { Model } from "../models/model.ts";
+import { runnableTypes } from "../models/registry.ts";
 import { Linear } from "../nn/linear.ts";
 import type { WeightChange } from "./adapter.ts";
-import { copyTensor } from "./copy_tensor.ts";
+
+/** Copies values into another tensor of the same size, and returns that one. */
+export function copyTensor(from: Tensor, to: Tensor): Tensor {
+  for (const { start, size } of piecesOf(from)) {
+    const [x, y] = [from, to].map((tensor) => tensor.view([size], start));
+    const scalars = { size, xOffset: 0, yOffset: 0, alpha: 1, accumulate: 0 };
+    from.device.launch(scaleAdd, { x, y }, scalars);
+  }
+  return to;
+}
 
 /** A head that shares the weight of an embedding, and the weight of its own that it gets. */
 interface UntiedHead {
@@ -163,4 +184,199 @@ function assertNotInUse(parameters: readonly Parameter[], heads: readonly Linear
   throw new RangeError(
     `an adapter must train parameters that no other trains, found ${taken.name} in use`,
   );
+}
+
+/** Rows that are trained, and the values with which they begin; without any, those of the model. */
+export interface InitialRows extends Pick<TrainedRows, "indices"> {
+  /** (tokens, width). */
+  readonly values?: HostTensor;
+}
+
+/**
+ * Some rows of embeddings, which are trained while the rest is frozen. Copies of the tables with these rows
+ * stand in for the model's own while they are put on it; a head that shares the table has the rows too, as in
+ * PEFT, and its gradient is theirs as well.
+ *
+ * Cost: 4 bytes per value of the whole embedding and of the rows; the rows' gradients and the optimizer's state.
+ */
+export class TokenRows implements Disposable {
+  /** The rows, (tokens, width), in the order of the embeddings. */
+  readonly parameters: readonly Parameter[];
+  readonly #rows: readonly (TrainableRows & { readonly module: string })[];
+  readonly #model: Model;
+  readonly #copies: TrainedModules;
+  readonly #arena: Arena;
+
+  /**
+   * Copies the embeddings, and replaces rows that have values.
+   *
+   * @throws {RangeError} when a module is none of the model, another adapter has it, or rows do not fit.
+   */
+  constructor(model: Model, rows: ReadonlyMap<string, InitialRows>) {
+    assertInF32(model, [...rows.keys()], "trained tokens must be of");
+    for (const [module, replaced] of rows) {
+      assertRows(module, model.parameters.get(`${module}.weight`)?.shape, replaced);
+    }
+    using unfinished = new DisposableStack();
+    this.#model = model;
+    this.#copies = unfinished.use(new TrainedModules(model, [...rows.keys()]));
+    const entries = Array.from(rows, ([module, { indices }]) => {
+      const [, width] = model.parameters.get(`${module}.weight`)!.shape;
+      return { name: rowsKey(module), shape: [indices.length, width] };
+    });
+    this.#arena = unfinished.use(new Arena(model.device, entries, "adapter", "trained tokens"));
+    this.#rows = Array.from(rows, ([module, { indices, values: initial }]) => {
+      const values = new Parameter(rowsKey(module), this.#arena.view(rowsKey(module)));
+      if (initial) model.device.write(values.tensor, initial.data);
+      else readRows(this.#copies.copyOf(`${module}.weight`), { indices, values });
+      return { module, indices, values };
+    });
+    this.parameters = this.#rows.map(({ values }) => values);
+    unfinished.move();
+  }
+
+  /** Puts the copies in the place of the model's own, until the returned function is called. */
+  put(): () => void {
+    const giveBack = this.#copies.put();
+    for (const { module, ...rows } of this.#rows) this.#tableOf(module).rows = rows;
+    return () => {
+      for (const { module } of this.#rows) this.#tableOf(module).rows = undefined;
+      giveBack();
+    };
+  }
+
+  /** Reads the rows, by the paths of the embeddings. */
+  async read(): Promise<Map<string, TrainedRows>> {
+    if (this.#rows.length === 0) return new Map();
+    const tensors = await this.#model.device.read(...this.parameters.map(({ tensor }) => tensor));
+    return new Map(
+      this.#rows.map(({ module, indices }, i) => [module, { indices, values: tensors[i] }]),
+    );
+  }
+
+  /** What merging does: the copies replace the model's own. */
+  weightChanges(): readonly WeightChange[] {
+    return this.#copies.weightChanges().map((change, i) => ({
+      ...change,
+      mergeInto: (copy) => {
+        change.mergeInto(copy);
+        const { module: _, ...rows } = this.#rows[i];
+        const merged = new Parameter(change.name, copy);
+        merged.rows = rows;
+        writeRows(merged);
+      },
+    }));
+  }
+
+  /** Frees the copies and the rows. */
+  [Symbol.dispose](): void {
+    this.#copies[Symbol.dispose]();
+    this.#arena[Symbol.dispose]();
+  }
+
+  #tableOf(module: string): Parameter {
+    return this.#model.parameters.get(`${module}.weight`)!;
+  }
+}
+
+/**
+ * Throws unless rows are those of a table of embeddings, each once.
+ *
+ * @param table The table's shape.
+ * @throws {RangeError} when there is no table, or they do not fit it.
+ */
+export function assertRows(
+  module: string,
+  table: Shape | undefined,
+  { indices, values }: InitialRows,
+): void {
+  if (table?.length !== 2) {
+    throw new RangeError(`replaced rows must be of an embedding of the model, found "${module}"`);
+  }
+  const [count, width] = table, { shape = [indices.length, width] } = values ?? {};
+  const isRow = (index: number) => Number.isInteger(index) && index >= 0 && index < count;
+  const seen = new Set<number>();
+  const wrong = indices.find((index) => !isRow(index) || seen.size === seen.add(index).size);
+  if (wrong === undefined && shape[0] === indices.length && shape[1] === width) return;
+  const twice = wrong !== undefined && isRow(wrong) ? " twice" : "";
+  const found = wrong === undefined ? `${shape.join(" x ")} values` : `token ${wrong}${twice}`;
+  throw new RangeError(
+    `${indices.length} replaced rows of ${module} must be ${width} wide, of ${count} tokens, found ${found}`,
+  );
+}
+
+/** A model's files with another head. */
+export interface NewHead {
+  /** The configuration. */
+  readonly config: ConfigJson;
+  /** What a tensor of the old files is called; `undefined` for one of the old head. */
+  readonly nameOf: (key: string) => string | undefined;
+}
+
+/** Files that keep their head. */
+export const sameHead = (config: ConfigJson): NewHead => ({ config, nameOf: (key) => key });
+
+/**
+ * The base with the head that an adapter trained in full, in place of its own: a classifier's, or one that is no
+ * longer tied to the embedding.
+ *
+ * @param saved What the adapter trained in full, of which the base lacks some.
+ * @throws {RangeError} when that is no head of the base's family, or not all of it.
+ */
+export async function newHead(
+  base: BaseFile,
+  folder: string,
+  saved: ReadonlyMap<string, HostTensor>,
+): Promise<NewHead> {
+  const isNew = (name: string) => base.find(name).length !== 1;
+  const names = [...saved.keys()].filter(isNew);
+  if (names.every((name) => name === "lm_head.weight")) {
+    return sameHead({ ...base.config, tie_word_embeddings: false });
+  }
+  const config = await classifierOf(base, folder);
+  const known = new Map(config && architectureOf(config).tensors.map((one) => [one.name, one]));
+  const isMissing = (name: string) => isNew(name) && isNew(legacyName(name)) && !saved.has(name);
+  const missing = config && [...known.keys()].find(isMissing);
+  const unknown = missing ?? names.find((name) => !known.has(name));
+  if (config === undefined || unknown !== undefined) {
+    throw new RangeError(
+      `cannot merge the adapter in ${folder}: the base must have all tensors that were trained in full, ` +
+        `found no ${
+          oneLine(unknown ?? names[0])
+        } in ${base.folder}: save the base with that head first`,
+    );
+  }
+  for (const name of names) {
+    const { shape } = known.get(name)!, found = saved.get(name)!.shape;
+    if (sameShape(shape, found)) continue;
+    const rule = `${oneLine(name)} must be ${formatShape(shape)}, found ${formatShape(found)}`;
+    throw new RangeError(`cannot merge the adapter in ${folder}: ${rule}`);
+  }
+  return { config, nameOf: namesBeside(architectureOf(config), base) };
+}
+
+/** The base's configuration as that of a classifier, if it runs, is none, and the adapter trained one. */
+async function classifierOf(
+  { config }: BaseFile,
+  folder: string,
+): Promise<ConfigJson | undefined> {
+  const isRunnable = runnableTypes.some((type) => type === config.model_type);
+  if (!isRunnable || labelsOfConfig(config)) return undefined;
+  const labels = await readAdapterLabels(folder);
+  return labels && withLabels(config, labels);
+}
+
+/** Names beside a new head: with the trunk's prefix, and without the modules of the old head. */
+function namesBeside({ trunk, tensors }: Architecture, { file, config }: BaseFile) {
+  const names = new Set(tensors.map(({ name }) => name)), old = architectureOf(config);
+  const rootOf = (name: string) => name.replace(trunk, "").split(".")[0];
+  const gone = [...old.tensors, ...old.besides ?? []].map(({ name }) => name)
+    .concat(old.copies ?? [])
+    .filter((name) => !names.has(name) && !names.has(trunk + name));
+  const roots = new Set(gone.map(rootOf));
+  const isBare = ![...file.tensors.keys()].some((key) => key.startsWith(trunk));
+  return (key: string): string | undefined => {
+    const name = isBare && !names.has(key) ? trunk + key : key;
+    return !names.has(name) && roots.has(rootOf(key)) ? undefined : name;
+  };
 }

@@ -1,15 +1,23 @@
 /** Updates weighted by the activations that they act on. @module */
 
 import { ShapeError } from "../core/errors.ts";
-import type { LowRankFactors } from "../core/low_rank_update.ts";
-import { formatShape } from "../core/shape.ts";
+import { formatShape } from "../core/tensor.ts";
+import type { LowRankFactors } from "../core/update.ts";
 import {
   type DenseMatrix,
+  difference,
+  frobeniusNorm,
+  leadingSvd,
+  lq,
   multiply,
   multiplyTransposed,
   scaledBy,
+  squaredNorm,
+  type Svd,
+  svd,
   type SymmetricEigen,
   symmetricEigen,
+  transposed,
 } from "../linalg/mod.ts";
 import { checkFactors, type Matrix, nameOf, toDense, toTensor } from "./input.ts";
 
@@ -77,7 +85,7 @@ export function activationsOf(secondMoment: Matrix): DenseMatrix {
 }
 
 /** The inputs themselves, less their mean if they are to be centered. */
-export function rowsOfInputs(
+function rowsOfInputs(
   { activations, centered }: Extract<InputStatistics, { activations: Matrix }>,
   what: string,
 ): DenseMatrix {
@@ -119,4 +127,152 @@ function eigenOf(moment: DenseMatrix, dimensions: number, what: string): Symmetr
     throw new RangeError(`${what} must have no negative eigenvalue, found ${smallest}`);
   }
   return { values: values.map((value) => Math.max(0, value)), vectors };
+}
+
+/** Measures of the eigenvalues λ of inputs' second moment S; all are 0 for inputs that are zero. */
+export interface InputSpread {
+  /** Of the inputs. */
+  readonly dimensions: number;
+  /** (Σ λ)² / Σ λ² = (tr S)² / ‖S‖_F², from 1 to the dimensions: how many directions the inputs fill. */
+  readonly participationRatio: number;
+  /** λ₁ / Σ λ: the share of E ‖x‖² along the first eigenvector. */
+  readonly firstShare: number;
+  /** A sentence, where the first eigenvector holds more than half. */
+  readonly note?: string;
+}
+
+/**
+ * Says whether one direction of the inputs outweighs all others. In ΔW·S^½ every update then seems to read that
+ * direction. In SmolLM2-135M (q of layers 5, 15, 25 and 29, 3,024 tokens of a novel) the first direction holds 49% to
+ * 72%, and Gaussian updates of ranks 8 and 64 have φ(1, 1) of 0.84 to 0.95; of centered inputs 6% to 16%, and 0.15 to
+ * 0.51. Layer 0 needs more than that: centered, its first direction holds 41%, and Gaussian updates have 0.82. So
+ * always compare with `gaussianSimilarity` of the same inputs.
+ *
+ * @throws {ShapeError} when S is not square.
+ * @throws {RangeError} when a value is not finite.
+ *
+ * @example
+ * ```ts
+ * import { inputSpread } from "@lowrank/core/analysis";
+ *
+ * const secondMoment = { shape: [2, 2], data: Float32Array.of(9, 0, 0, 1) };
+ * console.log(inputSpread({ secondMoment }).firstShare); // 9 / 10
+ * ```
+ */
+export function inputSpread(inputs: InputStatistics): InputSpread {
+  const S = momentOf(inputs), { rows: dimensions, columns, data } = S;
+  if (dimensions !== columns) {
+    throw new ShapeError(
+      `the second moment must have shape ${formatShape([dimensions, dimensions])}, found ${
+        formatShape([dimensions, columns])
+      }`,
+    );
+  }
+  const trace = Array.from({ length: dimensions }, (_, i) => data[i * (dimensions + 1)])
+    .reduce((sum, value) => sum + value, 0);
+  if (trace <= 0) return { dimensions, participationRatio: 0, firstShare: 0 };
+  const participationRatio = (trace / frobeniusNorm(S)) ** 2;
+  const firstShare = leadingSvd(S, 1, { seed: 0 }).values[0] / trace;
+  const found = { dimensions, participationRatio, firstShare };
+  return firstShare > 0.5 ? { ...found, note: noteOn(found) } : found;
+}
+
+function noteOn({ dimensions, participationRatio, firstShare }: InputSpread): string {
+  return `one direction holds ${(100 * firstShare).toFixed(0)}% of the inputs' second moment ` +
+    `(participation ratio ${
+      participationRatio.toFixed(1)
+    } of ${dimensions}), so that in their metric even ` +
+    "random updates look alike";
+}
+
+/** S of either kind of statistics. */
+function momentOf(inputs: InputStatistics): DenseMatrix {
+  if ("secondMoment" in inputs) return toDense(inputs.secondMoment, "the second moment");
+  const x = rowsOfInputs(inputs, "the activations");
+  return scaledBy(multiply(transposed(x), x), 1 / x.rows);
+}
+
+/**
+ * A regression in the metric of its inputs. With Xᵀ = L Q and the residuals E, the loss per example of an
+ * update is ‖core − ΔW L / √n‖² + floor: the best of rank r is the truncated SVD of the core, and leaves
+ * the tail of its squared singular values (Eckart and Young 1936; Izenman 1975).
+ */
+export interface ReducedRank {
+  /** Eᵀ Qᵀ / √n, (outputs, inputs): without noise D·S^½ of a shift D, but for a rotation of S^½. */
+  readonly core: DenseMatrix;
+  /** L / √n, a square root of the inputs' second moment S: L Lᵀ / n = S. */
+  readonly root: DenseMatrix;
+  /** What no update can fit, per example. */
+  readonly floor: number;
+  /** The core's decomposition. */
+  readonly svd: Svd;
+}
+
+/**
+ * Prepares min over ΔW of rank r of Σ ‖residual − ΔW x‖² / n for every r at once.
+ *
+ * @param inputs X, (n, inputs), a row an example.
+ * @param residuals E, (n, outputs): what an update is to add to the outputs.
+ * @throws {ShapeError} when one of them is no matrix.
+ * @throws {RangeError} when a value is not finite.
+ *
+ * @example
+ * ```ts
+ * import { bestUpdate, leastLoss, reducedRank } from "@lowrank/core/analysis";
+ *
+ * const inputs = { shape: [2, 2], data: Float32Array.of(1, 0, 0, 1) };
+ * const residuals = { shape: [2, 2], data: Float32Array.of(3, 0, 0, 1) };
+ * const regression = reducedRank(inputs, residuals);
+ * console.log(leastLoss(regression, 0), leastLoss(regression, 1)); // 5, 0.5
+ * console.log(bestUpdate(regression, 1).data); // 3, 0, 0, 0
+ * ```
+ */
+export function reducedRank(inputs: Matrix, residuals: Matrix): ReducedRank {
+  const X = toDense(inputs, "the inputs"), E = transposed(toDense(residuals, "the residuals"));
+  const { L, Q } = lq(transposed(X)), scale = 1 / Math.sqrt(X.rows);
+  const core = scaledBy(multiplyTransposed(E, Q), scale);
+  const floor = scale ** 2 * squaredNorm(E) - squaredNorm(core);
+  return { core, root: scaledBy(L, scale), floor, svd: svd(core) };
+}
+
+/** The least loss at a rank, per example: the tail of the core's squared values. Rank 0 is no update. */
+export function leastLoss({ svd: { values }, floor }: ReducedRank, rank: number): number {
+  return values.subarray(rank).reduce((sum, value) => sum + value ** 2, floor);
+}
+
+/** The loss of an update (outputs, inputs), per example. */
+export function updateLoss({ core, root, floor }: ReducedRank, update: DenseMatrix): number {
+  return squaredNorm(difference(core, multiply(update, root))) + floor;
+}
+
+/** An update in the inputs' metric, ΔW·S^½, whose right space does not depend on the choice of the root. */
+export function inInputMetric({ root }: ReducedRank, update: DenseMatrix): DenseMatrix {
+  return multiply(update, root);
+}
+
+/**
+ * The update of a rank with the least loss: the core's truncated SVD times the inverse of the root. With the
+ * full rank it is the least-squares solution.
+ */
+export function bestUpdate(
+  { root, svd: { left, values, right } }: ReducedRank,
+  rank: number,
+): DenseMatrix {
+  const data = right.data.map((v, at) => {
+    const i = Math.floor(at / right.columns);
+    return i < rank ? values[i] * v : 0;
+  });
+  return divideByLower(multiply(transposed(left), { ...right, data }), root);
+}
+
+/** X with X L = B, column after column from the last: L is lower triangular and has no zero there. */
+function divideByLower(b: DenseMatrix, { rows, data: L }: DenseMatrix): DenseMatrix {
+  const x = b.data.slice();
+  for (let start = 0; start < x.length; start += rows) {
+    for (let j = rows - 1; j >= 0; j--) {
+      for (let i = j + 1; i < rows; i++) x[start + j] -= x[start + i] * L[i * rows + j];
+      x[start + j] /= L[j * rows + j];
+    }
+  }
+  return { ...b, data: x };
 }

@@ -4,12 +4,10 @@
  * @module
  */
 
-import { ShapeError } from "../core/errors.ts";
-import type { HostTensor } from "../core/host_tensor.ts";
-import { assertUpdate, type LowRankFactors, updateName } from "../core/low_rank_update.ts";
-import { isRecord } from "../core/json.ts";
-import { quote } from "../core/quote.ts";
-import { formatShape, type Shape } from "../core/shape.ts";
+import { quote, ShapeError } from "../core/errors.ts";
+import { formatShape, type HostTensor, type Shape } from "../core/tensor.ts";
+import { assertUpdate, type LowRankFactors, updateName } from "../core/update.ts";
+import { isRecord } from "../core/checks.ts";
 import { assertFinite, type DenseMatrix, type LargeMatrix, transposed } from "../linalg/mod.ts";
 
 /** A matrix: a tensor of two axes, as read from files and devices, or rows x columns. Row-major. */

@@ -1,9 +1,9 @@
 /** Rank analysis: plain matrices in, plain numbers out. No device, no model. @module */
 
 export { ShapeError } from "../core/errors.ts";
-export type { HostData, HostTensor } from "../core/host_tensor.ts";
-export type { LowRankFactors, LowRankUpdate } from "../core/low_rank_update.ts";
-export type { Shape } from "../core/shape.ts";
+export type { HostData, HostTensor } from "../core/tensor.ts";
+export type { LowRankFactors, LowRankUpdate } from "../core/update.ts";
+export type { Shape } from "../core/tensor.ts";
 export type { DenseMatrix, LargeMatrix, Svd } from "../linalg/mod.ts";
 export { activationsOf, inActivationMetric, type InputStatistics } from "./activation_metric.ts";
 export {
@@ -18,22 +18,18 @@ export {
   type CombineOptions,
   combineUpdates,
 } from "./combine.ts";
-export { bendOf, crossing, neededRank, type RankHeight } from "./curves.ts";
-export { rightDirections, type UpdateDirections, updateDirections } from "./directions.ts";
+export { bendOf, crossing, neededRank, type RankHeight } from "./measures.ts";
+export { rightDirections, type UpdateDirections, updateDirections } from "./subspaces.ts";
 export { type Matrix, toTensor } from "./input.ts";
-export { type InputSpread, inputSpread } from "./input_spread.ts";
-export {
-  gaussianSimilarity,
-  type GaussianSimilarityOptions,
-  meanSimilarity,
-} from "./gaussian_similarity.ts";
-export { matrixFactors } from "./matrix_factors.ts";
+export { type InputSpread, inputSpread } from "./activation_metric.ts";
+export { gaussianSimilarity, type GaussianSimilarityOptions, meanSimilarity } from "./subspaces.ts";
+export { matrixFactors } from "./spectrum.ts";
 export {
   type IntruderOptions,
   type Intruders,
   intruders,
   type TunedDirection,
-} from "./intruders.ts";
+} from "./amplification.ts";
 export {
   effectiveRank,
   energyRank,
@@ -54,7 +50,7 @@ export {
   type ReducedRank,
   reducedRank,
   updateLoss,
-} from "./reduced_rank.ts";
+} from "./activation_metric.ts";
 export {
   type CommonDirections,
   commonDirections,
@@ -72,7 +68,7 @@ export {
   rightSimilarity,
   similarityGrid,
 } from "./subspaces.ts";
-export type { MajoritySign } from "./task_tensors.ts";
-export { type TruncatedUpdate, truncateUpdate } from "./truncate.ts";
-export { updateSingularValues, updateSvd } from "./update_svd.ts";
-export { type SumError, sumError, sumUpdates, type WeightedUpdate } from "./weighted_sum.ts";
+export type { MajoritySign } from "./combine.ts";
+export { type TruncatedUpdate, truncateUpdate } from "./spectrum.ts";
+export { updateSingularValues, updateSvd } from "./spectrum.ts";
+export { type SumError, sumError, sumUpdates, type WeightedUpdate } from "./combine.ts";

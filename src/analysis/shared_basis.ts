@@ -1,6 +1,6 @@
 /** Whether several updates of one weight could share a basis. @module */
 
-import type { LowRankFactors } from "../core/low_rank_update.ts";
+import type { LowRankFactors } from "../core/update.ts";
 import { mean } from "../core/numbers.ts";
 import { Random } from "../core/random.ts";
 import {
@@ -14,7 +14,7 @@ import {
 } from "../linalg/mod.ts";
 import { nameOf } from "./input.ts";
 import { energyRank, frobeniusOf } from "./measures.ts";
-import { updateSvd } from "./update_svd.ts";
+import { updateSvd } from "./spectrum.ts";
 
 /** How {@link sharedBasis} counts. */
 export interface SharedBasisOptions {

@@ -1,14 +1,22 @@
 /** How much two subspaces have in common. @module */
 
+import { assertOptions } from "../core/checks.ts";
 import { ShapeError } from "../core/errors.ts";
+import { Random } from "../core/random.ts";
+import type { LowRankFactors } from "../core/update.ts";
 import {
   type DenseMatrix,
+  gaussian,
   multiply,
   multiplyTransposed,
   rowsOf,
   singularValues,
+  type Svd,
   svd,
 } from "../linalg/mod.ts";
+import { type Matrix, nameOf, toDense, toTensor } from "./input.ts";
+import { numericalRank } from "./measures.ts";
+import { float32Epsilon, updateSvd } from "./spectrum.ts";
 
 /** φ(i, j) at [i − 1][j − 1]. */
 export type Grid = readonly (readonly number[])[];
@@ -135,5 +143,117 @@ function assertOneSpace(one: DenseMatrix, two: DenseMatrix): void {
   if (one.columns === two.columns) return;
   throw new ShapeError(
     `subspaces must be in one space, found ${one.columns} and ${two.columns} dimensions`,
+  );
+}
+
+/**
+ * Right singular vectors of A (rank, in), one per row, as in section 7.2 of the paper: (k, in) with k
+ * the numerical rank of A. Appendix G says left vectors, but those of A are in a different space for
+ * each rank.
+ *
+ * @throws {ShapeError} when A is not a matrix.
+ * @throws {RangeError} when a value is not finite, or all are zero.
+ *
+ * @example
+ * ```ts
+ * import { rightDirections, similarityGrid } from "@lowrank/core/analysis";
+ *
+ * const one = rightDirections({ shape: [1, 2], data: Float32Array.of(1, 0) });
+ * const two = rightDirections({ shape: [1, 2], data: Float32Array.of(1, 1) });
+ * console.log(similarityGrid(one, two)); // [[0.5]]
+ * ```
+ */
+export function rightDirections(A: Matrix, name?: string): DenseMatrix {
+  const what = name === undefined ? "A of the update" : `A of the update of ${name}`;
+  const matrix = toDense(A, what), { values, right } = svd(matrix);
+  return leading(right, numericalRank(values, matrix.rows, matrix.columns, float32Epsilon), what);
+}
+
+/** Left (k, out) and right (k, in) singular vectors of ΔW, one per row; k is its numerical rank. */
+export interface UpdateDirections {
+  /** Where ΔW writes to. */
+  readonly left: DenseMatrix;
+  /** What ΔW reads. */
+  readonly right: DenseMatrix;
+}
+
+/**
+ * The meaningful singular vectors of ΔW = s B A: those whose singular values are above rounding error.
+ *
+ * @throws {ShapeError} when A and B do not fit each other, or the rank is 0 or above both sides.
+ * @throws {RangeError} when a value is not finite, or the update is zero and has no directions. Both
+ * name the module.
+ */
+export function updateDirections(factors: LowRankFactors): UpdateDirections {
+  return directionsOf(updateSvd(factors), nameOf(factors));
+}
+
+function directionsOf({ left, values, right }: Svd, what: string): UpdateDirections {
+  const rank = numericalRank(values, left.columns, right.columns, float32Epsilon);
+  return { left: leading(left, rank, what), right: leading(right, rank, what) };
+}
+
+function leading(vectors: DenseMatrix, rank: number, what: string): DenseMatrix {
+  if (rank === 0) throw new RangeError(`${what} must not be zero: it has no directions then`);
+  return rowsOf(vectors, 0, rank);
+}
+
+/** What {@link gaussianSimilarity} draws. */
+export interface GaussianSimilarityOptions {
+  /** Of the updates, (out, in). */
+  readonly shape: readonly [out: number, inner: number];
+  /** Of the two updates that are compared. */
+  readonly ranks: readonly [number, number];
+  /** Of all draws. */
+  readonly seed: number;
+  /** Pairs of updates. Default 20. */
+  readonly pairs?: number;
+}
+
+/**
+ * φ(i, j) by chance where `randomSimilarity` does not apply: the mean over pairs of updates whose A and
+ * B are Gaussian. In ΔW·S^½ even random updates are similar, because their inputs are the same.
+ *
+ * @param directions Takes an update's directions, orthonormal rows, as it does for those it is a control of.
+ * @returns φ(i, j) at [i − 1][j − 1].
+ *
+ * @example
+ * ```ts
+ * import { gaussianSimilarity, updateDirections } from "@lowrank/core/analysis";
+ *
+ * const options = { shape: [64, 64], ranks: [2, 8], seed: 1 } as const;
+ * const phi = gaussianSimilarity((update) => updateDirections(update).right, options);
+ * console.log(phi[1][7]); // about max(2, 8) / 64
+ * ```
+ */
+export function gaussianSimilarity(
+  directions: (update: LowRankFactors) => DenseMatrix,
+  options: GaussianSimilarityOptions,
+): number[][] {
+  assertOptions("gaussianSimilarity", options, {
+    shape: true,
+    ranks: true,
+    seed: true,
+    pairs: true,
+  });
+  const { shape: [out, inner], ranks, seed, pairs = 20 } = options;
+  const random = new Random(seed);
+  const draw = (rank: number) => {
+    const A = toTensor(gaussian(rank, inner, random)), B = toTensor(gaussian(out, rank, random));
+    return directions({ A, B, scaling: 1 });
+  };
+  const pair = () => similarityGrid(draw(ranks[0]), draw(ranks[1]));
+  return meanSimilarity(Array.from({ length: pairs }, pair));
+}
+
+/** The mean of grids of φ, at least one, over the part that all have. */
+export function meanSimilarity(grids: readonly (readonly (readonly number[])[])[]): number[][] {
+  const rows = Math.min(...grids.map((grid) => grid.length));
+  const columns = Math.min(...grids.map(([row]) => row.length));
+  const mean = (i: number, j: number) =>
+    grids.reduce((sum, grid) => sum + grid[i][j], 0) / grids.length;
+  return Array.from(
+    { length: rows },
+    (_, i) => Array.from({ length: columns }, (_, j) => mean(i, j)),
   );
 }

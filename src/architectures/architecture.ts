@@ -1,7 +1,10 @@
 /** What an architecture is: its layers with their tensors, as data. @module */
 
-import type { SiteRows } from "../core/row_range.ts";
-import type { SiteRole } from "../core/site.ts";
+import { isText } from "../core/checks.ts";
+import { quote } from "../core/errors.ts";
+import { mostBlocks } from "../core/limits.ts";
+import { howMany } from "../core/numbers.ts";
+import type { SiteRole, SiteRows } from "../core/update.ts";
 import type { HeadKind } from "./config_fields.ts";
 
 /** One tensor of a model. */
@@ -110,4 +113,188 @@ export function countParameters(tensors: Iterable<Pick<TensorSpec, "shape">>): n
 /** The extents of a tensor in Hugging Face's files. */
 export function storedShape({ shape, storedTransposed }: TensorSpec): readonly number[] {
   return storedTransposed ? shape.toReversed() : shape;
+}
+
+/** Extents of a weight, (out, in). */
+type MatrixShape = readonly [outputs: number, inputs: number];
+
+/** What differs between linear layers. */
+interface LinearOptions {
+  /** The role of all rows, or the rows of each role; a layer may have none. */
+  readonly parts?: SiteRole | LayerParts;
+  /** Whether it has a bias. Default true. */
+  readonly bias?: boolean;
+}
+
+/** A tensor that files do not hold transposed. */
+export function tensor(name: string, ...shape: number[]): TensorSpec {
+  return { name, shape };
+}
+
+/** `nn.Linear`: y = x Wᵀ + b. */
+export function linear(
+  name: string,
+  shape: MatrixShape,
+  { parts = {}, bias = true }: LinearOptions = {},
+): LinearSpec {
+  const weight = tensor(`${name}.weight`, ...shape), [outputs, inputs] = shape;
+  return {
+    name,
+    kind: "linear",
+    tensors: bias ? [weight, tensor(`${name}.bias`, outputs)] : [weight],
+    outputs,
+    inputs,
+    parts: typeof parts === "string" ? { [parts]: { start: 0, count: outputs } } : parts,
+  };
+}
+
+/** transformers' `Conv1D`: a linear layer whose weight is (in, out) in files. */
+export function conv1d(name: string, shape: MatrixShape, parts: SiteRole | LayerParts): LinearSpec {
+  const layer = linear(name, shape, { parts }), [weight, bias] = layer.tensors;
+  return { ...layer, tensors: [{ ...weight, storedTransposed: true }, bias] };
+}
+
+/** A linear layer to tokens or classes, which PEFT's `all-linear` leaves out. */
+export function head(name: string, shape: MatrixShape, { bias = false } = {}): LinearSpec {
+  return { ...linear(name, shape, { parts: "head", bias }), kind: "head" };
+}
+
+/** `nn.Embedding`: a row for each token or position. */
+export function embedding(name: string, shape: MatrixShape): LinearSpec {
+  return { ...linear(name, shape, { bias: false }), kind: "embedding" };
+}
+
+/** A layer norm, or an RMS norm, which has no bias. */
+export function norm(name: string, width: number, { bias = true } = {}): LayerSpec {
+  const weight = tensor(`${name}.weight`, width);
+  return {
+    name,
+    kind: "norm",
+    tensors: bias ? [weight, tensor(`${name}.bias`, width)] : [weight],
+  };
+}
+
+/** Any other tensors of one module. */
+export function other(...tensors: TensorSpec[]): LayerSpec {
+  return { name: moduleOf(tensors[0].name), kind: "other", tensors };
+}
+
+/** The module of a tensor: its name without `.weight` or `.bias`. */
+export function moduleOf(tensor: string): string {
+  return tensor.replace(/\.(weight|bias)$/, "");
+}
+
+/** Parts of a fused projection with q, k and v one after another, `width` rows each. */
+export function fusedParts(width: number): LayerParts {
+  return {
+    q: { start: 0, count: width },
+    k: { start: width, count: width },
+    v: { start: 2 * width, count: width },
+  };
+}
+
+/** Parts of a fused projection with q, k and v of `width` rows each for one head after the other. */
+export function partsByHead(heads: number, width: number): LayerParts {
+  const rows = (part: number) =>
+    Array.from(
+      { length: heads },
+      (_, head) => ({ start: (3 * head + part) * width, count: width }),
+    );
+  return { q: rows(0), k: rows(1), v: rows(2) };
+}
+
+/**
+ * The layers of `count` blocks; `block` returns those of one, by index.
+ *
+ * @throws {RangeError} when there are more than 10,000.
+ */
+export function repeat(count: number, block: (index: number) => LayerSpec[]): LayerSpec[] {
+  if (count > mostBlocks) {
+    throw new RangeError(`a model may have up to ${mostBlocks} layers here, found ${count}`);
+  }
+  return Array.from({ length: count }, (_, index) => block(index)).flat();
+}
+
+/** A list of blocks in a name: all before its first number. */
+const listOf = /^(?:.*?\.)?(?=\d+(?:\.|$))/;
+
+/**
+ * The paths of a model's blocks, in their order: `transformer.h.0` and so on of GPT-2. A block is what the first
+ * number in the names of layers counts.
+ *
+ * @param layers An architecture's layers.
+ * @param what Who needs blocks, for the sentence of an error: `top layers`.
+ * @throws {RangeError} when the layers are not one list of blocks, as those of an encoder beside a decoder are two.
+ */
+export function blocksOf(layers: readonly { readonly name: string }[], what: string): string[] {
+  const lists = new Set(layers.map(({ name }) => listOf.exec(name)?.[0]).filter(isText));
+  const [list, ...others] = lists;
+  if (list === undefined || others.length > 0) {
+    const found = [...lists].map((name) => name.replace(/\.$/, "")).join(" and ") || "none";
+    throw new RangeError(`${what} need a model with one list of blocks, found ${found}`);
+  }
+  const numbers = layers.filter(({ name }) => name.startsWith(list))
+    .map(({ name }) => parseInt(name.slice(list.length)));
+  return [...new Set(numbers)].sort((a, b) => a - b).map((block) => `${list}${block}`);
+}
+
+/**
+ * The paths of a model's last blocks, in their order: `transformer.h.10` and `transformer.h.11` of GPT-2.
+ *
+ * @param layers An architecture's layers.
+ * @throws {RangeError} when the layers are not one list of blocks, or it is not that long.
+ *
+ * @example
+ * ```ts
+ * import { architectureOf, catalog, topBlocks } from "@lowrank/core/architectures";
+ *
+ * const { layers } = architectureOf(catalog["gpt2"].config);
+ * console.log(topBlocks(layers, 2)); // transformer.h.10, transformer.h.11
+ * ```
+ */
+export function topBlocks(layers: readonly { readonly name: string }[], count: number): string[] {
+  const blocks = blocksOf(layers, "top layers");
+  if (Number.isInteger(count) && count >= 1 && count <= blocks.length) return blocks.slice(-count);
+  throw new RangeError(
+    `layers must be a whole number from 1 to the model's ${blocks.length} blocks, found ${
+      quote(count)
+    }`,
+  );
+}
+
+/**
+ * Throws unless layers can have no bottleneck.
+ *
+ * @param leaveOut The layers without one, from 0.
+ * @param layers Number of layers of the model.
+ * @param variant Of which form they are: `drop` leaves out the lowest layers.
+ * @throws {RangeError} when a layer does not exist, none would have a bottleneck, or `drop` leaves out none or
+ * others than the lowest.
+ */
+export function assertLeftOut(leaveOut: readonly number[], layers: number, variant: string): void {
+  const isLayer = (layer: unknown) =>
+    Number.isInteger(layer) && 0 <= Number(layer) && Number(layer) < layers;
+  if (!(Array.isArray(leaveOut) && leaveOut.every(isLayer))) {
+    throw new RangeError(
+      `leaveOut must list layers of the model's ${layers}, from 0, found ${quote(leaveOut)}`,
+    );
+  }
+  if (new Set(leaveOut).size === layers) {
+    throw new RangeError(
+      `leaveOut must leave a layer with a bottleneck, found all ${
+        howMany(layers, "layer")
+      } left out`,
+    );
+  }
+  if (variant === "drop" && !areLowest(leaveOut)) {
+    throw new RangeError(
+      `drop needs the lowest layers in leaveOut, such as [0, 1], found ${quote(leaveOut)}`,
+    );
+  }
+}
+
+/** Whether layers are the lowest one or more. */
+export function areLowest(layers: readonly number[]): boolean {
+  const distinct = new Set(layers);
+  return distinct.size > 0 && [...distinct].every((layer) => layer < distinct.size);
 }

@@ -5,8 +5,8 @@
  * @module
  */
 
-export type { RowRange, SiteRows } from "../core/row_range.ts";
-export type { SiteRole } from "../core/site.ts";
+export type { RowRange, SiteRows } from "../core/update.ts";
+export type { SiteRole } from "../core/update.ts";
 export {
   type Architecture,
   countParameters,
@@ -17,14 +17,14 @@ export {
   storedShape,
   type TensorSpec,
 } from "./architecture.ts";
-export { topBlocks } from "./blocks.ts";
-export { catalog, type CatalogEntry } from "./catalog.ts";
+export { topBlocks } from "./architecture.ts";
+export { catalog, type CatalogEntry } from "./registry.ts";
 export type { ConfigJson, HeadKind } from "./config_fields.ts";
-export { inferArchitecture, isBuffer, type StoredTensor } from "./infer_architecture.ts";
+export { inferArchitecture, isBuffer, type StoredTensor } from "./registry.ts";
 export {
   type AdaptableLayer,
   type LayerSite,
   selectLayerSites,
   type SiteSelection,
-} from "./layer_sites.ts";
+} from "./sites.ts";
 export { architectureOf } from "./registry.ts";

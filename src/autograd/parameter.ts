@@ -1,6 +1,6 @@
 /** Parameters: the leaves of differentiation. @module */
 
-import type { Shape } from "../core/shape.ts";
+import type { Shape } from "../core/tensor.ts";
 import type { Tensor } from "../device/device.ts";
 
 /** A gradient's buffer, and whether this step has written it yet. */

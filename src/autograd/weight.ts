@@ -1,6 +1,6 @@
 /** The weight of a linear layer, however it is stored. @module */
 
-import type { Shape } from "../core/shape.ts";
+import type { Shape } from "../core/tensor.ts";
 import type { Tensor } from "../device/device.ts";
 import { isHalfType } from "../../kernels/kernel.ts";
 import { widenBf16, widenF16 } from "../../kernels/float16/kernel.ts";
@@ -8,7 +8,7 @@ import { piecesOf } from "../device/spans.ts";
 import { lookUpRows } from "./ops/look_up.ts";
 import { matrix, type MatrixPair, multiply } from "./ops/product.ts";
 import { Parameter } from "./parameter.ts";
-import type { Contribution } from "./gradients.ts";
+import type { Contribution } from "./tape.ts";
 
 /** A product that is added to a weight's in the same launch: a low-rank update. */
 export interface LowRankTerm {

@@ -1,7 +1,6 @@
 /** LAPACK, if the system's BLAS includes it. @module */
 
-import { findLibrary, limitThreads, settingDefinitions } from "./library.ts";
-import { nameOf } from "./name.ts";
+import { findLibrary, limitThreads, nameOf, settingDefinitions } from "./library.ts";
 
 /** Fortran passes everything by address; the lengths of the strings come last, by value. */
 const routine = <const Name extends string>(name: Name, buffers: number, strings = 0) => ({

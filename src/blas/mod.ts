@@ -4,4 +4,4 @@ export { baseOf, Blas, type BlasPlace, openBlas } from "./blas.ts";
 export { Lapack, type LapackSymbols, openLapack } from "./lapack.ts";
 export { blasAdvice, libraryWanted } from "./library.ts";
 export { openRows, type RowSpace } from "./rows.ts";
-export { type Sgemm, sgemmIn, sgemmRange } from "./sgemm.ts";
+export { type Sgemm, sgemmIn, sgemmRange } from "./blas.ts";

@@ -1,6 +1,6 @@
 /** Our own inner loops over rows of float64, in WebAssembly: what is computed without the system's library. @module */
 
-import { lazily } from "../core/lazily.ts";
+import { lazily } from "../core/numbers.ts";
 import { rowsProgram } from "./rows_program.ts";
 
 /** The loops of `rows.as.ts`. Places and lengths count values of the memory. */

@@ -1,18 +1,96 @@
 /** What the commands share: options, opening devices, loading models with adapters, output. @module */
 
-import { type Command, Option } from "./commander.ts";
 import { quantizedBaseOf } from "../adapt/adapter.ts";
 import { type Adapter, loadAnyAdapter, LoraAdapter } from "../adapt/mod.ts";
-import { terminalJson, terminalText } from "../core/terminal_text.ts";
+import { isRecord, isText } from "../core/checks.ts";
+import { oneLine, terminalJson, terminalLine, terminalText } from "../core/errors.ts";
+import { modelName } from "../core/model_name.ts";
+import { grouped } from "../core/numbers.ts";
 import { type Device, openDevice } from "../device/mod.ts";
+import { alignColumns } from "../figures/table.ts";
 import { assertAdapterFolder } from "../formats/folder_kind.ts";
 import { readAdapterLabels } from "../formats/mod.ts";
-import { readQuantizedBase } from "../formats/quantized_base.ts";
-import { formText, type QuantizedForm } from "../quant/quantized_tensor.ts";
+import { readQuantizedBase } from "../formats/peft/base_metadata.ts";
 import { labelsOfConfig, loadModel, readConfig, type TextModel } from "../models/mod.ts";
-import { type AllowOption, type BaseDtypeOption, baseTypeOf, seedNumber } from "./arguments.ts";
-import { assertModelFolder } from "./model_folder.ts";
-import { otherBase } from "./other_base.ts";
+import { formText, type QuantizedForm } from "../quant/quantized_tensor.ts";
+import { isSamePlace, readJson } from "../storage/files.ts";
+import { fileIn, hasFile, kindOf } from "../storage/storage.ts";
+import {
+  type AllowOption,
+  type BaseDtypeOption,
+  baseTypeOf,
+  type Command,
+  Option,
+  pathWord,
+  seedNumber,
+} from "./options.ts";
+
+/**
+ * Throws unless there is a folder with a model's configuration, and says what to do instead.
+ *
+ * @param what The option that names the folder or, of an argument, the command.
+ * @throws {RangeError} when there is no folder, or an adapter in it.
+ */
+export async function assertModelFolder(folder: string, what = "--model"): Promise<void> {
+  const isOption = what.startsWith("--"), given = isOption ? `${what} ` : "";
+  if (await hasFile(folder, "config.json")) return;
+  if (await hasFile(folder, "adapter_config.json")) {
+    const beside = isOption ? ` --adapter ${pathWord(folder)}` : "", base = await baseOf(folder);
+    throw new RangeError(
+      `${what} needs the base model, found an adapter in ${folder}: give ${given}${base}${beside}`,
+    );
+  }
+  if (await kindOf(folder) !== undefined) return; // Reading says what is missing in it.
+  const name = /^gpt2(-medium|-large|-xl)?$/.test(folder) ? `openai-community/${folder}` : folder;
+  const isOnHub = /^[\w.-]+\/[\w.-]+$/.test(name);
+  throw new RangeError(
+    `${what} needs a folder on this machine, found none at ${folder}` +
+      (isOnHub ? `: for the one on the Hugging Face hub, give ${given}hf:${name}` : ""),
+  );
+}
+
+/** Which base model an adapter says that it is for. */
+async function baseOf(folder: string): Promise<string> {
+  const config = await readJson(fileIn(folder, "adapter_config.json")).catch(() => undefined);
+  const base = isRecord(config) ? config.base_model_name_or_path : undefined;
+  return isText(base) && base !== "" ? pathWord(oneLine(base)) : "BASE";
+}
+
+/** Throws when a model would overwrite the one that it is made from. */
+export async function assertOtherFolder(model: string, output: string): Promise<void> {
+  if (!await isSamePlace(model, output)) return;
+  throw new RangeError(`the output must not be the input folder itself, found ${output}`);
+}
+
+/**
+ * Throws when an adapter would replace the one of a training, whose record would then speak of other weights.
+ *
+ * @throws {RangeError} when the output folder has such a record.
+ */
+export async function assertNoTraining(output: string): Promise<void> {
+  if (!await hasFile(output, "run.json")) return;
+  throw new RangeError(
+    `the output must not be the folder of a training, found run.json in ${output}: choose another folder`,
+  );
+}
+
+/**
+ * The base that an adapter names, if it is called otherwise than a model's folder and the model in it. Shapes
+ * that fit do not tell: models of one size differ in their weights alone.
+ */
+export async function otherBase(model: string, adapter: string): Promise<string | undefined> {
+  const base = await textIn(adapter, "adapter_config.json", "base_model_name_or_path");
+  if (!base) return undefined;
+  const own = await textIn(model, "config.json", "_name_or_path") ?? model;
+  return [model, own].map(modelName).includes(modelName(base)) ? undefined : oneLine(base);
+}
+
+/** A text in a file; none where the file cannot be read, which others say of it. */
+async function textIn(folder: string, name: string, field: string): Promise<string | undefined> {
+  const json = await readJson(fileIn(folder, name)).catch(() => undefined);
+  const value = isRecord(json) ? json[field] : undefined;
+  return isText(value) ? value : undefined;
+}
 
 /** Options that every command takes. */
 export interface CommonOptions {
@@ -193,4 +271,24 @@ export function printWritten(options: CommonOptions, document: unknown, text: st
 /** Prints a note on standard error. */
 export function note({ quiet }: CommonOptions, text: string): void {
   if (!quiet) console.error(terminalText(text));
+}
+
+/** A column: its title, and what it shows for a row. */
+export type Column<T> = readonly [title: string, show: (row: T) => string | number];
+
+/** More rows than these do not fit a screen, so that a row for each kind of layer comes before them. */
+export const mostRows = 24;
+
+/** Aligned columns under a line of titles; numbers are right-aligned. */
+export function table<T>(rows: readonly T[], columns: readonly Column<T>[]): string {
+  const cells = [
+    columns.map(([title]) => title),
+    ...rows.map((row) => columns.map(([, show]) => display(show(row)))),
+  ];
+  const right = columns.map(([, show]) => rows.every((row) => typeof show(row) === "number"));
+  return alignColumns(cells, right);
+}
+
+function display(value: string | number): string {
+  return typeof value === "number" ? grouped(value) : terminalLine(value);
 }

@@ -1,35 +1,58 @@
 /** The program: its commands, and how it ends. @module */
 
-import { watchPulls } from "../core/hub/download.ts";
-import { Interrupted } from "../core/interrupt.ts";
-import { nearestName } from "../core/nearest_name.ts";
-import { terminalLine } from "../core/terminal_text.ts";
-import { version } from "../core/version.ts";
-import { call } from "./call.ts";
-import { Command, CommanderError } from "./commander.ts";
+import { libraryWanted } from "../blas/mod.ts";
+import { nearestName } from "../core/checks.ts";
+import { terminalLine } from "../core/errors.ts";
+import { version } from "../core/program.ts";
+import { closeFfi } from "../linalg/mod.ts";
+import { watchPulls } from "../storage/hub_cache.ts";
+import { isHubName } from "../storage/hub_name.ts";
+import { Interrupted } from "../terminal/interrupt.ts";
+import { addCombine } from "./commands/combine.ts";
+import { addCompare } from "./commands/compare.ts";
+import { addConvert } from "./commands/convert.ts";
+import { addCount } from "./commands/count.ts";
+import { addDevices } from "./commands/devices.ts";
+import { addEvaluate } from "./commands/evaluate.ts";
+import { addExtract } from "./commands/extract.ts";
+import { addGenerate } from "./commands/generate.ts";
+import { addGradients } from "./commands/gradients.ts";
+import { addInspect } from "./commands/inspect.ts";
+import { addLogits } from "./commands/logits.ts";
+import { addMemory } from "./commands/memory.ts";
+import { addMerge } from "./commands/merge.ts";
+import { addPaper } from "./commands/paper.ts";
+import { addPull, showPull } from "./commands/pull.ts";
+import { addQuantize } from "./commands/quantize.ts";
+import { addResize } from "./commands/resize.ts";
+import { addServe } from "./commands/serve.ts";
+import { addSweep } from "./commands/sweep.ts";
+import { readGrid } from "./commands/sweep_grid.ts";
+import { addTrain } from "./commands/train/command.ts";
 import { addCommonOptions } from "./common.ts";
-import { addCombine } from "./combine.ts";
-import { addCompare } from "./compare.ts";
-import { addConvert } from "./convert.ts";
-import { addCount } from "./count.ts";
-import { addDevices } from "./devices.ts";
-import { addEvaluate } from "./evaluate.ts";
-import { examples } from "./examples.ts";
-import { addExtract } from "./extract.ts";
-import { addGenerate } from "./generate.ts";
-import { addGradients } from "./gradients.ts";
-import { addInspect } from "./inspect.ts";
-import { addLogits } from "./logits.ts";
-import { addMemory } from "./memory.ts";
-import { addMerge } from "./merge.ts";
-import { addPaper } from "./paper.ts";
-import { addPull } from "./pull.ts";
-import { showPull } from "./pull_progress.ts";
-import { addQuantize } from "./quantize.ts";
-import { addResize } from "./resize.ts";
-import { addServe } from "./serve.ts";
-import { addSweep } from "./sweep.ts";
-import { addTrain } from "./train.ts";
+import { call, Command, CommanderError } from "./options.ts";
+
+const model = "models/tiny-gpt2", adapter = "models/rank-study/qv-r8-seed1";
+
+/** The examples of commands whose help has no text of their own that shows some. */
+const examples: Readonly<Record<string, string>> = {
+  devices: "devices",
+  count: "count gpt2 --rank 4",
+  memory: "memory gpt2 --rank 4 --batch 8 --length 512",
+  paper: "paper table5",
+  sweep: "sweep examples/sweep.json --output out/sweep",
+  logits: "logits --model base --input in.json --output out.safetensors",
+  gradients: "gradients --model base --input in.json --case a --output g.safetensors",
+  merge: `merge --model ${model} --adapter out --output merged`,
+  inspect: `inspect ${adapter} --base ${model}`,
+  compare: `compare ${adapter} models/rank-study/qv-r8-seed2`,
+  resize: `resize ${adapter} --rank 4 --output smaller`,
+  combine: `combine ${adapter}:0.5 other:0.5 --output mean`,
+  extract: `extract ${model} tuned --rank 8 --output adapter`,
+  convert: `convert ${adapter} --to kohya --output kohya`,
+  quantize: `quantize ${model} quantized`,
+  pull: "pull hf:openai-community/gpt2",
+};
 
 const commands = [
   addDevices,
@@ -140,4 +163,89 @@ function sentenceOf(error: unknown, [, asked = ""]: readonly string[]): string {
     .replace(/(use --base-dtype f32, or) inject an adapter/, "$1 train an adapter")
     .replace(/\bmaxNewTokens(?= must be)/, "--max-new-tokens")
     .replace("out the dtype, or use dtype F32", "out --base-dtype, or use --base-dtype f32");
+}
+
+/**
+ * The needs of commands: the network, files in and out, and the system's BLAS, which `device` opens for a
+ * device with its threads, and `library` for a decomposition. No command starts a program, asks for anything
+ * about the system, or imports.
+ */
+type Need = "read" | "write" | "net" | "device" | "library";
+
+/** The options and arguments that add to what a command needs. */
+type Options = Readonly<Record<string, unknown>>;
+
+const computing = ["read", "device"] as const, saving = ["read", "write", "device"] as const;
+const decomposing = ["read", "write", "library"] as const;
+
+const needs: Readonly<Record<string, (options: Options) => readonly Need[]>> = {
+  devices: () => ["device"],
+  count: ({ url }) => [url === undefined ? "read" : "net"],
+  memory: () => ["read"],
+  paper: () => [],
+  train: () => saving,
+  sweep: () => saving,
+  evaluate: ({ model }) => model === undefined ? ["read"] : computing,
+  generate: () => computing,
+  serve: () => ["read", "net", "device"],
+  logits: () => saving,
+  gradients: () => saving,
+  merge: () => ["read", "write"],
+  inspect: ({ intruders }) => intruders ? ["read", "library"] : ["read"],
+  compare: ({ html }) => html === undefined ? ["read"] : ["read", "write"],
+  resize: () => ["read", "write"],
+  combine: () => decomposing,
+  extract: () => decomposing,
+  convert: () => decomposing,
+  quantize: () => ["read", "write"],
+  pull: () => ["read", "write", "net"],
+};
+
+const droppable = ["read", "write", "net", "run", "sys"] as const;
+
+/**
+ * Gives up every permission that a command does not need, for good: what a hostile file may make of a
+ * fault in the code that reads it ends there. FFI, which is worth all other permissions, is given up as
+ * soon as the BLAS is open. Of the environment the hub's token is given up where nothing is of the hub.
+ *
+ * @returns What gives up FFI, if the command opens a device: to be called when it is open.
+ * @throws {Error} when the file of a sweep, which names its models, cannot be used.
+ */
+export async function keepNeeded(
+  command: string,
+  options: Options,
+  args: readonly string[] = [],
+): Promise<(() => void) | undefined> {
+  if (!libraryWanted()) Deno.permissions.revokeSync({ name: "ffi" });
+  const choices = command === "sweep" ? (await readGrid(args[0])).choices : [];
+  const named = choices.flatMap((choice) => Object.values(choice).map(String));
+  const all = [...args, ...named], kept: readonly string[] = neededBy(command, options, all);
+  for (const name of droppable) {
+    if (!kept.includes(name)) Deno.permissions.revokeSync({ name });
+  }
+  if (!usesHub(options, all)) Deno.permissions.revokeSync({ name: "env", variable: "HF_TOKEN" });
+  if (kept.includes("device")) return closeFfi;
+  if (kept.includes("library")) closeFfi();
+  else Deno.permissions.revokeSync({ name: "ffi" });
+}
+
+/**
+ * The permissions that a command needs. What is on the hub is downloaded to its cache; the kernels of a
+ * package that is run over HTTP are fetched.
+ */
+function neededBy(
+  command: string,
+  options: Options,
+  args: readonly string[] = [],
+): readonly Need[] {
+  const needed = new Set(needs[command](options));
+  if (usesHub(options, args)) {
+    for (const name of ["read", "write", "net"] as const) needed.add(name);
+  }
+  if (!import.meta.url.startsWith("file:")) needed.add("net");
+  return [...needed];
+}
+
+function usesHub(options: Options, args: readonly string[]): boolean {
+  return [...Object.values(options).flat(), ...args].some(isHubName);
 }

@@ -92,3 +92,14 @@ export function countChangedBits(a: Float32Array, b: Float32Array): number {
   for (let i = 0; i < before.length; i++) if (before[i] !== after[i]) changed++;
   return changed;
 }
+
+/** A number and its noun: `1 step`, `2 steps`. */
+export function howMany(count: number, one: string, many = `${one}s`): string {
+  return `${count} ${count === 1 ? one : many}`;
+}
+
+/** Gives what the first call made, to every call. */
+export const lazily = <T>(make: () => T): () => T => {
+  let made: T | undefined;
+  return () => made ??= make();
+};

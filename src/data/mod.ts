@@ -4,30 +4,86 @@
  * @module
  */
 
-export * from "./dates.ts";
-export * from "./digits.ts";
-export type { PromptFormat } from "../core/prompt_format.ts";
-export * from "./documents.ts";
-export * from "./e2e.ts";
-export * from "./encoded_documents.ts";
-export * from "./evaluation_batches.ts";
-export * from "./facts.ts";
-export * from "./gloss.ts";
-export * from "./gloss_batches.ts";
-export * from "./kneser_ney.ts";
-export * from "./linear_task.ts";
+export {
+  type DateOptions,
+  dateTexts,
+  type Digits,
+  type DigitSplit,
+  factBatch,
+  factKeyLength,
+  type InventedFacts,
+  type LinearTask,
+  linearTask,
+  type LinearTaskSpec,
+  loadDigits,
+  principalDirections,
+  rotate,
+  rowBatches,
+  type ShiftSpectrum,
+  shiftValues,
+} from "./tasks/planted.ts";
+export type { PromptFormat } from "../core/batch.ts";
+export {
+  type DocumentSplit,
+  type EncodedDocuments,
+  encodeDocuments,
+  type LanguageScore,
+  languageScore,
+  loadMobyDick,
+  loadPretrainingText,
+  loadSpeeches,
+  splitDocuments,
+  type TextDocument,
+} from "./documents.ts";
+export { e2eData, type E2eMeaning, type E2eSplit, readReferencedOutputs } from "./tasks/e2e.ts";
+export {
+  type EvaluationBatches,
+  evaluationBatches,
+  type EvaluationBatchesOptions,
+} from "./text_rows.ts";
+export {
+  dictionaryEntry,
+  glossBatches,
+  type GlossOptions,
+  type GlossSplit,
+  type GlossTask,
+  glossTexts,
+  loadMeanings,
+  type Meaning,
+  parseMeanings,
+  type PartOfSpeech,
+  promptedText,
+  splitOf,
+  wordNetSynonyms,
+} from "./tasks/wordnet.ts";
+export { KneserNey, type KneserNeyOptions } from "./tasks/ngrams.ts";
 export * from "./masked_batches.ts";
-export * from "./language_score.ts";
-export * from "./prompted_batches.ts";
-export * from "./referenced_outputs.ts";
-export * from "./rotation.ts";
-export * from "./row_batches.ts";
-export { type BatchOrder, batchOrders } from "./row_groups.ts";
+export {
+  encodeFitting,
+  encodePrompted,
+  type EvaluationOptions,
+  evaluationWindows,
+  PromptedBatches,
+  promptedBatches,
+  type PromptedText,
+  randomWindows,
+  type SampleOptions,
+  tokenStream,
+  usualFormat,
+} from "./prompted_batches.ts";
+export { type BatchOrder, batchOrders } from "./token_rows.ts";
 export * from "./skills/mod.ts";
-export * from "./text_batches.ts";
 export * from "./text_dataset.ts";
-export type { ReadModel } from "./text_reading.ts";
-export * from "./texts.ts";
-export * from "./token_rows.ts";
-export * from "./wordnet.ts";
-export * from "./wordnet_synonyms.ts";
+export type { ReadModel } from "./text_rows.ts";
+export { type LabeledText, readPrompts, readTexts, type TextRows, type Texts } from "./texts.ts";
+export {
+  type BatchSize,
+  bucketBatches,
+  checkBatchSize,
+  fittedLength,
+  IGNORED,
+  packBatch,
+  packBatches,
+  packFitted,
+  type TokenRow,
+} from "./token_rows.ts";

@@ -1,37 +1,36 @@
 /** Texts as batches to train on and batches that are held out. @module */
 
-import type { Batch } from "../core/batch.ts";
-import { howMany } from "../core/how_many.ts";
-import { boundsOf } from "../core/numbers.ts";
+import type { Batch, PromptFormat } from "../core/batch.ts";
+import { boundsOf, howMany } from "../core/numbers.ts";
 import { listNames } from "../core/module_names.ts";
-import { assertOptions, type OptionNames } from "../core/options.ts";
-import type { PromptFormat } from "../core/prompt_format.ts";
-import { quote } from "../core/quote.ts";
+import { assertOptions, type OptionNames } from "../core/checks.ts";
+import { quote } from "../core/errors.ts";
 import { Random } from "../core/random.ts";
 import type { Tokenizer } from "../tokenizer/tokenizer.ts";
 import {
   assertOrder,
   type BatchLimit,
   type BatchOrder,
+  checkBatchSize,
   drawGroups,
   measuredGroups,
   mostTokens,
   type RowGroups,
   type RowSizes,
-} from "./row_groups.ts";
-import type { TextLayout } from "./text_layout.ts";
+} from "./token_rows.ts";
 import {
+  type FittedText,
+  longNote,
   measuredSizesOf,
   packGroups,
   readingOf,
   type ReadModel,
   rowsOf,
   sizesOf,
+  type TextLayout,
   type TextReading,
-} from "./text_reading.ts";
-import { type FittedText, longNote } from "./text_rows.ts";
+} from "./text_rows.ts";
 import type { Texts } from "./texts.ts";
-import { checkBatchSize } from "./token_rows.ts";
 
 /** How texts become batches. */
 export interface TextDatasetOptions {

@@ -1,12 +1,29 @@
 /** Texts as rows of tokens that fit a model. @module */
 
-import { howMany } from "../core/how_many.ts";
-import { fillTemplate, type PromptFormat } from "../core/prompt_format.ts";
-import { encodePrompt, endOfTextOf } from "../tokenizer/prompt.ts";
-import type { Tokenizer } from "../tokenizer/tokenizer.ts";
+import { assertPromptFormat, type Batch, fillTemplate, type PromptFormat } from "../core/batch.ts";
+import { assertOptions } from "../core/checks.ts";
+import { quote } from "../core/errors.ts";
+import { boundsOf, howMany } from "../core/numbers.ts";
+import type { HostTensor } from "../core/tensor.ts";
+import {
+  assertTokenizer,
+  encodePrompt,
+  endOfTextOf,
+  type Tokenizer,
+} from "../tokenizer/tokenizer.ts";
 import { encodeFitting, type PromptedText, usualFormat } from "./prompted_batches.ts";
-import type { LabeledText, TextRows } from "./texts.ts";
-import type { TokenRow } from "./token_rows.ts";
+import type { LabeledText, TextRows, Texts } from "./texts.ts";
+import {
+  type BatchLimit,
+  checkBatchSize,
+  measuredGroups,
+  mostTokens,
+  packBatch,
+  type RowGroups,
+  type RowSizes,
+  type RowTotals,
+  type TokenRow,
+} from "./token_rows.ts";
 
 /** What makes rows of tokens. */
 export interface RowOptions {
@@ -33,7 +50,7 @@ export interface FittedText {
  * The rows of each text. A prompted text that is too long has none, as half of an answer teaches a wrong
  * one; a plain text continues in further rows; of a text with a label the beginning is kept.
  */
-export function fitTexts(texts: TextRows, options: RowOptions): FittedText[] {
+function fitTexts(texts: TextRows, options: RowOptions): FittedText[] {
   if (texts.kind === "prompted") return texts.rows.map((text) => fitPrompted(text, options));
   if (texts.kind === "plain") return texts.rows.map((text) => fitPlain(text, options));
   return texts.rows.map((text) => fitLabeled(text, options));
@@ -88,7 +105,7 @@ function fitLabeled({ text, label }: LabeledText, { tokenizer, length }: RowOpti
  * The usual format of prompts, with a space before completions unless most prompts end, or completions
  * begin, with white space other than that.
  */
-export function formatFor(texts: TextRows, given: Partial<PromptFormat> = {}): PromptFormat {
+function formatFor(texts: TextRows, given: Partial<PromptFormat> = {}): PromptFormat {
   const format = { ...usualFormat, ...given };
   if (texts.kind !== "prompted") return { ...usualFormat, endOfTextFirst: format.endOfTextFirst };
   if (given.separator !== undefined) return format;
@@ -96,4 +113,238 @@ export function formatFor(texts: TextRows, given: Partial<PromptFormat> = {}): P
     /\s$/.test(fillTemplate(format, prompt)) || /^[^\S ]/.test(completion);
   const spaced = texts.rows.filter(isSpaced).length;
   return { ...format, separator: 2 * spaced > texts.rows.length ? "" : " " };
+}
+
+/** A layout of batches. */
+export interface TextLayout {
+  /** Tokens that a model reads of a row. */
+  readonly lengthOf: (row: TextRow) => number;
+  /** Tokens that are computed for some rows, with padding. */
+  readonly tokensOf: (totals: RowTotals) => number;
+  /** The batch of some rows. */
+  readonly pack: (rows: readonly TextRow[]) => Batch;
+}
+
+/** What fills up rows, and how prompts are written. */
+export interface LayoutOptions {
+  /** Most tokens in a row. */
+  readonly positions: number;
+  /** Token that fills up short rows. */
+  readonly padding: number;
+  /** How prompts are written. */
+  readonly format: PromptFormat;
+}
+
+/** The layout of texts of a kind. */
+const layoutOf = (kind: Texts["kind"], options: LayoutOptions): TextLayout =>
+  kind === "labeled" ? labeledLayout(options) : nextTokenLayout(options);
+
+/** Lengths are multiples of this, so that kernels of a GPU load four values at a time. */
+const lengthStep = 4;
+
+/** Inputs and next tokens, in a format that what is trained remembers. */
+function nextTokenLayout({ positions, padding, format }: LayoutOptions): TextLayout {
+  const lengthOf = ({ tokens }: TextRow) => tokens.length - 1;
+  const padded = (longest: number) =>
+    Math.min(positions, lengthStep * Math.ceil(longest / lengthStep));
+  return {
+    lengthOf,
+    tokensOf: ({ rows, longest }) => rows * padded(longest),
+    pack: (rows) => {
+      const size = { batch: rows.length, length: padded(longestOf(rows.map(lengthOf))) };
+      return { ...packBatch(rows, size, padding), promptFormat: format };
+    },
+  };
+}
+
+/** Texts with their labels; labels say what a classifier is asked, so that nothing is written in a format. */
+const labeledLayout = ({ padding }: LayoutOptions): TextLayout => ({
+  lengthOf: ({ tokens }) => tokens.length,
+  tokensOf: ({ rows, longest }) => rows * longest,
+  pack: (rows) => packLabeled(rows, padding),
+});
+
+function packLabeled(rows: readonly TextRow[], padding: number): Batch {
+  const length = longestOf(rows.map(({ tokens }) => tokens.length));
+  const shape = [rows.length, length], data = new Uint32Array(rows.length * length).fill(padding);
+  rows.forEach(({ tokens }, row) => data.set(tokens, row * length));
+  const targets = { shape: [rows.length], data: Int32Array.from(rows, ({ label }) => label!) };
+  const isFull = rows.every(({ tokens }) => tokens.length === length);
+  const mask = isFull ? {} : { attentionMask: maskOf(rows, length) };
+  return { inputs: { tokens: { shape, data }, ...mask }, targets };
+}
+
+const longestOf = (lengths: readonly number[]): number => boundsOf(lengths)[1];
+
+/** 1 for the tokens of a row, 0 for those that fill it up. */
+function maskOf(rows: readonly TextRow[], length: number): HostTensor {
+  const data = new Uint32Array(rows.length * length);
+  rows.forEach(({ tokens }, row) => data.fill(1, row * length, row * length + tokens.length));
+  return { shape: [rows.length, length], data };
+}
+
+/** What a model reads: how many tokens, what fills up short rows, and whether it predicts the next one. */
+export interface ReadModel {
+  /** Most tokens in a row. */
+  readonly positions: number;
+  /** Token that fills up short rows. Default: the end of text. */
+  readonly padding?: number;
+  /** Whether it predicts the next token, as it must for texts without labels. Default true. */
+  readonly isCausal?: boolean;
+}
+
+/** How texts of a kind are read. */
+export interface TextReading {
+  /** The rows of each text. */
+  readonly fit: (texts: Texts) => FittedText[];
+  /** How they are laid out. */
+  readonly layout: TextLayout;
+}
+
+/**
+ * How a model reads texts of a kind.
+ *
+ * @param caller The name of the function that a user has called.
+ * @param given How prompts are written, as far as it is said.
+ */
+export function readingOf(
+  caller: string,
+  model: ReadModel,
+  tokenizer: Tokenizer,
+  texts: Texts,
+  given: Partial<PromptFormat> | undefined,
+): TextReading {
+  assertWhole(caller, model, tokenizer, texts);
+  const { positions, isCausal = true } = model;
+  if (!isCausal && texts.kind !== "labeled") {
+    throw new RangeError(
+      "to learn from texts without labels a model must predict the next token, found an encoder or a " +
+        "classifier",
+    );
+  }
+  const format = formatFor(texts, given);
+  assertPromptFormat("the format of prompts", format);
+  const padding = model.padding ?? endOfTextOf(tokenizer);
+  return {
+    fit: (some) => fitTexts(some, { tokenizer, length: positions, format }),
+    layout: layoutOf(texts.kind, { positions, padding, format }),
+  };
+}
+
+/** Callers without types may leave something out, or pass the name of a file as texts. */
+function assertWhole(
+  caller: string,
+  model: ReadModel,
+  tokenizer: Tokenizer,
+  texts: Texts,
+): void {
+  if (!Number.isInteger(model?.positions)) {
+    throw new TypeError(`${caller} needs a model, found ${quote(model)}`);
+  }
+  assertTokenizer(caller, tokenizer);
+  if (Array.isArray(texts?.rows)) return;
+  throw new TypeError(
+    `${caller} needs texts, as in ${caller}(model, tokenizer, await readTexts(file)), found ${
+      quote(texts)
+    }`,
+  );
+}
+
+/** All rows of some texts. */
+export const rowsOf = (texts: readonly FittedText[]): TextRow[] =>
+  texts.flatMap(({ rows }) => rows);
+
+/** Their sizes in a layout. */
+export const sizesOf = (
+  rows: readonly TextRow[],
+  { lengthOf, tokensOf }: TextLayout,
+): RowSizes => ({ lengths: rows.map(lengthOf), tokensOf });
+
+/** The same of rows that are measured. */
+export const measuredSizesOf = (
+  { kind }: Pick<Texts, "kind">,
+  rows: readonly TextRow[],
+  layout: TextLayout,
+): RowSizes => ({
+  ...sizesOf(rows, layout),
+  prompts: kind === "prompted" ? rows.map(promptOf) : undefined,
+});
+
+const promptOf = ({ tokens, scoredFrom }: TextRow): string =>
+  Array.from({ length: scoredFrom }, (_, i) => tokens[i]).join();
+
+/** A batch of each group of rows. */
+export const packGroups = (
+  groups: RowGroups,
+  rows: readonly TextRow[],
+  { pack }: TextLayout,
+): Batch[] => groups.map((group) => pack(group.map((index) => rows[index])));
+
+/** How a model is measured on texts. */
+export interface EvaluationBatchesOptions {
+  /**
+   * Rows in a batch. Default: as many as have, with padding, no more tokens than 8 of the longest, so that they
+   * take no more memory.
+   */
+  readonly batch?: number;
+  /** How prompts are written. Default: after the end of text, with a space before completions. */
+  readonly format?: Partial<PromptFormat>;
+}
+
+/** Batches to measure a model on. */
+export interface EvaluationBatches {
+  /** They hold every text once, those of like length together, and those of one prompt. */
+  readonly batches: readonly Batch[];
+  /** What became of long texts, if there are any: sentences for a reader. */
+  readonly notes: readonly string[];
+}
+
+/** Rows of the batches whose memory is enough, where nothing is said. */
+const usualRows = 8;
+
+/**
+ * Makes batches of all texts, to measure a model on. The loss is that of any other batches of them, but for
+ * rounding.
+ *
+ * @throws {RangeError} when no text fits the model, an option is out of range, or the model is an encoder and the
+ * texts have no labels.
+ * @throws {TypeError} when the tokenizer has no end-of-text token, the texts are none, or an option does not
+ * exist.
+ *
+ * @example
+ * ```ts
+ * import { loadModel, loadTokenizer, openDevice } from "@lowrank/core";
+ * import { evaluationBatches } from "@lowrank/core/data";
+ * import { evaluate } from "@lowrank/core/train";
+ *
+ * using device = await openDevice();
+ * using model = await loadModel(device, "models/tiny-gpt2");
+ * const tokenizer = await loadTokenizer("models/tiny-gpt2");
+ * const rows = ["The sea is blue.", "The hold is dry."];
+ * const texts = { kind: "plain", rows, description: "two texts", digest: "" } as const;
+ * const { batches } = evaluationBatches(model, tokenizer, texts);
+ * console.log((await evaluate(model, batches)).loss);
+ * ```
+ */
+export function evaluationBatches(
+  model: ReadModel,
+  tokenizer: Tokenizer,
+  texts: Texts,
+  options: EvaluationBatchesOptions = {},
+): EvaluationBatches {
+  assertOptions("evaluationBatches", options, { batch: true, format: true });
+  const { fit, layout } = readingOf("evaluationBatches", model, tokenizer, texts, options.format);
+  const { positions } = model, { batch } = options;
+  if (batch !== undefined) checkBatchSize({ batch, length: positions });
+  const fitted = fit(texts), rows = rowsOf(fitted), sizes = measuredSizesOf(texts, rows, layout);
+  if (rows.length === 0) {
+    throw new RangeError(`evaluating needs a text of at most ${positions} tokens, found none`);
+  }
+  const groups = measuredGroups(sizes, batch ? { rows: batch } : usualLimit(sizes));
+  return { batches: packGroups(groups, rows, layout), notes: longNote(texts, fitted, positions) };
+}
+
+function usualLimit({ lengths, tokensOf }: RowSizes): BatchLimit {
+  const sizes = { lengths, tokensOf };
+  return { tokens: mostTokens(measuredGroups(sizes, { rows: usualRows }), sizes) };
 }

@@ -8,8 +8,7 @@ import {
   type ScalarNames,
 } from "../../kernels/kernel.ts";
 import { DeviceError, ShapeError } from "../core/errors.ts";
-import type { HostTensor } from "../core/host_tensor.ts";
-import { formatShape, isCount, type Shape, sizeOf } from "../core/shape.ts";
+import { formatShape, type HostTensor, isCount, type Shape, sizeOf } from "../core/tensor.ts";
 import type { Ledger, LedgerItem, Role } from "./ledger.ts";
 import type { DeviceTrace } from "./trace.ts";
 

@@ -1,7 +1,7 @@
 /** The dry device: it only keeps the ledger. @module */
 
 import { DeviceError } from "../core/errors.ts";
-import type { HostTensor } from "../core/host_tensor.ts";
+import type { HostTensor } from "../core/tensor.ts";
 import { BaseDevice } from "./base.ts";
 
 /**

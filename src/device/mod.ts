@@ -27,6 +27,6 @@ export {
   openDevice,
   type OpenOptions,
 } from "./open.ts";
-export { Scope } from "./scope.ts";
+export { Scope } from "./arena.ts";
 export type { DeviceTrace, TracedLaunch } from "./trace.ts";
-export { zero } from "./zero.ts";
+export { zero } from "./base.ts";

@@ -2,7 +2,7 @@
 
 import { openBlas } from "../blas/mod.ts";
 import { DeviceError } from "../core/errors.ts";
-import { assertOptions } from "../core/options.ts";
+import { assertOptions } from "../core/checks.ts";
 import { environmentVariable } from "../core/platform.ts";
 import { defaultThreads, openCpuDevice } from "./cpu/cpu_device.ts";
 import type { Device, DeviceKind } from "./device.ts";

@@ -1,7 +1,7 @@
 /** The reference device: float64, straight from the kernels' reference functions. @module */
 
 import { elementBytes, type ElementType, type Kernel } from "../../kernels/kernel.ts";
-import type { HostTensor } from "../core/host_tensor.ts";
+import type { HostTensor } from "../core/tensor.ts";
 import { BaseDevice, hostArrays, window } from "./base.ts";
 import type { AnyBindings, Storage, Tensor } from "./device.ts";
 

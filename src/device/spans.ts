@@ -7,7 +7,7 @@
 
 import { elementBytes } from "../../kernels/kernel.ts";
 import { squaresChunk } from "../../kernels/reduce/kernel.ts";
-import { cutRange, type RowRange } from "../core/row_range.ts";
+import { cutRange, type RowRange } from "../core/update.ts";
 import { type Storage, Tensor } from "./device.ts";
 
 /** A part of a tensor that one kernel may bind. */

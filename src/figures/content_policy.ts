@@ -1,6 +1,6 @@
 /** What a page of ours may do. @module */
 
-import { sha256 } from "../core/digest.ts";
+import { sha256 } from "../storage/digest.ts";
 
 /** What a page's own scripts may do besides. */
 interface PageNeeds {

@@ -1,8 +1,8 @@
 /** Formulas as pictures, drawn without a browser. @module */
 
-import type { MimeBundle } from "./bundle.ts";
-import { type DrawFormula, escapeHtml } from "./html.ts";
-import { pictureSource } from "./picture.ts";
+import type { HostTensor } from "../core/tensor.ts";
+import { type DrawFormula, escapeHtml, pictureSource } from "./html.ts";
+import type { MimeBundle } from "./show.ts";
 
 /** Draws a formula with MathJax, as SVG in the color of the text around it. */
 export async function loadMathJax(): Promise<DrawFormula> {
@@ -59,4 +59,33 @@ function standalone(svg: string): string {
   const ink =
     "<style>svg{color:#1f2430}@media(prefers-color-scheme:dark){svg{color:#e3e6ec}}</style>";
   return svg.replace(/>/, `>${ink}`);
+}
+
+/** Most rows or columns that are readable. */
+const most = 16;
+
+/**
+ * A matrix of at most 16 x 16 in TeX; whole numbers are exact, others have three digits.
+ *
+ * @throws {RangeError} when the tensor is not a matrix, or is larger.
+ *
+ * @example
+ * ```ts
+ * import { matrixTex } from "@lowrank/core/figures";
+ *
+ * console.log(matrixTex({ shape: [1, 2], data: Float32Array.of(1, -0.5) }));
+ * // \begin{pmatrix}1 & -0.5\end{pmatrix}
+ * ```
+ */
+export function matrixTex({ shape, data }: HostTensor): string {
+  const [rows, columns] = shape;
+  if (shape.length !== 2 || Math.max(rows, columns) > most) {
+    throw new RangeError(`a matrix in TeX has at most ${most} rows and columns, found ${shape}`);
+  }
+  const cells = Array.from(data, (value) => String(Number(value.toPrecision(3))));
+  const lines = Array.from(
+    { length: rows },
+    (_, i) => cells.slice(i * columns, (i + 1) * columns).join(" & "),
+  );
+  return `\\begin{pmatrix}${lines.join(" \\\\ ")}\\end{pmatrix}`;
 }

@@ -1,10 +1,10 @@
 /** Tables for notebooks. @module */
 
-import type { MimeBundle } from "./bundle.ts";
+import type { MimeBundle } from "./show.ts";
 import type { DataTable } from "./figure.ts";
 import { formulaPictures } from "./formula.ts";
 import { tableHtml } from "./html.ts";
-import { plainTable } from "./plain_table.ts";
+import { plainTable } from "./table.ts";
 
 /** A table as `text/html` with inline styles, and as `text/plain` with aligned columns. */
 export async function tableBundle(table: DataTable): Promise<MimeBundle> {

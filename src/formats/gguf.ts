@@ -1,16 +1,33 @@
 /** Reads the tensors of GGUF files as those of a Hugging Face model. @module */
 
-import { readGguf } from "../core/gguf/header.ts";
-import { type HostData, type HostTensor, nonFiniteAt } from "../core/host_tensor.ts";
-import type { OpenFile } from "../core/open_file.ts";
-import { quote } from "../core/quote.ts";
-import { formatShape, positionIn, sizeOf } from "../core/shape.ts";
-import { fileName, type FileSource, openFile } from "../core/storage.ts";
-import { bitsOf, decode, nonFiniteBitsAt, storedBits } from "./dtype.ts";
-import type { FloatDtype } from "./dtype.ts";
-import { type BlockType, widenBlocks } from "./gguf_blocks.ts";
-import { type RenamedTensor, renamedTensors, rowInFile } from "./gguf_names.ts";
-import type { TensorEntry } from "./header.ts";
+import { quote } from "../core/errors.ts";
+import {
+  float16ToFloat32,
+  formatShape,
+  type HostData,
+  type HostTensor,
+  nonFiniteAt,
+  positionIn,
+  sizeOf,
+} from "../core/tensor.ts";
+import { architectureIn, configOf } from "../storage/gguf/config.ts";
+import {
+  broken,
+  type GgufHeader,
+  type GgufTensor,
+  type GgufTypeName,
+  readGguf,
+} from "../storage/gguf/header.ts";
+import type { OpenFile } from "../storage/open_file.ts";
+import { fileName, type FileSource, openFile } from "../storage/storage.ts";
+import {
+  bitsOf,
+  decode,
+  type FloatDtype,
+  nonFiniteBitsAt,
+  storedBits,
+  type TensorEntry,
+} from "./safetensors/header.ts";
 import {
   cutRows,
   inFile,
@@ -18,7 +35,149 @@ import {
   type ReadOptions,
   type SafetensorsFile,
   type TensorPiece,
-} from "./safetensors.ts";
+} from "./safetensors/read.ts";
+
+/** The types whose values share a scale. */
+export type BlockType = Extract<GgufTypeName, `Q${string}`>;
+
+/**
+ * Whole blocks as F32, as ggml widens them: with a scale d and a least value m, both in F16, and codes q,
+ * Q4_0 is (q - 8) d, Q4_1 is q d + m, Q8_0 is q d with signed codes. A block's first 16 values are in the lower halves
+ * of its bytes. Rounded once, where m is added: all else is exact.
+ */
+export function widenBlocks(
+  type: BlockType,
+  blocks: Uint8Array<ArrayBuffer>,
+): Float32Array<ArrayBuffer> {
+  const each = blockBytes[type],
+    count = blocks.length / each,
+    values = new Float32Array(32 * count);
+  const [scales, least] = halvesOf(blocks, count, each);
+  if (type === "Q8_0") widenBytes(blocks, values, scales);
+  else if (type === "Q4_0") widenHalves(blocks, values, { each, scales, zero: 8 });
+  else widenHalves(blocks, values, { each, scales, zero: 0, least });
+  return values;
+}
+
+const blockBytes: Readonly<Record<BlockType, number>> = { Q4_0: 18, Q4_1: 20, Q8_0: 34 };
+
+/** The two numbers in F16 that each block begins with; the second is none in most types. */
+function halvesOf(blocks: Uint8Array, count: number, bytes: number): Float32Array[] {
+  return [0, 2].map((offset) => {
+    const bits = new Uint16Array(count);
+    for (let block = 0, at = offset; block < count; block++, at += bytes) {
+      bits[block] = blocks[at] | blocks[at + 1] << 8;
+    }
+    return float16ToFloat32(bits);
+  });
+}
+
+function widenBytes(blocks: Uint8Array, into: Float32Array, scales: Float32Array): void {
+  for (let block = 0, at = 2, to = 0; block < scales.length; block++, at += 2) {
+    const scale = scales[block];
+    for (let i = 0; i < 32; i++) into[to++] = scale * (blocks[at++] << 24 >> 24);
+  }
+}
+
+/** How blocks of 16 bytes with two codes each are widened. */
+interface Halves {
+  /** Bytes of a block, of which the codes are the last. */
+  readonly each: number;
+  readonly scales: Float32Array;
+  /** The code that stands for 0. */
+  readonly zero: number;
+  /** What is added; nothing if there is none. */
+  readonly least?: Float32Array;
+}
+
+function widenHalves(
+  blocks: Uint8Array,
+  into: Float32Array,
+  { each, scales, zero, least }: Halves,
+): void {
+  for (let block = 0, at = each - 16, to = 0; block < scales.length; block++, to += 16) {
+    const scale = scales[block], added = least ? least[block] : -0; // -0 changes no sign
+    for (let i = 0; i < 16; i++, to++) {
+      const byte = blocks[at + i];
+      into[to] = scale * ((byte & 15) - zero) + added;
+      into[to + 16] = scale * ((byte >> 4) - zero) + added;
+    }
+    at += each;
+  }
+}
+
+/** A tensor of a GGUF file, and what is done to it. */
+export interface RenamedTensor extends GgufTensor {
+  /** Rows of one attention head, if the two halves of each head are interleaved in the file. */
+  readonly headRows?: number;
+}
+
+/** Names outside of the blocks. */
+const outer: Readonly<Record<string, string>> = {
+  token_embd: "model.embed_tokens",
+  output_norm: "model.norm",
+  output: "lm_head",
+};
+
+/** Names in a block. */
+const inner: Readonly<Record<string, string>> = {
+  attn_norm: "input_layernorm",
+  attn_q: "self_attn.q_proj",
+  attn_k: "self_attn.k_proj",
+  attn_v: "self_attn.v_proj",
+  attn_output: "self_attn.o_proj",
+  ffn_norm: "post_attention_layernorm",
+  ffn_gate: "mlp.gate_proj",
+  ffn_up: "mlp.up_proj",
+  ffn_down: "mlp.down_proj",
+};
+
+/**
+ * The tensors of a model by Hugging Face's names.
+ *
+ * @throws {SyntaxError} when the architecture or a tensor's name is unknown, or rows are not those of whole heads.
+ */
+export function renamedTensors(header: GgufHeader): Map<string, RenamedTensor> {
+  const rowsOf = headRowsIn(header);
+  return new Map(
+    Array.from(header.tensors, ([name, tensor]) => {
+      const headRows = rowsOf(name, tensor);
+      return [ownName(name), headRows === undefined ? tensor : { ...tensor, headRows }];
+    }),
+  );
+}
+
+function ownName(name: string): string {
+  const [, block, layer, kind] = /^(?:blk\.(\d{1,4})\.)?(\w+)\.(weight|bias)$/.exec(name) ?? [];
+  const names = block === undefined ? outer : inner;
+  if (layer === undefined || !Object.hasOwn(names, layer)) {
+    return broken(`a tensor must be one of a Llama or Qwen2, found ${quote(name)}`);
+  }
+  const at = block === undefined ? "" : `model.layers.${block}.`;
+  return `${at}${names[layer]}.${kind}`;
+}
+
+/**
+ * The rows of a head where they are interleaved: llama.cpp turns neighboring columns of a Llama's queries and keys
+ * by their position, Hugging Face's models those that are half a head apart.
+ */
+function headRowsIn(header: GgufHeader) {
+  const { num_attention_heads: heads, num_key_value_heads: shared = heads } = configOf(header);
+  const isTurned = architectureIn(header) === "llama";
+  return (name: string, { shape: [rows = 0] }: GgufTensor): number | undefined => {
+    const [, part] = isTurned ? /\.attn_([qk])\.\w+$/.exec(name) ?? [] : [];
+    if (part === undefined) return undefined;
+    const each = rows / Number(part === "q" ? heads : shared);
+    if (each > 0 && each % 2 === 0) return each;
+    return broken(`${quote(name)} must have an even number of rows for each head, found ${each}`);
+  };
+}
+
+/** Where a file has a row, counted from 0. */
+export function rowInFile(row: number, headRows: number): number {
+  const within = row % headRows, half = headRows / 2, pair = within % half;
+  return row - within + 2 * pair + (within - pair) / half;
+}
 
 /**
  * Opens a GGUF file of a Llama or Qwen2 as a safetensors file with the names, shapes and order of rows that

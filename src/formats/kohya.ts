@@ -1,12 +1,10 @@
 /** The files of kohya's scripts and of diffusers: names with underscores, an α for every module. @module */
 
-import { AdapterFileError } from "../core/errors.ts";
-import type { HostTensor } from "../core/host_tensor.ts";
-import { assertUpdate, type LowRankUpdate } from "../core/low_rank_update.ts";
+import { AdapterFileError, quote } from "../core/errors.ts";
+import { formatShape, type HostTensor } from "../core/tensor.ts";
+import { assertUpdate, type LowRankUpdate } from "../core/update.ts";
 import { nameTwice } from "../core/module_names.ts";
-import { quote } from "../core/quote.ts";
-import { formatShape } from "../core/shape.ts";
-import { alphaOf } from "./exact_alpha.ts";
+import { alphaOf } from "./peft/config.ts";
 
 /** Module, then which factor: kohya's `lora_down`, diffusers' `lora.down` and `lora_linear_layer.down`. */
 const factorKey = /^(.+)\.(?:lora_|lora\.|lora_linear_layer\.)(down|up)\.weight$/;

@@ -1,10 +1,9 @@
 /** The files of loralib, the paper authors' own package. @module */
 
 import { ShapeError } from "../core/errors.ts";
-import type { HostTensor } from "../core/host_tensor.ts";
-import { assertUpdate, type LowRankUpdate } from "../core/low_rank_update.ts";
-import { indicesOf, rangesOf, sameRows } from "../core/row_range.ts";
-import { gather, stackRows } from "./join_updates.ts";
+import type { HostTensor } from "../core/tensor.ts";
+import { assertUpdate, indicesOf, type LowRankUpdate, rangesOf, sameRows } from "../core/update.ts";
+import { gather, stackRows } from "./peft/comparable.ts";
 
 /** How a file of loralib is read. */
 export interface LoralibOptions {

@@ -2,13 +2,12 @@
 
 import {
   assertQuantized,
+  codeValues,
   type QuantizedAbsmax,
   type QuantizedTensor,
   scalesPerBlock,
 } from "../quant/quantized_tensor.ts";
-import { codeValues } from "../quant/codes.ts";
-import type { Dtype } from "./dtype.ts";
-import type { EncodedTensor } from "./encoded_tensor.ts";
+import type { Dtype, EncodedTensor } from "./safetensors/header.ts";
 
 /** What precedes the code's name in the name of a state. */
 export const stateMark = ".quant_state.bitsandbytes__";

@@ -12,7 +12,7 @@ import {
   updateDirections,
 } from "../analysis/mod.ts";
 import { type Grid, phi } from "../analysis/subspaces.ts";
-import { assertOptions } from "../core/options.ts";
+import { assertOptions } from "../core/checks.ts";
 import { mean, standardDeviation } from "../core/numbers.ts";
 import { Random } from "../core/random.ts";
 import {

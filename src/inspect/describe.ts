@@ -9,10 +9,10 @@ import {
   type Spectrum,
   spectrum,
 } from "../analysis/mod.ts";
-import type { HostTensor } from "../core/host_tensor.ts";
-import type { LowRankUpdate } from "../core/low_rank_update.ts";
-import { assertOptions } from "../core/options.ts";
-import { siteName } from "../core/site.ts";
+import { assertOptions } from "../core/checks.ts";
+import { boundsOf, median } from "../core/numbers.ts";
+import type { HostTensor } from "../core/tensor.ts";
+import { type LowRankUpdate, siteName } from "../core/update.ts";
 
 /** One update in numbers. */
 export interface UpdateRow extends Spectrum {
@@ -82,4 +82,79 @@ export function describeUpdate(
   const relativeNorm = against.deltaNorm / against.weightNorm;
   const found = options.intruders ? { intruders: intruders(update, weight) } : {};
   return { ...row, relativeNorm, amplification: against, ...found };
+}
+
+/** Medians over the updates of one kind of layer: a few layers can have factors of thousands, which a mean would show. */
+export interface KindRow {
+  /** What their names have after the last number: `self_attn.q_proj`. */
+  readonly kind: string;
+  /** How many there are. */
+  readonly sites: number;
+  /** r. */
+  readonly rank: number;
+  /** ‖ΔW‖. */
+  readonly frobenius: number;
+  /** ‖ΔW‖² / σ₁². */
+  readonly stableRank: number;
+  /** exp of the entropy of the singular values. */
+  readonly effectiveRank: number;
+  /** Number of directions with 90% of ‖ΔW‖². */
+  readonly energyRank90: number;
+  /** The suggested rank. */
+  readonly suggestedRank: number;
+  /** ‖ΔW‖ / ‖W‖, if W is known. */
+  readonly relativeNorm?: number;
+  /** Table 7's amplification factor, if W is known. */
+  readonly factor?: number;
+  /** The factor of random directions, if W is known. */
+  readonly randomFactor?: number;
+  /** One over the other, if W is known. */
+  readonly timesRandom?: number;
+}
+
+/** Medians by kind of layer, in the order in which kinds first occur. */
+export function mediansByKind(rows: readonly UpdateRow[]): KindRow[] {
+  return Array.from(byKind(rows), ([kind, own]) => mediansOf(kind, own));
+}
+
+/** Rows by what their names have after the last number. */
+export const byKind = <Row extends { readonly name: string }>(
+  rows: readonly Row[],
+): Map<string, Row[]> => Map.groupBy(rows, ({ name }) => name.replace(/^.*\.\d+\./, ""));
+
+function mediansOf(kind: string, rows: readonly UpdateRow[]): KindRow {
+  const of = (pick: (row: UpdateRow) => number) => median(rows.map(pick));
+  const hasWeights = rows.every(({ amplification }) => amplification);
+  return {
+    ...{ kind, sites: rows.length, rank: of(({ rank }) => rank) },
+    frobenius: of(({ frobenius }) => frobenius),
+    stableRank: of(({ stableRank }) => stableRank),
+    effectiveRank: of(({ effectiveRank }) => effectiveRank),
+    energyRank90: of(({ energyRank90 }) => energyRank90),
+    suggestedRank: of(({ suggestedRank }) => suggestedRank),
+    ...(hasWeights && {
+      relativeNorm: of(({ relativeNorm }) => relativeNorm!),
+      factor: of(({ amplification }) => amplification!.factor),
+      randomFactor: of(({ amplification }) => amplification!.randomFactor),
+      timesRandom: of(({ amplification }) => amplification!.timesRandom),
+    }),
+  };
+}
+
+/**
+ * Names without the leading parts that they all share: `0.attn.c_attn` of
+ * `transformer.h.0.attn.c_attn`.
+ */
+export function shortNames(names: readonly string[]): string[] {
+  const paths = names.map((name) => name.split("."));
+  const most = boundsOf(paths.map((path) => path.length))[0] - 1;
+  let shared = 0;
+  while (shared < most && paths.every((path) => path[shared] === paths[0][shared])) shared++;
+  return paths.map((path) => path.slice(shared).join("."));
+}
+
+/** What {@link shortNames} leaves out: `transformer.h.`; empty if they share nothing. */
+export function sharedPrefix(names: readonly string[]): string {
+  const [name] = names, [short] = shortNames(names);
+  return name.slice(0, name.length - short.length);
 }

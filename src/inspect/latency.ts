@@ -1,7 +1,7 @@
 /** Wall time of forward passes, interleaved, so that drift of the machine affects all models alike. @module */
 
 import { Tape } from "../autograd/mod.ts";
-import type { Shape } from "../core/shape.ts";
+import type { Shape } from "../core/tensor.ts";
 import { axis, barsAcross, baseLayout, palette, table } from "../figures/mod.ts";
 import type { DataTable, Figure } from "../figures/mod.ts";
 import type { Model, ModelInputs } from "../models/mod.ts";

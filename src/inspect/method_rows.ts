@@ -2,7 +2,7 @@
 
 import type { BytesByRole } from "../device/ledger.ts";
 import type { DataTable, Figure } from "../figures/figure.ts";
-import { roleBars } from "../figures/role_bars.ts";
+import { roleBars } from "../figures/marks.ts";
 import { table } from "../figures/table.ts";
 import { mean, median, range } from "../core/numbers.ts";
 

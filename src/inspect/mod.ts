@@ -12,11 +12,11 @@ export type {
   SharedSide,
   Spectrum,
 } from "../analysis/mod.ts";
-export type { HostData, HostTensor } from "../core/host_tensor.ts";
-export type { LowRankFactors, LowRankUpdate } from "../core/low_rank_update.ts";
-export type { RowRange, SiteRows } from "../core/row_range.ts";
-export type { Shape } from "../core/shape.ts";
-export { type SiteAddress, siteName, type SiteRole } from "../core/site.ts";
+export type { HostData, HostTensor } from "../core/tensor.ts";
+export type { LowRankFactors, LowRankUpdate } from "../core/update.ts";
+export type { RowRange, SiteRows } from "../core/update.ts";
+export type { Shape } from "../core/tensor.ts";
+export { type SiteAddress, siteName, type SiteRole } from "../core/update.ts";
 export type { DataTable, Figure, TableColumn, Unit } from "../figures/figure.ts";
 export {
   type AdaptedModule,
@@ -27,7 +27,7 @@ export {
   type DirectionOverlaps,
   topDirectionsOf,
 } from "./amplification_rows.ts";
-export { type BaseWeights, openBaseWeights } from "./base_weights.ts";
+export { type BaseWeights, openBaseWeights } from "./second_moments.ts";
 export {
   chanceAngles,
   chanceOf,
@@ -51,21 +51,21 @@ export {
   methodRows,
   methodTable,
 } from "./method_rows.ts";
-export { type TaskLoss, taskLossFigure } from "./task_losses.ts";
-export { sitesOverSteps, trainingSpectrum } from "./live_figures.ts";
+export { type TaskLoss, taskLossFigure } from "./what_if.ts";
+export { sitesOverSteps, trainingSpectrum } from "./live_spectra.ts";
 export { LiveSpectra, type SiteReading, type SpectrumReading } from "./live_spectra.ts";
-export { anglesFigure, similarityFigure, spectraFigure } from "./figures.ts";
-export { type SpectrumRow, truncationFigure } from "./figures.ts";
+export { anglesFigure, similarityFigure, spectraFigure } from "./tables.ts";
+export { type SpectrumRow, truncationFigure } from "./tables.ts";
 export {
   type HeldShares,
   type SharedDirections,
   sharedDirections,
   type SharedModule,
-} from "./shared_directions.ts";
-export { heldFigure, sharedBasisFigure } from "./shared_figures.ts";
+} from "./compare.ts";
+export { heldFigure, sharedBasisFigure } from "./compare.ts";
 export { type Profile, profile, type ProfileOptions, type ProfileRow } from "./profile.ts";
-export { profileFigure, profileTable } from "./profile_figure.ts";
-export type { Roofs } from "./roofs.ts";
+export { profileFigure, profileTable } from "./profile.ts";
+export type { Roofs } from "./profile.ts";
 export { type SecondMoment, secondMoments, type SecondMomentsOptions } from "./second_moments.ts";
 export {
   type Similarities,
@@ -73,9 +73,9 @@ export {
   similaritiesOf,
   type Similarity,
   type SimilarityOfKind,
-} from "./similarities.ts";
+} from "./compare.ts";
 export { amplificationTable, comparisonByKind, comparisonTable, updateTable } from "./tables.ts";
-export { comparableUpdates } from "../formats/comparable_updates.ts";
+export { comparableUpdates } from "../formats/peft/comparable.ts";
 export {
   prefixFigure,
   prefixLayout,

@@ -3,10 +3,14 @@
 import { type InputSpread, inputSpread } from "../analysis/mod.ts";
 import { Tape } from "../autograd/mod.ts";
 import type { Batch, ModelInputs } from "../core/batch.ts";
-import type { HostTensor } from "../core/host_tensor.ts";
-import { assertOptions } from "../core/options.ts";
+import { assertOptions } from "../core/checks.ts";
+import type { HostTensor } from "../core/tensor.ts";
+import { indicesOf, type LowRankUpdate } from "../core/update.ts";
 import type { Tensor } from "../device/device.ts";
+import { gather } from "../formats/peft/comparable.ts";
 import { type DenseMatrix, multiply, transposed, zeros } from "../linalg/mod.ts";
+import { openBase } from "../models/base_file.ts";
+import { transpose } from "../models/layers.ts";
 import type { Model } from "../models/mod.ts";
 
 /** Options of {@link secondMoments}. */
@@ -136,4 +140,31 @@ function addTo({ squares: { data }, inputs }: Sums, x: DenseMatrix): void {
   const square = multiply(transposed(x), x).data;
   for (let i = 0; i < data.length; i++) data[i] += square[i];
   x.data.forEach((value, at) => inputs[at % x.columns] += value);
+}
+
+/** The weights that updates change. The caller disposes of it. */
+export interface BaseWeights extends Disposable {
+  /**
+   * Reads the weight of an update, (out, in), and no other; throws a `RangeError` that names the module if
+   * the base has none that fits, or neither its architecture nor its shape says which axis is the output.
+   */
+  weightOf(update: LowRankUpdate): Promise<HostTensor>;
+}
+
+/**
+ * Opens the weights in a Hugging Face folder of any family, in F32, F16 or BF16, whole or sharded. Only
+ * headers are read.
+ *
+ * @throws {Error} when the folder does not hold a model in safetensors files.
+ */
+export async function openBaseWeights(folder: string): Promise<BaseWeights> {
+  const base = await openBase(folder);
+  return {
+    weightOf: async (update) => {
+      const { key, isTransposed } = base.locate(update), stored = await base.file.read(key);
+      const whole = isTransposed ? transpose(stored) : stored;
+      return update.rows ? gather(whole, indicesOf(update.rows)) : whole;
+    },
+    [Symbol.dispose]: () => base[Symbol.dispose](),
+  };
 }

@@ -1,10 +1,9 @@
 /** Computing with many updates on all processors. @module */
 
-import { letSignalsIn } from "../core/interrupt.ts";
-import type { LowRankUpdate } from "../core/low_rank_update.ts";
+import { letSignalsIn } from "../terminal/interrupt.ts";
+import { type LowRankUpdate, siteName } from "../core/update.ts";
 import { inBrowser } from "../core/platform.ts";
-import { quote } from "../core/quote.ts";
-import { siteName } from "../core/site.ts";
+import { quote } from "../core/errors.ts";
 import { usesLibrary } from "../linalg/mod.ts";
 import {
   memoryOf,

@@ -1,8 +1,8 @@
 /** What is computed update by update, on any thread. @module */
 
 import { energyRank, truncateUpdate, updateSingularValues } from "../analysis/mod.ts";
-import type { HostTensor } from "../core/host_tensor.ts";
-import type { LowRankUpdate } from "../core/low_rank_update.ts";
+import type { HostTensor } from "../core/tensor.ts";
+import type { LowRankUpdate } from "../core/update.ts";
 import { comparePair, type DirectionSpace } from "./compare.ts";
 import { type DescribeOptions, describeUpdate } from "./describe.ts";
 

@@ -1,10 +1,8 @@
 /** What a trained adapter would do with another weight, or cut to a lower rank, as figures. @module */
 
-import type { Figure } from "../figures/figure.ts";
-import { axis, baseLayout, indexAxis, logAxis } from "../figures/layout.ts";
-import { bars, line } from "../figures/marks.ts";
-import { palette } from "../figures/palette.ts";
-import { rankCurves } from "../figures/rank_curves.ts";
+import { axis, baseLayout, type Figure, indexAxis, logAxis, palette } from "../figures/figure.ts";
+import { bars, line, rankCurves } from "../figures/marks.ts";
+import { barsAcross, dots } from "../figures/mod.ts";
 
 /** An adapter's held-out loss at a rank. */
 export interface RankLoss {
@@ -85,4 +83,42 @@ export function prefixLayout(singularValues: readonly number[]): Figure["layout"
     logAxis("singular value σᵢ", { range: [least - 0.3, most + 0.2] }),
     { barmode: "overlay", bargap: 0.15, height: 260, showlegend: true },
   );
+}
+
+/** A task's held-out loss with the merged adapters, next to its two reference values. */
+export interface TaskLoss {
+  /** Its name. */
+  readonly task: string;
+  /** Nats per token, now. */
+  readonly loss: number;
+  /** Of the base. */
+  readonly base: number;
+  /** Of the base with the adapter that was trained for it, and nothing else. */
+  readonly adapted: number;
+}
+
+const taskOf = ({ task }: TaskLoss) => task;
+
+/** A bar for each task, with two marks that stay: the base and the task's own adapter. */
+export function taskLossFigure(rows: readonly TaskLoss[], caption: string): Figure {
+  const marks = (name: string, loss: (row: TaskLoss) => number, color: string) =>
+    dots(rows, loss, taskOf, { color, size: 26, symbol: "line-ns-open", line: { width: 3 } }, {
+      name,
+    });
+  const most = 1.5 * Math.max(...rows.map(({ base }) => base)), color = palette.lora[0];
+  return {
+    id: "task-losses",
+    title: "Held-out loss of each task",
+    caption,
+    data: [
+      barsAcross(rows, ({ loss }) => loss, taskOf, { color }, { name: "now", width: 0.5 }),
+      marks("the base", ({ base }) => base, palette.base),
+      marks("its own adapter", ({ adapted }) => adapted, palette.lora[2]),
+    ],
+    layout: baseLayout(
+      axis("held-out loss (nats per token)", { range: [0, most] }),
+      axis("", { autorange: "reversed" }),
+      { height: 300, showlegend: true },
+    ),
+  };
 }

@@ -1,24 +1,176 @@
 /** LoRA and full fine-tuning that learn one planted shift side by side. @module */
 
-import { leastLoss, reducedRank } from "../analysis/mod.ts";
+import { injectLora } from "../adapt/lora/inject.ts";
+import { injectOlora, injectPissa } from "../adapt/lora/starts.ts";
 import { deltaWeight, type LoraAdapter, type LowRankFactors } from "../adapt/mod.ts";
+import { plantShift } from "../adapt/plant_shift.ts";
+import { leastLoss, reducedRank } from "../analysis/mod.ts";
 import { squaredError } from "../autograd/mod.ts";
-import type { HostTensor } from "../core/host_tensor.ts";
+import type { Parameter } from "../autograd/parameter.ts";
+import type { Batch } from "../core/batch.ts";
+import { assertOptions, type OptionNames } from "../core/checks.ts";
+import { quote } from "../core/errors.ts";
+import { Random } from "../core/random.ts";
+import type { HostTensor } from "../core/tensor.ts";
 import type { Device } from "../device/mod.ts";
 import {
   type DenseMatrix,
   denseOf,
   difference,
+  gaussian,
+  multiply,
   multiplyTransposed,
+  orthonormalRows,
   singularValues,
 } from "../linalg/mod.ts";
-import type { Perceptron } from "../models/perceptron.ts";
+import { Perceptron } from "../models/families/perceptron.ts";
+import { outputsOf } from "../models/outputs.ts";
 import { evaluate } from "../train/evaluate.ts";
-import { Trainer } from "../train/trainer.ts";
-import { assertCount } from "../train/trainer_options.ts";
-import { type LessonSettings, lessonSettings } from "./settings.ts";
-import { injectAt } from "./start.ts";
-import { layer, type LessonTask, makeTask, openBase } from "./task.ts";
+import { assertCount, Trainer } from "../train/trainer.ts";
+
+/** The ways to begin. */
+export const lessonStarts = [
+  "kaiming",
+  "gaussian",
+  "turned",
+  "random",
+  "small",
+  "zero",
+  "pissa",
+  "olora",
+] as const;
+
+/**
+ * How A and B begin: `kaiming` and `gaussian` draw A and leave B zero; `turned` draws B and leaves A zero;
+ * `random` draws both, `small` both within a twentieth of that; with `zero` both are zero; `pissa` and
+ * `olora` take directions out of W₀.
+ */
+export type LessonStart = typeof lessonStarts[number];
+
+/** All that a lesson depends on: the same settings give the same numbers, in a page and in Deno. */
+export interface LessonSettings {
+  /** Inputs and outputs: 2, a circle that becomes an ellipse, or 16. Default: 16. */
+  readonly width: 2 | 16;
+  /** Rank of D, what is to be learned, at most the width. Default: 4, or 1 of width 2. */
+  readonly shiftRank: number;
+  /** r, the rank of B A. Default: 4, or 1 of width 2. */
+  readonly rank: number;
+  /** α; the product is scaled by s = α / r. Default: r. */
+  readonly alpha: number;
+  /** η of AdamW, for LoRA and for full fine-tuning. Default: 0.02. */
+  readonly learningRate: number;
+  /** How A and B begin. Default: `kaiming`. */
+  readonly start: LessonStart;
+  /** The longest axis of the inputs over the shortest: 1 is round. Default: 1. */
+  readonly spread: number;
+  /** Seed of W₀, D, the inputs, A and B. Default: 8, whose ellipses are wide. */
+  readonly seed: number;
+}
+
+const names: OptionNames<LessonSettings> = {
+  ...{ width: true, shiftRank: true, rank: true, alpha: true },
+  ...{ learningRate: true, start: true, spread: true, seed: true },
+};
+
+const ranks = { 2: { shiftRank: 1, rank: 1 }, 16: { shiftRank: 4, rank: 4 } } as const;
+
+/**
+ * The settings, with the default for each that is not given.
+ *
+ * @throws {TypeError} when a setting does not exist.
+ * @throws {RangeError} when one has a value that it cannot have.
+ */
+export function lessonSettings(given: Partial<LessonSettings> = {}): LessonSettings {
+  assertOptions("openLesson", given, names);
+  const { width = 16 } = given, rest = { learningRate: 0.02, start: "kaiming", spread: 1, seed: 8 };
+  assertOneOf("width", width, [2, 16]);
+  const { rank = ranks[width].rank } = given;
+  const settings = { width, ...ranks[width], ...rest, alpha: rank, ...given } as LessonSettings;
+  assertOneOf("start", settings.start, lessonStarts);
+  const upToWidth = Array.from({ length: width }, (_, i) => i + 1);
+  for (const name of ["rank", "shiftRank"] as const) assertOneOf(name, settings[name], upToWidth);
+  if (!(settings.spread >= 1 && Number.isFinite(settings.spread))) {
+    throw new RangeError(`spread of a lesson must be at least 1, found ${quote(settings.spread)}`);
+  }
+  return settings;
+}
+
+function assertOneOf<T>(name: string, found: T, values: readonly T[]): void {
+  if (values.includes(found)) return;
+  throw new RangeError(`${name} of a lesson is one of ${values.join(", ")}, found ${quote(found)}`);
+}
+
+/** The one layer of every model here. */
+const layer = "layers.0";
+
+/** Singular values of D are 1, 1/2, 1/4, … of the first; ‖D‖ = ‖W₀‖. */
+const ratio = 0.5, share = 1;
+
+/** Streams of the seed, apart from those of the weights. */
+const taskStreams = { inputs: 11, axes: 12 };
+
+/** Inputs with what the teacher makes of them, and D. */
+export interface LessonTask {
+  /** Every example, in one batch. */
+  readonly batch: Batch<HostTensor>;
+  /** D, (outputs, inputs). */
+  readonly shift: DenseMatrix;
+}
+
+/** The model before training, y = W₀ x. */
+const openBase = (device: Device, { width, seed }: LessonSettings): Perceptron =>
+  Perceptron.init(device, { widths: [width, width], biases: false }, seed);
+
+/** Plants D in a copy of the base, which answers for all inputs. */
+async function makeTask(device: Device, settings: LessonSettings): Promise<LessonTask> {
+  const { shiftRank: rank, seed } = settings;
+  using teacher = openBase(device, settings);
+  const shifts = await plantShift(teacher, { sites: [layer], rank, ratio, share, seed });
+  const inputs = drawInputs(settings);
+  const targets = await outputsOf(teacher, inputs);
+  return { batch: { inputs, targets }, shift: shifts.get(layer)! };
+}
+
+/** Normal inputs of mean square 1, with axes in random directions from the longest to the shortest. */
+function drawInputs({ width, spread, seed }: LessonSettings): HostTensor {
+  const random = new Random(seed), examples = width === 2 ? 48 : 128;
+  const lengths = Array.from({ length: width }, (_, i) => spread ** (-i / (width - 1)));
+  const scale = Math.sqrt(width) / Math.hypot(...lengths);
+  const white = gaussian(examples, width, random.split(taskStreams.inputs));
+  const data = white.data.map((value, at) => scale * lengths[at % width] * value);
+  const axes = orthonormalRows(width, width, random.split(taskStreams.axes));
+  const turned = multiply({ ...white, data }, axes);
+  return { shape: [examples, width], data: Float32Array.from(turned.data) };
+}
+
+/** Streams of the seed for what the library does not draw. */
+const streams = { A: 21, B: 22 };
+
+/** What A and B are drawn within, where the library's own start is not taken. */
+const drawn: Partial<Record<LessonStart, { A?: number; B?: number }>> = {
+  turned: { A: 0, B: 1 },
+  random: { B: 1 },
+  small: { A: 0.05, B: 0.05 },
+  zero: { A: 0 },
+};
+
+/** Puts LoRA on the only layer. */
+async function injectAt(model: Perceptron, settings: LessonSettings): Promise<LoraAdapter> {
+  const { rank, alpha, start, seed } = settings, options = { rank, alpha, targetModules: [layer] };
+  if (start === "pissa") return await injectPissa(model, options);
+  if (start === "olora") return await injectOlora(model, options);
+  const init = start === "gaussian" ? start : "kaiming";
+  const adapter = injectLora(model, { ...options, init, seed });
+  const [{ A, B }] = adapter.sites, { A: ofA, B: ofB } = drawn[start] ?? {};
+  const random = new Random(seed), within = 1 / Math.sqrt(settings.width);
+  if (ofA !== undefined) fill(A, ofA * within, random.split(streams.A));
+  if (ofB !== undefined) fill(B, ofB * within, random.split(streams.B));
+  return adapter;
+}
+
+function fill({ tensor, size }: Parameter, within: number, random: Random): void {
+  tensor.device.write(tensor, random.uniformWithin(within, size));
+}
 
 /** A change of the weight. */
 export interface LessonChange {

@@ -26,5 +26,5 @@ export {
 } from "./lesson.ts";
 export { type MergedLesson, mergeLesson, type UnmergedLesson } from "./merging.ts";
 export { lessonPictures } from "./pictures.ts";
-export { type LessonSettings, type LessonStart, lessonStarts } from "./settings.ts";
-export type { LessonTask } from "./task.ts";
+export { type LessonSettings, type LessonStart, lessonStarts } from "./lesson.ts";
+export type { LessonTask } from "./lesson.ts";

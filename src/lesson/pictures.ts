@@ -1,12 +1,14 @@
 /** What a lesson has learned, as pictures. @module */
 
-import type { Figure } from "../figures/figure.ts";
-import { linesFigure, type LinesWords } from "../figures/lines.ts";
-import { palette } from "../figures/palette.ts";
-import { boxesPicture } from "../figures/pictures/boxes.ts";
-import type { Picture } from "../figures/pictures/picture.ts";
-import { type Ellipse, planesPicture } from "../figures/pictures/plane.ts";
-import type { PictureRole } from "../figures/pictures/roles.ts";
+import { type Figure, palette } from "../figures/figure.ts";
+import { linesFigure, type LinesWords } from "../figures/marks.ts";
+import {
+  boxesPicture,
+  type Ellipse,
+  type Picture,
+  type PictureRole,
+  planesPicture,
+} from "../figures/pictures.ts";
 import { type DenseMatrix, denseOf, transposed } from "../linalg/mod.ts";
 import type { LessonReading } from "./lesson.ts";
 

@@ -1,10 +1,8 @@
 /** What a linear algebra backend computes, and our own implementation. @module */
 
-import { lowerTriangle, type Lq, lq, upperTriangle } from "./householder.ts";
-import type { DenseMatrix, LargeMatrix } from "./matrix.ts";
-import { multiply, multiplyTransposed } from "./products.ts";
-import { singularValues, type Svd, svd } from "./svd.ts";
-import { type SymmetricEigen, symmetricEigen } from "./symmetric_eigen.ts";
+import { lowerTriangle, type Lq, lq, upperTriangle } from "./lq.ts";
+import { type DenseMatrix, type LargeMatrix, multiply, multiplyTransposed } from "./matrix.ts";
+import { singularValues, type Svd, svd, type SymmetricEigen, symmetricEigen } from "./svd.ts";
 
 /** Products and decompositions of finite matrices. */
 export interface Backend {

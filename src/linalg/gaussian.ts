@@ -2,7 +2,7 @@
 
 import type { Random } from "../core/random.ts";
 // Not the one that may be LAPACK's: its signs, and so what is drawn, would depend on the machine.
-import { lq } from "./householder.ts";
+import { lq } from "./lq.ts";
 import type { DenseMatrix } from "./matrix.ts";
 
 /** A matrix of independent standard normal values, drawn row by row. */

@@ -2,8 +2,7 @@
 
 import type { Lapack, LapackSymbols } from "../blas/mod.ts";
 import type { Backend } from "./backend.ts";
-import { choleskyLq, choleskyTriangle, isWide } from "./cholesky_lq.ts";
-import type { Lq } from "./householder.ts";
+import { choleskyLq, choleskyTriangle, isWide, type Lq } from "./lq.ts";
 import {
   type DenseMatrix,
   identity,
@@ -12,8 +11,7 @@ import {
   transposed,
   zeros,
 } from "./matrix.ts";
-import type { Svd } from "./svd.ts";
-import type { SymmetricEigen } from "./symmetric_eigen.ts";
+import type { Svd, SymmetricEigen } from "./svd.ts";
 
 /** From this size on, a decomposition gains more from threads than waking them costs. */
 const worthThreads = 384;

@@ -6,10 +6,9 @@
  */
 
 import { backendFor } from "./choose_backend.ts";
-import type { Lq } from "./householder.ts";
+import type { Lq } from "./lq.ts";
 import { type DenseMatrix, type LargeMatrix, transposed } from "./matrix.ts";
-import type { Svd } from "./svd.ts";
-import type { SymmetricEigen } from "./symmetric_eigen.ts";
+import type { Svd, SymmetricEigen } from "./svd.ts";
 
 /** A B. */
 export function multiply(a: DenseMatrix, b: DenseMatrix): DenseMatrix {

@@ -1,6 +1,7 @@
 /** Dense matrices in float64. @module */
 
-import { type HostTensor, nonFiniteAt } from "../core/host_tensor.ts";
+import { openRows } from "../blas/mod.ts";
+import { type HostTensor, nonFiniteAt } from "../core/tensor.ts";
 
 /** Rows x columns, row-major. */
 export interface DenseMatrix {
@@ -140,4 +141,114 @@ export function stackedRows(matrices: readonly DenseMatrix[]): DenseMatrix {
     at += data.length;
   }
   return out;
+}
+
+/** Values at the start of the memory for what one call of its loops gives or takes. */
+const scratch = 8;
+
+/** About how many values of A or of A B are in the memory beside B. */
+const valuesAtOnce = 2 ** 20;
+
+/** A Bᵀ as dot products of rows. */
+export function multiplyTransposed(a: DenseMatrix, b: DenseMatrix): DenseMatrix {
+  const out = zeros(a.rows, b.rows), { columns } = a, four = b.rows - b.rows % 4;
+  const { space, place, height } = placed(b, a), { values, dot, dotFour } = space;
+  for (let i = 0; i < a.rows; i += 2) {
+    const at = i % height, isPair = i + 1 < a.rows;
+    if (at === 0) values.set(rowsOf(a, i, height).data, place);
+    const x = place + at * columns, y = isPair ? x + columns : x;
+    for (let j = 0; j < four; j += 4) {
+      dotFour(x, y, scratch + j * columns, columns, columns, 0);
+      for (let c = 0; c < 4; c++) out.data[i * b.rows + j + c] = values[c];
+      for (let c = 0; isPair && c < 4; c++) out.data[(i + 1) * b.rows + j + c] = values[4 + c];
+    }
+    for (let j = four; j < b.rows; j++) {
+      const row = scratch + j * columns;
+      out.data[i * b.rows + j] = dot(x, row, columns);
+      if (isPair) out.data[(i + 1) * b.rows + j] = dot(y, row, columns);
+    }
+  }
+  return out;
+}
+
+/** A B as sums of rows of B. */
+export function multiply(a: DenseMatrix, b: DenseMatrix): DenseMatrix {
+  const out = zeros(a.rows, b.columns), { columns } = b, inner = a.columns;
+  const four = inner - inner % 4;
+  const { space, place: x } = placed(b, { rows: 2, columns }), { values, addRow, addFour } = space;
+  for (let i = 0; i < a.rows; i += 2) {
+    const isPair = i + 1 < a.rows, y = isPair ? x + columns : x, end = y + columns;
+    values.fill(0, x, end);
+    for (let p = 0; p < four; p += 4) {
+      for (let c = 0; c < 4; c++) {
+        values[c] = a.data[i * inner + p + c];
+        values[4 + c] = isPair ? a.data[(i + 1) * inner + p + c] : 0;
+      }
+      addFour(x, y, scratch + p * columns, columns, columns, 0);
+    }
+    for (let p = four; p < inner; p++) {
+      const row = scratch + p * columns;
+      addRow(x, row, columns, a.data[i * inner + p]);
+      if (isPair) addRow(y, row, columns, a.data[(i + 1) * inner + p]);
+    }
+    out.data.set(values.subarray(x, end), i * columns);
+  }
+  return out;
+}
+
+/** B in the memory of the loops, and behind it the place for an even number of rows, as many as there are at most. */
+function placed(b: DenseMatrix, { rows, columns }: Pick<DenseMatrix, "rows" | "columns">) {
+  const pairs = Math.min(Math.ceil(rows / 2), Math.ceil(valuesAtOnce / (2 * Math.max(1, columns))));
+  const place = scratch + b.data.length, height = 2 * pairs;
+  const space = openRows(place + height * columns);
+  space.values.set(b.data, scratch);
+  return { space, place, height };
+}
+
+/** y[at + i] += factor · x[from + i] for `length` values. */
+export function addRow(
+  y: Float64Array,
+  at: number,
+  x: Float64Array,
+  from: number,
+  length: number,
+  factor: number,
+): void {
+  if (factor === 0) return;
+  for (let i = 0; i < length; i++) y[at + i] += factor * x[from + i];
+}
+
+/** Σ x[at + i] · y[from + i], in four sums, as a single one would wait for each addition. */
+export function dot(
+  x: Float64Array,
+  at: number,
+  y: Float64Array,
+  from: number,
+  length: number,
+): number {
+  let s0 = 0, s1 = 0, s2 = 0, s3 = 0, i = 0;
+  for (; i + 3 < length; i += 4) {
+    s0 += x[at + i] * y[from + i];
+    s1 += x[at + i + 1] * y[from + i + 1];
+    s2 += x[at + i + 2] * y[from + i + 2];
+    s3 += x[at + i + 3] * y[from + i + 3];
+  }
+  for (; i < length; i++) s0 += x[at + i] * y[from + i];
+  return (s0 + s1) + (s2 + s3);
+}
+
+/** (x, y) ← (cosine x − sine y, sine x + cosine y) for the rows of `data` that begin at p and q. */
+export function rotateRows(
+  data: Float64Array,
+  p: number,
+  q: number,
+  length: number,
+  cosine: number,
+  sine: number,
+): void {
+  for (let i = 0; i < length; i++) {
+    const x = data[p + i], y = data[q + i];
+    data[p + i] = cosine * x - sine * y;
+    data[q + i] = sine * x + cosine * y;
+  }
 }

@@ -2,7 +2,7 @@
 
 export { closeFfi, usesLibrary } from "./choose_backend.ts";
 export { gaussian, orthonormalRows } from "./gaussian.ts";
-export type { Lq } from "./householder.ts";
+export type { Lq } from "./lq.ts";
 export { largeFrobeniusNorm, times, timesTransposed } from "./large_matrix.ts";
 export {
   lowerTriangle,
@@ -33,4 +33,4 @@ export {
 } from "./matrix.ts";
 export { type LeadingOptions, leadingSvd, rangeFinder } from "./range_finder.ts";
 export type { Svd } from "./svd.ts";
-export type { SymmetricEigen } from "./symmetric_eigen.ts";
+export type { SymmetricEigen } from "./svd.ts";

@@ -1,7 +1,7 @@
 /** CIDEr: how alike the rare n-grams of an output and its references are. @module */
 
-import { captionTokensOf } from "./caption_tokens.ts";
-import { countsOf, type NgramCounts, ngramsOf } from "./ngrams.ts";
+import { captionTokensOf } from "./tokens.ts";
+import { countsOf, type NgramCounts, ngramsOf } from "./bleu.ts";
 import {
   assertReferenced,
   type ReferencedOutput,

@@ -5,14 +5,13 @@
  * @module
  */
 
-export * from "./bleu.ts";
-export { captionTokens } from "./caption_tokens.ts";
+export { bleu, nist } from "./bleu.ts";
+export { captionTokens } from "./tokens.ts";
 export * from "./cider.ts";
-export * from "./meteor/load_tables.ts";
-export { meteor } from "./meteor/meteor.ts";
-export type { MeteorTables, ParaphraseTable, SynonymTable } from "./meteor/tables.ts";
-export { mtevalTokens } from "./mteval_tokens.ts";
-export * from "./nist.ts";
+export { loadMeteorTables } from "./meteor_tables.ts";
+export { meteor } from "./meteor.ts";
+export type { MeteorTables, ParaphraseTable, SynonymTable } from "./meteor.ts";
+export { mtevalTokens } from "./bleu.ts";
 export type { ReferencedOutput } from "./referenced_output.ts";
 export * from "./rouge_l.ts";
 export * from "./text_metrics.ts";

@@ -2,7 +2,7 @@
 
 import { mostScoredTokens } from "../core/limits.ts";
 import { grouped } from "../core/numbers.ts";
-import { quote } from "../core/quote.ts";
+import { quote } from "../core/errors.ts";
 
 /** A text that a model made, and at least one text of a person for the same input. */
 export interface ReferencedOutput {

@@ -1,6 +1,6 @@
 /** ROUGE-L: the longest common subsequence with what people wrote. @module */
 
-import { captionTokensOf } from "./caption_tokens.ts";
+import { captionTokensOf } from "./tokens.ts";
 import {
   assertReferenced,
   type ReferencedOutput,

@@ -1,10 +1,8 @@
 /** The metrics by their names. @module */
 
-import { bleu } from "./bleu.ts";
+import { bleu, nist } from "./bleu.ts";
 import { cider } from "./cider.ts";
-import { meteor } from "./meteor/meteor.ts";
-import type { MeteorTables } from "./meteor/tables.ts";
-import { nist } from "./nist.ts";
+import { meteor, type MeteorTables } from "./meteor.ts";
 import type { ReferencedOutput } from "./referenced_output.ts";
 import { rougeL } from "./rouge_l.ts";
 

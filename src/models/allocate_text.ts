@@ -3,15 +3,14 @@
 import type { Architecture, TensorSpec } from "../architectures/architecture.ts";
 import type { ConfigJson } from "../architectures/config_fields.ts";
 import { architectureOf } from "../architectures/registry.ts";
-import { FourBitWeight } from "../autograd/four_bit_weight.ts";
+import { FourBitWeight } from "../autograd/four_bit.ts";
 import { HalfWeight, type Weight } from "../autograd/weight.ts";
 import { mostTensorValues } from "../core/limits.ts";
-import { formatShape, sizeOf } from "../core/shape.ts";
-import { Arena } from "../device/arena.ts";
+import { formatShape, sizeOf } from "../core/tensor.ts";
+import { Arena, Scope } from "../device/arena.ts";
 import type { Device, Tensor } from "../device/device.ts";
-import { Scope } from "../device/scope.ts";
 import type { StoredForm, StoredForms } from "./stored_forms.ts";
-import type { TextModelClass, TextModelOptions } from "./model_options.ts";
+import type { TextModelClass, TextModelOptions } from "./model.ts";
 import type { TextModel } from "./text_model.ts";
 
 /**

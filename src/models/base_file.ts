@@ -3,20 +3,19 @@
 import { type Architecture, architectureOf } from "../architectures/mod.ts";
 import type { ConfigJson } from "../architectures/config_fields.ts";
 import type { TensorSpec } from "../architectures/architecture.ts";
-import type { UpdateShape } from "../core/low_rank_update.ts";
+import { siteName, type UpdateShape } from "../core/update.ts";
 import { isNamed, moduleOf, NameEndings } from "../core/module_names.ts";
-import { oneLine, quote } from "../core/quote.ts";
-import { formatShape, sameShape } from "../core/shape.ts";
-import { siteName } from "../core/site.ts";
-import { hasFile } from "../core/storage.ts";
-import { isTable } from "../formats/adapter_weights.ts";
+import { oneLine, quote } from "../core/errors.ts";
+import { formatShape, sameShape } from "../core/tensor.ts";
+import { hasFile } from "../storage/storage.ts";
+import { isTable } from "../formats/peft/read.ts";
 import {
   type FloatDtype,
   openSafetensors,
   type SafetensorsFile,
   type TensorEntry,
 } from "../formats/mod.ts";
-import { dequantizedFile } from "./dequantized_file.ts";
+import { dequantizedFile } from "./stored_forms.ts";
 import { readConfigJson } from "./files.ts";
 
 /** The weight that an update changes. */

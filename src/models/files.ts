@@ -1,32 +1,259 @@
 /** Loading models from Hugging Face folders. @module */
 
-import { type Architecture, bareName } from "../architectures/architecture.ts";
+import type { ElementType } from "../../kernels/kernel.ts";
+import {
+  type Architecture,
+  bareName,
+  storedShape,
+  type TensorSpec,
+} from "../architectures/architecture.ts";
 import type { ConfigJson } from "../architectures/config_fields.ts";
-import { canonicalJson } from "../core/digest.ts";
-import { readJson } from "../core/files.ts";
-import { isRecord } from "../core/json.ts";
-import { assertOptions } from "../core/options.ts";
-import { oneLine, quote } from "../core/quote.ts";
-import { fileIn, fileName, type FileSource, type Folder, splitPath } from "../core/storage.ts";
-import type { FourBitWeight } from "../autograd/four_bit_weight.ts";
+import { architectureOf, isBuffer, legacyName } from "../architectures/registry.ts";
+import { FourBitWeight } from "../autograd/four_bit.ts";
 import type { HalfWeight } from "../autograd/weight.ts";
+import { assertOptions, isRecord, parseJsonOf } from "../core/checks.ts";
+import { oneLine, quote, ShapeError } from "../core/errors.ts";
+import { mostJsonBytes } from "../core/limits.ts";
+import {
+  float32ToBfloat16,
+  float32ToFloat16,
+  formatShape,
+  type HostData,
+  type HostTensor,
+  sameShape,
+  sizeOf,
+} from "../core/tensor.ts";
 import type { Device, Tensor } from "../device/device.ts";
-import { parseMerged } from "../formats/merged_metadata.ts";
-import { parsePromptFormat } from "../formats/prompt_metadata.ts";
-import { floatDtypeOf } from "../formats/dtype.ts";
-import { openSafetensors, type ReadOptions } from "../formats/mod.ts";
-import { type CheckedFile, checkFile, formsOf } from "./checked_file.ts";
+import {
+  type Dtype,
+  type HalfDtype,
+  openSafetensors,
+  type ReadOptions,
+  readQuantized,
+  type SafetensorsFile,
+  type TensorPiece,
+} from "../formats/mod.ts";
+import { parseMerged } from "../formats/peft/base_metadata.ts";
+import { assertOwnConfig, parsePromptFormat } from "../formats/peft/metadata.ts";
+import { ownerOf } from "../formats/quantized_keys.ts";
+import { assertStoredFinite, floatDtypeOf } from "../formats/safetensors/header.ts";
+import { dequantize, quantize } from "../quant/mod.ts";
+import type { FourBitForm } from "../quant/quantized_tensor.ts";
+import { canonicalJson } from "../storage/digest.ts";
+import { readBytes, readJson } from "../storage/files.ts";
+import {
+  fileIn,
+  fileName,
+  type FileSource,
+  type Folder,
+  hasFile,
+  splitPath,
+} from "../storage/storage.ts";
 import { drawHidden, withLabels } from "./labels.ts";
-import { loaderFrom } from "./load_tensor.ts";
-import { allocateModel, familyOf } from "./registry.ts";
+import { transposeInto } from "./layers.ts";
+import { modelNames, type ModelOptions } from "./model.ts";
+import { allocateModel, familyOf, mathematicsOfModel } from "./registry.ts";
 import {
   assertStorage,
+  type QuantizedWeights,
+  readQuantizedForms,
   storageNames,
   type StorageOptions,
   type StoredForms,
+  storedForms,
+  withoutQuantization,
 } from "./stored_forms.ts";
-import { modelNames, type ModelOptions } from "./model_options.ts";
 import type { TextModel } from "./text_model.ts";
+
+/** A file of weights that fits its `config.json`. */
+export interface CheckedFile extends Pick<SafetensorsFile, "tensors"> {
+  /** The `config.json`, without what it says of 4 bits. */
+  readonly json: ConfigJson;
+  /** The same with its family's defaults. */
+  readonly config: ConfigJson;
+  /** What the two describe. */
+  readonly architecture: Architecture;
+  /** Weights in 4 bits, by their names in the file. */
+  readonly quantized: QuantizedWeights;
+  /** Where the architecture's tensors are. */
+  readonly places: ReadonlyMap<TensorSpec, string>;
+}
+
+/** Compares the header with the configuration. */
+async function checkFile(read: ConfigJson, file: SafetensorsFile): Promise<CheckedFile> {
+  const json = withoutQuantization(read);
+  const config = familyOf(json).complete(json), architecture = architectureOf(config);
+  await assertOwnConfig(file.metadata, "config.json", mathematicsOfModel(json));
+  const quantized = await readQuantizedForms(file, read);
+  const places = namesInFile(architecture, file, quantized);
+  return { tensors: file.tensors, json, config, architecture, quantized, places };
+}
+
+/** How each matrix of a checked file is stored that is not in F32, under a configuration with its head or a new one. */
+function formsOf(
+  { tensors, architecture, quantized, places }: CheckedFile,
+  config: ConfigJson,
+  storage: StorageOptions,
+): StoredForms {
+  const nameInFile = new Map(
+    Array.from(places, ([spec, name]) => [bareName(architecture, spec), name]),
+  );
+  const own = architectureOf(config);
+  return storedForms(config, storage, (name) => {
+    const stored = nameInFile.get(bareName(own, { name })); // A trunk alone has no prefix, one with a new head has.
+    return stored === undefined ? undefined : quantized.get(stored) ?? tensors.get(stored)!.dtype;
+  });
+}
+
+/** Each tensor's name in the file, once the file is known to fit the architecture. */
+function namesInFile(
+  architecture: Architecture,
+  file: SafetensorsFile,
+  quantized: QuantizedWeights,
+): Map<TensorSpec, string> {
+  const { modelType, tensors, copies, besides = [] } = architecture;
+  const isThere = ({ name }: TensorSpec) => file.tensors.has(name);
+  const names = new Map(
+    [...tensors, ...besides.filter(isThere)]
+      .map((spec) => [spec, findTensor(architecture, spec, file, quantized)]),
+  );
+  const known = new Set([...names.values(), ...copies ?? []]);
+  for (const name of file.tensors.keys()) {
+    if (known.has(ownerOf(name) ?? name) || isBuffer(name)) continue;
+    throw new RangeError(
+      `a ${modelType} file must hold only the tensors of its model, found ${oneLine(name)}`,
+    );
+  }
+  return names;
+}
+
+function findTensor(
+  { modelType, trunk }: Architecture,
+  spec: TensorSpec,
+  { tensors }: SafetensorsFile,
+  quantized: QuantizedWeights,
+): string {
+  const { name, shape } = spec, bare = bareName({ trunk }, spec);
+  const nameInFile = [name, bare, legacyName(name), legacyName(bare)]
+    .find((candidate) => tensors.has(candidate));
+  if (!nameInFile) throw new RangeError(`a ${modelType} file needs the tensor ${name}, found none`);
+  const found = quantized.get(nameInFile)?.shape ??
+    storedShape({ ...spec, shape: tensors.get(nameInFile)!.shape });
+  if (sameShape(found, shape)) return nameInFile;
+  throw new ShapeError(
+    `${nameInFile} must have shape ${formatShape(shape)} as (out, in) to fit config.json, found ${
+      formatShape(found)
+    }`,
+  );
+}
+
+/** Where a tensor is copied to. */
+type Target = Tensor | FourBitWeight;
+
+/** Copies one tensor of a file, by its name there, to a device. */
+export type LoadTensor = (spec: TensorSpec, name: string, to: Target) => Promise<void>;
+
+/**
+ * Copies tensors piece by piece, so that the host holds no second copy. A matrix that the file holds
+ * transposed, or that is quantized, needs host memory of its size, which the next one uses again.
+ *
+ * @param quantized The weights that the file has in 4 bits.
+ * @param allowNonFinite Whether values that are rounded to 16 bits may become infinite; in 4 bits none may be.
+ */
+function loaderFrom(
+  file: SafetensorsFile,
+  quantized: QuantizedWeights,
+  allowNonFinite = false,
+): LoadTensor {
+  const gather = gatherer();
+  return async (spec, name, to) => {
+    if (quantized.has(name)) return await loadQuantized(file, name, to, allowNonFinite);
+    if (to instanceof FourBitWeight) {
+      const { shape, ...form } = to.form;
+      const data = await gather(spec, file.pieces(name), Float32Array);
+      if (allowNonFinite) assertStoredFinite(notInFourBits, name, { shape, data }, "F32");
+      return to.write(quantize({ shape, data }, form));
+    }
+    const pieces = piecesFor(file, name, to, allowNonFinite);
+    if (spec.storedTransposed) {
+      const Values = to.type === "f32" ? Float32Array : Uint16Array;
+      return to.device.write(to, await gather(spec, pieces, Values));
+    }
+    for await (const { start, data } of pieces) {
+      to.device.write(to.view([data.length], start), data);
+    }
+  };
+}
+
+const notInFourBits =
+  "cannot load with allowNonFinite in 4 bits, which cannot hold a value that is not finite";
+
+/** A function that puts pieces together, (out, in), in memory that the next call uses again. */
+function gatherer() {
+  let spare = new ArrayBuffer();
+  return async (
+    { shape, storedTransposed }: TensorSpec,
+    pieces: AsyncIterable<TensorPiece>,
+    Values: typeof Float32Array | typeof Uint16Array,
+  ): Promise<HostData> => {
+    const size = sizeOf(shape), bytes = size * Values.BYTES_PER_ELEMENT;
+    if (spare.byteLength < bytes) spare = new ArrayBuffer(bytes);
+    const whole = new Values(spare, 0, size);
+    for await (const piece of pieces) {
+      if (storedTransposed) transposeInto(whole, piece, shape.toReversed());
+      else whole.set(piece.data, piece.start);
+    }
+    return whole;
+  };
+}
+
+/** A weight that the file has in 4 bits: its own bytes, or the values that they stand for. */
+async function loadQuantized(
+  file: SafetensorsFile,
+  name: string,
+  to: Target,
+  allowNonFinite: boolean,
+): Promise<void> {
+  const tensor = await readQuantized(file, name);
+  if (to instanceof FourBitWeight) return to.write(tensor);
+  to.device.write(to, valuesFor(to, name, dequantize(tensor), allowNonFinite));
+}
+
+/** The dtype of each storage of 16 bits. */
+const dtypes: Partial<Record<ElementType, HalfDtype>> = { f16: "F16", bf16: "BF16" };
+
+const rounders: Readonly<Record<HalfDtype, (values: HostData) => HostData>> = {
+  F16: float32ToFloat16,
+  BF16: float32ToBfloat16,
+};
+
+/** A tensor's pieces in the type that the device stores. */
+async function* piecesFor(
+  file: SafetensorsFile,
+  name: string,
+  to: Tensor,
+  allowNonFinite: boolean,
+): AsyncGenerator<TensorPiece> {
+  const { dtype, shape } = file.tensors.get(name)!, stored: Dtype | undefined = dtypes[to.type];
+  if (!stored || stored === dtype) return yield* file.pieces(name, stored !== undefined);
+  for await (const { start, data } of file.pieces(name)) {
+    yield { start, data: valuesFor(to, name, { shape, data }, allowNonFinite, start) };
+  }
+}
+
+/** Values in F32, or a piece of them, in the type that the device stores. */
+function valuesFor(
+  { type }: Tensor,
+  name: string,
+  values: HostTensor,
+  allowNonFinite: boolean,
+  start = 0,
+): HostData {
+  const stored = dtypes[type];
+  if (!stored) return values.data;
+  if (!allowNonFinite) assertStoredFinite("cannot load", name, values, stored, start);
+  return rounders[stored](values.data);
+}
 
 /** How {@link loadModel} reads a model, and how the model behaves. */
 export interface LoadModelOptions extends ModelOptions, ReadOptions, StorageOptions {
@@ -199,3 +426,61 @@ export async function readConfigJson(path: Folder): Promise<ConfigJson> {
 
 const configFile = (path: Folder): FileSource =>
   typeof path === "string" && path.endsWith(".json") ? path : fileIn(path, "config.json");
+
+/** The settings of generation and the tokenizer's files; what a tokenizer is read from comes last. */
+export const smallFiles: readonly string[] = [
+  "generation_config.json",
+  "tokenizer_config.json",
+  "special_tokens_map.json",
+  "added_tokens.json",
+  "chat_template.jinja",
+  "preprocessor_config.json",
+  "tokenizer.model",
+  "sentencepiece.bpe.model",
+  "spiece.model",
+  "spm.model",
+  "vocab.txt",
+  "merges.txt",
+  "vocab.json",
+  "tokenizer.json",
+];
+
+/**
+ * Those that a folder has, by name, as they are.
+ *
+ * @throws {SyntaxError} when one whose name ends with `.json` is not JSON.
+ * @throws {Error} when one cannot be read, or has more than 256 MiB.
+ */
+export async function readSmallFiles(folder: Folder): Promise<Record<string, Uint8Array>> {
+  const files: Record<string, Uint8Array> = {};
+  for (const name of smallFiles) {
+    if (!await hasFile(folder, name)) continue;
+    const file = fileIn(folder, name);
+    files[name] = await readBytes(file, mostJsonBytes);
+    if (name.endsWith(".json")) parseJsonOf(fileName(file), files[name]);
+  }
+  return files;
+}
+
+/**
+ * How a Hugging Face folder has weights in 4 bits, by their names there; headers and states are read, and no values.
+ *
+ * @throws {SyntaxError} when a part of such a weight is missing or wrong.
+ * @throws {RangeError} when the model type is not supported, or the configuration says something else.
+ *
+ * @example
+ * ```ts
+ * import { fourBitFormsIn, quantizeFolder } from "@lowrank/core/models";
+ *
+ * const folder = await Deno.makeTempDir();
+ * await quantizeFolder("models/tiny-gpt2", folder, { blockSize: 128 });
+ * const [form] = (await fourBitFormsIn(folder)).values();
+ * console.log(form.blockSize); // 128
+ * await Deno.remove(folder, { recursive: true });
+ * ```
+ */
+export async function fourBitFormsIn(folder: Folder): Promise<ReadonlyMap<string, FourBitForm>> {
+  const config = await readConfig(folder);
+  using file = await openSafetensors(folder);
+  return await readQuantizedForms(file, config);
+}

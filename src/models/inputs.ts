@@ -1,17 +1,16 @@
 /** What every text model does with its inputs before the first layer. @module */
 
 import { embedding, packSequences } from "../autograd/mod.ts";
-import { assertLengths, startsOf } from "../autograd/ops/packed_sequences.ts";
+import { assertLengths, startsOf } from "../autograd/ops/attention.ts";
 import type { Tape } from "../autograd/tape.ts";
 import type { ModelInputs } from "../core/batch.ts";
 import { ShapeError } from "../core/errors.ts";
-import type { HostTensor } from "../core/host_tensor.ts";
-import { howMany } from "../core/how_many.ts";
-import { assertShape, formatShape, type Shape, sizeOf } from "../core/shape.ts";
+import { assertShape, formatShape, type HostTensor, type Shape, sizeOf } from "../core/tensor.ts";
+import { howMany } from "../core/numbers.ts";
 import { Tensor } from "../device/device.ts";
 import type { SequenceContext, SharedTokens } from "../nn/attention.ts";
 import type { KeyValueCache } from "../nn/key_value_cache.ts";
-import type { PlacedTokens } from "../nn/virtual_tokens.ts";
+import type { PlacedTokens } from "../nn/embedding.ts";
 
 /** What goes into a text model, whose tokens may be on its device: those that it has just chosen. */
 export interface TextInputs extends Omit<ModelInputs, "tokens"> {

@@ -2,7 +2,7 @@
 
 import type { ConfigJson } from "../architectures/config_fields.ts";
 import { architectureOf } from "../architectures/registry.ts";
-import { isRecord, isText } from "../core/json.ts";
+import { isRecord, isText } from "../core/checks.ts";
 import { Random } from "../core/random.ts";
 import { completeConfig, familyOf } from "./registry.ts";
 import type { TextModel } from "./text_model.ts";

@@ -1,11 +1,11 @@
 /** A model's outputs on the host, and how many are right. @module */
 
 import { Tape } from "../autograd/mod.ts";
-import { rowBlock } from "../autograd/ops/row_block.ts";
+import { rowBlock } from "../autograd/ops/product.ts";
 import type { Batch, ModelInputs } from "../core/batch.ts";
-import type { HostTensor } from "../core/host_tensor.ts";
-import { assertOptions } from "../core/options.ts";
-import { cutRange } from "../core/row_range.ts";
+import type { HostTensor } from "../core/tensor.ts";
+import { assertOptions } from "../core/checks.ts";
+import { cutRange } from "../core/update.ts";
 import type { ForwardOptions, Model } from "./model.ts";
 import type { TextModel } from "./text_model.ts";
 

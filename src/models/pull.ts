@@ -1,12 +1,12 @@
 /** Downloads of whole models and adapters from the Hugging Face hub. @module */
 
-import { listFolder, readBytes } from "../core/files.ts";
-import { parseHubName } from "../core/hub/name.ts";
-import { hubFolder } from "../core/hub/repository.ts";
-import { fileIn, hasFile, openFile, packedIn, splitPath } from "../core/storage.ts";
-import { besideWeights, openWeights } from "../formats/adapter_weights.ts";
+import { listFolder, readBytes } from "../storage/files.ts";
+import { parseHubName } from "../storage/hub_name.ts";
+import { hubFolder } from "../storage/hub_cache.ts";
+import { fileIn, hasFile, openFile, packedIn, splitPath } from "../storage/storage.ts";
+import { besideWeights, openWeights } from "../formats/peft/read.ts";
 import { openSafetensors } from "../formats/mod.ts";
-import { smallFiles } from "./small_files.ts";
+import { smallFiles } from "./files.ts";
 
 /** What was downloaded, or was there. */
 export interface Pulled {

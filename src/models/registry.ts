@@ -1,19 +1,19 @@
 /** The supported model families, by the `model_type` of their configurations. @module */
 
 import type { ConfigJson } from "../architectures/config_fields.ts";
-import { completeDebertaConfig } from "../architectures/deberta_config.ts";
-import { completeEncoderConfig } from "../architectures/encoder_config.ts";
-import { gpt2ConfigJson, parseGpt2Config } from "../architectures/gpt2.ts";
-import { completeLlamaConfig } from "../architectures/llama_config.ts";
-import { quote } from "../core/quote.ts";
+import { completeDebertaConfig } from "../architectures/families/deberta.ts";
+import { completeEncoderConfig } from "../architectures/families/bert.ts";
+import { gpt2ConfigJson, parseGpt2Config } from "../architectures/families/gpt2.ts";
+import { completeLlamaConfig } from "../architectures/families/llama.ts";
+import { quote } from "../core/errors.ts";
 import type { Device } from "../device/device.ts";
 import { allocateText } from "./allocate_text.ts";
-import { Bert } from "./bert.ts";
-import { Deberta } from "./deberta.ts";
-import { Gpt2 } from "./gpt2.ts";
-import { Llama } from "./llama.ts";
+import { Bert } from "./families/bert.ts";
+import { Deberta } from "./families/deberta.ts";
+import { Gpt2 } from "./families/gpt2.ts";
+import { Llama } from "./families/llama.ts";
 import type { StoredForms } from "./stored_forms.ts";
-import type { TextModelClass, TextModelOptions } from "./model_options.ts";
+import type { TextModelClass, TextModelOptions } from "./model.ts";
 import type { TextModel } from "./text_model.ts";
 
 /** How a family turns a configuration into a model. */

@@ -2,25 +2,23 @@
 
 import { storedShape } from "../architectures/architecture.ts";
 import type { ConfigJson } from "../architectures/config_fields.ts";
-import { jsonText } from "../core/files.ts";
-import type { HostTensor } from "../core/host_tensor.ts";
-import { assertOptions } from "../core/options.ts";
-import { type FolderFile, saveFolder } from "../core/save_folder.ts";
-import { pathIn } from "../core/storage.ts";
-import { configMetadata } from "../formats/config_digest.ts";
+import { jsonText } from "../storage/files.ts";
+import type { HostTensor } from "../core/tensor.ts";
+import { assertOptions } from "../core/checks.ts";
+import { type FolderFile, saveFolder } from "../storage/folder.ts";
+import { pathIn } from "../storage/storage.ts";
+import { configMetadata, promptMetadata } from "../formats/peft/metadata.ts";
 import { assertNoOtherKind } from "../formats/folder_kind.ts";
 import type { FloatDtype } from "../formats/mod.ts";
-import { mergedMetadata } from "../formats/merged_metadata.ts";
-import { promptMetadata } from "../formats/prompt_metadata.ts";
-import { shardFilesIn } from "../formats/shards.ts";
-import { safetensorsFile, type UnreadTensor } from "../formats/write_safetensors.ts";
-import { assertModel, type Model } from "./model.ts";
-import { withPadToken } from "./pad_token.ts";
+import { mergedMetadata } from "../formats/peft/base_metadata.ts";
+import { shardFilesIn } from "../formats/safetensors/shards.ts";
+import { safetensorsFile, type UnreadTensor } from "../formats/safetensors/write.ts";
+import { assertModel, type Model, type ModelOrigin } from "./model.ts";
+import { withPadToken } from "./heads.ts";
 import { mathematicsOfModel } from "./registry.ts";
-import { readSmallFiles, smallFiles } from "./small_files.ts";
-import type { ModelOrigin } from "./model_options.ts";
+import { readSmallFiles, smallFiles } from "./files.ts";
 import { TextModel } from "./text_model.ts";
-import { reorient } from "./transpose.ts";
+import { reorient } from "./layers.ts";
 
 /** What {@link saveModel} saves along with a model. */
 export interface SavedAlong {

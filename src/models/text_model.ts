@@ -4,40 +4,41 @@ import type { Architecture } from "../architectures/architecture.ts";
 import type { ConfigJson } from "../architectures/config_fields.ts";
 import { architectureOf } from "../architectures/registry.ts";
 import { assertDropout } from "../autograd/ops/dropout.ts";
-import type { TwoParts } from "../autograd/head_loss.ts";
+import type { TwoParts } from "../autograd/loss.ts";
 import type { Parameter } from "../autograd/parameter.ts";
 import type { Tape } from "../autograd/tape.ts";
 import type { Weight } from "../autograd/weight.ts";
-import type { ModelInputs } from "../core/batch.ts";
-import { assertOptions } from "../core/options.ts";
-import type { PromptFormat } from "../core/prompt_format.ts";
-import { sizeOf } from "../core/shape.ts";
+import type { ModelInputs, PromptFormat } from "../core/batch.ts";
+import { assertOptions } from "../core/checks.ts";
+import { sizeOf } from "../core/tensor.ts";
 import type { Device, Tensor } from "../device/device.ts";
-import type { AdaptedLayer } from "../nn/embedding.ts";
+import type { AdaptedLayer, BlockShape, VirtualTokens } from "../nn/embedding.ts";
 import type { KeyValueCache } from "../nn/key_value_cache.ts";
 import type { Linear } from "../nn/linear.ts";
 import type { Place } from "../nn/place.ts";
-import type { BlockShape, VirtualTokens } from "../nn/virtual_tokens.ts";
 import type { Head } from "./heads.ts";
 import { assertInputs, type PassInputs, sequenceStarts, type TextInputs } from "./inputs.ts";
 import {
   type AdapterValues,
   type AppliedAdapter,
+  dropoutRateOf,
   type ForwardOptions,
   type Model,
-  trainableOf,
-} from "./model.ts";
-import {
-  dropoutRateOf,
   modelNames,
   type TextModelClass,
   type TextModelOptions,
+  trainableOf,
   unappliedDropoutOf,
-} from "./model_options.ts";
-import { ModelLayers, type StoredTensors } from "./model_layers.ts";
-import { neededLengths, packInputs } from "./pack.ts";
-import { shareBeginnings, sharesStates } from "./shared_beginnings.ts";
-import { type PassArguments, withVirtualTokens } from "./virtual_inputs.ts";
+} from "./model.ts";
+import { ModelLayers, type StoredTensors } from "./layers.ts";
+import {
+  neededLengths,
+  packInputs,
+  type PassArguments,
+  shareBeginnings,
+  sharesStates,
+  withVirtualTokens,
+} from "./pack.ts";
 
 /**
  * A text model with a Hugging Face configuration, as `loadModel` returns. A family adds its forward

@@ -4,17 +4,24 @@ import {
   attention,
   type AttentionInputs,
   type ColumnWindow,
+  type DistanceBuckets,
+  distanceTerms,
   dropout,
   embedding,
   fusedInputs,
+  headProduct,
   type PackedSequences,
+  type PaddedSequences,
+  padRows,
+  softmax,
+  unpadRows,
 } from "../autograd/mod.ts";
 import type { Tape } from "../autograd/tape.ts";
 import type { Tensor } from "../device/device.ts";
+import { computedRows, type PlacedTokens } from "./embedding.ts";
 import type { KeyValueCache } from "./key_value_cache.ts";
 import type { Linear } from "./linear.ts";
 import type { RotaryPositions } from "./rotary.ts";
-import { computedRows, type PlacedTokens } from "./virtual_tokens.ts";
 
 /** Where several packed sequences begin alike, and x has these tokens once; on the device, u32. */
 export interface SharedTokens {
@@ -147,4 +154,127 @@ function attendShared(
   const attended = attend({ q: ofAll(q), k: ofAll(k), v: ofAll(v) });
   tape.release(...copies.values());
   return tape.pipe(attended, (all) => embedding(tape, all, firsts));
+}
+
+/** What disentangled attention is made of. */
+export interface DisentangledParts {
+  /** Number of heads. */
+  readonly heads: number;
+  /** The factor of all scores: 1 / √(d · terms). */
+  readonly scale: number;
+  /** Gives queries, keys and values, (batch · time, width) each. */
+  readonly input: (tape: Tape, x: Tensor) => readonly [q: Tensor, k: Tensor, v: Tensor];
+  /** Maps the embeddings of distances to keys, which queries meet (c2p), if there is such a term. */
+  readonly positionKeys?: Linear;
+  /** Maps the embeddings of distances to queries, which keys meet (p2c), if there is such a term. */
+  readonly positionQueries?: Linear;
+  /** Maps what was attended to back to the block's width. */
+  readonly output: Linear;
+  /** Rate of dropout on the embeddings of distances and on the result. */
+  readonly dropout: number;
+}
+
+/** A batch and, where scores depend on them, its distances. */
+export interface RelativeContext extends SequenceContext {
+  /** Distances. */
+  readonly relative?: RelativePositions;
+  /** Where the rows of packed sequences are among padded ones, which `mask` is of. */
+  readonly padded?: PaddedSequences;
+}
+
+/**
+ * In every head, the score of query i and key j is scale · (q_i · k_j + q_i · K_δ + k_j · Q_δ), where K and Q are
+ * keys and queries of the embedding of δ = i - j (He et al. 2020, equation 4).
+ *
+ * Probabilities are stored for the backward pass, time · heads values for each token: the terms by distance
+ * have as many. Of packed sequences, queries, keys, values and these terms are padded, and what was attended to is
+ * packed again.
+ */
+export class DisentangledAttention {
+  readonly #parts: DisentangledParts;
+
+  /** Takes the projections. */
+  constructor(parts: DisentangledParts) {
+    this.#parts = parts;
+  }
+
+  /** Maps x (batch · time, width) to the same shape. */
+  forward(tape: Tape, x: Tensor, context: RelativeContext): Tensor {
+    const { output, dropout: rate } = this.#parts;
+    return tape.pipe(
+      this.#attend(tape, x, context),
+      (attended) => output.forward(tape, attended),
+      (y) => dropout(tape, y, rate),
+    );
+  }
+
+  #attend(tape: Tape, x: Tensor, { batch, mask, relative, padded }: RelativeContext): Tensor {
+    const { heads, scale, input, positionKeys, positionQueries, dropout: rate } = this.#parts;
+    const inPlace = (rows: Tensor) => padded ? padRows(tape, rows, padded) : rows;
+    const given = input(tape, x), [q, k, v] = given.map(inPlace);
+    const distances = relative && dropout(tape, relative.states, rate);
+    const addTerm = (scores: Tensor, ofKey: boolean, projection?: Linear): Tensor => {
+      if (!projection || !distances) return scores;
+      const positions = projection.forward(tape, distances);
+      const extents = { groups: 1, heads, transposeB: true, alpha: scale };
+      const terms = tape.pipe(headProduct(tape, given[ofKey ? 1 : 0], positions, extents), inPlace);
+      const sum = distanceTerms(tape, scores, terms, relative!.buckets, { batch, heads, ofKey });
+      tape.release(positions, terms);
+      return sum;
+    };
+    const attended = tape.pipe(
+      headProduct(tape, q, k, { groups: batch, heads, transposeB: true, alpha: scale }),
+      (scores) => addTerm(scores, false, positionKeys),
+      (scores) => addTerm(scores, true, positionQueries),
+      (scores) => softmax(tape, scores, { batch, heads, mask }),
+      (probabilities) => headProduct(tape, probabilities, v, { groups: batch, heads }),
+      (y) => padded ? unpadRows(tape, y, padded) : y,
+    );
+    const dropped = distances && distances !== relative!.states ? [distances] : [];
+    tape.release(...new Set([...given, q, k, v]), ...dropped);
+    return attended;
+  }
+}
+
+/** The distances that occur in sequences of a length, and the states of those that are told apart. */
+export class RelativePositions {
+  /** (buckets, width): a row for each of the table's rows that occurs. */
+  readonly states: Tensor;
+  /** Which of them each distance has. */
+  readonly buckets: DistanceBuckets;
+
+  /**
+   * Looks up the rows of a table that distances need, each once.
+   *
+   * @param rowOf The table's row of each distance from 1 - time to time - 1, which never falls.
+   * @param lookUp Returns the states of rows of the table.
+   */
+  constructor(tape: Tape, rowOf: readonly number[], lookUp: (rows: readonly number[]) => Tensor) {
+    const rows = [...new Set(rowOf)], bucketOf: number[] = [], starts: number[] = [];
+    for (const [place, row] of rowOf.entries()) {
+      if (row !== rowOf[place - 1]) starts.push(place);
+      bucketOf.push(starts.length - 1);
+    }
+    this.states = lookUp(rows);
+    this.buckets = {
+      bucketOf: written(tape, bucketOf, "buckets of distances"),
+      starts: written(tape, [...starts, rowOf.length], "starts of buckets"),
+    };
+  }
+
+  /** What the blocks of a pass read of it. */
+  get tensors(): readonly Tensor[] {
+    return [this.states, this.buckets.bucketOf, this.buckets.starts];
+  }
+
+  /** Frees what no backward function needs. */
+  release(tape: Tape): void {
+    tape.release(...this.tensors);
+  }
+}
+
+function written(tape: Tape, values: readonly number[], label: string): Tensor {
+  const tensor = tape.allocate([values.length], "u32", "activation", label);
+  tape.device.write(tensor, Uint32Array.from(values));
+  return tensor;
 }

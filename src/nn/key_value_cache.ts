@@ -1,14 +1,13 @@
 /** Keys and values of the tokens so far, so that each new token costs the work of one token. @module */
 
 import { embeddingForward } from "../../kernels/embedding/kernel.ts";
-import { attend } from "../autograd/ops/attention.ts";
-import { assertWindow, type ColumnWindow, copyColumns } from "../autograd/ops/columns.ts";
-import type { AttentionInputs } from "../autograd/ops/fused_inputs.ts";
+import { attend, type AttentionInputs } from "../autograd/ops/attention.ts";
+import { assertWindow, type ColumnWindow, copyColumns } from "../autograd/ops/product.ts";
 import type { Tape } from "../autograd/tape.ts";
 import { ShapeError } from "../core/errors.ts";
 import type { Device, Tensor } from "../device/device.ts";
-import { Scope } from "../device/scope.ts";
-import { zero } from "../device/zero.ts";
+import { Scope } from "../device/arena.ts";
+import { zero } from "../device/base.ts";
 
 /** Extents of a cache. */
 export interface CacheShape {

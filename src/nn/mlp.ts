@@ -1,9 +1,10 @@
 /** The feed-forward half of a transformer block. @module */
 
-import { dropout, gelu, swiglu } from "../autograd/mod.ts";
+import { add, dropout, gelu, relu, silu, swiglu, tanh } from "../autograd/mod.ts";
 import type { Tape } from "../autograd/tape.ts";
 import type { Tensor } from "../device/device.ts";
 import type { Linear } from "./linear.ts";
+import type { Norm, Place } from "./place.ts";
 
 /** What stands between the two projections. */
 export type Activation = (tape: Tape, x: Tensor) => Tensor;
@@ -54,4 +55,55 @@ export class GatedMlp {
     tape.release(gate, up);
     return tape.pipe(hidden, (hidden) => this.#down.forward(tape, hidden));
   }
+}
+
+const tanhForm: Activation = (tape, x) => gelu(tape, x);
+
+const activations: Readonly<Record<string, Activation>> = {
+  gelu: (tape, x) => gelu(tape, x, { exact: true }),
+  gelu_new: tanhForm,
+  gelu_pytorch_tanh: tanhForm,
+  relu,
+  swish: silu,
+  tanh,
+};
+
+/** The activation of a name that a configuration's check has let through. */
+export const activationOf = (name: string): Activation => activations[name];
+
+/** a + b, which nothing else reads. */
+export function addLast(tape: Tape, a: Tensor, b: Tensor): Tensor {
+  const sum = add(tape, a, b);
+  tape.release(a, b);
+  return sum;
+}
+
+/** x + sublayer(norm(x)), of which adapters may change the sublayer's output and the sum at `place`. */
+export function residual(
+  tape: Tape,
+  x: Tensor,
+  norm: Norm,
+  sublayer: (n: Tensor) => Tensor,
+  place: Place,
+): Tensor {
+  const n = norm.forward(tape, x);
+  const y = place.forward(tape, n, sublayer(n));
+  const sum = add(tape, x, y);
+  tape.release(n, y);
+  return place.forwardSum(tape, sum);
+}
+
+/** norm(x + sublayer(x)), of which adapters may change the sublayer's output and the sum at `place`. */
+export function normalizedResidual(
+  tape: Tape,
+  x: Tensor,
+  norm: Norm,
+  sublayer: (x: Tensor) => Tensor,
+  place: Place,
+): Tensor {
+  const y = place.forward(tape, x, sublayer(x)), added = add(tape, x, y);
+  tape.release(y);
+  const sum = place.forwardSum(tape, added, norm), out = norm.forward(tape, sum);
+  tape.release(sum);
+  return out;
 }

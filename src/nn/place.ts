@@ -2,7 +2,7 @@
 
 import type { Tape } from "../autograd/tape.ts";
 import type { Tensor } from "../device/device.ts";
-import type { Adaptation } from "./adaptation.ts";
+import type { Adaptation } from "./linear.ts";
 
 /** The halves of a block. */
 export type Sublayer = "attention" | "mlp";

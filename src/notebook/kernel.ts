@@ -1,7 +1,7 @@
 /** The Jupyter kernel that runs this program, if there is one. @module */
 
-import { terminalText } from "../core/terminal_text.ts";
-import type { MimeBundle } from "../figures/bundle.ts";
+import { terminalText } from "../core/errors.ts";
+import type { MimeBundle } from "../figures/show.ts";
 
 /** The part of `Deno.jupyter` that we use. */
 interface Kernel {

@@ -1,8 +1,8 @@
 /** A figure that is redrawn while its data arrive. @module */
 
-import { figureBundle, type MimeBundle } from "../figures/bundle.ts";
+import { figureBundle, type MimeBundle } from "../figures/show.ts";
 import type { Figure } from "../figures/figure.ts";
-import { staticSvg } from "../figures/static_svg.ts";
+import { staticSvg } from "../figures/still.ts";
 import { inNotebook } from "./kernel.ts";
 import { LiveOutput } from "./live_output.ts";
 import { show } from "./show.ts";

@@ -1,6 +1,6 @@
 /** One output that is replaced as work proceeds. @module */
 
-import type { MimeBundle } from "../figures/bundle.ts";
+import type { MimeBundle } from "../figures/show.ts";
 import { display, flush, update } from "./kernel.ts";
 
 /** Shortest time between drawings: a front end drops messages above 1,000 a second, even the last one. */

@@ -25,15 +25,15 @@ export type {
   Verdict,
 } from "../../experiments/mod.ts";
 export { check } from "./check.ts";
-export { runExperiment } from "./experiment.ts";
-export { help } from "./help/help.ts";
+export { runExperiment } from "./check.ts";
+export { help } from "./help.ts";
 export { type LiveFigure, liveFigure } from "./live_figure.ts";
 export { type Tex, tex } from "./part.ts";
-export { predict, type Prediction } from "./predict/predict.ts";
+export { predict, type Prediction } from "./predict.ts";
 export { type Progress, progress } from "./progress.ts";
 export { setup } from "./setup.ts";
 export { show } from "./show.ts";
-export { slider } from "./slider/slider.ts";
+export { slider } from "./slider.ts";
 export type {
   Choice,
   Choices,
@@ -43,5 +43,5 @@ export type {
   Range,
   ValueOf,
   ValuesOf,
-} from "./slider/controls.ts";
+} from "./slider.ts";
 export { stoppable } from "./stop.ts";

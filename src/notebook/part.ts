@@ -1,10 +1,10 @@
 /** The parts of an output. @module */
 
-import { figureBundle, type MimeBundle } from "../figures/bundle.ts";
+import { figureBundle, type MimeBundle } from "../figures/show.ts";
 import type { DataTable, Figure } from "../figures/figure.ts";
 import { formulaBundle, formulaPictures } from "../figures/formula.ts";
 import { escapeHtml } from "../figures/html.ts";
-import { type Picture, pictureBundle } from "../figures/pictures/picture.ts";
+import { type Picture, pictureBundle } from "../figures/pictures.ts";
 import { tableBundle } from "../figures/table_bundle.ts";
 
 /** A formula in TeX, made by {@link tex}. */

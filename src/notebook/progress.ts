@@ -1,9 +1,9 @@
 /** Progress bars. @module */
 
 import { escapeHtml } from "../figures/html.ts";
-import { palette } from "../figures/palette.ts";
-import type { MimeBundle } from "../figures/bundle.ts";
-import { barText, ProgressBar } from "../core/progress_bar.ts";
+import { palette } from "../figures/figure.ts";
+import type { MimeBundle } from "../figures/show.ts";
+import { barText, ProgressBar } from "../terminal/progress.ts";
 import { inNotebook } from "./kernel.ts";
 import { LiveOutput } from "./live_output.ts";
 import { isStopped, noteProgress } from "./stop.ts";

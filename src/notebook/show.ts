@@ -1,6 +1,6 @@
 /** Showing a value in a notebook or a terminal. @module */
 
-import { describe } from "./describe/describe.ts";
+import { describe } from "./describe.ts";
 import { display, flush, inNotebook, printText } from "./kernel.ts";
 import { bundleOf } from "./part.ts";
 

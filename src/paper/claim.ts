@@ -1,6 +1,6 @@
 /** A claim as data, and its verdict. @module */
 
-import type { JudgedClaim } from "../figures/report.ts";
+import type { JudgedClaim } from "../report/report.ts";
 import { isDecided, type Margin, narrowNote, powerNote } from "./margin.ts";
 
 export type { JudgedClaim };

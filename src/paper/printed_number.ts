@@ -1,7 +1,5 @@
 /** Numbers as papers print them. @module */
 
-import type { Rational } from "./rational.ts";
-
 /** A printed number, `digits` · 10^`exponent` / `parts`, where `parts` is 3 in `2/3`. */
 export interface PrintedNumber {
   /** All digits shown, without trailing zeros of a whole number. */
@@ -59,8 +57,104 @@ export function printedValue(text: string): number {
 }
 
 /** The decimal place to which a value is compared: as many digits as are printed. */
-export function placeOf({ digits, exponent, isRound }: PrintedNumber, exact: Rational): number {
+function placeOf({ digits, exponent, isRound }: PrintedNumber, exact: Rational): number {
   if (!isRound) return exponent;
   const { length } = String(exact.numerator / exact.denominator);
   return Math.min(exponent, length - String(digits).length);
 }
+
+/** A fraction of integers. */
+export interface Rational {
+  /** The numerator. */
+  readonly numerator: bigint;
+  /** The denominator, a positive integer. */
+  readonly denominator: bigint;
+}
+
+/**
+ * A decimal such as `1449.4`, digit by digit.
+ *
+ * @throws {SyntaxError} when it is not one.
+ */
+export function parseDecimal(text: string): Rational {
+  const match = /^(\d+)(?:\.(\d+))?$/.exec(text);
+  if (!match) {
+    throw new SyntaxError(`a decimal must be digits with at most one point, found ${text}`);
+  }
+  const [, whole, fraction = ""] = match;
+  return { numerator: BigInt(whole + fraction), denominator: 10n ** BigInt(fraction.length) };
+}
+
+/** The mean of one or more fractions. */
+export function mean(values: readonly Rational[]): Rational {
+  const { numerator, denominator } = values.reduce(add);
+  return { numerator, denominator: denominator * BigInt(values.length) };
+}
+
+function add(a: Rational, b: Rational): Rational {
+  return {
+    numerator: a.numerator * b.denominator + b.numerator * a.denominator,
+    denominator: a.denominator * b.denominator,
+  };
+}
+
+/** As a number, from the first 20 decimal places. */
+export function toNumber({ numerator, denominator }: Rational): number {
+  return Number(`${numerator * 10n ** 20n / denominator}e-20`);
+}
+
+/** How a printed number compares with the exact one; `quoted` if there is none. */
+export type CellVerdict = "equal when rounded" | "equal when truncated" | "differs" | "quoted";
+
+/** How a printed number follows from the exact one. */
+export interface Agreement {
+  /** It is the nearest number with the digits shown; halfway, both neighbors count. */
+  readonly rounded: boolean;
+  /** It is the exact number with further digits cut off. */
+  readonly truncated: boolean;
+  /** The exact number is exactly between two numbers with the digits shown. */
+  readonly halfway: boolean;
+}
+
+/**
+ * Compares a printed number with the exact one, in integers and so without rounding error, to the
+ * digits shown: `0.4M` has one, `175,255.8M` seven. Trailing zeros of a whole number do not count:
+ * `350 GB` has two digits, and the exact number is reduced to two as well.
+ *
+ * @throws {SyntaxError} when `printed` is not a number with a known unit.
+ *
+ * @example
+ * ```ts
+ * import { agreement } from "@lowrank/core/paper";
+ *
+ * const exact = { numerator: 18_874_368n, denominator: 1n };
+ * console.log(agreement("18.8M", exact).truncated); // true
+ * console.log(agreement("18.9M", exact).rounded); // true
+ * ```
+ */
+export function agreement(printed: string, exact: Rational): Agreement {
+  const shown = parsePrinted(printed), place = placeOf(shown, exact);
+  const denominator = exact.denominator * power(place);
+  const rest = exact.numerator * shown.parts * power(-place) -
+    shown.digits * power(shown.exponent - place) * denominator;
+  const distance = rest < 0n ? -rest : rest;
+  return {
+    rounded: 2n * distance <= denominator,
+    truncated: rest >= 0n && rest < denominator,
+    halfway: 2n * distance === denominator,
+  };
+}
+
+/**
+ * The verdict of {@link agreement}; a number that is both rounded and truncated is called rounded.
+ *
+ * @throws {SyntaxError} As {@link agreement}.
+ */
+export function verdictOf(printed: string, exact: Rational): CellVerdict {
+  const { rounded, truncated } = agreement(printed, exact);
+  if (rounded) return "equal when rounded";
+  return truncated ? "equal when truncated" : "differs";
+}
+
+/** 10^exponent, or 1 for negative exponents. */
+const power = (exponent: number): bigint => 10n ** BigInt(Math.max(0, exponent));

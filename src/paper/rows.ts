@@ -1,12 +1,15 @@
 /** Every cell of the paper's tables next to what we compute. @module */
 
-import { howMany } from "../core/how_many.ts";
-import type { Computation } from "./computation.ts";
-import { computations } from "./computations/mod.ts";
+import { howMany } from "../core/numbers.ts";
+import { type Computation, computations } from "./computations.ts";
 import { cellName, type PrintedTable, printedTables } from "./printed/mod.ts";
-import { parsePrinted } from "./printed_number.ts";
-import { toNumber } from "./rational.ts";
-import { agreement, type CellVerdict, verdictOf } from "./verdict.ts";
+import {
+  agreement,
+  type CellVerdict,
+  parsePrinted,
+  toNumber,
+  verdictOf,
+} from "./printed_number.ts";
 
 /** A printed cell. */
 export interface PaperRow {
@@ -113,3 +116,35 @@ function reasonOf({ inferred, reason }: Computation, remarks: (string | null)[])
   const parts = [inferred && `inferred, not stated in the paper: ${inferred}`, ...remarks, reason];
   return parts.filter(Boolean).join("; ") || null;
 }
+
+/** The quoted cells of a table in its own layout, without rows and columns that have none. */
+export interface QuotedTable {
+  /** Why they are only quoted. */
+  readonly why: string;
+  /** Names of the columns. */
+  readonly columns: readonly string[];
+  /** Rows by name; null where the paper has no cell, or we compute it. */
+  readonly rows: readonly (readonly [name: string, cells: readonly (string | null)[]])[];
+}
+
+/** The quoted cells of one of `printedTables`. */
+export function quotedTable(name: string): QuotedTable {
+  const printed = printedTables[name];
+  const rows = Object.entries(printed.rows).map(([row, cells]) =>
+    [
+      row,
+      cells.map((cell, i) => isComputed(name, cellName(printed, row, i)) ? null : cell),
+    ] as const
+  );
+  const isKept = printed.columns.map((_, i) => rows.some(([, cells]) => cells[i] !== null));
+  const keep = <T>(cells: readonly T[]) => cells.filter((_, i) => isKept[i]);
+  return {
+    why: printed.quoted,
+    columns: keep(printed.columns),
+    rows: rows.filter(([, cells]) => cells.some((cell) => cell !== null))
+      .map(([row, cells]) => [row, keep(cells)]),
+  };
+}
+
+const isComputed = (table: string, cell: string): boolean =>
+  Object.hasOwn(computations[table] ?? {}, cell);

@@ -1,16 +1,29 @@
 /** The paper's printed numbers next to ours, as tables and a figure. @module */
 
 import { formulas, formulaTex, symbols } from "../accounting/mod.ts";
-import type { DataTable, Figure } from "../figures/figure.ts";
+import { boundsOf } from "../core/numbers.ts";
+import {
+  axis,
+  baseLayout,
+  type DataTable,
+  type Figure,
+  logCountAxis,
+  palette,
+  type Trace,
+} from "../figures/figure.ts";
 import { formatBytes } from "../figures/format.ts";
-import { axis, baseLayout } from "../figures/layout.ts";
-import { barsAcross } from "../figures/marks.ts";
-import { palette } from "../figures/palette.ts";
+import { barsAcross, dots, line } from "../figures/marks.ts";
 import { type Column, table } from "../figures/table.ts";
-import { quotedCells } from "./printed_tables.ts";
 import { printedTables, tableLabel } from "./printed/mod.ts";
-import { quotedTable } from "./quoted.ts";
-import { computationOf, countVerdicts, type PaperRow, type VerdictCounts } from "./rows.ts";
+import { printedValue } from "./printed_number.ts";
+import { quotedCells } from "./printed_tables.ts";
+import {
+  computationOf,
+  countVerdicts,
+  type PaperRow,
+  quotedTable,
+  type VerdictCounts,
+} from "./rows.ts";
 
 /** How many cells of each of the paper's tables have which verdict. */
 export function verdictTable(rows: readonly PaperRow[]): DataTable {
@@ -94,7 +107,7 @@ export function formulaTables(rows: readonly PaperRow[]): DataTable[] {
 }
 
 /** Colors of what is compared, without what is only quoted. */
-export const verdictColors = {
+const verdictColors = {
   "equal when rounded": palette.merged,
   "equal when truncated": palette.series[4],
   "differs": palette.full,
@@ -122,4 +135,63 @@ export function verdictFigure(rows: readonly PaperRow[]): Figure {
       { barmode: "stack", height: 380 },
     ),
   };
+}
+
+/** Where a printed number is above or below ours in the lower panel. */
+const ratios = [0.8, 1, 1.25, 1.6, 2];
+
+/**
+ * Printed numbers over ours, on the diagonal where they agree, and below it their ratio, which shows
+ * differences that sixteen powers of ten hide.
+ */
+export function printedAgainstOurs(rows: readonly PaperRow[]): Figure {
+  const computed = rows.filter(({ verdict }) => verdict !== "quoted");
+  const ends = boundsOf(computed.map((row) => ours(row))), same = { color: palette.base, width: 1 };
+  const guide = (y: (value: number) => number, more: Partial<Trace>) =>
+    line(ends, (value) => value, y, same, { showlegend: false, hoverinfo: "skip", ...more });
+  return {
+    id: "paper-scatter",
+    title: `Printed against ours: ${computed.length} numbers of the paper`,
+    caption:
+      "One mark per printed number that can be computed, in whole units (parameters, bytes, " +
+      "percent, factors). On the line, they agree; below, the printed number divided by ours. Zoom by " +
+      "dragging; a mark says which number it is.",
+    data: [
+      guide((value) => value, {}),
+      guide(() => 1, { yaxis: "y2" }),
+      ...marks(computed, printed, { showlegend: true }),
+      ...marks(computed, (row) => printed(row) / ours(row), { yaxis: "y2", showlegend: false }),
+    ],
+    layout: {
+      ...baseLayout(
+        logCountAxis("ours", { anchor: "y2", dtick: 2 }),
+        logCountAxis("printed", { domain: [0.4, 1], dtick: 2 }),
+        { height: 560, hovermode: "closest" },
+      ),
+      yaxis2: axis("printed / ours", {
+        type: "log",
+        domain: [0, 0.3],
+        range: [-0.12, 0.33],
+        tickvals: ratios,
+        ticktext: ratios.map(String),
+      }),
+    },
+  };
+}
+
+const ours = ({ computed }: PaperRow) => computed!;
+const printed = ({ printed }: PaperRow) => printedValue(printed);
+
+/** Marks of each verdict, the rare ones on top. */
+function marks(
+  rows: readonly PaperRow[],
+  y: (row: PaperRow) => number,
+  more: Partial<Trace>,
+): Trace[] {
+  return Object.entries(verdictColors).map(([name, color]) => {
+    const own = rows.filter(({ verdict }) => verdict === name);
+    const text = own.map((row) => `${tableLabel(row.table)}, ${row.cell}: ${row.printed}`);
+    const marker = { color, size: 7, opacity: 0.75 };
+    return dots(own, ours, y, marker, { name, text, legendgroup: name, ...more });
+  });
 }

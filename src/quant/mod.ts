@@ -5,10 +5,10 @@
  */
 
 export { ShapeError } from "../core/errors.ts";
-export type { HostData, HostTensor } from "../core/host_tensor.ts";
-export type { Shape } from "../core/shape.ts";
-export { codeValues, dynamicMap, type FourBitCode } from "./codes.ts";
-export { dequantize, scalesOf } from "./dequantize.ts";
+export type { HostData, HostTensor } from "../core/tensor.ts";
+export type { Shape } from "../core/tensor.ts";
+export { codeValues, dynamicMap, type FourBitCode } from "./quantized_tensor.ts";
+export { dequantize, scalesOf } from "./quantize.ts";
 export { quantize, quantizeAbsmax, type QuantizeOptions } from "./quantize.ts";
 export type {
   QuantizedAbsmax,

@@ -1,19 +1,102 @@
 /** Quantizing to 4 bits. @module */
 
-import { type HostTensor, hostTensor, isFloat, nonFiniteAt } from "../core/host_tensor.ts";
-import { assertOptions } from "../core/options.ts";
-import { formatShape, positionIn } from "../core/shape.ts";
-import { codeValues, dynamicMap, type FourBitCode, fourBitCodes } from "./codes.ts";
+import { assertOptions } from "../core/checks.ts";
+import {
+  formatShape,
+  type HostTensor,
+  hostTensor,
+  isFloat,
+  nonFiniteAt,
+  positionIn,
+  sizeOf,
+} from "../core/tensor.ts";
 import {
   assertOneOf,
+  assertQuantized,
   blockSizes,
+  codeValues,
+  dynamicMap,
+  type FourBitCode,
+  fourBitCodes,
   type QuantizedAbsmax,
   type QuantizedTensor,
+  scaleOf,
   scalesPerBlock,
   type UnquantizedType,
   unquantizedTypes,
 } from "./quantized_tensor.ts";
-import { codeOf, roundBlocks, type Rounding, roundingTo } from "./rounding.ts";
+
+/** How values in [-1, 1] are rounded to a code. */
+export interface Rounding {
+  /** The middles between neighboring values, ascending. */
+  readonly bounds: Float32Array;
+  /** The code of each value, from the smallest to the largest. */
+  readonly order: Uint8Array;
+}
+
+/** Values rounded to codes, one a byte, with the largest magnitude of each block. */
+export interface RoundedBlocks {
+  /** A code for each value. */
+  readonly codes: Uint8Array<ArrayBuffer>;
+  /** The largest magnitude of each block. */
+  readonly absmax: Float32Array<ArrayBuffer>;
+}
+
+/** Rounding to the nearest of a code's values. A middle belongs to the smaller one. */
+export function roundingTo(values: Float32Array): Rounding {
+  const order = Array.from(values.keys()).sort((a, b) => values[a] - values[b]);
+  const pairs = order.slice(1).map((code, i) => [values[order[i]], values[code]]);
+  const bounds = Float32Array.from(pairs, ([a, b]) => Math.fround(a + b) / 2);
+  return { bounds, order: Uint8Array.from(order) };
+}
+
+/** The code of a value, and of what is beyond the largest. */
+function codeOf(value: number, { bounds, order }: Rounding): number {
+  let low = 0, high = bounds.length;
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (bounds[middle] < value) low = middle + 1;
+    else high = middle;
+  }
+  return order[low];
+}
+
+/** A block is divided by no less, so that the reciprocal is finite; a block of zeros keeps its zeros. */
+const leastDivisor = Math.fround(1e-38);
+
+/**
+ * Divides each block of F32 values by its largest magnitude and rounds to a code: bitsandbytes' bytes, which
+ * depend on two of its rules. A whole block is multiplied by the reciprocal, a shorter last one is divided,
+ * and the magnitude of the last one is at least 1e-38.
+ *
+ * @param memory Where the codes are written. Default: new memory.
+ */
+function roundBlocks(
+  values: Float32Array,
+  blockSize: number,
+  rounding: Rounding,
+  memory: Uint8Array<ArrayBuffer> = new Uint8Array(values.length),
+): RoundedBlocks {
+  const absmax = new Float32Array(Math.ceil(values.length / blockSize));
+  const codes = memory.subarray(0, values.length);
+  for (let block = 0; block < absmax.length; block++) {
+    const begin = block * blockSize, end = Math.min(begin + blockSize, values.length);
+    const isWhole = end - begin === blockSize, largest = largestIn(values, begin, end);
+    const divisor = Math.max(largest, leastDivisor), reciprocal = Math.fround(1 / divisor);
+    absmax[block] = isWhole ? largest : divisor;
+    for (let i = begin; i < end; i++) {
+      const scaled = isWhole ? values[i] * reciprocal : values[i] / divisor;
+      codes[i] = codeOf(Math.fround(scaled), rounding);
+    }
+  }
+  return { codes, absmax };
+}
+
+function largestIn(values: Float32Array, begin: number, end: number): number {
+  let largest = 0;
+  for (let i = begin; i < end; i++) largest = Math.max(largest, Math.abs(values[i]));
+  return largest;
+}
 
 /** How a tensor is quantized. */
 export interface QuantizeOptions {
@@ -142,4 +225,43 @@ function pack(codes: Uint8Array, rounding: Rounding, packed: Uint8Array): void {
 
 function meanOf(values: Float32Array): number {
   return Math.fround(values.reduce((sum, value) => sum + value, 0) / values.length);
+}
+
+/**
+ * The values of a tensor in 4 bits: that of its code times its block's scale, rounded once to F32.
+ *
+ * bitsandbytes rounds them to {@link QuantizedTensor.type} in the end.
+ *
+ * @throws {RangeError} when the code or the block size is not one of bitsandbytes'.
+ * @throws {ShapeError} when the shape needs another number of bytes or scales.
+ *
+ * @example
+ * ```ts
+ * import { dequantize, quantize } from "@lowrank/core/quant";
+ *
+ * const zeros = { shape: [3, 40], data: new Float32Array(120) };
+ * console.log(dequantize(quantize(zeros)).data.every((value) => value === 0)); // true
+ * ```
+ */
+export function dequantize(tensor: QuantizedTensor): HostTensor {
+  const { shape, code, blockSize, packed } = tensor, scales = scalesOf(tensor);
+  const values = codeValues(code), data = new Float32Array(sizeOf(shape));
+  for (let i = 0; i < data.length; i++) {
+    const pair = packed[i >> 1];
+    data[i] = values[i & 1 ? pair & 15 : pair >> 4] * scales[Math.floor(i / blockSize)];
+  }
+  return { shape, data };
+}
+
+/**
+ * The scale of each block in F32: what its codes' values are multiplied by.
+ *
+ * @throws {RangeError} As {@link dequantize}.
+ * @throws {ShapeError} As {@link dequantize}.
+ */
+export function scalesOf(tensor: QuantizedTensor): Float32Array {
+  assertQuantized("a quantized tensor", tensor);
+  const { absmax } = tensor;
+  if (absmax instanceof Float32Array) return absmax;
+  return Float32Array.from(absmax.codes, (_, block) => scaleOf(absmax, block));
 }

@@ -1,9 +1,7 @@
 /** Adding an update to a tensor in 4 bits, and how little of a small one is left. @module */
 
-import type { HostTensor } from "../core/host_tensor.ts";
-import { assertShape } from "../core/shape.ts";
-import { dequantize } from "./dequantize.ts";
-import { floatValues, quantize } from "./quantize.ts";
+import { assertShape, type HostTensor } from "../core/tensor.ts";
+import { dequantize, floatValues, quantize } from "./quantize.ts";
 import { formOf, type QuantizedTensor } from "./quantized_tensor.ts";
 
 /** A tensor in 4 bits with an update in it, and what became of the update. */

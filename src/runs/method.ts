@@ -22,8 +22,8 @@ import {
   type TopLayersOptions,
   type VeraOptions,
 } from "../adapt/mod.ts";
-import { allocateAtWeights, type WeightStartOptions } from "../adapt/lora/weight_start.ts";
-import { quote } from "../core/quote.ts";
+import { allocateAtWeights, type WeightStartOptions } from "../adapt/lora/starts.ts";
+import { quote } from "../core/errors.ts";
 import type { Model } from "../models/mod.ts";
 
 /**

@@ -5,9 +5,9 @@
  * @module
  */
 
-export { canonicalJson, sha256 } from "../core/digest.ts";
+export { canonicalJson, sha256 } from "../storage/digest.ts";
 export { type PredictionOptions, predictMemory } from "./predict_memory.ts";
-export type { LossSpec } from "./losses.ts";
+export type { LossSpec } from "./spec.ts";
 export {
   allocateMethod,
   applyMethod,
@@ -17,13 +17,13 @@ export {
   type MethodsByKind,
   type MethodSpec,
 } from "./method.ts";
-export { shareBase } from "../adapt/many/share_base.ts";
+export { shareBase } from "../adapt/many/adapter_set.ts";
 export { run } from "./run.ts";
-export type { InputsOf, RunOptions, Trained } from "./run_options.ts";
-export type { StepsOptions } from "./run_steps.ts";
-export { readRun } from "./finished_run.ts";
-export { type Provenance, type RunFiles, runFiles, type RunResult } from "./run_folder.ts";
-export type { RunLedger } from "./run_ledger.ts";
+export type { InputsOf, RunOptions, Trained } from "./run.ts";
+export type { StepsOptions } from "./run.ts";
+export { readRun } from "./folder.ts";
+export { type Provenance, type RunFiles, runFiles, type RunResult } from "./folder.ts";
+export type { RunLedger } from "./folder.ts";
 export { hashOf, type Json, type JsonRecord, type RunSpec, type TrainingSpec } from "./spec.ts";
 export {
   type RunProgress,
@@ -31,4 +31,4 @@ export {
   type TogetherEvent,
   TrainingsTogether,
   trainTogether,
-} from "./together/train_together.ts";
+} from "./together.ts";

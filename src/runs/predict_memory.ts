@@ -1,7 +1,7 @@
 /** The bytes of a training step, found by running it on the dry device. @module */
 
 import { mostBatchTokens } from "../core/limits.ts";
-import { sizeOf } from "../core/shape.ts";
+import { sizeOf } from "../core/tensor.ts";
 import { DryDevice } from "../device/dry.ts";
 import type { LedgerReading } from "../device/ledger.ts";
 import type { ConfigJson } from "../architectures/mod.ts";
@@ -13,8 +13,7 @@ import {
   storedForms,
   type TextModel,
 } from "../models/mod.ts";
-import { filesOf } from "../models/quantized_weights.ts";
-import { assertStorage } from "../models/stored_forms.ts";
+import { assertStorage, filesOf } from "../models/stored_forms.ts";
 import { type Batch, Trainer, type TrainerOptions } from "../train/mod.ts";
 
 /** What is trained, on what. */

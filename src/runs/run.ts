@@ -1,28 +1,191 @@
 /** Runs: from a specification to a folder of results, resumable at any time. @module */
 
-import { writeJsonAtomic } from "../core/files.ts";
-import { FolderClaim } from "../core/folder_claim.ts";
-import { assertOptions } from "../core/options.ts";
-import { kindOf } from "../core/storage.ts";
+import type { Adapter } from "../adapt/mod.ts";
+import type { Batch } from "../core/batch.ts";
+import { assertOptions, type OptionNames } from "../core/checks.ts";
+import type { CompileReport, Device } from "../device/device.ts";
 import { type Model, saveModel, type TextModel } from "../models/mod.ts";
+import { writeJsonAtomic } from "../storage/files.ts";
+import { FolderClaim } from "../storage/folder.ts";
+import { kindOf } from "../storage/storage.ts";
 import { removeOlderCheckpoint } from "../train/checkpoint.ts";
-import { restoreBest } from "../train/validation.ts";
 import {
   assertFiniteResult,
+  type BatchSource,
+  emptyLog,
   hasCheckpoint,
+  logStep,
+  resumeCheckpoint,
+  type Resumed,
+  runTrainer,
   saveCheckpoint,
+  type StepEvent,
   Trainer,
   TrainingClock,
+  type TrainingLog,
+  type TrainingTimes,
+  type ValidationOptions,
 } from "../train/mod.ts";
-import { readRun, writeResult } from "./finished_run.ts";
-import { lossOf } from "./losses.ts";
+import { restoreBest } from "../train/validation.ts";
+import {
+  readRun,
+  type RunFiles,
+  runFiles,
+  type RunLedger,
+  type RunResult,
+  tidyRunFolder,
+  watchLedger,
+  writeResult,
+  writeSpec,
+} from "./folder.ts";
 import { applyMethod } from "./method.ts";
-import { type RunFiles, runFiles, type RunResult, tidyRunFolder, writeSpec } from "./run_folder.ts";
-import { type RunLedger, watchLedger } from "./run_ledger.ts";
-import { runOptionNames, type RunOptions, type Trained } from "./run_options.ts";
-import { startOf, takeSteps, withHeldOut } from "./run_steps.ts";
-import { trainingGroups } from "./training_groups.ts";
-import { assertSpec, type RunSpec } from "./spec.ts";
+import { assertSpec, type JsonRecord, lossOf, type RunSpec, trainingGroups } from "./spec.ts";
+
+/** How a run steps. */
+export interface StepsOptions {
+  /** Steps from one checkpoint to the next. Default 100. */
+  readonly checkpointEvery?: number;
+  /** Stops at the next step and keeps a checkpoint. */
+  readonly signal?: AbortSignal;
+  /**
+   * Called after every step of this call, but not for steps before a resume, with the number of
+   * completed steps and the times of all calls so far. On `webgpu` the steps are more than the event's, as
+   * events are read back later.
+   */
+  readonly onProgress?: (event: StepEvent, steps: number, times: TrainingTimes) => void;
+  /** Called with the progress of compiling a step. */
+  readonly onCompile?: CompileReport;
+}
+
+/** The names of {@link StepsOptions}. */
+const stepsNames: OptionNames<StepsOptions> = {
+  checkpointEvery: true,
+  signal: true,
+  onProgress: true,
+  onCompile: true,
+};
+
+/** The record of a run's steps. */
+export interface StepsKept {
+  /** One number per step. */
+  readonly log: TrainingLog;
+  /** Their times. */
+  readonly clock: TrainingClock;
+  /** Saves a checkpoint. */
+  readonly save: () => Promise<void>;
+}
+
+/** The log with the held-out losses, which the trainer keeps. */
+function withHeldOut(
+  log: TrainingLog,
+  { heldOut: { points } }: Trainer<unknown>,
+): TrainingLog {
+  return points.length > 0 ? { ...log, heldOut: points } : log;
+}
+
+/** Steps to the end, with checkpoints at regular intervals and when stopped. */
+async function takeSteps<Inputs>(
+  trainer: Trainer<Inputs>,
+  batches: BatchSource<Inputs>,
+  { log, clock, save }: StepsKept,
+  { checkpointEvery: pauseEvery = 100, onProgress, ...options }:
+    & StepsOptions
+    & ValidationOptions<Inputs>,
+): Promise<void> {
+  const { signal, onCompile, validation, validateEvery, patience } = options;
+  const watch = { signal, onCompile, validation, validateEvery, patience, pauseEvery };
+  let isDone = trainer.steps >= trainer.options.steps;
+  for await (const event of runTrainer(trainer, batches, watch)) {
+    logStep(log, event);
+    clock.add(event.ms);
+    onProgress?.(event, trainer.steps, clock.times);
+    isDone = event.early || trainer.steps >= trainer.options.steps;
+    const due = trainer.steps === event.step + 1 && trainer.steps % pauseEvery === 0;
+    // Not at the end: a resumed run needs at least one step, which determines its peak bytes.
+    if ((due || event.stopped) && !isDone) await save();
+  }
+  if (!isDone) throw signal?.reason;
+}
+
+/** The steps that a run resumes after, if it has a checkpoint. */
+async function startOf(
+  { checkpoint }: RunFiles,
+  trainer: Trainer<unknown>,
+): Promise<Pick<Resumed, "log" | "exact" | "times">> {
+  if (!await hasCheckpoint(checkpoint)) return { log: emptyLog(), exact: true };
+  return await resumeCheckpoint(checkpoint, trainer);
+}
+
+/** The inputs that a model's forward takes. */
+export type InputsOf<M extends Model> = Parameters<M["forward"]>[1];
+
+/** The result of training: the model with its adapter, and the steps so far. */
+export interface Trained<M extends Model = TextModel> {
+  /** The model. */
+  readonly model: M;
+  /** Its adapter, of any method, if it has one. */
+  readonly adapter?: Adapter;
+  /** One number per step. */
+  readonly log: TrainingLog;
+  /** The times of the steps. */
+  readonly times: TrainingTimes;
+}
+
+/** Options of a run besides its specification. */
+export interface RunOptions<M extends Model = TextModel> extends StepsOptions {
+  /** Folder of all runs. */
+  readonly folder: string;
+  /** The device that it runs on. */
+  readonly device: Device;
+  /** Opens the model that `spec.model` names; the run disposes it. */
+  readonly openModel: (spec: RunSpec, device: Device) => Promise<M> | M;
+  /** Opens the batches that `spec.data` describes. */
+  readonly openBatches: (
+    spec: RunSpec,
+  ) => Promise<BatchSource<InputsOf<M>>> | BatchSource<InputsOf<M>>;
+  /** Opens held-out batches, whose loss is measured while training; the best values are kept. */
+  readonly openValidation?: (
+    spec: RunSpec,
+  ) => Promise<readonly Batch<InputsOf<M>>[]> | readonly Batch<InputsOf<M>>[];
+  /** Adds what is trained to the model. Default: `applyMethod`. */
+  readonly adapt?: (model: M, spec: RunSpec) => Promise<Adapter | undefined>;
+  /**
+   * Called when everything is ready, with the number of steps that earlier calls completed; the run's
+   * folder is created afterwards.
+   */
+  readonly onReady?: (model: M, steps: number) => Promise<void> | void;
+  /**
+   * Called when the run's folder has been removed while it ran, before it is made again and the run continues;
+   * what this throws ends the run.
+   */
+  readonly onRemoved?: () => Promise<void> | void;
+  /** Measures the trained model; the result is written to `metrics.json`. */
+  readonly measure?: (model: M, spec: RunSpec) => Promise<JsonRecord> | JsonRecord;
+  /** Saves what was trained. Default: in the run's folder, as `adapter` or `model`. */
+  readonly save?: (trained: Trained<M>) => Promise<void>;
+  /**
+   * Called when training is stopped or fails before its end, while the model still exists; the run then
+   * throws the failure, or what this callback throws. Of a stopped one the model has the values at the lowest
+   * held-out loss, if that was measured after a step; else those of the last step.
+   */
+  readonly onCut?: (trained: Trained<M>, failure: unknown) => Promise<void>;
+}
+
+/** The names of {@link RunOptions}. */
+const runOptionNames: OptionNames<RunOptions> = {
+  ...stepsNames,
+  folder: true,
+  device: true,
+  openModel: true,
+  openBatches: true,
+  openValidation: true,
+  adapt: true,
+  onReady: true,
+  onRemoved: true,
+  measure: true,
+  save: true,
+  onCut: true,
+};
 
 /**
  * Trains what a specification describes and writes a folder `<folder>/<hash of the specification>` with

@@ -1,12 +1,13 @@
 /** Specifications of runs: plain records, and the hash that names a run's folder. @module */
 
-import { canonicalJson, sha256 } from "../core/digest.ts";
-import { assertRecord } from "../core/json.ts";
-import { quote } from "../core/quote.ts";
+import { type Adapter, LoraAdapter, type LoraPlusGroup, loraPlusGroups } from "../adapt/mod.ts";
+import { crossEntropy, klDivergence, type Loss, squaredError } from "../autograd/mod.ts";
+import { assertRecord } from "../core/checks.ts";
+import { quote } from "../core/errors.ts";
 import type { Device, DeviceKind } from "../device/device.ts";
-import { assertFloatDtype, type FloatDtype } from "../formats/dtype.ts";
+import { assertFloatDtype, type FloatDtype } from "../formats/safetensors/header.ts";
+import { canonicalJson, sha256 } from "../storage/digest.ts";
 import type { ScheduleName, TrainerOptions } from "../train/mod.ts";
-import type { LossSpec } from "./losses.ts";
 import type { MethodSpec } from "./method.ts";
 
 /** A JSON value. */
@@ -71,4 +72,55 @@ const format = 2;
 /** SHA-256 of the specification's canonical JSON, 64 hexadecimal digits. */
 export async function hashOf(spec: RunSpec): Promise<string> {
   return await sha256(new TextEncoder().encode(canonicalJson({ format, spec })));
+}
+
+type LossName = NonNullable<LossSpec["objective"]>;
+
+const losses: Readonly<Record<LossName, Loss>> = {
+  "cross-entropy": crossEntropy,
+  "kl-divergence": klDivergence,
+  "squared-error": squaredError,
+};
+
+/** A loss by its name, as JSON cannot hold functions. */
+export interface LossSpec {
+  /** What is minimized. Default `cross-entropy`. */
+  readonly objective?: "cross-entropy" | "kl-divergence" | "squared-error";
+  /** Share of each target that is spread evenly over the classes, for the cross-entropy. Default 0. */
+  readonly labelSmoothing?: number;
+}
+
+/**
+ * The loss that a specification names.
+ *
+ * @throws {RangeError} when there is no loss of that name.
+ */
+export function lossOf({ objective = "cross-entropy", labelSmoothing }: LossSpec): Loss {
+  if (!Object.hasOwn(losses, objective)) {
+    const known = Object.keys(losses).join(", ");
+    throw new RangeError(`an objective must be one of ${known}, found ${quote(objective)}`);
+  }
+  if (objective !== "cross-entropy" || !labelSmoothing) return losses[objective];
+  return (tape, logits, targets, options) =>
+    crossEntropy(tape, logits, targets, { smoothing: labelSmoothing, ...options });
+}
+
+/**
+ * The groups of LoRA+, if a training asks for them; without, all parameters are one group.
+ *
+ * @throws {RangeError} when what is trained is no adapter of LoRA, or there is a rate of embeddings alone.
+ */
+export function trainingGroups(
+  adapter: Adapter | undefined,
+  { learningRate, loraPlusRatio: ratio, loraPlusEmbeddingRate: embeddingRate }: TrainingSpec,
+  { kind }: MethodSpec,
+): LoraPlusGroup[] | undefined {
+  if (ratio === undefined) {
+    if (embeddingRate === undefined) return undefined;
+    throw new RangeError("loraPlusEmbeddingRate needs loraPlusRatio, found none");
+  }
+  if (adapter instanceof LoraAdapter) {
+    return loraPlusGroups(adapter, { learningRate, ratio, embeddingRate });
+  }
+  throw new RangeError(`loraPlusRatio needs the method lora, found ${kind}`);
 }

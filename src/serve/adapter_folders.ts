@@ -1,10 +1,9 @@
 /** The adapters on disk that a server may load. @module */
 
-import { listFolder, realPath } from "../core/files.ts";
-import { quote } from "../core/quote.ts";
-import { hasFile, kindOf, pathIn } from "../core/storage.ts";
-import { type FieldRule, plainName } from "./fields.ts";
-import { Refusal } from "./refusal.ts";
+import { quote } from "../core/errors.ts";
+import { listFolder, realPath } from "../storage/files.ts";
+import { hasFile, kindOf, pathIn } from "../storage/storage.ts";
+import { type FieldRule, plainName, Refusal } from "./requests.ts";
 
 /** The name of a folder among the adapters. */
 export const subfolderName: FieldRule<string> = {

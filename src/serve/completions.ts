@@ -1,19 +1,96 @@
 /** Completions in the shape of OpenAI's interface, with an adapter for each request. @module */
 
 import type { AdapterSet } from "../adapt/many/adapter_set.ts";
-import { isRecord } from "../core/json.ts";
+import type { PromptFormat } from "../core/batch.ts";
+import { isRecord } from "../core/checks.ts";
+import { quote } from "../core/errors.ts";
 import { mostStops } from "../core/limits.ts";
-import type { PromptFormat } from "../core/prompt_format.ts";
-import { quote } from "../core/quote.ts";
-import { splitPath } from "../core/storage.ts";
+import { answerText } from "../models/generate/generate.ts";
 import { promptFormatOf } from "../models/model.ts";
 import type { TextModel } from "../models/text_model.ts";
+import { splitPath } from "../storage/storage.ts";
 import { encodePrompt, leastTokens, type Tokenizer } from "../tokenizer/mod.ts";
-import { textBefore, TextParts, type TextRules } from "./answer_text.ts";
-import type { Engine } from "./engine.ts";
-import { type FieldRule, Fields, flag, numberFrom, only, text, whole } from "./fields.ts";
-import { Refusal } from "./refusal.ts";
-import type { Work } from "./work.ts";
+import type { Engine, Work } from "./engine.ts";
+import {
+  type FieldRule,
+  Fields,
+  flag,
+  numberFrom,
+  only,
+  Refusal,
+  text,
+  whole,
+} from "./requests.ts";
+
+/** How an answer's tokens become its text. */
+export interface TextRules {
+  /** The base's. */
+  readonly tokenizer: Tokenizer;
+  /** How the prompt was written. */
+  readonly format: PromptFormat;
+  /** Texts of which the first that comes ends the answer and is no part of it. */
+  readonly stops: readonly string[];
+}
+
+/** A text and whether it ended at a stop. */
+export interface StoppedText {
+  /** What comes before the stop, or all. */
+  readonly text: string;
+  /** Whether there was one. */
+  readonly isStopped: boolean;
+}
+
+/** The text of tokens up to the first stop in it. */
+export function textBefore(
+  { tokenizer, format, stops }: TextRules,
+  tokens: readonly number[],
+): StoppedText {
+  const text = answerText(tokenizer, tokens, format);
+  const ends = stops.map((stop) => text.indexOf(stop)).filter((end) => end >= 0);
+  return { text: text.slice(0, Math.min(...ends, text.length)), isStopped: ends.length > 0 };
+}
+
+/** Gives a text that grows in parts: what later tokens may change is held back until they have come. */
+export class TextParts {
+  readonly #rules: TextRules;
+  #given = "";
+
+  /** Begins with nothing given. */
+  constructor(rules: TextRules) {
+    this.#rules = rules;
+  }
+
+  /** What is new in the text of these tokens, and cannot change. */
+  next(tokens: readonly number[]): string {
+    const { stops, format: { separator } } = this.#rules,
+      { text } = textBefore(this.#rules, tokens);
+    const mayBeSeparator = separator.startsWith(text);
+    // A character of several tokens is U+FFFD until its last one.
+    const whole = text.replace(/\ufffd+$/, "");
+    const longest = Math.max(1, ...stops.map(({ length }) => length));
+    return mayBeSeparator ? "" : this.#give(cutAt(whole, Math.max(0, whole.length - longest + 1)));
+  }
+
+  /** The rest of the text, which has ended. */
+  last(text: string): string {
+    return this.#give(text);
+  }
+
+  #give(text: string): string {
+    if (!text.startsWith(this.#given)) return "";
+    const part = text.slice(this.#given.length);
+    this.#given = text;
+    return part;
+  }
+}
+
+/** The beginning of a text, without half of a character that is two in UTF-16. */
+function cutAt(text: string, end: number): string {
+  const isInside = /^[\ud800-\udbff][\udc00-\udfff]/.test(
+    text.slice(Math.max(0, end - 1), end + 1),
+  );
+  return text.slice(0, isInside ? end - 1 : end);
+}
 
 /** What answers requests. */
 export interface Served {

@@ -2,15 +2,14 @@
 
 import { AdapterSet } from "../adapt/many/adapter_set.ts";
 import { mostOtherConnections } from "../core/limits.ts";
-import { assertWhole } from "../models/generate.ts";
+import { assertWhole } from "../models/generate/generate.ts";
 import type { AdapterException } from "../formats/mod.ts";
 import type { TextModel } from "../models/text_model.ts";
 import type { Tokenizer } from "../tokenizer/mod.ts";
 import { AdapterFolders } from "./adapter_folders.ts";
 import type { Served } from "./completions.ts";
 import { Engine } from "./engine.ts";
-import { loadAdapters, routesOf } from "./routes.ts";
-import { LocalServer } from "./server.ts";
+import { loadAdapters, LocalServer, routesOf } from "./server.ts";
 
 /** What is served, and how much of it at once. */
 export interface ServingOptions {

@@ -1,7 +1,21 @@
 /** Tokenizers: loading from a Hugging Face folder, training and saving. @module */
 
-export * from "./prompt.ts";
-export * from "./roberta.ts";
-export * from "./save.ts";
-export * from "./tokenizer.ts";
-export * from "./train.ts";
+export {
+  assertTokenizer,
+  encodePrompt,
+  endOfTextOf,
+  leastTokens,
+  loadTokenizer,
+  makeTokenizer,
+  type Tokenizer,
+} from "./tokenizer.ts";
+export {
+  type BytePairOptions,
+  type BytePairVocabulary,
+  maskToken,
+  saveRobertaTokenizer,
+  saveTokenizer,
+  tokenizerConfig,
+  tokenizerJson,
+  trainBytePairs,
+} from "./train.ts";

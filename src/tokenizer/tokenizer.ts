@@ -1,17 +1,89 @@
 /** Text to token ids and back, from a Hugging Face folder. @module */
 
-import { readJson } from "../core/files.ts";
-import { isRecord, isText } from "../core/json.ts";
-import { lazily } from "../core/lazily.ts";
-import { mostUnigramCharacters } from "../core/limits.ts";
-import { quote } from "../core/quote.ts";
-import { fileIn, type Folder } from "../core/storage.ts";
-import { endIdsIn, endOfTextOf } from "./end_of_text.ts";
-import { longestToken } from "./longest_token.ts";
-import { withLinearPatterns } from "./split_patterns.ts";
-import type { JsonObject } from "./tokenizer_fields.ts";
-import { checkTokenizerFile, type ModelKind } from "./tokenizer_file.ts";
 import type { Tokenizer as HubTokenizer } from "npm:@huggingface/tokenizers@0.2.0";
+import { fillTemplate, type PromptFormat } from "../core/batch.ts";
+import { isRecord, isText } from "../core/checks.ts";
+import { quote } from "../core/errors.ts";
+import { mostUnigramCharacters } from "../core/limits.ts";
+import { lazily } from "../core/numbers.ts";
+import { readJson } from "../storage/files.ts";
+import { fileIn, type Folder, hasFile } from "../storage/storage.ts";
+import {
+  checkTokenizerFile,
+  type JsonObject,
+  type ModelKind,
+  type TokenizerFacts,
+  withLinearPatterns,
+} from "./tokenizer_file.ts";
+import { BYTE_CHARACTERS } from "./train.ts";
+
+/** The token that ends a document where nothing says which one does: GPT-2's. */
+const usual = "<|endoftext|>";
+
+/** Files with an `eos_token_id`, in the order in which transformers' `generate` believes them. */
+const settingsFiles = ["generation_config.json", "config.json"];
+
+/**
+ * What the settings of the model in a folder give as `eos_token_id`: an id, or several of which any ends
+ * a text.
+ *
+ * @throws {Error} when a file is there and cannot be read.
+ * @throws {SyntaxError} when one is not JSON.
+ */
+async function endIdsIn(folder: Folder): Promise<unknown[]> {
+  const ids: unknown[] = [];
+  for (const name of settingsFiles) {
+    if (!await hasFile(folder, name)) continue;
+    const settings = await readJson(fileIn(folder, name));
+    if (isRecord(settings)) ids.push(settings.eos_token_id);
+  }
+  return ids.flat();
+}
+
+/** The id of `eos_token`; else the first of the model's ids that a token has; else the usual token's. */
+function endOfTextIn(
+  { eos_token: token }: JsonObject,
+  { ids }: Pick<TokenizerFacts, "ids">,
+  endIds: readonly unknown[],
+): number | undefined {
+  const content = isRecord(token) ? token.content : token;
+  const named = ids.get(content as string);
+  if (named !== undefined) return named;
+  const known = new Set<unknown>(ids.values());
+  return endIds.find((id): id is number => known.has(id)) ?? ids.get(usual);
+}
+
+/**
+ * Most bytes of text that a token stands for, or infinity: every byte of a text is in a token only for a BPE of bytes
+ * with no step that takes out a part of the text.
+ */
+function longestToken(
+  file: JsonObject,
+  { remove_space: removesSpace, do_lowercase_and_remove_accent: removesAccents }: JsonObject,
+  { kind, ids }: TokenizerFacts,
+): number {
+  const { normalizer, pre_tokenizer: first, model, added_tokens: added } = file;
+  const { end_of_word_suffix: end, continuing_subword_suffix: middle } = model as JsonObject;
+  const keepsAll = kind === "BPE" && !normalizer && !removesSpace && !removesAccents && !end &&
+    !middle && BYTE_CHARACTERS.every((character) => ids.has(character)) && keepsBytes(first) &&
+    (added as JsonObject[]).every(({ lstrip, rstrip }) => !lstrip && !rstrip);
+  if (!keepsAll) return Infinity;
+  const encoder = new TextEncoder();
+  let longest = 0;
+  // No less than the bytes that it stands for: the character of a byte has one or two.
+  for (const token of ids.keys()) longest = Math.max(longest, encoder.encode(token).length);
+  return longest;
+}
+
+/** Whether the steps before the model end in bytes, and cut without leaving out. */
+function keepsBytes(first: unknown): boolean {
+  const { type, pretokenizers = [] } = isRecord(first) ? first : {};
+  const steps = type === "Sequence" ? pretokenizers as JsonObject[] : [first as JsonObject];
+  return steps.at(-1)?.type === "ByteLevel" && steps.slice(0, -1).every(cutsOnly);
+}
+
+const cutsOnly = ({ type, behavior, invert }: JsonObject): boolean =>
+  type === "Digits" || type === "Split" && behavior !== "Removed" && !invert;
 
 /** A tokenizer with a fixed vocabulary. */
 export interface Tokenizer {
@@ -101,7 +173,7 @@ export async function makeTokenizer(
     settings.clean_up_tokenization_spaces === true;
   return {
     vocabularySize,
-    endOfText: endOfTextOf(settings, facts, endIds),
+    endOfText: endOfTextIn(settings, facts, endIds),
     specialTokens: specialTokensOf(hub),
     longestToken: longestToken(file, settings, facts),
     encode: (text) => encode(hub, kind, text),
@@ -163,4 +235,48 @@ function encode(hub: HubTokenizer, kind: ModelKind, text: string): Uint32Array {
       quote(tokens[unknown])
     }`,
   );
+}
+
+/**
+ * The tokens of a prompt in its format, which a completion follows.
+ *
+ * @throws {TypeError} when the prompt is not a text, or the format wants an end-of-text token and the
+ * tokenizer has none.
+ */
+export function encodePrompt(
+  tokenizer: Tokenizer,
+  prompt: string,
+  format: PromptFormat,
+): number[] {
+  if (!isText(prompt)) throw new TypeError(`a prompt must be a text, found ${quote(prompt)}`);
+  const tokens = [...tokenizer.encode(fillTemplate(format, prompt))];
+  return format.endOfTextFirst ? [endOfTextOf(tokenizer), ...tokens] : tokens;
+}
+
+/**
+ * A number of tokens that a text has at least, for limits: encoding 8 MB takes seconds and gigabytes. It is 0 for
+ * tokenizers that may leave out a part of a text.
+ */
+export function leastTokens({ longestToken }: Tokenizer, text: string): number {
+  return Math.ceil(new TextEncoder().encode(text).length / longestToken);
+}
+
+/**
+ * Throws unless it is a tokenizer: callers without types may leave it out.
+ *
+ * @throws {TypeError} then.
+ */
+export function assertTokenizer(action: string, tokenizer: Tokenizer): void {
+  if (typeof tokenizer?.encode === "function") return;
+  throw new TypeError(`${action} needs a tokenizer, found ${quote(tokenizer)}`);
+}
+
+/**
+ * The end-of-text token.
+ *
+ * @throws {TypeError} when the tokenizer has none.
+ */
+export function endOfTextOf({ endOfText }: Tokenizer): number {
+  if (endOfText !== undefined) return endOfText;
+  throw new TypeError("encoding a prompt needs a tokenizer with an end-of-text token, found none");
 }

@@ -1,16 +1,238 @@
 /** What `tokenizer.json` may hold, checked before the library that reads it believes it. @module */
 
-import { isRecord } from "../core/json.ts";
+import { isRecord } from "../core/checks.ts";
+import { quote } from "../core/errors.ts";
 import {
   mostAddedTokens,
   mostPieceCharacters,
   mostTokenCharacters,
   mostTokenIds,
+  mostTokenizerGrowth,
+  mostTokenizerSteps,
   mostUnusedIds,
   mostWordPieceCharacters,
 } from "../core/limits.ts";
-import { checkSteps, decoderKinds, normalizerKinds, preTokenizerKinds } from "./tokenizer_steps.ts";
-import { type JsonObject, refuse } from "./tokenizer_fields.ts";
+
+const contractions = "'s|'t|'re|'ve|'m|'ll|'d";
+const letters = "\\p{L}\\p{M}";
+const lower = "[\\p{Ll}\\p{Lm}\\p{Lo}\\p{M}]", upper = "[\\p{Lu}\\p{Lt}\\p{Lm}\\p{Lo}\\p{M}]";
+const spaces = "\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+";
+
+/** A letter run with at most one other character before it, then digits, then other symbols. */
+const openAi = (start: string, digits: string) =>
+  `${start}|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|${digits}| ?[^\\s\\p{L}\\p{N}]+[\\r\\n]*|${spaces}`;
+
+const cased = (end: string) =>
+  `[^\\r\\n\\p{L}\\p{N}]?${upper}*${lower}+${end}|[^\\r\\n\\p{L}\\p{N}]?${upper}+${lower}*${end}`;
+
+/**
+ * Published patterns, which were tried on long texts: the library matches with backtracking, so that
+ * another one could take forever.
+ */
+const published: ReadonlySet<string> = new Set([
+  // GPT-2, and CLIP.
+  `${contractions}| ?\\p{L}+| ?\\p{N}+| ?[^\\s\\p{L}\\p{N}]+|\\s+(?!\\S)|\\s+`,
+  `${contractions}|[\\p{L}]+|[\\p{N}]|[^\\s\\p{L}\\p{N}]+`,
+  // GPT-4 and Llama 3, Qwen 2, Qwen 3.5.
+  openAi(`(?i:${contractions})`, "\\p{N}{1,3}"),
+  openAi(`(?i:${contractions})`, "\\p{N}"),
+  `(?i:${contractions})|[^\\r\\n\\p{L}\\p{N}]?[${letters}]+|\\p{N}` +
+  `| ?[^\\s${letters}\\p{N}]+[\\r\\n]*|${spaces}`,
+  // GPT-4o and Llama 4, Mistral's Tekken.
+  `${cased(`(?i:${contractions})?`)}|\\p{N}{1,3}| ?[^\\s\\p{L}\\p{N}]+[\\r\\n/]*|${spaces}`,
+  `${cased("")}|\\p{N}| ?[^\\s\\p{L}\\p{N}]+[\\r\\n/]*|${spaces}`,
+  // DeepSeek 3.
+  "[!\"#$%&'()*+,\\-./:;<=>?@\\[\\\\\\]^_`{|}~][A-Za-z]+|[^\\r\\n\\p{L}\\p{P}\\p{S}]?[\\p{L}\\p{M}]+" +
+  `| ?[\\p{P}\\p{S}]+[\\r\\n]*|${spaces}`,
+  // BLOOM.
+  " ?[^(\\s|[.,!?…。，、।۔،])]+",
+]);
+
+/** A character, an escape or a class. */
+const atom =
+  "(?:\\\\[pP]\\{[A-Za-z_]+\\}|\\\\.|\\[(?:\\\\.|[^\\[\\]\\\\])+\\]|[^\\\\()[\\]{}|*+?^$])";
+
+const repetition = "(?:[*+?]|\\{\\d*,?\\d*\\})";
+
+/**
+ * One atom with one repetition and perhaps an optional one before it, or atoms without any: such patterns
+ * give back one character at most.
+ */
+const plain = new RegExp(`^(?:(?:${atom}\\?)?${atom}${repetition}?|(?:${atom})+)$`, "su");
+
+/** DeepSeek LLM's for spaces at the end, which tries each space of each run. */
+const lastSpaces = "\\s+$";
+
+/** Whether a pattern is one of the published ones, or too simple to take long. */
+export function isSplitPattern(pattern: string): boolean {
+  // DeepSeek's file has the line breaks themselves.
+  const escaped = pattern.replaceAll("\r", "\\r").replaceAll("\n", "\\n");
+  if (published.has(escaped) || pattern === lastSpaces) return true;
+  return pattern.length < 1000 && plain.test(pattern);
+}
+
+/** The same steps with patterns that find the same in linear time. */
+export function withLinearPatterns(steps: unknown): unknown {
+  return JSON.parse(
+    JSON.stringify(steps ?? null),
+    (key, value) => key === "Regex" && value === lastSpaces ? `(?<!\\s)${lastSpaces}` : value,
+  );
+}
+
+/** A parsed JSON file. */
+export type JsonObject = Readonly<Record<string, unknown>>;
+
+/** Throws the sentence for a rule that the file breaks. */
+function refuse(rule: string, found: unknown): never {
+  throw new SyntaxError(`tokenizer.json must ${rule}, found ${quote(found)}`);
+}
+
+/** Checks the fields of a step; gives by how much it can make a text longer. */
+type StepCheck = (step: JsonObject) => number;
+
+/** Steps by their types; a sequence names the field of its steps. */
+export type StepKinds = ReadonlyMap<string, StepCheck | string>;
+
+const free: StepCheck = () => 1;
+
+/** Steps with texts that need not be there. */
+const texts = (...fields: readonly string[]): StepCheck => (step) => {
+  for (const field of fields) textIn(step, field);
+  return 1;
+};
+
+/** Bytes of a character become up to four characters. */
+const byteLevel: StepCheck = () => 4;
+
+const metaspace: StepCheck = (step) =>
+  Math.max(1, textIn(step, "replacement").length, textIn(step, "str_rep").length);
+
+const replace: StepCheck = (step) => {
+  checkPattern(step);
+  const content = textIn(step, "content");
+  // The library would put parts of the text in its place.
+  if (content.includes("$")) refuse("replace by texts without a $", content);
+  return Math.max(1, content.length);
+};
+
+/** What becomes of the text that matches. */
+const behaviors = ["Removed", "Isolated", "MergedWithPrevious", "MergedWithNext", "Contiguous"];
+
+const split: StepCheck = (step) => {
+  checkPattern(step);
+  const { behavior } = step;
+  if (!behaviors.includes(behavior as string)) {
+    refuse(`split by a behavior of ${behaviors.join(", ")}`, behavior);
+  }
+  return 1;
+};
+
+const fixedLength: StepCheck = ({ length }) => {
+  const isLength = Number.isInteger(length) && Number(length) >= 1;
+  return isLength ? 1 : refuse("have a whole length of at least 1 for FixedLength", length);
+};
+
+const strip: StepCheck = (step) => {
+  for (const field of ["start", "stop"]) {
+    const count = step[field] ?? 0;
+    if (!Number.isInteger(count)) refuse(`strip a whole number of characters`, count);
+  }
+  return texts("content")(step);
+};
+
+/** Steps that change a text before it is cut. */
+const normalizerKinds: StepKinds = new Map<string, StepCheck | string>([
+  ...[
+    "BertNormalizer",
+    "Precompiled",
+    "NFC",
+    "NFD",
+    "NFKC",
+    "NFKD",
+    "Strip",
+    "StripAccents",
+    "Lowercase",
+  ]
+    .map((type) => [type, free] as const),
+  ["Prepend", texts("prepend")],
+  ["Replace", replace],
+  ["Sequence", "normalizers"],
+]);
+
+/** Steps that cut a text into words. */
+const preTokenizerKinds: StepKinds = new Map<string, StepCheck | string>([
+  ...["BertPreTokenizer", "Whitespace", "WhitespaceSplit", "Punctuation", "Digits"]
+    .map((type) => [type, free] as const),
+  ["ByteLevel", byteLevel],
+  ["Metaspace", metaspace],
+  ["Split", split],
+  ["Replace", replace],
+  ["FixedLength", fixedLength],
+  ["Sequence", "pretokenizers"],
+]);
+
+/** Steps that join tokens to a text. */
+const decoderKinds: StepKinds = new Map<string, StepCheck | string>([
+  ...["ByteLevel", "Fuse", "ByteFallback"].map((type) => [type, free] as const),
+  ["WordPiece", texts("prefix")],
+  ["Metaspace", metaspace],
+  ["BPEDecoder", texts("suffix")],
+  ["CTC", texts("pad_token", "word_delimiter_token")],
+  ["Replace", replace],
+  ["Strip", strip],
+  ["Sequence", "decoders"],
+]);
+
+/**
+ * Checks the step of a field and all steps in it.
+ *
+ * @throws {SyntaxError} when there are too many, one is of another type, or its fields are refused.
+ */
+function checkSteps(step: unknown, name: string, kinds: StepKinds): void {
+  if (step === null) return;
+  const steps = stepsIn(step, name, kinds);
+  let growth = 1;
+  for (const [check, fields] of steps) growth *= check(fields);
+  if (growth > mostTokenizerGrowth) {
+    refuse(`have a ${name} that makes texts at most ${mostTokenizerGrowth} times as long`, growth);
+  }
+}
+
+/** All steps with their checks, those of sequences one after the other. */
+function stepsIn(first: unknown, name: string, kinds: StepKinds): [StepCheck, JsonObject][] {
+  const steps: [StepCheck, JsonObject][] = [], waiting = [first];
+  while (waiting.length > 0) {
+    const step = waiting.pop(), check = isRecord(step) ? kinds.get(step.type as string) : undefined;
+    if (!isRecord(step) || check === undefined) {
+      refuse(`have a ${name} of a known type`, isRecord(step) ? step.type : step);
+    }
+    const inner = typeof check === "string" ? step[check] ?? [] : [];
+    if (!Array.isArray(inner)) refuse(`have a list of steps in a ${name}`, inner);
+    waiting.push(...inner);
+    steps.push([typeof check === "string" ? free : check, step]);
+    if (steps.length + waiting.length > mostTokenizerSteps) {
+      refuse(
+        `have a ${name} of at most ${mostTokenizerSteps} steps`,
+        steps.length + waiting.length,
+      );
+    }
+  }
+  return steps;
+}
+
+function textIn(step: JsonObject, field: string): string {
+  const text = step[field] ?? "";
+  if (typeof text === "string" && text.length <= 100) return text;
+  return refuse(`have a text of at most 100 characters as ${field}`, text);
+}
+
+function checkPattern({ pattern }: JsonObject): void {
+  const { String: text, Regex: expression } = isRecord(pattern) ? pattern : {};
+  if (expression === undefined && typeof text === "string" && text !== "") return;
+  if (typeof expression !== "string" || !isSplitPattern(expression)) {
+    refuse("split and replace with a text, a published pattern or a simple one", pattern);
+  }
+}
 
 /** The kinds of models that are supported. */
 export type ModelKind = "BPE" | "WordPiece" | "Unigram";

@@ -1,8 +1,62 @@
 /** Trains a byte-level BPE vocabulary (Sennrich et al. 2016; bytes as in GPT-2, Radford et al. 2019). @module */
 
-import { assertOptions } from "../core/options.ts";
-import { BYTE_ALPHABET, BYTE_IDS } from "./byte_alphabet.ts";
-import { countWords } from "./words.ts";
+import { assertOptions } from "../core/checks.ts";
+import { jsonText } from "../storage/files.ts";
+import { saveFolder } from "../storage/folder.ts";
+
+/** Bytes that stand for themselves: printable ASCII and Latin-1 without the soft hyphen. */
+function isPrintable(byte: number): boolean {
+  return (byte >= 33 && byte <= 126) || (byte >= 161 && byte !== 173);
+}
+
+function byteCharacters(): readonly string[] {
+  let unprintable = 0;
+  return Array.from(
+    { length: 256 },
+    (_, byte) => String.fromCodePoint(isPrintable(byte) ? byte : 256 + unprintable++),
+  );
+}
+
+/**
+ * The character of each byte, indexed by the byte: itself if printable, else one from U+0100 on (a
+ * space is `Ġ`, a newline `Ċ`). Source: GPT-2's `bytes_to_unicode`.
+ */
+export const BYTE_CHARACTERS: readonly string[] = byteCharacters();
+
+/** The alphabet in the order of its token ids, that of its code points: `!` is 0, as in GPT-2. */
+export const BYTE_ALPHABET: readonly string[] = [...BYTE_CHARACTERS].sort();
+
+/** The token id of each byte: its character's index in {@link BYTE_ALPHABET}. */
+const BYTE_IDS: Uint8Array = Uint8Array.from(
+  BYTE_CHARACTERS,
+  (character) => BYTE_ALPHABET.indexOf(character),
+);
+
+/**
+ * GPT-2's split: contractions, then letters, digits or other symbols with at most one leading space,
+ * then runs of whitespace. Source: GPT-2's `encoder.py`.
+ */
+export const WORD_PATTERN: RegExp =
+  /'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+/gu;
+
+/**
+ * Counts the words of all texts, in order of first appearance.
+ *
+ * @example
+ * ```ts
+ * import { countWords } from "./train.ts";
+ * countWords(["the cat the"]); // Map { "the" => 1, " cat" => 1, " the" => 1 }
+ * ```
+ */
+export function countWords(texts: Iterable<string>): Map<string, number> {
+  const counts = new Map<string, number>();
+  for (const text of texts) {
+    for (const word of text.match(WORD_PATTERN) ?? []) {
+      counts.set(word, (counts.get(word) ?? 0) + 1);
+    }
+  }
+  return counts;
+}
 
 /** Options of {@link trainBytePairs}. */
 export interface BytePairOptions {
@@ -159,4 +213,137 @@ function tooFewPairs(wanted: number, found: number): RangeError {
   return new RangeError(
     `training a tokenizer of ${wanted} tokens needs text with more pairs, found ${found} tokens`,
   );
+}
+
+/** The contents of `tokenizer.json`: a byte-level BPE like GPT-2's. */
+export function tokenizerJson(vocabulary: BytePairVocabulary): Record<string, unknown> {
+  const { tokens, merges, specialToken } = vocabulary;
+  const byteLevel = {
+    type: "ByteLevel",
+    add_prefix_space: false,
+    trim_offsets: true,
+    use_regex: true,
+  };
+  const plain = { single_word: false, lstrip: false, rstrip: false, normalized: false };
+  return {
+    version: "1.0",
+    truncation: null,
+    padding: null,
+    added_tokens: [{ id: tokens.length - 1, content: specialToken, ...plain, special: true }],
+    normalizer: null,
+    pre_tokenizer: byteLevel,
+    post_processor: byteLevel,
+    decoder: byteLevel,
+    model: {
+      type: "BPE",
+      dropout: null,
+      unk_token: null,
+      continuing_subword_prefix: null,
+      end_of_word_suffix: null,
+      fuse_unk: false,
+      byte_fallback: false,
+      ignore_merges: false,
+      vocab: Object.fromEntries(tokens.map((token, id) => [token, id])),
+      merges: merges.map((pair) => pair.join(" ")),
+    },
+  };
+}
+
+/** The contents of `tokenizer_config.json`: the class and the one special token in its three roles. */
+export function tokenizerConfig(vocabulary: BytePairVocabulary): Record<string, unknown> {
+  const { specialToken } = vocabulary;
+  return {
+    add_prefix_space: false,
+    bos_token: specialToken,
+    clean_up_tokenization_spaces: false,
+    eos_token: specialToken,
+    tokenizer_class: "GPT2Tokenizer",
+    unk_token: specialToken,
+  };
+}
+
+/**
+ * Writes `tokenizer.json` and `tokenizer_config.json` to a folder, which is created if missing. They
+ * can be loaded with `transformers`, `tokenizers` and `loadTokenizer`.
+ *
+ * They are saved as a whole: after a crash at any time, a reader finds the old tokenizer, the new one, or
+ * no `tokenizer.json` and so an error.
+ *
+ * @throws {Error} when a file cannot be written; the message says what a reader finds.
+ */
+export async function saveTokenizer(folder: string, vocabulary: BytePairVocabulary): Promise<void> {
+  await saveFolder(folder, [
+    { name: "tokenizer_config.json", content: jsonText(tokenizerConfig(vocabulary)) },
+    { name: "tokenizer.json", content: jsonText(tokenizerJson(vocabulary)) },
+  ]);
+}
+
+/** The first four tokens, in RoBERTa's order: the beginning, padding, the end, and the unknown token. */
+const first = ["<s>", "<pad>", "</s>", "<unk>"] as const;
+
+/** The token that stands for one to be predicted; RoBERTa has it last. */
+export const maskToken = "<mask>";
+
+/**
+ * The contents of `tokenizer.json` and `tokenizer_config.json`: bytes and merges as in GPT-2, between `<s>`
+ * and `</s>`, with the ids of RoBERTa: 0 to 3 for `<s>`, `<pad>`, `</s>` and `<unk>`, the last for `<mask>`.
+ *
+ * @param vocabulary Its special token must be `<mask>`.
+ */
+function robertaFiles(vocabulary: BytePairVocabulary): Record<string, unknown>[] {
+  const tokens = [...first, ...vocabulary.tokens], { model, ...json } = tokenizerJson(vocabulary);
+  const byteLevel = json.pre_tokenizer as object;
+  const added = [...first, maskToken].map((content) => ({
+    id: tokens.indexOf(content),
+    content,
+    single_word: false,
+    lstrip: content === maskToken, // As in RoBERTa: the space before a mask belongs to it.
+    rstrip: false,
+    normalized: false,
+    special: true,
+  }));
+  const [bos_token, pad_token, eos_token, unk_token] = first;
+  return [{
+    ...json,
+    added_tokens: added,
+    post_processor: {
+      ...byteLevel,
+      type: "RobertaProcessing",
+      sep: [eos_token, tokens.indexOf(eos_token)],
+      cls: [bos_token, tokens.indexOf(bos_token)],
+    },
+    model: { ...model as object, vocab: Object.fromEntries(tokens.map((one, id) => [one, id])) },
+  }, {
+    add_prefix_space: false,
+    clean_up_tokenization_spaces: false,
+    tokenizer_class: "RobertaTokenizer",
+    ...{ bos_token, cls_token: bos_token, eos_token, sep_token: eos_token, unk_token, pad_token },
+    mask_token: maskToken,
+  }];
+}
+
+/**
+ * Writes `tokenizer.json` and `tokenizer_config.json` of a RoBERTa to a folder, as `saveTokenizer` writes
+ * GPT-2's: bytes and merges between `<s>` and `</s>`, with `<pad>`, `<unk>` and `<mask>`.
+ *
+ * They are saved as a whole: after a crash at any time, a reader finds the old tokenizer, the new one, or
+ * an error.
+ *
+ * @param vocabulary Trained with the special token `<mask>`; four tokens come before its own.
+ * @throws {RangeError} when its special token is another.
+ * @throws {Error} when a file cannot be written; the message says what a reader finds.
+ */
+export async function saveRobertaTokenizer(
+  folder: string,
+  vocabulary: BytePairVocabulary,
+): Promise<void> {
+  const { specialToken } = vocabulary;
+  if (specialToken !== maskToken) {
+    throw new RangeError(`a RoBERTa's special token must be ${maskToken}, found ${specialToken}`);
+  }
+  const [file, config] = robertaFiles(vocabulary);
+  await saveFolder(folder, [
+    { name: "tokenizer_config.json", content: jsonText(config) },
+    { name: "tokenizer.json", content: jsonText(file) },
+  ]);
 }

@@ -1,7 +1,7 @@
 /** Where batches come from, and in which order they are read. @module */
 
 import type { Batch, ModelInputs } from "../core/batch.ts";
-import { quote } from "../core/quote.ts";
+import { quote } from "../core/errors.ts";
 
 /**
  * Where batches come from: a list or another iterable, which starts again when it runs out, or a

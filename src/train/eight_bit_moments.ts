@@ -1,11 +1,11 @@
 /** Moments in 8 bits: which parameters have them, and how they are updated. @module */
 
 import { adamwEightBit, momentBlock } from "../../kernels/adamw/kernel.ts";
-import { cutRange } from "../core/row_range.ts";
+import { cutRange } from "../core/update.ts";
 import type { Scalars, Tensor } from "../device/device.ts";
-import type { Scope } from "../device/scope.ts";
-import { dynamicMap } from "../quant/codes.ts";
-import { roundingTo } from "../quant/rounding.ts";
+import type { Scope } from "../device/arena.ts";
+import { dynamicMap } from "../quant/quantized_tensor.ts";
+import { roundingTo } from "../quant/quantize.ts";
 import type { EightBitSlot } from "./optimizer_layout.ts";
 
 /** A parameter of fewer values keeps its moments in F32, as in bitsandbytes (`min_8bit_size`). */

@@ -1,16 +1,34 @@
 /** The loss of a model on batches, without training. @module */
 
-import { lossOfBatch } from "../autograd/head_loss.ts";
-import type { Loss } from "../autograd/loss.ts";
-import { crossEntropy } from "../autograd/ops/cross_entropy.ts";
+import { type Loss, lossOfBatch } from "../autograd/loss.ts";
+import { crossEntropy } from "../autograd/ops/losses.ts";
 import { Tape } from "../autograd/tape.ts";
 import { type Batch, countTargets, type ModelInputs } from "../core/batch.ts";
-import { assertOptions } from "../core/options.ts";
-import { quote } from "../core/quote.ts";
+import { assertOptions } from "../core/checks.ts";
+import { quote } from "../core/errors.ts";
+import { nonFiniteAt } from "../core/tensor.ts";
 import { assertBatch } from "./batch.ts";
-import { otherWork } from "./other_work.ts";
-import { StepRing } from "./step_ring.ts";
-import type { TrainableModel } from "./trainable_model.ts";
+import { StepRing, type TrainableModel, type Trainer } from "./trainer.ts";
+
+/** Schedules a task for the next turn of the event loop; browsers only have timers. */
+const soon: (task: () => void) => void = globalThis.setImmediate ?? setTimeout;
+
+/** Least time from one sleep to the next. */
+const sleepEveryMs = 250;
+
+let sleptAt = -Infinity;
+
+/**
+ * Lets timers run, in 6 µs: on the CPU a step is synchronous, and awaiting promises alone never lets
+ * them run. Deno handles signals, such as a Stop button's, when it sleeps, and otherwise only at every
+ * 61st turn, which takes twenty steps. So this sometimes sleeps, for 1 ms.
+ */
+export function otherWork(): Promise<void> {
+  const now = performance.now();
+  if (now - sleptAt < sleepEveryMs) return new Promise((resolve) => soon(resolve));
+  sleptAt = now;
+  return new Promise((resolve) => setTimeout(resolve));
+}
 
 /** How well a model predicts. */
 export interface Evaluation {
@@ -94,3 +112,30 @@ function summarize(sum: number, counted: number): Evaluation {
   const loss = sum / counted;
   return { loss, bitsPerToken: loss / Math.LN2, perplexity: Math.exp(loss), counted };
 }
+
+/**
+ * Checks what the last update has made, as the losses of steps are those before their updates: every
+ * trained value must be finite, and so must the loss of the latest step's batches. Costs one read of the
+ * trained parameters, and one forward pass for each of those batches.
+ *
+ * @throws {RangeError} when a value or the loss is not finite.
+ */
+export async function assertFiniteResult<Inputs>(trainer: Trainer<Inputs>): Promise<void> {
+  const { model, latest, steps, options: { loss } } = trainer;
+  const fail = (what: string, found: number) => {
+    throw new RangeError(`training needs a finite ${what}, found ${found} after step ${steps}`);
+  };
+  const trained = model.trainable();
+  const values = await model.device.read(...trained.map(({ tensor }) => tensor));
+  for (const [i, { data }] of values.entries()) {
+    const at = nonFiniteAt(data);
+    if (at >= 0) fail(trained[i].name, data[at]);
+  }
+  if (latest.length === 0) return;
+  const { loss: found } = await evaluate(model, latest, { loss });
+  if (!Number.isFinite(found)) fail("loss", found);
+}
+
+/** Whether a training ended because a loss, a gradient or a trained value was not finite. */
+export const isDiverged = (error: unknown): error is RangeError =>
+  error instanceof RangeError && error.message.startsWith("training needs a finite ");

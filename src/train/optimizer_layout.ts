@@ -6,11 +6,10 @@
 
 import { momentBlock } from "../../kernels/adamw/kernel.ts";
 import type { Parameter } from "../autograd/parameter.ts";
-import { sizeOf } from "../core/shape.ts";
-import { Arena, type ArenaEntry } from "../device/arena.ts";
+import { sizeOf } from "../core/tensor.ts";
+import { Arena, type ArenaEntry, type Scope } from "../device/arena.ts";
 import type { Device, Tensor } from "../device/device.ts";
 import type { Role } from "../device/ledger.ts";
-import type { Scope } from "../device/scope.ts";
 import { inMemoryOrder, spanOver } from "../device/spans.ts";
 
 /** A parameter with its gradient and its moments. */

@@ -1,7 +1,7 @@
 /** Schedules: the factor of the learning rate as a function of the step. @module */
 
-import { assertOptions, type OptionNames } from "../core/options.ts";
-import { quote } from "../core/quote.ts";
+import { assertOptions, type OptionNames } from "../core/checks.ts";
+import { quote } from "../core/errors.ts";
 
 /** The factor of the learning rate at a step, counted from 0. */
 export type Schedule = (step: number) => number;

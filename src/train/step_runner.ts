@@ -2,12 +2,16 @@
 
 import type { CompileReport } from "../device/device.ts";
 import type { Batch } from "../core/batch.ts";
-import type { OptionNames } from "../core/options.ts";
+import type { OptionNames } from "../core/checks.ts";
 import type { BatchReader } from "./batch.ts";
-import type { HeldOutLoss } from "./held_out_curve.ts";
-import { otherWork } from "./other_work.ts";
-import { type StepNumbers, StepRing } from "./step_ring.ts";
-import type { StepRecord, Trainer } from "./trainer.ts";
+import {
+  type HeldOutLoss,
+  type StepNumbers,
+  type StepRecord,
+  StepRing,
+  type Trainer,
+} from "./trainer.ts";
+import { otherWork } from "./evaluate.ts";
 import { restoreBest, Validation, type ValidationOptions } from "./validation.ts";
 
 /** What is reported for every step. */

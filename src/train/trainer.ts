@@ -1,29 +1,240 @@
 /** The trainer: steps any model that names its trainable parameters. @module */
 
-import { lossOfBatch } from "../autograd/head_loss.ts";
-import type { Loss } from "../autograd/loss.ts";
-import { crossEntropy } from "../autograd/ops/cross_entropy.ts";
+import { scaleAdd } from "../../kernels/elementwise/kernel.ts";
+import { type ForwardModel, type Loss, lossOfBatch } from "../autograd/loss.ts";
+import { crossEntropy } from "../autograd/ops/losses.ts";
 import type { Parameter } from "../autograd/parameter.ts";
 import { Tape } from "../autograd/tape.ts";
-import { type Batch, countTargets, type ModelInputs } from "../core/batch.ts";
+import type { Weight } from "../autograd/weight.ts";
+import { type Batch, countTargets, type ModelInputs, type PromptFormat } from "../core/batch.ts";
+import { assertOptions, isRecord, type OptionNames, pickOptions } from "../core/checks.ts";
+import { quote } from "../core/errors.ts";
 import { mostAccumulation } from "../core/limits.ts";
-import { assertOptions, pickOptions } from "../core/options.ts";
-import type { PromptFormat } from "../core/prompt_format.ts";
 import { assertSeed, hash32 } from "../core/random.ts";
-import type { CompileReport, Tensor } from "../device/device.ts";
-import { type AdamW, adamW, adamW8bit } from "./adamw.ts";
-import { adamWNames, type AdamWOptions } from "./adamw_options.ts";
-import { assertBatch } from "./batch.ts";
-import { StepRing } from "./step_ring.ts";
-import { HeldOutCurve } from "./held_out_curve.ts";
-import { type Schedule, scheduleNames, scheduleOf, type ScheduleOptions } from "./schedule.ts";
-import { assertAllTrainable, type TrainableModel } from "./trainable_model.ts";
+import type { HostTensor } from "../core/tensor.ts";
+import { zero } from "../device/base.ts";
+import type { CompileReport, Device, Tensor } from "../device/device.ts";
 import {
-  assertCount,
-  assertOptimizer,
-  trainerNames,
-  type TrainerOptions,
-} from "./trainer_options.ts";
+  type AdamW,
+  adamW,
+  adamW8bit,
+  adamWNames,
+  type AdamWOptions,
+  type ParameterGroup,
+} from "./adamw.ts";
+import { assertBatch } from "./batch.ts";
+import {
+  type Schedule,
+  type ScheduleName,
+  scheduleNames,
+  scheduleOf,
+  type ScheduleOptions,
+} from "./schedule.ts";
+
+/** Numbers computed by a step. */
+export interface StepNumbers {
+  /** Mean loss over counted labels, before the update, in nats. */
+  readonly loss: number;
+  /** Norm of all gradients before clipping. */
+  readonly gradientNorm: number;
+}
+
+/** The losses and norms of the latest steps; one read returns many. */
+export class StepRing implements Disposable {
+  /** Number of steps that it holds. */
+  static readonly capacity = 32;
+  /** The step after the last finished one; a rehearsal resets it. */
+  next = 0;
+  readonly #values: Tensor;
+
+  /** Allocates 256 bytes of role `scratch`. */
+  constructor(device: Device) {
+    this.#values = device.allocate([StepRing.capacity, 2], "f32", "scratch", "losses and norms");
+    zero(this.#values);
+  }
+
+  /** Writes a step's loss, or adds to it. */
+  addLoss(step: number, loss: Tensor, accumulate: boolean): void {
+    this.#put(loss, 2 * (step % StepRing.capacity), accumulate);
+  }
+
+  /** Finishes a step, with its gradient norm if it has one. */
+  finish(step: number, norm?: Tensor): void {
+    if (norm) this.#put(norm, 2 * (step % StepRing.capacity) + 1, false);
+    this.next = step + 1;
+  }
+
+  /**
+   * Reads the losses and norms of the last `count` steps, oldest first. Later launches may overwrite
+   * them at once.
+   *
+   * @throws {RangeError} when it does not hold that many.
+   */
+  async read(count: number): Promise<StepNumbers[]> {
+    const first = this.next - count;
+    if (count > StepRing.capacity || first < 0) {
+      throw new RangeError(
+        `reading losses needs a count up to ${
+          Math.min(StepRing.capacity, this.next)
+        }, found ${count}`,
+      );
+    }
+    if (count === 0) return [];
+    const [{ data }] = await this.#values.device.read(this.#values);
+    return Array.from({ length: count }, (_, i) => {
+      const at = 2 * ((first + i) % StepRing.capacity);
+      return { loss: data[at], gradientNorm: data[at + 1] };
+    });
+  }
+
+  /** Frees its tensor. */
+  [Symbol.dispose](): void {
+    this.#values[Symbol.dispose]();
+  }
+
+  #put(value: Tensor, yOffset: number, accumulate: boolean): void {
+    const scalars = { size: 1, xOffset: 0, yOffset, alpha: 1, accumulate: Number(accumulate) };
+    value.device.launch(scaleAdd, { x: value, y: this.#values }, scalars);
+  }
+}
+
+/** A point of the held-out curve. */
+export interface HeldOutLoss {
+  /** Completed steps; 0 is before training. */
+  readonly step: number;
+  /** Mean loss over the targets of all held-out batches, in nats for a cross-entropy. */
+  readonly loss: number;
+}
+
+/** What a trainer knows of held-out batches; a checkpoint keeps it. */
+export class HeldOutCurve {
+  /** All measurements, in order. */
+  readonly points: HeldOutLoss[] = [];
+  /** The trained values at the lowest point, in the order of the optimizer's slots. */
+  bestValues: readonly HostTensor[] = [];
+
+  /** The lowest point; of equal ones the first. */
+  get best(): HeldOutLoss | undefined {
+    const { points } = this;
+    return points.length === 0 ? undefined : points.reduce((a, b) => b.loss < a.loss ? b : a);
+  }
+}
+
+/** True of a list of one or more measurements. */
+export function isHeldOut(value: unknown): value is HeldOutLoss[] {
+  return Array.isArray(value) && value.length > 0 && value.every(isPoint);
+}
+
+const isPoint = (value: unknown): value is HeldOutLoss =>
+  isRecord(value) && Number.isSafeInteger(value.step) && Number.isFinite(value.loss);
+
+/** What the trainer needs from a model. */
+export interface TrainableModel<Inputs = ModelInputs> extends ForwardModel<Inputs> {
+  /** The device that holds it. */
+  readonly device: Device;
+  /** Its own parameters by name: a checkpoint checks those that are frozen. */
+  readonly parameters?: ReadonlyMap<string, Parameter>;
+  /** Its linear layers: the usual learning rate depends on their width. */
+  readonly linears?: readonly { readonly weight: Pick<Weight, "shape" | "parameter"> }[];
+  /** The virtual tokens before its sequences: the usual learning rate of vectors alone is another. */
+  readonly virtualTokens?: { readonly parameter: Parameter | undefined };
+  /** Its weights that cannot be trained, by name: a checkpoint checks them as well. */
+  readonly weights?: ReadonlyMap<string, Weight>;
+  /** The adapters in force: those that are trained remember how their prompts are written. */
+  readonly adapters?: Iterable<{
+    readonly parameters: readonly Parameter[];
+    readonly parts?: readonly unknown[];
+    readonly scaling?: number;
+    values?: { file?: string };
+    promptFormat?: PromptFormat;
+  }>;
+  /** How the prompts of its own training were written; set by a training on batches that say it. */
+  promptFormat?: PromptFormat;
+  /** The parameters to train. */
+  trainable(): Parameter[];
+  /** What its configuration asks of training that is not done, in a sentence; undefined if nothing. */
+  readonly unappliedDropout?: string;
+}
+
+/**
+ * Throws where all of a model is to be trained but some of it cannot be.
+ *
+ * @throws {RangeError} then.
+ */
+export function assertAllTrainable(
+  { parameters, weights, adapters = [] }: TrainableModel<never>,
+): void {
+  const others = [...weights?.values() ?? []], own = [...parameters?.values() ?? []];
+  if (others.length === 0 || [...adapters].length > 0) return;
+  if (own.some(({ trainable }) => !trainable)) return; // Somebody has chosen what is trained.
+  throw new RangeError(
+    `training a whole model needs all of it in F32, found ${others.length} weights in ${
+      others[0].bits
+    } bits (${others[0].name}, …): load it with dtype F32, or inject an adapter`,
+  );
+}
+
+/** How a trainer steps. */
+export interface TrainerOptions extends AdamWOptions {
+  /** Total number of steps, at which schedules end. */
+  readonly steps: number;
+  /** Seed of the dropout masks. Default 0. */
+  readonly seed?: number;
+  /** How the learning rate changes: a name or a function. Default `constant`. */
+  readonly schedule?: ScheduleName | Schedule;
+  /** Steps from rate 0 up to the learning rate, for a named schedule. Default 0. */
+  readonly warmupSteps?: number;
+  /** Factor that a named schedule decays to. Default 0. */
+  readonly floor?: number;
+  /** Batches per step; the loss is the mean over the labels of all of them. Default 1. */
+  readonly accumulation?: number;
+  /**
+   * Whether the blocks of a model keep only what they read, and are computed once more for the backward pass: the
+   * same gradients with fewer bytes, and a forward pass more in each step. Default false.
+   */
+  readonly activationCheckpointing?: boolean;
+  /** What is minimized. Default: `crossEntropy`, with the next tokens or classes as targets. */
+  readonly loss?: Loss;
+  /**
+   * `adamw`, or `adamw8bit`, whose moments take 2.03 bytes a value instead of 8 (see `adamW8bit`). Default `adamw`.
+   */
+  readonly optimizer?: "adamw" | "adamw8bit";
+  /** Parameters with their own settings. Default: all trainable parameters, in one group. */
+  readonly groups?: readonly ParameterGroup[];
+}
+
+/** The names of {@link TrainerOptions}. */
+export const trainerNames: OptionNames<TrainerOptions> = {
+  ...adamWNames,
+  ...scheduleNames,
+  seed: true,
+  schedule: true,
+  accumulation: true,
+  activationCheckpointing: true,
+  loss: true,
+  optimizer: true,
+  groups: true,
+};
+
+/** Names of the optimizers that a training can have. */
+export const trainingOptimizers: readonly NonNullable<TrainerOptions["optimizer"]>[] = [
+  "adamw",
+  "adamw8bit",
+];
+
+/** Throws a RangeError unless there is an optimizer of that name. */
+function assertOptimizer(name: NonNullable<TrainerOptions["optimizer"]>): void {
+  if (trainingOptimizers.includes(name)) return;
+  const known = trainingOptimizers.join(" or ");
+  throw new RangeError(`the optimizer of a training must be ${known}, found ${quote(name)}`);
+}
+
+/** Throws a RangeError unless an option is an integer of this range. */
+export function assertCount(name: string, value: number, least: number, most = Infinity): void {
+  if (Number.isSafeInteger(value) && value >= least && value <= most) return;
+  const range = most === Infinity ? `of at least ${least}` : `from ${least} to ${most}`;
+  throw new RangeError(`training needs ${name} to be an integer ${range}, found ${quote(value)}`);
+}
 
 /** What is known about a step as soon as it is submitted to the device. */
 export interface StepRecord {

@@ -2,9 +2,7 @@
 
 import type { Batch } from "../core/batch.ts";
 import { evaluate } from "./evaluate.ts";
-import type { HeldOutLoss } from "./held_out_curve.ts";
-import type { Trainer } from "./trainer.ts";
-import { assertCount } from "./trainer_options.ts";
+import { assertCount, type HeldOutLoss, type Trainer } from "./trainer.ts";
 
 /** How training is compared with held-out batches. */
 export interface ValidationOptions<Inputs = never> {

@@ -1,4 +1,4 @@
-import { gpt2ConfigJson } from "../../src/architectures/gpt2.ts";
+import { gpt2ConfigJson } from "../../src/architectures/families/gpt2.ts";
 import { assertEquals, assertThrows } from "@std/assert";
 import fc from "npm:fast-check@4.10.2";
 import { evaluateFormula, gpt2StepBytes, loraCounts } from "../../src/accounting/mod.ts";

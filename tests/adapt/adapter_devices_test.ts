@@ -3,7 +3,7 @@
 import { assert, assertEquals, assertNotEquals } from "@std/assert";
 import { deltaWeight, injectLora, loadAdapter, merge, swap, unmerge } from "../../src/adapt/mod.ts";
 import { Tape } from "../../src/autograd/mod.ts";
-import { indicesOf } from "../../src/core/row_range.ts";
+import { indicesOf } from "../../src/core/update.ts";
 import { assertAllClose } from "../support/all_close.ts";
 import {
   labels,

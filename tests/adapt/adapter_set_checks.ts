@@ -2,9 +2,9 @@
 
 import { assert, assertEquals } from "@std/assert";
 import { AdapterSet, injectUpdates, type LowRankUpdate } from "../../src/adapt/mod.ts";
-import { type HostData, hostTensor } from "../../src/core/host_tensor.ts";
+import { type HostData, hostTensor } from "../../src/core/tensor.ts";
 import { Random } from "../../src/core/random.ts";
-import { nextLogits } from "../../src/models/beam_search.ts";
+import { nextLogits } from "../../src/models/generate/beam_search.ts";
 import type { ModelInputs, TextModel } from "../../src/models/mod.ts";
 import { assertAllClose } from "../support/all_close.ts";
 import { logitsOf, trainedLora } from "./fixtures.ts";

@@ -2,9 +2,9 @@
 
 import { assertEquals } from "@std/assert";
 import { AdapterSet, injectUpdates, loadAdapter } from "../../src/adapt/mod.ts";
-import type { HostData } from "../../src/core/host_tensor.ts";
+import type { HostData } from "../../src/core/tensor.ts";
 import type { Device } from "../../src/device/device.ts";
-import { continueGreedily } from "../../src/models/greedy_batch.ts";
+import { continueGreedily } from "../../src/models/generate/greedy_batch.ts";
 import { loadModel } from "../../src/models/mod.ts";
 import { allDevices, type Check, testOn } from "../support/devices.ts";
 import { golden } from "../support/golden.ts";

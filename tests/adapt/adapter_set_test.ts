@@ -11,7 +11,7 @@ import {
 } from "../../src/adapt/mod.ts";
 import { Tape } from "../../src/autograd/mod.ts";
 import { DeviceError, ShapeError } from "../../src/core/errors.ts";
-import type { HostData } from "../../src/core/host_tensor.ts";
+import type { HostData } from "../../src/core/tensor.ts";
 import { openCpuDevice } from "../../src/device/cpu/cpu_device.ts";
 import type { Device } from "../../src/device/device.ts";
 import { DryDevice } from "../../src/device/dry.ts";

@@ -2,8 +2,8 @@
 
 import { assertEquals } from "@std/assert";
 import { type BottleneckAdapter, loadAnyAdapter } from "../../src/adapt/mod.ts";
-import { readJson } from "../../src/core/files.ts";
-import type { HostTensor } from "../../src/core/host_tensor.ts";
+import { readJson } from "../../src/storage/files.ts";
+import type { HostTensor } from "../../src/core/tensor.ts";
 import type { Device } from "../../src/device/device.ts";
 import { loadModel, type TextModel } from "../../src/models/mod.ts";
 import { train } from "../../src/train/mod.ts";

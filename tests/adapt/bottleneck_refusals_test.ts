@@ -7,9 +7,9 @@ import {
   injectLoraPrefix,
   loadAnyAdapter,
 } from "../../src/adapt/mod.ts";
-import { savedLength } from "../../src/adapt/prefix/saved_length.ts";
+import { savedLength } from "../../src/adapt/lora_prefix.ts";
 import { AdapterFileError } from "../../src/core/errors.ts";
-import { readJson } from "../../src/core/files.ts";
+import { readJson } from "../../src/storage/files.ts";
 import { ReferenceDevice } from "../../src/device/reference.ts";
 import { readSafetensors, writeSafetensors } from "../../src/formats/mod.ts";
 import { loadModel, Perceptron } from "../../src/models/mod.ts";

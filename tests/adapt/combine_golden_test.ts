@@ -1,7 +1,7 @@
 /** What PEFT's `add_weighted_adapter` makes of adapters, by every combination type, and how far it is from the sum. */
 
 import { assert, assertAlmostEquals, assertEquals, assertStringIncludes } from "@std/assert";
-import { combineFolders } from "../../src/adapt/combine/combine_folders.ts";
+import { combineFolders } from "../../src/adapt/combine/combine.ts";
 import {
   type CombineOptions,
   combineUpdates,
@@ -18,7 +18,7 @@ import {
   multiply,
   scaledBy,
 } from "../../src/linalg/mod.ts";
-import type { LowRankFactors } from "../../src/core/low_rank_update.ts";
+import type { LowRankFactors } from "../../src/core/update.ts";
 import { digits } from "../../src/core/numbers.ts";
 import { readAdapter } from "../../src/formats/mod.ts";
 import { withFolder } from "../support/folders.ts";

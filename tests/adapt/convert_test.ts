@@ -1,10 +1,10 @@
 /** Baking scalings into B, and the proof that a conversion changes no update. */
 
 import { assert, assertAlmostEquals, assertEquals, assertThrows } from "@std/assert";
-import { bakeUpdates } from "../../src/adapt/convert/bake.ts";
-import { assertProven, proveUpdates } from "../../src/adapt/convert/delta_proof.ts";
-import { hostTensor } from "../../src/core/host_tensor.ts";
-import { deltaWeight } from "../../src/core/low_rank_update.ts";
+import { bakeUpdates } from "../../src/adapt/convert/forms.ts";
+import { assertProven, proveUpdates } from "../../src/adapt/convert/convert.ts";
+import { hostTensor } from "../../src/core/tensor.ts";
+import { deltaWeight } from "../../src/core/update.ts";
 import { matrix } from "../formats/adapter_folders.ts";
 
 const update = { module: "h.0.c_fc", A: matrix(2, 3), B: matrix(4, 2), scaling: 3 };

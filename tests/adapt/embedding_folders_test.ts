@@ -8,10 +8,10 @@ import {
   type LoraOptions,
   merge,
 } from "../../src/adapt/mod.ts";
-import { mergeFolder } from "../../src/adapt/merge_folder.ts";
-import { hostTensor } from "../../src/core/host_tensor.ts";
+import { mergeFolder } from "../../src/adapt/merge/folder.ts";
+import { hostTensor } from "../../src/core/tensor.ts";
 import { ReferenceDevice } from "../../src/device/reference.ts";
-import { rowsChange } from "../../src/adapt/stored_change.ts";
+import { rowsChange } from "../../src/adapt/merge/change.ts";
 import { readAdapter, writeAdapter } from "../../src/formats/mod.ts";
 import { openBaseWeights } from "../../src/inspect/mod.ts";
 import { loadModel } from "../../src/models/mod.ts";

@@ -9,7 +9,7 @@ import {
   merge,
 } from "../../src/adapt/mod.ts";
 import { AdapterFileError } from "../../src/core/errors.ts";
-import { readJson } from "../../src/core/files.ts";
+import { readJson } from "../../src/storage/files.ts";
 import { Random } from "../../src/core/random.ts";
 import { openCpuDevice } from "../../src/device/cpu/cpu_device.ts";
 import { ReferenceDevice } from "../../src/device/reference.ts";

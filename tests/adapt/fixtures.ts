@@ -13,8 +13,8 @@ import {
   type LoraOptions,
 } from "../../src/adapt/mod.ts";
 import { crossEntropy, type Parameter, Tape, type TapeOptions } from "../../src/autograd/mod.ts";
-import { readJson } from "../../src/core/files.ts";
-import { type HostData, type HostTensor, hostTensor } from "../../src/core/host_tensor.ts";
+import { readJson } from "../../src/storage/files.ts";
+import { type HostData, type HostTensor, hostTensor } from "../../src/core/tensor.ts";
 import { Random } from "../../src/core/random.ts";
 import type { Device, Tensor } from "../../src/device/device.ts";
 import { readSafetensors } from "../../src/formats/mod.ts";

@@ -3,10 +3,10 @@
 import { assert, assertEquals } from "@std/assert";
 import { injectLora, loadAdapter, type LoraAdapter, merge, unmerge } from "../../src/adapt/mod.ts";
 import type { Parameter } from "../../src/autograd/mod.ts";
-import { readJson } from "../../src/core/files.ts";
-import type { HostTensor } from "../../src/core/host_tensor.ts";
-import { indicesOf } from "../../src/core/row_range.ts";
-import { gather } from "../../src/formats/join_updates.ts";
+import { readJson } from "../../src/storage/files.ts";
+import type { HostTensor } from "../../src/core/tensor.ts";
+import { indicesOf } from "../../src/core/update.ts";
+import { gather } from "../../src/formats/peft/comparable.ts";
 import { parseHeader, readSafetensors } from "../../src/formats/mod.ts";
 import { assertAllClose } from "../support/all_close.ts";
 import { allDevices, type Check, testOn } from "../support/devices.ts";

@@ -3,7 +3,7 @@ import type { LoraOptions } from "../../src/adapt/mod.ts";
 import { ReferenceDevice } from "../../src/device/reference.ts";
 import { assertGradients } from "../support/finite_differences.ts";
 import { linear, Parameter, scale, squaredError, type Tape } from "../../src/autograd/mod.ts";
-import { magnitudeChange } from "../../src/adapt/lora/magnitude.ts";
+import { magnitudeChange } from "../../src/adapt/lora/site.ts";
 import { DenseWeight } from "../../src/autograd/weight.ts";
 import { Random } from "../../src/core/random.ts";
 import { lossOf, tinyModel, trainedLora } from "./fixtures.ts";

@@ -4,7 +4,7 @@ import { assert, assertEquals, assertNotEquals, assertThrows } from "@std/assert
 import { deltaWeight, injectUpdates, type LowRankUpdate, siteName } from "../../src/adapt/mod.ts";
 import { truncateUpdate } from "../../src/analysis/mod.ts";
 import { ShapeError } from "../../src/core/errors.ts";
-import type { HostTensor } from "../../src/core/host_tensor.ts";
+import type { HostTensor } from "../../src/core/tensor.ts";
 import type { Device } from "../../src/device/device.ts";
 import { DryDevice } from "../../src/device/dry.ts";
 import { joinUpdates, readAdapter } from "../../src/formats/mod.ts";

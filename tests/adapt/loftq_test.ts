@@ -3,13 +3,12 @@
 import { assert, assertAlmostEquals, assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { injectLoftq, loftq, type LoftqOptions, type LoraAdapter } from "../../src/adapt/mod.ts";
 import { ShapeError } from "../../src/core/errors.ts";
-import type { HostTensor } from "../../src/core/host_tensor.ts";
-import { deltaWeight } from "../../src/core/low_rank_update.ts";
-import { indicesOf } from "../../src/core/row_range.ts";
+import type { HostTensor } from "../../src/core/tensor.ts";
+import { deltaWeight, indicesOf } from "../../src/core/update.ts";
 import { Random } from "../../src/core/random.ts";
 import { openCpuDevice } from "../../src/device/cpu/cpu_device.ts";
 import { DryDevice } from "../../src/device/dry.ts";
-import { gather } from "../../src/formats/join_updates.ts";
+import { gather } from "../../src/formats/peft/comparable.ts";
 import { readAdapter } from "../../src/formats/mod.ts";
 import { denseOf, difference, frobeniusNorm, singularValues } from "../../src/linalg/mod.ts";
 import { allocateModel, type Gpt2, quantizeFolder, saveModel } from "../../src/models/mod.ts";

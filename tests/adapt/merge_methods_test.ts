@@ -2,7 +2,7 @@
 
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { merge } from "../../src/adapt/mod.ts";
-import { mergeFolder } from "../../src/adapt/merge_folder.ts";
+import { mergeFolder } from "../../src/adapt/merge/folder.ts";
 import { AdapterFileError } from "../../src/core/errors.ts";
 import { Random } from "../../src/core/random.ts";
 import { ReferenceDevice } from "../../src/device/reference.ts";

@@ -8,9 +8,9 @@ import {
   LoraAdapter,
   loraPlusGroups,
 } from "../../src/adapt/mod.ts";
-import { readJson } from "../../src/core/files.ts";
-import type { HostData, HostTensor } from "../../src/core/host_tensor.ts";
-import { deltaWeight } from "../../src/core/low_rank_update.ts";
+import { readJson } from "../../src/storage/files.ts";
+import type { HostData, HostTensor } from "../../src/core/tensor.ts";
+import { deltaWeight } from "../../src/core/update.ts";
 import type { Device } from "../../src/device/device.ts";
 import { readSafetensors } from "../../src/formats/mod.ts";
 import { loadModel, type TextModel } from "../../src/models/mod.ts";

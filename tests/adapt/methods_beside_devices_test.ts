@@ -2,9 +2,9 @@
 
 import { assertEquals, assertNotEquals } from "@std/assert";
 import { injectBitFit, injectLora, merge, unmerge } from "../../src/adapt/mod.ts";
-import { lossOfBatch } from "../../src/autograd/head_loss.ts";
+import { lossOfBatch } from "../../src/autograd/loss.ts";
 import { crossEntropy, type Tape } from "../../src/autograd/mod.ts";
-import type { HostData } from "../../src/core/host_tensor.ts";
+import type { HostData } from "../../src/core/tensor.ts";
 import type { Device } from "../../src/device/device.ts";
 import type { TextModel } from "../../src/models/mod.ts";
 import { assertAllClose } from "../support/all_close.ts";

@@ -6,7 +6,7 @@
 import { assert, assertEquals, assertNotEquals } from "@std/assert";
 import { countModules } from "../../src/accounting/mod.ts";
 import { merge, unmerge } from "../../src/adapt/mod.ts";
-import { lossOfBatch } from "../../src/autograd/head_loss.ts";
+import { lossOfBatch } from "../../src/autograd/loss.ts";
 import { crossEntropy, Tape } from "../../src/autograd/mod.ts";
 import type { TextModel } from "../../src/models/mod.ts";
 import { assertAllClose } from "../support/all_close.ts";

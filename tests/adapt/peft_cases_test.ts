@@ -32,14 +32,14 @@
  */
 
 import { assert, assertEquals, assertThrows } from "@std/assert";
-import { DoraSite } from "../../src/adapt/lora/dora_site.ts";
+import { DoraSite } from "../../src/adapt/lora/site.ts";
 import { injectLora } from "../../src/adapt/mod.ts";
-import { selectLayerSites } from "../../src/architectures/layer_sites.ts";
+import { selectLayerSites } from "../../src/architectures/sites.ts";
 import { architectureOf, type ConfigJson } from "../../src/architectures/mod.ts";
 import { crossEntropy, Tape } from "../../src/autograd/mod.ts";
 import { openDevice } from "../../src/device/mod.ts";
 import { AdapterFileError, parsePeftConfig } from "../../src/formats/mod.ts";
-import { compileRules } from "../../src/formats/read_module.ts";
+import { compileRules } from "../../src/formats/peft/read.ts";
 import type { TextModel } from "../../src/models/mod.ts";
 import { withFolder } from "../support/folders.ts";
 import { golden, goldenJson, tensorsOf } from "../support/golden.ts";

@@ -1,5 +1,5 @@
 import { assert, assertEquals } from "@std/assert";
-import { mergeFolder } from "../../src/adapt/merge_folder.ts";
+import { mergeFolder } from "../../src/adapt/merge/folder.ts";
 import { type AdapterChange, savedAdapter } from "./saved_adapter.ts";
 import { main } from "../../src/cli/program.ts";
 import { lowrankJson } from "../cli/lowrank.ts";

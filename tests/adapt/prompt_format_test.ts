@@ -3,7 +3,7 @@
 import { assertEquals, assertRejects } from "@std/assert";
 import { injectLora, loadAdapter, merge, swap } from "../../src/adapt/mod.ts";
 import { AdapterFileError } from "../../src/core/errors.ts";
-import { fillTemplate, plainPrompt } from "../../src/core/prompt_format.ts";
+import { fillTemplate, plainPrompt } from "../../src/core/batch.ts";
 import { ReferenceDevice } from "../../src/device/reference.ts";
 import { readAdapter, readSafetensors, writeSafetensors } from "../../src/formats/mod.ts";
 import { loadModel, promptFormatOf, saveModel } from "../../src/models/mod.ts";

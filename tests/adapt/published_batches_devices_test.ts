@@ -8,11 +8,11 @@ import {
   loadAdapter,
   type LowRankUpdate,
 } from "../../src/adapt/mod.ts";
-import { type HostData, hostTensor } from "../../src/core/host_tensor.ts";
+import { type HostData, hostTensor } from "../../src/core/tensor.ts";
 import { Random } from "../../src/core/random.ts";
 import type { Device } from "../../src/device/device.ts";
-import { readRecord } from "../../src/formats/read_record.ts";
-import { continueGreedily } from "../../src/models/greedy_batch.ts";
+import { readRecord } from "../../src/formats/peft/folder.ts";
+import { continueGreedily } from "../../src/models/generate/greedy_batch.ts";
 import { type Gpt2, initGpt2, loadModel, parseGpt2Config } from "../../src/models/mod.ts";
 import { allDevices, type Check, testOn } from "../support/devices.ts";
 import { golden } from "../support/golden.ts";

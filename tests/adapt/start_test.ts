@@ -1,7 +1,7 @@
 import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { injectLora, injectOlora, injectPissa, loadAdapter, merge } from "../../src/adapt/mod.ts";
 import { crossEntropy, Tape } from "../../src/autograd/mod.ts";
-import { deltaWeight } from "../../src/core/low_rank_update.ts";
+import { deltaWeight } from "../../src/core/update.ts";
 import { ReferenceDevice } from "../../src/device/reference.ts";
 import { readAdapter } from "../../src/formats/mod.ts";
 import { frobeniusNorm, singularValues } from "../../src/linalg/mod.ts";

@@ -6,9 +6,9 @@
 import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { loadAdapter } from "../../src/adapt/mod.ts";
 import { crossEntropy, Tape } from "../../src/autograd/mod.ts";
-import { gradientEntries } from "../../src/cli/gradient_entries.ts";
+import { gradientEntries } from "../../src/cli/commands/gradients.ts";
 import { AdapterFileError } from "../../src/core/errors.ts";
-import { type HostTensor, hostTensor } from "../../src/core/host_tensor.ts";
+import { type HostTensor, hostTensor } from "../../src/core/tensor.ts";
 import type { Device } from "../../src/device/device.ts";
 import { readSafetensors } from "../../src/formats/mod.ts";
 import { loadModel } from "../../src/models/mod.ts";

@@ -3,7 +3,7 @@
 import { assertEquals, assertThrows } from "@std/assert";
 import { type Adapter, merge, switchTo } from "../../src/adapt/mod.ts";
 import { DeviceError } from "../../src/core/errors.ts";
-import type { HostTensor } from "../../src/core/host_tensor.ts";
+import type { HostTensor } from "../../src/core/tensor.ts";
 import { Random } from "../../src/core/random.ts";
 import { openCpuDevice } from "../../src/device/cpu/cpu_device.ts";
 import { ReferenceDevice } from "../../src/device/reference.ts";

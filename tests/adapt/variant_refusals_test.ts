@@ -2,7 +2,7 @@ import { assertRejects, assertThrows } from "@std/assert";
 import { injectLora, loadAdapter, merge, mergeReport, swap } from "../../src/adapt/mod.ts";
 import { AdapterFileError } from "../../src/core/errors.ts";
 import { ReferenceDevice } from "../../src/device/reference.ts";
-import { hostTensor } from "../../src/core/host_tensor.ts";
+import { hostTensor } from "../../src/core/tensor.ts";
 import { writeAdapter } from "../../src/formats/mod.ts";
 import { tinyModel, trainedLora, withFolder } from "./fixtures.ts";
 

@@ -2,16 +2,16 @@
 
 import { assert, assertEquals, assertNotEquals, assertRejects, assertThrows } from "@std/assert";
 import { injectVera, loadAnyAdapter, type VeraOptions } from "../../src/adapt/mod.ts";
-import { mergedTensor } from "../../src/adapt/merge_blocks.ts";
-import { planMerge } from "../../src/adapt/merge_plan.ts";
-import { readValues } from "../../src/adapt/saved_values.ts";
+import { mergedTensor } from "../../src/adapt/merge/change.ts";
+import { planMerge } from "../../src/adapt/merge/plan.ts";
+import { readValues } from "../../src/adapt/named_adapter.ts";
 import { parseVera, type VeraFile } from "../../src/adapt/vera/load.ts";
-import { drawProjections } from "../../src/adapt/vera/projections.ts";
+import { drawProjections } from "../../src/adapt/vera/vera.ts";
 import { veraUpdates, withinSides } from "../../src/adapt/vera/updates.ts";
 import { AdapterFileError } from "../../src/core/errors.ts";
-import { readJson } from "../../src/core/files.ts";
-import { deltaWeight } from "../../src/core/low_rank_update.ts";
-import { TorchGenerator } from "../../src/core/torch_generator.ts";
+import { readJson } from "../../src/storage/files.ts";
+import { deltaWeight } from "../../src/core/update.ts";
+import { TorchGenerator } from "../../src/core/random.ts";
 import { ReferenceDevice } from "../../src/device/reference.ts";
 import { readSafetensors, writeSafetensors } from "../../src/formats/mod.ts";
 import { type BaseFile, openBase } from "../../src/models/base_file.ts";

@@ -10,9 +10,9 @@ import {
   unmerge,
 } from "../../src/adapt/mod.ts";
 import { spectrum, truncateUpdate } from "../../src/analysis/mod.ts";
-import { deltaWeight } from "../../src/core/low_rank_update.ts";
+import { deltaWeight } from "../../src/core/update.ts";
 import { ReferenceDevice } from "../../src/device/reference.ts";
-import { baseOf } from "../../src/adapt/merge.ts";
+import { baseOf } from "../../src/adapt/merge/merge.ts";
 import { assertAlone, logitsOf, tinyModel, trainedLora } from "./fixtures.ts";
 
 const name = (adapter: LoraAdapter) => adapter.sites.map(({ name }) => name);

@@ -1,6 +1,6 @@
 import "../support/open_lapack.ts";
 import { assert, assertAlmostEquals, assertEquals, assertStrictEquals } from "@std/assert";
-import { leadingValues } from "../../src/analysis/leading_values.ts";
+import { leadingValues } from "../../src/analysis/spectrum.ts";
 import { amplification, expectedRandomNorm, toTensor } from "../../src/analysis/mod.ts";
 import { median } from "../../src/core/numbers.ts";
 import { Random } from "../../src/core/random.ts";

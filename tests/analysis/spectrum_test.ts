@@ -1,7 +1,7 @@
 import { assertAlmostEquals, assertEquals, assertThrows } from "@std/assert";
 import { spectrum } from "../../src/analysis/mod.ts";
 import { ShapeError } from "../../src/core/errors.ts";
-import { hostTensor } from "../../src/core/host_tensor.ts";
+import { hostTensor } from "../../src/core/tensor.ts";
 import { Random } from "../../src/core/random.ts";
 
 /** rows x columns with orthonormal columns, by Gram-Schmidt twice. */

@@ -10,7 +10,7 @@ import {
   Parameter,
   Tape,
 } from "../../src/autograd/mod.ts";
-import { sizeOf } from "../../src/core/shape.ts";
+import { sizeOf } from "../../src/core/tensor.ts";
 import type { Device, Tensor } from "../../src/device/device.ts";
 import { ReferenceDevice } from "../../src/device/reference.ts";
 import { normals } from "../kernels/cases/values.ts";

@@ -12,7 +12,7 @@ import {
   tanh,
   Tape,
 } from "../../src/autograd/mod.ts";
-import type { HostTensor } from "../../src/core/host_tensor.ts";
+import type { HostTensor } from "../../src/core/tensor.ts";
 import type { Device, Tensor } from "../../src/device/device.ts";
 import { assertAllClose } from "../support/all_close.ts";
 import { golden, tensorsOf } from "../support/golden.ts";

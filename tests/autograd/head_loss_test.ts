@@ -6,7 +6,7 @@ import {
   type HeadLossOptions,
   lossOfBatch,
   type TwoParts,
-} from "../../src/autograd/head_loss.ts";
+} from "../../src/autograd/loss.ts";
 import {
   add,
   crossEntropy,
@@ -19,7 +19,7 @@ import {
   Tape,
 } from "../../src/autograd/mod.ts";
 import { ShapeError } from "../../src/core/errors.ts";
-import { type HostTensor, hostTensor } from "../../src/core/host_tensor.ts";
+import { type HostTensor, hostTensor } from "../../src/core/tensor.ts";
 import { Random } from "../../src/core/random.ts";
 import type { Device, Tensor } from "../../src/device/device.ts";
 import { DryDevice } from "../../src/device/dry.ts";

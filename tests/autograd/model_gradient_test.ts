@@ -1,5 +1,5 @@
 import { crossEntropy } from "../../src/autograd/mod.ts";
-import { hostTensor } from "../../src/core/host_tensor.ts";
+import { hostTensor } from "../../src/core/tensor.ts";
 import { ReferenceDevice } from "../../src/device/reference.ts";
 import { initGpt2, parseGpt2Config } from "../../src/models/mod.ts";
 import { assertGradients } from "../support/finite_differences.ts";

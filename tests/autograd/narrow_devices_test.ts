@@ -6,7 +6,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { matmul } from "../../kernels/mod.ts";
 import { injectLora, merge } from "../../src/adapt/mod.ts";
-import { crossEntropy } from "../../src/autograd/ops/cross_entropy.ts";
+import { crossEntropy } from "../../src/autograd/ops/losses.ts";
 import { embedding } from "../../src/autograd/ops/embedding.ts";
 import { linear } from "../../src/autograd/ops/linear.ts";
 import { multiply, type ProductOptions } from "../../src/autograd/ops/product.ts";
@@ -15,7 +15,7 @@ import { Tape } from "../../src/autograd/tape.ts";
 import { Random } from "../../src/core/random.ts";
 import type { Device } from "../../src/device/device.ts";
 import { ReferenceDevice } from "../../src/device/reference.ts";
-import { Scope } from "../../src/device/scope.ts";
+import { Scope } from "../../src/device/arena.ts";
 import { initGpt2, type Model, parseGpt2Config } from "../../src/models/mod.ts";
 import { Trainer } from "../../src/train/mod.ts";
 import { assertWithin } from "../kernels/kernel_case.ts";

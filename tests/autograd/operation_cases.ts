@@ -26,7 +26,7 @@ import {
   type Tape,
   unpadRows,
 } from "../../src/autograd/mod.ts";
-import { rowBlock } from "../../src/autograd/ops/row_block.ts";
+import { rowBlock } from "../../src/autograd/ops/product.ts";
 import type { Tensor } from "../../src/device/device.ts";
 
 /** An operation and what it is tried on. */

@@ -2,7 +2,7 @@
 
 import { assertAlmostEquals, assertEquals } from "@std/assert";
 import { Parameter, Tape } from "../../src/autograd/mod.ts";
-import { sizeOf } from "../../src/core/shape.ts";
+import { sizeOf } from "../../src/core/tensor.ts";
 import type { Device, Tensor } from "../../src/device/device.ts";
 import { DryDevice } from "../../src/device/dry.ts";
 import { ReferenceDevice } from "../../src/device/reference.ts";

@@ -1,6 +1,6 @@
 import { assertEquals } from "@std/assert";
 import { crossEntropy, Tape } from "../../src/autograd/mod.ts";
-import { hostTensor } from "../../src/core/host_tensor.ts";
+import { hostTensor } from "../../src/core/tensor.ts";
 import { ReferenceDevice } from "../../src/device/reference.ts";
 import { type Gpt2, initGpt2, parseGpt2Config } from "../../src/models/mod.ts";
 

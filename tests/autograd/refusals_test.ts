@@ -19,9 +19,9 @@ import {
   Tape,
   unpadRows,
 } from "../../src/autograd/mod.ts";
-import { adaptedLinear } from "../../src/autograd/ops/adapted_linear.ts";
+import { adaptedLinear } from "../../src/autograd/ops/low_rank.ts";
 import { ShapeError } from "../../src/core/errors.ts";
-import { sizeOf } from "../../src/core/shape.ts";
+import { sizeOf } from "../../src/core/tensor.ts";
 import type { Device } from "../../src/device/device.ts";
 import { ReferenceDevice } from "../../src/device/reference.ts";
 

@@ -33,10 +33,10 @@ import {
   Tape,
   unpadRows,
 } from "../../src/autograd/mod.ts";
-import { adaptedLinear } from "../../src/autograd/ops/adapted_linear.ts";
-import { addColumns } from "../../src/autograd/ops/add_columns.ts";
-import { rowBlock } from "../../src/autograd/ops/row_block.ts";
-import { sizeOf } from "../../src/core/shape.ts";
+import { adaptedLinear } from "../../src/autograd/ops/low_rank.ts";
+import { addColumns } from "../../src/autograd/ops/add.ts";
+import { rowBlock } from "../../src/autograd/ops/product.ts";
+import { sizeOf } from "../../src/core/tensor.ts";
 import type { AnyBindings, Storage, Tensor } from "../../src/device/device.ts";
 import { DryDevice } from "../../src/device/dry.ts";
 

@@ -3,7 +3,7 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { klDivergence, Parameter, squaredError, Tape } from "../../src/autograd/mod.ts";
 import { ShapeError } from "../../src/core/errors.ts";
-import { type HostTensor, hostTensor } from "../../src/core/host_tensor.ts";
+import { type HostTensor, hostTensor } from "../../src/core/tensor.ts";
 import { Random } from "../../src/core/random.ts";
 import { openCpuDevice } from "../../src/device/cpu/cpu_device.ts";
 import type { Device } from "../../src/device/device.ts";

@@ -1,7 +1,7 @@
 /** Options about adapters: `--allow`, those that are not for a given adapter, and the note of another base. */
 
 import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
-import { otherBase } from "../../src/cli/other_base.ts";
+import { otherBase } from "../../src/cli/common.ts";
 import { readAdapter, writeAdapter } from "../../src/formats/mod.ts";
 import { filesIn, withFolder } from "../support/folders.ts";
 import { golden, tensorsOf } from "../support/golden.ts";

@@ -1,6 +1,6 @@
 /** Arguments of the commands under test, and the files that they name. @module */
 
-import type { HostTensor } from "../../src/core/host_tensor.ts";
+import type { HostTensor } from "../../src/core/tensor.ts";
 import { golden, tensorsOf } from "../support/golden.ts";
 import { lowrankJson, model } from "./lowrank.ts";
 

@@ -1,7 +1,7 @@
 /** How `train`, `sweep` and `evaluate` make batches of texts. */
 
 import { assert, assertAlmostEquals, assertEquals, assertStringIncludes } from "@std/assert";
-import { readJson } from "../../src/core/files.ts";
+import { readJson } from "../../src/storage/files.ts";
 import { filesIn, withFolder } from "../support/folders.ts";
 import { trainArgs, writeJson } from "./arguments.ts";
 import { assertFails, lowrank, lowrankJson } from "./lowrank.ts";

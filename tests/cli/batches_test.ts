@@ -1,8 +1,8 @@
 /** Batches and cases are read once, and what does not suit the model is named before anything is computed. */
 
 import { assertEquals } from "@std/assert";
-import { readBatchFile } from "../../src/cli/batches.ts";
-import { sha256 } from "../../src/core/digest.ts";
+import { readBatchFile } from "../../src/cli/cases.ts";
+import { sha256 } from "../../src/storage/digest.ts";
 import { filesIn, withFolder } from "../support/folders.ts";
 import { trainArgs, writeJson } from "./arguments.ts";
 import { assertFails, model } from "./lowrank.ts";

@@ -1,8 +1,8 @@
 /** `lowrank combine`: sums of adapters in folders, with the error that is printed. */
 
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
-import { weightedFolder } from "../../src/cli/weighted_folders.ts";
-import type { LowRankUpdate } from "../../src/core/low_rank_update.ts";
+import { weightedFolder } from "../../src/cli/commands/combine.ts";
+import type { LowRankUpdate } from "../../src/core/update.ts";
 import { Random } from "../../src/core/random.ts";
 import { readAdapter, writeAdapter } from "../../src/formats/mod.ts";
 import { denseOf, frobeniusNorm, multiply, scaledBy } from "../../src/linalg/mod.ts";

@@ -1,8 +1,8 @@
 /** `lowrank convert`: forms of other programs, their proof, and what is refused. */
 
 import { assert, assertAlmostEquals, assertEquals, assertMatch } from "@std/assert";
-import { hostTensor } from "../../src/core/host_tensor.ts";
-import { deltaWeight } from "../../src/core/low_rank_update.ts";
+import { hostTensor } from "../../src/core/tensor.ts";
+import { deltaWeight } from "../../src/core/update.ts";
 import {
   alphaOf,
   type HostTensor,
@@ -10,7 +10,7 @@ import {
   writeAdapter,
   writeSafetensors,
 } from "../../src/formats/mod.ts";
-import { readRecord } from "../../src/formats/read_record.ts";
+import { readRecord } from "../../src/formats/peft/folder.ts";
 import { goodConfig, goodTensors, matrix, writeRawAdapter } from "../formats/adapter_folders.ts";
 import { assertAllClose } from "../support/all_close.ts";
 import { filesIn, withFolder } from "../support/folders.ts";

@@ -1,7 +1,7 @@
 /** Trainings that are cut off, most of them in this process, and what they leave. @module */
 
 import { assert } from "@std/assert";
-import { type Disk, replaceDisk } from "../../src/core/disk.ts";
+import { type Disk, replaceDisk } from "../../src/storage/disk.ts";
 import { filesIn } from "../support/folders.ts";
 import { trainArgs } from "./arguments.ts";
 import { lowrank, type Outcome } from "./lowrank.ts";

@@ -1,8 +1,8 @@
 /** `--dtype` of `resize` and `convert`: how values are stored, and that nothing else changes. */
 
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
-import { proveUpdates } from "../../src/adapt/convert/delta_proof.ts";
-import { type FloatDtype, roundedTo } from "../../src/formats/dtype.ts";
+import { proveUpdates } from "../../src/adapt/convert/convert.ts";
+import { type FloatDtype, roundedTo } from "../../src/formats/safetensors/header.ts";
 import { openSafetensors, readAdapter, writeAdapter } from "../../src/formats/mod.ts";
 import { withFolder } from "../support/folders.ts";
 import { golden } from "../support/golden.ts";

@@ -6,8 +6,7 @@
  * @module
  */
 
-import { keepNeeded } from "../../src/cli/permissions.ts";
-import { main } from "../../src/cli/program.ts";
+import { keepNeeded, main } from "../../src/cli/program.ts";
 
 const [file, address, commands] = Deno.args, codes: number[] = [], holdFfi: string[] = [];
 for (const command of JSON.parse(commands)) {

@@ -2,7 +2,7 @@
 
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { truncationError } from "../../src/analysis/mod.ts";
-import type { HostTensor } from "../../src/core/host_tensor.ts";
+import type { HostTensor } from "../../src/core/tensor.ts";
 import { digits } from "../../src/core/numbers.ts";
 import { Random } from "../../src/core/random.ts";
 import { readAdapter, writeSafetensors } from "../../src/formats/mod.ts";

@@ -3,7 +3,7 @@
 import { assert, assertEquals, assertMatch, assertStringIncludes, assertThrows } from "@std/assert";
 import { injectLora, loadAdapter } from "../../src/adapt/mod.ts";
 import { catalog } from "../../src/architectures/mod.ts";
-import { hostTensor } from "../../src/core/host_tensor.ts";
+import { hostTensor } from "../../src/core/tensor.ts";
 import { openCpuDevice } from "../../src/device/cpu/cpu_device.ts";
 import { ReferenceDevice } from "../../src/device/reference.ts";
 import { readAdapter, writeSafetensors } from "../../src/formats/mod.ts";

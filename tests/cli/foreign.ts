@@ -8,8 +8,8 @@
 import { keepNeeded as keepForJob } from "../../experiments/frame/permissions.ts";
 import { parseReproduceArgs } from "../../experiments/main.ts";
 import type { ReproduceOptions } from "../../experiments/frame/reproduce.ts";
-import { keepNeeded } from "../../src/cli/permissions.ts";
-import { opener } from "../../src/core/open_in_browser.ts";
+import { keepNeeded } from "../../src/cli/program.ts";
+import { opener } from "../../src/terminal/open_in_browser.ts";
 import { openDevice } from "../../src/device/mod.ts";
 
 function mayOpen(): boolean {

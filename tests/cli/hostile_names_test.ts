@@ -1,14 +1,13 @@
 /** Names that attack a terminal or a shell: shown in one plain line, advised as one word. */
 
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
-import { evaluateNext } from "../../src/cli/call.ts";
-import { assertModelFolder } from "../../src/cli/model_folder.ts";
-import { nextOf } from "../../src/cli/train_account.ts";
-import type { TrainOptions } from "../../src/cli/train_options.ts";
-import type { TrainRequest } from "../../src/cli/train_request.ts";
-import { shellWord } from "../../src/core/quote.ts";
-import { terminalText } from "../../src/core/terminal_text.ts";
-import { pickleConversion } from "../../src/formats/pickle.ts";
+import { evaluateNext } from "../../src/cli/options.ts";
+import { assertModelFolder } from "../../src/cli/common.ts";
+import { nextOf } from "../../src/cli/commands/train/command.ts";
+import type { TrainOptions } from "../../src/cli/commands/train/options.ts";
+import type { TrainRequest } from "../../src/cli/commands/train/request.ts";
+import { shellWord, terminalText } from "../../src/core/errors.ts";
+import { pickleConversion } from "../../src/formats/safetensors/shards.ts";
 import { goodConfig, matrix, writeRawAdapter } from "../formats/adapter_folders.ts";
 import { filesIn, withFolder } from "../support/folders.ts";
 import { assertFailed, lowrank, lowrankJson } from "./lowrank.ts";

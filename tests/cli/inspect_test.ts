@@ -8,7 +8,7 @@ import {
   assertStringIncludes,
 } from "@std/assert";
 import { spectrum, truncationError } from "../../src/analysis/mod.ts";
-import { hostTensor } from "../../src/core/host_tensor.ts";
+import { hostTensor } from "../../src/core/tensor.ts";
 import { digits, median } from "../../src/core/numbers.ts";
 import { Random } from "../../src/core/random.ts";
 import { writeAdapter, writeSafetensors } from "../../src/formats/mod.ts";

@@ -1,7 +1,7 @@
 /** `lowrank logits` and `lowrank gradients` against PyTorch, transformers and PEFT. */
 
 import { assert, assertAlmostEquals, assertEquals } from "@std/assert";
-import { type HostTensor, hostTensor } from "../../src/core/host_tensor.ts";
+import { type HostTensor, hostTensor } from "../../src/core/tensor.ts";
 import { writeAdapter } from "../../src/formats/mod.ts";
 import { assertAllClose } from "../support/all_close.ts";
 import { withFolder } from "../support/folders.ts";

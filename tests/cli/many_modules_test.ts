@@ -3,11 +3,11 @@
 import { assert, assertEquals } from "@std/assert";
 import { injectUpdates, loadAdapter } from "../../src/adapt/mod.ts";
 import { inferArchitecture, selectLayerSites } from "../../src/architectures/mod.ts";
-import type { LowRankUpdate } from "../../src/core/low_rank_update.ts";
+import type { LowRankUpdate } from "../../src/core/update.ts";
 import { DryDevice } from "../../src/device/dry.ts";
-import { alignColumns } from "../../src/figures/plain_table.ts";
+import { alignColumns } from "../../src/figures/table.ts";
 import { writeAdapter } from "../../src/formats/mod.ts";
-import { moduleSelector } from "../../src/formats/peft_patterns.ts";
+import { moduleSelector } from "../../src/formats/peft/config.ts";
 import { describeUpdate, openBaseWeights, updateTable } from "../../src/inspect/mod.ts";
 import { Perceptron } from "../../src/models/mod.ts";
 import { withFolder } from "../support/folders.ts";

@@ -1,7 +1,7 @@
 /** `lowrank merge` of classifiers' adapters into bases without a classifier: the new model has the new head. */
 
 import { assertEquals } from "@std/assert";
-import { type HostTensor, hostTensor } from "../../src/core/host_tensor.ts";
+import { type HostTensor, hostTensor } from "../../src/core/tensor.ts";
 import { Random } from "../../src/core/random.ts";
 import { openSafetensors, writeAdapter, writeSafetensors } from "../../src/formats/mod.ts";
 import { assertAllClose } from "../support/all_close.ts";

@@ -1,9 +1,9 @@
 /** `lowrank merge` on a base in 4 bits: the dead zone, and who may choose what. */
 
 import { assert, assertAlmostEquals, assertEquals, assertMatch } from "@std/assert";
-import type { QuantizedWeight } from "../../src/adapt/merge_quantized.ts";
-import type { HostTensor } from "../../src/core/host_tensor.ts";
-import { deltaWeight } from "../../src/core/low_rank_update.ts";
+import type { QuantizedWeight } from "../../src/adapt/merge/quantized.ts";
+import type { HostTensor } from "../../src/core/tensor.ts";
+import { deltaWeight } from "../../src/core/update.ts";
 import { Random } from "../../src/core/random.ts";
 import {
   openSafetensors,
@@ -13,7 +13,7 @@ import {
   writeAdapter,
 } from "../../src/formats/mod.ts";
 import { denseOf, difference, frobeniusNorm } from "../../src/linalg/mod.ts";
-import { transpose } from "../../src/models/transpose.ts";
+import { transpose } from "../../src/models/layers.ts";
 import { dequantize, requantize } from "../../src/quant/mod.ts";
 import { assertAllClose } from "../support/all_close.ts";
 import { filesIn, withFolder } from "../support/folders.ts";

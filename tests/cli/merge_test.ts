@@ -2,11 +2,10 @@
 
 import { assert, assertAlmostEquals, assertEquals, assertStringIncludes } from "@std/assert";
 import type { MergedWeight } from "../../src/adapt/mod.ts";
-import { hostTensor } from "../../src/core/host_tensor.ts";
+import { hostTensor, sizeOf } from "../../src/core/tensor.ts";
 import { Random } from "../../src/core/random.ts";
-import { sizeOf } from "../../src/core/shape.ts";
-import { sha256 } from "../../src/core/digest.ts";
-import { copyFiles } from "../../src/core/save_folder.ts";
+import { sha256 } from "../../src/storage/digest.ts";
+import { copyFiles } from "../../src/storage/folder.ts";
 import {
   type HostTensor,
   openSafetensors,
@@ -14,7 +13,7 @@ import {
   writeAdapter,
   writeSafetensors,
 } from "../../src/formats/mod.ts";
-import { transpose } from "../../src/models/transpose.ts";
+import { transpose } from "../../src/models/layers.ts";
 import { assertAllClose } from "../support/all_close.ts";
 import { filesIn, withFolder } from "../support/folders.ts";
 import { golden, tensorsOf } from "../support/golden.ts";

@@ -7,7 +7,7 @@ import {
   assertNotEquals,
   assertStringIncludes,
 } from "@std/assert";
-import { methodTitle } from "../../src/cli/method_entries.ts";
+import { methodTitle } from "../../src/cli/commands/train/method.ts";
 import { readSafetensors } from "../../src/formats/mod.ts";
 import { type MethodKind, methodKinds } from "../../src/runs/mod.ts";
 import { filesIn, withFolder } from "../support/folders.ts";

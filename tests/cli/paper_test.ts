@@ -1,7 +1,7 @@
 /** `lowrank paper`. */
 
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
-import { paintVerdicts } from "../../src/cli/paper.ts";
+import { paintVerdicts } from "../../src/cli/commands/paper.ts";
 import { paperRows, printedTables } from "../../src/paper/mod.ts";
 import { assertFails, lowrank, lowrankJson } from "./lowrank.ts";
 

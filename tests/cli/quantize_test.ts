@@ -1,8 +1,8 @@
 /** `lowrank quantize`: what is written, what is said of it, and what is refused. */
 
 import { assert, assertAlmostEquals, assertEquals, assertStringIncludes } from "@std/assert";
-import { copyFiles } from "../../src/core/save_folder.ts";
-import type { HostTensor } from "../../src/core/host_tensor.ts";
+import { copyFiles } from "../../src/storage/folder.ts";
+import type { HostTensor } from "../../src/core/tensor.ts";
 import {
   openSafetensors,
   quantizedNames,
@@ -11,7 +11,7 @@ import {
   writeSafetensors,
 } from "../../src/formats/mod.ts";
 import type { QuantizedKind } from "../../src/models/mod.ts";
-import { transpose } from "../../src/models/transpose.ts";
+import { transpose } from "../../src/models/layers.ts";
 import { dequantize, quantize } from "../../src/quant/mod.ts";
 import { filesIn, withFolder } from "../support/folders.ts";
 import { golden, tensorsOf } from "../support/golden.ts";

@@ -2,7 +2,7 @@
 
 import { assert, assertAlmostEquals, assertEquals, assertStringIncludes } from "@std/assert";
 import { truncateUpdate } from "../../src/analysis/mod.ts";
-import { hostTensor } from "../../src/core/host_tensor.ts";
+import { hostTensor } from "../../src/core/tensor.ts";
 import { Random } from "../../src/core/random.ts";
 import { openSafetensors, readAdapter, siteName, writeAdapter } from "../../src/formats/mod.ts";
 import { goodConfig, goodTensors, matrix, writeRawAdapter } from "../formats/adapter_folders.ts";

@@ -1,8 +1,8 @@
 /** `lowrank train` called again: it resumes what was killed, stopped or failed, to the same bytes. */
 
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
-import { stoppedText } from "../../src/cli/train_account.ts";
-import { Interrupted } from "../../src/core/interrupt.ts";
+import { stoppedText } from "../../src/cli/commands/train/command.ts";
+import { Interrupted } from "../../src/terminal/interrupt.ts";
 import { emptyLog } from "../../src/train/mod.ts";
 import { filesIn, withFolder } from "../support/folders.ts";
 import { golden } from "../support/golden.ts";

@@ -1,7 +1,7 @@
 /** `lowrank compare` of adapters that began with the same random values, and of parts of their directions. */
 
 import { assert, assertAlmostEquals, assertEquals, assertStringIncludes } from "@std/assert";
-import { hostTensor } from "../../src/core/host_tensor.ts";
+import { hostTensor } from "../../src/core/tensor.ts";
 import { mean } from "../../src/core/numbers.ts";
 import { Random } from "../../src/core/random.ts";
 import { readAdapter, writeAdapter } from "../../src/formats/mod.ts";

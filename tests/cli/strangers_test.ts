@@ -1,7 +1,7 @@
 /** Models and adapters that somebody else sent: what is wrong with them is one sentence, and nothing is written. */
 
 import { assertEquals } from "@std/assert";
-import { copyFiles } from "../../src/core/save_folder.ts";
+import { copyFiles } from "../../src/storage/folder.ts";
 import { openDevice } from "../../src/device/mod.ts";
 import { initGpt2, parseGpt2Config, saveModel } from "../../src/models/mod.ts";
 import { goodConfig, matrix, spoilLastValue, writeRawAdapter } from "../formats/adapter_folders.ts";

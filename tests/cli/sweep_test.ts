@@ -7,10 +7,10 @@ import {
   assertMatch,
   assertStringIncludes,
 } from "@std/assert";
-import { claimFolder } from "../../src/core/folder_claim.ts";
+import { claimFolder } from "../../src/storage/folder.ts";
 import { openSafetensors } from "../../src/formats/mod.ts";
 import { mean, standardDeviation } from "../../src/core/numbers.ts";
-import { bestOf, remarksOn } from "../../src/cli/sweep_results.ts";
+import { bestOf, remarksOn } from "../../src/cli/commands/sweep.ts";
 import { filesIn, withFolder } from "../support/folders.ts";
 import "../support/open_lapack.ts";
 import { writeQuantizedFolder } from "../support/quantized_folder.ts";

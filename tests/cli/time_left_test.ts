@@ -2,9 +2,8 @@
 
 import { assertAlmostEquals, assertEquals } from "@std/assert";
 import { countTokens } from "../../src/core/batch.ts";
-import { progressOf } from "../../src/cli/progress.ts";
-import { type SweepPart, SweepProgress } from "../../src/cli/sweep_progress.ts";
-import { type Course, TimeLeft } from "../../src/cli/time_left.ts";
+import { type Course, progressOf, TimeLeft } from "../../src/cli/commands/train/command.ts";
+import { type SweepPart, SweepProgress } from "../../src/cli/commands/sweep.ts";
 import type { StepEvent } from "../../src/train/mod.ts";
 import { drawnOf, linesOf } from "../support/lines_on_clock.ts";
 

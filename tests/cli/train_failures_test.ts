@@ -1,9 +1,9 @@
 /** Output that cannot be written, and trainings that fail midway: the old files stay, and what was made is kept. */
 
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
-import { rescue } from "../../src/cli/rescue.ts";
-import { replaceDisk } from "../../src/core/disk.ts";
-import { lazily } from "../../src/core/lazily.ts";
+import { rescue } from "../../src/cli/commands/train/folder.ts";
+import { replaceDisk } from "../../src/storage/disk.ts";
+import { lazily } from "../../src/core/numbers.ts";
 import { openCpuDevice } from "../../src/device/cpu/cpu_device.ts";
 import { initGpt2, parseGpt2Config } from "../../src/models/mod.ts";
 import { filesIn, withFolder } from "../support/folders.ts";

@@ -1,8 +1,7 @@
 /** The version, and how the program is cited. */
 
 import { assertEquals, assertStringIncludes } from "@std/assert";
-import { bibtex } from "../../src/core/citation.ts";
-import { version } from "../../src/core/version.ts";
+import { bibtex, version } from "../../src/core/program.ts";
 import { sourceText } from "../support/source_files.ts";
 
 /** One field of an entry, on one line. */

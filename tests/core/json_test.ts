@@ -2,7 +2,7 @@
 
 import { assertEquals, assertThrows } from "@std/assert";
 import fc from "npm:fast-check@4.10.2";
-import { duplicateKey, parseUniqueJson } from "../../src/core/json.ts";
+import { duplicateKey, parseUniqueJson } from "../../src/core/checks.ts";
 
 const parse = (text: string) => parseUniqueJson(new TextEncoder().encode(text));
 

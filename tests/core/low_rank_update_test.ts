@@ -5,8 +5,8 @@ import {
   deltaWeight,
   type LowRankFactors,
   type LowRankUpdate,
-} from "../../src/core/low_rank_update.ts";
-import { siteName } from "../../src/core/site.ts";
+  siteName,
+} from "../../src/core/update.ts";
 
 const tensor = (...shape: number[]) => {
   return { shape, data: new Float32Array(shape.reduce((size, extent) => size * extent, 1)) };

@@ -1,8 +1,7 @@
 /** Numbers of a sample, and numbers in sentences. */
 
 import { assertAlmostEquals, assertEquals } from "@std/assert";
-import { howMany } from "../../src/core/how_many.ts";
-import { fromTo, standardDeviation } from "../../src/core/numbers.ts";
+import { fromTo, howMany, standardDeviation } from "../../src/core/numbers.ts";
 
 Deno.test("the standard deviation is that of a sample", () => {
   assertAlmostEquals(standardDeviation([1, 2, 3, 4]), Math.sqrt(5 / 3));

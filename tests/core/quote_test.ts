@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { oneLine, quote } from "../../src/core/quote.ts";
+import { oneLine, quote } from "../../src/core/errors.ts";
 
 Deno.test("a value is shown as JSON, and as nothing where there is none", () => {
   const shown = [3, NaN, -Infinity, "a", null, true, [1, "b"], { c: 1 }, undefined].map(quote);

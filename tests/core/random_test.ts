@@ -1,7 +1,7 @@
 import { assertEquals, assertNotEquals, assertThrows } from "@std/assert";
 import { injectLora } from "../../src/adapt/mod.ts";
 import { Tape } from "../../src/autograd/mod.ts";
-import { parseGpt2Config } from "../../src/architectures/gpt2.ts";
+import { parseGpt2Config } from "../../src/architectures/families/gpt2.ts";
 import { Random } from "../../src/core/random.ts";
 import { DryDevice } from "../../src/device/dry.ts";
 import { initGpt2, Perceptron } from "../../src/models/mod.ts";

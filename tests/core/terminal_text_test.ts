@@ -1,7 +1,7 @@
 import { assertEquals, assertMatch } from "@std/assert";
 import fc from "npm:fast-check@4.10.2";
-import { barText } from "../../src/core/progress_bar.ts";
-import { terminalJson, terminalLine, terminalText } from "../../src/core/terminal_text.ts";
+import { barText } from "../../src/terminal/progress.ts";
+import { terminalJson, terminalLine, terminalText } from "../../src/core/errors.ts";
 
 const unsafe = [
   ...Array.from({ length: 32 }, (_, code) => code),

@@ -1,6 +1,5 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
-import { loadPretrainingText, splitDocuments } from "../../src/data/documents.ts";
-import { encodeDocuments } from "../../src/data/encoded_documents.ts";
+import { encodeDocuments, loadPretrainingText, splitDocuments } from "../../src/data/documents.ts";
 import { loadTokenizer } from "../../src/tokenizer/tokenizer.ts";
 
 Deno.test("every 25th document is held out, the 13th first", () => {

@@ -6,13 +6,19 @@ import {
   assertStrictEquals,
   assertThrows,
 } from "@std/assert";
-import { glossBatches, glossTexts } from "../../src/data/gloss_batches.ts";
+import {
+  glossBatches,
+  glossTexts,
+  loadMeanings,
+  type Meaning,
+  parseMeanings,
+  promptedText,
+  splitOf,
+} from "../../src/data/tasks/wordnet.ts";
 import { encodePrompted, promptedBatches } from "../../src/data/prompted_batches.ts";
-import { promptedText, splitOf } from "../../src/data/gloss.ts";
 import { type Batch, countTargets } from "../../src/core/batch.ts";
-import type { HostData } from "../../src/core/host_tensor.ts";
+import type { HostData } from "../../src/core/tensor.ts";
 import { IGNORED } from "../../src/data/token_rows.ts";
-import { loadMeanings, type Meaning, parseMeanings } from "../../src/data/wordnet.ts";
 import { loadTokenizer } from "../../src/tokenizer/tokenizer.ts";
 
 const tokenizer = await loadTokenizer(

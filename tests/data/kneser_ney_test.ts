@@ -1,7 +1,7 @@
 import { assert, assertAlmostEquals, assertThrows } from "@std/assert";
 import { Random } from "../../src/core/random.ts";
-import { KneserNey } from "../../src/data/kneser_ney.ts";
-import { languageScore } from "../../src/data/language_score.ts";
+import { KneserNey } from "../../src/data/tasks/ngrams.ts";
+import { languageScore } from "../../src/data/documents.ts";
 
 const END = 0;
 

@@ -2,8 +2,8 @@
 
 import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
 import fc from "npm:fast-check@4.10.2";
-import { answerTo } from "../../src/cli/generate.ts";
-import { readJson } from "../../src/core/files.ts";
+import { answerTo } from "../../src/cli/commands/generate.ts";
+import { readJson } from "../../src/storage/files.ts";
 import { promptedBatches, textDataset } from "../../src/data/mod.ts";
 import { openCpuDevice } from "../../src/device/cpu/cpu_device.ts";
 import { complete, loadModel } from "../../src/models/mod.ts";

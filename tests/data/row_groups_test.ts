@@ -13,7 +13,7 @@ import {
   mostTokens,
   type RowGroups,
   type RowSizes,
-} from "../../src/data/row_groups.ts";
+} from "../../src/data/token_rows.ts";
 
 /** Rows that are padded to the longest, or one after another without padding. */
 const layouts: Readonly<Record<string, RowSizes["tokensOf"]>> = {

@@ -16,7 +16,7 @@ import {
   splitOf,
 } from "../../src/data/mod.ts";
 import { makeTokenizer, trainBytePairs } from "../../src/tokenizer/mod.ts";
-import { tokenizerConfig, tokenizerJson } from "../../src/tokenizer/save.ts";
+import { tokenizerConfig, tokenizerJson } from "../../src/tokenizer/train.ts";
 
 const splits = ["train", "validation", "test"] as const;
 

@@ -1,7 +1,7 @@
 import { assert, assertEquals, assertGreaterOrEqual, assertThrows } from "@std/assert";
 import { countTargets } from "../../src/core/batch.ts";
-import type { EncodedDocuments } from "../../src/data/encoded_documents.ts";
-import { evaluationWindows, randomWindows, tokenStream } from "../../src/data/text_batches.ts";
+import type { EncodedDocuments } from "../../src/data/documents.ts";
+import { evaluationWindows, randomWindows, tokenStream } from "../../src/data/prompted_batches.ts";
 import { IGNORED, packBatch } from "../../src/data/token_rows.ts";
 
 /** Documents of these lengths whose tokens are all different: 1, 2, 3 … and 0 at each end. */

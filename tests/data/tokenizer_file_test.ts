@@ -6,9 +6,9 @@ import {
   assertThrows,
 } from "@std/assert";
 import fc from "npm:fast-check@4.10.2";
-import { isSplitPattern } from "../../src/tokenizer/split_patterns.ts";
+import { isSplitPattern } from "../../src/tokenizer/tokenizer_file.ts";
 import { makeTokenizer } from "../../src/tokenizer/tokenizer.ts";
-import { WORD_PATTERN } from "../../src/tokenizer/words.ts";
+import { WORD_PATTERN } from "../../src/tokenizer/train.ts";
 import { added, bytePairs, type Json, llama, unigram, wordPiece } from "./tokenizer_shapes.ts";
 
 Deno.test("files of the shapes of GPT-2, BERT, T5 and Llama load and encode", async () => {

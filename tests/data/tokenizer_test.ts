@@ -1,10 +1,13 @@
 import { assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { Random } from "../../src/core/random.ts";
-import { BYTE_ALPHABET } from "../../src/tokenizer/byte_alphabet.ts";
-import { saveTokenizer } from "../../src/tokenizer/save.ts";
+import {
+  BYTE_ALPHABET,
+  countWords,
+  saveTokenizer,
+  trainBytePairs,
+  WORD_PATTERN,
+} from "../../src/tokenizer/train.ts";
 import { loadTokenizer } from "../../src/tokenizer/tokenizer.ts";
-import { trainBytePairs } from "../../src/tokenizer/train.ts";
-import { countWords, WORD_PATTERN } from "../../src/tokenizer/words.ts";
 
 const ODD_TEXTS = [
   "  a",

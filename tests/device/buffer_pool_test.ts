@@ -1,5 +1,5 @@
 import { assert, assertEquals, assertLessOrEqual, assertNotEquals } from "@std/assert";
-import { BufferPool, sizeClass } from "../../src/device/webgpu/buffer_pool.ts";
+import { BufferPool, sizeClass } from "../../src/device/webgpu/buffers.ts";
 
 const MiB = 2 ** 20;
 

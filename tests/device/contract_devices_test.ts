@@ -9,11 +9,10 @@ import {
 } from "@std/assert";
 import { addKernel, fill, scaleAdd, widenF16 } from "../../kernels/mod.ts";
 import { DeviceError, ShapeError } from "../../src/core/errors.ts";
-import { Arena } from "../../src/device/arena.ts";
+import { Arena, Scope } from "../../src/device/arena.ts";
 import type { Device } from "../../src/device/device.ts";
 import { DryDevice } from "../../src/device/dry.ts";
 import { ReferenceDevice } from "../../src/device/reference.ts";
-import { Scope } from "../../src/device/scope.ts";
 import { allDevices } from "../support/devices.ts";
 import { tierIsWanted } from "../support/parts.ts";
 import { boundaryChecks, type DeviceCheck } from "./boundaries.ts";

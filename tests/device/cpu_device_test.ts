@@ -9,7 +9,7 @@ import { addKernel, embeddingBackward, fill } from "../../kernels/mod.ts";
 import { DeviceError } from "../../src/core/errors.ts";
 import { openCpuDevice } from "../../src/device/cpu/cpu_device.ts";
 import { WorkerPool } from "../../src/device/cpu/worker_pool.ts";
-import { Scope } from "../../src/device/scope.ts";
+import { Scope } from "../../src/device/arena.ts";
 
 Deno.test("cpu: the number of threads is what was asked for, and must be one", async () => {
   using one = await openCpuDevice({ threads: 1, blas: false });

@@ -1,8 +1,7 @@
 /** What CPU devices leave behind when they are disposed, or when one does not open. */
 
 import { assert, assertEquals, assertLess, assertRejects } from "@std/assert";
-import { openCpuDevice } from "../../src/device/cpu/cpu_device.ts";
-import { kernelModule, reserveMemory } from "../../src/device/cpu/instance.ts";
+import { kernelModule, openCpuDevice, reserveMemory } from "../../src/device/cpu/cpu_device.ts";
 import { WorkerPool } from "../../src/device/cpu/worker_pool.ts";
 import { workers } from "./worker_threads.ts";
 

@@ -3,7 +3,7 @@
 import { assert, assertEquals } from "@std/assert";
 import fc from "npm:fast-check@4.10.2";
 import { Random } from "../../src/core/random.ts";
-import { Heap } from "../../src/device/cpu/heap.ts";
+import { Heap } from "../../src/device/cpu/cpu_device.ts";
 
 /** Bytes of every live range, by address. */
 type Live = Map<number, number>;

@@ -1,11 +1,10 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import { DeviceError, ShapeError } from "../../src/core/errors.ts";
-import { Arena } from "../../src/device/arena.ts";
+import { Arena, Scope } from "../../src/device/arena.ts";
 import { DryDevice } from "../../src/device/dry.ts";
 import { ReferenceDevice } from "../../src/device/reference.ts";
-import { Scope } from "../../src/device/scope.ts";
 import type { Tensor } from "../../src/device/device.ts";
-import { zero } from "../../src/device/zero.ts";
+import { zero } from "../../src/device/base.ts";
 
 Deno.test("views of views count from the storage's start and may not reach beyond their tensor", () => {
   using device = new DryDevice();

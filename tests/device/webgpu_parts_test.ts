@@ -3,7 +3,7 @@
 import { assert, assertEquals, assertLessOrEqual, assertRejects, assertThrows } from "@std/assert";
 import { addKernel, defineKernel, fill, layerNormForward, scaleAdd } from "../../kernels/mod.ts";
 import { DeviceError } from "../../src/core/errors.ts";
-import { Scope } from "../../src/device/scope.ts";
+import { Scope } from "../../src/device/arena.ts";
 import { findAdapter, requestDevice } from "../../src/device/webgpu/adapter.ts";
 import { openWebgpuDevice, WebgpuDevice } from "../../src/device/webgpu/webgpu_device.ts";
 import { webgpuAvailable } from "../support/parts.ts";

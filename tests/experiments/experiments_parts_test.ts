@@ -32,7 +32,7 @@ import { ruledVariants as ruledRuns } from "../../experiments/runs_at_once/varia
 import { injectUpdates } from "../../src/adapt/mod.ts";
 import { openCpuDevice } from "../../src/device/cpu/cpu_device.ts";
 import type { Figure } from "../../src/figures/figure.ts";
-import { plotSvg } from "../../src/figures/static_svg.ts";
+import { plotSvg } from "../../src/figures/still.ts";
 import { readAdapter } from "../../src/formats/mod.ts";
 import { figureFaults } from "../support/figure_rules.ts";
 import { filesIn, withFolder } from "../support/folders.ts";

@@ -3,7 +3,7 @@
 import { assertEquals, assertMatch } from "@std/assert";
 import { DryDevice } from "../../src/device/dry.ts";
 import { selectExperiments } from "../../experiments/registry.ts";
-import { plotSvg } from "../../src/figures/static_svg.ts";
+import { plotSvg } from "../../src/figures/still.ts";
 import { figureFaults } from "../support/figure_rules.ts";
 
 Deno.test("every figure that is counted has words for its axes, and plotly takes it", async () => {

@@ -9,7 +9,7 @@ import {
   methods,
 } from "../../experiments/adaptation/methods.ts";
 import { tryRates } from "../../experiments/rate_search.ts";
-import type { PlannedRun, RunContext } from "../../src/runs/planned_run.ts";
+import type { PlannedRun, RunContext } from "../../src/runs/plan.ts";
 
 Deno.test("every method tried the whole grid, and none is best at its edge", () => {
   const losses: Record<string, Record<string, number>> = found.losses;

@@ -2,9 +2,8 @@
 
 import { assertEquals, assertMatch, assertStringIncludes, assertThrows } from "@std/assert";
 import { quotedFromPaper } from "../../experiments/mod.ts";
-import type { Figure } from "../../src/figures/figure.ts";
+import { type Figure, sliderFigure } from "../../src/figures/figure.ts";
 import { lossCurves } from "../../src/figures/mod.ts";
-import { sliderFigure } from "../../src/figures/slider_figure.ts";
 import {
   latencyFigure,
   latencyTable,
@@ -14,7 +13,7 @@ import {
   taskLossFigure,
   weightFigure,
 } from "../../src/inspect/mod.ts";
-import { plotSvg } from "../../src/figures/static_svg.ts";
+import { plotSvg } from "../../src/figures/still.ts";
 import { figureFaults } from "../support/figure_rules.ts";
 
 async function looksRight(figure: Figure): Promise<string> {

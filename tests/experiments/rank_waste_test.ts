@@ -27,7 +27,7 @@ import {
   truncateUpdate,
 } from "../../src/analysis/mod.ts";
 import { openCpuDevice } from "../../src/device/cpu/cpu_device.ts";
-import { deltaWeight } from "../../src/core/low_rank_update.ts";
+import { deltaWeight } from "../../src/core/update.ts";
 import { Random } from "../../src/core/random.ts";
 import {
   gaussian,

@@ -6,7 +6,7 @@ import {
   assertThrows,
 } from "@std/assert";
 import { setTimeout as delay } from "node:timers/promises";
-import { claimFolder } from "../../src/core/folder_claim.ts";
+import { claimFolder } from "../../src/storage/folder.ts";
 import { openCpuDevice } from "../../src/device/cpu/cpu_device.ts";
 import { countTrained } from "../../experiments/counting.ts";
 import { gpt3Memory } from "../../experiments/memory.ts";

@@ -1,4 +1,4 @@
-import { gpt2ConfigJson } from "../../src/architectures/gpt2.ts";
+import { gpt2ConfigJson } from "../../src/architectures/families/gpt2.ts";
 import { assert, assertEquals } from "@std/assert";
 import { catalog, type ConfigJson } from "../../src/architectures/mod.ts";
 import { injectLora } from "../../src/adapt/mod.ts";

@@ -4,7 +4,7 @@ import type { ExperimentContext } from "../../experiments/frame/planned_runs.ts"
 import type { Experiment } from "../../experiments/frame/experiment.ts";
 import { glossData, planGloss } from "../../experiments/gloss_runs.ts";
 import { makeRuns } from "../../experiments/frame/planned_runs.ts";
-import type { PlannedRun } from "../../src/runs/planned_run.ts";
+import type { PlannedRun } from "../../src/runs/plan.ts";
 import { experiments } from "../../experiments/registry.ts";
 import { makeShard } from "../../experiments/frame/shard.ts";
 import { filesIn, withFolder } from "../support/folders.ts";

@@ -4,7 +4,7 @@ import { assert, assertEquals, assertMatch } from "@std/assert";
 import type { Switching, SwitchRow } from "../../experiments/switching/measure.ts";
 import { switching, switchingClaims } from "../../experiments/switching/switching.ts";
 import { openCpuDevice } from "../../src/device/cpu/cpu_device.ts";
-import { plotSvg } from "../../src/figures/static_svg.ts";
+import { plotSvg } from "../../src/figures/still.ts";
 import { figureFaults } from "../support/figure_rules.ts";
 import { notQuiet, tooNear } from "../../src/paper/claim.ts";
 import { withFolder } from "../support/folders.ts";

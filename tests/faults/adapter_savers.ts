@@ -1,7 +1,7 @@
 /** Savers of adapters. @module */
 
 import { injectBitFit, injectBottleneck, type LoraAdapter } from "../../src/adapt/mod.ts";
-import { readText } from "../../src/core/files.ts";
+import { readText } from "../../src/storage/files.ts";
 import { Random } from "../../src/core/random.ts";
 import { openCpuDevice } from "../../src/device/cpu/cpu_device.ts";
 import { readAdapter, readSafetensors, writeAdapter } from "../../src/formats/mod.ts";

@@ -5,7 +5,7 @@ import { openCpuDevice } from "../../src/device/cpu/cpu_device.ts";
 import { saveModel } from "../../src/models/mod.ts";
 import { withFolder } from "../support/folders.ts";
 import { narrowAdapters, ofRank, writeByCommand } from "./adapter_savers.ts";
-import { moveFile, writeFileAtomic } from "../../src/core/files.ts";
+import { moveFile, writeFileAtomic } from "../../src/storage/files.ts";
 import { checkRun } from "./check_run.ts";
 import { checkPowerCuts, checkTested, checkTwoFaults, operationsOf } from "./check_saver.ts";
 import { narrowModel } from "./narrow_model.ts";

@@ -1,6 +1,6 @@
 /** A disk on which one operation goes wrong. @module */
 
-import { type Disk, type NewFile, replaceDisk } from "../../src/core/disk.ts";
+import { type Disk, type NewFile, replaceDisk } from "../../src/storage/disk.ts";
 
 /** What goes wrong at one operation. */
 export const faults = ["kill", "torn", "ENOSPC", "EIO", "short", "EINTR"] as const;

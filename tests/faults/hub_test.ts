@@ -1,7 +1,7 @@
 /** Downloads of the hub on a disk on which any operation goes wrong. */
 
 import { assert, assertEquals, assertRejects } from "@std/assert";
-import { readBytes } from "../../src/core/files.ts";
+import { readBytes } from "../../src/storage/files.ts";
 import { withHub } from "../support/hub_server.ts";
 import { withVariables } from "../support/variables.ts";
 import { type Fault, faults, FaultyDisk } from "./faulty_disk.ts";

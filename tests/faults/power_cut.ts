@@ -1,8 +1,8 @@
 /** A disk that may lose whatever was not flushed when the power fails. @module */
 
 import { assert } from "@std/assert";
-import { type Disk, type NewFile, replaceDisk } from "../../src/core/disk.ts";
-import { splitPath } from "../../src/core/storage.ts";
+import { type Disk, type NewFile, replaceDisk } from "../../src/storage/disk.ts";
+import { splitPath } from "../../src/storage/storage.ts";
 
 /** The bytes of a file, and whether the disk has them. */
 interface Content {

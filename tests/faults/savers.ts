@@ -1,7 +1,7 @@
 /** Everything that saves, as tests of faults try it. @module */
 
-import { readText, writeFileAtomic } from "../../src/core/files.ts";
-import { saveFolder } from "../../src/core/save_folder.ts";
+import { readText, writeFileAtomic } from "../../src/storage/files.ts";
+import { saveFolder } from "../../src/storage/folder.ts";
 import { saveTokenizer, trainBytePairs } from "../../src/tokenizer/mod.ts";
 import { adapterSavers } from "./adapter_savers.ts";
 import type { Saver, TestedSaver } from "./check_saver.ts";

@@ -1,9 +1,8 @@
 import { assertEquals, assertStringIncludes } from "@std/assert";
-import { figureBundle } from "../../src/figures/bundle.ts";
-import { figureLoader } from "../../src/figures/figure_card.ts";
+import { figureBundle, figureLoader } from "../../src/figures/show.ts";
 import { formulaBundle } from "../../src/figures/formula.ts";
-import { compactJson } from "../../src/figures/json.ts";
-import { staticSvg } from "../../src/figures/static_svg.ts";
+import { compactJson } from "../../src/figures/html.ts";
+import { staticSvg } from "../../src/figures/still.ts";
 import { tableBundle } from "../../src/figures/table_bundle.ts";
 import { hostile, lines, moving } from "./fixtures.ts";
 

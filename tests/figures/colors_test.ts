@@ -2,8 +2,7 @@
 
 import { assert, assertEquals } from "@std/assert";
 import { linesFigure, linesSlider, plot } from "../../src/figures/mod.ts";
-import { colorsOf, palette } from "../../src/figures/palette.ts";
-import type { Trace } from "../../src/figures/plotly_types.ts";
+import { colorsOf, palette, type Trace } from "../../src/figures/figure.ts";
 import { colorFaults } from "../support/figure_rules.ts";
 import { figuresDrawn } from "../support/notebook_compare.ts";
 import { codeCells, notebookNames, notebooksPath, readNotebook } from "../support/notebook_file.ts";

@@ -1,7 +1,7 @@
 /** Reads PNG files of 8-bit RGBA with the filter "up", which is all that we write. */
 
 import { inflateSync } from "node:zlib";
-import type { Pixels } from "../../src/figures/png.ts";
+import type { Pixels } from "../../src/figures/still.ts";
 
 /** The picture in a file of one data chunk. */
 export function decodePng(file: Uint8Array): Pixels {

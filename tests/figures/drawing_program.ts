@@ -6,7 +6,7 @@
  */
 
 import type { Figure } from "../../src/figures/figure.ts";
-import { staticSvg } from "../../src/figures/static_svg.ts";
+import { staticSvg } from "../../src/figures/still.ts";
 
 const { gc } = globalThis as unknown as { gc(): void };
 const [warm, count] = Deno.args.map(Number);

@@ -1,8 +1,6 @@
 /** A figure of each kind that the tests draw. */
 
-import type { Figure } from "../../src/figures/figure.ts";
-import { axis, baseLayout } from "../../src/figures/layout.ts";
-import { sliderFigure } from "../../src/figures/slider_figure.ts";
+import { axis, baseLayout, type Figure, sliderFigure } from "../../src/figures/figure.ts";
 
 /** Ends a script and an attribute, were it not escaped. */
 export const hostile = `</script><img src=x onerror="alert('1')">&`;

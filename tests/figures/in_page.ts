@@ -1,7 +1,7 @@
 /** Figures in a page of a real browser. */
 
 import { assertEquals } from "@std/assert";
-import { plotlySource } from "../../src/figures/plotly.ts";
+import { plotlySource } from "../../src/figures/still.ts";
 import { browserOfFile, type Page } from "../support/browser.ts";
 import { withFolder } from "../support/folders.ts";
 

@@ -1,7 +1,7 @@
 import { assertEquals, assertStringIncludes } from "@std/assert";
-import { linesFigure, linesSlider } from "../../src/figures/lines.ts";
-import { axis, baseLayout, logAxis } from "../../src/figures/layout.ts";
-import { plotSvg, staticSvg } from "../../src/figures/static_svg.ts";
+import { linesFigure, linesSlider } from "../../src/figures/marks.ts";
+import { axis, baseLayout, logAxis } from "../../src/figures/figure.ts";
+import { plotSvg, staticSvg } from "../../src/figures/still.ts";
 
 const words = { id: "l", title: "lines", caption: "none" };
 const axes = { x: { title: "rank", log: true }, y: { title: "times" } };

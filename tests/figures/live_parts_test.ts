@@ -1,8 +1,7 @@
 /** Figures in a page of a real browser: still at first, live with the loader, wherever that stands. */
 
 import { assertEquals } from "@std/assert";
-import { figureBundle } from "../../src/figures/bundle.ts";
-import { figureLoader } from "../../src/figures/figure_card.ts";
+import { figureBundle, figureLoader } from "../../src/figures/show.ts";
 import type { Page } from "../support/browser.ts";
 import { browserPath } from "../support/parts.ts";
 import { lines, moving } from "./fixtures.ts";

@@ -2,9 +2,7 @@
 
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { boxesPicture, planesPicture } from "../../src/figures/mod.ts";
-import { pictureBundle } from "../../src/figures/pictures/picture.ts";
-import { planeSvg } from "../../src/figures/pictures/plane.ts";
-import { shadeOf } from "../../src/figures/pictures/roles.ts";
+import { pictureBundle, planeSvg, shadeOf } from "../../src/figures/pictures.ts";
 
 const words = { alt: "B < A", caption: "one & two" };
 

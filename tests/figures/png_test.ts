@@ -1,6 +1,6 @@
 import { assertEquals } from "@std/assert";
 import { crc32 } from "node:zlib";
-import { encodePng } from "../../src/figures/png.ts";
+import { encodePng } from "../../src/figures/still.ts";
 import { decodePng } from "./decode_png.ts";
 
 Deno.test("a PNG holds its pixels, and a check sum for each chunk", () => {

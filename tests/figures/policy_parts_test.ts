@@ -1,10 +1,10 @@
 /** The Content-Security-Policy of a page, in a real browser: it stops what is not ours and nothing else. */
 
 import { assertEquals } from "@std/assert";
-import { comparisonReport } from "../../src/cli/comparison_report.ts";
+import { comparisonReport } from "../../src/cli/commands/compare.ts";
 import { loadMathJax } from "../../src/figures/formula.ts";
-import { renderPage } from "../../src/figures/page.ts";
-import type { Report } from "../../src/figures/report.ts";
+import { renderPage } from "../../src/report/page.ts";
+import type { Report } from "../../src/report/report.ts";
 import { browserOfFile, type Page } from "../support/browser.ts";
 import { assertIntrudersDoNothing, intrudersFrom, listen, violations } from "../support/policy.ts";
 import { moveSliders, pageSlider, untilFiguresLive } from "../support/figures_on_page.ts";

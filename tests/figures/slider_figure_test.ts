@@ -1,6 +1,6 @@
 import { assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
-import { sliderFigure, wholeSteps } from "../../src/figures/slider_figure.ts";
-import { staticSvg } from "../../src/figures/static_svg.ts";
+import { sliderFigure, wholeSteps } from "../../src/figures/figure.ts";
+import { staticSvg } from "../../src/figures/still.ts";
 import { lines, moving } from "./fixtures.ts";
 
 Deno.test("a slider figure starts with its first step and is low enough to be seen beside its slider", () => {

@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { slimSvg } from "../../src/figures/slim_svg.ts";
+import { slimSvg } from "../../src/figures/still.ts";
 
 const slim = (inner: string) => slimSvg(`<svg width="9">${inner}</svg>`);
 const whole = (inner: string) => `<svg style="font-family:sans-serif" width="9">${inner}</svg>`;

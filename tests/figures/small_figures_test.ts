@@ -1,6 +1,6 @@
 import { assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
 import { lowRankPictures, matrixTex, parameterDots, tableOf } from "../../src/figures/mod.ts";
-import { plotSvg, staticSvg } from "../../src/figures/static_svg.ts";
+import { plotSvg, staticSvg } from "../../src/figures/still.ts";
 
 const words = { id: "f", title: "a figure", caption: "none" };
 

@@ -2,8 +2,8 @@
 
 import { assertEquals, assertStringIncludes } from "@std/assert";
 import { renderGuide } from "../../scripts/site/markdown.ts";
-import { methodCard } from "../../src/adapt/method_card.ts";
-import { adapterCard } from "../../src/formats/adapter_card.ts";
+import { methodCard } from "../../src/adapt/named_adapter.ts";
+import { adapterCard } from "../../src/formats/peft/card.ts";
 import { type AdapterRecord, writeAdapter } from "../../src/formats/mod.ts";
 import { lowrank } from "../cli/lowrank.ts";
 import { withFolder } from "../support/folders.ts";

@@ -1,7 +1,7 @@
 /** Weights know the configuration that they were saved with. */
 
 import { assertEquals, assertRejects } from "@std/assert";
-import { sha256 } from "../../src/core/digest.ts";
+import { sha256 } from "../../src/storage/digest.ts";
 import { readAdapter, readSafetensors, writeAdapter } from "../../src/formats/mod.ts";
 import { withFolder } from "../support/folders.ts";
 import { matrix } from "./adapter_folders.ts";

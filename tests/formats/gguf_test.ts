@@ -1,8 +1,8 @@
 /** Tensors of GGUF files against transformers' reading of them, bit by bit; see tests/golden/manifest.json. */
 
 import { assertEquals, assertRejects } from "@std/assert";
-import { sha256 } from "../../src/core/digest.ts";
-import type { HostData } from "../../src/core/host_tensor.ts";
+import { sha256 } from "../../src/storage/digest.ts";
+import type { HostData } from "../../src/core/tensor.ts";
 import { openSafetensors } from "../../src/formats/mod.ts";
 import { withFolder } from "../support/folders.ts";
 import { ggufFile, type MadeTensor } from "../support/gguf.ts";

@@ -3,7 +3,7 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { mostIndexBytes, mostShards } from "../../src/core/limits.ts";
 import { readRemoteHeaders } from "../../src/formats/mod.ts";
-import { readHeadersWithin } from "../../src/formats/remote.ts";
+import { readHeadersWithin } from "../../src/formats/safetensors/remote.ts";
 import {
   type Answer,
   honest,

@@ -10,8 +10,8 @@ import {
   type SiteAddress,
   splitUpdate,
 } from "../../src/formats/mod.ts";
-import { fitsFloat32 } from "../../src/core/float32.ts";
-import { countRows, indicesOf, type SiteRows } from "../../src/core/row_range.ts";
+import { fitsFloat32 } from "../../src/core/tensor.ts";
+import { countRows, indicesOf, type SiteRows } from "../../src/core/update.ts";
 import { assertAllClose } from "../support/all_close.ts";
 import { matrix } from "./adapter_folders.ts";
 

@@ -1,10 +1,9 @@
 import { assert, assertEquals } from "@std/assert";
 import fc from "npm:fast-check@4.10.2";
-import { compilePattern } from "../../src/core/name_patterns.ts";
+import { compilePattern, patternValues } from "../../src/patterns/names.ts";
 import { parsePeftConfig } from "../../src/formats/mod.ts";
-import { patternValues } from "../../src/core/pattern_values.ts";
-import { moduleSelector } from "../../src/formats/peft_patterns.ts";
-import { anyPatterns, names, sharedPatterns } from "../core/pattern_arbitraries.ts";
+import { moduleSelector } from "../../src/formats/peft/config.ts";
+import { anyPatterns, names, sharedPatterns } from "../patterns/pattern_arbitraries.ts";
 import { withFolder } from "../support/folders.ts";
 import { pythonHas, runPython } from "../support/python.ts";
 

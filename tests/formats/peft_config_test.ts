@@ -1,8 +1,8 @@
 import { assert, assertEquals, assertMatch, assertStringIncludes, assertThrows } from "@std/assert";
 import fc from "npm:fast-check@4.10.2";
 import { AdapterFileError, type ModuleSelection, parsePeftConfig } from "../../src/formats/mod.ts";
-import { patternValues } from "../../src/core/pattern_values.ts";
-import { moduleSelector } from "../../src/formats/peft_patterns.ts";
+import { patternValues } from "../../src/patterns/names.ts";
+import { moduleSelector } from "../../src/formats/peft/config.ts";
 import { mostPatternSteps, patternStepsPerCharacter } from "../../src/core/limits.ts";
 import { assertLinear } from "../support/growth.ts";
 import { goodConfig } from "./adapter_folders.ts";

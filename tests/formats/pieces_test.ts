@@ -1,7 +1,7 @@
 /** Reading tensors piece by piece. */
 
 import { assert, assertEquals, assertRejects } from "@std/assert";
-import type { HostData } from "../../src/core/host_tensor.ts";
+import type { HostData } from "../../src/core/tensor.ts";
 import { type FloatDtype, openSafetensors, writeSafetensors } from "../../src/formats/mod.ts";
 import { withFolder } from "../support/folders.ts";
 import { spoilLastValue } from "./adapter_folders.ts";

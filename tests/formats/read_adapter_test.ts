@@ -7,7 +7,7 @@ import {
   readSafetensors,
   writeSafetensors,
 } from "../../src/formats/mod.ts";
-import { deltaWeight } from "../../src/core/low_rank_update.ts";
+import { deltaWeight } from "../../src/core/update.ts";
 import { assertAllClose } from "../support/all_close.ts";
 import { withFolder } from "../support/folders.ts";
 import {

@@ -8,7 +8,7 @@ import {
   ShapeError,
   writeAdapter,
 } from "../../src/formats/mod.ts";
-import { exactAlpha } from "../../src/formats/exact_alpha.ts";
+import { exactAlpha } from "../../src/formats/peft/config.ts";
 import { filesIn, withFolder } from "../support/folders.ts";
 import { canLimitFiles, runWithFileLimit } from "../support/full_disk.ts";
 import { matrix } from "./adapter_folders.ts";

@@ -1,9 +1,9 @@
 /** Weights of a base of any family, turned by its architecture or by their shapes. */
 
 import { assertAlmostEquals, assertEquals, assertRejects } from "@std/assert";
-import { hostTensor } from "../../src/core/host_tensor.ts";
+import { hostTensor } from "../../src/core/tensor.ts";
 import { type Dtype, type FloatDtype, writeSafetensors } from "../../src/formats/mod.ts";
-import type { LowRankUpdate } from "../../src/core/low_rank_update.ts";
+import type { LowRankUpdate } from "../../src/core/update.ts";
 import { describeUpdate, openBaseWeights } from "../../src/inspect/mod.ts";
 import { withFolder } from "../support/folders.ts";
 

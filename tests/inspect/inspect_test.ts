@@ -24,7 +24,7 @@ import {
   truncationFigure,
   updateTable,
 } from "../../src/inspect/mod.ts";
-import { shortNames } from "../../src/inspect/updates.ts";
+import { shortNames } from "../../src/inspect/describe.ts";
 import { gaussian } from "../../src/linalg/gaussian.ts";
 
 /** ΔW = diag(values) in the first columns of 6 x 8. */

@@ -3,8 +3,7 @@ import { spectrum } from "../../src/analysis/mod.ts";
 import { injectLora } from "../../src/adapt/mod.ts";
 import { openCpuDevice } from "../../src/device/cpu/cpu_device.ts";
 import { axis } from "../../src/figures/mod.ts";
-import { sitesOverSteps } from "../../src/inspect/live_figures.ts";
-import { LiveSpectra } from "../../src/inspect/live_spectra.ts";
+import { LiveSpectra, sitesOverSteps } from "../../src/inspect/live_spectra.ts";
 import { runTrainer, train, Trainer } from "../../src/train/mod.ts";
 import { randomBatches, tinyModel, trainedValues } from "../train/fixtures.ts";
 

@@ -1,11 +1,11 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
-import { hostTensor } from "../../src/core/host_tensor.ts";
+import { hostTensor } from "../../src/core/tensor.ts";
 import { Random } from "../../src/core/random.ts";
-import { siteName } from "../../src/core/site.ts";
-import { AdapterReader } from "../../src/formats/adapter_reader.ts";
+import { siteName } from "../../src/core/update.ts";
+import { AdapterReader } from "../../src/formats/peft/folder.ts";
 import { type LowRankUpdate, readAdapter, writeAdapter } from "../../src/formats/mod.ts";
 import { comparableUpdates, sharedBasisFigure, sharedDirections } from "../../src/inspect/mod.ts";
-import { eachShared, isSameAdapter } from "../../src/inspect/shared_updates.ts";
+import { eachShared, isSameAdapter } from "../../src/inspect/compare.ts";
 import { gaussian } from "../../src/linalg/mod.ts";
 import { withFolder } from "../support/folders.ts";
 

@@ -2,7 +2,7 @@ import { assert, assertEquals, assertMatch } from "@std/assert";
 import { openBlas } from "../../src/blas/mod.ts";
 import { openCpuDevice } from "../../src/device/cpu/cpu_device.ts";
 import { canWiden, goesToBlas, wideBytes } from "../../src/device/cpu/products.ts";
-import { Scope } from "../../src/device/scope.ts";
+import { Scope } from "../../src/device/arena.ts";
 import { matmul } from "../../kernels/mod.ts";
 import { onePair } from "../../kernels/matmul/kernel.ts";
 import { blasAvailable } from "../support/parts.ts";

@@ -10,9 +10,9 @@ import {
   sumSquares,
 } from "../../kernels/mod.ts";
 import { onePair } from "../../kernels/matmul/kernel.ts";
-import type { HostData } from "../../src/core/host_tensor.ts";
+import type { HostData } from "../../src/core/tensor.ts";
 import { type CpuDevice, openCpuDevice } from "../../src/device/cpu/cpu_device.ts";
-import { Scope } from "../../src/device/scope.ts";
+import { Scope } from "../../src/device/arena.ts";
 
 /** Launches a kernel on named arrays and gives one of them as it is then. */
 async function outputOf(

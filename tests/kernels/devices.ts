@@ -2,7 +2,7 @@
 
 import { assert } from "@std/assert";
 import type { Kernel } from "../../kernels/kernel.ts";
-import type { HostData } from "../../src/core/host_tensor.ts";
+import type { HostData } from "../../src/core/tensor.ts";
 import { openCpuDevice } from "../../src/device/cpu/cpu_device.ts";
 import { findUsableAdapter, requestDevice } from "../../src/device/webgpu/adapter.ts";
 import { WebgpuDevice } from "../../src/device/webgpu/webgpu_device.ts";

@@ -2,7 +2,7 @@
 
 import { assert, assertEquals, assertLessOrEqual } from "@std/assert";
 import type { Kernel, Numbers } from "../../kernels/kernel.ts";
-import type { HostData } from "../../src/core/host_tensor.ts";
+import type { HostData } from "../../src/core/tensor.ts";
 import { casesByKernel } from "./cases.ts";
 import { type KernelCase, referenceOf } from "./kernel_case.ts";
 

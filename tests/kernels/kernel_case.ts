@@ -7,10 +7,10 @@
 
 import { AssertionError } from "@std/assert";
 import type { Kernel, Numbers } from "../../kernels/kernel.ts";
-import type { HostData } from "../../src/core/host_tensor.ts";
+import type { HostData } from "../../src/core/tensor.ts";
 import { hostArrays } from "../../src/device/base.ts";
 import type { Device, Tensor } from "../../src/device/device.ts";
-import { Scope } from "../../src/device/scope.ts";
+import { Scope } from "../../src/device/arena.ts";
 
 /** Arrays by binding name. */
 export type Buffers = Readonly<Record<string, Numbers>>;

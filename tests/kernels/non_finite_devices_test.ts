@@ -5,7 +5,7 @@ import * as kernels from "../../kernels/mod.ts";
 import { onePair } from "../../kernels/matmul/kernel.ts";
 import type { Kernel } from "../../kernels/kernel.ts";
 import type { Device } from "../../src/device/device.ts";
-import { Scope } from "../../src/device/scope.ts";
+import { Scope } from "../../src/device/arena.ts";
 import { type Check, testOn } from "../support/devices.ts";
 import { maps } from "./cases/adamw_eight_bit.ts";
 import { hasVariant, kernelDevices, ownCpu, withoutVariants } from "./devices.ts";

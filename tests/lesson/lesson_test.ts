@@ -3,7 +3,7 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { openDevice } from "../../src/device/mod.ts";
 import { lessonPictures, type LessonSettings, openLesson } from "../../src/lesson/mod.ts";
-import { lessonSettings } from "../../src/lesson/settings.ts";
+import { lessonSettings } from "../../src/lesson/lesson.ts";
 
 Deno.test("settings that are not given suit the width", () => {
   const rest = { learningRate: 0.02, start: "kaiming", spread: 1, seed: 8 };

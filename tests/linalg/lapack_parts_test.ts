@@ -1,7 +1,7 @@
 import { assertEquals } from "@std/assert";
 import { openLapack } from "../../src/blas/mod.ts";
 import { Random } from "../../src/core/random.ts";
-import { choleskyLq } from "../../src/linalg/cholesky_lq.ts";
+import { choleskyLq } from "../../src/linalg/lq.ts";
 import { gaussian } from "../../src/linalg/gaussian.ts";
 import { lapackBackend } from "../../src/linalg/lapack.ts";
 import { testBackend } from "./backend_tests.ts";

@@ -20,10 +20,10 @@ import {
   scoreTexts,
   textMetrics,
 } from "../../src/metrics/mod.ts";
-import { meteorStatistics } from "../../src/metrics/meteor/meteor.ts";
-import { captionTokens } from "../../src/metrics/caption_tokens.ts";
+import { meteorStatistics } from "../../src/metrics/meteor.ts";
+import { captionTokens } from "../../src/metrics/tokens.ts";
 import { grouped } from "../../src/core/numbers.ts";
-import { readZipped } from "../../src/core/zip.ts";
+import { readZipped } from "../../src/storage/zip.ts";
 import { withFolder } from "../support/folders.ts";
 import { pythonHas, runPython } from "../support/python.ts";
 import { sourceText } from "../support/source_files.ts";

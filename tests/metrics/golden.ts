@@ -1,6 +1,6 @@
 /** Scores by the code of the E2E scripts, made by `scripts/golden/text_metrics.py`. @module */
 
-import type { MeteorStatistics } from "../../src/metrics/meteor/meteor.ts";
+import type { MeteorStatistics } from "../../src/metrics/meteor.ts";
 import { sourceText } from "../support/source_files.ts";
 
 interface Golden {

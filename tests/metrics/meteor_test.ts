@@ -2,10 +2,13 @@
 
 import { assertAlmostEquals, assertEquals, assertLess } from "@std/assert";
 import { meteor } from "../../src/metrics/mod.ts";
-import { meteorScore, meteorStatistics } from "../../src/metrics/meteor/meteor.ts";
-import { englishStem } from "../../src/metrics/meteor/stem.ts";
-import type { MeteorTables } from "../../src/metrics/meteor/tables.ts";
-import { parseParaphrases, parseSynonyms } from "../../src/metrics/meteor/read_tables.ts";
+import {
+  englishStem,
+  meteorScore,
+  meteorStatistics,
+  type MeteorTables,
+} from "../../src/metrics/meteor.ts";
+import { parseParaphrases, parseSynonyms } from "../../src/metrics/meteor_tables.ts";
 import { sourceText } from "../support/source_files.ts";
 import { golden, jarNumbers } from "./golden.ts";
 

@@ -2,8 +2,8 @@
 
 import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { crossEntropy, Tape } from "../../src/autograd/mod.ts";
-import { readJson } from "../../src/core/files.ts";
-import { hostTensor } from "../../src/core/host_tensor.ts";
+import { readJson } from "../../src/storage/files.ts";
+import { hostTensor } from "../../src/core/tensor.ts";
 import type { Device } from "../../src/device/device.ts";
 import { ReferenceDevice } from "../../src/device/reference.ts";
 import {

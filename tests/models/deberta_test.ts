@@ -1,9 +1,9 @@
 import { assertEquals, assertThrows } from "@std/assert";
-import { parseDebertaConfig } from "../../src/architectures/deberta_config.ts";
+import { parseDebertaConfig } from "../../src/architectures/families/deberta.ts";
 import { architectureOf } from "../../src/architectures/mod.ts";
 import { DryDevice } from "../../src/device/dry.ts";
 import { allocateModel } from "../../src/models/mod.ts";
-import { distanceRows } from "../../src/models/distance_rows.ts";
+import { distanceRows } from "../../src/models/families/deberta.ts";
 import { goldenJson } from "../support/golden.ts";
 
 const base = {

@@ -4,7 +4,7 @@ import { assert, assertAlmostEquals, assertEquals, assertRejects } from "@std/as
 import { crossEntropy } from "../../src/autograd/mod.ts";
 import { Tape } from "../../src/autograd/tape.ts";
 import { hash32 } from "../../src/core/random.ts";
-import { hostTensor } from "../../src/core/host_tensor.ts";
+import { hostTensor } from "../../src/core/tensor.ts";
 import { type Device, openDevice, type Tensor } from "../../src/device/mod.ts";
 import { loadModel, type LoadModelOptions, type TextModel } from "../../src/models/mod.ts";
 import { evaluate, train } from "../../src/train/mod.ts";

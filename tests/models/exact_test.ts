@@ -3,7 +3,7 @@
 import { assertEquals } from "@std/assert";
 import { packBatches, type TokenRow } from "../../src/data/mod.ts";
 import { openDevice } from "../../src/device/mod.ts";
-import { continueGreedily } from "../../src/models/greedy_batch.ts";
+import { continueGreedily } from "../../src/models/generate/greedy_batch.ts";
 import { exactOn, loadModel, rightAnswersOn } from "../../src/models/mod.ts";
 import { golden } from "../support/golden.ts";
 

@@ -4,9 +4,9 @@ import { assert, assertAlmostEquals, assertEquals } from "@std/assert";
 import { Random } from "../../src/core/random.ts";
 import { crossEntropy, squaredError, Tape } from "../../src/autograd/mod.ts";
 import type { ModelInputs } from "../../src/core/batch.ts";
-import type { HostTensor } from "../../src/core/host_tensor.ts";
+import type { HostTensor } from "../../src/core/tensor.ts";
 import type { Device } from "../../src/device/device.ts";
-import { reorient } from "../../src/models/transpose.ts";
+import { reorient } from "../../src/models/layers.ts";
 import { injectLora, merge, unmerge } from "../../src/adapt/mod.ts";
 import { DryDevice } from "../../src/device/dry.ts";
 import {

@@ -3,9 +3,9 @@
 import { assert, assertEquals } from "@std/assert";
 import { trainingBytes } from "../../src/accounting/mod.ts";
 import { countParameters } from "../../src/architectures/architecture.ts";
-import { fourBitTensors } from "../../src/architectures/half_tensors.ts";
+import { fourBitTensors } from "../../src/architectures/registry.ts";
 import { crossEntropy, Tape } from "../../src/autograd/mod.ts";
-import type { HostData } from "../../src/core/host_tensor.ts";
+import type { HostData } from "../../src/core/tensor.ts";
 import type { Device } from "../../src/device/device.ts";
 import { DryDevice } from "../../src/device/dry.ts";
 import {

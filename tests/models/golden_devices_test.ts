@@ -3,10 +3,10 @@
 import { assertAlmostEquals, assertEquals } from "@std/assert";
 import { Tape } from "../../src/autograd/mod.ts";
 import { readCases } from "../../src/cli/cases.ts";
-import type { HostTensor } from "../../src/core/host_tensor.ts";
+import type { HostTensor } from "../../src/core/tensor.ts";
 import type { Device } from "../../src/device/device.ts";
 import { beamSearch, generate, loadModel, type TextModel } from "../../src/models/mod.ts";
-import { nextLogits } from "../../src/models/beam_search.ts";
+import { nextLogits } from "../../src/models/generate/beam_search.ts";
 import { assertAllClose } from "../support/all_close.ts";
 import { golden, goldenJson, tensorsOf } from "../support/golden.ts";
 import { allDevices, testOn } from "../support/devices.ts";

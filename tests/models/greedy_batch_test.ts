@@ -3,7 +3,7 @@
 import { assertEquals, assertRejects } from "@std/assert";
 import { injectPrefixLayer } from "../../src/adapt/mod.ts";
 import { ReferenceDevice } from "../../src/device/reference.ts";
-import { continueGreedily } from "../../src/models/greedy_batch.ts";
+import { continueGreedily } from "../../src/models/generate/greedy_batch.ts";
 import { generate, loadModel, type TextModel } from "../../src/models/mod.ts";
 import { coreDevices, testOn } from "../support/devices.ts";
 import { golden } from "../support/golden.ts";

@@ -3,9 +3,9 @@
 import { assert, assertEquals } from "@std/assert";
 import { injectLora, type LoraOptions } from "../../src/adapt/mod.ts";
 import { countParameters } from "../../src/architectures/architecture.ts";
-import { halfTensors } from "../../src/architectures/half_tensors.ts";
+import { halfTensors } from "../../src/architectures/registry.ts";
 import { crossEntropy, Tape } from "../../src/autograd/mod.ts";
-import type { HostData } from "../../src/core/host_tensor.ts";
+import type { HostData } from "../../src/core/tensor.ts";
 import { Random } from "../../src/core/random.ts";
 import type { Device } from "../../src/device/device.ts";
 import { DryDevice } from "../../src/device/dry.ts";

@@ -2,7 +2,7 @@
 
 import { assert } from "@std/assert";
 import { countParameters } from "../../src/architectures/architecture.ts";
-import { fourBitTensors } from "../../src/architectures/half_tensors.ts";
+import { fourBitTensors } from "../../src/architectures/registry.ts";
 import { architectureOf, type ConfigJson } from "../../src/architectures/mod.ts";
 import { withFolder } from "../support/folders.ts";
 import { root, rootPath } from "../support/source_files.ts";

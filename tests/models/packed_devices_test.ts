@@ -2,11 +2,11 @@
 
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import { AdapterSet, injectLora, type LoraOptions, type PrefixKind } from "../../src/adapt/mod.ts";
-import { lossOfBatch } from "../../src/autograd/head_loss.ts";
+import { lossOfBatch } from "../../src/autograd/loss.ts";
 import { add, crossEntropy, Tape, type TapeOptions } from "../../src/autograd/mod.ts";
 import type { ModelInputs } from "../../src/core/batch.ts";
 import { ShapeError } from "../../src/core/errors.ts";
-import type { HostTensor } from "../../src/core/host_tensor.ts";
+import type { HostTensor } from "../../src/core/tensor.ts";
 import type { Device, Tensor } from "../../src/device/device.ts";
 import { loadModel, outputsOf, type TextModel } from "../../src/models/mod.ts";
 import { fits, kinds, methods } from "../adapt/prefix/prefixes.ts";

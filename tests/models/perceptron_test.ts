@@ -1,10 +1,10 @@
 import { assertEquals } from "@std/assert";
 import { injectLora } from "../../src/adapt/mod.ts";
 import { klDivergence, Tape } from "../../src/autograd/mod.ts";
-import { hostTensor } from "../../src/core/host_tensor.ts";
+import { hostTensor } from "../../src/core/tensor.ts";
 import { openCpuDevice } from "../../src/device/cpu/cpu_device.ts";
 import { ReferenceDevice } from "../../src/device/reference.ts";
-import { Perceptron } from "../../src/models/perceptron.ts";
+import { Perceptron } from "../../src/models/families/perceptron.ts";
 import { openSafetensors } from "../../src/formats/mod.ts";
 import { countTrainable, saveModel } from "../../src/models/mod.ts";
 import { assertAllClose } from "../support/all_close.ts";

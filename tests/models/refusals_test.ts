@@ -1,7 +1,7 @@
 import { assertEquals, assertRejects, assertStringIncludes, assertThrows } from "@std/assert";
 import { crossEntropy, Tape } from "../../src/autograd/mod.ts";
 import { ShapeError } from "../../src/core/errors.ts";
-import { hostTensor } from "../../src/core/host_tensor.ts";
+import { hostTensor } from "../../src/core/tensor.ts";
 import { ReferenceDevice } from "../../src/device/reference.ts";
 import {
   beamSearch,

@@ -4,9 +4,13 @@ import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { DeviceError } from "../../src/core/errors.ts";
 import type { Device } from "../../src/device/device.ts";
 import { ReferenceDevice } from "../../src/device/reference.ts";
-import { Scope } from "../../src/device/scope.ts";
+import { Scope } from "../../src/device/arena.ts";
 import { DryDevice } from "../../src/device/dry.ts";
-import { assertToken } from "../../src/models/continuation.ts";
+import {
+  assertToken,
+  chooseTokens,
+  type SamplingOptions,
+} from "../../src/models/generate/generate.ts";
 import {
   generate,
   type GenerateOptions,
@@ -14,7 +18,6 @@ import {
   loadModel,
   parseGpt2Config,
 } from "../../src/models/mod.ts";
-import { chooseTokens, type SamplingOptions } from "../../src/models/sampling.ts";
 import { allDevices, testOn } from "../support/devices.ts";
 import { golden } from "../support/golden.ts";
 

@@ -1,7 +1,7 @@
 /** A model is saved as a whole, and its weights know their configuration. */
 
 import { assertEquals, assertNotEquals, assertRejects } from "@std/assert";
-import { readJson } from "../../src/core/files.ts";
+import { readJson } from "../../src/storage/files.ts";
 import { ReferenceDevice } from "../../src/device/reference.ts";
 import { injectLora, loadAdapter, merge } from "../../src/adapt/mod.ts";
 import { openSafetensors, readSafetensors } from "../../src/formats/mod.ts";

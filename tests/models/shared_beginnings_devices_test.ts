@@ -5,7 +5,7 @@ import type { Kernel } from "../../kernels/mod.ts";
 import { AdapterSet, injectLora } from "../../src/adapt/mod.ts";
 import { Tape } from "../../src/autograd/mod.ts";
 import type { Batch, ModelInputs } from "../../src/core/batch.ts";
-import { hostTensor } from "../../src/core/host_tensor.ts";
+import { hostTensor } from "../../src/core/tensor.ts";
 import type { AnyBindings, Device } from "../../src/device/device.ts";
 import { loadModel, outputsOf, type TextModel } from "../../src/models/mod.ts";
 import { evaluate } from "../../src/train/mod.ts";

@@ -2,7 +2,7 @@
 
 import { assertEquals } from "@std/assert";
 import { injectLora } from "../../src/adapt/mod.ts";
-import type { HostTensor } from "../../src/core/host_tensor.ts";
+import type { HostTensor } from "../../src/core/tensor.ts";
 import { textDataset, type Texts } from "../../src/data/mod.ts";
 import { openDevice } from "../../src/device/mod.ts";
 import { loadModel, outputsOf, type TextModel } from "../../src/models/mod.ts";

@@ -7,7 +7,7 @@ import { openDevice } from "../../src/device/mod.ts";
 import { initEncoder, loadModel, outputsOf } from "../../src/models/mod.ts";
 import { loadTokenizer, saveRobertaTokenizer, trainBytePairs } from "../../src/tokenizer/mod.ts";
 import { train } from "../../src/train/mod.ts";
-import { fourierPositions, plainQueries, turnedKeys } from "../../src/models/init_positions.ts";
+import { fourierPositions, plainQueries, turnedKeys } from "../../src/models/init.ts";
 import { assertAllClose } from "../support/all_close.ts";
 import { withFolder } from "../support/folders.ts";
 

@@ -4,7 +4,7 @@ import { assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { injectPrefixEmbedding } from "../../src/adapt/mod.ts";
 import { Tape } from "../../src/autograd/mod.ts";
 import type { ModelInputs } from "../../src/core/batch.ts";
-import { type HostTensor, hostTensor } from "../../src/core/host_tensor.ts";
+import { type HostTensor, hostTensor } from "../../src/core/tensor.ts";
 import { Random } from "../../src/core/random.ts";
 import { ReferenceDevice } from "../../src/device/reference.ts";
 import { loadModel, outputsOf, type TextModel } from "../../src/models/mod.ts";

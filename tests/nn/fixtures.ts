@@ -1,9 +1,8 @@
 /** Weights in 16 and in 4 bits, made from values in F32. @module */
 
-import { float32ToFloat16 } from "../../src/core/float16.ts";
-import type { HostTensor } from "../../src/core/host_tensor.ts";
+import { float32ToFloat16, type HostTensor } from "../../src/core/tensor.ts";
 import type { Tensor } from "../../src/device/device.ts";
-import { Scope } from "../../src/device/scope.ts";
+import { Scope } from "../../src/device/arena.ts";
 import { Gpt2 } from "../../src/models/mod.ts";
 import { FourBitWeight, HalfWeight, type Weight } from "../../src/nn/mod.ts";
 import { dequantize, quantize, type QuantizeOptions } from "../../src/quant/mod.ts";

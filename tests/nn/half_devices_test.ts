@@ -17,12 +17,11 @@ import {
   unmerge,
 } from "../../src/adapt/mod.ts";
 import { Tape } from "../../src/autograd/mod.ts";
-import { float16ToFloat32, float32ToFloat16 } from "../../src/core/float16.ts";
+import { float16ToFloat32, float32ToFloat16, type HostData } from "../../src/core/tensor.ts";
 import type { Device, Tensor } from "../../src/device/device.ts";
 import { readSafetensors } from "../../src/formats/mod.ts";
 import { Gpt2, saveModel } from "../../src/models/mod.ts";
 import type { Adaptation, Weight } from "../../src/nn/mod.ts";
-import type { HostData } from "../../src/core/host_tensor.ts";
 import { train } from "../../src/train/mod.ts";
 import {
   assertLearns,
@@ -35,7 +34,7 @@ import {
   valuesOf,
 } from "../adapt/fixtures.ts";
 import { assertAllClose } from "../support/all_close.ts";
-import { Scope } from "../../src/device/scope.ts";
+import { Scope } from "../../src/device/arena.ts";
 import { halfWeight } from "./fixtures.ts";
 import { allDevices, type Check, testOn } from "../support/devices.ts";
 

@@ -7,8 +7,8 @@ import type { DataTable, Figure } from "../../src/figures/figure.ts";
 import { readAdapter } from "../../src/formats/mod.ts";
 import { injectLora, mergeReport, openDevice } from "../../mod.ts";
 import { initGpt2, parseGpt2Config } from "../../src/models/mod.ts";
-import { describe } from "../../src/notebook/describe/describe.ts";
-import { plainTable } from "../../src/figures/plain_table.ts";
+import { describe } from "../../src/notebook/describe.ts";
+import { plainTable } from "../../src/figures/table.ts";
 import { golden } from "../support/golden.ts";
 
 const shape = { vocab_size: 16, n_positions: 8, n_embd: 8, n_layer: 2, n_head: 2 };

@@ -3,8 +3,7 @@
 import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import * as lowrank from "../../mod.ts";
 import type { DataTable } from "../../src/figures/figure.ts";
-import { helpParts } from "../../src/notebook/help/help.ts";
-import { entries } from "../../src/notebook/help/sources.ts";
+import { entries, helpParts } from "../../src/notebook/help.ts";
 import { sourceText } from "../support/source_files.ts";
 
 Deno.test("help searches the entries of deno.json", () => {

@@ -1,7 +1,7 @@
 /** Predictions in a real browser, without a kernel. */
 
 import { assertEquals } from "@std/assert";
-import { questionHtml, resultHtml } from "../../src/notebook/predict/page.ts";
+import { questionHtml, resultHtml } from "../../src/notebook/predict.ts";
 import { inPage } from "../figures/in_page.ts";
 import { Browser, type Page } from "../support/browser.ts";
 import { browserPath } from "../support/parts.ts";

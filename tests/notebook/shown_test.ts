@@ -163,7 +163,7 @@ async function checkCheck(cells: Cells): Promise<void> {
 /** One that is thrown where it is read is not shown as well. */
 async function checkFailures(cells: Cells): Promise<void> {
   const { outputs } = await cells.run(
-    `import { announceFailure } from "../../src/device/failures.ts";
+    `import { announceFailure } from "../../src/device/base.ts";
 announceFailure("webgpu failed in a test");
 announceFailure("and was read").thrown = true;
 await new Promise((resolve) => setTimeout(resolve, 700));

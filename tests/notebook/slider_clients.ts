@@ -5,7 +5,7 @@
  * @module
  */
 
-import { serveAnswers } from "../../src/notebook/slider/server.ts";
+import { serveAnswers } from "../../src/notebook/slider.ts";
 
 const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 

@@ -1,8 +1,7 @@
 /** Sliders in a real kernel, asked as a page asks, and by clients that misbehave. */
 
 import { assert, assertEquals, assertMatch, assertRejects, assertThrows } from "@std/assert";
-import { tracksOf } from "../../src/notebook/slider/controls.ts";
-import { sliderHtml } from "../../src/notebook/slider/page.ts";
+import { sliderHtml, tracksOf } from "../../src/notebook/slider.ts";
 import { Cells } from "./cells.ts";
 
 const cell = `await slider(

@@ -1,9 +1,8 @@
 import { assert, assertEquals } from "@std/assert";
-import { figureCard } from "../../src/figures/figure_card.ts";
-import { linesSlider } from "../../src/figures/lines.ts";
-import { questionHtml } from "../../src/notebook/predict/page.ts";
-import { tracksOf } from "../../src/notebook/slider/controls.ts";
-import { sliderHtml } from "../../src/notebook/slider/page.ts";
+import { figureCard } from "../../src/figures/show.ts";
+import { linesSlider } from "../../src/figures/marks.ts";
+import { questionHtml } from "../../src/notebook/predict.ts";
+import { sliderHtml, tracksOf } from "../../src/notebook/slider.ts";
 import { makeNotebook } from "../support/make_notebook.ts";
 import { contentsOf } from "../support/notebook_contents.ts";
 import { type Notebook, notebookText, parseNotebook } from "../support/notebook_file.ts";

@@ -8,7 +8,7 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import * as here from "../../mod.ts";
 import { openCpuDevice } from "../../src/device/cpu/cpu_device.ts";
-import type { Folder } from "../../src/core/storage.ts";
+import type { Folder } from "../../src/storage/storage.ts";
 import { Browser, type Page } from "../support/browser.ts";
 import { withFolder } from "../support/folders.ts";
 import { browserPath } from "../support/parts.ts";

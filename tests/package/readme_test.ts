@@ -3,7 +3,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { withFolder } from "../support/folders.ts";
 import { sourceFiles, sourceText } from "../support/source_files.ts";
-import { methodPicture } from "../../src/figures/pictures/method.ts";
+import { methodPicture } from "../../src/figures/pictures.ts";
 import { countTrained } from "../../experiments/counting.ts";
 import { gpt3Memory } from "../../experiments/memory.ts";
 import { guideConfig, makeOwnFolder } from "./own_folder.ts";

@@ -1,6 +1,6 @@
 /**
  * Which functions and methods of the package write files, found in its sources: those that name a
- * function of core that writes, or one that does so.
+ * function of storage that writes, or one that does so.
  *
  * @module
  */
@@ -13,13 +13,13 @@ interface Declaration {
   readonly mentions: ReadonlySet<string>;
 }
 
-/** What core writes files with. */
+/** What storage writes files with. */
 const first = ["moveFile", "saveFolder", "writeFileAtomic"];
 
 /** The functions and methods that write files: `src/runs/run.ts#run`, `src/….ts#LoraAdapter.save`. */
 export function writingFunctions(): Set<string> {
   const declarations = sourceFiles(["src", "experiments"]).flatMap(declarationsOf);
-  const ids = declarations.flatMap(({ ids }) => ids).filter((id) => id.startsWith("src/core/"));
+  const ids = declarations.flatMap(({ ids }) => ids).filter((id) => id.startsWith("src/storage/"));
   const writing = new Set(first.map((name) => ids.find((id) => id.endsWith(`#${name}`))!));
   for (let before = 0; before < writing.size;) {
     before = writing.size;

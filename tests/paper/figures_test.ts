@@ -8,7 +8,7 @@ import {
   printedAgainstOurs,
   verdictFigure,
 } from "../../src/paper/mod.ts";
-import { plotSvg } from "../../src/figures/static_svg.ts";
+import { plotSvg } from "../../src/figures/still.ts";
 
 /** As many cells of a table as a verdict is repeated. */
 const cells = (table: string, ...verdicts: CellVerdict[]): PaperRow[] =>

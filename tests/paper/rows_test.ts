@@ -14,7 +14,7 @@ import {
   paperRows,
   printedTables,
 } from "../../src/paper/mod.ts";
-import { computations } from "../../src/paper/computations/mod.ts";
+import { computations } from "../../src/paper/computations.ts";
 import { sourceText } from "../support/source_files.ts";
 import derivedChecks from "./derived_checks.json" with { type: "json" };
 

@@ -1,7 +1,7 @@
 import { assertEquals, assertThrows } from "@std/assert";
 import fc from "npm:fast-check@4.10.2";
 import { agreement, type Rational, verdictOf } from "../../src/paper/mod.ts";
-import { mean, parseDecimal, toNumber } from "../../src/paper/rational.ts";
+import { mean, parseDecimal, toNumber } from "../../src/paper/printed_number.ts";
 
 const whole = (value: number | bigint): Rational => ({
   numerator: BigInt(value),

@@ -4,7 +4,7 @@ import { assert, assertEquals, assertMatch } from "@std/assert";
 import { initial, type State } from "../../playground/state.ts";
 import { catalog } from "../../src/architectures/mod.ts";
 import { spectrum } from "../../src/analysis/mod.ts";
-import { siteName } from "../../src/core/site.ts";
+import { siteName } from "../../src/core/update.ts";
 import { readAdapter } from "../../src/formats/mod.ts";
 import type { Page } from "../support/browser.ts";
 import { assertIntrudersDoNothing, intrudersFrom, listen, violations } from "../support/policy.ts";

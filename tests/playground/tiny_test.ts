@@ -5,7 +5,7 @@ import { TuningCurves } from "../../playground/tiny/curves.ts";
 import { exampleLines } from "../../playground/tiny/settings.ts";
 import { loadBase, textsOf, Tuning } from "../../playground/tiny/tuning.ts";
 import { initial, tinySettingsOf } from "../../playground/state.ts";
-import { siteName } from "../../src/core/site.ts";
+import { siteName } from "../../src/core/update.ts";
 import { openCpuDevice } from "../../src/device/cpu/cpu_device.ts";
 import { readAdapter } from "../../src/formats/mod.ts";
 

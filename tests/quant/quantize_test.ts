@@ -2,7 +2,7 @@ import { assert, assertAlmostEquals, assertEquals, assertThrows } from "@std/ass
 import fc from "npm:fast-check@4.10.2";
 import { evaluateFormula } from "../../src/accounting/mod.ts";
 import { ShapeError } from "../../src/core/errors.ts";
-import type { HostTensor } from "../../src/core/host_tensor.ts";
+import type { HostTensor } from "../../src/core/tensor.ts";
 import { mean } from "../../src/core/numbers.ts";
 import { Random } from "../../src/core/random.ts";
 import {

@@ -1,9 +1,9 @@
 /** The dead zone: how much of an update is left where it is added to a weight in 4 bits. */
 
 import { assert, assertAlmostEquals, assertEquals, assertThrows } from "@std/assert";
-import { deltaWeight } from "../../src/core/low_rank_update.ts";
+import { deltaWeight } from "../../src/core/update.ts";
 import { ShapeError } from "../../src/core/errors.ts";
-import type { HostTensor } from "../../src/core/host_tensor.ts";
+import type { HostTensor } from "../../src/core/tensor.ts";
 import { mean } from "../../src/core/numbers.ts";
 import { Random } from "../../src/core/random.ts";
 import { denseOf, frobeniusNorm } from "../../src/linalg/mod.ts";

@@ -23,7 +23,7 @@ import {
   type RunSpec,
   type TrainingSpec,
 } from "../../src/runs/mod.ts";
-import { trainingGroups } from "../../src/runs/training_groups.ts";
+import { trainingGroups } from "../../src/runs/spec.ts";
 import { train } from "../../src/train/mod.ts";
 import { withFolder } from "../support/folders.ts";
 import { randomBatches, tinyModel } from "../train/fixtures.ts";

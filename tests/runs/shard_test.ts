@@ -1,7 +1,7 @@
 /** Which part of a job a process is: as given, or as the array that it is in says. */
 
 import { assertEquals, assertThrows } from "@std/assert";
-import { partOf, shardOf, type shardVariables } from "../../src/runs/shard.ts";
+import { partOf, shardOf, type shardVariables } from "../../src/runs/plan.ts";
 import { flagsOf } from "../cli/lowrank.ts";
 
 type Variables = Partial<Record<typeof shardVariables[number], string>>;

@@ -8,7 +8,7 @@ import {
   type LoraOptions,
   loraPlusGroups,
 } from "../../src/adapt/mod.ts";
-import { type HostData, hostTensor } from "../../src/core/host_tensor.ts";
+import { type HostData, hostTensor } from "../../src/core/tensor.ts";
 import { Random } from "../../src/core/random.ts";
 import type { Batch, ModelInputs } from "../../src/core/batch.ts";
 import type { AnyBindings, Device } from "../../src/device/device.ts";

@@ -3,7 +3,7 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { openCpuDevice } from "../../src/device/cpu/cpu_device.ts";
 import type { Batch, ModelInputs } from "../../src/core/batch.ts";
-import { hostTensor } from "../../src/core/host_tensor.ts";
+import { hostTensor } from "../../src/core/tensor.ts";
 import type { Kernel } from "../../kernels/mod.ts";
 import { DeviceError } from "../../src/core/errors.ts";
 import type { AnyBindings, Device } from "../../src/device/device.ts";
@@ -11,7 +11,7 @@ import { DryDevice } from "../../src/device/dry.ts";
 import { ReferenceDevice } from "../../src/device/reference.ts";
 import { loadModel, type LoadModelOptions } from "../../src/models/mod.ts";
 import { type RunTogether, trainTogether } from "../../src/runs/mod.ts";
-import { JointTrainer } from "../../src/runs/together/joint_trainer.ts";
+import { JointTrainer } from "../../src/runs/together.ts";
 import { Trainer } from "../../src/train/mod.ts";
 import { golden } from "../support/golden.ts";
 import {

@@ -1,7 +1,7 @@
 /** Runs do not believe what was changed, do not share a folder, and do not end with numbers that are none. */
 
 import { assert, assertEquals, assertRejects } from "@std/assert";
-import { claimFolder } from "../../src/core/folder_claim.ts";
+import { claimFolder } from "../../src/storage/folder.ts";
 import { openCpuDevice } from "../../src/device/cpu/cpu_device.ts";
 import { run, runFiles, type RunOptions } from "../../src/runs/mod.ts";
 import { filesIn, withFolder } from "../support/folders.ts";

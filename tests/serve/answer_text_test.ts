@@ -2,7 +2,7 @@
 
 import { assert, assertEquals } from "@std/assert";
 import fc from "npm:fast-check@4.10.2";
-import { textBefore, TextParts } from "../../src/serve/answer_text.ts";
+import { textBefore, TextParts } from "../../src/serve/completions.ts";
 import type { Tokenizer } from "../../src/tokenizer/mod.ts";
 
 /** A token for each byte, as for characters that a vocabulary lacks. */

@@ -7,7 +7,7 @@ import { mostServedAdapters } from "../../src/core/limits.ts";
 import { openCpuDevice } from "../../src/device/cpu/cpu_device.ts";
 import { loadModel } from "../../src/models/mod.ts";
 import { Engine } from "../../src/serve/engine.ts";
-import { Refusal } from "../../src/serve/refusal.ts";
+import { Refusal } from "../../src/serve/requests.ts";
 import { makeAdapters, setOf } from "../adapt/adapter_set_checks.ts";
 import { deadline } from "../support/deadline.ts";
 import { golden } from "../support/golden.ts";

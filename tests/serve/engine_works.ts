@@ -2,8 +2,7 @@
 
 import { injectUpdates } from "../../src/adapt/mod.ts";
 import { generate, type TextModel } from "../../src/models/mod.ts";
-import type { EngineLimits } from "../../src/serve/engine.ts";
-import type { Work } from "../../src/serve/work.ts";
+import type { EngineLimits, Work } from "../../src/serve/engine.ts";
 import type { Adapters } from "../adapt/adapter_set_checks.ts";
 
 const names = [undefined, "small", "all", "keys", "wide"] as const;

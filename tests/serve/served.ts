@@ -2,7 +2,7 @@
 
 import { assert, assertEquals } from "@std/assert";
 import { loadAdapter } from "../../src/adapt/mod.ts";
-import { answerTo } from "../../src/cli/generate.ts";
+import { answerTo } from "../../src/cli/commands/generate.ts";
 import { openCpuDevice } from "../../src/device/cpu/cpu_device.ts";
 import { loadModel, type TextModel } from "../../src/models/mod.ts";
 import { Serving, type ServingOptions } from "../../src/serve/mod.ts";

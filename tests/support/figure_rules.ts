@@ -1,7 +1,7 @@
 /** What every figure of ours must say. */
 
 import type { Figure, Trace } from "../../experiments/mod.ts";
-import { kindOf, mixed } from "../../src/figures/palette.ts";
+import { kindOf, mixed } from "../../src/figures/figure.ts";
 
 /**
  * Where a figure lacks a caption, an axis of numbers that shows them lacks a title, or a method has the color of

@@ -1,7 +1,7 @@
 /** Files that PyTorch, transformers and PEFT made; see `tests/golden/manifest.json`. @module */
 
 import { fileURLToPath } from "node:url";
-import type { HostTensor } from "../../src/core/host_tensor.ts";
+import type { HostTensor } from "../../src/core/tensor.ts";
 import { readSafetensors } from "../../src/formats/mod.ts";
 
 /** Path of a golden file. */

@@ -9,7 +9,7 @@
 
 import { labInstalled } from "../../scripts/lab_environment.ts";
 import { openBlas } from "../../src/blas/mod.ts";
-import { lazily } from "../../src/core/lazily.ts";
+import { lazily } from "../../src/core/numbers.ts";
 import { findAdapter, requiresHardware } from "../../src/device/webgpu/adapter.ts";
 
 /** The tiers that a run is of, such as `core,parts`, for the files that belong to two of them. */

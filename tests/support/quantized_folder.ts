@@ -1,11 +1,11 @@
 /** Folders whose blocks are in 4 bits, as bitsandbytes and transformers save them. @module */
 
-import { fourBitTensors } from "../../src/architectures/half_tensors.ts";
+import { fourBitTensors } from "../../src/architectures/registry.ts";
 import { architectureOf } from "../../src/architectures/mod.ts";
-import type { HostTensor } from "../../src/core/host_tensor.ts";
+import type { HostTensor } from "../../src/core/tensor.ts";
 import { readSafetensors, writeSafetensors } from "../../src/formats/mod.ts";
 import { readConfig } from "../../src/models/mod.ts";
-import { reorient } from "../../src/models/transpose.ts";
+import { reorient } from "../../src/models/layers.ts";
 import { quantize, type QuantizedTensor, type QuantizeOptions } from "../../src/quant/mod.ts";
 
 /** The `quantization_config` of such a folder. */

@@ -1,7 +1,7 @@
 /** A small RoBERTa with a tokenizer, and a classifier's adapter of it. @module */
 
-import { jsonText } from "../../src/core/files.ts";
-import { hostTensor } from "../../src/core/host_tensor.ts";
+import { jsonText } from "../../src/storage/files.ts";
+import { hostTensor } from "../../src/core/tensor.ts";
 import { Random } from "../../src/core/random.ts";
 import { openCpuDevice } from "../../src/device/cpu/cpu_device.ts";
 import { writeAdapter } from "../../src/formats/mod.ts";

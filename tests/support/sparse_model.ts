@@ -1,8 +1,8 @@
 /** Models that are as large as they say and take no room on the disk. @module */
 
-import { sizeOf } from "../../src/core/shape.ts";
+import { sizeOf } from "../../src/core/tensor.ts";
 import { architectureOf, type ConfigJson, storedShape } from "../../src/architectures/mod.ts";
-import { gpt2ConfigJson, parseGpt2Config } from "../../src/architectures/gpt2.ts";
+import { gpt2ConfigJson, parseGpt2Config } from "../../src/architectures/families/gpt2.ts";
 import type { FloatDtype } from "../../src/formats/mod.ts";
 
 /** Writes a GPT-2 folder in F16 whose values are a hole in the file: a true header and no data. */

@@ -3,7 +3,7 @@
 import { assertEquals } from "@std/assert";
 import { Parameter } from "../../src/autograd/mod.ts";
 import type { Device } from "../../src/device/device.ts";
-import { Scope } from "../../src/device/scope.ts";
+import { Scope } from "../../src/device/arena.ts";
 import { adamW8bit } from "../../src/train/mod.ts";
 import { assertAllClose } from "../support/all_close.ts";
 import { allDevices, type Check, testOn } from "../support/devices.ts";

@@ -14,7 +14,7 @@ import {
   type TrainerOptions,
   type TrainingLog,
 } from "../../src/train/mod.ts";
-import { isTimes, TrainingClock } from "../../src/train/times.ts";
+import { isTimes, TrainingClock } from "../../src/train/train.ts";
 import { filesIn, withFolder } from "../support/folders.ts";
 import { randomBatches, tinyModel, trainedValues } from "./fixtures.ts";
 

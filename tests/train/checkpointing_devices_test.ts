@@ -1,9 +1,9 @@
 /** Activation checkpointing: the same gradients from more launches, of every family under its methods; its bytes, and runs with it. */
 
 import { assert, assertEquals, assertRejects } from "@std/assert";
-import { gpt2ConfigJson } from "../../src/architectures/gpt2.ts";
+import { gpt2ConfigJson } from "../../src/architectures/families/gpt2.ts";
 import { crossEntropy, Tape, type TapeOptions } from "../../src/autograd/mod.ts";
-import type { HostData } from "../../src/core/host_tensor.ts";
+import type { HostData } from "../../src/core/tensor.ts";
 import type { Device } from "../../src/device/device.ts";
 import {
   allocateModel,

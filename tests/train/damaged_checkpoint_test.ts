@@ -2,14 +2,14 @@
 
 import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { injectLora } from "../../src/adapt/mod.ts";
-import { disk } from "../../src/core/disk.ts";
+import { disk } from "../../src/storage/disk.ts";
 import { Random } from "../../src/core/random.ts";
-import { sizeOf } from "../../src/core/shape.ts";
+import { sizeOf } from "../../src/core/tensor.ts";
 import { openCpuDevice } from "../../src/device/cpu/cpu_device.ts";
 import type { Device } from "../../src/device/device.ts";
 import { ReferenceDevice } from "../../src/device/reference.ts";
 import { headerBytes, readSafetensors, writeSafetensors } from "../../src/formats/mod.ts";
-import { checkpointDigest } from "../../src/train/digests.ts";
+import { checkpointDigest } from "../../src/train/checkpoint.ts";
 import {
   emptyLog,
   hasCheckpoint,
@@ -19,7 +19,7 @@ import {
   saveCheckpoint,
   Trainer,
 } from "../../src/train/mod.ts";
-import { Scope } from "../../src/device/scope.ts";
+import { Scope } from "../../src/device/arena.ts";
 import { halfWeight } from "../nn/fixtures.ts";
 import { filesIn, withFolder } from "../support/folders.ts";
 import { randomBatches, tinyModel, trainedValues } from "./fixtures.ts";

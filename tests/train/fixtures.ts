@@ -1,6 +1,6 @@
 /** Small models and batches for training. @module */
 
-import { hostTensor } from "../../src/core/host_tensor.ts";
+import { hostTensor } from "../../src/core/tensor.ts";
 import { Random } from "../../src/core/random.ts";
 import type { Device } from "../../src/device/device.ts";
 import { type Gpt2, initGpt2, type ModelOptions, parseGpt2Config } from "../../src/models/mod.ts";

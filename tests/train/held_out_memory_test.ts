@@ -2,7 +2,7 @@
 
 import { assert } from "@std/assert";
 import type { ConfigJson } from "../../src/architectures/mod.ts";
-import { lossOfBatch } from "../../src/autograd/head_loss.ts";
+import { lossOfBatch } from "../../src/autograd/loss.ts";
 import { crossEntropy, Tape } from "../../src/autograd/mod.ts";
 import { DryDevice } from "../../src/device/dry.ts";
 import { allocateModel, completeConfig } from "../../src/models/mod.ts";

@@ -2,7 +2,7 @@
 
 import { assertEquals, assertThrows } from "@std/assert";
 import { injectLora } from "../../src/adapt/mod.ts";
-import { readRequest } from "../../src/cli/train_request.ts";
+import { readRequest } from "../../src/cli/commands/train/request.ts";
 import { ReferenceDevice } from "../../src/device/reference.ts";
 import { allocateMethod, type MethodKind, type MethodSpec } from "../../src/runs/mod.ts";
 import {
@@ -11,8 +11,7 @@ import {
   linearSchedule,
   scheduleOf,
 } from "../../src/train/mod.ts";
-import { settingsOf } from "../../src/train/settings.ts";
-import { targetOf } from "../../src/train/target.ts";
+import { settingsOf, targetOf } from "../../src/train/train.ts";
 import { tinyModel } from "../adapt/fixtures.ts";
 import { assertAllClose } from "../support/all_close.ts";
 

@@ -2,7 +2,7 @@
 
 import { assert, assertEquals } from "@std/assert";
 import { injectLora } from "../../src/adapt/mod.ts";
-import { gpt2ConfigJson } from "../../src/architectures/gpt2.ts";
+import { gpt2ConfigJson } from "../../src/architectures/families/gpt2.ts";
 import { openCpuDevice } from "../../src/device/cpu/cpu_device.ts";
 import type { Storage } from "../../src/device/device.ts";
 import { DryDevice } from "../../src/device/dry.ts";

@@ -9,10 +9,10 @@ import {
   Tape,
 } from "../../src/autograd/mod.ts";
 import { ShapeError } from "../../src/core/errors.ts";
-import { type HostTensor, hostTensor } from "../../src/core/host_tensor.ts";
+import { type HostTensor, hostTensor } from "../../src/core/tensor.ts";
 import { Random } from "../../src/core/random.ts";
 import { openCpuDevice } from "../../src/device/cpu/cpu_device.ts";
-import { Perceptron } from "../../src/models/perceptron.ts";
+import { Perceptron } from "../../src/models/families/perceptron.ts";
 import { type Batch, countTargets, evaluate, runTrainer, Trainer } from "../../src/train/mod.ts";
 import { assertAllClose } from "../support/all_close.ts";
 

@@ -3,7 +3,7 @@
 import { assert, assertEquals, assertNotEquals, assertRejects } from "@std/assert";
 import { injectLora } from "../../src/adapt/mod.ts";
 import { crossEntropy, type Loss } from "../../src/autograd/mod.ts";
-import { type HostTensor, hostTensor } from "../../src/core/host_tensor.ts";
+import { type HostTensor, hostTensor } from "../../src/core/tensor.ts";
 import type { Device } from "../../src/device/device.ts";
 import {
   type Batch,

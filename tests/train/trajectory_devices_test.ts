@@ -3,12 +3,12 @@
 import { assertEquals } from "@std/assert";
 import { fileURLToPath } from "node:url";
 import { loadAdapter, type LoraAdapter } from "../../src/adapt/mod.ts";
-import { readJson } from "../../src/core/files.ts";
-import { hostTensor } from "../../src/core/host_tensor.ts";
+import { readJson } from "../../src/storage/files.ts";
+import { hostTensor } from "../../src/core/tensor.ts";
 import type { Device } from "../../src/device/device.ts";
 import { readSafetensors } from "../../src/formats/mod.ts";
 import { loadModel, type TextModel } from "../../src/models/mod.ts";
-import { reorient } from "../../src/models/transpose.ts";
+import { reorient } from "../../src/models/layers.ts";
 import {
   type Batch,
   emptyLog,

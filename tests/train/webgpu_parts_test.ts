@@ -3,8 +3,7 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { injectLora } from "../../src/adapt/mod.ts";
 import type { Device, Tensor } from "../../src/device/device.ts";
-import { bufferOf } from "../../src/device/webgpu/bind_groups.ts";
-import { sizeClass } from "../../src/device/webgpu/buffer_pool.ts";
+import { bufferOf, sizeClass } from "../../src/device/webgpu/buffers.ts";
 import { openWebgpuDevice } from "../../src/device/webgpu/webgpu_device.ts";
 import { initGpt2, parseGpt2Config } from "../../src/models/mod.ts";
 import { train, Trainer, type TrainOptions } from "../../src/train/mod.ts";

@@ -1,6 +1,6 @@
 /** What `methods-budget` trains: one budget on different matrices, and q and v at different ranks. @module */
 
-import type { SiteRole } from "../../../src/core/site.ts";
+import type { SiteRole } from "../../../src/core/update.ts";
 import { alpha } from "../../adaptation/methods.ts";
 import type { StudiedMethod } from "../methods.ts";
 

@@ -1,7 +1,7 @@
 /** The search of a rate for every matrix and every rank. @module */
 
 import type { JsonRecord } from "../../../src/runs/mod.ts";
-import type { RunContext } from "../../../src/runs/planned_run.ts";
+import type { RunContext } from "../../../src/runs/plan.ts";
 import { searchOnGlosses } from "../glosses/search.ts";
 import { budgetMethods } from "./methods.ts";
 

@@ -1,7 +1,7 @@
 /** Runs of every method on E2E, and what a model answers. @module */
 
 import type { Device } from "../../../src/device/device.ts";
-import { continueGreedily } from "../../../src/models/greedy_batch.ts";
+import { continueGreedily } from "../../../src/models/generate/greedy_batch.ts";
 import { countTrainable, loadModel, type TextModel } from "../../../src/models/mod.ts";
 import { encodePrompt } from "../../../src/tokenizer/mod.ts";
 import { evaluate } from "../../../src/train/mod.ts";

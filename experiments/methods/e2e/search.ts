@@ -1,7 +1,7 @@
 /** The search of every method's rate on E2E. @module */
 
 import type { JsonRecord } from "../../../src/runs/mod.ts";
-import type { RunContext } from "../../../src/runs/planned_run.ts";
+import type { RunContext } from "../../../src/runs/plan.ts";
 import { searchSeed as seed } from "../../rate_search.ts";
 import { searchMethods } from "../search.ts";
 import { e2eMethods } from "./methods.ts";

@@ -1,11 +1,11 @@
 /** E2E and its base, and which of its meanings are trained on, chosen by and reported. @module */
 
 import { join } from "node:path";
-import { fileDigest, fileDigests } from "../../../src/core/digest.ts";
-import { lazily } from "../../../src/core/lazily.ts";
-import type { PromptFormat } from "../../../src/core/prompt_format.ts";
+import { fileDigest, fileDigests } from "../../../src/storage/digest.ts";
+import { lazily } from "../../../src/core/numbers.ts";
+import type { PromptFormat } from "../../../src/core/batch.ts";
 import { Random } from "../../../src/core/random.ts";
-import { kindOf } from "../../../src/core/storage.ts";
+import { kindOf } from "../../../src/storage/storage.ts";
 import {
   bucketBatches,
   e2eData,

@@ -1,7 +1,7 @@
 /** Few examples: table 16. @module */
 
 import { axis, baseLayout, dots, line, logCountAxis } from "../../../src/figures/mod.ts";
-import { colorsOf } from "../../../src/figures/palette.ts";
+import { colorsOf } from "../../../src/figures/figure.ts";
 import { type SizedMethod, withSeeds } from "../chosen.ts";
 import { claimsOn } from "../claims.ts";
 import type { MethodRow } from "../comparison.ts";

@@ -2,7 +2,7 @@
 
 import { mean } from "../../../src/core/numbers.ts";
 import type { JsonRecord } from "../../../src/runs/mod.ts";
-import type { RunContext } from "../../../src/runs/planned_run.ts";
+import type { RunContext } from "../../../src/runs/plan.ts";
 import { type StudyTask, studyTasks } from "../../encoder_study/tasks.ts";
 import { searchSeed as seed, tryRates } from "../../rate_search.ts";
 import type { FoundRates } from "../chosen.ts";

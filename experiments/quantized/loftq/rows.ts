@@ -2,14 +2,14 @@
 
 import { loftq } from "../../../src/adapt/mod.ts";
 import { architectureOf } from "../../../src/architectures/mod.ts";
-import type { HostTensor } from "../../../src/core/host_tensor.ts";
-import type { LowRankFactors } from "../../../src/core/low_rank_update.ts";
+import type { HostTensor } from "../../../src/core/tensor.ts";
+import type { LowRankFactors } from "../../../src/core/update.ts";
 import { mean } from "../../../src/core/numbers.ts";
 import { Random } from "../../../src/core/random.ts";
 import { openBaseWeights } from "../../../src/inspect/mod.ts";
 import { normalValues } from "../../../src/linalg/gaussian.ts";
 import { gaussian, singularValues } from "../../../src/linalg/mod.ts";
-import { otherWork } from "../../../src/train/other_work.ts";
+import { otherWork } from "../../../src/train/evaluate.ts";
 import { baseConfig, baseFolder } from "../../base_model.ts";
 import type { ExperimentContext, PlanContext } from "../../frame/mod.ts";
 

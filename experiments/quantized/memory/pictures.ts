@@ -1,7 +1,7 @@
 /** Tables and figures of `quantized-memory`. @module */
 
 import { type Column, type DataTable, type Figure, table } from "../../../src/figures/mod.ts";
-import { roleBars, usedRoles } from "../../../src/figures/role_bars.ts";
+import { roleBars, usedRoles } from "../../../src/figures/marks.ts";
 import { labels, type LargeRow, type MemoryRows, type StepRow } from "./rows.ts";
 
 /** Bytes at the peak of a step, by role. */

@@ -2,7 +2,7 @@
 
 import { architectureOf, countParameters } from "../../../src/architectures/mod.ts";
 import type { Device } from "../../../src/device/device.ts";
-import { watchLedger } from "../../../src/runs/run_ledger.ts";
+import { watchLedger } from "../../../src/runs/folder.ts";
 import type { ExperimentContext } from "../../frame/mod.ts";
 import { largeModels, runningModels } from "../shapes.ts";
 import {

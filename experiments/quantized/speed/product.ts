@@ -1,12 +1,12 @@
 /** A product with a weight in 4 bits: by its codes, or by way of F32. @module */
 
 import { matmulFourBit } from "../../../kernels/four_bit/kernel.ts";
-import { FourBitStorage } from "../../../src/autograd/four_bit_storage.ts";
+import { FourBitStorage } from "../../../src/autograd/four_bit.ts";
 import { matrix, multiply } from "../../../src/autograd/ops/product.ts";
 import { largestDifference, largestOf } from "../../../src/core/numbers.ts";
 import { Random } from "../../../src/core/random.ts";
 import type { Device, Tensor } from "../../../src/device/device.ts";
-import { Scope } from "../../../src/device/scope.ts";
+import { Scope } from "../../../src/device/arena.ts";
 import { type Figure, linesSlider, table } from "../../../src/figures/mod.ts";
 import { normalValues } from "../../../src/linalg/gaussian.ts";
 import { FourBitWeight } from "../../../src/nn/mod.ts";

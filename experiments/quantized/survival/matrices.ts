@@ -3,8 +3,8 @@
 import { join } from "node:path";
 import type { LowRankUpdate } from "../../../src/adapt/mod.ts";
 import { architectureOf } from "../../../src/architectures/mod.ts";
-import type { HostTensor } from "../../../src/core/host_tensor.ts";
-import { deltaWeight, type LowRankFactors } from "../../../src/core/low_rank_update.ts";
+import type { HostTensor } from "../../../src/core/tensor.ts";
+import { deltaWeight, type LowRankFactors } from "../../../src/core/update.ts";
 import { Random } from "../../../src/core/random.ts";
 import { readAdapter } from "../../../src/formats/mod.ts";
 import { type BaseWeights, openBaseWeights } from "../../../src/inspect/mod.ts";

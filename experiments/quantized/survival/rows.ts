@@ -1,6 +1,6 @@
 /** How much of an update is left when it is merged into a weight in 4 bits. @module */
 
-import type { HostTensor } from "../../../src/core/host_tensor.ts";
+import type { HostTensor } from "../../../src/core/tensor.ts";
 import { boundsOf, mean } from "../../../src/core/numbers.ts";
 import {
   dequantize,
@@ -9,7 +9,7 @@ import {
   type QuantizeOptions,
 } from "../../../src/quant/mod.ts";
 import { comparison } from "../../../src/quant/requantize.ts";
-import { otherWork } from "../../../src/train/other_work.ts";
+import { otherWork } from "../../../src/train/evaluate.ts";
 import type { ExperimentContext } from "../../frame/mod.ts";
 import {
   type KindOfWeights,

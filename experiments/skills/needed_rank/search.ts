@@ -1,7 +1,7 @@
 /** The search of the map's rates. @module */
 
 import type { JsonRecord } from "../../../src/runs/mod.ts";
-import type { PlannedRun, RunContext } from "../../../src/runs/planned_run.ts";
+import type { PlannedRun, RunContext } from "../../../src/runs/plan.ts";
 import { tryRates } from "../../rate_search.ts";
 import { planSkill, skillSteps } from "../runs.ts";
 

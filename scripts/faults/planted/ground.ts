@@ -6,31 +6,31 @@ import { type Fault, fault } from "../fault.ts";
 export const groundFaults: readonly Fault[] = [
   fault(
     "a link may lead to another folder whose name begins like its own",
-    "src/core/links.ts",
+    "src/storage/open_file.ts",
     "if ([own, blobs].includes(folderOf(target))) return target;",
     "if ([own, blobs].some((one) => target.startsWith(one))) return target;",
   ),
   fault(
     "a new file takes the place of the old one before the disk has it",
-    "src/core/staged_file.ts",
+    "src/storage/files.ts",
     "    await this.#try(() => file.sync());\n",
     "",
   ),
   fault(
     "the last file of a save may be on the disk before the others",
-    "src/core/save_folder.ts",
+    "src/storage/folder.ts",
     "      await disk.syncFolder(folder);\n      await last?.place();",
     "      await last?.place();",
   ),
   fault(
     "the token goes to every server that the hub names",
-    "src/core/hub/request.ts",
+    "src/storage/hub_client.ts",
     "if (token && url.origin === new URL(endpoint).origin) {",
     "if (token) {",
   ),
   fault(
     "control characters from 0x80 on reach the terminal",
-    "src/core/terminal_text.ts",
+    "src/core/errors.ts",
     "/^[\\x20-\\x7e\\xa1-",
     "/^[\\x20-\\x9f\\xa1-",
   ),
@@ -48,7 +48,7 @@ export const groundFaults: readonly Fault[] = [
   ),
   fault(
     "the tenth block comes before the second",
-    "src/architectures/blocks.ts",
+    "src/architectures/architecture.ts",
     ".sort((a, b) => a - b)",
     ".sort()",
   ),
@@ -66,19 +66,19 @@ export const groundFaults: readonly Fault[] = [
   ),
   fault(
     "a file of weights may have bytes behind its tensors",
-    "src/formats/header.ts",
+    "src/formats/safetensors/header.ts",
     "if (end !== fileBytes) {",
     "if (end > fileBytes) {",
   ),
   fault(
     "a shard may be in another folder",
-    "src/formats/shards.ts",
+    "src/formats/safetensors/shards.ts",
     "/^[^/\\\\]+\\.safetensors$/",
     "/\\.safetensors$/",
   ),
   fault(
     "a name in a model card ends its own code",
-    "src/formats/card_text.ts",
+    "src/formats/peft/card.ts",
     'terminalLine(text.replaceAll("`", "\'"))',
     "terminalLine(text)",
   ),

@@ -72,7 +72,7 @@ export const kernelFaults: readonly Fault[] = [
   ),
   fault(
     "free memory on the CPU is not joined with what is free before it",
-    "src/device/cpu/heap.ts",
+    "src/device/cpu/cpu_device.ts",
     "    if (at > 0) this.#joinWithNext(at - 1);\n",
     "",
   ),
@@ -90,7 +90,7 @@ export const kernelFaults: readonly Fault[] = [
   ),
   fault(
     "BLAS reads the part of a transposed B from the wrong place",
-    "src/blas/sgemm.ts",
+    "src/blas/blas.ts",
     "begin * (transposeB ? bStride : 1)",
     "begin * (transposeA ? bStride : 1)",
   ),

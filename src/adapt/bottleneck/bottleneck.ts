@@ -1,19 +1,42 @@
 /** What one bottleneck computes. @module */
 
+import { assertLeftOut } from "../../architectures/architecture.ts";
 import { add } from "../../autograd/ops/add.ts";
 import { linear } from "../../autograd/ops/linear.ts";
 import type { Parameter } from "../../autograd/parameter.ts";
 import type { Tape } from "../../autograd/tape.ts";
+import { moduleOf } from "../../core/module_names.ts";
 import type { Random } from "../../core/random.ts";
 import type { ArenaEntry } from "../../device/arena.ts";
 import type { Tensor } from "../../device/device.ts";
-import { activationOf } from "../../nn/activations.ts";
-import type { Adaptation } from "../../nn/adaptation.ts";
-import { LayerNorm } from "../../nn/layer_norm.ts";
-import type { Activation } from "../../nn/mlp.ts";
+import type { Model } from "../../models/model.ts";
+import type { Adaptation } from "../../nn/linear.ts";
+import { type Activation, activationOf } from "../../nn/mlp.ts";
+import { LayerNorm } from "../../nn/norms.ts";
 import type { Place } from "../../nn/place.ts";
-import type { BottleneckForm, NonLinearity } from "./form.ts";
-import { hubPrefix } from "./hub_names.ts";
+
+/** Under which name our adapters are in its models. */
+export const hubAdapterName = "lowrank";
+
+/**
+ * Before the name of each tensor of a place's bottleneck: in encoders the library holds it inside of the module
+ * whose output it changes, `bert.encoder.layer.0.output`, in decoders beside it, `transformer.h.0.output_adapters`.
+ */
+function hubPrefix({ name, sublayer }: Place): string {
+  const beside = `${moduleOf(name)}.${sublayer === "attention" ? "attention" : "output"}_adapters`;
+  const holder = name.endsWith(".output") ? name : beside;
+  return `${holder}.adapters.${hubAdapterName}`;
+}
+
+/** The second name of a norm before the down projection, which the library's files have twice. */
+export const normAlias = (key: string): string => key.replace(/adapter_down\.0\./, normName);
+
+/** What is in the second name, and in no other. */
+export const normName = "adapter_norm_before.";
+
+/** A name without the path of the base model in it, which files of models without a head do not have. */
+export const bareName = (name: string): string =>
+  name.replace(/^(bert|roberta|deberta|transformer|model)\./, "");
 
 /** ε of the norm that `lin` has: PyTorch's default, and GPT-2's. */
 const epsilon = 1e-5;
@@ -95,4 +118,78 @@ export function initBottleneck(
     init === "bert" ? normals(down) : random.uniformWithin(1 / Math.sqrt(width), down.size),
   );
   if (init === "bert") write(up, normals(up));
+}
+
+/** A form of bottleneck adapters that the LoRA paper compares with (Hu et al. 2021, section 5.1). */
+export type BottleneckVariant = "houlsby" | "lin" | "pfeiffer" | "drop";
+
+/** What stands between the two projections, by the `adapters` library's name. */
+export type NonLinearity = "relu" | "swish" | "gelu" | "gelu_new" | "tanh";
+
+/** The names of the non-linearities. */
+export const nonLinearities: readonly NonLinearity[] = [
+  "relu",
+  "swish",
+  "gelu",
+  "gelu_new",
+  "tanh",
+];
+
+/** What distinguishes the variants. */
+export interface BottleneckForm {
+  /** Whether a bottleneck follows the attention too, beside the one that follows the MLP. */
+  readonly followsAttention: boolean;
+  /** Whether it changes the sum of the residual stream and the sublayer's output, rather than the output. */
+  readonly changesSum: boolean;
+  /** Whether a layer norm of its own comes before its down projection. */
+  readonly hasNorm: boolean;
+  /** The non-linearity where none is given. */
+  readonly nonLinearity: NonLinearity;
+}
+
+const pfeiffer: BottleneckForm = {
+  followsAttention: false,
+  changesSum: true,
+  hasNorm: false,
+  nonLinearity: "relu",
+};
+
+/** The forms, by the variants' names. */
+export const bottleneckForms: Readonly<Record<BottleneckVariant, BottleneckForm>> = {
+  houlsby: {
+    followsAttention: true,
+    changesSum: false,
+    hasNorm: false,
+    nonLinearity: "swish",
+  },
+  lin: { ...pfeiffer, hasNorm: true },
+  pfeiffer,
+  drop: pfeiffer,
+};
+
+/** The names of the variants. */
+export const bottleneckVariants = Object.keys(bottleneckForms) as readonly BottleneckVariant[];
+
+/** What is chosen of a variant. */
+interface Chosen {
+  readonly variant: BottleneckVariant;
+  readonly leaveOut: readonly number[];
+}
+
+/**
+ * The places that get a bottleneck, in the order of the forward pass.
+ *
+ * @throws {RangeError} when the model has none, a layer that is left out does not exist, none is left, or
+ * `drop` leaves out other layers than the lowest.
+ */
+export function chosenPlaces({ places }: Model, { variant, leaveOut }: Chosen): Place[] {
+  const { followsAttention } = bottleneckForms[variant];
+  const layerOf = ({ sublayer }: Place) => places.filter((one) => one.sublayer === sublayer);
+  const layers = places.filter(({ sublayer }) => sublayer === "mlp").length;
+  if (layers === 0) throw new RangeError("bottlenecks need a model with blocks, found none");
+  assertLeftOut(leaveOut, layers, variant);
+  return places.filter((place) =>
+    (followsAttention || place.sublayer === "mlp") &&
+    !leaveOut.includes(layerOf(place).indexOf(place))
+  );
 }

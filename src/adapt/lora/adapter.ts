@@ -1,30 +1,275 @@
 /** A LoRA adapter on a model: its tensors and sites, how it is saved and removed. @module */
 
+import { type Spectrum, spectrum, truncateUpdate } from "../../analysis/mod.ts";
 import type { Parameter } from "../../autograd/parameter.ts";
-import type { HostTensor } from "../../core/host_tensor.ts";
-import { deltaWeight } from "../../core/low_rank_update.ts";
-import { listNames } from "../../core/module_names.ts";
-import { assertOptions } from "../../core/options.ts";
-import type { PromptFormat } from "../../core/prompt_format.ts";
+import type { PromptFormat } from "../../core/batch.ts";
+import { assertOptions } from "../../core/checks.ts";
+import { quote } from "../../core/errors.ts";
+import { listNames, moduleOf } from "../../core/module_names.ts";
+import { boundsOf } from "../../core/numbers.ts";
+import type { HostTensor } from "../../core/tensor.ts";
+import { assertScaling, deltaWeight, type LowRankUpdate, siteName } from "../../core/update.ts";
 import { Arena } from "../../device/arena.ts";
-import { adapterFile } from "../../formats/merged_metadata.ts";
-import { type BiasMode, type TrainedUpdate, writeAdapter } from "../../formats/mod.ts";
-import type { RandomStart } from "../../formats/start_metadata.ts";
+import {
+  type AdapterRecord,
+  type BiasMode,
+  type TrainedUpdate,
+  writeAdapter,
+} from "../../formats/mod.ts";
+import { adapterFile } from "../../formats/peft/base_metadata.ts";
+import { stackRows } from "../../formats/peft/comparable.ts";
+import type { RandomStart } from "../../formats/peft/metadata.ts";
+import { isTable } from "../../formats/peft/read.ts";
+import { adapterFiles } from "../../formats/peft/write.ts";
+import { labelsOf } from "../../models/labels.ts";
+import { transpose } from "../../models/layers.ts";
 import type { AdapterValues, Model } from "../../models/model.ts";
-import { type Adapter, type SaveAdapterOptions, saveNames, type WeightChange } from "../adapter.ts";
-import { assertFree, attach } from "../attach.ts";
-import { assertOwnWeight } from "../sites.ts";
-import { type SiteSpectrum, spectraOf } from "../spectra.ts";
-import { TokenRows } from "../token_rows.ts";
-import { TrainedModules } from "../trained_modules.ts";
-import { type AdapterChange, changedPlans } from "./change.ts";
-import type { LoadRecord } from "./load_record.ts";
-import type { LoraSite } from "./lora_site.ts";
-import type { LoraPlan } from "./plan.ts";
-import { recordOf } from "./record.ts";
-import { assertLowRank, readSites } from "./read_sites.ts";
-import { entriesOf, makeSite, makeStart } from "./tensors.ts";
-import { copyParts, type TrainedParts } from "./trained_parts.ts";
+import { TextModel } from "../../models/text_model.ts";
+import type { AdaptedLayer } from "../../nn/embedding.ts";
+import { Linear } from "../../nn/linear.ts";
+import { asFiles, holdFiles } from "../../storage/folder.ts";
+import {
+  type Adapter,
+  assertFree,
+  attach,
+  baseNameOf,
+  quantizedBaseOf,
+  type SaveAdapterOptions,
+  saveNames,
+  type WeightChange,
+} from "../adapter.ts";
+import { inFileOrder } from "../named_adapter.ts";
+import { addressOf, assertOwnWeight } from "../sites.ts";
+import { TokenRows, TrainedModules } from "../trained_modules.ts";
+import {
+  DoraSite,
+  entriesOf,
+  LoraEmbedding,
+  type LoraPlan,
+  type LoraSite,
+  makeSite,
+  makeStart,
+} from "./site.ts";
+
+/** The size and spectrum of one site's update. */
+export interface SiteSpectrum extends Spectrum {
+  /** The site's name: `transformer.h.0.attn.c_attn:q`. */
+  readonly name: string;
+}
+
+/** The spectra of updates, in their order. */
+function spectraOf(updates: readonly LowRankUpdate[]): SiteSpectrum[] {
+  return updates.map((update) => ({ name: siteName(update), ...spectrum(update) }));
+}
+
+/** What a changed copy of an adapter has otherwise; what is not named stays. */
+export interface AdapterChange {
+  /** k: the nearest update of rank k at every site whose rank is above it (Eckart and Young 1936). */
+  readonly rank?: number;
+  /** Factor of every ΔW: the weight of the adapter. */
+  readonly scale?: number;
+  /** The sites to keep, by role (`q`) or by consecutive parts of their paths (`h.0`, `attn.c_attn:v`). */
+  readonly only?: readonly string[];
+}
+
+/** What the copy's sites will be, given the values of all of the adapter's. */
+function changedPlans(
+  sites: readonly LoraSite[],
+  updates: readonly TrainedUpdate[],
+  change: AdapterChange,
+): LoraPlan[] {
+  assertOptions("with", change, { rank: true, scale: true, only: true });
+  const { rank = Infinity, scale = 1, only } = change;
+  if (!Number.isFinite(scale)) throw new RangeError(`scale must be finite, found ${quote(scale)}`);
+  assertRank(rank);
+  for (const name of only ?? []) assertNamed(sites, name);
+  return sites.flatMap((site, i) => {
+    if (only && !only.some((name) => isPart(site, name))) return [];
+    const own = updates[i], isAbove = own.A.shape[0] > rank;
+    const { A, B } = isAbove ? truncateUpdate(own, rank) : own;
+    const { name, linear, role, rows, dropout } = site, scaling = scale * site.scaling;
+    assertScaling(scaling, name);
+    const settings = { rank: A.shape[0], alpha: scaling * A.shape[0], scaling, dropout };
+    const factors = { A: A.data, B: B.data, bias: own.bias?.data };
+    return [{ site: { name, linear, role, rows }, ...settings, ...factors }];
+  });
+}
+
+function assertRank(rank: number): void {
+  if (rank === Infinity || Number.isInteger(rank) && rank >= 1) return;
+  throw new RangeError(`rank must be a positive integer, found ${quote(rank)}`);
+}
+
+function assertNamed(sites: readonly LoraSite[], name: string): void {
+  if (sites.some((site) => isPart(site, name))) return;
+  const known = listNames(sites.map(({ name }) => name));
+  throw new RangeError(`only must name sites of the adapter (${known}), found ${quote(name)}`);
+}
+
+/** Whether a name is a site's role, or whole consecutive parts of its path. */
+const isPart = (site: LoraSite, name: string): boolean =>
+  site.role === name || dotted(site.name).includes(dotted(name));
+
+const dotted = (path: string) => `.${String(path).replace(":", ".")}.`;
+
+/**
+ * Reads A and B of every site, with the bias or magnitude of those that have one. A site with start values
+ * is converted to LoRA: s B A − s B₀ A₀ is s [B, −B₀] [A; A₀], of twice the rank.
+ */
+async function readSites(
+  sites: readonly LoraSite[],
+  starts: readonly LoraSite[] = [],
+): Promise<TrainedUpdate[]> {
+  if (sites.length === 0) return [];
+  const tensors = [...sites, ...starts].flatMap((site) => site.parameters);
+  const values = await sites[0].A.tensor.device.read(...tensors.map(({ tensor }) => tensor));
+  const of = new Map(tensors.map((parameter, i) => [parameter, values[i]]));
+  return sites.map((site) => {
+    const [own, B, vector] = site.parameters.map((parameter) => of.get(parameter)!);
+    const isEmbedding = site instanceof LoraEmbedding, A = isEmbedding ? transpose(own) : own;
+    const start = starts.find(({ name }) => name === site.name);
+    const factors = start ? converted(A, B, of.get(start.A)!, of.get(start.B)!) : { A, B };
+    const more = vector && (site instanceof DoraSite ? { magnitude: vector } : { bias: vector });
+    const { linear, rows, scaling } = site;
+    return {
+      ...addressOf(linear, rows),
+      ...factors,
+      scaling,
+      ...more,
+      ...isEmbedding && { isEmbedding },
+    };
+  });
+}
+
+/**
+ * Throws for sites that are no products of B and A.
+ *
+ * @throws {RangeError} then.
+ */
+export function assertLowRank(action: string, sites: readonly LoraSite[]): void {
+  const dora = sites.find((site) => site instanceof DoraSite);
+  if (dora) {
+    throw new RangeError(`${action} needs updates scaling · B A, found DoRA on ${dora.name}`);
+  }
+}
+
+/** [A; A₀] and [B, −B₀]. */
+function converted(A: HostTensor, B: HostTensor, A0: HostTensor, B0: HostTensor) {
+  const [rank] = A.shape, [out] = B.shape, both = new Float32Array(2 * rank * out);
+  for (let row = 0; row < out; row++) {
+    for (let r = 0; r < rank; r++) {
+      both[2 * rank * row + r] = B.data[rank * row + r];
+      both[2 * rank * row + rank + r] = -B0.data[rank * row + r];
+    }
+  }
+  return { A: stackRows([A, A0]), B: { shape: [out, 2 * rank], data: both } };
+}
+
+/** What a record is made of. */
+interface Recorded extends Required<TrainedParts> {
+  readonly model: Model;
+  readonly sites: readonly LoraSite[];
+  readonly starts: readonly LoraSite[];
+  readonly promptFormat?: PromptFormat;
+  readonly randomStart?: RandomStart;
+}
+
+/** Reads all that an adapter trains, and what else its file says. */
+export async function recordOf(adapter: Recorded): Promise<AdapterRecord> {
+  const { sites, starts, model, promptFormat, randomStart: start, biasMode } = adapter;
+  const updates = await readSites(sites, starts);
+  const ownModules = inFileOrder(model, await adapter.modules.read()),
+    biases = await adapter.biases.read();
+  const saved = new Map([...ownModules, ...tablesOf(sites, await adapter.tables.read())]);
+  const [, dropout] = boundsOf(sites.map(({ dropout }) => dropout));
+  const labels = model instanceof TextModel && ownModules.size > 0 ? labelsOf(model) : undefined;
+  const { untied } = adapter.modules;
+  const trained = { updates, saved, biases, biasMode, rows: await adapter.tokens.read() };
+  return {
+    ...trained,
+    baseModelName: baseNameOf(model),
+    fanInFanOut: isStoredTurned(model, sites.map(({ linear }) => linear)),
+    dropout,
+    promptFormat,
+    start,
+    quantizedBase: quantizedBaseOf(model),
+    labels,
+    taskType: taskTypeOf(model, ownModules.size > 0),
+    ...untied.length > 0 && { savedModules: [...untied, ...modulesWithoutTables(ownModules)] },
+  };
+}
+
+/** Whether files hold a layer's weight as (in, out): PEFT sets a flag for such layers, which are Conv1D. */
+export function isStoredTurned(
+  { architecture }: Model,
+  layers: readonly Pick<AdaptedLayer, "weight">[],
+): boolean {
+  const turned = architecture?.tensors.filter(({ storedTransposed }) => storedTransposed);
+  const names = new Set(turned?.map(({ name }) => name));
+  return layers.some((layer) => layer instanceof Linear && names.has(layer.weight.name));
+}
+
+/** What PEFT calls the task of a model, whose classifier an adapter may have trained. */
+export function taskTypeOf(model: Model, withModules: boolean): string | null {
+  if (!(model instanceof TextModel)) return "CAUSAL_LM";
+  if (withModules && labelsOf(model)) return "SEQ_CLS";
+  return model.isCausal ? "CAUSAL_LM" : null;
+}
+
+/** Frozen weights by the names of the adapted layers: a head's and an embedding's may be one. */
+const tablesOf = (sites: readonly LoraSite[], tables: ReadonlyMap<string, HostTensor>) =>
+  sites.flatMap(({ linear: { name, weight } }) => {
+    const values = tables.get(weight.name);
+    return values ? [[`${name}.weight`, values] as const] : [];
+  });
+
+/** PEFT would untie the head of a table that is trained with it. */
+const modulesWithoutTables = (saved: ReadonlyMap<string, HostTensor>): string[] =>
+  [...saved.keys()].filter((name) => !isTable(name)).map(moduleOf);
+
+/** Modules in full and biases, which an adapter of low-rank updates trains beside them. */
+export interface TrainedParts {
+  /** Modules in full. */
+  readonly modules?: TrainedModules;
+  /** Biases. */
+  readonly biases?: TrainedModules;
+  /** Which biases these are. Default `none`. */
+  readonly biasMode?: BiasMode;
+  /** Weights of adapted embeddings and heads that a file has in the place of the model's; they are frozen. */
+  readonly tables?: TrainedModules;
+  /** Rows of embeddings. */
+  readonly tokens?: TokenRows;
+}
+
+/** New copies of the same parameters, with the values that they have; the old ones must not be in use. */
+async function copyParts(
+  model: Model,
+  { modules, biases, biasMode, tables, tokens }: Required<TrainedParts>,
+): Promise<() => TrainedParts> {
+  const [saved, own, held] = [await modules.read(), await biases.read(), await tables.read()];
+  const replaced = await tokens.read();
+  return () => {
+    using unfinished = new DisposableStack();
+    const copy = (values: ReadonlyMap<string, HostTensor>, names = [...values.keys()]) =>
+      unfinished.use(copiesOf(model, names, values));
+    const copies = copy(saved, [...saved.keys()].map(moduleOf));
+    const others = { biases: copy(own), tables: copy(held) };
+    const rows = new TokenRows(model, replaced);
+    unfinished.move();
+    return { modules: copies, biasMode, tokens: rows, ...others };
+  };
+}
+
+/** Copies of parameters with other values; a name may be a module's. */
+export function copiesOf(
+  model: Model,
+  names: readonly string[],
+  values: ReadonlyMap<string, HostTensor>,
+): TrainedModules {
+  const copies = new TrainedModules(model, names);
+  copies.write(values);
+  return copies;
+}
 
 /**
  * Low-rank updates to some of a model's weights, in force until {@link LoraAdapter.remove}.
@@ -246,4 +491,55 @@ export class LoraAdapter implements Adapter {
       detach();
     };
   }
+}
+
+/**
+ * The files of the PEFT folder that {@link LoraAdapter.save} writes, in memory: a page in a browser has no disk.
+ * `readAdapter` and `loadAdapter` take them as a folder.
+ *
+ * @throws {RangeError} when a value is not finite in the file's dtype, or there is no update.
+ * @throws {TypeError} when an option does not exist.
+ *
+ * @example
+ * ```ts
+ * import { initGpt2, injectLora, openDevice, parseGpt2Config } from "@lowrank/core";
+ * import { adapterInMemory } from "@lowrank/core/adapt";
+ *
+ * using device = await openDevice();
+ * const config = parseGpt2Config({ vocab_size: 8, n_positions: 8, n_embd: 8, n_layer: 1, n_head: 2 });
+ * using model = initGpt2(device, config, { seed: 1 });
+ * using adapter = injectLora(model, { rank: 2, seed: 1 });
+ * const files = await adapterInMemory(adapter, { baseModelName: "gpt2" });
+ * console.log(files.map(({ name }) => name)); // adapter_model.safetensors, README.md, adapter_config.json
+ * ```
+ */
+export async function adapterInMemory(
+  adapter: LoraAdapter,
+  options: SaveAdapterOptions = {},
+): Promise<File[]> {
+  assertOptions("adapterInMemory", options, saveNames);
+  const record = { ...await recordOf(adapter), ...options };
+  return asFiles(await holdFiles(await adapterFiles([], record)));
+}
+
+/** A module of a file and the layer that it was matched to. */
+export interface MatchedModule {
+  /** Its path in the file. */
+  readonly module: string;
+  /** The layer's path in the model. */
+  readonly layer: string;
+  /** r. */
+  readonly rank: number;
+  /** The factor of B A. */
+  readonly scaling: number;
+  /** True where all of A or B is zero: the adapter changes nothing there. */
+  readonly isZero: boolean;
+}
+
+/** How an adapter was loaded. */
+export interface LoadRecord {
+  /** Every module of the file. */
+  readonly matched: readonly MatchedModule[];
+  /** What `allow` let pass: `unmatchedTargets: q_proj`. */
+  readonly passed: readonly string[];
 }

@@ -2,10 +2,10 @@
 
 import type { Parameter } from "../../autograd/parameter.ts";
 import { moduleOf } from "../../core/module_names.ts";
-import { assertOptions } from "../../core/options.ts";
-import { quote } from "../../core/quote.ts";
+import { assertOptions } from "../../core/checks.ts";
+import { quote } from "../../core/errors.ts";
 import type { LoraAdapter } from "./adapter.ts";
-import { LoraEmbedding } from "./lora_embedding.ts";
+import { LoraEmbedding } from "./site.ts";
 
 /** The rates of LoRA+. */
 export interface LoraPlusOptions {

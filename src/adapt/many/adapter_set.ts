@@ -1,24 +1,204 @@
 /** Many adapters over one base, of which each row of a batch takes its own. @module */
 
-import { addSegments } from "../../autograd/ops/segments.ts";
+import { pieceNumbers } from "../../../kernels/segment_product/kernel.ts";
+import { addSegments, type Segments } from "../../autograd/ops/segments.ts";
+import type { Parameter } from "../../autograd/parameter.ts";
 import type { Tape } from "../../autograd/tape.ts";
-import type { LowRankUpdate } from "../../core/low_rank_update.ts";
-import { DeviceError } from "../../core/errors.ts";
-import { assertRecord } from "../../core/json.ts";
+import type { PromptFormat } from "../../core/batch.ts";
+import { assertOptions, assertRecord } from "../../core/checks.ts";
+import { DeviceError, quote, ShapeError } from "../../core/errors.ts";
 import { listNames } from "../../core/module_names.ts";
-import type { PromptFormat } from "../../core/prompt_format.ts";
-import { assertOptions } from "../../core/options.ts";
-import { quote } from "../../core/quote.ts";
-import type { Folder } from "../../core/storage.ts";
-import type { Tensor } from "../../device/device.ts";
+import { howMany } from "../../core/numbers.ts";
+import type { LowRankUpdate } from "../../core/update.ts";
+import type { Device, Tensor } from "../../device/device.ts";
 import type { AdapterException } from "../../formats/mod.ts";
-import type { AppliedAdapter, Model, PassRows } from "../../models/model.ts";
+import {
+  type AdapterValues,
+  type AppliedAdapter,
+  assertModel,
+  type Model,
+  type PassRows,
+} from "../../models/model.ts";
 import type { Linear } from "../../nn/linear.ts";
-import { assertFree, assertNotIn, attach } from "../attach.ts";
-import { assertRowList, BatchRows } from "./batch_rows.ts";
-import { assertNewName, type Member, memberOf, readMember } from "./set_member.ts";
-import { LayerStack } from "./stack.ts";
-import { assertSeesTokens } from "./stackable.ts";
+import type { Folder } from "../../storage/storage.ts";
+import { assertFree, assertNotIn, attach } from "../adapter.ts";
+import { assertUpdates, planUpdates } from "../lora/inject.ts";
+import { readPlans } from "../lora/load.ts";
+import {
+  assertSeesTokens,
+  assertUpdatesAlone,
+  LayerStack,
+  sitesOf,
+  type StackedSite,
+} from "./stack.ts";
+
+/** Neighboring rows of a batch that have the same adapter. */
+interface Piece {
+  readonly row: number;
+  readonly group: number;
+  readonly count: number;
+}
+
+/** What each row of a batch has, on the device. */
+export class BatchRows implements Disposable {
+  /** The adapter of each row, if it has one. */
+  readonly names: readonly (string | undefined)[];
+  readonly #device: Device;
+  readonly #groups: readonly number[];
+  /** The rows sorted by adapter. */
+  readonly #segments: Segments;
+  #starts: readonly number[] = [];
+  #picked: readonly number[] | undefined;
+  /** The tokens of all rows sorted by adapter, once a layer has read them in this pass. */
+  #allTokens: Segments | undefined;
+  /** The same of the picked tokens. */
+  #pickedTokens: Segments | undefined;
+
+  /** Sorts rows by their groups, -1 for none. */
+  constructor(device: Device, names: readonly (string | undefined)[], groups: readonly number[]) {
+    this.names = names;
+    this.#device = device;
+    this.#groups = groups;
+    this.#segments = segmentsOf(device, groups);
+  }
+
+  /** Whether its rows have these adapters. */
+  areOf(rows: readonly (string | undefined)[]): boolean {
+    return rows.length === this.names.length && rows.every((name, i) => name === this.names[i]);
+  }
+
+  /**
+   * Throws a `ShapeError` for a pass of another number of rows.
+   *
+   * @param starts The first token of each row, and the end of the last.
+   */
+  begin(starts: readonly number[]): void {
+    const { length } = this.names, batch = starts.length - 1;
+    if (length !== batch) {
+      throw new ShapeError(
+        `a pass needs the adapters of its ${howMany(batch, "row")}, found those of ${length}: ` +
+          "call use(rows) before",
+      );
+    }
+    this.#starts = starts;
+    this.#picked = undefined;
+    this.#freeTokens();
+  }
+
+  /** Says that the layers that follow read these tokens alone. */
+  pick(tokens: readonly number[]): void {
+    this.#picked = tokens;
+  }
+
+  /**
+   * How the inputs of a layer are sorted.
+   *
+   * @throws {ShapeError} unless they are those of all tokens or of the picked ones.
+   */
+  segmentsFor(layer: string, inputs: number): Segments {
+    const starts = this.#starts, tokens = starts.at(-1)!, { length } = this.names;
+    const areAlike = starts.every((start, row) => start * length === row * tokens);
+    if (inputs === this.#picked?.length) return this.#pickedTokens ??= this.#sorted(this.#picked);
+    if (inputs === tokens) {
+      return areAlike ? this.#segments : this.#allTokens ??= this.#sorted();
+    }
+    throw new ShapeError(
+      `${layer} needs the inputs of all ${tokens} tokens, or of those that are read, found ${inputs}`,
+    );
+  }
+
+  /** Frees what is on the device. */
+  [Symbol.dispose](): void {
+    this.#freeTokens();
+    this.#segments.pieces[Symbol.dispose]();
+  }
+
+  /** Some tokens, or all, sorted by adapter. */
+  #sorted(tokens?: readonly number[]): Segments {
+    const starts = this.#starts;
+    const groups = this.#groups.flatMap((group, row) =>
+      new Array<number>(starts[row + 1] - starts[row]).fill(group)
+    );
+    return segmentsOf(this.#device, tokens?.map((token) => groups[token]) ?? groups);
+  }
+
+  #freeTokens(): void {
+    for (const segments of [this.#allTokens, this.#pickedTokens]) {
+      segments?.pieces[Symbol.dispose]();
+    }
+    this.#allTokens = this.#pickedTokens = undefined;
+  }
+}
+
+/**
+ * Throws unless it is a list of at least one row.
+ *
+ * @throws {TypeError} when it is no list.
+ * @throws {RangeError} when it is empty.
+ */
+function assertRowList(rows: readonly unknown[]): void {
+  if (!Array.isArray(rows)) {
+    throw new TypeError(`a batch needs a list of its rows' adapters, found ${quote(rows)}`);
+  }
+  if (rows.length === 0) throw new RangeError("a batch needs at least 1 row, found none");
+}
+
+function segmentsOf(device: Device, groups: readonly number[]): Segments {
+  const pieces = piecesOf(groups).sort((a, b) => a.group - b.group || a.row - b.row);
+  let rows = 0;
+  const numbers = pieces.flatMap(({ row, group, count }) => [(rows += count) - count, row, group]);
+  const [size, pieceCount] = [pieceNumbers * Math.max(1, pieces.length), pieces.length];
+  const tensor = device.allocate([size], "u32", "adapter", "rows by adapter");
+  device.write(tensor, Uint32Array.from({ length: size }, (_, i) => numbers[i] ?? 0));
+  return { pieces: tensor, pieceCount, rows, batch: groups.length };
+}
+
+function piecesOf(groups: readonly number[]): Piece[] {
+  const starts = groups.flatMap((group, row) =>
+    row === 0 || group !== groups[row - 1] ? [row] : []
+  );
+  return starts.map((row, i) => ({
+    row,
+    group: groups[row],
+    count: (starts[i + 1] ?? groups.length) - row,
+  })).filter(({ group }) => group >= 0);
+}
+
+/** An adapter of a set. */
+export interface Member {
+  readonly values: AdapterValues;
+  readonly promptFormat?: PromptFormat;
+  /** Its sites by the names of their layers. */
+  readonly sites: ReadonlyMap<string, readonly StackedSite[]>;
+}
+
+/**
+ * Throws unless a name is a text that no member has.
+ *
+ * @throws {RangeError} then.
+ */
+function assertNewName(members: ReadonlyMap<string, Member>, name: string): void {
+  if (typeof name === "string" && name !== "" && !members.has(name)) return;
+  throw new RangeError(`a new adapter of the set needs a name of its own, found ${quote(name)}`);
+}
+
+/** One of updates on the host. */
+function memberOf(model: Model, name: string, updates: readonly LowRankUpdate[]): Member {
+  assertUpdates("AdapterSet.add", updates);
+  return { values: {}, sites: sitesOf(name, planUpdates(model, updates)) };
+}
+
+/** One of a PEFT folder. */
+async function readMember(
+  model: Model,
+  name: string,
+  folder: Folder,
+  options: { readonly allow?: readonly AdapterException[] },
+): Promise<Member> {
+  const { plans, values, read } = await readPlans(model, folder, options);
+  assertUpdatesAlone(name, read);
+  return { values, promptFormat: read.promptFormat, sites: sitesOf(name, plans) };
+}
 
 /**
  * LoRA adapters over one base model. Every row of a batch, a sequence, names its adapter or none, and one
@@ -244,4 +424,46 @@ export class AdapterSet implements AppliedAdapter, Disposable {
     this.#rows?.[Symbol.dispose]();
     this.#rows = rows;
   }
+}
+
+/** Owns nothing: the tensors are another model's. */
+const nobody: Disposable = { [Symbol.dispose]: () => {} };
+
+/**
+ * The same base without adapters: it shares all tensors, and an adapter on it does not act on the other. Disposing it
+ * frees nothing, and the tensors live as long as the model that owns them.
+ *
+ * @throws {TypeError} when there is no model.
+ *
+ * @example
+ * ```ts
+ * import { initGpt2, injectLora, openDevice, parseGpt2Config } from "@lowrank/core";
+ * import { shareBase } from "@lowrank/core/runs";
+ *
+ * using device = await openDevice();
+ * const config = parseGpt2Config({ vocab_size: 8, n_positions: 8, n_embd: 8, n_layer: 1, n_head: 2 });
+ * using model = initGpt2(device, config, { seed: 1 });
+ * using one = injectLora(shareBase(model), { rank: 1, seed: 1 });
+ * using other = injectLora(shareBase(model), { rank: 2, seed: 1 });
+ * console.log(one.parameterCount, other.parameterCount);
+ * ```
+ */
+export function shareBase<M extends Model<never>>(model: M): M {
+  assertModel("shareBase", model);
+  const shared = model.withTensors(new Map(), nobody) as M;
+  shared.merged = model.merged;
+  shared.promptFormat = model.promptFormat;
+  return shared;
+}
+
+/** True for models with the same tensors. */
+export function sharesBase(one: Model, other: Model): boolean {
+  if (one.parameters.size !== other.parameters.size) return false;
+  if (one.weights?.size !== other.weights?.size) return false;
+  const isSame = ([name, { own }]: readonly [string, Parameter]) => {
+    const twin = other.parameters.get(name)?.own;
+    return twin?.storage === own.storage && twin.offset === own.offset;
+  };
+  return [...one.parameters].every(isSame) &&
+    [...one.weights ?? []].every(([name, weight]) => other.weights!.get(name) === weight);
 }

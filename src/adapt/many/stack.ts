@@ -1,15 +1,151 @@
 /** The factors of many adapters at one layer, side by side. @module */
 
-import type { GroupedUpdates, GroupedVectors } from "../../autograd/ops/segments.ts";
-import type { HostData } from "../../core/host_tensor.ts";
-import { countRows, rangesOf, type SiteRows } from "../../core/row_range.ts";
-import { Arena } from "../../device/arena.ts";
+import { rowNorms, scaleRows } from "../../../kernels/column_scaling/kernel.ts";
+import { fill, scaleAdd } from "../../../kernels/elementwise/kernel.ts";
+import { matrix, multiply } from "../../autograd/ops/product.ts";
+import type {
+  GroupedGradients,
+  GroupedMatrices,
+  GroupedUpdates,
+  GroupedVectors,
+} from "../../autograd/ops/segments.ts";
+import { DeviceError } from "../../core/errors.ts";
+import type { HostData } from "../../core/tensor.ts";
+import { countRows, rangesOf, type SiteRows } from "../../core/update.ts";
+import { Arena, Scope } from "../../device/arena.ts";
 import { type Device, Tensor } from "../../device/device.ts";
-import { Scope } from "../../device/scope.ts";
-import type { Linear } from "../../nn/linear.ts";
-import { copyTensor } from "../copy_tensor.ts";
-import { groupedMatrices, joined, type ProductPart } from "./grouped_parts.ts";
-import { foldMagnitude } from "./magnitude.ts";
+import { spanOver } from "../../device/spans.ts";
+import type { PeftAdapter } from "../../formats/mod.ts";
+import type { Model } from "../../models/model.ts";
+import { Linear } from "../../nn/linear.ts";
+import type { LoraPlan } from "../lora/site.ts";
+import { copyTensor } from "../trained_modules.ts";
+
+/** What `segment_product` knows of a part of a group, and its factor. */
+export type ProductPart = readonly [
+  n: number,
+  k: number,
+  fromColumn: number,
+  start: number,
+  toColumn: number,
+  factor: number,
+];
+
+/** What `segment_outer` knows of a part of a group. */
+export type OuterPart = readonly [
+  m: number,
+  n: number,
+  pColumn: number,
+  qColumn: number,
+  start: number,
+];
+
+/** Matrices in `values` that rows are multiplied by, with tables that the scope owns. */
+export function groupedMatrices(
+  scope: Scope,
+  name: string,
+  values: Tensor,
+  groups: readonly (readonly ProductPart[])[],
+): GroupedMatrices {
+  const { padded, parts, partCount } = partsOf(scope, name, groups);
+  const factors = padded.map((part) => part[5] ?? 0);
+  const scalings = scope.allocate([factors.length], "f32", "adapter", `${name} scalings`);
+  scope.device.write(scalings, Float32Array.from(factors));
+  const [mostN, mostK] = largest(groups);
+  return { values, parts, factors: scalings, groups: groups.length, partCount, mostN, mostK };
+}
+
+/** Matrices in `values` that are sums over rows, with a table that the scope owns. */
+export function groupedGradients(
+  scope: Scope,
+  name: string,
+  values: Tensor,
+  groups: readonly (readonly OuterPart[])[],
+): GroupedGradients {
+  const { parts, partCount } = partsOf(scope, name, groups), [mostM, mostN] = largest(groups);
+  return { values, parts, groups: groups.length, partCount, mostM, mostN };
+}
+
+/** Groups with fewer parts than others have empty ones. */
+function partsOf(scope: Scope, name: string, groups: readonly (readonly (readonly number[])[])[]) {
+  const partCount = Math.max(...groups.map(({ length }) => length)), none = [0, 0, 0, 0, 0];
+  const padded = groups.flatMap((own) =>
+    Array.from({ length: partCount }, (_, i): readonly number[] => own[i] ?? none)
+  );
+  const numbers = padded.flatMap((part) => part.slice(0, 5));
+  const parts = scope.allocate([numbers.length], "u32", "adapter", `${name} parts`);
+  scope.device.write(parts, Uint32Array.from(numbers));
+  return { padded, parts, partCount };
+}
+
+/** The largest of the first two numbers of all parts. */
+const largest = (groups: readonly (readonly (readonly number[])[])[]): number[] =>
+  [0, 1].map((i) => Math.max(...groups.flat().map((part) => part[i])));
+
+/**
+ * The tensors as one, which a kernel binds as a whole.
+ *
+ * @throws {DeviceError} when they are in several buffers, or one binding cannot hold them.
+ */
+export function joined(name: string, views: readonly Tensor[]): Tensor {
+  const all = spanOver(views), { maxBindingBytes } = all.device;
+  const isOne = views.every(({ storage }) => storage === all.storage);
+  if (isOne && all.bytes <= maxBindingBytes) return all;
+  const bytes = views.reduce((sum, { bytes }) => sum + bytes, 0);
+  throw new DeviceError(
+    `the adapters of ${name} must fit into one binding of ${maxBindingBytes} bytes, found ${bytes}`,
+  );
+}
+
+/** The tensors of a site with a magnitude. */
+export interface MagnitudeSite {
+  /** (rank, in). */
+  readonly A: Tensor;
+  /** (out, rank), which is scaled. */
+  readonly B: Tensor;
+  /** The factor of B A. */
+  readonly scaling: number;
+  /** (2, out): the scale and the shift, which are written. */
+  readonly vectors: Tensor;
+}
+
+/**
+ * With q = m / ‖V‖ by rows and V = W + scaling · B A, DoRA's output q ∘ V x + b (Liu et al. 2024, equation 5) is
+ * q ∘ y + (1 − q) ∘ b + scaling · (q ∘ B) A x of the base's own y = W x + b: writes q and (1 − q) ∘ b, and q ∘ B in the
+ * place of B.
+ */
+function foldMagnitude(
+  { weight, bias }: Linear,
+  { A, B, scaling, vectors }: MagnitudeSite,
+  magnitude: HostData,
+): void {
+  const { device, shape: [size, rank] } = B, width = A.shape[1];
+  using scope = new Scope(device);
+  const place = (shape: readonly number[], label: string) =>
+    scope.allocate(shape, "f32", "scratch", label);
+  using own = weight.dense();
+  const V = copyTensor(own, place(own.shape, "direction"));
+  const product = { m: size, n: width, k: rank, alpha: scaling, accumulate: 1 } as const;
+  multiply(matrix(B), matrix(A), matrix(V), product);
+  const [divisors, factors, ones] = ["norms", "magnitude", "ones"].map((label) =>
+    place([size], label)
+  );
+  device.launch(rowNorms, { x: V, y: divisors }, { rows: size, width });
+  device.write(factors, magnitude);
+  device.launch(fill, { y: ones }, { size, value: 1 });
+  const scaled = (x: Tensor, width: number) => {
+    const y = place(x.shape, "scaled");
+    device.launch(scaleRows, { x, factors, divisors, y }, { rows: size, width, accumulate: 0 });
+    return y;
+  };
+  const add = (x: Tensor, yOffset: number, alpha: number, accumulate: 0 | 1) =>
+    device.launch(scaleAdd, { x, y: vectors }, { size, xOffset: 0, yOffset, alpha, accumulate });
+  copyTensor(scaled(B, rank), B);
+  add(scaled(ones, 1), 0, 1, 0);
+  if (!bias) return add(ones, size, 0, 0);
+  add(bias.tensor, size, 1, 0);
+  add(scaled(bias.tensor, 1), size, -1, 1);
+}
 
 /** One adapter's update of some rows of a layer's weight. */
 export interface StackedSite {
@@ -130,4 +266,68 @@ const hasMagnitude = ({ magnitude, vectors }: Pick<StackedSite, "magnitude" | "v
 function copyInto(from: HostData | Tensor, to: Tensor): void {
   if (from instanceof Tensor) copyTensor(from, to);
   else to.device.write(to, from);
+}
+
+/**
+ * Throws for a model whose linear layers have inputs that belong to no row of the batch.
+ *
+ * @throws {RangeError} then.
+ */
+export function assertSeesTokens({ architecture }: Model): void {
+  const type = architecture?.modelType;
+  if (!type?.startsWith("deberta")) return;
+  throw new RangeError(
+    `adapters of one batch need layers whose inputs are tokens, found ${type}, which projects distances too`,
+  );
+}
+
+/**
+ * The sites of an adapter by the paths of their layers.
+ *
+ * @throws {RangeError} when one is not A and B of a linear layer, with a magnitude of all of its rows or none.
+ */
+export function sitesOf(
+  name: string,
+  plans: readonly LoraPlan[],
+): ReadonlyMap<string, readonly StackedSite[]> {
+  for (const plan of plans) assertLinear(name, plan);
+  const layers = Map.groupBy(plans, ({ site }) => site.linear.name);
+  return new Map([...layers].map(([layer, own]) => [layer, own.map(stackedSite)]));
+}
+
+function stackedSite({ site: { rows }, magnitude, ...plan }: LoraPlan): StackedSite {
+  const { rank, scaling, A, B = new Float32Array(countRows(rows) * rank) } = plan;
+  const m = magnitude === "norms" ? undefined : magnitude;
+  return { rank, scaling, rows, A, B, ...m && { magnitude: m } };
+}
+
+function assertLinear(name: string, { site, bias, magnitude, isStart }: LoraPlan): void {
+  const { linear } = site, isLinear = linear instanceof Linear;
+  const cases: Readonly<Record<string, boolean>> = {
+    "DoRA of a part": magnitude !== undefined && countRows(site.rows) !== linear.extents[0],
+    "a bias of B": bias !== undefined,
+    "start values": isStart === true || magnitude === "norms",
+    "an embedding": !isLinear,
+    "a head": isLinear && linear.parts.head !== undefined,
+  };
+  const found = Object.keys(cases).find((what) => cases[what]);
+  if (found) refuse(name, `${found} on ${site.name}`);
+}
+
+/**
+ * Throws unless a file has updates alone.
+ *
+ * @throws {RangeError} then.
+ */
+export function assertUpdatesAlone(name: string, { saved, biases, rows }: PeftAdapter): void {
+  const counts = { "modules in full": saved, "the base's biases": biases, "rows of tables": rows };
+  for (const [what, { size }] of Object.entries(counts)) {
+    if (size > 0) refuse(name, what);
+  }
+}
+
+function refuse(name: string, found: string): never {
+  throw new RangeError(
+    `adapters of one batch must be LoRA or DoRA of linear layers alone, found ${found} in "${name}"`,
+  );
 }

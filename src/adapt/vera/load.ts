@@ -1,20 +1,23 @@
 /** VeRA adapters from PEFT folders. @module */
 
-import type { HostTensor } from "../../core/host_tensor.ts";
+import { formatShape, type HostTensor } from "../../core/tensor.ts";
 import { mostDrawnRank } from "../../core/limits.ts";
 import { moduleOf } from "../../core/module_names.ts";
-import { oneLine } from "../../core/quote.ts";
-import { formatShape } from "../../core/shape.ts";
-import { tensorPrefix } from "../../formats/adapter_weights.ts";
-import { parseVeraConfig, type VeraConfig } from "../../formats/vera_config.ts";
+import { oneLine } from "../../core/errors.ts";
+import { tensorPrefix } from "../../formats/peft/read.ts";
+import { parseVeraConfig, type VeraConfig } from "../../formats/peft/other_configs.ts";
 import type { Model } from "../../models/model.ts";
 import { Linear } from "../../nn/linear.ts";
-import { assertOneUse } from "../lora/loaded_parts.ts";
-import { matchLayers, missingLayers } from "../lora/match_layers.ts";
-import type { SavedValues } from "../saved_values.ts";
-import type { LayerSites } from "../sites.ts";
-import { projectionShape, VeraAdapter, type VeraPlan } from "./adapter.ts";
-import { drawProjections, type ProjectionShape } from "./projections.ts";
+import { assertOneUse } from "../lora/load.ts";
+import { type LayerSites, matchLayers, missingLayers } from "../sites.ts";
+import type { SavedValues } from "../named_adapter.ts";
+import {
+  drawProjections,
+  type ProjectionShape,
+  projectionShape,
+  VeraAdapter,
+  type VeraPlan,
+} from "./vera.ts";
 
 /** PEFT's keys of the shared matrices. */
 const keyA = "base_model.vera_A", keyB = "base_model.vera_B";

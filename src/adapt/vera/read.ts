@@ -1,10 +1,10 @@
 /** VeRA's folders without a model that runs. @module */
 
-import type { Folder } from "../../core/storage.ts";
+import type { Folder } from "../../storage/storage.ts";
 import type { BaseFile } from "../../models/base_file.ts";
-import { usable } from "../load_any.ts";
-import { readValues, type SavedValues } from "../saved_values.ts";
-import type { UpdateSource } from "../update_source.ts";
+import { usable } from "../load.ts";
+import { readValues, type SavedValues } from "../named_adapter.ts";
+import type { UpdateSource } from "../merge/change.ts";
 import { parseVera, type VeraFile } from "./load.ts";
 import { veraUpdates } from "./updates.ts";
 

@@ -1,13 +1,12 @@
 /** VeRA's changes of weights as updates of low rank, without a device. @module */
 
 import { matrixFactors } from "../../analysis/mod.ts";
-import type { HostTensor } from "../../core/host_tensor.ts";
-import { deltaWeight } from "../../core/low_rank_update.ts";
-import { oneLine } from "../../core/quote.ts";
-import { formatShape, type Shape } from "../../core/shape.ts";
+import { formatShape, type HostTensor, type Shape } from "../../core/tensor.ts";
+import { deltaWeight } from "../../core/update.ts";
+import { oneLine } from "../../core/errors.ts";
 import type { TrainedUpdate } from "../../formats/mod.ts";
 import type { BaseFile } from "../../models/base_file.ts";
-import type { UpdateSource } from "../update_source.ts";
+import type { UpdateSource } from "../merge/change.ts";
 import type { VeraFile } from "./load.ts";
 
 /**

@@ -2,7 +2,7 @@
 
 import { unfoldBackward, unfoldForward } from "../../../kernels/unfold/kernel.ts";
 import { ShapeError } from "../../core/errors.ts";
-import { assertShape, formatShape } from "../../core/shape.ts";
+import { assertShape, formatShape } from "../../core/tensor.ts";
 import type { Tensor } from "../../device/device.ts";
 import type { Parameter } from "../parameter.ts";
 import type { Tape } from "../tape.ts";

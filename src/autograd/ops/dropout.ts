@@ -1,7 +1,7 @@
 /** Dropout whose mask is never stored: the backward pass draws it again from its seed. @module */
 
 import { dropoutKernel, dropoutThreshold } from "../../../kernels/dropout/kernel.ts";
-import { quote } from "../../core/quote.ts";
+import { quote } from "../../core/errors.ts";
 import type { Tensor } from "../../device/device.ts";
 import type { Tape } from "../tape.ts";
 

@@ -2,14 +2,13 @@
 
 import { sumColumns } from "../../../kernels/reduce/kernel.ts";
 import { ShapeError } from "../../core/errors.ts";
-import { assertShape, formatShape } from "../../core/shape.ts";
+import { assertShape, formatShape } from "../../core/tensor.ts";
 import type { Tensor } from "../../device/device.ts";
-import type { Differentiable } from "../gradients.ts";
+import type { Differentiable, Tape } from "../tape.ts";
 import type { Parameter } from "../parameter.ts";
-import type { Tape } from "../tape.ts";
 import { type Weight, weightOf } from "../weight.ts";
 import { matrix, multiply } from "./product.ts";
-import { rowsGradient, tracksAny, withRows, writeRows } from "./trainable_rows.ts";
+import { rowsGradient, tracksAny, withRows, writeRows } from "./embedding.ts";
 
 /**
  * y = x Wᵀ + bias with x `(tokens, in)`, W `(out, in)` and y `(tokens, out)`.

@@ -1,19 +1,21 @@
 /** The low-rank path parallel to a weight: two thin products forward, four backward. @module */
 
+import { ShapeError } from "../../core/errors.ts";
+import { assertShape } from "../../core/tensor.ts";
 import {
   countRows,
   rangesOf,
   type RowRange,
   type SiteRange,
   type SiteRows,
-} from "../../core/row_range.ts";
-import { ShapeError } from "../../core/errors.ts";
-import { assertShape } from "../../core/shape.ts";
+} from "../../core/update.ts";
 import type { Tensor } from "../../device/device.ts";
 import type { Parameter } from "../parameter.ts";
 import type { Tape } from "../tape.ts";
+import { type LowRankTerm, type Weight, weightOf } from "../weight.ts";
 import { applyDropout, drawDropout, dropout, type DropoutMask } from "./dropout.ts";
-import { savedFor } from "./linear.ts";
+import { withRows, writeRows } from "./embedding.ts";
+import { biasGradient, linearOutput, savedFor, weightGradient } from "./linear.ts";
 import { type Matrix, matrix, multiply } from "./product.ts";
 
 /** A low-rank update of a weight's rows: ΔW[rows, :] = scaling · B A. */
@@ -43,7 +45,7 @@ export interface LowRankPath {
 }
 
 /** h = scaling · drop(x) Aᵀ of a site; `outputs` is the number of the weight's rows. */
-export function lowRankPath(
+function lowRankPath(
   tape: Tape,
   x: Tensor,
   site: LowRankSite,
@@ -66,17 +68,17 @@ export function lowRankPath(
 }
 
 /** What {@link lowRankBackward} reads. */
-export function savedForPath(tape: Tape, { site, input, hidden }: LowRankPath): Tensor[] {
+function savedForPath(tape: Tape, { site, input, hidden }: LowRankPath): Tensor[] {
   return [...savedFor(tape, site.A, input), ...savedFor(tape, site.B, hidden)];
 }
 
 /** Releases what {@link lowRankPath} made. */
-export function releasePath(tape: Tape, { input, mask, hidden }: LowRankPath): void {
+function releasePath(tape: Tape, { input, mask, hidden }: LowRankPath): void {
   tape.release(hidden, ...(mask ? [input] : []));
 }
 
 /** y[:, rows] += h Bᵀ. */
-export function addUpdate({ site, hidden }: LowRankPath, y: Tensor): void {
+function addUpdate({ site, hidden }: LowRankPath, y: Tensor): void {
   const [m, k] = hidden.shape;
   for (const range of rangesOf(site.rows)) {
     const options = { m, n: range.count, k, transposeB: true, accumulate: 1 } as const;
@@ -85,7 +87,7 @@ export function addUpdate({ site, hidden }: LowRankPath, y: Tensor): void {
 }
 
 /** dB += dyᵀ h and dA += dhᵀ drop(x); returns dh = scaling · dy B if A or x needs it. */
-export function lowRankBackward(
+function lowRankBackward(
   tape: Tape,
   x: Tensor,
   path: LowRankPath,
@@ -137,7 +139,7 @@ function gradientOfA(tape: Tape, { site, input }: LowRankPath, dHidden: Tensor):
 }
 
 /** dx += undrop(dh A). */
-export function addInputGradient(
+function addInputGradient(
   tape: Tape,
   x: Tensor,
   { site, mask }: LowRankPath,
@@ -173,4 +175,58 @@ export function blockOf(B: Tensor, { before }: SiteRange): Matrix {
 
 function columns(y: Tensor, rows: RowRange): Matrix {
   return { tensor: y, stride: y.shape[1], offset: rows.start };
+}
+
+/**
+ * y = x Wᵀ + bias, and for each site y[:, rows] += scaling · (drop(x) Aᵀ) Bᵀ (Hu et al. 2021, equation 3).
+ *
+ * The sum of `linear` and of each site's two thin products, fused: if a site has all rows, its product
+ * with B is summed within x Wᵀ, so that y is written once; other sites add to y in place. ΔW itself is
+ * never formed.
+ *
+ * @throws {ShapeError} when x, the bias or a site does not fit W.
+ */
+export function adaptedLinear(
+  tape: Tape,
+  x: Tensor,
+  given: Parameter | Weight,
+  bias: Parameter | undefined,
+  sites: readonly LowRankSite[],
+): Tensor {
+  const weight = weightOf(given), [n] = weight.shape, { parameter } = weight;
+  if (parameter) writeRows(parameter);
+  const y = linearOutput(tape, x, weight, bias);
+  const paths = sites.map((site) => lowRankPath(tape, x, site, n));
+  const fused = paths.find(({ site }) => countRows(site.rows) === n);
+  const second = fused && { hidden: fused.hidden, factor: fused.site.B.tensor };
+  weight.multiply(x, y, bias?.tensor, second);
+  for (const path of paths) if (path !== fused) addUpdate(path, y);
+  const factors = sites.flatMap(({ A, B }) => [A, B]);
+  const operands = [...(parameter ? withRows(parameter) : []), ...(bias ? [bias] : []), ...factors];
+  tape.record(y, [x, ...operands], (dy) => {
+    if (parameter) weightGradient(tape, x, parameter, dy);
+    if (bias) biasGradient(tape, bias, dy);
+    const fused = paths.find(({ mask }) => !mask);
+    if (!fused) inputGradient(tape, x, weight, dy);
+    for (const path of paths) {
+      using dHidden = lowRankBackward(tape, x, path, dy);
+      if (!dHidden) continue;
+      if (path !== fused) addInputGradient(tape, x, path, dHidden);
+      else inputGradient(tape, x, weight, dy, { hidden: dHidden, factor: path.site.A.tensor });
+    }
+  }, [...savedFor(tape, parameter, x), ...paths.flatMap((path) => savedForPath(tape, path))]);
+  for (const path of paths) releasePath(tape, path);
+  return y;
+}
+
+/** dx += dy W + dh A. */
+function inputGradient(
+  tape: Tape,
+  x: Tensor,
+  weight: Weight,
+  dy: Tensor,
+  second?: LowRankTerm,
+): void {
+  const into = tape.contribute(x);
+  if (into) weight.multiplyTransposed(dy, into, second);
 }

@@ -1,9 +1,14 @@
 /** Matrix products for linear layers and low-rank paths. @module */
 
+import { copyColumns as copyKernel, scaleAdd } from "../../../kernels/elementwise/kernel.ts";
 import { elementBytes } from "../../../kernels/kernel.ts";
 import { matmul, matmulBf16, matmulF16 } from "../../../kernels/matmul/kernel.ts";
-import { cutRange, type RowRange } from "../../core/row_range.ts";
+import { ShapeError } from "../../core/errors.ts";
+import { formatShape } from "../../core/tensor.ts";
+import { cutRange, type RowRange } from "../../core/update.ts";
+import { zero } from "../../device/base.ts";
 import type { Tensor } from "../../device/device.ts";
+import type { Tape } from "../tape.ts";
 
 /** A matrix inside a tensor: row r starts at `offset + r * stride` elements. */
 export interface Matrix {
@@ -174,4 +179,126 @@ function block({ tensor, stride, offset = 0 }: Matrix, rows: RowRange, columns: 
   const first = offset + rows.start * stride + columns.start, over = first % alignmentOf(tensor);
   const size = over + (rows.count - 1) * stride + columns.count;
   return { tensor: tensor.view([size], first - over), stride, offset: over };
+}
+
+/** What devices want bindings to begin at multiples of, in bytes. */
+const alignment = 256;
+
+/**
+ * Rows `start` to `start + count` of x (rows, width): x itself, a view of it where that may be bound, or a copy. The gradient
+ * is added to that of these rows.
+ *
+ * @throws {ShapeError} when x has fewer rows.
+ */
+export function rowBlock(tape: Tape, x: Tensor, { start, count }: RowRange): Tensor {
+  if (start === 0 && count === x.shape[0]) return x;
+  const [, width] = x.shape, offset = start * width, size = count * width;
+  const view = x.view([count, width], offset);
+  const block = view.byteOffset % alignment === 0 ? view : tape.activation(view.shape, x.label);
+  if (block !== view) copy(x, block, { size, xOffset: offset, yOffset: 0, accumulate: 0 });
+  return tape.record(block, [x], (dBlock) => {
+    const { tensor, accumulate } = tape.contribute(x)!;
+    if (!accumulate) zero(tensor);
+    copy(dBlock, tensor, { size, xOffset: 0, yOffset: offset, accumulate: 1 });
+  }, []);
+}
+
+interface CopyScalars {
+  readonly size: number;
+  readonly xOffset: number;
+  readonly yOffset: number;
+  readonly accumulate: 0 | 1;
+}
+
+function copy(x: Tensor, y: Tensor, scalars: CopyScalars): void {
+  x.device.launch(scaleAdd, { x, y }, { ...scalars, alpha: 1 });
+}
+
+/** Columns `offset` to `offset + width` of a (rows, columns) tensor. */
+export interface ColumnWindow {
+  /** The tensor that holds them. */
+  readonly tensor: Tensor;
+  /** First column. Default 0. */
+  readonly offset?: number;
+  /** Number of columns. */
+  readonly width: number;
+}
+
+/** Which rows to copy, and whether to add them. */
+export interface CopyOptions {
+  /** Number of rows. Default: all of the source. */
+  readonly rows?: number;
+  /** First row of the source. Default 0. */
+  readonly fromRow?: number;
+  /** First row of the target. Default 0. */
+  readonly toRow?: number;
+  /** 1 to add to the target. Default 0. */
+  readonly accumulate?: 0 | 1;
+}
+
+/** to = (accumulate ? to : 0) + from, row by row. */
+export function copyColumns(
+  { tensor: x, offset: xColumn = 0, width }: ColumnWindow,
+  { tensor: y, offset: yColumn = 0 }: ColumnWindow,
+  { rows = x.shape[0], fromRow = 0, toRow = 0, accumulate = 0 }: CopyOptions = {},
+): void {
+  const [, xStride] = x.shape, [, yStride] = y.shape;
+  x.device.launch(copyKernel, { x, y }, {
+    rows,
+    width,
+    xOffset: fromRow * xStride + xColumn,
+    xStride,
+    yOffset: toRow * yStride + yColumn,
+    yStride,
+    accumulate,
+  });
+}
+
+/** Where a backward function writes the gradient of a window. */
+export interface ColumnContribution {
+  /** The same columns of the gradient. */
+  readonly window: ColumnWindow;
+  /** 1 to add to what is there, 0 to overwrite. */
+  readonly accumulate: 0 | 1;
+}
+
+/**
+ * Where to add the gradient of a window, `undefined` if none is needed; the window's tensor gets no
+ * gradient in its other columns.
+ */
+export function contributeColumns(
+  tape: Tape,
+  window: ColumnWindow,
+): ColumnContribution | undefined {
+  const into = tape.contribute(window.tensor);
+  if (!into) return undefined;
+  const whole = window.width === window.tensor.shape[1];
+  if (!whole && !into.accumulate) zero(into.tensor);
+  return {
+    window: { ...window, tensor: into.tensor },
+    accumulate: whole ? into.accumulate : 1,
+  };
+}
+
+/** Adds `gradient` to that of a window. */
+export function passColumns(tape: Tape, window: ColumnWindow, gradient: ColumnWindow): void {
+  const into = contributeColumns(tape, window);
+  if (into) copyColumns(gradient, into.window, { accumulate: into.accumulate });
+}
+
+/**
+ * Throws unless a window is within a matrix of `rows` rows.
+ *
+ * @throws {ShapeError} when it is not.
+ */
+export function assertWindow(what: string, window: ColumnWindow, rows: number): void {
+  const { tensor: { shape }, offset = 0, width } = window;
+  const fits = shape.length === 2 && shape[0] === rows && Number.isInteger(offset) && offset >= 0 &&
+    Number.isInteger(width) && width > 0 && offset + width <= shape[1];
+  if (fits) return;
+  throw new ShapeError(
+    `${what} must be columns of ${rows} rows, found ${width} from ${offset} of ${
+      formatShape(shape)
+    }`,
+  );
 }

@@ -2,10 +2,10 @@
 
 import { rotaryKernel } from "../../../kernels/rotary/kernel.ts";
 import { ShapeError } from "../../core/errors.ts";
-import { assertShape } from "../../core/shape.ts";
+import { assertShape } from "../../core/tensor.ts";
 import type { Tensor } from "../../device/device.ts";
 import type { Tape } from "../tape.ts";
-import { assertWindow, type ColumnWindow, contributeColumns } from "./columns.ts";
+import { assertWindow, type ColumnWindow, contributeColumns } from "./product.ts";
 
 /**
  * Rotates each head of a window, (tokens, heads · d), by the angles θ of its token's position: with the

@@ -1,7 +1,7 @@
 /** WebGPU's errors, which arrive as events, kept until the next read. @module */
 
 import { DeviceError } from "../../core/errors.ts";
-import { announceFailure, type DeviceFailure } from "../failures.ts";
+import { announceFailure, type DeviceFailure } from "../base.ts";
 
 const scopes: readonly GPUErrorFilter[] = ["validation", "out-of-memory", "internal"];
 

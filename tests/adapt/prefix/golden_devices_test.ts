@@ -2,9 +2,9 @@
 
 import { assertEquals } from "@std/assert";
 import { type Adapter, loadAnyAdapter } from "../../../src/adapt/mod.ts";
-import { readValues } from "../../../src/adapt/saved_values.ts";
+import { readValues } from "../../../src/adapt/named_adapter.ts";
 import type { ModelInputs } from "../../../src/core/batch.ts";
-import type { HostTensor } from "../../../src/core/host_tensor.ts";
+import type { HostTensor } from "../../../src/core/tensor.ts";
 import type { Device } from "../../../src/device/device.ts";
 import { parsePromptConfig } from "../../../src/formats/mod.ts";
 import { generate, loadModel, outputsOf, type TextModel } from "../../../src/models/mod.ts";

@@ -3,10 +3,10 @@
 import { assertEquals, assertNotEquals } from "@std/assert";
 import { evaluateFormula } from "../../../src/accounting/mod.ts";
 import { loadAnyAdapter, type PrefixKind } from "../../../src/adapt/mod.ts";
-import { lossOfBatch } from "../../../src/autograd/head_loss.ts";
+import { lossOfBatch } from "../../../src/autograd/loss.ts";
 import { crossEntropy } from "../../../src/autograd/mod.ts";
 import type { ModelInputs } from "../../../src/core/batch.ts";
-import { type HostTensor, hostTensor } from "../../../src/core/host_tensor.ts";
+import { type HostTensor, hostTensor } from "../../../src/core/tensor.ts";
 import { Random } from "../../../src/core/random.ts";
 import type { Device } from "../../../src/device/device.ts";
 import { DryDevice } from "../../../src/device/dry.ts";

@@ -10,7 +10,7 @@ import {
 } from "../../../src/adapt/mod.ts";
 import { crossEntropy, type Tape } from "../../../src/autograd/mod.ts";
 import type { ModelInputs } from "../../../src/core/batch.ts";
-import { type HostTensor, hostTensor } from "../../../src/core/host_tensor.ts";
+import { type HostTensor, hostTensor } from "../../../src/core/tensor.ts";
 import type { Device, Tensor } from "../../../src/device/device.ts";
 import { loadModel, outputsOf, type TextModel } from "../../../src/models/mod.ts";
 import { golden } from "../../support/golden.ts";

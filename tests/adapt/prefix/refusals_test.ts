@@ -9,7 +9,7 @@ import {
   merge,
 } from "../../../src/adapt/mod.ts";
 import { AdapterFileError } from "../../../src/core/errors.ts";
-import { hostTensor } from "../../../src/core/host_tensor.ts";
+import { hostTensor } from "../../../src/core/tensor.ts";
 import { ReferenceDevice } from "../../../src/device/reference.ts";
 import { readSafetensors, writeSafetensors } from "../../../src/formats/mod.ts";
 import { outputsOf, Perceptron, type TextModel } from "../../../src/models/mod.ts";

@@ -3,7 +3,7 @@
 import { assertEquals } from "@std/assert";
 import { openStudy, planStudy, type StudyMethod } from "../../../experiments/encoder_study/runs.ts";
 import { openCpuDevice } from "../../../src/device/cpu/cpu_device.ts";
-import { readJson } from "../../../src/core/files.ts";
+import { readJson } from "../../../src/storage/files.ts";
 import { lowrank, lowrankJson } from "../../cli/lowrank.ts";
 import { withFolder } from "../../support/folders.ts";
 import { rootPath } from "../../support/source_files.ts";

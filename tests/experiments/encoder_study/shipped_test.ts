@@ -10,7 +10,7 @@ import { rankOf, studyMethods, studyRates } from "../../../experiments/encoder_s
 import { studySizes } from "../../../experiments/encoder_study/runs.ts";
 import { searchedTasks, studyTasks } from "../../../experiments/encoder_study/tasks.ts";
 import { DryDevice } from "../../../src/device/dry.ts";
-import { plotSvg } from "../../../src/figures/static_svg.ts";
+import { plotSvg } from "../../../src/figures/still.ts";
 import { figureFaults } from "../../support/figure_rules.ts";
 
 Deno.test("as many rates were tried for each method on each task, and with a seed that is not reported", () => {

@@ -11,7 +11,7 @@ import {
 } from "../../../experiments/methods/e2e/pictures.ts";
 import { E2eComparison, e2eMetrics, type E2eRow } from "../../../experiments/methods/e2e/rows.ts";
 import { choiceNoise, valuesOf } from "../../../experiments/methods/e2e/scores.ts";
-import { plotSvg } from "../../../src/figures/static_svg.ts";
+import { plotSvg } from "../../../src/figures/still.ts";
 import { figureFaults } from "../../support/figure_rules.ts";
 import { outcomeWithoutData } from "../without_data.ts";
 

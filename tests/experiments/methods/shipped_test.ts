@@ -14,7 +14,7 @@ import { methodsOnTexts } from "../../../experiments/methods/texts/texts.ts";
 import type { ChosenMethod, MethodRow } from "../../../experiments/methods/comparison.ts";
 import type { ShippedRows } from "../../../experiments/methods/study.ts";
 import { DryDevice } from "../../../src/device/dry.ts";
-import { plotSvg } from "../../../src/figures/static_svg.ts";
+import { plotSvg } from "../../../src/figures/still.ts";
 import { figureFaults } from "../../support/figure_rules.ts";
 
 const planned = [

@@ -1,12 +1,12 @@
 /** What the rules are made of. */
 
 import { assertAlmostEquals, assertEquals } from "@std/assert";
-import type { HostTensor } from "../../../src/core/host_tensor.ts";
+import type { HostTensor } from "../../../src/core/tensor.ts";
 import { Random } from "../../../src/core/random.ts";
 import { bendOf, crossing, neededRank } from "../../../src/analysis/mod.ts";
 import { enough } from "../../../experiments/planted/rules.ts";
 import { rotate } from "../../../src/data/mod.ts";
-import { meansByRank } from "../../../src/figures/rank_curves.ts";
+import { meansByRank } from "../../../src/figures/marks.ts";
 import { gaussian, orthonormalRows, singularValues } from "../../../src/linalg/mod.ts";
 import { assertAllClose } from "../../support/all_close.ts";
 

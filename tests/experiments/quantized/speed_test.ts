@@ -21,7 +21,7 @@ import {
 import { timeInTurns } from "../../../experiments/quantized/speed/turns.ts";
 import { stepMethods } from "../../../experiments/quantized/steps.ts";
 import { openCpuDevice } from "../../../src/device/cpu/cpu_device.ts";
-import { plotSvg } from "../../../src/figures/static_svg.ts";
+import { plotSvg } from "../../../src/figures/still.ts";
 import { ratioOf } from "../../../experiments/frame/mod.ts";
 import { notQuiet, tooNear } from "../../../src/paper/claim.ts";
 import { figureFaults } from "../../support/figure_rules.ts";

@@ -13,7 +13,7 @@ import { type RealRow, unpacked } from "../../../experiments/rank_real/rows.ts";
 import { scaledAlong, type ScaledRow } from "../../../experiments/rank_real/scaling.ts";
 import { type UpdateLine, updateLines } from "../../../experiments/rank_real/update_lines.ts";
 import type { LowRankUpdate } from "../../../src/adapt/mod.ts";
-import type { BaseWeights } from "../../../src/inspect/base_weights.ts";
+import type { BaseWeights } from "../../../src/inspect/second_moments.ts";
 
 const tensor = (shape: [number, number], ...values: number[]) => {
   return { shape, data: Float32Array.from(values) };

@@ -13,7 +13,7 @@ import { shared } from "../../../experiments/rank_real/compared.ts";
 import type { RealRow } from "../../../experiments/rank_real/rows.ts";
 import { makeAll } from "../../../experiments/rank_real/stages.ts";
 import type { RealTask } from "../../../experiments/rank_real/task.ts";
-import type { RunContext } from "../../../src/runs/planned_run.ts";
+import type { RunContext } from "../../../src/runs/plan.ts";
 
 const row = (key: string, value: number, seed?: number) =>
   ({

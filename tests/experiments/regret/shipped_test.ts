@@ -9,7 +9,7 @@ import measured from "../../../experiments/regret/regret.json" with { type: "jso
 import { regret } from "../../../experiments/regret/regret.ts";
 import { firstGrid, rateAt, searchSeedsOf } from "../../../experiments/regret/search.ts";
 import { DryDevice } from "../../../src/device/dry.ts";
-import { plotSvg } from "../../../src/figures/static_svg.ts";
+import { plotSvg } from "../../../src/figures/still.ts";
 import { figureFaults } from "../../support/figure_rules.ts";
 
 Deno.test("every setting was searched on its whole grid, which its best rate is inside of", () => {

@@ -4,7 +4,7 @@ import { assert, assertEquals, assertNotEquals } from "@std/assert";
 import { planSkill, type SkillRun } from "../../../experiments/skills/runs.ts";
 import { taskNamed } from "../../../experiments/skills/tasks.ts";
 import { openCpuDevice } from "../../../src/device/cpu/cpu_device.ts";
-import { canonicalJson } from "../../../src/core/digest.ts";
+import { canonicalJson } from "../../../src/storage/digest.ts";
 import { withFolder } from "../../support/folders.ts";
 
 const chosen: SkillRun = {

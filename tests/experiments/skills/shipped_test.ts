@@ -12,7 +12,7 @@ import measured from "../../../experiments/skills/needed_rank/needed_rank.json" 
 };
 import { neededRankMap } from "../../../experiments/skills/needed_rank/needed_rank.ts";
 import { DryDevice } from "../../../src/device/dry.ts";
-import { plotSvg } from "../../../src/figures/static_svg.ts";
+import { plotSvg } from "../../../src/figures/still.ts";
 import { figureFaults } from "../../support/figure_rules.ts";
 
 /** What a run is, in a word. */

@@ -2,17 +2,17 @@
 
 import fc from "npm:fast-check@4.10.2";
 import { AdapterFileError } from "../../../src/core/errors.ts";
-import { readJson } from "../../../src/core/files.ts";
-import { countRows } from "../../../src/core/row_range.ts";
-import { adapterExceptions } from "../../../src/formats/adapter_exceptions.ts";
+import { readJson } from "../../../src/storage/files.ts";
+import { countRows } from "../../../src/core/update.ts";
+import { adapterExceptions } from "../../../src/formats/peft/read.ts";
 import {
   type LowRankUpdate,
   parsePeftConfig,
   readAdapter,
   type ReadAdapterOptions,
 } from "../../../src/formats/mod.ts";
-import { patternValues } from "../../../src/core/pattern_values.ts";
-import { moduleSelector } from "../../../src/formats/peft_patterns.ts";
+import { patternValues } from "../../../src/patterns/names.ts";
+import { moduleSelector } from "../../../src/formats/peft/config.ts";
 import { areFinite, type Files, inMemory, type Kind, sound } from "../kind.ts";
 import { jsonFiles, texts } from "../mutations.ts";
 import { type GoodTensor, safetensors, safetensorsFiles, withMetadata } from "../tensors.ts";

@@ -1,8 +1,8 @@
 /** Adapters that are combined with a good one, and models that an adapter is extracted from. @module */
 
 import fc from "npm:fast-check@4.10.2";
-import { type Combination, combineFolders } from "../../../src/adapt/combine/combine_folders.ts";
-import { extractFolder } from "../../../src/adapt/combine/extract_folder.ts";
+import { type Combination, combineFolders } from "../../../src/adapt/combine/combine.ts";
+import { extractFolder } from "../../../src/adapt/combine/extract.ts";
 import { type CombinationMethod, combinationMethods } from "../../../src/analysis/mod.ts";
 import { AdapterFileError, ShapeError } from "../../../src/core/errors.ts";
 import { readAdapter } from "../../../src/formats/mod.ts";

@@ -2,7 +2,7 @@
 
 import fc from "npm:fast-check@4.10.2";
 import { AdapterFileError, ShapeError } from "../../../src/core/errors.ts";
-import type { HostTensor } from "../../../src/core/host_tensor.ts";
+import type { HostTensor } from "../../../src/core/tensor.ts";
 import {
   kohyaUpdates,
   loralibTensors,

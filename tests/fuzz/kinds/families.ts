@@ -2,7 +2,7 @@
 
 import fc from "npm:fast-check@4.10.2";
 import { architectureOf, storedShape } from "../../../src/architectures/mod.ts";
-import { parseLlamaConfig } from "../../../src/architectures/llama_config.ts";
+import { parseLlamaConfig } from "../../../src/architectures/families/llama.ts";
 import { ShapeError } from "../../../src/core/errors.ts";
 import { Tape } from "../../../src/autograd/mod.ts";
 import { DryDevice } from "../../../src/device/dry.ts";

@@ -1,9 +1,9 @@
 /** Adapters in the form of loralib and of kohya's scripts: their tensors, and what our metadata say of them. @module */
 
 import fc from "npm:fast-check@4.10.2";
-import { readForeign } from "../../../src/adapt/convert/read_any.ts";
+import { readForeign } from "../../../src/adapt/convert/dialects.ts";
 import { AdapterFileError, ShapeError } from "../../../src/core/errors.ts";
-import { indicesOf } from "../../../src/core/row_range.ts";
+import { indicesOf } from "../../../src/core/update.ts";
 import { areFinite, type Files, inMemory, type Kind, sound } from "../kind.ts";
 import { jsonFiles } from "../mutations.ts";
 import { type GoodTensor, safetensors, safetensorsFiles, withMetadata } from "../tensors.ts";

@@ -1,9 +1,9 @@
 /** GGUF files: a small Llama with its tokenizer, loaded as a model and as a tokenizer. */
 
 import fc from "npm:fast-check@4.10.2";
-import { parseGguf } from "../../../src/core/gguf/header.ts";
+import { parseGguf } from "../../../src/storage/gguf/header.ts";
 import { ShapeError } from "../../../src/core/errors.ts";
-import { hasFile } from "../../../src/core/storage.ts";
+import { hasFile } from "../../../src/storage/storage.ts";
 import { ReferenceDevice } from "../../../src/device/reference.ts";
 import { openSafetensors } from "../../../src/formats/mod.ts";
 import { loadModel } from "../../../src/models/mod.ts";

@@ -2,11 +2,9 @@
 
 import fc from "npm:fast-check@4.10.2";
 import { createHash } from "node:crypto";
-import { RepositoryCache } from "../../../src/core/hub/cache.ts";
-import { download } from "../../../src/core/hub/download.ts";
-import { listRepository } from "../../../src/core/hub/listing.ts";
-import { isInside } from "../../../src/core/hub/name.ts";
-import { HubUnreachable } from "../../../src/core/hub/request.ts";
+import { download, RepositoryCache } from "../../../src/storage/hub_cache.ts";
+import { HubUnreachable, listRepository } from "../../../src/storage/hub_client.ts";
+import { isInside } from "../../../src/storage/hub_name.ts";
 import { type Files, type Kind, onDisk, sound } from "../kind.ts";
 import { byteEdits, jsonFiles } from "../mutations.ts";
 

@@ -1,7 +1,7 @@
 /** Folders of finished runs. @module */
 
 import fc from "npm:fast-check@4.10.2";
-import { sha256 } from "../../../src/core/digest.ts";
+import { sha256 } from "../../../src/storage/digest.ts";
 import { ReferenceDevice } from "../../../src/device/reference.ts";
 import { Perceptron } from "../../../src/models/mod.ts";
 import { readRun, run, type RunFiles, runFiles, type RunSpec } from "../../../src/runs/mod.ts";

@@ -3,7 +3,7 @@
 import fc from "npm:fast-check@4.10.2";
 import { squaredError } from "../../../src/autograd/mod.ts";
 import { AdapterFileError, DeviceError, ShapeError } from "../../../src/core/errors.ts";
-import type { HostTensor } from "../../../src/core/host_tensor.ts";
+import type { HostTensor } from "../../../src/core/tensor.ts";
 import { ReferenceDevice } from "../../../src/device/reference.ts";
 import { readAdapter, readSafetensors } from "../../../src/formats/mod.ts";
 import { Perceptron } from "../../../src/models/mod.ts";
@@ -17,7 +17,7 @@ import {
   saveCheckpoint,
   Trainer,
 } from "../../../src/train/mod.ts";
-import { checkpointDigest } from "../../../src/train/digests.ts";
+import { checkpointDigest } from "../../../src/train/checkpoint.ts";
 import { areFinite, type Files, type Kind, onDisk, sound, Unsound } from "../kind.ts";
 import { jsonFiles } from "../mutations.ts";
 import { partsOf, safetensorsFiles, withMetadata } from "../tensors.ts";

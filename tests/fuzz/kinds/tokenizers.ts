@@ -2,7 +2,7 @@
 
 import fc from "npm:fast-check@4.10.2";
 import { loadTokenizer, tokenizerConfig, tokenizerJson } from "../../../src/tokenizer/mod.ts";
-import { BYTE_ALPHABET } from "../../../src/tokenizer/byte_alphabet.ts";
+import { BYTE_ALPHABET } from "../../../src/tokenizer/train.ts";
 import { added, type Json, llama, unigram, wordPiece } from "../../data/tokenizer_shapes.ts";
 import { golden } from "../../support/golden.ts";
 import { type Files, inMemory, type Kind, sound } from "../kind.ts";

@@ -2,12 +2,11 @@
 
 import fc from "npm:fast-check@4.10.2";
 import { AdapterFileError, ShapeError } from "../../../src/core/errors.ts";
-import type { HostTensor } from "../../../src/core/host_tensor.ts";
-import { readBatchFile } from "../../../src/cli/batches.ts";
-import { readCases } from "../../../src/cli/cases.ts";
-import { methodOf } from "../../../src/cli/method.ts";
-import { optionsOf, readGrid } from "../../../src/cli/sweep_grid.ts";
-import { completeTraining, readTrainConfig } from "../../../src/cli/train_config.ts";
+import type { HostTensor } from "../../../src/core/tensor.ts";
+import { readBatchFile, readCases } from "../../../src/cli/cases.ts";
+import { methodOf } from "../../../src/cli/commands/train/method.ts";
+import { optionsOf, readGrid } from "../../../src/cli/commands/sweep_grid.ts";
+import { completeTraining, readTrainConfig } from "../../../src/cli/commands/train/options.ts";
 import { DryDevice } from "../../../src/device/dry.ts";
 import { allocateModel, readConfig } from "../../../src/models/mod.ts";
 import { allocateMethod } from "../../../src/runs/mod.ts";

@@ -3,7 +3,7 @@
 import { adamwEightBit } from "../../../kernels/mod.ts";
 import { Random } from "../../../src/core/random.ts";
 import { dynamicMap } from "../../../src/quant/mod.ts";
-import { roundingTo } from "../../../src/quant/rounding.ts";
+import { roundingTo } from "../../../src/quant/quantize.ts";
 import { each, gamma, tiny, u } from "../error_model.ts";
 import type { Bound, Buffers, KernelCase, Values } from "../kernel_case.ts";
 import { normals } from "./values.ts";

@@ -1,7 +1,7 @@
 /** Cases of attention on packed sequences, whose lengths differ. @module */
 
 import { attentionBackward, attentionForward } from "../../../kernels/mod.ts";
-import type { HostData } from "../../../src/core/host_tensor.ts";
+import type { HostData } from "../../../src/core/tensor.ts";
 import type { Bound, Buffers, KernelCase, Values } from "../kernel_case.ts";
 import { backwardBound, forwardBound } from "./attention_bound.ts";
 import { normals } from "./values.ts";

@@ -1,0 +1,238 @@
+/** What adapters change in the files of a base model. @module */
+
+import type { PromptFormat } from "../../core/batch.ts";
+import { oneLine, quote } from "../../core/errors.ts";
+import { isNamed, moduleOf } from "../../core/module_names.ts";
+import { formatShape, type HostTensor, sameShape } from "../../core/tensor.ts";
+import { type AdapterException, type PeftAdapter, readAdapter } from "../../formats/mod.ts";
+import { adapterFile, parseMerged } from "../../formats/peft/base_metadata.ts";
+import { isTable } from "../../formats/peft/read.ts";
+import type { BaseFile } from "../../models/base_file.ts";
+import { assertNotIn } from "../adapter.ts";
+import { methodIn, usable } from "../load.ts";
+import { readValues, savedModulesOf, type SavedValues } from "../named_adapter.ts";
+import { assertCopies } from "../trained_copies.ts";
+import { assertRows, type NewHead, newHead, sameHead } from "../trained_modules.ts";
+import { parseVera } from "../vera/load.ts";
+import { veraUpdates } from "../vera/updates.ts";
+import {
+  changedBias,
+  MergeSums,
+  sourceOf,
+  type UpdateSource,
+  type WeightChange,
+} from "./change.ts";
+
+/** What a merge of files needs to know of an adapter. */
+export interface Mergeable extends
+  Pick<
+    PeftAdapter,
+    "saved" | "savedModules" | "biases" | "rows" | "passed" | "promptFormat"
+  > {
+  /** Its updates. */
+  readonly updates: readonly UpdateSource[];
+  /** What was read of a method that trains copies of the base's tensors. */
+  readonly copies?: SavedValues;
+}
+
+type Reader = (base: BaseFile, file: SavedValues) => Partial<Mergeable>;
+
+/** Readers of the methods that change weights, by what folders call them. */
+const readers: Readonly<Record<string, Reader>> = {
+  bitfit: copiesIn,
+  "top-layers": copiesIn,
+  vera: vectorsIn,
+};
+
+/**
+ * Reads an adapter that is to be merged into a base.
+ *
+ * @throws {AdapterFileError} when the folder is not an adapter that can be read, or does not fit the base.
+ * @throws {RangeError} when its method does not change weights.
+ */
+async function readMergeable(
+  base: BaseFile,
+  folder: string,
+  allow?: readonly AdapterException[],
+): Promise<Mergeable> {
+  const method = await methodIn(folder);
+  if (method === undefined) {
+    const adapter = await readAdapter(folder, { withSaved: true, allow });
+    return { ...adapter, updates: adapter.updates.map(sourceOf) };
+  }
+  if (typeof method !== "string" || !Object.hasOwn(readers, method)) {
+    throw new RangeError(
+      `merging needs an adapter that changes weights, found ${quote(method)} in ${folder}`,
+    );
+  }
+  return await usable(folder, async () => {
+    const file = await readValues(folder), { promptFormat } = file;
+    const none = { updates: [], saved: new Map(), biases: new Map(), rows: new Map() };
+    return { ...none, savedModules: [], passed: [], promptFormat, ...readers[method](base, file) };
+  });
+}
+
+/** Tensors in the place of the base's, in the order of its files as these are. */
+function copiesIn(_base: BaseFile, copies: SavedValues): Partial<Mergeable> {
+  const { config, tensors } = copies;
+  return { saved: tensors, savedModules: savedModulesOf(config), copies };
+}
+
+/** VeRA's updates, and what was trained in full beside them. */
+function vectorsIn(base: BaseFile, saved: SavedValues): Partial<Mergeable> {
+  const file = parseVera(saved), { others, config: { savedModules } } = file;
+  return { updates: veraUpdates(base, file), saved: others, savedModules };
+}
+
+/** All that adapters change. */
+export interface MergePlan {
+  /** Weights by their names in the file, in the order of the adapters. */
+  readonly weights: Map<string, WeightChange>;
+  /** Tensors that were trained in full, by their names in the file. */
+  readonly saved: Map<string, HostTensor>;
+  /** The adapters in the merged model, those that the base contains first: lines of its metadata. */
+  readonly merged: string[];
+  /** What was let pass in the adapters. */
+  readonly passed: string[];
+  /** How the prompts of the last adapter that says so were written. */
+  promptFormat?: PromptFormat;
+  /** The configuration and the names of tensors: the base's, or those beside a new head. */
+  head: NewHead;
+}
+
+/**
+ * Reads adapters and finds what they change.
+ *
+ * @throws {AdapterFileError} when a folder is not an adapter that can be read.
+ * @throws {RangeError} when the base has no weight that fits, or contains an adapter already.
+ */
+export async function planMerge(
+  base: BaseFile,
+  folders: readonly string[],
+  allow?: readonly AdapterException[],
+): Promise<MergePlan> {
+  const before = parseMerged(base.file.metadata), added: string[] = [];
+  const plan: MergePlan = {
+    weights: new Map(),
+    saved: new Map(),
+    merged: before,
+    passed: [],
+    head: sameHead(base.config),
+  };
+  for (const folder of folders) {
+    const adapter = await readMergeable(base, folder, allow),
+      file = await adapterFile(folder);
+    const acting = added.map((file) => ({ values: { file } }));
+    assertNotIn({ merged: before.map((file) => ({ file })), adapters: acting }, { file });
+    added.push(file);
+    plan.passed.push(...adapter.passed);
+    addUpdates(plan, base, adapter);
+    addRows(plan, base, adapter);
+    const trained = new Map([...adapter.saved, ...adapter.biases]);
+    await addSaved(plan, base, folder, trained, adapter.savedModules);
+    if (adapter.copies) assertCopies(base, folder, adapter.copies, plan.head.config);
+    await addBiases(plan, base, folder, adapter);
+    plan.promptFormat = adapter.promptFormat ?? plan.promptFormat;
+  }
+  // PEFT saves the weights of adapted embeddings and heads too.
+  const twice = [...plan.saved.keys()].find((key) => plan.weights.has(key) && !isTable(key));
+  if (twice === undefined) return { ...plan, merged: [...before, ...added] };
+  throw new RangeError(
+    `a weight must be adapted or trained in full, not both, found ${oneLine(twice)}`,
+  );
+}
+
+function addUpdates({ weights }: MergePlan, base: BaseFile, { updates }: Mergeable): void {
+  const modules = new Map<string, string>();
+  for (const update of updates) {
+    const { module, read } = update, { key, isTransposed } = base.locate(update);
+    base.assertUntied(module);
+    if ((modules.get(key) ?? module) !== module) {
+      throw new RangeError(
+        `a weight takes one module of an adapter, found two for ${oneLine(key)}`,
+      );
+    }
+    modules.set(key, module);
+    changeAt(weights, key, module).updates.push({ read, isTransposed });
+  }
+}
+
+/** The change of a weight, a new one if there is none yet. */
+function changeAt(weights: MergePlan["weights"], key: string, module: string): WeightChange {
+  const change = weights.get(key) ?? { module, updates: [], sums: new MergeSums() };
+  weights.set(key, change);
+  return change;
+}
+
+/** Rows that were trained are also those of a head that shares the table, as in PEFT. */
+function addRows({ weights }: MergePlan, base: BaseFile, { rows }: Mergeable): void {
+  for (const [module, trained] of rows) {
+    const key = base.tableOf(module), change = changeAt(weights, key, module);
+    assertRows(oneLine(module), base.file.tensors.get(key)!.shape, trained);
+    if (change.rows) {
+      throw new RangeError(
+        `trained tokens of a table must come from one adapter, found two for ${oneLine(key)}`,
+      );
+    }
+    change.rows = trained;
+  }
+}
+
+async function addSaved(
+  plan: MergePlan,
+  base: BaseFile,
+  folder: string,
+  saved: ReadonlyMap<string, HostTensor>,
+  savedModules: readonly string[],
+): Promise<void> {
+  for (const name of saved.keys()) {
+    // PEFT unties an embedding that it trains in full; a table that it saves by itself is the head's too.
+    const isOwn = savedModules.some((module) => isNamed(moduleOf(name), module));
+    if (isOwn && base.find(name).length === 1) base.assertUntied(moduleOf(name));
+  }
+  const isNew = (name: string) => base.find(name).length !== 1;
+  const unknown = [...saved.keys()].filter(isNew);
+  if (unknown.length > 0) plan.head = await newHead(base, folder, saved);
+  for (const [name, tensor] of saved) {
+    const key = isNew(name) ? name : base.find(name)[0];
+    const { shape } = base.file.tensors.get(key) ?? tensor;
+    if (sameShape(shape, tensor.shape) && !plan.saved.has(key)) {
+      plan.saved.set(key, tensor);
+      continue;
+    }
+    const rule = plan.saved.has(key)
+      ? "come from one adapter"
+      : `be ${formatShape(shape)} as in the base`;
+    throw new RangeError(
+      `cannot merge the adapter in ${folder}: ${
+        oneLine(name)
+      }, which was trained in full, must ${rule}, ` +
+        `found ${formatShape(tensor.shape)}`,
+    );
+  }
+}
+
+/** b + s · bias of layers whose B has a bias; b is the adapter's own where it trained that too. */
+async function addBiases(
+  { saved }: MergePlan,
+  base: BaseFile,
+  folder: string,
+  { updates }: Mergeable,
+): Promise<void> {
+  for (const { module, bias, scaling } of updates) {
+    if (!bias) continue;
+    const [key = "", ...others] = base.find(`${module}.bias`);
+    const isInBase = base.file.tensors.has(key);
+    const own = saved.get(key) ?? (isInBase ? await base.file.read(key) : undefined);
+    if (own && others.length === 0 && sameShape(own.shape, bias.shape)) {
+      saved.set(key, changedBias(own, bias, scaling));
+      continue;
+    }
+    throw new RangeError(
+      `cannot merge the adapter in ${folder}: a bias of B needs a bias of the layer of as many values ` +
+        `(${bias.data.length}), found ${own ? formatShape(own.shape) : "none"} of "${
+          oneLine(module)
+        }" in ${base.folder}`,
+    );
+  }
+}

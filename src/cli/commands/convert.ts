@@ -1,0 +1,168 @@
+/** `lowrank convert`. @module */
+
+import { type Conversion, convertFolder } from "../../adapt/convert/convert.ts";
+import type { AdapterDialect } from "../../adapt/convert/dialects.ts";
+import { digits, howMany } from "../../core/numbers.ts";
+import {
+  assertNoTraining,
+  assertOtherFolder,
+  type Column,
+  type CommonOptions,
+  note,
+  noteOtherBase,
+  print,
+  table,
+} from "../common.ts";
+import {
+  type AllowOption,
+  allowOption,
+  type Command,
+  dtypeOf,
+  type DtypeOption,
+  dtypeOption,
+  finiteNumber,
+  InvalidArgumentError,
+  list,
+  modelFolder,
+  Option,
+  share,
+} from "../options.ts";
+
+interface ConvertOptions extends CommonOptions, AllowOption, DtypeOption {
+  readonly to: AdapterDialect;
+  readonly output: string;
+  readonly base?: string;
+  readonly alpha?: number;
+  readonly enableLora?: boolean[];
+  readonly network?: string;
+  readonly taskType?: string;
+  readonly bake?: boolean;
+  readonly plain?: boolean;
+  readonly error?: number;
+}
+
+/** Those that PEFT has a class of models for. */
+const taskTypes = [
+  ...["SEQ_CLS", "SEQ_2_SEQ_LM", "CAUSAL_LM", "TOKEN_CLS", "QUESTION_ANS", "FEATURE_EXTRACTION"],
+];
+
+const help = `
+The form of the input is found from its keys: a PEFT folder, or a safetensors
+file (or a folder with one) of kohya's scripts, of diffusers, or of loralib. A
+folder is written: PEFT's files, pytorch_lora_weights.safetensors (kohya), or
+lora.safetensors (loralib).
+
+VeRA becomes LoRA with the same dW, of its rank or of the smaller side of the
+weight: with --base, which says how many inputs a layer has.
+
+The proof: the new file is made in memory, read back, and compared with the
+original. For each module, "difference" is the largest of all entries of
+dW - dW', in float64, and "allowed" what rounding can explain. Above that,
+nothing is written. 0 means that dW is the same. Values are stored as they were,
+or in F32 where that type does not hold the new ones exactly; --dtype gives
+another type, to which A, B and all other tensors are rounded.
+
+What a form does not say must be given:
+  --base         kohya writes h_0_attn for h.0.attn: the base's layers tell. It
+                 also becomes the adapter's base, where that is not stated
+  --task-type    PEFT's classes Auto... need it, such as SEQ_CLS
+  --alpha        loralib's files, and PEFT's weights without a configuration,
+                 do not say alpha
+  --enable-lora  which parts of a fused weight loralib's MergedLinear adapts,
+                 such as true,false,true for queries and values. In PEFT they
+                 are one module of their ranks' sum, with zeros in B
+
+--bake writes alpha = r and one rank for all modules: B is multiplied by the
+scaling, and lower ranks are filled with zeros. Every reader then gets the same
+dW, also one that ignores use_rslora, rank_pattern or alpha itself.
+
+--plain folds what a loader of A and B does not know. A bias of B becomes part
+of the base's bias, which is then in the file (bias: lora_only). DoRA changes a
+weight by a matrix of full rank in general: with --error, each update gets the
+lowest rank that is within it; without, it is refused with the error that the
+adapter's own rank has. Both need --base.`;
+
+/** Adds `convert`, which writes an adapter in another program's form. */
+export function addConvert(program: Command): void {
+  program.command("convert").description("write an adapter in the form of another program")
+    .argument("<adapter>", "PEFT folder, or a safetensors file of another program")
+    .addOption(
+      new Option("--to <form>", "form to write").choices(["peft", "kohya", "loralib"])
+        .default("peft"),
+    )
+    .requiredOption("--output <folder>", "folder to write")
+    .option("--bake", "write alpha = r and one rank, for readers that ignore settings")
+    .option("--plain", "fold DoRA and biases of B into A, B and the base's biases")
+    .option("--error <share>", "with --plain: relative error allowed for DoRA", share)
+    .option("--base <folder>", "Hugging Face folder or GGUF file of the base", modelFolder)
+    .option("--alpha <number>", "alpha of modules for which the file has none", finiteNumber)
+    .option("--enable-lora <flags>", "enable_lora of loralib's MergedLinear", flags)
+    .addOption(
+      new Option("--task-type <type>", "task type of PEFT (default: the adapter's)")
+        .choices(taskTypes),
+    )
+    .option("--network <name>", "with --to kohya: part of a diffusion model, such as te or unet")
+    .addOption(dtypeOption("the adapter's, or f32"))
+    .addOption(allowOption())
+    .addHelpText("after", help)
+    .action(run);
+}
+
+async function run(adapter: string, options: ConvertOptions): Promise<void> {
+  const { to, output, enableLora: enabled, plain, error, network } = options;
+  if (error !== undefined && !plain) throw new RangeError("--error is for --plain: give it too");
+  if (network !== undefined && to !== "kohya") {
+    throw new RangeError(`--network is for --to kohya, found --to ${to}`);
+  }
+  await assertOtherFolder(adapter, output);
+  await assertNoTraining(output);
+  if (options.base !== undefined) await noteOtherBase(options, options.base, [adapter]);
+  const done = await convertFolder({ ...options, adapter, enabled, dtype: dtypeOf(options) });
+  const { notes, ...document } = done;
+  for (const text of notes) note(options, text);
+  print(options, { ...document, to }, () => describe(done, options));
+}
+
+/** `true,false,true`. */
+function flags(text: string): boolean[] {
+  const words = list(text);
+  if (words.every((word) => word === "true" || word === "false")) {
+    return words.map((word) => word === "true");
+  }
+  throw new InvalidArgumentError("It must be true and false, such as true,false,true.");
+}
+
+function describe(done: Conversion, { to, output, dtype: asked }: ConvertOptions): string {
+  const { from, modules, folded, carried, dtype, alpha, files } = done;
+  const { difference } = modules.reduce((a, b) => b.difference > a.difference ? b : a);
+  return [
+    table(modules, [
+      ["module", ({ module }) => module],
+      ["rank before", ({ rankBefore }) => rankBefore],
+      ["rank", ({ rank }) => rank],
+      ["scaling", ({ scaling }) => digits(scaling, 4)],
+      ["difference", ({ difference }) => shown(difference)],
+      ["allowed", ({ limit }) => shown(limit)],
+      ...folded.length > 0 ? [errorColumn(folded)] : [],
+    ]),
+    `largest difference of dW: ${shown(difference)}` +
+    (carried > 0
+      ? `; ${howMany(carried, "other tensor")} carried over ${
+        asked ? `in ${dtype}` : "bit for bit"
+      }`
+      : ""),
+    `wrote ${files.join(", ")} to ${output}: ${from} to ${to}, in ${dtype}` +
+    (alpha === undefined ? "" : `; loralib needs lora_alpha = ${alpha}`),
+  ].join("\n\n");
+}
+
+/** The error of DoRA's updates as they are written, and at the rank that they had. */
+function errorColumn(folded: Conversion["folded"]): Column<Conversion["modules"][number]> {
+  const byModule = new Map(folded.map((each) => [each.module, each]));
+  return ["DoRA error", ({ module }) => {
+    const each = byModule.get(module);
+    return each ? `${shown(each.residual)} (${shown(each.atOwnRank)} at its own rank)` : "";
+  }];
+}
+
+const shown = (value: number): string => value === 0 ? "0" : value.toPrecision(2);

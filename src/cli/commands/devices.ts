@@ -1,0 +1,44 @@
+/** `lowrank devices`. @module */
+
+import { listDevices } from "../../device/mod.ts";
+import { type CommonOptions, note, print, table } from "../common.ts";
+import type { Command } from "../options.ts";
+
+const help = `
+Variables:
+  LOWRANK_DEVICE            cpu or webgpu, where --device does not say (auto)
+  LOWRANK_REQUIRE_HARDWARE  1 refuses software, and the CPU in place of a GPU,
+                            unless --device cpu asks for it
+  LOWRANK_BLAS              off, auto or the path of a library (default: auto)
+
+JSON: {"chosen", "refusal", "devices"}; chosen is null where a command would be
+refused, or there is no such device.`;
+
+/** Adds `devices`, which lists this machine's devices and marks the one that would be used. */
+export function addDevices(program: Command): void {
+  program.command("devices").description(
+    "list this machine's devices; * marks the one that other commands would use",
+  )
+    .addHelpText("after", help)
+    .action(run);
+}
+
+async function run(options: CommonOptions): Promise<void> {
+  const { devices, refusal, ...listing } = await listDevices();
+  options.opened?.();
+  const asked = options.device === "auto" ? listing.chosen : options.device;
+  const isThere = devices.some(({ kind }) => kind === asked);
+  const isRefused = refusal !== null && options.device !== "cpu";
+  const chosen = isThere && !isRefused ? asked : null;
+  if (!isThere) note(options, `no ${asked} device found`);
+  if (isRefused) note(options, refusal);
+  print(options, { chosen, refusal, devices }, () =>
+    table(devices, [
+      ["", ({ kind }) => kind === chosen ? "*" : ""],
+      ["kind", ({ kind }) => kind],
+      ["name", ({ name }) => name],
+      ["software", ({ software }) => software ? "yes" : "no"],
+      ["threads", ({ threads }) => threads ?? ""],
+      ["BLAS", ({ blas }) => blas ?? ""],
+    ]));
+}

@@ -1,0 +1,326 @@
+import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
+import { formulas, formulaTex } from "../../src/accounting/mod.ts";
+import type { DataTable } from "../../src/figures/figure.ts";
+import { formatBytes, formatValue } from "../../src/figures/format.ts";
+import { loadMathJax } from "../../src/figures/formula.ts";
+import { escapeHtml, tableHtml } from "../../src/figures/html.ts";
+import { figureLoader, loaderScripts, tableCsv } from "../../src/figures/show.ts";
+import { PageRenderer, renderPage } from "../../src/report/page.ts";
+import type { Report, Section } from "../../src/report/report.ts";
+import { hostile, lines } from "../figures/fixtures.ts";
+
+const table: DataTable = {
+  id: "t",
+  title: hostile,
+  columns: [
+    { key: "name", label: "name", unit: "text" },
+    { key: "bytes", label: "bytes", unit: "bytes" },
+  ],
+  rows: [{ name: hostile, bytes: 1234 }, { name: "none" }],
+};
+
+Deno.test("numbers are printed with separators, units and three digits", () => {
+  assertEquals(formatValue(174604259328, "count"), "174,604,259,328");
+  assertEquals(formatValue(9250.87, "ratio"), "9,251×");
+  assertEquals(formatValue(3.4, "ratio"), "3.40×");
+  assertEquals(formatValue(undefined, "nats"), "–");
+  assertEquals(formatValue(1540, "percent"), "1,540%");
+  assertEquals([12.34, 999.7, 12345].map((value) => formatValue(value, "share")), [
+    ...["12.3", "1,000", "12,345"],
+  ]);
+  assertEquals(
+    [1234567890, 9250.8665, 0.020166015625].map((value) => formatValue(value, "number")),
+    [
+      "1,234,567,890",
+      "9,250.87",
+      "0.020166",
+    ],
+  );
+  assertEquals([0, 999, 1000, 123456, 2.97e12, 1e16].map(formatBytes), [
+    "0 B",
+    "999 B",
+    "1.00 kB",
+    "123 kB",
+    "2.97 TB",
+    "10,000 TB",
+  ]);
+});
+
+Deno.test("five characters have a meaning in HTML, and are escaped", () => {
+  assertEquals(escapeHtml(`<a b="c">&'`), "&lt;a b=&quot;c&quot;&gt;&amp;&#39;");
+});
+
+Deno.test("a table escapes its values and marks missing ones", () => {
+  const html = tableHtml(table);
+  assertStringIncludes(html, escapeHtml(hostile));
+  assertEquals(html.includes(hostile), false);
+  assertStringIncludes(html, '<td class="number">–</td>');
+});
+
+Deno.test("columns of short texts do not wrap, of longer ones they do", () => {
+  const column = (key: string, more = {}) => ({ key, label: key, unit: "text", ...more }) as const;
+  const html = tableHtml({
+    id: "s",
+    title: "S",
+    columns: [column("space"), column("module"), column("short", { detail: "why" })],
+    rows: [{ space: "ΔW·S^½", module: "Gaussian, layer 1", short: "q" }, { space: "A" }],
+  });
+  const cells = Array.from(
+    html.matchAll(/<td( class="short")?>/g),
+    ([, kind]) => kind !== undefined,
+  );
+  assertEquals(cells, [true, false, false, true, false, false]);
+});
+
+Deno.test("only verdicts have color, small print is below, and formulas are drawn", () => {
+  const html = tableHtml({
+    id: "v",
+    title: "V",
+    columns: [
+      { key: "verdict", label: "", unit: "verdict", detail: "why" },
+      { key: "tex", label: "", unit: "math" },
+    ],
+    rows: [
+      { verdict: "equal when rounded", tex: "a<b", why: hostile },
+      { verdict: "equal when truncated" },
+      { verdict: "differs" },
+      { verdict: "quoted" },
+      { verdict: hostile, tex: hostile },
+    ],
+  });
+  const kinds = Array.from(html.matchAll(/class="verdict (\w+)"/g), ([, kind]) => kind);
+  assertEquals(kinds, ["good", "near", "open", "none", "open"]);
+  assertStringIncludes(html, `<p class="detail">${escapeHtml(hostile)}</p>`);
+  assertStringIncludes(html, "<code>a&lt;b</code>");
+  assertEquals([html.includes(hostile), html.match(/class="detail"/g)?.length], [false, 1]);
+});
+
+Deno.test("quoted tables are folded, and name their source", () => {
+  const html = tableHtml({ ...table, quoted: hostile });
+  assertMatch(html, /^<details class="quoted"><summary>/);
+  assertStringIncludes(html, `(${escapeHtml(hostile)})</summary>`);
+  assertEquals([html.includes(hostile), html.includes("<caption>")], [false, false]);
+});
+
+Deno.test("MathJax draws a formula in the color of its text, with a label for screen readers", async () => {
+  const draw = await loadMathJax();
+  const svg = draw("\\frac{a}{b}<c");
+  assertMatch(svg, /^<svg aria-label="\\frac\{a\}\{b\}&lt;c" .*currentColor/);
+  assertEquals(/merror|data-mjx-error|<script/.test(svg), false);
+  for (const name of Object.keys(formulas)) {
+    assertEquals(/merror|data-mjx-error/.test(draw(formulaTex(name))), false, name);
+  }
+});
+
+const part = { question: "Q", source: "P", settings: "W", findings: [], tables: [], figures: [] };
+const judged = { claim: "C", rule: "R", found: "F", verdict: "reproduced" };
+
+/** A page of sections that are given as far as they matter. */
+const pageOf = (sections: Partial<Section>[], more: Partial<Report> = {}) =>
+  renderPage({
+    title: "T",
+    facts: [["k", "v"]],
+    sections: sections.map((one, i) => ({ id: `s${i}`, title: `S${i}`, ...part, ...one })),
+    ...more,
+  });
+
+/** The texts of the cells of each row of the table in a part of the first screen. */
+function rowsIn(page: string, id: string): string[][] {
+  const html = new RegExp(`<section id="${id}">.*?</section>`, "s").exec(page)?.[0] ?? "";
+  const rows = Array.from(html.matchAll(/<tr>(<td.*?)<\/tr>/gs), ([, row]) => row);
+  return rows.map((row) =>
+    Array.from(row.matchAll(/<td.*?>(.*?)<\/td>/gs), ([, cell]) => cell.replace(/<.*?>/g, ""))
+  );
+}
+
+Deno.test("a page contains its library and figures, and nothing in its data can end the script", async () => {
+  const data = [{ type: "scatter" as const, name: hostile }];
+  const figure = { id: "f", title: hostile, caption: "c", data, layout: {} };
+  const citation = { name: hostile, type: "text/x-bibtex", text: hostile };
+  const sections = [{ findings: [judged], tables: [table], figures: [figure] }];
+  const page = await pageOf(sections, { citation, downloads: [citation] });
+  assertEquals(page.match(/<\/script>/g)?.length, 3); // the figure's, the page's, and the library
+  assertStringIncludes(page, '<div data-figure="f" class="plot"><img alt="');
+  assertStringIncludes(page, await figureLoader());
+  assertMatch(page, /class="verdict good">reproduced</);
+  const addresses = Array.from(page.matchAll(/<[^>]* (?:src|href)="([^"]*)"/g), ([, to]) => to);
+  const own =
+    /^(#|data:(image\/svg\+xml|text\/csv;charset=utf-8|text\/x-bibtex;charset=utf-8);base64,)/;
+  assertEquals(addresses.filter((to) => !own.test(to)), []);
+});
+
+Deno.test("the first screen lists the paper's claims by what it prints, and those beyond it apart", async () => {
+  const findings = [
+    { ...judged, claim: "long", note: "easy" },
+    {
+      ...judged,
+      ...{ claim: hostile, printed: "10", ours: "9 < 10", verdict: "differs", note: hostile },
+    },
+    { ...judged, claim: "more", beyond: true, ours: "4", verdict: "does not hold" },
+  ];
+  const verdicts = [["reproduced", "as printed"], ["differs", "a number"]] as const;
+  const page = await pageOf([{ findings }, {}], { verdicts });
+  assertEquals(rowsIn(page, "claims"), [
+    [`${escapeHtml(hostile)}${escapeHtml(hostile)}`, "10", "9 &lt; 10"],
+    ["longeasy", "–", "see there"],
+  ]);
+  assertEquals(rowsIn(page, "beyond"), [["more", "4"]]);
+  const counts = Array.from(
+    page.matchAll(/<p class="counts">(.*?)<\/p>/g),
+    ([, html]) => html.replace(/<.*?>/g, ""),
+  );
+  assertEquals(counts, [
+    "reproduced: 1 differs: 1 what these words mean",
+    "does not hold: 1 what these words mean",
+  ]);
+  // What failed is above; each has its note; the counts lead to their claims, and the claims to the places.
+  const links = (start: string) =>
+    Array.from(page.matchAll(new RegExp(`<${start}<a href="#(.*?)"`, "g")), ([, id]) => id);
+  assertEquals(links("td>"), ["s0-claim-2", "s0-claim-1", "s0-claim-3"]);
+  assertEquals(links('p class="counts">'), ["claims-1", "beyond-1"]);
+  const anchors = Array.from(
+    page.matchAll(/<(?:tbody|div class="finding") id="(.*?)"/g),
+    ([, id]) => id,
+  );
+  assertEquals(anchors.slice(0, 3), ["claims-2", "claims-1", "beyond-1"]);
+  assertEquals(anchors.slice(3), ["s0-claim-1", "s0-claim-2", "s0-claim-3"]);
+  assertStringIncludes(page, '<dt><span class="verdict open">differs</span></dt><dd>a number</dd>');
+});
+
+Deno.test("claims that were not judged stand below those that were", async () => {
+  const verdicts = ["reproduced", "not judged: too near the mark", "differs"];
+  const findings = verdicts.map((verdict) => ({ ...judged, claim: verdict, ours: "1", verdict }));
+  const rows = rowsIn(await pageOf([{ findings }]), "claims");
+  assertEquals(rows.map(([claim]) => claim), ["differs", "reproduced", verdicts[1]]);
+});
+
+Deno.test("the contents name every part that there is, and what is not finished", async () => {
+  assertEquals((await pageOf([{}])).includes('<nav aria-label="Contents">'), false);
+  const links = (page: string) =>
+    Array.from(/<nav aria-label="Contents">.*?<\/nav>/s.exec(page)![0].matchAll(/<li>(.*?)<\/li>/g))
+      .map(([, html]) =>
+        html.replace(/<a href="#(.*?)">(.*?)<\/a>/, "$1 $2").replace(/<.*?>/g, "")
+      );
+  assertEquals(links(await pageOf([{}, {}])), ["s0 S0", "s1 S1"]);
+  const pending = { id: "p", title: "P", question: "?", state: "waiting" };
+  const findings = [judged, { ...judged, beyond: true }];
+  const page = await renderPage({
+    title: "T",
+    facts: [],
+    sections: [{ id: "one", title: "One", ...part, findings }, pending],
+    verdicts: [],
+    citation: { name: "a.bib", type: "text/x-bibtex", text: "@misc{}" },
+  });
+  assertEquals(links(page), [
+    "claims Claims of the paper",
+    "beyond Beyond the paper",
+    "words What the words mean",
+    "one One ✓2",
+    "p P waiting",
+    "cite How to cite",
+  ]);
+  assertMatch(
+    page,
+    /<section class="pending" id="p"><h2>P<\/h2><span class="state">waiting<\/span>/,
+  );
+});
+
+Deno.test("sections are folded, a single one is open, and so are tables up to a screen", async () => {
+  const long = { ...table, id: "long", rows: Array.from({ length: 21 }, () => ({ name: "a" })) };
+  const tables = [table, { ...table, id: "quoted", quoted: "by them" }, long, {
+    ...table,
+    id: "late",
+  }];
+  const page = await pageOf([{ tables }, {}]);
+  const folds = (html: string) =>
+    Array.from(html.matchAll(/<details class="(?:section|fold)[^>]*id="([^"]*)"( open)?>/g))
+      .map(([, id, open = ""]) => id + open);
+  assertEquals(folds(page), ["s0", "fold-quoted", "fold-long", "fold-late", "s1"]);
+  assertMatch(page, /<table id="t"><caption>/);
+  assertMatch(page, /<summary>[^<]* \(by them\)<\/summary>/);
+  assertEquals(folds(await pageOf([{}])), ["s0 open"]);
+});
+
+Deno.test("a finding has the paper's sentence and both numbers, and one beyond the paper is apart", async () => {
+  const more = { printed: "3 times", ours: "3.40 times", quote: "“a third”, abstract" };
+  const late = { note: "They count <b>", corrected: "2026-11-26" };
+  const findings = [{ ...judged, ...more, ...late }, { ...judged, claim: "D", beyond: true }];
+  const page = await pageOf([{ findings: findings.toReversed() }]);
+  const html = /<details class="section".*?<\/details>/s.exec(page)![0];
+  assertStringIncludes(
+    html,
+    "<dl><dt>paper</dt><dd>3 times</dd><dt>ours</dt><dd>3.40 times</dd></dl>",
+  );
+  assertStringIncludes(html, "<blockquote>“a third”, abstract</blockquote>");
+  assertStringIncludes(html, `<p class="why">They count &lt;b&gt;</p>`);
+  assertMatch(html, /Rule \(corrected after a run: 2026-11-26\): R<.*Rule: R</s);
+  assertMatch(html, /<strong>C<.*<h3>Beyond the paper<\/h3>.*<strong>D</s);
+});
+
+Deno.test("a table can be saved as CSV, with all digits and its small print", () => {
+  const { name, text } = tableCsv({
+    id: "t",
+    title: "T",
+    columns: [
+      { key: "name", label: 'the "name", quoted', unit: "text", detail: "why" },
+      { key: "loss", label: "loss", unit: "nats" },
+    ],
+    rows: [{ name: "a, b", why: "one\ntwo", loss: 1 / 3 }, { name: "c" }],
+  });
+  assertEquals(name, "t.csv");
+  const heads = '"the ""name"", quoted","the ""name"", quoted: detail",loss\r\n';
+  assertEquals(text, `${heads}"a, b","one\ntwo",0.3333333333333333\r\nc,,\r\n`);
+});
+
+Deno.test("no name in a CSV is a formula, and numbers stay numbers", () => {
+  const starts = ["=", "+", "-", "@", "\t=", "\r="], names = starts.map((start) => `${start}cmd`);
+  const cells = [...names, "-1.5", "+2e3", -1.5, -Infinity, "a=b", "-1+1"];
+  const columns = cells.map((_, i) => ({ key: `${i}`, label: "=h", unit: "text" as const }));
+  const rows = [Object.fromEntries(cells.map((cell, i) => [`${i}`, cell]))];
+  const [heads, row] = tableCsv({ id: "t", title: "T", columns, rows }).text.split("\r\n");
+  assertEquals(new Set(heads.split(",")), new Set(["'=h"]));
+  const numbers = ["-1.5", "+2e3", "-1.5", "-Infinity"], others = ["a=b", "'-1+1"];
+  const named = [...names.slice(0, -1).map((name) => `'${name}`), `"'\r=cmd"`];
+  assertEquals(row.split(","), [...named, ...numbers, ...others]);
+});
+
+Deno.test("a page that is written again draws each section once", async () => {
+  const renderer = new PageRenderer(), drawn: string[] = [];
+  const [a, b] = ["a", "b"].map((id) => ({
+    ...part,
+    ...{ id, title: id },
+    get question() {
+      return drawn.push(id), "Q";
+    },
+  }));
+  const report = (second: Report["sections"][number]) => {
+    return { title: "T", facts: [], sections: [a, second] };
+  };
+  await renderer.render(report({ id: "b", title: "b", question: "?", state: "running" }));
+  const page = await renderer.render(report(b));
+  assertEquals(drawn, ["a", "b"]);
+  assertEquals(page === await renderPage(report(b)), true);
+});
+
+Deno.test("a page's policy names its scripts by their hashes, and lets nothing else run or load", async () => {
+  const section = { id: "s", title: "", question: "", source: "", settings: "" };
+  const figures = [lines, { ...lines, id: hostile, title: hostile }];
+  const page = await renderPage({
+    title: hostile,
+    facts: [],
+    sections: [{ ...section, findings: [], tables: [], figures }],
+  });
+  const [, policy] = /http-equiv="Content-Security-Policy" content="([^"]*)"/.exec(page)!;
+  const scripts = Array.from(page.matchAll(/<script>(.*?)<\/script>/gs), ([, text]) => text);
+  const [, library] = await loaderScripts();
+  const hashes = await Promise.all([...scripts, library].map(async (text) => {
+    const digest = await crypto.subtle.digest("SHA-256", new TextEncoder().encode(text));
+    return `'sha256-${new Uint8Array(digest).toBase64()}'`;
+  }));
+  const [, allowed] = /script-src ([^;]*);/.exec(policy)!;
+  assertEquals([scripts.length, allowed.split(" ").sort()], [4, hashes.sort()]);
+  assertEquals(
+    policy.replace(/script-src [^;]*;/, "…;"),
+    "default-src 'none'; …; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'",
+  );
+});
