@@ -4,7 +4,7 @@ import { Parameter } from "../autograd/parameter.ts";
 import type { PromptFormat } from "../core/batch.ts";
 import { assertOptions, isRecord, isText } from "../core/checks.ts";
 import { AdapterFileError, oneLine, quote } from "../core/errors.ts";
-import { isWithin } from "../core/module_names.ts";
+import { isWithin, listNames } from "../core/module_names.ts";
 import { formatShape, type HostTensor, sameShape } from "../core/tensor.ts";
 import { Arena, type ArenaEntry } from "../device/arena.ts";
 import type { Tensor } from "../device/device.ts";
@@ -13,6 +13,7 @@ import { adapterFile, quantizedBaseMetadata } from "../formats/peft/base_metadat
 import {
   type Card,
   cardText,
+  inCode,
   pythonSnippet,
   type TaskFacts,
   taskLines,
@@ -68,6 +69,8 @@ interface MethodWords extends Pick<Card, "title" | "library"> {
   readonly tag: string;
   /** What it is. */
   readonly what: string;
+  /** Its settings, by what a card calls them, and their fields in a configuration. */
+  readonly settings?: Readonly<Record<string, string>>;
 }
 
 const ours = "No other program reads this folder",
@@ -82,6 +85,7 @@ const methods: Readonly<Record<string, MethodWords>> = {
   "top-layers": {
     ...{ title: "Top layers", tag: "top-layers" },
     what: `Blocks in the place of the last ones of a base model. ${ours}; ${replaced}.`,
+    settings: { Blocks: "layers" },
   },
   bottleneck: {
     ...{ title: "Bottleneck adapter", tag: "adapter-transformers" },
@@ -93,20 +97,24 @@ const methods: Readonly<Record<string, MethodWords>> = {
     what:
       "For each weight that it changes two trained vectors, between which two random matrices act " +
       "that all\nweights share.",
+    settings: { "Weights that it changes": "target_modules", "Rank": "r" },
   },
   PROMPT_TUNING: {
     ...{ title: "Prompt tuning adapter", library: "peft", tag: "prompt-tuning" },
     what: "Embeddings of virtual tokens, which stand before every text that a base model reads.",
+    settings: { "Virtual tokens": "num_virtual_tokens" },
   },
   PREFIX_TUNING: {
     ...{ title: "Prefix tuning adapter", library: "peft", tag: "prefix-tuning" },
     what:
       "Keys and values of virtual tokens, which every block of a base model sees before every text.",
+    settings: { "Virtual tokens": "num_virtual_tokens" },
   },
   "prefix-layer": {
     ...{ title: "Prefix-layer adapter", tag: "prefix-layer" },
     what: "States of virtual tokens, which every block of a base model reads before every text " +
       `(Hu et al. 2021,\nsection 5.1). ${ours}.`,
+    settings: { "Virtual tokens": "length" },
   },
   "lora+prefix-embedding": {
     ...{ title: "LoRA with a prefix of embeddings", tag: "lora" },
@@ -139,10 +147,16 @@ export interface CardFacts extends TaskFacts {
 export function methodCard(config: Json, facts: CardFacts): string {
   const { baseModelName, trained, labels } = facts, { method, peft_type: type } = config;
   const name = isText(method) ? method : String(type);
-  const { tag, what, ...words } = Object.hasOwn(methods, name) ? methods[name] : unknown;
+  const { tag, what, settings = {}, ...words } = Object.hasOwn(methods, name)
+    ? methods[name]
+    : unknown;
   return cardText({
     ...{ ...words, baseModelName, tags: [tag], about: what },
-    facts: [`Parameters: ${trained.toLocaleString("en")}`, ...taskLines(facts)],
+    facts: [
+      ...Object.entries(settings).flatMap(([name, field]) => settingLine(name, config[field])),
+      `Parameters: ${trained.toLocaleString("en")}`,
+      ...taskLines(facts),
+    ],
     python: pythonFor(name, config, facts),
     typescript: `import { loadAnyAdapter } from "@lowrank/core/adapt";
 import { loadModel, openDevice } from "@lowrank/core";
@@ -153,6 +167,13 @@ using model = await loadModel(device, ${JSON.stringify(baseModelName ?? "the bas
     });
 using adapter = await loadAnyAdapter(model, "this folder");`,
   });
+}
+
+/** `Rank: 256`; nothing for what is neither a number nor a list of names. */
+function settingLine(name: string, value: unknown): string[] {
+  if (typeof value === "number") return [`${name}: ${value}`];
+  if (!Array.isArray(value) || !value.every(isText)) return [];
+  return [`${name}: ${value.length}, ${inCode(listNames(value))}`];
 }
 
 /** The lines of Python, where a library reads the folder. */

@@ -1,5 +1,6 @@
 /** Sites: which output rows of which layers are to be adapted, chosen by name. @module */
 
+import { nearestName } from "../core/checks.ts";
 import { quote } from "../core/errors.ts";
 import { listNames } from "../core/module_names.ts";
 import { countRows, siteName, type SiteRole, siteRoles, type SiteRows } from "../core/update.ts";
@@ -157,13 +158,23 @@ function sitesByName<Layer extends AdaptableLayer>(
 }
 
 function refuseSite(layers: readonly AdaptableLayer[], name: string): never {
-  const roles = [...new Set(layers.flatMap(rolesOf))].join(", ");
-  const sites = layers.flatMap((layer) => declaredSites(layer, 0));
+  const roles = [...new Set(layers.flatMap(rolesOf))];
+  const paths = layers.filter(({ kind }) => kind === "linear").map(({ name }) => name);
+  const end = nearestEnd(name, paths);
+  const near = nearestName(name, roles) ?? paths.find((path) => lastPart(path) === end);
   throw new RangeError(
-    `sites must name a role (${roles}) or a layer or site of the model ` +
-      `(${listNames(sites.map((site) => site.name))}), found ${quote(name)}`,
+    `sites must name a role (${roles.join(", ")}), or a layer or site by its path such as ` +
+      `${paths[0] ?? layers[0].name}, found ${quote(name)}${meant(near)}`,
   );
 }
+
+const meant = (near: string | undefined): string => near ? ` (did you mean ${near}?)` : "";
+
+const lastPart = (path: string): string => path.slice(path.lastIndexOf(".") + 1);
+
+/** The last part of the paths that a name may stand for. */
+const nearestEnd = (name: string, paths: readonly string[]): string | undefined =>
+  nearestName(lastPart(name), paths.map(lastPart));
 
 function targetedSites<Layer extends AdaptableLayer>(
   layers: readonly Layer[],
@@ -182,8 +193,10 @@ function targetedSites<Layer extends AdaptableLayer>(
 
 function refuseTarget(layers: readonly AdaptableLayer[], target: string): never {
   const names = layers.filter(({ kind }) => kind !== "embedding").map(({ name }) => name);
+  const ends = [...new Set(names.map(lastPart))];
   throw new RangeError(
-    `targetModules must match a layer of the model (${listNames(names)}), found ${quote(target)}`,
+    `targetModules must match a layer of the model (${listNames(ends)}), ` +
+      `found ${quote(target)}${meant(nearestEnd(target, names))}`,
   );
 }
 

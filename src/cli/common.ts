@@ -2,7 +2,7 @@
 
 import { quantizedBaseOf } from "../adapt/adapter.ts";
 import { type Adapter, loadAnyAdapter, LoraAdapter } from "../adapt/mod.ts";
-import { isRecord, isText } from "../core/checks.ts";
+import { isRecord, isText, nearestName } from "../core/checks.ts";
 import { oneLine, terminalJson, terminalLine, terminalText } from "../core/errors.ts";
 import { modelName } from "../core/model_name.ts";
 import { grouped } from "../core/numbers.ts";
@@ -13,7 +13,8 @@ import { readAdapterLabels } from "../formats/mod.ts";
 import { readQuantizedBase } from "../formats/peft/base_metadata.ts";
 import { labelsOfConfig, loadModel, readConfig, type TextModel } from "../models/mod.ts";
 import { formText, type QuantizedForm } from "../quant/quantized_tensor.ts";
-import { isSamePlace, readJson } from "../storage/files.ts";
+import { isSamePlace, listFolder, readJson } from "../storage/files.ts";
+import { isHubName } from "../storage/hub_name.ts";
 import { fileIn, hasFile, kindOf } from "../storage/storage.ts";
 import {
   type AllowOption,
@@ -42,11 +43,21 @@ export async function assertModelFolder(folder: string, what = "--model"): Promi
   }
   if (await kindOf(folder) !== undefined) return; // Reading says what is missing in it.
   const name = /^gpt2(-medium|-large|-xl)?$/.test(folder) ? `openai-community/${folder}` : folder;
-  const isOnHub = /^[\w.-]+\/[\w.-]+$/.test(name);
+  const isOnHub = /^[\w.-]+\/[\w.-]+$/.test(name), near = await nearModel(folder);
+  const onHub = isOnHub ? `: for the one on the Hugging Face hub, give ${given}hf:${name}` : "";
   throw new RangeError(
     `${what} needs a folder on this machine, found none at ${folder}` +
-      (isOnHub ? `: for the one on the Hugging Face hub, give ${given}hf:${name}` : ""),
+      (near ? ` (did you mean ${near}?)` : onHub),
   );
+}
+
+/** The model that somebody meant: in the folder that is named or, of a bare name, in `models`. */
+export async function nearModel(given: string): Promise<string | undefined> {
+  const [, parent = "models", name] = /^(?:(.*)\/)?([^/]+)\/*$/.exec(given) ?? [];
+  if (name === undefined || isHubName(given)) return undefined;
+  const near = nearestName(name, await listFolder(parent).catch(() => []));
+  const found = near && `${parent}/${near}`;
+  return found && await hasFile(found, "config.json") ? found : undefined;
 }
 
 /** Which base model an adapter says that it is for. */
@@ -132,7 +143,7 @@ export function addCommonOptions(command: Command): void {
   ).choices(["auto", "cpu", "webgpu"]).default("auto");
   const seed = new Option("--seed <n>", "seed of all random numbers").argParser(seedNumber)
     .default(0);
-  command.optionsGroup("Common options:")
+  command.optionsGroup("Common options:").helpOption("--help", "print this help")
     .addOption(shownFor(computing, device))
     .option("--json", "print a single JSON document on standard output")
     .addOption(shownFor(drawing, seed))

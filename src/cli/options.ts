@@ -44,13 +44,19 @@ export class Command extends Parser {
 
   /** Ends the program with a message. */
   override error(message: string, options?: ErrorOptions): never {
-    if (
-      options?.code === "commander.excessArguments" &&
-      this.options.some(({ long }) => long === "--prompt")
-    ) {
+    const has = (name: string) => this.options.some(({ long }) => long === name);
+    const isExcess = options?.code === "commander.excessArguments";
+    if (isExcess && has("--prompt")) {
       return super.error(`${message} A text with spaces needs quotes.`, options);
     }
-    const isMissing = options?.code === "commander.missingMandatoryOptionValue";
+    const missing = "commander.missingMandatoryOptionValue", [given] = this.args;
+    const takesModel = has("--model") && this.opts().model === undefined &&
+      this.registeredArguments.length === 0;
+    if (takesModel && given && !given.startsWith("-") && (isExcess || options?.code === missing)) {
+      const sentence = `required option '--model <folder>' not specified: give --model ${given}`;
+      return super.error(sentence, { code: missing });
+    }
+    const isMissing = options?.code === missing;
     const isUnknown = options?.code === "commander.unknownOption";
     const [unknown] = this.args.find((argument) => argument.startsWith("-"))?.split("=") ??
       /(?<=^error: unknown option ')[^']*/.exec(isUnknown ? message : "") ?? [];

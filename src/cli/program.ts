@@ -29,8 +29,8 @@ import { addServe } from "./commands/serve.ts";
 import { addSweep } from "./commands/sweep.ts";
 import { readGrid } from "./commands/sweep_grid.ts";
 import { addTrain } from "./commands/train/command.ts";
-import { addCommonOptions } from "./common.ts";
-import { call, Command, CommanderError } from "./options.ts";
+import { addCommonOptions, nearModel } from "./common.ts";
+import { call, Command, CommanderError, pathWord } from "./options.ts";
 
 const model = "models/tiny-gpt2", adapter = "models/rank-study/qv-r8-seed1";
 
@@ -99,7 +99,7 @@ export async function main(
     await program.parseAsync(args.length === 0 ? ["--help"] : args, { from: "user" });
     return 0;
   } catch (error) {
-    return exitCode(error, args);
+    return await exitCode(error, args);
   }
 }
 
@@ -141,12 +141,19 @@ function usageOf({ options, registeredArguments }: Command): string {
   ].join(" ");
 }
 
-function exitCode(error: unknown, args: readonly string[]): number {
+async function exitCode(error: unknown, args: readonly string[]): Promise<number> {
   if (error instanceof Interrupted) return error.exitCode;
   if (error instanceof CommanderError && error.exitCode === 0) return 0;
-  const sentence = sentenceOf(error, args).replace(/^error: /, "").replaceAll(/\s*\n\s*/g, " ");
-  console.error(`error: ${terminalLine(sentence.trim())}`);
+  const sentence = (await withNearModel(sentenceOf(error, args))).replace(/^error: /, "");
+  console.error(`error: ${terminalLine(sentence.replaceAll(/\s*\n\s*/g, " ").trim())}`);
   return 1;
+}
+
+/** What advises a model that does not exist as it was written advises the one that was meant. */
+async function withNearModel(sentence: string): Promise<string> {
+  const [, advice, given] = /^(.* not specified: give --model )(.*)$/s.exec(sentence) ?? [];
+  if (given === undefined) return sentence;
+  return advice + pathWord(await nearModel(given) ?? given);
 }
 
 function sentenceOf(error: unknown, [, asked = ""]: readonly string[]): string {

@@ -48,7 +48,7 @@ export function accuracyOf(
 }
 
 /** Where the largest output of a row is, the first of equals. */
-function largestAt(data: HostTensor["data"], row: number, width: number): number {
+export function largestAt(data: HostTensor["data"], row: number, width: number): number {
   const outputs = data.subarray(row * width, (row + 1) * width);
   let largest = -Infinity;
   for (const output of outputs) largest = Math.max(largest, output);

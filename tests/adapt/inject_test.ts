@@ -227,15 +227,25 @@ Deno.test("targetModules: all-linear is every whole weight", () => {
   assertEquals(namesOf({ targetModules: "all-linear" }), expected);
 });
 
-Deno.test("one name that matches nothing is an error that lists what there is", () => {
-  const known = "transformer.h.0…1.attn.c_attn";
-  assertThrows(() => namesOf({ sites: ["q", "w"] }), RangeError, `${known}:q`);
-  assertThrows(() => namesOf({ targetModules: ["c_attn", "dense"] }), RangeError, known);
-  assertThrows(
-    () => namesOf({ sites: ["q", "w"] }),
-    RangeError,
-    "role (q, k, v, o, up, down, head)",
+Deno.test("a name that matches nothing is an error with the roles, a path, and what may be meant", () => {
+  const refused = (selection: SiteSelection, sentence: string) => {
+    const { message } = assertThrows(() => namesOf(selection), RangeError);
+    assertEquals(message, sentence);
+    assert(message.length <= 200, `${message.length}: ${message}`);
+  };
+  const sites = "sites must name a role (q, k, v, o, up, down, head), or a layer or site by its " +
+    "path such as transformer.h.0.attn.c_attn, found";
+  refused({ sites: ["q", "w"] }, `${sites} "w"`);
+  refused({ sites: ["Up"] }, `${sites} "Up" (did you mean up?)`);
+  refused({ sites: ["c_atn"] }, `${sites} "c_atn" (did you mean ${c_attn}?)`);
+  refused(
+    { sites: ["h.0.attn.c_attn:p"] },
+    `${sites} "h.0.attn.c_attn:p" (did you mean ${c_attn}?)`,
   );
+  const modules =
+    "targetModules must match a layer of the model (c_attn, c_proj, c_fc, lm_head), found";
+  refused({ targetModules: ["c_attn", "dense"] }, `${modules} "dense"`);
+  refused({ targetModules: ["c_atn"] }, `${modules} "c_atn" (did you mean c_attn?)`);
 });
 
 Deno.test("an empty or a double selection is refused", () => {

@@ -12,24 +12,37 @@ interface Expected {
   readonly tag: string;
   readonly library?: string;
   readonly python?: "peft" | "adapters";
+  /** The lines of its settings. */
+  readonly settings?: string;
 }
 
 const peft = { library: "peft", python: "peft" } as const;
 
+const tokens = "- Virtual tokens: 2\n";
+
 const cards: readonly (readonly [MethodSpec, Expected])[] = [
   [{ kind: "bitfit" }, { title: "BitFit adapter", tag: "bitfit" }],
-  [{ kind: "top-layers", layers: 1 }, { title: "Top layers", tag: "top-layers" }],
-  [{ kind: "vera", rank: 4 }, { title: "VeRA adapter", tag: "vera", ...peft }],
+  [{ kind: "top-layers", layers: 1 }, {
+    title: "Top layers",
+    tag: "top-layers",
+    settings: "- Blocks: 1\n",
+  }],
+  [{ kind: "vera", rank: 4 }, {
+    ...{ title: "VeRA adapter", tag: "vera", ...peft },
+    settings: "- Weights that it changes: 2, `transformer.h.0…1.attn.c_attn`\n- Rank: 4\n",
+  }],
   [{ kind: "bottleneck", size: 2 }, {
     ...{ title: "Bottleneck adapter", tag: "adapter-transformers", python: "adapters" },
   }],
   [{ kind: "prefix-embedding", length: 2 }, {
-    ...{ title: "Prompt tuning adapter", tag: "prompt-tuning", ...peft },
+    ...{ title: "Prompt tuning adapter", tag: "prompt-tuning", ...peft, settings: tokens },
   }],
   [{ kind: "prefix-tuning", length: 2 }, {
-    ...{ title: "Prefix tuning adapter", tag: "prefix-tuning", ...peft },
+    ...{ title: "Prefix tuning adapter", tag: "prefix-tuning", ...peft, settings: tokens },
   }],
-  [{ kind: "prefix-layer", length: 2 }, { title: "Prefix-layer adapter", tag: "prefix-layer" }],
+  [{ kind: "prefix-layer", length: 2 }, {
+    ...{ title: "Prefix-layer adapter", tag: "prefix-layer", settings: tokens },
+  }],
   [{ kind: "lora+prefix-embedding", rank: 1, length: 2 }, {
     ...{ title: "LoRA with a prefix of embeddings", tag: "lora" },
   }],
@@ -38,7 +51,7 @@ const cards: readonly (readonly [MethodSpec, Expected])[] = [
   }],
 ];
 
-for (const [spec, { title, tag, library, python }] of cards) {
+for (const [spec, { title, tag, library, python, settings = "" }] of cards) {
   Deno.test(`${spec.kind}: a card says what it is, how large, and how to load it`, () =>
     withFolder(async (folder) => {
       using device = new ReferenceDevice();
@@ -55,7 +68,9 @@ for (const [spec, { title, tag, library, python }] of cards) {
       for (
         const part of [
           `\n\n# ${title}\n\n`,
-          `\n\n- Base model: \`a "base"\`\n- Parameters: ${trained.toLocaleString("en")}\n`,
+          `\n\n- Base model: \`a "base"\`\n${settings}- Parameters: ${
+            trained.toLocaleString("en")
+          }\n`,
           '\n- Prompts: as in training, the end-of-text token, then `"Q: {prompt}"` without',
           'loadModel(device, "a \\"base\\"");\n',
           'loadAnyAdapter(model, "this folder");\n```\n',

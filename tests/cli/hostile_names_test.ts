@@ -164,12 +164,13 @@ Deno.test(
 
 Deno.test("the next commands name what they are about, whatever it is called", posix, async () => {
   for (const name of hostile) {
-    const path = asPath(name), options = { model: name, output: name, data: name };
+    const path = asPath(name), options = { model: name, output: name };
     const request = { spec: { method: { kind: "lora" } }, example: name };
     const trained = nextOf(options as TrainOptions, request as unknown as TrainRequest);
     const next = [trained, evaluateNext(name, name)].map((text) => text.replace(/^next.*:$/m, ""));
     const found = await wordsOf(next.join("\n"));
     assertEquals(found.map(([, , , , ...words]) => words), [
+      ["evaluate", "--model", path, "--adapter", path, "--data", "FILE"],
       ["generate", "--model", path, "--adapter", path, "--prompt", name],
       ["inspect", path, "--base", path],
       ["evaluate", "--model", path, "--adapter", path, "--data", "FILE"],

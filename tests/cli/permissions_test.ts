@@ -126,7 +126,38 @@ Deno.test("the guide starts the program from another folder without -A", () => {
     sourceText("docs/command_line.md"),
   )!;
   const granted = flagsOf("lowrank");
-  assertEquals(flags.split(" ").filter((flag) => !granted.includes(flag)), []);
+  const written = flags.replaceAll('"', "").split(" "); // Quoted: zsh refuses a * that matches no file.
+  assertEquals(written.filter((flag) => !granted.includes(flag)), []);
+});
+
+/** Variables that programs of others keep secrets in, beside `HF_TOKEN`, which the hub is asked with. */
+const secrets = [
+  "HF_API_TOKEN",
+  "HF_HUB_TOKEN",
+  "HF_TOKEN_PATH",
+  "AWS_SECRET_ACCESS_KEY",
+  "SSH_AUTH_SOCK",
+];
+
+Deno.test("of the environment, families are granted where all of it is ours or Slurm's, else names", async () => {
+  for (const task of ["lowrank", "reproduce"]) {
+    const flags = flagsOf(task),
+      [variables] = flags.flatMap((flag) => flag.match(/^-E=(.*)/)?.[1] ?? []);
+    const families = variables.split(",").filter((name) => name.includes("*"));
+    assertEquals(families, ["LOWRANK_*", "SLURM_ARRAY_TASK_*"]);
+    const ask = `console.log(JSON.stringify(${
+      JSON.stringify(secrets)
+    }.map((name) => Deno.env.get(name) ?? null)))`;
+    await withVariables(
+      Object.fromEntries(secrets.map((name) => [name, "secret"])),
+      () =>
+        withFolder(async (folder) => {
+          await Deno.writeTextFile(`${folder}/ask.ts`, ask);
+          const { stdout, stderr } = await run(flags, `${folder}/ask.ts`);
+          assertEquals([stderr, JSON.parse(stdout)], ["", secrets.map(() => null)]);
+        }),
+    );
+  }
 });
 
 /** What a command keeps; its arguments may need a folder, or a server of safetensors. */

@@ -67,6 +67,35 @@ for (const command of commands) {
   });
 }
 
+/** Names of the options in each group of a help, by its heading. */
+function optionGroups(help: string): Record<string, string[]> {
+  const groups = [...help.matchAll(/^([A-Z][^\n]*):\n((?: {2,}\S[^\n]*\n)+)/gm)];
+  const found = groups.map(([, title, lines]) =>
+    [title, [...lines.matchAll(/^ {2}(--[\w-]+)/gm)].map(([, name]) => name)] as const
+  );
+  return Object.fromEntries(found.filter(([, names]) => names.length > 0));
+}
+
+Deno.test("options are listed in groups of at most a dozen, those of all commands apart", async () => {
+  for (const command of commands) {
+    const groups = optionGroups((await lowrank("help", command)).stdout);
+    for (const [title, { length }] of Object.entries(groups)) {
+      assert(length <= 12, `${command}, ${title} ${length}`);
+    }
+    assertEquals(groups["Common options"].slice(-2), ["--quiet", "--help"], command);
+  }
+  const train = optionGroups((await lowrank("train", "--help")).stdout);
+  const titles = [
+    "What is trained, and on what",
+    "Method",
+    "Steps",
+    "Held-out texts",
+    "What is saved",
+  ];
+  assertEquals(Object.keys(train), [...titles, "Common options"]);
+  assertEquals(train["What is saved"], ["--output", "--dtype", "--checkpoint-every"]);
+});
+
 Deno.test("the version is the package's", async () => {
   const { version } = JSON.parse(sourceText("deno.json"));
   assertEquals((await lowrank("--version")).stdout, `${version}\n`);
@@ -94,7 +123,7 @@ Deno.test("an argument that is not understood gives one line and exit code 1", a
     "count needs one model, by its name or path or by --url, found none",
   );
   await assertFails(["memory"], "memory needs one model, by its name or path, found none");
-  await assertFails(["merge"], "required option '--model <folder>' not specified");
+  await assertFails(["merge"], "required option '--model <folder>' not specified\n");
   await assertFails(["count", "--model", model, "--rnak", "3"], "unknown option '--rnak'");
   const list = "for a list of all, run npx -y deno task lowrank";
   await assertFails(
@@ -113,6 +142,7 @@ Deno.test("an argument that is not understood gives one line and exit code 1", a
   await assertFails(["count", "--model", model, "surplus"], `found surplus and ${model}`);
   await assertFails(["memory", "--model", model, "surplus"], `found surplus and ${model}`);
   await assertFails(["devices", "surplus"], "too many arguments");
+  await assertFails(["count", "gpt2", "gpt2-xl"], "too many arguments");
   await assertFails(["count", "--model", model, "--rank", "two"], "must be a whole number");
   await assertFails(["devices", "--device", "abacus"], "auto, cpu, webgpu");
   await assertFails(["count", "https://hub.test/me/mine"], "must be a folder, or hf:OWNER/NAME on");
@@ -155,6 +185,29 @@ Deno.test("devices chooses none where LOWRANK_REQUIRE_HARDWARE=1 would refuse it
     if (gpu) Object.defineProperty(navigator, "gpu", gpu);
     else Reflect.deleteProperty(navigator, "gpu");
   }
+});
+
+Deno.test("a model without its folder, or with a typing error, is found where there is one", async () => {
+  const rest = ["--prompt", "a"], data = ["--data", "examples/flip.jsonl"];
+  const meant = "found none at tiny-skills (did you mean models/tiny-skills?)\n";
+  await assertFails(
+    ["generate", "--model", "tiny-skills", ...rest],
+    `--model needs a folder`,
+    meant,
+  );
+  await assertFails(["quantize", "tiny-skills", "out"], meant);
+  const wrong = "found none at models/tiny-skils (did you mean models/tiny-skills?)\n";
+  await assertFails(["evaluate", "--model", "models/tiny-skils", ...data], wrong);
+  await assertFails(["count", "tiny-skills"], "; did you mean models/tiny-skills?\n");
+  const none = "required option '--model <folder>' not specified: give --model";
+  for (const given of ["tiny-skills", "models/tiny-skills", "models/tiny-skills/"]) {
+    await assertFails(["train", given, ...data], `${none} models/tiny-skills\n`);
+  }
+  await assertFails(["evaluate", "tiny-skills", ...data], `${none} models/tiny-skills\n`);
+  await assertFails(["generate", "hf:me/tiny", ...rest], `${none} hf:me/tiny\n`);
+  await assertFails(["generate", "no such", ...rest], `${none} 'no such'\n`);
+  // `models/rank-study` holds adapters, not a model.
+  await assertFails(["generate", "--model", "rank-study", ...rest], "found none at rank-study\n");
 });
 
 Deno.test("as a process: one JSON document, notes on standard error, exit code 0", () =>

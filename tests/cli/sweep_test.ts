@@ -11,6 +11,7 @@ import { claimFolder } from "../../src/storage/folder.ts";
 import { openSafetensors } from "../../src/formats/mod.ts";
 import { mean, standardDeviation } from "../../src/core/numbers.ts";
 import { bestOf, remarksOn } from "../../src/cli/commands/sweep.ts";
+import type { SweepRow } from "../../src/cli/commands/sweep_grid.ts";
 import { filesIn, withFolder } from "../support/folders.ts";
 import "../support/open_lapack.ts";
 import { writeQuantizedFolder } from "../support/quantized_folder.ts";
@@ -146,6 +147,26 @@ Deno.test("a setting that no rate improves is said to be the base", () => {
   assertEquals(remarksOn(rows.slice(1), bestOf(rows.slice(1))), [
     "no rate of lora lowered the held-out loss, so the one shown is that before training",
   ]);
+});
+
+Deno.test("the best rate has the most right answers, or labels; of equals the lowest loss", () => {
+  const trained = (learningRate: number, best: number, more: Partial<SweepRow>, seed = 0) => ({
+    ...{ setting: "lora", learningRate, seed, trainable: 4, run: "a" },
+    ...{ heldOut: { before: 5, best, bestStep: 1 }, ...more },
+  });
+  const answered = (right: number) => ({ answers: { right, texts: 10 } });
+  const rateOf = (...rows: SweepRow[]) => bestOf(rows)[0].learningRate;
+  assertEquals(rateOf(trained(1, 0.2, answered(7)), trained(2, 0.3, answered(8))), 2);
+  assertEquals(rateOf(trained(1, 0.3, answered(8)), trained(2, 0.2, answered(8))), 2);
+  assertEquals(rateOf(trained(1, 0.2, {}), trained(2, 0.3, {})), 1);
+  assertEquals(rateOf(trained(1, 0.2, { accuracy: 0.7 }), trained(2, 0.3, { accuracy: 0.8 })), 2);
+  const seeds = (rate: number, loss: number, rights: number[]) =>
+    rights.map((right, seed) => trained(rate, loss, answered(right), seed));
+  // 0.9 + 0.8 + 0.7 and 0.7 + 0.8 + 0.9 differ by a rounding.
+  assertEquals(rateOf(...seeds(1, 0.3, [9, 8, 7]), ...seeds(2, 0.2, [7, 8, 9])), 2);
+  assertEquals(rateOf(...seeds(1, 0.2, [7, 8, 9]), ...seeds(2, 0.3, [9, 8, 7])), 1);
+  const better = { ...trained(2, 0.3, answered(10)), heldOut: undefined, diverged: "NaN" };
+  assertEquals(rateOf(trained(1, 0.2, answered(7)), better), 1);
 });
 
 Deno.test("of texts with labels, the table has the accuracy", () =>

@@ -8,11 +8,13 @@ import {
   assertStringIncludes,
 } from "@std/assert";
 import { injectLora, loadAdapter } from "../../src/adapt/mod.ts";
-import { promptedBatches } from "../../src/data/mod.ts";
+import { evaluationBatches, promptedBatches, readTexts } from "../../src/data/mod.ts";
 import { openCpuDevice } from "../../src/device/cpu/cpu_device.ts";
-import { complete, loadModel } from "../../src/models/mod.ts";
+import { complete, loadModel, rightAnswersOn } from "../../src/models/mod.ts";
+import { summaryOf } from "../../src/cli/commands/train/command.ts";
+import type { TrainRequest } from "../../src/cli/commands/train/request.ts";
 import { loadTokenizer } from "../../src/tokenizer/mod.ts";
-import { runTrainer, Trainer } from "../../src/train/mod.ts";
+import { evaluate, runTrainer, Trainer } from "../../src/train/mod.ts";
 import { filesIn, withFolder } from "../support/folders.ts";
 import { trainArgs, writeJson } from "./arguments.ts";
 import { assertFails, lowrank, lowrankJson } from "./lowrank.ts";
@@ -54,7 +56,9 @@ Deno.test("what was trained on prompts answers them: evaluate, generate, complet
         "LoRA of rank 8 on all: training 73,728 parameters, 3.97% of the model's 1,858,560, in 20 steps",
         " tokens/s",
         "right answers: 100.0% of 1 held-out text, to the last token\n",
-        `next:\n  npx -y deno task lowrank generate --model ${tiny} --adapter ${output} --prompt`,
+        `next:\n  npx -y deno task lowrank evaluate --model ${tiny} --adapter ${output} --data ${held}\n` +
+        `  npx -y deno task lowrank generate --model ${tiny} --adapter ${output} --prompt boat:\n` +
+        `  npx -y deno task lowrank inspect ${output} --base ${tiny}\n`,
       ]
     ) assertStringIncludes(told.stderr, said);
     const { heldOut, answers } = JSON.parse(await Deno.readTextFile(`${output}/run.json`));
@@ -148,15 +152,38 @@ Deno.test("after a classifier, train asks for other texts, unless the held-out o
     const train = ["train", ...base, "--data", data, ...few, "--output"];
     const { stderr } = await lowrank(...train, `${folder}/a`, "--validation", "0");
     const others =
-      `(most texts of ${data} were trained on: for a fair accuracy, give --data a file`;
-    assertStringIncludes(stderr, others);
+      "next, with texts in FILE that were not trained on:\n  npx -y deno task lowrank ";
+    assertStringIncludes(stderr, `${others}evaluate --model ${folder}/a --data FILE\n`);
     const held = await writeLines(`${folder}/held.jsonl`, texts);
     const watched = await lowrank(...train, `${folder}/b`, "--validation", held);
     assertStringIncludes(watched.stderr, `evaluate --model ${folder}/b --data ${held}\n`);
-    assertEquals(watched.stderr.includes("most texts of"), false);
+    assertEquals(watched.stderr.includes("FILE"), false);
     const read = async (name: string) => JSON.parse(await Deno.readTextFile(`${folder}/a/${name}`));
     assertEquals((await read("config.json")).label2id, { cat: 0, dog: 1, log: 2, mat: 3 });
     assertEquals((await read("tokenizer_config.json")).pad_token, "<|endoftext|>");
+  }));
+
+Deno.test("evaluate has loss and right answers of one pass, the same as of a pass for each", () =>
+  withFolder(async (folder) => {
+    const rows = ["green", "otter", "pale", "sun"].flatMap((word) =>
+      ["rev", "flp"].map((task) => ({ // The base knows the first of them.
+        ...{ prompt: `${task} ${word}:`, completion: [...word].reverse().join("") },
+      }))
+    );
+    const data = await writeLines(`${folder}/some.jsonl`, rows), skills = "models/tiny-skills";
+    using device = await openCpuDevice({ threads: 1 });
+    using model = await loadModel(device, skills);
+    const tokenizer = await loadTokenizer(skills), texts = await readTexts(data);
+    for (const batch of [3, 8]) {
+      const { batches } = evaluationBatches(model, tokenizer, texts, { batch });
+      const expected = {
+        ...await evaluate(model, batches),
+        ...await rightAnswersOn(model, batches),
+      };
+      assertEquals([expected.right, expected.texts], [4, 8]);
+      const args = ["--model", skills, "--data", data, "--batch-size", `${batch}`];
+      assertEquals(await lowrankJson("evaluate", ...args), expected);
+    }
   }));
 
 /** A training of a small model on 40 lines, but for its output. */
@@ -215,6 +242,17 @@ Deno.test("a held-out loss that was lowest at the last step ends with the advice
     const advice = "the held-out loss was lowest at the last step: to train longer, give --steps 6";
     assertStringIncludes(stderr, advice);
   }));
+
+Deno.test("where all held-out prompts are answered right, no longer training is advised", () => {
+  const request = { spec: { training: { steps: 6, learningRate: 1 } } } as TrainRequest;
+  const toldOf = (right: number) =>
+    summaryOf({
+      ...{ steps: 6, trainable: 1, loss: 1, firstLoss: 2, answers: { right, texts: 2 } },
+      heldOut: { before: 2, best: 1, bestStep: 6 },
+    }, request).join("\n");
+  assertStringIncludes(toldOf(1), "to train longer, give --steps 12");
+  assertEquals(toldOf(2).includes("train longer"), false);
+});
 
 Deno.test("a loss that has exploded ends with the advice to lower the learning rate", () =>
   withFolder(async (folder) => {

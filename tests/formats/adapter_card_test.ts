@@ -41,7 +41,40 @@ Deno.test("a card says how prompts are written", () =>
     );
     assertStringIncludes(plain, "\nids = tokenizer(text, add_special_tokens=False).input_ids\n");
     assertEquals(plain.includes("removeprefix"), false);
+    assertStringIncludes(plain, '\ntext = "your prompt"\n');
   }));
+
+Deno.test("a card says which sites it changes, with what rank, alpha and scaling", () =>
+  withFolder(async (folder) => {
+    const one = await cardOf(folder, {});
+    const rank2 =
+      "\n- Sites that it changes: 1, `h.0.c_attn`\n- Their updates: rank 2, alpha 4, scaling 2 (alpha / rank)\n";
+    assertStringIncludes(one, rank2);
+    const several = [1, 2, 3, 4, 5].map((rank, i) => ({
+      ...{ module: `h.${i}.c_attn`, A: matrix(rank, 3), B: matrix(4, rank), scaling: 1 / rank },
+    }));
+    await writeAdapter(folder, { updates: several });
+    assertStringIncludes(
+      await Deno.readTextFile(`${folder}/README.md`),
+      "\n- Sites that it changes: 5, `h.0…4.c_attn`\n" +
+        "- Their updates: ranks from 1 to 5, alpha 1, scalings from 0.2 to 1 (alpha / rank)\n",
+    );
+  }));
+
+Deno.test("cards of other methods have the settings that their configurations have", () => {
+  const cardWith = (config: Parameters<typeof methodCard>[0]) =>
+    methodCard(config, { trained: 9, full: [] });
+  const targets = ["h.0.c_attn", "h.1.c_attn"];
+  assertStringIncludes(
+    cardWith({ peft_type: "VERA", r: 256, target_modules: targets }),
+    "\n- Weights that it changes: 2, `h.0…1.c_attn`\n- Rank: 256\n- Parameters: 9\n",
+  );
+  assertStringIncludes(cardWith({ method: "top-layers", layers: 2 }), "\n- Blocks: 2\n");
+  const prefix = { peft_type: "PREFIX_TUNING", num_virtual_tokens: 16 };
+  assertStringIncludes(cardWith(prefix), "\n- Virtual tokens: 16\n");
+  const odd = cardWith({ peft_type: "VERA", r: "8", target_modules: "c_.*" });
+  assertStringIncludes(odd, "\n- Base model: not recorded\n- Parameters: 9\n");
+});
 
 Deno.test("a classifier's card says its labels, counts its head and loads it", () =>
   withFolder(async (folder) => {

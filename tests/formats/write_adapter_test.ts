@@ -223,8 +223,10 @@ Deno.test("the card tells what was trained from the zeros around it", () =>
     await writeAdapter(folder, { updates: [...sites, update("h.0.c_fc")] });
     assertStringIncludes(
       await readText(folder, "README.md"),
-      "- Parameters: 42 in the file, 34 of them trained: in `c_attn` only rows 0–1 and " +
-        "2–3 are changed, but PEFT has one B for all rows, of rank 2, with zeros for the others.\n",
+      "- Sites that it changes: 5, `h.0…1.c_attn[0:2], h.0…1.c_attn[2:4], h.0.c_fc`\n" +
+        "- Their updates: ranks 1, 2, alphas 2, 4, scaling 2 (alpha / rank)\n" +
+        "- Parameters: 34 trained, 42 in the file: of `c_attn` only rows 0–1 and 2–3 are changed, " +
+        "and for PEFT that is one update of all rows, with `r` 2, `lora_alpha` 4 and zeros in B.\n",
     );
   }));
 

@@ -57,12 +57,6 @@ Deno.test("the tasks that share work see the variables of both kinds of array", 
   for (const task of ["lowrank", "reproduce"]) {
     const [variables] = flagsOf(task).flatMap((flag) => flag.match(/^-E=(.*)/)?.[1] ?? []);
     const seen = variables.split(",").filter((name) => /^(SLURM|JOB)_/.test(name));
-    assertEquals(seen.toSorted(), [
-      "JOB_COMPLETION_INDEX",
-      "SLURM_ARRAY_TASK_COUNT",
-      "SLURM_ARRAY_TASK_ID",
-      "SLURM_ARRAY_TASK_MAX",
-      "SLURM_ARRAY_TASK_MIN",
-    ]);
+    assertEquals(seen.toSorted(), ["JOB_COMPLETION_INDEX", "SLURM_ARRAY_TASK_*"]);
   }
 });

@@ -17,7 +17,7 @@ import { openSafetensors, readRemoteHeaders, type TensorEntry } from "../../form
 import { readConfigJson } from "../../models/files.ts";
 import type { MethodSpec } from "../../runs/mod.ts";
 import { hasFile, kindOf } from "../../storage/storage.ts";
-import { type CommonOptions, note, print, table } from "../common.ts";
+import { type CommonOptions, nearModel, note, print, table } from "../common.ts";
 import { type Command, modelPath, positiveNumber } from "../options.ts";
 import { addMethodOptions, methodOf, type MethodOptions } from "./train/method.ts";
 
@@ -76,12 +76,14 @@ export async function configOf(model: string): Promise<ConfigJson | undefined> {
       `cannot read ${model}: it must be a folder, a .json or a .safetensors file, or a model's name`,
     );
   }
-  return unknownModel(model, Object.keys(catalog));
+  return await unknownModel(model, Object.keys(catalog));
 }
 
-function unknownModel(model: string, names: string[]): never {
+async function unknownModel(model: string, names: string[]): Promise<never> {
   const longer = names.filter((name) => name.startsWith(model.toLowerCase()));
-  const near = longer.length > 0 ? longer : [nearestName(model, names)].filter(isText);
+  const near = longer.length > 0
+    ? longer
+    : [nearestName(model, names) ?? await nearModel(model)].filter(isText);
   const hint = near.length > 0 ? `; did you mean ${near.join(" or ")}?` : "";
   throw new RangeError(
     `cannot read ${model}: it does not exist, and is none of the models known by name ` +
@@ -152,6 +154,7 @@ export function addCount(program: Command): void {
     "count a model's parameters and those that a method trains",
   )
     .argument("[model]", "name, folder, config.json, safetensors or GGUF file", modelPath)
+    .optionsGroup("The model:")
     .option("--model <path>", "the model, instead of the argument", modelPath)
     .option("--url <url>", "safetensors file, index or folder; only headers are downloaded")
     .option("--labels <n>", "count with a classifier head of n labels", positiveNumber);

@@ -1,7 +1,9 @@
 /** `lowrank evaluate`. @module */
 
-import { mostFrequentLabel } from "../../core/batch.ts";
+import { crossEntropy, type Loss } from "../../autograd/mod.ts";
+import { countLabels, mostFrequentLabel } from "../../core/batch.ts";
 import { grouped, howMany } from "../../core/numbers.ts";
+import type { HostTensor } from "../../core/tensor.ts";
 import {
   evaluationBatches,
   readReferencedOutputs,
@@ -9,6 +11,7 @@ import {
   type Texts,
   wordNetSynonyms,
 } from "../../data/mod.ts";
+import type { Tensor } from "../../device/mod.ts";
 import {
   loadMeteorTables,
   type MeteorTables,
@@ -22,11 +25,12 @@ import {
   labelsOf,
   recordedFormat,
   type RightAnswers,
-  rightAnswersOn,
+  type TextModel,
 } from "../../models/mod.ts";
+import { largestAt } from "../../models/outputs.ts";
 import { Interrupt } from "../../terminal/interrupt.ts";
 import { loadTokenizer } from "../../tokenizer/mod.ts";
-import { evaluate, type Evaluation } from "../../train/mod.ts";
+import { type Batch, evaluate, type Evaluation } from "../../train/mod.ts";
 import { readFacts } from "../cases.ts";
 import {
   assertModelFolder,
@@ -233,6 +237,7 @@ most frequent label; for metrics {"scores", "outputs", "references"}.`;
 export function addEvaluate(program: Command): void {
   program.command("evaluate")
     .description("measure the loss of a model or an adapter on texts, or score generated texts")
+    .optionsGroup("A model on texts:")
     .option(
       "--model <folder>",
       "Hugging Face folder with a tokenizer.json, or GGUF file",
@@ -248,6 +253,7 @@ export function addEvaluate(program: Command): void {
       "texts at a time (default: as many as take no more memory than 8 of the longest)",
       positiveNumber,
     )
+    .optionsGroup("Scores of answers:")
     .option(
       "--metrics <list>",
       "answer the prompts and score the answers, by bleu,rougeL,… or all",
@@ -255,9 +261,10 @@ export function addEvaluate(program: Command): void {
     )
     .option("--beams <n>", "with --metrics: beams of the search (default: greedy)", positiveNumber)
     .option("--max-new-tokens <n>", "with --metrics: most tokens in an answer", positiveNumber)
+    .option("--meteor <folder>", "folder with meteor-1.5.jar and data/paraphrase-en.gz")
+    .optionsGroup("Answers from a file:")
     .option("--outputs <file>", "answers of any model to score, instead of --model and --data")
     .option("--references <file>", "what people wrote for the same inputs")
-    .option("--meteor <folder>", "folder with meteor-1.5.jar and data/paraphrase-en.gz")
     .addHelpText("after", help)
     .action(run);
 }
@@ -299,16 +306,48 @@ async function measureLoss(options: LossOptions): Promise<void> {
     format: templateFor(texts, options.promptTemplate) ?? recordedFormat(model),
   });
   for (const line of [texts.description, ...notes]) note(options, line);
-  const found = await evaluate(model, batches);
   if (!labels) {
-    const measured = texts.kind === "prompted"
-      ? { ...found, ...await rightAnswersOn(model, batches) }
-      : found;
+    const measured = await (texts.kind === "prompted" ? evaluateBoth : evaluate)(model, batches);
     return print(options, measured, () => describe(measured));
   }
+  const found = await evaluate(model, batches);
   const { loss, counted } = found, accuracy = await accuracyOn(model, batches);
   const measured = { loss, accuracy, counted, mostFrequent: mostFrequentLabel(batches) };
   print(options, measured, () => describeLabels(measured));
+}
+
+/** The loss and the right answers, as `evaluate` and `rightAnswersOn` have them, in one pass. */
+async function evaluateBoth(model: TextModel, batches: readonly Batch[]): Promise<LossFound> {
+  const texts = new Set<number>(), wrong = new Set<number>(), reads: Promise<void>[] = [];
+  let before = 0, owners: number[] = [], next = 0;
+  const watched = async function* (): AsyncGenerator<Batch> {
+    try {
+      for (const batch of batches) {
+        const { shape: [rows, time], data } = batch.targets;
+        const places = [...data.keys()].filter((at) => data[at] >= 0);
+        [owners, next] = [places.map((at) => before + Math.floor(at / time)), 0];
+        for (const text of owners) texts.add(text);
+        yield batch;
+        await Promise.all(reads.splice(0)); // The outputs of one batch at a time are in memory.
+        before += rows;
+      }
+    } finally {
+      await Promise.allSettled(reads);
+    }
+  };
+  const judge = async (outputs: Tensor, { data: labels }: HostTensor, own: readonly number[]) => {
+    const [{ shape: [, width], data }] = await model.device.read(outputs);
+    [...labels.keys()].filter((row) => labels[row] >= 0).forEach((row, at) => {
+      if (largestAt(data, row, width) !== labels[row]) wrong.add(own[at]);
+    });
+  };
+  const loss: Loss = (tape, outputs, targets, options) => {
+    const own = owners.slice(next, next += countLabels(targets.data));
+    reads.push(judge(outputs, targets, own));
+    return crossEntropy(tape, outputs, targets, options);
+  };
+  const found = await evaluate(model, watched(), { loss });
+  return { ...found, right: texts.size - wrong.size, texts: texts.size };
 }
 
 /** Refuses texts that the model is not for. */

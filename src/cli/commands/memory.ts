@@ -225,6 +225,7 @@ export function addMemory(program: Command): void {
       "name of a published model, Hugging Face folder or config.json",
       modelPath,
     )
+    .optionsGroup("The model and a step:")
     .option("--model <path>", "the model, instead of the argument", modelPath)
     .option("--batch <n>", "sequences per step", positiveNumber, 8)
     .option("--length <n>", "tokens per sequence (default: 64, or as many as fit)", positiveNumber)

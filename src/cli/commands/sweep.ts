@@ -29,7 +29,10 @@ import {
 } from "./sweep_grid.ts";
 import { courseOf, TimeLeft } from "./train/command.ts";
 
-/** A setting at the learning rate whose mean held-out loss over the seeds is the lowest. */
+/**
+ * A setting at its best learning rate: the one with the most right labels or answers where these are counted, and of
+ * equals, or else, with the lowest held-out loss; both are means over the seeds.
+ */
 export interface SweepBest {
   /** What sets it apart. */
   readonly setting: string;
@@ -61,10 +64,10 @@ export function bestOf(rows: readonly SweepRow[]): SweepBest[] {
   return [...settings].map(([setting, own]) => {
     const rates = Map.groupBy(own, ({ learningRate }) => learningRate);
     const whole = [...rates.values()].filter((seeds) => seeds.every(({ heldOut }) => heldOut));
-    const best = whole.toSorted((a, b) => lossOf(a).mean! - lossOf(b).mean!)[0] ?? [];
+    const best = whole.toSorted(bestFirst)[0] ?? [];
     const [{ trainable }] = own, rate = best[0]?.learningRate ?? null;
-    const loss = lossOf(best), accuracy = spreadOf(best.flatMap(({ accuracy = [] }) => accuracy));
-    const right = spreadOf(best.flatMap(({ answers: all }) => all ? all.right / all.texts : []));
+    const loss = lossOf(best), right = spreadOf(rights(best));
+    const accuracy = spreadOf(accuracies(best));
     return {
       setting,
       trainable,
@@ -83,6 +86,21 @@ export function bestOf(rows: readonly SweepRow[]): SweepBest[] {
 
 const lossOf = (rows: readonly SweepRow[]) => spreadOf(rows.map(({ heldOut }) => heldOut!.best));
 
+const accuracies = (rows: readonly SweepRow[]): number[] =>
+  rows.flatMap(({ accuracy = [] }) => accuracy);
+
+const rights = (rows: readonly SweepRow[]): number[] =>
+  rows.flatMap(({ answers: all }) => all ? all.right / all.texts : []);
+
+/** Orders the trainings of two rates, which have either labels or answers, or neither. */
+function bestFirst(a: readonly SweepRow[], b: readonly SweepRow[]): number {
+  const shareOf = (rows: readonly SweepRow[]) => {
+    const share = spreadOf([...accuracies(rows), ...rights(rows)]).mean ?? 0;
+    return Math.round(1e9 * share); // Equal means may differ by the rounding of their sums.
+  };
+  return shareOf(b) - shareOf(a) || lossOf(a).mean! - lossOf(b).mean!;
+}
+
 const spreadOf = (values: readonly number[]) => ({
   mean: values.length > 0 ? mean(values) : null,
   spread: values.length > 1 ? standardDeviation(values) : null,
@@ -99,27 +117,29 @@ function bestTable(best: readonly SweepBest[]): string {
   const withSpread = (value: number | null, spread: number | null, show: (x: number) => string) =>
     value === null ? "-" : `${show(value)}${spread === null ? "" : ` ± ${show(spread)}`}`;
   const percent = (share: number) => `${(100 * share).toFixed(1)}%`;
+  const shares = ([["accuracy", "accuracy"], ["right answers", "right"]] as const)
+    .filter(([, field]) => best.some((row) => row[field] !== null));
   const columns: Column<SweepBest>[] = [
     ["setting", ({ setting }) => setting],
     ["trained", ({ trainable }) => trainable],
     ["best rate", ({ learningRate }) => `${learningRate ?? "diverged"}`],
     ["held-out loss", ({ loss, lossSpread }) => withSpread(loss, lossSpread, (x) => x.toFixed(4))],
-    ["accuracy", (row) => withSpread(row.accuracy, row.accuracySpread, percent)],
-    ["right answers", (row) => withSpread(row.right, row.rightSpread, percent)],
+    ...shares.map(([title, field]): Column<SweepBest> => [
+      title,
+      (row) => withSpread(row[field], row[`${field}Spread`], percent),
+    ]),
     ["seeds", ({ seeds }) => seeds],
   ];
-  const missing = [
-    best.every(({ accuracy }) => accuracy === null) ? "accuracy" : "",
-    best.every(({ right }) => right === null) ? "right answers" : "",
-  ];
-  return table(best, columns.filter(([title]) => !missing.includes(title)));
+  return table(best, columns);
 }
 
 /** What a reader should know of the table, a sentence each. */
 export function remarksOn(rows: readonly SweepRow[], best: readonly SweepBest[]): string[] {
   const diverged = rows.filter(({ diverged }) => diverged !== undefined).length;
   const ends = best.filter(({ end }) => end !== null);
-  const unmoved = best.filter((one) => one.loss !== null && ofBest(rows, one).every(isUnmoved));
+  const unmoved = best.filter(({ setting, loss }) =>
+    loss !== null && rows.every((row) => row.setting !== setting || isUnmoved(row))
+  );
   return [
     ...diverged > 0
       ? [`${howMany(diverged, "training")} of ${rows.length} diverged: results.json says which`]
@@ -135,11 +155,9 @@ export function remarksOn(rows: readonly SweepRow[], best: readonly SweepBest[])
   ];
 }
 
-/** The trainings of a setting at its best rate. */
-const ofBest = (rows: readonly SweepRow[], { setting, learningRate }: SweepBest): SweepRow[] =>
-  rows.filter((row) => row.setting === setting && row.learningRate === learningRate);
-
-const isUnmoved = ({ heldOut }: SweepRow): boolean => heldOut?.bestStep === 0;
+/** Whether no step lowered the held-out loss, if it was measured. */
+const isUnmoved = ({ heldOut }: SweepRow): boolean =>
+  heldOut === undefined || heldOut.bestStep === 0;
 
 /** A training, as far as its progress goes. */
 export type SweepPart = Pick<SweepTraining, "words" | "request" | "hash">;
@@ -225,9 +243,11 @@ Everything is checked before the first training. Each is in a folder of its own,
 OUTPUT/runs/HASH, with its adapter; what is there is not done again, and Ctrl-C
 loses at most a step. A training that diverges is a result.
 
-The table has for each setting the rate with the lowest held-out loss, averaged
-over the seeds, and its standard deviation. That loss chose the rate and the
-step: to report one, measure other texts with evaluate. A seed also chooses the
+The table has for each setting the best rate: where texts have prompts or
+labels, the one with the most right held-out answers or labels; of equals, and
+of other texts, the one with the lowest held-out loss. All are means over the
+seeds, with standard deviations. The held-out texts chose the rate and the step:
+to report a result, measure other texts with evaluate. A seed also chooses the
 held-out texts, unless "validation" names a file.
 
 --shard makes only a part of the trainings: every n-th, from the i-th. In a

@@ -32,11 +32,10 @@ import { assertAllTrainable } from "../../train/trainer.ts";
 import type { Fields } from "../cases.ts";
 import { addCommonOptions } from "../common.ts";
 import { baseTypeOf, Command, type CommanderError } from "../options.ts";
-import { addTrainOptions } from "./train/command.ts";
 import { readTrainData } from "./train/data.ts";
 import { measuredOf, recordOf, type TrainedRecord } from "./train/folder.ts";
 import { checkFields, type Rule } from "./train/method.ts";
-import type { TrainOptions } from "./train/options.ts";
+import { addTrainOptions, type TrainOptions } from "./train/options.ts";
 import { modelSpec, readRequest, type RequestReaders, type TrainRequest } from "./train/request.ts";
 
 /** The value of an option as in the file. */

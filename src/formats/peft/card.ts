@@ -2,11 +2,13 @@
 
 import type { PromptFormat } from "../../core/batch.ts";
 import { terminalJson, terminalLine } from "../../core/errors.ts";
-import { moduleOf } from "../../core/module_names.ts";
+import { listNames, moduleOf } from "../../core/module_names.ts";
+import { boundsOf } from "../../core/numbers.ts";
 import type { HostTensor } from "../../core/tensor.ts";
-import { type LowRankUpdate, rangesOf } from "../../core/update.ts";
+import { type LowRankUpdate, rangesOf, siteName } from "../../core/update.ts";
 import { formText, type QuantizedForm } from "../../quant/quantized_tensor.ts";
 import { type FloatDtype, isHalf } from "../safetensors/header.ts";
+import { alphaOf } from "./config.ts";
 import { isTable } from "./read.ts";
 import type { AdapterRecord, TrainedUpdate } from "./record.ts";
 
@@ -54,6 +56,8 @@ function promptSnippet(
 ): string {
   const first = endOfTextFirst ? "[tokenizer.eos_token_id] + " : "";
   const answer = "tokenizer.decode(made[0, len(ids):], skip_special_tokens=True)";
+  const isPlain = template === "{prompt}", prompt = '"your prompt"';
+  const text = isPlain ? prompt : `${python(template)}.replace("{prompt}", ${prompt})`;
   const [note, cache] = record.hasVirtualTokens
     ? [
       "# PEFT 0.21 with transformers 5 answers wrongly from a cache of virtual tokens\n",
@@ -68,7 +72,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 base = ${baseOf(record)}
 tokenizer = AutoTokenizer.from_pretrained(base)
 model = PeftModel.from_pretrained(AutoModelForCausalLM.from_pretrained(base), "this folder")
-text = ${python(template)}.replace("{prompt}", "your prompt")
+text = ${text}
 ids = ${first}tokenizer(text, add_special_tokens=False).input_ids
 inputs = {"input_ids": torch.tensor([ids]), "attention_mask": torch.ones(1, len(ids))}
 ${note}made = model.generate(**inputs, max_new_tokens=40, pad_token_id=tokenizer.eos_token_id${cache})
@@ -122,7 +126,8 @@ export function cardText(card: Card): string {
 const block = (language: string, lines: string): string => `\`\`\`${language}\n${lines}\n\`\`\`\n`;
 
 /** A text of a file as code in a line of Markdown, which is the only form in which a card may show one. */
-const inCode = (text: string): string => `\`${terminalLine(text.replaceAll("`", "'")) || " "}\``;
+export const inCode = (text: string): string =>
+  `\`${terminalLine(text.replaceAll("`", "'")) || " "}\``;
 
 /** Facts for a card: a classifier's labels, the parts trained in full, the prompts, and the file. */
 export interface TaskFacts {
@@ -160,8 +165,7 @@ function promptLine({ template, endOfTextFirst, separator }: PromptFormat): stri
 
 /** The card's text: what the adapter is, the size of its modules in the file, and how to load it. */
 export function adapterCard(record: AdapterRecord, modules: readonly TrainedUpdate[]): string {
-  const { baseModelName, labels, promptFormat, quantizedBase, dtype } = record;
-  const ranks = [...new Set(modules.map(({ A }) => A.shape[0]))].sort((a, b) => a - b);
+  const { updates, baseModelName, labels, promptFormat, quantizedBase, dtype } = record;
   const full = ownOf(record).map(([name]) => moduleOf(name));
   const only = record.saved?.size ? ", { updatesOnly: true }" : "";
   return cardText({
@@ -170,7 +174,8 @@ export function adapterCard(record: AdapterRecord, modules: readonly TrainedUpda
 A and B, whose product B·A times a scaling is added to it. The rank is the number of columns of B and
 of rows of A.`,
     facts: [
-      `Weights that it changes: ${modules.length}, by updates of rank ${ranks.join(", ")}`,
+      `Sites that it changes: ${updates.length}, ${inCode(listNames(updates.map(siteName)))}`,
+      `Their updates: ${settingsOf(updates)}`,
       `Parameters: ${sizeLine(record, modules)}`,
       ...quantizedBase ? [baseLine(quantizedBase)] : [],
       ...taskLines({ labels, full, promptFormat, dtype }),
@@ -179,6 +184,24 @@ of rows of A.`,
     typescript: `import { readAdapter } from "@lowrank/core/formats";
 const { updates } = await readAdapter("this folder"${only});`,
   });
+}
+
+/** `rank 8, alpha 16, scaling 2 (alpha / rank)`. */
+function settingsOf(updates: readonly TrainedUpdate[]): string {
+  const one = (name: string, all: readonly number[]) => {
+    const different = [...new Set(all.map((value) => Number(value.toPrecision(6))))];
+    if (different.length === 1) return `${name} ${different[0]}`;
+    const [least, most] = boundsOf(different);
+    return different.length > 4
+      ? `${name}s from ${least} to ${most}`
+      : `${name}s ${different.sort((a, b) => a - b).join(", ")}`;
+  };
+  return [
+    one("rank", updates.map(({ A }) => A.shape[0])),
+    one("alpha", updates.map((update) => alphaOf(update))),
+    `${one("scaling", updates.map(({ scaling }) => scaling))} (alpha / rank)`,
+    ...updates.some(({ magnitude }) => magnitude) ? ["with the magnitudes of DoRA"] : [],
+  ].join(", ");
 }
 
 /** How the base was stored in training, in the words of transformers where it has them. */
@@ -213,7 +236,7 @@ function sizeLine(record: AdapterRecord, modules: readonly TrainedUpdate[]): str
   const trained = valuesOf(updates) + beside, stored = valuesOf(modules) + beside;
   const inFile = stored.toLocaleString("en");
   if (trained === stored) return inFile;
-  return `${inFile} in the file, ${trained.toLocaleString("en")} of them trained: ${
+  return `${trained.toLocaleString("en")} trained, ${inFile} in the file: ${
     describe(updates, modules)
   }`;
 }
@@ -224,16 +247,16 @@ function valuesOf(updates: readonly LowRankUpdate[]): number {
 
 /** Which modules hold sites, by the last part of their names. */
 function describe(updates: readonly LowRankUpdate[], modules: readonly LowRankUpdate[]): string {
-  const lines = modules.flatMap(({ module, A, B }) => {
+  const lines = modules.flatMap((joined) => {
+    const { module, A, B } = joined;
     const sites = updates.filter((update) => update.module === module);
     if (sites.length === 1 && sites[0].B.data.length === B.data.length) return [];
     const rows = sites.map(({ rows }) =>
       rangesOf(rows!).map(({ start, count }) => `${start}–${start + count - 1}`).join(", ")
     );
-    return `in ${inCode(module.split(".").at(-1)!)} only rows ${
-      rows.join(" and ")
-    } are changed, but ` +
-      `PEFT has one B for all rows, of rank ${A.shape[0]}, with zeros for the others`;
+    const name = inCode(module.split(".").at(-1)!), changed = rows.join(" and ");
+    return `of ${name} only rows ${changed} are changed, and for PEFT that is one update of all ` +
+      `rows, with \`r\` ${A.shape[0]}, \`lora_alpha\` ${alphaOf(joined)} and zeros in B`;
   });
   return `${[...new Set(lines)].join("; ")}.`;
 }

@@ -6,7 +6,6 @@ import { countTokens } from "../../../core/batch.ts";
 import { shellWord, terminalLine } from "../../../core/errors.ts";
 import { grouped, howMany } from "../../../core/numbers.ts";
 import { sizeOf } from "../../../core/tensor.ts";
-import { batchOrders } from "../../../data/mod.ts";
 import type { CompileReport, Device } from "../../../device/mod.ts";
 import {
   countTrainable,
@@ -24,13 +23,7 @@ import {
 import { prepareFolder } from "../../../storage/files.ts";
 import { Interrupt, Interrupted } from "../../../terminal/interrupt.ts";
 import { durationText } from "../../../terminal/progress.ts";
-import {
-  type Batch,
-  type HeldOutLoss,
-  type StepEvent,
-  type TrainingLog,
-  trainingOptimizers,
-} from "../../../train/mod.ts";
+import type { Batch, HeldOutLoss, StepEvent, TrainingLog } from "../../../train/mod.ts";
 import {
   type CommonOptions,
   note,
@@ -41,24 +34,7 @@ import {
   passedIn,
   printWritten,
 } from "../../common.ts";
-import {
-  allowOption,
-  baseDtypeOption,
-  baseTypeOf,
-  call,
-  checkpointingOption,
-  type Command,
-  dtypeOption,
-  finiteNumber,
-  modelFolder,
-  once,
-  Option,
-  pathWord,
-  positiveNumber,
-  shareOrFile,
-  template,
-  wholeNumber,
-} from "../../options.ts";
+import { baseTypeOf, call, type Command, pathWord } from "../../options.ts";
 import {
   extremesOf,
   measuredOf,
@@ -68,8 +44,8 @@ import {
   type TrainedRecord,
   TrainFolder,
 } from "./folder.ts";
-import { addMethodOptions, methodTitle } from "./method.ts";
-import type { TrainOptions } from "./options.ts";
+import { methodTitle } from "./method.ts";
+import { addTrainOptions, type TrainOptions } from "./options.ts";
 import { readRequest, type TrainRequest } from "./request.ts";
 
 /** The work of a training. */
@@ -234,7 +210,7 @@ function plan(model: TextModel, { spec, isNamed }: TrainRequest): string {
 }
 
 /** What came of a finished training: sentences for a reader. */
-function summaryOf(
+export function summaryOf(
   { steps, loss, firstLoss, heldOut, answers }: TrainedRecord,
   { spec: { training }, labels, usualRate = Infinity }: TrainRequest,
 ): string[] {
@@ -260,7 +236,7 @@ function summaryOf(
       best.toFixed(4)
     } after, in nats per ${unit}${kept}`,
     ...answers ? [answersText(answers, "held-out text")] : [],
-    ...bestStep === planned
+    ...bestStep === planned && !isAllRight(answers)
       ? [
         `the held-out loss was lowest at the last step: to train longer, give --steps ${
           2 * planned
@@ -270,6 +246,9 @@ function summaryOf(
     ...risen,
   ];
 }
+
+const isAllRight = (answers?: RightAnswers): boolean =>
+  answers !== undefined && answers.right === answers.texts;
 
 /** `right answers: 98.5% of 200 texts, to the last token`. */
 export function answersText({ right, texts }: RightAnswers, what = "text"): string {
@@ -298,22 +277,21 @@ const isChanged = ({ heldOut }: TrainedRecord): boolean => heldOut?.bestStep !==
 
 /** The commands that use what was trained. */
 export function nextOf(
-  { model, output, data, validation, baseDtype }: TrainOptions,
+  { model, output, validation, baseDtype }: TrainOptions,
   { spec: { method }, labels, example = "…" }: TrainRequest,
 ): string {
-  const hasOthers = typeof validation === "string", texts = hasOthers ? validation : data!;
-  const [base, made, file] = [model, output, texts].map(pathWord), prompt = shellWord(example);
+  const [base, made] = [model, output].map(pathWord), hasOthers = typeof validation === "string";
   const stored = baseDtype === undefined ? "" : ` --base-dtype ${baseDtype}`;
   const shown = method.kind === "full"
     ? `--model ${made}`
     : `--model ${base} --adapter ${made}${stored}`;
-  const ask = labels ? `evaluate ${shown} --data ${file}` : `generate ${shown} --prompt ${prompt}`;
   const isPlain = method.kind === "lora" && !method.dora; // `inspect` reads updates that are B·A alone
-  const look = !isPlain ? [] : [`  ${call} inspect ${made} --base ${base}`];
-  const seen = labels && !hasOthers
-    ? [`(most texts of ${file} were trained on: for a fair accuracy, give --data a file of others)`]
-    : [];
-  return ["next:", `  ${call} ${ask}`, ...look, ...seen].join("\n");
+  return [
+    hasOthers ? "next:" : "next, with texts in FILE that were not trained on:",
+    `  ${call} evaluate ${shown} --data ${hasOthers ? pathWord(validation) : "FILE"}`,
+    ...labels ? [] : [`  ${call} generate ${shown} --prompt ${shellWord(example)}`],
+    ...isPlain ? [`  ${call} inspect ${made} --base ${base}`] : [],
+  ].join("\n");
 }
 
 const help = `
@@ -347,71 +325,6 @@ docs/command_line.md.`;
 export function addTrain(program: Command): void {
   const command = program.command("train").description("train an adapter or a whole model");
   addTrainOptions(command).addHelpText("after", help).action(run);
-}
-
-/** Adds the options of `train`, each combination of which is a training: `sweep` makes several. */
-export function addTrainOptions(command: Command): Command {
-  command.requiredOption("--model <folder>", "Hugging Face folder or GGUF file", modelFolder)
-    .requiredOption("--output <folder>", "folder to write")
-    .option("--data <file>", "texts to train on: .jsonl, .csv or .txt")
-    .option("--epochs <n>", "passes over the texts (default: 10)", positiveNumber)
-    .option(
-      "--steps <n>",
-      "steps, instead of passes (default: 10 passes, at least 200 steps, at most 1000 or one pass)",
-      wholeNumber,
-    )
-    .option(
-      "--learning-rate <x>",
-      "size of a step (default: from the width and the scaling)",
-      finiteNumber,
-    )
-    .option(
-      "--lora-plus-ratio <x>",
-      "LoRA+: the learning rate of B, as a multiple of that of A (default: one rate)",
-      finiteNumber,
-    )
-    .addOption(
-      new Option("--optimizer <name>", "AdamW with moments in F32 or 8 bits (default: adamw)")
-        .choices(trainingOptimizers),
-    )
-    .option("--batch-size <n>", "texts in a step (default: 8)", positiveNumber)
-    .option("--tokens-per-step <n>", "most tokens in a step, instead of texts", positiveNumber)
-    .addOption(
-      new Option(
-        "--batch-order <order>",
-        "which texts share a step (default: random; with --tokens-per-step like-length)",
-      )
-        .choices(batchOrders),
-    )
-    .option(
-      "--validation <share>",
-      "share of the texts to hold out, or a file (default: 0.1, at most 200 texts)",
-      shareOrFile,
-    )
-    .option(
-      "--patience <n>",
-      "end after this many measurements without a lower held-out loss (default: 3)",
-      positiveNumber,
-    )
-    .option(
-      "--validate-every <n>",
-      "steps between measurements of the held-out loss (default: a pass, at least 10 and at most 100)",
-      positiveNumber,
-    )
-    .option(
-      "--checkpoint-every <n>",
-      "steps between checkpoints, from which a killed training resumes (default: 100)",
-      positiveNumber,
-    )
-    .option("--prompt-template <text>", "around prompts: 'Q: {prompt}\\nA:'", template)
-    .option("--adapter <folder>", "folder of an adapter to train further", once)
-    .addOption(allowOption())
-    .addOption(baseDtypeOption())
-    .addOption(dtypeOption("f32, or that of --adapter"))
-    .addOption(checkpointingOption());
-  return addMethodOptions(command, "lora; full for batches if no lora option is given")
-    .option("--config <file>", "JSON file with training settings")
-    .option("--batches <file>", "JSON file with batches of token ids, instead of texts");
 }
 
 async function run(options: TrainOptions): Promise<void> {

@@ -278,7 +278,7 @@ export function addMethodOptions(
   command: Command,
   usual = "lora if a lora option is given, else full",
 ): Command {
-  return command
+  return command.optionsGroup("Method:")
     .addOption(
       new Option("--method <name>", `what to train (default: ${usual})`).choices(methodKinds),
     )
