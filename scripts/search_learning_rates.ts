@@ -35,7 +35,7 @@ import { searchTexts } from "../experiments/methods/texts/search.ts";
 import { methodOf, searched, studySteps } from "../experiments/rank_study/runs.ts";
 import { searchSeed as seed, tryRates } from "../experiments/rate_search.ts";
 import { searchRegret } from "../experiments/regret/search.ts";
-import { searchNeededRank } from "../experiments/skills/needed_rank/search.ts";
+import { searchNeededRank } from "../experiments/skills/needed_rank/rates.ts";
 import { searchSupersenses } from "../experiments/supersenses/search.ts";
 
 interface Search {

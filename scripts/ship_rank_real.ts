@@ -1,6 +1,7 @@
 /**
  * Saves what the runs of the study of a real base have found so far: rates, rows, numbers of their updates, and adapters
- * of six layers in F16. Runs that are not finished are left out; what was measured of others is kept beside them.
+ * of six layers in F16. Runs that are not finished are left out; what was measured of others is kept beside them. Every row
+ * names the commit, the device and the day that made it.
  *
  *     deno task ship:real results/real
  *
@@ -9,33 +10,50 @@
 
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { findReal, openReal, packedPath, type RealTask } from "../experiments/rank_real/task.ts";
-import { dataSeeds } from "../experiments/rank_real/plan.ts";
-import { scaledKeys, type ScaledRow } from "../experiments/rank_real/scaling.ts";
-import { cellLines } from "../experiments/rank_real/cell_lines.ts";
-import { cellsAt, nameOf, readAt } from "../experiments/rank_real/cells.ts";
-import { adaptersFolder, isShipped, shippedLayers } from "../experiments/rank_real/shipped.ts";
-import { chosenRuns, measureBase, rowsOf } from "../experiments/rank_real/rows.ts";
+import type { TriedRates } from "../experiments/methods/rates.ts";
+import {
+  type Cell,
+  cellsAt,
+  nameOf,
+  placesOfCells,
+  readAt,
+} from "../experiments/rank_real/cells.ts";
+import { measuredCells } from "../experiments/rank_real/directions.ts";
+import { chosenRuns, measureBase, type RealRow, rowsOf } from "../experiments/rank_real/rows.ts";
 import { realSpec } from "../experiments/rank_real/runs.ts";
-import { inputMetric } from "../experiments/rank_real/metric.ts";
-import { cellSimilarities } from "../experiments/rank_real/subspace_rows.ts";
-import { shipWeights } from "../experiments/rank_real/weights.ts";
-import { type UpdateLine, updateLines } from "../experiments/rank_real/update_lines.ts";
+import { scaledKeys, type ScaledRow } from "../experiments/rank_real/scaling.ts";
+import {
+  adaptersFolder,
+  isShipped,
+  shippedLayers,
+  shipWeights,
+} from "../experiments/rank_real/shipped_adapters.ts";
 import {
   mergedCells,
   mergedRows,
   mergedScaled,
   mergedUpdates,
-} from "../experiments/rank_real/merged.ts";
-import { searchSeed } from "../experiments/rate_search.ts";
+  readSource,
+  seedsOf,
+  sourceNow,
+  sourcesOf,
+  sourceText,
+} from "../experiments/rank_real/shipped_rows.ts";
+import { cellLines } from "../experiments/rank_real/similarities.ts";
+import { findReal, openReal, packedPath, type RealTask } from "../experiments/rank_real/task.ts";
 import {
   loraRuns,
   readUpdates,
   siteOf,
   type StoredUpdate,
   storedUpdates,
+  type UpdateLine,
+  updateLines,
 } from "../experiments/rank_real/updates.ts";
-import type { TriedRates } from "../experiments/methods/rates.ts";
+import { searchSeed } from "../experiments/rate_search.ts";
+import type { LowRankUpdate } from "../src/adapt/mod.ts";
+import { checkedOutCommit } from "../src/storage/checkout.ts";
+import { canonicalJson, sha256 } from "../src/storage/digest.ts";
 import { readJson, writeJsonAtomic } from "../src/storage/files.ts";
 import { kindOf } from "../src/storage/storage.ts";
 import { openCpuDevice } from "../src/device/cpu/cpu_device.ts";
@@ -45,87 +63,112 @@ import { openBaseWeights } from "../src/inspect/mod.ts";
 import { readRun, runFiles } from "../src/runs/mod.ts";
 import { type FoundRates, ratesFile, scaledFile } from "./train_rank_real.ts";
 
-/** What is read and where it is saved. */
+/** The runs, and the program that reads them. */
 interface Job {
   readonly task: RealTask;
   readonly device: Device;
   readonly folder: string; // of the runs
   readonly tried: Readonly<Record<string, TriedRates>>;
-  readonly source: string;
+  readonly source: string; // of what this program measures itself
 }
 
 const dataFolder = fileURLToPath(new URL("../experiments/rank_real", import.meta.url));
 
-/** What is saved, with what was there before. */
-async function save<Rows>(
-  name: string,
-  { source }: Pick<Job, "source">,
-  rows: Rows,
-  merge: (before: Rows, now: Rows) => Rows,
-): Promise<Rows> {
-  const file = join(dataFolder, `${name}.json`);
-  const { rows: before } = await readJson(file) as { readonly rows: Rows };
-  const all = merge(before, rows);
-  await writeJsonAtomic(file, { source, seeds: dataSeeds, rows: all });
-  return all;
-}
+const fileOf = (name: string) => join(dataFolder, `${name}.json`);
 
-/** What a file holds, made where it does not exist. */
+/** The rows that were saved before. */
+const savedRows = async <Rows>(name: string): Promise<Rows> =>
+  (await readJson(fileOf(name)) as { readonly rows: Rows }).rows;
+
+/** The content of a file, made where it does not exist: remove the file to measure again. */
 async function kept<T>(file: string, make: () => Promise<T>): Promise<T> {
   if (await kindOf(file) !== "file") await writeJsonAtomic(file, await make());
   return await readJson(file) as T;
 }
 
-async function shipRows(job: Job): Promise<void> {
-  const { task, device, folder, tried } = job, made = [];
-  for (const chosen of chosenRuns(tried)) {
-    const spec = await realSpec(task, chosen, device.kind);
-    const result = await readRun(await runFiles(join(folder), spec), spec);
-    if (result) made.push({ ...result, chosen });
-  }
-  const base = await kept(join(folder, "base.json"), () => measureBase(task, device));
-  const { rows } = await save("losses", job, await rowsOf(made, task, base), mergedRows);
-  console.log(`${rows.length} rows`);
+const readSourceText = async (folder: string): Promise<string> =>
+  sourceText(await readSource(folder));
+
+/** The base's losses and answers, with their source. */
+async function baseOf({ task, device, folder, source }: Job) {
+  const measured = canonicalJson({ model: await task.heldOut.digests(), sizes: { ...task.sizes } });
+  const sha = await sha256(new TextEncoder().encode(measured));
+  const make = async () => ({ source, metrics: await measureBase(task, device) });
+  return await kept(join(folder, `base-${sha}.json`), make);
 }
 
-async function shipUpdates(stored: readonly StoredUpdate[], job: Job): Promise<void> {
-  const { task, folder } = job, lines: UpdateLine[] = [];
+async function shipRows(job: Job): Promise<void> {
+  const { task, device, folder, tried } = job, made = [], sources: string[] = [];
+  for (const chosen of chosenRuns(tried)) {
+    const spec = await realSpec(task, chosen, device.kind);
+    const result = await readRun(await runFiles(folder, spec), spec);
+    if (!result) continue;
+    made.push({ ...result, chosen });
+    sources.push(await readSourceText(result.folder));
+  }
+  const base = await baseOf(job), { rows, counts } = await rowsOf(made, task, base.metrics);
+  const untrained = rows.length - made.length;
+  const sourced = rows.map((row, i): RealRow => ({
+    ...row,
+    source: i < untrained ? base.source : sources[i - untrained],
+  }));
+  const all = mergedRows(await savedRows("losses"), { rows: sourced, counts });
+  const file = { source: sourcesOf(all.rows), seeds: seedsOf(all.rows), rows: all };
+  await writeJsonAtomic(fileOf("losses"), file);
+  console.log(`${all.rows.length} rows`);
+}
+
+/** Saves rows beside those of before. */
+async function save<Row extends { readonly source?: string }>(
+  name: string,
+  rows: readonly Row[],
+  merge: (before: readonly Row[], now: readonly Row[]) => readonly Row[],
+): Promise<void> {
+  const all = merge(await savedRows(name), rows);
+  await writeJsonAtomic(fileOf(name), { source: sourcesOf(all), rows: all });
+}
+
+async function shipUpdates(stored: readonly StoredUpdate[], { task }: Job): Promise<void> {
+  const lines: UpdateLine[] = [];
   using weights = await openBaseWeights(task.heldOut.base);
   for (const one of stored.filter(({ place: { at, steps } }) => at === steps)) {
-    const name = nameOf(one.place), file = join(folder, `${name}.json`);
-    lines.push(...await kept(file, async () => updateLines(name, await readUpdates(one), weights)));
+    const name = nameOf(one.place), source = await readSourceText(one.run);
+    const own = await kept(
+      join(one.run, "updates.json"),
+      async () => updateLines(name, await readUpdates(one), weights),
+    );
+    lines.push(...own.map((line) => ({ ...line, source })));
   }
-  await save("updates", job, lines, mergedUpdates);
+  await save("updates", lines, mergedUpdates);
 }
 
 async function shipCells(stored: ReadonlyMap<string, StoredUpdate>, job: Job): Promise<void> {
-  const { task, device } = job;
+  const { task, device, source } = job;
   const cells = readAt.flatMap(([at, steps]) =>
     cellsAt(at, steps, (place) => stored.has(nameOf(place)))
   );
   if (cells.length === 0) return;
-  const names = new Set(
-    cells.flatMap(({ ranks, seeds }) => [...ranks, ...seeds].flat().map(nameOf)),
-  );
-  const updates = new Map(
-    await Promise.all(
-      Array.from(names, async (name) => [name, await readUpdates(stored.get(name)!)] as const),
-    ),
-  );
-  const modules = [...updates.values()][0].map(({ module }) => module);
-  const found = cellSimilarities(updates, cells, await inputMetric(task, device, modules));
-  await save("cells", job, cellLines(found), mergedCells);
+  const updates = new Map<string, readonly LowRankUpdate[]>(), sources = new Map<string, string>();
+  for (const name of placesOfCells(cells).map(nameOf)) {
+    const one = stored.get(name)!;
+    updates.set(name, await readUpdates(one));
+    sources.set(name, await readSourceText(one.run));
+  }
+  const { found, start } = await measuredCells(updates, task, device);
+  const sourceOf = (cell: Cell) =>
+    sourcesOf(placesOfCells([cell]).map((place) => ({ source: sources.get(nameOf(place)) })));
+  const lines = [...cellLines(start, () => source), ...cellLines(found, sourceOf)];
+  await save("cells", lines, mergedCells);
 }
 
-async function shipScaled(job: Job): Promise<void> {
-  const { folder } = job, rows: ScaledRow[] = [];
-  for (const key of scaledKeys) {
-    for (const data of dataSeeds) {
-      const file = join(folder, scaledFile(key, data));
-      if (await kindOf(file) === "file") rows.push(...await readJson(file) as ScaledRow[]);
-    }
+async function shipScaled({ task, device, folder, tried }: Job): Promise<void> {
+  const rows: ScaledRow[] = [];
+  for (const run of chosenRuns(tried).filter(({ key }) => scaledKeys.includes(key))) {
+    const { folder: own } = await runFiles(folder, await realSpec(task, run, device.kind));
+    const file = join(own, scaledFile);
+    if (await kindOf(file) === "file") rows.push(...await readJson(file) as ScaledRow[]);
   }
-  await save("scaled", job, rows, mergedScaled);
+  await save("scaled", rows, mergedScaled);
 }
 
 async function shipAdapters(stored: Iterable<StoredUpdate>): Promise<void> {
@@ -144,12 +187,12 @@ if (import.meta.main) {
   const [folder = "results/real"] = Deno.args, places = await findReal();
   if (!places) throw new RangeError(`shipping needs LOWRANK_DATA with ${packedPath}`);
   using device = await openCpuDevice({ threads: 1 });
-  const { commit, tried } = await readJson(join(folder, ratesFile)) as FoundRates;
+  const { tried } = await readJson(join(folder, ratesFile)) as FoundRates;
   const task = openReal(places);
-  const made = new Date().toISOString().slice(0, 16).replace("T", " ");
-  const source = `commit ${commit?.slice(0, 7)}, ${device.description}, ${made} UTC`;
+  const commit = await checkedOutCommit(fileURLToPath(new URL("..", import.meta.url)));
+  const source = sourceText(sourceNow(commit, device.description));
   const job = { task, device, folder, tried, source };
-  await writeJsonAtomic(join(dataFolder, "learning_rates.json"), {
+  await writeJsonAtomic(fileOf("learning_rates"), {
     ...{ split: "validation", seed: searchSeed, tried },
   });
   const stored = await storedUpdates(loraRuns(tried), task, folder, device.kind);

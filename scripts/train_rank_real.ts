@@ -14,6 +14,7 @@ import type { TriedRates } from "../experiments/methods/rates.ts";
 import rates from "../experiments/rank_real/learning_rates.json" with { type: "json" };
 import losses from "../experiments/rank_real/losses.json" with { type: "json" };
 import type { RealRow } from "../experiments/rank_real/rows.ts";
+import { keepSource, sourceNow, sourceText } from "../experiments/rank_real/shipped_rows.ts";
 import { makeAll } from "../experiments/rank_real/stages.ts";
 import { findReal, openReal } from "../experiments/rank_real/task.ts";
 import { checkedOutCommit } from "../src/storage/checkout.ts";
@@ -24,10 +25,10 @@ import { openCpuDevice } from "../src/device/cpu/cpu_device.ts";
 /** The file in the folder of runs that has {@link FoundRates}. */
 export const ratesFile = "rates.json";
 
-/** The file in the folder of runs that has what scaling the intruders of a run gave. */
-export const scaledFile = (key: string, data: number): string => `scaled-${key}-${data}.json`;
+/** The file in a run's own folder that has the losses with its intruders scaled. */
+export const scaledFile = "scaled.json";
 
-/** What every rate gave, as far as they were searched, by the method's key; and the commit that trains. */
+/** The losses that every rate gave, as far as they were searched, by the method's key; and the commit that trains. */
 export interface FoundRates {
   readonly commit?: string;
   readonly tried: Readonly<Record<string, TriedRates>>;
@@ -42,11 +43,17 @@ if (import.meta.main) {
   say(`commit ${commit}, ${device.description}`);
   await makeAll(openReal(places), { device, folder }, {
     searched: (tried) => writeJsonAtomic(join(folder, ratesFile), { commit, tried }),
-    made: ({ label }) => say(label),
-    async scaling({ key, data }, scale) {
-      const file = join(folder, scaledFile(key, data));
-      if (await kindOf(file) !== "file") await writeJsonAtomic(file, await scale());
-      say(`intruders of ${key}, data ${data}`);
+    async made({ folder, device }, label, isNew) {
+      if (isNew) await keepSource(folder, sourceNow(commit, device));
+      say(label);
+    },
+    async scaling({ folder }, label, scale) {
+      const file = join(folder, scaledFile);
+      if (await kindOf(file) !== "file") {
+        const source = sourceText(sourceNow(commit, device.description));
+        await writeJsonAtomic(file, (await scale()).map((row) => ({ ...row, source })));
+      }
+      say(`intruders of ${label}`);
     },
   }, {
     tried: rates.tried as FoundRates["tried"],

@@ -1,4 +1,4 @@
-/** Which adapters are compared: the same start of A or another, with the same data or other (decision 0056). @module */
+/** The pairs of adapters that are compared: the same start of A or another, with the same data or other (decision 0056). @module */
 
 import {
   crossedStarts,
@@ -69,7 +69,7 @@ function placesOf(key: string, at: number, steps: number): Place[] {
     : reported;
 }
 
-/** Whether a place at r = 64 has the start of r = 8, on purpose. */
+/** True of a place at r = 64 that has the start of r = 8 on purpose. */
 const isCrossed = ({ start }: Place) => start < methodOf("qv-64").starts;
 
 /** The cells of runs of some steps, with the pairs that are there. */
@@ -88,11 +88,21 @@ export function cellsAt(at: number, steps: number, has: (place: Place) => boolea
   }).filter(({ ranks }) => ranks.length > 0);
 }
 
-/** Where starts differ, r = 64 has one of its own: of those with the start of r = 8 only what they are for counts. */
+/** True of a pair that counts: where starts differ, r = 64 has one of its own, and not one of r = 8. */
 function isPlanned([one, other]: Pair, name: string): boolean {
   if (name.startsWith("same start")) return true;
   return !isCrossed(other) && (one.key === "qv-8" || !isCrossed(one));
 }
+
+/** The cells before the first step, of adapters that were there after the last. */
+export const cellsAtStart = (has: (place: Place) => boolean): Cell[] =>
+  cellsAt(0, realSteps, (place) => has({ ...place, at: realSteps }));
+
+/** The places of some cells, each once. */
+export const placesOfCells = (cells: readonly Cell[]): Place[] => {
+  const places = cells.flatMap(({ ranks, seeds }) => [...ranks, ...seeds].flat());
+  return [...new Map(places.map((place) => [nameOf(place), place])).values()];
+};
 
 /** Steps after which adapters of 500 and of 3,000 steps are read. */
 export const readAt: readonly (readonly [at: number, steps: number])[] = [

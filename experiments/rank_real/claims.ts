@@ -1,32 +1,109 @@
-/** What is claimed of ranks and methods on a real decoder: the rules of decision 0056. @module */
+/** Ranks and methods on a real decoder: how they are compared, and the rules of decision 0056. @module */
 
-import noted from "../notes.json" with { type: "json" };
+import { mean, standardDeviation } from "../../src/core/numbers.ts";
 import said from "../../src/paper/printed/claims.json" with { type: "json" };
-import { mean } from "../../src/core/numbers.ts";
+import { intervalOf } from "../../src/paper/margin.ts";
 import { enoughPercent, enoughShare, noiseIn, pairedNoise, signed } from "../differences.ts";
 import { type Claim, claimOn, type Margin, type NotedClaim } from "../frame/mod.ts";
 import { aboveBest, enoughRank } from "../methods/budget/claims.ts";
+import { MethodComparison } from "../methods/comparison.ts";
 import { e2eClaims } from "../methods/e2e/claims.ts";
 import { e2eMethods, lora } from "../methods/e2e/methods.ts";
-import { e2eMetrics } from "../methods/e2e/rows.ts";
+import { E2eComparison, e2eMetrics, type E2eRow } from "../methods/e2e/rows.ts";
 import { ranksOfBoth as printedRanks, ranksOfGpt2, ranksOfQuery } from "../methods/printed.ts";
-import type { MethodComparison } from "../methods/comparison.ts";
+import noted from "../notes.json" with { type: "json" };
+import { lossRow, type StudyLosses } from "../rank_study/losses.ts";
 import { ranksOfAll } from "../rank_study/printed.ts";
-import type { StudyLosses } from "../rank_study/losses.ts";
 import { relativeGain } from "../rank_study/which_rank.ts";
-import {
-  comparedMethods,
-  comparedRanks,
-  comparedSites,
-  ranksOfBoth,
-  scoredRanks,
-  scoreOf,
-  shared,
-  textNoise,
-} from "./compared.ts";
-import { loraKey, type RealRow, type RealRows } from "./rows.ts";
+import { loraKey, pairUnit, type RealRow, type RealRows, unpacked } from "./rows.ts";
 
 type Rows = readonly RealRow[];
+
+/** The runs of some methods with the seeds of data that all of them have, in the order of the seeds. */
+export function shared(rows: Rows, keys: readonly string[]): RealRow[] {
+  const own = rows.filter(({ key, compared }) => compared === 1 && keys.includes(key));
+  const has = (key: string, seed?: number) =>
+    own.some((row) => row.key === key && row.seed === seed);
+  return own.filter(({ seed }) => keys.every((key) => has(key, seed)))
+    .sort((a, b) => a.seed! - b.seed!); // they are paired by their places
+}
+
+/** A value of each seed, a group for each method. */
+const groupsOf = (rows: Rows, keys: readonly string[], value: (row: RealRow) => number) =>
+  keys.map((key) => rows.filter((row) => row.key === key).map(value));
+
+/** q and v at every rank that was run, the lowest first. */
+export const ranksOfBoth = ["qv-1", "qv-2", "qv-4", "qv-8", "qv-16", "qv-64"] as const;
+
+/** Ranks by their loss. */
+export function comparedRanks(rows: Rows, keys: readonly string[] = ranksOfBoth): MethodComparison {
+  const own = shared(rows, keys), noise = pairedNoise(groupsOf(own, keys, ({ value }) => value));
+  return new MethodComparison(own, "lowest", undefined, noise);
+}
+
+/** Ranks by one of their scores. */
+function scoredRanks(rows: Rows, score: (row: RealRow) => number): MethodComparison {
+  const own = shared(rows, ranksOfBoth).map((row) => ({ ...row, value: score(row) }));
+  const noise = pairedNoise(groupsOf(own, ranksOfBoth, ({ value }) => value));
+  return new MethodComparison(own, "highest", undefined, noise);
+}
+
+/** The ranks that q alone has, too. */
+const ranksOfEach = [1, 8, 64] as const;
+
+/** q and v, and q alone, at the ranks that both have. */
+export function comparedSites({ rows }: RealRows): StudyLosses | undefined {
+  const keys = ["qv", "q"].flatMap((sites) => ranksOfEach.map((rank) => `${sites}-${rank}`));
+  const own = shared(rows, keys);
+  if (own.length === 0) return undefined;
+  const base = rows.find(({ key }) => key === "base")!.value;
+  return {
+    base,
+    rows: keys.map((key) => {
+      const runs = own.filter((row) => row.key === key), [sites, rank] = key.split("-");
+      const losses = runs.map(({ value }) => value);
+      return lossRow(sites.split("").join(", "), Number(rank), runs[0].trained, losses);
+    }),
+  };
+}
+
+/** Table 3's methods in five metrics; LoRA is q and v at r = 4. */
+export function comparedMethods(rows: Rows, keys: readonly string[]): E2eComparison {
+  const all = keys.map((key) => key === lora ? loraKey : key), own = shared(rows, all);
+  const noise = Object.fromEntries(
+    e2eMetrics.map(({ key }) => [key, pairedNoise(groupsOf(own, all, (row) => scoreOf(row, key)))]),
+  );
+  const untrained = rows.filter(({ family }) => family === "baseline");
+  return new E2eComparison([...untrained, ...own].map(e2eRow), noise);
+}
+
+/** A score of a row, by the key that it has in the study on E2E. */
+export const scoreOf = (row: RealRow, key: (typeof e2eMetrics)[number]["key"]): number =>
+  row[key === "value" ? "bleu" : key] ?? NaN;
+
+function e2eRow(row: RealRow): E2eRow {
+  const { key, bleu, value: loss, nist, meteor, rougeL, cider, choice } = row;
+  const scores = { value: bleu!, nist: nist!, meteor: meteor!, rougeL: rougeL!, cider: cider! };
+  return { ...row, key: key === loraKey ? lora : key, ...scores, loss, choice };
+}
+
+/**
+ * Two standard errors of the difference of two methods' held-out loss over the pairs, in nats per token, seeds averaged:
+ * of the mean that weighs pairs by their tokens.
+ */
+export function textNoise({ rows, counts }: RealRows, one: string, other: string): number {
+  const own = shared(rows, [one, other]), tokens = unpacked(counts), usual = mean(tokens);
+  const meansOf = (key: string) => {
+    const losses = own.filter((row) => row.key === key).map(({ pairs }) =>
+      unpacked(pairs!, pairUnit)
+    );
+    return tokens.map((_, pair) => mean(losses.map((values) => values[pair])));
+  };
+  const [a, b] = [one, other].map(meansOf);
+  const difference = mean(tokens.map((count, i) => count / usual * (a[i] - b[i])));
+  const residuals = tokens.map((count, i) => count / usual * (a[i] - b[i] - difference));
+  return 2 * standardDeviation(residuals) / Math.sqrt(tokens.length);
+}
 
 /** Ranks by their loss, with the noise of the texts where it is known. */
 export interface RealRanks {
@@ -62,16 +139,17 @@ function enoughMargin(ranks: RealRanks): Margin {
 const freedomOf = (methods: number, seeds: number): number => (methods - 1) * (seeds - 1);
 
 /** Two standard errors over seeds and over texts, in a sentence. */
-const bothNoises = ({ compared, texts }: RealRanks): string =>
-  [
-    Number.isNaN(compared.noise)
-      ? "One seed has no noise floor."
-      : `Noise floor of ${compared.cells[0].values.length} seeds, paired by data: ${
-        compared.noise.toFixed(3)
-      } nats`,
-    texts === undefined ? "" : `; over the held-out pairs, r = 1 and the best: ${texts.toFixed(3)}`,
-    Number.isNaN(compared.noise) ? "" : ".",
-  ].join("");
+function bothNoises({ compared, texts }: RealRanks): string {
+  const ofSeeds = Number.isNaN(compared.noise)
+    ? "One seed has no noise floor"
+    : `Noise floor of ${compared.cells[0].values.length} seeds, paired by data: ${
+      compared.noise.toFixed(3)
+    } nats`;
+  const ofTexts = texts === undefined
+    ? ""
+    : `; over the held-out pairs, r = 1 and the best: ${texts.toFixed(3)} nats`;
+  return `${ofSeeds}${ofTexts}.`;
+}
 
 const losses = ({ compared: { cells } }: RealRanks) =>
   cells.toSorted((a, b) => a.trained - b.trained)
@@ -93,12 +171,7 @@ export const rankClaims: readonly Claim<RealRanks>[] = [{
     }`,
   holds: ({ compared }) => aboveBest(compared) <= enoughShare,
   margin: enoughMargin,
-  found: (ranks) =>
-    `${losses(ranks)}. ${bothNoises(ranks)}${
-      Math.abs(aboveBest(ranks.compared) - enoughShare) < noiseShare(ranks)
-        ? " Undecided: nearer to the mark than that."
-        : ""
-    }`,
+  found: (ranks) => `${losses(ranks)}. ${bothNoises(ranks)}`,
 }, {
   text: "Table 18: on SmolLM2 and E2E, the best rank is between 4 and 16",
   rule:
@@ -144,21 +217,24 @@ export const queryClaim: Claim<StudyLosses> = {
     } nats.`,
 };
 
-/** What a loss has risen by since before. */
+/** The rise of a loss over the base's, seed by seed. */
 const rise = (rows: Rows, key: string, text: "own" | "novel"): number[] => {
   const before = rows.find((row) => row.key === "base")![text]!;
   return shared(rows, [key, loraKey, "full"]).filter((row) => row.key === key)
     .map((row) => row[text]! - before);
 };
 
-/** What LoRA's loss on the base's own texts has risen less by than full fine-tuning's, seed by seed. */
+/** The rise of full fine-tuning's loss on the base's own texts minus LoRA's, seed by seed. */
 function spared(rows: Rows): number[] {
   const [lora, full] = [loraKey, "full"].map((key) => rise(rows, key, "own"));
   return full.map((value, seed) => value - lora[seed]);
 }
 
-const forgettingNoise = (rows: Rows) =>
-  pairedNoise([loraKey, "full"].map((key) => rise(rows, key, "own")));
+/** Half of the 95% interval of its mean: seeds are paired, and one tells nothing of others. */
+const forgettingInterval = (rows: Rows): number => {
+  const noise = pairedNoise([loraKey, "full"].map((key) => rise(rows, key, "own")));
+  return intervalOf({ beyond: 0, noise, seeds: spared(rows).length });
+};
 
 /** Beyond the paper: what is forgotten. */
 export const forgettingClaim: Claim<Rows> = {
@@ -166,7 +242,7 @@ export const forgettingClaim: Claim<Rows> = {
   beyond: true,
   rule:
     "when the loss on texts that the base itself wrote rises by less with LoRA at r = 4 for every seed, and on " +
-    "average by more than the noise floor",
+    "average by more than the seeds' 95% interval",
   ours: (rows) =>
     `${
       ["LoRA", "full fine-tuning"].map((name, i) =>
@@ -175,14 +251,16 @@ export const forgettingClaim: Claim<Rows> = {
     } nats`,
   holds: (rows) =>
     spared(rows).every((value) => value > 0) &&
-    mean(spared(rows)) > (forgettingNoise(rows) || 0),
+    mean(spared(rows)) > forgettingInterval(rows),
   found: (rows) =>
     `On a novel: ${
       [loraKey, "full"].map((key) => signed(mean(rise(rows, key, "novel")), 3)).join(" and ")
-    }. Noise floor: ${forgettingNoise(rows).toFixed(3)} nats.`,
+    }. The difference on the base's own texts is known to ± ${
+      forgettingInterval(rows).toFixed(3)
+    } nats.`,
 };
 
-/** Which rank no other is better than, in each metric. */
+/** The smallest rank that no other is better than, in each metric. */
 function byMetric(rows: Rows): string {
   const shown = e2eMetrics.map(({ key, label }) =>
     `${label} ${enoughRank(scoredRanks(rows, (row) => scoreOf(row, key))).size.slice(4)}`

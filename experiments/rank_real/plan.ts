@@ -15,11 +15,11 @@ export interface RealMethod {
   readonly key: string;
   /** In reports. */
   readonly label: string;
-  /** What is trained. */
+  /** The trained method. */
   readonly spec: MethodSpec;
   /** A half-decade; the search begins with it and its two neighbors. */
   readonly prior: number;
-  /** What its random starts count from: no two methods share one. */
+  /** The number that its random starts count from: no two methods share one. */
   readonly starts: number;
 }
 
@@ -96,7 +96,7 @@ export const searchRun = (
 export const methodOf = (key: string): RealMethod =>
   [...bothRanks, ...queryRanks, ...otherMethods].find((method) => method.key === key)!;
 
-/** Where r = 64 begins like r = 8 and where it does not, with the same data or other: places in the study of the start. */
+/** r = 64 with the start of r = 8, with the same data and with other. */
 export const crossedStarts: readonly Pick<RealRun, "start" | "data">[] = dataSeeds.flatMap(
   (seed) => {
     const start = methodOf("qv-8").starts + seed;

@@ -1,16 +1,129 @@
 /** Tables 3, 6 and 18 on a real decoder. @module */
 
+import { fromTo, mean } from "../../src/core/numbers.ts";
+import { axis, type DataTable, type Figure, rankCurves, table } from "../../src/figures/mod.ts";
+import { measured, printedTables } from "../../src/paper/printed/mod.ts"; // paper/mod.ts would load mathjs
 import { type Experiment, experiment, LeftOut, type PlannedRun } from "../frame/mod.ts";
+import { e2eMetrics } from "../methods/e2e/rows.ts";
 import type { TriedRates } from "../methods/rates.ts";
-import { realClaims } from "./claims.ts";
+import { ranksOfBoth, realClaims, scoreOf, shared } from "./claims.ts";
 import found from "./learning_rates.json" with { type: "json" };
 import shipped from "./losses.json" with { type: "json" };
-import { meansTable, rankFigure, runsTable } from "./pictures.ts";
-import { type ChosenRun, chosenRuns, measureBase, type RealRows, rowsOf } from "./rows.ts";
+import {
+  type ChosenRun,
+  chosenRuns,
+  measureBase,
+  type RealRow,
+  type RealRows,
+  rowsOf,
+} from "./rows.ts";
 import { planReal, realSteps } from "./runs.ts";
 import { findReal, openReal, packedPath, type RealSizes, realSizes } from "./task.ts";
 
-/** What every rate gave, by the method's key. */
+/** Every run, without the losses of its pairs. */
+export const runsTable = ({ rows }: RealRows): DataTable =>
+  table<RealRow>({
+    id: "rank-real",
+    title: "Every reported run of 500 steps",
+    columns: [
+      ["label", "method", "text"],
+      ["seed", "data", "count"],
+      ["start", "start", "count"],
+      ["learningRate", "rate", "number"],
+      ["end", "end of its grid that the rate is", "text"],
+      ["trained", "trained values", "count"],
+      [
+        "value",
+        "held-out loss (nats per token)",
+        "nats",
+        ({ value }) => Number.isFinite(value) ? value : undefined,
+      ],
+      ["own", "loss on the base's own texts", "nats"],
+      ["novel", "loss on a novel", "nats"],
+      ...e2eMetrics.map(({ key, label }) =>
+        [key === "value" ? "bleu" : key, label, "number"] as const
+      ),
+      ["choice", "BLEU less LoRA's: deviation over draws of the meanings", "number"],
+      ["source", "made by", "text"],
+    ],
+    rows,
+  });
+
+/** A method's means over its seeds, with what its loss on other texts has risen by. */
+export function meansTable({ rows }: RealRows): DataTable {
+  const base = rows.find(({ key }) => key === "base");
+  const groups = [...Map.groupBy(rows, ({ key }) => key).values()];
+  const over = (own: readonly RealRow[], value: (row: RealRow) => number | undefined) => {
+    const values = own.map(value).filter((one) => Number.isFinite(one)); // JSON has null for what is not measured.
+    return values.length === 0 ? undefined : values as number[];
+  };
+  const cell = (values: readonly number[] | undefined, decimals: number) =>
+    values && mean(values).toFixed(decimals) +
+      (values.length > 1 ? ` (${fromTo(values, decimals)})` : "");
+  return table<readonly RealRow[]>({
+    id: "rank-real-means",
+    title: "Means over the seeds, with their range",
+    columns: [
+      ["label", "method", "text", ([{ label }]) => label],
+      ["seeds", "seeds", "count", (own) => own[0].seed === undefined ? undefined : own.length],
+      ["trained", "trained values", "count", ([{ trained }]) => trained],
+      ["value", "held-out loss", "text", (own) => cell(over(own, ({ value }) => value), 3)],
+      ...(["own", "novel"] as const).map((text) =>
+        [
+          text,
+          text === "own" ? "rise on the base's own texts" : "rise on a novel",
+          "text",
+          (own: readonly RealRow[]) =>
+            base && cell(over(own, (row) => row[text] && row[text] - base[text]!), 3),
+        ] as const
+      ),
+      ...e2eMetrics.map(({ key, label, decimals }) =>
+        [
+          key === "value" ? "bleu" : key,
+          label,
+          "text",
+          (own: readonly RealRow[]) => cell(over(own, (row) => scoreOf(row, key)), decimals),
+        ] as const
+      ),
+    ],
+    rows: groups,
+  });
+}
+
+/** Table 18's losses by rank. */
+const printed = Object.keys(printedTables.table18.rows).map((row) => ({
+  rank: Number(row.slice("r = ".length)),
+  value: Number(measured("table18", row, "validation loss")),
+})).filter(({ rank }) => rank <= 64);
+
+/** Percent above the best mean. */
+function relative(points: readonly { readonly rank: number; readonly value: number }[]) {
+  const means = [...Map.groupBy(points, ({ rank }) => rank).values()]
+    .map((own) => mean(own.map(({ value }) => value)));
+  const best = Math.min(...means);
+  return points.map(({ rank, value }) => ({ rank, value: 100 * (value / best - 1) }));
+}
+
+/** The loss by rank beside the paper's, both relative to their best. */
+export function rankFigure({ rows }: RealRows): Figure {
+  const keys = ranksOfBoth.filter((key) => rows.some((row) => row.key === key));
+  const own = shared(rows, keys).map(({ size, value }) => {
+    return { rank: Number(size.slice("r = ".length)), value };
+  });
+  return {
+    id: "rank-real",
+    title: "Table 18 and ours: the loss by rank, relative to the best",
+    caption:
+      "SmolLM2-135M, 500 steps, one mark for each seed ({seeds}), each rank at its own rate; " +
+      "GPT-2 Medium as the paper prints it, one run each, to r = 64.",
+    ...rankCurves([
+      { label: "SmolLM2-135M on E2E", measured: relative(own) },
+      { label: "GPT-2 Medium on E2E (table 18)", measured: relative(printed) },
+    ], axis("above the best rank's loss (%)")),
+  };
+}
+
+/** The loss that every rate gave, by the method's key. */
 export const tried: Readonly<Record<string, TriedRates>> = found.tried;
 
 /** A quick run's: one rank, little of everything. */
@@ -23,7 +136,7 @@ function runsOf(seeds: readonly number[], quick: boolean): ChosenRun[] {
   return quick ? runs.slice(0, 1).map((run) => ({ ...run, steps: 2, kept: [] })) : runs;
 }
 
-/** Which rank, and which method, on SmolLM2 and E2E. */
+/** Ranks and methods on SmolLM2 and E2E. */
 export const rankReal: Experiment = experiment<ChosenRun, RealRows>({
   name: "rank-real",
   title: "Which rank is enough on a real decoder?",

@@ -3,16 +3,15 @@
 import type { Device } from "../../src/device/device.ts";
 import type { JsonRecord } from "../../src/runs/mod.ts";
 import type { MadeRun } from "../frame/mod.ts";
-import type { ChosenRate, TriedRates } from "../methods/rates.ts";
+import { chooseLeast, type ChosenRate, type TriedRates } from "../methods/rates.ts";
 import { answersOf, openBase } from "../methods/e2e/runs.ts";
 import { choiceNoise, scorer, type Scores, type Texts, valuesOf } from "../methods/e2e/scores.ts";
 import type { MethodRow } from "../methods/comparison.ts";
 import { dataSeeds, methodOf, reportedRun } from "./plan.ts";
 import { measureLosses, type RealRun, realSteps } from "./runs.ts";
-import { chosenRate } from "./search.ts";
 import type { RealTask } from "./task.ts";
 
-/** What a run gave; `value` is the held-out loss in nats per token, `seed` that of its data. */
+/** The measurements of a run; `value` is the held-out loss in nats per token, `seed` that of its data. */
 export interface RealRow extends MethodRow, Partial<Omit<Scores, "value">> {
   /** Seed of its random start. */
   readonly start?: number;
@@ -26,11 +25,13 @@ export interface RealRow extends MethodRow, Partial<Omit<Scores, "value">> {
   readonly novel?: number;
   /** Loss of each held-out pair, in 1e-4 nats per token, separated by spaces. */
   readonly pairs?: string;
+  /** Commit, device and date of its making, where it was not made in this job. */
+  readonly source?: string;
   /** Standard deviation of its BLEU less that of LoRA at r = 4 with the same data, over draws of the meanings. */
   readonly choice?: number;
 }
 
-/** What the study's rows are. */
+/** The study's rows. */
 export interface RealRows {
   /** The base and the values of the meanings, and then the runs. */
   readonly rows: readonly RealRow[];
@@ -62,7 +63,7 @@ export function chosenRuns(
 ): ChosenRun[] {
   return seeds.flatMap((seed) =>
     Object.keys(tried).map((key) => {
-      const { learningRate, end } = chosenRate(tried[key]);
+      const { learningRate, end } = chooseLeast(tried[key]);
       return { ...reportedRun(methodOf(key), learningRate, seed), end };
     })
   );
@@ -103,7 +104,7 @@ export async function rowsOf(
   };
 }
 
-/** What is measured of the base: what is measured of a run. */
+/** Measures the base as a run is measured. */
 export async function measureBase(task: RealTask, device: Device): Promise<JsonRecord> {
   using base = await openBase(device, task.heldOut);
   return { ...await measureLosses(base, task), answers: await answersOf(base, task.answered) };

@@ -19,9 +19,9 @@ import type { RealTask } from "./task.ts";
 
 /** A run of the study. */
 export interface RealRun {
-  /** What it is for, and at which size: `qv-8`, `full`. */
+  /** The method's key: `qv-8`, `full`. */
   readonly key: string;
-  /** What is trained. */
+  /** The trained method. */
   readonly method: MethodSpec;
   /** Its rate at its highest. */
   readonly learningRate: number;
@@ -31,7 +31,7 @@ export interface RealRun {
   readonly start: number;
   /** Seed of the pairs that it trains on, and of their order. */
   readonly data: number;
-  /** What is measured: all that is reported, that without answers, or the validation loss. */
+  /** The measurements: all that are reported, those without answers, or the validation loss. */
   readonly measured: "all" | "losses" | "validation";
   /** Steps after which the adapter is kept as it is then, besides the last. */
   readonly kept?: readonly number[];

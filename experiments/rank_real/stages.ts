@@ -1,10 +1,12 @@
-/** The order of the study's runs: each stop leaves whole answers. @module */
+/** The study's runs in their order, so that each stop leaves whole answers, and the search of a method's rate. @module */
 
 import { join } from "node:path";
+import { kindOf } from "../../src/storage/storage.ts";
 import { readAdapter } from "../../src/formats/mod.ts";
 import type { PlannedRun, RunContext } from "../frame/mod.ts";
+import { chooseLeast, type ChosenRate, ratesAround, type TriedRates } from "../methods/rates.ts";
 import { tryRates } from "../rate_search.ts";
-import type { ChosenRate, TriedRates } from "../methods/rates.ts";
+import { isShippedRun } from "./shipped_rows.ts";
 import {
   bothRanks,
   crossedRun,
@@ -19,17 +21,42 @@ import {
   reportedRun,
   searchRun,
 } from "./plan.ts";
-import { isShippedRun } from "./merged.ts";
+import { runFiles, type RunResult } from "../../src/runs/mod.ts";
 import type { RealRow } from "./rows.ts";
 import { planReal, type RealRun } from "./runs.ts";
-import { chosenRate, searchRate } from "./search.ts";
 import { scaleAdapter, scaledKeys, type ScaledRow } from "./scaling.ts";
 import type { RealTask } from "./task.ts";
+
+/** Rates that a search begins with, and how often it goes one further. */
+const firstRates = 3, mostFurther = 2;
+
+/** Trains at a rate and returns the loss, or `null` where training diverged. */
+export type TryRate = (learningRate: number) => Promise<number | null>;
+
+/** Tries three rates, and beyond the end that is best until one inside is, at most twice. */
+export async function searchRate(prior: number, tryRate: TryRate): Promise<TriedRates> {
+  const tried: Record<string, number | null> = {};
+  let grid = ratesAround(prior, firstRates);
+  for (let further = 0;; further++) {
+    for (const rate of grid) if (!(rate in tried)) tried[rate] = await tryRate(rate);
+    const next = nextRate(tried);
+    if (next === undefined || further === mostFurther) return tried;
+    grid = [next];
+  }
+}
+
+/** The half-decade beyond the best rate, where that is an end: 1e-5, 3e-6 and so on, without a last one. */
+function nextRate(tried: TriedRates): number | undefined {
+  const { learningRate, end } = chooseLeast(tried);
+  if (end === undefined) return undefined;
+  const isThree = learningRate.toExponential().startsWith("3"), up = isThree ? 10 / 3 : 3;
+  return Number((learningRate * (end === "highest" ? up : up / 10)).toPrecision(1));
+}
 
 /** The rate of a method that was searched. */
 export type RateOf = (method: RealMethod) => ChosenRate;
 
-/** What is done one after the other: a search, a run at the rates that were found, or what is measured of one. */
+/** A search, a run at the rates that were found, or the scaling of a run's intruders. */
 export type Stage =
   | { readonly search: RealMethod }
   | { readonly run: (rateOf: RateOf) => RealRun }
@@ -84,17 +111,21 @@ export const stages: readonly Stage[] = [
 
 /** Called after a search and after a run. */
 export interface StageReport {
-  /** What each rate gave, by the method's key. */
+  /** The loss that each rate gave, by the method's key. */
   searched(tried: Readonly<Record<string, TriedRates>>): Promise<void>;
-  /** A run is there. */
-  made(planned: PlannedRun<RealRun>): void;
+  /** A run is there; `isNew` where it has been finished now. */
+  made(made: RunResult, label: string, isNew: boolean): Promise<void>;
   /** Intruders of a run are to be scaled, unless they were. */
-  scaling(run: RealRun, scale: () => Promise<readonly ScaledRow[]>): Promise<void>;
+  scaling(
+    made: RunResult,
+    label: string,
+    scale: () => Promise<readonly ScaledRow[]>,
+  ): Promise<void>;
 }
 
-/** What is known of runs on other machines. */
+/** The shipped results of other machines. */
 export interface ShippedRuns {
-  /** What every rate gave, by the method's key. */
+  /** The loss that every rate gave, by the method's key. */
   readonly tried: Readonly<Record<string, TriedRates>>;
   /** Rows of reported runs. */
   readonly rows: readonly RealRow[];
@@ -108,7 +139,7 @@ export async function makeAll(
   shipped: ShippedRuns,
 ): Promise<void> {
   const found = new Map(Object.entries(shipped.tried));
-  const rateOf: RateOf = ({ key }) => chosenRate(found.get(key)!);
+  const rateOf: RateOf = ({ key }) => chooseLeast(found.get(key)!);
   const tell = () => report.searched(Object.fromEntries(found));
   if (found.size > 0) await tell();
   for (const stage of stages) {
@@ -119,15 +150,25 @@ export async function makeAll(
     } else if ("run" in stage) {
       const planned = planReal(task, stage.run(rateOf));
       if (isShippedRun(shipped.rows, planned.chosen)) continue;
-      await planned.make(context);
-      report.made(planned);
+      await makeOne(planned, context, report);
     } else {
       await scaleOne(stage.scale(rateOf), task, context, report);
     }
   }
 }
 
-/** What each rate of a method gave. */
+/** Makes a run, or reads it where it is finished, and tells which of both. */
+export async function makeOne(
+  planned: PlannedRun<RealRun>,
+  context: RunContext,
+  { made }: Pick<StageReport, "made">,
+): Promise<void> {
+  const { done } = await runFiles(context.folder, await planned.spec(context.device));
+  const isNew = await kindOf(done) !== "file";
+  await made(await planned.make(context), planned.label, isNew);
+}
+
+/** The loss that each rate of a method gave. */
 const searched = (
   method: RealMethod,
   task: RealTask,
@@ -145,9 +186,9 @@ async function scaleOne(
   context: RunContext,
   report: StageReport,
 ): Promise<void> {
-  const { folder } = await planReal(task, run).make(context);
-  await report.scaling(run, async () => {
-    const { updates } = await readAdapter(join(folder, "adapter"));
+  const planned = planReal(task, run), made = await planned.make(context);
+  await report.scaling(made, planned.label, async () => {
+    const { updates } = await readAdapter(join(made.folder, "adapter"));
     return await scaleAdapter({ key: run.key, seed: run.data }, updates, task, context.device);
   });
 }

@@ -15,12 +15,17 @@ import {
   type SpaceSimilarity,
 } from "../rank_study/subspace_rows.ts";
 import { commonOf, mostShare, sharesTop, subspaceRules } from "../rank_study/subspaces.ts";
-import { cellLayers, type CellLine, similarityUnit } from "./cell_lines.ts";
+import {
+  cellLayers,
+  type CellLine,
+  type CellSimilarity,
+  inA,
+  similarityUnit,
+} from "./similarities.ts";
 import { cellNames, judgedCell } from "./cells.ts";
 import { longKept, longSteps } from "./plan.ts";
 import { unpacked } from "./rows.ts";
 import { realSteps } from "./runs.ts";
-import { type CellSimilarity, inA } from "./subspace_rows.ts";
 
 type Modules = readonly ModuleSimilarity[];
 
@@ -54,7 +59,7 @@ const topShort = ({ modules }: SpaceSimilarity) =>
 /** One space of the judged cell, with φ(1, 1) of every pair where it is known. */
 export type JudgedSpace = SpaceSimilarity & Partial<Pick<CellSimilarity, "tops">>;
 
-/** How far φ(1, 1) is below the paper's mark where a share of the modules reach it, beside its spread over pairs. */
+/** The distance below the paper's mark of the φ(1, 1) that a share of the modules reach, beside its spread over pairs. */
 const topMargin = (share: number) => ({ modules, tops = [] }: JudgedSpace): Margin =>
   marginBelow(
     shared,
@@ -63,10 +68,10 @@ const topMargin = (share: number) => ({ modules, tops = [] }: JudgedSpace): Marg
     runsOf(tops.length),
   );
 
-/** How many runs a side n (n − 1) pairs of unlike seeds are made of: no more pairs than that are independent. */
+/** The runs a side, n, of n (n − 1) pairs of unlike seeds: no more pairs than that are independent. */
 const runsOf = (pairs: number): number => Math.round((1 + Math.sqrt(1 + 4 * pairs)) / 2);
 
-/** What a report says of each claim, where there are more modules than it can list. */
+/** A report's words on each claim, for more modules than it can list. */
 const words: readonly Pick<
   Claim<JudgedSpace>,
   "ours" | "found" | "text" | "why" | "note" | "margin"
@@ -162,8 +167,16 @@ export const startClaim: Claim<Lines> = {
   found: (lines) =>
     `${
       cellNames.map((name) => `${name}: ${lineWords(linesIn(lines, name, realSteps))}`).join("; ")
-    }.`,
+    }.${startWords(lines)}`,
 };
+
+/** A sentence on what the cells share before the first step, where the data has no part in it. */
+function startWords(lines: Lines): string {
+  const starts = [cellNames[0], judgedCell].map((name) => linesIn(lines, name, realSteps, 0));
+  if (starts.some(({ length }) => length === 0)) return "";
+  const [same, other] = starts.map(lineWords);
+  return ` Before the first step: same start ${same}; other start ${other}.`;
+}
 
 /** Beyond the paper: do more steps bring it? */
 export const stepsClaim: Claim<Lines> = {
@@ -180,7 +193,7 @@ export const stepsClaim: Claim<Lines> = {
     }.`,
 };
 
-/** Which of both can be judged on these lines. */
+/** Those of both that can be judged on these lines. */
 export const beyondClaims = (lines: Lines): readonly Claim<Lines>[] => [
   ...cellNames.every((name) => linesIn(lines, name, realSteps).length > 0) ? [startClaim] : [],
   ...linesIn(lines, judgedCell, longSteps).length > 0 ? [stepsClaim] : [],

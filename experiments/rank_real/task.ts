@@ -1,4 +1,4 @@
-/** What the study of a real base trains on and measures with: E2E, and texts that are not the task's. @module */
+/** The texts of the study of a real base: E2E, and texts that are not the task's. @module */
 
 import { join } from "node:path";
 import { readText } from "../../src/storage/files.ts";
@@ -22,7 +22,10 @@ import own from "./own_texts.json" with { type: "json" };
 export const packedPath = "models/SmolLM2-135M-Instruct.Q4_1.gguf",
   novelPath = "text/austen-emma.txt";
 
-/** How much is measured. */
+/** The base's width. */
+export const realWidth = 576;
+
+/** The sizes of the measurements. */
 export interface RealSizes {
   /** Pairs of the test set whose loss is measured: the first reference of each of so many meanings. */
   readonly heldOut: number;
@@ -42,9 +45,9 @@ export const realSizes: RealSizes = {
 };
 
 /** Tokens of a text that is not the task's. */
-export const otherTokens = 128;
+const otherTokens = 128;
 
-/** Where the data is. */
+/** The folder of the data, and the base in it. */
 export interface RealPlaces {
   /** The folder that `LOWRANK_DATA` names. */
   readonly data: string;
@@ -54,7 +57,7 @@ export interface RealPlaces {
 
 /** The dataset, read for each purpose. */
 export interface RealTask {
-  /** How much is measured. */
+  /** The sizes of the measurements. */
   readonly sizes: RealSizes;
   /** Meanings whose pairs are held out. */
   readonly heldOut: E2eTask;
@@ -114,8 +117,8 @@ export function openReal(
   };
 }
 
-/** What a document begins with in the base's pretraining: its first token. */
-export const documentStart = 0;
+/** The token that a document begins with in the base's pretraining: the first of its vocabulary. */
+const documentStart = 0;
 
 /** Each document a row, whose tokens are all scored. */
 function* windowsOf(documents: readonly (readonly number[])[], length: number): Generator<Batch> {

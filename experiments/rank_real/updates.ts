@@ -1,22 +1,24 @@
-/** The study's adapters, read from the folder of its runs, and the modules that they change. @module */
+/** The study's adapters: their folders, the modules that they change, and their updates in numbers. @module */
 
 import { join } from "node:path";
+import type { LoraAdapter, LowRankUpdate } from "../../src/adapt/mod.ts";
 import { kindOf } from "../../src/storage/storage.ts";
-import type { DeviceKind } from "../../src/device/device.ts";
+import type { Device, DeviceKind } from "../../src/device/device.ts";
 import { readAdapter } from "../../src/formats/mod.ts";
-import type { LowRankUpdate } from "../../src/adapt/mod.ts";
-import { runFiles } from "../../src/runs/mod.ts";
-import type { TriedRates } from "../methods/rates.ts";
+import type { BaseWeights } from "../../src/inspect/second_moments.ts";
+import { describeUpdate, type UpdateRow } from "../../src/inspect/mod.ts";
+import { applyMethod, runFiles } from "../../src/runs/mod.ts";
+import { openBase } from "../methods/e2e/runs.ts";
+import { chooseLeast, type TriedRates } from "../methods/rates.ts";
 import { nameOf, type Place } from "./cells.ts";
 import { crossedRun, crossedStarts, longRuns, longSteps, methodOf } from "./plan.ts";
-import { chosenRuns } from "./rows.ts";
+import { chosenRuns, packed, unpacked } from "./rows.ts";
 import { keptFolder, type RealRun, realSpec } from "./runs.ts";
-import { chosenRate } from "./search.ts";
 import type { RealTask } from "./task.ts";
 
 /** Every LoRA run whose rate was searched. */
 export function loraRuns(tried: Readonly<Record<string, TriedRates>>): RealRun[] {
-  const rateOf = (key: string) => chosenRate(tried[key]).learningRate;
+  const rateOf = (key: string) => chooseLeast(tried[key]).learningRate;
   const crossed = (key: string, run: { start: number; data: number; steps?: number }) =>
     key in tried ? [crossedRun(methodOf(key), rateOf(key), run)] : [];
   return [
@@ -26,12 +28,14 @@ export function loraRuns(tried: Readonly<Record<string, TriedRates>>): RealRun[]
   ];
 }
 
-/** Where an adapter is. */
+/** A stored adapter. */
 export interface StoredUpdate {
-  /** Which it is. */
+  /** The run and the step that it is of. */
   readonly place: Place;
   /** Its PEFT folder. */
   readonly folder: string;
+  /** The folder of its run. */
+  readonly run: string;
 }
 
 /** A finished run's adapters: at its end, and those that were kept after some steps. */
@@ -39,11 +43,28 @@ export function placesIn(
   { key, start, data, steps, kept = [] }: RealRun,
   folder: string,
 ): StoredUpdate[] {
-  const place = (at: number) => ({ key, start, data, steps, at });
+  const stored = (at: number, own: string): StoredUpdate => ({
+    ...{ place: { key, start, data, steps, at }, folder: own, run: folder },
+  });
   return [
-    { place: place(steps), folder: join(folder, "adapter") },
-    ...kept.map((at) => ({ place: place(at), folder: keptFolder(folder, at) })),
+    stored(steps, join(folder, "adapter")),
+    ...kept.map((at) => stored(at, keptFolder(folder, at))),
   ];
+}
+
+/** Adapters of q and v before their first step, by their names: A is drawn from the start's seed, B is zero. */
+export async function startUpdates(
+  places: readonly Place[],
+  task: RealTask,
+  device: Device,
+): Promise<Map<string, readonly LowRankUpdate[]>> {
+  using base = await openBase(device, task.heldOut);
+  const found = new Map<string, readonly LowRankUpdate[]>();
+  for (const place of places) {
+    using adapter = await applyMethod(base, methodOf(place.key).spec, place.start) as LoraAdapter;
+    found.set(nameOf(place), await adapter.read());
+  }
+  return found;
 }
 
 /** The adapters in a folder of runs, by their names: of those that are finished. */
@@ -79,3 +100,53 @@ export function siteOf({ module }: Pick<LowRankUpdate, "module">): Site {
 /** The updates of an adapter. */
 export const readUpdates = async ({ folder }: StoredUpdate): Promise<readonly LowRankUpdate[]> =>
   (await readAdapter(folder)).updates;
+
+/** The numbers that are kept of a module, with the unit in which each is packed. */
+export const numbers = {
+  relativeNorm: [1e-4, ({ relativeNorm }) => relativeNorm!],
+  stableRank: [1e-3, ({ stableRank }) => stableRank],
+  effectiveRank: [1e-3, ({ effectiveRank }) => effectiveRank],
+  energyRank90: [1, ({ energyRank90 }) => energyRank90],
+  first: [1e-4, ({ singularValues: [first], frobenius }) => (first / frobenius) ** 2],
+  aboveNoise: [1, ({ aboveNoise }) => aboveNoise],
+  factor: [1e-3, ({ amplification }) => amplification!.factor],
+  timesRandom: [1e-3, ({ amplification }) => amplification!.timesRandom],
+  intruders: [1, ({ intruders }) => intruders!.count],
+  blockIntruders: [1, ({ intruders }) => intruders!.blockCount],
+} as const satisfies Record<string, readonly [number, (row: UpdateRow) => number]>;
+
+/** The name of a number. */
+export type NumberName = keyof typeof numbers;
+
+/** One site of one adapter: its numbers by layer, packed. */
+export type UpdateLine =
+  & { readonly name: string; readonly site: Site["site"]; readonly source?: string }
+  & Readonly<
+    Record<NumberName, string>
+  >;
+
+const names = Object.keys(numbers) as NumberName[];
+
+/** The lines of an adapter. */
+export async function updateLines(
+  name: string,
+  updates: readonly LowRankUpdate[],
+  weights: BaseWeights,
+): Promise<UpdateLine[]> {
+  const rows = await Promise.all(updates.map(async (update) => ({
+    ...siteOf(update),
+    row: describeUpdate(update, { weight: await weights.weightOf(update), intruders: true }),
+  })));
+  const sites = Map.groupBy(rows, ({ site }) => site);
+  return Array.from(sites, ([site, own]): UpdateLine => {
+    const values = names.map((key) => {
+      const [unit, value] = numbers[key];
+      return [key, packed(own.map(({ row }) => value(row)), unit)];
+    });
+    return { name, site, ...Object.fromEntries(values) as Record<NumberName, string> };
+  });
+}
+
+/** A number of every layer. */
+export const layersOf = (line: UpdateLine, key: NumberName): number[] =>
+  unpacked(line[key], numbers[key][0]);

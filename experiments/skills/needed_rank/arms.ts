@@ -1,4 +1,4 @@
-/** What the map trains: ranks on two lines, and controls. @module */
+/** The map's trainings: ranks on two lines, and controls. @module */
 
 import type { MethodSpec } from "../../../src/runs/mod.ts";
 import { searchSeed } from "../../rate_search.ts";
@@ -8,7 +8,7 @@ import { type DownstreamTask, downstreamTasks, taskNamed } from "../tasks.ts";
 /** Ranks of both lines. */
 export const mapRanks = [1, 2, 4, 8, 16, 32, 64] as const;
 
-/** What is trained: LoRA on q and v or on all linear layers, all weights, or the biases. */
+/** The trained values: LoRA on q and v or on all linear layers, all weights, or the biases. */
 export type Line = "qv" | "all" | "full" | "bitfit";
 
 /** The lines, as a reader sees them. */
@@ -21,13 +21,13 @@ export const lineNames: Readonly<Record<Line, string>> = {
 
 /** One way to train. */
 export interface Arm {
-  /** What is trained. */
+  /** The trained values. */
   readonly line: Line;
   /** Of LoRA. */
   readonly rank?: number;
   /** Steps. Default 300. */
   readonly steps?: number;
-  /** What is adapted. Default: the trained base. */
+  /** The adapted base. Default: the trained one. */
   readonly base?: SkillsBase;
 }
 
@@ -40,7 +40,7 @@ export interface Cell {
 }
 
 /** Steps that are tried. */
-export const mapSteps = [100, 300, 900] as const;
+const mapSteps = [100, 300, 900] as const;
 
 /** α = 2r: a rate then goes as 1/√r. */
 export function methodOf({ line, rank = 0 }: Arm): MethodSpec {

@@ -1,7 +1,8 @@
-/** How the map is read: means of seeds, needed ranks, and what is on a par (decision 0055). @module */
+/** The reading of the map: means of seeds, needed ranks, and differences in points (decision 0055). @module */
 
 import { mean } from "../../../src/core/numbers.ts";
-import { rounding, shareNoise } from "../../differences.ts";
+import { rounding, seedNoise, shareNoise } from "../../differences.ts";
+import type { Margin } from "../../frame/mod.ts";
 import { skillSteps } from "../runs.ts";
 import { type Line, mapRanks } from "./arms.ts";
 import type { MapRow } from "./rows.ts";
@@ -10,7 +11,7 @@ import type { MapRow } from "./rows.ts";
 export const enoughPoints = 1;
 
 /** Nats per character above the least that are enough. */
-export const enoughNats = 0.01;
+const enoughNats = 0.01;
 
 /** The reference below which a task has no needed rank, in percent. */
 export const leastReference = 10;
@@ -21,7 +22,7 @@ export const beyondRanks = Infinity;
 /** The task that is a language of its own. */
 export const language = "random alphabet";
 
-/** Which runs. */
+/** The runs of a way to train on a task. */
 export interface ArmOfTask extends Pick<MapRow, "task" | "line"> {
   /** Of LoRA. */
   readonly rank?: number;
@@ -131,6 +132,36 @@ export function pointsBetween(
   return { points: a.right - b.right, noise };
 }
 
+/**
+ * Two standard errors of the difference of two means of shares, in points: those of the seeds, whose texts are other draws
+ * and whose shares have the noise of 600 answers in them; but at least those of all answers, as few shares may be alike
+ * by chance. One right and one wrong answer are added to each side's, without which shares of 100% would have none (Agresti
+ * and Caffo 2000).
+ */
+export function pointsNoise(
+  one: readonly Pick<MapRow, "right" | "texts">[],
+  other: readonly Pick<MapRow, "right" | "texts">[],
+): number {
+  const sides = [one, other], shares = sides.map((rows) => rows.map(({ right }) => right));
+  const answers = Math.min(
+    ...sides.map((rows) => rows.reduce((sum, { texts }) => sum + texts, 0)),
+  );
+  const [a, b] = shares.map((own) => (mean(own) * answers + 100) / (answers + 2));
+  return Math.max(seedNoise(shares) || 0, shareNoise(a, b, answers + 2)); // One seed has no noise of seeds.
+}
+
+/** The points by which a rule is broken, beside the noise of the two means that it reads. */
+export const marginOf = (
+  beyond: number,
+  { runs: one }: ArmMean,
+  { runs: other }: ArmMean,
+): Margin => ({
+  beyond,
+  noise: pointsNoise(one, other),
+  seeds: Math.min(one.length, other.length),
+  freedom: one.length + other.length - 2,
+});
+
 /** An arm of full fine-tuning or LoRA on a task, in short. */
 export const on = (task: string, line: Line, rank?: number): ArmOfTask => ({ task, line, rank });
 
@@ -142,9 +173,9 @@ export const isNear = ({ level }: Pick<MapRow, "level">): boolean =>
 export const isFar = ({ level }: Pick<MapRow, "level">): boolean =>
   level !== undefined && level > 2;
 
-/** `reverse −0.2; …`. */
+/** `reverse: −0.2; …`. */
 export const each = (tasks: readonly string[], text: (task: string) => string): string =>
-  tasks.map((task) => `${task} ${text(task)}`).join("; ");
+  tasks.map((task) => `${task}: ${text(task)}`).join("; ");
 
 /** `99.3%`. */
 export const rightText = (

@@ -1,12 +1,13 @@
-/** Three tasks of the map trained by PyTorch and PEFT as well: what is trained, and whether the shares are the same. @module */
+/** Three tasks of the map trained by PyTorch and PEFT as well: the trainings, and the rule for the same shares. @module */
 
 import { mean } from "../../../src/core/numbers.ts";
 import { type DataTable, table } from "../../../src/figures/mod.ts";
-import { seedNoise, shareNoise, signed } from "../../differences.ts";
+import { signed } from "../../differences.ts";
 import { skillSteps } from "../runs.ts";
 import { taskNamed } from "../tasks.ts";
 import { type Arm, type Cell, lineNames } from "./arms.ts";
 import trained from "./peft.json" with { type: "json" };
+import { pointsNoise } from "./needs.ts";
 import type { MapRow, MapRows } from "./rows.ts";
 
 const near: readonly Arm[] = [
@@ -16,17 +17,17 @@ const near: readonly Arm[] = [
   { line: "full" },
 ];
 
-/** What both programs train: tasks of the first, the third and the last distance. */
+/** The cells that both programs train: tasks of the first, the third and the last distance. */
 export const peftCells: readonly Cell[] = Object.entries({
   "reverse, new word": near,
   "reverse, then upper case": near,
   "random alphabet": [{ line: "qv", rank: 4 } as const, ...near],
 }).flatMap(([name, arms]) => arms.map((arm) => ({ task: taskNamed(name), arm })));
 
-/** Which repeats of a cell are whose: no seed is both's. */
+/** The repeats of each program: no seed is both's. */
 export const repeatsOf = { ours: [1, 2, 3], peft: [11, 12, 13] } as const;
 
-/** What a program found in a run of a cell. */
+/** A run of a cell, by either program. */
 export type PeftRow = Pick<
   MapRow,
   | "task"
@@ -68,28 +69,20 @@ export const pairsOf = (ours: readonly PeftRow[], peft: readonly PeftRow[]): Pef
       : [{ ...cell, ...comparedShares(own, theirs) }];
   });
 
-/**
- * Two standard errors by the seeds, whose texts are other draws and whose shares have the noise of 600 answers in them;
- * but at least those of that many answers, as three shares may be alike by chance. One right and one wrong answer are
- * added to each program's, without which shares of 100% would have none (Agresti and Caffo 2000).
- */
+/** The means of both programs' shares, beside the noise of their difference. */
 export function comparedShares(
   ours: readonly PeftRow[],
   peft: readonly PeftRow[],
 ): Omit<PeftPair, keyof Cell> {
-  const shares = [ours, peft].map((rows) => rows.map(({ right }) => right));
-  const [one, other] = shares.map(mean);
-  const answers = Math.min(ours.length, peft.length) * ours[0].texts;
-  const added = (share: number) => (share * answers + 100) / (answers + 2);
-  const ofAnswers = shareNoise(added(one), added(other), answers + 2);
-  return { ours: one, peft: other, noise: Math.max(seedNoise(shares), ofAnswers) };
+  const [one, other] = [ours, peft].map((rows) => mean(rows.map(({ right }) => right)));
+  return { ours: one, peft: other, noise: pointsNoise(ours, peft) };
 }
 
-/** How many times two standard errors the programs are apart. */
+/** The programs' difference in units of two standard errors. */
 const timesNoise = ({ ours, peft, noise }: Pick<PeftPair, "ours" | "peft" | "noise">): number =>
   Math.abs(ours - peft) / noise;
 
-/** Whether two shares differ by more than two standard errors. */
+/** True of two shares that differ by more than two standard errors. */
 export const areApart = (shares: Pick<PeftPair, "ours" | "peft" | "noise">): boolean =>
   timesNoise(shares) > 1;
 
@@ -99,12 +92,12 @@ const mostApart = 3;
 /** Most times two standard errors that a cell may be apart. */
 const farthest = 3;
 
-/** Whether both programs give the same shares, all cells together. */
+/** True where both programs give the same shares, all cells together. */
 export const haveSameShares = (pairs: readonly PeftPair[]): boolean =>
   pairs.filter(areApart).length <= mostApart &&
   pairs.every((pair) => timesNoise(pair) <= farthest);
 
-/** What PyTorch and PEFT found; no job runs them. */
+/** The runs of PyTorch and PEFT, which no job makes. */
 export const peftRows = trained.rows as readonly PeftRow[];
 
 /** `99.8, 100.0, 100.0`. */

@@ -13,7 +13,7 @@ import {
   type Trace,
 } from "../../../src/figures/mod.ts";
 import { mapRanks } from "./arms.ts";
-import { axisOf } from "./distance_claims.ts";
+import { axisOf } from "./claims.ts";
 import {
   beyondRanks,
   meanOf,
@@ -27,7 +27,7 @@ import {
 } from "./needs.ts";
 import type { MapRow, MapRows } from "./rows.ts";
 
-/** One task: what it needs, and what the controls make of it. */
+/** Every task: the rank that it needs, and the controls' shares. */
 export function needsTable({ mapRuns }: MapRows): DataTable {
   const right = (task: string, ...arm: [MapRow["line"], number?]) =>
     meanOf(mapRuns, on(task, ...arm))?.right;
@@ -96,7 +96,7 @@ export const runsTable = ({ mapRuns }: MapRows): DataTable =>
     rows: mapRuns,
   });
 
-/** What first directions have in common. */
+/** φ(1, 1) of first directions, by pair and module. */
 export const directionsTable = ({ mapDirections }: MapRows): DataTable =>
   table({
     id: "mapDirections",

@@ -1,4 +1,4 @@
-/** What the map measures of its runs. @module */
+/** The map's measurements of its runs. @module */
 
 import { mean } from "../../../src/core/numbers.ts";
 import type { Device } from "../../../src/device/device.ts";
@@ -18,15 +18,15 @@ export interface MapRow {
   readonly level?: Level;
   /** Letters moved, on the smooth axis. */
   readonly moved?: number;
-  /** What was trained. */
+  /** The trained values. */
   readonly line: Line;
   /** Of LoRA. */
   readonly rank?: number;
-  /** What was adapted. */
+  /** The adapted base. */
   readonly base: SkillsBase;
   /** Steps; a quick run takes two of them. */
   readonly steps: number;
-  /** Which repeat: each has seeds of its own for each arm. */
+  /** The repeat: each has seeds of its own for each arm. */
   readonly seed: number;
   /** Rate. */
   readonly learningRate: number;
@@ -48,10 +48,10 @@ export interface MapRow {
   readonly directions?: number;
 }
 
-/** Which updates are compared. */
+/** The compared updates. */
 export type Pair = "8 and 64" | "64 and 64" | "two tasks";
 
-/** How much the first directions of two updates have in common: φ(1, 1), the mean of seeds. */
+/** φ(1, 1) of the first directions of two updates, the mean of seeds. */
 export interface SharedRow extends Pick<MapRow, "task" | "level" | "moved"> {
   /** r = 8 and r = 64; two seeds of r = 64; or r = 8 and r = 64 of the task that follows. */
   readonly pair: Pair;
@@ -84,7 +84,7 @@ export async function mapRows(made: readonly MadeRun<MapRun>[], device: Device):
 
 const percent = (share: number): number => 100 * share;
 
-/** What the base gets right of each task. */
+/** The base's share of right answers on each task. */
 async function sharesBefore(
   made: readonly MadeRun<MapRun>[],
   device: Device,

@@ -13,9 +13,9 @@ const quickSizes = { steps: 2, measured: 20, examples: 64 } as const;
 
 /** A run of the map. */
 export interface MapRun extends SkillRun, Cell {
-  /** Which repeat it is, from 1: what a reader knows as its seed. */
+  /** The repeat, from 1: a reader knows it as the seed. */
   readonly repeat: number;
-  /** What was found of its rate. */
+  /** Its rate, with the end of the grid that it is, if it is one. */
   readonly rate: MapRate;
 }
 

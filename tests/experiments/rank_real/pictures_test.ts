@@ -1,18 +1,18 @@
 /** Tables and figures of the study of a real base. */
 
 import { assertEquals } from "@std/assert";
-import type { CellLine } from "../../../experiments/rank_real/cell_lines.ts";
+import type { CellLine } from "../../../experiments/rank_real/similarities.ts";
 import { cellNames } from "../../../experiments/rank_real/cells.ts";
 import {
   cellsFigure,
   cellsTable,
   layersFigure,
   stepsFigure,
-} from "../../../experiments/rank_real/cell_pictures.ts";
+} from "../../../experiments/rank_real/directions.ts";
 import { scalingFigure, updatesTable } from "../../../experiments/rank_real/intruders.ts";
-import { meansTable, rankFigure, runsTable } from "../../../experiments/rank_real/pictures.ts";
+import { meansTable, rankFigure, runsTable } from "../../../experiments/rank_real/rank_real.ts";
 import type { RealRow, RealRows } from "../../../experiments/rank_real/rows.ts";
-import { numbers, type UpdateLine } from "../../../experiments/rank_real/update_lines.ts";
+import { numbers, type UpdateLine } from "../../../experiments/rank_real/updates.ts";
 
 const row = (rank: number, seed: number, value: number) =>
   ({
@@ -85,8 +85,11 @@ Deno.test("every module of the four cells has a mark, and long runs a line", () 
   const ends = cellNames.flatMap((name) =>
     (["q", "v"] as const).map((site) => line(name, site, 500, 500))
   );
-  const { data } = cellsFigure([...ends, line(cellNames[0], "q", 150, 500)]);
-  assertEquals(data.map(({ x }) => (x as number[]).length), [8, 8]);
+  const marks = (lines: CellLine[]) =>
+    cellsFigure(lines).data.map(({ name, x }) => [name, (x as number[]).length]);
+  assertEquals(marks([...ends, line(cellNames[0], "q", 150, 500)]), [["q", 8], ["v", 8]]);
+  const starts = cellNames.map((name) => line(name, "q", 0, 500));
+  assertEquals(marks([...ends, ...starts])[0], ["before the first step", 8]);
   const long = [150, 500, 1000, 3000].map((at) => line(cellNames[3], "v", at, 3000));
   const figure = stepsFigure([...ends, ...long]);
   assertEquals(figure.data.map(({ name, y }) => [name, y]), [
@@ -103,12 +106,15 @@ Deno.test("every module of the four cells has a mark, and long runs a line", () 
 Deno.test("updates are summed up by site, and scaling begins with the whole adapter", () => {
   const values = Object.fromEntries(Object.keys(numbers).map((key) => [key, "1 3"]));
   const lines = [{ name: "qv-1-start101-data1", site: "q", ...values } as UpdateLine];
-  const scaled = [0.5, 0].map((share) => ({
-    ...{ key: "qv-1", seed: 1, share, value: 1.1, own: 3.55, novel: 4.1 },
-  }));
+  const of = { key: "qv-1", seed: 1, held: 0.5, value: 1.1, own: 3.55, novel: 4.1 };
+  const scaled = [
+    ...[0.5, 0].map((share) => ({ ...of, part: "intruders", share } as const)),
+    { ...of, part: "control", share: 0, own: 3.6 } as const,
+  ];
   const all = { lines, scaled, runs: rows.rows };
   const [shown] = updatesTable(all).rows as Record<string, unknown>[];
   assertEquals([shown.energyRank90, shown.intruders], ["2.0 (1.0 to 3.0)", 4]);
-  const [{ x, y }] = scalingFigure(all).data;
+  const [{ x, y }, control] = scalingFigure(all).data;
   assertEquals([(x as number[]).length, (y as number[])[0]], [3, 1.03]);
+  assertEquals([(control.x as number[]).length, control.name], [1, "r = 1, data 1, control"]);
 });

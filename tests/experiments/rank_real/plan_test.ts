@@ -1,6 +1,7 @@
 /** The plan of the study of a real base: its seeds, its order, and its search of rates. */
 
 import { assert, assertEquals } from "@std/assert";
+import { chooseLeast } from "../../../experiments/methods/rates.ts";
 import {
   bothRanks,
   crossedStarts,
@@ -11,8 +12,7 @@ import {
   reportedRun,
   searchRun,
 } from "../../../experiments/rank_real/plan.ts";
-import { chosenRate, searchRate } from "../../../experiments/rank_real/search.ts";
-import { stages } from "../../../experiments/rank_real/stages.ts";
+import { searchRate, stages } from "../../../experiments/rank_real/stages.ts";
 
 const methods = [...bothRanks, ...queryRanks, ...otherMethods];
 
@@ -63,7 +63,7 @@ Deno.test("a search goes beyond an end that is best, at most twice", async () =>
       order.push(rate);
       return Promise.resolve(losses[rate]);
     });
-    return [order, chosenRate(tried)];
+    return [order, chooseLeast(tried)];
   };
   assertEquals(await tries({ 0.001: 3, 0.003: 1, 0.01: 2 }), [[1e-3, 3e-3, 1e-2], {
     learningRate: 3e-3,
@@ -76,4 +76,11 @@ Deno.test("a search goes beyond an end that is best, at most twice", async () =>
     [1e-3, 3e-3, 1e-2, 3e-4, 1e-4],
     { learningRate: 1e-4, end: "lowest" },
   ]);
+});
+
+Deno.test("a search goes beyond 1e-5 and 3 as well", async () => {
+  const last = async (prior: number, lossOf: (rate: number) => number) =>
+    chooseLeast(await searchRate(prior, (rate) => Promise.resolve(lossOf(rate))));
+  assertEquals(await last(1e-4, (rate) => rate), { learningRate: 3e-6, end: "lowest" });
+  assertEquals(await last(1, (rate) => -rate), { learningRate: 30, end: "highest" });
 });

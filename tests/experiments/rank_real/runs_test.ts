@@ -6,6 +6,7 @@ import { methodOf, reportedRun, searchRun } from "../../../experiments/rank_real
 import { measureBase, rowsOf, unpacked } from "../../../experiments/rank_real/rows.ts";
 import { keptFolder, planReal } from "../../../experiments/rank_real/runs.ts";
 import { novelPath, openReal, type RealTask } from "../../../experiments/rank_real/task.ts";
+import { startUpdates } from "../../../experiments/rank_real/updates.ts";
 import { openCpuDevice } from "../../../src/device/cpu/cpu_device.ts";
 import { readAdapter } from "../../../src/formats/mod.ts";
 import { evaluate } from "../../../src/train/mod.ts";
@@ -60,6 +61,11 @@ Deno.test("a run keeps its adapter on the way, and measures every pair and other
     assert(kept.some((value) => value !== 0) && kept.join() !== last.join());
     const two = await planReal(task, { ...run, steps: 3, kept: [1] }).make(context);
     assert((await values(keptFolder(two.folder, 1))).every((value) => value === 0)); // The first step's rate is 0.
+    const place = { ...run, steps: 500, at: 0 };
+    const [[name, started]] = await startUpdates([place], task, device);
+    assertEquals(name, "qv-1-start101-data1-at0");
+    const { updates } = await readAdapter(keptFolder(two.folder, 1));
+    assertEquals(started.map(({ A }) => A), updates.map(({ A }) => A)); // So A is as it was drawn.
     assertEquals(await values(`${two.folder}/adapter`), last);
   }));
 

@@ -3,16 +3,23 @@
 import "../../support/open_lapack.ts";
 import { assert, assertAlmostEquals, assertEquals } from "@std/assert";
 import { realAmplificationClaims } from "../../../experiments/rank_real/amplification.ts";
-import { cellLayers, type CellLine, cellLines } from "../../../experiments/rank_real/cell_lines.ts";
+import {
+  cellLayers,
+  type CellLine,
+  cellLines,
+  cellSimilarities,
+  startSimilarities,
+} from "../../../experiments/rank_real/similarities.ts";
 import {
   cellNames,
   cellsAt,
+  cellsAtStart,
   judgedCell,
   nameOf,
   type Place,
+  placesOfCells,
 } from "../../../experiments/rank_real/cells.ts";
 import { packed, unpacked } from "../../../experiments/rank_real/rows.ts";
-import { cellSimilarities } from "../../../experiments/rank_real/subspace_rows.ts";
 import {
   beyondClaims,
   realSubspaceClaims,
@@ -49,6 +56,12 @@ Deno.test("every pair is in the cell that its seeds say, and a start of r = 8 co
   assertEquals(cellsAt(500, 500, some).map(({ ranks }) => ranks.length), [2, 2, 1, 1]);
 });
 
+Deno.test("before the first step the same pairs are compared, of adapters that were there at the end", () => {
+  const starts = cellsAtStart(({ start, at }) => at === 500 && start !== 802);
+  assertEquals(starts.map(({ at, ranks }) => [at, ranks.length]), [[0, 2], [0, 2], [0, 2], [0, 4]]);
+  assertEquals(placesOfCells(starts).length, 2 + 3 + 4); // Of r = 8; of r = 64 with its own start; with those of r = 8.
+});
+
 const random = new Random(1),
   values = (count: number) => Float32Array.from({ length: count }, () => random.normal());
 
@@ -75,7 +88,10 @@ Deno.test("φ is of the pairs of a cell, and its lines give the same numbers", (
       assertAlmostEquals(seeds[0][0], 1, 1e-6);
     }
   }
-  const lines = cellLines(found), [line] = lines;
+  const lines = cellLines(found, () => "commit a"), [line] = lines;
+  assertEquals(line.source, "commit a");
+  const start = startSimilarities(updates, [one]);
+  assertEquals(start.map(({ space }) => space), ["A"]);
   assertEquals([lines.length, line.site, line.pairs], [6, "q", 1]);
   assertEquals([cellLayers(line, "top"), cellLayers(line, "common")], [[1, 1], [8, 8]]);
   assert(unpacked(line.gaussian)[0] < 500);
@@ -133,6 +149,12 @@ Deno.test("the start decides where both cells with the same one share, and no ot
   assertEquals(startClaim.holds(lines([most, most, most, few])), false);
   const alsoByChance = lines([most, most, few, few]).map((line) => ({ ...line, gaussian: "510" }));
   assertEquals(startClaim.holds(alsoByChance), false);
+  const starts = [lineOf(cellNames[0], "100 600", { at: 0 }), lineOf(judgedCell, "2 4", { at: 0 })];
+  const found = startClaim.found!([...lines([most, most, few, few]), ...starts]);
+  const said =
+    " Before the first step: same start 1 of 2 modules, φ(1, 1) q 0.35 (0.10 to 0.60); " +
+    "other start 0 of 2 modules, φ(1, 1) q 0.00 (0.00).";
+  assert(found.endsWith(said), found);
   assertEquals(beyondClaims(lines([most, most, few, few])).length, 1);
   assertEquals(beyondClaims(lines([most, most, few, few]).slice(1)).length, 0);
 });

@@ -9,9 +9,8 @@ import {
   mapCells,
   methodOf,
 } from "../../../experiments/skills/needed_rank/arms.ts";
-import { mapClaims } from "../../../experiments/skills/needed_rank/claims.ts";
-import { gapsOf } from "../../../experiments/skills/needed_rank/cure_claims.ts";
-import { liveCells } from "../../../experiments/skills/needed_rank/live.ts";
+import { gapsOf, mapClaims } from "../../../experiments/skills/needed_rank/claims.ts";
+import { liveCells } from "../../../experiments/skills/needed_rank/needed_rank.ts";
 import {
   neededByLoss,
   neededRank,
@@ -31,6 +30,7 @@ import {
   type MapRows,
   type SharedRow,
 } from "../../../experiments/skills/needed_rank/rows.ts";
+import { shareNoise } from "../../../experiments/differences.ts";
 import { taskNamed } from "../../../experiments/skills/tasks.ts";
 
 /** A training; 100% of 600 answers unless said. */
@@ -130,6 +130,41 @@ Deno.test("on a par is 1.1 points on near tasks", () => {
   assert(holds("LoRA is on a par", rows(98.9, 2)));
   assert(!holds("LoRA is on a par", rows(98.8, 2)));
   assert(holds("LoRA is on a par", rows(0, 3)), "a far task is not asked");
+});
+
+/** A claim's margin, in points. */
+const marginOf = (start: string, rows: MapRows) =>
+  mapClaims.find(({ text }) => (text as string).startsWith(start))!.margin!(rows);
+
+/** Three seeds of an arm. */
+const seeds = (
+  line: Line,
+  rank: number | undefined,
+  right: readonly number[],
+  change: Partial<MapRow> = {},
+) => right.map((share, at) => row(line, rank, { ...change, seed: at + 1, right: share }));
+
+Deno.test("a margin is of the task that decides, beside the noise of seeds or of answers, the larger one", () => {
+  const worst = [...seeds("qv", 1, [97, 98, 99]), ...seeds("qv", 8, [100, 100, 100])];
+  const other = [
+    ...seeds("qv", 1, [99, 99, 99], { task: "b" }),
+    ...seeds("qv", 8, [100, 100, 100], { task: "b" }),
+  ];
+  const { beyond, noise, seeds: count, freedom } = marginOf("Table 6", rowsOf(...other, ...worst));
+  assertAlmostEquals(beyond, 1);
+  assertAlmostEquals(noise, 2 * Math.sqrt(1 / 3)); // s² is (1 + 0) / 2 of the seeds, 2 s √(2 / 3).
+  assertEquals([count, freedom], [3, 4]);
+  const alike = rowsOf(
+    ...seeds("qv", 8, [98, 98, 98]),
+    ...seeds("full", undefined, [100, 100, 100]),
+  );
+  const ofAnswers = marginOf("LoRA is on a par", alike);
+  assertAlmostEquals(ofAnswers.beyond, 0.9);
+  assertAlmostEquals(ofAnswers.noise, shareNoise(98 - 96 / 1802, 100 - 100 / 1802, 1802), 1e-3);
+  const one = { task: "random alphabet", level: 4 } as const;
+  const single = rowsOf(row("qv", 1, { ...one, right: 50 }), row("full", undefined, one));
+  assertEquals(marginOf("Section 7.2", single).seeds, 1);
+  assert(Number.isFinite(marginOf("Section 7.2", single).noise));
 });
 
 Deno.test("a language of its own needs more than r = 1 by more than the noise", () => {

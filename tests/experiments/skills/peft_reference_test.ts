@@ -22,7 +22,7 @@ import { pythonHas, runPython } from "../../support/python.ts";
 
 const steps = 5, script = "scripts/golden/peft_skills.py";
 
-/** What Python prints of a run. */
+/** A run as Python prints it. */
 interface Printed {
   readonly losses: readonly number[];
   readonly gradients: Readonly<Record<string, readonly number[]>>;
@@ -30,7 +30,7 @@ interface Printed {
   readonly loss: number;
 }
 
-/** Where an adapter is, with other values of B where it should have gradients of A. */
+/** Gives B random values, so that A has gradients, and returns the adapter's start. */
 async function startOf({ device }: TextModel, adapter: LoraAdapter, sizeOfB: number) {
   const random = new Random(5), start: Record<string, PeftStart[string]> = {};
   for (const { name, A, B } of adapter.sites) {
@@ -82,7 +82,7 @@ interface Side {
   compare(theirs: Printed): Promise<void>;
 }
 
-/** What both programs do from one start: gradients, the losses of the steps, and what is measured after them. */
+/** Both programs from one start: gradients, the losses of the steps, and the measurements after them. */
 async function sideOf(device: Device, run: SkillRun, sizeOfB: number): Promise<Side> {
   const model = await openSkillsBase(device, "trained", 0);
   const adapter = await applyMethod(model, run.method, run.seed) as LoraAdapter | undefined;

@@ -1,4 +1,4 @@
-/** What PyTorch and PEFT found on three tasks of the map, beside what we found. */
+/** The shares of PyTorch and PEFT on three tasks of the map, beside ours. */
 
 import { assert, assertEquals } from "@std/assert";
 import measured from "../../../experiments/skills/needed_rank/needed_rank.json" with {

@@ -10,7 +10,7 @@ import type { MapRow } from "../../../experiments/skills/needed_rank/rows.ts";
 import { assertAllClose } from "../../support/all_close.ts";
 import { pythonHas, runPython } from "../../support/python.ts";
 
-/** What numpy prints. */
+/** The numbers that numpy prints. */
 interface Figures {
   readonly means: Readonly<Record<string, number>>;
   readonly needed: Readonly<Record<string, number | "none" | null>>;

@@ -1,9 +1,8 @@
-/** What the map ships: rows of whole seeds, with the rates of the search, and pictures of them. */
+/** The map's shipped rows, of whole seeds and with the rates of the search, and pictures of them. */
 
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { type Arm, armKey, mapCells } from "../../../experiments/skills/needed_rank/arms.ts";
-import { searchedCells } from "../../../experiments/skills/needed_rank/search.ts";
-import { mapRateOf } from "../../../experiments/skills/needed_rank/rates.ts";
+import { mapRateOf, searchedCells } from "../../../experiments/skills/needed_rank/rates.ts";
 import found from "../../../experiments/skills/needed_rank/learning_rates.json" with {
   type: "json",
 };
@@ -15,7 +14,7 @@ import { DryDevice } from "../../../src/device/dry.ts";
 import { plotSvg } from "../../../src/figures/still.ts";
 import { figureFaults } from "../../support/figure_rules.ts";
 
-/** What a run is, in a word. */
+/** A run's task, arm, base and steps in one word. */
 const wordOf = (task: string, { steps = 300, base = "trained", ...arm }: Arm, ...more: number[]) =>
   [task, armKey(arm), base, steps, ...more].join();
 

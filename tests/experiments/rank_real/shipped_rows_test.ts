@@ -1,19 +1,29 @@
-/** What is shipped of several machines' runs. */
+/** Shipped rows of several machines' runs. */
 
 import { assertEquals } from "@std/assert";
-import type { CellLine } from "../../../experiments/rank_real/cell_lines.ts";
+import type { CellLine } from "../../../experiments/rank_real/similarities.ts";
 import {
   isShippedRun,
+  keepSource,
   mergedCells,
   mergedRows,
   mergedScaled,
-} from "../../../experiments/rank_real/merged.ts";
+  readSource,
+  seedsOf,
+  sourceNow,
+  sourcesOf,
+  sourceText,
+} from "../../../experiments/rank_real/shipped_rows.ts";
 import { methodOf, reportedRun } from "../../../experiments/rank_real/plan.ts";
-import { shared } from "../../../experiments/rank_real/compared.ts";
+import { shared } from "../../../experiments/rank_real/claims.ts";
 import type { RealRow } from "../../../experiments/rank_real/rows.ts";
-import { makeAll } from "../../../experiments/rank_real/stages.ts";
+import { makeAll, makeOne } from "../../../experiments/rank_real/stages.ts";
 import type { RealTask } from "../../../experiments/rank_real/task.ts";
-import type { RunContext } from "../../../src/runs/plan.ts";
+import { writeJsonAtomic } from "../../../src/storage/files.ts";
+import { runFiles, type RunResult, type RunSpec } from "../../../src/runs/mod.ts";
+import type { PlannedRun, RunContext } from "../../../src/runs/plan.ts";
+import type { RealRun } from "../../../experiments/rank_real/runs.ts";
+import { withFolder } from "../../support/folders.ts";
 
 const row = (key: string, value: number, seed?: number) =>
   ({
@@ -44,7 +54,16 @@ Deno.test("of two cells the one with more pairs stays", () => {
     ["two", "2"],
     ["three", "2"],
   ]);
-  const scaled = { key: "qv-1", seed: 1, share: 0, value: 1, own: 1, novel: 1 };
+  const scaled = {
+    key: "qv-1",
+    seed: 1,
+    part: "control",
+    share: 0,
+    held: 1,
+    value: 1,
+    own: 1,
+    novel: 1,
+  } as const;
   assertEquals(mergedScaled([scaled], [{ ...scaled, value: 2 }]).map(({ value }) => value), [2]);
 });
 
@@ -67,7 +86,47 @@ Deno.test("seeds are paired by their numbers, whichever machine made their rows"
   assertEquals(shared(rows, ["qv-1", "qv-8"]).map(({ seed }) => seed), [1, 1, 2, 2, 3, 3]);
 });
 
-const noRuns = { made() {}, scaling: () => Promise.resolve() };
+Deno.test("a file names the sources and the seeds of its rows, each once", () => {
+  const rows = [
+    { ...row("base", 3), source: "commit b" },
+    { ...row("qv-1", 1, 3), source: "commit a" },
+    { ...row("qv-8", 1, 1), source: "commit b" },
+    row("qv-8", 1, 3),
+  ];
+  assertEquals(sourcesOf(rows), "commit a; commit b");
+  assertEquals(seedsOf(rows), [1, 3]);
+});
+
+Deno.test("a run's source is kept with it, and is its device where none was", () =>
+  withFolder(async (folder) => {
+    const read = async () => sourceText(await readSource(folder));
+    await writeJsonAtomic(`${folder}/done.json`, { device: "cpu, 1 thread", exact: true });
+    assertEquals(await read(), "commit not known, cpu, 1 thread, day not known");
+    await keepSource(folder, { commit: "b".repeat(40), device: "cpu", date: "2026-12-01" });
+    assertEquals(await read(), "commit bbbbbbb, cpu, 2026-12-01");
+    assertEquals(sourceNow(undefined, "cpu").date!.length, 10);
+  }));
+
+Deno.test("a run that another process has finished is not new", () =>
+  withFolder(async (folder) => {
+    const told: unknown[] = [], spec = { seed: 1 } as unknown as RunSpec;
+    const planned = {
+      ...{ label: "one", spec: () => Promise.resolve(spec) },
+      make: () => Promise.resolve({ folder } as RunResult),
+    } as unknown as PlannedRun<RealRun>;
+    const report = {
+      made: (_: unknown, ...rest: unknown[]) => Promise.resolve(void told.push(rest)),
+    };
+    const context = { device: { kind: "cpu" }, folder } as unknown as RunContext;
+    await makeOne(planned, context, report);
+    const files = await runFiles(folder, spec);
+    await Deno.mkdir(files.folder);
+    await writeJsonAtomic(files.done, {});
+    await makeOne(planned, context, report);
+    assertEquals(told, [["one", true], ["one", false]]);
+  }));
+
+const noRuns = { made: () => Promise.resolve(), scaling: () => Promise.resolve() };
 
 Deno.test("what was shipped is not searched again, and what is found is told", async () => {
   const tried = { "qv-1": { 0.001: 1 } }, told: unknown[] = [];

@@ -1,13 +1,34 @@
-/** W_q of the six layers whose adapters are shipped, in the base's own four bits. @module */
+/** The shipped part of the study's weights: adapters of six layers in F16, and W_q of these layers in the base's own four bits. @module */
 
 import { join } from "node:path";
-import { readGguf } from "../../src/storage/gguf/header.ts";
+import { fileURLToPath } from "node:url";
 import { readBytes, writeFileAtomic } from "../../src/storage/files.ts";
+import { readGguf } from "../../src/storage/gguf/header.ts";
 import { kindOf, openFile } from "../../src/storage/storage.ts";
 import { renamedTensors, rowInFile, widenBlocks } from "../../src/formats/gguf.ts";
 import type { DenseMatrix } from "../../src/linalg/mod.ts";
-import { realWidth } from "./amplification.ts";
-import { adaptersFolder, shippedLayers } from "./shipped.ts";
+
+import type { Place } from "./cells.ts";
+import { dataSeeds, methodOf } from "./plan.ts";
+import { realSteps } from "./runs.ts";
+import { realWidth } from "./task.ts";
+
+/** Their folder: a PEFT folder for each. */
+export const adaptersFolder: string = fileURLToPath(
+  new URL("../../models/rank-study-smollm2", import.meta.url),
+);
+
+/** Layers of 30 that are shipped, counted from 0. */
+export const shippedLayers: readonly number[] = [0, 5, 11, 17, 23, 29];
+
+/** Ranks of q and v that are shipped. */
+const ranks = ["qv-1", "qv-4", "qv-8", "qv-64"];
+
+/** True of a shipped adapter: at the end of 500 steps, from its own start, with one of two seeds. */
+export function isShipped({ key, start, data, steps, at }: Place): boolean {
+  return ranks.includes(key) && steps === realSteps && at === steps &&
+    dataSeeds.slice(0, 2).some((seed) => seed === data && start === methodOf(key).starts + seed);
+}
 
 /** Blocks of 32 values, layer after layer, rows in the order of Hugging Face's models. */
 const weightsFile = join(adaptersFolder, "q_proj.q4_1");
@@ -15,7 +36,7 @@ const weightsFile = join(adaptersFolder, "q_proj.q4_1");
 /** Bytes of a row, of 20 a block. */
 const rowBytes = realWidth / 32 * 20;
 
-const nameOf = (layer: number) => `model.layers.${layer}.self_attn.q_proj.weight`;
+const tensorName = (layer: number) => `model.layers.${layer}.self_attn.q_proj.weight`;
 
 /** Copies the blocks from the base's GGUF file. */
 export async function shipWeights(base: string): Promise<void> {
@@ -24,7 +45,7 @@ export async function shipWeights(base: string): Promise<void> {
   const all = new Uint8Array(shippedLayers.length * realWidth * rowBytes);
   let filled = 0;
   for (const layer of shippedLayers) {
-    const { type: { name }, offset, headRows } = tensors.get(nameOf(layer))!;
+    const { type: { name }, offset, headRows } = tensors.get(tensorName(layer))!;
     if (name !== "Q4_1") throw new RangeError(`shipping needs a base in Q4_1, found ${name}`);
     for (let row = 0; row < realWidth; row++) {
       const at = headRows === undefined ? row : rowInFile(row, headRows);
