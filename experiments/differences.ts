@@ -29,14 +29,17 @@ export const rounding = 1e-9;
  */
 export function seedNoise(groups: readonly (readonly number[])[]): number {
   const several = groups.filter(({ length }) => length > 1);
-  const freedom = several.reduce((sum, { length }) => sum + length - 1, 0);
   const squares = several.map((values) => (values.length - 1) * standardDeviation(values) ** 2);
-  const variance = squares.reduce((sum, square) => sum + square, 0) / freedom;
+  const variance = squares.reduce((sum, square) => sum + square, 0) / freedomOf(groups);
   return 2 * Math.sqrt(2 * variance / Math.min(...groups.map(({ length }) => length)));
 }
 
+/** Degrees of freedom of that variance: a seed less than there are in each group. */
+export const freedomOf = (groups: readonly (readonly number[])[]): number =>
+  groups.reduce((sum, { length }) => sum + Math.max(0, length - 1), 0);
+
 /**
- * The same where the seeds are shared, so that differences are paired: s² is what is left of each value when its
+ * Two standard errors of such a difference where the seeds are shared, so that differences are paired: s² is what is left of each value when its
  * group's mean and its seed's mean are taken out. NaN for a single seed or group.
  *
  * @param groups What each seed gave, in the same order, a group for each method; seeds that one lacks are left out.

@@ -49,7 +49,6 @@ export function shortGlossData(part: PartOfSpeech, quick: boolean): GlossData {
 export interface GlossRun {
   readonly method: MethodSpec; // full fine-tuning, or LoRA
   readonly learningRate: number; // peak of the schedule
-  readonly loraPlusRatio?: number; // of LoRA+: B's rate divided by A's
   readonly seed: number; // seed of the batches, the adapter and dropout
   readonly steps: number; // steps of training
   readonly data: GlossData; // what it is trained on and what it is measured on
@@ -58,7 +57,7 @@ export interface GlossRun {
 
 /** The paper's schedule and optimizer in small: AdamW, linear, warm-up, no decay, clipped. */
 export async function glossSpec(
-  { method, learningRate, loraPlusRatio, seed, steps, data, base }: GlossRun,
+  { method, learningRate, seed, steps, data, base }: GlossRun,
   device: DeviceKind,
 ): Promise<RunSpec> {
   return {
@@ -68,7 +67,6 @@ export async function glossSpec(
     training: {
       steps,
       learningRate,
-      loraPlusRatio,
       schedule: "linear",
       warmupSteps: Math.ceil(steps / 20),
       clipNorm: 1,

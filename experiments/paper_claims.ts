@@ -2,7 +2,6 @@
 
 import type { Claim } from "../src/paper/claim.ts";
 import { adaptation } from "./adaptation/adaptation.ts";
-import { qualityClaim } from "./adaptation/quality.ts";
 import { counting } from "./counting.ts";
 import { studyClaims } from "./encoder_study/encoder_study.ts";
 import { latencyClaims } from "./latency/claims.ts";
@@ -10,10 +9,10 @@ import { mediumShape, smallShape } from "./latency/variants.ts";
 import { matrix } from "./matrix/matrix.ts";
 import { memory } from "./memory.ts";
 import { merging } from "./merging.ts";
-import { budgetClaims } from "./methods/budget/claims.ts";
+import { budgetClaims, enoughClaim } from "./methods/budget/claims.ts";
 import { e2eClaims } from "./methods/e2e/claims.ts";
-import { glossClaims } from "./methods/glosses/claims.ts";
 import { kindsClaims, lowDataClaims } from "./methods/kinds/claims.ts";
+import { eachTaskClaims, skillClaims } from "./methods/skills/claims.ts";
 import { textClaims } from "./methods/texts/claims.ts";
 import { paperTables } from "./paper_tables.ts";
 import { amplificationClaims } from "./rank_study/amplification.ts";
@@ -26,9 +25,6 @@ import { rankClaims } from "./rank_study/which_rank.ts";
 import { mapClaims } from "./skills/needed_rank/claims.ts";
 import { switchingClaims } from "./switching/switching.ts";
 
-/** The first of the experiment's claims is `qualityClaim`, without the paper's numbers. */
-const [, ...adaptationClaims] = adaptation.claims!;
-
 const all: readonly Claim<unknown>[] = [
   ...[counting, memory, paperTables].flatMap(({ claims }) => claims!),
   budgetClaim,
@@ -37,10 +33,11 @@ const all: readonly Claim<unknown>[] = [
   ...amplificationClaims,
   ...mapClaims,
   ...matrix.claims!,
-  qualityClaim,
-  ...adaptationClaims,
-  ...glossClaims,
+  ...adaptation.claims!,
+  ...eachTaskClaims,
+  ...skillClaims,
   ...budgetClaims,
+  enoughClaim,
   ...e2eClaims,
   ...studyClaims,
   ...merging.claims!,

@@ -13,9 +13,9 @@ import { memory } from "./memory.ts";
 import { merging } from "./merging.ts";
 import { methodsBudget } from "./methods/budget/budget.ts";
 import { methodsOnE2e } from "./methods/e2e/e2e.ts";
-import { methodsOnGlosses } from "./methods/glosses/glosses.ts";
 import { methodsOnKinds } from "./methods/kinds/kinds.ts";
 import { lowData } from "./methods/kinds/low_data.ts";
+import { methodsOnSkills } from "./methods/skills/skills.ts";
 import { methodsOnTexts } from "./methods/texts/texts.ts";
 import { paperTables } from "./paper_tables.ts";
 import { plantedControls } from "./planted/controls.ts";
@@ -61,7 +61,7 @@ export const experiments: readonly Experiment[] = [
   neededRankHere,
   matrix,
   adaptation,
-  methodsOnGlosses,
+  methodsOnSkills,
   methodsBudget,
   methodsOnE2e,
   encoderStudy,

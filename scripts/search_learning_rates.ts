@@ -6,7 +6,7 @@
  *     deno task search:rates rank_study
  *     deno task search:rates encoder_study
  *     deno task search:rates supersenses
- *     deno task search:rates methods/glosses
+ *     deno task search:rates methods/skills
  *     deno task search:rates methods/budget
  *     deno task search:rates methods/kinds
  *     deno task search:rates methods/e2e
@@ -27,10 +27,11 @@ import type { RunContext } from "../src/runs/plan.ts";
 import { adaptationSteps, learningRateGrid, methods } from "../experiments/adaptation/methods.ts";
 import { searchStudy } from "../experiments/encoder_study/search.ts";
 import { type GlossData, glossData, planGloss, shortGlossData } from "../experiments/gloss_runs.ts";
-import { searchBudget } from "../experiments/methods/budget/search.ts";
+import { budgetMethods } from "../experiments/methods/budget/methods.ts";
 import { searchE2e } from "../experiments/methods/e2e/search.ts";
-import { searchGlosses } from "../experiments/methods/glosses/search.ts";
 import { searchKinds } from "../experiments/methods/kinds/search.ts";
+import { searchOnSkills } from "../experiments/methods/skills/search.ts";
+import { onBothTasks, onSkills } from "../experiments/methods/skills/tasks.ts";
 import { searchTexts } from "../experiments/methods/texts/search.ts";
 import { methodOf, searched, studySteps } from "../experiments/rank_study/runs.ts";
 import { searchSeed as seed, tryRates } from "../experiments/rate_search.ts";
@@ -63,8 +64,8 @@ const searches: Readonly<Record<string, (context: RunContext) => Promise<JsonRec
     }),
   encoder_study: searchStudy,
   supersenses: searchSupersenses,
-  "methods/glosses": searchGlosses,
-  "methods/budget": searchBudget,
+  "methods/skills": (context) => searchOnSkills(onSkills, context),
+  "methods/budget": (context) => searchOnSkills(onBothTasks(budgetMethods), context),
   "methods/kinds": searchKinds,
   "methods/e2e": searchE2e,
   "methods/texts": searchTexts,

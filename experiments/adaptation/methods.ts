@@ -48,12 +48,6 @@ export function bestRate(
 /** The best rate of the grid on a split that is reported nowhere (`scripts/search_learning_rates.ts`). */
 export const learningRateOf = (method: Method): number => bestOf(method).learningRate;
 
-/** The LoRA method that did best on that split, so that no choice is made by what is reported. */
-export function bestLora(): Method {
-  const lora = methods.filter(({ spec }) => spec.kind === "lora");
-  return lora.reduce((best, next) => bestOf(next).loss < bestOf(best).loss ? next : best);
-}
-
 function bestOf({ key }: Method): { learningRate: number; loss: number } {
   const losses: Record<string, Record<string, number | null>> = found.losses;
   return bestRate(losses[key]);

@@ -1,6 +1,6 @@
 /** Claims on methods side by side, which are left out where a row that they read is. @module */
 
-import { type Claim, claimOn, type NotedClaim } from "../frame/mod.ts";
+import { type Claim, claimOn, type Margin, type NotedClaim } from "../frame/mod.ts";
 import type { MethodCell, MethodComparison } from "./comparison.ts";
 
 /** Methods side by side, some of which may have no rows. */
@@ -22,11 +22,20 @@ export const claimsOn = <Compared extends ComparedMethods>(
     .map(({ reads: _, ...claim }) => claimOn(claim, () => compared));
 
 /** What a finding says about noise. */
-export function noiseNote({ noise, cells }: MethodComparison, unit: string): string {
+export function noiseNote(compared: MethodComparison, unit: string): string {
+  const { noise } = compared, decimals = unit === "nats" ? 3 : 1;
   if (Number.isNaN(noise)) return "One seed has no noise floor.";
-  const seeds = Math.max(...cells.map(({ values }) => values.length)); // The base alone has one value.
-  return `Noise floor of ${seeds} seeds: ${noise.toFixed(unit === "nats" ? 3 : 1)} ${unit}.`;
+  return `Noise floor of ${seedsOf(compared)} seeds: ${noise.toFixed(decimals)} ${unit}.`;
 }
+
+/** How many seeds there are; the base alone has one value. */
+const seedsOf = ({ cells }: MethodComparison) =>
+  Math.max(...cells.map(({ values }) => values.length));
+
+/** How far a broken rule is beyond its mark, beside the noise floor. */
+export const marginOf = (compared: MethodComparison, beyond: number): Margin => ({
+  ...{ beyond, noise: compared.noise, seeds: seedsOf(compared), freedom: compared.freedom },
+});
 
 /** `LoRA (q, v) 3.412`. */
 export const meanIn = ({ label, mean }: MethodCell, decimals = 3): string =>

@@ -35,7 +35,7 @@ export interface ClassifierSizes {
 
 const modulesToSave = ["classifier"];
 
-/** All of them on a base, in the order of the tables. One size is enough: figure 2 is drawn on glosses. */
+/** All of them on a base, in the order of the tables. One size is enough: figure 2 is drawn on skills. */
 export function classifierMethods(
   { blocks, adapters: { h, p, d, leaveOut }, tokens, ranks, priors }: ClassifierSizes,
 ): readonly StudiedMethod[] {

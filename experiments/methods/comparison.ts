@@ -1,7 +1,7 @@
 /** What every method gave, and how the rules of decision 0027 read it. @module */
 
 import { mean, range } from "../../src/core/numbers.ts";
-import { seedNoise } from "../differences.ts";
+import { freedomOf, seedNoise } from "../differences.ts";
 import type { MadeRun } from "../frame/mod.ts";
 import type { MethodSize, StudiedMethod } from "./methods.ts";
 import type { ChosenRate } from "./rates.ts";
@@ -74,6 +74,8 @@ export class MethodComparison {
   readonly cells: readonly MethodCell[];
   /** Two standard errors of a difference of two means; NaN for a single seed. */
   readonly noise: number;
+  /** Degrees of freedom that it was estimated with; unknown where it is given. */
+  readonly freedom?: number;
   readonly #sign: number;
 
   /**
@@ -91,7 +93,9 @@ export class MethodComparison {
   ) {
     const groups = Map.groupBy(rows, ({ key, size }) => `${key} ${size}`);
     this.cells = [...groups.values()].map(cellOf);
-    this.noise = noise ?? seedNoise(this.cells.filter(isPooled).map(({ values }) => values));
+    const pooled = this.cells.filter(isPooled).map(({ values }) => values);
+    this.noise = noise ?? seedNoise(pooled);
+    if (noise === undefined) this.freedom = freedomOf(pooled);
     this.#sign = best === "lowest" ? 1 : -1;
   }
 

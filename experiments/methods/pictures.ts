@@ -99,7 +99,9 @@ export function meansTable(
       ["label", "method", "text"],
       ["size", "size", "text"],
       ["trained", "trained values", "count"],
-      ["rate", "rate", "text", ofTrained(rateIn)],
+      ...(compared.cells.some(({ learningRate }) => learningRate !== undefined)
+        ? [["rate", "rate", "text", ofTrained(rateIn)]] satisfies Column<MethodCell>[]
+        : []),
       ...parts,
       ["mean", heading, unit],
       ["seeds", "of the seeds", "text", ofTrained(({ values }) => fromTo(values, decimals))],

@@ -1,34 +1,37 @@
 /** What `methods-budget` trains: one budget on different matrices, and q and v at different ranks. @module */
 
 import type { SiteRole } from "../../../src/core/update.ts";
-import { alpha } from "../../adaptation/methods.ts";
-import type { StudiedMethod } from "../methods.ts";
+import type { MethodSize, StudiedMethod } from "../methods.ts";
+import { lora, loraSize, skillMethods } from "../skills/methods.ts";
 
-/** LoRA on some matrices at one rank, as a method with a rate of its own. */
-function placed(sites: readonly SiteRole[], rank: number): StudiedMethod {
-  const size = `r = ${rank}`, label = `LoRA on ${sites.join(", ")}`;
-  const spec = { kind: "lora", rank, alpha, sites } as const;
+/** LoRA on some matrices at one rank, as a method of its own. */
+function placed(sites: readonly SiteRole[], size: MethodSize): StudiedMethod {
+  const rank = size.size.slice("r = ".length), label = `LoRA on ${sites.join(", ")}`;
   return {
     ...{ key: `${sites.join("")}-${rank}`, label, family: "LoRA", prior: 1e-2 },
-    sizes: [{ size, spec }],
+    sizes: [size],
   };
 }
 
-/** The paper's choice, which all rows are compared with. */
-export const reference = placed(["q", "v"], 4);
+/** One of 6,144 trained values. */
+const within = (sites: readonly SiteRole[], rank: number) => placed(sites, loraSize(sites, rank));
 
-/** Table 5: 8,192 trained values on one, two or four matrices of a layer. */
+/** The paper's choice, which all rows are compared with. */
+export const reference = within(["q", "v"], 4);
+
+/** Table 5: one budget on one, two or four matrices of a layer. */
 export const placements: readonly StudiedMethod[] = [
-  ...(["q", "k", "v", "o"] as const).map((site) => placed([site], 8)),
-  placed(["q", "k"], 4),
+  ...(["q", "k", "v", "o"] as const).map((site) => within([site], 8)),
+  within(["q", "k"], 4),
   reference,
-  placed(["q", "k", "v", "o"], 2),
+  within(["q", "k", "v", "o"], 2),
 ];
 
-/** Tables 6, 15 and 18: q and v at several ranks; r = 4 is among the placements. */
-export const ranksOfQueryAndValue: readonly StudiedMethod[] = [1, 4, 16, 64].map((rank) =>
-  placed(["q", "v"], rank)
-);
+const { sizes } = skillMethods.find(({ key }) => key === lora)!;
+
+/** Tables 6, 15 and 18: q and v at several ranks, whose runs are those of `methods`. */
+export const ranksOfQueryAndValue: readonly StudiedMethod[] = sizes
+  .map((size) => placed(["q", "v"], size));
 
 /** Every row once. */
 export const budgetMethods: readonly StudiedMethod[] = [

@@ -4,7 +4,7 @@ import { classifierMethods } from "../classifiers.ts";
 import type { StudiedMethod } from "../methods.ts";
 
 /**
- * All that are compared on kinds of nouns, in the order of the tables; at one size, as figure 2 is drawn on glosses.
+ * All that are compared on kinds of nouns, in the order of the tables; at one size, as figure 2 is drawn on skills.
  * Beside the longest entry, of 60 tokens, the base has room for 4.
  */
 export const kindsMethods: readonly StudiedMethod[] = classifierMethods({

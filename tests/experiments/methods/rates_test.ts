@@ -1,18 +1,30 @@
 /** The grids of the methods study: as many rates for every method, around what was written down before. */
 
 import { assertEquals, assertThrows } from "@std/assert";
-import { searchedMethods, triedOf } from "../../../experiments/methods/chosen.ts";
+import {
+  allSizes,
+  searchedMethods,
+  type SizedMethod,
+  triedOf,
+} from "../../../experiments/methods/chosen.ts";
 import { budgetMethods } from "../../../experiments/methods/budget/methods.ts";
 import budget from "../../../experiments/methods/budget/learning_rates.json" with { type: "json" };
-import { glossMethods } from "../../../experiments/methods/methods.ts";
-import glosses from "../../../experiments/methods/glosses/learning_rates.json" with {
-  type: "json",
-};
 import { kindsMethods } from "../../../experiments/methods/kinds/methods.ts";
 import kinds from "../../../experiments/methods/kinds/learning_rates.json" with { type: "json" };
 import { e2eMethods } from "../../../experiments/methods/e2e/methods.ts";
 import { e2eRates } from "../../../experiments/methods/e2e/search.ts";
 import e2e from "../../../experiments/methods/e2e/learning_rates.json" with { type: "json" };
+import skills from "../../../experiments/methods/skills/learning_rates.json" with {
+  type: "json",
+};
+import { skillMethods } from "../../../experiments/methods/skills/methods.ts";
+import { methodTasks } from "../../../experiments/methods/skills/runs.ts";
+import {
+  chosenOnSkill,
+  type FoundOnSkills,
+  searchedAlone,
+} from "../../../experiments/methods/skills/search.ts";
+import { onBothTasks, onSkills } from "../../../experiments/methods/skills/tasks.ts";
 import { textMethods } from "../../../experiments/methods/texts/methods.ts";
 import texts from "../../../experiments/methods/texts/learning_rates.json" with { type: "json" };
 import { meansOfTasks } from "../../../experiments/methods/texts/search.ts";
@@ -34,8 +46,6 @@ Deno.test("the best rate, the lower of equals, and never one that diverged", () 
 
 Deno.test("a method has tried its whole grid and no more, on what is not reported, or is left out by name", () => {
   const searches = [
-    { found: glosses, methods: glossMethods },
-    { found: budget, methods: budgetMethods },
     { found: kinds, methods: kindsMethods },
     { found: e2e, methods: e2eMethods, count: e2eRates },
     { found: { ...texts, ...meansOfTasks(texts) }, methods: textMethods },
@@ -58,8 +68,38 @@ Deno.test("a method has tried its whole grid and no more, on what is not reporte
   }
 });
 
+Deno.test("on skills every size has tried its whole grid and no more, on each task", () => {
+  const searches = [
+    { found: skills, searched: onSkills },
+    { found: budget, searched: onBothTasks(budgetMethods) },
+  ];
+  for (const { found, searched } of searches) {
+    assertEquals(found.split, "validation");
+    const { tasks }: FoundOnSkills = found;
+    const names = searched.map(({ task }) => task.name);
+    assertEquals(Object.keys(tasks).toSorted(), names.toSorted());
+    for (const { task, methods } of searched) {
+      const alone = allSizes(methods).map(searchedAlone), tried = tasks[task.name];
+      assertEquals(Object.keys(tried).toSorted(), alone.map(({ key }) => key).toSorted());
+      for (const { key, prior } of alone) {
+        const rates = Object.keys(tried[key]).map(Number).toSorted((a, b) => a - b);
+        assertEquals(rates, [...ratesAround(prior, 3)], key);
+      }
+    }
+  }
+});
+
+Deno.test("on skills a size has the rate of its own search on that task, and its loss", () => {
+  const [task] = methodTasks, [full] = skillMethods, cell: SizedMethod = [full, full.sizes[0]];
+  const tried = { "full all": { "0.001": 3, "0.003": 2, "0.01": null } };
+  const chosen = { learningRate: 0.003, validation: 2 };
+  assertEquals(chosenOnSkill({ tasks: { [task.name]: tried } }, task, cell), chosen);
+  const search = () => chosenOnSkill({ tasks: {} }, task, cell);
+  assertThrows(search, RangeError, "full all needs a search of all of its rates");
+});
+
 Deno.test("a method whose search is not whole is named", () => {
-  const [method] = glossMethods;
+  const [method] = e2eMethods;
   const search = () => triedOf({ tried: { [method.key]: { "0.001": 3 } } }, method, 3);
-  assertThrows(search, RangeError, "full needs a search of all of its rates, found none of 0.0003");
+  assertThrows(search, RangeError, "full needs a search of all of its rates, found none of 0.0001");
 });

@@ -1,10 +1,8 @@
 /** The rules of decision 0027 on rows that just keep and just break them. */
 
 import { assertAlmostEquals, assertEquals } from "@std/assert";
-import { budgetClaims, enoughRank } from "../../../experiments/methods/budget/claims.ts";
 import { claimsOn, type MethodsClaim } from "../../../experiments/methods/claims.ts";
 import { MethodComparison, type MethodRow } from "../../../experiments/methods/comparison.ts";
-import { glossClaims } from "../../../experiments/methods/glosses/claims.ts";
 import {
   amounts,
   kindsClaims,
@@ -49,99 +47,6 @@ Deno.test("the noise is pooled over the cells that are compared, and a single se
   const single = new MethodComparison([one, other], "lowest");
   assertEquals(single.noise, NaN);
   assertEquals(single.isBetter(single.cell("a"), single.cell("b")), true);
-});
-
-/** LoRA at 3 nats and its baselines of table 3, of which so many are worse by so much. */
-function table3(worse: number, by: number, trained = 1000): MethodRow[] {
-  const keys = ["full", "top-layers", "adapter-h", "adapter-l", "prefix-layer"];
-  const rows = keys.flatMap((key, i) => runs(key, i < worse ? 3 + by : 3, { trained }));
-  return [...runs("lora-qv", 3), ...rows];
-}
-
-Deno.test("table 3: three of five baselines, by more than the noise, with 0.9 times the values", () => {
-  const [claim] = glossClaims, holds = (rows: MethodRow[]) => verdicts([claim], rows, "lowest");
-  assertEquals(holds(table3(3, noise + 1e-9)), [true]);
-  assertEquals(holds(table3(3, noise - 1e-9)), [false]);
-  assertEquals(holds(table3(2, 1)), [false]);
-  assertEquals(holds(table3(5, 1, 900)), [true]);
-  assertEquals(holds(table3(5, 1, 899)), [false]);
-  assertEquals(holds(table3(5, 1).filter(({ key }) => key !== "adapter-l")), []); // Left out.
-});
-
-Deno.test("figure 2: a smaller size that is better, by more than the noise", () => {
-  const [, monotone] = glossClaims;
-  const rows = (small: number) => [
-    ...runs("prefix-embedding", 3, { trained: 20 }),
-    ...runs("prefix-embedding", 3, { size: "s", trained: 10, compared: 0 }),
-    ...runs("prefix-layer", 3, { trained: 20 }),
-    ...runs("prefix-layer", small, { size: "s", trained: 10, compared: 0 }),
-  ];
-  assertEquals(verdicts([monotone], rows(3 - noise - 1e-9), "lowest"), [true]);
-  assertEquals(verdicts([monotone], rows(3 - noise + 1e-9), "lowest"), [false]);
-  assertEquals(verdicts([monotone], rows(4), "lowest"), [false]);
-});
-
-Deno.test("figure 2: LoRA falls with its size, and its best is better than three others'", () => {
-  const [, , scales] = glossClaims;
-  const rows = (large: number, other: number, adapters = other) => [
-    ...runs("lora-qv", 3, { trained: 10 }),
-    ...runs("lora-qv", large, { size: "l", trained: 20, compared: 0 }),
-    ...["prefix-embedding", "prefix-layer"].flatMap((key) => runs(key, other)),
-    ...runs("adapter-h", adapters),
-  ];
-  assertEquals(verdicts([scales], rows(2.9, 2.9 + noise + 1e-9), "lowest"), [true]);
-  assertEquals(verdicts([scales], rows(2.9, 2.9 + noise - 1e-9), "lowest"), [false]);
-  assertEquals(verdicts([scales], rows(3 + noise + 1e-9, 9), "lowest"), [false]);
-  assertEquals(verdicts([scales], rows(2.9, 9, 2.9 + 1e-9), "lowest"), [true]);
-  assertEquals(verdicts([scales], rows(2.9, 9, 2.9 - 1e-9), "lowest"), [false]);
-});
-
-Deno.test("with as many values, none of three adapters is better than LoRA", () => {
-  const [, , , adapters] = glossClaims;
-  const rows = (mean: number) => [
-    ...runs("lora-qv", 3),
-    ...["adapter-h", "adapter-l"].flatMap((key) => runs(key, 3)),
-    ...runs("adapter-p", mean),
-  ];
-  assertEquals(verdicts([adapters], rows(3 - noise + 1e-9), "lowest"), [true]);
-  assertEquals(verdicts([adapters], rows(3 - noise - 1e-9), "lowest"), [false]);
-});
-
-/** Table 5's rows at 3 nats but for q,v and q alone. */
-const placed = (both: number, alone: number) => [
-  ...["k-8", "v-8", "o-8", "qk-4"].flatMap((key) => runs(key, 4)),
-  ...runs("qkvo-2", 3),
-  ...runs("qv-4", both),
-  ...runs("q-8", alone),
-];
-
-Deno.test("table 5: both choices are better than q and than k, by more than the noise", () => {
-  const [table5] = budgetClaims;
-  assertEquals(verdicts([table5], placed(3, 3 + noise + 1e-9), "lowest"), [true]);
-  assertEquals(verdicts([table5], placed(3, 3 + noise - 1e-9), "lowest"), [false]);
-  assertEquals(verdicts([table5], placed(3.9999, 5), "lowest"), [false]); // Than k.
-});
-
-Deno.test("table 5: q,v is the best when nothing is better by more than the noise", () => {
-  const [, best] = budgetClaims;
-  assertEquals(verdicts([best], placed(3 + noise - 1e-9, 5), "lowest"), [true]);
-  assertEquals(verdicts([best], placed(3 + noise + 1e-9, 5), "lowest"), [false]);
-});
-
-/** q and v at r = 1, 4, 16 and 64. */
-const ranked = (...means: readonly number[]) =>
-  [1, 4, 16, 64].flatMap((rank, i) =>
-    runs(`qv-${rank}`, means[i], { size: `r = ${rank}`, trained: rank })
-  );
-
-Deno.test("tables 6 and 18: 3.6 percent, and the smallest rank that no other is better than", () => {
-  const [, , table6, table18] = budgetClaims, both = [table6, table18];
-  assertEquals(verdicts(both, ranked(3.1079, 3, 3, 3), "lowest"), [true, true]);
-  assertEquals(verdicts(both, ranked(3.1081, 3, 3, 3), "lowest"), [false, true]);
-  assertEquals(verdicts(both, ranked(3, 3, 3, 3), "lowest"), [true, false]); // r = 1 is enough.
-  assertEquals(verdicts(both, ranked(4, 3.1, 3.05, 3), "lowest"), [false, false]); // r = 64.
-  const compared = new MethodComparison(ranked(4, 3.1, 3.02, 3), "lowest");
-  assertEquals(enoughRank(compared).size, "r = 16");
 });
 
 Deno.test("table 2: LoRA is better than BitFit and adapters D, and above the most frequent kind", () => {

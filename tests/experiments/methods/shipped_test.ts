@@ -3,12 +3,13 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import budget from "../../../experiments/methods/budget/budget.json" with { type: "json" };
 import { methodsBudget } from "../../../experiments/methods/budget/budget.ts";
-import glosses from "../../../experiments/methods/glosses/methods.json" with { type: "json" };
-import { methodsOnGlosses } from "../../../experiments/methods/glosses/glosses.ts";
 import kinds from "../../../experiments/methods/kinds/kinds.json" with { type: "json" };
 import { methodsOnKinds } from "../../../experiments/methods/kinds/kinds.ts";
 import few from "../../../experiments/methods/kinds/low_data.json" with { type: "json" };
 import { lowData } from "../../../experiments/methods/kinds/low_data.ts";
+import skills from "../../../experiments/methods/skills/methods.json" with { type: "json" };
+import type { ChosenSkill, SkillRow } from "../../../experiments/methods/skills/reported.ts";
+import { methodsOnSkills } from "../../../experiments/methods/skills/skills.ts";
 import texts from "../../../experiments/methods/texts/texts.json" with { type: "json" };
 import { methodsOnTexts } from "../../../experiments/methods/texts/texts.ts";
 import type { ChosenMethod, MethodRow } from "../../../experiments/methods/comparison.ts";
@@ -18,7 +19,7 @@ import { plotSvg } from "../../../src/figures/still.ts";
 import { figureFaults } from "../../support/figure_rules.ts";
 
 const planned = [
-  { study: methodsOnGlosses, shipped: glosses as ShippedRows },
+  { study: methodsOnSkills, shipped: skills as ShippedRows },
   { study: methodsBudget, shipped: budget as ShippedRows },
   { study: methodsOnKinds, shipped: kinds as ShippedRows },
   { study: lowData, shipped: few as ShippedRows },
@@ -35,14 +36,16 @@ for (const { study, shipped } of planned) {
   Deno.test(`${study.name}: every run of a whole job is shipped, at the rate of the search`, async () => {
     if (shipped.rows.length === 0) return; // The next test says what the job says then.
     const runs = await study.runs!({ ...context(true), seeds: shipped.seeds });
-    const wanted = (runs.map(({ chosen }) => chosen) as ChosenMethod[]).map((chosen) => {
-      const { method: { key }, size: { size }, seed, learningRate } = chosen;
-      return [key, size, seed, learningRate].join();
-    });
-    const rows = shipped.rows as readonly MethodRow[];
+    const wanted = (runs.map(({ chosen }) => chosen) as (ChosenMethod & Partial<ChosenSkill>)[])
+      .map(({ method: { key }, size: { size }, seed, learningRate, task }) =>
+        [key, size, seed, learningRate, task?.name].join()
+      );
+    const rows = shipped.rows as readonly (MethodRow & Partial<SkillRow>)[];
     const trained = rows.filter(({ family }) => family !== "baseline");
     assertEquals(
-      trained.map(({ key, size, seed, learningRate }) => [key, size, seed, learningRate].join()),
+      trained.map(({ key, size, seed, learningRate, task }) =>
+        [key, size, seed, learningRate, task].join()
+      ),
       wanted,
     );
     for (const { trained: values } of trained) assert(values > 0);

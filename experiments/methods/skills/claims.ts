@@ -1,0 +1,208 @@
+/** What is claimed of all methods on skills: the rules of decision 0058. @module */
+
+import noted from "../../notes.json" with { type: "json" };
+import said from "../../../src/paper/printed/claims.json" with { type: "json" };
+import { metThePaper, noiseIn, parPoints, rounding, signed } from "../../differences.ts";
+import { marginOf, meanIn, type MethodsClaim, noiseNote } from "../claims.ts";
+import type { MethodCell, MethodComparison } from "../comparison.ts";
+import { bleu, figure2 } from "../printed.ts";
+import { lora, prefixes } from "./methods.ts";
+import { nearly, quality, qualityOfPrefixes } from "./printed.ts";
+import type { SkillComparison, TaskComparison } from "./rows.ts";
+import { nearTask } from "./runs.ts";
+
+/** When the rules were written that have the answers of tiny-skills in place of the losses of tiny-gpt2. */
+export const judgedByAnswers = "2026-12-01, decision 0058";
+
+/** How LoRA, at the size that was chosen on other texts, compares with full fine-tuning on a task. */
+function againstFull({ task, compared, chosen }: TaskComparison) {
+  const own = compared.cell(lora, chosen), full = compared.cell("full");
+  const points = own.mean - full.mean, base = compared.cell("base", "none").mean;
+  return {
+    ...{ task, own, full, points, noise: compared.noise },
+    isOnPar: points >= -parPoints - rounding,
+    isLearned: 100 - full.mean <= (100 - base) / 2 + rounding,
+  };
+}
+
+const isNear = (points: number, noise: number) => Math.abs(points + parPoints) < noise;
+
+/** LoRA against full fine-tuning, on each task. */
+const parClaim: MethodsClaim<SkillComparison> = {
+  reads: [lora, "full", "base"],
+  text: "LoRA is on par with full fine-tuning in quality",
+  rule:
+    `when on each task LoRA on q and v gives at most ${parPoints} points fewer right answers than full fine-tuning, ` +
+    "with its rank and both rates chosen on other texts, and full fine-tuning makes at most half of the base's errors",
+  corrected: judgedByAnswers,
+  ...said.quality,
+  ...noted.skillsQuality,
+  paper: quality,
+  contrary: [qualityOfPrefixes],
+  ours: ({ tasks }) =>
+    `${
+      tasks.map(againstFull).map(({ task, points, noise }) =>
+        `${task} ${signed(points)}${noiseIn(noise)}`
+      ).join("; ")
+    } points`,
+  holds: ({ tasks }) =>
+    tasks.map(againstFull).every(({ isOnPar, isLearned }) => isOnPar && isLearned),
+  margin: ({ tasks }) => {
+    const worst = tasks.toSorted((a, b) => againstFull(a).points - againstFull(b).points)[0];
+    return marginOf(worst.compared, -parPoints - againstFull(worst).points);
+  },
+  found: ({ tasks }) => {
+    const all = tasks.map(againstFull);
+    const open = all.filter(({ points, noise }) => isNear(points, noise)).map(({ task }) => task);
+    const rates = all.map(({ task, own, full }) =>
+      `${task}: ${meanIn(own, 1)} at ${own.size}, ${meanIn(full, 1)}`
+    ).join("; ");
+    return rates + (open.length === 0 ? "." : `. Undecided by these seeds: ${open.join(", ")}.`);
+  },
+};
+
+/** Table 3's baselines, and how many of them are several. */
+const baselines = ["full", "top-layers", "adapter-h", "adapter-l", "prefix-layer"],
+  severalBaselines = 3;
+
+/** A baseline has comparable trained values, or more. */
+const comparableShare = 0.9;
+
+/** Those of some methods that LoRA is better than, and that train no fewer values. */
+function outperformed(compared: MethodComparison, keys: readonly string[]): MethodCell[] {
+  const own = compared.cell(lora), least = comparableShare * own.trained;
+  return keys.map((key) => compared.cell(key)).filter((cell) =>
+    cell.trained >= least && compared.isBetter(own, cell)
+  );
+}
+
+/** A smaller size of a method beside a larger one. */
+type Sizes = readonly [small: MethodCell, large: MethodCell];
+
+const sizePairs = (compared: MethodComparison, key: string): Sizes[] => {
+  const sizes = compared.sizesOf(key);
+  return sizes.flatMap((small, at) => sizes.slice(at + 1).map((large) => [small, large] as const));
+};
+
+/** A smaller size of a method that is better than a larger one, with that one. */
+const reversal = (compared: MethodComparison, key: string): Sizes | undefined =>
+  sizePairs(compared, key).find(([small, large]) => compared.isBetter(small, large));
+
+/** How much a smaller size of a method is better than a larger one at most. */
+const largestReversal = (compared: MethodComparison, key: string): number =>
+  Math.max(...sizePairs(compared, key).map((sizes) => compared.gain(...sizes)));
+
+/** Every size of a method, and whether a smaller one is better. */
+function sizesNote(compared: MethodComparison, key: string): string {
+  const found = reversal(compared, key), sizes = compared.sizesOf(key);
+  const means = sizes.map(({ size, mean }) => `${size} ${mean.toFixed(1)}`).join(", ");
+  const which = found ? `${found[0].size} is better than ${found[1].size}` : "none is reversed";
+  return `${sizes[0].label}: ${means}; ${which}.`;
+}
+
+const houlsby = "adapter-h";
+
+const adapters = [houlsby, "adapter-l", "adapter-p"];
+
+/** Figure 2's prefixes, on the near task. */
+const monotoneClaim: MethodsClaim<SkillComparison> = {
+  reads: prefixes,
+  text: "Figure 2: not all methods benefit from more trained parameters",
+  rule:
+    `when on “${nearTask.name}” a smaller size of prefix-embedding or prefix-layer is better than a larger one by ` +
+    "more than the noise floor, each with a rate of its own",
+  corrected: judgedByAnswers,
+  ...said.figure2Monotone,
+  ...noted.methodsMonotone,
+  paper: figure2.map(({ where, rows }) => ({ where, rows: nearly(rows) })),
+  ours: ({ near }) => {
+    const held = prefixes.filter((key) => reversal(near, key) !== undefined);
+    return `${held.length} of ${prefixes.length} methods`;
+  },
+  holds: ({ near }) => prefixes.some((key) => reversal(near, key) !== undefined),
+  margin: ({ near }) =>
+    marginOf(near, -Math.max(...prefixes.map((key) => largestReversal(near, key)))),
+  found: ({ near }) =>
+    `${prefixes.map((key) => sizesNote(near, key)).join(" ")} ${noiseNote(near, "points")}`,
+};
+
+/** Those that read a task by itself. */
+export const eachTaskClaims: readonly MethodsClaim<SkillComparison>[] = [parClaim, monotoneClaim];
+
+/** Those that read averages over the tasks. */
+export const skillClaims: readonly MethodsClaim[] = [
+  {
+    reads: [lora, ...baselines],
+    text: "Table 3: LoRA outperforms several baselines with comparable or fewer trained parameters",
+    rule:
+      "when LoRA on q and v at r = 4 is better, by more than the noise floor, than at least three of " +
+      "full fine-tuning, the top layer, adapters H and L and prefix-layer, each with at least 0.9 times " +
+      "its trained values",
+    ...said.table3,
+    ...noted.methodsTable3,
+    paper: [bleu],
+    ours: (compared) => `${outperformed(compared, baselines).length} of ${baselines.length}`,
+    holds: (compared) => outperformed(compared, baselines).length >= severalBaselines,
+    margin: (compared) => {
+      const leads = baselines.map((key) => compared.gain(compared.cell(lora), compared.cell(key)));
+      return marginOf(compared, -leads.toSorted((a, b) => b - a)[severalBaselines - 1]);
+    },
+    found: (compared) =>
+      `${meanIn(compared.cell(lora), 1)}; ${
+        baselines.map((key) => meanIn(compared.cell(key), 1)).join(", ")
+      }. ${noiseNote(compared, "points")}`,
+  },
+  {
+    reads: [lora, houlsby, ...prefixes],
+    text: "Figure 2: LoRA scales better, and to a better quality",
+    rule:
+      "when no smaller size of LoRA on q and v is better than a larger one by more than the noise floor, and its " +
+      "best size is not below the best of adapters H, and by more than that floor above those of both prefixes",
+    corrected: `${metThePaper}; ${judgedByAnswers}`,
+    ...said.figure2Lora,
+    ...noted.methodsScalability,
+    paper: figure2,
+    ours: (compared) =>
+      [lora, houlsby].map((key) => meanIn(bestOf(compared, key), 1)).join(", ") + " at best",
+    holds: (compared) =>
+      reversal(compared, lora) === undefined &&
+      compared.gain(bestOf(compared, lora), bestOf(compared, houlsby)) >= 0 &&
+      prefixes.every((key) => compared.isBetter(bestOf(compared, lora), bestOf(compared, key))),
+    margin: (compared) => {
+      const own = bestOf(compared, lora), isReversed = reversal(compared, lora) !== undefined;
+      const behind = [houlsby, ...prefixes].map((key) => compared.gain(bestOf(compared, key), own));
+      return marginOf(
+        compared,
+        Math.max(...behind, isReversed ? largestReversal(compared, lora) : -Infinity),
+      );
+    },
+    found: (compared) =>
+      `${[lora, houlsby].map((key) => sizesNote(compared, key)).join(" ")} Best prefixes: ${
+        prefixes.map((key) => bestOf(compared, key)).map((cell) =>
+          `${meanIn(cell, 1)} (${cell.size})`
+        ).join(", ")
+      }. ${noiseNote(compared, "points")}${nearTie(compared)}`,
+  },
+  {
+    reads: [lora, ...adapters],
+    beyond: true,
+    text: "With as many trained parameters, LoRA on q and v is no worse than adapters H, L and P",
+    rule:
+      "when none of the three is better by more than the noise floor at the size that all are compared at",
+    ours: (compared) => adapters.map((key) => difference(compared, key)).join(", "),
+    holds: (compared) =>
+      adapters.every((key) => !compared.isBetter(compared.cell(key), compared.cell(lora))),
+    found: (compared) => `Points above LoRA's. ${noiseNote(compared, "points")}`,
+  },
+];
+
+const bestOf = (compared: MethodComparison, key: string) => compared.best(compared.sizesOf(key));
+
+/** Whether LoRA's best and that of adapters H are nearer to each other than the noise floor. */
+const nearTie = (compared: MethodComparison) =>
+  Math.abs(bestOf(compared, lora).mean - bestOf(compared, houlsby).mean) < compared.noise
+    ? " Undecided by these seeds against adapters H: they are nearer to each other than that."
+    : "";
+
+const difference = (compared: MethodComparison, key: string) =>
+  `${key.slice(-1).toUpperCase()} ${signed(compared.cell(key).mean - compared.cell(lora).mean)}`;
