@@ -1,4 +1,10 @@
-/** Updates weighted by the activations that they act on. @module */
+/**
+ * Updates weighted by the activations that they act on: the metric of a layer's inputs, the spread
+ * of those inputs, and the best update of a rank for given inputs and residuals (reduced-rank
+ * regression).
+ *
+ * @module
+ */
 
 import { ShapeError } from "../core/errors.ts";
 import { formatShape } from "../core/tensor.ts";
@@ -21,7 +27,7 @@ import {
 } from "../linalg/mod.ts";
 import { checkFactors, type Matrix, nameOf, toDense, toTensor } from "./input.ts";
 
-/** What is known about a layer's inputs x: their second moment, or the inputs themselves. */
+/** Statistics of a layer's inputs x: their second moment, or the inputs themselves. */
 export type InputStatistics =
   | {
     /** S = E x xᵀ, (in, in); or the inputs' covariance, E (x − E x) (x − E x)ᵀ. */
@@ -202,7 +208,7 @@ export interface ReducedRank {
   readonly core: DenseMatrix;
   /** L / √n, a square root of the inputs' second moment S: L Lᵀ / n = S. */
   readonly root: DenseMatrix;
-  /** What no update can fit, per example. */
+  /** The part of the loss that no update can remove, per example. */
   readonly floor: number;
   /** The core's decomposition. */
   readonly svd: Svd;

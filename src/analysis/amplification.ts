@@ -1,4 +1,9 @@
-/** How much an update amplifies the directions that it shares with the weight. @module */
+/**
+ * The amplification of directions that an update shares with its weight (Table 7), and intruder
+ * dimensions: directions of a fine-tuned weight that the base weight does not have.
+ *
+ * @module
+ */
 
 import { assertOptions } from "../core/checks.ts";
 import { ShapeError } from "../core/errors.ts";
@@ -40,7 +45,7 @@ export interface Amplification {
   readonly inWeight: number;
   /** The same with random orthonormal U and V, one draw. */
   readonly inRandom: number;
-  /** What `inRandom` is by chance: see {@link expectedRandomNorm}. */
+  /** Expected value of `inRandom`: see {@link expectedRandomNorm}. */
   readonly expectedRandom: number;
   /** `deltaNorm` / `inDelta`: Table 7's amplification factor, 21.5 at r = 4 in GPT-3's layer 48. */
   readonly factor: number;
@@ -177,7 +182,7 @@ export interface TunedDirection {
   readonly blockCosine: number;
 }
 
-/** What {@link intruders} finds. */
+/** Result of {@link intruders}. */
 export interface Intruders {
   /** The leading directions of W + ΔW, largest first. */
   readonly directions: readonly TunedDirection[];

@@ -1,4 +1,9 @@
-/** Combining updates: their sum, and what PEFT offers in its place. @module */
+/**
+ * Combines updates: their weighted sum, and the methods of PEFT's `merge_utils` (TIES, DARE,
+ * magnitude pruning), in float64.
+ *
+ * @module
+ */
 
 import { ShapeError } from "../core/errors.ts";
 import { mostDeltaValues } from "../core/limits.ts";
@@ -20,7 +25,7 @@ import { cutSvd, factorsCore, factorsSingularValues, factorsSvd } from "./spectr
 /** A tensor's values. */
 export type TaskValues = Float64Array<ArrayBuffer>;
 
-/** How TIES elects a sign. */
+/** TIES's rule for electing a sign. */
 export type MajoritySign = "total" | "frequency";
 
 /** Σ wᵢ tᵢ. */
@@ -84,7 +89,7 @@ export interface WeightedUpdate {
   readonly weight: number;
 }
 
-/** How far an update is from a sum, in Frobenius norms. */
+/** Distance of an update from a sum, in Frobenius norms. */
 export interface SumError {
   /** ‖Σ wᵢ ΔWᵢ − ΔW′‖ of the factors as they are given. */
   readonly frobenius: number;
@@ -96,7 +101,7 @@ export interface SumError {
   readonly least: number;
 }
 
-/** What is left of updates that cancel, relative to their norms. */
+/** Relative norm of the rounding errors that remain of updates that cancel. */
 const cancellation = 2 ** -44;
 
 /**
@@ -194,7 +199,7 @@ function assertWeight(weight: number, update: LowRankFactors): void {
   throw new RangeError(`the weight of ${nameOf(update)} must be finite, found ${weight}`);
 }
 
-/** How messages name a sum. */
+/** The name of a sum in messages. */
 function nameOfSum([{ update }]: readonly WeightedUpdate[]): string {
   const name = nameOf(update);
   return name === "the update" ? "the sum" : name.replace("the update", "the sum");
@@ -226,7 +231,7 @@ export const combinationMethods = [
 /** One of {@link combinationMethods}. */
 export type CombinationMethod = typeof combinationMethods[number];
 
-/** How {@link combineUpdates} combines. */
+/** Options of {@link combineUpdates}. */
 export interface CombineOptions {
   /** Default `exact`. */
   readonly method?: CombinationMethod;
@@ -234,19 +239,22 @@ export interface CombineOptions {
   readonly rank?: number;
   /** Share of values that pruning keeps, above 0 and at most 1, for methods that prune. */
   readonly density?: number;
-  /** How TIES elects signs: by the sum of the values, or by the number of signs. Default `total`. */
+  /**
+   * TIES's rule for electing signs: by the sum of the values, or by the number of signs. Default
+   * `total`.
+   */
   readonly sign?: MajoritySign;
   /** Uniform numbers in [0, 1), for DARE: one for each value, update by update, those of A before those of B. */
   readonly draw?: () => number;
 }
 
-/** Whether a method keeps a share of the values alone. */
+/** True if a method keeps only a share of the values. */
 const isPruning = (method: CombinationMethod): boolean => /^(ties|dare|magnitude)/.test(method);
 
-/** Whether a method draws which values it keeps. */
+/** True if a method draws the values that it keeps. */
 export const isRandom = (method: CombinationMethod): boolean => method.startsWith("dare");
 
-/** Whether a method ends with the best approximation of a rank. */
+/** True if a method ends with the best approximation of a rank. */
 export const isCut = (method: CombinationMethod): boolean =>
   method === "exact" || method.endsWith("svd");
 

@@ -23,7 +23,7 @@ export interface CheckedFactors {
   readonly scaling: number;
 }
 
-/** How messages name an update. */
+/** The name of an update in messages. */
 export function nameOf(factors: LowRankFactors): string {
   const name = updateName(factors);
   return isRecord(factors) && "module" in factors ? `the update of ${name}` : name;

@@ -1,4 +1,9 @@
-/** Measures of how many directions an update really has, from its singular values. @module */
+/**
+ * Measures of an update's effective number of directions, from its singular values; and curves over
+ * the rank: where they bend, fall below a limit, or cross.
+ *
+ * @module
+ */
 
 /** Squares of the values over the largest square, so that none overflows; empty if all are zero. */
 function shares(values: ArrayLike<number>): number[] {

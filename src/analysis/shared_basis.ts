@@ -1,4 +1,4 @@
-/** Whether several updates of one weight could share a basis. @module */
+/** Tests if several updates of one weight could share a basis. @module */
 
 import type { LowRankFactors } from "../core/update.ts";
 import { mean } from "../core/numbers.ts";
@@ -16,7 +16,7 @@ import { nameOf } from "./input.ts";
 import { energyRank, frobeniusOf } from "./measures.ts";
 import { updateSvd } from "./spectrum.ts";
 
-/** How {@link sharedBasis} counts. */
+/** Options of {@link sharedBasis}. */
 export interface SharedBasisOptions {
   /** Seed of the random directions. */
   readonly seed: number;
@@ -28,21 +28,21 @@ export interface SharedBasisOptions {
 
 /** Directions of one side of the updates: of the inputs that they read, or of the outputs that they write. */
 export interface SharedSide {
-  /** How many hold the share of the energy of all updates together. */
+  /** Number of directions that hold the share of the energy of all updates together. */
   readonly together: number;
   /** The mean of that number if the directions of each update are random. */
   readonly byChance: number;
   /** At [i][j], the share of the energy of update i that the leading directions of update j hold. */
   readonly held: readonly (readonly number[])[];
-  /** What such a share would be of random directions, for each update j. */
+  /** Expected share of random directions, for each update j. */
   readonly heldByChance: readonly number[];
 }
 
-/** What several updates of one weight need together. */
+/** Numbers of directions that several updates of one weight need together and alone. */
 export interface SharedBasis {
   /** The ranks of the updates, but no more than the smaller side. */
   readonly ranks: readonly number[];
-  /** How many directions are needed if they share none: the most that `together` can be. */
+  /** Number of directions needed if they share none: the most that `together` can be. */
   readonly alone: number;
   /** The right side. */
   readonly inputs: SharedSide;
@@ -105,7 +105,7 @@ export function commonDirections(updates: readonly LowRankFactors[]): CommonDire
 }
 
 /**
- * How many directions updates of one weight need together, each update counted as one of norm 1.
+ * Counts the directions that updates of one weight need together, each update scaled to norm 1.
  *
  * With Vᵢ the singular vectors of ΔWᵢ and Σᵢ its values over ‖ΔWᵢ‖, the singular values of [Σ₁ V₁; Σ₂ V₂; …] say how
  * much of Σ ‖ΔWᵢ‖² = n the best common basis of each size holds; `together` is the least size with the share asked

@@ -1,4 +1,9 @@
-/** The spectrum of a low-rank update, from its factors. @module */
+/**
+ * The spectrum of a low-rank update, computed from its factors; the largest singular values of a
+ * weight; any matrix as factors; and truncation of updates to a lower rank.
+ *
+ * @module
+ */
 
 import { type HostTensor, nonFiniteAt } from "../core/tensor.ts";
 import type { LowRankFactors, LowRankUpdate } from "../core/update.ts";
@@ -227,7 +232,7 @@ export function matrixFactors(matrix: Matrix, name = "the matrix"): LowRankUpdat
 
 /** An update of lower rank, ΔW′ = scaling · B A with A and B in F32 and the scaling of the original. */
 export interface TruncatedUpdate extends LowRankFactors {
-  /** What was cut off, before A and B are rounded to F32. */
+  /** Error of the truncation, before A and B are rounded to F32. */
   readonly error: TruncationError;
 }
 

@@ -1,4 +1,9 @@
-/** How much two subspaces have in common. @module */
+/**
+ * Compares subspaces by the paper's φ: those of matrices, those of the directions of updates, and
+ * the similarity expected by chance.
+ *
+ * @module
+ */
 
 import { assertOptions } from "../core/checks.ts";
 import { ShapeError } from "../core/errors.ts";
@@ -89,7 +94,7 @@ export function rightSimilarity(one: DenseMatrix, two: DenseMatrix, i: number): 
   return similarityGrid(U, V)[i - 1][i - 1];
 }
 
-/** What φ(i, j) is by chance. */
+/** Expected φ(i, j) of random subspaces. */
 export interface RandomSimilarity {
   /** max(i, j) / d: exactly, not in the limit. */
   readonly mean: number;
@@ -171,9 +176,9 @@ export function rightDirections(A: Matrix, name?: string): DenseMatrix {
 
 /** Left (k, out) and right (k, in) singular vectors of ΔW, one per row; k is its numerical rank. */
 export interface UpdateDirections {
-  /** Where ΔW writes to. */
+  /** Directions that ΔW writes to. */
   readonly left: DenseMatrix;
-  /** What ΔW reads. */
+  /** Directions that ΔW reads. */
   readonly right: DenseMatrix;
 }
 
@@ -198,7 +203,7 @@ function leading(vectors: DenseMatrix, rank: number, what: string): DenseMatrix 
   return rowsOf(vectors, 0, rank);
 }
 
-/** What {@link gaussianSimilarity} draws. */
+/** Options of {@link gaussianSimilarity}. */
 export interface GaussianSimilarityOptions {
   /** Of the updates, (out, in). */
   readonly shape: readonly [out: number, inner: number];

@@ -1,4 +1,9 @@
-/** What an architecture is: its layers with their tensors, as data. @module */
+/**
+ * An architecture as data: the layers that architectures are made of, with their tensors, the
+ * blocks that contain them, and the layers in which a method leaves something out.
+ *
+ * @module
+ */
 
 import { isText } from "../core/checks.ts";
 import { quote } from "../core/errors.ts";
@@ -13,7 +18,7 @@ export interface TensorSpec {
   readonly name: string;
   /** Its shape in this toolkit, outermost first; weights of linear layers are (out, in). */
   readonly shape: readonly number[];
-  /** Whether files hold it transposed, as (in, out): the weights of GPT-2's Conv1D layers. */
+  /** True if files hold it transposed, as (in, out): the weights of GPT-2's Conv1D layers. */
   readonly storedTransposed?: boolean;
 }
 
@@ -24,7 +29,7 @@ export type LayerSpec = LinearSpec | OtherLayerSpec;
 export interface OtherLayerSpec {
   /** Its path, such as `transformer.h.0.ln_1`. */
   readonly name: string;
-  /** What it is. */
+  /** Kind of the layer. */
   readonly kind: "norm" | "other";
   /** Its tensors, the weight before the bias. */
   readonly tensors: readonly TensorSpec[];
@@ -38,7 +43,7 @@ export type LayerParts = Readonly<Partial<Record<SiteRole, SiteRows>>>;
  * last linear layer, which PEFT does not adapt), or an embedding, which is linear in one-hot tokens.
  */
 export interface LinearSpec extends Omit<OtherLayerSpec, "kind"> {
-  /** Which of the three. */
+  /** Kind of the layer. */
   readonly kind: "linear" | "head" | "embedding";
   /** Rows of the weight in this toolkit; for an embedding, the number of tokens or positions. */
   readonly outputs: number;
@@ -58,7 +63,7 @@ export interface Architecture {
   /** The head on top of the blocks. */
   readonly head: HeadKind;
   /**
-   * What the names of the trunk's tensors begin with where there is a head, such as `transformer.`; files
+   * Prefix of the names of the trunk's tensors where there is a head, such as `transformer.`; files
    * of the trunk alone leave it out. Empty if there is no such difference.
    */
   readonly trunk: string;
@@ -103,7 +108,7 @@ export const bareName = (
   { name }: Pick<TensorSpec, "name">,
 ): string => name.startsWith(trunk) ? name.slice(trunk.length) : name;
 
-/** How many values tensors hold. */
+/** The number of values in tensors. */
 export function countParameters(tensors: Iterable<Pick<TensorSpec, "shape">>): number {
   let total = 0;
   for (const { shape } of tensors) total += shape.reduce((product, extent) => product * extent, 1);
@@ -118,11 +123,11 @@ export function storedShape({ shape, storedTransposed }: TensorSpec): readonly n
 /** Extents of a weight, (out, in). */
 type MatrixShape = readonly [outputs: number, inputs: number];
 
-/** What differs between linear layers. */
+/** Options by which linear layers differ. */
 interface LinearOptions {
   /** The role of all rows, or the rows of each role; a layer may have none. */
   readonly parts?: SiteRole | LayerParts;
-  /** Whether it has a bias. Default true. */
+  /** True if it has a bias. Default true. */
   readonly bias?: boolean;
 }
 
@@ -293,7 +298,7 @@ export function assertLeftOut(leaveOut: readonly number[], layers: number, varia
   }
 }
 
-/** Whether layers are the lowest one or more. */
+/** True if layers are the lowest one or more. */
 export function areLowest(layers: readonly number[]): boolean {
   const distinct = new Set(layers);
   return distinct.size > 0 && [...distinct].every((layer) => layer < distinct.size);

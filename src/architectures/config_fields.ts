@@ -1,4 +1,9 @@
-/** Fields of a `config.json`, checked as they are read. @module */
+/**
+ * Fields of a `config.json`, checked as they are read, and the most tokens that a sequence of its
+ * model may have.
+ *
+ * @module
+ */
 
 import { quote } from "../core/errors.ts";
 import { fitsFloat32 } from "../core/tensor.ts";
@@ -90,7 +95,7 @@ export function fieldError(json: ConfigJson, field: string, rule: string): Range
   );
 }
 
-/** What a class's name ends with. */
+/** Endings of class names, with the head that each stands for. */
 const heads: readonly [ending: RegExp, kind: HeadKind][] = [
   [/ForSequenceClassification$/, "classes"],
   [/(LMHeadModel|ForCausalLM|ForMaskedLM|ForConditionalGeneration)$/, "language"],

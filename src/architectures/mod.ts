@@ -1,6 +1,6 @@
 /**
- * What a model's `config.json` says: its tensors, its linear layers with their parts, its head. Data
- * only: no device, no weight values.
+ * The architecture that a model's `config.json` describes: its tensors, its linear layers with
+ * their parts, its head. Data only: no device, no weight values.
  *
  * @module
  */

@@ -1,4 +1,9 @@
-/** From a configuration to its architecture. @module */
+/**
+ * From a configuration, or from tensor names alone, to an architecture; configurations of published
+ * models; and the tensors of a frozen model that may be stored in 16 and in 4 bits.
+ *
+ * @module
+ */
 
 import { quote } from "../core/errors.ts";
 import type { SiteRole } from "../core/update.ts";
@@ -86,7 +91,7 @@ export function architectureOf(config: ConfigJson): Architecture {
 
 /** A published model. */
 export interface CatalogEntry {
-  /** Where its shape is published. */
+  /** Address where its shape is published. */
   readonly source: string;
   /** The fields of its `config.json` that determine its tensors. */
   readonly config: ConfigJson;

@@ -1,4 +1,9 @@
-/** Sites: which output rows of which layers are to be adapted, chosen by name. @module */
+/**
+ * Selects sites, the output rows of layers that are adapted, by name; and the vector that a
+ * low-rank update may have beside A and B.
+ *
+ * @module
+ */
 
 import { nearestName } from "../core/checks.ts";
 import { quote } from "../core/errors.ts";
@@ -7,7 +12,10 @@ import { countRows, siteName, type SiteRole, siteRoles, type SiteRows } from "..
 import { targetTest } from "../patterns/names.ts";
 import type { LinearSpec } from "./architecture.ts";
 
-/** What a selection needs to know about a layer, whether of an architecture or of a model on a device. */
+/**
+ * The fields of a layer that a selection reads, whether of an architecture or of a model on a
+ * device.
+ */
 export type AdaptableLayer = Pick<LinearSpec, "name" | "kind" | "outputs" | "parts">;
 
 /** Output rows of a layer that can be adapted on their own. */
@@ -16,7 +24,7 @@ export interface LayerSite<Layer extends AdaptableLayer = LinearSpec> {
   readonly name: string;
   /** The layer. */
   readonly layer: Layer;
-  /** Which part of the layer it is; absent if it has all rows. */
+  /** Role of this part of the layer; absent if it has all rows. */
   readonly role?: SiteRole;
   /** Its rows. */
   readonly rows: SiteRows;
@@ -24,7 +32,7 @@ export interface LayerSite<Layer extends AdaptableLayer = LinearSpec> {
   readonly index: number;
 }
 
-/** What to adapt; exactly one of the two must be given. */
+/** Modules to adapt; exactly one of the two must be given. */
 export interface SiteSelection {
   /**
    * `"all"`: every site of every layer except heads and embeddings. Otherwise a list of roles (`"q"`:
@@ -94,7 +102,7 @@ function assertSelection({ sites, targetModules }: SiteSelection): void {
 const isList = (value: unknown): boolean =>
   Array.isArray(value) && value.every((item) => typeof item === "string");
 
-/** How many site numbers each layer reserves. */
+/** Number of site indices that each layer reserves. */
 const perLayer = 1 + siteRoles.length;
 
 /** The site of all rows of the layer at a position of its model. */
@@ -139,7 +147,10 @@ function namedSites<Layer extends AdaptableLayer>(
   return names.flatMap((name) => named.get(name) ?? refuseSite(layers, name));
 }
 
-/** What each name selects: a layer's path all of its rows, a role or a site's name the parts. */
+/**
+ * The sites that each name selects: a layer's path all of its rows, a role or a site's name the
+ * parts.
+ */
 function sitesByName<Layer extends AdaptableLayer>(
   layers: readonly Layer[],
 ): Map<string, LayerSite<Layer>[]> {
@@ -211,7 +222,7 @@ function assertDisjoint(sites: readonly LayerSite<AdaptableLayer>[]): void {
   });
 }
 
-/** Which vector is asked for; at most one. */
+/** The vector that is asked for; at most one. */
 export interface VectorOptions {
   /** A magnitude for each row: DoRA. Default false. */
   readonly dora?: boolean;
@@ -219,7 +230,7 @@ export interface VectorOptions {
   readonly loraBias?: boolean;
 }
 
-/** What the vector of a site depends on. */
+/** Facts about a site that decide its vector. */
 export interface VectorSite {
   /** The site's name. */
   readonly name: string;
@@ -227,12 +238,12 @@ export interface VectorSite {
   readonly rows: SiteRows;
   /** Rows of the whole weight. */
   readonly outputs: number;
-  /** Whether the weight is an embedding's. */
+  /** True if the weight is an embedding's. */
   readonly isTable: boolean;
 }
 
 /**
- * Which option gives a site a vector, of a value for each of its rows, if one does.
+ * The option that gives a site a vector, with one value for each of its rows, if one does.
  *
  * @throws {TypeError} when both are asked for.
  * @throws {RangeError} when the site is an embedding, or not a whole layer: PEFT has a vector for all rows of a

@@ -1,4 +1,8 @@
-/** The system's BLAS. @module */
+/**
+ * The system's BLAS: the library opened for matrix products, and one thread's part of a product.
+ *
+ * @module
+ */
 
 import { type BlasLibrary, definitions, findLibrary, limitThreads, nameOf } from "./library.ts";
 
@@ -72,7 +76,7 @@ export function sgemmIn(sgemm: Sgemm, base: number): (...values: number[]) => vo
   };
 }
 
-/** What a worker needs to open the library that the main thread found. */
+/** The data from which a worker opens the library that the main thread found. */
 export interface BlasPlace {
   /** Name or path for `Deno.dlopen`. */
   readonly path: string;
@@ -86,7 +90,7 @@ export function openBlas(): Blas | undefined {
   return found && new Blas(found.library, { path: found.path, definitions: found.definitions });
 }
 
-/** What {@link openBlas} opens. The caller disposes of it. */
+/** The BLAS that {@link openBlas} opens. The caller disposes of it. */
 export class Blas implements Disposable {
   /**
    * Such as `OpenBLAS 0.3.29 SkylakeX`; the last word is the kernels it chose, as others round

@@ -77,7 +77,7 @@ export function openLapack(): Lapack | undefined {
   return undefined;
 }
 
-/** What {@link openLapack} opens. The caller disposes of it. */
+/** The LAPACK that {@link openLapack} opens. The caller disposes of it. */
 export class Lapack implements Disposable {
   /** See `Blas.name`. */
   readonly name: string;

@@ -1,10 +1,17 @@
-/** Finding the system's BLAS and opening it through Deno's FFI. @module */
+/**
+ * Finds the system's BLAS, opens it through Deno's FFI, and reads the name that it gives itself.
+ *
+ * @module
+ */
 
 import { DeviceError } from "../core/errors.ts";
 import { environmentVariable, inBrowser } from "../core/platform.ts";
 import { linkedPath } from "../storage/open_file.ts";
 
-/** What OpenBLAS and MKL have besides their routines: the threads of the whole process, and their own names. */
+/**
+ * Symbols that OpenBLAS and MKL have besides their routines: the threads of the whole process, and
+ * their own names.
+ */
 export const settingDefinitions = (prefix: string) => ({
   setThreads: {
     name: `${prefix}openblas_set_num_threads`,
@@ -98,7 +105,10 @@ const prefixes = ["", "scipy_"];
 
 const accelerate = "/System/Library/Frameworks/Accelerate.framework/Accelerate";
 
-/** Where `deno task lab` puts PyPI's, for a machine that has no other; not for a package in another place. */
+/**
+ * Path of PyPI's library, which `deno task lab` installs for a machine that has no other; empty for
+ * a package in another place.
+ */
 function labPaths(): string[] {
   const { protocol, pathname } = new URL("../../.venv/lib/libscipy_openblas.so", import.meta.url);
   return protocol === "file:" ? [decodeURIComponent(pathname)] : [];

@@ -1,10 +1,15 @@
-/** Batches: what goes into a model, and what should come out. @module */
+/**
+ * Batches: the inputs of a model and the targets of its loss; and the format of prompts and
+ * completions, the same in training and afterwards.
+ *
+ * @module
+ */
 
 import { isRecord, isText } from "./checks.ts";
 import { quote } from "./errors.ts";
 import { type HostTensor, isFloat } from "./tensor.ts";
 
-/** What goes into a transformer. */
+/** Inputs of a transformer. */
 export interface ModelInputs {
   /** u32 (batch, time): token ids; (1, Σ lengths) of packed sequences. */
   readonly tokens: HostTensor;
@@ -20,7 +25,7 @@ export interface ModelInputs {
 
 /** Inputs of a model with the targets that its outputs are compared with. */
 export interface Batch<Inputs = ModelInputs> {
-  /** What the model's forward takes. */
+  /** Inputs of the model's forward pass. */
   readonly inputs: Inputs;
   /**
    * i32: a class for each row of the outputs. For a language model these are the next tokens, (batch,
@@ -28,7 +33,7 @@ export interface Batch<Inputs = ModelInputs> {
    * inside the model). f32 (rows, outputs): values to fit, or a teacher's outputs.
    */
   readonly targets: HostTensor;
-  /** How its prompts are written, if it has prompts: what is trained on it remembers this. */
+  /** Format of its prompts, if it has prompts; adapters trained on it record this. */
   readonly promptFormat?: PromptFormat;
 }
 
@@ -52,7 +57,10 @@ function countWhere(values: ArrayLike<number>, counts: (value: number) => boolea
 export const countLabels = (labels: ArrayLike<number>): number =>
   countWhere(labels, (label) => label >= 0);
 
-/** How many targets a mean is taken over: integers that are not negative, or rows of floats. */
+/**
+ * The number of targets that a mean is taken over: integers that are not negative, or rows of
+ * floats.
+ */
 export function countTargets({ shape, data }: HostTensor): number {
   return isFloat(data) ? shape[0] : countLabels(data);
 }
@@ -65,15 +73,22 @@ export function mostFrequentLabel(batches: readonly Batch<unknown>[]): number {
 }
 
 /**
- * How the tokens of a prompted text are made: `<end of text> template(prompt)`, then `separator completion
- * <end of text>`. A model answers well only where a prompt is written as in its training.
+ * The format of prompted text, as tokens: `<end of text> template(prompt)`, then `separator
+ * completion <end of text>`. A model answers well only where a prompt is written as in its
+ * training.
  */
 export interface PromptFormat {
-  /** What the prompt is put into, in the place of its one `{prompt}`: `"Question: {prompt}\nAnswer:"`. */
+  /** Text around the prompt, which replaces its one `{prompt}`: `"Question: {prompt}\nAnswer:"`. */
   readonly template: string;
-  /** Whether the end-of-text token precedes the prompt, as it precedes every document in pretraining. */
+  /**
+   * True if the end-of-text token precedes the prompt, as it precedes every document in
+   * pretraining.
+   */
   readonly endOfTextFirst: boolean;
-  /** What every completion begins with and an answer is without: `" "` for completions as in a table. */
+  /**
+   * Text that every completion begins with and that answers leave out: `" "` for completions as in
+   * a table.
+   */
   readonly separator: string;
 }
 
@@ -84,7 +99,7 @@ export const plainPrompt: PromptFormat = {
   separator: "",
 };
 
-/** Where the prompt goes in a template. */
+/** Placeholder of the prompt in a template. */
 const slot = "{prompt}";
 
 /**
@@ -107,7 +122,7 @@ export function assertPromptFormat(what: string, value: unknown): asserts value 
   );
 }
 
-/** Whether a text says once where the prompt goes. */
+/** True if a text contains the placeholder of the prompt exactly once. */
 export const isTemplate = (text: string): boolean => text.split(slot).length === 2;
 
 function hasFields(value: unknown): value is PromptFormat {

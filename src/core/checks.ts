@@ -1,4 +1,9 @@
-/** Refusing options that do not exist: a misspelled one would be passed over. @module */
+/**
+ * Checks of values from outside: JSON from files that may be hostile, names of options, and the
+ * suggestion of a known name for a misspelled one.
+ *
+ * @module
+ */
 
 import { oneLine, quote } from "./errors.ts";
 import { mostNesting } from "./limits.ts";
@@ -223,7 +228,8 @@ export function pickOptions<Options extends object>(
 }
 
 /**
- * What `parseArgs` says of an unknown option is long, and does not say which one was meant.
+ * Refuses unknown options by name, in one sentence that suggests the closest known one; the message
+ * of `parseArgs` is long and suggests none.
  *
  * @throws {RangeError} when an argument names an option that is not known.
  */

@@ -1,4 +1,9 @@
-/** The error classes that callers may want to catch; everything else is a built-in class. @module */
+/**
+ * Errors and the text in them: the classes that callers may want to catch, quoting of strings from
+ * files, and text that cannot control a terminal.
+ *
+ * @module
+ */
 
 /** Shapes that do not fit each other. */
 export class ShapeError extends RangeError {
@@ -31,13 +36,13 @@ export class AdapterFileError extends Error {
     this.#reason = reason;
   }
 
-  /** What is wrong, without saying in which folder. */
+  /** The message without the folder. */
   get reason(): string {
     return this.#reason;
   }
 }
 
-/** What a variation selector or a joiner makes into another emoji. */
+/** Characters that a variation selector or a joiner turns into another emoji. */
 const emoji = "[\\p{Extended_Pictographic}\\p{Emoji_Modifier}]";
 
 /** A letter of a script that is written with joiners, as those of Persian and Hindi. */

@@ -11,7 +11,7 @@ export const mostJsonBytes: number = 256 * 2 ** 20;
 /** Bytes of any other file that is read as a whole. */
 export const mostFileBytes: number = 2 ** 32;
 
-/** How deep JSON may be nested; `JSON.parse` takes minutes for 20 MB of brackets. */
+/** Greatest depth of nesting in JSON; `JSON.parse` takes minutes for 20 MB of brackets. */
 export const mostNesting = 512;
 
 /** Bytes of a safetensors header, the format's own limit, and of a GGUF header; one with 262,144 tokens has 16 MB. */

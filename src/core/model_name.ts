@@ -2,7 +2,10 @@
 
 import { basename, resolve } from "node:path";
 
-/** What a model is called wherever it is: `gpt2` of `hf:openai-community/gpt2@main`, and of its place in the cache. */
+/**
+ * The short name of a model: `gpt2` for `hf:openai-community/gpt2@main`, and for its folder in the
+ * cache.
+ */
 export function modelName(path: string): string {
   const cached = /[\\/]models--[^\\/]+--([^\\/]+)[\\/]snapshots[\\/]/.exec(path)?.[1];
   const onHub = /^hf:[^/]+\/([^/@]+)(?:@[^/]+)?(?:\/(.+))?$/.exec(path);

@@ -1,4 +1,9 @@
-/** Names of modules: matching their ends, and listing them in error sentences. @module */
+/**
+ * Names of modules: matching their ends, listing them in error messages, and finding them in
+ * adapters that are made of others.
+ *
+ * @module
+ */
 
 import { boundsOf } from "./numbers.ts";
 
@@ -7,12 +12,12 @@ export function isNamed(name: string, module: string): boolean {
   return name === module || name.endsWith(`.${module}`);
 }
 
-/** Whether it is such a module, or within one: `classifier.dense` is within `classifier`. */
+/** True if the name is the module or is within it: `classifier.dense` is within `classifier`. */
 export function isWithin(name: string, module: string): boolean {
   return isNamed(name, module) || `.${name}.`.includes(`.${module}.`);
 }
 
-/** Where the part of a name begins that ends here, before a dot or at the end. */
+/** The start of the part of a name that ends at `end`, which is a dot or the end of the name. */
 const partStart = (name: string, end: number): number =>
   end === 0 ? 0 : name.lastIndexOf(".", end - 1) + 1;
 
@@ -85,7 +90,7 @@ export class NameEndings {
     return found.slice(0, 2);
   }
 
-  /** Where a text is, or would be, by bisection. */
+  /** The index of a text in the sorted list, or where it would be inserted, by bisection. */
   #placeOf(text: string): number {
     let low = 0, high = this.#backwards.length;
     while (low < high) {
@@ -130,9 +135,9 @@ function shortened(list: readonly string[]): string[] {
   return [...list.slice(0, mostListed), `… (${list.length} in all)`];
 }
 
-/** What may have parts. */
+/** A value that may have parts. */
 interface Whole {
-  /** What it is made of. */
+  /** Its parts. */
   readonly parts?: readonly unknown[];
 }
 

@@ -1,4 +1,9 @@
-/** Numbers in lists, and numbers in sentences. @module */
+/**
+ * Statistics and sums of lists of numbers, numbers with their nouns for messages, and values that
+ * are made when they are first needed.
+ *
+ * @module
+ */
 
 /** The sum of the values over their number. */
 export function mean(values: readonly number[]): number {
@@ -83,7 +88,7 @@ export function largestOf(values: ArrayLike<number>): number {
   return largestDifference(values, new Float32Array(values.length));
 }
 
-/** How many values of two F32 lists of one length have different bits. */
+/** The number of values in two F32 lists of equal length that differ in their bits. */
 export function countChangedBits(a: Float32Array, b: Float32Array): number {
   const [before, after] = [a, b].map((values) =>
     new Uint32Array(values.buffer, values.byteOffset, values.length)

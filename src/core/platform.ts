@@ -6,7 +6,10 @@
  */
 export const inBrowser: boolean = typeof Deno === "undefined";
 
-/** What the last bits of a result may depend on, such as whether multiply-add rounds once. */
+/**
+ * The platform and the engine, on which the last bits of a result may depend: multiply-add, for
+ * one, may round once or twice.
+ */
 export const platform: string = inBrowser
   ? navigator.userAgent
   : `${Deno.build.target}, V8 ${Deno.version.v8}`;

@@ -1,4 +1,4 @@
-/** The version of this release. @module */
+/** This program: its version, and how to cite it and the paper. @module */
 
 /**
  * The version of `deno.json`, which `deno pack` leaves out of the package, so that it cannot be imported.

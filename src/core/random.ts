@@ -1,4 +1,10 @@
-/** Counter-based random numbers: a pure function of (seed, index), the same on every device. @module */
+/**
+ * Random numbers from a seed: counter-based ones, a pure function of (seed, index), the same on
+ * every device; and those of PyTorch on a CPU, for tensors that others draw again instead of
+ * saving.
+ *
+ * @module
+ */
 
 import { quote } from "./errors.ts";
 
@@ -127,8 +133,8 @@ export class TorchGenerator {
   }
 
   /**
-   * What `tensor.uniform_(-bound, bound)` writes in F32: 24 bits u of each draw as u · (to − from) + from, with
-   * bounds in F32 and one rounding, as a fused multiply-add does.
+   * Draws as `tensor.uniform_(-bound, bound)` does in F32: 24 bits u of each draw give u · (to −
+   * from) + from, with bounds in F32 and one rounding, as a fused multiply-add does.
    */
   uniformWithin(bound: number, count: number): Float32Array<ArrayBuffer> {
     const from = Math.fround(-bound), width = Math.fround(Math.fround(bound) - from);

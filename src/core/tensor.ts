@@ -1,4 +1,9 @@
-/** Tensors in host memory: what files hold and what is read from a device. @module */
+/**
+ * Tensors in host memory: shapes, values from files and devices, and conversion between F16, BF16
+ * and F32.
+ *
+ * @module
+ */
 
 import { ShapeError } from "./errors.ts";
 
@@ -181,7 +186,7 @@ function roundToUpperHalf(word: number): number {
 /** The least F32 number above 0 of full precision; GPUs may take smaller ones for 0. */
 const leastFloat32 = 2 ** -126;
 
-/** Whether a number is finite in F32, and not 0 there unless it is 0. */
+/** True if a number is finite in F32 and does not underflow to 0 there. */
 export function fitsFloat32(value: number): boolean {
   return Number.isFinite(Math.fround(value)) && (value === 0 || Math.abs(value) >= leastFloat32);
 }

@@ -1,4 +1,9 @@
-/** A low-rank update in host memory: what files hold, analysis takes and adapters return. @module */
+/**
+ * Low-rank updates in host memory, which files hold, analysis takes and adapters return; and their
+ * sites, which are ranges of output rows of a layer.
+ *
+ * @module
+ */
 
 import { isRecord } from "./checks.ts";
 import { quote, ShapeError } from "./errors.ts";
@@ -17,7 +22,7 @@ export type SiteRows = RowRange | readonly RowRange[];
 
 /** One range of a site's rows. */
 export interface SiteRange extends RowRange {
-  /** How many of the site's rows come before it. */
+  /** The number of the site's rows before this range. */
   readonly before: number;
 }
 
@@ -38,7 +43,7 @@ export function indicesOf(rows: SiteRows): number[] {
   );
 }
 
-/** How many rows a site has. */
+/** The number of rows of a site. */
 export function countRows(rows: SiteRows): number {
   return rangesOf(rows).reduce((sum, { count }) => sum + count, 0);
 }
@@ -62,13 +67,13 @@ export function cutRange(count: number, most: number): RowRange[] {
   });
 }
 
-/** What a part of a transformer block does: GPT-2's fused `c_attn` is `q`, `k` and `v`. */
+/** The role of a part of a transformer block: GPT-2's fused `c_attn` is `q`, `k` and `v`. */
 export type SiteRole = "q" | "k" | "v" | "o" | "up" | "down" | "head";
 
 /** All roles, in the order in which errors list them. */
 export const siteRoles: readonly SiteRole[] = ["q", "k", "v", "o", "up", "down", "head"];
 
-/** Where a low-rank update belongs. */
+/** The place of a low-rank update in a model. */
 export interface SiteAddress {
   /** Path of the layer, such as `transformer.h.0.attn.c_attn`. */
   readonly module: string;
@@ -76,7 +81,9 @@ export interface SiteAddress {
   readonly role?: SiteRole;
   /** The output rows of the weight that the site covers; all of them if absent. */
   readonly rows?: SiteRows;
-  /** How many output rows the whole weight has; known whenever `rows` come from a model or a file. */
+  /**
+   * Number of output rows of the whole weight; known whenever `rows` come from a model or a file.
+   */
   readonly outputs?: number;
 }
 
@@ -99,7 +106,7 @@ export interface LowRankFactors {
   readonly scaling: number;
 }
 
-/** Which weight an update changes, and how large its factors are. */
+/** The weight that an update changes, and the size of its factors. */
 export interface UpdateShape extends SiteAddress {
   /** As in {@link LowRankUpdate}. */
   readonly isEmbedding?: boolean;
@@ -118,7 +125,7 @@ export interface LowRankUpdate extends SiteAddress, LowRankFactors {
   readonly isEmbedding?: boolean;
 }
 
-/** How messages name an update: by its site, if it has one. */
+/** The name of an update in messages: its site, if it has one. */
 export function updateName(update: LowRankFactors | LowRankUpdate): string {
   const isSite = isRecord(update) && "module" in update;
   return isSite ? siteName(update as LowRankUpdate) : "the update";

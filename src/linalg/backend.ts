@@ -1,4 +1,4 @@
-/** What a linear algebra backend computes, and our own implementation. @module */
+/** The operations of a linear algebra backend, and our own implementation. @module */
 
 import { lowerTriangle, type Lq, lq, upperTriangle } from "./lq.ts";
 import { type DenseMatrix, type LargeMatrix, multiply, multiplyTransposed } from "./matrix.ts";

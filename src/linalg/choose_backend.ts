@@ -21,7 +21,10 @@ export function backendFor(multiplications: number): Backend {
   return system ??= openSystem();
 }
 
-/** Whether large operations are the library's, which is one for the process and has one number of threads. */
+/**
+ * True if the library computes large operations; it is one for the process and has one number of
+ * threads.
+ */
 export function usesLibrary(): boolean {
   return backendFor(Infinity) !== own;
 }

@@ -1,4 +1,9 @@
-/** A = L Q by Householder reflections of rows. @module */
+/**
+ * A = L Q by Householder reflections of rows, or for wide matrices by Cholesky factors of Gram
+ * matrices, which is faster; and products with Q.
+ *
+ * @module
+ */
 
 import { type LapackSymbols, openRows, type RowSpace } from "../blas/mod.ts";
 import {
@@ -13,9 +18,9 @@ import {
 
 /** Rows in the memory. */
 export interface PlacedRows {
-  /** Where the first one begins. */
+  /** Position of the first one. */
   readonly place: number;
-  /** How many there are. */
+  /** Number of rows. */
   readonly rows: number;
   /** Values of each. */
   readonly columns: number;
@@ -27,7 +32,7 @@ const together = 4;
 /** Values at the start of the memory that {@link reflectByGroup} uses. */
 const scratch: number = 2 * together;
 
-/** Which reflections Hₚ = I − factorₚ vₚᵀ vₚ are applied. */
+/** Settings for applying the reflections Hₚ = I − factorₚ vₚᵀ vₚ. */
 export interface Reflecting {
   /** vₚ in row p, with zeros before its first value. */
   readonly vectors: PlacedRows;
@@ -196,7 +201,7 @@ function placed(matrix: LargeMatrix, transpose?: "transposed") {
   return { space, X, exponent };
 }
 
-/** What {@link makeReflection} needs: values, and products of rows of them. */
+/** The inputs of {@link makeReflection}: values, and products of rows of them. */
 type Dotted = Pick<RowSpace, "values" | "dot">;
 
 /**
@@ -223,7 +228,7 @@ const lowerOfRows = new TextEncoder().encode("U");
 /** With fewer columns a row, Gram matrices are not small beside the matrix, and reflections cost less. */
 const columnsPerRow = 4;
 
-/** Whether this way is worth trying. */
+/** True if the matrix is wide enough for Cholesky factors to pay. */
 export const isWide = ({ rows, columns }: LargeMatrix): boolean => columns >= columnsPerRow * rows;
 
 /** Up to this ‖Q₁ Q₁ᵀ − I‖_F the condition of Q₁ is below 2, and its Gram matrix loses nothing. */

@@ -1,4 +1,4 @@
-/** Dense matrices in float64. @module */
+/** Dense matrices in float64, their products, and loops over rows of small ones. @module */
 
 import { openRows } from "../blas/mod.ts";
 import { type HostTensor, nonFiniteAt } from "../core/tensor.ts";

@@ -7,7 +7,7 @@ import { lq, multiply, svd } from "./linalg.ts";
 import { type DenseMatrix, type LargeMatrix, rowsOf } from "./matrix.ts";
 import type { Svd } from "./svd.ts";
 
-/** How {@link leadingSvd} trades time for accuracy. */
+/** Options by which {@link leadingSvd} trades time for accuracy. */
 export interface LeadingOptions {
   /** Seed of the random start. */
   readonly seed: number;

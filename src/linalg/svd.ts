@@ -1,4 +1,9 @@
-/** Singular values and vectors by Jacobi rotations of a triangular factor. @module */
+/**
+ * Singular values and vectors by one-sided Jacobi rotations of a triangular factor; eigenvalues and
+ * eigenvectors of symmetric matrices.
+ *
+ * @module
+ */
 
 import { openRows, type RowSpace } from "../blas/mod.ts";
 import { lowerTriangle, lq, makeReflection, type PlacedRows, productOfReflections } from "./lq.ts";

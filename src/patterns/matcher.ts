@@ -1,4 +1,10 @@
-/** Matches texts with a pattern, in time linear in the text. @module */
+/**
+ * Matches texts with a pattern, in time linear in the text: the pattern becomes a nondeterministic
+ * automaton (Thompson 1968), which runs in all of its states at once, without backtracking (Pike
+ * 1994); sets of states that occur again are kept.
+ *
+ * @module
+ */
 
 import { mostPatternParts, mostPatternSteps, patternStepsPerCharacter } from "../core/limits.ts";
 import {
@@ -12,13 +18,13 @@ import {
   type Repetition,
 } from "./syntax.ts";
 
-/** What is on the two sides of a position. */
+/** The characters on the two sides of a position. */
 export interface Place {
   /** The code point before it, {@link nothing} or {@link unread}. */
   readonly before: number;
   /** The code point after it, or {@link nothing}. */
   readonly after: number;
-  /** Whether nothing is after it but one line feed, or not even that. */
+  /** True if nothing but at most one line feed comes after it. */
   readonly isLineEnd: boolean;
 }
 
@@ -46,7 +52,9 @@ function codeBefore(text: string, at: number): number {
   return pair > 0xffff ? pair : low;
 }
 
-/** Whether an anchor holds at a place; while the character before is unread, those of words do not. */
+/**
+ * True if an anchor holds at a place; while the character before is unread, those of words do not.
+ */
 function holds(anchor: Anchor, { before, after, isLineEnd }: Place): boolean {
   if (anchor === "start") return before === nothing;
   if (anchor === "end") return after === nothing;
@@ -91,7 +99,7 @@ export interface Automaton {
   readonly lookaheads: readonly number[];
 }
 
-/** Which end of the text the automaton reads first. */
+/** The end of the text from which the automaton reads. */
 export type Direction = "forward" | "backward";
 
 const emptyState: CharacterSet = () => false;
@@ -206,7 +214,7 @@ function buildAutomaton(
   return { states: builder.states, start, lookaheads: builder.lookaheads };
 }
 
-/** What a named group has matched: from a position, and to one if it is closed. */
+/** The span that a named group has matched: from a position, and to one if it is closed. */
 export interface Span {
   /** Position of the first character. */
   readonly from: number;
@@ -225,7 +233,7 @@ export interface Threads {
   readonly spans: Span[];
 }
 
-/** What matching may still cost; the patterns of one setting share it. */
+/** The remaining budget of steps for matching; the patterns of one setting share it. */
 export class Effort {
   #left = mostPatternSteps;
 
@@ -278,7 +286,7 @@ class Simulation {
     return closed;
   }
 
-  /** Whether a thread stays in a state until the next character, or for good. */
+  /** True if a thread stays in a state until the next character, or for good. */
   #waits({ kind, other }: State, place: Place): boolean {
     if (kind === "set" || kind === "match" || kind === "found") return true;
     if (kind === "split" || kind === "open" || kind === "close") return false;
@@ -316,7 +324,7 @@ interface Node {
   readonly place: Place;
   readonly isDead: boolean;
   readonly before: Map<number, Node>;
-  /** Whether the text may start here, once that was asked. */
+  /** True if the text may start here; undefined until it was computed. */
   mayStart?: boolean;
 }
 
@@ -337,7 +345,9 @@ export class Matcher {
   readonly #refuse: Refusal;
   readonly #effort: Effort;
   readonly #simulation: Simulation;
-  /** Whether threads wait in a node for the character before it, and what is after it matters. */
+  /**
+   * True if threads wait in a node for the character before it and the character after it matters.
+   */
   readonly #seesWords: boolean;
   readonly #nodes = new Map<string, Node>();
   #kept = 0;
@@ -355,7 +365,7 @@ export class Matcher {
     this.#seesWords = automaton.states.some(({ kind }) => kind.endsWith("word boundary"));
   }
 
-  /** Whether the pattern matches the whole text, as `re.fullmatch` in Python. */
+  /** True if the pattern matches the whole text, as `re.fullmatch` in Python. */
   matches(text: string): boolean {
     let at = text.length, node = this.#last ??= this.#node(this.#simulation.start, atEnd);
     while (at > 0 && !node.isDead) {

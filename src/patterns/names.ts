@@ -1,4 +1,9 @@
-/** Names of modules by regular expressions from configurations, which may be hostile. @module */
+/**
+ * Names of modules by regular expressions from configurations, which may be hostile, and values by
+ * such patterns, as in PEFT's `rank_pattern` and `alpha_pattern`.
+ *
+ * @module
+ */
 
 import { quote } from "../core/errors.ts";
 import { patternStepsToRead } from "../core/limits.ts";
@@ -6,13 +11,13 @@ import { NameEndMap } from "../core/module_names.ts";
 import { Effort, Matcher } from "./matcher.ts";
 import { parsePattern } from "./syntax.ts";
 
-/** What stands around a pattern, and what it shares with others. */
+/** Text around a pattern, and the effort that it shares with others. */
 export interface PatternFrame {
   /** Text before it. */
   readonly before?: string;
   /** Text after it. */
   readonly after?: string;
-  /** What matching may cost. Default: an effort of its own. */
+  /** Budget of steps for matching. Default: an effort of its own. */
   readonly effort?: Effort;
 }
 

@@ -1,4 +1,9 @@
-/** The patterns that we read: those of Python's `re` that one pass over the text can match. @module */
+/**
+ * Parses the patterns that one pass over a text can match, a subset of Python's `re`: sets of
+ * characters, the reader of single characters, and the reader of whole patterns.
+ *
+ * @module
+ */
 
 import { mostPatternDepth } from "../core/limits.ts";
 
@@ -83,12 +88,12 @@ class CharacterReader {
     this.#text = text;
   }
 
-  /** Whether the whole text was read. */
+  /** True if the whole text was read. */
   get isDone(): boolean {
     return this.#at === this.#text.length;
   }
 
-  /** Whether these characters come next. */
+  /** True if these characters come next. */
   isNext(characters: string): boolean {
     return this.#text.startsWith(characters, this.#at);
   }
@@ -179,23 +184,26 @@ export type Pattern =
 /** A condition on a position; `$` also matches before a final line feed. */
 export type Anchor = "start" | "end" | "line end" | "word boundary" | "no word boundary";
 
-/** Whether what follows a position must begin with a part, or must not. */
+/** The two kinds of lookahead: the text at a position must begin with a part, or must not. */
 export type Lookahead = "ahead" | "not ahead";
 
-/** How often a part may occur, and whether fewer times are tried first. */
+/** Bounds on how often a part occurs, and its preference for fewer or more. */
 export interface Repetition {
   /** At least so often. */
   readonly least: number;
   /** At most so often; may be infinite. */
   readonly most: number;
-  /** Whether fewer times are preferred. */
+  /** True if fewer times are preferred. */
   readonly isLazy: boolean;
 }
 
 /** Makes the error for a rule that the pattern breaks. */
 export type Refusal = (rule: string) => Error;
 
-/** What may follow `(?`, by its first characters: all that a single pass cannot match, or that we need not. */
+/**
+ * Beginnings of groups, after `(?`, that are refused: those that a single pass cannot match, or
+ * that we need not.
+ */
 const REFUSED_GROUPS: readonly (readonly [start: string, name: string])[] = [
   ["<=", "a lookbehind"],
   ["<!", "a lookbehind"],
@@ -316,7 +324,7 @@ class PatternReader extends CharacterReader {
     return part;
   }
 
-  /** What stands before the contents of a group: a name, or nothing of importance. */
+  /** Reads the text before the contents of a group: a name, or `?:`. */
   #groupName(): string | undefined {
     if (!this.take("?") || this.take(":")) return undefined;
     if (!this.take("P<")) throw this.#refusedGroup();

@@ -1,4 +1,8 @@
-/** Which commit of this program is checked out, read from its files: git need not be installed. @module */
+/**
+ * The commit of this program that is checked out, read from its files: git need not be installed.
+ *
+ * @module
+ */
 
 import { resolve } from "node:path";
 import { readText } from "./files.ts";

@@ -1,6 +1,6 @@
 /** Connections to servers: why one failed, in a few words, and how one is left. @module */
 
-/** What Deno's words for a connection that fails mean. */
+/** Reasons in plain words for Deno's messages about failed connections. */
 const reasons: readonly [words: RegExp, reason: string][] = [
   [/dns error|failed to lookup/, "no server of that name was found; is there a network?"],
   [/connection refused/i, "the server does not accept connections"],

@@ -1,5 +1,6 @@
 /**
- * Every operation that changes the disk, in one object, so that tests can make each of them fail.
+ * Every operation that changes the disk, in one object, so that tests can make each of them fail;
+ * and the reasons of failures in plain words.
  *
  * @module
  */
@@ -142,7 +143,7 @@ async function syncFolder(path: string): Promise<void> {
 const NO_SPACE = "the disk is full", NO_QUOTA = "the disk quota is used up";
 const BROKEN_PATH = "a part of its path is not a folder";
 
-/** What the system's error codes mean for any use of a path. */
+/** Reasons for the system's error codes that hold for any use of a path. */
 const ANYWHERE: Readonly<Record<string, string>> = {
   ENAMETOOLONG: "its name is too long",
   ELOOP: "its links lead in a circle",
@@ -150,7 +151,7 @@ const ANYWHERE: Readonly<Record<string, string>> = {
   EIO: "the disk failed",
 };
 
-/** Why a file could not be opened for reading. */
+/** The reason that a file could not be opened for reading. */
 export function readReason(error: unknown): string {
   return reasonFor(error, {
     ENOENT: "it does not exist",
@@ -161,7 +162,7 @@ export function readReason(error: unknown): string {
   });
 }
 
-/** Why a file could not be written. */
+/** The reason that a file could not be written. */
 export function writeReason(error: unknown): string {
   return reasonFor(error, {
     ENOSPC: NO_SPACE,
@@ -179,7 +180,7 @@ export function writeReason(error: unknown): string {
   });
 }
 
-/** Why a folder could not be made or written to. */
+/** The reason that a folder could not be made or written to. */
 export function folderReason(error: unknown): string {
   return reasonFor(error, {
     EEXIST: "it is a file",
@@ -202,7 +203,10 @@ function reasonFor(error: unknown, reasons: Readonly<Record<string, string>>): s
     message.replace(/ \(os error \d+\).*$/, "");
 }
 
-/** Why Deno refused: its own words advise granting all permissions where a path is special. */
+/**
+ * The reason for which Deno refused access: its own words advise granting all permissions where a
+ * path is special.
+ */
 function refusal(message: string): string {
   const [, access] = /^Requires (\S+) access/.exec(message) ?? [];
   return access === "all"

@@ -1,4 +1,9 @@
-/** Files that are read as a whole, or written whole or not at all, and folders. @module */
+/**
+ * Files that are read as a whole, or written whole or not at all through temporary files beside
+ * them; folders; and recovery of what a killed process left.
+ *
+ * @module
+ */
 
 import { decodeText, parseJson, parseJsonOf } from "../core/checks.ts";
 import { mostFileBytes, mostJsonBytes } from "../core/limits.ts";
@@ -127,14 +132,14 @@ async function removeIfThere(path: string): Promise<void> {
 /** Pieces of a file that are made as they are written. */
 type Pieces = Iterable<Uint8Array> | AsyncIterable<Uint8Array>;
 
-/** What is written to a file: bytes, text, or pieces. */
+/** Content of a file: bytes, text, or pieces. */
 export type FileContent =
   | Uint8Array
   | string
   | Iterable<Uint8Array>
   | AsyncIterable<Uint8Array>;
 
-/** What a reader finds when the disk takes a new file but not its name. */
+/** Consequence of a disk that takes a new file but not its name. */
 export const UNCERTAIN = "what is new is in place, but may be lost if the power fails";
 
 /** A file's new content on the disk; disposing of it removes what is not in its place. */
@@ -414,7 +419,7 @@ export async function realPath(path: string): Promise<string> {
   return await Deno.realPath(path).catch(() => path);
 }
 
-/** Whether two paths lead to the same place; a path that leads nowhere is compared as text. */
+/** True if two paths lead to the same place; a path that leads nowhere is compared as text. */
 export async function isSamePlace(one: string, other: string): Promise<boolean> {
   return await realPath(one) === await realPath(other);
 }

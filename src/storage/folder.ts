@@ -1,4 +1,9 @@
-/** Folders of several files that are saved as a whole. @module */
+/**
+ * Folders of several files that are saved as a whole: the exclusive claim to a folder, saving into
+ * it, and copies of its files in memory.
+ *
+ * @module
+ */
 
 import { disk, folderReason } from "./disk.ts";
 import {
@@ -43,7 +48,7 @@ export async function claimFolder(folder: string): Promise<ClaimedFolder> {
 
 /** The right to work in a folder, which one process at a time has: taken when it is needed, and once. */
 export class FolderClaim implements Disposable {
-  /** What is claimed. */
+  /** The claimed folder. */
   readonly folder: string;
   #claim?: ClaimedFolder;
 
@@ -80,7 +85,7 @@ export class FolderClaim implements Disposable {
 export interface FolderFile {
   /** Its name. */
   readonly name: string;
-  /** What is written. */
+  /** Its new content. */
   readonly content: FileContent;
   /** The size of the whole if the content comes in pieces; only errors mention it. */
   readonly totalBytes?: number;
@@ -153,7 +158,7 @@ async function filterAsync<T>(
   return items.filter((_, i) => kept[i]);
 }
 
-/** Whether the folder has other bytes under this name; content in pieces counts as changed. */
+/** True if the folder's file of this name has other bytes; content in pieces counts as changed. */
 async function isChanged(folder: string, { name, content }: FolderFile): Promise<boolean> {
   if (typeof content !== "string" && !(content instanceof Uint8Array)) return true;
   const bytes = typeof content === "string" ? new TextEncoder().encode(content) : content;
@@ -161,7 +166,7 @@ async function isChanged(folder: string, { name, content }: FolderFile): Promise
   return old?.length !== bytes.length || old.some((byte, i) => byte !== bytes[i]);
 }
 
-/** What a reader may find when the disk keeps failing. */
+/** Consequence of a disk that keeps failing. */
 const UNREADABLE = "it may be unreadable until it is saved again";
 
 function cannotSave(folder: string, error: unknown, found: string): never {

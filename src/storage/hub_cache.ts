@@ -1,6 +1,8 @@
 /**
- * A repository in the cache of Hugging Face's tools: contents in `blobs`, named by their digests; commits
- * by branch or tag in `refs`; and in `snapshots` a folder for each commit, with links to the contents.
+ * The cache of the Hugging Face hub, in the layout of its own tools: contents in `blobs`, named by
+ * their digests; commits by branch or tag in `refs`; and in `snapshots` a folder for each commit,
+ * with links to the contents. Downloads into it are resumed, and checked before anything reads
+ * them.
  *
  * @module
  */
@@ -47,7 +49,7 @@ export class RepositoryCache {
     return await this.#inside(`snapshots/${commit}/${path}`);
   }
 
-  /** Where the content of a file is once it is whole. */
+  /** The path of a file's complete content. */
   blob({ digest }: HubFile): string {
     return `${this.#folder}/blobs/${digest}`;
   }
@@ -59,7 +61,7 @@ export class RepositoryCache {
     return /^[0-9a-f]{40}$/.test(commit.trim()) ? commit.trim() : undefined;
   }
 
-  /** Whether a commit's file is there in its full size. */
+  /** True if a commit's file is there in its full size. */
   async has(commit: string, { path, bytes }: HubFile): Promise<boolean> {
     const found = await Deno.stat(`${this.snapshot(commit)}/${path}`).catch(() => undefined);
     return found?.size === bytes;
@@ -158,7 +160,7 @@ async function entriesOf(folder: string): Promise<Deno.DirEntry[]> {
   return await Array.fromAsync(Deno.readDir(folder)).catch(() => []);
 }
 
-/** How far the download of a file is. */
+/** Progress of the download of a file. */
 export interface PullProgress {
   /** `OWNER/NAME`. */
   readonly repository: string;
@@ -176,7 +178,7 @@ export function watchPulls(listen: (progress: PullProgress) => void): Disposable
   return { [Symbol.dispose]: () => void (listener = undefined) };
 }
 
-/** What is downloaded, from where and to where. */
+/** A file to download, its source and its destination. */
 export interface Download {
   /** The hub. */
   readonly settings: HubSettings;
@@ -186,7 +188,7 @@ export interface Download {
   readonly commit: string;
   /** The file. */
   readonly file: HubFile;
-  /** Where its content goes. */
+  /** Path for its content. */
   readonly blob: string;
 }
 
@@ -241,7 +243,10 @@ async function requestFrom(start: number, what: Download, signal: AbortSignal): 
   return await request(settings, name, address, headers, signal);
 }
 
-/** How many bytes before those of an answer are right; it must be about a file of the listed size. */
+/**
+ * The position in the file at which an answer's bytes start, once its headers agree with the listed
+ * size.
+ */
 async function placeOf(response: Response, { bytes }: HubFile, start: number): Promise<number> {
   const range = response.headers.get("content-range");
   const length = response.headers.get("content-length");
@@ -349,7 +354,7 @@ interface Revision {
   readonly commit: string;
   readonly paths: readonly string[];
   readonly listing?: Listing;
-  /** Why the hub was not asked, or did not answer. */
+  /** The reason that the hub was not asked, or did not answer. */
   readonly reason?: string;
 }
 
@@ -382,7 +387,7 @@ export async function pulledPath(text: string): Promise<string> {
   return path;
 }
 
-/** What a name leads to; `undefined` if nothing. */
+/** The kind of entry that a name leads to; `undefined` if there is none. */
 export async function hubKind(text: string): Promise<"file" | "folder" | undefined> {
   const name = parseHubName(text);
   return kindIn(await revisionOf(name), name);
@@ -408,7 +413,7 @@ function kindIn({ paths }: Revision, name: HubName): "file" | "folder" | undefin
   return begin === "" || paths.some((path) => path.startsWith(begin)) ? "folder" : undefined;
 }
 
-/** What the paths in a folder begin with. */
+/** The prefix of the paths in a folder. */
 const inside = ({ path }: HubName): string => path === "" ? "" : `${path}/`;
 
 async function revisionOf(name: HubName): Promise<Revision> {
@@ -438,7 +443,7 @@ async function openRevision(settings: HubSettings, name: HubName): Promise<Revis
 }
 
 /**
- * What the cache has of a revision.
+ * The part of a revision that the cache holds.
  *
  * @throws {Error} when it has nothing.
  */

@@ -1,4 +1,9 @@
-/** Requests to the Hugging Face hub, and to the servers that it sends them to. @module */
+/**
+ * Requests to the Hugging Face hub and to the servers that it redirects to: settings from the
+ * environment, and the listing of a repository.
+ *
+ * @module
+ */
 
 import { isRecord, parseJsonOf } from "../core/checks.ts";
 import { oneLine, quote } from "../core/errors.ts";
@@ -44,7 +49,7 @@ export async function request(
 }
 
 /**
- * Where a redirect leads.
+ * The address that a redirect leads to.
  *
  * @throws {Error} when this is no address of the web, or no longer encrypted.
  */
@@ -82,7 +87,7 @@ function unreachable(host: string, error: Error): HubUnreachable {
   return new HubUnreachable(`${host} cannot be reached: ${reason}`, { cause: error });
 }
 
-/** What an answer other than a success means; the hub says more than the status in a header. */
+/** The error for an answer without success; the hub says more than the status in a header. */
 function refusal(
   { token, endpoint }: HubSettings,
   { repository, revision }: HubName,
@@ -130,15 +135,15 @@ async function bodyOf(response: Response): Promise<Uint8Array<ArrayBuffer>> {
 
 const hostOf = ({ url }: Response): string => new URL(url).host;
 
-/** Where the hub and its cache are. */
+/** Addresses and folders of the hub and its cache. */
 export interface HubSettings {
   /** Address of the hub, without a slash at its end. */
   readonly endpoint: string;
-  /** What the hub knows the user by. */
+  /** Access token of the user. */
   readonly token?: string;
   /** Folder of the cache. */
   readonly cache: string;
-  /** Whether the hub must not be asked. */
+  /** True if the hub must not be asked. */
   readonly isOffline: boolean;
   /** Time of an answer, and for each 32 KiB of a download, in milliseconds. */
   readonly answerMs: number;
@@ -198,7 +203,7 @@ export interface HubFile {
   readonly bytes: number;
   /** The digest that it must have, in hexadecimal digits, which is its name in the cache. */
   readonly digest: string;
-  /** How that is computed: SHA-256 of a large file, or SHA-1 as Git names a small one. */
+  /** Algorithm of the digest: SHA-256 of a large file, or SHA-1 as Git names a small one. */
   readonly algorithm: "sha256" | "git-sha1";
 }
 

@@ -2,7 +2,7 @@
 
 import { oneLine } from "../core/errors.ts";
 
-/** What a name stands for. */
+/** The parts of a name on the hub. */
 export interface HubName {
   /** `OWNER/NAME`. */
   readonly repository: string;
@@ -12,7 +12,7 @@ export interface HubName {
   readonly path: string;
 }
 
-/** Whether a path is a name on the hub. */
+/** True for a path that names a repository, folder or file on the hub. */
 export function isHubName(path: unknown): path is string {
   return typeof path === "string" && path.startsWith("hf:");
 }
@@ -41,7 +41,7 @@ export function parseHubName(text: string): HubName {
 const isRepository = (name: string): boolean =>
   name.split("/").every((part) => /^\w([\w.-]{0,94}\w)?$/.test(part) && !/--|\.\./.test(part));
 
-/** Whether a path with slashes stays inside of the folder that it begins in. */
+/** True if a path with slashes stays inside of the folder that it begins in. */
 export function isInside(path: string): boolean {
   // A backslash separates folders on Windows.
   return !/[\\\0]/.test(path) &&

@@ -1,4 +1,9 @@
-/** Files that are open, on the disk or in memory. @module */
+/**
+ * Files open for reading at any position, on disk or in memory; folders to read from; and the links
+ * in them, which must not lead elsewhere.
+ *
+ * @module
+ */
 
 /** A file that can be read at any position; disposing of it closes it. */
 export interface OpenFile extends Disposable {

@@ -1,13 +1,10 @@
 /**
- * Where files are: on disk, at a URL, or in memory. Only `core/` opens files: this file to read them,
- * `files.ts` to list folders, and `disk.ts`, `folder_claim.ts`, `leftovers.ts` and `staged_file.ts` to
- * write them.
+ * Reads files from disk, from a URL, or from memory. Only modules of `storage/` open files.
  *
  * Under Deno a path leads to the disk. In a browser it is a URL relative to the page: files are
  * fetched, and none can be written. A name `hf:OWNER/NAME` leads to a repository of the Hugging Face hub,
  * whose files are downloaded when they are opened. Files in memory are the platform's own `File` objects, such as
  * those of an `<input type="file">`; wherever a {@link Folder} is read, a list of them works too.
- *
  * @module
  */
 
@@ -68,7 +65,7 @@ export function fileName(file: FileSource): string {
   return terminalLine(file instanceof File ? file.name : String(file));
 }
 
-/** Whether a folder has a file of this name. */
+/** True if a folder has a file of this name. */
 export async function hasFile(folder: Folder, name: string): Promise<boolean> {
   if (typeof folder !== "string" && folder.some((file) => file.name === name)) return true;
   const packed = packedIn(folder);
@@ -80,8 +77,8 @@ export async function hasFile(folder: Folder, name: string): Promise<boolean> {
 }
 
 /**
- * What a path leads to; `undefined` if nothing. A server only serves files: in a browser a name without
- * an extension is taken for a folder.
+ * The kind of entry that a path leads to; `undefined` if there is none. A server only serves files:
+ * in a browser a name without an extension is taken for a folder.
  *
  * @throws {Error} when this cannot be determined.
  */
@@ -124,7 +121,7 @@ async function isPackedIn(packed: string | File, name: string): Promise<boolean>
   return await ofGguf(packed, async (file) => (await gguf()).holdsFile(file, name));
 }
 
-/** What a GGUF file gives; errors name it. */
+/** The result of reading a GGUF file; errors name the file. */
 async function ofGguf<T>(packed: string | File, read: (file: OpenFile) => Promise<T>): Promise<T> {
   using file = await openFile(packed);
   return await read(file).catch((error: Error) => {
@@ -177,7 +174,7 @@ function assertSize(bytes: number, most: number): void {
   if (bytes > most) throw new Error(`it may have at most ${most} bytes, found ${bytes}`);
 }
 
-/** Whether the file is on disk, to be read by Deno. */
+/** True if the file is on disk, to be read by Deno. */
 export function isOnDisk(file: FileSource): file is DiskSource {
   return !inBrowser && !(file instanceof File) && !(file instanceof PackedFile);
 }

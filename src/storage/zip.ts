@@ -1,10 +1,10 @@
-/** Files of a ZIP archive. @module */
+/** Files of a ZIP archive, and decompression. @module */
 
 import { quote } from "../core/errors.ts";
 import { readBytes } from "./files.ts";
 import { fileName, type FileSource } from "./storage.ts";
 
-/** How bytes are compressed. */
+/** Compression format of bytes. */
 export type Compression = "gzip" | "deflate-raw";
 
 /**
@@ -46,7 +46,7 @@ async function decompress(
   return await new Blob(parts).bytes();
 }
 
-/** What begins a part of an archive. */
+/** Signatures at the start of an archive's parts. */
 const endOfDirectory = 0x06054b50, directoryEntry = 0x02014b50, localEntry = 0x04034b50;
 
 /** Bytes of the fixed fields of each part, and the most that a comment may have. */

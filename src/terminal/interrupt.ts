@@ -7,7 +7,7 @@ const exitCodes = { SIGINT: 130, SIGTERM: 143, SIGHUP: 129 } as const;
 
 type EndSignal = keyof typeof exitCodes;
 
-/** What a program ends with after a signal, once everything made so far is saved. */
+/** Ends a program after a signal, once everything made so far is saved. */
 export class Interrupted extends Error {
   /** The class's name. */
   override name = "Interrupted";

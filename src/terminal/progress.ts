@@ -1,8 +1,13 @@
-/** Progress bars on standard error. @module */
+/**
+ * Progress bars on standard error, with an estimate of the time that a job of several parts still
+ * takes.
+ *
+ * @module
+ */
 
 import { terminalLine } from "../core/errors.ts";
 
-/** What is known before an estimate is given: this much time, and this share of the job. */
+/** Least time and least share of the job before an estimate is given. */
 const leastJobMs = 10_000, leastShare = 0.05;
 
 /** Keeps the time of a job. */
@@ -52,7 +57,7 @@ export class JobTime {
     this.#part = this.#partShare = 0;
   }
 
-  /** How far the job is, from 0 to 1. */
+  /** The finished share of the job, from 0 to 1. */
   get share(): number {
     return this.#total === 0 ? 0 : this.#reached() / this.#total;
   }
@@ -189,7 +194,9 @@ export class JobBar {
     return report;
   }
 
-  /** How long the rest will take, `about 4 min`; undefined until it is known, and once all is done. */
+  /**
+   * Estimated time for the rest, `about 4 min`; undefined until it is known, and once all is done.
+   */
   get left(): string | undefined {
     const { msLeft, share } = this.#time;
     return msLeft === undefined || share >= 1 ? undefined : roughDuration(msLeft);
@@ -212,7 +219,7 @@ export async function withProgress<T>(
   return await unlessStopped(signal, () => work((share, text) => bar.report(share, text)));
 }
 
-/** What the work gives; nothing if the signal stopped it. */
+/** The result of the work; undefined if the signal stopped it. */
 export async function unlessStopped<T>(
   signal: AbortSignal,
   work: () => Promise<T>,

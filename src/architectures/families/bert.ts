@@ -1,4 +1,9 @@
-/** BERT (Devlin et al. 2018) and RoBERTa (Liu et al. 2019), whose layers XLM-R has (Conneau et al. 2020). @module */
+/**
+ * BERT (Devlin et al. 2018) and RoBERTa (Liu et al. 2019), whose layers XLM-R has (Conneau et al.
+ * 2020): their layers and tensors, and the checked configuration of one that is to be run.
+ *
+ * @module
+ */
 
 import {
   type Architecture,
@@ -88,7 +93,10 @@ function bertLike(
   });
 }
 
-/** What files of masked models keep of the pretraining's other task: the published ones do. */
+/**
+ * Tensors that files of masked models may keep from the other task of pretraining; the published
+ * ones do.
+ */
 function besidesOf(trunk: "bert" | "roberta", sizes: EncoderSizes): TensorSpec[] {
   const { tensors } = pooler(`${trunk}.`, sizes), next = "cls.seq_relationship";
   if (trunk === "roberta") return [...tensors];
@@ -102,7 +110,7 @@ function copiesOf(trunk: "bert" | "roberta", json: ConfigJson): string[] {
   return [`${decoder}.weight`, `${decoder}.bias`];
 }
 
-/** What its forward pass depends on, apart from the shapes of its tensors. */
+/** Settings of its forward pass, apart from the shapes of its tensors. */
 export interface EncoderConfig {
   /** Width of the residual stream. */
   readonly width: number;
@@ -118,7 +126,7 @@ export interface EncoderConfig {
   readonly tokenTypes: number;
   /** ε of every layer norm. */
   readonly epsilon: number;
-  /** Whether GELU is the exact one, and not its tanh form. */
+  /** True for the exact GELU, false for its tanh form. */
   readonly exact: boolean;
   /** Token that fills up short sequences. */
   readonly padding: number;

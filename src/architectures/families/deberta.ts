@@ -1,4 +1,9 @@
-/** DeBERTa (He et al. 2020), versions 1 and 2. @module */
+/**
+ * DeBERTa (He et al. 2020), versions 1 and 2: layers and tensors, and the checked configuration of
+ * one that is to be run.
+ *
+ * @module
+ */
 
 import {
   type Architecture,
@@ -29,7 +34,7 @@ import { encoder, encoderSizes, maskedHead, separateAttention } from "./encoder.
 /** A term of attention's scores by distance: of the query's content, or of the key's (He et al. 2020). */
 export type PositionTerm = "c2p" | "p2c";
 
-/** What its forward pass depends on, apart from the shapes of its tensors. */
+/** Settings of its forward pass, apart from the shapes of its tensors. */
 export interface DebertaConfig {
   /** Width of the residual stream. */
   readonly width: number;
@@ -41,7 +46,7 @@ export interface DebertaConfig {
   readonly vocabulary: number;
   /** Longest sequence, in tokens. */
   readonly positions: number;
-  /** Whether the embeddings have positions. */
+  /** True if the embeddings include positions. */
   readonly hasPositions: boolean;
   /** Rows of the table of token types. */
   readonly tokenTypes: number;
@@ -51,7 +56,7 @@ export interface DebertaConfig {
   readonly activation: string;
   /** Token that fills up short sequences. */
   readonly padding: number;
-  /** What distances do; absent without relative attention. */
+  /** Settings of relative attention; absent without it. */
   readonly relative?: RelativeConfig;
   /** Terms by which attention's scale is divided: √(d · terms). */
   readonly scoreTerms: number;
@@ -73,9 +78,9 @@ export interface RelativeConfig {
   readonly longest: number;
   /** Number of buckets in either direction, logarithmic from half of them on; absent without any. */
   readonly buckets?: number;
-  /** Whether content and positions have the same projections. */
+  /** True if content and positions have the same projections. */
   readonly sharesProjections: boolean;
-  /** Whether the embeddings of distances are normalized. */
+  /** True if the embeddings of distances are normalized. */
   readonly normalizes: boolean;
 }
 
@@ -124,7 +129,7 @@ export function completeDebertaConfig(json: ConfigJson): ConfigJson {
   return top.kind === "classes" ? { ...json, num_labels: top.labels } : json;
 }
 
-/** Whether scores depend on distances. */
+/** True if scores depend on distances. */
 const isRelative = (json: ConfigJson): boolean => flagOr(json, "relative_attention", false);
 
 const isSecond = ({ model_type }: ConfigJson): boolean => model_type === "deberta-v2";
@@ -162,13 +167,13 @@ function bucketsOf(json: ConfigJson): number | undefined {
   return isSecond(json) && buckets as number > 0 ? buckets as number : undefined;
 }
 
-/** Whether the embeddings of distances have a layer norm, which only version 2 has. */
+/** True if the embeddings of distances have a layer norm, which only version 2 has. */
 function normalizesDistances(json: ConfigJson): boolean {
   const kinds = String(json.norm_rel_ebd ?? "none").toLowerCase().split("|");
   return isSecond(json) && kinds.some((kind) => kind.trim() === "layer_norm");
 }
 
-/** Whether content and positions have the same projections, which only version 2 can have. */
+/** True if content and positions have the same projections, which only version 2 can have. */
 const sharesProjections = (json: ConfigJson): boolean =>
   isSecond(json) && flagOr(json, "share_att_key", false);
 

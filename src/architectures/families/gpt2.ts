@@ -39,7 +39,7 @@ export interface Gpt2Config {
   readonly n_inner: number | null;
   /** ε of every layer norm. */
   readonly layer_norm_epsilon: number;
-  /** Whether the output head is the token embedding. */
+  /** True if the output head is the token embedding. */
   readonly tie_word_embeddings: boolean;
   /** Token that begins a text, if known; nothing is computed from it. */
   readonly bos_token_id?: number | null;

@@ -1,6 +1,7 @@
 /**
- * Llama (Touvron et al. 2023), and Mistral (Jiang et al. 2023) and Qwen2 (Yang et al. 2024), which have
- * the same layers; what other decoders share with them.
+ * Llama (Touvron et al. 2023), and Mistral (Jiang et al. 2023) and Qwen2 (Yang et al. 2024), which
+ * have the same layers; the parts that other decoders share with them; and the checked
+ * configuration of one that is to be run.
  *
  * @module
  */
@@ -41,9 +42,9 @@ export function llamaArchitecture(json: ConfigJson): Architecture {
   ]);
 }
 
-/** What differs between decoders with Llama's names. */
+/** Options by which decoders with Llama's names differ. */
 interface DecoderOptions {
-  /** Whether the head is the embedding where no field says so. Default false. */
+  /** True if the head is the embedding where no field says so. Default false. */
   readonly isTied?: boolean;
   /** PEFT's default. */
   readonly peftTargets?: readonly string[];
@@ -89,9 +90,9 @@ export function attentionRows(json: ConfigJson, d: number, headWidth?: number) {
   };
 }
 
-/** What differs between attentions with Llama's names. */
+/** Options by which attentions with Llama's names differ. */
 interface AttentionOptions {
-  /** Whether q, k and v have biases where no field says so. Default false. */
+  /** True if q, k and v have biases where no field says so. Default false. */
   readonly inputBias?: boolean;
   /** Width of a head where no field says so. Default: the width of all, divided. */
   readonly headWidth?: number;
@@ -124,7 +125,7 @@ export function gatedFeedForward(at: string, json: ConfigJson, d: number): Layer
   ];
 }
 
-/** What its forward pass depends on, apart from the shapes of its tensors. */
+/** Settings of its forward pass, apart from the shapes of its tensors. */
 export interface LlamaConfig {
   /** Width of the residual stream. */
   readonly width: number;
@@ -142,7 +143,7 @@ export interface LlamaConfig {
   readonly positions: number;
   /** ε of every RMS norm. */
   readonly epsilon: number;
-  /** Whether the output head is the token embedding. */
+  /** True if the output head is the token embedding. */
   readonly isTied: boolean;
   /** Token that pads the sequences of a classifier. */
   readonly padding?: number;
@@ -193,7 +194,10 @@ function headWidthOf(json: ConfigJson, width: number, heads: number): number {
   throw fieldError({ ...json, head_dim: headWidth }, "head_dim", rule);
 }
 
-/** Where transformers 5 has `rope_parameters`, version 4 has `rope_theta` and `rope_scaling`. */
+/**
+ * The frequencies of rotary embeddings; transformers 5 has `rope_parameters`, version 4 has
+ * `rope_theta` and `rope_scaling`.
+ */
 function frequenciesOf(json: ConfigJson, headWidth: number): Float64Array {
   const old = isRecord(json.rope_scaling) ? json.rope_scaling : {};
   const rope: ConfigJson = {

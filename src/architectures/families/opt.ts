@@ -34,7 +34,10 @@ export function optArchitecture(json: ConfigJson): Architecture {
   });
 }
 
-/** What surrounds the blocks: positions, changes of width, and the last norm of those that begin with one. */
+/**
+ * The layers around the blocks: positions, changes of width, and the last norm of models whose
+ * blocks begin with one.
+ */
 function outside(at: string, json: ConfigJson, d: number, width: number): LayerSpec[] {
   const positions = count(json, "max_position_embeddings") + unusedPositions;
   const isBefore = flagOr(json, "do_layer_norm_before", true);

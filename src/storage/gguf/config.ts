@@ -1,4 +1,4 @@
-/** What a GGUF file says of its model, as a `config.json`. @module */
+/** The `config.json` of the model in a GGUF file, made from its metadata. @module */
 
 import { quote } from "../../core/errors.ts";
 import {
@@ -86,7 +86,7 @@ export function configOf(header: GgufHeader): Record<string, unknown> {
   };
 }
 
-/** What is said of the architecture, of which nothing that changes the results may be left out. */
+/** The fields of the architecture; none that changes the results may be left out. */
 function fieldsOf(name: string, { metadata }: GgufHeader): Map<string, PlainValue> {
   const fields = new Map<string, PlainValue>();
   for (const [whole, value] of metadata) {

@@ -1,4 +1,9 @@
-/** The header of a GGUF file: its metadata, and the type, shape and place of each tensor. @module */
+/**
+ * The header of a GGUF file: its metadata, and the type, shape and place of each tensor. Every
+ * length is checked before memory is taken.
+ *
+ * @module
+ */
 
 import { decodeText } from "../../core/checks.ts";
 import { quote } from "../../core/errors.ts";
@@ -37,7 +42,7 @@ class Cursor {
     this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   }
 
-  /** How many bytes of the file are left. */
+  /** Number of bytes of the file that are left. */
   get left(): number {
     return this.fileBytes - this.at;
   }
@@ -150,7 +155,7 @@ export type GgufList = readonly string[] | ArrayLike<number> | ArrayLike<bigint>
 /** A value that is no list, for JSON. */
 export type PlainValue = number | boolean | string;
 
-/** Whether a value is no list, and a number that is exact. */
+/** True for a value that is no list, and if it is a number an exact one. */
 export const isPlain = (value: GgufValue | undefined): value is PlainValue =>
   typeof value !== "object" && typeof value !== "bigint" && value !== undefined;
 
@@ -222,7 +227,7 @@ function readNumbers(cursor: Cursor, key: string, type: number, count: number) {
 
 /** A tensor of a GGUF file. */
 export interface GgufTensor {
-  /** How its values are stored. */
+  /** Storage type of its values. */
   readonly type: GgufType;
   /** Extents, outermost first; the file has them the other way round. */
   readonly shape: Shape;
@@ -234,7 +239,7 @@ export interface GgufTensor {
 
 /** A parsed header. */
 export interface GgufHeader {
-  /** What is said about the model and its tokenizer. */
+  /** Facts about the model and its tokenizer. */
   readonly metadata: ReadonlyMap<string, GgufValue>;
   /** Every tensor by its name in the file, in the order of their bytes. */
   readonly tensors: ReadonlyMap<string, GgufTensor>;
@@ -340,7 +345,7 @@ function sizeOf(name: string, extents: readonly bigint[], type: GgufType) {
   return { shape, bytes: values / type.blockValues * type.blockBytes };
 }
 
-/** How tensors are aligned if nothing says so. */
+/** Alignment of tensors in a file that states none. */
 const usualAlignment = 32;
 
 function alignmentIn(metadata: ReadonlyMap<string, GgufValue>): number {

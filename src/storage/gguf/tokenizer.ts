@@ -1,4 +1,4 @@
-/** The tokenizer of a GGUF file as a Hugging Face folder has it. @module */
+/** The tokenizer of a GGUF file as files of a Hugging Face folder. @module */
 
 import type { OpenFile } from "../open_file.ts";
 import { configOf } from "./config.ts";
@@ -6,7 +6,7 @@ import { broken, type GgufHeader, type GgufValue, readGguf, shown } from "./head
 
 type Metadata = GgufHeader["metadata"];
 
-/** Whether a file holds a tokenizer. */
+/** True if a file holds a tokenizer. */
 const hasTokenizer = ({ metadata }: GgufHeader): boolean => metadata.has(key("model"));
 
 const key = (name: string): string => `tokenizer.ggml.${name}`;
@@ -34,7 +34,9 @@ const stepsOf = (...pretokenizers: readonly unknown[]) => ({ type: "Sequence", p
 
 const gpt2 = { ...byteLevel, use_regex: true };
 
-/** What differs between byte-level tokenizers: how they cut texts into words, by the name in a file. */
+/**
+ * Differences between byte-level tokenizers: how they cut texts into words, by the name in a file.
+ */
 const kinds: ReadonlyMap<unknown, Readonly<Record<string, unknown>>> = new Map([
   ["gpt-2", { pre_tokenizer: gpt2 }],
   // transformers reads it as GPT-2's, which cuts "a  1" in another way than the models have learned.
@@ -122,7 +124,7 @@ function addedTokens(metadata: Metadata, tokens: readonly string[]): unknown[] {
     .filter(({ id }) => types[id] === control || types[id] === userDefined);
 }
 
-/** What puts the special tokens around a text that the file asks for. */
+/** The post-processor that adds the special tokens which the file asks for. */
 function postProcessor(metadata: Metadata, tokens: readonly string[]): unknown {
   // Files of Llama 3 may leave out what llama.cpp takes for granted.
   const usual = { bos: metadata.get(key("pre")) === "llama-bpe", eos: false };
@@ -156,7 +158,7 @@ function specialToken(metadata: Metadata, tokens: readonly string[], name: strin
   return broken(`${key(`${name}_token_id`)} must be the id of a token, found ${shown(id)}`);
 }
 
-/** How each file is made. */
+/** The maker of each file. */
 const made: ReadonlyMap<string, (header: GgufHeader) => unknown> = new Map([
   ["config.json", configOf],
   ["tokenizer.json", tokenizerOf],
@@ -164,7 +166,7 @@ const made: ReadonlyMap<string, (header: GgufHeader) => unknown> = new Map([
 ]);
 
 /**
- * Whether the folder that a GGUF file stands for has a file of this name.
+ * True if the folder that a GGUF file stands for has a file of this name.
  *
  * @throws {SyntaxError} when it is no GGUF file.
  */
