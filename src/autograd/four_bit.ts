@@ -1,4 +1,9 @@
-/** A matrix in 4 bits on a device. @module */
+/**
+ * A matrix in 4 bits on a device: its codes and scales, and the frozen weight that multiplies with
+ * them.
+ *
+ * @module
+ */
 
 import {
   dequantizeFourBit,
@@ -36,7 +41,7 @@ const alignedValues = 64 * Math.max(...blockSizes);
 
 /** Codes and scales in buffers of the role `quantized`. */
 export class FourBitStorage {
-  /** How they are stored. */
+  /** Form of their storage. */
   readonly form: FourBitForm;
   /** Eight codes a word. */
   readonly packed: Tensor;
@@ -195,7 +200,7 @@ export class FourBitWeight implements Weight {
     return weight;
   }
 
-  /** How it is stored. */
+  /** Form of its storage. */
   get form(): FourBitForm {
     return this.#storage.form;
   }

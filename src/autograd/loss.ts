@@ -1,4 +1,9 @@
-/** Losses: functions of a model's outputs and their targets. @module */
+/**
+ * Losses, functions of a model's outputs and their targets; and the head with its loss over the
+ * rows that have a target, with the outputs of few rows in memory at a time.
+ *
+ * @module
+ */
 
 import { type Batch, countLabels } from "../core/batch.ts";
 import {
@@ -15,17 +20,18 @@ import { add } from "./ops/add.ts";
 import { rowBlock } from "./ops/product.ts";
 import type { Tape } from "./tape.ts";
 
-/** How a loss is summed. */
+/** Settings for summing a loss. */
 export interface LossOptions {
   /** Divisor of the summed loss. Default: the number of labels that are not ignored, or of rows. */
   readonly divisor?: number;
 }
 
 /**
- * What training minimizes: a single number, the sum over the targets divided by `divisor`. Integer
- * targets are labels, of which negative ones are ignored; float targets are rows. `crossEntropy`,
- * `klDivergence` and `squaredError` are losses; a closure adds settings. As it is a sum, training asks for
- * it block by block, without the rows of a language model whose labels are ignored.
+ * Function that training minimizes: a single number, the sum over the targets divided by `divisor`.
+ * Integer targets are labels, of which negative ones are ignored; float targets are rows.
+ * `crossEntropy`, `klDivergence` and `squaredError` are losses; a closure adds settings. As it is a
+ * sum, training asks for it block by block, without the rows of a language model whose labels are
+ * ignored.
  *
  * @example Smoothed labels
  * ```ts
@@ -69,9 +75,9 @@ export interface TwoParts<Inputs> {
   states(tape: Tape, inputs: Inputs, options?: { readonly rows?: readonly number[] }): Tensor;
   /** Maps states to outputs. */
   readonly head: LastLayers;
-  /** Whether rows may be requested. */
+  /** True if rows may be requested. */
   readonly picksRows: boolean;
-  /** Whether padding of these inputs is computed, where such rows are requested. */
+  /** True if padding of these inputs is computed, where such rows are requested. */
   keepsPadding?(inputs: Inputs, rows?: readonly number[]): boolean;
 }
 
@@ -92,7 +98,7 @@ export function twoPartsOf<Inputs>(model: ForwardModel<Inputs>): TwoParts<Inputs
   };
 }
 
-/** What is minimized over a batch. */
+/** Options of the loss over a batch. */
 export interface HeadLossOptions extends Required<LossOptions> {
   /** The loss. */
   readonly loss: Loss;
@@ -164,7 +170,7 @@ export interface LossTerm extends Required<LossOptions> {
 export interface HeadLosses {
   /** The sum of all, from which the backward pass continues. */
   readonly total: Tensor;
-  /** What each term's loss is the sum of: a value of each block that has rows of it. */
+  /** Addends of each term's loss: a value of each block that has rows of it. */
   readonly values: readonly (readonly Tensor[])[];
 }
 

@@ -5,7 +5,7 @@ import type { Tensor } from "../device/device.ts";
 
 /** A gradient's buffer, and whether this step has written it yet. */
 export interface GradientSlot {
-  /** Where the gradient is summed. */
+  /** Tensor in which the gradient is summed. */
   readonly tensor: Tensor;
   /** False until the first contribution, which overwrites; later ones add. */
   filled: boolean;
@@ -13,7 +13,7 @@ export interface GradientSlot {
 
 /** Rows of a frozen table that are trained on their own. */
 export interface TrainableRows {
-  /** Which rows of the table these are, each once. */
+  /** Indices of the rows in the table, each once. */
   readonly indices: readonly number[];
   /** Their values, (rows, width), in that order. */
   readonly values: Parameter;
@@ -29,7 +29,7 @@ export class Parameter {
   substitute?: Tensor;
   /** Rows of the substitute that are trained: operations write them into it, and pass their gradient on. */
   rows?: TrainableRows;
-  /** Whether gradients are computed for it. A frozen parameter costs no buffer and no kernel. */
+  /** True if gradients are computed for it. A frozen parameter costs no buffer and no kernel. */
   trainable = true;
   /** Its gradient if an optimizer owns one; otherwise each tape allocates its own. */
   gradient?: GradientSlot;

@@ -1,4 +1,9 @@
-/** The tape: it owns every intermediate of a step and records how to differentiate it. @module */
+/**
+ * The tape: it owns every intermediate of a step, records how to differentiate it, sums the
+ * gradients, and frees intermediates that nothing reads any more.
+ *
+ * @module
+ */
 
 import { fill, scaleAdd } from "../../kernels/elementwise/kernel.ts";
 import { assertOptions, type OptionNames } from "../core/checks.ts";
@@ -14,7 +19,7 @@ export interface Entry {
   readonly out: Tensor;
   /** Adds to the gradients of its inputs. */
   readonly backward: (gradient: Tensor) => void;
-  /** What the backward function reads besides the gradient. */
+  /** Tensors that the backward function reads besides the gradient. */
   readonly saved: readonly Tensor[];
 }
 
@@ -32,7 +37,7 @@ class Entries {
     this.#lifetimes = lifetimes;
   }
 
-  /** How many there are. */
+  /** Number of entries. */
   get count(): number {
     return this.#entries.length;
   }
@@ -88,12 +93,12 @@ class ForwardState {
     this.#options = options;
   }
 
-  /** Whether results are to be differentiated. */
+  /** True if results are to be differentiated. */
   get records(): boolean {
     return this.#options.record ?? true;
   }
 
-  /** Whether blocks are computed once more for their backward pass. */
+  /** True if blocks are computed once more for their backward pass. */
   get checkpoints(): boolean {
     return this.#options.activationCheckpointing ?? false;
   }
@@ -142,10 +147,10 @@ class ForwardState {
   }
 }
 
-/** What an operation can be differentiated with respect to. */
+/** A value that operations can be differentiated with respect to. */
 export type Differentiable = Tensor | Parameter;
 
-/** Where a backward function writes, in the form that kernels take. */
+/** Destination of a backward function's result, in the form that kernels take. */
 export interface Contribution {
   /** The gradient's buffer. */
   readonly tensor: Tensor;
@@ -168,7 +173,9 @@ class Gradients implements Disposable {
     return x instanceof Parameter && x.gradient || this.#slots.get(x);
   }
 
-  /** Where to add to the gradient of x, which is allocated if it has no buffer yet. */
+  /**
+   * The destination for adding to the gradient of x, which is allocated if it has no buffer yet.
+   */
   contribute(x: Differentiable): Contribution {
     const slot = this.find(x) ?? this.#allocate(x), accumulate = slot.filled ? 1 : 0;
     slot.filled = true;
@@ -219,11 +226,11 @@ export function valueOf(x: Differentiable): Tensor {
   return x instanceof Parameter ? x.tensor : x;
 }
 
-/** How a tensor is computed once more. */
+/** Way to compute a tensor once more. */
 interface Remake {
   /** Writes all of its values. */
   readonly compute: () => void;
-  /** What that reads, which is saved until nothing reads the tensor any more. */
+  /** The tensors that `compute` reads; they are saved until nothing reads the tensor any more. */
   readonly from: readonly Tensor[];
 }
 
@@ -305,15 +312,15 @@ class Lifetimes {
   }
 }
 
-/** How a tape behaves. */
+/** Options of a tape. */
 export interface TapeOptions {
   /** False to compute without recording. Default true. */
   readonly record?: boolean;
   /** Seed of this step's dropout masks; without one dropout is off. */
   readonly dropoutSeed?: number;
   /**
-   * Whether the blocks of models keep only what they read, and are computed once more for the backward pass:
-   * the same gradients, with fewer bytes and more time. Default false.
+   * True if the blocks of models keep only what they read, and are computed once more for the
+   * backward pass: the same gradients, with fewer bytes and more time. Default false.
    */
   readonly activationCheckpointing?: boolean;
   /** Called by every linear layer with its weight's name and its input, which lives as long as the tape. */
@@ -375,7 +382,7 @@ export class Tape extends Scope {
     this.#state = new ForwardState(options);
   }
 
-  /** Whether what is computed is to be differentiated. */
+  /** True if results are to be differentiated. */
   get records(): boolean {
     return this.#state.records;
   }
@@ -485,7 +492,10 @@ export class Tape extends Scope {
     return out;
   }
 
-  /** Where to add the gradient of a tracked input; `undefined` for an untracked one. */
+  /**
+   * The destination for adding to the gradient of a tracked input; `undefined` for an untracked
+   * one.
+   */
   contribute(x: Differentiable): Contribution | undefined {
     return this.tracks(x) ? this.#gradients.contribute(x) : undefined;
   }

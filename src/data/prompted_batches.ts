@@ -1,4 +1,9 @@
-/** Batches of prompted texts, in which only the completions are scored. @module */
+/**
+ * Batches of prompted texts, in which only the completions are scored; and windows of running text,
+ * random ones for training and others that score every held-out token once.
+ *
+ * @module
+ */
 
 import { assertPromptFormat, type Batch, plainPrompt, type PromptFormat } from "../core/batch.ts";
 import { assertOptions, type OptionNames } from "../core/checks.ts";
@@ -28,16 +33,17 @@ import {
 
 /** A prompt and its correct completion. */
 export interface PromptedText {
-  /** What the model is given. */
+  /** Text given to the model. */
   readonly prompt: string;
   /**
-   * What the model should continue with; the end of text follows. `promptedBatches` takes it as it is, with
-   * the space that it starts with, unless its format has a separator; `textDataset` puts a space before it.
+   * Text with which the model should continue; the end of text follows. `promptedBatches` takes it
+   * as it is, with the space that it starts with, unless its format has a separator; `textDataset`
+   * puts a space before it.
    */
   readonly completion: string;
 }
 
-/** Which examples, in which order, how often, and how they are written. */
+/** Selection, order and repetition of examples, and their format. */
 export interface SampleOptions {
   /** Rows in a batch. Default: 8, or the number of examples if it is less. */
   readonly batch?: number;
@@ -51,14 +57,17 @@ export interface SampleOptions {
   /** Seed for choosing the examples and shuffling every pass. Default 0. */
   readonly seed?: number;
   /**
-   * Which examples share a batch. Default `random`: those that are drawn one after another. With `like-length` and
-   * without a `length` little is padding; every pass then has batches of its own, as long as their longest text up
-   * to a multiple of 4.
+   * Rule for sharing a batch. Default `random`: those that are drawn one after another. With
+   * `like-length` and without a `length` little is padding; every pass then has batches of its own,
+   * as long as their longest text up to a multiple of 4.
    */
   readonly order?: BatchOrder;
   /** Passes over the examples. Default 1: `train` begins again by itself; `Infinity` never ends. */
   readonly epochs?: number;
-  /** How prompts are written, where not as usual: after the end of text, without template and separator. */
+  /**
+   * Format of the prompts, where it differs from the usual one: after the end of text, without
+   * template and separator.
+   */
   readonly format?: Partial<PromptFormat>;
 }
 
@@ -166,9 +175,9 @@ const tokensIn = ({ tokens }: RowTotals): number => tokens;
 
 /** Batches of prompted texts; made by {@link promptedBatches}. */
 export class PromptedBatches implements Iterable<Batch> {
-  /** How the prompts are written. */
+  /** Format of the prompts. */
   readonly promptFormat: PromptFormat;
-  /** What the rows were encoded with. */
+  /** Tokenizer that encoded the rows. */
   readonly tokenizer: Tokenizer;
   /** Number of rows, one for each example. */
   readonly examples: number;
@@ -294,7 +303,7 @@ export function* randomWindows(
   }
 }
 
-/** How held-out text is cut. */
+/** Options for cutting held-out text. */
 export interface EvaluationOptions extends BatchSize {
   /**
    * Tokens from one window to the next, at most `length`. Default half of `length`: every scored token

@@ -32,7 +32,7 @@ import {
 } from "./text_rows.ts";
 import type { Texts } from "./texts.ts";
 
-/** How texts become batches. */
+/** Options for making batches from texts. */
 export interface TextDatasetOptions {
   /**
    * The share of the texts that is held out, from 0 to below 1, or other texts like them. Default 0.1, but
@@ -44,9 +44,10 @@ export interface TextDatasetOptions {
   /** Most tokens in a batch to train on, padding counted, in place of a number of rows. */
   readonly tokensPerStep?: number;
   /**
-   * Which rows share a batch to train on: `like-length`, so that little is padding, or with `random` those that are
-   * drawn one after another. Default `random`: in a batch of short rows each token would weigh more than in one of
-   * as many long rows. With `tokensPerStep`, where it does not, the default is `like-length`.
+   * Rule for sharing a batch to train on: `like-length`, so that little is padding, or with
+   * `random` those that are drawn one after another. Default `random`: in a batch of short rows
+   * each token would weigh more than in one of as many long rows. With `tokensPerStep`, where it
+   * does not, the default is `like-length`.
    */
   readonly order?: BatchOrder;
   /**
@@ -56,7 +57,7 @@ export interface TextDatasetOptions {
   readonly heldOutBatch?: number;
   /** Seed of the split and of the order. Default 0. */
   readonly seed?: number;
-  /** How prompts are written. Default: after the end of text, with a space before completions. */
+  /** Format of the prompts. Default: after the end of text, with a space before completions. */
   readonly format?: Partial<PromptFormat>;
 }
 
@@ -74,11 +75,14 @@ const optionNames: OptionNames<TextDatasetOptions> = {
 export interface TextDataset {
   /** One pass over the texts to train on, in random order. */
   readonly train: readonly Batch[];
-  /** Which texts share a batch to train on. */
+  /** Rule by which texts share a batch to train on. */
   readonly order: BatchOrder;
   /** The held-out texts, those of like length together, and those of one prompt. */
   readonly validation: readonly Batch[];
-  /** How many texts are in which, and what became of long ones, or of labels without one: sentences for a reader. */
+  /**
+   * Sentences for a reader: the number of texts in each part, and the fate of long ones, or of
+   * labels without one.
+   */
   readonly notes: readonly string[];
 }
 
@@ -138,7 +142,7 @@ export function textDataset(
 const usualOrder = ({ tokensPerStep }: TextDatasetOptions): BatchOrder =>
   tokensPerStep === undefined ? "random" : "like-length";
 
-/** When a batch to train on is full. */
+/** The limit of a batch to train on. */
 function limitOf(options: TextDatasetOptions, length: number): BatchLimit {
   const { batch, tokensPerStep: tokens, heldOutBatch = 1 } = options;
   if (batch !== undefined && tokens !== undefined) {
@@ -200,7 +204,7 @@ function sameKind(validation: Texts, { kind }: Texts): Texts {
   throw new RangeError(`held-out texts must be ${kind} like the others, found ${validation.kind}`);
 }
 
-/** What is held out where nothing is said. */
+/** Held-out share and most held-out texts, where nothing is said. */
 const usualShare = 0.1, mostHeldOut = 200;
 
 /** At least one text if any share is to be held out and two are there. */
@@ -225,7 +229,7 @@ function notesOf(texts: Texts, split: Split, positions: number): string[] {
   ];
 }
 
-/** How many rows a step has, where its tokens are limited. */
+/** The number of rows of a step, where its tokens are limited, in a sentence. */
 function stepNote({ tokens }: BatchLimit, groups: RowGroups): string[] {
   if (tokens === undefined) return [];
   const [least, most] = boundsOf(groups.map(({ length }) => length));

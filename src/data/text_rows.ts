@@ -1,4 +1,9 @@
-/** Texts as rows of tokens that fit a model. @module */
+/**
+ * Texts as rows of tokens that fit a model: fitting them by leaving out or cutting, laying out a
+ * batch of them, and batches to measure a model on.
+ *
+ * @module
+ */
 
 import { assertPromptFormat, type Batch, fillTemplate, type PromptFormat } from "../core/batch.ts";
 import { assertOptions } from "../core/checks.ts";
@@ -25,13 +30,13 @@ import {
   type TokenRow,
 } from "./token_rows.ts";
 
-/** What makes rows of tokens. */
+/** Options for making rows of tokens. */
 export interface RowOptions {
   /** The tokenizer of the model. */
   readonly tokenizer: Tokenizer;
   /** Tokens in a row at most: the model's positions. */
   readonly length: number;
-  /** How prompts are written. */
+  /** Format of the prompts. */
   readonly format: PromptFormat;
 }
 
@@ -42,7 +47,7 @@ export type TextRow = TokenRow & { readonly label?: number };
 export interface FittedText {
   /** They fit the model. */
   readonly rows: readonly TextRow[];
-  /** Whether the text was left out or cut. */
+  /** True if the text was left out or cut. */
   readonly isTooLong: boolean;
 }
 
@@ -56,7 +61,7 @@ function fitTexts(texts: TextRows, options: RowOptions): FittedText[] {
   return texts.rows.map((text) => fitLabeled(text, options));
 }
 
-/** What becomes of texts that are too long. */
+/** Fates of texts that are too long. */
 const fates: Readonly<Record<TextRows["kind"], string>> = {
   prompted: "left out",
   plain: "continued in further rows",
@@ -125,13 +130,13 @@ export interface TextLayout {
   readonly pack: (rows: readonly TextRow[]) => Batch;
 }
 
-/** What fills up rows, and how prompts are written. */
+/** Padding of rows, and format of prompts. */
 export interface LayoutOptions {
   /** Most tokens in a row. */
   readonly positions: number;
   /** Token that fills up short rows. */
   readonly padding: number;
-  /** How prompts are written. */
+  /** Format of the prompts. */
   readonly format: PromptFormat;
 }
 
@@ -183,26 +188,29 @@ function maskOf(rows: readonly TextRow[], length: number): HostTensor {
   return { shape: [rows.length, length], data };
 }
 
-/** What a model reads: how many tokens, what fills up short rows, and whether it predicts the next one. */
+/**
+ * Facts about a model that reads texts: the most tokens of a row, the padding of short rows, and
+ * whether it predicts the next one.
+ */
 export interface ReadModel {
   /** Most tokens in a row. */
   readonly positions: number;
   /** Token that fills up short rows. Default: the end of text. */
   readonly padding?: number;
-  /** Whether it predicts the next token, as it must for texts without labels. Default true. */
+  /** True if it predicts the next token, as it must for texts without labels. Default true. */
   readonly isCausal?: boolean;
 }
 
-/** How texts of a kind are read. */
+/** A model's way of reading texts of a kind. */
 export interface TextReading {
   /** The rows of each text. */
   readonly fit: (texts: Texts) => FittedText[];
-  /** How they are laid out. */
+  /** Their layout in a batch. */
   readonly layout: TextLayout;
 }
 
 /**
- * How a model reads texts of a kind.
+ * Chooses a model's way of reading texts of a kind.
  *
  * @param caller The name of the function that a user has called.
  * @param given How prompts are written, as far as it is said.
@@ -280,14 +288,14 @@ export const packGroups = (
   { pack }: TextLayout,
 ): Batch[] => groups.map((group) => pack(group.map((index) => rows[index])));
 
-/** How a model is measured on texts. */
+/** Options for measuring a model on texts. */
 export interface EvaluationBatchesOptions {
   /**
    * Rows in a batch. Default: as many as have, with padding, no more tokens than 8 of the longest, so that they
    * take no more memory.
    */
   readonly batch?: number;
-  /** How prompts are written. Default: after the end of text, with a space before completions. */
+  /** Format of the prompts. Default: after the end of text, with a space before completions. */
   readonly format?: Partial<PromptFormat>;
 }
 
@@ -295,7 +303,7 @@ export interface EvaluationBatchesOptions {
 export interface EvaluationBatches {
   /** They hold every text once, those of like length together, and those of one prompt. */
   readonly batches: readonly Batch[];
-  /** What became of long texts, if there are any: sentences for a reader. */
+  /** Sentences for a reader about the fate of long texts, if there are any. */
   readonly notes: readonly string[];
 }
 

@@ -22,7 +22,7 @@ export interface TextRecord {
 export interface TextRecords {
   /** The file's name. */
   readonly name: string;
-  /** What a record is: `line`, `row`, or `paragraph`. */
+  /** Kind of record: `line`, `row`, or `paragraph`. */
   readonly unit: "line" | "row" | "paragraph";
   /** The first blank line that separates paragraphs, counted from 1. */
   readonly firstBlank?: number;
@@ -53,7 +53,7 @@ async function readRecords(file: FileSource): Promise<TextRecords> {
   );
 }
 
-/** What a file's text holds. */
+/** Contents of a file's text. */
 export interface Parsed extends Pick<TextRecords, "unit" | "firstBlank"> {
   /** Its records; may be none. */
   readonly all: readonly TextRecord[];
@@ -180,7 +180,7 @@ export function assertTextLength({ length }: string, what: string): void {
 
 /** A text and its class. */
 export interface LabeledText {
-  /** What is classified. */
+  /** Text to classify. */
   readonly text: string;
   /** The index of its label. */
   readonly label: number;
@@ -340,20 +340,20 @@ function namesOf(labels: readonly string[]): string[] {
 export interface TableRow {
   /** `line 7 of mine.csv`. */
   readonly place: string;
-  /** What the text is for, where the table says it. */
+  /** Purpose of the text, where the table states it. */
   readonly input?: string;
   /** The output or the reference. */
   readonly text: string;
 }
 
-/** What fields are called; compared in lower case, without a final s. */
+/** Names of fields; compared in lower case, without a final s. */
 const names = {
   input: "mr meaning meaning_representation da dialogue_act src source input prompt",
   output: "output out system sy text", // `sys`, and what `lowrank generate --json` writes
   reference: "ref reference human target tgt trg completion",
 } as const;
 
-/** Whether a file is a table by the ending of its name. */
+/** True if a file is a table by the ending of its name. */
 export const isTable = (file: FileSource): boolean => /\.(csv|tsv|jsonl)$/i.test(fileName(file));
 
 /**

@@ -161,7 +161,7 @@ function trimmed(rows: readonly Row[]): Batch {
   return { inputs: { tokens: { shape, data: tokens } }, targets: { shape, data: targets } };
 }
 
-/** Which rows share a batch: those of like length, or those that are drawn one after another. */
+/** Rule for sharing a batch: rows of like length, or rows that are drawn one after another. */
 export type BatchOrder = typeof batchOrders[number];
 
 /** Both of them. */
@@ -178,7 +178,7 @@ export function assertOrder(order: BatchOrder): void {
   throw new RangeError(`the order of batches must be ${known}, found ${quote(order)}`);
 }
 
-/** What a batch's size depends on. */
+/** Totals on which a batch's size depends. */
 export interface RowTotals {
   /** Number of rows. */
   readonly rows: number;
@@ -198,7 +198,7 @@ export interface RowSizes {
   readonly prompts?: readonly string[];
 }
 
-/** When a batch is full. */
+/** Limits of a batch. */
 export interface BatchLimit {
   /** Most rows. Default: any number. */
   readonly rows?: number;
@@ -212,7 +212,10 @@ export type RowGroups = readonly (readonly number[])[];
 /** Batches whose rows are sorted by length together, at most: see docs/decisions/0051. */
 const mostWindow = 16;
 
-/** How many times at least a pass is sorted anew: were it once, every batch of a small file had texts of one length. */
+/**
+ * Least number of times that a pass is sorted anew: were it once, every batch of a small file had
+ * texts of one length.
+ */
 const leastWindows = 4;
 
 /**

@@ -1,4 +1,9 @@
-/** Arenas: many tensors in one buffer, so that an optimizer can run over all of them at once. @module */
+/**
+ * Owners of tensors: scopes, which free all of their tensors at the end of a block, and arenas,
+ * which put many tensors into one buffer, so that an optimizer can run over all of them at once.
+ *
+ * @module
+ */
 
 import type { ElementType } from "../../kernels/kernel.ts";
 import { type Shape, sizeOf } from "../core/tensor.ts";
@@ -47,7 +52,7 @@ export interface ArenaEntry {
   readonly name: string;
   /** Extents, outermost first. */
   readonly shape: Shape;
-  /** How many of its own bytes, at its end, only fill up a word. Default 0. */
+  /** Number of bytes at the end of its own that only fill up a word. Default 0. */
   readonly padding?: number;
 }
 

@@ -1,5 +1,7 @@
 /**
- * What all four devices share: the ledger, allocating and freeing tensors, the checks of a launch.
+ * The base of all four devices: the ledger, allocating and freeing tensors, the checks of a launch,
+ * which keep every kernel within its tensors, and failures, announced before the next read throws
+ * them.
  *
  * @module
  */
@@ -108,7 +110,7 @@ export const hostArrays = {
 
 /** Checks calls and keeps the ledger; a device adds the memory and the arithmetic. */
 export abstract class BaseDevice implements Device {
-  /** Which device it is. */
+  /** Kind of the device. */
   abstract readonly kind: DeviceKind;
   /** See {@link Device.description}. */
   abstract readonly description: string;
@@ -303,7 +305,7 @@ function assertPadding(label: string, padding: number, bytes: number): void {
 
 /** A failure of a device. */
 export interface DeviceFailure {
-  /** What went wrong, in one sentence. */
+  /** The failure, in one sentence. */
   readonly message: string;
   /** True once it has been thrown as an error. */
   thrown: boolean;

@@ -33,7 +33,7 @@ export type CompileReport = (done: number, total: number) => void;
 
 /** Something that holds tensors and runs kernels on them, in the order of the calls. */
 export interface Device extends Disposable {
-  /** Which of the four it is. */
+  /** Kind of the device, one of four. */
   readonly kind: DeviceKind;
   /** Human-readable: `cpu, 2 threads, WebAssembly SIMD`. */
   readonly description: string;

@@ -11,7 +11,7 @@ import { BaseDevice } from "./base.ts";
 export class DryDevice extends BaseDevice {
   /** Always `dry`. */
   readonly kind = "dry" as const;
-  /** What it does. */
+  /** Text that describes the device. */
   readonly description = "dry, counts bytes and computes nothing";
   /** It counts models whose tensors have more elements than kernels can index. */
   protected override readonly mostCount: number = Number.MAX_SAFE_INTEGER;

@@ -2,7 +2,7 @@
 
 import type { ElementType } from "../../kernels/kernel.ts";
 
-/** What a buffer is for. Every buffer has a role. */
+/** Purpose of a buffer. Every buffer has a role. */
 export type Role =
   | "weight"
   | "quantized"
@@ -29,9 +29,9 @@ export type BytesByRole = Record<Role, number>;
 /** Bytes by element type. */
 export type BytesByType = Record<ElementType, number>;
 
-/** What a ledger knows about a buffer. */
+/** Facts that a ledger records about a buffer. */
 export interface LedgerItem {
-  /** What it is for. */
+  /** Purpose of the buffer. */
   readonly role: Role;
   /** Type of its elements. */
   readonly type: ElementType;

@@ -21,8 +21,8 @@ import { openAdapter, openWebgpuDevice } from "./webgpu/webgpu_device.ts";
 /** Options of {@link openDevice}. */
 export interface OpenOptions {
   /**
-   * Which device. Default: the one that the environment variable `LOWRANK_DEVICE` names, or else the
-   * best of this machine.
+   * Kind of the device. Default: the one that the environment variable `LOWRANK_DEVICE` names, or
+   * else the best of this machine.
    */
   readonly kind?: DeviceKind;
   /** Threads of the `cpu` device. Default: one per processor, at most 8. */
@@ -49,7 +49,10 @@ export interface DeviceEntry {
 export interface DeviceListing {
   /** The kind that {@link openDevice} opens by default. */
   readonly chosen: DeviceKind;
-  /** Why {@link openDevice} would refuse to open it (`LOWRANK_REQUIRE_HARDWARE=1`), or null. */
+  /**
+   * Reason for which {@link openDevice} would refuse to open it (`LOWRANK_REQUIRE_HARDWARE=1`), or
+   * null.
+   */
   readonly refusal: string | null;
   /** All devices that can be opened. */
   readonly devices: readonly DeviceEntry[];

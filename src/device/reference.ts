@@ -16,7 +16,7 @@ const arrays = { ...hostArrays, f32: Float64Array } as const;
 export class ReferenceDevice extends BaseDevice {
   /** Always `reference`. */
   readonly kind = "reference" as const;
-  /** What it is. */
+  /** Text that describes the device. */
   readonly description = "reference, float64, one thread";
 
   protected override allocateHandle(bytes: number, type: ElementType): Values {

@@ -1,8 +1,8 @@
-/** What a device ran, launch by launch, with its times. @module */
+/** Traces: the launches of a device, one by one, with their times. @module */
 
 import type { Kernel } from "../../kernels/kernel.ts";
 
-/** What matters here of a bound tensor. */
+/** The fields of a bound tensor that are read here. */
 interface Bound {
   readonly storage: object;
   readonly offset: number;
@@ -12,7 +12,7 @@ interface Bound {
 
 /** A kernel that ran. */
 export interface TracedLaunch {
-  /** What ran. */
+  /** The kernel that was launched. */
   readonly kernel: Kernel;
   /** Its scalars. */
   readonly scalars: Readonly<Record<string, number>>;
@@ -20,9 +20,9 @@ export interface TracedLaunch {
   readonly bytes: number;
   /** Threads that shared it, on `cpu`. */
   readonly threads?: number;
-  /** When it began, in ms: after the trace did, on `webgpu` after the first launch. */
+  /** Its start in ms: after the start of the trace, on `webgpu` after the first launch. */
   readonly start: number;
-  /** How long it took, in ms. */
+  /** Its duration in ms. */
   readonly time: number;
 }
 
@@ -30,7 +30,7 @@ export interface TracedLaunch {
 export interface DeviceTrace {
   /** In the order of the calls. */
   readonly launches: readonly TracedLaunch[];
-  /** How long the work took, in ms, waiting for the device included. */
+  /** Duration of the work in ms, waiting for the device included. */
   readonly time: number;
 }
 

@@ -1,4 +1,9 @@
-/** Multi-head self-attention between an input and an output projection. @module */
+/**
+ * Self-attention between an input and an output projection: multi-head attention, and disentangled
+ * attention, whose scores have terms of their own for contents and for distances.
+ *
+ * @module
+ */
 
 import {
   attention,
@@ -23,7 +28,10 @@ import type { KeyValueCache } from "./key_value_cache.ts";
 import type { Linear } from "./linear.ts";
 import type { RotaryPositions } from "./rotary.ts";
 
-/** Where several packed sequences begin alike, and x has these tokens once; on the device, u32. */
+/**
+ * Tokens that packed sequences have in common: where several begin alike, x has these tokens once;
+ * on the device, u32.
+ */
 export interface SharedTokens {
   /** For each token of all sequences, its row of x. */
   readonly places: Tensor;
@@ -31,7 +39,7 @@ export interface SharedTokens {
   readonly firsts: Tensor;
 }
 
-/** What a block needs to know about its batch. */
+/** Facts about a batch that a block needs. */
 export interface SequenceContext {
   /** Number of sequences. */
   readonly batch: number;
@@ -39,7 +47,7 @@ export interface SequenceContext {
   readonly time: number;
   /** The sequences, where they are packed. */
   readonly sequences?: PackedSequences;
-  /** Which of their tokens are computed, if not all are. */
+  /** The computed tokens, if not all tokens of the sequences are computed. */
   readonly shared?: SharedTokens;
   /** u32 (batch, keys): 0 hides a key. */
   readonly mask?: Tensor;
@@ -85,7 +93,7 @@ export const rotaryProjections = (
   return turned;
 };
 
-/** What attention is made of. */
+/** Parts of attention. */
 export interface AttentionParts {
   /** Heads of queries. */
   readonly heads: number;
@@ -93,7 +101,7 @@ export interface AttentionParts {
   readonly input: QkvProjection;
   /** Maps what was attended to back to the block's width. */
   readonly output: Linear;
-  /** Whether a token sees only those before it. */
+  /** True if a token sees only those before it. */
   readonly causal: boolean;
   /** Rate of dropout on the result. */
   readonly dropout: number;
@@ -156,7 +164,7 @@ function attendShared(
   return tape.pipe(attended, (all) => embedding(tape, all, firsts));
 }
 
-/** What disentangled attention is made of. */
+/** Parts of disentangled attention. */
 export interface DisentangledParts {
   /** Number of heads. */
   readonly heads: number;
@@ -178,7 +186,7 @@ export interface DisentangledParts {
 export interface RelativeContext extends SequenceContext {
   /** Distances. */
   readonly relative?: RelativePositions;
-  /** Where the rows of packed sequences are among padded ones, which `mask` is of. */
+  /** Rows of packed sequences among padded ones; `mask` is of the padded ones. */
   readonly padded?: PaddedSequences;
 }
 
@@ -240,7 +248,7 @@ export class DisentangledAttention {
 export class RelativePositions {
   /** (buckets, width): a row for each of the table's rows that occurs. */
   readonly states: Tensor;
-  /** Which of them each distance has. */
+  /** The bucket of each distance, which is a row of `states`. */
   readonly buckets: DistanceBuckets;
 
   /**
@@ -262,7 +270,7 @@ export class RelativePositions {
     };
   }
 
-  /** What the blocks of a pass read of it. */
+  /** The tensors that the blocks of a pass read. */
   get tensors(): readonly Tensor[] {
     return [this.states, this.buckets.bucketOf, this.buckets.starts];
   }

@@ -1,4 +1,9 @@
-/** An embedding that can be adapted. @module */
+/**
+ * An embedding that can be adapted, and virtual tokens, which an adapter puts before every
+ * sequence.
+ *
+ * @module
+ */
 
 import type { AttentionInputs, FirstRows } from "../autograd/mod.ts";
 import { embedding } from "../autograd/ops/embedding.ts";
@@ -8,7 +13,7 @@ import type { Weight } from "../autograd/weight.ts";
 import type { Tensor } from "../device/device.ts";
 import type { Adaptation, Linear, LinearParts } from "./linear.ts";
 
-/** What is looked up: on the host, or u32 on the device. */
+/** Ids to look up: on the host, or u32 on the device. */
 export type Ids = ArrayLike<number> | Tensor;
 
 /** A layer whose weight is one matrix: an embedding is linear in one-hot tokens. */
@@ -49,9 +54,9 @@ export class Embedding {
   }
 }
 
-/** What the blocks of a model are, for virtual tokens. */
+/** Shape of a model's blocks, as virtual tokens need it. */
 export interface BlockShape {
-  /** How many there are. */
+  /** Number of blocks. */
   readonly count: number;
   /** Width of what each reads. */
   readonly width: number;
@@ -67,13 +72,13 @@ export interface BlockShape {
  * finds the virtual ones before them.
  */
 export interface VirtualTokens {
-  /** How many there are. */
+  /** Number of virtual tokens. */
   readonly count: number;
-  /** What is trained of them, (count, values of each). */
+  /** Their trained values, (count, values of each). */
   readonly parameter: Parameter | undefined;
-  /** Whether blocks compute them, as other tokens: not where nothing reads what they would compute. */
+  /** True if blocks compute them, as other tokens: not where nothing reads the result. */
   readonly areComputed: boolean;
-  /** Whether a classifier that reads the first token of a sequence reads the first of them. */
+  /** True if a classifier that reads the first token of a sequence reads the first of them. */
   readonly areRead: boolean;
   /** Changes the embeddings of words (rows, width), before positions are added. */
   words?(tape: Tape, x: Tensor, rows: FirstRows): Tensor;
@@ -90,9 +95,9 @@ export interface VirtualTokens {
 
 /** The virtual tokens of a pass. */
 export interface PlacedTokens {
-  /** What they are. */
+  /** The virtual tokens. */
   readonly tokens: VirtualTokens;
-  /** Where they are, among the rows of all tokens. */
+  /** Their rows, among the rows of all tokens. */
   readonly rows: FirstRows;
 }
 

@@ -202,7 +202,9 @@ export class KeyValueCache extends Scope {
   }
 }
 
-/** Whether the columns of v follow those of k, as in a fused projection: one copy suffices for both. */
+/**
+ * True if the columns of v follow those of k, as in a fused projection: one copy suffices for both.
+ */
 function areNeighbors(k: ColumnWindow, v: ColumnWindow): boolean {
   return k.tensor === v.tensor && (k.offset ?? 0) + k.width === (v.offset ?? 0);
 }

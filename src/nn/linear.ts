@@ -1,4 +1,9 @@
-/** A linear layer that can be adapted. @module */
+/**
+ * A linear layer that can be adapted, and the interface of an adaptation, which an adapter adds to
+ * a layer.
+ *
+ * @module
+ */
 
 import { linear } from "../autograd/ops/linear.ts";
 import { adaptedLinear, type LowRankSite } from "../autograd/ops/low_rank.ts";
@@ -74,7 +79,7 @@ function leadingSites(adaptations: readonly Adaptation[]): LowRankSite[] {
 
 /** A trained change to the output of one layer, or of one place in a block; an embedding's input are ids. */
 export interface Adaptation<Input = Tensor> {
-  /** What is trained, in a fixed order. */
+  /** Trained parameters, in a fixed order. */
   readonly parameters: readonly Parameter[];
   /** From the layer's input x and its output y, (tokens, width) each, to the adapted output. */
   forward(tape: Tape, x: Input, y: Tensor): Tensor;

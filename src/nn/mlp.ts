@@ -1,4 +1,9 @@
-/** The feed-forward half of a transformer block. @module */
+/**
+ * The feed-forward half of a transformer block, activations by the names that configurations give
+ * them, and the sum with the residual stream.
+ *
+ * @module
+ */
 
 import { add, dropout, gelu, relu, silu, swiglu, tanh } from "../autograd/mod.ts";
 import type { Tape } from "../autograd/tape.ts";
@@ -6,7 +11,7 @@ import type { Tensor } from "../device/device.ts";
 import type { Linear } from "./linear.ts";
 import type { Norm, Place } from "./place.ts";
 
-/** What stands between the two projections. */
+/** Activation between the two projections. */
 export type Activation = (tape: Tape, x: Tensor) => Tensor;
 
 /** down(activation(up(x))), by default with GELU in its tanh form. */

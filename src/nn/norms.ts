@@ -1,4 +1,8 @@
-/** Layer normalization with its two parameters. @module */
+/**
+ * Layer normalization and normalization by the root mean square, each with its parameters.
+ *
+ * @module
+ */
 
 import { rmsNorm } from "../autograd/mod.ts";
 import { layerNorm } from "../autograd/ops/norms.ts";

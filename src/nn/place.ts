@@ -19,7 +19,7 @@ export class Place {
   readonly name: string;
   /** Width of the activations. */
   readonly width: number;
-  /** Which half of its block it follows. */
+  /** Half of its block that it follows. */
   readonly sublayer: Sublayer;
   /** The adaptations of the sublayer's output, in the order in which they are applied. */
   readonly adaptations: Adaptation[] = [];

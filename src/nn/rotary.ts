@@ -38,7 +38,7 @@ export class RotaryPositions {
     return { tensor, width: window.width };
   }
 
-  /** What the blocks of a pass read of it. */
+  /** The tensors that the blocks of a pass read. */
   get tensors(): readonly Tensor[] {
     return [this.#table, this.#rows];
   }

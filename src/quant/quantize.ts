@@ -1,4 +1,4 @@
-/** Quantizing to 4 bits. @module */
+/** Quantizes values to 4 bits, block by block, and dequantizes them to F32. @module */
 
 import { assertOptions } from "../core/checks.ts";
 import {
@@ -26,7 +26,7 @@ import {
   unquantizedTypes,
 } from "./quantized_tensor.ts";
 
-/** How values in [-1, 1] are rounded to a code. */
+/** Rule for rounding values in [-1, 1] to a code. */
 export interface Rounding {
   /** The middles between neighboring values, ascending. */
   readonly bounds: Float32Array;
@@ -98,13 +98,13 @@ function largestIn(values: Float32Array, begin: number, end: number): number {
   return largest;
 }
 
-/** How a tensor is quantized. */
+/** Options of {@link quantize}. */
 export interface QuantizeOptions {
-  /** What the 4 bits stand for. Default `nf4`. */
+  /** Table of values that the 4 bits stand for. Default `nf4`. */
   readonly code?: FourBitCode;
   /** Values per block: a power of two from 32 to 4096. Default 64. */
   readonly blockSize?: number;
-  /** Whether the scales are quantized too, to 8 bits in blocks of 256. Default true. */
+  /** True if the scales are quantized too, to 8 bits in blocks of 256. Default true. */
   readonly doubleQuantization?: boolean;
   /** The type that the values had, which bitsandbytes dequantizes to. Default `float32`. */
   readonly type?: UnquantizedType;

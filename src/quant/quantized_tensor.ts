@@ -1,4 +1,8 @@
-/** Tensors in 4 bits, as bitsandbytes stores them. @module */
+/**
+ * Tensors in 4 bits, as bitsandbytes stores them, and the values that its codes stand for.
+ *
+ * @module
+ */
 
 import { quote, ShapeError } from "../core/errors.ts";
 import { formatShape, nonFiniteAt, type Shape, sizeOf } from "../core/tensor.ts";
@@ -105,7 +109,7 @@ export const unquantizedTypes: readonly UnquantizedType[] = ["float32", "float16
 export interface QuantizedTensor {
   /** Extents, outermost first. */
   readonly shape: Shape;
-  /** What the codes stand for. */
+  /** Table of values that the codes stand for. */
   readonly code: FourBitCode;
   /** Values per block: a power of two from 32 to 4096. */
   readonly blockSize: number;
@@ -117,9 +121,9 @@ export interface QuantizedTensor {
   readonly type: UnquantizedType;
 }
 
-/** How tensors in 4 bits are stored. */
+/** Storage form of tensors in 4 bits. */
 export interface QuantizedForm extends Pick<QuantizedTensor, "code" | "blockSize"> {
-  /** Whether scales are in 8 bits. */
+  /** True if scales are in 8 bits. */
   readonly doubleQuantization: boolean;
 }
 
@@ -139,10 +143,10 @@ export interface QuantizedAbsmax {
   readonly offset: number;
 }
 
-/** How a tensor is stored in 4 bits: all of a quantized one but its values. */
+/** Storage form of a tensor in 4 bits: all of a quantized one but its values. */
 export interface FourBitForm extends QuantizedForm, Pick<QuantizedTensor, "shape"> {}
 
-/** How a quantized tensor is stored. */
+/** The storage form of a quantized tensor. */
 export function formOf({ shape, code, blockSize, absmax }: QuantizedTensor): FourBitForm {
   return { shape, code, blockSize, doubleQuantization: !(absmax instanceof Float32Array) };
 }

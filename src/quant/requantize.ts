@@ -13,11 +13,11 @@ export interface Requantized {
   /** ‖W₄‖, Frobenius, of the tensor before. */
   readonly weightNorm: number;
   /**
-   * How far the weight has moved along ΔW, as a share of it: ⟨W₄′ − W₄, ΔW⟩ / ‖ΔW‖², 1 if nothing is lost or
-   * ΔW is zero.
+   * Movement of the weight along ΔW, as a share of it: ⟨W₄′ − W₄, ΔW⟩ / ‖ΔW‖², 1 if nothing is lost
+   * or ΔW is zero.
    */
   readonly survivingShare: number;
-  /** How far it is from where it should be: ‖W₄′ − (W₄ + ΔW)‖ / ‖ΔW‖, 0 if ΔW is zero. */
+  /** Distance from the exact sum: ‖W₄′ − (W₄ + ΔW)‖ / ‖ΔW‖, 0 if ΔW is zero. */
   readonly relativeError: number;
 }
 
@@ -53,7 +53,7 @@ export function requantize(tensor: QuantizedTensor, delta: HostTensor): Requanti
   return { tensor: after, ...comparison(before, change, dequantize(after).data) };
 }
 
-/** What a step from one tensor's values to another's has of a change. */
+/** Compares a step from one tensor's values to another's with a wanted change. */
 export function comparison(
   before: ArrayLike<number>,
   change: ArrayLike<number>,

@@ -1,4 +1,9 @@
-/** Text to token ids and back, from a Hugging Face folder. @module */
+/**
+ * Text to token ids and back, from a Hugging Face folder: the token that ends a document, prompts
+ * as tokens in the one place where they are made, and the most text that a token stands for.
+ *
+ * @module
+ */
 
 import type { Tokenizer as HubTokenizer } from "npm:@huggingface/tokenizers@0.2.0";
 import { fillTemplate, type PromptFormat } from "../core/batch.ts";
@@ -24,8 +29,8 @@ const usual = "<|endoftext|>";
 const settingsFiles = ["generation_config.json", "config.json"];
 
 /**
- * What the settings of the model in a folder give as `eos_token_id`: an id, or several of which any ends
- * a text.
+ * The values of `eos_token_id` in the settings of the model in a folder: an id, or several of which
+ * any ends a text.
  *
  * @throws {Error} when a file is there and cannot be read.
  * @throws {SyntaxError} when one is not JSON.
@@ -75,7 +80,9 @@ function longestToken(
   return longest;
 }
 
-/** Whether the steps before the model end in bytes, and cut without leaving out. */
+/**
+ * True if the steps before the model end in bytes, and the others only cut, without leaving out.
+ */
 function keepsBytes(first: unknown): boolean {
   const { type, pretokenizers = [] } = isRecord(first) ? first : {};
   const steps = type === "Sequence" ? pretokenizers as JsonObject[] : [first as JsonObject];

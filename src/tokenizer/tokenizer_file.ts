@@ -1,4 +1,9 @@
-/** What `tokenizer.json` may hold, checked before the library that reads it believes it. @module */
+/**
+ * Checks of a `tokenizer.json`, before the library reads it: its fields, the steps before and after
+ * its model, and the regular expressions in them, which must not take long.
+ *
+ * @module
+ */
 
 import { isRecord } from "../core/checks.ts";
 import { quote } from "../core/errors.ts";
@@ -63,7 +68,7 @@ const plain = new RegExp(`^(?:(?:${atom}\\?)?${atom}${repetition}?|(?:${atom})+)
 /** DeepSeek LLM's for spaces at the end, which tries each space of each run. */
 const lastSpaces = "\\s+$";
 
-/** Whether a pattern is one of the published ones, or too simple to take long. */
+/** True if a pattern is one of the published ones, or too simple to take long. */
 export function isSplitPattern(pattern: string): boolean {
   // DeepSeek's file has the line breaks themselves.
   const escaped = pattern.replaceAll("\r", "\\r").replaceAll("\n", "\\n");
@@ -115,7 +120,7 @@ const replace: StepCheck = (step) => {
   return Math.max(1, content.length);
 };
 
-/** What becomes of the text that matches. */
+/** Fates of the text that matches. */
 const behaviors = ["Removed", "Isolated", "MergedWithPrevious", "MergedWithNext", "Contiguous"];
 
 const split: StepCheck = (step) => {
@@ -237,7 +242,7 @@ function checkPattern({ pattern }: JsonObject): void {
 /** The kinds of models that are supported. */
 export type ModelKind = "BPE" | "WordPiece" | "Unigram";
 
-/** What was found in a tokenizer's file. */
+/** Facts found in a tokenizer's file. */
 export interface TokenizerFacts {
   /** The model's kind. */
   readonly kind: ModelKind;

@@ -1,4 +1,9 @@
-/** Trains a byte-level BPE vocabulary (Sennrich et al. 2016; bytes as in GPT-2, Radford et al. 2019). @module */
+/**
+ * Trains a byte-level BPE vocabulary (Sennrich et al. 2016; bytes as in GPT-2, Radford et al. 2019)
+ * on words that merges never cross, and saves it as files that Hugging Face's libraries read.
+ *
+ * @module
+ */
 
 import { assertOptions } from "../core/checks.ts";
 import { jsonText } from "../storage/files.ts";

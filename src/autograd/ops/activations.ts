@@ -1,4 +1,8 @@
-/** GELU, exact or in its tanh form. @module */
+/**
+ * Activations: GELU (exact or in its tanh form), ReLU, SiLU, tanh, and the gate of SwiGLU.
+ *
+ * @module
+ */
 
 import { geluBackward, geluForward } from "../../../kernels/gelu/kernel.ts";
 import { reluBackward, reluForward } from "../../../kernels/relu/kernel.ts";
@@ -10,7 +14,7 @@ import { assertShape } from "../../core/tensor.ts";
 import type { Tensor } from "../../device/device.ts";
 import type { Tape } from "../tape.ts";
 
-/** Which GELU. */
+/** The form of GELU. */
 export interface GeluOptions {
   /** x · Φ(x), Hugging Face's `gelu`, rather than its tanh form. Default false. */
   readonly exact?: boolean;

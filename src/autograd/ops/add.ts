@@ -1,4 +1,8 @@
-/** The sum of two tensors: a residual connection. @module */
+/**
+ * Sums and multiples of tensors: residual connections, adding to some columns, and scaling.
+ *
+ * @module
+ */
 
 import { addKernel, scaleAdd } from "../../../kernels/elementwise/kernel.ts";
 import { assertShape } from "../../core/tensor.ts";

@@ -1,4 +1,9 @@
-/** Multi-head attention over column windows of q, k and v. @module */
+/**
+ * Multi-head attention over column windows of q, k and v, of sequences of one length or of packed
+ * sequences of different lengths, in which no row is padding.
+ *
+ * @module
+ */
 
 import { attentionBackward } from "../../../kernels/attention/backward_kernel.ts";
 import { attentionForward } from "../../../kernels/attention/kernel.ts";
@@ -366,13 +371,13 @@ function launchBackward(
   });
 }
 
-/** Which part. */
+/** One part of a fused projection. */
 export interface HeadPartOptions {
   /** Number of heads. */
   readonly heads: number;
   /** Number of parts of each head, of equal widths. */
   readonly parts: number;
-  /** Which of them, from 0. */
+  /** Index of the part, from 0. */
   readonly part: number;
   /** Is added to it, (heads · width of a part), if there is one. */
   readonly bias?: Parameter;

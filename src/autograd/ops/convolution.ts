@@ -9,7 +9,7 @@ import type { Tape } from "../tape.ts";
 import { biasGradient, savedFor } from "./linear.ts";
 import { type Matrix, matrix, multiply } from "./product.ts";
 
-/** What the rows are. */
+/** Layout of the rows. */
 export interface ConvolutionOptions {
   /** Number of sequences. */
   readonly batch: number;

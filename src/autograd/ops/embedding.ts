@@ -1,4 +1,9 @@
-/** Rows of a table by index. @module */
+/**
+ * Rows of a table by index; rows that are trained while their table is frozen; and trained rows in
+ * the place of the first rows of every sequence.
+ *
+ * @module
+ */
 
 import { copyColumns as copyKernel } from "../../../kernels/elementwise/kernel.ts";
 import { embeddingBackward } from "../../../kernels/embedding/kernel.ts";
@@ -19,7 +24,7 @@ import { copyColumns, matrix, multiply } from "./product.ts";
 export const withRows = (parameter: Parameter): Parameter[] =>
   parameter.rows ? [parameter, parameter.rows.values] : [parameter];
 
-/** Whether a gradient flows to a value, or to rows of a parameter. */
+/** True if a gradient flows to a value, or to rows of a parameter. */
 export function tracksAny(tape: Tape, value: Differentiable): boolean {
   const all = value instanceof Parameter ? withRows(value) : [value];
   return all.some((one) => tape.tracks(one));
@@ -215,7 +220,7 @@ export interface ReplacingRows {
 
 /** The first rows of sequences, among the rows of all of them. */
 export interface FirstRows {
-  /** How many of each sequence. */
+  /** Number of rows of each sequence. */
   readonly count: number;
   /** All other rows. */
   readonly others: readonly number[];

@@ -1,4 +1,9 @@
-/** A matrix product for each head of each sequence. @module */
+/**
+ * The products of attention for each head of each sequence as separate operations: matrix products,
+ * terms of distances, softmax, and the padding of packed sequences that they need.
+ *
+ * @module
+ */
 
 import {
   distanceTermsBackward,
@@ -16,7 +21,7 @@ import { assertLengths, startsOf } from "./attention.ts";
 import { savedFor } from "./linear.ts";
 import { lookUpRows } from "./look_up.ts";
 
-/** How the matrices lie in their tensors, and what of them is multiplied. */
+/** Layout of the matrices in their tensors, and the parts that are multiplied. */
 export interface HeadProductOptions {
   /** Number of equal groups of rows, each with products of its own: sequences. */
   readonly groups: number;
@@ -92,7 +97,7 @@ export interface DistanceBuckets {
   readonly starts: Tensor;
 }
 
-/** What the rows of scores are, and whose terms are added. */
+/** Layout of the rows of scores, and the side whose terms are added. */
 export interface DistanceTermsOptions {
   /** Number of sequences. */
   readonly batch: number;
@@ -132,7 +137,7 @@ export function distanceTerms(
   }, [starts]);
 }
 
-/** What the rows of scores are. */
+/** Layout of the rows of scores. */
 export interface SoftmaxOptions {
   /** Number of sequences. */
   readonly batch: number;
@@ -171,7 +176,7 @@ export function softmax(
   }, [p]);
 }
 
-/** Which rows of padded sequences are those of packed ones. */
+/** Padded sequences, and the rows in them that packed sequences have. */
 export interface PaddedSequences {
   /** Number of sequences. */
   readonly batch: number;

@@ -49,7 +49,10 @@ export function linearOutput(tape: Tape, x: Tensor, weight: Weight, bias?: Param
   return tape.activation([tokens, outputs], weight.name);
 }
 
-/** What the gradient of a factor reads: the one that it is multiplied by, unless the factor is frozen. */
+/**
+ * The tensors that the gradient of a factor reads: the one that it is multiplied by, unless the
+ * factor is frozen.
+ */
 export function savedFor(
   tape: Tape,
   factor: Differentiable | undefined,

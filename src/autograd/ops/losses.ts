@@ -1,4 +1,9 @@
-/** The mean cross-entropy of logits against labels. @module */
+/**
+ * The losses: mean cross-entropy of logits against labels, mean Kullback-Leibler divergence of a
+ * student from a teacher, and squared error.
+ *
+ * @module
+ */
 
 import {
   crossEntropyBackward,

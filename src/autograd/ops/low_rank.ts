@@ -1,4 +1,9 @@
-/** The low-rank path parallel to a weight: two thin products forward, four backward. @module */
+/**
+ * The low-rank path parallel to a weight, two thin products forward and four backward; and a linear
+ * layer with such updates, in as few products as possible.
+ *
+ * @module
+ */
 
 import { ShapeError } from "../../core/errors.ts";
 import { assertShape } from "../../core/tensor.ts";
@@ -26,13 +31,13 @@ export interface LowRankSite {
   readonly B: Parameter;
   /** α / r, or α / √r when rank-stabilized. */
   readonly scaling: number;
-  /** Which output rows it changes. */
+  /** Output rows that it changes. */
   readonly rows: SiteRows;
   /** Share of its input that dropout zeroes while training. */
   readonly dropout: number;
 }
 
-/** What the forward pass of a site saves for its backward pass. */
+/** Values of a site's forward pass that its backward pass needs. */
 export interface LowRankPath {
   /** The site. */
   readonly site: LowRankSite;
@@ -67,7 +72,7 @@ function lowRankPath(
   return { site, input, mask, hidden };
 }
 
-/** What {@link lowRankBackward} reads. */
+/** The tensors that {@link lowRankBackward} reads. */
 function savedForPath(tape: Tape, { site, input, hidden }: LowRankPath): Tensor[] {
   return [...savedFor(tape, site.A, input), ...savedFor(tape, site.B, hidden)];
 }

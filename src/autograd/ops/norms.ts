@@ -1,4 +1,4 @@
-/** Layer normalization. @module */
+/** Layer normalization, and normalization by the root mean square. @module */
 
 import {
   layerNormBackward,

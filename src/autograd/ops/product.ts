@@ -1,4 +1,9 @@
-/** Matrix products for linear layers and low-rank paths. @module */
+/**
+ * Matrix products for linear layers and low-rank paths; blocks of rows, and windows of columns,
+ * which operations read or write in place.
+ *
+ * @module
+ */
 
 import { copyColumns as copyKernel, scaleAdd } from "../../../kernels/elementwise/kernel.ts";
 import { elementBytes } from "../../../kernels/kernel.ts";
@@ -110,7 +115,7 @@ function launch({ a, b, c, options }: Product): void {
   );
 }
 
-/** Whether the device's kernel can bind all of the matrices. */
+/** True if the device's kernel can bind all of the matrices. */
 function fits({ a, b, c, options: { second } }: Product): boolean {
   const { maxBindingBytes } = c.tensor.device;
   const matrices = [a, b, c, ...(second ? [second.a, second.b] : [])];
@@ -181,7 +186,7 @@ function block({ tensor, stride, offset = 0 }: Matrix, rows: RowRange, columns: 
   return { tensor: tensor.view([size], first - over), stride, offset: over };
 }
 
-/** What devices want bindings to begin at multiples of, in bytes. */
+/** Alignment in bytes that devices require of the start of a binding. */
 const alignment = 256;
 
 /**
@@ -224,7 +229,7 @@ export interface ColumnWindow {
   readonly width: number;
 }
 
-/** Which rows to copy, and whether to add them. */
+/** Rows to copy, and whether to add them. */
 export interface CopyOptions {
   /** Number of rows. Default: all of the source. */
   readonly rows?: number;
@@ -254,7 +259,7 @@ export function copyColumns(
   });
 }
 
-/** Where a backward function writes the gradient of a window. */
+/** Destination of a backward function's gradient of a window. */
 export interface ColumnContribution {
   /** The same columns of the gradient. */
   readonly window: ColumnWindow;
@@ -263,8 +268,8 @@ export interface ColumnContribution {
 }
 
 /**
- * Where to add the gradient of a window, `undefined` if none is needed; the window's tensor gets no
- * gradient in its other columns.
+ * The destination for adding the gradient of a window, `undefined` if none is needed; the window's
+ * tensor gets no gradient in its other columns.
  */
 export function contributeColumns(
   tape: Tape,

@@ -1,4 +1,9 @@
-/** Low-rank updates of which each row of a batch takes its own: two launches, however many there are. @module */
+/**
+ * Low-rank updates of which each row of a batch takes its own: two launches, however many there
+ * are; and a linear layer with them, for inference and training.
+ *
+ * @module
+ */
 
 import { segmentOuter } from "../../../kernels/segment_outer/kernel.ts";
 import { segmentProduct } from "../../../kernels/segment_product/kernel.ts";
@@ -102,9 +107,9 @@ export function addSegments(
   return y;
 }
 
-/** How rows are multiplied by the matrices of their groups. */
+/** Options for multiplying rows by the matrices of their groups. */
 export interface SegmentOptions {
-  /** Whether matrices are stored as (n, k) and not (k, n). Default true. */
+  /** True if matrices are stored as (n, k), false for (k, n). Default true. */
   readonly transposeB?: boolean;
   /** 1 to add to what is there. Default 0. */
   readonly accumulate?: 0 | 1;
@@ -131,7 +136,7 @@ function multiplySegments(
 
 const widthOf = ({ shape }: Tensor): number => shape[shape.length - 1];
 
-/** Where `segment_outer` finds the rows' columns, and where the gradients of every group begin. */
+/** Columns of the rows that `segment_outer` reads, and the start of every group's gradients. */
 export interface GroupedGradients {
   /** All gradients, which are written. */
   readonly values: Tensor;

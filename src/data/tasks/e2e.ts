@@ -1,4 +1,9 @@
-/** The E2E dataset: meanings of restaurants, and what people wrote for them. @module */
+/**
+ * The E2E task: meanings with the sentences that people wrote for each, and outputs of a model
+ * beside references, from the files of the E2E scripts.
+ *
+ * @module
+ */
 
 import { oneLine } from "../../core/errors.ts";
 import { mostJsonBytes, mostTextCharacters, mostTextRows } from "../../core/limits.ts";
@@ -16,7 +21,7 @@ export type E2eSplit = "train" | "validation" | "test";
 export interface E2eMeaning {
   /** `name[Blue Spice], eatType[pub], area[riverside]`. */
   readonly meaning: string;
-  /** What people wrote for it, in the order of the file; at least one. */
+  /** Texts that people wrote for it, in the order of the file; at least one. */
   readonly references: readonly string[];
 }
 
@@ -56,7 +61,7 @@ export async function e2eData(split: E2eSplit, source: string): Promise<E2eMeani
 
 /** The references of one input. */
 interface Group {
-  /** Where a table says it. */
+  /** Input, where a table states it. */
   readonly input?: string;
   readonly references: readonly string[];
 }

@@ -11,7 +11,7 @@ import { hash32 } from "../../core/random.ts";
 /** The root: the empty n-gram. */
 const ROOT: number = 0;
 
-/** What {@link NgramTrie.find} returns for an n-gram that was never added. */
+/** Result of {@link NgramTrie.find} for an n-gram that was never added. */
 const ABSENT: number = -1;
 
 function grown<A extends Int32Array | Uint8Array>(array: A, make: (length: number) => A): A {

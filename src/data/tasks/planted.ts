@@ -1,4 +1,10 @@
-/** Linear teachers, y = (W₀ + D) x + noise, whose D and second moment of the inputs are chosen. @module */
+/**
+ * Tasks with known answers: linear teachers, y = (W₀ + D) x + noise, with chosen D and second
+ * moment of the inputs; invented facts; dates to be written in words; and handwritten digits,
+ * rotated in planes of their principal directions.
+ *
+ * @module
+ */
 
 import type { Batch } from "../../core/batch.ts";
 import { quote } from "../../core/errors.ts";
@@ -26,7 +32,7 @@ export type ShiftSpectrum =
   | { readonly kind: "geometric"; readonly ratio: number }
   | { readonly kind: "power"; readonly exponent: number };
 
-/** What a linear task is made from. */
+/** Specification of a linear task. */
 export interface LinearTaskSpec {
   /** Number of inputs and of outputs. */
   readonly width: number;
@@ -122,7 +128,7 @@ function rounded({ rows, columns, data }: DenseMatrix): HostTensor {
   return { shape: [rows, columns], data: Float32Array.from(data) };
 }
 
-/** Which facts. */
+/** Specification of invented facts. */
 export interface InventedFacts {
   /** Number of facts. */
   readonly facts: number;
@@ -169,9 +175,9 @@ export const months: readonly string[] =
   "January February March April May June July August September October November December"
     .split(" ");
 
-/** Which dates. */
+/** Specification of dates. */
 export interface DateOptions {
-  /** Which split of the years. */
+  /** Split of the years. */
   readonly split: GlossSplit;
   /** Number of dates, at most 10,000. With the same seed, a smaller number takes a prefix of the same dates. */
   readonly examples: number;

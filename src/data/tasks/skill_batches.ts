@@ -1,4 +1,4 @@
-/** Endless batches of skills. @module */
+/** Endless batches of skills, and texts of a skill that ask for different inputs. @module */
 
 import type { Batch, PromptFormat } from "../../core/batch.ts";
 import { assertOptions } from "../../core/checks.ts";
@@ -10,7 +10,7 @@ import { checkBatchSize, fittedLength, packBatch } from "../token_rows.ts";
 import { drawSkillText, type Skill } from "./skills.ts";
 import type { GlossSplit } from "./wordnet.ts";
 
-/** Which batches of skills. */
+/** Options of {@link skillBatches}. */
 export interface SkillBatchOptions {
   /** Texts in a batch. */
   readonly batch: number;
@@ -18,7 +18,7 @@ export interface SkillBatchOptions {
   readonly seed: number;
 }
 
-/** How skills are asked for; the space before an answer is no part of it. */
+/** Format of skills; the space before an answer is no part of it. */
 const skillFormat: PromptFormat = { ...usualFormat, separator: " " };
 
 /**
@@ -64,9 +64,9 @@ function drawSkill(skills: readonly Skill[], random: Random): Skill {
   return skills.find(({ weight }) => (left -= weight) < 0) ?? skills.at(-1)!;
 }
 
-/** Which texts of a skill. */
+/** Options of {@link skillTexts}. */
 export interface SkillTextOptions {
-  /** Which split of the inputs. */
+  /** Split of the inputs. */
   readonly split: GlossSplit;
   /** Most texts. With the same seed, a smaller number takes a prefix of the same texts. */
   readonly examples: number;

@@ -1,4 +1,9 @@
-/** Skills: small tasks with one right answer each, and texts that ask for it. @module */
+/**
+ * Skills: small tasks on letters, dates and numbers with one right answer each, and texts that ask
+ * for it.
+ *
+ * @module
+ */
 
 import { quote } from "../../core/errors.ts";
 import type { Random } from "../../core/random.ts";
@@ -8,11 +13,11 @@ import { type GlossSplit, splitOf } from "./wordnet.ts";
 
 /** A task whose answers are right or wrong. */
 export interface Skill {
-  /** What it is called in tables. */
+  /** Its name in tables. */
   readonly name: string;
   /** Any of them asks for it. */
   readonly words: readonly string[];
-  /** How often it comes, compared with others. */
+  /** Its weight in draws, relative to others. */
   readonly weight: number;
   /** Draws an input. */
   readonly input: (random: Random) => string;
@@ -21,7 +26,7 @@ export interface Skill {
 }
 
 /**
- * What is asked, and the answer: `rev hello:` and ` olleh`.
+ * The question and its answer: `rev hello:` and ` olleh`.
  *
  * @example
  * ```ts
@@ -79,7 +84,7 @@ function partsOf(date: string): DateParts {
   return { year, month: Number(month), day: Number(day) };
 }
 
-/** How dates are written: `7 March 2021`, `March 7, 2021`, `07/03/2021`, `7 Mar 21` and `07.03.21`. */
+/** Formats of dates: `7 March 2021`, `March 7, 2021`, `07/03/2021`, `7 Mar 21` and `07.03.21`. */
 const forms = {
   long: ({ year, month, day }) => `${day} ${months[month - 1]} ${year}`,
   american: ({ year, month, day }) => `${months[month - 1]} ${day}, ${year}`,
@@ -178,7 +183,7 @@ const drawSum = (random: Random): string => {
   return `${number(random)}+${number(random)}`;
 };
 
-/** What a sum is. */
+/** The value of a sum. */
 const total = (sum: string): string =>
   String(sum.split("+").reduce((all, number) => all + Number(number), 0));
 
@@ -236,7 +241,7 @@ const skillsOn = (input: Skill["input"], rows: readonly Row[]): Skill[] =>
 
 const onNumbers = drawNumber(0, 999);
 
-/** What `models/tiny-skills` has learned, each from words that ask for it. */
+/** The skills that `models/tiny-skills` has learned, each with the words that ask for it. */
 export const skills: readonly Skill[] = [
   ...skillsOn(drawLetters, [
     ["copy", "cpy say", 1, (word) => word],

@@ -1,4 +1,9 @@
-/** WordNet's nouns and verbs: the meanings of words, and the kind of each meaning. @module */
+/**
+ * WordNet's nouns and verbs: the meanings of words and their kinds, synonyms, and tasks made from
+ * them.
+ *
+ * @module
+ */
 
 import { hash32 } from "../../core/random.ts";
 import type { SynonymTable } from "../../metrics/mod.ts";
@@ -18,7 +23,7 @@ export interface Meaning {
   readonly lemma: string;
   /** Its supersense: `animal`, `artifact`, `motion`, … */
   readonly kind: string;
-  /** What it means, without example sentences. */
+  /** Definition, without example sentences. */
   readonly definition: string;
 }
 
@@ -144,7 +149,7 @@ export function splitOf(lemma: string): GlossSplit {
 
 /** Options of {@link glossBatches}. */
 export interface GlossOptions extends SampleOptions {
-  /** Which split of the words. */
+  /** Split of the words. */
   readonly split: GlossSplit;
   /** The task. Default `gloss`. */
   readonly task?: GlossTask;

@@ -1,4 +1,9 @@
-/** The CPU device: AssemblyScript kernels on threads over one shared WebAssembly memory. @module */
+/**
+ * The CPU device: AssemblyScript kernels on threads over one shared WebAssembly memory. The parts
+ * before it are a launch as a call of a kernel, the heap of that memory, and the compiled kernels.
+ *
+ * @module
+ */
 
 import { cpuWasm } from "../../../kernels/cpu.ts";
 import { widenBf16, widenF16 } from "../../../kernels/float16/kernel.ts";
@@ -228,9 +233,9 @@ async function compileKernels(): Promise<WebAssembly.Module> {
 export interface CpuOptions {
   /** Number of threads, the main one included. Default: one per processor, at most 8. */
   readonly threads?: number;
-  /** Whether the system's BLAS, if there is one, computes large products. Default: true. */
+  /** True if the system's BLAS, if there is one, computes large products. Default: true. */
   readonly blas?: boolean;
-  /** Why it was chosen; the description shows it in parentheses. */
+  /** Reason for the choice of the device; the description shows it in parentheses. */
   readonly note?: string;
 }
 
@@ -306,9 +311,9 @@ function assertThreads(threads: number): void {
   }
 }
 
-/** What a device works with until it is disposed. */
+/** Parts of a device, until it is disposed. */
 export interface CpuParts {
-  /** Where tensors are. */
+  /** Memory of its tensors. */
   readonly memory: WebAssembly.Memory;
   /** Allocates them. */
   readonly heap: Heap;
@@ -348,7 +353,7 @@ export class CpuDevice extends BaseDevice {
     return this.#parts?.heap.liveBytes ?? 0;
   }
 
-  /** What it works with; BaseDevice refuses calls after disposal. */
+  /** Its parts; BaseDevice refuses calls after disposal. */
   get #open(): CpuParts {
     return this.#parts!;
   }

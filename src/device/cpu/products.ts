@@ -30,7 +30,7 @@ const fewRows = 4;
 const threadWork = 2 ** 19, threadRows = 64;
 
 /**
- * Whether a product goes to BLAS, by its shape alone.
+ * True if a product goes to BLAS, judged by its shape alone.
  *
  * **Measured** with OpenBLAS 0.3.29 on two cores of an AMD EPYC (Zen 5), our kernel's time over that of
  * BLAS: 0.5 to 1.4 with 8 x 8 x 8, 0.9 to 2.1 with 24, 1.2 to 3.2 with 32 and 2.2 to 4.2 with 64, least
@@ -43,13 +43,13 @@ export function goesToBlas(scalars: ProductScalars): boolean {
     isDense(scalars);
 }
 
-/** Whether BLAS can compute what a kernel does: a B in 16 bits must be widened first. */
+/** True if BLAS can compute a kernel's product: a B in 16 bits must be widened first. */
 export function isForBlas(kernel: Kernel, scalars: ProductScalars): boolean {
   const isHalf = kernel === matmulF16 || kernel === matmulBf16;
   return (kernel === matmul || isHalf && canWiden(scalars)) && goesToBlas(scalars);
 }
 
-/** Whether blocks of a B in 16 bits can be widened: no row of it is larger than one. */
+/** True if blocks of a B in 16 bits can be widened: no row of it is larger than one. */
 export function canWiden({ bStride }: ProductScalars): boolean {
   return bStride <= wideValues;
 }
@@ -72,7 +72,7 @@ function grainOf({ m, n, k }: ProductScalars): number {
   return threadRows * Math.ceil(threadWork / (threadRows * Math.min(m, n) * k));
 }
 
-/** Whether rows do not overlap, as BLAS requires. */
+/** True if rows do not overlap, as BLAS requires. */
 function isDense(scalars: ProductScalars): boolean {
   const { m, n, k, transposeA, transposeB, aStride, bStride, cStride } = scalars;
   return aStride >= (transposeA ? m : k) && bStride >= (transposeB ? k : n) && cStride >= n;
@@ -81,7 +81,7 @@ function isDense(scalars: ProductScalars): boolean {
 /** Values of B that are widened at a time: 1 MiB, so that the product reads them from a processor's cache. */
 const wideValues = 2 ** 18;
 
-/** Where blocks of a B in 16 bits are widened, and by what. */
+/** Memory and function for widening blocks of a B in 16 bits. */
 export interface Widening {
   /** Address of {@link wideBytes} bytes. */
   readonly scratch: number;

@@ -29,7 +29,7 @@ export interface Call {
   readonly values: number[];
 }
 
-/** What all workers share. */
+/** Data that all workers share. */
 export type SharedData = Pick<WorkerData, "module" | "memory" | "names" | "blas" | "base">;
 
 /** Times that the main thread polls for the workers to finish before it sleeps. */

@@ -12,7 +12,7 @@
 import { type BlasPlace, type Sgemm, sgemmIn, sgemmRange } from "../../blas/mod.ts";
 import { chunkStart, type flags, nextChunk, type order } from "./control.ts";
 
-/** What a worker starts with. */
+/** Data with which a worker starts. */
 export interface WorkerData {
   /** The compiled kernels. */
   readonly module: WebAssembly.Module;
@@ -31,7 +31,7 @@ export interface WorkerData {
   readonly names: readonly string[];
   /** The BLAS; its index follows that of the last export. */
   readonly blas?: BlasPlace;
-  /** Where the memory begins in the process, if there is a BLAS. */
+  /** Address of the memory in the process, if there is a BLAS. */
   readonly base: number;
   /** Address of this thread's scratch. */
   readonly scratch: number;

@@ -4,7 +4,7 @@ import type { AdapterTraits } from "../../../kernels/kernel.ts";
 import { DeviceError } from "../../core/errors.ts";
 import { environmentVariable } from "../../core/platform.ts";
 
-/** What tells adapters apart; a `GPUAdapterInfo` is one. */
+/** Fields that distinguish adapters; a `GPUAdapterInfo` is one. */
 export interface AdapterInfo {
   /** Often empty, or a number. */
   readonly vendor: string;
@@ -46,7 +46,8 @@ export function requiresHardware(): boolean {
 }
 
 /**
- * Why an adapter is not used: with `LOWRANK_REQUIRE_HARDWARE=1`, because it is software or missing.
+ * The reason that an adapter is not used: with `LOWRANK_REQUIRE_HARDWARE=1`, that it is software or
+ * missing.
  *
  * @throws {RangeError} when the variable has another value than 0 or 1.
  */

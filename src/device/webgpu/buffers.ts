@@ -1,4 +1,9 @@
-/** Buffers kept for reuse: creating one costs far more than running a kernel on it. @module */
+/**
+ * A pool of buffers kept for reuse, as creating one costs far more than running a kernel on it, and
+ * a cache of bind groups, as each step uses the same buffers as the one before.
+ *
+ * @module
+ */
 
 import { ceilDivide, type Kernel } from "../../../kernels/kernel.ts";
 import type { AnyBindings, Tensor } from "../device.ts";
@@ -13,13 +18,13 @@ export interface PooledBuffer {
   readonly buffer: GPUBuffer;
   /** Its size class in bytes. */
   readonly bytes: number;
-  /** Which free list it returns to. */
+  /** Key of the free list that it returns to. */
   readonly key: string;
   /** Number of the submit that holds the last command on it; the caller sets it. */
   lastSubmit: number;
 }
 
-/** How a pool creates and destroys buffers. */
+/** Functions by which a pool creates and destroys buffers. */
 export interface PoolCallbacks {
   /** Creates a buffer of that many bytes. */
   create(bytes: number, label: string): GPUBuffer;

@@ -11,7 +11,7 @@ export interface Pipeline {
   readonly pipeline: GPUComputePipeline;
   /** The layout of its only bind group. */
   readonly layout: GPUBindGroupLayout;
-  /** What it runs. */
+  /** The kernel that it runs. */
   readonly kernel: Kernel;
 }
 

@@ -1,4 +1,9 @@
-/** The command encoder of a step, which turns launches into one submit. @module */
+/**
+ * The command encoder of a step, which turns launches into one submit: their scalars in one uniform
+ * buffer, and their times on the hardware's own clock.
+ *
+ * @module
+ */
 
 import type { AdapterTraits, Kernel } from "../../../kernels/kernel.ts";
 import type { AnyBindings } from "../device.ts";
@@ -17,7 +22,7 @@ const slots = 4096;
  * them, as its write is queued after the commands that read these.
  */
 class ScalarRing {
-  /** Where kernels read. */
+  /** Buffer from which kernels read. */
   readonly buffer: GPUBuffer;
   readonly #queue: GPUQueue;
   readonly #view = new DataView(new ArrayBuffer(slots * stride));
@@ -61,7 +66,7 @@ class ScalarRing {
 /** Most times that WebGPU lets one query set hold; each kernel has two. */
 const mostTimes = 4096;
 
-/** When a kernel began, in ms after the first one, and how long it took. */
+/** Start of a kernel, in ms after the first one, and its duration. */
 export interface KernelTime {
   /** ms. */
   readonly start: number;
@@ -84,7 +89,7 @@ class Stopwatch implements Disposable {
     this.#stopped = stopped;
   }
 
-  /** Where the next kernel's pass writes its times. */
+  /** The slots for the times of the next kernel's pass. */
   next(): GPUComputePassTimestampWrites {
     const at = this.#count % mostTimes;
     if (at === 0) {

@@ -1,4 +1,9 @@
-/** The webgpu device. @module */
+/**
+ * The webgpu device; before it, copies of values to and from a GPU's buffers, and checks of
+ * launches that refuse what WebGPU would refuse, but name the kernel.
+ *
+ * @module
+ */
 
 import { elementBytes, type ElementType, type Kernel } from "../../../kernels/kernel.ts";
 import { DeviceError } from "../../core/errors.ts";
