@@ -1,4 +1,4 @@
-/** Where the CPU device's kernels are. @module */
+/** Address of the CPU device's compiled kernels. @module */
 
 /**
  * The build of `cpu.as.ts`: next to this file or, in a browser, next to the bundle that contains this

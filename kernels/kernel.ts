@@ -14,14 +14,14 @@ export type ElementType = "f32" | "u32" | "i32" | HalfType;
 /** Floats of 16 bits: IEEE 754 binary16, or the upper half of an f32. */
 export type HalfType = "f16" | "bf16";
 
-/** What a kernel does with a buffer: `update` reads and writes, `write` overwrites every element. */
+/** A kernel's access to a buffer: `update` reads and writes, `write` overwrites every element. */
 export type Access = "read" | "write" | "update";
 
 /** One buffer of a kernel's signature. */
 export interface Binding {
   /** Type of its elements. */
   readonly type: ElementType;
-  /** What the kernel does with it. */
+  /** The kernel's access to it. */
   readonly access: Access;
 }
 
@@ -39,7 +39,7 @@ export interface Numbers {
 /** Scalars by name. */
 export type ScalarValues<S extends string> = Readonly<Record<S, number>>;
 
-/** How WebGPU runs a kernel. */
+/** Program by which WebGPU runs a kernel. */
 export interface WgslProgram<S extends string = string> {
   /**
    * WGSL with an entry point `main`. Buffers are `@group(0) @binding(i)` in the order of `bindings`;
@@ -67,8 +67,9 @@ export interface AdapterTraits {
 }
 
 /**
- * How the CPU runs a kernel: the WebAssembly export named after the kernel takes the bindings'
- * addresses, the scalars, then `begin` and `end`, and computes the units `begin <= unit < end`.
+ * Program by which the CPU runs a kernel: the WebAssembly export named after the kernel takes the
+ * bindings' addresses, the scalars, then `begin` and `end`, and computes the units `begin <= unit <
+ * end`.
  */
 export interface CpuProgram<S extends string = string> {
   /** Number of independent units (rows, heads, elements) that can be divided among threads. */
@@ -99,9 +100,9 @@ export interface Kernel<B extends string = string, S extends string = string> {
    * arithmetic.
    */
   readonly flops?: (scalars: ScalarValues<S>) => number;
-  /** How WebGPU runs it. */
+  /** Its program for WebGPU. */
   readonly wgsl: WgslProgram<S>;
-  /** How the CPU runs it. */
+  /** Its program for the CPU. */
   readonly cpu: CpuProgram<S>;
   /** Its definition, in float64. */
   reference(buffers: Readonly<Record<B, Numbers>>, scalars: ScalarValues<S>): void;

@@ -80,7 +80,10 @@ export const adamw: AdamWKernel<"parameter" | "gradient" | "first" | "second" | 
 /** Values of a moment in 8 bits that share a scale. */
 export const momentBlock = 256;
 
-/** Where a map begins in `maps`: its 256 values, then the 255 middles between them, and infinity. */
+/**
+ * Offsets of the maps in `maps`: each has 256 values, then the 255 middles between them, and
+ * infinity.
+ */
 const signedMap = 0, unsignedMap = 512;
 
 /**

@@ -80,7 +80,7 @@ function headDeltas(
   }
 }
 
-/** Where a head's operands and results are. */
+/** Address of one of a head's operands or results. */
 // @ts-ignore: decorator
 @inline function operand(index: u32, headWidth: u32): usize {
   return scratch(<usize>index * bytesOf(backwardTile(headWidth) * padded(headWidth)));

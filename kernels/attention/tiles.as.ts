@@ -1,7 +1,7 @@
 /**
- * How attention splits its work. A head has at most 2048 columns (mostHeadColumns in src/core/limits.ts), so
- * a tile has at least 8 rows. Tiles are multiples of 8, so that panels of queries and of keys meet the
- * diagonal at their corners.
+ * The tiles by which attention splits its work. A head has at most 2048 columns (mostHeadColumns in
+ * src/core/limits.ts), so a tile has at least 8 rows. Tiles are multiples of 8, so that panels of
+ * queries and of keys meet the diagonal at their corners.
  *
  * A hidden key has a weight of 0 within a tile and multiplies its value, so a value that is not finite
  * shows in the output: a mask does not conceal a broken activation.

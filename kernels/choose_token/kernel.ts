@@ -4,7 +4,7 @@ import { hash32 } from "../../src/core/random.ts";
 import { ceilDivide, defineKernel, f32, type Kernel, u32 } from "../kernel.ts";
 import code from "./choose_token.wgsl" with { type: "text" };
 
-/** What a row gives instead of a token when it has such a logit: 2^32 - 1 minus the index here. */
+/** Logits for which a row gives, instead of a token, 2^32 - 1 minus the index here. */
 const notFinite = [NaN, Infinity, -Infinity];
 
 /** The logit that is not finite which a row gave instead of a token; `undefined` for a token. */

@@ -17,7 +17,7 @@ export const embeddingForwardF16: EmbeddingForward = lookUpIn("f16");
 /** The same for a table in BF16. */
 export const embeddingForwardBf16: EmbeddingForward = lookUpIn("bf16");
 
-/** How rows of a table are looked up. */
+/** Signature of the lookup of a table's rows. */
 export type EmbeddingForward = Kernel<
   "table" | "ids" | "out",
   "count" | "width" | "first" | "rows"

@@ -12,7 +12,7 @@ import {
 } from "../kernel.ts";
 import code from "./widen.wgsl" with { type: "text" };
 
-/** How floats are stored. */
+/** Storage type of floats. */
 export type StoredType = HalfType | "f32";
 
 const bindings = { f32, f16, bf16 } as const;

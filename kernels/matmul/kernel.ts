@@ -38,8 +38,8 @@ const scalars = {
 } as const;
 
 /**
- * How the 8 lanes of a subgroup divide a tile: a lane sums 4 columns of the rows that `rowLanes` lanes
- * load.
+ * Division of a tile among the 8 lanes of a subgroup: a lane sums 4 columns of the rows that
+ * `rowLanes` lanes load.
  */
 function lanesOf({ m, n }: { readonly m: number; readonly n: number }) {
   const lanesFor = (extent: number) => extent > 16 ? 8 : extent > 8 ? 4 : 2;
@@ -185,7 +185,7 @@ interface Strided {
   readonly of: Numbers;
   readonly at: number;
   readonly step: number;
-  /** How it is stored. Default f32. */
+  /** Storage type. Default f32. */
   readonly type?: StoredType;
 }
 

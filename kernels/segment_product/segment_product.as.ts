@@ -76,7 +76,7 @@ export function segment_product(
   return (n + COLUMNS - 1) / COLUMNS * COLUMNS;
 }
 
-/** Whether a matrix is packed as a whole. */
+/** True if a matrix is packed as a whole. */
 // @ts-ignore: decorator
 @inline function fits(n: u32, k: u32): bool {
   return k > 0 && <u64>panelColumns(n) * k <= BLOCK_B;
@@ -92,7 +92,7 @@ export function segment_product(
   return transposeB ? 4 : bytesOf(n);
 }
 
-/** Where the block that begins at a term is packed: gemm's blocks, one after another. */
+/** Address of the block that begins at a term: gemm's blocks, one after another. */
 // @ts-ignore: decorator
 @inline function blockAt(n: u32, term: u32): usize {
   return scratch(PACKED_B) + bytesOf(panelColumns(n) * term);

@@ -2,7 +2,7 @@
 
 import { bytesOf } from "../simd/vector.as";
 
-/** Whether a mask, if there is one, shows a token. */
+/** True if a mask shows a token, or if there is none. */
 function isShown(hasMask: u32, mask: usize, token: usize): bool {
   return hasMask == 0 || load<u32>(mask + token * 4) != 0;
 }

@@ -1,8 +1,8 @@
-/** What a page of ours may do. @module */
+/** Content policies of pages: the permissions of their scripts. @module */
 
 import { sha256 } from "../storage/digest.ts";
 
-/** What a page's own scripts may do besides. */
+/** Permissions that a page's own scripts need besides. */
 interface PageNeeds {
   /** Further sources of `script-src`: `'strict-dynamic'` for scripts that these scripts add. */
   readonly script?: readonly string[];

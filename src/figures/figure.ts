@@ -1,4 +1,9 @@
-/** Figures and tables: plain data that every page and notebook can draw. @module */
+/**
+ * Figures and tables as plain data that every page and notebook can draw: their types, the palette,
+ * the layout that every figure starts with, and figures that a slider steps through.
+ *
+ * @module
+ */
 
 /** One position of a slider. */
 export interface SliderStep {
@@ -12,9 +17,9 @@ export interface SliderStep {
   readonly caption?: string;
 }
 
-/** What a reader steps through: a range if all labels are numbers, otherwise a choice. */
+/** The slider of a figure: a range if all labels are numbers, otherwise a choice. */
 export interface FigureSlider {
-  /** What it changes. */
+  /** Name of the value that it changes. */
   readonly name: string;
   /** At least one; the first is drawn where nothing can move. */
   readonly steps: readonly SliderStep[];
@@ -26,7 +31,7 @@ export interface Figure {
   readonly id: string;
   /** One line. */
   readonly title: string;
-  /** What is drawn, from how many seeds, on which device. */
+  /** Content of the drawing, number of seeds, and device. */
   readonly caption: string;
   /** Traces, as plotly takes them. */
   readonly data: readonly Trace[];
@@ -37,7 +42,7 @@ export interface Figure {
 }
 
 /**
- * How a column is printed. `number` shows whole numbers with all digits and others with six, `share`
+ * Format of a column. `number` shows whole numbers with all digits and others with six, `share`
  * shows three digits, `verdict` is colored, and `math` is a formula in TeX.
  */
 export type Unit =
@@ -61,7 +66,7 @@ export interface TableColumn {
   readonly label: string;
   /** A heading above those of neighboring columns that have it in common. */
   readonly group?: string;
-  /** How its values are printed. */
+  /** Format of its values. */
   readonly unit: Unit;
   /** Key of the small print below each value. */
   readonly detail?: string;
@@ -248,7 +253,7 @@ export type TraceType =
 
 /** One trace of a plot: a line, bars, a heat map. */
 export interface Trace {
-  /** What is drawn. */
+  /** Kind of drawing. */
   readonly type: TraceType;
   /** In the legend. */
   readonly name?: string;
@@ -258,7 +263,7 @@ export interface Trace {
   readonly y?: Values;
   /** Rows of a heat map, the first one at the lowest y. */
   readonly z?: readonly Values[];
-  /** How a scatter trace shows its points. */
+  /** Marks of a scatter trace. */
   readonly mode?: "lines" | "markers" | "lines+markers" | "text" | "markers+text";
   /** Horizontal or vertical bars. */
   readonly orientation?: "h" | "v";
@@ -287,7 +292,7 @@ export interface Title {
 
 /** An axis. */
 export interface Axis {
-  /** What it measures, with the unit. */
+  /** Quantity on the axis, with the unit. */
   readonly title?: Title;
   /** Scale. */
   readonly type?: "linear" | "log" | "category" | "date" | "multicategory" | "-";
@@ -328,7 +333,7 @@ export interface Layout {
   readonly [attribute: string]: unknown;
 }
 
-/** What a slider figure is made of. */
+/** Contents of a slider figure. */
 export interface SliderOptions extends FigureSlider, Pick<Figure, "id" | "title" | "caption"> {
   /** The layout of all steps that have none of their own. Default: that of the first. */
   readonly layout?: Layout;
@@ -384,7 +389,7 @@ export interface WholeStep {
   readonly layout: Layout;
 }
 
-/** What is drawn at each step, at one height. */
+/** The data and layout of each step, all of one height. */
 export function wholeSteps({ steps }: FigureSlider, layout: Layout): WholeStep[] {
   return steps.map((step) => ({
     data: step.data.map((trace, i) => ({ ...steps[0].data[i], ...trace })),

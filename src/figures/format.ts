@@ -12,7 +12,7 @@ export function formatValue(value: string | number | undefined, unit: Unit): str
   return typeof value === "string" ? value : formatters[unit](value);
 }
 
-/** Whether values of this unit are words, which are left-aligned. */
+/** True if values of this unit are words, which are left-aligned. */
 export function isText(unit: Unit): boolean {
   return unit === "text" || unit === "verdict" || unit === "math";
 }

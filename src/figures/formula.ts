@@ -1,4 +1,4 @@
-/** Formulas as pictures, drawn without a browser. @module */
+/** Formulas as pictures, drawn without a browser, and small matrices in TeX. @module */
 
 import type { HostTensor } from "../core/tensor.ts";
 import { type DrawFormula, escapeHtml, pictureSource } from "./html.ts";

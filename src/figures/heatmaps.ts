@@ -85,7 +85,7 @@ export interface HeatmapGrid {
   readonly xTitle: string;
   /** Height of a panel in pixels. */
   readonly panelHeight: number;
-  /** What the values are. Default `phi`. */
+  /** Quantity that the colors show. Default `phi`. */
   readonly scale?: HeatmapScale;
 }
 

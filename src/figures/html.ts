@@ -1,4 +1,4 @@
-/** HTML from data, with everything escaped. @module */
+/** HTML, JSON for scripts and image URLs from data, with everything escaped. @module */
 
 import type { DataTable, TableColumn, Unit } from "./figure.ts";
 import { formatValue, isText } from "./format.ts";
@@ -102,7 +102,7 @@ export const isJudged = (verdict: string): boolean => !verdict.startsWith("not j
 
 const kindOf = (verdict: string): string => kinds[verdict] ?? (isJudged(verdict) ? "open" : "none");
 
-/** Whether a verdict says that a claim came out as it was made. */
+/** True for a verdict by which a claim holds as it was made. */
 export const isGood = (verdict: string): boolean => kindOf(verdict) === "good";
 
 /** A verdict in its color, with how many have it. */
@@ -111,7 +111,7 @@ export function verdictHtml(verdict: string, count?: number): string {
   return `<span class="verdict ${kindOf(verdict)}">${escapeHtml(verdict)}${many}</span>`;
 }
 
-/** How many have a verdict, as a mark that is named when it is pointed at. */
+/** A verdict's count as a mark, which shows the verdict's name when it is pointed at. */
 export function markHtml(verdict: string, count: number): string {
   const kind = kindOf(verdict), name = escapeHtml(`${verdict}: ${count}`);
   return `<span class="mark ${kind}" role="img" aria-label="${name}" title="${name}">${

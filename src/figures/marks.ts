@@ -1,4 +1,9 @@
-/** Traces of rows: the position of each mark is read from its row. @module */
+/**
+ * Plots from rows, in which the position of each mark is read from its row: lines, loss curves,
+ * dots of parameter counts, curves by rank, and stacked bars of bytes by role.
+ *
+ * @module
+ */
 
 import { assertOptions } from "../core/checks.ts";
 import { quote } from "../core/errors.ts";
@@ -251,9 +256,9 @@ export function lossCurves(
 
 /** One count. */
 export interface ParameterCount {
-  /** What is counted. */
+  /** Name of what is counted. */
   readonly label: string;
-  /** How many. */
+  /** Number of parameters. */
   readonly parameters: number;
   /** From the palette. */
   readonly color: string;
@@ -410,7 +415,7 @@ export interface LossHistory {
   readonly heldOut?: readonly { readonly step: number; readonly loss: number }[];
 }
 
-/** What a line is drawn from: values at 1, 2, 3, …, points, or a training's history. */
+/** Source of a line: values at 1, 2, 3, …, points, or a training's history. */
 export type PlotValues = ArrayLike<number> | LossHistory | {
   /** Positions along the x axis. */
   readonly x: ArrayLike<number>;

@@ -1,4 +1,10 @@
-/** Pictures of matrices: drawings that need no library and have ink for light and for dark pages. @module */
+/**
+ * Pictures of matrices: drawings that need no library and have ink for light and for dark pages.
+ * They show matrices as boxes to scale, the method W′ = W + s·B·A, 2 × 2 matrices by their image of
+ * the unit circle, and a small matrix at every rank.
+ *
+ * @module
+ */
 
 import { grouped, largestOf } from "../core/numbers.ts";
 import type { HostTensor } from "../core/tensor.ts";
@@ -7,7 +13,9 @@ import { escapeHtml, pictureSource } from "./html.ts";
 import type { MimeBundle } from "./show.ts";
 import { textWidth } from "./text_size.ts";
 
-/** What a matrix is: frozen, trained by full fine-tuning, trained by LoRA, merged, or to be learned. */
+/**
+ * Role of a matrix: frozen, trained by full fine-tuning, trained by LoRA, merged, or to be learned.
+ */
 export type PictureRole = "base" | "full" | "lora" | "merged" | "target";
 
 const { base, full, lora: [light, dark], merged, signed: [positive, negative] } = palette;
@@ -48,16 +56,16 @@ svg .outline { fill: none; stroke: var(--role) }
 svg .positive { fill: var(--positive) }
 svg .negative { fill: var(--negative) }`;
 
-/** How much of its color a value from -1 to 1 has; the root makes small values visible. */
+/** Share of full color for a value from -1 to 1; the root makes small values visible. */
 export const shadeOf = (value: number): number => Math.min(1, Math.sqrt(Math.abs(value)));
 
 /** A drawing with words. */
 export interface Picture {
   /** The drawing, self-contained. */
   readonly svg: string;
-  /** What it shows, for readers who do not see it. */
+  /** Description for readers who do not see the picture. */
   readonly alt: string;
-  /** What is below it. */
+  /** Text below it. */
   readonly caption: string;
 }
 
@@ -129,7 +137,7 @@ export interface EquationSign {
   readonly notes?: readonly string[];
 }
 
-/** How an equation is drawn. */
+/** Options for drawing an equation. */
 export interface BoxesOptions extends PictureWords {
   /** Pixels of a row, and of a column. Default: 14. */
   readonly cell?: number;
@@ -259,7 +267,7 @@ export function methodPicture(): Picture {
   ]);
 }
 
-/** What a matrix makes of the unit circle, in the color of its role. */
+/** A matrix, drawn as its image of the unit circle in the color of its role. */
 export interface Ellipse {
   /** Four values by rows. */
   readonly matrix: ArrayLike<number>;
@@ -277,7 +285,7 @@ const circle: readonly Point[] = Array.from({ length: count }, (_, at) => {
 
 type Point = readonly [x: number, y: number];
 
-/** What is drawn. */
+/** Contents of a drawn plane. */
 export interface Plane {
   /** The last is on top. */
   readonly ellipses: readonly Ellipse[];
@@ -293,7 +301,7 @@ export interface Plane {
 
 /** A plane beside others. */
 export interface TitledPlane extends Omit<Plane, "size"> {
-  /** What is above it. */
+  /** Text above it. */
   readonly title: string;
 }
 

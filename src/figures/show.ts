@@ -1,4 +1,9 @@
-/** A figure as a bundle from which every notebook front end can show something. @module */
+/**
+ * A figure as a bundle from which every notebook front end can show something: a still picture,
+ * which becomes live where plotly can be loaded, a slider, and downloads that need no network.
+ *
+ * @module
+ */
 
 import { gzipSync } from "node:zlib";
 import {
@@ -16,13 +21,13 @@ import { framed, plotlyConfig, plotlySource, plotSvg } from "./still.ts";
 
 /** A control: its positions are those of its texts. */
 export interface Stepper {
-  /** What it changes. */
+  /** Name of the value that it changes. */
   readonly label: string;
   /** Each position as text. */
   readonly texts: readonly string[];
   /** The starting position. */
   readonly start: number;
-  /** Whether the positions are numbers, which rise or fall; otherwise they are a choice. */
+  /** True if the positions are numbers, which rise or fall; false if they are a choice. */
   readonly isRange: boolean;
 }
 
@@ -90,7 +95,7 @@ function sliderHtml({ name, steps }: FigureSlider): string {
 
 const hint = "A picture: run the cells (Run All) to move it.";
 
-/** What the loader's script draws. */
+/** The data that the loader's script draws. */
 export function drawable({ data, layout, slider }: Figure): Readonly<Record<string, unknown>> {
   if (!slider) return { data, layout };
   const sayings = slider.steps.map(({ caption = "" }) => caption);

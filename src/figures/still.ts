@@ -1,4 +1,9 @@
-/** A figure as a still picture. @module */
+/**
+ * A figure as a still picture: plotly runs without a browser, on a small DOM and canvas, and its
+ * SVG is shrunk, since a notebook stores each drawing twice.
+ *
+ * @module
+ */
 
 import { crc32, deflateSync } from "node:zlib";
 import type { Window } from "npm:happy-dom@21.0.4";
@@ -123,8 +128,8 @@ export async function plotlySource(): Promise<string> {
 }
 
 /**
- * How a live plot behaves: it is as wide as its container and has no button bar, which would cover legends
- * and can send data to plotly's site. Dragging zooms; a double click resets.
+ * Behavior of a live plot: it is as wide as its container and has no button bar, which would cover
+ * legends and can send data to plotly's site. Dragging zooms; a double click resets.
  */
 export const plotlyConfig = { displayModeBar: false, responsive: true } as const;
 
@@ -441,7 +446,7 @@ export function framed(plot: string, { title, caption: words, slider }: Figure):
 <g transform="translate(0,${head.bottom})">${plot}</g></svg>`;
 }
 
-/** Which of its steps a picture shows. */
+/** A sentence that names the step of a slider in the picture. */
 function positionOf({ name, steps: [{ label, caption }] }: FigureSlider): string {
   return `Shown: ${name} ${label}${caption === undefined ? "" : `, ${caption}`}.`;
 }

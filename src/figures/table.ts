@@ -1,4 +1,8 @@
-/** Tables as lists of columns, each of which reads its value from a row. @module */
+/**
+ * Tables as lists of columns, each of which reads its value from a row, and tables as text.
+ *
+ * @module
+ */
 
 import { boundsOf } from "../core/numbers.ts";
 import type { DataTable, Unit } from "./figure.ts";
@@ -25,7 +29,7 @@ export type Column<Row> =
 export interface TableDefinition<Row> extends Pick<DataTable, "id" | "title" | "quoted"> {
   /** In the order in which they are shown. */
   readonly columns: readonly Column<Row>[];
-  /** What they read. */
+  /** Rows that the columns read. */
   readonly rows: readonly Row[];
 }
 

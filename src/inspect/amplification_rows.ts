@@ -55,7 +55,7 @@ export const topDirectionsOf = (directions: number): number =>
 /** Random draws that table 7's random column is the mean of, unless it is said. */
 export const randomDraws = 20;
 
-/** What {@link amplificationRows} measures with. */
+/** Options of {@link amplificationRows}. */
 export interface AmplificationRowsOptions {
   /** W's top directions of Figure 8. Default: a tenth of all, as in the paper. */
   readonly topDirections?: number;
@@ -65,7 +65,10 @@ export interface AmplificationRowsOptions {
   readonly seed?: number;
   /** Directions of each draw, which bound the ranks and cost most of the time. Default: as many as W has. */
   readonly randomDirections?: number;
-  /** Whether W and ΔW are seen in the metric of the inputs, too, at a decomposition for every draw. Default: true. */
+  /**
+   * True to measure W and ΔW in the metric of the inputs, too, at a decomposition for every draw.
+   * Default: true.
+   */
   readonly inMetric?: boolean;
 }
 

@@ -1,4 +1,9 @@
-/** What two adapters have in common, update by update. @module */
+/**
+ * Compares adapters update by update: the similarities of two, read pair by pair and beside chance,
+ * and the directions that several have in common, with figures.
+ *
+ * @module
+ */
 
 import { factorsInPlace } from "../analysis/input.ts";
 import {
@@ -27,8 +32,8 @@ import { gaussian } from "../linalg/mod.ts";
 import { byKind, shortNames } from "./describe.ts";
 
 /**
- * Which directions are compared: those of A as in the paper, or the output or input directions of the
- * whole update.
+ * Directions to compare: those of A as in the paper, or the output or input directions of the whole
+ * update.
  */
 export const directionSpaces = ["A", "delta-left", "delta-right"] as const;
 
@@ -272,11 +277,11 @@ export function isSameAdapter(
   });
 }
 
-/** What the adapters that change a module need together. */
+/** The directions that the adapters which change a module need together. */
 export interface SharedModule extends SharedBasis {
   /** Its name. */
   readonly name: string;
-  /** Which adapters change it, from 0. */
+  /** Indices of the adapters that change it, from 0. */
   readonly adapters: readonly number[];
 }
 
@@ -286,9 +291,9 @@ export interface HeldShares {
   readonly inputs: readonly (readonly number[])[];
   /** The same of outputs. */
   readonly outputs: readonly (readonly number[])[];
-  /** What the inputs' share would be of random directions. */
+  /** The expected share of inputs for random directions. */
   readonly inputsByChance: readonly (readonly number[])[];
-  /** What the outputs' share would be. */
+  /** The expected share of outputs for random directions. */
   readonly outputsByChance: readonly (readonly number[])[];
 }
 
@@ -296,7 +301,7 @@ export interface HeldShares {
 export interface SharedDirections {
   /** Every module that at least two adapters change, in the order of the first ones. */
   readonly modules: readonly SharedModule[];
-  /** How much of one adapter is in the directions of another. */
+  /** Share of each adapter in the directions of each other one. */
   readonly held: HeldShares;
 }
 
@@ -377,7 +382,7 @@ export function sharedBasisFigure(
   };
 }
 
-/** How much of each adapter is in the leading directions of each other one, on both sides. */
+/** Shows the share of each adapter in the leading directions of each other one, on both sides. */
 export function heldFigure({ inputs, outputs }: HeldShares, names: readonly string[]): Figure {
   return {
     id: "held",

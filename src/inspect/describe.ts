@@ -1,4 +1,9 @@
-/** An adapter's updates in numbers. @module */
+/**
+ * An adapter's updates in numbers: a row for each update, medians by the kind of layer, and short
+ * names of updates for tables and figures.
+ *
+ * @module
+ */
 
 import {
   type Amplification,
@@ -34,7 +39,7 @@ export interface UpdateRow extends Spectrum {
   readonly intruders?: Intruders;
 }
 
-/** How an update is described. */
+/** Options of {@link describeUpdate}. */
 export interface DescribeOptions {
   /** Relative error that a suggested rank may have. Default: 0.05. */
   readonly error?: number;
@@ -86,9 +91,9 @@ export function describeUpdate(
 
 /** Medians over the updates of one kind of layer: a few layers can have factors of thousands, which a mean would show. */
 export interface KindRow {
-  /** What their names have after the last number: `self_attn.q_proj`. */
+  /** The part of their names after the last number: `self_attn.q_proj`. */
   readonly kind: string;
-  /** How many there are. */
+  /** Number of sites. */
   readonly sites: number;
   /** r. */
   readonly rank: number;
@@ -153,7 +158,10 @@ export function shortNames(names: readonly string[]): string[] {
   return paths.map((path) => path.slice(shared).join("."));
 }
 
-/** What {@link shortNames} leaves out: `transformer.h.`; empty if they share nothing. */
+/**
+ * The prefix that {@link shortNames} leaves out: `transformer.h.`; empty if the names share
+ * nothing.
+ */
 export function sharedPrefix(names: readonly string[]): string {
   const [name] = names, [short] = shortNames(names);
   return name.slice(0, name.length - short.length);

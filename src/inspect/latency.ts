@@ -9,7 +9,7 @@ import { median, middleHalf } from "../core/numbers.ts";
 
 /** Time of a forward pass. */
 export interface Timing {
-  /** What was timed. */
+  /** Name of the timed model. */
   readonly label: string;
   /** Smallest, microseconds per token. */
   readonly minimum: number;
@@ -21,7 +21,7 @@ export interface Timing {
   readonly each: readonly number[];
 }
 
-/** How models are timed. */
+/** Options for timing models. */
 export interface TimingOptions {
   /** Rounds that do not count. Default 2. */
   readonly warmUp?: number;

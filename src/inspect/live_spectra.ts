@@ -1,4 +1,9 @@
-/** The spectra of a model's adapters during training, read without stopping it. @module */
+/**
+ * The spectra of a model's adapters during training, read without stopping it, and figures of them
+ * over the steps.
+ *
+ * @module
+ */
 
 import { effectiveRank, principalAngles, stableRank, updateSvd } from "../analysis/mod.ts";
 import type { LowRankSite } from "../autograd/mod.ts";

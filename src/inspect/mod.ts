@@ -1,6 +1,6 @@
 /**
- * What an adapter contains and what two adapters have in common, the spectra of adapters while they train,
- * and what layers see: rows, tables and figures.
+ * Rows, tables and figures of adapters: the contents of one, the similarities of two, spectra
+ * during training, and the inputs of layers.
  *
  * @module
  */

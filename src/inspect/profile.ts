@@ -1,4 +1,9 @@
-/** Where the time of a step goes. @module */
+/**
+ * Profiles: the time of a step by kernels, beside the highest speeds of the device's arithmetic and
+ * memory, as a table and as a picture.
+ *
+ * @module
+ */
 
 import { addKernel } from "../../kernels/mod.ts";
 import { matrix, multiply } from "../autograd/ops/product.ts";
@@ -84,7 +89,7 @@ export interface ProfileRow {
 export interface Profile {
   /** The device. */
   readonly device: string;
-  /** What it does at best. */
+  /** Highest speeds of the device. */
   readonly roofs: Roofs;
   /** ms of the step as it is, the least of the rounds. */
   readonly alone: number;
@@ -100,7 +105,7 @@ export interface Profile {
   readonly rows: readonly ProfileRow[];
 }
 
-/** How a step is profiled. */
+/** Options of {@link profile}. */
 export interface ProfileOptions {
   /** Rounds, of which the fastest counts. Default 5. */
   readonly rounds?: number;
@@ -290,13 +295,13 @@ const perSecond = (perMs: number): number => perMs / 1e6;
 const speed = (of: "flops" | "bytes") =>
   ["time", (row: TableRow) => row[of] ? perSecond(row[of] / row.time!) : undefined] as const;
 
-/** What 100% is. */
+/** The speeds that count as 100%, in words. */
 function roofText({ roofs: { flops, bytes } }: Profile): string {
   const [arithmetic, memory] = [flops, bytes].map((speed) => digits(perSecond(speed), 3));
   return `roof: ${arithmetic} GFLOP/s, ${memory} GB/s, measured beside the step`;
 }
 
-/** What makes the times doubtful, after the sentence before. */
+/** Reasons to doubt the times, after the sentence before. */
 function doubts({ roof, alone, traced }: Profile): string {
   const isFaster = Number(digits(traced, 3)) < Number(digits(alone, 3));
   return `${roof > 1 ? aboveRoof : ""}${isFaster ? fasterTraced : ""}`;
@@ -322,7 +327,7 @@ const kinds: readonly (readonly [kind: string, names: RegExp])[] = [
   ["other kernels", /^/],
 ];
 
-/** When each kernel of a step ran, in a row for each kind. */
+/** Shows the time span of each kernel of a step, in a row for each kind. */
 export function profileFigure(profile: Profile): Figure {
   const { device, launches, traced } = profile, byKind = Map.groupBy(launches, kindOfLaunch);
   const colors = [...palette.series, palette.base];

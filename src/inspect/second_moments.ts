@@ -1,4 +1,9 @@
-/** The second moment of a layer's real inputs: the metric in which its updates act. @module */
+/**
+ * The second moment of a layer's real inputs, which is the metric in which its updates act; and the
+ * weights of a base model that an adapter changes, read without a device.
+ *
+ * @module
+ */
 
 import { type InputSpread, inputSpread } from "../analysis/mod.ts";
 import { Tape } from "../autograd/mod.ts";

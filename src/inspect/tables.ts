@@ -1,4 +1,4 @@
-/** An adapter's numbers as tables. @module */
+/** An adapter's numbers as tables and as figures. @module */
 
 import { truncationError } from "../analysis/mod.ts";
 import { boundsOf } from "../core/numbers.ts";
@@ -161,7 +161,7 @@ function lines(
   }));
 }
 
-/** What a spectrum's figure needs of an update. */
+/** The fields of an update that a spectrum's figure reads. */
 export type SpectrumRow = Pick<UpdateRow, "name" | "singularValues" | "noiseEdge">;
 
 const longestOf = (updates: readonly SpectrumRow[]): number =>

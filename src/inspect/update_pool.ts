@@ -111,7 +111,7 @@ class Helper<Name extends TaskName> {
   readonly #worker: Worker;
   #hasEnded = false;
   #answered?: PromiseWithResolvers<Answer<Name>>;
-  /** Whether it has started and not ended. */
+  /** True from its start to its end. */
   isReady = false;
   /** The answer that it works on. */
   answer: Promise<Answer<Name>> | undefined;

@@ -1,4 +1,4 @@
-/** What is computed update by update, on any thread. @module */
+/** Computations on single updates, which any thread can run. @module */
 
 import { energyRank, truncateUpdate, updateSingularValues } from "../analysis/mod.ts";
 import type { HostTensor } from "../core/tensor.ts";
@@ -6,7 +6,7 @@ import type { LowRankUpdate } from "../core/update.ts";
 import { comparePair, type DirectionSpace } from "./compare.ts";
 import { type DescribeOptions, describeUpdate } from "./describe.ts";
 
-/** How an update is cut: to a rank, or to the directions that hold a share of |ΔW|². */
+/** Limit of a cut update: a rank, or the directions that hold a share of |ΔW|². */
 export type Cut = { readonly rank: number } | { readonly energy: number };
 
 /** The tasks by name; each takes plain data, updates first, and gives plain data. */
@@ -26,19 +26,19 @@ const rankFor = (update: LowRankUpdate, energy: number): number =>
 /** The name of a task. */
 export type TaskName = keyof typeof updateTasks;
 
-/** How a task is done. */
+/** Options of a task. */
 export type TaskOptions<Name extends TaskName> = Parameters<typeof updateTasks[Name]>[1];
 
-/** What it gives. */
+/** Result of a task. */
 export type TaskResult<Name extends TaskName> = ReturnType<typeof updateTasks[Name]>;
 
 /** A task as it is sent to a worker. */
 export interface Task<Name extends TaskName> {
-  /** Which. */
+  /** Name of the task. */
   readonly name: Name;
   /** Of what. */
   readonly updates: readonly LowRankUpdate[];
-  /** How. */
+  /** Its options. */
   readonly options: TaskOptions<Name>;
 }
 

@@ -1,4 +1,9 @@
-/** What a trained adapter would do with another weight, or cut to a lower rank, as figures. @module */
+/**
+ * Figures of a trained adapter at other weights of its update, cut to a lower rank, or merged with
+ * others.
+ *
+ * @module
+ */
 
 import { axis, baseLayout, type Figure, indexAxis, logAxis, palette } from "../figures/figure.ts";
 import { bars, line, rankCurves } from "../figures/marks.ts";
@@ -14,7 +19,7 @@ export interface RankLoss {
 
 /** An adapter's held-out loss at weights of its update. */
 export interface WeightCurve {
-  /** Which adapter. */
+  /** Name of the adapter. */
   readonly name: string;
   /** 0 is the base, 1 the adapter as it was trained. */
   readonly weights: readonly number[];
@@ -57,7 +62,7 @@ export function prefixFigure(trained: readonly RankLoss[], cut: readonly RankLos
   };
 }
 
-/** What of an update's singular values stays at one rank, for a step of `sliderFigure`. */
+/** The largest singular values of an update that stay at one rank, for a step of `sliderFigure`. */
 export function prefixTraces(singularValues: readonly number[], rank: number): Figure["data"] {
   // Four digits are more than a bar shows, and keep the notebook small.
   const all = singularValues.map((value, i) => {

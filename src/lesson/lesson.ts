@@ -1,4 +1,9 @@
-/** LoRA and full fine-tuning that learn one planted shift side by side. @module */
+/**
+ * Lessons: LoRA and full fine-tuning learn one planted shift side by side. A teacher W = W₀ + D,
+ * inputs that may be stretched, and adapters that start in different ways.
+ *
+ * @module
+ */
 
 import { injectLora } from "../adapt/lora/inject.ts";
 import { injectOlora, injectPissa } from "../adapt/lora/starts.ts";
@@ -41,9 +46,9 @@ export const lessonStarts = [
 ] as const;
 
 /**
- * How A and B begin: `kaiming` and `gaussian` draw A and leave B zero; `turned` draws B and leaves A zero;
- * `random` draws both, `small` both within a twentieth of that; with `zero` both are zero; `pissa` and
- * `olora` take directions out of W₀.
+ * Start of A and B: `kaiming` and `gaussian` draw A and leave B zero; `turned` draws B and leaves A
+ * zero; `random` draws both, `small` both within a twentieth of that; with `zero` both are zero;
+ * `pissa` and `olora` take directions out of W₀.
  */
 export type LessonStart = typeof lessonStarts[number];
 
@@ -59,7 +64,7 @@ export interface LessonSettings {
   readonly alpha: number;
   /** η of AdamW, for LoRA and for full fine-tuning. Default: 0.02. */
   readonly learningRate: number;
-  /** How A and B begin. Default: `kaiming`. */
+  /** Start of A and B. Default: `kaiming`. */
   readonly start: LessonStart;
   /** The longest axis of the inputs over the shortest: 1 is round. Default: 1. */
   readonly spread: number;
@@ -146,7 +151,7 @@ function drawInputs({ width, spread, seed }: LessonSettings): HostTensor {
 /** Streams of the seed for what the library does not draw. */
 const streams = { A: 21, B: 22 };
 
-/** What A and B are drawn within, where the library's own start is not taken. */
+/** Bounds of the draws of A and B, where the library's own start is not taken. */
 const drawn: Partial<Record<LessonStart, { A?: number; B?: number }>> = {
   turned: { A: 0, B: 1 },
   random: { B: 1 },
@@ -180,7 +185,7 @@ export interface LessonChange {
   readonly values: Float64Array;
 }
 
-/** Where a lesson is. */
+/** State of a lesson. */
 export interface LessonReading {
   /** Steps so far. */
   readonly steps: number;
@@ -190,9 +195,9 @@ export interface LessonReading {
   readonly shift: LessonChange;
   /** A, B and s. */
   readonly factors: LowRankFactors;
-  /** What LoRA has learned. */
+  /** Change that LoRA has learned. */
   readonly lora: LessonChange;
-  /** What full fine-tuning has learned. */
+  /** Change that full fine-tuning has learned. */
   readonly full: LessonChange;
   /** Losses of every step before its update, per example. */
   readonly losses: { readonly lora: readonly number[]; readonly full: readonly number[] };
@@ -244,9 +249,9 @@ export async function openLesson(
   return new Lesson({ settings, task, base, student, whole, adapter, trainers }, unfinished.move());
 }
 
-/** What a lesson is made of. */
+/** Parts of a lesson. */
 export interface LessonParts {
-  /** What it was made from. */
+  /** Settings from which it was made. */
   readonly settings: LessonSettings;
   /** Inputs, targets and D. */
   readonly task: LessonTask;
@@ -256,7 +261,7 @@ export interface LessonParts {
   readonly student: Perceptron;
   /** The model that is trained in full. */
   readonly whole: Perceptron;
-  /** What the student trains. */
+  /** The student's adapter, which is trained. */
   readonly adapter: LoraAdapter;
   /** Of both. */
   readonly trainers: Readonly<Record<"lora" | "full", Trainer<HostTensor>>>;
@@ -264,7 +269,7 @@ export interface LessonParts {
 
 /** Two students of one teacher; see {@link openLesson}. */
 export class Lesson implements Disposable {
-  /** What it is made of. */
+  /** The parts of the lesson. */
   readonly parts: LessonParts;
   readonly #owner: Disposable;
   readonly #losses: Record<"lora" | "full", number[]> = { lora: [], full: [] };
@@ -332,7 +337,7 @@ export class Lesson implements Disposable {
   }
 }
 
-/** What does not change while a lesson runs. */
+/** The fields of a reading that do not change while a lesson runs. */
 function fixedOf({ settings, task, base }: LessonParts) {
   const { inputs, targets } = task.batch, W = denseOf(base);
   const outputs = multiplyTransposed(denseOf(inputs), W);

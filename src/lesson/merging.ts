@@ -1,4 +1,4 @@
-/** What merging B A into W₀ changes, and what unmerging gives back. @module */
+/** The changes that merging B A into W₀ makes, and the weights after unmerging. @module */
 
 import { deltaWeight, merge, unmerge } from "../adapt/mod.ts";
 import { countChangedBits, largestDifference, largestOf } from "../core/numbers.ts";
@@ -18,7 +18,7 @@ export interface MergedLesson {
   unmerge(): Promise<UnmergedLesson>;
 }
 
-/** What unmerging gives back. */
+/** The weights after unmerging, compared with those before. */
 export interface UnmergedLesson {
   /** Number of weights. */
   readonly weights: number;

@@ -1,4 +1,4 @@
-/** What a lesson has learned, as pictures. @module */
+/** Pictures of a lesson's state. @module */
 
 import { type Figure, palette } from "../figures/figure.ts";
 import { linesFigure, type LinesWords } from "../figures/marks.ts";
@@ -44,7 +44,7 @@ function circle(reading: LessonReading): Picture {
   return planesPicture(words, [{ ...plane, half: halfOf(reading) }], key);
 }
 
-/** What W₀, both students and the target make of the circle; the target is on top. */
+/** The images of the circle under W₀, both students and the target; the target is on top. */
 export function ellipsesOf({ base, shift, lora, full }: LessonReading): Ellipse[] {
   const changed = (role: PictureRole, { data }: DenseMatrix) => {
     return { role, matrix: base.data.map((value, i) => value + data[i]) };

@@ -1,4 +1,9 @@
-/** BLEU: which share of a text's n-grams people wrote, too. @module */
+/**
+ * BLEU and NIST: the share of a text's n-grams that references have too, and for NIST how much each
+ * of them says; with their tokens, as NIST's `mteval-v13a` takes them.
+ *
+ * @module
+ */
 
 import {
   assertReferenced,
@@ -7,7 +12,7 @@ import {
   tokensOf,
 } from "./referenced_output.ts";
 
-/** What SGML writes otherwise, in the order in which it is undone. */
+/** SGML's spellings and the plain text for each, in the order in which they are replaced. */
 const undone: readonly (readonly [RegExp, string])[] = [
   [/<skipped>/g, ""],
   [/-\n/g, ""],
@@ -18,7 +23,7 @@ const undone: readonly (readonly [RegExp, string])[] = [
   [/&gt;/g, ">"],
 ];
 
-/** Where a token ends inside of a word. Periods, commas and hyphens stay within numbers. */
+/** Boundaries of tokens inside of a word. Periods, commas and hyphens stay within numbers. */
 const separated: readonly (readonly [RegExp, string])[] = [
   [/([{-~[-` -&(-+:-@/])/g, " $1 "],
   [/([^0-9])([.,])/g, "$1 $2 "],
@@ -48,7 +53,9 @@ export function mtevalTokens(text: string): string[] {
 const mtevalTokensOf = (outputs: readonly ReferencedOutput[]): ReferencedTokens[] =>
   tokensOf(outputs, mtevalTokens);
 
-/** How often each n-gram occurs; its tokens are joined by a space, which no token contains. */
+/**
+ * Number of occurrences of each n-gram; its tokens are joined by a space, which no token contains.
+ */
 export type NgramCounts = ReadonlyMap<string, number>;
 
 /** Between the tokens of an n-gram. */
@@ -64,7 +71,7 @@ export function ngramsOf(tokens: readonly string[], order: number): string[] {
 const withoutLast = (ngram: string): string =>
   ngram.slice(0, Math.max(0, ngram.lastIndexOf(joint)));
 
-/** How often each of them occurs. */
+/** Counts the occurrences of each n-gram. */
 export function countsOf(ngrams: Iterable<string>): Map<string, number> {
   const counts = new Map<string, number>();
   for (const ngram of ngrams) counts.set(ngram, (counts.get(ngram) ?? 0) + 1);
@@ -97,7 +104,7 @@ function* sharedNgrams(
 
 const orders = [1, 2, 3, 4];
 
-/** What stands for no match and for no n-gram, so that the logarithm exists. */
+/** Values that replace no match and no n-gram, so that the logarithm exists. */
 const noMatch = 1e-15, noNgram = 1e-9;
 
 /**

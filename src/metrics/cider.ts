@@ -10,7 +10,7 @@ import {
 
 const orders = [1, 2, 3, 4];
 
-/** How far lengths may differ: the deviation of a Gaussian, in bigrams. */
+/** Tolerance for differences of length: the deviation of a Gaussian, in bigrams. */
 const sigma = 6;
 
 /**

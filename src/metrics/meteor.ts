@@ -1,4 +1,9 @@
-/** METEOR: words aligned with those of people, also by stem, synonym and paraphrase. @module */
+/**
+ * METEOR: words aligned with those of references, also by stem, synonym and paraphrase. In order:
+ * English stems, tables, matches, the search for the best alignment, words, and the score.
+ *
+ * @module
+ */
 
 import { mostWordMatches } from "../core/limits.ts";
 import { grouped } from "../core/numbers.ts";
@@ -22,7 +27,10 @@ const hasVowel = new RegExp(vowel);
 /** Ends in a short syllable: a vowel between others, of which the last is not w, x or Y; or `at` alone. */
 const shortEnd = new RegExp(`(^|.*${other})${vowel}[^aeiouywxY]$|^${vowel}${other}$`);
 
-/** What an ending becomes, and when; the longest ending decides, even where its condition fails. */
+/**
+ * An ending, its replacement, and the condition on the stem; the longest ending decides, even where
+ * its condition fails.
+ */
 type Ending = readonly [ending: string, becomes: string, when?: (stem: string) => boolean];
 
 const derivational: readonly Ending[] = [
@@ -73,7 +81,7 @@ export function englishStem(word: string): string {
   return withoutFinal(replaced(plain, last, starts[1]), starts).toLowerCase();
 }
 
-/** Where R1 and R2 begin. */
+/** The starts of the regions R1 and R2. */
 function regionsOf(word: string): readonly [number, number] {
   const after = (from: number) => {
     const found = new RegExp(`${vowel}${other}`).exec(word.slice(from));
@@ -124,7 +132,7 @@ function withoutFinal(word: string, [first, second]: readonly [number, number]):
   return word.endsWith("ll") && stem.length >= second ? stem : word;
 }
 
-/** Which words mean the same. */
+/** Table of words with equal meaning. */
 export interface SynonymTable {
   /** The numbers of the meanings of a word. */
   readonly meanings: ReadonlyMap<string, readonly number[]>;
@@ -132,15 +140,17 @@ export interface SynonymTable {
   readonly bases: ReadonlyMap<string, readonly string[]>;
 }
 
-/** Which phrases say the same. */
+/** Table of phrases with equal meaning. */
 export interface ParaphraseTable {
-  /** What each phrase may be replaced with, in the order of METEOR's table. */
+  /** Replacements for each phrase, in the order of METEOR's table. */
   readonly phrases: ReadonlyMap<string, readonly (readonly string[])[]>;
   /** Words of the longest phrase. */
   readonly longest: number;
 }
 
-/** What METEOR knows beside exact words and stems; without a table, its module is left out. */
+/**
+ * Tables that METEOR uses beside exact words and stems; without a table, its module is left out.
+ */
 export interface MeteorTables {
   /** For the module of synonyms. */
   readonly synonyms?: SynonymTable;
@@ -179,7 +189,7 @@ export type MeteorModule = "exact" | "stem" | "synonym" | "paraphrase";
 
 /** A match of a phrase of the output with a phrase of the reference. */
 export interface Match {
-  /** What found it. */
+  /** Module that found it. */
   readonly module: MeteorModule;
   /** Its first word in the reference. */
   readonly start: number;
@@ -287,7 +297,7 @@ function* paraphrased(
   }
 }
 
-/** How many partial alignments the search keeps. */
+/** Number of partial alignments that the search keeps. */
 const beam = 40;
 
 /**
@@ -352,7 +362,7 @@ class Path {
   readonly #usedInOutput: boolean[];
   /** The word of the reference that is next. */
   #next = 0;
-  /** Where the last match ends in the output, if the word before this one is matched. */
+  /** End of the last match in the output, if the word before this one is matched. */
   #lastEnd?: number;
 
   private constructor(chosen: Path["chosen"], inReference: boolean[], inOutput: boolean[]) {
@@ -369,7 +379,10 @@ class Path {
     return path;
   }
 
-  /** What this path may become at a word of the reference; without a match it is this very path. */
+  /**
+   * The paths that continue this one at a word of the reference; without a match it is this very
+   * path.
+   */
   advance(at: number, matches: readonly Match[]): Path[] {
     if (this.#usedInReference[at]) {
       if (at < this.#next) return [this];
@@ -433,7 +446,7 @@ const distanceOf = ({ start, outputStart }: Match): number => Math.abs(start - o
 const letters =
   "A-Za-z\\u00c0-\\u00d6\\u00d8-\\u00f6\\u00f8-\\u017e\\u0400-\\u0527\\ua640-\\ua66e\\ua67e-\\ua697\\u1d00-\\u1d7f";
 
-/** What is put between words or written otherwise, one after the other. */
+/** Replacements that separate words and unify spellings, applied one after the other. */
 const steps: readonly (readonly [RegExp, string])[] = [
   [new RegExp(`([^0-9${letters}\\s.'\`,\\-\\u2018\\u2019])`, "g"), " $1 "],
   [/\.{2,}/g, " $& "],
@@ -488,13 +501,13 @@ const functionWords = new Set(
     "other ” into some what so -- no time years could ? 't — '").split(" "),
 );
 
-/** Whether a word says little, so that METEOR weighs it less. */
+/** True for a function word, which METEOR weighs less. */
 const isFunctionWord = (word: string): boolean => functionWords.has(word);
 
 /** Recall against precision, the shape and the size of the penalty, content words against others. */
 const alpha = 0.85, beta = 0.2, gamma = 0.6, delta = 0.75;
 
-/** What a match of each module is worth. */
+/** Weight of a match of each module. */
 const weights: Readonly<Record<MeteorModule, number>> = {
   exact: 1,
   stem: 0.6,
@@ -532,7 +545,7 @@ export function meteor(outputs: readonly ReferencedOutput[], tables: MeteorTable
   return meteorScore(addStatistics(outputs.map((output) => meteorStatistics(output, tables))));
 }
 
-/** What METEOR counts; texts are the output and the reference. */
+/** Counts of METEOR; texts are the output and the reference. */
 export interface MeteorStatistics {
   /** Words of both texts. */
   readonly lengths: Pair;
@@ -613,7 +626,7 @@ const addPairs = (pairs: readonly Pair[]): Pair =>
 const matchedWords = ({ matches }: MeteorStatistics): Pair =>
   addPairs(Object.values(matches).flat());
 
-/** Whether all words of both texts are matched in one chunk, which is no fragmentation. */
+/** True if all words of both texts are matched in one chunk, which is no fragmentation. */
 function isWhole(statistics: MeteorStatistics): boolean {
   const [output, reference] = matchedWords(statistics), { lengths, chunks } = statistics;
   return output === lengths[0] && reference === lengths[1] && chunks === 1;

@@ -1,4 +1,4 @@
-/** METEOR's own tables, from the folder in which its jar is. @module */
+/** Reads METEOR's own tables from the folder in which its jar is. @module */
 
 import { decodeText } from "../core/checks.ts";
 import { quote } from "../core/errors.ts";

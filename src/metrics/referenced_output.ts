@@ -6,9 +6,12 @@ import { quote } from "../core/errors.ts";
 
 /** A text that a model made, and at least one text of a person for the same input. */
 export interface ReferencedOutput {
-  /** What the model made; may be empty. */
+  /** The model's text; may be empty. */
   readonly output: string;
-  /** What people wrote; their order does not matter, except that METEOR counts the first of equally good ones. */
+  /**
+   * Texts that people wrote; their order does not matter, except that METEOR counts the first of
+   * equally good ones.
+   */
   readonly references: readonly string[];
 }
 
@@ -28,7 +31,7 @@ export interface ReferencedTokens {
   readonly references: readonly (readonly string[])[];
 }
 
-/** How a text is split into tokens. */
+/** Function that splits a text into tokens. */
 type Split = (text: string) => string[];
 
 /**

@@ -7,7 +7,7 @@ import {
   type ReferencedTokens,
 } from "./referenced_output.ts";
 
-/** How much recall weighs against precision. */
+/** Weight of recall relative to precision. */
 const beta = 1.2;
 
 /**

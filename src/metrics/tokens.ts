@@ -1,4 +1,9 @@
-/** Penn Treebank tokens, as Stanford's tokenizer takes them. @module */
+/**
+ * Penn Treebank tokens, as Stanford's tokenizer takes them, and the tokens of METEOR, ROUGE-L and
+ * CIDEr, which coco-caption makes from them.
+ *
+ * @module
+ */
 
 import { type ReferencedOutput, type ReferencedTokens, tokensOf } from "./referenced_output.ts";
 
@@ -6,7 +11,7 @@ import { type ReferencedOutput, type ReferencedTokens, tokensOf } from "./refere
 export interface TokenRule {
   /** The token, and in a second group what must follow it; both count when the longest match is taken. */
   readonly pattern: RegExp;
-  /** How the token is written. Default: as it stands. */
+  /** Rewrites the token. Default: as it stands. */
   readonly write?: (token: string) => string;
 }
 
@@ -203,7 +208,9 @@ function tokenAt(line: string, at: number): Found {
   return found;
 }
 
-/** Where there is nothing else, a soft hyphen is a hyphen. */
+/**
+ * A hyphen for a token that is nothing but a soft hyphen; any other token loses its soft hyphens.
+ */
 const withoutSoftHyphens = (token: string): string =>
   token.replaceAll("\u00ad", "") || token && "-";
 

@@ -1,4 +1,4 @@
-/** Assertion cells. @module */
+/** Assertions and experiments in cells. @module */
 
 import type { Outcome } from "../../experiments/mod.ts";
 import { openDevice } from "../device/mod.ts";

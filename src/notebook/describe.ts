@@ -1,4 +1,9 @@
-/** Turns any value into the parts that are shown of it. @module */
+/**
+ * Turns any value into the parts that are shown of it: tables, text and figures for the toolkit's
+ * classes and for plain records, which are recognized by their fields.
+ *
+ * @module
+ */
 
 import type { Finding, Outcome } from "../../experiments/mod.ts";
 import type { Formula } from "../accounting/mod.ts";
@@ -232,7 +237,7 @@ function historyFigure(history: History): Figure {
   return plot({ training: history }, { caption });
 }
 
-/** What is trained, and the losses so far. */
+/** The description of a training, and the losses so far. */
 function describeTraining({ description, history }: Training): Part[] {
   return history.steps === 0 ? [description] : [description, historyFigure(history)];
 }
@@ -302,7 +307,7 @@ function shown<T extends object>(type: Shown<T>["class"], show: Shown<T>["show"]
   return { class: type, show } as unknown as Shown<object>;
 }
 
-/** Whether a value is an instance of one of these classes. */
+/** True if a value is an instance of one of these classes. */
 const isShownInstance = (value: object): boolean => classOf(value) !== undefined;
 
 const classOf = (value: object) =>
@@ -474,7 +479,7 @@ function kind<T>(fields: Kind<T>["fields"], show: Kind<T>["show"]): Kind<T> {
   return { fields, show };
 }
 
-/** Whether a value is a record of a known kind. */
+/** True if a value is a record of a known kind. */
 const isShownRecord = (value: object): boolean => kindOf(value) !== undefined;
 
 const kindOf = (value: object) =>
@@ -522,7 +527,9 @@ async function describeArray(values: readonly unknown[]): Promise<readonly Part[
   return parts;
 }
 
-/** Whether a value is one of the toolkit's, or a list of those: what a cell may end with and show. */
+/**
+ * True for a value of the toolkit, or a list of such values: a cell may end with it and show it.
+ */
 export function isShown(value: unknown): boolean {
   if (typeof value !== "object" || value === null) return false;
   if (Array.isArray(value)) return value.length > 0 && value.every(isShown);

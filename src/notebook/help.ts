@@ -1,4 +1,8 @@
-/** The documentation of a function or class, in a cell. @module */
+/**
+ * The documentation of a function or class in a cell, read from the package's own sources.
+ *
+ * @module
+ */
 
 import { quote } from "../core/errors.ts";
 import type { DataTable } from "../figures/figure.ts";
@@ -10,7 +14,7 @@ import { show } from "./show.ts";
 export interface Comment {
   /** Its text without tags. */
   readonly text: string;
-  /** When it throws what. */
+  /** The errors that it throws, with their conditions. */
   readonly throws: readonly string[];
   /** Its first example, if it has one. */
   readonly example?: string;
@@ -22,7 +26,7 @@ export interface Field {
   readonly name: string;
   /** Its type. */
   readonly type: string;
-  /** What it is. */
+  /** Its meaning. */
   readonly meaning: string;
 }
 
@@ -85,9 +89,9 @@ function optionTypes(signature: string): string[] {
 
 /** A source file. */
 export interface Source {
-  /** Where it is. */
+  /** Address of the file. */
   readonly url: string;
-  /** What it says. */
+  /** Its text. */
   readonly text: string;
 }
 
@@ -95,7 +99,7 @@ export interface Source {
 export interface Declaration {
   /** The file. */
   readonly source: Source;
-  /** Where it begins there, at `export`, `interface` or the like. */
+  /** Start of the declaration there, at `export`, `interface` or the like. */
   readonly start: number;
 }
 
@@ -186,7 +190,7 @@ export async function help(what: unknown): Promise<void> {
   await show(await helpParts(what));
 }
 
-/** What {@link help} shows. */
+/** The parts that {@link help} shows. */
 export async function helpParts(what: unknown): Promise<Part[]> {
   const name = nameOf(what), found = name === undefined ? undefined : await findExport(name);
   if (!found) {

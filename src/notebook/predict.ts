@@ -1,4 +1,9 @@
-/** Predictions: a question before a result, and the answer beside it. @module */
+/**
+ * Predictions: a question before a result, and the answer beside it, as HTML that works without a
+ * kernel.
+ *
+ * @module
+ */
 
 import { palette } from "../figures/figure.ts";
 import { escapeHtml } from "../figures/html.ts";

@@ -1,4 +1,9 @@
-/** Preparing a notebook in its first cell. @module */
+/**
+ * Prepares a notebook in its first cell: shows GPU failures in the cell, and objects that end a
+ * cell.
+ *
+ * @module
+ */
 
 import { version } from "../core/program.ts";
 import { onDeviceFailure } from "../device/base.ts";

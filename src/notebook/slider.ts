@@ -1,4 +1,9 @@
-/** Sliders that ask the kernel. @module */
+/**
+ * Sliders that ask the kernel: their controls, their HTML, and one server for all of them,
+ * reachable from this machine only.
+ *
+ * @module
+ */
 
 import { mostSliderSteps } from "../core/limits.ts";
 import { besideSlider, type Figure } from "../figures/figure.ts";
@@ -206,7 +211,7 @@ function respond(request: Request): Response {
   return new Response(inTurnIfAwaited(draw), { headers });
 }
 
-/** What a question hears that waited while the slider's cell was run again. */
+/** Answer to a question that waited while the slider's cell was run again. */
 const replaced = JSON.stringify({ error: "the cell of this slider was run again" });
 
 /**

@@ -32,7 +32,7 @@ export function listenToStop(): void {
   listening = true;
 }
 
-/** Whether the surrounding `stoppable` was stopped. */
+/** True if the surrounding `stoppable` was stopped. */
 export function isStopped(): boolean {
   return surrounding()?.controller.signal.aborted ?? false;
 }

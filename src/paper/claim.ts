@@ -18,8 +18,8 @@ export const tooFew = "not judged: too few rounds were timed";
 export type Judgment = boolean | typeof notQuiet | typeof tooNear | typeof tooFew;
 
 /**
- * What the rule of a claim gave: the first four for a claim of the paper, the next two for one beyond it,
- * the others for either.
+ * Result of a claim's rule: the first four for a claim of the paper, the next two for one beyond
+ * it, the others for either.
  */
 export type Verdict =
   | "reproduced"
@@ -36,7 +36,7 @@ export type Verdict =
 
 /** A claim that has been judged, with one of our verdicts. */
 export interface Finding extends JudgedClaim {
-  /** What the rule gave. */
+  /** Result of the rule. */
   readonly verdict: Verdict;
   /** The number that matters most, in a few words. */
   readonly ours: string;
@@ -44,7 +44,7 @@ export interface Finding extends JudgedClaim {
 
 /** Numbers that the paper prints, in the shape that a rule reads. */
 export interface PrintedCase<Rows> {
-  /** Where they are printed: `table 5: WikiSQL`. */
+  /** Place in the paper: `table 5: WikiSQL`. */
   readonly where: string;
   /** As if an experiment had measured them. */
   readonly rows: Rows;
@@ -52,7 +52,7 @@ export interface PrintedCase<Rows> {
 
 /** A claim about an experiment's rows, the rule by which it is judged, and what is reported as found. */
 export interface Claim<Rows> extends Pick<Finding, "beyond" | "printed" | "quote" | "corrected"> {
-  /** What is claimed, in a sentence. */
+  /** The claim in a sentence. */
   readonly text: string | ((rows: Rows) => string);
   /** The rule in words: `when …`, which follows `reproduced` or, beyond the paper, `holds`. */
   readonly rule: string;
@@ -60,12 +60,12 @@ export interface Claim<Rows> extends Pick<Finding, "beyond" | "printed" | "quote
   holds(rows: Rows): Judgment;
   /** The number that matters most, in a few words. */
   ours(rows: Rows): string;
-  /** What else the rule reads, in sentences. */
+  /** Other numbers that the rule reads, in sentences. */
   found?(rows: Rows): string;
   /**
-   * Whether it depends on scale, so that a larger model or a longer training may decide otherwise: broken
-   * it reads `not reproduced at this scale`, and a quick run does not judge it. Default false: broken it
-   * reads `not reproduced`.
+   * True if it depends on scale, so that a larger model or a longer training may decide otherwise:
+   * broken it reads `not reproduced at this scale`, and a quick run does not judge it. Default
+   * false: broken it reads `not reproduced`.
    */
   readonly scale?: boolean;
   /**
@@ -73,22 +73,26 @@ export interface Claim<Rows> extends Pick<Finding, "beyond" | "printed" | "quote
    * reads `not reproduced`, else how many seeds would decide is said.
    */
   margin?(rows: Rows): Margin;
-  /** Whether it is about a number that the paper prints: broken it reads `differs`. */
+  /** True if it is about a number that the paper prints: broken it reads `differs`. */
   readonly exact?: boolean;
-  /** Whether a quick run judges it. Default: unless it depends on scale. */
+  /** True if a quick run judges it. Default: unless it depends on scale. */
   readonly quick?: boolean;
-  /** Why it is broken where it is: as far as that was tested, or with "a guess:" before it. */
+  /** Reason for a broken claim: as far as it was tested, or with "a guess:" before it. */
   readonly why?: string;
-  /** What a reader should know either way, such as how little it takes to hold. */
+  /** Note for a reader in either case, such as how little it takes to hold. */
   readonly note?: string;
   /**
    * The paper's own numbers, on which the rule is tried before it judges ours; or why it is not tried on any, after a
    * semicolon. They pass, unless the claim is `exact`. A claim beyond the paper has none.
    */
   readonly paper?: readonly PrintedCase<Rows>[] | string;
-  /** What the paper says is otherwise, or is chance: the rule has to fail it. */
+  /**
+   * Cases that the rule has to fail: those that are otherwise according to the paper, or chance.
+   */
   readonly contrary?: readonly PrintedCase<Rows>[];
-  /** What broke it with `--full`, quoted when it holds in a run with fewer seeds and ranks. */
+  /**
+   * Numbers that broke it with `--full`, quoted when it holds in a run with fewer seeds and ranks.
+   */
   readonly brokenInFull?: string;
 }
 
@@ -158,16 +162,16 @@ function marginNote(verdict: Verdict, margin: Margin | undefined): string | unde
   return verdict.startsWith("not reproduced") ? powerNote(margin) : undefined;
 }
 
-/** What a rule gave for a {@link PrintedCase}. */
+/** Result of a rule for a {@link PrintedCase}. */
 export interface TriedCase extends Pick<PrintedCase<unknown>, "where"> {
   /** Of the rule. */
   readonly judgment: Judgment;
 }
 
-/** What a rule can be tried with. */
+/** The fields of a claim with which its rule can be tried. */
 export type TriedClaim<Rows> = Pick<Claim<Rows>, "paper" | "contrary" | "holds">;
 
-/** What a rule gives for each of the paper's own numbers, and for those that it has to fail. */
+/** Tries a rule on each of the paper's own numbers, and on those that it has to fail. */
 export function onPaper<Rows>(
   { paper = [], contrary = [], holds }: TriedClaim<Rows>,
 ): { readonly own: readonly TriedCase[]; readonly contrary: readonly TriedCase[] } {

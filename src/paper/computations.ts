@@ -1,11 +1,16 @@
-/** The computation of a printed cell's exact value. @module */
+/**
+ * The exact values of the paper's printed cells, computed table by table: trained parameters,
+ * averages, latency, norms in subspaces, and claims in the text about GPT-3 175B.
+ *
+ * @module
+ */
 
 import { evaluateFormula, evaluateFormulaDecimal, type FormulaValues } from "../accounting/mod.ts";
 import { architectureOf, catalog, countParameters, type TensorSpec } from "../architectures/mod.ts";
 import { measured, printedTables } from "./printed/mod.ts";
 import { mean, parseDecimal, type Rational } from "./printed_number.ts";
 
-/** How a cell's exact value is computed. */
+/** Computation of a cell's exact value. */
 export interface Computation extends Remarks {
   /** Name of the formula in `@lowrank/core/accounting`, if it is one. */
   readonly formula?: string;
@@ -19,7 +24,7 @@ export interface Computation extends Remarks {
 export interface Remarks {
   /** Settings that the paper does not state, inferred from what it prints. */
   readonly inferred?: string;
-  /** Why the printed value differs, or what else it could be. */
+  /** Reason that the printed value differs, or another reading of it. */
   readonly reason?: string;
 }
 

@@ -1,10 +1,20 @@
-/** How far a rule is from its mark, and what would decide it. @module */
+/**
+ * Margins: the distance of a rule's number from its mark, and the number of seeds that would decide
+ * it.
+ *
+ * @module
+ */
 
 import { digits } from "../core/numbers.ts";
 
-/** How far a rule's number is beyond its mark, beside the noise: what tells a wrong claim from an undecided one. */
+/**
+ * Distance of a rule's number from its mark, beside the noise: it tells a wrong claim from an
+ * undecided one.
+ */
 export interface Margin {
-  /** How far the number that the rule reads is beyond its mark, in the unit of that number; negative within it. */
+  /**
+   * Distance of the rule's number beyond its mark, in the unit of that number; negative within it.
+   */
   readonly beyond: number;
   /** Two standard errors of that number. */
   readonly noise: number;
@@ -37,7 +47,7 @@ export function studentsT(freedom: number): number {
   return terms.reduce((sum, term, power) => sum + term / freedom ** power, 0);
 }
 
-/** Whether it is broken by more than the noise: never with a single seed. */
+/** True if it is broken by more than the noise: never with a single seed. */
 export const isDecided = (margin: Margin | undefined): boolean =>
   margin !== undefined && margin.beyond > intervalOf(margin);
 

@@ -1,4 +1,8 @@
-/** Numbers as papers print them. @module */
+/**
+ * Numbers as papers print them, exact fractions, and the verdict on whether the two agree.
+ *
+ * @module
+ */
 
 /** A printed number, `digits` · 10^`exponent` / `parts`, where `parts` is 3 in `2/3`. */
 export interface PrintedNumber {
@@ -6,7 +10,7 @@ export interface PrintedNumber {
   readonly digits: bigint;
   /** Decimal exponent of the last digit, including the unit's power of ten. */
   readonly exponent: number;
-  /** Whether trailing zeros were left out: they may only be placeholders. */
+  /** True if trailing zeros were left out: they may only be placeholders. */
   readonly isRound: boolean;
   /** Denominator of a printed fraction, else 1. */
   readonly parts: bigint;
@@ -103,10 +107,10 @@ export function toNumber({ numerator, denominator }: Rational): number {
   return Number(`${numerator * 10n ** 20n / denominator}e-20`);
 }
 
-/** How a printed number compares with the exact one; `quoted` if there is none. */
+/** Result of comparing a printed number with the exact one; `quoted` if there is none. */
 export type CellVerdict = "equal when rounded" | "equal when truncated" | "differs" | "quoted";
 
-/** How a printed number follows from the exact one. */
+/** Agreement of a printed number with the exact one. */
 export interface Agreement {
   /** It is the nearest number with the digits shown; halfway, both neighbors count. */
   readonly rounded: boolean;

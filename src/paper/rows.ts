@@ -1,4 +1,8 @@
-/** Every cell of the paper's tables next to what we compute. @module */
+/**
+ * Every cell of the paper's tables next to what we compute, or quoted where no formula computes it.
+ *
+ * @module
+ */
 
 import { howMany } from "../core/numbers.ts";
 import { type Computation, computations } from "./computations.ts";
@@ -21,13 +25,16 @@ export interface PaperRow {
   readonly printed: string;
   /** Our value in whole units (parameters, bytes, percent), or null if only a measurement would tell. */
   readonly computed: number | null;
-  /** How the printed number compares with ours; `quoted` if we have none. */
+  /** Result of comparing the printed number with ours; `quoted` if we have none. */
   readonly verdict: CellVerdict;
-  /** Why it differs, what was inferred, or why it is quoted; null if there is nothing to say. */
+  /**
+   * Reason that it differs, an inference that was made, or the reason that it is quoted; null if
+   * there is nothing to say.
+   */
   readonly reason: string | null;
 }
 
-/** How many cells have each verdict. */
+/** Number of cells with each verdict. */
 export type VerdictCounts = Readonly<Record<CellVerdict, number>>;
 
 /**
@@ -54,7 +61,7 @@ export function paperRows(table = "all"): PaperRow[] {
   });
 }
 
-/** How a cell is computed, if it is. */
+/** The computation of a cell, if there is one. */
 export function computationOf({ table, cell }: PaperRow): Computation | undefined {
   return computations[table]?.[cell];
 }
@@ -119,7 +126,7 @@ function reasonOf({ inferred, reason }: Computation, remarks: (string | null)[])
 
 /** The quoted cells of a table in its own layout, without rows and columns that have none. */
 export interface QuotedTable {
-  /** Why they are only quoted. */
+  /** Reason that its cells are only quoted. */
   readonly why: string;
   /** Names of the columns. */
   readonly columns: readonly string[];

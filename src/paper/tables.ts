@@ -1,4 +1,4 @@
-/** The paper's printed numbers next to ours, as tables and a figure. @module */
+/** The paper's printed numbers next to ours, as tables and as a figure. @module */
 
 import { formulas, formulaTex, symbols } from "../accounting/mod.ts";
 import { boundsOf } from "../core/numbers.ts";
@@ -25,7 +25,7 @@ import {
   type VerdictCounts,
 } from "./rows.ts";
 
-/** How many cells of each of the paper's tables have which verdict. */
+/** The number of cells with each verdict, for each of the paper's tables. */
 export function verdictTable(rows: readonly PaperRow[]): DataTable {
   const verdicts = Object.keys(countVerdicts([])) as (keyof VerdictCounts)[];
   return table({
@@ -137,7 +137,7 @@ export function verdictFigure(rows: readonly PaperRow[]): Figure {
   };
 }
 
-/** Where a printed number is above or below ours in the lower panel. */
+/** Grid lines of the lower panel, in which a printed number is above or below ours. */
 const ratios = [0.8, 1, 1.25, 1.6, 2];
 
 /**

@@ -1,4 +1,4 @@
-/** What a job of experiments has found so far, as a report and as data. @module */
+/** The results so far of a job of experiments, as a report and as data. @module */
 
 import { terminalLine } from "../core/errors.ts";
 import { durationText } from "../terminal/progress.ts";
@@ -10,7 +10,7 @@ export interface Planned extends Pick<Section, "title" | "question" | "source"> 
   readonly name: string;
 }
 
-/** What it finds. */
+/** Results of an experiment. */
 export type Found = Omit<Section, "id" | keyof Planned>;
 
 /** An experiment with what it found, and the seconds that it took. */
@@ -65,12 +65,12 @@ export class JobRecord {
     return [...this.#errors.values()];
   }
 
-  /** Whether every experiment that there is has been finished. */
+  /** True once every existing experiment has been finished. */
   get isWhole(): boolean {
     return this.#missing.length === 0;
   }
 
-  /** Why something is missing; undefined for a whole report. */
+  /** The reason that something is missing; undefined for a whole report. */
   get partial(): string | undefined {
     if (this.isWhole) return undefined;
     const failed = Array.from(this.#errors, ([name, { message }]) => `${name} failed (${message})`);

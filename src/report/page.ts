@@ -1,4 +1,9 @@
-/** A report as one HTML file that needs no network. @module */
+/**
+ * A report as one HTML file that needs no network: the first screen, the contents, a section for
+ * each experiment, the page's script, and its styles on screens and on paper.
+ *
+ * @module
+ */
 
 import { contentPolicy } from "../figures/content_policy.ts";
 import type { DataTable, Figure } from "../figures/figure.ts";
@@ -29,7 +34,7 @@ import {
 /** A claim, and its anchor. */
 type Placed = readonly [id: string, finding: JudgedClaim];
 
-/** What a reader sees first: what it is, how it was made, and the claims with their verdicts. */
+/** The first screen: subject, facts of the run, and the claims with their verdicts. */
 function frontHtml(report: Report): string {
   const { title, lead, picture, notice, facts } = report;
   const terms = facts.map(([name, value]) =>
@@ -66,7 +71,7 @@ function contentsLink(id: string, title: string, state = ""): string {
   return `<li><a href="#${escapeHtml(id)}">${escapeHtml(title)}</a>${state}</li>`;
 }
 
-/** What its claims came out as, or why it has no results. */
+/** The verdicts of its claims as marks, or the reason that it has no results. */
 function stateOf(section: Section | PendingSection): string {
   if (!isDone(section)) return ` <span class="state">${escapeHtml(section.state)}</span>`;
   const counts = countVerdicts(section.findings).map((count) => markHtml(...count));
@@ -151,7 +156,7 @@ function savedHtml({ downloads = [], citation }: Report): string {
   return links.length === 0 ? "" : `<div><dt>save</dt><dd>${links.join(" · ")}</dd></div>`;
 }
 
-/** How to cite the report. */
+/** The citation of the report. */
 function citationHtml({ citation }: Report): string {
   if (citation === undefined) return "";
   return `<details class="fold" id="cite"><summary>How to cite</summary>

@@ -1,4 +1,4 @@
-/** What a report is made of. @module */
+/** The contents of a report. @module */
 
 import type { DataTable, Figure } from "../figures/figure.ts";
 import type { Picture } from "../figures/pictures.ts";
@@ -10,21 +10,24 @@ export interface JudgedClaim {
   readonly claim: string;
   /** The rule for its verdict, written before the run unless it was `corrected`. */
   readonly rule: string;
-  /** What was found, as far as `ours` does not say it; may be empty. */
+  /** Result in words, as far as `ours` does not say it; may be empty. */
   readonly found: string;
-  /** What the rule gave. */
+  /** Result of the rule. */
   readonly verdict: string;
-  /** Whether the paper makes no such claim: it is listed apart and not counted with the paper's. */
+  /** True if the paper makes no such claim: it is listed apart and not counted with the paper's. */
   readonly beyond?: boolean;
-  /** What the paper prints, in a few words. */
+  /** The paper's printed result, in a few words. */
   readonly printed?: string;
-  /** What was found, in a few words; claims that have this are listed on the first screen. */
+  /** Our result in a few words; claims that have this are listed on the first screen. */
   readonly ours?: string;
   /** The paper's own sentence, with its place. */
   readonly quote?: string;
-  /** Why it came out so, or how little it says, in a sentence or two; a guess says that it is one. */
+  /**
+   * Reason for the result, or how little it says, in a sentence or two; a guess says that it is
+   * one.
+   */
   readonly note?: string;
-  /** When and where the rule was corrected after a run: `2026-11-26, decision 0012`. */
+  /** Date and place of a correction of the rule after a run: `2026-11-26, decision 0012`. */
   readonly corrected?: string;
 }
 
@@ -38,7 +41,7 @@ export interface Section {
   readonly question: string;
   /** The place in the paper. */
   readonly source: string;
-  /** What was run. */
+  /** Settings of the run. */
   readonly settings: string;
   /** Its claims. */
   readonly findings: readonly JudgedClaim[];
@@ -50,7 +53,7 @@ export interface Section {
 
 /** An experiment without results. */
 export interface PendingSection extends Pick<Section, "id" | "title" | "question"> {
-  /** Why there are none: `waiting`, `running`. */
+  /** State of the missing results: `waiting`, `running`. */
   readonly state: string;
 }
 
@@ -61,29 +64,29 @@ export type Meaning = readonly [word: string, meaning: string];
 export interface Report {
   /** Heading. */
   readonly title: string;
-  /** What it is about, in one paragraph. */
+  /** Subject of the report, in one paragraph. */
   readonly lead?: string;
-  /** What it is about, drawn. */
+  /** Picture of the subject. */
   readonly picture?: Picture;
-  /** How it was made: device, seeds, time. */
+  /** Facts of the run: device, seeds, time. */
   readonly facts: readonly (readonly [name: string, value: string])[];
   /** Its sections, in the order shown. */
   readonly sections: readonly (Section | PendingSection)[];
-  /** What a reader must know first: that it is still being written, or is only a part. */
+  /** Notice before everything else: that the report is still being written, or is only a part. */
   readonly notice?: string;
-  /** Whether it is still being written: the page then reloads itself. Default false. */
+  /** True while it is still being written: the page then reloads itself. Default false. */
   readonly isGrowing?: boolean;
-  /** What the verdicts mean. */
+  /** Meanings of the verdicts. */
   readonly verdicts?: readonly Meaning[];
-  /** What other words mean. */
+  /** Meanings of other words. */
   readonly terms?: readonly Meaning[];
-  /** How to cite it, as BibTeX. */
+  /** Its citation, as BibTeX. */
   readonly citation?: Download;
   /** Files to save beside the tables. */
   readonly downloads?: readonly Download[];
 }
 
-/** Whether there are results. */
+/** True if there are results. */
 export function isDone(section: Section | PendingSection): section is Section {
   return !("state" in section);
 }
@@ -91,7 +94,7 @@ export function isDone(section: Section | PendingSection): section is Section {
 /** The anchor of a section's n-th claim, from 0. */
 export const claimId = (section: string, n: number): string => `${section}-claim-${n + 1}`;
 
-/** How many claims have each verdict, in the order in which the verdicts are explained. */
+/** The number of claims with each verdict, in the order in which the verdicts are explained. */
 export function countVerdicts(
   findings: readonly JudgedClaim[],
   verdicts: readonly Meaning[] = [],

@@ -56,7 +56,7 @@ export class AdapterFolders {
     throw badPath(`a folder among the adapters itself, found a link: ${quote(name)}`);
   }
 
-  /** What a client is told of an error: paths begin where its own names do. */
+  /** The message of an error for a client: paths begin where its own names do. */
   sentenceOf({ message }: Error): string {
     return message.replaceAll(pathIn(this.root, ""), "");
   }

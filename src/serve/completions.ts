@@ -1,4 +1,9 @@
-/** Completions in the shape of OpenAI's interface, with an adapter for each request. @module */
+/**
+ * Completions in the shape of OpenAI's interface, with an adapter for each request, and the text of
+ * an answer while it is made.
+ *
+ * @module
+ */
 
 import type { AdapterSet } from "../adapt/many/adapter_set.ts";
 import type { PromptFormat } from "../core/batch.ts";
@@ -22,11 +27,11 @@ import {
   whole,
 } from "./requests.ts";
 
-/** How an answer's tokens become its text. */
+/** Rules by which an answer's tokens become its text. */
 export interface TextRules {
   /** The base's. */
   readonly tokenizer: Tokenizer;
-  /** How the prompt was written. */
+  /** Format of the prompt. */
   readonly format: PromptFormat;
   /** Texts of which the first that comes ends the answer and is no part of it. */
   readonly stops: readonly string[];
@@ -34,9 +39,9 @@ export interface TextRules {
 
 /** A text and whether it ended at a stop. */
 export interface StoppedText {
-  /** What comes before the stop, or all. */
+  /** Text before the stop, or all of it. */
   readonly text: string;
-  /** Whether there was one. */
+  /** True if a stop was found. */
   readonly isStopped: boolean;
 }
 
@@ -60,7 +65,7 @@ export class TextParts {
     this.#rules = rules;
   }
 
-  /** What is new in the text of these tokens, and cannot change. */
+  /** The part of the text of these tokens that is new and can no longer change. */
   next(tokens: readonly number[]): string {
     const { stops, format: { separator } } = this.#rules,
       { text } = textBefore(this.#rules, tokens);
@@ -92,7 +97,7 @@ function cutAt(text: string, end: number): string {
   return text.slice(0, isInside ? end - 1 : end);
 }
 
-/** What answers requests. */
+/** The model, its adapters and the engine that answer requests. */
 export interface Served {
   /** The base. */
   readonly model: TextModel;
@@ -110,13 +115,13 @@ export interface Served {
 
 /** A request that was understood. */
 export interface Ask {
-  /** What the engine is asked for. */
+  /** Work for the engine. */
   readonly work: Work;
-  /** How the answer is written. */
+  /** Rules for the text of the answer. */
   readonly rules: TextRules;
-  /** Whether the answer is sent in parts. */
+  /** True if the answer is sent in parts. */
   readonly stream: boolean;
-  /** Whether its tokens are counted in a part of their own. */
+  /** True if its tokens are counted in a part of their own. */
   readonly countsApart: boolean;
 }
 
@@ -156,7 +161,7 @@ const stopRule: FieldRule<string | string[]> = {
     [value].flat().every((stop) => typeof stop === "string" && stop !== ""),
 };
 
-/** What may be said about an answer in parts. */
+/** Rule of the options of an answer in parts. */
 const streamRule: FieldRule<{ readonly include_usage?: boolean }> = {
   words: '{"include_usage": true} or {"include_usage": false}',
   holds: (value): value is { include_usage?: boolean } =>
@@ -223,7 +228,7 @@ function takeAdapter(served: Served, fields: Fields): string | undefined {
   return wanted;
 }
 
-/** Whether a name is the base's: its path, or its folder alone. */
+/** True for a name of the base: its path, or its folder alone. */
 export const isBase = ({ name }: Served, wanted: string): boolean =>
   wanted === name || wanted === splitPath(name).name;
 
@@ -243,7 +248,7 @@ function encode(tokenizer: Tokenizer, prompt: string, format: PromptFormat): num
 const tooLong = (length: number, found: string | number): Refusal =>
   new Refusal(400, `a prompt must have fewer than ${length} tokens, found ${found}`, "prompt");
 
-/** How many tokens an answer may have: as many as were asked for, or 64, or as many as fit. */
+/** The most tokens of an answer: as many as were asked for, or 64, or as many as fit. */
 function roomFor(prompt: number, most: number | undefined, length: number): number {
   const room = length - prompt;
   if (room < 1) throw tooLong(length, prompt);

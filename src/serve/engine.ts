@@ -1,4 +1,9 @@
-/** Continuous batching: requests join the running batch between two steps, and leave it when they end. @module */
+/**
+ * Continuous batching: requests join the running batch between two steps, and leave it when they
+ * end. The rows that the model continues together come first, then the engine.
+ *
+ * @module
+ */
 
 import type { AdapterSet } from "../adapt/many/adapter_set.ts";
 import { Tape } from "../autograd/tape.ts";
@@ -25,13 +30,13 @@ export interface Row {
   readonly made: number[];
   /** The adapter that computes it; the base alone if there is none. */
   readonly adapter?: string;
-  /** How its tokens are chosen. */
+  /** Rules for choosing its tokens. */
   readonly sampling: SamplingOptions;
-  /** Where its choices come from: a number for each token, as for {@link generate}. */
+  /** Source of its choices: a number for each token, as for {@link generate}. */
   readonly random: Random;
 }
 
-/** How many rows there may be. */
+/** Limits of the rows of a batch. */
 export interface BatchExtents {
   /** Most rows at once. */
   readonly rows: number;
@@ -145,7 +150,7 @@ function tableOf(
   return hostTensor([rows.length, width], Uint32Array.from(values));
 }
 
-/** How much an engine takes. */
+/** Limits of an engine. */
 export interface EngineLimits extends BatchExtents {
   /** Most requests that wait for a row. */
   readonly queue: number;
@@ -177,7 +182,7 @@ export class Engine implements AsyncDisposable {
   /** The last of the changes of adapters, which are made one after another, and how many wait. */
   #change = Promise.resolve();
   #changes = 0;
-  /** Why no request is answered any more. */
+  /** The error that ended the engine; no request is answered any more. */
   #end: unknown;
 
   /**

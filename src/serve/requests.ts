@@ -1,4 +1,9 @@
-/** The fields of a request, which nothing is believed of. @module */
+/**
+ * The fields of a request, each checked by a rule, and the refusals with which a client is answered
+ * instead.
+ *
+ * @module
+ */
 
 import { isRecord, nearestName } from "../core/checks.ts";
 import { quote } from "../core/errors.ts";
@@ -28,11 +33,11 @@ export class Refusal extends Error {
   }
 }
 
-/** What a field must be, in words and as a test. */
+/** Requirement of a field, in words and as a test. */
 export interface FieldRule<T> {
   /** Follows "must be". */
   readonly words: string;
-  /** Whether a value is as the rule says. */
+  /** True if a value satisfies the rule. */
   readonly holds: (value: unknown) => value is T;
 }
 

@@ -1,4 +1,10 @@
-/** The server: requests in, answers out, over HTTP on this machine. @module */
+/**
+ * The server: requests in, answers out, over HTTP on this machine. In order: connections, which
+ * make room for others; checks of a request before it is read; answers and refusals; the listening
+ * server; and the routes.
+ *
+ * @module
+ */
 
 import { Buffer } from "node:buffer";
 import { createHash, timingSafeEqual } from "node:crypto";
@@ -278,7 +284,10 @@ const types: Readonly<Record<number, string>> = {
   429: "RateLimitError",
 };
 
-/** What a client is told of errors that are not its own: others could name what is on the disk. */
+/**
+ * Answer to a client for errors that are not its own: their messages could name what is on the
+ * disk.
+ */
 const broke = new Refusal(500, "the server failed to answer, and has written why where it runs");
 
 /** Sends a value as JSON. */
@@ -329,7 +338,7 @@ function eventsOn(response: ServerResponse): (value: unknown) => void {
 
 const event = (value: unknown): string => `data: ${JSON.stringify(value)}\n\n`;
 
-/** What a connection is told whose bytes are no request, by the codes of node's errors. */
+/** Answers to connections whose bytes are no request, by the codes of node's errors. */
 const broken: Readonly<Record<string, readonly [status: number, rule: string]>> = {
   ERR_HTTP_REQUEST_TIMEOUT: [408, "came too slowly"],
   HPE_HEADER_OVERFLOW: [431, "has headers that are too large"],
@@ -346,7 +355,7 @@ function refuseBroken(error: Error & { readonly code?: string }, socket: Duplex)
   );
 }
 
-/** What answers the requests of one address: with a value for JSON, or by itself. */
+/** Function that answers the requests of one address: with a value for JSON, or by itself. */
 export type Route = (request: RouteRequest) => Promise<unknown>;
 
 /** A request as a route sees it. */
@@ -362,11 +371,11 @@ export interface RouteRequest {
 /** Addresses as `POST /v1/completions`. */
 export type Routes = Readonly<Record<string, Route>>;
 
-/** How a server listens. */
+/** Options of a listening server. */
 export interface ListenOptions {
   /** 0 for one that is free. */
   readonly port: number;
-  /** What requests have to bring; anybody on this machine may ask if there is none. */
+  /** Token that requests have to bring; anybody on this machine may ask if there is none. */
   readonly token?: string;
   /** Most connections; those without a request make room for others, which are closed at once where there is none. */
   readonly connections: number;
@@ -377,7 +386,7 @@ export class LocalServer implements AsyncDisposable {
   readonly #server: Server;
   readonly #routes: Routes;
   readonly #token: string | undefined;
-  /** What is being answered. */
+  /** Requests that are being answered. */
   readonly #open = new Map<ServerResponse, IncomingMessage>();
   readonly #connections: Connections;
   #isClosing = false;
@@ -421,7 +430,7 @@ export class LocalServer implements AsyncDisposable {
     return made;
   }
 
-  /** Where it listens: `http://127.0.0.1:8000`. */
+  /** Its address: `http://127.0.0.1:8000`. */
   get address(): string {
     const address = this.#server.address();
     return `http://127.0.0.1:${typeof address === "object" ? address?.port : ""}`;
@@ -507,9 +516,9 @@ function cannotListen(port: number, error: Error & { readonly code?: string }): 
 
 /** The adapters that may be loaded. */
 export interface Loadable {
-  /** Where they are; none may be loaded if it is absent. */
+  /** Their folders; none may be loaded if this is absent. */
   readonly folders?: AdapterFolders;
-  /** What may pass in them that stops the reading of an adapter. */
+  /** Exceptions that may pass in them, which otherwise stop the reading of an adapter. */
   readonly allow?: readonly AdapterException[];
 }
 

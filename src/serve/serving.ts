@@ -11,7 +11,7 @@ import type { Served } from "./completions.ts";
 import { Engine } from "./engine.ts";
 import { loadAdapters, LocalServer, routesOf } from "./server.ts";
 
-/** What is served, and how much of it at once. */
+/** Contents and limits of a server. */
 export interface ServingOptions {
   /** The base's name for clients. */
   readonly name: string;
@@ -19,9 +19,9 @@ export interface ServingOptions {
   readonly port: number;
   /** The folder whose sub-folders are the adapters; there are none if it is absent. */
   readonly adapters?: string;
-  /** What may pass in them that stops the reading of an adapter. */
+  /** Exceptions that may pass in them, which otherwise stop the reading of an adapter. */
   readonly allow?: readonly AdapterException[];
-  /** What requests have to bring. */
+  /** Token that requests have to bring. */
   readonly token?: string;
   /** Most requests that are answered at once. Default: 32, or as many as a cache of 1 GiB holds. */
   readonly rows?: number;
@@ -33,7 +33,7 @@ export interface ServingOptions {
 
 /** A server that answers with a model and its adapters until it is disposed. */
 export class Serving implements AsyncDisposable {
-  /** What it serves. */
+  /** The model, its adapters and the engine that answer requests. */
   readonly served: Served;
   readonly #server: LocalServer;
   readonly #owned: AsyncDisposableStack;
@@ -75,7 +75,7 @@ export class Serving implements AsyncDisposable {
     return new Serving(served, server, stack.move());
   }
 
-  /** Where it listens: `http://127.0.0.1:8000`. */
+  /** Its address: `http://127.0.0.1:8000`. */
   get address(): string {
     return this.#server.address;
   }
@@ -96,7 +96,7 @@ function lengthOf({ positions }: TextModel, length = positions): number {
   );
 }
 
-/** How many rows of keys and values of F32 fit in 1 GiB, at most 32. */
+/** The number of rows of keys and values of F32 that fit in 1 GiB, at most 32. */
 function usualRows({ blockShape: { count, width, keys } }: TextModel, length: number): number {
   const bytes = (count + 2) * length * 2 * (keys?.width ?? width) * 4;
   return Math.max(1, Math.min(32, Math.floor(2 ** 30 / bytes)));

@@ -1,4 +1,9 @@
-/** AdamW: Adam with decoupled weight decay and parameter groups. @module */
+/**
+ * AdamW: Adam with decoupled weight decay and parameter groups, its settings, checked once, and the
+ * norm of all gradients, which never leaves the device.
+ *
+ * @module
+ */
 
 import { adamw as kernel } from "../../kernels/adamw/kernel.ts";
 import { rootSum, squaresChunk, sumSquares } from "../../kernels/reduce/kernel.ts";

@@ -1,12 +1,11 @@
-/** Where batches come from, and in which order they are read. @module */
+/** Sources of batches, and the order in which they are read. @module */
 
 import type { Batch, ModelInputs } from "../core/batch.ts";
 import { quote } from "../core/errors.ts";
 
 /**
- * Where batches come from: a list or another iterable, which starts again when it runs out, or a
- * function of the batch's index, counted from 0. A generator can only be used once and must not end
- * early.
+ * Source of batches: a list or another iterable, which starts again when it runs out, or a function
+ * of the batch's index, counted from 0. A generator can only be used once and must not end early.
  */
 export type BatchSource<Inputs = ModelInputs> =
   | Iterable<Batch<Inputs>>

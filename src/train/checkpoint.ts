@@ -1,4 +1,9 @@
-/** Checkpoints: everything that a trainer needs to continue as if it had never stopped. @module */
+/**
+ * Checkpoints: everything that a trainer needs to continue as if it had never stopped. Their state
+ * and tensors are checked as they are read, and digests tell if a frozen value has changed.
+ *
+ * @module
+ */
 
 import { isRecord, isText, jsonValue } from "../core/checks.ts";
 import { quote } from "../core/errors.ts";
@@ -44,7 +49,7 @@ export interface CheckpointState {
   readonly optimizer?: "adamw8bit";
 }
 
-/** What must be true of each field, in words and as a function of it and the step. */
+/** Requirements of each field, in words and as a function of it and the step. */
 const rules: readonly [
   field: keyof CheckpointState,
   rule: string,
@@ -252,7 +257,7 @@ interface Checkpoint {
   readonly tensors: CheckpointTensors;
 }
 
-/** What {@link resumeCheckpoint} found. */
+/** Result of {@link resumeCheckpoint}. */
 export interface Resumed {
   /** Completed steps. */
   readonly step: number;
@@ -374,7 +379,7 @@ async function newest(path: string): Promise<string | undefined> {
   for (const file of [path, before(path)]) if (await kindOf(file) === "file") return file;
 }
 
-/** Where the checkpoint before the one at `path` is. */
+/** Path of the checkpoint before the one at `path`. */
 const before = (path: string): string => `${path}.old`;
 
 async function stateOf(

@@ -14,7 +14,7 @@ export const leastEightBit = 4096;
 /** Parts of a parameter begin at such values: there the views of its scales are aligned to 256 bytes. */
 const alignedValues = 64 * momentBlock;
 
-/** What a step of AdamW multiplies by. */
+/** Factors of a step of AdamW. */
 export type StepScalars = Omit<Scalars<typeof adamwEightBit>, "size">;
 
 /** Updates parameters whose moments are in 8 bits, each by a launch of its own: its blocks begin with it. */

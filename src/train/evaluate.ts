@@ -1,4 +1,9 @@
-/** The loss of a model on batches, without training. @module */
+/**
+ * The loss of a model on batches, without training; a check that training has left finite numbers;
+ * and pauses that let timers and signals run.
+ *
+ * @module
+ */
 
 import { type Loss, lossOfBatch } from "../autograd/loss.ts";
 import { crossEntropy } from "../autograd/ops/losses.ts";
@@ -30,7 +35,7 @@ export function otherWork(): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve));
 }
 
-/** How well a model predicts. */
+/** A model's loss on batches. */
 export interface Evaluation {
   /** Mean loss over the targets, in nats for a cross-entropy. */
   readonly loss: number;
@@ -136,6 +141,6 @@ export async function assertFiniteResult<Inputs>(trainer: Trainer<Inputs>): Prom
   if (!Number.isFinite(found)) fail("loss", found);
 }
 
-/** Whether a training ended because a loss, a gradient or a trained value was not finite. */
+/** True if a training ended because a loss, a gradient or a trained value was not finite. */
 export const isDiverged = (error: unknown): error is RangeError =>
   error instanceof RangeError && error.message.startsWith("training needs a finite ");

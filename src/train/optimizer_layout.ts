@@ -1,5 +1,5 @@
 /**
- * Where an optimizer keeps gradients and moments: contiguous, in the parameters' own order.
+ * Layout of an optimizer's gradients and moments: contiguous, in the parameters' own order.
  *
  * @module
  */
@@ -14,7 +14,7 @@ import { inMemoryOrder, spanOver } from "../device/spans.ts";
 
 /** A parameter with its gradient and its moments. */
 export interface OptimizerSlot {
-  /** What is optimized. */
+  /** The optimized parameter. */
   readonly parameter: Parameter;
   /** Index of its group. */
   readonly group: number;
@@ -24,7 +24,7 @@ export interface OptimizerSlot {
   readonly first: Tensor;
   /** Running mean of the squared gradient, likewise. */
   readonly second: Tensor;
-  /** What the codes of moments in 8 bits are multiplied by; absent where they are in F32. */
+  /** Scales of the codes of moments in 8 bits; absent where they are in F32. */
   readonly scales?: MomentScales;
 }
 

@@ -9,7 +9,7 @@ export type Schedule = (step: number) => number;
 /** Names of the schedules. */
 export type ScheduleName = "constant" | "linear" | "cosine";
 
-/** How long a schedule runs. */
+/** Length of a schedule and its ends. */
 export interface ScheduleOptions {
   /** Total number of steps. */
   readonly steps: number;

@@ -14,7 +14,7 @@ import {
 import { otherWork } from "./evaluate.ts";
 import { restoreBest, Validation, type ValidationOptions } from "./validation.ts";
 
-/** What is reported for every step. */
+/** Report of a step. */
 export interface StepEvent<Evaluation = unknown> extends StepRecord, StepNumbers {
   /** Wall time of the step in milliseconds; the mean if several steps are read together. */
   readonly ms: number;
@@ -32,7 +32,7 @@ export interface StepEvent<Evaluation = unknown> extends StepRecord, StepNumbers
   readonly early?: true;
 }
 
-/** How training is observed and stopped. */
+/** Options for observing and stopping a training. */
 export interface WatchOptions<Evaluation = unknown, Inputs = never>
   extends ValidationOptions<Inputs> {
   /** Stops after the next step. */

@@ -1,4 +1,9 @@
-/** Training as a stream of events. @module */
+/**
+ * Training as a stream of events. In order: the target of a training, default settings, the
+ * settings of one, its log and history, the training itself, and its times.
+ *
+ * @module
+ */
 
 import type { Parameter } from "../autograd/parameter.ts";
 import type { Batch, ModelInputs, PromptFormat } from "../core/batch.ts";
@@ -28,15 +33,15 @@ import {
   type TrainerOptions,
 } from "./trainer.ts";
 
-/** What `train` needs from an adapter. */
+/** The fields of an adapter that `train` needs. */
 export interface TrainableAdapter<Inputs = never> {
   /** The model that it is on. */
   readonly model: TrainableModel<Inputs>;
-  /** What is trained. */
+  /** Trained parameters. */
   readonly parameters: readonly Parameter[];
-  /** What its changes are multiplied by, if there is such a factor: larger ones need smaller steps. */
+  /** Factor of its changes, if there is one: larger ones need smaller steps. */
   readonly scaling?: number;
-  /** How the prompts of its training were written. */
+  /** Format of the prompts of its training. */
   promptFormat?: PromptFormat;
 }
 
@@ -120,12 +125,12 @@ function valuesOf({ parameters, weights }: TrainableModel<never>): number {
 }
 
 /**
- * What is trained: a model's own weights, matrices of an adapter, the model's biases alone, or other vectors alone,
- * those of virtual tokens or VeRA's.
+ * Kind of trained values: a model's own weights, matrices of an adapter, the model's biases alone,
+ * or other vectors alone, those of virtual tokens or VeRA's.
  */
 export type TrainedKind = "weights" | "matrices" | "biases" | "vectors";
 
-/** What the settings depend on. */
+/** Facts on which the settings depend. */
 export interface DefaultsFor {
   /** Batches in a pass over the data. */
   readonly batches: number;
@@ -133,7 +138,7 @@ export interface DefaultsFor {
   readonly width: number;
   /** α / r of an adapter; 1 for full fine-tuning. */
   readonly scaling: number;
-  /** What is trained. */
+  /** Kind of trained values. */
   readonly trained: TrainedKind;
 }
 
@@ -242,7 +247,10 @@ export function settingsOf<Evaluation, Inputs>(
   };
 }
 
-/** What the learning rate depends on: the width of the model, and what its adapter's changes are scaled by. */
+/**
+ * The facts on which the learning rate depends: the width of the model, and the factor of its
+ * adapter's changes.
+ */
 function scaleOf<Inputs>(target: Target<Inputs>) {
   const { model, adapter } = target;
   const width = model.linears?.[0]?.weight.shape[1] ?? typicalWidth;
@@ -252,7 +260,9 @@ function scaleOf<Inputs>(target: Target<Inputs>) {
   return { width, scaling: Math.max(1, ...scalings), trained: kindOf(target) };
 }
 
-/** What is trained; an adapter trains weights of the model where it has its top layers. */
+/**
+ * The kind of trained values; an adapter trains weights of the model where it has its top layers.
+ */
 function kindOf<Inputs>(target: Target<Inputs>): TrainedKind {
   const { model, adapter } = target, trained = parametersOf(target), all = new Set(trained);
   const own = new Set(model.parameters?.values()), areOwn = trained.every((one) => own.has(one));
@@ -307,7 +317,7 @@ export function isLog(value: unknown): value is TrainingLog {
 export interface EvaluatedStep<Evaluation> {
   /** Completed steps. */
   readonly steps: number;
-  /** What `evaluate` returned. */
+  /** Result of `evaluate`. */
   readonly evaluation: Evaluation;
 }
 
@@ -319,7 +329,7 @@ export class History<Evaluation = unknown> implements TrainingLog {
   readonly gradientNorm: number[];
   /** Learning rate that the step used. */
   readonly learningRate: number[];
-  /** What was evaluated in between. */
+  /** Results of `evaluate` during training. */
   readonly evaluations: EvaluatedStep<Evaluation>[] = [];
   /** The held-out losses, the first of them before training; none where they are not measured. */
   readonly heldOut: HeldOutLoss[] = [];
@@ -338,7 +348,7 @@ export class History<Evaluation = unknown> implements TrainingLog {
     return this.loss.length;
   }
 
-  /** Whether training was stopped before its end. */
+  /** True if training was stopped before its end. */
   get stopped(): boolean {
     return this.#stopped;
   }
@@ -358,7 +368,10 @@ export class History<Evaluation = unknown> implements TrainingLog {
  * {@link Training.finish}. It runs once.
  */
 export class Training<Evaluation = unknown> implements AsyncIterable<StepEvent<Evaluation>> {
-  /** What is trained, and how many values: `trains 16,384 values of the adapter, 0.88% of the model's …`. */
+  /**
+   * The target and its number of values: `trains 16,384 values of the adapter, 0.88% of the model's
+   * …`.
+   */
   readonly description: string;
   /** The numbers of the steps so far. */
   readonly history: History<Evaluation> = new History();
@@ -436,7 +449,7 @@ export function train<Inputs = ModelInputs, Evaluation = unknown>(
   return trainBy(alone, what, batches, options);
 }
 
-/** How the steps of a training are taken. */
+/** The interface that takes the steps of a training. */
 export interface Stepper<Inputs> {
   /** Takes a step. */
   readonly takeStep: TakeStep<Inputs>;

@@ -1,4 +1,10 @@
-/** The trainer: steps any model that names its trainable parameters. @module */
+/**
+ * The trainer: steps any model that names its trainable parameters. Before it come the ring of
+ * losses and norms on the device, so that steps do not wait for numbers to be read, the losses on
+ * held-out batches, and the interface of a model.
+ *
+ * @module
+ */
 
 import { scaleAdd } from "../../kernels/elementwise/kernel.ts";
 import { type ForwardModel, type Loss, lossOfBatch } from "../autograd/loss.ts";
@@ -106,7 +112,7 @@ export interface HeldOutLoss {
   readonly loss: number;
 }
 
-/** What a trainer knows of held-out batches; a checkpoint keeps it. */
+/** A trainer's losses on held-out batches; a checkpoint keeps them. */
 export class HeldOutCurve {
   /** All measurements, in order. */
   readonly points: HeldOutLoss[] = [];
@@ -128,7 +134,7 @@ export function isHeldOut(value: unknown): value is HeldOutLoss[] {
 const isPoint = (value: unknown): value is HeldOutLoss =>
   isRecord(value) && Number.isSafeInteger(value.step) && Number.isFinite(value.loss);
 
-/** What the trainer needs from a model. */
+/** The interface of a model that can be trained. */
 export interface TrainableModel<Inputs = ModelInputs> extends ForwardModel<Inputs> {
   /** The device that holds it. */
   readonly device: Device;
@@ -148,11 +154,14 @@ export interface TrainableModel<Inputs = ModelInputs> extends ForwardModel<Input
     values?: { file?: string };
     promptFormat?: PromptFormat;
   }>;
-  /** How the prompts of its own training were written; set by a training on batches that say it. */
+  /** Format of the prompts of its own training; set by a training on batches that say it. */
   promptFormat?: PromptFormat;
   /** The parameters to train. */
   trainable(): Parameter[];
-  /** What its configuration asks of training that is not done, in a sentence; undefined if nothing. */
+  /**
+   * The dropout that its configuration asks for and training does not apply, in a sentence;
+   * undefined if nothing.
+   */
   readonly unappliedDropout?: string;
 }
 
@@ -174,13 +183,13 @@ export function assertAllTrainable(
   );
 }
 
-/** How a trainer steps. */
+/** Options of a trainer. */
 export interface TrainerOptions extends AdamWOptions {
   /** Total number of steps, at which schedules end. */
   readonly steps: number;
   /** Seed of the dropout masks. Default 0. */
   readonly seed?: number;
-  /** How the learning rate changes: a name or a function. Default `constant`. */
+  /** Schedule of the learning rate: a name or a function. Default `constant`. */
   readonly schedule?: ScheduleName | Schedule;
   /** Steps from rate 0 up to the learning rate, for a named schedule. Default 0. */
   readonly warmupSteps?: number;
@@ -189,11 +198,12 @@ export interface TrainerOptions extends AdamWOptions {
   /** Batches per step; the loss is the mean over the labels of all of them. Default 1. */
   readonly accumulation?: number;
   /**
-   * Whether the blocks of a model keep only what they read, and are computed once more for the backward pass: the
-   * same gradients with fewer bytes, and a forward pass more in each step. Default false.
+   * True if the blocks of a model keep only what they read, and are computed once more for the
+   * backward pass: the same gradients with fewer bytes, and a forward pass more in each step.
+   * Default false.
    */
   readonly activationCheckpointing?: boolean;
-  /** What is minimized. Default: `crossEntropy`, with the next tokens or classes as targets. */
+  /** Loss to minimize. Default: `crossEntropy`, with the next tokens or classes as targets. */
   readonly loss?: Loss;
   /**
    * `adamw`, or `adamw8bit`, whose moments take 2.03 bytes a value instead of 8 (see `adamW8bit`). Default `adamw`.
@@ -236,7 +246,7 @@ export function assertCount(name: string, value: number, least: number, most = I
   throw new RangeError(`training needs ${name} to be an integer ${range}, found ${quote(value)}`);
 }
 
-/** What is known about a step as soon as it is submitted to the device. */
+/** Facts about a step that are known as soon as it is submitted to the device. */
 export interface StepRecord {
   /** The step, counted from 0. */
   readonly step: number;
@@ -267,13 +277,13 @@ export interface StepRecord {
 export class Trainer<Inputs = ModelInputs> implements Disposable {
   /** The model in training. */
   readonly model: TrainableModel<Inputs>;
-  /** How it is trained. */
+  /** Its options. */
   readonly options: TrainerOptions;
   /** Its gradients, moments and count of steps. */
   readonly optimizer: AdamW;
   /** Losses and norms of the latest steps. */
   readonly ring: StepRing;
-  /** What is minimized. */
+  /** Loss to minimize. */
   readonly loss: Loss;
   /** Batches per step. */
   readonly accumulation: number;

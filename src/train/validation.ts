@@ -4,7 +4,7 @@ import type { Batch } from "../core/batch.ts";
 import { evaluate } from "./evaluate.ts";
 import { assertCount, type HeldOutLoss, type Trainer } from "./trainer.ts";
 
-/** How training is compared with held-out batches. */
+/** Options for comparing training with held-out batches. */
 export interface ValidationOptions<Inputs = never> {
   /**
    * Batches that training never sees. Their loss is measured before the first step, every
@@ -44,14 +44,14 @@ export class Validation<Inputs> {
     this.#patience = patience;
   }
 
-  /** Whether the loss is to be measured in the trainer's present state. */
+  /** True if the loss is to be measured in the trainer's present state. */
   get isDue(): boolean {
     const { steps, options, heldOut: { points } } = this.#trainer;
     if (this.#batches.length === 0 || points.at(-1)?.step === steps) return false;
     return steps % this.#every === 0 || steps >= options.steps;
   }
 
-  /** Whether the last measurements have brought nothing. */
+  /** True if the last measurements have brought no improvement. */
   get isExhausted(): boolean {
     const { points, best } = this.#trainer.heldOut;
     return points.filter(({ step }) => step > (best?.step ?? 0)).length >= this.#patience;

@@ -1,4 +1,4 @@
-/** What the paper prints: Hu et al. 2021, arXiv 2106.09685, version 2. @module */
+/** The paper's printed numbers: Hu et al. 2021, arXiv 2106.09685, version 2. @module */
 
 import table1 from "./table1.json" with { type: "json" };
 import table2 from "./table2.json" with { type: "json" };
@@ -26,15 +26,15 @@ import text from "./text.json" with { type: "json" };
  * † marks GLUE's restricted runs, as in the paper.
  */
 export interface PrintedTable {
-  /** What it shows, in our words. */
+  /** Its subject, in our words. */
   readonly title: string;
-  /** Why cells without a formula are only quoted. */
+  /** Reason that cells without a formula are only quoted. */
   readonly quoted: string;
   /** Names of the columns. */
   readonly columns: readonly string[];
   /** The cells of each row by its name; null where the paper has none. */
   readonly rows: Readonly<Record<string, readonly (string | null)[]>>;
-  /** What else the paper says about a cell, by the cell's name. */
+  /** Other statements of the paper about a cell, by the cell's name. */
   readonly notes?: Readonly<Record<string, string>>;
 }
 
