@@ -31,6 +31,7 @@ export const navigation: readonly (readonly [group: string, paths: readonly stri
   ["Reference", ["docs/notation.md", "docs/reliability.md", "SECURITY.md", "CHANGELOG.md"]],
   ["Changing it", [
     "CONTRIBUTING.md",
+    "docs/architecture.md",
     "docs/adding_a_kernel.md",
     "docs/adding_a_model.md",
     "docs/adding_an_experiment.md",

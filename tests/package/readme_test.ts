@@ -8,6 +8,8 @@ import { countTrained } from "../../experiments/counting.ts";
 import { gpt3Memory } from "../../experiments/memory.ts";
 import { guideConfig, makeOwnFolder } from "./own_folder.ts";
 import { run } from "./run.ts";
+import { floorsPicture, rooms } from "../../scripts/site/floors_picture.ts";
+import { layerOf, packageImports } from "../support/layers.ts";
 
 const readme = sourceText("README.md");
 
@@ -34,8 +36,12 @@ Deno.test("the README's numbers about GPT-3 are those of the count and of the dr
   assert(readme.includes(`[${less} times]`), `${less} times less memory`);
 });
 
-Deno.test("the picture of the method is the one that its script draws", () => {
+Deno.test("the pictures of the method and of the floors are those that their script draws", async () => {
   assertEquals(sourceText("docs/images/method.svg"), methodPicture().svg);
+  const imports = await packageImports();
+  assertEquals(sourceText("docs/images/floors.svg"), floorsPicture(imports));
+  const named = new Set(imports.flatMap(({ from, to }) => [layerOf(from), layerOf(to)]));
+  assertEquals([...named].filter((name) => !Object.hasOwn(rooms, name)), []);
 });
 
 Deno.test("with the deno.json of the guides a program finds every entry", () =>

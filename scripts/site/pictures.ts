@@ -1,0 +1,15 @@
+/**
+ * Writes the pictures of the guides, the method and the floors: `deno task docs:picture`.
+ *
+ * @module
+ */
+
+import { methodPicture } from "../../src/figures/pictures.ts";
+import { packageImports } from "../../tests/support/layers.ts";
+import { floorsPicture } from "./floors_picture.ts";
+
+if (import.meta.main) {
+  const images = new URL("../../docs/images/", import.meta.url);
+  await Deno.writeTextFile(new URL("method.svg", images), methodPicture().svg);
+  await Deno.writeTextFile(new URL("floors.svg", images), floorsPicture(await packageImports()));
+}
