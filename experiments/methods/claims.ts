@@ -32,6 +32,17 @@ export function noiseNote(compared: MethodComparison, unit: string): string {
 const seedsOf = ({ cells }: MethodComparison) =>
   Math.max(...cells.map(({ values }) => values.length));
 
+/** `LoRA on v is better by 8.0, less than the noise: undecided.` of a lead that no rule counts; else nothing. */
+export function uncountedLead(
+  compared: MethodComparison,
+  other: MethodCell,
+  own: MethodCell,
+): string {
+  const lead = compared.gain(other, own);
+  if (lead <= 0 || compared.isBetter(other, own)) return "";
+  return ` ${other.label} is better by ${lead.toFixed(1)}, less than the noise: undecided.`;
+}
+
 /** How far a broken rule is beyond its mark, beside the noise floor. */
 export const marginOf = (compared: MethodComparison, beyond: number): Margin => ({
   ...{ beyond, noise: compared.noise, seeds: seedsOf(compared), freedom: compared.freedom },

@@ -124,11 +124,10 @@ const dashes = ["solid", "dash", "dot", "dashdot"] as const;
 
 const symbols = ["circle", "square", "diamond", "triangle-up", "cross", "x", "star"];
 
-/** How the n-th method of a family is drawn: no two of one family share a shape, or a line of one shade. */
+/** How the lines of the n-th method of a family are drawn: no two of one shade are dashed alike. */
 function styleOf(family: MethodRow["family"], place: number) {
   const own = methodKinds[family].shades, color = own[place % own.length];
-  const dash = dashes[Math.floor(place / own.length) % dashes.length];
-  return { color, dash, symbol: symbols[place % symbols.length] };
+  return { color, dash: dashes[Math.floor(place / own.length) % dashes.length] };
 }
 
 /** Quality against trained values: a mark for each seed, a line through each method's means; baselines dashed. */
@@ -145,10 +144,11 @@ export function methodsFigure(
     const style = { color: palette.base, width: 1.5, dash } as const;
     return line(ends, (end) => end, () => value, style, { name });
   });
-  const traces = [...Map.groupBy(trained, ({ key }) => key)].flatMap(([key, own]): Trace[] => {
+  const traces = [...Map.groupBy(trained, ({ key }) => key)].flatMap(([key, own], i): Trace[] => {
     const { family, label } = own[0], place = seen.get(family) ?? 0;
     seen.set(family, place + 1);
-    const { color, dash, symbol } = styleOf(family, place), marker = { color, symbol, size: 9 };
+    const { color, dash } = styleOf(family, place);
+    const marker = { color, symbol: symbols[i % symbols.length], size: 9 };
     const quiet = { showlegend: false, hoverinfo: "skip", legendgroup: key };
     return [
       line(compared.sizesOf(key), ({ trained }) => trained, ({ mean }) => mean, {

@@ -3,7 +3,7 @@
 import noted from "../../notes.json" with { type: "json" };
 import said from "../../../src/paper/printed/claims.json" with { type: "json" };
 import { metThePaper, noiseIn, parPoints, rounding, signed } from "../../differences.ts";
-import { marginOf, meanIn, type MethodsClaim, noiseNote } from "../claims.ts";
+import { marginOf, meanIn, type MethodsClaim, noiseNote, uncountedLead } from "../claims.ts";
 import type { MethodCell, MethodComparison } from "../comparison.ts";
 import { placements as printedPlaces, placementsOverall, ranksOfGpt2 } from "../printed.ts";
 import { judgedByAnswers } from "../skills/claims.ts";
@@ -23,6 +23,9 @@ const expected = (compared: MethodComparison) =>
   cellsOf(compared, both).flatMap((better) =>
     cellsOf(compared, alone).map((worse) => [better, worse] as const)
   );
+
+const bestPlace = (compared: MethodComparison) =>
+  compared.best(cellsOf(compared, keysOf(placements)));
 
 const placesNote = (compared: MethodComparison) =>
   `${cellsOf(compared, keysOf(placements)).map((cell) => meanIn(cell, 1)).join(", ")}. ${
@@ -118,16 +121,15 @@ export const budgetClaims: readonly MethodsClaim[] = [
     printed: "q,v best",
     ...noted.methodsBestPlace,
     paper: [placementsOverall],
-    ours: (compared) => meanIn(compared.best(cellsOf(compared, keysOf(placements))), 1),
+    ours: (compared) => meanIn(bestPlace(compared), 1),
     holds: (compared) =>
       cellsOf(compared, keysOf(placements)).every((other) =>
         !compared.isBetter(other, compared.cell(both[0]))
       ),
-    margin: (compared) => {
-      const best = compared.best(cellsOf(compared, keysOf(placements)));
-      return marginOf(compared, compared.gain(best, compared.cell(both[0])));
-    },
-    found: placesNote,
+    margin: (compared) =>
+      marginOf(compared, compared.gain(bestPlace(compared), compared.cell(both[0]))),
+    found: (compared) =>
+      placesNote(compared) + uncountedLead(compared, bestPlace(compared), compared.cell(both[0])),
   },
   {
     reads: keysOf(ranksOfQueryAndValue),

@@ -3,7 +3,7 @@
 import noted from "../../notes.json" with { type: "json" };
 import said from "../../../src/paper/printed/claims.json" with { type: "json" };
 import { metThePaper, noiseIn, parPoints, rounding, signed } from "../../differences.ts";
-import { marginOf, meanIn, type MethodsClaim, noiseNote } from "../claims.ts";
+import { marginOf, meanIn, type MethodsClaim, noiseNote, uncountedLead } from "../claims.ts";
 import type { MethodCell, MethodComparison } from "../comparison.ts";
 import { bleu, figure2 } from "../printed.ts";
 import { lora, prefixes } from "./methods.ts";
@@ -192,7 +192,15 @@ export const skillClaims: readonly MethodsClaim[] = [
     ours: (compared) => adapters.map((key) => difference(compared, key)).join(", "),
     holds: (compared) =>
       adapters.every((key) => !compared.isBetter(compared.cell(key), compared.cell(lora))),
-    found: (compared) => `Points above LoRA's. ${noiseNote(compared, "points")}`,
+    found: (compared) => {
+      const best = compared.best(adapters.map((key) => compared.cell(key)));
+      const lead = uncountedLead(
+        compared,
+        { ...best, label: letterOf(best.key) },
+        compared.cell(lora),
+      );
+      return `Points above LoRA's. ${noiseNote(compared, "points")}${lead}`;
+    },
   },
 ];
 
@@ -204,5 +212,7 @@ const nearTie = (compared: MethodComparison) =>
     ? " Undecided by these seeds against adapters H: they are nearer to each other than that."
     : "";
 
+const letterOf = (adapter: string) => adapter.slice(-1).toUpperCase();
+
 const difference = (compared: MethodComparison, key: string) =>
-  `${key.slice(-1).toUpperCase()} ${signed(compared.cell(key).mean - compared.cell(lora).mean)}`;
+  `${letterOf(key)} ${signed(compared.cell(key).mean - compared.cell(lora).mean)}`;

@@ -1,6 +1,6 @@
 /** The rules of decision 0058 on rows that just keep and just break them. */
 
-import { assertAlmostEquals, assertEquals } from "@std/assert";
+import { assertAlmostEquals, assertEquals, assertMatch } from "@std/assert";
 import {
   budgetClaims,
   enoughClaim,
@@ -182,6 +182,10 @@ Deno.test("with as many values, none of three adapters is better than LoRA", () 
   ];
   assertEquals(holds(adapters, cells(80 + noise - 1e-9)), true);
   assertEquals(holds(adapters, cells(80 + noise + 1e-9)), false);
+  const said = "Points above LoRA's. Noise floor of 2 seeds: 2.8 points.";
+  const lead = " P is better by 1.0, less than the noise: undecided.";
+  assertEquals(adapters.found!(compare(cells(80))), said);
+  assertEquals(adapters.found!(compare(cells(81))), said + lead);
 });
 
 const [table5, bestPlace, table18] = budgetClaims;
@@ -204,6 +208,11 @@ Deno.test("table 5: both choices are better than q and than k, by more than the 
 Deno.test("table 5: q,v is the best when nothing is better by more than the noise", () => {
   assertEquals(holds(bestPlace, placed(80 - noise + 1e-9, 0)), true);
   assertEquals(holds(bestPlace, placed(80 - noise - 1e-9, 0)), false);
+  const found = (both: number) => bestPlace.found!(compare(placed(both, 0)));
+  assertMatch(found(79), /points\. qkvo-2 is better by 1\.0, less than the noise: undecided\.$/);
+  for (const both of [80, 81, 70]) {
+    assertMatch(found(both), /Noise floor of 2 seeds: 2\.8 points\.$/);
+  }
   const half = interval(placed(80, 0));
   assertEquals(verdict(bestPlace, placed(80, 0, 80 + half + 1e-9)), "not reproduced");
 });
