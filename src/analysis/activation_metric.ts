@@ -27,6 +27,8 @@ import {
 } from "../linalg/mod.ts";
 import { checkFactors, type Matrix, nameOf, toDense, toTensor } from "./input.ts";
 
+// The metric.
+
 /** Statistics of a layer's inputs x: their second moment, or the inputs themselves. */
 export type InputStatistics =
   | {
@@ -135,6 +137,8 @@ function eigenOf(moment: DenseMatrix, dimensions: number, what: string): Symmetr
   return { values: values.map((value) => Math.max(0, value)), vectors };
 }
 
+// The spread of inputs.
+
 /** Measures of the eigenvalues λ of inputs' second moment S; all are 0 for inputs that are zero. */
 export interface InputSpread {
   /** Of the inputs. */
@@ -197,6 +201,8 @@ function momentOf(inputs: InputStatistics): DenseMatrix {
   const x = rowsOfInputs(inputs, "the activations");
   return scaledBy(multiply(transposed(x), x), 1 / x.rows);
 }
+
+// The best update for inputs.
 
 /**
  * A regression in the metric of its inputs. With Xᵀ = L Q and the residuals E, the loss per example of an

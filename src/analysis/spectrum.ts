@@ -46,6 +46,8 @@ import {
   truncationError,
 } from "./measures.ts";
 
+// Decompositions.
+
 /**
  * Singular values and vectors of ΔW = s B A without forming it: with Bᵀ = L_B Q_B and A = L_A Q_A (the
  * QR decompositions of B and of Aᵀ) they are those of the small matrix s L_Bᵀ L_A, its vectors
@@ -99,6 +101,8 @@ function core(R: DenseMatrix, L: DenseMatrix, scaling: number, what: string): De
   if (product.data.every(Number.isFinite)) return product;
   throw new RangeError(`ΔW of ${what} must be finite, found a scaling of ${scaling}`);
 }
+
+// The spectrum.
 
 /** Machine epsilon of F32, in which adapters are stored: the distance from 1 to the next number. */
 export const float32Epsilon: number = 2 ** -23;
@@ -170,6 +174,8 @@ export function spectrum(factors: LowRankFactors): Spectrum {
  */
 const largestDecomposed = 1024;
 
+// Weights.
+
 /** A matrix that was seen before: a mark of its values, and its singular values by method. */
 interface Known {
   readonly mark: number;
@@ -229,6 +235,8 @@ export function matrixFactors(matrix: Matrix, name = "the matrix"): LowRankUpdat
   const [A, B] = large.rows <= large.columns ? [whole, unit] : [unit, whole];
   return { module: name, A, B, scaling: 1 };
 }
+
+// Truncation.
 
 /** An update of lower rank, ΔW′ = scaling · B A with A and B in F32 and the scaling of the original. */
 export interface TruncatedUpdate extends LowRankFactors {

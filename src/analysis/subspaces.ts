@@ -23,6 +23,8 @@ import { type Matrix, nameOf, toDense, toTensor } from "./input.ts";
 import { numericalRank } from "./measures.ts";
 import { float32Epsilon, updateSvd } from "./spectrum.ts";
 
+// Similarity.
+
 /** φ(i, j) at [i − 1][j − 1]. */
 export type Grid = readonly (readonly number[])[];
 
@@ -151,6 +153,8 @@ function assertOneSpace(one: DenseMatrix, two: DenseMatrix): void {
   );
 }
 
+// Directions of updates.
+
 /**
  * Right singular vectors of A (rank, in), one per row, as in section 7.2 of the paper: (k, in) with k
  * the numerical rank of A. Appendix G says left vectors, but those of A are in a different space for
@@ -202,6 +206,8 @@ function leading(vectors: DenseMatrix, rank: number, what: string): DenseMatrix 
   if (rank === 0) throw new RangeError(`${what} must not be zero: it has no directions then`);
   return rowsOf(vectors, 0, rank);
 }
+
+// Similarity by chance.
 
 /** Options of {@link gaussianSimilarity}. */
 export interface GaussianSimilarityOptions {

@@ -12,6 +12,8 @@ import { howMany } from "../core/numbers.ts";
 import type { SiteRole, SiteRows } from "../core/update.ts";
 import type { HeadKind } from "./config_fields.ts";
 
+// Architectures.
+
 /** One tensor of a model. */
 export interface TensorSpec {
   /** Its name in Hugging Face's files. */
@@ -120,6 +122,8 @@ export function storedShape({ shape, storedTransposed }: TensorSpec): readonly n
   return storedTransposed ? shape.toReversed() : shape;
 }
 
+// Layers.
+
 /** Extents of a weight, (out, in). */
 type MatrixShape = readonly [outputs: number, inputs: number];
 
@@ -223,6 +227,8 @@ export function repeat(count: number, block: (index: number) => LayerSpec[]): La
 /** A list of blocks in a name: all before its first number. */
 const listOf = /^(?:.*?\.)?(?=\d+(?:\.|$))/;
 
+// Blocks.
+
 /**
  * The paths of a model's blocks, in their order: `transformer.h.0` and so on of GPT-2. A block is what the first
  * number in the names of layers counts.
@@ -266,6 +272,8 @@ export function topBlocks(layers: readonly { readonly name: string }[], count: n
     }`,
   );
 }
+
+// Layers that are left out.
 
 /**
  * Throws unless layers can have no bottleneck.

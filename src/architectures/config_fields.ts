@@ -8,6 +8,8 @@
 import { quote } from "../core/errors.ts";
 import { fitsFloat32 } from "../core/tensor.ts";
 
+// Fields.
+
 /** A parsed `config.json`. */
 export type ConfigJson = Readonly<Record<string, unknown>>;
 
@@ -144,6 +146,8 @@ function labelsOf(json: ConfigJson): number {
   const named = typeof names === "object" && names !== null ? Object.keys(names).length : 2;
   return countOr(json, "num_labels", named);
 }
+
+// Lengths of sequences.
 
 /** Positions where a configuration states none, as in transformers. */
 const usualPositions: Readonly<Record<string, number>> = {

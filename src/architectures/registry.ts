@@ -36,6 +36,8 @@ import { phi3Architecture } from "./families/phi3.ts";
 import { qwen3Architecture } from "./families/qwen3.ts";
 import { t5Architecture } from "./families/t5.ts";
 
+// From a configuration.
+
 /** Every family by the `model_type` of its configurations. */
 const families: Readonly<Record<string, (json: ConfigJson) => Architecture>> = {
   gpt2: gpt2Architecture,
@@ -89,6 +91,8 @@ export function architectureOf(config: ConfigJson): Architecture {
   );
 }
 
+// The catalog.
+
 /** A published model. */
 export interface CatalogEntry {
   /** Address where its shape is published. */
@@ -103,6 +107,8 @@ export interface CatalogEntry {
  * for the other six.
  */
 export const catalog: Readonly<Record<string, CatalogEntry>> = entries;
+
+// From tensor names.
 
 /** A tensor as a file's header lists it. */
 export type StoredTensor = Omit<TensorSpec, "storedTransposed">;
@@ -184,6 +190,8 @@ function partsOf(name: string, outputs: number): LayerParts {
 /** The name that a tensor had in the first published files: `LayerNorm.gamma` and `LayerNorm.beta`. */
 export const legacyName = (tensor: string): string =>
   tensor.replace(/(?<=LayerNorm\.)(weight|bias)$/, (name) => name === "bias" ? "beta" : "gamma");
+
+// Storage.
 
 /**
  * Tensors of Hugging Face's files that are not parameters: causal masks, positions, frequencies, and the

@@ -12,6 +12,8 @@ import { countRows, siteName, type SiteRole, siteRoles, type SiteRows } from "..
 import { targetTest } from "../patterns/names.ts";
 import type { LinearSpec } from "./architecture.ts";
 
+// Sites.
+
 /**
  * The fields of a layer that a selection reads, whether of an architecture or of a model on a
  * device.
@@ -221,6 +223,8 @@ function assertDisjoint(sites: readonly LayerSite<AdaptableLayer>[]): void {
     );
   });
 }
+
+// Their vectors.
 
 /** The vector that is asked for; at most one. */
 export interface VectorOptions {

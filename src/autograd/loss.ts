@@ -20,6 +20,8 @@ import { add } from "./ops/add.ts";
 import { rowBlock } from "./ops/product.ts";
 import type { Tape } from "./tape.ts";
 
+// Losses.
+
 /** Settings for summing a loss. */
 export interface LossOptions {
   /** Divisor of the summed loss. Default: the number of labels that are not ignored, or of rows. */
@@ -97,6 +99,8 @@ export function twoPartsOf<Inputs>(model: ForwardModel<Inputs>): TwoParts<Inputs
     picksRows: false,
   };
 }
+
+// Heads with their losses.
 
 /** Options of the loss over a batch. */
 export interface HeadLossOptions extends Required<LossOptions> {

@@ -13,304 +13,7 @@ import { Scope } from "../device/arena.ts";
 import type { Device, Storage, Tensor } from "../device/device.ts";
 import { type GradientSlot, Parameter } from "./parameter.ts";
 
-/** A result and how to differentiate it. */
-export interface Entry {
-  /** The result. */
-  readonly out: Tensor;
-  /** Adds to the gradients of its inputs. */
-  readonly backward: (gradient: Tensor) => void;
-  /** Tensors that the backward function reads besides the gradient. */
-  readonly saved: readonly Tensor[];
-}
-
-/** The entries of a tape, which are differentiated from the last to the first. */
-class Entries {
-  readonly #entries: Entry[] = [];
-  readonly #gradients: Gradients;
-  readonly #lifetimes: Lifetimes;
-  /** The gradient that the running backward function handed over. */
-  #given: Tensor | undefined;
-
-  /** Takes where gradients are, and what frees saved tensors. */
-  constructor(gradients: Gradients, lifetimes: Lifetimes) {
-    this.#gradients = gradients;
-    this.#lifetimes = lifetimes;
-  }
-
-  /** Number of entries. */
-  get count(): number {
-    return this.#entries.length;
-  }
-
-  /** Adds an entry, whose saved tensors live until it is differentiated. */
-  push(entry: Entry): void {
-    this.#lifetimes.save(entry.saved);
-    this.#entries.push(entry);
-  }
-
-  /** Says that the running backward function has handed its gradient over, which is not freed then. */
-  give(gradient: Tensor): void {
-    this.#given = gradient;
-  }
-
-  /** Differentiates all but the first ones. */
-  unwind(first: number): void {
-    // The backward function of a checkpoint adds entries, which are the next to run.
-    while (this.#entries.length > first) {
-      const entry = this.#entries.pop()!;
-      this.#differentiate(entry);
-      this.#lifetimes.done(entry.saved);
-    }
-  }
-
-  /** Forgets them. */
-  clear(): void {
-    this.#entries.length = 0;
-  }
-
-  /** Skips outputs that did not contribute to the loss. */
-  #differentiate({ out, backward, saved }: Entry): void {
-    const slot = this.#gradients.find(out);
-    if (!slot) return;
-    this.#given = undefined;
-    this.#lifetimes.wake(saved);
-    backward(slot.tensor);
-    this.#gradients.take(out);
-    if (this.#given !== slot.tensor) slot.tensor[Symbol.dispose]();
-  }
-}
-
-/** Draws the seeds of dropout masks, and knows what is recorded and which hooks are called. */
-class ForwardState {
-  readonly #options: TapeOptions;
-  #draws = 0;
-  #saves = true;
-  #isAgain = false;
-
-  /** Begins with a first computation that saves what backward functions read. */
-  constructor(options: TapeOptions) {
-    if (options.dropoutSeed !== undefined) assertSeed(options.dropoutSeed);
-    this.#options = options;
-  }
-
-  /** True if results are to be differentiated. */
-  get records(): boolean {
-    return this.#options.record ?? true;
-  }
-
-  /** True if blocks are computed once more for their backward pass. */
-  get checkpoints(): boolean {
-    return this.#options.activationCheckpointing ?? false;
-  }
-
-  /** False while what is computed will be computed once more. */
-  get saves(): boolean {
-    return this.#saves;
-  }
-
-  /** The hook of linear layers, which a recomputation does not call again. */
-  get onLinear(): TapeOptions["onLinear"] {
-    return this.#isAgain ? undefined : this.#options.onLinear;
-  }
-
-  /** Number of dropout masks so far. */
-  get draws(): number {
-    return this.#draws;
-  }
-
-  /** The seed of the next dropout mask, `undefined` when dropout is off. */
-  nextDropoutSeed(): number | undefined {
-    const { dropoutSeed } = this.#options;
-    return dropoutSeed === undefined ? undefined : hash32(dropoutSeed, this.#draws++);
-  }
-
-  /** Computes a part that will be computed once more. */
-  withoutSaving<T>(compute: () => T): T {
-    const saves = this.#saves;
-    this.#saves = false;
-    try {
-      return compute();
-    } finally {
-      this.#saves = saves;
-    }
-  }
-
-  /** Computes a part once more, from the mask that it began with. */
-  again<T>(draws: number, compute: () => T): T {
-    const before = [this.#draws, this.#isAgain] as const;
-    [this.#draws, this.#isAgain] = [draws, true];
-    try {
-      return compute();
-    } finally {
-      [this.#draws, this.#isAgain] = before;
-    }
-  }
-}
-
-/** A value that operations can be differentiated with respect to. */
-export type Differentiable = Tensor | Parameter;
-
-/** Destination of a backward function's result, in the form that kernels take. */
-export interface Contribution {
-  /** The gradient's buffer. */
-  readonly tensor: Tensor;
-  /** 1 to add to what is there, 0 to overwrite. */
-  readonly accumulate: 0 | 1;
-}
-
-/** Owns the gradients of intermediates, and those of parameters that have no optimizer. */
-class Gradients implements Disposable {
-  readonly #device: Device;
-  readonly #slots = new Map<Differentiable, GradientSlot>();
-
-  /** Starts without any. */
-  constructor(device: Device) {
-    this.#device = device;
-  }
-
-  /** The gradient of x, if it has a buffer; a parameter's optimizer may own it. */
-  find(x: Differentiable): GradientSlot | undefined {
-    return x instanceof Parameter && x.gradient || this.#slots.get(x);
-  }
-
-  /**
-   * The destination for adding to the gradient of x, which is allocated if it has no buffer yet.
-   */
-  contribute(x: Differentiable): Contribution {
-    const slot = this.find(x) ?? this.#allocate(x), accumulate = slot.filled ? 1 : 0;
-    slot.filled = true;
-    return { tensor: slot.tensor, accumulate };
-  }
-
-  /** Adds a whole gradient to that of x. */
-  add(x: Differentiable, gradient: Tensor): void {
-    const { tensor, accumulate } = this.contribute(x), { size } = gradient;
-    const scalars = { size, xOffset: 0, yOffset: 0, alpha: 1, accumulate };
-    this.#device.launch(scaleAdd, { x: gradient, y: tensor }, scalars);
-  }
-
-  /** Makes each value of the gradient of x the same. */
-  fill(x: Tensor, value: number): void {
-    const { tensor } = this.contribute(x);
-    this.#device.launch(fill, { y: tensor }, { size: x.size, value });
-  }
-
-  /** Makes a buffer the gradient of x, and owns it. */
-  put(x: Differentiable, slot: GradientSlot): GradientSlot {
-    this.#slots.set(x, slot);
-    return slot;
-  }
-
-  /** Gives up the gradient of x without freeing it. */
-  take(x: Differentiable): void {
-    this.#slots.delete(x);
-  }
-
-  /** Frees what it owns. */
-  [Symbol.dispose](): void {
-    for (const { tensor } of this.#slots.values()) tensor[Symbol.dispose]();
-    this.#slots.clear();
-  }
-
-  #allocate(x: Differentiable): GradientSlot {
-    const [role, name] = x instanceof Parameter
-      ? ["gradient", x.name] as const
-      : ["activation", x.label] as const;
-    const tensor = this.#device.allocate(x.shape, "f32", role, `gradient of ${name}`);
-    return this.put(x, { tensor, filled: false });
-  }
-}
-
-/** The tensor of an operand. */
-export function valueOf(x: Differentiable): Tensor {
-  return x instanceof Parameter ? x.tensor : x;
-}
-
-/** Way to compute a tensor once more. */
-interface Remake {
-  /** Writes all of its values. */
-  readonly compute: () => void;
-  /** The tensors that `compute` reads; they are saved until nothing reads the tensor any more. */
-  readonly from: readonly Tensor[];
-}
-
-/**
- * Frees a scope's tensors as soon as they have been released and nothing that saved them has yet to read
- * them. It counts by buffer, so that saving a view saves the tensor behind it. What can be computed once more
- * is freed when it is released, and computed again for the first backward function that saved it.
- */
-class Lifetimes {
-  readonly #scope: Scope;
-  readonly #saves = new Map<Storage, number>();
-  readonly #released = new Map<Storage, Tensor>();
-  readonly #remakes = new Map<Storage, Remake>();
-
-  /** Watches over the tensors of a scope. */
-  constructor(scope: Scope) {
-    this.#scope = scope;
-  }
-
-  /** Keeps tensors alive until as many calls of {@link Lifetimes.done}. */
-  save(tensors: readonly Tensor[]): void {
-    for (const { storage } of tensors) {
-      this.#saves.set(storage, (this.#saves.get(storage) ?? 0) + 1);
-    }
-  }
-
-  /** Says how a tensor can be computed once more. */
-  remake(tensor: Tensor, from: readonly Tensor[], compute: () => void): void {
-    this.#remakes.set(tensor.storage, { compute, from });
-  }
-
-  /** Saves a tensor for good. */
-  keep(tensor: Tensor): void {
-    this.#remakes.delete(tensor.storage);
-    this.save([tensor]);
-  }
-
-  /** Computes those of the saved tensors once more that were freed. */
-  wake(tensors: readonly Tensor[]): void {
-    for (const { storage, device } of tensors) {
-      const remake = storage.alive ? undefined : this.#remakes.get(storage);
-      if (!remake) continue;
-      this.wake(remake.from);
-      device.reallocate(storage);
-      remake.compute();
-    }
-  }
-
-  /** Ends one saving of each tensor. */
-  done(tensors: readonly Tensor[]): void {
-    for (const { storage } of tensors) {
-      const left = this.#saves.get(storage)! - 1;
-      if (left > 0) this.#saves.set(storage, left);
-      else this.#forget(storage);
-    }
-  }
-
-  /** Frees a tensor, at once or when its last saving ends. */
-  release(tensor: Tensor): void {
-    const { storage } = tensor;
-    if (!this.#saves.has(storage)) return this.#scope.free(tensor);
-    this.#released.set(storage, tensor);
-    if (this.#remakes.has(storage)) tensor[Symbol.dispose]();
-  }
-
-  /** Takes a released tensor over, if one saving is left: that one's end does not free it. */
-  takeOver(tensor: Tensor): boolean {
-    const { storage } = tensor;
-    if (this.#released.get(storage) !== tensor || this.#saves.get(storage) !== 1) return false;
-    return this.#released.delete(storage);
-  }
-
-  #forget(storage: Storage): void {
-    this.#saves.delete(storage);
-    const released = this.#released.get(storage);
-    if (!released) return;
-    this.#released.delete(storage);
-    this.#scope.free(released);
-  }
-}
+// The tape.
 
 /** Options of a tape. */
 export interface TapeOptions {
@@ -570,5 +273,312 @@ export class Tape extends Scope {
   override [Symbol.dispose](): void {
     this.#gradients[Symbol.dispose]();
     super[Symbol.dispose]();
+  }
+}
+
+// Entries.
+
+/** A result and how to differentiate it. */
+export interface Entry {
+  /** The result. */
+  readonly out: Tensor;
+  /** Adds to the gradients of its inputs. */
+  readonly backward: (gradient: Tensor) => void;
+  /** Tensors that the backward function reads besides the gradient. */
+  readonly saved: readonly Tensor[];
+}
+
+/** The entries of a tape, which are differentiated from the last to the first. */
+class Entries {
+  readonly #entries: Entry[] = [];
+  readonly #gradients: Gradients;
+  readonly #lifetimes: Lifetimes;
+  /** The gradient that the running backward function handed over. */
+  #given: Tensor | undefined;
+
+  /** Takes where gradients are, and what frees saved tensors. */
+  constructor(gradients: Gradients, lifetimes: Lifetimes) {
+    this.#gradients = gradients;
+    this.#lifetimes = lifetimes;
+  }
+
+  /** Number of entries. */
+  get count(): number {
+    return this.#entries.length;
+  }
+
+  /** Adds an entry, whose saved tensors live until it is differentiated. */
+  push(entry: Entry): void {
+    this.#lifetimes.save(entry.saved);
+    this.#entries.push(entry);
+  }
+
+  /** Says that the running backward function has handed its gradient over, which is not freed then. */
+  give(gradient: Tensor): void {
+    this.#given = gradient;
+  }
+
+  /** Differentiates all but the first ones. */
+  unwind(first: number): void {
+    // The backward function of a checkpoint adds entries, which are the next to run.
+    while (this.#entries.length > first) {
+      const entry = this.#entries.pop()!;
+      this.#differentiate(entry);
+      this.#lifetimes.done(entry.saved);
+    }
+  }
+
+  /** Forgets them. */
+  clear(): void {
+    this.#entries.length = 0;
+  }
+
+  /** Skips outputs that did not contribute to the loss. */
+  #differentiate({ out, backward, saved }: Entry): void {
+    const slot = this.#gradients.find(out);
+    if (!slot) return;
+    this.#given = undefined;
+    this.#lifetimes.wake(saved);
+    backward(slot.tensor);
+    this.#gradients.take(out);
+    if (this.#given !== slot.tensor) slot.tensor[Symbol.dispose]();
+  }
+}
+
+// The forward pass.
+
+/** Draws the seeds of dropout masks, and knows what is recorded and which hooks are called. */
+class ForwardState {
+  readonly #options: TapeOptions;
+  #draws = 0;
+  #saves = true;
+  #isAgain = false;
+
+  /** Begins with a first computation that saves what backward functions read. */
+  constructor(options: TapeOptions) {
+    if (options.dropoutSeed !== undefined) assertSeed(options.dropoutSeed);
+    this.#options = options;
+  }
+
+  /** True if results are to be differentiated. */
+  get records(): boolean {
+    return this.#options.record ?? true;
+  }
+
+  /** True if blocks are computed once more for their backward pass. */
+  get checkpoints(): boolean {
+    return this.#options.activationCheckpointing ?? false;
+  }
+
+  /** False while what is computed will be computed once more. */
+  get saves(): boolean {
+    return this.#saves;
+  }
+
+  /** The hook of linear layers, which a recomputation does not call again. */
+  get onLinear(): TapeOptions["onLinear"] {
+    return this.#isAgain ? undefined : this.#options.onLinear;
+  }
+
+  /** Number of dropout masks so far. */
+  get draws(): number {
+    return this.#draws;
+  }
+
+  /** The seed of the next dropout mask, `undefined` when dropout is off. */
+  nextDropoutSeed(): number | undefined {
+    const { dropoutSeed } = this.#options;
+    return dropoutSeed === undefined ? undefined : hash32(dropoutSeed, this.#draws++);
+  }
+
+  /** Computes a part that will be computed once more. */
+  withoutSaving<T>(compute: () => T): T {
+    const saves = this.#saves;
+    this.#saves = false;
+    try {
+      return compute();
+    } finally {
+      this.#saves = saves;
+    }
+  }
+
+  /** Computes a part once more, from the mask that it began with. */
+  again<T>(draws: number, compute: () => T): T {
+    const before = [this.#draws, this.#isAgain] as const;
+    [this.#draws, this.#isAgain] = [draws, true];
+    try {
+      return compute();
+    } finally {
+      [this.#draws, this.#isAgain] = before;
+    }
+  }
+}
+
+// Gradients.
+
+/** A value that operations can be differentiated with respect to. */
+export type Differentiable = Tensor | Parameter;
+
+/** Destination of a backward function's result, in the form that kernels take. */
+export interface Contribution {
+  /** The gradient's buffer. */
+  readonly tensor: Tensor;
+  /** 1 to add to what is there, 0 to overwrite. */
+  readonly accumulate: 0 | 1;
+}
+
+/** Owns the gradients of intermediates, and those of parameters that have no optimizer. */
+class Gradients implements Disposable {
+  readonly #device: Device;
+  readonly #slots = new Map<Differentiable, GradientSlot>();
+
+  /** Starts without any. */
+  constructor(device: Device) {
+    this.#device = device;
+  }
+
+  /** The gradient of x, if it has a buffer; a parameter's optimizer may own it. */
+  find(x: Differentiable): GradientSlot | undefined {
+    return x instanceof Parameter && x.gradient || this.#slots.get(x);
+  }
+
+  /**
+   * The destination for adding to the gradient of x, which is allocated if it has no buffer yet.
+   */
+  contribute(x: Differentiable): Contribution {
+    const slot = this.find(x) ?? this.#allocate(x), accumulate = slot.filled ? 1 : 0;
+    slot.filled = true;
+    return { tensor: slot.tensor, accumulate };
+  }
+
+  /** Adds a whole gradient to that of x. */
+  add(x: Differentiable, gradient: Tensor): void {
+    const { tensor, accumulate } = this.contribute(x), { size } = gradient;
+    const scalars = { size, xOffset: 0, yOffset: 0, alpha: 1, accumulate };
+    this.#device.launch(scaleAdd, { x: gradient, y: tensor }, scalars);
+  }
+
+  /** Makes each value of the gradient of x the same. */
+  fill(x: Tensor, value: number): void {
+    const { tensor } = this.contribute(x);
+    this.#device.launch(fill, { y: tensor }, { size: x.size, value });
+  }
+
+  /** Makes a buffer the gradient of x, and owns it. */
+  put(x: Differentiable, slot: GradientSlot): GradientSlot {
+    this.#slots.set(x, slot);
+    return slot;
+  }
+
+  /** Gives up the gradient of x without freeing it. */
+  take(x: Differentiable): void {
+    this.#slots.delete(x);
+  }
+
+  /** Frees what it owns. */
+  [Symbol.dispose](): void {
+    for (const { tensor } of this.#slots.values()) tensor[Symbol.dispose]();
+    this.#slots.clear();
+  }
+
+  #allocate(x: Differentiable): GradientSlot {
+    const [role, name] = x instanceof Parameter
+      ? ["gradient", x.name] as const
+      : ["activation", x.label] as const;
+    const tensor = this.#device.allocate(x.shape, "f32", role, `gradient of ${name}`);
+    return this.put(x, { tensor, filled: false });
+  }
+}
+
+/** The tensor of an operand. */
+export function valueOf(x: Differentiable): Tensor {
+  return x instanceof Parameter ? x.tensor : x;
+}
+
+// Lifetimes.
+
+/** Way to compute a tensor once more. */
+interface Remake {
+  /** Writes all of its values. */
+  readonly compute: () => void;
+  /** The tensors that `compute` reads; they are saved until nothing reads the tensor any more. */
+  readonly from: readonly Tensor[];
+}
+
+/**
+ * Frees a scope's tensors as soon as they have been released and nothing that saved them has yet to read
+ * them. It counts by buffer, so that saving a view saves the tensor behind it. What can be computed once more
+ * is freed when it is released, and computed again for the first backward function that saved it.
+ */
+class Lifetimes {
+  readonly #scope: Scope;
+  readonly #saves = new Map<Storage, number>();
+  readonly #released = new Map<Storage, Tensor>();
+  readonly #remakes = new Map<Storage, Remake>();
+
+  /** Watches over the tensors of a scope. */
+  constructor(scope: Scope) {
+    this.#scope = scope;
+  }
+
+  /** Keeps tensors alive until as many calls of {@link Lifetimes.done}. */
+  save(tensors: readonly Tensor[]): void {
+    for (const { storage } of tensors) {
+      this.#saves.set(storage, (this.#saves.get(storage) ?? 0) + 1);
+    }
+  }
+
+  /** Says how a tensor can be computed once more. */
+  remake(tensor: Tensor, from: readonly Tensor[], compute: () => void): void {
+    this.#remakes.set(tensor.storage, { compute, from });
+  }
+
+  /** Saves a tensor for good. */
+  keep(tensor: Tensor): void {
+    this.#remakes.delete(tensor.storage);
+    this.save([tensor]);
+  }
+
+  /** Computes those of the saved tensors once more that were freed. */
+  wake(tensors: readonly Tensor[]): void {
+    for (const { storage, device } of tensors) {
+      const remake = storage.alive ? undefined : this.#remakes.get(storage);
+      if (!remake) continue;
+      this.wake(remake.from);
+      device.reallocate(storage);
+      remake.compute();
+    }
+  }
+
+  /** Ends one saving of each tensor. */
+  done(tensors: readonly Tensor[]): void {
+    for (const { storage } of tensors) {
+      const left = this.#saves.get(storage)! - 1;
+      if (left > 0) this.#saves.set(storage, left);
+      else this.#forget(storage);
+    }
+  }
+
+  /** Frees a tensor, at once or when its last saving ends. */
+  release(tensor: Tensor): void {
+    const { storage } = tensor;
+    if (!this.#saves.has(storage)) return this.#scope.free(tensor);
+    this.#released.set(storage, tensor);
+    if (this.#remakes.has(storage)) tensor[Symbol.dispose]();
+  }
+
+  /** Takes a released tensor over, if one saving is left: that one's end does not free it. */
+  takeOver(tensor: Tensor): boolean {
+    const { storage } = tensor;
+    if (this.#released.get(storage) !== tensor || this.#saves.get(storage) !== 1) return false;
+    return this.#released.delete(storage);
+  }
+
+  #forget(storage: Storage): void {
+    this.#saves.delete(storage);
+    const released = this.#released.get(storage);
+    if (!released) return;
+    this.#released.delete(storage);
+    this.#scope.free(released);
   }
 }

@@ -8,6 +8,8 @@ import { DeviceError } from "../core/errors.ts";
 import { environmentVariable, inBrowser } from "../core/platform.ts";
 import { linkedPath } from "../storage/open_file.ts";
 
+// Routines.
+
 /**
  * Symbols that OpenBLAS and MKL have besides their routines: the threads of the whole process, and
  * their own names.
@@ -83,6 +85,8 @@ export const definitions = (prefix: string) => ({
   },
   ...settingDefinitions(prefix),
 } as const);
+
+// The library.
 
 /** A BLAS as Deno opens it. */
 export type BlasLibrary = Deno.DynamicLibrary<ReturnType<typeof definitions>>;
@@ -210,6 +214,8 @@ function tryToOpen<Symbols extends Deno.ForeignLibraryInterface>(
   }
   return reason;
 }
+
+// Its name.
 
 /** The symbols of `settingDefinitions` that the library has. */
 export interface NameSymbols {

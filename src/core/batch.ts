@@ -9,6 +9,8 @@ import { isRecord, isText } from "./checks.ts";
 import { quote } from "./errors.ts";
 import { type HostTensor, isFloat } from "./tensor.ts";
 
+// Batches.
+
 /** Inputs of a transformer. */
 export interface ModelInputs {
   /** u32 (batch, time): token ids; (1, Σ lengths) of packed sequences. */
@@ -71,6 +73,8 @@ export function mostFrequentLabel(batches: readonly Batch<unknown>[]): number {
   const counts = [...Map.groupBy(labels, (label) => label).values()].map(({ length }) => length);
   return Math.max(...counts) / labels.length;
 }
+
+// Prompts and completions.
 
 /**
  * The format of prompted text, as tokens: `<end of text> template(prompt)`, then `separator

@@ -8,6 +8,8 @@
 import { oneLine, quote } from "./errors.ts";
 import { mostNesting } from "./limits.ts";
 
+// Records and texts.
+
 /** True of a JSON object. */
 export function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
   return typeof value === "object" && value !== null && !Array.isArray(value);
@@ -26,6 +28,8 @@ export function isText(value: unknown): value is string {
 export function assertRecord(what: string, value: unknown): void {
   if (!isRecord(value)) throw new TypeError(`${what} must be an object, found ${quote(value)}`);
 }
+
+// JSON of files that a stranger may have written.
 
 const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
@@ -155,6 +159,8 @@ function stringEnd(text: string, start: number): number {
   }
 }
 
+// Names.
+
 /**
  * The known name that a wrong one stands for: the same word in another spelling (`learning_rate`,
  * `lora_alpha`), its initials (`lr`), its beginning (`r`), or a typing error (`alhpa`).
@@ -191,6 +197,8 @@ function distanceOf(a: string, b: string): number {
   }
   return last[b.length];
 }
+
+// Options.
 
 /** The name of every option, as fields, so that the compiler keeps the list complete. */
 export type OptionNames<Options> = Readonly<Record<keyof Options, true>>;

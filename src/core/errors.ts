@@ -5,6 +5,8 @@
  * @module
  */
 
+// Classes of errors.
+
 /** Shapes that do not fit each other. */
 export class ShapeError extends RangeError {
   /** The class's name. */
@@ -41,6 +43,8 @@ export class AdapterFileError extends Error {
     return this.#reason;
   }
 }
+
+// Text for a terminal.
 
 /** Characters that a variation selector or a joiner turns into another emoji. */
 const emoji = "[\\p{Extended_Pictographic}\\p{Emoji_Modifier}]";
@@ -87,6 +91,8 @@ const inJson = (character: string): string =>
   character.split("").map((unit) => `\\u${hexadecimal(unit).padStart(4, "0")}`).join("");
 
 const hexadecimal = (character: string): string => character.codePointAt(0)!.toString(16);
+
+// Quoting.
 
 /** Most characters of a value or a name in a message. */
 const mostShown = 120;

@@ -7,6 +7,8 @@
 
 import { ShapeError } from "./errors.ts";
 
+// Shapes.
+
 /** The extents of a tensor's axes, outermost (slowest) first. */
 export type Shape = readonly number[];
 
@@ -63,6 +65,8 @@ export function assertShape(what: string, actual: Shape, expected: Shape): void 
   }
 }
 
+// Tensors.
+
 /**
  * Array types of a host tensor. The `reference` device returns `Float64Array`; a `Uint16Array` holds
  * the bits of F16 values.
@@ -111,6 +115,8 @@ export function hostTensor(shape: Shape, data: HostData | readonly number[]): Ho
   }
   return { shape, data: values };
 }
+
+// Half precision.
 
 /**
  * Widens F16 bit patterns to F32, exactly; infinities and NaN stay so.

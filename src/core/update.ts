@@ -9,92 +9,7 @@ import { isRecord } from "./checks.ts";
 import { quote, ShapeError } from "./errors.ts";
 import { fitsFloat32, formatShape, type HostTensor, type Shape, sizeOf } from "./tensor.ts";
 
-/** A contiguous range of rows, such as one projection's rows in the weight of a fused layer. */
-export interface RowRange {
-  /** First row. */
-  readonly start: number;
-  /** Number of rows. */
-  readonly count: number;
-}
-
-/** The rows of a site: one range, or several in the order of the site's own rows. */
-export type SiteRows = RowRange | readonly RowRange[];
-
-/** One range of a site's rows. */
-export interface SiteRange extends RowRange {
-  /** The number of the site's rows before this range. */
-  readonly before: number;
-}
-
-/** The ranges of a site's rows, in order. */
-export function rangesOf(rows: SiteRows): readonly SiteRange[] {
-  let next = 0;
-  return ("count" in rows ? [rows] : rows).map((range) => {
-    const before = next;
-    next += range.count;
-    return { ...range, before };
-  });
-}
-
-/** The rows one by one. */
-export function indicesOf(rows: SiteRows): number[] {
-  return rangesOf(rows).flatMap(({ start, count }) =>
-    Array.from({ length: count }, (_, i) => start + i)
-  );
-}
-
-/** The number of rows of a site. */
-export function countRows(rows: SiteRows): number {
-  return rangesOf(rows).reduce((sum, { count }) => sum + count, 0);
-}
-
-/** True for the same rows of one weight, in the same order. */
-export function sameRows(a: SiteRows, b: SiteRows): boolean {
-  const [one, other] = [a, b].map(rangesOf);
-  return one.length === other.length &&
-    one.every(({ start, count }, i) => start === other[i].start && count === other[i].count);
-}
-
-/** Rows as text: `0:256`, the end not included, or several such ranges. */
-function formatRows(rows: SiteRows): string {
-  return rangesOf(rows).map(({ start, count }) => `${start}:${start + count}`).join(",");
-}
-
-/** Cuts the first `count` rows into ranges of at most `most`. */
-export function cutRange(count: number, most: number): RowRange[] {
-  return Array.from({ length: Math.ceil(count / most) }, (_, i) => {
-    return { start: i * most, count: Math.min(most, count - i * most) };
-  });
-}
-
-/** The role of a part of a transformer block: GPT-2's fused `c_attn` is `q`, `k` and `v`. */
-export type SiteRole = "q" | "k" | "v" | "o" | "up" | "down" | "head";
-
-/** All roles, in the order in which errors list them. */
-export const siteRoles: readonly SiteRole[] = ["q", "k", "v", "o", "up", "down", "head"];
-
-/** The place of a low-rank update in a model. */
-export interface SiteAddress {
-  /** Path of the layer, such as `transformer.h.0.attn.c_attn`. */
-  readonly module: string;
-  /** The part of a fused weight, if it has a name. */
-  readonly role?: SiteRole;
-  /** The output rows of the weight that the site covers; all of them if absent. */
-  readonly rows?: SiteRows;
-  /**
-   * Number of output rows of the whole weight; known whenever `rows` come from a model or a file.
-   */
-  readonly outputs?: number;
-}
-
-/**
- * The one spelling of a site: `transformer.h.0.attn.c_attn:q` for a named part,
- * `transformer.h.0.attn.c_attn[0:256]` for rows without a name, and the layer's path for all of its rows.
- */
-export function siteName({ module, role, rows, outputs }: SiteAddress): string {
-  if (role) return `${module}:${role}`;
-  return rows && countRows(rows) !== outputs ? `${module}[${formatRows(rows)}]` : module;
-}
+// Updates.
 
 /** The factors of an update, ΔW = scaling · B A (Hu et al. 2021, section 4.1). */
 export interface LowRankFactors {
@@ -218,4 +133,95 @@ export function deltaWeight(update: LowRankFactors): HostTensor {
     data.set(row, i * width);
   }
   return { shape: [out, width], data };
+}
+
+// Sites.
+
+/** The role of a part of a transformer block: GPT-2's fused `c_attn` is `q`, `k` and `v`. */
+export type SiteRole = "q" | "k" | "v" | "o" | "up" | "down" | "head";
+
+/** All roles, in the order in which errors list them. */
+export const siteRoles: readonly SiteRole[] = ["q", "k", "v", "o", "up", "down", "head"];
+
+/** The place of a low-rank update in a model. */
+export interface SiteAddress {
+  /** Path of the layer, such as `transformer.h.0.attn.c_attn`. */
+  readonly module: string;
+  /** The part of a fused weight, if it has a name. */
+  readonly role?: SiteRole;
+  /** The output rows of the weight that the site covers; all of them if absent. */
+  readonly rows?: SiteRows;
+  /**
+   * Number of output rows of the whole weight; known whenever `rows` come from a model or a file.
+   */
+  readonly outputs?: number;
+}
+
+/**
+ * The one spelling of a site: `transformer.h.0.attn.c_attn:q` for a named part,
+ * `transformer.h.0.attn.c_attn[0:256]` for rows without a name, and the layer's path for all of its rows.
+ */
+export function siteName({ module, role, rows, outputs }: SiteAddress): string {
+  if (role) return `${module}:${role}`;
+  return rows && countRows(rows) !== outputs ? `${module}[${formatRows(rows)}]` : module;
+}
+
+// Ranges of rows.
+
+/** A contiguous range of rows, such as one projection's rows in the weight of a fused layer. */
+export interface RowRange {
+  /** First row. */
+  readonly start: number;
+  /** Number of rows. */
+  readonly count: number;
+}
+
+/** The rows of a site: one range, or several in the order of the site's own rows. */
+export type SiteRows = RowRange | readonly RowRange[];
+
+/** One range of a site's rows. */
+export interface SiteRange extends RowRange {
+  /** The number of the site's rows before this range. */
+  readonly before: number;
+}
+
+/** The ranges of a site's rows, in order. */
+export function rangesOf(rows: SiteRows): readonly SiteRange[] {
+  let next = 0;
+  return ("count" in rows ? [rows] : rows).map((range) => {
+    const before = next;
+    next += range.count;
+    return { ...range, before };
+  });
+}
+
+/** The rows one by one. */
+export function indicesOf(rows: SiteRows): number[] {
+  return rangesOf(rows).flatMap(({ start, count }) =>
+    Array.from({ length: count }, (_, i) => start + i)
+  );
+}
+
+/** The number of rows of a site. */
+export function countRows(rows: SiteRows): number {
+  return rangesOf(rows).reduce((sum, { count }) => sum + count, 0);
+}
+
+/** True for the same rows of one weight, in the same order. */
+export function sameRows(a: SiteRows, b: SiteRows): boolean {
+  const [one, other] = [a, b].map(rangesOf);
+  return one.length === other.length &&
+    one.every(({ start, count }, i) => start === other[i].start && count === other[i].count);
+}
+
+/** Rows as text: `0:256`, the end not included, or several such ranges. */
+function formatRows(rows: SiteRows): string {
+  return rangesOf(rows).map(({ start, count }) => `${start}:${start + count}`).join(",");
+}
+
+/** Cuts the first `count` rows into ranges of at most `most`. */
+export function cutRange(count: number, most: number): RowRange[] {
+  return Array.from({ length: Math.ceil(count / most) }, (_, i) => {
+    return { start: i * most, count: Math.min(most, count - i * most) };
+  });
 }

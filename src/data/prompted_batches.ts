@@ -31,6 +31,8 @@ import {
   type TokenRow,
 } from "./token_rows.ts";
 
+// Prompted texts.
+
 /** A prompt and its correct completion. */
 export interface PromptedText {
   /** Text given to the model. */
@@ -252,6 +254,8 @@ export function promptedBatches(
 ): PromptedBatches {
   return new PromptedBatches(tokenizer, texts, options);
 }
+
+// Running text.
 
 /** All documents in one stream, each after an end-of-text token: `<e> d₁ <e> d₂ … <e>`. */
 export function tokenStream({ documents, endOfText, tokens }: EncodedDocuments): Uint32Array {

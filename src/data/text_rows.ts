@@ -30,6 +30,8 @@ import {
   type TokenRow,
 } from "./token_rows.ts";
 
+// Fitting.
+
 /** Options for making rows of tokens. */
 export interface RowOptions {
   /** The tokenizer of the model. */
@@ -120,6 +122,8 @@ function formatFor(texts: TextRows, given: Partial<PromptFormat> = {}): PromptFo
   return { ...format, separator: 2 * spaced > texts.rows.length ? "" : " " };
 }
 
+// Layout.
+
 /** A layout of batches. */
 export interface TextLayout {
   /** Tokens that a model reads of a row. */
@@ -187,6 +191,8 @@ function maskOf(rows: readonly TextRow[], length: number): HostTensor {
   rows.forEach(({ tokens }, row) => data.fill(1, row * length, row * length + tokens.length));
   return { shape: [rows.length, length], data };
 }
+
+// Reading.
 
 /**
  * Facts about a model that reads texts: the most tokens of a row, the padding of short rows, and
@@ -287,6 +293,8 @@ export const packGroups = (
   rows: readonly TextRow[],
   { pack }: TextLayout,
 ): Batch[] => groups.map((group) => pack(group.map((index) => rows[index])));
+
+// Measuring.
 
 /** Options for measuring a model on texts. */
 export interface EvaluationBatchesOptions {

@@ -5,6 +5,8 @@
  * @module
  */
 
+// Figures and tables.
+
 /** One position of a slider. */
 export interface SliderStep {
   /** The value at this position, as the slider shows it. */
@@ -85,6 +87,8 @@ export interface DataTable {
   /** One record per row; a missing value is shown as a dash. */
   readonly rows: readonly Readonly<Record<string, string | number | undefined>>[];
 }
+
+// Colors.
 
 /** Colors of what is compared. */
 export const palette = {
@@ -177,6 +181,8 @@ export const optimizerColors: readonly string[] = [
   "#009e73",
 ];
 
+// Layout.
+
 /** Grid and ticks. */
 const line = "#e6e8ee";
 
@@ -232,6 +238,8 @@ export function baseLayout(
     ...more,
   };
 }
+
+// Traces and axes, as plotly takes them.
 
 /** Values along an axis: numbers, categories, or `null` for a gap. */
 export type Values =
@@ -332,6 +340,8 @@ export interface Layout {
   /** Further attributes. */
   readonly [attribute: string]: unknown;
 }
+
+// Figures with a slider.
 
 /** Contents of a slider figure. */
 export interface SliderOptions extends FigureSlider, Pick<Figure, "id" | "title" | "caption"> {

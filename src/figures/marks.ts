@@ -24,6 +24,8 @@ import {
 } from "./figure.ts";
 import { formatValue } from "./format.ts";
 
+// Traces.
+
 /** A position along an axis: a number or a category; null breaks a line. */
 export type MarkPlace = string | number | null | undefined;
 
@@ -97,6 +99,8 @@ function places<Row>(
 ): Pick<Trace, "x" | "y"> {
   return { x: rows.map(x), y: rows.map(y) } as Pick<Trace, "x" | "y">;
 }
+
+// Lines.
 
 /** One line. */
 export interface Line {
@@ -215,6 +219,8 @@ function axisOf({ title, log }: LinesAxis, values: readonly number[]): Axis {
   return logAxis(title, { range: [low - room, high + room], ...each });
 }
 
+// Loss curves.
+
 /** The losses of a run so far. */
 export interface LossCurve {
   /** Its name in the legend. */
@@ -254,6 +260,8 @@ export function lossCurves(
   };
 }
 
+// Parameter counts.
+
 /** One count. */
 export interface ParameterCount {
   /** Name of what is counted. */
@@ -289,6 +297,8 @@ export function parameterDots(
     ),
   };
 }
+
+// Curves by rank.
 
 /** A point of a curve. */
 export interface RankPoint {
@@ -361,6 +371,8 @@ function rankTraces({ label, measured, known }: RankCurve, place: number): Trace
   ];
 }
 
+// Bytes by role.
+
 /** A bar: a method and its bytes. */
 export interface RoleBar {
   /** Name of the method. */
@@ -406,6 +418,8 @@ export function roleBars(
     layout: baseLayout(bytesAxis, axis("", { autorange: "reversed" }), more),
   };
 }
+
+// Plots of any numbers.
 
 /** The losses of a training, as its history has them. */
 export interface LossHistory {

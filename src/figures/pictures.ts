@@ -13,6 +13,8 @@ import { escapeHtml, pictureSource } from "./html.ts";
 import type { MimeBundle } from "./show.ts";
 import { textWidth } from "./text_size.ts";
 
+// Roles and pages.
+
 /**
  * Role of a matrix: frozen, trained by full fine-tuning, trained by LoRA, merged, or to be learned.
  */
@@ -112,6 +114,8 @@ export function pictureBundle({ svg, alt, caption }: Picture): MimeBundle {
     "text/plain": [`[picture] ${alt}`, caption].filter((line) => line !== "").join("\n"),
   };
 }
+
+// Boxes.
 
 /** A matrix, drawn to scale. */
 export interface MatrixBox {
@@ -238,6 +242,8 @@ function valuesSvg(
   }</g>`;
 }
 
+// The method.
+
 /** The example under the boxes: one matrix of GPT-3 175B, at the rank of the paper's abstract. */
 const d = 12_288, r = 4;
 
@@ -266,6 +272,8 @@ export function methodPicture(): Picture {
     box("A", thin, side, ["trained", "r × d", "starts at random"]),
   ]);
 }
+
+// Planes.
 
 /** A matrix, drawn as its image of the unit circle in the color of its role. */
 export interface Ellipse {
@@ -386,6 +394,8 @@ function arrowSvg([x0, y0]: string[], [x1, y1]: string[]): string {
 
 const pairs = (values: ArrayLike<number>): Point[] =>
   Array.from({ length: values.length / 2 }, (_, i) => [values[2 * i], values[2 * i + 1]]);
+
+// Matrices at every rank.
 
 /** The best approximation of one rank. */
 export interface LowRankPicture {

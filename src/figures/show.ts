@@ -19,44 +19,45 @@ import { compactJson, escapeHtml, pictureSource, scriptJson } from "./html.ts";
 import stepper from "./stepper_script.js" with { type: "text" };
 import { framed, plotlyConfig, plotlySource, plotSvg } from "./still.ts";
 
-/** A control: its positions are those of its texts. */
-export interface Stepper {
-  /** Name of the value that it changes. */
-  readonly label: string;
-  /** Each position as text. */
-  readonly texts: readonly string[];
-  /** The starting position. */
-  readonly start: number;
-  /** True if the positions are numbers, which rise or fall; false if they are a choice. */
-  readonly isRange: boolean;
+// Bundles.
+
+/** The same output in several media types; a front end shows the richest that it can. */
+export type MimeBundle = Readonly<Record<string, unknown>>;
+
+/**
+ * A figure as `application/vnd.plotly.v1+json`, `text/html` (the still picture, which the page's
+ * plotly makes live: {@link figureLoader}), `image/svg+xml` and `text/plain`. Pictures are `width` pixels
+ * wide, by default 800.
+ */
+export async function figureBundle(figure: Figure, width?: number): Promise<MimeBundle> {
+  const plot = await plotSvg(figure, width);
+  return {
+    "application/vnd.plotly.v1+json": JSON.parse(compactJson(titled(figure))),
+    "text/html": figureCard(figure, plot),
+    "image/svg+xml": framed(plot, figure),
+    "text/plain": plainFigure(figure),
+  };
 }
 
-const row = "display:flex;align-items:center;gap:0.8em;max-width:44em;margin:2px 0";
-const wide = "min-width:8em";
-
-/** A labeled control, disabled until a script makes it live, as none does in an untrusted notebook. */
-export function stepperHtml({ label, texts, start, isRange }: Stepper): string {
-  const control = isRange ? rangeHtml(texts, start) : choiceHtml(texts, start);
-  return `<label style="${row}"><span style="${wide}">${
-    escapeHtml(label)
-  }</span>${control}</label>`;
+/** A specification with the title and the slider drawn by plotly, as some front ends show nothing else. */
+function titled({ title, data, layout, slider }: Figure) {
+  const headed = { ...layout, title: { text: title } };
+  return { data, layout: slider ? withSlider(headed, slider) : headed, config: plotlyConfig };
 }
 
-function rangeHtml(texts: readonly string[], start: number): string {
-  const range = `type="range" min="0" max="${texts.length - 1}" step="1" value="${start}"`;
-  const now = escapeHtml(texts[start]), all = escapeHtml(JSON.stringify(texts));
-  return `<input data-control disabled ${range} aria-valuetext="${now}" data-texts="${all}" ` +
-    `style="flex:1;${wide}"><span style="${wide}">${now}</span>`;
+/** Title, caption and a line about each trace. */
+function plainFigure({ title, caption, data, slider }: Figure): string {
+  const traces = data.map(({ name, type, x, y, z }, place) => {
+    const values = (y ?? z ?? x ?? []) as ArrayLike<unknown>;
+    return `  ${name ?? `trace ${place + 1}`}: ${type ?? "scatter"}, ${values.length} values`;
+  });
+  const steps = slider
+    ? [`${slider.name}: ${slider.steps.map(({ label }) => label).join(", ")}`]
+    : [];
+  return [`[figure] ${title}`, caption, ...steps, ...traces].join("\n");
 }
 
-function choiceHtml(texts: readonly string[], start: number): string {
-  const options = texts.map((text, place) =>
-    `<option${place === start ? " selected" : ""}>${escapeHtml(text)}</option>`
-  );
-  return `<select data-control disabled style="font:inherit;min-width:0">${
-    options.join("")
-  }</select>`;
-}
+// Cards.
 
 // Styles are inline and colors fixed: a front end strips style elements from untrusted output, and a
 // white card is readable in a dark theme too.
@@ -177,6 +178,8 @@ const loader = `(packed) => {
   dispatchEvent(new Event("lowrank-figures"));
 }`;
 
+// Sliders that plotly draws.
+
 /** Pixels below the plot for the slider, and above it for the line of each step. */
 const below = 84, above = 26;
 
@@ -222,41 +225,48 @@ function rangesOf(layout: Layout): Record<string, unknown> {
   }));
 }
 
-/** The same output in several media types; a front end shows the richest that it can. */
-export type MimeBundle = Readonly<Record<string, unknown>>;
+// Controls.
 
-/**
- * A figure as `application/vnd.plotly.v1+json`, `text/html` (the still picture, which the page's
- * plotly makes live: {@link figureLoader}), `image/svg+xml` and `text/plain`. Pictures are `width` pixels
- * wide, by default 800.
- */
-export async function figureBundle(figure: Figure, width?: number): Promise<MimeBundle> {
-  const plot = await plotSvg(figure, width);
-  return {
-    "application/vnd.plotly.v1+json": JSON.parse(compactJson(titled(figure))),
-    "text/html": figureCard(figure, plot),
-    "image/svg+xml": framed(plot, figure),
-    "text/plain": plainFigure(figure),
-  };
+/** A control: its positions are those of its texts. */
+export interface Stepper {
+  /** Name of the value that it changes. */
+  readonly label: string;
+  /** Each position as text. */
+  readonly texts: readonly string[];
+  /** The starting position. */
+  readonly start: number;
+  /** True if the positions are numbers, which rise or fall; false if they are a choice. */
+  readonly isRange: boolean;
 }
 
-/** A specification with the title and the slider drawn by plotly, as some front ends show nothing else. */
-function titled({ title, data, layout, slider }: Figure) {
-  const headed = { ...layout, title: { text: title } };
-  return { data, layout: slider ? withSlider(headed, slider) : headed, config: plotlyConfig };
+const row = "display:flex;align-items:center;gap:0.8em;max-width:44em;margin:2px 0";
+const wide = "min-width:8em";
+
+/** A labeled control, disabled until a script makes it live, as none does in an untrusted notebook. */
+export function stepperHtml({ label, texts, start, isRange }: Stepper): string {
+  const control = isRange ? rangeHtml(texts, start) : choiceHtml(texts, start);
+  return `<label style="${row}"><span style="${wide}">${
+    escapeHtml(label)
+  }</span>${control}</label>`;
 }
 
-/** Title, caption and a line about each trace. */
-function plainFigure({ title, caption, data, slider }: Figure): string {
-  const traces = data.map(({ name, type, x, y, z }, place) => {
-    const values = (y ?? z ?? x ?? []) as ArrayLike<unknown>;
-    return `  ${name ?? `trace ${place + 1}`}: ${type ?? "scatter"}, ${values.length} values`;
-  });
-  const steps = slider
-    ? [`${slider.name}: ${slider.steps.map(({ label }) => label).join(", ")}`]
-    : [];
-  return [`[figure] ${title}`, caption, ...steps, ...traces].join("\n");
+function rangeHtml(texts: readonly string[], start: number): string {
+  const range = `type="range" min="0" max="${texts.length - 1}" step="1" value="${start}"`;
+  const now = escapeHtml(texts[start]), all = escapeHtml(JSON.stringify(texts));
+  return `<input data-control disabled ${range} aria-valuetext="${now}" data-texts="${all}" ` +
+    `style="flex:1;${wide}"><span style="${wide}">${now}</span>`;
 }
+
+function choiceHtml(texts: readonly string[], start: number): string {
+  const options = texts.map((text, place) =>
+    `<option${place === start ? " selected" : ""}>${escapeHtml(text)}</option>`
+  );
+  return `<select data-control disabled style="font:inherit;min-width:0">${
+    options.join("")
+  }</select>`;
+}
+
+// Downloads.
 
 /** A text that a page offers as a file. */
 export interface Download {

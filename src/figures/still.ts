@@ -13,199 +13,65 @@ import type { Figure, FigureSlider } from "./figure.ts";
 import { escapeHtml } from "./html.ts";
 import { textWidth, wrapText } from "./text_size.ts";
 
-/** A picture: four bytes per pixel (red, green, blue, opacity), rows from the top. */
-export interface Pixels {
-  /** Pixels in a row. */
-  readonly width: number;
-  /** Rows. */
-  readonly height: number;
-  /** 4 · width · height bytes. */
-  readonly data: Uint8ClampedArray;
-}
+// Still pictures.
 
-const signature = Uint8Array.of(0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a);
-
-/** Encodes a picture; each byte is stored as its difference from the one above, which compresses better. */
-export function encodePng({ width, height, data }: Pixels): Uint8Array<ArrayBuffer> {
-  const header = new Uint8Array(13), view = new DataView(header.buffer);
-  view.setUint32(0, width);
-  view.setUint32(4, height);
-  header.set([8, 6], 8); // eight bits a channel; red, green, blue, opacity
-  const stride = 4 * width, rows = new Uint8Array(height * (stride + 1));
-  for (let y = 0; y < height; y++) {
-    const row = rows.subarray(y * (stride + 1), (y + 1) * (stride + 1));
-    row[0] = 2; // the filter "up"
-    for (let x = 0; x < stride; x++) {
-      row[1 + x] = data[y * stride + x] - (y > 0 ? data[(y - 1) * stride + x] : 0);
-    }
-  }
-  const body = deflateSync(rows, { level: 9 });
-  return joined([signature, chunk("IHDR", header), chunk("IDAT", body), chunk("IEND", header, 0)]);
-}
-
-function chunk(type: string, content: Uint8Array, length = content.length): Uint8Array {
-  const bytes = new Uint8Array(12 + length), view = new DataView(bytes.buffer);
-  view.setUint32(0, length);
-  bytes.set(new TextEncoder().encode(type), 4);
-  bytes.set(content.subarray(0, length), 8);
-  view.setUint32(8 + length, crc32(bytes.subarray(4, 8 + length)));
-  return bytes;
-}
-
-function joined(parts: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
-  const bytes = new Uint8Array(parts.reduce((sum, { length }) => sum + length, 0));
-  let at = 0;
-  for (const part of parts) {
-    bytes.set(part, at);
-    at += part.length;
-  }
-  return bytes;
-}
-
-/** The properties of a canvas element that we use. */
-export interface CanvasSize {
-  /** Columns of pixels. */
-  readonly width: number;
-  /** Rows of pixels. */
-  readonly height: number;
-}
-
-/** A drawing context that keeps its pixels in memory; plotly draws heat maps with it. */
-class HeadlessCanvas {
-  /** Color of the next rectangle: `rgb(…)` or `rgba(…)`. */
-  fillStyle = "rgb(0, 0, 0)";
-  readonly #width: number;
-  readonly #height: number;
-  #pixels: Uint8ClampedArray;
-
-  /** Starts with a transparent picture. */
-  constructor({ width, height }: CanvasSize) {
-    this.#width = width;
-    this.#height = height;
-    this.#pixels = new Uint8ClampedArray(4 * width * height);
-  }
-
-  /** Fills a rectangle, given in whole pixels; what is outside of the picture is left out. */
-  fillRect(left: number, top: number, width: number, height: number): void {
-    const color = channels(this.fillStyle);
-    const right = Math.min(this.#width, left + width);
-    const bottom = Math.min(this.#height, top + height);
-    for (let y = Math.max(0, top); y < bottom; y++) {
-      for (let x = Math.max(0, left); x < right; x++) {
-        this.#pixels.set(color, 4 * (y * this.#width + x));
-      }
-    }
-  }
-
-  /** Transparent pixels, which plotly fills for a smooth heat map. */
-  createImageData(width: number, height: number): { data: Uint8ClampedArray } {
-    return { data: new Uint8ClampedArray(4 * width * height) };
-  }
-
-  /** Replaces the whole picture, which is all that plotly does with this. */
-  putImageData({ data }: { data: Uint8ClampedArray }): void {
-    this.#pixels = data;
-  }
-
-  /** The picture as a data URL of a PNG. */
-  toDataUrl(): string {
-    const picture = { width: this.#width, height: this.#height, data: this.#pixels };
-    return `data:image/png;base64,${encodePng(picture).toBase64()}`;
-  }
-}
-
-/** Red, green, blue and opacity, from 0 to 255. */
-function channels(style: string): number[] {
-  const [red, green, blue, opacity = 1] = (style.match(/[\d.]+/g) ?? []).map(Number);
-  return [red, green, blue, 255 * opacity];
-}
-
-/** Its source, from its package: one file without dependencies. */
-export async function plotlySource(): Promise<string> {
-  await import("npm:plotly.js-cartesian-dist-min@4.1.1/package.json", { with: { type: "json" } });
-  const folder = import.meta.resolve("npm:plotly.js-cartesian-dist-min@4.1.1/package.json");
-  return await readText(new URL("plotly-cartesian.min.js", folder));
-}
+/** Width in pixels, unless said otherwise; a page scales the picture to its column. */
+const wide = 800;
 
 /**
- * Behavior of a live plot: it is as wide as its container and has no button bar, which would cover
- * legends and can send data to plotly's site. Dragging zooms; a double click resets.
+ * The plot alone as SVG on white paper, 800 pixels wide unless said, without title and caption. The same figure gives the same bytes; element
+ * names contain the figure's id.
+ *
+ * @throws {TypeError} when plotly does not know an attribute or rejects its value.
  */
-export const plotlyConfig = { displayModeBar: false, responsive: true } as const;
-
-/** The part of a DOM element that we use. */
-export interface DrawnElement {
-  readonly localName: string;
-  readonly parentNode: DrawnElement | null;
-  readonly children: Iterable<DrawnElement>;
-  readonly style?: { readonly fontSize: string };
-  readonly textContent: string | null;
-  getAttribute(name: string): string | null;
-  querySelectorAll(selector: string): Iterable<DrawnElement>;
+export async function plotSvg(figure: Figure, width = wide): Promise<string> {
+  const plotly = await headlessPlotly();
+  const [fault] = plotly.faults(figure);
+  if (fault) throw new TypeError(`cannot draw the figure "${figure.id}": ${fault}`);
+  const height = figure.layout.height ?? 420;
+  return slimSvg(await plotly.draw(figure, { width, height }, seedOf(figure.id)));
 }
 
-type Point = readonly [x: number, y: number];
-
-/** The rectangle around all texts in an element, in the coordinates of the element's parent. */
-function boundingBox(element: DrawnElement) {
-  const points = corners(element);
-  const [xs, ys] = [0, 1].map((axis) => points.map((point) => point[axis]));
-  const left = Math.min(...xs), right = Math.max(...xs);
-  const top = Math.min(...ys), bottom = Math.max(...ys);
-  if (points.length === 0) return box(0, 0, 0, 0);
-  return box(left, top, right, bottom);
+/** A figure with title and caption as a self-contained SVG, 800 pixels wide. */
+export async function staticSvg(figure: Figure): Promise<string> {
+  return framed(await plotSvg(figure), figure);
 }
 
-function box(left: number, top: number, right: number, bottom: number) {
-  const width = right - left, height = bottom - top;
-  return { x: left, y: top, left, top, right, bottom, width, height };
+const seedOf = (id: string): number =>
+  Array.from(id).reduce((seed, character) => hash32(seed, character.codePointAt(0)!), 0);
+
+const margin = 16, titleSize = 16, captionSize = 13;
+
+/** Puts title and caption around a plot. */
+export function framed(plot: string, { title, caption: words, slider }: Figure): string {
+  const [width, plotHeight] = /width="([\d.]+)" height="([\d.]+)"/.exec(plot)!.slice(1).map(Number);
+  const caption = slider ? `${positionOf(slider)} ${words}` : words;
+  const head = lines(title, titleSize, margin, width, "font-weight:600");
+  const foot = lines(caption, captionSize, head.bottom + plotHeight, width, "fill:#5b6270");
+  const height = foot.bottom + margin / 2;
+  return `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${height}" viewBox="0 0 ${width} ${height}">
+<rect width="100%" height="100%" rx="6" fill="#ffffff"/>
+<g style="font-family:system-ui,sans-serif;fill:#1f2430">${head.svg}${foot.svg}</g>
+<g transform="translate(0,${head.bottom})">${plot}</g></svg>`;
 }
 
-function corners(element: DrawnElement): Point[] {
-  const own = element.localName === "text"
-    ? textCorners(element)
-    : Array.from(element.children).flatMap(corners);
-  return own.map((point) => moved(point, element.getAttribute("transform") ?? ""));
+/** A sentence that names the step of a slider in the picture. */
+function positionOf({ name, steps: [{ label, caption }] }: FigureSlider): string {
+  return `Shown: ${name} ${label}${caption === undefined ? "" : `, ${caption}`}.`;
 }
 
-/** A line is 1.2 times the font's size high, and the next one begins after 1.3 times. */
-function textCorners(text: DrawnElement): Point[] {
-  if (!text.textContent) return [];
-  const size = fontSize(text), tspans = [...text.querySelectorAll("tspan.line")];
-  const lines = tspans.length > 0 ? tspans : [text];
-  const width = Math.max(...lines.map(({ textContent }) => textWidth(textContent ?? "", size)));
-  const anchor = styleOf(text, "text-anchor");
-  const share = anchor === "middle" ? 0.5 : anchor === "end" ? 1 : 0;
-  const left = Number(text.getAttribute("x")) - share * width;
-  const top = Number(text.getAttribute("y")) - 0.95 * size;
-  const bottom = top + (1.3 * lines.length - 0.1) * size;
-  return [[left, top], [left + width, top], [left, bottom], [left + width, bottom]];
+function lines(text: string, size: number, top: number, width: number, style: string) {
+  const all = text === "" ? [] : wrapText(text, size, width - 2 * margin);
+  const step = Math.round(1.4 * size);
+  const svg = all.map((line, place) =>
+    `<text x="${margin}" y="${top + step * place + size}" style="font-size:${size}px;${style}">${
+      escapeHtml(line)
+    }</text>`
+  );
+  return { svg: svg.join(""), bottom: top + step * all.length };
 }
 
-function styleOf(element: DrawnElement, name: string): string | null {
-  const style = element.getAttribute("style") ?? "";
-  return new RegExp(`${name}: *([^;]+)`).exec(style)?.[1] ?? element.getAttribute(name);
-}
-
-function fontSize(element: DrawnElement): number {
-  for (let node: DrawnElement | null = element; node; node = node.parentNode) {
-    const size = parseFloat(node.style?.fontSize ?? "");
-    if (size > 0) return size;
-  }
-  return 12;
-}
-
-/** Applies SVG's `translate`, `rotate` and `scale`, the last one first, as SVG does. */
-function moved(point: Point, transform: string): Point {
-  const steps = [...transform.matchAll(/(\w+)\(([^)]*)\)/g)].reverse();
-  return steps.reduce(([x, y], [, name, list]): Point => {
-    const [a = 0, b = 0, c = 0] = list.split(/[ ,]+/).map(Number);
-    if (name === "translate") return [x + a, y + b];
-    if (name === "scale") return [x * a, y * (b || a)];
-    const turn = a * Math.PI / 180, cos = Math.cos(turn), sin = Math.sin(turn);
-    return [b + cos * (x - b) - sin * (y - c), c + sin * (x - b) + cos * (y - c)];
-  }, point);
-}
+// Plotly without a browser.
 
 /** Plotly on a DOM of its own. */
 export interface HeadlessPlotly {
@@ -349,6 +215,208 @@ const idle: ReadonlySet<string> = new Set([
   "white-space:pre",
 ]);
 
+// Plotly.
+
+/** Its source, from its package: one file without dependencies. */
+export async function plotlySource(): Promise<string> {
+  await import("npm:plotly.js-cartesian-dist-min@4.1.1/package.json", { with: { type: "json" } });
+  const folder = import.meta.resolve("npm:plotly.js-cartesian-dist-min@4.1.1/package.json");
+  return await readText(new URL("plotly-cartesian.min.js", folder));
+}
+
+/**
+ * Behavior of a live plot: it is as wide as its container and has no button bar, which would cover
+ * legends and can send data to plotly's site. Dragging zooms; a double click resets.
+ */
+export const plotlyConfig = { displayModeBar: false, responsive: true } as const;
+
+// The small DOM: texts, and a canvas.
+
+/** The part of a DOM element that we use. */
+export interface DrawnElement {
+  readonly localName: string;
+  readonly parentNode: DrawnElement | null;
+  readonly children: Iterable<DrawnElement>;
+  readonly style?: { readonly fontSize: string };
+  readonly textContent: string | null;
+  getAttribute(name: string): string | null;
+  querySelectorAll(selector: string): Iterable<DrawnElement>;
+}
+
+type Point = readonly [x: number, y: number];
+
+/** The rectangle around all texts in an element, in the coordinates of the element's parent. */
+function boundingBox(element: DrawnElement) {
+  const points = corners(element);
+  const [xs, ys] = [0, 1].map((axis) => points.map((point) => point[axis]));
+  const left = Math.min(...xs), right = Math.max(...xs);
+  const top = Math.min(...ys), bottom = Math.max(...ys);
+  if (points.length === 0) return box(0, 0, 0, 0);
+  return box(left, top, right, bottom);
+}
+
+function box(left: number, top: number, right: number, bottom: number) {
+  const width = right - left, height = bottom - top;
+  return { x: left, y: top, left, top, right, bottom, width, height };
+}
+
+function corners(element: DrawnElement): Point[] {
+  const own = element.localName === "text"
+    ? textCorners(element)
+    : Array.from(element.children).flatMap(corners);
+  return own.map((point) => moved(point, element.getAttribute("transform") ?? ""));
+}
+
+/** A line is 1.2 times the font's size high, and the next one begins after 1.3 times. */
+function textCorners(text: DrawnElement): Point[] {
+  if (!text.textContent) return [];
+  const size = fontSize(text), tspans = [...text.querySelectorAll("tspan.line")];
+  const lines = tspans.length > 0 ? tspans : [text];
+  const width = Math.max(...lines.map(({ textContent }) => textWidth(textContent ?? "", size)));
+  const anchor = styleOf(text, "text-anchor");
+  const share = anchor === "middle" ? 0.5 : anchor === "end" ? 1 : 0;
+  const left = Number(text.getAttribute("x")) - share * width;
+  const top = Number(text.getAttribute("y")) - 0.95 * size;
+  const bottom = top + (1.3 * lines.length - 0.1) * size;
+  return [[left, top], [left + width, top], [left, bottom], [left + width, bottom]];
+}
+
+function styleOf(element: DrawnElement, name: string): string | null {
+  const style = element.getAttribute("style") ?? "";
+  return new RegExp(`${name}: *([^;]+)`).exec(style)?.[1] ?? element.getAttribute(name);
+}
+
+function fontSize(element: DrawnElement): number {
+  for (let node: DrawnElement | null = element; node; node = node.parentNode) {
+    const size = parseFloat(node.style?.fontSize ?? "");
+    if (size > 0) return size;
+  }
+  return 12;
+}
+
+/** Applies SVG's `translate`, `rotate` and `scale`, the last one first, as SVG does. */
+function moved(point: Point, transform: string): Point {
+  const steps = [...transform.matchAll(/(\w+)\(([^)]*)\)/g)].reverse();
+  return steps.reduce(([x, y], [, name, list]): Point => {
+    const [a = 0, b = 0, c = 0] = list.split(/[ ,]+/).map(Number);
+    if (name === "translate") return [x + a, y + b];
+    if (name === "scale") return [x * a, y * (b || a)];
+    const turn = a * Math.PI / 180, cos = Math.cos(turn), sin = Math.sin(turn);
+    return [b + cos * (x - b) - sin * (y - c), c + sin * (x - b) + cos * (y - c)];
+  }, point);
+}
+
+/** The properties of a canvas element that we use. */
+export interface CanvasSize {
+  /** Columns of pixels. */
+  readonly width: number;
+  /** Rows of pixels. */
+  readonly height: number;
+}
+
+/** A drawing context that keeps its pixels in memory; plotly draws heat maps with it. */
+class HeadlessCanvas {
+  /** Color of the next rectangle: `rgb(…)` or `rgba(…)`. */
+  fillStyle = "rgb(0, 0, 0)";
+  readonly #width: number;
+  readonly #height: number;
+  #pixels: Uint8ClampedArray;
+
+  /** Starts with a transparent picture. */
+  constructor({ width, height }: CanvasSize) {
+    this.#width = width;
+    this.#height = height;
+    this.#pixels = new Uint8ClampedArray(4 * width * height);
+  }
+
+  /** Fills a rectangle, given in whole pixels; what is outside of the picture is left out. */
+  fillRect(left: number, top: number, width: number, height: number): void {
+    const color = channels(this.fillStyle);
+    const right = Math.min(this.#width, left + width);
+    const bottom = Math.min(this.#height, top + height);
+    for (let y = Math.max(0, top); y < bottom; y++) {
+      for (let x = Math.max(0, left); x < right; x++) {
+        this.#pixels.set(color, 4 * (y * this.#width + x));
+      }
+    }
+  }
+
+  /** Transparent pixels, which plotly fills for a smooth heat map. */
+  createImageData(width: number, height: number): { data: Uint8ClampedArray } {
+    return { data: new Uint8ClampedArray(4 * width * height) };
+  }
+
+  /** Replaces the whole picture, which is all that plotly does with this. */
+  putImageData({ data }: { data: Uint8ClampedArray }): void {
+    this.#pixels = data;
+  }
+
+  /** The picture as a data URL of a PNG. */
+  toDataUrl(): string {
+    const picture = { width: this.#width, height: this.#height, data: this.#pixels };
+    return `data:image/png;base64,${encodePng(picture).toBase64()}`;
+  }
+}
+
+/** Red, green, blue and opacity, from 0 to 255. */
+function channels(style: string): number[] {
+  const [red, green, blue, opacity = 1] = (style.match(/[\d.]+/g) ?? []).map(Number);
+  return [red, green, blue, 255 * opacity];
+}
+
+// PNG.
+
+/** A picture: four bytes per pixel (red, green, blue, opacity), rows from the top. */
+export interface Pixels {
+  /** Pixels in a row. */
+  readonly width: number;
+  /** Rows. */
+  readonly height: number;
+  /** 4 · width · height bytes. */
+  readonly data: Uint8ClampedArray;
+}
+
+const signature = Uint8Array.of(0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a);
+
+/** Encodes a picture; each byte is stored as its difference from the one above, which compresses better. */
+export function encodePng({ width, height, data }: Pixels): Uint8Array<ArrayBuffer> {
+  const header = new Uint8Array(13), view = new DataView(header.buffer);
+  view.setUint32(0, width);
+  view.setUint32(4, height);
+  header.set([8, 6], 8); // eight bits a channel; red, green, blue, opacity
+  const stride = 4 * width, rows = new Uint8Array(height * (stride + 1));
+  for (let y = 0; y < height; y++) {
+    const row = rows.subarray(y * (stride + 1), (y + 1) * (stride + 1));
+    row[0] = 2; // the filter "up"
+    for (let x = 0; x < stride; x++) {
+      row[1 + x] = data[y * stride + x] - (y > 0 ? data[(y - 1) * stride + x] : 0);
+    }
+  }
+  const body = deflateSync(rows, { level: 9 });
+  return joined([signature, chunk("IHDR", header), chunk("IDAT", body), chunk("IEND", header, 0)]);
+}
+
+function chunk(type: string, content: Uint8Array, length = content.length): Uint8Array {
+  const bytes = new Uint8Array(12 + length), view = new DataView(bytes.buffer);
+  view.setUint32(0, length);
+  bytes.set(new TextEncoder().encode(type), 4);
+  bytes.set(content.subarray(0, length), 8);
+  view.setUint32(8 + length, crc32(bytes.subarray(4, 8 + length)));
+  return bytes;
+}
+
+function joined(parts: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
+  const bytes = new Uint8Array(parts.reduce((sum, { length }) => sum + length, 0));
+  let at = 0;
+  for (const part of parts) {
+    bytes.set(part, at);
+    at += part.length;
+  }
+  return bytes;
+}
+
+// Smaller SVG.
+
 /** Drops classes, unused clips and empty groups, shortens colors and numbers, and names the font once. */
 export function slimSvg(svg: string): string {
   const family = /font-family: ([^;"]+)/.exec(svg)?.[1] ?? "sans-serif";
@@ -404,60 +472,4 @@ const emptyParts = [
 function withoutEmptyParts(svg: string): string {
   const less = emptyParts.reduce((left, part) => left.replace(part, ""), svg);
   return less === svg ? svg : withoutEmptyParts(less);
-}
-
-/** Width in pixels, unless said otherwise; a page scales the picture to its column. */
-const wide = 800;
-
-/**
- * The plot alone as SVG on white paper, 800 pixels wide unless said, without title and caption. The same figure gives the same bytes; element
- * names contain the figure's id.
- *
- * @throws {TypeError} when plotly does not know an attribute or rejects its value.
- */
-export async function plotSvg(figure: Figure, width = wide): Promise<string> {
-  const plotly = await headlessPlotly();
-  const [fault] = plotly.faults(figure);
-  if (fault) throw new TypeError(`cannot draw the figure "${figure.id}": ${fault}`);
-  const height = figure.layout.height ?? 420;
-  return slimSvg(await plotly.draw(figure, { width, height }, seedOf(figure.id)));
-}
-
-/** A figure with title and caption as a self-contained SVG, 800 pixels wide. */
-export async function staticSvg(figure: Figure): Promise<string> {
-  return framed(await plotSvg(figure), figure);
-}
-
-const seedOf = (id: string): number =>
-  Array.from(id).reduce((seed, character) => hash32(seed, character.codePointAt(0)!), 0);
-
-const margin = 16, titleSize = 16, captionSize = 13;
-
-/** Puts title and caption around a plot. */
-export function framed(plot: string, { title, caption: words, slider }: Figure): string {
-  const [width, plotHeight] = /width="([\d.]+)" height="([\d.]+)"/.exec(plot)!.slice(1).map(Number);
-  const caption = slider ? `${positionOf(slider)} ${words}` : words;
-  const head = lines(title, titleSize, margin, width, "font-weight:600");
-  const foot = lines(caption, captionSize, head.bottom + plotHeight, width, "fill:#5b6270");
-  const height = foot.bottom + margin / 2;
-  return `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${height}" viewBox="0 0 ${width} ${height}">
-<rect width="100%" height="100%" rx="6" fill="#ffffff"/>
-<g style="font-family:system-ui,sans-serif;fill:#1f2430">${head.svg}${foot.svg}</g>
-<g transform="translate(0,${head.bottom})">${plot}</g></svg>`;
-}
-
-/** A sentence that names the step of a slider in the picture. */
-function positionOf({ name, steps: [{ label, caption }] }: FigureSlider): string {
-  return `Shown: ${name} ${label}${caption === undefined ? "" : `, ${caption}`}.`;
-}
-
-function lines(text: string, size: number, top: number, width: number, style: string) {
-  const all = text === "" ? [] : wrapText(text, size, width - 2 * margin);
-  const step = Math.round(1.4 * size);
-  const svg = all.map((line, place) =>
-    `<text x="${margin}" y="${top + step * place + size}" style="font-size:${size}px;${style}">${
-      escapeHtml(line)
-    }</text>`
-  );
-  return { svg: svg.join(""), bottom: top + step * all.length };
 }

@@ -31,6 +31,8 @@ import type { AdapterReader } from "../formats/peft/folder.ts";
 import { gaussian } from "../linalg/mod.ts";
 import { byKind, shortNames } from "./describe.ts";
 
+// Two adapters.
+
 /**
  * Directions to compare: those of A as in the paper, or the output or input directions of the whole
  * update.
@@ -139,6 +141,8 @@ export function chanceAngles({ phi, dimensions }: ComparedUpdate, seed: number):
   return pairs[0].map((_, k) => pairs.reduce((sum, angles) => sum + angles[k], 0) / chancePairs);
 }
 
+// Their similarities.
+
 /** A φ, and what it is of random directions. */
 export interface Similarity {
   /** φ. */
@@ -222,6 +226,8 @@ function meanOf(found: readonly (Similarity | undefined)[]): Similarity | undefi
   return { value: of("value"), byChance: of("byChance") };
 }
 
+// Shared updates.
+
 /**
  * Gives each pair of updates that two adapters share by name to `take`, in the order of the first, with one module of
  * each in memory. Updates that only one has are read as well, so that they are checked. Returns the names of the
@@ -276,6 +282,8 @@ export function isSameAdapter(
     return partner !== undefined && isSameUpdate(update, partner);
   });
 }
+
+// Shared directions of several adapters.
 
 /** The directions that the adapters which change a module need together. */
 export interface SharedModule extends SharedBasis {
@@ -349,6 +357,8 @@ function heldShares(modules: readonly SharedModule[], count: number): HeldShares
     outputsByChance: table(({ outputs }, _, j) => outputs.heldByChance[j]),
   };
 }
+
+// Figures.
 
 /** A bar for each module: the directions that all adapters need together, of one side of ΔW. */
 export function sharedBasisFigure(

@@ -13,6 +13,8 @@ import { line } from "../figures/marks.ts";
 import type { DenseMatrix } from "../linalg/mod.ts";
 import type { Model } from "../models/mod.ts";
 
+// Readings.
+
 /** One adapted site at a reading. */
 export interface SiteReading {
   /** `transformer.h.0.attn.c_attn:q`. */
@@ -96,6 +98,8 @@ export class LiveSpectra {
 /** `transformer.h.0.attn.c_attn:q` of `base_model.model.transformer.h.0.attn.c_attn:q.lora_A.weight`. */
 const nameOf = ({ A }: LowRankSite): string =>
   A.name.replace(/^base_model\.model\./, "").replace(/\.lora_A\.weight$/, "");
+
+// Figures.
 
 const mode = "lines+markers", stepsOf = ({ steps }: SpectrumReading) => steps;
 

@@ -21,49 +21,7 @@ import {
   table,
 } from "../figures/mod.ts";
 
-/** The speeds that a step is compared with. */
-export interface Roofs {
-  /** Multiplications and additions a ms, of a square product of 1,024. */
-  readonly flops: number;
-  /** Bytes a ms, of a sum of two vectors of 32 MiB. */
-  readonly bytes: number;
-}
-
-const side = 1024, length = 2 ** 23;
-
-/**
- * Allocates a product and a sum in a scope, and returns what times each once more: the best so far. One measurement
- * may share the machine with other work, so a profile takes one beside each of its rounds.
- */
-function roofMeter(scope: Scope): () => Promise<Roofs> {
-  const product = productIn(scope), sum = sumIn(scope);
-  let best: Roofs = { flops: 0, bytes: 0 };
-  return async () => {
-    const { launches: [first, second] } = await scope.device.trace(() => {
-      product();
-      sum();
-    });
-    const flops = Math.max(best.flops, 2 * side ** 3 / first.time);
-    const bytes = Math.max(best.bytes, 3 * 4 * length / second.time);
-    return best = { flops, bytes };
-  };
-}
-
-function productIn(scope: Scope): () => void {
-  const [a, b, c] = ["a", "b", "c"].map((label) => ones(scope, [side, side], label));
-  return () => multiply(matrix(a), matrix(b), matrix(c), { m: side, n: side, k: side });
-}
-
-function sumIn(scope: Scope): () => void {
-  const [a, b, out] = ["a", "b", "out"].map((label) => ones(scope, [length], label));
-  return () => scope.device.launch(addKernel, { a, b, out }, { size: length });
-}
-
-function ones(scope: Scope, shape: number[], label: string) {
-  const tensor = scope.allocate(shape, "f32", "scratch", label);
-  scope.device.write(tensor, new Float32Array(tensor.size).fill(1));
-  return tensor;
-}
+// Profiles.
 
 /** Launches of one kernel with the same scalars. */
 export interface ProfileRow {
@@ -250,6 +208,8 @@ function total<T>(items: readonly T[], of: (item: T) => number): number {
   return items.reduce((sum, item) => sum + of(item), 0);
 }
 
+// Tables and pictures.
+
 /** A row of the table: of a kind's kernels together, of one kernel, or of what is left of the step. */
 type TableRow = Partial<ProfileRow> & { readonly kind: string };
 
@@ -366,4 +326,50 @@ function barsOf(kind: string, launches: readonly TracedLaunch[], color: string) 
     hovertemplate: "%{text}: %{x:.3f} ms<extra></extra>",
     marker: { color },
   };
+}
+
+// Roofs.
+
+/** The speeds that a step is compared with. */
+export interface Roofs {
+  /** Multiplications and additions a ms, of a square product of 1,024. */
+  readonly flops: number;
+  /** Bytes a ms, of a sum of two vectors of 32 MiB. */
+  readonly bytes: number;
+}
+
+const side = 1024, length = 2 ** 23;
+
+/**
+ * Allocates a product and a sum in a scope, and returns what times each once more: the best so far. One measurement
+ * may share the machine with other work, so a profile takes one beside each of its rounds.
+ */
+function roofMeter(scope: Scope): () => Promise<Roofs> {
+  const product = productIn(scope), sum = sumIn(scope);
+  let best: Roofs = { flops: 0, bytes: 0 };
+  return async () => {
+    const { launches: [first, second] } = await scope.device.trace(() => {
+      product();
+      sum();
+    });
+    const flops = Math.max(best.flops, 2 * side ** 3 / first.time);
+    const bytes = Math.max(best.bytes, 3 * 4 * length / second.time);
+    return best = { flops, bytes };
+  };
+}
+
+function productIn(scope: Scope): () => void {
+  const [a, b, c] = ["a", "b", "c"].map((label) => ones(scope, [side, side], label));
+  return () => multiply(matrix(a), matrix(b), matrix(c), { m: side, n: side, k: side });
+}
+
+function sumIn(scope: Scope): () => void {
+  const [a, b, out] = ["a", "b", "out"].map((label) => ones(scope, [length], label));
+  return () => scope.device.launch(addKernel, { a, b, out }, { size: length });
+}
+
+function ones(scope: Scope, shape: number[], label: string) {
+  const tensor = scope.allocate(shape, "f32", "scratch", label);
+  scope.device.write(tensor, new Float32Array(tensor.size).fill(1));
+  return tensor;
 }

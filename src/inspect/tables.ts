@@ -30,6 +30,8 @@ import {
 } from "./compare.ts";
 import { shortNames, type UpdateRow } from "./describe.ts";
 
+// Tables.
+
 /** A row per update: its size, and its rank by several measures. */
 export function updateTable(updates: readonly UpdateRow[]): DataTable {
   return table({
@@ -125,6 +127,8 @@ function shortened<Row extends { readonly name: string }>(rows: readonly Row[]):
   const names = shortNames(rows.map(({ name }) => name));
   return rows.map((row, i) => ({ ...row, name: names[i] }));
 }
+
+// Figures.
 
 /** Most points of a line with markers: more would overlap. */
 const mostMarks = 24;

@@ -33,6 +33,8 @@ import { outputsOf } from "../models/outputs.ts";
 import { evaluate } from "../train/evaluate.ts";
 import { assertCount, Trainer } from "../train/trainer.ts";
 
+// Settings.
+
 /** The ways to begin. */
 export const lessonStarts = [
   "kaiming",
@@ -105,6 +107,8 @@ function assertOneOf<T>(name: string, found: T, values: readonly T[]): void {
   throw new RangeError(`${name} of a lesson is one of ${values.join(", ")}, found ${quote(found)}`);
 }
 
+// The task.
+
 /** The one layer of every model here. */
 const layer = "layers.0";
 
@@ -148,6 +152,8 @@ function drawInputs({ width, spread, seed }: LessonSettings): HostTensor {
   return { shape: [examples, width], data: Float32Array.from(turned.data) };
 }
 
+// Starts of A and B.
+
 /** Streams of the seed for what the library does not draw. */
 const streams = { A: 21, B: 22 };
 
@@ -176,6 +182,8 @@ async function injectAt(model: Perceptron, settings: LessonSettings): Promise<Lo
 function fill({ tensor, size }: Parameter, within: number, random: Random): void {
   tensor.device.write(tensor, random.uniformWithin(within, size));
 }
+
+// The lesson.
 
 /** A change of the weight. */
 export interface LessonChange {

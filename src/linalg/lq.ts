@@ -16,80 +16,7 @@ import {
   zeros,
 } from "./matrix.ts";
 
-/** Rows in the memory. */
-export interface PlacedRows {
-  /** Position of the first one. */
-  readonly place: number;
-  /** Number of rows. */
-  readonly rows: number;
-  /** Values of each. */
-  readonly columns: number;
-}
-
-/** Reflections that are applied together, so that a row is read once for all of them. */
-const together = 4;
-
-/** Values at the start of the memory that {@link reflectByGroup} uses. */
-const scratch: number = 2 * together;
-
-/** Settings for applying the reflections Hₚ = I − factorₚ vₚᵀ vₚ. */
-export interface Reflecting {
-  /** vₚ in row p, with zeros before its first value. */
-  readonly vectors: PlacedRows;
-  /** factorₚ. */
-  readonly factors: Float64Array;
-  /** The columns before this one are zero in all vₚ that are applied. */
-  readonly skip: number;
-}
-
-/** x ← x Hₚ for the rows of X from `begin` to `end`. */
-function reflectEach(
-  { dot, addRow }: RowSpace,
-  X: PlacedRows,
-  [begin, end]: readonly [number, number],
-  { vectors, factors, skip }: Reflecting,
-  p: number,
-): void {
-  const { columns } = X, length = columns - skip, v = vectors.place + p * columns + skip;
-  for (let row = begin; row < end; row++) {
-    const x = X.place + row * columns + skip;
-    addRow(x, v, length, -factors[p] * dot(x, v, length));
-  }
-}
-
-/**
- * Applies four reflections to the rows of X from `begin` on, as I − Vᵀ T V (Schreiber and Van Loan 1989): with d = V x,
- * the sequence of reflections subtracts Σ cₚ vₚ with cₚ = factorₚ (dₚ − Σ (vₚ · v_q) c_q), summed over the q before p.
- *
- * @param order The reflections in the order in which they are applied, each in the same group of four.
- */
-function reflectByGroup(
-  { values, dot, dotFour, addFour }: RowSpace,
-  X: PlacedRows,
-  begin: number,
-  { vectors, factors, skip }: Reflecting,
-  order: readonly number[],
-): void {
-  const { columns } = X, length = columns - skip, first = Math.min(...order);
-  const v = vectors.place + first * columns + skip, slot = order.map((p) => p - first);
-  const products = slot.map((p, i) =>
-    slot.slice(0, i).map((q) => dot(v + p * columns, v + q * columns, length))
-  );
-  for (let row = begin; row < X.rows; row += 2) {
-    const x = X.place + row * columns + skip, isPair = row + 1 < X.rows;
-    const y = isPair ? x + columns : x;
-    dotFour(x, y, v, columns, length, 0);
-    for (let at = 0; at < 2 * together; at += together) {
-      for (let i = 0; i < together; i++) {
-        let sum = values[at + slot[i]];
-        for (let j = 0; j < i; j++) sum += products[i][j] * values[at + slot[j]];
-        values[at + slot[i]] = -factors[order[i]] * sum;
-      }
-    }
-    if (!isPair) values.fill(0, together, 2 * together);
-    addFour(x, y, v, columns, length, 0);
-  }
-}
+// By reflections.
 
 /** A = L Q. */
 export interface Lq {
@@ -201,6 +128,83 @@ function placed(matrix: LargeMatrix, transpose?: "transposed") {
   return { space, X, exponent };
 }
 
+// Reflections.
+
+/** Rows in the memory. */
+export interface PlacedRows {
+  /** Position of the first one. */
+  readonly place: number;
+  /** Number of rows. */
+  readonly rows: number;
+  /** Values of each. */
+  readonly columns: number;
+}
+
+/** Reflections that are applied together, so that a row is read once for all of them. */
+const together = 4;
+
+/** Values at the start of the memory that {@link reflectByGroup} uses. */
+const scratch: number = 2 * together;
+
+/** Settings for applying the reflections Hₚ = I − factorₚ vₚᵀ vₚ. */
+export interface Reflecting {
+  /** vₚ in row p, with zeros before its first value. */
+  readonly vectors: PlacedRows;
+  /** factorₚ. */
+  readonly factors: Float64Array;
+  /** The columns before this one are zero in all vₚ that are applied. */
+  readonly skip: number;
+}
+
+/** x ← x Hₚ for the rows of X from `begin` to `end`. */
+function reflectEach(
+  { dot, addRow }: RowSpace,
+  X: PlacedRows,
+  [begin, end]: readonly [number, number],
+  { vectors, factors, skip }: Reflecting,
+  p: number,
+): void {
+  const { columns } = X, length = columns - skip, v = vectors.place + p * columns + skip;
+  for (let row = begin; row < end; row++) {
+    const x = X.place + row * columns + skip;
+    addRow(x, v, length, -factors[p] * dot(x, v, length));
+  }
+}
+
+/**
+ * Applies four reflections to the rows of X from `begin` on, as I − Vᵀ T V (Schreiber and Van Loan 1989): with d = V x,
+ * the sequence of reflections subtracts Σ cₚ vₚ with cₚ = factorₚ (dₚ − Σ (vₚ · v_q) c_q), summed over the q before p.
+ *
+ * @param order The reflections in the order in which they are applied, each in the same group of four.
+ */
+function reflectByGroup(
+  { values, dot, dotFour, addFour }: RowSpace,
+  X: PlacedRows,
+  begin: number,
+  { vectors, factors, skip }: Reflecting,
+  order: readonly number[],
+): void {
+  const { columns } = X, length = columns - skip, first = Math.min(...order);
+  const v = vectors.place + first * columns + skip, slot = order.map((p) => p - first);
+  const products = slot.map((p, i) =>
+    slot.slice(0, i).map((q) => dot(v + p * columns, v + q * columns, length))
+  );
+  for (let row = begin; row < X.rows; row += 2) {
+    const x = X.place + row * columns + skip, isPair = row + 1 < X.rows;
+    const y = isPair ? x + columns : x;
+    dotFour(x, y, v, columns, length, 0);
+    for (let at = 0; at < 2 * together; at += together) {
+      for (let i = 0; i < together; i++) {
+        let sum = values[at + slot[i]];
+        for (let j = 0; j < i; j++) sum += products[i][j] * values[at + slot[j]];
+        values[at + slot[i]] = -factors[order[i]] * sum;
+      }
+    }
+    if (!isPair) values.fill(0, together, 2 * together);
+    addFour(x, y, v, columns, length, 0);
+  }
+}
+
 /** The inputs of {@link makeReflection}: values, and products of rows of them. */
 type Dotted = Pick<RowSpace, "values" | "dot">;
 
@@ -224,6 +228,8 @@ export function makeReflection(
 /** Row-major, as cblas names it, with the lower triangle, which LAPACK's columns have above the diagonal. */
 const rowMajor = 101, asIs = 111, lower = 122, hasDiagonal = 131, fromLeft = 141;
 const lowerOfRows = new TextEncoder().encode("U");
+
+// By Cholesky factors.
 
 /** With fewer columns a row, Gram matrices are not small beside the matrix, and reflections cost less. */
 const columnsPerRow = 4;

@@ -3,6 +3,8 @@
 import { openRows } from "../blas/mod.ts";
 import { type HostTensor, nonFiniteAt } from "../core/tensor.ts";
 
+// Matrices.
+
 /** Rows x columns, row-major. */
 export interface DenseMatrix {
   /** Number of rows. */
@@ -143,6 +145,8 @@ export function stackedRows(matrices: readonly DenseMatrix[]): DenseMatrix {
   return out;
 }
 
+// Products.
+
 /** Values at the start of the memory for what one call of its loops gives or takes. */
 const scratch = 8;
 
@@ -204,6 +208,8 @@ function placed(b: DenseMatrix, { rows, columns }: Pick<DenseMatrix, "rows" | "c
   space.values.set(b.data, scratch);
   return { space, place, height };
 }
+
+// Rows of small matrices.
 
 /** y[at + i] += factor · x[from + i] for `length` values. */
 export function addRow(

@@ -12,95 +12,7 @@ import {
   tokensOf,
 } from "./referenced_output.ts";
 
-/** SGML's spellings and the plain text for each, in the order in which they are replaced. */
-const undone: readonly (readonly [RegExp, string])[] = [
-  [/<skipped>/g, ""],
-  [/-\n/g, ""],
-  [/\n/g, " "],
-  [/&quot;/g, '"'],
-  [/&amp;/g, "&"],
-  [/&lt;/g, "<"],
-  [/&gt;/g, ">"],
-];
-
-/** Boundaries of tokens inside of a word. Periods, commas and hyphens stay within numbers. */
-const separated: readonly (readonly [RegExp, string])[] = [
-  [/([{-~[-` -&(-+:-@/])/g, " $1 "],
-  [/([^0-9])([.,])/g, "$1 $2 "],
-  [/([.,])([^0-9])/g, " $1 $2"],
-  [/([0-9])(-)/g, "$1 $2 "],
-];
-
-/**
- * Splits a text into tokens by the rules of `mteval-v13a`, in lower case: marks are tokens, apostrophes and
- * hyphens stay within words, and periods and commas within numbers. A text without tokens has one, which is
- * empty.
- *
- * @example
- * ```ts
- * import { mtevalTokens } from "@lowrank/core/metrics";
- * mtevalTokens("It's family-friendly, at £20.50."); // ["it's", "family-friendly", ",", "at", "£20.50", "."]
- * ```
- */
-export function mtevalTokens(text: string): string[] {
-  const replaced = (text: string, rules: typeof undone) =>
-    rules.reduce((text, [pattern, by]) => text.replace(pattern, by), text);
-  const spaced = replaced(` ${replaced(text, undone)} `, separated);
-  return spaced.replaceAll(/\s+/g, " ").trim().toLowerCase().split(" ");
-}
-
-/** Splits outputs and references. */
-const mtevalTokensOf = (outputs: readonly ReferencedOutput[]): ReferencedTokens[] =>
-  tokensOf(outputs, mtevalTokens);
-
-/**
- * Number of occurrences of each n-gram; its tokens are joined by a space, which no token contains.
- */
-export type NgramCounts = ReadonlyMap<string, number>;
-
-/** Between the tokens of an n-gram. */
-const joint = " ";
-
-/** The n-grams of a text, in its order. */
-export function ngramsOf(tokens: readonly string[], order: number): string[] {
-  const count = Math.max(0, tokens.length - order + 1);
-  return Array.from({ length: count }, (_, at) => tokens.slice(at, at + order).join(joint));
-}
-
-/** An n-gram without its last token; of a single token the empty one, which is everywhere. */
-const withoutLast = (ngram: string): string =>
-  ngram.slice(0, Math.max(0, ngram.lastIndexOf(joint)));
-
-/** Counts the occurrences of each n-gram. */
-export function countsOf(ngrams: Iterable<string>): Map<string, number> {
-  const counts = new Map<string, number>();
-  for (const ngram of ngrams) counts.set(ngram, (counts.get(ngram) ?? 0) + 1);
-  return counts;
-}
-
-/** For each n-gram the most that one of the texts has of it. */
-function mostOf(texts: readonly (readonly string[])[], order: number): NgramCounts {
-  const most = new Map<string, number>();
-  for (const text of texts) {
-    for (const [ngram, count] of countsOf(ngramsOf(text, order))) {
-      most.set(ngram, Math.max(most.get(ngram) ?? 0, count));
-    }
-  }
-  return most;
-}
-
-/** The n-grams that a text shares with others, each at most as often as one of those has it. */
-function* sharedNgrams(
-  text: readonly string[],
-  others: readonly (readonly string[])[],
-  order: number,
-): Generator<[ngram: string, count: number]> {
-  const most = mostOf(others, order);
-  for (const [ngram, count] of countsOf(ngramsOf(text, order))) {
-    const shared = Math.min(count, most.get(ngram) ?? 0);
-    if (shared > 0) yield [ngram, shared];
-  }
-}
+// BLEU.
 
 const orders = [1, 2, 3, 4];
 
@@ -162,6 +74,8 @@ const brevityPenalty = (made: number, wanted: number): number =>
 function sumOf<T>(items: readonly T[], measure: (item: T) => number): number {
   return items.reduce((sum, item) => sum + measure(item), 0);
 }
+
+// NIST.
 
 const nistOrders = [1, 2, 3, 4, 5];
 
@@ -234,3 +148,97 @@ function information(
 
 const nistPenalty = (ratio: number): number =>
   ratio >= 1 ? 1 : Math.exp(-beta * Math.log(ratio) ** 2);
+
+// N-grams.
+
+/**
+ * Number of occurrences of each n-gram; its tokens are joined by a space, which no token contains.
+ */
+export type NgramCounts = ReadonlyMap<string, number>;
+
+/** Between the tokens of an n-gram. */
+const joint = " ";
+
+/** The n-grams of a text, in its order. */
+export function ngramsOf(tokens: readonly string[], order: number): string[] {
+  const count = Math.max(0, tokens.length - order + 1);
+  return Array.from({ length: count }, (_, at) => tokens.slice(at, at + order).join(joint));
+}
+
+/** An n-gram without its last token; of a single token the empty one, which is everywhere. */
+const withoutLast = (ngram: string): string =>
+  ngram.slice(0, Math.max(0, ngram.lastIndexOf(joint)));
+
+/** Counts the occurrences of each n-gram. */
+export function countsOf(ngrams: Iterable<string>): Map<string, number> {
+  const counts = new Map<string, number>();
+  for (const ngram of ngrams) counts.set(ngram, (counts.get(ngram) ?? 0) + 1);
+  return counts;
+}
+
+/** For each n-gram the most that one of the texts has of it. */
+function mostOf(texts: readonly (readonly string[])[], order: number): NgramCounts {
+  const most = new Map<string, number>();
+  for (const text of texts) {
+    for (const [ngram, count] of countsOf(ngramsOf(text, order))) {
+      most.set(ngram, Math.max(most.get(ngram) ?? 0, count));
+    }
+  }
+  return most;
+}
+
+/** The n-grams that a text shares with others, each at most as often as one of those has it. */
+function* sharedNgrams(
+  text: readonly string[],
+  others: readonly (readonly string[])[],
+  order: number,
+): Generator<[ngram: string, count: number]> {
+  const most = mostOf(others, order);
+  for (const [ngram, count] of countsOf(ngramsOf(text, order))) {
+    const shared = Math.min(count, most.get(ngram) ?? 0);
+    if (shared > 0) yield [ngram, shared];
+  }
+}
+
+// Tokens.
+
+/** SGML's spellings and the plain text for each, in the order in which they are replaced. */
+const undone: readonly (readonly [RegExp, string])[] = [
+  [/<skipped>/g, ""],
+  [/-\n/g, ""],
+  [/\n/g, " "],
+  [/&quot;/g, '"'],
+  [/&amp;/g, "&"],
+  [/&lt;/g, "<"],
+  [/&gt;/g, ">"],
+];
+
+/** Boundaries of tokens inside of a word. Periods, commas and hyphens stay within numbers. */
+const separated: readonly (readonly [RegExp, string])[] = [
+  [/([{-~[-` -&(-+:-@/])/g, " $1 "],
+  [/([^0-9])([.,])/g, "$1 $2 "],
+  [/([.,])([^0-9])/g, " $1 $2"],
+  [/([0-9])(-)/g, "$1 $2 "],
+];
+
+/**
+ * Splits a text into tokens by the rules of `mteval-v13a`, in lower case: marks are tokens, apostrophes and
+ * hyphens stay within words, and periods and commas within numbers. A text without tokens has one, which is
+ * empty.
+ *
+ * @example
+ * ```ts
+ * import { mtevalTokens } from "@lowrank/core/metrics";
+ * mtevalTokens("It's family-friendly, at £20.50."); // ["it's", "family-friendly", ",", "at", "£20.50", "."]
+ * ```
+ */
+export function mtevalTokens(text: string): string[] {
+  const replaced = (text: string, rules: typeof undone) =>
+    rules.reduce((text, [pattern, by]) => text.replace(pattern, by), text);
+  const spaced = replaced(` ${replaced(text, undone)} `, separated);
+  return spaced.replaceAll(/\s+/g, " ").trim().toLowerCase().split(" ");
+}
+
+/** Splits outputs and references. */
+const mtevalTokensOf = (outputs: readonly ReferencedOutput[]): ReferencedTokens[] =>
+  tokensOf(outputs, mtevalTokens);

@@ -1,6 +1,6 @@
 /**
- * METEOR: words aligned with those of references, also by stem, synonym and paraphrase. In order:
- * English stems, tables, matches, the search for the best alignment, words, and the score.
+ * METEOR: words aligned with those of references, also by stem, synonym and paraphrase. After the
+ * score come the search for the best alignment, matches, tables, words, and English stems.
  *
  * @module
  */
@@ -10,488 +10,7 @@ import { grouped } from "../core/numbers.ts";
 import { assertReferenced, type ReferencedOutput, scoredTokens } from "./referenced_output.ts";
 import { captionTokens } from "./tokens.ts";
 
-/** Words whose stem no rule finds, and words that are left as they are. */
-const exceptions: Readonly<Record<string, string>> = {
-  ...{ skis: "ski", skies: "sky", dying: "die", lying: "lie", tying: "tie", idly: "idl" },
-  ...{ gently: "gentl", ugly: "ugli", early: "earli", only: "onli", singly: "singl" },
-  ...{ sky: "sky", news: "news", howe: "howe", atlas: "atlas", cosmos: "cosmos", bias: "bias" },
-  andes: "andes",
-};
-
-/** Words that are finished after their plural is gone. */
-const finished = /^((inn|out|cann|herr|earr)ing|(proc|exc|succ)eed)$/;
-
-/** A vowel, which a capital Y is not, and what else is a letter. */
-const vowel = "[aeiouy]", other = "[^aeiouy]";
-const hasVowel = new RegExp(vowel);
-/** Ends in a short syllable: a vowel between others, of which the last is not w, x or Y; or `at` alone. */
-const shortEnd = new RegExp(`(^|.*${other})${vowel}[^aeiouywxY]$|^${vowel}${other}$`);
-
-/**
- * An ending, its replacement, and the condition on the stem; the longest ending decides, even where
- * its condition fails.
- */
-type Ending = readonly [ending: string, becomes: string, when?: (stem: string) => boolean];
-
-const derivational: readonly Ending[] = [
-  ...[["ational", "ate"], ["ization", "ize"], ["fulness", "ful"], ["ousness", "ous"]] as const,
-  ...[["iveness", "ive"], ["tional", "tion"], ["biliti", "ble"], ["lessli", "less"]] as const,
-  ...[["entli", "ent"], ["ation", "ate"], ["alism", "al"], ["aliti", "al"], [
-    "ousli",
-    "ous",
-  ]] as const,
-  ...[["iviti", "ive"], ["fulli", "ful"], ["enci", "ence"], ["anci", "ance"], [
-    "abli",
-    "able",
-  ]] as const,
-  ...[["izer", "ize"], ["ator", "ate"], ["alli", "al"], ["bli", "ble"]] as const,
-  ["ogi", "og", (stem) => stem.endsWith("l")],
-  ["li", "", (stem) => /[cdeghkmnrt]$/.test(stem)],
-];
-
-const adjectival: readonly Ending[] = [
-  ...[["ational", "ate"], ["tional", "tion"], ["alize", "al"], ["icate", "ic"]] as const,
-  ...[["iciti", "ic"], ["ical", "ic"], ["ness", ""], ["ful", ""]] as const,
-];
-
-const last: readonly Ending[] = [
-  ..."ement ment ance ence able ible ant ent ism ate iti ous ive ize al er ic".split(" ").map(
-    (ending) => [ending, ""] as const,
-  ),
-  ["ion", "", (stem) => /[st]$/.test(stem)],
-];
-
-/**
- * The stem of an English word in lower case.
- *
- * Source: the Snowball "English" stemmer (Porter 2, 2001), in the version that METEOR 1.5 has. R1 is what
- * follows the first vowel and the letter after it that is none, R2 the same within R1.
- */
-export function englishStem(word: string): string {
-  if (Object.hasOwn(exceptions, word)) return exceptions[word];
-  if (word.length <= 2) return word;
-  const marked = word.replace(/^'/, "").replace(/^y/, "Y").replaceAll(/(?<=[aeiouy])y/g, "Y");
-  const starts = regionsOf(marked);
-  const singular = withoutPlural(marked);
-  if (finished.test(singular)) return singular;
-  const present = withoutTense(singular, starts[0]);
-  const ended = present.replace(/(?<=.[^aeiouy])[yY]$/, "i");
-  const shorter = replaced(ended, derivational, starts[0]);
-  const plain = withoutAdjective(shorter, starts);
-  return withoutFinal(replaced(plain, last, starts[1]), starts).toLowerCase();
-}
-
-/** The starts of the regions R1 and R2. */
-function regionsOf(word: string): readonly [number, number] {
-  const after = (from: number) => {
-    const found = new RegExp(`${vowel}${other}`).exec(word.slice(from));
-    return found ? from + found.index + 2 : word.length;
-  };
-  const prefix = /^(gener|commun|arsen)/.exec(word);
-  const first = prefix ? prefix[0].length : after(0);
-  return [first, after(first)];
-}
-
-function withoutPlural(word: string): string {
-  const bare = word.replace(/'s'$|'s$|'$/, "");
-  if (bare.endsWith("sses")) return bare.slice(0, -2);
-  if (/ie[ds]$/.test(bare)) return bare.slice(0, bare.length > 4 ? -2 : -1);
-  if (/[us]s$/.test(bare) || !bare.endsWith("s")) return bare;
-  return hasVowel.test(bare.slice(0, -2)) ? bare.slice(0, -1) : bare;
-}
-
-function withoutTense(word: string, first: number): string {
-  const [, stem, ending] = /^(.*?)(eedly|ingly|edly|eed|ing|ed)$/.exec(word) ?? [];
-  if (ending === undefined) return word;
-  if (ending.startsWith("eed")) return stem.length >= first ? `${stem}ee` : word;
-  if (!hasVowel.test(stem)) return word;
-  if (/(at|bl|iz)$/.test(stem)) return `${stem}e`;
-  if (/(bb|dd|ff|gg|mm|nn|pp|rr|tt)$/.test(stem)) return stem.slice(0, -1);
-  return stem.length <= first && shortEnd.test(stem) ? `${stem}e` : stem;
-}
-
-function replaced(word: string, endings: readonly Ending[], from: number): string {
-  const found = endings.find(([ending]) => word.endsWith(ending));
-  if (!found) return word;
-  const [ending, becomes, when = () => true] = found, stem = word.slice(0, -ending.length);
-  return stem.length >= from && when(stem) ? stem + becomes : word;
-}
-
-function withoutAdjective(word: string, [first, second]: readonly [number, number]): string {
-  if (!word.endsWith("ative")) return replaced(word, adjectival, first);
-  return word.length - "ative".length >= second ? word.slice(0, -"ative".length) : word;
-}
-
-/** Without a final e, or one of two l. */
-function withoutFinal(word: string, [first, second]: readonly [number, number]): string {
-  const stem = word.slice(0, -1);
-  if (word.endsWith("e")) {
-    const isDeleted = stem.length >= second || (stem.length >= first && !shortEnd.test(stem));
-    return isDeleted ? stem : word;
-  }
-  return word.endsWith("ll") && stem.length >= second ? stem : word;
-}
-
-/** Table of words with equal meaning. */
-export interface SynonymTable {
-  /** The numbers of the meanings of a word. */
-  readonly meanings: ReadonlyMap<string, readonly number[]>;
-  /** The base forms of irregular ones: `women` is from `woman`. */
-  readonly bases: ReadonlyMap<string, readonly string[]>;
-}
-
-/** Table of phrases with equal meaning. */
-export interface ParaphraseTable {
-  /** Replacements for each phrase, in the order of METEOR's table. */
-  readonly phrases: ReadonlyMap<string, readonly (readonly string[])[]>;
-  /** Words of the longest phrase. */
-  readonly longest: number;
-}
-
-/**
- * Tables that METEOR uses beside exact words and stems; without a table, its module is left out.
- */
-export interface MeteorTables {
-  /** For the module of synonyms. */
-  readonly synonyms?: SynonymTable;
-  /** For the module of paraphrases. */
-  readonly paraphrases?: ParaphraseTable;
-}
-
-/** Endings and what base forms have instead: of nouns, verbs and adjectives. */
-const endings: readonly (readonly [string, string])[] = [
-  ...[["s", ""], ["ses", "s"], ["xes", "x"], ["zes", "z"], ["ches", "ch"], ["shes", "sh"]] as const,
-  ...[["men", "man"], ["ies", "y"], ["es", "e"], ["es", ""], ["ed", "e"], ["ed", ""]] as const,
-  ...[["ing", "e"], ["ing", ""], ["er", ""], ["est", ""], ["er", "e"], ["est", "e"]] as const,
-];
-
-/**
- * The numbers of a word's meanings and of those of its base form: the irregular one, or the first that the
- * table has with another ending (WordNet's Morphy, as METEOR 1.5 has it).
- */
-function meaningsOf(word: string, { meanings, bases }: SynonymTable): Set<number> {
-  const forms = bases.get(word) ?? [baseOf(word, meanings)];
-  return new Set([word, ...forms].flatMap((form) => meanings.get(form) ?? []));
-}
-
-function baseOf(word: string, known: SynonymTable["meanings"]): string {
-  if (word.endsWith("ss") || word.length <= 2) return word;
-  for (const [ending, becomes] of endings) {
-    const base = word.slice(0, -ending.length) + becomes;
-    // METEOR looks for what "cupfuls" is without its ending, and then gives that "ful" back: no word has it.
-    if (word.endsWith(ending) && known.has(base)) return word.endsWith("ful") ? `${base}ful` : base;
-  }
-  return "";
-}
-
-/** A module of METEOR. */
-export type MeteorModule = "exact" | "stem" | "synonym" | "paraphrase";
-
-/** A match of a phrase of the output with a phrase of the reference. */
-export interface Match {
-  /** Module that found it. */
-  readonly module: MeteorModule;
-  /** Its first word in the reference. */
-  readonly start: number;
-  /** Its words in the reference. */
-  readonly length: number;
-  /** Its first word in the output. */
-  readonly outputStart: number;
-  /** Its words in the output. */
-  readonly outputLength: number;
-}
-
-/** Words of an output and of a reference. */
-export interface WordPair {
-  /** Of the output. */
-  readonly output: readonly string[];
-  /** Of the reference. */
-  readonly reference: readonly string[];
-}
-
-/**
- * All matches by the word of the reference at which they begin, in the order of the modules. Of equal texts
- * only the exact ones.
- *
- * @throws {RangeError} when there are more than a search can align.
- */
-function allMatches(pair: WordPair, tables: MeteorTables): Match[][] {
-  const matches: Match[][] = pair.reference.map(() => []);
-  let count = 0;
-  for (const match of matchesOf(pair, tables)) {
-    if (++count > mostWordMatches) {
-      throw new RangeError(
-        `METEOR aligns texts with at most ${
-          grouped(mostWordMatches)
-        } pairs of matching words, found more ` +
-          `in an output of ${pair.output.length} and a reference of ${pair.reference.length} words`,
-      );
-    }
-    matches[match.start].push(match);
-  }
-  return matches;
-}
-
-function* matchesOf(pair: WordPair, { synonyms, paraphrases }: MeteorTables): Generator<Match> {
-  yield* wordMatches("exact", pair, (word) => [word]);
-  if (pair.output.join(" ") === pair.reference.join(" ")) return;
-  yield* wordMatches("stem", pair, (word) => [englishStem(word)]);
-  if (synonyms) yield* wordMatches("synonym", pair, (word) => meaningsOf(word, synonyms));
-  if (paraphrases) yield* phraseMatches(pair, paraphrases);
-}
-
-/** Words that have a key in common; beside exact matches, different words only. */
-function* wordMatches(
-  module: MeteorModule,
-  { output, reference }: WordPair,
-  keysOf: (word: string) => Iterable<string | number>,
-): Generator<Match> {
-  const outputKeys = output.map((word) => new Set(keysOf(word)));
-  for (const [start, word] of reference.entries()) {
-    const keys = [...keysOf(word)];
-    for (const [outputStart, known] of outputKeys.entries()) {
-      if (module !== "exact" && output[outputStart] === word) continue;
-      if (!keys.some((key) => known.has(key))) continue;
-      yield { module, start, length: 1, outputStart, outputLength: 1 };
-    }
-  }
-}
-
-/** Phrases of either text that have a paraphrase in the other. */
-function* phraseMatches({ output, reference }: WordPair, table: ParaphraseTable): Generator<Match> {
-  for (const [at, length, other, otherLength] of paraphrased(reference, output, table)) {
-    yield {
-      module: "paraphrase",
-      start: at,
-      length,
-      outputStart: other,
-      outputLength: otherLength,
-    };
-  }
-  for (const [at, length, other, otherLength] of paraphrased(output, reference, table)) {
-    yield {
-      module: "paraphrase",
-      start: other,
-      length: otherLength,
-      outputStart: at,
-      outputLength: length,
-    };
-  }
-}
-
-function* paraphrased(
-  words: readonly string[],
-  others: readonly string[],
-  { phrases, longest }: ParaphraseTable,
-): Generator<readonly [at: number, length: number, other: number, otherLength: number]> {
-  for (let at = 0; at < words.length; at++) {
-    for (let length = 1; length <= Math.min(longest, words.length - at); length++) {
-      const phrase = words.slice(at, at + length).join(" ");
-      for (const paraphrase of phrases.get(phrase) ?? []) {
-        for (let other = 0; other + paraphrase.length <= others.length; other++) {
-          if (!paraphrase.every((word, i) => others[other + i] === word)) continue;
-          yield [at, length, other, paraphrase.length];
-        }
-      }
-    }
-  }
-}
-
-/** Number of partial alignments that the search keeps. */
-const beam = 40;
-
-/**
- * The alignment in which most words are matched exactly, then in the fewest chunks, then over the shortest
- * distance, as far as a beam of 40 finds it. Matches that nothing else overlaps are certain.
- *
- * The search does what METEOR 1.5 does, whose results it has to give. So a match that is not exact counts
- * half of its length, but rounded down: one of single words counts nothing in the search; and a distance is
- * added to what a path becomes without the match.
- *
- * Source: `Aligner.java` of METEOR 1.5.
- *
- * @returns The matches in the order of the reference.
- */
-function align(pair: WordPair, tables: MeteorTables): Match[] {
-  const matches = allMatches(pair, tables);
-  let paths = [Path.start(pair, certainOf(matches, pair))];
-  for (let at = 0; at < matches.length; at++) {
-    const tried = paths.sort(comparePaths).slice(0, beam);
-    paths = tried.flatMap((path) => path.advance(at, matches[at]));
-    if (paths.length === 0) paths = tried.slice(0, 1);
-  }
-  const finished = paths.sort(comparePaths).slice(0, beam);
-  for (const path of finished) path.closeChunk();
-  return finished.sort(comparePaths)[0].chosen.filter((match) => match !== undefined);
-}
-
-/** Matches of words that no other match has. */
-function certainOf(matches: readonly (readonly Match[])[], pair: WordPair): Match[] {
-  const inReference = pair.reference.map(() => 0), inOutput = pair.output.map(() => 0);
-  for (const match of matches.flat()) {
-    for (const i of referencePlaces(match)) inReference[i]++;
-    for (const i of outputPlaces(match)) inOutput[i]++;
-  }
-  return matches.flatMap((list) => list.length === 1 ? list : []).filter((match) =>
-    referencePlaces(match).every((i) => inReference[i] === 1) &&
-    outputPlaces(match).every((i) => inOutput[i] === 1)
-  );
-}
-
-const referencePlaces = ({ start, length }: Match): number[] =>
-  Array.from({ length }, (_, i) => start + i);
-
-const outputPlaces = ({ outputStart, outputLength }: Match): number[] =>
-  Array.from({ length: outputLength }, (_, i) => outputStart + i);
-
-function comparePaths(a: Path, b: Path): number {
-  return b.matched - a.matched || a.chunks - b.chunks || a.distance - b.distance;
-}
-
-/** A partial alignment: what was chosen for the words of the reference up to some place. */
-class Path {
-  /** The match chosen at each word of the reference; certain ones are there from the start. */
-  readonly chosen: (Match | undefined)[];
-  /** Words matched, in both texts, as the search counts them. */
-  matched = 0;
-  /** Spans that are contiguous in both texts. */
-  chunks = 0;
-  /** Sum of how far matches are from the same place. */
-  distance = 0;
-  readonly #usedInReference: boolean[];
-  readonly #usedInOutput: boolean[];
-  /** The word of the reference that is next. */
-  #next = 0;
-  /** End of the last match in the output, if the word before this one is matched. */
-  #lastEnd?: number;
-
-  private constructor(chosen: Path["chosen"], inReference: boolean[], inOutput: boolean[]) {
-    this.chosen = chosen;
-    this.#usedInReference = inReference;
-    this.#usedInOutput = inOutput;
-  }
-
-  /** The path that has only the certain matches. */
-  static start({ output, reference }: WordPair, certain: readonly Match[]): Path {
-    const free = (words: readonly string[]) => words.map(() => false);
-    const path = new Path(reference.map(() => undefined), free(reference), free(output));
-    for (const match of certain) path.#use(match);
-    return path;
-  }
-
-  /**
-   * The paths that continue this one at a word of the reference; without a match it is this very
-   * path.
-   */
-  advance(at: number, matches: readonly Match[]): Path[] {
-    if (this.#usedInReference[at]) {
-      if (at < this.#next) return [this];
-      const certain = this.chosen[this.#next];
-      if (!certain) return [];
-      this.#count(certain);
-      this.distance += distanceOf(certain);
-      return [this];
-    }
-    const extended = matches.filter((match) => !this.#isUsed(match)).map((match) => {
-      const path = this.#copy();
-      path.#use(match);
-      path.#count(match);
-      this.distance += distanceOf(match);
-      return path;
-    });
-    this.closeChunk();
-    this.#next++;
-    return [...extended, this];
-  }
-
-  /** Ends the chunk of the last match, if it is open. */
-  closeChunk(): void {
-    if (this.#lastEnd !== undefined) this.chunks++;
-    this.#lastEnd = undefined;
-  }
-
-  #count(match: Match): void {
-    const weight = match.module === "exact" ? 1 : 0.5;
-    this.matched += Math.trunc(match.outputLength * weight) + Math.trunc(match.length * weight);
-    if (this.#lastEnd !== undefined && match.outputStart !== this.#lastEnd) this.chunks++;
-    this.#next = match.start + match.length;
-    this.#lastEnd = match.outputStart + match.outputLength;
-  }
-
-  #copy(): Path {
-    const path = new Path([...this.chosen], [...this.#usedInReference], [...this.#usedInOutput]);
-    path.matched = this.matched;
-    path.chunks = this.chunks;
-    path.distance = this.distance;
-    path.#next = this.#next;
-    path.#lastEnd = this.#lastEnd;
-    return path;
-  }
-
-  #isUsed(match: Match): boolean {
-    return referencePlaces(match).some((i) => this.#usedInReference[i]) ||
-      outputPlaces(match).some((i) => this.#usedInOutput[i]);
-  }
-
-  #use(match: Match): void {
-    for (const i of referencePlaces(match)) this.#usedInReference[i] = true;
-    for (const i of outputPlaces(match)) this.#usedInOutput[i] = true;
-    this.chosen[match.start] = match;
-  }
-}
-
-const distanceOf = ({ start, outputStart }: Match): number => Math.abs(start - outputStart);
-
-/** Letters, as METEOR has them: Latin, Cyrillic and phonetic ones. */
-const letters =
-  "A-Za-z\\u00c0-\\u00d6\\u00d8-\\u00f6\\u00f8-\\u017e\\u0400-\\u0527\\ua640-\\ua66e\\ua67e-\\ua697\\u1d00-\\u1d7f";
-
-/** Replacements that separate words and unify spellings, applied one after the other. */
-const steps: readonly (readonly [RegExp, string])[] = [
-  [new RegExp(`([^0-9${letters}\\s.'\`,\\-\\u2018\\u2019])`, "g"), " $1 "],
-  [/\.{2,}/g, " $& "],
-  [/([^\d]),([^\d])/g, "$1 , $2"],
-  [/(\d),([^\d])/g, "$1 , $2"],
-  [/([^\d]),(\d)/g, "$1 , $2"],
-  [/[`\u2018\u2019]/g, "'"],
-  [/[\u201c\u201d]|''/g, ' " '],
-  [/\u2013|--/g, "-"],
-  // Parts of hyphenated words count each.
-  [new RegExp(`([0-9${letters}.])-([0-9${letters}])`, "g"), "$1 $2"],
-  [new RegExp(`([^${letters}])'([^${letters}])`, "g"), "$1 ' $2"],
-  [new RegExp(`([^${letters}\\d])'([${letters}])`, "g"), "$1 ' $2"],
-  [new RegExp(`([${letters}])'([^${letters}])`, "g"), "$1 ' $2"],
-  [new RegExp(`([${letters}])'([${letters}])`, "g"), "$1 '$2"],
-  [/(\d)'s/g, "$1 's"],
-];
-
-/** Abbreviations in lower case that keep their period, whatever follows. */
-const abbreviations = new Set(["v", "vs", "rev"]);
-
-/**
- * Splits a text of caption tokens once more, as METEOR does with `-norm`: `5-star` becomes two words, and
- * `u.s.` becomes `us`.
- *
- * Source: the `Normalizer` of METEOR 1.5, for English.
- */
-export function meteorWords(text: string): string[] {
-  const apart = steps.reduce((text, [pattern, by]) => text.replace(pattern, by), ` ${text} `);
-  const words = apart.split(/\s+/).filter((word) => word !== "");
-  return words.flatMap((word, i) => withoutPeriod(word, words[i + 1])).map((word) =>
-    word.toLowerCase()
-  );
-}
-
-function withoutPeriod(word: string, next = ""): string[] {
-  const stem = word.slice(0, -1);
-  if (!word.endsWith(".") || /^\.*$/.test(stem)) return [word];
-  if (stem.includes(".") && new RegExp(`[${letters}]`).test(stem)) {
-    return [word.replaceAll(".", "")];
-  }
-  const isKept = abbreviations.has(stem) || /^[a-z]/.test(next) ||
-    (stem === "pp" && /^\d/.test(next));
-  return isKept ? [word] : [stem, "."];
-}
+// The score.
 
 /** Words that say little: more frequent than one in a thousand in the corpora that METEOR was made with. */
 const functionWords = new Set(
@@ -662,4 +181,497 @@ export function meteorScore(statistics: MeteorStatistics): number {
   const mean = 1 / ((1 - alpha) / precision + alpha / recall);
   const fragmentation = isWhole(statistics) ? 0 : chunks / ((output + reference) / 2);
   return mean * (1 - gamma * fragmentation ** beta);
+}
+
+// The best alignment.
+
+/** Number of partial alignments that the search keeps. */
+const beam = 40;
+
+/**
+ * The alignment in which most words are matched exactly, then in the fewest chunks, then over the shortest
+ * distance, as far as a beam of 40 finds it. Matches that nothing else overlaps are certain.
+ *
+ * The search does what METEOR 1.5 does, whose results it has to give. So a match that is not exact counts
+ * half of its length, but rounded down: one of single words counts nothing in the search; and a distance is
+ * added to what a path becomes without the match.
+ *
+ * Source: `Aligner.java` of METEOR 1.5.
+ *
+ * @returns The matches in the order of the reference.
+ */
+function align(pair: WordPair, tables: MeteorTables): Match[] {
+  const matches = allMatches(pair, tables);
+  let paths = [Path.start(pair, certainOf(matches, pair))];
+  for (let at = 0; at < matches.length; at++) {
+    const tried = paths.sort(comparePaths).slice(0, beam);
+    paths = tried.flatMap((path) => path.advance(at, matches[at]));
+    if (paths.length === 0) paths = tried.slice(0, 1);
+  }
+  const finished = paths.sort(comparePaths).slice(0, beam);
+  for (const path of finished) path.closeChunk();
+  return finished.sort(comparePaths)[0].chosen.filter((match) => match !== undefined);
+}
+
+/** Matches of words that no other match has. */
+function certainOf(matches: readonly (readonly Match[])[], pair: WordPair): Match[] {
+  const inReference = pair.reference.map(() => 0), inOutput = pair.output.map(() => 0);
+  for (const match of matches.flat()) {
+    for (const i of referencePlaces(match)) inReference[i]++;
+    for (const i of outputPlaces(match)) inOutput[i]++;
+  }
+  return matches.flatMap((list) => list.length === 1 ? list : []).filter((match) =>
+    referencePlaces(match).every((i) => inReference[i] === 1) &&
+    outputPlaces(match).every((i) => inOutput[i] === 1)
+  );
+}
+
+const referencePlaces = ({ start, length }: Match): number[] =>
+  Array.from({ length }, (_, i) => start + i);
+
+const outputPlaces = ({ outputStart, outputLength }: Match): number[] =>
+  Array.from({ length: outputLength }, (_, i) => outputStart + i);
+
+function comparePaths(a: Path, b: Path): number {
+  return b.matched - a.matched || a.chunks - b.chunks || a.distance - b.distance;
+}
+
+/** A partial alignment: what was chosen for the words of the reference up to some place. */
+class Path {
+  /** The match chosen at each word of the reference; certain ones are there from the start. */
+  readonly chosen: (Match | undefined)[];
+  /** Words matched, in both texts, as the search counts them. */
+  matched = 0;
+  /** Spans that are contiguous in both texts. */
+  chunks = 0;
+  /** Sum of how far matches are from the same place. */
+  distance = 0;
+  readonly #usedInReference: boolean[];
+  readonly #usedInOutput: boolean[];
+  /** The word of the reference that is next. */
+  #next = 0;
+  /** End of the last match in the output, if the word before this one is matched. */
+  #lastEnd?: number;
+
+  private constructor(chosen: Path["chosen"], inReference: boolean[], inOutput: boolean[]) {
+    this.chosen = chosen;
+    this.#usedInReference = inReference;
+    this.#usedInOutput = inOutput;
+  }
+
+  /** The path that has only the certain matches. */
+  static start({ output, reference }: WordPair, certain: readonly Match[]): Path {
+    const free = (words: readonly string[]) => words.map(() => false);
+    const path = new Path(reference.map(() => undefined), free(reference), free(output));
+    for (const match of certain) path.#use(match);
+    return path;
+  }
+
+  /**
+   * The paths that continue this one at a word of the reference; without a match it is this very
+   * path.
+   */
+  advance(at: number, matches: readonly Match[]): Path[] {
+    if (this.#usedInReference[at]) {
+      if (at < this.#next) return [this];
+      const certain = this.chosen[this.#next];
+      if (!certain) return [];
+      this.#count(certain);
+      this.distance += distanceOf(certain);
+      return [this];
+    }
+    const extended = matches.filter((match) => !this.#isUsed(match)).map((match) => {
+      const path = this.#copy();
+      path.#use(match);
+      path.#count(match);
+      this.distance += distanceOf(match);
+      return path;
+    });
+    this.closeChunk();
+    this.#next++;
+    return [...extended, this];
+  }
+
+  /** Ends the chunk of the last match, if it is open. */
+  closeChunk(): void {
+    if (this.#lastEnd !== undefined) this.chunks++;
+    this.#lastEnd = undefined;
+  }
+
+  #count(match: Match): void {
+    const weight = match.module === "exact" ? 1 : 0.5;
+    this.matched += Math.trunc(match.outputLength * weight) + Math.trunc(match.length * weight);
+    if (this.#lastEnd !== undefined && match.outputStart !== this.#lastEnd) this.chunks++;
+    this.#next = match.start + match.length;
+    this.#lastEnd = match.outputStart + match.outputLength;
+  }
+
+  #copy(): Path {
+    const path = new Path([...this.chosen], [...this.#usedInReference], [...this.#usedInOutput]);
+    path.matched = this.matched;
+    path.chunks = this.chunks;
+    path.distance = this.distance;
+    path.#next = this.#next;
+    path.#lastEnd = this.#lastEnd;
+    return path;
+  }
+
+  #isUsed(match: Match): boolean {
+    return referencePlaces(match).some((i) => this.#usedInReference[i]) ||
+      outputPlaces(match).some((i) => this.#usedInOutput[i]);
+  }
+
+  #use(match: Match): void {
+    for (const i of referencePlaces(match)) this.#usedInReference[i] = true;
+    for (const i of outputPlaces(match)) this.#usedInOutput[i] = true;
+    this.chosen[match.start] = match;
+  }
+}
+
+const distanceOf = ({ start, outputStart }: Match): number => Math.abs(start - outputStart);
+
+// Matches.
+
+/** A module of METEOR. */
+export type MeteorModule = "exact" | "stem" | "synonym" | "paraphrase";
+
+/** A match of a phrase of the output with a phrase of the reference. */
+export interface Match {
+  /** Module that found it. */
+  readonly module: MeteorModule;
+  /** Its first word in the reference. */
+  readonly start: number;
+  /** Its words in the reference. */
+  readonly length: number;
+  /** Its first word in the output. */
+  readonly outputStart: number;
+  /** Its words in the output. */
+  readonly outputLength: number;
+}
+
+/** Words of an output and of a reference. */
+export interface WordPair {
+  /** Of the output. */
+  readonly output: readonly string[];
+  /** Of the reference. */
+  readonly reference: readonly string[];
+}
+
+/**
+ * All matches by the word of the reference at which they begin, in the order of the modules. Of equal texts
+ * only the exact ones.
+ *
+ * @throws {RangeError} when there are more than a search can align.
+ */
+function allMatches(pair: WordPair, tables: MeteorTables): Match[][] {
+  const matches: Match[][] = pair.reference.map(() => []);
+  let count = 0;
+  for (const match of matchesOf(pair, tables)) {
+    if (++count > mostWordMatches) {
+      throw new RangeError(
+        `METEOR aligns texts with at most ${
+          grouped(mostWordMatches)
+        } pairs of matching words, found more ` +
+          `in an output of ${pair.output.length} and a reference of ${pair.reference.length} words`,
+      );
+    }
+    matches[match.start].push(match);
+  }
+  return matches;
+}
+
+function* matchesOf(pair: WordPair, { synonyms, paraphrases }: MeteorTables): Generator<Match> {
+  yield* wordMatches("exact", pair, (word) => [word]);
+  if (pair.output.join(" ") === pair.reference.join(" ")) return;
+  yield* wordMatches("stem", pair, (word) => [englishStem(word)]);
+  if (synonyms) yield* wordMatches("synonym", pair, (word) => meaningsOf(word, synonyms));
+  if (paraphrases) yield* phraseMatches(pair, paraphrases);
+}
+
+/** Words that have a key in common; beside exact matches, different words only. */
+function* wordMatches(
+  module: MeteorModule,
+  { output, reference }: WordPair,
+  keysOf: (word: string) => Iterable<string | number>,
+): Generator<Match> {
+  const outputKeys = output.map((word) => new Set(keysOf(word)));
+  for (const [start, word] of reference.entries()) {
+    const keys = [...keysOf(word)];
+    for (const [outputStart, known] of outputKeys.entries()) {
+      if (module !== "exact" && output[outputStart] === word) continue;
+      if (!keys.some((key) => known.has(key))) continue;
+      yield { module, start, length: 1, outputStart, outputLength: 1 };
+    }
+  }
+}
+
+/** Phrases of either text that have a paraphrase in the other. */
+function* phraseMatches({ output, reference }: WordPair, table: ParaphraseTable): Generator<Match> {
+  for (const [at, length, other, otherLength] of paraphrased(reference, output, table)) {
+    yield {
+      module: "paraphrase",
+      start: at,
+      length,
+      outputStart: other,
+      outputLength: otherLength,
+    };
+  }
+  for (const [at, length, other, otherLength] of paraphrased(output, reference, table)) {
+    yield {
+      module: "paraphrase",
+      start: other,
+      length: otherLength,
+      outputStart: at,
+      outputLength: length,
+    };
+  }
+}
+
+function* paraphrased(
+  words: readonly string[],
+  others: readonly string[],
+  { phrases, longest }: ParaphraseTable,
+): Generator<readonly [at: number, length: number, other: number, otherLength: number]> {
+  for (let at = 0; at < words.length; at++) {
+    for (let length = 1; length <= Math.min(longest, words.length - at); length++) {
+      const phrase = words.slice(at, at + length).join(" ");
+      for (const paraphrase of phrases.get(phrase) ?? []) {
+        for (let other = 0; other + paraphrase.length <= others.length; other++) {
+          if (!paraphrase.every((word, i) => others[other + i] === word)) continue;
+          yield [at, length, other, paraphrase.length];
+        }
+      }
+    }
+  }
+}
+
+// Tables.
+
+/** Table of words with equal meaning. */
+export interface SynonymTable {
+  /** The numbers of the meanings of a word. */
+  readonly meanings: ReadonlyMap<string, readonly number[]>;
+  /** The base forms of irregular ones: `women` is from `woman`. */
+  readonly bases: ReadonlyMap<string, readonly string[]>;
+}
+
+/** Table of phrases with equal meaning. */
+export interface ParaphraseTable {
+  /** Replacements for each phrase, in the order of METEOR's table. */
+  readonly phrases: ReadonlyMap<string, readonly (readonly string[])[]>;
+  /** Words of the longest phrase. */
+  readonly longest: number;
+}
+
+/**
+ * Tables that METEOR uses beside exact words and stems; without a table, its module is left out.
+ */
+export interface MeteorTables {
+  /** For the module of synonyms. */
+  readonly synonyms?: SynonymTable;
+  /** For the module of paraphrases. */
+  readonly paraphrases?: ParaphraseTable;
+}
+
+/** Endings and what base forms have instead: of nouns, verbs and adjectives. */
+const endings: readonly (readonly [string, string])[] = [
+  ...[["s", ""], ["ses", "s"], ["xes", "x"], ["zes", "z"], ["ches", "ch"], ["shes", "sh"]] as const,
+  ...[["men", "man"], ["ies", "y"], ["es", "e"], ["es", ""], ["ed", "e"], ["ed", ""]] as const,
+  ...[["ing", "e"], ["ing", ""], ["er", ""], ["est", ""], ["er", "e"], ["est", "e"]] as const,
+];
+
+/**
+ * The numbers of a word's meanings and of those of its base form: the irregular one, or the first that the
+ * table has with another ending (WordNet's Morphy, as METEOR 1.5 has it).
+ */
+function meaningsOf(word: string, { meanings, bases }: SynonymTable): Set<number> {
+  const forms = bases.get(word) ?? [baseOf(word, meanings)];
+  return new Set([word, ...forms].flatMap((form) => meanings.get(form) ?? []));
+}
+
+function baseOf(word: string, known: SynonymTable["meanings"]): string {
+  if (word.endsWith("ss") || word.length <= 2) return word;
+  for (const [ending, becomes] of endings) {
+    const base = word.slice(0, -ending.length) + becomes;
+    // METEOR looks for what "cupfuls" is without its ending, and then gives that "ful" back: no word has it.
+    if (word.endsWith(ending) && known.has(base)) return word.endsWith("ful") ? `${base}ful` : base;
+  }
+  return "";
+}
+
+// Words.
+
+/** Letters, as METEOR has them: Latin, Cyrillic and phonetic ones. */
+const letters =
+  "A-Za-z\\u00c0-\\u00d6\\u00d8-\\u00f6\\u00f8-\\u017e\\u0400-\\u0527\\ua640-\\ua66e\\ua67e-\\ua697\\u1d00-\\u1d7f";
+
+/** Replacements that separate words and unify spellings, applied one after the other. */
+const steps: readonly (readonly [RegExp, string])[] = [
+  [new RegExp(`([^0-9${letters}\\s.'\`,\\-\\u2018\\u2019])`, "g"), " $1 "],
+  [/\.{2,}/g, " $& "],
+  [/([^\d]),([^\d])/g, "$1 , $2"],
+  [/(\d),([^\d])/g, "$1 , $2"],
+  [/([^\d]),(\d)/g, "$1 , $2"],
+  [/[`\u2018\u2019]/g, "'"],
+  [/[\u201c\u201d]|''/g, ' " '],
+  [/\u2013|--/g, "-"],
+  // Parts of hyphenated words count each.
+  [new RegExp(`([0-9${letters}.])-([0-9${letters}])`, "g"), "$1 $2"],
+  [new RegExp(`([^${letters}])'([^${letters}])`, "g"), "$1 ' $2"],
+  [new RegExp(`([^${letters}\\d])'([${letters}])`, "g"), "$1 ' $2"],
+  [new RegExp(`([${letters}])'([^${letters}])`, "g"), "$1 ' $2"],
+  [new RegExp(`([${letters}])'([${letters}])`, "g"), "$1 '$2"],
+  [/(\d)'s/g, "$1 's"],
+];
+
+/** Abbreviations in lower case that keep their period, whatever follows. */
+const abbreviations = new Set(["v", "vs", "rev"]);
+
+/**
+ * Splits a text of caption tokens once more, as METEOR does with `-norm`: `5-star` becomes two words, and
+ * `u.s.` becomes `us`.
+ *
+ * Source: the `Normalizer` of METEOR 1.5, for English.
+ */
+export function meteorWords(text: string): string[] {
+  const apart = steps.reduce((text, [pattern, by]) => text.replace(pattern, by), ` ${text} `);
+  const words = apart.split(/\s+/).filter((word) => word !== "");
+  return words.flatMap((word, i) => withoutPeriod(word, words[i + 1])).map((word) =>
+    word.toLowerCase()
+  );
+}
+
+function withoutPeriod(word: string, next = ""): string[] {
+  const stem = word.slice(0, -1);
+  if (!word.endsWith(".") || /^\.*$/.test(stem)) return [word];
+  if (stem.includes(".") && new RegExp(`[${letters}]`).test(stem)) {
+    return [word.replaceAll(".", "")];
+  }
+  const isKept = abbreviations.has(stem) || /^[a-z]/.test(next) ||
+    (stem === "pp" && /^\d/.test(next));
+  return isKept ? [word] : [stem, "."];
+}
+
+// Stems.
+
+/** Words whose stem no rule finds, and words that are left as they are. */
+const exceptions: Readonly<Record<string, string>> = {
+  ...{ skis: "ski", skies: "sky", dying: "die", lying: "lie", tying: "tie", idly: "idl" },
+  ...{ gently: "gentl", ugly: "ugli", early: "earli", only: "onli", singly: "singl" },
+  ...{ sky: "sky", news: "news", howe: "howe", atlas: "atlas", cosmos: "cosmos", bias: "bias" },
+  andes: "andes",
+};
+
+/** Words that are finished after their plural is gone. */
+const finished = /^((inn|out|cann|herr|earr)ing|(proc|exc|succ)eed)$/;
+
+/** A vowel, which a capital Y is not, and what else is a letter. */
+const vowel = "[aeiouy]", other = "[^aeiouy]";
+const hasVowel = new RegExp(vowel);
+/** Ends in a short syllable: a vowel between others, of which the last is not w, x or Y; or `at` alone. */
+const shortEnd = new RegExp(`(^|.*${other})${vowel}[^aeiouywxY]$|^${vowel}${other}$`);
+
+/**
+ * An ending, its replacement, and the condition on the stem; the longest ending decides, even where
+ * its condition fails.
+ */
+type Ending = readonly [ending: string, becomes: string, when?: (stem: string) => boolean];
+
+const derivational: readonly Ending[] = [
+  ...[["ational", "ate"], ["ization", "ize"], ["fulness", "ful"], ["ousness", "ous"]] as const,
+  ...[["iveness", "ive"], ["tional", "tion"], ["biliti", "ble"], ["lessli", "less"]] as const,
+  ...[["entli", "ent"], ["ation", "ate"], ["alism", "al"], ["aliti", "al"], [
+    "ousli",
+    "ous",
+  ]] as const,
+  ...[["iviti", "ive"], ["fulli", "ful"], ["enci", "ence"], ["anci", "ance"], [
+    "abli",
+    "able",
+  ]] as const,
+  ...[["izer", "ize"], ["ator", "ate"], ["alli", "al"], ["bli", "ble"]] as const,
+  ["ogi", "og", (stem) => stem.endsWith("l")],
+  ["li", "", (stem) => /[cdeghkmnrt]$/.test(stem)],
+];
+
+const adjectival: readonly Ending[] = [
+  ...[["ational", "ate"], ["tional", "tion"], ["alize", "al"], ["icate", "ic"]] as const,
+  ...[["iciti", "ic"], ["ical", "ic"], ["ness", ""], ["ful", ""]] as const,
+];
+
+const last: readonly Ending[] = [
+  ..."ement ment ance ence able ible ant ent ism ate iti ous ive ize al er ic".split(" ").map(
+    (ending) => [ending, ""] as const,
+  ),
+  ["ion", "", (stem) => /[st]$/.test(stem)],
+];
+
+/**
+ * The stem of an English word in lower case.
+ *
+ * Source: the Snowball "English" stemmer (Porter 2, 2001), in the version that METEOR 1.5 has. R1 is what
+ * follows the first vowel and the letter after it that is none, R2 the same within R1.
+ */
+export function englishStem(word: string): string {
+  if (Object.hasOwn(exceptions, word)) return exceptions[word];
+  if (word.length <= 2) return word;
+  const marked = word.replace(/^'/, "").replace(/^y/, "Y").replaceAll(/(?<=[aeiouy])y/g, "Y");
+  const starts = regionsOf(marked);
+  const singular = withoutPlural(marked);
+  if (finished.test(singular)) return singular;
+  const present = withoutTense(singular, starts[0]);
+  const ended = present.replace(/(?<=.[^aeiouy])[yY]$/, "i");
+  const shorter = replaced(ended, derivational, starts[0]);
+  const plain = withoutAdjective(shorter, starts);
+  return withoutFinal(replaced(plain, last, starts[1]), starts).toLowerCase();
+}
+
+/** The starts of the regions R1 and R2. */
+function regionsOf(word: string): readonly [number, number] {
+  const after = (from: number) => {
+    const found = new RegExp(`${vowel}${other}`).exec(word.slice(from));
+    return found ? from + found.index + 2 : word.length;
+  };
+  const prefix = /^(gener|commun|arsen)/.exec(word);
+  const first = prefix ? prefix[0].length : after(0);
+  return [first, after(first)];
+}
+
+function withoutPlural(word: string): string {
+  const bare = word.replace(/'s'$|'s$|'$/, "");
+  if (bare.endsWith("sses")) return bare.slice(0, -2);
+  if (/ie[ds]$/.test(bare)) return bare.slice(0, bare.length > 4 ? -2 : -1);
+  if (/[us]s$/.test(bare) || !bare.endsWith("s")) return bare;
+  return hasVowel.test(bare.slice(0, -2)) ? bare.slice(0, -1) : bare;
+}
+
+function withoutTense(word: string, first: number): string {
+  const [, stem, ending] = /^(.*?)(eedly|ingly|edly|eed|ing|ed)$/.exec(word) ?? [];
+  if (ending === undefined) return word;
+  if (ending.startsWith("eed")) return stem.length >= first ? `${stem}ee` : word;
+  if (!hasVowel.test(stem)) return word;
+  if (/(at|bl|iz)$/.test(stem)) return `${stem}e`;
+  if (/(bb|dd|ff|gg|mm|nn|pp|rr|tt)$/.test(stem)) return stem.slice(0, -1);
+  return stem.length <= first && shortEnd.test(stem) ? `${stem}e` : stem;
+}
+
+function replaced(word: string, endings: readonly Ending[], from: number): string {
+  const found = endings.find(([ending]) => word.endsWith(ending));
+  if (!found) return word;
+  const [ending, becomes, when = () => true] = found, stem = word.slice(0, -ending.length);
+  return stem.length >= from && when(stem) ? stem + becomes : word;
+}
+
+function withoutAdjective(word: string, [first, second]: readonly [number, number]): string {
+  if (!word.endsWith("ative")) return replaced(word, adjectival, first);
+  return word.length - "ative".length >= second ? word.slice(0, -"ative".length) : word;
+}
+
+/** Without a final e, or one of two l. */
+function withoutFinal(word: string, [first, second]: readonly [number, number]): string {
+  const stem = word.slice(0, -1);
+  if (word.endsWith("e")) {
+    const isDeleted = stem.length >= second || (stem.length >= first && !shortEnd.test(stem));
+    return isDeleted ? stem : word;
+  }
+  return word.endsWith("ll") && stem.length >= second ? stem : word;
 }

@@ -15,6 +15,47 @@ import {
 import type { ReferencedOutput } from "./referenced_output.ts";
 import { captionTokens } from "./tokens.ts";
 
+/** Bytes of the table of paraphrases; METEOR's has 272 MB. */
+const mostParaphrases = 2 ** 32;
+
+/**
+ * Loads the tables of METEOR 1.5 for some texts: the synonyms (WordNet 3.0) in `meteor-1.5.jar`, and the
+ * paraphrases in `data/paraphrase-en.gz`, of which only those are kept that the words of the texts can
+ * make. The folder is that of METEOR, or `pycocoevalcap/meteor` of the E2E scripts or of the Python package.
+ * Takes about 10 s.
+ *
+ * @throws {SyntaxError} when a file is damaged or not what it should be.
+ * @throws {Error} when a file cannot be read.
+ */
+export async function loadMeteorTables(
+  folder: string,
+  outputs: readonly ReferencedOutput[],
+): Promise<MeteorTables> {
+  const words = new Set(
+    outputs.flatMap(({ output, references }) =>
+      [output, ...references].flatMap((text) => meteorWords(captionTokens(text).join(" ")))
+    ),
+  );
+  const jar = pathIn(folder, "meteor-1.5.jar"), table = pathIn(folder, "data/paraphrase-en.gz");
+  const textOf = async (name: string) =>
+    decodeText(await readZipped(jar, `synonym/english.${name}`, mostJsonBytes));
+  const synonyms = parseSynonyms(await textOf("synsets"), await textOf("exceptions"));
+  const paraphrases = await parseParaphrases(
+    textParts(await readBytes(table)),
+    (word) => words.has(word),
+  ).catch((error) => {
+    throw new SyntaxError(`cannot read ${table}: ${error.message}`);
+  });
+  return { synonyms, paraphrases };
+}
+
+async function* textParts(packed: Uint8Array<ArrayBuffer>): AsyncGenerator<string> {
+  const utf8 = new TextDecoder();
+  for await (const part of decompressed(packed, "gzip", mostParaphrases)) {
+    yield utf8.decode(part, { stream: true });
+  }
+}
+
 /**
  * Parses the synonyms: in either file two lines belong together. A word is followed by the numbers of its
  * meanings, a base form by its irregular forms.
@@ -86,44 +127,3 @@ export async function parseParaphrases(
 }
 
 const wordsOf = (line: string): string[] => line.trim().split(/\s+/);
-
-/** Bytes of the table of paraphrases; METEOR's has 272 MB. */
-const mostParaphrases = 2 ** 32;
-
-/**
- * Loads the tables of METEOR 1.5 for some texts: the synonyms (WordNet 3.0) in `meteor-1.5.jar`, and the
- * paraphrases in `data/paraphrase-en.gz`, of which only those are kept that the words of the texts can
- * make. The folder is that of METEOR, or `pycocoevalcap/meteor` of the E2E scripts or of the Python package.
- * Takes about 10 s.
- *
- * @throws {SyntaxError} when a file is damaged or not what it should be.
- * @throws {Error} when a file cannot be read.
- */
-export async function loadMeteorTables(
-  folder: string,
-  outputs: readonly ReferencedOutput[],
-): Promise<MeteorTables> {
-  const words = new Set(
-    outputs.flatMap(({ output, references }) =>
-      [output, ...references].flatMap((text) => meteorWords(captionTokens(text).join(" ")))
-    ),
-  );
-  const jar = pathIn(folder, "meteor-1.5.jar"), table = pathIn(folder, "data/paraphrase-en.gz");
-  const textOf = async (name: string) =>
-    decodeText(await readZipped(jar, `synonym/english.${name}`, mostJsonBytes));
-  const synonyms = parseSynonyms(await textOf("synsets"), await textOf("exceptions"));
-  const paraphrases = await parseParaphrases(
-    textParts(await readBytes(table)),
-    (word) => words.has(word),
-  ).catch((error) => {
-    throw new SyntaxError(`cannot read ${table}: ${error.message}`);
-  });
-  return { synonyms, paraphrases };
-}
-
-async function* textParts(packed: Uint8Array<ArrayBuffer>): AsyncGenerator<string> {
-  const utf8 = new TextDecoder();
-  for await (const part of decompressed(packed, "gzip", mostParaphrases)) {
-    yield utf8.decode(part, { stream: true });
-  }
-}

@@ -7,6 +7,8 @@
 
 import { type ReferencedOutput, type ReferencedTokens, tokensOf } from "./referenced_output.ts";
 
+// Rules.
+
 /** A kind of token. */
 export interface TokenRule {
   /** The token, and in a second group what must follow it; both count when the longest match is taken. */
@@ -163,6 +165,8 @@ const tokenRules: readonly TokenRule[] = [
   rule("[+%&~^|\\\\¦§¨©¬®¯°-³´-º×÷\\u2016-\\u2023\\u2030-\\u2038\\u2100-\\u214f\\u2190-\\u2bff]"),
 ];
 
+// Penn Treebank tokens.
+
 /** A word between spaces that is a token whatever the rules say, and those that are two. */
 const plainWord = /([A-Za-z]+) /y, twofold = /^(cannot|gonna|gotta|lemme|gimme|wanna)$/i;
 
@@ -218,6 +222,8 @@ function matchAt({ pattern }: TokenRule, line: string, at: number): RegExpExecAr
   pattern.lastIndex = at;
   return pattern.exec(line);
 }
+
+// Tokens of captions.
 
 /** Tokens that coco-caption drops. Those of `-LRB-` and its like are in capitals there, and so stay. */
 const dropped = new Set("'' ' `` ` . ? ! , : - -- ... ;".split(" "));

@@ -28,6 +28,8 @@ import type { KeyValueCache } from "./key_value_cache.ts";
 import type { Linear } from "./linear.ts";
 import type { RotaryPositions } from "./rotary.ts";
 
+// Attention.
+
 /**
  * Tokens that packed sequences have in common: where several begin alike, x has these tokens once;
  * on the device, u32.
@@ -163,6 +165,8 @@ function attendShared(
   tape.release(...copies.values());
   return tape.pipe(attended, (all) => embedding(tape, all, firsts));
 }
+
+// Disentangled attention.
 
 /** Parts of disentangled attention. */
 export interface DisentangledParts {

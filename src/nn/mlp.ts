@@ -11,6 +11,8 @@ import type { Tensor } from "../device/device.ts";
 import type { Linear } from "./linear.ts";
 import type { Norm, Place } from "./place.ts";
 
+// Feed-forward layers.
+
 /** Activation between the two projections. */
 export type Activation = (tape: Tape, x: Tensor) => Tensor;
 
@@ -62,6 +64,8 @@ export class GatedMlp {
   }
 }
 
+// Activations by name.
+
 const tanhForm: Activation = (tape, x) => gelu(tape, x);
 
 const activations: Readonly<Record<string, Activation>> = {
@@ -75,6 +79,8 @@ const activations: Readonly<Record<string, Activation>> = {
 
 /** The activation of a name that a configuration's check has let through. */
 export const activationOf = (name: string): Activation => activations[name];
+
+// Residual stream.
 
 /** a + b, which nothing else reads. */
 export function addLast(tape: Tape, a: Tensor, b: Tensor): Tensor {

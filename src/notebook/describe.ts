@@ -29,44 +29,177 @@ import { countTrainable, type Model, TextModel } from "../models/mod.ts";
 import { History, Training } from "../train/mod.ts";
 import type { Part, Tex } from "./part.ts";
 
-/** A row of a batch as text. */
-interface TextRow {
-  readonly given: string;
-  readonly scored: string;
-  readonly tokens: number;
+// Any value.
+
+/** The parts that are shown of a value: at least one. */
+export async function describe(value: unknown): Promise<readonly Part[]> {
+  if (typeof value === "string") return [value];
+  if (typeof value !== "object" || value === null) return [inspect(value)];
+  if (Array.isArray(value)) return await describeArray(value);
+  if (isFinding(value)) return [findingTable([value])];
+  if (isTensorLike(value)) return [describeTensor(value)];
+  return await describeClass(value) ?? await describeRecord(value) ?? [inspect(value)];
 }
 
-/** The rows of the first batch. */
-function batchesTable(batches: PromptedBatches): DataTable {
-  const [first] = batches, { examples, leftOut } = batches;
-  const [rows, length] = first.inputs.tokens.shape;
-  const rest = leftOut === 0 ? "" : `; ${leftOut} texts left out`;
-  return table<TextRow>({
-    id: "batches",
-    title:
-      `${examples} examples in batches of ${rows} rows of ${length} tokens${rest}; the first batch: ` +
-      "only what is in the column on the right is scored",
+/** Numbers stay an array, findings become one table, and anything else is shown item by item. */
+async function describeArray(values: readonly unknown[]): Promise<readonly Part[]> {
+  if (isNumeric(values)) return [inspect(values)];
+  if (values.every(isFinding)) return [findingTable(values)];
+  if (values.every(isSiteSpectrum)) return describeSpectra(values);
+  const parts: Part[] = [];
+  for (const value of values) parts.push(...await describe(value));
+  return parts;
+}
+
+/**
+ * True for a value of the toolkit, or a list of such values: a cell may end with it and show it.
+ */
+export function isShown(value: unknown): boolean {
+  if (typeof value !== "object" || value === null) return false;
+  if (Array.isArray(value)) return value.length > 0 && value.every(isShown);
+  return isFinding(value) || isShownInstance(value) || isShownRecord(value);
+}
+
+const isSiteSpectrum = (value: unknown): value is SiteSpectrum =>
+  typeof value === "object" && value !== null && "name" in value && "singularValues" in value &&
+  "noiseEdge" in value;
+
+function isNumeric(value: unknown): boolean {
+  if (Array.isArray(value)) return value.every(isNumeric);
+  return typeof value === "number" || typeof value === "bigint";
+}
+
+function inspect(value: unknown): string {
+  return Deno.inspect(value, { colors: false, depth: 4 });
+}
+
+// Classes.
+
+/** A class and how its instances are shown. */
+interface Shown<T> {
+  /** The class. */
+  readonly class: { readonly prototype: T };
+  /** The parts that are shown. */
+  show(value: T): readonly Part[] | Promise<readonly Part[]>;
+}
+
+/** The classes whose instances are shown when they end a cell. */
+const shownClasses: readonly Shown<object>[] = [
+  shown(TextModel, (model) => [modelTable(model)]),
+  shown(LoraAdapter, (adapter) => [adapterTable(adapter)]),
+  shown(PromptedBatches, (batches) => [batchesTable(batches)]),
+  shown(Training, describeTraining),
+  shown(History, (history) => [historyFigure(history)]),
+  shown(LiveSpectra, describeLiveSpectra),
+  shown(Ledger, (ledger) => [ledgerTable(ledger)]),
+  shown(BaseDevice, (device) => [device.description, ledgerTable(device.ledger)]),
+  shown(Tensor, readTensor),
+  shown(Parameter, async ({ name, tensor }) => [name, ...await readTensor(tensor)]),
+];
+
+function shown<T extends object>(type: Shown<T>["class"], show: Shown<T>["show"]): Shown<object> {
+  return { class: type, show } as unknown as Shown<object>;
+}
+
+/** True if a value is an instance of one of these classes. */
+const isShownInstance = (value: object): boolean => classOf(value) !== undefined;
+
+const classOf = (value: object) =>
+  shownClasses.find(({ class: { prototype } }) =>
+    Object.prototype.isPrototypeOf.call(prototype, value)
+  );
+
+/** The parts for an instance of one of these classes; undefined for anything else. */
+async function describeClass(value: object): Promise<readonly Part[] | undefined> {
+  return await classOf(value)?.show(value);
+}
+
+async function readTensor(tensor: Tensor): Promise<Part[]> {
+  const [values] = await tensor.device.read(tensor);
+  return [describeTensor(values)];
+}
+
+// Records.
+
+/** A kind of record. */
+interface Kind<T> {
+  /** Fields that only this kind has all of. */
+  readonly fields: readonly (keyof T & string)[];
+  /** The parts that are shown. */
+  show(value: T): readonly Part[] | Promise<readonly Part[]>;
+}
+
+// deno-lint-ignore no-explicit-any
+const kinds: readonly Kind<any>[] = [
+  kind<Figure>(["data", "layout", "caption"], (figure) => [figure]),
+  kind<Picture>(["svg", "alt", "caption"], (picture) => [picture]),
+  kind<DataTable>(["columns", "rows", "title"], (table) => [table]),
+  kind<Tex>(["tex"], (formula) => [formula]),
+  kind<Formula>(["expression", "symbols", "meaning"], describeFormula),
+  kind<Outcome>(["settings", "findings", "tables", "figures"], describeOutcome),
+  kind<Spectrum>(["singularValues", "noiseEdge"], describeSpectrum),
+  kind<MergeReport>(["weights", "extraBytes"], (report) => [mergeTable(report)]),
+  kind<PeftAdapter>(["config", "updates", "leftOut"], (adapter) => [peftTable(adapter)]),
+];
+
+function kind<T>(fields: Kind<T>["fields"], show: Kind<T>["show"]): Kind<T> {
+  return { fields, show };
+}
+
+/** True if a value is a record of a known kind. */
+const isShownRecord = (value: object): boolean => kindOf(value) !== undefined;
+
+const kindOf = (value: object) =>
+  kinds.find(({ fields }) => fields.every((field) => field in value));
+
+/** The parts for a record of a known kind; undefined for any other. */
+async function describeRecord(value: object): Promise<readonly Part[] | undefined> {
+  return await kindOf(value)?.show(value);
+}
+
+/** Imported here because mathjs takes 0.4 s to load. */
+async function describeFormula(formula: Formula): Promise<Part[]> {
+  const { formulaTex } = await import("../accounting/mod.ts");
+  const { meaning, unit, source, symbols } = formula;
+  const letters = table({
+    id: "letters",
+    title: `${meaning}${unit === "ratio" ? "" : `, in ${unit}`} (${source})`,
     columns: [
-      ["given", "given", "text"],
-      ["scored", "scored", "text"],
-      ["tokens", "tokens scored", "count"],
+      ["tex", "letter", "math"],
+      ["meaning", "meaning", "text"],
+      ["unit", "unit", "text"],
     ],
-    rows: Array.from({ length: rows }, (_, row) => textRow(batches, first, row))
-      .filter(({ tokens }) => tokens > 0),
+    rows: Object.values(symbols),
   });
+  return [{ tex: formulaTex(formula) }, letters];
 }
 
-function textRow({ tokenizer }: PromptedBatches, batch: Batch, row: number): TextRow {
-  const { inputs: { tokens: { shape: [, length], data } }, targets } = batch;
-  const part = (values: ArrayLike<number>) =>
-    Array.from(values).slice(row * length, (row + 1) * length);
-  const labels = part(targets.data), scored = labels.filter((label) => label >= 0);
-  const given = part(data).slice(0, labels.findIndex((label) => label >= 0) + 1);
+// Findings, ledgers and reports.
+
+/** True for one claim with its verdict. */
+function isFinding(value: unknown): value is Finding {
+  return typeof value === "object" && value !== null && "claim" in value && "found" in value &&
+    "verdict" in value;
+}
+
+/** Claims with what was found; each claim has its rule below it. */
+function findingTable(findings: readonly Finding[]): DataTable {
   return {
-    given: tokenizer.decode(given),
-    scored: tokenizer.decode(scored),
-    tokens: scored.length,
+    id: "findings",
+    title: findings.length === 1 ? "A claim, with its rule" : "Claims, each with its rule",
+    columns: [
+      { key: "claim", label: "claim", unit: "text", detail: "rule" },
+      { key: "verdict", label: "verdict", unit: "verdict" },
+      { key: "found", label: "found", unit: "text" },
+    ],
+    rows: findings.map(({ claim, rule, verdict, found }) => ({ claim, rule, verdict, found })),
   };
+}
+
+/** Everything in an experiment's outcome. */
+function describeOutcome({ settings, findings, figures, tables }: Outcome): Part[] {
+  const claims = findings.length === 0 ? [] : [findingTable(findings)];
+  return [settings, ...claims, ...figures, ...tables];
 }
 
 /** Live and peak bytes of each role that has been used. */
@@ -87,6 +220,27 @@ function ledgerTable(ledger: Ledger): DataTable {
     ],
   });
 }
+
+/** One row for each merged weight. */
+function mergeTable({ weights, extraBytes }: MergeReport): DataTable {
+  const extra = formatValue(extraBytes, "bytes");
+  return table({
+    id: "merge",
+    title:
+      `The effect of merging on each weight; the merged copies take ${extra} in addition to the base`,
+    columns: [
+      ["module", "weight", "text"],
+      ["deltaNorm", "‖ΔW‖", "number"],
+      ["weightNorm", "‖W‖", "number"],
+      ["relativeNorm", "‖ΔW‖ / ‖W‖", "share"],
+      ["survivingShare", "share of ΔW left after rounding", "number"],
+      ["extraBytes", "copy", "bytes"],
+    ],
+    rows: weights,
+  });
+}
+
+// Models and adapters.
 
 /** A tensor of the base, whatever stores it. */
 type BaseTensor = Pick<Parameter, "name" | "shape" | "size" | "trainable">;
@@ -177,6 +331,33 @@ function adapterTable(adapter: LoraAdapter): DataTable {
   });
 }
 
+/** One row for each update. */
+function peftTable({ config, updates, leftOut }: PeftAdapter): DataTable {
+  const total = updates.reduce((sum, update) => sum + parametersOf(update), 0);
+  const rest = leftOut.length === 0 ? "" : `; ${howMany(leftOut.length, "tensor")} left out`;
+  return table({
+    id: "peft",
+    title: `PEFT adapter of ${howMany(updates.length, "update")}: ` +
+      `${formatValue(total, "count")} parameters${rest}`,
+    columns: [
+      ["name", "site", "text", siteName],
+      ["rank", "rank r", "count", ({ A }) => A.shape[0]],
+      ["alpha", "α", "number", (update) => alphaOf(update, config)],
+      ["scaling", "scaling s", "number"],
+      ["inputs", "in", "count", ({ A }) => A.shape[1]],
+      ["outputs", "out", "count", ({ B }) => B.shape[0]],
+      ["parameters", "parameters", "count", parametersOf],
+    ],
+    rows: updates,
+  });
+}
+
+function parametersOf({ A, B }: LowRankUpdate): number {
+  return A.data.length + B.data.length;
+}
+
+// Tensors and batches.
+
 /** Numbers of any type. */
 type Numbers = ArrayLike<number | bigint> & ArrayBufferView;
 
@@ -230,6 +411,48 @@ function aligned(lines: readonly (readonly string[])[]): string[] {
   );
 }
 
+/** A row of a batch as text. */
+interface TextRow {
+  readonly given: string;
+  readonly scored: string;
+  readonly tokens: number;
+}
+
+/** The rows of the first batch. */
+function batchesTable(batches: PromptedBatches): DataTable {
+  const [first] = batches, { examples, leftOut } = batches;
+  const [rows, length] = first.inputs.tokens.shape;
+  const rest = leftOut === 0 ? "" : `; ${leftOut} texts left out`;
+  return table<TextRow>({
+    id: "batches",
+    title:
+      `${examples} examples in batches of ${rows} rows of ${length} tokens${rest}; the first batch: ` +
+      "only what is in the column on the right is scored",
+    columns: [
+      ["given", "given", "text"],
+      ["scored", "scored", "text"],
+      ["tokens", "tokens scored", "count"],
+    ],
+    rows: Array.from({ length: rows }, (_, row) => textRow(batches, first, row))
+      .filter(({ tokens }) => tokens > 0),
+  });
+}
+
+function textRow({ tokenizer }: PromptedBatches, batch: Batch, row: number): TextRow {
+  const { inputs: { tokens: { shape: [, length], data } }, targets } = batch;
+  const part = (values: ArrayLike<number>) =>
+    Array.from(values).slice(row * length, (row + 1) * length);
+  const labels = part(targets.data), scored = labels.filter((label) => label >= 0);
+  const given = part(data).slice(0, labels.findIndex((label) => label >= 0) + 1);
+  return {
+    given: tokenizer.decode(given),
+    scored: tokenizer.decode(scored),
+    tokens: scored.length,
+  };
+}
+
+// Training and spectra.
+
 /** The loss by step. */
 function historyFigure(history: History): Figure {
   const { steps, stopped } = history;
@@ -279,120 +502,6 @@ function describeSpectra(spectra: readonly SiteSpectrum[]): [Figure, DataTable] 
     rows: spectra,
   });
   return [spectraFigure(spectra), rows];
-}
-
-/** A class and how its instances are shown. */
-interface Shown<T> {
-  /** The class. */
-  readonly class: { readonly prototype: T };
-  /** The parts that are shown. */
-  show(value: T): readonly Part[] | Promise<readonly Part[]>;
-}
-
-/** The classes whose instances are shown when they end a cell. */
-const shownClasses: readonly Shown<object>[] = [
-  shown(TextModel, (model) => [modelTable(model)]),
-  shown(LoraAdapter, (adapter) => [adapterTable(adapter)]),
-  shown(PromptedBatches, (batches) => [batchesTable(batches)]),
-  shown(Training, describeTraining),
-  shown(History, (history) => [historyFigure(history)]),
-  shown(LiveSpectra, describeLiveSpectra),
-  shown(Ledger, (ledger) => [ledgerTable(ledger)]),
-  shown(BaseDevice, (device) => [device.description, ledgerTable(device.ledger)]),
-  shown(Tensor, readTensor),
-  shown(Parameter, async ({ name, tensor }) => [name, ...await readTensor(tensor)]),
-];
-
-function shown<T extends object>(type: Shown<T>["class"], show: Shown<T>["show"]): Shown<object> {
-  return { class: type, show } as unknown as Shown<object>;
-}
-
-/** True if a value is an instance of one of these classes. */
-const isShownInstance = (value: object): boolean => classOf(value) !== undefined;
-
-const classOf = (value: object) =>
-  shownClasses.find(({ class: { prototype } }) =>
-    Object.prototype.isPrototypeOf.call(prototype, value)
-  );
-
-/** The parts for an instance of one of these classes; undefined for anything else. */
-async function describeClass(value: object): Promise<readonly Part[] | undefined> {
-  return await classOf(value)?.show(value);
-}
-
-async function readTensor(tensor: Tensor): Promise<Part[]> {
-  const [values] = await tensor.device.read(tensor);
-  return [describeTensor(values)];
-}
-
-/** True for one claim with its verdict. */
-function isFinding(value: unknown): value is Finding {
-  return typeof value === "object" && value !== null && "claim" in value && "found" in value &&
-    "verdict" in value;
-}
-
-/** Claims with what was found; each claim has its rule below it. */
-function findingTable(findings: readonly Finding[]): DataTable {
-  return {
-    id: "findings",
-    title: findings.length === 1 ? "A claim, with its rule" : "Claims, each with its rule",
-    columns: [
-      { key: "claim", label: "claim", unit: "text", detail: "rule" },
-      { key: "verdict", label: "verdict", unit: "verdict" },
-      { key: "found", label: "found", unit: "text" },
-    ],
-    rows: findings.map(({ claim, rule, verdict, found }) => ({ claim, rule, verdict, found })),
-  };
-}
-
-/** Everything in an experiment's outcome. */
-function describeOutcome({ settings, findings, figures, tables }: Outcome): Part[] {
-  const claims = findings.length === 0 ? [] : [findingTable(findings)];
-  return [settings, ...claims, ...figures, ...tables];
-}
-
-/** One row for each merged weight. */
-function mergeTable({ weights, extraBytes }: MergeReport): DataTable {
-  const extra = formatValue(extraBytes, "bytes");
-  return table({
-    id: "merge",
-    title:
-      `The effect of merging on each weight; the merged copies take ${extra} in addition to the base`,
-    columns: [
-      ["module", "weight", "text"],
-      ["deltaNorm", "‖ΔW‖", "number"],
-      ["weightNorm", "‖W‖", "number"],
-      ["relativeNorm", "‖ΔW‖ / ‖W‖", "share"],
-      ["survivingShare", "share of ΔW left after rounding", "number"],
-      ["extraBytes", "copy", "bytes"],
-    ],
-    rows: weights,
-  });
-}
-
-/** One row for each update. */
-function peftTable({ config, updates, leftOut }: PeftAdapter): DataTable {
-  const total = updates.reduce((sum, update) => sum + parametersOf(update), 0);
-  const rest = leftOut.length === 0 ? "" : `; ${howMany(leftOut.length, "tensor")} left out`;
-  return table({
-    id: "peft",
-    title: `PEFT adapter of ${howMany(updates.length, "update")}: ` +
-      `${formatValue(total, "count")} parameters${rest}`,
-    columns: [
-      ["name", "site", "text", siteName],
-      ["rank", "rank r", "count", ({ A }) => A.shape[0]],
-      ["alpha", "α", "number", (update) => alphaOf(update, config)],
-      ["scaling", "scaling s", "number"],
-      ["inputs", "in", "count", ({ A }) => A.shape[1]],
-      ["outputs", "out", "count", ({ B }) => B.shape[0]],
-      ["parameters", "parameters", "count", parametersOf],
-    ],
-    rows: updates,
-  });
-}
-
-function parametersOf({ A, B }: LowRankUpdate): number {
-  return A.data.length + B.data.length;
 }
 
 /** The singular values, and the measures of rank. */
@@ -452,99 +561,4 @@ function rankTable(spectrum: Spectrum): DataTable {
     ],
     rows: measures,
   });
-}
-
-/** A kind of record. */
-interface Kind<T> {
-  /** Fields that only this kind has all of. */
-  readonly fields: readonly (keyof T & string)[];
-  /** The parts that are shown. */
-  show(value: T): readonly Part[] | Promise<readonly Part[]>;
-}
-
-// deno-lint-ignore no-explicit-any
-const kinds: readonly Kind<any>[] = [
-  kind<Figure>(["data", "layout", "caption"], (figure) => [figure]),
-  kind<Picture>(["svg", "alt", "caption"], (picture) => [picture]),
-  kind<DataTable>(["columns", "rows", "title"], (table) => [table]),
-  kind<Tex>(["tex"], (formula) => [formula]),
-  kind<Formula>(["expression", "symbols", "meaning"], describeFormula),
-  kind<Outcome>(["settings", "findings", "tables", "figures"], describeOutcome),
-  kind<Spectrum>(["singularValues", "noiseEdge"], describeSpectrum),
-  kind<MergeReport>(["weights", "extraBytes"], (report) => [mergeTable(report)]),
-  kind<PeftAdapter>(["config", "updates", "leftOut"], (adapter) => [peftTable(adapter)]),
-];
-
-function kind<T>(fields: Kind<T>["fields"], show: Kind<T>["show"]): Kind<T> {
-  return { fields, show };
-}
-
-/** True if a value is a record of a known kind. */
-const isShownRecord = (value: object): boolean => kindOf(value) !== undefined;
-
-const kindOf = (value: object) =>
-  kinds.find(({ fields }) => fields.every((field) => field in value));
-
-/** The parts for a record of a known kind; undefined for any other. */
-async function describeRecord(value: object): Promise<readonly Part[] | undefined> {
-  return await kindOf(value)?.show(value);
-}
-
-/** Imported here because mathjs takes 0.4 s to load. */
-async function describeFormula(formula: Formula): Promise<Part[]> {
-  const { formulaTex } = await import("../accounting/mod.ts");
-  const { meaning, unit, source, symbols } = formula;
-  const letters = table({
-    id: "letters",
-    title: `${meaning}${unit === "ratio" ? "" : `, in ${unit}`} (${source})`,
-    columns: [
-      ["tex", "letter", "math"],
-      ["meaning", "meaning", "text"],
-      ["unit", "unit", "text"],
-    ],
-    rows: Object.values(symbols),
-  });
-  return [{ tex: formulaTex(formula) }, letters];
-}
-
-/** The parts that are shown of a value: at least one. */
-export async function describe(value: unknown): Promise<readonly Part[]> {
-  if (typeof value === "string") return [value];
-  if (typeof value !== "object" || value === null) return [inspect(value)];
-  if (Array.isArray(value)) return await describeArray(value);
-  if (isFinding(value)) return [findingTable([value])];
-  if (isTensorLike(value)) return [describeTensor(value)];
-  return await describeClass(value) ?? await describeRecord(value) ?? [inspect(value)];
-}
-
-/** Numbers stay an array, findings become one table, and anything else is shown item by item. */
-async function describeArray(values: readonly unknown[]): Promise<readonly Part[]> {
-  if (isNumeric(values)) return [inspect(values)];
-  if (values.every(isFinding)) return [findingTable(values)];
-  if (values.every(isSiteSpectrum)) return describeSpectra(values);
-  const parts: Part[] = [];
-  for (const value of values) parts.push(...await describe(value));
-  return parts;
-}
-
-/**
- * True for a value of the toolkit, or a list of such values: a cell may end with it and show it.
- */
-export function isShown(value: unknown): boolean {
-  if (typeof value !== "object" || value === null) return false;
-  if (Array.isArray(value)) return value.length > 0 && value.every(isShown);
-  return isFinding(value) || isShownInstance(value) || isShownRecord(value);
-}
-
-const isSiteSpectrum = (value: unknown): value is SiteSpectrum =>
-  typeof value === "object" && value !== null && "name" in value && "singularValues" in value &&
-  "noiseEdge" in value;
-
-function isNumeric(value: unknown): boolean {
-  if (Array.isArray(value)) return value.every(isNumeric);
-  return typeof value === "number" || typeof value === "bigint";
-}
-
-function inspect(value: unknown): string {
-  return Deno.inspect(value, { colors: false, depth: 4 });
 }

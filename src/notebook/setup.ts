@@ -15,48 +15,7 @@ import { display, flush, inNotebook, printText, warn } from "./kernel.ts";
 import { show } from "./show.ts";
 import { listenToStop } from "./stop.ts";
 
-/** A read within this time throws the failure itself, and the cell turns red without our help. */
-const patienceMs = 500;
-
-let listening = false;
-
-/** Shows device failures that no read reports: a lost device, a kernel that does not compile. */
-function showDeviceFailures(): void {
-  if (listening) return;
-  listening = true;
-  onDeviceFailure((failure) => {
-    setTimeout(() => {
-      if (!failure.thrown) warn(failure.message);
-    }, patienceMs);
-  });
-}
-
-/** The method that the kernel calls on a cell's last value; it shows the result. */
-const method = Symbol.for("Jupyter.display");
-
-/**
- * Lets a cell end with a model, a figure, a spectrum or anything else that `show` has a form for, or a list
- * of such. Most of these are plain records without a class, so the method is found on every object, and is
- * undefined for all others. It shows the object and returns nothing for the kernel to show: what the kernel
- * sends itself may appear below the next cell.
- */
-function showLastValues(): void {
-  Object.defineProperty(Object.prototype, method, {
-    configurable: true,
-    get() {
-      return isShown(this) ? showThis : undefined;
-    },
-    set(value) {
-      const own = { value, configurable: true, enumerable: true, writable: true };
-      Object.defineProperty(this, method, own);
-    },
-  });
-}
-
-async function showThis(this: object): Promise<Record<string, never>> {
-  await show(this);
-  return {};
-}
+// Setup.
 
 /**
  * Prepares a notebook: loads plotly into the page, listens to the Stop button, and shows the versions and the
@@ -83,4 +42,51 @@ export async function setup(): Promise<void> {
 async function versionLine(): Promise<string> {
   using device = await openDevice();
   return `Lowrank ${version}, Deno ${Deno.version.deno}; ${device.description}`;
+}
+
+// Failures of the device.
+
+/** A read within this time throws the failure itself, and the cell turns red without our help. */
+const patienceMs = 500;
+
+let listening = false;
+
+/** Shows device failures that no read reports: a lost device, a kernel that does not compile. */
+function showDeviceFailures(): void {
+  if (listening) return;
+  listening = true;
+  onDeviceFailure((failure) => {
+    setTimeout(() => {
+      if (!failure.thrown) warn(failure.message);
+    }, patienceMs);
+  });
+}
+
+// The last value of a cell.
+
+/** The method that the kernel calls on a cell's last value; it shows the result. */
+const method = Symbol.for("Jupyter.display");
+
+/**
+ * Lets a cell end with a model, a figure, a spectrum or anything else that `show` has a form for, or a list
+ * of such. Most of these are plain records without a class, so the method is found on every object, and is
+ * undefined for all others. It shows the object and returns nothing for the kernel to show: what the kernel
+ * sends itself may appear below the next cell.
+ */
+function showLastValues(): void {
+  Object.defineProperty(Object.prototype, method, {
+    configurable: true,
+    get() {
+      return isShown(this) ? showThis : undefined;
+    },
+    set(value) {
+      const own = { value, configurable: true, enumerable: true, writable: true };
+      Object.defineProperty(this, method, own);
+    },
+  });
+}
+
+async function showThis(this: object): Promise<Record<string, never>> {
+  await show(this);
+  return {};
 }

@@ -4,6 +4,8 @@
  * @module
  */
 
+// Printed numbers.
+
 /** A printed number, `digits` · 10^`exponent` / `parts`, where `parts` is 3 in `2/3`. */
 export interface PrintedNumber {
   /** All digits shown, without trailing zeros of a whole number. */
@@ -67,6 +69,8 @@ function placeOf({ digits, exponent, isRound }: PrintedNumber, exact: Rational):
   return Math.min(exponent, length - String(digits).length);
 }
 
+// Exact fractions.
+
 /** A fraction of integers. */
 export interface Rational {
   /** The numerator. */
@@ -106,6 +110,8 @@ function add(a: Rational, b: Rational): Rational {
 export function toNumber({ numerator, denominator }: Rational): number {
   return Number(`${numerator * 10n ** 20n / denominator}e-20`);
 }
+
+// Verdicts.
 
 /** Result of comparing a printed number with the exact one; `quoted` if there is none. */
 export type CellVerdict = "equal when rounded" | "equal when truncated" | "differs" | "quoted";

@@ -11,6 +11,8 @@ import { NameEndMap } from "../core/module_names.ts";
 import { Effort, Matcher } from "./matcher.ts";
 import { parsePattern } from "./syntax.ts";
 
+// Names.
+
 /** Text around a pattern, and the effort that it shares with others. */
 export interface PatternFrame {
   /** Text before it. */
@@ -58,6 +60,8 @@ export function targetTest(
   for (const target of targets) names.add(target, true);
   return (name) => names.find(name).length > 0;
 }
+
+// Values by name.
 
 /** The value for a module; of several names for it, any may match. */
 export type PatternValue = (...names: readonly string[]) => number | undefined;

@@ -7,6 +7,8 @@
 
 import { mostPatternDepth } from "../core/limits.ts";
 
+// Sets of characters.
+
 /** Tells whether a code point belongs to a set. */
 export type CharacterSet = (code: number) => boolean;
 
@@ -63,6 +65,8 @@ function isInRanges(ranges: readonly CodeRange[], code: number): boolean {
   }
   return low < ranges.length && ranges[low][0] <= code;
 }
+
+// Single characters and classes.
 
 /** Escapes that stand for one character. */
 const CONTROLS: ReadonlyMap<string, number> = new Map(
@@ -171,6 +175,8 @@ class CharacterReader {
     return this.refuse("must have a range in brackets from a character to a later one");
   }
 }
+
+// Patterns.
 
 /** A pattern as a tree. */
 export type Pattern =

@@ -7,6 +7,8 @@
 import { quote, ShapeError } from "../core/errors.ts";
 import { formatShape, nonFiniteAt, type Shape, sizeOf } from "../core/tensor.ts";
 
+// Codes.
+
 /** Names of the 4-bit codes. */
 export type FourBitCode = "nf4" | "fp4";
 
@@ -92,6 +94,8 @@ function middles(parts: number): number[] {
   );
   return bounds.slice(1).map((bound, i) => fround(fround(bounds[i] + bound) / 2));
 }
+
+// Tensors.
 
 /** Values per block that bitsandbytes allows. */
 export const blockSizes: readonly number[] = [32, 64, 128, 256, 512, 1024, 2048, 4096];

@@ -31,6 +31,60 @@ import {
   type Section,
 } from "./report.ts";
 
+// The page.
+
+/**
+ * Renders a report. Its plots are pictures that become live with the page's own plotly. Without `draw`,
+ * formulas are shown as TeX. Its policy lets only the page's own scripts run, and no request be made.
+ */
+export async function renderPage(report: Report, draw?: DrawFormula): Promise<string> {
+  return await new PageRenderer(draw).render(report);
+}
+
+/** Renders a report again and again while it grows: a section is drawn once. */
+export class PageRenderer {
+  readonly #draw?: DrawFormula;
+  readonly #drawn = new Map<unknown, Promise<string>>();
+  readonly #scripts = loaderScripts();
+
+  /** As {@link renderPage}. */
+  constructor(draw?: DrawFormula) {
+    this.#draw = draw;
+  }
+
+  /** The page; the sections that it has in common with an earlier one must be the same objects. */
+  async render(report: Report): Promise<string> {
+    const { title, sections } = report, parts: string[] = [];
+    for (const section of sections) parts.push(await this.#html(section, sections.length === 1));
+    const figures = sections.filter(isDone).flatMap(({ figures }) => figures);
+    const scripts = [...await this.#scripts, pageScript];
+    const policy = await contentPolicy([...scripts, ...figures.map(plotScript)]);
+    return `<!doctype html>
+<html lang="en"><head><meta charset="utf-8">
+<meta http-equiv="Content-Security-Policy" content="${policy}">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>${escapeHtml(title)}</title><style>${style}</style></head><body>
+${contentsHtml(report)}
+<main${report.isGrowing ? " data-growing" : ""}>
+${frontHtml(report)}
+${parts.join("\n")}
+${citationHtml(report)}
+</main>
+<script>${pageScript}</script>
+<script>${scripts[0]}</script>
+</body></html>
+`;
+  }
+
+  #html(section: Report["sections"][number], isOpen: boolean): Promise<string> {
+    const html = this.#drawn.get(section) ?? sectionHtml(section, isOpen, this.#draw);
+    this.#drawn.set(section, html);
+    return html;
+  }
+}
+
+// The first screen and the contents.
+
 /** A claim, and its anchor. */
 type Placed = readonly [id: string, finding: JudgedClaim];
 
@@ -163,79 +217,7 @@ function citationHtml({ citation }: Report): string {
 <pre>${escapeHtml(citation.text)}</pre><p class="save">${downloadHtml(citation)}</p></details>`;
 }
 
-/**
- * Runs in the page: a link opens the section that it leads to, printing opens all, the contents are open where
- * there is room beside the text and mark the part that is read, and a page that is still being written reloads itself, unless its reader
- * is doing something, with the same sections open and the same one at the same place. That is kept in the
- * history, as a file has no other memory.
- */
-const pageScript = `{
-const folds = [...document.querySelectorAll("main details")];
-const contents = document.querySelector(".contents"), wide = matchMedia("(min-width: 1100px)");
-const place = (hash) => document.getElementById(decodeURIComponent(hash.slice(1)));
-const reveal = (target) => {
-  for (let one = target; one; one = one.parentElement) if (one.localName === "details") one.open = true;
-  target?.scrollIntoView();
-};
-const fit = () => contents?.toggleAttribute("open", wide.matches);
-fit();
-wide.addEventListener("change", fit);
-const keep = (more) => {
-  const open = folds.filter(({ open }) => open).map(({ id }) => id);
-  history.replaceState({ open, ...more }, "");
-};
-const topOf = (element) => element.getBoundingClientRect().top;
-const { open = [], at } = history.state ?? {}, same = at && document.getElementById(at.id);
-for (const id of open) document.getElementById(id)?.setAttribute("open", "");
-if (same) scrollBy(0, topOf(same) - at.top);
-else if (!history.state) reveal(place(location.hash));
-// A browser still scrolls back some time after the page has loaded.
-setTimeout(() => history.scrollRestoration = "auto", 3000);
-addEventListener("toggle", () => keep(), true);
-addEventListener("hashchange", () => {
-  reveal(place(location.hash));
-  keep(); // this address is another entry of the history
-});
-addEventListener("click", ({ target }) => {
-  const link = target.closest("a[href^='#']");
-  if (!link) return;
-  fit();
-  reveal(place(link.hash));
-});
-const parts = [...contents?.querySelectorAll("a") ?? []].map((link) => [link, place(link.hash)]);
-const mark = () => {
-  const [now] = parts.findLast(([, part]) => topOf(part) < innerHeight / 3) ?? [];
-  for (const [link] of parts) {
-    if (link === now) link.ariaCurrent = "true";
-    else link.removeAttribute("aria-current");
-  }
-};
-mark();
-addEventListener("scroll", mark, { passive: true });
-addEventListener("toggle", mark, true);
-let closed = [];
-addEventListener("beforeprint", () => {
-  closed = folds.filter(({ open }) => !open);
-  for (const fold of closed) fold.open = true;
-});
-addEventListener("afterprint", () => {
-  for (const fold of closed) fold.open = false;
-});
-let touched = performance.now();
-for (const kind of ["keydown", "pointerdown", "pointermove", "scroll", "selectionchange", "touchmove"]) {
-  addEventListener(kind, () => touched = performance.now(), { capture: true, passive: true });
-}
-if (document.querySelector("[data-growing]")) {
-  setInterval(() => {
-    const idle = performance.now() - touched, isReading = folds.some(({ open }) => open);
-    if (document.hidden || getSelection().type === "Range" || idle < (isReading ? 20000 : 4000)) return;
-    const above = [...document.querySelectorAll("main [id]")].findLast((one) => topOf(one) < 0);
-    keep(above && { at: { id: above.id, top: topOf(above) } });
-    if (above) history.scrollRestoration = "manual"; // what is above may have grown
-    location.reload();
-  }, 1000);
-}
-}`;
+// Sections.
 
 /** Tables stay open until they have this many rows together: a screen. */
 const mostOpenRows = 20;
@@ -315,6 +297,84 @@ function tablesHtml(tables: readonly DataTable[], draw?: DrawFormula): string {
     }">${summary}${content}</details>`;
   }).join("\n");
 }
+
+// The script.
+
+/**
+ * Runs in the page: a link opens the section that it leads to, printing opens all, the contents are open where
+ * there is room beside the text and mark the part that is read, and a page that is still being written reloads itself, unless its reader
+ * is doing something, with the same sections open and the same one at the same place. That is kept in the
+ * history, as a file has no other memory.
+ */
+const pageScript = `{
+const folds = [...document.querySelectorAll("main details")];
+const contents = document.querySelector(".contents"), wide = matchMedia("(min-width: 1100px)");
+const place = (hash) => document.getElementById(decodeURIComponent(hash.slice(1)));
+const reveal = (target) => {
+  for (let one = target; one; one = one.parentElement) if (one.localName === "details") one.open = true;
+  target?.scrollIntoView();
+};
+const fit = () => contents?.toggleAttribute("open", wide.matches);
+fit();
+wide.addEventListener("change", fit);
+const keep = (more) => {
+  const open = folds.filter(({ open }) => open).map(({ id }) => id);
+  history.replaceState({ open, ...more }, "");
+};
+const topOf = (element) => element.getBoundingClientRect().top;
+const { open = [], at } = history.state ?? {}, same = at && document.getElementById(at.id);
+for (const id of open) document.getElementById(id)?.setAttribute("open", "");
+if (same) scrollBy(0, topOf(same) - at.top);
+else if (!history.state) reveal(place(location.hash));
+// A browser still scrolls back some time after the page has loaded.
+setTimeout(() => history.scrollRestoration = "auto", 3000);
+addEventListener("toggle", () => keep(), true);
+addEventListener("hashchange", () => {
+  reveal(place(location.hash));
+  keep(); // this address is another entry of the history
+});
+addEventListener("click", ({ target }) => {
+  const link = target.closest("a[href^='#']");
+  if (!link) return;
+  fit();
+  reveal(place(link.hash));
+});
+const parts = [...contents?.querySelectorAll("a") ?? []].map((link) => [link, place(link.hash)]);
+const mark = () => {
+  const [now] = parts.findLast(([, part]) => topOf(part) < innerHeight / 3) ?? [];
+  for (const [link] of parts) {
+    if (link === now) link.ariaCurrent = "true";
+    else link.removeAttribute("aria-current");
+  }
+};
+mark();
+addEventListener("scroll", mark, { passive: true });
+addEventListener("toggle", mark, true);
+let closed = [];
+addEventListener("beforeprint", () => {
+  closed = folds.filter(({ open }) => !open);
+  for (const fold of closed) fold.open = true;
+});
+addEventListener("afterprint", () => {
+  for (const fold of closed) fold.open = false;
+});
+let touched = performance.now();
+for (const kind of ["keydown", "pointerdown", "pointermove", "scroll", "selectionchange", "touchmove"]) {
+  addEventListener(kind, () => touched = performance.now(), { capture: true, passive: true });
+}
+if (document.querySelector("[data-growing]")) {
+  setInterval(() => {
+    const idle = performance.now() - touched, isReading = folds.some(({ open }) => open);
+    if (document.hidden || getSelection().type === "Range" || idle < (isReading ? 20000 : 4000)) return;
+    const above = [...document.querySelectorAll("main [id]")].findLast((one) => topOf(one) < 0);
+    keep(above && { at: { id: above.id, top: topOf(above) } });
+    if (above) history.scrollRestoration = "manual"; // what is above may have grown
+    location.reload();
+  }, 1000);
+}
+}`;
+
+// Styles.
 
 /** CSS for printing. */
 const printStyle = `
@@ -444,53 +504,3 @@ const contents = `
 
 /** CSS of a page. */
 const style: string = [colors, text, folds, tables, contents, printStyle].join("");
-
-/**
- * Renders a report. Its plots are pictures that become live with the page's own plotly. Without `draw`,
- * formulas are shown as TeX. Its policy lets only the page's own scripts run, and no request be made.
- */
-export async function renderPage(report: Report, draw?: DrawFormula): Promise<string> {
-  return await new PageRenderer(draw).render(report);
-}
-
-/** Renders a report again and again while it grows: a section is drawn once. */
-export class PageRenderer {
-  readonly #draw?: DrawFormula;
-  readonly #drawn = new Map<unknown, Promise<string>>();
-  readonly #scripts = loaderScripts();
-
-  /** As {@link renderPage}. */
-  constructor(draw?: DrawFormula) {
-    this.#draw = draw;
-  }
-
-  /** The page; the sections that it has in common with an earlier one must be the same objects. */
-  async render(report: Report): Promise<string> {
-    const { title, sections } = report, parts: string[] = [];
-    for (const section of sections) parts.push(await this.#html(section, sections.length === 1));
-    const figures = sections.filter(isDone).flatMap(({ figures }) => figures);
-    const scripts = [...await this.#scripts, pageScript];
-    const policy = await contentPolicy([...scripts, ...figures.map(plotScript)]);
-    return `<!doctype html>
-<html lang="en"><head><meta charset="utf-8">
-<meta http-equiv="Content-Security-Policy" content="${policy}">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>${escapeHtml(title)}</title><style>${style}</style></head><body>
-${contentsHtml(report)}
-<main${report.isGrowing ? " data-growing" : ""}>
-${frontHtml(report)}
-${parts.join("\n")}
-${citationHtml(report)}
-</main>
-<script>${pageScript}</script>
-<script>${scripts[0]}</script>
-</body></html>
-`;
-  }
-
-  #html(section: Report["sections"][number], isOpen: boolean): Promise<string> {
-    const html = this.#drawn.get(section) ?? sectionHtml(section, isOpen, this.#draw);
-    this.#drawn.set(section, html);
-    return html;
-  }
-}

@@ -5,6 +5,8 @@
  * @module
  */
 
+// Operations.
+
 /** A new file; while it is open, it is locked. */
 export interface NewFile extends Disposable {
   /** Writes some of the bytes from the start, and returns how many. */
@@ -139,6 +141,8 @@ async function syncFolder(path: string): Promise<void> {
     if (!["EINVAL", "ENOTSUP", "EBADF"].includes(error.code)) throw error;
   });
 }
+
+// Reasons of failures.
 
 const NO_SPACE = "the disk is full", NO_QUOTA = "the disk quota is used up";
 const BROKEN_PATH = "a part of its path is not a folder";

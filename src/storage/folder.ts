@@ -19,6 +19,8 @@ import {
 } from "./files.ts";
 import { fileIn, hasFile, kindOf, pathIn } from "./storage.ts";
 
+// The claim to a folder.
+
 /** A folder that is claimed until this is disposed. */
 export interface ClaimedFolder extends Disposable {
   /** True unless the folder has been removed or replaced since. */
@@ -80,6 +82,8 @@ export class FolderClaim implements Disposable {
     this.#claim = undefined;
   }
 }
+
+// Saving.
 
 /** A file of a folder that is saved as a whole. */
 export interface FolderFile {
@@ -231,6 +235,8 @@ class FolderSwap {
     }
   }
 }
+
+// Copies in memory.
 
 /** A file with its bytes. */
 export type HeldFile = FolderFile & { readonly content: Uint8Array<ArrayBuffer> };

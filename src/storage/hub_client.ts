@@ -20,6 +20,8 @@ import { environmentVariable } from "../core/platform.ts";
 import { connectionReason, discard } from "./connection.ts";
 import { type HubName, isInside } from "./hub_name.ts";
 
+// Requests.
+
 /** The hub gave no answer, or none that says anything about the repository: the cache may have it. */
 export class HubUnreachable extends Error {}
 
@@ -135,6 +137,8 @@ async function bodyOf(response: Response): Promise<Uint8Array<ArrayBuffer>> {
 
 const hostOf = ({ url }: Response): string => new URL(url).host;
 
+// Settings.
+
 /** Addresses and folders of the hub and its cache. */
 export interface HubSettings {
   /** Address of the hub, without a slash at its end. */
@@ -194,6 +198,8 @@ function cacheFolder(): string {
 /** A variable that is set to nothing counts as not set. */
 const variable = (name: string): string | undefined =>
   environmentVariable(name)?.trim() || undefined;
+
+// Listings.
 
 /** A file of a repository. */
 export interface HubFile {

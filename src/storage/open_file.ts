@@ -5,6 +5,8 @@
  * @module
  */
 
+// Open files.
+
 /** A file that can be read at any position; disposing of it closes it. */
 export interface OpenFile extends Disposable {
   /** Its size. */
@@ -60,6 +62,8 @@ function endsEarly(missing: number): SyntaxError {
   return new SyntaxError(`the file ends ${missing} bytes too early`);
 }
 
+// Folders to read from.
+
 /**
  * A folder to read from: its path (in a browser, a URL relative to the page), `hf:OWNER/NAME[@REVISION]`
  * for a repository of the Hugging Face hub, or its files in memory, found by `name`. A model's may be a GGUF file.
@@ -111,6 +115,8 @@ const isGgufName = (name: unknown): boolean => typeof name === "string" && name.
 export function pathIn(folder: string, name: string): string {
   return /(^|\/)$/.test(folder) ? folder + name : `${folder}/${name}`;
 }
+
+// Links.
 
 /** True of a link itself, wherever it leads; false where there is nothing. */
 export async function isLink(path: string): Promise<boolean> {

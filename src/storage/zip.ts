@@ -4,47 +4,7 @@ import { quote } from "../core/errors.ts";
 import { readBytes } from "./files.ts";
 import { fileName, type FileSource } from "./storage.ts";
 
-/** Compression format of bytes. */
-export type Compression = "gzip" | "deflate-raw";
-
-/**
- * The bytes that others stand for, part by part, so that little memory is used.
- *
- * @throws {SyntaxError} when they are damaged, or stand for more than `most`.
- */
-export async function* decompressed(
-  packed: Uint8Array<ArrayBuffer>,
-  kind: Compression,
-  most: number,
-): AsyncGenerator<Uint8Array<ArrayBuffer>> {
-  let total = 0;
-  try {
-    for await (
-      const part of new Blob([packed]).stream().pipeThrough(new DecompressionStream(kind))
-    ) {
-      total += part.length;
-      if (total > most) break;
-      yield part;
-    }
-  } catch {
-    throw new SyntaxError("its compressed data is damaged");
-  }
-  if (total > most) throw new SyntaxError(`its compressed data stands for more than ${most} bytes`);
-}
-
-/**
- * The same as a whole.
- *
- * @throws {SyntaxError} when they are damaged, or stand for more than `most`.
- */
-async function decompress(
-  packed: Uint8Array<ArrayBuffer>,
-  kind: Compression,
-  most: number,
-): Promise<Uint8Array<ArrayBuffer>> {
-  const parts = await Array.fromAsync(decompressed(packed, kind, most));
-  return await new Blob(parts).bytes();
-}
+// ZIP archives.
 
 /** Signatures at the start of an archive's parts. */
 const endOfDirectory = 0x06054b50, directoryEntry = 0x02014b50, localEntry = 0x04034b50;
@@ -177,4 +137,48 @@ function checksumOf(bytes: Uint8Array): number {
   let sum = 0xffffffff;
   for (const byte of bytes) sum = (sum >>> 8) ^ remainders[(sum ^ byte) & 0xff];
   return (sum ^ 0xffffffff) >>> 0;
+}
+
+// Compressed bytes.
+
+/** Compression format of bytes. */
+export type Compression = "gzip" | "deflate-raw";
+
+/**
+ * The bytes that others stand for, part by part, so that little memory is used.
+ *
+ * @throws {SyntaxError} when they are damaged, or stand for more than `most`.
+ */
+export async function* decompressed(
+  packed: Uint8Array<ArrayBuffer>,
+  kind: Compression,
+  most: number,
+): AsyncGenerator<Uint8Array<ArrayBuffer>> {
+  let total = 0;
+  try {
+    for await (
+      const part of new Blob([packed]).stream().pipeThrough(new DecompressionStream(kind))
+    ) {
+      total += part.length;
+      if (total > most) break;
+      yield part;
+    }
+  } catch {
+    throw new SyntaxError("its compressed data is damaged");
+  }
+  if (total > most) throw new SyntaxError(`its compressed data stands for more than ${most} bytes`);
+}
+
+/**
+ * The same as a whole.
+ *
+ * @throws {SyntaxError} when they are damaged, or stand for more than `most`.
+ */
+async function decompress(
+  packed: Uint8Array<ArrayBuffer>,
+  kind: Compression,
+  most: number,
+): Promise<Uint8Array<ArrayBuffer>> {
+  const parts = await Array.fromAsync(decompressed(packed, kind, most));
+  return await new Blob(parts).bytes();
 }

@@ -22,75 +22,7 @@ import {
 } from "./tokenizer_file.ts";
 import { BYTE_CHARACTERS } from "./train.ts";
 
-/** The token that ends a document where nothing says which one does: GPT-2's. */
-const usual = "<|endoftext|>";
-
-/** Files with an `eos_token_id`, in the order in which transformers' `generate` believes them. */
-const settingsFiles = ["generation_config.json", "config.json"];
-
-/**
- * The values of `eos_token_id` in the settings of the model in a folder: an id, or several of which
- * any ends a text.
- *
- * @throws {Error} when a file is there and cannot be read.
- * @throws {SyntaxError} when one is not JSON.
- */
-async function endIdsIn(folder: Folder): Promise<unknown[]> {
-  const ids: unknown[] = [];
-  for (const name of settingsFiles) {
-    if (!await hasFile(folder, name)) continue;
-    const settings = await readJson(fileIn(folder, name));
-    if (isRecord(settings)) ids.push(settings.eos_token_id);
-  }
-  return ids.flat();
-}
-
-/** The id of `eos_token`; else the first of the model's ids that a token has; else the usual token's. */
-function endOfTextIn(
-  { eos_token: token }: JsonObject,
-  { ids }: Pick<TokenizerFacts, "ids">,
-  endIds: readonly unknown[],
-): number | undefined {
-  const content = isRecord(token) ? token.content : token;
-  const named = ids.get(content as string);
-  if (named !== undefined) return named;
-  const known = new Set<unknown>(ids.values());
-  return endIds.find((id): id is number => known.has(id)) ?? ids.get(usual);
-}
-
-/**
- * Most bytes of text that a token stands for, or infinity: every byte of a text is in a token only for a BPE of bytes
- * with no step that takes out a part of the text.
- */
-function longestToken(
-  file: JsonObject,
-  { remove_space: removesSpace, do_lowercase_and_remove_accent: removesAccents }: JsonObject,
-  { kind, ids }: TokenizerFacts,
-): number {
-  const { normalizer, pre_tokenizer: first, model, added_tokens: added } = file;
-  const { end_of_word_suffix: end, continuing_subword_suffix: middle } = model as JsonObject;
-  const keepsAll = kind === "BPE" && !normalizer && !removesSpace && !removesAccents && !end &&
-    !middle && BYTE_CHARACTERS.every((character) => ids.has(character)) && keepsBytes(first) &&
-    (added as JsonObject[]).every(({ lstrip, rstrip }) => !lstrip && !rstrip);
-  if (!keepsAll) return Infinity;
-  const encoder = new TextEncoder();
-  let longest = 0;
-  // No less than the bytes that it stands for: the character of a byte has one or two.
-  for (const token of ids.keys()) longest = Math.max(longest, encoder.encode(token).length);
-  return longest;
-}
-
-/**
- * True if the steps before the model end in bytes, and the others only cut, without leaving out.
- */
-function keepsBytes(first: unknown): boolean {
-  const { type, pretokenizers = [] } = isRecord(first) ? first : {};
-  const steps = type === "Sequence" ? pretokenizers as JsonObject[] : [first as JsonObject];
-  return steps.at(-1)?.type === "ByteLevel" && steps.slice(0, -1).every(cutsOnly);
-}
-
-const cutsOnly = ({ type, behavior, invert }: JsonObject): boolean =>
-  type === "Digits" || type === "Split" && behavior !== "Removed" && !invert;
+// The tokenizer.
 
 /** A tokenizer with a fixed vocabulary. */
 export interface Tokenizer {
@@ -244,6 +176,8 @@ function encode(hub: HubTokenizer, kind: ModelKind, text: string): Uint32Array {
   );
 }
 
+// Prompts.
+
 /**
  * The tokens of a prompt in its format, which a completion follows.
  *
@@ -287,3 +221,77 @@ export function endOfTextOf({ endOfText }: Tokenizer): number {
   if (endOfText !== undefined) return endOfText;
   throw new TypeError("encoding a prompt needs a tokenizer with an end-of-text token, found none");
 }
+
+// The end of a text.
+
+/** The token that ends a document where nothing says which one does: GPT-2's. */
+const usual = "<|endoftext|>";
+
+/** Files with an `eos_token_id`, in the order in which transformers' `generate` believes them. */
+const settingsFiles = ["generation_config.json", "config.json"];
+
+/**
+ * The values of `eos_token_id` in the settings of the model in a folder: an id, or several of which
+ * any ends a text.
+ *
+ * @throws {Error} when a file is there and cannot be read.
+ * @throws {SyntaxError} when one is not JSON.
+ */
+async function endIdsIn(folder: Folder): Promise<unknown[]> {
+  const ids: unknown[] = [];
+  for (const name of settingsFiles) {
+    if (!await hasFile(folder, name)) continue;
+    const settings = await readJson(fileIn(folder, name));
+    if (isRecord(settings)) ids.push(settings.eos_token_id);
+  }
+  return ids.flat();
+}
+
+/** The id of `eos_token`; else the first of the model's ids that a token has; else the usual token's. */
+function endOfTextIn(
+  { eos_token: token }: JsonObject,
+  { ids }: Pick<TokenizerFacts, "ids">,
+  endIds: readonly unknown[],
+): number | undefined {
+  const content = isRecord(token) ? token.content : token;
+  const named = ids.get(content as string);
+  if (named !== undefined) return named;
+  const known = new Set<unknown>(ids.values());
+  return endIds.find((id): id is number => known.has(id)) ?? ids.get(usual);
+}
+
+// The longest token.
+
+/**
+ * Most bytes of text that a token stands for, or infinity: every byte of a text is in a token only for a BPE of bytes
+ * with no step that takes out a part of the text.
+ */
+function longestToken(
+  file: JsonObject,
+  { remove_space: removesSpace, do_lowercase_and_remove_accent: removesAccents }: JsonObject,
+  { kind, ids }: TokenizerFacts,
+): number {
+  const { normalizer, pre_tokenizer: first, model, added_tokens: added } = file;
+  const { end_of_word_suffix: end, continuing_subword_suffix: middle } = model as JsonObject;
+  const keepsAll = kind === "BPE" && !normalizer && !removesSpace && !removesAccents && !end &&
+    !middle && BYTE_CHARACTERS.every((character) => ids.has(character)) && keepsBytes(first) &&
+    (added as JsonObject[]).every(({ lstrip, rstrip }) => !lstrip && !rstrip);
+  if (!keepsAll) return Infinity;
+  const encoder = new TextEncoder();
+  let longest = 0;
+  // No less than the bytes that it stands for: the character of a byte has one or two.
+  for (const token of ids.keys()) longest = Math.max(longest, encoder.encode(token).length);
+  return longest;
+}
+
+/**
+ * True if the steps before the model end in bytes, and the others only cut, without leaving out.
+ */
+function keepsBytes(first: unknown): boolean {
+  const { type, pretokenizers = [] } = isRecord(first) ? first : {};
+  const steps = type === "Sequence" ? pretokenizers as JsonObject[] : [first as JsonObject];
+  return steps.at(-1)?.type === "ByteLevel" && steps.slice(0, -1).every(cutsOnly);
+}
+
+const cutsOnly = ({ type, behavior, invert }: JsonObject): boolean =>
+  type === "Digits" || type === "Split" && behavior !== "Removed" && !invert;

@@ -9,59 +9,7 @@ import { assertOptions } from "../core/checks.ts";
 import { jsonText } from "../storage/files.ts";
 import { saveFolder } from "../storage/folder.ts";
 
-/** Bytes that stand for themselves: printable ASCII and Latin-1 without the soft hyphen. */
-function isPrintable(byte: number): boolean {
-  return (byte >= 33 && byte <= 126) || (byte >= 161 && byte !== 173);
-}
-
-function byteCharacters(): readonly string[] {
-  let unprintable = 0;
-  return Array.from(
-    { length: 256 },
-    (_, byte) => String.fromCodePoint(isPrintable(byte) ? byte : 256 + unprintable++),
-  );
-}
-
-/**
- * The character of each byte, indexed by the byte: itself if printable, else one from U+0100 on (a
- * space is `Ġ`, a newline `Ċ`). Source: GPT-2's `bytes_to_unicode`.
- */
-export const BYTE_CHARACTERS: readonly string[] = byteCharacters();
-
-/** The alphabet in the order of its token ids, that of its code points: `!` is 0, as in GPT-2. */
-export const BYTE_ALPHABET: readonly string[] = [...BYTE_CHARACTERS].sort();
-
-/** The token id of each byte: its character's index in {@link BYTE_ALPHABET}. */
-const BYTE_IDS: Uint8Array = Uint8Array.from(
-  BYTE_CHARACTERS,
-  (character) => BYTE_ALPHABET.indexOf(character),
-);
-
-/**
- * GPT-2's split: contractions, then letters, digits or other symbols with at most one leading space,
- * then runs of whitespace. Source: GPT-2's `encoder.py`.
- */
-export const WORD_PATTERN: RegExp =
-  /'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+/gu;
-
-/**
- * Counts the words of all texts, in order of first appearance.
- *
- * @example
- * ```ts
- * import { countWords } from "./train.ts";
- * countWords(["the cat the"]); // Map { "the" => 1, " cat" => 1, " the" => 1 }
- * ```
- */
-export function countWords(texts: Iterable<string>): Map<string, number> {
-  const counts = new Map<string, number>();
-  for (const text of texts) {
-    for (const word of text.match(WORD_PATTERN) ?? []) {
-      counts.set(word, (counts.get(word) ?? 0) + 1);
-    }
-  }
-  return counts;
-}
+// Training.
 
 /** Options of {@link trainBytePairs}. */
 export interface BytePairOptions {
@@ -283,6 +231,8 @@ export async function saveTokenizer(folder: string, vocabulary: BytePairVocabula
   ]);
 }
 
+// Files.
+
 /** The first four tokens, in RoBERTa's order: the beginning, padding, the end, and the unknown token. */
 const first = ["<s>", "<pad>", "</s>", "<unk>"] as const;
 
@@ -352,3 +302,61 @@ export async function saveRobertaTokenizer(
     { name: "tokenizer.json", content: jsonText(file) },
   ]);
 }
+
+// Words.
+
+/**
+ * GPT-2's split: contractions, then letters, digits or other symbols with at most one leading space,
+ * then runs of whitespace. Source: GPT-2's `encoder.py`.
+ */
+export const WORD_PATTERN: RegExp =
+  /'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+/gu;
+
+/**
+ * Counts the words of all texts, in order of first appearance.
+ *
+ * @example
+ * ```ts
+ * import { countWords } from "./train.ts";
+ * countWords(["the cat the"]); // Map { "the" => 1, " cat" => 1, " the" => 1 }
+ * ```
+ */
+export function countWords(texts: Iterable<string>): Map<string, number> {
+  const counts = new Map<string, number>();
+  for (const text of texts) {
+    for (const word of text.match(WORD_PATTERN) ?? []) {
+      counts.set(word, (counts.get(word) ?? 0) + 1);
+    }
+  }
+  return counts;
+}
+
+// Bytes.
+
+/** Bytes that stand for themselves: printable ASCII and Latin-1 without the soft hyphen. */
+function isPrintable(byte: number): boolean {
+  return (byte >= 33 && byte <= 126) || (byte >= 161 && byte !== 173);
+}
+
+function byteCharacters(): readonly string[] {
+  let unprintable = 0;
+  return Array.from(
+    { length: 256 },
+    (_, byte) => String.fromCodePoint(isPrintable(byte) ? byte : 256 + unprintable++),
+  );
+}
+
+/**
+ * The character of each byte, indexed by the byte: itself if printable, else one from U+0100 on (a
+ * space is `Ġ`, a newline `Ċ`). Source: GPT-2's `bytes_to_unicode`.
+ */
+export const BYTE_CHARACTERS: readonly string[] = byteCharacters();
+
+/** The alphabet in the order of its token ids, that of its code points: `!` is 0, as in GPT-2. */
+export const BYTE_ALPHABET: readonly string[] = [...BYTE_CHARACTERS].sort();
+
+/** The token id of each byte: its character's index in {@link BYTE_ALPHABET}. */
+const BYTE_IDS: Uint8Array = Uint8Array.from(
+  BYTE_CHARACTERS,
+  (character) => BYTE_ALPHABET.indexOf(character),
+);

@@ -24,232 +24,7 @@ import type { OptimizerSlot } from "./optimizer_layout.ts";
 import { emptyLog, isLog, isTimes, type TrainingLog, type TrainingTimes } from "./train.ts";
 import { type HeldOutLoss, isHeldOut, type Trainer } from "./trainer.ts";
 
-/** The name of the format. */
-const checkpointFormat = "lowrank checkpoint 2";
-
-/** The `state` in a checkpoint's metadata, as JSON. */
-export interface CheckpointState {
-  readonly format: typeof checkpointFormat;
-  /** Completed steps. */
-  readonly step: number;
-  readonly seed: number;
-  /** Description of the device that made it. */
-  readonly device: string;
-  /** The operating system and JavaScript engine, on which the last bits of results may depend. */
-  readonly platform: string;
-  /** Digests of what was frozen, by name. */
-  readonly base: TensorDigests;
-  /** `step` numbers in each list; or none, if no log was kept. */
-  readonly log: TrainingLog;
-  /** Its times, if they are kept. */
-  readonly times?: TrainingTimes;
-  /** The held-out losses so far, if they are measured. */
-  readonly heldOut?: readonly HeldOutLoss[];
-  /** The optimizer, if it is another than AdamW in F32. */
-  readonly optimizer?: "adamw8bit";
-}
-
-/** Requirements of each field, in words and as a function of it and the step. */
-const rules: readonly [
-  field: keyof CheckpointState,
-  rule: string,
-  isTrue: (value: unknown, step: number) => boolean,
-][] = [
-  ["step", "a whole number", (value) => Number.isSafeInteger(value) && value as number >= 0],
-  ["seed", "a number", Number.isFinite],
-  ["device", "a text", isText],
-  ["platform", "a text", isText],
-  ["base", "a record of digests", (value) => isRecord(value) && Object.values(value).every(isText)],
-  [
-    "log",
-    "a number for every step in each of its lists",
-    (value, step) => isLog(value) && [0, step].includes(value.loss.length),
-  ],
-  [
-    "times",
-    "seconds, and milliseconds for at most every step,",
-    (value = { seconds: 0, ms: [] }, step) => isTimes(value, step),
-  ],
-  [
-    "heldOut",
-    "held-out losses of some steps",
-    (value = [{ step: 0, loss: 0 }]) => isHeldOut(value),
-  ],
-  ["optimizer", '"adamw8bit" or none', (value = "adamw8bit") => value === "adamw8bit"],
-];
-
-/**
- * Reads the state, for a sentence that begins with `what`.
- *
- * @throws {RangeError} when it is of another format, or a field has a value that cannot be true.
- */
-function parseCheckpointState(what: string, text = "null"): CheckpointState {
-  const state = jsonValue(text), format = isRecord(state) ? state.format : undefined;
-  if (format === checkpointFormat) {
-    return assertCheckpointState(what, state as unknown as CheckpointState);
-  }
-  const found = !isText(format)
-    ? "none"
-    : `${quote(format)}: it is from another version, start again without it`;
-  throw new RangeError(`${what} needs a "${checkpointFormat}" in its metadata, found ${found}`);
-}
-
-/** Returns the state after checking its fields. */
-function assertCheckpointState(what: string, state: CheckpointState): CheckpointState {
-  for (const [field, rule, isTrue] of rules) {
-    if (isTrue(state[field], state.step)) continue;
-    const found = quote(state[field]);
-    throw new RangeError(`${what} needs ${rule} as its ${field}, found ${found}`);
-  }
-  return state;
-}
-
-/** Values by their names in a checkpoint's file. */
-export type CheckpointTensors = ReadonlyMap<string, HostTensor>;
-
-/** The values of a trainer, those at its lowest held-out loss included; `what` begins errors. */
-async function readTensors(
-  what: string,
-  trainer: Trainer<unknown>,
-): Promise<Map<string, HostTensor>> {
-  const tensors = tensorsOf(trainer), names = [...tensors.keys()];
-  const values = await trainer.model.device.read(...tensors.values());
-  values.forEach(({ data }, i) => {
-    const at = nonFiniteAt(data);
-    if (at >= 0) {
-      throw new RangeError(`${what} needs finite values, found ${data[at]} in ${names[i]}`);
-    }
-  });
-  const { bestValues } = trainer.heldOut, best = bestNames(trainer);
-  return new Map([
-    ...names.map((name, i) => [name, values[i]] as const),
-    ...bestValues.map((tensor, i) => [best[i], tensor] as const),
-  ]);
-}
-
-/** Throws unless a file has every tensor of a trainer in its shape, and no others. */
-function assertSameTensors(
-  what: string,
-  found: CheckpointTensors,
-  trainer: Trainer<unknown>,
-  hasBest: boolean,
-): void {
-  const fail = (name: string, found: string) => {
-    throw new RangeError(`${what} needs the same parameters, found ${name} ${found}`);
-  };
-  const expected = shapesOf(trainer, hasBest);
-  for (const [name, shape] of expected) {
-    const entry = found.get(name);
-    if (!entry) return fail(name, "missing");
-    if (!sameShape(entry.shape, shape)) {
-      return fail(name, `${formatShape(entry.shape)} for ${formatShape(shape)}`);
-    }
-  }
-  for (const name of found.keys()) if (!expected.has(name)) fail(name, "in the file only");
-}
-
-/** Writes a checkpoint's values to a trainer that they fit. */
-function restoreTensors(tensors: CheckpointTensors, trainer: Trainer<unknown>): void {
-  for (const [name, tensor] of tensorsOf(trainer)) {
-    tensor.device.write(tensor, tensors.get(name)!.data);
-  }
-  const best = bestNames(trainer).flatMap((name) => tensors.get(name) ?? []);
-  trainer.heldOut.bestValues = best;
-}
-
-function shapesOf(trainer: Trainer<unknown>, hasBest: boolean): Map<string, Shape> {
-  const best = bestNames(trainer), { slots } = trainer.optimizer;
-  return new Map([
-    ...[...tensorsOf(trainer)].map(([name, { shape }]) => [name, shape] as const),
-    ...hasBest ? slots.map(({ parameter }, i) => [best[i], parameter.tensor.shape] as const) : [],
-  ]);
-}
-
-/** The tensors of a trainer by their names in the file. */
-function tensorsOf(trainer: Trainer<unknown>): Map<string, Tensor> {
-  return new Map(
-    namedSlots(trainer).flatMap(([name, { parameter, first, second, scales }]) => [
-      [`parameter.${name}`, parameter.tensor] as const,
-      [`first.${name}`, first] as const,
-      [`second.${name}`, second] as const,
-      ...scales
-        ? [
-          [`firstScales.${name}`, scales.first] as const,
-          [`secondScales.${name}`, scales.second] as const,
-        ]
-        : [],
-    ]),
-  );
-}
-
-const bestNames = (trainer: Trainer<unknown>): string[] =>
-  namedSlots(trainer).map(([name]) => `best.${name}`);
-
-function namedSlots({ optimizer: { slots } }: Trainer<unknown>): [string, OptimizerSlot][] {
-  const seen = new Map<string, number>();
-  return slots.map((slot) => {
-    const { parameter: { name } } = slot, count = (seen.get(name) ?? 0) + 1;
-    seen.set(name, count);
-    // Two adapters on one site have the same names.
-    return [count === 1 ? name : `${name}#${count}`, slot];
-  });
-}
-
-/** Digests of tensors by their names. */
-export type TensorDigests = Readonly<Record<string, string>>;
-
-/** A digest of a checkpoint: its state as text, and the name, shape, dtype and bytes of every tensor. */
-export async function checkpointDigest(
-  state: string,
-  tensors: ReadonlyMap<string, HostTensor>,
-): Promise<string> {
-  const parts = [state];
-  for (const name of [...tensors.keys()].sort()) {
-    parts.push(name, await digestOf(tensors.get(name)!));
-  }
-  return await sha256(new TextEncoder().encode(JSON.stringify(parts)));
-}
-
-/**
- * Digests of everything in a trainer's model that is frozen. It is read once for each trainer.
- */
-function frozenDigests(trainer: Trainer<unknown>): Promise<TensorDigests> {
-  const known = digests.get(trainer) ?? digestFrozen(trainer);
-  digests.set(trainer, known);
-  return known;
-}
-
-const digests = new WeakMap<Trainer<unknown>, Promise<TensorDigests>>();
-
-async function digestFrozen({ model, optimizer }: Trainer<unknown>): Promise<TensorDigests> {
-  const trained = new Set(optimizer.slots.map(({ parameter }) => parameter));
-  const frozen = [...model.parameters?.values() ?? []].filter((one) => !trained.has(one));
-  const found: Record<string, string> = {};
-  let bytes = 0;
-  const groups = Map.groupBy(frozen, ({ own }) => Math.floor((bytes += own.bytes) / readBytes));
-  for (const group of groups.values()) {
-    const values = await model.device.read(...group.map(({ own }) => own));
-    for (const [i, { name }] of group.entries()) found[name] = await digestOf(values[i]);
-  }
-  for (const weight of model.weights?.values() ?? []) {
-    using dense = weight.dense();
-    found[weight.name] = await digestOf((await model.device.read(dense))[0]);
-  }
-  return found;
-}
-
-/** Bytes that are read at once: on a GPU every read waits, and on the host they take memory. */
-const readBytes = 2 ** 26;
-
-/** Dtype, shape and SHA-256 of the values as they are stored: codes in U32, all else in F32. */
-async function digestOf({ shape, data }: HostTensor): Promise<string> {
-  const isCodes = data instanceof Uint32Array;
-  const { buffer, byteOffset, byteLength } = isCodes || data instanceof Float32Array
-    ? data
-    : Float32Array.from(data);
-  const bytes = new Uint8Array(buffer as ArrayBuffer, byteOffset, byteLength);
-  return `${isCodes ? "U32" : "F32"} ${formatShape(shape)} ${await sha256(bytes)}`;
-}
+// Checkpoints.
 
 /** The content of a checkpoint. */
 interface Checkpoint {
@@ -438,4 +213,237 @@ async function assertFits(
   throw new RangeError(
     `${what} needs the base model that it was trained on, found another ${other}`,
   );
+}
+
+// The state.
+
+/** The name of the format. */
+const checkpointFormat = "lowrank checkpoint 2";
+
+/** The `state` in a checkpoint's metadata, as JSON. */
+export interface CheckpointState {
+  readonly format: typeof checkpointFormat;
+  /** Completed steps. */
+  readonly step: number;
+  readonly seed: number;
+  /** Description of the device that made it. */
+  readonly device: string;
+  /** The operating system and JavaScript engine, on which the last bits of results may depend. */
+  readonly platform: string;
+  /** Digests of what was frozen, by name. */
+  readonly base: TensorDigests;
+  /** `step` numbers in each list; or none, if no log was kept. */
+  readonly log: TrainingLog;
+  /** Its times, if they are kept. */
+  readonly times?: TrainingTimes;
+  /** The held-out losses so far, if they are measured. */
+  readonly heldOut?: readonly HeldOutLoss[];
+  /** The optimizer, if it is another than AdamW in F32. */
+  readonly optimizer?: "adamw8bit";
+}
+
+/** Requirements of each field, in words and as a function of it and the step. */
+const rules: readonly [
+  field: keyof CheckpointState,
+  rule: string,
+  isTrue: (value: unknown, step: number) => boolean,
+][] = [
+  ["step", "a whole number", (value) => Number.isSafeInteger(value) && value as number >= 0],
+  ["seed", "a number", Number.isFinite],
+  ["device", "a text", isText],
+  ["platform", "a text", isText],
+  ["base", "a record of digests", (value) => isRecord(value) && Object.values(value).every(isText)],
+  [
+    "log",
+    "a number for every step in each of its lists",
+    (value, step) => isLog(value) && [0, step].includes(value.loss.length),
+  ],
+  [
+    "times",
+    "seconds, and milliseconds for at most every step,",
+    (value = { seconds: 0, ms: [] }, step) => isTimes(value, step),
+  ],
+  [
+    "heldOut",
+    "held-out losses of some steps",
+    (value = [{ step: 0, loss: 0 }]) => isHeldOut(value),
+  ],
+  ["optimizer", '"adamw8bit" or none', (value = "adamw8bit") => value === "adamw8bit"],
+];
+
+/**
+ * Reads the state, for a sentence that begins with `what`.
+ *
+ * @throws {RangeError} when it is of another format, or a field has a value that cannot be true.
+ */
+function parseCheckpointState(what: string, text = "null"): CheckpointState {
+  const state = jsonValue(text), format = isRecord(state) ? state.format : undefined;
+  if (format === checkpointFormat) {
+    return assertCheckpointState(what, state as unknown as CheckpointState);
+  }
+  const found = !isText(format)
+    ? "none"
+    : `${quote(format)}: it is from another version, start again without it`;
+  throw new RangeError(`${what} needs a "${checkpointFormat}" in its metadata, found ${found}`);
+}
+
+/** Returns the state after checking its fields. */
+function assertCheckpointState(what: string, state: CheckpointState): CheckpointState {
+  for (const [field, rule, isTrue] of rules) {
+    if (isTrue(state[field], state.step)) continue;
+    const found = quote(state[field]);
+    throw new RangeError(`${what} needs ${rule} as its ${field}, found ${found}`);
+  }
+  return state;
+}
+
+// Tensors.
+
+/** Values by their names in a checkpoint's file. */
+export type CheckpointTensors = ReadonlyMap<string, HostTensor>;
+
+/** The values of a trainer, those at its lowest held-out loss included; `what` begins errors. */
+async function readTensors(
+  what: string,
+  trainer: Trainer<unknown>,
+): Promise<Map<string, HostTensor>> {
+  const tensors = tensorsOf(trainer), names = [...tensors.keys()];
+  const values = await trainer.model.device.read(...tensors.values());
+  values.forEach(({ data }, i) => {
+    const at = nonFiniteAt(data);
+    if (at >= 0) {
+      throw new RangeError(`${what} needs finite values, found ${data[at]} in ${names[i]}`);
+    }
+  });
+  const { bestValues } = trainer.heldOut, best = bestNames(trainer);
+  return new Map([
+    ...names.map((name, i) => [name, values[i]] as const),
+    ...bestValues.map((tensor, i) => [best[i], tensor] as const),
+  ]);
+}
+
+/** Throws unless a file has every tensor of a trainer in its shape, and no others. */
+function assertSameTensors(
+  what: string,
+  found: CheckpointTensors,
+  trainer: Trainer<unknown>,
+  hasBest: boolean,
+): void {
+  const fail = (name: string, found: string) => {
+    throw new RangeError(`${what} needs the same parameters, found ${name} ${found}`);
+  };
+  const expected = shapesOf(trainer, hasBest);
+  for (const [name, shape] of expected) {
+    const entry = found.get(name);
+    if (!entry) return fail(name, "missing");
+    if (!sameShape(entry.shape, shape)) {
+      return fail(name, `${formatShape(entry.shape)} for ${formatShape(shape)}`);
+    }
+  }
+  for (const name of found.keys()) if (!expected.has(name)) fail(name, "in the file only");
+}
+
+/** Writes a checkpoint's values to a trainer that they fit. */
+function restoreTensors(tensors: CheckpointTensors, trainer: Trainer<unknown>): void {
+  for (const [name, tensor] of tensorsOf(trainer)) {
+    tensor.device.write(tensor, tensors.get(name)!.data);
+  }
+  const best = bestNames(trainer).flatMap((name) => tensors.get(name) ?? []);
+  trainer.heldOut.bestValues = best;
+}
+
+function shapesOf(trainer: Trainer<unknown>, hasBest: boolean): Map<string, Shape> {
+  const best = bestNames(trainer), { slots } = trainer.optimizer;
+  return new Map([
+    ...[...tensorsOf(trainer)].map(([name, { shape }]) => [name, shape] as const),
+    ...hasBest ? slots.map(({ parameter }, i) => [best[i], parameter.tensor.shape] as const) : [],
+  ]);
+}
+
+/** The tensors of a trainer by their names in the file. */
+function tensorsOf(trainer: Trainer<unknown>): Map<string, Tensor> {
+  return new Map(
+    namedSlots(trainer).flatMap(([name, { parameter, first, second, scales }]) => [
+      [`parameter.${name}`, parameter.tensor] as const,
+      [`first.${name}`, first] as const,
+      [`second.${name}`, second] as const,
+      ...scales
+        ? [
+          [`firstScales.${name}`, scales.first] as const,
+          [`secondScales.${name}`, scales.second] as const,
+        ]
+        : [],
+    ]),
+  );
+}
+
+const bestNames = (trainer: Trainer<unknown>): string[] =>
+  namedSlots(trainer).map(([name]) => `best.${name}`);
+
+function namedSlots({ optimizer: { slots } }: Trainer<unknown>): [string, OptimizerSlot][] {
+  const seen = new Map<string, number>();
+  return slots.map((slot) => {
+    const { parameter: { name } } = slot, count = (seen.get(name) ?? 0) + 1;
+    seen.set(name, count);
+    // Two adapters on one site have the same names.
+    return [count === 1 ? name : `${name}#${count}`, slot];
+  });
+}
+
+// Digests.
+
+/** Digests of tensors by their names. */
+export type TensorDigests = Readonly<Record<string, string>>;
+
+/** A digest of a checkpoint: its state as text, and the name, shape, dtype and bytes of every tensor. */
+export async function checkpointDigest(
+  state: string,
+  tensors: ReadonlyMap<string, HostTensor>,
+): Promise<string> {
+  const parts = [state];
+  for (const name of [...tensors.keys()].sort()) {
+    parts.push(name, await digestOf(tensors.get(name)!));
+  }
+  return await sha256(new TextEncoder().encode(JSON.stringify(parts)));
+}
+
+/**
+ * Digests of everything in a trainer's model that is frozen. It is read once for each trainer.
+ */
+function frozenDigests(trainer: Trainer<unknown>): Promise<TensorDigests> {
+  const known = digests.get(trainer) ?? digestFrozen(trainer);
+  digests.set(trainer, known);
+  return known;
+}
+
+const digests = new WeakMap<Trainer<unknown>, Promise<TensorDigests>>();
+
+async function digestFrozen({ model, optimizer }: Trainer<unknown>): Promise<TensorDigests> {
+  const trained = new Set(optimizer.slots.map(({ parameter }) => parameter));
+  const frozen = [...model.parameters?.values() ?? []].filter((one) => !trained.has(one));
+  const found: Record<string, string> = {};
+  let bytes = 0;
+  const groups = Map.groupBy(frozen, ({ own }) => Math.floor((bytes += own.bytes) / readBytes));
+  for (const group of groups.values()) {
+    const values = await model.device.read(...group.map(({ own }) => own));
+    for (const [i, { name }] of group.entries()) found[name] = await digestOf(values[i]);
+  }
+  for (const weight of model.weights?.values() ?? []) {
+    using dense = weight.dense();
+    found[weight.name] = await digestOf((await model.device.read(dense))[0]);
+  }
+  return found;
+}
+
+/** Bytes that are read at once: on a GPU every read waits, and on the host they take memory. */
+const readBytes = 2 ** 26;
+
+/** Dtype, shape and SHA-256 of the values as they are stored: codes in U32, all else in F32. */
+async function digestOf({ shape, data }: HostTensor): Promise<string> {
+  const isCodes = data instanceof Uint32Array;
+  const { buffer, byteOffset, byteLength } = isCodes || data instanceof Float32Array
+    ? data
+    : Float32Array.from(data);
+  const bytes = new Uint8Array(buffer as ArrayBuffer, byteOffset, byteLength);
+  return `${isCodes ? "U32" : "F32"} ${formatShape(shape)} ${await sha256(bytes)}`;
 }

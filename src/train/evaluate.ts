@@ -15,25 +15,7 @@ import { nonFiniteAt } from "../core/tensor.ts";
 import { assertBatch } from "./batch.ts";
 import { StepRing, type TrainableModel, type Trainer } from "./trainer.ts";
 
-/** Schedules a task for the next turn of the event loop; browsers only have timers. */
-const soon: (task: () => void) => void = globalThis.setImmediate ?? setTimeout;
-
-/** Least time from one sleep to the next. */
-const sleepEveryMs = 250;
-
-let sleptAt = -Infinity;
-
-/**
- * Lets timers run, in 6 µs: on the CPU a step is synchronous, and awaiting promises alone never lets
- * them run. Deno handles signals, such as a Stop button's, when it sleeps, and otherwise only at every
- * 61st turn, which takes twenty steps. So this sometimes sleeps, for 1 ms.
- */
-export function otherWork(): Promise<void> {
-  const now = performance.now();
-  if (now - sleptAt < sleepEveryMs) return new Promise((resolve) => soon(resolve));
-  sleptAt = now;
-  return new Promise((resolve) => setTimeout(resolve));
-}
+// The loss.
 
 /** A model's loss on batches. */
 export interface Evaluation {
@@ -118,6 +100,8 @@ function summarize(sum: number, counted: number): Evaluation {
   return { loss, bitsPerToken: loss / Math.LN2, perplexity: Math.exp(loss), counted };
 }
 
+// Finite results.
+
 /**
  * Checks what the last update has made, as the losses of steps are those before their updates: every
  * trained value must be finite, and so must the loss of the latest step's batches. Costs one read of the
@@ -144,3 +128,25 @@ export async function assertFiniteResult<Inputs>(trainer: Trainer<Inputs>): Prom
 /** True if a training ended because a loss, a gradient or a trained value was not finite. */
 export const isDiverged = (error: unknown): error is RangeError =>
   error instanceof RangeError && error.message.startsWith("training needs a finite ");
+
+// Pauses.
+
+/** Schedules a task for the next turn of the event loop; browsers only have timers. */
+const soon: (task: () => void) => void = globalThis.setImmediate ?? setTimeout;
+
+/** Least time from one sleep to the next. */
+const sleepEveryMs = 250;
+
+let sleptAt = -Infinity;
+
+/**
+ * Lets timers run, in 6 µs: on the CPU a step is synchronous, and awaiting promises alone never lets
+ * them run. Deno handles signals, such as a Stop button's, when it sleeps, and otherwise only at every
+ * 61st turn, which takes twenty steps. So this sometimes sleeps, for 1 ms.
+ */
+export function otherWork(): Promise<void> {
+  const now = performance.now();
+  if (now - sleptAt < sleepEveryMs) return new Promise((resolve) => soon(resolve));
+  sleptAt = now;
+  return new Promise((resolve) => setTimeout(resolve));
+}

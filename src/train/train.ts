@@ -1,6 +1,6 @@
 /**
- * Training as a stream of events. In order: the target of a training, default settings, the
- * settings of one, its log and history, the training itself, and its times.
+ * Training as a stream of events, with its target, its settings and their defaults, its log and
+ * history, and its times.
  *
  * @module
  */
@@ -33,335 +33,7 @@ import {
   type TrainerOptions,
 } from "./trainer.ts";
 
-/** The fields of an adapter that `train` needs. */
-export interface TrainableAdapter<Inputs = never> {
-  /** The model that it is on. */
-  readonly model: TrainableModel<Inputs>;
-  /** Trained parameters. */
-  readonly parameters: readonly Parameter[];
-  /** Factor of its changes, if there is one: larger ones need smaller steps. */
-  readonly scaling?: number;
-  /** Format of the prompts of its training. */
-  promptFormat?: PromptFormat;
-}
-
-/** A model of which some values are trained. */
-export interface Target<Inputs> {
-  /** The model. */
-  readonly model: TrainableModel<Inputs>;
-  /** The adapter, if it alone is trained. */
-  readonly adapter?: TrainableAdapter<Inputs>;
-}
-
-/**
- * The model of what is to be trained.
- *
- * @throws {RangeError} when it is an adapter that is not on its model, or a whole model that is not in F32.
- * @throws {TypeError} when it is neither an adapter nor a model.
- */
-export function targetOf<Inputs>(
-  what: TrainableModel<Inputs> | TrainableAdapter<Inputs>,
-): Target<Inputs> {
-  if (isModel(what)) {
-    assertAllTrainable(what);
-    return { model: what };
-  }
-  if (!Array.isArray(what?.parameters) || !isModel(what.model)) {
-    throw new TypeError(`training needs a model or an adapter, found ${targetKind(what)}`);
-  }
-  const { model } = what, onModel: Iterable<unknown> = model.adapters ?? [];
-  if ([...onModel].includes(what)) return { model, adapter: what };
-  throw new RangeError(
-    "training needs an adapter that is on its model, found one that was removed: inject it again",
-  );
-}
-
-const isModel = <Inputs>(
-  what: TrainableModel<Inputs> | TrainableAdapter<Inputs>,
-): what is TrainableModel<Inputs> => typeof (what as TrainableModel)?.trainable === "function";
-
-const targetKind = (what: unknown) =>
-  typeof what === "object" && what ? "another object" : quote(what);
-
-/** The parameters of what is trained. */
-const parametersOf = ({ model, adapter }: Target<never>): readonly Parameter[] =>
-  adapter?.parameters ?? model.trainable();
-
-/**
- * Freezes what else could be trained on the model, until the returned function is called: other adapters
- * would cost gradients that no optimizer uses.
- */
-function freezeOthers(target: Target<never>): () => void {
-  const trained = new Set(parametersOf(target));
-  const others = target.model.trainable().filter((parameter) => !trained.has(parameter));
-  const releases = others.map((parameter) => parameter.hold(false));
-  return () => releases.forEach((release) => release());
-}
-
-/** `trains 16,384 values of the adapter, 0.88% of the model's 1,858,560`. */
-function describeTarget(
-  target: Target<never>,
-  trained: readonly Parameter[] = parametersOf(target),
-): string {
-  const { model, adapter } = target, total = valuesOf(model);
-  const count = trained.reduce((sum, { size }) => sum + size, 0),
-    values = `${grouped(count)} values`;
-  if (total === 0) return `trains ${values}`;
-  const adapters = adapter ? 1 : wholeAdapters(model.adapters).length;
-  if (adapters === 0 && count === total) return `trains all ${values} of the model`;
-  const share = `${(100 * count / total).toPrecision(2)}%`;
-  return `trains ${values}${ownerOf(adapters)}, ${share} of the model's ${grouped(total)}`;
-}
-
-function ownerOf(adapters: number): string {
-  if (adapters === 0) return "";
-  return adapters === 1 ? " of the adapter" : ` of ${adapters} adapters`;
-}
-
-/** Number of values of a model, however they are stored, without adapters. */
-function valuesOf({ parameters, weights }: TrainableModel<never>): number {
-  const own = [...parameters?.values() ?? []].reduce((sum, { size }) => sum + size, 0);
-  return [...weights?.values() ?? []].reduce((sum, { shape }) => sum + sizeOf(shape), own);
-}
-
-/**
- * Kind of trained values: a model's own weights, matrices of an adapter, the model's biases alone,
- * or other vectors alone, those of virtual tokens or VeRA's.
- */
-export type TrainedKind = "weights" | "matrices" | "biases" | "vectors";
-
-/** Facts on which the settings depend. */
-export interface DefaultsFor {
-  /** Batches in a pass over the data. */
-  readonly batches: number;
-  /** Width of the model. */
-  readonly width: number;
-  /** α / r of an adapter; 1 for full fine-tuning. */
-  readonly scaling: number;
-  /** Kind of trained values. */
-  readonly trained: TrainedKind;
-}
-
-/** Settings by their names in the options of a training. */
-export interface DefaultSettings {
-  /** Ten passes, but at least 200 steps; of large data at most 1,000 steps, or one pass. */
-  readonly steps: number;
-  /** Falls with the width and the scaling. */
-  readonly learningRate: number;
-  /** To 0 at the last step. */
-  readonly schedule: ScheduleName;
-  /** Once a pass, but at most every 10 and at least every 100 steps. */
-  readonly validateEvery: number;
-}
-
-/**
- * The learning rate times width and scaling. It is 5e-3 for an adapter of scaling 1 on the shipped model of
- * width 256; of four rates that were tried there on two files of texts, 1e-2 did better on both, and the
- * default is half of it, as too small a rate costs steps and too large a one the training. For GPT-2
- * medium of the paper's Table 11 (width 1024, scaling 8) it would be 1.6e-4, where the paper has 2e-4.
- */
-const rateTimesWidth = 1.28;
-
-/**
- * By how much what is trained takes another rate. A model's own weights take a tenth.
- *
- * Vectors take ten times an adapter's rate. On the same model and two files, of 5e-3, 2e-2, 5e-2 and 1e-1, 1e-1 was the
- * best or within 1e-3 nats of it with every prefix method on both; this is half of it, for the same reason. VeRA's
- * held-out losses at these and at 3e-1 were 3.21, 0.95, 0.27, 0.17 and 0.16 nats on the one file and 3.89, 3.08, 3.00,
- * 2.91 and 3.10 on the other; in the search of decision 0027 1e-1 was the best of 3e-2, 1e-1 and 3e-1.
- *
- * Biases take four times: of 5e-3, 2e-2, 5e-2, 1e-1 and 3e-1, the held-out losses of BitFit were 0.90, 0.42, 0.31, 0.34
- * and 3.59 nats on the one file and 3.07, 2.95, 3.47 and no better than the base on the other; in the search of decision
- * 0027 1e-2, 3e-2 and 1e-1 gave 3.72, 3.66 and 3.64. Of all of these 2e-2 alone did better than 5e-3 everywhere.
- *
- * With a new head beside them, which has a matrix, they take an adapter's rate: on a model of width 128, where that is
- * 1e-2, the same search found 1e-2 (VeRA 3e-2), the lowest that it tried, and 1e-1 did far worse.
- */
-const times: Readonly<Record<TrainedKind, number>> = {
-  weights: 0.1,
-  matrices: 1,
-  biases: 4,
-  vectors: 10,
-};
-
-/** Settings for a training on some batches. */
-export function defaultSettings(
-  { batches, width, scaling, trained }: DefaultsFor,
-): DefaultSettings {
-  const rate = rateTimesWidth / (width * Math.max(1, Math.abs(scaling)));
-  return {
-    steps: Math.min(Math.max(10 * batches, 200), Math.max(1000, batches)),
-    learningRate: Number((times[trained] * rate).toPrecision(2)),
-    schedule: "linear",
-    validateEvery: Math.min(Math.max(batches, 10), 100),
-  };
-}
-
-/** Measurements in a row that may bring nothing before a training on texts ends. */
-export const defaultPatience = 3;
-
-/** Options of `train`. */
-export interface TrainOptions<Evaluation = unknown, Inputs = never>
-  extends Omit<TrainerOptions, "steps" | "learningRate">, WatchOptions<Evaluation, Inputs> {
-  /**
-   * Total number of steps, at which schedules end. Default for a list of batches: ten passes, but at least
-   * 200 steps, and of large data at most 1,000 steps or one pass.
-   */
-  readonly steps?: number;
-  /**
-   * Size of a step. Default: 1.28 / (width · scaling) for an adapter, a tenth of that for a model, four times that
-   * for biases alone, ten times that for other vectors alone (virtual tokens, VeRA's), with a linear schedule.
-   */
-  readonly learningRate?: number;
-}
-
-/** Options in which nothing is left open. */
-export type Settings<Evaluation, Inputs> =
-  & TrainerOptions
-  & WatchOptions<Evaluation, Inputs>;
-
-/**
- * Options with defaults for what they leave open.
- *
- * @throws {TypeError} when there is no number of steps, and no list of batches from which it follows.
- */
-export function settingsOf<Evaluation, Inputs>(
-  target: Target<Inputs>,
-  batches: BatchSource<Inputs>,
-  options: TrainOptions<Evaluation, Inputs>,
-): Settings<Evaluation, Inputs> {
-  const count = Array.isArray(batches) ? batches.length : undefined;
-  if (options.steps === undefined && count === undefined) {
-    throw new TypeError("training needs steps where its batches are not a list, found none");
-  }
-  const { steps, learningRate, schedule, validateEvery } = defaultSettings({
-    batches: count ?? options.steps!,
-    ...scaleOf(target),
-  });
-  return {
-    ...options.learningRate === undefined && { schedule },
-    ...count && { validateEvery },
-    ...options,
-    steps: options.steps ?? steps,
-    learningRate: options.learningRate ?? learningRate,
-  };
-}
-
-/**
- * The facts on which the learning rate depends: the width of the model, and the factor of its
- * adapter's changes.
- */
-function scaleOf<Inputs>(target: Target<Inputs>) {
-  const { model, adapter } = target;
-  const width = model.linears?.[0]?.weight.shape[1] ?? typicalWidth;
-  const scalings = [...(adapter ? [adapter] : model.adapters ?? [])].map(({ scaling = 1 }) =>
-    scaling
-  );
-  return { width, scaling: Math.max(1, ...scalings), trained: kindOf(target) };
-}
-
-/**
- * The kind of trained values; an adapter trains weights of the model where it has its top layers.
- */
-function kindOf<Inputs>(target: Target<Inputs>): TrainedKind {
-  const { model, adapter } = target, trained = parametersOf(target), all = new Set(trained);
-  const own = new Set(model.parameters?.values()), areOwn = trained.every((one) => own.has(one));
-  const { parameter: tokens } = model.virtualTokens ?? {};
-  if (trained.every((one) => one === tokens || one.shape.length === 1)) {
-    return areOwn ? "biases" : "vectors";
-  }
-  const isWeight = ({ weight: { parameter } }: NonNullable<typeof model.linears>[number]) =>
-    parameter !== undefined && all.has(parameter);
-  const areWeights = areOwn && (adapter === undefined || model.linears?.some(isWeight) === true);
-  return areWeights ? "weights" : "matrices";
-}
-
-/** The width that is assumed of a model without linear layers. */
-const typicalWidth = 256;
-
-/** The numbers of all steps so far, as in `log.json`. */
-export interface TrainingLog {
-  /** Mean loss before each update, in nats. */
-  readonly loss: number[];
-  /** Norm of all gradients before clipping. */
-  readonly gradientNorm: number[];
-  /** Learning rate that the step used. */
-  readonly learningRate: number[];
-  /** The held-out losses, if they were measured. */
-  readonly heldOut?: readonly HeldOutLoss[];
-}
-
-/** A log without steps. */
-export function emptyLog(): TrainingLog {
-  return { loss: [], gradientNorm: [], learningRate: [] };
-}
-
-/** Appends a step to a log. */
-export function logStep(log: TrainingLog, event: StepRecord & StepNumbers): void {
-  log.loss.push(event.loss);
-  log.gradientNorm.push(event.gradientNorm);
-  log.learningRate.push(event.learningRate);
-}
-
-/** True of three lists of finite numbers, equally long, and of held-out losses if there are any. */
-export function isLog(value: unknown): value is TrainingLog {
-  if (typeof value !== "object" || value === null) return false;
-  const { loss, gradientNorm, learningRate, heldOut } = value as Record<string, unknown>;
-  return Array.isArray(loss) && (heldOut === undefined || isHeldOut(heldOut)) &&
-    [loss, gradientNorm, learningRate].every((list) =>
-      Array.isArray(list) && list.length === loss.length && list.every(Number.isFinite)
-    );
-}
-
-/** The result of an evaluation, and after how many steps. */
-export interface EvaluatedStep<Evaluation> {
-  /** Completed steps. */
-  readonly steps: number;
-  /** Result of `evaluate`. */
-  readonly evaluation: Evaluation;
-}
-
-/** The numbers of the steps of a training, in order; `plot` draws its losses. */
-export class History<Evaluation = unknown> implements TrainingLog {
-  /** Mean loss before each update, in nats for a cross-entropy. */
-  readonly loss: number[];
-  /** Norm of all gradients before clipping. */
-  readonly gradientNorm: number[];
-  /** Learning rate that the step used. */
-  readonly learningRate: number[];
-  /** Results of `evaluate` during training. */
-  readonly evaluations: EvaluatedStep<Evaluation>[] = [];
-  /** The held-out losses, the first of them before training; none where they are not measured. */
-  readonly heldOut: HeldOutLoss[] = [];
-  #stopped = false;
-
-  /** A history without steps. */
-  constructor() {
-    const { loss, gradientNorm, learningRate } = emptyLog();
-    this.loss = loss;
-    this.gradientNorm = gradientNorm;
-    this.learningRate = learningRate;
-  }
-
-  /** Number of steps. */
-  get steps(): number {
-    return this.loss.length;
-  }
-
-  /** True if training was stopped before its end. */
-  get stopped(): boolean {
-    return this.#stopped;
-  }
-
-  /** Appends a step. */
-  add(event: StepEvent<Evaluation>): void {
-    logStep(this, event);
-    this.#stopped ||= event.stopped ?? false;
-    const { evaluation, step, heldOutBefore, heldOut } = event;
-    for (const point of [heldOutBefore, heldOut]) if (point) this.heldOut.push(point);
-    if (evaluation !== undefined) this.evaluations.push({ steps: step + 1, evaluation });
-  }
-}
+// Training.
 
 /**
  * A training that runs as its events are asked for: in a `for await` loop, or to its end by
@@ -536,6 +208,346 @@ function* checked<E>(events: readonly StepEvent<E>[], steps: number): Generator<
     yield event;
   }
 }
+
+// Its target.
+
+/** The fields of an adapter that `train` needs. */
+export interface TrainableAdapter<Inputs = never> {
+  /** The model that it is on. */
+  readonly model: TrainableModel<Inputs>;
+  /** Trained parameters. */
+  readonly parameters: readonly Parameter[];
+  /** Factor of its changes, if there is one: larger ones need smaller steps. */
+  readonly scaling?: number;
+  /** Format of the prompts of its training. */
+  promptFormat?: PromptFormat;
+}
+
+/** A model of which some values are trained. */
+export interface Target<Inputs> {
+  /** The model. */
+  readonly model: TrainableModel<Inputs>;
+  /** The adapter, if it alone is trained. */
+  readonly adapter?: TrainableAdapter<Inputs>;
+}
+
+/**
+ * The model of what is to be trained.
+ *
+ * @throws {RangeError} when it is an adapter that is not on its model, or a whole model that is not in F32.
+ * @throws {TypeError} when it is neither an adapter nor a model.
+ */
+export function targetOf<Inputs>(
+  what: TrainableModel<Inputs> | TrainableAdapter<Inputs>,
+): Target<Inputs> {
+  if (isModel(what)) {
+    assertAllTrainable(what);
+    return { model: what };
+  }
+  if (!Array.isArray(what?.parameters) || !isModel(what.model)) {
+    throw new TypeError(`training needs a model or an adapter, found ${targetKind(what)}`);
+  }
+  const { model } = what, onModel: Iterable<unknown> = model.adapters ?? [];
+  if ([...onModel].includes(what)) return { model, adapter: what };
+  throw new RangeError(
+    "training needs an adapter that is on its model, found one that was removed: inject it again",
+  );
+}
+
+const isModel = <Inputs>(
+  what: TrainableModel<Inputs> | TrainableAdapter<Inputs>,
+): what is TrainableModel<Inputs> => typeof (what as TrainableModel)?.trainable === "function";
+
+const targetKind = (what: unknown) =>
+  typeof what === "object" && what ? "another object" : quote(what);
+
+/** The parameters of what is trained. */
+const parametersOf = ({ model, adapter }: Target<never>): readonly Parameter[] =>
+  adapter?.parameters ?? model.trainable();
+
+/**
+ * Freezes what else could be trained on the model, until the returned function is called: other adapters
+ * would cost gradients that no optimizer uses.
+ */
+function freezeOthers(target: Target<never>): () => void {
+  const trained = new Set(parametersOf(target));
+  const others = target.model.trainable().filter((parameter) => !trained.has(parameter));
+  const releases = others.map((parameter) => parameter.hold(false));
+  return () => releases.forEach((release) => release());
+}
+
+/** `trains 16,384 values of the adapter, 0.88% of the model's 1,858,560`. */
+function describeTarget(
+  target: Target<never>,
+  trained: readonly Parameter[] = parametersOf(target),
+): string {
+  const { model, adapter } = target, total = valuesOf(model);
+  const count = trained.reduce((sum, { size }) => sum + size, 0),
+    values = `${grouped(count)} values`;
+  if (total === 0) return `trains ${values}`;
+  const adapters = adapter ? 1 : wholeAdapters(model.adapters).length;
+  if (adapters === 0 && count === total) return `trains all ${values} of the model`;
+  const share = `${(100 * count / total).toPrecision(2)}%`;
+  return `trains ${values}${ownerOf(adapters)}, ${share} of the model's ${grouped(total)}`;
+}
+
+function ownerOf(adapters: number): string {
+  if (adapters === 0) return "";
+  return adapters === 1 ? " of the adapter" : ` of ${adapters} adapters`;
+}
+
+/** Number of values of a model, however they are stored, without adapters. */
+function valuesOf({ parameters, weights }: TrainableModel<never>): number {
+  const own = [...parameters?.values() ?? []].reduce((sum, { size }) => sum + size, 0);
+  return [...weights?.values() ?? []].reduce((sum, { shape }) => sum + sizeOf(shape), own);
+}
+
+// Its settings.
+
+/** Options of `train`. */
+export interface TrainOptions<Evaluation = unknown, Inputs = never>
+  extends Omit<TrainerOptions, "steps" | "learningRate">, WatchOptions<Evaluation, Inputs> {
+  /**
+   * Total number of steps, at which schedules end. Default for a list of batches: ten passes, but at least
+   * 200 steps, and of large data at most 1,000 steps or one pass.
+   */
+  readonly steps?: number;
+  /**
+   * Size of a step. Default: 1.28 / (width · scaling) for an adapter, a tenth of that for a model, four times that
+   * for biases alone, ten times that for other vectors alone (virtual tokens, VeRA's), with a linear schedule.
+   */
+  readonly learningRate?: number;
+}
+
+/** Options in which nothing is left open. */
+export type Settings<Evaluation, Inputs> =
+  & TrainerOptions
+  & WatchOptions<Evaluation, Inputs>;
+
+/**
+ * Options with defaults for what they leave open.
+ *
+ * @throws {TypeError} when there is no number of steps, and no list of batches from which it follows.
+ */
+export function settingsOf<Evaluation, Inputs>(
+  target: Target<Inputs>,
+  batches: BatchSource<Inputs>,
+  options: TrainOptions<Evaluation, Inputs>,
+): Settings<Evaluation, Inputs> {
+  const count = Array.isArray(batches) ? batches.length : undefined;
+  if (options.steps === undefined && count === undefined) {
+    throw new TypeError("training needs steps where its batches are not a list, found none");
+  }
+  const { steps, learningRate, schedule, validateEvery } = defaultSettings({
+    batches: count ?? options.steps!,
+    ...scaleOf(target),
+  });
+  return {
+    ...options.learningRate === undefined && { schedule },
+    ...count && { validateEvery },
+    ...options,
+    steps: options.steps ?? steps,
+    learningRate: options.learningRate ?? learningRate,
+  };
+}
+
+/**
+ * The facts on which the learning rate depends: the width of the model, and the factor of its
+ * adapter's changes.
+ */
+function scaleOf<Inputs>(target: Target<Inputs>) {
+  const { model, adapter } = target;
+  const width = model.linears?.[0]?.weight.shape[1] ?? typicalWidth;
+  const scalings = [...(adapter ? [adapter] : model.adapters ?? [])].map(({ scaling = 1 }) =>
+    scaling
+  );
+  return { width, scaling: Math.max(1, ...scalings), trained: kindOf(target) };
+}
+
+/**
+ * The kind of trained values; an adapter trains weights of the model where it has its top layers.
+ */
+function kindOf<Inputs>(target: Target<Inputs>): TrainedKind {
+  const { model, adapter } = target, trained = parametersOf(target), all = new Set(trained);
+  const own = new Set(model.parameters?.values()), areOwn = trained.every((one) => own.has(one));
+  const { parameter: tokens } = model.virtualTokens ?? {};
+  if (trained.every((one) => one === tokens || one.shape.length === 1)) {
+    return areOwn ? "biases" : "vectors";
+  }
+  const isWeight = ({ weight: { parameter } }: NonNullable<typeof model.linears>[number]) =>
+    parameter !== undefined && all.has(parameter);
+  const areWeights = areOwn && (adapter === undefined || model.linears?.some(isWeight) === true);
+  return areWeights ? "weights" : "matrices";
+}
+
+/** The width that is assumed of a model without linear layers. */
+const typicalWidth = 256;
+
+// Default settings.
+
+/**
+ * Kind of trained values: a model's own weights, matrices of an adapter, the model's biases alone,
+ * or other vectors alone, those of virtual tokens or VeRA's.
+ */
+export type TrainedKind = "weights" | "matrices" | "biases" | "vectors";
+
+/** Facts on which the settings depend. */
+export interface DefaultsFor {
+  /** Batches in a pass over the data. */
+  readonly batches: number;
+  /** Width of the model. */
+  readonly width: number;
+  /** α / r of an adapter; 1 for full fine-tuning. */
+  readonly scaling: number;
+  /** Kind of trained values. */
+  readonly trained: TrainedKind;
+}
+
+/** Settings by their names in the options of a training. */
+export interface DefaultSettings {
+  /** Ten passes, but at least 200 steps; of large data at most 1,000 steps, or one pass. */
+  readonly steps: number;
+  /** Falls with the width and the scaling. */
+  readonly learningRate: number;
+  /** To 0 at the last step. */
+  readonly schedule: ScheduleName;
+  /** Once a pass, but at most every 10 and at least every 100 steps. */
+  readonly validateEvery: number;
+}
+
+/**
+ * The learning rate times width and scaling. It is 5e-3 for an adapter of scaling 1 on the shipped model of
+ * width 256; of four rates that were tried there on two files of texts, 1e-2 did better on both, and the
+ * default is half of it, as too small a rate costs steps and too large a one the training. For GPT-2
+ * medium of the paper's Table 11 (width 1024, scaling 8) it would be 1.6e-4, where the paper has 2e-4.
+ */
+const rateTimesWidth = 1.28;
+
+/**
+ * By how much what is trained takes another rate. A model's own weights take a tenth.
+ *
+ * Vectors take ten times an adapter's rate. On the same model and two files, of 5e-3, 2e-2, 5e-2 and 1e-1, 1e-1 was the
+ * best or within 1e-3 nats of it with every prefix method on both; this is half of it, for the same reason. VeRA's
+ * held-out losses at these and at 3e-1 were 3.21, 0.95, 0.27, 0.17 and 0.16 nats on the one file and 3.89, 3.08, 3.00,
+ * 2.91 and 3.10 on the other; in the search of decision 0027 1e-1 was the best of 3e-2, 1e-1 and 3e-1.
+ *
+ * Biases take four times: of 5e-3, 2e-2, 5e-2, 1e-1 and 3e-1, the held-out losses of BitFit were 0.90, 0.42, 0.31, 0.34
+ * and 3.59 nats on the one file and 3.07, 2.95, 3.47 and no better than the base on the other; in the search of decision
+ * 0027 1e-2, 3e-2 and 1e-1 gave 3.72, 3.66 and 3.64. Of all of these 2e-2 alone did better than 5e-3 everywhere.
+ *
+ * With a new head beside them, which has a matrix, they take an adapter's rate: on a model of width 128, where that is
+ * 1e-2, the same search found 1e-2 (VeRA 3e-2), the lowest that it tried, and 1e-1 did far worse.
+ */
+const times: Readonly<Record<TrainedKind, number>> = {
+  weights: 0.1,
+  matrices: 1,
+  biases: 4,
+  vectors: 10,
+};
+
+/** Settings for a training on some batches. */
+export function defaultSettings(
+  { batches, width, scaling, trained }: DefaultsFor,
+): DefaultSettings {
+  const rate = rateTimesWidth / (width * Math.max(1, Math.abs(scaling)));
+  return {
+    steps: Math.min(Math.max(10 * batches, 200), Math.max(1000, batches)),
+    learningRate: Number((times[trained] * rate).toPrecision(2)),
+    schedule: "linear",
+    validateEvery: Math.min(Math.max(batches, 10), 100),
+  };
+}
+
+/** Measurements in a row that may bring nothing before a training on texts ends. */
+export const defaultPatience = 3;
+
+// Log and history.
+
+/** The numbers of all steps so far, as in `log.json`. */
+export interface TrainingLog {
+  /** Mean loss before each update, in nats. */
+  readonly loss: number[];
+  /** Norm of all gradients before clipping. */
+  readonly gradientNorm: number[];
+  /** Learning rate that the step used. */
+  readonly learningRate: number[];
+  /** The held-out losses, if they were measured. */
+  readonly heldOut?: readonly HeldOutLoss[];
+}
+
+/** A log without steps. */
+export function emptyLog(): TrainingLog {
+  return { loss: [], gradientNorm: [], learningRate: [] };
+}
+
+/** Appends a step to a log. */
+export function logStep(log: TrainingLog, event: StepRecord & StepNumbers): void {
+  log.loss.push(event.loss);
+  log.gradientNorm.push(event.gradientNorm);
+  log.learningRate.push(event.learningRate);
+}
+
+/** True of three lists of finite numbers, equally long, and of held-out losses if there are any. */
+export function isLog(value: unknown): value is TrainingLog {
+  if (typeof value !== "object" || value === null) return false;
+  const { loss, gradientNorm, learningRate, heldOut } = value as Record<string, unknown>;
+  return Array.isArray(loss) && (heldOut === undefined || isHeldOut(heldOut)) &&
+    [loss, gradientNorm, learningRate].every((list) =>
+      Array.isArray(list) && list.length === loss.length && list.every(Number.isFinite)
+    );
+}
+
+/** The result of an evaluation, and after how many steps. */
+export interface EvaluatedStep<Evaluation> {
+  /** Completed steps. */
+  readonly steps: number;
+  /** Result of `evaluate`. */
+  readonly evaluation: Evaluation;
+}
+
+/** The numbers of the steps of a training, in order; `plot` draws its losses. */
+export class History<Evaluation = unknown> implements TrainingLog {
+  /** Mean loss before each update, in nats for a cross-entropy. */
+  readonly loss: number[];
+  /** Norm of all gradients before clipping. */
+  readonly gradientNorm: number[];
+  /** Learning rate that the step used. */
+  readonly learningRate: number[];
+  /** Results of `evaluate` during training. */
+  readonly evaluations: EvaluatedStep<Evaluation>[] = [];
+  /** The held-out losses, the first of them before training; none where they are not measured. */
+  readonly heldOut: HeldOutLoss[] = [];
+  #stopped = false;
+
+  /** A history without steps. */
+  constructor() {
+    const { loss, gradientNorm, learningRate } = emptyLog();
+    this.loss = loss;
+    this.gradientNorm = gradientNorm;
+    this.learningRate = learningRate;
+  }
+
+  /** Number of steps. */
+  get steps(): number {
+    return this.loss.length;
+  }
+
+  /** True if training was stopped before its end. */
+  get stopped(): boolean {
+    return this.#stopped;
+  }
+
+  /** Appends a step. */
+  add(event: StepEvent<Evaluation>): void {
+    logStep(this, event);
+    this.#stopped ||= event.stopped ?? false;
+    const { evaluation, step, heldOutBefore, heldOut } = event;
+    for (const point of [heldOutBefore, heldOut]) if (point) this.heldOut.push(point);
+    if (evaluation !== undefined) this.evaluations.push({ steps: step + 1, evaluation });
+  }
+}
+
+// Times.
 
 /** The times of a training, as in `times.json`. They are no part of its result: no two trainings have the same. */
 export interface TrainingTimes {

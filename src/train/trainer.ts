@@ -1,7 +1,7 @@
 /**
- * The trainer: steps any model that names its trainable parameters. Before it come the ring of
- * losses and norms on the device, so that steps do not wait for numbers to be read, the losses on
- * held-out batches, and the interface of a model.
+ * The trainer: steps any model that names its trainable parameters. After it come the ring of
+ * losses and norms on the device, so that steps do not wait for numbers to be read, and the losses
+ * on held-out batches.
  *
  * @module
  */
@@ -37,102 +37,7 @@ import {
   type ScheduleOptions,
 } from "./schedule.ts";
 
-/** Numbers computed by a step. */
-export interface StepNumbers {
-  /** Mean loss over counted labels, before the update, in nats. */
-  readonly loss: number;
-  /** Norm of all gradients before clipping. */
-  readonly gradientNorm: number;
-}
-
-/** The losses and norms of the latest steps; one read returns many. */
-export class StepRing implements Disposable {
-  /** Number of steps that it holds. */
-  static readonly capacity = 32;
-  /** The step after the last finished one; a rehearsal resets it. */
-  next = 0;
-  readonly #values: Tensor;
-
-  /** Allocates 256 bytes of role `scratch`. */
-  constructor(device: Device) {
-    this.#values = device.allocate([StepRing.capacity, 2], "f32", "scratch", "losses and norms");
-    zero(this.#values);
-  }
-
-  /** Writes a step's loss, or adds to it. */
-  addLoss(step: number, loss: Tensor, accumulate: boolean): void {
-    this.#put(loss, 2 * (step % StepRing.capacity), accumulate);
-  }
-
-  /** Finishes a step, with its gradient norm if it has one. */
-  finish(step: number, norm?: Tensor): void {
-    if (norm) this.#put(norm, 2 * (step % StepRing.capacity) + 1, false);
-    this.next = step + 1;
-  }
-
-  /**
-   * Reads the losses and norms of the last `count` steps, oldest first. Later launches may overwrite
-   * them at once.
-   *
-   * @throws {RangeError} when it does not hold that many.
-   */
-  async read(count: number): Promise<StepNumbers[]> {
-    const first = this.next - count;
-    if (count > StepRing.capacity || first < 0) {
-      throw new RangeError(
-        `reading losses needs a count up to ${
-          Math.min(StepRing.capacity, this.next)
-        }, found ${count}`,
-      );
-    }
-    if (count === 0) return [];
-    const [{ data }] = await this.#values.device.read(this.#values);
-    return Array.from({ length: count }, (_, i) => {
-      const at = 2 * ((first + i) % StepRing.capacity);
-      return { loss: data[at], gradientNorm: data[at + 1] };
-    });
-  }
-
-  /** Frees its tensor. */
-  [Symbol.dispose](): void {
-    this.#values[Symbol.dispose]();
-  }
-
-  #put(value: Tensor, yOffset: number, accumulate: boolean): void {
-    const scalars = { size: 1, xOffset: 0, yOffset, alpha: 1, accumulate: Number(accumulate) };
-    value.device.launch(scaleAdd, { x: value, y: this.#values }, scalars);
-  }
-}
-
-/** A point of the held-out curve. */
-export interface HeldOutLoss {
-  /** Completed steps; 0 is before training. */
-  readonly step: number;
-  /** Mean loss over the targets of all held-out batches, in nats for a cross-entropy. */
-  readonly loss: number;
-}
-
-/** A trainer's losses on held-out batches; a checkpoint keeps them. */
-export class HeldOutCurve {
-  /** All measurements, in order. */
-  readonly points: HeldOutLoss[] = [];
-  /** The trained values at the lowest point, in the order of the optimizer's slots. */
-  bestValues: readonly HostTensor[] = [];
-
-  /** The lowest point; of equal ones the first. */
-  get best(): HeldOutLoss | undefined {
-    const { points } = this;
-    return points.length === 0 ? undefined : points.reduce((a, b) => b.loss < a.loss ? b : a);
-  }
-}
-
-/** True of a list of one or more measurements. */
-export function isHeldOut(value: unknown): value is HeldOutLoss[] {
-  return Array.isArray(value) && value.length > 0 && value.every(isPoint);
-}
-
-const isPoint = (value: unknown): value is HeldOutLoss =>
-  isRecord(value) && Number.isSafeInteger(value.step) && Number.isFinite(value.loss);
+// The trainer.
 
 /** The interface of a model that can be trained. */
 export interface TrainableModel<Inputs = ModelInputs> extends ForwardModel<Inputs> {
@@ -446,3 +351,104 @@ export class Trainer<Inputs = ModelInputs> implements Disposable {
     tape.backward(value);
   }
 }
+
+// Losses of steps.
+
+/** Numbers computed by a step. */
+export interface StepNumbers {
+  /** Mean loss over counted labels, before the update, in nats. */
+  readonly loss: number;
+  /** Norm of all gradients before clipping. */
+  readonly gradientNorm: number;
+}
+
+/** The losses and norms of the latest steps; one read returns many. */
+export class StepRing implements Disposable {
+  /** Number of steps that it holds. */
+  static readonly capacity = 32;
+  /** The step after the last finished one; a rehearsal resets it. */
+  next = 0;
+  readonly #values: Tensor;
+
+  /** Allocates 256 bytes of role `scratch`. */
+  constructor(device: Device) {
+    this.#values = device.allocate([StepRing.capacity, 2], "f32", "scratch", "losses and norms");
+    zero(this.#values);
+  }
+
+  /** Writes a step's loss, or adds to it. */
+  addLoss(step: number, loss: Tensor, accumulate: boolean): void {
+    this.#put(loss, 2 * (step % StepRing.capacity), accumulate);
+  }
+
+  /** Finishes a step, with its gradient norm if it has one. */
+  finish(step: number, norm?: Tensor): void {
+    if (norm) this.#put(norm, 2 * (step % StepRing.capacity) + 1, false);
+    this.next = step + 1;
+  }
+
+  /**
+   * Reads the losses and norms of the last `count` steps, oldest first. Later launches may overwrite
+   * them at once.
+   *
+   * @throws {RangeError} when it does not hold that many.
+   */
+  async read(count: number): Promise<StepNumbers[]> {
+    const first = this.next - count;
+    if (count > StepRing.capacity || first < 0) {
+      throw new RangeError(
+        `reading losses needs a count up to ${
+          Math.min(StepRing.capacity, this.next)
+        }, found ${count}`,
+      );
+    }
+    if (count === 0) return [];
+    const [{ data }] = await this.#values.device.read(this.#values);
+    return Array.from({ length: count }, (_, i) => {
+      const at = 2 * ((first + i) % StepRing.capacity);
+      return { loss: data[at], gradientNorm: data[at + 1] };
+    });
+  }
+
+  /** Frees its tensor. */
+  [Symbol.dispose](): void {
+    this.#values[Symbol.dispose]();
+  }
+
+  #put(value: Tensor, yOffset: number, accumulate: boolean): void {
+    const scalars = { size: 1, xOffset: 0, yOffset, alpha: 1, accumulate: Number(accumulate) };
+    value.device.launch(scaleAdd, { x: value, y: this.#values }, scalars);
+  }
+}
+
+// Losses on held-out batches.
+
+/** A point of the held-out curve. */
+export interface HeldOutLoss {
+  /** Completed steps; 0 is before training. */
+  readonly step: number;
+  /** Mean loss over the targets of all held-out batches, in nats for a cross-entropy. */
+  readonly loss: number;
+}
+
+/** A trainer's losses on held-out batches; a checkpoint keeps them. */
+export class HeldOutCurve {
+  /** All measurements, in order. */
+  readonly points: HeldOutLoss[] = [];
+  /** The trained values at the lowest point, in the order of the optimizer's slots. */
+  bestValues: readonly HostTensor[] = [];
+
+  /** The lowest point; of equal ones the first. */
+  get best(): HeldOutLoss | undefined {
+    const { points } = this;
+    return points.length === 0 ? undefined : points.reduce((a, b) => b.loss < a.loss ? b : a);
+  }
+}
+
+/** True of a list of one or more measurements. */
+export function isHeldOut(value: unknown): value is HeldOutLoss[] {
+  return Array.isArray(value) && value.length > 0 && value.every(isPoint);
+}
+
+const isPoint = (value: unknown): value is HeldOutLoss =>
+  isRecord(value) && Number.isSafeInteger(value.step) && Number.isFinite(value.loss);

@@ -27,163 +27,7 @@ import {
   passColumns,
 } from "./product.ts";
 
-/** Queries, keys and values: columns of one fused tensor, or of several. */
-export interface AttentionInputs {
-  /** Queries. */
-  readonly q: ColumnWindow;
-  /** Keys. */
-  readonly k: ColumnWindow;
-  /** Values. */
-  readonly v: ColumnWindow;
-}
-
-/** q, k and v as the thirds of a fused projection's columns, (tokens, 3 · width) with rows [q | k | v]. */
-export function fusedInputs(qkv: Tensor): AttentionInputs {
-  const tensor = qkv, width = qkv.shape[1] / 3;
-  return {
-    q: { tensor, width },
-    k: { tensor, offset: width, width },
-    v: { tensor, offset: 2 * width, width },
-  };
-}
-
-/** The tensor whose three thirds are q, k and v, if there is one. */
-function fusedTensor({ q, k, v }: AttentionInputs): Tensor | undefined {
-  const { tensor, width } = q, offsets = [q, k, v].map(({ offset = 0 }) => offset);
-  const isFused = [k, v].every((window) => window.tensor === tensor && window.width === width) &&
-    tensor.shape[1] === 3 * width && offsets.every((offset, part) => offset === part * width);
-  return isFused ? tensor : undefined;
-}
-
-/** Runs the backward pass on a fused copy and adds its gradient to those of the windows. */
-function backwardOfCopy(
-  tape: Tape,
-  inputs: AttentionInputs,
-  heads: number,
-  backward: (qkv: Tensor, dQkv: Tensor) => void,
-): void {
-  using scratch = new Scope(tape.device);
-  const { q: { tensor, width } } = inputs, shape = [tensor.shape[0], 3 * width];
-  const qkv = scratch.allocate(shape, "f32", "scratch", "fused copy of q, k, v");
-  const dQkv = scratch.allocate(shape, "f32", "scratch", "gradient of fused q, k, v");
-  const copies = fusedInputs(qkv), gradients = fusedInputs(dQkv), headWidth = width / heads;
-  for (const name of names) repeatColumns(inputs[name], copies[name], headWidth);
-  backward(qkv, dQkv);
-  for (const name of names) passSums(tape, inputs[name], gradients[name], headWidth);
-}
-
-const names = ["q", "k", "v"] as const;
-
-/** Copies a window's heads, each as often as heads of the other window share it. */
-function repeatColumns(from: ColumnWindow, to: ColumnWindow, headWidth: number): void {
-  if (from.width === to.width) return copyColumns(from, to);
-  const { tensor } = from, scalars = headScalars(from, to, headWidth, from);
-  tensor.device.launch(repeatHeads, { x: tensor, y: to.tensor }, scalars);
-}
-
-/** Adds the gradients of a window's copied heads to its own. */
-function passSums(
-  tape: Tape,
-  window: ColumnWindow,
-  gradient: ColumnWindow,
-  headWidth: number,
-): void {
-  if (window.width === gradient.width) return passColumns(tape, window, gradient);
-  const into = contributeColumns(tape, window);
-  if (!into) return;
-  const { window: { tensor }, accumulate } = into;
-  const scalars = headScalars(gradient, into.window, headWidth, window);
-  tape.device.launch(sumHeads, { x: gradient.tensor, y: tensor }, { ...scalars, accumulate });
-}
-
-/** From the columns x to the columns y, of which one has the heads of `shared` and the other repeats them. */
-function headScalars(x: ColumnWindow, y: ColumnWindow, headWidth: number, shared: ColumnWindow) {
-  const heads = shared.width / headWidth;
-  return {
-    rows: x.tensor.shape[0],
-    heads,
-    group: Math.max(x.width, y.width) / shared.width,
-    headWidth,
-    xOffset: x.offset ?? 0,
-    xStride: x.tensor.shape[1],
-    yOffset: y.offset ?? 0,
-    yStride: y.tensor.shape[1],
-  };
-}
-
-/** Sequences whose tokens are the rows of a matrix, one sequence after another. */
-export interface PackedSequences {
-  /** u32 (sequences + 1): the first row of each, and the end of the last. */
-  readonly starts: Tensor;
-  /** Tokens of each, the differences of `starts`. */
-  readonly lengths: readonly number[];
-}
-
-/**
- * Sequences of these lengths, whose `starts` the scope owns.
- *
- * @example Attention within two sequences, of two tokens and of one
- * ```ts
- * import { openDevice, Tape } from "@lowrank/core";
- * import { attention, fusedInputs, packSequences } from "@lowrank/core/autograd";
- *
- * using device = await openDevice({ kind: "reference" });
- * using tape = new Tape(device);
- * const qkv = tape.activation([3, 12], "qkv");
- * device.write(qkv, Float32Array.from({ length: 36 }, (_, i) => i));
- * const sequences = packSequences(tape, [2, 1]);
- * const out = attention(tape, fusedInputs(qkv), { sequences, heads: 1, causal: true });
- * console.log(out.shape); // [3, 4]
- * ```
- *
- * @throws {RangeError} when there is no sequence, or a length is not a positive integer.
- */
-export function packSequences(scope: Scope, lengths: readonly number[]): PackedSequences {
-  assertLengths(lengths);
-  const firsts = startsOf(lengths);
-  const starts = scope.allocate([firsts.length], "u32", "activation", "starts of sequences");
-  scope.device.write(starts, Uint32Array.from(firsts));
-  return { starts, lengths };
-}
-
-/** The first row of each of several sequences, and the end of the last. */
-export function startsOf(lengths: readonly number[]): number[] {
-  const starts = [0];
-  for (const length of lengths) starts.push(starts.at(-1)! + length);
-  return starts;
-}
-
-/** Rows of all sequences together. */
-const packedRows = ({ lengths }: PackedSequences): number => startsOf(lengths).at(-1)!;
-
-/**
- * Throws unless there are as many starts as lengths, and the end. What the starts are is not read.
- *
- * @throws {RangeError} when there is no sequence, or a length is not a positive integer.
- * @throws {ShapeError} when the starts have another shape.
- */
-function assertPacked({ starts, lengths }: PackedSequences): void {
-  assertLengths(lengths);
-  assertShape("the starts of packed sequences", starts.shape, [lengths.length + 1]);
-}
-
-/**
- * Throws unless there are lengths of sequences.
- *
- * @throws {RangeError} when there is none, or one is not a positive integer.
- */
-export function assertLengths(lengths: readonly number[]): void {
-  if (lengths.length === 0) {
-    throw new RangeError("packed sequences must be at least one, found none");
-  }
-  const wrong = lengths.findIndex((length) => !(Number.isInteger(length) && length > 0));
-  if (wrong < 0) return;
-  throw new RangeError(
-    `the length of a packed sequence must be a positive integer, found ${
-      lengths[wrong]
-    } at ${wrong}`,
-  );
-}
+// Attention.
 
 /** Extents and masks of attention within sequences of one length. */
 export interface AttentionOptions {
@@ -370,6 +214,170 @@ function launchBackward(
     packedRows: sequences ? packedRows(sequences) : 0,
   });
 }
+
+// Inputs.
+
+/** Queries, keys and values: columns of one fused tensor, or of several. */
+export interface AttentionInputs {
+  /** Queries. */
+  readonly q: ColumnWindow;
+  /** Keys. */
+  readonly k: ColumnWindow;
+  /** Values. */
+  readonly v: ColumnWindow;
+}
+
+/** q, k and v as the thirds of a fused projection's columns, (tokens, 3 · width) with rows [q | k | v]. */
+export function fusedInputs(qkv: Tensor): AttentionInputs {
+  const tensor = qkv, width = qkv.shape[1] / 3;
+  return {
+    q: { tensor, width },
+    k: { tensor, offset: width, width },
+    v: { tensor, offset: 2 * width, width },
+  };
+}
+
+/** The tensor whose three thirds are q, k and v, if there is one. */
+function fusedTensor({ q, k, v }: AttentionInputs): Tensor | undefined {
+  const { tensor, width } = q, offsets = [q, k, v].map(({ offset = 0 }) => offset);
+  const isFused = [k, v].every((window) => window.tensor === tensor && window.width === width) &&
+    tensor.shape[1] === 3 * width && offsets.every((offset, part) => offset === part * width);
+  return isFused ? tensor : undefined;
+}
+
+/** Runs the backward pass on a fused copy and adds its gradient to those of the windows. */
+function backwardOfCopy(
+  tape: Tape,
+  inputs: AttentionInputs,
+  heads: number,
+  backward: (qkv: Tensor, dQkv: Tensor) => void,
+): void {
+  using scratch = new Scope(tape.device);
+  const { q: { tensor, width } } = inputs, shape = [tensor.shape[0], 3 * width];
+  const qkv = scratch.allocate(shape, "f32", "scratch", "fused copy of q, k, v");
+  const dQkv = scratch.allocate(shape, "f32", "scratch", "gradient of fused q, k, v");
+  const copies = fusedInputs(qkv), gradients = fusedInputs(dQkv), headWidth = width / heads;
+  for (const name of names) repeatColumns(inputs[name], copies[name], headWidth);
+  backward(qkv, dQkv);
+  for (const name of names) passSums(tape, inputs[name], gradients[name], headWidth);
+}
+
+const names = ["q", "k", "v"] as const;
+
+/** Copies a window's heads, each as often as heads of the other window share it. */
+function repeatColumns(from: ColumnWindow, to: ColumnWindow, headWidth: number): void {
+  if (from.width === to.width) return copyColumns(from, to);
+  const { tensor } = from, scalars = headScalars(from, to, headWidth, from);
+  tensor.device.launch(repeatHeads, { x: tensor, y: to.tensor }, scalars);
+}
+
+/** Adds the gradients of a window's copied heads to its own. */
+function passSums(
+  tape: Tape,
+  window: ColumnWindow,
+  gradient: ColumnWindow,
+  headWidth: number,
+): void {
+  if (window.width === gradient.width) return passColumns(tape, window, gradient);
+  const into = contributeColumns(tape, window);
+  if (!into) return;
+  const { window: { tensor }, accumulate } = into;
+  const scalars = headScalars(gradient, into.window, headWidth, window);
+  tape.device.launch(sumHeads, { x: gradient.tensor, y: tensor }, { ...scalars, accumulate });
+}
+
+/** From the columns x to the columns y, of which one has the heads of `shared` and the other repeats them. */
+function headScalars(x: ColumnWindow, y: ColumnWindow, headWidth: number, shared: ColumnWindow) {
+  const heads = shared.width / headWidth;
+  return {
+    rows: x.tensor.shape[0],
+    heads,
+    group: Math.max(x.width, y.width) / shared.width,
+    headWidth,
+    xOffset: x.offset ?? 0,
+    xStride: x.tensor.shape[1],
+    yOffset: y.offset ?? 0,
+    yStride: y.tensor.shape[1],
+  };
+}
+
+// Packed sequences.
+
+/** Sequences whose tokens are the rows of a matrix, one sequence after another. */
+export interface PackedSequences {
+  /** u32 (sequences + 1): the first row of each, and the end of the last. */
+  readonly starts: Tensor;
+  /** Tokens of each, the differences of `starts`. */
+  readonly lengths: readonly number[];
+}
+
+/**
+ * Sequences of these lengths, whose `starts` the scope owns.
+ *
+ * @example Attention within two sequences, of two tokens and of one
+ * ```ts
+ * import { openDevice, Tape } from "@lowrank/core";
+ * import { attention, fusedInputs, packSequences } from "@lowrank/core/autograd";
+ *
+ * using device = await openDevice({ kind: "reference" });
+ * using tape = new Tape(device);
+ * const qkv = tape.activation([3, 12], "qkv");
+ * device.write(qkv, Float32Array.from({ length: 36 }, (_, i) => i));
+ * const sequences = packSequences(tape, [2, 1]);
+ * const out = attention(tape, fusedInputs(qkv), { sequences, heads: 1, causal: true });
+ * console.log(out.shape); // [3, 4]
+ * ```
+ *
+ * @throws {RangeError} when there is no sequence, or a length is not a positive integer.
+ */
+export function packSequences(scope: Scope, lengths: readonly number[]): PackedSequences {
+  assertLengths(lengths);
+  const firsts = startsOf(lengths);
+  const starts = scope.allocate([firsts.length], "u32", "activation", "starts of sequences");
+  scope.device.write(starts, Uint32Array.from(firsts));
+  return { starts, lengths };
+}
+
+/** The first row of each of several sequences, and the end of the last. */
+export function startsOf(lengths: readonly number[]): number[] {
+  const starts = [0];
+  for (const length of lengths) starts.push(starts.at(-1)! + length);
+  return starts;
+}
+
+/** Rows of all sequences together. */
+const packedRows = ({ lengths }: PackedSequences): number => startsOf(lengths).at(-1)!;
+
+/**
+ * Throws unless there are as many starts as lengths, and the end. What the starts are is not read.
+ *
+ * @throws {RangeError} when there is no sequence, or a length is not a positive integer.
+ * @throws {ShapeError} when the starts have another shape.
+ */
+function assertPacked({ starts, lengths }: PackedSequences): void {
+  assertLengths(lengths);
+  assertShape("the starts of packed sequences", starts.shape, [lengths.length + 1]);
+}
+
+/**
+ * Throws unless there are lengths of sequences.
+ *
+ * @throws {RangeError} when there is none, or one is not a positive integer.
+ */
+export function assertLengths(lengths: readonly number[]): void {
+  if (lengths.length === 0) {
+    throw new RangeError("packed sequences must be at least one, found none");
+  }
+  const wrong = lengths.findIndex((length) => !(Number.isInteger(length) && length > 0));
+  if (wrong < 0) return;
+  throw new RangeError(
+    `the length of a packed sequence must be a positive integer, found ${
+      lengths[wrong]
+    } at ${wrong}`,
+  );
+}
+
+// Parts of heads.
 
 /** One part of a fused projection. */
 export interface HeadPartOptions {

@@ -23,6 +23,68 @@ import { withRows, writeRows } from "./embedding.ts";
 import { biasGradient, linearOutput, savedFor, weightGradient } from "./linear.ts";
 import { type Matrix, matrix, multiply } from "./product.ts";
 
+// Layers with updates.
+
+function columns(y: Tensor, rows: RowRange): Matrix {
+  return { tensor: y, stride: y.shape[1], offset: rows.start };
+}
+
+/**
+ * y = x Wᵀ + bias, and for each site y[:, rows] += scaling · (drop(x) Aᵀ) Bᵀ (Hu et al. 2021, equation 3).
+ *
+ * The sum of `linear` and of each site's two thin products, fused: if a site has all rows, its product
+ * with B is summed within x Wᵀ, so that y is written once; other sites add to y in place. ΔW itself is
+ * never formed.
+ *
+ * @throws {ShapeError} when x, the bias or a site does not fit W.
+ */
+export function adaptedLinear(
+  tape: Tape,
+  x: Tensor,
+  given: Parameter | Weight,
+  bias: Parameter | undefined,
+  sites: readonly LowRankSite[],
+): Tensor {
+  const weight = weightOf(given), [n] = weight.shape, { parameter } = weight;
+  if (parameter) writeRows(parameter);
+  const y = linearOutput(tape, x, weight, bias);
+  const paths = sites.map((site) => lowRankPath(tape, x, site, n));
+  const fused = paths.find(({ site }) => countRows(site.rows) === n);
+  const second = fused && { hidden: fused.hidden, factor: fused.site.B.tensor };
+  weight.multiply(x, y, bias?.tensor, second);
+  for (const path of paths) if (path !== fused) addUpdate(path, y);
+  const factors = sites.flatMap(({ A, B }) => [A, B]);
+  const operands = [...(parameter ? withRows(parameter) : []), ...(bias ? [bias] : []), ...factors];
+  tape.record(y, [x, ...operands], (dy) => {
+    if (parameter) weightGradient(tape, x, parameter, dy);
+    if (bias) biasGradient(tape, bias, dy);
+    const fused = paths.find(({ mask }) => !mask);
+    if (!fused) inputGradient(tape, x, weight, dy);
+    for (const path of paths) {
+      using dHidden = lowRankBackward(tape, x, path, dy);
+      if (!dHidden) continue;
+      if (path !== fused) addInputGradient(tape, x, path, dHidden);
+      else inputGradient(tape, x, weight, dy, { hidden: dHidden, factor: path.site.A.tensor });
+    }
+  }, [...savedFor(tape, parameter, x), ...paths.flatMap((path) => savedForPath(tape, path))]);
+  for (const path of paths) releasePath(tape, path);
+  return y;
+}
+
+/** dx += dy W + dh A. */
+function inputGradient(
+  tape: Tape,
+  x: Tensor,
+  weight: Weight,
+  dy: Tensor,
+  second?: LowRankTerm,
+): void {
+  const into = tape.contribute(x);
+  if (into) weight.multiplyTransposed(dy, into, second);
+}
+
+// The path of one update.
+
 /** A low-rank update of a weight's rows: ΔW[rows, :] = scaling · B A. */
 export interface LowRankSite {
   /** (rank, in). */
@@ -176,62 +238,4 @@ function assertSite({ A, B, rows }: LowRankSite, width: number, outputs: number)
 /** The rows of B, or of its gradient, that belong to a range of a site's rows. */
 export function blockOf(B: Tensor, { before }: SiteRange): Matrix {
   return { ...matrix(B), offset: before * B.shape[1] };
-}
-
-function columns(y: Tensor, rows: RowRange): Matrix {
-  return { tensor: y, stride: y.shape[1], offset: rows.start };
-}
-
-/**
- * y = x Wᵀ + bias, and for each site y[:, rows] += scaling · (drop(x) Aᵀ) Bᵀ (Hu et al. 2021, equation 3).
- *
- * The sum of `linear` and of each site's two thin products, fused: if a site has all rows, its product
- * with B is summed within x Wᵀ, so that y is written once; other sites add to y in place. ΔW itself is
- * never formed.
- *
- * @throws {ShapeError} when x, the bias or a site does not fit W.
- */
-export function adaptedLinear(
-  tape: Tape,
-  x: Tensor,
-  given: Parameter | Weight,
-  bias: Parameter | undefined,
-  sites: readonly LowRankSite[],
-): Tensor {
-  const weight = weightOf(given), [n] = weight.shape, { parameter } = weight;
-  if (parameter) writeRows(parameter);
-  const y = linearOutput(tape, x, weight, bias);
-  const paths = sites.map((site) => lowRankPath(tape, x, site, n));
-  const fused = paths.find(({ site }) => countRows(site.rows) === n);
-  const second = fused && { hidden: fused.hidden, factor: fused.site.B.tensor };
-  weight.multiply(x, y, bias?.tensor, second);
-  for (const path of paths) if (path !== fused) addUpdate(path, y);
-  const factors = sites.flatMap(({ A, B }) => [A, B]);
-  const operands = [...(parameter ? withRows(parameter) : []), ...(bias ? [bias] : []), ...factors];
-  tape.record(y, [x, ...operands], (dy) => {
-    if (parameter) weightGradient(tape, x, parameter, dy);
-    if (bias) biasGradient(tape, bias, dy);
-    const fused = paths.find(({ mask }) => !mask);
-    if (!fused) inputGradient(tape, x, weight, dy);
-    for (const path of paths) {
-      using dHidden = lowRankBackward(tape, x, path, dy);
-      if (!dHidden) continue;
-      if (path !== fused) addInputGradient(tape, x, path, dHidden);
-      else inputGradient(tape, x, weight, dy, { hidden: dHidden, factor: path.site.A.tensor });
-    }
-  }, [...savedFor(tape, parameter, x), ...paths.flatMap((path) => savedForPath(tape, path))]);
-  for (const path of paths) releasePath(tape, path);
-  return y;
-}
-
-/** dx += dy W + dh A. */
-function inputGradient(
-  tape: Tape,
-  x: Tensor,
-  weight: Weight,
-  dy: Tensor,
-  second?: LowRankTerm,
-): void {
-  const into = tape.contribute(x);
-  if (into) weight.multiplyTransposed(dy, into, second);
 }

@@ -15,6 +15,8 @@ import { zero } from "../../device/base.ts";
 import type { Tensor } from "../../device/device.ts";
 import type { Tape } from "../tape.ts";
 
+// Products.
+
 /** A matrix inside a tensor: row r starts at `offset + r * stride` elements. */
 export interface Matrix {
   /** The tensor that holds it. */
@@ -186,6 +188,8 @@ function block({ tensor, stride, offset = 0 }: Matrix, rows: RowRange, columns: 
   return { tensor: tensor.view([size], first - over), stride, offset: over };
 }
 
+// Blocks of rows.
+
 /** Alignment in bytes that devices require of the start of a binding. */
 const alignment = 256;
 
@@ -207,6 +211,8 @@ export function rowBlock(tape: Tape, x: Tensor, { start, count }: RowRange): Ten
     copy(dBlock, tensor, { size, xOffset: 0, yOffset: offset, accumulate: 1 });
   }, []);
 }
+
+// Windows of columns.
 
 interface CopyScalars {
   readonly size: number;

@@ -15,6 +15,8 @@ import type { Tape } from "../tape.ts";
 import type { Weight } from "../weight.ts";
 import { linearOutput } from "./linear.ts";
 
+// Updates by row.
+
 /** The rows of a batch, sorted by their groups: pieces of neighboring rows of one group. */
 export interface Segments {
   /** u32: the numbers of `segment_product` for each piece. */
@@ -135,6 +137,8 @@ function multiplySegments(
 }
 
 const widthOf = ({ shape }: Tensor): number => shape[shape.length - 1];
+
+// Layers with updates by row.
 
 /** Columns of the rows that `segment_outer` reads, and the start of every group's gradients. */
 export interface GroupedGradients {

@@ -25,6 +25,8 @@ import { digitsPackage } from "../documents.ts";
 import type { PromptedText } from "../prompted_batches.ts";
 import { type GlossSplit, splitOf } from "./wordnet.ts";
 
+// Linear teachers.
+
 /** Singular values of a shift: `rank` equal ones, ratio^i, or i^-exponent; `none` is no shift. */
 export type ShiftSpectrum =
   | { readonly kind: "none" }
@@ -128,6 +130,8 @@ function rounded({ rows, columns, data }: DenseMatrix): HostTensor {
   return { shape: [rows, columns], data: Float32Array.from(data) };
 }
 
+// Facts.
+
 /** Specification of invented facts. */
 export interface InventedFacts {
   /** Number of facts. */
@@ -169,6 +173,8 @@ export function factBatch(
   });
   return { inputs: { tokens: { shape, data: keys } }, targets: { shape, data: targets } };
 }
+
+// Dates.
 
 /** January to December. */
 export const months: readonly string[] =
@@ -223,6 +229,8 @@ function dateText(date: string): PromptedText {
   const [year, month, day] = date.split("-");
   return { prompt: `${date}:`, completion: ` ${Number(day)} ${months[Number(month) - 1]} ${year}` };
 }
+
+// Digits.
 
 /** Images with their labels. */
 export interface Digits {
@@ -335,6 +343,8 @@ export function rotate(
 
 const dot = (x: Float32Array, y: Float64Array): number =>
   x.reduce((sum, value, i) => sum + value * y[i], 0);
+
+// Rows.
 
 /**
  * Batches of `size` rows of inputs and targets, drawn with replacement. A batch depends on the seed and

@@ -11,6 +11,8 @@ import type { PromptedText } from "../prompted_batches.ts";
 import { months } from "./planted.ts";
 import { type GlossSplit, splitOf } from "./wordnet.ts";
 
+// A skill.
+
 /** A task whose answers are right or wrong. */
 export interface Skill {
   /** Its name in tables. */
@@ -65,6 +67,8 @@ export function drawSkillText(skill: Skill, split: GlossSplit, random: Random): 
   throw new RangeError(`the skill ${quote(name)} needs an input of the split ${split}, found none`);
 }
 
+// Dates.
+
 /** The parts of a date; numbers have no leading zeros. */
 interface DateParts {
   readonly year: string;
@@ -95,6 +99,8 @@ const forms = {
 
 /** Writes a date in a form. */
 const dateForm = (form: keyof typeof forms) => (date: string): string => forms[form](partsOf(date));
+
+// Letters.
 
 /** The letters that words are made of. */
 export const alphabet = "abcdefghijklmnopqrstuvwxyz";
@@ -167,6 +173,8 @@ function plural(word: string): string {
   return /[^aeiou]y$/.test(word) ? `${word.slice(0, -1)}ies` : `${word}s`;
 }
 
+// Numbers.
+
 const small =
   ("zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen " +
     "sixteen seventeen eighteen nineteen").split(" ");
@@ -229,6 +237,8 @@ function romanNumeral(digits: string): string {
   }
   return text;
 }
+
+// The skills.
 
 /** A row of a table of skills with one kind of inputs. */
 type Row = readonly [name: string, words: string, weight: number, answer: Skill["answer"]];

@@ -17,6 +17,8 @@ import {
   type SampleOptions,
 } from "../prompted_batches.ts";
 
+// Meanings.
+
 /** One meaning (synset). */
 export interface Meaning {
   /** Its first word, with spaces where WordNet has underscores. */
@@ -86,6 +88,8 @@ async function readMeanings(part: PartOfSpeech): Promise<readonly Meaning[]> {
   const file = new URL(`dict/data.${part}`, await wordNetPackage());
   return parseMeanings(await readText(file));
 }
+
+// Tasks.
 
 /**
  * The task: `gloss` asks for the definition of a word and its kind (meaning to text, like the E2E task
@@ -189,6 +193,8 @@ export function glossTexts(
     .filter(({ lemma }) => splitOf(lemma) === split)
     .map((meaning) => promptedText(meaning, task));
 }
+
+// Synonyms.
 
 /** The parts of speech of WordNet's files; the same number is another meaning in each. */
 const parts = ["noun", "verb", "adj", "adv"] as const;

@@ -1,6 +1,6 @@
 /**
- * The CPU device: AssemblyScript kernels on threads over one shared WebAssembly memory. The parts
- * before it are a launch as a call of a kernel, the heap of that memory, and the compiled kernels.
+ * The CPU device: AssemblyScript kernels on threads over one shared WebAssembly memory; the calls
+ * of those kernels, the heap of that memory, and the compiled kernels.
  *
  * @module
  */
@@ -21,213 +21,7 @@ import type { AnyBindings, Storage, Tensor } from "../device.ts";
 import { isForBlas, Products, type ProductScalars, secondPair, wideBytes } from "./products.ts";
 import { type Call, type KernelFunction, WorkerPool } from "./worker_pool.ts";
 
-/** A kernel's call with the names of its arguments, prepared once per kernel. */
-export interface PreparedCall extends Call {
-  /** Names of the buffers. */
-  readonly bindings: readonly string[];
-  /** Names of the scalars. */
-  readonly scalars: readonly string[];
-}
-
-/**
- * Prepares the call of a kernel.
- *
- * @throws {DeviceError} when the exports have none of its name.
- */
-function callOf(
-  kernel: Kernel,
-  functions: Readonly<Record<string, KernelFunction>>,
-): PreparedCall {
-  const run = functions[kernel.name];
-  if (!run) throw new DeviceError(`kernels/cpu.wasm exports no kernel named ${kernel.name}`);
-  const bindings = Object.keys(kernel.bindings), scalars = Object.keys(kernel.scalars);
-  return {
-    name: kernel.name,
-    index: Object.keys(functions).indexOf(kernel.name),
-    run,
-    values: new Array(bindings.length + scalars.length + 2).fill(0),
-    bindings,
-    scalars,
-  };
-}
-
-/** The size limit of WebAssembly memory: 65,536 pages of 64 KiB. */
-const memoryLimit = 2 ** 32;
-
-const pageBytes = 65536;
-
-/** Allocations start on a cache line, so that threads writing to adjacent ones never share a line. */
-const alignment = 64;
-
-/** Memory grows in these steps: reserving costs no resident memory, growing costs a system call. */
-const growthBytes = 2 ** 26;
-
-/** Kernels may load a vector past the end of a buffer, so the last page is never allocated. */
-const guardBytes = pageBytes;
-
-/** Allocates ranges of a memory, first fit, and joins released ones with adjacent free ranges. */
-export class Heap {
-  readonly #memory: WebAssembly.Memory;
-  // Free ranges in the order of their addresses; no two are adjacent.
-  readonly #starts: number[] = [];
-  readonly #sizes: number[] = [];
-  #end: number;
-  #live = 0;
-
-  /** Manages `memory` from `base` upward. */
-  constructor(memory: WebAssembly.Memory, base: number) {
-    this.#memory = memory;
-    this.#end = roundUp(base, alignment);
-  }
-
-  /** Allocated bytes, rounding included. */
-  get liveBytes(): number {
-    return this.#live;
-  }
-
-  /** The address of `bytes` free bytes, or `undefined` if the memory cannot grow that far. */
-  allocate(bytes: number): number | undefined {
-    const size = roomFor(bytes);
-    const address = this.#reuse(size) ?? this.#extend(size);
-    if (address !== undefined) this.#live += size;
-    return address;
-  }
-
-  /** Releases what {@link Heap.allocate} returned for the same number of bytes. */
-  release(address: number, bytes: number): void {
-    const size = roomFor(bytes);
-    this.#live -= size;
-    let at = this.#starts.findIndex((start) => start > address);
-    if (at < 0) at = this.#starts.length;
-    this.#starts.splice(at, 0, address);
-    this.#sizes.splice(at, 0, size);
-    this.#joinWithNext(at);
-    if (at > 0) this.#joinWithNext(at - 1);
-    this.#shrink();
-  }
-
-  #reuse(size: number): number | undefined {
-    const at = this.#sizes.findIndex((free) => free >= size);
-    if (at < 0) return undefined;
-    const address = this.#starts[at];
-    if (this.#sizes[at] === size) this.#remove(at);
-    else {
-      this.#starts[at] += size;
-      this.#sizes[at] -= size;
-    }
-    return address;
-  }
-
-  #extend(size: number): number | undefined {
-    const address = this.#end, needed = address + size + guardBytes;
-    if (needed > memoryLimit || !this.#growTo(needed)) return undefined;
-    this.#end = address + size;
-    return address;
-  }
-
-  #growTo(bytes: number): boolean {
-    const current = this.#memory.buffer.byteLength;
-    if (bytes <= current) return true;
-    const generous = Math.min(memoryLimit, roundUp(bytes, growthBytes));
-    return this.#grow(generous - current) || this.#grow(roundUp(bytes - current, pageBytes));
-  }
-
-  #grow(bytes: number): boolean {
-    try {
-      this.#memory.grow(bytes / pageBytes);
-      return true;
-    } catch {
-      return false; // a RangeError: the system has no memory left
-    }
-  }
-
-  #joinWithNext(at: number): void {
-    if (this.#starts[at] + this.#sizes[at] !== this.#starts[at + 1]) return;
-    this.#sizes[at] += this.#sizes[at + 1];
-    this.#remove(at + 1);
-  }
-
-  /** A free range at the end becomes part of the unused memory again. */
-  #shrink(): void {
-    const last = this.#starts.length - 1;
-    if (this.#starts[last] + this.#sizes[last] !== this.#end) return;
-    this.#end = this.#starts[last];
-    this.#remove(last);
-  }
-
-  #remove(at: number): void {
-    this.#starts.splice(at, 1);
-    this.#sizes.splice(at, 1);
-  }
-}
-
-function roundUp(value: number, multiple: number): number {
-  return Math.ceil(value / multiple) * multiple;
-}
-
-/** Even an empty tensor has its own address. */
-function roomFor(bytes: number): number {
-  return Math.max(alignment, roundUp(bytes, alignment));
-}
-
-/** Pages of 64 KiB that the memory starts with. */
-const initialPages = 16;
-
-let compiling: Promise<WebAssembly.Module> | undefined;
-
-/**
- * The kernels, which are compiled once for all devices.
- *
- * @throws {DeviceError} when they cannot be loaded.
- */
-export function kernelModule(): Promise<WebAssembly.Module> {
-  return compiling ??= compileKernels();
-}
-
-/**
- * An empty memory: 4 GiB of addresses, of which only what is touched is resident.
- *
- * @throws {DeviceError} when the system has no addresses left.
- */
-export function reserveMemory(): WebAssembly.Memory {
-  try {
-    return new WebAssembly.Memory({ initial: initialPages, maximum: 65536, shared: true });
-  } catch (error) {
-    const { message } = error as Error;
-    throw new DeviceError(`cannot reserve the memory of a cpu device: ${message}`, {
-      cause: error,
-    });
-  }
-}
-
-/** The exports of an instance of the kernels; `sgemm` computes products of theirs, if there is a BLAS. */
-async function kernelsIn(
-  module: WebAssembly.Module,
-  memory: WebAssembly.Memory,
-  sgemm: KernelFunction | undefined,
-): Promise<Record<string, KernelFunction>> {
-  const env = { memory, sgemm: sgemm ?? (() => {}) };
-  const { exports } = await WebAssembly.instantiate(module, { env });
-  const functions = exports as Record<string, KernelFunction>;
-  if (sgemm) functions.use_blas();
-  return functions;
-}
-
-async function compileKernels(): Promise<WebAssembly.Module> {
-  try {
-    const response = await fetch(cpuWasm);
-    if (!response.ok) throw new Error(`${response.status} ${response.statusText}`);
-    return await WebAssembly.compile(await response.arrayBuffer());
-  } catch (error) {
-    compiling = undefined;
-    throw new DeviceError(
-      `cannot load the CPU kernels from ${cpuWasm}: ${(error as Error).message}`,
-      {
-        cause: error,
-      },
-    );
-  }
-}
+// The device.
 
 /** Options of {@link openCpuDevice}. */
 export interface CpuOptions {
@@ -447,4 +241,218 @@ export class CpuDevice extends BaseDevice {
 
 function addressOf(tensor: Tensor): number {
   return tensor.storage.handle as number + tensor.byteOffset;
+}
+
+// Calls.
+
+/** A kernel's call with the names of its arguments, prepared once per kernel. */
+export interface PreparedCall extends Call {
+  /** Names of the buffers. */
+  readonly bindings: readonly string[];
+  /** Names of the scalars. */
+  readonly scalars: readonly string[];
+}
+
+/**
+ * Prepares the call of a kernel.
+ *
+ * @throws {DeviceError} when the exports have none of its name.
+ */
+function callOf(
+  kernel: Kernel,
+  functions: Readonly<Record<string, KernelFunction>>,
+): PreparedCall {
+  const run = functions[kernel.name];
+  if (!run) throw new DeviceError(`kernels/cpu.wasm exports no kernel named ${kernel.name}`);
+  const bindings = Object.keys(kernel.bindings), scalars = Object.keys(kernel.scalars);
+  return {
+    name: kernel.name,
+    index: Object.keys(functions).indexOf(kernel.name),
+    run,
+    values: new Array(bindings.length + scalars.length + 2).fill(0),
+    bindings,
+    scalars,
+  };
+}
+
+// The heap.
+
+/** The size limit of WebAssembly memory: 65,536 pages of 64 KiB. */
+const memoryLimit = 2 ** 32;
+
+const pageBytes = 65536;
+
+/** Allocations start on a cache line, so that threads writing to adjacent ones never share a line. */
+const alignment = 64;
+
+/** Memory grows in these steps: reserving costs no resident memory, growing costs a system call. */
+const growthBytes = 2 ** 26;
+
+/** Kernels may load a vector past the end of a buffer, so the last page is never allocated. */
+const guardBytes = pageBytes;
+
+/** Allocates ranges of a memory, first fit, and joins released ones with adjacent free ranges. */
+export class Heap {
+  readonly #memory: WebAssembly.Memory;
+  // Free ranges in the order of their addresses; no two are adjacent.
+  readonly #starts: number[] = [];
+  readonly #sizes: number[] = [];
+  #end: number;
+  #live = 0;
+
+  /** Manages `memory` from `base` upward. */
+  constructor(memory: WebAssembly.Memory, base: number) {
+    this.#memory = memory;
+    this.#end = roundUp(base, alignment);
+  }
+
+  /** Allocated bytes, rounding included. */
+  get liveBytes(): number {
+    return this.#live;
+  }
+
+  /** The address of `bytes` free bytes, or `undefined` if the memory cannot grow that far. */
+  allocate(bytes: number): number | undefined {
+    const size = roomFor(bytes);
+    const address = this.#reuse(size) ?? this.#extend(size);
+    if (address !== undefined) this.#live += size;
+    return address;
+  }
+
+  /** Releases what {@link Heap.allocate} returned for the same number of bytes. */
+  release(address: number, bytes: number): void {
+    const size = roomFor(bytes);
+    this.#live -= size;
+    let at = this.#starts.findIndex((start) => start > address);
+    if (at < 0) at = this.#starts.length;
+    this.#starts.splice(at, 0, address);
+    this.#sizes.splice(at, 0, size);
+    this.#joinWithNext(at);
+    if (at > 0) this.#joinWithNext(at - 1);
+    this.#shrink();
+  }
+
+  #reuse(size: number): number | undefined {
+    const at = this.#sizes.findIndex((free) => free >= size);
+    if (at < 0) return undefined;
+    const address = this.#starts[at];
+    if (this.#sizes[at] === size) this.#remove(at);
+    else {
+      this.#starts[at] += size;
+      this.#sizes[at] -= size;
+    }
+    return address;
+  }
+
+  #extend(size: number): number | undefined {
+    const address = this.#end, needed = address + size + guardBytes;
+    if (needed > memoryLimit || !this.#growTo(needed)) return undefined;
+    this.#end = address + size;
+    return address;
+  }
+
+  #growTo(bytes: number): boolean {
+    const current = this.#memory.buffer.byteLength;
+    if (bytes <= current) return true;
+    const generous = Math.min(memoryLimit, roundUp(bytes, growthBytes));
+    return this.#grow(generous - current) || this.#grow(roundUp(bytes - current, pageBytes));
+  }
+
+  #grow(bytes: number): boolean {
+    try {
+      this.#memory.grow(bytes / pageBytes);
+      return true;
+    } catch {
+      return false; // a RangeError: the system has no memory left
+    }
+  }
+
+  #joinWithNext(at: number): void {
+    if (this.#starts[at] + this.#sizes[at] !== this.#starts[at + 1]) return;
+    this.#sizes[at] += this.#sizes[at + 1];
+    this.#remove(at + 1);
+  }
+
+  /** A free range at the end becomes part of the unused memory again. */
+  #shrink(): void {
+    const last = this.#starts.length - 1;
+    if (this.#starts[last] + this.#sizes[last] !== this.#end) return;
+    this.#end = this.#starts[last];
+    this.#remove(last);
+  }
+
+  #remove(at: number): void {
+    this.#starts.splice(at, 1);
+    this.#sizes.splice(at, 1);
+  }
+}
+
+function roundUp(value: number, multiple: number): number {
+  return Math.ceil(value / multiple) * multiple;
+}
+
+/** Even an empty tensor has its own address. */
+function roomFor(bytes: number): number {
+  return Math.max(alignment, roundUp(bytes, alignment));
+}
+
+// Compiled kernels.
+
+/** Pages of 64 KiB that the memory starts with. */
+const initialPages = 16;
+
+let compiling: Promise<WebAssembly.Module> | undefined;
+
+/**
+ * The kernels, which are compiled once for all devices.
+ *
+ * @throws {DeviceError} when they cannot be loaded.
+ */
+export function kernelModule(): Promise<WebAssembly.Module> {
+  return compiling ??= compileKernels();
+}
+
+/**
+ * An empty memory: 4 GiB of addresses, of which only what is touched is resident.
+ *
+ * @throws {DeviceError} when the system has no addresses left.
+ */
+export function reserveMemory(): WebAssembly.Memory {
+  try {
+    return new WebAssembly.Memory({ initial: initialPages, maximum: 65536, shared: true });
+  } catch (error) {
+    const { message } = error as Error;
+    throw new DeviceError(`cannot reserve the memory of a cpu device: ${message}`, {
+      cause: error,
+    });
+  }
+}
+
+/** The exports of an instance of the kernels; `sgemm` computes products of theirs, if there is a BLAS. */
+async function kernelsIn(
+  module: WebAssembly.Module,
+  memory: WebAssembly.Memory,
+  sgemm: KernelFunction | undefined,
+): Promise<Record<string, KernelFunction>> {
+  const env = { memory, sgemm: sgemm ?? (() => {}) };
+  const { exports } = await WebAssembly.instantiate(module, { env });
+  const functions = exports as Record<string, KernelFunction>;
+  if (sgemm) functions.use_blas();
+  return functions;
+}
+
+async function compileKernels(): Promise<WebAssembly.Module> {
+  try {
+    const response = await fetch(cpuWasm);
+    if (!response.ok) throw new Error(`${response.status} ${response.statusText}`);
+    return await WebAssembly.compile(await response.arrayBuffer());
+  } catch (error) {
+    compiling = undefined;
+    throw new DeviceError(
+      `cannot load the CPU kernels from ${cpuWasm}: ${(error as Error).message}`,
+      {
+        cause: error,
+      },
+    );
+  }
 }

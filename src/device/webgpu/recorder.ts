@@ -11,140 +11,7 @@ import { BindGroups, bufferOf, type PooledBuffer } from "./buffers.ts";
 import type { ErrorLog } from "./error_log.ts";
 import { type Pipeline, Pipelines } from "./pipelines.ts";
 
-/** WebGPU's largest alignment of dynamic offsets, so that it holds on every adapter. */
-const stride = 256;
-
-/** Launches between two submits: more than a training step of GPT-2 medium has. */
-const slots = 4096;
-
-/**
- * Collects scalars on the host and writes them with one call at submit. The next step may overwrite
- * them, as its write is queued after the commands that read these.
- */
-class ScalarRing {
-  /** Buffer from which kernels read. */
-  readonly buffer: GPUBuffer;
-  readonly #queue: GPUQueue;
-  readonly #view = new DataView(new ArrayBuffer(slots * stride));
-  #used = 0;
-
-  /** Makes the buffer. */
-  constructor(device: GPUDevice) {
-    this.#queue = device.queue;
-    this.buffer = device.createBuffer({
-      label: "scalars",
-      size: slots * stride,
-      usage: GPUBufferUsage.UNIFORM | GPUBufferUsage.COPY_DST,
-    });
-  }
-
-  /** True when the next launch needs a submit before it. */
-  get full(): boolean {
-    return this.#used === slots;
-  }
-
-  /** Stores a launch's scalars and returns their offset in bytes. */
-  push(kernel: Kernel, scalars: Readonly<Record<string, number>>): number {
-    const start = this.#used++ * stride;
-    let at = start;
-    for (const name in kernel.scalars) {
-      if (kernel.scalars[name] === "u32") this.#view.setUint32(at, scalars[name], true);
-      else this.#view.setFloat32(at, scalars[name], true);
-      at += 4;
-    }
-    return start;
-  }
-
-  /** Writes what was stored; call it before submitting the commands that read it. */
-  flush(): void {
-    if (this.#used === 0) return;
-    this.#queue.writeBuffer(this.buffer, 0, this.#view.buffer, 0, this.#used * stride);
-    this.#used = 0;
-  }
-}
-
-/** Most times that WebGPU lets one query set hold; each kernel has two. */
-const mostTimes = 4096;
-
-/** Start of a kernel, in ms after the first one, and its duration. */
-export interface KernelTime {
-  /** ms. */
-  readonly start: number;
-  /** ms. */
-  readonly time: number;
-}
-
-/** Gives each kernel's pass a place for the times at its beginning and its end. */
-class Stopwatch implements Disposable {
-  readonly #device: GPUDevice;
-  readonly #stopped: () => void;
-  readonly #sets: GPUQuerySet[] = [];
-  #count = 0;
-  /** The places of each launch, undefined for one without work. */
-  readonly #places: (number | undefined)[] = [];
-
-  /** Starts with no kernel; `stopped` is called when it is disposed. */
-  constructor(device: GPUDevice, stopped: () => void) {
-    this.#device = device;
-    this.#stopped = stopped;
-  }
-
-  /** The slots for the times of the next kernel's pass. */
-  next(): GPUComputePassTimestampWrites {
-    const at = this.#count % mostTimes;
-    if (at === 0) {
-      this.#sets.push(this.#device.createQuerySet({ type: "timestamp", count: mostTimes }));
-    }
-    this.#places.push(this.#count);
-    this.#count += 2;
-    return {
-      querySet: this.#sets.at(-1)!,
-      beginningOfPassWriteIndex: at,
-      endOfPassWriteIndex: at + 1,
-    };
-  }
-
-  /** Counts a launch that has no work. */
-  skip(): void {
-    this.#places.push(undefined);
-  }
-
-  /** Waits for the times of all launches. */
-  async read(): Promise<KernelTime[]> {
-    const sets = await Promise.all(this.#sets.map((set) => this.#readSet(set)));
-    const nanoseconds = sets.flatMap((times) => [...times]), first = nanoseconds[0] ?? 0n;
-    const at = (place: number) => Number(nanoseconds[place] - first) / 1e6;
-    return this.#places.map((place) =>
-      place === undefined
-        ? { start: 0, time: 0 }
-        : { start: at(place), time: Math.max(0, at(place + 1) - at(place)) }
-    );
-  }
-
-  /** Frees the query sets. */
-  [Symbol.dispose](): void {
-    this.#stopped();
-    for (const set of this.#sets) set.destroy();
-  }
-
-  async #readSet(set: GPUQuerySet): Promise<BigUint64Array> {
-    const size = 8 * mostTimes, device = this.#device;
-    const { QUERY_RESOLVE, COPY_SRC, COPY_DST, MAP_READ } = GPUBufferUsage;
-    const resolved = device.createBuffer({ size, usage: QUERY_RESOLVE | COPY_SRC });
-    const readable = device.createBuffer({ size, usage: COPY_DST | MAP_READ });
-    try {
-      const encoder = device.createCommandEncoder();
-      encoder.resolveQuerySet(set, 0, mostTimes, resolved, 0);
-      encoder.copyBufferToBuffer(resolved, 0, readable, 0, size);
-      device.queue.submit([encoder.finish()]);
-      await readable.mapAsync(GPUMapMode.READ);
-      return new BigUint64Array(readable.getMappedRange().slice(0));
-    } finally {
-      resolved.destroy();
-      readable.destroy();
-    }
-  }
-}
+// Recording.
 
 /** Most kernels that an error names when WebGPU does not say which of a submit failed. */
 const mostNamed = 8;
@@ -291,4 +158,143 @@ function describe(names: readonly string[]): string {
   if (names.length === 0) return "while copying";
   const shown = names.slice(0, mostNamed).join(", ");
   return `while running ${shown}${names.length > mostNamed ? " and others" : ""}`;
+}
+
+// Scalars.
+
+/** WebGPU's largest alignment of dynamic offsets, so that it holds on every adapter. */
+const stride = 256;
+
+/** Launches between two submits: more than a training step of GPT-2 medium has. */
+const slots = 4096;
+
+/**
+ * Collects scalars on the host and writes them with one call at submit. The next step may overwrite
+ * them, as its write is queued after the commands that read these.
+ */
+class ScalarRing {
+  /** Buffer from which kernels read. */
+  readonly buffer: GPUBuffer;
+  readonly #queue: GPUQueue;
+  readonly #view = new DataView(new ArrayBuffer(slots * stride));
+  #used = 0;
+
+  /** Makes the buffer. */
+  constructor(device: GPUDevice) {
+    this.#queue = device.queue;
+    this.buffer = device.createBuffer({
+      label: "scalars",
+      size: slots * stride,
+      usage: GPUBufferUsage.UNIFORM | GPUBufferUsage.COPY_DST,
+    });
+  }
+
+  /** True when the next launch needs a submit before it. */
+  get full(): boolean {
+    return this.#used === slots;
+  }
+
+  /** Stores a launch's scalars and returns their offset in bytes. */
+  push(kernel: Kernel, scalars: Readonly<Record<string, number>>): number {
+    const start = this.#used++ * stride;
+    let at = start;
+    for (const name in kernel.scalars) {
+      if (kernel.scalars[name] === "u32") this.#view.setUint32(at, scalars[name], true);
+      else this.#view.setFloat32(at, scalars[name], true);
+      at += 4;
+    }
+    return start;
+  }
+
+  /** Writes what was stored; call it before submitting the commands that read it. */
+  flush(): void {
+    if (this.#used === 0) return;
+    this.#queue.writeBuffer(this.buffer, 0, this.#view.buffer, 0, this.#used * stride);
+    this.#used = 0;
+  }
+}
+
+// Times.
+
+/** Most times that WebGPU lets one query set hold; each kernel has two. */
+const mostTimes = 4096;
+
+/** Start of a kernel, in ms after the first one, and its duration. */
+export interface KernelTime {
+  /** ms. */
+  readonly start: number;
+  /** ms. */
+  readonly time: number;
+}
+
+/** Gives each kernel's pass a place for the times at its beginning and its end. */
+class Stopwatch implements Disposable {
+  readonly #device: GPUDevice;
+  readonly #stopped: () => void;
+  readonly #sets: GPUQuerySet[] = [];
+  #count = 0;
+  /** The places of each launch, undefined for one without work. */
+  readonly #places: (number | undefined)[] = [];
+
+  /** Starts with no kernel; `stopped` is called when it is disposed. */
+  constructor(device: GPUDevice, stopped: () => void) {
+    this.#device = device;
+    this.#stopped = stopped;
+  }
+
+  /** The slots for the times of the next kernel's pass. */
+  next(): GPUComputePassTimestampWrites {
+    const at = this.#count % mostTimes;
+    if (at === 0) {
+      this.#sets.push(this.#device.createQuerySet({ type: "timestamp", count: mostTimes }));
+    }
+    this.#places.push(this.#count);
+    this.#count += 2;
+    return {
+      querySet: this.#sets.at(-1)!,
+      beginningOfPassWriteIndex: at,
+      endOfPassWriteIndex: at + 1,
+    };
+  }
+
+  /** Counts a launch that has no work. */
+  skip(): void {
+    this.#places.push(undefined);
+  }
+
+  /** Waits for the times of all launches. */
+  async read(): Promise<KernelTime[]> {
+    const sets = await Promise.all(this.#sets.map((set) => this.#readSet(set)));
+    const nanoseconds = sets.flatMap((times) => [...times]), first = nanoseconds[0] ?? 0n;
+    const at = (place: number) => Number(nanoseconds[place] - first) / 1e6;
+    return this.#places.map((place) =>
+      place === undefined
+        ? { start: 0, time: 0 }
+        : { start: at(place), time: Math.max(0, at(place + 1) - at(place)) }
+    );
+  }
+
+  /** Frees the query sets. */
+  [Symbol.dispose](): void {
+    this.#stopped();
+    for (const set of this.#sets) set.destroy();
+  }
+
+  async #readSet(set: GPUQuerySet): Promise<BigUint64Array> {
+    const size = 8 * mostTimes, device = this.#device;
+    const { QUERY_RESOLVE, COPY_SRC, COPY_DST, MAP_READ } = GPUBufferUsage;
+    const resolved = device.createBuffer({ size, usage: QUERY_RESOLVE | COPY_SRC });
+    const readable = device.createBuffer({ size, usage: COPY_DST | MAP_READ });
+    try {
+      const encoder = device.createCommandEncoder();
+      encoder.resolveQuerySet(set, 0, mostTimes, resolved, 0);
+      encoder.copyBufferToBuffer(resolved, 0, readable, 0, size);
+      device.queue.submit([encoder.finish()]);
+      await readable.mapAsync(GPUMapMode.READ);
+      return new BigUint64Array(readable.getMappedRange().slice(0));
+    } finally {
+      resolved.destroy();
+      readable.destroy();
+    }
+  }
 }

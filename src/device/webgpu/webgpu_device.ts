@@ -1,6 +1,6 @@
 /**
- * The webgpu device; before it, copies of values to and from a GPU's buffers, and checks of
- * launches that refuse what WebGPU would refuse, but name the kernel.
+ * The webgpu device; copies of values to and from a GPU's buffers; and checks of launches, which
+ * refuse what WebGPU would refuse, but name the kernel.
  *
  * @module
  */
@@ -22,75 +22,7 @@ import { bufferOf, BufferPool, type PooledBuffer } from "./buffers.ts";
 import { ErrorLog } from "./error_log.ts";
 import { Recorder } from "./recorder.ts";
 
-/** The values in a form that WebGPU accepts: of the element type, in unshared memory, in whole words. */
-function writable(values: HostTensor["data"], type: ElementType): BufferSource {
-  const Values = hostArrays[type];
-  const fits = values instanceof Values && values.buffer instanceof ArrayBuffer &&
-    values.byteLength % 4 === 0;
-  if (fits) return values as BufferSource;
-  const copy = new Values(wholeWords(values.length * elementBytes(type)) / elementBytes(type));
-  copy.set(values);
-  return copy;
-}
-
-/** The values of tensors that lie one after another, each in whole words. */
-function copyOut(tensors: readonly Tensor[], range: ArrayBuffer): HostTensor[] {
-  let at = 0;
-  return tensors.map(({ shape, size, type }) => {
-    const bytes = size * elementBytes(type);
-    const data = new hostArrays[type](range.slice(at, at + bytes));
-    at += wholeWords(bytes);
-    return { shape, data };
-  });
-}
-
-/** WebGPU's largest alignment of bindings, so that a launch that runs on one adapter runs on all. */
-const alignment = 256;
-
-/**
- * Checks sizes, alignment and aliasing of a launch.
- *
- * @throws {DeviceError} when WebGPU does not allow it.
- */
-function checkLaunch(kernel: Kernel, bindings: AnyBindings, maxBindingBytes: number): void {
-  for (const name in kernel.bindings) {
-    const { bytes, byteOffset, label } = bindings[name];
-    if (bytes > maxBindingBytes) {
-      refuse(
-        kernel,
-        name,
-        `${label} of ${bytes} bytes, but webgpu binds at most ${maxBindingBytes}`,
-      );
-    }
-    if (byteOffset % alignment !== 0) {
-      refuse(
-        kernel,
-        name,
-        `${label} at byte ${byteOffset}, but webgpu needs a multiple of ${alignment}`,
-      );
-    }
-  }
-  checkAliases(kernel, bindings);
-}
-
-/**
- * One buffer must not be both read and written by a kernel, not even in different places. Few buffers are
- * written, so the loop over those is the outer one.
- */
-function checkAliases(kernel: Kernel, bindings: AnyBindings): void {
-  for (const written in kernel.bindings) {
-    if (kernel.bindings[written].access === "read") continue;
-    for (const read in kernel.bindings) {
-      if (bindings[read].storage !== bindings[written].storage) continue;
-      if (kernel.bindings[read].access !== "read") continue;
-      refuse(kernel, written, `${bindings[written].label}, which it reads as ${read}`);
-    }
-  }
-}
-
-function refuse(kernel: Kernel, binding: string, problem: string): never {
-  throw new DeviceError(`${kernel.name} cannot bind as ${binding} ${problem}`);
-}
+// The device.
 
 /** Bytes of waiting writes that trigger a submit, as the queue keeps a copy of each until then. */
 const mostWaitingWrites = 64 * 2 ** 20;
@@ -315,4 +247,78 @@ export async function openAdapter(adapter: GPUAdapter): Promise<WebgpuDevice> {
 
 function floorTo256(bytes: number): number {
   return Math.floor(bytes / 256) * 256;
+}
+
+// Values to and from the host.
+
+/** The values in a form that WebGPU accepts: of the element type, in unshared memory, in whole words. */
+function writable(values: HostTensor["data"], type: ElementType): BufferSource {
+  const Values = hostArrays[type];
+  const fits = values instanceof Values && values.buffer instanceof ArrayBuffer &&
+    values.byteLength % 4 === 0;
+  if (fits) return values as BufferSource;
+  const copy = new Values(wholeWords(values.length * elementBytes(type)) / elementBytes(type));
+  copy.set(values);
+  return copy;
+}
+
+/** The values of tensors that lie one after another, each in whole words. */
+function copyOut(tensors: readonly Tensor[], range: ArrayBuffer): HostTensor[] {
+  let at = 0;
+  return tensors.map(({ shape, size, type }) => {
+    const bytes = size * elementBytes(type);
+    const data = new hostArrays[type](range.slice(at, at + bytes));
+    at += wholeWords(bytes);
+    return { shape, data };
+  });
+}
+
+// Checks of launches.
+
+/** WebGPU's largest alignment of bindings, so that a launch that runs on one adapter runs on all. */
+const alignment = 256;
+
+/**
+ * Checks sizes, alignment and aliasing of a launch.
+ *
+ * @throws {DeviceError} when WebGPU does not allow it.
+ */
+function checkLaunch(kernel: Kernel, bindings: AnyBindings, maxBindingBytes: number): void {
+  for (const name in kernel.bindings) {
+    const { bytes, byteOffset, label } = bindings[name];
+    if (bytes > maxBindingBytes) {
+      refuse(
+        kernel,
+        name,
+        `${label} of ${bytes} bytes, but webgpu binds at most ${maxBindingBytes}`,
+      );
+    }
+    if (byteOffset % alignment !== 0) {
+      refuse(
+        kernel,
+        name,
+        `${label} at byte ${byteOffset}, but webgpu needs a multiple of ${alignment}`,
+      );
+    }
+  }
+  checkAliases(kernel, bindings);
+}
+
+/**
+ * One buffer must not be both read and written by a kernel, not even in different places. Few buffers are
+ * written, so the loop over those is the outer one.
+ */
+function checkAliases(kernel: Kernel, bindings: AnyBindings): void {
+  for (const written in kernel.bindings) {
+    if (kernel.bindings[written].access === "read") continue;
+    for (const read in kernel.bindings) {
+      if (bindings[read].storage !== bindings[written].storage) continue;
+      if (kernel.bindings[read].access !== "read") continue;
+      refuse(kernel, written, `${bindings[written].label}, which it reads as ${read}`);
+    }
+  }
+}
+
+function refuse(kernel: Kernel, binding: string, problem: string): never {
+  throw new DeviceError(`${kernel.name} cannot bind as ${binding} ${problem}`);
 }

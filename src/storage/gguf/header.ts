@@ -18,212 +18,7 @@ import {
 import { formatShape, isCount, type Shape } from "../../core/tensor.ts";
 import type { OpenFile } from "../open_file.ts";
 
-/** The first bytes of a file end before its header does: to be read again with more of them. */
-class HeaderGoesOn extends Error {}
-
-/** Throws the sentence for a rule that a GGUF file breaks. */
-export function broken(rule: string): never {
-  throw new SyntaxError(`not a GGUF file that can be read: ${rule}`);
-}
-
-/** A place in the first bytes of a file, which moves on with each field. */
-class Cursor {
-  /** The offset of the next byte. */
-  at = 0;
-  readonly #view: DataView;
-
-  /**
-   * Begins with the first byte.
-   *
-   * @param bytes The beginning of the file.
-   * @param fileBytes The size of the whole file.
-   */
-  constructor(readonly bytes: Uint8Array<ArrayBuffer>, readonly fileBytes: number) {
-    this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  }
-
-  /** Number of bytes of the file that are left. */
-  get left(): number {
-    return this.fileBytes - this.at;
-  }
-
-  /**
-   * Moves on by some bytes and gives the offset of the first.
-   *
-   * @throws {SyntaxError} when the file ends within them.
-   * @throws {HeaderGoesOn} when only the bytes at hand do.
-   */
-  take(length: number): number {
-    if (length > this.left) {
-      broken(`the header must end within the file's ${this.fileBytes} bytes, found a field beyond`);
-    }
-    const start = this.at;
-    if (start + length > this.bytes.length) throw new HeaderGoesOn();
-    this.at += length;
-    return start;
-  }
-
-  /** An unsigned integer of 32 bits. */
-  u32(): number {
-    return this.#view.getUint32(this.take(4), true);
-  }
-
-  /** An unsigned integer of 64 bits. */
-  u64(): bigint {
-    return this.#view.getBigUint64(this.take(8), true);
-  }
-
-  /** A number of things in the header, of which each takes some bytes: the file must hold as many. */
-  count(what: string, leastBytes: number): number {
-    const found = this.u64();
-    if (found * BigInt(leastBytes) <= BigInt(this.left)) return Number(found);
-    return broken(`the file must hold all of its ${what}, found a count of ${found}`);
-  }
-
-  /** A text with its length before it. */
-  text(what: string, mostBytes: number): string {
-    const length = this.count(`bytes of ${what}`, 1);
-    if (length > mostBytes) broken(`${what} may have at most ${mostBytes} bytes, found ${length}`);
-    const start = this.take(length);
-    try {
-      return decodeText(this.bytes.subarray(start, start + length));
-    } catch {
-      return broken(`${what} must be UTF-8, found other bytes at ${start}`);
-    }
-  }
-
-  /** The bytes of `count` numbers, aligned as none of the file is. */
-  numbers(count: number, bytesEach: number): ArrayBuffer {
-    const start = this.take(count * bytesEach);
-    return this.bytes.slice(start, start + count * bytesEach).buffer;
-  }
-}
-
-/** The names of the types that can be read. */
-export type GgufTypeName = "F32" | "F16" | "BF16" | "Q4_0" | "Q4_1" | "Q8_0";
-
-/** A type of stored values. */
-export interface GgufType {
-  /** Its name in ggml. */
-  readonly name: GgufTypeName;
-  /** Values of a block: those that share a scale. */
-  readonly blockValues: number;
-  /** Bytes of a block. */
-  readonly blockBytes: number;
-}
-
-/** Those that can be read, by their ids in a file. */
-const ggufTypes: ReadonlyMap<number, GgufType> = new Map([
-  [0, { name: "F32", blockValues: 1, blockBytes: 4 }],
-  [1, { name: "F16", blockValues: 1, blockBytes: 2 }],
-  [2, { name: "Q4_0", blockValues: 32, blockBytes: 18 }],
-  [3, { name: "Q4_1", blockValues: 32, blockBytes: 20 }],
-  [8, { name: "Q8_0", blockValues: 32, blockBytes: 34 }],
-  [30, { name: "BF16", blockValues: 1, blockBytes: 2 }],
-]);
-
-/** Some of the others, for messages. */
-const others: Readonly<Record<number, string>> = {
-  6: "Q5_0",
-  7: "Q5_1",
-  9: "Q8_1",
-  10: "Q2_K",
-  11: "Q3_K",
-  12: "Q4_K",
-  13: "Q5_K",
-  14: "Q6_K",
-  15: "Q8_K",
-  20: "IQ4_NL",
-  23: "IQ4_XS",
-  24: "I8",
-  26: "I32",
-  28: "F64",
-};
-
-/** The end of a sentence about a type that cannot be read: the ones that can, and the one found. */
-function typeNamed(id: number): string {
-  const known = Array.from(ggufTypes.values(), ({ name }) => name).join(", ");
-  return `${known}, found ${others[id] ?? id}`;
-}
-
-/** A value: numbers of 64 bits that no float64 holds exactly are BigInts. */
-export type GgufValue = number | bigint | boolean | string | GgufList;
-
-/** A list of values of one type; truth values are numbers in it. */
-export type GgufList = readonly string[] | ArrayLike<number> | ArrayLike<bigint>;
-
-/** A value that is no list, for JSON. */
-export type PlainValue = number | boolean | string;
-
-/** True for a value that is no list, and if it is a number an exact one. */
-export const isPlain = (value: GgufValue | undefined): value is PlainValue =>
-  typeof value !== "object" && typeof value !== "bigint" && value !== undefined;
-
-/** A value in a message, where a list may have millions of items. */
-export function shown(value: GgufValue | undefined): string {
-  if (typeof value === "bigint") return String(value);
-  return typeof value === "object" ? `a list of ${value.length}` : quote(value);
-}
-
-/** An array of numbers in memory. */
-type Numbers = new (buffer: ArrayBuffer) => ArrayLike<number> | ArrayLike<bigint>;
-
-/** Numbers by the ids of their types; those without one are of other kinds. */
-const numbers: Readonly<Record<number, Numbers & { readonly BYTES_PER_ELEMENT: number }>> = {
-  0: Uint8Array,
-  1: Int8Array,
-  2: Uint16Array,
-  3: Int16Array,
-  4: Uint32Array,
-  5: Int32Array,
-  6: Float32Array,
-  7: Uint8Array, // truth values
-  10: BigUint64Array,
-  11: BigInt64Array,
-  12: Float64Array,
-};
-
-const truth = 7, text = 8, list = 9;
-
-/** Bytes of a text with no characters: its length. */
-const leastTextBytes = 8;
-
-/**
- * Reads the type of a value, and the value.
- *
- * @param key Its name, for errors.
- * @throws {SyntaxError} when the type is unknown, a list is one of lists, or the file ends within it.
- */
-function readValue(cursor: Cursor, key: string): GgufValue {
-  const type = cursor.u32();
-  if (type === list) return readList(cursor, key);
-  if (type === text) return cursor.text(key, mostJsonBytes);
-  const value = readNumbers(cursor, key, type, 1)[0];
-  if (type === truth) return value === 1;
-  const isExact = typeof value === "bigint" && Number.isSafeInteger(Number(value));
-  return isExact ? Number(value) : value;
-}
-
-function readList(cursor: Cursor, key: string): GgufList {
-  const type = cursor.u32();
-  if (type === list) broken(`${key} must be no list of lists`);
-  const each = type === text ? leastTextBytes : numbers[type]?.BYTES_PER_ELEMENT ?? 1;
-  const count = cursor.count(`values of ${key}`, each);
-  if (type !== text) return readNumbers(cursor, key, type, count);
-  const texts: string[] = [];
-  for (let i = 0; i < count; i++) texts.push(cursor.text(`a text of ${key}`, mostJsonBytes));
-  return texts;
-}
-
-function readNumbers(cursor: Cursor, key: string, type: number, count: number) {
-  const Values = numbers[type];
-  if (!Values) return broken(`${key} must have a known type, found ${type}`);
-  const values = new Values(cursor.numbers(count, Values.BYTES_PER_ELEMENT));
-  if (type === truth && !Array.prototype.every.call(values, (value) => value <= 1)) {
-    broken(`${key} must be 0 for false or 1 for true`);
-  }
-  return values;
-}
+// The header.
 
 /** A tensor of a GGUF file. */
 export interface GgufTensor {
@@ -390,3 +185,216 @@ function placed(
 
 const byStart = (a: Place, b: Place): number =>
   a.start < b.start ? -1 : a.start > b.start ? 1 : a.bytes - b.bytes;
+
+// Fields.
+
+/** The first bytes of a file end before its header does: to be read again with more of them. */
+class HeaderGoesOn extends Error {}
+
+/** Throws the sentence for a rule that a GGUF file breaks. */
+export function broken(rule: string): never {
+  throw new SyntaxError(`not a GGUF file that can be read: ${rule}`);
+}
+
+/** A place in the first bytes of a file, which moves on with each field. */
+class Cursor {
+  /** The offset of the next byte. */
+  at = 0;
+  readonly #view: DataView;
+
+  /**
+   * Begins with the first byte.
+   *
+   * @param bytes The beginning of the file.
+   * @param fileBytes The size of the whole file.
+   */
+  constructor(readonly bytes: Uint8Array<ArrayBuffer>, readonly fileBytes: number) {
+    this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  }
+
+  /** Number of bytes of the file that are left. */
+  get left(): number {
+    return this.fileBytes - this.at;
+  }
+
+  /**
+   * Moves on by some bytes and gives the offset of the first.
+   *
+   * @throws {SyntaxError} when the file ends within them.
+   * @throws {HeaderGoesOn} when only the bytes at hand do.
+   */
+  take(length: number): number {
+    if (length > this.left) {
+      broken(`the header must end within the file's ${this.fileBytes} bytes, found a field beyond`);
+    }
+    const start = this.at;
+    if (start + length > this.bytes.length) throw new HeaderGoesOn();
+    this.at += length;
+    return start;
+  }
+
+  /** An unsigned integer of 32 bits. */
+  u32(): number {
+    return this.#view.getUint32(this.take(4), true);
+  }
+
+  /** An unsigned integer of 64 bits. */
+  u64(): bigint {
+    return this.#view.getBigUint64(this.take(8), true);
+  }
+
+  /** A number of things in the header, of which each takes some bytes: the file must hold as many. */
+  count(what: string, leastBytes: number): number {
+    const found = this.u64();
+    if (found * BigInt(leastBytes) <= BigInt(this.left)) return Number(found);
+    return broken(`the file must hold all of its ${what}, found a count of ${found}`);
+  }
+
+  /** A text with its length before it. */
+  text(what: string, mostBytes: number): string {
+    const length = this.count(`bytes of ${what}`, 1);
+    if (length > mostBytes) broken(`${what} may have at most ${mostBytes} bytes, found ${length}`);
+    const start = this.take(length);
+    try {
+      return decodeText(this.bytes.subarray(start, start + length));
+    } catch {
+      return broken(`${what} must be UTF-8, found other bytes at ${start}`);
+    }
+  }
+
+  /** The bytes of `count` numbers, aligned as none of the file is. */
+  numbers(count: number, bytesEach: number): ArrayBuffer {
+    const start = this.take(count * bytesEach);
+    return this.bytes.slice(start, start + count * bytesEach).buffer;
+  }
+}
+
+// Types.
+
+/** The names of the types that can be read. */
+export type GgufTypeName = "F32" | "F16" | "BF16" | "Q4_0" | "Q4_1" | "Q8_0";
+
+/** A type of stored values. */
+export interface GgufType {
+  /** Its name in ggml. */
+  readonly name: GgufTypeName;
+  /** Values of a block: those that share a scale. */
+  readonly blockValues: number;
+  /** Bytes of a block. */
+  readonly blockBytes: number;
+}
+
+/** Those that can be read, by their ids in a file. */
+const ggufTypes: ReadonlyMap<number, GgufType> = new Map([
+  [0, { name: "F32", blockValues: 1, blockBytes: 4 }],
+  [1, { name: "F16", blockValues: 1, blockBytes: 2 }],
+  [2, { name: "Q4_0", blockValues: 32, blockBytes: 18 }],
+  [3, { name: "Q4_1", blockValues: 32, blockBytes: 20 }],
+  [8, { name: "Q8_0", blockValues: 32, blockBytes: 34 }],
+  [30, { name: "BF16", blockValues: 1, blockBytes: 2 }],
+]);
+
+/** Some of the others, for messages. */
+const others: Readonly<Record<number, string>> = {
+  6: "Q5_0",
+  7: "Q5_1",
+  9: "Q8_1",
+  10: "Q2_K",
+  11: "Q3_K",
+  12: "Q4_K",
+  13: "Q5_K",
+  14: "Q6_K",
+  15: "Q8_K",
+  20: "IQ4_NL",
+  23: "IQ4_XS",
+  24: "I8",
+  26: "I32",
+  28: "F64",
+};
+
+/** The end of a sentence about a type that cannot be read: the ones that can, and the one found. */
+function typeNamed(id: number): string {
+  const known = Array.from(ggufTypes.values(), ({ name }) => name).join(", ");
+  return `${known}, found ${others[id] ?? id}`;
+}
+
+// Values of the metadata.
+
+/** A value: numbers of 64 bits that no float64 holds exactly are BigInts. */
+export type GgufValue = number | bigint | boolean | string | GgufList;
+
+/** A list of values of one type; truth values are numbers in it. */
+export type GgufList = readonly string[] | ArrayLike<number> | ArrayLike<bigint>;
+
+/** A value that is no list, for JSON. */
+export type PlainValue = number | boolean | string;
+
+/** True for a value that is no list, and if it is a number an exact one. */
+export const isPlain = (value: GgufValue | undefined): value is PlainValue =>
+  typeof value !== "object" && typeof value !== "bigint" && value !== undefined;
+
+/** A value in a message, where a list may have millions of items. */
+export function shown(value: GgufValue | undefined): string {
+  if (typeof value === "bigint") return String(value);
+  return typeof value === "object" ? `a list of ${value.length}` : quote(value);
+}
+
+/** An array of numbers in memory. */
+type Numbers = new (buffer: ArrayBuffer) => ArrayLike<number> | ArrayLike<bigint>;
+
+/** Numbers by the ids of their types; those without one are of other kinds. */
+const numbers: Readonly<Record<number, Numbers & { readonly BYTES_PER_ELEMENT: number }>> = {
+  0: Uint8Array,
+  1: Int8Array,
+  2: Uint16Array,
+  3: Int16Array,
+  4: Uint32Array,
+  5: Int32Array,
+  6: Float32Array,
+  7: Uint8Array, // truth values
+  10: BigUint64Array,
+  11: BigInt64Array,
+  12: Float64Array,
+};
+
+const truth = 7, text = 8, list = 9;
+
+/** Bytes of a text with no characters: its length. */
+const leastTextBytes = 8;
+
+/**
+ * Reads the type of a value, and the value.
+ *
+ * @param key Its name, for errors.
+ * @throws {SyntaxError} when the type is unknown, a list is one of lists, or the file ends within it.
+ */
+function readValue(cursor: Cursor, key: string): GgufValue {
+  const type = cursor.u32();
+  if (type === list) return readList(cursor, key);
+  if (type === text) return cursor.text(key, mostJsonBytes);
+  const value = readNumbers(cursor, key, type, 1)[0];
+  if (type === truth) return value === 1;
+  const isExact = typeof value === "bigint" && Number.isSafeInteger(Number(value));
+  return isExact ? Number(value) : value;
+}
+
+function readList(cursor: Cursor, key: string): GgufList {
+  const type = cursor.u32();
+  if (type === list) broken(`${key} must be no list of lists`);
+  const each = type === text ? leastTextBytes : numbers[type]?.BYTES_PER_ELEMENT ?? 1;
+  const count = cursor.count(`values of ${key}`, each);
+  if (type !== text) return readNumbers(cursor, key, type, count);
+  const texts: string[] = [];
+  for (let i = 0; i < count; i++) texts.push(cursor.text(`a text of ${key}`, mostJsonBytes));
+  return texts;
+}
+
+function readNumbers(cursor: Cursor, key: string, type: number, count: number) {
+  const Values = numbers[type];
+  if (!Values) return broken(`${key} must have a known type, found ${type}`);
+  const values = new Values(cursor.numbers(count, Values.BYTES_PER_ELEMENT));
+  if (type === truth && !Array.prototype.every.call(values, (value) => value <= 1)) {
+    broken(`${key} must be 0 for false or 1 for true`);
+  }
+  return values;
+}
