@@ -146,6 +146,9 @@ Deno.test("a comment may say what code must not", () => {
 /** Most lines of a file: what a reader still holds as one concept. */
 const mostLines = 700;
 
+/** Most lines between the braces of a function. */
+const mostBodyLines = 50;
+
 /** Most files at one level of a folder. */
 const mostFiles = 20;
 
@@ -154,6 +157,28 @@ Deno.test("no file of src/, kernels/ and experiments/ is longer than 700 lines",
     .map((path) => ({ path, lines: sourceText(path).trimEnd().split("\n").length }))
     .filter(({ lines }) => lines > mostLines);
   assertEquals(long, []);
+});
+
+/** Functions, by their first line, and how many lines they have between their braces. */
+function* bodiesOf(source: string): Generator<[head: string, lines: number]> {
+  const open: [head: string, end: string, start: number][] = [], lines = source.split("\n");
+  for (const [at, line] of lines.entries()) {
+    const [indent] = /^ */.exec(line)!, last = open.at(-1);
+    if (last && line.startsWith(last[1])) yield [last[0], at - open.pop()![2] - 1];
+    if (/(\)|=>).*(?<!\$)[{[]$/.test(line) && !/\b(if|for|while|switch|catch)\b|@/.test(line)) {
+      open.push([line.trim(), `${indent}${line.endsWith("[") ? "]" : "}"}`, at]);
+    }
+  }
+}
+
+Deno.test("no function of src/, kernels/ and experiments/ has more than 50 lines", () => {
+  const long = sourceFiles(["src", "kernels", "experiments"]).flatMap((path) =>
+    [...bodiesOf(sourceText(path))].filter(([, lines]) => lines > mostBodyLines)
+      .map(([head, lines]) => `${path}: ${head} (${lines})`)
+  );
+  assertEquals(long, []);
+  const planted = `function f(\n  a: number,\n): void {\n${"  g();\n".repeat(51)}}\n`;
+  assertEquals([...bodiesOf(planted)], [["): void {", 51]]);
 });
 
 Deno.test("no folder of src/ has more than 20 files at one level", () => {

@@ -82,7 +82,12 @@ export interface LayerWords {
 }
 
 /** The rules of docs/decisions/0012, as corrected, on the rows of one view. */
-export const amplificationRules = ({ inLayers, top }: LayerWords): readonly Claim<Rows>[] => [{
+export const amplificationRules = (words: LayerWords): readonly Claim<Rows>[] => [
+  ...figure8Rules(words),
+  ...table7Rules(words),
+];
+
+const figure8Rules = ({ inLayers, top }: LayerWords): readonly Claim<Rows>[] => [{
   text: "Figure 8: the top directions of W_q are not those of ΔW_q",
   rule: `when φ(${top}, ${smallest}) between the left directions of W_q and of ΔW_q at ` +
     `r = ${smallest} is 0.2 or less to one decimal ${inLayers}; by chance it is 0.1`,
@@ -110,7 +115,9 @@ export const amplificationRules = ({ inLayers, top }: LayerWords): readonly Clai
     `A random matrix at r = ${largest}, at most: ${
       short(({ large }) => large.randomPickedUp.toFixed(2))(rows)
     }.`,
-}, {
+}];
+
+const table7Rules = ({ inLayers }: LayerWords): readonly Claim<Rows>[] => [{
   text: "Table 7: ΔW_q has a stronger correlation with W_q than random directions",
   rule: `when at r = ${smallest} ‖UᵀW_qV‖ for ΔW's directions is above the mean over ` +
     `${randomDraws} random draws by more than ${deviations} standard deviations of a draw, ${inLayers}`,

@@ -73,7 +73,13 @@ export interface ModuleWords {
 }
 
 /** The rules of docs/decisions/0012 on one space. */
-export const subspaceRules = ({ most, all }: ModuleWords): readonly Claim<SpaceSimilarity>[] => [{
+export const subspaceRules = (words: ModuleWords): readonly Claim<SpaceSimilarity>[] => [
+  ...figure3Rules(words),
+  ...figure4Rules,
+  everyLayerRule(words),
+];
+
+const figure3Rules = ({ most }: ModuleWords): readonly Claim<SpaceSimilarity>[] => [{
   text: "Figure 3: r = 8 and r = 64 share their top direction",
   rule: `when, in ${most}, φ(1, 1) is above 0.5, and at most 0.5 for Gaussian updates`,
   ...said.figure3Top,
@@ -88,7 +94,9 @@ export const subspaceRules = ({ most, all }: ModuleWords): readonly Claim<SpaceS
   ours: ({ modules }) => fromTo(modules.map(restShared), 2),
   holds: ({ modules }) => mostOf(modules, (module) => restShared(module) < shared),
   found: ({ modules }) => `The mean of directions 2 to 8 in ${each(modules, restShared)}`,
-}, {
+}];
+
+const figure4Rules: readonly Claim<SpaceSimilarity>[] = [{
   text: "Figure 4: two seeds share directions at r = 64, Gaussian matrices do not",
   rule: "when φ(8, 8) is at least twice that of Gaussian matrices of the same shapes in every " +
     "module, and theirs, in A, is within 0.02 of chance, max(i, j) / d",
@@ -118,7 +126,9 @@ export const subspaceRules = ({ most, all }: ModuleWords): readonly Claim<SpaceS
       Math.max(...random).toFixed(2)
     }.`;
   },
-}, {
+}];
+
+const everyLayerRule = ({ all }: ModuleWords): Claim<SpaceSimilarity> => ({
   text: "Figures 6, 7: r = 8 and r = 64 share their top direction in every layer",
   rule: `when φ(1, 1) is above 0.5, and at most 0.5 for Gaussian updates, ${all}`,
   ...said.figures6And7,
@@ -126,7 +136,7 @@ export const subspaceRules = ({ most, all }: ModuleWords): readonly Claim<SpaceS
   ours: topShort,
   holds: ({ modules }) => modules.every(sharesTop),
   found: topFound,
-}];
+});
 
 /** The same on the base of two layers. */
 export const subspaceClaims: readonly Claim<SpaceSimilarity>[] = subspaceRules({

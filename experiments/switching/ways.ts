@@ -87,6 +87,24 @@ export async function openSwitched(
   return { base, merged: owner.use(merge(base, adapters[0])), adapters, set, folders };
 }
 
+const inSet = (base: Switched["base"], set: Switched["set"]): Way => ({
+  name: "rows of a set",
+  files: [],
+  switch: (to) => {
+    set.use(Array.from({ length: batchRows }, () => nameOf(to)));
+    return base;
+  },
+});
+
+const inMemory = (merged: Switched["merged"], adapters: Switched["adapters"]): Way => ({
+  name: "in memory",
+  files: [],
+  switch: (to) => {
+    switchTo(merged, adapters[to]);
+    return merged;
+  },
+});
+
 /** The five of decision 0041, and loading all parameters again, the control; `kept` holds what a switch has loaded, until the next one. */
 export function waysOf(
   { base, merged, adapters, set, folders }: Switched,
@@ -99,22 +117,8 @@ export function waysOf(
     switch: async (to: number) => keep(await loadModel(device, folders.tuned[to])),
   };
   return [
-    {
-      name: "rows of a set",
-      files: [],
-      switch: (to) => {
-        set.use(Array.from({ length: batchRows }, () => nameOf(to)));
-        return base;
-      },
-    },
-    {
-      name: "in memory",
-      files: [],
-      switch: (to) => {
-        switchTo(merged, adapters[to]);
-        return merged;
-      },
-    },
+    inSet(base, set),
+    inMemory(merged, adapters),
     {
       name: "from disk",
       files: within(folders.adapters[0], adapterFiles),

@@ -146,25 +146,29 @@ function productWith(type: StoredType): Matmul {
       units: ({ m, n }) => Math.max(m, n),
       grain: ({ m, n, k }) => 24 * ceilDivide(65536, 24 * Math.min(m, n) * (k || 4) + 1),
     },
-    reference({ a, b, a2, b2, bias, c }, s) {
-      const stepsOf = (transposed: number, stride: number) =>
-        transposed ? [1, stride] : [stride, 1];
-      const [aRow, aStep] = stepsOf(s.transposeA, s.aStride);
-      const [bStep, bColumn] = stepsOf(s.transposeB, s.bStride);
-      const [a2Row, a2Step] = stepsOf(s.transposeA, s.a2Stride);
-      const [b2Step, b2Column] = stepsOf(s.transposeB, s.b2Stride);
-      for (let i = 0; i < s.m; i++) {
-        const x = { of: a, at: s.aOffset + i * aRow, step: aStep };
-        const x2 = { of: a2, at: s.a2Offset + i * a2Row, step: a2Step };
-        for (let j = 0; j < s.n; j++) {
-          const y = { of: b, at: s.bOffset + j * bColumn, step: bStep, type };
-          const y2 = { of: b2, at: s.b2Offset + j * b2Column, step: b2Step };
-          const sum = dot(s.k, x, y) + dot(s.k2, x2, y2), at = s.cOffset + i * s.cStride + j;
-          c[at] = (s.accumulate ? c[at] : 0) + s.alpha * sum + (s.hasBias ? bias[j] : 0);
-        }
-      }
-    },
+    reference: referenceOf(type),
   });
+}
+
+/** The product by its definition, in float64. */
+function referenceOf(type: StoredType): Matmul["reference"] {
+  return ({ a, b, a2, b2, bias, c }, s) => {
+    const stepsOf = (transposed: number, stride: number) => transposed ? [1, stride] : [stride, 1];
+    const [aRow, aStep] = stepsOf(s.transposeA, s.aStride);
+    const [bStep, bColumn] = stepsOf(s.transposeB, s.bStride);
+    const [a2Row, a2Step] = stepsOf(s.transposeA, s.a2Stride);
+    const [b2Step, b2Column] = stepsOf(s.transposeB, s.b2Stride);
+    for (let i = 0; i < s.m; i++) {
+      const x = { of: a, at: s.aOffset + i * aRow, step: aStep };
+      const x2 = { of: a2, at: s.a2Offset + i * a2Row, step: a2Step };
+      for (let j = 0; j < s.n; j++) {
+        const y = { of: b, at: s.bOffset + j * bColumn, step: bStep, type };
+        const y2 = { of: b2, at: s.b2Offset + j * b2Column, step: b2Step };
+        const sum = dot(s.k, x, y) + dot(s.k2, x2, y2), at = s.cOffset + i * s.cStride + j;
+        c[at] = (s.accumulate ? c[at] : 0) + s.alpha * sum + (s.hasBias ? bias[j] : 0);
+      }
+    }
+  };
 }
 
 /** Elements of a factor, which is stored as columns x rows if it is transposed. */

@@ -127,6 +127,22 @@ function assertTokens(inputs: AttentionInputs, { batch, time, sequences }: SelfE
   }
 }
 
+function assertHeads({ q, k, v }: AttentionInputs, heads: number): void {
+  const headWidth = q.width / heads, kvHeads = k.width / headWidth;
+  const divides = [headWidth, kvHeads, heads / kvHeads].every(Number.isInteger);
+  if (v.width !== k.width || !divides) {
+    throw new ShapeError(
+      `attention with ${heads} heads needs as many in q, and in k and v a number that divides it, ` +
+        `found ${q.width}, ${k.width} and ${v.width} columns`,
+    );
+  }
+  if (headWidth > mostHeadColumns) {
+    throw new ShapeError(
+      `attention needs heads of at most ${mostHeadColumns} columns, found ${headWidth}`,
+    );
+  }
+}
+
 /**
  * Attention without a gradient, from the last `queries` tokens of each sequence to all its `keys`;
  * returns (batch · queries, width) and what the backward pass needs.
@@ -140,18 +156,7 @@ export function attend(
   { batch, heads, queries, keys, kvRows, causal, mask, sequences }: AttendOptions,
 ): { readonly out: Tensor; readonly logSumExp: Tensor } {
   const { width } = q, headWidth = width / heads, kvHeads = k.width / headWidth;
-  const divides = [headWidth, kvHeads, heads / kvHeads].every(Number.isInteger);
-  if (v.width !== k.width || !divides) {
-    throw new ShapeError(
-      `attention with ${heads} heads needs as many in q, and in k and v a number that divides it, ` +
-        `found ${width}, ${k.width} and ${v.width} columns`,
-    );
-  }
-  if (headWidth > mostHeadColumns) {
-    throw new ShapeError(
-      `attention needs heads of at most ${mostHeadColumns} columns, found ${headWidth}`,
-    );
-  }
+  assertHeads({ q, k, v }, heads);
   if (mask) assertShape("the attention mask", mask.shape, [batch, keys]);
   const rows = sequences ? packedRows(sequences) : batch * queries;
   const out = tape.activation([rows, width], "attention");

@@ -43,6 +43,31 @@ export interface WorkerData {
 
 type KernelFunction = (...values: number[]) => void;
 
+/** The ticket of the next work, or of none where the thread was woken to stop. */
+function awaitTicket(
+  control: Int32Array,
+  flags: WorkerData["layout"]["flags"],
+  chunkMask: number,
+): number {
+  // A few microseconds pass between the kernels of a step, and waking up takes longer than that. A poll
+  // takes 12 ns: a generated token took 0.33 ms with 4,000 polls, 0.28 with 20,000, and no less with
+  // 60,000.
+  const spins = 20_000;
+  for (let spin = 0; spin < spins; spin++) {
+    const ticket = Atomics.load(control, flags.ticket);
+    if (ticket & chunkMask) return ticket;
+  }
+  // The ticket is read before the stop flag and stored after it: a worker that finds no flag has an
+  // older ticket, so that it cannot sleep through the end.
+  const ticket = Atomics.load(control, flags.ticket);
+  if ((ticket & chunkMask) === 0 && Atomics.load(control, flags.stop) === 0) {
+    Atomics.add(control, flags.sleepers, 1);
+    Atomics.wait(control, flags.ticket, ticket);
+    Atomics.sub(control, flags.sleepers, 1);
+  }
+  return Atomics.load(control, flags.ticket);
+}
+
 function work(
   port: { postMessage(message: string): void },
   data: WorkerData,
@@ -50,6 +75,7 @@ function work(
   productsIn: (sgemm: Sgemm, base: number) => KernelFunction,
   next: typeof nextChunk,
   startOf: typeof chunkStart,
+  ticketIn: typeof awaitTicket,
 ): void {
   const { module, memory, names, blas, base, thread, threads } = data;
   const { flags, order, chunkMask, commandOffset } = data.layout;
@@ -64,26 +90,6 @@ function work(
     (exports.use_blas as KernelFunction)();
   }
   (exports.use_scratch as KernelFunction)(data.scratch);
-
-  // A few microseconds pass between the kernels of a step, and waking up takes longer than that. A poll
-  // takes 12 ns: a generated token took 0.33 ms with 4,000 polls, 0.28 with 20,000, and no less with
-  // 60,000.
-  const spins = 20_000;
-  const awaitTicket = (): number => {
-    for (let spin = 0; spin < spins; spin++) {
-      const ticket = Atomics.load(control, flags.ticket);
-      if (ticket & chunkMask) return ticket;
-    }
-    // The ticket is read before the stop flag and stored after it: a worker that finds no flag has an
-    // older ticket, so that it cannot sleep through the end.
-    const ticket = Atomics.load(control, flags.ticket);
-    if ((ticket & chunkMask) === 0 && Atomics.load(control, flags.stop) === 0) {
-      Atomics.add(control, flags.sleepers, 1);
-      Atomics.wait(control, flags.ticket, ticket);
-      Atomics.sub(control, flags.sleepers, 1);
-    }
-    return Atomics.load(control, flags.ticket);
-  };
   const attempt = (ticket: number): void => {
     const units = command[order.units], grain = command[order.grain];
     const chunks = command[order.chunks];
@@ -104,7 +110,7 @@ function work(
 
   port.postMessage("ready");
   while (true) {
-    const ticket = awaitTicket();
+    const ticket = ticketIn(control, flags, chunkMask);
     if (Atomics.load(control, flags.stop)) return library?.close();
     if (ticket & chunkMask) attempt(ticket);
   }
@@ -113,5 +119,5 @@ function work(
 /** CommonJS, as `eval: true` requires. */
 export const workerProgram: string = `{
 const { parentPort, workerData } = require("node:worker_threads");
-(${work})(parentPort, workerData, ${sgemmRange}, ${sgemmIn}, ${nextChunk}, ${chunkStart});
+(${work})(parentPort, workerData, ${sgemmRange}, ${sgemmIn}, ${nextChunk}, ${chunkStart}, ${awaitTicket});
 }`;
