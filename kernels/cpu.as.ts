@@ -1,7 +1,6 @@
 /** All kernels of the CPU: each export is named after its kernel and follows its signature. */
 
 export { adamw } from "./adamw/adamw.as";
-export { adamw_eight_bit } from "./adamw/eight_bit.as";
 export { attention_backward } from "./attention/backward.as";
 export { attention_forward } from "./attention/forward.as";
 export { choose_token } from "./choose_token/choose_token.as";

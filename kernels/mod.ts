@@ -1,7 +1,7 @@
 /** All kernels: each is described once and runs on every device. @module */
 
 export * from "./kernel.ts";
-export { adamw, adamwEightBit, type AdamWKernel } from "./adamw/kernel.ts";
+export { adamw, type AdamWKernel } from "./adamw/kernel.ts";
 export { attentionBackward } from "./attention/backward_kernel.ts";
 export { attentionForward } from "./attention/kernel.ts";
 export { chooseTokenKernel, wrongLogitOf } from "./choose_token/kernel.ts";

@@ -98,8 +98,8 @@ export const notebookFaults: readonly NotebookFault[] = [
     "03 04",
     "AdamW keeps a third moment",
     "src/train/optimizer_layout.ts",
-    'const moments = ["first", "second"].map(',
-    'const moments = ["first", "second", "third"].map(',
+    'second = arena("optimizer", "second moments");',
+    'second = arena("optimizer", "second moments");\n  arena("optimizer", "third moments");',
   ),
   fault(
     "02 04",

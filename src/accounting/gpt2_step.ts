@@ -368,7 +368,7 @@ export interface StepBytes {
 
 /**
  * Bytes by role at the peak of a training step of a GPT-2, in F32: what the `dry` device measures by
- * running it (with AdamW, in F32 or 8 bits), from formulas that can be checked by hand.
+ * running it (with AdamW), from formulas that can be checked by hand.
  * With activation checkpointing there are none: `predictMemory` runs such a step.
  *
  * @returns Undefined if there is no closed formula: another family or head, blocks that are not adapted

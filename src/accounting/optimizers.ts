@@ -1,6 +1,6 @@
 /** Optimizers by name. @module */
 
-/** Optimizers whose state has a formula; devices train with `adamw` and `adamw8bit`. */
+/** Optimizers whose state has a formula; devices train with `adamw`. */
 export const optimizerNames = ["adamw", "sgd", "momentum", "adamw8bit", "adafactor"] as const;
 
 /** One of them. */

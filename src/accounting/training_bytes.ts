@@ -54,7 +54,10 @@ export function optimizerBytes(optimizer: OptimizerName, trained: Iterable<Tenso
   return [...trained].reduce((sum, tensor) => sum + stateBytes[optimizer](tensor), 0);
 }
 
-/** Bytes of scratch that stay between steps: the maps of moments in 8 bits, and the middles between their values. */
+/**
+ * Bytes of scratch that stay between steps. Moments in 8 bits need the 256 values of their two maps, and the middles
+ * between them.
+ */
 export function optimizerScratchBytes(
   optimizer: OptimizerName,
   trained: Iterable<TensorSpec>,

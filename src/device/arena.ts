@@ -52,8 +52,6 @@ export interface ArenaEntry {
   readonly name: string;
   /** Extents, outermost first. */
   readonly shape: Shape;
-  /** Number of bytes at the end of its own that only fill up a word. Default 0. */
-  readonly padding?: number;
 }
 
 /** Entries start at multiples of this many elements: 256 bytes, WebGPU's offset alignment. */
@@ -65,7 +63,7 @@ function alignedSize(shape: Shape): number {
 }
 
 /**
- * Tensors of 4-byte elements side by side in as few buffers as the device allows, each aligned to 256 bytes.
+ * F32 tensors side by side in as few buffers as the device allows, each aligned to 256 bytes.
  *
  * Entries keep their order and all bytes start as zero, so that kernels may run over a contiguous span of
  * entries with the padding between them.
@@ -79,12 +77,11 @@ export class Arena extends Scope {
     entries: readonly ArenaEntry[],
     role: Role,
     label: string,
-    type: "f32" | "u32" = "f32",
   ) {
     super(device);
     try {
       for (const block of blocksOf(entries, device.maxBufferBytes / 4)) {
-        this.#place(block, role, label, type);
+        this.#place(block, role, label);
       }
     } catch (error) {
       this[Symbol.dispose]();
@@ -99,19 +96,11 @@ export class Arena extends Scope {
     return view;
   }
 
-  #place(
-    block: readonly ArenaEntry[],
-    role: Role,
-    label: string,
-    type: "f32" | "u32",
-  ): void {
+  #place(block: readonly ArenaEntry[], role: Role, label: string): void {
     const sizes = block.map(({ shape }) => alignedSize(shape));
     const total = sizes.reduce((sum, size) => sum + size, 0);
-    const padding = block.reduce(
-      (sum, { shape, padding = 0 }, i) => sum + 4 * (sizes[i] - sizeOf(shape)) + padding,
-      0,
-    );
-    const buffer = this.allocate([total], type, role, label, padding);
+    const padding = block.reduce((sum, { shape }, i) => sum + 4 * (sizes[i] - sizeOf(shape)), 0);
+    const buffer = this.allocate([total], "f32", role, label, padding);
     zero(buffer);
     let offset = 0;
     block.forEach(({ name, shape }, i) => {

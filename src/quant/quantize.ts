@@ -217,7 +217,7 @@ export interface RoundedBlocks {
 }
 
 /** Rounding to the nearest of a code's values. A middle belongs to the smaller one. */
-export function roundingTo(values: Float32Array): Rounding {
+function roundingTo(values: Float32Array): Rounding {
   const order = Array.from(values.keys()).sort((a, b) => values[a] - values[b]);
   const pairs = order.slice(1).map((code, i) => [values[order[i]], values[code]]);
   const bounds = Float32Array.from(pairs, ([a, b]) => Math.fround(a + b) / 2);

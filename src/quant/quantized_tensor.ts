@@ -61,22 +61,19 @@ export function codeValues(code: FourBitCode): Float32Array {
 }
 
 /**
- * The 256 values of bitsandbytes' dynamic map, ascending: `nested_quant_map` in its files, and `qmap1` of its
- * optimizers; unsigned, their `qmap2`.
+ * The 256 values of bitsandbytes' dynamic map, ascending: `nested_quant_map` in its files.
  *
  * Each power of ten from 10⁻⁶ to 1 has twice as many values as the one below, evenly spaced between a tenth
- * of it and itself: up to 64 of either sign, or up to 128; 0 and 1 complete them (Dettmers et al. 2022, 8-bit
+ * of it and itself, up to 64 of either sign; 0 and 1 complete them (Dettmers et al. 2022, 8-bit
  * optimizers, section 2.1).
- *
- * @param signed Whether there are negative values. Default true.
  */
-export function dynamicMap(signed = true): Float32Array {
+export function dynamicMap(): Float32Array {
   const values = [0, 1];
   for (let decade = 0; decade < 7; decade++) {
     const scale = Math.fround(10 ** (decade - 6));
-    for (const middle of middles(2 ** (signed ? decade : decade + 1))) {
+    for (const middle of middles(2 ** decade)) {
       const value = Math.fround(scale * middle);
-      values.push(value, ...signed ? [-value] : []);
+      values.push(value, -value);
     }
   }
   return Float32Array.from(values).sort();

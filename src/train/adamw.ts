@@ -14,11 +14,9 @@ import { DeviceError, quote } from "../core/errors.ts";
 import { fitsFloat32 } from "../core/tensor.ts";
 import { Scope } from "../device/arena.ts";
 import { zero } from "../device/base.ts";
-import type { Device, Tensor } from "../device/device.ts";
+import type { Device, Scalars, Tensor } from "../device/device.ts";
 import { piecesOf } from "../device/spans.ts";
-import { EightBitUpdates, leastEightBit, type StepScalars } from "./eight_bit_moments.ts";
 import {
-  type EightBitSlot,
   gradientRanges,
   layOut,
   type OptimizerSlot,
@@ -29,12 +27,10 @@ import {
 // The optimizer.
 
 /**
- * Owns the gradients and moments of the parameters that it optimizes; made by {@link adamW} and
- * {@link adamW8bit}.
+ * Owns the gradients and moments of the parameters that it optimizes; made by {@link adamW}.
  *
  * Until it is disposed, tapes sum gradients directly into its buffers, over any number of tapes before
- * a {@link AdamW.step}. Cost: 12 bytes per parameter, 4 of role `gradient` and 8 of role `optimizer`; with
- * moments in 8 bits 2 and, for every 256 values, 8 more instead of these 8.
+ * a {@link AdamW.step}. Cost: 12 bytes per parameter, 4 of role `gradient` and 8 of role `optimizer`.
  */
 export class AdamW implements Disposable {
   /** The device of the parameters. */
@@ -51,15 +47,13 @@ export class AdamW implements Disposable {
   readonly #groups: readonly AdamWSettings[];
   readonly #scope: Scope;
   readonly #runs: readonly Run[];
-  readonly #eightBit: EightBitUpdates;
   readonly #norm: GradientNorm;
   #steps = 0;
 
-  /** Allocates the buffers; see {@link adamW} and, for `hasEightBits`, {@link adamW8bit}. */
+  /** Allocates the buffers; see {@link adamW}. */
   constructor(
     parameters: readonly Parameter[] | readonly ParameterGroup[],
     options: AdamWOptions,
-    hasEightBits = false,
   ) {
     const groups = groupsOf(parameters, options);
     this.device = groups[0].parameters[0].tensor.device;
@@ -68,15 +62,8 @@ export class AdamW implements Disposable {
     this.#groups = groups;
     using unfinished = new DisposableStack();
     this.#scope = unfinished.use(new Scope(this.device));
-    const least = hasEightBits ? leastEightBit : Infinity;
-    this.slots = layOut(
-      this.#scope,
-      this.device,
-      groups.map(({ parameters }) => parameters),
-      least,
-    );
-    this.#runs = runsOf(this.slots.filter((slot) => !isEightBit(slot)));
-    this.#eightBit = new EightBitUpdates(this.#scope, this.slots.filter(isEightBit));
+    this.slots = layOut(this.#scope, this.device, groups.map(({ parameters }) => parameters));
+    this.#runs = runsOf(this.slots);
     this.#norm = new GradientNorm(this.#scope, gradientRanges(this.slots));
     for (const { parameter, gradient } of this.slots) {
       parameter.gradient = { tensor: gradient, filled: false };
@@ -116,7 +103,6 @@ export class AdamW implements Disposable {
     this.#norm.update();
     this.#steps++;
     for (const run of this.#runs) this.#update(run);
-    this.#eightBit.update(this.norm, (group) => this.#scalars(group));
     this.discard();
   }
 
@@ -163,7 +149,7 @@ export class AdamW implements Disposable {
   }
 
   /** The kernel's scalars, computed in float64: in F32, 1 - 0.999 has a relative error of 5e-5. */
-  #scalars(group: number): StepScalars {
+  #scalars(group: number): Omit<Scalars<typeof kernel>, "size"> {
     const { learningRate, betas: [beta1, beta2], epsilon, weightDecay } = this.#groups[group];
     const ratio = learningRate === this.#initialRate ? 1 : learningRate / this.#initialRate;
     const rate = ratio * this.learningRate;
@@ -216,37 +202,6 @@ export function adamW(
 ): AdamW {
   return new AdamW(parameters, options);
 }
-
-/**
- * AdamW whose moments are in 8 bits (Dettmers et al. 2022), as bitsandbytes' `AdamW8bit`: those of a parameter of at
- * least 4,096 values; smaller ones keep F32.
- *
- * Each 256 values of a moment share a scale, their largest magnitude, and each has a code of
- * `dynamicMap` of `@lowrank/core/quant`. A step makes m and v from codes and scales, is that of {@link adamW}, and
- * rounds them again: 2.03 bytes a value instead of 8.
- *
- * @throws {RangeError} As {@link adamW}.
- *
- * @example
- * ```ts
- * import { initGpt2, openDevice, parseGpt2Config } from "@lowrank/core";
- * import { adamW8bit } from "@lowrank/core/train";
- *
- * using device = await openDevice();
- * const config = parseGpt2Config({ vocab_size: 64, n_positions: 8, n_embd: 64, n_layer: 1, n_head: 2 });
- * using model = initGpt2(device, config, { seed: 1 });
- * using optimizer = adamW8bit(model.trainable(), { learningRate: 1e-3 });
- * console.log(optimizer.slots.filter(({ scales }) => scales).map(({ parameter }) => parameter.name));
- * ```
- */
-export function adamW8bit(
-  parameters: readonly Parameter[] | readonly ParameterGroup[],
-  options: AdamWOptions,
-): AdamW {
-  return new AdamW(parameters, options, true);
-}
-
-const isEightBit = (slot: OptimizerSlot): slot is EightBitSlot => slot.scales !== undefined;
 
 // Settings.
 

@@ -52,7 +52,7 @@ export interface Resumed {
 /**
  * Writes the trainable parameters, their moments, the step, the seed, the log, its times, the device's
  * description, digests of everything frozen, and a digest of it all to one safetensors file: 12 bytes per
- * trainable parameter, 6.03 with moments in 8 bits, and 4 more for the values at the lowest held-out loss if
+ * trainable parameter, and 4 more for the values at the lowest held-out loss if
  * that is measured. The checkpoint before is kept beside it as `<path>.old`; the one before that is removed
  * first, so that at most two are on the disk.
  *
@@ -165,12 +165,8 @@ async function stateOf(
   const { steps: step, options: { seed = 0 }, model: { device: { description } } } = trainer;
   const base = await frozenDigests(trainer), { points } = trainer.heldOut;
   const heldOut = points.length > 0 ? points : undefined, device = description;
-  const optimizer = narrowOptimizer(trainer), format = checkpointFormat;
-  return { format, step, seed, device, platform, base, log, times, heldOut, optimizer };
+  return { format: checkpointFormat, step, seed, device, platform, base, log, times, heldOut };
 }
-
-const narrowOptimizer = ({ options: { optimizer } }: Trainer<unknown>) =>
-  optimizer === "adamw" ? undefined : optimizer;
 
 /** Reads a checkpoint as it was written. */
 async function read(what: string, path: string): Promise<Checkpoint> {
@@ -194,17 +190,13 @@ const adviser = (path: string) => async (error: Error): Promise<never> => {
 /** Throws unless a checkpoint is one of this trainer. */
 async function assertFits(
   what: string,
-  { state: { seed, step, base, heldOut, optimizer }, tensors }: Checkpoint,
+  { state: { seed, step, base, heldOut }, tensors }: Checkpoint,
   trainer: Trainer<unknown>,
 ): Promise<void> {
   const { options } = trainer, expected = options.seed ?? 0;
   if (seed !== expected) throw new RangeError(`${what} needs seed ${seed}, found ${expected}`);
   if (step > options.steps) {
     throw new RangeError(`${what} needs at least ${step} steps, found ${options.steps}`);
-  }
-  const own = narrowOptimizer(trainer), said = (name = "adamw") => name;
-  if (optimizer !== own) {
-    throw new RangeError(`${what} needs the optimizer ${said(optimizer)}, found ${said(own)}`);
   }
   assertSameTensors(what, tensors, trainer, heldOut !== undefined);
   const found = await frozenDigests(trainer);
@@ -238,8 +230,8 @@ export interface CheckpointState {
   readonly times?: TrainingTimes;
   /** The held-out losses so far, if they are measured. */
   readonly heldOut?: readonly HeldOutLoss[];
-  /** The optimizer, if it is another than AdamW in F32. */
-  readonly optimizer?: "adamw8bit";
+  /** What an older version trained with, if it was not `adamw`: no trainer can resume it. */
+  readonly optimizer?: string;
 }
 
 /** Requirements of each field, in words and as a function of it and the step. */
@@ -268,7 +260,7 @@ const rules: readonly [
     "held-out losses of some steps",
     (value = [{ step: 0, loss: 0 }]) => isHeldOut(value),
   ],
-  ["optimizer", '"adamw8bit" or none', (value = "adamw8bit") => value === "adamw8bit"],
+  ["optimizer", "adamw", (value = "adamw") => value === "adamw"],
 ];
 
 /**
@@ -363,16 +355,10 @@ function shapesOf(trainer: Trainer<unknown>, hasBest: boolean): Map<string, Shap
 /** The tensors of a trainer by their names in the file. */
 function tensorsOf(trainer: Trainer<unknown>): Map<string, Tensor> {
   return new Map(
-    namedSlots(trainer).flatMap(([name, { parameter, first, second, scales }]) => [
+    namedSlots(trainer).flatMap(([name, { parameter, first, second }]) => [
       [`parameter.${name}`, parameter.tensor] as const,
       [`first.${name}`, first] as const,
       [`second.${name}`, second] as const,
-      ...scales
-        ? [
-          [`firstScales.${name}`, scales.first] as const,
-          [`secondScales.${name}`, scales.second] as const,
-        ]
-        : [],
     ]),
   );
 }

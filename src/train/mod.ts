@@ -1,6 +1,6 @@
 /** Training: AdamW, schedules, the trainer, evaluation. @module */
 
-export { AdamW, adamW, adamW8bit } from "./adamw.ts";
+export { AdamW, adamW } from "./adamw.ts";
 export type { AdamWOptions, AdamWSettings, ParameterGroup } from "./adamw.ts";
 export { type Batch, countTargets, type ModelInputs } from "../core/batch.ts";
 export type { BatchSource } from "./batch.ts";
@@ -23,7 +23,7 @@ export {
 } from "./train.ts";
 export { type EvaluatedStep, History } from "./train.ts";
 export { emptyLog, logStep, type TrainingLog } from "./train.ts";
-export type { MomentScales, OptimizerSlot } from "./optimizer_layout.ts";
+export type { OptimizerSlot } from "./optimizer_layout.ts";
 export { type StepNumbers, StepRing } from "./trainer.ts";
 export {
   constantSchedule,

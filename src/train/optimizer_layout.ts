@@ -4,10 +4,8 @@
  * @module
  */
 
-import { momentBlock } from "../../kernels/adamw/kernel.ts";
 import type { Parameter } from "../autograd/parameter.ts";
-import { sizeOf } from "../core/tensor.ts";
-import { Arena, type ArenaEntry, type Scope } from "../device/arena.ts";
+import { Arena, type Scope } from "../device/arena.ts";
 import type { Device, Tensor } from "../device/device.ts";
 import type { Role } from "../device/ledger.ts";
 import { inMemoryOrder, spanOver } from "../device/spans.ts";
@@ -20,24 +18,11 @@ export interface OptimizerSlot {
   readonly group: number;
   /** Its gradient, of its shape. */
   readonly gradient: Tensor;
-  /** Running mean of the gradient, of its shape; in 8 bits its codes, four a word. */
+  /** Running mean of the gradient, of its shape. */
   readonly first: Tensor;
   /** Running mean of the squared gradient, likewise. */
   readonly second: Tensor;
-  /** Scales of the codes of moments in 8 bits; absent where they are in F32. */
-  readonly scales?: MomentScales;
 }
-
-/** The largest magnitude of each 256 values of both moments. */
-export interface MomentScales {
-  /** Those of the first moment. */
-  readonly first: Tensor;
-  /** Those of the second. */
-  readonly second: Tensor;
-}
-
-/** A slot whose moments are in 8 bits. */
-export type EightBitSlot = OptimizerSlot & Required<Pick<OptimizerSlot, "scales">>;
 
 /** Adjacent parameters of one group as flat ranges, padding included: one launch updates them all. */
 export interface Run {
@@ -61,50 +46,28 @@ interface Member {
 /**
  * Gives every parameter a gradient (role `gradient`) and two moments (role `optimizer`), all zero, in
  * arenas that `scope` owns. Within a group they follow the order of the parameters in memory.
- *
- * @param leastEightBit Parameters of at least so many values have moments in 8 bits.
  */
 export function layOut(
   scope: Scope,
   device: Device,
   groups: readonly (readonly Parameter[])[],
-  leastEightBit: number,
 ): OptimizerSlot[] {
   const members = groups.flatMap((parameters, group) =>
     inMemoryOrder(parameters).map((parameter): Member => ({ parameter, group }))
   );
   const entries = members.map(({ parameter: { shape } }, i) => ({ name: String(i), shape }));
-  const isWide = entries.map(({ shape }) => sizeOf(shape) < leastEightBit);
-  const wide = entries.filter((_, i) => isWide[i]), narrow = entries.filter((_, i) => !isWide[i]);
-  const arena = (role: Role, label: string, entries: readonly ArenaEntry[], type?: "u32") =>
-    scope.own(new Arena(device, entries, role, label, type));
-  const gradients = arena("gradient", "gradients", entries);
-  const moments = ["first", "second"].map((which) => ({
-    values: arena("optimizer", `${which} moments`, wide),
-    codes: arena("optimizer", `codes of ${which} moments`, narrow.map(codesOf), "u32"),
-    scales: arena("optimizer", `scales of ${which} moments`, narrow.map(scalesOf)),
+  const arena = (role: Role, label: string) => scope.own(new Arena(device, entries, role, label));
+  const gradients = arena("gradient", "gradients");
+  const first = arena("optimizer", "first moments"), second = arena("optimizer", "second moments");
+  return members.map((member, i) => ({
+    ...member,
+    gradient: gradients.view(String(i)),
+    first: first.view(String(i)),
+    second: second.view(String(i)),
   }));
-  return members.map((member, i) => {
-    const name = String(i), gradient = gradients.view(name);
-    const [first, second] = moments.map((of) => (isWide[i] ? of.values : of.codes).view(name));
-    if (isWide[i]) return { ...member, gradient, first, second };
-    const [firstScales, secondScales] = moments.map(({ scales }) => scales.view(name));
-    const scales = { first: firstScales, second: secondScales };
-    return { ...member, gradient, first, second, scales };
-  });
 }
 
-/** A byte for each value, in whole words. */
-function codesOf({ name, shape }: ArenaEntry): ArenaEntry {
-  const words = Math.ceil(sizeOf(shape) / 4);
-  return { name, shape: [words], padding: 4 * words - sizeOf(shape) };
-}
-
-function scalesOf({ name, shape }: ArenaEntry): ArenaEntry {
-  return { name, shape: [Math.ceil(sizeOf(shape) / momentBlock)] };
-}
-
-/** Joins slots of one group, with moments in F32, that are adjacent in memory with all that they have. */
+/** Joins slots of one group whose parameters are adjacent in memory, like their gradients. */
 export function runsOf(slots: readonly OptimizerSlot[]): Run[] {
   return chunksOf(slots, (a, b) => a.group === b.group && haveOneDistance(a, b))
     .map((slots) => ({
@@ -116,15 +79,11 @@ export function runsOf(slots: readonly OptimizerSlot[]): Run[] {
     }));
 }
 
-/** Their moments have neighbors in F32 only, so that a parameter with others in between has another distance. */
+/** Moments have the places of their gradients. */
 function haveOneDistance(a: OptimizerSlot, b: OptimizerSlot): boolean {
-  const tensorsOf = (
-    { parameter, gradient, first, second }: OptimizerSlot,
-  ) => [parameter.tensor, gradient, first, second];
-  const distance = b.gradient.offset - a.gradient.offset, others = tensorsOf(b);
-  return tensorsOf(a).every((tensor, i) =>
-    areNeighbors(tensor, others[i]) && others[i].offset - tensor.offset === distance
-  );
+  const [one, other] = [a.parameter.tensor, b.parameter.tensor];
+  return areNeighbors(a.gradient, b.gradient) && areNeighbors(one, other) &&
+    other.offset - one.offset === b.gradient.offset - a.gradient.offset;
 }
 
 /** All gradients as one flat range per buffer, whatever their group. */

@@ -20,14 +20,7 @@ import { assertSeed, hash32 } from "../core/random.ts";
 import type { HostTensor } from "../core/tensor.ts";
 import { zero } from "../device/base.ts";
 import type { CompileReport, Device, Tensor } from "../device/device.ts";
-import {
-  type AdamW,
-  adamW,
-  adamW8bit,
-  adamWNames,
-  type AdamWOptions,
-  type ParameterGroup,
-} from "./adamw.ts";
+import { type AdamW, adamW, adamWNames, type AdamWOptions, type ParameterGroup } from "./adamw.ts";
 import { assertBatch } from "./batch.ts";
 import {
   type Schedule,
@@ -110,10 +103,8 @@ export interface TrainerOptions extends AdamWOptions {
   readonly activationCheckpointing?: boolean;
   /** Loss to minimize. Default: `crossEntropy`, with the next tokens or classes as targets. */
   readonly loss?: Loss;
-  /**
-   * `adamw`, or `adamw8bit`, whose moments take 2.03 bytes a value instead of 8 (see `adamW8bit`). Default `adamw`.
-   */
-  readonly optimizer?: "adamw" | "adamw8bit";
+  /** The only one that trains; `optimizerBytes` of `@lowrank/core/accounting` counts others. Default `adamw`. */
+  readonly optimizer?: "adamw";
   /** Parameters with their own settings. Default: all trainable parameters, in one group. */
   readonly groups?: readonly ParameterGroup[];
 }
@@ -132,10 +123,7 @@ export const trainerNames: OptionNames<TrainerOptions> = {
 };
 
 /** Names of the optimizers that a training can have. */
-export const trainingOptimizers: readonly NonNullable<TrainerOptions["optimizer"]>[] = [
-  "adamw",
-  "adamw8bit",
-];
+export const trainingOptimizers: readonly NonNullable<TrainerOptions["optimizer"]>[] = ["adamw"];
 
 /** Throws a RangeError unless there is an optimizer of that name. */
 function assertOptimizer(name: NonNullable<TrainerOptions["optimizer"]>): void {
@@ -221,9 +209,8 @@ export class Trainer<Inputs = ModelInputs> implements Disposable {
       : scheduleOf(schedule, pickOptions<ScheduleOptions>(options, scheduleNames));
     this.loss = options.loss ?? crossEntropy;
     using unfinished = new DisposableStack();
-    const make = optimizer === "adamw" ? adamW : adamW8bit;
     this.optimizer = unfinished.use(
-      make(options.groups ?? model.trainable(), pickOptions<AdamWOptions>(options, adamWNames)),
+      adamW(options.groups ?? model.trainable(), pickOptions<AdamWOptions>(options, adamWNames)),
     );
     this.#trained = new Set(this.optimizer.slots.map(({ parameter }) => parameter));
     this.ring = new StepRing(model.device);

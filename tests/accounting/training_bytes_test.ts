@@ -99,15 +99,18 @@ Deno.test("values in NF4 cannot be trained", () => {
 });
 
 Deno.test("an optimizer's bytes are summed tensor by tensor", () => {
-  // A matrix, one too small for 8 bits, and a vector.
-  const trained = [[64, 128], [10, 20], [128]].map((shape, i) => ({ name: `${i}`, shape }));
-  const values = 64 * 128 + 200 + 128;
+  // A matrix, the smallest in 8 bits, one too small for them, and a vector.
+  const trained = [[64, 128], [64, 64], [9, 455], [128]].map((shape, i) => ({
+    name: `${i}`,
+    shape,
+  }));
+  const values = 64 * 128 + 4096 + 4095 + 128;
   const expected: Record<OptimizerName, number> = {
     sgd: 0,
     momentum: 4 * values,
     adamw: 8 * values,
-    adamw8bit: 2 * 8192 + 8 * 32 + 8 * (200 + 128),
-    adafactor: 4 * (64 + 128 + 10 + 20 + 128),
+    adamw8bit: 2 * (8192 + 4096) + 8 * (32 + 16) + 8 * (4095 + 128),
+    adafactor: 4 * (64 + 128 + 64 + 64 + 9 + 455 + 128),
   };
   const found = optimizerNames.map((name) => [name, optimizerBytes(name, trained)]);
   assertEquals(Object.fromEntries(found), expected);

@@ -160,8 +160,8 @@ const settings: readonly (readonly [config: object, ...sentence: string[]])[] = 
   [{ clipNorm: 1e-300 }, "AdamW needs clipNorm to be finite and not vanish in F32, found 1e-300"],
   [{ epsilon: 1e-99 }, "AdamW needs epsilon to be finite and not vanish in F32, found 1e-99"],
   [{ learningRate: 1e99 }, "AdamW needs learningRate to be finite and not vanish in F32"],
-  [{ optimizer: "lion" }, 'optimizer must be adamw or adamw8bit, found "lion"'],
-  [{ optimizer: 8 }, "optimizer must be adamw or adamw8bit, found 8"],
+  [{ optimizer: "adamw8bit" }, 'optimizer must be adamw, found "adamw8bit"'],
+  [{ optimizer: 8 }, "optimizer must be adamw, found 8"],
 ];
 
 Deno.test("an error in a training file names the field and its rule", () =>

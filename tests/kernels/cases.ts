@@ -1,7 +1,6 @@
 /** The shared table of kernel cases: what every device has to do right. @module */
 
 import { adamwCases } from "./cases/adamw.ts";
-import { eightBitAdamwCases } from "./cases/adamw_eight_bit.ts";
 import { attentionCases } from "./cases/attention.ts";
 import { packedCases } from "./cases/attention_packed.ts";
 import { chooseTokenCases } from "./cases/choose_token.ts";
@@ -44,7 +43,6 @@ export const kernelCases: readonly KernelCase[] = [
   ...fourBitCases,
   ...reduceCases,
   ...adamwCases,
-  ...eightBitAdamwCases,
   ...geluCases,
   ...layerNormCases,
   ...chooseTokenCases,

@@ -1,10 +1,9 @@
 /** The definitions: gradients are slopes or adjoints, and steps those of their formulas. */
 
-import { assert, assertAlmostEquals, assertEquals } from "@std/assert";
+import { assert, assertAlmostEquals } from "@std/assert";
 import * as kernels from "../../kernels/mod.ts";
 import { onePair } from "../../kernels/matmul/kernel.ts";
 import { Random } from "../../src/core/random.ts";
-import { maps } from "./cases/adamw_eight_bit.ts";
 
 type Arrays = Record<string, Float64Array>;
 
@@ -239,32 +238,4 @@ Deno.test("adamw takes the step of its formula and clips by the norm", () => {
   assertAlmostEquals(first[0], -0.2, 1e-6);
   assertAlmostEquals(second[0], 0.04, 1e-6);
   assertAlmostEquals(parameter[0], 2 * 0.95 + 0.1, 1e-12);
-});
-
-Deno.test("adamw_eight_bit takes the step of adamw and keeps the nearest codes of its moments", () => {
-  const scalars = {
-    ...{ size: 3, learningRate: 0.1, beta1: 0.5, complement1: 0.5, beta2: 0.5, complement2: 0.5 },
-    ...{ epsilon: 1e-8, keep: 1, correction1: 1, correction2: 1, maxNorm: 0 },
-  };
-  const gradient = Float64Array.of(8, -4, 0.5), zeros = () => new Float64Array(3);
-  const known = { parameter: zeros(), gradient, norm: gradient };
-  kernels.adamw.reference({ ...known, first: zeros(), second: zeros() }, scalars);
-  const expected = known.parameter.slice();
-  // Moments of zero have scales of zero, whatever their codes; the fourth byte is no value's.
-  const first = Uint32Array.of(0xabcdef01), second = Uint32Array.of(0x98765432);
-  const firstScales = zeros(), secondScales = zeros(), parameter = zeros();
-  const buffers = { ...known, parameter, first, second, firstScales, secondScales, maps };
-  kernels.adamwEightBit.reference(buffers, scalars);
-  assertEquals(parameter, expected);
-  assertEquals([firstScales[0], secondScales[0]], [4, 32]);
-  // m is 4, -2 and 0.25, v 32, 8 and 0.125: of the largest 1, -1/2 and 1/16, and 1, 1/4 and 1/256.
-  const nearestTo = (x: number, map: readonly number[]) =>
-    map.reduce(
-      (best, value, code) => Math.abs(value - x) < Math.abs(map[best] - x) ? code : best,
-      0,
-    );
-  const signed = [...maps.subarray(0, 256)], unsigned = [...maps.subarray(512, 768)];
-  const bytes = (words: Uint32Array) => [...new Uint8Array(words.buffer)];
-  assertEquals(bytes(first), [...[1, -1 / 2, 1 / 16].map((x) => nearestTo(x, signed)), 0xab]);
-  assertEquals(bytes(second), [...[1, 1 / 4, 1 / 256].map((x) => nearestTo(x, unsigned)), 0x98]);
 });

@@ -5,7 +5,6 @@ import { bfloat16ToFloat32, float32ToBfloat16 } from "../../src/core/tensor.ts";
 import { openSafetensors, quantizedNames, readQuantized } from "../../src/formats/mod.ts";
 import {
   dequantize,
-  dynamicMap,
   type FourBitCode,
   quantize,
   quantizeAbsmax,
@@ -62,10 +61,4 @@ for (const name of cases.filter((name) => values.has(`dequantized.${name}`))) {
 
 Deno.test("the state dict of a Linear4bit is read like the functions' own", () => {
   assertEquals(layer, theirs.get("small.nf4.64.double"));
-});
-
-Deno.test("the maps of moments in 8 bits are bitsandbytes' to the bit", async () => {
-  const maps = await tensorsOf(golden("eight_bit_adamw.safetensors"));
-  assertEquals(dynamicMap(), maps.get("map.signed")!.data);
-  assertEquals(dynamicMap(false), maps.get("map.unsigned")!.data);
 });

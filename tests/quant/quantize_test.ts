@@ -128,17 +128,6 @@ Deno.test("the maps are those that bitsandbytes gives", () => {
   ]);
 });
 
-Deno.test("the unsigned map has 254 values in seven powers of ten, each with twice as many as the one below", () => {
-  const map = dynamicMap(false),
-    within = (from: number, to: number) => map.filter((value) => value > from && value < to).length;
-  assertEquals(map.length, 256);
-  assertEquals([map[0], map[255]], [0, 1]);
-  assertEquals(
-    Array.from({ length: 7 }, (_, i) => within(10 ** (i - 7), 10 ** (i - 6))),
-    [2, 4, 8, 16, 32, 64, 128],
-  );
-});
-
 Deno.test("the table of NF4 is what the paper's quantiles give", () => {
   // Probabilities from 0.9677083 to 0.5: nine, and eight for the negative side, without the last.
   const quantilesOf = (count: number) =>

@@ -81,7 +81,7 @@ export const mixedRuns: readonly MakeRun[] = [
       seed: 3,
     }),
     batches: batchesOf(3, other, { rows: 3 }),
-    ...{ learningRate: 2e-3, steps: 7, betas: [0.8, 0.9], optimizer: "adamw8bit" },
+    ...{ learningRate: 2e-3, steps: 7, betas: [0.8, 0.9] },
   }),
   (base) => ({
     adapter: adapterOn(base, { rank: 2, sites: ["q", "up"], seed: 4 }),

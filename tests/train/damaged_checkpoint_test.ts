@@ -139,6 +139,8 @@ Deno.test("checkpoint: a state that cannot be true is named, however well it is 
     await refused({ device: 3 }, "needs a text as its device, found 3");
     await refused({ base: { a: 1 } }, "needs a record of digests as its base");
     await refused({ step: 7, log: emptyLog() }, "needs at least 7 steps, found 6");
+    const narrow = 'needs adamw as its optimizer, found "adamw8bit"';
+    await refused({ optimizer: "adamw8bit" }, narrow);
     const old = 'found "lowrank checkpoint 1": it is from another version';
     await refused({ format: "lowrank checkpoint 1" }, old);
   }));

@@ -51,5 +51,4 @@ export const methods: Record<string, Method> = {
     lora: { rank: 3, sites: "all", dropout: 0.1 },
     activationCheckpointing: true,
   },
-  "full, 8-bit AdamW": { optimizer: "adamw8bit" },
 };

@@ -31,7 +31,6 @@ import {
 } from "../../runs/mod.ts";
 import { isHubName } from "../../storage/hub_name.ts";
 import { kindOf } from "../../storage/storage.ts";
-import { trainingOptimizers } from "../../train/mod.ts";
 import { type CommonOptions, print, table } from "../common.ts";
 import {
   type BaseDtypeOption,
@@ -96,7 +95,7 @@ async function forecast(
   assertFits(stored, options, method);
   const adapt = (model: Parameters<typeof allocateMethod>[0]) =>
     void allocateMethod(model, method, seed);
-  const optimizer = ranWith(options), step = { batch, length, labeled, optimizer };
+  const step = { batch, length, labeled };
   const dtype = baseTypeOf(options);
   const prediction = { ...step, dtype, activationCheckpointing, quantized, adapt };
   const { byRole, peakByRole } = predictMemory(config, prediction);
@@ -113,12 +112,6 @@ async function forecast(
     live: restate(byRole),
     byFormula: formula && restate(formula),
   };
-}
-
-/** The optimizer that the step runs with: the one asked for, in F32 if there is such a training. */
-function ranWith({ optimizer, dtype }: Pick<ForecastOptions, "optimizer" | "dtype">) {
-  const own = trainingOptimizers.find((name) => name === optimizer);
-  return dtype === "f32" && own || "adamw";
 }
 
 /** How the matrices of the blocks are stored: as it is asked, or in 4 bits as the files or the configuration say. */
@@ -156,9 +149,7 @@ async function restatement(
   method: MethodSpec,
 ) {
   const { trainingBytes } = await import("../../accounting/mod.ts");
-  if (dtype === "f32" && optimizer === ranWith({ optimizer, dtype })) {
-    return <T extends object>(bytes: T): T => bytes;
-  }
+  if (dtype === "f32" && optimizer === "adamw") return <T extends object>(bytes: T): T => bytes;
   if (method.kind !== "full" && method.kind !== "lora") {
     throw new RangeError(
       `--dtype and --optimizer convert full fine-tuning and lora, found --method ${method.kind}`,
@@ -191,9 +182,9 @@ interface MemoryOptions
 }
 
 const help = `
-The step runs in F32 with AdamW (adamw or adamw8bit) on the dry device, which
-counts bytes and computes nothing. Other optimizers and types are converted from
-that by closed formulas:
+The step runs in F32 with AdamW on the dry device, which counts bytes and
+computes nothing. Other optimizers, which can be counted and not trained with,
+and other types are converted from that by closed formulas:
   mixed       two bytes per value, and an F32 copy of what is trained
   nf4         linear layers in 4 bits, all else in two bytes, adapters in F32
   nf4-double  as nf4, with the scales of the 4-bit values in 8 bits
@@ -359,7 +350,7 @@ function describe({ live, peak, byFormula }: Forecast): string {
 }
 
 function footnote({ optimizer, dtype }: ForecastOptions): string[] {
-  if (dtype === "f32" && optimizer === ranWith({ optimizer, dtype })) return [];
+  if (dtype === "f32" && optimizer === "adamw") return [];
   return [`The step ran with AdamW in F32; formulas convert it to ${optimizer} in ${dtype}.`];
 }
 

@@ -41,7 +41,7 @@ export const goodSpec = {
     learningRate: 1e-2,
     steps: 2,
     clipNorm: 1,
-    optimizer: "adamw8bit",
+    optimizer: "adamw",
     betas: [0.9, 0.99],
   },
   seed: 3,

@@ -37,7 +37,7 @@ const goodConfig = {
   schedule: "linear",
   warmupSteps: 1,
   clipNorm: 1,
-  optimizer: "adamw8bit",
+  optimizer: "adamw",
   method: {
     name: "lora",
     rank: 2,

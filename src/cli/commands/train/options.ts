@@ -111,8 +111,7 @@ function addStepOptions(command: Command): void {
       finiteNumber,
     )
     .addOption(
-      new Option("--optimizer <name>", "AdamW with moments in F32 or 8 bits (default: adamw)")
-        .choices(trainingOptimizers),
+      new Option("--optimizer <name>", "what trains (default: adamw)").choices(trainingOptimizers),
     )
     .option("--batch-size <n>", "texts in a step (default: 8)", positiveNumber)
     .option("--tokens-per-step <n>", "most tokens in a step, instead of texts", positiveNumber)
