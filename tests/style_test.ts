@@ -83,6 +83,39 @@ Deno.test("notebooks keep to the language of docs/style.md", async () => {
   assertEquals(found, []);
 });
 
+/** A doc comment that opens with an indirect question instead of saying what a thing is or does. */
+const question =
+  /\/\*\*(?:[ \t]+|\s*\n\s*\*\s*)(?:What|Which|Whether|How|Where|When|Who|Whose|Whom|Why)\b.*/g;
+
+/** Files that still have such comments, by how their paths begin. */
+const unwritten: readonly string[] = [
+  ...["src/adapt/", "src/cli/", "src/formats/", "src/models/", "src/runs/", "src/accounting/"],
+  ...["experiments/", "tests/", "scripts/", "bench/", "playground/", "slides/"],
+];
+
+/** The comments of a text that open with an indirect question, each with `file:line`. */
+function questions(file: string, text: string): string[] {
+  return text.matchAll(question).map(({ 0: comment, index }) => {
+    const line = text.slice(0, index).split("\n").length;
+    return `${file}:${line}: ${comment.replace(/\s*\n\s*\*\s*/, " ")}`;
+  }).toArray();
+}
+
+Deno.test("no doc comment opens with an indirect question", () => {
+  const files = roots.flatMap(filesUnder).filter((path) => {
+    return path.endsWith(".ts") && !unwritten.some((start) => path.startsWith(start));
+  });
+  assertEquals(files.flatMap((file) => questions(file, sourceText(file))), []);
+});
+
+Deno.test("the checker finds an indirect question on the first or the second line of a comment", () => {
+  const text = "/** What it is. */\n/**\n * Whether it is.\n */\n/** True if it is: what else? */";
+  assertEquals(questions("a.ts", text), [
+    "a.ts:1: /** What it is. */",
+    "a.ts:2: /** Whether it is.",
+  ]);
+});
+
 Deno.test("the checker finds a phrase and a spelling, and leaves other words alone", () => {
   assert(phrases.length > 15 && stems.length > 20);
   const text = "the Optimiser\noptimism, a realistic relief\na buffer that lies here";

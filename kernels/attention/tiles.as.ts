@@ -9,7 +9,7 @@
 
 /** Most keys or queries of a tile of the forward. */
 const FORWARD: u32 = 256;
-/** Of the backward. */
+/** Most keys or queries of a tile of the backward. */
 const BACKWARD: u32 = 128;
 
 /** Keys, and queries, of a tile of the forward: four packed operands of their width fit into scratch. */

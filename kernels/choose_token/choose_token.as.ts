@@ -114,7 +114,7 @@ function counterOf(digit: u32): u32 {
   return load<u32>(scratch(bytesOf(digit)));
 }
 
-/** That of src/core/random.ts. */
+/** The hash of src/core/random.ts. */
 function hash32(seed: u32, index: u32): u32 {
   let x = (index * 0x9e3779b9) ^ seed;
   x = (x ^ (x >> 16)) * 0x7feb352d;

@@ -69,8 +69,8 @@ export function inActivationMetric(
 }
 
 /**
- * As many inputs as S has rows, whose second moment is S = Σ λ x xᵀ: √(d λ) x, one a row. As the
- * `activations` of many updates they let S be decomposed once.
+ * Makes as many inputs as S has rows, whose second moment is S = Σ λ x xᵀ: √(d λ) x, one a row.
+ * Used as the `activations` of many updates, they let S be decomposed once.
  *
  * @param secondMoment S, (in, in).
  * @throws {ShapeError} when S is not square.
@@ -141,7 +141,7 @@ function eigenOf(moment: DenseMatrix, dimensions: number, what: string): Symmetr
 
 /** Measures of the eigenvalues λ of inputs' second moment S; all are 0 for inputs that are zero. */
 export interface InputSpread {
-  /** Of the inputs. */
+  /** Number of dimensions of the inputs. */
   readonly dimensions: number;
   /** (Σ λ)² / Σ λ² = (tr S)² / ‖S‖_F², from 1 to the dimensions: how many directions the inputs fill. */
   readonly participationRatio: number;

@@ -41,7 +41,7 @@ export interface Amplification {
   readonly weightNorm: number;
   /** ‖Uᵀ W V‖ with U and V the first r singular vectors of ΔW. */
   readonly inDelta: number;
-  /** The same with those of W: √(Σ σᵢ²) of its first r values. */
+  /** The same with the singular vectors of W: √(Σ σᵢ²) of its first r values. */
   readonly inWeight: number;
   /** The same with random orthonormal U and V, one draw. */
   readonly inRandom: number;

@@ -74,7 +74,7 @@ export const isCut = (method: CombinationMethod): boolean =>
   method === "exact" || method.endsWith("svd");
 
 /**
- * One update from several, with a scaling of 1, its factors in F32.
+ * Combines several updates into one, with a scaling of 1 and factors in F32.
  *
  * As in PEFT 0.21 `linear` is A′ = Σ ±√|wᵢ sᵢ| Aᵢ and B′ = Σ √|wᵢ sᵢ| Bᵢ, with the sign in A; the methods that
  * prune take the place of these sums, or of Σ wᵢ ΔWᵢ (Yadav et al. 2023, TIES; Yu et al. 2024, DARE).

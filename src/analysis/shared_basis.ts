@@ -73,9 +73,9 @@ function partsOf(update: LowRankFactors): Parts {
 
 /** Orthonormal directions of both sides, one a row, those that hold most first. */
 export interface CommonDirections {
-  /** Of inputs, as long as a row of A. */
+  /** Directions of inputs, as long as a row of A. */
   readonly inputs: DenseMatrix;
-  /** Of outputs, as long as a column of B. */
+  /** Directions of outputs, as long as a column of B. */
   readonly outputs: DenseMatrix;
 }
 

@@ -211,11 +211,11 @@ function leading(vectors: DenseMatrix, rank: number, what: string): DenseMatrix 
 
 /** Options of {@link gaussianSimilarity}. */
 export interface GaussianSimilarityOptions {
-  /** Of the updates, (out, in). */
+  /** Shape of the updates, (out, in). */
   readonly shape: readonly [out: number, inner: number];
-  /** Of the two updates that are compared. */
+  /** Ranks of the two updates that are compared. */
   readonly ranks: readonly [number, number];
-  /** Of all draws. */
+  /** Seed of all draws. */
   readonly seed: number;
   /** Pairs of updates. Default 20. */
   readonly pairs?: number;

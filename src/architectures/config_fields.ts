@@ -183,7 +183,7 @@ export function longestSequence(json: ConfigJson): number | undefined {
   return Number.isSafeInteger(most) ? Number(most) : undefined;
 }
 
-/** Those of Llama, Mistral or Qwen2, as far as its tokens see each other. */
+/** The positions of a Llama, Mistral or Qwen2, as far as its tokens see each other. */
 export const decoderPositions = (json: ConfigJson): number =>
   Math.min(statedPositions(json), windowOf(json));
 

@@ -1,6 +1,7 @@
 /**
- * From a configuration, or from tensor names alone, to an architecture; configurations of published
- * models; and the tensors of a frozen model that may be stored in 16 and in 4 bits.
+ * Finds the architecture of a model from its configuration, or from tensor names alone; lists
+ * configurations of published models; and selects the tensors of a frozen model that may be stored
+ * in 16 and in 4 bits.
  *
  * @module
  */

@@ -196,7 +196,7 @@ function addPair({ a, b, k }: MatrixPair, y: Tensor): void {
 
 /** The scales of all blocks in F32; disposing them frees what was made for it. */
 export interface ScalesInF32 extends Disposable {
-  /** One for each block. */
+  /** One scale for each block. */
   readonly tensor: Tensor;
 }
 
@@ -212,7 +212,7 @@ export class FourBitStorage {
   /** The 16 values of the codes. */
   readonly values: Tensor;
   readonly #name: string;
-  /** In F32, or in 8 bits with what makes them F32. */
+  /** The scales in F32, or in 8 bits with the data that makes them F32. */
   readonly #scales: Tensor | NestedScales;
 
   /** Allocates them. */

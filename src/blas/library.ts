@@ -118,7 +118,7 @@ function labPaths(): string[] {
   return protocol === "file:" ? [decodeURIComponent(pathname)] : [];
 }
 
-/** In the order of the search. Debian has the soname alone unless -dev is installed. */
+/** The paths in the order of the search. Debian has the soname alone unless -dev is installed. */
 const searchedPaths = (): readonly string[] => [
   "libopenblas.so.0",
   "libopenblas.so",
@@ -235,7 +235,10 @@ export function nameOf({ config, core, version }: NameSymbols): string {
   return [...words, textAt(core?.())].join(" ").trim();
 }
 
-/** Of a text such as `Intel(R) oneAPI Math Kernel Library Version 2026.2-Product Build …`. */
+/**
+ * The name and version in a text such as `Intel(R) oneAPI Math Kernel Library Version
+ * 2026.2-Product Build …`.
+ */
 function mklVersion(write: NonNullable<NameSymbols["version"]>): string {
   const bytes = new Uint8Array(256);
   write(bytes, bytes.length);

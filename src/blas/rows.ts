@@ -37,7 +37,10 @@ const mostValues = 2 ** 29;
 /** A memory up to 64 MiB is kept: the factors of a 7B adapter fit up to rank 256, and new memory costs time. */
 const keptValues = 2 ** 23;
 
-/** In the source, so that a synchronous function has it everywhere: in a package, a worker and a browser. */
+/**
+ * The program, in the source, so that a synchronous function has it everywhere: in a package, a
+ * worker and a browser.
+ */
 const program = lazily(() => {
   const bytes = Uint8Array.from(atob(rowsProgram), (character) => character.charCodeAt(0));
   return new WebAssembly.Module(bytes);

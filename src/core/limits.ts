@@ -140,7 +140,7 @@ export const mostUnigramCharacters = 100_000;
 /** Steps of a tokenizer's normalizer, of its pre-tokenizer and of its decoder; those in use have 5. */
 export const mostTokenizerSteps = 50;
 
-/** By how much such steps may make a text longer; byte-level ones do by 4. */
+/** Factor by which such steps may lengthen a text; byte-level ones lengthen by 4. */
 export const mostTokenizerGrowth = 1_000;
 
 /** Batches of one step, which are in memory together; runs have a thousand at most. */

@@ -6,7 +6,10 @@
  */
 export const version = "0.1.0";
 
-/** Both as BibTeX, with the commit of the program where that is known. */
+/**
+ * The citations of this program and of the paper as BibTeX, with the commit of the program where it
+ * is known.
+ */
 export function bibtex(commit?: string): string {
   const made = commit === undefined ? "" : `,\n  note    = {Commit ${commit}}`;
   return `@software{lowrank,

@@ -131,7 +131,7 @@ export interface LanguageScore {
 }
 
 /**
- * Both units from the nats of a whole text.
+ * Computes both units from the nats of a whole text.
  *
  * @example
  * ```ts

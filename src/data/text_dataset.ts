@@ -138,7 +138,10 @@ export function textDataset(
   };
 }
 
-/** Of like length where each step has as many tokens, so that each weighs the same. */
+/**
+ * The default order: of like length where each step has as many tokens, so that each weighs the
+ * same.
+ */
 const usualOrder = ({ tokensPerStep }: TextDatasetOptions): BatchOrder =>
   tokensPerStep === undefined ? "random" : "like-length";
 
@@ -207,7 +210,10 @@ function sameKind(validation: Texts, { kind }: Texts): Texts {
 /** Held-out share and most held-out texts, where nothing is said. */
 const usualShare = 0.1, mostHeldOut = 200;
 
-/** At least one text if any share is to be held out and two are there. */
+/**
+ * The number of held-out texts: at least one if any share is to be held out and there are two
+ * texts.
+ */
 function heldOutCount(texts: number, asked?: number): number {
   const share = asked ?? Math.min(usualShare, mostHeldOut / texts);
   if (!(share >= 0 && share < 1)) {

@@ -26,7 +26,7 @@ export interface TextRecords {
   readonly unit: "line" | "row" | "paragraph";
   /** The first blank line that separates paragraphs, counted from 1. */
   readonly firstBlank?: number;
-  /** At least one. */
+  /** The records, at least one. */
   readonly records: readonly TextRecord[];
   /** SHA-256 of the very bytes that they were read from. */
   readonly digest: string;

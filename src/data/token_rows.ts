@@ -164,7 +164,7 @@ function trimmed(rows: readonly Row[]): Batch {
 /** Rule for sharing a batch: rows of like length, or rows that are drawn one after another. */
 export type BatchOrder = typeof batchOrders[number];
 
-/** Both of them. */
+/** All orders of batches. */
 export const batchOrders = ["like-length", "random"] as const;
 
 /**

@@ -28,7 +28,7 @@ export interface TracedLaunch {
 
 /** Everything that ran during some work. */
 export interface DeviceTrace {
-  /** In the order of the calls. */
+  /** The launches, in the order of the calls. */
   readonly launches: readonly TracedLaunch[];
   /** Duration of the work in ms, waiting for the device included. */
   readonly time: number;

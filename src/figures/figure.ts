@@ -23,7 +23,7 @@ export interface SliderStep {
 export interface FigureSlider {
   /** Name of the value that it changes. */
   readonly name: string;
-  /** At least one; the first is drawn where nothing can move. */
+  /** Its steps, at least one; the first is drawn where nothing can move. */
   readonly steps: readonly SliderStep[];
 }
 
@@ -31,7 +31,7 @@ export interface FigureSlider {
 export interface Figure {
   /** Unique in its report; also the anchor. */
   readonly id: string;
-  /** One line. */
+  /** Heading, one line. */
   readonly title: string;
   /** Content of the drawing, number of seeds, and device. */
   readonly caption: string;
@@ -78,7 +78,7 @@ export interface TableColumn {
 export interface DataTable {
   /** Unique in its report. */
   readonly id: string;
-  /** One line. */
+  /** Heading, one line. */
   readonly title: string;
   /** The source, if the numbers are not ours; the table is then folded and set apart. */
   readonly quoted?: string;
@@ -263,7 +263,7 @@ export type TraceType =
 export interface Trace {
   /** Kind of drawing. */
   readonly type: TraceType;
-  /** In the legend. */
+  /** Name in the legend. */
   readonly name?: string;
   /** Places across, or lengths of horizontal bars. */
   readonly x?: Values;
@@ -304,7 +304,7 @@ export interface Axis {
   readonly title?: Title;
   /** Scale. */
   readonly type?: "linear" | "log" | "category" | "date" | "multicategory" | "-";
-  /** From and to; powers of ten on a logarithmic axis. */
+  /** Start and end; powers of ten on a logarithmic axis. */
   readonly range?: readonly [from: number | null, to: number | null];
   /** Share of the figure's width or height. */
   readonly domain?: readonly [from: number, to: number];

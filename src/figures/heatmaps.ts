@@ -158,7 +158,7 @@ function colorAxis(
   return scale === "phi" ? phiAxis(height) : beyondChanceAxis(roundedUp(largestOf(values)));
 }
 
-/** Of a lower color bar, the labels of 0 and 0.15 would touch. */
+/** Least height of a color bar: on a lower one, the labels of 0 and 0.15 would touch. */
 const leastHeight = 200;
 
 const thickness = 12;

@@ -204,7 +204,7 @@ function ticksAt(values: ReadonlySet<number>): Axis {
   return { tickvals, ticktext: tickvals.map((value) => formatValue(value, "number")) };
 }
 
-/** Of more than these, each has one label. */
+/** Decades up to which labels have digits between them; beyond, each decade has one label. */
 const mostDecades = 2.5;
 
 /** An axis that fits all values, with a small margin; plotly's default if there are none. */
@@ -237,7 +237,7 @@ export interface LossCurvesOptions extends Pick<Figure, "id" | "caption"> {
   readonly steps: number;
 }
 
-/** One line per run. */
+/** Draws one line per run. */
 export function lossCurves(
   curves: readonly LossCurve[],
   { id, caption, steps }: LossCurvesOptions,
@@ -262,13 +262,13 @@ export function lossCurves(
 
 // Parameter counts.
 
-/** One count. */
+/** A count of parameters, with its name and color. */
 export interface ParameterCount {
   /** Name of what is counted. */
   readonly label: string;
   /** Number of parameters. */
   readonly parameters: number;
-  /** From the palette. */
+  /** Color, from the palette. */
   readonly color: string;
 }
 
@@ -310,7 +310,7 @@ export interface RankPoint {
 
 /** A curve of one color. */
 export interface RankCurve {
-  /** In the legend. */
+  /** Name in the legend. */
   readonly label: string;
   /** One mark for each run. */
   readonly measured: readonly RankPoint[];
@@ -381,7 +381,7 @@ export interface RoleBar {
   readonly byRole: Readonly<Record<string, number>>;
 }
 
-/** From 0 B to 14 TB: the unit of the labels follows the bars. */
+/** The axis of bytes, from 0 B to 14 TB: the unit of the labels follows the bars. */
 const bytesAxis = axis("bytes", { tickformat: "~s", ticksuffix: "B" });
 
 /** The roles that any of the bars has bytes of, in the ledger's order. */
@@ -532,7 +532,10 @@ const numbers = (values: ArrayLike<number>) => Array.from(values);
 const isHistory = (values: unknown): values is LossHistory =>
   typeof values === "object" && values !== null && "loss" in values && isNumbers(values.loss);
 
-/** From zero up, unless a value is negative; losses, which end far above zero, as far as they reach. */
+/**
+ * The range of the axis: from zero up, unless a value is negative; for losses, which end far above
+ * zero, as far as they reach.
+ */
 const rangeOf = (lines: readonly Line[]): Axis =>
   lines.some(({ y }) => y.some((value) => value < 0)) ? {} : { rangemode: "tozero" };
 

@@ -27,7 +27,7 @@ const onLight = {
   ...{ base, full, lora: dark, merged, positive, negative },
 };
 
-/** Those that are hard to see on dark paper. */
+/** Colors on dark paper, where they differ because they would be hard to see. */
 const onDark = {
   ...{ paper: "#15181f", ink: "#e3e6ec", soft: "#a0a8b8", line: "#2f3541", target: "#e3e6ec" },
   ...{ base: "#9aa3b2", lora: light, positive: "#b67fd0" },
@@ -301,7 +301,7 @@ export interface Plane {
   readonly points?: ArrayLike<number>;
   /** Directions of the update, x and y one after the other. */
   readonly arrows: ArrayLike<number>;
-  /** From the middle to the edge, in units of the inputs. */
+  /** Distance from the middle to the edge, in units of the inputs. */
   readonly half: number;
   /** Pixels. */
   readonly size: number;

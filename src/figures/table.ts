@@ -27,7 +27,7 @@ export type Column<Row> =
 
 /** A table before its columns have read its rows. */
 export interface TableDefinition<Row> extends Pick<DataTable, "id" | "title" | "quoted"> {
-  /** In the order in which they are shown. */
+  /** Columns in the order in which they are shown. */
   readonly columns: readonly Column<Row>[];
   /** Rows that the columns read. */
   readonly rows: readonly Row[];

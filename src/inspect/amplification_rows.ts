@@ -34,9 +34,9 @@ export interface AdaptedModule {
   readonly layer: number;
   /** W, (out, in). */
   readonly weight: DenseMatrix;
-  /** Of its inputs on the base; any, where nothing is seen in it. */
+  /** Statistics of its inputs on the base; any, where nothing is seen in them. */
   readonly metric: InputStatistics;
-  /** By rank, one for each seed. */
+  /** Updates by rank, one for each seed. */
   readonly updates: ReadonlyMap<number, readonly LowRankFactors[]>;
 }
 
@@ -61,7 +61,7 @@ export interface AmplificationRowsOptions {
   readonly topDirections?: number;
   /** Random draws, at least two, which chance is the mean of. Default: 20. */
   readonly randomDraws?: number;
-  /** Of the random directions. Default: 11. */
+  /** Seed of the random directions. Default: 11. */
   readonly seed?: number;
   /** Directions of each draw, which bound the ranks and cost most of the time. Default: as many as W has. */
   readonly randomDirections?: number;
@@ -158,15 +158,15 @@ export interface AmplificationNorms {
   readonly weightNorm: number;
   /** ‖UᵀWV‖ with ΔW's directions. */
   readonly inDelta: number;
-  /** With random ones: the mean of the draws. */
+  /** ‖UᵀWV‖ with random directions: the mean of the draws. */
   readonly inRandom: number;
   /** Standard deviation of one draw. */
   readonly randomSpread: number;
-  /** With W's own. */
+  /** ‖UᵀWV‖ with W's own directions. */
   readonly inWeight: number;
   /** ‖ΔW‖ / ‖UᵀWV‖. */
   readonly factor: number;
-  /** The same with random directions. */
+  /** ‖ΔW‖ / ‖UᵀWV‖ with random directions. */
   readonly randomFactor: number;
 }
 

@@ -297,7 +297,7 @@ export interface SharedModule extends SharedBasis {
 export interface HeldShares {
   /** The share of the row's energy that the column's leading directions hold; NaN if they have no module in common. */
   readonly inputs: readonly (readonly number[])[];
-  /** The same of outputs. */
+  /** The same share for outputs. */
   readonly outputs: readonly (readonly number[])[];
   /** The expected share of inputs for random directions. */
   readonly inputsByChance: readonly (readonly number[])[];

@@ -113,7 +113,7 @@ export interface KindRow {
   readonly factor?: number;
   /** The factor of random directions, if W is known. */
   readonly randomFactor?: number;
-  /** One over the other, if W is known. */
+  /** The factor over that of random directions, if W is known. */
   readonly timesRandom?: number;
 }
 

@@ -17,7 +17,7 @@ export interface Timing {
   readonly median: number;
   /** Interquartile range over all passes, microseconds per token. */
   readonly middleHalf: number;
-  /** That of each round in their order, microseconds per token. */
+  /** Time of each round in their order, microseconds per token. */
   readonly each: readonly number[];
 }
 

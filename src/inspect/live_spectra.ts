@@ -114,7 +114,7 @@ function shortName(site: SiteReading): string {
   return layer === undefined ? kind : `${kind}, layer ${layer}`;
 }
 
-/** One for each kind of site, such as the six of a transformer's layer. */
+/** Colors of the kinds of sites, such as the six of a transformer's layer. */
 const kindColors: readonly string[] = [...palette.series, palette.lora[0]];
 
 /** The line and the marks of the first, second, … layer; more begin again. */

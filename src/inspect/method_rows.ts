@@ -32,7 +32,7 @@ export interface AdaptationRun {
 
 /** The runs of one method. */
 export interface MethodRow {
-  /** As in its runs. */
+  /** Label, as in its runs. */
   readonly label: string;
   /** Its runs, a seed each. */
   readonly runs: readonly AdaptationRun[];

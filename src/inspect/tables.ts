@@ -208,7 +208,7 @@ export function spectraFigure(
   };
 }
 
-/** In the middle of a plot that shows nothing else, as at weight 0. */
+/** A note in the middle of a plot that shows nothing else, as at weight 0. */
 const sayZero: Layout = {
   annotations: [{ text: "ΔW = 0", xref: "paper", yref: "paper", x: 0.5, y: 0.5, showarrow: false }],
 };

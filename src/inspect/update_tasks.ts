@@ -36,7 +36,7 @@ export type TaskResult<Name extends TaskName> = ReturnType<typeof updateTasks[Na
 export interface Task<Name extends TaskName> {
   /** Name of the task. */
   readonly name: Name;
-  /** Of what. */
+  /** Updates that it works on. */
   readonly updates: readonly LowRankUpdate[];
   /** Its options. */
   readonly options: TaskOptions<Name>;

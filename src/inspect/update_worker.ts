@@ -17,7 +17,10 @@ const scope = globalThis as unknown as WorkerScope;
 scope.onmessage = ({ data }) => answer(data);
 scope.postMessage("ready");
 
-/** One message for each task: an error behind it ends the worker, and never answers the next task. */
+/**
+ * Answers a task with one message: an error behind it ends the worker, and never answers the next
+ * task.
+ */
 function answer(task: Task<TaskName>): void {
   let result;
   try {

@@ -11,7 +11,7 @@ import { barsAcross, dots } from "../figures/mod.ts";
 
 /** An adapter's held-out loss at a rank. */
 export interface RankLoss {
-  /** Of each update. */
+  /** Rank of each update. */
   readonly rank: number;
   /** Nats per token. */
   readonly loss: number;
@@ -96,9 +96,9 @@ export interface TaskLoss {
   readonly task: string;
   /** Nats per token, now. */
   readonly loss: number;
-  /** Of the base. */
+  /** Loss of the base. */
   readonly base: number;
-  /** Of the base with the adapter that was trained for it, and nothing else. */
+  /** Loss of the base with the adapter that was trained for the task, and nothing else. */
   readonly adapted: number;
 }
 

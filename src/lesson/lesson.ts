@@ -215,7 +215,7 @@ export interface LessonReading {
   readonly bounds: { readonly base: number; readonly best?: number };
 }
 
-/** As many losses as a trainer's ring remembers. */
+/** Most steps at once: as many losses as a trainer's ring remembers. */
 const mostAtOnce = 32;
 
 /**
@@ -271,7 +271,7 @@ export interface LessonParts {
   readonly whole: Perceptron;
   /** The student's adapter, which is trained. */
   readonly adapter: LoraAdapter;
-  /** Of both. */
+  /** Trainers of both models. */
   readonly trainers: Readonly<Record<"lora" | "full", Trainer<HostTensor>>>;
 }
 

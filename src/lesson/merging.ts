@@ -24,7 +24,7 @@ export interface UnmergedLesson {
   readonly weights: number;
   /** Weights whose bits are not those of W₀. */
   readonly changed: number;
-  /** The same if s B A were subtracted from the merged matrix in F32. */
+  /** The same count if s B A were subtracted from the merged matrix in F32. */
   readonly subtracted: number;
 }
 

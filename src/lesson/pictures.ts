@@ -57,7 +57,10 @@ export function ellipsesOf({ base, shift, lora, full }: LessonReading): Ellipse[
   ];
 }
 
-/** From the middle to the edge, so that W₀ and the target fit, which do not change. */
+/**
+ * The distance from the middle of the plane to its edge: W₀ and the target fit, which do not
+ * change.
+ */
 export function halfOf(reading: LessonReading): number {
   const fixed = ellipsesOf(reading).filter(({ role }) => role === "base" || role === "target");
   return 1.15 * Math.max(1, ...fixed.map(({ matrix }) => Math.hypot(...Array.from(matrix))));

@@ -13,7 +13,7 @@ import {
 } from "./matrix.ts";
 import type { Svd, SymmetricEigen } from "./svd.ts";
 
-/** From this size on, a decomposition gains more from threads than waking them costs. */
+/** Size from which a decomposition gains more from threads than waking them costs. */
 const worthThreads = 384;
 
 /**

@@ -231,7 +231,10 @@ const lowerOfRows = new TextEncoder().encode("U");
 
 // By Cholesky factors.
 
-/** With fewer columns a row, Gram matrices are not small beside the matrix, and reflections cost less. */
+/**
+ * Least columns a row: with fewer, Gram matrices are not small beside the matrix, and reflections
+ * cost less.
+ */
 const columnsPerRow = 4;
 
 /** True if the matrix is wide enough for Cholesky factors to pay. */

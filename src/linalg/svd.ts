@@ -35,7 +35,7 @@ export interface Svd {
   readonly right: DenseMatrix;
 }
 
-/** From this many rows on, rotations start from eigenvectors: twice as fast at 768 rows. */
+/** Number of rows from which rotations start from eigenvectors: twice as fast at 768 rows. */
 const large = 128;
 
 /**

@@ -351,9 +351,9 @@ export interface Match {
 
 /** Words of an output and of a reference. */
 export interface WordPair {
-  /** Of the output. */
+  /** Words of the output. */
   readonly output: readonly string[];
-  /** Of the reference. */
+  /** Words of the reference. */
   readonly reference: readonly string[];
 }
 

@@ -25,9 +25,9 @@ export function assertReferenced(metric: string, outputs: readonly ReferencedOut
 
 /** The tokens of an output and of its references. */
 export interface ReferencedTokens {
-  /** Of the output; may be none. */
+  /** Tokens of the output; may be none. */
   readonly output: readonly string[];
-  /** Of each reference. */
+  /** Tokens of each reference. */
   readonly references: readonly (readonly string[])[];
 }
 

@@ -39,9 +39,9 @@ const abbreviations = [
   "pres lieut hon brig co?mdr pfc spc supts? det mt ft adj adv asst assoc ens insp mlle mme msgr sfc sr",
   "vs alex wm jos cie a\\.k\\.a cf treas ph invt elec natl m[ft]g dept blvd rd",
 ].join(" ").replaceAll(" ", "|");
-/** Those that keep it before a number only. */
+/** Abbreviations that keep their period before a number only. */
 const beforeNumbers = "ca|figs?|prop|nos?|arts?|bldg|pp|op";
-/** Those that are words, too, and keep it only with a capital letter. */
+/** Abbreviations that are words, too, and keep their period only with a capital letter. */
 const withCapital = "Az|Ark|Del|Ill|La|Mass|Miss|Ore|Pa|Tex|Wash";
 /** Words that begin a sentence after an initial, so that its period ends one. */
 const starts =

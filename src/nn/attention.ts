@@ -61,7 +61,7 @@ export interface SequenceContext {
   readonly virtual?: PlacedTokens;
 }
 
-/** From a block's input (batch · time, width) to queries, keys and values. */
+/** Computes queries, keys and values from a block's input (batch · time, width). */
 export type QkvProjection = (tape: Tape, x: Tensor, context: SequenceContext) => AttentionInputs;
 
 /** One projection that has q, k and v one after another, as in GPT-2. */
@@ -78,7 +78,7 @@ export const separateProjections =
     return { q: window(q), k: window(k), v: window(v) };
   };
 
-/** The same, with queries and keys turned by their positions. */
+/** Separate projections, with queries and keys turned by their positions. */
 export const rotaryProjections = (
   [q, k, v]: readonly Linear[],
   heads: number,

@@ -81,7 +81,9 @@ function leadingSites(adaptations: readonly Adaptation[]): LowRankSite[] {
 export interface Adaptation<Input = Tensor> {
   /** Trained parameters, in a fixed order. */
   readonly parameters: readonly Parameter[];
-  /** From the layer's input x and its output y, (tokens, width) each, to the adapted output. */
+  /**
+   * Computes the adapted output from the layer's input x and its output y, (tokens, width) each.
+   */
   forward(tape: Tape, x: Input, y: Tensor): Tensor;
   /** The same change as a low-rank term, which a dense layer fuses with its own product. */
   readonly lowRank?: LowRankSite;

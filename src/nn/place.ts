@@ -23,7 +23,7 @@ export class Place {
   readonly sublayer: Sublayer;
   /** The adaptations of the sublayer's output, in the order in which they are applied. */
   readonly adaptations: Adaptation[] = [];
-  /** Those of the sum of the residual stream and the output. */
+  /** The adaptations of the sum of the residual stream and the output. */
   readonly sum: { readonly adaptations: Adaptation[] } = { adaptations: [] };
 
   /** Names a place. */
@@ -34,8 +34,8 @@ export class Place {
   }
 
   /**
-   * From the sublayer's input x and its output y, (tokens, width) each, to the adapted output; y is
-   * released if there is another one.
+   * Computes the adapted output from the sublayer's input x and its output y, (tokens, width) each;
+   * y is released if there is a new one.
    */
   forward(tape: Tape, x: Tensor, y: Tensor): Tensor {
     const adapted = this.adaptations.map((adaptation) => (y: Tensor) =>
@@ -45,8 +45,8 @@ export class Place {
   }
 
   /**
-   * From the sum of the residual stream and the output, (tokens, width), to the adapted sum; the sum is
-   * released if there is another one.
+   * Computes the adapted sum from the sum of the residual stream and the output, (tokens, width);
+   * the sum is released if there is a new one.
    *
    * @param norm What the block applies to the sum, if it does: adaptations read norm(sum) and change the sum.
    */

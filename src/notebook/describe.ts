@@ -221,7 +221,7 @@ function ledgerTable(ledger: Ledger): DataTable {
   });
 }
 
-/** One row for each merged weight. */
+/** Makes a row for each merged weight. */
 function mergeTable({ weights, extraBytes }: MergeReport): DataTable {
   const extra = formatValue(extraBytes, "bytes");
   return table({
@@ -331,7 +331,7 @@ function adapterTable(adapter: LoraAdapter): DataTable {
   });
 }
 
-/** One row for each update. */
+/** Makes a row for each update. */
 function peftTable({ config, updates, leftOut }: PeftAdapter): DataTable {
   const total = updates.reduce((sum, update) => sum + parametersOf(update), 0);
   const rest = leftOut.length === 0 ? "" : `; ${howMany(leftOut.length, "tensor")} left out`;

@@ -34,13 +34,13 @@ export function tex(source: string): Tex {
 export interface Rendered {
   /** All its media types. */
   readonly bundle: MimeBundle;
-  /** As HTML, which not every bundle contains. */
+  /** The part as HTML, which not every bundle contains. */
   readonly html: string;
-  /** As text. */
+  /** The part as text. */
   readonly text: string;
 }
 
-/** One bundle with all parts, one below another. */
+/** Joins all parts in one bundle, one below another. */
 export async function bundleOf(parts: readonly Part[]): Promise<MimeBundle> {
   const all: Rendered[] = [];
   for (const part of parts) all.push(await render(part));

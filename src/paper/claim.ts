@@ -46,7 +46,7 @@ export interface Finding extends JudgedClaim {
 export interface PrintedCase<Rows> {
   /** Place in the paper: `table 5: WikiSQL`. */
   readonly where: string;
-  /** As if an experiment had measured them. */
+  /** Rows, as if an experiment had measured them. */
   readonly rows: Rows;
 }
 
@@ -69,8 +69,9 @@ export interface Claim<Rows> extends Pick<Finding, "beyond" | "printed" | "quote
    */
   readonly scale?: boolean;
   /**
-   * Of a claim that depends on scale, on a base that knows what its task is made of: broken by more than the noise it
-   * reads `not reproduced`, else how many seeds would decide is said.
+   * Distance from the mark, for a claim that depends on scale, on a base that knows what its task
+   * is made of: broken by more than the noise it reads `not reproduced`, else how many seeds would
+   * decide is said.
    */
   margin?(rows: Rows): Margin;
   /** True if it is about a number that the paper prints: broken it reads `differs`. */
@@ -164,7 +165,7 @@ function marginNote(verdict: Verdict, margin: Margin | undefined): string | unde
 
 /** Result of a rule for a {@link PrintedCase}. */
 export interface TriedCase extends Pick<PrintedCase<unknown>, "where"> {
-  /** Of the rule. */
+  /** Judgment of the rule. */
   readonly judgment: Judgment;
 }
 

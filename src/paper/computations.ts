@@ -218,7 +218,7 @@ const adapter = (kind: "H" | "L", shape: typeof medium, r: number, reason?: stri
 const top2 = (reason?: string): Computation =>
   byFormula("topLayersParameters", { L_top: 2, d: medium.d }, { reason });
 
-/** With the number of tokens that comes closest. */
+/** Prefix layers with the number of tokens that comes closest. */
 const preLayer = (shape: typeof medium, l_p: number): Computation =>
   byFormula("preLayerParameters", { ...shape, l_p, l_i: 0 }, {
     inferred: `${l_p} tokens`,

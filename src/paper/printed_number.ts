@@ -106,7 +106,7 @@ function add(a: Rational, b: Rational): Rational {
   };
 }
 
-/** As a number, from the first 20 decimal places. */
+/** Converts to a number, from the first 20 decimal places. */
 export function toNumber({ numerator, denominator }: Rational): number {
   return Number(`${numerator * 10n ** 20n / denominator}e-20`);
 }

@@ -112,7 +112,7 @@ function quotedRow(
   return { table, cell, printed, computed: null, verdict: "quoted", reason };
 }
 
-/** To how many digits a number was read if it has trailing zeros or is a fraction. */
+/** The precision to which a number was read if it has trailing zeros or is a fraction. */
 function digitsRead(printed: string): string | null {
   const { digits, isRound, parts } = parsePrinted(printed), { length } = String(digits);
   if (parts > 1n) return `read to the nearest 1/${parts}`;

@@ -195,9 +195,9 @@ export type Lookahead = "ahead" | "not ahead";
 
 /** Bounds on how often a part occurs, and its preference for fewer or more. */
 export interface Repetition {
-  /** At least so often. */
+  /** Least number of times. */
   readonly least: number;
-  /** At most so often; may be infinite. */
+  /** Greatest number of times; may be infinite. */
   readonly most: number;
   /** True if fewer times are preferred. */
   readonly isLazy: boolean;

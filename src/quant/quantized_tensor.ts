@@ -103,7 +103,7 @@ export const scalesPerBlock = 256;
 /** PyTorch's name of a type that bitsandbytes quantizes. */
 export type UnquantizedType = "float32" | "float16" | "bfloat16";
 
-/** All of them. */
+/** All types of {@link UnquantizedType}. */
 export const unquantizedTypes: readonly UnquantizedType[] = ["float32", "float16", "bfloat16"];
 
 /** A tensor in 4 bits: blocks of its values in row-major order, which may cross the ends of rows. */
@@ -134,7 +134,7 @@ export const formText = ({ code, blockSize, doubleQuantization }: QuantizedForm)
 
 /** Largest magnitudes in 8 bits: double quantization. That of block i is map[codes[i]] · nested[⌊i / 256⌋] + offset. */
 export interface QuantizedAbsmax {
-  /** One for each block. */
+  /** One code for each block. */
   readonly codes: Uint8Array<ArrayBuffer>;
   /** The 256 values of the codes. */
   readonly map: Float32Array;

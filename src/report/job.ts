@@ -31,7 +31,7 @@ export class JobRecord {
   #left?: string;
   #hasEnded = false;
 
-  /** Of the experiments that were asked for, the names of all that there are, and words. */
+  /** Takes the experiments that were asked for, the names of all that there are, and words. */
   constructor(chosen: readonly Planned[], all: readonly string[], words: ReportWords) {
     this.#chosen = chosen;
     this.#all = all;

@@ -47,7 +47,7 @@ export class PageRenderer {
   readonly #drawn = new Map<unknown, Promise<string>>();
   readonly #scripts = loaderScripts();
 
-  /** As {@link renderPage}. */
+  /** Takes the same function as {@link renderPage}. */
   constructor(draw?: DrawFormula) {
     this.#draw = draw;
   }

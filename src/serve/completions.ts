@@ -85,7 +85,7 @@ export interface Usage {
   readonly total_tokens: number;
 }
 
-/** One text, or a few. */
+/** Rule for texts that end an answer: one text, or a few. */
 const stopRule: FieldRule<string | string[]> = {
   words: `a text, or up to ${mostStops} texts, none of them empty`,
   holds: (value): value is string | string[] =>

@@ -361,9 +361,9 @@ export class Connection extends Duplex {
  */
 class Connections {
   readonly #most: number;
-  /** All of them, with the last answer of each. */
+  /** All connections, with the last answer of each. */
   readonly #last = new Map<Duplex, ServerResponse | undefined>();
-  /** Those without a request that may be answered, the first of them for the longest time. */
+  /** Connections without a request that may be answered, the first of them for the longest time. */
   readonly #waiting = new Set<Duplex>();
 
   /** There may be so many. */

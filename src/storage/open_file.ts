@@ -108,7 +108,7 @@ export function packedIn(folder: Folder): string | File | undefined {
   return others.length === 0 ? file : undefined;
 }
 
-/** Of a list, callers without types may give anything. */
+/** True for the name of a GGUF file; in a list, callers without types may give anything. */
 const isGgufName = (name: unknown): boolean => typeof name === "string" && name.endsWith(".gguf");
 
 /** The path of a file in a folder, to be written or named. */

@@ -161,8 +161,8 @@ export class JobTime {
   #partShare = 0;
 
   /**
-   * Of the parts with these names; `expected` is what each takes, of which only the ratios count. Without
-   * it, they count the same and nothing is estimated.
+   * Makes a job of the parts with these names; `expected` is what each takes, of which only the
+   * ratios count. Without it, they count the same and nothing is estimated.
    */
   constructor(
     parts: readonly string[],

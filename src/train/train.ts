@@ -409,7 +409,7 @@ export interface DefaultSettings {
   readonly steps: number;
   /** Falls with the width and the scaling. */
   readonly learningRate: number;
-  /** To 0 at the last step. */
+  /** Falls to 0 at the last step. */
   readonly schedule: ScheduleName;
   /** Once a pass, but at most every 10 and at least every 100 steps. */
   readonly validateEvery: number;
@@ -424,7 +424,7 @@ export interface DefaultSettings {
 const rateTimesWidth = 1.28;
 
 /**
- * By how much what is trained takes another rate. A model's own weights take a tenth.
+ * Factors of the rate by the kind of trained values. A model's own weights take a tenth.
  *
  * Vectors take ten times an adapter's rate. On the same model and two files, of 5e-3, 2e-2, 5e-2 and 1e-1, 1e-1 was the
  * best or within 1e-3 nats of it with every prefix method on both; this is half of it, for the same reason. VeRA's

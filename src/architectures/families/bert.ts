@@ -132,7 +132,7 @@ export interface EncoderConfig {
   readonly padding: number;
   /** Share of the embeddings and of what sublayers add that training zeroes. */
   readonly dropout: number;
-  /** The same of what a classifier's layers read. */
+  /** Share of a classifier's inputs, at each of its layers, that training zeroes. */
   readonly classifierDropout: number;
 }
 

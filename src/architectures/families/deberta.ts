@@ -66,7 +66,7 @@ export interface DebertaConfig {
   readonly poolerActivation: string;
   /** Share of the embeddings and of what sublayers add that training zeroes. */
   readonly dropout: number;
-  /** The same of a classifier's input, and of what its last layer reads. */
+  /** Shares that training zeroes of a classifier's input, and of what its last layer reads. */
   readonly classifierDropout: readonly [first: number, last: number];
 }
 
@@ -149,7 +149,7 @@ function positionTerms(json: ConfigJson): PositionTerm[] {
   throw fieldError(json, "pos_att_type", "have c2p and p2c, each at most once, and nothing else");
 }
 
-/** From which distance on all are one. */
+/** The distance from which on all are one. */
 function longestDistance(json: ConfigJson): number {
   const limit = json.max_relative_positions ?? -1;
   if (!Number.isSafeInteger(limit)) {

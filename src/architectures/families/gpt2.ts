@@ -53,9 +53,12 @@ export interface Gpt2Config {
   readonly pad_token_id?: number;
   /** Share of the embeddings that training zeroes; 0 if absent, where transformers takes 0.1. */
   readonly embd_pdrop?: number;
-  /** The same for what attention and the feed-forward layer add to the residual stream. */
+  /**
+   * Share that training zeroes of what attention and the feed-forward layer add to the residual
+   * stream.
+   */
   readonly resid_pdrop?: number;
-  /** The same for the probabilities of attention, which this toolkit never drops. */
+  /** Share of attention's probabilities; this toolkit never drops them. */
   readonly attn_pdrop?: number;
 }
 

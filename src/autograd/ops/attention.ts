@@ -105,7 +105,7 @@ export function attention(
   return out;
 }
 
-/** Those of packed sequences as of ones that have the longest's length. */
+/** The extents of the sequences; packed ones count as sequences of the longest's length. */
 function extentsOf(options: AttentionOptions | PackedAttentionOptions): SelfExtents {
   const { sequences, mask, heads, causal } = options as SelfExtents;
   if (!sequences) return options as AttentionOptions;
@@ -291,7 +291,10 @@ function passSums(
   tape.device.launch(sumHeads, { x: gradient.tensor, y: tensor }, { ...scalars, accumulate });
 }
 
-/** From the columns x to the columns y, of which one has the heads of `shared` and the other repeats them. */
+/**
+ * The scalars for copying the columns x to the columns y, of which one has the heads of `shared`
+ * and the other repeats them.
+ */
 function headScalars(x: ColumnWindow, y: ColumnWindow, headWidth: number, shared: ColumnWindow) {
   const heads = shared.width / headWidth;
   return {
@@ -392,7 +395,7 @@ export interface HeadPartOptions {
   readonly parts: number;
   /** Index of the part, from 0. */
   readonly part: number;
-  /** Is added to it, (heads · width of a part), if there is one. */
+  /** Vector that is added to it, (heads · width of a part), if there is one. */
   readonly bias?: Parameter;
 }
 

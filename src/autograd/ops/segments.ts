@@ -49,7 +49,7 @@ export interface GroupedMatrices {
 
 /** A scale and a shift of a layer's output, of some groups. */
 export interface GroupedVectors {
-  /** All of them. */
+  /** Vectors of all groups. */
   readonly values: Tensor;
   /** u32: for each group, 1 more than where its vectors begin, or 0. */
   readonly places: Tensor;

@@ -58,7 +58,7 @@ export function skillBatches(
   };
 }
 
-/** One of the skills, with probabilities in proportion to the weights. */
+/** Draws one of the skills, with probabilities in proportion to the weights. */
 function drawSkill(skills: readonly Skill[], random: Random): Skill {
   let left = random.uniform() * skills.reduce((sum, { weight }) => sum + weight, 0);
   return skills.find(({ weight }) => (left -= weight) < 0) ?? skills.at(-1)!;

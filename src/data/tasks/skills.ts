@@ -151,10 +151,10 @@ export const letterShift = (places: number): (word: string) => string =>
 const mapped = (word: string, other: (letter: string, at: number) => string): string =>
   Array.from(word, other).join("");
 
-/** From the last letter to the first. */
+/** The letters from the last to the first. */
 const reversed = (word: string): string => [...word].reverse().join("");
 
-/** From a to z. */
+/** The letters from a to z. */
 const sorted = (word: string): string => [...word].sort().join("");
 
 /** Each letter twice. */

@@ -33,7 +33,7 @@ export interface CpuOptions {
   readonly note?: string;
 }
 
-/** With more threads, each has too little work to be worth waking. */
+/** Most threads by default: with more, each has too little work to be worth waking. */
 const defaultThreadLimit = 8;
 
 /**

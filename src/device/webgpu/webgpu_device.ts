@@ -305,8 +305,8 @@ function checkLaunch(kernel: Kernel, bindings: AnyBindings, maxBindingBytes: num
 }
 
 /**
- * One buffer must not be both read and written by a kernel, not even in different places. Few buffers are
- * written, so the loop over those is the outer one.
+ * Refuses a buffer that is both read and written by a kernel, even in different places. Few buffers
+ * are written, so the loop over those is the outer one.
  */
 function checkAliases(kernel: Kernel, bindings: AnyBindings): void {
   for (const written in kernel.bindings) {

@@ -28,12 +28,12 @@ const sizes: Readonly<Record<string, string>> = {
   "rope.freq_base": "rope_theta",
 };
 
-/** Those that are the columns of a head, which must be equal. */
+/** Fields that give the columns of a head, which must be equal. */
 const headColumns = ["rope.dimension_count", "attention.key_length", "attention.value_length"];
 
 const known: ReadonlySet<string> = new Set([...Object.keys(sizes), ...headColumns, "vocab_size"]);
 
-/** Others, with the only values that are implemented. */
+/** Other fields, with the only values that are implemented. */
 const implemented: Readonly<Record<string, readonly GgufValue[]>> = {
   expert_count: [0],
   expert_used_count: [0],

@@ -108,7 +108,7 @@ const readName = (cursor: Cursor, what: string): string => cursor.text(what, mos
 /** A tensor as the header describes it. */
 interface Place extends Omit<GgufTensor, "offset"> {
   readonly name: string;
-  /** From the first byte behind the header. */
+  /** Offset from the first byte behind the header. */
   readonly start: bigint;
 }
 
@@ -284,7 +284,7 @@ export interface GgufType {
   readonly blockBytes: number;
 }
 
-/** Those that can be read, by their ids in a file. */
+/** The types that can be read, by their ids in a file. */
 const ggufTypes: ReadonlyMap<number, GgufType> = new Map([
   [0, { name: "F32", blockValues: 1, blockBytes: 4 }],
   [1, { name: "F16", blockValues: 1, blockBytes: 2 }],
