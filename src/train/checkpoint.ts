@@ -230,7 +230,9 @@ export interface CheckpointState {
   readonly times?: TrainingTimes;
   /** The held-out losses so far, if they are measured. */
   readonly heldOut?: readonly HeldOutLoss[];
-  /** What an older version trained with, if it was not `adamw`: no trainer can resume it. */
+  /**
+   * Optimizer of a training by an older version, if it was not `adamw`: no trainer can resume it.
+   */
   readonly optimizer?: string;
 }
 
