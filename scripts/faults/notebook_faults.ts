@@ -139,9 +139,9 @@ export const notebookFaults: readonly NotebookFault[] = [
   fault(
     "02",
     "an update counts as a quarter of it",
-    `${accounting}/method_counts.ts`,
-    'return Number(evaluateFormula("lowRankParameters", { r: rank, d_in, d_out }));',
-    'return Number(evaluateFormula("lowRankParameters", { r: rank, d_in, d_out })) / 4;',
+    "src/methods/lora.ts",
+    'return value("lowRankParameters", { r: rank, d_in: layer.inputs, d_out: countRows(rows) });',
+    'return value("lowRankParameters", { r: rank, d_in: layer.inputs, d_out: countRows(rows) }) / 4;',
   ),
   fault(
     "03",

@@ -12,15 +12,11 @@ export { formulas } from "./formulas.ts";
 export { type FormulaSymbol, symbols } from "./formula.ts";
 export { classifierParameters, type LoraCount, loraCounts } from "./method_counts.ts";
 export { type LoraSavings, loraSavings, type MemoryRatio } from "./lora_savings.ts";
-export type { CountedBeside, CountedModules } from "./method_counts.ts";
-export type {
-  CountedBottlenecks,
-  CountedMethod,
-  CountedSites,
-  CountedTokens,
-  CountedUpdates,
-} from "./method_counts.ts";
-export { countModules, type ModuleCount } from "./method_counts.ts";
+export type { CountedBeside, CountedUpdates } from "../methods/lora.ts";
+export type { CountedBottlenecks } from "../methods/bottleneck.ts";
+export type { CountedTokens } from "../methods/prefix.ts";
+export type { CountedModules, CountedSites } from "../methods/selection.ts";
+export { type CountedMethod, countModules, type ModuleCount } from "./method_counts.ts";
 export { gpt2StepBytes, type StepBytes, type StepShape } from "./gpt2_step.ts";
 export { optimizerBytes } from "./training_bytes.ts";
 export { type OptimizerName, optimizerNames } from "./optimizers.ts";

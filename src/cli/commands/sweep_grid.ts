@@ -14,6 +14,7 @@ import {
   loadModel,
   readConfig,
 } from "../../models/mod.ts";
+import type { Rule } from "../../methods/option.ts";
 import {
   allocateMethod,
   applyMethod,
@@ -34,7 +35,7 @@ import { addCommonOptions } from "../common.ts";
 import { baseTypeOf, Command, type CommanderError } from "../options.ts";
 import { readTrainData } from "./train/data.ts";
 import { measuredOf, recordOf, type TrainedRecord } from "./train/folder.ts";
-import { checkFields, type Rule } from "./train/method.ts";
+import { checkFields } from "./train/method.ts";
 import { addTrainOptions, type TrainOptions } from "./train/options.ts";
 import { modelSpec, readRequest, type RequestReaders, type TrainRequest } from "./train/request.ts";
 

@@ -2,6 +2,7 @@
 
 import { parseUniqueJson } from "../../../core/checks.ts";
 import { batchOrders } from "../../../data/mod.ts";
+import { anything, count, flag, number, oneOf, pair, positive } from "../../../methods/option.ts";
 import type { TrainingSpec } from "../../../runs/mod.ts";
 import { readJson } from "../../../storage/files.ts";
 import { trainingOptimizers } from "../../../train/mod.ts";
@@ -29,19 +30,7 @@ import {
   wholeNumber,
 } from "../../options.ts";
 import type { DataOptions } from "./data.ts";
-import {
-  addMethodOptions,
-  anything,
-  checkFields,
-  checkMethod,
-  count,
-  flag,
-  type MethodOptions,
-  number,
-  oneOf,
-  pair,
-  positive,
-} from "./method.ts";
+import { addMethodOptions, checkFields, checkMethod, type MethodOptions } from "./method.ts";
 
 /** Options of `train`. */
 export interface TrainOptions

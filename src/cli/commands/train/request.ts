@@ -16,13 +16,9 @@ import {
 import { openWeights } from "../../../formats/peft/read.ts";
 import { floatDtypeOf } from "../../../formats/safetensors/header.ts";
 import { isStoredAsUsual, readSmallFiles } from "../../../models/files.ts";
-import {
-  type JsonRecord,
-  methodKinds,
-  type MethodSpec,
-  type RunSpec,
-  type TrainingSpec,
-} from "../../../runs/mod.ts";
+import type { Method } from "../../../methods/method.ts";
+import { isMethodKind, methodKinds, methods } from "../../../methods/mod.ts";
+import type { JsonRecord, MethodSpec, RunSpec, TrainingSpec } from "../../../runs/mod.ts";
 import { fileDigests } from "../../../storage/digest.ts";
 import {
   type Batch,
@@ -40,7 +36,7 @@ import {
   optionName,
 } from "../../options.ts";
 import { readTrainData } from "./data.ts";
-import { methodOf, type MethodOptions } from "./method.ts";
+import { methodFlags, methodOf, type MethodOptions } from "./method.ts";
 import {
   assertTogether,
   completeTraining,
@@ -88,12 +84,6 @@ interface Asked extends AllowOption {
   readonly isNamed: boolean;
 }
 
-/** Options of a method, which an existing adapter has already. */
-const fixed: readonly (keyof MethodOptions)[] = [
-  ...["rank", "alpha", "sites", "targetModules", "layers"] as const,
-  ...["variant", "size", "leaveOut", "prefixLength"] as const,
-];
-
 /**
  * Refuses options, and fields of a configuration's method, that an existing adapter already fixes: all but LoRA's
  * dropout, which no adapter keeps.
@@ -110,7 +100,7 @@ function assertContinues(
   }
   const { kind: _, ...fields } = configured;
   const given = [
-    ...fixed.filter((name) => options[name] !== undefined).map(optionName),
+    ...methodFlags.filter((name) => (options as Fields)[name] !== undefined).map(optionName),
     ...Object.keys(fields).filter((name) => kind !== "lora" || name !== "dropout")
       .map((name) => `the configuration's ${name}`),
   ];
@@ -130,25 +120,24 @@ async function continuedMethod(
 ): Promise<MethodSpec> {
   await assertAdapterFolder(folder);
   const found = await methodIn(folder) ?? "lora";
-  const kind = methodKinds.find((one) => one === found && one !== "full");
-  if (kind === undefined) {
+  if (!isMethodKind(found) || found === "full") {
     throw new RangeError(
       `the method of the adapter in ${folder} must be one of ${listNames(methodKinds)}, found ${
         quote(found)
       }`,
     );
   }
-  if (isNamed && asked.kind !== kind) {
+  if (isNamed && asked.kind !== found) {
     throw new RangeError(
-      `--adapter keeps its own method, ${kind} in ${folder}, found ${asked.kind}`,
+      `--adapter keeps its own method, ${found} in ${folder}, found ${asked.kind}`,
     );
   }
-  if (kind !== "lora") return { kind } as MethodSpec;
+  if (found !== "lora") return { kind: found } as MethodSpec;
   const { updates } = await readAdapter(folder, { withSaved: true, allow });
   const [, rank] = boundsOf(updates.map(({ A }) => A.shape[0]));
   const [, scaling] = boundsOf(updates.map(({ scaling }) => Math.abs(scaling)));
   const { dropout } = asked.kind === "lora" ? asked : {};
-  return { kind, rank, alpha: rank * scaling, dropout };
+  return { kind: found, rank, alpha: rank * scaling, dropout };
 }
 
 /** The type in which an adapter's values are stored: that of all its tensors, or else F32. */
@@ -276,17 +265,14 @@ function withHead(method: MethodSpec, { newLabels, head = [] }: Material): Metho
 
 /** What a method trains, with or without a head. */
 function trainedBy(method: MethodSpec, hasHead: boolean): TrainedKind {
-  const { kind } = method;
-  if (kind === "full" || kind === "top-layers") return "weights";
-  if (hasHead || method.modulesToSave?.length) return "matrices";
-  if (kind === "bitfit") return "biases";
-  return kind === "vera" || kind.startsWith("prefix-") ? "vectors" : "matrices";
+  const { trains } = methods[method.kind];
+  if (trains === "weights" || method.kind === "full") return trains;
+  return hasHead || method.modulesToSave?.length ? "matrices" : trains;
 }
 
-function scalingOf(method: MethodSpec): number {
-  if (method.kind === "vera" || !("rank" in method)) return 1;
-  const { rank, alpha = rank, rankStabilized } = method;
-  return alpha / (rankStabilized ? Math.sqrt(rank) : rank);
+function scalingOf({ kind, ...settings }: MethodSpec): number {
+  const { scaling }: Method = methods[kind];
+  return scaling?.(settings) ?? 1;
 }
 
 /** The settings of a training: of the command line, else of the configuration, else those that suit the data. */

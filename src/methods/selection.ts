@@ -1,0 +1,36 @@
+/** What options of several methods select: layers, modules trained in full, and their counts. @module */
+
+import type { LayerSite, SiteSelection } from "../architectures/sites.ts";
+
+/** Modules that are trained in full beside a method. */
+export interface CountedModules {
+  /** By names or name endings. Default: none, but a classifier's head is always among them. */
+  readonly modulesToSave?: readonly string[];
+}
+
+/** Low-rank updates of some sites. */
+export interface CountedSites extends SiteSelection {
+  /** r. */
+  readonly rank: number;
+}
+
+/** A selection, or where nothing is said another one. */
+export function selectionOf(
+  { sites, targetModules }: SiteSelection,
+  usual: SiteSelection,
+): SiteSelection {
+  return sites === undefined && targetModules === undefined ? usual : { sites, targetModules };
+}
+
+/** Counts of sites, added up for each layer by its name. */
+export function countByLayer(
+  sites: readonly LayerSite[],
+  countOf: (site: LayerSite) => number,
+): Map<string, number> {
+  const counts = new Map<string, number>();
+  for (const site of sites) {
+    const { name } = site.layer;
+    counts.set(name, (counts.get(name) ?? 0) + countOf(site));
+  }
+  return counts;
+}
