@@ -1,41 +1,17 @@
 /** Adapters of every method, from their folders. @module */
 
-import { isRecord, isText } from "../core/checks.ts";
+import { isRecord } from "../core/checks.ts";
 import { AdapterFileError, quote } from "../core/errors.ts";
 import { adapterFile } from "../formats/peft/base_metadata.ts";
 import { hubMethod, isHubConfig } from "../formats/peft/config.ts";
+import { methodKinds } from "../methods/mod.ts";
 import type { Model } from "../models/model.ts";
 import { readJson } from "../storage/files.ts";
 import { fileIn, type Folder, folderName } from "../storage/storage.ts";
-import { type Adapter, assertFree, assertNotIn, type JoinOptions } from "./adapter.ts";
-import { loadBottleneck, readBottlenecks } from "./bottleneck/adapter.ts";
+import { type Adapter, assertFree, assertNotIn, type JoinOptions, usable } from "./adapter.ts";
 import { loadAdapter, type LoadAdapterOptions } from "./lora/load.ts";
-import { joinedMethods, loadLoraPrefix } from "./lora_prefix.ts";
-import { type MethodAdapter, readValues, type SavedValues } from "./named_adapter.ts";
-import { loadBitFit, loadTopLayers } from "./trained_copies.ts";
-import { loadVera } from "./vera/load.ts";
-import { loadPrefixLayer, loadPrompt } from "./virtual_tokens.ts";
-
-/** Puts an adapter on a model that has what was read from a file. */
-type SavedMethod = (model: Model, saved: SavedValues) => MethodAdapter;
-
-/** By what {@link methodIn} calls them. */
-const savedMethods: Readonly<Record<string, SavedMethod>> = {
-  bitfit: loadBitFit,
-  bottleneck: loadBottleneck,
-  "top-layers": loadTopLayers,
-  vera: loadVera,
-  "prefix-embedding": loadPrompt,
-  "prefix-layer": loadPrefixLayer,
-  "prefix-tuning": loadPrompt,
-};
-
-/** Ours for the methods of PEFT that are read like these, by `peft_type`. */
-const peftMethods: Readonly<Record<string, string>> = {
-  VERA: "vera",
-  PROMPT_TUNING: "prefix-embedding",
-  PREFIX_TUNING: "prefix-tuning",
-};
+import { adapting, type AdaptingMethod, adaptingOf, methodNamedBy } from "./methods.ts";
+import { readValues } from "./named_adapter.ts";
 
 /**
  * Reads the folder of an adapter, of whichever method its `adapter_config.json` names, and injects it into a
@@ -72,20 +48,14 @@ export async function loadAnyAdapter(
   const method = await methodIn(folder);
   if (method === undefined) return await loadAdapter(model, folder, options);
   assertFree(model, options, "loadAnyAdapter");
-  if (isJoined(method)) return await loadJoined(model, folder, method, options);
+  const { loadParts, load, read = readValues } = adaptingOf(method) ?? {};
+  if (loadParts) return await loadJoined(model, folder, `${method}`, loadParts, options);
   assertOnlyJoin(method, options);
-  const isHub = method === "bottleneck";
-  const read = async () => {
-    return {
-      load: savedMethod(method),
-      saved: await (isHub ? readBottlenecks : readValues)(folder),
-    };
-  };
-  const { load, saved } = await usable(folder, read);
+  const saved = await usable(folder, () => load ? read(folder) : refuseMethod(method));
   const values = { file: await adapterFile(folder) };
   assertNotIn(model, values);
   assertFree(model, options, "loadAnyAdapter"); // Another may have come while this one was read.
-  const adapter = await usable(folder, () => load(model, saved));
+  const adapter = await usable(folder, () => load!(model, saved));
   return Object.assign(adapter, { values, promptFormat: saved.promptFormat });
 }
 
@@ -95,21 +65,15 @@ export async function loadAnyAdapter(
  */
 export async function methodIn(folder: Folder): Promise<unknown> {
   const config = await readJson(fileIn(folder, "adapter_config.json")).catch(() => undefined);
-  if (!isRecord(config)) return undefined;
-  const { method, peft_type: type } = config;
-  if (method !== undefined) return method;
-  if (isHubConfig(config)) return "bottleneck";
-  return isText(type) && Object.hasOwn(peftMethods, type) ? peftMethods[type] : undefined;
+  return isRecord(config) ? methodNamedBy(config) : undefined;
 }
-
-const isJoined = (method: unknown): method is string =>
-  isText(method) && joinedMethods.includes(method);
 
 /** LoRA with virtual tokens: each is loaded as from a folder of its own. */
 async function loadJoined(
   model: Model,
   folder: Folder,
   method: string,
+  loadParts: NonNullable<AdaptingMethod<never>["loadParts"]>,
   options: LoadAdapterOptions,
 ): Promise<Adapter> {
   const values = { file: await adapterFile(folder) };
@@ -117,12 +81,12 @@ async function loadJoined(
   assertFree(model, options, "loadAnyAdapter");
   const load = async (part: Folder, join: JoinOptions) => {
     const own = await methodIn(part), given = own === undefined ? { ...options, ...join } : join;
-    if (isJoined(own)) {
+    if (adaptingOf(own)?.loadParts) {
       throw new RangeError(`a part must be LoRA or virtual tokens, found ${quote(own)}`);
     }
     return await loadAnyAdapter(model, part, given).catch((error) => Promise.reject(bare(error)));
   };
-  const adapter = await usable(folder, () => loadLoraPrefix(folder, method, load));
+  const adapter = await usable(folder, () => loadParts(folder, method, load));
   return Object.assign(adapter, { values });
 }
 
@@ -132,51 +96,15 @@ function bare(error: unknown): unknown {
   return new AdapterFileError(error.reason, { cause: error.cause });
 }
 
-function savedMethod(method: unknown): SavedMethod {
-  if (typeof method === "string" && Object.hasOwn(savedMethods, method)) {
-    return savedMethods[method];
-  }
-  const known = [...Object.keys(savedMethods), ...joinedMethods].join(", ");
-  throw new RangeError(`method must be one of ${known}, found ${quote(method)}`);
+function refuseMethod(method: unknown): never {
+  const known = methodKinds.filter((kind) => adapting[kind].load ?? adapting[kind].loadParts);
+  throw new RangeError(`method must be one of ${known.join(", ")}, found ${quote(method)}`);
 }
 
 function assertOnlyJoin(method: unknown, { dropout, allow }: LoadAdapterOptions): void {
   if (dropout === undefined && allow === undefined) return;
   throw new RangeError(
     `${dropout === undefined ? "allow" : "dropout"} is for LoRA, found ${quote(method)}`,
-  );
-}
-
-/** Says of which folder it is when what was read does not fit the model. */
-export async function usable<T>(folder: Folder, use: () => T | Promise<T>): Promise<T> {
-  try {
-    return await use();
-  } catch (error) {
-    const isOurs = error instanceof AdapterFileError || error instanceof RangeError;
-    if (!isOurs && !(error instanceof SyntaxError)) throw error;
-    const { message: reason } = error, place = folderName(folder);
-    throw new AdapterFileError(`cannot use the adapter in ${place}: ${reason}`, {
-      cause: error,
-      reason,
-    });
-  }
-}
-
-/**
- * Whether an adapter is VeRA rather than LoRA. One of which nothing is known is taken for LoRA: reading it says
- * what is wrong.
- *
- * @param action What needs its updates, for the message.
- * @throws {RangeError} when it is of a method that has none.
- */
-export async function isVera(action: string, folder: Folder): Promise<boolean> {
-  const method = await methodIn(folder);
-  if (method === undefined || method === "vera") return method === "vera";
-  throw new RangeError(
-    `${action} needs LoRA or VeRA, which change weights by low-rank updates, found ${await foundIn(
-      folder,
-      method,
-    )}`,
   );
 }
 
@@ -189,27 +117,14 @@ export async function isVera(action: string, folder: Folder): Promise<boolean> {
 export async function assertLora(action: string, folder: Folder): Promise<void> {
   const method = await methodIn(folder);
   if (method === undefined) return;
-  const way = method === "vera" ? ": lowrank convert --base writes it as LoRA" : "";
+  const way = adaptingOf(method)?.becomesLora ? ": lowrank convert --base writes it as LoRA" : "";
   throw new RangeError(`${action} needs LoRA, found ${await foundIn(folder, method)}${way}`);
 }
 
 /** The method and the folder; the adapters library has more methods than bottlenecks. */
-async function foundIn(folder: Folder, method: unknown): Promise<string> {
+export async function foundIn(folder: Folder, method: unknown): Promise<string> {
   const config = await readJson(fileIn(folder, "adapter_config.json"));
   const isTheirs = isRecord(config) && config.method === undefined && isHubConfig(config);
   const name = isTheirs ? `${quote(hubMethod(config))} of the adapters library` : quote(method);
   return `${name} in ${folderName(folder)}`;
-}
-
-/**
- * Refuses VeRA where no base says how many inputs its layers have.
- *
- * @throws {RangeError} always.
- */
-export function refuseWithoutBase(action: string, folder: Folder): never {
-  const place = folderName(folder);
-  throw new RangeError(
-    `${action} needs --base for "vera" in ${place}, as its file does not say how many inputs a layer has, ` +
-      "found none",
-  );
 }

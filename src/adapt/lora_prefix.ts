@@ -33,10 +33,8 @@ const injectors = {
   "prefix-layer": injectPrefixLayer,
 } as const;
 
-/** What folders call the two. */
-export const joinedMethods: readonly string[] = Object.keys(injectors).map((kind) =>
-  `lora+${kind}`
-);
+/** The names of the two in folders. */
+const joinedMethods: readonly string[] = Object.keys(injectors).map((kind) => `lora+${kind}`);
 
 /** How to adapt a model; the seed is that of both. */
 export interface LoraPrefixOptions extends LoraOptions {
@@ -193,16 +191,18 @@ function renamed(
   return kept.map((file) => ({ ...file, name: names[file.name] }));
 }
 
+/** Loads one adapter from its own folder, on top of others. */
+export type PartLoader = (folder: Folder, options: JoinOptions) => Promise<Adapter>;
+
 /**
  * Reads the folders that a folder of both stands for and loads each.
  *
- * @param load Loads one adapter from its own folder, on top of others.
  * @throws {RangeError} when they are not LoRA and the virtual tokens that the method names.
  */
 export async function loadLoraPrefix(
   folder: Folder,
   method: string,
-  load: (folder: Folder, options: JoinOptions) => Promise<Adapter>,
+  load: PartLoader,
 ): Promise<LoraPrefixAdapter> {
   using unfinished = new DisposableStack();
   const loaded: Adapter[] = [];

@@ -15,7 +15,7 @@ export {
   injectBottleneck,
 } from "./bottleneck/adapter.ts";
 export type { BottleneckInit } from "./bottleneck/bottleneck.ts";
-export type { BottleneckVariant, NonLinearity } from "./bottleneck/bottleneck.ts";
+export type { BottleneckVariant, NonLinearity } from "../methods/bottleneck.ts";
 export { loadAnyAdapter } from "./load.ts";
 export { LoraAdapter } from "./lora/adapter.ts";
 export type { AdapterChange } from "./lora/adapter.ts";

@@ -11,7 +11,6 @@ import type { Tensor } from "../device/device.ts";
 import { assertNoOtherKind } from "../formats/folder_kind.ts";
 import { adapterFile, quantizedBaseMetadata } from "../formats/peft/base_metadata.ts";
 import {
-  type Card,
   cardText,
   inCode,
   pythonSnippet,
@@ -24,6 +23,8 @@ import { cardFile, saveAdapterFolder } from "../formats/peft/write.ts";
 import type { Json } from "../formats/safetensors/header.ts";
 import type { SafetensorsFile } from "../formats/safetensors/read.ts";
 import { safetensorsFile } from "../formats/safetensors/write.ts";
+import type { CardWords } from "../methods/method.ts";
+import { methodOfConfig } from "../methods/mod.ts";
 import { labelsOf } from "../models/labels.ts";
 import { reorient } from "../models/layers.ts";
 import type { AdapterValues, Model } from "../models/model.ts";
@@ -63,75 +64,8 @@ export function inFileOrder(
   );
 }
 
-/** What a card says of a method. */
-interface MethodWords extends Pick<Card, "title" | "library"> {
-  /** What it is called on the hub. */
-  readonly tag: string;
-  /** What it is. */
-  readonly what: string;
-  /** Its settings, by what a card calls them, and their fields in a configuration. */
-  readonly settings?: Readonly<Record<string, string>>;
-}
-
-const ours = "No other program reads this folder",
-  replaced = "`lowrank merge` writes a model with them, which needs no adapter";
-
-/** By the `method` of our own folders, and by the `peft_type` of PEFT's. */
-const methods: Readonly<Record<string, MethodWords>> = {
-  bitfit: {
-    ...{ title: "BitFit adapter", tag: "bitfit" },
-    what: `Biases in the place of all those of a base model. ${ours}; ${replaced}.`,
-  },
-  "top-layers": {
-    ...{ title: "Top layers", tag: "top-layers" },
-    what: `Blocks in the place of the last ones of a base model. ${ours}; ${replaced}.`,
-    settings: { Blocks: "layers" },
-  },
-  bottleneck: {
-    ...{ title: "Bottleneck adapter", tag: "adapter-transformers" },
-    what: "Small networks that a base model runs after its sublayers: a projection down, a " +
-      "non-linearity and a\nprojection up, in the files of the adapters library (AdapterHub).",
-  },
-  VERA: {
-    ...{ title: "VeRA adapter", library: "peft", tag: "vera" },
-    what:
-      "For each weight that it changes two trained vectors, between which two random matrices act " +
-      "that all\nweights share.",
-    settings: { "Weights that it changes": "target_modules", "Rank": "r" },
-  },
-  PROMPT_TUNING: {
-    ...{ title: "Prompt tuning adapter", library: "peft", tag: "prompt-tuning" },
-    what: "Embeddings of virtual tokens, which stand before every text that a base model reads.",
-    settings: { "Virtual tokens": "num_virtual_tokens" },
-  },
-  PREFIX_TUNING: {
-    ...{ title: "Prefix tuning adapter", library: "peft", tag: "prefix-tuning" },
-    what:
-      "Keys and values of virtual tokens, which every block of a base model sees before every text.",
-    settings: { "Virtual tokens": "num_virtual_tokens" },
-  },
-  "prefix-layer": {
-    ...{ title: "Prefix-layer adapter", tag: "prefix-layer" },
-    what: "States of virtual tokens, which every block of a base model reads before every text " +
-      `(Hu et al. 2021,\nsection 5.1). ${ours}.`,
-    settings: { "Virtual tokens": "length" },
-  },
-  "lora+prefix-embedding": {
-    ...{ title: "LoRA with a prefix of embeddings", tag: "lora" },
-    what:
-      "Low-rank updates, and embeddings of virtual tokens before every text (LoRA+PE, Hu et al. " +
-      `2021,\nappendix E). ${ours}.`,
-  },
-  "lora+prefix-layer": {
-    ...{ title: "LoRA with a prefix in every layer", tag: "lora" },
-    what:
-      "Low-rank updates, and states of virtual tokens that every block reads before every text (LoRA+PL, " +
-      `Hu\net al. 2021, appendix E). ${ours}.`,
-  },
-};
-
-/** A method that is not ours. */
-const unknown: MethodWords = {
+/** Words for a method that is not ours. */
+const unknown: CardWords = {
   ...{ title: "Adapter", tag: "adapter", what: "An addition to a base model." },
 };
 
@@ -145,19 +79,17 @@ export interface CardFacts extends TaskFacts {
 
 /** The card's text: what the adapter is, how many values it trains, and how to load it. */
 export function methodCard(config: Json, facts: CardFacts): string {
-  const { baseModelName, trained, labels } = facts, { method, peft_type: type } = config;
-  const name = isText(method) ? method : String(type);
-  const { tag, what, settings = {}, ...words } = Object.hasOwn(methods, name)
-    ? methods[name]
-    : unknown;
+  const { baseModelName, trained, labels } = facts,
+    { card = unknown } = methodOfConfig(config) ?? {};
+  const { title, library, tag, what, settings = {} } = card;
   return cardText({
-    ...{ ...words, baseModelName, tags: [tag], about: what },
+    ...{ title, library, baseModelName, tags: [tag], about: what },
     facts: [
       ...Object.entries(settings).flatMap(([name, field]) => settingLine(name, config[field])),
       `Parameters: ${trained.toLocaleString("en")}`,
       ...taskLines(facts),
     ],
-    python: pythonFor(name, config, facts),
+    python: pythonFor(card, config, facts),
     typescript: `import { loadAnyAdapter } from "@lowrank/core/adapt";
 import { loadModel, openDevice } from "@lowrank/core";
 
@@ -177,16 +109,11 @@ function settingLine(name: string, value: unknown): string[] {
 }
 
 /** The lines of Python, where a library reads the folder. */
-function pythonFor(name: string, config: Json, facts: CardFacts): string | undefined {
-  if (name === "bottleneck") {
-    return `import adapters  # base_model: the base, loaded with transformers
-adapters.init(base_model)
-base_model.load_adapter("this folder", set_active=True, use_safetensors=True)`;
-  }
-  // PEFT 0.21 refuses prefix tuning of a classifier with transformers 5.
-  if (!isText(config.peft_type) || name === "PREFIX_TUNING" && facts.labels) return undefined;
+function pythonFor(card: CardWords, config: Json, facts: CardFacts): string | undefined {
+  if (card.python !== undefined) return card.python;
+  if (!isText(config.peft_type) || card.isWithoutLabels && facts.labels) return undefined;
   const taskType = isText(config.task_type) ? config.task_type : null;
-  return pythonSnippet({ ...facts, taskType, hasVirtualTokens: name !== "VERA" });
+  return pythonSnippet({ ...facts, taskType, hasVirtualTokens: "num_virtual_tokens" in config });
 }
 
 /** A method's settings, as `adapter_config.json` has them. */

@@ -5,6 +5,8 @@ import type { ConfigJson } from "../architectures/config_fields.ts";
 import { assertOptions } from "../core/checks.ts";
 import { oneLine, quote } from "../core/errors.ts";
 import { isWithin } from "../core/module_names.ts";
+import { bitfit } from "../methods/bitfit.ts";
+import { topLayers } from "../methods/top_layers.ts";
 import { architectureIn, type BaseFile } from "../models/base_file.ts";
 import type { Model } from "../models/model.ts";
 import { assertFree, type WeightChange } from "./adapter.ts";
@@ -69,7 +71,7 @@ export class TrainedCopies extends MethodAdapter {
  * ```
  */
 export function injectBitFit(model: Model, options: MethodAdapterOptions = {}): TrainedCopies {
-  assertOptions("injectBitFit", options, { onTop: true, modulesToSave: true });
+  assertOptions("injectBitFit", options, { ...bitfit.options, onTop: true });
   assertFree(model, options, "injectBitFit");
   return bitFitOn(model, options.modulesToSave);
 }
@@ -125,7 +127,7 @@ export interface TopLayersOptions extends MethodAdapterOptions {
  * ```
  */
 export function injectTopLayers(model: Model, options: TopLayersOptions): TrainedCopies {
-  assertOptions("injectTopLayers", options, { layers: true, onTop: true, modulesToSave: true });
+  assertOptions("injectTopLayers", options, { ...topLayers.options, onTop: true });
   assertFree(model, options, "injectTopLayers");
   return topLayersOn(model, options.layers, options.modulesToSave);
 }

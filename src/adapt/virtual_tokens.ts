@@ -10,7 +10,7 @@ import {
 import { replaceRows, type ReplacingRows } from "../autograd/ops/embedding.ts";
 import { type ColumnWindow, copyColumns } from "../autograd/ops/product.ts";
 import { Tape } from "../autograd/tape.ts";
-import { assertOptions, type OptionNames } from "../core/checks.ts";
+import { assertOptions } from "../core/checks.ts";
 import { quote } from "../core/errors.ts";
 import { isWithin } from "../core/module_names.ts";
 import { howMany } from "../core/numbers.ts";
@@ -24,10 +24,11 @@ import {
   type PromptType,
 } from "../formats/mod.ts";
 import { promptPrefix } from "../formats/peft/read.ts";
+import { methods } from "../methods/mod.ts";
 import type { Model } from "../models/model.ts";
 import { TextModel } from "../models/text_model.ts";
 import type { BlockShape, VirtualTokens } from "../nn/embedding.ts";
-import { assertFree, type WeightChange } from "./adapter.ts";
+import { assertFree, ofInjector, type WeightChange } from "./adapter.ts";
 import {
   MethodAdapter,
   type MethodAdapterOptions,
@@ -345,13 +346,6 @@ export interface PrefixOptions extends MethodAdapterOptions {
   readonly seed?: number;
 }
 
-const optionNames: OptionNames<PrefixOptions> = {
-  length: true,
-  seed: true,
-  modulesToSave: true,
-  onTop: true,
-};
-
 /**
  * Freezes a model and trains the word embeddings of l_p virtual tokens before every sequence: l_p · d values
  * (prefix-embedding tuning, Hu et al. 2021, section 5.1; PEFT's prompt tuning, Lester et al. 2021).
@@ -447,7 +441,7 @@ function inject(
   model: Model,
   options: PrefixOptions,
 ): PrefixAdapter {
-  assertOptions(action, options, optionNames);
+  assertOptions(action, options, { ...methods[kind].options, ...ofInjector });
   assertFree(model, options, action);
   return new PrefixAdapter(model, { ...options, kind });
 }

@@ -212,7 +212,7 @@ export type OptionNames<Options> = Readonly<Record<keyof Options, true>>;
 export function assertOptions<Options extends object>(
   what: string,
   options: Options,
-  names: OptionNames<Options>,
+  names: Readonly<Record<keyof Options, unknown>>,
 ): void {
   assertRecord(`the options of ${what}`, options);
   for (const [name, value] of Object.entries(options)) {

@@ -1,7 +1,7 @@
 /** Bottleneck adapters (Houlsby et al. 2019 and its variants). @module */
 
 import { assertLeftOut, blocksOf } from "../architectures/architecture.ts";
-import type { Method } from "./method.ts";
+import type { Method, Uncounted } from "./method.ts";
 import { counts, modulesToSave, oneOf, positive } from "./option.ts";
 import type { CountedModules } from "./selection.ts";
 import { blockWidth } from "./prefix.ts";
@@ -43,7 +43,10 @@ export interface CountedBottlenecks {
 }
 
 /** Small networks after the sublayers of a model. */
-export const bottleneck: Method<"bottleneck", CountedBottlenecks & CountedModules> = {
+export const bottleneck: Method<
+  "bottleneck",
+  CountedBottlenecks & CountedModules & Uncounted<"nonLinearity" | "init">
+> = {
   kind: "bottleneck",
   options: {
     variant: {

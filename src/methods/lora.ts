@@ -8,7 +8,7 @@ import { isNamed, listNames } from "../core/module_names.ts";
 import { countRows } from "../core/update.ts";
 import { patternValues } from "../patterns/names.ts";
 import { isBias } from "./bitfit.ts";
-import type { FormulaValue, IsTrained, Method } from "./method.ts";
+import type { FormulaValue, IsTrained, Method, Uncounted } from "./method.ts";
 import {
   flag,
   modulesToSave,
@@ -40,6 +40,11 @@ export interface CountedUpdates extends CountedSites, CountedBeside {
   readonly rankPattern?: Readonly<Record<string, number>>;
 }
 
+/** All options of LoRA. */
+export type LoraSettings =
+  & CountedUpdates
+  & Uncounted<"alpha" | "dropout" | "rankStabilized" | "alphaPattern" | "init">;
+
 /** Starts that are computed from weights, and their names. */
 const computedStarts: Readonly<Record<string, string>> = {
   pissa: "PiSSA",
@@ -48,7 +53,7 @@ const computedStarts: Readonly<Record<string, string>> = {
 };
 
 /** Low-rank updates of some sites of a model. */
-export const lora: Method<"lora", CountedUpdates> = {
+export const lora: Method<"lora", LoraSettings> = {
   kind: "lora",
   options: {
     rank,

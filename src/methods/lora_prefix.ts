@@ -1,6 +1,6 @@
 /** LoRA joined with virtual tokens (Hu et al. 2021, appendix E: LoRA+PE and LoRA+PL). @module */
 
-import { type CountedUpdates, lora } from "./lora.ts";
+import { lora, type LoraSettings } from "./lora.ts";
 import { type CardWords, type Method, onlyOurs } from "./method.ts";
 import { oneOf } from "./option.ts";
 import { type CountedTokens, prefixEmbedding, prefixLayer, type PrefixMethod } from "./prefix.ts";
@@ -8,7 +8,7 @@ import { type CountedTokens, prefixEmbedding, prefixLayer, type PrefixMethod } f
 /** LoRA joined with a method of virtual tokens. */
 export type JoinedMethod<Kind extends string> = Method<
   `lora+${Kind}`,
-  CountedUpdates & CountedTokens
+  LoraSettings & CountedTokens
 >;
 
 /** LoRA and virtual tokens: the options and the values of both. */

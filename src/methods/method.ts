@@ -42,17 +42,20 @@ export interface TrainedValues {
   readonly beside?: Readonly<Record<string, number>>;
 }
 
+/** Options on which no count depends. */
+export type Uncounted<Name extends string> = { readonly [Each in Name]?: unknown };
+
 /** What is trained, which decides the usual learning rate: see `defaultSettings`. */
 export type TrainedForm = "weights" | "matrices" | "biases" | "vectors";
 
 /** A method. */
-export interface Method<Kind extends string = string, Options = never> {
+export interface Method<Kind extends string, Options> {
   /** Its name in specifications, on the command line and, as `method`, in folders of our own. */
   readonly kind: Kind;
   /** Its `peft_type`, where PEFT has the method and the folder is PEFT's. */
   readonly peftType?: string;
   /** Its options, in the order in which messages list them. */
-  readonly options: Readonly<Record<string, MethodOption>>;
+  readonly options: { readonly [Name in keyof Options]-?: MethodOption };
   /** Settings of the command line where none are given. */
   readonly defaults?: (given: Settings) => Settings;
   /** A reader's name for it, with its settings; those of an adapter that is trained further are not known. */

@@ -5,7 +5,6 @@ import { bottleneck } from "./bottleneck.ts";
 import { full } from "./full.ts";
 import { lora } from "./lora.ts";
 import { loraPrefixEmbedding, loraPrefixLayer } from "./lora_prefix.ts";
-import type { Method } from "./method.ts";
 import { prefixEmbedding, prefixLayer, prefixTuning } from "./prefix.ts";
 import { topLayers } from "./top_layers.ts";
 import { vera } from "./vera.ts";
@@ -48,7 +47,7 @@ export const isMethodKind = (value: unknown): value is MethodKind =>
 /** The method that an `adapter_config.json` names, as `method` or `peft_type`. */
 export const methodOfConfig = (
   { method, peft_type: type }: Readonly<Record<string, unknown>>,
-): Method | undefined =>
+): Listed | undefined =>
   all.find(({ kind, peftType }) =>
     method === undefined ? peftType !== undefined && peftType === type : kind === method
   );

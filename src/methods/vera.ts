@@ -1,12 +1,15 @@
 /** VeRA (Kopiczko et al. 2024). @module */
 
 import { selectLayerSites } from "../architectures/sites.ts";
-import type { Method } from "./method.ts";
+import type { Method, Uncounted } from "./method.ts";
 import { modulesToSave, number, rank, sites, targetModules } from "./option.ts";
 import { countByLayer, type CountedModules, type CountedSites, selectionOf } from "./selection.ts";
 
 /** Two vectors for each of some layers, beside random matrices that they share. */
-export const vera: Method<"vera", CountedSites & CountedModules> = {
+export const vera: Method<
+  "vera",
+  CountedSites & CountedModules & Uncounted<"dropout" | "dInitial">
+> = {
   kind: "vera",
   peftType: "VERA",
   options: { rank, sites, targetModules, dropout: number, dInitial: number, modulesToSave },

@@ -8,15 +8,10 @@
 export { canonicalJson, sha256 } from "../storage/digest.ts";
 export { type PredictionOptions, predictMemory } from "./predict_memory.ts";
 export type { LossSpec } from "./spec.ts";
-export {
-  allocateMethod,
-  applyMethod,
-  type LoraSpec,
-  type MethodKind,
-  methodKinds,
-  type MethodsByKind,
-  type MethodSpec,
-} from "./method.ts";
+export { allocateMethod, applyMethod, type MethodKind, type MethodSpec } from "./method.ts";
+export { methodKinds } from "../methods/mod.ts";
+export type { LoraSpec } from "../adapt/lora/starts.ts";
+export type { MethodsByKind } from "../adapt/methods.ts";
 export { shareBase } from "../adapt/many/adapter_set.ts";
 export { run } from "./run.ts";
 export type { InputsOf, RunOptions, Trained } from "./run.ts";

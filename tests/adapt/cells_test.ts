@@ -149,7 +149,7 @@ Deno.test("an option that does not exist is refused, and says what may have been
   using model = tinyModel(device);
   // deno-lint-ignore no-explicit-any -- what a caller without types may pass
   const lora = (options: any) => () => injectLora(model, options);
-  const known = "the options of injectLora are rank, alpha, sites, targetModules, seed,";
+  const known = "the options of injectLora are rank, alpha, sites, targetModules, dropout,";
   const meant = {
     alhpa: "alpha",
     r: "rank",

@@ -2,7 +2,7 @@
 
 import { type Fault, fault } from "../fault.ts";
 
-/** From autograd, nn, models, adapt, train, runs, accounting, paper and lesson. */
+/** From autograd, nn, models, adapt, train, runs, methods, accounting, paper and lesson. */
 export const modelFaults: readonly Fault[] = [
   fault(
     "a label may be as large as the vocabulary",
@@ -111,6 +111,12 @@ export const modelFaults: readonly Fault[] = [
     "src/runs/together.ts",
     "    this.#present.delete(group);\n    this.#stepIfAllWait();",
     "    this.#present.delete(group);",
+  ),
+  fault(
+    "a count of bottlenecks has those of layers that are left out",
+    "src/methods/bottleneck.ts",
+    "const L = blocks - new Set(leaveOut).size;",
+    "const L = blocks;",
   ),
   fault(
     "a tensor of 4,096 values has moments in F32",

@@ -1,6 +1,6 @@
 /** Bottleneck adapters: Houlsby et al. 2019, Lin et al. 2020, Pfeiffer et al. 2021, Rücklé et al. 2020. @module */
 
-import { assertOptions, type OptionNames } from "../../core/checks.ts";
+import { assertOptions } from "../../core/checks.ts";
 import { AdapterFileError, quote } from "../../core/errors.ts";
 import { Random } from "../../core/random.ts";
 import type { HostTensor } from "../../core/tensor.ts";
@@ -8,10 +8,17 @@ import type { Tensor } from "../../device/device.ts";
 import { hubWeights } from "../../formats/peft/read.ts";
 import { openSafetensorsFile } from "../../formats/safetensors/read.ts";
 import { pickleConversion } from "../../formats/safetensors/shards.ts";
+import {
+  bottleneck,
+  type BottleneckVariant,
+  bottleneckVariants,
+  nonLinearities,
+  type NonLinearity,
+} from "../../methods/bottleneck.ts";
 import type { Model } from "../../models/model.ts";
 import type { Place } from "../../nn/place.ts";
 import { fileIn, type Folder, hasFile } from "../../storage/storage.ts";
-import { assertFree, type WeightChange } from "../adapter.ts";
+import { assertFree, ofInjector, type WeightChange } from "../adapter.ts";
 import {
   MethodAdapter,
   type MethodAdapterOptions,
@@ -27,13 +34,9 @@ import {
   bottleneckEntries,
   bottleneckForms,
   type BottleneckInit,
-  type BottleneckVariant,
-  bottleneckVariants,
   chosenPlaces,
   hubAdapterName,
   initBottleneck,
-  nonLinearities,
-  type NonLinearity,
   normAlias,
   normName,
 } from "./bottleneck.ts";
@@ -58,17 +61,6 @@ export interface BottleneckOptions extends MethodAdapterOptions {
   /** Seed of the initial values. Default 0. */
   readonly seed?: number;
 }
-
-const optionNames: OptionNames<BottleneckOptions> = {
-  size: true,
-  variant: true,
-  leaveOut: true,
-  nonLinearity: true,
-  init: true,
-  seed: true,
-  onTop: true,
-  modulesToSave: true,
-};
 
 /**
  * Freezes a model and inserts small networks f(x) = σ(x W_downᵀ + b_down) W_upᵀ + b_up into its blocks, of 2 · m
@@ -107,7 +99,7 @@ const optionNames: OptionNames<BottleneckOptions> = {
  * ```
  */
 export function injectBottleneck(model: Model, options: BottleneckOptions): BottleneckAdapter {
-  assertOptions("injectBottleneck", options, optionNames);
+  assertOptions("injectBottleneck", options, { ...bottleneck.options, ...ofInjector });
   assertFree(model, options, "injectBottleneck");
   return new BottleneckAdapter(model, options);
 }

@@ -9,6 +9,7 @@ import { moduleOf } from "../../core/module_names.ts";
 import type { Random } from "../../core/random.ts";
 import type { ArenaEntry } from "../../device/arena.ts";
 import type { Tensor } from "../../device/device.ts";
+import type { BottleneckVariant, NonLinearity } from "../../methods/bottleneck.ts";
 import type { Model } from "../../models/model.ts";
 import type { Adaptation } from "../../nn/linear.ts";
 import { type Activation, activationOf } from "../../nn/mlp.ts";
@@ -120,21 +121,6 @@ export function initBottleneck(
   if (init === "bert") write(up, normals(up));
 }
 
-/** A form of bottleneck adapters that the LoRA paper compares with (Hu et al. 2021, section 5.1). */
-export type BottleneckVariant = "houlsby" | "lin" | "pfeiffer" | "drop";
-
-/** What stands between the two projections, by the `adapters` library's name. */
-export type NonLinearity = "relu" | "swish" | "gelu" | "gelu_new" | "tanh";
-
-/** The names of the non-linearities. */
-export const nonLinearities: readonly NonLinearity[] = [
-  "relu",
-  "swish",
-  "gelu",
-  "gelu_new",
-  "tanh",
-];
-
 /** What distinguishes the variants. */
 export interface BottleneckForm {
   /** Whether a bottleneck follows the attention too, beside the one that follows the MLP. */
@@ -166,9 +152,6 @@ export const bottleneckForms: Readonly<Record<BottleneckVariant, BottleneckForm>
   pfeiffer,
   drop: pfeiffer,
 };
-
-/** The names of the variants. */
-export const bottleneckVariants = Object.keys(bottleneckForms) as readonly BottleneckVariant[];
 
 /** What is chosen of a variant. */
 interface Chosen {

@@ -5,13 +5,11 @@ import { isRecord, isText } from "../../core/checks.ts";
 import { quote } from "../../core/errors.ts";
 import { isFinite } from "../../formats/peft/config.ts";
 import {
-  bottleneckForms,
-  type BottleneckInit,
   type BottleneckVariant,
-  hubAdapterName,
   nonLinearities,
   type NonLinearity,
-} from "./bottleneck.ts";
+} from "../../methods/bottleneck.ts";
+import { bottleneckForms, type BottleneckInit, hubAdapterName } from "./bottleneck.ts";
 
 /** The version of the library whose layout is written. */
 const version = "adapters.1.3.0";

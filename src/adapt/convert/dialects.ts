@@ -44,8 +44,7 @@ import {
   kindOf,
   pathIn,
 } from "../../storage/storage.ts";
-import { isVera, refuseWithoutBase } from "../load.ts";
-import { readVera } from "../vera/read.ts";
+import { isVera, readVera, refuseWithoutBase } from "../vera/read.ts";
 import { withinSides } from "../vera/updates.ts";
 
 /** The key in the metadata of our files: α, and `enable_lora`, which such a file does not say otherwise. */

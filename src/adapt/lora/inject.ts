@@ -2,7 +2,7 @@
 
 import { vectorOption } from "../../architectures/sites.ts";
 import { assertDropout } from "../../autograd/ops/dropout.ts";
-import { assertOptions, assertRecord, type OptionNames } from "../../core/checks.ts";
+import { assertOptions, assertRecord } from "../../core/checks.ts";
 import { quote } from "../../core/errors.ts";
 import { isNamed, listNames, nameTwice } from "../../core/module_names.ts";
 import { Random } from "../../core/random.ts";
@@ -17,10 +17,11 @@ import {
 } from "../../core/update.ts";
 import { alphaOf, type TrainedUpdate } from "../../formats/mod.ts";
 import type { BiasMode } from "../../formats/peft/config.ts";
+import { lora } from "../../methods/lora.ts";
 import type { Model } from "../../models/model.ts";
 import { type AdaptedLayer, Embedding } from "../../nn/embedding.ts";
 import { type PatternValue, patternValues } from "../../patterns/names.ts";
-import { assertFree, type JoinOptions } from "../adapter.ts";
+import { assertFree, type JoinOptions, ofInjector } from "../adapter.ts";
 import {
   addressOf,
   type LayerSites,
@@ -122,26 +123,6 @@ export interface LoraOptions extends SiteSelection, JoinOptions, BesideOptions {
   readonly seed?: number;
 }
 
-/** The names of {@link LoraOptions}. */
-export const optionNames: OptionNames<LoraOptions> = {
-  rank: true,
-  alpha: true,
-  sites: true,
-  targetModules: true,
-  seed: true,
-  dropout: true,
-  rankStabilized: true,
-  rankPattern: true,
-  alphaPattern: true,
-  modulesToSave: true,
-  trainableTokens: true,
-  dora: true,
-  loraBias: true,
-  bias: true,
-  init: true,
-  onTop: true,
-};
-
 /** Keeps A's random stream apart from others with the same seed, such as the order of batches. */
 const adapterStream = 0x4c6f5241;
 
@@ -181,7 +162,7 @@ export function injectLora(model: Model, options: LoraOptions): LoraAdapter {
 
 /** What the sites of a new adapter will be. */
 export function planLora(model: Model, action: string, options: LoraOptions): LoraPlan[] {
-  assertOptions(action, options, optionNames);
+  assertOptions(action, options, { ...lora.options, ...ofInjector });
   assertFree(model, options, action);
   assertDropout("dropout", options.dropout ?? 0);
   const values: SiteValues = {

@@ -17,6 +17,7 @@ import {
   svd,
   transposed,
 } from "../../linalg/mod.ts";
+import { lora } from "../../methods/lora.ts";
 import { type BaseFile, openBase } from "../../models/base_file.ts";
 import { transpose } from "../../models/layers.ts";
 import { assertModel, type Model } from "../../models/model.ts";
@@ -25,13 +26,13 @@ import { dequantize, quantize, type QuantizeOptions } from "../../quant/quantize
 import type { QuantizedTensor } from "../../quant/quantized_tensor.ts";
 import { assertFree } from "../adapter.ts";
 import { LoraAdapter } from "./adapter.ts";
-import { injectedParts, type LoraOptions, optionNames, planLora } from "./inject.ts";
+import { injectedParts, injectLora, type LoraOptions, planLora } from "./inject.ts";
 import type { LoraPlan } from "./site.ts";
 
 /** {@link LoraOptions} without those that a start at the weights decides. */
 export type WeightStartOptions = Omit<LoraOptions, "init" | "seed" | "dora" | "loraBias">;
 
-const { init: _, seed: _seed, dora: _dora, loraBias: _bias, ...names } = optionNames;
+const { init: _, dora: _dora, loraBias: _bias, ...ofStart } = lora.options;
 
 /** Factors of a part of a weight: A₀ (r, in), and B₀ᵀ (r, out). */
 export interface StartFactors {
@@ -62,7 +63,7 @@ async function injectAtWeights(
  *
  * @param isStart Whether what it begins at is kept and subtracted.
  */
-export function allocateAtWeights(
+function allocateAtWeights(
   model: Model,
   action: string,
   options: WeightStartOptions,
@@ -100,7 +101,7 @@ function assertPositive(what: string, scaling: number, site: string): void {
 /** Plans of LoRA on linear layers, whose values are to come. */
 function plansOf(model: Model, action: string, options: WeightStartOptions): LoraPlan[] {
   assertModel(action, model);
-  assertOptions(action, options, names);
+  assertOptions(action, options, { ...ofStart, onTop: true });
   const plans = planLora(model, action, options);
   const embedding = plans.find(({ site: { linear } }) => linear instanceof Embedding);
   if (embedding === undefined) return plans;
@@ -359,3 +360,48 @@ function assertOwnFloats(folder: string, key: string, share: number): void {
       `${(100 * share).toFixed(0)}% of its norm away from the base`,
   );
 }
+
+/**
+ * LoRA, which may also begin at a part of the weights or, with LoftQ, at what quantizing has taken from them, as
+ * PEFT's `init_lora_weights` says.
+ */
+export interface LoraSpec extends Omit<LoraOptions, "seed" | "init"> {
+  /** How A and B begin. Default `kaiming`. */
+  readonly init?: LoraOptions["init"] | "pissa" | "olora" | "loftq";
+}
+
+/** LoRA that begins at weights, of the model or of the folder of its floats. */
+const weightStarts = {
+  pissa: injectPissa,
+  olora: injectOlora,
+  loftq: (model: Model, options: WeightStartOptions, floats?: string) => {
+    if (floats !== undefined) return injectLoftq(model, floats, options);
+    throw new RangeError(
+      "LoftQ needs the folder of the floats that a base was quantized from, found none",
+    );
+  },
+} as const;
+
+/** Injects LoRA as a specification says. */
+export async function startLora(
+  model: Model,
+  { init, ...options }: LoraSpec,
+  seed: number,
+  floats?: string,
+): Promise<LoraAdapter> {
+  if (isWeightStart(init)) return await weightStarts[init](model, options, floats);
+  return injectLora(model, { ...options, init, seed });
+}
+
+/** The same without values that are computed from weights. */
+export function allocateLora(
+  model: Model,
+  { init, ...options }: LoraSpec,
+  seed: number,
+): LoraAdapter {
+  if (isWeightStart(init)) return allocateAtWeights(model, init, options, init !== "loftq");
+  return injectLora(model, { ...options, init, seed });
+}
+
+const isWeightStart = (init: LoraSpec["init"]): init is keyof typeof weightStarts =>
+  typeof init === "string" && Object.hasOwn(weightStarts, init);

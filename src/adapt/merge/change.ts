@@ -2,7 +2,7 @@
 
 import type { HostData, HostTensor } from "../../core/tensor.ts";
 import { rangesOf, type UpdateShape } from "../../core/update.ts";
-import type { TrainedRows, TrainedUpdate } from "../../formats/mod.ts";
+import type { PeftAdapter, TrainedRows, TrainedUpdate } from "../../formats/mod.ts";
 import {
   assertStoredFinite,
   decode,
@@ -20,6 +20,7 @@ import { multiply } from "../../linalg/matrix.ts";
 import { type DenseMatrix, rowsOf, scaledBy, transposed } from "../../linalg/mod.ts";
 import type { BaseFile } from "../../models/base_file.ts";
 import { transpose } from "../../models/layers.ts";
+import type { SavedValues } from "../named_adapter.ts";
 
 // Not that of the system's BLAS, whose threads take more memory than the blocks.
 
@@ -278,6 +279,18 @@ export async function doraDelta(update: TrainedUpdate, base: BaseFile): Promise<
 export interface UpdateSource extends UpdateShape, Pick<TrainedUpdate, "scaling" | "bias"> {
   /** The update with its factors; who calls it owns them. */
   readonly read: () => TrainedUpdate;
+}
+
+/** What a merge of files needs to know of an adapter. */
+export interface Mergeable extends
+  Pick<
+    PeftAdapter,
+    "saved" | "savedModules" | "biases" | "rows" | "passed" | "promptFormat"
+  > {
+  /** Its updates. */
+  readonly updates: readonly UpdateSource[];
+  /** What was read of a method that trains copies of the base's tensors. */
+  readonly copies?: SavedValues;
 }
 
 /** An update whose factors are in memory. */

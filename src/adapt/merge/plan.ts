@@ -4,45 +4,17 @@ import type { PromptFormat } from "../../core/batch.ts";
 import { oneLine, quote } from "../../core/errors.ts";
 import { isNamed, moduleOf } from "../../core/module_names.ts";
 import { formatShape, type HostTensor, sameShape } from "../../core/tensor.ts";
-import { type AdapterException, type PeftAdapter, readAdapter } from "../../formats/mod.ts";
+import { type AdapterException, readAdapter } from "../../formats/mod.ts";
 import { adapterFile, parseMerged } from "../../formats/peft/base_metadata.ts";
 import { isTable } from "../../formats/peft/read.ts";
 import type { BaseFile } from "../../models/base_file.ts";
-import { assertNotIn } from "../adapter.ts";
-import { methodIn, usable } from "../load.ts";
-import { readValues, savedModulesOf, type SavedValues } from "../named_adapter.ts";
+import { assertNotIn, usable } from "../adapter.ts";
+import { methodIn } from "../load.ts";
+import { adaptingOf } from "../methods.ts";
+import { readValues } from "../named_adapter.ts";
 import { assertCopies } from "../trained_copies.ts";
 import { assertRows, type NewHead, newHead, sameHead } from "../trained_modules.ts";
-import { parseVera } from "../vera/load.ts";
-import { veraUpdates } from "../vera/updates.ts";
-import {
-  changedBias,
-  MergeSums,
-  sourceOf,
-  type UpdateSource,
-  type WeightChange,
-} from "./change.ts";
-
-/** What a merge of files needs to know of an adapter. */
-export interface Mergeable extends
-  Pick<
-    PeftAdapter,
-    "saved" | "savedModules" | "biases" | "rows" | "passed" | "promptFormat"
-  > {
-  /** Its updates. */
-  readonly updates: readonly UpdateSource[];
-  /** What was read of a method that trains copies of the base's tensors. */
-  readonly copies?: SavedValues;
-}
-
-type Reader = (base: BaseFile, file: SavedValues) => Partial<Mergeable>;
-
-/** Readers of the methods that change weights, by what folders call them. */
-const readers: Readonly<Record<string, Reader>> = {
-  bitfit: copiesIn,
-  "top-layers": copiesIn,
-  vera: vectorsIn,
-};
+import { changedBias, type Mergeable, MergeSums, sourceOf, type WeightChange } from "./change.ts";
 
 /**
  * Reads an adapter that is to be merged into a base.
@@ -60,28 +32,17 @@ async function readMergeable(
     const adapter = await readAdapter(folder, { withSaved: true, allow });
     return { ...adapter, updates: adapter.updates.map(sourceOf) };
   }
-  if (typeof method !== "string" || !Object.hasOwn(readers, method)) {
+  const { merge, read = readValues } = adaptingOf(method) ?? {};
+  if (!merge) {
     throw new RangeError(
       `merging needs an adapter that changes weights, found ${quote(method)} in ${folder}`,
     );
   }
   return await usable(folder, async () => {
-    const file = await readValues(folder), { promptFormat } = file;
+    const file = await read(folder), { promptFormat } = file;
     const none = { updates: [], saved: new Map(), biases: new Map(), rows: new Map() };
-    return { ...none, savedModules: [], passed: [], promptFormat, ...readers[method](base, file) };
+    return { ...none, savedModules: [], passed: [], promptFormat, ...merge(base, file) };
   });
-}
-
-/** Tensors in the place of the base's, in the order of its files as these are. */
-function copiesIn(_base: BaseFile, copies: SavedValues): Partial<Mergeable> {
-  const { config, tensors } = copies;
-  return { saved: tensors, savedModules: savedModulesOf(config), copies };
-}
-
-/** VeRA's updates, and what was trained in full beside them. */
-function vectorsIn(base: BaseFile, saved: SavedValues): Partial<Mergeable> {
-  const file = parseVera(saved), { others, config: { savedModules } } = file;
-  return { updates: veraUpdates(base, file), saved: others, savedModules };
 }
 
 /** All that adapters change. */

@@ -1,8 +1,9 @@
 /** VeRA's folders without a model that runs. @module */
 
-import type { Folder } from "../../storage/storage.ts";
+import { type Folder, folderName } from "../../storage/storage.ts";
 import type { BaseFile } from "../../models/base_file.ts";
-import { usable } from "../load.ts";
+import { usable } from "../adapter.ts";
+import { foundIn, methodIn } from "../load.ts";
 import { readValues, type SavedValues } from "../named_adapter.ts";
 import type { UpdateSource } from "../merge/change.ts";
 import { parseVera, type VeraFile } from "./load.ts";
@@ -26,4 +27,35 @@ export async function readVera(base: BaseFile, folder: Folder): Promise<VeraReco
     const { config, vectors, others } = file, { promptFormat } = saved;
     return { config, vectors, others, promptFormat, updates: veraUpdates(base, file) };
   });
+}
+
+/**
+ * Whether an adapter is VeRA rather than LoRA. One of which nothing is known is taken for LoRA: reading it says
+ * what is wrong.
+ *
+ * @param action What needs its updates, for the message.
+ * @throws {RangeError} when it is of a method that has none.
+ */
+export async function isVera(action: string, folder: Folder): Promise<boolean> {
+  const method = await methodIn(folder);
+  if (method === undefined || method === "vera") return method === "vera";
+  throw new RangeError(
+    `${action} needs LoRA or VeRA, which change weights by low-rank updates, found ${await foundIn(
+      folder,
+      method,
+    )}`,
+  );
+}
+
+/**
+ * Refuses VeRA where no base says how many inputs its layers have.
+ *
+ * @throws {RangeError} always.
+ */
+export function refuseWithoutBase(action: string, folder: Folder): never {
+  const place = folderName(folder);
+  throw new RangeError(
+    `${action} needs --base for "vera" in ${place}, as its file does not say how many inputs a layer has, ` +
+      "found none",
+  );
 }

@@ -6,7 +6,7 @@ import { assertDropout, dropoutWithGradient } from "../../autograd/ops/dropout.t
 import { matrix, multiply } from "../../autograd/ops/product.ts";
 import type { Parameter } from "../../autograd/parameter.ts";
 import type { Tape } from "../../autograd/tape.ts";
-import { assertOptions, type OptionNames } from "../../core/checks.ts";
+import { assertOptions } from "../../core/checks.ts";
 import { quote } from "../../core/errors.ts";
 import { mostDrawnRank } from "../../core/limits.ts";
 import { TorchGenerator } from "../../core/random.ts";
@@ -16,9 +16,10 @@ import { Arena } from "../../device/arena.ts";
 import type { Device, Tensor } from "../../device/device.ts";
 import { withWholeHead } from "../../formats/peft/metadata.ts";
 import { tensorPrefix } from "../../formats/peft/read.ts";
+import { vera } from "../../methods/vera.ts";
 import type { Model } from "../../models/model.ts";
 import { type Adaptation, Linear } from "../../nn/linear.ts";
-import { assertFree, type WeightChange } from "../adapter.ts";
+import { assertFree, ofInjector, type WeightChange } from "../adapter.ts";
 import { isStoredTurned, taskTypeOf } from "../lora/adapter.ts";
 import {
   MethodAdapter,
@@ -257,17 +258,6 @@ export interface VeraOptions extends SiteSelection, MethodAdapterOptions {
   readonly seed?: number;
 }
 
-const optionNames: OptionNames<VeraOptions> = {
-  rank: true,
-  dInitial: true,
-  dropout: true,
-  seed: true,
-  sites: true,
-  targetModules: true,
-  modulesToSave: true,
-  onTop: true,
-};
-
 /** All that a VeRA adapter is made of. */
 export interface VeraPlan extends Required<Omit<VeraOptions, "sites" | "targetModules" | "onTop">> {
   /** The adapted layers. */
@@ -303,7 +293,7 @@ export interface VeraPlan extends Required<Omit<VeraOptions, "sites" | "targetMo
  * ```
  */
 export function injectVera(model: Model, options: VeraOptions): VeraAdapter {
-  assertOptions("injectVera", options, optionNames);
+  assertOptions("injectVera", options, { ...vera.options, ...ofInjector });
   assertFree(model, options, "injectVera");
   const { rank, dInitial = 0.1, dropout = 0, seed = 0, modulesToSave = [] } = options;
   assertSettings(rank, dInitial, dropout);

@@ -1,7 +1,6 @@
 /** `lowrank inspect`. @module */
 
-import { isVera, refuseWithoutBase } from "../../adapt/load.ts";
-import { readVera } from "../../adapt/vera/read.ts";
+import { isVera, readVera, refuseWithoutBase } from "../../adapt/vera/read.ts";
 import { withinSides } from "../../adapt/vera/updates.ts";
 import { terminalLine } from "../../core/errors.ts";
 import { listNames } from "../../core/module_names.ts";

@@ -4,7 +4,6 @@ import { isRecord, nearestName } from "../../../core/checks.ts";
 import { oneLine, quote } from "../../../core/errors.ts";
 import { listNames } from "../../../core/module_names.ts";
 import type { BottleneckVariant } from "../../../methods/bottleneck.ts";
-import type { Method } from "../../../methods/method.ts";
 import { isMethodKind, type MethodKind, methodKinds, methods } from "../../../methods/mod.ts";
 import { type Flag, type MethodOption, oneOf, type Rule } from "../../../methods/option.ts";
 import type { MethodSpec } from "../../../runs/mod.ts";
@@ -171,7 +170,7 @@ export function methodOf(options: MethodOptions, configured: Fields = {}): Metho
   const kind = (options.method ?? configuredKind ?? (isAdapted ? "lora" : "full")) as MethodKind;
   assertOwn(kind, given);
   const settings = { ...own(kind, withoutRivals(below, given)), ...given };
-  const { defaults }: Method = methods[kind];
+  const { defaults } = methods[kind];
   return named({ kind, ...defaults?.(settings), ...settings });
 }
 

@@ -16,7 +16,6 @@ import {
 import { openWeights } from "../../../formats/peft/read.ts";
 import { floatDtypeOf } from "../../../formats/safetensors/header.ts";
 import { isStoredAsUsual, readSmallFiles } from "../../../models/files.ts";
-import type { Method } from "../../../methods/method.ts";
 import { isMethodKind, methodKinds, methods } from "../../../methods/mod.ts";
 import type { JsonRecord, MethodSpec, RunSpec, TrainingSpec } from "../../../runs/mod.ts";
 import { fileDigests } from "../../../storage/digest.ts";
@@ -271,7 +270,7 @@ function trainedBy(method: MethodSpec, hasHead: boolean): TrainedKind {
 }
 
 function scalingOf({ kind, ...settings }: MethodSpec): number {
-  const { scaling }: Method = methods[kind];
+  const { scaling } = methods[kind];
   return scaling?.(settings) ?? 1;
 }
 

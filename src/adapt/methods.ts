@@ -1,0 +1,166 @@
+/** The table of methods on models: how each begins, is read from a folder, and changes the files of a base. @module */
+
+import { quote } from "../core/errors.ts";
+import { isHubConfig } from "../formats/peft/config.ts";
+import { type MethodKind, methodOfConfig } from "../methods/mod.ts";
+import type { BaseFile } from "../models/base_file.ts";
+import type { Model } from "../models/model.ts";
+import type { Folder } from "../storage/storage.ts";
+import type { Adapter } from "./adapter.ts";
+import {
+  type BottleneckOptions,
+  injectBottleneck,
+  loadBottleneck,
+  readBottlenecks,
+} from "./bottleneck/adapter.ts";
+import { allocateLora, type LoraSpec, startLora } from "./lora/starts.ts";
+import {
+  injectLoraPrefix,
+  loadLoraPrefix,
+  type LoraPrefixOptions,
+  type PartLoader,
+} from "./lora_prefix.ts";
+import type { Mergeable } from "./merge/change.ts";
+import {
+  type MethodAdapter,
+  type MethodAdapterOptions,
+  savedModulesOf,
+  type SavedValues,
+} from "./named_adapter.ts";
+import {
+  injectBitFit,
+  injectTopLayers,
+  loadBitFit,
+  loadTopLayers,
+  type TopLayersOptions,
+} from "./trained_copies.ts";
+import { loadVera, parseVera } from "./vera/load.ts";
+import { veraUpdates } from "./vera/updates.ts";
+import { injectVera, type VeraOptions } from "./vera/vera.ts";
+import {
+  injectPrefixEmbedding,
+  injectPrefixLayer,
+  injectPrefixTuning,
+  loadPrefixLayer,
+  loadPrompt,
+  type PrefixOptions,
+} from "./virtual_tokens.ts";
+
+/** The options of each method, by its kind. */
+export interface MethodsByKind {
+  /** Every parameter of the model; there is nothing to choose. */
+  readonly full: Record<never, never>;
+  /** Low-rank updates of some of its sites. */
+  readonly lora: LoraSpec;
+  /** Its biases. */
+  readonly bitfit: MethodAdapterOptions;
+  /** Its last blocks. */
+  readonly "top-layers": TopLayersOptions;
+  /** Two vectors for each of some layers, beside random matrices that they share. */
+  readonly vera: Omit<VeraOptions, "seed">;
+  /** Small networks after its sublayers. */
+  readonly bottleneck: Omit<BottleneckOptions, "seed">;
+  /** The embeddings of virtual tokens before every sequence. */
+  readonly "prefix-embedding": Omit<PrefixOptions, "seed">;
+  /** What every block reads of them. */
+  readonly "prefix-layer": Omit<PrefixOptions, "seed">;
+  /** Their keys and values in every block. */
+  readonly "prefix-tuning": Omit<PrefixOptions, "seed">;
+  /** Low-rank updates and embeddings of virtual tokens. */
+  readonly "lora+prefix-embedding": Omit<LoraPrefixOptions, "seed" | "prefix">;
+  /** Low-rank updates and what every block reads of virtual tokens. */
+  readonly "lora+prefix-layer": Omit<LoraPrefixOptions, "seed" | "prefix">;
+}
+
+/** A method on models. */
+export interface AdaptingMethod<Options> {
+  /** Puts a new adapter on a model, without values that are computed from weights; full fine-tuning adds none. */
+  readonly inject: (model: Model, options: Options, seed: number) => Adapter | undefined;
+  /** The same with these values; `floats` is the folder that a base in 4 bits was quantized from. */
+  readonly start?: (
+    model: Model,
+    options: Options,
+    seed: number,
+    floats?: string,
+  ) => Promise<Adapter>;
+  /** True for a configuration of another library than PEFT that is the method's. */
+  readonly recognizes?: (config: Readonly<Record<string, unknown>>) => boolean;
+  /** Reads the values of a folder, where `readValues` is not enough. */
+  readonly read?: (folder: Folder) => Promise<SavedValues>;
+  /** Puts an adapter on a model that has the values of a folder. */
+  readonly load?: (model: Model, saved: SavedValues) => MethodAdapter;
+  /** The same for a folder of two adapters, each loaded by itself. */
+  readonly loadParts?: (folder: Folder, method: string, load: PartLoader) => Promise<Adapter>;
+  /** Changes of the files of a base; absent where the method changes no weights. */
+  readonly merge?: (base: BaseFile, saved: SavedValues) => Partial<Mergeable>;
+  /** True if `lowrank convert --base` writes it as LoRA. */
+  readonly becomesLora?: true;
+}
+
+/** An injector that takes the seed beside the method's own options. */
+const seeded =
+  <Options>(inject: (model: Model, options: Options & { readonly seed: number }) => Adapter) =>
+  (model: Model, options: Options, seed: number): Adapter => inject(model, { ...options, seed });
+
+/** The methods on models, by their kinds. LoRA's folders are read by `loadAdapter`. */
+export const adapting: { readonly [Kind in MethodKind]: AdaptingMethod<MethodsByKind[Kind]> } = {
+  full: { inject: (_, options) => assertNoOptions(options) },
+  lora: { inject: allocateLora, start: startLora },
+  bitfit: { inject: injectBitFit, load: loadBitFit, merge: copiesIn },
+  "top-layers": { inject: injectTopLayers, load: loadTopLayers, merge: copiesIn },
+  vera: { inject: seeded(injectVera), load: loadVera, merge: updatesIn, becomesLora: true },
+  bottleneck: {
+    inject: seeded(injectBottleneck),
+    recognizes: isHubConfig,
+    read: readBottlenecks,
+    load: loadBottleneck,
+  },
+  "prefix-embedding": { inject: seeded(injectPrefixEmbedding), load: loadPrompt },
+  "prefix-layer": { inject: seeded(injectPrefixLayer), load: loadPrefixLayer },
+  "prefix-tuning": { inject: seeded(injectPrefixTuning), load: loadPrompt },
+  "lora+prefix-embedding": {
+    inject: seeded((model, options) =>
+      injectLoraPrefix(model, { ...options, prefix: "prefix-embedding" })
+    ),
+    loadParts: loadLoraPrefix,
+  },
+  "lora+prefix-layer": {
+    inject: seeded((model, options) =>
+      injectLoraPrefix(model, { ...options, prefix: "prefix-layer" })
+    ),
+    loadParts: loadLoraPrefix,
+  },
+};
+
+/** The kinds of `adapting`. */
+const kinds = Object.keys(adapting) as readonly MethodKind[];
+
+/** The method on models of a kind that a file may name. */
+export const adaptingOf = (kind: unknown): AdaptingMethod<never> | undefined =>
+  typeof kind === "string" && Object.hasOwn(adapting, kind)
+    ? adapting[kind as MethodKind]
+    : undefined;
+
+/** The method that a configuration names in whichever library's words; undefined for PEFT's LoRA. */
+export function methodNamedBy(config: Readonly<Record<string, unknown>>): unknown {
+  if (config.method !== undefined) return config.method;
+  return kinds.find((kind) => adapting[kind].recognizes?.(config)) ?? methodOfConfig(config)?.kind;
+}
+
+function assertNoOptions(options: object): undefined {
+  const given = Object.entries(options).find(([, value]) => value !== undefined);
+  if (!given) return undefined;
+  throw new TypeError(`full fine-tuning takes no options, found ${quote(given[0])}`);
+}
+
+/** Tensors in the place of the base's, in the order of its files as these are. */
+function copiesIn(_base: BaseFile, copies: SavedValues): Partial<Mergeable> {
+  const { config, tensors } = copies;
+  return { saved: tensors, savedModules: savedModulesOf(config), copies };
+}
+
+/** VeRA's updates, and what was trained in full beside them. */
+function updatesIn(base: BaseFile, saved: SavedValues): Partial<Mergeable> {
+  const file = parseVera(saved), { others, config: { savedModules } } = file;
+  return { updates: veraUpdates(base, file), saved: others, savedModules };
+}

@@ -1,0 +1,39 @@
+/** The table of methods: one value for each kind, with the same kind on models. */
+
+import { assertEquals } from "@std/assert";
+import { adapting, methodNamedBy } from "../../src/adapt/methods.ts";
+import { methodKinds, methodOfConfig, methods } from "../../src/methods/mod.ts";
+import type { MethodOption } from "../../src/methods/option.ts";
+
+Deno.test("every method is in both tables, under its own kind", () => {
+  assertEquals(Object.keys(adapting), [...methodKinds]);
+  assertEquals(Object.values(methods).map(({ kind }) => kind), [...methodKinds]);
+});
+
+Deno.test("a configuration names a method by its kind, by PEFT's word, or in the hub's form", () => {
+  const named = methodKinds.map((kind) => methodOfConfig({ method: kind })?.kind);
+  assertEquals(named, [...methodKinds]);
+  const peftTypes = Object.values(methods).flatMap(({ peftType }) => peftType ?? []);
+  assertEquals(peftTypes, ["VERA", "PROMPT_TUNING", "PREFIX_TUNING"]);
+  const ofPeft = ["vera", "prefix-embedding", "prefix-tuning"];
+  assertEquals(peftTypes.map((peft_type) => methodNamedBy({ peft_type })), ofPeft);
+  assertEquals(methodNamedBy({ config: {}, name: "mine" }), "bottleneck");
+  const others = [{ peft_type: "LORA" }, {}, { peft_type: "toString" }].map(methodNamedBy);
+  assertEquals(others, [undefined, undefined, undefined]);
+  assertEquals([{ method: null }, { method: "ia3", peft_type: "VERA" }].map(methodNamedBy), [
+    null,
+    "ia3",
+  ]);
+});
+
+Deno.test("a flag means the same to every method that takes it", () => {
+  const options = Object.values(methods)
+    .flatMap((method) => Object.entries<MethodOption>(method.options))
+    .filter(([, { flag }]) => flag);
+  const meanings = Map.groupBy(options, ([name]) => name);
+  const different = [...meanings].filter(([, [[, first], ...others]]) =>
+    others.some(([, other]) => other !== first)
+  );
+  assertEquals(different, []);
+  assertEquals(options.filter(([, { reads, choices }]) => !reads === !choices), []);
+});
