@@ -83,9 +83,12 @@ Deno.test("notebooks keep to the language of docs/style.md", async () => {
   assertEquals(found, []);
 });
 
-/** A doc comment that opens with an indirect question instead of saying what a thing is or does. */
-const question =
-  /\/\*\*(?:[ \t]+|\s*\n\s*\*\s*)(?:What|Which|Whether|How|Where|When|Who|Whose|Whom|Why)\b.*/g;
+/** A doc comment or tag that opens with an indirect question instead of saying what a thing is or does. */
+const question = new RegExp(
+  "(?:/\\*\\*(?:[ \\t]+|\\s*\\n\\s*\\*\\s*)|@(?:param \\w+|returns) )" +
+    "(?:What|Which|Whether|How|Where|When|Who|Whose|Whom|Why)\\b.*",
+  "g",
+);
 
 /** Files that still have such comments, by how their paths begin. */
 const unwritten: readonly string[] = [
@@ -108,11 +111,13 @@ Deno.test("no doc comment opens with an indirect question", () => {
   assertEquals(files.flatMap((file) => questions(file, sourceText(file))), []);
 });
 
-Deno.test("the checker finds an indirect question on the first or the second line of a comment", () => {
-  const text = "/** What it is. */\n/**\n * Whether it is.\n */\n/** True if it is: what else? */";
+Deno.test("the checker finds an indirect question on the first or the second line and in a tag", () => {
+  const text = "/** What it is. */\n/**\n * Whether it is.\n *\n * @param a How it is.\n */\n" +
+    "/** True if it is: what else? */";
   assertEquals(questions("a.ts", text), [
     "a.ts:1: /** What it is. */",
     "a.ts:2: /** Whether it is.",
+    "a.ts:5: @param a How it is.",
   ]);
 });
 

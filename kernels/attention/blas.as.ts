@@ -17,7 +17,7 @@ const VALUES: u32 = 131072;
 /** Fewest multiplications of a product that make up for calling the BLAS. */
 const LEAST: u32 = 8192;
 
-/** True if the BLAS is there and pays for a head of this size. */
+/** True with a BLAS, if 8 queries' scores with all keys fit and the products are worth the calls. */
 export function isForBlas(queries: u32, keys: u32, headWidth: u32): bool {
   return hasBlas() && keys <= VALUES / 8 && <u64>queries * keys * headWidth >= LEAST;
 }

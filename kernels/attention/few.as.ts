@@ -8,7 +8,7 @@ import { softmaxRow } from "./softmax.as";
 /** Most keys whose scores fit into scratch. */
 const MOST: u32 = 65000;
 
-/** True if the queries are few enough for the functions here. */
+/** True if queries and keys are few enough for the functions here. */
 export function areFew(queries: u32, keys: u32): bool {
   return queries <= FEW_ROWS && keys <= MOST;
 }

@@ -234,7 +234,7 @@ const listOf = /^(?:.*?\.)?(?=\d+(?:\.|$))/;
  * number in the names of layers counts.
  *
  * @param layers An architecture's layers.
- * @param what Who needs blocks, for the sentence of an error: `top layers`.
+ * @param what Name of the feature that needs blocks, for the message of an error: `top layers`.
  * @throws {RangeError} when the layers are not one list of blocks, as those of an encoder beside a decoder are two.
  */
 export function blocksOf(layers: readonly { readonly name: string }[], what: string): string[] {

@@ -202,7 +202,7 @@ function windowOf(json: ConfigJson): number {
 /**
  * Throws unless virtual tokens leave a position for another one.
  *
- * @param kind What puts them before the others, for the message.
+ * @param kind The method that puts them before the others, for the message.
  * @param positions The most tokens of a sequence.
  * @throws {RangeError} when they do not, or their number is not a positive integer.
  */

@@ -56,7 +56,7 @@ export class FourBitWeight implements Weight {
   /**
    * Allocates a weight in the role `quantized`, whose values {@link FourBitWeight.write} copies in.
    *
-   * @param owner What frees it.
+   * @param owner Scope that frees it.
    * @throws {ShapeError} when the shape has not two axes.
    */
   constructor(owner: Scope, name: string, form: FourBitForm) {
@@ -70,7 +70,7 @@ export class FourBitWeight implements Weight {
   /**
    * A weight with the values of a quantized tensor.
    *
-   * @param owner What frees it.
+   * @param owner Scope that frees it.
    * @throws {ShapeError} when the shape has not two axes, or the tensor's parts do not fit each other.
    * @throws {RangeError} when the code or the block size is not one of bitsandbytes', or a scale is not finite.
    */

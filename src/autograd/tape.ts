@@ -174,7 +174,7 @@ export class Tape extends Scope {
    * their result is freed, and made once more for the backward pass, with the same dropout masks: gradients
    * have the same bits. At least one operation must make a new value.
    *
-   * @param shared What they read besides x and parameters, and the caller releases.
+   * @param shared Tensors that they read besides x and parameters, and the caller releases.
    */
   checkpoint(
     x: Tensor,

@@ -236,7 +236,7 @@ export function nameOf({ config, core, version }: NameSymbols): string {
 }
 
 /**
- * The name and version in a text such as `Intel(R) oneAPI Math Kernel Library Version
+ * The version in a text such as `Intel(R) oneAPI Math Kernel Library Version
  * 2026.2-Product Build …`.
  */
 function mklVersion(write: NonNullable<NameSymbols["version"]>): string {

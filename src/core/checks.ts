@@ -206,7 +206,7 @@ export type OptionNames<Options> = Readonly<Record<keyof Options, true>>;
 /**
  * Throws unless options are a record of known names.
  *
- * @param what Whose options they are: `injectLora`.
+ * @param what Name of the function that takes the options: `injectLora`.
  * @throws {TypeError} when they are not; the message says which name may have been meant.
  */
 export function assertOptions<Options extends object>(

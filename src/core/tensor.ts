@@ -121,7 +121,7 @@ export function hostTensor(shape: Shape, data: HostData | readonly number[]): Ho
 /**
  * Widens F16 bit patterns to F32, exactly; infinities and NaN stay so.
  *
- * @param into Where they are put, if they are not to take new memory.
+ * @param into Memory for the values. Default: new memory.
  *
  * @example
  * ```ts
@@ -151,7 +151,7 @@ export function float32ToFloat16(values: ArrayLike<number>): Uint16Array<ArrayBu
 /**
  * Widens BF16 bit patterns (the upper half of an F32) to F32, exactly.
  *
- * @param into Where they are put, if they are not to take new memory.
+ * @param into Memory for the values. Default: new memory.
  *
  * @example
  * ```ts
@@ -192,7 +192,7 @@ function roundToUpperHalf(word: number): number {
 /** The least F32 number above 0 of full precision; GPUs may take smaller ones for 0. */
 const leastFloat32 = 2 ** -126;
 
-/** True if a number is finite in F32 and does not underflow to 0 there. */
+/** True if a number is finite in F32 and no device takes it for 0 there, unless it is 0. */
 export function fitsFloat32(value: number): boolean {
   return Number.isFinite(Math.fround(value)) && (value === 0 || Math.abs(value) >= leastFloat32);
 }

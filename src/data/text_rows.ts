@@ -219,7 +219,7 @@ export interface TextReading {
  * Chooses a model's way of reading texts of a kind.
  *
  * @param caller The name of the function that a user has called.
- * @param given How prompts are written, as far as it is said.
+ * @param given Fields of the prompts' format, as far as they are given.
  */
 export function readingOf(
   caller: string,

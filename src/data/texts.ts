@@ -168,7 +168,7 @@ const linesOf = (text: string): string[] => text.split(/\r?\n/);
 /**
  * Throws for a text that is longer than any that is meant.
  *
- * @param what Where it is.
+ * @param what Name of its place.
  * @throws {RangeError} then.
  */
 export function assertTextLength({ length }: string, what: string): void {

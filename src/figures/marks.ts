@@ -204,7 +204,7 @@ function ticksAt(values: ReadonlySet<number>): Axis {
   return { tickvals, ticktext: tickvals.map((value) => formatValue(value, "number")) };
 }
 
-/** Decades up to which labels have digits between them; beyond, each decade has one label. */
+/** Most decades of an axis with labels between the powers of ten. */
 const mostDecades = 2.5;
 
 /** An axis that fits all values, with a small margin; plotly's default if there are none. */

@@ -27,7 +27,7 @@ const onLight = {
   ...{ base, full, lora: dark, merged, positive, negative },
 };
 
-/** Colors on dark paper, where they differ because they would be hard to see. */
+/** Colors for dark paper in the place of those that would be hard to see there. */
 const onDark = {
   ...{ paper: "#15181f", ink: "#e3e6ec", soft: "#a0a8b8", line: "#2f3541", target: "#e3e6ec" },
   ...{ base: "#9aa3b2", lora: light, positive: "#b67fd0" },
@@ -318,7 +318,7 @@ const size = 260, planeGap = 24, head = 34;
 /**
  * Planes side by side, with a key of the roles' colors below.
  *
- * @param key What each role is, such as `{ base: "W", lora: "W + BA" }`.
+ * @param key Name of each role, such as `{ base: "W", lora: "W + BA" }`.
  *
  * @example
  * ```ts

@@ -91,7 +91,7 @@ function* linePairs(text: string, name: string): Generator<[string, string, numb
  * Parses the paraphrases: of each three lines, a probability, a phrase and its paraphrase.
  *
  * @param text Its parts in order, which may end anywhere.
- * @param isUsed Whether a word can occur; what has another one is left out, as it could match nothing.
+ * @param isUsed True for a word that can occur; lines with any other word are left out, as they could match nothing.
  * @throws {SyntaxError} when lines are missing at the end.
  */
 export async function parseParaphrases(

@@ -25,7 +25,7 @@ export type TextScores<Name extends TextMetric> =
 /**
  * Scores of outputs by several metrics.
  *
- * @param tables What METEOR knows; without paraphrases its score is called `meteorWithoutParaphrases`. Default:
+ * @param tables METEOR's tables; without paraphrases its score is called `meteorWithoutParaphrases`. Default:
  * nothing beside exact words and stems.
  * @throws {RangeError} when there is no output, or one without a reference, or a text is too long.
  *

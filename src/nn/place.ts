@@ -48,7 +48,7 @@ export class Place {
    * Computes the adapted sum from the sum of the residual stream and the output, (tokens, width);
    * the sum is released if there is a new one.
    *
-   * @param norm What the block applies to the sum, if it does: adaptations read norm(sum) and change the sum.
+   * @param norm Norm that the block applies to the sum, if any: adaptations read norm(sum) and change the sum.
    */
   forwardSum(tape: Tape, sum: Tensor, norm?: Norm): Tensor {
     const adapted = this.sum.adaptations.map((adaptation) => (sum: Tensor) => {

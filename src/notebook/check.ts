@@ -13,7 +13,7 @@ import { stoppable } from "./stop.ts";
  * stops there.
  *
  * @param claim The claim, as a sentence.
- * @param holds Whether it holds. A promise is refused, as it would always count as true.
+ * @param holds True if it holds. A promise is refused, as it would always count as true.
  * @param found The numbers found.
  * @throws {Error} when it does not hold; the message has the claim and the numbers.
  * @throws {TypeError} when `holds` is not a boolean.

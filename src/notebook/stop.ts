@@ -48,7 +48,7 @@ export function noteProgress(text: string): void {
  * or call `signal.throwIfAborted()` in a loop. Results so far are kept, and a line instead of an error says
  * where it stopped. A `stoppable` inside another one stops together with it.
  *
- * @returns What the work returned, or undefined if it was stopped. Other errors are rethrown.
+ * @returns The result of the work, or undefined if it was stopped. Other errors are rethrown.
  *
  * @example
  * ```ts

@@ -243,7 +243,7 @@ const leastDivisor = Math.fround(1e-38);
  * depend on two of its rules. A whole block is multiplied by the reciprocal, a shorter last one is divided,
  * and the magnitude of the last one is at least 1e-38.
  *
- * @param memory Where the codes are written. Default: new memory.
+ * @param memory Memory for the codes. Default: new memory.
  */
 function roundBlocks(
   values: Float32Array,

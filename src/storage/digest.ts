@@ -7,7 +7,7 @@ import { fileIn, type FileSource, kindOf, openFile, packedIn, splitPath } from "
 /**
  * JSON whose bytes depend only on the content: sorted fields, no spaces, `undefined` fields left out.
  *
- * @param path Where the value is in a larger one, for errors.
+ * @param path Place of the value in a larger one, for errors.
  * @throws {TypeError} when a value cannot be JSON, such as NaN or a function.
  */
 export function canonicalJson(value: unknown, path = ""): string {

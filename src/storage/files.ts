@@ -229,7 +229,7 @@ export class StagedFile implements AsyncDisposable {
    * Writes the content beside the file and waits until the disk has it.
    *
    * @param totalBytes The size of the whole if `content` comes in pieces; only errors mention it.
-   * @param temporary Where it is until then.
+   * @param temporary Its path until then.
    * @throws {Error} when it cannot be written; no temporary file is left.
    */
   static async write(

@@ -14,7 +14,7 @@ export interface OpenFile extends Disposable {
   /**
    * Reads `length` bytes from an offset; several reads may run at the same time.
    *
-   * @param into Where they are put, if they are not to take new memory; the result is the part of it.
+   * @param into Memory for the bytes, of which the result is a part. Default: new memory.
    * @throws {SyntaxError} when the file ends earlier.
    */
   read(

@@ -91,7 +91,7 @@ export async function loadTokenizer(folder: Folder): Promise<Tokenizer> {
 /**
  * Makes a tokenizer from the parsed `tokenizer.json` and `tokenizer_config.json`.
  *
- * @param endIds What the model's settings give as `eos_token_id`, for a tokenizer that names no `eos_token`.
+ * @param endIds Values of `eos_token_id` in the model's settings, for a tokenizer that names no `eos_token`.
  * @throws {SyntaxError} when a part of them is not as in published tokenizers (BPE, WordPiece, Unigram).
  */
 export async function makeTokenizer(

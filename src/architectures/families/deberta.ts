@@ -149,7 +149,7 @@ function positionTerms(json: ConfigJson): PositionTerm[] {
   throw fieldError(json, "pos_att_type", "have c2p and p2c, each at most once, and nothing else");
 }
 
-/** The distance from which on all are one. */
+/** The distance from which on all distances count as one. */
 function longestDistance(json: ConfigJson): number {
   const limit = json.max_relative_positions ?? -1;
   if (!Number.isSafeInteger(limit)) {
