@@ -1,7 +1,6 @@
-/** Baking scalings into B, and the proof that a conversion changes no update. */
+/** The proof that a conversion changes no update. */
 
-import { assert, assertAlmostEquals, assertEquals, assertThrows } from "@std/assert";
-import { bakeUpdates } from "../../src/adapt/convert/forms.ts";
+import { assertAlmostEquals, assertEquals, assertThrows } from "@std/assert";
 import { assertProven, proveUpdates } from "../../src/adapt/convert/convert.ts";
 import { hostTensor } from "../../src/core/tensor.ts";
 import { deltaWeight } from "../../src/core/update.ts";
@@ -26,32 +25,6 @@ Deno.test("the proof finds the largest difference, and stops what it does not ex
   );
   assertThrows(() => assertProven([{ ...turned, difference: NaN }]), RangeError, "of NaN");
   assertThrows(() => proveUpdates([update], []), RangeError, "the same modules");
-});
-
-Deno.test("baking is proven to rounding, and exact for powers of two", () => {
-  const other = { ...update, module: "h.1.c_fc", A: matrix(1, 3), B: matrix(4, 1), scaling: 4 };
-  const before = [{ ...update, scaling: Math.SQRT2 }, other], after = bakeUpdates(before);
-  const proof = proveUpdates(before, after);
-  assertProven(proof);
-  assertEquals(proof.map(({ rankBefore, rank, scaling }) => [rankBefore, rank, scaling]), [
-    [2, 2, 1],
-    [1, 2, 1],
-  ]);
-  assert(proof[0].difference > 0);
-  assertEquals(proof[1].difference, 0);
-});
-
-Deno.test("ranks that are too far apart are not baked into one", () => {
-  const narrow = { module: "a", A: matrix(400, 1), B: matrix(1, 400), scaling: 1 };
-  const wide = { module: "b", A: matrix(1, 100), B: matrix(100, 1), scaling: 1 };
-  const many = Array.from({ length: 5 }, (_, i) => ({ ...wide, module: `b${i}` }));
-  const near = { ...narrow, A: matrix(20, 1), B: matrix(1, 20) };
-  assertEquals(bakeUpdates([near, wide]).map(({ A }) => A.shape[0]), [20, 20]);
-  assertThrows(
-    () => bakeUpdates([narrow, ...many]),
-    RangeError,
-    "must make the adapter at most 64 times as large, found 223 times at rank 400",
-  );
 });
 
 Deno.test("the proof takes any rank that a file may have", () => {

@@ -24,13 +24,9 @@ async function assertLogits(names: string, adapter: string): Promise<void> {
 
 /** Conversions by the adapter of PEFT that they begin with, each a command's options. */
 const conversions: readonly (readonly [string, ...(readonly string[])[]])[] = [
-  ["peft_rslora", ["--bake"]],
-  ["peft_all_linear", ["--bake"]],
   ["block_qv", ["--to", "loralib"], []],
   ["peft_all_linear", ["--to", "loralib"], []],
   ["peft_suffix", ["--to", "kohya"], []],
-  ["peft_lora_bias", ["--plain", "--base", model]],
-  ["peft_dora", ["--plain", "--base", model, "--error", "1e-6"]],
 ];
 
 for (const [name, ...steps] of conversions) {

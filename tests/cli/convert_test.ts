@@ -1,8 +1,7 @@
 /** `lowrank convert`: forms of other programs, their proof, and what is refused. */
 
-import { assert, assertAlmostEquals, assertEquals, assertMatch } from "@std/assert";
+import { assert, assertEquals, assertMatch } from "@std/assert";
 import { hostTensor } from "../../src/core/tensor.ts";
-import { deltaWeight } from "../../src/core/update.ts";
 import {
   alphaOf,
   type HostTensor,
@@ -11,12 +10,10 @@ import {
   writeSafetensors,
 } from "../../src/formats/mod.ts";
 import { readRecord } from "../../src/formats/peft/folder.ts";
-import { goodConfig, goodTensors, matrix, writeRawAdapter } from "../formats/adapter_folders.ts";
-import { assertAllClose } from "../support/all_close.ts";
+import { goodTensors, matrix, writeRawAdapter } from "../formats/adapter_folders.ts";
 import { filesIn, withFolder } from "../support/folders.ts";
-import { golden, goldenJson, tensorsOf } from "../support/golden.ts";
+import { golden, tensorsOf } from "../support/golden.ts";
 import "../support/open_lapack.ts";
-import { goldenLogits } from "./arguments.ts";
 import { assertFails, lowrank, lowrankJson, model } from "./lowrank.ts";
 
 const weights = (folder: string) => tensorsOf(`${folder}/adapter_model.safetensors`);
@@ -177,130 +174,6 @@ Deno.test("PEFT's weights without their configuration need an α", () =>
     assertEquals([module, scaling], ["transformer.h.0.attn.c_attn", 2]);
   }));
 
-/** ΔW of every module as a server has it that reads `r` and `lora_alpha` alone. */
-async function naiveDeltas(folder: string): Promise<Map<string, HostTensor>> {
-  const { r, lora_alpha } = JSON.parse(await Deno.readTextFile(`${folder}/adapter_config.json`));
-  const tensors = await weights(folder), deltas = new Map<string, HostTensor>();
-  for (const [key, A] of tensors) {
-    if (!key.endsWith(".lora_A.weight")) continue;
-    assertEquals(A.shape[0], r);
-    const B = tensors.get(key.replace("lora_A", "lora_B"))!;
-    const module = key.slice("base_model.model.".length, -".lora_A.weight".length);
-    deltas.set(module, deltaWeight({ A, B, scaling: lora_alpha / r }));
-  }
-  return deltas;
-}
-
-Deno.test("--bake gives the same ΔW to readers that ignore rsLoRA and patterns", () =>
-  withFolder(async (folder) => {
-    const key = "base_model.model.transformer.h.0.mlp.c_fc",
-      config = {
-        ...goodConfig,
-        use_rslora: true,
-        target_modules: ["c_attn", "c_fc"],
-        rank_pattern: { c_fc: 3 },
-        alpha_pattern: { c_attn: 10 },
-      };
-    await writeRawAdapter(folder, config, {
-      ...goodTensors,
-      [`${key}.lora_A.weight`]: matrix(3, 3),
-      [`${key}.lora_B.weight`]: matrix(5, 3),
-    });
-    const output = `${folder}/baked`;
-    const { modules } = await lowrankJson("convert", folder, "--bake", "--output", output);
-    assertEquals(modules.map(({ rank, scaling }: Record<string, number>) => [rank, scaling]), [
-      [3, 1],
-      [3, 1],
-    ]);
-    const deltas = await naiveDeltas(output), { updates } = await readAdapter(folder);
-    for (const update of updates) {
-      const before = deltaWeight(update).data, after = deltas.get(update.module)!.data;
-      before.forEach((value, i) => assertAlmostEquals(after[i], value, 4e-7 * Math.abs(value)));
-    }
-    const baked = JSON.parse(await Deno.readTextFile(`${output}/adapter_config.json`));
-    assertEquals([baked.use_rslora, baked.rank_pattern, baked.alpha_pattern], [false, {}, {}]);
-  }));
-
-Deno.test("a type that does not hold the new values gives way to F32, and else stays", () =>
-  withFolder(async (folder) => {
-    for (const [alpha, dtype] of [[4, "BF16"], [3, "F32"]] as const) {
-      const config = { ...goodConfig, lora_alpha: alpha }, source = `${folder}/${alpha}`;
-      await Deno.mkdir(source);
-      await writeRawAdapter(source, config);
-      const path = `${source}/adapter_model.safetensors`;
-      // 2^7 + 1 has all the bits of a BF16; half as much again has one more.
-      const B = { ...matrix(4, 2), data: new Float32Array(8).fill(129) };
-      const tensors = {
-        ...goodTensors,
-        "base_model.model.transformer.h.0.attn.c_attn.lora_B.weight": B,
-      };
-      await writeSafetensors(path, Object.entries(tensors), { dtype: "BF16" });
-      const done = await lowrankJson("convert", source, "--bake", "--output", `${source}/out`);
-      assertEquals(done.dtype, dtype);
-    }
-  }));
-
-interface Ranks {
-  readonly rankBefore: number;
-}
-
-/** The logits of a converted adapter are those that PEFT computes with the original. */
-async function assertLogits(name: string, converted: string): Promise<void> {
-  const expected = await tensorsOf(golden(`adapters/logits/${name}.safetensors`));
-  const actual = await goldenLogits(converted, "--model", model, "--adapter", converted);
-  const { cases: inputs } = await goldenJson("logits.json");
-  // At positions that are masked, logits mean nothing.
-  const whole = [...expected].filter(([key]) =>
-    !inputs[key.slice("logits.".length)].attention_mask
-  );
-  assert(whole.length > 0);
-  for (const [key, { data }] of whole) {
-    assertAllClose(actual.get(key)!.data, data, { absolute: 5e-5, what: key });
-  }
-}
-
-Deno.test("--plain puts biases of B into the base's biases, with PEFT's logits", () =>
-  withFolder(async (folder) => {
-    const adapter = golden("adapters/peft_lora_bias"), command = ["convert", adapter, "--plain"];
-    const output = `${folder}/plain`;
-    await assertFails(
-      [...command, "--output", output],
-      "to fold a bias of B, found it on",
-      "--base",
-    );
-    await lowrankJson(...command, "--base", model, "--output", output);
-    const { biasMode, updates, biases } = await readAdapter(output, { withSaved: true });
-    assertEquals([biasMode, biases.size], ["lora_only", updates.length]);
-    assert(updates.every(({ bias }) => !bias));
-    await assertLogits("peft_lora_bias", output);
-  }));
-
-Deno.test("--plain refuses DoRA with its error, and writes what an --error allows", () =>
-  withFolder(async (folder) => {
-    const adapter = golden("adapters/peft_dora"), output = `${folder}/plain`;
-    const command = ["convert", adapter, "--plain", "--output", output];
-    await assertFails(command, "to fold DoRA, found it on", "--base");
-    await assertFails(
-      [...command, "--base", model],
-      "whose dW is of full rank in general, found rank",
-      "at the adapter's own rank: merge it, or allow an error",
-    );
-    assertEquals(filesIn(folder), []);
-    const { folded, modules } = await lowrankJson(...command, "--base", model, "--error", "0.2");
-    assertEquals([...new Set(modules.map(({ rankBefore }: Ranks) => rankBefore))], [3]);
-    for (const { module, residual, atOwnRank, rank } of folded) {
-      assert(
-        residual <= 0.2 * (1 + 1e-6) && residual > 0 && atOwnRank > residual && rank > 0,
-        module,
-      );
-    }
-    const exact = `${folder}/exact`;
-    await lowrankJson(
-      ...["convert", adapter, "--plain", "--base", model, "--error", "1e-6", "--output", exact],
-    );
-    await assertLogits("peft_dora", exact);
-  }));
-
 Deno.test("loralib's one alpha is that of an update that has one but 0", () =>
   withFolder(async (folder) => {
     const [one, other, again] = ["one", "other", "again"].map((name) => `${folder}/${name}`);
@@ -328,7 +201,11 @@ Deno.test("what a form cannot hold is refused, and so is a folder with another f
       name: string,
       form: string,
     ) => ["convert", golden(`adapters/${name}`), "--to", form, "--output", `${folder}/${form}`];
-    await assertFails(to("peft_dora", "kohya"), "A, B and alpha alone, found DoRA", "--plain");
+    await assertFails(
+      to("peft_dora", "kohya"),
+      "A, B and alpha alone, found DoRA",
+      "lowrank combine",
+    );
     await assertFails(to("peft_lora_bias", "loralib"), "alone, found a bias of B on");
     await assertFails(to("peft_tokens", "loralib"), "alone, found trained tokens of");
     await assertFails(to("peft_tables", "kohya"), "which was trained in full");
@@ -338,9 +215,8 @@ Deno.test("what a form cannot hold is refused, and so is a folder with another f
       await assertFails(command, "alone, found the adapted embedding");
     }
     assertEquals(filesIn(folder), []);
-    const baked = ["convert", embedding, "--bake", "--output", `${folder}/embedding`];
-    const { modules } = await lowrankJson(...baked);
-    assertEquals(modules.every(({ scaling }: { scaling: number }) => scaling === 1), true);
+    const same = await lowrankJson("convert", embedding, "--output", `${folder}/embedding`);
+    assertEquals(same.modules.map(({ difference }: { difference: number }) => difference), [0]);
     await lowrank(...to("peft_c_attn", "kohya"));
     await assertFails(
       ["convert", golden("adapters/peft_c_attn"), "--output", `${folder}/kohya`],
@@ -363,7 +239,6 @@ Deno.test("convert names what it cannot read", () =>
       'its keys must be those of PEFT, kohya, diffusers or loralib, found ["h.0.weight"]';
     await assertFails(["convert", `${folder}/w.safetensors`, ...output], keys);
     await assertFails(["convert", model, ...output], "it holds a model");
-    await assertFails(["convert", folder, "--error", "0.1", ...output], "--error is for --plain");
     const peft = ["convert", golden("adapters/peft_c_attn"), ...output];
     await assertFails([...peft, "--alpha", "8"], "--alpha is for files that do not say it, found");
     await assertFails(

@@ -10,7 +10,6 @@ import type { AdapterRecord } from "../../formats/mod.ts";
 import { readRecord } from "../../formats/peft/folder.ts";
 import {
   type FloatDtype,
-  isExactIn,
   roundedTo,
   type Rounding,
   roundings,
@@ -28,7 +27,6 @@ import {
   type ReadAnyOptions,
   readForeign,
 } from "./dialects.ts";
-import { bakeUpdates, type FoldedDora, plainRecord } from "./forms.ts";
 
 /** What a conversion has done to one module. */
 export interface ConvertedModule {
@@ -190,17 +188,11 @@ export interface ConvertRequest extends Omit<ReadAnyOptions, "layers" | "baseFil
   readonly to: AdapterDialect;
   /** The base model's folder, where names or weights of it are needed, or the adapter does not name it. */
   readonly base?: string;
-  /** Write α = r, and one rank. Default false. */
-  readonly bake?: boolean;
-  /** Fold what is not A and B into them. Default false. */
-  readonly plain?: boolean;
-  /** The relative error that folding DoRA may make. Default: none. */
-  readonly error?: number;
   /** PEFT's task type. Default: the adapter's. */
   readonly taskType?: string;
   /** kohya's name of the part of a diffusion model. Default `te`, a text encoder. */
   readonly network?: string;
-  /** Type of the stored values. Default: as they were, or F32 where that does not hold the new ones exactly. */
+  /** Type of the stored values. Default: as they were. */
   readonly dtype?: FloatDtype;
 }
 
@@ -210,8 +202,6 @@ export interface Conversion {
   readonly from: AdapterDialect;
   /** The proof: every module of the file that was written, read back, against the original. */
   readonly modules: readonly ConvertedModule[];
-  /** What became of DoRA. */
-  readonly folded: readonly FoldedDora[];
   /** Tensors beside A and B that were carried over: bit for bit, or rounded to a type that was asked for. */
   readonly carried: number;
   /** Type of the stored values. */
@@ -232,7 +222,7 @@ export interface Conversion {
  * @throws {RangeError} when the proof fails, or the output folder holds something else.
  */
 export async function convertFolder(request: ConvertRequest): Promise<Conversion> {
-  const { adapter, output, to, plain, bake, error, dtype: asked } = request;
+  const { adapter, output, to, dtype: asked } = request;
   await assertFreeFor(output, to);
   using base = request.base === undefined ? undefined : await openBase(request.base);
   const facts = { ...request, layers: base && layersOf(base), baseFile: base };
@@ -240,22 +230,15 @@ export async function convertFolder(request: ConvertRequest): Promise<Conversion
   if (request.enabled && ![original.dialect, to].includes("loralib")) {
     throw new RangeError(`--enable-lora is for loralib, found ${original.dialect} to ${to}`);
   }
-  const named = withNames(original.record, request);
-  const { record, folded } = plain
-    ? await plainRecord(named, { base, error })
-    : { record: named, folded: [] };
-  const updates = bake ? bakeUpdates(record.updates) : record.updates;
-  const made = { ...record, updates }, dtype = asked ?? exactDtype(made);
-  const { files, alpha } = await dialectFiles(to, output, { ...made, dtype }, request);
+  const record = withNames(original.record, request), dtype = asked ?? record.dtype ?? "F32";
+  const { files, alpha } = await dialectFiles(to, output, { ...record, dtype }, request);
   const contents = await holdFiles(files), read = await readBack(to, contents);
-  const proof = proveUpdates(record.updates, read.record.updates, asked);
-  assertProven(proof);
-  const ranks = ranksOf(original.record);
-  const modules = proof.map((each) => ({ ...each, rankBefore: ranks.get(each.module)! }));
-  const carried = assertCarried(made, read.record, dtype);
+  const modules = proveUpdates(record.updates, read.record.updates, asked);
+  assertProven(modules);
+  const carried = assertCarried(record, read.record, dtype);
   await saveFolder(output, contents.map(({ name, content }) => ({ name, content })));
   return {
-    ...{ from: original.dialect, modules, folded, carried, alpha, dtype },
+    ...{ from: original.dialect, modules, carried, alpha, dtype },
     notes: original.notes,
     files: files.map(({ name }) => name),
   };
@@ -266,15 +249,6 @@ function withNames(record: AdapterRecord, { base, taskType }: ConvertRequest): A
   const { baseModelName = baseNameIn(base) } = record;
   return { ...record, baseModelName, taskType: taskType ?? record.taskType };
 }
-
-/** The ranks of modules, before anything was folded. */
-const ranksOf = ({ updates }: AdapterRecord): Map<string, number> =>
-  new Map(
-    Array.from(
-      Map.groupBy(updates, ({ module }) => module),
-      ([module, sites]) => [module, sites.reduce((sum, { A }) => sum + A.shape[0], 0)],
-    ),
-  );
 
 /** A folder must not hold weights that the new files do not replace. */
 async function assertFreeFor(output: string, to: AdapterDialect): Promise<void> {
@@ -299,18 +273,6 @@ function layersOf({ config, file }: BaseFile): string[] {
     return [...file.tensors.keys()].filter((key) => key.endsWith(".weight"))
       .map((key) => key.slice(0, -".weight".length));
   }
-}
-
-/** The type of the original, or F32 where that does not hold all values exactly. */
-function exactDtype(record: AdapterRecord): FloatDtype {
-  const { dtype = "F32" } = record;
-  const isExact = tensorsIn(record).every(([, { data }]) => isExactIn(data, dtype));
-  return isExact ? dtype : "F32";
-}
-
-/** All tensors of a record, those beside A and B by names. */
-function tensorsIn(record: AdapterRecord): (readonly [string, HostTensor])[] {
-  return [...record.updates.flatMap(({ A, B }) => [["", A], ["", B]] as const), ...besides(record)];
 }
 
 function besides({ updates, saved, biases, rows }: AdapterRecord): [string, HostTensor][] {

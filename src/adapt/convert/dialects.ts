@@ -357,7 +357,7 @@ function assertHolds(
   const found = embedding
     ? `the adapted embedding "${embedding.module}"`
     : dora
-    ? `DoRA on "${dora.module}": --plain folds it, within an --error`
+    ? `DoRA on "${dora.module}": lowrank combine writes it as A and B`
     : biased
     ? `a bias of B on "${biased.module}"`
     : rows && rows.size > 0

@@ -6,7 +6,6 @@ import { digits, howMany } from "../../core/numbers.ts";
 import {
   assertNoTraining,
   assertOtherFolder,
-  type Column,
   type CommonOptions,
   note,
   noteOtherBase,
@@ -25,7 +24,6 @@ import {
   list,
   modelFolder,
   Option,
-  share,
 } from "../options.ts";
 
 interface ConvertOptions extends CommonOptions, AllowOption, DtypeOption {
@@ -36,9 +34,6 @@ interface ConvertOptions extends CommonOptions, AllowOption, DtypeOption {
   readonly enableLora?: boolean[];
   readonly network?: string;
   readonly taskType?: string;
-  readonly bake?: boolean;
-  readonly plain?: boolean;
-  readonly error?: number;
 }
 
 /** Those that PEFT has a class of models for. */
@@ -58,9 +53,8 @@ weight: with --base, which says how many inputs a layer has.
 The proof: the new file is made in memory, read back, and compared with the
 original. For each module, "difference" is the largest of all entries of
 dW - dW', in float64, and "allowed" what rounding can explain. Above that,
-nothing is written. 0 means that dW is the same. Values are stored as they were,
-or in F32 where that type does not hold the new ones exactly; --dtype gives
-another type, to which A, B and all other tensors are rounded.
+nothing is written. 0 means that dW is the same. Values are stored as they were;
+--dtype gives another type, to which A, B and all other tensors are rounded.
 
 What a form does not say must be given:
   --base         kohya writes h_0_attn for h.0.attn: the base's layers tell. It
@@ -72,15 +66,8 @@ What a form does not say must be given:
                  such as true,false,true for queries and values. In PEFT they
                  are one module of their ranks' sum, with zeros in B
 
---bake writes alpha = r and one rank for all modules: B is multiplied by the
-scaling, and lower ranks are filled with zeros. Every reader then gets the same
-dW, also one that ignores use_rslora, rank_pattern or alpha itself.
-
---plain folds what a loader of A and B does not know. A bias of B becomes part
-of the base's bias, which is then in the file (bias: lora_only). DoRA changes a
-weight by a matrix of full rank in general: with --error, each update gets the
-lowest rank that is within it; without, it is refused with the error that the
-adapter's own rank has. Both need --base.`;
+Readers that know r and lora_alpha alone: combine ADAPTER writes rsLoRA and other
+scalings with alpha = r and, with --base, DoRA as A and B.`;
 
 /** Adds `convert`, which writes an adapter in another program's form. */
 export function addConvert(program: Command): void {
@@ -91,9 +78,6 @@ export function addConvert(program: Command): void {
         .default("peft"),
     )
     .requiredOption("--output <folder>", "folder to write")
-    .option("--bake", "write alpha = r and one rank, for readers that ignore settings")
-    .option("--plain", "fold DoRA and biases of B into A, B and the base's biases")
-    .option("--error <share>", "with --plain: relative error allowed for DoRA", share)
     .option("--base <folder>", "Hugging Face folder or GGUF file of the base", modelFolder)
     .option("--alpha <number>", "alpha of modules for which the file has none", finiteNumber)
     .option("--enable-lora <flags>", "enable_lora of loralib's MergedLinear", flags)
@@ -109,8 +93,7 @@ export function addConvert(program: Command): void {
 }
 
 async function run(adapter: string, options: ConvertOptions): Promise<void> {
-  const { to, output, enableLora: enabled, plain, error, network } = options;
-  if (error !== undefined && !plain) throw new RangeError("--error is for --plain: give it too");
+  const { to, output, enableLora: enabled, network } = options;
   if (network !== undefined && to !== "kohya") {
     throw new RangeError(`--network is for --to kohya, found --to ${to}`);
   }
@@ -133,7 +116,7 @@ function flags(text: string): boolean[] {
 }
 
 function describe(done: Conversion, { to, output, dtype: asked }: ConvertOptions): string {
-  const { from, modules, folded, carried, dtype, alpha, files } = done;
+  const { from, modules, carried, dtype, alpha, files } = done;
   const { difference } = modules.reduce((a, b) => b.difference > a.difference ? b : a);
   return [
     table(modules, [
@@ -143,7 +126,6 @@ function describe(done: Conversion, { to, output, dtype: asked }: ConvertOptions
       ["scaling", ({ scaling }) => digits(scaling, 4)],
       ["difference", ({ difference }) => shown(difference)],
       ["allowed", ({ limit }) => shown(limit)],
-      ...folded.length > 0 ? [errorColumn(folded)] : [],
     ]),
     `largest difference of dW: ${shown(difference)}` +
     (carried > 0
@@ -154,15 +136,6 @@ function describe(done: Conversion, { to, output, dtype: asked }: ConvertOptions
     `wrote ${files.join(", ")} to ${output}: ${from} to ${to}, in ${dtype}` +
     (alpha === undefined ? "" : `; loralib needs lora_alpha = ${alpha}`),
   ].join("\n\n");
-}
-
-/** The error of DoRA's updates as they are written, and at the rank that they had. */
-function errorColumn(folded: Conversion["folded"]): Column<Conversion["modules"][number]> {
-  const byModule = new Map(folded.map((each) => [each.module, each]));
-  return ["DoRA error", ({ module }) => {
-    const each = byModule.get(module);
-    return each ? `${shown(each.residual)} (${shown(each.atOwnRank)} at its own rank)` : "";
-  }];
 }
 
 const shown = (value: number): string => value === 0 ? "0" : value.toPrecision(2);

@@ -210,12 +210,6 @@ export function roundedTo(data: HostData, float: FloatDtype): HostData {
   return decode(storedDtype(data, float), encode(data, float) as Bytes);
 }
 
-/** Whether a dtype holds all of these values exactly. */
-export function isExactIn(data: HostData, float: FloatDtype): boolean {
-  const stored = roundedTo(data, float);
-  return data.every((value, i) => value === stored[i]);
-}
-
 /** The change that rounding to a dtype may make: at most a share of a value, or `least` where that is more. */
 export interface Rounding {
   /** Half the distance from 1 to the next number. */
