@@ -152,11 +152,12 @@ export interface InputSpread {
 }
 
 /**
- * Says whether one direction of the inputs outweighs all others. In ΔW·S^½ every update then seems to read that
- * direction. In SmolLM2-135M (q of layers 5, 15, 25 and 29, 3,024 tokens of a novel) the first direction holds 49% to
- * 72%, and Gaussian updates of ranks 8 and 64 have φ(1, 1) of 0.84 to 0.95; of centered inputs 6% to 16%, and 0.15 to
- * 0.51. Layer 0 needs more than that: centered, its first direction holds 41%, and Gaussian updates have 0.82. So
- * always compare with `gaussianSimilarity` of the same inputs.
+ * Measures if one direction of the inputs outweighs all others. In ΔW·S^½ every update then seems
+ * to read that direction. In SmolLM2-135M (q of layers 5, 15, 25 and 29, 3,024 tokens of a novel)
+ * the first direction holds 49% to 72%, and Gaussian updates of ranks 8 and 64 have φ(1, 1) of 0.84
+ * to 0.95; of centered inputs 6% to 16%, and 0.15 to 0.51. Layer 0 needs more than that: centered,
+ * its first direction holds 41%, and Gaussian updates have 0.82. So always compare with
+ * `gaussianSimilarity` of the same inputs.
  *
  * @throws {ShapeError} when S is not square.
  * @throws {RangeError} when a value is not finite.

@@ -40,7 +40,7 @@ export interface FactorsInPlace {
 }
 
 /**
- * Checks what every analysis of factors needs.
+ * Checks the requirements of every analysis of factors.
  *
  * @throws {ShapeError} when A and B do not fit each other, or the rank is 0 or above both sides.
  * @throws {RangeError} when a value is not finite.

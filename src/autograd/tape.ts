@@ -120,7 +120,7 @@ export class Tape extends Scope {
   }
 
   /**
-   * Records how to differentiate `out`, unless no input needs a gradient.
+   * Records the backward function of `out`, unless no input needs a gradient.
    *
    * @param saved The tensors that `backward` reads besides the gradient, which stay alive until it has
    * run. Default: `out` and the inputs.
@@ -256,8 +256,8 @@ export class Tape extends Scope {
   }
 
   /**
-   * Computes a term of a loss and runs the backward pass over what it recorded, from the gradient 1, which frees
-   * what it saved. {@link Tape.backward} of a sum of terms continues with what came before, from the seed 1.
+   * Computes a term of a loss and runs the backward pass over its entries, from the gradient 1,
+   * which frees the tensors that they saved.
    */
   early(compute: () => Tensor): Tensor {
     const first = this.#entries.count, known = this.#tracked.size, term = compute();
@@ -296,7 +296,7 @@ class Entries {
   /** The gradient that the running backward function handed over. */
   #given: Tensor | undefined;
 
-  /** Takes where gradients are, and what frees saved tensors. */
+  /** Takes the owner of the gradients and the owner of saved tensors. */
   constructor(gradients: Gradients, lifetimes: Lifetimes) {
     this.#gradients = gradients;
     this.#lifetimes = lifetimes;
@@ -475,7 +475,7 @@ class Gradients implements Disposable {
     this.#slots.delete(x);
   }
 
-  /** Frees what it owns. */
+  /** Frees its tensors. */
   [Symbol.dispose](): void {
     for (const { tensor } of this.#slots.values()) tensor[Symbol.dispose]();
     this.#slots.clear();
@@ -528,7 +528,7 @@ class Lifetimes {
     }
   }
 
-  /** Says how a tensor can be computed once more. */
+  /** Records a way to compute a tensor once more. */
   remake(tensor: Tensor, from: readonly Tensor[], compute: () => void): void {
     this.#remakes.set(tensor.storage, { compute, from });
   }

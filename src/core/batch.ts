@@ -39,7 +39,10 @@ export interface Batch<Inputs = ModelInputs> {
   readonly promptFormat?: PromptFormat;
 }
 
-/** Tokens without padding: those that the mask shows, else those of each row up to its last label. */
+/**
+ * Counts the tokens without padding: those that the mask shows, or else the tokens of each row up
+ * to its last label.
+ */
 export function countTokens({ inputs: { tokens, attentionMask }, targets }: Batch): number {
   const { shape: [rows, time], data } = tokens;
   if (attentionMask) return countWhere(attentionMask.data, (shown) => shown !== 0);

@@ -131,7 +131,10 @@ function textOf(value: unknown): string {
   }
 }
 
-/** The class of an instance; `undefined` for plain records, lists and what says itself how it is written. */
+/**
+ * The class of an instance; `undefined` for plain records, lists and objects with a text form of
+ * their own.
+ */
 function className(value: unknown): string | undefined {
   if (typeof value !== "object" || value === null || "toJSON" in value) return undefined;
   const prototype = Object.getPrototypeOf(value);

@@ -1,6 +1,7 @@
 /**
- * The most that a file or a server may ask of us. Every limit that is not a matter of mathematics is
- * here, far above what real models have, so that a broken or hostile file ends in a sentence.
+ * The limits of what a file or a server may ask of us. Every limit that is not a matter of
+ * mathematics is here, far above what real models have, so that a broken or hostile file gets an
+ * error message instead of exhausting memory or time.
  *
  * @module
  */

@@ -103,7 +103,7 @@ export function howMany(count: number, one: string, many = `${one}s`): string {
   return `${count} ${count === 1 ? one : many}`;
 }
 
-/** Gives what the first call made, to every call. */
+/** Makes a value at the first call, and returns it at every call. */
 export const lazily = <T>(make: () => T): () => T => {
   let made: T | undefined;
   return () => made ??= make();

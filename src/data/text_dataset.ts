@@ -180,7 +180,7 @@ function heldOutBatches(
   return packGroups(measuredGroups(measuredSizesOf(texts, rows, layout), limit), rows, layout);
 }
 
-/** Texts to train on, those that are held out, and how they were chosen. */
+/** Texts to train on, held-out texts, and the way in which they were chosen. */
 interface Split {
   readonly kept: readonly FittedText[];
   readonly heldOut: readonly FittedText[];

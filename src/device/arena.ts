@@ -11,7 +11,7 @@ import { zero } from "./base.ts";
 import type { Device, Tensor } from "./device.ts";
 import type { Role } from "./ledger.ts";
 
-/** Owns what it allocates and what it is given; disposing it frees everything, latest first. */
+/** Owns the tensors that it allocates or is given; disposing it frees everything, latest first. */
 export class Scope implements Disposable {
   /** The device of its tensors. */
   readonly device: Device;

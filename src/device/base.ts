@@ -124,7 +124,9 @@ export abstract class BaseDevice implements Device {
     }
   }
 
-  /** Compiles what `work` launches; a device with precompiled kernels has nothing to do. */
+  /**
+   * Compiles the kernels that `work` launches; a device with precompiled kernels has nothing to do.
+   */
   compile(_work: () => void, _report?: CompileReport): Promise<void> {
     return Promise.resolve();
   }

@@ -28,7 +28,7 @@ export type AnyBindings = Readonly<Record<string, Tensor>>;
 // deno-lint-ignore no-explicit-any
 export type AnyKernel = Kernel<any, any>;
 
-/** Receives how many of the programs for {@link Device.compile} are ready. */
+/** Receives the number of ready programs during {@link Device.compile}. */
 export type CompileReport = (done: number, total: number) => void;
 
 /** Something that holds tensors and runs kernels on them, in the order of the calls. */
@@ -78,8 +78,9 @@ export interface Device extends Disposable {
    */
   launch<K extends AnyKernel>(kernel: K, bindings: Bindings<K>, scalars: Scalars<K>): void;
   /**
-   * Compiles what `work` will launch, so that the first run is as fast as later ones. `webgpu` calls
-   * `work` without executing its launches; other devices have nothing to compile and do not call it.
+   * Compiles the kernels that `work` will launch, so that the first run is as fast as later ones.
+   * `webgpu` calls `work` without executing its launches; other devices have nothing to compile and
+   * do not call it.
    *
    * @throws {DeviceError} when a kernel does not compile.
    */

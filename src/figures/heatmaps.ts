@@ -17,7 +17,7 @@ export interface HeatmapGrid {
   readonly columns: readonly string[];
   /** Each with a panel for every column. */
   readonly rows: readonly {
-    /** Left of the row: what its panels show, or what counts down. */
+    /** Label left of the row: the subject of its panels, or the quantity of the axis downward. */
     readonly label: string;
     /** Its panels. */
     readonly panels: readonly HeatmapPanel[];

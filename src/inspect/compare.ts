@@ -262,7 +262,7 @@ export async function eachShared(
   return names.map((modules) => modules.flat());
 }
 
-/** True where two updates have one name, one scaling and the same values in A and B. */
+/** True if two updates have one name, one scaling and the same values in A and B. */
 export function isSameUpdate(one: LowRankUpdate, other: LowRankUpdate): boolean {
   return siteName(one) === siteName(other) && one.scaling === other.scaling &&
     (["A", "B"] as const).every((name) => {
@@ -271,7 +271,7 @@ export function isSameUpdate(one: LowRankUpdate, other: LowRankUpdate): boolean 
     });
 }
 
-/** True where each update of one adapter is in the other, and no more, in any order. */
+/** True if each update of one adapter is in the other, and no more, in any order. */
 export function isSameAdapter(
   one: readonly LowRankUpdate[],
   other: readonly LowRankUpdate[],

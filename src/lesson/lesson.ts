@@ -308,7 +308,7 @@ export class Lesson implements Disposable {
     }
   }
 
-  /** Reads what both have learned. */
+  /** Reads the present state of both. */
   async read(): Promise<LessonReading> {
     const { adapter, student, whole } = this.parts, { base } = this.#fixed;
     const [[update], [trained], lora, full] = await Promise.all([

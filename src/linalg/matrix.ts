@@ -150,7 +150,7 @@ export function stackedRows(matrices: readonly DenseMatrix[]): DenseMatrix {
 /** Values at the start of the memory for what one call of its loops gives or takes. */
 const scratch = 8;
 
-/** About how many values of A or of A B are in the memory beside B. */
+/** Approximate number of values of A or of A B that are in the memory beside B. */
 const valuesAtOnce = 2 ** 20;
 
 /** A Bᵀ as dot products of rows. */

@@ -101,7 +101,7 @@ export interface AttentionParts {
   readonly heads: number;
   /** Gives queries, keys and values. */
   readonly input: QkvProjection;
-  /** Maps what was attended to back to the block's width. */
+  /** Maps the attended values back to the block's width. */
   readonly output: Linear;
   /** True if a token sees only those before it. */
   readonly causal: boolean;
@@ -180,7 +180,7 @@ export interface DisentangledParts {
   readonly positionKeys?: Linear;
   /** Maps the embeddings of distances to queries, which keys meet (p2c), if there is such a term. */
   readonly positionQueries?: Linear;
-  /** Maps what was attended to back to the block's width. */
+  /** Maps the attended values back to the block's width. */
   readonly output: Linear;
   /** Rate of dropout on the embeddings of distances and on the result. */
   readonly dropout: number;
@@ -279,7 +279,7 @@ export class RelativePositions {
     return [this.states, this.buckets.bucketOf, this.buckets.starts];
   }
 
-  /** Frees what no backward function needs. */
+  /** Frees the tensors that no backward function needs. */
   release(tape: Tape): void {
     tape.release(...this.tensors);
   }

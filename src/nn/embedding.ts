@@ -82,7 +82,7 @@ export interface VirtualTokens {
   readonly areRead: boolean;
   /** Changes the embeddings of words (rows, width), before positions are added. */
   words?(tape: Tape, x: Tensor, rows: FirstRows): Tensor;
-  /** Changes what a block reads, (rows, width). */
+  /** Changes the states that a block reads, (rows, width). */
   states?(tape: Tape, x: Tensor, rows: FirstRows, block: number): Tensor;
   /** Changes a block's keys and values, or adds those of tokens that are not computed; releases what it replaces. */
   keysAndValues?(

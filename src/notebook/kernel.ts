@@ -31,7 +31,7 @@ export async function display(data: MimeBundle, id?: string): Promise<void> {
   await kernel()?.broadcast("display_data", content(data, id));
 }
 
-/** Replaces what was shown under an `id`, in any cell. */
+/** Replaces the output under an `id`, in any cell. */
 export async function update(data: MimeBundle, id: string): Promise<void> {
   await kernel()?.broadcast("update_display_data", content(data, id));
 }
@@ -43,7 +43,7 @@ export function warn(text: string): void {
   else console.error(terminalText(text));
 }
 
-/** Prints what a cell would show, in a terminal. */
+/** Prints the output of a cell, in a terminal. */
 export function printText(text: string): void {
   console.log(terminalText(text));
 }

@@ -42,7 +42,7 @@ export class LiveOutput {
     this.#drawing.catch(() => {}); // `done` waits for it and throws.
   }
 
-  /** Draws what is pending without a pause. */
+  /** Draws the pending output without a pause. */
   async settle(): Promise<void> {
     this.#hurried = true;
     this.#endRest();

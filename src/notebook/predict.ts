@@ -22,8 +22,8 @@ import { type Choice, type Control, textOf, type Track, trackOf } from "./slider
 /** A question that a reader was asked. */
 export interface Prediction {
   /**
-   * Shows what was measured beside what the reader said. It is folded until the reader has answered, or
-   * unfolds it all the same.
+   * Shows the measured value beside the reader's answer. It is folded until the reader has
+   * answered, or unfolds it all the same.
    *
    * @param measured The value: of a list of answers, one of these.
    * @param result Shown below it: anything that `show` takes.

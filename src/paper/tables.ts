@@ -106,7 +106,7 @@ export function formulaTables(rows: readonly PaperRow[]): DataTable[] {
   ];
 }
 
-/** Colors of what is compared, without what is only quoted. */
+/** Colors of the cells that are compared; quoted cells have none. */
 const verdictColors = {
   "equal when rounded": palette.merged,
   "equal when truncated": palette.series[4],

@@ -368,7 +368,7 @@ export interface Threads {
 export class Effort {
   #left = mostPatternSteps;
 
-  /** Allows what a further name may cost. */
+  /** Adds the budget for one more name. */
   allow(name: string): void {
     this.#left += patternStepsPerCharacter * name.length;
   }

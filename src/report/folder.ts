@@ -42,7 +42,10 @@ export class ReportFolder {
     return this.#addressOf(this.#page);
   }
 
-  /** Writes what there is; a crash leaves each of the two files old or new, and a whole report as it is. */
+  /**
+   * Writes the report so far; a crash leaves each of the two files old or new, and a whole report
+   * as it is.
+   */
   async write(report: Report, data: unknown): Promise<void> {
     await this.#writeJson(part.data, data);
     await this.#writePage(this.#page, await this.#renderer.render(report));

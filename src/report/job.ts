@@ -19,7 +19,7 @@ type Finished = Section & Planned & { readonly seconds: number };
 /** The words around the sections. */
 export type ReportWords = Omit<Report, "sections" | "notice" | "isGrowing" | "downloads">;
 
-/** Keeps what the experiments of a job found. */
+/** Keeps the results of the experiments of a job. */
 export class JobRecord {
   readonly #chosen: readonly Planned[];
   readonly #all: readonly string[];

@@ -595,7 +595,7 @@ const broken: Readonly<Record<string, readonly [status: number, rule: string]>> 
   HPE_HEADER_OVERFLOW: [431, "has headers that are too large"],
 };
 
-/** Answers what is no HTTP, or does not come to its end. */
+/** Answers bytes that are no HTTP, or a request that does not come to its end. */
 function refuseBroken(error: Error & { readonly code?: string }, socket: Duplex): void {
   if (!socket.writable) return void socket.destroy();
   const [status, rule] = broken[error.code ?? ""] ?? [400, "is no HTTP"];

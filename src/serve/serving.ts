@@ -80,7 +80,9 @@ export class Serving implements AsyncDisposable {
     return this.#server.address;
   }
 
-  /** Refuses what is not answered yet, closes, and frees the adapters; the model stays. */
+  /**
+   * Refuses requests that are not answered yet, closes, and frees the adapters; the model stays.
+   */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.served.engine[Symbol.asyncDispose]();
     await this.#server[Symbol.asyncDispose]();

@@ -241,7 +241,7 @@ class FolderSwap {
 /** A file with its bytes. */
 export type HeldFile = FolderFile & { readonly content: Uint8Array<ArrayBuffer> };
 
-/** Makes what is to be written, without writing it. */
+/** Makes the content to be written, without writing it. */
 export async function holdFiles(files: readonly FolderFile[]): Promise<HeldFile[]> {
   return await Promise.all(files.map(async ({ name, content }) => ({
     name,

@@ -331,7 +331,7 @@ export async function download(what: Download): Promise<void> {
   await disk.rename(partial, blob).catch((error) => cannotWrite(blob, error));
 }
 
-/** Appends what a server sends; gives the reason if the connection broke. */
+/** Appends the bytes that a server sends; returns the reason if the connection broke. */
 async function receive(what: Download, partial: string): Promise<string | undefined> {
   const { file } = what, size = await sizeOf(partial) ?? 0, start = size < file.bytes ? size : 0;
   using pace = new Pace(what.settings.answerMs);
@@ -419,7 +419,7 @@ class Pace implements Disposable {
     this.#timer = this.#start();
   }
 
-  /** Aborts what is left of the request. */
+  /** Aborts the rest of the request. */
   [Symbol.dispose](): void {
     clearTimeout(this.#timer);
     this.#controller.abort();

@@ -11,7 +11,7 @@ import { terminalLine } from "../core/errors.ts";
 
 const mostWidth = 28;
 
-/** A bar as text: its title, how far it is, what is being done and for how long. */
+/** A bar as text: its title, the finished share, the current work and its time. */
 export function barText(
   title: string,
   share: number,
@@ -34,12 +34,12 @@ export class ProgressBar {
   #drawn = -Infinity;
   #tenth = -1;
 
-  /** Names what is under way. */
+  /** Names the current work. */
   constructor(title: string) {
     this.#title = title;
   }
 
-  /** Shows how far it is, from 0 to 1, and what is being done. */
+  /** Shows the finished share, from 0 to 1, and the current work. */
   report(share: number, text: string): void {
     if (this.#terminal) this.#draw(share, text);
     else this.#print(share, text);
@@ -76,7 +76,7 @@ export class ProgressBar {
 
 const write = (text: string) => void Deno.stderr.writeSync(new TextEncoder().encode(text));
 
-/** Shows how far some work is, from 0 to 1, and what is being done. */
+/** Shows the finished share of some work, from 0 to 1, and its current part. */
 export type ProgressReport = (share: number, text: string) => void;
 
 /** A bar for a job of several parts, with the time that is left where that is known. */

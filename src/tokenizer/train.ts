@@ -65,7 +65,7 @@ class PairCounts {
     return best;
   }
 
-  /** Forgets which words held a pair that has been merged. */
+  /** Forgets the words that held a pair, which has been merged. */
   forget(pair: number): void {
     this.#wordsOf.delete(pair);
   }

@@ -266,8 +266,8 @@ const parametersOf = ({ model, adapter }: Target<never>): readonly Parameter[] =
   adapter?.parameters ?? model.trainable();
 
 /**
- * Freezes what else could be trained on the model, until the returned function is called: other adapters
- * would cost gradients that no optimizer uses.
+ * Freezes the other trainable parameters of the model, until the returned function is called: other
+ * adapters would cost gradients that no optimizer uses.
  */
 function freezeOthers(target: Target<never>): () => void {
   const trained = new Set(parametersOf(target));

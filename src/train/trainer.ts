@@ -44,7 +44,7 @@ export interface TrainableModel<Inputs = ModelInputs> extends ForwardModel<Input
   readonly virtualTokens?: { readonly parameter: Parameter | undefined };
   /** Its weights that cannot be trained, by name: a checkpoint checks them as well. */
   readonly weights?: ReadonlyMap<string, Weight>;
-  /** The adapters in force: those that are trained remember how their prompts are written. */
+  /** The adapters in force: those that are trained remember the format of their prompts. */
   readonly adapters?: Iterable<{
     readonly parameters: readonly Parameter[];
     readonly parts?: readonly unknown[];
@@ -64,7 +64,7 @@ export interface TrainableModel<Inputs = ModelInputs> extends ForwardModel<Input
 }
 
 /**
- * Throws where all of a model is to be trained but some of it cannot be.
+ * Throws if all of a model is to be trained but some of it cannot be.
  *
  * @throws {RangeError} then.
  */
@@ -272,9 +272,9 @@ export class Trainer<Inputs = ModelInputs> implements Disposable {
   }
 
   /**
-   * Compiles what steps on batches of these shapes launch, without changing anything. Otherwise the
-   * first step compiles as it runs, which takes seconds on a software adapter with an empty cache. Does
-   * nothing on devices other than `webgpu`.
+   * Compiles the kernels of steps on batches of these shapes, without changing anything. Otherwise
+   * the first step compiles as it runs, which takes seconds on a software adapter with an empty
+   * cache. Does nothing on devices other than `webgpu`.
    *
    * @param report Called with the number of programs that are ready, and of all.
    */

@@ -139,7 +139,7 @@ function savedForPath(tape: Tape, { site, input, hidden }: LowRankPath): Tensor[
   return [...savedFor(tape, site.A, input), ...savedFor(tape, site.B, hidden)];
 }
 
-/** Releases what {@link lowRankPath} made. */
+/** Releases the tensors that {@link lowRankPath} made. */
 function releasePath(tape: Tape, { input, mask, hidden }: LowRankPath): void {
   tape.release(hidden, ...(mask ? [input] : []));
 }

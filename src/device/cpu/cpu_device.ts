@@ -319,7 +319,7 @@ export class Heap {
     return address;
   }
 
-  /** Releases what {@link Heap.allocate} returned for the same number of bytes. */
+  /** Releases an address that {@link Heap.allocate} returned for the same number of bytes. */
   release(address: number, bytes: number): void {
     const size = roomFor(bytes);
     this.#live -= size;

@@ -107,7 +107,7 @@ export class Recorder {
     from.lastSubmit = to.lastSubmit = this.#submits;
   }
 
-  /** Submits what was recorded to the queue; false if there was nothing. */
+  /** Submits the recorded commands to the queue; false if there were none. */
   submit(): boolean {
     const encoder = this.#encoder;
     if (!encoder) return false;
@@ -123,7 +123,7 @@ export class Recorder {
     return true;
   }
 
-  /** Drops what refers to a buffer that is about to be destroyed. */
+  /** Drops the references to a buffer that is about to be destroyed. */
   forget(buffer: PooledBuffer): void {
     this.#groups.forget(buffer);
   }
@@ -206,7 +206,7 @@ class ScalarRing {
     return start;
   }
 
-  /** Writes what was stored; call it before submitting the commands that read it. */
+  /** Writes the stored scalars; call it before submitting the commands that read them. */
   flush(): void {
     if (this.#used === 0) return;
     this.#queue.writeBuffer(this.buffer, 0, this.#view.buffer, 0, this.#used * stride);
