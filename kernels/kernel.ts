@@ -68,8 +68,8 @@ export interface AdapterTraits {
 
 /**
  * Program by which the CPU runs a kernel: the WebAssembly export named after the kernel takes the
- * bindings' addresses, the scalars, then `begin` and `end`, and computes the units `begin <= unit <
- * end`.
+ * bindings' addresses, the scalars, then `begin` and `end`, and computes the units
+ * `begin <= unit < end`.
  */
 export interface CpuProgram<S extends string = string> {
   /** Number of independent units (rows, heads, elements) that can be divided among threads. */

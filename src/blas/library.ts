@@ -236,8 +236,8 @@ export function nameOf({ config, core, version }: NameSymbols): string {
 }
 
 /**
- * The version in a text such as `Intel(R) oneAPI Math Kernel Library Version
- * 2026.2-Product Build …`.
+ * The version in a text such as
+ * `Intel(R) oneAPI Math Kernel Library Version 2026.2-Product Build …`.
  */
 function mklVersion(write: NonNullable<NameSymbols["version"]>): string {
   const bytes = new Uint8Array(256);

@@ -80,8 +80,8 @@ export function mostFrequentLabel(batches: readonly Batch<unknown>[]): number {
 // Prompts and completions.
 
 /**
- * The format of prompted text, as tokens: `<end of text> template(prompt)`, then `separator
- * completion <end of text>`. A model answers well only where a prompt is written as in its
+ * The format of prompted text, as tokens: `<end of text> template(prompt)`, then
+ * `separator completion <end of text>`. A model answers well only where a prompt is written as in its
  * training.
  */
 export interface PromptFormat {

@@ -349,8 +349,8 @@ export function temporaryOf(path: string, id: string, kind: Kind = "new"): strin
 
 /**
  * Removes the temporary files that killed processes have left of a file, or of any file of a
- * folder, as far as that is possible. What belongs to a save that is not complete stays: {@link
- * recoverFolder} needs it.
+ * folder, as far as that is possible. What belongs to a save that is not complete stays:
+ * {@link recoverFolder} needs it.
  */
 export async function removeLeftovers(folder: string, name?: string): Promise<void> {
   for (const files of await savesIn(folder).catch(() => [])) {

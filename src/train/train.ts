@@ -41,8 +41,8 @@ import {
  */
 export class Training<Evaluation = unknown> implements AsyncIterable<StepEvent<Evaluation>> {
   /**
-   * The target and its number of values: `trains 16,384 values of the adapter, 0.88% of the model's
-   * …`.
+   * The target and its number of values:
+   * `trains 16,384 values of the adapter, 0.88% of the model's …`.
    */
   readonly description: string;
   /** The numbers of the steps so far. */
