@@ -103,7 +103,7 @@ if (Deno.build.os !== "windows" && Deno.uid() !== 0) {
 
 /** A program that tries to write and prints the error's message. */
 const attempt = (folder: string, bytes: number): string => `
-  import { writeFileAtomic } from "./src/core/files.ts";
+  import { writeFileAtomic } from "./src/storage/files.ts";
   await writeFileAtomic("${folder}/file", new Uint8Array(${bytes}))
     .then(() => console.log("written"), (error) => console.log(error.message));
 `;

@@ -3,7 +3,7 @@ import { rootPath } from "../support/source_files.ts";
 
 /** Signals that ask a program to end. */
 
-const program = `import { Interrupt } from "./src/core/interrupt.ts";
+const program = `import { Interrupt } from "./src/terminal/interrupt.ts";
 const interrupt = new Interrupt().listen();
 interrupt.signal.addEventListener("abort", () => console.log(interrupt.signal.reason.message));
 setTimeout(() => Deno.exit(1), 20_000);

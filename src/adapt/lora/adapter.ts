@@ -1,6 +1,6 @@
 /** A LoRA adapter on a model: its tensors and sites, how it is saved and removed. @module */
 
-import { type Spectrum, spectrum, truncateUpdate } from "../../analysis/mod.ts";
+import type { Spectrum } from "../../analysis/spectrum.ts";
 import type { Parameter } from "../../autograd/parameter.ts";
 import type { PromptFormat } from "../../core/batch.ts";
 import { assertOptions } from "../../core/checks.ts";
@@ -57,8 +57,12 @@ export interface SiteSpectrum extends Spectrum {
   readonly name: string;
 }
 
+/** Spectra and truncation, which training and saving do without. */
+const analysis = () => import("../../analysis/spectrum.ts");
+
 /** The spectra of updates, in their order. */
-function spectraOf(updates: readonly LowRankUpdate[]): SiteSpectrum[] {
+async function spectraOf(updates: readonly LowRankUpdate[]): Promise<SiteSpectrum[]> {
+  const { spectrum } = await analysis();
   return updates.map((update) => ({ name: siteName(update), ...spectrum(update) }));
 }
 
@@ -73,16 +77,17 @@ export interface AdapterChange {
 }
 
 /** What the copy's sites will be, given the values of all of the adapter's. */
-function changedPlans(
+async function changedPlans(
   sites: readonly LoraSite[],
   updates: readonly TrainedUpdate[],
   change: AdapterChange,
-): LoraPlan[] {
+): Promise<LoraPlan[]> {
   assertOptions("with", change, { rank: true, scale: true, only: true });
   const { rank = Infinity, scale = 1, only } = change;
   if (!Number.isFinite(scale)) throw new RangeError(`scale must be finite, found ${quote(scale)}`);
   assertRank(rank);
   for (const name of only ?? []) assertNamed(sites, name);
+  const { truncateUpdate } = await analysis();
   return sites.flatMap((site, i) => {
     if (only && !only.some((name) => isPart(site, name))) return [];
     const own = updates[i], isAbove = own.A.shape[0] > rank;
@@ -390,7 +395,7 @@ export class LoraAdapter implements Adapter {
    * @throws {RangeError} when a value is not finite.
    */
   async spectra(): Promise<SiteSpectrum[]> {
-    return spectraOf(await this.read());
+    return await spectraOf(await this.read());
   }
 
   /**
@@ -414,7 +419,7 @@ export class LoraAdapter implements Adapter {
    * ```
    */
   async with(change: AdapterChange): Promise<LoraAdapter> {
-    const plans = changedPlans(this.sites, await this.read(), change);
+    const plans = await changedPlans(this.sites, await this.read(), change);
     const { model, promptFormat, randomStart } = this, isInForce = model.adapters.has(this);
     if (!isInForce) assertFree(model, {}, "with");
     const newParts = await copyParts(model, this);
