@@ -1,12 +1,8 @@
 /** BitFit (Ben Zaken et al. 2022). @module */
 
-import type { TensorSpec } from "../architectures/architecture.ts";
 import { type Method, onlyOurs, replaces } from "./method.ts";
 import { modulesToSave } from "./option.ts";
-import type { CountedModules } from "./selection.ts";
-
-/** True for a bias. */
-export const isBias = ({ name }: Pick<TensorSpec, "name">): boolean => name.endsWith(".bias");
+import { type CountedModules, isBias } from "./selection.ts";
 
 /** The biases of a model, those of its norms included. */
 export const bitfit: Method<"bitfit", CountedModules> = {

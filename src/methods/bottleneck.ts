@@ -20,7 +20,7 @@ const formulas: Readonly<Record<BottleneckVariant, string>> = {
 /** The names of the variants. */
 export const bottleneckVariants = Object.keys(formulas) as readonly BottleneckVariant[];
 
-/** What stands between the two projections, by the `adapters` library's name. */
+/** The function between the two projections, by the `adapters` library's name. */
 export type NonLinearity = "relu" | "swish" | "gelu" | "gelu_new" | "tanh";
 
 /** The names of the non-linearities. */
@@ -36,7 +36,7 @@ export const nonLinearities: readonly NonLinearity[] = [
 export interface CountedBottlenecks {
   /** m. */
   readonly size: number;
-  /** Where they are. Default `houlsby`. */
+  /** Their places in a block. Default `houlsby`. */
   readonly variant?: "houlsby" | "lin" | "pfeiffer" | "drop";
   /** Layers without one. Default: none. */
   readonly leaveOut?: readonly number[];

@@ -1,13 +1,16 @@
 /** LoRA (Hu et al. 2021) with its variants: DoRA, rsLoRA, PiSSA, OLoRA, LoftQ. @module */
 
 import type { Architecture } from "../architectures/architecture.ts";
-import { type LayerSite, selectLayerSites, type VectorOptions } from "../architectures/sites.ts";
-import { vectorOption } from "../architectures/sites.ts";
+import {
+  type LayerSite,
+  selectLayerSites,
+  vectorOption,
+  type VectorOptions,
+} from "../architectures/sites.ts";
 import { quote } from "../core/errors.ts";
 import { isNamed, listNames } from "../core/module_names.ts";
 import { countRows } from "../core/update.ts";
 import { patternValues } from "../patterns/names.ts";
-import { isBias } from "./bitfit.ts";
 import type { FormulaValue, IsTrained, Method, Uncounted } from "./method.ts";
 import {
   flag,
@@ -20,9 +23,15 @@ import {
   targetModules,
   tokens,
 } from "./option.ts";
-import { countByLayer, type CountedModules, type CountedSites, selectionOf } from "./selection.ts";
+import {
+  countByLayer,
+  type CountedModules,
+  type CountedSites,
+  isBias,
+  selectionOf,
+} from "./selection.ts";
 
-/** What is trained of the model beside low-rank updates. */
+/** Parts of the model that are trained beside low-rank updates. */
 export interface CountedBeside extends CountedModules {
   /** Biases of the model: of all modules, or of those that are adapted. Default `none`. */
   readonly bias?: "none" | "all" | "lora_only";
@@ -32,9 +41,9 @@ export interface CountedBeside extends CountedModules {
 
 /** LoRA, with all that it may train beside A and B. */
 export interface CountedUpdates extends CountedSites, CountedBeside {
-  /** Whether every site has a magnitude for each row. Default false. */
+  /** True if every site has a magnitude for each row. Default false. */
   readonly dora?: boolean;
-  /** Whether every B has a bias. Default false. */
+  /** True if every B has a bias. Default false. */
   readonly loraBias?: boolean;
   /** Ranks of some sites, by patterns for their names. */
   readonly rankPattern?: Readonly<Record<string, number>>;

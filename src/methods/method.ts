@@ -10,7 +10,7 @@ export type Settings = Readonly<Record<string, unknown>>;
 export interface CardWords {
   /** Its heading. */
   readonly title: string;
-  /** What the method is called on the hub. */
+  /** The method's tag on the hub. */
   readonly tag: string;
   /** Sentences that describe the adapter. */
   readonly what: string;
@@ -30,7 +30,7 @@ export type IsTrained = (tensor: TensorSpec, layer: LayerSpec) => boolean;
 /** Value of a formula of `accounting`, for values of its letters. */
 export type FormulaValue = (name: string, values: Readonly<Record<string, number>>) => number;
 
-/** What a method trains of a model. */
+/** The values that a method trains of a model. */
 export interface TrainedValues {
   /** The model's own tensors that are trained in their place. */
   readonly own?: IsTrained;
@@ -45,7 +45,7 @@ export interface TrainedValues {
 /** Options on which no count depends. */
 export type Uncounted<Name extends string> = { readonly [Each in Name]?: unknown };
 
-/** What is trained, which decides the usual learning rate: see `defaultSettings`. */
+/** Form of the trained values, which decides the usual learning rate: see `defaultSettings`. */
 export type TrainedForm = "weights" | "matrices" | "biases" | "vectors";
 
 /** A method. */
@@ -60,9 +60,9 @@ export interface Method<Kind extends string, Options> {
   readonly defaults?: (given: Settings) => Settings;
   /** A reader's name for it, with its settings; those of an adapter that is trained further are not known. */
   readonly title: (settings: Settings) => string;
-  /** What it trains of a model, `modulesToSave` excepted. */
+  /** The values that it trains of a model, `modulesToSave` excepted. */
   readonly counts: (model: Architecture, options: Options, value: FormulaValue) => TrainedValues;
-  /** What it trains. */
+  /** Form of the values that it trains. */
   readonly trains: TrainedForm;
   /** Factor of its updates, where its options have one. */
   readonly scaling?: (settings: Settings) => number;

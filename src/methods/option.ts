@@ -2,7 +2,7 @@
 
 import { isRecord, isText } from "../core/checks.ts";
 
-/** What a value must be, in words and as a predicate. */
+/** A rule for a value, in words and as a predicate. */
 export interface Rule {
   /** Completes the sentence "… must be". */
   readonly words: string;
@@ -14,13 +14,13 @@ export interface Rule {
   readonly choices?: readonly string[];
 }
 
-/** How the command line sets an option. */
+/** The flag that sets an option on the command line. */
 export interface Flag {
   /** The flag with its placeholder: `--rank <r>`. */
   readonly flag: string;
   /** Line of the help, without the methods that take it. */
   readonly help: string;
-  /** How its text is read; by the rule's choices if absent. */
+  /** Form of its text; one of the rule's choices if absent. */
   readonly reads?: "whole number" | "number" | "names" | "names or pattern" | "whole numbers";
 }
 

@@ -23,9 +23,9 @@ const length: MethodOption = {
   help: "number of virtual tokens (default: 16)",
 };
 
-/** What the methods differ in. */
+/** Parts in which the methods differ. */
 interface Form<Kind extends string> extends Pick<PrefixMethod<Kind>, "kind" | "peftType"> {
-  /** What is trained of the tokens. */
+  /** Words for the trained values of the tokens. */
   readonly what: string;
   /** Number of values of l_p tokens. */
   readonly count: (model: Architecture, l_p: number, value: FormulaValue) => number;
@@ -60,7 +60,7 @@ export const prefixEmbedding: PrefixMethod<"prefix-embedding"> = prefixMethod({
   },
 });
 
-/** What every block reads of virtual tokens. */
+/** The states of virtual tokens that every block reads. */
 export const prefixLayer: PrefixMethod<"prefix-layer"> = prefixMethod({
   ...{ kind: "prefix-layer", what: "states" },
   count: (model, l_p, value) =>

@@ -1,5 +1,6 @@
-/** What options of several methods select: layers, modules trained in full, and their counts. @module */
+/** Selections that several methods have: layers, biases, modules trained in full. @module */
 
+import type { TensorSpec } from "../architectures/architecture.ts";
 import type { LayerSite, SiteSelection } from "../architectures/sites.ts";
 
 /** Modules that are trained in full beside a method. */
@@ -13,6 +14,9 @@ export interface CountedSites extends SiteSelection {
   /** r. */
   readonly rank: number;
 }
+
+/** True for a bias. */
+export const isBias = ({ name }: Pick<TensorSpec, "name">): boolean => name.endsWith(".bias");
 
 /** A selection, or where nothing is said another one. */
 export function selectionOf(

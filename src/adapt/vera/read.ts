@@ -1,4 +1,4 @@
-/** VeRA's folders without a model that runs. @module */
+/** VeRA's folders on the files of a base. @module */
 
 import { type Folder, folderName } from "../../storage/storage.ts";
 import type { BaseFile } from "../../models/base_file.ts";
@@ -30,8 +30,7 @@ export async function readVera(base: BaseFile, folder: Folder): Promise<VeraReco
 }
 
 /**
- * Whether an adapter is VeRA rather than LoRA. One of which nothing is known is taken for LoRA: reading it says
- * what is wrong.
+ * True for VeRA, false for LoRA. A folder of which nothing is known is taken for LoRA: reading it says what is wrong.
  *
  * @param action What needs its updates, for the message.
  * @throws {RangeError} when it is of a method that has none.

@@ -156,7 +156,8 @@ export const sweeps: Kind = {
       const { choices } = await readGrid(`${folder}/sweep.json`);
       sound(choices.length > 0 && choices.length <= 10_000, `${choices.length} trainings`);
       for (const choice of choices.slice(0, 20)) {
-        const { output, json, rank = 1 } = optionsOf(choice, folder);
+        const options = optionsOf(choice, folder), { output, json } = options;
+        const { rank = 1 } = options as { readonly rank?: number };
         sound(output === folder && !json, `an output in ${output}`);
         sound(Number.isSafeInteger(rank) && rank > 0, `the rank ${rank}`);
       }

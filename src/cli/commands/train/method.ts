@@ -3,7 +3,6 @@
 import { isRecord, nearestName } from "../../../core/checks.ts";
 import { oneLine, quote } from "../../../core/errors.ts";
 import { listNames } from "../../../core/module_names.ts";
-import type { BottleneckVariant } from "../../../methods/bottleneck.ts";
 import { isMethodKind, type MethodKind, methodKinds, methods } from "../../../methods/mod.ts";
 import { type Flag, type MethodOption, oneOf, type Rule } from "../../../methods/option.ts";
 import type { MethodSpec } from "../../../runs/mod.ts";
@@ -54,28 +53,14 @@ function unknown(key: string, rules: Readonly<Record<string, Rule>>): string {
 export const methodTitle = ({ kind, ...settings }: MethodSpec): string =>
   methods[kind].title(settings);
 
-/** Options that {@link addMethodOptions} adds; undefined if not given. */
+/** Options that {@link addMethodOptions} adds, as far as they are read by name; undefined if not given. */
 export interface MethodOptions {
   /** The method's name. */
   readonly method?: MethodKind;
-  /** Rank of every update. */
-  readonly rank?: number;
-  /** α. */
-  readonly alpha?: number;
   /** Sites by role or module. */
   readonly sites?: string[];
   /** PEFT's target modules. */
   readonly targetModules?: string | string[];
-  /** Blocks at the top that are trained. */
-  readonly layers?: number;
-  /** Where bottlenecks are. */
-  readonly variant?: BottleneckVariant;
-  /** Width of bottlenecks. */
-  readonly size?: number;
-  /** Layers without a bottleneck. */
-  readonly leaveOut?: readonly number[];
-  /** Number of virtual tokens. */
-  readonly prefixLength?: number;
 }
 
 /**
