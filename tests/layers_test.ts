@@ -33,8 +33,7 @@ const layers: LayerTable = {
   methods: ["architectures"],
   adapt: ["models", "formats", "analysis", "methods"],
   train: ["autograd", "formats"],
-  metrics: ["storage"],
-  data: ["tokenizer", "linalg", "metrics"],
+  data: ["tokenizer", "linalg"],
   runs: ["train", "adapt"], // docs/decisions/0003
   accounting: ["methods"],
   paper: ["accounting", "report"],

@@ -1,12 +1,12 @@
-"""Scores of our own sentences by the code of the E2E scripts: writes tests/metrics/golden.json.
+"""Scores of our own sentences by the code of the E2E scripts: writes tests/experiments/text_metrics/golden.json.
 
 Not a part of make.py, as it needs Java and an environment of its own:
 
     pip install --no-deps pycocoevalcap==1.2 gem-metrics-fork==0.1.dev0 future numpy
-    python scripts/golden/text_metrics.py && deno fmt tests/metrics/golden.json
+    python scripts/golden/text_metrics.py && deno fmt tests/experiments/text_metrics/golden.json
 
 pycocoevalcap is coco-caption with its PTB tokenizer and METEOR 1.5; gem-metrics-fork carries pymteval.py of
-the E2E scripts. METEOR runs with the small tables in tests/metrics/meteor, which are ours, and with parts of
+the E2E scripts. METEOR runs with the small tables in tests/experiments/text_metrics/meteor, which are ours, and with parts of
 its modules.
 """
 
@@ -22,7 +22,7 @@ from pycocoevalcap.cider.cider import Cider
 from pycocoevalcap.rouge.rouge import Rouge
 from pycocoevalcap.tokenizer.ptbtokenizer import PTBTokenizer
 
-TESTS = Path(__file__).resolve().parents[2] / "tests" / "metrics"
+TESTS = Path(__file__).resolve().parents[2] / "tests" / "experiments" / "text_metrics"
 JAR = Path(pycocoevalcap.__path__[0]) / "meteor" / "meteor-1.5.jar"
 WEIGHTS = {"exact": "1.0", "stem": "0.6", "synonym": "0.8", "paraphrase": "0.6"}
 MODULES = ["exact", "exact stem", "exact stem synonym", "exact stem synonym paraphrase"]

@@ -15,7 +15,6 @@ export const rooms: Readonly<Record<string, string>> = {
   tokenizer: "byte pairs, word pieces",
   blas: "the system's BLAS",
   architectures: "layers and sites by config",
-  metrics: "BLEU, METEOR, ROUGE-L",
   formats: "safetensors, PEFT, GGUF",
   device: "cpu, webgpu, dry, float64",
   linalg: "QR, SVD, eigenvalues",

@@ -35,7 +35,13 @@ export {
   splitDocuments,
   type TextDocument,
 } from "./documents.ts";
-export { e2eData, type E2eMeaning, type E2eSplit, readReferencedOutputs } from "./tasks/e2e.ts";
+export {
+  e2eData,
+  type E2eMeaning,
+  type E2eSplit,
+  readReferencedOutputs,
+  type ReferencedOutput,
+} from "./tasks/e2e.ts";
 export {
   type EvaluationBatches,
   evaluationBatches,
@@ -54,6 +60,7 @@ export {
   type PartOfSpeech,
   promptedText,
   splitOf,
+  type SynonymTable,
   wordNetSynonyms,
 } from "./tasks/wordnet.ts";
 export { KneserNey, type KneserNeyOptions } from "./tasks/ngrams.ts";

@@ -3,10 +3,10 @@
 import { assert, assertAlmostEquals, assertEquals, assertStringIncludes } from "@std/assert";
 import { promptedBatches } from "../../src/data/mod.ts";
 import { openCpuDevice } from "../../src/device/cpu/cpu_device.ts";
-import { scoreTexts, textMetrics } from "../../src/metrics/mod.ts";
+import { scoreTexts, textMetrics } from "../../experiments/text_metrics/mod.ts";
 import { initGpt2, parseGpt2Config, saveModel } from "../../src/models/mod.ts";
 import { loadTokenizer, saveTokenizer, trainBytePairs } from "../../src/tokenizer/mod.ts";
-import { golden } from "../metrics/golden.ts";
+import { golden } from "../experiments/text_metrics/golden.ts";
 import { withFolder } from "../support/folders.ts";
 import { golden as goldenPath } from "../support/golden.ts";
 import { writeBabbler } from "./babbler.ts";

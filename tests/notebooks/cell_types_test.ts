@@ -30,7 +30,7 @@ Deno.test("the cells of every notebook have the right types, also where a later 
 
 Deno.test("a wrong type, a missing export and a syntax error are named with cell and line", async () => {
   const wrong = makeNotebook('const a = "text";', "\nconst b: number = a;");
-  const missing = makeNotebook('import {\n  nothing,\n} from "@lowrank/core/metrics";');
+  const missing = makeNotebook('import {\n  nothing,\n} from "@lowrank/core/tokenizer";');
   const unclosed = makeNotebook("const a = (1;");
   const errors = await typeErrors({ wrong, missing });
   assertMatch(errors, /'string' is not assignable.*wrong, cell c1, line 2/s);

@@ -2,11 +2,11 @@
 
 import { standardDeviation } from "../../../src/core/numbers.ts";
 import { Random } from "../../../src/core/random.ts";
-import { type E2eMeaning, wordNetSynonyms } from "../../../src/data/mod.ts";
+import { type E2eMeaning, type ReferencedOutput, wordNetSynonyms } from "../../../src/data/mod.ts";
 import type { Device } from "../../../src/device/device.ts";
-import { bleu, type ReferencedOutput, scoreTexts, textMetrics } from "../../../src/metrics/mod.ts";
 import { evaluate } from "../../../src/train/mod.ts";
 import type { MadeRun } from "../../frame/mod.ts";
+import { bleu, scoreTexts, textMetrics } from "../../text_metrics/mod.ts";
 import { baselineRow, type ChosenMethod, methodRow } from "../comparison.ts";
 import { lora } from "./methods.ts";
 import type { E2eRow } from "./rows.ts";

@@ -84,7 +84,7 @@ export const groundFaults: readonly Fault[] = [
   ),
   fault(
     "BLEU takes the longer of two references that are equally close",
-    "src/metrics/bleu.ts",
+    "experiments/text_metrics/bleu.ts",
     "other < best",
     "other > best",
   ),

@@ -1,5 +1,12 @@
 /** `lowrank evaluate`. @module */
 
+import {
+  loadMeteorTables,
+  type MeteorTables,
+  scoreTexts,
+  type TextMetric,
+  textMetrics,
+} from "../../../experiments/text_metrics/mod.ts";
 import { crossEntropy, type Loss } from "../../autograd/mod.ts";
 import { countLabels, mostFrequentLabel } from "../../core/batch.ts";
 import { grouped, howMany } from "../../core/numbers.ts";
@@ -8,18 +15,11 @@ import {
   evaluationBatches,
   readReferencedOutputs,
   readTexts,
+  type ReferencedOutput,
   type Texts,
   wordNetSynonyms,
 } from "../../data/mod.ts";
 import type { Tensor } from "../../device/mod.ts";
-import {
-  loadMeteorTables,
-  type MeteorTables,
-  type ReferencedOutput,
-  scoreTexts,
-  type TextMetric,
-  textMetrics,
-} from "../../metrics/mod.ts";
 import {
   accuracyOn,
   labelsOf,

@@ -8,7 +8,6 @@
 import { oneLine } from "../../core/errors.ts";
 import { mostJsonBytes, mostTextCharacters, mostTextRows } from "../../core/limits.ts";
 import { grouped, howMany } from "../../core/numbers.ts";
-import type { ReferencedOutput } from "../../metrics/mod.ts";
 import { readText } from "../../storage/files.ts";
 import { fileName, type FileSource, pathIn } from "../../storage/storage.ts";
 import { readZipped } from "../../storage/zip.ts";
@@ -16,6 +15,17 @@ import { assertTextLength, isTable, readTable, type TableRow } from "../texts.ts
 
 /** A part of the dataset: 42,061, 4,672 and 4,693 references for 4,862, 547 and 630 meanings. */
 export type E2eSplit = "train" | "validation" | "test";
+
+/** A text that a model made, and at least one text of a person for the same input. */
+export interface ReferencedOutput {
+  /** The model's text; may be empty. */
+  readonly output: string;
+  /**
+   * Texts that people wrote; their order does not matter, except that METEOR counts the first of
+   * equally good ones.
+   */
+  readonly references: readonly string[];
+}
 
 /** A meaning and its references. */
 export interface E2eMeaning {

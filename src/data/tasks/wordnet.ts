@@ -6,7 +6,6 @@
  */
 
 import { hash32 } from "../../core/random.ts";
-import type { SynonymTable } from "../../metrics/mod.ts";
 import { readText } from "../../storage/files.ts";
 import type { Tokenizer } from "../../tokenizer/tokenizer.ts";
 import { wordNetPackage } from "../documents.ts";
@@ -201,6 +200,14 @@ const parts = ["noun", "verb", "adj", "adv"] as const;
 
 /** Above all numbers of meanings, which are places in a file. */
 const mostPlace = 1e9;
+
+/** Table of words with equal meaning. */
+export interface SynonymTable {
+  /** The numbers of the meanings of a word. */
+  readonly meanings: ReadonlyMap<string, readonly number[]>;
+  /** The base forms of irregular ones: `women` is from `woman`. */
+  readonly bases: ReadonlyMap<string, readonly string[]>;
+}
 
 /**
  * The single words of WordNet 3.1 with the numbers of their meanings: what METEOR takes for synonyms, there

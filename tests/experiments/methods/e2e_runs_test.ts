@@ -6,7 +6,7 @@ import { planE2e } from "../../../experiments/methods/e2e/runs.ts";
 import { rowsOf } from "../../../experiments/methods/e2e/scores.ts";
 import { archivePath, basePath, format, openE2e } from "../../../experiments/methods/e2e/task.ts";
 import { openCpuDevice } from "../../../src/device/cpu/cpu_device.ts";
-import { bleu } from "../../../src/metrics/mod.ts";
+import { bleu } from "../../../experiments/text_metrics/mod.ts";
 import { complete, loadModel } from "../../../src/models/mod.ts";
 import { loadTokenizer } from "../../../src/tokenizer/mod.ts";
 import { withFolder } from "../../support/folders.ts";

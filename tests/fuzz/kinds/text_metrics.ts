@@ -3,8 +3,11 @@
 import fc from "npm:fast-check@4.10.2";
 import { unzip } from "../../../src/storage/zip.ts";
 import { readReferencedOutputs } from "../../../src/data/tasks/e2e.ts";
-import { scoreTexts } from "../../../src/metrics/mod.ts";
-import { parseParaphrases, parseSynonyms } from "../../../src/metrics/meteor_tables.ts";
+import { scoreTexts } from "../../../experiments/text_metrics/mod.ts";
+import {
+  parseParaphrases,
+  parseSynonyms,
+} from "../../../experiments/text_metrics/meteor_tables.ts";
 import { zipOf } from "../../support/zip.ts";
 import { type Files, inMemory, type Kind, sound } from "../kind.ts";
 import { byteEdits, concatenate, jsonFiles } from "../mutations.ts";

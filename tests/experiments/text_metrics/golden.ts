@@ -1,7 +1,7 @@
 /** Scores by the code of the E2E scripts, made by `scripts/golden/text_metrics.py`. @module */
 
-import type { MeteorStatistics } from "../../src/metrics/meteor.ts";
-import { sourceText } from "../support/source_files.ts";
+import type { MeteorStatistics } from "../../../experiments/text_metrics/meteor.ts";
+import { sourceText } from "../../support/source_files.ts";
 
 interface Golden {
   /** The texts, their tokens and their own scores. */
@@ -28,7 +28,7 @@ interface Golden {
 }
 
 /** All of them. */
-export const golden: Golden = JSON.parse(sourceText("tests/metrics/golden.json"));
+export const golden: Golden = JSON.parse(sourceText("tests/experiments/text_metrics/golden.json"));
 
 /** The counts in the order in which METEOR's jar prints them. */
 export function jarNumbers(

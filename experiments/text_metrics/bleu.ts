@@ -5,12 +5,8 @@
  * @module
  */
 
-import {
-  assertReferenced,
-  type ReferencedOutput,
-  type ReferencedTokens,
-  tokensOf,
-} from "./referenced_output.ts";
+import type { ReferencedOutput } from "../../src/data/mod.ts";
+import { assertReferenced, type ReferencedTokens, tokensOf } from "./referenced_output.ts";
 
 // BLEU.
 
@@ -37,7 +33,6 @@ const noMatch = 1e-15, noNgram = 1e-9;
  *
  * @example
  * ```ts
- * import { bleu } from "@lowrank/core/metrics";
  * const references = ["the cat is on the mat", "there is a cat on the mat"];
  * bleu([{ output: "the cat is on the mat", references }]); // 1
  * ```
@@ -100,7 +95,6 @@ const beta = -Math.log(0.5) / Math.log(1.5) ** 2;
  *
  * @example
  * ```ts
- * import { nist } from "@lowrank/core/metrics";
  * nist([{ output: "a b", references: ["a b"] }]); // 1: either word says log2(2) bits, the pair nothing more
  * ```
  */
@@ -228,7 +222,6 @@ const separated: readonly (readonly [RegExp, string])[] = [
  *
  * @example
  * ```ts
- * import { mtevalTokens } from "@lowrank/core/metrics";
  * mtevalTokens("It's family-friendly, at £20.50."); // ["it's", "family-friendly", ",", "at", "£20.50", "."]
  * ```
  */

@@ -1,15 +1,18 @@
 /** METEOR against the jar that coco-caption carries, with small tables of our own. */
 
 import { assertAlmostEquals, assertEquals, assertLess } from "@std/assert";
-import { meteor } from "../../src/metrics/mod.ts";
+import { meteor } from "../../../experiments/text_metrics/mod.ts";
 import {
   englishStem,
   meteorScore,
   meteorStatistics,
   type MeteorTables,
-} from "../../src/metrics/meteor.ts";
-import { parseParaphrases, parseSynonyms } from "../../src/metrics/meteor_tables.ts";
-import { sourceText } from "../support/source_files.ts";
+} from "../../../experiments/text_metrics/meteor.ts";
+import {
+  parseParaphrases,
+  parseSynonyms,
+} from "../../../experiments/text_metrics/meteor_tables.ts";
+import { sourceText } from "../../support/source_files.ts";
 import { golden, jarNumbers } from "./golden.ts";
 
 Deno.test("stems are those of METEOR's Snowball stemmer", () => {
@@ -18,7 +21,7 @@ Deno.test("stems are those of METEOR's Snowball stemmer", () => {
   }
 });
 
-const table = (name: string) => sourceText(`tests/metrics/meteor/${name}`);
+const table = (name: string) => sourceText(`tests/experiments/text_metrics/meteor/${name}`);
 const synonyms = parseSynonyms(table("english.synsets"), table("english.exceptions"));
 const paraphrases = await parseParaphrases([table("paraphrases.txt")]);
 const tables: Readonly<Record<string, MeteorTables>> = {

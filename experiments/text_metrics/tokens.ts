@@ -5,7 +5,8 @@
  * @module
  */
 
-import { type ReferencedOutput, type ReferencedTokens, tokensOf } from "./referenced_output.ts";
+import type { ReferencedOutput } from "../../src/data/mod.ts";
+import { type ReferencedTokens, tokensOf } from "./referenced_output.ts";
 
 // Rules.
 
@@ -234,7 +235,6 @@ const dropped = new Set("'' ' `` ` . ? ! , : - -- ... ;".split(" "));
  *
  * @example
  * ```ts
- * import { captionTokens } from "@lowrank/core/metrics";
  * captionTokens("It isn't cheap (£20-25)."); // ["it", "is", "n't", "cheap", "-lrb-", "#", "20-25", "-rrb-"]
  * ```
  */

@@ -1,11 +1,8 @@
 /** ROUGE-L: the longest common subsequence with what people wrote. @module */
 
+import type { ReferencedOutput } from "../../src/data/mod.ts";
 import { captionTokensOf } from "./tokens.ts";
-import {
-  assertReferenced,
-  type ReferencedOutput,
-  type ReferencedTokens,
-} from "./referenced_output.ts";
+import { assertReferenced, type ReferencedTokens } from "./referenced_output.ts";
 
 /** Weight of recall relative to precision. */
 const beta = 1.2;
@@ -26,7 +23,6 @@ const beta = 1.2;
  *
  * @example
  * ```ts
- * import { rougeL } from "@lowrank/core/metrics";
  * rougeL([{ output: "a cheap pub", references: ["a cheap and friendly pub"] }]); // P = 1, R = 3/5
  * ```
  */

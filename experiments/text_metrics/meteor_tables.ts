@@ -1,18 +1,13 @@
 /** Reads METEOR's own tables from the folder in which its jar is. @module */
 
-import { decodeText } from "../core/checks.ts";
-import { quote } from "../core/errors.ts";
-import { mostJsonBytes } from "../core/limits.ts";
-import { readBytes } from "../storage/files.ts";
-import { pathIn } from "../storage/storage.ts";
-import { decompressed, readZipped } from "../storage/zip.ts";
-import {
-  type MeteorTables,
-  meteorWords,
-  type ParaphraseTable,
-  type SynonymTable,
-} from "./meteor.ts";
-import type { ReferencedOutput } from "./referenced_output.ts";
+import { decodeText } from "../../src/core/checks.ts";
+import { quote } from "../../src/core/errors.ts";
+import { mostJsonBytes } from "../../src/core/limits.ts";
+import type { ReferencedOutput, SynonymTable } from "../../src/data/mod.ts";
+import { readBytes } from "../../src/storage/files.ts";
+import { pathIn } from "../../src/storage/storage.ts";
+import { decompressed, readZipped } from "../../src/storage/zip.ts";
+import { type MeteorTables, meteorWords, type ParaphraseTable } from "./meteor.ts";
 import { captionTokens } from "./tokens.ts";
 
 /** Bytes of the table of paraphrases; METEOR's has 272 MB. */

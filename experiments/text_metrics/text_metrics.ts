@@ -1,9 +1,9 @@
 /** The metrics by their names. @module */
 
+import type { ReferencedOutput } from "../../src/data/mod.ts";
 import { bleu, nist } from "./bleu.ts";
 import { cider } from "./cider.ts";
 import { meteor, type MeteorTables } from "./meteor.ts";
-import type { ReferencedOutput } from "./referenced_output.ts";
 import { rougeL } from "./rouge_l.ts";
 
 /** The name of a metric of generated text. */
@@ -31,7 +31,6 @@ export type TextScores<Name extends TextMetric> =
  *
  * @example
  * ```ts
- * import { scoreTexts } from "@lowrank/core/metrics";
  * scoreTexts([{ output: "a cheap pub", references: ["a cheap pub"] }], ["bleu", "rougeL"]).rougeL; // 1
  * ```
  */

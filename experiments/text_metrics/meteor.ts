@@ -5,9 +5,10 @@
  * @module
  */
 
-import { mostWordMatches } from "../core/limits.ts";
-import { grouped } from "../core/numbers.ts";
-import { assertReferenced, type ReferencedOutput, scoredTokens } from "./referenced_output.ts";
+import { mostWordMatches } from "../../src/core/limits.ts";
+import { grouped } from "../../src/core/numbers.ts";
+import type { ReferencedOutput, SynonymTable } from "../../src/data/mod.ts";
+import { assertReferenced, scoredTokens } from "./referenced_output.ts";
 import { captionTokens } from "./tokens.ts";
 
 // The score.
@@ -55,7 +56,6 @@ const weights: Readonly<Record<MeteorModule, number>> = {
  *
  * @example
  * ```ts
- * import { meteor } from "@lowrank/core/metrics";
  * meteor([{ output: "the pub serves food", references: ["the pubs serve food"] }]); // by stems
  * ```
  */
@@ -446,14 +446,6 @@ function* paraphrased(
 }
 
 // Tables.
-
-/** Table of words with equal meaning. */
-export interface SynonymTable {
-  /** The numbers of the meanings of a word. */
-  readonly meanings: ReadonlyMap<string, readonly number[]>;
-  /** The base forms of irregular ones: `women` is from `woman`. */
-  readonly bases: ReadonlyMap<string, readonly string[]>;
-}
 
 /** Table of phrases with equal meaning. */
 export interface ParaphraseTable {

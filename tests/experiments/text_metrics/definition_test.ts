@@ -8,11 +8,11 @@ import {
   cider,
   mtevalTokens,
   nist,
-  type ReferencedOutput,
   rougeL,
   scoreTexts,
   textMetrics,
-} from "../../src/metrics/mod.ts";
+} from "../../../experiments/text_metrics/mod.ts";
+import type { ReferencedOutput } from "../../../src/data/mod.ts";
 
 const one = (output: string, ...references: string[]): ReferencedOutput[] => [
   { output, references },

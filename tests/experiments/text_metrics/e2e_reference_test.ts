@@ -11,22 +11,22 @@ import {
   e2eData,
   type E2eSplit,
   readReferencedOutputs,
+  type ReferencedOutput,
   wordNetSynonyms,
-} from "../../src/data/mod.ts";
+} from "../../../src/data/mod.ts";
 import {
   loadMeteorTables,
   mtevalTokens,
-  type ReferencedOutput,
   scoreTexts,
   textMetrics,
-} from "../../src/metrics/mod.ts";
-import { meteorStatistics } from "../../src/metrics/meteor.ts";
-import { captionTokens } from "../../src/metrics/tokens.ts";
-import { grouped } from "../../src/core/numbers.ts";
-import { readZipped } from "../../src/storage/zip.ts";
-import { withFolder } from "../support/folders.ts";
-import { pythonHas, runPython } from "../support/python.ts";
-import { sourceText } from "../support/source_files.ts";
+} from "../../../experiments/text_metrics/mod.ts";
+import { meteorStatistics } from "../../../experiments/text_metrics/meteor.ts";
+import { captionTokens } from "../../../experiments/text_metrics/tokens.ts";
+import { grouped } from "../../../src/core/numbers.ts";
+import { readZipped } from "../../../src/storage/zip.ts";
+import { withFolder } from "../../support/folders.ts";
+import { pythonHas, runPython } from "../../support/python.ts";
+import { sourceText } from "../../support/source_files.ts";
 import { jarNumbers } from "./golden.ts";
 
 const data = Deno.env.get("LOWRANK_DATA"), e2e = Deno.env.get("LOWRANK_E2E");

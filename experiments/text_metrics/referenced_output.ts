@@ -1,19 +1,9 @@
-/** A text that a model made, and the texts of people that it is compared with. @module */
+/** The tokens of outputs and of their references. @module */
 
-import { mostScoredTokens } from "../core/limits.ts";
-import { grouped } from "../core/numbers.ts";
-import { quote } from "../core/errors.ts";
-
-/** A text that a model made, and at least one text of a person for the same input. */
-export interface ReferencedOutput {
-  /** The model's text; may be empty. */
-  readonly output: string;
-  /**
-   * Texts that people wrote; their order does not matter, except that METEOR counts the first of
-   * equally good ones.
-   */
-  readonly references: readonly string[];
-}
+import { mostScoredTokens } from "../../src/core/limits.ts";
+import { grouped } from "../../src/core/numbers.ts";
+import { quote } from "../../src/core/errors.ts";
+import type { ReferencedOutput } from "../../src/data/mod.ts";
 
 /** Throws unless there are outputs, each with a reference. */
 export function assertReferenced(metric: string, outputs: readonly ReferencedOutput[]): void {

@@ -1,12 +1,9 @@
 /** CIDEr: how alike the rare n-grams of an output and its references are. @module */
 
+import type { ReferencedOutput } from "../../src/data/mod.ts";
 import { captionTokensOf } from "./tokens.ts";
 import { countsOf, type NgramCounts, ngramsOf } from "./bleu.ts";
-import {
-  assertReferenced,
-  type ReferencedOutput,
-  type ReferencedTokens,
-} from "./referenced_output.ts";
+import { assertReferenced, type ReferencedTokens } from "./referenced_output.ts";
 
 const orders = [1, 2, 3, 4];
 
@@ -30,7 +27,6 @@ const sigma = 6;
  *
  * @example
  * ```ts
- * import { cider } from "@lowrank/core/metrics";
  * cider([
  *   { output: "a cheap pub by the river", references: ["a cheap pub by the river"] },
  *   { output: "no idea at all", references: ["the restaurant serves french food"] },

@@ -1,7 +1,12 @@
 /** Tokens and scores against those of the E2E scripts' own code. */
 
 import { assertAlmostEquals, assertEquals } from "@std/assert";
-import { captionTokens, rougeL, scoreTexts, textMetrics } from "../../src/metrics/mod.ts";
+import {
+  captionTokens,
+  rougeL,
+  scoreTexts,
+  textMetrics,
+} from "../../../experiments/text_metrics/mod.ts";
 import { golden } from "./golden.ts";
 
 Deno.test("Penn Treebank tokens are those of Stanford's tokenizer", () => {
