@@ -54,7 +54,7 @@ export function reasonOf(stderr: Uint8Array): string {
 /**
  * The last line that a contender's program prints.
  *
- * @param settings What it finds in its environment besides.
+ * @param settings Further variables of its environment.
  * @throws {Error} when it fails, with what it says on standard error.
  */
 export async function lastLineOf(

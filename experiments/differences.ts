@@ -25,7 +25,7 @@ export const rounding = 1e-9;
  * pooled over the groups, and n the size of the smallest one, as in a job that was cut some lack a seed. NaN for a
  * single seed.
  *
- * @param groups What each seed gave, a group for each method.
+ * @param groups The value of each seed, a group for each method.
  */
 export function seedNoise(groups: readonly (readonly number[])[]): number {
   const several = groups.filter(({ length }) => length > 1);
@@ -42,7 +42,7 @@ export const freedomOf = (groups: readonly (readonly number[])[]): number =>
  * Two standard errors of such a difference where the seeds are shared, so that differences are paired: s² is what is left of each value when its
  * group's mean and its seed's mean are taken out. NaN for a single seed or group.
  *
- * @param groups What each seed gave, in the same order, a group for each method; seeds that one lacks are left out.
+ * @param groups The value of each seed, in the same order, a group for each method; seeds that one lacks are left out.
  */
 export function pairedNoise(groups: readonly (readonly number[])[]): number {
   const seeds = Math.min(...groups.map(({ length }) => length));
@@ -64,7 +64,7 @@ export const reachedBy = (values: readonly number[], share: number): number =>
 /**
  * How far a value is below the mark that it has to reach, with two standard errors over what each seed or pair gave.
  *
- * @param seeds How many of the values are independent: of pairs of runs fewer than there are.
+ * @param seeds Number of independent values: fewer than there are if they are of pairs of runs.
  */
 export const marginBelow = (
   mark: number,

@@ -19,7 +19,7 @@ export type LabeledTexts = Extract<Texts, { kind: "labeled" }>;
 /**
  * The texts of one part of a task, with the digest that names it in specifications.
  *
- * @param description How many they are, for a reader.
+ * @param description Number of texts, in words for a reader.
  */
 export async function labeledTexts(
   rows: readonly LabeledText[],

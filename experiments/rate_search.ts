@@ -11,7 +11,7 @@ export const searchSeed = 1000;
  * What each rate gave, by the rate; `null` where training diverged.
  *
  * @param planned The run of a rate.
- * @param read What is kept of a run's metrics.
+ * @param read Picks the values to keep of a run's metrics.
  */
 export async function tryRates(
   rates: readonly number[],

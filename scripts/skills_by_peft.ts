@@ -47,7 +47,7 @@ const listsOf = ({ shape: [rows, length], data }: Batch["targets"]): number[][] 
 /**
  * Writes a run for `peft_skills.py`.
  *
- * @param start Where A and B begin, in place of what PEFT draws.
+ * @param start Initial A and B, in place of PEFT's random ones.
  */
 export async function writeCase(path: string, run: SkillRun, start?: PeftStart): Promise<void> {
   const { train, measured } = await batchesOf(run), lines: unknown[] = [settingsOf(run, start)];

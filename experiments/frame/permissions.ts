@@ -9,7 +9,7 @@ import type { ReproduceOptions } from "./reproduce.ts";
  * Gives up for good which programs these options do not start: the browser without `--open`, and Deno without the
  * experiment that measures memory in a process of its own. FFI is given up as soon as the BLAS is open.
  *
- * @returns What gives up FFI: to be called when the device is open.
+ * @returns A function that gives up FFI: to be called when the device is open.
  */
 export function keepNeeded({ only, open }: Pick<ReproduceOptions, "only" | "open">): () => void {
   if (!libraryWanted()) closeFfi();

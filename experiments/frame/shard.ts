@@ -9,7 +9,7 @@ import { type ExperimentContext, makeRuns } from "./planned_runs.ts";
  * Makes every n-th of all the runs that the experiments read, each once however many read it. A run's
  * folder is named by its specification: put together, the folders of all parts are those of one job.
  *
- * @returns How many runs are in this part.
+ * @returns Number of runs in this part.
  */
 export async function makeShard(
   experiments: readonly Experiment[],

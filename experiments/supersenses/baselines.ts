@@ -59,7 +59,7 @@ const regressions = (
 /**
  * What most training texts are, said of every text.
  *
- * @param what What that is called.
+ * @param what Word for a label, such as `kind`.
  */
 export function fitFrequent(
   { train, validation, test }: SupersenseParts,

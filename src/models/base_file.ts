@@ -22,19 +22,19 @@ import { readConfigJson } from "./files.ts";
 export interface BaseMatrix {
   /** Its name in the file. */
   readonly key: string;
-  /** Whether the file holds it as (in, out). */
+  /** True if the file holds it as (in, out). */
   readonly isTransposed: boolean;
 }
 
-/** What a {@link BaseFile} is made of. */
+/** The parts of a {@link BaseFile}. */
 interface BaseParts extends Pick<BaseFile, "folder" | "config" | "file" | "quantized" | "stored"> {
-  /** What is known of a tensor of the file, by its name there. */
+  /** Shape and type of a tensor of the file, by its name there. */
   readonly specOf: (key: string) => TensorSpec | undefined;
 }
 
 /** The files of a base model, of any architecture; disposing of it closes them. */
 export class BaseFile implements Disposable {
-  /** Where they are. */
+  /** Folder of the files. */
   readonly folder: string;
   /** The `config.json`; empty without one. */
   readonly config: ConfigJson;
@@ -47,7 +47,7 @@ export class BaseFile implements Disposable {
   readonly #specOf: BaseParts["specOf"];
   readonly #keys: NameEndings;
   readonly #head: string;
-  /** Whether the table of tokens is the head's weight as well. */
+  /** True if the table of tokens is the head's weight as well. */
   readonly #isTied: boolean;
 
   /** {@link openBase} makes one. */
@@ -63,7 +63,7 @@ export class BaseFile implements Disposable {
     this.#isTied = isTied(config, this.find("lm_head.weight").length > 0);
   }
 
-  /** Whether a known architecture says that files of floats hold a weight as (in, out). */
+  /** True if a known architecture says that files of floats hold a weight as (in, out). */
   isTurned(key: string): boolean {
     return Boolean(this.#specOf(key)?.storedTransposed);
   }
@@ -121,7 +121,7 @@ export class BaseFile implements Disposable {
   /**
    * Throws for a weight that a table of tokens and a head share: what is added to it would change both.
    *
-   * @param module Which of the two is meant.
+   * @param module Path of the table or of the head.
    * @throws {RangeError} then, or if nothing says that the head has a weight of its own.
    */
   assertUntied(module: string): void {
@@ -198,7 +198,10 @@ function architectureIfKnown(config: ConfigJson): Architecture | undefined {
   }
 }
 
-/** Whether a language model's head has no weight of its own; of an unknown architecture, unless files say so. */
+/**
+ * True if a language model's head has no weight of its own; of an unknown architecture, unless
+ * files say so.
+ */
 function isTied(config: ConfigJson, hasHead: boolean): boolean {
   const architecture = architectureIfKnown(config);
   if (!architecture) return config.tie_word_embeddings === true || !hasHead;
@@ -209,7 +212,7 @@ function isTied(config: ConfigJson, hasHead: boolean): boolean {
   return head === "language" && !isOwn;
 }
 
-/** What a language model's last layer is called where it is tied, so that no tensor has its name. */
+/** Name of a tied language model's last layer; no tensor has this name. */
 export function tiedHeadOf(config: ConfigJson): string {
   const names = knownTensors(config).map(({ name }) => name);
   const masked = names.map((name) => /^(cls\.predictions|lm_head|lm_predictions)\../.exec(name))
@@ -222,7 +225,7 @@ function weightShape({ outputs, A, B }: UpdateShape): number[] {
   return [outputs ?? B.shape[0], A.shape[1]];
 }
 
-/** Whether a weight of an unknown architecture is stored as (in, out). */
+/** True if a weight of an unknown architecture is stored as (in, out). */
 function looksTurned(
   what: string,
   [out, inner]: readonly number[],

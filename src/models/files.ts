@@ -71,11 +71,11 @@ export interface CheckedFile extends Pick<SafetensorsFile, "tensors"> {
   readonly json: ConfigJson;
   /** The same with its family's defaults. */
   readonly config: ConfigJson;
-  /** What the two describe. */
+  /** The architecture that configuration and file describe. */
   readonly architecture: Architecture;
   /** Weights in 4 bits, by their names in the file. */
   readonly quantized: QuantizedWeights;
-  /** Where the architecture's tensors are. */
+  /** Names of the architecture's tensors in the file. */
   readonly places: ReadonlyMap<TensorSpec, string>;
 }
 
@@ -89,7 +89,10 @@ async function checkFile(read: ConfigJson, file: SafetensorsFile): Promise<Check
   return { tensors: file.tensors, json, config, architecture, quantized, places };
 }
 
-/** How each matrix of a checked file is stored that is not in F32, under a configuration with its head or a new one. */
+/**
+ * Storage form of each matrix of a checked file that is not in F32, under a configuration with its
+ * head or a new one.
+ */
 function formsOf(
   { tensors, architecture, quantized, places }: CheckedFile,
   config: ConfigJson,
@@ -147,7 +150,7 @@ function findTensor(
   );
 }
 
-/** Where a tensor is copied to. */
+/** Destination of a tensor that is read. */
 type Target = Tensor | FourBitWeight;
 
 /** Copies one tensor of a file, by its name there, to a device. */
@@ -158,7 +161,7 @@ export type LoadTensor = (spec: TensorSpec, name: string, to: Target) => Promise
  * transposed, or that is quantized, needs host memory of its size, which the next one uses again.
  *
  * @param quantized The weights that the file has in 4 bits.
- * @param allowNonFinite Whether values that are rounded to 16 bits may become infinite; in 4 bits none may be.
+ * @param allowNonFinite True if values that are rounded to 16 bits may become infinite; in 4 bits none may be.
  */
 function loaderFrom(
   file: SafetensorsFile,
@@ -255,7 +258,7 @@ function valuesFor(
   return rounders[stored](values.data);
 }
 
-/** How {@link loadModel} reads a model, and how the model behaves. */
+/** Options of {@link loadModel}: how it reads the files, and how the model behaves. */
 export interface LoadModelOptions extends ModelOptions, ReadOptions, StorageOptions {
   /**
    * Makes a classifier for these labels of a language model: its trunk with a new head, which is zero, so
@@ -358,7 +361,8 @@ export async function storedFormsIn(
 }
 
 /**
- * Whether a folder's matrices are stored as if nobody said how: floats in F32, and what is in 4 bits as it is.
+ * True if a folder's matrices are stored as by default: floats in F32, and what is in 4 bits as it
+ * is.
  *
  * @throws As {@link storedFormsIn}.
  */
@@ -372,7 +376,7 @@ export async function isStoredAsUsual(folder: Folder, storage: StorageOptions): 
   return asked === usual;
 }
 
-/** What a tensor of a file is loaded to. */
+/** The parameter or the weight that a tensor of a file is loaded into. */
 function targetIn({ parameters, weights }: TextModel, name: string): Tensor | FourBitWeight {
   const weight = weights.get(name) as HalfWeight | FourBitWeight | undefined;
   return weight === undefined
@@ -463,7 +467,8 @@ export async function readSmallFiles(folder: Folder): Promise<Record<string, Uin
 }
 
 /**
- * How a Hugging Face folder has weights in 4 bits, by their names there; headers and states are read, and no values.
+ * Forms of the weights that a Hugging Face folder has in 4 bits, by their names there; headers and
+ * states are read, and no values.
  *
  * @throws {SyntaxError} when a part of such a weight is missing or wrong.
  * @throws {RangeError} when the model type is not supported, or the configuration says something else.

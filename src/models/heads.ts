@@ -20,7 +20,7 @@ import type { AppliedAdapter } from "./model.ts";
 
 /** Maps hidden states, all or some rows of them, to a model's outputs. */
 export interface Head extends LastLayers {
-  /** Whether each row of states gives outputs of its own, so that some rows may be left out. */
+  /** True if each row of states gives outputs of its own, so that some rows may be left out. */
   readonly isPerToken: boolean;
   /**
    * The rows of the batch · time hidden states that it needs; `undefined` for all.
@@ -28,11 +28,13 @@ export interface Head extends LastLayers {
    * @param wanted Rows that the caller requested.
    */
   rowsOf(inputs: PassInputs, wanted?: readonly number[]): readonly number[] | undefined;
-  /** What it computes of all those rows before its last layer, which is computed in blocks of rows. */
+  /**
+   * Computes, of all those rows, the input of the last layer, which is computed in blocks of rows.
+   */
   before?(tape: Tape, states: Tensor): Tensor;
 }
 
-/** What picks the rows of a pass. */
+/** A head that picks the rows of a pass. */
 interface RowReader {
   /** Says which it needs. */
   readonly head: Head;
@@ -56,7 +58,7 @@ export function picking(
   };
 }
 
-/** Where rows are among those that blocks compute. */
+/** Positions of rows among those that blocks compute. */
 function amongComputed(rows: readonly number[], { virtual }: PassInputs): readonly number[] {
   if (!virtual || virtual.tokens.areComputed) return rows;
   const places = new Map(virtual.rows.others.map((row, place) => [row, place]));
@@ -225,7 +227,7 @@ const weightAndBias = (layers: ModelLayers, module: string): WeightAndBias => ({
   bias: layers.parameter(`${module}.bias`),
 });
 
-/** What a masked language model's head is called in files. */
+/** Names of a masked language model's head in files. */
 interface MaskedNames {
   readonly dense: string;
   readonly norm: string;
@@ -319,11 +321,11 @@ class MaskedLmHead implements Head {
   }
 }
 
-/** What a classifier of first tokens is made of. */
+/** Parts of a classifier of first tokens. */
 interface FirstTokenParts extends WeightAndBias {
   /** Its hidden layer. */
   readonly dense: Linear;
-  /** What comes after the hidden layer. */
+  /** Activation after the hidden layer. */
   readonly activation: Activation;
   /** Rates of dropout of its input, and of what its last layer reads. */
   readonly dropout: readonly [first: number, last: number];

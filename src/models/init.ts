@@ -12,7 +12,9 @@ import type { ModelOptions } from "./model.ts";
 import { allocateModel } from "./registry.ts";
 import type { TextModel } from "./text_model.ts";
 
-/** How sharply the first heads look: more, and they could hardly learn to look elsewhere. */
+/**
+ * Sharpness of the first heads' attention: with more, they could hardly learn to look elsewhere.
+ */
 const gain = 1.5;
 
 /**
@@ -36,7 +38,7 @@ export function fourierPositions(
 const frequency = (column: number, columns: number): number =>
   Math.PI * (Math.floor(column % columns / 2) + 0.5) / (columns / 2);
 
-/** Where a head looks at first: −1, 1, −2, 2, … */
+/** Offset of the token that a head attends to at first: −1, 1, −2, 2, … */
 const offsetOf = (head: number): number => (head % 2 === 0 ? -1 : 1) * (Math.floor(head / 2) + 1);
 
 /** A query projection (width, width): a multiple of the identity. */
@@ -141,7 +143,7 @@ function writeFirstLooks({ device, parameters }: TextModel, heads: number): void
   }
 }
 
-/** What a tensor begins with, where that is not random. */
+/** Initial values of a tensor that does not begin random. */
 function firstLook(name: string, shape: Shape, heads: number): Float32Array | undefined {
   const [, width] = shape;
   if (name.endsWith(".layer.0.attention.self.query.weight")) return plainQueries(width);

@@ -1,4 +1,4 @@
-/** What every text model does with its inputs before the first layer. @module */
+/** Prepares the inputs of every text model for the first layer. @module */
 
 import { embedding, packSequences } from "../autograd/mod.ts";
 import { assertLengths, startsOf } from "../autograd/ops/attention.ts";
@@ -12,7 +12,7 @@ import type { SequenceContext, SharedTokens } from "../nn/attention.ts";
 import type { KeyValueCache } from "../nn/key_value_cache.ts";
 import type { PlacedTokens } from "../nn/embedding.ts";
 
-/** What goes into a text model, whose tokens may be on its device: those that it has just chosen. */
+/** Inputs of a text model; the tokens may be on its device, if it has just chosen them. */
 export interface TextInputs extends Omit<ModelInputs, "tokens"> {
   /** u32 (batch, time): token ids. */
   readonly tokens: HostTensor | Tensor;
@@ -26,9 +26,12 @@ export interface SharedPlaces {
   readonly firsts: readonly number[];
 }
 
-/** What goes through a family's layers. */
+/** Inputs of a family's layers. */
 export interface PassInputs extends TextInputs {
-  /** Where packed sequences begin alike: the other fields, but for the lengths, are of computed tokens alone. */
+  /**
+   * The common beginnings of packed sequences: the other fields, but for the lengths, describe only
+   * computed tokens.
+   */
   readonly shared?: SharedPlaces;
   /** The virtual tokens at the beginning of the sequences, which the other fields count as tokens. */
   readonly virtual?: PlacedTokens;

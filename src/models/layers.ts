@@ -53,7 +53,7 @@ export class ModelLayers {
     return this.weights.get(name) ?? new DenseWeight(this.parameter(name));
   }
 
-  /** Whether the model has a tensor of this name. */
+  /** True if the model has a tensor of this name. */
   has(name: string): boolean {
     return this.parameters.has(name) || this.weights.has(name);
   }

@@ -19,7 +19,7 @@ import type { Place } from "../nn/place.ts";
 import type { Folder } from "../storage/storage.ts";
 import type { StoredTensors } from "./layers.ts";
 
-/** How a forward pass runs. */
+/** Options of a forward pass. */
 export interface ForwardOptions {
   /** Keys and values of earlier tokens; the pass adds its own. */
   readonly cache?: KeyValueCache;
@@ -46,17 +46,17 @@ export interface PassRows {
   pick(tokens: readonly number[]): void;
 }
 
-/** What a model knows of an adapter that is on it. */
+/** An adapter that is on a model, as the model records it. */
 export interface AppliedAdapter {
-  /** What is trained of it. */
+  /** Its trainable parameters. */
   readonly parameters: readonly Parameter[];
   /** The adapters of which it is made, which are on the model as well. */
   readonly parts?: readonly AppliedAdapter[];
   /** By what its values are recognized in a merged model; others after each step of a training. */
   values?: AdapterValues;
-  /** How the prompts of its training were written, if it was trained on any. */
+  /** Format of the prompts of its training, if it was trained on any. */
   promptFormat?: PromptFormat;
-  /** Whose the rows of a batch are, where each has an adapter of its own. */
+  /** The adapter of each row of a batch, where rows have adapters of their own. */
   readonly batchRows?: PassRows;
   /** Takes it off the model; a second call does nothing. */
   remove(): void;
@@ -79,15 +79,18 @@ export interface Model<Inputs = unknown> extends ForwardModel<Inputs>, Disposabl
   readonly linears: readonly Linear[];
   /** Its embeddings and its language model's head, which adapters change where they are named. */
   readonly outerLayers?: readonly AdaptedLayer[];
-  /** Where adapters may change the output of a sublayer or the sum after it, in the order of the forward pass. */
+  /**
+   * Places where adapters may change the output of a sublayer or the sum after it, in the order of
+   * the forward pass.
+   */
   readonly places: readonly Place[];
   /** The virtual tokens that an adapter puts before every sequence, if one does. */
   virtualTokens?: VirtualTokens;
   /** The adapters in force, in the order in which they were injected. */
   readonly adapters: Set<AppliedAdapter>;
-  /** Whose values were merged into its weights. */
+  /** Adapters whose values were merged into its weights. */
   merged?: readonly AdapterValues[];
-  /** How the prompts of its own training were written, if it was trained on any. */
+  /** Format of the prompts of its own training, if it was trained on any. */
   promptFormat?: PromptFormat;
   /** The parameters to train: base parameters that are not frozen, and adapters. */
   trainable(): Parameter[];
@@ -139,7 +142,10 @@ export function countTrainable(model: Pick<Model, "trainable">): number {
   return model.trainable().reduce((sum, { size }) => sum + size, 0);
 }
 
-/** How prompts are written for a model: as in the training of its latest adapter, or else of its own. */
+/**
+ * Format of the prompts for a model: that of the training of its latest adapter, or else of its
+ * own.
+ */
 export const promptFormatOf = (model: Model): PromptFormat => recordedFormat(model) ?? plainPrompt;
 
 /** The same where it is recorded; `undefined` where nothing says how prompts were written. */
@@ -147,7 +153,7 @@ export function recordedFormat({ adapters, promptFormat }: Model): PromptFormat 
   return [...adapters].findLast((adapter) => adapter.promptFormat)?.promptFormat ?? promptFormat;
 }
 
-/** How a model behaves beyond its configuration. */
+/** Settings of a model beyond its configuration. */
 export interface ModelOptions {
   /**
    * Dropout rate of embeddings, residual branches and classifiers while training with a dropout seed. Default:
@@ -174,13 +180,13 @@ export interface ModelOrigin {
   readonly folder: Folder;
   /** Its `config.json`. */
   readonly config: ConfigJson;
-  /** How it stores values; F32 if tensors differ. */
+  /** Type of its stored values; F32 if tensors differ. */
   readonly dtype: FloatDtype;
 }
 
-/** What a model keeps besides its configuration and its tensors. */
+/** Settings that a model keeps besides its configuration and its tensors. */
 export interface TextModelOptions extends ModelOptions {
-  /** Where it came from; absent for a model that was made here. */
+  /** Origin of its files; absent for a model that was made here. */
   readonly origin?: ModelOrigin;
 }
 

@@ -47,7 +47,7 @@ export function accuracyOf(
   return right / rows;
 }
 
-/** Where the largest output of a row is, the first of equals. */
+/** Index of the largest output of a row, the first of equals. */
 export function largestAt(data: HostTensor["data"], row: number, width: number): number {
   const outputs = data.subarray(row * width, (row + 1) * width);
   let largest = -Infinity;
@@ -55,13 +55,13 @@ export function largestAt(data: HostTensor["data"], row: number, width: number):
   return outputs.indexOf(largest);
 }
 
-/** How answers are judged. */
+/** Options for judging answers. */
 export interface RightAnswersOptions {
   /** Most outputs in memory at once, one token's at least. Default 2^25, 128 MiB, as the loss takes. */
   readonly mostOutputs?: number;
 }
 
-/** How many texts are answered right. */
+/** Counts of texts that are answered right. */
 export interface RightAnswers {
   /** Those whose answer is right to the last token. */
   readonly right: number;
@@ -125,7 +125,7 @@ export async function exactOn(model: TextModel, batches: Iterable<Batch>): Promi
   return right / texts;
 }
 
-/** Where the largest outputs of some of the batch · time tokens are. */
+/** Indices of the largest outputs of some of the batch · time tokens. */
 async function largestOutputs(
   { device, parts: { states, head } }: TextModel,
   inputs: ModelInputs,

@@ -19,9 +19,9 @@ import {
 } from "./inputs.ts";
 import type { ForwardOptions, Model } from "./model.ts";
 
-/** What decides which tokens are left out. */
+/** Properties of a model that decide which tokens are left out. */
 export interface PackRules {
-  /** Whether a token sees only those before it. */
+  /** True if a token sees only those before it. */
   readonly isCausal: boolean;
   /** The token that may be left out where the head looks for the end of a sequence. */
   readonly padding: number | undefined;
@@ -53,8 +53,9 @@ export function packInputs(
 }
 
 /**
- * How many tokens of each sequence wanted outputs depend on. Undefined where padding must stay: some hidden token has
- * seen ones behind it, or an output that is wanted, or an id that may not be left out.
+ * Number of tokens of each sequence that wanted outputs depend on. Undefined where padding must
+ * stay: some hidden token has seen ones behind it, or an output that is wanted, or an id that may
+ * not be left out.
  */
 export function neededLengths(
   { tokens, attentionMask }: Pick<HostInputs, "tokens" | "attentionMask">,
@@ -91,7 +92,10 @@ function packRows({ shape: [, time], data }: HostTensor, lengths: readonly numbe
   return hostTensor([1, total], packed);
 }
 
-/** How many tokens of each sequence are seen; undefined where some are hidden before others, or all are. */
+/**
+ * Number of visible tokens of each sequence; undefined where some are hidden before others, or all
+ * are visible.
+ */
 function seenLengths(
   batch: number,
   time: number,
@@ -117,16 +121,19 @@ function lengthsTo(rows: readonly number[], batch: number, time: number): number
   return needed;
 }
 
-/** What decides whether sequences that begin alike have states in common. */
+/** Properties of a model that decide if sequences with a common beginning share its states. */
 interface CausalModel extends Pick<Model, "virtualTokens" | "adapters"> {
-  /** Whether a token sees only those before it. */
+  /** True if a token sees only those before it. */
   readonly isCausal: boolean;
 }
 
 /** The least share of the tokens for which attention's copies of all of them are worth their time. */
 const leastShare = 1 / 8;
 
-/** Whether the same tokens after the same ones have the same states, and nobody asks for those of each. */
+/**
+ * True if the same tokens after the same ones have the same states, and nobody asks for those of
+ * each.
+ */
 export function sharesStates(
   { records, onLinear }: Tape,
   { isCausal, virtualTokens, adapters }: CausalModel,
@@ -161,7 +168,7 @@ export function shareBeginnings(
   ];
 }
 
-/** Which tokens of packed sequences are computed, and for which. */
+/** Finds the tokens of packed sequences that are computed, and the sequences that use each. */
 function sharedPlaces({ data }: HostTensor, lengths: readonly number[]): SharedPlaces {
   const starts = startsOf(lengths), places: number[] = [], firsts: number[] = [];
   lengths.forEach((length, sequence) => {
@@ -186,15 +193,15 @@ function mostAlike(data: HostTensor["data"], starts: readonly number[], sequence
   return most;
 }
 
-/** What a model is, as far as its inputs are concerned. */
+/** Properties of a model that limit its inputs. */
 export interface VirtualRoom {
-  /** What is put before every sequence. */
+  /** The virtual tokens before every sequence. */
   readonly virtual: VirtualTokens;
   /** Most tokens beside them. */
   readonly limit: number;
   /** The padding token, which no virtual token may look like. */
   readonly padding: number | undefined;
-  /** Whether its outputs are a row for each token. */
+  /** True if its outputs are a row for each token. */
   readonly hasRows: boolean;
 }
 
@@ -238,7 +245,7 @@ export function withVirtualTokens(
   return [begun, { cache, rows: rows?.map((row) => others[row]) ?? others }];
 }
 
-/** What a pass that begins sequences is given. */
+/** Tokens of a pass that begins sequences, which must be on the host. */
 function onlyHost(tokens: TextInputs["tokens"]): HostTensor {
   if (!(tokens instanceof Tensor)) return tokens;
   throw new TypeError(
@@ -286,18 +293,18 @@ export const computedOf = (
 /** A block of a model. */
 export interface Block<Context> {
   /**
-   * What it does to its input, (batch · time, width), one after the other: the first mixes tokens, and where there
-   * is a second one it computes each row by itself.
+   * The block's sublayers, applied to (batch · time, width) one after the other: the first mixes
+   * tokens, and a second, if there is one, computes each row by itself.
    */
   sublayers(tape: Tape, context: Context, block: number): readonly ((x: Tensor) => Tensor)[];
 }
 
 /**
- * What blocks do, one after another, each with the states of virtual tokens in its input; with activation
- * checkpointing a block keeps only what it reads.
+ * Runs blocks one after another, each with the states of virtual tokens in its input; with
+ * activation checkpointing a block keeps only what it reads.
  *
  * @param pick Leaves the rows that the head reads: the last block computes each row by itself for these alone.
- * @param shared What all blocks read besides their input and the mask.
+ * @param shared Input of all blocks besides their states and the mask.
  */
 export function blockSteps<Context extends SequenceContext>(
   tape: Tape,

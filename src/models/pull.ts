@@ -8,7 +8,7 @@ import { besideWeights, openWeights } from "../formats/peft/read.ts";
 import { openSafetensors } from "../formats/mod.ts";
 import { smallFiles } from "./files.ts";
 
-/** What was downloaded, or was there. */
+/** Files that were downloaded, or were there. */
 export interface Pulled {
   /** The commit that the revision leads to. */
   readonly commit: string;

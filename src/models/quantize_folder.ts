@@ -29,13 +29,13 @@ import { transpose } from "./layers.ts";
 import { familyOf, mathematicsOfModel } from "./registry.ts";
 import { storedAs, withQuantization } from "./stored_forms.ts";
 
-/** What a new folder has that its base's has not. */
+/** Parts of a new folder that differ from its base's. */
 export interface DerivedModel {
   /** Its tensors, by their names. */
   readonly tensors: ReadonlyMap<string, EncodedTensor>;
   /** Its configuration; the base's file is copied byte for byte where it is the base's. */
   readonly config: ConfigJson;
-  /** What the weights' metadata have in addition to the base's. */
+  /** Entries that the weights' metadata have in addition to the base's. */
   readonly metadata?: Readonly<Record<string, string>>;
   /** The tokenizer's files and the settings of generation. */
   readonly small: Readonly<Record<string, Uint8Array | string>>;
@@ -122,7 +122,10 @@ async function metadataOf(
   return { format: "pt", ...file.metadata, ...after && await configMetadata(after) };
 }
 
-/** What determines the results of a model that runs here; no other needs a digest. */
+/**
+ * Fields of a configuration that determine the results of a model that runs here; no other needs a
+ * digest.
+ */
 function mathematicsIfKnown(config: ConfigJson): ConfigJson | undefined {
   try {
     return mathematicsOfModel(config);
@@ -142,11 +145,11 @@ async function configFile(
   return [{ name, content }];
 }
 
-/** What quantizing has done to all modules of one kind. */
+/** Result of quantizing all modules of one kind. */
 export interface QuantizedKind {
   /** Their path within a block, such as `attn.c_attn`. */
   readonly kind: string;
-  /** How many there are. */
+  /** Number of modules. */
   readonly modules: number;
   /** Values of their weights. */
   readonly parameters: number;
@@ -158,7 +161,7 @@ export interface QuantizedKind {
   readonly relativeError: number;
 }
 
-/** What {@link quantizeFolder} has done. */
+/** Result of {@link quantizeFolder}. */
 export interface QuantizedFolder {
   /** By kinds of modules, in the order of a block. */
   readonly kinds: readonly QuantizedKind[];
@@ -307,7 +310,7 @@ function typeOf(key: string, dtype: Dtype): Quantized["type"] {
 /** The path of a module within its block. */
 const kindOf = (name: string): string => name.replace(/^(?:.*?\.)?\d+\./, "");
 
-/** What the modules of one kind add up to. */
+/** Sums over the modules of one kind. */
 type KindSums = Omit<QuantizedKind, "kind" | "relativeError"> & Pick<Quantized, "error" | "weight">;
 
 function addTo(sums: Map<string, KindSums>, kind: string, one: Quantized): void {

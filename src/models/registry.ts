@@ -16,7 +16,7 @@ import type { StoredForms } from "./stored_forms.ts";
 import type { TextModelClass, TextModelOptions } from "./model.ts";
 import type { TextModel } from "./text_model.ts";
 
-/** How a family turns a configuration into a model. */
+/** Turns a configuration into a model of one family. */
 interface Family {
   /** The full configuration, with defaults filled in; refuses what the forward pass does not implement. */
   complete(json: ConfigJson): ConfigJson;

@@ -20,7 +20,7 @@ import { readSmallFiles, smallFiles } from "./files.ts";
 import { TextModel } from "./text_model.ts";
 import { reorient } from "./layers.ts";
 
-/** What {@link saveModel} saves along with a model. */
+/** Files and fields that {@link saveModel} saves along with a model. */
 export interface SavedAlong {
   /** Fields of `config.json` that replace the model's, such as the ids of special tokens. */
   readonly config?: ConfigJson;
@@ -43,9 +43,9 @@ export interface SavedAlong {
  *
  * Memory: one tensor on the host.
  *
- * @param dtype How values are stored. Default: as in the folder that the model was loaded from, in F32 for a
+ * @param dtype Type of the stored values. Default: as in the folder that the model was loaded from, in F32 for a
  * model that was made here.
- * @param along What else is saved in the same step.
+ * @param along Files and fields that are saved in the same step.
  * @throws {RangeError} when a value is not finite in the dtype, a weight is in 4 bits, or the folder holds an
  * adapter, which other programs would apply to the model; nothing is written.
  * @throws {Error} when the folder cannot be written or is being saved to already; the message says what a

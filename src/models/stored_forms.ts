@@ -1,4 +1,4 @@
-/** How a model's matrices are stored on a device. @module */
+/** Storage forms of a model's matrices on a device. @module */
 
 import type { HalfType } from "../../kernels/kernel.ts";
 import { bareName, type LinearSpec } from "../architectures/architecture.ts";
@@ -30,25 +30,26 @@ import {
 import { parseHubName } from "../storage/hub_name.ts";
 import { transpose } from "./layers.ts";
 
-/** How a matrix is stored that is not in F32: in 16 bits, or in 4. */
+/** Storage form of a matrix that is not in F32: in 16 bits, or in 4. */
 export type StoredForm = HalfType | Omit<FourBitForm, "shape">;
 
 /** The matrices of a model that are not in F32, by name. */
 export type StoredForms = ReadonlyMap<string, StoredForm>;
 
-/** How a model's matrices are to be stored on the device. */
+/** Options for storing a model's matrices on the device. */
 export interface StorageOptions {
   /**
-   * How the matrices of linear layers, token embedding and language head are stored on the device. With `auto`,
-   * those of 16 bits in the file stay so: half the memory and the same results, but they cannot be trained, only
-   * adapted. With `F16` or `BF16` all are rounded to that, as in transformers. With `nf4` or `fp4` those of the
-   * blocks' linear layers are quantized to 4 bits as they are loaded, as in QLoRA, and all else is F32. Biases,
-   * norms, positions and classifiers are always F32. Default: `F32`, but what a file has in 4 bits stays so.
+   * Storage type of the matrices of linear layers, token embedding and language head on the device.
+   * With `auto`, those of 16 bits in the file stay so: half the memory and the same results, but
+   * they cannot be trained, only adapted. With `F16` or `BF16` all are rounded to that, as in
+   * transformers. With `nf4` or `fp4` those of the blocks' linear layers are quantized to 4 bits as
+   * they are loaded, as in QLoRA, and all else is F32. Biases, norms, positions and classifiers are
+   * always F32. Default: `F32`, but what a file has in 4 bits stays so.
    */
   readonly dtype?: FloatDtype | FourBitCode | "auto";
   /** Values per block in 4 bits: a power of two from 32 to 4096. Default 64. */
   readonly blockSize?: number;
-  /** Whether the scales of the blocks are in 8 bits. Default true. */
+  /** True if the scales of the blocks are in 8 bits. Default true. */
   readonly doubleQuantization?: boolean;
 }
 
@@ -86,9 +87,9 @@ const isFourBit = (dtype?: string): dtype is FourBitCode =>
 const halfTypes: Partial<Record<Dtype, HalfType>> = { F16: "f16", BF16: "bf16" };
 
 /**
- * How each matrix is stored that is not in F32.
+ * Chooses the storage form of each matrix that is not in F32.
  *
- * @param inFile How a file has the matrix of a name: as a dtype or in 4 bits; undefined for one that is made new,
+ * @param inFile Storage of the matrix of a name in a file: as a dtype or in 4 bits; undefined for one that is made new,
  * which is to be trained.
  * @throws {RangeError} when other 4 bits are asked for than those that a file has.
  */
@@ -122,7 +123,7 @@ export function storedForms(
   return forms;
 }
 
-/** Whether what a file has in 4 bits stays so; a dtype of floats asks for the values that it stands for. */
+/** True if a weight that a file has in 4 bits stays so; with a dtype of floats it is expanded. */
 function stays(name: string, found: FourBitForm, asked: StorageOptions): boolean {
   const { dtype, blockSize = found.blockSize } = asked;
   if (dtype === undefined || dtype === "auto") return true;
@@ -136,10 +137,10 @@ function stays(name: string, found: FourBitForm, asked: StorageOptions): boolean
   );
 }
 
-/** How the weights that a file has in 4 bits are stored there, by their names in it. */
+/** Forms of the weights that a file has in 4 bits, by their names in it. */
 export type QuantizedWeights = ReadonlyMap<string, FourBitForm>;
 
-/** What a configuration says of weights in 4 bits; the size of blocks is not in it. */
+/** Settings of weights in 4 bits in a configuration; the size of blocks is not in it. */
 export interface QuantizationConfig extends Pick<FourBitForm, "code" | "doubleQuantization"> {
   /** Modules that are not quantized, by their names, what these end with, or a path above them. */
   readonly kept: readonly string[];
@@ -178,8 +179,9 @@ export function floatTypeOf({ dtype, torch_dtype }: ConfigJson): FloatDtype {
 }
 
 /**
- * How a tensor is in the files of a configuration. These have weights in 4 bits as is known, or else as far as the
- * configuration says it: those of linear layers, in blocks of `blockSize`. All else is in the type that it names.
+ * Storage of each tensor in the files of a configuration. These have weights in 4 bits as is known,
+ * or else as far as the configuration says it: those of linear layers, in blocks of `blockSize`.
+ * All else is in the type that it names.
  *
  * @throws {RangeError} As {@link quantizationOf}.
  */
@@ -217,8 +219,8 @@ function refuse(rule: string, found: unknown): never {
 }
 
 /**
- * How the weights are stored that a file has in 4 bits. Their states are read, and nothing else; a part without
- * a state is refused.
+ * Reads the forms of the weights that a file has in 4 bits. Their states are read, and nothing
+ * else; a part without a state is refused.
  *
  * @throws {SyntaxError} when a part of one is missing or wrong.
  * @throws {RangeError} when the configuration says something else.
@@ -238,7 +240,7 @@ export async function readQuantizedForms(
   throw new RangeError(`${rule}, found ${oneLine(other[0])} in ${other[1].code} in the files`);
 }
 
-/** How the weights of a folder are stored in 4 bits; the block size is in each weight's state. */
+/** Storage form of a folder's weights in 4 bits; the block size is in each weight's state. */
 interface FolderForm extends Omit<QuantizedForm, "blockSize"> {
   /** The type in which bitsandbytes multiplies. */
   readonly type: UnquantizedType;
@@ -302,7 +304,7 @@ export interface DequantizedFile {
  * have them so. bitsandbytes would round them to the type that was quantized, which no adapter has seen in
  * training here. The file itself, if it has none. The last one that was read stays in memory.
  *
- * @param isTurned Which weights are (in, out) in files of floats; those in 4 bits are (out, in) in all.
+ * @param isTurned True for the weights that are (in, out) in files of floats; those in 4 bits are (out, in) in all.
  * @throws {SyntaxError} when a weight's state is missing or wrong.
  */
 export async function dequantizedFile(

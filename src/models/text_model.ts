@@ -1,4 +1,4 @@
-/** What text models share, whatever their family. @module */
+/** The base class of text models of every family. @module */
 
 import type { Architecture } from "../architectures/architecture.ts";
 import type { ConfigJson } from "../architectures/config_fields.ts";
@@ -49,13 +49,13 @@ export abstract class TextModel implements Model<ModelInputs> {
   readonly device: Device;
   /** Its layers and tensors in Hugging Face's files. */
   readonly architecture: Architecture;
-  /** How it behaves beyond its configuration, and where it came from. */
+  /** Settings beyond its configuration, and its origin. */
   readonly options: TextModelOptions;
   /** The adapters in force, in the order in which they were injected. */
   readonly adapters: Set<AppliedAdapter> = new Set();
-  /** Whose values were merged into its weights. */
+  /** Adapters whose values were merged into its weights. */
   merged?: readonly AdapterValues[];
-  /** How the prompts of its own training were written, if it was trained on any. */
+  /** Format of the prompts of its own training, if it was trained on any. */
   promptFormat?: PromptFormat;
   /** The virtual tokens that an adapter puts before every sequence, if one does. */
   virtualTokens?: VirtualTokens;
@@ -90,7 +90,7 @@ export abstract class TextModel implements Model<ModelInputs> {
   abstract readonly description: string;
   /** Longest sequence, in tokens, virtual ones included. */
   protected abstract readonly limit: number;
-  /** What its blocks are, for virtual tokens. */
+  /** Sizes of its blocks, for virtual tokens. */
   abstract readonly blockShape: BlockShape;
   /** Number of tokens in the vocabulary. */
   abstract readonly vocabulary: number;
@@ -104,7 +104,7 @@ export abstract class TextModel implements Model<ModelInputs> {
     return this.limit - (this.virtualTokens?.count ?? 0);
   }
 
-  /** Whether its outputs are logits of the next token. */
+  /** True if its outputs are logits of the next token. */
   get isCausal(): boolean {
     return this.architecture.head === "language";
   }
@@ -125,7 +125,10 @@ export abstract class TextModel implements Model<ModelInputs> {
     );
   }
 
-  /** What the head's last layer reads, (rows, width): the first part of {@link TextModel.forward}, which throws the same. */
+  /**
+   * Computes the input of the head's last layer, (rows, width): the first part of {@link
+   * TextModel.forward}, which throws the same.
+   */
   states(tape: Tape, inputs: TextInputs, options: ForwardOptions = {}): Tensor {
     const { virtualTokens: virtual, padding, positions, head } = this;
     const given = this.#packed(tape, inputs, options) ?? [inputs, options] as const;
@@ -160,7 +163,10 @@ export abstract class TextModel implements Model<ModelInputs> {
     return 0;
   }
 
-  /** What training and `evaluate` ask; rows may be requested where the head does not read one of each sequence. */
+  /**
+   * The two parts of the forward pass for training and `evaluate`; rows may be requested where the
+   * head does not read one of each sequence.
+   */
   get parts(): TwoParts<ModelInputs> {
     const { head } = this, states = this.states.bind(this);
     const keepsPadding = (inputs: ModelInputs, rows?: readonly number[]) =>

@@ -29,7 +29,7 @@ import { TextModel } from "../text_model.ts";
 /** Maps x (batch · time, width) to the same shape, in a batch of sequences. */
 type Attention<Context> = (tape: Tape, x: Tensor, context: Context) => Tensor;
 
-/** What a block is made with, besides its attention. */
+/** Sizes and rates of a block, besides its attention. */
 export interface PostNormSizes {
   /** Width of the states. */
   readonly width: number;

@@ -61,7 +61,7 @@ function debertaBlock(
   );
 }
 
-/** What a version of DeBERTa computes attention from, by the attention's path. */
+/** Computes the input of attention in a version of DeBERTa, by the attention's path. */
 type AttentionInput = (
   layers: ModelLayers,
   self: string,

@@ -16,7 +16,7 @@ import { type AppliedAdapter, type Model, trainableOf } from "../model.ts";
 export interface PerceptronShape {
   /** Of the input and of every layer. */
   readonly widths: readonly number[];
-  /** Whether layers have biases. */
+  /** True if layers have biases. */
   readonly biases: boolean;
 }
 
@@ -36,7 +36,7 @@ export interface PerceptronShape {
  * ```
  */
 export class Perceptron implements Model<HostTensor> {
-  /** Where it lives. */
+  /** Device that holds its values. */
   readonly device: Device;
   /** `layers.0.weight` (out, in), where it has biases `layers.0.bias`, … */
   readonly parameters: ReadonlyMap<string, Parameter>;

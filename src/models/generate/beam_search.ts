@@ -9,7 +9,7 @@ import { assertModel } from "../model.ts";
 import type { TextModel } from "../text_model.ts";
 import { assertRoom, assertWhole } from "./generate.ts";
 
-/** How wide to search and when to stop. */
+/** Width of a beam search and when it stops. */
 export interface BeamOptions {
   /** Number of beams; at most as many as there are tokens that the first one can begin with. */
   readonly beams: number;

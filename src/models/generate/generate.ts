@@ -19,7 +19,7 @@ import type { TextInputs } from "../inputs.ts";
 import { assertModel, promptFormatOf } from "../model.ts";
 import type { TextModel } from "../text_model.ts";
 
-/** How a token is chosen. */
+/** Options for choosing a token. */
 export interface SamplingOptions {
   /** 0 takes the most likely token; otherwise logits are divided by it before sampling. Default 0. */
   readonly temperature?: number;
@@ -115,7 +115,7 @@ export function assertToken(id: number): void {
   if (wrong !== undefined) throw new RangeError(`generating needs finite logits, found ${wrong}`);
 }
 
-/** How the next token is chosen and when to stop. */
+/** Options for choosing tokens and for when to stop. */
 export interface GenerateOptions extends SamplingOptions {
   /** Most new tokens. */
   readonly maxNewTokens: number;
@@ -249,7 +249,7 @@ function assertSampling({ temperature = 0, topK = 1 }: SamplingOptions): void {
   throw new RangeError(`generating needs a temperature of at least 0, found ${temperature}`);
 }
 
-/** How {@link complete} chooses tokens; the end of text is the default `stopToken`. */
+/** Options of {@link complete}; the end of text is the default `stopToken`. */
 export interface CompleteOptions extends Omit<GenerateOptions, "maxNewTokens"> {
   /** Most new tokens. Default: 64, or as many as the model has positions for. */
   readonly maxNewTokens?: number;
@@ -302,7 +302,7 @@ export function promptTokens(model: TextModel, tokenizer: Tokenizer, prompt: str
   return encodePrompt(tokenizer, prompt, promptFormatOf(model));
 }
 
-/** How many tokens an answer may have where nothing is said: 64, or as many as fit after the prompt. */
+/** Default limit on the tokens of an answer: 64, or as many as fit after the prompt. */
 export const usualLength = ({ positions }: TextModel, { length }: ArrayLike<number>): number =>
   Math.max(0, Math.min(64, positions - length));
 

@@ -8,7 +8,7 @@ import { assertModel } from "../model.ts";
 import type { TextModel } from "../text_model.ts";
 import { assertRoom, assertToken, chooseTokens } from "./generate.ts";
 
-/** When a continuation ends. */
+/** Rules for when a continuation ends. */
 export interface GreedyOptions {
   /** Most new tokens of each. */
   readonly maxNewTokens: number;
