@@ -1,6 +1,6 @@
 /** The n-grams that our small decoders have to beat. @module */
 
-import { KneserNey, type KneserNeyOptions } from "../../src/data/tasks/ngrams.ts";
+import { KneserNey, type KneserNeyOptions } from "./kneser_ney.ts";
 
 const orders = { unigram: 1, trigram: 3, fiveGram: 5 };
 

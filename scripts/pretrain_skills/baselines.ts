@@ -8,8 +8,9 @@
 
 import { writeJsonAtomic } from "../../src/storage/files.ts";
 import { mean } from "../../src/core/numbers.ts";
-import { type KneserNey, skillBatches, skills, type TokenRow } from "../../src/data/mod.ts";
+import { skillBatches, skills, type TokenRow } from "../../src/data/mod.ts";
 import { loadTokenizer } from "../../src/tokenizer/mod.ts";
+import type { KneserNey } from "../pretrain/kneser_ney.ts";
 import { ngramScores } from "../pretrain/ngrams.ts";
 import { type AnswerScore, heldOutRows } from "./score.ts";
 

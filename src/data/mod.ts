@@ -1,5 +1,5 @@
 /**
- * Data: pretraining text and WordNet tasks from packages, batches of tokens, and n-gram baselines.
+ * Data: pretraining text and WordNet tasks from packages, and batches of tokens.
  *
  * @module
  */
@@ -63,7 +63,6 @@ export {
   type SynonymTable,
   wordNetSynonyms,
 } from "./tasks/wordnet.ts";
-export { KneserNey, type KneserNeyOptions } from "./tasks/ngrams.ts";
 export * from "./masked_batches.ts";
 export {
   encodeFitting,

@@ -1,6 +1,6 @@
 import { assert, assertAlmostEquals, assertThrows } from "@std/assert";
 import { Random } from "../../src/core/random.ts";
-import { KneserNey } from "../../src/data/tasks/ngrams.ts";
+import { KneserNey } from "../../scripts/pretrain/kneser_ney.ts";
 import { languageScore } from "../../src/data/documents.ts";
 
 const END = 0;

@@ -5,8 +5,8 @@
  * @module
  */
 
-import { assertOptions } from "../../core/checks.ts";
-import { hash32 } from "../../core/random.ts";
+import { assertOptions } from "../../src/core/checks.ts";
+import { hash32 } from "../../src/core/random.ts";
 
 // The model.
 
@@ -63,7 +63,6 @@ function checkOptions(options: KneserNeyOptions): void {
  *
  * @example
  * ```ts
- * import { KneserNey } from "@lowrank/core/data";
  * const model = new KneserNey([[1, 2, 0]], { order: 2, vocabularySize: 3, endOfText: 0 });
  * model.probability([1], 2); // the largest of the three
  * ```
