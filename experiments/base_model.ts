@@ -8,7 +8,7 @@ import { loadModel, type LoadModelOptions, type TextModel } from "../src/models/
 /** Its Hugging Face folder. */
 export const baseFolder: string = fileURLToPath(new URL("../models/tiny-gpt2", import.meta.url));
 
-/** How a specification names it: by name and by the hash of its weights. */
+/** Identity of the base in a specification: its name and the hash of its weights. */
 export async function baseIdentity(): Promise<{ name: string; sha256: string }> {
   const bytes = await readBytes(`${baseFolder}/model.safetensors`);
   const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", bytes));

@@ -1,4 +1,8 @@
-/** How differences of means are read: the noise between seeds, the mark of "on a par", and their signs. @module */
+/**
+ * Reads differences of means: the noise between seeds, the mark of "on a par", and their signs.
+ *
+ * @module
+ */
 
 import { mean, standardDeviation } from "../src/core/numbers.ts";
 
@@ -14,7 +18,7 @@ export const enoughShare = 0.036;
 /** The same in percent. */
 export const enoughPercent = `${(100 * enoughShare).toFixed(1)}%`;
 
-/** When rules were rewritten that the paper's own numbers failed. */
+/** Date of the rules that were rewritten because the paper's own numbers failed them. */
 export const metThePaper = "2026-12-01, decision 0052";
 
 /** Whole texts are compared, so that a mark of 1.1 points is not missed by a rounding. */
@@ -62,7 +66,8 @@ export const reachedBy = (values: readonly number[], share: number): number =>
   values.toSorted((a, b) => b - a)[Math.ceil(share * values.length - rounding) - 1];
 
 /**
- * How far a value is below the mark that it has to reach, with two standard errors over what each seed or pair gave.
+ * Distance of a value below the mark that it has to reach, with two standard errors over the values
+ * of each seed or pair.
  *
  * @param seeds Number of independent values: fewer than there are if they are of pairs of runs.
  */
@@ -83,7 +88,10 @@ export function shareNoise(a: number, b: number, texts: number): number {
   return 200 * Math.sqrt((p * (1 - p) + q * (1 - q)) / texts);
 }
 
-/** Whether a share, in percent, is above another by more than two standard errors of their difference. */
+/**
+ * True if a share, in percent, is above another by more than two standard errors of their
+ * difference.
+ */
 export const isShareAbove = (a: number, b: number, texts: number): boolean =>
   a - b > shareNoise(a, b, texts);
 

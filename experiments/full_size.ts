@@ -10,7 +10,7 @@ import { baseLayout, line, logAxis, palette, table } from "../src/figures/mod.ts
 import { type Experiment, experiment, LeftOut } from "./frame/mod.ts";
 import { gpt3 } from "./gpt3.ts";
 
-/** What is known of GPT-3's layer 48 from table 7 (quoted). */
+/** Numbers of GPT-3's layer 48 in table 7 (quoted). */
 const printed = {
   weightNorm: 61.95,
   updates: [
@@ -57,7 +57,10 @@ function gaussianUpdate(width: number, rank: number, norm: number, seed: number)
   return { ...factors, scaling: norm / frobeniusOf(updateSingularValues(factors)) };
 }
 
-/** Whether ‖UᵀWV‖ of random directions, printed to a last digit of `unit`, is within three deviations. */
+/**
+ * True if ‖UᵀWV‖ of random directions, printed to a last digit of `unit`, is within three
+ * deviations.
+ */
 export function isExplained(value: number, rank: number, width: number, unit = 0): boolean {
   const mean = rank * printed.weightNorm / width; // the root of its mean square
   const deviation = printed.weightNorm / (Math.SQRT2 * width); // of one draw

@@ -19,7 +19,7 @@ import { type Batch, evaluate } from "../src/train/mod.ts";
 import { baseFolder, baseIdentity, loadBase } from "./base_model.ts";
 import { type PlannedRun, planRun, type RunOpeners } from "./frame/mod.ts";
 
-/** What is trained on and what is reported. */
+/** Training data of a run and the split of its report. */
 export interface GlossData {
   readonly part: PartOfSpeech; // of which words
   readonly task?: GlossTask; // to define them, unless said
@@ -113,7 +113,7 @@ export async function glossLoss(model: TextModel, data: GlossData): Promise<numb
   return (await evaluate(model, await openEvaluation(data))).loss;
 }
 
-/** What the losses of a report are measured on. */
+/** The split that measures the losses of a report. */
 export function measuredOn(split: GlossSplit, quick: boolean): GlossData["evaluation"] {
   return { split, examples: quick ? 64 : 256 };
 }
@@ -127,7 +127,7 @@ export async function openEvaluation(data: GlossData): Promise<Iterable<Batch>> 
 /** Chooses which pairs are evaluated, the same for every run. */
 const evaluationSeed = 2021;
 
-/** What has been sampled and encoded, which all methods of a comparison read. */
+/** Batches that are sampled and encoded already, which all methods of a comparison read. */
 const known = new Map<string, Promise<Iterable<Batch>>>();
 
 /** Batches of a split, which can be read again from the start. */

@@ -49,7 +49,7 @@ export const drawnDataset = (
     heldOutBatch: options.batch,
   });
 
-/** How texts become batches to train on. */
+/** Options for making batches of texts to train on. */
 export interface SortedBatches {
   /** Texts in a batch. */
   readonly batch: number;

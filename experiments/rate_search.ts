@@ -8,7 +8,7 @@ import { isDiverged } from "../src/train/evaluate.ts";
 export const searchSeed = 1000;
 
 /**
- * What each rate gave, by the rate; `null` where training diverged.
+ * Trains with each rate and returns the results by the rate; `null` where training diverged.
  *
  * @param planned The run of a rate.
  * @param read Picks the values to keep of a run's metrics.

@@ -1,4 +1,4 @@
-/** Where the headline numbers shrink: both ratios by model size, optimizer and batch size. @module */
+/** Headline ratios in smaller settings: both by model size, optimizer and batch size. @module */
 
 import { catalog, type ConfigJson } from "../src/architectures/mod.ts";
 import { fromTo, grouped } from "../src/core/numbers.ts";

@@ -1,4 +1,4 @@
-/** How long each experiment takes. @module */
+/** Seconds that each experiment takes. @module */
 
 /**
  * Seconds on two cores with OpenBLAS, one seed, nothing read from earlier runs, in the proportions of a whole

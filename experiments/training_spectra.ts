@@ -1,4 +1,4 @@
-/** How an adapter's spectrum develops, from readings taken during training. @module */
+/** Development of an adapter's spectrum, from readings taken during training. @module */
 
 import { axis } from "../src/figures/mod.ts";
 import { sitesOverSteps, type SpectrumReading, trainingSpectrum } from "../src/inspect/mod.ts";

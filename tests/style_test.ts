@@ -93,7 +93,15 @@ const question = new RegExp(
 /** Files that still have such comments, by how their paths begin. */
 const unwritten: readonly string[] = [
   ...["src/methods/", "src/adapt/", "src/cli/", "src/formats/", "src/runs/"],
-  ...["src/accounting/", "experiments/", "tests/", "scripts/", "bench/", "playground/", "slides/"],
+  ...[
+    "src/accounting/",
+    "experiments/methods/",
+    "tests/",
+    "scripts/",
+    "bench/",
+    "playground/",
+    "slides/",
+  ],
 ];
 
 /** The comments of a text that open with an indirect question, each with `file:line`. */

@@ -55,7 +55,7 @@ const largest = ({ lora }: MethodPair, bytes: typeof peakBytes) => Math.max(...l
 const shareOf = (bytes: typeof peakBytes) => (rows: MethodPair) =>
   `${(100 * largest(rows, bytes) / bytes(rows.full)).toFixed(1)}% of full fine-tuning's`;
 
-/** How many times smaller a method's file is than the full checkpoint. */
+/** Ratio of the full checkpoint's size to the size of a method's file. */
 const smaller = ({ full }: AdaptationRows) => ({ first }: MethodRow) =>
   full.first.checkpointBytes / first.checkpointBytes;
 

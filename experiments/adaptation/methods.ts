@@ -27,7 +27,7 @@ export const methods: readonly Method[] = [
   ...[1, 4, 16].map(loraMethod),
 ];
 
-/** Those of a job: only `full` has the rank between the smallest and the largest. */
+/** Methods of a job: only `full` has the rank between the smallest and the largest. */
 export const methodsOf = (full: boolean): readonly Method[] =>
   methods.filter(({ key }) => full || key !== "lora-4");
 

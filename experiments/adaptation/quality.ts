@@ -1,4 +1,4 @@
-/** Whether LoRA is on par with full fine-tuning. @module */
+/** Tests if LoRA is on par with full fine-tuning. @module */
 
 import type { MethodRow } from "../../src/inspect/mod.ts";
 import said from "../../src/paper/printed/claims.json" with { type: "json" };
@@ -48,7 +48,7 @@ export const qualityClaim: Claim<QualityRows> = {
 };
 
 /**
- * Whether LoRA, of a rank that was chosen beforehand, does as well as full fine-tuning.
+ * Compares LoRA, of a rank that was chosen beforehand, with full fine-tuning.
  *
  * @throws {RangeError} when the runs are not of the same number of steps.
  */

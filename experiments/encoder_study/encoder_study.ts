@@ -47,7 +47,7 @@ const ranks = (rows: Rows) =>
     compareCells(one, cellOf(one, "qv", 1), cellOf(one, "qv", searchedRank))
   );
 
-/** What the seeds leave open, in a sentence. */
+/** Names, in a sentence, the comparisons that the seeds leave open. */
 function undecided(compared: readonly Comparison[]): string {
   if (compared.some(({ noise }) => Number.isNaN(noise))) return "One seed has no noise floor.";
   const open = compared.filter(({ isUndecided }) => isUndecided).map(({ task }) => task);
@@ -72,7 +72,7 @@ function parClaim(places: "qv" | "all", text: string): Claim<Rows> {
   };
 }
 
-/** What the study claims of its rows. */
+/** Claims of the study on its rows. */
 export const studyClaims: readonly Claim<Rows>[] = [
   {
     ...parClaim("qv", "LoRA on q and v is on a par with full fine-tuning on a pretrained encoder"),

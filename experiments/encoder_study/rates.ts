@@ -5,7 +5,7 @@ import found from "./learning_rates.json" with { type: "json" };
 import type { StudyMethod } from "./runs.ts";
 import type { StudyTask } from "./tasks.ts";
 
-/** What a rate gave on the texts to choose by. */
+/** Result of a rate on the texts to choose by. */
 export interface TriedRate {
   /** The rate. */
   readonly learningRate: number;
@@ -26,7 +26,7 @@ type Tried = Readonly<Record<string, Omit<TriedRate, "learningRate"> | null>>;
 
 const tasks: Readonly<Record<string, Readonly<Record<string, Tried>>>> = found.tried;
 
-/** What the search tried on a task; a training that diverged gave nothing. */
+/** The rates that the search tried on a task; a training that diverged has no result. */
 export const triedRates = (task: string, { places }: StudyMethod): TriedRate[] =>
   Object.entries(tasks[task][places]).flatMap(([rate, result]) =>
     result ? [{ learningRate: Number(rate), ...result }] : []

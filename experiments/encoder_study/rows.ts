@@ -1,14 +1,14 @@
-/** What the encoder study measured, and the rule that reads it. @module */
+/** Rows of the encoder study, and the rule that reads them. @module */
 
 import { mean } from "../../src/core/numbers.ts";
 import { parPoints, rounding, seedNoise } from "../differences.ts";
 import type { StudyMethod } from "./runs.ts";
 
-/** What a reported run gave. */
+/** Result of a reported run. */
 export interface StudyRow {
   /** The task's name. */
   readonly task: string;
-  /** What is adapted: `full`, `qv` or `all`. */
+  /** The adapted places: `full`, `qv` or `all`. */
   readonly places: StudyMethod["places"];
   /** Rank of the updates; absent for full fine-tuning. */
   readonly rank?: number;
@@ -73,13 +73,13 @@ export const cellOf = (
 export interface Comparison {
   /** The task's name. */
   readonly task: string;
-  /** How far the first is above the second, in points. */
+  /** Difference of the first from the second, in points. */
   readonly points: number;
   /** The noise floor of that, in points. */
   readonly noise: number;
-  /** Whether it is at most 1.1 points below, the mark of decision 0021. */
+  /** True if it is at most 1.1 points below, the mark of decision 0021. */
   readonly isOnPar: boolean;
-  /** Whether it is nearer to that mark than the noise floor. */
+  /** True if it is nearer to that mark than the noise floor. */
   readonly isUndecided: boolean;
 }
 
@@ -93,6 +93,6 @@ export function compareCells({ task, noise }: TaskResult, a: StudyCell, b: Study
   };
 }
 
-/** Whether full fine-tuning makes at most half of the errors of the most frequent label. */
+/** True if full fine-tuning makes at most half of the errors of the most frequent label. */
 export const isLearned = (result: TaskResult): boolean =>
   100 - cellOf(result, "full").accuracy <= (100 - result.majority) / 2 + rounding;

@@ -19,15 +19,15 @@ import { drawnDataset, sortedBatches } from "../labeled_texts.ts";
 import { encoderPath, readTask } from "./tasks.ts";
 import type { StudyTask, TaskParts, TaskSizes } from "./tasks.ts";
 
-/** What is trained. */
+/** A method, and the places that it trains. */
 export interface StudyMethod {
-  /** Where: the key of its rates in `learning_rates.json`. */
+  /** The trained places: the key of its rates in `learning_rates.json`. */
   readonly places: keyof typeof placeNames;
-  /** How. */
+  /** The method of its runs. */
   readonly spec: MethodSpec;
 }
 
-/** What is trained, as a reader sees it. */
+/** Names of the trained places, for a reader. */
 export const placeNames = {
   full: "full fine-tuning",
   qv: "LoRA on q and v",
@@ -76,9 +76,11 @@ export interface StudyRun<Method extends Pick<StudyMethod, "spec"> = StudyMethod
   readonly learningRate: number;
   /** Seed of the order of texts, of A and of dropout. */
   readonly seed: number;
-  /** What the trained model is measured on: reported runs on the one, the search of rates on the other. */
+  /**
+   * Texts that measure the trained model: reported runs use the one, the search of rates the other.
+   */
   readonly part: "test" | "validation";
-  /** How the base is stored. Default: in F32. */
+  /** Storage of the base. Default: in F32. */
   readonly base?: StorageOptions;
 }
 
@@ -102,7 +104,7 @@ export const studySizes: StudySizes = {
   ...{ batch: 16, epochs: 3 },
 };
 
-/** What the runs of a job share. */
+/** Data that the runs of a job share. */
 export interface StudyData {
   /** The folder that `LOWRANK_DATA` names. */
   readonly data: string;

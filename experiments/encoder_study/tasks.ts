@@ -12,13 +12,13 @@ import { type LabeledTexts, labeledTexts, shuffled } from "../labeled_texts.ts";
 export interface StudyTask {
   /** Its name in tables. */
   readonly name: string;
-  /** What is asked. */
+  /** The question of the task. */
   readonly asks: string;
-  /** How its files are encoded. */
+  /** Encoding of its files. */
   readonly encoding: "utf-8" | "windows-1252";
-  /** What is trained on, and what rates are chosen by. */
+  /** File of the texts to train on, and to choose rates by. */
   readonly trainFile: string;
-  /** What is reported; absent where a part of the other file is. */
+  /** File of the reported texts; absent where they are a part of the other file. */
   readonly testFile?: string;
 }
 
@@ -51,7 +51,7 @@ export const studyTasks: readonly StudyTask[] = [
 /** The tasks that rates are searched on; they serve the other one, too. */
 export const searchedTasks: readonly StudyTask[] = studyTasks.slice(0, 2);
 
-/** How many texts of a task are used. */
+/** Numbers of texts that a task uses. */
 export interface TaskSizes {
   /** Texts that are trained on. */
   readonly train: number;
@@ -75,7 +75,7 @@ const splitSeed = 2021;
 /** The base and the tasks within the folder that `LOWRANK_DATA` names. */
 export const encoderPath = "models/all-MiniLM-L6-v2";
 
-/** What a job says where {@link findStudyData} finds nothing. */
+/** Message of a job where {@link findStudyData} finds nothing. */
 export const noStudyData: string =
   `LOWRANK_DATA is not a folder with ${encoderPath} and the texts of ${
     studyTasks.map(({ name }) => name).join(", ")

@@ -6,9 +6,9 @@ import type { MadeRun, PlannedRun } from "../../src/runs/plan.ts";
 import { makeRuns } from "./planned_runs.ts";
 import type { ExperimentContext, PlanContext } from "./planned_runs.ts";
 
-/** What an experiment returns. */
+/** Result of an experiment. */
 export interface Outcome {
-  /** What was run: data, sizes, rates, in a sentence or two. */
+  /** Data, sizes and rates of the runs, in a sentence or two. */
   readonly settings: string;
   /** One for each claim. */
   readonly findings: readonly Finding[];
@@ -24,15 +24,17 @@ export interface Experiment {
   readonly name: string;
   /** One line for the report. */
   readonly title: string;
-  /** What it asks, for a reader who sees the report for the first time. */
+  /** Its question, for a reader who sees the report for the first time. */
   readonly question: string;
   /** The place in the paper. */
   readonly source: string;
-  /** Whether its claims depend on scale, where they do not say so themselves. Default false. */
+  /** True if its claims depend on scale, where they do not say so themselves. Default false. */
   readonly scale?: boolean;
-  /** Whether the paper makes none of its claims, where they do not say so themselves. Default false. */
+  /**
+   * True if the paper makes none of its claims, where they do not say so themselves. Default false.
+   */
   readonly beyond?: boolean;
-  /** What is claimed, where that does not depend on what it measures. */
+  /** Its claims, where they do not depend on what it measures. */
   readonly claims?: readonly Claim<unknown>[];
   /** The training runs that it reads, where it has any: what `--shard` shares out. */
   runs?(context: PlanContext): readonly PlannedRun[] | Promise<readonly PlannedRun[]>;
@@ -56,9 +58,9 @@ export interface ExperimentDefinition<Chosen, Rows>
   ): Rows | LeftOut | Promise<Rows | LeftOut>;
   /** Seeds of its runs in words, where they are not the job's `{seeds}`; `{seed}` is the first of those. */
   readonly seeds?: string;
-  /** What was run, in a sentence or two. */
+  /** Settings of the runs, in a sentence or two. */
   readonly settings: string | ((rows: Rows, context: ExperimentContext) => string);
-  /** What is claimed of the rows. */
+  /** Claims on the rows. */
   readonly claims?: readonly Claim<Rows>[] | ((rows: Rows) => readonly Claim<Rows>[]);
   /** Functions of the rows. */
   readonly tables?: readonly View<Rows, DataTable>[];
@@ -72,7 +74,7 @@ export interface QuotedRows<Rows> {
   readonly rows: Rows;
   /** Seeds of their runs. */
   readonly seeds: readonly number[];
-  /** Where and when: commit, device, date. */
+  /** Commit, device and date of the measurement. */
   readonly source: string;
 }
 
@@ -82,7 +84,7 @@ export type View<Rows, Picture> = (
   context: ExperimentContext,
 ) => Picture | readonly Picture[];
 
-/** What `rows` returns if there is nothing to measure: the reason, which the report shows. */
+/** Result of `rows` if there is nothing to measure: the reason, which the report shows. */
 export class LeftOut {
   /** `why` follows "Left out: " and has no final period. */
   constructor(readonly why: string) {}
@@ -129,7 +131,10 @@ export function experiment<Chosen, Rows>(
   return { name, title, question, source, scale, beyond, claims, runs: planned, run };
 }
 
-/** What a job quotes: it measures itself with `--full`, and with `--quick` shows that everything works. */
+/**
+ * Quoted rows of a job: it measures by itself with `--full`, and with `--quick` shows that
+ * everything works.
+ */
 const quotedIn = <Rows>(
   { quoted }: Pick<ExperimentDefinition<never, Rows>, "quoted">,
   { full, quick }: PlanContext,

@@ -5,7 +5,7 @@ import { howMany } from "../../src/core/numbers.ts";
 import type { Device } from "../../src/device/device.ts";
 import type { MadeRun, PlannedRun } from "../../src/runs/plan.ts";
 
-/** What the list of an experiment's runs depends on. */
+/** Settings that determine the list of an experiment's runs. */
 export interface PlanContext {
   /** Seeds of its runs. */
   readonly seeds: readonly number[];
@@ -15,7 +15,7 @@ export interface PlanContext {
   readonly full: boolean;
 }
 
-/** What an experiment is run with. */
+/** Settings and services that an experiment is run with. */
 export interface ExperimentContext extends PlanContext {
   /** The device of its runs. */
   readonly device: Device;

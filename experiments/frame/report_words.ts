@@ -1,4 +1,4 @@
-/** What the report of the main job says around its experiments. @module */
+/** Words of the main job's report around its experiments. @module */
 
 import { fileURLToPath } from "node:url";
 import { checkedOutCommit } from "../../src/storage/checkout.ts";
@@ -17,7 +17,7 @@ import {
 } from "../../src/report/report.ts";
 import type { PlanContext } from "./planned_runs.ts";
 
-/** What is the same in every report. */
+/** Words that are the same in every report. */
 export const words = {
   title: "LoRA, reproduced",
   lead: "LoRA (low-rank adaptation, Hu et al. 2021) leaves a model's weights W as they are and " +
@@ -104,7 +104,7 @@ export const words = {
   ] satisfies Meaning[],
 };
 
-/** What a report says around its experiments, and how it was made. */
+/** Words of a report around its experiments, and how it was made. */
 export async function wordsOf(device: Device, plan: PlanContext): Promise<ReportWords> {
   const here = import.meta.url, root = new URL("../..", here);
   const full = here.startsWith("file:") ? await checkedOutCommit(fileURLToPath(root)) : undefined;
@@ -126,7 +126,10 @@ function factsOf(device: Device, { seeds, quick }: PlanContext, commit?: string)
 
 type Placed = JudgedClaim & { readonly id: string };
 
-/** How many claims have each verdict, the paper's and those beyond it, and where those are that failed. */
+/**
+ * Counts the claims of each verdict, the paper's and those beyond it, and names the experiments of
+ * the failed ones.
+ */
 export function tallies({ sections, verdicts }: Report): string[] {
   const all = sections.filter(isDone).flatMap(({ id, findings }) =>
     findings.map((finding): Placed => ({ ...finding, id }))

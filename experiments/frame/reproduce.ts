@@ -18,7 +18,7 @@ import { tallies, wordsOf } from "./report_words.ts";
 import type { Shard } from "../../src/runs/plan.ts";
 import { makeShard } from "./shard.ts";
 
-/** What to reproduce, and how. */
+/** Options of a reproduction. */
 export interface ReproduceOptions extends PlanContext {
   /** Names of experiments; all where there are none. */
   readonly only: readonly string[];

@@ -1,4 +1,4 @@
-/** What the latency study claims of its rows; decision 0026 has the reasons of the rules. @module */
+/** Claims of the latency study on its rows; decision 0026 has the reasons of the rules. @module */
 
 import { mean } from "../../src/core/numbers.ts";
 import said from "../../src/paper/printed/claims.json" with { type: "json" };

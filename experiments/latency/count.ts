@@ -1,4 +1,4 @@
-/** What a forward pass or a step asks of a device: launches, operations, bytes. @module */
+/** Counts the launches, operations and bytes of a forward pass or a step. @module */
 
 import { elementBytes, type Kernel } from "../../kernels/kernel.ts";
 import type { LoraOptions } from "../../src/adapt/mod.ts";

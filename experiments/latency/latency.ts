@@ -19,7 +19,7 @@ import { passTable, slowDownFigure, slowDownTable } from "./pictures.ts";
 import { type LatencyRow, oneToken } from "./rows.ts";
 import { type LatencyShape, mediumShape, openVariants, smallShape } from "./variants.ts";
 
-/** What is timed on one device. */
+/** Settings of the measurements on one device. */
 interface LatencySpace {
   readonly shape: LatencyShape;
   readonly device: Device;
@@ -112,7 +112,7 @@ async function measureSpace(
 const roundsOf = (rows: readonly LatencyRow[]): string =>
   fromTo(rows.map(({ rounds }) => rounds), 0);
 
-/** What both have in common; `id` is that of the table with all rows. */
+/** Parts that both experiments have in common; `id` is that of the table with all rows. */
 const shared = (id: string, { name }: LatencyShape) => ({
   name: id,
   source: "Hu et al. 2021, sections 3 and 4.1, table 1, figure 5 and appendix B",

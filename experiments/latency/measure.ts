@@ -7,7 +7,7 @@ import type { Device } from "../../src/device/device.ts";
 import { timeForward, type Timing } from "../../src/inspect/mod.ts";
 import type { TextModel } from "../../src/models/mod.ts";
 
-/** How long models are timed. */
+/** Time limits of the measurements. */
 export interface TimingBudget {
   /** Seconds for the rounds of a cell. */
   readonly seconds: number;

@@ -74,7 +74,7 @@ function batchRows(method: MethodCells, rows: Rows): BatchRow[] {
   });
 }
 
-/** What each method adds, and what explains it. */
+/** Table of the time that each method adds, and what explains it. */
 export const slowDownTable = (id: string, rows: Rows): DataTable =>
   table<BatchRow>({
     id: `${id}-slow-downs`,

@@ -1,4 +1,4 @@
-/** What is read from the times: slow-downs, and what explains them. Pure functions of rows. @module */
+/** Slow-downs, computed from the times, and their explanation. Pure functions of rows. @module */
 
 import { mean } from "../../src/core/numbers.ts";
 import type { TimeRatio } from "../frame/mod.ts";
@@ -25,7 +25,7 @@ export interface LatencyRow extends Variant, ComparedPass, Partial<TimeRatio> {
 
 type Rows = readonly LatencyRow[];
 
-/** How much longer than the base's a pass takes, and what of that is explained. */
+/** Ratio of a pass's time to the base's, and the part of it that is explained. */
 export interface SlowDown {
   /** The pass. */
   readonly row: LatencyRow;
@@ -37,7 +37,7 @@ export interface SlowDown {
   readonly byLaunches: number;
   /** Extra operations at the base's own rate, as a share of the extra time. */
   readonly byFlops: number;
-  /** What is added to a pass of a single token, as a share of the extra time. */
+  /** Extra time of a pass of a single token, as a share of the pass's extra time. */
   readonly ofOneToken: number;
 }
 

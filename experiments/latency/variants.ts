@@ -30,7 +30,7 @@ export const mediumShape: LatencyShape = {
 /** The forms of bottlenecks by the paper's letters. */
 const adapterForms = { H: "houlsby", L: "lin" } as const;
 
-/** What is timed, and the width of its bottlenecks, 0 where it has none. */
+/** A timed variant, and the width of its bottlenecks, 0 where it has none. */
 export interface Variant {
   /** The base, the base again, LoRA merged or not, or adapters by the paper's letter. */
   readonly model: "base" | "base again" | "merged" | "unmerged" | keyof typeof adapterForms;
@@ -43,7 +43,7 @@ export const latencyLora = { rank: 4, sites: ["q", "v"], seed: 1 } as const sati
 
 /** Models that share the weights of one base, and are freed together. */
 export interface LatencyModels extends Disposable {
-  /** What is timed. */
+  /** The timed models. */
   readonly models: readonly (readonly [variant: Variant, model: TextModel])[];
 }
 

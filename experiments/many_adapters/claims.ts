@@ -1,4 +1,4 @@
-/** What is claimed of many adapters in one batch; decision 0038 has the rules and their reasons. @module */
+/** Claims of many adapters in one batch; decision 0038 has the rules and their reasons. @module */
 
 import {
   allHold,
@@ -18,7 +18,7 @@ import { ruledRank, type Variant } from "./variants.ts";
 /** The times of a variant's passes. */
 export interface VariantTimes extends Variant, TurnTimes {}
 
-/** What the experiment measures. */
+/** Result of the experiment. */
 export interface ManyAdapters {
   /** The passes that take turns. */
   readonly times: readonly VariantTimes[];
@@ -26,10 +26,10 @@ export interface ManyAdapters {
   readonly differences: readonly [own: RowDifferences, plain: RowDifferences];
 }
 
-/** How many times the time of one adapter so many may take. */
+/** Largest ratio to the time of one adapter, by the number of adapters. */
 const limits = { 32: 1.3, 128: 2 } as const;
 
-/** How far the control may be off, and rows from those of single adapters. */
+/** Tolerances: the control's share, and the difference of rows from those of single adapters. */
 const controlShare = 0.1, mostDifference = 1e-5;
 
 /** The time of the same base, timed again, by its first. */
@@ -40,7 +40,7 @@ function controlOf({ times }: ManyAdapters): TimeRatio {
 
 const isOf = ({ ranks }: Variant, rank: number): boolean => ranks.length === 1 && ranks[0] === rank;
 
-/** How many times as long as the single adapter of the same rank it takes; none for mixed ranks. */
+/** Ratio of its time to that of the single adapter of the same rank; none for mixed ranks. */
 export function timesOfOne({ times }: ManyAdapters, variant: VariantTimes): TimeRatio | undefined {
   const single = times.find((one) =>
     one.kind === "single" && variant.ranks.length === 1 && isOf(one, variant.ranks[0])

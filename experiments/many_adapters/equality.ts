@@ -9,7 +9,7 @@ import { shareBase } from "../../src/runs/mod.ts";
 import { loadBase } from "../base_model.ts";
 import { batchRows, nameOf, openSet, randomAdapter, randomBatch, ruledRank } from "./variants.ts";
 
-/** How far rows are from those of single adapters. */
+/** Differences of rows from those of single adapters. */
 export interface RowDifferences {
   /** The device. */
   readonly device: string;

@@ -1,4 +1,4 @@
-/** What a batch costs whose rows have adapters of their own. @module */
+/** Cost of a batch whose rows have adapters of their own. @module */
 
 import { Tape } from "../../src/autograd/mod.ts";
 import { openCpuDevice } from "../../src/device/cpu/cpu_device.ts";

@@ -9,11 +9,11 @@ import { shareBase } from "../../src/runs/mod.ts";
 /** Rows of every batch. */
 export const batchRows = 128;
 
-/** What is timed; decision 0038 has the reasons. */
+/** A timed variant; decision 0038 has the reasons. */
 export interface Variant {
   /** The base, the base again, one adapter by the usual path, or a set of which each row takes one in turn. */
   readonly kind: "base" | "base again" | "single" | "set";
-  /** How many adapters. */
+  /** Number of adapters. */
   readonly adapters: number;
   /** Their ranks, which take turns. */
   readonly ranks: readonly number[];
@@ -35,7 +35,7 @@ const withSets = (...counts: number[]): readonly Variant[] => [
   ...counts.map((count) => setOf(count, ruledRank)),
 ];
 
-/** Those that the rules read, and what stands beside them. */
+/** Variants that the rules read, and those beside them. */
 export const ruledVariants: readonly Variant[] = withSets(1, 8, 32, 128);
 
 /** All of them. */

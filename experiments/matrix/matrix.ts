@@ -31,7 +31,10 @@ const isGpt3s = (width: number): boolean => width === gpt3.n_embd;
 const unmergedBytes = ({ moments }: MatrixResult) =>
   moments.find(({ label }) => label === "forward, unmerged")!.reading.peakByRole;
 
-/** What was run, and what training W itself would hold between steps: 16 bytes per value. */
+/**
+ * Bars of the run's memory, and of the memory that training W itself would hold between steps: 16
+ * bytes per value.
+ */
 function barsOf({ moments, width }: MatrixResult): RoleBar[] {
   const bars = moments.filter(({ label }) => /unmerged|, merged/.test(label))
     .map(({ label, reading }) => ({ label, byRole: reading.peakByRole }));

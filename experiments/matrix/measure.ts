@@ -22,7 +22,7 @@ export interface Moment {
   readonly reading: LedgerReading; // the ledger
 }
 
-/** What was found. */
+/** Result of the measurement. */
 export type MatrixResult = Awaited<ReturnType<typeof measureMatrix>>;
 
 /**
@@ -120,7 +120,7 @@ function initLayer(device: Device, width: number): Perceptron {
   });
 }
 
-/** How many of the weights have other bits than those that were written. */
+/** Counts the weights that have other bits than those that were written. */
 async function countChangedWeights(layer: Perceptron): Promise<number> {
   const weight = weightOf(layer);
   let changed = 0;

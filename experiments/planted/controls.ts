@@ -17,7 +17,7 @@ const deviations = 3, sharedTolerance = 0.02;
 const width = 64, rank = 8;
 const { mean: chance, standardDeviation } = randomSimilarity(rank, rank, width);
 
-/** How far from chance φ of unrelated spaces may be. */
+/** Largest distance from chance of unrelated spaces' φ. */
 const band = deviations * standardDeviation;
 
 /** Added to a seed for the partner's noise and A. */

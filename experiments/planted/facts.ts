@@ -49,7 +49,7 @@ function planFacts(chosen: FactRun, quick: boolean): PlannedRun<FactRun> {
   });
 }
 
-/** Which facts are in a batch: all where they fit, else random ones. */
+/** Draws the facts of a batch: all where they fit, else random ones. */
 function sample(facts: number, random: Random): Uint32Array {
   return random.permutation(facts).subarray(0, batchSize);
 }

@@ -39,7 +39,7 @@ function rowOf({ task, rank, seed, update }: LinearResult) {
   return { method, rank, exponent, seed, risk: riskOf(update), known: riskOf(best) };
 }
 
-/** Where LoRA's curve crosses full fine-tuning's, measured and known, for each seed. */
+/** The ranks where LoRA's curve crosses full fine-tuning's, measured and known, for each seed. */
 function crossings(rows: readonly ShiftRow[]) {
   return [...Map.groupBy(rows, ({ seed }) => seed)].map(([seed, own]) => {
     const full = own.filter(({ rank }) => rank === "full");

@@ -66,7 +66,7 @@ const percent = (share: number) => `${(100 * share).toPrecision(3)}%`;
 const plantedInBoth = (rows: readonly Row[]) => rows.filter(({ planted }) => planted === "q, v");
 const plantedInOne = (rows: readonly Row[]) => rows.filter(({ planted }) => planted === "q");
 
-/** Where each seed's curve bends, and what remains at the planted rank. */
+/** The rank where each seed's curve bends, and what remains at the planted rank. */
 function bends(rows: readonly Row[]) {
   return [...Map.groupBy(plantedInBoth(rows), ({ seed }) => seed).values()].map((curve) => {
     const left = curve.find(({ rank }) => rank === plantedRank)!.value;
@@ -74,7 +74,7 @@ function bends(rows: readonly Row[]) {
   });
 }
 
-/** What each seed's students leave in the right and in the wrong place. */
+/** The loss that each seed's students leave in the right and in the wrong place. */
 function places(rows: readonly Row[]) {
   const one = plantedInOne(rows);
   return one.filter(({ adapted }) => adapted === "q").map(({ seed, value: right }) => {

@@ -28,7 +28,7 @@ function rowOf({ chosen, metrics }: MadeRun<DigitRun>) {
   return { ...chosen, divergence, before, value, accuracy, teacherAccuracy, spectrum };
 }
 
-/** What the rules read of each curve, which is a number of planes and a seed. */
+/** Readings of each curve for the rules; a curve is a number of planes and a seed. */
 function readings(rows: Rows) {
   const curves = Map.groupBy(rows, ({ planes, seed }) => `${planes} ${seed}`);
   return [...curves.values()].map((curve) => {

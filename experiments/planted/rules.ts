@@ -5,15 +5,15 @@ import { howMany } from "../../src/core/numbers.ts";
 /** A rank is enough if at most this share remains; a twentieth, as docs/decisions/0013 says. */
 export const enough = 0.05;
 
-/** How far a loss may be above the best one, and below it by roundoff; shares of the loss before. */
+/** Tolerances of a loss above the best one, and below it by roundoff; shares of the loss before. */
 export const excessTolerance = 1e-3, roundoff = 1e-9;
 
-/** Whether every loss is the best one within the tolerance. */
+/** True if every loss is the best one within the tolerance. */
 export function areBest(rows: readonly { readonly excess: number }[]): boolean {
   return rows.every(({ excess }) => excess <= excessTolerance && excess >= -roundoff);
 }
 
-/** How far losses are from the best ones, in a few words. */
+/** The distance of losses from the best ones, in a few words. */
 export function excessWords(rows: readonly { readonly excess: number }[]): string {
   const most = Math.max(...rows.map(({ excess }) => Math.abs(excess)));
   return `${howMany(rows.length, "run")} within ${most.toExponential(1)} of the best loss`;

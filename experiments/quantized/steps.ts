@@ -12,15 +12,15 @@ import { anyBatch } from "../../src/runs/predict_memory.ts";
 import type { RunLedger } from "../../src/runs/folder.ts";
 import { Trainer } from "../../src/train/mod.ts";
 
-/** How a base is stored and what is trained. */
+/** Storage of a base and the trained parameters. */
 export interface StepMethod {
   /** For a table. */
   readonly label: string;
-  /** How its matrices are stored. */
+  /** Storage of its matrices. */
   readonly base: "F32" | "BF16" | "NF4" | "NF4, double";
-  /** Whether LoRA is trained, and not everything. */
+  /** True if LoRA is trained, and not everything. */
   readonly isLora: boolean;
-  /** Whether blocks are computed once more for the backward pass. */
+  /** True if blocks are computed once more for the backward pass. */
   readonly activationCheckpointing?: boolean;
 }
 
@@ -56,10 +56,10 @@ export interface OpenStep extends Disposable {
   finished(): Promise<unknown>;
 }
 
-/** What a step takes at its peak. */
+/** Memory of a step at its peak. */
 export type StepBytes = Pick<RunLedger, "peak" | "peakByRole">;
 
-/** What `predictMemory` says of a step. */
+/** Memory of a step as `predictMemory` computes it. */
 export function predictStep(
   { config, batch, length }: StepShape,
   { base, isLora, activationCheckpointing }: StepMethod,

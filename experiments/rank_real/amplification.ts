@@ -170,7 +170,7 @@ type Updates = Map<number, (readonly LowRankUpdate[])[]>;
 
 const keys = amplifiedRanks.map((rank) => `qv-${rank}`);
 
-/** Those in folders, a rank without any left out. */
+/** Reads the adapters of folders; ranks without a folder are left out. */
 async function readAll(folders: readonly (readonly [rank: number, folder: string])[]) {
   const updates: Updates = new Map();
   for (const [rank, folder] of folders) {

@@ -116,7 +116,10 @@ interface PairedModule extends ModuleSimilarity {
 const byPair = (modules: readonly PairedModule[]): number[][] =>
   modules[0].tops.map((_, pair) => modules.map(({ tops }) => tops[pair]));
 
-/** One module's in one space, cell by cell; each adapter's directions are found once. */
+/**
+ * Computes one module's similarities in one space, cell by cell; each adapter's directions are
+ * found once.
+ */
 function moduleSimilarities(
   directionsOf: (name: string) => DenseMatrix,
   cells: readonly Cell[],

@@ -193,7 +193,7 @@ export const stepsClaim: Claim<Lines> = {
     }.`,
 };
 
-/** Those of both that can be judged on these lines. */
+/** Claims beyond the paper that can be judged on these lines. */
 export const beyondClaims = (lines: Lines): readonly Claim<Lines>[] => [
   ...cellNames.every((name) => linesIn(lines, name, realSteps).length > 0) ? [startClaim] : [],
   ...linesIn(lines, judgedCell, longSteps).length > 0 ? [stepsClaim] : [],

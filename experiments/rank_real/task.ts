@@ -61,9 +61,9 @@ export interface RealTask {
   readonly sizes: RealSizes;
   /** Meanings whose pairs are held out. */
   readonly heldOut: E2eTask;
-  /** Those that are answered. */
+  /** Meanings that the models answer. */
   readonly answered: E2eTask;
-  /** Those that a rate is chosen by. */
+  /** Meanings that choose the rate. */
   readonly validation: E2eTask;
   /** Held-out pairs, each a batch, the same order for every run. */
   heldOutPairs(): Promise<PromptedBatches>;

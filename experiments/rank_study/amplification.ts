@@ -45,7 +45,7 @@ function layersOf(rows: Rows) {
 type Layer = ReturnType<typeof layersOf>[number];
 type Text<T> = (row: T) => string;
 
-/** Whether a rule is met in most layers, and a few words about each. */
+/** Makes a rule that holds if most layers meet it. */
 const inMost = (rule: (layer: Layer) => boolean) => (rows: Rows) => {
   const layers = layersOf(rows);
   return layers.filter(rule).length >= mostShare * layers.length;
@@ -59,7 +59,7 @@ const besideRandom = ({ inDelta, inRandom, randomSpread }: AmplificationRow) =>
 const besideOwn = ({ inDelta, inWeight }: AmplificationRow) =>
   `${inDelta.toFixed(2)}, W's own ${inWeight.toFixed(2)}`;
 
-/** Whether ΔW's directions have more of W than a random draw would. */
+/** True if ΔW's directions have more of W than a random draw would. */
 const isAboveRandom = ({ inDelta, inRandom, randomSpread }: AmplificationRow) =>
   inDelta > inRandom + deviations * randomSpread;
 
@@ -73,11 +73,11 @@ const change = ({ small, large }: Layer, key: "pickedUp" | "factor" | "randomFac
 /** These rules replace others, and it was known what those gave. */
 const corrected = "2026-11-26, decision 0012";
 
-/** How a rule names what it reads. */
+/** Words of a rule for the layers and directions that it reads. */
 export interface LayerWords {
   /** `in both layers`. */
   readonly inLayers: string;
-  /** How many of W's directions are its top ones. */
+  /** Number of W's directions that count as its top ones. */
   readonly top: number;
 }
 
@@ -200,7 +200,7 @@ function overlapFigure(view: string, rows: Rows): Figure {
 
 const byView = (rows: Rows) => [...Map.groupBy(rows, ({ view }) => view)];
 
-/** How ΔW_q relates to W_q. */
+/** Relation of ΔW_q to W_q. */
 export const amplification: Experiment = experiment({
   name: "amplification",
   title: "How does an update relate to the weight that it changes?",

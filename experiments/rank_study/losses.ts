@@ -23,7 +23,10 @@ export function lossRow(sites: string, rank: number, trained: number, losses: re
 /** A row for each choice, in the order of the runs, and the base's loss without an adapter. */
 export type StudyLosses = Awaited<ReturnType<typeof studyLosses>>;
 
-/** What each device has measured, by number of pairs and the adapter's folder: tables 5 and 6 have runs in common. */
+/**
+ * Losses that each device has measured, by number of pairs and the adapter's folder: tables 5 and 6
+ * have runs in common.
+ */
 const known = new WeakMap<Device, Map<string, Promise<{ loss: number; trained: number }>>>();
 
 /** Measures every run's adapter; `results` are those of the runs that are not shipped. */
@@ -77,7 +80,7 @@ export const lossTable = (id: string, title: string) => ({ base, rows }: StudyLo
     rows: [{ sites: "none (the base)", loss: base }, ...rows],
   });
 
-/** What a finding says about its seeds. */
+/** Words of a finding about its seeds. */
 export function seedsNote({ losses }: LossRow): string {
   return losses.length === 1
     ? "One seed, so the spread over seeds is unknown"

@@ -19,7 +19,7 @@ export function nameOf({ sites, rank, seed }: StudyRun): string {
   return `${sites.join("")}-r${rank}-seed${seed}`;
 }
 
-/** What it trains. */
+/** Method of a run. */
 export function methodOf({ sites, rank }: Pick<StudyRun, "sites" | "rank">): MethodSpec {
   return { kind: "lora", rank, alpha, sites };
 }
@@ -33,7 +33,7 @@ export const searched = { key: "lora-qv-8", sites: ["q", "v"], rank: 8 } as cons
 /** The rate of the grid with the lowest loss on the validation split, which is reported nowhere. */
 export const learningRate: number = bestRate(found.losses[searched.key]).learningRate;
 
-/** What all are trained and measured on. */
+/** Data that all runs are trained and measured on. */
 export const studyData = (quick: boolean): GlossData => glossData("noun", quick);
 
 const stepsOf = (quick: boolean) => quick ? 10 : studySteps;
@@ -44,7 +44,7 @@ export function glossRunOf(run: StudyRun, quick: boolean): GlossRun {
   return { method: methodOf(run), learningRate, seed, steps, data };
 }
 
-/** What every run of the study is, in words. */
+/** Settings that all runs of the study share, in words. */
 export function studySettings(_rows: unknown, { quick }: { readonly quick: boolean }): string {
   const { examples, batch, length } = studyData(quick);
   const steps = `${stepsOf(false)} steps${quick ? " (10 where an adapter is not shipped)" : ""}`;
@@ -70,7 +70,7 @@ export function seedAt(rank: number, seed: number): number {
 /** Seeds of the subspaces, in every job: their adapters are shipped. */
 export const subspaceSeeds: readonly number[] = [1, 2, 3];
 
-/** What a report says of them. */
+/** Words of a report about them. */
 export const subspaceSeedsInWords =
   "1, 2, 3 (11, 12, 13 at r = 64) in every job, so the header's do not apply; values are their means";
 

@@ -38,7 +38,7 @@ export async function loadStudy(
   }));
 }
 
-/** What each device has computed: two experiments read it. */
+/** Metrics that each device has computed: two experiments read them. */
 const known = new WeakMap<Device, ReturnType<typeof inputMetrics>>();
 
 /** The metric of each layer's inputs: the base's, on the validation split. */

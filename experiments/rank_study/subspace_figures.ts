@@ -34,7 +34,7 @@ const gaussianNote = "“Gaussian” is chance: random updates of the same shape
 /** Three pairs of runs that have no seed in common. */
 const pairsNote = "Means over three pairs of seeds, 1 and 11, 2 and 12, 3 and 13";
 
-/** What the axes of heat maps count. */
+/** Titles of the axes of heat maps. */
 const gridWords = {
   ranks: { down: "i (r = 8)", xTitle: "j (r = 64)", panelHeight: 110 },
   seeds: { down: "i (a seed)", xTitle: "j (another)", panelHeight: 140 },

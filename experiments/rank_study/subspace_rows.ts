@@ -27,7 +27,10 @@ type Space = (update: LowRankFactors, metric: InputStatistics) => DenseMatrix;
 
 const metricSpace = "ΔW·S^½";
 
-/** Where the paper looks, where the layer acts, and ΔW's own two sides. */
+/**
+ * Spaces to compare: the one that the paper reads, the one in which the layer acts, and ΔW's own
+ * two sides.
+ */
 const spaces: Readonly<Record<string, Space>> = {
   "A": ({ A }) => rightDirections(A),
   [metricSpace]: (update, metric) => updateDirections(inActivationMetric(update, metric)).right,
@@ -41,12 +44,12 @@ export interface Similarity {
   readonly seeds: Grid; // between two seeds at rank 64
 }
 
-/** What was found for one module in one space. */
+/** Similarities of one module in one space. */
 export interface ModuleSimilarity extends Similarity, Pick<AdaptedModule, "site" | "layer"> {
   readonly control: Similarity; // of Gaussian updates of the same shapes, in the same space
 }
 
-/** What was found in one space. */
+/** Similarities in one space. */
 export interface SpaceSimilarity {
   readonly space: string; // `A`, `ΔW·S^½`
   readonly modules: readonly ModuleSimilarity[]; // one for each module

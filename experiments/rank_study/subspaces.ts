@@ -14,18 +14,18 @@ import type { ModuleSimilarity, Similarity, SpaceSimilarity } from "./subspace_r
 
 type Modules = readonly ModuleSimilarity[];
 
-/** Whether the top direction is shared across ranks, and Gaussian updates' is not. */
+/** True if the top direction is shared across ranks, and Gaussian updates' is not. */
 export const sharesTop = ({ ranks, control }: ModuleSimilarity): boolean =>
   phi(ranks, 1, 1) > shared && phi(control.ranks, 1, 1) <= shared;
 
 /** The share of modules, or of layers, in which a rule has to be met: three of four, both of two. */
 export const mostShare = 0.75;
 
-/** Whether most modules satisfy a rule. */
+/** True if most modules satisfy a rule. */
 const mostOf = (modules: Modules, keeps: (module: ModuleSimilarity) => boolean) =>
   modules.filter(keeps).length >= mostShare * modules.length;
 
-/** How far a Gaussian pair's φ(8, 8) may be from max(i, j) / d, in A. */
+/** Largest distance of a Gaussian pair's φ(8, 8) from max(i, j) / d, in A. */
 const chanceTolerance = 0.02;
 
 /** {@link commonDirections}, summed over the layers of a site. */
@@ -64,7 +64,7 @@ const topFound = ({ modules, inputs = [] }: SpaceSimilarity) =>
 const inputsFound = ({ note }: InputSpread, layer: number) =>
   note === undefined ? [] : [`Layer ${layer + 1}: ${note}.`];
 
-/** How a rule names the modules that it reads. */
+/** Words of a rule for the modules that it reads. */
 export interface ModuleWords {
   /** `at least three of the four modules`. */
   readonly most: string;
@@ -144,7 +144,7 @@ export const subspaceClaims: readonly Claim<SpaceSimilarity>[] = subspaceRules({
   all: "for q and v in both layers",
 });
 
-/** Which directions are shared between ranks, seeds and layers. */
+/** Directions that ranks, seeds and layers share. */
 export const subspaces: Experiment = experiment({
   name: "subspaces",
   title: "Which directions do adapters share?",

@@ -14,7 +14,7 @@ type Rows = readonly LossRow[];
 const ofSites = (rows: Rows, choice: string) => rows.filter(({ sites }) => sites === choice);
 const bestOf = (rows: Rows) => rows.reduce((best, row) => row.loss < best.loss ? row : best);
 
-/** How far the lowest rank's loss is above the best one, in percent. */
+/** Excess of the lowest rank's loss over the best one, in percent. */
 const aboveBest = (own: Rows) => (100 * (own[0].loss / bestOf(own).loss - 1)).toFixed(1);
 
 /** (loss at r = 1 − loss at the best rank) / loss at r = 1. */
@@ -28,7 +28,7 @@ function gains(rows: Rows): string {
   return `from r = 1 to the best rank the loss falls ${gain("q")} for q, ${gain("q, v")} for q,v`;
 }
 
-/** How much of what the best rank gains over the base r = 1 has, in percent. */
+/** Share of the best rank's gain over the base that r = 1 has, in percent. */
 const shareOfGain = (base: number, own: Rows) =>
   (100 * (base - own[0].loss) / (base - bestOf(own).loss)).toFixed(0);
 

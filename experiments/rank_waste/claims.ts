@@ -6,7 +6,7 @@ import noted from "../notes.json" with { type: "json" };
 import { type BasisRow, type PairRow, type Side, sides, type WasteRows } from "./rows.ts";
 import type { Starts } from "./runs.ts";
 
-/** What the rules ask for. */
+/** Thresholds of the rules. */
 const alike = 2, common = 2, fewer = 0.75, judgedEnergy = 0.9, judgedShare = 0.5;
 
 /** The ranks of some rows. */
@@ -50,7 +50,7 @@ export const basisOf = (
 const lossOf = (rows: WasteRows, rank: number, way: BasisRow["way"], share: number): number =>
   basisOf(rows, rank, "own", way, share)!.loss;
 
-/** How many values less a shared basis stores than adapters cut down do, in percent. */
+/** Percentage by which a shared basis stores fewer values than adapters that are cut down. */
 function fewerValues(rows: WasteRows, rank: number): string {
   const [shared, cut] = (["shared basis", "cut down"] as const).map((way) =>
     basisOf(rows, rank, "own", way, judgedShare)!.values

@@ -1,4 +1,4 @@
-/** Which adapters share a subspace, and whether they could share a basis. @module */
+/** Finds adapters that share a subspace, and tests if they could share a basis. @module */
 
 import { type Experiment, experiment } from "../frame/mod.ts";
 import { unlearned, wasteClaims } from "./claims.ts";
@@ -14,7 +14,7 @@ const settings = (rows: WasteRows): string => {
     (none.length > 0 ? ` Nothing is judged: nothing was learned at r = ${none.join(", ")}.` : "");
 };
 
-/** What adapters of different tasks share, and what sharing saves and loses. */
+/** Directions that adapters of different tasks share, and what sharing saves and loses. */
 export const rankWaste: Experiment = experiment<WasteRun, WasteRows>({
   name: "rank-waste",
   title: "Rank waste: which adapters could share a basis",

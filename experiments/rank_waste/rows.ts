@@ -1,4 +1,9 @@
-/** What adapters have in common, and what a shared basis saves and loses, as rows. @module */
+/**
+ * Rows of the directions that adapters share, and of the values that a shared basis saves and
+ * loses.
+ *
+ * @module
+ */
 
 import { injectUpdates, type LowRankUpdate } from "../../src/adapt/mod.ts";
 import {
@@ -43,7 +48,7 @@ export interface PairRow {
   readonly chance: number; // what φ(r, r) is by chance
 }
 
-/** How many directions the four tasks need together: means over blocks and seeds. */
+/** Number of directions that the four tasks need together: means over blocks and seeds. */
 export interface SiteRow {
   readonly rank: number;
   readonly starts: Starts;
@@ -55,7 +60,7 @@ export interface SiteRow {
   readonly together: number;
 }
 
-/** What adapters lose that are stored in fewer values: means over tasks and seeds. */
+/** Loss of adapters that are stored in fewer values: means over tasks and seeds. */
 export interface BasisRow {
   readonly rank: number;
   readonly starts: Starts;

@@ -5,7 +5,7 @@ import { alpha } from "../adaptation/methods.ts";
 import type { PlanContext, PlannedRun } from "../frame/mod.ts";
 import { type GlossData, planGloss, shortGlossData } from "../gloss_runs.ts";
 
-/** What an adapter learns. */
+/** Task of an adapter. */
 export interface WasteTask {
   /** Its name in tables. */
   readonly name: string;
@@ -23,7 +23,7 @@ export const wasteTasks: readonly WasteTask[] = [
   { name: "kinds of verbs", part: "verb", task: "kind" },
 ];
 
-/** Whether the adapters of all tasks have A of their own before training, or the same. */
+/** Initial A of the adapters: one for each task, or the same for all. */
 export type Starts = "own" | "one";
 
 /** Both, in the order of the report. */
@@ -43,7 +43,7 @@ export const wasteRanks: readonly number[] = [2, 4, 8, 16, 32];
 /** Decision 0041 has the reasons. */
 export const wasteSteps = 80, wasteRate = 1e-2, wastePairs = 128;
 
-/** What a task is trained on and measured on. */
+/** Data that a task is trained and measured on. */
 export function wasteData({ part, task }: WasteTask, quick: boolean): GlossData {
   const examples = quick ? 16 : wastePairs;
   return { ...shortGlossData(part, quick), task, evaluation: { split: "test", examples } };

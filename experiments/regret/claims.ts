@@ -24,7 +24,7 @@ const shown = ({ value, noise }: Difference) => signed(value, 3) + noiseIn(noise
 
 const times = (exponent: number) => (10 ** exponent).toPrecision(3);
 
-/** What a number that is nearer to its mark than the noise says. */
+/** Words for a number that is nearer to its mark than the noise; empty for others. */
 const undecided = (distance: number, noise: number): string =>
   Math.abs(distance) < noise ? "Undecided: nearer to the mark than the noise floor." : "";
 
@@ -44,7 +44,7 @@ const pairsDifference = (rows: RegretRows, a: string, b: string) =>
 const cost = (rows: RegretRows, a: string, b: string) =>
   extraCost(cellsOf(rows, "pairs", pairSize), cellsOf(rows, "batch", largeSize), a, b);
 
-/** When each rank leaves, and how far above full fine-tuning it is before. */
+/** The step at which each rank leaves full fine-tuning's curve, and its differences before. */
 const leaving = (rows: RegretRows, facts: number) =>
   onAllLayers.map(({ key, rank }) => {
     const curve = aboveFull(rows, facts, key), step = leavesAt(curve);
@@ -173,7 +173,7 @@ const factClaims: readonly Claim<RegretRows>[] = [{
   holds: (rows) => leaving(rows, many).every(({ before }) => !before.some(isAbove)),
 }];
 
-/** What is claimed of the runs: the rules 1 to 10. */
+/** Claims on the runs: the rules 1 to 10. */
 export const regretClaims: readonly Claim<RegretRows>[] = [
   ...rateClaims,
   ...placeClaims,

@@ -1,11 +1,11 @@
-/** What is compared with full fine-tuning, and in which runs. @module */
+/** Methods that are compared with full fine-tuning, and their runs. @module */
 
 import type { MethodSpec } from "../../src/runs/mod.ts";
 
-/** Where LoRA is put. */
+/** Modules that LoRA adapts. */
 export type Places = "all" | "attention" | "mlp";
 
-/** What is trained. */
+/** A compared method. */
 export interface RegretMethod {
   /** Its key in `learning_rates.json` and in the rows. */
   readonly key: string;
@@ -13,7 +13,7 @@ export interface RegretMethod {
   readonly label: string;
   /** The rank of its updates; absent for full fine-tuning. */
   readonly rank?: number;
-  /** How a run's specification says it. */
+  /** The method in a run's specification. */
   readonly spec: MethodSpec;
 }
 
@@ -53,7 +53,7 @@ export const onSomeLayers: readonly RegretMethod[] = [
 export interface Setting {
   /** WordNet's pairs in small steps, the same pairs in large steps, or invented facts. */
   readonly part: "pairs" | "batch" | "facts";
-  /** What is trained. */
+  /** The trained method. */
   readonly method: RegretMethod;
   /** Pairs in a step, or the number of facts. */
   readonly size: number;
@@ -88,7 +88,7 @@ export const settings: readonly Setting[] = [
   ),
 ];
 
-/** Those whose rates are searched: the search with the most facts serves both numbers. */
+/** Settings whose rates are searched: the search with the most facts serves both numbers. */
 export const searchedSettings: readonly Setting[] = settings.filter(({ part, size }) =>
   part !== "facts" || size === factCounts[1]
 );

@@ -1,4 +1,4 @@
-/** How many operations a training step takes, by what its kernels are asked for. @module */
+/** Counts the operations of a training step, by the requests to its kernels. @module */
 
 import type { ConfigJson } from "../../src/architectures/mod.ts";
 import { allocateModel } from "../../src/models/mod.ts";
@@ -8,7 +8,7 @@ import { CountingDevice } from "../latency/count.ts";
 
 /** Sequences of one length. */
 export interface StepShape {
-  /** How many. */
+  /** Number of sequences. */
   readonly batch: number;
   /** Tokens of each. */
   readonly length: number;

@@ -135,7 +135,7 @@ export function factsFigures(rows: RegretRows): Figure[] {
   });
 }
 
-/** What larger steps cost on as many pairs. */
+/** Draws the cost of larger steps on as many pairs. */
 export function batchFigure(rows: RegretRows): Figure {
   const inLarge = rows.runs.filter(({ part }) => part === "batch").map(({ key }) => key);
   const methods = everywhere.filter(({ key }) => inLarge.includes(key));

@@ -19,7 +19,7 @@ export interface TriedRate {
   readonly losses: readonly number[];
 }
 
-/** What was tried, rates rising. */
+/** The tried rates with their losses, rates rising. */
 export function triedRates(tried: TriedLosses): TriedRate[] {
   const seeds = Object.values(tried);
   return Object.keys(seeds[0]).map((key) => {
@@ -34,8 +34,8 @@ export function lowestPlace(tried: TriedLosses): number {
 }
 
 /**
- * Where each seed's loss is lowest between the grid's points: the vertex of the parabola through the three
- * rates around the best of the means, in log₁₀ of the rate, and not outside of them.
+ * The rate of each seed's lowest loss between the grid's points: the vertex of the parabola through
+ * the three rates around the best of the means, in log₁₀ of the rate, and not outside of them.
  */
 export function bestExponents(tried: TriedLosses): number[] {
   const place = lowestPlace(tried), near = triedRates(tried).slice(place - 1, place + 2);
@@ -54,7 +54,7 @@ function lowestOf([a, b, c]: readonly number[], [u, v, w]: readonly number[]): n
 
 const all: Readonly<Record<string, TriedLosses>> = found.tried;
 
-/** What the search tried with a setting. */
+/** The losses that the search found with a setting. */
 export const triedWith = (setting: Setting): TriedLosses => all[settingKey(setting)];
 
 /** The rate of a setting's reported runs: the lowest mean loss of the search. */

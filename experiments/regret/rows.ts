@@ -1,4 +1,4 @@
-/** What "LoRA without regret" measured, and what its rules read of it. @module */
+/** Rows of "LoRA without regret", and the values that its rules read of them. @module */
 
 import { mean } from "../../src/core/numbers.ts";
 import { seedNoise } from "../differences.ts";
@@ -7,7 +7,7 @@ import { everywhere, type Setting, settings } from "./methods.ts";
 import { bestExponents, triedWith } from "./rates.ts";
 import type { RegretRun } from "./runs.ts";
 
-/** What a reported run gave after some steps. */
+/** Result of a reported run after some steps. */
 export interface RegretRow {
   /** Pairs in small steps, pairs in large steps, or facts. */
   readonly part: Setting["part"];
@@ -41,7 +41,7 @@ export interface BestRate {
   readonly exponents: readonly number[];
 }
 
-/** What the claims read. */
+/** Rows that the claims read. */
 export interface RegretRows {
   /** Every run; of facts, every reported step. */
   readonly runs: readonly RegretRow[];
@@ -105,16 +105,19 @@ export const differenceIn = (cells: Cells, a: string, b: string): Difference => 
   return { value: mean(cells.get(a)!) - mean(cells.get(b)!), noise: noiseOf(cells) };
 };
 
-/** Whether a difference is one: larger than its noise. */
+/** True if a difference is larger than its noise. */
 export const isAbove = ({ value, noise }: Difference): boolean => value > noise;
 
-/** What batches of the second size cost a method more than full fine-tuning, or than another method. */
+/**
+ * Extra loss of a method with batches of the second size, over that of full fine-tuning or of
+ * another method.
+ */
 export function extraCost(small: Cells, large: Cells, a: string, b: string): Difference {
   const costOf = (key: string) => mean(large.get(key)!) - mean(small.get(key)!);
   return { value: costOf(a) - costOf(b), noise: Math.SQRT2 * noiseOf(small, large) };
 }
 
-/** How far a rank is above full fine-tuning after each reported step. */
+/** Difference of a rank from full fine-tuning after each reported step. */
 export function aboveFull(
   rows: Pick<RegretRows, "runs">,
   facts: number,

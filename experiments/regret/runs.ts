@@ -18,7 +18,7 @@ export interface RegretRun {
   readonly learningRate: number;
   /** Seed of the pairs or facts, of their order, and of A. */
   readonly seed: number;
-  /** What the loss on pairs is measured on. */
+  /** Split that measures the loss on pairs. */
   readonly split: Exclude<GlossSplit, "train">;
 }
 

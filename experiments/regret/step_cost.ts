@@ -1,4 +1,4 @@
-/** What a step of LoRA costs, in operations and in time, against one of full fine-tuning. @module */
+/** Cost of a step of LoRA, in operations and in time, against one of full fine-tuning. @module */
 
 import { catalog, type ConfigJson } from "../../src/architectures/mod.ts";
 import { digits } from "../../src/core/numbers.ts";
@@ -40,7 +40,7 @@ const timedRank = 4;
 /** Sequences of the tiny base's full length. */
 const tinyShape: StepShape = { batch: 16, length: 64 };
 
-/** What a method's step takes of a model. */
+/** Cost of a method's step on a model. */
 interface CostRow {
   /** The model. */
   readonly model: string;
@@ -54,7 +54,7 @@ interface CostRow {
   readonly share: number;
 }
 
-/** What the claims read. */
+/** Rows that the claims read. */
 export interface StepCost {
   /** Each model with full fine-tuning, then LoRA at rising ranks. */
   readonly counted: readonly CostRow[];
@@ -192,7 +192,7 @@ function shareFigure({ counted }: StepCost): Figure {
   };
 }
 
-/** What a step of LoRA takes. */
+/** Measures the cost of a step of LoRA. */
 export const stepCost: Experiment = experiment<never, StepCost>({
   name: "step-cost",
   title: "What a step of LoRA takes",

@@ -13,7 +13,7 @@ import { initGpt2, parseGpt2Config } from "../../src/models/mod.ts";
 import { applyMethod } from "../../src/runs/mod.ts";
 import { type Batch, Trainer } from "../../src/train/mod.ts";
 
-/** What the process trains, on the cpu device. */
+/** Model and training of the process, on the cpu device. */
 export interface ResidentCase {
   readonly width: number; // width of the model, which has three blocks
   readonly rank: number; // rank of LoRA on all linear layers; 0 for full fine-tuning
@@ -21,7 +21,7 @@ export interface ResidentCase {
   readonly length: number; // tokens of each
 }
 
-/** What was measured, in bytes. */
+/** Measured memory, in bytes. */
 export interface Reading {
   readonly process: number; // resident in the whole process, after two steps
   readonly before: number; // the same once the device was open and held nothing

@@ -1,4 +1,4 @@
-/** What is claimed of runs at once; decision 0039 has the rules and their reasons. @module */
+/** Claims of runs at once; decision 0039 has the rules and their reasons. @module */
 
 import {
   type Claim,
@@ -19,7 +19,7 @@ import { type Load, ruled, type Variant } from "./variants.ts";
 /** The times of a variant's trainings. */
 export interface VariantTimes extends Variant, TurnTimes {}
 
-/** What the experiment measures. */
+/** Result of the experiment. */
 export interface RunsAtOnce {
   /** The trainings that take turns. */
   readonly times: readonly VariantTimes[];
@@ -27,10 +27,12 @@ export interface RunsAtOnce {
   readonly differences: readonly [own: RunDifferences, plain: RunDifferences];
 }
 
-/** How many times as fast 8 runs at once are. */
+/** Least ratio of the speed of 8 runs at once to their speed in a row. */
 const leastSpeedup = 2;
 
-/** How far the control may be off, and a first step from that of the run alone. */
+/**
+ * Tolerances: the control's share, and the difference of a first step from that of the run alone.
+ */
 const controlShare = 0.1, mostDifference = 1e-5;
 
 /** The times of the variant of a kind with this load. */
@@ -50,7 +52,7 @@ function timesOf(
 const controlOf = (found: RunsAtOnce): TimeRatio =>
   ratioOf(timesOf(found, "in a row again", ruled), timesOf(found, "in a row", ruled));
 
-/** How many times as fast so many runs are at once. */
+/** Ratio of the speed of so many runs at once to their speed in a row. */
 export const speedupOf = (
   found: RunsAtOnce,
   load: Load = ruled,
@@ -58,7 +60,7 @@ export const speedupOf = (
 ): TimeRatio =>
   ratioOf(timesOf(found, "in a row", load, runs), timesOf(found, "at once", load, runs));
 
-/** How many times as fast 8 runs could be, if all had one adapter, one loss and one optimizer. */
+/** Largest possible speedup of 8 runs, if all had one adapter, one loss and one optimizer. */
 export const boundOf = (found: RunsAtOnce, load: Load = ruled): TimeRatio =>
   ratioOf(timesOf(found, "in a row", load), timesOf(found, "one run", load));
 

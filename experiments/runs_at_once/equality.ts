@@ -11,7 +11,7 @@ import { type History, train } from "../../src/train/mod.ts";
 import { loadBase } from "../base_model.ts";
 import { randomBatches } from "./variants.ts";
 
-/** How far runs at once are from the runs alone. */
+/** Differences of runs at once from the runs alone. */
 export interface RunDifferences {
   /** The device. */
   readonly device: string;
@@ -19,7 +19,7 @@ export interface RunDifferences {
   readonly difference: number;
   /** Values of A and B, and losses, that have other bits. */
   readonly changed: number;
-  /** How many were compared. */
+  /** Number of compared values. */
   readonly compared: number;
 }
 
@@ -65,7 +65,7 @@ export async function compareRuns(device: Device, seed: number): Promise<RunDiff
   };
 }
 
-/** What a run leaves: its values and losses, and what its first step computes. */
+/** Trace of a run: its values and losses, and the results of its first step. */
 interface Trace {
   readonly bits: readonly Float32Array[];
   readonly first: readonly number[];

@@ -1,4 +1,4 @@
-/** How much faster several runs over one base are at once than in a row. @module */
+/** Speed of several runs over one base at once, against the same runs in a row. @module */
 
 import { openCpuDevice } from "../../src/device/cpu/cpu_device.ts";
 import { type Figure, linesFigure, table } from "../../src/figures/mod.ts";
@@ -65,7 +65,7 @@ function timeFigure(found: RunsAtOnce): Figure {
   );
 }
 
-/** How many times as fast as in a row, for what has such a time. */
+/** Ratio of the speed to that in a row, for variants that have such a time. */
 function timesAsFast(found: RunsAtOnce, one: VariantTimes): number | undefined {
   if (one.kind === "at once") return speedupOf(found, one, one.runs).ratio;
   return one.kind === "one run" ? boundOf(found, one).ratio : undefined;

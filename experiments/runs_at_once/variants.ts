@@ -8,21 +8,21 @@ import type { TextModel } from "../../src/models/mod.ts";
 import { shareBase, trainTogether } from "../../src/runs/mod.ts";
 import { train } from "../../src/train/mod.ts";
 
-/** What a step of one run reads, and what is trained. */
+/** Batch of a step of one run, and the adapted layers. */
 export interface Load {
   /** Sequences of a batch. */
   readonly rows: number;
   /** Tokens of a sequence. */
   readonly tokens: number;
-  /** Whether all linear layers are adapted, or q and v. */
+  /** True if all linear layers are adapted, false for q and v. */
   readonly all: boolean;
 }
 
-/** What is timed. */
+/** A timed variant. */
 export interface Variant extends Load {
   /** All at once, one after another, the latter once more, or one run with the rows of all. */
   readonly kind: "at once" | "in a row" | "in a row again" | "one run";
-  /** How many runs. */
+  /** Number of runs. */
   readonly runs: number;
 }
 
@@ -37,7 +37,7 @@ const pairOf = (load: Load, runs: number): Variant[] =>
 
 const boundOf = (load: Load): Variant => ({ ...load, kind: "one run", runs: ruled.runs });
 
-/** Those that the rules read, and what stands beside them. */
+/** Variants that the rules read, and those beside them. */
 export const ruledVariants: readonly Variant[] = [
   ...[1, 8].flatMap((runs) => pairOf(ruled, runs)),
   { ...ruled, kind: "in a row again" },
@@ -75,7 +75,7 @@ export function randomBatches(
 /** A run's options, but for its data. */
 const options = { learningRate: 1e-3, steps: trainedSteps } as const;
 
-/** What trains a variant, from adapters that are there; `owner` frees them. */
+/** A function that trains a variant, from adapters that are there; `owner` frees them. */
 export function trainingOf(
   base: TextModel,
   variant: Variant,

@@ -22,7 +22,7 @@ const digests = {
   untrained: lazily(() => fileDigests(skillsFolder, /^config\.json$/)),
 };
 
-/** How a specification names it. */
+/** Identity of the base in a specification. */
 export const skillsIdentity = async (base: SkillsBase): Promise<JsonRecord> => ({
   ...{ name: "tiny-skills", base },
   ...await digests[base](),

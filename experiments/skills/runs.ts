@@ -27,7 +27,7 @@ const measuredSeed = 2021;
 
 /** One run. */
 export interface SkillRun {
-  /** What is trained. */
+  /** The trained method. */
   readonly method: MethodSpec;
   /** Its rate at its highest. */
   readonly learningRate: number;
@@ -37,13 +37,13 @@ export interface SkillRun {
   readonly seed: number;
   /** The task. */
   readonly task: DownstreamTask;
-  /** What the share of right answers is measured on. */
+  /** Split that measures the share of right answers. */
   readonly split: keyof typeof measuredTexts;
   /** Most training texts. Default 2,000. */
   readonly examples?: number;
   /** Most texts that are measured. Default: those of {@link measuredTexts}. */
   readonly measured?: number;
-  /** What is adapted. Default: the trained base. */
+  /** The adapted base. Default: the trained base. */
   readonly base?: SkillsBase;
 }
 
@@ -77,7 +77,7 @@ async function dataOf(chosen: SkillRun): Promise<Record<string, string | number>
   return { task, split, batch: skillBatch, sha256: sha };
 }
 
-/** What a run trains on, and what it is measured on. */
+/** Texts that a run trains on, and texts that measure it. */
 function textsOf(
   { task, split, seed, examples = skillExamples, measured: most = measuredTexts[split] }: Pick<
     SkillRun,
@@ -129,7 +129,7 @@ export async function batchesOf(
   };
 }
 
-/** How many answers of a model are right, and their loss. */
+/** Counts the right answers of a model, and computes their loss. */
 export async function scoreTexts(
   model: TextModel,
   texts: readonly PromptedText[],

@@ -1,4 +1,8 @@
-/** What `models/tiny-skills` is adapted to: tasks with right answers, near to what it knows and far from it. @module */
+/**
+ * Tasks with right answers for `models/tiny-skills`, near to what it knows and far from it.
+ *
+ * @module
+ */
 
 import { Random } from "../../src/core/random.ts";
 import {
@@ -11,7 +15,7 @@ import {
   splitOf,
 } from "../../src/data/mod.ts";
 
-/** How far a task is from what the base knows, named by hand: see {@link levelNames}. */
+/** Distance of a task from what the base knows, assigned by hand: see {@link levelNames}. */
 export type Level = 0 | 1 | 2 | 3 | 4;
 
 /** A task that the base is adapted to: a skill of one word. */
@@ -24,7 +28,7 @@ export interface DownstreamTask extends Skill {
   readonly isRecalled?: boolean;
 }
 
-/** What the levels mean. */
+/** Meanings of the levels. */
 export const levelNames: Readonly<Record<Level, string>> = {
   0: "a known skill under a new word",
   1: "a known skill in a new form of answer",

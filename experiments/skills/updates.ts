@@ -1,4 +1,8 @@
-/** What training has done to the weights of q and v: how large ΔW is, and where its first directions lie. @module */
+/**
+ * Changes of the weights of q and v in training: the size of ΔW, and its first directions.
+ *
+ * @module
+ */
 
 import { selectSites, type Site } from "../../src/adapt/mod.ts";
 import {
@@ -92,6 +96,6 @@ const normOf = (values: ArrayLike<number>): number =>
 const firstRow = (data: Float64Array, { shape: [, width] }: HostTensor) =>
   rounded(data.subarray(0, width));
 
-/** What a similarity needs of a direction. */
+/** Digits of a direction that a similarity needs. */
 const rounded = (values: Float64Array): number[] =>
   Array.from(values, (value) => Number(value.toFixed(5)));

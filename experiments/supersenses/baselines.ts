@@ -1,4 +1,4 @@
-/** What the encoder is compared with: bags of words, and a linear probe of the frozen encoder. @module */
+/** Baselines of the encoder: bags of words, and a linear probe of the frozen encoder. @module */
 
 import { mean } from "../../src/core/numbers.ts";
 import type { Device } from "../../src/device/device.ts";
@@ -16,7 +16,7 @@ import type { SupersenseParts } from "./task.ts";
 export interface ChosenFit {
   /** Its name in tables. */
   readonly label: string;
-  /** What was chosen. */
+  /** The chosen setting. */
   readonly choice: string;
   /** On the entries to choose by. */
   readonly validation: number;
@@ -57,7 +57,7 @@ const regressions = (
   });
 
 /**
- * What most training texts are, said of every text.
+ * Predicts the most frequent label of the training texts for every text.
  *
  * @param what Word for a label, such as `kind`.
  */

@@ -16,7 +16,7 @@ export interface LabeledFeatures {
   readonly labels: readonly number[];
 }
 
-/** What is fitted. */
+/** Data and settings of a fit. */
 export interface RegressionTask extends LabeledFeatures {
   /** Number of features. */
   readonly width: number;

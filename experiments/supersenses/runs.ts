@@ -18,17 +18,17 @@ export const encoderFolder: string = fileURLToPath(
   new URL("../../models/tiny-roberta", import.meta.url),
 );
 
-/** What a run trains. */
+/** Method of a run. */
 export interface KindsMethod {
   /** Its key in `learning_rates.json`; `random` trains random weights. */
   readonly key: string;
   /** Its name in tables. */
   readonly label: string;
-  /** What is trained. */
+  /** The trained method. */
   readonly spec: MethodSpec;
 }
 
-/** What this experiment compares. */
+/** A method that this experiment compares. */
 export interface SupersenseMethod extends KindsMethod {
   readonly key: "lora" | "full" | "random";
   /** Rates that are tried. */
@@ -65,15 +65,15 @@ export const batch = 16, passes = 8;
 
 /** One run. */
 export interface SupersenseRun<Method extends KindsMethod = SupersenseMethod> {
-  /** What is trained. */
+  /** The trained method. */
   readonly method: Method;
   /** The rate at its highest; it falls to 0 in a line. */
   readonly learningRate: number;
   /** Seed of the order of the entries, of A, and of random weights. */
   readonly seed: number;
-  /** What the trained model is measured on. */
+  /** Split that measures the trained model. */
   readonly part: Exclude<GlossSplit, "train">;
-  /** How the pretrained encoder is stored. Default: in F32. */
+  /** Storage of the pretrained encoder. Default: in F32. */
   readonly base?: StorageOptions;
 }
 

@@ -16,11 +16,11 @@ const quickSizes = { train: 64, validation: 64, test: 64 };
 
 /** One fit, or one run. */
 export interface SupersenseRow {
-  /** What it is: the most frequent kind, a bag of words or of tokens, the probe, or a method. */
+  /** Its kind: the most frequent kind, a bag of words or of tokens, the probe, or a method. */
   readonly key: "frequent" | "bag" | "tokens" | "probe" | SupersenseRun["method"]["key"];
   /** Its name. */
   readonly label: string;
-  /** What was chosen on other entries. */
+  /** The setting that other entries have chosen. */
   readonly choice: string;
   /** Of a run; absent for a fit that has none. */
   readonly seed?: number;
@@ -57,14 +57,17 @@ const meanOf = (rows: Rows, key: SupersenseRow["key"]) =>
 const betterBag = (rows: Rows): SupersenseRow =>
   rows.filter(({ key }) => key === "bag").reduce((a, b) => b.validation! > a.validation! ? b : a);
 
-/** Whether a share is above another by more than the noise. */
+/** True if a share is above another by more than the noise. */
 const isAbove = (a: number, b: number, [{ texts }]: Rows) => isShareAbove(a, b, texts);
 
-/** Whether a method is above the most frequent kind by more than the noise: it has learned something. */
+/**
+ * True if a method is above the most frequent kind by more than the noise: it has learned
+ * something.
+ */
 const hasLearned = (rows: Rows, key: SupersenseRow["key"]) =>
   isAbove(meanOf(rows, key), meanOf(rows, "frequent"), rows);
 
-/** What is claimed of the rows. */
+/** Claims on the rows. */
 export const supersenseClaims: readonly Claim<Rows>[] = [
   {
     text: "A pretrained encoder with LoRA beats a bag of words where labels are few",

@@ -5,7 +5,7 @@ import { dictionaryEntry, type GlossSplit, type LabeledText } from "../../src/da
 import { loadMeanings, type Meaning, splitOf } from "../../src/data/mod.ts";
 import { type LabeledTexts, labeledTexts } from "../labeled_texts.ts";
 
-/** How many entries of each part are used, at most. */
+/** Most entries of each part. */
 export type SupersenseSizes = Readonly<Record<GlossSplit, number>>;
 
 /** The entries of each part. */
@@ -14,7 +14,10 @@ export type SupersenseParts = Readonly<Record<GlossSplit, LabeledTexts>>;
 /** Few labels: a pretrained encoder is for what has no more. */
 export const supersenseSizes: SupersenseSizes = { train: 2000, validation: 1000, test: 1000 };
 
-/** What the first run of decision 0023 took of each part: these entries come after them. */
+/**
+ * Entries that the first run of decision 0023 took of each part: those of this experiment come
+ * after them.
+ */
 const takenBefore: SupersenseSizes = { train: 500, validation: 500, test: 1000 };
 
 /** Chooses the entries, the same for every run. */

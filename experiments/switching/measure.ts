@@ -21,7 +21,7 @@ export interface SwitchRow extends TurnTimes {
   readonly live: number; // bytes of the ledger that stay until the next switch
 }
 
-/** What was found. */
+/** Result of the measurement. */
 export interface Switching {
   readonly rows: readonly SwitchRow[];
   /** Weights with other bits than a new merge has, after all switches. */
@@ -69,7 +69,7 @@ async function measureModel(
   return { rows, changed: await countTraces(switched, seed) };
 }
 
-/** What the last switch has loaded. */
+/** Objects that the last switch has loaded. */
 interface Kept {
   model?: Disposable;
 }

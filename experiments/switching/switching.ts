@@ -1,4 +1,4 @@
-/** What a switch from one task to another costs. @module */
+/** Cost of a switch from one task to another. @module */
 
 import { grouped } from "../../src/core/numbers.ts";
 import {

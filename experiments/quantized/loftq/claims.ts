@@ -1,4 +1,4 @@
-/** What `loftq` claims of its rows; decision 0033 has the reasons of the rules. @module */
+/** Claims of `loftq` on its rows; decision 0033 has the reasons of the rules. @module */
 
 import { fromTo, mean } from "../../../src/core/numbers.ts";
 import type { Claim } from "../../frame/mod.ts";
@@ -8,7 +8,10 @@ import { type LoftqRow, ranks } from "./rows.ts";
 /** The paper's T. */
 const usual = 5;
 
-/** Where the structure of the residual is read, and by what share the error is below chance if it has one. */
+/**
+ * Rank and iteration where the structure of the residual is read, and the share that its error is
+ * below chance if it has one.
+ */
 const structured = { rank: 16, iteration: 1, share: 0.02 } as const;
 
 /** The rows of one kind of weights. */

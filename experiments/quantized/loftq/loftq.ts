@@ -5,7 +5,7 @@ import { loftqClaims } from "./claims.ts";
 import { loftqFigure, loftqTable } from "./pictures.ts";
 import { iterations, loftqRows, ranks } from "./rows.ts";
 
-/** How close Q and BA together come to W. */
+/** Error of Q and BA together as an approximation of W. */
 export const loftqErrors: Experiment = experiment({
   name: "loftq",
   title: "LoftQ: what a low-rank update recovers of a weight in 4 bits",

@@ -1,4 +1,4 @@
-/** How close a weight in 4 bits and a low-rank update come to a weight, by rank and iteration. @module */
+/** Errors of a weight in 4 bits and a low-rank update together, by rank and iteration. @module */
 
 import { loftq } from "../../../src/adapt/mod.ts";
 import { architectureOf } from "../../../src/architectures/mod.ts";
@@ -27,7 +27,7 @@ const fullWidth = 512, width = 256, quickWidth = 128;
 
 /** A weight to split. */
 export interface NamedMatrix {
-  /** Whether it is one of the base's, or of independent normal values. */
+  /** Origin of the weight: one of the base's, or independent normal values. */
   readonly kind: "base" | "normal";
   /** Its name in tables. */
   readonly matrix: string;

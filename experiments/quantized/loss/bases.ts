@@ -2,7 +2,7 @@
 
 import type { StorageOptions } from "../../../src/models/mod.ts";
 
-/** How a base is stored. */
+/** A storage form of a base. */
 export interface LossBase {
   /** For tables and claims. */
   readonly label: string;
@@ -20,7 +20,7 @@ const inFourBits = (
   options: { dtype, blockSize, doubleQuantization },
 });
 
-/** What QLoRA is compared with. */
+/** The base that QLoRA is compared with. */
 export const inF32: LossBase = { label: "F32", options: {} };
 
 /** QLoRA's own: NF4, blocks of 64, double quantization. */
@@ -38,7 +38,7 @@ export const smallBlocks: LossBase = inFourBits("nf4", 32);
 /** The largest blocks. */
 export const largeBlocks: LossBase = inFourBits("nf4", 256);
 
-/** Those that the rules read, which are enough for a quick run. */
+/** Bases that the rules read, which are enough for a quick run. */
 export const readBases: readonly LossBase[] = [
   inF32,
   qloraBase,

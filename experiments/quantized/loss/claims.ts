@@ -1,4 +1,4 @@
-/** What `quantized-loss` claims of its rows; decision 0033 has the rules. @module */
+/** Claims of `quantized-loss` on its rows; decision 0033 has the rules. @module */
 
 import { type Claim, claimOn, type NotedClaim } from "../../frame/mod.ts";
 import { fp4Base, inF32, largeBlocks, qloraBase, singleBase, smallBlocks } from "./bases.ts";
@@ -113,9 +113,9 @@ const [, recoveredClaim] = lossClaims;
 export const isOneSeed = (rows: Rows): boolean =>
   comparedTasks(rows).some(({ compared: { noise } }) => Number.isNaN(noise));
 
-/** Whether there is something to recover. */
+/** True if there is something to recover. */
 export const hasLost = (rows: Rows): boolean => lossy(comparedTasks(rows)).length > 0;
 
-/** Those that are judged: where quantizing lost nothing there is nothing to recover. */
+/** Claims that are judged: where quantizing lost nothing there is nothing to recover. */
 export const judgedClaims = (rows: Rows): readonly Claim<Rows>[] =>
   isOneSeed(rows) ? [] : lossClaims.filter((claim) => claim !== recoveredClaim || hasLost(rows));

@@ -1,4 +1,4 @@
-/** What the rules of decision 0033 read: each task's methods side by side. @module */
+/** Compares the methods of each task side by side, for the rules of decision 0033. @module */
 
 import { mean } from "../../../src/core/numbers.ts";
 import { noiseIn, seedNoise, signed } from "../../differences.ts";
@@ -11,7 +11,7 @@ import type { LossMethod } from "./tasks.ts";
 export interface ComparedTask {
   /** Its name. */
   readonly name: string;
-  /** What is measured: accuracies where the task has them, losses otherwise. */
+  /** The measured value: accuracies where the task has them, losses otherwise. */
   readonly measured: MeasuredValue;
   /** Everything that was trained, with the noise floor pooled over it, and bases that were not. */
   readonly compared: MethodComparison;
@@ -59,7 +59,10 @@ export const worse = (tasks: readonly ComparedTask[], a: LossMethod, b: LossMeth
   bothIn(tasks, a, b).filter(({ task: { compared }, one, other }) => compared.isBetter(other, one))
     .map(({ task }) => task);
 
-/** How much worse one is than another in units of the noise floor, on average over the tasks. */
+/**
+ * Difference of one method from another in units of the noise floor, on average over the tasks;
+ * positive if the first is worse.
+ */
 export const worseInFloors = (tasks: readonly ComparedTask[], a: LossMethod, b: LossMethod) =>
   mean(
     bothIn(tasks, a, b).map(({ task: { compared }, one, other }) => {

@@ -1,4 +1,4 @@
-/** What a base in 4 bits costs in quality. @module */
+/** Cost in quality of a base in 4 bits. @module */
 
 import { adaptationSteps } from "../../adaptation/methods.ts";
 import { noStudyData, studyTasks } from "../../encoder_study/tasks.ts";
@@ -10,7 +10,7 @@ import { type ChosenLoss, type LossRow, lossRows, lossRuns } from "./rows.ts";
 
 type Rows = readonly LossRow[];
 
-/** What was run, what was left out, and why a claim is not judged. */
+/** Settings of the runs, the runs left out, and the reason why a claim is not judged. */
 export const lossSettings = (rows: Rows): string =>
   `WordNet's definitions as in “Full fine-tuning against LoRA” (${adaptationSteps} steps of 16 pairs, ` +
   "LoRA of rank 16, held-out loss), supersenses as in “Every method on a classifier”, TREC, SUBJ and " +

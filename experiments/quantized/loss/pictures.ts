@@ -132,7 +132,9 @@ function stepOf(task: ComparedTask, own: Rows): SliderStep {
   };
 }
 
-/** Which values are better, the noise floor, and what the base has before it is trained. */
+/**
+ * Caption: the better direction, the noise floor, and the value of the base before it is trained.
+ */
 function captionOf(task: ComparedTask): string {
   const { measured: { best, decimals }, compared: { noise } } = task;
   const before = [inF32, qloraBase].map((base) => cellOf(task, untrained(base))?.mean);

@@ -3,13 +3,15 @@
 import type { ExperimentContext, MadeRun, PlanContext, PlannedRun } from "../../frame/mod.ts";
 import { full, lora, type LossMethod, type LossTask, openLossTasks } from "./tasks.ts";
 
-/** What one run gave, or a base that is not trained: a loss or, where a task has it, an accuracy. */
+/**
+ * Result of one run, or of a base that is not trained: a loss or, where a task has it, an accuracy.
+ */
 export interface LossRow {
   /** The task's name. */
   readonly task: string;
-  /** How the base is stored. */
+  /** Storage of the base. */
   readonly base: string;
-  /** What is trained. */
+  /** The trained parameters. */
   readonly trained: LossMethod["trained"];
   /** Seed of the run; absent where nothing is trained. */
   readonly seed?: number;
@@ -23,7 +25,7 @@ export interface LossRow {
   readonly accuracy?: number;
 }
 
-/** What sets a run apart. */
+/** The choices that set a run apart. */
 export interface ChosenLoss extends LossMethod {
   /** The task. */
   readonly task: LossTask;

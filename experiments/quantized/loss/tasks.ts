@@ -17,7 +17,7 @@ import { textRateOf, textTasks } from "../../methods/texts/reported.ts";
 import { openTexts, planTexts } from "../../methods/texts/runs.ts";
 import { inF32, type LossBase, lossBases, readBases } from "./bases.ts";
 
-/** What is trained on which base. */
+/** A base and the parameters that are trained on it. */
 export interface LossMethod {
   /** The base. */
   readonly base: LossBase;
@@ -34,7 +34,7 @@ export const lora = (base: LossBase): LossMethod => ({ base, trained: "LoRA" });
 /** A base alone. */
 export const untrained = (base: LossBase): LossMethod => ({ base, trained: "nothing" });
 
-/** What a model gets: nats per token, or the share that is right in percent. */
+/** Score of a model: nats per token, or the share that is right in percent. */
 export type LossValue = { readonly loss: number } | { readonly accuracy: number };
 
 /** A method of an earlier study, on a base in any form. */
@@ -45,13 +45,13 @@ export interface LossTask {
   readonly bases: readonly LossBase[];
   /** A run; those in F32 are runs of the earlier study, and share their folders. */
   plan(method: LossMethod, seed: number): PlannedRun;
-  /** What a run's metrics say. */
+  /** Reads the score from a run's metrics. */
   read(metrics: JsonRecord): LossValue;
-  /** What a base gets that is not trained; absent where a new head would have to be. */
+  /** Measures a base that is not trained; absent where a new head would have to be. */
   untrained?(device: Device, base: LossBase): Promise<LossValue>;
 }
 
-/** Those whose data are there; a quick job's are smaller, and fewer. */
+/** Opens the tasks whose data are there; a quick job's are smaller, and fewer. */
 export async function openLossTasks(quick: boolean): Promise<LossTask[]> {
   const study = await openTexts(quick);
   return [
@@ -78,7 +78,7 @@ const definitions = (quick: boolean): LossTask => ({
   },
 });
 
-/** What is measured on classifiers. */
+/** Reads the accuracy of a classifier. */
 const readAccuracy = ({ accuracy }: JsonRecord): LossValue => ({
   accuracy: 100 * (accuracy as number),
 });

@@ -1,4 +1,4 @@
-/** What `quantized-memory` claims of its rows; decision 0033 has the reasons of the rules. @module */
+/** Claims of `quantized-memory` on its rows; decision 0033 has the reasons of the rules. @module */
 
 import { fromTo } from "../../../src/core/numbers.ts";
 import { formatBytes } from "../../../src/figures/mod.ts";
@@ -55,7 +55,7 @@ const peaksOf = (steps: readonly StepRow[]) => {
 
 const byModel = ({ steps }: MemoryRows) => [...Map.groupBy(steps, ({ model }) => model)];
 
-/** How many times a model's other peaks are QLoRA's. */
+/** Ratios of a model's other peaks to QLoRA's, in words. */
 const times = (steps: readonly StepRow[]): string => {
   const { qlora, others } = peaksOf(steps);
   return others.map((peak) => (peak / qlora).toFixed(2)).join(", ");

@@ -1,4 +1,4 @@
-/** What QLoRA saves: the bytes of a step, and of models that do not fit here. @module */
+/** Memory that QLoRA saves: the bytes of a step, and of models that do not fit here. @module */
 
 import { type Experiment, experiment } from "../../frame/mod.ts";
 import { memoryClaims } from "./claims.ts";

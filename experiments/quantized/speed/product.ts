@@ -33,10 +33,10 @@ const counts = [1, 2, 4, 8, 16];
 /** The matrices W. */
 const shapes = [[768, 768], [3072, 768]] as const;
 
-/** How much slower than the better way the chosen one may be, and how far off the control. */
+/** Tolerances: the chosen way's time over that of the better way, and the control's share. */
 const mostSlower = 1.25, controlShare = 0.1;
 
-/** How far the two ways may differ, of the largest value. */
+/** Largest difference of the two ways, relative to the largest value. */
 const mostDifference = 1e-5;
 
 /** Ways to the same product, the least times in ms. */
@@ -55,7 +55,7 @@ export interface ProductRow {
   readonly plain: number;
   /** The chosen way by each of the two. */
   readonly slower: readonly TimeRatio[];
-  /** The one with a weight in F32 again, by itself. */
+  /** Ratio of a second measurement of the weight in F32 to the first. */
   readonly control: TimeRatio;
   /** Largest difference of the two ways, of the largest value. */
   readonly difference: number;
@@ -126,7 +126,7 @@ function waysOf(scope: Scope, [n, k]: Extents, m: number, random: Random) {
 
 type Rows = readonly ProductRow[];
 
-/** How many times as long as the better way the chosen one takes. */
+/** Largest ratio of the chosen way's time to that of the better way. */
 const slower = ({ slower }: ProductRow): number => Math.max(...slower.map(({ ratio }) => ratio));
 
 const controlsOf = (rows: Rows): TimeRatio[] => rows.map(({ control }) => control);
@@ -194,7 +194,7 @@ const productFigure = (rows: Rows): Figure =>
     }),
   );
 
-/** Where the crossing is. */
+/** Finds the number of rows where the faster way changes. */
 export const fourBitProduct: Experiment = experiment<never, Rows>({
   name: "four-bit-product",
   title: "A product with a weight in 4 bits, by its codes or by way of F32",

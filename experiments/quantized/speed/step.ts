@@ -1,4 +1,4 @@
-/** What a training step on a base in 4 bits costs in time. @module */
+/** Time of a training step on a base in 4 bits. @module */
 
 import { axis, bars, baseLayout, palette, table } from "../../../src/figures/mod.ts";
 import {
@@ -81,7 +81,7 @@ const nameOf = ({ model, batch }: StepTimeRow): string => `${model} (${batch})`;
 
 const byModel = (rows: Rows): [model: string, Rows][] => [...Map.groupBy(rows, nameOf)];
 
-/** How many times as long as LoRA's a method's step takes. */
+/** Ratio of the time of a method's step to that of LoRA's. */
 function timesOfLora(rows: Rows, { label }: Pick<StepMethod, "label">): TimeRatio {
   const each = (label: string) => rows.find((row) => row.label === label)!.each;
   return ratioOf(each(label), each(lora.label));

@@ -8,9 +8,9 @@ export interface TurnTimes {
   readonly minimum: number;
   /** In ms. */
   readonly median: number;
-  /** How many rounds there were. */
+  /** Number of rounds. */
   readonly rounds: number;
-  /** That of every round, in ms. */
+  /** Time of every round, in ms. */
   readonly each: readonly number[];
 }
 

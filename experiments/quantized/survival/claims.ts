@@ -1,4 +1,4 @@
-/** What `survival` claims of its rows; decision 0033 has the reasons of the rules. @module */
+/** Claims of `survival` on its rows; decision 0033 has the reasons of the rules. @module */
 
 import { fromTo } from "../../../src/core/numbers.ts";
 import type { FourBitCode } from "../../../src/quant/mod.ts";
@@ -42,7 +42,7 @@ const byBlock = (rows: readonly SurvivalRow[], say: (own: readonly SurvivalRow[]
     }).join("; ")
   }`;
 
-/** What survives times the values of a block: 1 if it is one value of each. */
+/** The share that survives times the values of a block: 1 if it is one value of each. */
 const perBlock = (row: SurvivalRow): number[] =>
   pointsAt(row, ...tiny).map(({ kept }) => kept * row.blockSize);
 

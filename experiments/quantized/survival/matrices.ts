@@ -15,15 +15,15 @@ import type { PlanContext } from "../../frame/mod.ts";
 import { shippedFolder } from "../../rank_study/adapters.ts";
 import { nameOf, subspaceSeeds } from "../../rank_study/runs.ts";
 
-/** Where weights and updates come from. */
+/** Origins of weights and updates. */
 export const kindsOfWeights = ["trained", "base", "normal"] as const;
 
-/** One of them. */
+/** One of {@link kindsOfWeights}. */
 export type KindOfWeights = typeof kindsOfWeights[number];
 
 /** A weight with an update. */
 export interface UpdatedWeight {
-  /** Where it comes from. */
+  /** Its origin. */
   readonly kind: KindOfWeights;
   /** W. */
   readonly weight: HostTensor;

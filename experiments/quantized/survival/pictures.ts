@@ -36,7 +36,7 @@ const form: readonly Column<SurvivalRow>[] = [
   ["into", "merged into", "text"],
 ];
 
-/** What survives of every size. */
+/** Table of the share that survives, for every size. */
 export const survivalTable = ({ rows }: SurvivalRows): DataTable =>
   table<SurvivalRow>({
     id: "survival",

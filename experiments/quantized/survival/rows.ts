@@ -1,4 +1,8 @@
-/** How much of an update is left when it is merged into a weight in 4 bits. @module */
+/**
+ * Measures the part of an update that is left when it is merged into a weight in 4 bits.
+ *
+ * @module
+ */
 
 import type { HostTensor } from "../../../src/core/tensor.ts";
 import { boundsOf, mean } from "../../../src/core/numbers.ts";
@@ -26,16 +30,19 @@ export const sizes = [0.001, 0.003, 0.01, 0.02, 0.03, 0.05, 0.1, 0.3, 1] as cons
 /** Values per block. */
 export const blockSizes = [32, 64, 128, 256] as const;
 
-/** What the update is added to before quantizing: the values of the 4 bits, or the floats that they were made of. */
+/**
+ * The weight that the update is added to before quantizing: the values of the 4 bits, or the floats
+ * that they were made of.
+ */
 export type MergedInto = "4 bits" | "floats";
 
-/** How weights are stored, and what an update is merged into. */
+/** Storage form of weights, and the weight that an update is merged into. */
 export interface MergeForm extends QuantizedForm {
-  /** What the update is added to. */
+  /** The weight that the update is added to. */
   readonly into: MergedInto;
 }
 
-/** What is left of an update. */
+/** The part of an update that is left. */
 export interface Left {
   /** ⟨after − before, ΔW⟩ / ‖ΔW‖². */
   readonly kept: number;
@@ -45,7 +52,7 @@ export interface Left {
   readonly chance: number;
 }
 
-/** What is left of updates of one size, over the matrices. */
+/** The part that is left of updates of one size, over the matrices. */
 export interface SurvivalPoint extends Left {
   /** ‖ΔW‖ / ‖W‖. */
   readonly size: number;
@@ -57,7 +64,7 @@ export interface SurvivalPoint extends Left {
 
 /** One form with one kind of weights. */
 export interface SurvivalRow extends MergeForm {
-  /** Where weights and updates come from. */
+  /** Origin of the weights and updates. */
   readonly kind: KindOfWeights;
   /** ‖W − W₄‖ / ‖W‖, the mean over the matrices. */
   readonly quantizationError: number;
@@ -153,7 +160,7 @@ function sumOf({ shape, data }: HostTensor, b: HostTensor, factor = 1): HostTens
   return { shape, data: sum };
 }
 
-/** What a step has of ΔW, and of another update of that size. */
+/** Measures the part of a step that is along ΔW, and along another update of that size. */
 export function leftOf(
   { data: before }: HostTensor,
   { data: after }: HostTensor,
