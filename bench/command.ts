@@ -1,4 +1,4 @@
-/** How the commands of this folder read what they are asked, and how they end. @module */
+/** Reads the options of this folder's commands, and ends with their exit codes. @module */
 
 import { terminalLine } from "../src/core/errors.ts";
 

@@ -1,4 +1,4 @@
-/** What `deno task bench:cpu` times: products, attention, and kernels that go along rows. @module */
+/** Trials of `deno task bench:cpu`: products, attention, and kernels that go along rows. @module */
 
 import {
   adamw,
@@ -32,9 +32,9 @@ import {
 
 /** One thing to time. Without `flops` its speed is counted in bytes. */
 export interface Trial {
-  /** What it is: a name and extents. */
+  /** A name and extents. */
   readonly title: string;
-  /** What is launched. */
+  /** The launched kernel. */
   readonly kernel: Kernel;
   /** Elements of each operand. */
   readonly sizes: Readonly<Record<string, number>>;

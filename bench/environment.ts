@@ -1,4 +1,4 @@
-/** What a contender's process finds in its environment and leaves, and the machine's name. @module */
+/** Environment of a contender's process, and the machine's name. @module */
 
 import { cpus } from "node:os";
 import { stripVTControlCharacters } from "node:util";
@@ -17,7 +17,7 @@ export function environmentOf(variant: string): Record<string, string> {
   return { DENO_WEBGPU_BACKEND: "vulkan", ...rest, ...blas };
 }
 
-/** When and where a run was made. */
+/** Date and machine of a run. */
 export interface Setting {
   readonly date: string;
   readonly deno: string;
@@ -45,7 +45,10 @@ export async function commitOf(folder: URL): Promise<string> {
   }
 }
 
-/** Why a program failed: Deno says so in the first line of its error, Python in the last one. */
+/**
+ * Reason of a program's failure: Deno prints it in the first line of its error, Python in the last
+ * one.
+ */
 export function reasonOf(stderr: Uint8Array): string {
   const lines = stripVTControlCharacters(new TextDecoder().decode(stderr)).trim().split("\n");
   return (lines.find((line) => line.startsWith("error: ")) ?? lines.at(-1)!).slice(0, 200);
@@ -71,7 +74,9 @@ export async function lastLineOf(
   return new TextDecoder().decode(stdout).trim().split("\n").pop()!;
 }
 
-/** What a Python lacks of the contenders' imports, found without importing; `undefined` if nothing. */
+/**
+ * Names the contenders' imports that a Python lacks, found without importing; `undefined` if none.
+ */
 export async function missingInPython(python: string): Promise<string | undefined> {
   const code = "import importlib.util as u, sys; " +
     "print(', '.join(name for name in sys.argv[1:] if not u.find_spec(name)))";

@@ -1,4 +1,4 @@
-/** What the rows must show, and whether they do: thresholds written before any run. @module */
+/** Goals of the rows, and the test if they are met: thresholds written before any run. @module */
 
 import type { Row, Summary } from "./summary.ts";
 

@@ -13,7 +13,7 @@ import { backendFor } from "../src/linalg/choose_backend.ts";
 import { singularValues, svd, symmetricEigen } from "../src/linalg/mod.ts";
 import { values } from "./workloads.ts";
 
-/** What a process prints: the contender's name, and ms and the checked number of every case. */
+/** Output of a process: the contender's name, and ms and the checked number of every case. */
 interface Found {
   readonly name: string;
   readonly cases: Readonly<Record<string, { least: number; median: number; check: number }>>;
@@ -104,7 +104,9 @@ async function mlMatrix(): Promise<Cases> {
   };
 }
 
-/** What takes over a second is run once: there is nothing left to warm up. */
+/**
+ * Times the cases; a case that takes over a second is run once: there is nothing left to warm up.
+ */
 function measure(name: string, cases: Cases): Found {
   const timed = Object.entries(cases).map(([key, run]) => {
     let check = 0, times: number[] = [];

@@ -1,5 +1,5 @@
 /**
- * What reading an adapter's spectrum while it trains costs: `deno task bench:spectra [rank]`.
+ * Cost of reading an adapter's spectrum while it trains: `deno task bench:spectra [rank]`.
  *
  * LoRA on q and v of the small base, as in the rank study (r = 8 unless said), in turns of 20 steps with
  * a reading and without. Prints the least and median turn of each and the ratios; at most 1.03 is wanted.

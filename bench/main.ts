@@ -95,7 +95,7 @@ const known = {
   out: { ...text, default: fileURLToPath(new URL("results/latest", folder)) },
 };
 
-/** What was asked for; nothing has run yet. */
+/** Parses the arguments; nothing has run yet. */
 export async function parseArguments(args: readonly string[]) {
   assertKnownOptions(args, Object.keys(known));
   const { rounds, limit, merge, ...options } =
@@ -154,7 +154,7 @@ function mergeInto(earlier: Summary, later: Summary): Summary {
   return { ...earlier, note: `${earlier.note} ${later.note}`.trim(), rows };
 }
 
-/** Where the time of our own steps goes, in place of the comparison. */
+/** Profiles our own steps, in place of the comparison. */
 async function profileOurs({ workloads, contenders, out }: Options): Promise<void> {
   const sections = [];
   for (const workload of workloads) {

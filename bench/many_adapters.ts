@@ -18,7 +18,7 @@ export const baseFolder: string = fileURLToPath(new URL("../models/tiny-gpt2", i
 /** Tokens of a row, and rounds in a process, each timing every case. */
 export const rowLength = 16, timedRounds = 15;
 
-/** What is timed. */
+/** The timed cases. */
 export const cases: readonly { readonly kind: Variant["kind"]; readonly count: number }[] = [
   { kind: "base", count: 0 },
   { kind: "base again", count: 0 },
@@ -28,7 +28,7 @@ export const cases: readonly { readonly kind: Variant["kind"]; readonly count: n
 
 /** The line that a contender's process prints: times in ms, and last logits, for each case. */
 export interface AdaptersReport {
-  /** What computed. */
+  /** The device that computed. */
   readonly device: string;
   /** In the order of the cases. */
   readonly results: readonly { minimum: number; median: number; check: readonly number[] }[];

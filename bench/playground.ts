@@ -1,5 +1,5 @@
 /**
- * How soon the playground is there, and how smoothly it moves: `deno task bench:playground [cpu|webgpu]`.
+ * Start time and smoothness of the playground: `deno task bench:playground [cpu|webgpu]`.
  *
  * Builds the page and opens it from a file in headless Chromium, whose WebGPU is SwiftShader, on the CPU.
  * Prints bytes, times from the navigation or from a press (medians of loads in new tabs), and the times

@@ -1,5 +1,6 @@
 /**
- * Where the time of our steps goes, each workload in a fresh process: `deno task bench --profile`, see README.md.
+ * Profiles of our steps, each workload in a fresh process: `deno task bench --profile`, see
+ * README.md.
  *
  * @module
  */

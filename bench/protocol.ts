@@ -1,4 +1,8 @@
-/** What a contender's process does: take one workload, time it, print one line of JSON. @module */
+/**
+ * The protocol of a contender's process: take one workload, time it, print one line of JSON.
+ *
+ * @module
+ */
 
 import { repeats, type Workload } from "./workloads.ts";
 
@@ -13,7 +17,7 @@ export interface Case {
   check(): Promise<number>;
 }
 
-/** What the process found for one case. */
+/** Measurements of one case in the process. */
 export interface Measured {
   readonly name: string;
   /** Compilation and first run. */
@@ -34,7 +38,7 @@ export interface Report {
   readonly openMs?: number;
   readonly cases?: Measured[];
   readonly roof?: { readonly gflops: number; readonly copyGBs: number };
-  /** Why there are no cases. */
+  /** Reason why there are no cases. */
   readonly notRun?: string;
 }
 

@@ -17,7 +17,7 @@ import { assertAgreement, tableOf } from "./real_models_table.ts";
 
 /** The line that a contender's process prints. */
 export interface RealReport {
-  /** What computed, and with which library. */
+  /** The device that computed, and the library. */
   readonly device: string;
   /** Milliseconds of each step after the first. */
   readonly ms: readonly number[];
@@ -33,7 +33,7 @@ export interface RealReport {
 
 /** The reports of a case by contender. */
 export interface Cell {
-  /** Such as `smollm2-forward`. */
+  /** Name of the case, such as `smollm2-forward`. */
   readonly name: string;
   /** Bytes of the model's file. */
   readonly fileBytes: number;
@@ -41,7 +41,7 @@ export interface Cell {
   readonly labels: readonly number[];
   /** One report for each round, under each contender's name. */
   readonly reports: Map<string, RealReport[]>;
-  /** What PyTorch finds in F32 with the weights that the case has in 16 bits. */
+  /** PyTorch's report in F32 with the weights that the case has in 16 bits. */
   readonly widened?: RealReport;
 }
 
@@ -51,7 +51,7 @@ interface Contender {
   readonly program: string;
   readonly args: readonly string[];
   readonly texts?: TextsName;
-  /** What it finds in its environment. */
+  /** Variables of its environment. */
   readonly settings?: Readonly<Record<string, string>>;
 }
 

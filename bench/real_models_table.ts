@@ -1,4 +1,4 @@
-/** What `deno task bench:real` prints. @module */
+/** Output of `deno task bench:real`. @module */
 
 import type { Cell, RealReport } from "./real_models.ts";
 

@@ -1,5 +1,6 @@
 /**
- * How time and memory grow with width, depth, tokens, rank, modules and vocabulary: `deno task bench:scale`.
+ * Growth of time and memory with width, depth, tokens, rank, modules and vocabulary: `deno task
+ * bench:scale`.
  *
  * Every sweep of every contender is a process of its own, and the contenders of a sweep alternate.
  *
@@ -121,7 +122,7 @@ const known = {
   out: { ...text, default: fileURLToPath(latest) },
 };
 
-/** What was asked for; nothing has run yet. */
+/** Parses the arguments; nothing has run yet. */
 export async function parseArguments(args: readonly string[]) {
   assertKnownOptions(args, Object.keys(known));
   const { only, rounds, merge, out, note } = parseArgs({ args: [...args], options: known }).values;

@@ -1,4 +1,4 @@
-/** What a program pays before its first own line, and a user before the first number. @module */
+/** Time until a program's first own line, and until a user's first number. @module */
 
 import { environmentOf } from "./environment.ts";
 

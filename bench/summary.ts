@@ -20,7 +20,7 @@ export interface Row {
   readonly ten: Spread | null;
   /** The checked number after the first step, the fifth and the last. */
   readonly checks: readonly number[];
-  /** Whether they are PyTorch's, or where it has none those of the first contender. */
+  /** True if they are PyTorch's, or where it has none those of the first contender. */
   readonly same: boolean;
   /** Of the measured multiply-add peak. */
   readonly shareOfRoof: number | null;

@@ -4,7 +4,7 @@ import { type Goal, goalsOf } from "./goals.ts";
 import type { Row, Spread, Summary } from "./summary.ts";
 import { generation } from "./workloads.ts";
 
-/** Which of ours a contender is compared with: what runs on the same kind of device. */
+/** Our contender that another one is compared with: the one on the same kind of device. */
 export function oursFor(contender: string): string {
   return contender.endsWith("webgpu") ? "ours webgpu" : "ours cpu";
 }

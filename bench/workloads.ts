@@ -1,4 +1,4 @@
-/** What is timed, in numbers that every contender, Python included, makes alike. @module */
+/** Timed workloads, in numbers that every contender, Python included, makes alike. @module */
 
 /** Names of the workloads; a fresh process runs one of them. */
 export const workloads = [
@@ -11,7 +11,7 @@ export const workloads = [
   "generate",
 ] as const;
 
-/** One of them. */
+/** One of {@link workloads}. */
 export type Workload = typeof workloads[number];
 
 /** A GPT-2 with its batch. */

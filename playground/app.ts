@@ -30,7 +30,7 @@ export class App {
   #reading: LessonReading | undefined;
   #merged: MergedLesson | undefined;
   #isRunning = false;
-  /** Which of the loops of pictures is in force: each start begins one. */
+  /** Number of the current loop of pictures: each start begins a new one. */
   #loop = 0;
   #work: Promise<void> = Promise.resolve();
   readonly #isPictureDue = pictureClock();
@@ -64,7 +64,7 @@ export class App {
     this.#view?.draw();
   }
 
-  /** What a reader asks for while a lesson opens comes after it. */
+  /** Queues a reader's action until the lesson has opened. */
   #queue(work: () => Promise<void>): void {
     this.#work = this.#work.then(work).catch((error) => this.#stand((error as Error).message));
   }
@@ -156,7 +156,7 @@ export class App {
     return Object.values(this.#reading!.loss).every(Number.isFinite);
   }
 
-  /** What is said when the steps end. */
+  /** Text at the end of the steps. */
   #standing(): string {
     if (!this.#reading || this.#reading.steps === 0) return "";
     return this.#isFinite ? standingText(this.#reading) : notFinite;

@@ -12,7 +12,7 @@ export interface Handle {
   readonly label: string;
   /** A list of names; else a range of the key's values. */
   readonly names?: Readonly<Record<string, string>>;
-  /** How a value is written beside the label. */
+  /** Formats a value beside the label. */
   readonly format?: (value: string | number, state: State) => string;
   /** Values that fit the state. Default: all. */
   readonly fits?: (value: string | number, state: State) => boolean;

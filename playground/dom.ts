@@ -1,6 +1,6 @@
 /**
- * What the page uses of the browser. The types of a whole browser would be in force in every file of a
- * type check, where they disagree with those of WebGPU.
+ * Types of the browser's interfaces that the page uses. The types of a whole browser would be in
+ * force in every file of a type check, where they disagree with those of WebGPU.
  *
  * @module
  */
@@ -47,7 +47,7 @@ type DroppedHandle =
   | { readonly kind: "file"; getFile(): Promise<File> }
   | { readonly kind: "directory"; values(): AsyncIterable<DroppedHandle> };
 
-/** What happened, and where. */
+/** An event with its target. */
 export interface PageEvent {
   readonly target: PageElement;
   /** Of what is dragged. */

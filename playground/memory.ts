@@ -14,7 +14,7 @@ export interface MemoryQuestion {
   readonly rank: number;
   /** Roles of the adapted sites, or all linear layers. */
   readonly sites: readonly string[] | "all-linear";
-  /** How the base is stored while LoRA is trained; in full it is F32. */
+  /** Storage of the base while LoRA is trained; in full it is F32. */
   readonly dtype: "F32" | "BF16" | "nf4";
   /** Sequences in a batch, and their tokens, of which no more count than the model takes. */
   readonly batch: number;

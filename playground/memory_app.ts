@@ -13,7 +13,7 @@ export class MemoryApp {
   #state: State;
   /** A reader's own model, which is counted in place of the catalog's. */
   #own: ConfigJson | undefined;
-  /** How often was asked: only the newest question is answered. */
+  /** Number of questions so far: only the newest is answered. */
   #asked = 0;
 
   /** Counts the model of a state. */

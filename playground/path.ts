@@ -5,11 +5,11 @@ import { type LessonSettings, lessonSettings } from "../src/lesson/lesson.ts";
 /** A stop. */
 export interface Stop {
   readonly title: string;
-  /** What to do, and what to predict. */
+  /** The reader's task and the question to predict. */
   readonly text: string;
-  /** What is seen, and why: folded, so that readers can predict. */
+  /** The result and its reason: folded, so that readers can predict. */
   readonly answer: string;
-  /** What differs from the first settings. */
+  /** Differences from the first settings. */
   readonly settings: Partial<LessonSettings>;
   /** Steps that are taken before the reader comes. */
   readonly steps?: number;

@@ -5,7 +5,7 @@ import { stops } from "./path.ts";
 import { type LessonSettings, lessonSettings, lessonStarts } from "../src/lesson/lesson.ts";
 import type { TinySettings } from "./tiny/settings.ts";
 
-/** What a reader has chosen. */
+/** A reader's choices. */
 export interface State extends LessonSettings {
   /** Steps between two frames. */
   readonly pace: number;
@@ -13,7 +13,7 @@ export interface State extends LessonSettings {
   readonly steps: number;
   /** Stop of the guided path; 0 is none. */
   readonly stop: number;
-  /** Which device computes. */
+  /** The device that computes. */
   readonly device: "cpu" | "webgpu" | "reference";
   /** A model of the catalog. */
   readonly model: string;
@@ -23,19 +23,19 @@ export interface State extends LessonSettings {
   readonly dtype: "F32" | "BF16" | "nf4";
   readonly batch: number;
   readonly length: number;
-  /** What the tiny GPT-2 learns with. */
+  /** Settings of the tiny GPT-2's training. */
   readonly textRank: number;
   readonly textAlpha: number;
   readonly textRate: number;
   readonly textSteps: number;
   readonly textSeed: number;
-  /** Which device computes it. */
+  /** The device of the tiny GPT-2. */
   readonly textDevice: "cpu" | "webgpu";
   /** The adapted site whose spectrum is drawn, by its place. */
   readonly site: number;
-  /** What the tiny GPT-2 continues. */
+  /** The prompt that the tiny GPT-2 continues. */
   readonly prompt: string;
-  /** What the page does not show: parts and handles, with commas between. */
+  /** Parts and handles that the page hides, with commas between. */
   readonly hide: string;
 }
 
@@ -76,7 +76,7 @@ export const hideable: readonly string[] = [
   ...Object.keys(choices).filter((key) => key !== "stop"),
 ];
 
-/** What a reader finds first. */
+/** The state of a page that is opened without settings. */
 export const initial: State = {
   ...lessonSettings(),
   ...{ pace: 1, steps: 0, stop: 0, device: "cpu" },
@@ -103,7 +103,7 @@ export function parseState(hash: string): State {
 
 const entriesOf = (hash: string) => [...new URLSearchParams(hash.replace(/^#/, ""))];
 
-/** What an address says and the page does not know: `rank=5`, `hide=header`. */
+/** Parts of an address that the page does not know: `rank=5`, `hide=header`. */
 export function unknownIn(hash: string): string[] {
   return entriesOf(hash).flatMap(([key, text]) => {
     if (key !== "hide") return valueOf(key, text) === undefined ? [`${key}=${text}`] : [];
@@ -121,7 +121,7 @@ function valueOf(key: string, text: string): string | number | undefined {
   return known.find((value) => String(value) === text);
 }
 
-/** What of these can be hidden, once each and in the order of the page. */
+/** Keeps the names that can be hidden, once each and in the order of the page. */
 export const hiding = (names: readonly string[]): string =>
   hideable.filter((name) => names.includes(name)).join();
 

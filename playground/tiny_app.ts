@@ -25,12 +25,12 @@ export class TinyApp {
   #files: File[] | undefined;
   #remote: Remote | undefined;
   #curves: TuningCurves | undefined;
-  /** How often a reader has asked for what need not wait until all is said. */
+  /** Number of interruptions by actions that need not wait until all is said. */
   #interrupts = 0;
-  /** How often was begun again: only the newest is opened. */
+  /** Number of restarts: only the newest tuning is opened. */
   #restarts = 0;
   #isRunning = false;
-  /** Which of the loops of steps is in force: each start begins one. */
+  /** Number of the current loop of steps: each start begins a new one. */
   #loop = 0;
   #work: Promise<void> = Promise.resolve();
   readonly #isPictureDue = pictureClock();

@@ -1,6 +1,7 @@
 /**
- * What must not change while issue 19 moves the house: `make` writes it to `tests/freeze`, `check` computes it again
- * and prints each difference in a line, `measure` prints figures of the house. To be deleted at the issue's end.
+ * Freezes the package while issue 19 moves the house: `make` writes its state to `tests/freeze`,
+ * `check` computes it again and prints each difference in a line, `measure` prints figures of the
+ * house. To be deleted at the issue's end.
  *
  *   deno run -A scripts/freeze.ts make [--only api,specs] [--job results.json]
  *   deno run -A scripts/freeze.ts check [--only api,specs,…] [--job results.json]

@@ -26,7 +26,7 @@ const overrides = {
   "@jupyterlab/apputils-extension:notification": { fetchNews: "false", checkForUpdates: false },
 };
 
-/** Whether JupyterLab is there in the version that is asked for. */
+/** True if JupyterLab is there in the version that is asked for. */
 export function labInstalled(): boolean {
   try {
     Deno.statSync(labPython); // follows the link: the system's Python may have gone
@@ -85,7 +85,10 @@ async function succeeds(command: string, args: string[]): Promise<boolean> {
   }
 }
 
-/** What a command prints; if it fails its last line says why, pip's others that it tried. */
+/**
+ * Runs a command and returns its output; if it fails, the message is its last line, as pip's others
+ * list the versions that it tried.
+ */
 async function run(command: string, args: string[], env?: Record<string, string>): Promise<string> {
   const { success, stderr, stdout } = await new Deno.Command(command, { args, env }).output();
   const [out, err] = [stdout, stderr].map((bytes) => new TextDecoder().decode(bytes).trim());

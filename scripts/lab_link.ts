@@ -34,7 +34,10 @@ function isFile(path: string): boolean {
   }
 }
 
-/** Whether one of the strings in it, in `links` or `imports`, is the place of this clone or of its first entry. */
+/**
+ * True if one of the strings in it, in `links` or `imports`, is the place of this clone or of its
+ * first entry.
+ */
 function linksClone(path: string): boolean {
   const folder = pathToFileURL(`${dirname(path)}/`);
   if (folder.href === root.href) return true;

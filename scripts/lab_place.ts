@@ -1,15 +1,19 @@
-/** Where `deno task lab` opens: the project's notebooks, a folder, or a notebook in it. @module */
+/**
+ * The notebooks that `deno task lab` opens: the project's notebooks, a folder, or a notebook in it.
+ *
+ * @module
+ */
 
 import { basename, dirname, resolve } from "node:path";
 import { notebooksPath } from "../tests/support/notebook_file.ts";
 
-/** What Lab serves and shows first. */
+/** The folder that Lab serves and the page that it shows first. */
 export interface LabPlace {
   /** The folder that it serves, absolute. */
   readonly folder: string;
   /** The notebook that it opens. */
   readonly notebook?: string;
-  /** Whether the folder is to get the series without outputs. */
+  /** True if the folder is to get the series without outputs. */
   readonly isBlank?: boolean;
   /** The arguments that go to JupyterLab. */
   readonly options: readonly string[];

@@ -38,7 +38,7 @@ function trusted(): string | undefined {
 
 const git = (folder: string, ...args: string[]) => output("git", args, folder);
 
-/** What a command prints in a folder; nothing if it fails. */
+/** Runs a command in a folder and returns its output; nothing if it fails. */
 async function output(command: string, args: string[], cwd: string): Promise<string> {
   try {
     const process = new Deno.Command(command, { args, cwd, stderr: "null" });

@@ -61,9 +61,10 @@ function withKernels(script: string, wasm: Uint8Array<ArrayBuffer>): string {
 }
 
 /**
- * What the page's script may do besides: add the model's script, as no source expression matches the address
- * of a file in every browser; compile the kernels; fetch these, and the model's files, from data URLs; start
- * a worker with its own text, which is a blob there. The worker is under the same policy.
+ * Further permissions of the page's script: add the model's script, as no source expression matches
+ * the address of a file in every browser; compile the kernels; fetch these, and the model's files,
+ * from data URLs; start a worker with its own text, which is a blob there. The worker is under the
+ * same policy.
  */
 const needs = {
   script: ["'strict-dynamic'", "'wasm-unsafe-eval'"],

@@ -33,7 +33,7 @@ const linearsOf = {
   all: ["c_attn.q", "c_attn.k", "c_attn.v", "attn.c_proj", "mlp.c_fc", "mlp.c_proj"],
 };
 
-/** How a run is trained, as `peft_skills.py` reads it. */
+/** Settings of a run, as `peft_skills.py` reads them. */
 function settingsOf({ method, learningRate, steps, seed }: SkillRun, start?: PeftStart) {
   const warmupSteps = Math.ceil(steps / 30), how = { learningRate, steps, warmupSteps, seed };
   if (method.kind !== "lora") return { ...how, start };
@@ -63,7 +63,7 @@ export async function writeCase(path: string, run: SkillRun, start?: PeftStart):
 
 const target = `${rootPath}/experiments/skills/needed_rank/peft.json`;
 
-/** What the program prints of a case. */
+/** Output of the program for a case. */
 interface Printed extends Pick<PeftRow, "loss" | "texts" | "trained"> {
   readonly exact: number;
   readonly versions: Readonly<Record<string, string>>;
@@ -107,7 +107,7 @@ function sourceOf({ versions }: Printed): string {
   return `${programs}, 1 thread, ${machine}, ${date}`;
 }
 
-/** Whether a row is that of a run, at the rate that the map has. */
+/** True if a row is that of a run, at the rate that the map has. */
 const isOf = ({ repeat, learningRate }: MapRun) => (row: PeftRow): boolean =>
   row.seed === repeat && row.learningRate === learningRate;
 

@@ -27,7 +27,7 @@ const imageHtml = (alt: string, large: string, small: string): string =>
     escapeHtml(alt)
   }" src="${pictureSource(large)}">`;
 
-/** What plotly draws in a color of light paper has the color of the same name on dark paper. */
+/** Replaces plotly's colors of light paper by the colors of the same names on dark paper. */
 const onDark = [
   ["rect", "fill", "#ffffff", "paper"],
   ["text", "fill", "#1f2430", "ink"],

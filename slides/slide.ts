@@ -1,4 +1,4 @@
-/** What a slide is, and its HTML. @module */
+/** Slides and their HTML. @module */
 
 import { escapeHtml } from "../src/figures/html.ts";
 
@@ -10,7 +10,7 @@ export interface Slide {
   readonly title: string;
   /** Paragraphs; `{name}` is one of the numbers, `code` is between backticks. */
   readonly text: readonly string[];
-  /** What students choose between. */
+  /** Choices for the students. */
   readonly choices?: readonly string[];
   /** Numbers in the text, as the library computes them. */
   readonly numbers?: Readonly<Record<string, string>>;
@@ -27,7 +27,7 @@ export interface Part {
   readonly title: string;
   /** From and to, as in the instructor notes. */
   readonly minutes: readonly [from: number, to: number];
-  /** Which notebook has more. */
+  /** The notebook with more on the part. */
   readonly notebook: string;
   readonly slides: readonly Slide[];
 }

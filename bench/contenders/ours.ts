@@ -14,7 +14,7 @@ async function open(variant: string): Promise<Opened> {
   return { device: device.description, cases: (workload) => casesOf(device, workload) };
 }
 
-/** What is timed of a workload. */
+/** The timed cases of a workload. */
 export function casesOf(device: Device, workload: Workload): Case[] {
   switch (workload) {
     case "matmul":

@@ -1,5 +1,5 @@
 /**
- * What a user waits for at first: `ours_first.ts VARIANT loss|token`, in a fresh process.
+ * Time until a user's first number: `ours_first.ts VARIANT loss|token`, in a fresh process.
  *
  * The loss of the tiny GPT after one training step, or the first token of the base in `models/`. Prints one
  * line of JSON: ms to open the device, to make or load the model, and to the first number.

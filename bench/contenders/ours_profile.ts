@@ -1,5 +1,5 @@
 /**
- * Where the time of our steps goes: `ours_profile.ts VARIANT WORKLOAD` prints a profile of each case as JSON.
+ * Profiles our steps: `ours_profile.ts VARIANT WORKLOAD` prints a profile of each case as JSON.
  *
  * @module
  */

@@ -1,4 +1,4 @@
-/** What both peers do with their operations: split weights, choose the loss. @module */
+/** Tasks of both peers with their operations: split weights, choose the loss. @module */
 
 import { NotRun } from "../protocol.ts";
 import {
@@ -24,9 +24,9 @@ import {
 /** A training step in a peer's terms. */
 export interface PeerTask<T> {
   readonly name: string;
-  /** What Adam moves. */
+  /** Weights that Adam updates. */
   readonly trained: Weights<T>;
-  /** What it does not. */
+  /** Weights that it does not update. */
   readonly frozen: Weights<T>;
   loss(o: Operations<T>, trained: Weights<T>, frozen: Weights<T>): T;
 }

@@ -26,7 +26,7 @@ export interface Operations<T> {
 /** Tensors by name. */
 export type Weights<T> = Record<string, T>;
 
-/** What a GPT's loss needs besides its weights. */
+/** Inputs of a GPT's loss besides its weights. */
 export interface GptBatch<T> {
   /** (tokens, vocabulary), a one at each token: peers have no embedding gradient on every backend. */
   readonly inputs: T;

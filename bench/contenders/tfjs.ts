@@ -11,7 +11,7 @@ const version = "4.22.0";
 // The whole package: its core alone registers no gradients under Deno.
 const tf = await import(`npm:@tensorflow/tfjs@${version}`);
 
-/** What is used of its tensors. */
+/** The members of its tensors that we use. */
 interface TfTensor {
   data(): Promise<Float32Array>;
   dispose(): void;

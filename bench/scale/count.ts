@@ -1,4 +1,4 @@
-/** What a step or a spectrum takes by theory: multiplications, additions and bytes. @module */
+/** Theoretical cost of a step or a spectrum: multiplications, additions and bytes. @module */
 
 import {
   evaluateFormulaRatio,
@@ -33,7 +33,7 @@ export interface Count {
 export interface StepBytes {
   /** All at the peak. */
   readonly peak: number;
-  /** What is trained, its gradients and its moments. */
+  /** Bytes of the trained values, their gradients and their moments. */
   readonly trained: number;
 }
 
@@ -50,7 +50,7 @@ export function stepBytes({ peak, peakByRole }: LedgerReading, method: Method): 
   return { peak, trained: (method === "lora" ? adapter : weight) + gradient + optimizer };
 }
 
-/** What a training step takes, found on the dry device. */
+/** Counts the cost of a training step, on the dry device. */
 export async function countStep(size: StepSize, method: Method): Promise<Count> {
   using device = new DryDevice();
   using step = openStep(device, size, method);

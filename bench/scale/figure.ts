@@ -18,7 +18,7 @@ interface Curve {
   readonly theory: readonly Place[];
 }
 
-/** What is drawn at one place of the grid. */
+/** A panel of the grid. */
 interface Panel {
   readonly sweep: Sweep;
   readonly unit: string;

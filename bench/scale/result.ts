@@ -1,9 +1,9 @@
-/** What a run found, beside what theory says. @module */
+/** Measurements of a run, beside the theory. @module */
 
 import type { Count, StepBytes } from "./count.ts";
 import type { Variant, Work } from "./sweeps.ts";
 
-/** What a process found at a value. */
+/** Measurements of a process at a value. */
 export interface FoundPoint {
   /** Of what grows. */
   readonly value: number;
@@ -15,7 +15,7 @@ export interface FoundPoint {
 
 /** The line that a process prints. */
 export interface Found {
-  /** What computed. */
+  /** The device that computed. */
   readonly device: string;
   /** Rising. */
   readonly points: readonly FoundPoint[];
@@ -25,7 +25,7 @@ export interface Found {
 
 /** A measured value with what theory says of it. */
 export interface Point extends FoundPoint {
-  /** What theory says. */
+  /** Cost by theory. */
   readonly count: Count;
 }
 
@@ -33,9 +33,9 @@ export interface Point extends FoundPoint {
 export interface Series {
   /** The name of the sweep. */
   readonly sweep: string;
-  /** What was timed. */
+  /** The timed work. */
   readonly work: Work;
-  /** Where. */
+  /** The kernels that computed it. */
   readonly variant: Variant;
   /** Rising. */
   readonly points: readonly Point[];
@@ -52,7 +52,7 @@ export interface ScaleResult {
   readonly note: string;
   /** Processes of each series, of which the least times count. */
   readonly rounds: number;
-  /** What computed, by variant and kind of work. */
+  /** Devices that computed, by variant and kind of work. */
   readonly devices: Readonly<Record<string, string>>;
   readonly series: readonly Series[];
 }
@@ -78,7 +78,7 @@ export function exponentOf(places: readonly Place[]): number {
   return slope / logs.reduce((sum, [x]) => sum + (x - meanX) ** 2, 0);
 }
 
-/** What theory's counts are multiplied by to be times: the geometric mean over the upper half. */
+/** Factor from theory's counts to times: the geometric mean over the upper half. */
 export function scaleOf(measured: readonly Place[], counted: readonly Place[]): number {
   const [times, counts] = [measured, counted].map(upperHalf);
   const logs = times.map(([, ms], i) => Math.log(ms / counts[i][1]));

@@ -1,4 +1,8 @@
-/** What grows: one quantity at a time, around a GPT-2 of a middle size or an update of one. @module */
+/**
+ * Sweeps: one quantity grows at a time, around a GPT-2 of a middle size or an update of one.
+ *
+ * @module
+ */
 
 import type { GptSize } from "../workloads.ts";
 
@@ -16,7 +20,7 @@ export interface UpdateSize {
   readonly width: number;
   /** r. */
   readonly rank: number;
-  /** How many there are. */
+  /** Number of updates. */
   readonly modules: number;
 }
 
@@ -34,24 +38,24 @@ interface Limits {
   readonly bytes?: number;
 }
 
-/** How a sweep is named, and its sizes. */
+/** Name and sizes of a sweep. */
 interface Growth {
   /** As `--only` names it. */
   readonly name: string;
-  /** What grows, with the unit. */
+  /** The growing quantity, with the unit. */
   readonly quantity: string;
   /** Rising. */
   readonly values: readonly number[];
-  /** What the formulas tend to. */
+  /** Exponents that the formulas tend to. */
   readonly limits: Limits;
 }
 
-/** What is trained: A and B, or all. */
+/** The trained values: A and B, or all. */
 export type Method = "lora" | "full";
 
 /** Training steps of growing size. */
 export interface StepSweep extends Growth {
-  /** What is trained; all weights only where that grows otherwise. */
+  /** The trained values; all weights only where that grows otherwise. */
   readonly methods: readonly Method[];
   /** The size at a value. */
   readonly at: (value: number) => Partial<StepSize>;
@@ -124,22 +128,22 @@ export const sweeps: readonly Sweep[] = [
   },
 ];
 
-/** Where it runs. */
+/** Kernels that run it. */
 export type Variant = "cpu" | "blas";
 
 /** Without a BLAS there is no LAPACK either. */
 const variants: readonly Variant[] = ["cpu", "blas"];
 
-/** What is timed: spectra, or a step of a method. */
+/** The timed work: spectra, or a step of a method. */
 export type Work = Method | "spectra";
 
-/** What is timed, and where. */
+/** The timed work, and the kernels that run it. */
 export interface Contender {
   readonly work: Work;
   readonly variant: Variant;
 }
 
-/** Who runs a sweep; all weights are trained with BLAS alone. */
+/** Contenders of a sweep; all weights are trained with BLAS alone. */
 export function contendersOf(sweep: Sweep): Contender[] {
   const works: readonly Work[] = "at" in sweep ? sweep.methods : ["spectra"];
   const all = works.flatMap((work) => variants.map((variant) => ({ work, variant })));

@@ -82,7 +82,7 @@ function bytesRow(series: Series): string[] {
   ];
 }
 
-/** Which points have other bytes than theory says. */
+/** Names the points that have other bytes than theory says. */
 export function differences(
   series: readonly Series[],
 ): { dry: string[]; closed: string[]; without: number } {

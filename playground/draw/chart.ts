@@ -8,7 +8,7 @@ export interface Lines {
   readonly lines: readonly (readonly (readonly [x: number, y: number])[])[];
 }
 
-/** What is drawn. */
+/** The parts of a drawing. */
 export interface Chart {
   readonly lines: readonly Lines[];
   /** Horizontal dashed lines. */

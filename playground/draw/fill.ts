@@ -19,7 +19,7 @@ export function fillSvg(
   svg.innerHTML = draw(width, height);
 }
 
-/** What the frames of the charts are at present: parsing one takes longer than drawing its lines. */
+/** The current frames of the charts: parsing one takes longer than drawing its lines. */
 const frames = new Map<PageElement, string>();
 
 /** Fills an SVG with a chart, if it is not hidden. */

@@ -1,22 +1,25 @@
-/** What the page asks of its worker: a message for each call, and one for what it gives. @module */
+/** The page's requests to its worker: a message for each call, and one for its result. @module */
 
 import type { TuningStart } from "./curves.ts";
 import type { TinySettings } from "./settings.ts";
 import type { Tuning, TuningReading } from "./tuning.ts";
 
-/** What a tuning is opened with. */
+/** Arguments for opening a tuning. */
 export interface TuningRequest {
   /** The files of the base. */
   readonly files: readonly File[];
-  /** What computes. */
+  /** The device that computes. */
   readonly device: "cpu" | "webgpu";
   /** Lines to learn. */
   readonly lines: readonly string[];
-  /** How to learn them. */
+  /** Settings of the training. */
   readonly settings: TinySettings;
 }
 
-/** What can be called: to open a tuning, which ends the one before, and then what a tuning does. */
+/**
+ * Calls to the worker: one opens a tuning, which ends the one before, and the others are the
+ * tuning's methods.
+ */
 export interface Calls extends Pick<Tuning, "step" | "speak" | "merge" | "files"> {
   /** Gives what is known before the first step. */
   open(request: TuningRequest): Promise<readonly [TuningStart, TuningReading]>;

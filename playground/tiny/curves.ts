@@ -1,18 +1,18 @@
-/** What the page remembers of a tuning, which it draws. @module */
+/** The record of a tuning, which the page draws. @module */
 
 import type { SiteSpectrum } from "../../src/adapt/mod.ts";
 import type { TinySettings } from "./settings.ts";
 import type { TuningReading } from "./tuning.ts";
 
-/** What is known of a tuning before its first step. */
+/** Settings and sizes of a tuning before its first step. */
 export interface TuningStart {
-  /** How it learns. */
+  /** Settings of the training. */
   readonly settings: TinySettings;
-  /** What it learns, and what is held out. */
+  /** Lines of the training, and held-out lines. */
   readonly lines: readonly string[];
   /** The device. */
   readonly computedBy: string;
-  /** How the lines are divided. */
+  /** Notes on the division of the lines. */
   readonly notes: string;
   /** Values that LoRA trains. */
   readonly parameters: number;
@@ -20,7 +20,7 @@ export interface TuningStart {
 
 /** The losses and spectra of all steps so far. */
 export class TuningCurves {
-  /** What was known before. */
+  /** Settings and sizes before the first step. */
   readonly start: TuningStart;
   /** The loss of each step before its update, in nats per token. */
   readonly losses: number[] = [];
@@ -44,7 +44,7 @@ export class TuningCurves {
     return this.losses.length;
   }
 
-  /** Whether there are steps left. */
+  /** True if there are steps left. */
   get canContinue(): boolean {
     return this.steps < this.start.settings.steps;
   }

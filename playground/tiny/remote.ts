@@ -8,7 +8,7 @@ export class Remote {
   readonly #worker: Worker;
   /** Calls that wait for their answers. */
   #waiting: PromiseWithResolvers<unknown>[] = [];
-  /** Why no call is answered any more. */
+  /** Reason why no call is answered any more. */
   #failure: Error | undefined;
 
   /** Starts the worker. */

@@ -1,4 +1,4 @@
-/** How the tiny GPT-2 learns a reader's lines. @module */
+/** Settings of the tiny GPT-2's training on a reader's lines. @module */
 
 /** With the lines, all that a tuning depends on: the same settings give the same numbers on the CPU, near ones on WebGPU. */
 export interface TinySettings {

@@ -20,7 +20,7 @@ const heldOutShare = 0.2;
 /** Lines in a step, and steps between two looks at the lines that are held out. */
 const batch = 8, measureEvery = 5;
 
-/** How a text is continued: by chance, among the twenty most likely tokens. */
+/** Sampling of continuations: by chance, among the twenty most likely tokens. */
 const sampling = { temperature: 0.7, topK: 20 };
 
 /** Lines as prompts, up to the first colon before a space, with the answers after it; as they are where one has none. */
@@ -44,7 +44,7 @@ export async function loadBase(device: Device, files: readonly File[] | string):
   return { model: await loadModel(device, files), tokenizer: await loadTokenizer(files) };
 }
 
-/** What merging changes. */
+/** Changes made by merging. */
 export interface MergedTuning {
   /** Largest |logit| with B A beside the weights, for lines of the training. */
   readonly largest: number;
@@ -53,17 +53,17 @@ export interface MergedTuning {
   /** Weights that were changed, and values in them. */
   readonly weights: number;
   readonly values: number;
-  /** How the merged model continues the prompt. */
+  /** The merged model's continuation of the prompt. */
   readonly words: string;
 }
 
-/** What a step has changed. */
+/** Changes made by a step. */
 export interface TuningReading {
   /** The loss of the step before its update, in nats per token; none before the first. */
   readonly loss?: number;
   /** The loss of the lines that are held out, every fifth step and at the end. */
   readonly heldOut?: number;
-  /** How many of these lines are answered right, where lines have answers. */
+  /** Counts of these lines that are answered right, where lines have answers. */
   readonly answers?: RightAnswers;
   /** Spectra of ΔW at every site. */
   readonly spectra: readonly SiteSpectrum[];
@@ -71,11 +71,11 @@ export interface TuningReading {
 
 /** A student of some lines. */
 export class Tuning implements AsyncDisposable {
-  /** What it was made with. */
+  /** Settings that it was made with. */
   readonly settings: TinySettings;
   /** The base with an adapter; the base alone stays as it is. */
   readonly student: TextModel;
-  /** What is trained. */
+  /** The trained adapter. */
   readonly adapter: LoraAdapter;
   /** Lines to train on, and lines that are held out. */
   readonly data: TextDataset;
@@ -126,7 +126,7 @@ export class Tuning implements AsyncDisposable {
     return { spectra, heldOut, answers: await rightAnswersOn(this.student, validation) };
   }
 
-  /** How the base, or the student, continues a prompt. */
+  /** Continues a prompt with the base or the student. */
   async speak(who: "base" | "student", prompt: string, seed: number): Promise<string> {
     return await this.#continue(who === "base" ? this.#base.model : this.student, prompt, seed);
   }

@@ -4,7 +4,7 @@ import { openDevice } from "../../src/device/mod.ts";
 import type { Answer, Call, Calls, TuningRequest } from "./calls.ts";
 import { loadBase, type TinyBase, Tuning } from "./tuning.ts";
 
-/** What a worker has and a page has not. */
+/** Globals that a worker has and a page has not. */
 interface WorkerGlobals {
   onmessage: (event: MessageEvent<Call>) => void;
   postMessage(answer: Answer): void;

@@ -6,10 +6,10 @@ import { element } from "../dom.ts";
 import { escaped } from "../draw/escaped.ts";
 import { fillChart, type SizelessChart } from "../draw/fill.ts";
 
-/** What is shown. */
+/** Spectra that are shown. */
 let shown: readonly SiteSpectrum[] = [];
 
-/** How often was asked: only the newest question is answered. */
+/** Number of questions so far: only the newest is answered. */
 let asked = 0;
 
 /** Reads files and shows what they hold, site by site. */

@@ -93,7 +93,7 @@ function thinned(losses: readonly number[]): (readonly [number, number])[] {
   return losses.flatMap((loss, step) => step % every === 0 || step === last ? [[step, loss]] : []);
 }
 
-/** What a chart says to those who do not see it. */
+/** Label of a chart for readers who do not see it. */
 export const spectrumLabel = ({ steps, lora, shift }: LessonReading) =>
   `At step ${steps} the singular values of s·B·A are ${listed(lora.values)}; those of D are ${
     listed(shift.values)

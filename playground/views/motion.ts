@@ -1,4 +1,4 @@
-/** How often pictures change while something is trained. @module */
+/** Limits the rate of pictures while something is trained. @module */
 
 import { page } from "../dom.ts";
 

@@ -5,7 +5,7 @@ import { stops } from "../path.ts";
 import { settingsOf, type State, stateAt } from "../state.ts";
 import { lessonHandles } from "./handles.ts";
 
-/** Where the buttons lead, from a stop. */
+/** The next stop for each button, from a stop. */
 export const turns: Readonly<Record<string, (stop: number) => number>> = {
   back: (stop) => Math.max(1, stop - 1),
   next: (stop) => stop % stops.length + 1,

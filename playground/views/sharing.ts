@@ -1,4 +1,4 @@
-/** What a link hides: a teacher ticks it, and shares the address. @module */
+/** Parts that a link hides: a teacher ticks them, and shares the address. @module */
 
 import { element, page, type PageElement } from "../dom.ts";
 import { escaped } from "../draw/escaped.ts";

@@ -6,7 +6,7 @@ import { fillChart } from "../draw/fill.ts";
 import type { TuningCurves } from "../tiny/curves.ts";
 import type { MergedTuning } from "../tiny/tuning.ts";
 
-/** What was said with one seed. */
+/** A text that was said with one seed. */
 export interface Spoken {
   readonly seed: number;
   readonly base: string;

@@ -1,4 +1,4 @@
-/** What the page says in numbers. @module */
+/** Sentences of the page that contain numbers. @module */
 
 import type { Lesson, LessonReading } from "../../src/lesson/lesson.ts";
 import type { MergedLesson, UnmergedLesson } from "../../src/lesson/merging.ts";
@@ -20,12 +20,12 @@ const bestOf = (best: number): string => best < 1e-9 ? "0" : digits(best);
 const digits = (value: number): string =>
   value !== 0 && Math.abs(value) < 1e-3 ? value.toExponential(1) : value.toPrecision(3);
 
-/** When the steps end; a reader who does not see the figures hears it. */
+/** Text at the end of the steps; a reader who does not see the figures hears it. */
 export const standingText = ({ steps, loss: { lora, full } }: LessonReading): string =>
   `After ${steps} steps the loss is ${digits(lora)} with LoRA and ${digits(full)} with full ` +
   "fine-tuning.";
 
-/** When they must end. */
+/** Text for steps that end because the loss is not finite. */
 export const notFinite = "The loss is no longer finite: take a smaller learning rate or α.";
 
 /** After merging. */

@@ -4,11 +4,11 @@
 export interface Fault {
   /** The sentence that says what is wrong then. */
   readonly what: string;
-  /** Where. */
+  /** File of the edit. */
   readonly file: string;
-  /** Stands there once. */
+  /** Code before the edit, once in the file. */
   readonly right: string;
-  /** Takes its place. */
+  /** Code that replaces it. */
   readonly wrong: string;
 }
 

@@ -4,7 +4,7 @@ import { type Fault, fault as planted } from "./fault.ts";
 
 /** A fault that checks of notebooks must notice. */
 export interface NotebookFault extends Fault {
-  /** How the notebooks' names begin. */
+  /** Beginnings of the notebooks' names. */
   readonly notebooks: readonly string[];
 }
 

@@ -10,7 +10,7 @@ const linked = ["models", ".venv"];
 /** Folders that are no part of the package. */
 const left = [".git", "node_modules", "results", "out"];
 
-/** What `deno task build:kernels` makes of AssemblyScript. */
+/** Files that `deno task build:kernels` makes of AssemblyScript. */
 const built = ["kernels/cpu.wasm", "src/blas/rows_program.ts"];
 
 /** A copy of the package in a folder of its own. */

@@ -4,7 +4,7 @@
 export interface LossMarks {
   /** The losses. */
   readonly at: readonly number[];
-  /** Where a loss is on the axis. Default: at itself. */
+  /** Position of a loss on the axis. Default: at itself. */
   readonly scale?: (loss: number) => number;
 }
 

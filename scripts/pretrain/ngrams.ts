@@ -4,7 +4,7 @@ import { KneserNey, type KneserNeyOptions } from "./kneser_ney.ts";
 
 const orders = { unigram: 1, trigram: 3, fiveGram: 5 };
 
-/** What one n-gram after the other scores, by their names. */
+/** Scores of the n-grams, by their names. */
 export type NgramScores<Score> = Readonly<Record<keyof typeof orders, Score>>;
 
 /** Scores Kneser-Ney n-grams that have counted some documents. */

@@ -1,4 +1,4 @@
-/** How the weights of our small models are trained. @module */
+/** Optimizer and groups of weights for training our small models. @module */
 
 import type { TextModel } from "../../src/models/mod.ts";
 import type { ParameterGroup } from "../../src/train/mod.ts";

@@ -29,25 +29,25 @@ import {
 } from "../../src/train/mod.ts";
 import { decayGroups, type Recipe } from "./optimizer.ts";
 
-/** What is trained on, and how it is measured. */
+/** Data and measurement of a training. */
 export interface Material {
   /** The first weights. */
   readonly init: (device: Device) => TextModel;
-  /** What the model reads. */
+  /** Inputs of the model. */
   readonly batches: BatchSource<TextInputs>;
-  /** What is measured of the model as saved, by the names of fields. */
+  /** Measures the saved model, by the names of fields. */
   readonly measure: (saved: TextModel) => Promise<Readonly<Record<string, unknown>>>;
 }
 
 /** A pretraining. */
 export interface Pretraining {
-  /** Where the model is written unless another folder is given. */
+  /** Folder of the model unless another one is given. */
   readonly folder: string;
   /** Steps unless others are given. */
   readonly steps: number;
   /** Settings. */
   readonly recipe: Recipe;
-  /** What it runs on. */
+  /** Options of the device that trains. */
   readonly device: CpuOptions;
   /** The learning rate's course. */
   readonly schedule: (steps: number) => Schedule;
@@ -55,7 +55,7 @@ export interface Pretraining {
   readonly prepare: (folder: string, seed: number) => Promise<Material>;
 }
 
-/** What is written about it, beside what was measured. */
+/** Record of a pretraining, beside its measurements. */
 export interface PretrainingRecord {
   /** Settings. */
   readonly recipe: Recipe & Readonly<Record<string, number | readonly number[]>>;

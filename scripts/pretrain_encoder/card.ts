@@ -26,14 +26,14 @@ interface Measured {
 const scoreRow = (name: string, { nats, accuracy }: MaskedScore): string =>
   `| ${name} | ${nats.toFixed(3)} | ${(100 * accuracy).toFixed(1)} |`;
 
-/** Whether it has passed the marks, in a sentence. */
+/** Compares the score with the marks, in a sentence. */
 function verdict({ nats }: MaskedScore, { unigram, neighbors }: Baselines): string {
   const than = (mark: MaskedScore) =>
     `${Math.abs(mark.nats - nats).toFixed(3)} nats ${nats < mark.nats ? "better" : "worse"} than`;
   return `It is ${than(unigram)} the unigram and ${than(neighbors)} the counts.`;
 }
 
-/** What the experiment `supersenses` measured, in a sentence. */
+/** Results of the experiment `supersenses`, in a sentence. */
 function onTask(): string {
   const { rows } = measured, bags = rows.filter(({ key }) => key === "bag");
   const meanOf = (key: string) =>

@@ -1,4 +1,8 @@
-/** What our encoder reads: the dictionary entries of WordNet's nouns and verbs, split by their words. @module */
+/**
+ * Inputs of our encoder: the dictionary entries of WordNet's nouns and verbs, split by their words.
+ *
+ * @module
+ */
 
 import {
   dictionaryEntry,
@@ -23,7 +27,7 @@ export async function entryRows(tokenizer: Tokenizer, split: GlossSplit): Promis
   return (await entryTexts(split)).map((text) => tokenizer.encodeFramed(text, longest));
 }
 
-/** How entries are masked. */
+/** Masking of the entries. */
 export function maskingOf(
   tokenizer: Tokenizer,
 ): Pick<MaskedOptions, "mask" | "padding" | "special" | "vocabulary"> {

@@ -1,4 +1,8 @@
-/** How well masked tokens are said, on held-out entries with masks that are always the same. @module */
+/**
+ * Scores predictions of masked tokens, on held-out entries with masks that are always the same.
+ *
+ * @module
+ */
 
 import type { Batch } from "../../src/core/batch.ts";
 import { IGNORED, maskedBatches } from "../../src/data/mod.ts";
@@ -13,7 +17,7 @@ export interface MaskedScore {
   readonly nats: number;
   /** The share of them that is said first. */
   readonly accuracy: number;
-  /** How many there are. */
+  /** Number of hidden tokens. */
   readonly tokens: number;
 }
 

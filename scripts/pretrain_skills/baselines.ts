@@ -40,7 +40,7 @@ function scoreRow(
   });
 }
 
-/** What a model scores on the texts of each skill. */
+/** Scores a model on the texts of each skill. */
 function answerScore(
   model: KneserNey,
   characters: readonly number[],

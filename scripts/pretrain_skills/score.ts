@@ -1,4 +1,4 @@
-/** How well skills are known, on inputs that are for the test. @module */
+/** Scores skills on inputs that are for the test. @module */
 
 import { mean } from "../../src/core/numbers.ts";
 import {
@@ -38,7 +38,7 @@ const mostTexts = 200;
 export interface SkillTexts {
   /** The skill's name. */
   readonly name: string;
-  /** They ask for different inputs. */
+  /** Texts that ask for different inputs. */
   readonly texts: readonly PromptedText[];
 }
 

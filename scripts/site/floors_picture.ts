@@ -39,7 +39,7 @@ export const rooms: Readonly<Record<string, string>> = {
   notebook: "Jupyter",
 };
 
-/** What each folder imports, itself left out. */
+/** Imports of each folder, itself left out. */
 function graphOf(imports: readonly Import[]): Map<string, Set<string>> {
   const graph = new Map<string, Set<string>>();
   const node = (name: string) => graph.get(name) ?? graph.set(name, new Set()).get(name)!;

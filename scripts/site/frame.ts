@@ -8,7 +8,7 @@ export interface Page {
   /** Its file in the site. */
   readonly place: string;
   readonly title: string;
-  /** What is in the frame. */
+  /** HTML inside the frame. */
   readonly html: string;
   readonly navigation: readonly (readonly [group: string, paths: readonly string[]])[];
   /** The titles of all guides by their paths. */

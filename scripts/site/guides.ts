@@ -7,7 +7,7 @@ import { type Guide, renderGuide } from "./markdown.ts";
 import { renderNotebook } from "./notebook.ts";
 import { placeOf, type Target } from "./repository.ts";
 
-/** What the navigation shows: titles of groups, and paths of guides in the repository. */
+/** Entries of the navigation: titles of groups, and paths of guides in the repository. */
 export const navigation: readonly (readonly [group: string, paths: readonly string[]])[] = [
   ["Start", ["README.md", "docs/findings.md"]],
   ["Guides", [

@@ -8,7 +8,7 @@ import { linkBetween, placeOf, type Target, targetOf } from "./repository.ts";
 export interface Guide {
   readonly title: string;
   readonly html: string;
-  /** What its links lead to. */
+  /** Targets of its links. */
   readonly targets: readonly Target[];
 }
 

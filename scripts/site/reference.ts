@@ -34,7 +34,7 @@ export async function joinReference(folder: string): Promise<ReadonlySet<string>
   return sources;
 }
 
-/** How a program imports an entry, which Deno names after its folder. */
+/** Name of an entry in a program's imports; Deno names entries after their folders. */
 const packageName = (entry: string): string =>
   entry === "." ? "@lowrank/core" : `@lowrank/core/${entry}`;
 

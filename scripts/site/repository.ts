@@ -1,10 +1,10 @@
-/** Where files of the repository are in the site. @module */
+/** Places of the repository's files in the site. @module */
 
 import { existsSync, statSync } from "node:fs";
 import { dirname, normalize, relative } from "node:path/posix";
 import { rootPath } from "../../tests/support/source_files.ts";
 
-/** What a link of a guide leads to. */
+/** Target of a link in a guide. */
 export type Target =
   | { readonly kind: "page" | "code" | "asset"; readonly path: string; readonly anchor: string }
   | { readonly kind: "elsewhere"; readonly href: string }

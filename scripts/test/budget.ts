@@ -10,7 +10,7 @@ import type { TestRun } from "./junit.ts";
 /** Most seconds of a test and of a file of core and parts, by the clock: beside other work more are over. */
 const most = { test: 5, file: 60 };
 
-/** Why a file, or a test in it, may be over budget. */
+/** Reasons why a file, or a test in it, may be over budget. */
 const reasons: Readonly<Record<string, string>> = {
   "tests/notebooks/run_parts_test.ts": "thirteen notebooks, run as a reader runs them",
   "tests/notebooks/lab_parts_test.ts": "JupyterLab and Chromium open nine pages",

@@ -450,7 +450,7 @@ export const smallFiles: readonly string[] = [
 ];
 
 /**
- * Those that a folder has, by name, as they are.
+ * Reads the small files that a folder has, by name, as they are.
  *
  * @throws {SyntaxError} when one whose name ends with `.json` is not JSON.
  * @throws {Error} when one cannot be read, or has more than 256 MiB.

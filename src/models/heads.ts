@@ -38,7 +38,7 @@ export interface Head extends LastLayers {
 interface RowReader {
   /** Says which it needs. */
   readonly head: Head;
-  /** Those of a batch's rows are told which rows follow. */
+  /** Adapters on the model; those of a batch's rows are told which rows follow. */
   readonly adapters: ReadonlySet<AppliedAdapter>;
 }
 
@@ -236,7 +236,7 @@ interface MaskedNames {
   readonly decoder?: string;
 }
 
-/** Those of BERT. */
+/** Names of BERT's head. */
 const predictionNames: MaskedNames = {
   dense: "cls.predictions.transform.dense",
   norm: "cls.predictions.transform.LayerNorm",
@@ -251,7 +251,7 @@ const robertaNames: MaskedNames = {
   bias: "lm_head.bias",
 };
 
-/** Those of DeBERTa without `legacy`. */
+/** Names of DeBERTa's head without `legacy`. */
 const newDebertaNames: MaskedNames = {
   dense: "lm_predictions.lm_head.dense",
   norm: "lm_predictions.lm_head.LayerNorm",

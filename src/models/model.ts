@@ -194,7 +194,10 @@ export interface TextModelOptions extends ModelOptions {
 export const dropoutRateOf = (config: ConfigJson, { dropout }: ModelOptions): number =>
   dropout ?? Math.max(0, ...appliedRates.map((name) => Number(config[name] ?? 0)));
 
-/** That attention's probabilities are not dropped, where a configuration asks for it; undefined if not. */
+/**
+ * Note that attention's probabilities are not dropped, where a configuration asks for it; undefined
+ * if not.
+ */
 export function unappliedDropoutOf(
   config: ConfigJson,
   { dropout }: ModelOptions,

@@ -63,7 +63,7 @@ export interface RightAnswersOptions {
 
 /** Counts of texts that are answered right. */
 export interface RightAnswers {
-  /** Those whose answer is right to the last token. */
+  /** Texts whose answer is right to the last token. */
   readonly right: number;
   /** All of them. */
   readonly texts: number;

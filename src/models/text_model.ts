@@ -234,7 +234,10 @@ export abstract class TextModel implements Model<ModelInputs> {
     return dropoutRateOf(this.#config, this.options);
   }
 
-  /** That attention's probabilities are not dropped, where the configuration asks for it; undefined if not. */
+  /**
+   * Note that attention's probabilities are not dropped, where the configuration asks for it;
+   * undefined if not.
+   */
   get unappliedDropout(): string | undefined {
     return unappliedDropoutOf(this.#config, this.options);
   }
