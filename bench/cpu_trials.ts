@@ -38,7 +38,7 @@ export interface Trial {
   readonly kernel: Kernel;
   /** Elements of each operand. */
   readonly sizes: Readonly<Record<string, number>>;
-  /** Of the launch. */
+  /** Scalars of the launch. */
   readonly scalars: Readonly<Record<string, number>>;
   /** Multiplications and additions. */
   readonly flops?: number;

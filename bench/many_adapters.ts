@@ -30,7 +30,7 @@ export const cases: readonly { readonly kind: Variant["kind"]; readonly count: n
 export interface AdaptersReport {
   /** The device that computed. */
   readonly device: string;
-  /** In the order of the cases. */
+  /** Results in the order of the cases. */
   readonly results: readonly { minimum: number; median: number; check: readonly number[] }[];
 }
 

@@ -17,7 +17,7 @@ type Backend = "cpu" | "webgpu";
 
 const loads = 3, frameMs = 3000, warmUpMs = 500;
 
-/** Before the page's script: waits for a step, and for frames. */
+/** Helpers that run before the page's script: they wait for a step, and for frames. */
 const helpers = `globalThis.stepsOf = (id) =>
   Number(document.querySelector("#" + id + " dd")?.textContent ?? 0);
 globalThis.untilStep = (id) => new Promise((resolve) => {
@@ -92,7 +92,7 @@ async function timeLesson(
   await timeFrames(page, `planted shift, ${state.width} wide`, "numbers");
 }
 
-/** From the press that loads the tiny GPT-2, and while it trains. */
+/** Times the tiny GPT-2 from the press that loads it, and while it trains. */
 async function timeTiny(browser: Browser, address: string, textDevice: Backend): Promise<void> {
   await using page = await openAt(browser, address, { textDevice, textSteps: 200 });
   await page.evaluate("new Promise((resolve) => setTimeout(resolve, 500))");

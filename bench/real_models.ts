@@ -21,7 +21,7 @@ export interface RealReport {
   readonly device: string;
   /** Milliseconds of each step after the first. */
   readonly ms: readonly number[];
-  /** After every step, logits of the last token or the loss. */
+  /** Numbers after every step: logits of the last token or the loss. */
   readonly checks: readonly (readonly number[])[];
   /** Resident before the model is loaded: the program and what it imports. */
   readonly importedBytes: number;

@@ -49,7 +49,10 @@ function timesOf(reports: readonly RealReport[], labels: readonly number[]): num
   return groups.map((times) => times.toSorted((a, b) => a - b));
 }
 
-/** Of all rounds of a contender; where batches differ, the mean over them of the least and the median. */
+/**
+ * Summary of all rounds of a contender; where batches differ, the mean over them of the least and
+ * the median.
+ */
 function summaryOf({ labels, reports }: Cell, contender: string) {
   const own = reports.get(contender)!, times = timesOf(own, labels);
   const most = (key: "importedBytes" | "loadedBytes" | "peakBytes") =>

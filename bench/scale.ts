@@ -1,6 +1,6 @@
 /**
- * Growth of time and memory with width, depth, tokens, rank, modules and vocabulary: `deno task
- * bench:scale`.
+ * Growth of time and memory with width, depth, tokens, rank, modules and vocabulary:
+ * `deno task bench:scale`.
  *
  * Every sweep of every contender is a process of its own, and the contenders of a sweep alternate.
  *

@@ -11,7 +11,7 @@ export interface FirstCall {
   readonly openMs: number;
   readonly loadMs: number;
   readonly firstMs: number;
-  /** From the start of the process to its end. */
+  /** Time from the start of the process to its end. */
   readonly totalMs: number;
 }
 

@@ -1,4 +1,4 @@
-/** From the reports of all processes to one row a case and contender. @module */
+/** Summarizes the reports of all processes as one row for each case and contender. @module */
 
 import type { Measured, Report } from "./protocol.ts";
 import type { StartUp } from "./start_up.ts";
@@ -22,7 +22,7 @@ export interface Row {
   readonly checks: readonly number[];
   /** True if they are PyTorch's, or where it has none those of the first contender. */
   readonly same: boolean;
-  /** Of the measured multiply-add peak. */
+  /** Share of the measured multiply-add peak. */
   readonly shareOfRoof: number | null;
 }
 

@@ -15,7 +15,7 @@ export const parPoints = 1.1;
  */
 export const enoughShare = 0.036;
 
-/** The same in percent. */
+/** {@link enoughShare} in percent. */
 export const enoughPercent = `${(100 * enoughShare).toFixed(1)}%`;
 
 /** Date of the rules that were rewritten because the paper's own numbers failed them. */

@@ -95,7 +95,10 @@ async function measureA({ model, base, folderA, inputs, rounds }: MergingInput) 
   }
 }
 
-/** From task A to task B by subtracting one BA and adding the other, next to a fresh merge of B. */
+/**
+ * Switches from task A to task B by subtracting one BA and adding the other, next to a fresh merge
+ * of B.
+ */
 async function measureSwitch({ model, folderA, folderB, dataB, inputs }: MergingInput) {
   const base = await glossLoss(model, dataB);
   using a = await loadAdapter(model, folderA);

@@ -69,7 +69,7 @@ export class App {
     this.#work = this.#work.then(work).catch((error) => this.#stand((error as Error).message));
   }
 
-  /** The same of what needs a lesson: there is none while its device could not be opened. */
+  /** Queues an action that needs a lesson: there is none while its device could not be opened. */
   #queueForLesson(work: (lesson: Lesson) => Promise<void>): void {
     this.#queue(() => this.#lesson ? work(this.#lesson) : Promise.resolve());
   }

@@ -95,7 +95,7 @@ function sizesOf(width: State["width"]): Partial<State> {
   return { shiftRank, rank, alpha };
 }
 
-/** The same of the tiny GPT-2, whose pictures alone depend on some. */
+/** Changes settings of the tiny GPT-2; only those that its training depends on restart it. */
 function changeTiny(part: Partial<State>): void {
   put(part);
   show();

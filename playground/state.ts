@@ -88,7 +88,7 @@ export const initial: State = {
 /** Characters of a prompt: more would leave no room for an answer. */
 const longestPrompt = 60;
 
-/** After so many steps a lesson ends: it has long learned what it can. */
+/** Steps after which a lesson ends: it has long learned what it can. */
 export const mostSteps = 5000;
 
 /** Reads an address; what it does not say, or wrongly, is as at its stop of the path, or as at first. */

@@ -25,7 +25,7 @@ export interface Slide {
 /** A part of the lesson. */
 export interface Part {
   readonly title: string;
-  /** From and to, as in the instructor notes. */
+  /** First and last minute, as in the instructor notes. */
   readonly minutes: readonly [from: number, to: number];
   /** The notebook with more on the part. */
   readonly notebook: string;

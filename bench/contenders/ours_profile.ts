@@ -11,7 +11,7 @@ import { casesOf } from "./ours.ts";
 import { openVariant } from "./ours_models.ts";
 
 const [variant, workload] = Deno.args as [string, Workload];
-/** As many as V8 needs to compile the kernels with care; shaders are compiled once. */
+/** Number of rounds that V8 needs to compile the kernels with care; shaders are compiled once. */
 const rounds = variant === "webgpu" ? 15 : 60;
 
 using device = await openVariant(variant);

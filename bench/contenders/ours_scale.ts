@@ -18,7 +18,9 @@ import {
 import { values } from "../workloads.ts";
 import { openVariant } from "./ours_models.ts";
 
-/** At least so many runs are timed, at most so many, and no further one after so many ms. */
+/**
+ * Limits of timing: at least so many runs, at most so many, and no further one after so many ms.
+ */
 const fewest = 3, most = 40, enoughMs = 150;
 
 /** The least ms of several runs; the first warms up, and where runs are short the second too. */

@@ -12,13 +12,13 @@ import type { LedgerReading } from "../../src/device/ledger.ts";
 import { configOf, openStep, selectionOf } from "./step.ts";
 import type { Method, StepSize, UpdateSize } from "./sweeps.ts";
 
-/** By theory. */
+/** Cost by theory. */
 export interface Count {
   /** Multiplications and additions: of a step, of all that it launches. */
   readonly flops: number;
-  /** The same by a formula that has a name. */
+  /** Operations by a formula that has a name. */
   readonly formulaFlops: number;
-  /** Of a step. */
+  /** Cost of a step. */
   readonly step?: {
     /** Kernels that it launches. */
     readonly launches: number;

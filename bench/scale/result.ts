@@ -5,11 +5,11 @@ import type { Variant, Work } from "./sweeps.ts";
 
 /** Measurements of a process at a value. */
 export interface FoundPoint {
-  /** Of what grows. */
+  /** Value of the growing quantity. */
   readonly value: number;
   /** The least time. */
   readonly ms: number;
-  /** Of a step, by the device's ledger. */
+  /** Bytes of a step, by the device's ledger. */
   readonly bytes?: StepBytes;
 }
 
@@ -17,7 +17,7 @@ export interface FoundPoint {
 export interface Found {
   /** The device that computed. */
   readonly device: string;
-  /** Rising. */
+  /** Points, values rising. */
   readonly points: readonly FoundPoint[];
   /** Most bytes that were resident until the largest step had ended, the program's own included. */
   readonly resident?: number;
@@ -37,9 +37,9 @@ export interface Series {
   readonly work: Work;
   /** The kernels that computed it. */
   readonly variant: Variant;
-  /** Rising. */
+  /** Points, values rising. */
   readonly points: readonly Point[];
-  /** As {@link Found.resident}, of one process. */
+  /** Resident bytes of one process, as {@link Found.resident}. */
   readonly resident?: number;
 }
 

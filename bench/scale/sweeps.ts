@@ -16,7 +16,7 @@ export interface StepSize extends GptSize {
 
 /** Updates of which the spectra are found. */
 export interface UpdateSize {
-  /** Of both sides. */
+  /** Width of both sides. */
   readonly width: number;
   /** r. */
   readonly rank: number;
@@ -40,11 +40,11 @@ interface Limits {
 
 /** Name and sizes of a sweep. */
 interface Growth {
-  /** As `--only` names it. */
+  /** Name for `--only`. */
   readonly name: string;
   /** The growing quantity, with the unit. */
   readonly quantity: string;
-  /** Rising. */
+  /** Values, rising. */
   readonly values: readonly number[];
   /** Exponents that the formulas tend to. */
   readonly limits: Limits;
@@ -72,7 +72,7 @@ export type Sweep = StepSweep | UpdateSweep;
 
 const both: readonly Method[] = ["lora", "full"];
 
-/** In the order of the figure's panels. */
+/** Sweeps in the order of the figure's panels. */
 export const sweeps: readonly Sweep[] = [
   {
     ...{ name: "width", quantity: "width", values: [64, 128, 192, 256, 384, 512, 768] },

@@ -13,7 +13,7 @@ import {
 import { sources } from "./count.ts";
 import { sweepNamed, sweeps, type Work } from "./sweeps.ts";
 
-/** Of a series, as pictures and tables name it. */
+/** Labels of series in pictures and tables. */
 export const labels: Readonly<Record<`${Work} ${Series["variant"]}`, string>> = {
   "lora cpu": "LoRA, cpu",
   "lora blas": "LoRA, cpu with BLAS",
@@ -167,6 +167,6 @@ export function scaleTable(result: ScaleResult): string {
   ].join("\n\n") + "\n";
 }
 
-/** In the order of the panels, those that a result has. */
+/** The sweeps that a result has, in the order of the panels. */
 export const presentSweeps = ({ series }: ScaleResult) =>
   sweeps.filter(({ name }) => series.some(({ sweep }) => sweep === name));

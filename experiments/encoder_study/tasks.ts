@@ -24,7 +24,7 @@ export interface StudyTask {
 
 const folder = "classification";
 
-/** In the order of the tables. */
+/** Tasks in the order of the tables. */
 export const studyTasks: readonly StudyTask[] = [
   {
     name: "TREC",

@@ -51,7 +51,7 @@ export interface ExperimentDefinition<Chosen, Rows>
   ): readonly PlannedRun<Chosen>[] | Promise<readonly PlannedRun<Chosen>[]>;
   /** Its rows with `--full`, which the default job shows in place of runs of its own. */
   readonly quoted?: QuotedRows<Rows>;
-  /** From the runs, in their order, and from what it measures itself, to plain rows. */
+  /** Makes plain rows from the runs, in their order, and from its own measurements. */
   rows(
     made: readonly MadeRun<Chosen>[],
     context: ExperimentContext,
@@ -186,7 +186,7 @@ function pictureOf<Chosen, Rows>(
   };
 }
 
-/** The same outcome, which says that this job did not measure it. */
+/** Returns the outcome with a note that this job did not measure it. */
 function quote(outcome: Outcome, { source }: QuotedRows<unknown>): Outcome {
   const whose = `Quoted, not measured in this job: --full, ${source}.`;
   return {
@@ -196,7 +196,7 @@ function quote(outcome: Outcome, { source }: QuotedRows<unknown>): Outcome {
   };
 }
 
-/** The same context, whose work is a part of the progress bar. */
+/** Returns the context with its work as a part of the progress bar. */
 function withinProgress(context: ExperimentContext, from: number, to: number): ExperimentContext {
   const report = (share: number, text: string) => context.report(from + (to - from) * share, text);
   return { ...context, report };

@@ -10,7 +10,7 @@ import type { LatencyRow } from "./rows.ts";
 export class KeptCells {
   readonly #folder: string;
 
-  /** In a folder of their own within that of the job. */
+  /** Keeps them in a folder of their own within that of the job. */
   constructor(out: string, name: string) {
     this.#folder = join(out, `${name}-cells`);
   }

@@ -29,9 +29,9 @@ type Rows = readonly LatencyRow[];
 export interface SlowDown {
   /** The pass. */
   readonly row: LatencyRow;
-  /** By the minimum, as a share of the base's. */
+  /** Slow-down by the minimum, as a share of the base's. */
   readonly share: number;
-  /** By the median. */
+  /** Slow-down by the median. */
   readonly medianShare: number;
   /** Extra launches times the fixed cost of one, as a share of the extra time. */
   readonly byLaunches: number;

@@ -9,7 +9,7 @@ import { shareBase } from "../../src/runs/mod.ts";
 
 /** The sizes of a GPT-2. */
 export interface LatencyShape {
-  /** For display. */
+  /** Its name for display. */
   readonly name: string;
   /** Its `config.json`, as far as it matters. */
   readonly config: ConfigJson;

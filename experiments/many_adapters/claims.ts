@@ -22,7 +22,7 @@ export interface VariantTimes extends Variant, TurnTimes {}
 export interface ManyAdapters {
   /** The passes that take turns. */
   readonly times: readonly VariantTimes[];
-  /** On the job's device, then on `cpu` without BLAS. */
+  /** Differences on the job's device, then on `cpu` without BLAS. */
   readonly differences: readonly [own: RowDifferences, plain: RowDifferences];
 }
 

@@ -18,7 +18,7 @@ const digitShape = { widths: [196, 64, 10], biases: true };
 /** Digits in a step. */
 const digitBatch = 128;
 
-/** Of the base and of students; searched on seed 1000, which is reported nowhere. */
+/** Rates of the base and of students; searched on seed 1000, which is reported nowhere. */
 const baseRate = 1e-2, studentRate = 3e-2;
 
 /** Reads the digits and trains bases when first asked, and remembers them. */

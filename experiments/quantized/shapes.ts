@@ -16,7 +16,7 @@ function llama(width: number, blocks: number, heads: number, hidden: number): Co
   };
 }
 
-/** From 7B to 175B, by name. */
+/** Configurations of 7B to 175B parameters, by name. */
 export const largeModels: Readonly<Record<string, ConfigJson>> = {
   "LLaMA 7B": llama(4096, 32, 32, 11008),
   "LLaMA 13B": llama(5120, 40, 40, 13824),

@@ -14,7 +14,7 @@ import { Trainer } from "../../src/train/mod.ts";
 
 /** Storage of a base and the trained parameters. */
 export interface StepMethod {
-  /** For a table. */
+  /** Its name in tables. */
   readonly label: string;
   /** Storage of its matrices. */
   readonly base: "F32" | "BF16" | "NF4" | "NF4, double";

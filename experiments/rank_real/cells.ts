@@ -34,9 +34,9 @@ export interface Cell {
   readonly at: number;
   /** Steps of their runs. */
   readonly steps: number;
-  /** Of r = 8 and r = 64. */
+  /** Pairs of r = 8 and r = 64. */
   readonly ranks: readonly Pair[];
-  /** Of two at r = 64. */
+  /** Pairs of two seeds at r = 64. */
   readonly seeds: readonly Pair[];
 }
 

@@ -60,7 +60,7 @@ import { loraRuns, placesIn, readUpdates, startUpdates } from "./updates.ts";
 
 type Lines = readonly CellLine[];
 
-/** Of Gaussian updates, the largest. */
+/** Largest similarity of Gaussian updates. */
 const byChance = ({ gaussian }: CellLine, place: number) =>
   unpacked(gaussian, similarityUnit)[place];
 

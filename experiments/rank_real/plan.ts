@@ -13,7 +13,7 @@ export const alpha = 32;
 export interface RealMethod {
   /** `qv-8`, `q-8`, `full`. */
   readonly key: string;
-  /** In reports. */
+  /** Its name in reports. */
   readonly label: string;
   /** The trained method. */
   readonly spec: MethodSpec;

@@ -173,7 +173,7 @@ export type SimilarityName = keyof typeof similarities;
 
 const names = Object.keys(similarities) as SimilarityName[];
 
-/** Of two seeds. */
+/** Similarities of two seeds. */
 const ofSeeds: readonly SimilarityName[] = ["seedsTop", "seedsEighth", "common"];
 
 /** The unit in which they are packed. */

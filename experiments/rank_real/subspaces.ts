@@ -130,7 +130,7 @@ const topsOf = (line: CellLine) => {
   return cellLayers(line, "top").map((top) => byChance > shared ? 0 : top);
 };
 
-/** In how many of all modules the top direction is shared. */
+/** Counts the modules whose top direction is shared, out of all. */
 function sharing(lines: Lines) {
   const tops = lines.flatMap(topsOf);
   return { count: tops.filter((top) => top > shared).length, of: tops.length };

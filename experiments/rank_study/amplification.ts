@@ -63,7 +63,7 @@ const besideOwn = ({ inDelta, inWeight }: AmplificationRow) =>
 const isAboveRandom = ({ inDelta, inRandom, randomSpread }: AmplificationRow) =>
   inDelta > inRandom + deviations * randomSpread;
 
-/** From the smallest rank to the largest. */
+/** Change of a value from the smallest rank to the largest. */
 const change = ({ small, large }: Layer, key: "pickedUp" | "factor" | "randomFactor") =>
   [small, large].map((row) => row[key].toFixed(key === "pickedUp" ? 2 : 1)).join(" to ").replace(
     "-",
@@ -163,7 +163,7 @@ const table7Rules = ({ inLayers }: LayerWords): readonly Claim<Rows>[] => [{
 /** A tenth of the base's width. */
 const topDirections = topDirectionsOf(256);
 
-/** The same on the base of two layers. */
+/** Claims on the base of two layers. */
 export const amplificationClaims: readonly Claim<Rows>[] = amplificationRules({
   ...{ inLayers: "in both layers", top: topDirections },
 });

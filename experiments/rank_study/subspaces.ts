@@ -138,7 +138,7 @@ const everyLayerRule = ({ all }: ModuleWords): Claim<SpaceSimilarity> => ({
   found: topFound,
 });
 
-/** The same on the base of two layers. */
+/** Claims on the base of two layers. */
 export const subspaceClaims: readonly Claim<SpaceSimilarity>[] = subspaceRules({
   most: "at least three of the four modules",
   all: "for q and v in both layers",

@@ -22,7 +22,7 @@ export type Adapters = readonly (readonly LowRankUpdate[])[];
 
 /** Adapters in place of others. */
 export interface Replaced {
-  /** As many, of as many sites. */
+  /** Adapters in the same number, of as many sites. */
   readonly adapters: Adapters;
   /** Values that have to be stored. */
   readonly values: number;

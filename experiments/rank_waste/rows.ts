@@ -120,7 +120,10 @@ const setsOf = ({ own }: Group): Adapters[] =>
   [...Map.groupBy(own, ({ seed }) => seed).values()]
     .map((all) => all.map(({ updates }) => updates));
 
-/** Of two tasks adapters of one seed, which have one start if any have; of a task those of two seeds. */
+/**
+ * Pairs of adapters: of two tasks with one seed, which have one start if any have; of one task with
+ * two seeds.
+ */
 function pairRows({ rank, starts, own }: Group): PairRow[] {
   const known = new Map(own.map((one) => [one, one.updates.map(updateDirections)]));
   const pairs = own.flatMap((one, i) =>

@@ -9,9 +9,9 @@ import { type GlossData, planGloss, shortGlossData } from "../gloss_runs.ts";
 export interface WasteTask {
   /** Its name in tables. */
   readonly name: string;
-  /** Of which words. */
+  /** Part of speech of its words. */
   readonly part: PartOfSpeech;
-  /** To define them, or to name their kind. */
+  /** Its kind: to define words, or to name their kind. */
   readonly task: GlossTask;
 }
 
@@ -49,7 +49,7 @@ export function wasteData({ part, task }: WasteTask, quick: boolean): GlossData 
   return { ...shortGlossData(part, quick), task, evaluation: { split: "test", examples } };
 }
 
-/** Of A and of the batches: tasks of one start have one. */
+/** Seed of A and of the batches: tasks of one start have one. */
 const seedOf = ({ seed, starts, task }: WasteRun): number =>
   10 * seed + (starts === "own" ? task + 1 : 0);
 

@@ -25,7 +25,7 @@ export interface RegretRow {
   readonly learningRate: number;
   /** Trained values. */
   readonly trained: number;
-  /** After how many steps. */
+  /** Number of steps so far. */
   readonly step: number;
   /** Nats per token of held-out pairs, or per fact. */
   readonly loss: number;

@@ -50,7 +50,7 @@ interface CostRow {
   readonly rank?: number;
   /** Operations of a step. */
   readonly operations: number;
-  /** By those of full fine-tuning. */
+  /** Ratio to the operations of full fine-tuning. */
   readonly share: number;
 }
 

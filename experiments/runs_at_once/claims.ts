@@ -23,7 +23,7 @@ export interface VariantTimes extends Variant, TurnTimes {}
 export interface RunsAtOnce {
   /** The trainings that take turns. */
   readonly times: readonly VariantTimes[];
-  /** On the job's device, then on `cpu` without BLAS. */
+  /** Differences on the job's device, then on `cpu` without BLAS. */
   readonly differences: readonly [own: RunDifferences, plain: RunDifferences];
 }
 

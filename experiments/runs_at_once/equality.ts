@@ -105,7 +105,7 @@ function runOf(base: TextModel, adapter: LoraAdapter, seed: number, i: number): 
   };
 }
 
-/** From B = 0 a first step has no gradient of A. */
+/** Draws B, because with B = 0 a first step has no gradient of A. */
 function randomizeB({ sites }: LoraAdapter, seed: number): void {
   const random = new Random(seed);
   for (const { B: { tensor } } of sites) {

@@ -49,7 +49,7 @@ const cipher = known("Caesar's cipher").answer, longDate = known("date: 7 March 
 /** Draws what is arbitrary, the same for every run. */
 const arbitrary = () => new Random(2021);
 
-/** In which order letters leave Caesar's cipher. */
+/** The order in which letters leave Caesar's cipher. */
 const leaving = Array.from(arbitrary().split(1).permutation(26), (at) => alphabet[at]);
 
 /**

@@ -18,9 +18,9 @@ export interface ChosenFit {
   readonly label: string;
   /** The chosen setting. */
   readonly choice: string;
-  /** On the entries to choose by. */
+  /** Share on the entries to choose by. */
   readonly validation: number;
-  /** On the entries to report. */
+  /** Share on the entries to report. */
   readonly test: number;
 }
 

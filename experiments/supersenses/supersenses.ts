@@ -22,7 +22,7 @@ export interface SupersenseRow {
   readonly label: string;
   /** The setting that other entries have chosen. */
   readonly choice: string;
-  /** Of a run; absent for a fit that has none. */
+  /** Seed of a run; absent for a fit that has none. */
   readonly seed?: number;
   /** Trained values of a run. */
   readonly trained?: number;

@@ -103,7 +103,7 @@ async function ledgerOf(
 /** Switches of which the last is to the first adapter. */
 const switches = 100;
 
-/** After many switches, weights with other bits than those of a new merge. */
+/** Counts, after many switches, the weights with other bits than those of a new merge. */
 async function countTraces({ base, merged, adapters }: Switched, seed: number): Promise<number> {
   const random = new Random(seed), choices = [...adapters, undefined];
   for (let i = 1; i < switches; i++) switchTo(merged, choices[random.integer(choices.length)]);

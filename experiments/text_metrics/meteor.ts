@@ -459,9 +459,9 @@ export interface ParaphraseTable {
  * Tables that METEOR uses beside exact words and stems; without a table, its module is left out.
  */
 export interface MeteorTables {
-  /** For the module of synonyms. */
+  /** Table of the module of synonyms. */
   readonly synonyms?: SynonymTable;
-  /** For the module of paraphrases. */
+  /** Table of the module of paraphrases. */
   readonly paraphrases?: ParaphraseTable;
 }
 

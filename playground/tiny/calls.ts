@@ -25,10 +25,10 @@ export interface Calls extends Pick<Tuning, "step" | "speak" | "merge" | "files"
   open(request: TuningRequest): Promise<readonly [TuningStart, TuningReading]>;
 }
 
-/** From the page. */
+/** A message from the page. */
 export type Call = {
   [Name in keyof Calls]: { readonly name: Name; readonly given: Parameters<Calls[Name]> };
 }[keyof Calls];
 
-/** From the worker, in the order of the calls. */
+/** A message from the worker, in the order of the calls. */
 export type Answer = { readonly value: unknown } | { readonly error: string };

@@ -8,7 +8,7 @@ export interface TinySettings {
   readonly alpha: number;
   /** η of AdamW. */
   readonly learningRate: number;
-  /** After how many steps it ends. */
+  /** Number of steps. */
   readonly steps: number;
   /** Seed of A, of which lines are held out and of their order. */
   readonly seed: number;

@@ -99,7 +99,7 @@ export const spectrumLabel = ({ steps, lora, shift }: LessonReading) =>
     listed(shift.values)
   }`;
 
-/** The same of the losses. */
+/** Label of the chart of losses. */
 export const lossLabel = ({ steps, loss: { lora, full } }: LessonReading) =>
   `At step ${steps} the loss of LoRA is ${lora.toPrecision(3)}, of full fine-tuning ${
     full.toPrecision(3)

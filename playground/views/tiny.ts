@@ -125,7 +125,7 @@ export function showWords(prompt: string, spoken: readonly Spoken[]): void {
     `<th scope="col">with LoRA</th></tr></thead><tbody>${rows.join("")}</tbody>`;
 }
 
-/** After merging. */
+/** Text after merging. */
 export function mergedText(
   { largest, difference, weights, values, words }: MergedTuning,
   beside: string,

@@ -28,14 +28,14 @@ export const standingText = ({ steps, loss: { lora, full } }: LessonReading): st
 /** Text for steps that end because the loss is not finite. */
 export const notFinite = "The loss is no longer finite: take a smaller learning rate or α.";
 
-/** After merging. */
+/** Text after merging. */
 export const mergedText = ({ largest, difference }: MergedLesson): string =>
   `Merged: outputs of up to ${largest.toFixed(1)} differ by at most ${
     difference.toExponential(1)
   }, ` +
   "as W₀ + s·B·A is itself rounded to F32 and sums are in another order.";
 
-/** After unmerging. */
+/** Text after unmerging. */
 export const unmergedText = ({ weights, changed, subtracted }: UnmergedLesson): string =>
   `Unmerged: ${changed} of ${weights} values of W₀ changed. Subtracting s·B·A instead would have ` +
   `changed ${subtracted}.`;

@@ -1,10 +1,11 @@
 /**
- * Breaks a copy of the package, one fault at a time, and says which tests notice: `deno task test:faults
- * [WORD…]`, words being parts of a fault's file or sentence. Tests are those that the file reaches by imports, the
- * nearest first; `--tests WORD` leaves those whose path has the word. A finding is a line of JSON in `--out FILE`;
- * what is there is not measured again, unless it was missed within less than `--most SECONDS` of tests. `--table
- * BEFORE AFTER` compares two such files. `--notebooks [NAME…]` runs notebooks instead, and says which of their
- * checks turn red.
+ * Breaks a copy of the package, one fault at a time, and names the tests that notice:
+ * `deno task test:faults [WORD…]`, words being parts of a fault's file or sentence. Tests are those
+ * that the file reaches by imports, the nearest first; `--tests WORD` leaves those whose path has
+ * the word. A finding is a line of JSON in `--out FILE`; a fault that is there is not measured
+ * again, unless it was missed within less than `--most SECONDS` of tests. `--table BEFORE AFTER`
+ * compares two such files. `--notebooks [NAME…]` runs notebooks instead, and names the checks in
+ * them that turn red.
  *
  * @module
  */

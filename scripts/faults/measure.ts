@@ -27,7 +27,7 @@ export interface Finding extends Pick<Fault, "what" | "file"> {
   readonly ran: number;
   /** Files that the fault reaches. */
   readonly reached: number;
-  /** Of the files that were run, as measured. */
+  /** Seconds of the files that were run, as measured. */
   readonly seconds: number;
 }
 

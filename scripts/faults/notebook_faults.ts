@@ -15,7 +15,7 @@ const fault = (notebooks: string, ...edit: Parameters<typeof planted>): Notebook
 
 const lora = "src/adapt/lora", accounting = "src/accounting", analysis = "src/analysis";
 
-/** In the order of the code that they break. */
+/** Faults in the order of the code that they break. */
 export const notebookFaults: readonly NotebookFault[] = [
   fault(
     "00 04",

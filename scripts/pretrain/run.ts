@@ -61,7 +61,7 @@ export interface PretrainingRecord {
   readonly recipe: Recipe & Readonly<Record<string, number | readonly number[]>>;
   /** Steps. */
   readonly steps: number;
-  /** Of all calls that it took. */
+  /** Minutes of all calls that it took. */
   readonly minutes: number;
   /** The device. */
   readonly device: string;

@@ -11,7 +11,10 @@ import type { Tokenizer } from "../../src/tokenizer/mod.ts";
 import { evaluate } from "../../src/train/mod.ts";
 import { entryRows, maskingOf } from "./entries.ts";
 
-/** Over the tokens that the mask hides: places where the model sees a token would favor it over counts. */
+/**
+ * Score over the tokens that the mask hides: places where the model sees a token would favor it
+ * over counts.
+ */
 export interface MaskedScore {
   /** −ln p per hidden token. */
   readonly nats: number;

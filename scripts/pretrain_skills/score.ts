@@ -13,7 +13,7 @@ import { exactOn, type TextModel } from "../../src/models/mod.ts";
 import type { Tokenizer } from "../../src/tokenizer/mod.ts";
 import { evaluate } from "../../src/train/mod.ts";
 
-/** Over the characters of the answers, the space before and the end behind them counted. */
+/** Score over the characters of the answers, the space before and the end behind them counted. */
 export interface AnswerScore {
   /** −ln p per character. */
   readonly nats: number;
@@ -21,13 +21,13 @@ export interface AnswerScore {
   readonly exact: number;
 }
 
-/** The same of one skill. */
+/** Score of one skill. */
 export interface SkillScore extends AnswerScore {
   /** Its name. */
   readonly name: string;
   /** Number of its texts. */
   readonly texts: number;
-  /** Of all their answers. */
+  /** Number of characters of all their answers. */
   readonly characters: number;
 }
 

@@ -18,7 +18,7 @@ export interface Outcome {
   readonly output: string;
   /** Seconds from the first test of each file to that of the next, by path. */
   readonly files: Readonly<Record<string, number>>;
-  /** Of the process, from its start to its end. */
+  /** Seconds of the process, from its start to its end. */
   readonly seconds: number;
 }
 

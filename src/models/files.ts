@@ -69,7 +69,7 @@ import type { TextModel } from "./text_model.ts";
 export interface CheckedFile extends Pick<SafetensorsFile, "tensors"> {
   /** The `config.json`, without what it says of 4 bits. */
   readonly json: ConfigJson;
-  /** The same with its family's defaults. */
+  /** The configuration with its family's defaults. */
   readonly config: ConfigJson;
   /** The architecture that configuration and file describe. */
   readonly architecture: Architecture;

@@ -11,7 +11,7 @@ import type { TextModel } from "./text_model.ts";
 export const labelsOf = (model: TextModel): string[] | undefined =>
   labelsOfConfig(model.configJson());
 
-/** The same from a configuration. */
+/** The names of the labels in a configuration, by index; `undefined` for other models. */
 export function labelsOfConfig(config: ConfigJson): string[] | undefined {
   const { num_labels, id2label } = completeConfig(config);
   if (!num_labels) return undefined;

@@ -52,7 +52,9 @@ export interface AppliedAdapter {
   readonly parameters: readonly Parameter[];
   /** The adapters of which it is made, which are on the model as well. */
   readonly parts?: readonly AppliedAdapter[];
-  /** By what its values are recognized in a merged model; others after each step of a training. */
+  /**
+   * Identity of its values, which a merged model records; it changes with each step of a training.
+   */
   values?: AdapterValues;
   /** Format of the prompts of its training, if it was trained on any. */
   promptFormat?: PromptFormat;
@@ -148,7 +150,7 @@ export function countTrainable(model: Pick<Model, "trainable">): number {
  */
 export const promptFormatOf = (model: Model): PromptFormat => recordedFormat(model) ?? plainPrompt;
 
-/** The same where it is recorded; `undefined` where nothing says how prompts were written. */
+/** Format of the prompts as it is recorded; `undefined` without a record. */
 export function recordedFormat({ adapters, promptFormat }: Model): PromptFormat | undefined {
   return [...adapters].findLast((adapter) => adapter.promptFormat)?.promptFormat ?? promptFormat;
 }

@@ -283,7 +283,7 @@ export function wordsOf(tape: Tape, table: Embedding, { tokens, virtual }: PassI
   );
 }
 
-/** Of a value for each token, those of the tokens that blocks compute. */
+/** Picks, from a value for each token, the values of the tokens that blocks compute. */
 export const computedOf = (
   { virtual }: PassInputs,
   values: ArrayLike<number>,

@@ -163,7 +163,7 @@ export interface QuantizedKind {
 
 /** Result of {@link quantizeFolder}. */
 export interface QuantizedFolder {
-  /** By kinds of modules, in the order of a block. */
+  /** Results by kinds of modules, in the order of a block. */
   readonly kinds: readonly QuantizedKind[];
   /** Bytes of all tensors in the original's files. */
   readonly bytesBefore: number;

@@ -82,7 +82,7 @@ export function allocateModel(
 /** The supported values of `model_type`. */
 export const runnableTypes: readonly string[] = Object.keys(families);
 
-/** The same for a sentence. */
+/** {@link runnableTypes} as a part of a sentence. */
 export const anyRunnable: string = new Intl.ListFormat("en", { type: "disjunction" })
   .format(runnableTypes);
 

@@ -86,7 +86,7 @@ export abstract class TextModel implements Model<ModelInputs> {
     this.#owner = owner;
   }
 
-  /** For display: `GPT-2 of 12 blocks, width 768, 12 heads`. */
+  /** Description for display: `GPT-2 of 12 blocks, width 768, 12 heads`. */
   abstract readonly description: string;
   /** Longest sequence, in tokens, virtual ones included. */
   protected abstract readonly limit: number;
@@ -126,8 +126,8 @@ export abstract class TextModel implements Model<ModelInputs> {
   }
 
   /**
-   * Computes the input of the head's last layer, (rows, width): the first part of {@link
-   * TextModel.forward}, which throws the same.
+   * Computes the input of the head's last layer, (rows, width): the first part of
+   * {@link TextModel.forward}, which throws the same.
    */
   states(tape: Tape, inputs: TextInputs, options: ForwardOptions = {}): Tensor {
     const { virtualTokens: virtual, padding, positions, head } = this;
@@ -186,7 +186,7 @@ export abstract class TextModel implements Model<ModelInputs> {
     return this.newCache(batch, capacity + (this.virtualTokens?.count ?? 0));
   }
 
-  /** The same for sequences of which virtual tokens are a part. */
+  /** A new cache for sequences of which virtual tokens are a part. */
   protected newCache(_batch: number, _capacity: number): KeyValueCache {
     throw new RangeError(
       `continuing a text needs a causal language model, found ${this.description}`,

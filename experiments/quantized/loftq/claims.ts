@@ -22,17 +22,17 @@ export const ofKind = (rows: readonly LoftqRow[], kind: LoftqRow["kind"]): Loftq
 const atRank = (rows: readonly LoftqRow[], wanted: number): LoftqRow[] =>
   rows.filter(({ rank }) => rank === wanted);
 
-/** By what share one error is below another. */
+/** Share by which one error is below another. */
 const below = (error: number, other: number): number => 1 - error / other;
 
-/** By what share the error at T = 1 is below chance. */
+/** Share by which the error at T = 1 is below chance. */
 export const belowChance = ({ errors, chance }: LoftqRow): number =>
   below(errors[structured.iteration], chance);
 
 const percent = (shares: readonly number[], decimals: number): string =>
   `${fromTo(shares.map((share) => 100 * share), decimals).replaceAll("-", "−")}%`;
 
-/** By what share the error at the paper's T is below that of quantizing alone. */
+/** Share by which the error at the paper's T is below that of quantizing alone. */
 const gains = (rows: readonly LoftqRow[]): number[] =>
   rows.map(({ errors }) => below(errors[usual], errors[0]));
 

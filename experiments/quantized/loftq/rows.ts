@@ -44,8 +44,8 @@ export interface LoftqRow extends Pick<NamedMatrix, "kind" | "matrix"> {
   /** ‖W − Q − B A‖ / ‖W‖ after T iterations, by T. */
   readonly errors: readonly number[];
   /**
-   * The same at T = 1 if what quantizing leaves were normal noise of its norm: what the best approximation of rank
-   * r leaves of that. The mean over seeds.
+   * The error at T = 1 if quantizing left normal noise of the same norm: the part of it that the
+   * best approximation of rank r leaves. The mean over seeds.
    */
   readonly chance: number;
 }
@@ -94,7 +94,7 @@ async function baseMatrices(): Promise<NamedMatrix[]> {
   })));
 }
 
-/** Of rank 1. */
+/** An update of rank 1 that is zero. */
 const noUpdate = (outputs: number, inputs: number): LowRankFactors => ({
   A: { shape: [1, inputs], data: new Float32Array(inputs) },
   B: { shape: [outputs, 1], data: new Float32Array(outputs) },

@@ -4,9 +4,9 @@ import type { StorageOptions } from "../../../src/models/mod.ts";
 
 /** A storage form of a base. */
 export interface LossBase {
-  /** For tables and claims. */
+  /** Its name in tables and claims. */
   readonly label: string;
-  /** As `loadModel` takes it; in F32 if it is empty. */
+  /** Options of `loadModel`; in F32 if they are empty. */
   readonly options: StorageOptions;
 }
 
@@ -26,10 +26,10 @@ export const inF32: LossBase = { label: "F32", options: {} };
 /** QLoRA's own: NF4, blocks of 64, double quantization. */
 export const qloraBase: LossBase = inFourBits("nf4", 64);
 
-/** The same with FP4. */
+/** The base in FP4. */
 export const fp4Base: LossBase = inFourBits("fp4", 64);
 
-/** The same with scales in F32. */
+/** The base in NF4 with scales in F32. */
 export const singleBase: LossBase = inFourBits("nf4", 64, false);
 
 /** The smallest blocks. */

@@ -109,7 +109,7 @@ export const lossClaims: readonly NotedClaim<Rows>[] = [onPar, recovered, codes,
 
 const [, recoveredClaim] = lossClaims;
 
-/** With one seed there is no noise floor to judge by. */
+/** True if there is one seed alone, and so no noise floor to judge by. */
 export const isOneSeed = (rows: Rows): boolean =>
   comparedTasks(rows).some(({ compared: { noise } }) => Number.isNaN(noise));
 

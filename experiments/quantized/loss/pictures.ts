@@ -22,7 +22,7 @@ import { full, lora, type LossMethod, untrained } from "./tasks.ts";
 
 type Rows = readonly LossRow[];
 
-/** In the order of the table: what the rest is compared with comes first. */
+/** Methods in the order of the table: those that the rest is compared with come first. */
 const shown: readonly LossMethod[] = [
   full,
   ...lossBases.map(lora),

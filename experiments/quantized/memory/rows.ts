@@ -22,9 +22,9 @@ export interface StepRow {
   readonly batch: string;
   /** The method. */
   readonly method: StepMethod;
-  /** By `predictMemory`. */
+  /** Bytes by `predictMemory`. */
   readonly predicted: StepBytes;
-  /** On the job's device; undefined where that would take too long. */
+  /** Bytes measured on the job's device; undefined where that would take too long. */
   readonly measured: StepBytes | undefined;
 }
 
@@ -36,7 +36,7 @@ export interface LargeRow {
   readonly parameters: number;
   /** The method. */
   readonly label: string;
-  /** By the ledger's roles. */
+  /** Bytes by the ledger's roles. */
   readonly byRole: Readonly<Record<string, number>>;
   /** All of them. */
   readonly total: number;

@@ -45,13 +45,13 @@ export interface ProductRow {
   readonly shape: string;
   /** Rows of x. */
   readonly count: number;
-  /** By the codes as they are stored. */
+  /** Time by the codes as they are stored. */
   readonly codes: number;
-  /** By way of F32 in scratch. */
+  /** Time by way of F32 in scratch. */
   readonly scratch: number;
-  /** As `FourBitWeight` chooses. */
+  /** Time of the way that `FourBitWeight` chooses. */
   readonly chosen: number;
-  /** With a weight in F32. */
+  /** Time with a weight in F32. */
   readonly plain: number;
   /** The chosen way by each of the two. */
   readonly slower: readonly TimeRatio[];

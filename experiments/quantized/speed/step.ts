@@ -90,7 +90,7 @@ function timesOfLora(rows: Rows, { label }: Pick<StepMethod, "label">): TimeRati
 const shown = (rows: Rows, method: StepMethod): string =>
   timesOfLora(rows, method).ratio.toFixed(2);
 
-/** Of every model. */
+/** Controls of every model. */
 const controlsOf = (rows: Rows): TimeRatio[] =>
   byModel(rows).map(([, own]) => timesOfLora(own, control));
 

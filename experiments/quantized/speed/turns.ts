@@ -6,7 +6,7 @@ import { median } from "../../../src/core/numbers.ts";
 export interface TurnTimes {
   /** The least, in ms: other work only ever adds. */
   readonly minimum: number;
-  /** In ms. */
+  /** Median time, in ms. */
   readonly median: number;
   /** Number of rounds. */
   readonly rounds: number;

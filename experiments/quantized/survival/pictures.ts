@@ -51,7 +51,7 @@ export const survivalTable = ({ rows }: SurvivalRows): DataTable =>
     rows,
   });
 
-/** At 1%: the spread, chance, and what is done besides. */
+/** Table at 1%: the spread, chance, and what is done besides. */
 export const smallUpdateTable = ({ rows }: SurvivalRows): DataTable => {
   const at = (row: SurvivalRow) => pointsAt(row, 0.01)[0];
   return table<SurvivalRow>({
@@ -120,7 +120,7 @@ export function deadZoneFigure({ rows }: SurvivalRows): Figure {
   return { ...figure, layout: { ...layout, shapes: [deadZone(own)] } };
 }
 
-/** From the smallest size to the largest of which less than 5% survives. */
+/** Shades the range from the smallest size to the largest of which less than 5% survives. */
 function deadZone(rows: readonly SurvivalRow[]): Record<string, unknown> {
   const { points } = rows.find(({ code, into }) => code === "nf4" && into === "4 bits")!;
   const lost = points.filter(({ kept }) => 100 * kept < lostPercent).map(({ size }) => 100 * size);

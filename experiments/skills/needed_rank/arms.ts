@@ -23,7 +23,7 @@ export const lineNames: Readonly<Record<Line, string>> = {
 export interface Arm {
   /** The trained values. */
   readonly line: Line;
-  /** Of LoRA. */
+  /** Rank of LoRA; absent for other methods. */
   readonly rank?: number;
   /** Steps. Default 300. */
   readonly steps?: number;

@@ -115,7 +115,7 @@ export interface ClosedGap {
   readonly closed: number;
 }
 
-/** Of every task that has a wide gap. */
+/** Closed gaps of every task that has a wide gap. */
 export const gapsOf = (rows: readonly MapRow[]): ClosedGap[] =>
   tasksAt(rows, () => true).flatMap((task) => {
     const [full, one, all] = [on(task, "full"), on(task, "qv", 1), on(task, "all", 1)]
@@ -284,7 +284,7 @@ const directionClaim: Claim<MapRows> = {
   },
 };
 
-/** In the order of the decision. */
+/** Claims on the map, in the order of the decision. */
 export const mapClaims: readonly Claim<MapRows>[] = [
   oneSuffices,
   parClaim,

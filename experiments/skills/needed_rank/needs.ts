@@ -24,7 +24,7 @@ export const language = "random alphabet";
 
 /** The runs of a way to train on a task. */
 export interface ArmOfTask extends Pick<MapRow, "task" | "line"> {
-  /** Of LoRA. */
+  /** Rank of LoRA; absent for other methods. */
   readonly rank?: number;
   /** Default: 300. */
   readonly steps?: number;
@@ -93,7 +93,7 @@ export function neededRank(
   return means.find(({ right }) => right >= enough)?.rank ?? beyondRanks;
 }
 
-/** The same by the loss. */
+/** The needed rank by the loss. */
 export function neededByLoss(
   rows: readonly MapRow[],
   arm: Omit<ArmOfTask, "rank">,

@@ -124,7 +124,7 @@ const worstOfLora = ({ mapRuns }: MapRows) =>
   tasksAt(mapRuns, isNear).map((task) => againstFull(mapRuns, task))
     .reduce((a, b) => b.points < a.points ? b : a);
 
-/** On a par, on near tasks. */
+/** Claim that LoRA is on a par on near tasks. */
 export const parClaim: Claim<MapRows> = {
   text: "LoRA is on a par with full fine-tuning where the base can do the parts of a task",
   rule: "when on every task of known skills, two in a row at most, r = 8 on q and v is at most " +

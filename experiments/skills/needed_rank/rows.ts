@@ -20,7 +20,7 @@ export interface MapRow {
   readonly moved?: number;
   /** The trained values. */
   readonly line: Line;
-  /** Of LoRA. */
+  /** Rank of LoRA; absent for other methods. */
   readonly rank?: number;
   /** The adapted base. */
   readonly base: SkillsBase;
@@ -36,7 +36,7 @@ export interface MapRow {
   readonly trained: number;
   /** Share of answers that are right to their end, in percent. */
   readonly right: number;
-  /** The same of the trained base before any of this, in percent. */
+  /** Share of right answers of the trained base before any of this, in percent. */
   readonly before: number;
   /** Nats per character of the answers. */
   readonly loss: number;
@@ -57,11 +57,11 @@ export interface SharedRow extends Pick<MapRow, "task" | "level" | "moved"> {
   readonly pair: Pair;
   /** The module, `h.0 q`. */
   readonly module: string;
-  /** Of A's rows. */
+  /** Similarity of A's rows. */
   readonly ofA: number;
-  /** Of ΔW's inputs. */
+  /** Similarity of ΔW's inputs. */
   readonly input: number;
-  /** Of ΔW's outputs. */
+  /** Similarity of ΔW's outputs. */
   readonly output: number;
 }
 
@@ -148,7 +148,7 @@ function sharedRows(made: readonly MadeRun<MapRun>[]): SharedRow[] {
   });
 }
 
-/** Of each module that both have changed, the mean of the pairs. */
+/** Similarities of each module that both have changed, the mean of the pairs. */
 function similarities(task: DownstreamTask, pair: Pair, pairs: readonly Two[]): SharedRow[] {
   const found = pairs.flatMap(([one, other]) =>
     updatesOf(one).flatMap((own) => {

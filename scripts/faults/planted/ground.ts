@@ -2,7 +2,7 @@
 
 import { type Fault, fault } from "../fault.ts";
 
-/** From core, linalg, analysis, architectures, quant, tokenizer, formats, metrics and data. */
+/** Faults of core, linalg, analysis, architectures, quant, tokenizer, formats, metrics and data. */
 export const groundFaults: readonly Fault[] = [
   fault(
     "a link may lead to another folder whose name begins like its own",

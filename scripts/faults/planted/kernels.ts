@@ -2,7 +2,7 @@
 
 import { type Fault, fault } from "../fault.ts";
 
-/** In WGSL, AssemblyScript and TypeScript. */
+/** Faults in WGSL, AssemblyScript and TypeScript. */
 export const kernelFaults: readonly Fault[] = [
   fault(
     "the second pair of a product on WebGPU has as many terms as the first",

@@ -2,7 +2,7 @@
 
 import { type Fault, fault } from "../fault.ts";
 
-/** From autograd, nn, models, adapt, train, runs, methods, accounting, paper and lesson. */
+/** Faults of autograd, nn, models, adapt, train, runs, methods, accounting, paper and lesson. */
 export const modelFaults: readonly Fault[] = [
   fault(
     "a label may be as large as the vocabulary",

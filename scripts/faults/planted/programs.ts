@@ -2,7 +2,7 @@
 
 import { type Fault, fault } from "../fault.ts";
 
-/** From cli, serve, notebook, figures and inspect. */
+/** Faults of cli, serve, notebook, figures and inspect. */
 export const programFaults: readonly Fault[] = [
   fault(
     "weights are saved after a failure although some are not finite",

@@ -14,7 +14,7 @@ import { type AppliedAdapter, type Model, trainableOf } from "../model.ts";
 
 /** The shape of a perceptron. */
 export interface PerceptronShape {
-  /** Of the input and of every layer. */
+  /** Widths of the input and of every layer. */
   readonly widths: readonly number[];
   /** True if layers have biases. */
   readonly biases: boolean;

@@ -313,7 +313,7 @@ export const completionText = (
   tokens: readonly number[],
 ): string => answerText(tokenizer, tokens, promptFormatOf(model));
 
-/** The same of tokens that followed a prompt in a format. */
+/** The text of tokens that followed a prompt in a format. */
 export function answerText(
   tokenizer: Tokenizer,
   tokens: readonly number[],
