@@ -25,9 +25,9 @@ export interface RealReport {
   readonly checks: readonly (readonly number[])[];
   /** Resident before the model is loaded: the program and what it imports. */
   readonly importedBytes: number;
-  /** Most resident until the first step. */
+  /** Most resident bytes until the first step. */
   readonly loadedBytes: number;
-  /** Most resident in all. */
+  /** Most resident bytes in all. */
   readonly peakBytes: number;
 }
 

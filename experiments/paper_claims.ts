@@ -48,7 +48,7 @@ const all: readonly Claim<unknown>[] = [
   ...lowDataClaims,
 ] as readonly Claim<unknown>[];
 
-/** All of them, in the order of the report. */
+/** All claims of the paper, in the order of the report. */
 export const paperClaims: readonly Claim<unknown>[] = all.filter(({ beyond }) => !beyond);
 
 /** Claims of the paper whose runs on a real decoder are not finished: no report has them yet (decision 0056). */

@@ -43,7 +43,7 @@ const parts: Readonly<Record<string, Part>> = {
   sentences: { read: async () => (await readSyntax()).sentences, compare: compareSentences },
 };
 
-/** Those that take long are read where they are named, and by `make`. */
+/** Slow parts, which are read where they are named, and by `make`. */
 const slow = ["fullspecs"];
 
 /** Each folder of golden data, and each file beside them; data that is added is a difference too. */

@@ -16,7 +16,7 @@ export interface Slide {
   readonly numbers?: Readonly<Record<string, string>>;
   /** HTML of a figure, formula or table. */
   readonly figure: string;
-  /** Below the figure: what is drawn, from which seeds; `{name}` as in the text. */
+  /** Text below the figure: the subject of the drawing and its seeds; `{name}` as in the text. */
   readonly caption?: string;
   /** The source of values that are not computed here. */
   readonly quoted?: string;

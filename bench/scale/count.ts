@@ -31,7 +31,7 @@ export interface Count {
 
 /** Bytes of a step. */
 export interface StepBytes {
-  /** All at the peak. */
+  /** All bytes at the peak. */
   readonly peak: number;
   /** Bytes of the trained values, their gradients and their moments. */
   readonly trained: number;

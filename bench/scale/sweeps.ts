@@ -131,7 +131,7 @@ export const sweeps: readonly Sweep[] = [
 /** Kernels that run it. */
 export type Variant = "cpu" | "blas";
 
-/** Without a BLAS there is no LAPACK either. */
+/** Kernels of the sweeps: without a BLAS there is no LAPACK either. */
 const variants: readonly Variant[] = ["cpu", "blas"];
 
 /** The timed work: spectra, or a step of a method. */

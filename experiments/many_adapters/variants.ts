@@ -38,7 +38,7 @@ const withSets = (...counts: number[]): readonly Variant[] => [
 /** Variants that the rules read, and those beside them. */
 export const ruledVariants: readonly Variant[] = withSets(1, 8, 32, 128);
 
-/** All of them. */
+/** All variants. */
 export const allVariants: readonly Variant[] = [
   ...withSets(1, 2, 4, 8, 16, 32, 64, 128),
   ...[1, 64].flatMap((rank) => [single(rank), setOf(32, rank)]),

@@ -25,7 +25,7 @@ const site = "transformer.h.1.mlp.c_proj";
 const learningRate = 1e-1, longRun = 150;
 const batchSize = 32;
 
-/** All tokens but the last, which ends a text. */
+/** Number of all tokens but the last, which ends a text. */
 const words = 1023;
 
 /** One run. */

@@ -24,7 +24,7 @@ export interface LinearResult extends LinearRun {
   readonly update: DenseMatrix; // ΔW, (outputs, inputs)
 }
 
-/** Both searched on seed 1000, which is reported nowhere. */
+/** Rate and steps, both searched on seed 1000, which is reported nowhere. */
 const learningRate = 1e-2, longRun = 1000;
 
 /** A run in full batches of all inputs. */

@@ -92,7 +92,7 @@ const long = crossed(longRuns.map((run) => ({ ...run, steps: longSteps })));
 
 const firstSeeds = dataSeeds.slice(0, 2), lastSeeds = dataSeeds.slice(2);
 
-/** All of them. Table 3's come last, and its third seed last of all: it is cut first. */
+/** All stages. Table 3's come last, and its third seed last of all: it is cut first. */
 export const stages: readonly Stage[] = [
   ...searches(bothRanks.slice(0, 3)),
   ...reported(bothRanks.slice(0, 3)),

@@ -120,7 +120,7 @@ export function openReal(
 /** The token that a document begins with in the base's pretraining: the first of its vocabulary. */
 const documentStart = 0;
 
-/** Each document a row, whose tokens are all scored. */
+/** Makes each document a row, whose tokens are all scored. */
 function* windowsOf(documents: readonly (readonly number[])[], length: number): Generator<Batch> {
   const rows = documents.map((tokens) => ({ tokens: [documentStart, ...tokens], scoredFrom: 1 }));
   yield* packBatches(rows, { batch: 4, length }, documentStart);

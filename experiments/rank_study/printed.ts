@@ -48,7 +48,7 @@ export const ranksOfQuery: readonly PrintedCase<StudyLosses>[] = tasks.map(([tas
   rows: { base, rows: ranksOf(`${task}, W_q`, "q, v", spread) },
 }));
 
-/** Both. */
+/** Printed ranks of q and v together, and of q alone. */
 export const ranksOfAll: readonly PrintedCase<StudyLosses>[] = tasks.map(([task, , spread], i) => ({
   where: ranksOfBoth[i].where,
   rows: { base, rows: [...ranksOfBoth[i].rows.rows, ...ranksOf(`${task}, W_q`, "q", spread)] },

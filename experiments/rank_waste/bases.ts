@@ -28,7 +28,10 @@ export interface Replaced {
   readonly values: number;
 }
 
-/** Each on the largest common basis of its site that stores at most a share of the values. */
+/**
+ * Puts each adapter on the largest common basis of its site that stores at most a share of the
+ * values.
+ */
 export function withSharedBasis(adapters: Adapters, share: number): Replaced {
   const sites = adapters[0].map((_, place) => {
     const updates = adapters.map((own) => own[place]);
@@ -71,7 +74,7 @@ export function projectUpdate(
 const onto = (rows: DenseMatrix, directions: DenseMatrix): DenseMatrix =>
   multiply(multiplyTransposed(rows, directions), directions);
 
-/** Each cut down to a share of its rank, which must be whole. */
+/** Cuts each adapter down to a share of its rank, which must be whole. */
 export function cutDown(adapters: Adapters, share: number): Replaced {
   const cut = adapters.map((own) =>
     own.map((update) => ({ ...update, ...truncateUpdate(update, share * update.A.shape[0]) }))

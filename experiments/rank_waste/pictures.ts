@@ -23,7 +23,7 @@ import {
 import { wasteShares, wasteSites } from "./rows.ts";
 import { allStarts, type Starts, wasteTasks } from "./runs.ts";
 
-/** All three, whose rows are shipped. */
+/** All three tables, whose rows are shipped. */
 export const wasteTables = ({ pairs, sites, bases }: WasteRows): DataTable[] => [
   table<PairRow>({
     id: "pairs",

@@ -33,7 +33,7 @@ import { type Starts, wasteData, type WasteRun, wasteTasks } from "./runs.ts";
 /** A side of ΔW. */
 export type Side = "inputs" | "outputs";
 
-/** Both. */
+/** Both sides. */
 export const sides: readonly Side[] = ["inputs", "outputs"];
 
 /** φ between the adapters of two tasks: means over sites and pairs. */

@@ -26,7 +26,7 @@ export const wasteTasks: readonly WasteTask[] = [
 /** Initial A of the adapters: one for each task, or the same for all. */
 export type Starts = "own" | "one";
 
-/** Both, in the order of the report. */
+/** Both starts, in the order of the report. */
 export const allStarts: readonly Starts[] = ["own", "one"];
 
 /** An adapter. */

@@ -28,7 +28,7 @@ export const factsEvery = 10;
 /** Facts in a step. */
 export const factBatchSize = 64;
 
-/** All tokens but the last, which ends a text. */
+/** Number of all tokens but the last, which ends a text. */
 const words = 1023;
 
 /**

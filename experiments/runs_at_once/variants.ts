@@ -50,7 +50,7 @@ const largerLoads: readonly Load[] = [
   { ...ruled, rows: 8, tokens: 64 },
 ];
 
-/** All of them. */
+/** All variants. */
 export const allVariants: readonly Variant[] = [
   ...ruledVariants,
   ...[2, 4].flatMap((runs) => pairOf(ruled, runs)),

@@ -150,7 +150,7 @@ const nistPenalty = (ratio: number): number =>
  */
 export type NgramCounts = ReadonlyMap<string, number>;
 
-/** Between the tokens of an n-gram. */
+/** Separator of the tokens of an n-gram. */
 const joint = " ";
 
 /** The n-grams of a text, in its order. */

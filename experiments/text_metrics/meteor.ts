@@ -658,7 +658,7 @@ function withoutAdjective(word: string, [first, second]: readonly [number, numbe
   return word.length - "ative".length >= second ? word.slice(0, -"ative".length) : word;
 }
 
-/** Without a final e, or one of two l. */
+/** Drops a final e, or one of two l. */
 function withoutFinal(word: string, [first, second]: readonly [number, number]): string {
   const stem = word.slice(0, -1);
   if (word.endsWith("e")) {

@@ -4,10 +4,13 @@ import { page } from "../dom.ts";
 
 const lessMotion = page.matchMedia("(prefers-reduced-motion: reduce)");
 
-/** Between two pictures, in milliseconds, for readers whose system is set to less motion. */
+/** Pause between two pictures, in milliseconds, for readers whose system is set to less motion. */
 const pause = 500;
 
-/** For one loop, whether its next picture is due: each is, but for readers who want less motion two a second. */
+/**
+ * A clock for one loop that says if its next picture is due: each is, but for readers who want less
+ * motion two a second.
+ */
 export function pictureClock(): () => boolean {
   let last = -Infinity;
   return () => {

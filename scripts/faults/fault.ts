@@ -12,7 +12,7 @@ export interface Fault {
   readonly wrong: string;
 }
 
-/** Makes one. */
+/** Makes a fault. */
 export const fault = (what: string, file: string, right: string, wrong: string): Fault => ({
   ...{ what, file, right, wrong },
 });

@@ -65,7 +65,7 @@ export interface RightAnswersOptions {
 export interface RightAnswers {
   /** Texts whose answer is right to the last token. */
   readonly right: number;
-  /** All of them. */
+  /** Number of all texts. */
   readonly texts: number;
 }
 

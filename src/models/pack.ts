@@ -197,7 +197,7 @@ function mostAlike(data: HostTensor["data"], starts: readonly number[], sequence
 export interface VirtualRoom {
   /** The virtual tokens before every sequence. */
   readonly virtual: VirtualTokens;
-  /** Most tokens beside them. */
+  /** Most tokens beside the virtual ones. */
   readonly limit: number;
   /** The padding token, which no virtual token may look like. */
   readonly padding: number | undefined;

@@ -38,7 +38,7 @@ export interface LargeRow {
   readonly label: string;
   /** Bytes by the ledger's roles. */
   readonly byRole: Readonly<Record<string, number>>;
-  /** All of them. */
+  /** Bytes of all roles. */
   readonly total: number;
   /** Bits of each value of a linear layer, scales included; undefined where none is in 4 bits. */
   readonly bits: number | undefined;
