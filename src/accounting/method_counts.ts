@@ -12,8 +12,8 @@ import { quote } from "../core/errors.ts";
 import { isWithin, listNames, moduleOf } from "../core/module_names.ts";
 import { countRows } from "../core/update.ts";
 import { siteParameters } from "../methods/lora.ts";
-import type { FormulaValue, IsTrained, Method, TrainedValues } from "../methods/method.ts";
-import { type Listed, methods } from "../methods/mod.ts";
+import type { FormulaValue, IsTrained, TrainedValues } from "../methods/method.ts";
+import { type CountedOptions, type MethodKind, methods } from "../methods/mod.ts";
 import { countByLayer, type CountedModules } from "../methods/selection.ts";
 import { evaluateFormula } from "./evaluate_formula.ts";
 
@@ -97,10 +97,9 @@ export function classifierParameters(
 }
 
 /** A method with the options on which its count depends. */
-export type CountedMethod = SpecOf<Listed>;
-
-type SpecOf<Of> = Of extends Method<infer Kind, infer Options> ? { readonly kind: Kind } & Options
-  : never;
+export type CountedMethod = {
+  [Kind in MethodKind]: { readonly kind: Kind } & CountedOptions[Kind];
+}[MethodKind];
 
 const valueOf: FormulaValue = (formula, values) => Number(evaluateFormula(formula, values));
 

@@ -17,6 +17,8 @@ export type { CountedBottlenecks } from "../methods/bottleneck.ts";
 export type { CountedTokens } from "../methods/prefix.ts";
 export type { CountedModules, CountedSites } from "../methods/selection.ts";
 export { type CountedMethod, countModules, type ModuleCount } from "./method_counts.ts";
+export type { CountedTopLayers } from "../methods/top_layers.ts";
+export type { CountedOptions, MethodKind } from "../methods/mod.ts";
 export { gpt2StepBytes, type StepBytes, type StepShape } from "./gpt2_step.ts";
 export { optimizerBytes } from "./training_bytes.ts";
 export { type OptimizerName, optimizerNames } from "./optimizers.ts";

@@ -1,36 +1,51 @@
 /** The table of methods: adding one here gives it to every part that asks by kind. @module */
 
 import { bitfit } from "./bitfit.ts";
-import { bottleneck } from "./bottleneck.ts";
+import { bottleneck, type CountedBottlenecks } from "./bottleneck.ts";
 import { full } from "./full.ts";
-import { lora } from "./lora.ts";
+import { type CountedUpdates, lora } from "./lora.ts";
 import { loraPrefixEmbedding, loraPrefixLayer } from "./lora_prefix.ts";
-import { prefixEmbedding, prefixLayer, prefixTuning } from "./prefix.ts";
-import { topLayers } from "./top_layers.ts";
+import { type CountedTokens, prefixEmbedding, prefixLayer, prefixTuning } from "./prefix.ts";
+import type { CountedModules, CountedSites } from "./selection.ts";
+import { type CountedTopLayers, topLayers } from "./top_layers.ts";
 import { vera } from "./vera.ts";
 
-/** One of the methods. */
-export type Listed =
-  | typeof full
-  | typeof lora
-  | typeof bitfit
-  | typeof topLayers
-  | typeof vera
-  | typeof bottleneck
-  | typeof prefixEmbedding
-  | typeof prefixLayer
-  | typeof prefixTuning
-  | typeof loraPrefixEmbedding
-  | typeof loraPrefixLayer;
+const all = [
+  ...[full, lora, bitfit, topLayers, vera, bottleneck] as const,
+  ...[prefixEmbedding, prefixLayer, prefixTuning] as const,
+  ...[loraPrefixEmbedding, loraPrefixLayer] as const,
+] as const;
 
-const all: readonly Listed[] = [
-  ...[full, lora, bitfit, topLayers, vera, bottleneck],
-  ...[prefixEmbedding, prefixLayer, prefixTuning],
-  ...[loraPrefixEmbedding, loraPrefixLayer],
-];
+type Listed = (typeof all)[number];
+
+/** The options on which a method's count depends, by its name. */
+export interface CountedOptions {
+  /** All weights: there are none. */
+  readonly full: Record<never, never>;
+  /** Low-rank updates. */
+  readonly lora: CountedUpdates;
+  /** Biases. */
+  readonly bitfit: CountedModules;
+  /** The last blocks. */
+  readonly "top-layers": CountedTopLayers;
+  /** Two vectors beside shared random matrices. */
+  readonly vera: CountedSites & CountedModules;
+  /** Small networks after sublayers. */
+  readonly bottleneck: CountedBottlenecks & CountedModules;
+  /** Embeddings of virtual tokens. */
+  readonly "prefix-embedding": CountedTokens & CountedModules;
+  /** States of virtual tokens, read by every block. */
+  readonly "prefix-layer": CountedTokens & CountedModules;
+  /** Keys and values of virtual tokens. */
+  readonly "prefix-tuning": CountedTokens & CountedModules;
+  /** Low-rank updates and embeddings of virtual tokens. */
+  readonly "lora+prefix-embedding": CountedUpdates & CountedTokens;
+  /** Low-rank updates and states of virtual tokens. */
+  readonly "lora+prefix-layer": CountedUpdates & CountedTokens;
+}
 
 /** The name of a method. */
-export type MethodKind = Listed["kind"];
+export type MethodKind = keyof CountedOptions;
 
 /** The names of all methods. */
 export const methodKinds: readonly MethodKind[] = all.map(({ kind }) => kind);

@@ -3,11 +3,8 @@
 import type { Adapter } from "../adapt/mod.ts";
 import { type AdaptingMethod, adaptingOf, type MethodsByKind } from "../adapt/methods.ts";
 import { quote } from "../core/errors.ts";
-import { methodKinds } from "../methods/mod.ts";
+import { type MethodKind, methodKinds } from "../methods/mod.ts";
 import type { Model } from "../models/mod.ts";
-
-/** The name of a method. */
-export type MethodKind = keyof MethodsByKind;
 
 /** What is trained: a method with its options, without a seed, which is the run's. */
 export type MethodSpec = {

@@ -8,8 +8,8 @@
 export { canonicalJson, sha256 } from "../storage/digest.ts";
 export { type PredictionOptions, predictMemory } from "./predict_memory.ts";
 export type { LossSpec } from "./spec.ts";
-export { allocateMethod, applyMethod, type MethodKind, type MethodSpec } from "./method.ts";
-export { methodKinds } from "../methods/mod.ts";
+export { allocateMethod, applyMethod, type MethodSpec } from "./method.ts";
+export { type MethodKind, methodKinds } from "../methods/mod.ts";
 export type { LoraSpec } from "../adapt/lora/starts.ts";
 export type { MethodsByKind } from "../adapt/methods.ts";
 export { shareBase } from "../adapt/many/adapter_set.ts";
