@@ -96,9 +96,11 @@ export function paperCounts({ results }: Pick<Results, "results">): string {
     never = of("not reproduced");
   return `Of ${all.length} claims of the paper, ${judged} were judged: ${
     of("reproduced")
-  } were reproduced, ${never > 0 ? `${never} were not reproduced, ` : ""}${
-    of("not reproduced at this scale")
-  } were not reproduced at this scale, and ${of("differs")} differ,`;
+  } were reproduced, ${
+    never > 0 ? `${never} ${never === 1 ? "was" : "were"} not reproduced, ` : ""
+  }${of("not reproduced at this scale")} were not reproduced at this scale, and ${
+    of("differs")
+  } differ,`;
 }
 
 /** The README with these counts. */

@@ -78,7 +78,7 @@ Deno.test("the README counts each claim of the paper that was judged", () => {
       ...["reproduced", "not reproduced", "not reproduced at this scale", "differs"] as const,
       ...["not judged: too near the mark", "not judged (quick run)"] as const,
     ),
-    "Of 6 claims of the paper, 4 were judged: 1 were reproduced, 1 were not reproduced, " +
+    "Of 6 claims of the paper, 4 were judged: 1 were reproduced, 1 was not reproduced, " +
       "1 were not reproduced at this scale, and 1 differ,",
   );
 });

@@ -68,7 +68,8 @@ function belowBest({ task, compared }: TaskComparison) {
 /** Table 6, on each task. */
 export const enoughClaim: MethodsClaim<SkillComparison> = {
   reads: keysOf(ranksOfQueryAndValue),
-  text: "Table 6: with a rate for each rank, a very small one is enough for q,v",
+  text:
+    "Table 6: with a rate for each rank, a very small one is enough for q,v even where the base lacks the skill",
   rule:
     `when on each task r = 1 gives at most ${parPoints} points fewer right answers than the best rank, each with a ` +
     "rate of its own",
