@@ -189,7 +189,7 @@ export interface Declaration {
 
 const folders =
   ("adapt train models data tokenizer autograd nn device runs formats architectures " +
-    "accounting paper figures analysis inspect lesson metrics quant notebook").split(" ");
+    "accounting paper figures analysis inspect lesson quant notebook").split(" ");
 
 /** The entries of `deno.json`, without extension, in the order in which they are searched. */
 export const entries: readonly string[] = [

@@ -66,8 +66,8 @@ What a form does not say must be given:
                  such as true,false,true for queries and values. In PEFT they
                  are one module of their ranks' sum, with zeros in B
 
-Readers that know r and lora_alpha alone: combine ADAPTER writes rsLoRA and other
-scalings with alpha = r and, with --base, DoRA as A and B.`;
+Readers that know r and lora_alpha alone: combine ADAPTER writes rsLoRA and
+other scalings with alpha = r and, with --base, DoRA as A and B.`;
 
 /** Adds `convert`, which writes an adapter in another program's form. */
 export function addConvert(program: Command): void {
