@@ -1,7 +1,7 @@
 /** Texts with labels, as the studies of classifiers draw them. @module */
 
 import { sha256 } from "../src/storage/digest.ts";
-import { Random } from "../src/core/random.ts";
+import { Random, shuffled } from "../src/core/random.ts";
 import {
   type LabeledText,
   type ReadModel,
@@ -80,7 +80,3 @@ export function sortedBatches(
     );
   }).flat();
 }
-
-/** A list in random order. */
-export const shuffled = <T>(list: readonly T[], random: Random): T[] =>
-  Array.from(random.permutation(list.length), (index) => list[index]);

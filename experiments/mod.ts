@@ -1,8 +1,18 @@
 /** Experiments: the paper's claims, tables and figures, reproduced. @module */
 
 export * from "./frame/mod.ts";
-export type { DataTable, Figure, TableColumn, Unit } from "../src/figures/figure.ts";
-export type { Axis, Layout, Title, Trace, TraceType, Values } from "../src/figures/figure.ts";
+export type {
+  Axis,
+  DataTable,
+  Figure,
+  Layout,
+  TableColumn,
+  Title,
+  Trace,
+  TraceType,
+  Unit,
+  Values,
+} from "../src/figures/figure.ts";
 export type { Device, DeviceKind } from "../src/device/device.ts";
 export type * from "../src/runs/mod.ts";
 export type { Shard } from "../src/runs/plan.ts";

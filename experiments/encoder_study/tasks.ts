@@ -3,10 +3,10 @@
 import { join } from "node:path";
 import { readBytes } from "../../src/storage/files.ts";
 import { quote } from "../../src/core/errors.ts";
-import { Random } from "../../src/core/random.ts";
+import { Random, shuffled } from "../../src/core/random.ts";
 import { kindOf } from "../../src/storage/storage.ts";
 import type { LabeledText } from "../../src/data/mod.ts";
-import { type LabeledTexts, labeledTexts, shuffled } from "../labeled_texts.ts";
+import { type LabeledTexts, labeledTexts } from "../labeled_texts.ts";
 
 /** A task: its files within the folder that `LOWRANK_DATA` names, a label and a text in each line. */
 export interface StudyTask {

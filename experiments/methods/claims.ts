@@ -28,7 +28,7 @@ export function noiseNote(compared: MethodComparison, unit: string): string {
   return `Noise floor of ${seedsOf(compared)} seeds: ${noise.toFixed(decimals)} ${unit}.`;
 }
 
-/** How many seeds there are; the base alone has one value. */
+/** Number of seeds; the base alone has one value. */
 const seedsOf = ({ cells }: MethodComparison) =>
   Math.max(...cells.map(({ values }) => values.length));
 
@@ -43,7 +43,7 @@ export function uncountedLead(
   return ` ${other.label} is better by ${lead.toFixed(1)}, less than the noise: undecided.`;
 }
 
-/** How far a broken rule is beyond its mark, beside the noise floor. */
+/** Distance of a number beyond its mark, with the noise floor. */
 export const marginOf = (compared: MethodComparison, beyond: number): Margin => ({
   ...{ beyond, noise: compared.noise, seeds: seedsOf(compared), freedom: compared.freedom },
 });

@@ -1,4 +1,4 @@
-/** What a compared method is, as data. @module */
+/** A compared method as data. @module */
 
 import type { MethodSpec } from "../../src/runs/mod.ts";
 

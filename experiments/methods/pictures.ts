@@ -124,7 +124,7 @@ const dashes = ["solid", "dash", "dot", "dashdot"] as const;
 
 const symbols = ["circle", "square", "diamond", "triangle-up", "cross", "x", "star"];
 
-/** How the lines of the n-th method of a family are drawn: no two of one shade are dashed alike. */
+/** Dashes of the n-th method of a family: no two lines of one shade are dashed alike. */
 function styleOf(family: MethodRow["family"], place: number) {
   const own = methodKinds[family].shades, color = own[place % own.length];
   return { color, dash: dashes[Math.floor(place / own.length) % dashes.length] };

@@ -3,7 +3,6 @@
 import { join } from "node:path";
 import type { LowRankUpdate } from "../../src/adapt/mod.ts";
 import { updateDirections } from "../../src/analysis/mod.ts";
-import { phi } from "../../src/analysis/subspaces.ts";
 import { fromTo, median } from "../../src/core/numbers.ts";
 import { kindOf } from "../../src/storage/storage.ts";
 import { type DataTable, table } from "../../src/figures/mod.ts";
@@ -23,7 +22,7 @@ import {
 import { marginBelow, reachedBy } from "../differences.ts";
 import { type Claim, type Experiment, experiment, LeftOut, type Margin } from "../frame/mod.ts";
 import noted from "../notes.json" with { type: "json" };
-import { amplificationRules, deviations } from "../rank_study/amplification.ts";
+import { amplificationRules, deviations, overlapOf } from "../rank_study/amplification.ts";
 import { mostShare } from "../rank_study/subspaces.ts";
 import { nameOf } from "./cells.ts";
 import { dataSeeds, methodOf } from "./plan.ts";
@@ -80,8 +79,6 @@ const shown = (rows: Rows, value: (row: AmplificationRow) => number, decimals = 
   return `${median(values).toFixed(decimals)} (${fromTo(values, decimals)})`;
 };
 
-const overlap = ({ overlap }: AmplificationRow) => phi(overlap, overlap.length, overlap[0].length);
-
 const timesChance = ({ inDelta, inRandom }: AmplificationRow) => inDelta / inRandom;
 
 /** A factor by that of random directions. */
@@ -107,7 +104,7 @@ const layers = (rows: Rows) => `median and range of ${at(rows, smallest).length}
 const words: readonly Pick<Claim<Rows>, "ours" | "found" | "text" | "why" | "note" | "margin">[] = [
   {
     text: "Figure 8: on SmolLM2, the top directions of W_q are not those of ΔW_q",
-    ours: (rows) => `φ ${shown(at(rows, smallest), overlap)}, chance 0.10; ${layers(rows)}`,
+    ours: (rows) => `φ ${shown(at(rows, smallest), overlapOf)}, chance 0.10; ${layers(rows)}`,
     found: () => "In the paper chance is 0.096.",
   },
   {

@@ -2,7 +2,7 @@
 
 import { join } from "node:path";
 import type { LowRankUpdate } from "../../src/adapt/mod.ts";
-import { boundsOf, fromTo, mean } from "../../src/core/numbers.ts";
+import { boundsOf, mean } from "../../src/core/numbers.ts";
 import { kindOf } from "../../src/storage/storage.ts";
 import type { Device } from "../../src/device/device.ts";
 import {
@@ -54,7 +54,7 @@ import {
   startSimilarities,
   type UpdatesByName,
 } from "./similarities.ts";
-import { beyondClaims, realSubspaceClaims } from "./subspaces.ts";
+import { beyondClaims, meanAndRange, realSubspaceClaims } from "./subspaces.ts";
 import { findReal, openReal, type RealTask } from "./task.ts";
 import { loraRuns, placesIn, readUpdates, startUpdates } from "./updates.ts";
 
@@ -63,8 +63,6 @@ type Lines = readonly CellLine[];
 /** Largest similarity of Gaussian updates. */
 const byChance = ({ gaussian }: CellLine, place: number) =>
   unpacked(gaussian, similarityUnit)[place];
-
-const summary = (values: readonly number[]) => `${mean(values).toFixed(2)} (${fromTo(values, 2)})`;
 
 /** Every cell, space and site: means over the layers with their range. */
 export const cellsTable = (lines: Lines): DataTable =>
@@ -79,17 +77,19 @@ export const cellsTable = (lines: Lines): DataTable =>
       ["pairs", "pairs", "count"],
       ["space", "space", "text"],
       ["site", "site", "text"],
-      ["top", "φ(1, 1)", "text", (line) => summary(cellLayers(line, "top"))],
+      ["top", "φ(1, 1)", "text", (line) => meanAndRange(cellLayers(line, "top"))],
       ["topChance", "Gaussian, at most", "share", (line) => byChance(line, 0)],
-      ["rest", "directions 2 to 8", "text", (line) => summary(cellLayers(line, "rest"))],
+      ["rest", "directions 2 to 8", "text", (line) => meanAndRange(cellLayers(line, "rest"))],
       ["restChance", "Gaussian, at most", "share", (line) => byChance(line, 1)],
-      ["eighth", "φ(8, 8)", "text", (line) => summary(cellLayers(line, "eighth"))],
+      ["eighth", "φ(8, 8)", "text", (line) => meanAndRange(cellLayers(line, "eighth"))],
       [
         "seeds",
         "two seeds, r = 64: φ(8, 8)",
         "text",
         (line) =>
-          line.seedsEighth === undefined ? undefined : summary(cellLayers(line, "seedsEighth")),
+          line.seedsEighth === undefined
+            ? undefined
+            : meanAndRange(cellLayers(line, "seedsEighth")),
       ],
     ],
     rows: lines,

@@ -14,7 +14,7 @@ import {
   type Similarity,
   type SpaceSimilarity,
 } from "../rank_study/subspace_rows.ts";
-import { commonOf, mostShare, sharesTop, subspaceRules } from "../rank_study/subspaces.ts";
+import { commonOf, mostShare, sharesTop, subspaceRules, top } from "../rank_study/subspaces.ts";
 import {
   cellLayers,
   type CellLine,
@@ -29,12 +29,10 @@ import { realSteps } from "./runs.ts";
 
 type Modules = readonly ModuleSimilarity[];
 
-const top = ({ ranks }: Similarity) => phi(ranks, 1, 1);
-
 const eighth = ({ seeds }: Similarity) => phi(seeds, smallRank, smallRank);
 
 /** `0.13 (0.00 to 0.28)`. */
-const meanAndRange = (values: readonly number[]) =>
+export const meanAndRange = (values: readonly number[]): string =>
   `${mean(values).toFixed(2)} (${fromTo(values, 2)})`;
 
 /** `q 0.13 (0.00 to 0.28)`: the mean over the layers, with its range. */

@@ -27,7 +27,7 @@ export const deviations = 3;
 type Rows = readonly AmplificationRow[];
 
 /** φ between all of W's top directions and all of ΔW's. */
-const overlapOf = ({ overlap }: AmplificationRow) =>
+export const overlapOf = ({ overlap }: AmplificationRow): number =>
   phi(overlap, overlap.length, overlap[0].length);
 
 /** max(i, j) / d there. */

@@ -51,7 +51,8 @@ function each(modules: Modules, value: (found: Similarity) => number): string {
 
 const eighth = ({ seeds }: Similarity) => phi(seeds, 8, 8);
 
-const top = ({ ranks }: Similarity) => phi(ranks, 1, 1);
+/** φ(1, 1) between ranks. */
+export const top = ({ ranks }: Similarity): number => phi(ranks, 1, 1);
 
 const topShort = ({ modules }: SpaceSimilarity) =>
   `${modules.filter(sharesTop).length} of ${modules.length} modules, ` +

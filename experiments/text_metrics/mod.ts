@@ -5,12 +5,10 @@
  * @module
  */
 
-export { bleu, nist } from "./bleu.ts";
+export { bleu, mtevalTokens, nist } from "./bleu.ts";
 export { captionTokens } from "./tokens.ts";
 export * from "./cider.ts";
 export { loadMeteorTables } from "./meteor_tables.ts";
-export { meteor } from "./meteor.ts";
-export type { MeteorTables, ParaphraseTable } from "./meteor.ts";
-export { mtevalTokens } from "./bleu.ts";
+export { meteor, type MeteorTables, type ParaphraseTable } from "./meteor.ts";
 export * from "./rouge_l.ts";
 export * from "./text_metrics.ts";

@@ -85,40 +85,37 @@ const computeFormulas: Readonly<Record<string, Formula>> = {
   ),
 };
 
-const stepBytes = (meaning: string, expression: string, source: string): Formula =>
-  formula(meaning, expression, "bytes", source);
-
 const forward = "src/autograd: a tape keeps what a backward function saved until that has run";
 const backward = "src/autograd: a gradient lives until it has been used";
 const blocks = "src/autograd/loss.ts: a block's backward pass runs before the next block";
 
 /** What the tape keeps, and what is beside it at the moments that may be the peak. */
 const gpt2StepFormulas: Readonly<Record<string, Formula>> = {
-  stepTokenBytes: stepBytes("id and position of each token", "4 * 2 * b * s", forward),
-  stepIndexBytes: stepBytes(
+  stepTokenBytes: bytes("id and position of each token", "4 * 2 * b * s", forward),
+  stepIndexBytes: bytes(
     "the index of each token's gradient, if embeddings are trained",
     "4 * (2 * b * s + n_voc + n_pos + 2)",
     forward,
   ),
-  stepNormBytes: stepBytes("a norm's input and two statistics", "4 * b * s * (d + 2)", forward),
-  stepInputBytes: stepBytes(
+  stepNormBytes: bytes("a norm's input and two statistics", "4 * b * s * (d + 2)", forward),
+  stepInputBytes: bytes(
     "input of a trained weight, of an update, of an update after dropout, or of the activation function, " +
       "unless it is a norm's result, which is computed once more",
     "4 * b * s * d_in",
     forward,
   ),
-  stepAttentionBytes: stepBytes(
+  stepAttentionBytes: bytes(
     "q, k, v, the result of attention, and one statistic of each head",
     "4 * b * s * (4 * d + a)",
     forward,
   ),
-  stepHiddenBytes: stepBytes("x A of every update", "4 * b * s * r * n_W", forward),
-  stepPickBytes: stepBytes(
+  stepHiddenBytes: bytes("x A of every update", "4 * b * s * r * n_W", forward),
+  stepPickBytes: bytes(
     "the tokens that have a label, and the index of each token's gradient, if not all have one",
     "4 * (2 * n_lab + b * s + 1)",
     forward,
   ),
-  stepLastInputBytes: stepBytes(
+  stepLastInputBytes: bytes(
     "the last norm's input and two statistics",
     "4 * n_lab * (d + 2)",
     forward,
@@ -135,64 +132,64 @@ const gpt2StepFormulas: Readonly<Record<string, Formula>> = {
     "rows",
     blocks,
   ),
-  stepLabelBytes: stepBytes(
+  stepLabelBytes: bytes(
     "labels, and a loss of each block, so far",
     "4 * (n_lab + n_blk)",
     forward,
   ),
-  stepRowBytes: stepBytes(
+  stepRowBytes: bytes(
     "states of some rows, which are there until the head has read all, a copy of them, or their gradient",
     "4 * n_row * d",
     blocks,
   ),
-  stepBlockOutputBytes: stepBytes("logits of a block", "4 * n_row * n_voc", blocks),
-  stepBlockHeadBytes: stepBytes(
+  stepBlockOutputBytes: bytes("logits of a block", "4 * n_row * n_voc", blocks),
+  stepBlockHeadBytes: bytes(
     "gradients in the backward pass of a block's head: of its logits, in their place, and of its input",
     "4 * n_row * (n_voc + d)",
     blocks,
   ),
-  stepSumBytes: stepBytes(
+  stepSumBytes: bytes(
     "sums of the blocks' losses, and a gradient of each loss",
     "4 * (2 * n_blk - 1)",
     backward,
   ),
-  stepLastNormBytes: stepBytes(
+  stepLastNormBytes: bytes(
     "in the last norm's backward pass: its input, two statistics, and the gradients of states and input",
     "4 * n_lab * (3 * d + 2)",
     backward,
   ),
-  stepResidualGradientBytes: stepBytes(
+  stepResidualGradientBytes: bytes(
     "gradients of n_g values of the model's width",
     "4 * b * s * n_g * d",
     backward,
   ),
-  stepDownGradientBytes: stepBytes(
+  stepDownGradientBytes: bytes(
     "gradients in the backward pass of the feed-forward projections: residual, one more of the " +
       "model's width, one of the feed-forward width",
     "4 * b * s * (2 * d + d_ff)",
     backward,
   ),
-  stepGeluGradientBytes: stepBytes(
+  stepGeluGradientBytes: bytes(
     "gradients in the activation function's backward pass: residual, output and input",
     "4 * b * s * (d + 2 * d_ff)",
     backward,
   ),
-  stepAttentionScratchBytes: stepBytes(
+  stepAttentionScratchBytes: bytes(
     "one number per query during attention's backward pass",
     "4 * b * s * a",
     backward,
   ),
-  stepUpdateScratchBytes: stepBytes(
+  stepUpdateScratchBytes: bytes(
     "gradient of x A during an update's backward pass",
     "4 * b * s * r",
     backward,
   ),
-  stepDroppedUpdateScratchBytes: stepBytes(
+  stepDroppedUpdateScratchBytes: bytes(
     "gradients of x A and of the input after dropout during an update's backward pass",
     "4 * b * s * (r + d_in)",
     backward,
   ),
-  stepNormScratchBytes: stepBytes(
+  stepNormScratchBytes: bytes(
     "losses and norms of 32 steps, the gradients' norm, and its partial sums over 4,096 values each",
     "256 + 4 + 4 * ceil(P_a / 4096)",
     "src/train: StepRing and GradientNorm",
@@ -205,25 +202,22 @@ const gpt2StepFormulas: Readonly<Record<string, Formula>> = {
   ),
 };
 
-const optimizerBytes = (meaning: string, expression: string, source: string): Formula =>
-  formula(meaning, expression, "bytes", source);
-
 /** State of the trained values, in full fine-tuning or an adapter. */
 const optimizerFormulas: Readonly<Record<string, Formula>> = {
-  sgdStateBytes: optimizerBytes("nothing is kept", "0 * P_t", "Robbins and Monro 1951"),
-  momentumStateBytes: optimizerBytes("one F32 velocity per value", "4 * P_t", "Polyak 1964"),
-  adamStateBytes: optimizerBytes("two F32 moments per value", "8 * P_t", "Kingma and Ba 2015"),
-  adamw8bitStateBytes: optimizerBytes(
+  sgdStateBytes: bytes("nothing is kept", "0 * P_t", "Robbins and Monro 1951"),
+  momentumStateBytes: bytes("one F32 velocity per value", "4 * P_t", "Polyak 1964"),
+  adamStateBytes: bytes("two F32 moments per value", "8 * P_t", "Kingma and Ba 2015"),
+  adamw8bitStateBytes: bytes(
     "two moments of one byte per value, with an F32 scale per block of each; one tensor",
     "2 * P_t + 8 * ceil(P_t / B_q)",
     "Dettmers et al. 2022; bitsandbytes uses blocks of 256, and F32 below 4,096 values",
   ),
-  adafactorStateBytes: optimizerBytes(
+  adafactorStateBytes: bytes(
     "F32 row and column sums of the squared gradient; one matrix, no momentum",
     "4 * (d_in + d_out)",
     "Shazeer and Stern 2018",
   ),
-  loraAdafactorStateBytes: optimizerBytes(
+  loraAdafactorStateBytes: bytes(
     "the same for A and B of one matrix: more than for the matrix itself",
     "4 * (d_in + d_out + 2 * r)",
     "Shazeer and Stern 2018",
@@ -342,22 +336,19 @@ const parameterFormulas: Readonly<Record<string, Formula>> = {
   ),
 };
 
-const storedBytes = (meaning: string, expression: string, source: string): Formula =>
-  formula(meaning, expression, "bytes", source);
-
 /** Checkpoints of one task and of many. */
 const storageFormulas: Readonly<Record<string, Formula>> = {
-  checkpointBytes: storedBytes(
+  checkpointBytes: bytes(
     "values of a checkpoint, without the file's header",
     "beta * P",
     "Hu et al. 2021, section 4.2 (350 GB, 35 MB)",
   ),
-  loraTasksBytes: storedBytes(
+  loraTasksBytes: bytes(
     "one model and an adapter for every task",
     "W + n_task * C",
     "Hu et al. 2021, section 4.2, footnote (354 GB)",
   ),
-  fullTasksBytes: storedBytes(
+  fullTasksBytes: bytes(
     "a whole model for every task",
     "n_task * W",
     "Hu et al. 2021, section 4.2, footnote (35 TB)",
@@ -380,52 +371,49 @@ const subspaceFormulas: Readonly<Record<string, Formula>> = {
   ),
 };
 
-const trainingBytes = (meaning: string, expression: string, source: string): Formula =>
-  formula(meaning, expression, "bytes", source);
-
 const mixedSource = "Micikevicius et al. 2018; Rajbhandari et al. 2020, section 3.1";
 const nf4Source = "Dettmers et al. 2023, section 3; blocks of 64 values, and of 256 scales";
 const scales = "ceil(P_q / B_q)";
 
 /** Weights, trained copies, gradients and totals with Adam. */
 const trainingFormulas: Readonly<Record<string, Formula>> = {
-  frozenBytesFp32: trainingBytes("frozen weights in F32", "4 * P_f", "IEEE 754"),
-  frozenBytesHalf: trainingBytes("frozen weights in F16 or BF16", "2 * P_f", mixedSource),
-  frozenBytesNf4: trainingBytes(
+  frozenBytesFp32: bytes("frozen weights in F32", "4 * P_f", "IEEE 754"),
+  frozenBytesHalf: bytes("frozen weights in F16 or BF16", "2 * P_f", mixedSource),
+  frozenBytesNf4: bytes(
     "one matrix in NF4: half a byte per value, an F32 scale per block; the code's 16 values left out",
     `ceil(P_q / 2) + 4 * ${scales}`,
     nf4Source,
   ),
-  frozenBytesNf4Double: trainingBytes(
+  frozenBytesNf4Double: bytes(
     "one matrix in NF4 whose scales are quantized: a byte per scale, an F32 scale per block of them, " +
       "and their F32 mean; the codes' tables of 16 and 256 values left out",
     `ceil(P_q / 2) + ${scales} + 4 * ceil(${scales} / B_s) + 4`,
     nf4Source,
   ),
-  trainedBytesFp32: trainingBytes("trained weights in F32", "4 * P_t", "IEEE 754"),
-  trainedBytesMixed: trainingBytes(
+  trainedBytesFp32: bytes("trained weights in F32", "4 * P_t", "IEEE 754"),
+  trainedBytesMixed: bytes(
     "trained weights in F32 with a two-byte copy for computation",
     "6 * P_t",
     mixedSource,
   ),
-  gradientBytesFp32: trainingBytes("gradients in F32", "4 * P_t", "IEEE 754"),
-  gradientBytesHalf: trainingBytes("gradients in F16 or BF16", "2 * P_t", mixedSource),
-  trainingBytesFp32: trainingBytes(
+  gradientBytesFp32: bytes("gradients in F32", "4 * P_t", "IEEE 754"),
+  gradientBytesHalf: bytes("gradients in F16 or BF16", "2 * P_t", mixedSource),
+  trainingBytesFp32: bytes(
     "F32 with Adam: 4 per frozen value, 16 per trained one",
     "4 * P_f + 16 * P_t",
     "Hu et al. 2021, section 4.2 counts weights and moments alone (3 to 1)",
   ),
-  trainingBytesMixed: trainingBytes(
+  trainingBytesMixed: bytes(
     "mixed precision with Adam: 2 per frozen value; 2 + 2 + 4 + 8 per trained one",
     "2 * P_f + 16 * P_t",
     "Rajbhandari et al. 2020, section 3.1",
   ),
-  trainingBytesHalf: trainingBytes(
+  trainingBytesHalf: bytes(
     "two bytes for all but Adam's F32 moments: 2 per frozen value, 12 per trained one",
     "2 * P_f + 12 * P_t",
     "Dettmers et al. 2023, section 1 (780 GB for 65B)",
   ),
-  paperTrainingBytes: trainingBytes(
+  paperTrainingBytes: bytes(
     "weights and two moments at two bytes each, gradients left out",
     "2 * P_f + 6 * P_t",
     "Hu et al. 2021, section 4.2, the closest model below its 1.2 TB (no breakdown is given)",

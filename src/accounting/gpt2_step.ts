@@ -130,13 +130,13 @@ class Gpt2Blocks {
     const { b, s, d, d_ff, a, n_lab } = this.#letters, kept = this.#kept(place);
     // The first block's input has a gradient only if embeddings are trained.
     const residual = place.isFirst && this.#updates ? 0 : 1, rows = this.#feedForwardExtents(place);
-    const projection = blockBytes("stepDownGradientBytes", { ...rows, d, d_ff });
-    const gelu = blockBytes("stepGeluGradientBytes", { ...rows, d, d_ff });
-    const query = blockBytes("stepAttentionScratchBytes", { b, s, a });
+    const projection = bytes("stepDownGradientBytes", { ...rows, d, d_ff });
+    const gelu = bytes("stepGeluGradientBytes", { ...rows, d, d_ff });
+    const query = bytes("stepAttentionScratchBytes", { b, s, a });
     const up = projection + this.#normalized("up", rows);
     const afterGelu = kept.down + kept.gelu, afterMlp = feedForward(kept);
     const picked = place.isLast && this.#picks
-      ? this.#widths(1) + blockBytes("stepRowBytes", { n_row: n_lab, d })
+      ? this.#widths(1) + bytes("stepRowBytes", { n_row: n_lab, d })
       : 0;
     return [
       ...(dropout ? [{ activation: this.#widths(3, rows), scratch: 0 }] : []),
@@ -166,7 +166,7 @@ class Gpt2Blocks {
   }
 
   #widths(n_g: number, { b, s }: Extents = this.#letters): number {
-    return blockBytes("stepResidualGradientBytes", { b, s, d: this.#letters.d, n_g });
+    return bytes("stepResidualGradientBytes", { b, s, d: this.#letters.d, n_g });
   }
 
   #kept(place: BlockPlace): Kept {
@@ -178,14 +178,14 @@ class Gpt2Blocks {
     const middle = attention || this.#sites("o").length > 0;
     const isShared = attention && !this.#updates?.dropout; // attention keeps its result anyway
     return {
-      norm1: input ? blockBytes("stepNormBytes", { ...all, d }) : 0,
+      norm1: input ? bytes("stepNormBytes", { ...all, d }) : 0,
       input: this.#inputs("q", d, all) - (input ? this.#normalized("q", all) : 0),
-      attention: attention ? blockBytes("stepAttentionBytes", { ...all, d, a }) : 0,
+      attention: attention ? bytes("stepAttentionBytes", { ...all, d, a }) : 0,
       output: this.#inputs("o", isShared ? 0 : d, all),
-      norm2: middle ? blockBytes("stepNormBytes", { ...rows, d }) : 0,
+      norm2: middle ? bytes("stepNormBytes", { ...rows, d }) : 0,
       up: this.#inputs("up", d, rows) - (middle ? this.#normalized("up", rows) : 0),
       gelu: middle || this.#sites("up").length > 0
-        ? blockBytes("stepInputBytes", { ...rows, d_in: d_ff })
+        ? bytes("stepInputBytes", { ...rows, d_in: d_ff })
         : 0,
       down: this.#inputs("down", d_ff, rows),
     };
@@ -193,11 +193,11 @@ class Gpt2Blocks {
 
   /** What the projection that contains a role keeps of its input, and x A of its updates. */
   #inputs(role: SiteRole, d_in: number, { b, s }: Extents): number {
-    const input = blockBytes("stepInputBytes", { b, s, d_in });
+    const input = bytes("stepInputBytes", { b, s, d_in });
     if (!this.#updates) return input;
     const { rank: r, dropout } = this.#updates, n_W = this.#sites(role).length;
     const copies = dropout ? n_W : Math.min(n_W, 1);
-    return copies * input + blockBytes("stepHiddenBytes", { b, s, r, n_W });
+    return copies * input + bytes("stepHiddenBytes", { b, s, r, n_W });
   }
 
   /** What of that is a norm's result: it is freed, and computed once more if the norm has a backward pass. */
@@ -216,8 +216,8 @@ class Gpt2Blocks {
     if (!site) return 0;
     const { rank: r, dropout } = this.#updates!;
     return dropout
-      ? blockBytes("stepDroppedUpdateScratchBytes", { b, s, r, d_in: site.layer.inputs })
-      : blockBytes("stepUpdateScratchBytes", { b, s, r });
+      ? bytes("stepDroppedUpdateScratchBytes", { b, s, r, d_in: site.layer.inputs })
+      : bytes("stepUpdateScratchBytes", { b, s, r });
   }
 }
 
@@ -229,10 +229,6 @@ function feedForward({ norm2, up, gelu, down }: Kept): number {
 /** Every byte that a block keeps. */
 function sum(kept: Kept): number {
   return Object.values(kept).reduce((total, some) => total + some, 0);
-}
-
-function blockBytes(name: string, values: Record<string, number>): number {
-  return Number(evaluateFormula(name, values));
 }
 
 /** The extents of a step that its head and loss depend on. */
@@ -270,10 +266,10 @@ class Gpt2Head {
 
   /** A head that is trained keeps its input. */
   constructor(letters: HeadLetters, isTrained: boolean) {
-    const { n_lab, n_voc } = letters, n_blk = headBytes("stepBlocks", { n_lab, n_voc });
+    const { n_lab, n_voc } = letters, n_blk = bytes("stepBlocks", { n_lab, n_voc });
     this.#letters = letters;
     this.#isTrained = isTrained;
-    this.#blocks = cutRange(n_lab, headBytes("stepBlockRows", { n_lab, n_blk })).map(
+    this.#blocks = cutRange(n_lab, bytes("stepBlockRows", { n_lab, n_blk })).map(
       ({ start, count }, i) => ({ start, rows: count, number: i + 1 }),
     );
   }
@@ -281,8 +277,8 @@ class Gpt2Head {
   /** Bytes that are there from the loss to the end of the step. */
   get keptBytes(): number {
     const { n_lab } = this.#letters, n_blk = this.#blocks.length;
-    return this.#pickBytes + headBytes("stepLabelBytes", { n_lab, n_blk }) +
-      headBytes("stepSumBytes", { n_blk });
+    return this.#pickBytes + bytes("stepLabelBytes", { n_lab, n_blk }) +
+      bytes("stepSumBytes", { n_blk });
   }
 
   /**
@@ -294,37 +290,33 @@ class Gpt2Head {
     return [
       // The last block may have fewer rows than the others, the one before it be a view, and labels add up.
       ...this.#blocks.slice(-3).flatMap((block) => this.#momentsOf(block)),
-      this.keptBytes + headBytes("stepLastNormBytes", { n_lab, d }),
+      this.keptBytes + bytes("stepLastNormBytes", { n_lab, d }),
     ].map((activation) => ({ activation, scratch: 0 }));
   }
 
   #momentsOf({ start, rows: n_row, number: n_blk }: OutputBlock): number[] {
     const { d, n_voc, n_lab } = this.#letters;
-    const states = (n_row: number) => headBytes("stepRowBytes", { n_row, d });
+    const states = (n_row: number) => bytes("stepRowBytes", { n_row, d });
     const isCopied = start * d % alignedValues > 0, isLast = n_blk === this.#blocks.length;
     const copy = isCopied ? states(n_row) : 0;
-    const labels = (n_lab: number, n_blk: number) => headBytes("stepLabelBytes", { n_lab, n_blk });
-    const kept = this.#pickBytes + headBytes("stepLastInputBytes", { n_lab, d }) +
+    const labels = (n_lab: number, n_blk: number) => bytes("stepLabelBytes", { n_lab, n_blk });
+    const kept = this.#pickBytes + bytes("stepLastInputBytes", { n_lab, d }) +
       (n_blk > 1 ? states(n_lab) : 0);
     // In the end the last norm's result is freed, and computed once more where a trained head reads it.
     const isRead = !isLast || this.#isTrained && !isCopied;
     return [
       kept + labels(start, n_blk - 1) + states(n_lab) + copy +
-      headBytes("stepBlockOutputBytes", { n_row, n_voc }),
+      bytes("stepBlockOutputBytes", { n_row, n_voc }),
       kept + labels(start + n_row, n_blk) + (isRead ? states(n_lab) : 0) +
-      (this.#isTrained ? copy : 0) + headBytes("stepBlockHeadBytes", { n_row, n_voc, d }),
+      (this.#isTrained ? copy : 0) + bytes("stepBlockHeadBytes", { n_row, n_voc, d }),
     ];
   }
 
   /** Which tokens have a label, unless all have one. */
   get #pickBytes(): number {
     const { b, s, n_lab } = this.#letters;
-    return n_lab < b * s ? headBytes("stepPickBytes", { b, s, n_lab }) : 0;
+    return n_lab < b * s ? bytes("stepPickBytes", { b, s, n_lab }) : 0;
   }
-}
-
-function headBytes(name: string, values: FormulaValues): number {
-  return Number(evaluateFormula(name, values));
 }
 
 /** A step in F32. */

@@ -7,19 +7,28 @@ export {
   formulaTex,
   type FormulaValues,
 } from "./evaluate_formula.ts";
-export type { Formula } from "./formula.ts";
+export { type Formula, type FormulaSymbol, symbols } from "./formula.ts";
 export { formulas } from "./formulas.ts";
-export { type FormulaSymbol, symbols } from "./formula.ts";
-export { classifierParameters, type LoraCount, loraCounts } from "./method_counts.ts";
+export {
+  classifierParameters,
+  type CountedMethod,
+  countModules,
+  type LoraCount,
+  loraCounts,
+  type ModuleCount,
+} from "./method_counts.ts";
 export { type LoraSavings, loraSavings, type MemoryRatio } from "./lora_savings.ts";
 export type { CountedBeside, CountedUpdates } from "../methods/lora.ts";
 export type { CountedBottlenecks } from "../methods/bottleneck.ts";
 export type { CountedTokens } from "../methods/prefix.ts";
 export type { CountedModules, CountedSites } from "../methods/selection.ts";
-export { type CountedMethod, countModules, type ModuleCount } from "./method_counts.ts";
 export type { CountedTopLayers } from "../methods/top_layers.ts";
 export type { CountedOptions, MethodKind } from "../methods/mod.ts";
 export { gpt2StepBytes, type StepBytes, type StepShape } from "./gpt2_step.ts";
-export { optimizerBytes } from "./training_bytes.ts";
+export {
+  optimizerBytes,
+  type Precision,
+  type TrainingBytes,
+  trainingBytes,
+} from "./training_bytes.ts";
 export { type OptimizerName, optimizerNames } from "./optimizers.ts";
-export { type Precision, type TrainingBytes, trainingBytes } from "./training_bytes.ts";

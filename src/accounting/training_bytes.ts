@@ -13,23 +13,23 @@ import type { OptimizerName } from "./optimizers.ts";
 /** Smallest tensor whose moments bitsandbytes holds in 8 bits, and block size. */
 const least8bit = 4096, block8bit = 256;
 
-const formulaBytes = (name: string, values: Record<string, number>): number =>
+const bytes = (name: string, values: Record<string, number>): number =>
   Number(evaluateFormula(name, values));
 
 const stateBytes: Readonly<Record<OptimizerName, (tensor: TensorSpec) => number>> = {
-  sgd: (tensor) => formulaBytes("sgdStateBytes", { P_t: countParameters([tensor]) }),
-  momentum: (tensor) => formulaBytes("momentumStateBytes", { P_t: countParameters([tensor]) }),
-  adamw: (tensor) => formulaBytes("adamStateBytes", { P_t: countParameters([tensor]) }),
+  sgd: (tensor) => bytes("sgdStateBytes", { P_t: countParameters([tensor]) }),
+  momentum: (tensor) => bytes("momentumStateBytes", { P_t: countParameters([tensor]) }),
+  adamw: (tensor) => bytes("adamStateBytes", { P_t: countParameters([tensor]) }),
   adamw8bit: (tensor) => {
     const P_t = countParameters([tensor]);
     return P_t < least8bit
-      ? formulaBytes("adamStateBytes", { P_t })
-      : formulaBytes("adamw8bitStateBytes", { P_t, B_q: block8bit });
+      ? bytes("adamStateBytes", { P_t })
+      : bytes("adamw8bitStateBytes", { P_t, B_q: block8bit });
   },
   adafactor: ({ name, shape }) => {
     // A vector cannot be factored: all its squares are kept.
     if (shape.length !== 2) return stateBytes.momentum({ name, shape });
-    return formulaBytes("adafactorStateBytes", { d_out: shape[0], d_in: shape[1] });
+    return bytes("adafactorStateBytes", { d_out: shape[0], d_in: shape[1] });
   },
 };
 
@@ -135,9 +135,6 @@ export function trainingBytes(
     optimizer: optimizerBytes(optimizer, trained),
   };
 }
-
-const bytes = (name: string, values: Record<string, number>): number =>
-  Number(evaluateFormula(name, values));
 
 function frozenBytes(
   { tensors, linears }: Pick<Architecture, "tensors" | "linears">,

@@ -5,8 +5,7 @@
  * @module
  */
 
-export type { RowRange, SiteRows } from "../core/update.ts";
-export type { SiteRole } from "../core/update.ts";
+export type { RowRange, SiteRole, SiteRows } from "../core/update.ts";
 export {
   type Architecture,
   countParameters,
@@ -16,15 +15,20 @@ export {
   type OtherLayerSpec,
   storedShape,
   type TensorSpec,
+  topBlocks,
 } from "./architecture.ts";
-export { topBlocks } from "./architecture.ts";
-export { catalog, type CatalogEntry } from "./registry.ts";
+export {
+  architectureOf,
+  catalog,
+  type CatalogEntry,
+  inferArchitecture,
+  isBuffer,
+  type StoredTensor,
+} from "./registry.ts";
 export type { ConfigJson, HeadKind } from "./config_fields.ts";
-export { inferArchitecture, isBuffer, type StoredTensor } from "./registry.ts";
 export {
   type AdaptableLayer,
   type LayerSite,
   selectLayerSites,
   type SiteSelection,
 } from "./sites.ts";
-export { architectureOf } from "./registry.ts";

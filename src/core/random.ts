@@ -153,3 +153,7 @@ export class TorchGenerator {
     this.#at = 0;
   }
 }
+
+/** A list in random order. */
+export const shuffled = <T>(list: readonly T[], random: Random): T[] =>
+  Array.from(random.permutation(list.length), (index) => list[index]);

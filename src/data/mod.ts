@@ -46,6 +46,7 @@ export {
   type EvaluationBatches,
   evaluationBatches,
   type EvaluationBatchesOptions,
+  type ReadModel,
 } from "./text_rows.ts";
 export {
   dictionaryEntry,
@@ -77,12 +78,9 @@ export {
   tokenStream,
   usualFormat,
 } from "./prompted_batches.ts";
-export { type BatchOrder, batchOrders } from "./token_rows.ts";
-export * from "./skills/mod.ts";
-export * from "./text_dataset.ts";
-export type { ReadModel } from "./text_rows.ts";
-export { type LabeledText, readPrompts, readTexts, type TextRows, type Texts } from "./texts.ts";
 export {
+  type BatchOrder,
+  batchOrders,
   type BatchSize,
   bucketBatches,
   checkBatchSize,
@@ -93,3 +91,6 @@ export {
   packFitted,
   type TokenRow,
 } from "./token_rows.ts";
+export * from "./skills/mod.ts";
+export * from "./text_dataset.ts";
+export { type LabeledText, readPrompts, readTexts, type TextRows, type Texts } from "./texts.ts";

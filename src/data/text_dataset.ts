@@ -5,7 +5,7 @@ import { boundsOf, howMany } from "../core/numbers.ts";
 import { listNames } from "../core/module_names.ts";
 import { assertOptions, type OptionNames } from "../core/checks.ts";
 import { quote } from "../core/errors.ts";
-import { Random } from "../core/random.ts";
+import { Random, shuffled } from "../core/random.ts";
 import type { Tokenizer } from "../tokenizer/tokenizer.ts";
 import {
   assertOrder,
@@ -221,9 +221,6 @@ function heldOutCount(texts: number, asked?: number): number {
   }
   return share === 0 ? 0 : Math.min(texts - 1, Math.max(1, Math.round(share * texts)));
 }
-
-const shuffled = <T>(list: readonly T[], random: Random): T[] =>
-  Array.from(random.permutation(list.length), (index) => list[index]);
 
 function notesOf(texts: Texts, split: Split, positions: number): string[] {
   const { kept, heldOut, how } = split;

@@ -1,6 +1,6 @@
 /** Devices: what holds tensors and runs kernels. @module */
 
-export { Arena, type ArenaEntry } from "./arena.ts";
+export { Arena, type ArenaEntry, Scope } from "./arena.ts";
 export {
   type AnyKernel,
   type Bindings,
@@ -27,6 +27,5 @@ export {
   openDevice,
   type OpenOptions,
 } from "./open.ts";
-export { Scope } from "./arena.ts";
 export type { DeviceTrace, TracedLaunch } from "./trace.ts";
 export { zero } from "./base.ts";

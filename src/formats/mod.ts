@@ -5,45 +5,54 @@
  */
 
 export { AdapterFileError, ShapeError } from "../core/errors.ts";
-export type { HostData, HostTensor } from "../core/tensor.ts";
-export type { FourBitCode } from "../quant/quantized_tensor.ts";
+export type { HostData, HostTensor, Shape } from "../core/tensor.ts";
 export type {
+  FourBitCode,
   QuantizedAbsmax,
   QuantizedForm,
   QuantizedTensor,
   UnquantizedType,
 } from "../quant/quantized_tensor.ts";
-export type { LowRankFactors, LowRankUpdate } from "../core/update.ts";
-export type { RowRange, SiteRows } from "../core/update.ts";
-export type { RandomStart } from "./peft/metadata.ts";
-export type { Shape } from "../core/tensor.ts";
-export type { Folder } from "../storage/storage.ts";
-export { type SiteAddress, siteName, type SiteRole } from "../core/update.ts";
-export type { AdapterException } from "./peft/read.ts";
-export type { AdapterRecord, TrainedUpdate } from "./peft/record.ts";
-export type { Dtype, FloatDtype, HalfDtype } from "./safetensors/header.ts";
-export { alphaOf } from "./peft/config.ts";
 export {
+  type LowRankFactors,
+  type LowRankUpdate,
+  type RowRange,
+  type SiteAddress,
+  siteName,
+  type SiteRole,
+  type SiteRows,
+} from "../core/update.ts";
+export type { RandomStart } from "./peft/metadata.ts";
+export type { Folder } from "../storage/storage.ts";
+export { type AdapterException, readAdapterLabels } from "./peft/read.ts";
+export type { AdapterRecord, TrainedUpdate } from "./peft/record.ts";
+export {
+  type Dtype,
+  type FloatDtype,
+  type HalfDtype,
   headerBytes,
   parseHeader,
   type SafetensorsHeader,
   type TensorEntry,
 } from "./safetensors/header.ts";
+export {
+  alphaOf,
+  type BiasMode,
+  type ModuleSelection,
+  parsePeftConfig,
+  type PeftConfig,
+  type TrainedRows,
+} from "./peft/config.ts";
 export { joinUpdates, splitUpdate } from "./peft/comparable.ts";
 export { kohyaTensors, kohyaUpdates } from "./kohya.ts";
 export { type LoralibOptions, loralibTensors, loralibUpdates } from "./loralib.ts";
-export { parsePeftConfig, type PeftConfig } from "./peft/config.ts";
-export type { BiasMode, TrainedRows } from "./peft/config.ts";
 export {
   parsePromptConfig,
   type PromptConfig,
   promptConfigJson,
   type PromptType,
 } from "./peft/other_configs.ts";
-export type { ModuleSelection } from "./peft/config.ts";
-export { readAdapterLabels } from "./peft/read.ts";
-export type { PeftAdapter, ReadAdapterOptions } from "./peft/folder.ts";
-export { readAdapter } from "./peft/folder.ts";
+export { type PeftAdapter, readAdapter, type ReadAdapterOptions } from "./peft/folder.ts";
 export type {
   ReadOptions,
   SafetensorsContent,

@@ -12,11 +12,16 @@ export type {
   SharedSide,
   Spectrum,
 } from "../analysis/mod.ts";
-export type { HostData, HostTensor } from "../core/tensor.ts";
-export type { LowRankFactors, LowRankUpdate } from "../core/update.ts";
-export type { RowRange, SiteRows } from "../core/update.ts";
-export type { Shape } from "../core/tensor.ts";
-export { type SiteAddress, siteName, type SiteRole } from "../core/update.ts";
+export type { HostData, HostTensor, Shape } from "../core/tensor.ts";
+export {
+  type LowRankFactors,
+  type LowRankUpdate,
+  type RowRange,
+  type SiteAddress,
+  siteName,
+  type SiteRole,
+  type SiteRows,
+} from "../core/update.ts";
 export type { DataTable, Figure, TableColumn, Unit } from "../figures/figure.ts";
 export {
   type AdaptedModule,
@@ -27,7 +32,13 @@ export {
   type DirectionOverlaps,
   topDirectionsOf,
 } from "./amplification_rows.ts";
-export { type BaseWeights, openBaseWeights } from "./second_moments.ts";
+export {
+  type BaseWeights,
+  openBaseWeights,
+  type SecondMoment,
+  secondMoments,
+  type SecondMomentsOptions,
+} from "./second_moments.ts";
 export {
   chanceAngles,
   chanceOf,
@@ -35,6 +46,17 @@ export {
   compareUpdates,
   type DirectionSpace,
   directionSpaces,
+  heldFigure,
+  type HeldShares,
+  sharedBasisFigure,
+  type SharedDirections,
+  sharedDirections,
+  type SharedModule,
+  type Similarities,
+  similaritiesByKind,
+  similaritiesOf,
+  type Similarity,
+  type SimilarityOfKind,
 } from "./compare.ts";
 export { type DescribeOptions, describeUpdate, type UpdateRow } from "./describe.ts";
 export {
@@ -51,36 +73,41 @@ export {
   methodRows,
   methodTable,
 } from "./method_rows.ts";
-export { type TaskLoss, taskLossFigure } from "./what_if.ts";
-export { sitesOverSteps, trainingSpectrum } from "./live_spectra.ts";
-export { LiveSpectra, type SiteReading, type SpectrumReading } from "./live_spectra.ts";
-export { anglesFigure, similarityFigure, spectraFigure } from "./tables.ts";
-export { type SpectrumRow, truncationFigure } from "./tables.ts";
-export {
-  type HeldShares,
-  type SharedDirections,
-  sharedDirections,
-  type SharedModule,
-} from "./compare.ts";
-export { heldFigure, sharedBasisFigure } from "./compare.ts";
-export { type Profile, profile, type ProfileOptions, type ProfileRow } from "./profile.ts";
-export { profileFigure, profileTable } from "./profile.ts";
-export type { Roofs } from "./profile.ts";
-export { type SecondMoment, secondMoments, type SecondMomentsOptions } from "./second_moments.ts";
-export {
-  type Similarities,
-  similaritiesByKind,
-  similaritiesOf,
-  type Similarity,
-  type SimilarityOfKind,
-} from "./compare.ts";
-export { amplificationTable, comparisonByKind, comparisonTable, updateTable } from "./tables.ts";
-export { comparableUpdates } from "../formats/peft/comparable.ts";
 export {
   prefixFigure,
   prefixLayout,
   prefixTraces,
   type RankLoss,
+  type TaskLoss,
+  taskLossFigure,
   type WeightCurve,
   weightFigure,
 } from "./what_if.ts";
+export {
+  LiveSpectra,
+  type SiteReading,
+  sitesOverSteps,
+  type SpectrumReading,
+  trainingSpectrum,
+} from "./live_spectra.ts";
+export {
+  amplificationTable,
+  anglesFigure,
+  comparisonByKind,
+  comparisonTable,
+  similarityFigure,
+  spectraFigure,
+  type SpectrumRow,
+  truncationFigure,
+  updateTable,
+} from "./tables.ts";
+export {
+  type Profile,
+  profile,
+  profileFigure,
+  type ProfileOptions,
+  type ProfileRow,
+  profileTable,
+  type Roofs,
+} from "./profile.ts";
+export { comparableUpdates } from "../formats/peft/comparable.ts";

@@ -22,9 +22,11 @@ export {
   type LessonChange,
   type LessonParts,
   type LessonReading,
+  type LessonSettings,
+  type LessonStart,
+  lessonStarts,
+  type LessonTask,
   openLesson,
 } from "./lesson.ts";
 export { type MergedLesson, mergeLesson, type UnmergedLesson } from "./merging.ts";
 export { lessonPictures } from "./pictures.ts";
-export { type LessonSettings, type LessonStart, lessonStarts } from "./lesson.ts";
-export type { LessonTask } from "./lesson.ts";

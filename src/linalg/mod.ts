@@ -32,5 +32,4 @@ export {
   zeros,
 } from "./matrix.ts";
 export { type LeadingOptions, leadingSvd, rangeFinder } from "./range_finder.ts";
-export type { Svd } from "./svd.ts";
-export type { SymmetricEigen } from "./svd.ts";
+export type { Svd, SymmetricEigen } from "./svd.ts";

@@ -24,8 +24,7 @@ export type {
   Unit,
   Verdict,
 } from "../../experiments/mod.ts";
-export { check } from "./check.ts";
-export { runExperiment } from "./check.ts";
+export { check, runExperiment } from "./check.ts";
 export { help } from "./help.ts";
 export { type LiveFigure, liveFigure } from "./live_figure.ts";
 export { type Tex, tex } from "./part.ts";
@@ -33,15 +32,15 @@ export { predict, type Prediction } from "./predict.ts";
 export { type Progress, progress } from "./progress.ts";
 export { setup } from "./setup.ts";
 export { show } from "./show.ts";
-export { slider } from "./slider.ts";
-export type {
-  Choice,
-  Choices,
-  Control,
-  Controls,
-  ControlWords,
-  Range,
-  ValueOf,
-  ValuesOf,
+export {
+  type Choice,
+  type Choices,
+  type Control,
+  type Controls,
+  type ControlWords,
+  type Range,
+  slider,
+  type ValueOf,
+  type ValuesOf,
 } from "./slider.ts";
 export { stoppable } from "./stop.ts";

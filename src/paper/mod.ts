@@ -2,15 +2,26 @@
 
 export type { Computation, Remarks } from "./computations.ts";
 export { type PrintedTable, printedTables, tableLabel } from "./printed/mod.ts";
-export { type QuotedTable, quotedTable } from "./rows.ts";
-export { comparisonTables, formulaTables, verdictFigure, verdictTable } from "./tables.ts";
-export { printedAgainstOurs } from "./tables.ts";
-export type { Rational } from "./printed_number.ts";
 export {
   computationOf,
   countVerdicts,
   type PaperRow,
   paperRows,
+  type QuotedTable,
+  quotedTable,
   type VerdictCounts,
 } from "./rows.ts";
-export { type Agreement, agreement, type CellVerdict, verdictOf } from "./printed_number.ts";
+export {
+  comparisonTables,
+  formulaTables,
+  printedAgainstOurs,
+  verdictFigure,
+  verdictTable,
+} from "./tables.ts";
+export {
+  type Agreement,
+  agreement,
+  type CellVerdict,
+  type Rational,
+  verdictOf,
+} from "./printed_number.ts";

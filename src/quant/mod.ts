@@ -5,15 +5,21 @@
  */
 
 export { ShapeError } from "../core/errors.ts";
-export type { HostData, HostTensor } from "../core/tensor.ts";
-export type { Shape } from "../core/tensor.ts";
-export { codeValues, dynamicMap, type FourBitCode } from "./quantized_tensor.ts";
-export { dequantize, scalesOf } from "./quantize.ts";
-export { quantize, quantizeAbsmax, type QuantizeOptions } from "./quantize.ts";
-export type {
-  QuantizedAbsmax,
-  QuantizedForm,
-  QuantizedTensor,
-  UnquantizedType,
+export type { HostData, HostTensor, Shape } from "../core/tensor.ts";
+export {
+  codeValues,
+  dynamicMap,
+  type FourBitCode,
+  type QuantizedAbsmax,
+  type QuantizedForm,
+  type QuantizedTensor,
+  type UnquantizedType,
 } from "./quantized_tensor.ts";
+export {
+  dequantize,
+  quantize,
+  quantizeAbsmax,
+  type QuantizeOptions,
+  scalesOf,
+} from "./quantize.ts";
 export { requantize, type Requantized } from "./requantize.ts";

@@ -1,7 +1,12 @@
 /** Training: AdamW, schedules, the trainer, evaluation. @module */
 
-export { AdamW, adamW } from "./adamw.ts";
-export type { AdamWOptions, AdamWSettings, ParameterGroup } from "./adamw.ts";
+export {
+  AdamW,
+  adamW,
+  type AdamWOptions,
+  type AdamWSettings,
+  type ParameterGroup,
+} from "./adamw.ts";
 export { type Batch, countTargets, type ModelInputs } from "../core/batch.ts";
 export type { BatchSource } from "./batch.ts";
 export {
@@ -11,20 +16,38 @@ export {
   type Resumed,
   saveCheckpoint,
 } from "./checkpoint.ts";
-export { evaluate, type Evaluation } from "./evaluate.ts";
-export { HeldOutCurve, type HeldOutLoss } from "./trainer.ts";
-export { assertFiniteResult } from "./evaluate.ts";
+export { assertFiniteResult, evaluate, type Evaluation } from "./evaluate.ts";
+export {
+  HeldOutCurve,
+  type HeldOutLoss,
+  type StepNumbers,
+  type StepRecord,
+  StepRing,
+  type TrainableModel,
+  Trainer,
+  type TrainerOptions,
+  trainingOptimizers,
+} from "./trainer.ts";
 export {
   defaultPatience,
   type DefaultSettings,
   defaultSettings,
   type DefaultsFor,
+  emptyLog,
+  type EvaluatedStep,
+  History,
+  logStep,
+  runTrainer,
+  train,
+  type TrainableAdapter,
   type TrainedKind,
+  Training,
+  TrainingClock,
+  type TrainingLog,
+  type TrainingTimes,
+  type TrainOptions,
 } from "./train.ts";
-export { type EvaluatedStep, History } from "./train.ts";
-export { emptyLog, logStep, type TrainingLog } from "./train.ts";
 export type { OptimizerSlot } from "./optimizer_layout.ts";
-export { type StepNumbers, StepRing } from "./trainer.ts";
 export {
   constantSchedule,
   cosineSchedule,
@@ -35,12 +58,4 @@ export {
   type ScheduleOptions,
 } from "./schedule.ts";
 export type { StepEvent, WatchOptions } from "./step_runner.ts";
-export type { TrainOptions } from "./train.ts";
-export { runTrainer, train } from "./train.ts";
-export type { TrainableAdapter } from "./train.ts";
-export { Training } from "./train.ts";
-export { TrainingClock, type TrainingTimes } from "./train.ts";
 export type { ValidationOptions } from "./validation.ts";
-export type { TrainableModel } from "./trainer.ts";
-export { type StepRecord, Trainer } from "./trainer.ts";
-export { type TrainerOptions, trainingOptimizers } from "./trainer.ts";

@@ -1,4 +1,4 @@
-/** Where to spend a budget and which rank is enough, with a rate for each: tables 5, 6, 15 and 18. @module */
+/** The placement of a budget, and the rank that is enough, with a rate for each: tables 5, 6, 15 and 18. @module */
 
 import { claimsOn } from "../claims.ts";
 import { reportedRuns, skillRow } from "../skills/reported.ts";

@@ -1,4 +1,4 @@
-/** Where to spend a budget, and at which rank, with a rate for each: the rules of decision 0058. @module */
+/** The best placement of a budget, and the best rank, with a rate for each: the rules of decision 0058. @module */
 
 import noted from "../../notes.json" with { type: "json" };
 import said from "../../../src/paper/printed/claims.json" with { type: "json" };
@@ -59,7 +59,7 @@ const leastRank = 4, mostRank = 16;
 
 const isBetween = (cell: MethodCell) => rankOf(cell) >= leastRank && rankOf(cell) <= mostRank;
 
-/** How far below the best rank r = 1 is on a task. */
+/** Distance of r = 1 from the best rank on a task. */
 function belowBest({ task, compared }: TaskComparison) {
   const [first, ...others] = ranks(compared), best = compared.best([first, ...others]);
   return { task, points: first.mean - best.mean, noise: compared.noise, best };
