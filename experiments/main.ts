@@ -11,7 +11,6 @@ import { shardOf } from "../src/runs/plan.ts";
 import { keepNeeded } from "./frame/permissions.ts";
 import { reproduce, type ReproduceOptions } from "./frame/reproduce.ts";
 import { experiments } from "./registry.ts";
-import { expectedSeconds } from "./times.ts";
 
 const names = experiments.map(({ name }) => name), indent = " ".repeat(21);
 
@@ -19,7 +18,7 @@ const names = experiments.map(({ name }) => name), indent = " ".repeat(21);
 const listed = names.map((name, i) => `${i % 4 === 0 ? indent : " "}${name}`)
   .reduce((text, name, i) => text + (i % 4 === 0 ? ",\n" : ",") + name);
 
-const minutes = Math.ceil(names.reduce((sum, name) => sum + expectedSeconds[name], 0) / 60);
+const minutes = Math.ceil(experiments.reduce((sum, { seconds }) => sum + seconds, 0) / 60);
 
 const usage = `Usage: deno task reproduce [options]
 

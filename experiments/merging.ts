@@ -5,7 +5,6 @@ import { countChangedBits, largestDifference, largestOf } from "../src/core/numb
 import { latencyFigure, latencyTable, timeForward } from "../src/inspect/mod.ts";
 import { type Model, type ModelInputs, outputsOf, type TextModel } from "../src/models/mod.ts";
 import { type RunResult, shareBase } from "../src/runs/mod.ts";
-import noted from "./notes.json" with { type: "json" };
 import said from "../src/paper/printed/claims.json" with { type: "json" };
 import { adaptationRun, loraMethod } from "./adaptation/methods.ts";
 import { baseConfig, loadBase } from "./base_model.ts";
@@ -129,6 +128,7 @@ const tolerance = 1e-4;
 /** Merges, unmerges and switches tasks. */
 export const merging: Experiment = experiment({
   name: "merging",
+  seconds: 5,
   title: "Merging: no latency, exactly reversible, and a way to switch tasks",
   question:
     "What does an adapter cost at inference, and can it be removed again? Task A is to define " +
@@ -146,7 +146,8 @@ export const merging: Experiment = experiment({
     text: "Merged LoRA adds no latency (in the tiny base)",
     rule: mergedRule,
     ...said.latency,
-    ...noted.latency,
+    note: "Only these passes are interleaved. Those of the 12,288 x 12,288 matrix are timed one " +
+      "after the other and differ by what else the machine was doing.",
     corrected: "2026-11-30, decision 0026",
     ours: ({ passes: [base, , merged, unmerged] }) => launchText([[base], [merged], [unmerged]]),
     holds: ({ passes: [, , merged, unmerged] }) => merged.differing === 0 && unmerged.differing > 0,

@@ -22,6 +22,11 @@ export interface Outcome {
 export interface Experiment {
   /** Its name on the command line, after `--only`. */
   readonly name: string;
+  /**
+   * Seconds on two cores with OpenBLAS, one seed, nothing read from earlier runs. Only ratios count, for the progress
+   * bar and the time left.
+   */
+  readonly seconds: number;
   /** One line for the report. */
   readonly title: string;
   /** Its question, for a reader who sees the report for the first time. */
@@ -44,7 +49,9 @@ export interface Experiment {
 
 /** An experiment as data. `Rows` is what it measured, in whatever shape its claims read best. */
 export interface ExperimentDefinition<Chosen, Rows>
-  extends Omit<Experiment, "claims" | "runs" | "run"> {
+  extends Omit<Experiment, "seconds" | "claims" | "runs" | "run"> {
+  /** Seconds that it takes; see {@link Experiment}. Default 1. */
+  readonly seconds?: number;
   /** The training runs that it reads, where it has any. */
   runs?(
     context: PlanContext,
@@ -121,14 +128,14 @@ const trainingShare = 0.9;
 export function experiment<Chosen, Rows>(
   definition: ExperimentDefinition<Chosen, Rows>,
 ): Experiment {
-  const { name, title, question, source, scale, beyond, runs } = definition;
+  const { name, seconds = 1, title, question, source, scale, beyond, runs } = definition;
   const claims = typeof definition.claims === "function"
     ? undefined
     : definition.claims as readonly Claim<unknown>[] | undefined;
   const run = (context: ExperimentContext) => outcomeOf(definition, context);
   const planned = runs &&
     ((context: PlanContext) => quotedIn(definition, context) ? [] : runs(context));
-  return { name, title, question, source, scale, beyond, claims, runs: planned, run };
+  return { name, seconds, title, question, source, scale, beyond, claims, runs: planned, run };
 }
 
 /**

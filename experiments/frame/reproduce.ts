@@ -11,7 +11,6 @@ import { JobRecord } from "../../src/report/job.ts";
 import { PageRenderer } from "../../src/report/page.ts";
 import { ReportFolder } from "../../src/report/folder.ts";
 import { experiments, selectExperiments } from "../registry.ts";
-import { expectedSeconds } from "../times.ts";
 import type { Experiment, Outcome } from "./experiment.ts";
 import type { ExperimentContext, PlanContext } from "./planned_runs.ts";
 import { tallies, wordsOf } from "./report_words.ts";
@@ -77,7 +76,8 @@ async function runAll(
   folder: ReportFolder,
 ): Promise<void> {
   const isUsual = !job.quick && !job.full, names = chosen.map(({ name }) => name);
-  const bar = new JobBar("reproduce", names, isUsual ? expectedSeconds : undefined);
+  const expected = Object.fromEntries(chosen.map(({ name, seconds }) => [name, seconds]));
+  const bar = new JobBar("reproduce", names, isUsual ? expected : undefined);
   for (const experiment of chosen) {
     if (job.signal.aborted) break;
     const { name } = experiment, fails = (error: Error) => record.fail(name, error);

@@ -132,6 +132,7 @@ const shared = (id: string, { name }: LatencyShape) => ({
 /** A small model, timed in every job. */
 export const latency: Experiment = experiment<never, readonly LatencyRow[]>({
   ...shared("latency", smallShape),
+  seconds: 14,
   title: "What adapter layers cost at inference, and merged LoRA does not",
   question: "How much longer does a forward pass take with adapter layers, with LoRA beside the " +
     "weights, and with LoRA merged into them, over batch, length and bottleneck? And why: more to " +

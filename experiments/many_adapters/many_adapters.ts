@@ -89,6 +89,7 @@ function timeFigure(found: ManyAdapters): Figure {
 /** Overhead against the number of adapters and their rank. */
 export const manyAdapters: Experiment = experiment<never, ManyAdapters>({
   name: "many-adapters",
+  seconds: 15,
   title: "Many adapters in one batch",
   question:
     "What does a pass cost whose rows have adapters of their own, against one adapter for all?",

@@ -46,6 +46,7 @@ function barsOf({ moments, width }: MatrixResult): RoleBar[] {
 /** LoRA on one matrix of GPT-3's width: forward, merge, unmerge. */
 export const matrix: Experiment = experiment({
   name: "matrix",
+  seconds: 5,
   title: "LoRA on one matrix of GPT-3's size",
   question:
     "Does LoRA do what the paper says on a matrix of GPT-3's size, 12,288 x 12,288, which takes 604 MB?",

@@ -96,6 +96,7 @@ const worst = (rows: Rows) =>
 /** Noise alone, and tasks that share some of their directions. */
 export const plantedControls: Experiment = experiment({
   name: "planted-controls",
+  seconds: 4,
   title: "Controls: noise alone, and tasks that share directions",
   question:
     "What does a similarity between subspaces mean? Two controls with known answers: runs that " +

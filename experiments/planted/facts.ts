@@ -126,6 +126,7 @@ const sayRanks = ({ ranks }: { ranks: readonly { facts: number; rank: number }[]
 /** Facts in a linear memory, where the answer is known, and in the small base. */
 export const facts: Experiment = experiment({
   name: "facts",
+  seconds: 5,
   title: "Storing facts: how the needed rank grows with their number",
   question:
     "How does the rank that a task needs grow with the number of facts to store? In a linear " +

@@ -72,6 +72,7 @@ function crossingLine(x: number | undefined) {
 /** Full fine-tuning and LoRA on shifts from flat to steep, with the crossing. */
 export const fullRankShift: Experiment = experiment({
   name: "full-rank-shift",
+  seconds: 3,
   title: "When a full-rank shift makes LoRA lose to full fine-tuning",
   question:
     "How flat must the spectrum of a task's shift be for LoRA to lose to full fine-tuning? The paper " +

@@ -85,6 +85,7 @@ const lossFigure = (inputs: string) => (rows: readonly TeacherRow[]): Figure => 
 /** Students of linear teachers at every rank, next to the best loss that each rank allows. */
 export const linearTeacher: Experiment = experiment({
   name: "linear-teacher",
+  seconds: 5,
   title: "Linear teachers: the best loss at every rank is known",
   question:
     "Does LoRA, trained as usual, reach the best loss that its rank allows? Students imitate " +

@@ -66,6 +66,7 @@ function unreachable({ planes, spectrum }: Rows[number]) {
 /** Students of digits whose principal planes are rotated. */
 export const rotatedDigits: Experiment = experiment({
   name: "rotated-digits",
+  seconds: 6,
   title: "Rotated digits: how the needed rank grows with the task",
   question: "How does the rank that a task needs grow with its difficulty? A digit classifier " +
     "learns to read rotated digits, and only its first layer is adapted: the exact solution has rank " +

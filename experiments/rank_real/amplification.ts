@@ -21,7 +21,6 @@ import {
 } from "../../src/linalg/mod.ts";
 import { marginBelow, reachedBy } from "../differences.ts";
 import { type Claim, type Experiment, experiment, LeftOut, type Margin } from "../frame/mod.ts";
-import noted from "../notes.json" with { type: "json" };
 import { amplificationRules, deviations, overlapOf } from "../rank_study/amplification.ts";
 import { mostShare } from "../rank_study/subspaces.ts";
 import { nameOf } from "./cells.ts";
@@ -119,14 +118,12 @@ const words: readonly Pick<Claim<Rows>, "ours" | "found" | "text" | "why" | "not
       `A random matrix at r = ${largest}, at most: ${
         shown(at(rows, largest), ({ randomPickedUp }) => randomPickedUp)
       }.`,
-    ...noted.realPicked,
   },
   {
     text: "Table 7: on SmolLM2, ΔW_q has a stronger correlation with W_q than random directions",
     ours: (rows) => `${shown(at(rows, smallest), timesChance)} times random's; ${layers(rows)}`,
     found: () => "In the paper 16 times.",
     margin: randomMargin,
-    ...noted.realRandom,
   },
   {
     text: "Table 7: on SmolLM2, ΔW_q amplifies directions that W_q does not emphasize",
@@ -136,7 +133,6 @@ const words: readonly Pick<Claim<Rows>, "ours" | "found" | "text" | "why" | "not
       }% of W's own; ${layers(rows)}`,
     // Of the first half of the rule: broken by W's own alone, it is within that mark, and reads “at this scale”.
     margin: randomMargin,
-    ...noted.realOwn,
   },
   {
     text: "Table 7: on SmolLM2, the amplification factor falls as r grows",

@@ -2,7 +2,6 @@
 
 import { phi } from "../../src/analysis/subspaces.ts";
 import { fromTo, mean } from "../../src/core/numbers.ts";
-import noted from "../notes.json" with { type: "json" };
 import { marginBelow, reachedBy } from "../differences.ts";
 import type { Claim, Margin } from "../frame/mod.ts";
 import { smallRank } from "../rank_study/runs.ts";
@@ -78,7 +77,6 @@ const words: readonly Pick<
     text: "Figure 3: on SmolLM2, r = 8 and r = 64 share their top direction",
     ours: topShort,
     margin: topMargin(mostShare),
-    ...noted.realTop,
   },
   {
     text: "Figure 3: on SmolLM2, r = 8 and r = 64 do not share their other directions",
@@ -94,13 +92,11 @@ const words: readonly Pick<
     found: ({ modules }) =>
       `Summed over the layers; the most in one is ${Math.max(...modules.map(commonDirections))}. ` +
       `φ(8, 8) of both seeds: ${shown(modules, eighth)}.`,
-    ...noted.realCommon,
   },
   {
     text: "Figures 6, 7: on SmolLM2, r = 8 and r = 64 share their top direction in every layer",
     ours: topShort,
     margin: topMargin(1),
-    ...noted.realLayers,
   },
 ];
 

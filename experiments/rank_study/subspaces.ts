@@ -3,7 +3,6 @@
 import type { InputSpread } from "../../src/analysis/mod.ts";
 import { phi } from "../../src/analysis/subspaces.ts";
 import { fromTo } from "../../src/core/numbers.ts";
-import noted from "../notes.json" with { type: "json" };
 import said from "../../src/paper/printed/claims.json" with { type: "json" };
 import { type Claim, claimsIn, type Experiment, experiment } from "../frame/mod.ts";
 import { missingRuns } from "./adapters.ts";
@@ -84,7 +83,10 @@ const figure3Rules = ({ most }: ModuleWords): readonly Claim<SpaceSimilarity>[] 
   text: "Figure 3: r = 8 and r = 64 share their top direction",
   rule: `when, in ${most}, φ(1, 1) is above 0.5, and at most 0.5 for Gaussian updates`,
   ...said.figure3Top,
-  ...noted.figure3Top,
+  why:
+    "q of the second layer passes, v there comes near, the first layer does not. Tested: it is " +
+    "not the split of ΔW into B·A, as ΔW's own input directions share no more. In the inputs' " +
+    "metric, ΔW·S^½, three of the four pass, one of them barely (under “Beyond the paper”).",
   ours: topShort,
   holds: ({ modules }) => mostOf(modules, sharesTop),
   found: topFound,
@@ -117,7 +119,9 @@ const figure4Rules: readonly Claim<SpaceSimilarity>[] = [{
   text: "Figure 4: q has more common directions than v",
   rule: "when the largest i with φ(i, i) ≥ 0.5, summed over the layers, is larger for q",
   ...said.figure4Query,
-  ...noted.figure4Query,
+  note:
+    "Weak: it rests on a single direction, in one layer. By φ(8, 8), just above, v shares more " +
+    "than q.",
   ours: ({ modules }) => `${commonOf(modules, "q")} for q, ${commonOf(modules, "v")} for v`,
   holds: ({ modules }) => commonOf(modules, "q") > commonOf(modules, "v"),
   found({ modules }) {
@@ -133,7 +137,7 @@ const everyLayerRule = ({ all }: ModuleWords): Claim<SpaceSimilarity> => ({
   text: "Figures 6, 7: r = 8 and r = 64 share their top direction in every layer",
   rule: `when φ(1, 1) is above 0.5, and at most 0.5 for Gaussian updates, ${all}`,
   ...said.figures6And7,
-  ...noted.figures6And7,
+  why: "Counted twice: these are the numbers of Figure 3, and here every module has to pass.",
   ours: topShort,
   holds: ({ modules }) => modules.every(sharesTop),
   found: topFound,
@@ -148,6 +152,7 @@ export const subspaceClaims: readonly Claim<SpaceSimilarity>[] = subspaceRules({
 /** Directions that ranks, seeds and layers share. */
 export const subspaces: Experiment = experiment({
   name: "subspaces",
+  seconds: 2,
   title: "Which directions do adapters share?",
   question:
     "Does LoRA find the same directions at another rank, with another seed, in every layer? Judged " +

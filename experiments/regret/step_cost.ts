@@ -24,7 +24,6 @@ import {
   ratioText,
   type TimeRatio,
 } from "../frame/mod.ts";
-import noted from "../notes.json" with { type: "json" };
 import { full, loraOn, type RegretMethod } from "./methods.ts";
 import { stepOperations, type StepShape } from "./operations.ts";
 
@@ -125,7 +124,7 @@ export const stepClaims: readonly Claim<StepCost>[] = [{
   rule:
     "when it takes from 60% to 73.3% of them, within a tenth of two thirds, at every power of " +
     "two up to r = d/64, in the tiny base and in GPT-2 medium's shape",
-  ...noted.regretOperations,
+
   ours: (rows) => {
     const shares = read(rows).map(({ share }) => share);
     return `${percent(Math.min(...shares))} to ${percent(Math.max(...shares))}`;
@@ -143,7 +142,8 @@ export const stepClaims: readonly Claim<StepCost>[] = [{
     `within a tenth of the share of the operations${clockRule("a full step again", controlShare)}`,
   scale: true,
   corrected: "2026-11-30, decision 0026",
-  ...noted.regretTime,
+  why: "A guess: what is no product (norms, GELU, the loss, the work of a launch) takes both as " +
+    "long, and thin products run far below the speed of large ones. It was not tested.",
   ours: ({ time }) => `${percent(time.share.ratio)} of the time`,
   holds: (rows) =>
     onQuietMachine([rows.time.control], controlShare, () =>
@@ -195,6 +195,7 @@ function shareFigure({ counted }: StepCost): Figure {
 /** Measures the cost of a step of LoRA. */
 export const stepCost: Experiment = experiment<never, StepCost>({
   name: "step-cost",
+  seconds: 28,
   title: "What a step of LoRA takes",
   question:
     "Does a step of LoRA take two thirds of the operations of a full one, as no gradients of " +

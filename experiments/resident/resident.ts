@@ -79,6 +79,7 @@ function isExplained(row: ResidentRow): boolean {
 /** Closed formula, ledger and resident memory, one process per row, on Linux. */
 export const resident: Experiment = experiment({
   name: "resident",
+  seconds: 7,
   title: "Memory: predicted, counted, and reported by the system",
   question: "Does the operating system report the bytes that we predict?",
   source: "our own question; not in the paper",

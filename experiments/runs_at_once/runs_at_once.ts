@@ -77,6 +77,7 @@ const kindText = ({ kind }: VariantTimes): string =>
 /** K ranks, seeds or rates at once, against K runs in a row. */
 export const runsAtOnce: Experiment = experiment<never, RunsAtOnce>({
   name: "runs-at-once",
+  seconds: 20,
   title: "Runs at once over one base",
   question: "How much faster are several trainings over one frozen base at once than in a row?",
   source: "Hu et al. 2021, section 4.1 leaves it open",

@@ -124,6 +124,7 @@ const timeFigure = (rows: readonly SwitchRow[], i: number): Figure => ({
 /** Times and bytes of a switch against loading all parameters. */
 export const switching: Experiment = experiment<never, Switching>({
   name: "switching",
+  seconds: 8,
   title: "What it costs to switch tasks",
   question: "What does a switch from one adapter to another cost, against loading all parameters?",
   source: "Hu et al. 2021, section 4.2",

@@ -12,7 +12,6 @@ import { countTrained } from "../../experiments/counting.ts";
 import { gpt3Memory } from "../../experiments/memory.ts";
 import { parseReproduceArgs } from "../../experiments/main.ts";
 import { experiments, selectExperiments } from "../../experiments/registry.ts";
-import { expectedSeconds } from "../../experiments/times.ts";
 import type { Experiment } from "../../experiments/frame/experiment.ts";
 import { reproduce } from "../../experiments/frame/reproduce.ts";
 import { filesIn, withFolder } from "../support/folders.ts";
@@ -76,11 +75,6 @@ Deno.test("the arguments of reproduce are read, and wrong ones named", () => {
   const only = () => selectExperiments(["memory", "countin"]);
   const error = assertThrows(only, RangeError, "--only takes counting, memory, ");
   assertMatch(error.message, /; found countin \(did you mean counting\?\)$/);
-});
-
-Deno.test("every experiment has a time, which weighs the progress bar", () => {
-  const names = experiments.map(({ name }) => name);
-  assertEquals(Object.keys(expectedSeconds).sort(), names.toSorted());
 });
 
 Deno.test("a main job that is stopped says what is missing, and replaces no whole report", async () => {

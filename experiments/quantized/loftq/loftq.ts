@@ -8,6 +8,7 @@ import { iterations, loftqRows, ranks } from "./rows.ts";
 /** Error of Q and BA together as an approximation of W. */
 export const loftqErrors: Experiment = experiment({
   name: "loftq",
+  seconds: 11,
   title: "LoftQ: what a low-rank update recovers of a weight in 4 bits",
   question:
     "LoRA on a base in 4 bits begins with B = 0, and so at a model that is worse than the base. How close do " +

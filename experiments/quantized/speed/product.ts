@@ -197,6 +197,7 @@ const productFigure = (rows: Rows): Figure =>
 /** Finds the number of rows where the faster way changes. */
 export const fourBitProduct: Experiment = experiment<never, Rows>({
   name: "four-bit-product",
+  seconds: 5,
   title: "A product with a weight in 4 bits, by its codes or by way of F32",
   question:
     "From how many rows on is it faster to make a weight F32 first than to read its codes in the product?",

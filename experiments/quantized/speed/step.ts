@@ -124,6 +124,7 @@ export const stepTimeClaims: readonly Claim<Rows>[] = [isFast];
 /** Times of steps in turn. */
 export const quantizedStep: Experiment = experiment<never, Rows>({
   name: "quantized-step",
+  seconds: 14,
   title: "What a step on a base in 4 bits costs in time",
   question:
     "How much longer does a training step take if the base's linear layers are in NF4, and are made " +

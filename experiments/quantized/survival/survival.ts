@@ -10,6 +10,7 @@ import { survivalRows } from "./rows.ts";
 /** The dead zone of weights in 4 bits. */
 export const survival: Experiment = experiment({
   name: "survival",
+  seconds: 12,
   title: "What a merge into 4 bits leaves of an update",
   question:
     "A QLoRA adapter is merged into its base, which is in 4 bits, and the result is stored in 4 bits again. " +

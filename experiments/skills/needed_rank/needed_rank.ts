@@ -80,6 +80,7 @@ const hereTable = (rows: MapRows): DataTable =>
 /** Three tasks of the map, in a minute. */
 export const neededRankHere: Experiment = experiment<MapRun, MapRows>({
   name: "needed-rank-here",
+  seconds: 70,
   title: "The rank that a task needs, trained in this job",
   question:
     "Does a part of the map come out here as it was shipped? A near task and two far ones are trained " +
