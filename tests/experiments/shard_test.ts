@@ -24,6 +24,7 @@ function tinyRun(rank: number, seed: number): PlannedRun {
 
 const reads = (name: string, plan: readonly PlannedRun[]): Experiment => ({
   name,
+  seconds: 1,
   title: name,
   question: "",
   source: "",
