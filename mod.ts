@@ -41,21 +41,17 @@ export { AdapterFileError, DeviceError, ShapeError } from "./src/core/errors.ts"
 export { type HostTensor, hostTensor } from "./src/core/tensor.ts";
 export { Random } from "./src/core/random.ts";
 export { type Device, type DeviceKind, openDevice, roles, type Tensor } from "./src/device/mod.ts";
-export {
-  add,
-  attention,
-  crossEntropy,
-  dropout,
-  embedding,
-  gelu,
-  klDivergence,
-  layerNorm,
-  linear,
-  type Loss,
-  Parameter,
-  squaredError,
-  Tape,
-} from "./src/autograd/mod.ts";
+export { add } from "./src/autograd/ops/add.ts";
+export { attention } from "./src/autograd/ops/attention.ts";
+export { crossEntropy, klDivergence, squaredError } from "./src/autograd/ops/losses.ts";
+export { dropoutWithGradient as dropout } from "./src/autograd/ops/dropout.ts";
+export { embedding } from "./src/autograd/ops/embedding.ts";
+export { gelu } from "./src/autograd/ops/activations.ts";
+export { layerNorm } from "./src/autograd/ops/norms.ts";
+export { linear } from "./src/autograd/ops/linear.ts";
+export type { Loss } from "./src/autograd/loss.ts";
+export { Parameter } from "./src/autograd/parameter.ts";
+export { Tape } from "./src/autograd/tape.ts";
 export {
   beamSearch,
   complete,
@@ -71,26 +67,17 @@ export {
   saveModel,
   TextModel,
 } from "./src/models/mod.ts";
-export {
-  type Adapter,
-  AdapterSet,
-  baseOf,
-  deltaWeight,
-  injectBitFit,
-  injectBottleneck,
-  injectLora,
-  injectUpdates,
-  loadAdapter,
-  type LoraAdapter,
-  type LoraOptions,
-  type LowRankUpdate,
-  merge,
-  mergeReport,
-  selectSites,
-  siteName,
-  swap,
-  unmerge,
-} from "./src/adapt/mod.ts";
+export type { Adapter } from "./src/adapt/adapter.ts";
+export { injectBottleneck } from "./src/adapt/bottleneck/adapter.ts";
+export type { LoraAdapter } from "./src/adapt/lora/adapter.ts";
+export { injectLora, injectUpdates, type LoraOptions } from "./src/adapt/lora/inject.ts";
+export { loadAdapter } from "./src/adapt/lora/load.ts";
+export { AdapterSet } from "./src/adapt/many/adapter_set.ts";
+export { baseOf, merge, swap, unmerge } from "./src/adapt/merge/merge.ts";
+export { mergeReport } from "./src/adapt/merge/report.ts";
+export { selectSites } from "./src/adapt/sites.ts";
+export { injectBitFit } from "./src/adapt/trained_copies.ts";
+export { deltaWeight, type LowRankUpdate, siteName } from "./src/core/update.ts";
 export {
   adamW,
   type Batch,

@@ -12,9 +12,10 @@ import {
   siteRoles,
   type SiteRows,
 } from "../core/update.ts";
-import { splitUpdate, type TrainedUpdate } from "../formats/mod.ts";
+import { splitUpdate } from "../formats/peft/comparable.ts";
 import { type ModuleSelection, moduleSelector } from "../formats/peft/config.ts";
 import type { Exceptions } from "../formats/peft/read.ts";
+import type { TrainedUpdate } from "../formats/peft/record.ts";
 import { assertModel, type Model } from "../models/model.ts";
 import { type AdaptedLayer, Embedding } from "../nn/embedding.ts";
 

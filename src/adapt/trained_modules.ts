@@ -1,24 +1,17 @@
 /** Modules that an adapter trains in full, as PEFT's `modules_to_save`: a classifier's head. @module */
 
 import { scaleAdd } from "../../kernels/elementwise/kernel.ts";
-import type { Architecture } from "../architectures/architecture.ts";
-import type { ConfigJson } from "../architectures/config_fields.ts";
-import { architectureOf, legacyName } from "../architectures/registry.ts";
-import { readRows, type TrainableRows, writeRows } from "../autograd/mod.ts";
-import { Parameter } from "../autograd/parameter.ts";
+import { readRows, writeRows } from "../autograd/ops/embedding.ts";
+import { Parameter, type TrainableRows } from "../autograd/parameter.ts";
 import { DenseWeight } from "../autograd/weight.ts";
-import { oneLine } from "../core/errors.ts";
 import { isNamed, isWithin, listNames, moduleOf } from "../core/module_names.ts";
-import { formatShape, type HostTensor, sameShape, type Shape } from "../core/tensor.ts";
+import type { HostTensor, Shape } from "../core/tensor.ts";
 import { Arena } from "../device/arena.ts";
 import type { Tensor } from "../device/device.ts";
 import { piecesOf } from "../device/spans.ts";
-import { readAdapterLabels, type TrainedRows } from "../formats/mod.ts";
+import type { TrainedRows } from "../formats/peft/config.ts";
 import { rowsKey } from "../formats/peft/read.ts";
-import type { BaseFile } from "../models/base_file.ts";
-import { labelsOfConfig, withLabels } from "../models/labels.ts";
 import type { Model } from "../models/model.ts";
-import { runnableTypes } from "../models/registry.ts";
 import { Linear } from "../nn/linear.ts";
 import type { WeightChange } from "./adapter.ts";
 
@@ -303,80 +296,4 @@ export function assertRows(
   throw new RangeError(
     `${indices.length} replaced rows of ${module} must be ${width} wide, of ${count} tokens, found ${found}`,
   );
-}
-
-/** A model's files with another head. */
-export interface NewHead {
-  /** The configuration. */
-  readonly config: ConfigJson;
-  /** What a tensor of the old files is called; `undefined` for one of the old head. */
-  readonly nameOf: (key: string) => string | undefined;
-}
-
-/** Files that keep their head. */
-export const sameHead = (config: ConfigJson): NewHead => ({ config, nameOf: (key) => key });
-
-/**
- * The base with the head that an adapter trained in full, in place of its own: a classifier's, or one that is no
- * longer tied to the embedding.
- *
- * @param saved What the adapter trained in full, of which the base lacks some.
- * @throws {RangeError} when that is no head of the base's family, or not all of it.
- */
-export async function newHead(
-  base: BaseFile,
-  folder: string,
-  saved: ReadonlyMap<string, HostTensor>,
-): Promise<NewHead> {
-  const isNew = (name: string) => base.find(name).length !== 1;
-  const names = [...saved.keys()].filter(isNew);
-  if (names.every((name) => name === "lm_head.weight")) {
-    return sameHead({ ...base.config, tie_word_embeddings: false });
-  }
-  const config = await classifierOf(base, folder);
-  const known = new Map(config && architectureOf(config).tensors.map((one) => [one.name, one]));
-  const isMissing = (name: string) => isNew(name) && isNew(legacyName(name)) && !saved.has(name);
-  const missing = config && [...known.keys()].find(isMissing);
-  const unknown = missing ?? names.find((name) => !known.has(name));
-  if (config === undefined || unknown !== undefined) {
-    throw new RangeError(
-      `cannot merge the adapter in ${folder}: the base must have all tensors that were trained in full, ` +
-        `found no ${
-          oneLine(unknown ?? names[0])
-        } in ${base.folder}: save the base with that head first`,
-    );
-  }
-  for (const name of names) {
-    const { shape } = known.get(name)!, found = saved.get(name)!.shape;
-    if (sameShape(shape, found)) continue;
-    const rule = `${oneLine(name)} must be ${formatShape(shape)}, found ${formatShape(found)}`;
-    throw new RangeError(`cannot merge the adapter in ${folder}: ${rule}`);
-  }
-  return { config, nameOf: namesBeside(architectureOf(config), base) };
-}
-
-/** The base's configuration as that of a classifier, if it runs, is none, and the adapter trained one. */
-async function classifierOf(
-  { config }: BaseFile,
-  folder: string,
-): Promise<ConfigJson | undefined> {
-  const isRunnable = runnableTypes.some((type) => type === config.model_type);
-  if (!isRunnable || labelsOfConfig(config)) return undefined;
-  const labels = await readAdapterLabels(folder);
-  return labels && withLabels(config, labels);
-}
-
-/** Names beside a new head: with the trunk's prefix, and without the modules of the old head. */
-function namesBeside({ trunk, tensors }: Architecture, { file, config }: BaseFile) {
-  const names = new Set(tensors.map(({ name }) => name)), old = architectureOf(config);
-  const rootOf = (name: string) => name.replace(trunk, "").split(".")[0];
-  const gone = [...old.tensors, ...old.besides ?? []].map(({ name }) => name)
-    .concat(old.copies ?? [])
-    .filter((name) => !names.has(name) && !names.has(trunk + name));
-  const roots = new Set(gone.map(rootOf));
-  const isBare = ![...file.tensors.keys()].some((key) => key.startsWith(trunk));
-  return (key: string): string | undefined => {
-    const name = isBare && !names.has(key) ? trunk + key : key;
-    return !names.has(name) && roots.has(rootOf(key)) ? undefined : name;
-  };
 }

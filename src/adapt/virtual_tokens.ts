@@ -1,14 +1,15 @@
 /** Virtual tokens on a model as an adapter. @module */
 
 import { assertPrefixLength } from "../architectures/config_fields.ts";
+import type { AttentionInputs } from "../autograd/ops/attention.ts";
 import {
-  type AttentionInputs,
   embedding,
   type FirstRows,
-  type Parameter,
-} from "../autograd/mod.ts";
-import { replaceRows, type ReplacingRows } from "../autograd/ops/embedding.ts";
+  replaceRows,
+  type ReplacingRows,
+} from "../autograd/ops/embedding.ts";
 import { type ColumnWindow, copyColumns } from "../autograd/ops/product.ts";
+import type { Parameter } from "../autograd/parameter.ts";
 import { Tape } from "../autograd/tape.ts";
 import { assertOptions } from "../core/checks.ts";
 import { quote } from "../core/errors.ts";
@@ -22,7 +23,7 @@ import {
   type PromptConfig,
   promptConfigJson,
   type PromptType,
-} from "../formats/mod.ts";
+} from "../formats/peft/other_configs.ts";
 import { promptPrefix } from "../formats/peft/read.ts";
 import { methods } from "../methods/mod.ts";
 import type { Model } from "../models/model.ts";

@@ -7,14 +7,11 @@ import { siteName, type UpdateShape } from "../core/update.ts";
 import { isNamed, moduleOf, NameEndings } from "../core/module_names.ts";
 import { oneLine, quote } from "../core/errors.ts";
 import { formatShape, sameShape } from "../core/tensor.ts";
+import type { FloatDtype, TensorEntry } from "../formats/safetensors/header.ts";
+import type { SafetensorsFile } from "../formats/safetensors/read.ts";
+import { openSafetensors } from "../formats/safetensors/shards.ts";
 import { hasFile } from "../storage/storage.ts";
 import { isTable } from "../formats/peft/read.ts";
-import {
-  type FloatDtype,
-  openSafetensors,
-  type SafetensorsFile,
-  type TensorEntry,
-} from "../formats/mod.ts";
 import { dequantizedFile } from "./stored_forms.ts";
 import { readConfigJson } from "./files.ts";
 

@@ -24,19 +24,18 @@ import {
   sizeOf,
 } from "../core/tensor.ts";
 import type { Device, Tensor } from "../device/device.ts";
-import {
-  type Dtype,
-  type HalfDtype,
-  openSafetensors,
-  type ReadOptions,
-  readQuantized,
-  type SafetensorsFile,
-  type TensorPiece,
-} from "../formats/mod.ts";
+import { readQuantized } from "../formats/four_bit.ts";
 import { parseMerged } from "../formats/peft/base_metadata.ts";
 import { assertOwnConfig, parsePromptFormat } from "../formats/peft/metadata.ts";
 import { ownerOf } from "../formats/quantized_keys.ts";
-import { assertStoredFinite, floatDtypeOf } from "../formats/safetensors/header.ts";
+import {
+  assertStoredFinite,
+  type Dtype,
+  floatDtypeOf,
+  type HalfDtype,
+} from "../formats/safetensors/header.ts";
+import type { ReadOptions, SafetensorsFile, TensorPiece } from "../formats/safetensors/read.ts";
+import { openSafetensors } from "../formats/safetensors/shards.ts";
 import { dequantize, quantize } from "../quant/mod.ts";
 import type { FourBitForm } from "../quant/quantized_tensor.ts";
 import { canonicalJson } from "../storage/digest.ts";

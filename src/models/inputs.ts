@@ -1,7 +1,7 @@
 /** Prepares the inputs of every text model for the first layer. @module */
 
-import { embedding, packSequences } from "../autograd/mod.ts";
-import { assertLengths, startsOf } from "../autograd/ops/attention.ts";
+import { assertLengths, packSequences, startsOf } from "../autograd/ops/attention.ts";
+import { embedding } from "../autograd/ops/embedding.ts";
 import type { Tape } from "../autograd/tape.ts";
 import type { ModelInputs } from "../core/batch.ts";
 import { ShapeError } from "../core/errors.ts";

@@ -1,7 +1,7 @@
 /** A model's outputs on the host, and how many are right. @module */
 
-import { Tape } from "../autograd/mod.ts";
 import { rowBlock } from "../autograd/ops/product.ts";
+import { Tape } from "../autograd/tape.ts";
 import type { Batch, ModelInputs } from "../core/batch.ts";
 import type { HostTensor } from "../core/tensor.ts";
 import { assertOptions } from "../core/checks.ts";

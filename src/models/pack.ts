@@ -1,7 +1,7 @@
 /** Batches of sequences of one length as packed ones, without the tokens that no wanted output depends on. @module */
 
-import { firstRows } from "../autograd/mod.ts";
 import { startsOf } from "../autograd/ops/attention.ts";
+import { firstRows } from "../autograd/ops/embedding.ts";
 import type { Tape } from "../autograd/tape.ts";
 import { type HostData, type HostTensor, hostTensor } from "../core/tensor.ts";
 import { Tensor } from "../device/device.ts";

@@ -1,11 +1,11 @@
 /** Downloads of whole models and adapters from the Hugging Face hub. @module */
 
+import { openSafetensors } from "../formats/safetensors/shards.ts";
 import { listFolder, readBytes } from "../storage/files.ts";
 import { parseHubName } from "../storage/hub_name.ts";
 import { hubFolder } from "../storage/hub_cache.ts";
 import { fileIn, hasFile, openFile, packedIn, splitPath } from "../storage/storage.ts";
 import { besideWeights, openWeights } from "../formats/peft/read.ts";
-import { openSafetensors } from "../formats/mod.ts";
 import { smallFiles } from "./files.ts";
 
 /** Files that were downloaded, or were there. */

@@ -8,19 +8,21 @@
 import {
   attention,
   type AttentionInputs,
-  type ColumnWindow,
+  fusedInputs,
+  type PackedSequences,
+} from "../autograd/ops/attention.ts";
+import { dropoutWithGradient as dropout } from "../autograd/ops/dropout.ts";
+import { embedding } from "../autograd/ops/embedding.ts";
+import {
   type DistanceBuckets,
   distanceTerms,
-  dropout,
-  embedding,
-  fusedInputs,
   headProduct,
-  type PackedSequences,
   type PaddedSequences,
   padRows,
   softmax,
   unpadRows,
-} from "../autograd/mod.ts";
+} from "../autograd/ops/head_product.ts";
+import type { ColumnWindow } from "../autograd/ops/product.ts";
 import type { Tape } from "../autograd/tape.ts";
 import type { Tensor } from "../device/device.ts";
 import { computedRows, type PlacedTokens } from "./embedding.ts";

@@ -5,7 +5,9 @@
  * @module
  */
 
-import { add, dropout, gelu, relu, silu, swiglu, tanh } from "../autograd/mod.ts";
+import { gelu, relu, silu, swiglu, tanh } from "../autograd/ops/activations.ts";
+import { add } from "../autograd/ops/add.ts";
+import { dropoutWithGradient as dropout } from "../autograd/ops/dropout.ts";
 import type { Tape } from "../autograd/tape.ts";
 import type { Tensor } from "../device/device.ts";
 import type { Linear } from "./linear.ts";

@@ -4,8 +4,7 @@
  * @module
  */
 
-import { rmsNorm } from "../autograd/mod.ts";
-import { layerNorm } from "../autograd/ops/norms.ts";
+import { layerNorm, rmsNorm } from "../autograd/ops/norms.ts";
 import type { Parameter } from "../autograd/parameter.ts";
 import type { Tape } from "../autograd/tape.ts";
 import type { Tensor } from "../device/device.ts";

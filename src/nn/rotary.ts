@@ -1,7 +1,7 @@
 /** The angles of rotary positions. @module */
 
-import { rotary } from "../autograd/mod.ts";
 import type { ColumnWindow } from "../autograd/ops/product.ts";
+import { rotary } from "../autograd/ops/rotary.ts";
 import type { Tape } from "../autograd/tape.ts";
 import type { Tensor } from "../device/device.ts";
 

@@ -16,7 +16,8 @@ import {
   type Shape,
 } from "../core/tensor.ts";
 import type { Tensor } from "../device/device.ts";
-import { openSafetensors, writeSafetensors } from "../formats/mod.ts";
+import { openSafetensors } from "../formats/safetensors/shards.ts";
+import { writeSafetensors } from "../formats/safetensors/write.ts";
 import { sha256 } from "../storage/digest.ts";
 import { moveFile, removeFile } from "../storage/files.ts";
 import { kindOf } from "../storage/storage.ts";

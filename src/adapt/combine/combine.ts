@@ -17,18 +17,13 @@ import { Random } from "../../core/random.ts";
 import { formatShape, type HostTensor, sameShape } from "../../core/tensor.ts";
 import { type LowRankFactors, type SiteAddress, siteName } from "../../core/update.ts";
 import { assertAdapterFolder, assertNoOtherKind } from "../../formats/folder_kind.ts";
-import {
-  type AdapterException,
-  type AdapterRecord,
-  type BiasMode,
-  type FloatDtype,
-  type TrainedRows,
-  type TrainedUpdate,
-  writeAdapter,
-} from "../../formats/mod.ts";
 import { comparableUpdates } from "../../formats/peft/comparable.ts";
+import type { BiasMode, TrainedRows } from "../../formats/peft/config.ts";
 import { type ReadRecord, readRecord } from "../../formats/peft/folder.ts";
-import { decode, encode } from "../../formats/safetensors/header.ts";
+import type { AdapterException } from "../../formats/peft/read.ts";
+import type { AdapterRecord, TrainedUpdate } from "../../formats/peft/record.ts";
+import { writeAdapter } from "../../formats/peft/write.ts";
+import { decode, encode, type FloatDtype } from "../../formats/safetensors/header.ts";
 import { type BaseFile, openBase } from "../../models/base_file.ts";
 import { isSamePlace } from "../../storage/files.ts";
 import { baseNameIn } from "../adapter.ts";

@@ -4,21 +4,12 @@ import { isRecord, isText, jsonValue } from "../../core/checks.ts";
 import { AdapterFileError, quote } from "../../core/errors.ts";
 import { moduleOf } from "../../core/module_names.ts";
 import { fitsFloat32, type HostTensor } from "../../core/tensor.ts";
-import { countRows, rangesOf } from "../../core/update.ts";
+import { countRows, type LowRankUpdate, rangesOf } from "../../core/update.ts";
 import { assertAdapterFolder } from "../../formats/folder_kind.ts";
-import { kohyaModules } from "../../formats/kohya.ts";
-import {
-  type AdapterException,
-  type AdapterRecord,
-  alphaOf,
-  joinUpdates,
-  kohyaTensors,
-  kohyaUpdates,
-  loralibTensors,
-  loralibUpdates,
-  type LowRankUpdate,
-  splitUpdate,
-} from "../../formats/mod.ts";
+import { kohyaModules, kohyaTensors, kohyaUpdates } from "../../formats/kohya.ts";
+import { loralibTensors, loralibUpdates } from "../../formats/loralib.ts";
+import { joinUpdates, splitUpdate } from "../../formats/peft/comparable.ts";
+import { alphaOf } from "../../formats/peft/config.ts";
 import { readRecord, recordedNames } from "../../formats/peft/folder.ts";
 import {
   labelsMetadata,
@@ -28,6 +19,8 @@ import {
   promptMetadata,
   startMetadata,
 } from "../../formats/peft/metadata.ts";
+import type { AdapterException } from "../../formats/peft/read.ts";
+import type { AdapterRecord } from "../../formats/peft/record.ts";
 import { adapterFiles } from "../../formats/peft/write.ts";
 import { encode, type EncodedTensor, floatDtypeOf } from "../../formats/safetensors/header.ts";
 import { openSafetensorsFile } from "../../formats/safetensors/read.ts";

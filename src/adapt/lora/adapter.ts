@@ -10,17 +10,13 @@ import { boundsOf } from "../../core/numbers.ts";
 import type { HostTensor } from "../../core/tensor.ts";
 import { assertScaling, deltaWeight, type LowRankUpdate, siteName } from "../../core/update.ts";
 import { Arena } from "../../device/arena.ts";
-import {
-  type AdapterRecord,
-  type BiasMode,
-  type TrainedUpdate,
-  writeAdapter,
-} from "../../formats/mod.ts";
 import { adapterFile } from "../../formats/peft/base_metadata.ts";
 import { stackRows } from "../../formats/peft/comparable.ts";
+import type { BiasMode } from "../../formats/peft/config.ts";
 import type { RandomStart } from "../../formats/peft/metadata.ts";
 import { isTable } from "../../formats/peft/read.ts";
-import { adapterFiles } from "../../formats/peft/write.ts";
+import type { AdapterRecord, TrainedUpdate } from "../../formats/peft/record.ts";
+import { adapterFiles, writeAdapter } from "../../formats/peft/write.ts";
 import { labelsOf } from "../../models/labels.ts";
 import { transpose } from "../../models/layers.ts";
 import type { AdapterValues, Model } from "../../models/model.ts";

@@ -15,8 +15,8 @@ import {
   rangesOf,
   sameRows,
 } from "../../core/update.ts";
-import { alphaOf, type TrainedUpdate } from "../../formats/mod.ts";
-import type { BiasMode } from "../../formats/peft/config.ts";
+import { alphaOf, type BiasMode } from "../../formats/peft/config.ts";
+import type { TrainedUpdate } from "../../formats/peft/record.ts";
 import { lora } from "../../methods/lora.ts";
 import type { Model } from "../../models/model.ts";
 import { type AdaptedLayer, Embedding } from "../../nn/embedding.ts";

@@ -4,17 +4,18 @@ import type { PromptFormat } from "../../core/batch.ts";
 import { oneLine, quote } from "../../core/errors.ts";
 import { isNamed, moduleOf } from "../../core/module_names.ts";
 import { formatShape, type HostTensor, sameShape } from "../../core/tensor.ts";
-import { type AdapterException, readAdapter } from "../../formats/mod.ts";
 import { adapterFile, parseMerged } from "../../formats/peft/base_metadata.ts";
-import { isTable } from "../../formats/peft/read.ts";
+import { readAdapter } from "../../formats/peft/folder.ts";
+import { type AdapterException, isTable } from "../../formats/peft/read.ts";
 import type { BaseFile } from "../../models/base_file.ts";
 import { assertNotIn, usable } from "../adapter.ts";
 import { methodIn } from "../load.ts";
 import { adaptingOf } from "../methods.ts";
 import { readValues } from "../named_adapter.ts";
 import { assertCopies } from "../trained_copies.ts";
-import { assertRows, type NewHead, newHead, sameHead } from "../trained_modules.ts";
+import { assertRows } from "../trained_modules.ts";
 import { changedBias, type Mergeable, MergeSums, sourceOf, type WeightChange } from "./change.ts";
+import { type NewHead, newHead, sameHead } from "./new_head.ts";
 
 /**
  * Reads an adapter that is to be merged into a base.

@@ -2,7 +2,8 @@
 
 import type { ConfigJson } from "../../architectures/config_fields.ts";
 import { type EncoderConfig, parseEncoderConfig } from "../../architectures/families/bert.ts";
-import { dropout, gelu } from "../../autograd/mod.ts";
+import { gelu } from "../../autograd/ops/activations.ts";
+import { dropoutWithGradient as dropout } from "../../autograd/ops/dropout.ts";
 import type { Tape } from "../../autograd/tape.ts";
 import type { ModelInputs } from "../../core/batch.ts";
 import { howMany } from "../../core/numbers.ts";

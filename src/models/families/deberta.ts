@@ -6,14 +6,10 @@ import {
   parseDebertaConfig,
   type RelativeConfig,
 } from "../../architectures/families/deberta.ts";
-import {
-  convolution,
-  dropout,
-  headPart,
-  padRows,
-  padSequences,
-  unpadRows,
-} from "../../autograd/mod.ts";
+import { headPart } from "../../autograd/ops/attention.ts";
+import { convolution } from "../../autograd/ops/convolution.ts";
+import { dropoutWithGradient as dropout } from "../../autograd/ops/dropout.ts";
+import { padRows, padSequences, unpadRows } from "../../autograd/ops/head_product.ts";
 import type { Tape } from "../../autograd/tape.ts";
 import { howMany } from "../../core/numbers.ts";
 import type { Device, Tensor } from "../../device/device.ts";

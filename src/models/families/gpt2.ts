@@ -9,7 +9,7 @@ import {
   tokenEmbedding,
   untiedHead,
 } from "../../architectures/families/gpt2.ts";
-import { dropout } from "../../autograd/mod.ts";
+import { dropoutWithGradient as dropout } from "../../autograd/ops/dropout.ts";
 import type { Tape } from "../../autograd/tape.ts";
 import { howMany } from "../../core/numbers.ts";
 import type { Device, Tensor } from "../../device/device.ts";

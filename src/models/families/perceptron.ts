@@ -1,7 +1,7 @@
 /** A perceptron of any depth: the smallest model that an adapter fits on. @module */
 
 import type { LayerParts } from "../../architectures/mod.ts";
-import { gelu } from "../../autograd/mod.ts";
+import { gelu } from "../../autograd/ops/activations.ts";
 import type { Parameter } from "../../autograd/parameter.ts";
 import type { Tape } from "../../autograd/tape.ts";
 import { Random } from "../../core/random.ts";

@@ -1,0 +1,87 @@
+/** The head of a model's files that an adapter replaces by one that it trained in full. @module */
+
+import type { Architecture } from "../../architectures/architecture.ts";
+import type { ConfigJson } from "../../architectures/config_fields.ts";
+import { architectureOf, legacyName } from "../../architectures/registry.ts";
+import { oneLine } from "../../core/errors.ts";
+import { formatShape, type HostTensor, sameShape } from "../../core/tensor.ts";
+import { readAdapterLabels } from "../../formats/peft/read.ts";
+import type { BaseFile } from "../../models/base_file.ts";
+import { labelsOfConfig, withLabels } from "../../models/labels.ts";
+import { runnableTypes } from "../../models/registry.ts";
+
+/** A model's files with another head. */
+export interface NewHead {
+  /** The configuration. */
+  readonly config: ConfigJson;
+  /** What a tensor of the old files is called; `undefined` for one of the old head. */
+  readonly nameOf: (key: string) => string | undefined;
+}
+
+/** Files that keep their head. */
+export const sameHead = (config: ConfigJson): NewHead => ({ config, nameOf: (key) => key });
+
+/**
+ * The base with the head that an adapter trained in full, in place of its own: a classifier's, or one that is no
+ * longer tied to the embedding.
+ *
+ * @param saved What the adapter trained in full, of which the base lacks some.
+ * @throws {RangeError} when that is no head of the base's family, or not all of it.
+ */
+export async function newHead(
+  base: BaseFile,
+  folder: string,
+  saved: ReadonlyMap<string, HostTensor>,
+): Promise<NewHead> {
+  const isNew = (name: string) => base.find(name).length !== 1;
+  const names = [...saved.keys()].filter(isNew);
+  if (names.every((name) => name === "lm_head.weight")) {
+    return sameHead({ ...base.config, tie_word_embeddings: false });
+  }
+  const config = await classifierOf(base, folder);
+  const known = new Map(config && architectureOf(config).tensors.map((one) => [one.name, one]));
+  const isMissing = (name: string) => isNew(name) && isNew(legacyName(name)) && !saved.has(name);
+  const missing = config && [...known.keys()].find(isMissing);
+  const unknown = missing ?? names.find((name) => !known.has(name));
+  if (config === undefined || unknown !== undefined) {
+    throw new RangeError(
+      `cannot merge the adapter in ${folder}: the base must have all tensors that were trained in full, ` +
+        `found no ${
+          oneLine(unknown ?? names[0])
+        } in ${base.folder}: save the base with that head first`,
+    );
+  }
+  for (const name of names) {
+    const { shape } = known.get(name)!, found = saved.get(name)!.shape;
+    if (sameShape(shape, found)) continue;
+    const rule = `${oneLine(name)} must be ${formatShape(shape)}, found ${formatShape(found)}`;
+    throw new RangeError(`cannot merge the adapter in ${folder}: ${rule}`);
+  }
+  return { config, nameOf: namesBeside(architectureOf(config), base) };
+}
+
+/** The base's configuration as that of a classifier, if it runs, is none, and the adapter trained one. */
+async function classifierOf(
+  { config }: BaseFile,
+  folder: string,
+): Promise<ConfigJson | undefined> {
+  const isRunnable = runnableTypes.some((type) => type === config.model_type);
+  if (!isRunnable || labelsOfConfig(config)) return undefined;
+  const labels = await readAdapterLabels(folder);
+  return labels && withLabels(config, labels);
+}
+
+/** Names beside a new head: with the trunk's prefix, and without the modules of the old head. */
+function namesBeside({ trunk, tensors }: Architecture, { file, config }: BaseFile) {
+  const names = new Set(tensors.map(({ name }) => name)), old = architectureOf(config);
+  const rootOf = (name: string) => name.replace(trunk, "").split(".")[0];
+  const gone = [...old.tensors, ...old.besides ?? []].map(({ name }) => name)
+    .concat(old.copies ?? [])
+    .filter((name) => !names.has(name) && !names.has(trunk + name));
+  const roots = new Set(gone.map(rootOf));
+  const isBare = ![...file.tensors.keys()].some((key) => key.startsWith(trunk));
+  return (key: string): string | undefined => {
+    const name = isBare && !names.has(key) ? trunk + key : key;
+    return !names.has(name) && roots.has(rootOf(key)) ? undefined : name;
+  };
+}
