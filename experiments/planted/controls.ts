@@ -12,7 +12,7 @@ import { axis, bars, baseLayout, dots, line, palette, table } from "../../src/fi
 import { type Experiment, experiment, type ExperimentContext, type MadeRun } from "../frame/mod.ts";
 import { type LinearResult, linearRows, type LinearRun, planLinear } from "./linear_runs.ts";
 
-/** Thresholds of the rules; `docs/decisions/0013_rules_of_the_planted_tasks.md` gives the reasons. */
+/** Thresholds of the rules; `experiments/planted/rules.md` gives the reasons. */
 const deviations = 3, sharedTolerance = 0.02;
 const width = 64, rank = 8;
 const { mean: chance, standardDeviation } = randomSimilarity(rank, rank, width);

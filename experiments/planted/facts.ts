@@ -63,7 +63,7 @@ async function recallOf(model: TextModel, chosen: FactRun): Promise<number> {
   return accuracyOf(logits, rows.map((row) => targets.data[row]));
 }
 
-/** Thresholds of the rules; `docs/decisions/0013_rules_of_the_planted_tasks.md` gives the reasons. */
+/** Thresholds of the rules; `experiments/planted/rules.md` gives the reasons. */
 const wantedRecall = 0.9;
 
 /** Facts, rank and seed of every run, in the linear memory and in the transformer. */

@@ -7,7 +7,7 @@ import { difference, squaredNorm } from "../../src/linalg/mod.ts";
 import { type Experiment, experiment, type PlanContext } from "../frame/mod.ts";
 import { type LinearResult, linearRows, type LinearRun, planLinear } from "./linear_runs.ts";
 
-/** Thresholds of the rules; `docs/decisions/0013_rules_of_the_planted_tasks.md` gives the reasons. */
+/** Thresholds of the rules; `experiments/planted/rules.md` gives the reasons. */
 const tolerance = 0.01, crossingTolerance = 0.1, judgedRank = 8;
 const width = 64, examples = 128, noise = 0.0555;
 

@@ -9,7 +9,7 @@ import { type Experiment, experiment, type PlanContext } from "../frame/mod.ts";
 import { type LinearResult, linearRows, type LinearRun, planLinear } from "./linear_runs.ts";
 import { areBest, excessTolerance, excessWords, roundoff } from "./rules.ts";
 
-/** Thresholds of the rules; `docs/decisions/0013_rules_of_the_planted_tasks.md` gives the reasons. */
+/** Thresholds of the rules; `experiments/planted/rules.md` gives the reasons. */
 const alike = 0.95, judgedRank = 4;
 const width = 64;
 

@@ -2,7 +2,7 @@
 
 import { howMany } from "../../src/core/numbers.ts";
 
-/** A rank is enough if at most this share remains; a twentieth, as docs/decisions/0013 says. */
+/** A rank is enough if at most this share remains; a twentieth, as experiments/planted/rules.md says. */
 export const enough = 0.05;
 
 /** Tolerances of a loss above the best one, and below it by roundoff; shares of the loss before. */

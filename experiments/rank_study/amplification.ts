@@ -80,7 +80,7 @@ export interface LayerWords {
   readonly top: number;
 }
 
-/** The rules of docs/decisions/0012, as corrected, on the rows of one view. */
+/** The rules of experiments/rank_study/rules.md, as corrected, on the rows of one view. */
 export const amplificationRules = (words: LayerWords): readonly Claim<Rows>[] => [
   ...figure8Rules(words),
   ...table7Rules(words),

@@ -72,7 +72,7 @@ export interface ModuleWords {
   readonly all: string;
 }
 
-/** The rules of docs/decisions/0012 on one space. */
+/** The rules of experiments/rank_study/rules.md on one space. */
 export const subspaceRules = (words: ModuleWords): readonly Claim<SpaceSimilarity>[] => [
   ...figure3Rules(words),
   ...figure4Rules,

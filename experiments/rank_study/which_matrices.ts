@@ -20,7 +20,7 @@ export function harmNote({ base, rows }: StudyLosses): string {
 const clearlyBelow = (better: LossRow, worse: LossRow) =>
   worse.loss - better.loss > Math.max(better.spread, worse.spread);
 
-/** The rule of docs/decisions/0012. */
+/** The rule of experiments/rank_study/rules.md. */
 export const budgetClaim: Claim<StudyLosses> = {
   text: "Table 5: at the same budget, q,v and all four do better than q or k alone",
   rule: "when the mean held-out loss of q,v and of all four is below that of q and of k, " +

@@ -1,4 +1,4 @@
-/** The map's claims beyond the paper, and all of them in the order of docs/decisions/0055. @module */
+/** The map's claims beyond the paper, and all of them in the order of experiments/skills/needed_rank/rules.md. @module */
 
 import { mean } from "../../../src/core/numbers.ts";
 import { parPoints, rounding, signed } from "../../differences.ts";

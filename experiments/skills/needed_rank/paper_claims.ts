@@ -1,4 +1,4 @@
-/** The map's claims of the paper, and the paper's numbers as rows of the map to try them on (docs/decisions/0055). @module */
+/** The map's claims of the paper, and the paper's numbers as rows of the map to try them on (experiments/skills/needed_rank/rules.md). @module */
 
 import said from "../../../src/paper/printed/claims.json" with { type: "json" };
 import { measured, printedTables } from "../../../src/paper/printed/mod.ts"; // paper/mod.ts would load mathjs

@@ -111,7 +111,7 @@ Deno.test("a student of a small linear teacher reaches the best loss of its rank
     const before = leastLoss(metric, 0);
     for (const { rank, update } of results) {
       const excess = updateLoss(metric, update) - leastLoss(metric, rank === "full" ? 5 : rank);
-      // The tolerance of docs/decisions/0013.
+      // The tolerance of experiments/planted/rules.md.
       assert(excess / before < 1e-3 && excess > -1e-9, `rank ${rank}: ${excess}`);
     }
   });

@@ -65,7 +65,7 @@ Deno.test("the shares of another arm are apart where ours differ by 60 points", 
 });
 
 Deno.test("the decision's table has the shipped shares", () => {
-  const page = sourceText("docs/decisions/0059_the_map_in_peft.md");
+  const page = sourceText("experiments/skills/needed_rank/peft.md");
   for (const { task, arm, noise, ...means } of pairsOf(ours, peft)) {
     const numbers = [means.ours, means.peft, noise].map((number) => number.toFixed(1)).map((text) =>
       ` +${text}`
