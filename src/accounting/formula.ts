@@ -4,11 +4,11 @@ import type { MathNode, OperatorNode, ParenthesisNode, SymbolNode } from "npm:ma
 
 /** A letter of the formulas. */
 export interface FormulaSymbol {
-  /** What it stands for. */
+  /** Meaning in words. */
   readonly meaning: string;
-  /** What it counts, such as `parameters`, `bytes` or `tokens`. */
+  /** Unit: `parameters`, `bytes`, `tokens` or another. */
   readonly unit: string;
-  /** How it is typeset. */
+  /** Its letter in TeX. */
   readonly tex: string;
 }
 
@@ -73,7 +73,7 @@ export const symbols: Readonly<Record<string, FormulaSymbol>> = {
 
 /** A formula: a mathjs expression with everything needed to read it. */
 export interface Formula {
-  /** What the result is, as a noun. */
+  /** The result, as a noun. */
   readonly meaning: string;
   /** The expression, in the letters of `symbols`. */
   readonly expression: string;
@@ -81,7 +81,7 @@ export interface Formula {
   readonly symbols: Readonly<Record<string, FormulaSymbol>>;
   /** Unit of the result: `parameters`, `bytes`, `FLOP`, `ratio`, `percent`, `values` or `ms`. */
   readonly unit: string;
-  /** Where it comes from: the paper's section, table or equation, or another work. */
+  /** Origin: the paper's section, table or equation, or another work. */
   readonly source: string;
 }
 

@@ -7,7 +7,7 @@ const bytes = (meaning: string, expression: string, source: string): Formula =>
 
 const korthikanti = "Korthikanti et al. 2022";
 
-/** What the backward pass needs from the forward pass, at two bytes per value. */
+/** Values that the forward pass keeps for the backward pass, at two bytes each. */
 const activationFormulas: Readonly<Record<string, Formula>> = {
   activationBytes: bytes(
     "activations of all blocks; the last term is the attention probabilities",
@@ -89,7 +89,7 @@ const forward = "src/autograd: a tape keeps what a backward function saved until
 const backward = "src/autograd: a gradient lives until it has been used";
 const blocks = "src/autograd/loss.ts: a block's backward pass runs before the next block";
 
-/** What the tape keeps, and what is beside it at the moments that may be the peak. */
+/** Values on the tape, and buffers beside it at the moments that may be the peak. */
 const gpt2StepFormulas: Readonly<Record<string, Formula>> = {
   stepTokenBytes: bytes("id and position of each token", "4 * 2 * b * s", forward),
   stepIndexBytes: bytes(
@@ -355,7 +355,7 @@ const storageFormulas: Readonly<Record<string, Formula>> = {
   ),
 };
 
-/** What section 7.3 of the paper compares, and its value by chance. */
+/** Quantities of the paper's section 7.3, and their value by chance. */
 const subspaceFormulas: Readonly<Record<string, Formula>> = {
   amplificationFactor: formula(
     "norm of an update over the weight's norm in the same directions",

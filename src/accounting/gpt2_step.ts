@@ -15,13 +15,13 @@ import { factorsOf } from "./method_counts.ts";
 import type { OptimizerName } from "./optimizers.ts";
 import { optimizerBytes, optimizerScratchBytes } from "./training_bytes.ts";
 
-/** What is trained in the blocks. */
+/** Updates of the blocks. */
 export interface BlockUpdates {
   /** The updates of one block. */
   readonly sites: readonly LayerSite[];
   /** r. */
   readonly rank: number;
-  /** Whether dropout applies to their inputs. */
+  /** True if dropout applies to their inputs. */
   readonly dropout: boolean;
 }
 
@@ -43,7 +43,7 @@ export interface BlockLetters {
   readonly L: number;
 }
 
-/** Which block it is of those of a model. */
+/** Position of a block in a model. */
 interface BlockPlace {
   readonly isFirst: boolean;
   readonly isLast: boolean;
@@ -113,7 +113,7 @@ class Gpt2Blocks {
    * The moments of the backward pass that can be the peak of the step, in order: those of the last block and,
    * where that computes fewer tokens, of the one before. No other begins with as much.
    *
-   * @param dropout Whether dropout applies to residuals.
+   * @param dropout True if dropout applies to residuals.
    */
   moments(dropout: boolean): Moment[] {
     const { L } = this.#letters, last = this.#place(L - 1);
@@ -149,7 +149,7 @@ class Gpt2Blocks {
     ];
   }
 
-  /** Whether the last block's feed-forward layer has fewer tokens than its attention. */
+  /** True if the last block's feed-forward layer computes fewer tokens than its attention. */
   get #picks(): boolean {
     const { b, s, n_lab } = this.#letters;
     return n_lab < b * s;
@@ -159,7 +159,7 @@ class Gpt2Blocks {
     return { isFirst: at === 0, isLast: at === this.#letters.L - 1 };
   }
 
-  /** What a block's feed-forward layer computes. */
+  /** Batch and length of the tokens that a block's feed-forward layer computes. */
   #feedForwardExtents({ isLast }: BlockPlace): Extents {
     const { b, s, n_lab } = this.#letters;
     return isLast && this.#picks ? { b: 1, s: n_lab } : { b, s };
@@ -191,7 +191,7 @@ class Gpt2Blocks {
     };
   }
 
-  /** What the projection that contains a role keeps of its input, and x A of its updates. */
+  /** Bytes that the projection that contains a role keeps: its input, and x A of its updates. */
   #inputs(role: SiteRole, d_in: number, { b, s }: Extents): number {
     const input = bytes("stepInputBytes", { b, s, d_in });
     if (!this.#updates) return input;
@@ -200,7 +200,10 @@ class Gpt2Blocks {
     return copies * input + bytes("stepHiddenBytes", { b, s, r, n_W });
   }
 
-  /** What of that is a norm's result: it is freed, and computed once more if the norm has a backward pass. */
+  /**
+   * Bytes of that input if it is a norm's result: it is freed, and computed once more if the norm
+   * has a backward pass.
+   */
   #normalized(role: SiteRole, extents: Extents): number {
     if (this.#updates?.dropout) return 0;
     return this.#inputs(role, this.#letters.d, extents) - this.#inputs(role, 0, extents);
@@ -221,7 +224,7 @@ class Gpt2Blocks {
   }
 }
 
-/** What a block's feed-forward layer keeps. */
+/** Bytes that a block's feed-forward layer keeps. */
 function feedForward({ norm2, up, gelu, down }: Kept): number {
   return norm2 + up + gelu + down;
 }
@@ -249,9 +252,9 @@ export interface HeadLetters {
 interface OutputBlock {
   /** Its first row. */
   readonly start: number;
-  /** How many it has. */
+  /** Number of its rows. */
   readonly rows: number;
-  /** How many blocks there are with it. */
+  /** Number of blocks that have it. */
   readonly number: number;
 }
 
@@ -312,7 +315,7 @@ class Gpt2Head {
     ];
   }
 
-  /** Which tokens have a label, unless all have one. */
+  /** Bytes of the indexes of tokens with a label, unless all have one. */
   get #pickBytes(): number {
     const { b, s, n_lab } = this.#letters;
     return n_lab < b * s ? bytes("stepPickBytes", { b, s, n_lab }) : 0;
@@ -327,16 +330,16 @@ export interface StepShape {
   readonly length: number;
   /** Tokens of a batch that have a label, the last of each sequence among them. Default: all. */
   readonly labeled?: number;
-  /** Whether dropout applies to embeddings and residuals. */
+  /** True if dropout applies to embeddings and residuals. */
   readonly dropout?: boolean;
   /** Low-rank adaptation, the same in every block. Default: full fine-tuning. */
   readonly lora?: SiteSelection & {
     /** r. */
     readonly rank: number;
-    /** Whether dropout applies to the updates' inputs. */
+    /** True if dropout applies to the updates' inputs. */
     readonly dropout?: boolean;
   };
-  /** How a frozen base stores the matrices that may be in 16 bits. Default `F32`. */
+  /** Stored type of the matrices of a frozen base that may be in 16 bits. Default `F32`. */
   readonly dtype?: "F32" | "F16" | "BF16";
   /** The optimizer whose state is counted. Default `adamw`. */
   readonly optimizer?: OptimizerName;
@@ -440,8 +443,8 @@ function letters(config: ConfigJson, { batch, length, labeled }: StepShape): Let
 }
 
 /**
- * Whether every block has the same updates, and gradients pass through all of each that can have the peak: of the
- * last one, and where that computes fewer tokens of the one before.
+ * True if every block has the same updates, and gradients pass through all of each that can have
+ * the peak: of the last one, and where that computes fewer tokens of the one before.
  */
 function areAlike({ b, s, L, n_lab }: Letters, updates: readonly LayerSite[]): boolean {
   const places = Map.groupBy(updates, ({ name }) => name.replace(/\.\d+\./, "."));

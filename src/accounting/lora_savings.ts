@@ -1,11 +1,11 @@
-/** How many times less LoRA takes than full fine-tuning, by closed formulas. @module */
+/** Parameters and memory of full fine-tuning divided by LoRA's, by closed formulas. @module */
 
 import { architectureOf, type ConfigJson, countParameters } from "../architectures/mod.ts";
 import { gpt2StepBytes, type StepBytes, type StepShape } from "./gpt2_step.ts";
 import { loraCounts } from "./method_counts.ts";
 import { type OptimizerName, optimizerNames } from "./optimizers.ts";
 
-/** How many times less memory a step takes. */
+/** Memory of a step of full fine-tuning divided by that of LoRA. */
 export interface MemoryRatio {
   /** At the peak of a step, activations included. */
   readonly peak: number;
@@ -13,7 +13,7 @@ export interface MemoryRatio {
   readonly state: number;
 }
 
-/** What LoRA saves on one model. */
+/** LoRA's savings on one model. */
 export interface LoraSavings {
   /** Parameters of the model. */
   readonly parameters: number;

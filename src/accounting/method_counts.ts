@@ -1,4 +1,4 @@
-/** What each method trains of a layer, and beside the layers. @module */
+/** Values that each method trains of a layer, and beside the layers. @module */
 
 import {
   type Architecture,
@@ -103,7 +103,7 @@ export type CountedMethod = {
 
 const valueOf: FormulaValue = (formula, values) => Number(evaluateFormula(formula, values));
 
-/** What a method trains of a model, `modulesToSave` excepted. */
+/** Values of a model that a method trains, `modulesToSave` excepted. */
 function trainedValues(model: Architecture, { kind, ...options }: CountedMethod): TrainedValues {
   if (Object.hasOwn(methods, kind)) return methods[kind].counts(model, options as never, valueOf);
   throw new RangeError(`counting needs a known method, found ${quote(kind)}`);

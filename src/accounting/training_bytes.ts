@@ -39,7 +39,7 @@ const stateBytes: Readonly<Record<OptimizerName, (tensor: TensorSpec) => number>
  * `adamw8bit` is that of bitsandbytes, which leaves tensors of fewer than 4,096 values in F32; Adafactor
  * has no momentum and factors every matrix, however narrow, as in transformers.
  *
- * @param trained What is trained: a model's tensors, or the A and B of its updates.
+ * @param trained The trained values: a model's tensors, or the A and B of its updates.
  *
  * @example
  * ```ts
@@ -68,9 +68,9 @@ export function optimizerScratchBytes(
 }
 
 /**
- * How values are stored: all in F32; in two bytes, with an F32 copy of what is trained; or linear
- * layers in NF4, without or with double quantization, the rest in two bytes and adapters in F32 (PEFT's
- * default).
+ * Storage of values: all in F32; in two bytes, with an F32 copy of what is trained; or linear
+ * layers in NF4, without or with double quantization, the rest in two bytes and adapters in F32
+ * (PEFT's default).
  */
 export type Precision = "fp32" | "mixed" | "nf4" | "nf4-double";
 
@@ -84,14 +84,14 @@ export interface TrainingBytes {
   readonly adapter: number;
   /** Gradients of what is trained. */
   readonly gradient: number;
-  /** What the optimizer keeps: two moments with Adam. */
+  /** State of the optimizer: two moments with Adam. */
   readonly optimizer: number;
 }
 
 /**
  * Bytes of weights, adapters, gradients and the optimizer's state, each from its closed formula.
  *
- * @param lora What is adapted and with which rank. Default: everything is trained.
+ * @param lora Adapted matrices and their rank. Default: everything is trained.
  * @param optimizer Its state is F32, except that of `adamw8bit`. Default `adamw`.
  * @throws {RangeError} when everything is to be trained in NF4, which cannot be trained, or a selection
  * matches nothing.

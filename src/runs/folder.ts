@@ -12,7 +12,7 @@ import { removeCheckpoint, type TrainingLog } from "../train/mod.ts";
 import { isLog } from "../train/train.ts";
 import { hashOf, type JsonRecord, type RunSpec } from "./spec.ts";
 
-/** How a run was made, apart from its specification. */
+/** Device and exactness of a run, which its specification does not have. */
 export interface Provenance {
   /** Description of the device on which it finished. */
   readonly device: string;
@@ -30,7 +30,7 @@ export interface RunResult extends Provenance {
   readonly log: TrainingLog;
   /** Bytes on the device. */
   readonly ledger: RunLedger;
-  /** What was measured at its end. */
+  /** Measurements at its end. */
   readonly metrics: JsonRecord;
 }
 
@@ -52,7 +52,7 @@ export interface RunFiles {
   readonly times: string;
   /** {@link RunLedger}. */
   readonly ledger: string;
-  /** What was measured at its end. */
+  /** Measurements at its end. */
   readonly metrics: string;
   /** {@link Provenance} and digests of the others. Written last: without it the run is not finished. */
   readonly done: string;
@@ -81,7 +81,7 @@ export async function writeSpec(files: RunFiles, spec: RunSpec): Promise<void> {
   await writeFileAtomic(files.spec, specText(spec));
 }
 
-/** What is in `spec.json`. */
+/** Text of `spec.json`. */
 const specText = (spec: RunSpec): string => canonicalJson(spec) + "\n";
 
 /** Removes the checkpoints of a finished run, and partial files of a killed process. */

@@ -6,7 +6,7 @@ import { quote } from "../core/errors.ts";
 import { type MethodKind, methodKinds } from "../methods/mod.ts";
 import type { Model } from "../models/mod.ts";
 
-/** What is trained: a method with its options, without a seed, which is the run's. */
+/** A method with its options. The seed is the run's. */
 export type MethodSpec = {
   [Kind in MethodKind]: { readonly kind: Kind } & MethodsByKind[Kind];
 }[MethodKind];

@@ -8,7 +8,7 @@ import type { RunResult } from "./folder.ts";
 import { run, type RunOptions } from "./run.ts";
 import type { RunSpec } from "./spec.ts";
 
-/** Where a run is made, and what is called after each step. */
+/** Device, folder and listeners of a run. */
 export interface RunContext {
   /** Its device. */
   readonly device: Device;
@@ -26,9 +26,9 @@ export interface PlannedRun<Chosen = unknown> {
   readonly label: string;
   /** Its steps. */
   readonly steps: number;
-  /** What sets it apart, as the experiment reads it: rank, seed, task. */
+  /** Values that tell it from the other runs of its experiment: rank, seed, task. */
   readonly chosen: Chosen;
-  /** What names its folder. */
+  /** Its specification, whose hash names its folder. */
   spec(device: Device): RunSpec | Promise<RunSpec>;
   /** Trains it, or reads it. */
   make(context: RunContext): Promise<RunResult>;
@@ -40,7 +40,7 @@ export interface MadeRun<Chosen> extends RunResult {
   readonly chosen: Chosen;
 }
 
-/** How a planned run reaches its model and its batches, and what it measures. */
+/** Functions that open a planned run's model and batches, and measure it at its end. */
 export type RunOpeners<M extends Model> = Omit<RunOptions<M>, "folder" | "device" | "signal">;
 
 /** A planned run that `run` makes. */
@@ -72,13 +72,16 @@ export function planRun<Chosen, M extends Model = TextModel>(
 
 /** One part of a job. */
 export interface Shard {
-  /** Which, counted from 1. */
+  /** Number of the shard, from 1. */
   readonly index: number;
   /** Of how many. */
   readonly count: number;
 }
 
-/** What tells a task of a Slurm array and a pod of a Kubernetes indexed job which one it is. */
+/**
+ * Variables by which a task of a Slurm array or a pod of a Kubernetes indexed job learns its
+ * number.
+ */
 export const shardVariables = [
   "SLURM_ARRAY_TASK_ID",
   "SLURM_ARRAY_TASK_COUNT",
@@ -114,14 +117,14 @@ export function shardOf(
   );
 }
 
-/** Which task this is, counted from 1; NaN where it is none. */
+/** Number of this task, from 1; NaN outside of an array. */
 function placeIn(environment: Environment): number {
   const task = environment("SLURM_ARRAY_TASK_ID"), pod = environment("JOB_COMPLETION_INDEX");
   if (task !== undefined) return whole(task);
   return pod === undefined ? NaN : whole(pod) + 1;
 }
 
-/** What the environment says, for a sentence. */
+/** The set variable and its value, or that there is none. */
 function namedIn(environment: Environment): string {
   const name = shardVariables.find((variable) =>
     /ID$|INDEX$/.test(variable) && environment(variable) !== undefined

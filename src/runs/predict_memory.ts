@@ -16,7 +16,7 @@ import {
 import { assertStorage, filesOf } from "../models/stored_forms.ts";
 import { type Batch, Trainer, type TrainerOptions } from "../train/mod.ts";
 
-/** What is trained, on what. */
+/** Model, method, batches and storage of the training to predict. */
 export interface PredictionOptions extends ModelOptions, Omit<StorageOptions, "dtype"> {
   /** Sequences in a batch. */
   readonly batch: number;
@@ -26,18 +26,22 @@ export interface PredictionOptions extends ModelOptions, Omit<StorageOptions, "d
   readonly labeled?: number;
   /** Batches per step. Default 1. */
   readonly accumulation?: number;
-  /** What trains. Default `adamw`. */
+  /** Optimizer. Default `adamw`. */
   readonly optimizer?: TrainerOptions["optimizer"];
-  /** Whether blocks are computed once more for the backward pass, as in `train`. Default false. */
+  /** True to compute blocks once more for the backward pass, as in `train`. Default false. */
   readonly activationCheckpointing?: boolean;
   /**
-   * How a frozen base stores its matrices: see `loadModel`. Default `F32`, and 4 bits where the configuration has
-   * a `quantization_config`, which takes linear layers for quantized that it does not leave out. It does not say
-   * how large their blocks are: without `quantized`, they are of `blockSize`. With `auto`, all else is stored as the
-   * configuration's `dtype` or `torch_dtype` says.
+   * Stored type of a frozen base's matrices: see `loadModel`. Default `F32`, and 4 bits where the
+   * configuration has a `quantization_config`, which takes linear layers for quantized that it does
+   * not leave out. It does not say how large their blocks are: without `quantized`, they are of
+   * `blockSize`. With `auto`, all else is stored as the configuration's `dtype` or `torch_dtype`
+   * says.
    */
   readonly dtype?: StorageOptions["dtype"];
-  /** How the model's files have weights in 4 bits: see `fourBitFormsIn`. Default: as the configuration says. */
+  /**
+   * Forms of the weights that the model's files have in 4 bits: see `fourBitFormsIn`. Default: as
+   * the configuration says.
+   */
   readonly quantized?: ReadonlyMap<string, FourBitForm>;
   /** Prepares the model for training, for example by injecting an adapter. */
   readonly adapt?: (model: TextModel) => void;

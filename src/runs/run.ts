@@ -41,7 +41,7 @@ import {
 import { applyMethod } from "./method.ts";
 import { assertSpec, type JsonRecord, lossOf, type RunSpec, trainingGroups } from "./spec.ts";
 
-/** How a run steps. */
+/** Checkpoints, listeners and signal of a run's steps. */
 export interface StepsOptions {
   /** Steps from one checkpoint to the next. Default 100. */
   readonly checkpointEvery?: number;

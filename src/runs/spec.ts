@@ -19,10 +19,10 @@ export interface JsonRecord {
   readonly [field: string]: Json | undefined;
 }
 
-/** How it is trained. */
+/** Batches, learning rate, loss and optimizer of a training. */
 export interface TrainingSpec
   extends LossSpec, Omit<TrainerOptions, "schedule" | "groups" | "seed" | "loss"> {
-  /** How the learning rate changes. Default `constant`. */
+  /** Schedule of the learning rate. Default `constant`. */
   readonly schedule?: ScheduleName;
   /** Steps from one measurement of the held-out loss to the next. Default 50. */
   readonly validateEvery?: number;
@@ -38,13 +38,13 @@ export interface TrainingSpec
 
 /** Everything that a run's result depends on. */
 export interface RunSpec {
-  /** Which model: a folder, or anything that `openModel` understands. */
+  /** The model: a folder, or anything that `openModel` understands. */
   readonly model: Json;
-  /** What is trained. */
+  /** The method and its options. */
   readonly method: MethodSpec;
-  /** Which batches: anything that `openBatches` understands. */
+  /** The batches: anything that `openBatches` understands. */
   readonly data: Json;
-  /** How it is trained. */
+  /** Settings of the training. */
   readonly training: TrainingSpec;
   /** Seed of the adapter's initial values, of dropout, and for `openModel` and `openBatches`. */
   readonly seed: number;
@@ -84,7 +84,7 @@ const losses: Readonly<Record<LossName, Loss>> = {
 
 /** A loss by its name, as JSON cannot hold functions. */
 export interface LossSpec {
-  /** What is minimized. Default `cross-entropy`. */
+  /** Objective to minimize. Default `cross-entropy`. */
   readonly objective?: "cross-entropy" | "kl-divergence" | "squared-error";
   /** Share of each target that is spread evenly over the classes, for the cross-entropy. Default 0. */
   readonly labelSmoothing?: number;

@@ -28,9 +28,9 @@ import type {
 import { trainBy } from "../train/train.ts";
 
 /**
- * What batches must have in common to be computed in one pass: the names of their inputs, all extents but the first
- * one, and whether padding may be left out. `undefined` where there are none, which a model refuses, and for packed
- * sequences.
+ * Properties that batches must share to be computed in one pass: the names of their inputs, all
+ * extents but the first one, and whether padding may be left out. `undefined` where there are none,
+ * which a model refuses, and for packed sequences.
  */
 function formOf(
   batch: Batch | undefined,
@@ -70,7 +70,7 @@ export interface JointTargets {
   readonly targets: readonly HostTensor[];
   /** The rows, where the model picks rows. */
   readonly rows?: readonly number[];
-  /** How many of the head's rows are each batch's. */
+  /** Number of the head's rows of each batch. */
   readonly counts: readonly number[];
 }
 
@@ -116,7 +116,7 @@ export interface JointPart {
   readonly batches: readonly Batch[];
 }
 
-/** What a run's step came to. */
+/** Result of a run's step, or its error. */
 export type JointOutcome = { readonly record: StepRecord } | { readonly error: unknown };
 
 /** A part whose targets are counted. */
@@ -286,7 +286,7 @@ class Meeting implements Disposable {
     });
   }
 
-  /** What fails as a whole fails for all, so that none waits for ever. */
+  /** The same error for all runs after a failure of the joint pass, so that none waits for ever. */
   #outcomesOf(parts: readonly JointPart[]): readonly JointOutcome[] {
     try {
       if (this.#joint) return this.#joint.step(parts);
@@ -302,25 +302,25 @@ export interface RunTogether<Evaluation = unknown>
   extends Omit<TrainOptions<Evaluation, ModelInputs>, "onCompile"> {
   /** LoRA on a model of its own that shares the base of the others; see `shareBase`. */
   readonly adapter: LoraAdapter;
-  /** What it is trained on. */
+  /** Training batches. */
   readonly batches: BatchSource;
 }
 
-/** What a run has come to so far. */
+/** State of a run in training. */
 export interface RunProgress<Evaluation = unknown> {
-  /** What is trained. */
+  /** The adapter in training. */
   readonly adapter: LoraAdapter;
-  /** How many values these are: as of `train`. */
+  /** Its trained values in words, as of `train`. */
   readonly description: string;
   /** The numbers of its steps. */
   readonly history: History<Evaluation>;
-  /** What ended it before its time: its loss is not finite, or its batches are wrong. */
+  /** The error that ended it early: its loss is not finite, or its batches are wrong. */
   error?: unknown;
 }
 
 /** A step of one of the runs; those of one step come in any order. */
 export interface TogetherEvent<Evaluation = unknown> extends StepEvent<Evaluation> {
-  /** Which run, by its place in the list. */
+  /** Index of the run in the list. */
   readonly run: number;
 }
 
@@ -468,7 +468,7 @@ async function* eventsOf<Evaluation>(
   if (progress.every(({ error }) => error !== undefined)) throw progress[0].error;
 }
 
-/** What a run's source says next. */
+/** Next result of a run, or its error. */
 interface Next<E> {
   readonly run: number;
   readonly result?: IteratorResult<StepEvent<E>, void>;
