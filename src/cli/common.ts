@@ -16,15 +16,7 @@ import { formText, type QuantizedForm } from "../quant/quantized_tensor.ts";
 import { isSamePlace, listFolder, readJson } from "../storage/files.ts";
 import { isHubName } from "../storage/hub_name.ts";
 import { fileIn, hasFile, kindOf } from "../storage/storage.ts";
-import {
-  type AllowOption,
-  type BaseDtypeOption,
-  baseTypeOf,
-  type Command,
-  Option,
-  pathWord,
-  seedNumber,
-} from "./options.ts";
+import { type AllowOption, type BaseDtypeOption, baseTypeOf, pathWord } from "./options.ts";
 
 /**
  * Throws unless there is a folder with a model's configuration, and says what to do instead.
@@ -115,39 +107,6 @@ export interface CommonOptions {
   readonly quiet?: boolean;
   /** No option: what is to be called when the device is open. */
   readonly opened?: () => void;
-}
-
-/** The commands that compute on a device, and those that draw random numbers. */
-const computing = [
-  "devices",
-  "train",
-  "sweep",
-  "evaluate",
-  "generate",
-  "serve",
-  "logits",
-  "gradients",
-];
-const drawing = ["train", "generate", "inspect", "compare", "combine"];
-
-/**
- * Adds the common options after a command's own. All commands accept all of them, so that a script can
- * pass the same ones to each; the help shows those that the command uses.
- */
-export function addCommonOptions(command: Command): void {
-  const shownFor = (names: readonly string[], option: Option) =>
-    option.hideHelp(!names.includes(command.name()));
-  const device = new Option(
-    "--device <kind>",
-    "where to compute; auto uses a GPU if there is one, otherwise the CPU",
-  ).choices(["auto", "cpu", "webgpu"]).default("auto");
-  const seed = new Option("--seed <n>", "seed of all random numbers").argParser(seedNumber)
-    .default(0);
-  command.optionsGroup("Common options:").helpOption("--help", "print this help")
-    .addOption(shownFor(computing, device))
-    .option("--json", "print a single JSON document on standard output")
-    .addOption(shownFor(drawing, seed))
-    .option("--quiet", "print no progress and no notes on standard error");
 }
 
 /** Opens the requested device and notes on standard error which one it is. */

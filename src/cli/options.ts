@@ -1,13 +1,7 @@
 /** Parsers of option values; commander puts the option's name before their messages. @module */
 
-import {
-  Command as Parser,
-  type ErrorOptions,
-  InvalidArgumentError,
-  Option,
-} from "npm:commander@15.1.0";
+import { InvalidArgumentError, Option } from "npm:commander@15.1.0";
 import { isTemplate } from "../core/batch.ts";
-import { nearestName } from "../core/checks.ts";
 import { shellWord } from "../core/errors.ts";
 import { type AdapterException, adapterExceptions } from "../formats/peft/read.ts";
 import type { StorageOptions } from "../models/mod.ts";
@@ -25,55 +19,7 @@ export const evaluateNext = (base: string, adapter: string): string =>
     pathWord(adapter)
   } --data FILE`;
 
-export { CommanderError, InvalidArgumentError, Option } from "npm:commander@15.1.0";
-
-/** What to write here for options that other programs, or other commands, have. */
-const instead: Readonly<Record<string, string>> = {
-  "combine --weights": "an adapter's weight is after a colon, as in out/a:0.5 out/b:0.5",
-  "quantize --output": "the folder to write is the second argument",
-  "train --init": 'it is "init" of "method" in the file of --config',
-  "train --lr": "it is --learning-rate",
-};
-
-/** A command that says what an unknown option may mean, before it asks for a required one. */
-export class Command extends Parser {
-  /** Makes a command of this kind. */
-  override createCommand(name?: string): Command {
-    return new Command(name);
-  }
-
-  /** Ends the program with a message. */
-  override error(message: string, options?: ErrorOptions): never {
-    const has = (name: string) => this.options.some(({ long }) => long === name);
-    const isExcess = options?.code === "commander.excessArguments";
-    if (isExcess && has("--prompt")) {
-      return super.error(`${message} A text with spaces needs quotes.`, options);
-    }
-    const missing = "commander.missingMandatoryOptionValue", [given] = this.args;
-    const takesModel = has("--model") && this.opts().model === undefined &&
-      this.registeredArguments.length === 0;
-    if (takesModel && given && !given.startsWith("-") && (isExcess || options?.code === missing)) {
-      const sentence = `required option '--model <folder>' not specified: give --model ${given}`;
-      return super.error(sentence, { code: missing });
-    }
-    const isMissing = options?.code === missing;
-    const isUnknown = options?.code === "commander.unknownOption";
-    const [unknown] = this.args.find((argument) => argument.startsWith("-"))?.split("=") ??
-      /(?<=^error: unknown option ')[^']*/.exec(isUnknown ? message : "") ?? [];
-    const other = instead[`${this.name()} ${unknown}`];
-    if (other && (isMissing || isUnknown)) {
-      return super.error(`unknown option '${unknown}': ${other}`, options);
-    }
-    const isHinted = isUnknown && message.includes("Did you mean");
-    if (unknown === undefined || isHinted || !(isMissing || isUnknown)) {
-      return super.error(message, options);
-    }
-    const meant = nearestName(unknown, this.options.map(({ long }) => long ?? ""));
-    const command = this.parent ? `${call} ${this.name()}` : call;
-    const hint = meant ? ` (did you mean ${meant}?)` : `: for a list of all, run ${command} --help`;
-    return super.error(`unknown option '${unknown}'${hint}`, { code: "commander.unknownOption" });
-  }
-}
+export { Argument, CommanderError, InvalidArgumentError, Option } from "npm:commander@15.1.0";
 
 /** A whole number, 0 or more. */
 export function wholeNumber(text: string): number {

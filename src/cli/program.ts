@@ -8,73 +8,58 @@ import { closeFfi } from "../linalg/mod.ts";
 import { watchPulls } from "../storage/hub_cache.ts";
 import { isHubName } from "../storage/hub_name.ts";
 import { Interrupted } from "../terminal/interrupt.ts";
-import { addCombine } from "./commands/combine.ts";
-import { addCompare } from "./commands/compare.ts";
-import { addConvert } from "./commands/convert.ts";
-import { addCount } from "./commands/count.ts";
-import { addDevices } from "./commands/devices.ts";
-import { addEvaluate } from "./commands/evaluate.ts";
-import { addExtract } from "./commands/extract.ts";
-import { addGenerate } from "./commands/generate.ts";
-import { addGradients } from "./commands/gradients.ts";
-import { addInspect } from "./commands/inspect.ts";
-import { addLogits } from "./commands/logits.ts";
-import { addMemory } from "./commands/memory.ts";
-import { addMerge } from "./commands/merge.ts";
-import { addPaper } from "./commands/paper.ts";
-import { addPull, showPull } from "./commands/pull.ts";
-import { addQuantize } from "./commands/quantize.ts";
-import { addResize } from "./commands/resize.ts";
-import { addServe } from "./commands/serve.ts";
-import { addSweep } from "./commands/sweep.ts";
-import { readGrid } from "./commands/sweep_grid.ts";
-import { addTrain } from "./commands/train/command.ts";
-import { addCommonOptions, nearModel } from "./common.ts";
-import { call, Command, CommanderError, pathWord } from "./options.ts";
+import {
+  addCommand,
+  Command,
+  type Given,
+  type LowrankCommand,
+  type Permission,
+} from "./command.ts";
+import { combineCommand } from "./commands/combine.ts";
+import { compareCommand } from "./commands/compare.ts";
+import { convertCommand } from "./commands/convert.ts";
+import { countCommand } from "./commands/count.ts";
+import { devicesCommand } from "./commands/devices.ts";
+import { evaluateCommand } from "./commands/evaluate.ts";
+import { extractCommand } from "./commands/extract.ts";
+import { generateCommand } from "./commands/generate.ts";
+import { gradientsCommand } from "./commands/gradients.ts";
+import { inspectCommand } from "./commands/inspect.ts";
+import { logitsCommand } from "./commands/logits.ts";
+import { memoryCommand } from "./commands/memory.ts";
+import { mergeCommand } from "./commands/merge.ts";
+import { paperCommand } from "./commands/paper.ts";
+import { pullCommand, showPull } from "./commands/pull.ts";
+import { quantizeCommand } from "./commands/quantize.ts";
+import { resizeCommand } from "./commands/resize.ts";
+import { serveCommand } from "./commands/serve.ts";
+import { sweepCommand } from "./commands/sweep.ts";
+import { trainCommand } from "./commands/train/command.ts";
+import { nearModel } from "./common.ts";
+import { call, CommanderError, pathWord } from "./options.ts";
 
-const model = "models/tiny-gpt2", adapter = "models/rank-study/qv-r8-seed1";
-
-/** The examples of commands whose help has no text of their own that shows some. */
-const examples: Readonly<Record<string, string>> = {
-  devices: "devices",
-  count: "count gpt2 --rank 4",
-  memory: "memory gpt2 --rank 4 --batch 8 --length 512",
-  paper: "paper table5",
-  sweep: "sweep examples/sweep.json --output out/sweep",
-  logits: "logits --model base --input in.json --output out.safetensors",
-  gradients: "gradients --model base --input in.json --case a --output g.safetensors",
-  merge: `merge --model ${model} --adapter out --output merged`,
-  inspect: `inspect ${adapter} --base ${model}`,
-  compare: `compare ${adapter} models/rank-study/qv-r8-seed2`,
-  resize: `resize ${adapter} --rank 4 --output smaller`,
-  combine: `combine ${adapter}:0.5 other:0.5 --output mean`,
-  extract: `extract ${model} tuned --rank 8 --output adapter`,
-  convert: `convert ${adapter} --to kohya --output kohya`,
-  quantize: `quantize ${model} quantized`,
-  pull: "pull hf:openai-community/gpt2",
-};
-
-const commands = [
-  addDevices,
-  addCount,
-  addMemory,
-  addPaper,
-  addTrain,
-  addSweep,
-  addEvaluate,
-  addGenerate,
-  addServe,
-  addLogits,
-  addGradients,
-  addMerge,
-  addInspect,
-  addCompare,
-  addResize,
-  addCombine,
-  addExtract,
-  addConvert,
-  addQuantize,
-  addPull,
+/** The table of commands, in the order of help. */
+const commands: readonly LowrankCommand[] = [
+  devicesCommand,
+  countCommand,
+  memoryCommand,
+  paperCommand,
+  trainCommand,
+  sweepCommand,
+  evaluateCommand,
+  generateCommand,
+  serveCommand,
+  logitsCommand,
+  gradientsCommand,
+  mergeCommand,
+  inspectCommand,
+  compareCommand,
+  resizeCommand,
+  combineCommand,
+  extractCommand,
+  convertCommand,
+  quantizeCommand,
+  pullCommand,
 ];
 
 /**
@@ -118,27 +103,8 @@ function makeProgram(): Command {
       outputError: () => {},
       getOutHasColors: () => false, // help has no colors; asking would read the environment
     });
-  for (const add of commands) add(program);
-  for (const command of program.commands) {
-    command.usage(usageOf(command));
-    addCommonOptions(command);
-    const example = examples[command.name()];
-    if (example) command.addHelpText("after", `\nExample:\n  lowrank ${example}`);
-  }
+  for (const command of commands) addCommand(program, command);
   return program;
-}
-
-/** The usage line: arguments, then the required options. */
-function usageOf({ options, registeredArguments }: Command): string {
-  const required = options.filter(({ mandatory }) => mandatory).map(({ flags }) => flags);
-  return [
-    ...registeredArguments.map((item) => {
-      const name = item.variadic ? `${item.name()}...` : item.name();
-      return item.required ? `<${name}>` : `[${name}]`;
-    }),
-    ...required,
-    "[options]",
-  ].join(" ");
 }
 
 async function exitCode(error: unknown, args: readonly string[]): Promise<number> {
@@ -159,7 +125,7 @@ async function withNearModel(sentence: string): Promise<string> {
 function sentenceOf(error: unknown, [, asked = ""]: readonly string[]): string {
   // Commander throws this when `help` is asked for an unknown command.
   if (error instanceof CommanderError && error.code === "commander.help") {
-    const meant = nearestName(asked, makeProgram().commands.map((command) => command.name()));
+    const meant = nearestName(asked, commands.map(({ name }) => name));
     const hint = meant ? ` (did you mean ${meant}?)` : "";
     return `unknown command '${asked}'${hint}: for a list of all, run ${call} --help`;
   }
@@ -172,42 +138,6 @@ function sentenceOf(error: unknown, [, asked = ""]: readonly string[]): string {
     .replace("out the dtype, or use dtype F32", "out --base-dtype, or use --base-dtype f32");
 }
 
-/**
- * The needs of commands: the network, files in and out, and the system's BLAS, which `device` opens for a
- * device with its threads, and `library` for a decomposition. No command starts a program, asks for anything
- * about the system, or imports.
- */
-type Need = "read" | "write" | "net" | "device" | "library";
-
-/** The options and arguments that add to what a command needs. */
-type Options = Readonly<Record<string, unknown>>;
-
-const computing = ["read", "device"] as const, saving = ["read", "write", "device"] as const;
-const decomposing = ["read", "write", "library"] as const;
-
-const needs: Readonly<Record<string, (options: Options) => readonly Need[]>> = {
-  devices: () => ["device"],
-  count: ({ url }) => [url === undefined ? "read" : "net"],
-  memory: () => ["read"],
-  paper: () => [],
-  train: () => saving,
-  sweep: () => saving,
-  evaluate: ({ model }) => model === undefined ? ["read"] : computing,
-  generate: () => computing,
-  serve: () => ["read", "net", "device"],
-  logits: () => saving,
-  gradients: () => saving,
-  merge: () => ["read", "write"],
-  inspect: ({ intruders }) => intruders ? ["read", "library"] : ["read"],
-  compare: ({ html }) => html === undefined ? ["read"] : ["read", "write"],
-  resize: () => ["read", "write"],
-  combine: () => decomposing,
-  extract: () => decomposing,
-  convert: () => decomposing,
-  quantize: () => ["read", "write"],
-  pull: () => ["read", "write", "net"],
-};
-
 const droppable = ["read", "write", "net", "run", "sys"] as const;
 
 /**
@@ -219,20 +149,24 @@ const droppable = ["read", "write", "net", "run", "sys"] as const;
  * @throws {Error} when the file of a sweep, which names its models, cannot be used.
  */
 export async function keepNeeded(
-  command: string,
-  options: Options,
+  name: string,
+  options: Given,
   args: readonly string[] = [],
 ): Promise<(() => void) | undefined> {
   if (!libraryWanted()) Deno.permissions.revokeSync({ name: "ffi" });
-  const choices = command === "sweep" ? (await readGrid(args[0])).choices : [];
-  const named = choices.flatMap((choice) => Object.values(choice).map(String));
-  const all = [...args, ...named], kept: readonly string[] = neededBy(command, options, all);
+  const command = commands.find((one) => one.name === name)!;
+  const values = [
+    ...Object.values(options).flat(),
+    ...args,
+    ...await command.valuesIn?.(args[0]) ?? [],
+  ];
+  const usesHub = values.some(isHubName), kept = permissionsOf(command, options, usesHub);
   for (const name of droppable) {
-    if (!kept.includes(name)) Deno.permissions.revokeSync({ name });
+    if (!kept.has(name)) Deno.permissions.revokeSync({ name });
   }
-  if (!usesHub(options, all)) Deno.permissions.revokeSync({ name: "env", variable: "HF_TOKEN" });
-  if (kept.includes("device")) return closeFfi;
-  if (kept.includes("library")) closeFfi();
+  if (!usesHub) Deno.permissions.revokeSync({ name: "env", variable: "HF_TOKEN" });
+  if (kept.has("device")) return closeFfi;
+  if (kept.has("library")) closeFfi();
   else Deno.permissions.revokeSync({ name: "ffi" });
 }
 
@@ -240,19 +174,13 @@ export async function keepNeeded(
  * The permissions that a command needs. What is on the hub is downloaded to its cache; the kernels of a
  * package that is run over HTTP are fetched.
  */
-function neededBy(
-  command: string,
-  options: Options,
-  args: readonly string[] = [],
-): readonly Need[] {
-  const needed = new Set(needs[command](options));
-  if (usesHub(options, args)) {
-    for (const name of ["read", "write", "net"] as const) needed.add(name);
-  }
-  if (!import.meta.url.startsWith("file:")) needed.add("net");
-  return [...needed];
-}
-
-function usesHub(options: Options, args: readonly string[]): boolean {
-  return [...Object.values(options).flat(), ...args].some(isHubName);
+function permissionsOf(
+  { permissions }: LowrankCommand,
+  options: Given,
+  usesHub: boolean,
+): ReadonlySet<string> {
+  const own = typeof permissions === "function" ? permissions(options) : permissions;
+  const ofHub: readonly Permission[] = usesHub ? ["read", "write", "net"] : [];
+  const isRemote = !import.meta.url.startsWith("file:");
+  return new Set([...own, ...ofHub, ...isRemote ? ["net"] : []]);
 }

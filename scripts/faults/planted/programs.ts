@@ -18,9 +18,9 @@ export const programFaults: readonly Fault[] = [
   ),
   fault(
     "merging keeps the permission for the network",
-    "src/cli/program.ts",
-    'merge: () => ["read", "write"],',
-    'merge: () => ["read", "write", "net"],',
+    "src/cli/commands/merge.ts",
+    'permissions: ["read", "write"],',
+    'permissions: ["read", "write", "net"],',
   ),
   fault(
     "a host whose name begins with localhost is this machine",

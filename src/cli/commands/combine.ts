@@ -14,6 +14,7 @@ import {
 import { quote } from "../../core/errors.ts";
 import { digits } from "../../core/numbers.ts";
 import { kindOf } from "../../storage/storage.ts";
+import { type LowrankCommand, option, required } from "../command.ts";
 import {
   assertNoTraining,
   type Column,
@@ -27,13 +28,12 @@ import {
 import {
   type AllowOption,
   allowOption,
-  type Command,
+  Argument,
   dtypeOf,
   type DtypeOption,
   dtypeOption,
   evaluateNext,
   modelFolder,
-  Option,
   positiveNumber,
   share,
 } from "../options.ts";
@@ -125,27 +125,31 @@ adapter has the whole weight, or rows that overlap. An adapter that the output
 folder already holds is replaced, as a whole, unless it is the folder of a
 training.`;
 
-/** Adds `combine`, which writes a weighted sum of adapters. */
-export function addCombine(program: Command): void {
-  program.command("combine").description("write a sum of adapters with weights, and its error")
-    .argument("<adapters...>", "PEFT folders, each with a weight after a colon (default: 1)")
-    .addOption(
-      new Option("--method <name>", "how to combine them").choices(combinationMethods)
-        .default("exact"),
-    )
-    .option("--rank <r>", "rank of every update, or less where a sum has less", positiveNumber)
-    .option("--density <share>", "share of values that methods that prune keep", share)
-    .addOption(
-      new Option("--sign <rule>", "how ties elects signs: by sums or by numbers (default: total)")
-        .choices(["total", "frequency"]),
-    )
-    .option("--base <folder>", "Hugging Face folder or GGUF file of the base", modelFolder)
-    .requiredOption("--output <folder>", "PEFT folder to write")
-    .addOption(dtypeOption("f32"))
-    .addOption(allowOption())
-    .addHelpText("after", help)
-    .action(run);
-}
+/** Writes a weighted sum of adapters. */
+export const combineCommand: LowrankCommand = {
+  name: "combine",
+  summary: "write a sum of adapters with weights, and its error",
+  arguments: [
+    new Argument("<adapters...>", "PEFT folders, each with a weight after a colon (default: 1)"),
+  ],
+  options: [
+    option("--method <name>", "how to combine them").choices(combinationMethods).default("exact"),
+    option("--rank <r>", "rank of every update, or less where a sum has less", positiveNumber),
+    option("--density <share>", "share of values that methods that prune keep", share),
+    option("--sign <rule>", "how ties elects signs: by sums or by numbers (default: total)")
+      .choices(["total", "frequency"]),
+    option("--base <folder>", "Hugging Face folder or GGUF file of the base", modelFolder),
+    required("--output <folder>", "PEFT folder to write"),
+    dtypeOption("f32"),
+    allowOption(),
+  ],
+  uses: ["--seed"],
+  permissions: ["read", "write", "library"],
+  instead: { "--weights": "an adapter's weight is after a colon, as in out/a:0.5 out/b:0.5" },
+  help,
+  example: "combine models/rank-study/qv-r8-seed1:0.5 other:0.5 --output mean",
+  run,
+};
 
 /** A weight after an equals sign would be part of a folder's name. */
 async function assertNoEquals(folder: string): Promise<void> {

@@ -41,8 +41,9 @@ import type { Report } from "../../report/report.ts";
 import { readJson, writeFileAtomic } from "../../storage/files.ts";
 import { isHubName } from "../../storage/hub_name.ts";
 import { fileIn } from "../../storage/storage.ts";
+import { type LowrankCommand, option } from "../command.ts";
 import { type Column, type CommonOptions, mostRows, note, print, table } from "../common.ts";
-import { type AllowOption, allowOption, call, type Command, Option, share } from "../options.ts";
+import { type AllowOption, allowOption, Argument, call, share } from "../options.ts";
 import { finishUpdates, openUpdates, readUpdates } from "./inspect.ts";
 
 /**
@@ -293,23 +294,27 @@ Three adapters or more: could they share a basis? Each update counts with norm
   in 1, in 2, ...  share of the row's updates that the leading directions of
                    that adapter hold, the mean over modules`;
 
-/** Adds `compare`, which shows how much the updates of two adapters have in common. */
-export function addCompare(program: Command): void {
-  program.command("compare").description(
-    "show how much the directions of adapters have in common",
-  )
-    .argument("<one>", "PEFT folder")
-    .argument("<others...>", "PEFT folders, one or more")
-    .addOption(
-      new Option("--of <directions>", "of two: directions of which matrix (default: A)")
-        .choices(directionSpaces),
-    )
-    .option("--energy <share>", "of more: share of |dW|^2 to count (default: 0.9)", share)
-    .option("--html <file>", "also write a page with a figure for every site")
-    .addOption(allowOption())
-    .addHelpText("after", help)
-    .action(run);
-}
+/** Shows how much the updates of two adapters have in common. */
+export const compareCommand: LowrankCommand = {
+  name: "compare",
+  summary: "show how much the directions of adapters have in common",
+  arguments: [
+    new Argument("<one>", "PEFT folder"),
+    new Argument("<others...>", "PEFT folders, one or more"),
+  ],
+  options: [
+    option("--of <directions>", "of two: directions of which matrix (default: A)")
+      .choices(directionSpaces),
+    option("--energy <share>", "of more: share of |dW|^2 to count (default: 0.9)", share),
+    option("--html <file>", "also write a page with a figure for every site"),
+    allowOption(),
+  ],
+  uses: ["--seed"],
+  permissions: ({ html }) => html === undefined ? ["read"] : ["read", "write"],
+  help,
+  example: "compare models/rank-study/qv-r8-seed1 models/rank-study/qv-r8-seed2",
+  run,
+};
 
 async function run(
   one: string,

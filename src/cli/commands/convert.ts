@@ -3,6 +3,7 @@
 import { type Conversion, convertFolder } from "../../adapt/convert/convert.ts";
 import type { AdapterDialect } from "../../adapt/convert/dialects.ts";
 import { digits, howMany } from "../../core/numbers.ts";
+import { type LowrankCommand, option, required } from "../command.ts";
 import {
   assertNoTraining,
   assertOtherFolder,
@@ -15,7 +16,7 @@ import {
 import {
   type AllowOption,
   allowOption,
-  type Command,
+  Argument,
   dtypeOf,
   type DtypeOption,
   dtypeOption,
@@ -23,7 +24,6 @@ import {
   InvalidArgumentError,
   list,
   modelFolder,
-  Option,
 } from "../options.ts";
 
 interface ConvertOptions extends CommonOptions, AllowOption, DtypeOption {
@@ -69,28 +69,27 @@ What a form does not say must be given:
 Readers that know r and lora_alpha alone: combine ADAPTER writes rsLoRA and
 other scalings with alpha = r and, with --base, DoRA as A and B.`;
 
-/** Adds `convert`, which writes an adapter in another program's form. */
-export function addConvert(program: Command): void {
-  program.command("convert").description("write an adapter in the form of another program")
-    .argument("<adapter>", "PEFT folder, or a safetensors file of another program")
-    .addOption(
-      new Option("--to <form>", "form to write").choices(["peft", "kohya", "loralib"])
-        .default("peft"),
-    )
-    .requiredOption("--output <folder>", "folder to write")
-    .option("--base <folder>", "Hugging Face folder or GGUF file of the base", modelFolder)
-    .option("--alpha <number>", "alpha of modules for which the file has none", finiteNumber)
-    .option("--enable-lora <flags>", "enable_lora of loralib's MergedLinear", flags)
-    .addOption(
-      new Option("--task-type <type>", "task type of PEFT (default: the adapter's)")
-        .choices(taskTypes),
-    )
-    .option("--network <name>", "with --to kohya: part of a diffusion model, such as te or unet")
-    .addOption(dtypeOption("the adapter's, or f32"))
-    .addOption(allowOption())
-    .addHelpText("after", help)
-    .action(run);
-}
+/** Writes an adapter in another program's form. */
+export const convertCommand: LowrankCommand = {
+  name: "convert",
+  summary: "write an adapter in the form of another program",
+  arguments: [new Argument("<adapter>", "PEFT folder, or a safetensors file of another program")],
+  options: [
+    option("--to <form>", "form to write").choices(["peft", "kohya", "loralib"]).default("peft"),
+    required("--output <folder>", "folder to write"),
+    option("--base <folder>", "Hugging Face folder or GGUF file of the base", modelFolder),
+    option("--alpha <number>", "alpha of modules for which the file has none", finiteNumber),
+    option("--enable-lora <flags>", "enable_lora of loralib's MergedLinear", flags),
+    option("--task-type <type>", "task type of PEFT (default: the adapter's)").choices(taskTypes),
+    option("--network <name>", "with --to kohya: part of a diffusion model, such as te or unet"),
+    dtypeOption("the adapter's, or f32"),
+    allowOption(),
+  ],
+  permissions: ["read", "write", "library"],
+  help,
+  example: "convert models/rank-study/qv-r8-seed1 --to kohya --output kohya",
+  run,
+};
 
 async function run(adapter: string, options: ConvertOptions): Promise<void> {
   const { to, output, enableLora: enabled, network } = options;

@@ -17,9 +17,10 @@ import { openSafetensors, readRemoteHeaders, type TensorEntry } from "../../form
 import { readConfigJson } from "../../models/files.ts";
 import type { MethodSpec } from "../../runs/mod.ts";
 import { hasFile, kindOf } from "../../storage/storage.ts";
+import { group, type LowrankCommand, option } from "../command.ts";
 import { type CommonOptions, nearModel, note, print, table } from "../common.ts";
-import { type Command, modelPath, positiveNumber } from "../options.ts";
-import { addMethodOptions, methodOf, type MethodOptions } from "./train/method.ts";
+import { Argument, modelPath, positiveNumber } from "../options.ts";
+import { methodOf, type MethodOptions, methodOptions } from "./train/method.ts";
 
 /** Where to find a model; exactly one of `model` and `url`. */
 export interface ModelSource {
@@ -148,18 +149,27 @@ Only the headers of safetensors files are read.
 JSON: {"total", "trainable", "percent", "byModule"}, and "caveat" where all
 linear layers are adapted and only their names say which they are.`;
 
-/** Adds `count`, which counts a model's parameters and those that a method trains. */
-export function addCount(program: Command): void {
-  const command = program.command("count").description(
-    "count a model's parameters and those that a method trains",
-  )
-    .argument("[model]", "name, folder, config.json, safetensors or GGUF file", modelPath)
-    .optionsGroup("The model:")
-    .option("--model <path>", "the model, instead of the argument", modelPath)
-    .option("--url <url>", "safetensors file, index or folder; only headers are downloaded")
-    .option("--labels <n>", "count with a classifier head of n labels", positiveNumber);
-  addMethodOptions(command).addHelpText("after", help).action(run);
-}
+/** Counts a model's parameters and those that a method trains. */
+export const countCommand: LowrankCommand = {
+  name: "count",
+  summary: "count a model's parameters and those that a method trains",
+  arguments: [
+    new Argument("[model]", "name, folder, config.json, safetensors or GGUF file")
+      .argParser(modelPath),
+  ],
+  options: [
+    ...group("The model:", [
+      option("--model <path>", "the model, instead of the argument", modelPath),
+      option("--url <url>", "safetensors file, index or folder; only headers are downloaded"),
+      option("--labels <n>", "count with a classifier head of n labels", positiveNumber),
+    ]),
+    ...methodOptions(),
+  ],
+  permissions: ({ url }) => [url === undefined ? "read" : "net"],
+  help,
+  example: "count gpt2 --rank 4",
+  run,
+};
 
 async function run(argument: string | undefined, options: CountOptions): Promise<void> {
   const model = oneModel("count", [argument, options.model], options.url);

@@ -1,8 +1,8 @@
 /** `lowrank devices`. @module */
 
 import { listDevices } from "../../device/mod.ts";
+import type { LowrankCommand } from "../command.ts";
 import { type CommonOptions, note, print, table } from "../common.ts";
-import type { Command } from "../options.ts";
 
 const help = `
 Variables:
@@ -14,14 +14,16 @@ Variables:
 JSON: {"chosen", "refusal", "devices"}; chosen is null where a command would be
 refused, or there is no such device.`;
 
-/** Adds `devices`, which lists this machine's devices and marks the one that would be used. */
-export function addDevices(program: Command): void {
-  program.command("devices").description(
-    "list this machine's devices; * marks the one that other commands would use",
-  )
-    .addHelpText("after", help)
-    .action(run);
-}
+/** Lists this machine's devices and marks the one that would be used. */
+export const devicesCommand: LowrankCommand = {
+  name: "devices",
+  summary: "list this machine's devices; * marks the one that other commands would use",
+  uses: ["--device"],
+  permissions: ["device"],
+  help,
+  example: "devices",
+  run,
+};
 
 async function run(options: CommonOptions): Promise<void> {
   const { devices, refusal, ...listing } = await listDevices();

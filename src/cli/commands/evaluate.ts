@@ -32,6 +32,7 @@ import { Interrupt } from "../../terminal/interrupt.ts";
 import { loadTokenizer } from "../../tokenizer/mod.ts";
 import { type Batch, evaluate, type Evaluation } from "../../train/mod.ts";
 import { readFacts } from "../cases.ts";
+import { group, type LowrankCommand, option } from "../command.ts";
 import {
   assertModelFolder,
   type CommonOptions,
@@ -47,7 +48,6 @@ import {
   type BaseDtypeOption,
   baseDtypeOption,
   collect,
-  type Command,
   InvalidArgumentError,
   modelFolder,
   optionName,
@@ -233,41 +233,52 @@ scored token, and for prompts "right" of "texts"; for labels {"loss",
 "accuracy", "counted", "mostFrequent"}, where mostFrequent is the share of the
 most frequent label; for metrics {"scores", "outputs", "references"}.`;
 
-/** Adds `evaluate`, which measures a model on texts. */
-export function addEvaluate(program: Command): void {
-  program.command("evaluate")
-    .description("measure the loss of a model or an adapter on texts, or score generated texts")
-    .optionsGroup("A model on texts:")
-    .option(
-      "--model <folder>",
-      "Hugging Face folder with a tokenizer.json, or GGUF file",
-      modelFolder,
-    )
-    .option("--data <file>", "texts: .jsonl, .csv or .txt")
-    .option("--adapter <folder>", "folder of an adapter; repeat to add several", collect)
-    .addOption(allowOption())
-    .addOption(baseDtypeOption())
-    .option("--prompt-template <text>", "around prompts: 'Q: {prompt}\\nA:'", template)
-    .option(
-      "--batch-size <n>",
-      "texts at a time (default: as many as take no more memory than 8 of the longest)",
-      positiveNumber,
-    )
-    .optionsGroup("Scores of answers:")
-    .option(
-      "--metrics <list>",
-      "answer the prompts and score the answers, by bleu,rougeL,… or all",
-      metricNames,
-    )
-    .option("--beams <n>", "with --metrics: beams of the search (default: greedy)", positiveNumber)
-    .option("--max-new-tokens <n>", "with --metrics: most tokens in an answer", positiveNumber)
-    .option("--meteor <folder>", "folder with meteor-1.5.jar and data/paraphrase-en.gz")
-    .optionsGroup("Answers from a file:")
-    .option("--outputs <file>", "answers of any model to score, instead of --model and --data")
-    .option("--references <file>", "what people wrote for the same inputs")
-    .addHelpText("after", help)
-    .action(run);
-}
+/** Measures a model on texts. */
+export const evaluateCommand: LowrankCommand = {
+  name: "evaluate",
+  summary: "measure the loss of a model or an adapter on texts, or score generated texts",
+  options: [
+    ...group("A model on texts:", [
+      option(
+        "--model <folder>",
+        "Hugging Face folder with a tokenizer.json, or GGUF file",
+        modelFolder,
+      ),
+      option("--data <file>", "texts: .jsonl, .csv or .txt"),
+      option("--adapter <folder>", "folder of an adapter; repeat to add several", collect),
+      allowOption(),
+      baseDtypeOption(),
+      option("--prompt-template <text>", "around prompts: 'Q: {prompt}\\nA:'", template),
+      option(
+        "--batch-size <n>",
+        "texts at a time (default: as many as take no more memory than 8 of the longest)",
+        positiveNumber,
+      ),
+    ]),
+    ...group("Scores of answers:", [
+      option(
+        "--metrics <list>",
+        "answer the prompts and score the answers, by bleu,rougeL,… or all",
+        metricNames,
+      ),
+      option(
+        "--beams <n>",
+        "with --metrics: beams of the search (default: greedy)",
+        positiveNumber,
+      ),
+      option("--max-new-tokens <n>", "with --metrics: most tokens in an answer", positiveNumber),
+      option("--meteor <folder>", "folder with meteor-1.5.jar and data/paraphrase-en.gz"),
+    ]),
+    ...group("Answers from a file:", [
+      option("--outputs <file>", "answers of any model to score, instead of --model and --data"),
+      option("--references <file>", "what people wrote for the same inputs"),
+    ]),
+  ],
+  uses: ["--device"],
+  permissions: ({ model }) => model === undefined ? ["read"] : ["read", "device"],
+  help,
+  run,
+};
 
 async function run(options: EvaluateOptions): Promise<void> {
   if (options.outputs !== undefined || options.references !== undefined) {

@@ -2,9 +2,10 @@
 
 import { extractFolder, type Extraction } from "../../adapt/combine/extract.ts";
 import { boundsOf, digits, howMany } from "../../core/numbers.ts";
+import { type LowrankCommand, required } from "../command.ts";
 import { assertNoTraining, type CommonOptions, print } from "../common.ts";
 import {
-  type Command,
+  Argument,
   dtypeOf,
   type DtypeOption,
   dtypeOption,
@@ -33,17 +34,24 @@ left out. A weight that holds queries, keys and values together is one layer.
 An adapter that the output folder already holds is replaced, as a whole, unless
 it is the folder of a training.`;
 
-/** Adds `extract`, which writes an adapter of what full fine-tuning has changed. */
-export function addExtract(program: Command): void {
-  program.command("extract").description("write the closest adapter of a model trained in full")
-    .argument("<base>", "Hugging Face folder of the base model", modelFolder)
-    .argument("<tuned>", "Hugging Face folder of the tuned model", modelFolder)
-    .requiredOption("--rank <r>", "rank of every update", positiveNumber)
-    .requiredOption("--output <folder>", "PEFT folder to write")
-    .addOption(dtypeOption("f32"))
-    .addHelpText("after", help)
-    .action(run);
-}
+/** Writes an adapter of what full fine-tuning has changed. */
+export const extractCommand: LowrankCommand = {
+  name: "extract",
+  summary: "write the closest adapter of a model trained in full",
+  arguments: [
+    new Argument("<base>", "Hugging Face folder of the base model").argParser(modelFolder),
+    new Argument("<tuned>", "Hugging Face folder of the tuned model").argParser(modelFolder),
+  ],
+  options: [
+    required("--rank <r>", "rank of every update", positiveNumber),
+    required("--output <folder>", "PEFT folder to write"),
+    dtypeOption("f32"),
+  ],
+  permissions: ["read", "write", "library"],
+  help,
+  example: "extract models/tiny-gpt2 tuned --rank 8 --output adapter",
+  run,
+};
 
 async function run(base: string, tuned: string, options: ExtractOptions): Promise<void> {
   const { rank, output } = options, dtype = dtypeOf(options) ?? "F32";

@@ -15,6 +15,7 @@ import {
 import { Interrupt, letSignalsIn } from "../../terminal/interrupt.ts";
 import { loadTokenizer, type Tokenizer } from "../../tokenizer/mod.ts";
 import { assertLanguageModel } from "../cases.ts";
+import { type LowrankCommand, option, required } from "../command.ts";
 import {
   assertModelFolder,
   type CommonOptions,
@@ -29,7 +30,6 @@ import {
   type BaseDtypeOption,
   baseDtypeOption,
   collect,
-  type Command,
   modelFolder,
   positiveNumber,
   temperature,
@@ -59,39 +59,44 @@ training of the adapter, or of the model, if it is known.
 
 JSON: {"prompt", "tokens", "text"}; with --data one such line for each prompt.`;
 
-/** Adds `generate`, which continues prompts. */
-export function addGenerate(program: Command): void {
-  program.command("generate").description("continue a prompt, or each prompt of a file")
-    .requiredOption(
+/** Continues prompts. */
+export const generateCommand: LowrankCommand = {
+  name: "generate",
+  summary: "continue a prompt, or each prompt of a file",
+  options: [
+    required(
       "--model <folder>",
       "Hugging Face folder with a tokenizer.json, or GGUF file",
       modelFolder,
-    )
-    .option("--adapter <folder>", "folder of an adapter; repeat to add several", collect)
-    .addOption(allowOption())
-    .addOption(baseDtypeOption())
-    .option("--prompt <text>", "text to continue")
-    .option("--data <file>", "prompts to continue: .jsonl, .csv or .txt")
-    .option(
+    ),
+    option("--adapter <folder>", "folder of an adapter; repeat to add several", collect),
+    allowOption(),
+    baseDtypeOption(),
+    option("--prompt <text>", "text to continue"),
+    option("--data <file>", "prompts to continue: .jsonl, .csv or .txt"),
+    option(
       "--max-new-tokens <n>",
       "most tokens (words or parts of them) to add (default: 64, or as many as fit)",
       positiveNumber,
-    )
-    .option(
+    ),
+    option(
       "--temperature <t>",
       "0 takes the most likely token; above 0 draws one, the higher the freer",
       temperature,
       0,
-    )
-    .option("--top-k <k>", "draw each token from the k most likely ones only", positiveNumber)
-    .option(
+    ),
+    option("--top-k <k>", "draw each token from the k most likely ones only", positiveNumber),
+    option(
       "--beams <n>",
       "follow the n best texts so far and keep the most likely (beam search); at most as many as the vocabulary has tokens",
       positiveNumber,
-    )
-    .addHelpText("after", help)
-    .action(run);
-}
+    ),
+  ],
+  uses: ["--device", "--seed"],
+  permissions: ["read", "device"],
+  help,
+  run,
+};
 
 async function run(options: GenerateOptions): Promise<void> {
   assertSampling(options);

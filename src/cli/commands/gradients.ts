@@ -20,13 +20,13 @@ import {
   readFacts,
   targetsOf,
 } from "../cases.ts";
+import { type LowrankCommand, option, required } from "../command.ts";
 import { type CommonOptions, loadAdapted, note, openChosen, print } from "../common.ts";
 import {
   type AllowOption,
   allowOption,
   type BaseDtypeOption,
   baseDtypeOption,
-  type Command,
   modelFolder,
   once,
 } from "../options.ts";
@@ -137,21 +137,25 @@ number for each row, and its loss is the mean squared error. The output has a
 tensor grad.KEY for every trainable tensor KEY of the model's file, or of the
 adapter's with --adapter.`;
 
-/** Adds `gradients`, which computes the gradient of the loss for every trainable tensor. */
-export function addGradients(program: Command): void {
-  program.command("gradients").description(
-    "compute the gradient of every trainable tensor for one case",
-  )
-    .requiredOption("--model <folder>", "Hugging Face folder or GGUF file", modelFolder)
-    .option("--adapter <folder>", "folder of an adapter; only its tensors are then trainable", once)
-    .addOption(allowOption())
-    .addOption(baseDtypeOption())
-    .requiredOption("--input <file>", "JSON file of cases as for logits, with labels")
-    .requiredOption("--case <name>", "name of the case to use")
-    .requiredOption("--output <file>", "safetensors file to write, in F32")
-    .addHelpText("after", help)
-    .action(run);
-}
+/** Computes the gradient of the loss for every trainable tensor. */
+export const gradientsCommand: LowrankCommand = {
+  name: "gradients",
+  summary: "compute the gradient of every trainable tensor for one case",
+  options: [
+    required("--model <folder>", "Hugging Face folder or GGUF file", modelFolder),
+    option("--adapter <folder>", "folder of an adapter; only its tensors are then trainable", once),
+    allowOption(),
+    baseDtypeOption(),
+    required("--input <file>", "JSON file of cases as for logits, with labels"),
+    required("--case <name>", "name of the case to use"),
+    required("--output <file>", "safetensors file to write, in F32"),
+  ],
+  uses: ["--device"],
+  permissions: ["read", "write", "device"],
+  help,
+  example: "gradients --model base --input in.json --case a --output g.safetensors",
+  run,
+};
 
 async function run(options: GradientsOptions): Promise<void> {
   const { inputs, targets, kind } = await labeledCase(options);

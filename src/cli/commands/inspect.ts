@@ -14,6 +14,7 @@ import { type KindRow, mediansByKind, sharedPrefix, shortNames } from "../../ins
 import { openBaseWeights, type UpdateRow } from "../../inspect/mod.ts";
 import { UpdatePool } from "../../inspect/update_pool.ts";
 import { openBase } from "../../models/base_file.ts";
+import { type LowrankCommand, option } from "../command.ts";
 import {
   type Column,
   type CommonOptions,
@@ -24,14 +25,7 @@ import {
   print,
   table,
 } from "../common.ts";
-import {
-  type AllowOption,
-  allowOption,
-  call,
-  type Command,
-  modelFolder,
-  share,
-} from "../options.ts";
+import { type AllowOption, allowOption, Argument, call, modelFolder, share } from "../options.ts";
 
 /** What a summary says of an update. */
 type ScaledShape = UpdateShape & { readonly scaling: number };
@@ -227,19 +221,23 @@ kind of layer: a mean would show the one layer in which a factor is in the
 thousands. Each column has a median of its own, so that the ratio there is not
 that of the factors beside it. --json prints more, with full names.`;
 
-/** Adds `inspect`, which describes the updates of an adapter one by one. */
-export function addInspect(program: Command): void {
-  program.command("inspect").description(
-    "show rank, size and spectrum of every update in an adapter",
-  )
-    .argument("<adapter>", "PEFT folder")
-    .option("--base <folder>", "Hugging Face folder or GGUF file of the base", modelFolder)
-    .option("--intruders", "with --base: count directions of W + dW that W does not have")
-    .option("--error <share>", "relative error allowed for the suggested rank", share, 0.05)
-    .addOption(allowOption())
-    .addHelpText("after", help)
-    .action(run);
-}
+/** Describes the updates of an adapter one by one. */
+export const inspectCommand: LowrankCommand = {
+  name: "inspect",
+  summary: "show rank, size and spectrum of every update in an adapter",
+  arguments: [new Argument("<adapter>", "PEFT folder")],
+  options: [
+    option("--base <folder>", "Hugging Face folder or GGUF file of the base", modelFolder),
+    option("--intruders", "with --base: count directions of W + dW that W does not have"),
+    option("--error <share>", "relative error allowed for the suggested rank", share, 0.05),
+    allowOption(),
+  ],
+  uses: ["--seed"],
+  permissions: ({ intruders }) => intruders ? ["read", "library"] : ["read"],
+  help,
+  example: "inspect models/rank-study/qv-r8-seed1 --base models/tiny-gpt2",
+  run,
+};
 
 async function run(folder: string, options: InspectOptions): Promise<void> {
   if (options.intruders && options.base === undefined) {

@@ -7,6 +7,7 @@ import type { HostTensor } from "../../core/tensor.ts";
 import { writeSafetensors } from "../../formats/mod.ts";
 import type { ModelInputs, TextModel } from "../../models/mod.ts";
 import { assertInputs, readCases, readFacts } from "../cases.ts";
+import { type LowrankCommand, option, required } from "../command.ts";
 import { type CommonOptions, loadAdapted, openChosen, printWritten } from "../common.ts";
 import {
   type AllowOption,
@@ -14,7 +15,6 @@ import {
   type BaseDtypeOption,
   baseDtypeOption,
   collect,
-  type Command,
   modelFolder,
 } from "../options.ts";
 
@@ -32,19 +32,25 @@ Input: {"cases": {NAME: {"input_ids": [[…], …], …}}}. A case may also have
 The output has a tensor logits.NAME of shape (batch, time, vocabulary) for every
 case, or (batch, classes) from a classifier.`;
 
-/** Adds `logits`, which computes a model's logits for the cases in a file. */
-export function addLogits(program: Command): void {
-  program.command("logits").description("compute a model's logits for the cases in a file")
-    .requiredOption("--model <folder>", "Hugging Face folder or GGUF file", modelFolder)
-    .option("--adapter <folder>", "folder of an adapter; repeat to add several", collect)
-    .addOption(allowOption())
-    .option("--merge", "merge the adapters into the weights first")
-    .addOption(baseDtypeOption())
-    .requiredOption("--input <file>", "JSON file of cases")
-    .requiredOption("--output <file>", "safetensors file to write, in F32")
-    .addHelpText("after", help)
-    .action(run);
-}
+/** Computes a model's logits for the cases in a file. */
+export const logitsCommand: LowrankCommand = {
+  name: "logits",
+  summary: "compute a model's logits for the cases in a file",
+  options: [
+    required("--model <folder>", "Hugging Face folder or GGUF file", modelFolder),
+    option("--adapter <folder>", "folder of an adapter; repeat to add several", collect),
+    allowOption(),
+    option("--merge", "merge the adapters into the weights first"),
+    baseDtypeOption(),
+    required("--input <file>", "JSON file of cases"),
+    required("--output <file>", "safetensors file to write, in F32"),
+  ],
+  uses: ["--device"],
+  permissions: ["read", "write", "device"],
+  help,
+  example: "logits --model base --input in.json --output out.safetensors",
+  run,
+};
 
 async function run(options: LogitsOptions): Promise<void> {
   const { adapter, output } = options, cases = await readCases(options.input);

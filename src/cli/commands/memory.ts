@@ -31,22 +31,22 @@ import {
 } from "../../runs/mod.ts";
 import { isHubName } from "../../storage/hub_name.ts";
 import { kindOf } from "../../storage/storage.ts";
+import { group, type LowrankCommand, option } from "../command.ts";
 import { type CommonOptions, print, table } from "../common.ts";
 import {
+  Argument,
   type BaseDtypeOption,
   baseDtypeOption,
   baseTypeOf,
   baseTypes,
   type CheckpointingOption,
   checkpointingOption,
-  type Command,
   InvalidArgumentError,
   modelPath,
-  Option,
   positiveNumber,
 } from "../options.ts";
 import { configOf, oneModel } from "./count.ts";
-import { addMethodOptions, methodOf, type MethodOptions } from "./train/method.ts";
+import { methodOf, type MethodOptions, methodOptions } from "./train/method.ts";
 
 /** How values are stored, by the option's value. */
 const precisions = {
@@ -55,6 +55,8 @@ const precisions = {
   nf4: "nf4",
   "nf4-double": "nf4-double",
 } as const satisfies Record<string, Precision>;
+
+const precisionNames = Object.keys(precisions);
 
 /** The step whose bytes are wanted. */
 export interface ForecastOptions extends BaseDtypeOption, CheckpointingOption {
@@ -206,35 +208,38 @@ alone, or null where no formula covers it: for other methods than full and lora,
 other families than GPT-2, blocks that are adapted differently, a base in 4
 bits, and with --activation-checkpointing.`;
 
-/** Adds `memory`, which predicts the bytes of a training step by running it on the dry device. */
-export function addMemory(program: Command): void {
-  const command = program.command("memory").description(
-    "predict the memory of a training step by role",
-  )
-    .argument(
-      "[model]",
-      "name of a published model, Hugging Face folder or config.json",
-      modelPath,
-    )
-    .optionsGroup("The model and a step:")
-    .option("--model <path>", "the model, instead of the argument", modelPath)
-    .option("--batch <n>", "sequences per step", positiveNumber, 8)
-    .option("--length <n>", "tokens per sequence (default: 64, or as many as fit)", positiveNumber)
-    .option("--labeled <n>", "tokens of a step that have a label (default: all)", positiveNumber)
-    .addOption(
-      new Option("--optimizer <name>", "optimizer whose state is counted").choices(optimizerNames)
+/** Predicts the bytes of a training step by running it on the dry device. */
+export const memoryCommand: LowrankCommand = {
+  name: "memory",
+  summary: "predict the memory of a training step by role",
+  arguments: [
+    new Argument("[model]", "name of a published model, Hugging Face folder or config.json")
+      .argParser(modelPath),
+  ],
+  options: [
+    ...group("The model and a step:", [
+      option("--model <path>", "the model, instead of the argument", modelPath),
+      option("--batch <n>", "sequences per step", positiveNumber, 8),
+      option(
+        "--length <n>",
+        "tokens per sequence (default: 64, or as many as fit)",
+        positiveNumber,
+      ),
+      option("--labeled <n>", "tokens of a step that have a label (default: all)", positiveNumber),
+      option("--optimizer <name>", "optimizer whose state is counted").choices(optimizerNames)
         .default("adamw"),
-    )
-    .addOption(
-      new Option("--dtype <type>", "how the whole step stores its values").choices(precisionNames)
+      option("--dtype <type>", "how the whole step stores its values").choices(precisionNames)
         .argParser(precision).default("f32"),
-    )
-    .addOption(baseDtypeOption())
-    .addOption(checkpointingOption());
-  addMethodOptions(command).addHelpText("after", help).action(run);
-}
-
-const precisionNames = Object.keys(precisions);
+      baseDtypeOption(),
+      checkpointingOption(),
+    ]),
+    ...methodOptions(),
+  ],
+  permissions: ["read"],
+  help,
+  example: "memory gpt2 --rank 4 --batch 8 --length 512",
+  run,
+};
 
 function precision(name: string): string {
   if (precisionNames.includes(name)) return name;

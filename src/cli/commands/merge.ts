@@ -14,6 +14,7 @@ import { assertAdapterFolder, assertNoOtherKind } from "../../formats/folder_kin
 import { openSafetensors } from "../../formats/mod.ts";
 import { quantizedBaseIn } from "../../formats/peft/base_metadata.ts";
 import type { QuantizedForm } from "../../quant/quantized_tensor.ts";
+import { type LowrankCommand, option, required } from "../command.ts";
 import {
   assertModelFolder,
   assertOtherFolder,
@@ -29,12 +30,10 @@ import {
   type AllowOption,
   allowOption,
   collect,
-  type Command,
   dtypeOf,
   type DtypeOption,
   dtypeOption,
   modelFolder,
-  Option,
 } from "../options.ts";
 
 interface MergeOptions extends CommonOptions, AllowOption, DtypeOption {
@@ -83,23 +82,24 @@ rounding that the adapter was trained on.
 
 A model that the output folder already holds is replaced, as a whole.`;
 
-/** Adds `merge`, which writes a model whose weights include adapters. */
-export function addMerge(program: Command): void {
-  program.command("merge").description("write a model with adapters merged into its weights")
-    .requiredOption("--model <folder>", "Hugging Face folder or GGUF file", modelFolder)
-    .requiredOption("--adapter <folder>", "folder of an adapter; repeat to add several", collect)
-    .addOption(allowOption())
-    .requiredOption("--output <folder>", "Hugging Face folder to write")
-    .addOption(dtypeOption("the model's"))
-    .addOption(
-      new Option("--quantized <way>", "how to merge into a base in 4 bits").choices(
-        quantizedMerges,
-      ),
-    )
-    .option("--float-base <folder>", "what such a base was quantized from", modelFolder)
-    .addHelpText("after", help)
-    .action(run);
-}
+/** Writes a model whose weights include adapters. */
+export const mergeCommand: LowrankCommand = {
+  name: "merge",
+  summary: "write a model with adapters merged into its weights",
+  options: [
+    required("--model <folder>", "Hugging Face folder or GGUF file", modelFolder),
+    required("--adapter <folder>", "folder of an adapter; repeat to add several", collect),
+    allowOption(),
+    required("--output <folder>", "Hugging Face folder to write"),
+    dtypeOption("the model's"),
+    option("--quantized <way>", "how to merge into a base in 4 bits").choices(quantizedMerges),
+    option("--float-base <folder>", "what such a base was quantized from", modelFolder),
+  ],
+  permissions: ["read", "write"],
+  help,
+  example: "merge --model models/tiny-gpt2 --adapter out --output merged",
+  run,
+};
 
 async function run(options: MergeOptions): Promise<void> {
   const { model, adapter: adapters, output } = options;

@@ -2,8 +2,9 @@
 
 import { formatValue } from "../../figures/format.ts";
 import type { PaperRow } from "../../paper/mod.ts";
+import type { LowrankCommand } from "../command.ts";
 import { type CommonOptions, print, table } from "../common.ts";
-import type { Command } from "../options.ts";
+import { Argument } from "../options.ts";
 
 type Paper = typeof import("../../paper/mod.ts");
 
@@ -15,13 +16,16 @@ are quoted; they are shown if one table is named, and with --json.
 
 JSON: [{"table", "cell", "printed", "computed", "verdict", "reason"}].`;
 
-/** Adds `paper`, which shows the LoRA paper's numbers next to what follows from its settings. */
-export function addPaper(program: Command): void {
-  program.command("paper").description("compare the numbers in the LoRA paper with ours")
-    .argument("[table]", "table1 to table18, text, or all", "all")
-    .addHelpText("after", help)
-    .action(run);
-}
+/** Shows the LoRA paper's numbers next to what follows from its settings. */
+export const paperCommand: LowrankCommand = {
+  name: "paper",
+  summary: "compare the numbers in the LoRA paper with ours",
+  arguments: [new Argument("[table]", "table1 to table18, text, or all").default("all")],
+  permissions: [],
+  help,
+  example: "paper table5",
+  run,
+};
 
 async function run(name: string, options: CommonOptions): Promise<void> {
   const paper = await import("../../paper/mod.ts"), rows = paper.paperRows(name);

@@ -6,8 +6,9 @@ import { pull } from "../../models/pull.ts";
 import type { PullProgress } from "../../storage/hub_cache.ts";
 import type { HubFile } from "../../storage/hub_client.ts";
 import { ProgressBar } from "../../terminal/progress.ts";
+import type { LowrankCommand } from "../command.ts";
 import { type CommonOptions, print, table } from "../common.ts";
-import type { Command } from "../options.ts";
+import { Argument } from "../options.ts";
 
 const help = `
 Only what can be used is downloaded: the configuration, the tokenizer, and the
@@ -28,13 +29,18 @@ Variables:
 
 JSON: {"commit", "folder", "files"}, with the bytes of each file.`;
 
-/** Adds `pull`, which downloads a model or an adapter. */
-export function addPull(program: Command): void {
-  program.command("pull").description("download a model or an adapter from the Hugging Face hub")
-    .argument("<name>", "hf:OWNER/NAME, hf:OWNER/NAME@REVISION or hf:OWNER/NAME/FILE.gguf")
-    .addHelpText("after", help)
-    .action(run);
-}
+/** Downloads a model or an adapter. */
+export const pullCommand: LowrankCommand = {
+  name: "pull",
+  summary: "download a model or an adapter from the Hugging Face hub",
+  arguments: [
+    new Argument("<name>", "hf:OWNER/NAME, hf:OWNER/NAME@REVISION or hf:OWNER/NAME/FILE.gguf"),
+  ],
+  permissions: ["read", "write", "net"],
+  help,
+  example: "pull hf:openai-community/gpt2",
+  run,
+};
 
 async function run(name: string, options: CommonOptions): Promise<void> {
   const pulled = await pull(name), { commit, folder, files } = pulled;

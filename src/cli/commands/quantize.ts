@@ -4,6 +4,7 @@ import { digits } from "../../core/numbers.ts";
 import { formatBytes } from "../../figures/format.ts";
 import { type QuantizedFolder, type QuantizedKind, quantizeFolder } from "../../models/mod.ts";
 import { blockSizes, type FourBitCode, fourBitCodes } from "../../quant/quantized_tensor.ts";
+import { type LowrankCommand, option } from "../command.ts";
 import {
   assertModelFolder,
   assertOtherFolder,
@@ -11,7 +12,7 @@ import {
   print,
   table,
 } from "../common.ts";
-import { type Command, modelFolder, Option } from "../options.ts";
+import { Argument, modelFolder } from "../options.ts";
 
 interface QuantizeCommandOptions extends CommonOptions {
   readonly code: FourBitCode;
@@ -32,23 +33,26 @@ the relative error of the weights (Frobenius norm), which is about 9% for NF4.
 An adapter that is trained on such a base is QLoRA. Keep the original: merging
 into 4 bits loses small updates (lowrank help merge).`;
 
-/** Adds `quantize`, which writes a model with its weights in 4 bits. */
-export function addQuantize(program: Command): void {
-  program.command("quantize").description("write a model with the weights of its blocks in 4 bits")
-    .argument("<model>", "Hugging Face folder or GGUF file", modelFolder)
-    .argument("<output>", "Hugging Face folder to write")
-    .addOption(
-      new Option("--code <name>", "what the 4 bits stand for").choices(fourBitCodes)
-        .default("nf4"),
-    )
-    .addOption(
-      new Option("--block-size <n>", "values that share a scale").choices(blockSizes.map(String))
-        .default("64"),
-    )
-    .option("--no-double-quantization", "store the scales in F32, not in 8 bits")
-    .addHelpText("after", help)
-    .action(run);
-}
+/** Writes a model with its weights in 4 bits. */
+export const quantizeCommand: LowrankCommand = {
+  name: "quantize",
+  summary: "write a model with the weights of its blocks in 4 bits",
+  arguments: [
+    new Argument("<model>", "Hugging Face folder or GGUF file").argParser(modelFolder),
+    new Argument("<output>", "Hugging Face folder to write"),
+  ],
+  options: [
+    option("--code <name>", "what the 4 bits stand for").choices(fourBitCodes).default("nf4"),
+    option("--block-size <n>", "values that share a scale").choices(blockSizes.map(String))
+      .default("64"),
+    option("--no-double-quantization", "store the scales in F32, not in 8 bits"),
+  ],
+  permissions: ["read", "write"],
+  instead: { "--output": "the folder to write is the second argument" },
+  help,
+  example: "quantize models/tiny-gpt2 quantized",
+  run,
+};
 
 async function run(
   model: string,

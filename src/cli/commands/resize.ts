@@ -13,6 +13,7 @@ import {
 } from "../../formats/mod.ts";
 import { eachOfRecord } from "../../formats/peft/folder.ts";
 import { UpdatePool } from "../../inspect/update_pool.ts";
+import { type LowrankCommand, option, required } from "../command.ts";
 import {
   assertNoTraining,
   assertOtherFolder,
@@ -24,7 +25,7 @@ import {
 import {
   type AllowOption,
   allowOption,
-  type Command,
+  Argument,
   dtypeOf,
   type DtypeOption,
   dtypeOption,
@@ -54,22 +55,27 @@ copied. DoRA is refused: what it makes of dW depends on the base.
 An adapter that the output folder already holds is replaced, as a whole, unless
 it is the folder of a training.`;
 
-/** Adds `resize`, which writes an adapter of lower rank. */
-export function addResize(program: Command): void {
-  program.command("resize").description("write the closest adapter of lower rank")
-    .argument("<adapter>", "PEFT folder")
-    .option("--rank <r>", "rank of every update", positiveNumber)
-    .option(
+/** Writes an adapter of lower rank. */
+export const resizeCommand: LowrankCommand = {
+  name: "resize",
+  summary: "write the closest adapter of lower rank",
+  arguments: [new Argument("<adapter>", "PEFT folder")],
+  options: [
+    option("--rank <r>", "rank of every update", positiveNumber),
+    option(
       "--energy <share>",
       "share of |dW|^2 to keep in every update, above 0 and at most 1",
       share,
-    )
-    .requiredOption("--output <folder>", "PEFT folder to write")
-    .addOption(dtypeOption("the adapter's"))
-    .addOption(allowOption())
-    .addHelpText("after", help)
-    .action(run);
-}
+    ),
+    required("--output <folder>", "PEFT folder to write"),
+    dtypeOption("the adapter's"),
+    allowOption(),
+  ],
+  permissions: ["read", "write"],
+  help,
+  example: "resize models/rank-study/qv-r8-seed1 --rank 4 --output smaller",
+  run,
+};
 
 async function run(folder: string, options: ResizeOptions): Promise<void> {
   const { rank, energy, output } = options;

@@ -9,6 +9,7 @@ import { hasFile, pathIn } from "../../storage/storage.ts";
 import { Interrupt } from "../../terminal/interrupt.ts";
 import { loadTokenizer } from "../../tokenizer/mod.ts";
 import { assertLanguageModel } from "../cases.ts";
+import { type LowrankCommand, option, required } from "../command.ts";
 import {
   assertModelFolder,
   type CommonOptions,
@@ -23,7 +24,6 @@ import {
   allowOption,
   type BaseDtypeOption,
   baseDtypeOption,
-  type Command,
   modelFolder,
   numberUpTo,
   portNumber,
@@ -57,36 +57,41 @@ same gets the same text.
 
 JSON: {"address", "model", "adapters"} in a line once it listens.`;
 
-/** Adds `serve`, which answers requests over HTTP until a signal ends it. */
-export function addServe(program: Command): void {
-  program.command("serve").description("answer requests over HTTP, each with its own adapter")
-    .requiredOption(
+/** Answers requests over HTTP until a signal ends it. */
+export const serveCommand: LowrankCommand = {
+  name: "serve",
+  summary: "answer requests over HTTP, each with its own adapter",
+  options: [
+    required(
       "--model <folder>",
       "Hugging Face folder with a tokenizer.json, or GGUF file",
       modelFolder,
-    )
-    .option("--adapters <folder>", "folder of folders: each is an adapter, and has its name")
-    .addOption(allowOption())
-    .addOption(baseDtypeOption())
-    .option("--port <n>", "port on 127.0.0.1; 0 for one that is free", portNumber, 8000)
-    .option(
+    ),
+    option("--adapters <folder>", "folder of folders: each is an adapter, and has its name"),
+    allowOption(),
+    baseDtypeOption(),
+    option("--port <n>", "port on 127.0.0.1; 0 for one that is free", portNumber, 8000),
+    option(
       "--token-file <file>",
       "file of one line: requests need the header Authorization: Bearer TOKEN",
-    )
-    .option(
+    ),
+    option(
       "--rows <n>",
       "most requests answered at once (default: 32, or as many as 1 GiB of keys and values holds)",
       numberUpTo(mostServedRows),
-    )
-    .option(
+    ),
+    option(
       "--length <n>",
       "most tokens of a prompt with its answer (default: the model's context)",
       positiveNumber,
-    )
-    .option("--queue <n>", "most requests that wait for their turn", positiveNumber, 256)
-    .addHelpText("after", help)
-    .action(run);
-}
+    ),
+    option("--queue <n>", "most requests that wait for their turn", positiveNumber, 256),
+  ],
+  uses: ["--device"],
+  permissions: ["read", "net", "device"],
+  help,
+  run,
+};
 
 async function run(options: ServeOptions): Promise<void> {
   const { model: folder, adapters, allow, port, tokenFile, rows, length, queue } = options;

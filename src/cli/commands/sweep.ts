@@ -9,6 +9,7 @@ import { prepareFolder, writeJsonAtomic } from "../../storage/files.ts";
 import { Interrupt, Interrupted } from "../../terminal/interrupt.ts";
 import { ProgressBar, roughDuration } from "../../terminal/progress.ts";
 import type { StepEvent } from "../../train/mod.ts";
+import { type LowrankCommand, option, required } from "../command.ts";
 import {
   type Column,
   type CommonOptions,
@@ -18,7 +19,7 @@ import {
   printWritten,
   table,
 } from "../common.ts";
-import type { Command } from "../options.ts";
+import { Argument } from "../options.ts";
 import {
   madeIn,
   makeTraining,
@@ -257,15 +258,24 @@ results.
 
 JSON, as in OUTPUT/results.json: {"version", "sweep", "device", "runs", "best"}.`;
 
-/** Adds `sweep`, which trains every combination of settings and compares them. */
-export function addSweep(program: Command): void {
-  program.command("sweep").description("train every combination of settings, and compare them")
-    .argument("<file>", "JSON file with options of train, and lists of values")
-    .requiredOption("--output <folder>", "folder to write")
-    .option("--shard <i/n>", "make only the i-th of n parts; in a job array /n will do")
-    .addHelpText("after", help)
-    .action(run);
-}
+/** Trains every combination of settings and compares them. */
+export const sweepCommand: LowrankCommand = {
+  name: "sweep",
+  summary: "train every combination of settings, and compare them",
+  arguments: [new Argument("<file>", "JSON file with options of train, and lists of values")],
+  options: [
+    required("--output <folder>", "folder to write"),
+    option("--shard <i/n>", "make only the i-th of n parts; in a job array /n will do"),
+  ],
+  uses: ["--device"],
+  permissions: ["read", "write", "device"],
+  valuesIn: async (file) => {
+    return (await readGrid(file)).choices.flatMap((choice) => Object.values(choice).map(String));
+  },
+  help,
+  example: "sweep examples/sweep.json --output out/sweep",
+  run,
+};
 
 async function run(path: string, options: SweepOptions): Promise<void> {
   const shard = shardOf(options.shard), grid = await readGrid(path);

@@ -31,12 +31,13 @@ import { isDiverged } from "../../train/evaluate.ts";
 import { removeCheckpoint, type StepEvent } from "../../train/mod.ts";
 import { assertAllTrainable } from "../../train/trainer.ts";
 import type { Fields } from "../cases.ts";
-import { addCommonOptions } from "../common.ts";
-import { baseTypeOf, Command, type CommanderError } from "../options.ts";
+import { Command, commonOptions } from "../command.ts";
+import { baseTypeOf, type CommanderError } from "../options.ts";
+import { trainCommand } from "./train/command.ts";
 import { readTrainData } from "./train/data.ts";
 import { measuredOf, recordOf, type TrainedRecord } from "./train/folder.ts";
 import { checkFields } from "./train/method.ts";
-import { addTrainOptions, type TrainOptions } from "./train/options.ts";
+import type { TrainOptions } from "./train/options.ts";
 import { modelSpec, readRequest, type RequestReaders, type TrainRequest } from "./train/request.ts";
 
 /** The value of an option as in the file. */
@@ -117,9 +118,9 @@ export async function readGrid(path: string): Promise<SweepGrid> {
  * @throws {RangeError} when an option is missing or its value is not allowed.
  */
 export function optionsOf(choice: Choice, output: string): TrainOptions {
-  const command = trainCommand(), given = Object.entries({ ...choice, output });
+  const parser = trainParser(), given = Object.entries({ ...choice, output });
   try {
-    command.parse(given.map(([name, value]) => `--${name}=${value}`), { from: "user" });
+    parser.parse(given.map(([name, value]) => `--${name}=${value}`), { from: "user" });
   } catch (error) {
     const { message } = error as CommanderError;
     throw new RangeError(
@@ -127,19 +128,20 @@ export function optionsOf(choice: Choice, output: string): TrainOptions {
         .replace(/ argument '(.*)' is/s, (_, value) => ` argument ${quote(value)} is`),
     );
   }
-  return command.opts<TrainOptions>();
+  return parser.opts<TrainOptions>();
 }
 
-function trainCommand(): Command {
-  const command = new Command("train").exitOverride().configureOutput({ outputError: () => {} });
-  addCommonOptions(addTrainOptions(command));
-  return command;
+/** Reads the options of `train` from words, and does nothing with them. */
+function trainParser(): Command {
+  const parser = new Command("train").exitOverride().configureOutput({ outputError: () => {} });
+  for (const option of allOptions()) parser.addOption(option);
+  return parser;
 }
+
+const allOptions = () => [...trainCommand.options ?? [], ...commonOptions(trainCommand)];
 
 const optionNames = (): string[] =>
-  trainCommand().options.map(({ long }) => long!.slice(2)).filter((name) =>
-    !notSwept.includes(name)
-  );
+  allOptions().map(({ long }) => long!.slice(2)).filter((name) => !notSwept.includes(name));
 
 const valuesOf = (value: unknown): readonly OptionValue[] => [value].flat() as OptionValue[];
 

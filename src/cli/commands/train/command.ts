@@ -24,6 +24,7 @@ import { prepareFolder } from "../../../storage/files.ts";
 import { Interrupt, Interrupted } from "../../../terminal/interrupt.ts";
 import { durationText } from "../../../terminal/progress.ts";
 import type { Batch, HeldOutLoss, StepEvent, TrainingLog } from "../../../train/mod.ts";
+import type { LowrankCommand } from "../../command.ts";
 import {
   type CommonOptions,
   note,
@@ -34,7 +35,7 @@ import {
   passedIn,
   printWritten,
 } from "../../common.ts";
-import { baseTypeOf, call, type Command, pathWord } from "../../options.ts";
+import { baseTypeOf, call, pathWord } from "../../options.ts";
 import {
   extremesOf,
   measuredOf,
@@ -45,7 +46,7 @@ import {
   TrainFolder,
 } from "./folder.ts";
 import { methodTitle } from "./method.ts";
-import { addTrainOptions, type TrainOptions } from "./options.ts";
+import { type TrainOptions, trainOptions } from "./options.ts";
 import { readRequest, type TrainRequest } from "./request.ts";
 
 /** The work of a training. */
@@ -321,11 +322,20 @@ command changes nothing.
 Files for --batches and --config, what the output folder holds, and signals:
 docs/command_line.md.`;
 
-/** Adds `train`, which trains an adapter or a whole model. */
-export function addTrain(program: Command): void {
-  const command = program.command("train").description("train an adapter or a whole model");
-  addTrainOptions(command).addHelpText("after", help).action(run);
-}
+/** Trains an adapter or a whole model. */
+export const trainCommand: LowrankCommand = {
+  name: "train",
+  summary: "train an adapter or a whole model",
+  options: trainOptions,
+  uses: ["--device", "--seed"],
+  permissions: ["read", "write", "device"],
+  instead: {
+    "--init": 'it is "init" of "method" in the file of --config',
+    "--lr": "it is --learning-rate",
+  },
+  help,
+  run,
+};
 
 async function run(options: TrainOptions): Promise<void> {
   const request = await readRequest(options);

@@ -7,8 +7,8 @@ import { isMethodKind, type MethodKind, methodKinds, methods } from "../../../me
 import { type Flag, type MethodOption, oneOf, type Rule } from "../../../methods/option.ts";
 import type { MethodSpec } from "../../../runs/mod.ts";
 import type { Fields } from "../../cases.ts";
+import { group, option } from "../../command.ts";
 import {
-  type Command,
   finiteNumber,
   list,
   listOrPattern,
@@ -53,7 +53,7 @@ function unknown(key: string, rules: Readonly<Record<string, Rule>>): string {
 export const methodTitle = ({ kind, ...settings }: MethodSpec): string =>
   methods[kind].title(settings);
 
-/** Options that {@link addMethodOptions} adds, as far as they are read by name; undefined if not given. */
+/** Options that {@link methodOptions} has, as far as they are read by name; undefined if not given. */
 export interface MethodOptions {
   /** The method's name. */
   readonly method?: MethodKind;
@@ -64,20 +64,15 @@ export interface MethodOptions {
 }
 
 /**
- * Adds `--method` and the options of the methods.
+ * `--method` and the options of the methods.
  *
- * @param usual What the method is where none is given.
+ * @param usual Says what the method is where none is given.
  */
-export function addMethodOptions(
-  command: Command,
-  usual = "lora if a lora option is given, else full",
-): Command {
-  command.optionsGroup("Method:").addOption(
-    new Option("--method <name>", `what to train (default: ${usual})`).choices(methodKinds),
-  );
-  for (const [name, option] of flagged) command.addOption(flagOf(name, option));
-  return command;
-}
+export const methodOptions = (usual = "lora if a lora option is given, else full"): Option[] =>
+  group("Method:", [
+    option("--method <name>", `what to train (default: ${usual})`).choices(methodKinds),
+    ...Array.from(flagged, ([name, option]) => flagOf(name, option)),
+  ]);
 
 /** A method's option that has a flag. */
 type FlaggedOption = MethodOption & Flag;
@@ -98,8 +93,8 @@ const parsers: Readonly<Record<NonNullable<Flag["reads"]>, (text: string) => unk
 };
 
 function flagOf(name: string, { flag, help, reads, choices }: FlaggedOption): Option {
-  const option = new Option(flag, `${familiesOf(takersOf(name))}: ${help}`);
-  return reads ? option.argParser(parsers[reads]) : option.choices(choices!);
+  const made = option(flag, `${familiesOf(takersOf(name))}: ${help}`);
+  return reads ? made.argParser(parsers[reads]) : made.choices(choices!);
 }
 
 /** Beginnings of names that stand for all methods with them, in help. */

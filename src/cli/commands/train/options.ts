@@ -7,6 +7,7 @@ import type { TrainingSpec } from "../../../runs/mod.ts";
 import { readJson } from "../../../storage/files.ts";
 import { trainingOptimizers } from "../../../train/mod.ts";
 import { batchExample, type Fields } from "../../cases.ts";
+import { group, option, required } from "../../command.ts";
 import type { CommonOptions } from "../../common.ts";
 import {
   allowOption,
@@ -14,14 +15,13 @@ import {
   baseDtypeOption,
   type CheckpointingOption,
   checkpointingOption,
-  type Command,
   dtypeOf,
   type DtypeOption,
   dtypeOption,
   finiteNumber,
   modelFolder,
   once,
-  Option,
+  type Option,
   optionName,
   positiveNumber,
   shareOrFile,
@@ -30,7 +30,7 @@ import {
   wholeNumber,
 } from "../../options.ts";
 import type { DataOptions } from "./data.ts";
-import { addMethodOptions, checkFields, checkMethod, type MethodOptions } from "./method.ts";
+import { checkFields, checkMethod, type MethodOptions, methodOptions } from "./method.ts";
 
 /** Options of `train`. */
 export interface TrainOptions
@@ -54,85 +54,78 @@ export interface TrainOptions
   readonly checkpointEvery?: number;
 }
 
-/** Adds the options of `train`, each combination of which is a training: `sweep` makes several. */
-export function addTrainOptions(command: Command): Command {
-  addMaterialOptions(command);
-  addMethodOptions(command, "lora; full for batches if no lora option is given");
-  addStepOptions(command);
-  addHeldOutOptions(command);
-  return command.optionsGroup("What is saved:")
-    .requiredOption("--output <folder>", "folder to write")
-    .addOption(dtypeOption("f32, or that of --adapter"))
-    .option(
+const materialOptions = group("What is trained, and on what:", [
+  required("--model <folder>", "Hugging Face folder or GGUF file", modelFolder),
+  option("--data <file>", "texts to train on: .jsonl, .csv or .txt"),
+  option("--prompt-template <text>", "around prompts: 'Q: {prompt}\\nA:'", template),
+  option("--adapter <folder>", "folder of an adapter to train further", once),
+  allowOption(),
+  baseDtypeOption(),
+  option("--batches <file>", "JSON file with batches of token ids, instead of texts"),
+]);
+
+const stepOptions = group("Steps:", [
+  option("--epochs <n>", "passes over the texts (default: 10)", positiveNumber),
+  option(
+    "--steps <n>",
+    "steps, instead of passes (default: 10 passes, at least 200 steps, at most 1000 or one pass)",
+    wholeNumber,
+  ),
+  option(
+    "--learning-rate <x>",
+    "size of a step (default: from the width and the scaling)",
+    finiteNumber,
+  ),
+  option(
+    "--lora-plus-ratio <x>",
+    "LoRA+: the learning rate of B, as a multiple of that of A (default: one rate)",
+    finiteNumber,
+  ),
+  option("--optimizer <name>", "what trains (default: adamw)").choices(trainingOptimizers),
+  option("--batch-size <n>", "texts in a step (default: 8)", positiveNumber),
+  option("--tokens-per-step <n>", "most tokens in a step, instead of texts", positiveNumber),
+  option(
+    "--batch-order <order>",
+    "which texts share a step (default: random; with --tokens-per-step like-length)",
+  ).choices(batchOrders),
+  checkpointingOption(),
+  option("--config <file>", "JSON file with training settings"),
+]);
+
+const heldOutOptions = group("Held-out texts:", [
+  option(
+    "--validation <share>",
+    "share of the texts to hold out, or a file (default: 0.1, at most 200 texts)",
+    shareOrFile,
+  ),
+  option(
+    "--validate-every <n>",
+    "steps between measurements of the held-out loss (default: a pass, at least 10 and at most 100)",
+    positiveNumber,
+  ),
+  option(
+    "--patience <n>",
+    "end after this many measurements without a lower held-out loss (default: 3)",
+    positiveNumber,
+  ),
+]);
+
+/** The options of `train`, each combination of which is a training: `sweep` makes several. */
+export const trainOptions: readonly Option[] = [
+  ...materialOptions,
+  ...methodOptions("lora; full for batches if no lora option is given"),
+  ...stepOptions,
+  ...heldOutOptions,
+  ...group("What is saved:", [
+    required("--output <folder>", "folder to write"),
+    dtypeOption("f32, or that of --adapter"),
+    option(
       "--checkpoint-every <n>",
       "steps between checkpoints, from which a killed training resumes (default: 100)",
       positiveNumber,
-    );
-}
-
-function addMaterialOptions(command: Command): void {
-  command.optionsGroup("What is trained, and on what:")
-    .requiredOption("--model <folder>", "Hugging Face folder or GGUF file", modelFolder)
-    .option("--data <file>", "texts to train on: .jsonl, .csv or .txt")
-    .option("--prompt-template <text>", "around prompts: 'Q: {prompt}\\nA:'", template)
-    .option("--adapter <folder>", "folder of an adapter to train further", once)
-    .addOption(allowOption())
-    .addOption(baseDtypeOption())
-    .option("--batches <file>", "JSON file with batches of token ids, instead of texts");
-}
-
-function addStepOptions(command: Command): void {
-  command.optionsGroup("Steps:")
-    .option("--epochs <n>", "passes over the texts (default: 10)", positiveNumber)
-    .option(
-      "--steps <n>",
-      "steps, instead of passes (default: 10 passes, at least 200 steps, at most 1000 or one pass)",
-      wholeNumber,
-    )
-    .option(
-      "--learning-rate <x>",
-      "size of a step (default: from the width and the scaling)",
-      finiteNumber,
-    )
-    .option(
-      "--lora-plus-ratio <x>",
-      "LoRA+: the learning rate of B, as a multiple of that of A (default: one rate)",
-      finiteNumber,
-    )
-    .addOption(
-      new Option("--optimizer <name>", "what trains (default: adamw)").choices(trainingOptimizers),
-    )
-    .option("--batch-size <n>", "texts in a step (default: 8)", positiveNumber)
-    .option("--tokens-per-step <n>", "most tokens in a step, instead of texts", positiveNumber)
-    .addOption(
-      new Option(
-        "--batch-order <order>",
-        "which texts share a step (default: random; with --tokens-per-step like-length)",
-      )
-        .choices(batchOrders),
-    )
-    .addOption(checkpointingOption())
-    .option("--config <file>", "JSON file with training settings");
-}
-
-function addHeldOutOptions(command: Command): void {
-  command.optionsGroup("Held-out texts:")
-    .option(
-      "--validation <share>",
-      "share of the texts to hold out, or a file (default: 0.1, at most 200 texts)",
-      shareOrFile,
-    )
-    .option(
-      "--validate-every <n>",
-      "steps between measurements of the held-out loss (default: a pass, at least 10 and at most 100)",
-      positiveNumber,
-    )
-    .option(
-      "--patience <n>",
-      "end after this many measurements without a lower held-out loss (default: 3)",
-      positiveNumber,
-    );
-}
+    ),
+  ]),
+];
 
 /**
  * Refuses options that do not go together.
