@@ -11,7 +11,7 @@ import { methods as prefixMethods, openFamily, pairs } from "../adapt/prefix/pre
 
 const sites = { rank: 3, targetModules: "all-linear" } as const, tokens = { length: 4 } as const;
 
-/** What LoRA may train beside A and B, and sites of other ranks. */
+/** Options of LoRA that train values beside A and B, and sites of other ranks. */
 const variants: readonly Omit<LoraSpec, "rank">[] = [
   { dora: true },
   { loraBias: true },

@@ -64,7 +64,7 @@ export const mixedRows: readonly (AdapterName | undefined)[] = [
   ...["keys", undefined, "small"] as const,
 ];
 
-/** How a row's outputs are compared. */
+/** Comparison of a row's outputs, which throws where they differ. */
 export type Compare = (actual: HostData, expected: HostData, what: string) => void;
 
 /** To 1e-5 of the values, as issue 18 says. */

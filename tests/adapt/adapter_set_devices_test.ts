@@ -88,7 +88,7 @@ async function checkDora(device: Device): Promise<void> {
   assertEquals(device.ledger.read().live, live);
 }
 
-/** What holds on every device. */
+/** Properties that hold on every device. */
 const checks: readonly Check[] = [
   ...models.map((name): Check => ({
     name: `${name}: the rows of a mixed batch are those of single adapters`,

@@ -19,7 +19,7 @@ interface Case {
   readonly values: number;
 }
 
-/** What the trajectories of LoRA are held to: rounding in F32 moves losses and values by less. */
+/** Tolerances of the trajectories of LoRA: rounding in F32 moves losses and values by less. */
 const close = { loss: 2e-5, values: 1e-4, logits: 5e-5 };
 
 /** AdamW of `scripts/golden/adapterhub/make.py`. */

@@ -58,7 +58,7 @@ Deno.test("a model without blocks has no place for a bottleneck", () => {
 
 type Tensors = Awaited<ReturnType<typeof readSafetensors>>["tensors"];
 
-/** What differs from a golden folder of the `adapters` library. */
+/** Changes to a golden folder of the `adapters` library. */
 interface Change {
   readonly config?: object;
   readonly top?: object;

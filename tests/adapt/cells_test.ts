@@ -1,4 +1,4 @@
-/** What happens when cells of a notebook run again: no adapter is stacked, no base is trained unasked. */
+/** Cells of a notebook that run again stack no adapter and train no base unasked. */
 
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import {

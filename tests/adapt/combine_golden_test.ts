@@ -1,4 +1,4 @@
-/** What PEFT's `add_weighted_adapter` makes of adapters, by every combination type, and how far it is from the sum. */
+/** Combinations of adapters, of every type, beside PEFT's `add_weighted_adapter` and the sum. */
 
 import { assert, assertAlmostEquals, assertEquals, assertStringIncludes } from "@std/assert";
 import { combineFolders } from "../../src/adapt/combine/combine.ts";

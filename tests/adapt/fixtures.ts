@@ -45,7 +45,7 @@ export const tokens: HostTensor = hostTensor(
   Uint32Array.of(1, 4, 9, 10, 0, 3, 3, 7, 2, 6),
 );
 
-/** What should come after them. */
+/** Label of the next token for each of {@link tokens}; -100 where none is scored. */
 export const labels: Int32Array = Int32Array.of(4, 9, -100, 0, 5, 3, 7, 2, 6, -100);
 
 /** Logits of a model for {@link tokens}, or for others. */
@@ -111,7 +111,7 @@ export async function goldenTensors(path: string): Promise<Map<string, HostTenso
 
 /** One case of a golden file of inputs. */
 export interface GoldenCase {
-  /** What goes into the model. */
+  /** Inputs of the model. */
   readonly inputs: ModelInputs;
   /** The label of the next token at each place, where there are labels. */
   readonly labels: Int32Array;

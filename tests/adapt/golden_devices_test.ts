@@ -158,7 +158,7 @@ const trained = ["peft_dora", "peft_lora_bias", "peft_bias_all", "peft_bias_only
 
 const variants = [...trained, "peft_tokens", "peft_tables"];
 
-/** What a file calls a trained tensor of the model itself, which our gradients know by its own name. */
+/** A file's key for the gradient of a trained tensor of the model, found by our name of it. */
 function keyIn(expected: ReadonlyMap<string, unknown>, { name }: Parameter): string {
   const wrapped = name.replace(/\.bias$/, ".base_layer.bias");
   const keys = [name, `base_model.model.${name}`, `base_model.model.${wrapped}`];

@@ -1,4 +1,4 @@
-/** What a trained adapter would do with another rank, scaling or choice of sites. */
+/** Updates of a trained adapter, injected at another rank, scaling or choice of sites. */
 
 import { assert, assertEquals, assertNotEquals, assertThrows } from "@std/assert";
 import { deltaWeight, injectUpdates, type LowRankUpdate, siteName } from "../../src/adapt/mod.ts";

@@ -6,7 +6,7 @@ import { loadModel } from "../../src/models/mod.ts";
 import { applyMethod, type MethodSpec } from "../../src/runs/mod.ts";
 import { golden, tinyModel, withFolder } from "./fixtures.ts";
 
-/** What a card begins with, and which library its lines of Python import. */
+/** Title and tag of a card, its library, and the library that its lines of Python import. */
 interface Expected {
   readonly title: string;
   readonly tag: string;

@@ -16,7 +16,7 @@ export interface Method {
   readonly differentiated?: readonly string[];
   /** False for virtual tokens, which begin as words. Default true. */
   readonly startsAsBase?: boolean;
-  /** Whether merging can put it into weights. */
+  /** True if it can be merged into weights. */
   readonly merges: boolean;
   /** The sentence by which it refuses a family, if it does. */
   readonly refuses?: Readonly<Record<string, string>>;

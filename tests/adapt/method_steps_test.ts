@@ -28,7 +28,7 @@ const models: Readonly<Record<string, string>> = {
 
 const methods = ["rslora", "dora", "pissa", "loraplus", "vera"];
 
-/** What a run of PEFT has left. */
+/** Golden results of a run of PEFT. */
 interface Golden {
   readonly loss: number[];
   readonly noise: number;

@@ -1,6 +1,6 @@
 /**
- * What must hold of every method, on every family that it fits: beginning, training, ending and merging. A new
- * method is one line in `methods` of `method_cases.ts`.
+ * Properties of every method on every family that it fits: the start, training, the end and
+ * merging. A new method is one line in `methods` of `method_cases.ts`.
  */
 
 import { assert, assertEquals, assertNotEquals } from "@std/assert";

@@ -1,4 +1,4 @@
-/** What the interfaces of adapters bear beyond LoRA: BitFit, and bottlenecks after sublayers. */
+/** Adapters other than LoRA: BitFit, and bottlenecks after sublayers. */
 
 import { assert, assertEquals, assertNotEquals, assertRejects, assertThrows } from "@std/assert";
 import { evaluateFormula } from "../../src/accounting/mod.ts";

@@ -63,7 +63,7 @@ interface PeftCases {
 
 const cases: PeftCases = await goldenJson("peft_cases.json");
 
-/** What a configuration selects, and its ranks and α. */
+/** Rules of a PEFT configuration: the modules that it selects, their ranks and α. */
 const rulesOf = (fields: PeftFields) =>
   compileRules(parsePeftConfig({ peft_type: "LORA", ...fields }));
 

@@ -1,4 +1,4 @@
-/** How prompts are written is remembered by what was trained on them, and believed only where it is true. */
+/** The prompt format of a training is kept with what it trained, and checked when it is read. */
 
 import { assertEquals, assertRejects } from "@std/assert";
 import { injectLora, loadAdapter, merge, swap } from "../../src/adapt/mod.ts";

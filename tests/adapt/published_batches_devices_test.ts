@@ -134,7 +134,7 @@ async function checkVllm(device: Device): Promise<void> {
   });
 }
 
-/** What holds on every device. */
+/** Properties that hold on every device. */
 const publishedBatches: readonly Check[] = [
   ...punicaBatches.map((batch): Check => ({
     name: `Punica's batch ${batch.join("x")} at ranks 16 to 128 is the loop over its adapters`,

@@ -11,7 +11,7 @@ import { Random } from "../../src/core/random.ts";
 import { ReferenceDevice } from "../../src/device/reference.ts";
 import { loadModel } from "../../src/models/mod.ts";
 
-/** What to inject; the seed is always the same. */
+/** Options of the adapter to inject; the seed is always the same. */
 export type AdapterChange = Omit<LoraOptions, "seed"> & { readonly start?: "pissa" | "olora" };
 
 /** Injects an adapter, changes all but A so that it does something, and saves it. */

@@ -26,7 +26,7 @@ const attention = "transformer.h.0.attn.c_attn";
 /** Names and ranks of an adapter's sites. */
 const sitesOf = ({ sites }: LoraAdapter) => sites.map(({ name, rank }) => ({ name, rank }));
 
-/** What a file's metadata says of its sites. */
+/** The sites in a file's metadata. */
 async function sitesSaid(folder: string): Promise<Record<string, Record<string, unknown>[]>> {
   const { metadata } = await readSafetensors(`${folder}/adapter_model.safetensors`);
   return JSON.parse(metadata["lowrank.sites"]);

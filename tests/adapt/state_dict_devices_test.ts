@@ -147,7 +147,7 @@ async function refusalOf(device: Device, config: unknown, tensors = goodTensors)
   return message;
 }
 
-/** What is said of the cases that are LoRA, on models that do not run here or with more than LoRA. */
+/** Refusals of the cases of LoRA on models that do not run here, or with more than LoRA. */
 const withLora: Readonly<Record<string, string>> = {
   lora_alora:
     "alora_invocation_tokens must be null, false or empty (not implemented: activated LoRA), found [1]",

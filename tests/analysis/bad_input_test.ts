@@ -1,4 +1,4 @@
-/** What cannot be analyzed is refused in a sentence that names the module. */
+/** Input that cannot be analyzed is refused in a sentence that names the module. */
 
 import { assertEquals, assertThrows } from "@std/assert";
 import {

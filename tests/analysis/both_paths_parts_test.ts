@@ -1,4 +1,4 @@
-/** Whether the system's LAPACK or our own computes: the numbers agree. A process each, as users have. */
+/** The system's LAPACK and our own code compute the same numbers, each in a process of its own. */
 
 import { assert, assertEquals, assertNotEquals } from "@std/assert";
 import { assertAllClose } from "../support/all_close.ts";

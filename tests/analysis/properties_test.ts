@@ -1,4 +1,4 @@
-/** What holds for any update, whatever its numbers. */
+/** Properties of any update, whatever its numbers. */
 
 import { assert, assertAlmostEquals, assertEquals } from "@std/assert";
 import fc from "npm:fast-check@4.10.2";

@@ -1,4 +1,4 @@
-/** How many directions several updates need together. */
+/** The number of directions that several updates need together. */
 
 import { assert, assertAlmostEquals, assertEquals, assertThrows } from "@std/assert";
 import fc from "npm:fast-check@4.10.2";

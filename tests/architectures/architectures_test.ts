@@ -111,7 +111,7 @@ Deno.test("the first DeBERTa holds q, k and v head by head, GPT-2 below each oth
   assertEquals(partsOf("gpt2", "c_attn").v, { start: 1536, count: 768 });
 });
 
-/** What counting reads of a linear layer. */
+/** The fields of a linear layer that counting reads. */
 const counted = ({ linears }: Architecture) =>
   linears.map(({ name, kind, inputs, outputs, tensors, parts }) => ({
     ...{ name, kind, inputs, outputs, tensors: tensors.map(({ name }) => name) },

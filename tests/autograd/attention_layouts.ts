@@ -124,13 +124,13 @@ export function lossWeights(sight: Sight): Float32Array {
   return normals(9, tokensOf(sight) * sight.width);
 }
 
-/** What a layout gives: attention's output and the gradient of each tensor, `frozen` ones apart. */
+/** Results in a layout: attention's output and each tensor's gradient, `frozen` ones apart. */
 export interface Outcome {
   readonly out: ArrayLike<number>;
   readonly gradients: readonly (ArrayLike<number> | undefined)[];
 }
 
-/** What to run attention's backward with. */
+/** Options of a run of attention's backward. */
 interface Choices {
   /** Tensors without a gradient. Default: none. */
   readonly frozen?: readonly number[];

@@ -77,7 +77,7 @@ async function checkAlone(device: Device, layout: Layout): Promise<void> {
   }
 }
 
-/** What one sequence holds, NaN included, changes no bit of the others. */
+/** Checks that the values of one sequence, NaN included, change no bit of the others. */
 async function checkApart(device: Device, layout: Layout): Promise<void> {
   for (const sight of sights) {
     const starts = startsOf(sight.extents),

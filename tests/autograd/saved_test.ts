@@ -74,7 +74,7 @@ class WatchedTape extends Tape {
   }
 }
 
-/** What an operation is tried on. */
+/** A tape with tensors to try an operation on. */
 interface Stage {
   readonly tape: WatchedTape;
   /** An activation with a gradient. */

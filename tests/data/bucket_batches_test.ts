@@ -29,7 +29,7 @@ const packed = (rows: readonly TokenRow[]) => [
   ...packBatches(rows, { batch: 3, length: width }, padding),
 ];
 
-/** What is scored, and what it is predicted from, of every row; rows without targets are left out. */
+/** Input tokens and targets of every row as text, sorted; rows without targets are left out. */
 function contents(batches: Iterable<Batch>): string[] {
   return [...batches].flatMap(({ inputs: { tokens }, targets }) => {
     const [rows, length] = targets.shape;

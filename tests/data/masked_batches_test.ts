@@ -25,7 +25,7 @@ function lnChoose(n: number, k: number): number {
 const binomial = (n: number, p: number, k: number) =>
   Math.exp(lnChoose(n, k) + k * Math.log(p) + (n - k) * Math.log1p(-p));
 
-/** Whether a count is so likely that neither tail beyond it is below one in a million. */
+/** True if a count is so likely that neither tail beyond it is below one in a million. */
 function isLikely(count: number, n: number, p: number): boolean {
   let below = 0;
   for (let k = 0; k < count; k++) below += binomial(n, p, k);

@@ -1,4 +1,4 @@
-/** Which rows make a batch: every row once, of like length, within a limit, by the seed alone. */
+/** Rows of a batch: every row once, of similar length, within a limit, by the seed alone. */
 
 import { assert, assertEquals, assertNotEquals, assertThrows } from "@std/assert";
 import fc from "npm:fast-check@4.10.2";

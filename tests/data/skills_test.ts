@@ -26,7 +26,7 @@ const tokenizer = await makeTokenizer(tokenizerJson(bytes), tokenizerConfig(byte
 const skillOf = (name: string): Skill => skills.find((skill) => skill.name === name)!;
 const codes = (word: string) => [...word].map((letter) => letter.charCodeAt(0) - 97);
 
-/** Whether `to` is `from` with each letter so many places on. */
+/** True if `to` is `from` with each letter moved by `places`. */
 const isShifted = (from: string, to: string, places: number) =>
   from.length === to.length &&
   codes(to).every((code, i) => (code - codes(from)[i] + 26) % 26 === places);

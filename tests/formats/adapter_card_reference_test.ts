@@ -7,7 +7,7 @@ import { pythonHas, runPython } from "../support/python.ts";
 const pythonIn = (card: string, folder: string): string =>
   card.split("```python\n")[1].split("```")[0].replace('"this folder"', JSON.stringify(folder));
 
-/** What is asked, and of which adapter. */
+/** Arguments of a training whose card is tried. */
 interface Asked {
   readonly model: string;
   readonly data: string;

@@ -10,7 +10,7 @@ import { goodFiles, safetensorsFiles } from "../fuzz/tensors.ts";
 import { withFolder } from "../support/folders.ts";
 import { pythonHas, runPython } from "../support/python.ts";
 
-/** What we refuse and the reference reads, as regular expressions of our sentences. */
+/** Our sentences for headers that we refuse and the reference reads, as regular expressions. */
 const stricter: readonly RegExp[] = [
   /names must be unique/,
   /must have no field/,

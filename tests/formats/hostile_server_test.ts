@@ -58,7 +58,7 @@ Deno.test("a shard that holds many tensors is asked for once", () =>
     },
   ));
 
-/** What a server still waits for when the client has left; a test ends after it. */
+/** Timers of a server that still run after the client has left; a test ends after them. */
 const waits = new Set<Promise<void>>();
 
 function wait(ms: number): Promise<void> {

@@ -26,7 +26,7 @@ const site = (rank: number, rows: SiteRows, outputs: number, scaling = 2): LowRa
   return { module, rows, outputs, A: matrix(rank, 3), B: matrix(countRows(rows), rank), scaling };
 };
 
-/** Where updates belong. */
+/** The sites of updates, without their factors. */
 const addresses = (updates: readonly LowRankUpdate[]): SiteAddress[] =>
   updates.map(({ A: _A, B: _B, scaling: _scaling, ...address }) => address);
 

@@ -9,7 +9,7 @@ import { pythonHas, runPython } from "../support/python.ts";
 
 const ignore = !await pythonHas("torch", "peft");
 
-/** What the reference says: an error as text, or a result. */
+/** An answer of the reference: an error as text, or a result. */
 type Answer<T> = string | T;
 
 /** Lets Python answer; the file of cases goes through a folder. */
@@ -175,7 +175,7 @@ const configs = fc.oneof(
   },
 );
 
-/** What our reader would do with each module. */
+/** Rank and α that our reader gives each module of a configuration. */
 function readConfig(fields: Record<string, unknown>): Adapted {
   const config = parsePeftConfig({ peft_type: "LORA", ...fields });
   const selects = moduleSelector(config);

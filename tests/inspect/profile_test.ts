@@ -1,4 +1,4 @@
-/** What a profile says of a step. */
+/** The profile of a step. */
 
 import {
   assert,

@@ -17,7 +17,7 @@ function update(seed: number, rank: number, size: number) {
 const many = Array.from({ length: 12 }, (_, seed) => update(seed, 64, seed % 2 ? 4096 : 3000));
 const first = 6;
 
-/** What a pool may take. */
+/** Copies of updates, whose memory a pool may take. */
 const copies = (...updates: (typeof many)[number][]) => structuredClone(updates);
 
 const isTaken = ({ data }: { readonly data: Float32Array }) => data.length === 0;

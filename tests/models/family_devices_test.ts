@@ -66,7 +66,7 @@ function valid({ data, shape }: HostTensor, mask?: number[][]): number[] {
   return [...data].filter((_, i) => !isPerToken || seen![Math.floor(i / width)] !== 0);
 }
 
-/** What tells right from wrong on models of this size (an ε of another size moves logits by more). */
+/** Tolerances of logits for models of this size (an ε of another size moves logits by more). */
 const tolerances = { language: 5e-5, classes: 6e-6, none: 0 };
 
 async function checkCase(

@@ -10,7 +10,7 @@ import { golden } from "../support/golden.ts";
 
 const prompts = [[5], [3, 9, 2, 7], [8, 1]], maxNewTokens = 6;
 
-/** What `generate` gives, a prompt at a time. */
+/** Tokens of `generate`, one prompt at a time. */
 const alone = (model: TextModel, stopToken?: number) =>
   Promise.all(
     prompts.map((prompt) => Array.fromAsync(generate(model, prompt, { maxNewTokens, stopToken }))),

@@ -1,4 +1,4 @@
-/** How much memory a process needs at most while it loads a model on the CPU. */
+/** Peak memory of a process that loads a model on the CPU. */
 
 import { assert } from "@std/assert";
 import { countParameters } from "../../src/architectures/architecture.ts";

@@ -92,7 +92,7 @@ function checkLosses(found: readonly number[], wanted: readonly number[]): void 
   assertAllClose(found, wanted, { relative: 0, absolute: 0.01 * lowered });
 }
 
-/** What is trained, and how its base is stored. */
+/** Methods: the storage of the base, and whether an adapter is trained on it. */
 const methods = {
   full: { dtype: "F32", isAdapted: false },
   LoRA: { dtype: "F32", isAdapted: true },

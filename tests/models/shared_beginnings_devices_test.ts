@@ -61,7 +61,7 @@ async function alone(model: TextModel): Promise<number[]> {
   return logits;
 }
 
-/** How many rows products have, as long as it is watched. */
+/** Records the numbers of rows of products until it is disposed. */
 function watchRows(device: Device): { readonly rows: Set<number> } & Disposable {
   const rows = new Set<number>(), { launch } = device;
   device.launch = (kernel: Kernel, bindings: AnyBindings, scalars: Record<string, number>) => {

@@ -1,4 +1,4 @@
-/** What virtual tokens do to positions, token types, masks and caches. */
+/** Positions, token types, masks and caches of inputs with virtual tokens. */
 
 import { assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { injectPrefixEmbedding } from "../../src/adapt/mod.ts";

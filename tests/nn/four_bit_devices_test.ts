@@ -233,7 +233,7 @@ const properties: readonly Check[] = [
   },
 ];
 
-/** Whether scales are in 8 bits, the formula of its bytes, and those of the values of the codes. */
+/** True for scales in 8 bits, the formula of the form's bytes, and the bytes of its codes. */
 const bytesOfForms = [
   [false, "frozenBytesNf4", 4 * 16],
   [true, "frozenBytesNf4Double", 4 * (16 + 256)],

@@ -20,7 +20,7 @@ const theirs = new Map<string, Awaited<ReturnType<typeof readQuantized>>>();
 for (const name of cases) theirs.set(name, await readQuantized(file, name));
 const layer = await readQuantized(file, "layer.weight");
 
-/** What a case was made from. */
+/** Weight and options that a case was made from. */
 function sourceOf(name: string) {
   const [tensor, code, block, ...marks] = name.split("."), { shape, data } = values.get(tensor)!;
   const type: UnquantizedType = marks.includes("bf16") ? "bfloat16" : "float32";

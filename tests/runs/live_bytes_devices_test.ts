@@ -1,6 +1,6 @@
 /**
- * What a function takes on a device it gives back, when it fails too. Training that ends, is left or aborted,
- * swapping and finished runs are looked at in their own tests.
+ * Functions release all that they allocate on a device, also if they fail. Training that ends, is
+ * left or aborted, swapping and finished runs are looked at in their own tests.
  */
 
 import { assertEquals, assertRejects } from "@std/assert";
@@ -30,7 +30,7 @@ import { withFolder } from "../support/folders.ts";
 import { collect, randomBatches, tinyModel } from "../train/fixtures.ts";
 import { tinyOptions, tinySpec } from "./fixtures.ts";
 
-/** What the calls get: a model with an adapter on it, and an empty folder. */
+/** Objects that the calls get: a model with an adapter on it, and an empty folder. */
 interface Scene {
   readonly device: Device;
   readonly model: Gpt2;

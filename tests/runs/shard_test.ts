@@ -1,4 +1,4 @@
-/** Which part of a job a process is: as given, or as the array that it is in says. */
+/** The part of a job that a process computes: as given, or as the variables of its array say. */
 
 import { assertEquals, assertThrows } from "@std/assert";
 import { partOf, shardOf, type shardVariables } from "../../src/runs/plan.ts";
@@ -9,7 +9,7 @@ type Variables = Partial<Record<typeof shardVariables[number], string>>;
 const shardIn = (given: string | undefined, variables: Variables) =>
   shardOf(given, (name) => variables[name]);
 
-/** What Slurm tells a task of an array. */
+/** Variables that Slurm sets for a task of an array. */
 const slurm = (id: number, least: number, most: number, count = most - least + 1): Variables => ({
   SLURM_ARRAY_TASK_ID: `${id}`,
   SLURM_ARRAY_TASK_COUNT: `${count}`,

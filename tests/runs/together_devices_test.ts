@@ -63,7 +63,7 @@ const models = [
   "families/bert_masked",
 ];
 
-/** What holds on every device. */
+/** Properties that hold on every device. */
 const checks: readonly Check[] = [
   {
     name: "runs at once have the losses and norms of the runs alone",

@@ -48,7 +48,7 @@ export function batchesOf(
   });
 }
 
-/** How a run is made, on a model of its own. */
+/** Makes a run on a model of its own. */
 export type MakeRun = (base: TextModel) => RunTogether;
 
 /** An adapter with values in B, so that a first step has gradients of A. */
@@ -116,7 +116,7 @@ export const mixedRuns: readonly MakeRun[] = [
   }),
 ];
 
-/** What a run has come to. */
+/** Trained values and history of a run. */
 export interface Outcome {
   readonly values: readonly HostData[];
   readonly history: History;

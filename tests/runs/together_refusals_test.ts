@@ -1,4 +1,4 @@
-/** What is not trained together. */
+/** Runs that cannot be trained together. */
 
 import { assertEquals, assertThrows } from "@std/assert";
 import {

@@ -13,7 +13,7 @@ async function write(folder: string, files: Readonly<Record<string, string>>): P
   }
 }
 
-/** What is read from a folder with these files. */
+/** The commit that is read from a folder with these files. */
 async function commitIn(files: Readonly<Record<string, string>>): Promise<string | undefined> {
   let found: string | undefined;
   await withFolder(async (folder) => {

@@ -54,7 +54,7 @@ Deno.test("a good header gives metadata, and tensors with shapes, outermost firs
   assertEquals([a.shape, a.type.name, a.bytes, b.offset - a.offset], [[2, 32], "Q8_0", 68, 96]);
 });
 
-/** What is wrong, and the sentence behind "not a GGUF file that can be read: ". */
+/** Faults of a file, each with its fields and the end of the sentence that refuses it. */
 const wrong: readonly [string, Partial<MadeGguf>, string][] = [
   ["other magic", { magic: "GGML" }, 'it must begin with GGUF, found "GGML"'],
   ["version 1", { version: 1 }, "its version must be 2 or 3 in little-endian order, found 1"],

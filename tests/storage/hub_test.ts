@@ -43,7 +43,7 @@ const model = "hf:owner/name/model.safetensors", blob = digestOf("model.safetens
 const withOne = (use: (hub: HubServer) => Promise<void>, answer?: Answer) =>
   withHub({ "owner/name": repository }, use, answer);
 
-/** What the cache has of the repository: the names of whole and of unfinished contents. */
+/** Files of the repository in the cache: the names of complete and of partial contents. */
 const blobsIn = ({ cache }: HubServer) => filesIn(`${cache}/models--owner--name/blobs`);
 
 /** Reads a file of the hub, which must fail with one sentence that has these parts. */

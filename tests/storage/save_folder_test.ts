@@ -10,7 +10,7 @@ import { filesIn, withFolder } from "../support/folders.ts";
 const files = (content: string): FolderFile[] =>
   ["weights", "config.json"].map((name) => ({ name, content: `${content} ${name}` }));
 
-/** What the files say. */
+/** Texts of the files in a folder. */
 const textsIn = (folder: string): string[] =>
   filesIn(folder).map((name) => Deno.readTextFileSync(`${folder}/${name}`));
 

@@ -13,7 +13,7 @@ import {
 } from "../../src/train/mod.ts";
 import { randomBatches, tinyModel, trainedValues } from "./fixtures.ts";
 
-/** Which of three batches come next from batch `start` on. */
+/** Indices of the five batches that come from batch `start` on, among three. */
 async function next(source: BatchSource, batches: Batch[], start: number): Promise<number[]> {
   const reader = readBatches(source, start), found: number[] = [];
   for (let i = 0; i < 5; i++) found.push(batches.indexOf(await reader.next()));

@@ -1,4 +1,4 @@
-/** What is held out is measured in the memory of a training step, whatever the step trains. */
+/** Held-out data is measured in the memory of a training step, whatever the step trains. */
 
 import { assert } from "@std/assert";
 import type { ConfigJson } from "../../src/architectures/mod.ts";

@@ -20,7 +20,7 @@ const shape = { widths: [3, 4], biases: true };
 
 type RowBatch = Batch<HostTensor>;
 
-/** What rows can be compared with. */
+/** Targets that rows can be compared with. */
 const targetsOf = {
   floats: (rows: number, random: Random) =>
     hostTensor([rows, 4], Float32Array.from({ length: 4 * rows }, () => random.normal())),

@@ -18,7 +18,7 @@ const config = parseGpt2Config({
   n_head: 2,
 });
 
-/** What the process and the device hold, in bytes. */
+/** Memory of the process and of the device, in bytes. */
 const held = (device: CpuDevice) => ({
   resident: Deno.memoryUsage().rss,
   allocated: device.allocatedBytes,

@@ -60,7 +60,7 @@ interface Start extends Disposable {
   readonly adapter: LoraAdapter | undefined;
 }
 
-/** What a run starts from. */
+/** Model and adapter that a run starts from. */
 async function goldenStart(device: Device, name: string): Promise<Start> {
   const model = await loadModel(device, `${golden}gpt2_tiny`);
   const adapter = name.startsWith("lora")

@@ -71,7 +71,7 @@ const folderOf = (name: string) => golden(`prefixes/${name}`);
 const openBase = (device: Device, name: string): Promise<TextModel> =>
   loadModel(device, golden(bases[name.split("_")[0]]));
 
-/** What tells right from wrong on models of this size: as for the models themselves. */
+/** Tolerances of logits for models of this size, the same as for the models themselves. */
 const close = (isCausal: boolean) => ({ absolute: isCausal ? 5e-5 : 6e-6, relative: 0 });
 
 async function checkLogits(device: Device, name: string): Promise<void> {
@@ -105,7 +105,7 @@ async function checkSteps(device: Device, name: string): Promise<void> {
   await checkValues(adapter, wanted);
 }
 
-/** What was trained, under PEFT's names: Adam's steps are of the size of the rate, wherever they go. */
+/** Checks trained values under PEFT's names: Adam's steps are about as large as the rate. */
 async function checkValues(
   adapter: Adapter,
   wanted: ReadonlyMap<string, HostTensor>,

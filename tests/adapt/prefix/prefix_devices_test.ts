@@ -216,7 +216,7 @@ function after(first: readonly number[], { tokens, attentionMask }: ModelInputs)
   };
 }
 
-/** What the base computes where the words from which virtual tokens start stand before every sequence. */
+/** Outputs of the base with the words that virtual tokens start from before every sequence. */
 async function behindWords(model: TextModel, words: readonly number[]): Promise<number[]> {
   const { data, shape: [, width] } = await outputsOf(model, after(words, inputs));
   if (model.architecture.head === "classes") return [...data];

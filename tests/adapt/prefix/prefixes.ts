@@ -15,7 +15,7 @@ import type { Device, Tensor } from "../../../src/device/device.ts";
 import { loadModel, outputsOf, type TextModel } from "../../../src/models/mod.ts";
 import { golden } from "../../support/golden.ts";
 
-/** How each method is put on a model. */
+/** The function that injects each method. */
 export const methods: Readonly<
   Record<PrefixKind, (model: TextModel, options: PrefixOptions) => PrefixAdapter>
 > = {
@@ -40,7 +40,7 @@ export const families = [
 export const openFamily = (device: Device, name: string): Promise<TextModel> =>
   loadModel(device, golden(name));
 
-/** Whether a method fits a family: DeBERTa's attention needs more of a token than its key. */
+/** True if a method fits a family: DeBERTa's attention needs more of a token than its key. */
 export const fits = (kind: PrefixKind, name: string): boolean =>
   kind !== "prefix-tuning" || !name.includes("deberta");
 
