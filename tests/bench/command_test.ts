@@ -1,4 +1,4 @@
-/** What the commands of `bench/` refuse before anything runs, and what they say; nothing is timed here. */
+/** Arguments that the commands of `bench/` refuse before anything runs; nothing is timed here. */
 
 import {
   assert,

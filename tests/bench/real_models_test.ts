@@ -1,4 +1,4 @@
-/** What `bench:real` runs, compares and prints; nothing is timed here. */
+/** Cases, comparisons and tables of `bench:real`; nothing is timed here. */
 
 import { assert, assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
 import { labelsOf } from "../../bench/real_batches.ts";

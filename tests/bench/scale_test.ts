@@ -1,4 +1,4 @@
-/** What `deno task bench:scale` makes of its times; nothing is timed here. */
+/** Names, exponents and tables of `deno task bench:scale`; nothing is timed here. */
 
 import { assertAlmostEquals, assertEquals, assertMatch } from "@std/assert";
 import { machineName } from "../../bench/environment.ts";

@@ -1,4 +1,4 @@
-/** How a BLAS is found, in programs of their own: variables and permissions belong to a process. */
+/** The search for a BLAS, in programs of their own: a process has its variables and permissions. */
 
 import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { root } from "../support/source_files.ts";
@@ -13,7 +13,7 @@ try {
 }
 `;
 
-/** What the program prints; a prompt would be an error, since nobody is there to answer. */
+/** Output of the program; a prompt would be an error, since nobody is there to answer. */
 async function found(LOWRANK_BLAS: string, ...flags: string[]): Promise<string> {
   const file = await Deno.makeTempFile({ suffix: ".js" });
   try {

@@ -1,4 +1,4 @@
-/** What every device refuses before any memory is touched, the dry device included. @module */
+/** Calls that every device refuses before it touches memory, the dry device included. @module */
 
 import { assertEquals, assertThrows } from "@std/assert";
 import { addKernel, fill, matmul, scaleAdd } from "../../kernels/mod.ts";

@@ -1,4 +1,4 @@
-/** What CPU devices leave behind when they are disposed, or when one does not open. */
+/** Resources of CPU devices after they are disposed, or after one fails to open. */
 
 import { assert, assertEquals, assertLess, assertRejects } from "@std/assert";
 import { kernelModule, openCpuDevice, reserveMemory } from "../../src/device/cpu/cpu_device.ts";
@@ -7,14 +7,14 @@ import { workers } from "./worker_threads.ts";
 
 const ignore = Deno.build.os !== "linux"; // which counts threads and memory in /proc
 
-/** What is left of devices: worker threads, resident MiB, mapped parts of a BLAS. */
+/** Resources that remain of devices: worker threads, resident MiB, mapped parts of a BLAS. */
 interface Left {
   readonly workers: number;
   readonly mib: number;
   readonly blas: number;
 }
 
-/** What `disposal_program.ts` prints after one device and after all of them. */
+/** Runs `disposal_program.ts`: the resources after one device and after all of them. */
 async function afterDisposals(count: number): Promise<Left[]> {
   const program = new URL("disposal_program.ts", import.meta.url).href;
   const { stdout } = await new Deno.Command(Deno.execPath(), {

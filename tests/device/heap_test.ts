@@ -15,7 +15,7 @@ interface Real {
 
 type Command = fc.Command<Live, Real>;
 
-/** Where the heaps begin, and how far they grow: 128 pages, of which the last is a guard. */
+/** Start and limit of the heaps: 128 pages, of which the last is a guard. */
 const base = 1000, firstAddress = 1024, pages = 128, page = 65536;
 
 /** The room of a range: whole cache lines, at least one. */

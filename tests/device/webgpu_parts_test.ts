@@ -1,4 +1,4 @@
-/** What only the webgpu device can get wrong: queues, pools, limits and errors that are events. */
+/** Behavior of the webgpu device alone: queues, pools, limits and errors that are events. */
 
 import { assert, assertEquals, assertLessOrEqual, assertRejects, assertThrows } from "@std/assert";
 import { addKernel, defineKernel, fill, layerNormForward, scaleAdd } from "../../kernels/mod.ts";

@@ -18,7 +18,7 @@ async function train(device: Device, folder: string): Promise<RunResult> {
   return await run(spec, { ...tinyOptions(folder, device), openModel, checkpointEvery: 1 });
 }
 
-/** What must not depend on faults: the log, what was measured, and every saved byte. */
+/** The results that must not depend on faults: the log, the metrics, and every saved byte. */
 async function outcomeOf({ folder, log, metrics, exact }: RunResult): Promise<unknown> {
   const names = ["adapter_config.json", "adapter_model.safetensors"];
   const files = names.map(async (name) =>

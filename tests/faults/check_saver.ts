@@ -1,4 +1,4 @@
-/** What a reader finds after a save with a fault at any of its operations. @module */
+/** Files that a reader finds after a save with a fault at any of its operations. @module */
 
 import { assert, assertEquals } from "@std/assert";
 import { withMemoryFolder } from "../support/folders.ts";
@@ -16,7 +16,7 @@ import {
 
 /** A way to save. */
 export interface Saver {
-  /** What the folder holds before; nothing if absent. */
+  /** Writes the folder's old contents; it is empty if absent. */
   readonly prepare?: (folder: string) => Promise<void>;
   /** Saves what is new. */
   readonly save: (folder: string) => Promise<unknown>;
@@ -28,14 +28,14 @@ export interface Saver {
   readonly live?: () => number;
 }
 
-/** How often a reader found what, by fault. */
+/** Number of times that each state was found, by fault. */
 export type Tally = Partial<Record<Fault, Partial<Record<State, number>>>>;
 
 /** A saver with what it needs. */
 export interface TestedSaver {
   /** The property. */
   readonly name: string;
-  /** What readers find after kills, in alphabetical order. Default: all three. */
+  /** States that readers find after kills, in alphabetical order. Default: all three. */
   readonly killed?: readonly State[];
   /** Checks it while what it needs is there. */
   readonly withSaver: (check: (saver: Saver) => Promise<void>) => Promise<void>;
@@ -155,7 +155,7 @@ export async function checkPowerCuts(saver: Saver, killed?: number): Promise<num
   return count;
 }
 
-/** Whether the operation was reached. */
+/** Kills a save at an operation; true if the operation was reached. */
 async function killAt(at: number, work: () => Promise<unknown>): Promise<boolean> {
   using disk = new FaultyDisk("kill", at);
   await work().catch(() => {});
@@ -171,7 +171,7 @@ export async function operationsOf(work: () => Promise<unknown>): Promise<string
 
 /** One save with one fault. */
 class Trial {
-  /** What a reader found. */
+  /** State that a reader found. */
   state: State = "refused";
   readonly #saver: Saver;
   readonly #folder: string;
@@ -192,7 +192,7 @@ class Trial {
     [this.#what, this.#isSecond] = [what, isSecond];
   }
 
-  /** Whether the fault was reached. */
+  /** Saves with one fault and checks the folder; true if the fault was reached. */
   async run(fault: Fault, at: number): Promise<boolean> {
     const { save, live } = this.#saver, bytes = live?.();
     let failure: Error | undefined, disk: FaultyDisk;
@@ -240,7 +240,7 @@ class Trial {
     assert(temporaryIn(filesOf(this.#folder)).length <= stays, cause);
   }
 
-  /** What every reader finds: the bytes of all groups are old, or new, or a key is missing. */
+  /** State that every reader finds: all groups are old, or all new, or a key is missing. */
   async look(): Promise<State> {
     const files = filesOf(this.#folder), { groups, read } = this.#saver;
     const states = groups.map((group) => {

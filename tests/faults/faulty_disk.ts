@@ -2,7 +2,7 @@
 
 import { type Disk, type NewFile, replaceDisk } from "../../src/storage/disk.ts";
 
-/** What goes wrong at one operation. */
+/** Kinds of faults at one operation. */
 export const faults = ["kill", "torn", "ENOSPC", "EIO", "short", "EINTR"] as const;
 
 /**
@@ -75,7 +75,7 @@ export class FaultyDisk implements Disposable {
     this.#restore = replaceDisk((system) => this.#over(system));
   }
 
-  /** Whether the operation with the fault was reached. */
+  /** True if the operation with the fault was reached. */
   get isReached(): boolean {
     return this.names.length > this.#at;
   }

@@ -31,7 +31,7 @@ const program = `
     .catch(({ message }) => { console.error(message); Deno.exit(1); });
 `;
 
-/** Where the program and the library are. */
+/** A folder with the program and the compiled library. */
 class Workshop {
   readonly #root: string;
 

@@ -20,9 +20,9 @@ type Change = (names: Names) => void;
 export class PowerCutDisk implements Disposable {
   readonly #at: number;
   readonly #restore: Disposable;
-  /** What the process sees. */
+  /** The files as the process sees them. */
   readonly #seen: Names;
-  /** What the disk has, with all changes that it may still lose. */
+  /** The files on the disk, with all changes that may still be lost. */
   readonly #kept: Names;
   readonly #changes: Change[] = [];
   #count = 0;
@@ -36,7 +36,7 @@ export class PowerCutDisk implements Disposable {
     this.#restore = replaceDisk((system) => this.#over(system));
   }
 
-  /** Whether the power has failed. */
+  /** True if the power has failed. */
   get isReached(): boolean {
     return this.#count > this.#at;
   }

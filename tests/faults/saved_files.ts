@@ -11,7 +11,7 @@ export interface Group {
   readonly names: readonly string[];
 }
 
-/** What a reader finds. */
+/** State of a group of files for a reader. */
 export type State = "old" | "new" | "refused";
 
 /** The state of a group of files; fails where they are neither all old nor all new. */

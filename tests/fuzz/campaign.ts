@@ -4,7 +4,7 @@ import fc from "npm:fast-check@4.10.2";
 import { judge } from "./judge.ts";
 import type { Files, Kind } from "./kind.ts";
 
-/** What came of a kind's inputs. */
+/** Results of a kind's inputs. */
 export interface Report {
   readonly kind: string;
   readonly accepted: number;
@@ -17,7 +17,7 @@ export interface Report {
   readonly find?: { readonly reason: string; readonly files: Files };
 }
 
-/** How many inputs, from which seed. */
+/** Number of inputs and their seed. */
 export interface Plan {
   readonly runs: number;
   readonly seed: number;

@@ -1,4 +1,4 @@
-/** What a path may lead to besides a file: the command line says so in one line, and soon. */
+/** Paths to something other than a file: the command line says so in one line, and soon. */
 
 import { assertEquals } from "@std/assert";
 import {
@@ -45,7 +45,7 @@ const train = (folder: string, name: string) => [
   ...["--config", `${folder}/${name}`, "--output", `${folder}/output`],
 ];
 
-/** What is at which path, the command that reads it, and a part of its sentence. */
+/** A thing at a path, the command that reads it, and a part of its sentence. */
 type Case = [what: string, make: Make, name: string, command: typeof count, reason?: string];
 
 const cases: readonly Case[] = [
@@ -63,7 +63,7 @@ const cases: readonly Case[] = [
   ["a folder", folder, "adapter_config.json", inspect],
 ];
 
-/** What the system or Deno forbids programs that have no more rights than a user's. */
+/** Cases that the system or Deno forbids programs that have no more rights than a user's. */
 const forbidden: readonly Case[] = [
   ["a pipe", pipe, "config.json", count],
   ["a file that cannot be read", secret, "config.json", count, "it is not readable"],

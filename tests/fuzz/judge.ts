@@ -1,9 +1,9 @@
-/** Whether the package dealt with an input as it should: read correctly, or refused in a sentence. @module */
+/** Judge of the package's answer to an input: read correctly, or refused in a sentence. @module */
 
 import process from "node:process";
 import { type Files, type Kind, Unsound } from "./kind.ts";
 
-/** How an input fared. */
+/** Result of one input. */
 export interface Verdict {
   /** The sentence by which it was refused; undefined if it was accepted. */
   readonly refusal?: string;
@@ -11,7 +11,7 @@ export interface Verdict {
   readonly ms: number;
 }
 
-/** What the package must not do: crash, take long, accept nonsense, refuse without a sentence. */
+/** A fault of the package: it crashes, takes long, accepts nonsense, or gives no sentence. */
 export class Find extends Error {
   override name = "Find";
 }
@@ -64,18 +64,18 @@ function wrongWith(error: unknown, { refusals }: Kind): string | undefined {
   return wrongWithSentence(error.message);
 }
 
-/** What JavaScript says by itself, which tells a user nothing about a file. */
+/** Messages of the JavaScript engine, which tell a user nothing about a file. */
 const engine =
   /Cannot (read|set|convert|destructure|mix|assign)|is not (iterable|a function|a constructor|an object|extensible)|Maximum call stack|[Ii]nvalid (array|typed array|string|array buffer|count|regular)|allocation failed|[Oo]ut of memory|is not defined|circular|offset is out of bounds|Reduce of empty|at position \d+ at /;
 
-/** What a template shows where a value was forgotten. */
+/** Traces of a forgotten value in a template. */
 const forgotten = /\bundefined\b|\[object \w+\]|\bNaN of\b|\n\s+at |file:\/\//;
 
 /** Characters that move a terminal's cursor or turn its text around. */
 // deno-lint-ignore no-control-regex -- these are what must not be there
 const control = /[\u0000-\u001f\u007f-\u009f\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]/;
 
-/** What is wrong with an error's message, or undefined. */
+/** Fault of an error's message, or undefined. */
 export function wrongWithSentence(message: string): string | undefined {
   if (engine.test(message)) return "it threw the engine's own error";
   if (forgotten.test(message)) return "its sentence has a value that was forgotten";

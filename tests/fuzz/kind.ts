@@ -8,7 +8,7 @@ export type Files = Readonly<Record<string, Uint8Array<ArrayBuffer>>>;
 
 /** A kind of input. */
 export interface Kind {
-  /** What it is, in the plural. */
+  /** Its name, in the plural. */
   readonly name: string;
   /** Good inputs with mutations. */
   readonly inputs: fc.Arbitrary<Files>;
@@ -43,7 +43,7 @@ export function sound(condition: boolean, wrong: string): asserts condition {
   if (!condition) throw new Unsound(`accepted ${wrong}`);
 }
 
-/** Whether all values are finite. */
+/** True if all values are finite. */
 export function areFinite(values: ArrayLike<number>): boolean {
   for (let i = 0; i < values.length; i++) if (!Number.isFinite(values[i])) return false;
   return true;

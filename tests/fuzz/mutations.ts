@@ -19,7 +19,7 @@ interface Edit {
   readonly token: string;
 }
 
-/** What replaces a value: raw JSON text, some of which is not JSON. */
+/** Replacements of a value: raw JSON text, some of which is not JSON. */
 const hostileTokens = [
   ...["null", "true", "false", "0", "-0", "1", "-1", "2", "3", "0.5", "1.5", "1e308", "1e999"],
   ...["-1e999", "1e-320", "4294967296", "9007199254740992", "1e9", "2147483648", "NaN", "0x10"],
@@ -32,7 +32,7 @@ const hostileTokens = [
 
 const hostileKeys = ['"__proto__"', '"constructor"', '""', '"a"', '"\\u0007"', '"toString"', '"0"'];
 
-/** What of a kind's own to put in place of values and keys, as values that become JSON. */
+/** Values and keys of a kind's own to put in place of others, as values that become JSON. */
 export interface Seasoning {
   readonly values?: readonly unknown[];
   readonly keys?: readonly string[];

@@ -5,7 +5,7 @@ import { withMemoryFolder } from "../support/folders.ts";
 import { rootPath } from "../support/source_files.ts";
 import type { Plan, Report } from "./campaign.ts";
 
-/** What came of a kind's inputs, the smallest find as JSON to keep. */
+/** Results of a kind's inputs, with the smallest find as JSON to keep. */
 export interface WatchedReport extends Omit<Report, "find"> {
   readonly find?: { readonly reason: string; readonly files: Record<string, unknown> };
 }

@@ -1,4 +1,4 @@
-/** What kernels say of the elements that they need, compared with what their definitions touch. */
+/** Elements that kernels say they need, compared with those that their definitions touch. */
 
 import { assert, assertEquals, assertLessOrEqual } from "@std/assert";
 import type { Kernel, Numbers } from "../../kernels/kernel.ts";

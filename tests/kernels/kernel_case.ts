@@ -26,9 +26,9 @@ export type Bound = (before: Buffers, after: Buffers, scalars: Values) => Record
 
 /** A kernel with inputs, scalars and the error that theory allows. */
 export interface KernelCase {
-  /** What is special about it. */
+  /** Name of the case: its special property. */
   readonly name: string;
-  /** What runs. */
+  /** The kernel that runs. */
   readonly kernel: Kernel;
   /** Values of a binding, its size where nothing is read from it, or the binding it shares. */
   readonly buffers: Readonly<Record<string, HostData | number | string>>;

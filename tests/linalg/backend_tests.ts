@@ -1,4 +1,4 @@
-/** What every backend must do: golden values of mpmath, and properties of any matrix. @module */
+/** Tests of every backend: golden values of mpmath, and properties of any matrix. @module */
 
 import { assertEquals } from "@std/assert";
 import fc from "npm:fast-check@4.10.2";

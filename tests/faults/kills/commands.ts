@@ -15,7 +15,7 @@ type Contents = ReadonlyMap<string, Uint8Array>;
 interface Command {
   /** Its arguments; files that it needs are written to the scratch folder. */
   args(scratch: string): Promise<(output: string) => string[]>;
-  /** What a kill has left, beside the result of one that was never killed. */
+  /** State that a kill has left, beside the result of a command that was not killed. */
   found(folder: string, contents: Contents, whole: Contents): Promise<Found>;
 }
 
@@ -105,7 +105,7 @@ export async function killCommands(name: string, count: number, random: Random):
 
 /** Counts what happens to the files below a folder. */
 class Writes implements Disposable {
-  /** How often something did. */
+  /** Number of events. */
   count = 0;
   readonly #watcher: Deno.FsWatcher;
 

@@ -1,9 +1,9 @@
-/** What is found after a kill, counted. @module */
+/** Counts of the states that kills leave. @module */
 
-/** What a kill left: what was there before, what was being written, something that is refused, or worse. */
+/** State after a kill: the old files, the new files, a refusal, or files that are neither. */
 export type Found = "old" | "new" | "refused" | "torn";
 
-/** How often each was found, and what the same command made of it when it was called again. */
+/** Counts of each state, and of the results of the same command called again. */
 export class Counts {
   readonly #found: Record<Found, number> = { old: 0, new: 0, refused: 0, torn: 0 };
   #checkpoints = 0;

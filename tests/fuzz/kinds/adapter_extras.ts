@@ -1,4 +1,4 @@
-/** What adapters have beside A and B: magnitudes, biases, whole modules, rows of tables, labels. @module */
+/** Tensors beside A and B: magnitudes, biases, whole modules, rows of tables, labels. @module */
 
 import fc from "npm:fast-check@4.10.2";
 import { AdapterFileError } from "../../../src/core/errors.ts";

@@ -232,7 +232,7 @@ function checkPattern(files: Files): void {
   sound(isWhole === isExpected, `"${pattern}" with the answer ${isWhole} for "${name}"`);
 }
 
-/** What Python reads in another way than JavaScript, or alone. */
+/** Syntax that Python reads differently from JavaScript, or that only Python has. */
 const pythonOnly = /\\[aBZ]|\(\?P|\{,|\[\^?\]/;
 
 function isRegExp(pattern: string): boolean {

@@ -33,7 +33,7 @@ async function checkWritten(
   for (const update of updates) checkUpdate(update);
 }
 
-/** What is not part of the folder: the name of a method. */
+/** Key of a method's name among the files; it is not a file of the folder. */
 const asked = "method";
 
 const methodIn = (files: Files) => new TextDecoder().decode(files[asked]) as CombinationMethod;

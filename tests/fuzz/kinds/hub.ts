@@ -1,4 +1,4 @@
-/** What a hub answers, and what its cache holds. No server runs: the answers are files of the input. @module */
+/** Answers of a hub and contents of its cache, as files of the input: no server runs. @module */
 
 import fc from "npm:fast-check@4.10.2";
 import { createHash } from "node:crypto";

@@ -28,7 +28,7 @@ const matrix = (rows: number, columns: number): HostTensor => ({
   shape: [rows, columns],
   data: Float32Array.from({ length: rows * columns }, (_, i) => i % 5 - 2),
 });
-/** What they train it on. */
+/** The batch that they train on. */
 export const batch: Batch<HostTensor> = { inputs: matrix(4, 2), targets: matrix(4, 3) };
 
 /** A specification of two steps. */

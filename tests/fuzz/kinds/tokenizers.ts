@@ -103,7 +103,7 @@ async function checkTokenizer(files: Files, encoded = texts): Promise<void> {
   }
 }
 
-/** What encloses texts, as in BERT's files. */
+/** Adds special tokens around texts, as in BERT's files. */
 const framed = (json: Json): Json => ({
   ...json,
   post_processor: {

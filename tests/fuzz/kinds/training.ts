@@ -1,4 +1,4 @@
-/** What training reads: batches, cases and configurations. @module */
+/** Inputs of training: batches, cases and configurations. @module */
 
 import fc from "npm:fast-check@4.10.2";
 import { AdapterFileError, ShapeError } from "../../../src/core/errors.ts";

@@ -11,7 +11,7 @@ const sizes = [1, 3, 15, 16, 17, 33, 64, 1000, 9001];
 /** Argument of the tanh. */
 const argument = (x: number) => Math.sqrt(2 / Math.PI) * (x + 0.044715 * x ** 3);
 
-/** What a form errs by at x. */
+/** Errors of a form at x. */
 interface Errors {
   /** In the factor of x. */
   readonly gate: number;

@@ -54,7 +54,7 @@ export function forwardCase(rows: number, width: number, shift: number): KernelC
   };
 }
 
-/** What the forward leaves for the backward, rounded to F32. */
+/** Statistics that the forward keeps for the backward, rounded to F32. */
 function statistics(x: Float32Array, rows: number, width: number) {
   const mean = new Float32Array(rows), inverseDeviation = new Float32Array(rows);
   const ones = new Float32Array(width).fill(1), y = new Float32Array(x.length);

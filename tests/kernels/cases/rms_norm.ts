@@ -28,7 +28,7 @@ function forwardCase(rows: number, width: number): KernelCase {
   };
 }
 
-/** What the forward leaves for the backward, rounded to F32. */
+/** Inverse roots that the forward keeps for the backward, rounded to F32. */
 function inverseRoots(x: Float32Array, rows: number, width: number): Float32Array {
   const inverseRoot = new Float32Array(rows), weight = new Float32Array(width);
   const buffers = { x, weight, y: new Float32Array(x.length), inverseRoot };

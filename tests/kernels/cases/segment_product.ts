@@ -22,7 +22,7 @@ interface Options {
   readonly accumulate?: number;
   /** Elements between matrices, and columns beside the parts. */
   readonly padding?: number;
-  /** Whether all parts of a group add to the same columns. */
+  /** True if all parts of a group add to the same columns. */
   readonly shared?: boolean;
 }
 
