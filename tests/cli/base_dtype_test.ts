@@ -1,4 +1,4 @@
-/** What is done with a base in 16 bits or in 4, and with adapters that begin at what these have taken from it. */
+/** Bases in 16 or 4 bits, and adapters that start from values taken out of them. */
 
 import { assert, assertEquals, assertNotEquals, assertStringIncludes } from "@std/assert";
 import { injectLoftq } from "../../src/adapt/mod.ts";

@@ -1,4 +1,4 @@
-/** How `train`, `sweep` and `evaluate` make batches of texts. */
+/** Options of `train`, `sweep` and `evaluate` for batches of texts. */
 
 import { assert, assertAlmostEquals, assertEquals, assertStringIncludes } from "@std/assert";
 import { readJson } from "../../src/storage/files.ts";
@@ -19,7 +19,7 @@ interface Recorded {
   readonly spec: { readonly data: Readonly<Record<string, unknown>> };
 }
 
-/** What a training records of its batches. */
+/** The batch options in the record of a training. */
 async function batchingIn(output: string) {
   const { spec: { data } } = await readJson(`${output}/run.json`) as Recorded;
   const { batchSize, tokensPerStep, batchOrder } = data;

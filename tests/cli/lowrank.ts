@@ -5,7 +5,7 @@ import { main } from "../../src/cli/program.ts";
 import { golden } from "../support/golden.ts";
 import { rootPath, sourceText } from "../support/source_files.ts";
 
-/** How a program ended. */
+/** Exit code and output of a program. */
 export interface Outcome {
   readonly code: number;
   readonly stdout: string;
@@ -52,7 +52,7 @@ export function spawnLowrank(...args: string[]): Deno.ChildProcess {
   return spawnProgram(Deno.execPath(), ...lowrankArgs(...args));
 }
 
-/** What Deno is started with to run `lowrank ARGS` as the task does. */
+/** Arguments with which Deno runs `lowrank ARGS` as the task does. */
 export function lowrankArgs(...args: string[]): string[] {
   return ["run", "--no-check", ...flagsOf("lowrank"), "cli.ts", ...withCpu(args)];
 }

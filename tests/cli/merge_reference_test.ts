@@ -84,7 +84,7 @@ for (const name of ["peft_dora", "peft_lora_bias", "peft_bias_all", "peft_tokens
   });
 }
 
-/** What the scripts print of merged weights. */
+/** The scripts' report on merged weights. */
 interface Differences {
   readonly dtype: string;
   readonly steps: number;
@@ -97,7 +97,7 @@ function assertNear({ dtype, steps, difference }: Differences, what: string): vo
   else assert(steps <= 1, `${what}: ${steps} steps apart`);
 }
 
-/** What the script prints of a family. */
+/** The script's report on a family. */
 interface MergedFamily extends Differences {
   readonly loaded: boolean;
   readonly config: boolean;
@@ -126,7 +126,7 @@ Deno.test({
     }),
 });
 
-/** What the script prints of a new head. */
+/** The script's report on a new head. */
 interface MergedHead {
   readonly loaded: boolean;
   readonly type: string;

@@ -52,7 +52,7 @@ interface Reading {
   readonly args: (adapter: string, base: string, output: string) => readonly string[];
   /** The methods for which it works; all if absent. */
   readonly takes?: readonly MethodKind[];
-  /** What it says to the others. */
+  /** Error sentence for the other kinds. */
   readonly sentence?: (kind: MethodKind, adapter: string) => string;
 }
 

@@ -47,7 +47,7 @@ async function runAll(
   return { ...JSON.parse(last), lines, errors: stderr.trimEnd().split("\n") };
 }
 
-/** The permissions that something gives up, such as `net` and `run deno`; they are not given up in fact. */
+/** Permissions that a command keeps; its arguments may need a folder or a server of safetensors. */
 async function givenUp(use: () => unknown): Promise<string[]> {
   const { permissions } = Deno, names: string[] = [];
   const revokeSync = (descriptor: Deno.PermissionDescriptor) => {
@@ -160,7 +160,10 @@ Deno.test("of the environment, families are granted where all of it is ours or S
   }
 });
 
-/** What a command keeps; its arguments may need a folder, or a server of safetensors. */
+/**
+ * The permissions that a command keeps; its arguments may need a folder, or a server of
+ * safetensors.
+ */
 interface Case {
   readonly keeps: readonly string[];
   /** Its exit code, if not 0. */

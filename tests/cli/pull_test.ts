@@ -15,7 +15,7 @@ const model = "hf:me/tiny", adapter = "hf:me/adapter";
 
 const tiny = filesOf(folder);
 
-/** What nobody asked for, under the names that such files have. */
+/** Files of a repository that `pull` does not download, under the names that such files have. */
 const other = {
   "pytorch_model.bin": new Uint8Array(9),
   "consolidated.safetensors": new Uint8Array(9),

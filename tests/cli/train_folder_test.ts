@@ -1,4 +1,4 @@
-/** What `lowrank train` takes for its own: the bytes that it has saved, and nothing else. */
+/** `lowrank train` replaces only bytes that it has saved itself. */
 
 import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { filesIn, withFolder } from "../support/folders.ts";

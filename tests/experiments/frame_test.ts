@@ -218,7 +218,7 @@ const definition: ExperimentDefinition<unknown, number> = {
   claims: [claim()],
 };
 
-/** What an experiment gives and reports on a device that computes nothing. */
+/** Outcome of an experiment on a device that computes nothing, with the shares that it reports. */
 async function outcomeOf(
   more: Partial<ExperimentDefinition<unknown, number>>,
   context: Partial<ExperimentContext> = {},

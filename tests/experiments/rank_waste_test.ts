@@ -112,7 +112,7 @@ function deltaOf(update: LowRankUpdate) {
   return { rows, columns, data: Float64Array.from(data) };
 }
 
-/** What the rows say, at every rank. */
+/** Findings that the rows are made to give. */
 interface Found {
   readonly one?: number;
   readonly own?: number;

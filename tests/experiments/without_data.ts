@@ -5,7 +5,7 @@ import type { Outcome } from "../../experiments/frame/experiment.ts";
 import { DryDevice } from "../../src/device/dry.ts";
 import { withVariables } from "../support/variables.ts";
 
-/** What a job says of an experiment then. */
+/** Outcome of an experiment where `LOWRANK_DATA` names no folder. */
 export const outcomeWithoutData = (
   experiment: Experiment,
   { full }: { readonly full: boolean },

@@ -1,8 +1,8 @@
-/** What drawn figures leave on the heap. */
+/** Memory on the heap after figures are drawn. */
 
 import { assertLess } from "@std/assert";
 
-/** What a figure's queries take: 50 kB of heap on average, measured when all of them stayed. */
+/** Memory of a figure's queries: 50 kB of heap on average, measured when all of them stayed. */
 const bytesOfFigure = 50_000;
 
 Deno.test("a drawn figure leaves nothing on the heap", async () => {

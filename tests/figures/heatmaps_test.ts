@@ -41,7 +41,7 @@ Deno.test("beyond chance the scale fits the values, with chance in its middle", 
   assertEquals(ticktext, ["−0.2", "−0.1", "chance", "+0.1", "+0.2"]);
 });
 
-/** How different two colors look to an eye that sees light first: luma, 0 to 255. */
+/** Luma of a color on a scale, 0 to 255: a measure of how different two colors look. */
 function lumaOf(scale: [number, string][], value: number): number {
   const at = scale.findIndex(([end]) => end >= value),
     [[from, low], [to, high]] = scale.slice(at - 1);

@@ -1,4 +1,4 @@
-/** What a lesson may be made from, and its pictures; its numbers are tested with the playground. */
+/** Settings of a lesson, and its pictures; its numbers are tested with the playground. */
 
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { openDevice } from "../../src/device/mod.ts";

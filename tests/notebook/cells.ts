@@ -9,7 +9,7 @@ const setupCell = `import * as notebook from "@lowrank/core/notebook";
 const { check, liveFigure, progress, runExperiment, setup, show, slider, stoppable, tex } = notebook;
 await setup();`;
 
-/** What a cell came to. */
+/** Result of a cell. */
 export interface Cell {
   status: string;
   outputs: readonly Output[];

@@ -1,4 +1,4 @@
-/** What is shown of the toolkit's results. */
+/** Tables that a notebook shows of the toolkit's results. */
 
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { formulas } from "../../src/accounting/mod.ts";

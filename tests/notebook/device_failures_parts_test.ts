@@ -1,4 +1,4 @@
-/** What goes wrong on a GPU shows in the cell, with nobody reading. */
+/** Failures of a GPU show in the cell, even if nothing is read from the device. */
 
 import { assertEquals, assertMatch } from "@std/assert";
 import { webgpuAvailable } from "../support/parts.ts";

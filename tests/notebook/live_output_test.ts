@@ -8,7 +8,7 @@ const slow = (ms: number) => () => {
   return {};
 };
 
-/** What comes first: the end of the work, or a timer in the middle of the rest that a drawing earned. */
+/** The first to finish: the work, or a timer in the middle of the pause after a drawing. */
 async function first(work: (output: LiveOutput) => Promise<void>): Promise<string> {
   const output = new LiveOutput(), drawn = Promise.withResolvers<void>();
   output.draw(() => (drawn.resolve(), slow(500)()));

@@ -16,7 +16,7 @@ const parts = [
   resultHtml(ranged, { measured: "6.5", best: "7" }, []),
 ];
 
-/** What the page says: both answers, and of both results the line to unfold, whether it is, and its words. */
+/** Text of the page: both answers, and each result's line to unfold, its state and its words. */
 function said(page: Page): Promise<unknown> {
   return page.evaluate(`[
     ...[...document.querySelectorAll("[role=status]")].map(({ textContent }) => textContent),

@@ -1,4 +1,4 @@
-/** What `terminal_test.ts` runs: every part of the notebook entry, where there is no kernel. */
+/** Program of `terminal_test.ts`: every part of the notebook entry, without a kernel. */
 
 import {
   check,

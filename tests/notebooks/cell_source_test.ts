@@ -1,4 +1,4 @@
-/** What the code of cells must be like: read aloud by a student, and each name for one thing. */
+/** Rules for the code of cells: a student can read it aloud, and each name is of one thing. */
 
 import { assertEquals } from "@std/assert";
 import { makeNotebook } from "../support/make_notebook.ts";

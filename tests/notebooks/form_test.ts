@@ -1,4 +1,4 @@
-/** What a notebook of the series must be like before anyone runs it. */
+/** Rules for the notebooks of the series before anyone runs them. */
 
 import { assert, assertEquals } from "@std/assert";
 import {
@@ -20,7 +20,7 @@ const notebooks = Object.entries(texts).map(([name, text]): [string, Notebook] =
   parseNotebook(text),
 ]);
 
-/** Where each notebook breaks a rule: the rule gives what it found. */
+/** Violations of a rule in all notebooks, each with its notebook's name. */
 function broken(rule: (notebook: Notebook, name: string) => unknown[]): string[] {
   return notebooks.flatMap(([name, notebook]) =>
     rule(notebook, name).map((found) => `${name}: ${found}`)

@@ -125,7 +125,7 @@ const kernelControls = (notebook: Notebook) =>
   count(notebook, /<(?:input|select) data-control/g) - count(notebook, /<div data-steps/g) -
   count(notebook, /<fieldset data-question(?:(?!<\/fieldset>)[^])*?<input data-control/g);
 
-/** How often the HTML of a notebook's outputs has something. */
+/** Number of matches in the HTML of a notebook's outputs. */
 function count(notebook: Notebook, pattern: RegExp): number {
   const outputs = codeCells(notebook).flatMap(({ outputs }) => outputs);
   const pages = outputs.map((output) => "data" in output ? output.data["text/html"] ?? "" : "");

@@ -1,4 +1,4 @@
-/** What `deno task lab` does with its arguments, and what it puts into a folder of one's own. */
+/** Arguments of `deno task lab`, and the files that it puts into a user's own folder. */
 
 import { assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
 import { relative } from "node:path";

@@ -6,7 +6,7 @@ import { ownAdapters, withServing } from "../serve/served.ts";
 import { writeRoberta } from "../support/small_roberta.ts";
 import { examplesIndex, withExample } from "./with_example.ts";
 
-/** What each program prints, and what it writes. */
+/** Output and files of each program. */
 const expected: Readonly<Record<string, { prints?: RegExp; writes?: string }>> = {
   own_text: {
     prints: /^8 texts to train on, 2 held out .*\ntrains 16,384 values [^]*\nboat: \w.*\n$/,

@@ -30,7 +30,7 @@ function differenceOf({ printed, computed }: PaperRow): string {
   return `${percent < 0 ? "−" : "+"}${size < 0.1 ? size.toPrecision(1) : size.toFixed(1)}%`;
 }
 
-/** What the page must say of a cell. */
+/** The page's line on a cell. */
 function lineOf(row: PaperRow): string {
   const table = tableLabel(row.table).replace("Table ", "").toLowerCase();
   const digits = Number.isInteger(row.computed) ? {} : { maximumSignificantDigits: 6 };

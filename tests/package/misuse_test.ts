@@ -1,4 +1,4 @@
-/** What a notebook without types may pass: functions say what they need, in our words and not the engine's. */
+/** Wrong arguments from untyped code: functions refuse them in our words, not the engine's. */
 
 import { assert, assertEquals } from "@std/assert";
 import * as lowrank from "../../mod.ts";

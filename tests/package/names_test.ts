@@ -13,7 +13,7 @@ interface DocSymbol {
 
 const { exports } = JSON.parse(await Deno.readTextFile(new URL("deno.json", root)));
 
-/** Where each public name of an entry is declared. */
+/** The file that declares each public name of an entry. */
 async function namesOf(entry: string): Promise<Map<string, string>> {
   const args = ["doc", "--json", entry];
   const { stdout } = await new Deno.Command(Deno.execPath(), { args, cwd: rootPath }).output();

@@ -10,7 +10,7 @@ const from = page.indexOf("## What we promise"), to = page.indexOf("## What we t
 const promises = page.slice(from, to).split(/^- /m).slice(1)
   .map((promise) => promise.split(/^#/m)[0].replaceAll(/\s+/g, " ").trim());
 
-/** What a promise names: `[path](path): "name", "name"`. */
+/** Tests that a promise names: `[path](path): "name", "name"`. */
 function testsOf(promise: string): { path: string; name: string }[] {
   const lists = promise.matchAll(/\[`(\S+)`\]\((\S+)\): ((?:"[^"]+"(?:, )?)+)/g);
   return [...lists].flatMap(([, shown, path, names]) => {

@@ -1,6 +1,6 @@
 /**
- * What a user writes, as in section 1 of the architecture; `install_test.ts` runs it in a folder of its own
- * with the package by path, over HTTP and packed. It prints what it found as JSON.
+ * A user's program, as in section 1 of the architecture; `install_test.ts` runs it in a folder of
+ * its own with the package by path, over HTTP and packed. It prints what it found as JSON.
  *
  * @module
  */

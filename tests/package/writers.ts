@@ -1,5 +1,5 @@
 /**
- * Which functions and methods of the package write files, found in its sources: those that name a
+ * Functions and methods of the package that write files, found in its sources: those that name a
  * function of storage that writes, or one that does so.
  *
  * @module
@@ -13,7 +13,7 @@ interface Declaration {
   readonly mentions: ReadonlySet<string>;
 }
 
-/** What storage writes files with. */
+/** Functions of storage that write files. */
 const first = ["moveFile", "saveFolder", "writeFileAtomic"];
 
 /** The functions and methods that write files: `src/runs/run.ts#run`, `src/….ts#LoraAdapter.save`. */
@@ -68,7 +68,7 @@ interface Link {
   readonly as: string;
 }
 
-/** Where a name that a file exports is declared. */
+/** The file and name of a name's declaration, followed through exports. */
 function originOf(file: string, name: string): string {
   const link = linksOf(file, sourceText(file), "export").find(({ as }) => as === name);
   return link ? originOf(link.file, link.name) : `${file}#${name}`;

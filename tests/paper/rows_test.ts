@@ -136,7 +136,7 @@ type Check = [table: string, row: string, printed: string, computed: string, rep
 /** Worked out from the formulas by another hand (the notes on the paper that this project began with). */
 const checks = derivedChecks as Check[];
 
-/** What the other hand computed from settings that are not those of the cell, or of the encoder with pooler. */
+/** Rows that the other derivation computed from other settings, or with the pooler. */
 const alternatives = /untied head|12 d per layer|with pooler|r=16 \(as the scripts say\)/;
 
 /** Ours alone: the other hand left them out. */

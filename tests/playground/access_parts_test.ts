@@ -56,7 +56,7 @@ async function assertUnknownIsSaid(page: Page, address: string): Promise<void> {
   assertEquals(said, "Ignored in the address: hide=header, __proto__=1.");
 }
 
-/** What a screen reader is told. */
+/** A node of the accessibility tree, which screen readers read. */
 interface AccessNode {
   readonly ignored: boolean;
   readonly role: { readonly value: string };
@@ -84,7 +84,7 @@ async function assertNames(page: Page): Promise<void> {
   assertEquals(of("image").length, 8, "charts, matrices and bars");
 }
 
-/** What is spoken while steps are taken: numbers are in no region that is read aloud. */
+/** Checks that steps are not read aloud: numbers are in no live region. */
 async function assertNoChatter(page: Page): Promise<void> {
   await page.evaluate(`{
     globalThis.spoken = [];
@@ -147,7 +147,7 @@ async function assertArrowsMove(page: Page): Promise<void> {
 
 const root = "document.documentElement";
 
-/** What reaches beyond the page, but for what scrolls in a place of its own. */
+/** Elements that reach beyond the page, except those that scroll in a place of their own. */
 const tooWide = `[...document.querySelectorAll("body *")].filter((one) =>
   one.checkVisibility() && !one.parentElement.closest(".scroll, pre, svg, select") &&
   one.getBoundingClientRect().right > ${root}.clientWidth + 0.5).map((one) => one.outerHTML.slice(0, 90))`;

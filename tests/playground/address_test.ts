@@ -1,4 +1,4 @@
-/** What an address hides, and what it says that the page does not know. */
+/** Parts that an address hides, and its unknown words, which the page names. */
 
 import { assert, assertEquals } from "@std/assert";
 import {

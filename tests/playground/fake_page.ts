@@ -44,7 +44,7 @@ export class FakeWorker {
   static calls: FakeCall[] = [];
   /** The last that was started. */
   static last: FakeWorker;
-  /** What a call gives. */
+  /** Gives the result of a call. */
   static answer: (call: FakeCall) => unknown = () => undefined;
   onmessage?: (event: { data: { value: unknown } }) => void;
   onerror?: (event: { message?: string }) => void;

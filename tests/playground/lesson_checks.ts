@@ -1,4 +1,4 @@
-/** What the page computes and shows of the planted shift, and of the memory of a model. */
+/** The page's numbers and pictures of the planted shift, and of the memory of a model. */
 
 import { assert, assertEquals } from "@std/assert";
 import { formatState, initial, settingsOf, type State } from "../../playground/state.ts";
@@ -12,7 +12,7 @@ import { assertAllClose } from "../support/all_close.ts";
 import type { Page } from "../support/browser.ts";
 import { assertSaid, assertShown, shownTerms } from "./shown.ts";
 
-/** What the page shows under "The exact numbers". */
+/** The page's text under "The exact numbers". */
 interface Exact {
   settings: unknown;
   computedBy: string;

@@ -86,7 +86,7 @@ async function assertAdapterIsShown(page: Page): Promise<void> {
   );
 }
 
-/** What has no name for a reader who does not see it. */
+/** Controls and pictures without a name for a screen reader. */
 const nameless = `[...document.querySelectorAll("input, select, textarea, button, [role=img]")]
   .filter((one) => one.checkVisibility() && !one.labels?.length && !one.ariaLabel && !one.textContent.trim())
   .map(({ id }) => id)`;

@@ -1,4 +1,4 @@
-/** What the page shows of numbers. */
+/** Checks of the numbers that the page shows. */
 
 import { assertEquals } from "@std/assert";
 import type { Page } from "../support/browser.ts";

@@ -1,4 +1,4 @@
-/** What the tiny GPT-2 does in the page. */
+/** Checks of the tiny GPT-2 in the page. */
 
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { exampleLines } from "../../playground/tiny/settings.ts";
@@ -18,7 +18,7 @@ import type { Page } from "../support/browser.ts";
 import { assertSameValues } from "./lesson_checks.ts";
 import { assertSaid, assertShown, shownTerms } from "./shown.ts";
 
-/** What the page shows under "The exact numbers". */
+/** The page's text under "The exact numbers". */
 interface Exact {
   lines: string[];
   prompt: string;

@@ -1,4 +1,4 @@
-/** What the page does when a reader asks for something while something else is under way. */
+/** Requests of a reader while another is being answered. */
 
 import { assert, assertEquals, assertMatch, assertRejects } from "@std/assert";
 import { fakePage, FakeWorker } from "./fake_page.ts";

@@ -9,7 +9,7 @@ import { browserOfFile, type Page } from "../support/browser.ts";
 import { withFolder } from "../support/folders.ts";
 import { browserPath } from "../support/parts.ts";
 
-/** What a report does in a real browser: it unfolds, prints, fits, saves, and reloads while it grows. */
+/** A report in a real browser: it unfolds, prints, fits, saves, and reloads while it grows. */
 
 const ignore = browserPath() === undefined;
 
@@ -92,7 +92,7 @@ async function afterReload<T>(page: Page, expression: string): Promise<T> {
   throw new Error(`waited 60 s for ${expression}`);
 }
 
-/** Where the top of an element is on the screen, in whole pixels. */
+/** Distance from the top of the screen to an element, in whole pixels. */
 const topOf = (page: Page, id: string) =>
   page.evaluate<number>(`Math.round(document.getElementById("${id}").getBoundingClientRect().top)`);
 

@@ -13,7 +13,7 @@ const connect = (address: string) =>
 const write = (connection: Deno.Conn, text: string) =>
   connection.write(new TextEncoder().encode(text)).catch(() => 0);
 
-/** How many bytes come until the server closes a connection. */
+/** Number of bytes that come until the server closes a connection. */
 async function bytesUntilClosed(connection: Deno.Conn): Promise<number> {
   const buffer = new Uint8Array(2 ** 16);
   let bytes = 0;

@@ -16,7 +16,7 @@ export const works: readonly Work[] = Array.from({ length: 10 }, (_, i) => ({
   seed: i,
 }));
 
-/** What `generate` gives for a request. */
+/** Tokens of `generate` for a request. */
 export async function offline(
   model: TextModel,
   adapters: Adapters,

@@ -1,4 +1,4 @@
-/** What the server is not to be talked into: every request of another kind gets a sentence, and it lives on. */
+/** Requests that the server refuses: each gets a sentence, and the server lives on. */
 
 import { assert, assertEquals } from "@std/assert";
 import fc from "npm:fast-check@4.10.2";

@@ -13,7 +13,7 @@ import { rootPath } from "../support/source_files.ts";
 /** The base. */
 export const base: string = `${rootPath}models/tiny-gpt2`;
 
-/** Where its adapters come from. */
+/** Folder of its adapters. */
 const study = `${rootPath}models/rank-study`;
 
 /** The adapters that are there from the start: of three ranks and on different sites. */
@@ -27,7 +27,7 @@ export async function copyAdapter(folder: string, name: string, as = name): Prom
   }
 }
 
-/** What a server is asked, with the names of its fields. */
+/** Body of a request, with the names of its fields. */
 export type Body = Readonly<Record<string, unknown>>;
 
 /** An answer of HTTP. */
@@ -105,7 +105,7 @@ export async function withServing(
   });
 }
 
-/** What `lowrank generate` answers to requests of a server, one after another on a device of its own. */
+/** Answers of `lowrank generate` to a server's requests, one by one on a device of its own. */
 export async function offlineAnswers(
   bodies: readonly Body[],
 ): Promise<{ text: string; tokens: number }[]> {

@@ -1,4 +1,4 @@
-/** What the encoder study ships: the rates of its search, and the rows that the default job quotes. */
+/** Shipped files of the encoder study: rates of the search, rows that the default job quotes. */
 
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import measured from "../../../experiments/encoder_study/encoder_study.json" with { type: "json" };

@@ -22,7 +22,7 @@ const mostDeviations = 4.604;
 
 const task = studyTasks.find(({ name }) => name === "TREC")!, [full] = studyMethods;
 
-/** What transformers finds with the study's texts and rate, in percent, one number for each seed. */
+/** Accuracies of transformers with the study's texts and rate, in percent, one for each seed. */
 async function theirAccuracies(folder: string): Promise<number[]> {
   const { train, test } = await openStudy(data!, studySizes).texts(task);
   const { batch, epochs } = studySizes, learningRate = studyRateOf(task, full);

@@ -1,4 +1,4 @@
-/** What a pass asks of a device, against formulas that can be checked by hand. */
+/** Launches, operations and bytes of a pass, compared with formulas that can be checked by hand. */
 
 import { assert, assertEquals } from "@std/assert";
 import measured from "../../../experiments/latency/latency_medium.json" with { type: "json" };
@@ -21,7 +21,7 @@ const m = 10, batch = 2, length = 16, tokens = batch * length;
 
 const [base, again, merged, unmerged, houlsby, lin] = countPasses(smallShape, [m], [batch, length]);
 
-/** What a count has more than the base's. */
+/** The difference between a count and the base's. */
 const more = (count: typeof base) => ({
   launches: count.launches - base.launches,
   flops: count.flops - base.flops,

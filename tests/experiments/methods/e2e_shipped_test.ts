@@ -1,4 +1,4 @@
-/** What the study on E2E ships: rows of a whole job, at the rates of the search. */
+/** Shipped rows of the study on E2E: a whole job, at the rates of the search. */
 
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import shipped from "../../../experiments/methods/e2e/e2e.json" with { type: "json" };

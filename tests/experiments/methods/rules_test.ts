@@ -25,7 +25,7 @@ function runs(
 
 const noise = 2 * Math.sqrt(2e-4);
 
-/** What the rules say of rows, in the order of the claims. */
+/** Verdicts of the rules on rows, in the order of the claims. */
 const verdicts = <More extends object>(
   claims: readonly MethodsClaim<MethodComparison & More>[],
   rows: readonly MethodRow[],

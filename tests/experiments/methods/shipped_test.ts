@@ -1,4 +1,4 @@
-/** What the methods study ships: rows of whole jobs, at the rates of the search. */
+/** Shipped rows of the methods study: whole jobs, at the rates of the search. */
 
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import budget from "../../../experiments/methods/budget/budget.json" with { type: "json" };

@@ -49,7 +49,7 @@ const compare = (cells: readonly Cell[]): SkillComparison => {
 /** A claim without the paper's own numbers, which have other tests. */
 type Rule = Omit<MethodsClaim<SkillComparison>, "paper" | "contrary">;
 
-/** What a rule says of cells. */
+/** Judgment of a rule on cells. */
 const holds = (claim: Rule, cells: readonly Cell[]): Judgment => claim.holds(compare(cells));
 
 const verdict = (claim: Rule, cells: readonly Cell[]): Verdict =>

@@ -41,7 +41,7 @@ const baselines = (frequent: number, bag: number): TextRow[] =>
 
 const same = (mean: number) => tasks.map(() => mean);
 
-/** What the rules say where all methods are at 80 but for some. */
+/** Verdicts of the rules if all methods are at 80 except some. */
 function verdicts(
   others: Readonly<Record<string, readonly number[]>>,
   { frequent = 50, bag = 60 } = {},

@@ -19,7 +19,7 @@ import { outcomeWithoutData } from "../without_data.ts";
 const shipped: ShippedRows = texts;
 const isSearched = Object.keys(found.tasks).length > 0;
 
-/** What a job says before the search. */
+/** Note of a job before the search. */
 const notSearched = "Left out: the search of their rates is not made.";
 const job = (more: Partial<PlanContext> = {}) => {
   const { signal } = new AbortController(), report = () => {};

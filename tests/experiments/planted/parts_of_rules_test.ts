@@ -1,4 +1,4 @@
-/** What the rules are made of. */
+/** Functions that the rules are made of. */
 
 import { assertAlmostEquals, assertEquals } from "@std/assert";
 import type { HostTensor } from "../../../src/core/tensor.ts";

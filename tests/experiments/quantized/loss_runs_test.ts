@@ -22,7 +22,7 @@ const whole = { seeds: [1, 2], quick: false, full: true };
 
 const texts = studyTasks.map(({ name }) => name), tasks = ["definitions", "supersenses", ...texts];
 
-/** What is trained on a task, by seed: on texts only the bases that rules read. */
+/** Methods that are trained on a task: on texts only with the bases that rules read. */
 const trainedOn = (task: string) => [
   "everything on F32",
   ...(texts.includes(task) ? readBases : lossBases).map(({ label }) => `LoRA on ${label}`),

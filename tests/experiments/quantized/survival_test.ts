@@ -22,7 +22,7 @@ import { DryDevice } from "../../../src/device/dry.ts";
 
 const [nf4Loses, fp4Loses, largestValue, largeSurvives, floatsKeep, isPrecise] = survivalClaims;
 
-/** What survives of an update, by what it is merged into. */
+/** Share of an update that survives merging, by the storage of the weights. */
 type Kept = (row: Omit<SurvivalRow, "points" | "quantizationError">, size: number) => number;
 
 /** Rows that keep every rule, FP4's as well, but for what is given. */

@@ -39,7 +39,7 @@ function modules(...changes: readonly Partial<ModuleSimilarity>[]): ModuleSimila
   });
 }
 
-/** What the claims of figures 3, 4, 6 and 7 say of modules, in their order. */
+/** Rules of figures 3, 4, 6 and 7, in the order of their claims, as functions of modules. */
 const [topIsShared, othersAreNot, seedsShare, queryHasMore, sameInEveryLayer] = subspaceClaims.map(
   (claim) => (modules: readonly ModuleSimilarity[], chance?: number) =>
     claim.holds({ space: "A", modules, chance }),
@@ -86,7 +86,7 @@ Deno.test("figures 6, 7: one module that does not share its top direction is eno
   assertEquals(sameInEveryLayer(modules({}, {}, {}, { ranks: grid(0.5) })), false);
 });
 
-/** What the claims of figure 8 and table 7 say of rows, in their order. */
+/** Rules of figure 8 and table 7, in the order of their claims, as functions of rows. */
 const [topsDiffer, largeRanksShareMore, aboveRandom, belowOwn, factorFalls] = amplificationClaims
   .map(
     ({ holds }) => (rows: readonly Partial<AmplificationRow>[]) =>

@@ -1,4 +1,4 @@
-/** What "LoRA without regret" ships: the rates of its search, and the rows that the default job quotes. */
+/** Shipped files of "LoRA without regret": rates of the search, rows for the default job. */
 
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import found from "../../../experiments/regret/learning_rates.json" with { type: "json" };

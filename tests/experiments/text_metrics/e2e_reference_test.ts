@@ -56,7 +56,7 @@ async function java(args: readonly string[], input = ""): Promise<string[]> {
   return new TextDecoder().decode(stdout).trimEnd().split("\n");
 }
 
-/** Where the page on metrics quotes what is measured here. */
+/** The page on metrics, which quotes the numbers that are measured here. */
 const page = sourceText("docs/text_metrics.md").replaceAll(/\s+/g, " ");
 
 const splits: readonly E2eSplit[] = ["train", "validation", "test"];
@@ -73,7 +73,7 @@ async function rnnlgTexts(): Promise<string[]> {
   });
 }
 
-/** What coco-caption drops. */
+/** Tokens that coco-caption drops. */
 const dropped = new Set("'' ' `` ` . ? ! , : - -- ... ;".split(" "));
 
 Deno.test({
