@@ -85,7 +85,7 @@ export interface Api {
   readonly symbols: Record<string, Frozen>;
   /** Types that signatures name and no entry exports: TypeScript's own, and private ones. */
   readonly unexported: string[];
-  /** What each entry exports at run time: kind, and a hash of values that are data. */
+  /** Values that each entry exports at run time: kind, and a hash of values that are data. */
   readonly values: Record<string, Record<string, string>>;
 }
 
@@ -168,7 +168,7 @@ const plain = (_: string, value: unknown) =>
     ? Array.from(value as Float32Array)
     : value;
 
-/** What differs, a line each; those that begin with "note" are no failures. */
+/** Differences, a line each; those that begin with "note" are no failures. */
 export function compareApi(old: Api, now: Api): string[] {
   const lines: string[] = [];
   for (const name of keysOf(old.symbols, now.symbols)) {

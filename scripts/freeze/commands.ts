@@ -3,7 +3,7 @@
 import { commandLine, digest, entry } from "./places.ts";
 import { hashesIn, makeGpt2, portable } from "./methods.ts";
 
-/** How a command ended. */
+/** Exit code, output and files of a command. */
 export interface Called {
   readonly args: string;
   readonly code: number;
@@ -133,7 +133,7 @@ function calls(): string[][] {
   ];
 }
 
-/** What is refused; `@` stands for a space within an argument. */
+/** Arguments that are refused; `@` stands for a space within an argument. */
 const wrong: readonly string[] = [
   "trian",
   "help trian",

@@ -24,16 +24,16 @@ const timeUnit = "time";
 /** Claims on a clock in an experiment that has others. */
 const timedClaim = /^Merged LoRA adds no latency/;
 
-/** What is kept of one claim. */
+/** Frozen fields of one claim. */
 interface Claim {
   readonly rule: string;
   readonly verdict: string;
   readonly numbers: string;
-  /** Whether its numbers are of a clock. */
+  /** True if its numbers are of a clock. */
   readonly onClock: boolean;
 }
 
-/** What is kept of one experiment. */
+/** Frozen fields of one experiment. */
 interface Kept {
   readonly settings: string;
   readonly isTimed: boolean;
@@ -42,7 +42,7 @@ interface Kept {
   readonly rows: Record<string, string>;
 }
 
-/** What is kept of all. */
+/** Frozen fields of all experiments. */
 export type Job = Record<string, Kept>;
 
 // deno-lint-ignore no-explicit-any -- a file's JSON

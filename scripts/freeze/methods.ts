@@ -84,7 +84,7 @@ const batchOf = (model: any) => ({
     : { shape: [2, 6], data: Int32Array.of(4, 9, 10, 0, 3, -100, 7, 2, 6, 5, 2, -100) },
 });
 
-/** What one method gave: a few lines of numbers and hashes. */
+/** Results of one method: a few lines of numbers and hashes. */
 export type Found = Record<string, unknown>;
 
 /**

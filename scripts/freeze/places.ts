@@ -9,7 +9,7 @@ export const rootPath = decodeURIComponent(root.pathname).replace(/\/$/, "");
 /** The one module that is imported from src by its path: the program behind `cli.ts`. */
 const program = "src/cli/program.ts";
 
-/** Where frozen data is. */
+/** Folder of the frozen data. */
 export const frozenFolder = new URL("tests/freeze/", root);
 
 /** Folders that are counted, and read for sentences. */

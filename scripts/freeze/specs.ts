@@ -63,7 +63,7 @@ async function experimentSpecs(way: string, context: object): Promise<Record<str
 // deno-lint-ignore no-explicit-any -- an experiment or a planned run
 const bound = (of: any) => ({ ...of, runs: of.runs?.bind(of), spec: of.spec?.bind(of) });
 
-/** What it gives, or the sentence of its error. */
+/** The result of `work`, or the sentence of its error. */
 export async function attempt(work: () => Promise<string>): Promise<string> {
   try {
     return await work();

@@ -1,6 +1,7 @@
 /**
- * What TypeScript's parser sees: the sentences that tests quote, and the lines of functions. Run as a program with
- * `--no-lock --no-config`, as TypeScript is no dependency of the repository; prints JSON.
+ * Facts from TypeScript's parser: the sentences that tests quote, and the lines of functions. Run
+ * as a program with `--no-lock --no-config`, as TypeScript is no dependency of the repository;
+ * prints JSON.
  *
  * @module
  */
@@ -15,7 +16,7 @@ export interface FunctionLength {
   readonly lines: number;
 }
 
-/** What is read. */
+/** Sentences, functions and declarations that are read. */
 export interface Syntax {
   readonly sentences: string[];
   readonly functions: FunctionLength[];
