@@ -1,10 +1,10 @@
-/** What classifiers are compared with. @module */
+/** Baselines that classifiers are compared with. @module */
 
 import { fitBags, fitFrequent } from "../supersenses/baselines.ts";
 import type { SupersenseParts } from "../supersenses/task.ts";
 import { baselineRow, type MethodRow } from "./comparison.ts";
 
-/** What a baseline gave. */
+/** Result of a baseline. */
 export interface BaselineRow extends MethodRow {
   /** Accuracy on the texts to choose by, in percent. */
   readonly validation: number;
@@ -13,7 +13,7 @@ export interface BaselineRow extends MethodRow {
 /**
  * The most frequent label, which is called `what`, and bags of words, fitted to the same texts.
  *
- * @param size How many texts they are.
+ * @param size Number of the texts, as the table shows it.
  */
 export const classifierBaselines = (
   parts: SupersenseParts,

@@ -4,9 +4,9 @@ import type { ChosenMethod } from "./comparison.ts";
 import type { MethodSize, StudiedMethod } from "./methods.ts";
 import { type ChosenRate, ratesAround, type TriedRates } from "./rates.ts";
 
-/** What a search wrote. */
+/** Rates in the file of a search. */
 export interface FoundRates {
-  /** What each rate gave, by the method's key. */
+  /** Result of each rate, by the method's key. */
   readonly tried: Readonly<Record<string, TriedRates>>;
 }
 
@@ -59,7 +59,7 @@ export function searchedMethods(
 }
 
 /**
- * What a search tried of a method.
+ * The rates that a search tried of a method.
  *
  * @throws {RangeError} when it is not the whole grid.
  */

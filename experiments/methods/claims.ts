@@ -21,7 +21,7 @@ export const claimsOn = <Compared extends ComparedMethods>(
   claims.filter(({ reads }) => compared.has(...reads))
     .map(({ reads: _, ...claim }) => claimOn(claim, () => compared));
 
-/** What a finding says about noise. */
+/** A finding's note on noise. */
 export function noiseNote(compared: MethodComparison, unit: string): string {
   const { noise } = compared, decimals = unit === "nats" ? 3 : 1;
   if (Number.isNaN(noise)) return "One seed has no noise floor.";

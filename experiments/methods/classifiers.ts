@@ -14,7 +14,7 @@ export type ClassifierKey =
   | `lora-${"qv" | "all"}`
   | "vera";
 
-/** How large the methods are on a base, and at which rates they are tried. */
+/** Sizes of the methods on a base, and the rates at which they are tried. */
 export interface ClassifierSizes {
   /** Blocks at the top that are trained whole. */
   readonly blocks: number;

@@ -1,4 +1,4 @@
-/** What every method gave, and how the rules of decision 0027 read it. @module */
+/** Results of every method, and their comparison by the rules of decision 0027. @module */
 
 import { mean, range } from "../../src/core/numbers.ts";
 import { freedomOf, seedNoise } from "../differences.ts";
@@ -6,19 +6,19 @@ import type { MadeRun } from "../frame/mod.ts";
 import type { MethodSize, StudiedMethod } from "./methods.ts";
 import type { ChosenRate } from "./rates.ts";
 
-/** What a run of a method gave. */
+/** Result of a run of a method. */
 export interface MethodRow extends Pick<StudiedMethod, "key" | "label"> {
   /** The method's family; `baseline` for what is not trained. */
   readonly family: StudiedMethod["family"] | "baseline";
   /** The method's size, or the number of texts that it was trained on. */
   readonly size: string;
-  /** Whether all methods are compared at this size; 1 or 0. */
+  /** 1 if all methods are compared at this size, or else 0. */
   readonly compared: number;
   /** The seed; absent for a baseline. */
   readonly seed?: number;
   /** The rate that the search found; absent for a baseline. */
   readonly learningRate?: number;
-  /** Which end of its grid that rate is, if it is one. */
+  /** The end of its grid that the rate is at, if it is at one. */
   readonly end?: ChosenRate["end"];
   /** Trained values; 0 for a baseline. */
   readonly trained: number;
@@ -26,7 +26,7 @@ export interface MethodRow extends Pick<StudiedMethod, "key" | "label"> {
   readonly value: number;
 }
 
-/** What sets a run apart, as an experiment chooses it. */
+/** Method, size, rate and seed of a run, as an experiment chooses them. */
 export interface ChosenMethod extends ChosenRate {
   /** The method. */
   readonly method: StudiedMethod;
@@ -55,7 +55,7 @@ export const baselineRow = (
 
 /** The runs of a method at one size. */
 export interface MethodCell extends Omit<MethodRow, "seed" | "value"> {
-  /** What each seed gave. */
+  /** Result of each seed. */
   readonly values: readonly number[];
   /** Their mean. */
   readonly mean: number;
@@ -81,8 +81,8 @@ export class MethodComparison {
   /**
    * Reads rows.
    *
-   * @param best Which values are better.
-   * @param isPooled Which cells the noise is pooled over. Default: those at which methods are compared.
+   * @param best The better end of the values.
+   * @param isPooled True for cells that the noise is pooled over. Default: those at the compared size.
    * @param noise Two standard errors of a difference, where the rows are means whose seeds are not known.
    */
   constructor(
@@ -111,17 +111,17 @@ export class MethodComparison {
     return this.cells.find((cell) => cell.key === key && isIt(cell))!;
   }
 
-  /** Whether rows of all these methods are there. */
+  /** True if all these methods have rows. */
   has(...keys: readonly string[]): boolean {
     return keys.every((key) => this.cells.some((cell) => cell.key === key));
   }
 
-  /** How much worse the second is, in the unit of the values. */
+  /** Difference by which the second is worse, in the unit of the values. */
   gain(better: MethodCell, worse: MethodCell): number {
     return this.#sign * (worse.mean - better.mean);
   }
 
-  /** Whether one is better than another by more than the noise; with a single seed, at all. */
+  /** True if one is better than another by more than the noise; with a single seed, at all. */
   isBetter(better: MethodCell, worse: MethodCell): boolean {
     return this.gain(better, worse) > (Number.isNaN(this.noise) ? 0 : this.noise);
   }

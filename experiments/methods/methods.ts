@@ -6,7 +6,7 @@ import type { MethodSpec } from "../../src/runs/mod.ts";
 export interface MethodSize {
   /** The size as tables show it: `r = 4`, `16 tokens`. */
   readonly size: string;
-  /** What is trained. */
+  /** Specification of the method. */
   readonly spec: MethodSpec;
   /** A guess of its own best rate, where it is not the method's. */
   readonly prior?: number;
@@ -18,7 +18,7 @@ export interface StudiedMethod {
   readonly key: string;
   /** Its name in tables. */
   readonly label: string;
-  /** Which of the paper's families it is of: its color in figures. */
+  /** The paper's family of the method: its color in figures. */
   readonly family: "full" | "biases" | "adapter" | "prefix" | "LoRA" | "LoRA and prefix";
   /** A guess of its best rate, written down before any run. */
   readonly prior: number;

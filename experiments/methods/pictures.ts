@@ -14,11 +14,11 @@ import {
 import { noiseIn, signed } from "../differences.ts";
 import type { MethodCell, MethodComparison, MethodRow } from "./comparison.ts";
 
-/** What is measured, in a table's and in an axis' words. */
+/** Name, unit and direction of the measured value in tables and on axes. */
 export interface MeasuredValue {
   /** `held-out loss (nats per token)`. */
   readonly heading: string;
-  /** Which values are better. */
+  /** The better end of the values. */
   readonly best: "lowest" | "highest";
   /** Its unit. */
   readonly unit: Unit;

@@ -19,7 +19,7 @@ export const spreadOf: Readonly<Record<string, number>> = {
   "MNLI-m": 0.1,
 };
 
-/** What a cell prints after ±. */
+/** The number that a cell prints after ±. */
 export function printedSpread(table: string, row: string, column: string): number[] {
   const { columns, rows } = printedTables[table];
   const [, spread] = rows[row][columns.indexOf(column)]!.split(" ± ");

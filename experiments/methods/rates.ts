@@ -16,14 +16,14 @@ export function ratesAround(prior: number, count: number): readonly number[] {
   throw new RangeError(`a grid of ${count} rates needs a prior of its ladder, found ${prior}`);
 }
 
-/** What the search found of a method: what each rate gave, `null` where training diverged. */
+/** Results of a search for a method: one for each rate, `null` where training diverged. */
 export type TriedRates = Readonly<Record<string, number | null>>;
 
 /** A rate that was chosen. */
 export interface ChosenRate {
   /** The rate. */
   readonly learningRate: number;
-  /** Which end of its grid it is, if it is one: a rate beyond may be better. */
+  /** The end of the grid that it is at, if it is at one: a rate beyond may be better. */
   readonly end?: "lowest" | "highest";
 }
 

@@ -6,7 +6,7 @@ import { searchSeed as seed, tryRates } from "../rate_search.ts";
 import type { StudiedMethod } from "./methods.ts";
 import { ratesAround } from "./rates.ts";
 
-/** What is tried, and what is kept of it. */
+/** Runs of a search, and the result that is kept of each. */
 export interface MethodSearch {
   /** The methods. */
   readonly methods: readonly StudiedMethod[];
@@ -14,11 +14,11 @@ export interface MethodSearch {
   readonly count: number;
   /** The run of a method at a rate, with the seed of searches, on what is not reported. */
   planned(method: StudiedMethod, learningRate: number): PlannedRun;
-  /** What is kept of a run's metrics. */
+  /** Reads the result that is kept out of a run's metrics. */
   read(metrics: JsonRecord): Json | undefined;
 }
 
-/** What each rate gave, by the method's key. */
+/** Tries rates of each method: the result of each rate, by the method's key. */
 export async function searchMethods(
   { methods, count, planned, read }: MethodSearch,
   context: RunContext,

@@ -1,4 +1,4 @@
-/** What the experiments on methods have in common: rows, tables, a figure, and what a default job quotes. @module */
+/** Common parts of the experiments on methods: rows, tables, a figure, quoted rows. @module */
 
 import type { Column, Figure } from "../../src/figures/mod.ts";
 import type {
@@ -14,9 +14,9 @@ import type { MethodRow } from "./comparison.ts";
 import { meansTable, type MeasuredValue, methodsFigure, runsTable } from "./pictures.ts";
 import type { OwnColumns } from "./pictures.ts";
 
-/** What `deno task ship:rows` writes; before the first runs its rows are empty. */
+/** Rows that `deno task ship:rows` writes; before the first runs they are empty. */
 export interface ShippedRows {
-  /** Where and when they were measured. */
+  /** Machine and date of the measurement. */
   readonly source: string;
   /** Seeds of their runs. */
   readonly seeds: readonly number[];
@@ -27,7 +27,7 @@ export interface ShippedRows {
 /** An experiment on methods, as data. */
 export interface MethodsStudy<Row extends MethodRow, Chosen extends ChosenMethod>
   extends Pick<Experiment, "name" | "title" | "question" | "source">, MeasuredValue {
-  /** What was run. */
+  /** Settings of its runs. */
   readonly settings: string;
   /** Its rows with `--full`. */
   readonly shipped: ShippedRows;
@@ -35,15 +35,15 @@ export interface MethodsStudy<Row extends MethodRow, Chosen extends ChosenMethod
   runs(
     context: PlanContext,
   ): readonly PlannedRun<Chosen>[] | Promise<readonly PlannedRun<Chosen>[]>;
-  /** What runs read that may not be there, as the end of a sentence. */
+  /** Data that runs read and that may be missing, as the end of a sentence. */
   readonly lacking?: string;
   /** The row of a run. */
   row(made: MadeRun<Chosen>): Row;
-  /** What is not trained. */
+  /** Rows of untrained baselines. */
   baselines?(context: ExperimentContext): Promise<readonly Row[]>;
-  /** What methods are compared by. Default: the rows themselves. */
+  /** Rows by which methods are compared. Default: the rows themselves. */
   summarize?(rows: readonly Row[]): readonly MethodRow[];
-  /** Which cells the noise is pooled over. Default: those at which methods are compared. */
+  /** True for cells that the noise is pooled over. Default: those at the compared size. */
   isPooled?(cell: MethodCell): boolean;
   /** The cell that the table subtracts. */
   against(compared: MethodComparison): MethodCell;
@@ -95,5 +95,5 @@ export function methodsExperiment<
 
 const notMeasured = "only --full trains its runs, and no rows of one are shipped";
 
-/** Whether a job trains the runs of these studies. */
+/** True if a job trains the runs of these studies. */
 const isMeasured = ({ full, quick }: PlanContext) => full || quick;

@@ -40,7 +40,7 @@ const ranksNote = (compared: MethodComparison) =>
     noiseNote(compared, "points")
   }`;
 
-/** How far the loss at r = 1 is above the best one, as a share of that. */
+/** Excess of the loss at r = 1 over the best one, as a share of the best. */
 export function aboveBest(compared: MethodComparison): number {
   const [first, ...others] = ranks(compared);
   return first.mean / compared.best([first, ...others]).mean - 1;

@@ -1,4 +1,4 @@
-/** What `methods-budget` trains: one budget on different matrices, and q and v at different ranks. @module */
+/** Methods of `methods-budget`: a budget on several matrices, q and v at several ranks. @module */
 
 import type { SiteRole } from "../../../src/core/update.ts";
 import type { MethodSize, StudiedMethod } from "../methods.ts";

@@ -1,4 +1,4 @@
-/** What is claimed of all methods on E2E: the rules of decision 0030. @module */
+/** Claims on all methods on E2E: the rules of decision 0030. @module */
 
 import said from "../../../src/paper/printed/claims.json" with { type: "json" };
 import { noiseIn, signed } from "../../differences.ts";
@@ -10,7 +10,7 @@ import { cellIn, type E2eComparison } from "./rows.ts";
 /** The paper's baselines: all other methods. */
 const baselines = e2eMethods.map(({ key }) => key).filter((key) => key !== lora);
 
-/** What is not trained. */
+/** Rows that are not trained. */
 const chance = ["base", "values"], full = "full";
 
 /** A baseline has comparable trained values, or more. */

@@ -1,8 +1,8 @@
-/** What every method's answers score, and how the rules of decision 0030 compare them. @module */
+/** Scores of every method's answers, and their comparison by the rules of decision 0030. @module */
 
 import { type MethodCell, MethodComparison, type MethodRow } from "../comparison.ts";
 
-/** What a run's answers score; `value` is BLEU in percent, as METEOR and ROUGE-L are. */
+/** Scores of a run's answers; `value` is BLEU in percent, as METEOR and ROUGE-L are. */
 export interface E2eRow extends MethodRow {
   /** NIST in bits. */
   readonly nist: number;
@@ -62,7 +62,7 @@ export class E2eComparison {
     });
   }
 
-  /** Whether rows of all these methods are there. */
+  /** True if all these methods have rows. */
   has(...keys: readonly string[]): boolean {
     return this.metrics[0].compared.has(...keys);
   }
@@ -79,7 +79,7 @@ export class E2eComparison {
     return this.metrics.filter(isAbove).length;
   }
 
-  /** Whether one is above another in most metrics, and below it in none. */
+  /** True if one is above another in most metrics, and below it in none. */
   isBetter(one: string, other: string): boolean {
     return this.above(one, other) >= mostMetrics && this.above(other, one) === 0;
   }

@@ -14,7 +14,7 @@ export const e2eSteps = 60, searchSteps = 20;
 
 /** A run of the study. */
 export interface E2eRun {
-  /** What is trained. */
+  /** Its method. */
   readonly method: StudiedMethod;
   /** Its rate at its highest. */
   readonly learningRate: number;
@@ -22,7 +22,7 @@ export interface E2eRun {
   readonly seed: number;
   /** Its steps. */
   readonly steps: number;
-  /** What it is measured on; on the test set it answers, too. */
+  /** The part that it is measured on; on the test set it answers, too. */
   readonly part: E2ePart;
 }
 
@@ -62,7 +62,7 @@ export const openBase = (device: Device, { base }: E2eTask): Promise<TextModel> 
 /** Prompts that are answered together. */
 const together = 24;
 
-/** What a model writes for the meanings of the test set, greedily. */
+/** Answers of a model to the meanings of the test set, decoded greedily. */
 export async function answersOf(model: TextModel, task: E2eTask): Promise<string[]> {
   const tokenizer = await task.tokenizer(), { newTokens: maxNewTokens } = task.sizes;
   const prompts = (await task.meanings("test"))

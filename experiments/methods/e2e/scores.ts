@@ -16,7 +16,7 @@ import { type E2eTask, splitSeed } from "./task.ts";
 /** Answers with their references. */
 export type Texts = readonly ReferencedOutput[];
 
-/** What they score. */
+/** Scores of texts. */
 export type Scores = Pick<E2eRow, "value" | "nist" | "meteor" | "rougeL" | "cider">;
 
 /** The rows of what is not trained, and of all runs. */

@@ -21,7 +21,7 @@ import type { Batch } from "../../../src/train/mod.ts";
 /** Places of the base and the dataset in the folder that `LOWRANK_DATA` names. */
 export const basePath = "models/SmolLM2-135M-Instruct", archivePath = "nlg/e2e-dataset.zip";
 
-/** How much is measured. */
+/** Numbers of meanings and of tokens. */
 export interface E2eSizes {
   /** Meanings of the validation set, and as many of the test set. */
   readonly meanings: number;
@@ -45,16 +45,16 @@ export const format: PromptFormat = {
 /** Chooses the meanings, the same for every run. */
 export const splitSeed = 2021;
 
-/** What a run is measured on. */
+/** Part of the data that a run is measured on. */
 export type E2ePart = "validation" | "test";
 
 /** The study's data, each read once, when first asked for. */
 export interface E2eTask {
   /** Folder of the base. */
   readonly base: string;
-  /** How much is measured. */
+  /** Its sizes. */
   readonly sizes: E2eSizes;
-  /** What names the files in specifications. */
+  /** Digests of the files, for specifications. */
   digests(): Promise<JsonRecord>;
   /** The base's tokenizer. */
   tokenizer(): Promise<Tokenizer>;

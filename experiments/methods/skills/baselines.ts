@@ -1,4 +1,4 @@
-/** What methods on skills are compared with: the base alone, and the most frequent answer. @module */
+/** Baselines of methods on skills: the base alone, and the most frequent answer. @module */
 
 import type { ExperimentContext } from "../../frame/mod.ts";
 import { openSkillsBase } from "../../skills/base.ts";

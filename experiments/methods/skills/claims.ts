@@ -1,4 +1,4 @@
-/** What is claimed of all methods on skills: the rules of decision 0058. @module */
+/** Claims on all methods on skills: the rules of decision 0058. @module */
 
 import said from "../../../src/paper/printed/claims.json" with { type: "json" };
 import { metThePaper, noiseIn, parPoints, rounding, signed } from "../../differences.ts";
@@ -10,10 +10,10 @@ import { nearly, quality, qualityOfPrefixes } from "./printed.ts";
 import type { SkillComparison, TaskComparison } from "./rows.ts";
 import { nearTask } from "./runs.ts";
 
-/** When the rules were written that have the answers of tiny-skills in place of the losses of tiny-gpt2. */
+/** Date of the rules that read the answers of tiny-skills in place of the losses of tiny-gpt2. */
 export const judgedByAnswers = "2026-12-01, decision 0058";
 
-/** How LoRA, at the size that was chosen on other texts, compares with full fine-tuning on a task. */
+/** LoRA, at the size that was chosen on other texts, against full fine-tuning on a task. */
 function againstFull({ task, compared, chosen }: TaskComparison) {
   const own = compared.cell(lora, chosen), full = compared.cell("full");
   const points = own.mean - full.mean, base = compared.cell("base", "none").mean;
@@ -91,7 +91,7 @@ const sizePairs = (compared: MethodComparison, key: string): Sizes[] => {
 const reversal = (compared: MethodComparison, key: string): Sizes | undefined =>
   sizePairs(compared, key).find(([small, large]) => compared.isBetter(small, large));
 
-/** How much a smaller size of a method is better than a larger one at most. */
+/** Largest gain of a smaller size of a method over a larger one. */
 const largestReversal = (compared: MethodComparison, key: string): number =>
   Math.max(...sizePairs(compared, key).map((sizes) => compared.gain(...sizes)));
 
@@ -218,7 +218,7 @@ export const skillClaims: readonly MethodsClaim[] = [
 
 const bestOf = (compared: MethodComparison, key: string) => compared.best(compared.sizesOf(key));
 
-/** Whether LoRA's best and that of adapters H are nearer to each other than the noise floor. */
+/** Note if LoRA's best and that of adapters H are nearer to each other than the noise floor. */
 const nearTie = (compared: MethodComparison) =>
   Math.abs(bestOf(compared, lora).mean - bestOf(compared, houlsby).mean) < compared.noise
     ? " Undecided by these seeds against adapters H: they are nearer to each other than that."

@@ -9,7 +9,7 @@ import { planOnSkill } from "./runs.ts";
 import { type ChosenOnSkill, chosenOnSkill, type FoundOnSkills, searchedAlone } from "./search.ts";
 import type { TaskMethods } from "./tasks.ts";
 
-/** What sets a run apart; its `seed` is the place among the seeds of its cell. */
+/** Task, method, size, rate and seed of a run; `seed` is the place among the seeds of its cell. */
 export interface ChosenSkill extends ChosenMethod, ChosenOnSkill {
   /** The task. */
   readonly task: DownstreamTask;
@@ -34,7 +34,7 @@ export const reportedRuns = (
     )
   );
 
-/** What a run, or the base, gave on a task. */
+/** Result of a run, or of the base, on a task. */
 export interface SkillRow extends MethodRow {
   /** The task's name. */
   readonly task: string;

@@ -74,7 +74,7 @@ function chosenSize(rows: readonly SkillRow[]): string | undefined {
   return sizes.toSorted((a, b) => a.validation! - b.validation!)[0]?.size;
 }
 
-/** What every cell gave on each task, and at which rate; nothing where it was not trained. */
+/** Columns of each task: a cell's result and its rate; empty where it was not trained. */
 export const taskColumns = (rows: readonly SkillRow[]): Column<MethodCell>[] =>
   [...Map.groupBy(rows, ({ task }) => task)].map(([task, own]) => {
     const compared = new MethodComparison(own, rightValue.best);

@@ -19,7 +19,7 @@ export const nearTask: DownstreamTask = taskNamed("reverse, new word");
 export interface MethodRun extends Pick<SkillRun, "learningRate" | "split"> {
   /** 0 in a search; a job's seeds count up from 1. */
   readonly place: number;
-  /** Whether a few steps are enough. */
+  /** True for a few steps. Default: false. */
   readonly quick?: boolean;
 }
 

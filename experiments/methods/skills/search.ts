@@ -13,7 +13,7 @@ import type { TaskMethods } from "./tasks.ts";
 /** Rates that are tried for every method at every size. */
 export const skillRates = 3;
 
-/** What a search wrote: by task, and by the method's key and size. */
+/** Results of a search: by task, and by the method's key and size. */
 export interface FoundOnSkills {
   /** The loss of each rate. */
   readonly tasks: Readonly<Record<string, Readonly<Record<string, TriedRates>>>>;
@@ -58,7 +58,7 @@ export interface ChosenOnSkill extends ChosenRate {
 }
 
 /**
- * What a search chose for a method at a size on a task.
+ * The rate that a search chose for a method at a size on a task.
  *
  * @throws {RangeError} when it has not tried the whole grid.
  */

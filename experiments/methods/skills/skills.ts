@@ -29,7 +29,7 @@ export const skillColumns: OwnColumns<SkillRow> = {
   ],
 };
 
-/** What all experiments on methods and skills say of their runs. */
+/** Settings of the runs of all experiments on methods and skills. */
 export const skillSettings =
   `${methodTasks.map(({ name }) => name).join("; ")}: ${skillSteps} steps of ${skillBatch} of ` +
   `${grouped(skillExamples)} texts, AdamW, linear schedule; α = 2r. Reported are the shares of ` +

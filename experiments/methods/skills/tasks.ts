@@ -1,11 +1,11 @@
-/** Which methods are trained on which task. @module */
+/** Methods of each task. @module */
 
 import type { DownstreamTask } from "../../skills/tasks.ts";
 import type { StudiedMethod } from "../methods.ts";
 import { prefixes, skillMethods } from "./methods.ts";
 import { methodTasks, nearTask } from "./runs.ts";
 
-/** What is trained on a task. */
+/** Methods that are trained on a task. */
 export interface TaskMethods {
   /** The task. */
   readonly task: DownstreamTask;
