@@ -1,4 +1,4 @@
-/** The language of `docs/style.md`: what no line of code, tests, docs and notebooks may say. */
+/** The language of `docs/style.md`, in every line of code, tests, docs and notebooks. */
 
 import { assert, assertEquals } from "@std/assert";
 import { notebookNames, notebooksPath, readNotebook } from "./support/notebook_file.ts";
@@ -6,7 +6,7 @@ import { filesUnder, sourceText } from "./support/source_files.ts";
 
 const style = sourceText("docs/style.md");
 
-/** Rows of the table of phrases: what is not said, and what is said instead. */
+/** Rows of the table of phrases: a phrase, and the words to write instead. */
 const phrases = section("Not these phrases", "British").matchAll(/^\| `(.+?)` +\| (.+?) +\|$/gm)
   .map(([, phrase, instead]) => ({ rule: new RegExp(`\\b${phrase}\\b`, "i"), instead })).toArray();
 
@@ -33,7 +33,7 @@ const quoted: readonly { file: RegExp; line: RegExp }[] = [
   },
 ];
 
-/** What is wrong with a path, as line 0, and a text: each with `file:line`. */
+/** Faults of a path, as line 0, and of a text: each with `file:line`. */
 function faults(file: string, text: string): string[] {
   return [file, ...text.split("\n")].flatMap((line, index) => {
     if (quoted.some((name) => name.file.test(file) && name.line.test(line))) return [];
@@ -90,10 +90,10 @@ const question = new RegExp(
   "g",
 );
 
-/** Files that still have such comments, by how their paths begin. */
+/** Path prefixes of files that still have such comments, and of this one with its examples. */
 const unwritten: readonly string[] = [
   ...["src/adapt/", "src/cli/", "src/formats/"],
-  ...["experiments/methods/", "tests/", "scripts/freeze/"],
+  ...["experiments/methods/", "tests/style_test.ts"],
 ];
 
 /** The comments of a text that open with an indirect question, each with `file:line`. */

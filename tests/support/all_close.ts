@@ -6,13 +6,13 @@
 
 import { AssertionError } from "@std/assert";
 
-/** How far two arrays may lie apart: `|actual - expected| <= absolute + relative * |expected|`. */
+/** Tolerance of two arrays: `|actual - expected| <= absolute + relative * |expected|`. */
 export interface Tolerance {
   /** Allowed difference as a share of the expected value; default 1e-5. */
   relative?: number;
   /** Allowed difference whatever the expected value; default 1e-6. */
   absolute?: number;
-  /** What is compared, for the message. */
+  /** Name of the compared values, for the message. */
   what?: string;
 }
 

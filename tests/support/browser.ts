@@ -9,10 +9,10 @@ import { deadline } from "./deadline.ts";
 import { browserPath } from "./parts.ts";
 
 const startMs = 60_000;
-/** How long a command may take; a picture of a long page takes seconds on a busy machine. */
+/** Longest time of a command; a picture of a long page takes seconds on a busy machine. */
 const commandMs = 180_000;
 
-/** How to start it. */
+/** Options of its start. */
 export interface BrowserOptions {
   /** No name is resolved: only this machine can be reached. */
   offline?: boolean;
@@ -133,7 +133,7 @@ export class Page implements AsyncDisposable {
   readonly #socket: WebSocket;
   readonly #answers = new Map<number, PromiseWithResolvers<Answer>>();
   readonly #events = new Map<string, PromiseWithResolvers<void>>();
-  /** What the page wrote to the console as errors, and what it threw. */
+  /** Errors that the page wrote to the console or threw. */
   readonly errors: string[] = [];
   #count = 0;
 

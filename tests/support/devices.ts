@@ -18,7 +18,7 @@ export interface TestedDevice {
   open(): Device | Promise<Device>;
 }
 
-/** What holds on every device, and the test of it. */
+/** A property of every device, and its test. */
 export interface Check {
   readonly name: string;
   readonly run: (device: Device, epsilon: number) => void | Promise<void>;

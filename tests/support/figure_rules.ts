@@ -1,11 +1,11 @@
-/** What every figure of ours must say. */
+/** Rules for every figure of ours. */
 
 import type { Figure, Trace } from "../../experiments/mod.ts";
 import { kindOf, mixed } from "../../src/figures/figure.ts";
 
 /**
- * Where a figure lacks a caption, an axis of numbers that shows them lacks a title, or a method has the color of
- * something else.
+ * Faults of a figure: no caption, no title at an axis that shows numbers, or a method in the color
+ * of something else.
  */
 export function figureFaults({ title, caption, data, layout }: Figure): string[] {
   const words = Object.entries({ title, caption }).filter(([, text]) => text.trim() === "");
@@ -30,7 +30,7 @@ export function colorFaults(data: readonly Trace[]): string[] {
   });
 }
 
-/** Whether a trace puts numbers, and not names, on an axis. */
+/** True if a trace puts numbers, and not names, on an axis. */
 function hasNumbersOn(trace: Trace, axis: string): boolean {
   const letter = axis[0] as "x" | "y", id = axis.replace("axis", "");
   if ((trace[`${letter}axis`] ?? letter) !== id) return false;

@@ -1,5 +1,5 @@
 /**
- * What a page shows of figures and sliders: in JupyterLab and in an exported page alike.
+ * Figures and sliders on a page, in JupyterLab and in an exported page.
  *
  * @module
  */
@@ -51,7 +51,7 @@ export async function emptyOutputs(page: Page): Promise<number> {
     .filter((output) => output.getBoundingClientRect().height < 4).length`);
 }
 
-/** What a slider is and where its picture is. */
+/** Controls of a kind of slider, and the place of its picture. */
 interface SliderKind {
   /** Its controls: ranges and lists. */
   controls: string;
@@ -92,7 +92,7 @@ export async function moveSliders(
   return count;
 }
 
-/** Whether what is drawn becomes another within two seconds. */
+/** True if the drawing changes within two seconds. */
 async function changes(page: Page, drawn: string): Promise<boolean> {
   return await page.evaluate(`new Promise((done) => {
     const end = performance.now() + 2000;

@@ -19,11 +19,11 @@ export interface MadeTensor {
   readonly extents: readonly (number | bigint)[];
   readonly type: number;
   readonly bytes: Uint8Array;
-  /** Where the header says that it begins. Default: where it does. */
+  /** Offset in the header. Default: the true one. */
   readonly start?: number | bigint;
 }
 
-/** What a file is made of. */
+/** Contents of a file. */
 export interface MadeGguf {
   readonly magic?: string;
   readonly version?: number;
@@ -31,7 +31,7 @@ export interface MadeGguf {
   readonly pairCount?: bigint;
   readonly metadata: readonly (readonly [string, MadeValue | Uint8Array])[];
   readonly tensors: readonly MadeTensor[];
-  /** What comes behind the last tensor. */
+  /** Bytes behind the last tensor. */
   readonly rest?: Uint8Array;
 }
 
@@ -62,7 +62,7 @@ export function ggufFile(made: MadeGguf): Uint8Array<ArrayBuffer> {
   return concatenate(...parts, made.rest ?? new Uint8Array());
 }
 
-/** What the metadata say, as far as files are made for it. */
+/** The alignment in the metadata, if files can be made with it, or else 32. */
 function alignmentOf(metadata: MadeGguf["metadata"]): number {
   const found = metadata.find(([key]) => key === "general.alignment")?.[1];
   const alignment = found && "value" in found ? Number(found.value) : 0;

@@ -1,4 +1,4 @@
-/** How the time of some work grows with its size. @module */
+/** Growth of the time of some work with its size. @module */
 
 import { assert } from "./std/assert.ts";
 

@@ -9,7 +9,7 @@ import { createHmac, randomUUID } from "node:crypto";
 const delimiter = "<IDS|MSG>";
 const encoder = new TextEncoder(), decoder = new TextDecoder();
 
-/** Who sent what; the parent of a message is the request that it answers. */
+/** Sender, type and id of a message; the parent of a message is the request that it answers. */
 export interface Header {
   msg_id: string;
   msg_type: string;

@@ -14,7 +14,7 @@ import { decode, encode, type Message, newHeader } from "./jupyter_messages.ts";
 import { CellOutputs, type Output } from "./notebook_outputs.ts";
 import { ZmtpSocket } from "./zmtp.ts";
 
-/** How long nothing must come after idle. */
+/** Silence after idle that ends an execution, in milliseconds. */
 const silenceMs = 100;
 /** A kernel starts in half a second; a machine with much else to do takes longer. */
 const startMs = 60_000;
@@ -22,12 +22,12 @@ const startMs = 60_000;
 const channels = ["shell", "iopub", "stdin", "control", "hb"] as const;
 type Ports = Record<`${typeof channels[number]}_port`, number>;
 
-/** What one request to run code came to; `outputs` grows when something comes late. */
+/** Result of one request to run code; `outputs` grows when something comes late. */
 export interface Execution {
   status: "ok" | "error" | "aborted";
   executionCount: number;
   outputs: readonly Output[];
-  /** How many outputs came after the execution had ended. */
+  /** Number of outputs that came after the execution had ended. */
   late: number;
 }
 
@@ -43,7 +43,7 @@ class Request {
   }
 }
 
-/** Where the kernel runs. */
+/** Folder and environment of the kernel. */
 export interface KernelOptions {
   /** The folder of the notebook. */
   cwd: string;
@@ -109,7 +109,7 @@ export class Kernel implements AsyncDisposable {
     return request.execution = { status, executionCount: execution_count, outputs, late: 0 };
   }
 
-  /** What Jupyter's Stop button does. */
+  /** Interrupts the kernel, as Jupyter's Stop button does. */
   interrupt(): void {
     this.#process.kill("SIGINT");
   }

@@ -63,7 +63,7 @@ export class LabPage implements AsyncDisposable {
     await this.#untilReady();
   }
 
-  /** What the kernel's process is called; another one after a restart. */
+  /** Id of the kernel's process; a restart changes it. */
   async kernelId(): Promise<string> {
     return await this.page.evaluate(`${kernel}.id`);
   }

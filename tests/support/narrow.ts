@@ -21,7 +21,7 @@ function narrow(device: Device, maxBindingBytes: number): Device {
   return device;
 }
 
-/** What `work` does on a device that is narrow for so long. */
+/** Runs `work` on a device that is narrow until it ends. */
 export async function whileNarrow(
   device: Device,
   maxBindingBytes: number,

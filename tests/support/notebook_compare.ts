@@ -1,5 +1,5 @@
 /**
- * Whether two runs of a notebook showed the same: `text/plain` and the data of all figures, cell by cell.
+ * Comparison of two runs of a notebook: `text/plain` and the data of all figures, cell by cell.
  *
  * Whole numbers must be equal: they count things. Other numbers may differ by 5 %, or by two units
  * of the last printed digit, and in a figure by 5 % of the largest of their array. For notebooks run
@@ -55,13 +55,13 @@ function outputDifferences(before: Output, after: Output): string[] {
   return [...text, ...(alone.length > 0 ? alone : drawn)];
 }
 
-/** What a figure shows, without how its window behaves. */
+/** Data and layout of a figure, without the configuration of its window. */
 function figureOf(bundle: Bundle): Bundle {
   const figure = bundle["application/vnd.plotly.v1+json"] as Bundle | undefined;
   return { data: figure?.data, layout: figure?.layout };
 }
 
-/** What the page's script draws: of several figures in one output, and of a slider's, there is nothing else. */
+/** Figures that the page's script draws, of an output with several of them or with a slider. */
 export function figuresDrawn(bundle: Bundle): unknown[] {
   const html = String(bundle["text/html"] ?? "");
   return [...html.matchAll(/lowrankFigures\.draw\(place, (\{.*\})\);$/gm)]

@@ -1,4 +1,4 @@
-/** What a reader finds in a notebook, counted. @module */
+/** Counts of a notebook's contents. @module */
 
 import { codeCells, type Notebook } from "./notebook_file.ts";
 

@@ -5,7 +5,7 @@ import { rootPath } from "./source_files.ts";
 
 /** A folder beside `notebooks/`: `@lowrank/core` and `../models` are found from it alike. */
 export class NotebookCopies implements AsyncDisposable {
-  /** Where the copies are. */
+  /** Folder of the copies. */
   readonly folder: string = Deno.makeTempDirSync({ dir: rootPath, prefix: ".notebooks_" });
 
   /** Copies a notebook. */

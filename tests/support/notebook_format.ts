@@ -1,8 +1,8 @@
 /** Formatting of notebooks. @module */
 
 /**
- * What `deno fmt` makes of the text of a notebook. (Not by name: `deno fmt --check` of Deno 2.9.6
- * complains of every cell whose last line has no line break, while `deno fmt` leaves it as it is.)
+ * Text of a notebook after `deno fmt`. (Not by name: `deno fmt --check` of Deno 2.9.6 complains of
+ * every cell whose last line has no line break, while `deno fmt` leaves it as it is.)
  */
 export async function formattedNotebook(text: string): Promise<string> {
   const process = new Deno.Command(Deno.execPath(), {

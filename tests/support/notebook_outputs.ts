@@ -1,5 +1,5 @@
 /**
- * What the messages of a kernel make of a cell's outputs: nbformat's outputs, in the order in which
+ * A cell's outputs, made of the messages of a kernel: nbformat's outputs, in the order in which
  * they came, with updates by `display_id` and `clear_output` applied.
  *
  * @module

@@ -46,7 +46,7 @@ export function cellModule(notebook: Notebook): CellModule {
   };
 }
 
-/** What the type checker says about the notebooks, with cells in place of lines; else "". */
+/** Errors of the type checker in the notebooks, with cells in place of lines; else "". */
 export async function typeErrors(notebooks: Record<string, Notebook>): Promise<string> {
   const modules = Object.entries(notebooks).map(([name, notebook]) =>
     [name, cellModule(notebook)] as const

@@ -1,5 +1,5 @@
 /**
- * What some tests need beyond Deno, and whether this machine has it.
+ * Parts that some tests need beyond Deno, and checks that this machine has them.
  *
  * A test that needs a part is in a file named `*_parts_test.ts` and is ignored where the part is
  * missing: `Deno.test({ name, ignore: !await webgpuAvailable(), fn })`.
@@ -36,7 +36,7 @@ export function tierIsWanted(tier: string): boolean {
 export interface Part {
   name: string;
   available(): boolean | Promise<boolean>;
-  /** What is missing and how to get it. */
+  /** The missing part and the way to get it. */
   remedy: string;
 }
 
@@ -88,7 +88,7 @@ function isFile(path: string): boolean {
   }
 }
 
-/** Whether the system has a BLAS, and `LOWRANK_BLAS` is not `off`. */
+/** True if the system has a BLAS, and `LOWRANK_BLAS` is not `off`. */
 export function blasAvailable(): boolean {
   using blas = openBlas();
   return blas !== undefined;

@@ -1,4 +1,4 @@
-/** Whether the Content-Security-Policy of a page stops what is not the page's own. */
+/** Checks that the Content-Security-Policy of a page stops all that is not the page's own. */
 
 import { assertEquals } from "@std/assert";
 import type { Page } from "./browser.ts";
@@ -9,7 +9,7 @@ addEventListener("securitypolicyviolation", ({ effectiveDirective, blockedURI })
   violations.push(effectiveDirective + " " + blockedURI));
 globalThis.injected = [];`;
 
-/** What the policy has stopped so far. */
+/** Violations that the policy has stopped so far. */
 export const violations = (page: Page) => page.evaluate<string[]>("violations");
 
 /** Elements that would run a script or ask a server. */

@@ -22,7 +22,7 @@ export async function runPython(
   return { code, text: decoder.decode(stdout) + decoder.decode(stderr) };
 }
 
-/** Whether all the packages can be imported. */
+/** True if all the packages can be imported. */
 export async function pythonHas(...packages: readonly string[]): Promise<boolean> {
   try {
     const program = packages.map((name) =>

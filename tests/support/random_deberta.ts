@@ -9,7 +9,7 @@ const shared = {
   ...{ intermediate_size: 24, max_position_embeddings: 64, relative_attention: true },
   ...{ position_biased_input: false, pos_att_type: "c2p|p2c" },
 };
-/** What the configurations of both versions have of their own, by model type. */
+/** Fields of the configuration that only one version has, by model type. */
 export const debertas = {
   deberta: { architectures: ["DebertaForMaskedLM"] },
   "deberta-v2": {

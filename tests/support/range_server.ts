@@ -6,7 +6,7 @@ export interface ServedFile {
   readonly size: number;
 }
 
-/** What the server has sent. */
+/** Traffic of the server. */
 export interface Traffic {
   /** Bytes of files that were handed to the network. */
   bytes: number;
@@ -14,7 +14,7 @@ export interface Traffic {
   readonly requests: string[];
 }
 
-/** How a server answers a request for a file. */
+/** The response to a request for a file. */
 export type Answer = (file: ServedFile, range: string | null) => Response;
 
 /** A safetensors file of zeros: a true header, no room for values. */

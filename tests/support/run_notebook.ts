@@ -11,7 +11,7 @@ import { codeCells, type Notebook } from "./notebook_file.ts";
 const showing =
   /\b(show|check|setup|slider|stoppable|runExperiment|liveFigure|predict|progress|reveal)\(/;
 
-/** What a run came to. */
+/** Result of a run. */
 export interface NotebookRun {
   /** One for each code cell that ran. */
   executions: Execution[];
@@ -20,7 +20,7 @@ export interface NotebookRun {
   seconds: number;
 }
 
-/** How a notebook is run. */
+/** Options of a run. */
 export interface RunOptions {
   /** The folder that the kernel starts in. */
   cwd: string;
@@ -44,7 +44,7 @@ export async function runNotebook(notebook: Notebook, options: RunOptions): Prom
   return { executions, problems, seconds: (performance.now() - start) / 1000 };
 }
 
-/** What is wrong with one cell's execution. */
+/** Problems of one cell's execution. */
 export function problemsOf({ status, outputs, late }: Execution, source: string): string[] {
   const problems = outputs.flatMap((output) => {
     if (output.output_type === "error") return [output.traceback.join("\n") || output.evalue];

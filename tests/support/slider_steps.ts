@@ -1,4 +1,4 @@
-/** What the sliders of a page's figures draw at each of their positions. @module */
+/** Drawings of the sliders of a page's figures at each of their positions. @module */
 
 import { assert, assertAlmostEquals } from "@std/assert";
 import type { Page } from "./browser.ts";

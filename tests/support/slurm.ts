@@ -5,7 +5,7 @@ import { rootPath } from "./source_files.ts";
 
 const programs = ["munged", "slurmctld", "slurmd", "sbatch", "scancel", "squeue"];
 
-/** Where Debian has programs of which some are not in a user's `PATH`. */
+/** Folders with Debian's programs, some of which are not in a user's `PATH`. */
 const path = `${Deno.env.get("PATH") ?? ""}:/usr/sbin:/sbin`;
 
 const isFile = (file: string) => Deno.stat(file).then((found) => found.isFile, () => false);

@@ -13,7 +13,7 @@ export async function writeSparseGpt2(
   await writeSparseModel(folder, gpt2ConfigJson(parseGpt2Config(fields)), { dtype: "F16" });
 }
 
-/** How a model's files hold it. */
+/** Storage of a model in files. */
 interface SparseFiles {
   readonly dtype: FloatDtype;
   /** Number of files. Default 1, without an index. */

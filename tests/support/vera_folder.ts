@@ -7,7 +7,7 @@ import { golden } from "./golden.ts";
 /**
  * Writes it to a folder that does not exist, with b and d drawn from a normal distribution.
  *
- * @param savesProjections Whether the random matrices are in the file too, as PEFT's option says.
+ * @param savesProjections True if the random matrices are in the file too, as PEFT's option says.
  */
 export async function writeVera(folder: string, savesProjections = true): Promise<string> {
   const from = golden("methods/gpt2_vera"), random = new Random(3);

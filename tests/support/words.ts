@@ -3,7 +3,7 @@
 /**
  * The whole number after `--name`.
  *
- * @param otherwise Where there is none.
+ * @param otherwise The number if there is none.
  */
 export function wordOf(name: string, otherwise: number): number {
   const place = Deno.args.indexOf(`--${name}`), text = Deno.args[place + 1];

@@ -2,13 +2,13 @@
 
 import { crc32 } from "node:zlib";
 
-/** How an archive is written. */
+/** Options of an archive. */
 export interface ZipOptions {
   /** 0 stores, 8 deflates. */
   readonly method: 0 | 8;
   /** A comment at the end. */
   readonly comment?: string;
-  /** What the directory says of the first file's size, if not the truth. */
+  /** Size of the first file in the directory, if not the true one. */
   readonly size?: number;
 }
 

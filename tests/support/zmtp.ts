@@ -10,7 +10,7 @@ const encoder = new TextEncoder();
 /** Flags of a frame. */
 const more = 1, long = 2, command = 4;
 
-/** What both sides say first: signature, version 3.0, mechanism NULL, not a server. */
+/** First bytes of both sides: signature, version 3.0, mechanism NULL, not a server. */
 function greeting(): Uint8Array<ArrayBuffer> {
   const bytes = new Uint8Array(64);
   bytes[0] = 0xff, bytes[9] = 0x7f, bytes[10] = 3;
