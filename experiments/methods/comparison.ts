@@ -30,7 +30,7 @@ export interface MethodRow extends Pick<StudiedMethod, "key" | "label"> {
 export interface ChosenMethod extends ChosenRate {
   /** The method. */
   readonly method: StudiedMethod;
-  /** At which of its sizes. */
+  /** The size, one of the method's. */
   readonly size: MethodSize;
   /** The seed. */
   readonly seed: number;

@@ -30,7 +30,7 @@ const cases = [
   ...["lora_bias_only", "lora_target_head", "lora_olora_conversion"],
 ];
 
-/** Those whose gradients are in the golden files. */
+/** Adapters whose gradients are in the golden files. */
 const differentiated = ["lora_target_embedding", "lora_target_head", "lora_trainable_tokens"];
 
 /** Conv1D holds weights turned, and PEFT's OLoRA cannot decompose them. */

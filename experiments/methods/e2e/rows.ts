@@ -72,7 +72,7 @@ export class E2eComparison {
     return cellIn(this.metrics[0], key);
   }
 
-  /** In how many metrics one method is above another by more than the noise. */
+  /** Number of metrics in which one method is above another by more than the noise. */
   above(one: string, other: string): number {
     const isAbove = (metric: ComparedMetric) =>
       metric.compared.isBetter(cellIn(metric, one), cellIn(metric, other));

@@ -24,7 +24,7 @@ const tokens = (kind: "prefix-embedding" | "prefix-layer", length: number): Meth
 /** LoRA on q and v, which the others are compared with. */
 export const lora = "lora-qv";
 
-/** Those whose sizes need not help, by figure 2. */
+/** Methods that need not gain from a larger size, by figure 2. */
 export const prefixes: readonly string[] = ["prefix-embedding", "prefix-layer"];
 
 /** All that are compared on skills, in the order of the tables. */
