@@ -1,7 +1,7 @@
 /** Adapters of every method, from their folders. @module */
 
 import { isRecord } from "../core/checks.ts";
-import { AdapterFileError, quote } from "../core/errors.ts";
+import { about, AdapterFileError, optionsSaidBy, quote } from "../core/errors.ts";
 import { adapterFile } from "../formats/peft/base_metadata.ts";
 import { hubMethod, isHubConfig } from "../formats/peft/config.ts";
 import { methodKinds } from "../methods/mod.ts";
@@ -93,7 +93,8 @@ async function loadJoined(
 /** The reason alone: the parts are read from memory, of which nobody knows. */
 function bare(error: unknown): unknown {
   if (!(error instanceof AdapterFileError)) return error;
-  return new AdapterFileError(error.reason, { cause: error.cause });
+  const { reason, cause } = error;
+  return about(new AdapterFileError(reason, { cause }), ...optionsSaidBy(error));
 }
 
 function refuseMethod(method: unknown): never {

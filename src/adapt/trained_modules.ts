@@ -4,6 +4,7 @@ import { scaleAdd } from "../../kernels/elementwise/kernel.ts";
 import { readRows, writeRows } from "../autograd/ops/embedding.ts";
 import { Parameter, type TrainableRows } from "../autograd/parameter.ts";
 import { DenseWeight } from "../autograd/weight.ts";
+import { about } from "../core/errors.ts";
 import { isNamed, isWithin, listNames, moduleOf } from "../core/module_names.ts";
 import type { HostTensor, Shape } from "../core/tensor.ts";
 import { Arena } from "../device/arena.ts";
@@ -154,8 +155,10 @@ export function assertInF32(
   const other = [...weights?.values() ?? []]
     .find((one) => names.some((name) => isWithin(one.name, name)));
   if (other === undefined) return;
-  throw new RangeError(
-    `${rule} modules in F32, found ${other.name} in ${other.bits} bits: load the model with dtype F32`,
+  const words = "load the model with dtype F32";
+  throw about(
+    new RangeError(`${rule} modules in F32, found ${other.name} in ${other.bits} bits: ${words}`),
+    { option: "dtype", value: "F32", words },
   );
 }
 

@@ -2,7 +2,7 @@
 
 import { type Argument, Command as Parser, type ErrorOptions } from "npm:commander@15.1.0";
 import { nearestName } from "../core/checks.ts";
-import { call, Option, seedNumber } from "./options.ts";
+import { call, Option, pathWord, seedNumber } from "./options.ts";
 
 /**
  * A permission that a command keeps: the network, files in and out, and the system's BLAS, which `device` opens for a
@@ -109,6 +109,18 @@ function usageOf({ options, registeredArguments }: Command): string {
   ].join(" ");
 }
 
+/** A model that was given as a word of its own, by a command that takes it as an option. */
+export class BareModelError extends Error {
+  /** The model as it was given. */
+  readonly given: string;
+
+  /** Advises to give it as an option. */
+  constructor(given: string) {
+    super(`required option '--model <folder>' not specified: give --model ${pathWord(given)}`);
+    this.given = given;
+  }
+}
+
 /** A parser that says what an unknown option may mean, before it asks for a required one. */
 export class Command extends Parser {
   /** Advice for options that it does not have. */
@@ -130,8 +142,7 @@ export class Command extends Parser {
     const takesModel = has("--model") && this.opts().model === undefined &&
       this.registeredArguments.length === 0;
     if (takesModel && given && !given.startsWith("-") && (isExcess || options?.code === missing)) {
-      const sentence = `required option '--model <folder>' not specified: give --model ${given}`;
-      return super.error(sentence, { code: missing });
+      throw new BareModelError(given);
     }
     const isMissing = options?.code === missing;
     const isUnknown = options?.code === "commander.unknownOption";

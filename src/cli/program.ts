@@ -2,7 +2,7 @@
 
 import { libraryWanted } from "../blas/mod.ts";
 import { nearestName } from "../core/checks.ts";
-import { terminalLine } from "../core/errors.ts";
+import { optionsSaidBy, type SaidOption, terminalLine } from "../core/errors.ts";
 import { version } from "../core/program.ts";
 import { closeFfi } from "../linalg/mod.ts";
 import { watchPulls } from "../storage/hub_cache.ts";
@@ -10,6 +10,7 @@ import { isHubName } from "../storage/hub_name.ts";
 import { Interrupted } from "../terminal/interrupt.ts";
 import {
   addCommand,
+  BareModelError,
   Command,
   type Given,
   type LowrankCommand,
@@ -36,7 +37,7 @@ import { serveCommand } from "./commands/serve.ts";
 import { sweepCommand } from "./commands/sweep.ts";
 import { trainCommand } from "./commands/train/command.ts";
 import { nearModel } from "./common.ts";
-import { call, CommanderError, pathWord } from "./options.ts";
+import { call, CommanderError } from "./options.ts";
 
 /** The table of commands, in the order of help. */
 const commands: readonly LowrankCommand[] = [
@@ -110,19 +111,16 @@ function makeProgram(): Command {
 async function exitCode(error: unknown, args: readonly string[]): Promise<number> {
   if (error instanceof Interrupted) return error.exitCode;
   if (error instanceof CommanderError && error.exitCode === 0) return 0;
-  const sentence = (await withNearModel(sentenceOf(error, args))).replace(/^error: /, "");
+  const sentence = (await sentenceOf(error, args)).replace(/^error: /, ""); // as commander begins
   console.error(`error: ${terminalLine(sentence.replaceAll(/\s*\n\s*/g, " ").trim())}`);
   return 1;
 }
 
-/** What advises a model that does not exist as it was written advises the one that was meant. */
-async function withNearModel(sentence: string): Promise<string> {
-  const [, advice, given] = /^(.* not specified: give --model )(.*)$/s.exec(sentence) ?? [];
-  if (given === undefined) return sentence;
-  return advice + pathWord(await nearModel(given) ?? given);
-}
-
-function sentenceOf(error: unknown, [, asked = ""]: readonly string[]): string {
+async function sentenceOf(error: unknown, [, asked = ""]: readonly string[]): Promise<string> {
+  if (error instanceof BareModelError) {
+    const { given } = error;
+    return new BareModelError(await nearModel(given) ?? given).message;
+  }
   // Commander throws this when `help` is asked for an unknown command.
   if (error instanceof CommanderError && error.code === "commander.help") {
     const meant = nearestName(asked, commands.map(({ name }) => name));
@@ -130,13 +128,19 @@ function sentenceOf(error: unknown, [, asked = ""]: readonly string[]): string {
     return `unknown command '${asked}'${hint}: for a list of all, run ${call} --help`;
   }
   const sentence = error instanceof Error ? error.message : String(error);
-  // The library names its own options.
-  return sentence.replace(/allow: \["(\w+)"\](?= lets it pass)/, "--allow $1")
-    .replace(/load (the model|it) with dtype F32/, "use --base-dtype f32")
-    .replace(/(use --base-dtype f32, or) inject an adapter/, "$1 train an adapter")
-    .replace(/\bmaxNewTokens(?= must be)/, "--max-new-tokens")
-    .replace("out the dtype, or use dtype F32", "out --base-dtype, or use --base-dtype f32");
+  return optionsSaidBy(error).reduce(
+    (text, { option, value, words }) => text.replace(words, () => optionWords[option](value)),
+    sentence,
+  );
 }
+
+/** The command line's words where the library says its own options. */
+const optionWords: Readonly<Record<SaidOption["option"], (value?: string) => string>> = {
+  allow: (value) => `--allow ${value}`,
+  dtype: (value) => value ? `use --base-dtype ${value.toLowerCase()}` : "--base-dtype",
+  maxNewTokens: () => "--max-new-tokens",
+  adapter: () => "train an adapter",
+};
 
 const droppable = ["read", "write", "net", "run", "sys"] as const;
 

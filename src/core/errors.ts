@@ -1,6 +1,6 @@
 /**
- * Errors and the text in them: the classes that callers may want to catch, quoting of strings from
- * files, and text that cannot control a terminal.
+ * Errors and the text in them: the classes that callers may want to catch, the options that errors
+ * are about, quoting of strings from files, and text that cannot control a terminal.
  *
  * @module
  */
@@ -42,6 +42,33 @@ export class AdapterFileError extends Error {
   get reason(): string {
     return this.#reason;
   }
+}
+
+// Options that errors are about.
+
+/** An option that the sentence of an error is about, for callers who call it otherwise. */
+export interface SaidOption {
+  /** The option of our functions; `adapter` is the one to inject. */
+  readonly option: "allow" | "dtype" | "maxNewTokens" | "adapter";
+  /** The value that is advised, if one is. */
+  readonly value?: string;
+  /** The words of the sentence that say so, in place of which a caller may say its own. */
+  readonly words: string;
+}
+
+/** No field of errors, whose classes are public and differ. */
+const said = new WeakMap<Error, readonly SaidOption[]>();
+
+/** An error with the options that its sentence is about. */
+export function about<E extends Error>(error: E, ...options: readonly SaidOption[]): E {
+  said.set(error, options);
+  return error;
+}
+
+/** The options that the sentence of an error is about, which may repeat that of its cause. */
+export function optionsSaidBy(error: unknown): readonly SaidOption[] {
+  if (!(error instanceof Error)) return [];
+  return said.get(error) ?? optionsSaidBy(error.cause);
 }
 
 // Text for a terminal.

@@ -5,6 +5,7 @@ import type { ConfigJson } from "../architectures/config_fields.ts";
 import { jsonText } from "../storage/files.ts";
 import type { HostTensor } from "../core/tensor.ts";
 import { assertOptions } from "../core/checks.ts";
+import { about } from "../core/errors.ts";
 import { type FolderFile, saveFolder } from "../storage/folder.ts";
 import { pathIn } from "../storage/storage.ts";
 import { configMetadata, promptMetadata } from "../formats/peft/metadata.ts";
@@ -96,10 +97,11 @@ export async function saveModel(
 function assertWhole({ weights }: Model): void {
   const other = [...weights?.values() ?? []].find(({ bits }) => bits < 16);
   if (!other) return;
-  throw new RangeError(
+  const words = "load the model with dtype F32";
+  const sentence =
     `saving a model needs weights of 16 bits or more, found ${other.name} in ${other.bits}: save its ` +
-      "adapter, or load the model with dtype F32",
-  );
+    `adapter, or ${words}`;
+  throw about(new RangeError(sentence), { option: "dtype", value: "F32", words });
 }
 
 const originOf = (model: Model): ModelOrigin | undefined =>

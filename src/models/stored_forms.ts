@@ -5,7 +5,7 @@ import { bareName, type LinearSpec } from "../architectures/architecture.ts";
 import type { ConfigJson } from "../architectures/config_fields.ts";
 import { architectureOf, fourBitTensors, halfTensors } from "../architectures/registry.ts";
 import { isRecord, type OptionNames } from "../core/checks.ts";
-import { oneLine, quote } from "../core/errors.ts";
+import { about, oneLine, quote } from "../core/errors.ts";
 import { type HostTensor, sizeOf } from "../core/tensor.ts";
 import {
   quantizedNames,
@@ -131,9 +131,13 @@ function stays(name: string, found: FourBitForm, asked: StorageOptions): boolean
   const { doubleQuantization = found.doubleQuantization } = asked;
   const wanted = formText({ ...found, code: dtype, blockSize, doubleQuantization });
   if (wanted === formText(found)) return true;
-  throw new RangeError(
+  const sentence =
     `${oneLine(name)} must stay in its 4 bits, ${formText(found)}, but ${wanted} was asked for: ` +
-      "leave out the dtype, or use dtype F32",
+    "leave out the dtype, or use dtype F32";
+  throw about(
+    new RangeError(sentence),
+    { option: "dtype", words: "the dtype" },
+    { option: "dtype", value: "F32", words: "use dtype F32" },
   );
 }
 

@@ -14,7 +14,7 @@ import { Tape } from "../autograd/tape.ts";
 import type { Weight } from "../autograd/weight.ts";
 import { type Batch, countTargets, type ModelInputs, type PromptFormat } from "../core/batch.ts";
 import { assertOptions, isRecord, type OptionNames, pickOptions } from "../core/checks.ts";
-import { quote } from "../core/errors.ts";
+import { about, quote } from "../core/errors.ts";
 import { mostAccumulation } from "../core/limits.ts";
 import { assertSeed, hash32 } from "../core/random.ts";
 import type { HostTensor } from "../core/tensor.ts";
@@ -74,10 +74,15 @@ export function assertAllTrainable(
   const others = [...weights?.values() ?? []], own = [...parameters?.values() ?? []];
   if (others.length === 0 || [...adapters].length > 0) return;
   if (own.some(({ trainable }) => !trainable)) return; // Somebody has chosen what is trained.
-  throw new RangeError(
+  const load = "load it with dtype F32", inject = "inject an adapter";
+  const sentence =
     `training a whole model needs all of it in F32, found ${others.length} weights in ${
       others[0].bits
-    } bits (${others[0].name}, …): load it with dtype F32, or inject an adapter`,
+    } bits (${others[0].name}, …): ${load}, or ${inject}`;
+  throw about(
+    new RangeError(sentence),
+    { option: "dtype", value: "F32", words: load },
+    { option: "adapter", words: inject },
   );
 }
 

@@ -60,6 +60,18 @@ Deno.test("what stops an adapter names the flag that lets it pass, in every comm
     ]);
   }));
 
+Deno.test("what stops a part of a joined adapter names the flag too", () =>
+  withFolder(async (folder) => {
+    const adapter = `${folder}/joined`, rank = ["--rank", "1", "--prefix-length", "2"];
+    const made = ["--method", "lora+prefix-embedding", ...rank, "--sites", "q"];
+    assertEquals((await lowrank(...await trainArgs(folder, adapter), ...made)).code, 0);
+    const part = `${adapter}/lora_config.json`, config = JSON.parse(await Deno.readTextFile(part));
+    await writeJson(part, { ...config, use_magic: true });
+    const [[logits, ...rest]] = await commands(adapter, folder);
+    const found = "found true; --allow unknownFields lets it pass\n";
+    await assertFails([logits, ...rest], found);
+  }));
+
 Deno.test("where updates alone are read, nothing lets DoRA pass as the product of A and B", async () => {
   const dora = golden("adapters/peft_dora"), plain = golden("adapters/peft_all_linear");
   const all = ["unknownFields", "unknownTensors"].flatMap((name) => ["--allow", name]);

@@ -2,7 +2,7 @@
 
 import type { PromptFormat } from "../../core/batch.ts";
 import { assertOptions, isRecord } from "../../core/checks.ts";
-import { AdapterFileError, oneLine, quote } from "../../core/errors.ts";
+import { about, AdapterFileError, oneLine, optionsSaidBy, quote } from "../../core/errors.ts";
 import { isNamed, moduleOf } from "../../core/module_names.ts";
 import type { HostTensor } from "../../core/tensor.ts";
 import type { UpdateShape } from "../../core/update.ts";
@@ -188,10 +188,8 @@ async function inFolder<T>(folder: Folder, act: () => Promise<T>): Promise<T> {
   } catch (error) {
     const { message: reason, cause } = error as Error;
     // The message already says what the error did: Deno would print it a second time as the cause.
-    throw new AdapterFileError(`cannot read the adapter in ${folderName(folder)}: ${reason}`, {
-      cause,
-      reason,
-    });
+    const sentence = `cannot read the adapter in ${folderName(folder)}: ${reason}`;
+    throw about(new AdapterFileError(sentence, { cause, reason }), ...optionsSaidBy(error));
   }
 }
 

@@ -1,7 +1,7 @@
 /** Which of an adapter file's tensors is what. @module */
 
 import { isRecord } from "../../core/checks.ts";
-import { AdapterFileError, quote } from "../../core/errors.ts";
+import { about, AdapterFileError, quote } from "../../core/errors.ts";
 import { mostLabels } from "../../core/limits.ts";
 import { isNamed, moduleOf } from "../../core/module_names.ts";
 import {
@@ -349,7 +349,12 @@ export class Exceptions {
    */
   pass(exception: AdapterException, rule: string, name: string, found = quote(name)): void {
     if (!this.#allowed.includes(exception)) {
-      throw new AdapterFileError(`${rule}, found ${found}; allow: ["${exception}"] lets it pass`);
+      const words = `allow: ["${exception}"]`;
+      throw about(new AdapterFileError(`${rule}, found ${found}; ${words} lets it pass`), {
+        option: "allow",
+        value: exception,
+        words,
+      });
     }
     this.passed.push(`${exception}: ${name}`);
   }

@@ -4,6 +4,7 @@ import { chooseTokenKernel, wrongLogitOf } from "../../../kernels/choose_token/k
 import { Tape } from "../../autograd/tape.ts";
 import type { PromptFormat } from "../../core/batch.ts";
 import { assertOptions, type OptionNames } from "../../core/checks.ts";
+import { about } from "../../core/errors.ts";
 import { Random } from "../../core/random.ts";
 import { hostTensor } from "../../core/tensor.ts";
 import { Scope } from "../../device/arena.ts";
@@ -230,10 +231,17 @@ export function assertRoom(
   if (prompt.length === 0) throw new RangeError("generating needs a prompt of at least one token");
   assertWhole("maxNewTokens", maxNewTokens, 0);
   if (maxNewTokens <= most) return;
-  const rule = most < 0
-    ? `a prompt must have at most ${positions} tokens, found ${prompt.length}`
-    : `maxNewTokens must be at most ${most}, as the prompt has ${prompt.length} of the model's ${positions} tokens, found ${maxNewTokens}`;
-  throw new RangeError(rule);
+  if (most < 0) {
+    throw new RangeError(
+      `a prompt must have at most ${positions} tokens, found ${prompt.length}`,
+    );
+  }
+  const option = "maxNewTokens", found = `found ${maxNewTokens}`;
+  const room = `as the prompt has ${prompt.length} of the model's ${positions} tokens`;
+  throw about(new RangeError(`${option} must be at most ${most}, ${room}, ${found}`), {
+    option,
+    words: option,
+  });
 }
 
 /** Throws unless it is an integer of at least `least`, and at most `most`. */
