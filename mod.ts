@@ -52,21 +52,16 @@ export { linear } from "./src/autograd/ops/linear.ts";
 export type { Loss } from "./src/autograd/loss.ts";
 export { Parameter } from "./src/autograd/parameter.ts";
 export { Tape } from "./src/autograd/tape.ts";
-export {
-  beamSearch,
-  complete,
-  countTrainable,
-  generate,
-  Gpt2,
-  type Gpt2Config,
-  initGpt2,
-  loadModel,
-  type Model,
-  type ModelInputs,
-  parseGpt2Config,
-  saveModel,
-  TextModel,
-} from "./src/models/mod.ts";
+export { type Gpt2Config, parseGpt2Config } from "./src/architectures/families/gpt2.ts";
+export { Gpt2 } from "./src/models/families/gpt2.ts";
+export { loadModel } from "./src/models/files.ts";
+export { beamSearch } from "./src/models/generate/beam_search.ts";
+export { complete, generate } from "./src/models/generate/generate.ts";
+export { initGpt2 } from "./src/models/init.ts";
+export { countTrainable, type Model } from "./src/models/model.ts";
+export { saveModel } from "./src/models/save_model.ts";
+export { TextModel } from "./src/models/text_model.ts";
+export type { ModelInputs } from "./src/core/batch.ts";
 export type { Adapter } from "./src/adapt/adapter.ts";
 export { injectBottleneck } from "./src/adapt/bottleneck/adapter.ts";
 export type { LoraAdapter } from "./src/adapt/lora/adapter.ts";
@@ -92,7 +87,7 @@ export {
   Training,
   type TrainOptions,
 } from "./src/train/mod.ts";
-export { loadTokenizer, type Tokenizer } from "./src/tokenizer/mod.ts";
+export { loadTokenizer, type Tokenizer } from "./src/tokenizer/tokenizer.ts";
 export { PromptedBatches, promptedBatches } from "./src/data/prompted_batches.ts";
 export { type TextDataset, textDataset } from "./src/data/text_dataset.ts";
 export { readTexts, type Texts } from "./src/data/texts.ts";

@@ -21,8 +21,8 @@ export const notebookFaults: readonly NotebookFault[] = [
     "00 04",
     "B does not start at zero",
     `${lora}/site.ts`,
-    "if (plan.B) arena.device.write(B.tensor, plan.B);",
-    "arena.device.write(B.tensor, plan.B ?? new Float32Array(B.size).fill(0.01));",
+    "if (plan.B) device.write(B.tensor, plan.B);",
+    "device.write(B.tensor, plan.B ?? new Float32Array(B.size).fill(0.01));",
   ),
   fault(
     "04",

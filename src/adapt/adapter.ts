@@ -9,14 +9,12 @@ import { grouped } from "../core/numbers.ts";
 import type { Shape } from "../core/tensor.ts";
 import type { Tensor } from "../device/device.ts";
 import type { FloatDtype } from "../formats/mod.ts";
-import { isSameFile } from "../formats/peft/base_metadata.ts";
 import {
   type AdapterValues,
   type AppliedAdapter,
   assertModel,
   type Model,
 } from "../models/model.ts";
-import { TextModel } from "../models/text_model.ts";
 import type { Adaptation } from "../nn/linear.ts";
 import type { QuantizedForm } from "../quant/quantized_tensor.ts";
 import { isHubName, parseHubName } from "../storage/hub_name.ts";
@@ -32,12 +30,6 @@ export interface SaveAdapterOptions {
 
 /** The names of {@link SaveAdapterOptions}. */
 export const saveNames: OptionNames<SaveAdapterOptions> = { baseModelName: true, dtype: true };
-
-/** The folder of a model's weights, or its name on the hub; none where they were made here, or adapters merged into them. */
-export function baseNameOf(model: Model): string | undefined {
-  if (!(model instanceof TextModel) || "base" in model) return undefined;
-  return baseNameIn(model.options.origin?.folder);
-}
 
 /** How a model's weights are stored in 4 bits, by the first one that is; none of floats. */
 export function quantizedBaseOf({ weights }: Pick<Model, "weights">): QuantizedForm | undefined {
@@ -136,6 +128,11 @@ export interface ActingValues extends Pick<Model, "merged"> {
   /** The adapters. */
   readonly adapters: Iterable<Pick<AppliedAdapter, "values">>;
 }
+
+/** Whether two lines of `adapterFile` are of the same weights, wherever they are. */
+const isSameFile = (one: string, other: string): boolean => digestIn(one) === digestIn(other);
+
+const digestIn = (line: string) => line.slice(line.lastIndexOf(" ") + 1);
 
 /** Throws a `RangeError` where values of an adapter act already: they would act twice. */
 export function assertNotIn(

@@ -5,11 +5,7 @@ import type { PromptFormat } from "../core/batch.ts";
 import { assertOptions, isRecord, isText } from "../core/checks.ts";
 import { quote } from "../core/errors.ts";
 import { moduleOf } from "../core/module_names.ts";
-import { assertNoOtherKind } from "../formats/folder_kind.ts";
-import type { AdapterRecord } from "../formats/mod.ts";
-import { adapterFile } from "../formats/peft/base_metadata.ts";
-import { joinedFiles, peftWeights } from "../formats/peft/read.ts";
-import { adapterFiles, cardFile, saveAdapterFolder } from "../formats/peft/write.ts";
+import { configFile, joinedFiles, peftWeights } from "../formats/peft/keys.ts";
 import type { AdapterValues, Model } from "../models/model.ts";
 import { jsonText, readBytes, readJson } from "../storage/files.ts";
 import type { FolderFile } from "../storage/folder.ts";
@@ -17,15 +13,13 @@ import { fileIn, type Folder } from "../storage/storage.ts";
 import {
   type Adapter,
   assertFree,
-  baseNameOf,
   type JoinOptions,
   type SaveAdapterOptions,
   saveNames,
   type WeightChange,
 } from "./adapter.ts";
-import { LoraAdapter, recordOf } from "./lora/adapter.ts";
+import { LoraAdapter } from "./lora/adapter.ts";
 import { injectLora, type LoraOptions } from "./lora/inject.ts";
-import { methodCard } from "./named_adapter.ts";
 import { injectPrefixEmbedding, injectPrefixLayer, PrefixAdapter } from "./virtual_tokens.ts";
 
 const injectors = {
@@ -46,8 +40,8 @@ export interface LoraPrefixOptions extends LoraOptions {
 
 /** The files of the two parts in a folder, by their names in a folder of their own. */
 const parts = [
-  { [peftWeights]: peftWeights, "adapter_config.json": joinedFiles.lora },
-  { [peftWeights]: joinedFiles.prefixWeights, "adapter_config.json": joinedFiles.prefix },
+  { [peftWeights]: peftWeights, [configFile]: joinedFiles.lora },
+  { [peftWeights]: joinedFiles.prefixWeights, [configFile]: joinedFiles.prefix },
 ] as const;
 
 /**
@@ -94,15 +88,21 @@ export class LoraPrefixAdapter implements Adapter {
   readonly prefix: PrefixAdapter;
   /** By what its values are recognized in a merged model; others after each step of a training. */
   values: AdapterValues = {};
-  /** How the prompts of its training were written, if it was trained on any. */
-  promptFormat?: PromptFormat;
 
   /** Takes both, which are on one model. */
   constructor(lora: LoraAdapter, prefix: PrefixAdapter) {
     this.lora = lora;
     this.prefix = prefix;
-    this.promptFormat = lora.promptFormat;
     this.model.adapters.add(this);
+  }
+
+  /** How the prompts of its training were written, if it was trained on any; those of the updates. */
+  get promptFormat(): PromptFormat | undefined {
+    return this.lora.promptFormat;
+  }
+
+  set promptFormat(format: PromptFormat | undefined) {
+    this.lora.promptFormat = format;
   }
 
   /** The model that it was made for. */
@@ -134,28 +134,31 @@ export class LoraPrefixAdapter implements Adapter {
    */
   async save(folder: string, options: SaveAdapterOptions = {}): Promise<void> {
     assertOptions("save", options, saveNames);
-    await assertNoOtherKind(folder, "adapter");
-    const ofLora = { ...await recordOf(this.lora), promptFormat: this.promptFormat, ...options };
-    const made = [await adapterFiles(folder, ofLora), await this.prefix.files(folder, options)];
-    const both = made.flatMap((files, i) => renamed(files, parts[i]));
-    const baseModelName = options.baseModelName ?? baseNameOf(this.model);
-    const config = {
-      method: `lora+${this.prefix.kind}`,
-      base_model_name_or_path: baseModelName ?? null,
-    };
-    const files = [
-      ...both,
-      ...await cardFile(folder, methodCard(config, this.#facts(ofLora, baseModelName))),
-      { name: "adapter_config.json", content: jsonText(config) },
-    ];
-    await saveAdapterFolder(folder, files);
+    const { saveAdapter } = await import("../formats/peft/write.ts");
+    const { adapterFile } = await import("../formats/peft/base_metadata.ts");
+    await saveAdapter(folder, () => this.#files(folder, options));
     this.values.file = await adapterFile(folder);
   }
 
-  #facts({ labels, promptFormat, dtype }: AdapterRecord, baseModelName?: string) {
+  async #files(folder: string, options: SaveAdapterOptions): Promise<FolderFile[]> {
+    const { cardFile } = await import("../formats/peft/write.ts");
+    const { baseNameOf, labelsFor, methodCard } = await import("./save.ts");
+    const { lora, prefix, model, promptFormat } = this, { dtype } = options;
+    const made = [await lora.files(folder, options), await prefix.files(folder, options)];
+    const baseModelName = options.baseModelName ?? baseNameOf(model);
+    const config = {
+      method: `lora+${prefix.kind}`,
+      base_model_name_or_path: baseModelName ?? null,
+    };
     const trained = this.parameters.reduce((sum, { size }) => sum + size, 0);
-    const full = this.lora.modules.parameters.map(({ name }) => moduleOf(name));
-    return { baseModelName, trained, labels, full, promptFormat, dtype };
+    const full = lora.modules.parameters.map(({ name }) => moduleOf(name));
+    const labels = labelsFor(model, full.length > 0);
+    const card = methodCard(config, { baseModelName, trained, labels, full, promptFormat, dtype });
+    return [
+      ...made.flatMap((files, i) => renamed(files, parts[i])),
+      ...await cardFile(folder, card),
+      { name: configFile, content: jsonText(config) },
+    ];
   }
 
   /**
@@ -224,7 +227,7 @@ export async function loadLoraPrefix(
 
 /** The number of virtual tokens that an adapter's folder says it has; 0 for one of another method. */
 export async function savedLength(folder: Folder): Promise<number> {
-  const config = await configIn(folder, "adapter_config.json"), { method } = config;
+  const config = await configIn(folder, configFile), { method } = config;
   const isJoined = isText(method) && joinedMethods.includes(method);
   const own = isJoined ? await configIn(folder, joinedFiles.prefix) : config;
   const length = own.method === "prefix-layer" ? own.length : own.num_virtual_tokens;

@@ -22,8 +22,8 @@ import {
 } from "./lora_prefix.ts";
 import type { Mergeable } from "./merge/change.ts";
 import {
-  type MethodAdapter,
   type MethodAdapterOptions,
+  type NamedAdapter,
   savedModulesOf,
   type SavedValues,
 } from "./named_adapter.ts";
@@ -88,7 +88,7 @@ export interface AdaptingMethod<Options> {
   /** Reads the values of a folder, where `readValues` is not enough. */
   readonly read?: (folder: Folder) => Promise<SavedValues>;
   /** Puts an adapter on a model that has the values of a folder. */
-  readonly load?: (model: Model, saved: SavedValues) => MethodAdapter;
+  readonly load?: (model: Model, saved: SavedValues) => NamedAdapter;
   /** The same for a folder of two adapters, each loaded by itself. */
   readonly loadParts?: (folder: Folder, method: string, load: PartLoader) => Promise<Adapter>;
   /** Changes of the files of a base; absent where the method changes no weights. */

@@ -10,6 +10,7 @@ export {
 export type { FolderFile } from "../storage/folder.ts";
 export type { FileContent } from "../storage/files.ts";
 export type { AdapterException, BiasMode, FloatDtype } from "../formats/mod.ts";
+export type { AdapterContent } from "../formats/peft/write.ts";
 export { type AdaptedLayer, Embedding, type Ids } from "../nn/embedding.ts";
 export {
   type Adapter,
@@ -40,7 +41,6 @@ export {
   LoraAdapter,
   type MatchedModule,
   type SiteSpectrum,
-  type TrainedParts,
 } from "./lora/adapter.ts";
 export { injectLoraPrefix, LoraPrefixAdapter, type LoraPrefixOptions } from "./lora_prefix.ts";
 export {
@@ -70,11 +70,12 @@ export {
   mergeReport,
   type MergeReportOptions,
 } from "./merge/report.ts";
+export { MethodAdapter, type MethodParts, type ModelPart } from "./method_adapter.ts";
 export {
-  MethodAdapter,
   type MethodAdapterOptions,
   type MethodConfig,
-  type MethodParts,
+  NamedAdapter,
+  type NamedParts,
   type SavedValues,
 } from "./named_adapter.ts";
 export {
@@ -88,7 +89,7 @@ export {
 } from "./virtual_tokens.ts";
 export { type PlantedShift, plantShift } from "./plant_shift.ts";
 export { selectSites, type Site, type SiteSelection } from "./sites.ts";
-export { TokenRows, TrainedModules } from "./trained_modules.ts";
+export { TokenRows, TrainedModules, type TrainedParts } from "./trained_modules.ts";
 export {
   injectVera,
   type ProjectionShape,

@@ -11,9 +11,9 @@ import { architectureIn, type BaseFile } from "../models/base_file.ts";
 import type { Model } from "../models/model.ts";
 import { assertFree, type WeightChange } from "./adapter.ts";
 import {
-  MethodAdapter,
   type MethodAdapterOptions,
   type MethodConfig,
+  NamedAdapter,
   savedModulesOf,
   type SavedValues,
 } from "./named_adapter.ts";
@@ -23,7 +23,7 @@ import { assertInF32 } from "./trained_modules.ts";
  * Trained copies of some of a model's parameters, which stand in for its own; made by `injectBitFit` and
  * `injectTopLayers`. A merged model computes nothing beyond the base model.
  */
-export class TrainedCopies extends MethodAdapter {
+export class TrainedCopies extends NamedAdapter {
   /** The method and its settings. */
   protected override readonly config: MethodConfig;
 

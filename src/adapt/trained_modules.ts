@@ -10,8 +10,9 @@ import type { HostTensor, Shape } from "../core/tensor.ts";
 import { Arena } from "../device/arena.ts";
 import type { Tensor } from "../device/device.ts";
 import { piecesOf } from "../device/spans.ts";
-import type { TrainedRows } from "../formats/peft/config.ts";
-import { rowsKey } from "../formats/peft/read.ts";
+import type { BiasMode, TrainedRows } from "../formats/peft/config.ts";
+import { rowsKey, tensorPrefix } from "../formats/peft/keys.ts";
+import { reorient } from "../models/layers.ts";
 import type { Model } from "../models/model.ts";
 import { Linear } from "../nn/linear.ts";
 import type { WeightChange } from "./adapter.ts";
@@ -24,6 +25,25 @@ export function copyTensor(from: Tensor, to: Tensor): Tensor {
     from.device.launch(scaleAdd, { x, y }, scalars);
   }
   return to;
+}
+
+/**
+ * Turns the matrices that a model's files, and so PEFT's adapters, hold as (in, out): the weights of GPT-2's Conv1D
+ * layers. It is its own inverse; names may have PEFT's prefix.
+ */
+export function inFileOrder(
+  { architecture }: Model,
+  tensors: ReadonlyMap<string, HostTensor>,
+): Map<string, HostTensor> {
+  const specs = new Map(architecture?.tensors.map((spec) => [spec.name, spec]));
+  return new Map(
+    Array.from(tensors, ([name, values]) => {
+      const spec = specs.get(
+        name.startsWith(tensorPrefix) ? name.slice(tensorPrefix.length) : name,
+      );
+      return [name, spec && values.shape.length === 2 ? reorient(spec, values) : values] as const;
+    }),
+  );
 }
 
 /** A head that shares the weight of an embedding, and the weight of its own that it gets. */
@@ -299,4 +319,29 @@ export function assertRows(
   throw new RangeError(
     `${indices.length} replaced rows of ${module} must be ${width} wide, of ${count} tokens, found ${found}`,
   );
+}
+
+/** Copies of parameters with other values; a name may be a module's. */
+export function copiesOf(
+  model: Model,
+  names: readonly string[],
+  values: ReadonlyMap<string, HostTensor>,
+): TrainedModules {
+  const copies = new TrainedModules(model, names);
+  copies.write(values);
+  return copies;
+}
+
+/** Modules in full and biases, which an adapter of low-rank updates trains beside them. */
+export interface TrainedParts {
+  /** Modules in full. */
+  readonly modules?: TrainedModules;
+  /** Biases. */
+  readonly biases?: TrainedModules;
+  /** Which biases these are. Default `none`. */
+  readonly biasMode?: BiasMode;
+  /** Weights of adapted embeddings and heads that a file has in the place of the model's; they are frozen. */
+  readonly tables?: TrainedModules;
+  /** Rows of embeddings. */
+  readonly tokens?: TokenRows;
 }

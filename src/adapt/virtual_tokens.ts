@@ -24,16 +24,16 @@ import {
   promptConfigJson,
   type PromptType,
 } from "../formats/peft/other_configs.ts";
-import { promptPrefix } from "../formats/peft/read.ts";
+import { promptPrefix } from "../formats/peft/keys.ts";
 import { methods } from "../methods/mod.ts";
 import type { Model } from "../models/model.ts";
 import { TextModel } from "../models/text_model.ts";
 import type { BlockShape, VirtualTokens } from "../nn/embedding.ts";
 import { assertFree, ofInjector, type WeightChange } from "./adapter.ts";
 import {
-  MethodAdapter,
   type MethodAdapterOptions,
   type MethodConfig,
+  NamedAdapter,
   savedModulesOf,
   type SavedValues,
 } from "./named_adapter.ts";
@@ -222,7 +222,7 @@ const key = "prompt_embeddings";
  * A model has one such adapter at a time, beside others that change its weights or activations. It is saved as PEFT's
  * prompt tuning or prefix tuning; a prefix-layer adapter, which PEFT does not have, in a folder of our own.
  */
-export class PrefixAdapter extends MethodAdapter {
+export class PrefixAdapter extends NamedAdapter {
   /** The method. */
   readonly kind: PrefixKind;
   /** The virtual tokens. */

@@ -1,7 +1,7 @@
 /** Whether a folder holds an adapter or a model. @module */
 
 import { hasFile, kindOf } from "../storage/storage.ts";
-import { hubWeights, peftWeights } from "./peft/read.ts";
+import { hubWeights, peftWeights } from "./peft/keys.ts";
 
 /** Files that are, or describe, weights. */
 const weightFiles = {

@@ -1,8 +1,8 @@
 /** The weights in a base model's files that updates change, found without a forward pass. @module */
 
-import { type Architecture, architectureOf } from "../architectures/mod.ts";
+import { architectureOf } from "../architectures/registry.ts";
 import type { ConfigJson } from "../architectures/config_fields.ts";
-import type { TensorSpec } from "../architectures/architecture.ts";
+import type { Architecture, TensorSpec } from "../architectures/architecture.ts";
 import { siteName, type UpdateShape } from "../core/update.ts";
 import { isNamed, moduleOf, NameEndings } from "../core/module_names.ts";
 import { oneLine, quote } from "../core/errors.ts";
@@ -11,7 +11,7 @@ import type { FloatDtype, TensorEntry } from "../formats/safetensors/header.ts";
 import type { SafetensorsFile } from "../formats/safetensors/read.ts";
 import { openSafetensors } from "../formats/safetensors/shards.ts";
 import { hasFile } from "../storage/storage.ts";
-import { isTable } from "../formats/peft/read.ts";
+import { isTable } from "../formats/peft/keys.ts";
 import { dequantizedFile } from "./stored_forms.ts";
 import { readConfigJson } from "./files.ts";
 

@@ -5,7 +5,8 @@ import { listFolder, readBytes } from "../storage/files.ts";
 import { parseHubName } from "../storage/hub_name.ts";
 import { hubFolder } from "../storage/hub_cache.ts";
 import { fileIn, hasFile, openFile, packedIn, splitPath } from "../storage/storage.ts";
-import { besideWeights, openWeights } from "../formats/peft/read.ts";
+import { besideWeights } from "../formats/peft/keys.ts";
+import { openWeights } from "../formats/peft/read.ts";
 import { smallFiles } from "./files.ts";
 
 /** Files that were downloaded, or were there. */

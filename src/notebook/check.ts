@@ -49,8 +49,8 @@ function lineHtml(claim: string, found?: string): string {
 
 /**
  * Runs an experiment on the default device with seed 1, as `deno task reproduce --only NAME` does. Runs that
- * are shipped or in `../results` are read instead of trained. It shows a progress bar and can be stopped;
- * runs that are finished by then are kept.
+ * are shipped or in `../results` are read instead of trained. It shows a progress bar and can be stopped; runs that
+ * are finished by then are kept, and so are those that were finished before a crash.
  *
  * @throws {RangeError} when there is no such experiment; the message lists those that exist.
  * @throws {Error} when it was stopped before it had an outcome.

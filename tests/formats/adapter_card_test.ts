@@ -2,7 +2,7 @@
 
 import { assertEquals, assertStringIncludes } from "@std/assert";
 import { renderGuide } from "../../scripts/site/markdown.ts";
-import { methodCard } from "../../src/adapt/named_adapter.ts";
+import { methodCard } from "../../src/adapt/save.ts";
 import { adapterCard } from "../../src/formats/peft/card.ts";
 import { type AdapterRecord, writeAdapter } from "../../src/formats/mod.ts";
 import { lowrank } from "../cli/lowrank.ts";

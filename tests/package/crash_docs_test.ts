@@ -51,7 +51,7 @@ Deno.test("every function that writes files says what a reader finds after a cra
   const docs = await docsOfExports();
   const writing = [...writingFunctions()].filter((id) => docs.has(id));
   // What shows that core's functions are found.
-  for (const name of ["#writeSafetensors", "#LoraAdapter.save"]) {
+  for (const name of ["#writeSafetensors", "#MethodAdapter.save"]) {
     assert(writing.some((id) => id.endsWith(name)), `${name} writes files`);
   }
   assertEquals(writing.filter((id) => !/\bcrash/.test(docs.get(id)!)), []);

@@ -36,7 +36,7 @@ const method = /^ {2}(?:static |override |async )*([\w#]+)(?:<[^(]*>)?\(/;
 /** The formatter lets declarations start lines, and methods start them after two spaces. */
 function declarationsOf(path: string): Declaration[] {
   const source = withoutComments(sourceText(path)), parts = source.split(/^(?=[a-z])/m);
-  const imports = linksOf(path, source, "import");
+  const imports = [...linksOf(path, source, "import"), ...lazyLinksOf(path, source)];
   const known = new Map(imports.map(({ file, name, as }) => [as, originOf(file, name)]));
   for (const part of parts) {
     const [, , name] = declared.exec(part) ?? [];
@@ -77,9 +77,17 @@ function originOf(file: string, name: string): string {
 /** The names that a file imports, or exports from others. */
 function linksOf(path: string, source: string, word: "import" | "export"): Link[] {
   const lists = source.matchAll(RegExp(`^${word} (?:type )?\\{([^}]*)\\} from "(\\.[^"]*)"`, "gm"));
-  return [...lists].flatMap(([, list, target]) => {
-    const file = new URL(target, new URL(path, root)).href.slice(root.href.length);
-    return [...list.matchAll(/(?:type )?(\w+)(?: as (\w+))?/g)]
-      .map(([, name, as = name]) => ({ file, name, as }));
-  });
+  return [...lists].flatMap(([, list, target]) => linksIn(path, list, target));
+}
+
+/** The names that functions of a file import when they run. */
+function lazyLinksOf(path: string, source: string): Link[] {
+  const lists = source.matchAll(/const \{([^}]*)\} = await import\("(\.[^"]*)"\)/g);
+  return [...lists].flatMap(([, list, target]) => linksIn(path, list, target));
+}
+
+function linksIn(path: string, list: string, target: string): Link[] {
+  const file = new URL(target, new URL(path, root)).href.slice(root.href.length);
+  return [...list.matchAll(/(?:type )?(\w+)(?: as (\w+))?/g)]
+    .map(([, name, as = name]) => ({ file, name, as }));
 }

@@ -55,8 +55,8 @@ export const modelFaults: readonly Fault[] = [
   fault(
     "B does not start at zero",
     "src/adapt/lora/site.ts",
-    "if (plan.B) arena.device.write(B.tensor, plan.B);",
-    "arena.device.write(B.tensor, plan.B ?? new Float32Array(B.size).fill(0.01));",
+    "if (plan.B) device.write(B.tensor, plan.B);",
+    "device.write(B.tensor, plan.B ?? new Float32Array(B.size).fill(0.01));",
   ),
   fault(
     "merging writes into the base",

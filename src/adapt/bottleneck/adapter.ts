@@ -5,7 +5,7 @@ import { AdapterFileError, quote } from "../../core/errors.ts";
 import { Random } from "../../core/random.ts";
 import type { HostTensor } from "../../core/tensor.ts";
 import type { Tensor } from "../../device/device.ts";
-import { hubWeights } from "../../formats/peft/read.ts";
+import { hubWeights } from "../../formats/peft/keys.ts";
 import { openSafetensorsFile } from "../../formats/safetensors/read.ts";
 import { pickleConversion } from "../../formats/safetensors/shards.ts";
 import {
@@ -20,9 +20,9 @@ import type { Place } from "../../nn/place.ts";
 import { fileIn, type Folder, hasFile } from "../../storage/storage.ts";
 import { assertFree, ofInjector, type WeightChange } from "../adapter.ts";
 import {
-  MethodAdapter,
   type MethodAdapterOptions,
   type MethodConfig,
+  NamedAdapter,
   readFloats,
   readValues,
   savedModulesOf,
@@ -105,7 +105,7 @@ export function injectBottleneck(model: Model, options: BottleneckOptions): Bott
 }
 
 /** Bottlenecks on a model; made by {@link injectBottleneck}. */
-export class BottleneckAdapter extends MethodAdapter {
+export class BottleneckAdapter extends NamedAdapter {
   /** Where they are. */
   readonly variant: BottleneckVariant;
   /** Width between the projections. */

@@ -1,6 +1,6 @@
 /** Converting an adapter from one program's form to another's, with a proof. @module */
 
-import { architectureOf } from "../../architectures/mod.ts";
+import { architectureOf } from "../../architectures/registry.ts";
 import { AdapterFileError } from "../../core/errors.ts";
 import { boundsOf } from "../../core/numbers.ts";
 import type { HostData, HostTensor } from "../../core/tensor.ts";

@@ -2,50 +2,23 @@
 
 import type { Spectrum } from "../../analysis/spectrum.ts";
 import type { Parameter } from "../../autograd/parameter.ts";
-import type { PromptFormat } from "../../core/batch.ts";
 import { assertOptions } from "../../core/checks.ts";
 import { quote } from "../../core/errors.ts";
 import { listNames, moduleOf } from "../../core/module_names.ts";
-import { boundsOf } from "../../core/numbers.ts";
 import type { HostTensor } from "../../core/tensor.ts";
 import { assertScaling, deltaWeight, type LowRankUpdate, siteName } from "../../core/update.ts";
-import { Arena } from "../../device/arena.ts";
-import { adapterFile } from "../../formats/peft/base_metadata.ts";
-import { stackRows } from "../../formats/peft/comparable.ts";
 import type { BiasMode } from "../../formats/peft/config.ts";
 import type { RandomStart } from "../../formats/peft/metadata.ts";
-import { isTable } from "../../formats/peft/read.ts";
-import type { AdapterRecord, TrainedUpdate } from "../../formats/peft/record.ts";
-import { adapterFiles, writeAdapter } from "../../formats/peft/write.ts";
-import { labelsOf } from "../../models/labels.ts";
-import { transpose } from "../../models/layers.ts";
-import type { AdapterValues, Model } from "../../models/model.ts";
-import { TextModel } from "../../models/text_model.ts";
-import type { AdaptedLayer } from "../../nn/embedding.ts";
-import { Linear } from "../../nn/linear.ts";
+import type { TrainedUpdate } from "../../formats/peft/record.ts";
+import type { AdapterContent } from "../../formats/peft/write.ts";
+import type { Model } from "../../models/model.ts";
 import { asFiles, holdFiles } from "../../storage/folder.ts";
-import {
-  type Adapter,
-  assertFree,
-  attach,
-  baseNameOf,
-  quantizedBaseOf,
-  type SaveAdapterOptions,
-  saveNames,
-  type WeightChange,
-} from "../adapter.ts";
-import { inFileOrder } from "../named_adapter.ts";
-import { addressOf, assertOwnWeight } from "../sites.ts";
-import { TokenRows, TrainedModules } from "../trained_modules.ts";
-import {
-  DoraSite,
-  entriesOf,
-  LoraEmbedding,
-  type LoraPlan,
-  type LoraSite,
-  makeSite,
-  makeStart,
-} from "./site.ts";
+import type { Folder } from "../../storage/storage.ts";
+import { assertFree, type SaveAdapterOptions, saveNames, type WeightChange } from "../adapter.ts";
+import { MethodAdapter } from "../method_adapter.ts";
+import { assertOwnWeight } from "../sites.ts";
+import { copiesOf, TokenRows, TrainedModules, type TrainedParts } from "../trained_modules.ts";
+import { DoraSite, entriesOf, type LoraPlan, type LoraSite, makeSite, makeStart } from "./site.ts";
 
 /** The size and spectrum of one site's update. */
 export interface SiteSpectrum extends Spectrum {
@@ -55,6 +28,9 @@ export interface SiteSpectrum extends Spectrum {
 
 /** Spectra and truncation, which training and saving do without. */
 const analysis = () => import("../../analysis/spectrum.ts");
+
+/** The reading of values and of what a file says of them, which training does without. */
+const reading = () => import("./record.ts");
 
 /** The spectra of updates, in their order. */
 async function spectraOf(updates: readonly LowRankUpdate[]): Promise<SiteSpectrum[]> {
@@ -114,35 +90,6 @@ const isPart = (site: LoraSite, name: string): boolean =>
 const dotted = (path: string) => `.${String(path).replace(":", ".")}.`;
 
 /**
- * Reads A and B of every site, with the bias or magnitude of those that have one. A site with start values
- * is converted to LoRA: s B A − s B₀ A₀ is s [B, −B₀] [A; A₀], of twice the rank.
- */
-async function readSites(
-  sites: readonly LoraSite[],
-  starts: readonly LoraSite[] = [],
-): Promise<TrainedUpdate[]> {
-  if (sites.length === 0) return [];
-  const tensors = [...sites, ...starts].flatMap((site) => site.parameters);
-  const values = await sites[0].A.tensor.device.read(...tensors.map(({ tensor }) => tensor));
-  const of = new Map(tensors.map((parameter, i) => [parameter, values[i]]));
-  return sites.map((site) => {
-    const [own, B, vector] = site.parameters.map((parameter) => of.get(parameter)!);
-    const isEmbedding = site instanceof LoraEmbedding, A = isEmbedding ? transpose(own) : own;
-    const start = starts.find(({ name }) => name === site.name);
-    const factors = start ? converted(A, B, of.get(start.A)!, of.get(start.B)!) : { A, B };
-    const more = vector && (site instanceof DoraSite ? { magnitude: vector } : { bias: vector });
-    const { linear, rows, scaling } = site;
-    return {
-      ...addressOf(linear, rows),
-      ...factors,
-      scaling,
-      ...more,
-      ...isEmbedding && { isEmbedding },
-    };
-  });
-}
-
-/**
  * Throws for sites that are no products of B and A.
  *
  * @throws {RangeError} then.
@@ -152,94 +99,6 @@ export function assertLowRank(action: string, sites: readonly LoraSite[]): void 
   if (dora) {
     throw new RangeError(`${action} needs updates scaling · B A, found DoRA on ${dora.name}`);
   }
-}
-
-/** [A; A₀] and [B, −B₀]. */
-function converted(A: HostTensor, B: HostTensor, A0: HostTensor, B0: HostTensor) {
-  const [rank] = A.shape, [out] = B.shape, both = new Float32Array(2 * rank * out);
-  for (let row = 0; row < out; row++) {
-    for (let r = 0; r < rank; r++) {
-      both[2 * rank * row + r] = B.data[rank * row + r];
-      both[2 * rank * row + rank + r] = -B0.data[rank * row + r];
-    }
-  }
-  return { A: stackRows([A, A0]), B: { shape: [out, 2 * rank], data: both } };
-}
-
-/** What a record is made of. */
-interface Recorded extends Required<TrainedParts> {
-  readonly model: Model;
-  readonly sites: readonly LoraSite[];
-  readonly starts: readonly LoraSite[];
-  readonly promptFormat?: PromptFormat;
-  readonly randomStart?: RandomStart;
-}
-
-/** Reads all that an adapter trains, and what else its file says. */
-export async function recordOf(adapter: Recorded): Promise<AdapterRecord> {
-  const { sites, starts, model, promptFormat, randomStart: start, biasMode } = adapter;
-  const updates = await readSites(sites, starts);
-  const ownModules = inFileOrder(model, await adapter.modules.read()),
-    biases = await adapter.biases.read();
-  const saved = new Map([...ownModules, ...tablesOf(sites, await adapter.tables.read())]);
-  const [, dropout] = boundsOf(sites.map(({ dropout }) => dropout));
-  const labels = model instanceof TextModel && ownModules.size > 0 ? labelsOf(model) : undefined;
-  const { untied } = adapter.modules;
-  const trained = { updates, saved, biases, biasMode, rows: await adapter.tokens.read() };
-  return {
-    ...trained,
-    baseModelName: baseNameOf(model),
-    fanInFanOut: isStoredTurned(model, sites.map(({ linear }) => linear)),
-    dropout,
-    promptFormat,
-    start,
-    quantizedBase: quantizedBaseOf(model),
-    labels,
-    taskType: taskTypeOf(model, ownModules.size > 0),
-    ...untied.length > 0 && { savedModules: [...untied, ...modulesWithoutTables(ownModules)] },
-  };
-}
-
-/** Whether files hold a layer's weight as (in, out): PEFT sets a flag for such layers, which are Conv1D. */
-export function isStoredTurned(
-  { architecture }: Model,
-  layers: readonly Pick<AdaptedLayer, "weight">[],
-): boolean {
-  const turned = architecture?.tensors.filter(({ storedTransposed }) => storedTransposed);
-  const names = new Set(turned?.map(({ name }) => name));
-  return layers.some((layer) => layer instanceof Linear && names.has(layer.weight.name));
-}
-
-/** What PEFT calls the task of a model, whose classifier an adapter may have trained. */
-export function taskTypeOf(model: Model, withModules: boolean): string | null {
-  if (!(model instanceof TextModel)) return "CAUSAL_LM";
-  if (withModules && labelsOf(model)) return "SEQ_CLS";
-  return model.isCausal ? "CAUSAL_LM" : null;
-}
-
-/** Frozen weights by the names of the adapted layers: a head's and an embedding's may be one. */
-const tablesOf = (sites: readonly LoraSite[], tables: ReadonlyMap<string, HostTensor>) =>
-  sites.flatMap(({ linear: { name, weight } }) => {
-    const values = tables.get(weight.name);
-    return values ? [[`${name}.weight`, values] as const] : [];
-  });
-
-/** PEFT would untie the head of a table that is trained with it. */
-const modulesWithoutTables = (saved: ReadonlyMap<string, HostTensor>): string[] =>
-  [...saved.keys()].filter((name) => !isTable(name)).map(moduleOf);
-
-/** Modules in full and biases, which an adapter of low-rank updates trains beside them. */
-export interface TrainedParts {
-  /** Modules in full. */
-  readonly modules?: TrainedModules;
-  /** Biases. */
-  readonly biases?: TrainedModules;
-  /** Which biases these are. Default `none`. */
-  readonly biasMode?: BiasMode;
-  /** Weights of adapted embeddings and heads that a file has in the place of the model's; they are frozen. */
-  readonly tables?: TrainedModules;
-  /** Rows of embeddings. */
-  readonly tokens?: TokenRows;
 }
 
 /** New copies of the same parameters, with the values that they have; the old ones must not be in use. */
@@ -261,26 +120,17 @@ async function copyParts(
   };
 }
 
-/** Copies of parameters with other values; a name may be a module's. */
-export function copiesOf(
-  model: Model,
-  names: readonly string[],
-  values: ReadonlyMap<string, HostTensor>,
-): TrainedModules {
-  const copies = new TrainedModules(model, names);
-  copies.write(values);
-  return copies;
-}
-
 /**
  * Low-rank updates to some of a model's weights, in force until {@link LoraAdapter.remove}.
  *
  * All A and B are in one arena of role `adapter`. While a model has any adapter, its own parameters are frozen;
  * several adapters on one model add up. Made by `injectLora` and `loadAdapter`.
+ *
+ * It is saved as a PEFT folder. Sites of one weight become one PEFT module whose rank is the sum of theirs, with zeros
+ * in B outside each site's rows. Its scaling is that of the sites. Where their scalings differ, it is the one of the
+ * largest magnitude, and every other site's B is multiplied by the ratio to it: ΔW is the same, α is not.
  */
-export class LoraAdapter implements Adapter {
-  /** The model that it was made for. */
-  readonly model: Model;
+export class LoraAdapter extends MethodAdapter {
   /** The adapted sites in the order of the forward pass. */
   readonly sites: readonly LoraSite[];
   /** The values from which sites started, as frozen updates that take them out of the weights (PiSSA). */
@@ -297,14 +147,8 @@ export class LoraAdapter implements Adapter {
   readonly tokens: TokenRows;
   /** How it was loaded, if it was read from a file. */
   loaded?: LoadRecord;
-  /** By what its values are recognized in a merged model; others after each step of a training. */
-  values: AdapterValues = {};
-  /** How the prompts of its training were written, if it was trained on any; saved with it. */
-  promptFormat?: PromptFormat;
   /** The random values that A began with; saved with it. */
   randomStart?: RandomStart;
-  readonly #arena: Arena;
-  #detach: () => void;
   /** What {@link LoraAdapter.with} took off the model. */
   #standsFor?: LoraAdapter;
   #isOver = false;
@@ -317,26 +161,35 @@ export class LoraAdapter implements Adapter {
   constructor(
     model: Model,
     plans: readonly LoraPlan[],
-    { modules, biases, biasMode = "none", tables, tokens }: TrainedParts = {},
+    { modules: given, biases: ofModel, biasMode = "none", tables: held, tokens: rows }:
+      TrainedParts = {},
   ) {
     using unfinished = new DisposableStack();
-    this.model = model;
-    [this.modules, this.biases, this.tables] = [modules, biases, tables]
+    const [modules, biases, tables] = [given, ofModel, held]
       .map((part) => unfinished.use(part ?? new TrainedModules(model, [])));
-    this.tokens = unfinished.use(tokens ?? new TokenRows(model, new Map()));
-    this.biasMode = biasMode;
-    this.#arena = unfinished.use(new Arena(model.device, entriesOf(plans), "adapter", "LoRA"));
-    this.sites = plans.map((plan) => makeSite(plan, this.#arena));
-    const started = plans.filter(({ isStart }) => isStart);
-    this.starts = started.map((plan) => makeStart(plan, this.#arena));
-    this.#detach = this.#attach();
+    const tokens = unfinished.use(rows ?? new TokenRows(model, new Map()));
+    const sites: LoraSite[] = [], starts: LoraSite[] = [];
+    super(model, {
+      entries: entriesOf(plans),
+      label: "LoRA",
+      modelParts: [modules, biases, tables, tokens],
+      trained: [modules, biases, tokens].flatMap(({ parameters }) => parameters),
+      build: (own) => {
+        const named = new Map(own.map((parameter) => [parameter.name, parameter]));
+        sites.push(...plans.map((plan) => makeSite(plan, named)));
+        const started = plans.filter(({ isStart }) => isStart);
+        starts.push(...started.map((plan) => makeStart(plan, named)));
+        return [...sites, ...starts].map((site) => [site.linear, site]);
+      },
+    });
+    [this.modules, this.biases, this.tables, this.tokens] = [modules, biases, tables, tokens];
+    [this.sites, this.starts, this.biasMode] = [sites, starts, biasMode];
     unfinished.move();
   }
 
   /** A and B of every site, then what it trains of the model itself. */
-  get parameters(): readonly Parameter[] {
-    const { sites, modules, biases, tokens } = this;
-    return [...sites, modules, biases, tokens].flatMap(({ parameters }) => parameters);
+  override get parameters(): readonly Parameter[] {
+    return [...this.sites.flatMap(({ parameters }) => parameters), ...this.trained];
   }
 
   /** All that is added to weights: the sites, and what their start values take out. */
@@ -366,7 +219,7 @@ export class LoraAdapter implements Adapter {
    */
   async read(): Promise<TrainedUpdate[]> {
     assertLowRank("reading updates", this.sites);
-    return await readSites(this.sites, this.starts);
+    return await (await reading()).readSites(this.sites, this.starts);
   }
 
   /**
@@ -382,7 +235,7 @@ export class LoraAdapter implements Adapter {
     }
     assertLowRank("deltaWeight", [site]);
     const starts = this.starts.filter(({ name: of }) => of === name);
-    return deltaWeight((await readSites([site], starts))[0]);
+    return deltaWeight((await (await reading()).readSites([site], starts))[0]);
   }
 
   /**
@@ -419,30 +272,25 @@ export class LoraAdapter implements Adapter {
     const { model, promptFormat, randomStart } = this, isInForce = model.adapters.has(this);
     if (!isInForce) assertFree(model, {}, "with");
     const newParts = await copyParts(model, this);
-    this.#detach(); // Before the copy is made: it trains the same modules.
+    this.takeOff(); // Before the copy is made: it trains the same modules.
     try {
       const copy = new LoraAdapter(model, plans, newParts());
       if (isInForce) copy.#standsFor = this;
       return Object.assign(copy, { promptFormat, randomStart });
     } catch (error) {
-      if (isInForce) this.#detach = this.#attach();
+      if (isInForce) this.putOn();
       throw error;
     }
   }
 
-  /**
-   * Saves a PEFT folder. Sites of one weight become one PEFT module whose rank is the sum of theirs, with zeros in B
-   * outside each site's rows. Its scaling is that of the sites. Where their scalings differ, it is the one of the
-   * largest magnitude, and every other site's B is multiplied by the ratio to it: ΔW is the same, α is not. After a
-   * crash at any time, a reader finds the old adapter, the new one, or an error (see `writeAdapter`).
-   *
-   * @throws {RangeError} when a value is not finite in the file's dtype; nothing is written.
-   * @throws {Error} when a file cannot be written; the message says what a reader finds.
-   */
-  async save(folder: string, options: SaveAdapterOptions = {}): Promise<void> {
-    assertOptions("save", options, saveNames);
-    await writeAdapter(folder, { ...await recordOf(this), ...options });
-    this.values.file = await adapterFile(folder);
+  /** The PEFT folder of its record. */
+  protected override async content(
+    folder: Folder,
+    options: SaveAdapterOptions,
+  ): Promise<AdapterContent> {
+    const { recordOf } = await reading();
+    const { loraContent } = await import("../../formats/peft/write.ts");
+    return await loraContent(folder, { ...await recordOf(this), ...options });
   }
 
   /**
@@ -452,45 +300,23 @@ export class LoraAdapter implements Adapter {
    * @throws {RangeError} when B has a bias and the layer has none, or a layer's weight is another's too: a head tied
    * to an adapted embedding would change with it.
    */
-  weightChanges(): readonly WeightChange[] {
+  override weightChanges(): readonly WeightChange[] {
     for (const { linear } of this.sites) assertOwnWeight(this.model, linear);
-    return [...this.#parts, ...this.terms].flatMap((part) => part.weightChanges());
+    return [...this.modelParts, ...this.terms].flatMap((part) => part.weightChanges());
   }
 
   /** Removes this adapter's sites alone; the last to go gives the parameters their `trainable` flags back. */
-  remove(): void {
+  override remove(): void {
     this.#isOver = true;
     if (!this.model.adapters.has(this)) return;
-    this.#detach();
+    this.takeOff();
     if (this.#standsFor) this.#standsFor.#restore();
-  }
-
-  /** Removes the adapter and frees its tensors; a second call does nothing. */
-  [Symbol.dispose](): void {
-    this.remove();
-    for (const part of this.#parts) part[Symbol.dispose]();
-    this.#arena[Symbol.dispose]();
   }
 
   /** Goes back on the model; where it was removed in the meantime, what it stood for does. */
   #restore(): void {
-    if (!this.#isOver) this.#detach = this.#attach();
+    if (!this.#isOver) this.putOn();
     else if (this.#standsFor) this.#standsFor.#restore();
-  }
-
-  get #parts() {
-    return [this.modules, this.biases, this.tables, this.tokens];
-  }
-
-  #attach(): () => void {
-    const { model, modules, biases } = this;
-    const giveBack = this.#parts.map((part) => part.put());
-    const layers = this.terms.map((site) => [site.linear, site] as const);
-    const detach = attach(model, this, layers, [...modules.parameters, ...biases.parameters]);
-    return () => {
-      for (const give of giveBack) give();
-      detach();
-    };
   }
 }
 
@@ -519,8 +345,7 @@ export async function adapterInMemory(
   options: SaveAdapterOptions = {},
 ): Promise<File[]> {
   assertOptions("adapterInMemory", options, saveNames);
-  const record = { ...await recordOf(adapter), ...options };
-  return asFiles(await holdFiles(await adapterFiles([], record)));
+  return asFiles(await holdFiles(await adapter.files([], options)));
 }
 
 /** A module of a file and the layer that it was matched to. */

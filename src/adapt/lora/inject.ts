@@ -30,8 +30,13 @@ import {
   sitesByLayer,
   type SiteSelection,
 } from "../sites.ts";
-import { type InitialRows, TokenRows, TrainedModules } from "../trained_modules.ts";
-import { LoraAdapter, type TrainedParts } from "./adapter.ts";
+import {
+  type InitialRows,
+  TokenRows,
+  TrainedModules,
+  type TrainedParts,
+} from "../trained_modules.ts";
+import { LoraAdapter } from "./adapter.ts";
 import type { LoraPlan } from "./site.ts";
 
 /** What is trained of the model itself, beside low-rank updates; by default nothing. */

@@ -12,16 +12,15 @@ import type { AdapterValues, Model } from "../../models/model.ts";
 import { Embedding } from "../../nn/embedding.ts";
 import { type Folder, folderName } from "../../storage/storage.ts";
 import { assertFree, assertNotIn, type JoinOptions } from "../adapter.ts";
-import { inFileOrder } from "../named_adapter.ts";
 import { assertNoneMissing, matchLayers, splitKnown } from "../sites.ts";
-import { assertInF32, TokenRows } from "../trained_modules.ts";
 import {
+  assertInF32,
   copiesOf,
-  type LoadRecord,
-  LoraAdapter,
-  type MatchedModule,
+  inFileOrder,
+  TokenRows,
   type TrainedParts,
-} from "./adapter.ts";
+} from "../trained_modules.ts";
+import { type LoadRecord, LoraAdapter, type MatchedModule } from "./adapter.ts";
 import { planUpdates } from "./inject.ts";
 import type { LoraPlan } from "./site.ts";
 

@@ -13,12 +13,12 @@ import { embedding } from "../../autograd/ops/embedding.ts";
 import { linear } from "../../autograd/ops/linear.ts";
 import { blockOf, type LowRankSite } from "../../autograd/ops/low_rank.ts";
 import { matrix, multiply } from "../../autograd/ops/product.ts";
-import { Parameter } from "../../autograd/parameter.ts";
+import type { Parameter } from "../../autograd/parameter.ts";
 import type { Tape } from "../../autograd/tape.ts";
 import type { Weight } from "../../autograd/weight.ts";
 import type { HostData } from "../../core/tensor.ts";
 import { countRows, rangesOf, type SiteRole, type SiteRows } from "../../core/update.ts";
-import type { Arena, ArenaEntry } from "../../device/arena.ts";
+import type { ArenaEntry } from "../../device/arena.ts";
 import type { Tensor } from "../../device/device.ts";
 import { transpose } from "../../models/layers.ts";
 import { type AdaptedLayer, Embedding, type Ids } from "../../nn/embedding.ts";
@@ -401,46 +401,47 @@ export function entriesOf(all: readonly LoraPlan[]): ArenaEntry[] {
   ];
 }
 
-/** A site with its tensors in the arena, filled. */
-export function makeSite(plan: LoraPlan, arena: Arena): LoraSite {
-  if (plan.site.linear instanceof Embedding) return makeEmbedding(plan, arena);
-  const { A, B, parameter } = factorsOf(plan, arena, ["lora_A.weight", "lora_B.weight"]);
+/** The tensors of plans by their names. */
+export type SiteParameters = ReadonlyMap<string, Parameter>;
+
+/** A site with its tensors, filled. */
+export function makeSite(plan: LoraPlan, own: SiteParameters): LoraSite {
+  if (plan.site.linear instanceof Embedding) return makeEmbedding(plan, own);
+  const { A, B, parameter } = factorsOf(plan, own, ["lora_A.weight", "lora_B.weight"]);
+  const { device } = A.tensor;
   if (plan.magnitude) {
     const magnitude = parameter("lora_magnitude_vector");
     if (plan.magnitude === "norms") writeRowNorms(plan.site.linear.weight, magnitude.tensor);
-    else arena.device.write(magnitude.tensor, plan.magnitude);
+    else device.write(magnitude.tensor, plan.magnitude);
     return new DoraSite(plan.site, A, B, magnitude, plan);
   }
   const bias = plan.bias && parameter("lora_B.bias");
-  if (bias) arena.device.write(bias.tensor, plan.bias!);
+  if (bias) device.write(bias.tensor, plan.bias!);
   return new LoraSite(plan.site, A, B, plan, bias);
 }
 
 /** An embedding's A is a table on the device: (tokens, rank). */
-function makeEmbedding(plan: LoraPlan, arena: Arena): LoraSite {
+function makeEmbedding(plan: LoraPlan, own: SiteParameters): LoraSite {
   const { rank, site } = plan, [, tokens] = site.linear.extents;
   const table = transpose({ shape: [rank, tokens], data: plan.A }).data;
-  const { A, B } = factorsOf({ ...plan, A: table }, arena, [
-    "lora_embedding_A",
-    "lora_embedding_B",
-  ]);
+  const parts = ["lora_embedding_A", "lora_embedding_B"] as const;
+  const { A, B } = factorsOf({ ...plan, A: table }, own, parts);
   return new LoraEmbedding(site, A, B, plan);
 }
 
 /** The start values of a plan's site as an update that takes them out of the weight, frozen. */
-export function makeStart(plan: LoraPlan, arena: Arena): LoraSite {
-  const { A, B } = factorsOf(plan, arena, ["start_A.weight", "start_B.weight"]);
+export function makeStart(plan: LoraPlan, own: SiteParameters): LoraSite {
+  const { A, B } = factorsOf(plan, own, ["start_A.weight", "start_B.weight"]);
   for (const factor of [A, B]) factor.trainable = false;
   const { alpha, scaling } = plan;
   return new LoraSite(plan.site, A, B, { alpha: -alpha, scaling: -scaling, dropout: 0 });
 }
 
-/** A and B in the arena, filled, and how to make another parameter of the site. */
-function factorsOf(plan: LoraPlan, arena: Arena, parts: readonly [Part, Part]) {
-  const parameter = (part: Part) =>
-    new Parameter(nameOf(plan, part), arena.view(nameOf(plan, part)));
-  const [A, B] = parts.map(parameter);
-  arena.device.write(A.tensor, plan.A);
-  if (plan.B) arena.device.write(B.tensor, plan.B);
+/** A and B, filled, and how to find another parameter of the site. */
+function factorsOf(plan: LoraPlan, own: SiteParameters, parts: readonly [Part, Part]) {
+  const parameter = (part: Part) => own.get(nameOf(plan, part))!;
+  const [A, B] = parts.map(parameter), { device } = A.tensor;
+  device.write(A.tensor, plan.A);
+  if (plan.B) device.write(B.tensor, plan.B);
   return { A, B, parameter };
 }

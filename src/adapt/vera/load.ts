@@ -4,7 +4,7 @@ import { formatShape, type HostTensor } from "../../core/tensor.ts";
 import { mostDrawnRank } from "../../core/limits.ts";
 import { moduleOf } from "../../core/module_names.ts";
 import { oneLine } from "../../core/errors.ts";
-import { tensorPrefix } from "../../formats/peft/read.ts";
+import { tensorPrefix } from "../../formats/peft/keys.ts";
 import { parseVeraConfig, type VeraConfig } from "../../formats/peft/other_configs.ts";
 import type { Model } from "../../models/model.ts";
 import { Linear } from "../../nn/linear.ts";

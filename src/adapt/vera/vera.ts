@@ -15,18 +15,19 @@ import { countRows } from "../../core/update.ts";
 import { Arena } from "../../device/arena.ts";
 import type { Device, Tensor } from "../../device/device.ts";
 import { withWholeHead } from "../../formats/peft/metadata.ts";
-import { tensorPrefix } from "../../formats/peft/read.ts";
+import { tensorPrefix } from "../../formats/peft/keys.ts";
 import { vera } from "../../methods/vera.ts";
 import type { Model } from "../../models/model.ts";
 import { type Adaptation, Linear } from "../../nn/linear.ts";
 import { assertFree, ofInjector, type WeightChange } from "../adapter.ts";
-import { isStoredTurned, taskTypeOf } from "../lora/adapter.ts";
+
 import {
-  MethodAdapter,
   type MethodAdapterOptions,
   type MethodConfig,
+  NamedAdapter,
   type SavedValues,
 } from "../named_adapter.ts";
+import { isStoredTurned, taskTypeOf } from "../save.ts";
 import { assertOwnWeight, selectSites, type SiteSelection } from "../sites.ts";
 
 /** Extents of the shared matrices. */
@@ -302,7 +303,7 @@ export function injectVera(model: Model, options: VeraOptions): VeraAdapter {
 }
 
 /** Trained vectors on layers of a model; made by {@link injectVera}. */
-export class VeraAdapter extends MethodAdapter {
+export class VeraAdapter extends NamedAdapter {
   /** The adapted layers, in the order of the forward pass. */
   readonly sites: readonly VeraSite[];
   /** A and B. */

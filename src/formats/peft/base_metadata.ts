@@ -91,9 +91,3 @@ export async function adapterFile(folder: Folder): Promise<string> {
   const weights = await readBytes(file, mostTensorBytes);
   return `${name} sha256 ${await sha256(weights)}`;
 }
-
-/** Whether two lines are of the same weights, wherever they are. */
-export const isSameFile = (one: string, other: string): boolean =>
-  digestIn(one) === digestIn(other);
-
-const digestIn = (line: string) => line.slice(line.lastIndexOf(" ") + 1);

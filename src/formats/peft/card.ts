@@ -9,7 +9,7 @@ import { type LowRankUpdate, rangesOf, siteName } from "../../core/update.ts";
 import { formText, type QuantizedForm } from "../../quant/quantized_tensor.ts";
 import { type FloatDtype, isHalf } from "../safetensors/header.ts";
 import { alphaOf } from "./config.ts";
-import { isTable } from "./read.ts";
+import { isTable } from "./keys.ts";
 import type { AdapterRecord, TrainedUpdate } from "./record.ts";
 
 interface Loaded

@@ -28,12 +28,12 @@ import {
   parseStart,
   type RandomStart,
 } from "./metadata.ts";
+import { isTable } from "./keys.ts";
 import {
   type AdapterException,
   compileRules,
   Exceptions,
   factorShapes,
-  isTable,
   type ModuleReading,
   openWeights,
   readAdapterLabels,

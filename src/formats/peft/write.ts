@@ -8,11 +8,22 @@ import { jsonText, readText } from "../../storage/files.ts";
 import { type FolderFile, saveFolder } from "../../storage/folder.ts";
 import { fileIn, type Folder, folderName, hasFile, pathIn } from "../../storage/storage.ts";
 import { assertNoOtherKind } from "../folder_kind.ts";
+import type { FloatDtype } from "../safetensors/header.ts";
 import { safetensorsFile } from "../safetensors/write.ts";
 import { quantizedBaseMetadata } from "./base_metadata.ts";
 import { adapterCard, CARD_MARK } from "./card.ts";
 import { joinTrained } from "./comparable.ts";
 import { alphaOf, moduleSelector, parsePeftConfig, takeExtras } from "./config.ts";
+import {
+  configFile,
+  factorKeys,
+  isTable,
+  otherFiles,
+  ownKey,
+  peftWeights,
+  rowsKey,
+  tensorPrefix,
+} from "./keys.ts";
 import {
   configMetadata,
   labelsMetadata,
@@ -21,7 +32,6 @@ import {
   startMetadata,
   withWholeHead,
 } from "./metadata.ts";
-import { factorKeys, isTable, otherFiles, ownKey, rowsKey, tensorPrefix } from "./read.ts";
 import type { AdapterRecord, TrainedUpdate } from "./record.ts";
 import { sitesMetadata } from "./sites.ts";
 
@@ -30,13 +40,17 @@ const card = "README.md";
 /**
  * Saves the files of an adapter as a whole, and removes the weights and configurations of another one in the folder.
  *
+ * @param files Makes them, once it is known that the folder may hold an adapter.
+ * @throws {RangeError} when the folder holds a model.
  * @throws {Error} when a file cannot be written; the message says what a reader finds.
  */
-export async function saveAdapterFolder(
+export async function saveAdapter(
   folder: string,
-  files: readonly FolderFile[],
+  files: () => Promise<readonly FolderFile[]>,
 ): Promise<void> {
-  await saveFolder(folder, files, () => otherFiles(files));
+  await assertNoOtherKind(folder, "adapter");
+  const all = await files();
+  await saveFolder(folder, all, () => otherFiles(all));
 }
 
 /** Whether a folder has a card that Lowrank wrote: any other is somebody's work. */
@@ -53,7 +67,51 @@ export async function cardFile(folder: Folder, content: string): Promise<FolderF
   return isFree ? [{ name: card, content }] : [];
 }
 
-const weights = "adapter_model.safetensors";
+/** What an adapter's folder holds, whatever its method: what a reader of it finds. */
+export interface AdapterContent {
+  /** `adapter_config.json`. */
+  readonly config: Readonly<Record<string, unknown>>;
+  /** Its tensors by their names in the file. */
+  readonly tensors: Iterable<readonly [name: string, tensor: HostTensor]>;
+  /** The `__metadata__` of the weights. */
+  readonly metadata: Readonly<Record<string, string>>;
+  /** The text of its card. */
+  readonly card: string;
+  /** The name of the weights' file. Default: PEFT's. */
+  readonly weightsFile?: string;
+  /** Dtype of the weights in the file. Default F32. */
+  readonly dtype?: FloatDtype;
+}
+
+/**
+ * The files of an adapter's folder, the configuration last.
+ *
+ * @param folder Where they are to be written; `[]` is memory.
+ * @throws {RangeError} when a value is not finite in the file's dtype.
+ */
+export async function folderFiles(
+  folder: Folder,
+  { config, tensors, metadata, card, weightsFile = peftWeights, dtype }: AdapterContent,
+): Promise<FolderFile[]> {
+  const path = typeof folder === "string" ? pathIn(folder, weightsFile) : weightsFile;
+  return [
+    safetensorsFile(path, tensors, { dtype, metadata: { format: "pt", ...metadata } }),
+    ...await cardFile(folder, card),
+    { name: configFile, content: jsonText(config) },
+  ];
+}
+
+/** Metadata that adapters of all methods may have. */
+export const sharedMetadata = (
+  { promptFormat, labels, quantizedBase }: Pick<
+    AdapterRecord,
+    "promptFormat" | "labels" | "quantizedBase"
+  >,
+): Record<string, string> => ({
+  ...promptMetadata(promptFormat),
+  ...labelsMetadata(labels),
+  ...quantizedBaseMetadata(quantizedBase),
+});
 
 /**
  * Writes an adapter folder that PEFT loads: `adapter_model.safetensors`, `adapter_config.json` and a
@@ -93,8 +151,7 @@ const weights = "adapter_model.safetensors";
  * ```
  */
 export async function writeAdapter(folder: string, adapter: AdapterRecord): Promise<void> {
-  await assertNoOtherKind(folder, "adapter");
-  await saveAdapterFolder(folder, await adapterFiles(folder, adapter));
+  await saveAdapter(folder, () => adapterFiles(folder, adapter));
 }
 
 /**
@@ -109,29 +166,29 @@ export async function adapterFiles(
   folder: Folder,
   adapter: AdapterRecord,
 ): Promise<FolderFile[]> {
+  return await folderFiles(folder, await loraContent(folder, adapter));
+}
+
+/**
+ * What the folder of an adapter of low-rank updates holds.
+ *
+ * @throws {RangeError} As {@link writeAdapter}.
+ * @throws {ShapeError} As {@link writeAdapter}.
+ */
+export async function loraContent(folder: Folder, adapter: AdapterRecord): Promise<AdapterContent> {
   const modules = joinModules(folder, adapter), config = configOf(modules, adapter);
-  const metadata = {
-    format: "pt",
-    ...sitesMetadata(adapter.updates),
-    ...promptMetadata(adapter.promptFormat),
-    ...labelsMetadata(adapter.labels),
-    ...quantizedBaseMetadata(adapter.quantizedBase),
-    ...startMetadata(adapter.start),
-    ...await configMetadata(mathematicsOf(parsePeftConfig(takeExtras(config).rest))),
+  return {
+    config,
+    tensors: tensorsOf(modules, adapter),
+    metadata: {
+      ...sitesMetadata(adapter.updates),
+      ...sharedMetadata(adapter),
+      ...startMetadata(adapter.start),
+      ...await configMetadata(mathematicsOf(parsePeftConfig(takeExtras(config).rest))),
+    },
+    card: adapterCard(adapter, modules),
+    dtype: adapter.dtype,
   };
-  const { dtype } = adapter;
-  return [
-    safetensorsFile(
-      typeof folder === "string" ? pathIn(folder, weights) : weights,
-      tensorsOf(modules, adapter),
-      {
-        dtype,
-        metadata,
-      },
-    ),
-    ...await cardFile(folder, adapterCard(adapter, modules)),
-    { name: "adapter_config.json", content: jsonText(config) },
-  ];
 }
 
 /** Checks everything and joins the updates into one of all rows per module. */
