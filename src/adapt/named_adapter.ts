@@ -12,6 +12,7 @@ import { configFile, peftWeights } from "../formats/peft/keys.ts";
 import { parsePromptFormat } from "../formats/peft/metadata.ts";
 import { openWeights } from "../formats/peft/read.ts";
 import type { AdapterContent } from "../formats/peft/write.ts";
+import { realDtypes } from "../formats/safetensors/header.ts";
 import type { SafetensorsFile } from "../formats/safetensors/read.ts";
 import type { Model } from "../models/model.ts";
 import { readJson } from "../storage/files.ts";
@@ -58,7 +59,7 @@ export async function readValues(folder: Folder): Promise<SavedValues> {
 export async function readFloats(file: SafetensorsFile): Promise<Map<string, HostTensor>> {
   const tensors = new Map<string, HostTensor>();
   for (const [name, { dtype }] of file.tensors) {
-    if (!["F32", "F16", "BF16", "F64"].includes(dtype)) {
+    if (!realDtypes.includes(dtype)) {
       throw new RangeError(`${oneLine(name)} must be F32, F16, BF16 or F64, found ${dtype}`);
     }
     tensors.set(name, await file.read(name));

@@ -3,8 +3,10 @@
 import { InvalidArgumentError, Option } from "npm:commander@15.1.0";
 import { isTemplate } from "../core/batch.ts";
 import { shellWord } from "../core/errors.ts";
+import { type FloatDtype, type FloatType, floatTypes } from "../core/float_types.ts";
 import { type AdapterException, adapterExceptions } from "../formats/peft/read.ts";
 import type { StorageOptions } from "../models/mod.ts";
+import { type FourBitCode, fourBitCodes } from "../quant/quantized_tensor.ts";
 
 /** What stands before a command where it is typed, in the folder of `deno.json`; helps shorten it. */
 export const call = "npx -y deno task lowrank";
@@ -147,10 +149,19 @@ export function template(text: string): string {
 }
 
 /** How values are stored in files, by the option's value. */
-export const storedTypes = { f32: "F32", f16: "F16", bf16: "BF16" } as const;
+export const storedTypes = Object.fromEntries(
+  Object.values(floatTypes).map(({ element, name }) => [element, name]),
+) as Readonly<Record<FloatType["element"], FloatDtype>>;
 
 /** How a base model's matrices are stored on the device, by the option's value. */
-export const baseTypes = { ...storedTypes, auto: "auto", nf4: "nf4", fp4: "fp4" } as const;
+export const baseTypes = {
+  ...storedTypes,
+  auto: "auto",
+  ...Object.fromEntries(fourBitCodes.map((code) => [code, code])) as Record<
+    FourBitCode,
+    FourBitCode
+  >,
+} as const;
 
 /** How the base is asked to be stored. */
 export interface BaseDtypeOption {

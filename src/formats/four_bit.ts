@@ -5,13 +5,14 @@ import { quote } from "../core/errors.ts";
 import { mostAxes, mostStateBytes } from "../core/limits.ts";
 import { formatShape, sizeOf } from "../core/tensor.ts";
 import {
+  anyFourBitCode,
   assertQuantized,
   blockSizes,
   codeValues,
   dynamicMap,
-  type FourBitCode,
   fourBitCodes,
   type FourBitForm,
+  isFourBitCode,
   type QuantizedTensor,
   scalesPerBlock,
   unquantizedTypes,
@@ -226,7 +227,7 @@ const blocksOf = (state: Pick<QuantizedState, "shape" | "blockSize">): number =>
 
 async function readFields(parts: Parts): Promise<QuantizedState> {
   const [key, other] = parts.stateKeys();
-  if (key === undefined) parts.refuse(`it needs a part ${stateMark}nf4 or fp4`, "none");
+  if (key === undefined) parts.refuse(`it needs a part ${stateMark}${anyFourBitCode}`, "none");
   if (other !== undefined) parts.refuse("it must have one state", `${key} and ${other}`);
   const { bytes } = parts.entry(key);
   if (bytes > mostStateBytes) {
@@ -236,8 +237,8 @@ async function readFields(parts: Parts): Promise<QuantizedState> {
   const known = [...plainFields, ...nestedFields];
   const unknown = Object.keys(fields).find((field) => !known.includes(field));
   if (unknown !== undefined) parts.refuse(`its state has ${known.join(", ")}`, quote(unknown));
-  const code = key.slice(stateMark.length) as FourBitCode;
-  if (!fourBitCodes.includes(code)) parts.refuse("its code must be nf4 or fp4", quote(code));
+  const code = key.slice(stateMark.length);
+  if (!isFourBitCode(code)) return parts.refuse(`its code must be ${anyFourBitCode}`, quote(code));
   parts.oneOf(fields, "quant_type", [code]);
   const { shape } = fields;
   if (!isCounts(shape) || shape.length > mostAxes) {

@@ -26,10 +26,9 @@ export type { RandomStart } from "./peft/metadata.ts";
 export type { Folder } from "../storage/storage.ts";
 export { type AdapterException, readAdapterLabels } from "./peft/read.ts";
 export type { AdapterRecord, TrainedUpdate } from "./peft/record.ts";
+export type { FloatDtype, HalfDtype } from "../core/float_types.ts";
 export {
   type Dtype,
-  type FloatDtype,
-  type HalfDtype,
   headerBytes,
   parseHeader,
   type SafetensorsHeader,

@@ -1,15 +1,15 @@
 /** Models with all weights zero, to be filled. @module */
 
-import type { Architecture, TensorSpec } from "../architectures/architecture.ts";
+import type { Architecture } from "../architectures/architecture.ts";
 import type { ConfigJson } from "../architectures/config_fields.ts";
 import { architectureOf } from "../architectures/registry.ts";
-import { FourBitWeight } from "../autograd/four_bit.ts";
-import { HalfWeight, type Weight } from "../autograd/weight.ts";
+import type { Weight } from "../autograd/weight.ts";
 import { mostTensorValues } from "../core/limits.ts";
 import { formatShape, sizeOf } from "../core/tensor.ts";
 import { Arena, Scope } from "../device/arena.ts";
 import type { Device, Tensor } from "../device/device.ts";
-import type { StoredForm, StoredForms } from "./stored_forms.ts";
+import { storageFormOf } from "./storage/forms.ts";
+import type { StoredForms } from "./stored_forms.ts";
 import type { TextModelClass, TextModelOptions } from "./model.ts";
 import type { TextModel } from "./text_model.ts";
 
@@ -31,17 +31,12 @@ export function allocateText<Family extends TextModel>(
   const arena = owner.own(new Arena(device, full, "weight", `${modelType} weights`));
   const stored = tensors.map((spec): [string, Tensor | Weight] => {
     const form = forms.get(spec.name);
-    return [spec.name, form ? allocateWeight(owner, spec, form) : arena.view(spec.name)];
+    const weight = form && storageFormOf(form).allocate(owner, spec, form);
+    return [spec.name, weight ?? arena.view(spec.name)];
   });
   const model = new Class(device, config, new Map(stored), owner, options);
   unfinished.move();
   return model;
-}
-
-function allocateWeight(owner: Scope, { name, shape }: TensorSpec, form: StoredForm): Weight {
-  return typeof form === "object"
-    ? new FourBitWeight(owner, name, { ...form, shape })
-    : new HalfWeight(name, owner.allocate(shape, form, "weight", name));
 }
 
 function assertSizes(tensors: Architecture["tensors"]): void {

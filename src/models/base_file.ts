@@ -6,13 +6,15 @@ import type { Architecture, TensorSpec } from "../architectures/architecture.ts"
 import { siteName, type UpdateShape } from "../core/update.ts";
 import { isNamed, moduleOf, NameEndings } from "../core/module_names.ts";
 import { oneLine, quote } from "../core/errors.ts";
+import { anyFloatDtype, isFloatDtype } from "../core/float_types.ts";
 import { formatShape, sameShape } from "../core/tensor.ts";
-import type { FloatDtype, TensorEntry } from "../formats/safetensors/header.ts";
+import type { FloatDtype } from "../core/float_types.ts";
+import type { TensorEntry } from "../formats/safetensors/header.ts";
 import type { SafetensorsFile } from "../formats/safetensors/read.ts";
 import { openSafetensors } from "../formats/safetensors/shards.ts";
 import { hasFile } from "../storage/storage.ts";
 import { isTable } from "../formats/peft/keys.ts";
-import { dequantizedFile } from "./stored_forms.ts";
+import { dequantizedFile } from "./storage/float_view.ts";
 import { readConfigJson } from "./files.ts";
 
 /** The weight that an update changes. */
@@ -238,6 +240,6 @@ function looksTurned(
 }
 
 function assertFloats(what: string, { dtype }: TensorEntry): void {
-  if (["F32", "F16", "BF16"].includes(dtype)) return;
-  throw new RangeError(`${what} must hold F32, F16 or BF16, found ${dtype}`);
+  if (isFloatDtype(dtype)) return;
+  throw new RangeError(`${what} must hold ${anyFloatDtype}, found ${dtype}`);
 }

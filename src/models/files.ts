@@ -1,6 +1,5 @@
 /** Loading models from Hugging Face folders. @module */
 
-import type { ElementType } from "../../kernels/kernel.ts";
 import {
   type Architecture,
   bareName,
@@ -9,34 +8,17 @@ import {
 } from "../architectures/architecture.ts";
 import type { ConfigJson } from "../architectures/config_fields.ts";
 import { architectureOf, isBuffer, legacyName } from "../architectures/registry.ts";
-import { FourBitWeight } from "../autograd/four_bit.ts";
-import type { HalfWeight } from "../autograd/weight.ts";
 import { assertOptions, isRecord, parseJsonOf } from "../core/checks.ts";
 import { oneLine, quote, ShapeError } from "../core/errors.ts";
 import { mostJsonBytes } from "../core/limits.ts";
-import {
-  float32ToBfloat16,
-  float32ToFloat16,
-  formatShape,
-  type HostData,
-  type HostTensor,
-  sameShape,
-  sizeOf,
-} from "../core/tensor.ts";
-import type { Device, Tensor } from "../device/device.ts";
-import { readQuantized } from "../formats/four_bit.ts";
+import { floatTypes } from "../core/float_types.ts";
+import { formatShape, sameShape } from "../core/tensor.ts";
+import type { Device } from "../device/device.ts";
 import { parseMerged } from "../formats/peft/base_metadata.ts";
 import { assertOwnConfig, parsePromptFormat } from "../formats/peft/metadata.ts";
-import { ownerOf } from "../formats/quantized_keys.ts";
-import {
-  assertStoredFinite,
-  type Dtype,
-  floatDtypeOf,
-  type HalfDtype,
-} from "../formats/safetensors/header.ts";
-import type { ReadOptions, SafetensorsFile, TensorPiece } from "../formats/safetensors/read.ts";
+import { floatDtypeOf } from "../formats/safetensors/header.ts";
+import type { ReadOptions, SafetensorsFile } from "../formats/safetensors/read.ts";
 import { openSafetensors } from "../formats/safetensors/shards.ts";
-import { dequantize, quantize } from "../quant/mod.ts";
 import type { FourBitForm } from "../quant/quantized_tensor.ts";
 import { canonicalJson } from "../storage/digest.ts";
 import { readBytes, readJson } from "../storage/files.ts";
@@ -49,18 +31,20 @@ import {
   splitPath,
 } from "../storage/storage.ts";
 import { drawHidden, withLabels } from "./labels.ts";
-import { transposeInto } from "./layers.ts";
-import { modelNames, type ModelOptions } from "./model.ts";
+import { modelNames, type ModelOptions, type ModelOrigin } from "./model.ts";
 import { allocateModel, familyOf, mathematicsOfModel } from "./registry.ts";
+import { fileTensors, type TensorOf } from "./storage/file_tensors.ts";
+import type { StorageOptions } from "./storage/form.ts";
+import { ownerIn, storageFormOf } from "./storage/forms.ts";
+import { withoutQuantization } from "./storage/four_bit.ts";
+import { writeFloats } from "./storage/half.ts";
 import {
   assertStorage,
   type QuantizedWeights,
   readQuantizedForms,
   storageNames,
-  type StorageOptions,
   type StoredForms,
   storedForms,
-  withoutQuantization,
 } from "./stored_forms.ts";
 import type { TextModel } from "./text_model.ts";
 
@@ -121,7 +105,7 @@ function namesInFile(
   );
   const known = new Set([...names.values(), ...copies ?? []]);
   for (const name of file.tensors.keys()) {
-    if (known.has(ownerOf(name) ?? name) || isBuffer(name)) continue;
+    if (known.has(ownerIn(name)?.name ?? name) || isBuffer(name)) continue;
     throw new RangeError(
       `a ${modelType} file must hold only the tensors of its model, found ${oneLine(name)}`,
     );
@@ -147,114 +131,6 @@ function findTensor(
       formatShape(found)
     }`,
   );
-}
-
-/** Destination of a tensor that is read. */
-type Target = Tensor | FourBitWeight;
-
-/** Copies one tensor of a file, by its name there, to a device. */
-export type LoadTensor = (spec: TensorSpec, name: string, to: Target) => Promise<void>;
-
-/**
- * Copies tensors piece by piece, so that the host holds no second copy. A matrix that the file holds
- * transposed, or that is quantized, needs host memory of its size, which the next one uses again.
- *
- * @param quantized The weights that the file has in 4 bits.
- * @param allowNonFinite True if values that are rounded to 16 bits may become infinite; in 4 bits none may be.
- */
-function loaderFrom(
-  file: SafetensorsFile,
-  quantized: QuantizedWeights,
-  allowNonFinite = false,
-): LoadTensor {
-  const gather = gatherer();
-  return async (spec, name, to) => {
-    if (quantized.has(name)) return await loadQuantized(file, name, to, allowNonFinite);
-    if (to instanceof FourBitWeight) {
-      const { shape, ...form } = to.form;
-      const data = await gather(spec, file.pieces(name), Float32Array);
-      if (allowNonFinite) assertStoredFinite(notInFourBits, name, { shape, data }, "F32");
-      return to.write(quantize({ shape, data }, form));
-    }
-    const pieces = piecesFor(file, name, to, allowNonFinite);
-    if (spec.storedTransposed) {
-      const Values = to.type === "f32" ? Float32Array : Uint16Array;
-      return to.device.write(to, await gather(spec, pieces, Values));
-    }
-    for await (const { start, data } of pieces) {
-      to.device.write(to.view([data.length], start), data);
-    }
-  };
-}
-
-const notInFourBits =
-  "cannot load with allowNonFinite in 4 bits, which cannot hold a value that is not finite";
-
-/** A function that puts pieces together, (out, in), in memory that the next call uses again. */
-function gatherer() {
-  let spare = new ArrayBuffer();
-  return async (
-    { shape, storedTransposed }: TensorSpec,
-    pieces: AsyncIterable<TensorPiece>,
-    Values: typeof Float32Array | typeof Uint16Array,
-  ): Promise<HostData> => {
-    const size = sizeOf(shape), bytes = size * Values.BYTES_PER_ELEMENT;
-    if (spare.byteLength < bytes) spare = new ArrayBuffer(bytes);
-    const whole = new Values(spare, 0, size);
-    for await (const piece of pieces) {
-      if (storedTransposed) transposeInto(whole, piece, shape.toReversed());
-      else whole.set(piece.data, piece.start);
-    }
-    return whole;
-  };
-}
-
-/** A weight that the file has in 4 bits: its own bytes, or the values that they stand for. */
-async function loadQuantized(
-  file: SafetensorsFile,
-  name: string,
-  to: Target,
-  allowNonFinite: boolean,
-): Promise<void> {
-  const tensor = await readQuantized(file, name);
-  if (to instanceof FourBitWeight) return to.write(tensor);
-  to.device.write(to, valuesFor(to, name, dequantize(tensor), allowNonFinite));
-}
-
-/** The dtype of each storage of 16 bits. */
-const dtypes: Partial<Record<ElementType, HalfDtype>> = { f16: "F16", bf16: "BF16" };
-
-const rounders: Readonly<Record<HalfDtype, (values: HostData) => HostData>> = {
-  F16: float32ToFloat16,
-  BF16: float32ToBfloat16,
-};
-
-/** A tensor's pieces in the type that the device stores. */
-async function* piecesFor(
-  file: SafetensorsFile,
-  name: string,
-  to: Tensor,
-  allowNonFinite: boolean,
-): AsyncGenerator<TensorPiece> {
-  const { dtype, shape } = file.tensors.get(name)!, stored: Dtype | undefined = dtypes[to.type];
-  if (!stored || stored === dtype) return yield* file.pieces(name, stored !== undefined);
-  for await (const { start, data } of file.pieces(name)) {
-    yield { start, data: valuesFor(to, name, { shape, data }, allowNonFinite, start) };
-  }
-}
-
-/** Values in F32, or a piece of them, in the type that the device stores. */
-function valuesFor(
-  { type }: Tensor,
-  name: string,
-  values: HostTensor,
-  allowNonFinite: boolean,
-  start = 0,
-): HostData {
-  const stored = dtypes[type];
-  if (!stored) return values.data;
-  if (!allowNonFinite) assertStoredFinite("cannot load", name, values, stored, start);
-  return rounders[stored](values.data);
 }
 
 /** Options of {@link loadModel}: how it reads the files, and how the model behaves. */
@@ -310,37 +186,61 @@ export async function loadModel(
   using file = await openSafetensors(folder, { allowNonFinite });
   const checked = await checkFile(read, file);
   using unfinished = new DisposableStack();
-  const model = unfinished.use(allocateFor(device, folder, checked, options));
+  const { labels, dtype, blockSize, doubleQuantization, allowNonFinite: _, ...behavior } = options;
+  const config = labels ? withLabels(checked.config, labels) : checked.config;
+  const forms = formsOf(checked, config, { dtype, blockSize, doubleQuantization });
+  const origin = originOf(folder, checked, labels && config);
+  const model = unfinished.use(allocateModel(device, config, { ...behavior, origin }, forms));
   model.promptFormat = parsePromptFormat(file.metadata);
   model.merged = parseMerged(file.metadata).map((file) => ({ file }));
-  const load = loaderFrom(file, checked.quantized, allowNonFinite);
-  const ownName = namesIn(model.architecture), made = new Set(model.parameters.keys());
-  for (const [spec, nameInFile] of checked.places) {
-    const name = ownName.get(bareName(checked.architecture, spec));
-    if (name === undefined) continue; // The head that a new one replaces.
-    await load(spec, nameInFile, targetIn(model, name));
-    made.delete(name);
-  }
-  drawHidden(model, made);
+  await fill(model, checked, forms, tensorsOf(file, checked, allowNonFinite));
   unfinished.move();
   return model;
 }
 
-/** The model of a checked file, with a new head where there are labels. */
-function allocateFor(
-  device: Device,
+/** The origin of a model; a new head makes it one of another configuration. */
+function originOf(
   folder: Folder,
-  checked: CheckedFile,
-  { allowNonFinite: _, labels, dtype, blockSize, doubleQuantization, ...behavior }:
-    LoadModelOptions,
-): TextModel {
-  const { tensors, json, config, quantized, places } = checked;
-  const shaped = labels ? withLabels(config, labels) : config;
+  { tensors, json, quantized, places }: CheckedFile,
+  config: ConfigJson = json,
+): ModelOrigin {
   const stored = [...places.values()].filter((name) => !quantized.has(name))
     .map((name) => tensors.get(name)!);
-  const origin = { folder, config: labels ? shaped : json, dtype: floatDtypeOf(stored) };
-  const forms = formsOf(checked, shaped, { dtype, blockSize, doubleQuantization });
-  return allocateModel(device, shaped, { ...behavior, origin }, forms);
+  return { folder, config, dtype: floatDtypeOf(stored) };
+}
+
+/** The tensors of a checked file. */
+const tensorsOf = (
+  file: SafetensorsFile,
+  { quantized }: CheckedFile,
+  allowNonFinite = false,
+): TensorOf =>
+  fileTensors({
+    file,
+    packedForm: (name) => {
+      const stored = quantized.get(name);
+      return stored && storageFormOf(stored).packed;
+    },
+    allowNonFinite,
+  });
+
+/** Copies the tensors of a file to the parameters and weights of a model, and draws those that it lacks. */
+async function fill(
+  model: TextModel,
+  { architecture, places }: CheckedFile,
+  forms: StoredForms,
+  tensorOf: TensorOf,
+): Promise<void> {
+  const ownName = namesIn(model.architecture), made = new Set(model.parameters.keys());
+  for (const [spec, nameInFile] of places) {
+    const name = ownName.get(bareName(architecture, spec));
+    if (name === undefined) continue; // The head that a new one replaces.
+    const form = forms.get(name), tensor = tensorOf(spec, nameInFile);
+    if (form) await storageFormOf(form).write(model.weights.get(name)!, tensor);
+    else await writeFloats(model.parameters.get(name)!.own, floatTypes.F32, tensor);
+    made.delete(name);
+  }
+  drawHidden(model, made);
 }
 
 /**
@@ -373,16 +273,6 @@ export async function isStoredAsUsual(folder: Folder, storage: StorageOptions): 
     canonicalJson([...formsOf(checked, checked.config, each)])
   );
   return asked === usual;
-}
-
-/** The parameter or the weight that a tensor of a file is loaded into. */
-function targetIn({ parameters, weights }: TextModel, name: string): Tensor | FourBitWeight {
-  const weight = weights.get(name) as HalfWeight | FourBitWeight | undefined;
-  return weight === undefined
-    ? parameters.get(name)!.own
-    : "values" in weight
-    ? weight.values
-    : weight;
 }
 
 /** Callers without types may leave out the device, or name one of the folder's files. */

@@ -5,7 +5,7 @@ import { Parameter } from "../autograd/parameter.ts";
 import { DenseWeight, type Weight } from "../autograd/weight.ts";
 import type { HostData, HostTensor, Shape } from "../core/tensor.ts";
 import { Tensor } from "../device/device.ts";
-import type { TensorPiece } from "../formats/mod.ts";
+import type { TensorPiece } from "../formats/safetensors/read.ts";
 import { type AdaptedLayer, Embedding } from "../nn/embedding.ts";
 import { Linear } from "../nn/linear.ts";
 import { LayerNorm, RmsNorm } from "../nn/norms.ts";

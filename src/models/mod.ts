@@ -22,14 +22,9 @@ export { headModules, labelsOf, labelsOfConfig } from "./labels.ts";
 export { type QuantizedFolder, type QuantizedKind, quantizeFolder } from "./quantize_folder.ts";
 export { type SavedAlong, saveModel } from "./save_model.ts";
 export { allocateModel, anyRunnable, completeConfig, runnableTypes } from "./registry.ts";
-export {
-  type QuantizationConfig,
-  quantizationOf,
-  type StorageOptions,
-  type StoredForm,
-  type StoredForms,
-  storedForms,
-} from "./stored_forms.ts";
+export type { StorageOptions, StoredForm } from "./storage/form.ts";
+export { type QuantizationConfig, quantizationOf } from "./storage/four_bit.ts";
+export { type StoredForms, storedForms } from "./stored_forms.ts";
 export { ModelLayers, type StoredTensors } from "./layers.ts";
 export {
   type AdapterValues,

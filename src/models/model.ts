@@ -11,7 +11,7 @@ import { plainPrompt, type PromptFormat } from "../core/batch.ts";
 import type { OptionNames } from "../core/checks.ts";
 import { quote } from "../core/errors.ts";
 import type { Device, Tensor } from "../device/device.ts";
-import type { FloatDtype } from "../formats/mod.ts";
+import type { FloatDtype } from "../core/float_types.ts";
 import type { AdaptedLayer, VirtualTokens } from "../nn/embedding.ts";
 import type { KeyValueCache } from "../nn/key_value_cache.ts";
 import { Linear } from "../nn/linear.ts";

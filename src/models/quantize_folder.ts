@@ -5,11 +5,12 @@ import type { ConfigJson } from "../architectures/config_fields.ts";
 import { architectureOf, fourBitTensors } from "../architectures/registry.ts";
 import { assertOptions, isRecord } from "../core/checks.ts";
 import { oneLine, ShapeError } from "../core/errors.ts";
+import { anyFloatDtype, floatTypes, isFloatDtype } from "../core/float_types.ts";
 import { moduleOf } from "../core/module_names.ts";
 import { formatShape, sameShape, sizeOf } from "../core/tensor.ts";
 import { assertNoOtherKind } from "../formats/folder_kind.ts";
 import { assertOwnConfig, configMetadata } from "../formats/peft/metadata.ts";
-import { ownerOf, quantizedEntries } from "../formats/quantized_keys.ts";
+import { quantizedEntries } from "../formats/quantized_keys.ts";
 import { bitsOf, type Dtype, type EncodedTensor } from "../formats/safetensors/header.ts";
 import { copiedTensor } from "../formats/safetensors/read.ts";
 import {
@@ -27,7 +28,8 @@ import { type BaseFile, openBase, tiedHeadOf } from "./base_file.ts";
 import { readSmallFiles, smallFiles } from "./files.ts";
 import { transpose } from "./layers.ts";
 import { familyOf, mathematicsOfModel } from "./registry.ts";
-import { storedAs, withQuantization } from "./stored_forms.ts";
+import { ownerIn } from "./storage/forms.ts";
+import { withQuantization } from "./storage/four_bit.ts";
 
 /** Parts of a new folder that differ from its base's. */
 export interface DerivedModel {
@@ -228,7 +230,7 @@ export async function quantizeFolder(
       original: model,
     }),
     small: await readSmallFiles(model),
-  }, (name) => ownerOf(name) ?? name);
+  }, (name) => ownerIn(name)?.name ?? name);
   return {
     kinds: Array.from(sums, ([kind, each]) => summary(kind, each)),
     bytesBefore: Array.from(file.tensors.values()).reduce((sum, { bytes }) => sum + bytes, 0),
@@ -301,10 +303,8 @@ function keyOf(base: BaseFile, name: string): string {
 }
 
 function typeOf(key: string, dtype: Dtype): Quantized["type"] {
-  const types = Object.keys(storedAs) as Quantized["type"][];
-  const type = types.find((type) => storedAs[type] === dtype);
-  if (type) return type;
-  throw new RangeError(`${oneLine(key)} must hold F32, F16 or BF16, found ${dtype}`);
+  if (isFloatDtype(dtype)) return floatTypes[dtype].torch;
+  throw new RangeError(`${oneLine(key)} must hold ${anyFloatDtype}, found ${dtype}`);
 }
 
 /** The path of a module within its block. */

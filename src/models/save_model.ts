@@ -3,6 +3,7 @@
 import { storedShape } from "../architectures/architecture.ts";
 import type { ConfigJson } from "../architectures/config_fields.ts";
 import { jsonText } from "../storage/files.ts";
+import { type FloatDtype, floatTypes } from "../core/float_types.ts";
 import type { HostTensor } from "../core/tensor.ts";
 import { assertOptions } from "../core/checks.ts";
 import { about } from "../core/errors.ts";
@@ -10,7 +11,6 @@ import { type FolderFile, saveFolder } from "../storage/folder.ts";
 import { pathIn } from "../storage/storage.ts";
 import { configMetadata, promptMetadata } from "../formats/peft/metadata.ts";
 import { assertNoOtherKind } from "../formats/folder_kind.ts";
-import type { FloatDtype } from "../formats/mod.ts";
 import { mergedMetadata } from "../formats/peft/base_metadata.ts";
 import { shardFilesIn } from "../formats/safetensors/shards.ts";
 import { safetensorsFile, type UnreadTensor } from "../formats/safetensors/write.ts";
@@ -107,12 +107,6 @@ function assertWhole({ weights }: Model): void {
 const originOf = (model: Model): ModelOrigin | undefined =>
   model instanceof TextModel ? model.options.origin : undefined;
 
-const torchDtypes: Readonly<Record<FloatDtype, string>> = {
-  F32: "float32",
-  F16: "float16",
-  BF16: "bfloat16",
-};
-
 const savedConfig = (model: TextModel, dtype: FloatDtype): ConfigJson =>
   withDtype(model.options.origin?.config ?? model.configJson(), dtype);
 
@@ -120,7 +114,10 @@ const savedConfig = (model: TextModel, dtype: FloatDtype): ConfigJson =>
 export function withDtype(config: ConfigJson, dtype: FloatDtype): ConfigJson {
   const fields = ["dtype", "torch_dtype"].filter((field) => field in config);
   const named = fields.length > 0 ? fields : ["torch_dtype"];
-  return { ...config, ...Object.fromEntries(named.map((field) => [field, torchDtypes[dtype]])) };
+  return {
+    ...config,
+    ...Object.fromEntries(named.map((field) => [field, floatTypes[dtype].torch])),
+  };
 }
 
 /** Files of a sharded model that the one new file does not replace. */

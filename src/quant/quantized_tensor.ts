@@ -44,7 +44,14 @@ const tables: Readonly<Record<FourBitCode, Float32Array>> = {
 };
 
 /** The names of all 4-bit codes. */
-export const fourBitCodes: readonly FourBitCode[] = ["nf4", "fp4"];
+export const fourBitCodes: readonly FourBitCode[] = Object.keys(tables) as FourBitCode[];
+
+/** Their names as a part of a sentence. */
+export const anyFourBitCode: string = fourBitCodes.join(" or ");
+
+/** True for the name of a 4-bit code. */
+export const isFourBitCode = (name: unknown): name is FourBitCode =>
+  fourBitCodes.some((code) => code === name);
 
 /**
  * The 16 values of a 4-bit code in [-1, 1], by their codes: `quant_map` in bitsandbytes' files.

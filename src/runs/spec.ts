@@ -5,7 +5,8 @@ import { crossEntropy, klDivergence, type Loss, squaredError } from "../autograd
 import { assertRecord } from "../core/checks.ts";
 import { quote } from "../core/errors.ts";
 import type { Device, DeviceKind } from "../device/device.ts";
-import { assertFloatDtype, type FloatDtype } from "../formats/safetensors/header.ts";
+import type { FloatDtype } from "../core/float_types.ts";
+import { assertFloatDtype } from "../formats/safetensors/header.ts";
 import { canonicalJson, sha256 } from "../storage/digest.ts";
 import type { ScheduleName, TrainerOptions } from "../train/mod.ts";
 import type { MethodSpec } from "./method.ts";

@@ -2,7 +2,8 @@
 
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { proveUpdates } from "../../src/adapt/convert/convert.ts";
-import { type FloatDtype, roundedTo } from "../../src/formats/safetensors/header.ts";
+import type { FloatDtype } from "../../src/core/float_types.ts";
+import { roundedTo } from "../../src/formats/safetensors/header.ts";
 import { openSafetensors, readAdapter, writeAdapter } from "../../src/formats/mod.ts";
 import { withFolder } from "../support/folders.ts";
 import { golden } from "../support/golden.ts";

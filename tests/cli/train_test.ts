@@ -7,7 +7,7 @@ import {
   assertNotEquals,
   assertStringIncludes,
 } from "@std/assert";
-import { float16ToFloat32, float32ToFloat16 } from "../../src/core/tensor.ts";
+import { float16ToFloat32, float32ToFloat16 } from "../../src/core/float_types.ts";
 import { openSafetensors } from "../../src/formats/mod.ts";
 import { assertAllClose } from "../support/all_close.ts";
 import { filesIn, withFolder } from "../support/folders.ts";

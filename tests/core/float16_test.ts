@@ -5,7 +5,7 @@ import {
   float16ToFloat32,
   float32ToBfloat16,
   float32ToFloat16,
-} from "../../src/core/tensor.ts";
+} from "../../src/core/float_types.ts";
 
 const all = Uint16Array.from({ length: 65536 }, (_, bits) => bits);
 const isNaN16 = (bits: number, infinity: number): boolean => (bits & 0x7fff) > infinity;

@@ -1,8 +1,9 @@
 /** Tensors that are copied from file to file: every byte, or the same values in another type. */
 
 import { assertEquals, assertRejects } from "@std/assert";
-import { float32ToBfloat16, float32ToFloat16 } from "../../src/core/tensor.ts";
-import { decode, type FloatDtype } from "../../src/formats/safetensors/header.ts";
+import { float32ToBfloat16, float32ToFloat16 } from "../../src/core/float_types.ts";
+import type { FloatDtype } from "../../src/core/float_types.ts";
+import { decode } from "../../src/formats/safetensors/header.ts";
 import { openSafetensors } from "../../src/formats/mod.ts";
 import { copiedTensor } from "../../src/formats/safetensors/read.ts";
 import { concatenate } from "../fuzz/mutations.ts";

@@ -1,6 +1,7 @@
 /** Weights in 16 and in 4 bits, made from values in F32. @module */
 
-import { float32ToFloat16, type HostTensor } from "../../src/core/tensor.ts";
+import { float32ToFloat16 } from "../../src/core/float_types.ts";
+import type { HostTensor } from "../../src/core/tensor.ts";
 import type { Tensor } from "../../src/device/device.ts";
 import { Scope } from "../../src/device/arena.ts";
 import { Gpt2 } from "../../src/models/mod.ts";

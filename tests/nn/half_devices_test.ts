@@ -17,7 +17,8 @@ import {
   unmerge,
 } from "../../src/adapt/mod.ts";
 import { Tape } from "../../src/autograd/mod.ts";
-import { float16ToFloat32, float32ToFloat16, type HostData } from "../../src/core/tensor.ts";
+import { float16ToFloat32, float32ToFloat16 } from "../../src/core/float_types.ts";
+import type { HostData } from "../../src/core/tensor.ts";
 import type { Device, Tensor } from "../../src/device/device.ts";
 import { readSafetensors } from "../../src/formats/mod.ts";
 import { Gpt2, saveModel } from "../../src/models/mod.ts";

@@ -1,7 +1,7 @@
 /** Weights in 4 bits against what bitsandbytes made of the same values; see tests/golden/manifest.json. */
 
 import { assert, assertEquals } from "@std/assert";
-import { bfloat16ToFloat32, float32ToBfloat16 } from "../../src/core/tensor.ts";
+import { bfloat16ToFloat32, float32ToBfloat16 } from "../../src/core/float_types.ts";
 import { openSafetensors, quantizedNames, readQuantized } from "../../src/formats/mod.ts";
 import {
   dequantize,

@@ -48,8 +48,8 @@ export const modelFaults: readonly Fault[] = [
   ),
   fault(
     "a value that is too large for 16 bits is loaded as infinity",
-    "src/models/files.ts",
-    '  if (!allowNonFinite) assertStoredFinite("cannot load", name, values, stored, start);\n',
+    "src/models/storage/file_tensors.ts",
+    '  if (!allowNonFinite) assertStoredFinite("cannot load", name, values, type.name, start);\n',
     "",
   ),
   fault(

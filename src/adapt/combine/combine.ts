@@ -23,7 +23,8 @@ import { type ReadRecord, readRecord } from "../../formats/peft/folder.ts";
 import type { AdapterException } from "../../formats/peft/read.ts";
 import type { AdapterRecord, TrainedUpdate } from "../../formats/peft/record.ts";
 import { writeAdapter } from "../../formats/peft/write.ts";
-import { decode, encode, type FloatDtype } from "../../formats/safetensors/header.ts";
+import type { FloatDtype } from "../../core/float_types.ts";
+import { roundedTo } from "../../formats/safetensors/header.ts";
 import { type BaseFile, openBase } from "../../models/base_file.ts";
 import { isSamePlace } from "../../storage/files.ts";
 import { baseNameIn } from "../adapter.ts";
@@ -80,7 +81,7 @@ export const storedFactors = (
 ): LowRankFactors => ({ A: stored(A, dtype), B: stored(B, dtype), scaling });
 
 const stored = ({ shape, data }: HostTensor, dtype: FloatDtype): HostTensor => ({
-  ...{ shape, data: decode(dtype, encode(data, dtype) as Uint8Array<ArrayBuffer>) },
+  ...{ shape, data: roundedTo(data, dtype) },
 });
 
 /** A tensor that stands in for the base's, with the weight of its adapter. */

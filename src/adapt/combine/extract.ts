@@ -12,7 +12,7 @@ import { sameShape } from "../../core/tensor.ts";
 import type { LowRankUpdate } from "../../core/update.ts";
 import { assertNoOtherKind } from "../../formats/folder_kind.ts";
 import { writeAdapter } from "../../formats/peft/write.ts";
-import type { FloatDtype } from "../../formats/safetensors/header.ts";
+import type { FloatDtype } from "../../core/float_types.ts";
 import { type DenseMatrix, difference, frobeniusNorm, multiply, svd } from "../../linalg/mod.ts";
 import { architectureIn, type BaseFile, openBase } from "../../models/base_file.ts";
 import { transpose } from "../../models/layers.ts";

@@ -8,12 +8,8 @@ import { indicesOf, type LowRankUpdate } from "../../core/update.ts";
 import { assertNoOtherKind } from "../../formats/folder_kind.ts";
 import type { AdapterRecord } from "../../formats/mod.ts";
 import { readRecord } from "../../formats/peft/folder.ts";
-import {
-  type FloatDtype,
-  roundedTo,
-  type Rounding,
-  roundings,
-} from "../../formats/safetensors/header.ts";
+import { type FloatDtype, floatTypes, type Rounding } from "../../core/float_types.ts";
+import { roundedTo } from "../../formats/safetensors/header.ts";
 import { type BaseFile, openBase } from "../../models/base_file.ts";
 import { listFolder } from "../../storage/files.ts";
 import { asFiles, type HeldFile, holdFiles, saveFolder } from "../../storage/folder.ts";
@@ -51,7 +47,7 @@ interface Terms {
 }
 
 /** Four roundings to F32 are between the two in any case: those of α, of the scaling, and of a factor twice. */
-const always = 4 * roundings.F32.share;
+const always = 4 * floatTypes.F32.rounding.share;
 
 /**
  * Compares ΔW module by module, both in float64. What rounding explains is bounded by Cauchy and Schwarz:
@@ -85,7 +81,7 @@ export function proveUpdates(
       rank: other.rows.length,
       scaling,
       difference: largestEntry(differenceOf(one, other)),
-      limit: limitOf(one, scaling, dtype && roundings[dtype]),
+      limit: limitOf(one, scaling, dtype && floatTypes[dtype].rounding),
     };
   });
 }

@@ -3,12 +3,12 @@
 import type { HostData, HostTensor } from "../../core/tensor.ts";
 import { rangesOf, type UpdateShape } from "../../core/update.ts";
 import type { PeftAdapter, TrainedRows, TrainedUpdate } from "../../formats/mod.ts";
+import type { FloatDtype } from "../../core/float_types.ts";
 import {
   assertStoredFinite,
   decode,
   encode,
   type EncodedTensor,
-  type FloatDtype,
 } from "../../formats/safetensors/header.ts";
 import {
   blocksOf,

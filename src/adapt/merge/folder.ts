@@ -12,7 +12,7 @@ import { readSmallFiles } from "../../models/files.ts";
 import { withPadToken } from "../../models/heads.ts";
 import { saveDerived } from "../../models/quantize_folder.ts";
 import { withDtype } from "../../models/save_model.ts";
-import { withoutQuantization } from "../../models/stored_forms.ts";
+import { withoutQuantization } from "../../models/storage/four_bit.ts";
 import { mergedTensor, replacedTensor, type WeightChange } from "./change.ts";
 import { type MergePlan, planMerge } from "./plan.ts";
 import {

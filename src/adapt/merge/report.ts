@@ -1,17 +1,10 @@
 /** What a merge does to each weight, in numbers. @module */
 
 import { assertOptions } from "../../core/checks.ts";
-import {
-  bfloat16ToFloat32,
-  float16ToFloat32,
-  float32ToBfloat16,
-  float32ToFloat16,
-  type HostData,
-  type HostTensor,
-} from "../../core/tensor.ts";
+import type { HostData, HostTensor } from "../../core/tensor.ts";
 import { deltaWeight, rangesOf } from "../../core/update.ts";
 import type { FloatDtype } from "../../formats/mod.ts";
-import { assertStoredFinite } from "../../formats/safetensors/header.ts";
+import { assertStoredFinite, roundedTo } from "../../formats/safetensors/header.ts";
 import { transpose } from "../../models/layers.ts";
 import { assertModel, type Model } from "../../models/model.ts";
 import type { AdaptedLayer } from "../../nn/embedding.ts";
@@ -53,12 +46,6 @@ export interface MergeReportOptions {
   /** Dtype that the merged weights would be stored as. Default F32. */
   readonly dtype?: FloatDtype;
 }
-
-const rounders: Readonly<Record<FloatDtype, (values: Float64Array) => ArrayLike<number>>> = {
-  F32: (values) => new Float32Array(values),
-  F16: (values) => float16ToFloat32(float32ToFloat16(new Float32Array(values))),
-  BF16: (values) => bfloat16ToFloat32(float32ToBfloat16(new Float32Array(values))),
-};
 
 /**
  * Measures what `merge(model, adapters)` does to each weight, and how much of ΔW survives when the
@@ -117,7 +104,12 @@ async function measure(
     deltaNorm,
     weightNorm,
     relativeNorm: deltaNorm / weightNorm,
-    survivingShare: survivingShare(data, merged, delta, rounders[dtype]),
+    survivingShare: survivingShare(
+      data,
+      merged,
+      delta,
+      (values) => roundedTo(new Float32Array(values), dtype),
+    ),
     extraBytes: dense.bytes,
   };
 }

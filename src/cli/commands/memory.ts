@@ -9,6 +9,7 @@ import {
   type ConfigJson,
   type SiteSelection,
 } from "../../architectures/mod.ts";
+import { isFloatDtype } from "../../core/float_types.ts";
 import { digits } from "../../core/numbers.ts";
 import { type BytesByRole, roles } from "../../device/mod.ts";
 import { formatBytes } from "../../figures/format.ts";
@@ -104,7 +105,7 @@ async function forecast(
   const restate = await restatement(architecture, options, method);
   const dropout = dropoutOf(config), lora = loraOf(method);
   const isKnown = !activationCheckpointing && (method.kind === "full" || method.kind === "lora");
-  const formula = dropout === undefined || !isKnown || stored === "nf4" || stored === "fp4"
+  const formula = dropout === undefined || !isKnown || !isFloatDtype(stored)
     ? undefined
     : gpt2StepBytes(config, { ...step, dropout, lora, dtype: stored });
   return {

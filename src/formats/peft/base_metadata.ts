@@ -3,7 +3,7 @@
 import { isRecord, jsonValue } from "../../core/checks.ts";
 import { AdapterFileError, quote } from "../../core/errors.ts";
 import { mostTensorBytes } from "../../core/limits.ts";
-import { blockSizes, fourBitCodes, type QuantizedForm } from "../../quant/quantized_tensor.ts";
+import { blockSizes, isFourBitCode, type QuantizedForm } from "../../quant/quantized_tensor.ts";
 import { sha256 } from "../../storage/digest.ts";
 import { readBytes } from "../../storage/files.ts";
 import { fileIn, type Folder, folderName } from "../../storage/storage.ts";
@@ -41,7 +41,7 @@ function isForm(
   value: Readonly<Record<string, unknown>>,
 ): value is Record<string, unknown> & QuantizedForm {
   const { code, blockSize, doubleQuantization } = value;
-  return (fourBitCodes as readonly unknown[]).includes(code) &&
+  return isFourBitCode(code) &&
     (blockSizes as readonly unknown[]).includes(blockSize) &&
     typeof doubleQuantization === "boolean";
 }

@@ -7,7 +7,7 @@ import { boundsOf } from "../../core/numbers.ts";
 import type { HostTensor } from "../../core/tensor.ts";
 import { type LowRankUpdate, rangesOf, siteName } from "../../core/update.ts";
 import { formText, type QuantizedForm } from "../../quant/quantized_tensor.ts";
-import { type FloatDtype, isHalf } from "../safetensors/header.ts";
+import { type FloatDtype, isHalf } from "../../core/float_types.ts";
 import { alphaOf } from "./config.ts";
 import { isTable } from "./keys.ts";
 import type { AdapterRecord, TrainedUpdate } from "./record.ts";

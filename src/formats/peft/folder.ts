@@ -9,7 +9,8 @@ import type { UpdateShape } from "../../core/update.ts";
 import type { QuantizedForm } from "../../quant/quantized_tensor.ts";
 import { readJson } from "../../storage/files.ts";
 import { fileIn, type Folder, folderName } from "../../storage/storage.ts";
-import { type FloatDtype, floatDtypeOf } from "../safetensors/header.ts";
+import type { FloatDtype } from "../../core/float_types.ts";
+import { floatDtypeOf } from "../safetensors/header.ts";
 import { parseQuantizedBase } from "./base_metadata.ts";
 import {
   type BiasMode,

@@ -16,6 +16,7 @@ import { assertUpdate, type UpdateShape } from "../../core/update.ts";
 import { type PatternValue, patternValues } from "../../patterns/names.ts";
 import { readJson } from "../../storage/files.ts";
 import { fileIn, type Folder, hasFile } from "../../storage/storage.ts";
+import { realDtypes } from "../safetensors/header.ts";
 import {
   openSafetensorsFile,
   type ReadOptions,
@@ -449,7 +450,7 @@ async function readReals(
       `${quote(key)} must have shape ${rule}, found ${formatShape(shape)}`,
     );
   }
-  if (!["F32", "F16", "BF16", "F64"].includes(dtype)) {
+  if (!realDtypes.includes(dtype)) {
     throw new AdapterFileError(`${quote(key)} must hold real numbers, found ${dtype}`);
   }
   return await readFinite(file, key, exceptions);

@@ -4,7 +4,7 @@ import type { PromptFormat } from "../../core/batch.ts";
 import type { HostTensor } from "../../core/tensor.ts";
 import type { LowRankUpdate } from "../../core/update.ts";
 import type { QuantizedForm } from "../../quant/quantized_tensor.ts";
-import type { FloatDtype } from "../safetensors/header.ts";
+import type { FloatDtype } from "../../core/float_types.ts";
 import type { BiasMode, TrainedRows } from "./config.ts";
 import type { RandomStart } from "./metadata.ts";
 

@@ -8,7 +8,7 @@ import { jsonText, readText } from "../../storage/files.ts";
 import { type FolderFile, saveFolder } from "../../storage/folder.ts";
 import { fileIn, type Folder, folderName, hasFile, pathIn } from "../../storage/storage.ts";
 import { assertNoOtherKind } from "../folder_kind.ts";
-import type { FloatDtype } from "../safetensors/header.ts";
+import type { FloatDtype } from "../../core/float_types.ts";
 import { safetensorsFile } from "../safetensors/write.ts";
 import { quantizedBaseMetadata } from "./base_metadata.ts";
 import { adapterCard, CARD_MARK } from "./card.ts";

@@ -9,12 +9,15 @@ import {
   parseJson,
 } from "../../core/checks.ts";
 import { oneLine, quote } from "../../core/errors.ts";
+import {
+  type FloatDtype,
+  floatDtypes,
+  floatTypes,
+  isFloatDtype,
+  isHalf,
+} from "../../core/float_types.ts";
 import { mostAxes, mostHeaderBytes, mostNameLength, mostTensors } from "../../core/limits.ts";
 import {
-  bfloat16ToFloat32,
-  float16ToFloat32,
-  float32ToBfloat16,
-  float32ToFloat16,
   formatShape,
   type HostData,
   type HostTensor,
@@ -69,32 +72,24 @@ const BITS: Readonly<Record<Dtype, number>> = {
   F4: 4,
 };
 
-/** The dtypes that floats can be stored as. */
-export type FloatDtype = "F32" | "F16" | "BF16";
-
-/** The dtypes of 16-bit floats. */
-export type HalfDtype = Exclude<FloatDtype, "F32">;
-
-/** True for the dtypes of 16-bit floats. */
-export const isHalf = (dtype: Dtype): dtype is HalfDtype => dtype === "F16" || dtype === "BF16";
-
-const FLOATS: readonly unknown[] = ["F32", "F16", "BF16"] satisfies FloatDtype[];
-
 /**
  * Throws unless floats can be stored as this dtype.
  *
  * @throws {RangeError} when they cannot.
  */
 export function assertFloatDtype(dtype: unknown): void {
-  if (FLOATS.includes(dtype)) return;
-  throw new RangeError(`dtype must be one of ${FLOATS.join(", ")}, found ${quote(dtype)}`);
+  if (isFloatDtype(dtype)) return;
+  throw new RangeError(`dtype must be one of ${floatDtypes.join(", ")}, found ${quote(dtype)}`);
 }
 
 /** The dtype in which values can be stored as they are in a file: that of all its tensors, or else F32. */
 export function floatDtypeOf(tensors: Iterable<{ readonly dtype: Dtype }>): FloatDtype {
   const [dtype, ...others] = new Set(Array.from(tensors, ({ dtype }) => dtype));
-  return others.length === 0 && FLOATS.includes(dtype) ? dtype as FloatDtype : "F32";
+  return others.length === 0 && isFloatDtype(dtype) ? dtype : "F32";
 }
+
+/** The dtypes whose values are real numbers that can be read as F32. */
+export const realDtypes: readonly Dtype[] = [...floatDtypes, "F64"];
 
 type Bytes = Uint8Array<ArrayBuffer>;
 
@@ -116,6 +111,7 @@ export function bitsOf(dtype: Dtype): number {
  * @throws {TypeError} when the dtype has no conversion (C64, and floats of fewer than 16 bits).
  */
 export function decode(dtype: Dtype, bytes: Bytes): HostData {
+  if (isFloatDtype(dtype)) return floatTypes[dtype].widen(bytes);
   const decoder = DECODERS[dtype];
   if (!decoder) {
     throw new TypeError(`values of type ${dtype} cannot be read as F32 or 32-bit integers`);
@@ -129,9 +125,7 @@ export function decodeInto(
   bytes: Bytes,
   memory: Float32Array<ArrayBuffer>,
 ): HostData {
-  if (!isHalf(dtype)) return decode(dtype, bytes);
-  const bits = view(Uint16Array, bytes), into = memory.subarray(0, bits.length);
-  return dtype === "F16" ? float16ToFloat32(bits, into) : bfloat16ToFloat32(bits, into);
+  return isFloatDtype(dtype) ? floatTypes[dtype].widen(bytes, memory) : decode(dtype, bytes);
 }
 
 /** The bits of 16-bit floats as they are; other values as {@link decode} returns them. */
@@ -140,8 +134,8 @@ export function storedBits(dtype: Dtype, bytes: Bytes): HostData {
 }
 
 /** The position of the first NaN or infinity, whose exponent has all bits set; -1 if there is none. */
-export function nonFiniteBitsAt(bits: Uint16Array, dtype: Dtype): number {
-  const exponent = dtype === "BF16" ? 0x7f80 : 0x7c00;
+export function nonFiniteBitsAt(bits: Uint16Array, dtype: FloatDtype): number {
+  const { exponent } = floatTypes[dtype];
   for (let i = 0; i < bits.length; i++) if ((bits[i] & exponent) === exponent) return i;
   return -1;
 }
@@ -154,10 +148,7 @@ function view<T>(type: ViewOf<T> & { BYTES_PER_ELEMENT: number }, bytes: Bytes):
 }
 
 const DECODERS: Partial<Record<Dtype, (bytes: Bytes) => HostData>> = {
-  F32: (bytes) => view(Float32Array, bytes),
   F64: (bytes) => new Float32Array(view(Float64Array, bytes)),
-  F16: (bytes) => float16ToFloat32(view(Uint16Array, bytes)),
-  BF16: (bytes) => bfloat16ToFloat32(view(Uint16Array, bytes)),
   I32: (bytes) => view(Int32Array, bytes),
   U32: (bytes) => view(Uint32Array, bytes),
   I16: (bytes) => new Int32Array(view(Int16Array, bytes)),
@@ -198,10 +189,7 @@ export function encode(data: HostData, float: FloatDtype): Uint8Array {
 
 function toStored(data: HostData, float: FloatDtype): ArrayBufferView {
   if (data instanceof Int32Array || data instanceof Uint32Array) return data;
-  if (data instanceof Uint16Array) return data;
-  if (float === "F16") return float32ToFloat16(data);
-  if (float === "BF16") return float32ToBfloat16(data);
-  return data instanceof Float32Array ? data : Float32Array.from(data);
+  return data instanceof Uint16Array ? data : floatTypes[float].round(data);
 }
 
 /** Numbers as a file holds them: floats rounded to a dtype; the same memory if it holds them as they are. */
@@ -209,21 +197,6 @@ export function roundedTo(data: HostData, float: FloatDtype): HostData {
   if (float === "F32" && !(data instanceof Float64Array)) return data;
   return decode(storedDtype(data, float), encode(data, float) as Bytes);
 }
-
-/** The change that rounding to a dtype may make: at most a share of a value, or `least` where that is more. */
-export interface Rounding {
-  /** Half the distance from 1 to the next number. */
-  readonly share: number;
-  /** Half the smallest positive number. */
-  readonly least: number;
-}
-
-/** By dtype. */
-export const roundings: Readonly<Record<FloatDtype, Rounding>> = {
-  F32: { share: 2 ** -24, least: 2 ** -150 },
-  F16: { share: 2 ** -11, least: 2 ** -25 },
-  BF16: { share: 2 ** -8, least: 2 ** -134 },
-};
 
 /** A JSON object. */
 export type Json = Readonly<Record<string, unknown>>;
@@ -423,13 +396,6 @@ function checkMetadata(value: unknown): Readonly<Record<string, string>> {
   return broken(`__metadata__ must map names to text, found ${quote(value)}`);
 }
 
-/** The smallest magnitudes that are rounded to infinity; to BF16, values of F64 are rounded twice. */
-const INFINITE: Partial<Record<Dtype, number>> = {
-  F32: 2 ** 128 - 2 ** 103,
-  F16: 65520,
-  BF16: 2 ** 128 - 2 ** 119 - 2 ** 103,
-};
-
 /**
  * Throws when a float is NaN, infinite, or rounded to infinity in the dtype.
  *
@@ -444,12 +410,13 @@ export function assertStoredFinite(
   dtype: Dtype,
   first = 0,
 ): void {
+  const infinite = isFloatDtype(dtype) ? floatTypes[dtype].infinite : undefined;
   const at = data instanceof Uint16Array
-    ? data.findIndex((bits) => (bits & 0x7c00) === 0x7c00)
-    : tooLargeAt(data, INFINITE[dtype]);
+    ? nonFiniteBitsAt(data, "F16")
+    : tooLargeAt(data, infinite);
   if (at < 0) return;
   const found = data instanceof Uint16Array ? "bits of one that is not" : data[at];
-  const limit = Number.isFinite(found) ? ` (|x| must be below ${INFINITE[dtype]})` : "";
+  const limit = Number.isFinite(found) ? ` (|x| must be below ${infinite})` : "";
   const place = positionIn(shape, first + at).join(", ");
   throw new RangeError(
     `${action}: the values of "${name}" must be finite in ${dtype}, found ${found} at [${place}]${limit}`,

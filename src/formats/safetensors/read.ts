@@ -15,6 +15,7 @@ import {
 import { cutRange } from "../../core/update.ts";
 import type { OpenFile } from "../../storage/open_file.ts";
 import { fileName, type FileSource, openFile } from "../../storage/storage.ts";
+import type { FloatDtype } from "../../core/float_types.ts";
 import {
   assertStoredFinite,
   bitsOf,
@@ -23,10 +24,10 @@ import {
   type Dtype,
   encode,
   type EncodedTensor,
-  type FloatDtype,
   headerBytes,
   nonFiniteBitsAt,
   parseHeader,
+  realDtypes,
   type SafetensorsHeader,
   storedBits,
   type TensorEntry,
@@ -219,7 +220,9 @@ function assertFinite(
   { allowNonFinite = false }: ReadOptions,
 ): void {
   if (allowNonFinite) return;
-  const at = data instanceof Uint16Array ? nonFiniteBitsAt(data, dtype) : nonFiniteAt(data);
+  const at = data instanceof Uint16Array
+    ? nonFiniteBitsAt(data, dtype as FloatDtype)
+    : nonFiniteAt(data);
   if (at < 0) return;
   // An F64 value beyond F32 would be named by what it became.
   const values = dtype === "F64"
@@ -251,12 +254,10 @@ export interface SourceTensor {
   readonly dtype?: FloatDtype;
 }
 
-const floats: readonly Dtype[] = ["F32", "F16", "BF16", "F64"];
-
 /** A tensor byte by byte, or in another type of floats; floats must be finite. */
 export function copiedTensor(source: SourceTensor): EncodedTensor {
   const { dtype: own, shape } = source.file.tensors.get(source.key)!;
-  const dtype = floats.includes(own) ? source.dtype ?? own : own;
+  const dtype = realDtypes.includes(own) ? source.dtype ?? own : own;
   const copy = async function* () {
     for await (const { bytes, values, first } of blocksOf(source)) {
       if (!values || dtype === own) yield bytes;
@@ -292,7 +293,7 @@ export async function* blocksOf({ action, file, key }: SourceTensor): AsyncGener
   const { shape, dtype, bytes: all } = file.tensors.get(key)!, each = all / sizeOf(shape);
   for (const { first, length } of rowsOf(shape)) {
     const bytes = await file.readBytes(key, first * each, length * each);
-    if (!floats.includes(dtype)) yield { bytes, first };
+    if (!realDtypes.includes(dtype)) yield { bytes, first };
     else yield { bytes, first, values: finite(action, key, shape, decode(dtype, bytes), first) };
   }
 }

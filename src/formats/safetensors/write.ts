@@ -7,6 +7,7 @@ import { writeFileAtomic } from "../../storage/files.ts";
 import type { FolderFile } from "../../storage/folder.ts";
 import { splitPath } from "../../storage/storage.ts";
 import { quantizedEntries } from "../quantized_keys.ts";
+import type { FloatDtype } from "../../core/float_types.ts";
 import {
   assertFloatDtype,
   assertStoredFinite,
@@ -14,7 +15,6 @@ import {
   type Dtype,
   encode,
   type EncodedTensor,
-  type FloatDtype,
   parseHeader,
   storedDtype,
 } from "./header.ts";

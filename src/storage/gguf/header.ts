@@ -17,6 +17,7 @@ import {
 } from "../../core/limits.ts";
 import { formatShape, isCount, type Shape } from "../../core/tensor.ts";
 import type { OpenFile } from "../open_file.ts";
+import { type GgufType, ggufTypes } from "./types.ts";
 
 // The header.
 
@@ -270,29 +271,6 @@ class Cursor {
 }
 
 // Types.
-
-/** The names of the types that can be read. */
-export type GgufTypeName = "F32" | "F16" | "BF16" | "Q4_0" | "Q4_1" | "Q8_0";
-
-/** A type of stored values. */
-export interface GgufType {
-  /** Its name in ggml. */
-  readonly name: GgufTypeName;
-  /** Values of a block: those that share a scale. */
-  readonly blockValues: number;
-  /** Bytes of a block. */
-  readonly blockBytes: number;
-}
-
-/** The types that can be read, by their ids in a file. */
-const ggufTypes: ReadonlyMap<number, GgufType> = new Map([
-  [0, { name: "F32", blockValues: 1, blockBytes: 4 }],
-  [1, { name: "F16", blockValues: 1, blockBytes: 2 }],
-  [2, { name: "Q4_0", blockValues: 32, blockBytes: 18 }],
-  [3, { name: "Q4_1", blockValues: 32, blockBytes: 20 }],
-  [8, { name: "Q8_0", blockValues: 32, blockBytes: 34 }],
-  [30, { name: "BF16", blockValues: 1, blockBytes: 2 }],
-]);
 
 /** Some of the others, for messages. */
 const others: Readonly<Record<number, string>> = {

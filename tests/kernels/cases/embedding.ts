@@ -6,7 +6,7 @@ import {
   embeddingForwardBf16,
   embeddingForwardF16,
 } from "../../../kernels/mod.ts";
-import { float32ToBfloat16, float32ToFloat16 } from "../../../src/core/tensor.ts";
+import { float32ToBfloat16, float32ToFloat16 } from "../../../src/core/float_types.ts";
 import { each, gamma } from "../error_model.ts";
 import type { KernelCase } from "../kernel_case.ts";
 import { awkward, integers, normals, target } from "./values.ts";

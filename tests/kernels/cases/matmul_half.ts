@@ -6,7 +6,7 @@ import {
   float16ToFloat32,
   float32ToBfloat16,
   float32ToFloat16,
-} from "../../../src/core/tensor.ts";
+} from "../../../src/core/float_types.ts";
 import type { KernelCase } from "../kernel_case.ts";
 import { matmulCase } from "./matmul.ts";
 

@@ -3,10 +3,10 @@
 import { basename, join } from "node:path";
 import { isRecord, isText } from "../../../core/checks.ts";
 import { quote } from "../../../core/errors.ts";
+import { type FloatDtype, floatTypes } from "../../../core/float_types.ts";
 import { howMany } from "../../../core/numbers.ts";
 import { nonFiniteAt } from "../../../core/tensor.ts";
 import { weightFilesIn } from "../../../formats/folder_kind.ts";
-import type { FloatDtype } from "../../../formats/mod.ts";
 import {
   countTrainable,
   type RightAnswers,
@@ -380,7 +380,7 @@ export async function saveTrained(
     const reason = error.message.replace(/^cannot write .*?: (?=the values of )/s, "");
     failure = new RangeError(
       `${dtype} cannot hold what was trained, which is in ${output} in F32: ${reason}; give --dtype ` +
-        `${dtype === "F16" ? "bf16 or " : ""}f32 and another --output`,
+        `${widerThan(dtype)} and another --output`,
       { cause: error },
     );
   }
@@ -388,6 +388,11 @@ export async function saveTrained(
   await writeJsonAtomic(join(output, "times.json"), times);
   return failure;
 }
+
+/** The types that hold larger values than one does, the smallest first, for a message. */
+const widerThan = (dtype: FloatDtype): string =>
+  Object.values(floatTypes).filter(({ infinite }) => infinite > floatTypes[dtype].infinite)
+    .map(({ element }) => element).reverse().join(" or ");
 
 /** What can be saved, and how. */
 export interface Remains {

@@ -18,6 +18,7 @@ import { floatDtypeOf } from "../../../formats/safetensors/header.ts";
 import { isStoredAsUsual, readSmallFiles } from "../../../models/files.ts";
 import { isMethodKind, methodKinds, methods } from "../../../methods/mod.ts";
 import type { JsonRecord, MethodSpec, RunSpec, TrainingSpec } from "../../../runs/mod.ts";
+import { anyFourBitCode, isFourBitCode } from "../../../quant/quantized_tensor.ts";
 import { fileDigests } from "../../../storage/digest.ts";
 import {
   type Batch,
@@ -67,9 +68,9 @@ async function assertStart(
         "give the folder that it was made from, with --base-dtype nf4",
     );
   }
-  if (baseDtype === "nf4" || baseDtype === "fp4") return;
+  if (isFourBitCode(baseDtype)) return;
   throw new RangeError(
-    `LoftQ needs a base that is quantized: use --base-dtype nf4 or fp4, found ${
+    `LoftQ needs a base that is quantized: use --base-dtype ${anyFourBitCode}, found ${
       baseDtype ?? "f32, the default"
     }`,
   );
