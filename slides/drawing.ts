@@ -6,16 +6,26 @@ import { type DrawFormula, escapeHtml, pictureSource } from "../src/figures/html
 import { type Picture, pictureStyle } from "../src/figures/pictures.ts";
 import { plotSvg } from "../src/figures/still.ts";
 
-/** Widths of a plot in pixels: letters are large on a projector, and readable on a phone. */
-const wide = 660, narrow = 350;
+/** Pixels of a plot: so few that letters can be read from the last row of a room, and on a phone. */
+const projector = { width: 640, height: 280 }, phone = { width: 350, height: 300 };
 
-/** A plot, drawn twice; `alt` says what it shows. */
+/** A plot, drawn twice; `alt` says what it shows. One with panels keeps the height that they need. */
 export async function plotHtml(figure: Figure, alt: string): Promise<string> {
-  const [large, small] = await Promise.all([wide, narrow].map((width) => plotSvg(figure, width)));
+  const [large, small] = await Promise.all([projector, phone].map((size) => {
+    const { height = usual } = figure.layout, margin = { t: 36, r: 16, b: 50, l: 60 };
+    const own = { margin, font: { ...fontOf(figure), size: 14 } };
+    const layout = { ...figure.layout, ...height === usual && { ...own, height: size.height } };
+    return plotSvg({ ...figure, layout }, size.width);
+  }));
   return `<picture class="plot">${
     imageHtml(alt, forBothPapers(large), forBothPapers(small))
   }</picture>`;
 }
+
+/** Height that figures have unless they need another one. */
+const usual = 420;
+
+const fontOf = ({ layout: { font } }: Figure): object => font as object;
 
 /** A picture of matrices, on paper of its own for light and for dark pages, and another one for a phone. */
 export const pictureHtml = ({ svg, alt }: Pick<Picture, "svg" | "alt">, small: string): string =>
@@ -47,6 +57,20 @@ const forBothPapers = (svg: string): string =>
     "<defs",
     `<style>${pictureStyle}\n@media (prefers-color-scheme: dark) {\n${onDark}\n}</style><defs`,
   );
+
+/** Programs side by side, each with its title. */
+export const codeHtml = (programs: Readonly<Record<string, string>>): string =>
+  `<div class="scroll code">${
+    Object.entries(programs).map(([title, code]) =>
+      `<div><h3>${escapeHtml(title)}</h3><pre><code>${escapeHtml(code.trim())}</code></pre></div>`
+    ).join("")
+  }</div>`;
+
+/** Items below each other. */
+export const listHtml = (items: readonly string[]): string =>
+  `<div class="scroll"><ol class="items">${
+    items.map((item) => `<li>${escapeHtml(item)}</li>`).join("")
+  }</ol></div>`;
 
 let drawing: Promise<DrawFormula> | undefined;
 

@@ -4,6 +4,10 @@ import { escapeHtml } from "../src/figures/html.ts";
 
 /** One idea. */
 export interface Slide {
+  /** Minute of the lesson at which it is shown. */
+  readonly minute: number;
+  /** Words for the speaker. */
+  readonly notes: string;
   /** An answer follows its question. Default: an idea by itself. */
   readonly kind?: "question" | "answer";
   /** Its heading: the idea, or the question; `{name}` as in the text. */
@@ -49,6 +53,7 @@ aria-label="${title.replaceAll(/<[^>]*>/g, "")}">
 <h2 id="${id}-title" tabindex="-1">${kindHtml(kind)}${title}</h2>
 ${wordsHtml(slide)}
 ${figureHtml(slide)}
+${notesHtml(slide)}
 <p class="foot"><span>${escapeHtml(notebook)}</span><span>${i + 1} / ${all.length}</span></p>
 </section>`;
   }).join("\n");
@@ -62,6 +67,11 @@ function wordsHtml({ text, choices = [], numbers = {} }: Slide): string {
   const items = choices.map((choice) => `<li>${inline(choice, numbers)}</li>`).join("");
   return `<div class="words">${all}${items && `<ol class="choices" type="A">${items}</ol>`}</div>`;
 }
+
+const notesHtml = ({ minute, notes, numbers = {} }: Slide): string =>
+  `<aside class="notes" data-minute="${minute}">Minute ${minute}. ${
+    inline(notes, numbers)
+  }</aside>`;
 
 function figureHtml({ figure, caption, quoted, numbers = {} }: Slide): string {
   const words = caption === undefined ? "" : inline(caption, numbers);

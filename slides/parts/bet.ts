@@ -21,7 +21,7 @@ export async function betSlides(): Promise<Slide[]> {
   const W = await base.weightOf(query);
   const spectra = {
     "random": spectrum(matrixFactors(gaussian(256, 256, 10))),
-    "W": spectrum(matrixFactors(W)),
+    "W₀": spectrum(matrixFactors(W)),
     "random BA": spectrum({ A: gaussian(64, 256, 11), B: gaussian(256, 64, 12), scaling: 1 }),
     "ΔW": spectrum(query),
   };
@@ -39,13 +39,18 @@ export async function betSlides(): Promise<Slide[]> {
     text: [
       "LoRA does not say that weights have low rank. It bets that their change does. Order these four.",
     ],
-    choices: ["random", "W of the base", "a random BA, r = 64", "ΔW of an adapter, r = 64"],
+    choices: ["random", "W₀ of the base", "a random BA, r = 64", "ΔW of an adapter, r = 64"],
+    minute: 37,
+    notes:
+      "LoRA does not say that weights have low rank. It bets that their change does. Let them order the four.",
     figure: await formulasHtml("\\frac{\\lVert M - M_k\\rVert}{\\lVert M\\rVert} \\le \\tfrac12"),
     caption: "Mₖ: the best matrix of rank k. All four are 256 × 256.",
   }, {
     kind: "answer",
-    title: "What was learned needs the fewest",
-    text: ["random {random}, W {weight}, a random BA {product}, ΔW {learned}."],
+    title: "What was learned needs the fewest directions: {learned} of 256",
+    text: [
+      "Until half of it is there: W₀ {weight}, a random matrix {random}, a random BA of rank 64 {product}.",
+    ],
     numbers: { random, weight, product, learned },
     figure: await plotHtml(
       linesFigure({
@@ -55,5 +60,8 @@ export async function betSlides(): Promise<Slide[]> {
       "Four falling lines; that of ΔW falls first.",
     ),
     caption: "q of layer 1 of tiny-gpt2; the adapter is qv-r64-seed11.",
+    minute: 38,
+    notes:
+      "“Rank 64 is not low”: right, but it used far fewer of them. Chance is the random BA of the same rank.",
   }];
 }

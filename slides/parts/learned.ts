@@ -2,11 +2,12 @@
 
 import { rightDirections, similarityGrid } from "../../src/analysis/mod.ts";
 import { Random } from "../../src/core/random.ts";
-import { heatmaps } from "../../src/figures/mod.ts";
+import { heatmaps, planesPicture, type TitledPlane } from "../../src/figures/mod.ts";
 import { readAdapter } from "../../src/formats/mod.ts";
 import { rootPath } from "../../tests/support/source_files.ts";
-import { formulasHtml, plotHtml } from "../drawing.ts";
+import { formulasHtml, pictureHtml, plotHtml } from "../drawing.ts";
 import type { Part, Slide } from "../slide.ts";
+import { closingSlides } from "./closing.ts";
 
 const d = 256;
 
@@ -21,7 +22,29 @@ export async function learnedPart(): Promise<Part> {
     title: "What it learned",
     minutes: [75, 90],
     notebook: "Notebook 07",
-    slides: [...await chanceSlides(), await seedsSlide(), await lastSlide()],
+    slides: [angleSlide(), ...await chanceSlides(), await seedsSlide(), ...closingSlides],
+  };
+}
+
+/** φ of one direction each: the squared cosine of their angle. */
+function angleSlide(): Slide {
+  const planes = [0, 60, 90].map((degrees): TitledPlane => {
+    const angle = degrees * Math.PI / 180, cosine = Math.cos(angle);
+    const title = `${degrees}°: φ = ${(cosine ** 2).toFixed(2)}`;
+    return { title, ellipses: [], arrows: [1, 0, cosine, Math.sin(angle)], half: 1.25 };
+  });
+  const alt = "Two arrows at 0, 60 and 90 degrees; φ is 1, 0.25 and 0.";
+  return {
+    title: "φ: how much of one set of directions is in another",
+    text: [
+      "Of one direction each it is the squared cosine of their angle. Of more, the mean over the smaller set.",
+    ],
+    figure: pictureHtml(
+      planesPicture({ alt, caption: "" }, planes, {}),
+      planesPicture({ alt, caption: "" }, planes.slice(1, 2), {}).svg,
+    ),
+    minute: 75,
+    notes: "The sign of a direction does not count: an arrow and its opposite are the same line.",
   };
 }
 
@@ -37,6 +60,8 @@ async function chanceSlides(): Promise<Slide[]> {
     title: "Two random sets of directions: what do they share?",
     text: ["One has 8 directions, the other 64, in 256 dimensions. Nobody trained anything."],
     choices: ["nothing", "a percent", "a quarter"],
+    minute: 76,
+    notes: "Nobody trained anything. Hands.",
     figure: await formulasHtml(
       "\\varphi(i, j) = \\frac{\\lVert U_i^\\top V_j\\rVert_F^2}{\\min(i, j)} \\in [0, 1]",
     ),
@@ -56,6 +81,8 @@ async function chanceSlides(): Promise<Slide[]> {
       "A map of φ that becomes darker to the right, as the second set has more directions.",
     ) + await formulasHtml("\\mathrm{E}\\,\\varphi(i, j) = \\max(i, j) / d"),
     caption: "Seeds 1 and 2.",
+    minute: 77,
+    notes: "“A quarter is a lot.” 64 of 256 dimensions are a quarter of all there is.",
   }];
 }
 
@@ -73,11 +100,12 @@ async function seedsSlide(): Promise<Slide> {
   const panels = [beyond(learned), beyond(chance)];
   return {
     title: "Two seeds share more than chance, and less than one might think",
-    text: ["φ(8, 8) is {learned}; of two random matrices it is {random}, by chance {chance}."],
+    text: [
+      "Of the first eight directions of one run {learned} are in the first eight of the other; of random matrices {random}.",
+    ],
     numbers: {
-      learned: learned[7][7].toFixed(2),
-      random: chance[7][7].toFixed(2),
-      chance: (8 / d).toFixed(2),
+      learned: `${(100 * learned[7][7]).toFixed(0)}%`,
+      random: `${(100 * chance[7][7]).toFixed(0)}%`,
     },
     figure: await plotHtml(
       {
@@ -91,17 +119,7 @@ async function seedsSlide(): Promise<Slide> {
       "Two maps of φ minus chance: that of two runs is colored, that of random matrices nearly white.",
     ),
     caption: "A of q, layer 1 of tiny-gpt2, seeds 11 and 12 at r = 64: the first 12 directions.",
-  };
-}
-
-async function lastSlide(): Promise<Slide> {
-  return {
-    title: "No number without its chance value",
-    text: [
-      "A weight stays, and two thin matrices learn its change. B begins at zero. " +
-      "Memory falls by what is not trained. A verdict has a rule that is older than its run.",
-    ],
-    figure: await formulasHtml("W' = W + \\frac{\\alpha}{r}\\, B A"),
-    caption: "The quiz, questions 1, 4 and 9, then the exercises at home.",
+    minute: 80,
+    notes: "Purple is more than chance. The corner is the first direction with the first.",
   };
 }

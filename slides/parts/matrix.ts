@@ -60,6 +60,9 @@ async function planeSlide(): Promise<Slide> {
     text: ["B·A of rank 1 writes along one direction, the arrow. Here that is enough."],
     figure: pictureHtml(planesOf([before, after]), planesOf([after]).svg),
     caption: "The playground, stop 1. The arrow is the column of B.",
+    minute: 15,
+    notes:
+      "Show it after the playground: in how many directions will the points of the blue one move? One arrow in, one arrow out.",
   };
 }
 
@@ -77,6 +80,9 @@ async function zeroSlides(): Promise<Slide[]> {
     title: "A and B both begin at zero. How does it learn?",
     text: ["Then s·B·A is zero as well, and the model is exactly the base."],
     choices: ["fast", "slowly", "never"],
+    minute: 17,
+    notes:
+      "Which of the two gradients is zero? Both: each has the other factor in it. Start stop 2 of the playground.",
     figure: await formulasHtml(
       "\\frac{\\partial\\,\\mathrm{loss}}{\\partial B} = s\\,\\delta\\,(Ax)^\\top",
       "\\frac{\\partial\\,\\mathrm{loss}}{\\partial A} = s\\,B^\\top\\delta\\;x^\\top",
@@ -99,6 +105,8 @@ async function zeroSlides(): Promise<Slide[]> {
       "With both at zero the loss is a level line, with B alone at zero it falls.",
     ),
     caption: "The playground, stop 2, and the same with A random.",
+    minute: 18,
+    notes: "Come back to this at minute 29, for notebook 01.",
   }];
 }
 
@@ -129,6 +137,8 @@ async function valueSlides(): Promise<Slide[]> {
       "The change that is wanted, D, is 16 × 16; each of its four values is half the one before.",
     ],
     choices: ["together", "the smallest first", "the largest first"],
+    minute: 19,
+    notes: "A singular value says how strongly a matrix acts in one of its directions.",
     figure: await formulasHtml(
       "D = \\sum_{i=1}^{4} \\sigma_i\\, u_i v_i^\\top",
       "\\sigma = " +
@@ -144,6 +154,8 @@ async function valueSlides(): Promise<Slide[]> {
       "Four lines that rise one after the other to the four dashed lines of D.",
     ),
     caption: "The playground, stop 3. Dashed: the values of D.",
+    minute: 20,
+    notes: "It takes two seconds in the playground: read it off here.",
   }];
 }
 
@@ -171,5 +183,8 @@ async function rankSlide(): Promise<Slide> {
       "The loss of LoRA falls to a dashed line and stays there; that of full fine-tuning falls to zero.",
     ),
     caption: "The playground, stop 4.",
+    minute: 21,
+    notes:
+      "Which of the four values does LoRA leave out? The two smaller ones. Full fine-tuning goes below the line.",
   };
 }

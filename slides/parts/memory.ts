@@ -44,6 +44,9 @@ async function betweenSteps(): Promise<Slide[]> {
       "LoRA trains {fewer} times fewer values of GPT-3 175B (r = 4 on q and v).",
     ],
     choices: ["{fewer} times", "16 times", "4 times"],
+    minute: 40,
+    notes:
+      "On the board: value, gradient, two moments, 4 bytes each. “16 bytes, so 16 times?” A frozen value still takes 4 of the 16.",
     numbers,
     figure: await formulasHtml(
       "\\underbrace{4}_{\\text{value}} + \\underbrace{4}_{\\text{gradient}} + " +
@@ -61,6 +64,8 @@ async function betweenSteps(): Promise<Slide[]> {
       "Two bars of bytes by role: full fine-tuning has weights, gradients and moments, LoRA weights.",
     ) + await formulasHtml("\\frac{16\\,P}{4\\,P + 16\\,P_t} < 4"),
     caption: "GPT-3 175B, F32, AdamW, r = 4 on q and v.",
+    minute: 42,
+    notes: "The 4 bytes of a frozen value stay. No rank changes that.",
   }];
 }
 
@@ -80,6 +85,8 @@ async function inStep(): Promise<Slide> {
     ),
     caption: "GPT-3 175B, one sequence of 2,048 tokens, F32, AdamW, r = 4 on q and v.",
     quoted: "the paper prints 1.2 TB and 350 GB, without what is in them.",
+    minute: 44,
+    notes: "A factor is worth what you know about its two numbers.",
   };
 }
 
@@ -112,6 +119,8 @@ async function byBatch(): Promise<Slide[]> {
       "So far a step had one sequence. Weights stay as they are; activations grow with tokens.",
     ],
     choices: ["up", "down", "it stays"],
+    minute: 48,
+    notes: "Weights stay as they are; activations grow with tokens.",
     figure: await formulasHtml(
       "\\frac{16\\,P + n\\,a_{\\mathrm{full}}}{4\\,P + 16\\,P_t + n\\,a_{\\mathrm{LoRA}}}",
     ),
@@ -123,5 +132,7 @@ async function byBatch(): Promise<Slide[]> {
     numbers,
     figure: await plotHtml(figure, "A line that falls as the number of sequences grows."),
     caption: "GPT-3 175B by closed formulas, F32, AdamW, r = 4 on q and v.",
+    minute: 50,
+    notes: "From 8 sequences on activations take more than the weights.",
   }];
 }

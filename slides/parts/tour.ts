@@ -12,15 +12,16 @@ import {
   train,
 } from "../../mod.ts";
 import { skills, skillTexts } from "../../src/data/mod.ts";
-import { methodPicture } from "../../src/figures/pictures.ts";
 import { openCpuDevice } from "../../src/device/cpu/cpu_device.ts";
 import { grouped } from "../../src/core/numbers.ts";
-import { boxesPicture, plot, tableOf } from "../../src/figures/mod.ts";
+import { plot, tableOf } from "../../src/figures/mod.ts";
 import { exactOn } from "../../src/models/mod.ts";
 import { rootPath } from "../../tests/support/source_files.ts";
 import { tableHtml } from "../../src/figures/html.ts";
-import { formulasHtml, pictureHtml, plotHtml } from "../drawing.ts";
+import { formulasHtml, plotHtml } from "../drawing.ts";
 import type { Part } from "../slide.ts";
+import { codeSlide } from "./closing.ts";
+import { openingSlides } from "./opening.ts";
 
 const prompts = ["rev green:", "upp green:", "flp green:"], steps = 200;
 
@@ -56,13 +57,7 @@ export async function tourPart(): Promise<Part> {
     title: "Tour",
     minutes: [0, 15],
     notebook: "Notebook 00",
-    slides: [{
-      title: "Tall times wide, beside a weight that stays",
-      text: [
-        "A weight of many million values stays as it is. Beside it we train two thin matrices.",
-      ],
-      figure: pictureHtml({ svg: methodPicture().svg, alt: methodAlt }, smallMethodPicture()),
-    }, {
+    slides: [...await openingSlides(), {
       kind: "question",
       title: "{trained} values are added. What does the model say?",
       text: [
@@ -70,8 +65,10 @@ export async function tourPart(): Promise<Part> {
         "It does not know `flp`. A is random, B is zero.",
       ],
       choices: ["the same answers", "other answers", "garbage"],
+      minute: 4,
+      notes: "Hands for each. Then run the cell, and show the next slide.",
       numbers,
-      figure: await formulasHtml("h = W x + s\\, B A x, \\qquad s = \\alpha / r"),
+      figure: await formulasHtml("h = W_0 x + s\\, B A x, \\qquad s = \\alpha / r"),
     }, {
       kind: "answer",
       title: "The same answers, to the last letter",
@@ -79,11 +76,15 @@ export async function tourPart(): Promise<Part> {
       numbers,
       figure: rows({ "base": said.before, "with an adapter": said.untrained }),
       caption: "tiny-skills, r = 1 on q and v.",
+      minute: 5,
+      notes: "Do not explain yet: B is zero. Why that is clever comes at minute 29.",
     }, {
       kind: "question",
       title: "`flp` is to flip words: {steps} steps, then {unseen} words that it never saw",
       text: ["Before training {first}% of them are right. And after?"],
       choices: ["at most 10%", "about half", "at least 90%"],
+      minute: 6,
+      notes: "Now 0 are right. Hands, then start the training: five seconds.",
       numbers,
       figure: tableHtml(
         tableOf("Three of 1,000 examples", examples.slice(0, 3).map((text) => ({ ...text }))),
@@ -100,6 +101,8 @@ export async function tourPart(): Promise<Part> {
         "The share of right answers rises from nothing to nearly all.",
       ),
       caption: "Words that are in none of the examples; r = 1 on q and v, seed 1.",
+      minute: 8,
+      notes: "Nothing for twenty steps or so, and then steeply up.",
     }, {
       title: "It flips what it should not, and the base is untouched",
       text: [
@@ -109,25 +112,11 @@ export async function tourPart(): Promise<Part> {
       numbers,
       figure: rows({ "adapted": said.after, "adapter removed": said.restored }),
       caption: `Merged, it answers “${said.merged}” to ${prompts[2]}`,
-    }],
+      minute: 11,
+      notes:
+        "It learned a rule, not a list. It flips what it should not; show it the other tasks, too, and it does not.",
+    }, codeSlide],
   };
-}
-
-const methodAlt = "W′ is W, which stays frozen, plus s times a tall thin B times a low wide A.";
-
-/** The same equation with fewer words, for a phone. */
-function smallMethodPicture(): string {
-  const trained = { role: "lora", notes: ["trained"] } as const;
-  return boxesPicture({ alt: methodAlt, caption: "", cell: 6 }, [
-    { sign: "W′" },
-    { sign: "=" },
-    { name: "W", rows: 12, columns: 12, role: "base", notes: ["frozen"] },
-    { sign: "+" },
-    { sign: "s ·" },
-    { name: "B", rows: 12, columns: 2, ...trained },
-    { sign: "·" },
-    { name: "A", rows: 2, columns: 12, ...trained },
-  ]).svg;
 }
 
 /** Steps from one count of right answers to the next. */

@@ -29,6 +29,8 @@ async function shareSlides(): Promise<Slide[]> {
     title: "Which share of the values does LoRA train?",
     text: ["Rank 16 on every linear layer of a model with two layers of width 256."],
     choices: ["a thousandth", "a hundredth", "a tenth"],
+    minute: 62,
+    notes: "Rank 16 in a model of width 256: sixteen is not small here.",
     figure: await formulasHtml("\\sum_{\\text{layers}} r\\,(d_{\\mathrm{in}} + d_{\\mathrm{out}})"),
   }, {
     kind: "answer",
@@ -40,6 +42,8 @@ async function shareSlides(): Promise<Slide[]> {
       "Two bars of trained parameters: that of LoRA is a twelfth of the other.",
     ),
     caption: "tiny-gpt2, r = 16 on all linear layers.",
+    minute: 63,
+    notes: "The share is 2 r / d of a square matrix.",
   }];
 }
 
@@ -80,6 +84,9 @@ async function datesSlide(): Promise<Slide> {
       "A line that stays at zero and then rises steeply.",
     ),
     quoted: "notebook 04, as it is committed: LoRA, r = 8, 50 dates.",
+    minute: 58,
+    notes:
+      "An answer counts only if each of its tokens is right, so the share rises late and at once.",
   };
 }
 
@@ -116,5 +123,8 @@ async function ratesSlide(): Promise<Slide> {
       "Two curves over the learning rate; their lowest points are at different rates.",
     ),
     quoted: "the committed search on the validation split, WordNet definitions, 120 steps.",
+    minute: 70,
+    notes:
+      "“Why not the same learning rate?” At one rate we would compare rates. Write the rule first, then run.",
   };
 }

@@ -34,7 +34,7 @@ function assertWellMade(html: string): void {
   assert(html.length < 2e6, `${html.length} characters`);
   for (const slide of slides) {
     assertMatch(slide, /<h2 id="[^"]+" tabindex="-1">[^]*?<\/h2>/);
-    assertMatch(slide, /<figure><(picture|p class="formula"|div class="scroll")/);
+    assertMatch(slide, /<figure><(picture|p class="formula"|div class="scroll( code)?")/);
   }
   const kinds = slides.map((slide) => /class="slide (\w+)"/.exec(slide)![1]);
   kinds.forEach((kind, i) => assertEquals(kind === "question", kinds[i + 1] === "answer"));
@@ -63,6 +63,22 @@ async function assertKeysWork(page: Page): Promise<void> {
   }
   await page.evaluate(`document.getElementById("next").click()`);
   assertEquals(await page.evaluate(shown), [2]);
+}
+
+/** N shows the words and the minute of a slide, and hides them again. */
+async function assertNotesWork(page: Page): Promise<void> {
+  const notes = `[...document.querySelectorAll(".notes")].filter((one) => one.checkVisibility())
+    .map(({ textContent }) => textContent)`;
+  assertEquals(await page.evaluate(notes), []);
+  await press(page, "n");
+  const [words] = await page.evaluate<string[]>(notes);
+  assertMatch(words, /^Minute \d+\. \S/);
+  assertMatch(
+    await page.evaluate("document.getElementById('clock').textContent"),
+    /^0 min, plan \d+$/,
+  );
+  await press(page, "n");
+  assertEquals(await page.evaluate(notes), []);
 }
 
 /** Every slide fits on a projector, and into the width of a phone. */
@@ -97,6 +113,7 @@ Deno.test({
       await page.send("Page.addScriptToEvaluateOnNewDocument", { source: listen });
       await page.goTo(`file://${folder}/index.html`);
       await assertKeysWork(page);
+      await assertNotesWork(page);
       await assertFits(page);
       await page.send("Emulation.setEmulatedMedia", { media: "print" });
       const count = await page.evaluate<number>(`${shown}.length`);

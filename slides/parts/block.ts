@@ -1,0 +1,68 @@
+/** A block of a transformer with its matrices, those with an update lit. @module */
+
+import type { Picture } from "../../src/figures/pictures.ts";
+import { pictureStyle } from "../../src/figures/pictures.ts";
+
+interface Part {
+  readonly name: string;
+  readonly at: readonly [x: number, y: number];
+  readonly isLit?: boolean;
+}
+
+const size = 62;
+
+const matrices: readonly Part[] = [
+  { name: "q", at: [110, 16], isLit: true },
+  { name: "k", at: [110, 99] },
+  { name: "v", at: [110, 182], isLit: true },
+  { name: "o", at: [350, 99] },
+  { name: "up", at: [540, 99] },
+  { name: "down", at: [650, 99] },
+];
+
+/** Lines from the middle of the right edge of one to the left edge of the next. */
+const lines: readonly string[] = [
+  "M30,130H110",
+  "M70,130V47H110",
+  "M70,130V213H110",
+  "M172,47H205V130",
+  "M172,130H222",
+  "M172,213H205V130",
+  "M318,130H350",
+  "M412,130H540",
+  "M602,130H650",
+  "M712,130H790",
+];
+
+/** The block as boxes from left to right. */
+export function blockPicture(): Picture {
+  const alt = "A block: the input goes to q, k and v, then attention, o, up and down. " +
+    "Of these six matrices q and v are lit: they have an update.";
+  const boxes = matrices.map(({ name, at: [x, y], isLit }) =>
+    `<rect class="box ${
+      isLit ? "lora" : "base"
+    }" x="${x}" y="${y}" width="${size}" height="${size}" rx="4"` +
+    `${isLit ? ' stroke-width="3"' : ""}/><text x="${x + size / 2}" y="${
+      y + size / 2 + 6
+    }">${name}</text>`
+  );
+  const words = [["attention", 270, 134], ["x", 20, 136], [
+    "residual sums and norms are left out",
+    610,
+    232,
+  ]]
+    .map(([word, x, y]) => `<text class="note" x="${x}" y="${y}">${word}</text>`);
+  const svg =
+    `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 810 262" width="810" height="262">
+<style>${pictureStyle}
+svg text { font: 18px system-ui, "Segoe UI", Helvetica, Arial, sans-serif; fill: var(--ink); text-anchor: middle }
+svg .note { fill: var(--soft) } svg .wire { fill: none; stroke: var(--soft) }
+svg .card { fill: var(--paper); stroke: var(--line) }</style>
+<rect class="card" x="0.5" y="0.5" width="809" height="261" rx="8"/>
+${lines.map((d) => `<path class="wire" d="${d}"/>`).join("")}
+<rect class="outline base" x="222" y="99" width="96" height="${size}" rx="16"/>
+${[...boxes, ...words].join("\n")}
+</svg>
+`;
+  return { svg, alt, caption: "" };
+}
