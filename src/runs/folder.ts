@@ -137,7 +137,7 @@ export async function readRun(files: RunFiles, spec: RunSpec): Promise<RunResult
  */
 export async function writeResult(
   files: RunFiles,
-  { spec, log, ledger, metrics, device, exact }: RunResult,
+  { spec, log, ledger, metrics, device, exact }: Omit<RunResult, "folder">,
 ): Promise<void> {
   const texts = {
     spec: specText(spec),

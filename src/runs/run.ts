@@ -109,7 +109,7 @@ async function takeSteps<Inputs>(
 
 /** The steps that a run resumes after, if it has a checkpoint. */
 async function startOf(
-  { checkpoint }: RunFiles,
+  checkpoint: string,
   trainer: Trainer<unknown>,
 ): Promise<Pick<Resumed, "log" | "exact" | "times">> {
   if (!await hasCheckpoint(checkpoint)) return { log: emptyLog(), exact: true };
@@ -129,6 +129,27 @@ export interface Trained<M extends Model = TextModel> {
   readonly log: TrainingLog;
   /** The times of the steps. */
   readonly times: TrainingTimes;
+}
+
+/** The end of a run, wherever it was made. */
+export type RunEnd = Omit<RunResult, "folder">;
+
+/** The place that one run works in: one claim to it, and one rule of when the run is finished. */
+export interface RunPlace<M extends Model = TextModel> {
+  /** The file of the training so far. */
+  readonly checkpoint: string;
+  /**
+   * Claims the place and writes the specification; called once all is ready, and after the place was removed.
+   *
+   * @throws {Error} when another process works there.
+   */
+  begin(): Promise<void>;
+  /** True while the place is claimed and there. */
+  isHeld(): Promise<boolean>;
+  /** Saves what was trained. */
+  save(trained: Trained<M>): Promise<void>;
+  /** Writes the numbers of a run that is saved, and last that it is finished; what only resuming needs goes. */
+  finish(end: RunEnd, times: TrainingTimes): Promise<void>;
 }
 
 /** Options of a run besides its specification. */
@@ -239,61 +260,94 @@ export async function run<M extends Model = TextModel>(
   options: RunOptions<M>,
 ): Promise<RunResult> {
   assertOptions("run", options, runOptionNames);
-  const { device } = options;
-  assertSpec(spec, device);
+  assertSpec(spec, options.device);
   const files = await runFiles(options.folder, spec);
-  using claim = new FolderClaim(files.folder);
-  const finished = await readOrClaim(files, spec, claim);
-  if (finished) return finished;
-  const { adapt = adaptByMethod, save = saverTo(files, spec) } = options;
+  using place = new RunFolder(files, spec, options.save);
+  const finished = await place.finished();
+  return finished ?? { folder: files.folder, ...await runIn(place, spec, options) };
+}
+
+/** Trains what a specification describes in a place where it is not finished, as {@link run} does in a folder of runs. */
+export async function runIn<M extends Model>(
+  place: RunPlace<M>,
+  spec: RunSpec,
+  options: Omit<RunOptions<M>, "folder" | "save">,
+): Promise<RunEnd> {
+  const { device, adapt = adaptByMethod } = options;
+  assertSpec(spec, device);
   const measureBytes = watchLedger(device);
   using model = await options.openModel(spec, device);
   using adapter = await adapt(model, spec);
   const made = { model, adapter };
-  const begin = async () => {
-    await claim.take();
-    await writeSpec(files, spec);
-  };
   const onReady = async (model: M, steps: number) => {
     await options.onReady?.(model, steps);
-    await begin();
+    await place.begin();
   };
   const hold = async () => {
-    if (await claim.isHeld()) return;
+    if (await place.isHeld()) return;
     await options.onRemoved?.();
-    await begin();
+    await place.begin();
   };
   const ready = { ...options, onReady, hold };
-  const { log, times, exact, ledger } = await trainOn(made, spec, files, ready, measureBytes);
+  const { log, times, exact, ledger } = await trainOn(made, spec, place, ready, measureBytes);
   const metrics = await options.measure?.(model, spec) ?? {};
   await hold();
-  await removeOlderCheckpoint(files.checkpoint); // What is saved now may need its place on the disk.
-  await save({ ...made, log, times });
-  const { folder } = files, { description } = device;
-  const result = { folder, spec, log, ledger, metrics, exact, device: description };
-  await writeJsonAtomic(files.times, times);
-  await writeResult(files, result);
-  await tidyRunFolder(files);
-  return result;
+  await removeOlderCheckpoint(place.checkpoint); // What is saved now may need its place on the disk.
+  await place.save({ ...made, log, times });
+  const end = { spec, log, ledger, metrics, exact, device: device.description };
+  await place.finish(end, times);
+  return end;
 }
 
-/** The result if the run is finished; otherwise claims its folder, if there is one. */
-async function readOrClaim(
-  files: RunFiles,
-  spec: RunSpec,
-  claim: FolderClaim,
-): Promise<RunResult | undefined> {
-  const finished = await readRun(files, spec);
-  if (!finished && await kindOf(files.folder) !== "folder") return undefined;
-  if (!finished) {
-    await claim.take();
-    return await readRun(files, spec); // Another process may have finished it in between.
+/** The folder of a run among others, which is called by its hash. */
+class RunFolder<M extends Model> implements RunPlace<M>, Disposable {
+  readonly save: (trained: Trained<M>) => Promise<void>;
+  readonly #files: RunFiles;
+  readonly #spec: RunSpec;
+  readonly #claim: FolderClaim;
+
+  constructor(files: RunFiles, spec: RunSpec, save: RunOptions<M>["save"]) {
+    [this.#files, this.#spec, this.save] = [files, spec, save ?? saverTo(files, spec)];
+    this.#claim = new FolderClaim(files.folder);
   }
-  if (await hasCheckpoint(files.checkpoint)) {
-    // Killed at its end; where the claim is refused, the other process removes them.
-    await claim.take().then(() => tidyRunFolder(files), () => {});
+
+  get checkpoint(): string {
+    return this.#files.checkpoint;
   }
-  return finished;
+
+  /** The result if the run is finished; otherwise claims its folder, if there is one. */
+  async finished(): Promise<RunResult | undefined> {
+    const files = this.#files, finished = await readRun(files, this.#spec);
+    if (!finished && await kindOf(files.folder) !== "folder") return undefined;
+    if (!finished) {
+      await this.#claim.take();
+      return await readRun(files, this.#spec); // Another process may have finished it in between.
+    }
+    if (await hasCheckpoint(files.checkpoint)) {
+      // Killed at its end; where the claim is refused, the other process removes them.
+      await this.#claim.take().then(() => tidyRunFolder(files), () => {});
+    }
+    return finished;
+  }
+
+  async begin(): Promise<void> {
+    await this.#claim.take();
+    await writeSpec(this.#files, this.#spec);
+  }
+
+  isHeld(): Promise<boolean> {
+    return this.#claim.isHeld();
+  }
+
+  async finish(end: RunEnd, times: TrainingTimes): Promise<void> {
+    await writeJsonAtomic(this.#files.times, times);
+    await writeResult(this.#files, end);
+    await tidyRunFolder(this.#files);
+  }
+
+  [Symbol.dispose](): void {
+    this.#claim[Symbol.dispose]();
+  }
 }
 
 const adaptByMethod = (model: Model, { method, seed }: RunSpec) => applyMethod(model, method, seed);
@@ -307,8 +361,8 @@ const saverTo =
 async function trainOn<M extends Model>(
   made: Omit<Trained<M>, "log" | "times">,
   spec: RunSpec,
-  files: RunFiles,
-  options: RunOptions<M> & { readonly hold: () => Promise<void> },
+  { checkpoint }: RunPlace<M>,
+  options: Omit<RunOptions<M>, "folder" | "save"> & { readonly hold: () => Promise<void> },
   measureBytes: () => RunLedger,
 ): Promise<Pick<Trained, "log" | "times"> & { exact: boolean; ledger: RunLedger }> {
   const { training, seed } = spec, { model } = made;
@@ -322,7 +376,7 @@ async function trainOn<M extends Model>(
     loss: lossOf({ objective, labelSmoothing }),
     seed,
   });
-  const { log, exact, times } = await startOf(files, trainer);
+  const { log, exact, times } = await startOf(checkpoint, trainer);
   await options.onReady?.(model, trainer.steps);
   const clock = new TrainingClock(times);
   const kept = () => ({ log: withHeldOut(log, trainer), times: clock.times });
@@ -330,7 +384,7 @@ async function trainOn<M extends Model>(
     const watch = { ...options, validation, validateEvery, patience };
     const save = async () => {
       await options.hold();
-      await saveCheckpoint(files.checkpoint, trainer, log, clock.times);
+      await saveCheckpoint(checkpoint, trainer, log, clock.times);
     };
     await takeSteps(trainer, batches, { log, clock, save }, watch);
     const ledger = measureBytes();

@@ -2,6 +2,7 @@
 
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { stoppedText } from "../../src/cli/commands/train/command.ts";
+import { replaceDisk } from "../../src/storage/disk.ts";
 import { Interrupted } from "../../src/terminal/interrupt.ts";
 import { emptyLog } from "../../src/train/mod.ts";
 import { filesIn, withFolder } from "../support/folders.ts";
@@ -65,6 +66,24 @@ for (const [what, method] of [["an adapter", lora], ["a model", "full"]] as cons
 
 /** The step after which the signal comes, and those that may begin before it is heard. */
 const stopped = [8, 9, 10, 11];
+
+Deno.test("training that failed between its weights and run.json ends with the bytes of one that did not", () =>
+  withFolder(async (folder) => {
+    await assertResumes(folder, await argsFor(folder, { method: lora }), [8], async (...args) => {
+      using _ = replaceDisk((system) => ({
+        ...system,
+        rename: (from, to) =>
+          to.endsWith("/run.json")
+            ? Promise.reject(new Error("it is made to fail"))
+            : system.rename(from, to),
+      }));
+      const failed = await lowrank(...args);
+      assertEquals(failed.code, 1);
+      const names = ["README.md", "adapter_config.json", "adapter_model.safetensors", "log.json"];
+      assertEquals(filesIn(`${folder}/cut`), [...names, "run", "times.json"]);
+      return failed;
+    });
+  }));
 
 for (const [signal, code] of [["SIGTERM", 143], ["SIGHUP", 129]] as const) {
   Deno.test(`training that ${signal} stopped resumes to the bytes of one that it did not`, () =>

@@ -41,7 +41,6 @@ import {
   measuredOf,
   recordOf,
   rescue,
-  saveTrained,
   type TrainedRecord,
   TrainFolder,
 } from "./folder.ts";
@@ -358,16 +357,9 @@ function runOptionsOf(
   device: Device,
   interrupt: Interrupt,
   folder: TrainFolder,
-): Omit<RunOptions, "folder"> {
+): Omit<RunOptions, "folder" | "save"> {
   const { spec, batches, validation, newLabels: labels, checkpointEvery } = request;
-  const { output } = options;
-  const save = async (trained: Trained) => {
-    let failure: RangeError | undefined;
-    await folder.save(async () => {
-      failure = await saveTrained(output, trained, spec.training.dtype);
-    });
-    if (failure) throw failure;
-  };
+  const { output } = options, save = (trained: Trained) => folder.save(trained);
   return {
     device,
     checkpointEvery,
@@ -388,7 +380,6 @@ function runOptionsOf(
     onProgress: progressOf(options, { ...courseOf(request), batches }),
     onCompile: compilationOf(options),
     measure: (model) => measuredOf(model, request),
-    save,
     onCut: async (trained, failure) => {
       if (!(failure instanceof Interrupted)) throw await rescue(failure, { output, trained, save });
       const made = recordOf(trained.log, countTrainable(trained.model));

@@ -14,15 +14,16 @@ import {
   saveModel,
   type TextModel,
 } from "../../../models/mod.ts";
+import { writeSpec } from "../../../runs/folder.ts";
 import {
   type JsonRecord,
-  run,
   type RunFiles,
   runFiles,
   type RunOptions,
   type RunSpec,
   type Trained,
 } from "../../../runs/mod.ts";
+import { type RunEnd, runIn, type RunPlace } from "../../../runs/run.ts";
 import { canonicalJson, fileDigests } from "../../../storage/digest.ts";
 import {
   listFolder,
@@ -66,6 +67,11 @@ export function recordOf({ loss, heldOut }: TrainingLog, trainable: number): Tra
     firstLoss: loss[0] ?? null,
     ...heldOut && { heldOut: extremesOf(heldOut) },
   };
+}
+
+/** The record of a run with {@link measuredOf}. */
+function recordIn({ log, metrics: { trainable, ...measured } }: RunEnd): TrainedRecord {
+  return { ...recordOf(log, trainable as number), ...measured };
 }
 
 /** What a record has beside the log: measured at the end of a training, on the values that are saved. */
@@ -135,11 +141,12 @@ const isDigest = (value: unknown): boolean => isText(value) && value.length === 
 const fieldsOf = (value: unknown): Spec => isRecord(value) ? value : {};
 
 /**
- * The output folder of one training, claimed as long as a process works on it. Its subfolder `run` has the
- * training in progress; `saved.json` there has the digests of the weights that it has saved.
- * `run.json`, written when everything else is, says which training made which weights.
+ * The output folder of one training, in which `run` works and to which it saves. It is claimed as long as a process
+ * works on it. Its subfolder `run` has the training in progress; `saved.json` there has the digests of the weights that
+ * it has saved. `run.json`, written when everything else is, says which training made which weights: with it the
+ * training is finished.
  */
-export class TrainFolder implements Disposable {
+export class TrainFolder implements RunPlace, Disposable {
   /** The folder. */
   readonly output: string;
   readonly #runs: string;
@@ -208,28 +215,17 @@ export class TrainFolder implements Disposable {
   }
 
   /**
-   * Trains, or finishes what was begun. The training in progress is removed when it is finished, and kept
+   * Trains, or continues what was begun. The training in progress is removed when it is finished, and kept
    * when there is something to resume. A folder that somebody removes meanwhile is made again, unless another
    * training has taken its place.
    */
-  async train(options: Omit<RunOptions, "folder">): Promise<TrainedRecord> {
-    // Weights that somebody has removed are made again, by a run that is finished too.
-    if ((await this.#weightFiles()).length === 0) await removeFile(this.#files.done);
-    const onReady: RunOptions["onReady"] = async (model, steps) => {
-      await options.onReady?.(model, steps);
-      await this.#take();
-    };
+  async train(options: Omit<RunOptions, "folder" | "save">): Promise<TrainedRecord> {
     const onRemoved = async () => {
       await this.#take();
       await options.onRemoved?.();
     };
     try {
-      const own = { folder: this.#runs, onReady, onRemoved };
-      const { log, metrics } = await run(this.#spec, { ...options, ...own });
-      const { trainable, ...measured } = metrics;
-      const record = { ...recordOf(log, trainable as number), ...measured };
-      await this.#finish(record);
-      return record;
+      return recordIn(await runIn(this, this.#spec, { ...options, onRemoved }));
     } catch (error) {
       if (await this.#claim.isHeld() && !await this.#isWorthKeeping()) {
         await removeFolder(this.#files.folder);
@@ -239,24 +235,56 @@ export class TrainFolder implements Disposable {
     }
   }
 
+  /** The training so far. */
+  get checkpoint(): string {
+    return this.#files.checkpoint;
+  }
+
+  /** Claims the folder, unless another training has taken it meanwhile, and says in `run` whose it is. */
+  async begin(): Promise<void> {
+    await this.#take();
+    await makeFolder(this.#files.folder);
+    await writeSpec(this.#files, this.#spec);
+  }
+
+  /** True while the folder is claimed, and the training in progress is there. */
+  async isHeld(): Promise<boolean> {
+    return await this.#claim.isHeld() && await kindOf(this.#files.folder) === "folder";
+  }
+
   /**
-   * Saves weights to the folder with `write`, and records that they are of this training. After a crash
-   * while it writes, the folder's weights count as saved, whatever they are.
+   * Saves what was trained, and records that the weights are of this training. After a crash while it writes, the
+   * folder's weights count as saved, whatever they are.
    *
-   * @throws {RangeError} when the folder's weights have been replaced by others since.
+   * @throws {RangeError} when the folder's weights have been replaced by others since, or are not finite in their type.
    * @throws {Error} when they cannot be written; the message says what the same command begins with.
    */
-  async save(write: () => Promise<void>): Promise<void> {
+  async save(trained: Trained): Promise<void> {
     await this.#take();
     await this.assertFree();
+    const { dtype } = this.#spec.training;
+    let failure: RangeError | undefined;
     try {
       await makeFolder(this.#files.folder);
       await writeJsonAtomic(this.#saved, null);
-      await this.#lend(write);
+      await this.#lend(async () => void (failure = await saveTrained(this.output, trained, dtype)));
       await writeJsonAtomic(this.#saved, await this.#weights());
     } catch (error) {
       throw new Error(`${(error as Error).message}; ${await this.#rest()}`, { cause: error });
     }
+    if (failure) throw failure;
+  }
+
+  /**
+   * Says that the weights are those of this training, and removes what was needed to resume. After a crash before
+   * that, the same command trains from the last checkpoint; after one in between, it finds `run.json` and completes this.
+   */
+  async finish(end: RunEnd): Promise<void> {
+    await removeLeftovers(this.output);
+    const weights = await readJson(this.#saved);
+    const made = { training: this.#hash, spec: this.#spec, ...recordIn(end), weights };
+    await writeJsonAtomic(join(this.output, "run.json"), made);
+    await removeFolder(this.#runs);
   }
 
   /** Gives the claim back. */
@@ -289,18 +317,6 @@ export class TrainFolder implements Disposable {
       : `the checkpoint after ${
         howMany(steps, "step")
       } is there, from which the same command resumes`;
-  }
-
-  /**
-   * Says that the weights are those of this training, and removes what was needed to resume. After a
-   * crash, the same command finds the run that is finished, or `run.json`, and completes this.
-   */
-  async #finish(record: TrainedRecord): Promise<void> {
-    await removeLeftovers(this.output);
-    const weights = await readJson(this.#saved);
-    const made = { training: this.#hash, spec: this.#spec, ...record, weights };
-    await writeJsonAtomic(join(this.output, "run.json"), made);
-    await removeFolder(this.#runs);
   }
 
   async #isWorthKeeping(): Promise<boolean> {
