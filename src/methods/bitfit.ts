@@ -7,6 +7,7 @@ import { type CountedModules, isBias } from "./selection.ts";
 /** The biases of a model, those of its norms included. */
 export const bitfit: Method<"bitfit", CountedModules> = {
   kind: "bitfit",
+  summary: "the model's biases",
   options: { modulesToSave },
   title: () => "BitFit",
   counts({ tensors }) {

@@ -48,6 +48,7 @@ export const bottleneck: Method<
   CountedBottlenecks & CountedModules & Uncounted<"nonLinearity" | "init">
 > = {
   kind: "bottleneck",
+  summary: "small networks after sublayers",
   options: {
     variant: {
       ...oneOf(...bottleneckVariants),

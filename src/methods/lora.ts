@@ -64,6 +64,7 @@ const computedStarts: Readonly<Record<string, string>> = {
 /** Low-rank updates of some sites of a model. */
 export const lora: Method<"lora", LoraSettings> = {
   kind: "lora",
+  summary: "low-rank updates; with `dora`, a magnitude for each row",
   options: {
     rank,
     alpha: {

@@ -17,6 +17,7 @@ const joined = <Kind extends string>(
   card: CardWords,
 ): JoinedMethod<Kind> => ({
   kind: `lora+${prefix.kind}`,
+  summary: `${lora.summary.split(";")[0]}, and ${prefix.summary}`,
   // The other starts of LoRA are computed from weights by injectors of their own.
   options: { ...lora.options, init: oneOf("kaiming", "gaussian"), ...prefix.options },
   defaults: (settings) => ({ ...lora.defaults!(settings), ...prefix.defaults!(settings) }),

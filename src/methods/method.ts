@@ -52,6 +52,8 @@ export type TrainedForm = "weights" | "matrices" | "biases" | "vectors";
 export interface Method<Kind extends string, Options> {
   /** Its name in specifications, on the command line and, as `method`, in folders of our own. */
   readonly kind: Kind;
+  /** The values that it trains, in a few words for a table. */
+  readonly summary: string;
   /** Its `peft_type`, where PEFT has the method and the folder is PEFT's. */
   readonly peftType?: string;
   /** Its options, in the order in which messages list them. */

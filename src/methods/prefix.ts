@@ -34,6 +34,7 @@ interface Form<Kind extends string> extends Pick<PrefixMethod<Kind>, "kind" | "p
 
 const prefixMethod = <Kind extends string>(form: Form<Kind>): PrefixMethod<Kind> => ({
   kind: form.kind,
+  summary: `${form.what} of virtual tokens`,
   peftType: form.peftType,
   options: { length, modulesToSave },
   defaults: () => ({ length: 16 }),

@@ -15,6 +15,7 @@ export interface CountedTopLayers extends CountedModules {
 /** The last blocks of a model. */
 export const topLayers: Method<"top-layers", CountedTopLayers> = {
   kind: "top-layers",
+  summary: "the model's last blocks",
   options: {
     layers: {
       ...positive,

@@ -11,6 +11,7 @@ export const vera: Method<
   CountedSites & CountedModules & Uncounted<"dropout" | "dInitial">
 > = {
   kind: "vera",
+  summary: "two vectors for each layer, beside random matrices that all share",
   peftType: "VERA",
   options: { rank, sites, targetModules, dropout: number, dInitial: number, modulesToSave },
   defaults: () => ({ rank: 256 }),

@@ -1,9 +1,11 @@
 /** The table of methods: one value for each kind, with the same kind on models. */
 
-import { assertEquals } from "@std/assert";
+import { assertEquals, assertStringIncludes } from "@std/assert";
+import { methodsTable, withTable } from "../../scripts/site/methods_table.ts";
 import { adapting, methodNamedBy } from "../../src/adapt/methods.ts";
 import { methodKinds, methodOfConfig, methods } from "../../src/methods/mod.ts";
 import type { MethodOption } from "../../src/methods/option.ts";
+import { sourceText } from "../support/source_files.ts";
 
 Deno.test("every method is in both tables, under its own kind", () => {
   assertEquals(Object.keys(adapting), [...methodKinds]);
@@ -36,4 +38,10 @@ Deno.test("a flag means the same to every method that takes it", () => {
   );
   assertEquals(different, []);
   assertEquals(options.filter(([, { reads, choices }]) => !reads === !choices), []);
+});
+
+Deno.test("the guide's table of methods is what their values do on a small model", async () => {
+  const guide = sourceText("docs/command_line.md"), table = await methodsTable();
+  assertStringIncludes(guide, `\n\n${table}\n`);
+  assertEquals(withTable(guide.replace("PEFT loads it", "PEFT may"), table), guide);
 });
