@@ -24,8 +24,11 @@ export const navigation: readonly (readonly [group: string, paths: readonly stri
   ["Notebooks", filesUnder("notebooks").filter((path) => path.endsWith(".ipynb")).toSorted()],
   ["Teaching", [
     "docs/teaching/instructor_notes.md",
+    "docs/teaching/handout.md",
     "docs/teaching/quiz.md",
+    "docs/teaching/quiz_answers.md",
     "docs/teaching/exercises.md",
+    "docs/teaching/solutions.md",
     "docs/teaching/forensic_appendix.md",
   ]],
   ["Reference", ["docs/notation.md", "docs/reliability.md", "SECURITY.md", "CHANGELOG.md"]],
