@@ -90,7 +90,7 @@ async function lossByHeart(device: Device, rank: number): Promise<number> {
   return (await train(adapter, batches, recipe).finish()).loss.at(-1)!;
 }
 
-/** How an answer is judged. */
+/** Grade of an answer. */
 export type Grade = "right" | "nearly" | "wrong" | "not answered" | "not a question";
 
 /** Grades of all answers, in the order of the questions; unknown names come last. */

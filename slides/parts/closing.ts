@@ -50,7 +50,7 @@ const since = [
   arXiv: source,
 }));
 
-/** What others changed. */
+/** Variants of LoRA. */
 const sinceSlide: Slide = {
   minute: 85,
   title: "What came since: each changes one thing",

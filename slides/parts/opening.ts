@@ -1,4 +1,4 @@
-/** What it is about: why, what, and where in a block. @module */
+/** The opening: reasons, the method, and its place in a block. @module */
 
 import { trainingBytes } from "../../src/accounting/mod.ts";
 import { architectureOf, catalog } from "../../src/architectures/mod.ts";
