@@ -92,7 +92,7 @@ const question = new RegExp(
 
 /** Path prefixes of files that still have such comments, and of this one with its examples. */
 const unwritten: readonly string[] = [
-  ...["src/adapt/", "src/cli/", "src/formats/"],
+  ...["src/adapt/", "src/formats/"],
   ...["experiments/methods/", "tests/style_test.ts"],
 ];
 

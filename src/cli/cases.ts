@@ -115,15 +115,15 @@ function matrixOf(what: string, rows: unknown, type: WholeArray): HostTensor {
 }
 
 /**
- * What a label is: the token itself, which the token before it predicts (`next`) or a masked one in its
- * place (`masked`), the class of a row, or a number for it. A model without a head has `none`; `other` is
- * what a `problem_type` asks for whose loss is not here.
+ * The kind of a model's labels: the token itself, which the token before it predicts (`next`) or a masked one
+ * in its place (`masked`), the class of a row, or a number for it. A model without a head has `none`; `other`
+ * is that of a `problem_type` whose loss is not here.
  */
 export type LabelKind = "next" | "masked" | "class" | "number" | "none" | "other";
 
-/** What labels must fit. */
+/** The limits of labels. */
 export interface LabelLimits {
-  /** What a label is. */
+  /** The kind of label. */
   readonly labelKind: LabelKind;
   /** Tokens that there are. */
   readonly vocabulary: number;
@@ -134,7 +134,7 @@ export interface LabelLimits {
 /** A case whose labels are given. */
 export type Labeled = Case & Required<Pick<Case, "labels">>;
 
-/** What a model's labels are, by transformers' rule: a classifier of one label is a regression. */
+/** The kind of a model's labels, by transformers' rule: a classifier of one label is a regression. */
 function labelKindOf(model: TextModel, { problem_type }: ConfigJson): LabelKind {
   const { architecture: { head }, isCausal } = model;
   if (head === "none") return "none";
@@ -145,13 +145,13 @@ function labelKindOf(model: TextModel, { problem_type }: ConfigJson): LabelKind 
   return isNumber ? "number" : "class";
 }
 
-/** What labels need, of models that do not have it. */
+/** Words for models that take no labels, after what labels need. */
 const without = {
   none: "a model with a head, found one without",
   other: "a classifier of one class for each row, or of one number, found another problem_type",
 };
 
-/** Which loss goes with labels. */
+/** The loss for a kind of labels. */
 export const lossFor = (kind: LabelKind): Loss => kind === "number" ? squaredError : crossEntropy;
 
 /**
@@ -219,16 +219,16 @@ function shiftLabels(labels: HostTensor): HostTensor {
   return hostTensor(labels.shape, shifted);
 }
 
-/** How many positions a model's inputs may have, and how large a token id may be. */
+/** The most positions of a model's inputs, and the end of its token ids. */
 export type InputLimits = Pick<TextModel, "positions" | "vocabulary">;
 
-/** What a model's configuration says about it. */
+/** A model as its configuration describes it. */
 export interface ModelFacts extends InputLimits, LabelLimits {
   /** For display: `GPT-2 of 12 blocks, width 768, 12 heads`. */
   readonly description: string;
   /** Width of its hidden states. */
   readonly width: number;
-  /** Whether it predicts the next token. */
+  /** True if it predicts the next token. */
   readonly isCausal: boolean;
   /** Token that fills up short sequences, if its configuration names one. */
   readonly padding?: number;
@@ -237,7 +237,7 @@ export interface ModelFacts extends InputLimits, LabelLimits {
 }
 
 /**
- * What is known of the model in a folder from its configuration alone.
+ * Describes the model in a folder from its configuration alone.
  *
  * @param adapters Folders of adapters for it, which may make it a classifier.
  * @throws {RangeError} when there is no such folder, or it holds an adapter; the message says what to do.

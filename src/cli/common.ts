@@ -1,4 +1,4 @@
-/** What the commands share: options, opening devices, loading models with adapters, output. @module */
+/** Work that commands share: options, opening devices, loading models with adapters, output. @module */
 
 import { quantizedBaseOf } from "../adapt/adapter.ts";
 import { type Adapter, loadAnyAdapter, LoraAdapter } from "../adapt/mod.ts";
@@ -52,7 +52,7 @@ export async function nearModel(given: string): Promise<string | undefined> {
   return found && await hasFile(found, "config.json") ? found : undefined;
 }
 
-/** Which base model an adapter says that it is for. */
+/** The base model that an adapter names. */
 async function baseOf(folder: string): Promise<string> {
   const config = await readJson(fileIn(folder, "adapter_config.json")).catch(() => undefined);
   const base = isRecord(config) ? config.base_model_name_or_path : undefined;
@@ -97,7 +97,7 @@ async function textIn(folder: string, name: string, field: string): Promise<stri
 
 /** Options that every command takes. */
 export interface CommonOptions {
-  /** Which device to open. */
+  /** The device to open. */
   readonly device: "auto" | "cpu" | "webgpu";
   /** Print one JSON document on standard output and nothing else. */
   readonly json?: boolean;
@@ -169,7 +169,7 @@ export function notePassed(
   if (passed.length > 0) note(options, `let pass in ${folder}: ${passed.join(", ")}`);
 }
 
-/** What `--allow` let pass in an adapter. */
+/** The faults of an adapter that `--allow` let pass. */
 export const passedIn = (adapter: Adapter): readonly string[] | undefined =>
   adapter instanceof LoraAdapter ? adapter.loaded?.passed : undefined;
 
@@ -188,7 +188,7 @@ export async function noteOtherBase(
 /**
  * Notes which adapters were trained on a base that was quantized otherwise than the model that they are used with.
  *
- * @param form How the model is, if it is in 4 bits.
+ * @param form The model's own form, if it is in 4 bits.
  */
 export async function noteOtherForm(
   options: CommonOptions,

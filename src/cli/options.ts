@@ -8,7 +8,7 @@ import { type AdapterException, adapterExceptions } from "../formats/peft/read.t
 import type { StorageOptions } from "../models/mod.ts";
 import { type FourBitCode, fourBitCodes } from "../quant/quantized_tensor.ts";
 
-/** What stands before a command where it is typed, in the folder of `deno.json`; helps shorten it. */
+/** The words before a command where it is typed, in the folder of `deno.json`; helps shorten them. */
 export const call = "npx -y deno task lowrank";
 
 /** A path as one word of a shell, which our commands do not take for an option. */
@@ -148,12 +148,12 @@ export function template(text: string): string {
   throw new InvalidArgumentError("It must contain {prompt} once.");
 }
 
-/** How values are stored in files, by the option's value. */
+/** Types of values in files, by the option's value. */
 export const storedTypes = Object.fromEntries(
   Object.values(floatTypes).map(({ element, name }) => [element, name]),
 ) as Readonly<Record<FloatType["element"], FloatDtype>>;
 
-/** How a base model's matrices are stored on the device, by the option's value. */
+/** Types of a base model's matrices on the device, by the option's value. */
 export const baseTypes = {
   ...storedTypes,
   auto: "auto",
@@ -163,7 +163,7 @@ export const baseTypes = {
   >,
 } as const;
 
-/** How the base is asked to be stored. */
+/** The type in which the base is to be stored on the device. */
 export interface BaseDtypeOption {
   /** F32 unless it is said; what a file has in 4 bits stays so. */
   readonly baseDtype?: keyof typeof baseTypes;
@@ -181,7 +181,7 @@ export const baseDtypeOption = (): Option =>
       "its blocks in 4 bits (default: f32, or 4 bits if the file has them)",
   ).choices(Object.keys(baseTypes));
 
-/** What a step keeps of its forward pass. */
+/** The choice of what a step keeps of its forward pass. */
 export interface CheckpointingOption {
   /** Only what blocks read; all that the backward pass needs if absent. */
   readonly activationCheckpointing?: boolean;
@@ -196,7 +196,7 @@ export const checkpointingOption = (): Option =>
 
 /** The type in which the values of a file are to be stored. */
 export interface DtypeOption {
-  /** What `dtypeOption` says unless it is given. */
+  /** The default is that of `dtypeOption`. */
   readonly dtype?: keyof typeof storedTypes;
 }
 
@@ -208,7 +208,7 @@ export const dtypeOption = (otherwise: string): Option =>
   new Option("--dtype <type>", `how values are stored in the file (default: ${otherwise})`)
     .choices(Object.keys(storedTypes));
 
-/** What may pass that stops the reading of an adapter. */
+/** Faults that stop the reading of an adapter, and may pass. */
 export interface AllowOption {
   /** The names that were given; may be none. */
   readonly allow?: AdapterException[];

@@ -149,7 +149,7 @@ const droppable = ["read", "write", "net", "run", "sys"] as const;
  * fault in the code that reads it ends there. FFI, which is worth all other permissions, is given up as
  * soon as the BLAS is open. Of the environment the hub's token is given up where nothing is of the hub.
  *
- * @returns What gives up FFI, if the command opens a device: to be called when it is open.
+ * @returns A function that gives up FFI, if the command opens a device: to be called when it is open.
  * @throws {Error} when the file of a sweep, which names its models, cannot be used.
  */
 export async function keepNeeded(

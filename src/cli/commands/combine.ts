@@ -56,7 +56,7 @@ export function certificateTable(modules: readonly CertifiedUpdate[], total: Tot
 
 const before: Column<CertifiedUpdate> = ["ranks before", ({ ranks }) => ranks.join(" + ")];
 
-/** What rounding to F32 leaves is not worth its digits. */
+/** A share in percent; the rest that rounding to F32 leaves is not worth its digits. */
 function percent(share: number): string {
   if (share === 0) return "0";
   if (share === Infinity) return "infinite";

@@ -69,7 +69,7 @@ async function startOf(
  *
  * @param starts Of each adapter, in the order in which they are numbered from 1; of two, they are called both.
  * @param isSame Tells adapters with the same values, by their positions.
- * @param here How much those of one start share in this comparison, if a number says it.
+ * @param here A number for what those of one start share in this comparison, in words, if there is one.
  */
 function sameStart(
   starts: readonly (RandomStart | undefined)[],
@@ -100,7 +100,7 @@ function sameStart(
 const seedsOf = (starts: readonly (RandomStart | undefined)[]): (number | null)[] =>
   starts.map((start) => start?.seed ?? null);
 
-/** What a set is compared by. */
+/** Options for comparing three adapters or more. */
 export interface SetOptions extends CommonOptions, AllowOption {
   /** Share of the energy that counted directions hold. */
   readonly energy?: number;

@@ -22,7 +22,7 @@ import { type CommonOptions, nearModel, note, print, table } from "../common.ts"
 import { Argument, modelPath, positiveNumber } from "../options.ts";
 import { methodOf, type MethodOptions, methodOptions } from "./train/method.ts";
 
-/** Where to find a model; exactly one of `model` and `url`. */
+/** The place of a model: exactly one of `model` and `url`. */
 export interface ModelSource {
   /** A published model's name, a folder, a name on the hub, a `config.json`, or a safetensors file or index. */
   readonly model?: string;
@@ -32,11 +32,11 @@ export interface ModelSource {
   readonly labels?: number;
 }
 
-/** What is known about a model. */
+/** A model of which parameters are counted. */
 export interface CountedModel {
   /** Its layers, from its configuration or, without one, from the names of its tensors. */
   readonly architecture: Architecture;
-  /** What its tensors' names leave in doubt; absent if a configuration was read. */
+  /** The doubt that its tensors' names leave; absent if a configuration was read. */
   readonly caveat?: string;
   /** A note on how much of a remote model was read. */
   readonly note?: string;
@@ -201,7 +201,7 @@ const ofBase = (trainable: number, base: number): string =>
   "all params, as in PEFT, are the adapter's and the model's: of the model's own " +
   `${grouped(base)} it trains ${(100 * trainable / base).toPrecision(3)}%`;
 
-/** Whether a method adapts every linear layer that there is. */
+/** True if a method adapts every linear layer that there is. */
 const takesAll = (method: MethodSpec): boolean =>
   method.kind === "lora" && (method.targetModules === "all-linear" || method.sites === "all");
 
@@ -233,7 +233,7 @@ function fileSizes({ evaluateFormula }: Accounting, trainable: number, total: nu
     `all values: ${all.join(" and ")}`;
 }
 
-/** What LoRA trains per rank, on the modules that PEFT adapts by default. */
+/** The parameters of LoRA per rank, on the modules that PEFT adapts by default. */
 function defaultPerRank({ loraCounts }: Accounting, model: Architecture): string[] {
   const targetModules = model.peftTargets;
   if (targetModules.length === 0) return [];

@@ -70,7 +70,7 @@ export interface TextOptions extends CommonOptions, AllowOption, BaseDtypeOption
   readonly outputs?: string;
   /** File of references for them. */
   readonly references?: string;
-  /** Which metrics. */
+  /** The metrics to compute. */
   readonly metrics?: TextMetric[];
   /** Folder of METEOR 1.5. */
   readonly meteor?: string;

@@ -75,7 +75,7 @@ function heldBy({ modules, total: { error } }: Extraction): string {
   return `rank ${most} holds ${held}% of what has changed in these layers (of |dW|^2)`;
 }
 
-/** What the adapter does not have, the largest changes first. */
+/** Sentences about what the adapter does not have, the largest changes first. */
 function besides({ unchanged, leftOut }: Extraction): string[] {
   const sorted = leftOut.toSorted((a, b) => sizeOf(b) - sizeOf(a)), shown = sorted.slice(0, 5);
   const listed = shown.map(({ name, relativeNorm }) =>

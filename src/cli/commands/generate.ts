@@ -149,7 +149,7 @@ function assertSampling({ beams, temperature, topK }: GenerateOptions): void {
 
 /** A prompt with its answer. */
 export interface Answer {
-  /** What was asked. */
+  /** The prompt as it was given. */
   readonly prompt: string;
   /** The new tokens. */
   readonly tokens: readonly number[];
@@ -157,7 +157,7 @@ export interface Answer {
   readonly text: string;
 }
 
-/** How an answer is made: greedily unless it says otherwise. */
+/** Settings of an answer, which is greedy unless they say otherwise. */
 export interface AnswerOptions {
   /** Most new tokens. Default: 64, or as many as fit. */
   readonly maxNewTokens?: number;

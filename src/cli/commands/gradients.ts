@@ -34,7 +34,7 @@ import {
 
 type Entry = readonly [key: string, values: HostTensor];
 
-/** Where the tensors came from. */
+/** The folders that the tensors came from. */
 export interface Origins {
   /** The model's folder. */
   readonly model: string;
@@ -178,7 +178,7 @@ async function run(options: GradientsOptions): Promise<void> {
   note(options, `wrote ${howMany(entries.length, "gradient")} to ${options.output}`);
 }
 
-/** What the loss is counted in, if not in nats per token. */
+/** Units of the loss, where it is not in nats per token. */
 const units: Partial<Record<LabelKind, string>> = {
   class: "nats per row",
   number: "of squares",
@@ -186,7 +186,7 @@ const units: Partial<Record<LabelKind, string>> = {
 
 const adaptersOf = ({ adapter }: GradientsOptions) => adapter === undefined ? [] : [adapter];
 
-/** What the chosen case asks, checked against the model. */
+/** The chosen case, checked against the model. */
 interface Asked {
   readonly inputs: ModelInputs;
   readonly targets: HostTensor;

@@ -27,10 +27,10 @@ import {
 } from "../common.ts";
 import { type AllowOption, allowOption, Argument, call, modelFolder, share } from "../options.ts";
 
-/** What a summary says of an update. */
+/** An update as far as a summary needs it. */
 type ScaledShape = UpdateShape & { readonly scaling: number };
 
-/** What a summary is of. */
+/** The subject of a summary. */
 export interface Summarized {
   /** The base that its configuration names. */
   readonly baseModelName?: string;
@@ -291,7 +291,7 @@ const besideWeight: Column<
   ["ratio", ({ timesRandom }) => digits(timesRandom!, 3)],
 ];
 
-/** What every name begins with is in the summary. */
+/** Rows without the beginning that all names share, which is in the summary. */
 function withShortNames(rows: readonly UpdateRow[]): UpdateRow[] {
   const names = shortNames(rows.map(({ name }) => name));
   return rows.map((row, i) => ({ ...row, name: names[i] }));
@@ -321,7 +321,7 @@ const intruderColumn: Column<UpdateRow> = [
   ({ intruders }) => `${intruders!.count} of ${intruders!.directions.length}`,
 ];
 
-/** What the columns mean, in a few lines. */
+/** The meaning of the columns, in a few lines. */
 function legendOf({ base, error, intruders }: InspectOptions, hasKinds: boolean): string {
   return [
     "|dW|: size of the update; spectrum: how strongly it acts in its first 8 directions; stable,",

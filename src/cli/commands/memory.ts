@@ -49,7 +49,7 @@ import {
 import { configOf, oneModel } from "./count.ts";
 import { methodOf, type MethodOptions, methodOptions } from "./train/method.ts";
 
-/** How values are stored, by the option's value. */
+/** Precisions of a step, by the option's value. */
 const precisions = {
   f32: "fp32",
   mixed: "mixed",
@@ -68,7 +68,7 @@ export interface ForecastOptions extends BaseDtypeOption, CheckpointingOption {
   readonly seed: number;
   readonly optimizer: OptimizerName;
   readonly dtype: keyof typeof precisions;
-  /** How the model's files have weights in 4 bits, where they are there. */
+  /** The forms of weights that the model's files have in 4 bits, where they are there. */
   readonly quantized?: PredictionOptions["quantized"];
 }
 
@@ -117,7 +117,7 @@ async function forecast(
   };
 }
 
-/** How the matrices of the blocks are stored: as it is asked, or in 4 bits as the files or the configuration say. */
+/** The type of the blocks' matrices: as it is asked, or in 4 bits as the files or the configuration say. */
 function storedAs(config: ConfigJson, options: ForecastOptions): FloatDtype | FourBitCode {
   const asked = baseTypeOf(options), [form] = options.quantized?.values() ?? [];
   if (asked !== undefined && asked !== "auto") return asked;
@@ -166,7 +166,7 @@ async function restatement(
   };
 }
 
-/** Whether a step drops values as its configuration says; undefined for one rate alone: no formula covers it. */
+/** True if a step drops values, as its configuration says; undefined for one rate alone: no formula covers it. */
 function dropoutOf({ embd_pdrop, resid_pdrop }: ConfigJson): boolean | undefined {
   const [embeddings, residuals] = [embd_pdrop, resid_pdrop].map((rate) => Boolean(rate));
   return embeddings === residuals ? residuals : undefined;
@@ -312,14 +312,17 @@ async function runnableConfig(model: string): Promise<ConfigJson> {
   );
 }
 
-/** How a folder's files have weights in 4 bits; undefined if none are on disk: the hub's would be downloaded. */
+/**
+ * The forms of weights that a folder's files have in 4 bits; undefined if none are on disk: the hub's would be
+ * downloaded.
+ */
 async function fourBitForms(model: string): Promise<ForecastOptions["quantized"]> {
   if (isHubName(model) || await kindOf(model) !== "folder") return undefined;
   const files = await weightFilesIn(model, "model");
   return files.length > 0 ? await fourBitFormsIn(model) : undefined;
 }
 
-/** Whether the base is one in 4 bits of which only the configuration is known. */
+/** True if the base is one in 4 bits of which only the configuration is known. */
 const isGuess = (config: ConfigJson, { quantized }: ForecastOptions): boolean =>
   quantizationOf(config) !== undefined && quantized === undefined;
 
@@ -360,7 +363,7 @@ function footnote({ optimizer, dtype }: ForecastOptions): string[] {
   return [`The step ran with AdamW in F32; formulas convert it to ${optimizer} in ${dtype}.`];
 }
 
-/** Why the last column is empty. */
+/** The reason for an empty last column, as a sentence. */
 function noFormula(
   { model_type }: ConfigJson,
   { kind }: MethodSpec,

@@ -130,13 +130,13 @@ async function run(options: MergeOptions): Promise<void> {
     ].join("\n"));
 }
 
-/** How a folder's weights are stored in 4 bits, if they are. */
+/** The form of a folder's weights, if they are in 4 bits. */
 async function formIn(model: string): Promise<QuantizedForm | undefined> {
   using file = await openSafetensors(model);
   return await quantizedBaseIn(file);
 }
 
-/** What requantizing keeps, which is known before anything is written. */
+/** The report on what requantizing keeps, which is known before anything is written. */
 function describeForecast(weights: readonly QuantizedWeight[]): string {
   const share = percent(survivingShareOf(weights));
   return [

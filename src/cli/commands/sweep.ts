@@ -35,7 +35,7 @@ import { courseOf, TimeLeft } from "./train/command.ts";
  * equals, or else, with the lowest held-out loss; both are means over the seeds.
  */
 export interface SweepBest {
-  /** What sets it apart. */
+  /** The options that set it apart. */
   readonly setting: string;
   /** Number of trained values. */
   readonly trainable: number;
@@ -43,7 +43,7 @@ export interface SweepBest {
   readonly seeds: number;
   /** The rate; null where training diverged at every rate. */
   readonly learningRate: number | null;
-  /** Which end of the rates that were tried it is, if there were several: a better one may be beyond. */
+  /** The end of the rates that were tried, if it is one and there were several: a better one may be beyond. */
   readonly end: "lowest" | "highest" | null;
   /** Mean over the seeds of the lowest held-out loss. */
   readonly loss: number | null;
@@ -134,7 +134,7 @@ function bestTable(best: readonly SweepBest[]): string {
   return table(best, columns);
 }
 
-/** What a reader should know of the table, a sentence each. */
+/** Sentences that a reader of the table needs. */
 export function remarksOn(rows: readonly SweepRow[], best: readonly SweepBest[]): string[] {
   const diverged = rows.filter(({ diverged }) => diverged !== undefined).length;
   const ends = best.filter(({ end }) => end !== null);
@@ -156,7 +156,7 @@ export function remarksOn(rows: readonly SweepRow[], best: readonly SweepBest[])
   ];
 }
 
-/** Whether no step lowered the held-out loss, if it was measured. */
+/** True if no step lowered the held-out loss, or it was not measured. */
 const isUnmoved = ({ heldOut }: SweepRow): boolean =>
   heldOut === undefined || heldOut.bestStep === 0;
 

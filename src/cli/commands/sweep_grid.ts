@@ -46,7 +46,7 @@ export type OptionValue = string | number;
 /** One value of every option. */
 export type Choice = Readonly<Record<string, OptionValue>>;
 
-/** What the file says. */
+/** The content of the file. */
 export interface SweepGrid {
   /** The file's content. */
   readonly content: Fields;
@@ -62,7 +62,7 @@ const notSwept = [
   "activation-checkpointing",
 ];
 
-/** What tells trainings apart that are one setting at other rates and seeds. */
+/** Options that tell apart the trainings of one setting. */
 const repeatedOptions: readonly string[] = ["learning-rate", "seed"];
 
 const isValue = (value: unknown): boolean => isText(value) || Number.isFinite(value);
@@ -158,7 +158,7 @@ const crossed = (fields: Fields): Choice[] =>
 
 /** One training of a sweep. */
 export interface SweepTraining {
-  /** What sets it apart, learning rate and seed excepted: `lora rank=8`. */
+  /** The options that set it apart, learning rate and seed excepted: `lora rank=8`. */
   readonly setting: string;
   /** The same with learning rate and seed, one by one. */
   readonly words: readonly string[];
@@ -276,9 +276,9 @@ function remembered<Args extends unknown[], T>(
   };
 }
 
-/** What came of one training of a sweep. */
+/** The result of one training of a sweep. */
 export interface SweepRow {
-  /** What sets it apart, learning rate and seed excepted. */
+  /** The options that set it apart, learning rate and seed excepted. */
   readonly setting: string;
   /** Its learning rate. */
   readonly learningRate: number;
@@ -294,13 +294,13 @@ export interface SweepRow {
   readonly heldOut?: TrainedRecord["heldOut"];
   /** The share of held-out texts whose label is right, of a classifier. */
   readonly accuracy?: number;
-  /** How many held-out prompts are answered right, where texts have prompts. */
+  /** The number of held-out prompts that are answered right, where texts have prompts. */
   readonly answers?: TrainedRecord["answers"];
-  /** Why it has no result: a value that is not finite. */
+  /** The reason for no result: a value that is not finite. */
   readonly diverged?: string;
 }
 
-/** Where trainings are made. */
+/** The place that trainings are made in. */
 export interface SweepPlace {
   /** The device. */
   readonly device: Device;
@@ -371,7 +371,7 @@ export async function madeIn(
 
 const divergedIn = ({ folder }: RunFiles): string => `${folder}/diverged.json`;
 
-/** Why a training diverged; undefined where it has not. */
+/** The reason why a training diverged; undefined where it has not. */
 async function readDivergence(file: string): Promise<string | undefined> {
   if (await kindOf(file) !== "file") return undefined;
   const found = await readJson(file);

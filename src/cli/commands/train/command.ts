@@ -119,7 +119,7 @@ export class TimeLeft {
   }
 }
 
-/** What a training's progress is measured by. */
+/** The work of a training with the batches that its progress is measured by. */
 interface WatchedCourse extends Course {
   /** Its batches, which are used in order and again from the first. */
   readonly batches: readonly Batch[];
@@ -209,7 +209,7 @@ function plan(model: TextModel, { spec, isNamed }: TrainRequest): string {
   return `${methodTitle(method)}: ${values}, in ${how}${hint}`;
 }
 
-/** What came of a finished training: sentences for a reader. */
+/** Sentences about a finished training for a reader. */
 export function summaryOf(
   { steps, loss, firstLoss, heldOut, answers }: TrainedRecord,
   { spec: { training }, labels, usualRate = Infinity }: TrainRequest,
@@ -272,7 +272,7 @@ export function stoppedText(
   return `${message} after step ${steps} of ${planned}: run the same command again to resume; ${kept}`;
 }
 
-/** Whether the values are others than before. */
+/** True if the values are others than before. */
 const isChanged = ({ heldOut }: TrainedRecord): boolean => heldOut?.bestStep !== 0;
 
 /** The commands that use what was trained. */

@@ -1,4 +1,4 @@
-/** What `train` and `evaluate` read with `--data`. @module */
+/** The texts that `train` and `evaluate` read with `--data`. @module */
 
 import { methodIn } from "../../../adapt/load.ts";
 import type { PromptFormat } from "../../../core/batch.ts";
@@ -34,11 +34,11 @@ export interface DataOptions extends AllowOption {
 
 /** Texts as batches, and what identifies them. */
 export interface TrainData extends TextDataset {
-  /** What the rows of the files are. */
+  /** The kind of the files' rows. */
   readonly kind: Texts["kind"];
-  /** What the batches depend on, wherever the files are. */
+  /** All that the batches depend on, wherever the files are. */
   readonly identity: JsonRecord;
-  /** What a model that was trained on them may be asked. */
+  /** A prompt for a model that was trained on them. */
   readonly example?: string;
   /** The names of the labels, if the texts have some. */
   readonly labels?: readonly string[];
@@ -100,7 +100,7 @@ export function assertForLabels({ kind, description }: Texts, labels?: readonly 
   throw new RangeError(`a classifier needs texts with labels, found ${description}`);
 }
 
-/** How prompts are written: as the options say, else as the adapter remembers. */
+/** The form of prompts: as the options say, else as the adapter remembers. */
 async function formatOf(
   { promptTemplate, adapter, allow }: DataOptions,
   texts: Texts,

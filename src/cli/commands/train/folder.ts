@@ -54,7 +54,7 @@ export interface TrainedRecord {
   readonly firstLoss: number | null;
   /** The held-out loss before training and at its lowest, where it was measured. */
   readonly heldOut?: { readonly before: number; readonly best: number; readonly bestStep: number };
-  /** How many held-out prompts are answered right in the end, where there are some. */
+  /** The number of held-out prompts that are answered right in the end, where there are some. */
   readonly answers?: RightAnswers;
 }
 
@@ -74,7 +74,7 @@ function recordIn({ log, metrics: { trainable, ...measured } }: RunEnd): Trained
   return { ...recordOf(log, trainable as number), ...measured };
 }
 
-/** What a record has beside the log: measured at the end of a training, on the values that are saved. */
+/** Measures what a record has beside the log, at the end of a training, on the values that are saved. */
 export async function measuredOf(
   model: TextModel,
   { kind, validation }: Pick<TrainRequest, "kind" | "validation">,
@@ -178,7 +178,7 @@ export class TrainFolder implements RunPlace, Disposable {
     return folder;
   }
 
-  /** What this training has made, if it is finished; completes an end that was cut off. */
+  /** The record of this training, if it is finished; completes an end that was cut off. */
   async finished(): Promise<TrainedRecord | undefined> {
     const file = join(this.output, "run.json");
     if (await kindOf(file) !== "file" || (await this.#weightFiles()).length === 0) return undefined;
@@ -277,7 +277,8 @@ export class TrainFolder implements RunPlace, Disposable {
 
   /**
    * Says that the weights are those of this training, and removes what was needed to resume. After a crash before
-   * that, the same command trains from the last checkpoint; after one in between, it finds `run.json` and completes this.
+   * that, the same command trains from the last checkpoint; after one in between, it finds `run.json` and
+   * completes this.
    */
   async finish(end: RunEnd): Promise<void> {
     await removeLeftovers(this.output);
@@ -410,7 +411,7 @@ const widerThan = (dtype: FloatDtype): string =>
   Object.values(floatTypes).filter(({ infinite }) => infinite > floatTypes[dtype].infinite)
     .map(({ element }) => element).reverse().join(" or ");
 
-/** What can be saved, and how. */
+/** The remains of a training, and how to save them. */
 export interface Remains {
   /** The output folder. */
   readonly output: string;

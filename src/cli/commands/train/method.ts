@@ -1,4 +1,4 @@
-/** What is trained: command-line options, and the `method` of a configuration file. @module */
+/** The method to train: command-line options, and the `method` of a configuration file. @module */
 
 import { isRecord, nearestName } from "../../../core/checks.ts";
 import { oneLine, quote } from "../../../core/errors.ts";

@@ -174,13 +174,13 @@ export const withBatching = (options: TrainOptions, { batching }: TrainConfig): 
     ? { ...options, ...batching }
     : options;
 
-/** What the file says. */
+/** The content of the file. */
 export interface TrainConfig {
-  /** How to train, as far as it says. */
+  /** Settings of the training, as far as it has some. */
   readonly training: Partial<TrainingSpec>;
-  /** What to train, if the file says so. */
+  /** The method, if the file has one. */
   readonly method: Fields | undefined;
-  /** How large batches of texts are, if the file says so. */
+  /** The size of batches of texts, if the file has it. */
   readonly batching?: { readonly batchSize?: number; readonly tokensPerStep?: number };
   /** Steps between checkpoints, if the file says so: no part of what is trained. */
   readonly checkpointEvery?: number;

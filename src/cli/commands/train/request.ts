@@ -1,4 +1,4 @@
-/** What `train` was asked to do, checked before the model is loaded. @module */
+/** The training that `train` was asked for, checked before the model is loaded. @module */
 
 import { methodIn } from "../../../adapt/load.ts";
 import { savedLength } from "../../../adapt/lora_prefix.ts";
@@ -46,7 +46,7 @@ import {
   withBatching,
 } from "./options.ts";
 
-/** Whether a folder has weights in 4 bits. */
+/** True if a folder has weights in 4 bits. */
 async function isInFourBits(folder: string): Promise<boolean> {
   using file = await openSafetensors(folder);
   return quantizedNames(file.tensors).length > 0;
@@ -76,11 +76,11 @@ async function assertStart(
   );
 }
 
-/** What a command asks of an adapter that exists. */
+/** The options of a command that are about an adapter that exists. */
 interface Asked extends AllowOption {
   /** The method as it would be for a new one. */
   readonly asked: MethodSpec;
-  /** Whether the command or the configuration names it. */
+  /** True if the command or the configuration names it. */
   readonly isNamed: boolean;
 }
 
@@ -154,11 +154,11 @@ export interface TrainRequest {
   readonly batches: readonly Batch[];
   /** The held-out data. */
   readonly validation: readonly Batch[];
-  /** What a reader should know of the data, a sentence each. */
+  /** Sentences about the data that a reader needs. */
   readonly notes: readonly string[];
-  /** What the rows of texts are. */
+  /** The kind of the texts' rows. */
   readonly kind?: Texts["kind"];
-  /** What such a model may be asked. */
+  /** A prompt for such a model. */
   readonly example?: string;
   /** The labels that texts have. */
   readonly labels?: readonly string[];
@@ -170,7 +170,7 @@ export interface TrainRequest {
   readonly checkpointEvery?: number;
   /** The learning rate where none is given, for texts. */
   readonly usualRate?: number;
-  /** Whether the command or the configuration names the method. */
+  /** True if the command or the configuration names the method. */
   readonly isNamed: boolean;
 }
 
@@ -180,7 +180,7 @@ interface Material extends Omit<TrainRequest, "spec" | "isNamed"> {
   readonly defaults: Partial<TrainingSpec>;
 }
 
-/** How a request's files are read; a sweep reads each once for all its requests. */
+/** Readers of a request's files; a sweep reads each once for all its requests. */
 export interface RequestReaders {
   /** Reads texts. */
   readonly readTexts: typeof readTrainData;
@@ -263,7 +263,7 @@ function withHead(method: MethodSpec, { newLabels, head = [] }: Material): Metho
   return { ...method, modulesToSave };
 }
 
-/** What a method trains, with or without a head. */
+/** The kind of values that a method trains, with or without a head. */
 function trainedBy(method: MethodSpec, hasHead: boolean): TrainedKind {
   const { trains } = methods[method.kind];
   if (trains === "weights" || method.kind === "full") return trains;
@@ -321,7 +321,7 @@ async function assertOutput(
   if (adapter) await assertOtherFolder(adapter, output);
 }
 
-/** What the base and the adapter consist of, wherever they are: with other files, it is another training. */
+/** The files of the base and the adapter, wherever they are: with other files, it is another training. */
 export async function modelSpec(options: TrainOptions): Promise<JsonRecord> {
   const { model, adapter, baseDtype } = options;
   const filesOf = (folder: string) =>
