@@ -3,7 +3,7 @@
 import { FourBitWeight } from "../autograd/four_bit.ts";
 import type { Parameter } from "../autograd/parameter.ts";
 import type { OptionNames } from "../core/checks.ts";
-import { AdapterFileError, quote } from "../core/errors.ts";
+import { quote } from "../core/errors.ts";
 import { wholeAdapters } from "../core/module_names.ts";
 import { grouped } from "../core/numbers.ts";
 import type { Shape } from "../core/tensor.ts";
@@ -18,7 +18,7 @@ import {
 import type { Adaptation } from "../nn/linear.ts";
 import type { QuantizedForm } from "../quant/quantized_tensor.ts";
 import { isHubName, parseHubName } from "../storage/hub_name.ts";
-import { type Folder, folderName } from "../storage/storage.ts";
+import type { Folder } from "../storage/storage.ts";
 
 /** What is saved with an adapter besides its values. */
 export interface SaveAdapterOptions {
@@ -187,19 +187,4 @@ export function freeze(model: Model, except: Iterable<Parameter> = []): () => vo
     parameter.hold(trained.has(parameter))
   );
   return () => releases.forEach((release) => release());
-}
-
-/** Says of which folder it is when what was read does not fit the model. */
-export async function usable<T>(folder: Folder, use: () => T | Promise<T>): Promise<T> {
-  try {
-    return await use();
-  } catch (error) {
-    const isOurs = error instanceof AdapterFileError || error instanceof RangeError;
-    if (!isOurs && !(error instanceof SyntaxError)) throw error;
-    const { message: reason } = error, place = folderName(folder);
-    throw new AdapterFileError(`cannot use the adapter in ${place}: ${reason}`, {
-      cause: error,
-      reason,
-    });
-  }
 }

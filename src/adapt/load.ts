@@ -2,20 +2,23 @@
 
 import { isRecord } from "../core/checks.ts";
 import { about, AdapterFileError, optionsSaidBy, quote } from "../core/errors.ts";
-import { adapterFile } from "../formats/peft/base_metadata.ts";
+import { AdapterFolder, openAdapterFolder } from "../formats/peft/adapter_folder.ts";
 import { hubMethod, isHubConfig } from "../formats/peft/config.ts";
-import { methodKinds } from "../methods/mod.ts";
 import type { Model } from "../models/model.ts";
-import { readJson } from "../storage/files.ts";
-import { fileIn, type Folder, folderName } from "../storage/storage.ts";
-import { type Adapter, assertFree, assertNotIn, type JoinOptions, usable } from "./adapter.ts";
-import { loadAdapter, type LoadAdapterOptions } from "./lora/load.ts";
-import { adapting, type AdaptingMethod, adaptingOf, methodNamedBy } from "./methods.ts";
-import { readValues } from "./named_adapter.ts";
+import { type Folder, folderName } from "../storage/storage.ts";
+import { type Adapter, assertFree, assertNotIn, type JoinOptions } from "./adapter.ts";
+import { type LoadAdapterOptions, loadWith, usable } from "./loader.ts";
+import {
+  adapting,
+  type AdaptingMethod,
+  adaptingOf,
+  assertOnlyJoin,
+  methodNamedBy,
+} from "./methods.ts";
 
 /**
  * Reads the folder of an adapter, of whichever method its `adapter_config.json` names, and injects it into a
- * model: LoRA as {@link loadAdapter} does, the others with exactly the tensors that the method has on this model.
+ * model: LoRA as `loadAdapter` does, the others with exactly the tensors that the method has on this model.
  *
  * @throws {TypeError} when an option does not exist.
  * @throws {RangeError} when the model has an adapter and `onTop` is not set, this one is on the model or in its
@@ -45,38 +48,34 @@ export async function loadAnyAdapter(
   folder: Folder,
   options: LoadAdapterOptions = {},
 ): Promise<Adapter> {
-  const method = await methodIn(folder);
-  if (method === undefined) return await loadAdapter(model, folder, options);
+  using open = new AdapterFolder(folder);
+  const method = await methodOf(open);
+  const way = method === undefined ? adapting.lora : adaptingOf(method);
+  if (way?.loader) return await loadWith(way.loader, model, open, options, method);
   assertFree(model, options, "loadAnyAdapter");
-  const { loadParts, load, read = readValues } = adaptingOf(method) ?? {};
-  if (loadParts) return await loadJoined(model, folder, `${method}`, loadParts, options);
-  assertOnlyJoin(method, options);
-  const saved = await usable(folder, () => load ? read(folder) : refuseMethod(method));
-  const values = { file: await adapterFile(folder) };
-  assertNotIn(model, values);
-  assertFree(model, options, "loadAnyAdapter"); // Another may have come while this one was read.
-  const adapter = await usable(folder, () => load!(model, saved));
-  return Object.assign(adapter, { values, promptFormat: saved.promptFormat });
+  if (way?.loadParts) return await loadJoined(model, open, `${method}`, way.loadParts, options);
+  assertOnlyJoin(options, method);
+  return usable(folder, () => refuseMethod(method));
 }
 
-/**
- * The method of a folder, by its configuration: `bottleneck` for the `adapters` library's; undefined for PEFT's
- * LoRA, and where it cannot be read.
- */
-export async function methodIn(folder: Folder): Promise<unknown> {
-  const config = await readJson(fileIn(folder, "adapter_config.json")).catch(() => undefined);
+/** The method that the configuration of a folder names; undefined for PEFT's LoRA, and where it cannot be read. */
+export async function methodOf(folder: AdapterFolder): Promise<unknown> {
+  const config = await folder.config().catch(() => undefined);
   return isRecord(config) ? methodNamedBy(config) : undefined;
 }
+
+/** The same of a folder that is not open. */
+export const methodIn = (folder: Folder): Promise<unknown> => methodOf(new AdapterFolder(folder));
 
 /** LoRA with virtual tokens: each is loaded as from a folder of its own. */
 async function loadJoined(
   model: Model,
-  folder: Folder,
+  open: AdapterFolder,
   method: string,
   loadParts: NonNullable<AdaptingMethod<never>["loadParts"]>,
   options: LoadAdapterOptions,
 ): Promise<Adapter> {
-  const values = { file: await adapterFile(folder) };
+  const values = { file: await open.line() }, { folder } = open;
   assertNotIn(model, values);
   assertFree(model, options, "loadAnyAdapter");
   const load = async (part: Folder, join: JoinOptions) => {
@@ -97,15 +96,12 @@ function bare(error: unknown): unknown {
   return about(new AdapterFileError(reason, { cause }), ...optionsSaidBy(error));
 }
 
+/** A folder says `method` where PEFT has no name for it, which it has for LoRA. */
 function refuseMethod(method: unknown): never {
-  const known = methodKinds.filter((kind) => adapting[kind].load ?? adapting[kind].loadParts);
-  throw new RangeError(`method must be one of ${known.join(", ")}, found ${quote(method)}`);
-}
-
-function assertOnlyJoin(method: unknown, { dropout, allow }: LoadAdapterOptions): void {
-  if (dropout === undefined && allow === undefined) return;
+  const { lora: _, ...named } = adapting;
+  const known = Object.entries(named).filter(([, { loader, loadParts }]) => loader ?? loadParts);
   throw new RangeError(
-    `${dropout === undefined ? "allow" : "dropout"} is for LoRA, found ${quote(method)}`,
+    `method must be one of ${known.map(([kind]) => kind).join(", ")}, found ${quote(method)}`,
   );
 }
 
@@ -115,17 +111,17 @@ function assertOnlyJoin(method: unknown, { dropout, allow }: LoadAdapterOptions)
  * @param action What needs LoRA, for the message.
  * @throws {RangeError} then.
  */
-export async function assertLora(action: string, folder: Folder): Promise<void> {
-  const method = await methodIn(folder);
+export async function assertLora(action: string, folder: Folder | AdapterFolder): Promise<void> {
+  const open = openAdapterFolder(folder), method = await methodOf(open);
   if (method === undefined) return;
   const way = adaptingOf(method)?.becomesLora ? ": lowrank convert --base writes it as LoRA" : "";
-  throw new RangeError(`${action} needs LoRA, found ${await foundIn(folder, method)}${way}`);
+  throw new RangeError(`${action} needs LoRA, found ${await foundIn(open, method)}${way}`);
 }
 
 /** The method and the folder; the adapters library has more methods than bottlenecks. */
-export async function foundIn(folder: Folder, method: unknown): Promise<string> {
-  const config = await readJson(fileIn(folder, "adapter_config.json"));
+export async function foundIn(open: AdapterFolder, method: unknown): Promise<string> {
+  const config = await open.config();
   const isTheirs = isRecord(config) && config.method === undefined && isHubConfig(config);
   const name = isTheirs ? `${quote(hubMethod(config))} of the adapters library` : quote(method);
-  return `${name} in ${folderName(folder)}`;
+  return `${name} in ${folderName(open.folder)}`;
 }

@@ -1,7 +1,9 @@
 /** The table of methods on models: how each begins, is read from a folder, and changes the files of a base. @module */
 
 import { quote } from "../core/errors.ts";
+import type { AdapterFolder } from "../formats/peft/adapter_folder.ts";
 import { isHubConfig } from "../formats/peft/config.ts";
+import type { PeftAdapter } from "../formats/peft/folder.ts";
 import { type MethodKind, methodOfConfig } from "../methods/mod.ts";
 import type { BaseFile } from "../models/base_file.ts";
 import type { Model } from "../models/model.ts";
@@ -13,6 +15,7 @@ import {
   loadBottleneck,
   readBottlenecks,
 } from "./bottleneck/adapter.ts";
+import { loraLoader } from "./lora/load.ts";
 import { allocateLora, type LoraSpec, startLora } from "./lora/starts.ts";
 import {
   injectLoraPrefix,
@@ -20,10 +23,12 @@ import {
   type LoraPrefixOptions,
   type PartLoader,
 } from "./lora_prefix.ts";
-import type { Mergeable } from "./merge/change.ts";
+import { type LoadAdapterOptions, type Loader, type SavedAdapter, usable } from "./loader.ts";
+import { type Mergeable, sourceOf } from "./merge/change.ts";
 import {
   type MethodAdapterOptions,
   type NamedAdapter,
+  readValues,
   savedModulesOf,
   type SavedValues,
 } from "./named_adapter.ts";
@@ -85,14 +90,12 @@ export interface AdaptingMethod<Options> {
   ) => Promise<Adapter>;
   /** True for a configuration of another library than PEFT that is the method's. */
   readonly recognizes?: (config: Readonly<Record<string, unknown>>) => boolean;
-  /** Reads the values of a folder, where `readValues` is not enough. */
-  readonly read?: (folder: Folder) => Promise<SavedValues>;
-  /** Puts an adapter on a model that has the values of a folder. */
-  readonly load?: (model: Model, saved: SavedValues) => NamedAdapter;
-  /** The same for a folder of two adapters, each loaded by itself. */
+  /** Reads a folder and puts its adapter on a model. */
+  readonly loader?: Loader;
+  /** Loads a folder of two adapters, each loaded by itself. */
   readonly loadParts?: (folder: Folder, method: string, load: PartLoader) => Promise<Adapter>;
   /** Changes of the files of a base; absent where the method changes no weights. */
-  readonly merge?: (base: BaseFile, saved: SavedValues) => Partial<Mergeable>;
+  merge?(base: BaseFile, saved: SavedAdapter): Partial<Mergeable>;
   /** True if `lowrank convert --base` writes it as LoRA. */
   readonly becomesLora?: true;
 }
@@ -102,22 +105,49 @@ const seeded =
   <Options>(inject: (model: Model, options: Options & { readonly seed: number }) => Adapter) =>
   (model: Model, options: Options, seed: number): Adapter => inject(model, { ...options, seed });
 
-/** The methods on models, by their kinds. LoRA's folders are read by `loadAdapter`. */
+/** Loads an adapter of named tensors. */
+const ofValues = (
+  load: (model: Model, saved: SavedValues) => NamedAdapter,
+  read: (folder: AdapterFolder) => Promise<SavedValues> = readValues,
+): Loader => ({
+  action: "loadAnyAdapter",
+  check: assertOnlyJoin,
+  read: (open) => usable(open.folder, () => read(open)),
+  put: (model, saved: SavedValues, folder) => usable(folder, () => load(model, saved)),
+});
+
+/**
+ * Throws for options that only LoRA has.
+ *
+ * @throws {RangeError} then.
+ */
+export function assertOnlyJoin({ dropout, allow }: LoadAdapterOptions, method: unknown): void {
+  if (dropout === undefined && allow === undefined) return;
+  throw new RangeError(
+    `${dropout === undefined ? "allow" : "dropout"} is for LoRA, found ${quote(method)}`,
+  );
+}
+
+/** The methods on models, by their kinds. */
 export const adapting: { readonly [Kind in MethodKind]: AdaptingMethod<MethodsByKind[Kind]> } = {
   full: { inject: (_, options) => assertNoOptions(options) },
-  lora: { inject: allocateLora, start: startLora },
-  bitfit: { inject: injectBitFit, load: loadBitFit, merge: copiesIn },
-  "top-layers": { inject: injectTopLayers, load: loadTopLayers, merge: copiesIn },
-  vera: { inject: seeded(injectVera), load: loadVera, merge: updatesIn, becomesLora: true },
+  lora: { inject: allocateLora, start: startLora, loader: loraLoader, merge: readUpdates },
+  bitfit: { inject: injectBitFit, loader: ofValues(loadBitFit), merge: copiesIn },
+  "top-layers": { inject: injectTopLayers, loader: ofValues(loadTopLayers), merge: copiesIn },
+  vera: {
+    inject: seeded(injectVera),
+    loader: ofValues(loadVera),
+    merge: updatesIn,
+    becomesLora: true,
+  },
   bottleneck: {
     inject: seeded(injectBottleneck),
     recognizes: isHubConfig,
-    read: readBottlenecks,
-    load: loadBottleneck,
+    loader: ofValues(loadBottleneck, readBottlenecks),
   },
-  "prefix-embedding": { inject: seeded(injectPrefixEmbedding), load: loadPrompt },
-  "prefix-layer": { inject: seeded(injectPrefixLayer), load: loadPrefixLayer },
-  "prefix-tuning": { inject: seeded(injectPrefixTuning), load: loadPrompt },
+  "prefix-embedding": { inject: seeded(injectPrefixEmbedding), loader: ofValues(loadPrompt) },
+  "prefix-layer": { inject: seeded(injectPrefixLayer), loader: ofValues(loadPrefixLayer) },
+  "prefix-tuning": { inject: seeded(injectPrefixTuning), loader: ofValues(loadPrompt) },
   "lora+prefix-embedding": {
     inject: seeded((model, options) =>
       injectLoraPrefix(model, { ...options, prefix: "prefix-embedding" })
@@ -151,6 +181,11 @@ function assertNoOptions(options: object): undefined {
   const given = Object.entries(options).find(([, value]) => value !== undefined);
   if (!given) return undefined;
   throw new TypeError(`full fine-tuning takes no options, found ${quote(given[0])}`);
+}
+
+/** LoRA's updates, which are in memory, and all that it has beside them. */
+function readUpdates(_base: BaseFile, saved: PeftAdapter): Partial<Mergeable> {
+  return { ...saved, updates: saved.updates.map(sourceOf) };
 }
 
 /** Tensors in the place of the base's, in the order of its files as these are. */

@@ -34,6 +34,7 @@ export {
 export type { BottleneckInit } from "./bottleneck/bottleneck.ts";
 export type { BottleneckVariant, NonLinearity } from "../methods/bottleneck.ts";
 export { loadAnyAdapter } from "./load.ts";
+export type { LoadAdapterOptions } from "./loader.ts";
 export {
   type AdapterChange,
   adapterInMemory,
@@ -51,7 +52,7 @@ export {
   LoraSite,
 } from "./lora/site.ts";
 export { type BesideOptions, injectLora, injectUpdates, type LoraOptions } from "./lora/inject.ts";
-export { loadAdapter, type LoadAdapterOptions } from "./lora/load.ts";
+export { loadAdapter } from "./lora/load.ts";
 export { type LoraPlusGroup, loraPlusGroups, type LoraPlusOptions } from "./lora/lora_plus.ts";
 export {
   injectLoftq,

@@ -8,15 +8,14 @@ import { isWithin } from "../core/module_names.ts";
 import { formatShape, type HostTensor, sameShape } from "../core/tensor.ts";
 import type { ArenaEntry } from "../device/arena.ts";
 import type { Tensor } from "../device/device.ts";
+import { type AdapterFolder, openAdapterFolder } from "../formats/peft/adapter_folder.ts";
 import { configFile, peftWeights } from "../formats/peft/keys.ts";
 import { parsePromptFormat } from "../formats/peft/metadata.ts";
-import { openWeights } from "../formats/peft/read.ts";
 import type { AdapterContent } from "../formats/peft/write.ts";
 import { realDtypes } from "../formats/safetensors/header.ts";
 import type { SafetensorsFile } from "../formats/safetensors/read.ts";
 import type { Model } from "../models/model.ts";
-import { readJson } from "../storage/files.ts";
-import { fileIn, type Folder } from "../storage/storage.ts";
+import type { Folder } from "../storage/storage.ts";
 import type { JoinOptions, SaveAdapterOptions } from "./adapter.ts";
 import { MethodAdapter, type MethodParts } from "./method_adapter.ts";
 import { inFileOrder, TrainedModules } from "./trained_modules.ts";
@@ -35,19 +34,19 @@ export interface SavedValues {
 }
 
 /**
- * Reads a folder of named tensors.
+ * Reads a folder of named tensors, which it closes if it is open.
  *
  * @throws {AdapterFileError} when the weights are in another format than safetensors.
  * @throws {SyntaxError} when a file is broken.
  * @throws {RangeError} when a value is not finite.
  */
-export async function readValues(folder: Folder): Promise<SavedValues> {
-  const config = await readJson(fileIn(folder, configFile));
+export async function readValues(folder: Folder | AdapterFolder): Promise<SavedValues> {
+  using open = openAdapterFolder(folder);
+  const config = await open.config();
   if (!isRecord(config)) {
     throw new AdapterFileError(`${configFile} must be an object, found ${quote(config)}`);
   }
-  using file = await openWeights(folder, {});
-  const tensors = await readFloats(file);
+  const file = await open.weights(), tensors = await readFloats(file);
   return { config, tensors, promptFormat: parsePromptFormat(file.metadata) };
 }
 

@@ -5,6 +5,7 @@ import { AdapterFileError, quote } from "../../core/errors.ts";
 import { Random } from "../../core/random.ts";
 import type { HostTensor } from "../../core/tensor.ts";
 import type { Tensor } from "../../device/device.ts";
+import type { AdapterFolder } from "../../formats/peft/adapter_folder.ts";
 import { hubWeights } from "../../formats/peft/keys.ts";
 import { openSafetensorsFile } from "../../formats/safetensors/read.ts";
 import { pickleConversion } from "../../formats/safetensors/shards.ts";
@@ -199,9 +200,10 @@ const head = { weights: "model_head.safetensors", pickle: "pytorch_model_head.bi
  * @throws {SyntaxError} when a file is broken.
  * @throws {RangeError} when a value is not finite.
  */
-export async function readBottlenecks(folder: Folder): Promise<SavedValues> {
+export async function readBottlenecks(open: AdapterFolder): Promise<SavedValues> {
+  const { folder } = open;
   await assertNoPickle(folder, hubWeights, "pytorch_adapter.bin");
-  const saved = await readValues(folder);
+  const saved = await readValues(open);
   if (isOurs(saved)) return saved; // Ours has the head among the other tensors.
   await assertNoPickle(folder, head.weights, head.pickle);
   if (!await hasFile(folder, head.weights)) return saved;

@@ -19,7 +19,7 @@ import { type LowRankFactors, type SiteAddress, siteName } from "../../core/upda
 import { assertAdapterFolder, assertNoOtherKind } from "../../formats/folder_kind.ts";
 import { comparableUpdates } from "../../formats/peft/comparable.ts";
 import type { BiasMode, TrainedRows } from "../../formats/peft/config.ts";
-import { type ReadRecord, readRecord } from "../../formats/peft/folder.ts";
+import { type PeftAdapter, readRecord } from "../../formats/peft/folder.ts";
 import type { AdapterException } from "../../formats/peft/read.ts";
 import type { AdapterRecord, TrainedUpdate } from "../../formats/peft/record.ts";
 import { writeAdapter } from "../../formats/peft/write.ts";
@@ -285,7 +285,7 @@ export interface WeightedFolder {
 /** Its content too. */
 export interface WeightedRecord extends WeightedFolder {
   /** All that its files hold. */
-  readonly record: ReadRecord;
+  readonly record: PeftAdapter;
 }
 
 /** What is read, and where the result goes. */

@@ -10,7 +10,9 @@ import { kohyaModules, kohyaTensors, kohyaUpdates } from "../../formats/kohya.ts
 import { loralibTensors, loralibUpdates } from "../../formats/loralib.ts";
 import { joinUpdates, splitUpdate } from "../../formats/peft/comparable.ts";
 import { alphaOf } from "../../formats/peft/config.ts";
-import { readRecord, recordedNames } from "../../formats/peft/folder.ts";
+import { AdapterFolder } from "../../formats/peft/adapter_folder.ts";
+import { namedLabels, readRecord } from "../../formats/peft/folder.ts";
+import { configFile } from "../../formats/peft/keys.ts";
 import {
   labelsMetadata,
   parseLabels,
@@ -377,14 +379,15 @@ export interface ForeignFacts {
  *
  * @throws {AdapterFileError} when the adapter is broken, or does not fit the base.
  */
-async function veraRecord(base: BaseFile, folder: string): Promise<AdapterRecord> {
+async function veraRecord(base: BaseFile, folder: AdapterFolder): Promise<AdapterRecord> {
   const { config, updates, others, promptFormat } = await readVera(base, folder);
-  const { baseModelName, taskType = null, fanInFanOut, dropout } = config;
+  const { baseModelName, taskType = null, fanInFanOut, dropout, savedModules } = config;
   return {
     updates: updates.map(({ read }) => withinSides(read())),
     saved: others,
     ...{ baseModelName, taskType, fanInFanOut, dropout, promptFormat },
-    ...await recordedNames(folder),
+    ...savedModules.length > 0 && { savedModules },
+    labels: await namedLabels(folder),
   };
 }
 
@@ -416,14 +419,15 @@ export interface AnyAdapter {
  * @throws {AdapterFileError} when it is none of them, or leaves open what `options` does not say.
  */
 export async function readAnyAdapter(path: string, options: ReadAnyOptions): Promise<AnyAdapter> {
-  if (await hasFile(path, "adapter_config.json")) {
+  if (await hasFile(path, configFile)) {
     if (options.alpha !== undefined) {
       throw new RangeError(
         `--alpha is for files that do not say it, found ${path}, whose configuration does`,
       );
     }
-    if (await isVera("convert", path)) return await readVeraAs(path, options);
-    const record = await readRecord(path, options), { passed } = record;
+    using open = new AdapterFolder(path);
+    if (await isVera("convert", open)) return await readVeraAs(open, path, options);
+    const record = await readRecord(open, options), { passed } = record;
     const notes = passed.length > 0 ? [`let pass in ${path}: ${passed.join(", ")}`] : [];
     return { dialect: "peft", record, notes };
   }
@@ -434,11 +438,15 @@ export async function readAnyAdapter(path: string, options: ReadAnyOptions): Pro
 }
 
 /** VeRA as LoRA. */
-async function readVeraAs(path: string, { baseFile, allow }: ReadAnyOptions): Promise<AnyAdapter> {
+async function readVeraAs(
+  open: AdapterFolder,
+  path: string,
+  { baseFile, allow }: ReadAnyOptions,
+): Promise<AnyAdapter> {
   if (allow) throw new RangeError(`--allow is about LoRA, found VeRA in ${path}`);
   if (!baseFile) refuseWithoutBase("convert", path);
   const note = "VeRA becomes LoRA: its shared matrices are in A and B of every layer";
-  return { dialect: "peft", record: await veraRecord(baseFile, path), notes: [note] };
+  return { dialect: "peft", record: await veraRecord(baseFile, open), notes: [note] };
 }
 
 /** Reads a file of kohya, diffusers or loralib. */

@@ -2,16 +2,17 @@
 
 import { assertDropout } from "../../autograd/ops/dropout.ts";
 import { assertOptions } from "../../core/checks.ts";
-import { AdapterFileError, oneLine } from "../../core/errors.ts";
+import { oneLine } from "../../core/errors.ts";
 import { isNamed, moduleOf } from "../../core/module_names.ts";
 import { formatShape, type HostTensor, sameShape, type Shape } from "../../core/tensor.ts";
-import { adapterFile } from "../../formats/peft/base_metadata.ts";
-import { type PeftAdapter, readAdapter } from "../../formats/peft/folder.ts";
-import { type AdapterException, Exceptions } from "../../formats/peft/read.ts";
+import { AdapterFolder } from "../../formats/peft/adapter_folder.ts";
+import { type PeftAdapter, readAll } from "../../formats/peft/folder.ts";
+import { Exceptions } from "../../formats/peft/read.ts";
 import type { AdapterValues, Model } from "../../models/model.ts";
 import { Embedding } from "../../nn/embedding.ts";
-import { type Folder, folderName } from "../../storage/storage.ts";
-import { assertFree, assertNotIn, type JoinOptions } from "../adapter.ts";
+import type { Folder } from "../../storage/storage.ts";
+import { assertNotIn } from "../adapter.ts";
+import { type LoadAdapterOptions, type Loader, loadWith, usable } from "../loader.ts";
 import { assertNoneMissing, matchLayers, splitKnown } from "../sites.ts";
 import {
   assertInF32,
@@ -127,14 +128,6 @@ function assertFit(
   );
 }
 
-/** How {@link loadAdapter} injects an adapter. */
-export interface LoadAdapterOptions extends JoinOptions {
-  /** Share of each site's input that is zeroed while training, in [0, 1). Default: the folder's. */
-  readonly dropout?: number;
-  /** What may pass that stops the loader, by name. Default: nothing. */
-  readonly allow?: readonly AdapterException[];
-}
-
 /**
  * Reads a PEFT folder and injects the adapter into a model, trainable and with the base frozen.
  *
@@ -172,28 +165,25 @@ export async function loadAdapter(
   folder: Folder,
   options: LoadAdapterOptions = {},
 ): Promise<LoraAdapter> {
-  assertOptions("loadAdapter", options, { dropout: true, onTop: true, allow: true });
-  assertFree(model, options, "loadAdapter");
-  if (options.dropout !== undefined) assertDropout("dropout", options.dropout);
-  const { read, values, plans, record } = await readPlans(model, folder, options);
-  assertFree(model, options, "loadAdapter"); // Another may have come while this one was read.
-  const parts = usable(folder, () => loadedParts(model, read));
-  const adapter = new LoraAdapter(model, plans, parts);
-  const { promptFormat, start: randomStart } = read;
-  return Object.assign(adapter, { values, promptFormat, randomStart, loaded: record });
+  using open = new AdapterFolder(folder);
+  return await loadWith(loraLoader, model, open, options, "lora");
 }
 
-/** What was read of a folder, and what its updates are on a model. */
-export interface ReadPlans {
-  /** All that was read. */
-  readonly read: PeftAdapter;
-  /** By what its values are recognized. */
-  readonly values: AdapterValues;
-  /** Its sites on the model. */
-  readonly plans: LoraPlan[];
-  /** How its modules were matched. */
-  readonly record: LoadRecord;
-}
+/** How LoRA is read and put on a model. */
+export const loraLoader: Loader<LoraAdapter> = {
+  action: "loadAdapter",
+  check(options) {
+    assertOptions("loadAdapter", options, { dropout: true, onTop: true, allow: true });
+    if (options.dropout !== undefined) assertDropout("dropout", options.dropout);
+  },
+  read: (folder, { allow }) => readAll(folder, { withSaved: true, allow }),
+  put(model, read: PeftAdapter, folder, options) {
+    const { plans, loaded } = plansOf(model, read, folder, options);
+    const parts = usable(folder, () => loadedParts(model, read));
+    const adapter = new LoraAdapter(model, plans, parts);
+    return Object.assign(adapter, { randomStart: read.start, loaded });
+  },
+};
 
 /**
  * Reads a PEFT folder and matches its updates to a model, on which it puts nothing.
@@ -204,37 +194,29 @@ export interface ReadPlans {
 export async function readPlans(
   model: Model,
   folder: Folder,
-  options: Omit<LoadAdapterOptions, "onTop">,
-): Promise<ReadPlans> {
-  const read = await readAdapter(folder, { withSaved: true, allow: options.allow });
-  const values = { file: await adapterFile(folder) };
+  options: Pick<LoadAdapterOptions, "allow">,
+): Promise<{ read: PeftAdapter; values: AdapterValues; plans: LoraPlan[] }> {
+  using open = new AdapterFolder(folder);
+  const read = await readAll(open, { withSaved: true, allow: options.allow });
+  const values = { file: await open.line() };
   assertNotIn(model, values);
-  return { read, values, ...usable(folder, () => plansOf(model, read, options)) };
+  return { read, values, plans: plansOf(model, read, folder, options).plans };
 }
 
-/** Says of which folder it is when what was read does not fit the model. */
-function usable<T>(folder: Folder, use: () => T): T {
-  try {
-    return use();
-  } catch (error) {
-    if (!(error instanceof RangeError)) throw error;
-    const { message: reason } = error, place = folderName(folder);
-    throw new AdapterFileError(`cannot use the adapter in ${place}: ${reason}`, {
-      cause: error,
-      reason,
-    });
-  }
-}
-
+/** The sites of a file on a model, and how its modules were matched. */
 function plansOf(
   model: Model,
   { config, updates, passed }: PeftAdapter,
+  folder: Folder,
   { dropout = config.dropout, allow }: LoadAdapterOptions,
-): { plans: LoraPlan[]; record: LoadRecord } {
-  const layers = matchLayers(model, updates), exceptions = new Exceptions(allow);
+): { plans: LoraPlan[]; loaded: LoadRecord } {
+  const exceptions = new Exceptions(allow);
+  const layers = usable(folder, () => matchLayers(model, updates));
   assertNoneMissing(config, model, layers, exceptions);
-  const own = updates.flatMap((update) => splitKnown(layers.get(update.module)!, update));
-  const plans = planUpdates(model, own, { dropout, rankStabilized: config.rankStabilized });
+  const plans = usable(folder, () => {
+    const own = updates.flatMap((update) => splitKnown(layers.get(update.module)!, update));
+    return planUpdates(model, own, { dropout, rankStabilized: config.rankStabilized });
+  });
   const modules = Map.groupBy(updates, ({ module }) => module);
   const matched = [...modules].map(([module, sites]): MatchedModule => ({
     module,
@@ -243,7 +225,7 @@ function plansOf(
     scaling: sites[0].scaling,
     isZero: sites.every(({ A, B }) => [A, B].some(isAllZero)),
   }));
-  return { plans, record: { matched, passed: [...passed, ...exceptions.passed] } };
+  return { plans, loaded: { matched, passed: [...passed, ...exceptions.passed] } };
 }
 
 const isAllZero = ({ data }: HostTensor): boolean => data.every((value) => value === 0);

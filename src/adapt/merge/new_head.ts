@@ -5,10 +5,12 @@ import type { ConfigJson } from "../../architectures/config_fields.ts";
 import { architectureOf, legacyName } from "../../architectures/registry.ts";
 import { oneLine } from "../../core/errors.ts";
 import { formatShape, type HostTensor, sameShape } from "../../core/tensor.ts";
-import { readAdapterLabels } from "../../formats/peft/read.ts";
+import type { AdapterFolder } from "../../formats/peft/adapter_folder.ts";
+import { labelsIn } from "../../formats/peft/read.ts";
 import type { BaseFile } from "../../models/base_file.ts";
 import { labelsOfConfig, withLabels } from "../../models/labels.ts";
 import { runnableTypes } from "../../models/registry.ts";
+import { folderName } from "../../storage/storage.ts";
 
 /** A model's files with another head. */
 export interface NewHead {
@@ -30,7 +32,7 @@ export const sameHead = (config: ConfigJson): NewHead => ({ config, nameOf: (key
  */
 export async function newHead(
   base: BaseFile,
-  folder: string,
+  open: AdapterFolder,
   saved: ReadonlyMap<string, HostTensor>,
 ): Promise<NewHead> {
   const isNew = (name: string) => base.find(name).length !== 1;
@@ -38,7 +40,7 @@ export async function newHead(
   if (names.every((name) => name === "lm_head.weight")) {
     return sameHead({ ...base.config, tie_word_embeddings: false });
   }
-  const config = await classifierOf(base, folder);
+  const config = await classifierOf(base, open), folder = folderName(open.folder);
   const known = new Map(config && architectureOf(config).tensors.map((one) => [one.name, one]));
   const isMissing = (name: string) => isNew(name) && isNew(legacyName(name)) && !saved.has(name);
   const missing = config && [...known.keys()].find(isMissing);
@@ -63,11 +65,11 @@ export async function newHead(
 /** The base's configuration as that of a classifier, if it runs, is none, and the adapter trained one. */
 async function classifierOf(
   { config }: BaseFile,
-  folder: string,
+  open: AdapterFolder,
 ): Promise<ConfigJson | undefined> {
   const isRunnable = runnableTypes.some((type) => type === config.model_type);
   if (!isRunnable || labelsOfConfig(config)) return undefined;
-  const labels = await readAdapterLabels(folder);
+  const labels = labelsIn(await open.weights());
   return labels && withLabels(config, labels);
 }
 

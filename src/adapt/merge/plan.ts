@@ -4,18 +4,19 @@ import type { PromptFormat } from "../../core/batch.ts";
 import { oneLine, quote } from "../../core/errors.ts";
 import { isNamed, moduleOf } from "../../core/module_names.ts";
 import { formatShape, type HostTensor, sameShape } from "../../core/tensor.ts";
-import { adapterFile, parseMerged } from "../../formats/peft/base_metadata.ts";
-import { readAdapter } from "../../formats/peft/folder.ts";
+import { AdapterFolder } from "../../formats/peft/adapter_folder.ts";
+import { parseMerged } from "../../formats/peft/base_metadata.ts";
 import { isTable } from "../../formats/peft/keys.ts";
 import type { AdapterException } from "../../formats/peft/read.ts";
 import type { BaseFile } from "../../models/base_file.ts";
-import { assertNotIn, usable } from "../adapter.ts";
-import { methodIn } from "../load.ts";
-import { adaptingOf } from "../methods.ts";
-import { readValues } from "../named_adapter.ts";
+import { folderName } from "../../storage/storage.ts";
+import { assertNotIn } from "../adapter.ts";
+import { methodOf } from "../load.ts";
+import { usable } from "../loader.ts";
+import { adapting, adaptingOf } from "../methods.ts";
 import { assertCopies } from "../trained_copies.ts";
 import { assertRows } from "../trained_modules.ts";
-import { changedBias, type Mergeable, MergeSums, sourceOf, type WeightChange } from "./change.ts";
+import { changedBias, type Mergeable, MergeSums, type WeightChange } from "./change.ts";
 import { type NewHead, newHead, sameHead } from "./new_head.ts";
 
 /**
@@ -26,25 +27,22 @@ import { type NewHead, newHead, sameHead } from "./new_head.ts";
  */
 async function readMergeable(
   base: BaseFile,
-  folder: string,
+  open: AdapterFolder,
   allow?: readonly AdapterException[],
 ): Promise<Mergeable> {
-  const method = await methodIn(folder);
-  if (method === undefined) {
-    const adapter = await readAdapter(folder, { withSaved: true, allow });
-    return { ...adapter, updates: adapter.updates.map(sourceOf) };
-  }
-  const { merge, read = readValues } = adaptingOf(method) ?? {};
-  if (!merge) {
+  const method = await methodOf(open), { folder } = open;
+  const way = method === undefined ? adapting.lora : adaptingOf(method);
+  if (!way?.loader || !way.merge) {
     throw new RangeError(
-      `merging needs an adapter that changes weights, found ${quote(method)} in ${folder}`,
+      `merging needs an adapter that changes weights, found ${quote(method)} in ${
+        folderName(folder)
+      }`,
     );
   }
-  return await usable(folder, async () => {
-    const file = await read(folder), { promptFormat } = file;
-    const none = { updates: [], saved: new Map(), biases: new Map(), rows: new Map() };
-    return { ...none, savedModules: [], passed: [], promptFormat, ...merge(base, file) };
-  });
+  const saved = await way.loader.read(open, { allow }), { promptFormat } = saved;
+  const none = { updates: [], saved: new Map(), biases: new Map(), rows: new Map() };
+  const changes = usable(folder, () => way.merge!(base, saved));
+  return { ...none, savedModules: [], passed: [], promptFormat, ...changes };
 }
 
 /** All that adapters change. */
@@ -83,8 +81,8 @@ export async function planMerge(
     head: sameHead(base.config),
   };
   for (const folder of folders) {
-    const adapter = await readMergeable(base, folder, allow),
-      file = await adapterFile(folder);
+    using open = new AdapterFolder(folder);
+    const adapter = await readMergeable(base, open, allow), file = await open.line();
     const acting = added.map((file) => ({ values: { file } }));
     assertNotIn({ merged: before.map((file) => ({ file })), adapters: acting }, { file });
     added.push(file);
@@ -92,7 +90,7 @@ export async function planMerge(
     addUpdates(plan, base, adapter);
     addRows(plan, base, adapter);
     const trained = new Map([...adapter.saved, ...adapter.biases]);
-    await addSaved(plan, base, folder, trained, adapter.savedModules);
+    await addSaved(plan, base, open, trained, adapter.savedModules);
     if (adapter.copies) assertCopies(base, folder, adapter.copies, plan.head.config);
     await addBiases(plan, base, folder, adapter);
     plan.promptFormat = adapter.promptFormat ?? plan.promptFormat;
@@ -144,7 +142,7 @@ function addRows({ weights }: MergePlan, base: BaseFile, { rows }: Mergeable): v
 async function addSaved(
   plan: MergePlan,
   base: BaseFile,
-  folder: string,
+  open: AdapterFolder,
   saved: ReadonlyMap<string, HostTensor>,
   savedModules: readonly string[],
 ): Promise<void> {
@@ -155,7 +153,7 @@ async function addSaved(
   }
   const isNew = (name: string) => base.find(name).length !== 1;
   const unknown = [...saved.keys()].filter(isNew);
-  if (unknown.length > 0) plan.head = await newHead(base, folder, saved);
+  if (unknown.length > 0) plan.head = await newHead(base, open, saved);
   for (const [name, tensor] of saved) {
     const key = isNew(name) ? name : base.find(name)[0];
     const { shape } = base.file.tensors.get(key) ?? tensor;
@@ -167,7 +165,7 @@ async function addSaved(
       ? "come from one adapter"
       : `be ${formatShape(shape)} as in the base`;
     throw new RangeError(
-      `cannot merge the adapter in ${folder}: ${
+      `cannot merge the adapter in ${folderName(open.folder)}: ${
         oneLine(name)
       }, which was trained in full, must ${rule}, ` +
         `found ${formatShape(tensor.shape)}`,

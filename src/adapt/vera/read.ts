@@ -2,8 +2,9 @@
 
 import { type Folder, folderName } from "../../storage/storage.ts";
 import type { BaseFile } from "../../models/base_file.ts";
-import { usable } from "../adapter.ts";
-import { foundIn, methodIn } from "../load.ts";
+import { type AdapterFolder, openAdapterFolder } from "../../formats/peft/adapter_folder.ts";
+import { foundIn, methodOf } from "../load.ts";
+import { usable } from "../loader.ts";
 import { readValues, type SavedValues } from "../named_adapter.ts";
 import type { UpdateSource } from "../merge/change.ts";
 import { parseVera, type VeraFile } from "./load.ts";
@@ -21,9 +22,13 @@ export interface VeraRecord
  *
  * @throws {AdapterFileError} when it is broken, or does not fit the base.
  */
-export async function readVera(base: BaseFile, folder: Folder): Promise<VeraRecord> {
-  return await usable(folder, async () => {
-    const saved = await readValues(folder), file = parseVera(saved);
+export async function readVera(
+  base: BaseFile,
+  folder: Folder | AdapterFolder,
+): Promise<VeraRecord> {
+  const open = openAdapterFolder(folder);
+  return await usable(open.folder, async () => {
+    const saved = await readValues(open), file = parseVera(saved);
     const { config, vectors, others } = file, { promptFormat } = saved;
     return { config, vectors, others, promptFormat, updates: veraUpdates(base, file) };
   });
@@ -35,12 +40,12 @@ export async function readVera(base: BaseFile, folder: Folder): Promise<VeraReco
  * @param action What needs its updates, for the message.
  * @throws {RangeError} when it is of a method that has none.
  */
-export async function isVera(action: string, folder: Folder): Promise<boolean> {
-  const method = await methodIn(folder);
+export async function isVera(action: string, folder: Folder | AdapterFolder): Promise<boolean> {
+  const open = openAdapterFolder(folder), method = await methodOf(open);
   if (method === undefined || method === "vera") return method === "vera";
   throw new RangeError(
     `${action} needs LoRA or VeRA, which change weights by low-rank updates, found ${await foundIn(
-      folder,
+      open,
       method,
     )}`,
   );

@@ -1,16 +1,14 @@
 /** Reads PEFT adapter folders. @module */
 
-import type { PromptFormat } from "../../core/batch.ts";
 import { assertOptions, isRecord } from "../../core/checks.ts";
 import { about, AdapterFileError, oneLine, optionsSaidBy, quote } from "../../core/errors.ts";
 import { isNamed, moduleOf } from "../../core/module_names.ts";
 import type { HostTensor } from "../../core/tensor.ts";
 import type { UpdateShape } from "../../core/update.ts";
-import type { QuantizedForm } from "../../quant/quantized_tensor.ts";
-import { readJson } from "../../storage/files.ts";
-import { fileIn, type Folder, folderName } from "../../storage/storage.ts";
+import { type Folder, folderName } from "../../storage/storage.ts";
 import type { FloatDtype } from "../../core/float_types.ts";
 import { floatDtypeOf } from "../safetensors/header.ts";
+import { type AdapterFolder, openAdapterFolder } from "./adapter_folder.ts";
 import { parseQuantizedBase } from "./base_metadata.ts";
 import {
   type BiasMode,
@@ -22,22 +20,15 @@ import {
   type TrainedRows,
   unknownFields,
 } from "./config.ts";
-import {
-  assertOwnConfig,
-  mathematicsOf,
-  parsePromptFormat,
-  parseStart,
-  type RandomStart,
-} from "./metadata.ts";
-import { isTable } from "./keys.ts";
+import { configFile, isTable } from "./keys.ts";
+import { assertOwnConfig, mathematicsOf, parsePromptFormat, parseStart } from "./metadata.ts";
 import {
   type AdapterException,
   compileRules,
   Exceptions,
   factorShapes,
+  labelsIn,
   type ModuleReading,
-  openWeights,
-  readAdapterLabels,
   readModule,
   readNamed,
   readRows,
@@ -49,6 +40,7 @@ import { cutShapes, cutSites, parseSites } from "./sites.ts";
 
 /** What a reader is made of. */
 interface Opened {
+  readonly source: AdapterFolder;
   readonly json: unknown;
   readonly reading: ModuleReading;
   readonly names: TensorNames;
@@ -61,28 +53,29 @@ interface Opened {
  * `finish` then reads the rest and finds what is wrong with the whole.
  */
 export class AdapterReader implements Disposable {
-  readonly #folder: Folder;
   readonly #opened: Opened;
   readonly #withSaved: boolean;
   readonly #read: string[] = [];
 
-  private constructor(folder: Folder, opened: Opened, withSaved: boolean) {
-    this.#folder = folder;
+  private constructor(opened: Opened, withSaved: boolean) {
     this.#opened = opened;
     this.#withSaved = withSaved;
   }
 
   /**
-   * Opens a folder.
+   * Opens a folder, unless it is open.
    *
    * @throws {AdapterFileError} as `readAdapter`.
    * @throws {RangeError} when `allow` names no exception.
    */
-  static async open(folder: Folder, options: ReadAdapterOptions): Promise<AdapterReader> {
+  static async open(
+    folder: Folder | AdapterFolder,
+    options: ReadAdapterOptions,
+  ): Promise<AdapterReader> {
     assertOptions("readAdapter", options, { updatesOnly: true, withSaved: true, allow: true });
-    const exceptions = new Exceptions(options.allow);
-    const opened = await inFolder(folder, () => open(folder, options, exceptions));
-    return new AdapterReader(folder, opened, options.withSaved ?? false);
+    const exceptions = new Exceptions(options.allow), source = openAdapterFolder(folder);
+    const opened = await inFolder(source.folder, () => open(source, options, exceptions));
+    return new AdapterReader(opened, options.withSaved ?? false);
   }
 
   /** The modules with updates, in the order of layer numbers. */
@@ -108,7 +101,7 @@ export class AdapterReader implements Disposable {
    * @throws {AdapterFileError} as `readAdapter`.
    */
   read(module: string): Promise<TrainedUpdate[]> {
-    return inFolder(this.#folder, async () => {
+    return inFolder(this.#opened.source.folder, async () => {
       const updates = await readModule(this.#opened.reading, module);
       if (updates.length > 0) this.#read.push(module);
       const sites = this.#opened.sites.get(module);
@@ -122,7 +115,7 @@ export class AdapterReader implements Disposable {
    * @throws {AdapterFileError} as `readAdapter`.
    */
   finish(): Promise<Omit<PeftAdapter, "updates">> {
-    return inFolder(this.#folder, () => this.#finish());
+    return inFolder(this.#opened.source.folder, () => this.#finish());
   }
 
   async #finish(): Promise<Omit<PeftAdapter, "updates">> {
@@ -139,8 +132,9 @@ export class AdapterReader implements Disposable {
     const trained = [...this.#read, ...others.saved.map(moduleOf)];
     assertTargets(config, trained, exceptions);
     assertNoTies(json, [...modules.map((module) => `${module}.weight`), ...saved]);
+    const { baseModelName, taskType = null, fanInFanOut, dropout } = config;
     return {
-      config,
+      ...{ config, baseModelName, taskType, fanInFanOut, dropout },
       saved: await readNamed(file, saved, exceptions),
       savedModules: beside.saved,
       biases: await readNamed(file, biases, exceptions),
@@ -155,29 +149,29 @@ export class AdapterReader implements Disposable {
     };
   }
 
-  /** Closes the file. */
+  /** Closes the folder. */
   [Symbol.dispose](): void {
-    this.#opened.reading.file[Symbol.dispose]();
+    this.#opened.source[Symbol.dispose]();
   }
 }
 
 async function open(
-  folder: Folder,
+  source: AdapterFolder,
   options: ReadAdapterOptions,
   exceptions: Exceptions,
 ): Promise<Opened> {
-  const json = await readJson(fileIn(folder, "adapter_config.json"));
-  const { rest, extras } = extrasFor(json, options);
+  const json = await source.config(), { rest, extras } = extrasFor(json, options);
   const config = parsePeftConfig(knownFields(rest, exceptions)), rules = compileRules(config);
-  const file = await openWeights(folder, { allowNonFinite: true });
+  const file = await source.weights({ allowNonFinite: true });
   try {
-    await assertOwnConfig(file.metadata, "adapter_config.json", mathematicsOf(config));
+    await assertOwnConfig(file.metadata, configFile, mathematicsOf(config));
     const names = sortTensors(file, extras, exceptions);
     const beside = options.withSaved ? extras : noExtras;
     const reading = { file, config, rules, extras: beside, exceptions };
-    return { json, reading, names, extras, sites: sitesIn(file.metadata, names.modules) };
+    const sites = sitesIn(file.metadata, names.modules);
+    return { source, json, reading, names, extras, sites };
   } catch (error) {
-    file[Symbol.dispose]();
+    source[Symbol.dispose]();
     throw error;
   }
 }
@@ -287,6 +281,18 @@ export async function readAdapter(
   folder: Folder,
   options: ReadAdapterOptions = {},
 ): Promise<PeftAdapter> {
+  return await readAll(folder, options);
+}
+
+/**
+ * The same of a folder that may be open, which it closes.
+ *
+ * @throws {AdapterFileError} as {@link readAdapter}.
+ */
+export async function readAll(
+  folder: Folder | AdapterFolder,
+  options: ReadAdapterOptions,
+): Promise<PeftAdapter> {
   await using stream = streamAdapter(folder, options);
   const updates: TrainedUpdate[] = [];
   let next = await stream.next();
@@ -301,7 +307,7 @@ export async function readAdapter(
  * @throws {AdapterFileError} as {@link readAdapter}.
  */
 export async function* streamAdapter(
-  folder: Folder,
+  folder: Folder | AdapterFolder,
   options: ReadAdapterOptions = {},
 ): AsyncGenerator<TrainedUpdate, Omit<PeftAdapter, "updates">> {
   using reader = await AdapterReader.open(folder, options);
@@ -309,20 +315,15 @@ export async function* streamAdapter(
   return await reader.finish();
 }
 
-/** A record, and what was let pass when it was read. */
-export type ReadRecord =
-  & AdapterRecord
-  & Pick<PeftAdapter, "passed" | "updates" | "biases" | "rows">;
-
 /**
- * Reads all that an adapter folder holds.
+ * Reads all that an adapter folder holds, with the names of a classifier's labels.
  *
  * @throws {AdapterFileError} As `readAdapter`.
  */
 export async function readRecord(
-  folder: Folder,
+  folder: Folder | AdapterFolder,
   options: Pick<ReadAdapterOptions, "allow"> = {},
-): Promise<ReadRecord> {
+): Promise<PeftAdapter> {
   const updates: TrainedUpdate[] = [];
   const rest = await eachOfRecord(folder, options, (update) => void updates.push(update));
   return { ...rest, updates };
@@ -334,30 +335,29 @@ export async function readRecord(
  * @throws {AdapterFileError} As `readAdapter`.
  */
 export async function eachOfRecord(
-  folder: Folder,
+  folder: Folder | AdapterFolder,
   { allow }: Pick<ReadAdapterOptions, "allow">,
   take: (update: TrainedUpdate) => void | Promise<void>,
-): Promise<Omit<ReadRecord, "updates">> {
-  await using stream = streamAdapter(folder, { withSaved: true, allow });
+): Promise<Omit<PeftAdapter, "updates">> {
+  using source = openAdapterFolder(folder);
+  await using stream = streamAdapter(source, { withSaved: true, allow });
   let next = await stream.next();
   for (; !next.done; next = await stream.next()) await take(next.value);
-  const { config, leftOut: _, ...read } = next.value;
-  const { baseModelName, taskType = null, fanInFanOut, dropout } = config;
-  return { ...read, baseModelName, taskType, fanInFanOut, dropout, ...await recordedNames(folder) };
+  return { ...next.value, labels: await namedLabels(source) };
 }
 
-/** The names of fully trained modules, and of a classifier's labels where they have any. */
-export async function recordedNames(
-  folder: Folder,
-): Promise<Pick<AdapterRecord, "savedModules" | "labels">> {
-  const json = await readJson(fileIn(folder, "adapter_config.json"));
-  const { saved } = takeExtras(json).extras, labels = await readAdapterLabels(folder);
-  const isNamed = labels?.some((label, index) => label !== String(index));
-  return { ...(saved.length > 0 && { savedModules: saved }), ...(isNamed && { labels }) };
+/**
+ * The labels of a classifier, where they have names.
+ *
+ * @throws {AdapterFileError} when the metadata is broken.
+ */
+export async function namedLabels(folder: AdapterFolder): Promise<string[] | undefined> {
+  const labels = labelsIn(await folder.weights());
+  return labels?.some((label, index) => label !== String(index)) ? labels : undefined;
 }
 
-/** A PEFT adapter as a record. */
-export interface PeftAdapter {
+/** A PEFT adapter that was read: a record to write, with all that its folder says. */
+export interface PeftAdapter extends AdapterRecord {
   /** The parsed `adapter_config.json`. */
   readonly config: PeftConfig;
   /**
@@ -381,12 +381,6 @@ export interface PeftAdapter {
   readonly leftOut: readonly string[];
   /** How its file stores values; F32 if tensors differ. */
   readonly dtype: FloatDtype;
-  /** How the prompts of its training were written, if the file says so. */
-  readonly promptFormat?: PromptFormat;
-  /** How the base was quantized that it was trained on, if the file says so. */
-  readonly quantizedBase?: QuantizedForm;
-  /** The random values that A began with, if the file says so. */
-  readonly start?: RandomStart;
 }
 
 /** Options of `readAdapter`. */

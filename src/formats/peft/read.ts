@@ -31,6 +31,7 @@ import {
   type TrainedRows,
 } from "./config.ts";
 import {
+  configFile,
   factorKeys,
   hubWeights,
   isTable,
@@ -45,7 +46,7 @@ import type { TrainedUpdate } from "./record.ts";
 /** The name of the file of the weights in a folder; without any, the one that its configuration lets expect. */
 export async function weightsFileIn(folder: Folder): Promise<string> {
   for (const name of [peftWeights, hubWeights]) if (await hasFile(folder, name)) return name;
-  const config = await readJson(fileIn(folder, "adapter_config.json")).catch(() => undefined);
+  const config = await readJson(fileIn(folder, configFile)).catch(() => undefined);
   return isRecord(config) && isHubConfig(config) ? hubWeights : peftWeights;
 }
 
@@ -72,6 +73,15 @@ const lastLayers = ["score.weight", "classifier.weight", "classifier.out_proj.we
  */
 export async function readAdapterLabels(folder: Folder): Promise<string[] | undefined> {
   using file = await openWeights(folder, {});
+  return labelsIn(file);
+}
+
+/**
+ * The same of open weights.
+ *
+ * @throws {AdapterFileError} when its metadata is broken.
+ */
+export function labelsIn(file: SafetensorsFile): string[] | undefined {
   const labels = parseLabels(file.metadata);
   const head = [tensorPrefix, promptPrefix]
     .flatMap((prefix) => lastLayers.map((name) => file.tensors.get(prefix + name))).find(Boolean);
