@@ -40,7 +40,9 @@
 export { AdapterFileError, DeviceError, ShapeError } from "./src/core/errors.ts";
 export { type HostTensor, hostTensor } from "./src/core/tensor.ts";
 export { Random } from "./src/core/random.ts";
-export { type Device, type DeviceKind, openDevice, roles, type Tensor } from "./src/device/mod.ts";
+export type { Device, DeviceKind, Tensor } from "./src/device/device.ts";
+export { roles } from "./src/device/ledger.ts";
+export { openDevice } from "./src/device/open.ts";
 export { add } from "./src/autograd/ops/add.ts";
 export { attention } from "./src/autograd/ops/attention.ts";
 export { crossEntropy, klDivergence, squaredError } from "./src/autograd/ops/losses.ts";

@@ -16,7 +16,6 @@ import {
   refusalOf,
   requiresHardware,
 } from "./webgpu/adapter.ts";
-import { openAdapter, openWebgpuDevice } from "./webgpu/webgpu_device.ts";
 
 /** Options of {@link openDevice}. */
 export interface OpenOptions {
@@ -60,6 +59,9 @@ export interface DeviceListing {
 
 const variable = "LOWRANK_DEVICE";
 
+/** The device of a GPU, which the others do without. */
+const webgpu = () => import("./webgpu/webgpu_device.ts");
+
 /**
  * Opens a device: a hardware GPU if there is one, else the CPU. `description` says which and why.
  *
@@ -85,7 +87,7 @@ export async function openDevice(options: OpenOptions = {}): Promise<Device> {
   const { kind, threads } = options;
   switch (kind ?? kindFromEnvironment()) {
     case "webgpu":
-      return await openWebgpuDevice();
+      return await (await webgpu()).openWebgpuDevice();
     case "cpu":
       return await openCpuDevice({ threads });
     case "reference":
@@ -117,7 +119,7 @@ async function openBest(threads?: number): Promise<Device> {
     return await openCpuDevice({ threads, note: "no hardware GPU found" });
   }
   try {
-    return await openAdapter(adapter);
+    return await (await webgpu()).openAdapter(adapter);
   } catch (error) {
     if (!(error instanceof DeviceError) || requiresHardware()) throw error;
     return await openCpuDevice({ threads, note: error.message });
