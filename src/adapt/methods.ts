@@ -1,9 +1,11 @@
 /** The table of methods on models: how each begins, is read from a folder, and changes the files of a base. @module */
 
+import type { ConfigJson } from "../architectures/config_fields.ts";
 import { quote } from "../core/errors.ts";
 import type { AdapterFolder } from "../formats/peft/adapter_folder.ts";
 import { isHubConfig } from "../formats/peft/config.ts";
 import type { PeftAdapter } from "../formats/peft/folder.ts";
+import type { AdapterRecord } from "../formats/peft/record.ts";
 import { type MethodKind, methodOfConfig } from "../methods/mod.ts";
 import type { BaseFile } from "../models/base_file.ts";
 import type { Model } from "../models/model.ts";
@@ -24,7 +26,6 @@ import {
   type PartLoader,
 } from "./lora_prefix.ts";
 import { type LoadAdapterOptions, type Loader, type SavedAdapter, usable } from "./loader.ts";
-import { type Mergeable, sourceOf } from "./merge/change.ts";
 import {
   type MethodAdapterOptions,
   type NamedAdapter,
@@ -33,6 +34,7 @@ import {
   type SavedValues,
 } from "./named_adapter.ts";
 import {
+  assertCopies,
   injectBitFit,
   injectTopLayers,
   loadBitFit,
@@ -95,7 +97,9 @@ export interface AdaptingMethod<Options> {
   /** Loads a folder of two adapters, each loaded by itself. */
   readonly loadParts?: (folder: Folder, method: string, load: PartLoader) => Promise<Adapter>;
   /** Changes of the files of a base; absent where the method changes no weights. */
-  merge?(base: BaseFile, saved: SavedAdapter): Partial<Mergeable>;
+  merge?(base: BaseFile, saved: SavedAdapter): AdapterRecord;
+  /** Throws unless a file has all that the method changes of the base, which becomes the model of a configuration. */
+  assertWhole?(base: BaseFile, folder: Folder, saved: SavedAdapter, config: ConfigJson): void;
   /** True if `lowrank convert --base` writes it as LoRA. */
   readonly becomesLora?: true;
 }
@@ -128,12 +132,25 @@ export function assertOnlyJoin({ dropout, allow }: LoadAdapterOptions, method: u
   );
 }
 
+/** The merging of tensors that take the place of the base's, in the order of its files as these are. */
+const ofCopies: Pick<AdaptingMethod<never>, "merge" | "assertWhole"> = {
+  merge: (_, { config, tensors, promptFormat }: SavedValues) => ({
+    ...{ updates: [], saved: tensors, savedModules: savedModulesOf(config), promptFormat },
+  }),
+  assertWhole: assertCopies,
+};
+
 /** The methods on models, by their kinds. */
 export const adapting: { readonly [Kind in MethodKind]: AdaptingMethod<MethodsByKind[Kind]> } = {
   full: { inject: (_, options) => assertNoOptions(options) },
-  lora: { inject: allocateLora, start: startLora, loader: loraLoader, merge: readUpdates },
-  bitfit: { inject: injectBitFit, loader: ofValues(loadBitFit), merge: copiesIn },
-  "top-layers": { inject: injectTopLayers, loader: ofValues(loadTopLayers), merge: copiesIn },
+  lora: {
+    inject: allocateLora,
+    start: startLora,
+    loader: loraLoader,
+    merge: (_, saved: PeftAdapter) => saved,
+  },
+  bitfit: { inject: injectBitFit, loader: ofValues(loadBitFit), ...ofCopies },
+  "top-layers": { inject: injectTopLayers, loader: ofValues(loadTopLayers), ...ofCopies },
   vera: {
     inject: seeded(injectVera),
     loader: ofValues(loadVera),
@@ -183,19 +200,10 @@ function assertNoOptions(options: object): undefined {
   throw new TypeError(`full fine-tuning takes no options, found ${quote(given[0])}`);
 }
 
-/** LoRA's updates, which are in memory, and all that it has beside them. */
-function readUpdates(_base: BaseFile, saved: PeftAdapter): Partial<Mergeable> {
-  return { ...saved, updates: saved.updates.map(sourceOf) };
-}
-
-/** Tensors in the place of the base's, in the order of its files as these are. */
-function copiesIn(_base: BaseFile, copies: SavedValues): Partial<Mergeable> {
-  const { config, tensors } = copies;
-  return { saved: tensors, savedModules: savedModulesOf(config), copies };
-}
-
 /** VeRA's updates, and what was trained in full beside them. */
-function updatesIn(base: BaseFile, saved: SavedValues): Partial<Mergeable> {
-  const file = parseVera(saved), { others, config: { savedModules } } = file;
-  return { updates: veraUpdates(base, file), saved: others, savedModules };
+function updatesIn(base: BaseFile, saved: SavedValues): AdapterRecord {
+  const file = parseVera(saved),
+    { others, config: { savedModules } } = file,
+    { promptFormat } = saved;
+  return { updates: veraUpdates(base, file), saved: others, savedModules, promptFormat };
 }

@@ -44,13 +44,7 @@ export {
   type SiteSpectrum,
 } from "./lora/adapter.ts";
 export { injectLoraPrefix, LoraPrefixAdapter, type LoraPrefixOptions } from "./lora_prefix.ts";
-export {
-  DoraSite,
-  LoraEmbedding,
-  type LoraPlan,
-  type LoraSettings,
-  LoraSite,
-} from "./lora/site.ts";
+export { DoraSite, LoraEmbedding, type LoraPlan, LoraSite } from "./lora/site.ts";
 export { type BesideOptions, injectLora, injectUpdates, type LoraOptions } from "./lora/inject.ts";
 export { loadAdapter } from "./lora/load.ts";
 export { type LoraPlusGroup, loraPlusGroups, type LoraPlusOptions } from "./lora/lora_plus.ts";

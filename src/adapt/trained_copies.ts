@@ -9,6 +9,7 @@ import { bitfit } from "../methods/bitfit.ts";
 import { topLayers } from "../methods/top_layers.ts";
 import { architectureIn, type BaseFile } from "../models/base_file.ts";
 import type { Model } from "../models/model.ts";
+import { type Folder, folderName } from "../storage/storage.ts";
 import { assertFree, type WeightChange } from "./adapter.ts";
 import {
   type MethodAdapterOptions,
@@ -158,7 +159,7 @@ function topLayersOn(
  */
 export function assertCopies(
   base: BaseFile,
-  folder: string,
+  folder: Folder,
   { config: method, tensors }: SavedValues,
   config: ConfigJson,
 ): void {
@@ -174,7 +175,7 @@ export function assertCopies(
   if (wrong === undefined) return;
   const rule = `all tensors that ${quote(method.method)} trains of the base, and no other`;
   throw new RangeError(
-    `cannot merge the adapter in ${folder}: it must have ${rule}, found ${
+    `cannot merge the adapter in ${folderName(folder)}: it must have ${rule}, found ${
       missing === undefined ? "" : "no "
     }${oneLine(wrong)}`,
   );

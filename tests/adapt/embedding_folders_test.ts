@@ -81,7 +81,7 @@ Deno.test("rows take the place of a table's own in each block of it", () => {
   const table = Float64Array.from({ length: 12 }, (_, i) => 10 * i);
   const whole = [0, 2, 4].flatMap((top) => {
     const values = table.slice(2 * top, 2 * top + 4), delta = new Float64Array(4);
-    rowsChange(trained).addTo(delta, { values, top, width: 2 });
+    rowsChange(trained)(delta, { values, top, width: 2 });
     return [...values.map((value, i) => value + delta[i])];
   });
   assertEquals(whole, [3, 4, 20, 30, 40, 50, 5, 6, 80, 90, 1, 2]);

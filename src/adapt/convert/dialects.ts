@@ -383,7 +383,7 @@ async function veraRecord(base: BaseFile, folder: AdapterFolder): Promise<Adapte
   const { config, updates, others, promptFormat } = await readVera(base, folder);
   const { baseModelName, taskType = null, fanInFanOut, dropout, savedModules } = config;
   return {
-    updates: updates.map(({ read }) => withinSides(read())),
+    updates: updates.map(withinSides),
     saved: others,
     ...{ baseModelName, taskType, fanInFanOut, dropout, promptFormat },
     ...savedModules.length > 0 && { savedModules },

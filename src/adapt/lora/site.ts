@@ -27,16 +27,6 @@ import type { WeightChange } from "../adapter.ts";
 import type { Site } from "../sites.ts";
 import { copyTensor } from "../trained_modules.ts";
 
-/** The numbers of a site's update besides A and B. */
-export interface LoraSettings {
-  /** α. */
-  readonly alpha: number;
-  /** The factor of B A: α / r, or α / √r when rank-stabilized. */
-  readonly scaling: number;
-  /** Share of the inputs that dropout zeroes while training. */
-  readonly dropout: number;
-}
-
 /**
  * h = W₀ x + scaling · B A x on some rows of a layer's weight (Hu et al. 2021, equation 3); with a bias of B,
  * scaling · (B A x + bias).
@@ -68,7 +58,7 @@ export class LoraSite implements Adaptation, LowRankSite {
     site: Omit<Site, "index">,
     A: Parameter,
     B: Parameter,
-    settings: LoraSettings,
+    settings: Pick<LoraPlan, "alpha" | "scaling" | "dropout">,
     bias?: Parameter,
   ) {
     this.name = site.name;
@@ -197,11 +187,17 @@ export class LoraEmbedding extends LoraSite {
 }
 
 /** What a LoRA adapter needs to know about a site to allocate its tensors. */
-export interface LoraPlan extends LoraSettings {
+export interface LoraPlan {
   /** Where the update applies. */
   readonly site: Omit<Site, "index">;
   /** r. */
   readonly rank: number;
+  /** α. */
+  readonly alpha: number;
+  /** The factor of B A: α / r, or α / √r when rank-stabilized. */
+  readonly scaling: number;
+  /** Share of the inputs that dropout zeroes while training. */
+  readonly dropout: number;
   /** Values of A, `(rank, in)`. */
   readonly A: HostData;
   /** Values of B, `(rows, rank)`; zeros if absent. */
@@ -294,7 +290,7 @@ export class DoraSite extends LoraSite {
     A: Parameter,
     B: Parameter,
     magnitude: Parameter,
-    settings: LoraSettings,
+    settings: Pick<LoraPlan, "alpha" | "scaling" | "dropout">,
   ) {
     super(site, A, B, settings);
     this.magnitude = magnitude;

@@ -1,8 +1,8 @@
 /** What an update adds to the rows of a weight as its file holds it. @module */
 
 import type { HostData, HostTensor } from "../../core/tensor.ts";
-import { rangesOf, type UpdateShape } from "../../core/update.ts";
-import type { PeftAdapter, TrainedRows, TrainedUpdate } from "../../formats/mod.ts";
+import { rangesOf } from "../../core/update.ts";
+import type { TrainedRows, TrainedUpdate } from "../../formats/mod.ts";
 import type { FloatDtype } from "../../core/float_types.ts";
 import {
   assertStoredFinite,
@@ -20,14 +20,13 @@ import { multiply } from "../../linalg/matrix.ts";
 import { type DenseMatrix, rowsOf, scaledBy, transposed } from "../../linalg/mod.ts";
 import type { BaseFile } from "../../models/base_file.ts";
 import { transpose } from "../../models/layers.ts";
-import type { SavedValues } from "../named_adapter.ts";
 
 // Not that of the system's BLAS, whose threads take more memory than the blocks.
 
 /** An update, and whether the file holds its weight as (in, out). */
 export interface LocatedUpdate {
-  /** Makes it when the weight is written, as the factors of all weights may be many. */
-  readonly read: () => TrainedUpdate;
+  /** The update, of which VeRA makes the factors when the weight is written. */
+  readonly update: TrainedUpdate;
   /** Whether the weight is turned. */
   readonly isTransposed: boolean;
 }
@@ -42,11 +41,8 @@ export interface WeightBlock {
   readonly width: number;
 }
 
-/** An update in the orientation of the file. */
-export interface StoredChange {
-  /** Adds its change of a block, which depends on the block's values in DoRA. */
-  addTo(delta: Float64Array, block: WeightBlock): void;
-}
+/** Adds a change of a block, which depends on the block's values in DoRA. */
+export type AddChange = (delta: Float64Array, block: WeightBlock) => void;
 
 /** A product that is added to some rows and columns of a weight. */
 interface StoredProduct {
@@ -63,24 +59,22 @@ interface StoredProduct {
  * (Liu et al. 2024, equation 5). The norms take a pass through the blocks.
  */
 async function changeOf(
-  { read, isTransposed }: LocatedUpdate,
+  { update, isTransposed }: LocatedUpdate,
   blocks: () => AsyncIterable<WeightBlock>,
-): Promise<StoredChange> {
-  const update = read(), products = storedProducts(update, isTransposed), { magnitude } = update;
-  if (!magnitude) return { addTo: (delta, block) => addProducts(delta, block, products) };
+): Promise<AddChange> {
+  const products = storedProducts(update, isTransposed), { magnitude } = update;
+  if (!magnitude) return (delta, block) => addProducts(delta, block, products);
   const squares = new Float64Array(magnitude.data.length);
   for await (const block of blocks()) {
     const V = directionOf(block, products);
     for (let i = 0; i < V.length; i++) squares[outputOf(i, block, isTransposed)] += V[i] * V[i];
   }
   const factors = squares.map((sum, output) => magnitude.data[output] / Math.sqrt(sum));
-  return {
-    addTo(delta, block) {
-      const V = directionOf(block, products);
-      for (let i = 0; i < V.length; i++) {
-        delta[i] += factors[outputOf(i, block, isTransposed)] * V[i] - block.values[i];
-      }
-    },
+  return (delta, block) => {
+    const V = directionOf(block, products);
+    for (let i = 0; i < V.length; i++) {
+      delta[i] += factors[outputOf(i, block, isTransposed)] * V[i] - block.values[i];
+    }
   };
 }
 
@@ -93,20 +87,18 @@ export async function wholeChange(
   const blocks = async function* () {
     yield block;
   };
-  for (const update of updates) (await changeOf(update, blocks)).addTo(delta, block);
+  for (const update of updates) (await changeOf(update, blocks))(delta, block);
   return { shape, data: delta };
 }
 
 /** The change v − W of the rows of a table that others take the place of. */
-export function rowsChange({ indices, values: { data } }: TrainedRows): StoredChange {
-  return {
-    addTo(delta, { values, top, width }) {
-      indices.forEach((index, i) => {
-        const at = (index - top) * width;
-        if (at < 0 || at >= delta.length) return;
-        for (let j = 0; j < width; j++) delta[at + j] += data[i * width + j] - values[at + j];
-      });
-    },
+export function rowsChange({ indices, values: { data } }: TrainedRows): AddChange {
+  return (delta, { values, top, width }) => {
+    indices.forEach((index, i) => {
+      const at = (index - top) * width;
+      if (at < 0 || at >= delta.length) return;
+      for (let j = 0; j < width; j++) delta[at + j] += data[i * width + j] - values[at + j];
+    });
   };
 }
 
@@ -225,12 +217,12 @@ async function* merge(
   { updates, rows, sums }: WeightChange,
   dtype: FloatDtype,
 ): AsyncGenerator<Uint8Array> {
-  const changes: StoredChange[] = rows ? [rowsChange(rows)] : [];
+  const changes: AddChange[] = rows ? [rowsChange(rows)] : [];
   for (const update of updates) changes.push(await changeOf(update, () => floatBlocks(source)));
   let delta = new Float64Array(0);
   for await (const { values, first, top, width } of floatBlocks(source)) {
     delta = delta.length === values.length ? delta.fill(0) : new Float64Array(values.length);
-    for (const change of changes) change.addTo(delta, { values, top, width });
+    for (const add of changes) add(delta, { values, top, width });
     const merged = new Float32Array(delta.length);
     for (let i = 0; i < merged.length; i++) merged[i] = values[i] + delta[i];
     const bytes = encodeBlock(source, merged, dtype, first);
@@ -272,29 +264,5 @@ function addSums(
 export async function doraDelta(update: TrainedUpdate, base: BaseFile): Promise<HostTensor> {
   const { key, isTransposed } = base.locate(update), stored = await base.file.read(key);
   const values = isTransposed ? transpose(stored) : stored;
-  return await wholeChange([{ read: () => update, isTransposed: false }], values);
+  return await wholeChange([{ update, isTransposed: false }], values);
 }
-
-/** An update: which weight it changes, and how its factors are read. */
-export interface UpdateSource extends UpdateShape, Pick<TrainedUpdate, "scaling" | "bias"> {
-  /** The update with its factors; who calls it owns them. */
-  readonly read: () => TrainedUpdate;
-}
-
-/** What a merge of files needs to know of an adapter. */
-export interface Mergeable extends
-  Pick<
-    PeftAdapter,
-    "saved" | "savedModules" | "biases" | "rows" | "passed" | "promptFormat"
-  > {
-  /** Its updates. */
-  readonly updates: readonly UpdateSource[];
-  /** What was read of a method that trains copies of the base's tensors. */
-  readonly copies?: SavedValues;
-}
-
-/** An update whose factors are in memory. */
-export const sourceOf = (update: TrainedUpdate): UpdateSource => ({
-  ...update,
-  read: () => update,
-});

@@ -6,6 +6,7 @@ import { isNamed, moduleOf } from "../../core/module_names.ts";
 import { formatShape, type HostTensor, sameShape } from "../../core/tensor.ts";
 import { AdapterFolder } from "../../formats/peft/adapter_folder.ts";
 import { parseMerged } from "../../formats/peft/base_metadata.ts";
+import type { AdapterRecord } from "../../formats/peft/record.ts";
 import { isTable } from "../../formats/peft/keys.ts";
 import type { AdapterException } from "../../formats/peft/read.ts";
 import type { BaseFile } from "../../models/base_file.ts";
@@ -14,35 +15,25 @@ import { assertNotIn } from "../adapter.ts";
 import { methodOf } from "../load.ts";
 import { usable } from "../loader.ts";
 import { adapting, adaptingOf } from "../methods.ts";
-import { assertCopies } from "../trained_copies.ts";
 import { assertRows } from "../trained_modules.ts";
-import { changedBias, type Mergeable, MergeSums, type WeightChange } from "./change.ts";
+import { changedBias, MergeSums, type WeightChange } from "./change.ts";
 import { type NewHead, newHead, sameHead } from "./new_head.ts";
 
 /**
- * Reads an adapter that is to be merged into a base.
+ * The method of an adapter that is to be merged into a base.
  *
- * @throws {AdapterFileError} when the folder is not an adapter that can be read, or does not fit the base.
- * @throws {RangeError} when its method does not change weights.
+ * @throws {RangeError} when it does not change weights.
  */
-async function readMergeable(
-  base: BaseFile,
-  open: AdapterFolder,
-  allow?: readonly AdapterException[],
-): Promise<Mergeable> {
-  const method = await methodOf(open), { folder } = open;
-  const way = method === undefined ? adapting.lora : adaptingOf(method);
-  if (!way?.loader || !way.merge) {
-    throw new RangeError(
-      `merging needs an adapter that changes weights, found ${quote(method)} in ${
-        folderName(folder)
-      }`,
-    );
-  }
-  const saved = await way.loader.read(open, { allow }), { promptFormat } = saved;
-  const none = { updates: [], saved: new Map(), biases: new Map(), rows: new Map() };
-  const changes = usable(folder, () => way.merge!(base, saved));
-  return { ...none, savedModules: [], passed: [], promptFormat, ...changes };
+async function mergingMethod(open: AdapterFolder) {
+  const method = await methodOf(open);
+  const { loader, merge, assertWhole } =
+    (method === undefined ? adapting.lora : adaptingOf(method)) ?? {};
+  if (loader && merge) return { loader, merge, assertWhole };
+  throw new RangeError(
+    `merging needs an adapter that changes weights, found ${quote(method)} in ${
+      folderName(open.folder)
+    }`,
+  );
 }
 
 /** All that adapters change. */
@@ -82,16 +73,17 @@ export async function planMerge(
   };
   for (const folder of folders) {
     using open = new AdapterFolder(folder);
-    const adapter = await readMergeable(base, open, allow), file = await open.line();
+    const { loader, merge, assertWhole } = await mergingMethod(open);
+    const read = await loader.read(open, { allow }), file = await open.line();
+    const adapter = usable(folder, () => merge(base, read));
     const acting = added.map((file) => ({ values: { file } }));
     assertNotIn({ merged: before.map((file) => ({ file })), adapters: acting }, { file });
     added.push(file);
-    plan.passed.push(...adapter.passed);
+    if ("passed" in read) plan.passed.push(...read.passed);
     addUpdates(plan, base, adapter);
     addRows(plan, base, adapter);
-    const trained = new Map([...adapter.saved, ...adapter.biases]);
-    await addSaved(plan, base, open, trained, adapter.savedModules);
-    if (adapter.copies) assertCopies(base, folder, adapter.copies, plan.head.config);
+    await addSaved(plan, base, open, adapter);
+    assertWhole?.(base, folder, read, plan.head.config);
     await addBiases(plan, base, folder, adapter);
     plan.promptFormat = adapter.promptFormat ?? plan.promptFormat;
   }
@@ -103,10 +95,10 @@ export async function planMerge(
   );
 }
 
-function addUpdates({ weights }: MergePlan, base: BaseFile, { updates }: Mergeable): void {
+function addUpdates({ weights }: MergePlan, base: BaseFile, { updates }: AdapterRecord): void {
   const modules = new Map<string, string>();
   for (const update of updates) {
-    const { module, read } = update, { key, isTransposed } = base.locate(update);
+    const { module } = update, { key, isTransposed } = base.locate(update);
     base.assertUntied(module);
     if ((modules.get(key) ?? module) !== module) {
       throw new RangeError(
@@ -114,7 +106,7 @@ function addUpdates({ weights }: MergePlan, base: BaseFile, { updates }: Mergeab
       );
     }
     modules.set(key, module);
-    changeAt(weights, key, module).updates.push({ read, isTransposed });
+    changeAt(weights, key, module).updates.push({ update, isTransposed });
   }
 }
 
@@ -126,7 +118,11 @@ function changeAt(weights: MergePlan["weights"], key: string, module: string): W
 }
 
 /** Rows that were trained are also those of a head that shares the table, as in PEFT. */
-function addRows({ weights }: MergePlan, base: BaseFile, { rows }: Mergeable): void {
+function addRows(
+  { weights }: MergePlan,
+  base: BaseFile,
+  { rows = new Map() }: AdapterRecord,
+): void {
   for (const [module, trained] of rows) {
     const key = base.tableOf(module), change = changeAt(weights, key, module);
     assertRows(oneLine(module), base.file.tensors.get(key)!.shape, trained);
@@ -143,9 +139,9 @@ async function addSaved(
   plan: MergePlan,
   base: BaseFile,
   open: AdapterFolder,
-  saved: ReadonlyMap<string, HostTensor>,
-  savedModules: readonly string[],
+  { saved: inFull = new Map(), biases = new Map(), savedModules = [] }: AdapterRecord,
 ): Promise<void> {
+  const saved = new Map([...inFull, ...biases]);
   for (const name of saved.keys()) {
     // PEFT unties an embedding that it trains in full; a table that it saves by itself is the head's too.
     const isOwn = savedModules.some((module) => isNamed(moduleOf(name), module));
@@ -178,7 +174,7 @@ async function addBiases(
   { saved }: MergePlan,
   base: BaseFile,
   folder: string,
-  { updates }: Mergeable,
+  { updates }: AdapterRecord,
 ): Promise<void> {
   for (const { module, bias, scaling } of updates) {
     if (!bias) continue;

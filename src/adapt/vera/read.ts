@@ -3,18 +3,18 @@
 import { type Folder, folderName } from "../../storage/storage.ts";
 import type { BaseFile } from "../../models/base_file.ts";
 import { type AdapterFolder, openAdapterFolder } from "../../formats/peft/adapter_folder.ts";
+import type { TrainedUpdate } from "../../formats/peft/record.ts";
 import { foundIn, methodOf } from "../load.ts";
 import { usable } from "../loader.ts";
 import { readValues, type SavedValues } from "../named_adapter.ts";
-import type { UpdateSource } from "../merge/change.ts";
 import { parseVera, type VeraFile } from "./load.ts";
 import { veraUpdates } from "./updates.ts";
 
 /** A VeRA adapter on the files of a base. */
 export interface VeraRecord
   extends Pick<VeraFile, "config" | "vectors" | "others">, Pick<SavedValues, "promptFormat"> {
-  /** Its updates, one for each layer. */
-  readonly updates: readonly UpdateSource[];
+  /** Its updates, one for each layer; their factors are made when values are asked for. */
+  readonly updates: readonly TrainedUpdate[];
 }
 
 /**

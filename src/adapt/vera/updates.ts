@@ -6,7 +6,6 @@ import { deltaWeight } from "../../core/update.ts";
 import { oneLine } from "../../core/errors.ts";
 import type { TrainedUpdate } from "../../formats/mod.ts";
 import type { BaseFile } from "../../models/base_file.ts";
-import type { UpdateSource } from "../merge/change.ts";
 import type { VeraFile } from "./load.ts";
 
 /**
@@ -16,7 +15,7 @@ import type { VeraFile } from "./load.ts";
  * @param base The model, as a file does not say how many inputs a layer has.
  * @throws {RangeError} when the base has no such layer, or vectors or projections do not fit it.
  */
-export function veraUpdates(base: BaseFile, file: VeraFile): UpdateSource[] {
+export function veraUpdates(base: BaseFile, file: VeraFile): TrainedUpdate[] {
   const { config: { rank }, vectors, modules, projections } = file;
   const shapes = modules.map((module) => shapeOf(base, module));
   const most = (axis: 0 | 1) => shapes.reduce((max, shape) => Math.max(max, shape[axis]), 0);
@@ -25,17 +24,14 @@ export function veraUpdates(base: BaseFile, file: VeraFile): UpdateSource[] {
     outputs: most(0),
     inputs: most(1),
   });
-  return modules.map((module, i): UpdateSource => {
+  return modules.map((module, i) => {
     const [outputs, inputs] = shapes[i];
     const b = vectorOf(vectors, `${module}.vera_lambda_b`, outputs);
     const d = vectorOf(vectors, `${module}.vera_lambda_d`, rank);
     return {
-      ...{ module, scaling: 1, A: { shape: [rank, inputs] }, B: { shape: [outputs, rank] } },
-      read: () => ({
-        ...{ module, scaling: 1 },
-        A: scaledRows([rank, inputs], { values: A, stride }, d),
-        B: scaledRows([outputs, rank], { values: B, stride: rank }, b),
-      }),
+      ...{ module, scaling: 1 },
+      A: madeFactor([rank, inputs], { values: A, stride }, d),
+      B: madeFactor([outputs, rank], { values: B, stride: rank }, b),
     };
   });
 }
@@ -57,26 +53,38 @@ function vectorOf(vectors: VeraFile["vectors"], name: string, count: number): Ar
   );
 }
 
-/** factor ⊙ M for the first rows and columns of a matrix, row by row. */
-function scaledRows(
+/** factor ⊙ M for the first rows and columns of a matrix, row by row, each time that its values are asked for. */
+const madeFactor = (
   shape: Shape,
+  matrix: { readonly values: ArrayLike<number>; readonly stride: number },
+  factors: ArrayLike<number>,
+): HostTensor => ({
+  shape,
+  get data() {
+    return scaledRows(shape, matrix, factors);
+  },
+});
+
+function scaledRows(
+  [rows, columns]: Shape,
   { values, stride }: { readonly values: ArrayLike<number>; readonly stride: number },
   factors: ArrayLike<number>,
-): HostTensor {
-  const [rows, columns] = shape, data = new Float64Array(rows * columns);
+): Float64Array {
+  const data = new Float64Array(rows * columns);
   for (let i = 0; i < rows; i++) {
     for (let j = 0; j < columns; j++) {
       data[i * columns + j] = factors[i] * values[i * stride + j];
     }
   }
-  return { shape, data };
+  return data;
 }
 
 /**
- * The same update with a rank that its matrix can have: VeRA's is often larger than a side of a weight. There ΔW
- * itself, in F32, becomes one of the factors.
+ * The same update in memory, with a rank that its matrix can have: VeRA's is often larger than a side of a weight.
+ * There ΔW itself, in F32, becomes one of the factors.
  */
 export function withinSides(update: TrainedUpdate): TrainedUpdate {
-  const { A: { shape: [rank, inputs] }, B: { shape: [outputs] }, module } = update;
-  return rank > Math.min(inputs, outputs) ? matrixFactors(deltaWeight(update), module) : update;
+  const { A, B, module } = update, [rank, inputs] = A.shape, [outputs] = B.shape;
+  if (rank > Math.min(inputs, outputs)) return matrixFactors(deltaWeight(update), module);
+  return { ...update, A: { ...A }, B: { ...B } };
 }

@@ -164,7 +164,7 @@ async function eachOfVera(
   if (others.size > 0) {
     note(options, `left out of ${folder}, beside VeRA's vectors: ${listNames([...others.keys()])}`);
   }
-  for (const { read } of updates) await take(withinSides(read()));
+  for (const update of updates) await take(withinSides(update));
   const trained = Array.from(vectors.values()).reduce((sum, { data }) => sum + data.length, 0);
   return summaryOf({ ...config, updates, vectors: trained });
 }
