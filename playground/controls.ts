@@ -12,6 +12,8 @@ export interface Handle {
   readonly label: string;
   /** A list of names; else a range of the key's values. */
   readonly names?: Readonly<Record<string, string>>;
+  /** Folded with others, as it is moved less often. */
+  readonly isFolded?: boolean;
   /** Formats a value beside the label. */
   readonly format?: (value: string | number, state: State) => string;
   /** Values that fit the state. Default: all. */
@@ -23,6 +25,7 @@ export class Handles {
   readonly #form: PageElement;
   readonly #handles: readonly Handle[];
   readonly #boxes: readonly PageElement[];
+  readonly #fold = page.document.createElement("details");
 
   /** Builds the handles; `change` is called with what a reader has changed. */
   constructor(
@@ -33,7 +36,12 @@ export class Handles {
     this.#form = form;
     this.#handles = handles;
     this.#boxes = handles.map(build);
-    form.append(...this.#boxes);
+    const [open, folded] = [false, true].map((isFolded) =>
+      this.#boxes.filter((_, i) => !!handles[i].isFolded === isFolded)
+    );
+    this.#fold.innerHTML = "<summary>More handles</summary>";
+    this.#fold.append(...folded);
+    form.append(...open, this.#fold);
     form.addEventListener("submit", (event) => event.preventDefault());
     form.addEventListener("input", ({ target }) => {
       const { name, value, dataset } = target;
@@ -52,7 +60,10 @@ export class Handles {
       this.#showOne(handle, state);
       this.#boxes[i].hidden = hidden.includes(handle.key);
     });
-    this.#form.hidden = this.#boxes.every((box) => box.hidden);
+    const isEmpty = (one: boolean) =>
+      this.#boxes.every(({ hidden }, i) => hidden || !!this.#handles[i].isFolded !== one);
+    this.#fold.hidden = isEmpty(true);
+    this.#form.hidden = this.#fold.hidden && isEmpty(false);
   }
 
   #showOne({ key, names, format = String, fits = () => true }: Handle, state: State): void {

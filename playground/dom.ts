@@ -9,6 +9,7 @@
 export interface PageElement {
   innerHTML: string;
   textContent: string;
+  className: string;
   hidden: boolean;
   /** Of a button, handle or canvas. */
   disabled: boolean;

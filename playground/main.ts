@@ -11,8 +11,8 @@ import { TinyApp } from "./tiny_app.ts";
 import { exampleLines } from "./tiny/settings.ts";
 import { lessonHandles, memoryHandles, tinyHandles } from "./views/handles.ts";
 import { drawAdapter, showAdapter } from "./views/adapter.ts";
-import { showStop, turns } from "./views/path.ts";
-import { showStart } from "./views/planted.ts";
+import { showAnswer, showStop, turns } from "./views/path.ts";
+import { showFigures } from "./views/planted.ts";
 import { Sharing } from "./views/sharing.ts";
 
 let state = parseState(page.location.hash);
@@ -47,7 +47,7 @@ function show(): void {
   for (const form of handles) form.show(state);
   element("prompt").value = state.prompt;
   showStop(state);
-  showStart(state.start);
+  showFigures(state);
   sharing.show(state);
 }
 
@@ -70,6 +70,8 @@ for (const [id, stopAfter] of Object.entries(turns)) {
     if (element(id).hidden) element("next").focus(); // The keys' place would be lost.
   };
 }
+
+element("stop-why").onclick = () => showAnswer(element("stop-answer").hidden);
 
 element("stop-again").onclick = () => {
   go(stateAt(state.stop, state));

@@ -6,10 +6,11 @@ import { models } from "../memory.ts";
 
 const upToWidth: Handle["fits"] = (value, { width }) => Number(value) <= width;
 
-/** Handles of the planted shift. */
+const folded = (handles: readonly Handle[]): Handle[] =>
+  handles.map((handle) => ({ ...handle, isFolded: true }));
+
+/** Handles of the planted shift: those of LoRA, and the others folded. */
 export const lessonHandles: readonly Handle[] = [
-  { key: "width", label: "Matrices", names: { 2: "2 × 2: circle to ellipse", 16: "16 × 16" } },
-  { key: "shiftRank", label: "Rank of D", fits: upToWidth },
   { key: "rank", label: "Rank r of B·A", fits: upToWidth },
   {
     key: "alpha",
@@ -32,14 +33,18 @@ export const lessonHandles: readonly Handle[] = [
       olora: "OLoRA: from W₀'s columns",
     },
   },
-  { key: "spread", label: "Inputs", format: (value) => value === 1 ? "round" : `${value} : 1` },
-  { key: "seed", label: "Seed" },
-  { key: "pace", label: "Steps per frame" },
-  {
-    key: "device",
-    label: "Computed by",
-    names: { cpu: "CPU, WebAssembly", webgpu: "GPU, WebGPU", reference: "float64, slow" },
-  },
+  ...folded([
+    { key: "width", label: "Matrices", names: { 2: "2 × 2: circle to ellipse", 16: "16 × 16" } },
+    { key: "shiftRank", label: "Rank of D", fits: upToWidth },
+    { key: "spread", label: "Inputs", format: (value) => value === 1 ? "round" : `${value} : 1` },
+    { key: "seed", label: "Seed" },
+    { key: "pace", label: "Steps per frame" },
+    {
+      key: "device",
+      label: "Computed by",
+      names: { cpu: "CPU, WebAssembly", webgpu: "GPU, WebGPU", reference: "float64, slow" },
+    },
+  ]),
 ];
 
 /** Handles of the tiny GPT-2. */

@@ -1,28 +1,37 @@
 /** Matrices of 16 × 16 as heat maps. @module */
 
 import { largestOf } from "../../src/core/numbers.ts";
-import { type DenseMatrix, denseOf, frobeniusNorm, zeros } from "../../src/linalg/mod.ts";
+import { type DenseMatrix, denseOf, difference, frobeniusNorm } from "../../src/linalg/mod.ts";
 import { element, page } from "../dom.ts";
 import { type Colors, drawHeatmap, rgb } from "../draw/heatmap.ts";
 import type { LessonReading } from "../../src/lesson/lesson.ts";
 
-/** Draws D and what was learned on the scale of D; factors, or the merged matrix, on their own. */
+/** Draws W₀, the changes and their sum on one scale; each factor on its own. */
 export function drawMaps(
-  { shift, lora, full, factors }: LessonReading,
+  { base, shift, lora, full, factors }: LessonReading,
   merged?: DenseMatrix,
 ): void {
-  const most = largest(shift.matrix), norm = (m: DenseMatrix) => frobeniusNorm(m).toFixed(2);
-  drawMap("shift", shift.matrix, most, `D, of norm ${norm(shift.matrix)}`);
-  drawMap("lora", lora.matrix, most, `s·B·A, of norm ${norm(lora.matrix)}`);
-  drawMap("full", full.matrix, most, `ΔW of full fine-tuning, of norm ${norm(full.matrix)}`);
+  const minus = { ...lora.matrix, data: lora.matrix.data.map((value) => -value) };
+  const sum = merged ?? difference(base, minus), left = difference(shift.matrix, lora.matrix);
+  const most = Math.max(largest(base), largest(shift.matrix));
+  const named = [
+    ["base", base, "W₀"],
+    ["lora", lora.matrix, "s·B·A"],
+    ["sum", sum, merged ? "W₀ + s·B·A as one matrix" : "W₀ + s·B·A"],
+    ["full", full.matrix, "ΔW of full fine-tuning"],
+    ["shift", shift.matrix, "D"],
+    ["left", left, "D − s·B·A"],
+  ] as const;
+  for (const [id, matrix, name] of named) {
+    drawMap(id, matrix, most, `${name}, of norm ${frobeniusNorm(matrix).toFixed(2)}`);
+  }
   for (const name of ["B", "A"] as const) {
     const matrix = denseOf(factors[name]);
     drawMap(name, matrix, largest(matrix), `${name}, ${matrix.rows} × ${matrix.columns}`);
   }
-  element("merged-map").hidden = !merged;
-  element("factors").hidden = !!merged;
-  const one = merged ?? zeros(1, 1);
-  drawMap("merged", one, largest(one), "W₀ + s·B·A as one matrix");
+  const title = element("sum-title");
+  title.textContent = merged ? "merged" : "W₀ + s·B·A";
+  title.className = `title ${merged ? "merged" : "lora"}`;
 }
 
 function drawMap(id: string, matrix: DenseMatrix, most: number, label: string): void {

@@ -23,13 +23,19 @@ export function showStop(state: State): void {
     element("stop-title").textContent = title;
     element("stop-text").textContent = at?.text ?? invitation;
     element("stop-answer").textContent = at?.answer ?? "";
-    element("stop-why").open = false;
+    showAnswer(false);
   }
   showChanged(at ? movedFrom(state) : []);
   element("stop-why").hidden = !at;
   element("back").hidden = stop < 2;
   element("leave").hidden = stop === 0;
   element("next").textContent = nextName(stop);
+}
+
+/** Unfolds the answer of the stop, or folds it. */
+export function showAnswer(isShown: boolean): void {
+  element("stop-answer").hidden = !isShown;
+  element("stop-why").setAttribute("aria-expanded", String(isShown));
 }
 
 /** Labels of the handles that are elsewhere than their stop has them. */

@@ -3,7 +3,7 @@
 import type { DenseMatrix } from "../../src/linalg/mod.ts";
 import { element } from "../dom.ts";
 import { fillChart } from "../draw/fill.ts";
-import type { LessonReading, LessonStart } from "../../src/lesson/lesson.ts";
+import type { LessonReading, LessonSettings } from "../../src/lesson/lesson.ts";
 import { lossChart, lossLabel, type Spectrum, spectrumChart, spectrumLabel } from "./charts.ts";
 import { drawMaps } from "./maps.ts";
 import { drawPlane } from "./plane.ts";
@@ -21,9 +21,6 @@ export class PlantedView {
   /** Begins a lesson with these inputs. */
   constructor(inputs: DenseMatrix) {
     this.#inputs = inputs;
-    const isPlane = inputs.columns === 2;
-    element("plane").hidden = !isPlane;
-    element("matrix").hidden = isPlane;
   }
 
   /** Takes a reading. */
@@ -57,7 +54,9 @@ export class PlantedView {
   }
 }
 
-/** Says why B and A are twice as large with some ways to begin. */
-export function showStart(start: LessonStart): void {
+/** Shows the figures of a state: planes or maps, and why B and A are twice as large with some ways to begin. */
+export function showFigures({ width, start }: LessonSettings): void {
+  element("plane").hidden = width !== 2;
+  element("matrix").hidden = width === 2;
   element("halves").hidden = start !== "pissa" && start !== "olora";
 }

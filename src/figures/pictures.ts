@@ -49,6 +49,7 @@ ${roles.join("\n")}
 svg .grid { stroke: var(--line); fill: none }
 svg .ellipse, svg .spoke { fill: none; stroke: var(--role); stroke-width: 2; stroke-linejoin: round }
 svg .ellipse.full { stroke-width: 1.5 }
+svg :is(.ellipse, .spoke).base:not(:only-of-type) { stroke-width: 9; opacity: 0.35 }
 svg .target { stroke-dasharray: 5 4; stroke-width: 1.5 }
 svg .end { fill: var(--role) }
 svg .arrow { fill: none; stroke: var(--lora); stroke-width: 2.5 }

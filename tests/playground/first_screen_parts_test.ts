@@ -1,0 +1,159 @@
+/** The first screen of the playground: question, handles, matrices and charts, and what a step changes there. */
+
+import { assert, assertEquals } from "@std/assert";
+import { stops } from "../../playground/path.ts";
+import { browserPath } from "../support/parts.ts";
+import type { Page } from "../support/browser.ts";
+import { exactAfter } from "./lesson_checks.ts";
+import { playgroundOfFile } from "./in_browser.ts";
+
+const playground = playgroundOfFile();
+const ignore = browserPath() === undefined;
+
+/** The page on a laptop of 1366 x 768, below the bars of its browser. */
+const screen = { width: 1366, height: 640 };
+
+/** All that a stop needs. */
+const needed = ["stop-text", "next", "run", "merge", "numbers", "rank", "alpha", "learningRate"]
+  .concat("start", "plane", "matrix", "spectrum", "loss");
+
+/** The lowest edge of those that are shown, and how far the page goes beyond the window's side. */
+const edges = `[
+  Math.max(...${JSON.stringify(needed)}.map((id) => document.getElementById(id))
+    .filter((one) => one.checkVisibility()).map((one) => one.getBoundingClientRect().bottom)),
+  document.documentElement.scrollWidth - document.documentElement.clientWidth,
+]`;
+
+async function open(page: Page, hash: string): Promise<void> {
+  await page.goTo("about:blank"); // From one address to another of the same page, nothing is loaded.
+  await page.goTo(playground.address + hash);
+  await exactAfter(page, 0);
+}
+
+const click = (page: Page, id: string) => page.evaluate(`document.getElementById("${id}").click()`);
+
+async function assertFits(page: Page, what: string): Promise<void> {
+  const [bottom, beyond] = await page.evaluate<number[]>(edges);
+  assert(bottom > 300 && bottom <= screen.height, `${what} ends at ${bottom}`);
+  assertEquals(beyond, 0, what);
+}
+
+Deno.test({
+  name:
+    "at every stop question, handles, matrices and charts are on one screen, with the answer too",
+  ignore,
+  fn: async () => {
+    await using page = await playground.open("about:blank");
+    await page.resize(screen.width, screen.height);
+    for (let stop = 0; stop <= stops.length; stop++) {
+      await open(page, stop === 0 ? "" : `#stop=${stop}`);
+      await assertFits(page, `stop ${stop}`);
+      if (stop === 0) continue;
+      await click(page, "stop-why");
+      const answer = `document.getElementById("stop-answer")`;
+      assertEquals(await page.evaluate(`${answer}.textContent`), stops[stop - 1].answer);
+      const sizes = `["stop-answer", "stop-text"].map((id) =>
+        getComputedStyle(document.getElementById(id)).fontSize + getComputedStyle(document.getElementById(id)).color)`;
+      const [ofAnswer, ofQuestion] = await page.evaluate<string[]>(sizes);
+      assertEquals(ofAnswer, ofQuestion);
+      await assertFits(page, `stop ${stop} with its answer`);
+    }
+    assertEquals(page.errors, []);
+  },
+});
+
+/** Widths of the lines of the ellipses, by role. */
+const widths = (id: string) =>
+  `Object.fromEntries([...document.querySelectorAll("#${id} .ellipse")].map((one) =>
+  [one.classList[1], parseFloat(getComputedStyle(one).strokeWidth)]))`;
+
+Deno.test({
+  name: "the ellipse of W₀ is seen under the others, and the unit circle is a line",
+  ignore,
+  fn: async () => {
+    await using page = await playground.open("about:blank");
+    await open(page, "#stop=1");
+    assertEquals(await page.evaluate(`document.getElementById("matrix").hidden`), true);
+    const { base, ...others } = await page.evaluate<Record<string, number>>(widths("after"));
+    assertEquals(Object.keys(others), ["full", "lora", "target"]);
+    // The same ellipse, at first: what is beside the others' lines is seen.
+    assert(base >= 3 * Math.max(...Object.values(others)), `${base}`);
+    assertEquals(await page.evaluate(widths("before")), { base: 2 });
+  },
+});
+
+type Color = readonly number[];
+
+/** The colors of a map's squares. */
+async function colorsOf(page: Page, id: string): Promise<Color[]> {
+  const { width, data } = await page.evaluate<{ width: number; data: number[] }>(`(() => {
+    const canvas = document.getElementById("map-${id}"), { width, height } = canvas;
+    return { width, data: [...canvas.getContext("2d").getImageData(0, 0, width, height).data] };
+  })()`);
+  assertEquals([width, data.length], [16, 4 * 256]);
+  return Array.from({ length: 256 }, (_, i) => data.slice(4 * i, 4 * i + 3));
+}
+
+/** A color of sRGB in CIELAB, of white light D65. */
+function labOf(color: Color): number[] {
+  const [r, g, b] = color.map((part) => part / 255)
+    .map((part) => part <= 0.04045 ? part / 12.92 : ((part + 0.055) / 1.055) ** 2.4);
+  const [x, y, z] = [
+    (0.4124 * r + 0.3576 * g + 0.1805 * b) / 0.9505,
+    0.2126 * r + 0.7152 * g + 0.0722 * b,
+    (0.0193 * r + 0.1192 * g + 0.9505 * b) / 1.089,
+  ].map((part) => part > 216 / 24389 ? Math.cbrt(part) : (841 / 108) * part + 4 / 29);
+  return [116 * y - 16, 500 * (x - y), 200 * (y - z)];
+}
+
+/** Two colors that differ by this much are just seen to differ (CIE 1976). */
+const justSeen = 2.3;
+
+const differ = (a: Color, b: Color): boolean =>
+  Math.hypot(...labOf(a).map((part, i) => part - labOf(b)[i])) >= justSeen;
+
+Deno.test({
+  name: "one step is seen in the map of s·B·A, in light and dark",
+  ignore,
+  fn: async () => {
+    await using page = await playground.open("about:blank");
+    for (const value of ["light", "dark"]) {
+      const features = [{ name: "prefers-color-scheme", value }];
+      await page.send("Emulation.setEmulatedMedia", { features });
+      await open(page, "");
+      const before = await colorsOf(page, "lora");
+      assertEquals(new Set(before.map(String)).size, 1, "B is zero");
+      await click(page, "step");
+      await exactAfter(page, 1);
+      const after = await colorsOf(page, "lora");
+      const seen = after.filter((color, i) => differ(color, before[i])).length;
+      assert(seen >= 128, `${seen} of 256 squares, ${value}`);
+    }
+  },
+});
+
+Deno.test({
+  name: "W₀ + s·B·A is W₀ before the first step, and what Merge makes after the last",
+  ignore,
+  fn: async () => {
+    await using page = await playground.open("about:blank");
+    await open(page, "");
+    assertEquals(await colorsOf(page, "sum"), await colorsOf(page, "base"));
+    await open(page, "#stop=8");
+    const base = await colorsOf(page, "base"), sum = await colorsOf(page, "sum");
+    assert(sum.filter((color, i) => differ(color, base[i])).length >= 128, "it has learned");
+    await click(page, "merge");
+    await page.until(
+      `document.getElementById("sum-title").textContent === "merged"`,
+      20_000,
+      "a merge",
+    );
+    const merged = await colorsOf(page, "sum");
+    // A value in F32 may be rounded over the edge between two levels of color.
+    const levels = merged.flatMap((color, i) =>
+      color.map((part, at) => Math.abs(part - sum[i][at]))
+    );
+    assert(Math.max(...levels) <= 1, `${Math.max(...levels)} levels`);
+    assertEquals(page.errors, []);
+  },
+});
