@@ -4,13 +4,7 @@ import type { PromptFormat } from "../core/batch.ts";
 import { isText } from "../core/checks.ts";
 import { listNames } from "../core/module_names.ts";
 import type { HostTensor } from "../core/tensor.ts";
-import {
-  cardText,
-  inCode,
-  pythonSnippet,
-  type TaskFacts,
-  taskLines,
-} from "../formats/peft/card.ts";
+import { cardText, inCode, pythonSnippet, type TaskFacts } from "../formats/peft/card.ts";
 import { type AdapterContent, sharedMetadata } from "../formats/peft/write.ts";
 import type { Json } from "../formats/safetensors/header.ts";
 import type { CardWords } from "../methods/method.ts";
@@ -101,12 +95,9 @@ export function methodCard(config: Json, facts: CardFacts): string {
     { card = unknown } = methodOfConfig(config) ?? {};
   const { title, library, tag, what, settings = {} } = card;
   return cardText({
-    ...{ title, library, baseModelName, tags: [tag], about: what },
-    facts: [
-      ...Object.entries(settings).flatMap(([name, field]) => settingLine(name, config[field])),
-      `Parameters: ${trained.toLocaleString("en")}`,
-      ...taskLines(facts),
-    ],
+    ...{ ...facts, title, library, tag, about: what },
+    settings: Object.entries(settings).flatMap(([name, field]) => settingLine(name, config[field])),
+    parameters: trained.toLocaleString("en"),
     python: pythonFor(card, config, facts),
     typescript: `import { loadAnyAdapter } from "@lowrank/core/adapt";
 import { loadModel, openDevice } from "@lowrank/core";

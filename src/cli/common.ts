@@ -11,6 +11,7 @@ import { alignColumns } from "../figures/table.ts";
 import { assertAdapterFolder } from "../formats/folder_kind.ts";
 import { readAdapterLabels } from "../formats/mod.ts";
 import { readQuantizedBase } from "../formats/peft/base_metadata.ts";
+import { configFile } from "../formats/peft/keys.ts";
 import { labelsOfConfig, loadModel, readConfig, type TextModel } from "../models/mod.ts";
 import { formText, type QuantizedForm } from "../quant/quantized_tensor.ts";
 import { isSamePlace, listFolder, readJson } from "../storage/files.ts";
@@ -27,7 +28,7 @@ import { type AllowOption, type BaseDtypeOption, baseTypeOf, pathWord } from "./
 export async function assertModelFolder(folder: string, what = "--model"): Promise<void> {
   const isOption = what.startsWith("--"), given = isOption ? `${what} ` : "";
   if (await hasFile(folder, "config.json")) return;
-  if (await hasFile(folder, "adapter_config.json")) {
+  if (await hasFile(folder, configFile)) {
     const beside = isOption ? ` --adapter ${pathWord(folder)}` : "", base = await baseOf(folder);
     throw new RangeError(
       `${what} needs the base model, found an adapter in ${folder}: give ${given}${base}${beside}`,
@@ -54,7 +55,7 @@ export async function nearModel(given: string): Promise<string | undefined> {
 
 /** The base model that an adapter names. */
 async function baseOf(folder: string): Promise<string> {
-  const config = await readJson(fileIn(folder, "adapter_config.json")).catch(() => undefined);
+  const config = await readJson(fileIn(folder, configFile)).catch(() => undefined);
   const base = isRecord(config) ? config.base_model_name_or_path : undefined;
   return isText(base) && base !== "" ? pathWord(oneLine(base)) : "BASE";
 }
@@ -82,7 +83,7 @@ export async function assertNoTraining(output: string): Promise<void> {
  * that fit do not tell: models of one size differ in their weights alone.
  */
 export async function otherBase(model: string, adapter: string): Promise<string | undefined> {
-  const base = await textIn(adapter, "adapter_config.json", "base_model_name_or_path");
+  const base = await textIn(adapter, configFile, "base_model_name_or_path");
   if (!base) return undefined;
   const own = await textIn(model, "config.json", "_name_or_path") ?? model;
   return [model, own].map(modelName).includes(modelName(base)) ? undefined : oneLine(base);

@@ -1,11 +1,11 @@
 /** Whether a folder holds an adapter or a model. @module */
 
 import { hasFile, kindOf } from "../storage/storage.ts";
-import { hubWeights, peftWeights } from "./peft/keys.ts";
+import { configFile, hubWeights, peftWeights } from "./peft/keys.ts";
 
 /** Files that are, or describe, weights. */
 const weightFiles = {
-  adapter: ["adapter_config.json", peftWeights, hubWeights],
+  adapter: [configFile, peftWeights, hubWeights],
   model: ["model.safetensors", "model.safetensors.index.json"],
 };
 
@@ -38,7 +38,7 @@ export async function assertAdapterFolder(folder: string): Promise<void> {
       : "there is no such folder";
     throw new RangeError(`cannot read the adapter in ${folder}: ${found}`);
   }
-  if (await hasFile(folder, "adapter_config.json")) return;
+  if (await hasFile(folder, configFile)) return;
   const [weights] = await weightFilesIn(folder, "model");
   if (weights === undefined) return;
   throw new RangeError(

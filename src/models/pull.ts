@@ -5,7 +5,7 @@ import { listFolder, readBytes } from "../storage/files.ts";
 import { parseHubName } from "../storage/hub_name.ts";
 import { hubFolder } from "../storage/hub_cache.ts";
 import { fileIn, hasFile, openFile, packedIn, splitPath } from "../storage/storage.ts";
-import { besideWeights } from "../formats/peft/keys.ts";
+import { besideWeights, configFile } from "../formats/peft/keys.ts";
 import { openWeights } from "../formats/peft/read.ts";
 import { smallFiles } from "./files.ts";
 
@@ -29,8 +29,8 @@ export interface Pulled {
  */
 export async function pull(name: string): Promise<Pulled> {
   parseHubName(name);
-  const isAdapter = await hasFile(name, "adapter_config.json");
-  for (const file of ["adapter_config.json", "config.json", ...smallFiles]) {
+  const isAdapter = await hasFile(name, configFile);
+  for (const file of [configFile, "config.json", ...smallFiles]) {
     if (await hasFile(name, file)) await readBytes(fileIn(name, file));
   }
   if (isAdapter) {

@@ -1,6 +1,7 @@
 /** The adapters on disk that a server may load. @module */
 
 import { quote } from "../core/errors.ts";
+import { configFile } from "../formats/peft/keys.ts";
 import { listFolder, realPath } from "../storage/files.ts";
 import { hasFile, kindOf, pathIn } from "../storage/storage.ts";
 import { type FieldRule, plainName, Refusal } from "./requests.ts";
@@ -30,7 +31,7 @@ export class AdapterFolders {
   async names(): Promise<string[]> {
     const names: string[] = [];
     for (const name of (await listFolder(this.root)).toSorted()) {
-      if (!await hasFile(pathIn(this.root, name), "adapter_config.json")) continue;
+      if (!await hasFile(pathIn(this.root, name), configFile)) continue;
       if (!await this.#isInside(name)) {
         const rule = `--adapters needs folders in ${this.root} itself`;
         throw new RangeError(`${rule}, found a link: ${quote(name)}`);
@@ -67,7 +68,7 @@ export class AdapterFolders {
     for (const name of (await listFolder(this.root)).toSorted()) {
       const path = pathIn(this.root, name);
       const isPlain = !name.startsWith(".") && await kindOf(path) === "folder";
-      if (isPlain && !await hasFile(path, "adapter_config.json")) others.push(name);
+      if (isPlain && !await hasFile(path, configFile)) others.push(name);
     }
     return others;
   }

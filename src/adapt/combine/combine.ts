@@ -17,6 +17,7 @@ import { Random } from "../../core/random.ts";
 import { formatShape, type HostTensor, sameShape } from "../../core/tensor.ts";
 import { type LowRankFactors, type SiteAddress, siteName } from "../../core/update.ts";
 import { assertAdapterFolder, assertNoOtherKind } from "../../formats/folder_kind.ts";
+import { AdapterFolder } from "../../formats/peft/adapter_folder.ts";
 import { comparableUpdates } from "../../formats/peft/comparable.ts";
 import type { BiasMode, TrainedRows } from "../../formats/peft/config.ts";
 import { type PeftAdapter, readRecord } from "../../formats/peft/folder.ts";
@@ -311,16 +312,17 @@ async function readAdapters(
   { adapters, output, base, allow }: ReadingRequest,
 ): Promise<WeightedRecord[]> {
   if (adapters.length === 0) throw new RangeError("combine needs at least one adapter, found none");
-  for (const { folder } of adapters) {
+  const open = adapters.map(({ folder }) => new AdapterFolder(folder));
+  for (const [i, { folder }] of adapters.entries()) {
     await assertAdapterFolder(folder);
-    await assertLora("combine", folder);
+    await assertLora("combine", open[i]);
     if (!await isSamePlace(folder, output)) continue;
     throw new RangeError(`the output must not be one of the adapters, found ${output}`);
   }
   await assertNoOtherKind(output, "adapter");
   const read: WeightedRecord[] = [];
-  for (const each of adapters) {
-    read.push({ ...each, record: await readRecord(each.folder, { allow }) });
+  for (const [i, each] of adapters.entries()) {
+    read.push({ ...each, record: await readRecord(open[i], { allow }) });
   }
   if (base === undefined) assertOneBase(read);
   return read;

@@ -11,6 +11,7 @@ import { boundsOf } from "../../core/numbers.ts";
 import { sameShape } from "../../core/tensor.ts";
 import type { LowRankUpdate } from "../../core/update.ts";
 import { assertNoOtherKind } from "../../formats/folder_kind.ts";
+import { configFile } from "../../formats/peft/keys.ts";
 import { writeAdapter } from "../../formats/peft/write.ts";
 import type { FloatDtype } from "../../core/float_types.ts";
 import { type DenseMatrix, difference, frobeniusNorm, multiply, svd } from "../../linalg/mod.ts";
@@ -125,7 +126,7 @@ async function assertPlaces({ base, tuned, output }: ExtractRequest): Promise<vo
     throw new RangeError(`extract needs the base and the tuned model, found ${base} twice`);
   }
   for (const folder of [base, tuned]) {
-    if (await hasFile(folder, "config.json") || !await hasFile(folder, "adapter_config.json")) {
+    if (await hasFile(folder, "config.json") || !await hasFile(folder, configFile)) {
       continue;
     }
     throw new RangeError(`extract needs the folders of two models, found an adapter in ${folder}`);

@@ -9,6 +9,7 @@ import { assertNoOtherKind } from "../../formats/folder_kind.ts";
 import type { AdapterRecord } from "../../formats/mod.ts";
 import { readRecord } from "../../formats/peft/folder.ts";
 import { type FloatDtype, floatTypes, type Rounding } from "../../core/float_types.ts";
+import { configFile } from "../../formats/peft/keys.ts";
 import { roundedTo } from "../../formats/safetensors/header.ts";
 import { type BaseFile, openBase } from "../../models/base_file.ts";
 import { listFolder } from "../../storage/files.ts";
@@ -253,7 +254,7 @@ async function assertFreeFor(output: string, to: AdapterDialect): Promise<void> 
   const own = { peft: /^adapter_/, kohya: /^pytorch_lora_/, loralib: /^lora\./ }[to];
   const names = await listFolder(output);
   const other = names.find((name) =>
-    (/\.safetensors$/.test(name) || name === "adapter_config.json") && !own.test(name)
+    (/\.safetensors$/.test(name) || name === configFile) && !own.test(name)
   );
   if (other === undefined) return;
   throw new RangeError(

@@ -9,6 +9,7 @@ import { sizeOf } from "../../core/tensor.ts";
 import type { UpdateShape } from "../../core/update.ts";
 import { assertAdapterFolder } from "../../formats/folder_kind.ts";
 import { type PeftAdapter, siteName, type TrainedUpdate } from "../../formats/mod.ts";
+import { AdapterFolder } from "../../formats/peft/adapter_folder.ts";
 import { AdapterReader } from "../../formats/peft/folder.ts";
 import { type KindRow, mediansByKind, sharedPrefix, shortNames } from "../../inspect/describe.ts";
 import { openBaseWeights, type UpdateRow } from "../../inspect/mod.ts";
@@ -98,8 +99,9 @@ async function eachUpdate(
   folder: string,
   options: CommonOptions & AllowOption,
   take: (update: TrainedUpdate) => void | Promise<void>,
+  open?: AdapterFolder,
 ): Promise<Omit<PeftAdapter, "updates">> {
-  using reader = await openUpdates(folder, options);
+  using reader = await openUpdates(folder, options, open);
   for (const module of reader.modules) {
     for (const update of await reader.read(module)) await take(update);
   }
@@ -110,9 +112,10 @@ async function eachUpdate(
 export async function openUpdates(
   folder: string,
   { allow }: AllowOption,
+  open = new AdapterFolder(folder),
 ): Promise<AdapterReader> {
   await assertAdapterFolder(folder);
-  return await AdapterReader.open(folder, { updatesOnly: true, allow });
+  return await AdapterReader.open(open, { updatesOnly: true, allow });
 }
 
 /** Reads the rest, and notes what else the folder contains. */
@@ -136,12 +139,13 @@ async function eachInspected(
   take: (update: TrainedUpdate) => Promise<void>,
 ): Promise<string> {
   await assertAdapterFolder(folder);
-  if (await isVera("inspect", folder)) return await eachOfVera(folder, options, take);
+  using open = new AdapterFolder(folder);
+  if (await isVera("inspect", open)) return await eachOfVera(folder, options, take, open);
   const updates: (UpdateShape & Pick<TrainedUpdate, "scaling">)[] = [];
   const { config } = await eachUpdate(folder, options, async (update) => {
     updates.push(shapeOf(update));
     await take(update);
-  });
+  }, open);
   return summaryOf({ ...config, updates });
 }
 
@@ -156,11 +160,12 @@ async function eachOfVera(
   folder: string,
   { base, ...options }: CommonOptions & AllowOption & { readonly base?: string },
   take: (update: TrainedUpdate) => Promise<void>,
+  open: AdapterFolder,
 ): Promise<string> {
   if (options.allow) throw new RangeError(`--allow is about LoRA, found VeRA in ${folder}`);
   if (base === undefined) refuseWithoutBase("inspect", folder);
   using file = await openBase(base);
-  const { config, vectors, others, updates } = await readVera(file, folder);
+  const { config, vectors, others, updates } = await readVera(file, open);
   if (others.size > 0) {
     note(options, `left out of ${folder}, beside VeRA's vectors: ${listNames([...others.keys()])}`);
   }

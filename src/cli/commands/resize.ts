@@ -11,6 +11,7 @@ import {
   type TrainedUpdate,
   writeAdapter,
 } from "../../formats/mod.ts";
+import { AdapterFolder } from "../../formats/peft/adapter_folder.ts";
 import { eachOfRecord } from "../../formats/peft/folder.ts";
 import { UpdatePool } from "../../inspect/update_pool.ts";
 import { type LowrankCommand, option, required } from "../command.ts";
@@ -85,14 +86,15 @@ async function run(folder: string, options: ResizeOptions): Promise<void> {
     );
   }
   await assertAdapterFolder(folder);
-  await assertLora("resize", folder);
+  using open = new AdapterFolder(folder);
+  await assertLora("resize", open);
   await assertOtherFolder(folder, output);
   await assertNoOtherKind(output, "adapter");
   await assertNoTraining(output);
   using pool = new UpdatePool("cut");
   const before: ReturnType<typeof shapeOf>[] = [];
   const cut = rank === undefined ? { energy: energy! } : { rank };
-  const record = await eachOfRecord(folder, options, async (update) => {
+  const record = await eachOfRecord(open, options, async (update) => {
     assertOwnSize(update);
     before.push(shapeOf(update));
     await pool.add([update], cut);

@@ -2,6 +2,7 @@
 
 import { mostServedRows } from "../../core/limits.ts";
 import { howMany } from "../../core/numbers.ts";
+import { configFile } from "../../formats/peft/keys.ts";
 import { AdapterFolders, Serving } from "../../serve/mod.ts";
 import { readText } from "../../storage/files.ts";
 import { isHubName } from "../../storage/hub_name.ts";
@@ -131,7 +132,7 @@ async function assertFolderOfAdapters(folder: string): Promise<void> {
   if (isHubName(folder)) {
     throw new RangeError(`--adapters needs a folder on this machine, found ${folder}`);
   }
-  if (!await hasFile(folder, "adapter_config.json")) return;
+  if (!await hasFile(folder, configFile)) return;
   throw new RangeError(
     `--adapters needs a folder of adapters, found an adapter in ${folder}: give the folder around it`,
   );

@@ -82,20 +82,24 @@ print(${answer}${cut})`;
 /** The line that marks our own cards; a card without it is somebody's work and is not overwritten. */
 export const CARD_MARK = "<!-- written by Lowrank -->";
 
-/** What a card says. */
-export interface Card {
+/** What a card says, whatever the method. */
+export interface Card extends TaskFacts {
   /** Name or path of the base model. */
   readonly baseModelName?: string;
   /** What loads the folder in Python; none if it has a form of our own. */
   readonly library?: string;
   /** By what it is found on the hub. */
-  readonly tags: readonly string[];
+  readonly tag: string;
   /** Its heading. */
   readonly title: string;
   /** What it is, in sentences. */
   readonly about: string;
-  /** What else is known of it, a line each. */
-  readonly facts: readonly string[];
+  /** Its settings, a line each. */
+  readonly settings: readonly string[];
+  /** How many values it trains. */
+  readonly parameters: string;
+  /** How the base was stored in training, where a line is to say so. */
+  readonly quantizedBase?: QuantizedForm;
   /** The lines of Python that load it. */
   readonly python?: string;
   /** The lines of TypeScript that load it. */
@@ -104,20 +108,26 @@ export interface Card {
 
 /** The text of a card, with the fields that PEFT's cards have at its head. */
 export function cardText(card: Card): string {
-  const { baseModelName, library, tags, title, about, facts, python, typescript } = card;
+  const { baseModelName, library, tag, title, about, quantizedBase, python, typescript } = card;
   const head = [
     // A JSON string of printable characters is also a YAML string.
     ...baseModelName ? [`base_model: ${terminalJson(baseModelName)}`] : [],
     ...library ? [`library_name: ${library}`] : [],
-    ...["tags:", ...tags.map((tag) => `  - ${tag}`)],
+    ...["tags:", `  - ${tag}`],
   ];
-  const base = `Base model: ${baseModelName ? inCode(baseModelName) : "not recorded"}`;
+  const facts = [
+    `Base model: ${baseModelName ? inCode(baseModelName) : "not recorded"}`,
+    ...card.settings,
+    `Parameters: ${card.parameters}`,
+    ...quantizedBase ? [baseLine(quantizedBase)] : [],
+    ...taskLines(card),
+  ];
   return [
     `---\n${head.join("\n")}\n---\n`,
     `${CARD_MARK}\n`,
     `# ${title}\n`,
     `${about}\n`,
-    [base, ...facts].map((line) => `- ${line}\n`).join(""),
+    facts.map((line) => `- ${line}\n`).join(""),
     ...python ? [block("python", python)] : [],
     block("ts", typescript),
   ].join("\n");
@@ -142,7 +152,7 @@ export interface TaskFacts {
 }
 
 /** The lines that say so. */
-export function taskLines({ labels, full, promptFormat, dtype = "F32" }: TaskFacts): string[] {
+function taskLines({ labels, full, promptFormat, dtype = "F32" }: TaskFacts): string[] {
   const modules = [...new Set(full.map(inCode))];
   return [
     ...isHalf(dtype) ? [`Values: stored in ${dtype}, 2 bytes each`] : [],
@@ -169,17 +179,16 @@ export function adapterCard(record: AdapterRecord, modules: readonly TrainedUpda
   const full = ownOf(record).map(([name]) => moduleOf(name));
   const only = record.saved?.size ? ", { updatesOnly: true }" : "";
   return cardText({
-    ...{ baseModelName, library: "peft", tags: ["lora"], title: "LoRA adapter" },
+    ...{ baseModelName, library: "peft", tag: "lora", title: "LoRA adapter" },
+    ...{ labels, full, promptFormat, dtype, quantizedBase },
     about: `${kindOf(record)}: for each weight that it changes two small matrices,
 A and B, whose product B·A times a scaling is added to it. The rank is the number of columns of B and
 of rows of A.`,
-    facts: [
+    settings: [
       `Sites that it changes: ${updates.length}, ${inCode(listNames(updates.map(siteName)))}`,
       `Their updates: ${settingsOf(updates)}`,
-      `Parameters: ${sizeLine(record, modules)}`,
-      ...quantizedBase ? [baseLine(quantizedBase)] : [],
-      ...taskLines({ labels, full, promptFormat, dtype }),
     ],
+    parameters: sizeLine(record, modules),
     python: pythonSnippet(record),
     typescript: `import { readAdapter } from "@lowrank/core/formats";
 const { updates } = await readAdapter("this folder"${only});`,

@@ -7,6 +7,7 @@ import { type FloatDtype, floatTypes } from "../../../core/float_types.ts";
 import { howMany } from "../../../core/numbers.ts";
 import { nonFiniteAt } from "../../../core/tensor.ts";
 import { weightFilesIn } from "../../../formats/folder_kind.ts";
+import { configFile } from "../../../formats/peft/keys.ts";
 import {
   countTrainable,
   type RightAnswers,
@@ -356,7 +357,7 @@ export class TrainFolder implements RunPlace, Disposable {
     if (!isRecord(record) || !isSame(record.weights, await this.#weights())) return unknown;
     const differences = differencesOf(record.spec, { ...this.#spec });
     if (differences === "") return unknown;
-    const longer = await hasFile(this.output, "adapter_config.json")
+    const longer = await hasFile(this.output, configFile)
       ? `; to train it further, give --adapter ${pathWord(this.output)} and another --output`
       : "";
     return `it was made with ${differences}${longer}`;
