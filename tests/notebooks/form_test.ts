@@ -143,6 +143,27 @@ Deno.test("each asks for predictions, has a live slider, and shows the message o
   assertEquals(broken(faults), []);
 });
 
+Deno.test("no answer is on the screen of its question: its cells and its reason are folded", () => {
+  const isFolded = ({ metadata }: Cell) =>
+    (metadata.jupyter as { source_hidden?: boolean } | undefined)?.source_hidden === true;
+  const open = ({ cells }: Notebook) =>
+    cells.filter((cell) =>
+      cell.cell_type === "code" && /\bawait predict\(|\.reveal\(/.test(cell.source) &&
+      !isFolded(cell)
+    ).map(({ id }) => id);
+  assertEquals(broken(open), []);
+  // What follows a result begins with its reason, folded, with a heading, or with what to do next.
+  const next =
+    /^(<details>|#|\*\*Predict|- |Now |Move |The (bars|rules|cloud|library|slider)|Each |Here |First|Find out|So we|Every |Why that|Compare )/;
+  const told = ({ cells }: Notebook) =>
+    cells.flatMap(({ cell_type, source }, i) => {
+      const isResult = cell_type === "code" && /\.reveal\(/.test(source);
+      const after = cells.slice(i + 1).find((cell) => cell.cell_type === "markdown");
+      return isResult && after && !next.test(after.source) ? [after.id] : [];
+    });
+  assertEquals(broken(told), []);
+});
+
 Deno.test("beside each slider that asks the kernel is said that it does not work on a hub or Colab", () => {
   const asks = ({ cell_type, source }: Cell) =>
     cell_type === "code" && /\bawait slider\(/.test(source);
