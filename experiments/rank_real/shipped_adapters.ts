@@ -5,7 +5,8 @@ import { fileURLToPath } from "node:url";
 import { readBytes, writeFileAtomic } from "../../src/storage/files.ts";
 import { readGguf } from "../../src/storage/gguf/header.ts";
 import { kindOf, openFile } from "../../src/storage/storage.ts";
-import { renamedTensors, rowInFile, widenBlocks } from "../../src/formats/gguf.ts";
+import { ggufTypes } from "../../src/storage/gguf/types.ts";
+import { renamedTensors, rowInFile } from "../../src/formats/gguf.ts";
 import type { DenseMatrix } from "../../src/linalg/mod.ts";
 
 import type { Place } from "./cells.ts";
@@ -56,6 +57,9 @@ export async function shipWeights(base: string): Promise<void> {
   await writeFileAtomic(weightsFile, all);
 }
 
+/** The type of the shipped weights. */
+const weightType = [...ggufTypes.values()].find(({ name }) => name === "Q4_1")!;
+
 /** The shipped weights by their module, if they are there. */
 export async function shippedWeights(): Promise<
   ((module: string) => DenseMatrix) | undefined
@@ -65,7 +69,7 @@ export async function shippedWeights(): Promise<
   return (module) => {
     const layer = Number(/\.(\d+)\.self_attn\.q_proj$/.exec(module)![1]);
     const start = shippedLayers.indexOf(layer) * each;
-    const values = widenBlocks("Q4_1", bytes.slice(start, start + each));
+    const values = weightType.widen!(bytes.slice(start, start + each));
     return { rows: realWidth, columns: realWidth, data: Float64Array.from(values) };
   };
 }
