@@ -1,6 +1,7 @@
 /** The planted shift in the page: one lesson at a time, which runs, stops, merges and begins again. @module */
 
 import { type Device, openDevice } from "../src/device/mod.ts";
+import { openChosen } from "./chosen_device.ts";
 import { denseOf } from "../src/linalg/mod.ts";
 import { element, page } from "./dom.ts";
 import { type Lesson, type LessonReading, openLesson } from "../src/lesson/lesson.ts";
@@ -66,7 +67,9 @@ export class App {
 
   /** Queues a reader's action until the lesson has opened. */
   #queue(work: () => Promise<void>): void {
-    this.#work = this.#work.then(work).catch((error) => this.#stand((error as Error).message));
+    this.#work = this.#work.then(work).catch((error) =>
+      this.#stand(`${(error as Error).message}.`)
+    );
   }
 
   /** Queues an action that needs a lesson: there is none while its device could not be opened. */
@@ -100,7 +103,7 @@ export class App {
     this.#device?.[Symbol.dispose]();
     this.#device = undefined;
     if (kind === "webgpu") element("said").textContent = "Opening the GPU …";
-    this.#device = await openDevice({ kind }).catch((error) => otherwise(kind, error));
+    this.#device = await openChosen(kind).catch((error) => otherwise(kind, error));
     element("computed-by").textContent = this.#device.description;
   }
 

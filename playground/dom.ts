@@ -77,6 +77,11 @@ interface PageGlobals {
   readonly history: { replaceState(state: null, title: string, address: string): void };
   readonly location: Readonly<Record<"href" | "hash" | "pathname" | "search", string>>;
   readonly navigator: { readonly clipboard: { writeText(text: string): Promise<void> } };
+  /** Texts that are kept until the tab is closed; reading it throws where a browser keeps nothing. */
+  readonly sessionStorage: {
+    getItem(key: string): string | null;
+    setItem(key: string, value: string): void;
+  };
   requestAnimationFrame(act: () => void): number;
   matchMedia(query: string): MediaQuery;
   getComputedStyle(element: PageElement): { getPropertyValue(name: string): string };

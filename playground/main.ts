@@ -6,6 +6,8 @@ import { element, page } from "./dom.ts";
 import { lessonSettings } from "../src/lesson/lesson.ts";
 import { refuseOtherDrops, takeDrops } from "./drop.ts";
 import { MemoryApp } from "./memory_app.ts";
+import { unpacked } from "./packed.ts";
+import { keepValue } from "./kept.ts";
 import { fitted, formatState, parseState, type State, stateAt, unknownIn } from "./state.ts";
 import { TinyApp } from "./tiny_app.ts";
 import { exampleLines } from "./tiny/settings.ts";
@@ -105,9 +107,11 @@ function changeTiny(part: Partial<State>): void {
   else tiny.restart(state);
 }
 
-element("tiny-lines").value = exampleLines.join("\n");
+keepValue("tiny-lines", exampleLines.join("\n"));
 element("prompt").onchange = () => changeTiny({ prompt: element("prompt").value });
 element("files").onchange = () => showAdapter([...element("files").files]);
+element("ours").onclick = async () =>
+  showAdapter(await unpacked(JSON.parse(element("our-adapter").textContent)));
 takeDrops("adapter", showAdapter);
 refuseOtherDrops();
 

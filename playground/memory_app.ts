@@ -2,11 +2,21 @@
 
 import { catalog, type ConfigJson } from "../src/architectures/mod.ts";
 import { isRecord } from "../src/core/checks.ts";
+import { quote } from "../src/core/errors.ts";
 import { element, page } from "./dom.ts";
 import { takeDrops } from "./drop.ts";
-import { countMemory, type MemoryQuestion } from "./memory.ts";
+import { countMemory, type MemoryQuestion, models } from "./memory.ts";
 import type { State } from "./state.ts";
 import { showMemory, showNoMemory } from "./views/memory.ts";
+
+const types = [...new Set(models.map((name) => catalog[name].config.model_type))];
+
+const isCounted = ({ model_type: type }: ConfigJson): boolean => types.includes(type);
+
+const otherType = ({ model_type: type }: ConfigJson): string =>
+  `this page counts models of type ${types.join(", ")}; yours ${
+    type === undefined ? "says no model_type" : `has type ${quote(type)}`
+  }`;
 
 /** Counts the bytes of one model at a time. */
 export class MemoryApp {
@@ -51,7 +61,7 @@ export class MemoryApp {
       const question: MemoryQuestion = { config, rank, sites: where, dtype, batch, length };
       showMemory(name, question, countMemory(question));
     } catch (error) {
-      showNoMemory((error as Error).message);
+      showNoMemory(isCounted(config) ? (error as Error).message : otherType(config));
     }
   }
 
@@ -65,11 +75,11 @@ export class MemoryApp {
   #take(text: string): void {
     try {
       const config = JSON.parse(text);
-      if (!isRecord(config)) throw new SyntaxError("it must be an object");
+      if (!isRecord(config)) throw new SyntaxError();
       this.#own = config as ConfigJson;
       this.change(this.#state);
-    } catch (error) {
-      showNoMemory(`the text is no configuration, ${(error as Error).message}`);
+    } catch {
+      showNoMemory("the text is no config.json, which begins with { and ends with }");
     }
   }
 }

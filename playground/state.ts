@@ -106,7 +106,8 @@ const entriesOf = (hash: string) => [...new URLSearchParams(hash.replace(/^#/, "
 /** Parts of an address that the page does not know: `rank=5`, `hide=header`. */
 export function unknownIn(hash: string): string[] {
   return entriesOf(hash).flatMap(([key, text]) => {
-    if (key !== "hide") return valueOf(key, text) === undefined ? [`${key}=${text}`] : [];
+    const said = text === "" ? key : `${key}=${text}`;
+    if (key !== "hide") return valueOf(key, text) === undefined ? [said] : [];
     const names = text.split(",").filter((name) => name !== "" && !hideable.includes(name));
     return names.map((name) => `hide=${name}`);
   });

@@ -6,6 +6,7 @@
  */
 
 import { contentPolicy } from "../src/figures/content_policy.ts";
+import type { Packed } from "../playground/packed.ts";
 import { pictureStyle } from "../src/figures/pictures.ts";
 import { rootPath } from "../tests/support/source_files.ts";
 
@@ -16,6 +17,10 @@ const leftOut = "npm:@huggingface/hub@*";
 const base = `${rootPath}models/tiny-skills`;
 const baseFiles = ["config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json"];
 
+/** The adapter for readers who have none. */
+const ours = `${rootPath}models/rank-study/qv-r4-seed1`;
+const adapterFiles = ["adapter_config.json", "adapter_model.safetensors"];
+
 /** Builds the page, and the tiny model beside it, into a folder; returns the page's size in bytes. */
 export async function buildPlayground(folder: string): Promise<number> {
   await Deno.mkdir(folder, { recursive: true });
@@ -24,18 +29,24 @@ export async function buildPlayground(folder: string): Promise<number> {
   const [page, style] = [await read("page.html"), await read("page.css")];
   const model = await modelScript();
   await Deno.writeTextFile(`${folder}/tiny_skills.js`, model);
-  const sized = page.replace("SIZE", `${(model.length / 1e6).toFixed(1)} MB`);
-  const html = await inlined(sized, { style: `${style}\n${pictureStyle}`, script });
+  const filled = page.replace("SIZE", `${(model.length / 1e6).toFixed(1)} MB`)
+    .replace("OURS", JSON.stringify(await packed(ours, adapterFiles)));
+  const html = await inlined(filled, { style: `${style}\n${pictureStyle}`, script });
   await Deno.writeTextFile(`${folder}/index.html`, html);
   return new TextEncoder().encode(html).length;
 }
 
 /** The files of the model as a script: a page from a file may load one, but not fetch it. */
 async function modelScript(): Promise<string> {
-  const packed = baseFiles.map(async (name) =>
-    [name, (await Deno.readFile(`${base}/${name}`)).toBase64()] as const
+  return `tinySkills = ${JSON.stringify(await packed(base, baseFiles))};\n`;
+}
+
+/** Files of a folder in base64, by their names. */
+async function packed(folder: string, files: readonly string[]): Promise<Packed> {
+  const texts = files.map(async (name) =>
+    [name, (await Deno.readFile(`${folder}/${name}`)).toBase64()] as const
   );
-  return `tinySkills = ${JSON.stringify(Object.fromEntries(await Promise.all(packed)))};\n`;
+  return Object.fromEntries(await Promise.all(texts));
 }
 
 /**

@@ -1,9 +1,7 @@
 /** The files of the base, from the script beside the page: a page from a file may not fetch its neighbors. @module */
 
 import { element, page } from "../dom.ts";
-
-/** Contents by their names, in base64. */
-type Packed = Readonly<Record<string, string>>;
+import { type Packed, unpacked } from "../packed.ts";
 
 const place = globalThis as { tinySkills?: Packed };
 
@@ -16,13 +14,9 @@ export async function loadFiles(): Promise<File[]> {
     script.setAttribute("src", "tiny_skills.js");
     element("tiny").append(script);
   });
-  const packed = Object.entries(place.tinySkills!);
+  const packed = place.tinySkills!;
   delete place.tinySkills;
-  return await Promise.all(packed.map(([name, text]) => unpack(name, text)));
+  return await unpacked(packed);
 }
 
-async function unpack(name: string, text: string): Promise<File> {
-  return new File([await (await fetch(`data:;base64,${text}`)).blob()], name);
-}
-
-const missing = "tiny_skills.js must be beside this page, where deno task playground writes it";
+const missing = "A file is missing: tiny_skills.js must be in the folder of this page";

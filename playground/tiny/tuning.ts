@@ -44,6 +44,21 @@ export async function loadBase(device: Device, files: readonly File[] | string):
   return { model: await loadModel(device, files), tokenizer: await loadTokenizer(files) };
 }
 
+/**
+ * Divides the lines.
+ *
+ * @throws {RangeError} when there is none to learn, in words for readers of the page.
+ */
+function datasetOf({ model, tokenizer }: TinyBase, texts: Texts, seed: number): TextDataset {
+  if (texts.rows.length === 0) throw new RangeError("There is no line to learn: write one");
+  try {
+    return textDataset(model, tokenizer, texts, { validation: heldOutShare, batch, seed });
+  } catch (cause) {
+    const words = `Every line is too long for this model, which takes ${model.positions} tokens`;
+    throw new RangeError(words, { cause });
+  }
+}
+
 /** Changes made by merging. */
 export interface MergedTuning {
   /** Largest |logit| with B A beside the weights, for lines of the training. */
@@ -86,10 +101,9 @@ export class Tuning implements AsyncDisposable {
 
   /** Injects an adapter; nothing is trained yet. */
   constructor(base: TinyBase, lines: readonly string[], settings: TinySettings) {
-    const { rank, alpha, learningRate, steps, seed } = settings, { model, tokenizer } = base;
+    const { rank, alpha, learningRate, steps, seed } = settings, { model } = base;
     this.#texts = textsOf(lines);
-    const dividing = { validation: heldOutShare, batch, seed };
-    this.data = textDataset(model, tokenizer, this.#texts, dividing);
+    this.data = datasetOf(base, this.#texts, seed);
     // The base is asked as the student is.
     model.promptFormat = this.data.train[0].promptFormat;
     this.settings = settings;

@@ -1,6 +1,6 @@
 /** The worker of the page, where the tiny GPT-2 computes. @module */
 
-import { openDevice } from "../../src/device/mod.ts";
+import { openChosen } from "../chosen_device.ts";
 import type { Answer, Call, Calls, TuningRequest } from "./calls.ts";
 import { loadBase, type TinyBase, Tuning } from "./tuning.ts";
 
@@ -43,5 +43,5 @@ async function openBase({ files, device: kind }: Pick<TuningRequest, "files" | "
   base = undefined;
   before?.[Symbol.dispose]();
   before?.device[Symbol.dispose]();
-  base = await loadBase(await openDevice({ kind }), files);
+  base = await loadBase(await openChosen(kind), files);
 }

@@ -1,5 +1,6 @@
 /** Spectra of an adapter from a reader's disk. @module */
 
+import { AdapterFileError } from "../../src/core/errors.ts";
 import { boundsOf, fromTo } from "../../src/core/numbers.ts";
 import { type SiteSpectrum, spectraOf } from "../adapter.ts";
 import { element } from "../dom.ts";
@@ -21,9 +22,25 @@ export async function showAdapter(files: readonly File[]): Promise<void> {
     sites = await readSites(files, isNewest);
     said = summary(sites);
   } catch (error) {
-    said = `Not read: ${(error as Error).message}.`;
+    said = `Not read: ${whyNot(files, error as Error)}.`;
   }
   if (isNewest()) show(sites, said);
+}
+
+const needed = ["adapter_config.json", "adapter_model.safetensors"];
+
+/** Names the files that are missing, or repeats the library. */
+function whyNot(files: readonly File[], error: Error): string {
+  const missing = needed.filter((name) => !files.some((file) => file.name === name));
+  const [{ name } = { name: "" }] = files.filter(({ name }) => name.endsWith(".bin"));
+  if (missing.length > 0 && name !== "") {
+    return `${name} is a pickle, which can run code; save the adapter as ${needed[1]}`;
+  }
+  if (missing.length === 1) {
+    return `one file is missing, ${missing[0]}; choose both together, or drop their folder`;
+  }
+  if (missing.length === 2) return `an adapter is two files, ${needed.join(" and ")}`;
+  return error instanceof AdapterFileError ? error.reason : error.message;
 }
 
 /** Reads until something newer is asked. */

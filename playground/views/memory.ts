@@ -20,7 +20,9 @@ export function showMemory(
 ): void {
   const { lora, full } = answer, most = Math.max(sum(full), sum(lora));
   const rows = [["full", full], ["LoRA", lora]] as const, bars = element("bars");
-  const named = rows.map(([who, bytes]) => [`${who} ${formatBytes(sum(bytes))}`, bytes] as const);
+  const named = rows.map(([who, bytes]) =>
+    [`${who} ${formatBytes(sum(bytes))}: ${fitOf(sum(bytes))}`, bytes] as const
+  );
   bars.innerHTML = named.map(([name, bytes]) => barOf(name, bytes, most)).join("");
   bars.setAttribute("aria-label", `Bytes by role: ${named.map(([name]) => name).join(", ")}`);
   element("bytes").innerHTML = tableOf(answer, nameOf(dtype));
@@ -59,13 +61,26 @@ function barOf(name: string, bytes: MemoryAnswer["full"], most: number): string 
 
 function tableOf({ full, lora }: MemoryAnswer, dtype: string): string {
   const row = (name: string, mark: string, a: number, b: number) =>
-    `<tr><th scope="row">${mark}${name}</th><td>${count(a)}</td><td>${count(b)}</td></tr>`;
+    `<tr><th scope="row">${mark}${name}</th>${cell(a)}${cell(b)}</tr>`;
   const mark = (role: Role) => `<i style="background:${roleColors[role]}"></i>`;
   const body = roles.filter((role) => full[role] + lora[role] > 0)
     .map((role) => row(role, mark(role), full[role], lora[role]));
-  const heads = ["bytes", "full, F32", `LoRA, base in ${dtype}`];
+  const heads = ["memory", "full, F32", `LoRA, base in ${dtype}`];
   return `<thead><tr>${heads.map((head) => `<th scope="col">${head}</th>`).join("")}</tr></thead>` +
     `<tbody>${body.join("")}${row("all", "", sum(full), sum(lora))}</tbody>`;
+}
+
+/** Rounded, with all bytes for who points at it. */
+const cell = (bytes: number) => `<td title="${count(bytes)} bytes">${formatBytes(bytes)}</td>`;
+
+/** Memory of usual GPUs, in GB. */
+const gpus = [8, 16, 24, 48, 80];
+
+/** The smallest of them that has room, and the largest that has none. */
+function fitOf(bytes: number): string {
+  const at = gpus.findIndex((size) => bytes <= 1e9 * size), size = `in ${gpus.at(at)} GB`;
+  if (at < 0) return `does not fit ${size}`;
+  return at === 0 ? `fits ${size}` : `fits ${size}, not in ${gpus[at - 1]}`;
 }
 
 const count = (value: number) => value.toLocaleString("en-US");

@@ -58,6 +58,9 @@ async function assertUnknownIsSaid(page: Page, address: string): Promise<void> {
   assertEquals(await page.evaluate(visible), 0);
   const said = await page.evaluate<string>(`document.getElementById("unknown").textContent`);
   assertEquals(said, "Ignored in the address: hide=header, __proto__=1.");
+  await goTo(page, `${address}#stop=2&rank=7&foo`);
+  const shown = `(({ textContent, offsetHeight }) => offsetHeight > 0 && textContent)(unknown)`;
+  assertEquals(await page.evaluate(shown), "Ignored in the address: rank=7, foo.");
 }
 
 /** A node of the accessibility tree, which screen readers read. */
@@ -220,7 +223,10 @@ async function assertNoGpuIsSaid(page: Page): Promise<void> {
       device.dispatchEvent(new Event("input", { bubbles: true })))`);
   for (let time = 0; time < 2; time++) {
     await page.until(`${shown} === "true,true,truetrue"`, 20_000, "the end of the lesson");
-    assertMatch(await page.evaluate(said), /^opening a webgpu device needs an adapter/);
+    assertMatch(
+      await page.evaluate(said),
+      /^No GPU was found: choose the CPU under “Computed by”\.$/,
+    );
     assertEquals(await page.evaluate(`document.getElementById("run").textContent`), "Start");
     await choose("cpu");
     await exactAfter(page, 0);

@@ -50,5 +50,6 @@ Deno.test("names that the page does not know are left out and said", () => {
     ...["hide=header", "hide=__proto__", "rank=5"],
     ...["__proto__=1", "constructor=1", "toString=a"],
   ]);
+  assertEquals(unknownIn("#stop=99&rank=7&foo"), ["stop=99", "rank=7", "foo"]);
   assertEquals(unknownIn("#steps=30&prompt=Dear&stop=2&hide=path"), []);
 });

@@ -7,6 +7,7 @@ import { injectLora } from "../../src/adapt/mod.ts";
 import { openCpuDevice } from "../../src/device/cpu/cpu_device.ts";
 import { type LessonReading, openLesson } from "../../src/lesson/mod.ts";
 import { completeConfig } from "../../src/models/mod.ts";
+import { formatBytes } from "../../src/figures/format.ts";
 import { predictMemory } from "../../src/runs/mod.ts";
 import { assertAllClose } from "../support/all_close.ts";
 import type { Page } from "../support/browser.ts";
@@ -97,7 +98,7 @@ async function assertReadingShown(page: Page, reading: LessonReading): Promise<v
   await assertSaid(page, "loss", [steps, loss.lora, loss.full]);
 }
 
-/** The table of bytes, of the model that a page begins with. */
+/** The table of memory, of the model that a page begins with: rounded, with all bytes in the titles. */
 export async function assertBytesShown(page: Page): Promise<void> {
   const { model, modelRank: rank, sites, dtype, batch, length } = initial;
   const config = completeConfig(catalog[model].config), step = { batch, length };
@@ -108,7 +109,7 @@ export async function assertBytesShown(page: Page): Promise<void> {
   });
   const rows = await page.evaluate<Record<string, number[]>>(
     `Object.fromEntries([...document.querySelectorAll("#bytes tbody tr")].map(({ cells }) =>
-      [cells[0].textContent, [1, 2].map((at) => Number(cells[at].textContent.replaceAll(",", "")))]))`,
+      [cells[0].textContent, [1, 2].map((at) => Number(/^[\\d,]+(?= bytes$)/.exec(cells[at].title)[0].replaceAll(",", "")))]))`,
   );
   const { all, ...byRole } = rows,
     sum = (values: object) => Object.values(values).reduce((total, value) => total + value, 0);
@@ -116,4 +117,14 @@ export async function assertBytesShown(page: Page): Promise<void> {
     assertEquals(bytes, [full[role as keyof typeof full], lora[role as keyof typeof lora]], role);
   }
   assertEquals(all, [sum(full), sum(lora)]);
+  const shown = `[...document.querySelectorAll("#bytes tbody tr:last-child td, #bars span")]
+    .map(({ textContent }) => textContent)`;
+  const [inFull, withLora] = [full, lora].map((bytes) => formatBytes(sum(bytes)));
+  assertEquals([inFull, withLora], ["109 GB", "27.8 GB"]);
+  assertEquals(await page.evaluate(shown), [
+    `full ${inFull}: does not fit in 80 GB`,
+    `LoRA ${withLora}: fits in 48 GB, not in 24`,
+    inFull,
+    withLora,
+  ]);
 }

@@ -64,7 +64,7 @@ async function assertAddressEndsPaste(page: Page): Promise<void> {
   await page.until(`${said}.startsWith("gpt2-medium: ")`, 20_000, "the other model");
   assertMatch(await page.evaluate(said), / over a base in NF4; full fine-tuning in F32 /);
   const head = `document.getElementById("bytes").rows[0].textContent`;
-  assertEquals(await page.evaluate(head), "bytesfull, F32LoRA, base in NF4");
+  assertEquals(await page.evaluate(head), "memoryfull, F32LoRA, base in NF4");
 }
 
 /** Somebody's adapter, from the disk. */
@@ -84,6 +84,29 @@ async function assertAdapterIsShown(page: Page): Promise<void> {
     await page.evaluate(cells),
     updates.map((update) => `${siteName(update)} ${spectrum(update).frobenius.toPrecision(3)}`),
   );
+}
+
+/** After a press on a button, for readers who have no adapter. */
+async function assertOursIsShown(page: Page): Promise<void> {
+  await page.evaluate(`document.getElementById("ours").click()`);
+  const said = `document.getElementById("adapter-said").textContent`;
+  await page.until(`${said}.startsWith("4 sites. ")`, 20_000, "our adapter");
+  const { updates } = await readAdapter(`${rootPath}models/rank-study/qv-r4-seed1`);
+  const rows =
+    `[...document.querySelectorAll("#adapter-table tbody th")].map((one) => one.textContent)`;
+  assertEquals(await page.evaluate(rows), updates.map(siteName));
+}
+
+/** Typed lines are there after a reload, and first ones in another tab. */
+async function assertLinesAreKept(page: Page): Promise<void> {
+  const lines = `document.getElementById("tiny-lines")`;
+  const typed = "flp ox: xo\nflp cod: doc";
+  await page.evaluate(`(${lines}.value = ${JSON.stringify(typed)},
+    ${lines}.dispatchEvent(new Event("input", { bubbles: true })))`);
+  await page.reload();
+  await page.until(`${lines}.value === ${JSON.stringify(typed)}`, 20_000, "the typed lines");
+  await using other = await playground.open(playground.address);
+  await other.until(`${lines}.value.startsWith("flp able: elba\\n")`, 20_000, "the first lines");
 }
 
 /** Controls and pictures without a name for a screen reader. */
@@ -149,7 +172,12 @@ async function assertDroppedAdapters(page: Page): Promise<void> {
   const folder = `${rootPath}models/rank-study/qv-r2-seed1`;
   await drop(page, "adapter", [`${folder}/adapter_model.safetensors`]);
   await page.until(`${text("adapter-said")}.startsWith("Not read")`, 20_000, "a refusal");
-  assertMatch(await page.evaluate(text("adapter-said")), /cannot read adapter_config\.json/);
+  assertEquals(
+    await page.evaluate(text("adapter-said")),
+    "Not read: one file is missing, adapter_config.json; choose both together, or drop their folder.",
+  );
+  await drop(page, "adapter", [`${rootPath}README.md`]);
+  await page.until(`${text("adapter-said")}.startsWith("Not read: an")`, 20_000, "a refusal");
   await drop(page, "adapter", [folder]);
   await page.until(`${text("adapter-said")}.startsWith("4 sites")`, 20_000, "a folder");
   const chart = `document.getElementById("adapter-chart")`;
@@ -178,7 +206,14 @@ async function assertDroppedModels(page: Page): Promise<void> {
     /^Your model \(gpt2\): LoRA trains .* Counted with 64 tokens each, the most that this model takes\.$/,
   );
   await drop(page, "memory", [`${rootPath}README.md`]);
-  await page.until(`${said}.startsWith("Not counted: the text is no config")`, 20_000, "a refusal");
+  await page.until(
+    `${said} === "Not counted: the text is no config.json, which begins with { and ends with }."`,
+    20_000,
+    "a refusal",
+  );
+  await Deno.writeTextFile(config, `{"model_type": "t5"}`);
+  await drop(page, "memory", [config]);
+  await page.until(`${said}.endsWith('; yours has type "t5".')`, 20_000, "a refusal");
   await page.evaluate(`document.getElementById("catalog").click()`);
   await page.until(`${said}.startsWith("llama-2-7b: ")`, 20_000, "the catalog's model");
   assertEquals(await page.evaluate(`document.getElementById("catalog").hidden`), true);
@@ -196,6 +231,8 @@ Deno.test({
     await assertDroppedModels(page);
     await drop(page, "planted", [`${rootPath}README.md`]);
     assertEquals(await page.evaluate("location.href"), address, "the page stays");
+    await assertOursIsShown(page);
+    await assertLinesAreKept(page);
     assertEquals(page.errors, []);
   },
 });

@@ -1,6 +1,6 @@
 /** The tiny GPT-2 of the playground learns lines, without a page. */
 
-import { assert, assertEquals, assertRejects } from "@std/assert";
+import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { TuningCurves } from "../../playground/tiny/curves.ts";
 import { exampleLines } from "../../playground/tiny/settings.ts";
 import { loadBase, textsOf, Tuning } from "../../playground/tiny/tuning.ts";
@@ -78,5 +78,12 @@ Deno.test("one line, and lines longer than the model's 64 tokens, are learned to
     assert(losses[2] < losses[0]);
     assertEquals(spectra.length, 4);
   }
+  const refused = (lines: string[]) =>
+    assertThrows(() => new Tuning(base, lines, settings), RangeError).message;
+  assertEquals(refused([]), "There is no line to learn: write one");
+  assertEquals(
+    refused([`flp a: ${"a ".repeat(200)}`]),
+    "Every line is too long for this model, which takes 64 tokens",
+  );
   base.model[Symbol.dispose]();
 });
