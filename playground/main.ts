@@ -13,6 +13,7 @@ import { TinyApp } from "./tiny_app.ts";
 import { exampleLines } from "./tiny/settings.ts";
 import { lessonHandles, memoryHandles, tinyHandles } from "./views/handles.ts";
 import { drawAdapter, showAdapter } from "./views/adapter.ts";
+import { showBlock } from "./views/block.ts";
 import { showAnswer, showStop, turns } from "./views/path.ts";
 import { showFigures } from "./views/planted.ts";
 import { Sharing } from "./views/sharing.ts";
@@ -51,6 +52,7 @@ function show(): void {
   showStop(state);
   showFigures(state);
   sharing.show(state);
+  showBlock("memory-block", state.sites);
 }
 
 function redraw(): void {
@@ -107,6 +109,7 @@ function changeTiny(part: Partial<State>): void {
   else tiny.restart(state);
 }
 
+showBlock("tiny-block", "q,v");
 keepValue("tiny-lines", exampleLines.join("\n"));
 element("prompt").onchange = () => changeTiny({ prompt: element("prompt").value });
 element("files").onchange = () => showAdapter([...element("files").files]);

@@ -7,7 +7,7 @@ import { boxesPicture, tableOf } from "../../src/figures/mod.ts";
 import { tableHtml } from "../../src/figures/html.ts";
 import { formulasHtml, pictureHtml } from "../drawing.ts";
 import type { Slide } from "../slide.ts";
-import { blockPicture } from "./block.ts";
+import { blockPicture } from "../../src/figures/block_picture.ts";
 
 const tasks = 20, rank = 8;
 

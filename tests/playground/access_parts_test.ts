@@ -89,7 +89,7 @@ async function assertNames(page: Page): Promise<void> {
   // The tree lists what is in a fold last; keys reach all in the order of the page.
   assertEquals(of("slider").toSorted(), labels(false).toSorted());
   assertEquals(of("combobox").toSorted(), labels(true).toSorted());
-  assertEquals(of("image").length, 11, "charts, matrices and bars");
+  assertEquals(of("image").length, 13, "charts, matrices, bars and blocks");
 }
 
 /** Checks that steps are not read aloud: numbers are in no live region. */

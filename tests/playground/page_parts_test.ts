@@ -63,6 +63,16 @@ async function assertAddressEndsPaste(page: Page): Promise<void> {
   await page.evaluate(`void (location.hash = "#model=gpt2-medium&dtype=nf4")`);
   await page.until(`${said}.startsWith("gpt2-medium: ")`, 20_000, "the other model");
   assertMatch(await page.evaluate(said), / over a base in NF4; full fine-tuning in F32 /);
+  const lit = (id: string) => page.evaluate(`/matrices (.*) are lit/.exec(${id}.alt)[1]`);
+  assertEquals(await lit(`document.getElementById("tiny-block")`), "q and v");
+  assertEquals(await lit(`document.getElementById("memory-block")`), "q and v");
+  await page.evaluate(`void (location.hash = "#model=gpt2-medium&dtype=nf4&sites=q,k,v,o")`);
+  await page.until(
+    `document.getElementById("memory-block").alt.includes("o are lit")`,
+    20_000,
+    "o",
+  );
+  assertEquals(await lit(`document.getElementById("memory-block")`), "q, k, v, and o");
   const head = `document.getElementById("bytes").rows[0].textContent`;
   assertEquals(await page.evaluate(head), "memoryfull, F32LoRA, base in NF4");
 }

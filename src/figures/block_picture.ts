@@ -1,20 +1,18 @@
 /** A block of a transformer with its matrices, those with an update lit. @module */
 
-import type { Picture } from "../../src/figures/pictures.ts";
-import { pictureStyle } from "../../src/figures/pictures.ts";
+import { type Picture, pictureStyle } from "./pictures.ts";
 
 interface Part {
   readonly name: string;
   readonly at: readonly [x: number, y: number];
-  readonly isLit?: boolean;
 }
 
 const size = 62;
 
 const matrices: readonly Part[] = [
-  { name: "q", at: [110, 16], isLit: true },
+  { name: "q", at: [110, 16] },
   { name: "k", at: [110, 99] },
-  { name: "v", at: [110, 182], isLit: true },
+  { name: "v", at: [110, 182] },
   { name: "o", at: [350, 99] },
   { name: "up", at: [540, 99] },
   { name: "down", at: [650, 99] },
@@ -34,18 +32,11 @@ const lines: readonly string[] = [
   "M712,130H790",
 ];
 
-/** The block as boxes from left to right. */
-export function blockPicture(): Picture {
+/** The block as boxes from left to right, with these matrices lit. */
+export function blockPicture(lit: readonly string[] = ["q", "v"]): Picture {
   const alt = "A block: the input goes to q, k and v, then attention, o, up and down. " +
-    "Of these six matrices q and v are lit: they have an update.";
-  const boxes = matrices.map(({ name, at: [x, y], isLit }) =>
-    `<rect class="box ${
-      isLit ? "lora" : "base"
-    }" x="${x}" y="${y}" width="${size}" height="${size}" rx="4"` +
-    `${isLit ? ' stroke-width="3"' : ""}/><text x="${x + size / 2}" y="${
-      y + size / 2 + 6
-    }">${name}</text>`
-  );
+    `Of these six matrices ${new Intl.ListFormat("en").format(lit)} are lit: they have an update.`;
+  const boxes = matrices.map((part) => boxOf(part, lit.includes(part.name)));
   const words = [["attention", 270, 134], ["x", 20, 136], [
     "residual sums and norms are left out",
     610,
@@ -66,3 +57,11 @@ ${[...boxes, ...words].join("\n")}
 `;
   return { svg, alt, caption: "" };
 }
+
+const boxOf = ({ name, at: [x, y] }: Part, isLit: boolean): string =>
+  `<rect class="box ${
+    isLit ? "lora" : "base"
+  }" x="${x}" y="${y}" width="${size}" height="${size}" rx="4"` +
+  `${isLit ? ' stroke-width="3"' : ""}/><text x="${x + size / 2}" y="${
+    y + size / 2 + 6
+  }">${name}</text>`;
