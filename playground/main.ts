@@ -14,7 +14,7 @@ import { exampleLines } from "./tiny/settings.ts";
 import { lessonHandles, memoryHandles, tinyHandles } from "./views/handles.ts";
 import { drawAdapter, showAdapter } from "./views/adapter.ts";
 import { showBlock } from "./views/block.ts";
-import { showAnswer, showStop, turns } from "./views/path.ts";
+import { showStop, turnAnswer, turns } from "./views/path.ts";
 import { showFigures } from "./views/planted.ts";
 import { Sharing } from "./views/sharing.ts";
 
@@ -75,7 +75,7 @@ for (const [id, stopAfter] of Object.entries(turns)) {
   };
 }
 
-element("stop-why").onclick = () => showAnswer(element("stop-answer").hidden);
+element("stop-why").onclick = () => turnAnswer(state.stop);
 
 element("stop-again").onclick = () => {
   go(stateAt(state.stop, state));

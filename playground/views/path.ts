@@ -4,6 +4,7 @@ import { element } from "../dom.ts";
 import { stops } from "../path.ts";
 import { settingsOf, type State, stateAt } from "../state.ts";
 import { lessonHandles } from "./handles.ts";
+import { offerPrediction, settlePrediction } from "./predictions.ts";
 
 /** The next stop for each button, from a stop. */
 export const turns: Readonly<Record<string, (stop: number) => number>> = {
@@ -23,7 +24,8 @@ export function showStop(state: State): void {
     element("stop-title").textContent = title;
     element("stop-text").textContent = at?.text ?? invitation;
     element("stop-answer").textContent = at?.answer ?? "";
-    showAnswer(false);
+    offerPrediction(stop);
+    foldAnswer();
   }
   showChanged(at ? movedFrom(state) : []);
   element("stop-why").hidden = !at;
@@ -32,10 +34,17 @@ export function showStop(state: State): void {
   element("next").textContent = nextName(stop);
 }
 
-/** Unfolds the answer of the stop, or folds it. */
-export function showAnswer(isShown: boolean): void {
-  element("stop-answer").hidden = !isShown;
-  element("stop-why").setAttribute("aria-expanded", String(isShown));
+/** Unfolds the answer of a stop, which ends its prediction, or folds it. */
+export function turnAnswer(stop: number): void {
+  if (!element("stop-told").hidden) return foldAnswer();
+  settlePrediction(stop);
+  element("stop-told").hidden = false;
+  element("stop-why").setAttribute("aria-expanded", "true");
+}
+
+function foldAnswer(): void {
+  element("stop-told").hidden = true;
+  element("stop-why").setAttribute("aria-expanded", "false");
 }
 
 /** Labels of the handles that are elsewhere than their stop has them. */

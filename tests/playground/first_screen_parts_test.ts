@@ -62,6 +62,36 @@ Deno.test({
   },
 });
 
+Deno.test({
+  name: "predictions are made before the answers, and counted at the end",
+  ignore,
+  fn: async () => {
+    await using page = await playground.open("about:blank");
+    await open(page, "#stop=1");
+    const said = (id: string) =>
+      page.evaluate<string>(`document.getElementById("${id}").textContent`);
+    for (const [i, { options, right }] of stops.entries()) {
+      assertEquals([await said("predict-0-label"), await said("predict-1-label")], options);
+      const ticked =
+        `[...document.querySelectorAll("#predict input")].map(({ checked }) => checked)`;
+      assertEquals(await page.evaluate(ticked), [false, false]);
+      await click(page, "predict-0");
+      await click(page, "stop-why");
+      const score = `You predicted ${stops.filter(({ right }) => right === 0).length} of 8 right. `;
+      const verdict = right === 0 ? "Right. " : "Not so. ";
+      assertEquals(await said("stop-verdict"), i < 7 ? verdict : verdict + score);
+      await click(page, "predict-1"); // Too late.
+      assertEquals(await page.evaluate(ticked), [true, false]);
+      await click(page, "next");
+    }
+    assertEquals(await said("stop-verdict"), "Right. ", "again at the first stop");
+    assertEquals(await page.evaluate(`document.getElementById("stop-told").hidden`), true);
+    await click(page, "leave");
+    assertEquals(await page.evaluate(`document.getElementById("predict").hidden`), true);
+    assertEquals(page.errors, []);
+  },
+});
+
 /** Widths of the lines of the ellipses, by role. */
 const widths = (id: string) =>
   `Object.fromEntries([...document.querySelectorAll("#${id} .ellipse")].map((one) =>

@@ -158,6 +158,39 @@ Deno.test("the path says what happens", async () => {
   }
 });
 
+/** Places of the options that happen, stop by stop: 1 if the second does. */
+async function whatHappens(): Promise<boolean[]> {
+  const at = (stop: number, steps: number) => readingAt(stops[stop - 1].title, steps);
+  const [plane, zero, small, large] = [
+    ...[await at(1, 100), await at(2, 100)],
+    ...[await at(4, 300), await at(5, 300)],
+  ];
+  const learned = await stepsToLearn(stops[2].title, 4);
+  const { losses: { lora } } = await at(6, 300), unseen = await at(7, 150);
+  const { device, lesson } = await openLessonOf(stops[7].settings);
+  await lesson.train(50);
+  const { changed } = await (await mergeLesson(lesson)).unmerge();
+  lesson[Symbol.dispose]();
+  device[Symbol.dispose]();
+  const rest = frobeniusNorm(difference(unseen.shift.matrix, unseen.lora.matrix));
+  return [
+    plane.lora.values[1] > 1e-6 * plane.lora.values[0],
+    zero.loss.lora === zero.losses.lora[0],
+    Math.max(...learned) > 2 * Math.min(...learned),
+    [0, 1].some((i) => small.lora.values[i] < 0.9 * small.shift.values[i]),
+    large.lora.values[15] > 0.01 * large.lora.values[0],
+    lora.some((loss, step) => step > 10 && loss > 1.5 * lora[step - 1]),
+    rest > 0.5 * frobeniusNorm(unseen.shift.matrix),
+    changed > 0,
+  ];
+}
+
+Deno.test("the predictions that count as right are what happens, half of them the second", async () => {
+  const right = stops.map(({ right }) => right);
+  assertEquals(right, (await whatHappens()).map(Number));
+  assertEquals(right.filter((place) => place === 1).length, 4);
+});
+
 Deno.test("merging rounds, and unmerging gives every bit back", async () => {
   const { device, lesson } = await openLessonOf({});
   await lesson.train(50);
