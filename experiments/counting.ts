@@ -45,6 +45,10 @@ const printedCounts = [["table4", "FT"], ["table15", "LoRA, r_q = r_v = 4"]].map
   },
 );
 
+const barLabels = ["full fine-tuning", "LoRA, r = 4"];
+
+const inMillions = (count: number) => `${grouped(Math.round(count / 1e6))} million`;
+
 const colors = [palette.full, palette.lora[1], palette.lora[0]];
 
 /** Counts what full fine-tuning and LoRA train in GPT-3 175B. */
@@ -66,6 +70,14 @@ export const counting: Experiment = experiment({
     why: "9,251 is 93% of 10,000, which is a round number: the paper divides 350 GB by 35 MB as " +
       "well, where an adapter of r = 4 takes 37.7 MB at two bytes a value.",
     paper: [{ where: "tables 4 and 15", rows: printedCounts }],
+    headline: {
+      place: 1,
+      row: "10,000 times fewer trained parameters (GPT-3)",
+      bars: (rows) =>
+        rows.slice(0, 2).map(({ trained }, i) => {
+          return { label: barLabels[i], value: trained, text: inMillions(trained) };
+        }),
+    },
     holds: ([, rank4]) => Number(rank4.reduction.toPrecision(1)) === printed.parameterReduction,
     ours: ([, { reduction }]) => `${grouped(Math.round(reduction))} times`,
     found: ([, , rank1]) => `At r = 1 it is ${grouped(Math.round(rank1.reduction))} times.`,

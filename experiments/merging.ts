@@ -125,6 +125,9 @@ async function logitsOf(model: Model<ModelInputs>, inputs: ModelInputs): Promise
 /** Relative to the largest logit: what F32 rounding may add up to over the layers. */
 const tolerance = 1e-4;
 
+/** The row of two claims in the table of what matters most. */
+const costlessRow = { place: 5, row: "no slower once merged, and merging can be undone" };
+
 /** Merges, unmerges and switches tasks. */
 export const merging: Experiment = experiment({
   name: "merging",
@@ -149,6 +152,13 @@ export const merging: Experiment = experiment({
     note: "Only these passes are interleaved. Those of the 12,288 x 12,288 matrix are timed one " +
       "after the other and differ by what else the machine was doing.",
     corrected: "2026-11-30, decision 0026",
+    headline: {
+      ...costlessRow,
+      bars: ({ passes: [base, , merged, unmerged] }) =>
+        Object.entries({ base, merged, unmerged }).map(([label, { launches }]) => {
+          return { label, value: launches, text: `${launches} launches` };
+        }),
+    },
     ours: ({ passes: [base, , merged, unmerged] }) => launchText([[base], [merged], [unmerged]]),
     holds: ({ passes: [, , merged, unmerged] }) => merged.differing === 0 && unmerged.differing > 0,
     found({ timings: [base, ...others] }) {
@@ -165,6 +175,7 @@ export const merging: Experiment = experiment({
     rule: `when merged and unmerged logits differ by at most ${tolerance} of the largest ` +
       "logit and no bit of the base's weights and logits changed",
     ...said.unmerging,
+    headline: costlessRow,
     ours: ({ mergeError, changedBits }) =>
       `differ by ${mergeError.toExponential(0)}; ${changedBits} bits changed`,
     holds: ({ mergeError, largestLogit, changedBits }) =>

@@ -1,5 +1,6 @@
 /** The paper's printed numbers next to what follows from its settings. @module */
 
+import { palette } from "../src/figures/figure.ts";
 import type { PaperRow } from "../src/paper/mod.ts";
 import { type Experiment, experiment } from "./frame/mod.ts";
 
@@ -27,6 +28,19 @@ export const paperTables: Experiment = experiment({
       "when every printed number that can be computed equals ours to the digits shown, rounded " +
       "or truncated; settings that the paper does not state may be inferred from the printed value, and are marked",
     exact: true,
+    topic: "counting",
+    headline: {
+      place: 6,
+      row: "the numbers that the paper prints",
+      bars({ countVerdicts, rows }) {
+        const { differs, ...agree } = countVerdicts(rows);
+        const all = agree["equal when rounded"] + agree["equal when truncated"];
+        return [
+          { label: "agree", value: all, text: `${all} numbers`, color: palette.merged },
+          { label: "differ", value: differs, text: `${differs} numbers`, color: palette.full },
+        ];
+      },
+    },
     why: "Of the 39, 13 are counts of prefix layers, which the paper's formula does not give for " +
       "any number of tokens, 6 are of LoRA on GPT-2, printed as 0.1% of the model, and 4 follow " +
       "from the round 10,000 times. The tables give a reason for each and say “probably” where " +

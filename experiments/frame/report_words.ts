@@ -15,6 +15,7 @@ import {
   type Meaning,
   type Report,
 } from "../../src/report/report.ts";
+import { causes, messageOf, topics } from "./message.ts";
 import type { PlanContext } from "./planned_runs.ts";
 
 /** Words that are the same in every report. */
@@ -23,16 +24,19 @@ export const words = {
   lead: "LoRA (low-rank adaptation, Hu et al. 2021) leaves a model's weights W as they are and " +
     "trains, for some of them, an update ΔW = s·B·A of small rank r. This report checks what the " +
     "paper claims: exactly, where counting the tensors and bytes of GPT-3 175B is enough, and at " +
-    "small scale, with models that this machine trains in minutes, where it is not. In the " +
-    "sections, beside each verdict stands its rule. Rules were written before the runs; one that was " +
-    "corrected after a run says so.",
+    "small scale, with models that this machine trains in minutes, where it is not. Each section " +
+    "has the rule beside the verdict. Rules were written before the runs; a rule that was corrected " +
+    "after a run is marked.",
   picture: methodPicture(),
+  message: messageOf,
+  topics,
+  causes,
   verdicts: [
     ["reproduced", "what the paper says is what was found, by the rule in its section"],
     [
       "not reproduced at this scale",
-      "the rule fails with a model that knows too little, or by less than the noise; larger ones, or more seeds, may " +
-      "decide otherwise",
+      "the rule fails with a model that knows too little, or by less than the noise, which is undecided; larger " +
+      "models, or more seeds, may decide otherwise",
     ],
     ["differs", "a number that the paper prints is not the one that follows from its settings"],
     [
@@ -41,10 +45,6 @@ export const words = {
       "is missed by more than the noise",
     ],
     ["holds", "the same as reproduced, for a claim that the paper does not make"],
-    [
-      "holds here, not with --full",
-      "it holds in this run, and failed with three seeds and all ranks",
-    ],
     ["does not hold", "the rule of a claim that the paper does not make fails"],
     [notQuiet, "a time, where the same work timed twice differs too much; not counted"],
     [
@@ -75,10 +75,13 @@ export const words = {
       "where directions are taken from: the rows of A, or those of ΔW on the side of its outputs (left) " +
       "or inputs (right)",
     ],
-    ["ΔW·S^½", "an update in the metric of the inputs x, S = E x xᵀ: what it does to outputs"],
+    [
+      "ΔW·S^½",
+      "an update in the metric of the inputs x, with S = E[x xᵀ]: what it does to outputs",
+    ],
     [
       "S, white inputs",
-      "S is the mean of x·xᵀ over the inputs x; they are white where S is the identity",
+      "S is the mean of x xᵀ over the inputs x; they are white where S is the identity",
     ],
     [
       "amplification, W's own",
@@ -114,7 +117,7 @@ export async function wordsOf(device: Device, plan: PlanContext): Promise<Report
 }
 
 function factsOf(device: Device, { seeds, quick }: PlanContext, commit?: string): Report["facts"] {
-  const spread = seeds.length > 1 ? "" : " (where runs have this one seed: no error bars)";
+  const spread = seeds.length > 1 ? "" : " (one seed: no error bars)";
   return [
     ["version", version],
     ...(commit ? [["commit", commit] as const] : []),

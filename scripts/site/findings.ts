@@ -6,6 +6,7 @@
  */
 
 import type { Finding } from "../../experiments/frame/mod.ts";
+import { messageOf } from "../../experiments/frame/message.ts";
 import { words } from "../../experiments/frame/report_words.ts";
 import { isJudged } from "../../src/figures/html.ts";
 import type { Verdict } from "../../src/paper/claim.ts";
@@ -22,9 +23,8 @@ interface ExperimentResult {
   readonly findings: readonly Finding[];
 }
 
-const intro = `# Findings
-
-\`deno task reproduce\` checks the paper's claims and writes the report \`results/index.html\`, with
+const intro =
+  `\`deno task reproduce\` checks the paper's claims and writes the report \`results/index.html\`, with
 figures and tables. This page has its verdicts, each with its rule. Rules were written before the run;
 those that were corrected or added after one say so.
 
@@ -42,7 +42,9 @@ Houlsby, Lin, Pfeiffer and AdapterDrop. For other symbols, see [Notation](notati
 /** The page as Markdown. */
 export function findingsPage({ facts, results }: Results): string {
   const { device, seeds, made } = facts;
+  const message = messageOf(results.flatMap(({ findings }) => findings));
   return [
+    `# Findings\n${message === undefined ? "" : `\n${message}\n`}`,
     intro,
     `Made ${made}, on ${device}; seeds: ${seeds}.`,
     section("The paper's claims", pick(results, ({ beyond }) => !beyond), true),

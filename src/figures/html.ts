@@ -29,6 +29,22 @@ export function tableHtml(table: DataTable, draw: DrawFormula = texAsText): stri
   return `<details class="quoted">${summary}${scroll("")}</details>`;
 }
 
+/** A letter with its index, such as `W_q`, `A_r=8` or `r_q`. */
+const indexed = /(?<![\w.])(ΔW|[A-Zr])_([a-z0-9]+(?:=\d+)?)(?!\w)/g;
+
+/** A power, such as `S^½` or `e^−3`. */
+const power = /(?<=[\p{L}\d])\^([−-]?(?:½|\w+))/gu;
+
+/** HTML whose texts have indices below and exponents above the line; code and attributes are as they were. */
+export const symbolsHtml = (html: string): string =>
+  html.replaceAll(
+    /<(code|pre)\b.*?<\/\1>|(?<=^|>)[^<]+/gs,
+    (text, code?: string) =>
+      code === undefined
+        ? text.replaceAll(indexed, "<i>$1</i><sub>$2</sub>").replaceAll(power, "<sup>$1</sup>")
+        : text,
+  );
+
 const texAsText: DrawFormula = (tex) => `<code>${escapeHtml(tex)}</code>`;
 
 function tableBody({ columns, rows }: DataTable, draw: DrawFormula): string {
@@ -91,7 +107,6 @@ const kinds: Readonly<Record<string, string>> = {
   "equal when rounded": "good",
   "equal when truncated": "near",
   "not reproduced at this scale": "near",
-  "holds here, not with --full": "near",
   "quoted": "none",
 };
 
@@ -109,6 +124,12 @@ export const isGood = (verdict: string): boolean => kindOf(verdict) === "good";
 export function verdictHtml(verdict: string, count?: number): string {
   const many = count === undefined ? "" : `: ${count}`;
   return `<span class="verdict ${kindOf(verdict)}">${escapeHtml(verdict)}${many}</span>`;
+}
+
+/** The style of a verdict, and its sign. */
+export function markOf(verdict: string): [kind: string, sign: string] {
+  const kind = kindOf(verdict);
+  return [kind, marks[kind]];
 }
 
 /** A verdict's count as a mark, which shows the verdict's name when it is pointed at. */

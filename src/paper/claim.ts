@@ -1,9 +1,9 @@
 /** A claim as data, and its verdict. @module */
 
-import type { JudgedClaim } from "../report/report.ts";
-import { isDecided, type Margin, narrowNote, powerNote } from "./margin.ts";
+import type { Bar, Headline, JudgedClaim } from "../report/report.ts";
+import { deciding, isDecided, type Margin, narrowNote, powerNote } from "./margin.ts";
 
-export type { JudgedClaim };
+export type { Bar, Headline, JudgedClaim };
 
 /** The verdict where what was timed, done twice, took different times. */
 export const notQuiet = "not judged: the machine was not quiet";
@@ -19,7 +19,7 @@ export type Judgment = boolean | typeof notQuiet | typeof tooNear | typeof tooFe
 
 /**
  * Result of a claim's rule: the first four for a claim of the paper, the next two for one beyond
- * it, the others for either.
+ * it, the others, where there is no result, for either.
  */
 export type Verdict =
   | "reproduced"
@@ -28,7 +28,6 @@ export type Verdict =
   | "differs"
   | "holds"
   | "does not hold"
-  | "holds here, not with --full"
   | "not judged (quick run)"
   | typeof notQuiet
   | typeof tooNear
@@ -51,7 +50,8 @@ export interface PrintedCase<Rows> {
 }
 
 /** A claim about an experiment's rows, the rule by which it is judged, and what is reported as found. */
-export interface Claim<Rows> extends Pick<Finding, "beyond" | "printed" | "quote" | "corrected"> {
+export interface Claim<Rows>
+  extends Pick<Finding, "beyond" | "printed" | "quote" | "corrected" | "topic"> {
   /** The claim in a sentence. */
   readonly text: string | ((rows: Rows) => string);
   /** The rule in words: `when …`, which follows `reproduced` or, beyond the paper, `holds`. */
@@ -80,6 +80,13 @@ export interface Claim<Rows> extends Pick<Finding, "beyond" | "printed" | "quote
   readonly quick?: boolean;
   /** Reason for a broken claim: as far as it was tested, or with "a guess:" before it. */
   readonly why?: string;
+  /**
+   * The kind of that reason, for a claim that depends on scale: a base that knows too little, or too few steps or
+   * seeds. Default: it is not known, unless `margin` shows that the seeds are too few.
+   */
+  readonly cause?: "base" | "steps" | "power";
+  /** Its row in the table of what matters most, with its numbers. */
+  readonly headline?: Omit<Headline, "bars"> & { bars?(rows: Rows): readonly Bar[] };
   /** Note for a reader in either case, such as how little it takes to hold. */
   readonly note?: string;
   /**
@@ -92,7 +99,8 @@ export interface Claim<Rows> extends Pick<Finding, "beyond" | "printed" | "quote
    */
   readonly contrary?: readonly PrintedCase<Rows>[];
   /**
-   * Numbers that broke it with `--full`, quoted when it holds in a run with fewer seeds and ranks.
+   * Numbers that broke it with `--full`: it does not hold then, even where a run with fewer seeds and ranks finds that
+   * it does, and these are quoted there.
    */
   readonly brokenInFull?: string;
 }
@@ -107,10 +115,11 @@ export function claimOn<Part, Rows = unknown>(
   claim: Claim<Part>,
   read: (rows: Rows) => Part,
 ): NotedClaim<Rows> {
-  const { paper: _, contrary: __, ...words } = claim;
+  const { paper: _, contrary: __, headline, ...words } = claim;
   return {
     ...words,
     paper: paperNote(claim),
+    headline: headline && { ...headline, bars: (rows) => headline.bars?.(read(rows)) ?? [] },
     text: (rows) => textOf(claim, read(rows)),
     holds: (rows) => claim.holds(read(rows)),
     ours: (rows) => claim.ours(read(rows)),
@@ -130,21 +139,25 @@ export const claimsIn = <Part>(
   beyond = false,
 ): NotedClaim[] =>
   claims.map((claim) => {
-    const { printed, quote, why, note, paper, ...words } = claimOn(claim, () => part);
-    const own = beyond ? { beyond } : { printed, quote, why, note, paper };
+    const { printed, quote, why, note, paper, headline, ...words } = claimOn(claim, () => part);
+    const own = beyond ? { beyond } : { printed, quote, why, note, paper, headline };
     return { ...words, ...own, text: `${textOf(claim, part)} (in ${name})` };
   });
 
 /** Applies a claim's rule to rows; `quick` says that they are of a quick run. */
 export function judge<Rows>(claim: Claim<Rows>, rows: Rows, quick: boolean): Finding {
-  const { brokenInFull, beyond, printed, quote, corrected } = claim;
+  const { brokenInFull, beyond, printed, quote, corrected, topic } = claim;
   const tried = paperNote(claim);
   const rule = `${beyond ? "holds" : "reproduced"} ${claim.rule}${tried ? `; ${tried}` : ""}`;
   const verdict = verdictOf(claim, rows, quick);
-  const full = verdict === "holds here, not with --full"
-    ? `With --full it did not hold (quoted from decision 0013): ${brokenInFull}.`
+  const full = brokenInFull !== undefined && verdict === "does not hold" && claim.holds(rows)
+    ? `In this run it holds; with --full it did not (quoted from decision 0013): ${brokenInFull}.`
     : "";
-  const words = { beyond, printed, quote, note: noteOf(claim, verdict), corrected };
+  const words = {
+    ...{ beyond, printed, quote, note: noteOf(claim, verdict), corrected, topic },
+    headline: claim.headline && { ...claim.headline, bars: claim.headline.bars?.(rows) },
+    ...openness(claim, verdict, rows),
+  };
   return {
     ...{
       claim: textOf(claim, rows),
@@ -161,6 +174,26 @@ export function judge<Rows>(claim: Claim<Rows>, rows: Rows, quick: boolean): Fin
 function marginNote(verdict: Verdict, margin: Margin | undefined): string | undefined {
   if (verdict === "reproduced") return narrowNote(margin);
   return verdict.startsWith("not reproduced") ? powerNote(margin) : undefined;
+}
+
+/** The kind of reason that a claim could not be decided, and how many seeds would decide it. */
+function openness<Rows>(
+  claim: Claim<Rows>,
+  verdict: Verdict,
+  rows: Rows,
+): Pick<JudgedClaim, "cause" | "power"> {
+  if (verdict === "not judged (quick run)") return { cause: "quick" };
+  if (verdict.startsWith("not judged")) return { cause: "time" };
+  if (verdict !== "not reproduced at this scale") return {};
+  const margin = claim.margin?.(rows);
+  if (margin && margin.beyond > 0) {
+    const power = margin.seeds < 2 ? "one seed does not tell its noise" : deciding(margin);
+    return { cause: "power", power };
+  }
+  const { cause = "unknown" } = claim;
+  return cause === "power"
+    ? { cause, power: "how many seeds would decide is not known" }
+    : { cause };
 }
 
 /** Result of a rule for a {@link PrintedCase}. */
@@ -221,7 +254,7 @@ function verdictOf<Rows>(claim: Claim<Rows>, rows: Rows, isQuick: boolean): Verd
   const judgment = claim.holds(rows);
   if (typeof judgment === "string") return judgment;
   if (judgment) {
-    if (brokenInFull !== undefined) return "holds here, not with --full";
+    if (brokenInFull !== undefined) return "does not hold";
     return beyond ? "holds" : "reproduced";
   }
   if (beyond) return "does not hold";

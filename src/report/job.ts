@@ -2,7 +2,7 @@
 
 import { terminalLine } from "../core/errors.ts";
 import { durationText } from "../terminal/progress.ts";
-import type { PendingSection, Report, Section } from "./report.ts";
+import type { JudgedClaim, PendingSection, Report, Section } from "./report.ts";
 
 /** An experiment before it is run; its name is its section's id. */
 export interface Planned extends Pick<Section, "title" | "question" | "source"> {
@@ -17,7 +17,11 @@ export type Found = Omit<Section, "id" | keyof Planned>;
 type Finished = Section & Planned & { readonly seconds: number };
 
 /** The words around the sections. */
-export type ReportWords = Omit<Report, "sections" | "notice" | "isGrowing" | "downloads">;
+export interface ReportWords
+  extends Omit<Report, "sections" | "notice" | "isGrowing" | "downloads" | "message"> {
+  /** The result of the whole, from the claims that were judged so far. */
+  message?(claims: readonly JudgedClaim[]): string | undefined;
+}
 
 /** Keeps the results of the experiments of a job. */
 export class JobRecord {
@@ -88,6 +92,7 @@ export class JobRecord {
     const facts = this.#allFacts().filter(([name]) => name !== "partial");
     return {
       ...this.#words,
+      message: this.#words.message?.(this.#claims),
       facts,
       sections,
       downloads,
@@ -103,6 +108,10 @@ export class JobRecord {
       return { name, title, source, settings, seconds, findings, tables };
     });
     return { facts: Object.fromEntries(this.#allFacts()), missing: this.#missing, results };
+  }
+
+  get #claims(): JudgedClaim[] {
+    return [...this.#found.values()].flatMap(({ findings }) => findings);
   }
 
   get #missing(): string[] {

@@ -11,9 +11,9 @@ import {
   type DrawFormula,
   escapeHtml,
   isGood,
-  isJudged,
   markHtml,
   pictureSource,
+  symbolsHtml,
   tableHtml,
   verdictHtml,
 } from "../figures/html.ts";
@@ -21,11 +21,18 @@ import type { Picture } from "../figures/pictures.ts";
 import { downloadHtml, loaderScripts, plotHtml, plotScript, tableCsv } from "../figures/show.ts";
 import { plotSvg } from "../figures/still.ts";
 import {
+  beyondHtml,
+  claimsHtml,
+  claimsOf,
+  headlinesHtml,
+  headlinesOf,
+  openHtml,
+} from "./claims.ts";
+import {
   claimId,
   countVerdicts,
   isDone,
   type JudgedClaim,
-  type Meaning,
   type PendingSection,
   type Report,
   type Section,
@@ -68,7 +75,7 @@ ${contentsHtml(report)}
 <main${report.isGrowing ? " data-growing" : ""}>
 ${frontHtml(report)}
 ${parts.join("\n")}
-${citationHtml(report)}
+${backHtml(report)}
 </main>
 <script>${pageScript}</script>
 <script>${scripts[0]}</script>
@@ -85,21 +92,49 @@ ${citationHtml(report)}
 
 // The first screen and the contents.
 
-/** A claim, and its anchor. */
-type Placed = readonly [id: string, finding: JudgedClaim];
-
-/** The first screen: subject, facts of the run, and the claims with their verdicts. */
+/** The first screen: the message, what matters most, and the claims with their verdicts. */
 function frontHtml(report: Report): string {
-  const { title, lead, picture, notice, facts } = report;
-  const terms = facts.map(([name, value]) =>
-    `<div><dt>${escapeHtml(name)}</dt><dd>${escapeHtml(value)}</dd></div>`
-  );
+  const { title, message, notice } = report;
   return `<header><h1>${escapeHtml(title)}</h1>
 ${notice === undefined ? "" : `<p class="notice">${escapeHtml(notice)}</p>`}
-${lead === undefined ? "" : `<p class="lead">${escapeHtml(lead)}</p>`}
-${picture === undefined ? "" : drawingHtml(picture)}
-<dl class="facts">${terms.join("")}${savedHtml(report)}</dl></header>
-${claimsHtml(report)}${beyondHtml(report)}${wordsHtml(report)}`;
+${
+    message === undefined
+      ? aboutHtml(report)
+      : `<p class="message">${escapeHtml(message)}</p>`
+  }</header>
+${symbolsHtml(headlinesHtml(report))}
+${symbolsHtml(claimsHtml(report))}
+${symbolsHtml(openHtml(report))}
+${
+    message === undefined
+      ? ""
+      : foldHtml("about", "What LoRA is, and how this was checked", aboutHtml(report))
+  }`;
+}
+
+/** The end: what the paper does not claim, words, and how the report was made. */
+function backHtml(report: Report): string {
+  return `${symbolsHtml(beyondHtml(report))}${wordsHtml(report)}
+${foldHtml("made", "How this was made", factsHtml(report))}
+${citationHtml(report)}`;
+}
+
+const foldHtml = (id: string, summary: string, content: string): string =>
+  `<details class="fold" id="${id}"><summary>${escapeHtml(summary)}</summary>
+${content}</details>`;
+
+/** Subject of the report. */
+function aboutHtml({ lead, picture }: Report): string {
+  return `${lead === undefined ? "" : `<p class="lead">${escapeHtml(lead)}</p>`}
+${picture === undefined ? "" : drawingHtml(picture)}`;
+}
+
+/** The facts of the run, and files to save. */
+function factsHtml(report: Report): string {
+  const terms = report.facts.map(([name, value]) =>
+    `<div><dt>${escapeHtml(name)}</dt><dd>${escapeHtml(value)}</dd></div>`
+  );
+  return `<dl class="facts">${terms.join("")}${savedHtml(report)}</dl>`;
 }
 
 function drawingHtml({ svg, alt }: Picture): string {
@@ -110,10 +145,14 @@ function drawingHtml({ svg, alt }: Picture): string {
 function contentsHtml(report: Report): string {
   const [ours, beyond] = claimsOf(report);
   const links = [
+    ...(headlinesOf(report).length > 0 ? [contentsLink("headlines", "What matters most")] : []),
     ...(ours.length > 0 ? [contentsLink("claims", "Claims of the paper")] : []),
+    ...(ours.some(([, { verdict }]) => !isGood(verdict))
+      ? [contentsLink("open", "Failed, or undecided")]
+      : []),
+    ...report.sections.map((section) => contentsLink(section.id, section.title, stateOf(section))),
     ...(beyond.length > 0 ? [contentsLink("beyond", "Beyond the paper")] : []),
     ...(report.verdicts ? [contentsLink("words", "What the words mean")] : []),
-    ...report.sections.map((section) => contentsLink(section.id, section.title, stateOf(section))),
     ...(report.citation ? [contentsLink("cite", "How to cite")] : []),
   ];
   if (links.length === 1) return "";
@@ -132,64 +171,6 @@ function stateOf(section: Section | PendingSection): string {
   return counts.length === 0 ? "" : ` <span class="marks">${counts.join("")}</span>`;
 }
 
-/** The paper's claims, and those beyond it. */
-function claimsOf({ sections }: Report): [ours: Placed[], beyond: Placed[]] {
-  const all = sections.filter(isDone).flatMap((section) =>
-    section.findings.map((finding, n): Placed => [claimId(section.id, n), finding])
-  );
-  return [all.filter(([, { beyond }]) => !beyond), all.filter(([, { beyond }]) => beyond)];
-}
-
-function claimsHtml(report: Report): string {
-  const [all] = claimsOf(report);
-  if (all.length === 0) return "";
-  return `<section id="claims"><h2>Claims of the paper</h2>
-${countedHtml("claims", all, report.verdicts)}</section>`;
-}
-
-function beyondHtml(report: Report): string {
-  const [, beyond] = claimsOf(report);
-  if (beyond.length === 0) return "";
-  return `<section id="beyond"><h2>Beyond the paper</h2>
-<p class="note">What the paper does not claim, and what it leads one to ask; not counted above.</p>
-${countedHtml("beyond", beyond, report.verdicts)}</section>`;
-}
-
-/** The number of claims of each verdict, and the claims by verdict: failed ones first, those not judged last. */
-function countedHtml(id: string, claims: readonly Placed[], verdicts?: readonly Meaning[]): string {
-  const counts = countVerdicts(claims.map(([, finding]) => finding), verdicts);
-  const places = new Map(counts.map(([verdict], i) => [verdict, `${id}-${i + 1}`]));
-  const links = counts.map(([verdict, count]) =>
-    `<a href="#${places.get(verdict)}">${verdictHtml(verdict, count)}</a>`
-  );
-  const words = verdicts ? ` <a href="#words">what these words mean</a>` : "";
-  const isPrinted = claims.some(([, { printed }]) => printed !== undefined);
-  const heads = ["claim", ...(isPrinted ? ["printed"] : []), "ours"];
-  const placeOf = (verdict: string) => isGood(verdict) ? 1 : isJudged(verdict) ? 0 : 2;
-  const groups = counts.toSorted(([a], [b]) => placeOf(a) - placeOf(b))
-    .map(([verdict, count]) => {
-      const rows = claims.filter(([, finding]) => finding.verdict === verdict)
-        .map((claim) => claimRow(claim, isPrinted));
-      return `<tbody id="${places.get(verdict)}"><tr class="group"><th colspan="${heads.length}">${
-        verdictHtml(verdict, count)
-      }</th></tr>
-${rows.join("\n")}</tbody>`;
-    });
-  const head = heads.map((text) => `<th>${text}</th>`).join("");
-  return `<p class="counts">${links.join(" ")}${words}</p>
-<table class="claims"><thead><tr>${head}</tr></thead>${groups.join("")}</table>`;
-}
-
-/** On a narrow screen, each cell stands under the other, with its heading. */
-function claimRow([id, finding]: Placed, isPrinted: boolean): string {
-  const { claim, printed = "–", ours = "see there", note } = finding;
-  const why = note === undefined ? "" : `<p class="detail">${escapeHtml(note)}</p>`;
-  const cells = isPrinted ? [["printed", printed], ["ours", ours]] : [["ours", ours]];
-  return `<tr><td><a href="#${escapeHtml(id)}">${escapeHtml(claim)}</a>${why}</td>${
-    cells.map(([head, text]) => `<td data-head="${head}">${escapeHtml(text)}</td>`).join("")
-  }</tr>`;
-}
-
 function wordsHtml({ verdicts, terms = [] }: Report): string {
   if (verdicts === undefined) return "";
   const items = [
@@ -197,8 +178,9 @@ function wordsHtml({ verdicts, terms = [] }: Report): string {
     ...terms.map(([word, meaning]) => [escapeHtml(word), meaning]),
   ];
   const list = items.map(([word, meaning]) => `<dt>${word}</dt><dd>${escapeHtml(meaning)}</dd>`);
-  return `<details class="fold" id="words"><summary>What the words mean</summary>
-<dl class="words">${list.join("\n")}</dl></details>`;
+  return symbolsHtml(
+    foldHtml("words", "What the words mean", `<dl class="words">${list.join("\n")}</dl>`),
+  );
 }
 
 /** Links that save files, and the way to the citation. */
@@ -213,8 +195,10 @@ function savedHtml({ downloads = [], citation }: Report): string {
 /** The citation of the report. */
 function citationHtml({ citation }: Report): string {
   if (citation === undefined) return "";
-  return `<details class="fold" id="cite"><summary>How to cite</summary>
-<pre>${escapeHtml(citation.text)}</pre><p class="save">${downloadHtml(citation)}</p></details>`;
+  const content = `<pre>${escapeHtml(citation.text)}</pre><p class="save">${
+    downloadHtml(citation)
+  }</p>`;
+  return foldHtml("cite", "How to cite", content);
 }
 
 // Sections.
@@ -235,21 +219,30 @@ async function sectionHtml(
     return `<section class="pending" id="${id}">${heading}${state}<p>${question}</p></section>`;
   }
   const { findings, source, settings } = section;
-  const figures = await Promise.all(section.figures.map(figureHtml));
+  const [first = "", ...others] = await Promise.all(section.figures.map(figureHtml));
   const [ours, beyond] = [false, true].map((is) =>
     findings.flatMap((finding, n) =>
       (finding.beyond ?? false) === is ? findingHtml(finding, claimId(section.id, n)) : []
-    ).join("\n")
+    )
   );
-  return `<details class="section" id="${id}"${isOpen ? " open" : ""}><summary>${heading}${
-    chips(findings)
-  }</summary>
-<p>${question} <span class="source">${escapeHtml(source)}</span></p>
-<p class="settings">${escapeHtml(settings)}</p>
-${ours}${beyond && `<h3>Beyond the paper</h3>${beyond}`}
-${figures.join("\n")}
+  return `<details class="section" id="${id}"${isOpen ? " open" : ""}><summary>${
+    symbolsHtml(heading)
+  }${chips(findings)}</summary>
+<p>${symbolsHtml(question)} <span class="source">${escapeHtml(source)}</span></p>
+${first}
+${symbolsHtml(ours.join("\n"))}
+${others.join("\n")}
+${symbolsHtml(beyondIn(id, beyond, ours.length === 0))}
+<p class="settings">${symbolsHtml(escapeHtml(settings))}</p>
 ${tablesHtml(section.tables, draw)}
 </details>`;
+}
+
+/** The findings that the paper does not claim: folded behind its own. */
+function beyondIn(id: string, findings: readonly string[], isAlone: boolean): string {
+  if (isAlone) return findings.join("\n");
+  if (findings.length === 0) return "";
+  return foldHtml(`${id}-beyond`, `Beyond the paper: ${findings.length}`, findings.join("\n"));
 }
 
 function chips(findings: readonly JudgedClaim[]): string {
@@ -277,8 +270,8 @@ async function figureHtml(figure: Figure): Promise<string> {
   const isWide = "xaxis2" in figure.layout; // panels side by side
   return `<figure${isWide ? ' class="wide"' : ""} style="--height: ${
     figure.layout.height ?? 420
-  }px"><h3>${escapeHtml(figure.title)}</h3>${plotHtml(figure, await plotSvg(figure))}
-<figcaption>${escapeHtml(figure.caption)}</figcaption></figure>`;
+  }px"><h3>${symbolsHtml(escapeHtml(figure.title))}</h3>${plotHtml(figure, await plotSvg(figure))}
+<figcaption>${symbolsHtml(escapeHtml(figure.caption))}</figcaption></figure>`;
 }
 
 /** Folded are quoted tables, and those after the first screen. */
@@ -287,10 +280,10 @@ function tablesHtml(tables: readonly DataTable[], draw?: DrawFormula): string {
   return tables.map(({ quoted, ...table }) => {
     const isOpen = quoted === undefined && (rows += table.rows.length) <= mostOpenRows;
     const save = `<p class="save">${downloadHtml(tableCsv(table), "CSV")}</p>`;
-    const content = `<div class="data">${tableHtml(table, draw)}${save}</div>`;
-    if (isOpen) return `<h3>${escapeHtml(table.title)}</h3>${content}`;
+    const content = `<div class="data">${symbolsHtml(tableHtml(table, draw))}${save}</div>`;
+    if (isOpen) return `<h3>${symbolsHtml(escapeHtml(table.title))}</h3>${content}`;
     const whose = quoted === undefined ? "" : ` (${escapeHtml(quoted)})`;
-    const summary = `<summary>${escapeHtml(table.title)}${whose}</summary>`;
+    const summary = `<summary>${symbolsHtml(escapeHtml(table.title))}${whose}</summary>`;
     const kind = quoted === undefined ? "fold" : "fold quoted";
     return `<details class="${kind}" id="${
       escapeHtml(`fold-${table.id}`)
@@ -391,7 +384,7 @@ const printStyle = `
   th, td { padding: .1rem .3rem; } td:first-child:not(.short) { overflow-wrap: anywhere; }
   td:has(.detail):first-child { min-width: 0; } .claims td:last-child { width: auto; }
   .quoted table { font-size: 6.5pt; } a { color: inherit; text-decoration: none; }
-  .verdict { border: 1px solid currentColor; font-size: .95em; }
+  .verdict, .tile { border: 1px solid currentColor; font-size: .95em; }
 }`;
 
 const colors = `
@@ -415,7 +408,9 @@ a { color: var(--link); text-decoration-thickness: 1px; text-underline-offset: .
 p { margin: .6rem 0; }
 dl { display: grid; grid-template-columns: max-content 1fr; gap: .1rem 1rem; margin: .4rem 0; font-size: .92rem; }
 dt { color: var(--soft); } dd { margin: 0; overflow-wrap: anywhere; min-width: 0; }
-.lead { max-width: 56rem; }
+.lead { max-width: 56rem; } .message { font-size: 1.1rem; line-height: 1.4; margin: 0 0 .8rem; max-width: 60rem; }
+.unseen { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); }
+sub, sup { line-height: 0; font-size: .75em; }
 .drawing { max-width: 100%; height: auto; }
 .facts { display: flex; flex-wrap: wrap; gap: 0 1.25rem; font-size: .85rem; }
 .facts dt, .facts dd { display: inline; } .facts dt::after { content: ": "; }
@@ -426,7 +421,7 @@ dt { color: var(--soft); } dd { margin: 0; overflow-wrap: anywhere; min-width: 0
 .verdict { display: inline-block; padding: 0 .5rem; border-radius: .8rem; font-size: .82rem; white-space: nowrap; }
 .good { background: var(--good); color: var(--good-ink); } .near { background: var(--near); color: var(--near-ink); }
 .open { background: var(--open); color: var(--open-ink); } .none { background: var(--none); color: var(--none-ink); }
-.counts a:has(.verdict) { text-decoration: none; } .counts a:not(:has(.verdict)) { font-size: .85rem; margin-left: .4rem; }
+.counts a:has(.verdict) { text-decoration: none; color: inherit; white-space: nowrap; } .counts a:not(:has(.verdict)) { font-size: .85rem; margin-left: .4rem; }
 pre { overflow-x: auto; padding: .75rem; background: var(--shade); border-radius: .4rem; font-size: .82rem; }
 section { margin: 1.25rem 0; }`;
 
@@ -479,9 +474,17 @@ td:has(.detail):first-child { min-width: 13rem; }
 .claims td { overflow-wrap: anywhere; } .claims td:first-child { width: 42%; } .claims td:last-child { width: 28%; }
 .claims .group th { padding-top: .9rem; font-weight: normal; } .claims .detail { font-size: .85rem; }
 .claims a { color: inherit; text-decoration-color: var(--line); }
+.headlines td { vertical-align: middle; padding: .2rem .5rem; } .headlines td:first-child { width: 15rem; } .headlines td:last-child { width: 10rem; }
+.bars { display: block; min-width: 270px; } .bars text { font-size: 11px; fill: currentColor; }
+.tiles { grid-template-columns: max-content 1fr; gap: .25rem 1rem; align-items: center; margin: .5rem 0; }
+.tiles dd { display: flex; flex-wrap: wrap; gap: .2rem; }
+.tile { display: inline-grid; place-items: center; width: 1.55rem; height: 1.35rem; border-radius: .25rem; font-size: .8rem; font-weight: 600; text-decoration: none; }
+.tile:hover, .tile:focus-visible { outline: 2px solid var(--link); }
+#open ul { margin: .2rem 0; padding-left: 1.1rem; font-size: .92rem; } #open li { margin: .25rem 0; } #open h3 { margin: .8rem 0 .1rem; }
 .words { grid-template-columns: minmax(6rem, max-content) 1fr; gap: .4rem 1rem; }
 @media (max-width: 36rem) {
   .claims thead { display: none; } .claims tr { display: block; padding: .5rem 0; border-bottom: 1px solid var(--line); }
+  .headlines td:first-child { padding-top: .2rem; }
   .claims td { display: block; border: 0; padding: .05rem 0; width: auto !important; }
   .claims tr:not(.group) a { font-weight: 600; } .claims .group th { display: block; border: 0; padding: .3rem 0; }
   .claims td[data-head=printed]::before, .claims td[data-head=ours]::before { content: attr(data-head) ": "; color: var(--soft); }

@@ -4,6 +4,28 @@ import type { DataTable, Figure } from "../figures/figure.ts";
 import type { Picture } from "../figures/pictures.ts";
 import type { Download } from "../figures/show.ts";
 
+/** One bar of a claim's small chart. */
+export interface Bar {
+  /** Name of what was measured, in a word or two. */
+  readonly label: string;
+  /** Length of the bar; not negative. */
+  readonly value: number;
+  /** The value as a reader sees it. */
+  readonly text: string;
+  /** Any CSS color. Default: that of its name. */
+  readonly color?: string;
+}
+
+/** The row of a claim in the table of what matters most. */
+export interface Headline {
+  /** Place in the table, from 1; claims of the same place share a row. */
+  readonly place: number;
+  /** The claim in the fewest words. */
+  readonly row: string;
+  /** Its numbers, as a small chart. */
+  readonly bars?: readonly Bar[];
+}
+
 /** A claim with its rule, what was found, and the verdict, as texts. */
 export interface JudgedClaim {
   /** The claim. */
@@ -29,6 +51,14 @@ export interface JudgedClaim {
   readonly note?: string;
   /** Date and place of a correction of the rule after a run: `2026-11-26, decision 0012`. */
   readonly corrected?: string;
+  /** Its topic, one of those that the report explains. */
+  readonly topic?: string;
+  /** Its row in the table of what matters most, if it has one. */
+  readonly headline?: Headline;
+  /** The kind of reason that it could not be decided, one of those that the report explains. */
+  readonly cause?: string;
+  /** The seeds that would decide it, where they are too few. */
+  readonly power?: string;
 }
 
 /** One experiment in a report. */
@@ -64,6 +94,8 @@ export type Meaning = readonly [word: string, meaning: string];
 export interface Report {
   /** Heading. */
   readonly title: string;
+  /** The result of the whole, in a sentence or two; then all about the subject is folded. */
+  readonly message?: string;
   /** Subject of the report, in one paragraph. */
   readonly lead?: string;
   /** Picture of the subject. */
@@ -78,6 +110,10 @@ export interface Report {
   readonly isGrowing?: boolean;
   /** Meanings of the verdicts. */
   readonly verdicts?: readonly Meaning[];
+  /** Names of the topics of claims, in the order shown. */
+  readonly topics?: readonly Meaning[];
+  /** Names of the causes for which claims could not be decided, in the order shown. */
+  readonly causes?: readonly Meaning[];
   /** Meanings of other words. */
   readonly terms?: readonly Meaning[];
   /** Its citation, as BibTeX. */

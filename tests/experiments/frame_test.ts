@@ -48,6 +48,43 @@ Deno.test("broken by more than the noise, a claim is not reproduced, whatever th
   assertEquals(found(-2), ["reproduced", "It is -2."]);
 });
 
+Deno.test("what stays open has a cause: no power where more seeds would decide, else the claim's own", () => {
+  const open = (more: Partial<Claim<number>>, value = 4, quick = false) => {
+    const { cause, power } = judge(claim({ scale: true, ...more }), value, quick);
+    return [cause, power];
+  };
+  const margin = (seeds: number) => () => ({ beyond: 1, noise: 2, seeds });
+  assertEquals(open({ margin: margin(3), cause: "base" }), [
+    "power",
+    "some 12 seeds would decide, 3 were run",
+  ]);
+  assertEquals(open({ margin: margin(1) }), ["power", "one seed does not tell its noise"]);
+  assertEquals(
+    open({ margin: () => ({ beyond: -1, noise: 2, seeds: 3 }), cause: "base" })[0],
+    "base",
+  );
+  assertEquals(open({ cause: "steps" }), ["steps", undefined]);
+  assertEquals(open({}), ["unknown", undefined]);
+  assertEquals(open({ holds: () => "not judged: the machine was not quiet" })[0], "time");
+  assertEquals(open({}, 4, true)[0], "quick");
+  assertEquals([open({}, 2), open({ scale: false }), open({ exact: true, scale: false })].flat(), [
+    ...[undefined, undefined, undefined, undefined, undefined, undefined],
+  ]);
+});
+
+Deno.test("a claim's topic, and its row with bars, go with it into a part of the rows, and not beyond the paper", () => {
+  const bars = (value: number) => [{ label: "it", value, text: `${value} of 4` }];
+  const own = claim({ topic: "rank", headline: { place: 2, row: "small", bars } });
+  const headline = { place: 2, row: "small", bars: [{ label: "it", value: 2, text: "2 of 4" }] };
+  assertEquals(judge(own, 2, false).headline, headline);
+  const [there] = claimsIn("A", [own], 2), [beyond] = claimsIn("B", [own], 2, true);
+  const found = [there, beyond].map((one) => judge(one, undefined, false));
+  assertEquals(found.map(({ topic, headline }) => [topic, headline]), [
+    ["rank", headline],
+    ["rank", undefined],
+  ]);
+});
+
 Deno.test("few seeds decide less than two standard errors say, noise that is pooled more", () => {
   const quantiles = [12.706, 4.303, 3.182, 2.776, 2.571, 2.228, 2.086, 1.984];
   [1, 2, 3, 4, 5, 10, 20, 100].forEach((freedom, i) =>
@@ -205,8 +242,8 @@ Deno.test("what --full broke is said by verdict and text where it holds, and now
     const { verdict, found } = judge(broken, value, quick);
     return [verdict, found];
   };
-  const inFull = " With --full it did not hold (quoted from decision 0013): φ: 0.";
-  assertEquals(found(2), ["holds here, not with --full", `It is 2.${inFull}`]);
+  const inFull = " In this run it holds; with --full it did not (quoted from decision 0013): φ: 0.";
+  assertEquals(found(2), ["does not hold", `It is 2.${inFull}`]);
   assertEquals(found(4), ["does not hold", "It is 4."]);
   assertEquals(found(2, true), ["not judged (quick run)", "It is 2."]);
 });

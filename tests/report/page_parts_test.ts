@@ -171,6 +171,49 @@ Deno.test({
 });
 
 Deno.test({
+  name:
+    "the message, six rows with bars and the tiles are on the first screen, and a tile opens its claim",
+  ignore,
+  fn: async () => {
+    const topics = ["counting", "memory", "quality", "rank", "directions", "latency"];
+    const bars = [{ label: "full fine-tuning", value: 9, text: "9 TB" }, {
+      ...{ label: "LoRA", value: 2, text: "2 TB" },
+    }];
+    const findings = topics.map((topic, i) => ({
+      ...{ ...finding, topic, claim: `Claim of ${topic}`, ours: "4.5 times" },
+      headline: { place: i + 1, row: `as good as ${topic} of full fine-tuning`, bars },
+    }));
+    const told: Report = {
+      ...report,
+      sections: [{ ...sections[0], findings }, sections[1]],
+      message: "What can be counted holds. ".repeat(8),
+      topics: topics.map((topic) => [topic, topic] as const),
+    };
+    await inPage(await renderPage(told), async (page) => {
+      const bottom = (which: string) =>
+        page.evaluate<number>(
+          `Math.max(...[...document.querySelectorAll("${which}")].map((one) => one.getBoundingClientRect().bottom))`,
+        );
+      assertEquals([await bottom(".bars") < 768, await bottom(".tile") < 768], [true, true]);
+      await page.resize(400, 768);
+      assertEquals(
+        await page.evaluate(
+          "document.documentElement.scrollWidth <= document.documentElement.clientWidth",
+        ),
+        true,
+      );
+      assertEquals(
+        await page.evaluate(`document.querySelector(".bars").getBoundingClientRect().bottom < 768`),
+        true,
+      );
+      await page.evaluate(`document.querySelectorAll(".tile")[2].click()`);
+      assertEquals(await openIds(page), ["one"]);
+      await page.until(`location.hash === "#one-claim-3"`, 5000, "the claim's address");
+    });
+  },
+});
+
+Deno.test({
   name: "on a narrow screen panels side by side scroll, and the caption says so",
   ignore,
   fn: async () => {

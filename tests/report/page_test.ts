@@ -3,7 +3,7 @@ import { formulas, formulaTex } from "../../src/accounting/mod.ts";
 import type { DataTable } from "../../src/figures/figure.ts";
 import { formatBytes, formatValue } from "../../src/figures/format.ts";
 import { loadMathJax } from "../../src/figures/formula.ts";
-import { escapeHtml, tableHtml } from "../../src/figures/html.ts";
+import { escapeHtml, symbolsHtml, tableHtml } from "../../src/figures/html.ts";
 import { figureLoader, loaderScripts, tableCsv } from "../../src/figures/show.ts";
 import { PageRenderer, renderPage } from "../../src/report/page.ts";
 import type { Report, Section } from "../../src/report/report.ts";
@@ -126,7 +126,8 @@ const pageOf = (sections: Partial<Section>[], more: Partial<Report> = {}) =>
 
 /** The texts of the cells of each row of the table in a part of the first screen. */
 function rowsIn(page: string, id: string): string[][] {
-  const html = new RegExp(`<section id="${id}">.*?</section>`, "s").exec(page)?.[0] ?? "";
+  const html = new RegExp(`<(section|details)[^>]* id="${id}">.*?</\\1>`, "s").exec(page)?.[0] ??
+    "";
   const rows = Array.from(html.matchAll(/<tr>(<td.*?)<\/tr>/gs), ([, row]) => row);
   return rows.map((row) =>
     Array.from(row.matchAll(/<td.*?>(.*?)<\/td>/gs), ([, cell]) => cell.replace(/<.*?>/g, ""))
@@ -161,8 +162,8 @@ Deno.test("the first screen lists the paper's claims by what it prints, and thos
   const verdicts = [["reproduced", "as printed"], ["differs", "a number"]] as const;
   const page = await pageOf([{ findings }, {}], { verdicts });
   assertEquals(rowsIn(page, "claims"), [
-    [`${escapeHtml(hostile)}${escapeHtml(hostile)}`, "10", "9 &lt; 10"],
     ["longeasy", "–", "see there"],
+    [`${escapeHtml(hostile)}${escapeHtml(hostile)}`, "10", "9 &lt; 10"],
   ]);
   assertEquals(rowsIn(page, "beyond"), [["more", "4"]]);
   const counts = Array.from(
@@ -170,28 +171,127 @@ Deno.test("the first screen lists the paper's claims by what it prints, and thos
     ([, html]) => html.replace(/<.*?>/g, ""),
   );
   assertEquals(counts, [
-    "reproduced: 1 differs: 1 what these words mean",
-    "does not hold: 1 what these words mean",
+    "✓ reproduced: 1 ✗ differs: 1 what these words mean",
+    "✗ does not hold: 1 what these words mean",
   ]);
-  // What failed is above; each has its note; the counts lead to their claims, and the claims to the places.
+  // What holds is above; each has its note; the counts lead to their claims, and the claims to the places.
   const links = (start: string) =>
     Array.from(page.matchAll(new RegExp(`<${start}<a href="#(.*?)"`, "g")), ([, id]) => id);
-  assertEquals(links("td>"), ["s0-claim-2", "s0-claim-1", "s0-claim-3"]);
+  assertEquals(links("td>"), ["s0-claim-1", "s0-claim-2", "s0-claim-3"]);
+  assertEquals(links("li>").includes("s0-claim-2"), true); // among what failed
   assertEquals(links('p class="counts">'), ["claims-1", "beyond-1"]);
   const anchors = Array.from(
     page.matchAll(/<(?:tbody|div class="finding") id="(.*?)"/g),
     ([, id]) => id,
   );
-  assertEquals(anchors.slice(0, 3), ["claims-2", "claims-1", "beyond-1"]);
-  assertEquals(anchors.slice(3), ["s0-claim-1", "s0-claim-2", "s0-claim-3"]);
+  assertEquals(anchors, [
+    ...["claims-1", "claims-2"],
+    ...["s0-claim-1", "s0-claim-2", "s0-claim-3"],
+    "beyond-1", // behind the sections
+  ]);
   assertStringIncludes(page, '<dt><span class="verdict open">differs</span></dt><dd>a number</dd>');
+});
+
+/** A page's part between a mark and the next one, without its tags. */
+const textBetween = (page: string, from: string, to: string) =>
+  page.split(from)[1].split(to)[0].replaceAll(/<[^>]*>/g, " ").replaceAll(/\s+/g, " ").trim();
+
+const bars = [
+  { label: "full fine-tuning", value: 8, text: "8 GB" },
+  { label: "LoRA", value: 2, text: hostile },
+];
+
+const told = [
+  {
+    ...judged,
+    ...{ claim: "late", topic: "rank", ours: "3" },
+    headline: { place: 2, row: "last" },
+  },
+  {
+    ...judged,
+    ...{ claim: "one", topic: "counting", ours: "4 times", note: "Weak: few." },
+    headline: { place: 1, row: "first", bars },
+  },
+  { ...judged, claim: "two", ours: "0 bits", headline: { place: 1, row: "first" } },
+  { ...judged, claim: "open", topic: "rank", verdict: "not reproduced at this scale" },
+].map((finding, i) => i < 3 ? finding : { ...finding, cause: "power", power: "35 seeds" });
+
+const topics = [["counting", "Counting"], ["rank", "Rank"]] as const;
+
+Deno.test("a page begins with its message and the rows of what matters most, each with its numbers as bars", async () => {
+  const more = { message: "It <holds>.", lead: "About.", topics };
+  const page = await pageOf([{ findings: told }, {}], more);
+  assertStringIncludes(page, '<p class="message">It &lt;holds&gt;.</p></header>');
+  assertStringIncludes(page, '<details class="fold" id="about">');
+  const labels = bars.map(({ label, text }) => `${escapeHtml(label)}${escapeHtml(text)}`).join("");
+  assertEquals(rowsIn(page, "headlines"), [
+    ["first", labels, "4 times; 0 bits", "reproduced weakly"],
+    ["last", "", "3", "reproduced"],
+  ]);
+  const widths = Array.from(page.matchAll(/<rect [^>]*width="([\d.]+)"/g), ([, width]) => +width);
+  assertEquals(widths[0], 4 * widths[1]);
+  assertEquals([page.includes(hostile), page.indexOf("first") < page.indexOf("<h2>S0")], [
+    false,
+    true,
+  ]);
+  assertStringIncludes(await pageOf([{}, {}], { lead: "About." }), '<p class="lead">About.</p>');
+});
+
+Deno.test("each claim of the paper is a tile of its topic, with a sign beside its color, that leads to the claim", async () => {
+  const beyond = { ...judged, claim: "more", beyond: true };
+  const page = await pageOf([{ findings: [...told, beyond] }, {}], { topics });
+  const tiles = Array.from(
+    page.matchAll(/<a class="tile (\w+)" href="#(.*?)" title="(.*?)".*?>(.)<\/a>/g),
+    ([, ...found]) => found,
+  );
+  assertEquals(tiles, [
+    ["good", "s0-claim-2", "reproduced: one", "✓"],
+    ["good", "s0-claim-1", "reproduced: late", "✓"],
+    ["near", "s0-claim-4", "not reproduced at this scale: open", "?"],
+    ["good", "s0-claim-3", "reproduced: two", "✓"],
+  ]);
+  assertEquals(textBetween(page, '<dl class="tiles">', "</dl>"), "Counting ✓ Rank ✓ ? other ✓");
+});
+
+Deno.test("what could not be decided stands by its cause, apart from what fails", async () => {
+  const findings = [
+    { ...judged, claim: "A", verdict: "not reproduced", ours: "5" },
+    { ...judged, claim: "B", verdict: "not reproduced at this scale", cause: "base" },
+    ...told,
+  ];
+  const causes = [["power", "No power"], ["base", "Small base"], ["time", "Times"]] as const;
+  const page = await pageOf([{ findings }, {}], { causes });
+  assertEquals(
+    textBetween(page, "could not be decided</h2>", "</section>"),
+    "Fails, or differs: 1 A not reproduced 5 No power: 1 open 35 seeds Small base: 1 B",
+  );
+  assertEquals((await pageOf([{ findings: [judged] }, {}])).includes('id="open"'), false);
+});
+
+Deno.test("in a section the first figure stands before every claim, and what is beyond the paper is folded", async () => {
+  const findings = [judged, { ...judged, beyond: true }];
+  const page = await pageOf([{ findings, figures: [lines, { ...lines, id: "second" }] }, {}]);
+  const places = ["<figure", 'id="s0-claim-1"', 'data-figure="second"', 'id="s0-beyond"']
+    .map((mark) => page.indexOf(mark));
+  assertEquals([places.includes(-1), places], [false, places.toSorted((a, b) => a - b)]);
+  const alone = await pageOf([{ findings: [{ ...judged, beyond: true }] }, {}]);
+  assertEquals(alone.includes('id="s0-beyond"'), false);
+});
+
+Deno.test("symbols have their index below and their power above, outside of code and attributes", () => {
+  const written = "W_q, ΔW_v·S^½, A_r=8, e^−3, file_name, W_first_x and x.W_q";
+  assertEquals(
+    symbolsHtml(`${written}<b title="W_q">r_q</b><code>W_q^2</code>`),
+    "<i>W</i><sub>q</sub>, <i>ΔW</i><sub>v</sub>·S<sup>½</sup>, <i>A</i><sub>r=8</sub>, e<sup>−3</sup>, " +
+      'file_name, W_first_x and x.W_q<b title="W_q"><i>r</i><sub>q</sub></b><code>W_q^2</code>',
+  );
 });
 
 Deno.test("claims that were not judged stand below those that were", async () => {
   const verdicts = ["reproduced", "not judged: too near the mark", "differs"];
   const findings = verdicts.map((verdict) => ({ ...judged, claim: verdict, ours: "1", verdict }));
   const rows = rowsIn(await pageOf([{ findings }]), "claims");
-  assertEquals(rows.map(([claim]) => claim), ["differs", "reproduced", verdicts[1]]);
+  assertEquals(rows.map(([claim]) => claim), ["reproduced", "differs", verdicts[1]]);
 });
 
 Deno.test("the contents name every part that there is, and what is not finished", async () => {
@@ -213,10 +313,10 @@ Deno.test("the contents name every part that there is, and what is not finished"
   });
   assertEquals(links(page), [
     "claims Claims of the paper",
-    "beyond Beyond the paper",
-    "words What the words mean",
     "one One ✓2",
     "p P waiting",
+    "beyond Beyond the paper",
+    "words What the words mean",
     "cite How to cite",
   ]);
   assertMatch(
@@ -235,10 +335,10 @@ Deno.test("sections are folded, a single one is open, and so are tables up to a 
   const folds = (html: string) =>
     Array.from(html.matchAll(/<details class="(?:section|fold)[^>]*id="([^"]*)"( open)?>/g))
       .map(([, id, open = ""]) => id + open);
-  assertEquals(folds(page), ["s0", "fold-quoted", "fold-long", "fold-late", "s1"]);
+  assertEquals(folds(page), ["s0", "fold-quoted", "fold-long", "fold-late", "s1", "made"]);
   assertMatch(page, /<table id="t"><caption>/);
   assertMatch(page, /<summary>[^<]* \(by them\)<\/summary>/);
-  assertEquals(folds(await pageOf([{}])), ["s0 open"]);
+  assertEquals(folds(await pageOf([{}])), ["s0 open", "made"]);
 });
 
 Deno.test("a finding has the paper's sentence and both numbers, and one beyond the paper is apart", async () => {
@@ -246,7 +346,7 @@ Deno.test("a finding has the paper's sentence and both numbers, and one beyond t
   const late = { note: "They count <b>", corrected: "2026-11-26" };
   const findings = [{ ...judged, ...more, ...late }, { ...judged, claim: "D", beyond: true }];
   const page = await pageOf([{ findings: findings.toReversed() }]);
-  const html = /<details class="section".*?<\/details>/s.exec(page)![0];
+  const html = /<details class="section".*<\/details>/s.exec(page)![0];
   assertStringIncludes(
     html,
     "<dl><dt>paper</dt><dd>3 times</dd><dt>ours</dt><dd>3.40 times</dd></dl>",
@@ -254,7 +354,7 @@ Deno.test("a finding has the paper's sentence and both numbers, and one beyond t
   assertStringIncludes(html, "<blockquote>“a third”, abstract</blockquote>");
   assertStringIncludes(html, `<p class="why">They count &lt;b&gt;</p>`);
   assertMatch(html, /Rule \(corrected after a run: 2026-11-26\): R<.*Rule: R</s);
-  assertMatch(html, /<strong>C<.*<h3>Beyond the paper<\/h3>.*<strong>D</s);
+  assertMatch(html, /<strong>C<.*id="s0-beyond"><summary>Beyond the paper: 1<.*<strong>D</s);
 });
 
 Deno.test("a table can be saved as CSV, with all digits and its small print", () => {

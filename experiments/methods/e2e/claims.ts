@@ -52,6 +52,7 @@ export const e2eClaims: readonly MethodsClaim<E2eComparison>[] = [
       "least 0.9 times its trained values, and than the base and the values of the meaning; better is above by " +
       "more than the noise floor in at least three of five metrics, and below by more than it in none",
     ...said.table3,
+    cause: "power",
     why:
       "LoRA has the highest mean in all five metrics, and the highest BLEU with each seed, but " +
       "the noise floor of 22 BLEU is wider than its lead over any trained method but the top " +
@@ -73,6 +74,7 @@ export const e2eClaims: readonly MethodsClaim<E2eComparison>[] = [
       "when LoRA is below full fine-tuning by more than the noise floor in at most two of five metrics, and " +
       "both are better than the base and than the values of the meaning",
     ...said.quality,
+    cause: "power",
     why:
       "LoRA is below full fine-tuning in no metric, but full fine-tuning is not above the values " +
       "of the meaning by more than the noise floor, which its own two seeds make wide (53.8 and " +

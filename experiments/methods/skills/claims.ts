@@ -1,5 +1,6 @@
 /** Claims on all methods on skills: the rules of decision 0058. @module */
 
+import { mean } from "../../../src/core/numbers.ts";
 import said from "../../../src/paper/printed/claims.json" with { type: "json" };
 import { metThePaper, noiseIn, parPoints, rounding, signed } from "../../differences.ts";
 import { marginOf, meanIn, type MethodsClaim, noiseNote, uncountedLead } from "../claims.ts";
@@ -40,6 +41,16 @@ const parClaim: MethodsClaim<SkillComparison> = {
     "over all methods and wider than the mark. It is r = 64 that is compared; at r = 4 LoRA is " +
     "15.6 points behind on the cipher. “The rank that a task needs” judges r = 8, on tasks " +
     "whose parts the base knows.",
+  headline: {
+    place: 3,
+    row: "as good as full fine-tuning",
+    bars: ({ tasks }) =>
+      (["own", "full"] as const).map((which) => {
+        const share = mean(tasks.map((task) => againstFull(task)[which].mean));
+        const label = which === "own" ? "LoRA (q, v)" : "full fine-tuning";
+        return { label, value: share, text: `mean ${share.toFixed(1)}% right` };
+      }),
+  },
   paper: quality,
   contrary: [qualityOfPrefixes],
   ours: ({ tasks }) =>

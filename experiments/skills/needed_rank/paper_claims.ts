@@ -161,6 +161,7 @@ export const notEveryTask: Claim<MapRows> = {
     "pre-training, retraining the entire model … could certainly outperform LoRA with a small r” " +
     "(section 7.2)",
   printed: "not for every task",
+  topic: "rank",
   paper: "the paper prints no number for it",
   contrary: [rankOneOfLanguage],
   ours: (rows) => `full fine-tuning ${signed(behindOn(rows).points)} points from r = 1`,
