@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import torch
-from peft import LoraConfig, PeftModel, VeraConfig, get_peft_model
+from peft import IA3Config, LoraConfig, PeftModel, VeraConfig, get_peft_model
 from peft.optimizers import create_loraplus_optimizer
 from transformers import AutoModelForCausalLM, AutoModelForSequenceClassification
 
@@ -28,12 +28,13 @@ METHODS = {
     "vera": lambda targets: VeraConfig(r=8, target_modules=targets, projection_prng_key=7),
 }
 RUNS = [f"{model}_{method}" for model in TARGETS for method in METHODS] + ["gpt2_loraplus_tables", "gpt2_saved"]
+RUNS += [f"{model}_ia3" for model in TARGETS]
 FILES = {
     "methods/batches.json": "by model (gpt2: gpt2_tiny, llama: families/llama, bert: families/bert_classifier), 3 batches "
     "that are taken in turn; for decoders labels = inputs",
     "methods/RUN/": "what the run starts from, saved by PEFT: " + ", ".join(RUNS) + "; none for pissa",
     "methods/RUN.json": f"loss of each of {STEPS} steps of AdamW before its update, at rate {RATE} ({VERA_RATE} for vera) "
-    f"and decay {DECAY}; "
+    f"and decay {DECAY}, with an epsilon of 1e-4 for ia3; "
     "`noise`: the greatest difference of the same in float64; what LoRA+ was told",
     "methods/RUN.safetensors": "after the last step: `value.KEY` of every trained tensor under its key in the file (pissa: "
     "`delta.MODULE` of the first block, (out, in), s (B A - B0 A0)), and `logits` of the first batch",
@@ -96,6 +97,8 @@ def new_model(root: Path, base: str, method: str) -> PeftModel:
         config = LoraConfig(r=2, lora_alpha=4, target_modules=["c_attn"], modules_to_save=["h.0.attn.c_proj"])
     elif method == "loraplus_tables":
         config = LoraConfig(r=4, lora_alpha=8, target_modules=["c_attn", "wpe"], bias="lora_only", fan_in_fan_out=True)
+    elif method == "ia3":  # the modules that PEFT takes of each model
+        config = IA3Config(fan_in_fan_out=base == "gpt2")
     else:
         config = METHODS[method](TARGETS[base])
     return get_peft_model(load_base(root, base), config).eval()
@@ -112,7 +115,9 @@ def steps(model: PeftModel, method: str, batches: list) -> list[float]:
     else:
         parameters = [parameter for parameter in model.parameters() if parameter.requires_grad]
         rate = VERA_RATE if method == "vera" else RATE
-        optimizer = torch.optim.AdamW(parameters, lr=rate, weight_decay=DECAY)
+        # A vector of inputs has values of hardly any gradient, whose noise Adam would turn into steps.
+        epsilon = 1e-4 if method == "ia3" else 1e-8
+        optimizer = torch.optim.AdamW(parameters, lr=rate, weight_decay=DECAY, eps=epsilon)
     losses = []
     for step in range(STEPS):
         optimizer.zero_grad()

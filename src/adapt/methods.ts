@@ -5,7 +5,6 @@ import { quote } from "../core/errors.ts";
 import type { AdapterFolder } from "../formats/peft/adapter_folder.ts";
 import { isHubConfig } from "../formats/peft/config.ts";
 import type { PeftAdapter } from "../formats/peft/folder.ts";
-import type { AdapterRecord } from "../formats/peft/record.ts";
 import { type MethodKind, methodOfConfig } from "../methods/mod.ts";
 import type { BaseFile } from "../models/base_file.ts";
 import type { Model } from "../models/model.ts";
@@ -17,6 +16,7 @@ import {
   loadBottleneck,
   readBottlenecks,
 } from "./bottleneck/adapter.ts";
+import { ia3Changes, type Ia3Options, injectIa3, loadIa3 } from "./ia3.ts";
 import { loraLoader } from "./lora/load.ts";
 import { allocateLora, type LoraSpec, startLora } from "./lora/starts.ts";
 import {
@@ -25,6 +25,7 @@ import {
   type LoraPrefixOptions,
   type PartLoader,
 } from "./lora_prefix.ts";
+import type { BaseChanges } from "./merge/change.ts";
 import { type LoadAdapterOptions, type Loader, type SavedAdapter, usable } from "./loader.ts";
 import {
   type MethodAdapterOptions,
@@ -65,6 +66,8 @@ export interface MethodsByKind {
   readonly "top-layers": TopLayersOptions;
   /** Two vectors for each of some layers, beside random matrices that they share. */
   readonly vera: Omit<VeraOptions, "seed">;
+  /** A vector for each of some layers, which scales its outputs or inputs. */
+  readonly ia3: Ia3Options;
   /** Small networks after its sublayers. */
   readonly bottleneck: Omit<BottleneckOptions, "seed">;
   /** The embeddings of virtual tokens before every sequence. */
@@ -97,7 +100,7 @@ export interface AdaptingMethod<Options> {
   /** Loads a folder of two adapters, each loaded by itself. */
   readonly loadParts?: (folder: Folder, method: string, load: PartLoader) => Promise<Adapter>;
   /** Changes of the files of a base; absent where the method changes no weights. */
-  merge?(base: BaseFile, saved: SavedAdapter): AdapterRecord;
+  merge?(base: BaseFile, saved: SavedAdapter): BaseChanges | Promise<BaseChanges>;
   /** Throws unless a file has all that the method changes of the base, which becomes the model of a configuration. */
   assertWhole?(base: BaseFile, folder: Folder, saved: SavedAdapter, config: ConfigJson): void;
   /** True if `lowrank convert --base` writes it as LoRA. */
@@ -157,6 +160,7 @@ export const adapting: { readonly [Kind in MethodKind]: AdaptingMethod<MethodsBy
     merge: updatesIn,
     becomesLora: true,
   },
+  ia3: { inject: injectIa3, loader: ofValues(loadIa3), merge: ia3Changes },
   bottleneck: {
     inject: seeded(injectBottleneck),
     recognizes: isHubConfig,
@@ -201,7 +205,7 @@ function assertNoOptions(options: object): undefined {
 }
 
 /** VeRA's updates, and what was trained in full beside them. */
-function updatesIn(base: BaseFile, saved: SavedValues): AdapterRecord {
+function updatesIn(base: BaseFile, saved: SavedValues): BaseChanges {
   const file = parseVera(saved),
     { others, config: { savedModules } } = file,
     { promptFormat } = saved;

@@ -33,6 +33,7 @@ export {
 } from "./bottleneck/adapter.ts";
 export type { BottleneckInit } from "./bottleneck/bottleneck.ts";
 export type { BottleneckVariant, NonLinearity } from "../methods/bottleneck.ts";
+export { Ia3Adapter, type Ia3Options, Ia3Site, injectIa3 } from "./ia3.ts";
 export { loadAnyAdapter } from "./load.ts";
 export type { LoadAdapterOptions } from "./loader.ts";
 export {

@@ -4,6 +4,7 @@ import { bitfit } from "./bitfit.ts";
 import { bottleneck, type CountedBottlenecks } from "./bottleneck.ts";
 import { full } from "./full.ts";
 import { type CountedUpdates, lora } from "./lora.ts";
+import { type CountedScales, ia3 } from "./ia3.ts";
 import { loraPrefixEmbedding, loraPrefixLayer } from "./lora_prefix.ts";
 import { type CountedTokens, prefixEmbedding, prefixLayer, prefixTuning } from "./prefix.ts";
 import type { CountedModules, CountedSites } from "./selection.ts";
@@ -11,7 +12,7 @@ import { type CountedTopLayers, topLayers } from "./top_layers.ts";
 import { vera } from "./vera.ts";
 
 const all = [
-  ...[full, lora, bitfit, topLayers, vera, bottleneck] as const,
+  ...[full, lora, bitfit, topLayers, vera, ia3, bottleneck] as const,
   ...[prefixEmbedding, prefixLayer, prefixTuning] as const,
   ...[loraPrefixEmbedding, loraPrefixLayer] as const,
 ] as const;
@@ -30,6 +31,8 @@ export interface CountedOptions {
   readonly "top-layers": CountedTopLayers;
   /** Two vectors beside shared random matrices. */
   readonly vera: CountedSites & CountedModules;
+  /** A vector for each of some layers, which scales its outputs or inputs. */
+  readonly ia3: CountedScales;
   /** Small networks after sublayers. */
   readonly bottleneck: CountedBottlenecks & CountedModules;
   /** Embeddings of virtual tokens. */

@@ -105,8 +105,8 @@ export const targetModules: MethodOption = {
   help: "PEFT's target_modules: names, a pattern, or all-linear (default of vera: PEFT's)",
 };
 
+/** Names of modules. */
+export const names: Rule = { words: 'a list such as ["lm_head"]', holds: isList };
+
 /** Modules that are trained in full. */
-export const modulesToSave: MethodOption = {
-  words: 'a list such as ["lm_head"]',
-  holds: isList,
-};
+export const modulesToSave: MethodOption = names;

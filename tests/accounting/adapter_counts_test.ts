@@ -29,6 +29,8 @@ const methods: readonly MethodSpec[] = [
   { kind: "top-layers", layers: 1 },
   { kind: "lora", ...sites },
   { kind: "vera", ...sites },
+  { kind: "ia3" },
+  { kind: "ia3", targetModules: "all-linear" },
   ...(["houlsby", "lin", "pfeiffer"] as const).map((variant): MethodSpec => ({
     kind: "bottleneck",
     size: 5,

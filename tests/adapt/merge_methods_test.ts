@@ -16,6 +16,8 @@ const methods: readonly MethodSpec[] = [
   { kind: "bitfit" },
   { kind: "top-layers", layers: 1 },
   { kind: "vera", rank: 5, targetModules: "all-linear" },
+  { kind: "ia3" },
+  { kind: "ia3", targetModules: "all-linear", feedforwardModules: ["c_proj", "dense"] },
 ];
 
 const bases = ["gpt2_tiny", "gpt2_tiny_bare", "families/bert_classifier", "families/llama"];
@@ -41,7 +43,7 @@ async function savedAdapter(model: TextModel, method: MethodSpec, folder: string
 for (const base of bases) {
   for (const method of methods) {
     if (method.kind === "bitfit" && base.endsWith("llama")) continue;
-    Deno.test(`${method.kind} in the files of ${base} computes what it computes on a device`, () =>
+    Deno.test(`${JSON.stringify(method)} in the files of ${base} computes what it computes on a device`, () =>
       withFolder(async (folder) => {
         using device = new ReferenceDevice();
         using model = await loadModel(device, golden(base));

@@ -72,6 +72,12 @@ export const methods: readonly Method[] = [
     merges: true,
   },
   { spec: vera, merges: true },
+  { spec: { kind: "ia3" }, merges: true },
+  {
+    spec: { kind: "ia3", targetModules: "all-linear", feedforwardModules: ["c_proj", "dense"] },
+    families: ["gpt2", "bert"],
+    merges: true,
+  },
   ...bottlenecks.map((options): Method => ({
     spec: { kind: "bottleneck", nonLinearity: "swish", ...options },
     families: everyBlock,

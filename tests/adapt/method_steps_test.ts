@@ -67,7 +67,8 @@ const startOf = (model: TextModel, base: string, run: string): Promise<Adapter> 
 
 function optionsOf(adapter: Adapter, run: string, { loss, loraPlus }: Golden): TrainerOptions {
   const learningRate = run.endsWith("vera") ? 5e-2 : 5e-3;
-  const options = { learningRate, weightDecay: 0.1, steps: loss.length };
+  const epsilon = run.endsWith("ia3") ? 1e-4 : 1e-8;
+  const options = { learningRate, weightDecay: 0.1, epsilon, steps: loss.length };
   if (!loraPlus) return options;
   const { loraplus_lr_ratio: ratio, loraplus_lr_embedding: embeddingRate } = loraPlus;
   assert(adapter instanceof LoraAdapter);
@@ -132,6 +133,7 @@ await testOn(
     ...Object.keys(models).flatMap((base) => methods.map((method) => `${base}_${method}`)),
     "gpt2_loraplus_tables",
     "gpt2_saved",
+    ...Object.keys(models).map((base) => `${base}_ia3`),
   ]
     .map((run) => ({
       name: `ten steps of ${run} are PEFT's`,

@@ -1,6 +1,10 @@
 import { assert, assertEquals } from "@std/assert";
+import { injectIa3 } from "../../src/adapt/mod.ts";
 import { mergeFolder } from "../../src/adapt/merge/folder.ts";
 import { type AdapterChange, savedAdapter } from "./saved_adapter.ts";
+import { ReferenceDevice } from "../../src/device/reference.ts";
+import { loadModel } from "../../src/models/mod.ts";
+import { disturb } from "./fixtures.ts";
 import { main } from "../../src/cli/program.ts";
 import { lowrankJson } from "../cli/lowrank.ts";
 import { withFolder } from "../support/folders.ts";
@@ -82,6 +86,41 @@ for (const family of families) {
         }),
     });
   }
+}
+
+for (const family of ["gpt2_tiny", "families/llama", "families/bert_masked"]) {
+  Deno.test({
+    name: `PEFT loads (IA)³ of ours on ${family}, and merges it as we do`,
+    ignore,
+    fn: () =>
+      withFolder(async (folder) => {
+        const model = golden(family), adapter = `${folder}/adapter`, merged = `${folder}/merged`;
+        const input = `${folder}/cases.json`, output = `${folder}/logits.safetensors`;
+        await Deno.writeTextFile(
+          input,
+          JSON.stringify({ cases: { one: { input_ids: [[1, 4, 9, 2]] } } }),
+        );
+        await savedIa3(model, adapter);
+        await mergeFolder({ model, adapters: [adapter], output: merged });
+        for (const files of [["--model", model, "--adapter", adapter], ["--model", merged]]) {
+          const all = [...files, "--input", input, "--output", output];
+          assertEquals(await main(["logits", ...all, "--device", "cpu", "--quiet"]), 0);
+          const { code, text } = await runPython("scripts/golden/check_peft.py", [
+            ...["--model", model, "--adapter", adapter, "--input", input, "--output", output],
+          ]);
+          assertEquals(code, 0, text);
+        }
+      }),
+  });
+}
+
+/** Saves an (IA)³ adapter of PEFT's default modules, with other values than ones. */
+async function savedIa3(folder: string, output: string): Promise<void> {
+  using device = new ReferenceDevice();
+  using model = await loadModel(device, folder);
+  using adapter = injectIa3(model);
+  await disturb(adapter, 0.3);
+  await adapter.save(output);
 }
 
 /** Saves a language model in a folder, and returns the folder. */

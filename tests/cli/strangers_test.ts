@@ -94,7 +94,7 @@ Deno.test("what is wrong with an adapter's files is said by logits and merge, an
         await assertFails(command, ...sentence);
       }
     };
-    await writeStranger(stranger, families[0], { peft_type: "IA3" });
+    await writeStranger(stranger, families[0], { peft_type: "LOHA" });
     await fails("peft_type");
     await writeStranger(stranger, families[0], { target_modules: ["c_fc", "no_such"] });
     await fails('must match a module that has weights, found "no_such"');

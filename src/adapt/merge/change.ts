@@ -4,6 +4,7 @@ import type { HostData, HostTensor } from "../../core/tensor.ts";
 import { rangesOf } from "../../core/update.ts";
 import type { TrainedRows, TrainedUpdate } from "../../formats/mod.ts";
 import type { FloatDtype } from "../../core/float_types.ts";
+import type { AdapterRecord } from "../../formats/peft/record.ts";
 import {
   assertStoredFinite,
   decode,
@@ -31,6 +32,14 @@ export interface LocatedUpdate {
   readonly isTransposed: boolean;
 }
 
+/** A change that is no update, and whether the file holds its weight as (in, out). */
+export interface LocatedChange {
+  /** The change of a weight, which may be turned. */
+  readonly change: (isTransposed: boolean) => AddChange;
+  /** True if the weight is turned. */
+  readonly isTransposed: boolean;
+}
+
 /** Whole rows of a weight as the file holds it. */
 export interface WeightBlock {
   /** Their values. */
@@ -41,7 +50,7 @@ export interface WeightBlock {
   readonly width: number;
 }
 
-/** Adds a change of a block, which depends on the block's values in DoRA. */
+/** Adds a change of a block, which depends on the block's values in DoRA and (IA)³. */
 export type AddChange = (delta: Float64Array, block: WeightBlock) => void;
 
 /** A product that is added to some rows and columns of a weight. */
@@ -59,9 +68,11 @@ interface StoredProduct {
  * (Liu et al. 2024, equation 5). The norms take a pass through the blocks.
  */
 async function changeOf(
-  { update, isTransposed }: LocatedUpdate,
+  located: LocatedUpdate | LocatedChange,
   blocks: () => AsyncIterable<WeightBlock>,
 ): Promise<AddChange> {
+  if ("change" in located) return located.change(located.isTransposed);
+  const { update, isTransposed } = located;
   const products = storedProducts(update, isTransposed), { magnitude } = update;
   if (!magnitude) return (delta, block) => addProducts(delta, block, products);
   const squares = new Float64Array(magnitude.data.length);
@@ -80,7 +91,7 @@ async function changeOf(
 
 /** The change that updates make to a whole weight, in float64. */
 export async function wholeChange(
-  updates: readonly LocatedUpdate[],
+  updates: WeightChange["updates"],
   { shape, data: values }: HostTensor,
 ): Promise<HostTensor> {
   const block = { values, top: 0, width: shape[1] }, delta = new Float64Array(values.length);
@@ -186,8 +197,8 @@ export class MergeSums {
 export interface WeightChange {
   /** The module, as its first adapter names it. */
   readonly module: string;
-  /** The updates. */
-  readonly updates: LocatedUpdate[];
+  /** The updates, and changes of another form, in the order of the adapters. */
+  readonly updates: (LocatedUpdate | LocatedChange)[];
   /** Rows that take the place of the weight's own. */
   rows?: TrainedRows;
   /** What they have done to it, once it is written. */
@@ -265,4 +276,10 @@ export async function doraDelta(update: TrainedUpdate, base: BaseFile): Promise<
   const { key, isTransposed } = base.locate(update), stored = await base.file.read(key);
   const values = isTransposed ? transpose(stored) : stored;
   return await wholeChange([{ update, isTransposed: false }], values);
+}
+
+/** What a method changes in the files of a base. */
+export interface BaseChanges extends AdapterRecord {
+  /** Changes that are no updates, with the weights' names in the file and their modules. */
+  readonly changes?: readonly (LocatedChange & { readonly key: string; readonly module: string })[];
 }

@@ -75,12 +75,15 @@ export async function planMerge(
     using open = new AdapterFolder(folder);
     const { loader, merge, assertWhole } = await mergingMethod(open);
     const read = await loader.read(open, { allow }), file = await open.line();
-    const adapter = usable(folder, () => merge(base, read));
+    const adapter = await usable(folder, () => merge(base, read));
     const acting = added.map((file) => ({ values: { file } }));
     assertNotIn({ merged: before.map((file) => ({ file })), adapters: acting }, { file });
     added.push(file);
     if ("passed" in read) plan.passed.push(...read.passed);
     addUpdates(plan, base, adapter);
+    for (const { key, module, ...change } of adapter.changes ?? []) {
+      changeAt(plan.weights, key, module).updates.push(change);
+    }
     addRows(plan, base, adapter);
     await addSaved(plan, base, open, adapter);
     assertWhole?.(base, folder, read, plan.head.config);

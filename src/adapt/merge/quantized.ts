@@ -64,9 +64,9 @@ export async function forecastMerge(
 /** Updates are (out, in) as weights in 4 bits are, also where files of floats have them turned. */
 async function requantized(base: BaseFile, key: string, { updates }: WeightChange) {
   const tensor = await readQuantized(base.stored, key), isTurned = base.isTurned(key);
-  const located = updates.map(({ update, isTransposed }) => ({
-    update,
-    isTransposed: isTransposed !== isTurned,
+  const located = updates.map((update) => ({
+    ...update,
+    isTransposed: update.isTransposed !== isTurned,
   }));
   return requantize(tensor, await wholeChange(located, dequantize(tensor)));
 }
