@@ -37,6 +37,8 @@ export const navigation: readonly (readonly [group: string, paths: readonly stri
     "docs/architecture.md",
     "docs/adding_a_kernel.md",
     "docs/adding_a_model.md",
+    "docs/adding_a_method.md",
+    "docs/adding_a_storage_form.md",
     "docs/adding_an_experiment.md",
     "docs/style.md",
     "docs/decisions/README.md",
