@@ -38,7 +38,7 @@ export const variants: Readonly<Record<string, Record<string, unknown>>> = {
   "lora+prefix-layer of 3": { kind: "lora+prefix-layer", rank: 2, length: 3 },
   "an unknown option": { kind: "lora", rank: 2, ranks: 3 },
   "rank 0": { kind: "lora", rank: 0 },
-  "an unknown kind": { kind: "ia3" },
+  "an unknown kind": { kind: "adalora" },
   "full with options": { kind: "full", rank: 2 },
 };
 
