@@ -13,6 +13,7 @@ import {
   tuningJson,
   tuningText,
 } from "./views/tiny.ts";
+import { showNext } from "./views/next.ts";
 import { pictureClock } from "./views/motion.ts";
 import { showAdapter } from "./views/adapter.ts";
 
@@ -140,7 +141,10 @@ export class TinyApp {
     if (!this.#isRunning || loop !== this.#loop) return;
     const curves = this.#curves!;
     curves.take(await this.#remote!.call("step"));
-    if (this.#isPictureDue()) this.draw();
+    if (this.#isPictureDue()) {
+      this.draw();
+      await this.#expect();
+    }
     if (curves.canContinue) this.#queue(() => this.#advance(loop));
     else await this.#stand();
   }
@@ -156,10 +160,17 @@ export class TinyApp {
     await this.#speak();
   }
 
+  /** Shows which token comes next, in the base and now. */
+  async #expect(): Promise<void> {
+    const { prompt } = this.#state;
+    showNext(prompt, await this.#remote!.call("next", prompt));
+  }
+
   async #speak(): Promise<void> {
     const { prompt, textSeed } = this.#state, remote = this.#remote!;
     const spoken: Spoken[] = [];
     this.#tell(prompt, spoken);
+    await this.#expect();
     for (let seed = textSeed; this.#interrupts === 0 && seed < textSeed + seeds; seed++) {
       const [base, student] = [
         await remote.call("speak", "base", prompt, seed),

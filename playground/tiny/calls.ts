@@ -20,7 +20,7 @@ export interface TuningRequest {
  * Calls to the worker: one opens a tuning, which ends the one before, and the others are the
  * tuning's methods.
  */
-export interface Calls extends Pick<Tuning, "step" | "speak" | "merge" | "files"> {
+export interface Calls extends Pick<Tuning, "step" | "speak" | "next" | "merge" | "files"> {
   /** Gives what is known before the first step. */
   open(request: TuningRequest): Promise<readonly [TuningStart, TuningReading]>;
 }

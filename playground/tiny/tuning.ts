@@ -12,6 +12,7 @@ import { complete, loadModel, type TextModel } from "../../src/models/mod.ts";
 import { outputsOf, type RightAnswers, rightAnswersOn } from "../../src/models/outputs.ts";
 import { loadTokenizer, type Tokenizer } from "../../src/tokenizer/mod.ts";
 import { evaluate, train } from "../../src/train/mod.ts";
+import { mostLikely, nextProbabilities, type NextToken } from "./next.ts";
 import type { TinySettings } from "./settings.ts";
 
 /** A fifth of the lines is never trained on. */
@@ -97,6 +98,7 @@ export class Tuning implements AsyncDisposable {
   readonly #base: TinyBase;
   readonly #texts: Texts;
   #steps = 0;
+  #expected: { readonly prompt: string; readonly base: Float64Array } | undefined;
   readonly #events: AsyncGenerator<{ readonly loss: number }, void>;
 
   /** Injects an adapter; nothing is trained yet. */
@@ -145,6 +147,16 @@ export class Tuning implements AsyncDisposable {
     return await this.#continue(who === "base" ? this.#base.model : this.student, prompt, seed);
   }
 
+  /** The most likely first tokens of an answer; the base's are computed once for a prompt. */
+  async next(prompt: string): Promise<NextToken[]> {
+    const { model, tokenizer } = this.#base, asked = prompt + this.#separator;
+    if (this.#expected?.prompt !== prompt) {
+      this.#expected = { prompt, base: await nextProbabilities(model, tokenizer, asked) };
+    }
+    const student = await nextProbabilities(this.student, tokenizer, asked);
+    return mostLikely(tokenizer, this.#expected.base, student);
+  }
+
   /** Merges into a copy of the changed weights, compares, and frees the copy. */
   async merge(prompt: string): Promise<MergedTuning> {
     using merged = merge(this.student, this.adapter);
@@ -174,8 +186,13 @@ export class Tuning implements AsyncDisposable {
     this.adapter[Symbol.dispose]();
   }
 
+  /** Stands between a prompt and its answer. */
+  get #separator(): string {
+    return this.data.train[0].promptFormat!.separator;
+  }
+
   async #continue(model: TextModel, prompt: string, seed: number): Promise<string> {
-    const { separator } = this.data.train[0].promptFormat!;
-    return separator + await complete(model, this.#base.tokenizer, prompt, { ...sampling, seed });
+    return this.#separator +
+      await complete(model, this.#base.tokenizer, prompt, { ...sampling, seed });
   }
 }

@@ -1,6 +1,7 @@
 /** Checks of the tiny GPT-2 in the page. */
 
 import { assert, assertEquals, assertMatch } from "@std/assert";
+import { nextProbabilities } from "../../playground/tiny/next.ts";
 import { exampleLines } from "../../playground/tiny/settings.ts";
 import {
   complete,
@@ -54,8 +55,12 @@ async function learnInDeno(rows: readonly string[]) {
   const spectra = (await adapter.spectra())
     .map(({ name, singularValues }) => ({ name, singularValues }));
   const student = ` ${await complete(model, tokenizer, prompt, sampling)}`;
+  const most = async () =>
+    100 * Math.max(...await nextProbabilities(model, tokenizer, `${prompt} `));
+  const likely = await most();
   adapter.remove();
   return {
+    next: [await most(), likely],
     loss,
     before,
     after,
@@ -128,6 +133,7 @@ export async function assertTinyLearns(page: Page, from: string): Promise<void> 
   assertEquals(found.heldOut, [[0, expected.before], [steps, expected.after]]);
   assertEquals(found.right, [[0, 0], [steps, expected.right]]);
   await assertTinyShown(page, found);
+  await assertSaid(page, "tiny-next", expected.next);
   await assertLearnedIsUsed(page);
 }
 

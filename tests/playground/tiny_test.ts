@@ -27,8 +27,16 @@ Deno.test("it learns to flip words that it never saw, and the base stays as it i
   const { prompt } = initial, before = await tuning.speak("base", prompt, 1);
   assertEquals(before, " gREEN");
   assertEquals(await tuning.speak("student", prompt, 1), before, "B begins at zero");
+  const first = await tuning.next(prompt);
+  assertEquals(first.map(({ base }) => base), first.map(({ student }) => student));
+  assertEquals(first[0].text, "g", "as it says");
   const { losses, heldOut, right, asked } = await train(tuning);
   assertEquals(await tuning.speak("base", prompt, 1), before, "the base stays as it is");
+  const last = await tuning.next(prompt),
+    baseOf = (text: string) => last.find((token) => token.text === text)!.base;
+  assertEquals(first.map(({ text }) => baseOf(text)), first.map(({ base }) => base));
+  const likely = last.toSorted((a, b) => b.student - a.student)[0];
+  assert(likely.text === "n" && likely.student > 0.9 && likely.base < 0.1, JSON.stringify(last));
   assert(!exampleLines.some((line) => line.startsWith(prompt)));
   assertEquals(await tuning.speak("student", prompt, 1), " neerg");
   assertEquals([asked, right[0], right.at(-1)![0]], [20, [0, 0], settings.steps]);
