@@ -2,7 +2,6 @@
 
 import { type Device, openDevice } from "../src/device/mod.ts";
 import { openChosen } from "./chosen_device.ts";
-import { denseOf } from "../src/linalg/mod.ts";
 import { element, page } from "./dom.ts";
 import { type Lesson, type LessonReading, openLesson } from "../src/lesson/lesson.ts";
 import { type MergedLesson, mergeLesson } from "../src/lesson/merging.ts";
@@ -16,6 +15,7 @@ import {
   unmergedText,
 } from "./views/words.ts";
 import { pictureClock } from "./views/motion.ts";
+import type { KeptRun } from "./views/charts.ts";
 import { PlantedView } from "./views/planted.ts";
 
 /** Runs lessons. What it does is queued, so that nothing is freed while it is used. */
@@ -30,6 +30,7 @@ export class App {
   #view: PlantedView | undefined;
   #reading: LessonReading | undefined;
   #merged: MergedLesson | undefined;
+  #kept: KeptRun | undefined;
   #isRunning = false;
   /** Number of the current loop of pictures: each start begins a new one. */
   #loop = 0;
@@ -45,6 +46,8 @@ export class App {
     element("run").onclick = () => this.#queueForLesson(() => this.#turn());
     element("step").onclick = () => this.#queueForLesson((lesson) => this.#takeOne(lesson));
     element("reset").onclick = () => this.restart({ ...this.#wanted, steps: 0 }, false);
+    element("keep").onclick = () =>
+      this.#queueForLesson(() => Promise.resolve(void (this.#kept = this.#view!.keep())));
     element("merge").onclick = () =>
       this.#queueForLesson((lesson) => this.#merged ? this.#unmerge() : this.#merge(lesson));
   }
@@ -83,7 +86,7 @@ export class App {
     this.#state = state;
     const lesson = this.#lesson = await openLesson(this.#device!, settingsOf(state));
     element("figures").hidden = false;
-    this.#view = new PlantedView(denseOf(lesson.parts.task.batch.inputs));
+    this.#view = new PlantedView(lesson.parts, this.#kept);
     this.#take(await lesson.read());
     const every = Math.ceil(state.steps / 100);
     for (let left = state.steps; left > 0; left -= every) {

@@ -2,13 +2,20 @@
 
 import { largestOf } from "../../src/core/numbers.ts";
 import type { SizelessChart } from "../draw/fill.ts";
-import type { LessonReading } from "../../src/lesson/lesson.ts";
+import type { LessonReading, LessonSettings } from "../../src/lesson/lesson.ts";
 
 /** Singular values at a step. */
 export interface Spectrum {
   readonly steps: number;
   readonly lora: Float64Array;
   readonly full: Float64Array;
+}
+
+/** A run that is drawn under the next one. */
+export interface KeptRun {
+  readonly settings: LessonSettings;
+  readonly reading: LessonReading;
+  readonly spectra: readonly Spectrum[];
 }
 
 const learners = ["full", "lora"] as const;
@@ -26,15 +33,20 @@ function upTo(steps: number): [number, number] {
 export function spectrumChart(
   { shift: { values }, steps }: LessonReading,
   spectra: readonly Spectrum[],
+  kept?: KeptRun,
 ): SizelessChart {
-  const seen = Math.max(...spectra.map(({ lora, full }) => Math.max(lora[0], full[0])));
+  const all = [...spectra, ...kept?.spectra ?? []];
+  const seen = Math.max(...all.map(({ lora, full }) => Math.max(lora[0], full[0])));
   const highest = Math.min(1.5 * values[0], Math.max(values[0], seen));
   const planted = [...values].filter((value) => value > 1e-9 * values[0]);
   const nameOf = (i: number) => i < 4 ? `σ${sub(i + 1)} of D` : "";
   return {
-    lines: learners.map((role) => ({ role, lines: valueLines(role, spectra) })),
+    lines: [
+      ...kept ? [{ role: "kept", lines: valueLines("lora", kept.spectra) }] : [],
+      ...learners.map((role) => ({ role, lines: valueLines(role, spectra) })),
+    ],
     marks: planted.map((y, i) => ({ y, role: "target", label: nameOf(i) })),
-    x: upTo(steps),
+    x: upTo(Math.max(steps, kept?.reading.steps ?? 0)),
     y: [0, 1.08 * highest],
     names: ["step", "singular value"],
   };
@@ -58,8 +70,9 @@ const leastOf = (values: readonly number[]) =>
 /** A best loss below this share of W₀'s is rounding. */
 const rounding = 1e-9;
 
-/** Both losses, and between which the best of a rank can be. */
-export function lossChart({ losses, loss, bounds, steps }: LessonReading): SizelessChart {
+/** Both losses, and between which the best of a rank can be; under them that of a kept run. */
+export function lossChart(reading: LessonReading, kept?: KeptRun): SizelessChart {
+  const { losses, loss, bounds, steps } = reading, before = kept?.reading;
   const best = bounds.best === undefined || bounds.best < rounding * bounds.base
     ? []
     : [{ y: bounds.best, role: "target", label: "best of r" }];
@@ -69,26 +82,35 @@ export function lossChart({ losses, loss, bounds, steps }: LessonReading): Sizel
     loss.lora,
     loss.full,
     ...seen,
+    ...before ? [before.loss.lora, leastOf(before.losses.lora)] : [],
     ...best.map(({ y }) => y),
   ]);
   return {
-    lines: learners.map((role) => ({
-      role,
-      lines: [[...thinned(losses[role]), [steps, loss[role]]]],
-    })),
+    lines: [
+      ...before ? [{ role: "kept", lines: [lossLine(before, "lora")] }] : [],
+      ...learners.map((role) => ({ role, lines: [lossLine(reading, role)] })),
+    ],
     marks: [{ y: bounds.base, role: "base", label: "W₀" }, ...best],
-    x: upTo(steps),
+    x: upTo(Math.max(steps, before?.steps ?? 0)),
     y: [
       10 ** Math.floor(Math.log10(least)),
-      1.3 * largestOf([bounds.base, loss.lora, ...lora]),
+      1.3 * largestOf([bounds.base, loss.lora, ...lora, ...before?.losses.lora ?? []]),
     ],
     log: true,
     names: ["step", "loss, log scale"],
   };
 }
 
+type Points = readonly (readonly [number, number])[];
+
+/** The losses of a learner and that of its last weights. */
+const lossLine = ({ losses, loss, steps }: LessonReading, role: "lora" | "full"): Points => [
+  ...thinned(losses[role]),
+  [steps, loss[role]],
+];
+
 /** Some hundred of the losses, with their steps, and the last. */
-function thinned(losses: readonly number[]): (readonly [number, number])[] {
+function thinned(losses: readonly number[]): Points {
   const every = Math.ceil(losses.length / 400), last = losses.length - 1;
   return losses.flatMap((loss, step) => step % every === 0 || step === last ? [[step, loss]] : []);
 }

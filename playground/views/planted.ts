@@ -1,10 +1,18 @@
 /** The pictures of a planted shift. @module */
 
-import type { DenseMatrix } from "../../src/linalg/mod.ts";
+import { type DenseMatrix, denseOf } from "../../src/linalg/mod.ts";
 import { element } from "../dom.ts";
 import { fillChart } from "../draw/fill.ts";
-import type { LessonReading, LessonSettings } from "../../src/lesson/lesson.ts";
-import { lossChart, lossLabel, type Spectrum, spectrumChart, spectrumLabel } from "./charts.ts";
+import type { LessonParts, LessonReading, LessonSettings } from "../../src/lesson/lesson.ts";
+import {
+  type KeptRun,
+  lossChart,
+  lossLabel,
+  type Spectrum,
+  spectrumChart,
+  spectrumLabel,
+} from "./charts.ts";
+import { comparable, showKept } from "./kept_run.ts";
 import { drawMaps } from "./maps.ts";
 import { drawPlane } from "./plane.ts";
 
@@ -14,13 +22,18 @@ const mostSpectra = 400;
 /** Draws readings of one lesson, and remembers its spectra. */
 export class PlantedView {
   readonly #inputs: DenseMatrix;
+  readonly #settings: LessonSettings;
   #spectra: Spectrum[] = [];
   #reading: LessonReading | undefined;
   #merged: DenseMatrix | undefined;
 
-  /** Begins a lesson with these inputs. */
-  constructor(inputs: DenseMatrix) {
-    this.#inputs = inputs;
+  #kept: KeptRun | undefined;
+
+  /** Begins a lesson, over a kept run if it can be compared. */
+  constructor({ settings, task }: LessonParts, kept?: KeptRun) {
+    this.#inputs = denseOf(task.batch.inputs);
+    this.#settings = settings;
+    this.#kept = comparable(kept, settings);
   }
 
   /** Takes a reading. */
@@ -35,6 +48,14 @@ export class PlantedView {
     this.#reading = reading;
   }
 
+  /** Keeps what was learned so far, to be drawn under the next run, or forgets what was kept. */
+  keep(): KeptRun | undefined {
+    const reading = this.#reading!, settings = this.#settings, spectra = this.#spectra;
+    this.#kept = this.#kept ? undefined : { settings, reading, spectra: [...spectra] };
+    this.draw();
+    return this.#kept;
+  }
+
   /** Shows a merged matrix beside, or none. */
   showMerged(matrix?: DenseMatrix): void {
     this.#merged = matrix;
@@ -47,8 +68,13 @@ export class PlantedView {
     if (!reading) return;
     if (this.#inputs.columns === 2) drawPlane(reading, this.#inputs, this.#merged);
     else drawMaps(reading, this.#merged);
-    fillChart("spectrum", spectrumLabel(reading), spectrumChart(reading, this.#spectra));
-    const chart = lossChart(reading);
+    fillChart(
+      "spectrum",
+      spectrumLabel(reading),
+      spectrumChart(reading, this.#spectra, this.#kept),
+    );
+    const chart = lossChart(reading, this.#kept);
+    showKept(this.#kept, this.#settings);
     fillChart("loss", lossLabel(reading), chart);
     element("best").hidden = !chart.marks.some(({ role }) => role === "target");
   }

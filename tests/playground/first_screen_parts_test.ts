@@ -112,6 +112,44 @@ Deno.test({
   },
 });
 
+/** Moves a range to a value, as a reader does. */
+const move = (page: Page, id: string, value: string) =>
+  page.evaluate(`(({ dataset: { values } } = ${id}) => {
+    ${id}.value = String(JSON.parse(values).indexOf(${value}));
+    ${id}.dispatchEvent(new Event("input", { bubbles: true }));
+  })(document.getElementById("${id}"))`);
+
+Deno.test({
+  name: "a run is kept under the next, of another rank beside it, and not under another task",
+  ignore,
+  fn: async () => {
+    await using page = await playground.open("about:blank");
+    await open(page, "#rank=1&steps=30");
+    const line = (chart: string, role: string) =>
+      page.evaluate<string>(`document.querySelector("#${chart} .line.${role}")?.getAttribute("d")`);
+    const key =
+      `(({ hidden, textContent }) => hidden ? "" : textContent)(document.getElementById("kept-loss"))`;
+    assertEquals(await page.evaluate(key), "");
+    await click(page, "keep");
+    await page.until(`${key} === "kept: the same settings"`, 20_000, "the kept run");
+    for (const chart of ["loss", "spectrum"]) {
+      assertEquals(await line(chart, "kept"), await line(chart, "lora"), chart);
+    }
+    const kept = await line("spectrum", "kept");
+    await move(page, "rank", "8");
+    await page.until(`${key} === "kept: r = 1"`, 20_000, "its name");
+    assertEquals(await line("spectrum", "kept"), kept, "as it was");
+    await move(page, "seed", "3");
+    await page.until(`${key} === ""`, 20_000, "another task");
+    assertEquals(await line("spectrum", "kept"), undefined);
+    await move(page, "seed", "8");
+    await page.until(`${key} === "kept: r = 1"`, 20_000, "the same task");
+    await click(page, "keep");
+    await page.until(`${key} === ""`, 20_000, "nothing kept");
+    assertEquals(page.errors, []);
+  },
+});
+
 type Color = readonly number[];
 
 /** The colors of a map's squares. */
