@@ -29,7 +29,7 @@ export const rooms: Readonly<Record<string, string>> = {
   nn: "layers",
   models: "GPT-2, BERT, Llama, …",
   inspect: "adapters as tables",
-  adapt: "LoRA and ten others",
+  adapt: "LoRA and eleven others",
   runs: "specifications, folders",
   mod: "what a user imports",
   serve: "completions by HTTP",

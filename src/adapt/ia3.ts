@@ -20,7 +20,6 @@ import type { BaseFile } from "../models/base_file.ts";
 import type { Model } from "../models/model.ts";
 import { type Adaptation, Linear } from "../nn/linear.ts";
 import { assertFree, type WeightChange } from "./adapter.ts";
-import { assertOneUse } from "./lora/load.ts";
 import type { AddChange, BaseChanges } from "./merge/change.ts";
 import {
   type MethodAdapterOptions,
@@ -28,7 +27,8 @@ import {
   NamedAdapter,
   type SavedValues,
 } from "./named_adapter.ts";
-import { assertOwnWeight, matchLayers, missingLayers, selectSites } from "./sites.ts";
+import { placeVectors, vectorsIn } from "./peft_vectors.ts";
+import { assertOwnWeight, selectSites } from "./sites.ts";
 import { isStoredTurned, taskTypeOf } from "./save.ts";
 
 /** Divisors of kernels that scale by quotients: ones, of which each layer uses the first. */
@@ -195,7 +195,7 @@ export class Ia3Adapter extends NamedAdapter {
     const sites: Ia3Site[] = [];
     super(model, {
       entries: layers.map(([{ name, extents: [outputs, inputs] }, ofInputs]) => ({
-        name: `${tensorPrefix}${name}.ia3_l`,
+        name: keyOf(name),
         shape: ofInputs ? [1, inputs] : [outputs, 1],
       })),
       copied: modulesToSave,
@@ -263,15 +263,8 @@ function onesOn(device: Device, size: number): Tensor {
 
 // Its files.
 
-/** A file of PEFT's (IA)³, of whichever base. */
-interface Ia3File {
-  /** Vectors by the paths of their layers in the file. */
-  readonly vectors: ReadonlyMap<string, HostTensor>;
-  /** What was trained in full beside them, by names in the model. */
-  readonly others: ReadonlyMap<string, HostTensor>;
-  /** `modules_to_save`. */
-  readonly savedModules: readonly string[];
-}
+/** PEFT's key of a layer's vector. */
+const keyOf = (layer: string): string => `${tensorPrefix}${layer}.ia3_l`;
 
 /** Fields that are read, or do not matter once the vectors exist. */
 const known = [
@@ -281,27 +274,19 @@ const known = [
 ];
 
 /**
- * The vectors of a file, by which it says itself what they scale.
+ * A file of PEFT's (IA)³, of whichever base.
  *
- * @throws {RangeError} when a field is unknown, a tensor is none of (IA)³'s, or there are no vectors.
+ * @throws {AdapterFileError} when a field of the configuration is not understood.
+ * @throws {RangeError} when a tensor is none of (IA)³'s, or there are no vectors.
  */
-function parseIa3({ config, tensors }: SavedValues): Ia3File {
+function parseIa3({ config, tensors }: SavedValues) {
   const other = Object.keys(config).find((name) => !known.includes(name) && !isEmpty(config[name]));
   if (other !== undefined) {
     refuse(other, "be null, false or empty (the field is unknown)", config[other]);
   }
-  const vectors = new Map<string, HostTensor>(), others = new Map<string, HostTensor>();
-  for (const [key, tensor] of tensors) {
-    if (!key.startsWith(tensorPrefix)) {
-      throw new RangeError(`tensors must be those of (IA)³, found ${oneLine(key)}`);
-    }
-    const name = key.slice(tensorPrefix.length);
-    if (name.endsWith(".ia3_l")) vectors.set(moduleOf(name), tensor);
-    else others.set(name, tensor);
-  }
   const savedModules = list(field(config, "modules_to_save", "be names", isNames)) ?? [];
-  if (vectors.size > 0) return { vectors, others, savedModules };
-  throw new RangeError("(IA)³ needs vectors of at least one layer, found none");
+  const file = vectorsIn(tensors, "(IA)³", (ending) => ending === "ia3_l");
+  return { file, config: { ...selectionOf(config), savedModules } };
 }
 
 /** True for a vector (1, in); that of outputs is (out, 1). */
@@ -313,33 +298,12 @@ const isOfInputs = ({ shape }: HostTensor): boolean => shape[1] !== 1;
  * @throws {AdapterFileError} when a field of the configuration is not understood.
  * @throws {RangeError} when the tensors are not those of (IA)³ on this model.
  */
-export function loadIa3(model: Model, file: SavedValues): Ia3Adapter {
-  const { vectors, others, savedModules } = parseIa3(file);
-  assertOneUse(model, others, savedModules);
-  const layers = matchLayers(model, Array.from(vectors.keys(), (module) => ({ module })));
-  const [missing] = missingLayers(selectionOf(file.config), model, layers);
-  if (missing !== undefined) {
-    const rule = "the file must have a vector of every layer that the configuration selects";
-    throw new RangeError(`${rule}, found none of ${oneLine(missing)}`);
-  }
-  const scaled = Array.from(layers, ([module, { linear: layer }]): Scaled => {
-    if (layer instanceof Linear) return [layer, isOfInputs(vectors.get(module)!)];
-    throw new RangeError(`(IA)³ needs linear layers, found the embedding ${layer.name}`);
-  });
-  const own = Array.from(
-    vectors,
-    ([module, tensor]) =>
-      [`${tensorPrefix}${layers.get(module)!.linear.name}.ia3_l`, tensor] as const,
-  );
-  const modules = [...new Set(Array.from(others.keys(), moduleOf))];
-  const saved = { ...file, tensors: new Map([...own, ...others]) };
-  return new Ia3Adapter(model, inOrder(model, scaled), modules, saved);
-}
-
-/** Layers in the order of the forward pass. */
-function inOrder({ linears, outerLayers = [] }: Model, layers: readonly Scaled[]): Scaled[] {
-  const all: readonly unknown[] = [...linears, ...outerLayers];
-  return layers.toSorted(([a], [b]) => all.indexOf(a) - all.indexOf(b));
+export function loadIa3(model: Model, given: SavedValues): Ia3Adapter {
+  const { file, config } = parseIa3(given);
+  const { layers, saved, modulesToSave } = placeVectors(model, given, file, config, "(IA)³");
+  const vectorOf = ({ name }: Linear) => saved.tensors.get(keyOf(name))!;
+  const scaled = layers.map((layer): Scaled => [layer, isOfInputs(vectorOf(layer))]);
+  return new Ia3Adapter(model, scaled, modulesToSave, saved);
 }
 
 /**
@@ -348,11 +312,11 @@ function inOrder({ linears, outerLayers = [] }: Model, layers: readonly Scaled[]
  * @throws {RangeError} when the base has no weight that fits, or its architecture is unknown.
  */
 export async function ia3Changes(base: BaseFile, saved: SavedValues): Promise<BaseChanges> {
-  const { vectors, others, savedModules } = parseIa3(saved);
+  const { file: { vectors, others }, config: { savedModules } } = parseIa3(saved);
   const biases = new Map<string, HostTensor>();
-  const changes = Array.from(vectors, ([module, l]) => changeOf(base, module, l));
-  for (const [module, l] of vectors) {
-    const [key] = isOfInputs(l) ? [] : base.find(`${module}.bias`);
+  const changes = Array.from(vectors, ([name, l]) => changeOf(base, moduleOf(name), l));
+  for (const [name, l] of vectors) {
+    const [key] = isOfInputs(l) ? [] : base.find(`${moduleOf(name)}.bias`);
     if (key === undefined) continue;
     const { shape, data } = await base.file.read(key);
     biases.set(key, { shape, data: Float32Array.from(data, (value, i) => value * l.data[i]) });

@@ -2,7 +2,7 @@
 
 import { assert, assertEquals, assertNotEquals, assertRejects, assertThrows } from "@std/assert";
 import { injectVera, loadAnyAdapter, type VeraOptions } from "../../src/adapt/mod.ts";
-import { mergedTensor } from "../../src/adapt/merge/change.ts";
+import { type LocatedUpdate, mergedTensor } from "../../src/adapt/merge/change.ts";
 import { planMerge } from "../../src/adapt/merge/plan.ts";
 import { readValues } from "../../src/adapt/named_adapter.ts";
 import { parseVera, type VeraFile } from "../../src/adapt/vera/load.ts";
@@ -250,7 +250,8 @@ Deno.test("a merge makes the factors of a weight when it writes it, and keeps no
     const { weights } = await planMerge(base, [folder]), made: string[] = [];
     assertEquals(weights.size, 8);
     for (const [key, change] of weights) {
-      for (const [i, { update, isTransposed }] of change.updates.entries()) {
+      const located = change.updates as readonly LocatedUpdate[];
+      for (const [i, { update, isTransposed }] of located.entries()) {
         const counted = (name: "A" | "B"): HostTensor => ({
           shape: update[name].shape,
           get data() {
