@@ -20,8 +20,8 @@ export type DrawFormula = (tex: string) => string;
 
 /** A table: numbers are right-aligned; a table of quoted numbers is folded and set apart. */
 export function tableHtml(table: DataTable, draw: DrawFormula = texAsText): string {
-  const id = escapeHtml(table.id), title = escapeHtml(table.title);
-  const body = tableBody(table, draw);
+  const id = escapeHtml(table.id), title = symbolsHtml(escapeHtml(table.title));
+  const body = symbolsHtml(tableBody(table, draw));
   const scroll = (caption: string) =>
     `<div class="scroll"><table id="${id}">${caption}${body}</table></div>`;
   if (table.quoted === undefined) return scroll(`<caption>${title}</caption>`);

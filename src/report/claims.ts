@@ -70,7 +70,7 @@ export const isWeak = ({ verdict, note = "" }: JudgedClaim): boolean =>
   isGood(verdict) && note.startsWith("Weak");
 
 /** Sizes of the small chart: labels, bars and their values, in pixels. */
-const chart = { labels: 96, bars: 84, values: 90, line: 15 };
+const chart = { labels: 96, bars: 84, values: 106, line: 15 };
 
 /** Bars with their names and values, in the colors of their names. */
 function barsSvg(bars: readonly Bar[]): string {

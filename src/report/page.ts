@@ -95,27 +95,23 @@ ${backHtml(report)}
 /** The first screen: the message, what matters most, and the claims with their verdicts. */
 function frontHtml(report: Report): string {
   const { title, message, notice } = report;
+  const isTold = message !== undefined;
   return `<header><h1>${escapeHtml(title)}</h1>
 ${notice === undefined ? "" : `<p class="notice">${escapeHtml(notice)}</p>`}
 ${
-    message === undefined
-      ? aboutHtml(report)
-      : `<p class="message">${escapeHtml(message)}</p>`
+    isTold ? `<p class="message">${escapeHtml(message)}</p>` : `${aboutHtml(report)}
+${factsHtml(report)}`
   }</header>
 ${symbolsHtml(headlinesHtml(report))}
 ${symbolsHtml(claimsHtml(report))}
 ${symbolsHtml(openHtml(report))}
-${
-    message === undefined
-      ? ""
-      : foldHtml("about", "What LoRA is, and how this was checked", aboutHtml(report))
-  }`;
+${isTold ? foldHtml("about", "What LoRA is, and how this was checked", aboutHtml(report)) : ""}`;
 }
 
 /** The end: what the paper does not claim, words, and how the report was made. */
 function backHtml(report: Report): string {
   return `${symbolsHtml(beyondHtml(report))}${wordsHtml(report)}
-${foldHtml("made", "How this was made", factsHtml(report))}
+${report.message === undefined ? "" : foldHtml("made", "How this was made", factsHtml(report))}
 ${citationHtml(report)}`;
 }
 
@@ -150,9 +146,11 @@ function contentsHtml(report: Report): string {
     ...(ours.some(([, { verdict }]) => !isGood(verdict))
       ? [contentsLink("open", "Failed, or undecided")]
       : []),
+    ...(report.message === undefined ? [] : [contentsLink("about", "What LoRA is")]),
     ...report.sections.map((section) => contentsLink(section.id, section.title, stateOf(section))),
     ...(beyond.length > 0 ? [contentsLink("beyond", "Beyond the paper")] : []),
     ...(report.verdicts ? [contentsLink("words", "What the words mean")] : []),
+    ...(report.message === undefined ? [] : [contentsLink("made", "How this was made")]),
     ...(report.citation ? [contentsLink("cite", "How to cite")] : []),
   ];
   if (links.length === 1) return "";
@@ -280,7 +278,7 @@ function tablesHtml(tables: readonly DataTable[], draw?: DrawFormula): string {
   return tables.map(({ quoted, ...table }) => {
     const isOpen = quoted === undefined && (rows += table.rows.length) <= mostOpenRows;
     const save = `<p class="save">${downloadHtml(tableCsv(table), "CSV")}</p>`;
-    const content = `<div class="data">${symbolsHtml(tableHtml(table, draw))}${save}</div>`;
+    const content = `<div class="data">${tableHtml(table, draw)}${save}</div>`;
     if (isOpen) return `<h3>${symbolsHtml(escapeHtml(table.title))}</h3>${content}`;
     const whose = quoted === undefined ? "" : ` (${escapeHtml(quoted)})`;
     const summary = `<summary>${symbolsHtml(escapeHtml(table.title))}${whose}</summary>`;
@@ -382,7 +380,7 @@ const printStyle = `
   [data-steps] label > * { min-width: 0 !important; } [data-steps] label > :first-child::after { content: ":"; }
   .plot img { height: auto; } .js-plotly-plot { zoom: .76; } .scroll { overflow: visible; border: 0; padding: 0; background: none; } table { font-size: 8pt; }
   th, td { padding: .1rem .3rem; } td:first-child:not(.short) { overflow-wrap: anywhere; }
-  td:has(.detail):first-child { min-width: 0; } .claims td:last-child { width: auto; }
+  td:has(.detail):first-child { min-width: 0; } .claims td:last-child, .headlines td:first-child { width: auto; } .bars { min-width: 230px; }
   .quoted table { font-size: 6.5pt; } a { color: inherit; text-decoration: none; }
   .verdict, .tile { border: 1px solid currentColor; font-size: .95em; }
 }`;
@@ -474,8 +472,8 @@ td:has(.detail):first-child { min-width: 13rem; }
 .claims td { overflow-wrap: anywhere; } .claims td:first-child { width: 42%; } .claims td:last-child { width: 28%; }
 .claims .group th { padding-top: .9rem; font-weight: normal; } .claims .detail { font-size: .85rem; }
 .claims a { color: inherit; text-decoration-color: var(--line); }
-.headlines td { vertical-align: middle; padding: .2rem .5rem; } .headlines td:first-child { width: 15rem; } .headlines td:last-child { width: 10rem; }
-.bars { display: block; min-width: 270px; } .bars text { font-size: 11px; fill: currentColor; }
+.headlines td { vertical-align: middle; padding: .2rem .5rem; } .headlines td:first-child { width: 14rem; } .headlines td:last-child { width: 10rem; }
+.bars { display: block; min-width: 286px; } .bars text { font-size: 11px; fill: currentColor; }
 .tiles { grid-template-columns: max-content 1fr; gap: .25rem 1rem; align-items: center; margin: .5rem 0; }
 .tiles dd { display: flex; flex-wrap: wrap; gap: .2rem; }
 .tile { display: inline-grid; place-items: center; width: 1.55rem; height: 1.35rem; border-radius: .25rem; font-size: .8rem; font-weight: 600; text-decoration: none; }

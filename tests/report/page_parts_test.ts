@@ -334,7 +334,8 @@ Deno.test({
       await using page = await openWithClock(grows.address);
       assertEquals(await page.evaluate("document.title"), "Growing");
       assertEquals(await grows.finish(report, {}), `file://${folder}/index.html`);
-      await page.evaluate("letPass(4000)");
+      // On a busy machine it reloads before it is told that the time has passed.
+      await page.evaluate("letPass(4000)").catch(() => {});
       const href = await afterReload(page, `document.title === "A report" && location.href`);
       assertEquals(href, `file://${folder}/index.html`);
     }),
