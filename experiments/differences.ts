@@ -25,17 +25,14 @@ export const metThePaper = "2026-12-01, decision 0052";
 export const rounding = 1e-9;
 
 /**
- * Two standard errors of the difference of two means of n seeds: 2 s √(2/n), with s² the variance between seeds,
- * pooled over the groups, and n the size of the smallest one, as in a job that was cut some lack a seed. NaN for a
- * single seed.
+ * The variance of a value between seeds, pooled over the groups; NaN for a single seed.
  *
  * @param groups The value of each seed, a group for each method.
  */
-export function seedNoise(groups: readonly (readonly number[])[]): number {
+export function pooledVariance(groups: readonly (readonly number[])[]): number {
   const several = groups.filter(({ length }) => length > 1);
   const squares = several.map((values) => (values.length - 1) * standardDeviation(values) ** 2);
-  const variance = squares.reduce((sum, square) => sum + square, 0) / freedomOf(groups);
-  return 2 * Math.sqrt(2 * variance / Math.min(...groups.map(({ length }) => length)));
+  return squares.reduce((sum, square) => sum + square, 0) / freedomOf(groups);
 }
 
 /** Degrees of freedom of that variance: a seed less than there are in each group. */
@@ -43,8 +40,18 @@ export const freedomOf = (groups: readonly (readonly number[])[]): number =>
   groups.reduce((sum, { length }) => sum + Math.max(0, length - 1), 0);
 
 /**
- * Two standard errors of such a difference where the seeds are shared, so that differences are paired: s² is what is left of each value when its
- * group's mean and its seed's mean are taken out. NaN for a single seed or group.
+ * Two standard errors of the difference of two means of n seeds: 2 s √(2/n), with s² the variance between seeds,
+ * pooled over the groups, and n the size of the smallest one, as in a job that was cut some lack a seed. NaN for a
+ * single seed.
+ *
+ * @param groups The value of each seed, a group for each method.
+ */
+export const seedNoise = (groups: readonly (readonly number[])[]): number =>
+  2 * Math.sqrt(2 * pooledVariance(groups) / Math.min(...groups.map(({ length }) => length)));
+
+/**
+ * Two standard errors of such a difference where the seeds are shared, so that differences are paired: s² is what is
+ * left of each value when its group's mean and its seed's mean are taken out. NaN for a single seed or group.
  *
  * @param groups The value of each seed, in the same order, a group for each method; seeds that one lacks are left out.
  */

@@ -3,7 +3,6 @@
 import type { Claim } from "../src/paper/claim.ts";
 import { adaptation } from "./adaptation/adaptation.ts";
 import { counting } from "./counting.ts";
-import { studyClaims } from "./encoder_study/encoder_study.ts";
 import { latencyClaims } from "./latency/claims.ts";
 import { mediumShape, smallShape } from "./latency/variants.ts";
 import { matrix } from "./matrix/matrix.ts";
@@ -11,9 +10,9 @@ import { memory } from "./memory.ts";
 import { merging } from "./merging.ts";
 import { budgetClaims, enoughClaim } from "./methods/budget/claims.ts";
 import { e2eClaims } from "./methods/e2e/claims.ts";
-import { kindsClaims, lowDataClaims } from "./methods/kinds/claims.ts";
 import { eachTaskClaims, skillClaims } from "./methods/skills/claims.ts";
 import { textClaims } from "./methods/texts/claims.ts";
+import { fewClaims } from "./methods/texts/few_claims.ts";
 import { paperTables } from "./paper_tables.ts";
 import { amplificationClaims } from "./rank_study/amplification.ts";
 import { realAmplificationClaims } from "./rank_real/amplification.ts";
@@ -39,13 +38,11 @@ const all: readonly Claim<unknown>[] = [
   ...budgetClaims,
   enoughClaim,
   ...e2eClaims,
-  ...studyClaims,
   ...merging.claims!,
   ...[smallShape, mediumShape].flatMap(({ name }) => latencyClaims(name)),
   ...switchingClaims,
-  ...kindsClaims,
   ...textClaims,
-  ...lowDataClaims,
+  ...fewClaims,
 ] as readonly Claim<unknown>[];
 
 /** All claims of the paper, in the order of the report. */

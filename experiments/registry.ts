@@ -3,7 +3,6 @@
 import { nearestName } from "../src/core/checks.ts";
 import { adaptation } from "./adaptation/adaptation.ts";
 import { counting } from "./counting.ts";
-import { encoderStudy } from "./encoder_study/encoder_study.ts";
 import type { Experiment } from "./frame/mod.ts";
 import { fullSize } from "./full_size.ts";
 import { latency, latencyMedium } from "./latency/latency.ts";
@@ -13,9 +12,8 @@ import { memory } from "./memory.ts";
 import { merging } from "./merging.ts";
 import { methodsBudget } from "./methods/budget/budget.ts";
 import { methodsOnE2e } from "./methods/e2e/e2e.ts";
-import { methodsOnKinds } from "./methods/kinds/kinds.ts";
-import { lowData } from "./methods/kinds/low_data.ts";
 import { methodsOnSkills } from "./methods/skills/skills.ts";
+import { lowData } from "./methods/texts/few.ts";
 import { methodsOnTexts } from "./methods/texts/texts.ts";
 import { paperTables } from "./paper_tables.ts";
 import { plantedControls } from "./planted/controls.ts";
@@ -64,7 +62,8 @@ export const experiments: readonly Experiment[] = [
   methodsOnSkills,
   methodsBudget,
   methodsOnE2e,
-  encoderStudy,
+  methodsOnTexts,
+  lowData,
   trainingSpectra,
   merging,
   survival,
@@ -86,9 +85,6 @@ export const experiments: readonly Experiment[] = [
   facts,
   plantedTransformer,
   supersenses,
-  methodsOnKinds,
-  methodsOnTexts,
-  lowData,
   regret,
   stepCost,
   fullSize,

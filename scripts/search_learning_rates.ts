@@ -4,11 +4,9 @@
  *
  *     deno task search:rates adaptation
  *     deno task search:rates rank_study
- *     deno task search:rates encoder_study
  *     deno task search:rates supersenses
  *     deno task search:rates methods/skills
  *     deno task search:rates methods/budget
- *     deno task search:rates methods/kinds
  *     deno task search:rates methods/e2e
  *     deno task search:rates methods/texts
  *     deno task search:rates regret
@@ -25,11 +23,9 @@ import type { JsonRecord, MethodSpec } from "../src/runs/mod.ts";
 import type { RunContext } from "../src/runs/plan.ts";
 
 import { adaptationSteps, learningRateGrid, methods } from "../experiments/adaptation/methods.ts";
-import { searchStudy } from "../experiments/encoder_study/search.ts";
 import { type GlossData, glossData, planGloss, shortGlossData } from "../experiments/gloss_runs.ts";
 import { budgetMethods } from "../experiments/methods/budget/methods.ts";
 import { searchE2e } from "../experiments/methods/e2e/search.ts";
-import { searchKinds } from "../experiments/methods/kinds/search.ts";
 import { searchOnSkills } from "../experiments/methods/skills/search.ts";
 import { onBothTasks, onSkills } from "../experiments/methods/skills/tasks.ts";
 import { searchTexts } from "../experiments/methods/texts/search.ts";
@@ -62,11 +58,9 @@ const searches: Readonly<Record<string, (context: RunContext) => Promise<JsonRec
       grid: [...learningRateGrid, 0.1],
       data: glossData("noun", false),
     }),
-  encoder_study: searchStudy,
   supersenses: searchSupersenses,
   "methods/skills": (context) => searchOnSkills(onSkills, context),
   "methods/budget": (context) => searchOnSkills(onBothTasks(budgetMethods), context),
-  "methods/kinds": searchKinds,
   "methods/e2e": searchE2e,
   "methods/texts": searchTexts,
   regret: searchRegret,

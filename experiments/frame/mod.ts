@@ -1,7 +1,7 @@
 /** The frame: what an experiment is written with. @module */
 
 export * from "../../src/paper/claim.ts";
-export { deciding, type Margin } from "../../src/paper/margin.ts";
+export { deciding, intervalOf, type Margin } from "../../src/paper/margin.ts";
 export * from "./clock.ts";
 export * from "./experiment.ts";
 export * from "./planned_runs.ts";

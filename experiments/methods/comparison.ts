@@ -68,6 +68,9 @@ function cellOf(rows: readonly MethodRow[]): MethodCell {
   return { ...first, values, mean: mean(values), spread: range(values) };
 }
 
+/** Two standard errors of the difference of the means of two cells. */
+export type NoiseBetween = (a: MethodCell, b: MethodCell) => number;
+
 /** Methods side by side. */
 export class MethodComparison {
   /** One for each method and size, in the order of the rows. */
@@ -76,6 +79,8 @@ export class MethodComparison {
   readonly noise: number;
   /** Degrees of freedom that it was estimated with; unknown where it is given. */
   readonly freedom?: number;
+  /** That of a difference of two cells. Default: the same for all. */
+  readonly noiseBetween: NoiseBetween;
   readonly #sign: number;
 
   /**
@@ -83,18 +88,20 @@ export class MethodComparison {
    *
    * @param best The better end of the values.
    * @param isPooled True for cells that the noise is pooled over. Default: those at the compared size.
-   * @param noise Two standard errors of a difference, where the rows are means whose seeds are not known.
+   * @param noise Two standard errors of a difference, where the rows are means whose seeds are not known, or where
+   * it is not the same for all.
    */
   constructor(
     rows: readonly MethodRow[],
     best: "lowest" | "highest",
     isPooled = ({ compared }: MethodCell): boolean => compared === 1,
-    noise?: number,
+    noise?: number | NoiseBetween,
   ) {
     const groups = Map.groupBy(rows, ({ key, size }) => `${key} ${size}`);
     this.cells = [...groups.values()].map(cellOf);
     const pooled = this.cells.filter(isPooled).map(({ values }) => values);
-    this.noise = noise ?? seedNoise(pooled);
+    this.noise = typeof noise === "number" ? noise : seedNoise(pooled);
+    this.noiseBetween = typeof noise === "function" ? noise : () => this.noise;
     if (noise === undefined) this.freedom = freedomOf(pooled);
     this.#sign = best === "lowest" ? 1 : -1;
   }

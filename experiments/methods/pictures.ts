@@ -91,8 +91,9 @@ export function meansTable(
 ): DataTable {
   const ofTrained = (show: (cell: MethodCell) => string) => (cell: MethodCell) =>
     cell.family === "baseline" ? undefined : show(cell);
-  const difference = ({ mean }: MethodCell) =>
-    signed(mean - against.mean, decimals) + noiseIn(compared.noise, decimals);
+  const difference = (cell: MethodCell) =>
+    signed(cell.mean - against.mean, decimals) +
+    noiseIn(compared.noiseBetween(cell, against), decimals);
   return table<MethodCell>({
     ...words,
     columns: [
@@ -117,7 +118,7 @@ export function meansTable(
 }
 
 /** `3e-3 (highest)`: a rate, and which end of its grid it is. */
-export const rateIn = ({ learningRate, end }: MethodCell): string =>
+export const rateIn = ({ learningRate, end }: Pick<MethodRow, "learningRate" | "end">): string =>
   `${learningRate?.toExponential()}${end ? ` (${end})` : ""}`;
 
 const dashes = ["solid", "dash", "dot", "dashdot"] as const;

@@ -163,12 +163,6 @@ export const bleu = {
   rows: byColumn("table3", "BLEU", onE2e, noiseOnE2e("BLEU")),
 };
 
-const below: readonly PrintedMethod[] = [
-  ["lora-qv", "RoBERTa base, LoRA"],
-  ["bitfit", "RoBERTa base, BitFit"],
-  ["adapter-d", "RoBERTa base, Adapter D (0.9M)"],
-];
-
 /** Columns of table 2 with a task. */
 export const glue: readonly string[] = printedTables.table2.columns.slice(1, -1);
 
@@ -182,30 +176,3 @@ export const noiseOnGlue = (methods: readonly PrintedMethod[]): number => {
 
 /** GLUE's labels are not printed: at most half have the most frequent one, of the 277 texts of the smallest task. */
 export const chance = { frequent: 50, texts: 277 };
-
-/** Table 2's averages with RoBERTa base. */
-export const averagesOfBase = Object.assign(
-  byColumn("table2", "average", below, noiseOnGlue(below)),
-  { chance },
-);
-
-/** Table 16's columns at these amounts, under the names of our sizes. */
-export function fewExamples(
-  sizeOf: (examples: number) => string,
-  amounts: readonly number[],
-): MethodComparison {
-  const { rows } = printedTables.table16;
-  const keys = {
-    FT: "full",
-    LoRA: "lora-qv",
-    PreEmbed: "prefix-embedding",
-    PreLayer: "prefix-layer",
-  };
-  const found = Object.entries(keys).flatMap(([row, key]) =>
-    amounts.map((examples, i): MethodRow => ({
-      ...{ key, label: key, family: "LoRA", size: sizeOf(examples), compared: 0, trained: 1 },
-      value: Number(rows[row][i]),
-    }))
-  );
-  return new MethodComparison(found, "highest", undefined, noiseOf([0.3], 1));
-}

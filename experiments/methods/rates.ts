@@ -43,3 +43,9 @@ export const chooseMost = (tried: TriedRates): ChosenRate =>
       Object.entries(tried).map(([rate, value]) => [rate, value === null ? null : -value]),
     ),
   );
+
+/** The next rate of the ladder beyond one that is at an end of its grid; none where the ladder ends. */
+export function rateBeyond({ learningRate, end }: ChosenRate): readonly number[] {
+  const place = ladder.indexOf(learningRate) + (end === "lowest" ? -1 : 1);
+  return end && place >= 0 ? ladder.slice(place, place + 1) : [];
+}

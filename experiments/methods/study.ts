@@ -10,7 +10,7 @@ import type {
 } from "../frame/mod.ts";
 import { experiment, LeftOut, type MadeRun } from "../frame/mod.ts";
 import { type ChosenMethod, type MethodCell, MethodComparison } from "./comparison.ts";
-import type { MethodRow } from "./comparison.ts";
+import type { MethodRow, NoiseBetween } from "./comparison.ts";
 import { meansTable, type MeasuredValue, methodsFigure, runsTable } from "./pictures.ts";
 import type { OwnColumns } from "./pictures.ts";
 
@@ -45,6 +45,8 @@ export interface MethodsStudy<Row extends MethodRow, Chosen extends ChosenMethod
   summarize?(rows: readonly Row[]): readonly MethodRow[];
   /** True for cells that the noise is pooled over. Default: those at the compared size. */
   isPooled?(cell: MethodCell): boolean;
+  /** Two standard errors of differences, where they are not the same for all. */
+  noiseBetween?(rows: readonly Row[]): NoiseBetween;
   /** The cell that the table subtracts. */
   against(compared: MethodComparison): MethodCell;
   /** Its claims, on its methods side by side. */
@@ -67,7 +69,7 @@ export function methodsExperiment<
   const { name, title, question, source, settings, shipped, claims, figure } = study;
   const summarize = study.summarize ?? ((rows: readonly Row[]) => rows);
   const compare = (rows: readonly Row[]) =>
-    new MethodComparison(summarize(rows), study.best, study.isPooled);
+    new MethodComparison(summarize(rows), study.best, study.isPooled, study.noiseBetween?.(rows));
   const draw = study.draw ??
     ((rows, compared) => methodsFigure(summarize(rows), compared, study));
   const means = { id: `${name}-means`, title: `Means over the seeds: ${study.heading}` };

@@ -1,7 +1,7 @@
-"""Full fine-tuning of a classifier in transformers, as the encoder study does it: `check_study.py MODEL CASE.json`.
+"""Full fine-tuning of a classifier in transformers, as `methods-texts` does it: `check_study.py MODEL CASE.json`.
 
-CASE has `train` and `test`, rows of `text` and `label`, and `labels`, `batch`, `epochs`, `learningRate`, `seeds`. It
-prints a JSON list with the accuracy on `test` for each seed."""
+CASE has `train` and `test`, rows of `text` and `label`, and `labels`, `batch`, `passes`, `warmup` (a share of the
+steps), `learningRate`, `seeds`. It prints a JSON list with the accuracy on `test` for each seed."""
 
 import json
 import random
@@ -21,10 +21,12 @@ def main(folder: str, case: str) -> None:
 def accuracy(folder: str, study: dict, seed: int) -> float:
     torch.manual_seed(seed)
     tokenizer, model = AutoTokenizer.from_pretrained(folder), classifier(folder, study["labels"])
-    rows, size = random.Random(seed).sample(study["train"], len(study["train"])), study["batch"]
-    batches = [encoded(tokenizer, rows[i : i + size]) for i in range(0, len(rows), size)] * study["epochs"]
+    order, size, batches = random.Random(seed), study["batch"], []
+    for _ in range(study["passes"]):
+        rows = order.sample(study["train"], len(study["train"]))
+        batches += [encoded(tokenizer, rows[i : i + size]) for i in range(0, len(rows), size)]
     optimizer = torch.optim.AdamW(model.parameters(), lr=study["learningRate"], weight_decay=0)
-    schedule = get_linear_schedule_with_warmup(optimizer, 0, len(batches))
+    schedule = get_linear_schedule_with_warmup(optimizer, round(study["warmup"] * len(batches)), len(batches))
     for batch in batches:
         optimizer.zero_grad()
         model(**batch).loss.backward()

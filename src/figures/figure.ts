@@ -45,7 +45,8 @@ export interface Figure {
 
 /**
  * Format of a column. `number` shows whole numbers with all digits and others with six, `share`
- * shows three digits, `verdict` is colored, and `math` is a formula in TeX.
+ * shows three digits, `verdict` is colored, `math` is a formula in TeX, and `data` is for programs
+ * alone: it is in the table's rows and files, and not printed.
  */
 export type Unit =
   | "count"
@@ -58,7 +59,8 @@ export type Unit =
   | "share"
   | "text"
   | "verdict"
-  | "math";
+  | "math"
+  | "data";
 
 /** A column of a table. */
 export interface TableColumn {

@@ -21,6 +21,7 @@ const formatters: Readonly<Record<Unit, (value: number) => string>> = {
   text: String,
   verdict: String,
   math: String,
+  data: String,
   number: (value) => (Number.isInteger(value) ? counts : sixDigits).format(value),
   count: (value) => counts.format(value),
   bytes: formatBytes,

@@ -47,7 +47,8 @@ export const symbolsHtml = (html: string): string =>
 
 const texAsText: DrawFormula = (tex) => `<code>${escapeHtml(tex)}</code>`;
 
-function tableBody({ columns, rows }: DataTable, draw: DrawFormula): string {
+function tableBody({ columns: all, rows }: DataTable, draw: DrawFormula): string {
+  const columns = all.filter(({ unit }) => unit !== "data");
   const side = columns.map((column) => columnClass(column, rows));
   const head = columns.map(({ label }, i) => `<th${side[i]}>${escapeHtml(label)}</th>`).join("");
   const heads = columns.some(({ group }) => group) ? `${groupHead(columns)}</tr><tr>${head}` : head;

@@ -57,6 +57,16 @@ Deno.test("a table escapes its values and marks missing ones", () => {
   assertStringIncludes(html, '<td class="number">–</td>');
 });
 
+Deno.test("a column for programs alone is in the file of a table, and is not printed", () => {
+  const columns = [
+    { key: "task", label: "task", unit: "text" },
+    { key: "right", label: "bits", unit: "data" },
+  ] as const;
+  const made = { id: "b", title: "B", columns, rows: [{ task: "TREC", right: "0fb4" }] };
+  assertEquals(/bits|0fb4/.test(tableHtml(made)), false);
+  assertStringIncludes(tableCsv(made).text, "TREC,0fb4");
+});
+
 Deno.test("columns of short texts do not wrap, of longer ones they do", () => {
   const column = (key: string, more = {}) => ({ key, label: key, unit: "text", ...more }) as const;
   const html = tableHtml({

@@ -4,18 +4,12 @@ import type { Device } from "../../../src/device/device.ts";
 import type { JsonRecord } from "../../../src/runs/mod.ts";
 import { adaptationRun, loraMethod, methods } from "../../adaptation/methods.ts";
 import { loadBase } from "../../base_model.ts";
-import type { StudyData } from "../../encoder_study/runs.ts";
-import type { StudyTask } from "../../encoder_study/tasks.ts";
 import type { PlannedRun } from "../../frame/mod.ts";
 import { glossLoss, planGloss, shortGlossData } from "../../gloss_runs.ts";
-import { kindsMethods } from "../../methods/kinds/methods.ts";
-import { kindsRateOf } from "../../methods/kinds/reported.ts";
-import { planKinds } from "../../methods/kinds/runs.ts";
-import type { StudiedMethod } from "../../methods/methods.ts";
-import { textMethods } from "../../methods/texts/methods.ts";
-import { textRateOf, textTasks } from "../../methods/texts/reported.ts";
-import { openTexts, planTexts } from "../../methods/texts/runs.ts";
+import type { TextStudy } from "../../methods/texts/runs.ts";
+import { type TextTask, textTasks } from "../../methods/texts/tasks.ts";
 import { inF32, type LossBase, lossBases, readBases } from "./bases.ts";
+import { type ClassifierRun, openShortTexts, planEntries, planShortTexts } from "./classifiers.ts";
 
 /** A base and the parameters that are trained on it. */
 export interface LossMethod {
@@ -43,7 +37,7 @@ export interface LossTask {
   readonly name: string;
   /** The bases that LoRA is trained on. */
   readonly bases: readonly LossBase[];
-  /** A run; those in F32 are runs of the earlier study, and share their folders. */
+  /** A run; those of definitions in F32 are runs of the earlier study, and share their folders. */
   plan(method: LossMethod, seed: number): PlannedRun;
   /** Reads the score from a run's metrics. */
   read(metrics: JsonRecord): LossValue;
@@ -53,11 +47,11 @@ export interface LossTask {
 
 /** Opens the tasks whose data are there; a quick job's are smaller, and fewer. */
 export async function openLossTasks(quick: boolean): Promise<LossTask[]> {
-  const study = await openTexts(quick);
+  const study = await openShortTexts(quick);
   return [
     definitions(quick),
     supersenses(quick),
-    ...study ? textTasks(quick).map((task) => texts(study, task)) : [],
+    ...study ? textTasks.slice(0, quick ? 1 : undefined).map((task) => texts(study, task)) : [],
   ];
 }
 
@@ -86,24 +80,17 @@ const readAccuracy = ({ accuracy }: JsonRecord): LossValue => ({
 const supersenses = (quick: boolean): LossTask => ({
   name: "supersenses",
   bases: basesOf(quick),
-  plan(run, seed) {
-    const method = methodOf(kindsMethods, run), { learningRate } = kindsRateOf(method);
-    const base = run.base.options;
-    return planKinds(method, { learningRate, seed, part: "test", base, quick });
-  },
+  plan: (method, seed) => planEntries(runOf(method, seed), quick),
   read: readAccuracy,
 });
 
-const texts = (study: StudyData, task: StudyTask): LossTask => ({
+const texts = (study: TextStudy, task: TextTask): LossTask => ({
   name: task.name,
   bases: readBases, // The others were left out for their time.
-  plan(run, seed) {
-    const method = methodOf(textMethods, run), { learningRate } = textRateOf(method);
-    const base = run.base.options;
-    return planTexts(study, task, method, { learningRate, seed, part: "test", base });
-  },
+  plan: (method, seed) => planShortTexts(study, task, runOf(method, seed)),
   read: readAccuracy,
 });
 
-const methodOf = (methods: readonly StudiedMethod[], { trained }: LossMethod): StudiedMethod =>
-  methods.find(({ key }) => key === (trained === "LoRA" ? "lora-all" : "full"))!;
+const runOf = ({ base, trained }: LossMethod, seed: number): ClassifierRun => ({
+  ...{ key: trained === "LoRA" ? "lora-all" : "full", seed, base: base.options },
+});

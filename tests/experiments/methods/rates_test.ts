@@ -9,8 +9,6 @@ import {
 } from "../../../experiments/methods/chosen.ts";
 import { budgetMethods } from "../../../experiments/methods/budget/methods.ts";
 import budget from "../../../experiments/methods/budget/learning_rates.json" with { type: "json" };
-import { kindsMethods } from "../../../experiments/methods/kinds/methods.ts";
-import kinds from "../../../experiments/methods/kinds/learning_rates.json" with { type: "json" };
 import { e2eMethods } from "../../../experiments/methods/e2e/methods.ts";
 import { e2eRates } from "../../../experiments/methods/e2e/search.ts";
 import e2e from "../../../experiments/methods/e2e/learning_rates.json" with { type: "json" };
@@ -25,10 +23,12 @@ import {
   searchedAlone,
 } from "../../../experiments/methods/skills/search.ts";
 import { onBothTasks, onSkills } from "../../../experiments/methods/skills/tasks.ts";
-import { textMethods } from "../../../experiments/methods/texts/methods.ts";
-import texts from "../../../experiments/methods/texts/learning_rates.json" with { type: "json" };
-import { meansOfTasks } from "../../../experiments/methods/texts/search.ts";
-import { chooseLeast, chooseMost, ratesAround } from "../../../experiments/methods/rates.ts";
+import {
+  chooseLeast,
+  chooseMost,
+  rateBeyond,
+  ratesAround,
+} from "../../../experiments/methods/rates.ts";
 
 Deno.test("a grid is half-decades around its prior, the last one above it", () => {
   assertEquals(ratesAround(1e-2, 3), [3e-3, 1e-2, 3e-2]);
@@ -44,27 +44,28 @@ Deno.test("the best rate, the lower of equals, and never one that diverged", () 
   assertEquals(chooseMost({ 0.01: null, 0.1: null, 1: 0 }).learningRate, 1);
 });
 
+Deno.test("beyond an end is the next rate of the ladder, which ends as well", () => {
+  assertEquals(rateBeyond({ learningRate: 3e-3, end: "lowest" }), [1e-3]);
+  assertEquals(rateBeyond({ learningRate: 3e-2, end: "highest" }), [1e-1]);
+  assertEquals(rateBeyond({ learningRate: 3e-2 }), []);
+  assertEquals(rateBeyond({ learningRate: 3, end: "highest" }), []);
+  assertEquals(rateBeyond({ learningRate: 1e-5, end: "lowest" }), []);
+});
+
 Deno.test("a method has tried its whole grid and no more, on what is not reported, or is left out by name", () => {
-  const searches = [
-    { found: kinds, methods: kindsMethods },
-    { found: e2e, methods: e2eMethods, count: e2eRates },
-    { found: { ...texts, ...meansOfTasks(texts) }, methods: textMethods },
-  ];
-  for (const { found, methods, count = 3 } of searches) {
-    assertEquals([found.split, found.seed], ["validation", 1000]);
-    const { searched, leftOut } = searchedMethods(found, methods, count);
-    for (const method of searched) {
-      const tried = Object.keys(triedOf(found, method, count)).map(Number);
-      assertEquals(
-        tried.toSorted((a, b) => a - b),
-        [...ratesAround(method.prior, count)],
-        method.key,
-      );
-    }
-    assertEquals(Object.keys(found.tried).toSorted(), searched.map(({ key }) => key).toSorted());
-    for (const method of methods) {
-      assertEquals(leftOut.includes(method.label), !searched.includes(method), method.key);
-    }
+  assertEquals([e2e.split, e2e.seed], ["validation", 1000]);
+  const { searched, leftOut } = searchedMethods(e2e, e2eMethods, e2eRates);
+  for (const method of searched) {
+    const tried = Object.keys(triedOf(e2e, method, e2eRates)).map(Number);
+    assertEquals(
+      tried.toSorted((a, b) => a - b),
+      [...ratesAround(method.prior, e2eRates)],
+      method.key,
+    );
+  }
+  assertEquals(Object.keys(e2e.tried).toSorted(), searched.map(({ key }) => key).toSorted());
+  for (const method of e2eMethods) {
+    assertEquals(leftOut.includes(method.label), !searched.includes(method), method.key);
   }
 });
 

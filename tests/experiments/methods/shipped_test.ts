@@ -3,13 +3,11 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import budget from "../../../experiments/methods/budget/budget.json" with { type: "json" };
 import { methodsBudget } from "../../../experiments/methods/budget/budget.ts";
-import kinds from "../../../experiments/methods/kinds/kinds.json" with { type: "json" };
-import { methodsOnKinds } from "../../../experiments/methods/kinds/kinds.ts";
-import few from "../../../experiments/methods/kinds/low_data.json" with { type: "json" };
-import { lowData } from "../../../experiments/methods/kinds/low_data.ts";
 import skills from "../../../experiments/methods/skills/methods.json" with { type: "json" };
 import type { ChosenSkill, SkillRow } from "../../../experiments/methods/skills/reported.ts";
 import { methodsOnSkills } from "../../../experiments/methods/skills/skills.ts";
+import few from "../../../experiments/methods/texts/few.json" with { type: "json" };
+import { lowData } from "../../../experiments/methods/texts/few.ts";
 import texts from "../../../experiments/methods/texts/texts.json" with { type: "json" };
 import { methodsOnTexts } from "../../../experiments/methods/texts/texts.ts";
 import type { ChosenMethod, MethodRow } from "../../../experiments/methods/comparison.ts";
@@ -21,10 +19,12 @@ import { figureFaults } from "../../support/figure_rules.ts";
 const planned = [
   { study: methodsOnSkills, shipped: skills as ShippedRows },
   { study: methodsBudget, shipped: budget as ShippedRows },
-  { study: methodsOnKinds, shipped: kinds as ShippedRows },
+];
+const studies = [
+  ...planned,
+  { study: methodsOnTexts, shipped: texts as ShippedRows },
   { study: lowData, shipped: few as ShippedRows },
 ];
-const studies = [...planned, { study: methodsOnTexts, shipped: texts as ShippedRows }];
 
 const context = (full: boolean) => {
   const { signal } = new AbortController(), report = () => {}, device = new DryDevice();

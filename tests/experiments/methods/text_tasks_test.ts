@@ -1,8 +1,8 @@
-import { assertEquals, assertRejects } from "@std/assert";
-import { readTask, type StudyTask } from "../../../experiments/encoder_study/tasks.ts";
+import { assertEquals, assertNotEquals, assertRejects } from "@std/assert";
+import { readTask, type TextTask } from "../../../experiments/methods/texts/tasks.ts";
 import { withFolder } from "../../support/folders.ts";
 
-const task: StudyTask = {
+const task: TextTask = {
   ...{ name: "made up", asks: "which is it", encoding: "utf-8" },
   trainFile: "own.all",
 };
@@ -43,6 +43,37 @@ Deno.test("reported texts are of the test file, without those that were trained 
     assertEquals(few.test.rows, test.rows.slice(0, 2));
   }));
 
+Deno.test("texts to choose by are of their own file, and all others are trained on", () =>
+  withFolder(async (folder) => {
+    await write(folder, "own.all", lines(7));
+    await write(folder, "dev.all", lines(4, 10));
+    await write(folder, "other.all", [...lines(3), ...lines(5, 10), ...lines(2, 20)]);
+    const all = { train: 7, validation: 4, test: 100 };
+    const own = { ...task, validationFile: "dev.all", testFile: "other.all" };
+    const { train, validation, test } = await readTask(folder, own, all);
+    assertEquals([train, validation].map(({ rows }) => rows.length), [7, 4]);
+    const reported = test.rows.map(({ text }) => text).toSorted();
+    assertEquals(reported, [14, 20, 21].map((i) => `text ${i}`));
+  }));
+
+Deno.test("a draw has other texts to train on, and the same that are reported", () =>
+  withFolder(async (folder) => {
+    await write(folder, "own.all", lines(60));
+    await write(folder, "dev.all", lines(4, 100));
+    await write(folder, "other.all", [...lines(60), ...lines(9, 200)]);
+    const own = { ...task, validationFile: "dev.all", testFile: "other.all" };
+    const few = { train: 9, validation: 4, test: 100 };
+    const [one, other, again] = await Promise.all(
+      [1, 2, 1].map((draw) => readTask(folder, own, { ...few, draw })),
+    );
+    assertEquals(one, again);
+    const texts = ({ train }: typeof one) => train.rows.map(({ text }) => text).toSorted();
+    assertEquals([one, other].map((parts) => new Set(texts(parts)).size), [9, 9]);
+    assertNotEquals(texts(one), texts(other));
+    assertEquals(one.test, other.test);
+    assertEquals(one.test.rows.length, 9); // None of the training file, drawn or not.
+  }));
+
 Deno.test("files that are older than UTF-8 are read as what they are", () =>
   withFolder(async (folder) => {
     const old = Uint8Array.of(0x30, 0x20, 0x96, 0xe9, 0x20, 0x0a);
@@ -65,7 +96,7 @@ Deno.test("a file without texts, or with too few, is named", () =>
   withFolder(async (folder) => {
     const left = (part: string, file: string) =>
       `made up needs texts of at most 3 words for ${part}, found none left in ${file}`;
-    const rejects = (own: StudyTask, part: string, file: string) =>
+    const rejects = (own: TextTask, part: string, file: string) =>
       assertRejects(() => readTask(folder, own, sizes), RangeError, left(part, file));
     await write(folder, "own.all", []);
     await rejects(task, "train", "own.all");
@@ -75,6 +106,14 @@ Deno.test("a file without texts, or with too few, is named", () =>
     await rejects(task, "test", "own.all");
     await write(folder, "other.all", ["1 one two three four"]);
     await rejects({ ...task, testFile: "other.all" }, "test", "other.all");
+    await write(folder, "none.all", []);
+    await rejects({ ...task, validationFile: "none.all" }, "validation", "none.all");
+    const any = () => readTask(folder, task, { ...sizes, train: 9, words: undefined });
+    await assertRejects(
+      any,
+      RangeError,
+      "made up needs texts for validation, found none left in own",
+    );
   }));
 
 Deno.test("labels are numbered as the training file has them, and one that only the test file has is named", () =>

@@ -1,33 +1,30 @@
-/** A cell of the encoder study beside transformers: full fine-tuning on TREC, same texts, same rate. */
+/** Full fine-tuning on TREC beside transformers: same texts, same rate, as many steps. */
 
 import { assert, assertEquals } from "@std/assert";
 import { join } from "node:path";
-import measured from "../../../experiments/encoder_study/encoder_study.json" with { type: "json" };
-import { studyRateOf } from "../../../experiments/encoder_study/rates.ts";
-import { cellOf, type StudyRow, taskResults } from "../../../experiments/encoder_study/rows.ts";
-import { openStudy, studyMethods, studySizes } from "../../../experiments/encoder_study/runs.ts";
-import {
-  encoderPath,
-  findStudyData,
-  studyTasks,
-} from "../../../experiments/encoder_study/tasks.ts";
+import { textMethods } from "../../../experiments/methods/texts/methods.ts";
+import { searched, textRateOf } from "../../../experiments/methods/texts/reported.ts";
+import type { TextRow } from "../../../experiments/methods/texts/rows.ts";
+import { openWhole, wholeSizes } from "../../../experiments/methods/texts/sizes.ts";
+import { encoderPath, findTextData, textTasks } from "../../../experiments/methods/texts/tasks.ts";
+import shipped from "../../../experiments/methods/texts/texts.json" with { type: "json" };
 import { mean, standardDeviation } from "../../../src/core/numbers.ts";
 import { withFolder } from "../../support/folders.ts";
 import { pythonHas, runPython } from "../../support/python.ts";
 
-const data = await findStudyData();
+const data = await findTextData();
 
 /** Student's t for four degrees of freedom, two-sided 1%: what two equal programs stay within. */
 const mostDeviations = 4.604;
 
-const task = studyTasks.find(({ name }) => name === "TREC")!, [full] = studyMethods;
+const task = textTasks.find(({ name }) => name === "TREC")!, [full] = textMethods;
 
 /** Accuracies of transformers with the study's texts and rate, in percent, one for each seed. */
 async function theirAccuracies(folder: string): Promise<number[]> {
-  const { train, test } = await openStudy(data!, studySizes).texts(task);
-  const { batch, epochs } = studySizes, learningRate = studyRateOf(task, full);
+  const { train, test } = await (await openWhole(false))!.texts(task);
+  const { batch, passes, warmup } = wholeSizes.TREC, { learningRate } = textRateOf(task, full);
   const texts = { train: train.rows, test: test.rows, labels: train.labels.length };
-  const given = { ...texts, batch, epochs, learningRate, seeds: measured.seeds };
+  const given = { ...texts, batch, passes, warmup, learningRate, seeds: shipped.seeds };
   const paths = [join(data!, encoderPath), `${folder}/case.json`];
   await Deno.writeTextFile(paths[1], JSON.stringify(given));
   const { code, text } = await runPython("scripts/golden/check_study.py", paths);
@@ -39,12 +36,12 @@ async function theirAccuracies(folder: string): Promise<number[]> {
 
 Deno.test({
   name: "transformers' accuracies on TREC are the study's, within the spread of the seeds",
-  ignore: !data || !await pythonHas("transformers", "torch"),
+  ignore: !data || searched.length === 0 || !await pythonHas("transformers", "torch"),
   fn: () =>
     withFolder(async (folder) => {
-      const theirs = await theirAccuracies(folder), rows = measured.rows as StudyRow[];
-      const trec = taskResults(rows).find((result) => result.task === task.name)!;
-      const ours = cellOf(trec, "full").runs.map(({ accuracy }) => accuracy);
+      const theirs = await theirAccuracies(folder), rows = shipped.rows as readonly TextRow[];
+      const own = rows.filter((row) => row.task === task.name && row.key === full.key);
+      const ours = own.map(({ value }) => value);
       const spread = Math.hypot(standardDeviation(ours), standardDeviation(theirs));
       const most = mostDeviations * spread / Math.sqrt(ours.length);
       assert(Math.abs(mean(theirs) - mean(ours)) <= most, `theirs ${theirs}, ours ${ours}`);

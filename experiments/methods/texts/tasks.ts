@@ -1,31 +1,33 @@
 /** Texts with labels to train on, to choose rates by, and to report: three public tasks. @module */
 
 import { join } from "node:path";
-import { readBytes } from "../../src/storage/files.ts";
-import { quote } from "../../src/core/errors.ts";
-import { Random, shuffled } from "../../src/core/random.ts";
-import { kindOf } from "../../src/storage/storage.ts";
-import type { LabeledText } from "../../src/data/mod.ts";
-import { type LabeledTexts, labeledTexts } from "../labeled_texts.ts";
+import { readBytes } from "../../../src/storage/files.ts";
+import { quote } from "../../../src/core/errors.ts";
+import { Random, shuffled } from "../../../src/core/random.ts";
+import { kindOf } from "../../../src/storage/storage.ts";
+import type { LabeledText } from "../../../src/data/mod.ts";
+import { type LabeledTexts, labeledTexts } from "../../labeled_texts.ts";
 
 /** A task: its files within the folder that `LOWRANK_DATA` names, a label and a text in each line. */
-export interface StudyTask {
+export interface TextTask {
   /** Its name in tables. */
   readonly name: string;
   /** The question of the task. */
   readonly asks: string;
   /** Encoding of its files. */
   readonly encoding: "utf-8" | "windows-1252";
-  /** File of the texts to train on, and to choose rates by. */
+  /** File of the texts to train on. */
   readonly trainFile: string;
-  /** File of the reported texts; absent where they are a part of the other file. */
+  /** File of the texts that rates are chosen by; absent where they are a part of the file to train on. */
+  readonly validationFile?: string;
+  /** File of the reported texts; absent where they are a part of the file to train on. */
   readonly testFile?: string;
 }
 
 const folder = "classification";
 
 /** Tasks in the order of the tables. */
-export const studyTasks: readonly StudyTask[] = [
+export const textTasks: readonly TextTask[] = [
   {
     name: "TREC",
     asks: "which of six kinds of answer does a question ask for",
@@ -44,23 +46,23 @@ export const studyTasks: readonly StudyTask[] = [
     asks: "is a sentence of a film review kind",
     encoding: "utf-8",
     trainFile: `${folder}/stsa.binary.train`,
+    validationFile: `${folder}/stsa.binary.dev`,
     testFile: `${folder}/stsa.binary.test`,
   },
 ];
-
-/** The tasks that rates are searched on; they serve the other one, too. */
-export const searchedTasks: readonly StudyTask[] = studyTasks.slice(0, 2);
 
 /** Numbers of texts that a task uses. */
 export interface TaskSizes {
   /** Texts that are trained on. */
   readonly train: number;
-  /** Texts that rates and ranks are chosen by, from the training data. */
+  /** Texts that rates are chosen by. */
   readonly validation: number;
   /** Texts that are reported, at most. */
   readonly test: number;
-  /** Words of a text at most; longer ones are left out, as a step takes as long as its longest text. */
-  readonly words: number;
+  /** Words of a text at most; longer ones are left out. Default: any number. */
+  readonly words?: number;
+  /** Draws other texts to train on, of a file of which nothing else is used. Default: the first. */
+  readonly draw?: number;
 }
 
 /** The parts of a task, which share no text. */
@@ -75,17 +77,19 @@ const splitSeed = 2021;
 /** The base and the tasks within the folder that `LOWRANK_DATA` names. */
 export const encoderPath = "models/all-MiniLM-L6-v2";
 
-/** Message of a job where {@link findStudyData} finds nothing. */
-export const noStudyData: string =
+/** Message of a job where {@link findTextData} finds nothing. */
+export const noTextData: string =
   `LOWRANK_DATA is not a folder with ${encoderPath} and the texts of ${
-    studyTasks.map(({ name }) => name).join(", ")
+    textTasks.map(({ name }) => name).join(", ")
   }`;
 
 /** The folder that `LOWRANK_DATA` names, if it has the base and all tasks. */
-export async function findStudyData(): Promise<string | undefined> {
+export async function findTextData(): Promise<string | undefined> {
   const data = Deno.env.get("LOWRANK_DATA");
   if (!data) return undefined;
-  const files = studyTasks.flatMap(({ trainFile, testFile = trainFile }) => [trainFile, testFile]);
+  const files = textTasks.flatMap((
+    { trainFile, validationFile = trainFile, testFile = trainFile },
+  ) => [trainFile, validationFile, testFile]);
   const needed = [...files, `${encoderPath}/model.safetensors`, `${encoderPath}/tokenizer.json`];
   const kinds = await Promise.all(needed.map((file) => kindOf(join(data, file))));
   return kinds.every((kind) => kind === "file") ? data : undefined;
@@ -100,30 +104,36 @@ export async function findStudyData(): Promise<string | undefined> {
  */
 export async function readTask(
   data: string,
-  task: StudyTask,
-  { train, validation, test, words }: TaskSizes,
+  task: TextTask,
+  { train, validation, test, words = Infinity, draw }: TaskSizes,
 ): Promise<TaskParts> {
-  const { trainFile, testFile } = task;
-  const read = async (file: string) =>
-    drawn(
-      (await readLines(data, file, task)).filter(({ text }) => wordsIn(text) <= words),
-    );
-  const texts = await read(trainFile), seen = train + validation;
-  const used = new Set(texts.slice(0, seen).map(({ text }) => text));
-  const others = testFile ? await read(testFile) : texts;
+  const { trainFile, validationFile, testFile } = task;
+  const read = async (file: string) => {
+    const lines = await readLines(data, file, task);
+    return drawn(lines.filter(({ text }) => wordsIn(text) <= words), splitSeed);
+  };
+  const texts = await read(trainFile), own = draw === undefined ? texts : drawn(texts, draw);
+  const rest = texts.slice(train);
+  const chosen = (validationFile ? await read(validationFile) : rest).slice(0, validation);
+  const seen = draw === undefined ? texts.slice(0, train) : texts; // What is reported is the same for every draw.
+  const used = new Set([...seen, ...chosen].map(({ text }) => text));
+  const others = testFile ? await read(testFile) : rest;
   const numbers = [...new Set(texts.map(({ label }) => label))].sort((a, b) => a - b);
   const parts = {
-    train: texts.slice(0, train),
-    validation: texts.slice(train, seen),
+    train: own.slice(0, train),
+    validation: chosen,
     test: others.filter(({ text }) => !used.has(text)).slice(0, test),
+  };
+  const fileOf = {
+    train: trainFile,
+    validation: validationFile ?? trainFile,
+    test: testFile ?? trainFile,
   };
   const textsOf = (part: TaskPart) => {
     const { length } = parts[part], rows = parts[part].map((row) => numbered(row, numbers, task));
     if (length > 0) return labeledTexts(rows, numbers.map(String), `${length} texts`);
     throw new RangeError(
-      `${task.name} needs texts of at most ${words} words for ${part}, found none left in ${
-        part === "test" && testFile || trainFile
-      }`,
+      `${task.name} needs texts${wordsOf(words)} for ${part}, found none left in ${fileOf[part]}`,
     );
   };
   return {
@@ -133,13 +143,15 @@ export async function readTask(
   };
 }
 
+const wordsOf = (words: number) => words === Infinity ? "" : ` of at most ${words} words`;
+
 const wordsIn = (text: string) => text.split(" ").length;
 
 /** The text with the place of its label among those of the training file. */
 function numbered(
   row: LabeledText,
   numbers: readonly number[],
-  { trainFile, testFile = trainFile }: StudyTask,
+  { trainFile, testFile = trainFile }: TextTask,
 ): LabeledText {
   const label = numbers.indexOf(row.label);
   if (label >= 0) return { ...row, label };
@@ -151,13 +163,13 @@ function numbered(
 }
 
 /** Every text once, in an order that is always the same. */
-const drawn = (texts: readonly LabeledText[]): LabeledText[] =>
-  shuffled([...new Map(texts.map((text) => [text.text, text])).values()], new Random(splitSeed));
+const drawn = (texts: readonly LabeledText[], seed: number): LabeledText[] =>
+  shuffled([...new Map(texts.map((text) => [text.text, text])).values()], new Random(seed));
 
 async function readLines(
   data: string,
   file: string,
-  { encoding }: Pick<StudyTask, "encoding">,
+  { encoding }: Pick<TextTask, "encoding">,
 ): Promise<LabeledText[]> {
   const text = new TextDecoder(encoding).decode(await readBytes(join(data, file)));
   return text.split("\n").flatMap((line, index) => {
