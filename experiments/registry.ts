@@ -3,7 +3,7 @@
 import { nearestName } from "../src/core/checks.ts";
 import { adaptation } from "./adaptation/adaptation.ts";
 import { counting } from "./counting.ts";
-import type { Experiment } from "./frame/mod.ts";
+import type { Claim, Experiment } from "./frame/mod.ts";
 import { fullSize } from "./full_size.ts";
 import { latency, latencyMedium } from "./latency/latency.ts";
 import { manyAdapters } from "./many_adapters/many_adapters.ts";
@@ -32,6 +32,10 @@ import { amplification } from "./rank_study/amplification.ts";
 import { subspaces } from "./rank_study/subspaces.ts";
 import { whichMatrices } from "./rank_study/which_matrices.ts";
 import { whichRank } from "./rank_study/which_rank.ts";
+import { realAmplificationStudy } from "./rank_real/amplification.ts";
+import { realDirections } from "./rank_real/directions.ts";
+import { realUpdates } from "./rank_real/intruders.ts";
+import { rankReal } from "./rank_real/rank_real.ts";
 import { rankWaste } from "./rank_waste/rank_waste.ts";
 import { realAdapter } from "./real_adapter.ts";
 import { regret } from "./regret/regret.ts";
@@ -90,6 +94,23 @@ export const experiments: readonly Experiment[] = [
   fullSize,
   realAdapter,
 ];
+
+/** Experiments on a real decoder, whose runs are not finished: no report has them yet (decision 0056). */
+export const awaited: readonly Experiment[] = [
+  rankReal,
+  realUpdates,
+  realDirections,
+  realAmplificationStudy,
+];
+
+const ofThePaper = (of: readonly Experiment[]): readonly Claim<unknown>[] =>
+  of.flatMap(({ claims, beyond }) => claims.filter((claim) => !(claim.beyond ?? beyond)));
+
+/** All claims of the paper, in the order of the report. */
+export const paperClaims: readonly Claim<unknown>[] = ofThePaper(experiments);
+
+/** Those that no report has yet. */
+export const awaitedClaims: readonly Claim<unknown>[] = ofThePaper(awaited);
 
 /**
  * The experiments of the given names, all where there are none.

@@ -39,8 +39,8 @@ export interface Experiment {
    * True if the paper makes none of its claims, where they do not say so themselves. Default false.
    */
   readonly beyond?: boolean;
-  /** Its claims, where they do not depend on what it measures. */
-  readonly claims?: readonly Claim<unknown>[];
+  /** Its claims; of those on parts of its rows, the rules. */
+  readonly claims: readonly Claim<unknown>[];
   /** The training runs that it reads, where it has any: what `--shard` shares out. */
   runs?(context: PlanContext): readonly PlannedRun[] | Promise<readonly PlannedRun[]>;
   /** Makes the runs that do not exist yet, reads all of them, and judges the claims. */
@@ -69,11 +69,16 @@ export interface ExperimentDefinition<Chosen, Rows>
   readonly settings: string | ((rows: Rows, context: ExperimentContext) => string);
   /** Claims on the rows. */
   readonly claims?: readonly Claim<Rows>[] | ((rows: Rows) => readonly Claim<Rows>[]);
+  /** The paper's claims before `claims` puts them on parts of the rows, for the paper's own numbers to be tried on. */
+  readonly rules?: readonly AnyClaim[];
   /** Functions of the rows. */
   readonly tables?: readonly View<Rows, DataTable>[];
   /** Functions of the rows; `{seeds}` and `{seed}` in a caption are all seeds and the first. */
   readonly figures?: readonly View<Rows, Figure>[];
 }
+
+/** A claim on rows of some shape. */
+export type AnyClaim = Omit<Claim<never>, "paper" | "contrary">;
 
 /** Rows that were measured once, with `--full`, and are shipped as data (`scripts/ship_rows.ts`). */
 export interface QuotedRows<Rows> {
@@ -129,9 +134,8 @@ export function experiment<Chosen, Rows>(
   definition: ExperimentDefinition<Chosen, Rows>,
 ): Experiment {
   const { name, seconds = 1, title, question, source, scale, beyond, runs } = definition;
-  const claims = typeof definition.claims === "function"
-    ? undefined
-    : definition.claims as readonly Claim<unknown>[] | undefined;
+  const { rules = typeof definition.claims === "function" ? [] : definition.claims } = definition;
+  const claims = (rules ?? []) as readonly Claim<unknown>[];
   const run = (context: ExperimentContext) => outcomeOf(definition, context);
   const planned = runs &&
     ((context: PlanContext) => quotedIn(definition, context) ? [] : runs(context));

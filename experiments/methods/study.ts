@@ -2,6 +2,7 @@
 
 import type { Column, Figure } from "../../src/figures/mod.ts";
 import type {
+  AnyClaim,
   Experiment,
   ExperimentContext,
   NotedClaim,
@@ -51,6 +52,8 @@ export interface MethodsStudy<Row extends MethodRow, Chosen extends ChosenMethod
   against(compared: MethodComparison): MethodCell;
   /** Its claims, on its methods side by side. */
   claims(compared: MethodComparison, rows: readonly Row[]): readonly NotedClaim[];
+  /** The same before they are put on parts of the rows. */
+  readonly rules: readonly AnyClaim[];
   /** Columns of what the means are made of. */
   parts?(rows: readonly Row[]): readonly Column<MethodCell>[];
   /** Columns of its rows that other studies do not have. */
@@ -66,7 +69,7 @@ export function methodsExperiment<
   Row extends MethodRow = MethodRow,
   Chosen extends ChosenMethod = ChosenMethod,
 >(study: MethodsStudy<Row, Chosen>): Experiment {
-  const { name, title, question, source, settings, shipped, claims, figure } = study;
+  const { name, title, question, source, settings, shipped, claims, rules, figure } = study;
   const summarize = study.summarize ?? ((rows: readonly Row[]) => rows);
   const compare = (rows: readonly Row[]) =>
     new MethodComparison(summarize(rows), study.best, study.isPooled, study.noiseBetween?.(rows));
@@ -84,6 +87,7 @@ export function methodsExperiment<
         ? new LeftOut(isMeasured(context) && study.lacking || notMeasured)
         : [...await study.baselines?.(context) ?? [], ...made.map((run) => study.row(run))],
     claims: (rows) => claims(compare(rows), rows),
+    rules,
     tables: [
       (rows) => {
         const compared = compare(rows), against = study.against(compared);

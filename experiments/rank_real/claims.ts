@@ -295,7 +295,6 @@ export function realClaims(all: RealRows): NotedClaim[] {
 /** The rules of decision 0030, whose noise is paired here. */
 export const methodClaims = e2eClaims.map(({ reads: _, why: __, note: ___, ...claim }, i) => ({
   ...claim,
-  ...[{}, {}][i],
   text: [
     "Table 3: on E2E, 500 steps, LoRA outperforms several baselines with comparable or fewer trained parameters",
     "On E2E, 500 steps, LoRA on q and v is on a par with full fine-tuning or better",

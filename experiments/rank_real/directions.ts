@@ -307,6 +307,7 @@ export const realDirections: Experiment = experiment<RealRun, DirectionRows>({
     "data 1, 2, 3, as far as they were run, and starts of their own, so the header's do not apply",
   scale: true,
   claims: claimsOn,
+  rules: realSubspaceClaims,
   tables: [({ lines }) => cellsTable(lines)],
   figures: [({ lines }) => [cellsFigure(lines), layersFigure(lines), stepsFigure(lines)]],
 });

@@ -6,7 +6,15 @@ import { measured, printedTables } from "../../src/paper/printed/mod.ts"; // pap
 import { type Experiment, experiment, LeftOut, type PlannedRun } from "../frame/mod.ts";
 import { e2eMetrics } from "../methods/e2e/rows.ts";
 import type { TriedRates } from "../methods/rates.ts";
-import { ranksOfBoth, realClaims, scoreOf, shared } from "./claims.ts";
+import {
+  methodClaims,
+  queryClaim,
+  rankClaims,
+  ranksOfBoth,
+  realClaims,
+  scoreOf,
+  shared,
+} from "./claims.ts";
 import found from "./learning_rates.json" with { type: "json" };
 import shipped from "./losses.json" with { type: "json" };
 import {
@@ -174,6 +182,7 @@ export const rankReal: Experiment = experiment<ChosenRun, RealRows>({
     "data are shared by all, starts by none (decision 0056).",
   scale: true,
   claims: realClaims,
+  rules: [...rankClaims, queryClaim, ...methodClaims],
   tables: [meansTable, runsTable],
   figures: [rankFigure],
 });

@@ -229,6 +229,7 @@ export const amplification: Experiment = experiment({
   scale: true,
   claims: (rows) =>
     byView(rows).flatMap(([view, own]) => claimsIn(view, amplificationClaims, own, view !== "ΔW")),
+  rules: amplificationClaims,
   tables: [
     (rows) =>
       table<Partial<Record<Exclude<keyof AmplificationRow, "overlap" | "randomOverlap">, Cell>>>({

@@ -167,6 +167,7 @@ export const subspaces: Experiment = experiment({
   // The paper looks at A only.
   claims: ({ judged }) =>
     judged.flatMap((found) => claimsIn(found.space, subspaceClaims, found, found.space !== "A")),
+  rules: subspaceClaims,
   tables: [({ judged, drawn }) => similarityTable([...judged, ...drawn])],
   figures: subspaceFigures,
 });

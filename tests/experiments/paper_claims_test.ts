@@ -1,7 +1,7 @@
 /** Every rule on the paper's own numbers, before it judges ours (decision 0052). */
 
 import { assert, assertEquals } from "@std/assert";
-import { awaitedClaims, paperClaims } from "../../experiments/paper_claims.ts";
+import { awaitedClaims, paperClaims } from "../../experiments/registry.ts";
 import { onPaper, paperNote } from "../../src/paper/claim.ts";
 import { printedTables } from "../../src/paper/printed/mod.ts";
 import { printedValue } from "../../src/paper/printed_number.ts";

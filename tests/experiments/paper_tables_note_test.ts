@@ -6,7 +6,7 @@ Deno.test("the printed numbers that differ are counted in their note as the tabl
   const differing = paperRows().filter(({ verdict }) => verdict === "differs");
   const count = (test: RegExp) =>
     differing.filter(({ cell, printed }) => test.test(`${cell}: ${printed}`)).length;
-  const why = paperTables.claims![0].why!;
+  const why = paperTables.claims[0].why!;
   assertStringIncludes(why, `Of the ${differing.length}, ${count(/PreLayer|LoRA\+PL/)} are counts`);
   assertStringIncludes(why, ` ${count(/^GPT-2 [ML], LoRA/)} are of LoRA on GPT-2`);
   assertStringIncludes(why, ` ${count(/10,000|35 MB/)} follow from the round 10,000`);

@@ -28,6 +28,7 @@ const reads = (name: string, plan: readonly PlannedRun[]): Experiment => ({
   title: name,
   question: "",
   source: "",
+  claims: [],
   runs: () => plan,
   run: () => Promise.reject(new Error("a shard only trains")),
 });

@@ -27,6 +27,7 @@ export const methodsBudget = methodsExperiment({
     reportedRuns(found, onBothTasks(context.quick ? [reference] : budgetMethods), context),
   row: skillRow,
   summarize: averageOfTasks,
+  rules: [...budgetClaims, enoughClaim],
   claims(compared, rows) {
     const withEach = withTasks(compared, rows);
     return [...claimsOn(withEach, budgetClaims), ...claimsOn(withEach, [enoughClaim])];

@@ -70,6 +70,7 @@ export const methodsOnE2e: Experiment = experiment<ChosenMethod, readonly E2eRow
     "0030 says what differs." + leftOut,
   scale: true,
   claims: (rows) => claimsOn(new E2eComparison(rows), e2eClaims),
+  rules: e2eClaims,
   tables: [meansTable, noiseTable, runsTable],
   figures: [metricsFigure],
 });

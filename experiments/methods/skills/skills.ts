@@ -55,6 +55,7 @@ export const methodsOnSkills = methodsExperiment({
   baselines: baselinesOn,
   row: skillRow,
   summarize: averageOfTasks,
+  rules: [...eachTaskClaims, ...skillClaims],
   claims(compared, rows) {
     const withEach = withTasks(compared, rows);
     return [...claimsOn(withEach, eachTaskClaims), ...claimsOn(withEach, skillClaims)];

@@ -94,6 +94,7 @@ export const lowData = methodsExperiment({
     return (a, b) => noiseOf(difference(a.key, b.key, a.size, b.size));
   },
   claims: (_, rows) => claimsOn(compareFew(rows), fewClaims),
+  rules: fewClaims,
   against: (compared) => compared.cell("full", sizeOf(fewest)),
   columns: textColumns,
   figure: {

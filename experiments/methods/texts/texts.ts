@@ -73,6 +73,7 @@ export const methodsOnTexts = methodsExperiment({
     return (a, b) => noiseOf(difference(a.key, b.key));
   },
   claims: (_, rows) => claimsOn(compareTexts(rows), textClaims),
+  rules: textClaims,
   against: (compared) => compared.cell("full"),
   parts: (rows) =>
     compareTexts(rows).tasks.map(({ task, meanOf }) => {
