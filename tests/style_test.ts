@@ -93,7 +93,7 @@ const question = new RegExp(
 /** Path prefixes of files that still have such comments, and of this one with its examples. */
 const unwritten: readonly string[] = [
   ...["src/adapt/", "src/formats/"],
-  ...["experiments/methods/", "tests/style_test.ts"],
+  "tests/style_test.ts",
 ];
 
 /** The comments of a text that open with an indirect question, each with `file:line`. */

@@ -12,7 +12,7 @@ import type { TextRow } from "../../../experiments/methods/texts/rows.ts";
 const texts = 1000, sizes = ["100 texts", "1,000 texts", "6,911 texts"];
 const keys = ["full", "lora-qv", "prefix-embedding", "prefix-layer"];
 
-/** What draws of texts do to all methods alike, and what seeds do to one. */
+/** Offsets that draws of texts give to all methods alike, and seeds to one. */
 const draws = [-9, 0, 9], spread = [-0.5, 0, 0.5];
 
 /** Three draws of a method at a size; every second one has its seeds the other way round. */
