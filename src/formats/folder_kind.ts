@@ -1,4 +1,4 @@
-/** Whether a folder holds an adapter or a model. @module */
+/** Kind of a folder: an adapter or a model. @module */
 
 import { hasFile, kindOf } from "../storage/storage.ts";
 import { configFile, hubWeights, peftWeights } from "./peft/keys.ts";

@@ -28,7 +28,7 @@ const nestedFields: readonly string[] = [
   "nested_offset",
 ];
 
-/** How far bitsandbytes lets the values of a code differ from its own. */
+/** Largest difference between a value of a bitsandbytes map and the value of the code. */
 const mapTolerance = 1e-6;
 
 /** The parts of one weight in a file, each checked as it is read. */
@@ -56,7 +56,7 @@ class Parts {
       .map((key) => key.slice(this.#name.length));
   }
 
-  /** Whether a state or the file has anything of doubly quantized scales. */
+  /** True if a state or the file has a part of doubly quantized scales. */
   isNested(fields: Json): boolean {
     return nestedFields.some((field) => Object.hasOwn(fields, field)) ||
       [".nested_absmax", ".nested_quant_map"].some((part) => this.has(part));
@@ -70,12 +70,12 @@ class Parts {
     return this.refuse(`${field} must be ${rule}${allowed.join(", ")}`, quote(value));
   }
 
-  /** Whether the file has a part. */
+  /** True if the file has a part. */
   has(part: string): boolean {
     return this.#file.tensors.has(this.#name + part);
   }
 
-  /** Where a part is. */
+  /** Entry of a part in the file's header. */
   entry(part: string): TensorEntry {
     const entry = this.#file.tensors.get(this.#name + part);
     return entry ?? this.refuse(`it needs ${quote(this.#name + part)}`, "none");
@@ -103,7 +103,7 @@ class Parts {
     );
   }
 
-  /** Where a part is, once its dtype is known, and of how many elements, if `count` is given. */
+  /** Entry of a part, checked for its dtype and, if `count` is given, its number of elements. */
   assertType(part: string, dtype: Dtype, count?: number): TensorEntry {
     const entry = this.entry(part), { dtype: found, shape } = entry;
     if (found === dtype && (count === undefined || sizeOf(shape) === count)) return entry;
@@ -179,7 +179,8 @@ async function nestedScales(parts: Parts, blocks: number) {
 }
 
 /**
- * How a weight is stored in 4 bits, by its state alone, once the file is known to hold all that such a weight needs.
+ * Storage form of a weight in 4 bits, from its state alone, once the file is known to hold all that
+ * such a weight needs.
  *
  * @throws {SyntaxError} As {@link readQuantized}.
  */

@@ -97,7 +97,7 @@ function headRowsIn(header: GgufHeader) {
   };
 }
 
-/** Where a file has a row, counted from 0. */
+/** Index in the file of a row, counted from 0. */
 export function rowInFile(row: number, headRows: number): number {
   const within = row % headRows, half = headRows / 2, pair = within % half;
   return row - within + 2 * pair + (within - pair) / half;
@@ -235,7 +235,7 @@ async function storedBytes(
   return bytes;
 }
 
-/** Where the file has the values of a span: at once, or row by row. */
+/** Spans of the file that hold the values of a span: one, or one for each row. */
 function* spansInFile({ shape, headRows }: RenamedTensor, { start, count }: Span): Generator<Span> {
   if (headRows === undefined) return yield { start, count };
   const width = shape[1] ?? 1, end = start + count;

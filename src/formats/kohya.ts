@@ -18,7 +18,7 @@ export const kohyaModules = (keys: Iterable<string>): string[] =>
 /** The parts of diffusion models that kohya names. */
 const networks = "te\\d?|unet|transformer|prior_unet", isNetwork = new RegExp(`^(?:${networks})$`);
 
-/** What kohya puts before the underscored path: the network that it belongs to. */
+/** kohya's prefix of the underscored path: the network that the layer belongs to. */
 const network = new RegExp(`^lora_(?:${networks})_`);
 
 /**
@@ -66,7 +66,7 @@ export function kohyaUpdates(
  * The tensors of kohya for updates of whole weights, with an `alpha` for each: dots of a layer's path become
  * underscores.
  *
- * @param kind What of a diffusion model the layers belong to: `te` for a text encoder, `unet`.
+ * @param kind Part of a diffusion model that the layers belong to: `te` for a text encoder, `unet`.
  * @throws {RangeError} when two layers have the same name with underscores, or there is no such part.
  *
  * @example

@@ -5,7 +5,7 @@ import type { HostTensor } from "../core/tensor.ts";
 import { assertUpdate, indicesOf, type LowRankUpdate, rangesOf, sameRows } from "../core/update.ts";
 import { gather, stackRows } from "./peft/comparable.ts";
 
-/** How a file of loralib is read. */
+/** Options for reading a file of loralib. */
 export interface LoralibOptions {
   /**
    * `enable_lora` of its `MergedLinear` layers: which of a fused weight's equal parts have an update, such as
@@ -52,7 +52,7 @@ export function loralibUpdates(
 /**
  * The tensors of loralib for updates: `Linear` for those of whole weights, `MergedLinear` for the others.
  *
- * @param options How many equal parts a fused weight has is the length of `enabled`.
+ * @param options The length of `enabled` is the number of equal parts of a fused weight.
  * @throws {ShapeError} when the updates of a weight are not those of the enabled parts, or of several ranks.
  * @throws {RangeError} when scalings differ: such a file has one.
  *

@@ -9,10 +9,10 @@ import {
 } from "../quant/quantized_tensor.ts";
 import type { Dtype, EncodedTensor } from "./safetensors/header.ts";
 
-/** What precedes the code's name in the name of a state. */
+/** Part of a state's name before the name of the code. */
 export const stateMark = ".quant_state.bitsandbytes__";
 
-/** What the names of scales and maps add to that of their weight. */
+/** Suffixes that the names of scales and maps add to the name of their weight. */
 const partEndings = [".absmax", ".quant_map", ".nested_absmax", ".nested_quant_map"];
 
 /** The name of the weight in 4 bits that a tensor belongs to by its own name; undefined for others. */

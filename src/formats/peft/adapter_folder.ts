@@ -34,7 +34,7 @@ export class AdapterFolder implements Disposable {
   /**
    * The tensors and the metadata.
    *
-   * @param options How values are read: as the first who asks for the weights says.
+   * @param options Options for reading values; those of the first call apply.
    * @throws {AdapterFileError} when they are in another format than safetensors.
    * @throws {SyntaxError} when the file is broken.
    */

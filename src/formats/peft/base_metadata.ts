@@ -1,4 +1,8 @@
-/** How the base was quantized that an adapter was trained on, in the metadata of its weights. @module */
+/**
+ * Quantization of the base that an adapter was trained on, in the metadata of its weights.
+ *
+ * @module
+ */
 
 import { isRecord, jsonValue } from "../../core/checks.ts";
 import { AdapterFileError, quote } from "../../core/errors.ts";
@@ -22,7 +26,7 @@ export function quantizedBaseMetadata(base: QuantizedForm | undefined): Record<s
 }
 
 /**
- * What the metadata record, if they do.
+ * Quantization of the base that the metadata record, if any.
  *
  * @throws {AdapterFileError} when it is not what {@link quantizedBaseMetadata} writes.
  */
@@ -47,7 +51,8 @@ function isForm(
 }
 
 /**
- * What an adapter's folder records; none of an adapter that was trained on floats, or by another program.
+ * Quantization of the base that an adapter's folder records; none of an adapter that was trained on
+ * floats, or by another program.
  *
  * @throws {AdapterFileError} As {@link parseQuantizedBase}.
  * @throws {Error} when its weights cannot be read.
@@ -58,7 +63,7 @@ export async function readQuantizedBase(adapter: Folder): Promise<QuantizedForm 
 }
 
 /**
- * How the weights of a model's files are stored, by the first one in 4 bits; none of floats.
+ * Storage form of the weights in a model's files, from the first one in 4 bits; none of floats.
  *
  * @throws {SyntaxError} when its state is wrong.
  */

@@ -14,11 +14,14 @@ import type { AdapterRecord, TrainedUpdate } from "./record.ts";
 
 interface Loaded
   extends Pick<AdapterRecord, "baseModelName" | "labels" | "promptFormat" | "taskType"> {
-  /** Whether virtual tokens stand before every text. */
+  /** True if virtual tokens precede every text. */
   readonly hasVirtualTokens?: boolean;
 }
 
-/** What PEFT's users type: a classifier's needs its labels, a prompt is written as in training. */
+/**
+ * Python code that loads the adapter with PEFT: a classifier's needs its labels, a prompt is
+ * written as in training.
+ */
 export function pythonSnippet(record: Loaded): string {
   const { labels, promptFormat, taskType } = record;
   if (labels) return classifierSnippet(record, labels);
@@ -82,23 +85,23 @@ print(${answer}${cut})`;
 /** The line that marks our own cards; a card without it is somebody's work and is not overwritten. */
 export const CARD_MARK = "<!-- written by Lowrank -->";
 
-/** What a card says, whatever the method. */
+/** Content of a card, for all methods. */
 export interface Card extends TaskFacts {
   /** Name or path of the base model. */
   readonly baseModelName?: string;
-  /** What loads the folder in Python; none if it has a form of our own. */
+  /** Python library that loads the folder; none if it has a form of our own. */
   readonly library?: string;
   /** By what it is found on the hub. */
   readonly tag: string;
   /** Its heading. */
   readonly title: string;
-  /** What it is, in sentences. */
+  /** Description of the adapter, in sentences. */
   readonly about: string;
   /** Its settings, a line each. */
   readonly settings: readonly string[];
-  /** How many values it trains. */
+  /** Number of trained values, as text. */
   readonly parameters: string;
-  /** How the base was stored in training, where a line is to say so. */
+  /** Storage form of the base in training, where the card has a line for it. */
   readonly quantizedBase?: QuantizedForm;
   /** The lines of Python that load it. */
   readonly python?: string;
@@ -145,7 +148,7 @@ export interface TaskFacts {
   readonly labels?: readonly string[];
   /** The modules that were trained in full. */
   readonly full: readonly string[];
-  /** How prompts were written. */
+  /** Format of the prompts in training. */
   readonly promptFormat?: PromptFormat;
   /** The type of the values in the file. */
   readonly dtype?: FloatDtype;
@@ -162,7 +165,7 @@ function taskLines({ labels, full, promptFormat, dtype = "F32" }: TaskFacts): st
   ];
 }
 
-/** How a prompt must be written to be answered as in training. */
+/** Line about the format that a prompt needs to be answered as in training. */
 function promptLine({ template, endOfTextFirst, separator }: PromptFormat): string {
   const first = endOfTextFirst ? "the end-of-text token, then " : "";
   const answer = separator === ""
@@ -213,7 +216,10 @@ function settingsOf(updates: readonly TrainedUpdate[]): string {
   ].join(", ");
 }
 
-/** How the base was stored in training, in the words of transformers where it has them. */
+/**
+ * Line about the storage form of the base in training, in the words of transformers where it has
+ * them.
+ */
 function baseLine(form: QuantizedForm): string {
   const { code, blockSize, doubleQuantization } = form,
     isDouble = doubleQuantization ? "True" : "False";
@@ -229,7 +235,10 @@ function kindOf({ labels, taskType = "CAUSAL_LM" }: AdapterRecord): string {
   return taskType === "CAUSAL_LM" ? "An addition to a language model" : "An addition to a model";
 }
 
-/** What was trained in full: a table that is no saved module is a frozen copy beside its update. */
+/**
+ * Tensors that were trained in full: a table that is no saved module is a frozen copy beside its
+ * update.
+ */
 const ownOf = ({ saved = new Map<string, HostTensor>(), savedModules }: AdapterRecord) =>
   [...saved].filter(([name]) => !isTable(name) || savedModules?.includes(moduleOf(name)));
 
@@ -254,7 +263,7 @@ function valuesOf(updates: readonly LowRankUpdate[]): number {
   return updates.reduce((sum, { A, B }) => sum + A.data.length + B.data.length, 0);
 }
 
-/** Which modules hold sites, by the last part of their names. */
+/** Text about the modules' changed rows, by the last part of the modules' names. */
 function describe(updates: readonly LowRankUpdate[], modules: readonly LowRankUpdate[]): string {
   const lines = modules.flatMap((joined) => {
     const { module, A, B } = joined;

@@ -139,7 +139,7 @@ function outputsOf(update: LowRankUpdate): number {
   );
 }
 
-/** Which site each row of the weight belongs to; -1 for none. */
+/** Index of the site that each row of the weight belongs to; -1 for none. */
 function rowOwners(sites: readonly SiteAddress[], out: number): Int32Array {
   const owners = new Int32Array(out).fill(-1), all: SiteRows = { start: 0, count: out };
   sites.forEach(({ rows = all }, site) => {
@@ -230,7 +230,7 @@ export function comparableUpdates(
   return adapters.map((updates, adapter) => plan.prepare(adapter, updates));
 }
 
-/** How {@link comparableUpdates} names and joins updates, which follows from their shapes alone. */
+/** Names and groups by which {@link comparableUpdates} joins updates, from their shapes alone. */
 export class ComparisonPlan {
   readonly #names: readonly ReadonlyMap<string, string>[];
   readonly #whole: ReadonlySet<string>;
@@ -294,7 +294,10 @@ function namedAs(
   return found;
 }
 
-/** Whether updates of a module are compared as a whole: one is of all rows, or different sites share rows. */
+/**
+ * True if updates of a module are compared as a whole: one is of all rows, or different sites share
+ * rows.
+ */
 function isJoined(updates: readonly UpdateShape[]): boolean {
   const sites = new Map(updates.map((update) => [siteName(update), update]));
   if (sites.has(updates[0].module)) return true;

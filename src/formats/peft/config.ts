@@ -8,10 +8,10 @@ import { Effort } from "../../patterns/matcher.ts";
 import { compilePattern, targetTest } from "../../patterns/names.ts";
 import type { Json } from "../safetensors/header.ts";
 
-/** Whether a configuration is the library's, or ours for it. */
+/** True if a configuration is the library's, or ours for it. */
 export const isHubConfig = ({ config, name }: Json): boolean => isRecord(config) && isText(name);
 
-/** What the library calls the method of such a configuration: `bottleneck` where it has no name for it. */
+/** The library's name for the method of such a configuration: `bottleneck` where it has none. */
 export function hubMethod({ config }: Json): unknown {
   const { architecture } = isRecord(config) ? config : {};
   return architecture ?? "bottleneck";
@@ -78,13 +78,13 @@ const isMapOf =
   <T>(check: (value: unknown) => value is T) => (value: unknown): value is Record<string, T> =>
     isRecord(value) && Object.values(value).every(check);
 
-/** Whether a value says nothing: null, false, or empty. */
+/** True if a value is null, false, or empty. */
 export function isEmpty(value: unknown): boolean {
   if (Array.isArray(value)) return value.length === 0;
   return isRecord(value) ? Object.keys(value).length === 0 : !value && value !== 0;
 }
 
-/** What a PEFT configuration says about the mathematics of an adapter. */
+/** Fields of a PEFT configuration that determine the mathematics of an adapter. */
 export interface PeftConfig extends ModuleSelection {
   /** `r`, the rank where no pattern applies. */
   readonly rank: number;
@@ -237,14 +237,14 @@ function refuseLayers(json: Json): void {
   }
 }
 
-/** Which of the base model's biases PEFT trains: none, all, or those of adapted layers. */
+/** Biases of the base model that PEFT trains: none, all, or those of adapted layers. */
 export type BiasMode = "none" | "all" | "lora_only";
 
-/** What is stored beside the factors of the updates. */
+/** Tensors that are stored beside the factors of the updates. */
 export interface PeftExtras {
   /** `modules_to_save`: modules that were trained in full. */
   readonly saved: readonly string[];
-  /** Whether tables of embeddings and heads that PEFT saved by itself count as such modules. */
+  /** True if tables of embeddings and heads that PEFT saved by itself count as such modules. */
   readonly withTables: boolean;
   /** `use_dora`: every module has a magnitude. */
   readonly dora: boolean;
@@ -306,7 +306,7 @@ function trained(json: Json): Omit<PeftExtras, "saved" | "withTables"> {
   return { dora, loraBias, bias, tokens };
 }
 
-/** Which modules a configuration adapts. */
+/** Modules that a configuration adapts. */
 export interface ModuleSelection {
   /** Names or name endings; or a pattern of Python's `re` for the whole name, or `"all-linear"`. */
   readonly targetModules?: readonly string[] | string;

@@ -38,7 +38,7 @@ import {
 import type { AdapterRecord, TrainedUpdate } from "./record.ts";
 import { cutShapes, cutSites, parseSites } from "./sites.ts";
 
-/** What a reader is made of. */
+/** Parts of a reader. */
 interface Opened {
   readonly source: AdapterFolder;
   readonly json: unknown;
@@ -371,15 +371,15 @@ export interface PeftAdapter extends AdapterRecord {
   readonly savedModules: readonly string[];
   /** Trained biases of the base model that were read, by their names in it. */
   readonly biases: ReadonlyMap<string, HostTensor>;
-  /** Which biases these are. */
+  /** Setting of PEFT's `bias` that selects these biases. */
   readonly biasMode: BiasMode;
   /** Rows of embeddings that were read (`trainable_token_indices`), by the paths of the embeddings. */
   readonly rows: ReadonlyMap<string, TrainedRows>;
-  /** What `allow` let pass: `unknownTensors: base_model.model.score.weight`. */
+  /** Faults that `allow` let pass: `unknownTensors: base_model.model.score.weight`. */
   readonly passed: readonly string[];
   /** Tensors of what was trained beside A and B which were not read. */
   readonly leftOut: readonly string[];
-  /** How its file stores values; F32 if tensors differ. */
+  /** Type of the values in its file; F32 if tensors differ. */
   readonly dtype: FloatDtype;
 }
 
@@ -396,6 +396,6 @@ export interface ReadAdapterOptions {
    * false.
    */
   readonly withSaved?: boolean;
-  /** What may pass that stops a strict reader, by name. Default: nothing. */
+  /** Names of faults that a strict reader refuses, and this one lets pass. Default: nothing. */
   readonly allow?: readonly AdapterException[];
 }

@@ -37,15 +37,16 @@ export const besideWeights: readonly string[] = [
   ...Object.values(joinedFiles),
 ];
 
-/** What PEFT puts before the name of every tensor. */
+/** PEFT's prefix of the name of every tensor. */
 export const tensorPrefix = "base_model.model.";
 
-/** What PEFT puts before the names of the model's own tensors where virtual tokens are trained. */
+/** PEFT's prefix of the names of the model's own tensors where virtual tokens are trained. */
 export const promptPrefix = "base_model.";
 
 /**
- * Whether a tensor is a table of embeddings, or a head that may share one: PEFT saves them by themselves where
- * they are targets or the vocabulary was resized, and loads them into the base model, ties included.
+ * True if a tensor is a table of embeddings, or a head that may share one: PEFT saves them by
+ * themselves where they are targets or the vocabulary was resized, and loads them into the base
+ * model, ties included.
  */
 export const isTable = (name: string): boolean =>
   /(^|\.)(embed_tokens|wte|word_embeddings|shared|lm_head)(\.base_layer)?\.weight$/.test(name);

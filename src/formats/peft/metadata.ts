@@ -36,7 +36,7 @@ export async function assertOwnConfig(
   );
 }
 
-/** What determines an adapter's ΔW, in sites too; users may edit the other fields. */
+/** Fields that determine an adapter's ΔW, in sites too; users may edit the other fields. */
 export function mathematicsOf(config: PeftConfig): Partial<PeftConfig> {
   const { baseModelName: _, taskType: __, dropout: ___, ...rest } = config;
   return rest;

@@ -20,7 +20,7 @@ import {
 /** PEFT's methods that train virtual tokens. */
 export type PromptType = "PROMPT_TUNING" | "PREFIX_TUNING";
 
-/** What PEFT says of virtual tokens. */
+/** PEFT's configuration of virtual tokens. */
 export interface PromptConfig {
   /** `peft_type`. */
   readonly type: PromptType;
@@ -108,7 +108,7 @@ export function promptConfigJson(
   };
 }
 
-/** What a configuration says about a VeRA adapter. */
+/** PEFT's configuration of a VeRA adapter. */
 export interface VeraConfig extends ModuleSelection {
   /** `r`. */
   readonly rank: number;

@@ -1,4 +1,4 @@
-/** Which of an adapter file's tensors is what. @module */
+/** Kinds of the tensors in an adapter's file. @module */
 
 import { isRecord } from "../../core/checks.ts";
 import { about, AdapterFileError, quote } from "../../core/errors.ts";
@@ -165,14 +165,16 @@ type Kind = "module" | "saved" | "bias" | "rows";
 
 const isFactor = /\.lora_([AB]\.weight|embedding_[AB])$/;
 
-/** Whether it is the base's own table, which PEFT saves below an update of embeddings or of their head. */
+/**
+ * True for the base's own table, which PEFT saves below an update of embeddings or of their head.
+ */
 const isFrozenTable = (name: string): boolean =>
   isTable(name) && name.endsWith(".base_layer.weight");
 
 /** A part of a module's update, after the module's path. */
 const partOf = /^(.+)\.lora_([AB]\.weight|B\.bias|magnitude_vector|embedding_[AB])$/;
 
-/** What a tensor is, if the configuration explains it. */
+/** Kind of a tensor, if the configuration explains it. */
 function kindOf(name: string, extras: PeftExtras): Kind | undefined {
   const part = partOf.exec(name)?.[2], { dora, loraBias, bias, tokens } = extras;
   if (part) {
@@ -252,7 +254,7 @@ function ruleFor(key: string): string {
 }
 
 /**
- * What stops the reading of an adapter by default:
+ * Faults of an adapter that are refused by default:
  *
  * | name | what is let pass |
  * | --- | --- |
@@ -279,7 +281,7 @@ export const adapterExceptions: readonly AdapterException[] = [
 
 /** The exceptions of one reading, and what they let pass. */
 export class Exceptions {
-  /** What was let pass: `unknownTensors: base_model.model.score.weight`. */
+  /** Faults that were let pass: `unknownTensors: base_model.model.score.weight`. */
   readonly passed: string[] = [];
   readonly #allowed: readonly string[];
 
@@ -301,7 +303,7 @@ export class Exceptions {
   /**
    * Records what was found, if that may pass.
    *
-   * @param found What the sentence says was found. Default: the name.
+   * @param found The value found, as the error names it. Default: the name.
    * @throws {AdapterFileError} when it may not.
    */
   pass(exception: AdapterException, rule: string, name: string, found = quote(name)): void {
@@ -319,7 +321,7 @@ export class Exceptions {
 
 /** The patterns of a configuration, compiled once for all modules. */
 export interface Rules {
-  /** Whether a module is one of the targets. */
+  /** True if a module is one of the targets. */
   readonly selects: (module: string) => boolean;
   /** A module's rank, where it is not the common one. */
   readonly rankOf: PatternValue;
@@ -336,7 +338,7 @@ export function compileRules(config: PeftConfig): Rules {
   };
 }
 
-/** What every module of a file is read with. */
+/** Inputs for reading every module of a file. */
 export interface ModuleReading {
   /** The weights. */
   readonly file: SafetensorsFile;
@@ -344,9 +346,9 @@ export interface ModuleReading {
   readonly config: PeftConfig;
   /** Its patterns. */
   readonly rules: Rules;
-  /** What each module has beside A and B. */
+  /** Tensors that each module has beside A and B. */
   readonly extras: PeftExtras;
-  /** What may pass. */
+  /** Faults that may pass. */
   readonly exceptions: Exceptions;
 }
 
@@ -373,14 +375,14 @@ export function factorShapes(reading: ModuleReading, module: string): UpdateShap
   return A && B && reading.rules.selects(module) ? [{ module, A, B }] : [];
 }
 
-/** Whether a module is an embedding: its factors have names of their own. */
+/** True if a module is an embedding: its factors have names of their own. */
 const isOfEmbedding = ({ file }: ModuleReading, module: string): boolean =>
   factorKeys(module, true).some((key) => file.tensors.has(key));
 
 const keysOf = (reading: ModuleReading, module: string) =>
   factorKeys(module, isOfEmbedding(reading, module));
 
-/** Whether the configuration selects a module, and the file has A and B of it. */
+/** True if the configuration selects a module, and the file has A and B of it. */
 function isComplete(reading: ModuleReading, module: string): boolean {
   const { file, config, rules, exceptions } = reading;
   if (!rules.selects(module)) {

@@ -24,7 +24,7 @@ export interface AdapterRecord {
   readonly saved?: ReadonlyMap<string, HostTensor>;
   /** Trained biases of the base model, by their names in it. */
   readonly biases?: ReadonlyMap<string, HostTensor>;
-  /** Which biases these are. Default `none`. */
+  /** Setting of PEFT's `bias` that selects these biases. Default `none`. */
   readonly biasMode?: BiasMode;
   /** Rows that stand in for those of embeddings, by the paths of the embeddings. */
   readonly rows?: ReadonlyMap<string, TrainedRows>;
@@ -42,9 +42,14 @@ export interface AdapterRecord {
   readonly fanInFanOut?: boolean;
   /** Dropout rate of the training, which does not affect the weights. Default 0. */
   readonly dropout?: number;
-  /** How the prompts of its training were written, in metadata that PEFT passes over. Default: no record. */
+  /**
+   * Format of the prompts in its training, in metadata that PEFT passes over. Default: no record.
+   */
   readonly promptFormat?: PromptFormat;
-  /** How the base was quantized that it was trained on, in metadata. Default: no record, as for floats. */
+  /**
+   * Quantization of the base that it was trained on, in metadata. Default: no record, as for
+   * floats.
+   */
   readonly quantizedBase?: QuantizedForm;
   /** The random values that A began with, in metadata, by which `compare` tells one start. Default: no record. */
   readonly start?: RandomStart;

@@ -17,11 +17,11 @@ import { isCounts, type Json } from "../safetensors/header.ts";
 import { gather } from "./comparable.ts";
 import type { TrainedUpdate } from "./record.ts";
 
-/** What the metadata says about a block of a module's B. */
+/** A block of a module's B in the metadata. */
 interface NamedSite {
   /** The rows of the weight that it changes. */
   readonly rows: SiteRows;
-  /** How many columns it has; they follow those of the previous site. */
+  /** Number of its columns; they follow those of the previous site. */
   readonly rank: number;
   /** The role of those rows; absent in older files. */
   readonly role?: SiteRole;

@@ -53,7 +53,7 @@ export async function saveAdapter(
   await saveFolder(folder, all, () => otherFiles(all));
 }
 
-/** Whether a folder has a card that Lowrank wrote: any other is somebody's work. */
+/** True if a folder has a card that Lowrank wrote: any other is somebody's work. */
 async function hasOwnCard(folder: Folder): Promise<boolean> {
   if (!await hasFile(folder, card)) return false;
   // A README that is not text is not ours.
@@ -67,7 +67,7 @@ export async function cardFile(folder: Folder, content: string): Promise<FolderF
   return isFree ? [{ name: card, content }] : [];
 }
 
-/** What an adapter's folder holds, whatever its method: what a reader of it finds. */
+/** Content of an adapter's folder, for all methods, as a reader finds it. */
 export interface AdapterContent {
   /** `adapter_config.json`. */
   readonly config: Readonly<Record<string, unknown>>;
@@ -86,7 +86,7 @@ export interface AdapterContent {
 /**
  * The files of an adapter's folder, the configuration last.
  *
- * @param folder Where they are to be written; `[]` is memory.
+ * @param folder The folder to be written; `[]` is memory.
  * @throws {RangeError} when a value is not finite in the file's dtype.
  */
 export async function folderFiles(
@@ -157,7 +157,7 @@ export async function writeAdapter(folder: string, adapter: AdapterRecord): Prom
 /**
  * The files of {@link writeAdapter}, the configuration last.
  *
- * @param folder Where they are to be written; `[]` is memory.
+ * @param folder The folder to be written; `[]` is memory.
  *
  * @throws {RangeError} As there.
  * @throws {ShapeError} As there.
@@ -170,7 +170,7 @@ export async function adapterFiles(
 }
 
 /**
- * What the folder of an adapter of low-rank updates holds.
+ * Content of the folder of an adapter of low-rank updates.
  *
  * @throws {RangeError} As {@link writeAdapter}.
  * @throws {ShapeError} As {@link writeAdapter}.

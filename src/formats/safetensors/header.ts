@@ -208,7 +208,7 @@ export const isCounts = (value: unknown): value is number[] =>
 /**
  * Checks a number against a limit.
  *
- * @param subject What may have no more, as an error says it.
+ * @param subject The thing that is limited, as an error names it.
  * @throws {SyntaxError} when it is larger.
  */
 export function assertAtMost(subject: string, most: number, found: number, what: string): void {
@@ -399,8 +399,8 @@ function checkMetadata(value: unknown): Readonly<Record<string, string>> {
 /**
  * Throws when a float is NaN, infinite, or rounded to infinity in the dtype.
  *
- * @param action What cannot be done then, for the message.
- * @param first How many of the tensor's values precede the data.
+ * @param action Action that fails then, for the message.
+ * @param first Number of the tensor's values that precede the data.
  * @throws {RangeError} when it is.
  */
 export function assertStoredFinite(

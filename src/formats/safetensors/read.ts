@@ -51,7 +51,7 @@ export interface SafetensorsFile extends Disposable {
    * Reads one tensor piece by piece, in order, so that a large one takes little memory: several whole rows of
    * its last axis, or a part of one, from an even element on. The next piece may overwrite the one before.
    *
-   * @param asStored Whether floats of 16 bits come as their bits, in a `Uint16Array`. Default false.
+   * @param asStored True if floats of 16 bits come as their bits, in a `Uint16Array`. Default false.
    * @throws {RangeError} As {@link SafetensorsFile.read}.
    * @throws {TypeError} As {@link SafetensorsFile.read}.
    */
@@ -75,7 +75,7 @@ export interface TensorPiece {
   readonly data: HostData;
 }
 
-/** How values are read. */
+/** Options for reading values. */
 export interface ReadOptions {
   /** Lets NaN and infinite values pass. Default: they are refused by name. */
   readonly allowNonFinite?: boolean;
@@ -180,7 +180,7 @@ export function* cutRows(
   for (let start = 0; start < size; start += length) yield [start, Math.min(length, size - start)];
 }
 
-/** Which piece is read, into what memory. */
+/** Range of a piece, and the memory that it is read into. */
 interface PiecePlace {
   readonly start: number;
   readonly count: number;
@@ -206,7 +206,7 @@ function assertReadable(bytes: number): void {
   throw new RangeError(`it may have at most ${mostTensorBytes} bytes, found ${bytes}`);
 }
 
-/** What a tensor, or a piece of it, was decoded from. */
+/** Stored bytes of a tensor, or of a piece of it, before they are decoded. */
 interface Decoded {
   readonly dtype: Dtype;
   readonly shape: Shape;
@@ -244,7 +244,7 @@ const blockValues = 2 ** 18;
 
 /** A tensor of a file, and the type in which it is to be stored. */
 export interface SourceTensor {
-  /** What cannot be done if a value is not finite, for the message: `cannot merge`. */
+  /** Action that fails if a value is not finite, for the message: `cannot merge`. */
   readonly action: string;
   /** The file. */
   readonly file: SafetensorsFile;
@@ -284,7 +284,7 @@ export interface TensorBlock {
   readonly bytes: Uint8Array<ArrayBuffer>;
   /** Of floats: their values in F32, which are finite. */
   readonly values?: HostData;
-  /** How many values precede them. */
+  /** Number of values that precede them. */
   readonly first: number;
 }
 

@@ -15,7 +15,7 @@ export interface Range {
   readonly fileBytes: number;
 }
 
-/** How long several requests may take together. */
+/** Time limit for several requests together. */
 export interface TimeLimit {
   /** The limit. */
   readonly ms: number;
@@ -119,7 +119,7 @@ async function assertAnswer(address: string, response: Response, wanted: number)
   );
 }
 
-/** What a server means by a status. */
+/** Meaning of a server's status. */
 const refusals: Readonly<Record<number, string>> = {
   401: "the server asks for a login",
   403: "the server does not allow it",

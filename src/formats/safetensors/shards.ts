@@ -126,7 +126,7 @@ async function assertNoPickle(folder: Folder): Promise<void> {
 
 const single = "model.safetensors";
 
-/** Whether a folder's model is in shards: one whole file is read before them. */
+/** True if a folder's model is in shards: one whole file is read before them. */
 export async function isSharded(folder: Folder): Promise<boolean> {
   return !await hasFile(folder, single) && await hasFile(folder, shardIndex);
 }

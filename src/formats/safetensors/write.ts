@@ -37,7 +37,7 @@ export interface UnreadTensor {
   read(): Promise<HostTensor>;
 }
 
-/** What a file is made from. */
+/** Source of a tensor in a file. */
 type FileTensor = HostTensor | UnreadTensor | EncodedTensor;
 
 /** A tensor with its name and dtype in the file. */
@@ -134,7 +134,7 @@ type ValueCheck = (name: string, tensor: HostTensor, dtype: Dtype) => void;
 const assertFinite = (path: string): ValueCheck => (name, tensor, dtype) =>
   assertStoredFinite(`cannot write ${path}`, name, tensor, dtype);
 
-/** What we write, we must read. */
+/** Throws for a header that our own reader would refuse. */
 function assertReadable(path: string, header: Uint8Array, totalBytes: number): void {
   try {
     parseHeader(header, totalBytes);
