@@ -1,4 +1,4 @@
-/** What all adapters have in common, whatever their method. @module */
+/** Interfaces that adapters of all methods implement, and options that they share. @module */
 
 import { FourBitWeight } from "../autograd/four_bit.ts";
 import type { Parameter } from "../autograd/parameter.ts";
@@ -20,7 +20,7 @@ import type { QuantizedForm } from "../quant/quantized_tensor.ts";
 import { isHubName, parseHubName } from "../storage/hub_name.ts";
 import type { Folder } from "../storage/storage.ts";
 
-/** What is saved with an adapter besides its values. */
+/** Options for saving an adapter. */
 export interface SaveAdapterOptions {
   /** Name or path of the base model. Default: the folder that it was loaded from, `null` for another. */
   readonly baseModelName?: string;
@@ -31,20 +31,20 @@ export interface SaveAdapterOptions {
 /** The names of {@link SaveAdapterOptions}. */
 export const saveNames: OptionNames<SaveAdapterOptions> = { baseModelName: true, dtype: true };
 
-/** How a model's weights are stored in 4 bits, by the first one that is; none of floats. */
+/** Storage form of a model's weights in 4 bits, from the first one that has one; none of floats. */
 export function quantizedBaseOf({ weights }: Pick<Model, "weights">): QuantizedForm | undefined {
   for (const weight of weights?.values() ?? []) {
     if (weight instanceof FourBitWeight) return weight.form;
   }
 }
 
-/** What PEFT calls a base model in a folder: of the hub's, the name of the repository. */
+/** PEFT's name of a base model in a folder: for the hub's, the name of the repository. */
 export function baseNameIn(folder: Folder | undefined): string | undefined {
   if (isHubName(folder)) return parseHubName(folder).repository;
   return typeof folder === "string" ? folder : undefined;
 }
 
-/** What merging an adapter does to one tensor of the model. */
+/** Change that merging an adapter makes to one tensor of the model. */
 export interface WeightChange {
   /** The tensor's name: `transformer.h.0.attn.c_attn.weight`. */
   readonly name: string;
@@ -61,7 +61,7 @@ export interface WeightChange {
 export interface Adapter extends AppliedAdapter, Disposable {
   /** The model that it was made for. */
   readonly model: Model;
-  /** What is trained; role `adapter`. */
+  /** Trained parameters; role `adapter`. */
   readonly parameters: readonly Parameter[];
   /**
    * Saves the adapter to a folder, in its method's file format, as a whole: after a crash at any time, a
@@ -77,7 +77,7 @@ export interface Adapter extends AppliedAdapter, Disposable {
    */
   remove(): void;
   /**
-   * What `merge` does to the model's tensors.
+   * Changes that `merge` makes to the model's tensors.
    *
    * @throws {RangeError} when the method does not change weights and so cannot be merged.
    */
@@ -100,7 +100,7 @@ export type Attachment = readonly [layer: { readonly adaptations: Adaptation[] }
 /** Options of every injector that are no part of a method. */
 export const ofInjector = { seed: true, onTop: true } as const;
 
-/** Whether an adapter may join others. */
+/** Option for acting together with other adapters. */
 export interface JoinOptions {
   /** True if the model may have adapters: this one acts together with them. Default false. */
   readonly onTop?: boolean;
@@ -123,13 +123,13 @@ export function assertFree(
   );
 }
 
-/** Whose values act already: those in the weights, and those of adapters beside them. */
+/** Adapters whose values act already: those in the weights, and those beside them. */
 export interface ActingValues extends Pick<Model, "merged"> {
   /** The adapters. */
   readonly adapters: Iterable<Pick<AppliedAdapter, "values">>;
 }
 
-/** Whether two lines of `adapterFile` are of the same weights, wherever they are. */
+/** True if two lines of `adapterFile` are of the same weights, in any folders. */
 const isSameFile = (one: string, other: string): boolean => digestIn(one) === digestIn(other);
 
 const digestIn = (line: string) => line.slice(line.lastIndexOf(" ") + 1);

@@ -99,7 +99,7 @@ export class Ia3Site implements Adaptation {
     return out;
   }
 
-  /** What merging does to the weight and, if outputs are scaled, to the bias. */
+  /** Changes that merging makes to the weight and, if outputs are scaled, to the bias. */
   weightChanges(): WeightChange[] {
     const { weight: { name, shape }, bias } = this.linear;
     const ofWeight = { name, shape, mergeInto: (copy: Tensor) => this.#mergeWeight(copy) };
@@ -130,7 +130,7 @@ export class Ia3Site implements Adaptation {
   }
 }
 
-/** Which layers to scale; PEFT's default modules where nothing is said. */
+/** Layers to scale; PEFT's default modules if none are selected. */
 export interface Ia3Options extends MethodAdapterOptions {
   /** PEFT's `target_modules`: all layers that are scaled. */
   readonly targetModules?: string | readonly string[];

@@ -108,7 +108,7 @@ function refuseMethod(method: unknown): never {
 /**
  * Throws for an adapter of another method than LoRA.
  *
- * @param action What needs LoRA, for the message.
+ * @param action Action that needs LoRA, for the message.
  * @throws {RangeError} then.
  */
 export async function assertLora(action: string, folder: Folder | AdapterFolder): Promise<void> {

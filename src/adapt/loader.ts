@@ -1,4 +1,4 @@
-/** How adapters of all methods are read from a folder and put on a model. @module */
+/** Interface of the loaders, which read adapters from a folder and put them on a model. @module */
 
 import { AdapterFileError } from "../core/errors.ts";
 import type { AdapterFolder } from "../formats/peft/adapter_folder.ts";
@@ -9,18 +9,18 @@ import { type Folder, folderName } from "../storage/storage.ts";
 import { type Adapter, assertFree, assertNotIn, type JoinOptions } from "./adapter.ts";
 import type { SavedValues } from "./named_adapter.ts";
 
-/** How an adapter of a folder is put on a model. */
+/** Options for putting an adapter of a folder on a model. */
 export interface LoadAdapterOptions extends JoinOptions {
   /** Share of each site's input that is zeroed while training, in [0, 1). Default: the folder's. */
   readonly dropout?: number;
-  /** What may pass that stops the loader, by name. Default: nothing. */
+  /** Names of faults that the loader refuses otherwise. Default: nothing. */
   readonly allow?: readonly AdapterException[];
 }
 
-/** What was read of a folder: updates of low rank, or named tensors. */
+/** Content of a folder: updates of low rank, or named tensors. */
 export type SavedAdapter = PeftAdapter | SavedValues;
 
-/** How adapters of a method are read and put on a model. Errors say of which folder. */
+/** Reads adapters of a method and puts them on a model. Errors say of which folder. */
 export interface Loader<Made extends Adapter = Adapter> {
   /** The function that a user calls, for messages. */
   readonly action: string;

@@ -30,9 +30,9 @@ const injectors = {
 /** The names of the two in folders. */
 const joinedMethods: readonly string[] = Object.keys(injectors).map((kind) => `lora+${kind}`);
 
-/** How to adapt a model; the seed is that of both. */
+/** Settings of the updates and the virtual tokens; the seed is that of both. */
 export interface LoraPrefixOptions extends LoraOptions {
-  /** Which virtual tokens: their embeddings (LoRA+PE), or what every block reads (LoRA+PL). */
+  /** Kind of virtual tokens: their embeddings (LoRA+PE), or inputs of every block (LoRA+PL). */
   readonly prefix: "prefix-embedding" | "prefix-layer";
   /** Number of virtual tokens, l_p. */
   readonly length: number;
@@ -96,7 +96,7 @@ export class LoraPrefixAdapter implements Adapter {
     this.model.adapters.add(this);
   }
 
-  /** How the prompts of its training were written, if it was trained on any; those of the updates. */
+  /** Format of the prompts in its training, if it was trained on any; that of the updates. */
   get promptFormat(): PromptFormat | undefined {
     return this.lora.promptFormat;
   }

@@ -1,4 +1,4 @@
-/** What adapters of all methods have in common: their tensors, being on a model, and how they are saved. @module */
+/** Base class of adapters of all methods: their tensors, being on a model, and saving. @module */
 
 import { Parameter } from "../autograd/parameter.ts";
 import type { PromptFormat } from "../core/batch.ts";
@@ -21,21 +21,24 @@ import {
 export interface ModelPart extends Disposable {
   /** Puts them in place, until the returned function is called. */
   put(): () => void;
-  /** What merging does to them. */
+  /** Changes that merging makes to them. */
   weightChanges(): readonly WeightChange[];
 }
 
-/** What an adapter of a method is made of. */
+/** Parts of an adapter of a method. */
 export interface MethodParts {
   /** Its own tensors, which begin as zero. */
   readonly entries: readonly ArenaEntry[];
-  /** What these are called where memory is listed. Default `adapter`. */
+  /** Label of these tensors where memory is listed. Default `adapter`. */
   readonly label?: string;
-  /** What it puts in the place of the model's own; it frees them when it is disposed. Default: none. */
+  /**
+   * Parts that it puts in the place of the model's own; it frees them when it is disposed. Default:
+   * none.
+   */
   readonly modelParts?: readonly ModelPart[];
-  /** Which parameters of these it trains. */
+  /** Parameters of these that it trains. */
   readonly trained?: readonly Parameter[];
-  /** What it puts on the model's layers, given its tensors in their order. */
+  /** Builds its attachments to the model's layers from its tensors in their order. */
   readonly build: (own: readonly Parameter[]) => readonly Attachment[];
 }
 
@@ -48,11 +51,11 @@ export abstract class MethodAdapter implements Adapter {
   readonly model: Model;
   /** By what its values are recognized in a merged model; others after each step of a training. */
   values: AdapterValues = {};
-  /** How the prompts of its training were written, if it was trained on any; saved with it. */
+  /** Format of the prompts in its training, if it was trained on any; saved with it. */
   promptFormat?: PromptFormat;
-  /** What it adds to the model, in the order of its tensors. */
+  /** Parameters that it adds to the model, in the order of its tensors. */
   protected readonly own: readonly Parameter[];
-  /** What it puts in the place of the model's own. */
+  /** Parts that it puts in the place of the model's own. */
   protected readonly modelParts: readonly ModelPart[];
   /** The parameters that it trains in the place of the model's. */
   protected readonly trained: readonly Parameter[];
@@ -76,7 +79,10 @@ export abstract class MethodAdapter implements Adapter {
     unfinished.move();
   }
 
-  /** What it adds to the model, then what it trains in the place of the model's own. */
+  /**
+   * Parameters that it adds to the model, then those that it trains in the place of the model's
+   * own.
+   */
   get parameters(): readonly Parameter[] {
     return [...this.own, ...this.trained];
   }
@@ -99,7 +105,7 @@ export abstract class MethodAdapter implements Adapter {
   /**
    * The files that {@link MethodAdapter.save} writes to a folder, the configuration last.
    *
-   * @param folder Where they are to be written; `[]` is memory.
+   * @param folder The folder to be written; `[]` is memory.
    * @throws {RangeError} when a value is not finite in the file's dtype.
    */
   async files(folder: Folder, options: SaveAdapterOptions = {}): Promise<readonly FolderFile[]> {
@@ -112,7 +118,7 @@ export abstract class MethodAdapter implements Adapter {
   protected abstract content(folder: Folder, options: SaveAdapterOptions): Promise<AdapterContent>;
 
   /**
-   * What `merge` does to the model's tensors.
+   * Changes that `merge` makes to the model's tensors.
    *
    * @throws {RangeError} when the method does not change weights and so cannot be merged.
    */

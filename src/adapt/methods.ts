@@ -72,7 +72,7 @@ export interface MethodsByKind {
   readonly bottleneck: Omit<BottleneckOptions, "seed">;
   /** The embeddings of virtual tokens before every sequence. */
   readonly "prefix-embedding": Omit<PrefixOptions, "seed">;
-  /** What every block reads of them. */
+  /** Activations of the virtual tokens that every block reads. */
   readonly "prefix-layer": Omit<PrefixOptions, "seed">;
   /** Their keys and values in every block. */
   readonly "prefix-tuning": Omit<PrefixOptions, "seed">;

@@ -23,13 +23,13 @@ import { inFileOrder, TrainedModules } from "./trained_modules.ts";
 /** A method's settings, as `adapter_config.json` has them. */
 export type MethodConfig = Readonly<Record<string, unknown>>;
 
-/** What a folder of an adapter holds. */
+/** Content of an adapter's folder. */
 export interface SavedValues {
   /** `adapter_config.json`. */
   readonly config: MethodConfig;
   /** Its tensors by name. */
   readonly tensors: ReadonlyMap<string, HostTensor>;
-  /** How the prompts of its training were written, if the file says so. */
+  /** Format of the prompts in its training, if the file records it. */
   readonly promptFormat?: PromptFormat;
 }
 
@@ -100,7 +100,7 @@ function assertSaved(
   }
 }
 
-/** What every method may do beside its own change to the model. */
+/** Options that every method has besides its own. */
 export interface MethodAdapterOptions extends JoinOptions {
   /**
    * Modules of the model that are trained in full beside it, by names or name endings, and saved with it:
@@ -109,7 +109,7 @@ export interface MethodAdapterOptions extends JoinOptions {
   readonly modulesToSave?: readonly string[];
 }
 
-/** What an adapter of named tensors is made of. */
+/** Parts of an adapter of named tensors. */
 export interface NamedParts extends Pick<MethodParts, "entries" | "build"> {
   /** Parameters of the model of which it trains copies, by the names of these or of their modules. */
   readonly copied?: readonly string[];
@@ -150,7 +150,7 @@ export abstract class NamedAdapter extends MethodAdapter {
   /** The method and its settings, for `adapter_config.json`. */
   protected abstract readonly config: MethodConfig;
 
-  /** What is trained, by its names in a file. */
+  /** Trained tensors, by their names in a file. */
   protected tensors(): readonly (readonly [name: string, tensor: Tensor])[] {
     const own = this.own.map(({ name, tensor }) => [name, tensor] as const);
     const copies = this.modules.parameters.map(({ name }) => name);

@@ -17,7 +17,7 @@ export interface VectorFile {
   readonly vectors: ReadonlyMap<string, HostTensor>;
   /** The paths of their layers in the file. */
   readonly modules: readonly string[];
-  /** What was trained in full beside them, by names in the model. */
+  /** Tensors that were trained in full beside them, by names in the model. */
   readonly others: ReadonlyMap<string, HostTensor>;
 }
 
@@ -46,7 +46,7 @@ export function vectorsIn(
   throw new RangeError(`${method} needs vectors of at least one layer, found none`);
 }
 
-/** What an adapter with the vectors of a folder is made of. */
+/** Parts of an adapter with the vectors of a folder. */
 export interface PlacedVectors {
   /** The layers of the vectors, in the order of the forward pass. */
   readonly layers: readonly Linear[];

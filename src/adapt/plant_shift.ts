@@ -14,7 +14,7 @@ import type { Model } from "../models/mod.ts";
 import { Embedding } from "../nn/embedding.ts";
 import { selectSites, type Site } from "./sites.ts";
 
-/** What is planted. */
+/** Options of the planted update. */
 export interface PlantedShift {
   /** Roles or names of the sites. */
   readonly sites: readonly string[];

@@ -1,4 +1,9 @@
-/** What adapters of all methods save beside their values; loaded when one is saved. @module */
+/**
+ * Facts that adapters of all methods save beside their values; this module is loaded when one is
+ * saved.
+ *
+ * @module
+ */
 
 import type { PromptFormat } from "../core/batch.ts";
 import { isText } from "../core/checks.ts";
@@ -26,7 +31,10 @@ export function baseNameOf(model: Model): string | undefined {
 export const labelsFor = (model: Model, withModules: boolean): string[] | undefined =>
   model instanceof TextModel && withModules ? labelsOf(model) : undefined;
 
-/** Whether files hold a layer's weight as (in, out): PEFT sets a flag for such layers, which are Conv1D. */
+/**
+ * True if files hold a layer's weight as (in, out): PEFT sets a flag for such layers, which are
+ * Conv1D.
+ */
 export function isStoredTurned(
   { architecture }: Model,
   layers: readonly Pick<AdaptedLayer, "weight">[],
@@ -36,30 +44,30 @@ export function isStoredTurned(
   return layers.some((layer) => layer instanceof Linear && names.has(layer.weight.name));
 }
 
-/** What PEFT calls the task of a model, whose classifier an adapter may have trained. */
+/** PEFT's name for the task of a model, whose classifier an adapter may have trained. */
 export function taskTypeOf(model: Model, withModules: boolean): string | null {
   if (!(model instanceof TextModel)) return "CAUSAL_LM";
   if (withModules && labelsOf(model)) return "SEQ_CLS";
   return model.isCausal ? "CAUSAL_LM" : null;
 }
 
-/** What is saved of an adapter of named tensors. */
+/** Values and facts that are saved of an adapter of named tensors. */
 export interface NamedValues {
   /** The model that it is on. */
   readonly model: Model;
-  /** How the prompts of its training were written. */
+  /** Format of the prompts in training. */
   readonly promptFormat?: PromptFormat;
   /** The method and its settings. */
   readonly config: Json;
   /** Its tensors by their names in the file. */
   readonly tensors: ReadonlyMap<string, HostTensor>;
-  /** How many values were trained. */
+  /** Number of trained values. */
   readonly trained: number;
   /** True if modules of the model were trained in full with it. */
   readonly withModules: boolean;
 }
 
-/** What the folder of an adapter of named tensors holds. */
+/** Content of the folder of an adapter of named tensors. */
 export function namedContent(
   { model, promptFormat, config, tensors, trained, withModules }: NamedValues,
   options: SaveAdapterOptions,
@@ -81,11 +89,11 @@ const unknown: CardWords = {
   ...{ title: "Adapter", tag: "adapter", what: "An addition to a base model." },
 };
 
-/** What is known of an adapter beside its configuration. */
+/** Facts about an adapter beside its configuration. */
 export interface CardFacts extends TaskFacts {
   /** Name or path of the base model. */
   readonly baseModelName?: string;
-  /** How many values were trained. */
+  /** Number of trained values. */
   readonly trained: number;
 }
 

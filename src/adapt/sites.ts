@@ -27,7 +27,7 @@ export interface Site {
   readonly name: string;
   /** The layer. */
   readonly linear: AdaptedLayer;
-  /** Which part of the layer it is; absent if it has all rows. */
+  /** Role of its part of the layer; absent if it has all rows. */
   readonly role?: SiteRole;
   /** Its rows; of an embedding the columns of the table, all of them. */
   readonly rows: SiteRows;
@@ -87,7 +87,7 @@ export function sitesByLayer(model: Model): Map<string, LayerSites> {
 }
 
 /**
- * Where an update of these rows of a layer belongs: the layer alone, or, if it has several parts, the
+ * Address of an update of these rows of a layer: the layer alone, or, if it has several parts, the
  * rows and the part's role.
  */
 export function addressOf(
@@ -198,7 +198,10 @@ export function missingLayers(
   return others.map(({ name }) => name).filter((name) => isSelected(inFile(name)));
 }
 
-/** How the file would call a layer: with the prefix, or without the one, by which the names differ. */
+/**
+ * Maps a layer's name to the name in the file: with the prefix, or without the one, by which the
+ * names differ.
+ */
 function namesInFile(layers: ReadonlyMap<string, LayerSites>): (layer: string) => string {
   const [first] = layers;
   if (!first) return (layer) => layer;

@@ -99,7 +99,7 @@ function biasesOf({ parameters }: Model): string[] {
   throw new RangeError(`BitFit needs biases that no adapter trains, found ${taken.name} in use`);
 }
 
-/** How much of a model to train. */
+/** Number of blocks to train, and the options that every method has. */
 export interface TopLayersOptions extends MethodAdapterOptions {
   /** Blocks at the top that are trained as a whole, from 1 to all of them. */
   readonly layers: number;

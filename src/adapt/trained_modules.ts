@@ -131,7 +131,7 @@ export class TrainedModules implements Disposable {
   }
 
   /**
-   * What merging does: the copies replace the model's own.
+   * Changes that merging makes: the copies replace the model's own.
    *
    * @throws {RangeError} when a head has a weight of its own that is tied in the model.
    */
@@ -164,7 +164,7 @@ function tiedHeads({ outerLayers = [] }: Model, names: readonly string[]): Linea
 /**
  * Throws for modules that the model does not store in F32.
  *
- * @param rule What the names are for.
+ * @param rule Start of the rule in the error, before the names.
  * @throws {RangeError} then.
  */
 export function assertInF32(
@@ -270,7 +270,7 @@ export class TokenRows implements Disposable {
     );
   }
 
-  /** What merging does: the copies replace the model's own. */
+  /** Changes that merging makes: the copies replace the model's own. */
   weightChanges(): readonly WeightChange[] {
     return this.#copies.weightChanges().map((change, i) => ({
       ...change,
@@ -338,7 +338,7 @@ export interface TrainedParts {
   readonly modules?: TrainedModules;
   /** Biases. */
   readonly biases?: TrainedModules;
-  /** Which biases these are. Default `none`. */
+  /** Setting of PEFT's `bias` that selects these biases. Default `none`. */
   readonly biasMode?: BiasMode;
   /** Weights of adapted embeddings and heads that a file has in the place of the model's; they are frozen. */
   readonly tables?: TrainedModules;

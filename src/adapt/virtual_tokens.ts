@@ -132,8 +132,9 @@ class VirtualWords extends TrainedTokens implements VirtualTokens {
 }
 
 /**
- * What each block reads: L · d values for each token (Hu et al. 2021, section 5.1: PreLayer). The paper replaces
- * activations after every layer; those after the last would change no other token.
+ * Activations of virtual tokens that each block reads: L · d values for each token (Hu et al. 2021,
+ * section 5.1: PreLayer). The paper replaces activations after every layer; those after the last
+ * would change no other token.
  */
 class VirtualStates extends TrainedTokens implements VirtualTokens {
   readonly areRead = false;
@@ -185,7 +186,7 @@ function sourcesOf({ others, places }: FirstRows): Uint32Array {
   return sources;
 }
 
-/** How a prefix method trains virtual tokens. */
+/** A prefix method: the size and the form of its virtual tokens. */
 interface PrefixMethod {
   /** Values of each token. */
   readonly valuesOf: (blocks: BlockShape) => number;
@@ -200,7 +201,7 @@ const prefixMethods: Readonly<Record<PrefixKind, PrefixMethod>> = {
   "prefix-tuning": { valuesOf: ({ count, keys }) => 2 * count * keys!.width, make: VirtualKeys },
 };
 
-/** What a prefix is made of. */
+/** Parts of a prefix. */
 export interface PrefixParts {
   /** The method. */
   readonly kind: PrefixKind;
@@ -268,7 +269,7 @@ export class PrefixAdapter extends NamedAdapter {
     return promptConfigJson(config, taskOf(model));
   }
 
-  /** What is trained, by its names in a file. */
+  /** Trained tensors, by their names in a file. */
   protected override tensors(): readonly (readonly [name: string, tensor: Tensor])[] {
     const named = super.tensors();
     if (this.kind === "prefix-layer") return named;
@@ -300,7 +301,7 @@ function taskOf(model: TextModel): string | null {
   return model.isCausal ? "CAUSAL_LM" : null;
 }
 
-/** What PEFT says of the virtual tokens of a method on a model. */
+/** PEFT's configuration of the virtual tokens of a method on a model. */
 function promptConfigOf(
   kind: PrefixKind,
   tokens: number,
@@ -339,7 +340,7 @@ function assertTakes(
   );
 }
 
-/** How many virtual tokens to train. */
+/** Number of virtual tokens to train, and the seed of their values. */
 export interface PrefixOptions extends MethodAdapterOptions {
   /** Number of virtual tokens, l_p: a positive integer that leaves a position for another token. */
   readonly length: number;

@@ -43,20 +43,23 @@ import {
 } from "./bottleneck.ts";
 import { assertExtents, hubConfig, parseHubConfig } from "./config.ts";
 
-/** Where to insert bottlenecks, and what they compute. */
+/** Places and form of the bottlenecks to insert. */
 export interface BottleneckOptions extends MethodAdapterOptions {
   /** m, the width between the two projections. */
   readonly size: number;
-  /** Where they are: see {@link injectBottleneck}. Default `houlsby`. */
+  /** Variant, which determines their places: see {@link injectBottleneck}. Default `houlsby`. */
   readonly variant?: BottleneckVariant;
   /** Layers without a bottleneck, from 0; `drop` needs the lowest ones, such as `[0, 1]`. Default: none. */
   readonly leaveOut?: readonly number[];
-  /** What stands between the projections. Default: `swish` for `houlsby`, `relu` for the others. */
+  /**
+   * Non-linearity between the projections. Default: `swish` for `houlsby`, `relu` for the others.
+   */
   readonly nonLinearity?: NonLinearity;
   /**
-   * How the projections begin. With `zero` the up projection is zero and the down projection within ±1/√d, so
-   * that the model computes exactly what the base computes; with `bert`, the `adapters` library's default, both
-   * are normal with deviation 0.02, so that it computes nearly that. Biases begin at zero. Default `zero`.
+   * Initial values of the projections. With `zero` the up projection is zero and the down
+   * projection within ±1/√d, so that the model computes exactly what the base computes; with
+   * `bert`, the `adapters` library's default, both are normal with deviation 0.02, so that it
+   * computes nearly that. Biases begin at zero. Default `zero`.
    */
   readonly init?: BottleneckInit;
   /** Seed of the initial values. Default 0. */
@@ -107,7 +110,7 @@ export function injectBottleneck(model: Model, options: BottleneckOptions): Bott
 
 /** Bottlenecks on a model; made by {@link injectBottleneck}. */
 export class BottleneckAdapter extends NamedAdapter {
-  /** Where they are. */
+  /** Variant, which determines their places. */
   readonly variant: BottleneckVariant;
   /** Width between the projections. */
   readonly size: number;

@@ -1,4 +1,4 @@
-/** What one bottleneck computes. @module */
+/** One bottleneck: its extents, initial values and forward pass. @module */
 
 import { assertLeftOut } from "../../architectures/architecture.ts";
 import { add } from "../../autograd/ops/add.ts";
@@ -32,7 +32,7 @@ function hubPrefix({ name, sublayer }: Place): string {
 /** The second name of a norm before the down projection, which the library's files have twice. */
 export const normAlias = (key: string): string => key.replace(/adapter_down\.0\./, normName);
 
-/** What is in the second name, and in no other. */
+/** Part of the second name that no other name has. */
 export const normName = "adapter_norm_before.";
 
 /** A name without the path of the base model in it, which files of models without a head do not have. */
@@ -98,7 +98,7 @@ export function bottleneckEntries(
   ];
 }
 
-/** How the projections begin: see `BottleneckOptions.init`. */
+/** Initial values of the projections: see `BottleneckOptions.init`. */
 export type BottleneckInit = "zero" | "bert";
 
 /** Writes the initial values into tensors that are zero. */
@@ -121,13 +121,16 @@ export function initBottleneck(
   if (init === "bert") write(up, normals(up));
 }
 
-/** What distinguishes the variants. */
+/** Properties in which the variants differ. */
 export interface BottleneckForm {
-  /** Whether a bottleneck follows the attention too, beside the one that follows the MLP. */
+  /** True if a bottleneck follows the attention too, beside the one that follows the MLP. */
   readonly followsAttention: boolean;
-  /** Whether it changes the sum of the residual stream and the sublayer's output, rather than the output. */
+  /**
+   * True if it changes the sum of the residual stream and the sublayer's output, rather than the
+   * output.
+   */
   readonly changesSum: boolean;
-  /** Whether a layer norm of its own comes before its down projection. */
+  /** True if a layer norm of its own precedes its down projection. */
   readonly hasNorm: boolean;
   /** The non-linearity where none is given. */
   readonly nonLinearity: NonLinearity;
@@ -153,7 +156,7 @@ export const bottleneckForms: Readonly<Record<BottleneckVariant, BottleneckForm>
   drop: pfeiffer,
 };
 
-/** What is chosen of a variant. */
+/** A variant and the layers that it leaves out. */
 interface Chosen {
   readonly variant: BottleneckVariant;
   readonly leaveOut: readonly number[];

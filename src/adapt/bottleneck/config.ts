@@ -14,7 +14,10 @@ import { bottleneckForms, type BottleneckInit, hubAdapterName } from "./bottlene
 /** The version of the library whose layout is written. */
 const version = "adapters.1.3.0";
 
-/** What the library's configuration says of bottlenecks, besides their extents, which their tensors have. */
+/**
+ * Form of bottlenecks in the library's configuration, without their extents, which their tensors
+ * have.
+ */
 export interface HubForm {
   /** The adapter's name in the keys of the tensors. */
   readonly name: string;
@@ -22,9 +25,9 @@ export interface HubForm {
   readonly variant: BottleneckVariant;
   /** Layers without bottlenecks. */
   readonly leaveOut: readonly number[];
-  /** What stands between the projections. */
+  /** Non-linearity between the projections. */
   readonly nonLinearity: NonLinearity;
-  /** How the projections began. */
+  /** Initial values of the projections. */
   readonly init: BottleneckInit;
 }
 
@@ -51,7 +54,7 @@ function placingOf(variant: BottleneckVariant): Record<(typeof placing)[number],
   };
 }
 
-/** What is written of bottlenecks, for the library and for us. */
+/** Form of bottlenecks as it is written, for the library and for us. */
 export interface WrittenForm extends Omit<HubForm, "name"> {
   /** Width of the model. */
   readonly width: number;

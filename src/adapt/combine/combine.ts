@@ -91,7 +91,7 @@ interface Replacement {
   readonly weight: number;
 }
 
-/** How far a sum of weights may be from 1, as that of 0.1, 0.2 and 0.7 is. */
+/** Largest difference from 1 of a sum of weights, as that of 0.1, 0.2 and 0.7 has. */
 const rounding = 1e-12;
 
 /**
@@ -203,7 +203,7 @@ function rowOf({ shape: [, width], data }: HostTensor, index: number): HostTenso
   return { shape: [width], data: Float32Array.from(row) };
 }
 
-/** What {@link recordOfSum} gives. */
+/** Result of {@link recordOfSum}. */
 export interface CombinedRecord {
   /** All but the updates and their type. */
   readonly record: Omit<AdapterRecord, "updates" | "dtype">;
@@ -289,7 +289,7 @@ export interface WeightedRecord extends WeightedFolder {
   readonly record: PeftAdapter;
 }
 
-/** What is read, and where the result goes. */
+/** Folders to read, and the folder to write. */
 export interface ReadingRequest {
   /** One or more. */
   readonly adapters: readonly WeightedFolder[];
@@ -297,7 +297,7 @@ export interface ReadingRequest {
   readonly output: string;
   /** The folder of the base model, where it is needed, or where adapters call it differently. */
   readonly base?: string;
-  /** What may pass in the adapters. Default: nothing. */
+  /** Faults of the adapters that may pass. Default: nothing. */
   readonly allow?: readonly AdapterException[];
 }
 
@@ -344,7 +344,7 @@ function assertOneBase(adapters: readonly WeightedRecord[]): void {
 
 /** An update of one of the adapters. */
 export interface Term {
-  /** Which one, from 0. */
+  /** Its index among the adapters, from 0. */
   readonly adapter: number;
   /** Its weight. */
   readonly weight: number;
@@ -352,11 +352,11 @@ export interface Term {
   readonly update: TrainedUpdate;
 }
 
-/** What adapters change at one site. */
+/** Updates of the adapters at one site. */
 export interface SiteTerms {
   /** Its name. */
   readonly name: string;
-  /** Where it is. */
+  /** Its place in the model. */
   readonly address: SiteAddress & Pick<TrainedUpdate, "isEmbedding">;
   /** In the order of the adapters; those that do not change it are left out. */
   readonly terms: readonly Term[];
@@ -444,23 +444,23 @@ function biasOf({ terms }: SiteTerms): HostTensor | undefined {
   return { shape: [sum.length], data: Float32Array.from(sum) };
 }
 
-/** What {@link combineFolders} reads and writes, and how. */
+/** Options of {@link combineFolders}. */
 export interface CombineRequest extends ReadingRequest, Omit<CombineOptions, "draw"> {
   /** Seed of DARE's masks. Default 0. */
   readonly seed?: number;
-  /** How the file stores values. Default F32. */
+  /** Type of the values in the file. Default F32. */
   readonly dtype?: FloatDtype;
 }
 
-/** What {@link combineFolders} has done. */
+/** Result of {@link combineFolders}. */
 export interface Combination {
   /** Every site that was written. */
   readonly modules: readonly CertifiedUpdate[];
   /** All of them together. */
   readonly total: TotalError;
-  /** What the result does not say of its adapters. */
+  /** Facts about its adapters that the result does not state. */
   readonly notes: readonly string[];
-  /** What was let pass, with the folder. */
+  /** Faults that were let pass, with the folder. */
   readonly passed: readonly (readonly [folder: string, names: readonly string[]])[];
 }
 

@@ -28,7 +28,7 @@ import {
   totalOf,
 } from "./combine.ts";
 
-/** What {@link extractFolder} reads and writes. */
+/** Options of {@link extractFolder}. */
 export interface ExtractRequest {
   /** The Hugging Face folder of the base model, of a family whose layers are known. */
   readonly base: string;
@@ -38,11 +38,11 @@ export interface ExtractRequest {
   readonly output: string;
   /** Rank of every update. */
   readonly rank: number;
-  /** How the file stores values. Default F32. */
+  /** Type of the values in the file. Default F32. */
   readonly dtype?: FloatDtype;
 }
 
-/** What {@link extractFolder} has done. */
+/** Result of {@link extractFolder}. */
 export interface Extraction {
   /** Every layer whose weight has changed. */
   readonly modules: readonly CertifiedUpdate[];

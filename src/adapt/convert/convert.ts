@@ -25,7 +25,7 @@ import {
   readForeign,
 } from "./dialects.ts";
 
-/** What a conversion has done to one module. */
+/** Effect of a conversion on one module. */
 export interface ConvertedModule {
   /** Path of the layer. */
   readonly module: string;
@@ -58,7 +58,7 @@ const always = 4 * floatTypes.F32.rounding.share;
  * Only what differs is multiplied, row by row: where A has the same bits, one product of the difference of
  * s B, and none where that is zero. Memory: the factors in float64.
  *
- * @param dtype How the file holds A and B; they were exact in it unless it is given.
+ * @param dtype Type of A and B in the file; they were exact in it unless it is given.
  * @throws {RangeError} when the modules are not the same.
  */
 export function proveUpdates(
@@ -175,13 +175,13 @@ function longest(vectors: readonly ArrayLike<number>[]): number {
   return Math.sqrt(boundsOf(squares)[1]);
 }
 
-/** What {@link convertFolder} reads and writes. */
+/** Options of {@link convertFolder}. */
 export interface ConvertRequest extends Omit<ReadAnyOptions, "layers" | "baseFile"> {
   /** A folder of PEFT, a safetensors file of another program, or a folder with one. */
   readonly adapter: string;
   /** The folder to write. */
   readonly output: string;
-  /** Whose form to write. */
+  /** Form to write. */
   readonly to: AdapterDialect;
   /** The base model's folder, where names or weights of it are needed, or the adapter does not name it. */
   readonly base?: string;
@@ -193,7 +193,7 @@ export interface ConvertRequest extends Omit<ReadAnyOptions, "layers" | "baseFil
   readonly dtype?: FloatDtype;
 }
 
-/** What {@link convertFolder} has done. */
+/** Result of {@link convertFolder}. */
 export interface Conversion {
   /** The form that the adapter had. */
   readonly from: AdapterDialect;
@@ -205,7 +205,7 @@ export interface Conversion {
   readonly dtype: FloatDtype;
   /** `lora_alpha` of loralib, whose files do not say it. */
   readonly alpha?: number;
-  /** What the original leaves open. */
+  /** Facts that the original does not state. */
   readonly notes: readonly string[];
   /** The names of the files. */
   readonly files: readonly string[];

@@ -107,7 +107,10 @@ function statedIn(metadata: Readonly<Record<string, string>>): Stated {
   };
 }
 
-/** What a file of loralib holds for a record, and the metadata that say what its tensors do not. */
+/**
+ * Content of a file of loralib for a record, and the metadata for facts that its tensors do not
+ * state.
+ */
 export interface LoralibFile {
   readonly tensors: ReadonlyMap<string, HostTensor>;
   readonly metadata: Readonly<Record<string, string>>;
@@ -119,7 +122,7 @@ export interface LoralibFile {
  * The tensors of loralib for a record: `MergedLinear` for a fused weight of which parts have updates. Its one α
  * is that of the first update that has one but 0; B of an update with another is multiplied by their ratio.
  *
- * @param enabled Which parts these are. Default: those that the first of them names.
+ * @param enabled The enabled parts. Default: those that the first of them names.
  */
 function loralibFile(record: AdapterRecord, enabled?: readonly boolean[]): LoralibFile {
   const updates = enabled ? split(record.updates, enabled) : record.updates;
@@ -157,7 +160,9 @@ function split(updates: readonly LowRankUpdate[], enabled: readonly boolean[]): 
   });
 }
 
-/** Which equal parts of a fused weight have updates; one part where no update has rows. */
+/**
+ * Flags of the equal parts of a fused weight that have updates; one part where no update has rows.
+ */
 function partsOf(updates: readonly LowRankUpdate[]): boolean[] {
   const module = updates.find(({ rows }) => rows)?.module;
   const sites = updates.filter((update) => update.module === module && update.rows);
@@ -268,7 +273,7 @@ function peftMetadata(
 }
 
 /**
- * What {@link peftMetadata} has written; without it, no task is known.
+ * Facts in the metadata of {@link peftMetadata}; without them, no task is known.
  *
  * @throws {Error} when labels or prompts in it are broken.
  */
@@ -289,7 +294,7 @@ function parsePeftMetadata(
   };
 }
 
-/** What forms leave to choose. */
+/** Choices that the forms leave to the caller. */
 export interface DialectChoices {
   /** `enable_lora` of loralib's `MergedLinear`. */
   readonly enabled?: readonly boolean[];
@@ -363,7 +368,7 @@ function assertHolds(
   throw new AdapterFileError(`a file of ${to} holds ${holds} alone, found ${found}`);
 }
 
-/** What files of other programs than PEFT leave open. */
+/** Facts that files of other programs than PEFT do not state. */
 export interface ForeignFacts {
   /** α of modules that the file has none of. */
   readonly alpha?: number;
@@ -391,12 +396,12 @@ async function veraRecord(base: BaseFile, folder: AdapterFolder): Promise<Adapte
   };
 }
 
-/** Whose form an adapter has. */
+/** Form of an adapter, named after its program. */
 export type AdapterDialect = "peft" | "kohya" | "loralib";
 
-/** How any adapter is read. */
+/** Options for reading an adapter of any form. */
 export interface ReadAnyOptions extends ForeignFacts {
-  /** What may pass in a folder of PEFT. */
+  /** Faults that may pass in a folder of PEFT. */
   readonly allow?: readonly AdapterException[];
   /** The base, which VeRA needs. */
   readonly baseFile?: BaseFile;
@@ -404,9 +409,9 @@ export interface ReadAnyOptions extends ForeignFacts {
 
 /** An adapter and whose form it had. */
 export interface AnyAdapter {
-  /** Whose form. */
+  /** Its form. */
   readonly dialect: AdapterDialect;
-  /** What it holds. */
+  /** Its content. */
   readonly record: AdapterRecord;
   /** Facts that the file does not state, in sentences. */
   readonly notes: readonly string[];

@@ -38,7 +38,7 @@ async function spectraOf(updates: readonly LowRankUpdate[]): Promise<SiteSpectru
   return updates.map((update) => ({ name: siteName(update), ...spectrum(update) }));
 }
 
-/** What a changed copy of an adapter has otherwise; what is not named stays. */
+/** Changes of an adapter's copy; everything else stays. */
 export interface AdapterChange {
   /** k: the nearest update of rank k at every site whose rank is above it (Eckart and Young 1936). */
   readonly rank?: number;
@@ -48,7 +48,7 @@ export interface AdapterChange {
   readonly only?: readonly string[];
 }
 
-/** What the copy's sites will be, given the values of all of the adapter's. */
+/** Plans of the copy's sites, given the values of all of the adapter's. */
 async function changedPlans(
   sites: readonly LoraSite[],
   updates: readonly TrainedUpdate[],
@@ -83,7 +83,7 @@ function assertNamed(sites: readonly LoraSite[], name: string): void {
   throw new RangeError(`only must name sites of the adapter (${known}), found ${quote(name)}`);
 }
 
-/** Whether a name is a site's role, or whole consecutive parts of its path. */
+/** True if a name is a site's role, or whole consecutive parts of its path. */
 const isPart = (site: LoraSite, name: string): boolean =>
   site.role === name || dotted(site.name).includes(dotted(name));
 
@@ -139,24 +139,24 @@ export class LoraAdapter extends MethodAdapter {
   readonly modules: TrainedModules;
   /** The biases of the base model that it trains, or none. */
   readonly biases: TrainedModules;
-  /** Which biases these are. */
+  /** Setting of PEFT's `bias` that selects these biases. */
   readonly biasMode: BiasMode;
   /** Weights of adapted embeddings and heads in the place of the model's own, frozen; or none. */
   readonly tables: TrainedModules;
   /** The rows of embeddings that it trains in their place, or none. */
   readonly tokens: TokenRows;
-  /** How it was loaded, if it was read from a file. */
+  /** Record of loading, if it was read from a file. */
   loaded?: LoadRecord;
   /** The random values that A began with; saved with it. */
   randomStart?: RandomStart;
-  /** What {@link LoraAdapter.with} took off the model. */
+  /** The adapter that {@link LoraAdapter.with} took off the model. */
   #standsFor?: LoraAdapter;
   #isOver = false;
 
   /**
    * Allocates the tensors, freezes the model and attaches the sites to its layers.
    *
-   * @param trained What is trained of the model itself; the adapter owns it, and frees it if this fails.
+   * @param trained Trained parts of the model itself; the adapter owns them, and frees them if this fails.
    */
   constructor(
     model: Model,
@@ -294,8 +294,8 @@ export class LoraAdapter extends MethodAdapter {
   }
 
   /**
-   * What is trained in full is replaced; then W' = W + Σ scaling · B A for every adapted weight, or m · V / ‖V‖ for
-   * DoRA, and a bias of B is added to the layer's own.
+   * Tensors trained in full are replaced; then W' = W + Σ scaling · B A for every adapted weight,
+   * or m · V / ‖V‖ for DoRA, and a bias of B is added to the layer's own.
    *
    * @throws {RangeError} when B has a bias and the layer has none, or a layer's weight is another's too: a head tied
    * to an adapted embedding would change with it.
@@ -362,10 +362,10 @@ export interface MatchedModule {
   readonly isZero: boolean;
 }
 
-/** How an adapter was loaded. */
+/** Record of loading an adapter. */
 export interface LoadRecord {
   /** Every module of the file. */
   readonly matched: readonly MatchedModule[];
-  /** What `allow` let pass: `unmatchedTargets: q_proj`. */
+  /** Faults that `allow` let pass: `unmatchedTargets: q_proj`. */
   readonly passed: readonly string[];
 }

@@ -39,7 +39,7 @@ import {
 import { LoraAdapter } from "./adapter.ts";
 import type { LoraPlan } from "./site.ts";
 
-/** What is trained of the model itself, beside low-rank updates; by default nothing. */
+/** Parts of the model itself that are trained beside low-rank updates; by default none. */
 export interface BesideOptions {
   /**
    * Modules that are trained in full beside the sites, by names or name endings, and saved with the adapter
@@ -97,7 +97,10 @@ function tokensByTable(
   );
 }
 
-/** How to adapt a model; where neither `sites` nor `targetModules` say, queries and values, as in the paper. */
+/**
+ * Settings of a new adapter; its sites are queries and values, as in the paper, if neither `sites`
+ * nor `targetModules` is given.
+ */
 export interface LoraOptions extends SiteSelection, JoinOptions, BesideOptions {
   /** r: a whole number from 1 to the smaller extent of the site. */
   readonly rank: number;
@@ -120,8 +123,9 @@ export interface LoraOptions extends SiteSelection, JoinOptions, BesideOptions {
   /** Give every B a bias, multiplied by the scaling as B A is; on whole layers. Default false. */
   readonly loraBias?: boolean;
   /**
-   * How A begins: `kaiming`, U(−1/√in, 1/√in), Kaiming's uniform with a = √5 as in loralib and PEFT; or
-   * `gaussian`, as the paper's section 4.1 says, with PEFT's standard deviation 1/r. Default `kaiming`.
+   * Initial values of A: `kaiming`, U(−1/√in, 1/√in), Kaiming's uniform with a = √5 as in loralib
+   * and PEFT; or `gaussian`, as the paper's section 4.1 says, with PEFT's standard deviation 1/r.
+   * Default `kaiming`.
    */
   readonly init?: "kaiming" | "gaussian";
   /** Seed of A's initial values: each site has a stream of its own, whatever else is adapted. Default 0. */
@@ -165,7 +169,7 @@ export function injectLora(model: Model, options: LoraOptions): LoraAdapter {
   return Object.assign(adapter, { randomStart: { init, seed } });
 }
 
-/** What the sites of a new adapter will be. */
+/** Plans of a new adapter's sites. */
 export function planLora(model: Model, action: string, options: LoraOptions): LoraPlan[] {
   assertOptions(action, options, { ...lora.options, ...ofInjector });
   assertFree(model, options, action);
@@ -182,7 +186,7 @@ export function planLora(model: Model, action: string, options: LoraOptions): Lo
   return selectSites(model, selection).map((site) => planSite(site, options, values, random));
 }
 
-/** What the patterns say about a site, and whether no device will hold its values. */
+/** Values of the patterns for a site, and a flag for a device that will hold none of its values. */
 interface SiteValues {
   readonly rankOf: PatternValue;
   readonly alphaOf: PatternValue;
@@ -317,7 +321,7 @@ export function assertUpdates(action: string, updates: readonly LowRankUpdate[])
   for (const update of updates) assertRecord(`an update of ${action}`, update);
 }
 
-/** What a file records about its updates besides their values. */
+/** Facts that a file records about its updates besides their values. */
 export interface UpdateSettings {
   /** Share of each site's input that is zeroed while training. Default 0. */
   readonly dropout?: number;

@@ -169,7 +169,7 @@ export async function loadAdapter(
   return await loadWith(loraLoader, model, open, options, "lora");
 }
 
-/** How LoRA is read and put on a model. */
+/** Reads LoRA and puts it on a model. */
 export const loraLoader: Loader<LoraAdapter> = {
   action: "loadAdapter",
   check(options) {

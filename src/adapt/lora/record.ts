@@ -57,7 +57,7 @@ function converted(A: HostTensor, B: HostTensor, A0: HostTensor, B0: HostTensor)
   return { A: stackRows([A, A0]), B: { shape: [out, 2 * rank], data: both } };
 }
 
-/** What a record is made of. */
+/** Sources of a record. */
 interface Recorded extends Required<TrainedParts> {
   readonly model: Model;
   readonly sites: readonly LoraSite[];

@@ -36,7 +36,7 @@ export class LoraSite implements Adaptation, LowRankSite {
   readonly name: string;
   /** The layer. */
   readonly linear: AdaptedLayer;
-  /** Which part of a fused weight it is, if any. */
+  /** Role of its part of a fused weight, if any. */
   readonly role: SiteRole | undefined;
   /** Output rows of the weight. */
   readonly rows: SiteRows;
@@ -112,7 +112,7 @@ export class LoraSite implements Adaptation, LowRankSite {
   }
 
   /**
-   * What merging does to the layer's weight and, if B has a bias, to the layer's bias.
+   * Changes that merging makes to the layer's weight and, if B has a bias, to the layer's bias.
    *
    * @throws {RangeError} when B has a bias and the layer has none.
    */
@@ -186,9 +186,9 @@ export class LoraEmbedding extends LoraSite {
   }
 }
 
-/** What a LoRA adapter needs to know about a site to allocate its tensors. */
+/** Facts about a site that a LoRA adapter needs to allocate its tensors. */
 export interface LoraPlan {
-  /** Where the update applies. */
+  /** Site of the update. */
   readonly site: Omit<Site, "index">;
   /** r. */
   readonly rank: number;
@@ -210,7 +210,7 @@ export interface LoraPlan {
   readonly isStart?: boolean;
 }
 
-/** What a change of magnitude is computed from. */
+/** Operands from which a change of magnitude is computed. */
 export interface MagnitudeOperands {
   /** The layer's input after dropout, (tokens, in). */
   readonly x: Tensor;
@@ -365,7 +365,7 @@ function writeRowNorms(weight: Weight, to: Tensor): void {
 
 const extentsOf = ({ shape: [rows, width] }: Tensor) => ({ rows, width });
 
-/** What a site has, by the ends of PEFT's keys, which has none for start values. */
+/** Tensors of a site, by the ends of PEFT's keys, which has none for start values. */
 type Part =
   | ("lora_A.weight" | "lora_B.weight" | "lora_B.bias" | "lora_magnitude_vector")
   | ("lora_embedding_A" | "lora_embedding_B")

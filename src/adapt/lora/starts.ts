@@ -42,7 +42,7 @@ export interface StartFactors {
   readonly turnedB: DenseMatrix;
 }
 
-/** What the sites begin with, from the rows of their weights in float64. */
+/** Computes a site's start factors from the rows of its weight in float64. */
 export type WeightStart = (weight: DenseMatrix, plan: LoraPlan) => StartFactors;
 
 /** Injects an adapter whose A and B begin at factors of the weights, which keeps these beside them, subtracted. */
@@ -61,7 +61,7 @@ async function injectAtWeights(
 /**
  * The tensors of an adapter whose values come from the weights, without these: for the dry device, which holds none.
  *
- * @param isStart Whether what it begins at is kept and subtracted.
+ * @param isStart True if the start values are kept and subtracted.
  */
 function allocateAtWeights(
   model: Model,
@@ -194,7 +194,7 @@ export function injectOlora(model: Model, options: WeightStartOptions): Promise<
   });
 }
 
-/** How {@link loftq} splits a weight. */
+/** Settings of {@link loftq} for splitting a weight. */
 export interface LoftqOptions extends Omit<QuantizeOptions, "type"> {
   /** r: a whole number from 1 to the smaller extent. */
   readonly rank: number;
@@ -366,7 +366,7 @@ function assertOwnFloats(folder: string, key: string, share: number): void {
  * PEFT's `init_lora_weights` says.
  */
 export interface LoraSpec extends Omit<LoraOptions, "seed" | "init"> {
-  /** How A and B begin. Default `kaiming`. */
+  /** Initial values of A and B. Default `kaiming`. */
   readonly init?: LoraOptions["init"] | "pissa" | "olora" | "loftq";
 }
 

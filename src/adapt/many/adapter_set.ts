@@ -39,7 +39,7 @@ interface Piece {
   readonly count: number;
 }
 
-/** What each row of a batch has, on the device. */
+/** The adapter of each row of a batch, on the device. */
 export class BatchRows implements Disposable {
   /** The adapter of each row, if it has one. */
   readonly names: readonly (string | undefined)[];
@@ -62,7 +62,7 @@ export class BatchRows implements Disposable {
     this.#segments = segmentsOf(device, groups);
   }
 
-  /** Whether its rows have these adapters. */
+  /** True if its rows have these adapters. */
   areOf(rows: readonly (string | undefined)[]): boolean {
     return rows.length === this.names.length && rows.every((name, i) => name === this.names[i]);
   }
@@ -91,7 +91,7 @@ export class BatchRows implements Disposable {
   }
 
   /**
-   * How the inputs of a layer are sorted.
+   * Segments of a layer's inputs, sorted by adapter.
    *
    * @throws {ShapeError} unless they are those of all tokens or of the picked ones.
    */
@@ -259,7 +259,7 @@ export class AdapterSet implements AppliedAdapter, Disposable {
   }
 
   /**
-   * How prompts were written in the training of one, if it says so.
+   * Format of the prompts in the training of one adapter, if it records it.
    *
    * @throws {RangeError} when there is none of that name.
    */

@@ -83,7 +83,9 @@ function assertFactorsAlone(adapter: LoraAdapter, at: number): void {
   if (found) refuse(at, "A and B of linear layers alone, without dropout", found);
 }
 
-/** What a site has that is not computed for many at once. */
+/**
+ * Description of a property of the site that cannot be computed for many at once, if it has one.
+ */
 function unusual(site: LoraSite): string | undefined {
   const { name, linear, rows, dropout } = site;
   if (!(linear instanceof Linear)) return `an embedding, ${name}`;
@@ -111,7 +113,7 @@ interface Place {
   /** Its first row of the weight, and how many. */
   readonly row: number;
   readonly count: number;
-  /** Where A and B begin in the stack. */
+  /** Offsets of A and B in the stack. */
   readonly A: number;
   readonly B: number;
   /** Its first column of the hidden values. */
@@ -225,7 +227,7 @@ class JointStack extends Scope {
 
 /** A parameter and where its optimizer wants its gradient. */
 export interface WantedGradient {
-  /** What is trained. */
+  /** The trained parameter. */
   readonly parameter: Parameter;
   /** Of its shape. */
   readonly gradient: Tensor;
@@ -280,7 +282,7 @@ export class JointAdapters implements AppliedAdapter, Disposable {
     this.#rows = rows;
   }
 
-  /** Where {@link JointAdapters.give} copies an adapter's gradients from, and to. */
+  /** Pairs of tensors between which {@link JointAdapters.give} copies an adapter's gradients. */
   gradientPairs(group: number, wanted: readonly WantedGradient[]): TensorPair[] {
     return this.#stack.gradientPairs(group, wanted);
   }

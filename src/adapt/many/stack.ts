@@ -21,7 +21,7 @@ import { Linear } from "../../nn/linear.ts";
 import type { LoraPlan } from "../lora/site.ts";
 import { copyTensor } from "../trained_modules.ts";
 
-/** What `segment_product` knows of a part of a group, and its factor. */
+/** Table entry of `segment_product` for a part of a group, with its factor. */
 export type ProductPart = readonly [
   n: number,
   k: number,
@@ -31,7 +31,7 @@ export type ProductPart = readonly [
   factor: number,
 ];
 
-/** What `segment_outer` knows of a part of a group. */
+/** Table entry of `segment_outer` for a part of a group. */
 export type OuterPart = readonly [
   m: number,
   n: number,
@@ -161,7 +161,7 @@ export interface StackedSite {
   readonly B: HostData | Tensor;
   /** DoRA's m, on the host, of a site that is not in a stack yet. */
   readonly magnitude?: HostData;
-  /** What {@link foldMagnitude} has made of it, once B is scaled by it. */
+  /** Scale and shift from {@link foldMagnitude}, once B is scaled by it. */
   readonly vectors?: Tensor;
 }
 
@@ -169,7 +169,7 @@ export interface StackedSite {
 export class LayerStack extends Scope {
   /** The sites of each adapter, with their factors in the stack. */
   readonly groups: readonly (readonly StackedSite[])[];
-  /** What a batch takes its rows' updates from; none where no adapter changes the layer. */
+  /** Updates that a batch takes for its rows; none where no adapter changes the layer. */
   readonly updates: GroupedUpdates | undefined;
 
   /**
@@ -247,7 +247,7 @@ export class LayerStack extends Scope {
     };
   }
 
-  /** Where each group has a scale and a shift, if any has. */
+  /** Places of the scale and shift of each group, if any has them. */
   #vectors(name: string): GroupedVectors | undefined {
     const own = this.groups.map((sites) => sites.find(hasMagnitude)?.vectors);
     const views = own.filter((one) => one !== undefined);

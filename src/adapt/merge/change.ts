@@ -1,4 +1,4 @@
-/** What an update adds to the rows of a weight as its file holds it. @module */
+/** Change that an update adds to the rows of a weight as its file holds it. @module */
 
 import type { HostData, HostTensor } from "../../core/tensor.ts";
 import { rangesOf } from "../../core/update.ts";
@@ -28,7 +28,7 @@ import { transpose } from "../../models/layers.ts";
 export interface LocatedUpdate {
   /** The update, of which VeRA makes the factors when the weight is written. */
   readonly update: TrainedUpdate;
-  /** Whether the weight is turned. */
+  /** True if the weight is turned. */
   readonly isTransposed: boolean;
 }
 
@@ -46,7 +46,7 @@ export interface WeightBlock {
   readonly values: HostData;
   /** The first of them. */
   readonly top: number;
-  /** How many columns the file has. */
+  /** Number of columns in the file. */
   readonly width: number;
 }
 
@@ -129,7 +129,10 @@ function directionOf(block: WeightBlock, products: readonly StoredProduct[]): Fl
   return V;
 }
 
-/** Which output a value of a block belongs to: its row or, where the weight is turned, its column. */
+/**
+ * Index of the output that a value of a block belongs to: its row or, where the weight is turned,
+ * its column.
+ */
 const outputOf = (index: number, { top, width }: WeightBlock, isTransposed: boolean): number =>
   isTransposed ? index % width : top + Math.floor(index / width);
 
@@ -183,7 +186,7 @@ export interface MergedSource extends SourceTensor {
   readonly values?: HostTensor;
 }
 
-/** What a merge has done to a weight, which is known once it is written. */
+/** Sums over the changes that a merge makes to a weight, known once it is written. */
 export class MergeSums {
   /** Σ ΔW². */
   delta = 0;
@@ -193,7 +196,7 @@ export class MergeSums {
   kept = 0;
 }
 
-/** What is added to a weight. */
+/** Changes that are added to a weight. */
 export interface WeightChange {
   /** The module, as its first adapter names it. */
   readonly module: string;
@@ -201,7 +204,7 @@ export interface WeightChange {
   readonly updates: (LocatedUpdate | LocatedChange)[];
   /** Rows that take the place of the weight's own. */
   rows?: TrainedRows;
-  /** What they have done to it, once it is written. */
+  /** Sums over these changes, once the weight is written. */
   readonly sums: MergeSums;
 }
 
@@ -278,7 +281,7 @@ export async function doraDelta(update: TrainedUpdate, base: BaseFile): Promise<
   return await wholeChange([{ update, isTransposed: false }], values);
 }
 
-/** What a method changes in the files of a base. */
+/** Changes that a method makes in the files of a base. */
 export interface BaseChanges extends AdapterRecord {
   /** Changes that are no updates, with the weights' names in the file and their modules. */
   readonly changes?: readonly (LocatedChange & { readonly key: string; readonly module: string })[];

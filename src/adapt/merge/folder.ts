@@ -25,19 +25,19 @@ import {
 } from "./quantized.ts";
 import type { MergedWeight } from "./report.ts";
 
-/** What {@link mergeFolder} has done. */
+/** Result of {@link mergeFolder}. */
 export interface FolderMerge {
   /** Each merged weight, in the order of the adapters. */
   readonly weights: readonly Omit<MergedWeight, "extraBytes">[];
   /** Tensors that were taken from adapters as they are, by their names: biases, norms, whole blocks, a head. */
   readonly taken: readonly string[];
-  /** How the merged model's floats are stored, the most frequent type first. */
+  /** Types of the merged model's floats, the most frequent first. */
   readonly dtypes: readonly string[];
-  /** What was let pass in the adapters. */
+  /** Faults of the adapters that were let pass. */
   readonly passed: readonly string[];
 }
 
-/** What {@link mergeFolder} reads and writes. */
+/** Options of {@link mergeFolder}. */
 export interface FolderMergeRequest {
   /** The base model's Hugging Face folder, of any family, whole or sharded. */
   readonly model: string;
@@ -47,9 +47,9 @@ export interface FolderMergeRequest {
   readonly output: string;
   /** Type of all floats. Default: each tensor keeps its own. */
   readonly dtype?: FloatDtype;
-  /** What may pass in the adapters. Default: nothing. */
+  /** Faults of the adapters that may pass. Default: nothing. */
   readonly allow?: readonly AdapterException[];
-  /** What becomes of weights in 4 bits that the adapters change; it must be said if there are some. */
+  /** Treatment of weights in 4 bits that the adapters change; required if there are some. */
   readonly quantized?: QuantizedMerge;
   /** The folder of floats that such a base was quantized from, to tell how far from them it is. */
   readonly floatBase?: string;

@@ -65,7 +65,7 @@ export function merge<M extends Model>(
   return Object.assign(merged, { base: model });
 }
 
-/** Whose values are in the weights after a merge; each may be there once. */
+/** Values in the weights after a merge; each may be there once. */
 function mergedAfter(base: Model, adapters: readonly Adapter[]): AdapterValues[] {
   const merged = [...base.merged ?? []];
   for (const adapter of adapters) {
@@ -76,7 +76,7 @@ function mergedAfter(base: Model, adapters: readonly Adapter[]): AdapterValues[]
   return merged;
 }
 
-/** How prompts are written after a merge: as for the last of the adapters, or else for the base. */
+/** Format of the prompts after a merge: that of the last of the adapters, or else of the base. */
 const formatAfter = (base: Model, adapters: readonly Adapter[]) =>
   adapters.findLast(({ promptFormat }) => promptFormat)?.promptFormat ?? base.promptFormat;
 

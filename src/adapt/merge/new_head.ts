@@ -16,7 +16,7 @@ import { folderName } from "../../storage/storage.ts";
 export interface NewHead {
   /** The configuration. */
   readonly config: ConfigJson;
-  /** What a tensor of the old files is called; `undefined` for one of the old head. */
+  /** New name of a tensor of the old files; `undefined` for one of the old head. */
   readonly nameOf: (key: string) => string | undefined;
 }
 
@@ -27,7 +27,7 @@ export const sameHead = (config: ConfigJson): NewHead => ({ config, nameOf: (key
  * The base with the head that an adapter trained in full, in place of its own: a classifier's, or one that is no
  * longer tied to the embedding.
  *
- * @param saved What the adapter trained in full, of which the base lacks some.
+ * @param saved Tensors that the adapter trained in full, of which the base lacks some.
  * @throws {RangeError} when that is no head of the base's family, or not all of it.
  */
 export async function newHead(

@@ -1,4 +1,4 @@
-/** What adapters change in the files of a base model. @module */
+/** Plan of the changes that adapters make in the files of a base model. @module */
 
 import type { PromptFormat } from "../../core/batch.ts";
 import { oneLine, quote } from "../../core/errors.ts";
@@ -44,9 +44,9 @@ export interface MergePlan {
   readonly saved: Map<string, HostTensor>;
   /** The adapters in the merged model, those that the base contains first: lines of its metadata. */
   readonly merged: string[];
-  /** What was let pass in the adapters. */
+  /** Faults of the adapters that were let pass. */
   readonly passed: string[];
-  /** How the prompts of the last adapter that says so were written. */
+  /** Format of the prompts of the last adapter that records it. */
   promptFormat?: PromptFormat;
   /** The configuration and the names of tensors: the base's, or those beside a new head. */
   head: NewHead;

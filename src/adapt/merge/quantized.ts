@@ -24,9 +24,9 @@ export interface QuantizedWeight extends Omit<MergedWeight, "extraBytes"> {
   readonly quantizationNorm?: number;
 }
 
-/** What quantizing weights again would do, by their names in the file. */
+/** Forecast of quantizing weights again, by their names in the file. */
 export interface QuantizedForecast {
-  /** What would be left of their updates. */
+  /** Reports on the remainders of their updates. */
   readonly reports: ReadonlyMap<string, QuantizedWeight>;
   /** The new weights, if they were asked for. */
   readonly tensors: ReadonlyMap<string, QuantizedTensor>;
@@ -77,7 +77,7 @@ async function distanceFrom(floats: BaseFile, name: string, base: BaseFile, key:
   return frobeniusNorm(difference(denseOf(W), denseOf(own)));
 }
 
-/** What a weight is called in the files of the floats. */
+/** Name of a weight in the files of the floats. */
 function nameIn(floats: BaseFile, base: BaseFile, key: string): string {
   const [name, ...others] = floats.find(key), own = base.file.tensors.get(key)!;
   const entry = others.length === 0 ? floats.file.tensors.get(name) : undefined;
@@ -99,7 +99,7 @@ export function survivingShareOf(weights: readonly QuantizedWeight[]): number {
   return whole === 0 ? 1 : kept / whole;
 }
 
-/** What was chosen. */
+/** Options that were chosen. */
 interface Choice {
   readonly quantized?: QuantizedMerge;
   readonly dtype?: string;

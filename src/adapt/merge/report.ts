@@ -1,4 +1,4 @@
-/** What a merge does to each weight, in numbers. @module */
+/** Effect of a merge on each weight, in numbers. @module */
 
 import { assertOptions } from "../../core/checks.ts";
 import type { HostData, HostTensor } from "../../core/tensor.ts";
@@ -33,7 +33,7 @@ export interface MergedWeight {
   readonly extraBytes: number;
 }
 
-/** What a merge does. */
+/** Effect of a merge. */
 export interface MergeReport {
   /** Each merged weight, in the order of the forward pass. */
   readonly weights: readonly MergedWeight[];
@@ -41,7 +41,7 @@ export interface MergeReport {
   readonly extraBytes: number;
 }
 
-/** How {@link mergeReport} rounds. */
+/** Options of {@link mergeReport}. */
 export interface MergeReportOptions {
   /** Dtype that the merged weights would be stored as. Default F32. */
   readonly dtype?: FloatDtype;

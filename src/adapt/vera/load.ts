@@ -29,7 +29,7 @@ export interface VeraFile extends VectorFile {
 type SharedProjections = NonNullable<VeraPlan["projections"]>;
 
 /**
- * What a file of PEFT's VeRA has.
+ * Parses the content of a file of PEFT's VeRA.
  *
  * @throws {AdapterFileError} when a field of the configuration is not understood.
  * @throws {RangeError} when a tensor is none of VeRA's, or there are no vectors.

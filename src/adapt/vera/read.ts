@@ -37,7 +37,7 @@ export async function readVera(
 /**
  * True for VeRA, false for LoRA. A folder of which nothing is known is taken for LoRA: reading it says what is wrong.
  *
- * @param action What needs its updates, for the message.
+ * @param action Action that needs its updates, for the message.
  * @throws {RangeError} when it is of a method that has none.
  */
 export async function isVera(action: string, folder: Folder | AdapterFolder): Promise<boolean> {

@@ -110,7 +110,7 @@ export function drawProjections(
   return { A: draw(inputs, rank * inputs), B: draw(rank, outputs * rank) };
 }
 
-/** What VeRA multiplies a layer's input by. */
+/** Factors of a VeRA update of one layer: its vectors d and b, and the shared projections. */
 export interface VeraFactors {
   /** d, (rank). */
   readonly d: Parameter;
@@ -225,7 +225,7 @@ export class VeraSite implements Adaptation, VeraFactors {
     return out;
   }
 
-  /** What merging does to the layer's weight. */
+  /** Change that merging makes to the layer's weight. */
   weightChange(): WeightChange {
     const { name, shape } = this.linear.weight;
     return { name, shape, mergeInto: (copy) => this.#mergeInto(copy) };
@@ -247,11 +247,14 @@ export class VeraSite implements Adaptation, VeraFactors {
   }
 }
 
-/** How to adapt a model with VeRA; where neither `sites` nor `targetModules` say, PEFT's default modules. */
+/**
+ * Settings of VeRA on a model; PEFT's default modules if neither `sites` nor `targetModules` is
+ * given.
+ */
 export interface VeraOptions extends SiteSelection, MethodAdapterOptions {
   /** r, from 1 to 16384: larger than for LoRA, as each costs one trained value a layer. */
   readonly rank: number;
-  /** What every d begins at. Default 0.1. */
+  /** Initial value of every d. Default 0.1. */
   readonly dInitial?: number;
   /** Share of each layer's input that is zeroed while training with a dropout seed. Default 0. */
   readonly dropout?: number;
