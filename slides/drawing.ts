@@ -2,9 +2,10 @@
 
 import { type Figure, palette } from "../src/figures/figure.ts";
 import { loadMathJax } from "../src/figures/formula.ts";
-import { type DrawFormula, escapeHtml, pictureSource } from "../src/figures/html.ts";
+import { type DrawFormula, escapeHtml, pictureSource, tableHtml } from "../src/figures/html.ts";
 import { type Picture, pictureStyle } from "../src/figures/pictures.ts";
 import { plotSvg } from "../src/figures/still.ts";
+import { tableOf } from "../src/figures/table.ts";
 
 /** Pixels of a plot: so few that letters can be read from the last row of a room, and on a phone. */
 const projector = { width: 640, height: 280 }, phone = { width: 350, height: 300 };
@@ -56,6 +57,16 @@ const forBothPapers = (svg: string): string =>
   svg.replace(
     "<defs",
     `<style>${pictureStyle}\n@media (prefers-color-scheme: dark) {\n${onDark}\n}</style><defs`,
+  );
+
+/** A table of texts. */
+export const textTable = (
+  title: string,
+  heads: readonly string[],
+  rows: readonly (readonly string[])[],
+): string =>
+  tableHtml(
+    tableOf(title, rows.map((row) => Object.fromEntries(heads.map((head, i) => [head, row[i]])))),
   );
 
 /** Programs side by side, each with its title. */

@@ -20,7 +20,7 @@ export const spreadOf: Readonly<Record<string, number>> = {
 };
 
 /** The number that a cell prints after ±. */
-export function printedSpread(table: string, row: string, column: string): number[] {
+function printedSpread(table: string, row: string, column: string): number[] {
   const { columns, rows } = printedTables[table];
   const [, spread] = rows[row][columns.indexOf(column)]!.split(" ± ");
   return spread === undefined ? [] : [Number(spread)];

@@ -11,8 +11,7 @@ export function drawMaps(
   { base, shift, lora, full, factors }: LessonReading,
   merged?: DenseMatrix,
 ): void {
-  const minus = { ...lora.matrix, data: lora.matrix.data.map((value) => -value) };
-  const sum = merged ?? difference(base, minus), left = difference(shift.matrix, lora.matrix);
+  const sum = merged ?? sumOf(base, lora.matrix), left = difference(shift.matrix, lora.matrix);
   const most = Math.max(largest(base), largest(shift.matrix));
   const named = [
     ["base", base, "W₀"],
@@ -33,6 +32,11 @@ export function drawMaps(
   title.textContent = merged ? "merged" : "W₀ + s·B·A";
   title.className = `title ${merged ? "merged" : "lora"}`;
 }
+
+const sumOf = (a: DenseMatrix, b: DenseMatrix): DenseMatrix => ({
+  ...a,
+  data: a.data.map((value, i) => value + b.data[i]),
+});
 
 function drawMap(id: string, matrix: DenseMatrix, most: number, label: string): void {
   const canvas = element(`map-${id}`);

@@ -1,8 +1,6 @@
 /** After the lesson: code, what came since, what to keep, and where to read. @module */
 
-import { tableOf } from "../../src/figures/mod.ts";
-import { tableHtml } from "../../src/figures/html.ts";
-import { codeHtml, listHtml } from "../drawing.ts";
+import { codeHtml, listHtml, textTable } from "../drawing.ts";
 import type { Slide } from "../slide.ts";
 
 const inPeft = `
@@ -43,19 +41,14 @@ const since = [
   ["DoRA", "2024", "direction and magnitude apart", "2402.09353"],
   ["PiSSA", "2024", "begins at the top directions of W₀", "2404.02948"],
   ["VeRA", "2023", "A and B shared and frozen, two vectors trained", "2310.11454"],
-].map(([name, year, change, source]) => ({
-  name,
-  year,
-  "what is different": change,
-  arXiv: source,
-}));
+];
 
 /** Variants of LoRA. */
 const sinceSlide: Slide = {
   minute: 85,
   title: "What came since: each changes one thing",
   text: ["Notebook 12 tries QLoRA, DoRA, PiSSA and LoRA+, ten lines each."],
-  figure: tableHtml(tableOf("Variants", since)),
+  figure: textTable("Variants", ["name", "year", "what is different", "arXiv"], since),
   notes: "Do not read the table. Ask which of the four letters, W₀, s, B, A, each line touches.",
 };
 
@@ -90,14 +83,14 @@ const works = [
   ],
   ["Intruder dimensions", "Shuttleworth et al. 2024", "2410.21228"],
   ["Learns less, forgets less", "Biderman et al. 2024", "2405.09673"],
-].map(([work, by, source]) => ({ work, by, "arXiv or address": source }));
+];
 
 /** Works of others. */
 const readSlide: Slide = {
   minute: 90,
   title: "To read on",
   text: ["All findings of Lowrank, each with its rule: docs/findings.md."],
-  figure: tableHtml(tableOf("References", works)),
+  figure: textTable("References", ["work", "by", "arXiv or address"], works),
   notes: "Leave it on the screen while they go.",
 };
 

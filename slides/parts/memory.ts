@@ -1,7 +1,7 @@
 /** 40 to 55: which bytes LoRA saves. @module */
 
 import { gpt2StepBytes, trainingBytes } from "../../src/accounting/mod.ts";
-import { architectureOf, catalog } from "../../src/architectures/mod.ts";
+import { type Architecture, architectureOf, catalog } from "../../src/architectures/mod.ts";
 import { grouped } from "../../src/core/numbers.ts";
 import { formatBytes } from "../../src/figures/format.ts";
 import { linesFigure, palette, roleBars } from "../../src/figures/mod.ts";
@@ -10,7 +10,9 @@ import type { Part, Slide } from "../slide.ts";
 
 const { config } = catalog["gpt3-175b"], qv = { rank: 4, sites: ["q", "v"] };
 
-const total = (bytes: object): number => Object.values(bytes).reduce((sum, part) => sum + part, 0);
+/** The sum over all roles. */
+export const total = (bytes: object): number =>
+  Object.values(bytes).reduce((sum, part) => sum + part, 0);
 
 const barsOf = (full: Record<string, number>, lora: Record<string, number>, height: number) =>
   roleBars([{ label: "full", byRole: full }, { label: "LoRA", byRole: lora }], height);
@@ -25,11 +27,14 @@ export async function memoryPart(): Promise<Part> {
   };
 }
 
+/** Bytes by role between two steps in F32, with LoRA or without. */
+export function bytesBetween(model: Architecture, lora?: Parameters<typeof trainingBytes>[2]) {
+  const { quantized: _, ...bytes } = trainingBytes(model, "fp32", lora);
+  return bytes;
+}
+
 async function betweenSteps(): Promise<Slide[]> {
-  const [full, lora] = [undefined, qv].map((lora) => {
-    const { quantized: _, ...bytes } = trainingBytes(architectureOf(config), "fp32", lora);
-    return bytes;
-  });
+  const [full, lora] = [undefined, qv].map((lora) => bytesBetween(architectureOf(config), lora));
   const numbers = {
     fewer: grouped(Math.round(full.weight / lora.adapter)),
     full: formatBytes(total(full)),

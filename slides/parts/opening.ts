@@ -1,12 +1,11 @@
 /** The opening: reasons, the method, and its place in a block. @module */
 
-import { trainingBytes } from "../../src/accounting/mod.ts";
 import { architectureOf, catalog } from "../../src/architectures/mod.ts";
 import { formatBytes } from "../../src/figures/format.ts";
-import { boxesPicture, tableOf } from "../../src/figures/mod.ts";
-import { tableHtml } from "../../src/figures/html.ts";
-import { formulasHtml, pictureHtml } from "../drawing.ts";
+import { boxesPicture } from "../../src/figures/mod.ts";
+import { formulasHtml, pictureHtml, textTable } from "../drawing.ts";
 import type { Slide } from "../slide.ts";
+import { bytesBetween, total } from "./memory.ts";
 import { blockPicture } from "../../src/figures/block_picture.ts";
 
 const tasks = 20, rank = 8;
@@ -34,29 +33,23 @@ async function titleSlide(): Promise<Slide> {
 /** Bytes of Llama 2 7B in training, and of a shelf of tasks. */
 function whySlide(): Slide {
   const model = architectureOf(catalog["llama-2-7b"].config);
-  const bytesOf = (lora?: { rank: number; sites: string[] }) => {
-    const { quantized: _, ...bytes } = trainingBytes(model, "fp32", lora);
-    return bytes;
-  };
-  const full = bytesOf(), lora = bytesOf({ rank, sites: ["q", "v"] });
-  const between = (bytes: object) =>
-    formatBytes(Object.values(bytes).reduce((sum: number, part: number) => sum + part, 0));
+  const full = bytesBetween(model), lora = bytesBetween(model, { rank, sites: ["q", "v"] });
   const shelf = (each: number, base = 0) => formatBytes(base + tasks * each);
   const rows = [
-    ["to hold while it trains (Adam, F32)", between(full), between(lora)],
+    ["to hold while it trains (Adam, F32)", formatBytes(total(full)), formatBytes(total(lora))],
     ["to keep for one task (16 bits)", formatBytes(full.weight / 2), formatBytes(lora.adapter / 2)],
     [
       `to keep for ${tasks} tasks (16 bits)`,
       shelf(full.weight / 2),
       shelf(lora.adapter / 2, full.weight / 2),
     ],
-  ].map(([what, all, adapter]) => ({ " ": what, "all weights": all, LoRA: adapter }));
+  ];
   return {
     minute: 0,
     title: "A model of 7 billion weights, and {tasks} tasks",
     text: ["Ordinary fine-tuning changes every weight, and makes a whole model for every task."],
     numbers: { tasks: `${tasks}` },
-    figure: tableHtml(tableOf("Bytes", rows)),
+    figure: textTable("Bytes", [" ", "all weights", "LoRA"], rows),
     caption: `Llama 2 7B, r = ${rank} on q and v; without activations.`,
     notes:
       "Who has a card of 24 GB? The first row is why people ask. The last row is why a service with a " +

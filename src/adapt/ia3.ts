@@ -12,7 +12,7 @@ import { oneLine } from "../core/errors.ts";
 import { moduleOf } from "../core/module_names.ts";
 import { assertShape, type HostTensor } from "../core/tensor.ts";
 import type { Device, Tensor } from "../device/device.ts";
-import { field, isEmpty, isNames, list, refuse, selectionOf } from "../formats/peft/config.ts";
+import { field, isNames, list, refuseUnknown, selectionOf } from "../formats/peft/config.ts";
 import { tensorPrefix } from "../formats/peft/keys.ts";
 import { withWholeHead } from "../formats/peft/metadata.ts";
 import { ia3, scaledLayers } from "../methods/ia3.ts";
@@ -34,23 +34,36 @@ import { isStoredTurned, taskTypeOf } from "./save.ts";
 /** Divisors of kernels that scale by quotients: ones, of which each layer uses the first. */
 type Ones = (count: number) => Tensor;
 
+/** x and y with the factors and divisors of their columns or rows. */
+type Scaling = Readonly<Record<"x" | "factors" | "divisors" | "y", Tensor>>;
+
+/** y += l ⊙ x − less · x, or y = where it does not accumulate, by columns or by rows. */
+function scale(
+  kernel: typeof scaleColumns,
+  operands: Scaling,
+  accumulate: 0 | 1,
+  less: 0 | 1,
+): void {
+  const { x, y } = operands, { device, shape: [rows, width = 1], size } = x;
+  device.launch(kernel, operands, { rows, width, accumulate });
+  const added = { size, xOffset: 0, yOffset: 0, alpha: -1, accumulate: 1 };
+  if (less) device.launch(scaleAdd, { x, y }, added);
+}
+
 /** x ⊙ l − less · x, column by column. */
 function scaled(tape: Tape, x: Tensor, l: Parameter, ones: Ones, less: 0 | 1 = 0): Tensor {
   const [rows, width] = x.shape, divisors = ones(width), { device } = tape;
-  const scale = (x: Tensor, y: Tensor, accumulate: 0 | 1) => {
-    device.launch(scaleColumns, { x, factors: l.tensor, divisors, y }, { rows, width, accumulate });
-    const added = { size: x.size, xOffset: 0, yOffset: 0, alpha: -1, accumulate: 1 };
-    if (less) device.launch(scaleAdd, { x, y }, added);
-  };
+  const into = (x: Tensor, y: Tensor, accumulate: 0 | 1) =>
+    scale(scaleColumns, { x, factors: l.tensor, divisors, y }, accumulate, less);
   const y = tape.activation(x.shape, "(IA)³");
-  scale(x, y, 0);
+  into(x, y, 0);
   return tape.record(y, [x, l], (dy) => {
     const dl = tape.contribute(l), dx = tape.contribute(x);
     if (dl) {
       const { tensor, accumulate } = dl, factors = { a: dy, b: x, divisors };
       device.launch(dotColumns, { ...factors, y: tensor }, { rows, width, accumulate });
     }
-    if (dx) scale(dy, dx.tensor, dx.accumulate);
+    if (dx) into(dy, dx.tensor, dx.accumulate);
   }, [x]);
 }
 
@@ -117,16 +130,8 @@ export class Ia3Site implements Adaptation {
 
   /** y += (l − 1) ⊙ x; of a bias each value is a row. */
   #scale(x: Tensor, y: Tensor): void {
-    const { device, shape: [rows, width = 1], size } = x, { ofInputs } = this;
-    const divisors = this.#ones(ofInputs ? width : rows),
-      kernel = ofInputs ? scaleColumns : scaleRows;
-    device.launch(kernel, { x, factors: this.l.tensor, divisors, y }, {
-      rows,
-      width,
-      accumulate: 1,
-    });
-    const scalars = { size, xOffset: 0, yOffset: 0, alpha: -1, accumulate: 1 };
-    device.launch(scaleAdd, { x, y }, scalars);
+    const factors = this.l.tensor, divisors = this.#ones(factors.size);
+    scale(this.ofInputs ? scaleColumns : scaleRows, { x, factors, divisors, y }, 1, 1);
   }
 }
 
@@ -267,11 +272,11 @@ function onesOn(device: Device, size: number): Tensor {
 const keyOf = (layer: string): string => `${tensorPrefix}${layer}.ia3_l`;
 
 /** Fields that are read, or do not matter once the vectors exist. */
-const known = [
+const known = new Set([
   ...["peft_type", "target_modules", "exclude_modules", "feedforward_modules", "modules_to_save"],
   ...["fan_in_fan_out", "init_ia3_weights", "inference_mode", "task_type", "auto_mapping"],
   ...["base_model_name_or_path", "revision", "peft_version"],
-];
+]);
 
 /**
  * A file of PEFT's (IA)³, of whichever base.
@@ -280,10 +285,7 @@ const known = [
  * @throws {RangeError} when a tensor is none of (IA)³'s, or there are no vectors.
  */
 function parseIa3({ config, tensors }: SavedValues) {
-  const other = Object.keys(config).find((name) => !known.includes(name) && !isEmpty(config[name]));
-  if (other !== undefined) {
-    refuse(other, "be null, false or empty (the field is unknown)", config[other]);
-  }
+  refuseUnknown(config, known);
   const savedModules = list(field(config, "modules_to_save", "be names", isNames)) ?? [];
   const file = vectorsIn(tensors, "(IA)³", (ending) => ending === "ia3_l");
   return { file, config: { ...selectionOf(config), savedModules } };

@@ -79,7 +79,7 @@ const isMapOf =
     isRecord(value) && Object.values(value).every(check);
 
 /** True if a value is null, false, or empty. */
-export function isEmpty(value: unknown): boolean {
+function isEmpty(value: unknown): boolean {
   if (Array.isArray(value)) return value.length === 0;
   return isRecord(value) ? Object.keys(value).length === 0 : !value && value !== 0;
 }
@@ -200,6 +200,20 @@ function refuseForeign(json: Json): void {
 export function unknownFields(json: Json): { readonly name: string; readonly rule: string }[] {
   const names = Object.keys(json).filter((name) => !KNOWN.has(name) && !isEmpty(json[name]));
   return names.map((name) => ({ name, rule: `be null, false or empty ${reasonFor(name)}` }));
+}
+
+/**
+ * Refuses a field that a method does not have, unless it says nothing.
+ *
+ * @throws {AdapterFileError} when there is one.
+ */
+export function refuseUnknown(
+  json: Json,
+  known: ReadonlySet<string>,
+  rule = "be null, false or empty (the field is unknown)",
+): void {
+  const other = Object.keys(json).find((name) => !known.has(name) && !isEmpty(json[name]));
+  if (other !== undefined) refuse(other, rule, json[other]);
 }
 
 function reasonFor(name: string): string {

@@ -5,7 +5,6 @@ import type { Json } from "../safetensors/header.ts";
 import {
   field,
   flag,
-  isEmpty,
   isFinite,
   isNames,
   isRank,
@@ -14,6 +13,7 @@ import {
   type ModuleSelection,
   number,
   refuse,
+  refuseUnknown,
   selectionOf,
 } from "./config.ts";
 
@@ -64,8 +64,7 @@ export function parsePromptConfig(json: unknown): PromptConfig {
   const type = json.peft_type;
   if (!isPromptType(type)) refuse("peft_type", "be PROMPT_TUNING or PREFIX_TUNING", type);
   const names = new Set([...known.both, ...known[type]]);
-  const other = Object.keys(json).find((name) => !names.has(name) && !isEmpty(json[name]));
-  if (other !== undefined) refuse(other, `be absent where peft_type is ${type}`, json[other]);
+  refuseUnknown(json, names, `be absent where peft_type is ${type}`);
   const submodules = json.num_transformer_submodules ?? 1;
   if (submodules !== 1) refuse("num_transformer_submodules", "be 1 (one transformer)", submodules);
   return {
@@ -164,11 +163,7 @@ export function parseVeraConfig(json: unknown): VeraConfig {
   if ((json.bias ?? "none") !== "none") {
     refuse("bias", 'be "none" (not implemented: biases beside VeRA)', json.bias);
   }
-  for (const [name, value] of Object.entries(json)) {
-    if (!knownVera.has(name) && !isEmpty(value)) {
-      refuse(name, "be null, false or empty (the field is unknown)", value);
-    }
-  }
+  refuseUnknown(json, knownVera);
   const isSeed = (value: unknown): value is number =>
     Number.isInteger(value) && Number(value) >= 0 && Number(value) < 2 ** 32;
   return {
