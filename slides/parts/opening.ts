@@ -75,12 +75,13 @@ function methodSlide(): Slide {
 function methodPicture(cell: number, isLarge: boolean): string {
   const side = 12, thin = 2, trained = { role: "lora" } as const;
   const notes = (...all: string[]) => isLarge ? all : all.slice(0, 1);
-  return boxesPicture({ alt: methodAlt, caption: "", cell }, [
+  const footnote = isLarge ? "s = α / r" : undefined;
+  return boxesPicture({ alt: methodAlt, caption: "", cell, footnote }, [
     { sign: "W′" },
     { sign: "=" },
     { name: "W₀", rows: side, columns: side, role: "base", notes: notes("frozen", "d × d") },
     { sign: "+" },
-    { sign: "s ·", notes: isLarge ? ["s = α / r"] : [] },
+    { sign: "s ·" },
     {
       name: "B",
       rows: side,

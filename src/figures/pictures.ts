@@ -176,29 +176,39 @@ export function boxesPicture(
   const rows = Math.max(...terms.map((term) => "rows" in term ? term.rows : 1));
   const lines = Math.max(...terms.map(({ notes = [] }) => notes.length));
   const middle = pad + nameHeight + rows * cell / 2, below = middle + rows * cell / 2;
-  const widths = terms.map((term) => widthOf(term, cell)), parts: string[] = [];
-  const all = widths.reduce((sum, width) => sum + width + gap, -gap);
+  const { centers, all } = placesOf(terms, cell), parts: string[] = [];
   const width = 2 * pad + Math.max(all, footnote ? textWidth(footnote, 14) : 0);
-  let x = (width - all) / 2;
   for (const [i, term] of terms.entries()) {
-    const center = x + widths[i] / 2;
+    const center = (width - all) / 2 + centers[i];
     parts.push("rows" in term ? boxSvg(term, center, middle, cell) : signSvg(term, center, middle));
     parts.push(
       ...(term.notes ?? []).map((note, i) =>
         textSvg(i === 0 ? "strong" : "note", center, below + 24 + i * lineHeight, note)
       ),
     );
-    x += widths[i] + gap;
   }
   const foot = below + (lines > 0 ? 8 : 0) + lines * lineHeight + (footnote ? 30 : 0);
   if (footnote) parts.push(textSvg("note", width / 2, foot, footnote));
   return pictureOf(words, Math.ceil(width), Math.ceil(foot + pad), parts.join("\n"));
 }
 
-/** A term is as wide as its box or its widest line. */
-function widthOf(term: MatrixBox | EquationSign, cell: number): number {
-  const lines = (term.notes ?? []).map((note) => textWidth(note, 14));
-  return Math.max("rows" in term ? term.columns * cell : textWidth(term.sign, 24), ...lines);
+/**
+ * The middles of the terms from the left, and the width of all. Boxes and signs keep a gap from each other, and
+ * so do their notes, which may reach below a neighbor that has none.
+ */
+function placesOf(terms: readonly (MatrixBox | EquationSign)[], cell: number) {
+  const centers: number[] = [];
+  let upper = 0, lower = 0, right = 0;
+  for (const term of terms) {
+    const half = ("rows" in term ? term.columns * cell : textWidth(term.sign, 24)) / 2;
+    const noted = Math.max(0, ...(term.notes ?? []).map((note) => textWidth(note, 14))) / 2;
+    const center = Math.max(upper + half, noted > 0 ? lower + noted : 0);
+    upper = center + half + gap;
+    if (noted > 0) lower = center + noted + gap;
+    right = Math.max(right, center + half, center + noted);
+    centers.push(center);
+  }
+  return { centers, all: right };
 }
 
 function boxSvg(box: MatrixBox, center: number, middle: number, cell: number): string {
@@ -261,13 +271,13 @@ export function methodPicture(): Picture {
   const alt = "The adapted weight is W, which stays frozen, plus s times B times A, which are " +
     "trained: B is tall and thin, A is low and wide.";
   const footnote = `GPT-3 175B, one matrix, r = ${r}: ${grouped(d * d)} values stay frozen, ` +
-    `${grouped(2 * r * d)} are trained (${grouped(d * d / (2 * r * d))} times fewer)`;
+    `${grouped(2 * r * d)} are trained (${grouped(d * d / (2 * r * d))} times fewer); s = α / r`;
   return boxesPicture({ alt, caption: "", footnote, cell: 12 }, [
     { sign: "W′", notes: ["adapted", "d × d"] },
     { sign: "=" },
     box("W", side, side, ["frozen", "d × d", "as it was pretrained"]),
     { sign: "+" },
-    { sign: "s ·", notes: ["scaling", "s = α / r"] },
+    { sign: "s ·" },
     box("B", side, thin, ["trained", "d × r", "starts at zero"]),
     { sign: "·" },
     box("A", thin, side, ["trained", "r × d", "starts at random"]),
