@@ -40,7 +40,7 @@ code { padding: 2px 4px }
 pre { padding: 14px; overflow-x: auto }
 pre code { padding: 0 }
 .wide { overflow-x: auto }
-.output { background: none; border-left: 3px solid var(--line); border-radius: 0 }
+.output pre { background: none; border-left: 3px solid var(--line); border-radius: 0 }
 .formula { display: block; text-align: center; margin: 12px 0 }
 table { border-collapse: collapse; margin: 12px 0; font-size: 14.5px }
 th, td { border: 1px solid var(--line); padding: 6px 10px; text-align: left; vertical-align: top }

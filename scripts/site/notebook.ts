@@ -1,4 +1,9 @@
-/** Notebooks as pages to read: text, code, and the outputs that they are committed with. @module */
+/**
+ * Notebooks as pages to read. Every code cell is `<section class="cell" data-cell="5" id="cell-5">`, named by its
+ * place among the notebook's cells, with its source in `pre.source code` and its stored output in `div.output`.
+ *
+ * @module
+ */
 
 import { type DrawFormula, escapeHtml, pictureSource } from "../../src/figures/html.ts";
 import { type Guide, renderGuide } from "./markdown.ts";
@@ -6,12 +11,17 @@ import { type Guide, renderGuide } from "./markdown.ts";
 interface Cell {
   readonly cell_type: string;
   readonly source: Text;
+  readonly metadata?: {
+    readonly jupyter?: { readonly source_hidden?: boolean; readonly outputs_hidden?: boolean };
+  };
   /** Pictures of its text by name, each by its type. */
   readonly attachments?: Readonly<Record<string, Readonly<Record<string, string>>>>;
-  readonly outputs?: readonly {
-    readonly data?: Readonly<Record<string, Text>>;
-    readonly text?: Text;
-  }[];
+  readonly outputs?: readonly Output[];
+}
+
+interface Output {
+  readonly data?: Readonly<Record<string, Text>>;
+  readonly text?: Text;
 }
 
 /** Text as notebooks have it: whole, or in lines. */
@@ -19,24 +29,79 @@ type Text = string | readonly string[];
 
 const textOf = (text: Text): string => typeof text === "string" ? text : text.join("");
 
+/** Notebooks whose cells run in their page, by the scripts of `run/`. */
+export const running: ReadonlySet<string> = new Set();
+
+/** The script by which figures of all notebooks are live, and their sliders move. */
+export const figuresPath = "figures.js";
+
 /** Renders a notebook of the repository for its place in the site. */
 export function renderNotebook(path: string, json: string, draw: DrawFormula): Guide {
   const { cells } = JSON.parse(json) as { readonly cells: readonly Cell[] };
-  const parts = cells.map((cell): Guide => {
-    if (cell.cell_type === "markdown") return withFormulas(path, attached(cell), draw);
-    const code = `<pre><code>${escapeHtml(textOf(cell.source))}</code></pre>`;
-    const outputs = (cell.outputs ?? []).map(outputOf);
-    return { title: "", html: [code, ...outputs].join("\n"), targets: [] };
-  });
-  const way = "<p><em>A notebook to read, with the outputs it was committed with. To run it: " +
-    "<code>npx -y deno task lab</code>.</em></p>";
+  const isRunning = running.has(path);
+  const parts = cells.map((cell, at): Guide =>
+    cell.cell_type === "markdown"
+      ? withFormulas(path, attached(cell), draw)
+      : { title: "", html: cellHtml(cell, at, isRunning), targets: [] }
+  );
   const [{ title, html }, ...others] = parts;
+  const rest = others.map((part) => part.html).join("\n");
+  const figures = rest.includes("data-figure=")
+    ? `<script defer src="../${figuresPath}"></script>`
+    : "";
   return {
     title,
-    html: [html, way, ...others.map((part) => part.html)].join("\n"),
+    html: [html, wayHtml(isRunning), rest, figures].join("\n"),
     targets: parts.flatMap(({ targets }) => targets),
   };
 }
+
+/** The way to run the notebook: the script of its page, or a command. */
+function wayHtml(isRunning: boolean): string {
+  if (isRunning) return `<script type="module" src="../run/page.js"></script>`;
+  return "<p><em>A notebook to read, with the outputs it was committed with. To run it: " +
+    "<code>npx -y deno task lab</code>.</em></p>";
+}
+
+// Code cells.
+
+function cellHtml(cell: Cell, at: number, isRunning: boolean): string {
+  const { source_hidden, outputs_hidden } = cell.metadata?.jupyter ?? {};
+  const source = `<pre class="source"><code>${escapeHtml(textOf(cell.source))}</code></pre>`;
+  const outputs = (cell.outputs ?? []).map((output) => outputHtml(output, at, isRunning));
+  const output = `<div class="output">${outputs.join("\n")}</div>`;
+  return `<section class="cell" data-cell="${at}" id="cell-${at}">
+${source_hidden ? folded("Code", source) : source}
+${outputs_hidden && outputs.length > 0 ? folded("Output", output) : output}
+</section>`;
+}
+
+const folded = (summary: string, html: string): string =>
+  `<details class="fold"><summary>${summary}</summary>${html}</details>`;
+
+/** HTML, else a picture, else text. */
+function outputHtml({ data = {}, text }: Output, at: number, isRunning: boolean): string {
+  const svg = data["image/svg+xml"], html = data["text/html"];
+  if (html !== undefined) {
+    return `<div class="wide">${withoutKernel(textOf(html), at, isRunning)}</div>`;
+  }
+  if (svg !== undefined) return `<p><img src="${pictureSource(textOf(svg))}" alt="figure"></p>`;
+  return `<pre>${escapeHtml(textOf(data["text/plain"] ?? text ?? ""))}</pre>`;
+}
+
+/** A slider of the kernel as it was saved, with the way to one that moves in the place of its script. */
+function withoutKernel(html: string, at: number, isRunning: boolean): string {
+  if (!html.includes("<div data-slider=")) return html;
+  const way = isRunning
+    ? `To move this slider, <a href="#cell-${at}">run this cell</a>.`
+    : `This slider needs a kernel; those of <a href="../playground/index.html">the playground</a> move.`;
+  return html
+    .replace(/<div data-slider="[^"]*">/, `<div class="asleep">`)
+    .replace(/(<div role="status"[^>]*>)[^<]*/, (_, status) => status + way)
+    .replace(/<script>\{ const stepper = [\s\S]*?<\/script>/, "");
+}
+
+// Text.
 
 /** The text of a cell with its pictures in place of their names. */
 function attached({ source, attachments = {} }: Cell): string {
@@ -57,12 +122,4 @@ function withFormulas(path: string, text: string, draw: DrawFormula): Guide {
   const guide = renderGuide(path, marked);
   const html = guide.html.replace(/FORMULA(\d+)END/g, (_, at) => pictures[at]);
   return { ...guide, html, title: guide.title.replace(/FORMULA\d+END/g, "") };
-}
-
-/** A picture of a figure, else HTML, else text. */
-function outputOf({ data = {}, text }: NonNullable<Cell["outputs"]>[number]): string {
-  const svg = data["image/svg+xml"], html = data["text/html"];
-  if (svg !== undefined) return `<p><img src="${pictureSource(textOf(svg))}" alt="figure"></p>`;
-  if (html !== undefined) return `<div class="wide">${textOf(html)}</div>`;
-  return `<pre class="output">${escapeHtml(textOf(data["text/plain"] ?? text ?? ""))}</pre>`;
 }

@@ -3,7 +3,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { existsSync, statSync } from "node:fs";
 import { dirname, join, relative } from "node:path";
-import { buildSite } from "../../scripts/docs.ts";
+import { buildSite } from "../../scripts/site.ts";
 import { slugOf } from "../../scripts/site/markdown.ts";
 import { pagesBelow } from "../../scripts/site/reference.ts";
 import { withFolder } from "../support/folders.ts";

@@ -1,15 +1,17 @@
 /**
  * Builds one site of the guides, the playground, the slides and the API reference that needs no server and no
- * network: `deno task docs`, then open `docs/site/index.html`.
+ * network: `deno task site`, then open `site/index.html`.
  *
  * @module
  */
 
 import { rootPath, sourceText } from "../tests/support/source_files.ts";
 import { loadMathJax } from "../src/figures/formula.ts";
+import { loaderScripts } from "../src/figures/show.ts";
 import { buildPlayground } from "./playground.ts";
 import { buildSlides } from "./slides.ts";
 import { copyAssets, guidePages } from "./site/guides.ts";
+import { figuresPath } from "./site/notebook.ts";
 import { joinReference } from "./site/reference.ts";
 
 /** Builds the site in a folder, which is replaced; returns the number of guides. */
@@ -23,6 +25,8 @@ export async function buildSite(folder: string): Promise<number> {
     await Deno.writeTextFile(`${folder}/${path}`, html);
   }
   await copyAssets(assets, folder);
+  const [figures] = await loaderScripts();
+  await Deno.writeTextFile(`${folder}/${figuresPath}`, figures);
   await buildPlayground(`${folder}/playground`);
   await buildSlides(`${folder}/slides`);
   return pages.size;
@@ -40,6 +44,6 @@ async function writeReference(folder: string): Promise<ReadonlySet<string>> {
 }
 
 if (import.meta.main) {
-  const count = await buildSite(`${rootPath}docs/site`);
-  console.log(`wrote ${count} pages and the API reference; open docs/site/index.html`);
+  const count = await buildSite(`${rootPath}site`);
+  console.log(`wrote ${count} pages and the API reference; open site/index.html`);
 }
