@@ -2,6 +2,7 @@
 
 import { Random } from "../core/random.ts";
 import { indicesOf } from "../core/update.ts";
+import type { Tensor } from "../device/device.ts";
 import { gather } from "../formats/peft/comparable.ts";
 import {
   type DenseMatrix,
@@ -46,30 +47,39 @@ export async function plantShift(
   return shifts;
 }
 
-async function shiftSite(
-  { name, linear, rows, index }: Site,
-  { share, seed, rank, ratio }: PlantedShift,
-): Promise<DenseMatrix> {
-  const { weight } = linear;
-  if (linear instanceof Embedding) {
-    throw new RangeError(`planting a shift needs linear layers, found the embedding ${name}`);
-  }
-  if (!weight.parameter) {
-    throw new RangeError(`planting a shift needs weights in F32, found another storage in ${name}`);
-  }
-  const { tensor } = weight.parameter;
-  const [{ shape, data }] = await tensor.device.read(tensor), width = shape[1];
-  const places = indicesOf(rows), count = places.length, own = gather({ shape, data }, places).data;
-  const norm = frobeniusNorm({ rows: count, columns: width, data: Float64Array.from(own) });
-  const values = Float64Array.from({ length: rank }, (_, i) => ratio ** i);
-  const random = new Random(seed).split(index), scale = share * norm / Math.hypot(...values);
-  const left = orthonormalRows(rank, count, random.split(1));
-  const right = orthonormalRows(rank, width, random.split(2));
-  const scaled = right.data.map((v, at) => scale * values[Math.floor(at / width)] * v);
-  const shift = multiply(transposed(left), { ...right, data: scaled });
+async function shiftSite(site: Site, planted: PlantedShift): Promise<DenseMatrix> {
+  const tensor = weightOf(site), [{ shape, data }] = await tensor.device.read(tensor);
+  const places = indicesOf(site.rows), width = shape[1];
+  const own = Float64Array.from(gather({ shape, data }, places).data);
+  const shift = drawShift({ rows: places.length, columns: width, data: own }, site.index, planted);
   places.forEach((row, i) => {
     for (let j = 0; j < width; j++) data[row * width + j] += shift.data[i * width + j];
   });
   tensor.device.write(tensor, data);
   return shift;
+}
+
+/** The weight of a site, which has to be in F32. */
+function weightOf({ name, linear }: Site): Tensor {
+  if (linear instanceof Embedding) {
+    throw new RangeError(`planting a shift needs linear layers, found the embedding ${name}`);
+  }
+  const { parameter } = linear.weight;
+  if (parameter) return parameter.tensor;
+  throw new RangeError(`planting a shift needs weights in F32, found another storage in ${name}`);
+}
+
+/** D for one W: its directions are those of the seed and of the site's place. */
+function drawShift(
+  weight: DenseMatrix,
+  index: number,
+  { share, seed, rank, ratio }: PlantedShift,
+): DenseMatrix {
+  const { rows, columns } = weight, random = new Random(seed).split(index);
+  const values = Float64Array.from({ length: rank }, (_, i) => ratio ** i);
+  const scale = share * frobeniusNorm(weight) / Math.hypot(...values);
+  const left = orthonormalRows(rank, rows, random.split(1));
+  const right = orthonormalRows(rank, columns, random.split(2));
+  const scaled = right.data.map((v, at) => scale * values[Math.floor(at / columns)] * v);
+  return multiply(transposed(left), { ...right, data: scaled });
 }

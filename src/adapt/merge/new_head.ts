@@ -4,7 +4,7 @@ import type { Architecture } from "../../architectures/architecture.ts";
 import type { ConfigJson } from "../../architectures/config_fields.ts";
 import { architectureOf, legacyName } from "../../architectures/registry.ts";
 import { oneLine } from "../../core/errors.ts";
-import { formatShape, type HostTensor, sameShape } from "../../core/tensor.ts";
+import { formatShape, type HostTensor, sameShape, type Shape } from "../../core/tensor.ts";
 import type { AdapterFolder } from "../../formats/peft/adapter_folder.ts";
 import { labelsIn } from "../../formats/peft/read.ts";
 import type { BaseFile } from "../../models/base_file.ts";
@@ -40,26 +40,30 @@ export async function newHead(
   if (names.every((name) => name === "lm_head.weight")) {
     return sameHead({ ...base.config, tie_word_embeddings: false });
   }
-  const config = await classifierOf(base, open), folder = folderName(open.folder);
+  const config = await classifierOf(base, open), place = folderName(open.folder);
   const known = new Map(config && architectureOf(config).tensors.map((one) => [one.name, one]));
   const isMissing = (name: string) => isNew(name) && isNew(legacyName(name)) && !saved.has(name);
   const missing = config && [...known.keys()].find(isMissing);
   const unknown = missing ?? names.find((name) => !known.has(name));
   if (config === undefined || unknown !== undefined) {
     throw new RangeError(
-      `cannot merge the adapter in ${folder}: the base must have all tensors that were trained in full, ` +
+      `cannot merge the adapter in ${place}: the base must have all tensors that were trained in full, ` +
         `found no ${
           oneLine(unknown ?? names[0])
         } in ${base.folder}: save the base with that head first`,
     );
   }
-  for (const name of names) {
-    const { shape } = known.get(name)!, found = saved.get(name)!.shape;
-    if (sameShape(shape, found)) continue;
-    const rule = `${oneLine(name)} must be ${formatShape(shape)}, found ${formatShape(found)}`;
-    throw new RangeError(`cannot merge the adapter in ${folder}: ${rule}`);
-  }
+  for (const name of names) assertHeadShape(place, name, known.get(name)!.shape, saved.get(name)!);
   return { config, nameOf: namesBeside(architectureOf(config), base) };
+}
+
+function assertHeadShape(place: string, name: string, wanted: Shape, { shape }: HostTensor): void {
+  if (sameShape(wanted, shape)) return;
+  throw new RangeError(
+    `cannot merge the adapter in ${place}: ${oneLine(name)} must be ${formatShape(wanted)}, found ${
+      formatShape(shape)
+    }`,
+  );
 }
 
 /** The base's configuration as that of a classifier, if it runs, is none, and the adapter trained one. */

@@ -172,8 +172,11 @@ function initialOf({ a, c, options }: Product, row: RowRange): Product {
   };
 }
 
-/** Elements whose bytes are a multiple of 256, WebGPU's largest alignment of bindings. */
-const alignmentOf = ({ type }: Tensor): number => 256 / elementBytes(type);
+/** Alignment in bytes that devices require of the start of a binding: WebGPU's largest. */
+const alignment = 256;
+
+/** Elements that fill it. */
+const alignmentOf = ({ type }: Tensor): number => alignment / elementBytes(type);
 
 /** Number of a matrix's rows that one binding can hold wherever they begin. */
 function mostRows({ tensor, stride }: Matrix): number {
@@ -189,9 +192,6 @@ function block({ tensor, stride, offset = 0 }: Matrix, rows: RowRange, columns: 
 }
 
 // Blocks of rows.
-
-/** Alignment in bytes that devices require of the start of a binding. */
-const alignment = 256;
 
 /**
  * Rows `start` to `start + count` of x (rows, width): x itself, a view of it where that may be bound, or a copy. The gradient
