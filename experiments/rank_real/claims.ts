@@ -34,6 +34,9 @@ const groupsOf = (rows: Rows, keys: readonly string[], value: (row: RealRow) => 
 /** q and v at every rank that was run, the lowest first. */
 export const ranksOfBoth = ["qv-1", "qv-2", "qv-4", "qv-8", "qv-16", "qv-64"] as const;
 
+/** Those without which no rank is judged. */
+const neededRanks = ["qv-1", "qv-8", "qv-64"] as const;
+
 /** Ranks by their loss. */
 export function comparedRanks(rows: Rows, keys: readonly string[] = ranksOfBoth): MethodComparison {
   const own = shared(rows, keys), noise = pairedNoise(groupsOf(own, keys, ({ value }) => value));
@@ -41,9 +44,13 @@ export function comparedRanks(rows: Rows, keys: readonly string[] = ranksOfBoth)
 }
 
 /** Ranks by one of their scores. */
-function scoredRanks(rows: Rows, score: (row: RealRow) => number): MethodComparison {
-  const own = shared(rows, ranksOfBoth).map((row) => ({ ...row, value: score(row) }));
-  const noise = pairedNoise(groupsOf(own, ranksOfBoth, ({ value }) => value));
+function scoredRanks(
+  rows: Rows,
+  keys: readonly string[],
+  score: (row: RealRow) => number,
+): MethodComparison {
+  const own = shared(rows, keys).map((row) => ({ ...row, value: score(row) }));
+  const noise = pairedNoise(groupsOf(own, keys, ({ value }) => value));
   return new MethodComparison(own, "highest", undefined, noise);
 }
 
@@ -154,6 +161,15 @@ const losses = ({ compared: { cells } }: RealRanks) =>
   cells.toSorted((a, b) => a.trained - b.trained)
     .map(({ size, mean }) => `${size}: ${mean.toFixed(3)}`).join(", ");
 
+/** Ranks that were not run, of which one might be better than the best. */
+function missingRanks({ compared: { cells } }: RealRanks): string {
+  const missing = ranksOfBoth.filter((key) => !cells.some((cell) => cell.key === key))
+    .map((key) => key.slice("qv-".length));
+  return missing.length === 0
+    ? ""
+    : `Not run: r = ${missing.join(" and ")}; with them the best could only be better.`;
+}
+
 /** The rules on ranks of q and v. */
 export const rankClaims: readonly Claim<RealRanks>[] = [{
   text: "Table 6: on SmolLM2 and E2E, a very small rank is enough for q,v",
@@ -170,7 +186,7 @@ export const rankClaims: readonly Claim<RealRanks>[] = [{
     }`,
   holds: ({ compared }) => aboveBest(compared) <= enoughShare,
   margin: enoughMargin,
-  found: (ranks) => `${losses(ranks)}. ${bothNoises(ranks)}`,
+  found: (ranks) => `${losses(ranks)}. ${bothNoises(ranks)} ${missingRanks(ranks)}`.trimEnd(),
 }, {
   text: "Table 18: on SmolLM2 and E2E, the best rank is between 4 and 16",
   rule:
@@ -260,21 +276,26 @@ export const forgettingClaim: Claim<Rows> = {
 };
 
 /** The smallest rank that no other is better than, in each metric. */
-function byMetric(rows: Rows): string {
+function byMetric(rows: Rows, keys: readonly string[]): string {
   const shown = e2eMetrics.map(({ key, label }) =>
-    `${label} ${enoughRank(scoredRanks(rows, (row) => scoreOf(row, key))).size.slice(4)}`
+    `${label} ${enoughRank(scoredRanks(rows, keys, (row) => scoreOf(row, key))).size.slice(4)}`
   );
   return `The smallest rank that no other is better than, by each metric: ${shown.join(", ")}.`;
 }
 
-/** The ranks of the rows, where all were run. */
+/** The ranks that were run, where 1, 8 and 64 were. */
 export function realRanks(all: RealRows): RealRanks | undefined {
-  const { rows } = all;
-  if (shared(rows, ranksOfBoth).length === 0) return undefined;
-  const compared = comparedRanks(rows), { key } = compared.best(compared.cells);
+  const { rows } = all, isThere = (key: string) => shared(rows, [key]).length > 0;
+  const keys = ranksOfBoth.filter(isThere);
+  if (shared(rows, [...keys, ...neededRanks]).length === 0) return undefined;
+  const compared = comparedRanks(rows, keys), { key } = compared.best(compared.cells);
   const texts = key === "qv-1" ? undefined : textNoise(all, "qv-1", key);
-  return { compared, texts, metrics: byMetric(rows) };
+  return { compared, texts, metrics: byMetric(rows, keys) };
 }
+
+/** Table 18's rule needs all ranks, Table 6's those that are there. */
+const claimsOnRanks = ({ compared: { cells } }: RealRanks) =>
+  cells.length === ranksOfBoth.length ? rankClaims : rankClaims.slice(0, 1);
 
 /** All claims whose runs are there. */
 export function realClaims(all: RealRows): NotedClaim[] {
@@ -283,7 +304,7 @@ export function realClaims(all: RealRows): NotedClaim[] {
   const hasMethods = shared(rows, [loraKey, ...methods.filter((key) => key !== lora)]).length > 0;
   const hasFull = shared(rows, [loraKey, "full"]).length > 0;
   return [
-    ...ranks ? rankClaims.map((claim) => claimOn(claim, () => ranks)) : [],
+    ...ranks ? claimsOnRanks(ranks).map((claim) => claimOn(claim, () => ranks)) : [],
     ...sites ? [claimOn(queryClaim, () => sites)] : [],
     ...hasMethods
       ? methodClaims.map((claim) => claimOn(claim, () => comparedMethods(rows, methods)))

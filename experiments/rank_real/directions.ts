@@ -217,9 +217,11 @@ const isJudged = ({ cell: { name, at, steps, seeds }, space }: CellSimilarity) =
   name === judgedCell && at === realSteps && steps === realSteps && seeds.length > 0 &&
   (space === inA || space === inMetric);
 
-/** The cells of shipped adapters that the paper's claims are judged by, in A. */
-const judgedOf = (updates: UpdatesByName): CellSimilarity[] =>
-  cellSimilarities(updates, allCells(updates)).filter(isJudged);
+/** The cells of the shipped adapters that the paper's claims are judged by, in A; none where none is shipped. */
+export async function judgedHere(): Promise<CellSimilarity[]> {
+  const updates = await shippedUpdates();
+  return cellSimilarities(updates, allCells(updates)).filter(isJudged);
+}
 
 /** All cells of adapters, with the metric of the inputs, and before the first step. */
 export async function measuredCells(
@@ -293,7 +295,7 @@ export const realDirections: Experiment = experiment<RealRun, DirectionRows>({
       const { found, start } = await measuredCells(await updatesOf(made), task, device);
       return { judged: found.filter(isJudged), lines: cellLines([...start, ...found]) };
     }
-    const judged = full ? [] : judgedOf(await shippedUpdates());
+    const judged = full ? [] : await judgedHere();
     return judged.length > 0
       ? { judged, lines: kept.rows as readonly CellLine[], source: kept.source }
       : new LeftOut("no adapters are shipped, and --full needs LOWRANK_DATA with the base and E2E");
