@@ -1,6 +1,6 @@
 /**
- * Opens notebooks in JupyterLab: `deno task lab [FOLDER | NOTEBOOK] [OPTION…]`, without a place the
- * project's own. The first time it installs JupyterLab and a BLAS into `.venv`. Ctrl-C ends it. With
+ * Opens notebooks in JupyterLab: `deno task lab [FOLDER | NOTEBOOK] [OPTION…]`, without a place copies of the
+ * project's own in `lab`. The first time it installs JupyterLab and a BLAS into `.venv`. Ctrl-C ends it. With
  * `--blank FOLDER` the folder gets the project's notebooks without outputs, but for those that it has. Other
  * options go to JupyterLab (`--no-browser`, `--port=8889`).
  *
@@ -8,7 +8,7 @@
  */
 
 import { notebooksPath } from "../tests/support/notebook_file.ts";
-import { copyBlank } from "./lab_blank.ts";
+import { copyBlank, copySeries } from "./lab_blank.ts";
 import { labPython, prepareLab } from "./lab_environment.ts";
 import { linkClone } from "./lab_link.ts";
 import { labArguments, labPlace } from "./lab_place.ts";
@@ -17,11 +17,14 @@ import { trustCommitted } from "./lab_trust.ts";
 async function lab(args: readonly string[]): Promise<number> {
   // A task runs in the project's folder; this variable names the one where it was asked for.
   const place = labPlace(args, Deno.env.get("INIT_CWD") ?? Deno.cwd());
-  if (place.isBlank) console.log(await copyBlank(place.folder));
+  if (place.copies) {
+    console.log(await (place.copies === "blank" ? copyBlank : copySeries)(place.folder));
+  }
   const said = linkClone(place.folder);
   if (said !== undefined) console.log(said);
   await prepareLab();
-  if (place.folder === notebooksPath) await trustCommitted();
+  // Jupyter trusts contents: a copy is trusted with the clone's notebook until somebody saves it.
+  if (place.copies === "whole" || place.folder === notebooksPath) await trustCommitted();
   let stop = () => {};
   // To listen before the start is also to pass on: where a shell ignores Ctrl-C (`deno task lab &`), a
   // server that inherited that would have kernels that no Stop button reaches.

@@ -1,11 +1,11 @@
 /**
- * The notebooks that `deno task lab` opens: the project's notebooks, a folder, or a notebook in it.
+ * The notebooks that `deno task lab` opens: copies of the project's notebooks, a folder, or a notebook in it.
  *
  * @module
  */
 
 import { basename, dirname, resolve } from "node:path";
-import { notebooksPath } from "../tests/support/notebook_file.ts";
+import { rootPath } from "../tests/support/source_files.ts";
 
 /** The folder that Lab serves and the page that it shows first. */
 export interface LabPlace {
@@ -13,8 +13,8 @@ export interface LabPlace {
   readonly folder: string;
   /** The notebook that it opens. */
   readonly notebook?: string;
-  /** True if the folder is to get the series without outputs. */
-  readonly isBlank?: boolean;
+  /** The series that the folder is to get, if any: as it is, or without outputs. */
+  readonly copies?: "whole" | "blank";
   /** The arguments that go to JupyterLab. */
   readonly options: readonly string[];
 }
@@ -23,9 +23,13 @@ const rootOption = /^--(?:ServerApp\.root_dir|notebook-dir)=(.+)$/;
 
 const tour = "00_tour.ipynb";
 
+/** The project's notebooks as somebody runs them: beside the clone's, whose paths hold there, and ignored by git. */
+export const copiesPath = `${rootPath}lab`;
+
 /**
  * The place that the arguments name, relative to `from`: the first that is no option, or JupyterLab's own
- * `--ServerApp.root_dir=`. With `--blank` it is a folder, which need not be there.
+ * `--ServerApp.root_dir=`. With `--blank` it is a folder, which need not be there. Without one it is the folder of
+ * copies.
  *
  * @throws {RangeError} when there is nothing at that place, or no folder is named for `--blank`.
  */
@@ -33,7 +37,7 @@ export function labPlace(args: readonly string[], from: string): LabPlace {
   const named = args.find((arg) => !arg.startsWith("-") || rootOption.test(arg));
   const options = args.filter((arg) => arg !== named && arg !== "--blank");
   if (args.includes("--blank")) return blankPlace(named, from, options);
-  if (named === undefined) return { folder: notebooksPath, notebook: tour, options };
+  if (named === undefined) return { folder: copiesPath, notebook: tour, copies: "whole", options };
   const path = resolve(from, rootOption.exec(named)?.[1] ?? named);
   if (!kindOf(path).isFile) return { folder: path, options };
   return { folder: dirname(path), notebook: basename(path), options };
@@ -46,7 +50,7 @@ function blankPlace(named: string | undefined, from: string, options: string[]):
       `--blank needs a folder for notebooks without outputs, found ${named ?? "none"}`,
     );
   }
-  return { folder, notebook: tour, isBlank: true, options };
+  return { folder, notebook: tour, copies: "blank", options };
 }
 
 function kindOf(path: string): Deno.FileInfo {

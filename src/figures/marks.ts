@@ -207,6 +207,9 @@ function ticksAt(values: ReadonlySet<number>): Axis {
 /** Most decades of an axis with labels between the powers of ten. */
 const mostDecades = 2.5;
 
+/** Most labels of an axis of more decades, and the power of ten below which they are written with an exponent. */
+const mostLabels = 7, shortest = -5;
+
 /** An axis that fits all values, with a small margin; plotly's default if there are none. */
 function axisOf({ title, log }: LinesAxis, values: readonly number[]): Axis {
   if (values.length === 0) return log ? logAxis(title) : axis(title);
@@ -215,8 +218,9 @@ function axisOf({ title, log }: LinesAxis, values: readonly number[]): Axis {
   }
   const [low, high] = [Math.min(...values), Math.max(...values)].map(Math.log10);
   const room = 0.04 * (high - low) + 0.02;
-  const each = high - low > mostDecades ? { dtick: 1 } : {};
-  return logAxis(title, { range: [low - room, high + room], ...each });
+  const each = high - low > mostDecades ? { dtick: Math.ceil((high - low) / mostLabels) } : {};
+  const format = low < shortest ? { tickformat: "~g" } : {}; // 1e-8, not 0.00000001
+  return logAxis(title, { range: [low - room, high + room], ...each, ...format });
 }
 
 // Loss curves.

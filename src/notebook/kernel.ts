@@ -62,8 +62,8 @@ export function wait(ms: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, ms));
 }
 
-/** JupyterLab writes the first line of a folded output beside the fold: it must not be the result. */
-const firstLine = "<!-- Folded: run this cell, or click here. -->";
+/** JupyterLab writes the first line of a folded output beside the fold: a space, and not the result. */
+const firstLine = " ";
 
 function content(bundle: MimeBundle, id?: string) {
   const type = ["text/html", "image/svg+xml"].find((type) => bundle[type] !== undefined);

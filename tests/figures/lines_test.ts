@@ -51,6 +51,17 @@ Deno.test("a logarithmic axis has full numbers, and of a few values each has a t
   assertEquals([layout.yaxis!.tickvals, layout.yaxis!.tickformat], [undefined, ",~r"]);
 });
 
+Deno.test("an axis down to 1e-10 has few labels, with exponents", async () => {
+  const y = Array.from({ length: 11 }, (_, i) => 10 ** -i), x = y.map((_, i) => i);
+  const svg = await plotSvg(
+    linesFigure({ ...words, x: axes.x, y: { title: "loss", log: true } }, [{ x, y }]),
+  );
+  const texts = Array.from(svg.matchAll(/>([\d.,e−-]+)<\/text>/g), ([, text]) => text);
+  const small = texts.filter((text) => Number(text.replace("−", "-")) < 1e-7);
+  assertEquals(small, ["1e−10", "1e−8"]);
+  assertEquals(texts.filter((text) => text.length > 8), []);
+});
+
 /** The numbers along the y axis of a picture. */
 async function labels(low: number, high: number): Promise<string[]> {
   const data = [{ type: "scatter", x: [0, 1], y: [low, high] }] as const;

@@ -2,7 +2,7 @@
 
 import { assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
 import { relative } from "node:path";
-import { copyBlank } from "../../scripts/lab_blank.ts";
+import { copyBlank, copySeries } from "../../scripts/lab_blank.ts";
 import { linkClone } from "../../scripts/lab_link.ts";
 import { labArguments, labPlace } from "../../scripts/lab_place.ts";
 import { filesIn, withFolder } from "../support/folders.ts";
@@ -18,9 +18,9 @@ const withNotebook = (use: (folder: string) => void | Promise<void>) =>
     await use(folder);
   });
 
-Deno.test("without a place the lab opens the tour, and options go on to JupyterLab", () => {
+Deno.test("without a place the lab opens the tour among copies that git ignores, and options go on to JupyterLab", () => {
   assertEquals(labArguments(labPlace(["--no-browser", "--port=8889"], "/")), [
-    `--ServerApp.root_dir=${notebooksPath}`,
+    `--ServerApp.root_dir=${rootPath}lab`,
     "--LabApp.default_url=/lab/tree/00_tour.ipynb",
     "--no-browser",
     "--port=8889",
@@ -132,6 +132,33 @@ Deno.test("the copies have every cell, no output, and the way to the clone's fil
     assertEquals(paths > 5, true, `${paths}`);
   }));
 
+Deno.test("whole copies have the clone's bytes, and those that were run stay as they are", () =>
+  withFolder(async (parent) => {
+    const folder = `${parent}/lab`;
+    const wrote = (count: string) =>
+      `wrote ${count} to ${folder}; the clone's own stay as they are`;
+    assertEquals(await copySeries(folder), wrote(`${names.length} notebooks`));
+    assertEquals(filesIn(folder), names);
+    for (const name of names) {
+      const texts = [notebooksPath, folder].map((place) =>
+        Deno.readTextFileSync(`${place}/${name}`)
+      );
+      assertEquals(texts[0] === texts[1], true, name);
+    }
+    await Deno.writeTextFile(`${folder}/${names[0]}`, "my run");
+    await Deno.remove(`${folder}/${names[1]}`);
+    assertEquals(await copySeries(folder), wrote("1 notebook"));
+    assertEquals(await Deno.readTextFile(`${folder}/${names[0]}`), "my run");
+    const again = `the notebooks in ${folder} are as you left them; delete one to get it anew`;
+    assertEquals(await copySeries(folder), again);
+  }));
+
+Deno.test("git ignores the copies", async () => {
+  const args = ["check-ignore", "lab/00_tour.ipynb"];
+  const { stdout } = await new Deno.Command("git", { args, cwd: rootPath }).output();
+  assertEquals(new TextDecoder().decode(stdout), "lab/00_tour.ipynb\n");
+});
+
 Deno.test("a notebook that is there stays as it is and is named", () =>
   withFolder(async (folder) => {
     await Deno.writeTextFile(`${folder}/03_memory.ipynb`, "my work");
@@ -145,7 +172,7 @@ Deno.test("a notebook that is there stays as it is and is named", () =>
   }));
 
 Deno.test("--blank needs a folder, which need not exist, and does not go to JupyterLab", () => {
-  const place = { folder: "/from/class", notebook: "00_tour.ipynb", isBlank: true };
+  const place = { folder: "/from/class", notebook: "00_tour.ipynb", copies: "blank" } as const;
   for (const args of [["--blank", "class"], ["class", "--blank"]]) {
     assertEquals(labPlace([...args, "--no-browser"], "/from"), {
       ...place,
