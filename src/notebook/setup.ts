@@ -5,11 +5,12 @@
  * @module
  */
 
+import { inBrowser } from "../core/platform.ts";
 import { version } from "../core/program.ts";
 import { onDeviceFailure } from "../device/base.ts";
 import { openDevice } from "../device/mod.ts";
 import { escapeHtml } from "../figures/html.ts";
-import { figureLoader } from "../figures/show.ts";
+import { figureLoader } from "../figures/loader.ts";
 import { isShown } from "./describe.ts";
 import { display, flush, inNotebook, printText, warn } from "./kernel.ts";
 import { show } from "./show.ts";
@@ -41,7 +42,8 @@ export async function setup(): Promise<void> {
 
 async function versionLine(): Promise<string> {
   using device = await openDevice();
-  return `Lowrank ${version}, Deno ${Deno.version.deno}; ${device.description}`;
+  const place = inBrowser ? "in this page" : `Deno ${Deno.version.deno}`;
+  return `Lowrank ${version}, ${place}; ${device.description}`;
 }
 
 // Failures of the device.

@@ -18,7 +18,8 @@ import {
   verdictHtml,
 } from "../figures/html.ts";
 import type { Picture } from "../figures/pictures.ts";
-import { downloadHtml, loaderScripts, plotHtml, plotScript, tableCsv } from "../figures/show.ts";
+import { loaderScripts } from "../figures/loader.ts";
+import { downloadHtml, plotHtml, plotScript, tableCsv } from "../figures/show.ts";
 import { plotSvg } from "../figures/still.ts";
 import {
   beyondHtml,

@@ -1,5 +1,6 @@
 import { assertEquals, assertStringIncludes } from "@std/assert";
-import { figureBundle, figureLoader } from "../../src/figures/show.ts";
+import { figureLoader } from "../../src/figures/loader.ts";
+import { figureBundle } from "../../src/figures/show.ts";
 import { formulaBundle } from "../../src/figures/formula.ts";
 import { compactJson } from "../../src/figures/html.ts";
 import { staticSvg } from "../../src/figures/still.ts";

@@ -1,7 +1,8 @@
 /** Figures in a page of a real browser: still at first, live with the loader, wherever that stands. */
 
 import { assertEquals } from "@std/assert";
-import { figureBundle, figureLoader } from "../../src/figures/show.ts";
+import { figureLoader } from "../../src/figures/loader.ts";
+import { figureBundle } from "../../src/figures/show.ts";
 import type { Page } from "../support/browser.ts";
 import { browserPath } from "../support/parts.ts";
 import { lines, moving } from "./fixtures.ts";

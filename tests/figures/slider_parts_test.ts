@@ -1,7 +1,8 @@
 /** Sliders of figures in a browser: at each position the axes that are drawn fit what is drawn. */
 
 import { assert, assertEquals } from "@std/assert";
-import { figureBundle, figureLoader } from "../../src/figures/show.ts";
+import { figureLoader } from "../../src/figures/loader.ts";
+import { figureBundle } from "../../src/figures/show.ts";
 import type { Figure } from "../../src/figures/figure.ts";
 import { axis, baseLayout, linesSlider, roleBars, sliderFigure } from "../../src/figures/mod.ts";
 import { prefixLayout, prefixTraces } from "../../src/inspect/mod.ts";

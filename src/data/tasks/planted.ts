@@ -21,7 +21,7 @@ import {
 } from "../../linalg/mod.ts";
 import { symmetricEigen } from "../../linalg/svd.ts";
 import { readJson } from "../../storage/files.ts";
-import { digitsPackage } from "../documents.ts";
+import { digitsPackage } from "../packages.ts";
 import type { PromptedText } from "../prompted_batches.ts";
 import { type GlossSplit, splitOf } from "./wordnet.ts";
 

@@ -8,7 +8,7 @@
 import { hash32 } from "../../core/random.ts";
 import { readText } from "../../storage/files.ts";
 import type { Tokenizer } from "../../tokenizer/tokenizer.ts";
-import { wordNetPackage } from "../documents.ts";
+import { wordNetPackage } from "../packages.ts";
 import {
   type PromptedBatches,
   promptedBatches,

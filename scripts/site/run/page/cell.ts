@@ -1,0 +1,120 @@
+/** A cell of the page: its source, which can be changed, its button and its outputs. @module */
+
+import type { CellError } from "../calls.ts";
+import type { Broadcast } from "../kernel/small_deno.ts";
+import { made, type PageElement } from "./dom.ts";
+import type { Kept } from "./kept.ts";
+import { Ended, type Kernel } from "./kernel.ts";
+import { Outputs } from "./output.ts";
+
+/** Stores of the page. */
+export interface Stores {
+  /** Edited sources, which are kept for good. */
+  readonly sources: Kept;
+  /** Outputs, which are kept as long as the tab. */
+  readonly outputs: Kept;
+}
+
+/** A cell. */
+export class PageCell {
+  /** Its place in the notebook. */
+  readonly index: number;
+  readonly #section: PageElement;
+  readonly #code: PageElement;
+  readonly #original: string;
+  readonly #place: PageElement;
+  readonly #outputs: Outputs;
+  readonly #button = made("button", "run", "Run");
+  readonly #undo = made("button", "undo", "Undo my changes");
+  readonly #kernel: Kernel;
+  readonly #stores: Stores;
+
+  /** Makes a section of the page live. */
+  constructor(section: PageElement, kernel: Kernel, stores: Stores) {
+    this.index = Number(section.dataset.cell);
+    this.#section = section;
+    this.#code = section.querySelector("pre.source code")!;
+    this.#original = this.#code.textContent;
+    this.#place = section.querySelector(".output") ?? made("div", "output");
+    if (!this.#place.parentElement) section.append(this.#place);
+    [this.#kernel, this.#stores] = [kernel, stores];
+    this.#outputs = new Outputs(this.#place);
+    this.#restore();
+    this.#listen();
+  }
+
+  /** The source as it is now. */
+  get source(): string {
+    return this.#code.textContent;
+  }
+
+  /** Runs it; false where it failed or was stopped. */
+  async run(): Promise<boolean> {
+    this.#mark("waits");
+    let isFirst = true;
+    const output = (given: Broadcast) => {
+      if (isFirst) this.#outputs.clear();
+      isFirst = false;
+      this.#mark("runs");
+      this.#outputs.take(given);
+    };
+    const error = await this.#kernel.run(this.index, this.source, { output }).catch(asError);
+    if (isFirst) this.#outputs.clear();
+    isFirst = false;
+    if (error) this.#outputs.take({ type: "error", content: { ...error } });
+    this.#mark(error ? "failed" : "done");
+    this.#stores.outputs.set(String(this.index), JSON.stringify(this.#outputs.taken));
+    return !error;
+  }
+
+  #listen(): void {
+    const { dataset } = this.#section;
+    dataset.live = "";
+    const bar = made("div", "cell-bar");
+    bar.append(this.#button, this.#undo);
+    this.#place.before(bar);
+    this.#button.addEventListener("click", () => void this.run());
+    this.#undo.addEventListener("click", () => this.#edit(this.#original));
+    const code = { contenteditable: "plaintext-only", spellcheck: "false", role: "textbox" };
+    const words = { "aria-multiline": "true", "aria-label": `Code of cell ${this.index}` };
+    for (const [name, value] of Object.entries({ ...code, ...words, tabindex: "0" })) {
+      this.#code.setAttribute(name, value);
+    }
+    this.#code.addEventListener("input", () => this.#keep());
+    this.#code.addEventListener("keydown", (event) => {
+      if (event.key !== "Enter" || !(event.shiftKey || event.ctrlKey)) return;
+      event.preventDefault();
+      void this.run();
+    });
+  }
+
+  #restore(): void {
+    const source = this.#stores.sources.get(String(this.index));
+    if (source !== undefined && source !== this.#original) this.#code.textContent = source;
+    this.#undo.hidden = this.source === this.#original;
+    const outputs = this.#stores.outputs.get(String(this.index));
+    if (outputs === undefined) return;
+    this.#outputs.clear();
+    for (const output of JSON.parse(outputs) as Broadcast[]) this.#outputs.take(output);
+  }
+
+  #edit(source: string): void {
+    this.#code.textContent = source;
+    this.#keep();
+  }
+
+  #keep(): void {
+    const isChanged = this.source !== this.#original;
+    this.#stores.sources.set(String(this.index), isChanged ? this.source : undefined);
+    this.#undo.hidden = !isChanged;
+  }
+
+  #mark(state: "waits" | "runs" | "done" | "failed"): void {
+    this.#section.dataset.state = state;
+  }
+}
+
+function asError(error: Error): CellError {
+  if (error instanceof Ended) return { name: error.name, message: error.message };
+  throw error;
+}
