@@ -7,12 +7,13 @@
 
 import { rootPath, sourceText } from "../tests/support/source_files.ts";
 import { loadMathJax } from "../src/figures/formula.ts";
-import { loaderScripts } from "../src/figures/show.ts";
+import { loaderScripts } from "../src/figures/loader.ts";
 import { buildPlayground } from "./playground.ts";
 import { buildSlides } from "./slides.ts";
 import { copyAssets, guidePages } from "./site/guides.ts";
 import { figuresPath } from "./site/notebook.ts";
 import { joinReference } from "./site/reference.ts";
+import { buildRun } from "./site/run/build.ts";
 
 /** Builds the site in a folder, which is replaced; returns the number of guides. */
 export async function buildSite(folder: string): Promise<number> {
@@ -27,6 +28,7 @@ export async function buildSite(folder: string): Promise<number> {
   await copyAssets(assets, folder);
   const [figures] = await loaderScripts();
   await Deno.writeTextFile(`${folder}/${figuresPath}`, figures);
+  await buildRun(folder);
   await buildPlayground(`${folder}/playground`);
   await buildSlides(`${folder}/slides`);
   return pages.size;

@@ -30,7 +30,16 @@ type Text = string | readonly string[];
 const textOf = (text: Text): string => typeof text === "string" ? text : text.join("");
 
 /** Notebooks whose cells run in their page, by the scripts of `run/`. */
-export const running: ReadonlySet<string> = new Set();
+export const running: ReadonlySet<string> = new Set(
+  [
+    "00_tour",
+    "01_one_low_rank_matrix",
+    "02_counting",
+    "03_memory",
+    "06_which_matrices_which_rank",
+    "07_what_did_it_learn",
+  ].map((name) => `notebooks/${name}.ipynb`),
+);
 
 /** The script by which figures of all notebooks are live, and their sliders move. */
 export const figuresPath = "figures.js";

@@ -1,6 +1,5 @@
 /** Builds what a notebook's page needs to run its cells, for the folder `run/` of the site. @module */
 
-import { loaderScripts } from "../../../src/figures/loader.ts";
 import { rootPath } from "../../../tests/support/source_files.ts";
 
 /** The client of the hub, which no page asks. */
@@ -15,8 +14,6 @@ export async function buildRun(site: string): Promise<void> {
   await bundle(`${site}/run`);
   await Deno.copyFile(`${rootPath}kernels/cpu.wasm`, `${site}/run/cpu.wasm`);
   await Deno.copyFile(`${rootPath}scripts/site/run/page.css`, `${site}/run/page.css`);
-  const [figures] = await loaderScripts();
-  await Deno.writeTextFile(`${site}/run/figures.js`, figures);
   for (const name of models) {
     await copyFolder(`${rootPath}models/${name}`, `${site}/models/${name}`);
   }

@@ -1,4 +1,4 @@
-/** What the page and its worker say to each other. @module */
+/** Messages between the page and its worker. @module */
 
 import type { Broadcast } from "./kernel/small_deno.ts";
 

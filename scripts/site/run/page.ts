@@ -31,7 +31,6 @@ function start(): void {
   const stop = button("Stop", () => kernel.stop());
   bar.append(runAll, stop, status);
   status.textContent = "The cells run in this page.";
-  kernel.onFirstRun = loadFigures;
 }
 
 function button(text: string, act: () => void): PageElement {
@@ -51,11 +50,4 @@ function dress(): void {
   link.setAttribute("rel", "stylesheet");
   link.setAttribute("href", new URL("./page.css", import.meta.url).href);
   page.document.head.append(link);
-}
-
-/** Plotly, which draws the figures: it is not loaded while a reader waits for the first answer. */
-function loadFigures(): void {
-  const script = made("script");
-  script.setAttribute("src", new URL("./figures.js", import.meta.url).href);
-  page.document.head.append(script);
 }

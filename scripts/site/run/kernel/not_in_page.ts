@@ -1,4 +1,4 @@
-/** What a page has not. @module */
+/** The error of a cell that needs more than a page. @module */
 
 /** A cell needs something that no page has. */
 export class NotInPage extends Error {

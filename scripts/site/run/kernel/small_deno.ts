@@ -23,14 +23,14 @@ export const serverOrigin = "http://127.0.0.1:0";
 
 const displayed = Symbol.for("Jupyter.display");
 
-/** What Jupyter gets of a value: a bundle by media types. */
+/** A value as Jupyter gets it: a bundle by media types. */
 export async function bundleOf(value: unknown): Promise<Readonly<Record<string, unknown>>> {
   const show = (value as Record<symbol, unknown> | undefined)?.[displayed];
   if (typeof show === "function") return await show.call(value);
   return { "text/plain": inspect(value) };
 }
 
-/** A small Deno, and what the page asks of it. */
+/** A small Deno, and its side towards the page. */
 export class SmallDeno {
   readonly #send: (output: Broadcast) => void;
   readonly #stops = new Set<() => void>();

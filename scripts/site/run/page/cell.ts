@@ -67,13 +67,24 @@ export class PageCell {
     return !error;
   }
 
+  /** The element that folds the output, if one does. */
+  get #fold(): PageElement | null {
+    return this.#place.closest("details");
+  }
+
+  /** Run for itself it shows its output; among all cells, what is folded stays so. */
+  async #runHere(): Promise<void> {
+    await this.run();
+    if (this.#fold) this.#fold.open = true;
+  }
+
   #listen(): void {
     const { dataset } = this.#section;
     dataset.live = "";
     const bar = made("div", "cell-bar");
     bar.append(this.#button, this.#undo);
-    this.#place.before(bar);
-    this.#button.addEventListener("click", () => void this.run());
+    (this.#fold ?? this.#place).before(bar);
+    this.#button.addEventListener("click", () => void this.#runHere());
     this.#undo.addEventListener("click", () => this.#edit(this.#original));
     const code = { contenteditable: "plaintext-only", spellcheck: "false", role: "textbox" };
     const words = { "aria-multiline": "true", "aria-label": `Code of cell ${this.index}` };
@@ -84,7 +95,7 @@ export class PageCell {
     this.#code.addEventListener("keydown", (event) => {
       if (event.key !== "Enter" || !(event.shiftKey || event.ctrlKey)) return;
       event.preventDefault();
-      void this.run();
+      void this.#runHere();
     });
   }
 

@@ -1,4 +1,4 @@
-/** What a page keeps over a reload: edited cells, and the last outputs. @module */
+/** Texts that a page keeps over a reload: edited cells, and the last outputs. @module */
 
 import { page, type TextStore } from "./dom.ts";
 

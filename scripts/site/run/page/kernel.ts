@@ -4,7 +4,7 @@ import type { CellError, FromKernel, ToKernel } from "../calls.ts";
 import { type Broadcast, serverOrigin } from "../kernel/small_deno.ts";
 import { page } from "./dom.ts";
 
-/** What a run tells its cell. */
+/** Hears of the outputs of a run. */
 export interface RunListener {
   /** An output, while the cell runs or later. */
   output(output: Broadcast): void;
@@ -30,8 +30,6 @@ export class Kernel {
   readonly #listeners = new Map<number, RunListener>();
   readonly #queue: Run[] = [];
   readonly #answers = new Map<number, PromiseWithResolvers<Response>>();
-  /** Called once, when the first cell is done. */
-  onFirstRun: (() => void) | undefined;
   #worker: Worker;
   #running: Run | undefined;
   #count = 0;
@@ -115,8 +113,6 @@ export class Kernel {
     const run = this.#running;
     this.#running = undefined;
     run?.ended.resolve(message.error);
-    this.onFirstRun?.();
-    this.onFirstRun = undefined;
     this.#next();
   }
 

@@ -7,7 +7,7 @@ import { type DrawnFigure, made, page, type PageElement } from "./dom.ts";
 
 type Bundle = Readonly<Record<string, unknown>>;
 
-/** Where a cell's outputs are. */
+/** The outputs of a cell. */
 export class Outputs {
   readonly #place: PageElement;
   /** All that is shown, as it came. */

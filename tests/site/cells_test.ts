@@ -1,0 +1,94 @@
+/** Cells of a notebook's page, as its worker compiles and runs them; here they run in Deno. */
+
+import { assertEquals, assertRejects, assertThrows } from "@std/assert";
+import { compileCell } from "../../scripts/site/run/kernel/compile.ts";
+import { inspect } from "../../scripts/site/run/kernel/inspect.ts";
+import { entries } from "../../scripts/site/run/kernel/modules.ts";
+import { runCell } from "../../scripts/site/run/kernel/scope.ts";
+import { running } from "../../scripts/site/notebook.ts";
+import { codeCells, parseNotebook } from "../support/notebook_file.ts";
+import { sourceText } from "../support/source_files.ts";
+
+/** Runs cells in turn; gives the value of the last one. */
+async function lastOf(...cells: readonly string[]): Promise<unknown> {
+  let value: unknown;
+  for (const cell of cells) value = await runCell(cell);
+  return value;
+}
+
+Deno.test("a cell sees what cells before it declared, of every kind", async () => {
+  const declared = `
+const { a, b: [cellB, ...cellRest], c = 3 } = { a: 1, b: [2, 4, 5] };
+let cellCount, cellSum = a + cellB;
+function cellTwice(x: number): number { return 2 * x; }
+class CellPair<T> { constructor(readonly one: T, readonly two: T) {} }
+export const cellArrow = (x: number) => cellTwice(x) + c;`;
+  const used =
+    "cellCount = cellTwice(cellSum); new CellPair(cellArrow(cellCount), cellRest.length)";
+  assertEquals({ ...await lastOf(declared, used) as object }, { one: 15, two: 2 });
+});
+
+Deno.test("a cell may run again, and functions of other cells see the new value", async () => {
+  const first = "const cellAgain = 1;", second = "const cellAsk = () => cellAgain;";
+  assertEquals(await lastOf(first, second, "const cellAgain = 2;", "cellAsk()"), 2);
+});
+
+Deno.test("a constant is one for the cells after it too", async () => {
+  await assertRejects(() => lastOf("const cellFixed = 1;", "cellFixed = 2;"), TypeError);
+  assertEquals(await lastOf("let cellFree = 1;", "cellFree = 2;", "cellFree"), 2);
+});
+
+Deno.test("a cell awaits at its top, and what is using ends with the cell", async () => {
+  const cell = `
+const cellEnds: string[] = [];
+using _ = { [Symbol.dispose]: () => void cellEnds.push("gone") };
+cellEnds.push(await Promise.resolve("here"));`;
+  assertEquals(await lastOf(cell, "cellEnds"), ["here", "gone"]);
+});
+
+Deno.test("only an expression at the end is the value of a cell", async () => {
+  assertEquals(await lastOf("1 + 1; // so it is"), 2);
+  assertEquals(await lastOf("const cellNothing = 5;"), undefined);
+  assertEquals(await lastOf("if (true) { 5 }"), undefined);
+});
+
+Deno.test("lines of an error are those of the cell", () => {
+  const { code } = compileCell('import { a } from "x";\n\nconst b: number = 1;\nb.c.d;');
+  assertEquals(code.split("\n")[3], "return (b.c.d);");
+  assertThrows(() => compileCell("const = 1"), SyntaxError);
+  assertThrows(() => compileCell("export default 1"), SyntaxError, "exports nothing");
+});
+
+Deno.test("a cell imports the package's entries, and no name that they have not", async () => {
+  const cell = 'import { hostTensor as cellTensor, type HostTensor } from "@lowrank/core";';
+  assertEquals(await lastOf(cell, "cellTensor([2], [1, 2]).shape"), [2]);
+  const missing = 'import { HostTensor } from "@lowrank/core";';
+  await assertRejects(() => lastOf(missing), SyntaxError, "import type");
+  await assertRejects(() => lastOf('import "npm:x";'), Error, "which a page has not");
+});
+
+Deno.test("a page has every entry of the package", () => {
+  const { exports } = JSON.parse(sourceText("deno.json"));
+  const names = Object.keys(exports).map((name) => name.replace(".", "@lowrank/core"));
+  assertEquals(Object.keys(entries).toSorted(), names.toSorted());
+});
+
+for (const path of running) {
+  Deno.test(`every cell of ${path} is a script without its types`, () => {
+    const cells = codeCells(parseNotebook(sourceText(path)));
+    for (const { source } of cells) compileCell(source);
+    assertEquals(cells.length > 30, true);
+  });
+}
+
+Deno.test("values are texts as Deno prints them", () => {
+  const values = [1, -0, NaN, 2n, null, [1, [2]], new Float32Array([0.5]), new Set([1])];
+  for (const value of values) {
+    assertEquals(inspect(value), Deno.inspect(value), String(value));
+  }
+  assertEquals(inspect({ a: { b: 1 } }), Deno.inspect({ a: { b: 1 } }));
+  assertEquals(
+    inspect(Array.from({ length: 200 }, () => 0)).endsWith("... 100 more items ]"),
+    true,
+  );
+});
