@@ -12,6 +12,7 @@ export {
   usualLength,
 } from "./generate/generate.ts";
 export { type Gpt2Config, parseGpt2Config } from "../architectures/families/gpt2.ts";
+export type { LlamaConfig } from "../architectures/families/llama.ts";
 export { Bert } from "./families/bert.ts";
 export { Deberta } from "./families/deberta.ts";
 export { Gpt2 } from "./families/gpt2.ts";

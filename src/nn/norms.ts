@@ -39,7 +39,7 @@ export class RmsNorm {
     this.#epsilon = epsilon;
   }
 
-  /** Maps x (tokens, width) to the same shape. */
+  /** Maps x (tokens, width), or (tokens, heads · width) head by head, to the same shape. */
   forward(tape: Tape, x: Tensor): Tensor {
     return rmsNorm(tape, x, this.#weight, this.#epsilon);
   }

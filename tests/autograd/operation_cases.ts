@@ -55,6 +55,11 @@ export const operations: readonly OperationCase[] = [
     run: (tape, [x], [, weight]) => rmsNorm(tape, x, weight, 1e-3),
   },
   {
+    name: "rmsNorm of each head",
+    shapes: [[3, 10], [5]],
+    run: (tape, [x], [, weight]) => rmsNorm(tape, x, weight, 1e-3),
+  },
+  {
     name: "rotary of a whole tensor",
     shapes: [[4, 12]],
     run: (tape, [tensor]) => rotate(tape, { tensor, width: 12 }, 2),

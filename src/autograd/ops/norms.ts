@@ -76,13 +76,14 @@ function parameterGradients(
 
 /**
  * y = x / √(mean(x²) + ε) · weight over the last axis (Zhang and Sennrich 2019, equation 4, with an ε as
- * in Llama). x is (tokens, width).
+ * in Llama). x is (tokens, width), or (tokens, heads · width), and each head is normalized by itself.
  *
- * @throws {ShapeError} when the weight is not as wide as x.
+ * @throws {ShapeError} when the weight is not as wide as x or as each of its heads.
  */
 export function rmsNorm(tape: Tape, x: Tensor, weight: Parameter, epsilon: number): Tensor {
-  const [rows, width] = x.shape, { device } = tape;
-  assertShape(weight.name, weight.shape, [width]);
+  const [, columns] = x.shape, { size: width } = weight, { device } = tape;
+  assertShape(weight.name, weight.shape, [columns % width === 0 ? width : columns]);
+  const rows = x.size / width;
   const y = tape.activation(x.shape, weight.name);
   const inverseRoot = tape.activation([rows], `${weight.name} inverse root`);
   const forward = { x, weight: weight.tensor, y, inverseRoot };

@@ -5,7 +5,12 @@ import { type LlamaConfig, parseLlamaConfig } from "../../architectures/families
 import type { Tape } from "../../autograd/tape.ts";
 import { howMany } from "../../core/numbers.ts";
 import type { Device, Tensor } from "../../device/device.ts";
-import { rotaryProjections, SelfAttention, type SequenceContext } from "../../nn/attention.ts";
+import {
+  type QkvProjection,
+  rotaryProjections,
+  SelfAttention,
+  type SequenceContext,
+} from "../../nn/attention.ts";
 import type { BlockShape, Embedding } from "../../nn/embedding.ts";
 import { KeyValueCache } from "../../nn/key_value_cache.ts";
 import { GatedMlp, residual } from "../../nn/mlp.ts";
@@ -52,12 +57,18 @@ export class Llama extends TextModel {
     const { layers, architecture: { trunk, head } } = this, config = parseLlamaConfig(json);
     this.#config = config;
     this.#tokens = layers.embedding(`${trunk}embed_tokens`);
-    this.#blocks = Array.from(
-      { length: config.layers },
-      (_, i) => new Block(layers, `${trunk}layers.${i}`, config),
-    );
+    this.#blocks = Array.from({ length: config.layers }, (_, i) => {
+      const at = `${trunk}layers.${i}`, input = this.projections(`${at}.self_attn`, config);
+      return new Block(layers, at, input, config);
+    });
     this.#finalNorm = layers.rmsNorm(`${trunk}norm`, config.epsilon);
     this.head = this.#headOf(head, config);
+  }
+
+  /** The queries, keys and values of a block's attention: a family that computes others overrides it. */
+  protected projections(at: string, { heads, kvHeads }: LlamaConfig): QkvProjection {
+    const inputs = ["q", "k", "v"].map((name) => this.layers.linear(`${at}.${name}_proj`));
+    return rotaryProjections(inputs, heads, kvHeads);
   }
 
   #headOf(kind: HeadKind, { width, padding, isTied }: LlamaConfig): Head {
@@ -95,10 +106,13 @@ export class Llama extends TextModel {
   override get description(): string {
     const { layers, width, heads, kvHeads } = this.#config;
     const shared = kvHeads < heads ? ` that share ${howMany(kvHeads, "key-value head")}` : "";
-    return `${names[this.architecture.modelType!]} of ${
-      howMany(layers, "block")
-    }, width ${width}, ` +
+    return `${this.family} of ${howMany(layers, "block")}, width ${width}, ` +
       `${howMany(heads, "head")}${shared}`;
+  }
+
+  /** Name of its family, for display. */
+  protected get family(): string {
+    return names[this.architecture.modelType!];
   }
 
   /** Its blocks, for virtual tokens. */
@@ -138,13 +152,10 @@ class Block {
   readonly #mlp: GatedMlp;
   readonly #afterMlp: Place;
 
-  constructor(layers: ModelLayers, at: string, config: LlamaConfig) {
-    const { width, heads, kvHeads, epsilon } = config;
-    const [q, k, v, output] = ["q", "k", "v", "o"]
-      .map((name) => layers.linear(`${at}.self_attn.${name}_proj`));
+  constructor(layers: ModelLayers, at: string, input: QkvProjection, config: LlamaConfig) {
+    const { width, heads, epsilon } = config, output = layers.linear(`${at}.self_attn.o_proj`);
     const [gate, up, down] = ["gate", "up", "down"]
       .map((name) => layers.linear(`${at}.mlp.${name}_proj`));
-    const input = rotaryProjections([q, k, v], heads, kvHeads);
     this.#norm1 = layers.rmsNorm(`${at}.input_layernorm`, epsilon);
     this.#attention = new SelfAttention({
       ...{ heads, input, output },
