@@ -13,7 +13,7 @@ from common import write_json
 from counts import QWEN2, build, count
 
 FILES = {
-    "families.json": "`models` and `peft` as in counts.json, of families that do not run here, in the shapes of published "
+    "families.json": "`models` and `peft` as in counts.json, of families that are not in src/architectures/catalog.json, in the shapes of published "
     "models, and with fields changed; `saved`: the tensors of the file of a model that is fused in memory",
 }
 

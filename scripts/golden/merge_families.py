@@ -27,6 +27,10 @@ SMALL = dict(hidden_size=24, num_hidden_layers=2, num_attention_heads=3, interme
 # Class, fields, targets, dtype, fields of LoraConfig beyond them.
 CASES = {
     "llama": ("LlamaForCausalLM", SMALL | {"num_key_value_heads": 1}, "all-linear", torch.bfloat16, {}),
+    "qwen3": (
+        "Qwen3ForCausalLM", SMALL | {"num_key_value_heads": 1, "head_dim": 6, "tie_word_embeddings": True}, "all-linear",
+        torch.bfloat16, {},
+    ),
     "gpt2": (
         "GPT2LMHeadModel", dict(n_embd=24, n_layer=2, n_head=3, vocab_size=61, n_positions=16, activation_function="relu"),
         "all-linear", torch.float32, {"fan_in_fan_out": True},

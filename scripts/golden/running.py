@@ -36,6 +36,8 @@ MODELS = {
     "llama_classifier": ("LlamaForSequenceClassification", "llama", dict(DECODER, **LABELS)),
     "mistral": ("MistralForCausalLM", "mistral", dict(DECODER, sliding_window=None, head_dim=4)),
     "qwen2": ("Qwen2ForCausalLM", "qwen2", dict(DECODER, tie_word_embeddings=True)),
+    "qwen3": ("Qwen3ForCausalLM", "qwen3", dict(DECODER, head_dim=6, tie_word_embeddings=True)),
+    "qwen3_classifier": ("Qwen3ForSequenceClassification", "qwen3", dict(DECODER, head_dim=4, attention_bias=True, **LABELS)),
 }
 FILES = {
     "families/MODEL/": "save_pretrained, F32, of small random models: " + ", ".join(MODELS),

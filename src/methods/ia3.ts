@@ -23,6 +23,7 @@ const usual: Readonly<Record<string, readonly string[]>> = {
   llama: ["k_proj", "v_proj", "down_proj"],
   mistral: ["k_proj", "v_proj", "down_proj"],
   qwen2: ["q_proj", "v_proj", "down_proj"],
+  qwen3: ["q_proj", "v_proj", "down_proj"],
   roberta: ["key", "value", "output.dense"],
 };
 

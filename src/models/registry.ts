@@ -5,6 +5,7 @@ import { completeDebertaConfig } from "../architectures/families/deberta.ts";
 import { completeEncoderConfig } from "../architectures/families/bert.ts";
 import { gpt2ConfigJson, parseGpt2Config } from "../architectures/families/gpt2.ts";
 import { completeLlamaConfig } from "../architectures/families/llama.ts";
+import { completeQwen3Config } from "../architectures/families/qwen3.ts";
 import { quote } from "../core/errors.ts";
 import type { Device } from "../device/device.ts";
 import { allocateText } from "./allocate_text.ts";
@@ -12,6 +13,7 @@ import { Bert } from "./families/bert.ts";
 import { Deberta } from "./families/deberta.ts";
 import { Gpt2 } from "./families/gpt2.ts";
 import { Llama } from "./families/llama.ts";
+import { Qwen3 } from "./families/qwen3.ts";
 import type { StoredForms } from "./stored_forms.ts";
 import type { TextModelClass, TextModelOptions } from "./model.ts";
 import type { TextModel } from "./text_model.ts";
@@ -61,6 +63,11 @@ const families: Readonly<Record<string, Family>> = {
   llama: llamaLike("LlamaForSequenceClassification"),
   mistral: llamaLike("MistralForSequenceClassification"),
   qwen2: llamaLike("Qwen2ForSequenceClassification"),
+  qwen3: {
+    complete: completeQwen3Config,
+    model: Qwen3,
+    classifier: "Qwen3ForSequenceClassification",
+  },
 };
 
 /**

@@ -42,6 +42,7 @@ export const allFamilies: Readonly<Record<string, string>> = {
   "deberta_v2 with a convolution": "families/deberta_v2_convolution_masked",
   mistral: "families/mistral",
   qwen2: "families/qwen2",
+  qwen3: "families/qwen3",
 };
 
 /** Variants of the paper, each on a model of two blocks. ReLU has no derivative at 0, which differences may step over. */

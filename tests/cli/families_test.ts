@@ -37,7 +37,7 @@ async function writeModel(folder: string, family: string, change: object = {}): 
   return model;
 }
 
-for (const family of ["llama", "llama3_tied", "llama_wide", "mistral", "qwen2"]) {
+for (const family of ["llama", "llama3_tied", "llama_wide", "mistral", "qwen2", "qwen3"]) {
   Deno.test(`generate continues a prompt of ${family} with transformers' tokens`, () =>
     withFolder(async (folder) => {
       const { cases: { plain }, greedy } = await goldenJson(`families/${family}.json`);
@@ -126,7 +126,7 @@ Deno.test("a batch of ids alone is one for a causal model only", () =>
 Deno.test("compare and inspect take adapters of every family, without a base", () =>
   withFolder(async (folder) => {
     using device = await openCpuDevice({ threads: 1 });
-    for (const family of ["bert_classifier", "roberta_masked", "llama", "qwen2"]) {
+    for (const family of ["bert_classifier", "roberta_masked", "llama", "qwen2", "qwen3"]) {
       using model = await loadModel(device, golden(`families/${family}`));
       const paths: string[] = [];
       for (const seed of [1, 2]) {

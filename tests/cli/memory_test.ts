@@ -99,8 +99,8 @@ Deno.test("memory needs a family that runs, whose heads fill its width", async (
   const memory = (model: string) => ["memory", "--model", model];
   await assertFails(
     memory("t5-base"),
-    "needs a configuration of model_type gpt2, bert, roberta, deberta, deberta-v2, llama, mistral, or " +
-      "qwen2, found t5",
+    "needs a configuration of model_type gpt2, bert, roberta, deberta, deberta-v2, llama, mistral, " +
+      "qwen2, or qwen3, found t5",
   );
   await assertFails(memory("gpt3-xl"), "n_head to divide n_embd, 2048, found 24");
   await assertFails(memory("gpt4"), "cannot read gpt4: it does not exist");

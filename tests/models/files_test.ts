@@ -2,9 +2,11 @@ import { assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { ShapeError } from "../../src/core/errors.ts";
 import { hostTensor } from "../../src/core/tensor.ts";
 import { Tape } from "../../src/autograd/mod.ts";
+import { DryDevice } from "../../src/device/dry.ts";
 import { ReferenceDevice } from "../../src/device/reference.ts";
 import { readSafetensors, writeSafetensors } from "../../src/formats/mod.ts";
 import {
+  allocateModel,
   initGpt2,
   loadModel,
   parseGpt2Config,
@@ -142,6 +144,8 @@ Deno.test("a config that we cannot run is refused by field and value", async () 
           "head_dim to be even, for pairs to turn, and at most 2048, found 3",
         ],
         [{ ...even, model_type: "qwen2", use_sliding_window: true }, "found true"],
+        [{ ...even, model_type: "qwen3", use_sliding_window: true }, "found true"],
+        [{ ...even, model_type: "qwen3", head_dim: 5 }, "head_dim to be even"],
         [{ model_type: "gpt2", activation_function: "relu" }, 'found "relu"'],
         [{ model_type: "gpt2", n_embd: 6, n_head: 4 }, "n_head to divide n_embd, 6, found 4"],
         [{ model_type: "gpt2", n_layer: -1 }, "n_layer"],
@@ -153,4 +157,16 @@ Deno.test("a config that we cannot run is refused by field and value", async () 
       assertStringIncludes((error as Error).message, part);
     }
   });
+});
+
+Deno.test("a Qwen3 has transformers' defaults, and no window that is off", () => {
+  using device = new DryDevice();
+  const absent = { head_dim: undefined, max_position_embeddings: undefined };
+  for (const sliding_window of [undefined, null, 4]) {
+    const json = { ...even, ...absent, model_type: "qwen3", sliding_window };
+    using model = allocateModel(device, json);
+    assertEquals(model.positions, 32768);
+    assertEquals(model.blockShape.keys, { heads: 3, width: 3 * 128 });
+    assertEquals(model.description, "Qwen3 of 1 block, width 6, 3 heads");
+  }
 });

@@ -14,7 +14,10 @@ import { assertAllClose } from "../support/all_close.ts";
 import { allDevices, type Check, testOn } from "../support/devices.ts";
 import { golden } from "../support/golden.ts";
 
-const causal = ["gpt2_tiny", "families/llama", "families/mistral", "families/qwen2"];
+const causal = [
+  "gpt2_tiny",
+  ...["llama", "mistral", "qwen2", "qwen3"].map((name) => `families/${name}`),
+];
 const masked = [
   ...["families/bert_masked", "families/roberta_masked", "families/deberta_masked"],
   ...["families/deberta_v2_masked", "families/deberta_v2_convolution_masked"],

@@ -14,7 +14,10 @@ import { assertAllClose } from "../support/all_close.ts";
 import { allDevices, type Check, testOn } from "../support/devices.ts";
 import { golden } from "../support/golden.ts";
 
-const causal = ["gpt2_tiny", "families/llama", "families/mistral", "families/qwen2"];
+const causal = [
+  "gpt2_tiny",
+  ...["llama", "mistral", "qwen2", "qwen3"].map((name) => `families/${name}`),
+];
 
 /** One begins another, two are the same, two have a beginning in common, and the last is unlike all. */
 const sequences = [[4, 5, 6, 7, 8], [4, 5, 6], [4, 5, 9, 7, 8, 6], [4, 5, 9, 7, 8, 6], [5, 4, 6]];

@@ -27,6 +27,7 @@ import { randomBatches } from "./fixtures.ts";
 const models: Readonly<Record<string, string>> = {
   ...families,
   qwen2: "families/qwen2",
+  qwen3: "families/qwen3",
   "deberta_v2 with a convolution": "families/deberta_v2_convolution",
 };
 
@@ -42,7 +43,7 @@ const methods: readonly Case[] = [
   { spec: { kind: "full" } },
   { spec: { ...lora, dropout: 0.3 } },
   { spec: { ...lora, dora: true, dropout: 0.3 } },
-  { spec: { kind: "bitfit" }, not: ["llama"] },
+  { spec: { kind: "bitfit" }, not: ["llama", "qwen3"] },
   { spec: { kind: "top-layers", layers: 1 } },
   { spec: { kind: "vera", rank: 3 } },
   { spec: { kind: "bottleneck", size: 2 } },

@@ -30,10 +30,10 @@ export const kinds = Object.keys(methods) as PrefixKind[];
 /** Every family that runs, with its heads. */
 export const families = [
   ...["gpt2_tiny", "classifier", "families/llama", "families/llama_wide"],
-  ...["families/llama_classifier", "families/mistral", "families/qwen2", "families/bert_masked"],
-  ...["families/bert_classifier", "families/roberta_masked", "families/roberta_classifier"],
-  ...["families/deberta_masked", "families/deberta_classifier", "families/deberta_v2_masked"],
-  "families/deberta_v2_convolution",
+  ...["families/llama_classifier", "families/mistral", "families/qwen2", "families/qwen3"],
+  ...["families/bert_masked", "families/bert_classifier", "families/roberta_masked"],
+  ...["families/roberta_classifier", "families/deberta_masked", "families/deberta_classifier"],
+  ...["families/deberta_v2_masked", "families/deberta_v2_convolution"],
 ];
 
 /** Opens one of them. */

@@ -56,6 +56,7 @@ const runnable = [
   { ...decoder, rope_parameters: { rope_type: "linear", factor: 2, rope_theta: 100 } },
   { ...decoder, model_type: "mistral", architectures: ["MistralModel"], sliding_window: 4 },
   { ...decoder, model_type: "qwen2", architectures: ["Qwen2ForSequenceClassification"] },
+  { ...decoder, model_type: "qwen3", architectures: ["Qwen3ForCausalLM"], head_dim: 6 },
 ];
 
 const seasoning = {
@@ -82,8 +83,11 @@ export const runnableConfigs: Kind = {
     const { positions, vocabulary } = model;
     sound(Number.isSafeInteger(positions) && positions > 0, `${positions} positions`);
     sound(Number.isSafeInteger(vocabulary) && vocabulary > 0, `${vocabulary} tokens`);
-    if (["llama", "mistral", "qwen2"].includes(`${config.model_type}`)) {
-      sound(areFinite(parseLlamaConfig(config).frequencies), "frequencies that are not finite");
+    if (["llama", "mistral", "qwen2", "qwen3"].includes(`${config.model_type}`)) {
+      sound(
+        areFinite(parseLlamaConfig(model.configJson()).frequencies),
+        "frequencies that are not finite",
+      );
     }
     using tape = new Tape(device);
     model.forward(tape, { tokens: { shape: [1, 1], data: Uint32Array.of(vocabulary - 1) } });
