@@ -28,7 +28,7 @@ export { check, runExperiment } from "./check.ts";
 export { help } from "./help.ts";
 export { type LiveFigure, liveFigure } from "./live_figure.ts";
 export { type Tex, tex } from "./part.ts";
-export { predict, type Prediction } from "./predict.ts";
+export { predict, type Prediction, savePredictions } from "./predict.ts";
 export { type Progress, progress } from "./progress.ts";
 export { setup } from "./setup.ts";
 export { show } from "./show.ts";

@@ -15,6 +15,7 @@ import { render } from "./part.ts";
 import askScript from "./predict/ask_script.js" with { type: "text" };
 import keptScript from "./predict/kept_script.js" with { type: "text" };
 import revealScript from "./predict/reveal_script.js" with { type: "text" };
+import saveScript from "./predict/save_script.js" with { type: "text" };
 import { type Choice, type Control, textOf, type Track, trackOf } from "./slider.ts";
 
 // Predictions.
@@ -75,6 +76,21 @@ export async function predict(question: string, answers: Control): Promise<Predi
   };
 }
 
+/**
+ * Shows a button that saves what a reader has predicted in this tab as CSV, for a lecturer: each question with
+ * the answer, what was measured, and whether they agree. As with the answers, no kernel hears of it.
+ *
+ * @example
+ * ```ts
+ * import { savePredictions } from "@lowrank/core/notebook";
+ *
+ * await savePredictions();
+ * ```
+ */
+export async function savePredictions(): Promise<void> {
+  await showHtml(saveHtml(), "Predictions are kept by a page, and can be saved there as CSV.");
+}
+
 /** The answer that is nearest to what was measured: in a range, it may be between two. */
 function bestOf({ values, texts, isRange }: Track, measured: Choice, text: string): string {
   if (!isRange) return text;
@@ -95,10 +111,15 @@ async function showHtml(html: string, text: string): Promise<void> {
 // The page.
 
 /** An output is saved with its script, so it contains no more than it needs. */
-function scriptHtml(...texts: string[]): string {
-  const code = `{ const kept = ${keptScript}${texts.join("")} }`;
-  return `<script>${code.replaceAll("</script", "<\\/script")}</script>`;
-}
+const scriptHtml = (...texts: string[]): string =>
+  pageScript(`{ const kept = ${keptScript}${texts.join("")} }`);
+
+const pageScript = (code: string): string =>
+  `<script>${code.replaceAll("</script", "<\\/script")}</script>`;
+
+/** The button, which works where a page's scripts run. */
+export const saveHtml = (): string =>
+  `<div><button type="button">Save my predictions (CSV)</button>${pageScript(saveScript)}</div>`;
 
 const stepping = `const stepper = ${stepper}`;
 

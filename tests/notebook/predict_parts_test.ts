@@ -1,7 +1,7 @@
 /** Predictions in a real browser, without a kernel. */
 
 import { assertEquals } from "@std/assert";
-import { questionHtml, resultHtml } from "../../src/notebook/predict.ts";
+import { questionHtml, resultHtml, saveHtml } from "../../src/notebook/predict.ts";
 import { inPage } from "../figures/in_page.ts";
 import { Browser, type Page } from "../support/browser.ts";
 import { browserPath } from "../support/parts.ts";
@@ -80,6 +80,28 @@ Deno.test({
       const answers = ((await said(page)) as string[]).slice(0, 2);
       assertEquals(answers, ["You said 6.", "You said 6."]);
       assertEquals(await page.evaluate("heard"), 0);
+    }),
+});
+
+Deno.test({
+  name: "the answers are saved as CSV, with what was measured where its cell has run",
+  ignore: browserPath() === undefined,
+  fn: () =>
+    inPage([...parts.slice(0, 3), saveHtml()], async (page) => {
+      await page.evaluate(`{ saved = []; HTMLAnchorElement.prototype.click = function () {
+        saved.push(this.download, decodeURIComponent(this.href.split(",").slice(1).join(",")));
+      }; }`);
+      const press = `document.querySelector("button").click(), saved.splice(0)`;
+      const heading = "question,predicted,measured,right\r\n";
+      assertEquals(await page.evaluate(press), ["predictions.csv", heading]);
+      await page.evaluate(`document.querySelector("[value='7']").click()`);
+      await page.evaluate(`document.querySelector("[type=range]").click()`);
+      const lines = ['"How many are free?","7","6","no"', '"How many times?","4","",""'];
+      const [, text] = await page.evaluate<string[]>(press);
+      assertEquals(text.replace(heading, "").trim().split("\r\n").sort(), lines);
+      await page.evaluate(`document.querySelector("[value='6']").click()`);
+      const [, now] = await page.evaluate<string[]>(press);
+      assertEquals(now.includes('"6","6","yes"'), true, now);
     }),
 });
 
