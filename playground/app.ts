@@ -27,6 +27,7 @@ export class App {
   #wanted: State;
   #device: Device | undefined;
   #lesson: Lesson | undefined;
+  #beside: Lesson | undefined;
   #view: PlantedView | undefined;
   #reading: LessonReading | undefined;
   #merged: MergedLesson | undefined;
@@ -85,9 +86,13 @@ export class App {
     if (!this.#device || state.device !== this.#state.device) await this.#openDevice(state);
     this.#state = state;
     const lesson = this.#lesson = await openLesson(this.#device!, settingsOf(state));
+    if (state.beside > 0) {
+      const settings = { ...settingsOf(state), rank: state.beside };
+      this.#beside = await openLesson(this.#device!, settings);
+    }
     element("figures").hidden = false;
-    this.#view = new PlantedView(lesson.parts, this.#kept);
-    this.#take(await lesson.read());
+    this.#view = new PlantedView(lesson.parts, this.#kept, this.#beside?.parts);
+    await this.#advance(lesson, 0);
     const every = Math.ceil(state.steps / 100);
     for (let left = state.steps; left > 0; left -= every) {
       await this.#advance(lesson, Math.min(left, every));
@@ -98,8 +103,12 @@ export class App {
   /** Ends the lesson, so that none of its numbers is taken for those of the next. */
   async #close(): Promise<void> {
     await this.#unmerge(false);
-    this.#lesson?.[Symbol.dispose]();
-    this.#lesson = this.#view = this.#reading = undefined;
+    for (const lesson of [this.#lesson, this.#beside]) lesson?.[Symbol.dispose]();
+    this.#lesson =
+      this.#beside =
+      this.#view =
+      this.#reading =
+        undefined;
   }
 
   async #openDevice({ device: kind }: State): Promise<void> {
@@ -141,17 +150,14 @@ export class App {
 
   async #advance(lesson: Lesson, steps: number): Promise<void> {
     await lesson.train(steps);
-    this.#take(await lesson.read());
-  }
-
-  #take(reading: LessonReading): void {
-    this.#reading = reading;
-    this.#view!.take(reading);
+    await this.#beside?.train(steps);
+    this.#reading = await lesson.read();
+    this.#view!.take(this.#reading, await this.#beside?.read());
   }
 
   #show(): void {
     this.#view!.draw();
-    element("numbers").innerHTML = numbersHtml(this.#reading!);
+    element("numbers").innerHTML = numbersHtml(this.#reading!, this.#view!.beside);
   }
 
   get #canContinue(): boolean {
@@ -165,7 +171,7 @@ export class App {
   /** Text at the end of the steps. */
   #standing(): string {
     if (!this.#reading || this.#reading.steps === 0) return "";
-    return this.#isFinite ? standingText(this.#reading) : notFinite;
+    return this.#isFinite ? standingText(this.#reading, this.#view?.beside) : notFinite;
   }
 
   /** Stops the pictures and says why, if there is something to say. */
@@ -174,7 +180,8 @@ export class App {
     element("said").textContent = said;
     if (!this.#lesson || !this.#reading) return this.#showNothing();
     this.#show();
-    const text = exactText(this.#lesson, this.#reading, this.#device!.description);
+    const { description } = this.#device!, { beside } = this.#view!;
+    const text = exactText(this.#lesson, this.#reading, description, beside);
     element("exact").querySelector("pre").textContent = text;
     this.#stopped(this.#lesson.steps);
   }

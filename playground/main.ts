@@ -15,7 +15,7 @@ import { lessonHandles, memoryHandles, tinyHandles } from "./views/handles.ts";
 import { drawAdapter, showAdapter } from "./views/adapter.ts";
 import { showBlock } from "./views/block.ts";
 import { showStop, turnAnswer, turns } from "./views/path.ts";
-import { showFigures } from "./views/planted.ts";
+import { besideTurned, showFigures, showTwo } from "./views/planted.ts";
 import { Sharing } from "./views/sharing.ts";
 
 let state = parseState(page.location.hash);
@@ -51,6 +51,7 @@ function show(): void {
   element("prompt").value = state.prompt;
   showStop(state);
   showFigures(state);
+  showTwo(state);
   sharing.show(state);
   showBlock("memory-block", state.sites);
 }
@@ -80,6 +81,12 @@ element("stop-why").onclick = () => turnAnswer(state.stop);
 element("stop-again").onclick = () => {
   go(stateAt(state.stop, state));
   element("next").focus();
+};
+
+element("two").onclick = () => {
+  put(fitted({ ...state, ...besideTurned(state), steps: 0 }));
+  show();
+  app.restart(state, true);
 };
 
 /** A reader has moved a handle. */
@@ -129,4 +136,5 @@ page.matchMedia("(prefers-color-scheme: dark)").addEventListener("change", redra
 
 sharing.sayUnknown(unknownIn(page.location.hash));
 show();
+page.document.querySelector("main").className = "built"; // From here on nothing moves.
 app.restart(state, false);

@@ -11,6 +11,8 @@ export interface State extends LessonSettings {
   readonly pace: number;
   /** Steps that are taken when the page opens. */
   readonly steps: number;
+  /** r of a second run, which is trained and drawn beside the first; 0 is none. */
+  readonly beside: number;
   /** Stop of the guided path; 0 is none. */
   readonly stop: number;
   /** The device that computes. */
@@ -49,6 +51,7 @@ export const choices = {
   start: lessonStarts,
   spread: [1, 2, 4, 8, 16],
   seed: Array.from({ length: 20 }, (_, i) => i + 1),
+  beside: [0, 1, 2, 3, 4, 6, 8, 12, 16],
   stop: Array.from({ length: stops.length + 1 }, (_, i) => i),
   pace: [1, 2, 4, 8],
   device: ["cpu", "webgpu", "reference"],
@@ -79,7 +82,7 @@ export const hideable: readonly string[] = [
 /** The state of a page that is opened without settings. */
 export const initial: State = {
   ...lessonSettings(),
-  ...{ pace: 1, steps: 0, stop: 0, device: "cpu" },
+  ...{ pace: 1, steps: 0, beside: 0, stop: 0, device: "cpu" },
   ...{ model: "llama-2-7b", modelRank: 8, sites: "q,v", dtype: "F32", batch: 1, length: 128 },
   ...{ textRank: 8, textAlpha: 16, textRate: 0.005, textSteps: 120, textSeed: 1 },
   ...{ textDevice: "cpu", site: 3, prompt: "flp green:", hide: "" },
@@ -131,8 +134,9 @@ export const hiddenIn = ({ hide }: State): readonly string[] => hide.split(",");
 
 /** No rank is above the width. */
 export function fitted(state: State): State {
-  const { width, rank, shiftRank } = state;
-  return { ...state, rank: Math.min(rank, width), shiftRank: Math.min(shiftRank, width) };
+  const { width, rank, shiftRank, beside } = state;
+  const within = (rank: number) => Math.min(rank, width);
+  return { ...state, rank: within(rank), shiftRank: within(shiftRank), beside: within(beside) };
 }
 
 /** The address of a state: its stop of the path, and what differs there or from the first. */
@@ -160,5 +164,6 @@ export function tinySettingsOf(state: State): TinySettings {
 /** The state of a stop: its settings, and the first ones for what it does not say. */
 export function stateAt(stop: number, state: State): State {
   const { settings = {}, steps: taken = 0 } = stops[stop - 1] ?? {};
-  return { ...state, ...settingsOf(initial), ...settings, steps: taken, stop };
+  const own = { ...settingsOf(initial), beside: 0, ...settings };
+  return { ...state, ...own, steps: taken, stop };
 }

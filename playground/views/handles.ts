@@ -38,6 +38,12 @@ export const lessonHandles: readonly Handle[] = [
     { key: "shiftRank", label: "Rank of D", fits: upToWidth },
     { key: "spread", label: "Inputs", format: (value) => value === 1 ? "round" : `${value} : 1` },
     { key: "seed", label: "Seed" },
+    {
+      key: "beside",
+      label: "A run beside",
+      format: (beside) => beside === 0 ? "none" : `r = ${beside}`,
+      fits: upToWidth,
+    },
     { key: "pace", label: "Steps per frame" },
     {
       key: "device",

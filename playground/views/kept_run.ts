@@ -15,8 +15,13 @@ export const comparable = (
 
 const symbols = { rank: "r", alpha: "α", learningRate: "η", start: "init" } as const;
 
-/** Names a kept run by what it has of its own. */
-export function showKept(kept: KeptRun | undefined, now: LessonSettings): void {
+/** Names a run that is drawn under the last one, kept or trained beside it, by what it has of its own. */
+export function showKept(
+  kept: KeptRun | undefined,
+  now: LessonSettings,
+  word: "kept" | "beside",
+): void {
+  element("keep").hidden = word === "beside";
   element("keep").textContent = kept ? "Forget the kept run" : "Keep this run";
   const own = kept && Object.entries(symbols)
     .map(([name, symbol]) => [symbol, kept.settings[name as keyof typeof symbols], name] as const)
@@ -24,6 +29,6 @@ export function showKept(kept: KeptRun | undefined, now: LessonSettings): void {
     .map(([symbol, value]) => `${symbol} = ${value}`);
   for (const id of ["kept-spectrum", "kept-loss"]) {
     element(id).hidden = !own;
-    element(id).textContent = `kept: ${own?.join(", ") || "the same settings"}`;
+    element(id).textContent = `${word}: ${own?.join(", ") || "the same settings"}`;
   }
 }

@@ -5,11 +5,13 @@ import { type DenseMatrix, denseOf, difference, frobeniusNorm } from "../../src/
 import { element, page } from "../dom.ts";
 import { type Colors, drawHeatmap, rgb } from "../draw/heatmap.ts";
 import type { LessonReading } from "../../src/lesson/lesson.ts";
+import type { BesideReading } from "./words.ts";
 
 /** Draws W₀, the changes and their sum on one scale; each factor on its own. */
 export function drawMaps(
   { base, shift, lora, full, factors }: LessonReading,
   merged?: DenseMatrix,
+  beside?: BesideReading,
 ): void {
   const sum = merged ?? sumOf(base, lora.matrix), left = difference(shift.matrix, lora.matrix);
   const most = Math.max(largest(base), largest(shift.matrix));
@@ -28,9 +30,26 @@ export function drawMaps(
     const matrix = denseOf(factors[name]);
     drawMap(name, matrix, largest(matrix), `${name}, ${matrix.rows} × ${matrix.columns}`);
   }
+  drawBeside(most, beside);
   const title = element("sum-title");
   title.textContent = merged ? "merged" : "W₀ + s·B·A";
   title.className = `title ${merged ? "merged" : "lora"}`;
+}
+
+/** Draws the change that a run beside has learned, and the rest, in the places of the factors. */
+function drawBeside(most: number, beside?: BesideReading): void {
+  for (const id of ["cell-B", "cell-A"]) element(id).hidden = !!beside;
+  for (const id of ["cell-beside", "cell-left-beside"]) element(id).hidden = !beside;
+  if (!beside) return;
+  const { rank, reading: { lora, shift } } = beside, of = `of r = ${rank}`;
+  const left = difference(shift.matrix, lora.matrix);
+  element("beside-title").textContent = `s·B·A ${of}`;
+  element("left-beside-title").textContent = `left ${of}`;
+  for (const [id, matrix] of [["", lora.matrix], ["left-", left]] as const) {
+    const name = id === "" ? "s·B·A" : "D − s·B·A";
+    const label = `${name} ${of}, of norm ${frobeniusNorm(matrix).toFixed(2)}`;
+    drawMap(`${id}beside`, matrix, most, label);
+  }
 }
 
 const sumOf = (a: DenseMatrix, b: DenseMatrix): DenseMatrix => ({

@@ -3,11 +3,21 @@
 import type { Lesson, LessonReading } from "../../src/lesson/lesson.ts";
 import type { MergedLesson, UnmergedLesson } from "../../src/lesson/merging.ts";
 
+/** The run beside, whose rank alone is another one. */
+export interface BesideReading {
+  readonly rank: number;
+  readonly reading: LessonReading;
+}
+
 /** Step and losses, as terms of a list. */
-export function numbersHtml({ steps, loss, bounds }: LessonReading): string {
+export function numbersHtml(
+  { steps, loss, bounds }: LessonReading,
+  beside?: BesideReading,
+): string {
   const terms: readonly (readonly [string, string])[] = [
     ["step", String(steps)],
     ["loss of LoRA", digits(loss.lora)],
+    ...beside ? [[`of r = ${beside.rank}`, digits(beside.reading.loss.lora)] as const] : [],
     ["of full", digits(loss.full)],
     ...bounds.best === undefined ? [] : [["best of rank r", bestOf(bounds.best)] as const],
   ];
@@ -21,9 +31,17 @@ const digits = (value: number): string =>
   value !== 0 && Math.abs(value) < 1e-3 ? value.toExponential(1) : value.toPrecision(3);
 
 /** Text at the end of the steps; a reader who does not see the figures hears it. */
-export const standingText = ({ steps, loss: { lora, full } }: LessonReading): string =>
-  `After ${steps} steps the loss is ${digits(lora)} with LoRA and ${digits(full)} with full ` +
-  "fine-tuning.";
+export function standingText(
+  { steps, loss: { lora, full } }: LessonReading,
+  beside?: BesideReading,
+): string {
+  const second = beside
+    ? `, ${digits(beside.reading.loss.lora)} with r = ${beside.rank} beside it`
+    : "";
+  return `After ${steps} steps the loss is ${digits(lora)} with LoRA${second} and ${
+    digits(full)
+  } with full fine-tuning.`;
+}
 
 /** Text for steps that end because the loss is not finite. */
 export const notFinite = "The loss is no longer finite: take a smaller learning rate or α.";
@@ -45,8 +63,11 @@ export function exactText(
   { parts }: Lesson,
   { steps, losses, loss, lora, full, shift }: LessonReading,
   computedBy: string,
+  beside?: BesideReading,
 ): string {
   const singularValues = { D: [...shift.values], lora: [...lora.values], full: [...full.values] };
-  const { settings } = parts;
-  return JSON.stringify({ settings, computedBy, steps, losses, loss, singularValues }, null, 1);
+  const { settings } = parts, found = { steps, losses, loss, singularValues };
+  const second = beside &&
+    { beside: { rank: beside.rank, losses: beside.reading.losses.lora } };
+  return JSON.stringify({ settings, computedBy, ...found, ...second }, null, 1);
 }

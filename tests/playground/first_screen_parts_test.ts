@@ -1,7 +1,9 @@
 /** The first screen of the playground: question, handles, matrices and charts, and what a step changes there. */
 
-import { assert, assertEquals } from "@std/assert";
+import { assert, assertEquals, assertMatch } from "@std/assert";
 import { stops } from "../../playground/path.ts";
+import { openCpuDevice } from "../../src/device/cpu/cpu_device.ts";
+import { openLesson } from "../../src/lesson/mod.ts";
 import { browserPath } from "../support/parts.ts";
 import type { Page } from "../support/browser.ts";
 import { exactAfter } from "./lesson_checks.ts";
@@ -149,6 +151,99 @@ Deno.test({
     assertEquals(page.errors, []);
   },
 });
+
+/** Collects elements that move by themselves, with their heights before and after. */
+const watchMoves = `globalThis.moves = [];
+  new PerformanceObserver((list) => moves.push(...list.getEntries().flatMap(({ sources }) =>
+    sources.map(({ node, previousRect, currentRect }) =>
+      [node?.id || node?.nodeName, previousRect.y, currentRect.y].join(" "))))
+  ).observe({ type: "layout-shift", buffered: true });`;
+
+/** Two frames later all that moved has been told. */
+const movesSoFar =
+  `new Promise((tell) => requestAnimationFrame(() => requestAnimationFrame(() => tell(moves))))`;
+
+Deno.test({
+  name: "nothing moves while the page is built, nor when steps begin and end",
+  ignore,
+  fn: async () => {
+    await using page = await playground.open("about:blank");
+    await page.send("Page.addScriptToEvaluateOnNewDocument", { source: watchMoves });
+    for (const [width, height] of [[screen.width, screen.height], [400, 800]]) {
+      await page.resize(width, height);
+      for (const hash of ["", "#stop=1", "#stop=8"]) {
+        await open(page, hash);
+        assertEquals(await page.evaluate(movesSoFar), [], `${width} pixels, ${hash}`);
+        await click(page, "step");
+        await page.until(
+          `document.getElementById("said").textContent.startsWith("After ")`,
+          20_000,
+          "a step",
+        );
+        assertEquals(await page.evaluate(movesSoFar), [], `${width} pixels, ${hash}, a step`);
+      }
+    }
+  },
+});
+
+/** The place of what is said on a phone, and whether it is what is seen there. */
+const saidInSight = `(({ left, top, bottom } = said.getBoundingClientRect()) =>
+  top > 0 && bottom <= innerHeight && document.elementFromPoint(left + 9, top + 9) === said)()`
+  .replaceAll("said", `document.getElementById("said")`);
+
+Deno.test({
+  name: "on a phone, what merging did is said in sight of its button",
+  ignore,
+  fn: async () => {
+    await using page = await playground.open("about:blank");
+    await page.resize(400, 800);
+    await open(page, "#stop=8");
+    await click(page, "merge");
+    const said = `document.getElementById("said").textContent.startsWith("Merged: ")`;
+    await page.until(said, 20_000, "a merge");
+    assertEquals(await page.evaluate(saidInSight), true);
+  },
+});
+
+Deno.test({
+  name: "r = 1 and r = 8 are trained side by side, with the numbers of the library",
+  ignore,
+  fn: async () => {
+    await using page = await playground.open("about:blank");
+    await page.resize(screen.width, screen.height);
+    await open(page, "");
+    const textOf = (id: string) =>
+      page.evaluate<string>(`document.getElementById("${id}").textContent`);
+    const named = await textOf("two");
+    assertEquals(named, "r = 1 beside r = 8");
+    await click(page, "two");
+    await page.until(`parseInt(document.querySelector("#numbers dd").textContent) > 9`, 60_000, "");
+    await click(page, "run");
+    await exactAfter(page, 10);
+    assertMatch(await page.evaluate("location.hash"), /^#rank=1&steps=\d+&beside=8$/);
+    await assertFits(page, named);
+    assertEquals(await textOf("kept-loss"), "beside: r = 8");
+    await assertBesideIsThatOfDeno(page);
+    const [first, second] = [await colorsOf(page, "left"), await colorsOf(page, "left-beside")];
+    assert(first.filter((color, i) => differ(color, second[i])).length >= 64, "r = 8 leaves less");
+    await click(page, "two");
+    await page.until(`document.getElementById("cell-beside").hidden`, 20_000, "one run");
+    await page.until(`document.getElementById("keep").checkVisibility()`, 20_000, "its button");
+    assertEquals(page.errors, []);
+  },
+});
+
+/** The run beside has another rank, and all other settings in common. */
+async function assertBesideIsThatOfDeno(page: Page): Promise<void> {
+  const { steps, settings, losses, beside } = await exactAfter(page, 10);
+  assertEquals([settings.rank, beside?.rank], [1, 8]);
+  using device = await openCpuDevice({ threads: 1, blas: false });
+  for (const [rank, found] of [[1, losses.lora], [8, beside?.losses]] as const) {
+    using lesson = await openLesson(device, { ...settings, rank });
+    await lesson.train(steps);
+    assertEquals(found, (await lesson.read()).losses.lora, `r = ${rank}`);
+  }
+}
 
 type Color = readonly number[];
 

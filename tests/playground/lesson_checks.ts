@@ -5,7 +5,7 @@ import { formatState, initial, settingsOf, type State } from "../../playground/s
 import { catalog } from "../../src/architectures/mod.ts";
 import { injectLora } from "../../src/adapt/mod.ts";
 import { openCpuDevice } from "../../src/device/cpu/cpu_device.ts";
-import { type LessonReading, openLesson } from "../../src/lesson/mod.ts";
+import { type LessonReading, type LessonSettings, openLesson } from "../../src/lesson/mod.ts";
 import { completeConfig } from "../../src/models/mod.ts";
 import { formatBytes } from "../../src/figures/format.ts";
 import { predictMemory } from "../../src/runs/mod.ts";
@@ -15,12 +15,13 @@ import { assertSaid, assertShown, shownTerms } from "./shown.ts";
 
 /** The page's text under "The exact numbers". */
 interface Exact {
-  settings: unknown;
+  settings: LessonSettings;
   computedBy: string;
   steps: number;
   losses: { lora: readonly number[]; full: readonly number[] };
   loss: { lora: number; full: number };
   singularValues: Record<"D" | "lora" | "full", readonly number[]>;
+  beside?: { rank: number; losses: readonly number[] };
 }
 
 type Numbers = Omit<Exact, "computedBy">;
