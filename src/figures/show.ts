@@ -173,7 +173,7 @@ export interface Stepper {
 const row = "display:flex;align-items:center;gap:0.8em;max-width:44em;margin:2px 0";
 const wide = "min-width:8em";
 /** All labels are equally wide, so that the controls below each other begin at one place. */
-const labeled = "flex:0 0 min(13em,40%)";
+const labeled = "width:13em;min-width:8em";
 
 /** A labeled control, disabled until a script makes it live, as none does in an untrusted notebook. */
 export function stepperHtml({ label, texts, start, isRange }: Stepper): string {
