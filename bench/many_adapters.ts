@@ -9,7 +9,7 @@
  */
 
 import { fileURLToPath } from "node:url";
-import type { Variant } from "../experiments/many_adapters/variants.ts";
+import type { Variant } from "../experiments/cost/random_adapters.ts";
 import { lastLineOf } from "./environment.ts";
 
 /** Our small base. */

@@ -25,7 +25,7 @@ import {
   shortGlossData,
 } from "./gloss_runs.ts";
 import { launchText, mergedRule } from "./latency/claims.ts";
-import { countPasses } from "./latency/count.ts";
+import { countPasses } from "./latency/passes.ts";
 
 /** The largest rank of the adaptation experiment. */
 const rank = 16, method = loraMethod(rank), lora = { rank, sites: "all" } as const;

@@ -20,4 +20,4 @@ export { experiments, selectExperiments } from "./registry.ts";
 export { reproduce, type ReproduceOptions } from "./frame/reproduce.ts";
 export { median } from "../src/core/numbers.ts";
 export { quotedFromPaper } from "../src/paper/printed_tables.ts";
-export { qualityFinding } from "./adaptation/quality.ts";
+export { qualityFinding } from "./adaptation/adaptation.ts";

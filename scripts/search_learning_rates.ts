@@ -31,9 +31,9 @@ import { onBothTasks, onSkills } from "../experiments/methods/skills/tasks.ts";
 import { searchTexts } from "../experiments/methods/texts/search.ts";
 import { methodOf, searched, studySteps } from "../experiments/rank_study/runs.ts";
 import { searchSeed as seed, tryRates } from "../experiments/rate_search.ts";
-import { searchRegret } from "../experiments/regret/search.ts";
+import { searchRegret } from "../experiments/regret/runs.ts";
 import { searchNeededRank } from "../experiments/skills/needed_rank/rates.ts";
-import { searchSupersenses } from "../experiments/supersenses/search.ts";
+import { searchSupersenses } from "../experiments/supersenses/runs.ts";
 
 interface Search {
   readonly methods: readonly { readonly key: string; readonly spec: MethodSpec }[];

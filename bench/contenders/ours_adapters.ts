@@ -9,8 +9,8 @@ import {
   randomAdapter,
   ruledRank,
   type Variant,
-} from "../../experiments/many_adapters/variants.ts";
-import { timeInTurns } from "../../experiments/quantized/speed/turns.ts";
+} from "../../experiments/cost/random_adapters.ts";
+import { timeInTurns } from "../../experiments/frame/turns.ts";
 import {
   type AdaptersReport,
   baseFolder,

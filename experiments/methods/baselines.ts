@@ -1,7 +1,7 @@
 /** Baselines that classifiers are compared with. @module */
 
 import { fitBags, fitFrequent } from "../supersenses/baselines.ts";
-import type { SupersenseParts } from "../supersenses/task.ts";
+import type { SupersenseParts } from "../supersenses/runs.ts";
 import { baselineRow, type MethodRow } from "./comparison.ts";
 
 /** Result of a baseline. */

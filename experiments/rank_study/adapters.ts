@@ -1,13 +1,19 @@
-/** The adapters of the rank study: shipped with the repository, or trained now. @module */
+/** The adapters of the rank study, shipped with the repository or trained now, and what subspaces and amplification read of them. @module */
 
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { readJson } from "../../src/storage/files.ts";
+import type { LowRankUpdate } from "../../src/adapt/mod.ts";
+import { activationsOf } from "../../src/analysis/mod.ts";
+import type { Device } from "../../src/device/device.ts";
 import { readAdapter, writeAdapter } from "../../src/formats/mod.ts";
+import type { AdaptedModule } from "../../src/inspect/amplification_rows.ts";
+import { openBaseWeights, secondMoments } from "../../src/inspect/mod.ts";
 import { hashOf, type RunResult } from "../../src/runs/mod.ts";
+import { readJson } from "../../src/storage/files.ts";
+import { baseFolder, loadBase } from "../base_model.ts";
 import type { ExperimentContext, PlanContext, PlannedRun } from "../frame/mod.ts";
-import { glossSpec, planGloss } from "../gloss_runs.ts";
-import { glossRunOf, nameOf, type StudyRun } from "./runs.ts";
+import { glossSpec, openEvaluation, planGloss } from "../gloss_runs.ts";
+import { glossRunOf, nameOf, studyData, type StudyRun, subspaceRuns } from "./runs.ts";
 
 /** The folder of the shipped adapters: a PEFT folder for each run, and `runs.json`. */
 export const shippedFolder: string = fileURLToPath(
@@ -67,4 +73,41 @@ export async function writeHalf(runFolder: string, folder: string): Promise<stri
   const record = { updates, fanInFanOut, baseModelName, promptFormat, start };
   await writeAdapter(folder, { ...record, dtype: "F16" });
   return folder;
+}
+
+/** Reads everything, layer by layer, q before v; `results` are those of the runs that are not shipped. */
+export async function loadStudy(
+  ranks: readonly number[],
+  results: readonly RunResult[],
+  context: ExperimentContext,
+): Promise<AdaptedModule[]> {
+  const runs = subspaceRuns(ranks), adapters: (readonly LowRankUpdate[])[] = [];
+  for (const folder of await adapterFolders(runs, results, context)) {
+    adapters.push((await readAdapter(folder)).updates);
+  }
+  const names = adapters[0].map(({ module }) => module), { device } = context;
+  const metrics = await known.getOrInsertComputed(device, () => inputMetrics(device, names));
+  using weights = await openBaseWeights(baseFolder);
+  return await Promise.all(adapters[0].map(async (update, place): Promise<AdaptedModule> => {
+    const { shape: [rows, columns], data } = await weights.weightOf(update);
+    return {
+      site: place % 2 === 0 ? "q" : "v",
+      layer: place >> 1,
+      weight: { rows, columns, data: Float64Array.from(data) },
+      metric: metrics.get(update.module)!,
+      updates: Map.groupBy(adapters.map((all) => all[place]), (_, i) => runs[i].rank),
+    };
+  }));
+}
+
+/** Metrics that each device has computed: two experiments read them. */
+const known = new WeakMap<Device, ReturnType<typeof inputMetrics>>();
+
+/** The metric of each layer's inputs: the base's, on the validation split. */
+async function inputMetrics(device: Device, names: readonly string[]) {
+  using base = await loadBase(device);
+  const data = studyData(false), { examples } = data.evaluation;
+  const batches = await openEvaluation({ ...data, evaluation: { split: "validation", examples } });
+  const moments = await secondMoments(base, [...new Set(names)], batches);
+  return new Map([...moments].map(([name, S]) => [name, { activations: activationsOf(S) }]));
 }

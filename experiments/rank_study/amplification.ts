@@ -12,10 +12,9 @@ import { printedTables } from "../../src/paper/printed/mod.ts"; // paper/mod.ts 
 import said from "../../src/paper/printed/claims.json" with { type: "json" };
 import { metThePaper } from "../differences.ts";
 import { type Claim, claimsIn, type Experiment, experiment } from "../frame/mod.ts";
-import { missingRuns } from "./adapters.ts";
+import { loadStudy, missingRuns } from "./adapters.ts";
 import { amplified, overlapping, random } from "./printed.ts";
 import { studySettings, subspaceRuns, subspaceSeedsInWords } from "./runs.ts";
-import { loadStudy } from "./study.ts";
 import { mostShare } from "./subspaces.ts";
 
 const ranks = [4, 8, 64], smallest = 4, largest = 64;

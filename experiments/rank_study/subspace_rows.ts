@@ -20,7 +20,7 @@ import type { RunResult } from "../../src/runs/mod.ts";
 import { loadBase } from "../base_model.ts";
 import type { ExperimentContext } from "../frame/mod.ts";
 import { largeRank, seedAt, smallRank, subspaceSeeds } from "./runs.ts";
-import { loadStudy } from "./study.ts";
+import { loadStudy } from "./adapters.ts";
 
 /** A way to take an update's directions, the largest first, one a row. */
 type Space = (update: LowRankFactors, metric: InputStatistics) => DenseMatrix;

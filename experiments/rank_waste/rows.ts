@@ -7,28 +7,181 @@
 
 import { injectUpdates, type LowRankUpdate } from "../../src/adapt/mod.ts";
 import {
+  type CommonDirections,
+  commonDirections,
   randomSimilarity,
   sharedBasis,
   similarityGrid,
+  sumError,
+  toTensor,
+  truncateUpdate,
   type UpdateDirections,
   updateDirections,
 } from "../../src/analysis/mod.ts";
 import { mean } from "../../src/core/numbers.ts";
 import { siteName } from "../../src/core/update.ts";
+import type { GlossTask, PartOfSpeech } from "../../src/data/mod.ts";
 import { readAdapter } from "../../src/formats/mod.ts";
-import type { TextModel } from "../../src/models/mod.ts";
-import { loadBase } from "../base_model.ts";
-import type { ExperimentContext, MadeRun } from "../frame/mod.ts";
-import { glossLoss } from "../gloss_runs.ts";
 import {
-  type Adapters,
-  cutDown,
-  errorOf,
-  type Replaced,
-  valuesOf,
-  withSharedBasis,
-} from "./bases.ts";
-import { type Starts, wasteData, type WasteRun, wasteTasks } from "./runs.ts";
+  type DenseMatrix,
+  denseOf,
+  multiply,
+  multiplyTransposed,
+  rowsOf,
+  transposed,
+} from "../../src/linalg/mod.ts";
+import type { TextModel } from "../../src/models/mod.ts";
+import { alpha } from "../adaptation/methods.ts";
+import { loadBase } from "../base_model.ts";
+import type { ExperimentContext, MadeRun, PlanContext, PlannedRun } from "../frame/mod.ts";
+import { type GlossData, glossLoss, planGloss, shortGlossData } from "../gloss_runs.ts";
+
+/** Task of an adapter. */
+interface WasteTask {
+  /** Its name in tables. */
+  readonly name: string;
+  /** Part of speech of its words. */
+  readonly part: PartOfSpeech;
+  /** Its kind: to define words, or to name their kind. */
+  readonly task: GlossTask;
+}
+
+/** Two share their words, two the form of the answer. */
+export const wasteTasks: readonly WasteTask[] = [
+  { name: "define nouns", part: "noun", task: "gloss" },
+  { name: "define verbs", part: "verb", task: "gloss" },
+  { name: "kinds of nouns", part: "noun", task: "kind" },
+  { name: "kinds of verbs", part: "verb", task: "kind" },
+];
+
+/** Initial A of the adapters: one for each task, or the same for all. */
+export type Starts = "own" | "one";
+
+/** Both starts, in the order of the report. */
+export const allStarts: readonly Starts[] = ["own", "one"];
+
+/** An adapter. */
+export interface WasteRun {
+  readonly rank: number;
+  readonly starts: Starts;
+  readonly seed: number; // of the job
+  readonly task: number; // place in wasteTasks
+}
+
+/** The ranks of the study. */
+export const wasteRanks: readonly number[] = [2, 4, 8, 16, 32];
+
+/** Decision 0041 has the reasons. */
+export const wasteSteps = 80, wasteRate = 1e-2, wastePairs = 128;
+
+/** Data that a task is trained and measured on. */
+function wasteData({ part, task }: WasteTask, quick: boolean): GlossData {
+  const examples = quick ? 16 : wastePairs;
+  return { ...shortGlossData(part, quick), task, evaluation: { split: "test", examples } };
+}
+
+/** Seed of A and of the batches: tasks of one start have one. */
+const seedOf = ({ seed, starts, task }: WasteRun): number =>
+  10 * seed + (starts === "own" ? task + 1 : 0);
+
+/** All adapters of a job. */
+export function wasteRuns({ seeds, quick }: PlanContext): PlannedRun<WasteRun>[] {
+  const ranks = quick ? wasteRanks.slice(0, 1) : wasteRanks, steps = quick ? 5 : wasteSteps;
+  const runs = ranks.flatMap((rank) =>
+    seeds.flatMap((seed) =>
+      allStarts.flatMap((starts) =>
+        wasteTasks.map((_, task): WasteRun => ({ rank, starts, seed, task }))
+      )
+    )
+  );
+  return runs.map((run) => ({
+    ...planGloss({
+      ...{
+        method: { kind: "lora", rank: run.rank, alpha, sites: "all" },
+        seed: seedOf(run),
+        steps,
+      },
+      ...{ learningRate: wasteRate, data: wasteData(wasteTasks[run.task], quick) },
+    }, `r = ${run.rank}, ${wasteTasks[run.task].name}`),
+    chosen: run,
+  }));
+}
+
+/** Adapters, each with its sites in the same order. */
+type Adapters = readonly (readonly LowRankUpdate[])[];
+
+/** Adapters in place of others. */
+interface Replaced {
+  /** Adapters in the same number, of as many sites. */
+  readonly adapters: Adapters;
+  /** Values that have to be stored. */
+  readonly values: number;
+}
+
+/**
+ * Puts each adapter on the largest common basis of its site that stores at most a share of the
+ * values.
+ */
+export function withSharedBasis(adapters: Adapters, share: number): Replaced {
+  const sites = adapters[0].map((_, place) => {
+    const updates = adapters.map((own) => own[place]);
+    const most = share * updates.reduce((sum, update) => sum + valuesOf(update), 0);
+    const { inputs, outputs } = commonDirections(updates), count = updates.length;
+    const ends = inputs.columns + outputs.columns, size = largestBasis(ends, count, most);
+    const basis = { inputs: firstOf(inputs, size), outputs: firstOf(outputs, size) };
+    return {
+      updates: updates.map((update) => ({ ...update, ...projectUpdate(update, basis) })),
+      values: size * (ends + count * size),
+    };
+  });
+  return {
+    adapters: adapters.map((_, i) => sites.map(({ updates }) => updates[i])),
+    values: sites.reduce((sum, { values }) => sum + values, 0),
+  };
+}
+
+/** The largest k with k · ends + count · k² ≤ most. */
+export function largestBasis(ends: number, count: number, most: number): number {
+  return Math.floor((Math.sqrt(ends ** 2 + 4 * count * most) - ends) / (2 * count));
+}
+
+const firstOf = (directions: DenseMatrix, size: number): DenseMatrix =>
+  rowsOf(directions, 0, Math.min(size, directions.rows));
+
+/** P ΔW Q with the projections on directions of outputs and of inputs, in factors of the same rank. */
+export function projectUpdate(
+  { A, B, scaling }: Pick<LowRankUpdate, "A" | "B" | "scaling">,
+  { inputs, outputs }: CommonDirections,
+): Pick<LowRankUpdate, "A" | "B" | "scaling"> {
+  return {
+    A: toTensor(onto(denseOf(A), inputs)),
+    B: toTensor(transposed(onto(transposed(denseOf(B)), outputs))),
+    scaling,
+  };
+}
+
+/** The rows, projected on the span of orthonormal directions. */
+const onto = (rows: DenseMatrix, directions: DenseMatrix): DenseMatrix =>
+  multiply(multiplyTransposed(rows, directions), directions);
+
+/** Cuts each adapter down to a share of its rank, which must be whole. */
+export function cutDown(adapters: Adapters, share: number): Replaced {
+  const cut = adapters.map((own) =>
+    own.map((update) => ({ ...update, ...truncateUpdate(update, share * update.A.shape[0]) }))
+  );
+  return { adapters: cut, values: cut.flat().reduce((sum, update) => sum + valuesOf(update), 0) };
+}
+
+/** Values of A and B. */
+export const valuesOf = ({ A, B }: Pick<LowRankUpdate, "A" | "B">): number =>
+  A.data.length + B.data.length;
+
+/** ‖ΔW − ΔW′‖ / ‖ΔW‖ over all sites of an adapter. */
+export function errorOf(own: readonly LowRankUpdate[], other: readonly LowRankUpdate[]): number {
+  const errors = own.map((update, i) => sumError([{ update, weight: 1 }], other[i]));
+  const sum = (key: "frobenius" | "norm") => errors.reduce((all, one) => all + one[key] ** 2, 0);
+  return Math.sqrt(sum("frobenius") / sum("norm"));
+}
 
 /** A side of ΔW. */
 export type Side = "inputs" | "outputs";

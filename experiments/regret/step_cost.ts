@@ -4,11 +4,19 @@ import { catalog, type ConfigJson } from "../../src/architectures/mod.ts";
 import { digits } from "../../src/core/numbers.ts";
 import { Random } from "../../src/core/random.ts";
 import type { Device } from "../../src/device/device.ts";
-import { axis, baseLayout, dots, line, logAxis, palette, table } from "../../src/figures/mod.ts";
-import type { Figure } from "../../src/figures/mod.ts";
-import { timeInTurns } from "../quantized/speed/turns.ts";
-import { applyMethod } from "../../src/runs/mod.ts";
-import { type Batch, train } from "../../src/train/mod.ts";
+import {
+  axis,
+  baseLayout,
+  dots,
+  type Figure,
+  line,
+  logAxis,
+  palette,
+  table,
+} from "../../src/figures/mod.ts";
+import { allocateModel } from "../../src/models/mod.ts";
+import { allocateMethod, applyMethod, type MethodSpec } from "../../src/runs/mod.ts";
+import { type Batch, train, Trainer } from "../../src/train/mod.ts";
 import { baseConfig, loadBase } from "../base_model.ts";
 import {
   allHold,
@@ -24,8 +32,34 @@ import {
   ratioText,
   type TimeRatio,
 } from "../frame/mod.ts";
-import { full, loraOn, type RegretMethod } from "./methods.ts";
-import { stepOperations, type StepShape } from "./operations.ts";
+import { timeInTurns } from "../frame/turns.ts";
+import { CountingDevice } from "../latency/passes.ts";
+import { full, loraOn, type RegretMethod } from "./runs.ts";
+
+/** Sequences of one length. */
+interface StepShape {
+  /** Number of sequences. */
+  readonly batch: number;
+  /** Tokens of each. */
+  readonly length: number;
+}
+
+/** The operations of matrix products and attention in one training step of a language model. */
+export function stepOperations(
+  config: ConfigJson,
+  method: MethodSpec,
+  { batch, length }: StepShape,
+): number {
+  using device = new CountingDevice();
+  using model = allocateModel(device, config);
+  using _adapter = allocateMethod(model, method, 0);
+  using trainer = new Trainer(model, { learningRate: 0, steps: 1 });
+  const shape = [batch, length], size = batch * length;
+  const tokens = { shape, data: new Uint32Array(size) };
+  device.take();
+  trainer.step([{ inputs: { tokens }, targets: { shape, data: new Int32Array(size) } }]);
+  return device.take().flops;
+}
 
 /** The share of a full step that the post gives, and how far from it still counts; decision 0025. */
 const wanted = 2 / 3, within = 0.1;

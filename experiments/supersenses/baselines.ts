@@ -1,16 +1,192 @@
-/** Baselines of the encoder: bags of words, and a linear probe of the frozen encoder. @module */
+/** Baselines of the encoder: bags of words with naive Bayes and logistic regression, and a linear probe of the frozen encoder. @module */
 
+import type { Batch } from "../../src/core/batch.ts";
 import { mean } from "../../src/core/numbers.ts";
 import type { Device } from "../../src/device/device.ts";
-import type { Batch } from "../../src/core/batch.ts";
 import { allocateModel, loadModel, outputsOf, type TextModel } from "../../src/models/mod.ts";
 import { loadTokenizer } from "../../src/tokenizer/mod.ts";
-import { BagOfWords, type Grams, naiveBayes } from "./bag_of_words.ts";
-import { type Features, Regression, shareRight } from "./regression.ts";
-import type { LabeledFeatures, RegressionTask } from "./regression.ts";
-import { encoderFolder } from "./runs.ts";
 import { drawnDataset, type LabeledTexts } from "../labeled_texts.ts";
-import type { SupersenseParts } from "./task.ts";
+import { encoderFolder, type SupersenseParts } from "./runs.ts";
+
+/** A row's features: those that are not zero, by place. */
+interface Features {
+  /** Places. */
+  readonly at: ArrayLike<number>;
+  /** Their values. */
+  readonly values: ArrayLike<number>;
+}
+
+/** Rows with their classes. */
+interface LabeledFeatures {
+  /** One for each row. */
+  readonly rows: readonly Features[];
+  /** The class of each row. */
+  readonly labels: readonly number[];
+}
+
+/** Data and settings of a fit. */
+interface RegressionTask extends LabeledFeatures {
+  /** Number of features. */
+  readonly width: number;
+  /** Number of classes. */
+  readonly classes: number;
+}
+
+/** The share of rows whose most likely class is theirs. */
+export function shareRight(
+  { rows, labels }: LabeledFeatures,
+  scores: (row: Features) => Float64Array,
+): number {
+  const right = rows.filter((row, i) => {
+    const own = scores(row);
+    return own.indexOf(own.reduce((most, score) => Math.max(most, score))) === labels[i];
+  });
+  return right.length / rows.length;
+}
+
+/** Steps over all rows, and the rate of the first; it falls to 0 in a line. */
+const steps = 200, rate = 0.1;
+
+/** A fitted classifier with logits W x + b. */
+export class Regression {
+  readonly #task: RegressionTask;
+  readonly #lambda: number;
+  readonly #weights: Float64Array; // (width + 1, classes), the bias last
+
+  /**
+   * Minimizes the mean cross-entropy plus λ/2 ‖W‖², from W = 0 by Adam on all rows at once: the problem is
+   * convex, and there is no seed.
+   */
+  constructor(task: RegressionTask, lambda: number) {
+    const size = (task.width + 1) * task.classes;
+    this.#task = task;
+    this.#lambda = lambda;
+    this.#weights = new Float64Array(size);
+    const moments = [new Float64Array(size), new Float64Array(size)] as const;
+    const gradient = new Float64Array(size);
+    for (let step = 0; step < steps; step++) {
+      this.#fillGradient(gradient);
+      this.#update(gradient, moments, step);
+    }
+  }
+
+  /** The logits of a row. */
+  logits({ at, values }: Features): Float64Array {
+    const { classes, width } = this.#task, weights = this.#weights, bias = width * classes;
+    const logits = weights.slice(bias, bias + classes);
+    for (let i = 0; i < at.length; i++) {
+      const start = at[i] * classes, value = values[i];
+      for (let c = 0; c < classes; c++) logits[c] += value * weights[start + c];
+    }
+    return logits;
+  }
+
+  #update(
+    gradient: Float64Array,
+    [first, second]: readonly [Float64Array, Float64Array],
+    step: number,
+  ): void {
+    const weights = this.#weights, now = rate * (1 - step / steps);
+    const [a, b] = [1 - 0.9 ** (step + 1), 1 - 0.999 ** (step + 1)];
+    for (let i = 0; i < weights.length; i++) {
+      first[i] = 0.9 * first[i] + 0.1 * gradient[i];
+      second[i] = 0.999 * second[i] + 0.001 * gradient[i] * gradient[i];
+      weights[i] -= now * (first[i] / a) / (Math.sqrt(second[i] / b) + 1e-8);
+    }
+  }
+
+  #fillGradient(gradient: Float64Array): void {
+    const { rows, labels, classes, width } = this.#task, bias = width * classes;
+    for (let i = 0; i < bias; i++) gradient[i] = this.#lambda * this.#weights[i];
+    gradient.fill(0, bias);
+    rows.forEach((row, i) => {
+      const slope = this.logits(row);
+      toSlope(slope, labels[i], rows.length);
+      for (let c = 0; c < classes; c++) gradient[bias + c] += slope[c];
+      for (let j = 0; j < row.at.length; j++) {
+        const start = row.at[j] * classes, value = row.values[j];
+        for (let c = 0; c < classes; c++) gradient[start + c] += value * slope[c];
+      }
+    });
+  }
+}
+
+/** Turns a row's logits into the slope of the mean cross-entropy by them: (softmax − label) / rows. */
+function toSlope(logits: Float64Array, label: number, rows: number): void {
+  let most = -Infinity, sum = 0;
+  for (const logit of logits) most = Math.max(most, logit);
+  for (let c = 0; c < logits.length; c++) sum += logits[c] = Math.exp(logits[c] - most);
+  for (let c = 0; c < logits.length; c++) logits[c] /= sum * rows;
+  logits[label] -= 1 / rows;
+}
+
+/** Longest n-grams of words. */
+type Grams = 1 | 2;
+
+/** Lower-case words; with 2, also pairs of words that follow each other. */
+export function gramsOf(text: string, grams: Grams): string[] {
+  const words = text.toLowerCase().match(/[\p{L}\p{N}]+/gu) ?? [];
+  const pairs = words.slice(1).map((word, i) => `${words[i]} ${word}`);
+  return grams === 1 ? words : [...words, ...pairs];
+}
+
+/** Features of texts: 1 at each n-gram that a text has; those that no training text has are left out. */
+export class BagOfWords {
+  /** The training texts. */
+  readonly task: RegressionTask;
+  readonly #places = new Map<string, number>();
+  readonly #grams: Grams;
+
+  /** Gives every n-gram of the training texts a place. */
+  constructor(train: LabeledTexts, grams: Grams) {
+    this.#grams = grams;
+    for (const gram of train.rows.flatMap(({ text }) => gramsOf(text, grams))) {
+      if (!this.#places.has(gram)) this.#places.set(gram, this.#places.size);
+    }
+    const { size: width } = this.#places;
+    this.task = { width, classes: train.labels.length, ...this.featuresOf(train) };
+  }
+
+  /** The features of texts. */
+  featuresOf({ rows }: LabeledTexts): LabeledFeatures {
+    return {
+      rows: rows.map(({ text }) => this.#features(text)),
+      labels: rows.map(({ label }) => label),
+    };
+  }
+
+  #features(text: string): Features {
+    const at = [...new Set(gramsOf(text, this.#grams))]
+      .flatMap((gram) => this.#places.get(gram) ?? []);
+    return { at, values: new Float64Array(at.length).fill(1) };
+  }
+}
+
+/**
+ * Multinomial naive Bayes: log p(class) + Σ log p(n-gram | class), with α added to every count (Manning,
+ * Raghavan and Schütze 2008, section 13.2).
+ */
+export function naiveBayes(
+  { rows, labels, width, classes }: RegressionTask,
+  alpha: number,
+): (row: Features) => Float64Array {
+  const counts = new Float64Array(width * classes).fill(alpha);
+  const totals = new Float64Array(classes).fill(alpha * width), priors = new Float64Array(classes);
+  rows.forEach(({ at }, i) => {
+    const label = labels[i];
+    priors[label]++;
+    totals[label] += at.length;
+    for (let j = 0; j < at.length; j++) counts[at[j] * classes + label]++;
+  });
+  return ({ at }) =>
+    priors.map((prior, c) => {
+      let score = Math.log(prior);
+      for (let j = 0; j < at.length; j++) {
+        score += Math.log(counts[at[j] * classes + c] / totals[c]);
+      }
+      return score;
+    });
+}
 
 /** A fit that was chosen by one part and is reported on another; shares of the entries. */
 export interface ChosenFit {

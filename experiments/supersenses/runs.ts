@@ -1,17 +1,83 @@
-/** Runs of the supersense task: a method, a rate and a seed. @module */
+/** Runs of the supersense task: which of WordNet's 26 kinds of nouns does a dictionary entry describe? @module */
 
 import { fileURLToPath } from "node:url";
-import type { GlossSplit } from "../../src/data/mod.ts";
-import { fileDigests } from "../../src/storage/digest.ts";
+import { Random } from "../../src/core/random.ts";
+import {
+  dictionaryEntry,
+  type GlossSplit,
+  type LabeledText,
+  loadMeanings,
+  type Meaning,
+  splitOf,
+} from "../../src/data/mod.ts";
 import type { Device } from "../../src/device/device.ts";
-import { accuracyOn, countTrainable, initEncoder, loadModel } from "../../src/models/mod.ts";
-import type { StorageOptions, TextModel } from "../../src/models/mod.ts";
-import type { JsonRecord, MethodSpec } from "../../src/runs/mod.ts";
+import {
+  accuracyOn,
+  countTrainable,
+  initEncoder,
+  loadModel,
+  type StorageOptions,
+  type TextModel,
+} from "../../src/models/mod.ts";
+import type { Json, JsonRecord, MethodSpec } from "../../src/runs/mod.ts";
+import type { RunContext } from "../../src/runs/plan.ts";
+import { fileDigests } from "../../src/storage/digest.ts";
 import { loadTokenizer } from "../../src/tokenizer/mod.ts";
 import { type PlannedRun, planRun, type RunOpeners } from "../frame/mod.ts";
-import { drawnDataset } from "../labeled_texts.ts";
+import { drawnDataset, type LabeledTexts, labeledTexts } from "../labeled_texts.ts";
+import { searchSeed as seed, tryRates } from "../rate_search.ts";
 import found from "./learning_rates.json" with { type: "json" };
-import { readSupersenses, type SupersenseSizes } from "./task.ts";
+
+/** Most entries of each part. */
+type SupersenseSizes = Readonly<Record<GlossSplit, number>>;
+
+/** The entries of each part. */
+export type SupersenseParts = Readonly<Record<GlossSplit, LabeledTexts>>;
+
+/** Few labels: a pretrained encoder is for what has no more. */
+export const supersenseSizes: SupersenseSizes = { train: 2000, validation: 1000, test: 1000 };
+
+/**
+ * Entries that the first run of decision 0023 took of each part: those of this experiment come
+ * after them.
+ */
+const takenBefore: SupersenseSizes = { train: 500, validation: 500, test: 1000 };
+
+/** Chooses the entries, the same for every run. */
+const splitSeed = 2021;
+
+/** Words of an entry at most: a batch takes as long as its longest text. */
+const mostWords = 20;
+
+/**
+ * The entries of each part, drawn once. Parts share no word, and a definition that is in several is in the
+ * first of training, validation and test alone.
+ */
+export async function readSupersenses(
+  sizes: SupersenseSizes = supersenseSizes,
+): Promise<SupersenseParts> {
+  const nouns = await loadMeanings("noun"), labels = kindsOf(nouns);
+  const seen = new Set<string>();
+  const part = async (split: GlossSplit): Promise<LabeledTexts> => {
+    const own = nouns.filter((meaning) =>
+      splitOf(meaning.lemma) === split && dictionaryEntry(meaning).split(" ").length <= mostWords
+    );
+    const fresh = own.filter(({ definition }) => !seen.has(definition));
+    own.forEach(({ definition }) => seen.add(definition));
+    const order = new Random(splitSeed).permutation(fresh.length), from = takenBefore[split];
+    const rows = Array.from(order.subarray(from, from + sizes[split]), (at): LabeledText => ({
+      text: dictionaryEntry(fresh[at]),
+      label: labels.indexOf(fresh[at].kind),
+    }));
+    return await labeledTexts(rows, labels, `${rows.length} entries`);
+  };
+  const train = await part("train"), validation = await part("validation");
+  return { train, validation, test: await part("test") };
+}
+
+/** All kinds, in alphabetical order. */
+const kindsOf = (meanings: readonly Meaning[]): string[] =>
+  [...new Set(meanings.map(({ kind }) => kind))].sort();
 
 /** Our encoder's Hugging Face folder. */
 export const encoderFolder: string = fileURLToPath(
@@ -19,7 +85,7 @@ export const encoderFolder: string = fileURLToPath(
 );
 
 /** Method of a run. */
-export interface KindsMethod {
+interface KindsMethod {
   /** Its key in `learning_rates.json`; `random` trains random weights. */
   readonly key: string;
   /** Its name in tables. */
@@ -29,7 +95,7 @@ export interface KindsMethod {
 }
 
 /** A method that this experiment compares. */
-export interface SupersenseMethod extends KindsMethod {
+interface SupersenseMethod extends KindsMethod {
   readonly key: "lora" | "full" | "random";
   /** Rates that are tried. */
   readonly rates: readonly number[];
@@ -144,4 +210,20 @@ export function planSupersenses<Method extends KindsMethod>(
     },
     open,
   });
+}
+
+/** The accuracy of every rate with every method, on the entries to choose by. */
+export async function searchSupersenses(context: RunContext): Promise<JsonRecord> {
+  const tried: Record<string, Record<string, Json>> = {};
+  for (const method of supersenseMethods) {
+    const planned = (learningRate: number) =>
+      planSupersenses({ method, learningRate, seed, part: "validation" }, supersenseSizes);
+    tried[method.key] = await tryRates(
+      method.rates,
+      planned,
+      ({ accuracy }) => accuracy,
+      context,
+    );
+  }
+  return { split: "validation", seed, tried };
 }

@@ -6,9 +6,16 @@ import { isShareAbove, parPoints, shareNoise, signed } from "../differences.ts";
 import { type Claim, type Experiment, experiment, type MadeRun } from "../frame/mod.ts";
 import { type ChosenFit, fitBags, fitFrequent, fitProbe, fitTokenBag } from "./baselines.ts";
 import measured from "./supersenses.json" with { type: "json" };
-import { planSupersenses, supersenseMethods, supersenseRateOf } from "./runs.ts";
-import { batch, passes, type SupersenseRun } from "./runs.ts";
-import { readSupersenses, supersenseSizes } from "./task.ts";
+import {
+  batch,
+  passes,
+  planSupersenses,
+  readSupersenses,
+  supersenseMethods,
+  supersenseRateOf,
+  type SupersenseRun,
+  supersenseSizes,
+} from "./runs.ts";
 
 /** A quick run's sizes. */
 const quickSizes = { train: 64, validation: 64, test: 64 };

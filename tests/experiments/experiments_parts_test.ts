@@ -9,26 +9,20 @@ import type {
 } from "../../experiments/frame/mod.ts";
 import { reproduce } from "../../experiments/frame/reproduce.ts";
 import { loadBase } from "../../experiments/base_model.ts";
-import { manyAdapters } from "../../experiments/many_adapters/many_adapters.ts";
+import { manyAdapters } from "../../experiments/cost/many_adapters.ts";
 import {
   randomAdapter,
   ruledVariants as ruledSets,
-} from "../../experiments/many_adapters/variants.ts";
-import { loftqClaims } from "../../experiments/quantized/loftq/claims.ts";
-import { loftqErrors } from "../../experiments/quantized/loftq/loftq.ts";
-import { ranks } from "../../experiments/quantized/loftq/rows.ts";
-import { memoryClaims } from "../../experiments/quantized/memory/claims.ts";
-import { quantizedMemory } from "../../experiments/quantized/memory/memory.ts";
-import { stepMethods } from "../../experiments/quantized/steps.ts";
-import { survivalClaims } from "../../experiments/quantized/survival/claims.ts";
-import { forms } from "../../experiments/quantized/survival/rows.ts";
-import { survival } from "../../experiments/quantized/survival/survival.ts";
-import { wasteFigures } from "../../experiments/rank_waste/pictures.ts";
-import { wasteRows } from "../../experiments/rank_waste/rows.ts";
-import { type WasteRun, wasteRuns } from "../../experiments/rank_waste/runs.ts";
-import { resident } from "../../experiments/resident/resident.ts";
-import { runsAtOnce } from "../../experiments/runs_at_once/runs_at_once.ts";
-import { ruledVariants as ruledRuns } from "../../experiments/runs_at_once/variants.ts";
+} from "../../experiments/cost/random_adapters.ts";
+import { loftqClaims, loftqErrors, ranks } from "../../experiments/quantized/loftq.ts";
+import { memoryClaims, quantizedMemory } from "../../experiments/quantized/memory.ts";
+import { stepMethods } from "../../experiments/quantized/training_steps.ts";
+import { survival, survivalClaims } from "../../experiments/quantized/survival.ts";
+import { forms } from "../../experiments/quantized/survival_rows.ts";
+import { wasteFigures } from "../../experiments/rank_waste/rank_waste.ts";
+import { wasteRows, type WasteRun, wasteRuns } from "../../experiments/rank_waste/rows.ts";
+import { resident } from "../../experiments/cost/resident.ts";
+import { ruledVariants as ruledRuns, runsAtOnce } from "../../experiments/cost/runs_at_once.ts";
 import { injectUpdates } from "../../src/adapt/mod.ts";
 import { openCpuDevice } from "../../src/device/cpu/cpu_device.ts";
 import type { Figure } from "../../src/figures/figure.ts";

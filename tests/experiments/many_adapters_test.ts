@@ -1,9 +1,13 @@
 /** `many-adapters`: the rules of decision 0038 at their edges, and rows compared. */
 
 import { assertEquals, assertStringIncludes } from "@std/assert";
-import { type ManyAdapters, manyAdaptersClaims } from "../../experiments/many_adapters/claims.ts";
-import { compareRows, type RowDifferences } from "../../experiments/many_adapters/equality.ts";
-import { allVariants } from "../../experiments/many_adapters/variants.ts";
+import {
+  compareRows,
+  type ManyAdapters,
+  manyAdaptersClaims,
+  type RowDifferences,
+} from "../../experiments/cost/many_adapters.ts";
+import { allVariants } from "../../experiments/cost/random_adapters.ts";
 import { openCpuDevice } from "../../src/device/cpu/cpu_device.ts";
 import { notQuiet, tooNear } from "../../src/paper/claim.ts";
 import { turnTimes } from "./turn_times.ts";

@@ -2,8 +2,7 @@
 
 import "../support/open_lapack.ts";
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
-import { matrix } from "../../experiments/matrix/matrix.ts";
-import { measureMatrix, rank } from "../../experiments/matrix/measure.ts";
+import { matrix, measureMatrix, rank } from "../../experiments/cost/matrix.ts";
 import { injectLora } from "../../src/adapt/mod.ts";
 import { openCpuDevice } from "../../src/device/cpu/cpu_device.ts";
 import type { Device } from "../../src/device/device.ts";

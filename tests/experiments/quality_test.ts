@@ -1,6 +1,5 @@
 import { assertEquals, assertThrows } from "@std/assert";
-import { memoryClaims } from "../../experiments/adaptation/adaptation.ts";
-import { qualityFinding } from "../../experiments/adaptation/quality.ts";
+import { memoryClaims, qualityFinding } from "../../experiments/adaptation/adaptation.ts";
 import { type AdaptationRun, methodRows } from "../../src/inspect/mod.ts";
 
 /** A method whose only run took some steps. */

@@ -3,23 +3,23 @@
 import { assert, assertAlmostEquals, assertEquals } from "@std/assert";
 import fc from "npm:fast-check@4.10.2";
 import {
+  allStarts,
   cutDown,
   errorOf,
   largestBasis,
   projectUpdate,
-  valuesOf,
-  withSharedBasis,
-} from "../../experiments/rank_waste/bases.ts";
-import { unlearned, wasteClaims } from "../../experiments/rank_waste/claims.ts";
-import { wasteFigures } from "../../experiments/rank_waste/pictures.ts";
-import {
   sides,
+  valuesOf,
   wasteEnergies,
+  wasteRanks,
   type WasteRows,
+  wasteRuns,
   wasteSites,
+  wasteTasks,
+  withSharedBasis,
 } from "../../experiments/rank_waste/rows.ts";
+import { unlearned, wasteClaims, wasteFigures } from "../../experiments/rank_waste/rank_waste.ts";
 import shipped from "../../experiments/rank_waste/rank_waste.json" with { type: "json" };
-import { allStarts, wasteRanks, wasteRuns, wasteTasks } from "../../experiments/rank_waste/runs.ts";
 import {
   commonDirections,
   type LowRankUpdate,

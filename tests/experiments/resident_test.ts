@@ -1,5 +1,5 @@
 import { assert, assertEquals } from "@std/assert";
-import { besidePeak, measureResident } from "../../experiments/resident/resident.ts";
+import { besidePeak, measureResident } from "../../experiments/cost/resident.ts";
 
 /**
  * The system sees the peak in the device's memory, whole, because every byte of it was written. Beside it

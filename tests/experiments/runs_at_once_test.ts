@@ -2,12 +2,14 @@
 
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import {
+  allVariants,
   boundOf,
+  compareRuns,
+  type RunDifferences,
   type RunsAtOnce,
   runsAtOnceClaims,
-} from "../../experiments/runs_at_once/claims.ts";
-import { compareRuns, type RunDifferences } from "../../experiments/runs_at_once/equality.ts";
-import { allVariants, type Variant } from "../../experiments/runs_at_once/variants.ts";
+  type Variant,
+} from "../../experiments/cost/runs_at_once.ts";
 import { openCpuDevice } from "../../src/device/cpu/cpu_device.ts";
 import { notQuiet, tooNear } from "../../src/paper/claim.ts";
 import { turnTimes } from "./turn_times.ts";

@@ -1,8 +1,12 @@
 /** `switching`: the rules of decision 0041 at their edges, and a quick run. */
 
 import { assert, assertEquals, assertMatch } from "@std/assert";
-import type { Switching, SwitchRow } from "../../experiments/switching/measure.ts";
-import { switching, switchingClaims } from "../../experiments/switching/switching.ts";
+import {
+  type Switching,
+  switching,
+  switchingClaims,
+  type SwitchRow,
+} from "../../experiments/cost/switching.ts";
 import { openCpuDevice } from "../../src/device/cpu/cpu_device.ts";
 import { plotSvg } from "../../src/figures/still.ts";
 import { figureFaults } from "../support/figure_rules.ts";

@@ -1,6 +1,6 @@
 /** Times of rounds that are all alike. @module */
 
-import type { TurnTimes } from "../../experiments/quantized/speed/turns.ts";
+import type { TurnTimes } from "../../experiments/frame/turns.ts";
 
 /** 15 rounds of one time, in ms: their interval is that time. */
 export const turnTimes = (time: number): TurnTimes => ({

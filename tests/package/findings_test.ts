@@ -2,7 +2,7 @@
 
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { latencyClaims } from "../../experiments/latency/claims.ts";
-import { mediumShape, smallShape } from "../../experiments/latency/variants.ts";
+import { mediumShape, smallShape } from "../../experiments/latency/passes.ts";
 import { messageOf } from "../../experiments/frame/message.ts";
 import { experiments, paperClaims } from "../../experiments/registry.ts";
 import { findingsPage, paperCounts, withCounts } from "../../scripts/site/findings.ts";

@@ -4,13 +4,13 @@ import { assertAlmostEquals, assertEquals, assertStringIncludes } from "@std/ass
 import { ratioOf } from "../../../experiments/frame/mod.ts";
 import { judge, notQuiet, tooFew, tooNear } from "../../../src/paper/claim.ts";
 import { turnTimes } from "../turn_times.ts";
-import { latencyClaims } from "../../../experiments/latency/claims.ts";
 import {
   byBatch,
+  latencyClaims,
   type LatencyRow,
   methodsIn,
   slowDowns,
-} from "../../../experiments/latency/rows.ts";
+} from "../../../experiments/latency/claims.ts";
 
 const [merged, slowest, launches] = latencyClaims("small");
 

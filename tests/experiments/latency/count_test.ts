@@ -2,13 +2,13 @@
 
 import { assert, assertEquals } from "@std/assert";
 import measured from "../../../experiments/latency/latency_medium.json" with { type: "json" };
-import { countPasses } from "../../../experiments/latency/count.ts";
 import {
+  countPasses,
   latencyLora,
   mediumShape,
   openVariants,
   smallShape,
-} from "../../../experiments/latency/variants.ts";
+} from "../../../experiments/latency/passes.ts";
 import { openCpuDevice } from "../../../src/device/cpu/cpu_device.ts";
 import { DryDevice } from "../../../src/device/dry.ts";
 import { tracesOn } from "./traces.ts";

@@ -1,8 +1,12 @@
 /** The models of the latency study, and how they are timed. */
 
 import { assert, assertEquals } from "@std/assert";
-import { launchMicros, timeCell } from "../../../experiments/latency/measure.ts";
-import { openVariants, smallShape } from "../../../experiments/latency/variants.ts";
+import {
+  launchMicros,
+  openVariants,
+  smallShape,
+  timeCell,
+} from "../../../experiments/latency/passes.ts";
 import type { Device } from "../../../src/device/device.ts";
 import { DryDevice } from "../../../src/device/dry.ts";
 import { outputsOf } from "../../../src/models/mod.ts";

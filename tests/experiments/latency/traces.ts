@@ -1,6 +1,6 @@
 /** The launches that models of the latency study ask of a device. @module */
 
-import { openVariants, smallShape } from "../../../experiments/latency/variants.ts";
+import { openVariants, smallShape } from "../../../experiments/latency/passes.ts";
 import { Tape } from "../../../src/autograd/mod.ts";
 import type { Device } from "../../../src/device/device.ts";
 

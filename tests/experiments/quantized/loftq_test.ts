@@ -1,16 +1,16 @@
 /** `loftq`: what is measured, and the rules of decision 0033 on rows that just keep and just break them. */
 
 import { assert, assertAlmostEquals, assertEquals, assertRejects } from "@std/assert";
-import { loftqClaims } from "../../../experiments/quantized/loftq/claims.ts";
-import { loftqErrors } from "../../../experiments/quantized/loftq/loftq.ts";
 import {
   iterations,
+  loftqClaims,
+  loftqErrors,
   type LoftqRow,
   loftqRows,
   matricesOf,
   noiseBeyond,
   ranks,
-} from "../../../experiments/quantized/loftq/rows.ts";
+} from "../../../experiments/quantized/loftq.ts";
 import { DryDevice } from "../../../src/device/dry.ts";
 import { mean } from "../../../src/core/numbers.ts";
 import { denseOf, difference, frobeniusNorm } from "../../../src/linalg/mod.ts";

@@ -1,12 +1,15 @@
 /** The rules of decision 0033 for `quantized-loss`, on rows that just keep and just break them. */
 
 import { assert, assertAlmostEquals, assertEquals, assertMatch } from "@std/assert";
-import { lossBases } from "../../../experiments/quantized/loss/bases.ts";
-import { judgedClaims, lossClaims } from "../../../experiments/quantized/loss/claims.ts";
-import { comparedTasks } from "../../../experiments/quantized/loss/comparison.ts";
-import { lossSettings } from "../../../experiments/quantized/loss/loss.ts";
-import { lossFigure, lossMeansTable } from "../../../experiments/quantized/loss/pictures.ts";
-import type { LossRow } from "../../../experiments/quantized/loss/rows.ts";
+import { lossBases, type LossRow } from "../../../experiments/quantized/loss_runs.ts";
+import {
+  comparedTasks,
+  judgedClaims,
+  lossClaims,
+  lossFigure,
+  lossMeansTable,
+  lossSettings,
+} from "../../../experiments/quantized/loss.ts";
 import { figureFaults } from "../../support/figure_rules.ts";
 
 const [isPar, isRecovered, isBetter, costsNothing, isFiner] = lossClaims;

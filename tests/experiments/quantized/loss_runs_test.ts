@@ -5,10 +5,16 @@ import { adaptationRun, loraMethod, methods } from "../../../experiments/adaptat
 import { makeRuns, type PlanContext, type PlannedRun } from "../../../experiments/frame/mod.ts";
 import { planGloss } from "../../../experiments/gloss_runs.ts";
 import { textTasks } from "../../../experiments/methods/texts/tasks.ts";
-import { lossBases, qloraBase, readBases } from "../../../experiments/quantized/loss/bases.ts";
-import { quantizedLoss } from "../../../experiments/quantized/loss/loss.ts";
-import shipped from "../../../experiments/quantized/loss/loss.json" with { type: "json" };
-import { type LossRow, lossRows, lossRuns } from "../../../experiments/quantized/loss/rows.ts";
+import {
+  lossBases,
+  type LossRow,
+  lossRows,
+  lossRuns,
+  qloraBase,
+  readBases,
+} from "../../../experiments/quantized/loss_runs.ts";
+import { quantizedLoss } from "../../../experiments/quantized/loss.ts";
+import shipped from "../../../experiments/quantized/loss.json" with { type: "json" };
 import { openCpuDevice } from "../../../src/device/cpu/cpu_device.ts";
 import { DryDevice } from "../../../src/device/dry.ts";
 import { hashOf } from "../../../src/runs/mod.ts";

@@ -1,17 +1,20 @@
 /** `quantized-memory`: measured and predicted bytes, and the rules of decision 0033 at their edges. */
 
 import { assertEquals } from "@std/assert";
-import { memoryClaims } from "../../../experiments/quantized/memory/claims.ts";
 import {
   labels,
   type LargeRow,
   largeRows,
   measureStep,
+  memoryClaims,
   type MemoryRows,
   type StepRow,
-} from "../../../experiments/quantized/memory/rows.ts";
-import { runningModels } from "../../../experiments/quantized/shapes.ts";
-import { predictStep, stepMethods } from "../../../experiments/quantized/steps.ts";
+} from "../../../experiments/quantized/memory.ts";
+import {
+  predictStep,
+  runningModels,
+  stepMethods,
+} from "../../../experiments/quantized/training_steps.ts";
 import { evaluateFormula } from "../../../src/accounting/mod.ts";
 import { architectureOf } from "../../../src/architectures/mod.ts";
 import { openCpuDevice } from "../../../src/device/cpu/cpu_device.ts";

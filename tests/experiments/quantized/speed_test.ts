@@ -11,15 +11,15 @@ import {
   fourBitProduct,
   productClaims,
   type ProductRow,
-} from "../../../experiments/quantized/speed/product.ts";
+} from "../../../experiments/quantized/product.ts";
 import {
   control,
   quantizedStep,
   stepTimeClaims,
   type StepTimeRow,
-} from "../../../experiments/quantized/speed/step.ts";
-import { timeInTurns } from "../../../experiments/quantized/speed/turns.ts";
-import { stepMethods } from "../../../experiments/quantized/steps.ts";
+} from "../../../experiments/quantized/step.ts";
+import { timeInTurns } from "../../../experiments/frame/turns.ts";
+import { stepMethods } from "../../../experiments/quantized/training_steps.ts";
 import { openCpuDevice } from "../../../src/device/cpu/cpu_device.ts";
 import { plotSvg } from "../../../src/figures/still.ts";
 import { ratioOf } from "../../../experiments/frame/mod.ts";

@@ -1,23 +1,20 @@
 /** `survival`: what is measured, and the rules of decision 0033 on rows that just keep and just break them. */
 
 import { assert, assertAlmostEquals, assertEquals, assertRejects } from "@std/assert";
-import { survivalClaims } from "../../../experiments/quantized/survival/claims.ts";
-import {
-  type KindOfWeights,
-  kindsOfWeights,
-  norm,
-  scaled,
-  updatedWeights,
-} from "../../../experiments/quantized/survival/matrices.ts";
+import { survival, survivalClaims } from "../../../experiments/quantized/survival.ts";
 import {
   blockSizes,
   forms,
+  type KindOfWeights,
+  kindsOfWeights,
   leftOf,
+  norm,
+  scaled,
   sizes,
   type SurvivalRow,
   type SurvivalRows,
-} from "../../../experiments/quantized/survival/rows.ts";
-import { survival } from "../../../experiments/quantized/survival/survival.ts";
+  updatedWeights,
+} from "../../../experiments/quantized/survival_rows.ts";
 import { DryDevice } from "../../../src/device/dry.ts";
 
 const [nf4Loses, fp4Loses, largestValue, largeSurvives, floatsKeep, isPrecise] = survivalClaims;

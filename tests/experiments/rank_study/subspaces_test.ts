@@ -2,7 +2,7 @@
 
 import "../../support/open_lapack.ts";
 import { assertAlmostEquals, assertEquals } from "@std/assert";
-import { acrossFigure, diagonalFigure } from "../../../experiments/rank_study/subspace_figures.ts";
+import { acrossFigure, diagonalFigure } from "../../../experiments/rank_study/subspaces.ts";
 import type { Grid } from "../../../src/analysis/subspaces.ts";
 import {
   type ModuleSimilarity,

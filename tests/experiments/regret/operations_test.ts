@@ -1,8 +1,8 @@
 /** The operations of a step against the sums of its products. */
 
 import { assertEquals } from "@std/assert";
-import { full, loraOn } from "../../../experiments/regret/methods.ts";
-import { stepOperations } from "../../../experiments/regret/operations.ts";
+import { full, loraOn } from "../../../experiments/regret/runs.ts";
+import { stepOperations } from "../../../experiments/regret/step_cost.ts";
 
 const [width, layers, vocabulary, batch, length] = [8, 2, 12, 3, 5];
 const config = {

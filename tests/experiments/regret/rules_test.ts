@@ -1,13 +1,19 @@
 /** The rules of decision 0025, on rows that just keep and just break them. */
 
 import { assertAlmostEquals, assertEquals } from "@std/assert";
-import { regretClaims } from "../../../experiments/regret/claims.ts";
-import { everywhere, factCounts, type Setting } from "../../../experiments/regret/methods.ts";
-import { settings } from "../../../experiments/regret/methods.ts";
-import { bestExponents, lowestPlace } from "../../../experiments/regret/rates.ts";
-import { aboveFull, leavesAt, noiseOf, rateRatios } from "../../../experiments/regret/rows.ts";
-import type { RegretRow, RegretRows } from "../../../experiments/regret/rows.ts";
-import { firstGrid, growGrid, rateAt } from "../../../experiments/regret/search.ts";
+import {
+  aboveFull,
+  leavesAt,
+  noiseOf,
+  rateRatios,
+  regretClaims,
+  type RegretRow,
+  type RegretRows,
+} from "../../../experiments/regret/claims.ts";
+import { everywhere, factCounts, type Setting } from "../../../experiments/regret/runs.ts";
+import { settings } from "../../../experiments/regret/runs.ts";
+import { bestExponents, lowestPlace } from "../../../experiments/regret/runs.ts";
+import { firstGrid, growGrid, rateAt } from "../../../experiments/regret/runs.ts";
 import { stepClaims, type StepCost } from "../../../experiments/regret/step_cost.ts";
 import { ratioOf } from "../../../experiments/frame/mod.ts";
 import { notQuiet, tooNear } from "../../../src/paper/claim.ts";

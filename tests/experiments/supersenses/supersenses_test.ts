@@ -1,9 +1,14 @@
 /** The supersense experiment: its baselines on data with a known answer, and the rules that read its rows. */
 
 import { assert, assertAlmostEquals, assertEquals } from "@std/assert";
-import { BagOfWords, gramsOf, naiveBayes } from "../../../experiments/supersenses/bag_of_words.ts";
-import { fitFrequent } from "../../../experiments/supersenses/baselines.ts";
-import { Regression, shareRight } from "../../../experiments/supersenses/regression.ts";
+import {
+  BagOfWords,
+  fitFrequent,
+  gramsOf,
+  naiveBayes,
+  Regression,
+  shareRight,
+} from "../../../experiments/supersenses/baselines.ts";
 import { supersenseClaims } from "../../../experiments/supersenses/supersenses.ts";
 import type { SupersenseRow } from "../../../experiments/supersenses/supersenses.ts";
 import type { LabeledTexts } from "../../../experiments/labeled_texts.ts";
