@@ -24,15 +24,14 @@ import type { RunContext } from "../src/runs/plan.ts";
 
 import { adaptationSteps, learningRateGrid, methods } from "../experiments/adaptation/methods.ts";
 import { type GlossData, glossData, planGloss, shortGlossData } from "../experiments/gloss_runs.ts";
-import { budgetMethods } from "../experiments/methods/budget/methods.ts";
-import { searchE2e } from "../experiments/methods/e2e/search.ts";
-import { searchOnSkills } from "../experiments/methods/skills/search.ts";
-import { onBothTasks, onSkills } from "../experiments/methods/skills/tasks.ts";
-import { searchTexts } from "../experiments/methods/texts/search.ts";
+import { budgetMethods } from "../experiments/methods/budget/budget.ts";
+import { searchE2e } from "../experiments/methods/e2e/runs.ts";
+import { onBothTasks, onSkills, searchOnSkills } from "../experiments/methods/skills/runs.ts";
+import { searchTexts } from "../experiments/methods/texts/plan.ts";
 import { methodOf, searched, studySteps } from "../experiments/rank_study/runs.ts";
 import { searchSeed as seed, tryRates } from "../experiments/rate_search.ts";
 import { searchRegret } from "../experiments/regret/runs.ts";
-import { searchNeededRank } from "../experiments/skills/needed_rank/rates.ts";
+import { searchNeededRank } from "../experiments/skills/needed_rank/runs.ts";
 import { searchSupersenses } from "../experiments/supersenses/runs.ts";
 
 interface Search {

@@ -17,8 +17,7 @@ import {
   rowsOf,
 } from "../experiments/skills/needed_rank/peft.ts";
 import { type MapRun, planCells } from "../experiments/skills/needed_rank/runs.ts";
-import { skillsFolder } from "../experiments/skills/base.ts";
-import { batchesOf, type SkillRun } from "../experiments/skills/runs.ts";
+import { batchesOf, type SkillRun, skillsFolder } from "../experiments/skills/runs.ts";
 import type { Batch } from "../src/core/batch.ts";
 import { writeJsonAtomic } from "../src/storage/files.ts";
 import { pythonCommand } from "../tests/support/python.ts";

@@ -1,11 +1,38 @@
-/** The runs of a job: every method and seed at the rate that the search found. @module */
+/** The rate of every method: its search, and the runs of a job at the rate that was found. @module */
 
-import type { ChosenMethod } from "./comparison.ts";
-import type { MethodSize, StudiedMethod } from "./methods.ts";
+import type { Json, JsonRecord } from "../../src/runs/mod.ts";
+import type { PlannedRun, RunContext } from "../../src/runs/plan.ts";
+import { searchSeed as seed, tryRates } from "../rate_search.ts";
+import type { ChosenMethod, MethodSize, StudiedMethod } from "./comparison.ts";
 import { type ChosenRate, ratesAround, type TriedRates } from "./rates.ts";
 
+/** Runs of a search, and the result that is kept of each. */
+interface MethodSearch {
+  /** The methods. */
+  readonly methods: readonly StudiedMethod[];
+  /** Rates around the prior of each. */
+  readonly count: number;
+  /** The run of a method at a rate, with the seed of searches, on what is not reported. */
+  planned(method: StudiedMethod, learningRate: number): PlannedRun;
+  /** Reads the result that is kept out of a run's metrics. */
+  read(metrics: JsonRecord): Json | undefined;
+}
+
+/** Tries rates of each method: the result of each rate, by the method's key. */
+export async function searchMethods(
+  { methods, count, planned, read }: MethodSearch,
+  context: RunContext,
+): Promise<JsonRecord> {
+  const tried: Record<string, JsonRecord> = {};
+  for (const method of methods) {
+    const run = (learningRate: number) => planned(method, learningRate);
+    tried[method.key] = await tryRates(ratesAround(method.prior, count), run, read, context);
+  }
+  return { split: "validation", seed, tried };
+}
+
 /** Rates in the file of a search. */
-export interface FoundRates {
+interface FoundRates {
   /** Result of each rate, by the method's key. */
   readonly tried: Readonly<Record<string, TriedRates>>;
 }
@@ -34,7 +61,7 @@ export const allSizes = (methods: readonly StudiedMethod[]): SizedMethod[] => [
 ];
 
 /** The methods of a study, and those that are left out of it. */
-export interface SearchedMethods {
+interface SearchedMethods {
   /** Those with a rate for every place of their grid. */
   readonly searched: readonly StudiedMethod[];
   /** A sentence with the names of the others; empty where there are none. */

@@ -1,10 +1,37 @@
-/** Results of every method, and their comparison by the rules of decision 0027. @module */
+/** Methods as data, their results side by side by the rules of decision 0027, and claims on them. @module */
 
 import { mean, range } from "../../src/core/numbers.ts";
+import type { MethodSpec } from "../../src/runs/mod.ts";
 import { freedomOf, seedNoise } from "../differences.ts";
-import type { MadeRun } from "../frame/mod.ts";
-import type { MethodSize, StudiedMethod } from "./methods.ts";
+import { type Claim, claimOn, type MadeRun, type Margin, type NotedClaim } from "../frame/mod.ts";
 import type { ChosenRate } from "./rates.ts";
+
+/** A method at one size. */
+export interface MethodSize {
+  /** The size as tables show it: `r = 4`, `16 tokens`. */
+  readonly size: string;
+  /** Specification of the method. */
+  readonly spec: MethodSpec;
+  /** A guess of its own best rate, where it is not the method's. */
+  readonly prior?: number;
+}
+
+/** A method that is compared. */
+export interface StudiedMethod {
+  /** Its key in `learning_rates.json`. */
+  readonly key: string;
+  /** Its name in tables. */
+  readonly label: string;
+  /** The paper's family of the method: its color in figures. */
+  readonly family: "full" | "biases" | "adapter" | "prefix" | "LoRA" | "LoRA and prefix";
+  /** A guess of its best rate, written down before any run. */
+  readonly prior: number;
+  /** Its sizes: all methods are compared at the first; rates are searched at it, too, unless each size has its own. */
+  readonly sizes: readonly [MethodSize, ...MethodSize[]];
+}
+
+/** The sizes of a method that is measured at one alone. */
+export const oneSize = (size: string, spec: MethodSpec): StudiedMethod["sizes"] => [{ size, spec }];
 
 /** Result of a run of a method. */
 export interface MethodRow extends Pick<StudiedMethod, "key" | "label"> {
@@ -138,3 +165,52 @@ export class MethodComparison {
     return cells.reduce((best, next) => this.gain(next, best) > 0 ? next : best);
   }
 }
+
+/** Methods side by side, some of which may have no rows. */
+export type ComparedMethods = Pick<MethodComparison, "has">;
+
+/** A claim with the methods whose rows its rule reads. */
+export interface MethodsClaim<Compared extends ComparedMethods = MethodComparison>
+  extends Claim<Compared> {
+  /** Their keys: without rows of all of them there is no claim. */
+  readonly reads: readonly string[];
+}
+
+/** The claims whose rows are there, on these rows. */
+export const claimsOn = <Compared extends ComparedMethods>(
+  compared: Compared,
+  claims: readonly MethodsClaim<Compared>[],
+): NotedClaim[] =>
+  claims.filter(({ reads }) => compared.has(...reads))
+    .map(({ reads: _, ...claim }) => claimOn(claim, () => compared));
+
+/** A finding's note on noise. */
+export function noiseNote(compared: MethodComparison, unit: string): string {
+  const { noise } = compared, decimals = unit === "nats" ? 3 : 1;
+  if (Number.isNaN(noise)) return "One seed has no noise floor.";
+  return `Noise floor of ${seedsOf(compared)} seeds: ${noise.toFixed(decimals)} ${unit}.`;
+}
+
+/** Number of seeds; the base alone has one value. */
+const seedsOf = ({ cells }: MethodComparison) =>
+  Math.max(...cells.map(({ values }) => values.length));
+
+/** `LoRA on v is better by 8.0, less than the noise: undecided.` of a lead that no rule counts; else nothing. */
+export function uncountedLead(
+  compared: MethodComparison,
+  other: MethodCell,
+  own: MethodCell,
+): string {
+  const lead = compared.gain(other, own);
+  if (lead <= 0 || compared.isBetter(other, own)) return "";
+  return ` ${other.label} is better by ${lead.toFixed(1)}, less than the noise: undecided.`;
+}
+
+/** Distance of a number beyond its mark, with the noise floor. */
+export const marginOf = (compared: MethodComparison, beyond: number): Margin => ({
+  ...{ beyond, noise: compared.noise, seeds: seedsOf(compared), freedom: compared.freedom },
+});
+
+/** `LoRA (q, v) 3.412`. */
+export const meanIn = ({ label, mean }: MethodCell, decimals = 3): string =>
+  `${label} ${mean.toFixed(decimals)}`;

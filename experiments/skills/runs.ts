@@ -1,6 +1,16 @@
-/** Runs on the base with skills: a method, a rate and a seed on one task. @module */
+/** Runs on the base with skills: a method, a rate and a seed on one task, and how they change the weights. @module */
 
-import { canonicalJson, sha256 } from "../../src/storage/digest.ts";
+import { fileURLToPath } from "node:url";
+import { selectSites, type Site } from "../../src/adapt/mod.ts";
+import {
+  energyRank,
+  type LowRankFactors,
+  matrixFactors,
+  updateSvd,
+} from "../../src/analysis/mod.ts";
+import { lazily } from "../../src/core/numbers.ts";
+import type { HostTensor } from "../../src/core/tensor.ts";
+import { indicesOf } from "../../src/core/update.ts";
 import {
   type PromptedBatches,
   promptedBatches,
@@ -8,13 +18,139 @@ import {
   skillTexts,
 } from "../../src/data/mod.ts";
 import type { Device } from "../../src/device/device.ts";
-import { countTrainable, exactOn, type TextModel } from "../../src/models/mod.ts";
-import type { Json, MethodSpec } from "../../src/runs/mod.ts";
+import { gather } from "../../src/formats/peft/comparable.ts";
+import { largeFrobeniusNorm } from "../../src/linalg/mod.ts";
+import {
+  countTrainable,
+  exactOn,
+  initGpt2,
+  loadModel,
+  parseGpt2Config,
+  type TextModel,
+} from "../../src/models/mod.ts";
+import type { Json, JsonRecord, MethodSpec } from "../../src/runs/mod.ts";
+import { canonicalJson, fileDigests, sha256 } from "../../src/storage/digest.ts";
+import { readJson } from "../../src/storage/files.ts";
+import { loadTokenizer } from "../../src/tokenizer/mod.ts";
 import { evaluate } from "../../src/train/mod.ts";
 import { type PlannedRun, planRun, type RunOpeners } from "../frame/mod.ts";
-import { openSkillsBase, type SkillsBase, skillsIdentity, skillsTokenizer } from "./base.ts";
 import type { DownstreamTask } from "./tasks.ts";
-import { readUpdates, readWeights, type WeightsBefore } from "./updates.ts";
+
+/** `untrained` is the network as its pretraining began, from a run's seed. */
+export type SkillsBase = "trained" | "untrained";
+
+/** The Hugging Face folder of the trained one. */
+export const skillsFolder: string = fileURLToPath(
+  new URL("../../models/tiny-skills", import.meta.url),
+);
+
+const digests = {
+  trained: lazily(() => fileDigests(skillsFolder, /^(model\.safetensors|config\.json)$/)),
+  untrained: lazily(() => fileDigests(skillsFolder, /^config\.json$/)),
+};
+
+/** Identity of the base in a specification. */
+const skillsIdentity = async (base: SkillsBase): Promise<JsonRecord> => ({
+  ...{ name: "tiny-skills", base },
+  ...await digests[base](),
+});
+
+/** Opens it. */
+export async function openSkillsBase(
+  device: Device,
+  base: SkillsBase,
+  seed: number,
+): Promise<TextModel> {
+  if (base === "trained") return await loadModel(device, skillsFolder);
+  const config = await readJson(`${skillsFolder}/config.json`) as Record<string, unknown>;
+  return initGpt2(device, parseGpt2Config(config), { seed });
+}
+
+/** The tokenizer of both. */
+const skillsTokenizer = lazily(() => loadTokenizer(skillsFolder));
+
+/** The update of one module. */
+export interface UpdateReading {
+  /** `transformer.h.0.attn.c_attn:q`. */
+  readonly module: string;
+  /** ‖ΔW‖ / ‖W‖. */
+  readonly size: number;
+  /** Directions that hold 90% of ‖ΔW‖². */
+  readonly directions: number;
+  /** The first right-singular vector of A, as in the paper's Figure 3; absent where there is no A. */
+  readonly ofA?: readonly number[];
+  /** The first right-singular vector of ΔW, in its input. */
+  readonly input: readonly number[];
+  /** The first left-singular vector of ΔW, in its output. */
+  readonly output: readonly number[];
+}
+
+/** The weights of q and v before training, by module. */
+type WeightsBefore = ReadonlyMap<string, HostTensor>;
+
+const sitesOf = (model: TextModel): Site[] => selectSites(model, { sites: ["q", "v"] });
+
+/** Reads the weights of q and v. */
+async function readWeights(model: TextModel): Promise<WeightsBefore> {
+  const weights = new Map<string, HostTensor>();
+  for (const { name, linear, rows } of sitesOf(model)) {
+    const dense = linear.weight.dense(), [whole] = await model.device.read(dense);
+    dense[Symbol.dispose]();
+    weights.set(name, gather(whole, indicesOf(rows)));
+  }
+  return weights;
+}
+
+/** The updates of q and v, of LoRA or of the weights themselves; none of a module that is as it was. */
+async function readUpdates(
+  model: TextModel,
+  before: WeightsBefore,
+): Promise<UpdateReading[]> {
+  const after = await readWeights(model), readings: UpdateReading[] = [];
+  for (const site of sitesOf(model)) {
+    const weight = before.get(site.name)!, lowRank = await factorsOf(model, site);
+    const factors = lowRank ?? matrixFactors(changeOf(weight, after.get(site.name)!));
+    const { left, values, right } = updateSvd(factors), size = normOf(values);
+    if (size === 0) continue;
+    readings.push({
+      module: site.name,
+      size: size / normOf(weight.data),
+      directions: energyRank(values, 0.9),
+      ...lowRank && { ofA: firstRow(updateSvd(matrixFactors(lowRank.A)).right.data, weight) },
+      input: firstRow(right.data, weight),
+      output: rounded(left.data.subarray(0, left.columns)),
+    });
+  }
+  return readings;
+}
+
+/** A and B of a site, where it has LoRA. */
+async function factorsOf(
+  { device }: TextModel,
+  { linear, rows }: Site,
+): Promise<LowRankFactors | undefined> {
+  const [start] = indicesOf(rows);
+  const own = linear.adaptations.map(({ lowRank }) => lowRank)
+    .find((lowRank) => lowRank && indicesOf(lowRank.rows)[0] === start);
+  if (!own) return undefined;
+  const [A, B] = await device.read(own.A.tensor, own.B.tensor);
+  return { A, B, scaling: own.scaling };
+}
+
+const changeOf = ({ shape, data }: HostTensor, after: HostTensor): HostTensor => ({
+  shape,
+  data: Float32Array.from(data, (value, at) => after.data[at] - value),
+});
+
+const normOf = (values: ArrayLike<number>): number =>
+  largeFrobeniusNorm({ rows: 1, columns: values.length, data: Float64Array.from(values) });
+
+const firstRow = (data: Float64Array, { shape: [, width] }: HostTensor) =>
+  rounded(data.subarray(0, width));
+
+/** Digits of a direction that a similarity needs. */
+const rounded = (values: Float64Array): number[] =>
+  Array.from(values, (value) => Number(value.toFixed(5)));
 
 /** Steps, texts in a step and training texts, unless said. */
 export const skillSteps = 300, skillBatch = 32, skillExamples = 2000;

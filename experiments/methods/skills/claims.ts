@@ -1,15 +1,183 @@
-/** Claims on all methods on skills: the rules of decision 0058. @module */
+/** Claims on all methods on skills: the comparison that they read, the paper's tables in its shape, and the rules of decision 0058. @module */
 
 import { mean } from "../../../src/core/numbers.ts";
+import type { Column } from "../../../src/figures/mod.ts";
 import said from "../../../src/paper/printed/claims.json" with { type: "json" };
+import { measured, printedTables } from "../../../src/paper/printed/mod.ts"; // paper/mod.ts would load mathjs
 import { metThePaper, noiseIn, parPoints, rounding, signed } from "../../differences.ts";
-import { marginOf, meanIn, type MethodsClaim, noiseNote, uncountedLead } from "../claims.ts";
-import type { MethodCell, MethodComparison } from "../comparison.ts";
-import { bleu, figure2 } from "../printed.ts";
-import { lora, prefixes } from "./methods.ts";
-import { nearly, quality, qualityOfPrefixes } from "./printed.ts";
-import type { SkillComparison, TaskComparison } from "./rows.ts";
-import { nearTask } from "./runs.ts";
+import type { PrintedCase } from "../../frame/mod.ts";
+import {
+  marginOf,
+  meanIn,
+  type MethodCell,
+  MethodComparison,
+  type MethodRow,
+  type MethodsClaim,
+  noiseNote,
+  uncountedLead,
+} from "../comparison.ts";
+import { type MeasuredValue, rateIn } from "../study.ts";
+import { bleu, chance, figure2, noiseOf, spreadOf } from "../printed.ts";
+import { lora, nearTask, prefixes, type SkillRow } from "./runs.ts";
+
+/** Share of right answers. */
+export const rightValue: MeasuredValue = {
+  heading: "right answers (%)",
+  best: "highest",
+  unit: "percent",
+  decimals: 1,
+};
+
+const isOfNearTask = ({ task }: SkillRow) => task === nearTask.name;
+
+const isAveraged = (row: SkillRow) => !isOfNearTask(row);
+
+/** The mean of each method, size and seed over the two tasks, on which rates differ: what methods are compared by. */
+export const averageOfTasks = (rows: readonly SkillRow[]): MethodRow[] =>
+  [
+    ...Map.groupBy(rows.filter(isAveraged), ({ key, size, seed }) => `${key} ${size} ${seed}`)
+      .values(),
+  ].map((own) => {
+    const { key, label, family, size, compared, seed, trained } = own[0];
+    const value = mean(own.map(({ value }) => value));
+    return { key, label, family, size, compared, seed, trained, value };
+  });
+
+/** Methods side by side on one task. */
+export interface TaskComparison {
+  /** The task's name. */
+  readonly task: string;
+  /** Reported texts. */
+  readonly texts: number;
+  /** The methods. */
+  readonly compared: MethodComparison;
+  /** The size of LoRA on q and v that was chosen on other texts. */
+  readonly chosen?: string;
+}
+
+/** Methods side by side on average, with each task beside it. */
+export type SkillComparison = MethodComparison & {
+  /** The two tasks of the average. */
+  readonly tasks: readonly TaskComparison[];
+  /** Prefixes on the near task. */
+  readonly near: MethodComparison;
+};
+
+/** The comparison with its tasks, in the order of the rows; on the near one the noise is pooled over all cells. */
+export const withTasks = (
+  compared: MethodComparison,
+  rows: readonly SkillRow[],
+): SkillComparison =>
+  Object.assign(compared, {
+    tasks: [...Map.groupBy(rows.filter(isAveraged), ({ task }) => task)].map(([task, own]) => ({
+      ...{ task, texts: own[0].texts, chosen: chosenSize(own) },
+      compared: new MethodComparison(own, rightValue.best),
+    })),
+    near: new MethodComparison(
+      rows.filter(isOfNearTask),
+      rightValue.best,
+      ({ family }) => family !== "baseline",
+    ),
+  });
+
+/** The size with the lowest loss of a search. */
+function chosenSize(rows: readonly SkillRow[]): string | undefined {
+  const sizes = rows.filter(({ key }) => key === lora);
+  return sizes.toSorted((a, b) => a.validation! - b.validation!)[0]?.size;
+}
+
+/** Columns of each task: a cell's result and its rate; empty where it was not trained. */
+export const taskColumns = (rows: readonly SkillRow[]): Column<MethodCell>[] =>
+  [...Map.groupBy(rows, ({ task }) => task)].map(([task, own]) => {
+    const compared = new MethodComparison(own, rightValue.best);
+    const on = ({ key, size }: MethodCell): MethodCell | undefined => compared.cell(key, size);
+    const rate = (cell: MethodCell) => {
+      const found = on(cell);
+      return found?.learningRate && `rate ${rateIn(found)}`;
+    };
+    return [task, task, "percent", (cell) => on(cell)?.mean, rate];
+  });
+
+/** A row of a method without seeds. */
+const row = (key: string, size: string, value: number, trained = 1): MethodRow => ({
+  ...{ key, label: key, family: "LoRA", size, compared: Number(trained === 1), trained, value },
+});
+
+/** Methods on one task, with the spread that the paper prints for it. */
+const onTask = (
+  task: string,
+  rows: readonly MethodRow[],
+  chosen?: string,
+  noise = noiseOf([spreadOf[task] ?? 0], 1),
+): TaskComparison => ({
+  ...{ task, texts: 0, chosen },
+  compared: new MethodComparison(rows, "highest", undefined, noise),
+});
+
+/** Nothing of what a rule does not read. */
+const nothing = () => new MethodComparison([], "highest");
+
+/** Tasks whose average no rule reads. */
+const ofTasks = (tasks: readonly TaskComparison[]): SkillComparison =>
+  Object.assign(nothing(), { tasks, near: nothing() });
+
+/** Methods on the task that stands for our near one. */
+const nearly = (near: MethodComparison): SkillComparison =>
+  Object.assign(nothing(), { tasks: [], near });
+
+/** A table's rows of full fine-tuning and of what stands for LoRA, on some of its columns. */
+const parCase = (
+  where: string,
+  table: string,
+  [full, own]: readonly [full: string, own: string],
+  columns: readonly (readonly [column: string, frequent: number])[],
+): PrintedCase<SkillComparison> => ({
+  where,
+  rows: ofTasks(columns.map(([column, frequent]) => {
+    const of = (name: string) => Number(measured(table, name, column));
+    const rows = [row("full", "all", of(full)), row(lora, own, of(own))];
+    return onTask(column, [...rows, { ...row("base", "none", frequent), family: "baseline" }], own);
+  })),
+});
+
+/** Nothing of WikiSQL is right by chance, and a third of MNLI. */
+const gpt3 = [["WikiSQL", 0], ["MNLI-m", 100 / 3]] as const;
+
+/** Full fine-tuning and LoRA. */
+const quality: readonly PrintedCase<SkillComparison>[] = [
+  parCase("table 15: WikiSQL, MNLI", "table15", ["FT", "LoRA, r_q = r_v = 8"], gpt3),
+  ...["RoBERTa base", "RoBERTa large", "DeBERTa XXL"].map((model) =>
+    parCase(`table 2: average of ${model}`, "table2", [`${model}, FT`, `${model}, LoRA`], [
+      ["average", chance.frequent],
+    ])
+  ),
+];
+
+/** The best prefix-embedding in LoRA's place. */
+const qualityOfPrefixes = parCase("table 15: prefix-embedding in LoRA's place", "table15", [
+  "FT",
+  "PreEmbed, l_p = 256, l_i = 8",
+], gpt3);
+
+/** A row of table 6 at every rank, on both tasks, as q and v. */
+const ranksOf = (where: string, sites: string): PrintedCase<SkillComparison> => ({
+  where,
+  rows: ofTasks(["WikiSQL", "MNLI"].map((task) =>
+    onTask(
+      task,
+      printedTables.table6.columns.map((rank) => {
+        const value = Number(measured("table6", `${task}, ${sites}`, rank));
+        return row(`qv-${rank.slice(4)}`, rank, value, Number(rank.slice(4)));
+      }),
+    )
+  )),
+});
+
+/** Table 6, q and v. */
+export const ranksOfBoth = ranksOf("table 6: q and v", "W_q, W_v");
+
+/** And q alone in their place. */
+export const ranksOfQuery = ranksOf("table 6: q alone", "W_q");
 
 /** Date of the rules that read the answers of tiny-skills in place of the losses of tiny-gpt2. */
 export const judgedByAnswers = "2026-12-01, decision 0058";

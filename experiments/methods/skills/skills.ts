@@ -1,20 +1,62 @@
 /** Every method that the paper compares, on a base with skills: tables 3, 15 and figure 2. @module */
 
 import { grouped } from "../../../src/core/numbers.ts";
-import { measuredTexts, skillBatch, skillExamples, skillSteps } from "../../skills/runs.ts";
-import { claimsOn } from "../claims.ts";
-import type { OwnColumns } from "../pictures.ts";
-import { methodsExperiment } from "../study.ts";
-import { baselinesOn } from "./baselines.ts";
-import { eachTaskClaims, skillClaims } from "./claims.ts";
+import type { ExperimentContext } from "../../frame/mod.ts";
+import {
+  measuredTexts,
+  openSkillsBase,
+  reportedTexts,
+  scoreTexts,
+  skillBatch,
+  skillExamples,
+  skillSteps,
+} from "../../skills/runs.ts";
+import { baselineRow, claimsOn } from "../comparison.ts";
+import { methodsExperiment, type OwnColumns } from "../study.ts";
+import {
+  averageOfTasks,
+  eachTaskClaims,
+  rightValue,
+  skillClaims,
+  taskColumns,
+  withTasks,
+} from "./claims.ts";
 import found from "./learning_rates.json" with { type: "json" };
 import shipped from "./methods.json" with { type: "json" };
-import { skillMethods } from "./methods.ts";
-import { reportedRuns, type SkillRow, skillRow } from "./reported.ts";
-import { averageOfTasks, rightValue, taskColumns, withTasks } from "./rows.ts";
-import { methodTasks, nearTask } from "./runs.ts";
-import { skillRates } from "./search.ts";
-import { onBothTasks, onSkills } from "./tasks.ts";
+import {
+  methodTasks,
+  nearTask,
+  onBothTasks,
+  onSkills,
+  reportedRuns,
+  skillMethods,
+  skillRates,
+  type SkillRow,
+  skillRow,
+} from "./runs.ts";
+
+/** Both on every task, the near one included. */
+export async function baselinesOn(
+  { device }: Pick<ExperimentContext, "device">,
+): Promise<SkillRow[]> {
+  using base = await openSkillsBase(device, "trained", 0);
+  const rows: SkillRow[] = [];
+  for (const { task } of onSkills) {
+    const reported = reportedTexts(task), { exact, texts } = await scoreTexts(base, reported);
+    const row = (key: string, label: string, share: number): SkillRow => ({
+      ...{
+        task: task.name,
+        texts,
+        ...baselineRow({ key, label, size: "none", value: 100 * share }),
+      },
+    });
+    const same = Map.groupBy(reported, ({ completion }) => completion);
+    const most = Math.max(...[...same.values()].map(({ length }) => length));
+    rows.push(row("base", "the base, not adapted", exact));
+    rows.push(row("frequent", "the most frequent answer", most / texts));
+  }
+  return rows;
+}
 
 /** A quick run's methods: one of each family. */
 const quickMethods = [...Map.groupBy(skillMethods, ({ family }) => family).values()]

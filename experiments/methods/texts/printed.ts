@@ -4,9 +4,8 @@ import { mean } from "../../../src/core/numbers.ts";
 import { measured } from "../../../src/paper/printed/mod.ts";
 import type { PrintedCase } from "../../frame/mod.ts";
 import { chance, glue, noiseOf, noiseOnGlue } from "../printed.ts";
-import type { TextComparison } from "./comparison.ts";
-import type { Difference } from "./differences.ts";
-import type { FewComparison } from "./few_comparison.ts";
+import type { FewComparison, TextComparison } from "./comparison.ts";
+import type { Difference } from "./rows.ts";
 
 /** A difference of printed means, with the noise of printed spreads. */
 const printed = (points: number, noise = NaN): Difference => {

@@ -1,9 +1,9 @@
-/** Runs on texts: a method, a rate and a seed on one task. @module */
+/** Runs on texts with MiniLM-L6: a method, a rate and a seed on one task. @module */
 
 import { join } from "node:path";
 import { mostFrequentLabel } from "../../../src/core/batch.ts";
-import { fileDigests } from "../../../src/storage/digest.ts";
 import { mean } from "../../../src/core/numbers.ts";
+import type { ReadModel } from "../../../src/data/mod.ts";
 import type { Device } from "../../../src/device/device.ts";
 import {
   countTrainable,
@@ -13,16 +13,28 @@ import {
   type TextModel,
 } from "../../../src/models/mod.ts";
 import type { JsonRecord, MethodSpec } from "../../../src/runs/mod.ts";
-import type { ReadModel } from "../../../src/data/mod.ts";
+import { fileDigests } from "../../../src/storage/digest.ts";
 import { loadTokenizer, type Tokenizer } from "../../../src/tokenizer/mod.ts";
 import type { Batch } from "../../../src/train/mod.ts";
 import { type PlannedRun, planRun, type RunOpeners } from "../../frame/mod.ts";
 import { drawnDataset, type LabeledTexts, sortedBatches } from "../../labeled_texts.ts";
-import { hexOf } from "./answers.ts";
 import { encoderPath, readTask, type TaskParts, type TaskSizes, type TextTask } from "./tasks.ts";
 
+/** A digit for each four texts, so that thousands fit into a row. */
+export const hexOf = (right: readonly boolean[]): string =>
+  Array.from({ length: Math.ceil(right.length / 4) }, (_, place) => {
+    const four = bits.map((bit, i) => right[4 * place + i] ? bit : 0);
+    return four.reduce((sum, bit) => sum + bit).toString(16);
+  }).join("");
+
+/** True for each of the texts that is right. */
+export const answersIn = (hex: string, texts: number): boolean[] =>
+  [...hex].flatMap((digit) => bits.map((bit) => (parseInt(digit, 16) & bit) > 0)).slice(0, texts);
+
+const bits = [8, 4, 2, 1];
+
 /** One run. */
-export interface TextRun {
+interface TextRun {
   /** The task. */
   readonly task: TextTask;
   /** The method. */

@@ -1,8 +1,11 @@
 /** Methods side by side: the noise of their differences. */
 
 import { assertAlmostEquals, assertEquals } from "@std/assert";
-import { noiseNote } from "../../../experiments/methods/claims.ts";
-import { MethodComparison, type MethodRow } from "../../../experiments/methods/comparison.ts";
+import {
+  MethodComparison,
+  type MethodRow,
+  noiseNote,
+} from "../../../experiments/methods/comparison.ts";
 
 /** Two seeds of a method at a size, ±0.01 about a mean: a noise floor of 2 · √0.0002 = 0.0283. */
 function runs(

@@ -1,16 +1,21 @@
 /** The rules of decision 0030 on made-up rows that just keep and just break them. */
 
 import { assert, assertAlmostEquals, assertEquals, assertMatch } from "@std/assert";
-import { claimsOn } from "../../../experiments/methods/claims.ts";
-import { e2eClaims } from "../../../experiments/methods/e2e/claims.ts";
-import { methodsOnE2e } from "../../../experiments/methods/e2e/e2e.ts";
+import { claimsOn } from "../../../experiments/methods/comparison.ts";
 import {
+  e2eClaims,
   meansTable,
+  methodsOnE2e,
   metricsFigure,
   noiseTable,
-} from "../../../experiments/methods/e2e/pictures.ts";
-import { E2eComparison, e2eMetrics, type E2eRow } from "../../../experiments/methods/e2e/rows.ts";
-import { choiceNoise, valuesOf } from "../../../experiments/methods/e2e/scores.ts";
+} from "../../../experiments/methods/e2e/e2e.ts";
+import {
+  choiceNoise,
+  E2eComparison,
+  e2eMetrics,
+  type E2eRow,
+  valuesOf,
+} from "../../../experiments/methods/e2e/rows.ts";
 import { plotSvg } from "../../../src/figures/still.ts";
 import { figureFaults } from "../../support/figure_rules.ts";
 import { outcomeWithoutData } from "../without_data.ts";

@@ -1,10 +1,15 @@
 /** Runs of the study on E2E, on a small base and a small dataset. */
 
 import { assert, assertAlmostEquals, assertEquals } from "@std/assert";
-import { e2eMethods } from "../../../experiments/methods/e2e/methods.ts";
-import { planE2e } from "../../../experiments/methods/e2e/runs.ts";
-import { rowsOf } from "../../../experiments/methods/e2e/scores.ts";
-import { archivePath, basePath, format, openE2e } from "../../../experiments/methods/e2e/task.ts";
+import {
+  archivePath,
+  basePath,
+  e2eMethods,
+  format,
+  openE2e,
+  planE2e,
+} from "../../../experiments/methods/e2e/runs.ts";
+import { rowsOf } from "../../../experiments/methods/e2e/rows.ts";
 import { openCpuDevice } from "../../../src/device/cpu/cpu_device.ts";
 import { bleu } from "../../../experiments/text_metrics/mod.ts";
 import { complete, loadModel } from "../../../src/models/mod.ts";

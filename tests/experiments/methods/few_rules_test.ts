@@ -2,12 +2,11 @@
 
 import { assertAlmostEquals, assertEquals, assertStringIncludes } from "@std/assert";
 import { judge } from "../../../experiments/frame/mod.ts";
-import { claimsOn } from "../../../experiments/methods/claims.ts";
-import { hexOf } from "../../../experiments/methods/texts/answers.ts";
-import { noiseOf } from "../../../experiments/methods/texts/differences.ts";
-import { fewClaims } from "../../../experiments/methods/texts/few_claims.ts";
-import { compareFew } from "../../../experiments/methods/texts/few_comparison.ts";
-import type { TextRow } from "../../../experiments/methods/texts/rows.ts";
+import { claimsOn } from "../../../experiments/methods/comparison.ts";
+import { hexOf } from "../../../experiments/methods/texts/runs.ts";
+import { noiseOf, type TextRow } from "../../../experiments/methods/texts/rows.ts";
+import { fewClaims } from "../../../experiments/methods/texts/few.ts";
+import { compareFew } from "../../../experiments/methods/texts/comparison.ts";
 
 const texts = 1000, sizes = ["100 texts", "1,000 texts", "6,911 texts"];
 const keys = ["full", "lora-qv", "prefix-embedding", "prefix-layer"];

@@ -7,22 +7,22 @@ import {
   type SizedMethod,
   triedOf,
 } from "../../../experiments/methods/chosen.ts";
-import { budgetMethods } from "../../../experiments/methods/budget/methods.ts";
+import { budgetMethods } from "../../../experiments/methods/budget/budget.ts";
 import budget from "../../../experiments/methods/budget/learning_rates.json" with { type: "json" };
-import { e2eMethods } from "../../../experiments/methods/e2e/methods.ts";
-import { e2eRates } from "../../../experiments/methods/e2e/search.ts";
+import { e2eMethods, e2eRates } from "../../../experiments/methods/e2e/runs.ts";
 import e2e from "../../../experiments/methods/e2e/learning_rates.json" with { type: "json" };
 import skills from "../../../experiments/methods/skills/learning_rates.json" with {
   type: "json",
 };
-import { skillMethods } from "../../../experiments/methods/skills/methods.ts";
-import { methodTasks } from "../../../experiments/methods/skills/runs.ts";
 import {
   chosenOnSkill,
   type FoundOnSkills,
+  methodTasks,
+  onBothTasks,
+  onSkills,
   searchedAlone,
-} from "../../../experiments/methods/skills/search.ts";
-import { onBothTasks, onSkills } from "../../../experiments/methods/skills/tasks.ts";
+  skillMethods,
+} from "../../../experiments/methods/skills/runs.ts";
 import {
   chooseLeast,
   chooseMost,

@@ -4,7 +4,7 @@ import { assert, assertEquals, assertMatch } from "@std/assert";
 import budget from "../../../experiments/methods/budget/budget.json" with { type: "json" };
 import { methodsBudget } from "../../../experiments/methods/budget/budget.ts";
 import skills from "../../../experiments/methods/skills/methods.json" with { type: "json" };
-import type { ChosenSkill, SkillRow } from "../../../experiments/methods/skills/reported.ts";
+import type { ChosenSkill, SkillRow } from "../../../experiments/methods/skills/runs.ts";
 import { methodsOnSkills } from "../../../experiments/methods/skills/skills.ts";
 import few from "../../../experiments/methods/texts/few.json" with { type: "json" };
 import { lowData } from "../../../experiments/methods/texts/few.ts";

@@ -5,17 +5,20 @@ import {
   budgetClaims,
   enoughClaim,
   enoughRank,
-} from "../../../experiments/methods/budget/claims.ts";
-import { marginOf, type MethodsClaim } from "../../../experiments/methods/claims.ts";
-import { MethodComparison } from "../../../experiments/methods/comparison.ts";
-import { eachTaskClaims, skillClaims } from "../../../experiments/methods/skills/claims.ts";
-import type { SkillRow } from "../../../experiments/methods/skills/reported.ts";
+} from "../../../experiments/methods/budget/budget.ts";
+import {
+  marginOf,
+  MethodComparison,
+  type MethodsClaim,
+} from "../../../experiments/methods/comparison.ts";
 import {
   averageOfTasks,
+  eachTaskClaims,
+  skillClaims,
   type SkillComparison,
   withTasks,
-} from "../../../experiments/methods/skills/rows.ts";
-import { nearTask } from "../../../experiments/methods/skills/runs.ts";
+} from "../../../experiments/methods/skills/claims.ts";
+import { nearTask, type SkillRow } from "../../../experiments/methods/skills/runs.ts";
 import { judge, type Judgment, type Verdict } from "../../../src/paper/claim.ts";
 import { intervalOf } from "../../../src/paper/margin.ts";
 

@@ -1,13 +1,19 @@
 /** The runs of methods on skills: their seeds, their sizes, and what the two experiments share. */
 
 import { assert, assertEquals } from "@std/assert";
-import { budgetMethods, placements } from "../../../experiments/methods/budget/methods.ts";
+import { budgetMethods, placements } from "../../../experiments/methods/budget/budget.ts";
 import { allSizes, comparedSizes, type SizedMethod } from "../../../experiments/methods/chosen.ts";
-import { baselinesOn } from "../../../experiments/methods/skills/baselines.ts";
-import { lora, prefixes, skillMethods } from "../../../experiments/methods/skills/methods.ts";
-import { methodTasks, nearTask, planOnSkill } from "../../../experiments/methods/skills/runs.ts";
-import { searchedAlone } from "../../../experiments/methods/skills/search.ts";
-import { skillsFolder } from "../../../experiments/skills/base.ts";
+import { baselinesOn } from "../../../experiments/methods/skills/skills.ts";
+import {
+  lora,
+  methodTasks,
+  nearTask,
+  planOnSkill,
+  prefixes,
+  searchedAlone,
+  skillMethods,
+} from "../../../experiments/methods/skills/runs.ts";
+import { skillsFolder } from "../../../experiments/skills/runs.ts";
 import { canonicalJson } from "../../../src/storage/digest.ts";
 import { openCpuDevice } from "../../../src/device/cpu/cpu_device.ts";
 import { DryDevice } from "../../../src/device/dry.ts";

@@ -8,18 +8,19 @@ import {
   assertStringIncludes,
 } from "@std/assert";
 import { intervalOf, judge } from "../../../experiments/frame/mod.ts";
-import { claimsOn } from "../../../experiments/methods/claims.ts";
-import { hexOf } from "../../../experiments/methods/texts/answers.ts";
-import { textClaims } from "../../../experiments/methods/texts/claims.ts";
+import { claimsOn } from "../../../experiments/methods/comparison.ts";
+import { hexOf } from "../../../experiments/methods/texts/runs.ts";
+import { textClaims } from "../../../experiments/methods/texts/texts.ts";
 import { compareTexts } from "../../../experiments/methods/texts/comparison.ts";
 import {
+  averageOfTasks,
   isOnPar,
   marginTo,
   noiseOf,
+  type TextRow,
   undecidedIn,
   worstOf,
-} from "../../../experiments/methods/texts/differences.ts";
-import { averageOfTasks, type TextRow } from "../../../experiments/methods/texts/rows.ts";
+} from "../../../experiments/methods/texts/rows.ts";
 
 const tasks = ["TREC", "SUBJ", "SST-2"], texts = 500;
 

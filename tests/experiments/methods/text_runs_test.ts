@@ -1,8 +1,13 @@
 /** Runs on texts are what the command line makes of the same texts. */
 
 import { assertEquals, assertNotEquals } from "@std/assert";
-import { answersIn, hexOf } from "../../../experiments/methods/texts/answers.ts";
-import { drawnPasses, openStudy, planText } from "../../../experiments/methods/texts/runs.ts";
+import {
+  answersIn,
+  drawnPasses,
+  hexOf,
+  openStudy,
+  planText,
+} from "../../../experiments/methods/texts/runs.ts";
 import { labeledTexts } from "../../../experiments/labeled_texts.ts";
 import { DryDevice } from "../../../src/device/dry.ts";
 import { loadModel } from "../../../src/models/mod.ts";

@@ -2,10 +2,14 @@
 
 import { assert, assertEquals } from "@std/assert";
 import { join } from "node:path";
-import { textMethods } from "../../../experiments/methods/texts/methods.ts";
-import { searched, textRateOf } from "../../../experiments/methods/texts/reported.ts";
+import {
+  openWhole,
+  searched,
+  textMethods,
+  textRateOf,
+  wholeSizes,
+} from "../../../experiments/methods/texts/plan.ts";
 import type { TextRow } from "../../../experiments/methods/texts/rows.ts";
-import { openWhole, wholeSizes } from "../../../experiments/methods/texts/sizes.ts";
 import { encoderPath, findTextData, textTasks } from "../../../experiments/methods/texts/tasks.ts";
 import shipped from "../../../experiments/methods/texts/texts.json" with { type: "json" };
 import { mean, standardDeviation } from "../../../src/core/numbers.ts";

@@ -7,11 +7,17 @@ import type { ShippedRows } from "../../../experiments/methods/study.ts";
 import few from "../../../experiments/methods/texts/few.json" with { type: "json" };
 import { lowData } from "../../../experiments/methods/texts/few.ts";
 import found from "../../../experiments/methods/texts/learning_rates.json" with { type: "json" };
-import { fewMethods, ownSeed, textMethods } from "../../../experiments/methods/texts/methods.ts";
-import type { ChosenText } from "../../../experiments/methods/texts/reported.ts";
+import {
+  type ChosenText,
+  fewMethods,
+  fewSearch,
+  ownSeed,
+  searchedTasks,
+  textMethods,
+  textRates,
+  wholeSizes,
+} from "../../../experiments/methods/texts/plan.ts";
 import type { TextRow } from "../../../experiments/methods/texts/rows.ts";
-import { fewSearch, textRates } from "../../../experiments/methods/texts/search.ts";
-import { searchedTasks, wholeSizes } from "../../../experiments/methods/texts/sizes.ts";
 import texts from "../../../experiments/methods/texts/texts.json" with { type: "json" };
 import { methodsOnTexts } from "../../../experiments/methods/texts/texts.ts";
 import { openCpuDevice } from "../../../src/device/cpu/cpu_device.ts";

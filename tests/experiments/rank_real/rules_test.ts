@@ -14,7 +14,7 @@ import {
   textNoise,
 } from "../../../experiments/rank_real/claims.ts";
 import { pairedNoise } from "../../../experiments/differences.ts";
-import { e2eMethods } from "../../../experiments/methods/e2e/methods.ts";
+import { e2eMethods } from "../../../experiments/methods/e2e/runs.ts";
 import type { RealRow } from "../../../experiments/rank_real/rows.ts";
 
 /** A run of a rank, or of another method. */

@@ -1,7 +1,7 @@
 /** Runs of the study of a real base, on a small base and a small dataset. */
 
 import { assert, assertAlmostEquals, assertEquals } from "@std/assert";
-import { archivePath, basePath } from "../../../experiments/methods/e2e/task.ts";
+import { archivePath, basePath } from "../../../experiments/methods/e2e/runs.ts";
 import { methodOf, reportedRun, searchRun } from "../../../experiments/rank_real/plan.ts";
 import { measureBase, rowsOf, unpacked } from "../../../experiments/rank_real/rows.ts";
 import { keptFolder, planReal } from "../../../experiments/rank_real/runs.ts";

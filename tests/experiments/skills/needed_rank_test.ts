@@ -5,29 +5,25 @@ import {
   armKey,
   armName,
   armSeed,
+  bestRate,
+  forRank,
   type Line,
   mapCells,
+  mapRateOf,
   methodOf,
-} from "../../../experiments/skills/needed_rank/arms.ts";
+  rateRank,
+} from "../../../experiments/skills/needed_rank/runs.ts";
 import { gapsOf, mapClaims } from "../../../experiments/skills/needed_rank/claims.ts";
 import { liveCells } from "../../../experiments/skills/needed_rank/needed_rank.ts";
 import {
+  firstSimilarity,
+  type MapRow,
+  type MapRows,
   neededByLoss,
   neededRank,
   neededText,
   on,
   rankText,
-} from "../../../experiments/skills/needed_rank/needs.ts";
-import {
-  bestRate,
-  forRank,
-  mapRateOf,
-  rateRank,
-} from "../../../experiments/skills/needed_rank/rates.ts";
-import {
-  firstSimilarity,
-  type MapRow,
-  type MapRows,
   type SharedRow,
 } from "../../../experiments/skills/needed_rank/rows.ts";
 import { shareNoise } from "../../../experiments/differences.ts";

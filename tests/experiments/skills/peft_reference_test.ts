@@ -1,9 +1,8 @@
 /** Runs on the base with skills beside PyTorch, transformers and PEFT: the same gradients and the same first steps. */
 
 import { assertEquals } from "@std/assert";
-import { openSkillsBase } from "../../../experiments/skills/base.ts";
-import { batchesOf, type SkillRun } from "../../../experiments/skills/runs.ts";
-import { armSeed, methodOf } from "../../../experiments/skills/needed_rank/arms.ts";
+import { batchesOf, openSkillsBase, type SkillRun } from "../../../experiments/skills/runs.ts";
+import { armSeed, methodOf } from "../../../experiments/skills/needed_rank/runs.ts";
 import { peftCells } from "../../../experiments/skills/needed_rank/peft.ts";
 import { taskNamed } from "../../../experiments/skills/tasks.ts";
 import { type PeftStart, writeCase } from "../../../scripts/skills_by_peft.ts";

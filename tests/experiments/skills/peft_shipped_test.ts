@@ -15,10 +15,9 @@ import {
   repeatsOf,
   rowsOf,
 } from "../../../experiments/skills/needed_rank/peft.ts";
-import { armName, methodOf } from "../../../experiments/skills/needed_rank/arms.ts";
-import { mapRateOf } from "../../../experiments/skills/needed_rank/rates.ts";
+import { armName, mapRateOf, methodOf } from "../../../experiments/skills/needed_rank/runs.ts";
 import type { MapRows } from "../../../experiments/skills/needed_rank/rows.ts";
-import { openSkillsBase } from "../../../experiments/skills/base.ts";
+import { openSkillsBase } from "../../../experiments/skills/runs.ts";
 import { DryDevice } from "../../../src/device/dry.ts";
 import { countTrainable } from "../../../src/models/mod.ts";
 import { applyMethod } from "../../../src/runs/method.ts";

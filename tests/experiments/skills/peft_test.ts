@@ -9,7 +9,7 @@ import {
   type PeftRow,
   repeatsOf,
 } from "../../../experiments/skills/needed_rank/peft.ts";
-import { armSeed } from "../../../experiments/skills/needed_rank/arms.ts";
+import { armSeed } from "../../../experiments/skills/needed_rank/runs.ts";
 
 /** Rows of three seeds in each cell, of so many right answers of 600. */
 const rowsOf = (right: (cell: number) => readonly number[]): PeftRow[] =>

@@ -4,9 +4,8 @@ import { assert, assertEquals } from "@std/assert";
 import measured from "../../../experiments/skills/needed_rank/needed_rank.json" with {
   type: "json",
 };
-import { meanOf, neededRank } from "../../../experiments/skills/needed_rank/needs.ts";
+import { type MapRow, meanOf, neededRank } from "../../../experiments/skills/needed_rank/rows.ts";
 import { pairsOf, peftRows } from "../../../experiments/skills/needed_rank/peft.ts";
-import type { MapRow } from "../../../experiments/skills/needed_rank/rows.ts";
 import { assertAllClose } from "../../support/all_close.ts";
 import { pythonHas, runPython } from "../../support/python.ts";
 

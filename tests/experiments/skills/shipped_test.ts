@@ -1,8 +1,13 @@
 /** The map's shipped rows, of whole seeds and with the rates of the search, and pictures of them. */
 
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
-import { type Arm, armKey, mapCells } from "../../../experiments/skills/needed_rank/arms.ts";
-import { mapRateOf, searchedCells } from "../../../experiments/skills/needed_rank/rates.ts";
+import {
+  type Arm,
+  armKey,
+  mapCells,
+  mapRateOf,
+  searchedCells,
+} from "../../../experiments/skills/needed_rank/runs.ts";
 import found from "../../../experiments/skills/needed_rank/learning_rates.json" with {
   type: "json",
 };

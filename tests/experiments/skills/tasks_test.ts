@@ -1,8 +1,7 @@
 /** The tasks on the base with skills: right answers, their distances, and what the base makes of them. */
 
 import { assert, assertEquals, assertThrows } from "@std/assert";
-import { openSkillsBase } from "../../../experiments/skills/base.ts";
-import { reportedTexts, scoreTexts } from "../../../experiments/skills/runs.ts";
+import { openSkillsBase, reportedTexts, scoreTexts } from "../../../experiments/skills/runs.ts";
 import {
   downstreamTasks,
   levelNames,
