@@ -4,7 +4,7 @@
  * @module
  */
 
-import { mean, standardDeviation } from "../src/core/numbers.ts";
+import { fromTo, mean, standardDeviation } from "../src/core/numbers.ts";
 
 /** The most by which LoRA is behind full fine-tuning in the paper's table 2, in points (RoBERTa base, QQP). */
 export const parPoints = 1.1;
@@ -105,6 +105,10 @@ export const isShareAbove = (a: number, b: number, texts: number): boolean =>
 /** `+0.4`, `−1.2`. */
 export const signed = (value: number, decimals = 1): string =>
   `${value < 0 ? "−" : "+"}${Math.abs(value).toFixed(decimals)}`;
+
+/** `3.1 to 3.4%` of shares, or `3.1%`. */
+export const percentRange = (shares: Iterable<number>, decimals: number): string =>
+  `${fromTo(Array.from(shares, (share) => 100 * share), decimals).replaceAll("-", "−")}%`;
 
 /** ` ± 0.8`; nothing where a single seed has no noise floor. */
 export const noiseIn = (noise: number, decimals = 1): string =>

@@ -15,6 +15,7 @@ import {
   ratioOf,
   ratioText,
 } from "./frame/mod.ts";
+import { clockMet } from "./frame/turns.ts";
 import {
   type GlossData,
   glossLoss,
@@ -151,7 +152,7 @@ export const merging: Experiment = experiment({
     ...said.latency,
     note: "Only these passes are interleaved. Those of the 12,288 x 12,288 matrix are timed one " +
       "after the other and differ by what else the machine was doing.",
-    corrected: "2026-11-30, decision 0026",
+    corrected: clockMet,
     headline: {
       ...costlessRow,
       bars: ({ passes: [base, , merged, unmerged] }) =>

@@ -13,18 +13,15 @@ import { loadBase } from "../base_model.ts";
 import {
   allHold,
   type Claim,
-  clockRule,
-  controlText,
   type Experiment,
   experiment,
   type ExperimentContext,
   isAtMost,
-  onQuietMachine,
   ratioOf,
   ratioText,
   type TimeRatio,
 } from "../frame/mod.ts";
-import { timeInTurns, type TurnTimes } from "../frame/turns.ts";
+import { clockMet, timedClaim, timeInTurns, type TurnTimes } from "../frame/turns.ts";
 import {
   allVariants,
   batchRows,
@@ -127,37 +124,33 @@ const ruledSets = ({ times }: ManyAdapters): VariantTimes[] =>
 const ofCount = (found: ManyAdapters, count: number): TimeRatio =>
   timesOfOne(found, ruledSets(found).find(({ adapters }) => adapters === count)!)!;
 
-const isCheap: Claim<ManyAdapters> = {
+const isCheap = timedClaim<ManyAdapters>({
   text: "A batch of 32 adapters takes hardly longer than one of a single adapter",
   rule:
     `when of rank ${ruledRank} on all linear layers a set of 32 takes at most ${
       limits[32]
     } times and ` +
-    `one of 128 at most ${limits[128]} times as long as a single adapter${
-      clockRule("the base again", controlShare)
-    }`,
+    `one of 128 at most ${limits[128]} times as long as a single adapter`,
+  control: "the base again",
+  share: controlShare,
+  controls: (found) => [controlOf(found)],
   scale: true,
-  corrected: "2026-11-30, decision 0026",
+  corrected: clockMet,
   ours: (found) =>
     `${ofCount(found, 32).ratio.toFixed(2)} and ${ofCount(found, 128).ratio.toFixed(2)} times`,
-  holds: (found) =>
-    onQuietMachine(
-      [controlOf(found)],
-      controlShare,
-      () =>
-        allHold(
-          ([32, 128] as const).map((count) =>
-            isAtMost(ofCount(found, count), limits[count], controlShare)
-          ),
-        ),
+  judge: (found) =>
+    allHold(
+      ([32, 128] as const).map((count) =>
+        isAtMost(ofCount(found, count), limits[count], controlShare)
+      ),
     ),
   found: (found) => {
     const sets = ruledSets(found).map((one) =>
       `${one.adapters}: ${ratioText(timesOfOne(found, one)!)}`
     );
-    return `By number of adapters ${sets.join(", ")}. ${controlText([controlOf(found)])}`;
+    return `By number of adapters ${sets.join(", ")}.`;
   },
-};
+});
 
 const isSame: Claim<ManyAdapters> = {
   text: "Every row has the values of its adapter alone",

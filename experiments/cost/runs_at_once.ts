@@ -14,20 +14,17 @@ import { type History, train } from "../../src/train/mod.ts";
 import { loadBase } from "../base_model.ts";
 import {
   type Claim,
-  clockRule,
-  controlText,
   type Experiment,
   experiment,
   type ExperimentContext,
   isAtLeast,
   type Judgment,
   notQuiet,
-  onQuietMachine,
   ratioOf,
   ratioText,
   type TimeRatio,
 } from "../frame/mod.ts";
-import { timeInTurns, type TurnTimes } from "../frame/turns.ts";
+import { clockMet, timedClaim, timeInTurns, type TurnTimes } from "../frame/turns.ts";
 
 /** Batch of a step of one run, and the adapted layers. */
 interface Load {
@@ -290,28 +287,29 @@ const loadsOf = ({ times }: RunsAtOnce): Load[] => times.filter(({ kind }) => ki
 const loadText = ({ rows, tokens, all }: Load): string =>
   `${rows} x ${tokens} tokens${all ? ", all linear layers" : ""}`;
 
-const isFaster: Claim<RunsAtOnce> = {
+const isFaster = timedClaim<RunsAtOnce>({
   text:
     `${ruled.runs} runs at once are twice as fast as in a row, where a step has ${ruled.tokens} tokens`,
-  rule:
-    `when ${ruled.runs} runs of ${
-      loadText(ruled)
-    } a step take at least ${leastSpeedup} times as long in a row as at ` +
-    `once${clockRule("in a row again", controlShare)}, or 8 at once take less than one run with ` +
-    "the rows of all",
+  rule: `when ${ruled.runs} runs of ${
+    loadText(ruled)
+  } a step take at least ${leastSpeedup} times as long in a row as at once`,
+  more: ", or 8 at once take less than one run with the rows of all",
+  control: "in a row again",
+  share: controlShare,
+  controls: (found) => [controlOf(found)],
   scale: true,
-  corrected: "2026-11-30, decision 0026",
+  corrected: clockMet,
   ours: (found) => `${speedupOf(found).ratio.toFixed(2)} times`,
-  holds: (found) => onQuietMachine([controlOf(found)], controlShare, () => isTwiceAsFast(found)),
+  judge: isTwiceAsFast,
   found: (found) => {
     const loads = loadsOf(found).map((load) =>
       `${loadText(load)}: ${ratioText(speedupOf(found, load))} times as fast of ${
         boundOf(found, load).ratio.toFixed(2)
       } that one run with the rows of all would be`
     );
-    return `${loads.join("; ")}. ${controlText([controlOf(found)])}`;
+    return `${loads.join("; ")}.`;
   },
-};
+});
 
 const isSame: Claim<RunsAtOnce> = {
   text: "A run at once is the run alone",

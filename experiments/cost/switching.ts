@@ -40,7 +40,7 @@ import {
   ratioText,
   type TimeRatio,
 } from "../frame/mod.ts";
-import { timeInTurns, type TurnTimes } from "../frame/turns.ts";
+import { clockMet, timeInTurns, type TurnTimes } from "../frame/turns.ts";
 import { batchRows, nameOf, randomAdapter } from "./random_adapters.ts";
 
 /** Rank of both adapters, on all linear layers. */
@@ -313,7 +313,7 @@ const isCheap: Claim<Switching> = {
       clockRule("loading them again", controlShare)
     }`,
   scale: true,
-  corrected: "2026-11-30, decision 0026",
+  corrected: clockMet,
   ...said.cheapSwitching,
   ours: (found) =>
     modelsOf(found).map((rows) => {

@@ -2,18 +2,17 @@
 
 import { mean } from "../../src/core/numbers.ts";
 import said from "../../src/paper/printed/claims.json" with { type: "json" };
+import { signed } from "../differences.ts";
 import {
   allHold,
   type Claim,
-  clockRule,
-  controlText,
   isAtLeast,
   isAtMost,
   type Judgment,
-  onQuietMachine,
   ratioText,
   type TimeRatio,
 } from "../frame/mod.ts";
+import { clockMet, timedClaim } from "../frame/turns.ts";
 import type { ComparedPass, Variant } from "./passes.ts";
 
 /** One model in one cell. */
@@ -148,8 +147,7 @@ const smallestCell = ({ cells }: MethodCells): SlowDown =>
   cells.toSorted((a, b) => a.row.batch - b.row.batch || a.row.length - b.row.length)[0];
 
 /** `+1.2%`. */
-const signedPercent = (share: number): string =>
-  `${share < 0 ? "−" : "+"}${Math.abs(100 * share).toFixed(1)}%`;
+const signedPercent = (share: number): string => `${signed(100 * share)}%`;
 
 /** The share by which the control may be off. */
 const controlShare = 0.02;
@@ -179,7 +177,7 @@ const mergedClaim = (shape: string): Claim<Rows> => ({
   text: `Merged LoRA adds no latency (in ${shape})`,
   rule: mergedRule,
   ...said.latency,
-  ...{ scale: false, corrected: "2026-11-30, decision 0026" },
+  ...{ scale: false, corrected: clockMet },
   ours: (rows) =>
     launchText((["base", "merged", "unmerged"] as const)
       .map((model) => cellsOf(rows, spacesOf(rows)[0], model))),
@@ -244,37 +242,30 @@ const controlsOf = (rows: Rows): TimeRatio[] =>
     cellsOf(rows, space, "base again").map((row) => timeRatio(rows, row))
   );
 
-const slowestClaim = (shape: string): Claim<Rows> => ({
-  text: `Adapter layers slow a pass down most at batch 1 (in ${shape})`,
-  rule:
-    "when on each device, for H and L at every bottleneck, the time by the base's, averaged over the " +
-    `lengths that every batch has, is largest at batch 1${
-      clockRule("the base again", controlShare)
-    }`,
-  ...said.latencyAdapters,
-  ...{ quick: false, corrected: "2026-11-30, decision 0026" },
-  ours: (rows) => {
-    const methods = adaptersIn(rows);
-    const held = methods.filter((method) => {
-      const [one, ...others] = batchesOf(rows, method);
-      return others.every(({ time }) => time.ratio < one.time.ratio);
-    });
-    return `as timed, ${held.length} of ${methods.length} adapters`;
-  },
-  holds: (rows) =>
-    onQuietMachine(
-      controlsOf(rows),
-      controlShare,
-      () => allHold(adaptersIn(rows).map((method) => isSlowestAtOne(rows, method))),
-    ),
-  found: (rows) =>
-    `${
+const slowestClaim = (shape: string) =>
+  timedClaim<Rows>({
+    text: `Adapter layers slow a pass down most at batch 1 (in ${shape})`,
+    rule:
+      "when on each device, for H and L at every bottleneck, the time by the base's, averaged over the " +
+      "lengths that every batch has, is largest at batch 1",
+    ...{ control: "the base again", share: controlShare, controls: controlsOf },
+    ...said.latencyAdapters,
+    ...{ quick: false, corrected: clockMet },
+    ours: (rows) => {
+      const methods = adaptersIn(rows);
+      const held = methods.filter((method) => {
+        const [one, ...others] = batchesOf(rows, method);
+        return others.every(({ time }) => time.ratio < one.time.ratio);
+      });
+      return `as timed, ${held.length} of ${methods.length} adapters`;
+    },
+    judge: (rows) => allHold(adaptersIn(rows).map((method) => isSlowestAtOne(rows, method))),
+    found: (rows) =>
       bySpace(
         rows,
         (space) => inSpace(rows, space).map((method) => batchText(rows, method)).join("; "),
-      )
-    } ${controlText(controlsOf(rows))}`,
-});
+      ),
+  });
 
 /** Of what an adapter adds in its smallest cell, launches explain half where it adds at most twice what they take. */
 function isByLaunches(rows: Rows, method: MethodCells): Judgment {
@@ -302,36 +293,31 @@ function explainedText(method: MethodCells): string {
     `${operations} operations, and ${fixed} are there with a single token`;
 }
 
-const launchesClaim = (shape: string): Claim<Rows> => ({
-  text: `The fixed cost of launching more kernels is most of the reason (in ${shape})`,
-  rule:
-    "when on each device, at batch 1 and the shortest length, extra launches times the measured cost of one are " +
-    `at least half of what each adapter adds${clockRule("the base again", controlShare)}`,
-  ...{ beyond: true, quick: false, corrected: "2026-11-30, decision 0026" },
-  ours: (rows) => {
-    const methods = adaptersIn(rows),
-      held = methods.filter((method) => {
-        const { share, byLaunches } = smallestCell(method);
-        return share > 0 && byLaunches >= 0.5;
-      });
-    return `as timed, ${held.length} of ${methods.length} adapters`;
-  },
-  holds: (rows) =>
-    onQuietMachine(
-      smallestControls(rows),
-      controlShare,
-      () => allHold(adaptersIn(rows).map((method) => isByLaunches(rows, method))),
-    ),
-  found: (rows) =>
-    `${
+const launchesClaim = (shape: string) =>
+  timedClaim<Rows>({
+    text: `The fixed cost of launching more kernels is most of the reason (in ${shape})`,
+    rule:
+      "when on each device, at batch 1 and the shortest length, extra launches times the measured cost of one are " +
+      "at least half of what each adapter adds",
+    ...{ control: "the base again", share: controlShare, controls: smallestControls },
+    ...{ beyond: true, quick: false, corrected: clockMet },
+    ours: (rows) => {
+      const methods = adaptersIn(rows),
+        held = methods.filter((method) => {
+          const { share, byLaunches } = smallestCell(method);
+          return share > 0 && byLaunches >= 0.5;
+        });
+      return `as timed, ${held.length} of ${methods.length} adapters`;
+    },
+    judge: (rows) => allHold(adaptersIn(rows).map((method) => isByLaunches(rows, method))),
+    found: (rows) =>
       bySpace(rows, (space) => {
         const methods = inSpace(rows, space), [{ cells: [{ row }] }] = methods;
         return `a launch costs ${row.launchMicros.toFixed(1)} µs; by the least times ${
           methods.map(explainedText).join("; ")
         }`;
-      })
-    } ${controlText(smallestControls(rows))}`,
-});
+      }),
+  });
 
 /** The three of decision 0026, of a model. */
 export const latencyClaims = (shape: string): readonly Claim<Rows>[] => [

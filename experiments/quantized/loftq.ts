@@ -2,7 +2,7 @@
 
 import { loftq } from "../../src/adapt/mod.ts";
 import { architectureOf } from "../../src/architectures/mod.ts";
-import { fromTo, mean } from "../../src/core/numbers.ts";
+import { mean } from "../../src/core/numbers.ts";
 import { Random } from "../../src/core/random.ts";
 import type { HostTensor } from "../../src/core/tensor.ts";
 import type { LowRankFactors } from "../../src/core/update.ts";
@@ -21,6 +21,7 @@ import { normalValues } from "../../src/linalg/gaussian.ts";
 import { gaussian, singularValues } from "../../src/linalg/mod.ts";
 import { otherWork } from "../../src/train/evaluate.ts";
 import { baseConfig, baseFolder } from "../base_model.ts";
+import { percentRange } from "../differences.ts";
 import {
   type Claim,
   type Experiment,
@@ -154,9 +155,6 @@ const below = (error: number, other: number): number => 1 - error / other;
 const belowChance = ({ errors, chance }: LoftqRow): number =>
   below(errors[structured.iteration], chance);
 
-const percent = (shares: readonly number[], decimals: number): string =>
-  `${fromTo(shares.map((share) => 100 * share), decimals).replaceAll("-", "−")}%`;
-
 /** Share by which the error at the paper's T is below that of quantizing alone. */
 const gains = (rows: readonly LoftqRow[]): number[] =>
   rows.map(({ errors }) => below(errors[usual], errors[0]));
@@ -181,13 +179,13 @@ export const loftqClaims: readonly Claim<readonly LoftqRow[]>[] = [
       `of every matrix, at every rank`,
     quote:
       "“alleviates the discrepancy between the quantized and full-precision model” (Li et al. 2023, abstract)",
-    ours: (rows) => `${percent(gains(rows), 1)} less`,
+    ours: (rows) => `${percentRange(gains(rows), 1)} less`,
     holds: (rows) => rows.every(({ errors }) => errors[usual] < errors[0]),
     found: (rows) =>
       `The error of quantizing alone is ${
-        percent(rows.map(({ errors }) => errors[0]), 1)
+        percentRange(rows.map(({ errors }) => errors[0]), 1)
       } of ‖W‖. At T = ${usual} it is less, at ${
-        byRank((rank) => `by ${percent(gains(atRank(rows, rank)), 1)}`)
+        byRank((rank) => `by ${percentRange(gains(atRank(rows, rank)), 1)}`)
       }.`,
   },
   {
@@ -199,15 +197,17 @@ export const loftqClaims: readonly Claim<readonly LoftqRow[]>[] = [
       "Tested, on all eight layers: with a random sign for every value what quantizing leaves is " +
       "as far below chance, 0.83% against 0.84%. So it has no directions of its own, only values " +
       "of unlike sizes, and a guess is that these follow the scales of their blocks.",
-    ours: (rows) => `${percent([mean(structureIn(rows, "base"))], 1)} below chance`,
+    ours: (rows) => `${percentRange([mean(structureIn(rows, "base"))], 1)} below chance`,
     holds: (rows) => mean(structureIn(rows, "base")) > structured.share,
     found: (rows) =>
       `By matrix: ${
-        percent(structureIn(rows, "base"), 1)
+        percentRange(structureIn(rows, "base"), 1)
       }. Of normal values, which should have none: ${
-        percent(structureIn(rows, "normal"), 1)
+        percentRange(structureIn(rows, "normal"), 1)
       }. On average over the base's matrices, at ${
-        byRank((rank) => percent([mean(atRank(ofKind(rows, "base"), rank).map(belowChance))], 1))
+        byRank((rank) =>
+          percentRange([mean(atRank(ofKind(rows, "base"), rank).map(belowChance))], 1)
+        )
       }.`,
   },
   {
@@ -216,7 +216,7 @@ export const loftqClaims: readonly Claim<readonly LoftqRow[]>[] = [
       `when the mean error over the matrices at T = ${usual} is below that at T = 1, at every rank`,
     ours: (rows) =>
       `${
-        percent(
+        percentRange(
           ranks.map((rank) => below(meanError(rows, rank, usual), meanError(rows, rank, 1))),
           1,
         )

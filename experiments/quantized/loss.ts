@@ -1,6 +1,7 @@
 /** Cost in quality of a base in 4 bits; decision 0033 has the rules. @module */
 
 import { mean } from "../../src/core/numbers.ts";
+import { ticksAt } from "../../src/figures/figure.ts";
 import {
   axis,
   baseLayout,
@@ -333,10 +334,7 @@ function stepOf(task: ComparedTask, own: Rows): SliderStep {
       level(full, "full fine-tuning", palette.full),
     ],
     layout: baseLayout(
-      logAxis("values per block", {
-        tickvals: [32, 64, 128, 256],
-        ticktext: ["32", "64", "128", "256"],
-      }),
+      logAxis("values per block", ticksAt([32, 64, 128, 256])),
       axis(task.measured.heading),
     ),
   };

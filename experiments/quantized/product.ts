@@ -15,17 +15,14 @@ import { formOf } from "../../src/quant/quantized_tensor.ts";
 import {
   allHold,
   type Claim,
-  clockRule,
-  controlText,
   type Experiment,
   experiment,
   type ExperimentContext,
   isAtMost,
-  onQuietMachine,
   ratioOf,
   type TimeRatio,
 } from "../frame/mod.ts";
-import { timeInTurns } from "../frame/turns.ts";
+import { clockMet, timedClaim, timeInTurns } from "../frame/turns.ts";
 
 /** Rows of x. */
 const counts = [1, 2, 4, 8, 16];
@@ -131,34 +128,26 @@ const slower = ({ slower }: ProductRow): number => Math.max(...slower.map(({ rat
 
 const controlsOf = (rows: Rows): TimeRatio[] => rows.map(({ control }) => control);
 
-const isFaster: Claim<Rows> = {
+const isFaster = timedClaim<Rows>({
   text: "A weight in 4 bits takes the faster of two ways",
   rule:
     `when for both matrices and every number of rows the product takes at most ${mostSlower} times as long as by ` +
-    `reading the codes, and as by making W F32 first${
-      clockRule("a product in F32 again", controlShare)
-    }`,
+    `reading the codes, and as by making W F32 first`,
+  ...{ control: "a product in F32 again", share: controlShare, controls: controlsOf },
   scale: true,
-  corrected: "2026-11-30, decision 0026",
+  corrected: clockMet,
   ours: (rows) => `at most ${Math.max(...rows.map(slower)).toFixed(2)} times as long`,
-  holds: (rows) =>
-    onQuietMachine(
-      controlsOf(rows),
-      controlShare,
-      () =>
-        allHold(
-          rows.flatMap(({ slower }) =>
-            slower.map((one) => isAtMost(one, mostSlower, controlShare))
-          ),
-        ),
+  judge: (rows) =>
+    allHold(
+      rows.flatMap(({ slower }) => slower.map((one) => isAtMost(one, mostSlower, controlShare))),
     ),
   found: (rows) => {
     const cells = rows.map(({ count, shape, codes, scratch }) =>
       `${count} x ${shape}: codes ${codes.toFixed(2)}, scratch ${scratch.toFixed(2)} ms`
     );
-    return `${cells.join("; ")}. ${controlText(controlsOf(rows))}`;
+    return `${cells.join("; ")}.`;
   },
-};
+});
 
 const isSame: Claim<Rows> = {
   text: "Both ways give the same product",

@@ -4,13 +4,10 @@ import { axis, bars, baseLayout, palette, table } from "../../src/figures/mod.ts
 import {
   allHold,
   type Claim,
-  clockRule,
-  controlText,
   type Experiment,
   experiment,
   type ExperimentContext,
   isAtMost,
-  onQuietMachine,
   ratioOf,
   ratioText,
   type TimeRatio,
@@ -23,7 +20,7 @@ import {
   stepRank,
   type StepShape,
 } from "./training_steps.ts";
-import { timeInTurns, type TurnTimes } from "../frame/turns.ts";
+import { clockMet, timedClaim, timeInTurns, type TurnTimes } from "../frame/turns.ts";
 
 /** Issue 17's mark, and how far off the control may be. */
 const mostSlower = 1.3, controlShare = 0.05;
@@ -100,29 +97,29 @@ const shown = (rows: Rows, method: StepMethod): string =>
 const controlsOf = (rows: Rows): TimeRatio[] =>
   byModel(rows).map(([, own]) => timesOfLora(own, control));
 
-const isFast: Claim<Rows> = {
+const isFast = timedClaim<Rows>({
   text: "A step of QLoRA takes hardly longer than one of LoRA",
   rule:
     `when on every model a step of QLoRA takes at most ${mostSlower} times as long as one of LoRA ` +
-    `on the base in F32${clockRule("LoRA again", controlShare)}`,
+    "on the base in F32",
+  ...{ control: "LoRA again", share: controlShare, controls: controlsOf },
   scale: true,
-  corrected: "2026-11-30, decision 0026",
+  corrected: clockMet,
   quote: "“without degrading the runtime” (Dettmers et al. 2023, section 1)",
   ours: (rows) =>
     byModel(rows).map(([model, own]) => `${model}: ${shown(own, qlora)} times`).join("; "),
-  holds: (rows) =>
-    onQuietMachine(controlsOf(rows), controlShare, () =>
-      allHold(
-        byModel(rows).map(([, own]) => isAtMost(timesOfLora(own, qlora), mostSlower, controlShare)),
-      )),
+  judge: (rows) =>
+    allHold(
+      byModel(rows).map(([, own]) => isAtMost(timesOfLora(own, qlora), mostSlower, controlShare)),
+    ),
   found: (rows) =>
     byModel(rows).map(([model, own]) =>
       `${model}: QLoRA ${
         ratioText(timesOfLora(own, qlora))
       } times, with activation checkpointing ` +
-      `LoRA ${shown(own, checkpointed[0])} and QLoRA ${shown(own, checkpointed[1])} times. `
-    ).join("") + controlText(controlsOf(rows)),
-};
+      `LoRA ${shown(own, checkpointed[0])} and QLoRA ${shown(own, checkpointed[1])} times.`
+    ).join(" "),
+});
 
 /** The claims about times: decisions 0033 and 0026. */
 export const stepTimeClaims: readonly Claim<Rows>[] = [isFast];

@@ -14,6 +14,7 @@ import {
 import { printedTables } from "../../src/paper/printed/mod.ts"; // paper/mod.ts would load mathjs
 import { printedValue } from "../../src/paper/printed_number.ts";
 import type { FourBitCode } from "../../src/quant/mod.ts";
+import { percentRange } from "../differences.ts";
 import { type Claim, type Experiment, experiment } from "../frame/mod.ts";
 import {
   blockSizes,
@@ -34,9 +35,6 @@ const keptShare = 0.9;
 
 /** The small size, the tiny and the large ones. */
 const small = 0.01, tiny = [0.001, 0.003], large = [0.3, 1];
-
-const percent = (shares: Iterable<number>, decimals: number): string =>
-  `${fromTo(Array.from(shares, (share) => 100 * share), decimals).replaceAll("-", "−")}%`;
 
 /** QLoRA's form, with scales in 8 bits, in all block sizes. */
 const requantized = ({ rows }: SurvivalRows, code: FourBitCode, doubleQuantization = true) =>
@@ -72,21 +70,21 @@ const lossClaim = (code: FourBitCode, text: string): Claim<SurvivalRows> => ({
     `requantized merge into ${code.toUpperCase()}, of every kind of weights, in blocks of ${
       blockSizes.join(", ")
     }`,
-  ours: (rows) => `${percent(keptIn(requantized(rows, code), small), 1)} survives`,
+  ours: (rows) => `${percentRange(keptIn(requantized(rows, code), small), 1)} survives`,
   holds: (rows) => keptIn(requantized(rows, code), small).every((kept) => kept < lostShare),
   found: (rows) => {
     const own = requantized(rows, code), all = own.flatMap((row) => pointsAt(row, small));
     const errors = fromTo(all.map(({ error }) => error), 1);
     return `Merged into 4 bits, ${
-      byBlock(own, (rows) => percent(keptIn(rows, small), 1))
+      byBlock(own, (rows) => percentRange(keptIn(rows, small), 1))
     }. Chance, of an update that was not merged: ${
-      percent(all.map(({ chance }) => chance), 1)
+      percentRange(all.map(({ chance }) => chance), 1)
     }. The change that is made differs from ΔW by ${errors} times ‖ΔW‖.`;
   },
 });
 
 const errorsIn = (rows: readonly SurvivalRow[]) =>
-  percent(rows.map(({ quantizationError }) => quantizationError), 1);
+  percentRange(rows.map(({ quantizationError }) => quantizationError), 1);
 
 /** The six of decision 0033. */
 export const survivalClaims: readonly Claim<SurvivalRows>[] = [
@@ -109,9 +107,9 @@ export const survivalClaims: readonly Claim<SurvivalRows>[] = [
       ),
     found: (rows) =>
       `With scales in F32, ${
-        byBlock(requantized(rows, "nf4", false), (own) => percent(keptIn(own, ...tiny), 2))
+        byBlock(requantized(rows, "nf4", false), (own) => percentRange(keptIn(own, ...tiny), 2))
       }. With scales in 8 bits, which have gaps of their own, ${
-        byBlock(requantized(rows, "nf4"), (own) => percent(keptIn(own, ...tiny), 2))
+        byBlock(requantized(rows, "nf4"), (own) => percentRange(keptIn(own, ...tiny), 2))
       }.`,
   },
   {
@@ -119,11 +117,11 @@ export const survivalClaims: readonly Claim<SurvivalRows>[] = [
     rule: `when at ${large.map((size) => 100 * size).join(" and ")}% at least ${
       100 * keptShare
     }% survives in NF4, of every kind of weights, at every block size`,
-    ours: (rows) => `${percent(keptIn(requantized(rows, "nf4"), ...large), 1)} survives`,
+    ours: (rows) => `${percentRange(keptIn(requantized(rows, "nf4"), ...large), 1)} survives`,
     holds: (rows) => keptIn(requantized(rows, "nf4"), ...large).every((kept) => kept >= keptShare),
     found: (rows) =>
-      `At 10%: ${percent(keptIn(requantized(rows, "nf4"), 0.1), 0)}, at 3%: ${
-        percent(keptIn(requantized(rows, "nf4"), 0.03), 0)
+      `At 10%: ${percentRange(keptIn(requantized(rows, "nf4"), 0.1), 0)}, at 3%: ${
+        percentRange(keptIn(requantized(rows, "nf4"), 0.03), 0)
       }.`,
   },
   {
@@ -131,7 +129,7 @@ export const survivalClaims: readonly Claim<SurvivalRows>[] = [
     rule: `when at ${100 * small}% from ${100 * keptShare} to ${
       200 - 100 * keptShare
     }% survives, of every kind of weights, with both codes`,
-    ours: (rows) => `${percent(keptIn(fromFloats(rows), small), 1)} survives`,
+    ours: (rows) => `${percentRange(keptIn(fromFloats(rows), small), 1)} survives`,
     holds: (rows) =>
       keptIn(fromFloats(rows), small).every((kept) => Math.abs(kept - 1) <= 1 - keptShare),
     found: (rows) => {

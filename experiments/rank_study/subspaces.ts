@@ -3,6 +3,7 @@
 import type { InputSpread } from "../../src/analysis/mod.ts";
 import { phi } from "../../src/analysis/subspaces.ts";
 import { fromTo } from "../../src/core/numbers.ts";
+import { ticksAt } from "../../src/figures/figure.ts";
 import {
   type Axis,
   axis,
@@ -120,7 +121,7 @@ export function diagonalFigure(spaces: Spaces): Figure {
 
 /** Figure 3 row by row: φ(i, j) by powers of two, a slider for i. */
 export function acrossFigure(spaces: Spaces): Figure {
-  const doublings = [1, 2, 4, 8, 16, 32, 64], ticktext = doublings.map(String);
+  const doublings = [1, 2, 4, 8, 16, 32, 64];
   return sliderFigure({
     id: "subspaces-across",
     title: "Figure 3 row by row: the first i directions of r = 8 within the first j of r = 64",
@@ -131,7 +132,7 @@ export function acrossFigure(spaces: Spaces): Figure {
       // What a frame does not name stays as the first has it.
       return { label: String(i), data: i === 1 ? data : data.map(({ type, y }) => ({ type, y })) };
     }),
-    layout: twoPanels("j", "φ(i, j)", { type: "log", tickvals: doublings, ticktext }),
+    layout: twoPanels("j", "φ(i, j)", { type: "log", ...ticksAt(doublings) }),
   });
 }
 

@@ -1,7 +1,7 @@
 /** "LoRA without regret" at small scale. @module */
 
 import { mean } from "../../src/core/numbers.ts";
-import { colorsOf } from "../../src/figures/figure.ts";
+import { colorsOf, ticksAt } from "../../src/figures/figure.ts";
 import {
   axis,
   baseLayout,
@@ -51,10 +51,6 @@ const named = ({ rank }: RegretMethod) => rank === undefined ? full.label : `LoR
 const colors = colorsOf(everywhere.map(named));
 const colorOf = ({ key }: RegretMethod) => colors[everywhere.findIndex((one) => one.key === key)];
 
-/** A logarithmic axis with labels at these values alone. */
-const at = (title: string, values: readonly number[]) =>
-  logAxis(title, { tickvals: [...values], ticktext: values.map(String) });
-
 const settingOf = (method: RegretMethod) =>
   settings.find((one) => one.part === "pairs" && one.method.key === method.key)!;
 
@@ -94,7 +90,7 @@ function searchFigure(): Figure {
       ];
     }),
     layout: baseLayout(
-      at("learning rate", [3e-4, 1e-3, 3e-3, 1e-2, 3e-2]),
+      logAxis("learning rate", ticksAt([3e-4, 1e-3, 3e-3, 1e-2, 3e-2])),
       axis("held-out loss (nats per token)", { range: [lowest - 0.02, lowest + reach] }),
       { showlegend: true },
     ),
@@ -132,8 +128,8 @@ function ratioFigure({ rates }: RegretRows): Figure {
       },
     ],
     layout: baseLayout(
-      at("rank of the update", ratios.map(({ rank }) => rank)),
-      at("ratio of the best rates", [1, 2, 3, 5, 10, 20, 30, 50, 100]),
+      logAxis("rank of the update", ticksAt(ratios.map(({ rank }) => rank))),
+      logAxis("ratio of the best rates", ticksAt([1, 2, 3, 5, 10, 20, 30, 50, 100])),
       { height: 380, showlegend: true },
     ),
   };
@@ -164,7 +160,7 @@ function factsFigures(rows: RegretRows): Figure[] {
           : trace;
       }),
       layout: baseLayout(
-        at("step", steps),
+        logAxis("step", ticksAt(steps)),
         axis("loss (nats per fact)", { rangemode: "tozero" }),
         { showlegend: true },
       ),
@@ -199,7 +195,7 @@ function batchFigure(rows: RegretRows): Figure {
       ];
     }),
     layout: baseLayout(
-      at("pairs in a step", sizes.map(([, size]) => size)),
+      logAxis("pairs in a step", ticksAt(sizes.map(([, size]) => size))),
       axis("held-out loss (nats per token)"),
       { height: 380, showlegend: true },
     ),

@@ -4,6 +4,7 @@ import { catalog, type ConfigJson } from "../../src/architectures/mod.ts";
 import { digits } from "../../src/core/numbers.ts";
 import { Random } from "../../src/core/random.ts";
 import type { Device } from "../../src/device/device.ts";
+import { ticksAt } from "../../src/figures/figure.ts";
 import {
   axis,
   baseLayout,
@@ -21,18 +22,15 @@ import { baseConfig, loadBase } from "../base_model.ts";
 import {
   allHold,
   type Claim,
-  clockRule,
-  controlText,
   type Experiment,
   experiment,
   isAtLeast,
   isAtMost,
-  onQuietMachine,
   ratioOf,
   ratioText,
   type TimeRatio,
 } from "../frame/mod.ts";
-import { timeInTurns } from "../frame/turns.ts";
+import { clockMet, timedClaim, timeInTurns } from "../frame/turns.ts";
 import { CountingDevice } from "../latency/passes.ts";
 import { full, loraOn, type RegretMethod } from "./runs.ts";
 
@@ -153,43 +151,47 @@ const percent = (share: number) => `${digits(100 * share, 3)}%`;
 const isNear = (share: number, mark: number) => Math.abs(share - mark) <= within * mark;
 
 /** The rules 11 and 12 of decision 0025. */
-export const stepClaims: readonly Claim<StepCost>[] = [{
-  text: "A step of LoRA takes about two thirds of the operations of a full one",
-  rule:
-    "when it takes from 60% to 73.3% of them, within a tenth of two thirds, at every power of " +
-    "two up to r = d/64, in the tiny base and in GPT-2 medium's shape",
+export const stepClaims: readonly Claim<StepCost>[] = [
+  {
+    text: "A step of LoRA takes about two thirds of the operations of a full one",
+    rule:
+      "when it takes from 60% to 73.3% of them, within a tenth of two thirds, at every power of " +
+      "two up to r = d/64, in the tiny base and in GPT-2 medium's shape",
 
-  ours: (rows) => {
-    const shares = read(rows).map(({ share }) => share);
-    return `${percent(Math.min(...shares))} to ${percent(Math.max(...shares))}`;
+    ours: (rows) => {
+      const shares = read(rows).map(({ share }) => share);
+      return `${percent(Math.min(...shares))} to ${percent(Math.max(...shares))}`;
+    },
+    holds: (rows) => read(rows).every(({ share }) => isNear(share, wanted)),
+    found: (rows) =>
+      `At r = d/4: ${
+        rows.counted.filter(({ rank, width }) => rank === width / 4)
+          .map(({ model, share }) => `${percent(share)} in ${model}`).join(", ")
+      }.`,
   },
-  holds: (rows) => read(rows).every(({ share }) => isNear(share, wanted)),
-  found: (rows) =>
-    `At r = d/4: ${
-      rows.counted.filter(({ rank, width }) => rank === width / 4)
-        .map(({ model, share }) => `${percent(share)} in ${model}`).join(", ")
-    }.`,
-}, {
-  text:
-    "A step of LoRA takes as much of the time of a full one as of its operations (in the tiny base)",
-  rule: `when on the tiny base the time of a step at r = ${timedRank} by that of a full one is ` +
-    `within a tenth of the share of the operations${clockRule("a full step again", controlShare)}`,
-  scale: true,
-  corrected: "2026-11-30, decision 0026",
-  why: "A guess: what is no product (norms, GELU, the loss, the work of a launch) takes both as " +
-    "long, and thin products run far below the speed of large ones. It was not tested.",
-  ours: ({ time }) => `${percent(time.share.ratio)} of the time`,
-  holds: (rows) =>
-    onQuietMachine([rows.time.control], controlShare, () =>
+  timedClaim({
+    text:
+      "A step of LoRA takes as much of the time of a full one as of its operations (in the tiny base)",
+    rule: `when on the tiny base the time of a step at r = ${timedRank} by that of a full one is ` +
+      "within a tenth of the share of the operations",
+    control: "a full step again",
+    share: controlShare,
+    controls: ({ time }) => [time.control],
+    scale: true,
+    corrected: clockMet,
+    why:
+      "A guess: what is no product (norms, GELU, the loss, the work of a launch) takes both as " +
+      "long, and thin products run far below the speed of large ones. It was not tested.",
+    ours: ({ time }) => `${percent(time.share.ratio)} of the time`,
+    judge: (rows) =>
       allHold([
         isAtLeast(rows.time.share, timedShare(rows) * (1 - within), controlShare),
         isAtMost(rows.time.share, timedShare(rows) * (1 + within), controlShare),
-      ])),
-  found: (rows) =>
-    `${percent(timedShare(rows))} of the operations; ${ratioText(rows.time.share)} of the time. ${
-      controlText([rows.time.control])
-    }`,
-}];
+      ]),
+    found: (rows) =>
+      `${percent(timedShare(rows))} of the operations; ${ratioText(rows.time.share)} of the time.`,
+  }),
+];
 
 function shareFigure({ counted }: StepCost): Figure {
   const models = [...Map.groupBy(counted.filter(({ rank }) => rank), ({ model }) => model)];
@@ -216,10 +218,10 @@ function shareFigure({ counted }: StepCost): Figure {
       ),
     ],
     layout: baseLayout(
-      logAxis("rank by width, r/d", {
-        tickvals: [1 / 1024, 1 / 256, 1 / 64, 1 / 16, 1 / 4],
-        ticktext: ["1/1024", "1/256", "1/64", "1/16", "1/4"],
-      }),
+      logAxis(
+        "rank by width, r/d",
+        ticksAt([1024, 256, 64, 16, 4].map((part) => 1 / part), (share) => `1/${1 / share}`),
+      ),
       axis("share of a full step's operations", { rangemode: "tozero" }),
       { height: 380, showlegend: true },
     ),

@@ -318,6 +318,15 @@ export interface Axis {
   readonly [attribute: string]: unknown;
 }
 
+/** Ticks at these values alone, each with its text. */
+export const ticksAt = (
+  values: readonly number[],
+  textOf: (value: number) => string = String,
+): Pick<Axis, "tickvals" | "ticktext"> => ({
+  tickvals: [...values],
+  ticktext: values.map((value) => textOf(value)),
+});
+
 /** Everything around the traces. */
 export interface Layout {
   /** The first horizontal axis; a second one is `xaxis2`. */

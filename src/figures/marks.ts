@@ -20,6 +20,7 @@ import {
   palette,
   roleColors,
   sliderFigure,
+  ticksAt,
   type Trace,
 } from "./figure.ts";
 import { formatValue } from "./format.ts";
@@ -190,7 +191,7 @@ function trace({ name, x, y, color, dashed }: Line): Trace {
 function layoutOf(x: LinesAxis, y: LinesAxis, lines: readonly Line[]): Layout {
   const places = lines.flatMap((line) => line.x), across = axisOf(x, places);
   return baseLayout(
-    x.log ? { ...across, ...ticksAt(new Set(places)) } : across,
+    x.log ? { ...across, ...fewTicks(new Set(places)) } : across,
     axisOf(y, lines.flatMap((line) => line.y)),
   );
 }
@@ -198,10 +199,9 @@ function layoutOf(x: LinesAxis, y: LinesAxis, lines: readonly Line[]): Layout {
 /** Most values that have a tick each, such as ranks that double. */
 const mostTicks = 8;
 
-function ticksAt(values: ReadonlySet<number>): Axis {
+function fewTicks(values: ReadonlySet<number>): Axis {
   if (values.size === 0 || values.size > mostTicks) return {};
-  const tickvals = [...values].sort((a, b) => a - b);
-  return { tickvals, ticktext: tickvals.map((value) => formatValue(value, "number")) };
+  return ticksAt([...values].sort((a, b) => a - b), (value) => formatValue(value, "number"));
 }
 
 /** Most decades of an axis with labels between the powers of ten. */
@@ -346,12 +346,12 @@ export function rankCurves(
     Math.log10(Math.min(...ranks)) - 0.06,
     Math.log10(Math.max(...ranks)) + 0.06,
   ] as const;
-  const tickvals = [...new Set(ranks)].sort((a, b) => a - b), ticktext = tickvals.map(String);
+  const ticks = ticksAt([...new Set(ranks)].sort((a, b) => a - b));
   const shapes = curves.flatMap(({ plantedRank }, place) => {
     const line = { color: colorOf(place), width: 1, dash: "dash" } as const;
     return plantedRank === undefined ? [] : [upright(plantedRank, line)];
   });
-  const xAxis = axis("rank of the update", { type: "log", range, tickvals, ticktext });
+  const xAxis = axis("rank of the update", { type: "log", range, ...ticks });
   return {
     data: curves.flatMap(rankTraces),
     layout: baseLayout(xAxis, yAxis, { height, shapes }),

@@ -1,5 +1,6 @@
 /** The rank that a task needs: the map, and the part of it that every job trains anew. @module */
 
+import { ticksAt } from "../../../src/figures/figure.ts";
 import {
   axis,
   baseLayout,
@@ -134,7 +135,7 @@ const styleOf = (rows: readonly MapRow[], task: string) => {
 };
 
 const rankAxis = (title: string, domain: readonly [number, number]) =>
-  logAxis(title, { tickvals: [...mapRanks], ticktext: mapRanks.map(String), domain });
+  logAxis(title, { ...ticksAt(mapRanks), domain });
 
 /** Right answers against rank, a line for each task, in two panels. */
 function shareFigure({ mapRuns }: MapRows): Figure {
@@ -194,8 +195,7 @@ function axisFigure({ mapRuns }: MapRows): Figure {
     layout: baseLayout(
       axis("letters moved"),
       logAxis("needed rank, q and v", {
-        tickvals: ranks,
-        ticktext: ranks.map((rank) => rankText(rank === beyond ? beyondRanks : rank)),
+        ...ticksAt(ranks, (rank) => rankText(rank === beyond ? beyondRanks : rank)),
         range: [Math.log10(0.9), Math.log10(1.1 * beyond)],
       }),
       { showlegend: false },
