@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { spectrum } from "../src/analysis/mod.ts";
 import { mean } from "../src/core/numbers.ts";
 import { kindOf } from "../src/storage/storage.ts";
+import { leftPanel, rightPanel } from "../src/figures/figure.ts";
 import { axis, baseLayout, line, logAxis, palette, table } from "../src/figures/mod.ts";
 import { type HostTensor, loralibUpdates, readSafetensors } from "../src/formats/mod.ts";
 import { type Experiment, experiment, LeftOut } from "./frame/mod.ts";
@@ -96,8 +97,7 @@ export const realAdapter: Experiment = experiment({
       `rgb(${
         [86, 180, 233].map((dark, i) => dark + (layer / 11) * ([0, 38, 63][i] - dark)).join()
       })`;
-    const panel = (i: number) =>
-      axis(`index, ${sites[i]}`, { domain: ([[0, 0.47], [0.53, 1]] as const)[i], anchor: "y" });
+    const [query, value] = sites.map((site) => `index, ${site}`);
     return {
       id: "authors-spectra",
       title: "Singular values of ΔW in the authors' adapter",
@@ -110,7 +110,9 @@ export const realAdapter: Experiment = experiment({
           ...{ mode: "lines+markers", name: `layer ${layer}`, xaxis, showlegend: false, marker },
         });
       }),
-      layout: baseLayout(panel(0), logAxis("singular value"), { xaxis2: panel(1) }),
+      layout: baseLayout(axis(query, leftPanel), logAxis("singular value"), {
+        xaxis2: axis(value, rightPanel),
+      }),
     };
   }, (modules) => ({
     id: "authors-ranks",

@@ -2,12 +2,15 @@
 
 import { nearestName } from "../src/core/checks.ts";
 import { adaptation } from "./adaptation/adaptation.ts";
+import { manyAdapters } from "./cost/many_adapters.ts";
+import { matrix } from "./cost/matrix.ts";
+import { resident } from "./cost/resident.ts";
+import { runsAtOnce } from "./cost/runs_at_once.ts";
+import { switching } from "./cost/switching.ts";
 import { counting } from "./counting.ts";
 import type { Claim, Experiment } from "./frame/mod.ts";
 import { fullSize } from "./full_size.ts";
 import { latency, latencyMedium } from "./latency/latency.ts";
-import { manyAdapters } from "./cost/many_adapters.ts";
-import { matrix } from "./cost/matrix.ts";
 import { memory } from "./memory.ts";
 import { merging } from "./merging.ts";
 import { methodsBudget } from "./methods/budget/budget.ts";
@@ -28,24 +31,21 @@ import { quantizedMemory } from "./quantized/memory.ts";
 import { fourBitProduct } from "./quantized/product.ts";
 import { quantizedStep } from "./quantized/step.ts";
 import { survival } from "./quantized/survival.ts";
-import { amplification } from "./rank_study/amplification.ts";
-import { subspaces } from "./rank_study/subspaces.ts";
-import { whichMatrices } from "./rank_study/which_matrices.ts";
-import { whichRank } from "./rank_study/which_rank.ts";
 import { realAmplificationStudy } from "./rank_real/amplification.ts";
 import { realDirections } from "./rank_real/directions.ts";
 import { realUpdates } from "./rank_real/intruders.ts";
 import { rankReal } from "./rank_real/rank_real.ts";
+import { amplification } from "./rank_study/amplification.ts";
+import { subspaces } from "./rank_study/subspaces.ts";
+import { whichMatrices } from "./rank_study/which_matrices.ts";
+import { whichRank } from "./rank_study/which_rank.ts";
 import { rankWaste } from "./rank_waste/rank_waste.ts";
 import { realAdapter } from "./real_adapter.ts";
 import { regret } from "./regret/regret.ts";
 import { stepCost } from "./regret/step_cost.ts";
-import { resident } from "./cost/resident.ts";
-import { runsAtOnce } from "./cost/runs_at_once.ts";
 import { scaling } from "./scaling.ts";
 import { neededRankHere, neededRankMap } from "./skills/needed_rank/needed_rank.ts";
 import { supersenses } from "./supersenses/supersenses.ts";
-import { switching } from "./cost/switching.ts";
 import { trainingSpectra } from "./training_spectra.ts";
 
 /** Every experiment that `reproduce` knows: what is quick first, then what trains. */

@@ -2,6 +2,7 @@
 
 import { catalog, type ConfigJson } from "../src/architectures/mod.ts";
 import { fromTo, grouped } from "../src/core/numbers.ts";
+import { leftPanel, rightPanel } from "../src/figures/figure.ts";
 import { axis, baseLayout, line, logCountAxis, table } from "../src/figures/mod.ts";
 import type { Axis, Column, Trace } from "../src/figures/mod.ts";
 import { optimizerColors, palette } from "../src/figures/figure.ts";
@@ -219,11 +220,9 @@ export const scaling: Experiment = experiment({
         "has almost no state. Dotted: the paper's number for GPT-3 175B.",
       data: [...traces, times, { ...times, xaxis: "x2", showlegend: false }, ...markNames],
       layout: baseLayout(
-        sizeAxis("parameters: peak of a step", { domain: [0, 0.47] }),
+        sizeAxis("parameters: peak of a step", leftPanel),
         axis("memory reduction (times)", { range: [0.9, 4.2] }),
-        {
-          xaxis2: sizeAxis("parameters: between steps", { domain: [0.53, 1], anchor: "y" }),
-        },
+        { xaxis2: sizeAxis("parameters: between steps", rightPanel) },
       ),
     };
   }, (rows) => {

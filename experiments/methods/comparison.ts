@@ -80,6 +80,18 @@ export const baselineRow = (
   row: Pick<MethodRow, "key" | "label" | "size" | "value">,
 ): MethodRow => ({ ...row, family: "baseline", compared: 0, trained: 0 });
 
+/** The mean over tasks, on which rates differ, of the rows that have one name, such as a method's with one seed. */
+export const meansOverTasks = (
+  rows: readonly MethodRow[],
+  nameOf: (row: MethodRow) => string,
+): MethodRow[] =>
+  [...Map.groupBy(rows, nameOf).values()].map((own) => {
+    const { key, label, family, size, compared, seed } = own[0];
+    const trained = Math.round(mean(own.map(({ trained }) => trained))); // Heads have as many rows as labels.
+    const value = mean(own.map(({ value }) => value));
+    return { key, label, family, size, compared, seed, trained, value };
+  });
+
 /** The runs of a method at one size. */
 export interface MethodCell extends Omit<MethodRow, "seed" | "value"> {
   /** Result of each seed. */

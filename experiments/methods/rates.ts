@@ -31,7 +31,11 @@ export interface ChosenRate {
 export function chooseLeast(tried: TriedRates): ChosenRate {
   const rates = Object.keys(tried).map(Number).sort((a, b) => a - b);
   const of = (rate: number) => tried[rate] ?? Infinity;
-  const learningRate = rates.reduce((best, next) => of(next) < of(best) ? next : best);
+  return withEnd(rates.reduce((best, next) => of(next) < of(best) ? next : best), rates);
+}
+
+/** One of the tried rates, which rise, with the end that it is at. */
+export function withEnd(learningRate: number, rates: readonly number[]): ChosenRate {
   if (learningRate === rates[0]) return { learningRate, end: "lowest" };
   return learningRate === rates.at(-1) ? { learningRate, end: "highest" } : { learningRate };
 }

@@ -3,7 +3,7 @@
 import type { InputSpread } from "../../src/analysis/mod.ts";
 import { phi } from "../../src/analysis/subspaces.ts";
 import { fromTo } from "../../src/core/numbers.ts";
-import { ticksAt } from "../../src/figures/figure.ts";
+import { leftPanel, rightPanel, ticksAt } from "../../src/figures/figure.ts";
 import {
   type Axis,
   axis,
@@ -94,10 +94,9 @@ function lines(
 
 /** The panels of {@link lines}: A on the left, as the paper, and ΔW·S^½ on the right. */
 function twoPanels(x: string, y: string, ticks: Axis, more: Figure["layout"] = {}) {
-  const across = (space: string, domain: readonly [number, number]) =>
-    axis(`${x}, in ${space}`, { ...ticks, domain, anchor: "y" });
-  const xaxis2 = across("ΔW·S^½", [0.53, 1]);
-  return baseLayout(across("A", [0, 0.47]), axis(y, { range: [0, 1.02] }), { xaxis2, ...more });
+  const across = (space: string, panel: Axis) => axis(`${x}, in ${space}`, { ...ticks, ...panel });
+  const xaxis2 = across("ΔW·S^½", rightPanel);
+  return baseLayout(across("A", leftPanel), axis(y, { range: [0, 1.02] }), { xaxis2, ...more });
 }
 
 /** Places that are drawn: a notebook keeps every value twice. */

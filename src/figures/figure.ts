@@ -327,6 +327,12 @@ export const ticksAt = (
   ticktext: values.map((value) => textOf(value)),
 });
 
+/** The horizontal axes of two panels side by side, which share the vertical one. */
+export const leftPanel: Axis = { domain: [0, 0.47], anchor: "y" };
+
+/** See {@link leftPanel}. */
+export const rightPanel: Axis = { domain: [0.53, 1], anchor: "y" };
+
 /** Everything around the traces. */
 export interface Layout {
   /** The first horizontal axis; a second one is `xaxis2`. */

@@ -9,6 +9,7 @@ import type { PrintedCase } from "../../frame/mod.ts";
 import {
   marginOf,
   meanIn,
+  meansOverTasks,
   type MethodCell,
   MethodComparison,
   type MethodRow,
@@ -34,14 +35,7 @@ const isAveraged = (row: SkillRow) => !isOfNearTask(row);
 
 /** The mean of each method, size and seed over the two tasks, on which rates differ: what methods are compared by. */
 export const averageOfTasks = (rows: readonly SkillRow[]): MethodRow[] =>
-  [
-    ...Map.groupBy(rows.filter(isAveraged), ({ key, size, seed }) => `${key} ${size} ${seed}`)
-      .values(),
-  ].map((own) => {
-    const { key, label, family, size, compared, seed, trained } = own[0];
-    const value = mean(own.map(({ value }) => value));
-    return { key, label, family, size, compared, seed, trained, value };
-  });
+  meansOverTasks(rows.filter(isAveraged), ({ key, size, seed }) => `${key} ${size} ${seed}`);
 
 /** Methods side by side on one task. */
 export interface TaskComparison {

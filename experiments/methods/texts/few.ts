@@ -9,7 +9,20 @@ import type { PlanContext, PlannedRun } from "../../frame/mod.ts";
 import { claimsOn, type MethodRow, type MethodsClaim, type StudiedMethod } from "../comparison.ts";
 import { accuracyValue, methodsExperiment } from "../study.ts";
 import shipped from "./few.json" with { type: "json" };
-import { compareFew, type FewComparison } from "./comparison.ts";
+import {
+  baselinesOn,
+  compareFew,
+  type FewComparison,
+  isAbove,
+  isOnPar,
+  marginTo,
+  noiseOf,
+  shown,
+  textColumns,
+  textRow,
+  undecidedIn,
+  worstOf,
+} from "./rows.ts";
 import {
   type ChosenText,
   fewest,
@@ -24,18 +37,6 @@ import {
   wholeSizes,
 } from "./plan.ts";
 import { fewOnPaper } from "./printed.ts";
-import {
-  baselinesOn,
-  isAbove,
-  isOnPar,
-  marginTo,
-  noiseOf,
-  shown,
-  textColumns,
-  textRow,
-  undecidedIn,
-  worstOf,
-} from "./rows.ts";
 import { noTextData } from "./tasks.ts";
 import { textSettings } from "./texts.ts";
 

@@ -4,8 +4,7 @@ import { mean } from "../../../src/core/numbers.ts";
 import { measured } from "../../../src/paper/printed/mod.ts";
 import type { PrintedCase } from "../../frame/mod.ts";
 import { chance, glue, noiseOf, noiseOnGlue } from "../printed.ts";
-import type { FewComparison, TextComparison } from "./comparison.ts";
-import type { Difference } from "./rows.ts";
+import type { Difference, FewComparison, TextComparison } from "./rows.ts";
 
 /** A difference of printed means, with the noise of printed spreads. */
 const printed = (points: number, noise = NaN): Difference => {

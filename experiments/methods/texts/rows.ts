@@ -1,4 +1,4 @@
-/** Rows of the runs on texts, and differences of methods with the noise of seeds and of texts (decision 0057). @module */
+/** Rows of the runs on texts, and methods side by side, with all texts and with few, as the rules of decision 0057 read them. @module */
 
 import { mean, standardDeviation } from "../../../src/core/numbers.ts";
 import {
@@ -12,7 +12,13 @@ import {
 import { deciding, intervalOf, type MadeRun, type Margin } from "../../frame/mod.ts";
 import { fitBags, fitFrequent } from "../../supersenses/baselines.ts";
 import type { SupersenseParts } from "../../supersenses/runs.ts";
-import { baselineRow, type MethodRow, methodRow } from "../comparison.ts";
+import {
+  baselineRow,
+  type ComparedMethods,
+  meansOverTasks,
+  type MethodRow,
+  methodRow,
+} from "../comparison.ts";
 import type { OwnColumns } from "../study.ts";
 import type { ChosenText } from "./plan.ts";
 import { answersIn, type TextStudy } from "./runs.ts";
@@ -68,12 +74,7 @@ export async function baselinesOn(study: TextStudy, task: TextTask): Promise<Tex
 
 /** The mean of each method and seed over the tasks, on which rates differ. */
 export const averageOfTasks = (rows: readonly TextRow[]): MethodRow[] =>
-  [...Map.groupBy(rows, ({ key, seed }) => `${key} ${seed}`).values()].map((own) => {
-    const { key, label, family, size, compared, seed } = own[0];
-    const trained = Math.round(mean(own.map(({ trained }) => trained))); // Heads have as many rows as labels.
-    const value = mean(own.map(({ value }) => value));
-    return { key, label, family, size, compared, seed, trained, value };
-  });
+  meansOverTasks(rows, ({ key, seed }) => `${key} ${seed}`);
 
 /** Columns of rows on texts that other studies do not have. */
 export const textColumns: OwnColumns<TextRow> = {
@@ -139,7 +140,7 @@ export function undecidedIn(margins: Readonly<Record<string, Margin>>): string {
 }
 
 /** The mean of differences on different texts. */
-export const averageOf = (all: readonly Difference[]): Difference => ({
+const averageOf = (all: readonly Difference[]): Difference => ({
   points: mean(all.map(({ points }) => points)),
   seedVariance: mean(all.map(({ seedVariance }) => seedVariance)) / all.length,
   textVariance: mean(all.map(({ textVariance }) => textVariance)) / all.length,
@@ -162,7 +163,7 @@ interface TextCell {
 }
 
 /** Methods on the same texts, trained on the same number of examples. */
-export class TextResult {
+class TextResult {
   readonly #runs: Map<string, readonly TextRow[]>;
   readonly #pooled: Pick<TextCell, "variance" | "freedom">;
   readonly #cells = new Map<string, TextCell>();
@@ -197,7 +198,7 @@ export class TextResult {
 }
 
 /** The sum of the means of some methods on the same texts, each times its weight. */
-export function differenceOf(terms: readonly (readonly [TextCell, weight: number])[]): Difference {
+function differenceOf(terms: readonly (readonly [TextCell, weight: number])[]): Difference {
   const sumOf = (part: (cell: TextCell, weight: number) => number) =>
     terms.reduce((sum, [cell, weight]) => sum + part(cell, weight), 0);
   const [[{ shares }]] = terms, texts = shares.length;
@@ -225,4 +226,97 @@ function besideDraws(
 function sharesOf(runs: readonly TextRow[]): number[] {
   const answers = runs.map(({ right = "", texts }) => answersIn(right, texts));
   return answers[0].map((_, text) => mean(answers.map((own) => Number(own[text]))));
+}
+
+/** Values of a task that rules read. */
+export interface TaskFacts {
+  /** Its name. */
+  readonly task: string;
+  /** Reported texts. */
+  readonly texts: number;
+  /** The share of the most frequent label, in percent. */
+  readonly frequent: number;
+  /** Accuracy of the bag of words that did better on the texts to choose by. */
+  readonly bag: number;
+  /** The mean accuracy of a method, in percent. */
+  meanOf(key: string): number;
+  /** The first method less the second. */
+  difference(a: string, b: string): Difference;
+}
+
+/** Methods side by side. */
+export interface TextComparison extends ComparedMethods {
+  /** Tasks in the order of the rows. */
+  readonly tasks: readonly TaskFacts[];
+  /** The mean of a method over the tasks, in percent. */
+  averageOf(key: string): number;
+  /** Average of the first method less that of the second. */
+  difference(a: string, b: string): Difference;
+}
+
+/** The rows of all tasks, side by side. */
+export function compareTexts(rows: readonly TextRow[]): TextComparison {
+  const tasks = [...Map.groupBy(rows, ({ task }) => task).values()].map(factsOf);
+  return {
+    tasks,
+    has: (...keys) => keys.every((key) => rows.some((row) => row.key === key)),
+    averageOf: (key) => mean(tasks.map(({ meanOf }) => meanOf(key))),
+    difference: (a, b) => averageOf(tasks.map(({ difference }) => difference(a, b))),
+  };
+}
+
+function factsOf(rows: readonly TextRow[]): TaskFacts {
+  const result = new TextResult(rows), [{ task, texts }] = rows;
+  const bags = rows.filter(({ key }) => key.startsWith("bag-"));
+  return {
+    ...{ task, texts },
+    frequent: result.cell("frequent").mean,
+    bag: bags.reduce((a, b) => b.validation! > a.validation! ? b : a).value,
+    meanOf: (key) => result.cell(key).mean,
+    difference: (a, b) => differenceOf([[result.cell(a), 1], [result.cell(b), -1]]),
+  };
+}
+
+/** Methods side by side at three numbers of examples. */
+export interface FewComparison extends ComparedMethods {
+  /** The three, as sizes: `100 texts`. */
+  readonly sizes: readonly [fewest: string, more: string, all: string];
+  /** Reported texts. */
+  readonly texts: number;
+  /** The share of the most frequent label, in percent. */
+  readonly frequent: number;
+  /** The mean accuracy of a method at a size, in percent. */
+  meanOf(key: string, size: string): number;
+  /** A method at a size less another there, or at another size. */
+  difference(a: string, b: string, size: string, other?: string): Difference;
+  /** The gap between prefixes and the others at the fewest, less the gap with all. */
+  narrowing(): Difference;
+}
+
+/** The methods of (full + LoRA − the two prefixes) / 2. */
+const gap = { full: 0.5, "lora-qv": 0.5, "prefix-embedding": -0.5, "prefix-layer": -0.5 };
+
+/** The rows of all numbers of examples, side by side. */
+export function compareFew(rows: readonly TextRow[]): FewComparison {
+  const trained = rows.filter(({ family }) => family !== "baseline"), [{ texts }] = trained;
+  const groups = [...Map.groupBy(trained, ({ size }) => size)];
+  const results = new Map(groups.map(([size, own]) => [size, new TextResult(own, true)]));
+  const sizes = [...results.keys()] as [string, string, string];
+  const at = (key: string, size: string) => results.get(size)!.cell(key);
+  return {
+    ...{ sizes, texts },
+    frequent: rows.find(({ key }) => key === "frequent")!.value,
+    has: (...keys) => keys.every((key) => rows.some((row) => row.key === key)),
+    meanOf: (key, size) => at(key, size).mean,
+    difference: (a, b, size, other = size) => differenceOf([[at(a, size), 1], [at(b, other), -1]]),
+    narrowing: () => {
+      const [fewest, , all] = sizes;
+      return differenceOf(
+        Object.entries(gap).flatMap(([key, weight]) => [
+          [at(key, fewest), weight],
+          [at(key, all), -weight],
+        ]),
+      );
+    },
+  };
 }

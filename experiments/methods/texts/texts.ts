@@ -7,7 +7,22 @@ import type { PlanContext } from "../../frame/mod.ts";
 import { comparedSizes } from "../chosen.ts";
 import { claimsOn, type MethodCell, type MethodsClaim } from "../comparison.ts";
 import { accuracyValue, methodsExperiment, rateIn } from "../study.ts";
-import { compareTexts, type TaskFacts, type TextComparison } from "./comparison.ts";
+import {
+  averageOfTasks,
+  baselinesOn,
+  compareTexts,
+  isAbove,
+  isOnPar,
+  marginTo,
+  noiseOf,
+  shown,
+  type TaskFacts,
+  textColumns,
+  type TextComparison,
+  textRow,
+  undecidedIn,
+  worstOf,
+} from "./rows.ts";
 import {
   labelOf,
   openWhole,
@@ -19,19 +34,6 @@ import {
   wholeSizes,
 } from "./plan.ts";
 import { onBase, onGlue, onLarge, ranksOfBoth, ranksOfQuery } from "./printed.ts";
-import {
-  averageOfTasks,
-  baselinesOn,
-  isAbove,
-  isOnPar,
-  marginTo,
-  noiseOf,
-  shown,
-  textColumns,
-  textRow,
-  undecidedIn,
-  worstOf,
-} from "./rows.ts";
 import { noTextData, textTasks } from "./tasks.ts";
 import shipped from "./texts.json" with { type: "json" };
 

@@ -1,6 +1,6 @@
 /** The rank that a task needs: the map, and the part of it that every job trains anew. @module */
 
-import { ticksAt } from "../../../src/figures/figure.ts";
+import { type Axis, leftPanel, rightPanel, ticksAt } from "../../../src/figures/figure.ts";
 import {
   axis,
   baseLayout,
@@ -134,8 +134,7 @@ const styleOf = (rows: readonly MapRow[], task: string) => {
   return { color: palette.series[level!], symbol: symbols[at], dash: dashes[at] };
 };
 
-const rankAxis = (title: string, domain: readonly [number, number]) =>
-  logAxis(title, { ...ticksAt(mapRanks), domain });
+const rankAxis = (title: string, panel: Axis) => logAxis(title, { ...ticksAt(mapRanks), ...panel });
 
 /** Right answers against rank, a line for each task, in two panels. */
 function shareFigure({ mapRuns }: MapRows): Figure {
@@ -164,10 +163,10 @@ function shareFigure({ mapRuns }: MapRows): Figure {
       }];
     }),
     layout: baseLayout(
-      rankAxis("rank, on q and v", [0, 0.47]),
+      rankAxis("rank, on q and v", leftPanel),
       axis("right answers (%)", { range: [-3, 103] }),
       {
-        xaxis2: { ...rankAxis("rank, on all linear layers", [0.53, 1]), anchor: "y" },
+        xaxis2: rankAxis("rank, on all linear layers", rightPanel),
         height: 520,
       },
     ),

@@ -2,6 +2,7 @@
 
 import type { JsonRecord, MethodSpec } from "../../../src/runs/mod.ts";
 import type { PlannedRun, RunContext } from "../../../src/runs/plan.ts";
+import { type ChosenRate, withEnd } from "../../methods/rates.ts";
 import { searchSeed, tryRates } from "../../rate_search.ts";
 import { planSkill, type SkillRun, type SkillsBase, skillSteps } from "../runs.ts";
 import { type DownstreamTask, downstreamTasks, taskNamed } from "../tasks.ts";
@@ -147,24 +148,14 @@ export const mapCells: readonly Cell[] = [
 /** Right answers and loss of each rate on the texts to choose by; `null` where training diverged. */
 type Tried = Readonly<Record<string, { exact: number; loss: number } | null>>;
 
-/** A rate that was chosen. */
-interface MapRate {
-  /** The rate. */
-  readonly learningRate: number;
-  /** The end of what was tried that it is, if it is one: a rate beyond may be better. */
-  readonly end?: "lowest" | "highest";
-}
-
 /** The highest share of right answers; of equals, the lowest loss. */
-export function bestRate(tried: Tried): MapRate {
+export function bestRate(tried: Tried): ChosenRate {
   const rates = Object.keys(tried).map(Number).sort((a, b) => a - b);
   const of = (rate: number) => tried[rate] ?? { exact: -1, loss: Infinity };
   const isBetter = (one: number, other: number) =>
     of(one).exact > of(other).exact ||
     of(one).exact === of(other).exact && of(one).loss < of(other).loss;
-  const learningRate = rates.reduce((best, next) => isBetter(next, best) ? next : best);
-  if (learningRate === rates[0]) return { learningRate, end: "lowest" };
-  return learningRate === rates.at(-1) ? { learningRate, end: "highest" } : { learningRate };
+  return withEnd(rates.reduce((best, next) => isBetter(next, best) ? next : best), rates);
 }
 
 /** Tasks whose rates are searched. */
@@ -206,7 +197,7 @@ export const forRank = (rate: number, rank: number): number =>
 const rates = found.tried as Readonly<Record<string, Readonly<Record<string, Tried>>>>;
 
 /** The rate of an arm on a task. Those of 300 steps serve 100 and 900. */
-export function mapRateOf(task: DownstreamTask, arm: Arm): MapRate {
+export function mapRateOf(task: DownstreamTask, arm: Arm): ChosenRate {
   const searched = { ...arm, rank: arm.rank && rateRank({ task, arm }) };
   const base = arm.base === "untrained" ? "untrained, " : "";
   const best = bestRate(rates[base + rateTask(task)][armKey(searched)]);
@@ -279,7 +270,7 @@ export interface MapRun extends SkillRun, Cell {
   /** The repeat, from 1: a reader knows it as the seed. */
   readonly repeat: number;
   /** Its rate, with the end of the grid that it is, if it is one. */
-  readonly rate: MapRate;
+  readonly rate: ChosenRate;
 }
 
 /** Runs of some cells: all of a repeat before the next. */

@@ -4,9 +4,8 @@ import { assertAlmostEquals, assertEquals, assertStringIncludes } from "@std/ass
 import { judge } from "../../../experiments/frame/mod.ts";
 import { claimsOn } from "../../../experiments/methods/comparison.ts";
 import { hexOf } from "../../../experiments/methods/texts/runs.ts";
-import { noiseOf, type TextRow } from "../../../experiments/methods/texts/rows.ts";
+import { compareFew, noiseOf, type TextRow } from "../../../experiments/methods/texts/rows.ts";
 import { fewClaims } from "../../../experiments/methods/texts/few.ts";
-import { compareFew } from "../../../experiments/methods/texts/comparison.ts";
 
 const texts = 1000, sizes = ["100 texts", "1,000 texts", "6,911 texts"];
 const keys = ["full", "lora-qv", "prefix-embedding", "prefix-layer"];

@@ -11,9 +11,9 @@ import { intervalOf, judge } from "../../../experiments/frame/mod.ts";
 import { claimsOn } from "../../../experiments/methods/comparison.ts";
 import { hexOf } from "../../../experiments/methods/texts/runs.ts";
 import { textClaims } from "../../../experiments/methods/texts/texts.ts";
-import { compareTexts } from "../../../experiments/methods/texts/comparison.ts";
 import {
   averageOfTasks,
+  compareTexts,
   isOnPar,
   marginTo,
   noiseOf,
