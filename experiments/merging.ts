@@ -4,8 +4,8 @@ import { loadAdapter, merge, mergeReport, swap, unmerge } from "../src/adapt/mod
 import { countChangedBits, largestDifference, largestOf } from "../src/core/numbers.ts";
 import { latencyFigure, latencyTable, timeForward } from "../src/inspect/mod.ts";
 import { type Model, type ModelInputs, outputsOf, type TextModel } from "../src/models/mod.ts";
-import { type RunResult, shareBase } from "../src/runs/mod.ts";
 import said from "../src/paper/printed/claims.json" with { type: "json" };
+import { type RunResult, shareBase } from "../src/runs/mod.ts";
 import { adaptationRun, loraMethod } from "./adaptation/methods.ts";
 import { baseConfig, loadBase } from "./base_model.ts";
 import {

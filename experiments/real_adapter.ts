@@ -3,10 +3,10 @@
 import { join } from "node:path";
 import { spectrum } from "../src/analysis/mod.ts";
 import { mean } from "../src/core/numbers.ts";
-import { kindOf } from "../src/storage/storage.ts";
 import { leftPanel, rightPanel } from "../src/figures/figure.ts";
 import { axis, baseLayout, line, logAxis, palette, table } from "../src/figures/mod.ts";
 import { type HostTensor, loralibUpdates, readSafetensors } from "../src/formats/mod.ts";
+import { kindOf } from "../src/storage/storage.ts";
 import { type Experiment, experiment, LeftOut } from "./frame/mod.ts";
 
 /** The file within the folder that `LOWRANK_DATA` names: loralib's names, `….query.lora_A`. */

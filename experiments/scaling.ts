@@ -2,10 +2,17 @@
 
 import { catalog, type ConfigJson } from "../src/architectures/mod.ts";
 import { fromTo, grouped } from "../src/core/numbers.ts";
-import { leftPanel, rightPanel } from "../src/figures/figure.ts";
-import { axis, baseLayout, line, logCountAxis, table } from "../src/figures/mod.ts";
-import type { Axis, Column, Trace } from "../src/figures/mod.ts";
-import { optimizerColors, palette } from "../src/figures/figure.ts";
+import { leftPanel, optimizerColors, palette, rightPanel } from "../src/figures/figure.ts";
+import {
+  type Axis,
+  axis,
+  baseLayout,
+  type Column,
+  line,
+  logCountAxis,
+  table,
+  type Trace,
+} from "../src/figures/mod.ts";
 import { baseConfig } from "./base_model.ts";
 import { type Experiment, experiment } from "./frame/mod.ts";
 import { printed } from "./gpt3.ts";

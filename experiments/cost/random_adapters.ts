@@ -1,8 +1,8 @@
 /** The models that are timed: one base, alone, with one adapter, and with sets of many. @module */
 
 import { AdapterSet, injectUpdates, type LowRankUpdate } from "../../src/adapt/mod.ts";
-import { hostTensor } from "../../src/core/tensor.ts";
 import { Random } from "../../src/core/random.ts";
+import { hostTensor } from "../../src/core/tensor.ts";
 import type { ModelInputs, TextModel } from "../../src/models/mod.ts";
 import { shareBase } from "../../src/runs/mod.ts";
 

@@ -5,12 +5,12 @@
  * @module
  */
 
-import { readText } from "../../src/storage/files.ts";
-import { hostTensor } from "../../src/core/tensor.ts";
 import { Random } from "../../src/core/random.ts";
+import { hostTensor } from "../../src/core/tensor.ts";
 import { openCpuDevice } from "../../src/device/cpu/cpu_device.ts";
 import { initGpt2, parseGpt2Config } from "../../src/models/mod.ts";
 import { applyMethod } from "../../src/runs/mod.ts";
+import { readText } from "../../src/storage/files.ts";
 import { type Batch, Trainer } from "../../src/train/mod.ts";
 
 /** Model and training of the process, on the cpu device. */

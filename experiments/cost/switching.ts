@@ -122,6 +122,11 @@ async function openSwitched(
   return { base, merged: owner.use(merge(base, adapters[0])), adapters, set, folders };
 }
 
+/** Objects that the last switch has loaded. */
+interface Kept {
+  model?: Disposable;
+}
+
 const inSet = (base: Switched["base"], set: Switched["set"]): Way => ({
   name: "rows of a set",
   files: [],
@@ -143,7 +148,7 @@ const inMemory = (merged: Switched["merged"], adapters: Switched["adapters"]): W
 /** The five of decision 0041, and loading all parameters again, the control; `kept` holds what a switch has loaded, until the next one. */
 function waysOf(
   { base, merged, adapters, set, folders }: Switched,
-  kept: { model?: Disposable },
+  kept: Kept,
 ): readonly Way[] {
   const { device } = base;
   const keep = <M extends Disposable>(model: M): M => kept.model = model;
@@ -236,11 +241,6 @@ async function measureModel(
     ...bytes[i],
   }));
   return { rows, changed: await countTraces(switched, seed) };
-}
-
-/** Objects that the last switch has loaded. */
-interface Kept {
-  model?: Disposable;
 }
 
 function drop(kept: Kept): void {

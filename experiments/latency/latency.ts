@@ -288,28 +288,27 @@ async function measureSpace(
   return rows;
 }
 
-const roundsOf = (rows: readonly LatencyRow[]): string =>
-  fromTo(rows.map(({ rounds }) => rounds), 0);
+const roundsOf = (rows: Rows): string => fromTo(rows.map(({ rounds }) => rounds), 0);
 
 /** Parts that both experiments have in common; `id` is that of the table with all rows. */
 const shared = (id: string, { name }: LatencyShape) => ({
   name: id,
   source: "Hu et al. 2021, sections 3 and 4.1, table 1, figure 5 and appendix B",
   scale: true,
-  settings: (rows: readonly LatencyRow[]) =>
+  settings: (rows: Rows) =>
     "Forward passes with all logits, F32, random weights: the base, the base again, LoRA (r = 4 on q and " +
     "v) merged and unmerged, Houlsby's (H) and Lin's (L) adapters; all in one process, taking turns, " +
     `${roundsOf(rows)} rounds. Decision 0026 has the rules.`,
   claims: latencyClaims(name),
   tables: [
-    (rows: readonly LatencyRow[]) => slowDownTable(id, rows),
-    (rows: readonly LatencyRow[]) => passTable(id, rows),
+    (rows: Rows) => slowDownTable(id, rows),
+    (rows: Rows) => passTable(id, rows),
   ],
-  figures: [(rows: readonly LatencyRow[]) => slowDownFigure(id, rows)],
+  figures: [(rows: Rows) => slowDownFigure(id, rows)],
 });
 
 /** A small model, timed in every job. */
-export const latency: Experiment = experiment<never, readonly LatencyRow[]>({
+export const latency: Experiment = experiment<never, Rows>({
   ...shared("latency", smallShape),
   seconds: 14,
   title: "What adapter layers cost at inference, and merged LoRA does not",
@@ -320,7 +319,7 @@ export const latency: Experiment = experiment<never, readonly LatencyRow[]>({
 });
 
 /** The shape of the paper's Table 1. */
-export const latencyMedium: Experiment = experiment<never, readonly LatencyRow[]>({
+export const latencyMedium: Experiment = experiment<never, Rows>({
   ...shared("latency-medium", mediumShape),
   title: "The same in the shape of GPT-2 medium",
   question:

@@ -12,6 +12,7 @@ import {
   ratioText,
   type TimeRatio,
 } from "../frame/mod.ts";
+import { clockMet, timedClaim, timeInTurns, type TurnTimes } from "../frame/turns.ts";
 import {
   openStep,
   runningModels,
@@ -20,7 +21,6 @@ import {
   stepRank,
   type StepShape,
 } from "./training_steps.ts";
-import { clockMet, timedClaim, timeInTurns, type TurnTimes } from "../frame/turns.ts";
 
 /** Issue 17's mark, and how far off the control may be. */
 const mostSlower = 1.3, controlShare = 0.05;

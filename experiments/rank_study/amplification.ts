@@ -8,8 +8,8 @@ import {
   randomDraws,
   topDirectionsOf,
 } from "../../src/inspect/amplification_rows.ts";
-import { printedTables } from "../../src/paper/printed/mod.ts"; // paper/mod.ts would load mathjs
 import said from "../../src/paper/printed/claims.json" with { type: "json" };
+import { printedTables } from "../../src/paper/printed/mod.ts"; // paper/mod.ts would load mathjs
 import { metThePaper } from "../differences.ts";
 import { type Claim, claimsIn, type Experiment, experiment } from "../frame/mod.ts";
 import { loadStudy, missingRuns } from "./adapters.ts";

@@ -19,8 +19,8 @@ import type { DenseMatrix } from "../../src/linalg/mod.ts";
 import type { RunResult } from "../../src/runs/mod.ts";
 import { loadBase } from "../base_model.ts";
 import type { ExperimentContext } from "../frame/mod.ts";
-import { largeRank, seedAt, smallRank, subspaceSeeds } from "./runs.ts";
 import { loadStudy } from "./adapters.ts";
+import { largeRank, seedAt, smallRank, subspaceSeeds } from "./runs.ts";
 
 /** A way to take an update's directions, the largest first, one a row. */
 type Space = (update: LowRankFactors, metric: InputStatistics) => DenseMatrix;

@@ -5,7 +5,6 @@ import { axis, baseLayout, dots, palette, table } from "../../src/figures/mod.ts
 import { isShareAbove, parPoints, shareNoise, signed } from "../differences.ts";
 import { type Claim, type Experiment, experiment, type MadeRun } from "../frame/mod.ts";
 import { type ChosenFit, fitBags, fitFrequent, fitProbe, fitTokenBag } from "./baselines.ts";
-import measured from "./supersenses.json" with { type: "json" };
 import {
   batch,
   passes,
@@ -16,6 +15,7 @@ import {
   type SupersenseRun,
   supersenseSizes,
 } from "./runs.ts";
+import measured from "./supersenses.json" with { type: "json" };
 
 /** A quick run's sizes. */
 const quickSizes = { train: 64, validation: 64, test: 64 };

@@ -8,9 +8,9 @@ import { noiseIn, signed } from "../../differences.ts";
 import { type Experiment, experiment, LeftOut, type PlannedRun } from "../../frame/mod.ts";
 import { comparedSizes, searchedMethods, triedOf, withSeeds } from "../chosen.ts";
 import { type ChosenMethod, claimsOn, type MethodCell, type MethodsClaim } from "../comparison.ts";
-import { methodsFigure, rateIn } from "../study.ts";
 import { noiseOnE2e, onE2e, printedRows } from "../printed.ts";
 import { chooseLeast } from "../rates.ts";
+import { methodsFigure, rateIn } from "../study.ts";
 import shipped from "./e2e.json" with { type: "json" };
 import found from "./learning_rates.json" with { type: "json" };
 import {

@@ -23,8 +23,8 @@ import { encodePrompt, loadTokenizer, type Tokenizer } from "../../../src/tokeni
 import { type Batch, evaluate } from "../../../src/train/mod.ts";
 import { type PlannedRun, planRun } from "../../frame/mod.ts";
 import { searchSeed as seed } from "../../rate_search.ts";
-import { oneSize, type StudiedMethod } from "../comparison.ts";
 import { searchMethods } from "../chosen.ts";
+import { oneSize, type StudiedMethod } from "../comparison.ts";
 
 /** Places of the base and the dataset in the folder that `LOWRANK_DATA` names. */
 export const basePath = "models/SmolLM2-135M-Instruct", archivePath = "nlg/e2e-dataset.zip";

@@ -17,8 +17,8 @@ import {
   noiseNote,
   uncountedLead,
 } from "../comparison.ts";
-import { type MeasuredValue, rateIn } from "../study.ts";
 import { bleu, chance, figure2, noiseOf, spreadOf } from "../printed.ts";
+import { type MeasuredValue, rateIn } from "../study.ts";
 import { lora, nearTask, prefixes, type SkillRow } from "./runs.ts";
 
 /** Share of right answers. */

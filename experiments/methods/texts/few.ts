@@ -10,20 +10,6 @@ import { claimsOn, type MethodRow, type MethodsClaim, type StudiedMethod } from 
 import { accuracyValue, methodsExperiment } from "../study.ts";
 import shipped from "./few.json" with { type: "json" };
 import {
-  baselinesOn,
-  compareFew,
-  type FewComparison,
-  isAbove,
-  isOnPar,
-  marginTo,
-  noiseOf,
-  shown,
-  textColumns,
-  textRow,
-  undecidedIn,
-  worstOf,
-} from "./rows.ts";
-import {
   type ChosenText,
   fewest,
   fewPasses,
@@ -37,6 +23,20 @@ import {
   wholeSizes,
 } from "./plan.ts";
 import { fewOnPaper } from "./printed.ts";
+import {
+  baselinesOn,
+  compareFew,
+  type FewComparison,
+  isAbove,
+  isOnPar,
+  marginTo,
+  noiseOf,
+  shown,
+  textColumns,
+  textRow,
+  undecidedIn,
+  worstOf,
+} from "./rows.ts";
 import { noTextData } from "./tasks.ts";
 import { textSettings } from "./texts.ts";
 

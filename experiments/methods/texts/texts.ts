@@ -8,6 +8,17 @@ import { comparedSizes } from "../chosen.ts";
 import { claimsOn, type MethodCell, type MethodsClaim } from "../comparison.ts";
 import { accuracyValue, methodsExperiment, rateIn } from "../study.ts";
 import {
+  labelOf,
+  openWhole,
+  planReported,
+  searched,
+  searchedTasks,
+  textRateOf,
+  textRates,
+  wholeSizes,
+} from "./plan.ts";
+import { onBase, onGlue, onLarge, ranksOfBoth, ranksOfQuery } from "./printed.ts";
+import {
   averageOfTasks,
   baselinesOn,
   compareTexts,
@@ -23,17 +34,6 @@ import {
   undecidedIn,
   worstOf,
 } from "./rows.ts";
-import {
-  labelOf,
-  openWhole,
-  planReported,
-  searched,
-  searchedTasks,
-  textRateOf,
-  textRates,
-  wholeSizes,
-} from "./plan.ts";
-import { onBase, onGlue, onLarge, ranksOfBoth, ranksOfQuery } from "./printed.ts";
 import { noTextData, textTasks } from "./tasks.ts";
 import shipped from "./texts.json" with { type: "json" };
 

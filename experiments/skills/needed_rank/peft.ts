@@ -5,9 +5,9 @@ import { type DataTable, table } from "../../../src/figures/mod.ts";
 import { signed } from "../../differences.ts";
 import { skillSteps } from "../runs.ts";
 import { taskNamed } from "../tasks.ts";
-import { type Arm, type Cell, lineNames } from "./runs.ts";
 import trained from "./peft.json" with { type: "json" };
 import { type MapRow, type MapRows, pointsNoise } from "./rows.ts";
+import { type Arm, type Cell, lineNames } from "./runs.ts";
 
 const near: readonly Arm[] = [
   { line: "qv", rank: 1 },

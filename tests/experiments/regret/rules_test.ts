@@ -10,10 +10,17 @@ import {
   type RegretRow,
   type RegretRows,
 } from "../../../experiments/regret/claims.ts";
-import { everywhere, factCounts, type Setting } from "../../../experiments/regret/runs.ts";
-import { settings } from "../../../experiments/regret/runs.ts";
-import { bestExponents, lowestPlace } from "../../../experiments/regret/runs.ts";
-import { firstGrid, growGrid, rateAt } from "../../../experiments/regret/runs.ts";
+import {
+  bestExponents,
+  everywhere,
+  factCounts,
+  firstGrid,
+  growGrid,
+  lowestPlace,
+  rateAt,
+  type Setting,
+  settings,
+} from "../../../experiments/regret/runs.ts";
 import { stepClaims, type StepCost } from "../../../experiments/regret/step_cost.ts";
 import { ratioOf } from "../../../experiments/frame/mod.ts";
 import { notQuiet, tooNear } from "../../../src/paper/claim.ts";

@@ -2,12 +2,20 @@
 
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import found from "../../../experiments/regret/learning_rates.json" with { type: "json" };
-import { searchedSettings, settings } from "../../../experiments/regret/runs.ts";
-import { lowestPlace, rateOf, settingKey, triedWith } from "../../../experiments/regret/runs.ts";
-import { triedRates } from "../../../experiments/regret/runs.ts";
+import {
+  firstGrid,
+  lowestPlace,
+  rateAt,
+  rateOf,
+  searchedSettings,
+  searchSeedsOf,
+  settingKey,
+  settings,
+  triedRates,
+  triedWith,
+} from "../../../experiments/regret/runs.ts";
 import measured from "../../../experiments/regret/regret.json" with { type: "json" };
 import { regret } from "../../../experiments/regret/regret.ts";
-import { firstGrid, rateAt, searchSeedsOf } from "../../../experiments/regret/runs.ts";
 import { DryDevice } from "../../../src/device/dry.ts";
 import { plotSvg } from "../../../src/figures/still.ts";
 import { figureFaults } from "../../support/figure_rules.ts";

@@ -9,8 +9,10 @@ import {
   Regression,
   shareRight,
 } from "../../../experiments/supersenses/baselines.ts";
-import { supersenseClaims } from "../../../experiments/supersenses/supersenses.ts";
-import type { SupersenseRow } from "../../../experiments/supersenses/supersenses.ts";
+import {
+  supersenseClaims,
+  type SupersenseRow,
+} from "../../../experiments/supersenses/supersenses.ts";
 import type { LabeledTexts } from "../../../experiments/labeled_texts.ts";
 import { NeighborModel } from "../../../scripts/pretrain_encoder/neighbors.ts";
 import { Random } from "../../../src/core/random.ts";
