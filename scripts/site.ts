@@ -1,48 +1,106 @@
 /**
- * Builds one site of the guides, the playground, the slides and the API reference that needs no server and no
- * network: `deno task site`, then open `site/index.html`.
+ * Builds one site that needs no server and no network: the first page, the playground, notebooks, slides,
+ * teaching, guides, findings and the API reference. `deno task site`, then open `site/index.html`.
  *
  * @module
  */
 
+import { gzipSync } from "node:zlib";
 import { rootPath, sourceText } from "../tests/support/source_files.ts";
 import { loadMathJax } from "../src/figures/formula.ts";
 import { loaderScripts } from "../src/figures/loader.ts";
 import { buildPlayground } from "./playground.ts";
 import { buildSlides } from "./slides.ts";
-import { copyAssets, guidePages } from "./site/guides.ts";
+import { assets } from "./site/bar.ts";
+import { copyAssets, guidePages, reachGuides } from "./site/guides.ts";
+import { makeHome } from "./site/home.ts";
 import { figuresPath } from "./site/notebook.ts";
-import { joinReference } from "./site/reference.ts";
+import { joinReference, type Reference } from "./site/reference.ts";
 import { buildRun } from "./site/run/build.ts";
+import { apiEntries, guideEntries, indexOf } from "./site/search/entries.ts";
 
-/** Builds the site in a folder, which is replaced; returns the number of guides. */
+/** Builds the site in a folder, which is replaced; returns the number of its own pages. */
 export async function buildSite(folder: string): Promise<number> {
   await Deno.remove(folder, { recursive: true }).catch(() => {});
   await Deno.mkdir(folder);
-  const sources = await writeReference(`${folder}/api`);
-  const { pages, assets } = guidePages(sources, await loadMathJax());
-  for (const [path, html] of pages) {
-    await Deno.mkdir(`${folder}/${path}`.replace(/[^/]*$/, ""), { recursive: true });
-    await Deno.writeTextFile(`${folder}/${path}`, html);
-  }
-  await copyAssets(assets, folder);
-  const [figures] = await loaderScripts();
-  await Deno.writeTextFile(`${folder}/${figuresPath}`, figures);
+  const count = await writePages(folder, await writeReference(`${folder}/api`));
   await buildRun(folder);
   await buildPlayground(`${folder}/playground`);
   await buildSlides(`${folder}/slides`);
+  await addWayBack(`${folder}/playground/index.html`, "LoRA playground");
+  await addWayBack(`${folder}/slides/index.html`, "LoRA in ninety minutes");
+  return count;
+}
+
+/** Writes all pages with the site's frame, the search, and what they load; returns the number of pages. */
+export async function writePages(folder: string, { sources, nodes }: Reference): Promise<number> {
+  const home = await makeHome(), draw = await loadMathJax();
+  const reached = reachGuides(home.targets, sources, draw);
+  const pages = new Map([["index.html", home.html], ...guidePages(reached)]);
+  const entries = [...apiEntries(nodes), ...guideEntries(reached.guides)];
+  await writeFiles(folder, new Map([...pages, ...home.pictures]));
+  await writeFiles(folder, await scripts(JSON.stringify(indexOf(entries))));
+  await copyAssets(reached.assets, folder);
   return pages.size;
 }
 
-/** Writes the reference of every entry; returns the source files that it links to. */
-async function writeReference(folder: string): Promise<ReadonlySet<string>> {
+async function writeFiles(folder: string, files: ReadonlyMap<string, string>): Promise<void> {
+  for (const [path, text] of files) {
+    await Deno.mkdir(`${folder}/${path}`.replace(/[^/]*$/, ""), { recursive: true });
+    await Deno.writeTextFile(`${folder}/${path}`, text);
+  }
+}
+
+/** Styles and scripts of all pages by their places. */
+async function scripts(index: string): Promise<Map<string, string>> {
+  const [figures] = await loaderScripts();
+  return new Map([
+    [assets.style, sourceText("scripts/site/assets/site.css")],
+    [assets.barStyle, sourceText("scripts/site/assets/bar.css")],
+    [assets.script, sourceText("scripts/site/assets/page.js")],
+    [assets.search, await bundleSearch()],
+    [assets.index, packed(index)],
+    [figuresPath, figures],
+  ]);
+}
+
+/** The index as a script, compressed: a page from a file may load one, but not fetch a file. */
+function packed(index: string): string {
+  const base64 = gzipSync(index, { level: 9 }).toString("base64");
+  return `lowrankIndex = new Response(new Blob([Uint8Array.from(atob("${base64}"), (c) => c.charCodeAt(0))])
+  .stream().pipeThrough(new DecompressionStream("gzip"))).text();\n`;
+}
+
+/** The search with its library. */
+async function bundleSearch(): Promise<string> {
+  const options = ["--quiet", "--format=iife", "--platform=browser", "--minify"];
+  return await run(["bundle", ...options, "scripts/site/search/page.ts"], "piped");
+}
+
+/** Writes the reference of every entry. */
+async function writeReference(folder: string): Promise<Reference> {
   const { exports } = JSON.parse(sourceText("deno.json"));
   const entries = Object.values<string>(exports);
-  const args = ["doc", "--quiet", "--html", "--name=Lowrank", `--output=${folder}`, ...entries];
-  const command = new Deno.Command(Deno.execPath(), { args, cwd: rootPath, stdout: "null" });
-  const { success } = await command.spawn().status;
-  if (!success) throw new Error("deno doc could not write the API reference");
+  await run(["doc", "--quiet", "--html", "--name=Lowrank", `--output=${folder}`, ...entries]);
   return await joinReference(folder);
+}
+
+/** Runs Deno in the clone; returns what it prints. */
+async function run(args: readonly string[], stdout: "null" | "piped" = "null"): Promise<string> {
+  const command = new Deno.Command(Deno.execPath(), {
+    ...{ args: [...args], cwd: rootPath, stdout, stderr: "inherit" },
+  });
+  const output = await command.output();
+  if (!output.success) throw new Error(`deno ${args[0]} failed`);
+  return stdout === "piped" ? new TextDecoder().decode(output.stdout) : "";
+}
+
+/** Makes the heading of a page that is built elsewhere lead to the first page. */
+async function addWayBack(path: string, heading: string): Promise<void> {
+  const html = await Deno.readTextFile(path), title = `<h1>${heading}</h1>`;
+  if (!html.includes(title)) throw new Error(`${path} needs the heading ${heading}`);
+  const way = `<a href="../index.html" style="color: inherit">Lowrank</a> › ${heading}`;
+  await Deno.writeTextFile(path, html.replace(title, () => `<h1>${way}</h1>`));
 }
 
 if (import.meta.main) {

@@ -2,6 +2,7 @@
 
 import { escapeHtml } from "../../src/figures/html.ts";
 import { Marked, type Tokens } from "npm:marked@18.2.1";
+import { highlighted } from "./highlight.ts";
 import { linkBetween, placeOf, type Target, targetOf } from "./repository.ts";
 
 /** A guide as HTML. */
@@ -40,6 +41,9 @@ export function renderGuide(path: string, text: string): Guide {
       },
       image({ href, text }: Tokens.Image) {
         return `<img src="${escapeHtml(hrefOf(href)!)}" alt="${escapeHtml(text)}">`;
+      },
+      code({ text, lang }: Tokens.Code) {
+        return `<pre><code>${highlighted(text, lang)}</code></pre>\n`;
       },
       table(token) {
         const row = (cells: Tokens.TableCell[], tag: string) =>

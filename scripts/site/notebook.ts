@@ -6,6 +6,7 @@
  */
 
 import { type DrawFormula, escapeHtml, pictureSource } from "../../src/figures/html.ts";
+import { highlighted } from "./highlight.ts";
 import { type Guide, renderGuide } from "./markdown.ts";
 
 interface Cell {
@@ -76,7 +77,7 @@ function wayHtml(isRunning: boolean): string {
 
 function cellHtml(cell: Cell, at: number, isRunning: boolean): string {
   const { source_hidden, outputs_hidden } = cell.metadata?.jupyter ?? {};
-  const source = `<pre class="source"><code>${escapeHtml(textOf(cell.source))}</code></pre>`;
+  const source = `<pre class="source"><code>${highlighted(textOf(cell.source), "ts")}</code></pre>`;
   const outputs = (cell.outputs ?? []).map((output) => outputHtml(output, at, isRunning));
   const output = `<div class="output">${outputs.join("\n")}</div>`;
   return `<section class="cell" data-cell="${at}" id="cell-${at}">
@@ -129,6 +130,7 @@ function withFormulas(path: string, text: string, draw: DrawFormula): Guide {
     return `FORMULA${pictures.length - 1}END`;
   });
   const guide = renderGuide(path, marked);
-  const html = guide.html.replace(/FORMULA(\d+)END/g, (_, at) => pictures[at]);
+  const html = guide.html.replaceAll(/(?<=<h\d id="[^"]*)-?formula\d+end/g, "")
+    .replaceAll(/FORMULA(\d+)END/g, (_, at) => pictures[at]);
   return { ...guide, html, title: guide.title.replace(/FORMULA\d+END/g, "") };
 }

@@ -3,35 +3,80 @@
 import { existsSync, statSync } from "node:fs";
 import { dirname, join, relative } from "node:path";
 import { root } from "../../tests/support/source_files.ts";
+import { barHead, barHtml } from "./bar.ts";
 import { placeOf } from "./repository.ts";
+import type { ApiNode } from "./search/entries.ts";
 
-const bar = (home: string): string =>
-  `<p style="padding: 6px 1rem; margin: 0; font-size: 14px"><a href="${home}" ` +
-  `style="text-decoration: underline">← Lowrank's guides</a></p>`;
+/** Everything that the reference leads to. */
+export interface Reference {
+  /** Paths of source files in the repository. */
+  readonly sources: ReadonlySet<string>;
+  /** All exports and their members. */
+  readonly nodes: readonly ApiNode[];
+}
 
-/**
- * Puts a way back into every page, and makes its links work without a server: those to folders, and those
- * to source files, whose paths in the repository it returns.
- */
-export async function joinReference(folder: string): Promise<ReadonlySet<string>> {
+/** Puts the bar above every page, with the search of the site in the place of Deno's, and mends the links. */
+export async function joinReference(folder: string): Promise<Reference> {
   const sources = new Set<string>(), site = join(folder, "..");
   for (const page of pagesBelow(folder)) {
-    const from = dirname(page), home = relative(from, join(site, "index.html"));
     const html = await Deno.readTextFile(page);
-    const linkOf = (href: string) => {
-      // Deno links to parameters that a type infers, and gives them no anchor.
-      if (href.startsWith("#") && !html.includes(` id="${href.slice(1)}"`)) return "#";
-      if (!href.startsWith(root.href)) return asFile(from, href);
-      const path = href.slice(root.href.length);
-      sources.add(path);
-      return relative(from, join(site, placeOf({ kind: "code", path, anchor: "" })));
-    };
-    const joined = html.replace(/<body[^>]*>/, (body) => `${body}\n${bar(home)}`)
-      .replace(/from &quot;(\.|\w+)&quot;/g, (_, entry) => `from &quot;${packageName(entry)}&quot;`)
-      .replace(/href="([^"]*)"/g, (_, href) => `href="${linkOf(href.replaceAll("&#x2F;", "/"))}"`);
-    await Deno.writeTextFile(page, joined);
+    await Deno.writeTextFile(page, barred(relative(site, page), linked(page, html, site, sources)));
   }
-  return sources;
+  await Deno.writeTextFile(join(folder, "darkmode_toggle.js"), darkScript);
+  return { sources, nodes: await takeIndex(folder) };
+}
+
+/** The reference is as dark as the rest of the site; Deno's own script keeps what the first visit had. */
+const darkScript = `{ const dark = matchMedia("(prefers-color-scheme: dark)");
+const fit = () => document.documentElement.classList.toggle("dark", dark.matches);
+dark.addEventListener("change", fit);
+fit(); }
+`;
+
+/** Deno's own search, which takes a megabyte. */
+const ownSearch = ["fuse.js", "search.js", "search_index.js"];
+
+/** Removes Deno's search from the folder; returns what it finds. */
+async function takeIndex(folder: string): Promise<readonly ApiNode[]> {
+  const text = await Deno.readTextFile(join(folder, "search_index.js"));
+  const [, json] = /DENO_DOC_SEARCH_INDEX = (\{.*\})/.exec(text)!;
+  for (const name of ownSearch) await Deno.remove(join(folder, name));
+  return JSON.parse(json).nodes;
+}
+
+const searchTag = new RegExp(
+  `<script src="[^"]*(?:${
+    ownSearch.join("|")
+  })" defer></script>\\s*|<input\\s[^>]*id="searchbar"[^>]*>`,
+  "g",
+);
+
+/** The page below the bar of the site. */
+function barred(place: string, html: string): string {
+  return html.replace("<html>", `<html lang="en">`)
+    .replaceAll("&#x2F;", "/")
+    .replaceAll(searchTag, "")
+    .replace("</head>", () => `${barHead(place)}\n</head>`)
+    .replace(/<body[^>]*>/, (body) => `${body}\n${barHtml(place, "API")}`);
+}
+
+/**
+ * The page with links that work without a server: those to folders, and those to source files, which are
+ * added to `sources`.
+ */
+function linked(page: string, html: string, site: string, sources: Set<string>): string {
+  const from = dirname(page);
+  const linkOf = (href: string) => {
+    // Deno links to parameters that a type infers, and gives them no anchor.
+    if (href.startsWith("#") && !html.includes(` id="${href.slice(1)}"`)) return "#";
+    if (!href.startsWith(root.href)) return asFile(from, href);
+    const path = href.slice(root.href.length);
+    sources.add(path);
+    return relative(from, join(site, placeOf({ kind: "code", path, anchor: "" })));
+  };
+  return html
+    .replace(/from &quot;(\.|\w+)&quot;/g, (_, entry) => `from &quot;${packageName(entry)}&quot;`)
+    .replace(/href="([^"]*)"/g, (_, href) => `href="${linkOf(href.replaceAll("&#x2F;", "/"))}"`);
 }
 
 /** Name of an entry in a program's imports; Deno names entries after their folders. */

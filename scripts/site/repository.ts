@@ -31,6 +31,7 @@ export function targetOf(from: string, href: string): Target {
 export function placeOf({ kind, path }: Exclude<Target, { kind: "elsewhere" | "none" }>): string {
   if (kind === "asset") return path;
   if (kind === "code") return `code/${path}.html`;
+  if (path === "README.md") return "readme.html"; // the first page is another
   return path.replace(/README\.md$/, "index.md").replace(/\.(md|ipynb)$/, ".html");
 }
 
