@@ -166,6 +166,39 @@ Deno.test("no check beside a question says in its code what comes out", async ()
   assertEquals(told, []);
 });
 
+/** Numbers with a point, and whole ones of four digits or more. */
+const numbersIn = (text: string): Set<string> =>
+  new Set(text.match(/(?<![\d.,])\d+\.\d+|(?<![\d.,])\d{1,3}(?:,\d{3})+/g));
+
+/** Up to the next question or heading: what is shown below a question, and the open texts between. */
+function resultsBelow({ cells }: Notebook, at: number): [shown: string, open: Cell[]] {
+  const below = cells.slice(at + 1), isText = ({ cell_type }: Cell) => cell_type === "markdown";
+  const end = below.findIndex((cell) =>
+    /\bawait predict\(/.test(cell.source) || isText(cell) && /\*\*Predict|^## /m.test(seenOf(cell))
+  );
+  const own = below.slice(0, end < 0 ? below.length : end + 1);
+  const shown = own.flatMap(({ outputs = [] }) => outputs).map((output) =>
+    "data" in output ? `${output.data["text/plain"] ?? ""}` : ""
+  );
+  return [shown.join("\n"), own.filter(isText)];
+}
+
+Deno.test("no open text below a question has a number that only its result shows", async () => {
+  const told: string[] = [];
+  for (const [name, ours] of await blanks()) {
+    for (const { at, id } of questionsOf(ours)) {
+      const [shown, open] = resultsBelow(ours, at), found = numbersIn(shown);
+      const given = numbersIn(ours.cells.slice(0, at + 1).map(seenOf).join("\n"));
+      for (const cell of open) {
+        const [before] = seenOf(cell).split(/\*\*Predict|^## /m);
+        const numbers = [...numbersIn(before)].filter((one) => found.has(one) && !given.has(one));
+        told.push(...numbers.map((number) => `${name}, ${id}, ${cell.id}: ${number}`));
+      }
+    }
+  }
+  assertEquals(told, []);
+});
+
 /** The sentences of an explanation that is folded, long enough to be its own. */
 const reasonsOf = (cell: Cell): string[] =>
   Array.from(
