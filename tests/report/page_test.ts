@@ -1,6 +1,6 @@
 import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { formulas, formulaTex } from "../../src/accounting/mod.ts";
-import type { DataTable } from "../../src/figures/figure.ts";
+import { axis, baseLayout, type DataTable } from "../../src/figures/figure.ts";
 import { formatBytes, formatValue } from "../../src/figures/format.ts";
 import { loadMathJax } from "../../src/figures/formula.ts";
 import { escapeHtml, symbolsHtml, tableHtml } from "../../src/figures/html.ts";
@@ -293,12 +293,33 @@ Deno.test("in a section the first figure stands before every claim, and what is 
 });
 
 Deno.test("symbols have their index below and their power above, outside of code and attributes", () => {
-  const written = "W_q, ΔW_v·S^½, A_r=8, e^−3, file_name, W_first_x and x.W_q";
+  const written = "W_q, ΔW_v·S^½, A_r=8, e^−3, file_name, W_first_x and x.W_q, N_UV, l_p, n_embd";
   assertEquals(
     symbolsHtml(`${written}<b title="W_q">r_q</b><code>W_q^2</code>`),
     "<i>W</i><sub>q</sub>, <i>ΔW</i><sub>v</sub>·S<sup>½</sup>, <i>A</i><sub>r=8</sub>, e<sup>−3</sup>, " +
-      'file_name, W_first_x and x.W_q<b title="W_q"><i>r</i><sub>q</sub></b><code>W_q^2</code>',
+      "file_name, W_first_x and x.W_q, <i>N</i><sub>UV</sub>, <i>l</i><sub>p</sub>, n_embd" +
+      '<b title="W_q"><i>r</i><sub>q</sub></b><code>W_q^2</code>',
   );
+});
+
+Deno.test("symbols in a figure have theirs too, in its picture and in its plot", async () => {
+  const data = lines.data.map((line, i) => ({ ...line, name: `ΔW_q, 0.7^${i}` }));
+  const layout = baseLayout(axis("j (A_r=8)"), axis("ΔW·S^½"));
+  const page = await pageOf([{ figures: [{ ...lines, data, layout }] }]);
+  const [, picture] = /src="data:image\/svg\+xml;base64,([^"]+)"/.exec(page)!;
+  const svg = new TextDecoder().decode(Uint8Array.fromBase64(picture));
+  const texts = Array.from(
+    svg.matchAll(/<text.*?<\/text>/gs),
+    ([text]) => text.replaceAll(/<[^>]*>|[\u200b\s]/g, ""),
+  );
+  assertEquals(texts.filter((text) => /[_^]/.test(text)), []);
+  for (const text of ["j(Ar=8)", "ΔW·S½", "ΔWq,0.70"]) {
+    assertEquals(texts.includes(text), true, text);
+  }
+  const [, drawn] = /lowrankFigures\.draw\(place, (.*?)\);/.exec(page)!;
+  const plot = JSON.parse(drawn);
+  assertEquals(plot.layout.yaxis.title.text, "ΔW·S<sup>½</sup>");
+  assertEquals(plot.data[1].name, "<i>ΔW</i><sub>q</sub>, 0.7<sup>1</sup>");
 });
 
 Deno.test("claims that were not judged stand below those that were", async () => {
