@@ -3,20 +3,27 @@
 import { type Figure, palette } from "../src/figures/figure.ts";
 import { loadMathJax } from "../src/figures/formula.ts";
 import { type DrawFormula, escapeHtml, pictureSource, tableHtml } from "../src/figures/html.ts";
-import { type Picture, pictureStyle } from "../src/figures/pictures.ts";
+import {
+  type Picture,
+  pictureStyle,
+  planesPicture,
+  type TitledPlane,
+} from "../src/figures/pictures.ts";
 import { plotSvg } from "../src/figures/still.ts";
 import { tableOf } from "../src/figures/table.ts";
 
 /** Pixels of a plot: so few that letters can be read from the last row of a room, and on a phone. */
-const projector = { width: 640, height: 280 }, phone = { width: 350, height: 300 };
+const projector = { width: 620, height: 270 }, phone = { width: 350, height: 300 };
+
+/** Pixels of letters in these: with a slide's words beside them, 3% of a projector's height. */
+const letters = { plot: 16, drawing: 17 };
 
 /** A plot, drawn twice; `alt` says what it shows. One with panels keeps the height that they need. */
 export async function plotHtml(figure: Figure, alt: string): Promise<string> {
   const [large, small] = await Promise.all([projector, phone].map((size) => {
-    const { height = usual } = figure.layout, margin = { t: 36, r: 16, b: 50, l: 60 };
-    const own = { margin, font: { ...fontOf(figure), size: 14 } };
-    const layout = { ...figure.layout, ...height === usual && { ...own, height: size.height } };
-    return plotSvg({ ...figure, layout }, size.width);
+    const large = withLetters(figure.layout) as Figure["layout"], { height = usual } = large;
+    const own = { margin: { t: 36, r: 16, b: 50, l: 60 }, height: size.height };
+    return plotSvg({ ...figure, layout: { ...large, ...height === usual && own } }, size.width);
   }));
   return `<picture class="plot">${
     imageHtml(alt, forBothPapers(large), forBothPapers(small))
@@ -26,11 +33,34 @@ export async function plotHtml(figure: Figure, alt: string): Promise<string> {
 /** Height that figures have unless they need another one. */
 const usual = 420;
 
-const fontOf = ({ layout: { font } }: Figure): object => font as object;
+/** Fonts of a layout, whatever they are for, at one size. */
+function withLetters(part: unknown): unknown {
+  if (Array.isArray(part)) return part.map(withLetters);
+  if (typeof part !== "object" || part === null) return part;
+  const parts = Object.entries(part).map(([name, inner]) =>
+    [name, name === "font" ? { ...inner, size: letters.plot } : withLetters(inner)] as const
+  );
+  return Object.fromEntries(parts);
+}
 
 /** A picture of matrices, on paper of its own for light and for dark pages, and another one for a phone. */
-export const pictureHtml = ({ svg, alt }: Pick<Picture, "svg" | "alt">, small: string): string =>
-  `<picture class="drawing">${imageHtml(alt, svg, small)}</picture>`;
+export function pictureHtml({ svg, alt }: Pick<Picture, "svg" | "alt">, small: string): string {
+  const large = svg.replace("font: 14px", `font: ${letters.drawing}px`);
+  return `<picture class="drawing">${imageHtml(alt, large, small)}</picture>`;
+}
+
+/** Planes side by side, and fewer on a phone. */
+export function planesHtml(
+  alt: string,
+  planes: readonly TitledPlane[],
+  few: readonly TitledPlane[],
+  key: Parameters<typeof planesPicture>[2] = {},
+): string {
+  const [large, small] = [planes, few].map((some) =>
+    planesPicture({ alt, caption: "" }, some, key)
+  );
+  return pictureHtml(large, small.svg);
+}
 
 /** Paper that is printed is as wide as a screen. */
 const imageHtml = (alt: string, large: string, small: string): string =>

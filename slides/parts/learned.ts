@@ -2,10 +2,10 @@
 
 import { rightDirections, similarityGrid } from "../../src/analysis/mod.ts";
 import { Random } from "../../src/core/random.ts";
-import { heatmaps, planesPicture, type TitledPlane } from "../../src/figures/mod.ts";
+import { heatmaps, type TitledPlane } from "../../src/figures/mod.ts";
 import { readAdapter } from "../../src/formats/mod.ts";
 import { rootPath } from "../../tests/support/source_files.ts";
-import { formulasHtml, pictureHtml, plotHtml } from "../drawing.ts";
+import { formulasHtml, planesHtml, plotHtml } from "../drawing.ts";
 import type { Part, Slide } from "../slide.ts";
 import { closingSlides } from "./closing.ts";
 
@@ -37,12 +37,9 @@ function angleSlide(): Slide {
   return {
     title: "φ: how much of one set of directions is in another",
     text: [
-      "Of one direction each it is the squared cosine of their angle. Of more, the mean over the smaller set.",
+      "Of one direction each: the squared cosine of their angle. Of more: the mean over the smaller.",
     ],
-    figure: pictureHtml(
-      planesPicture({ alt, caption: "" }, planes, {}),
-      planesPicture({ alt, caption: "" }, planes.slice(1, 2), {}).svg,
-    ),
+    figure: planesHtml(alt, planes, planes.slice(1, 2)),
     minute: 75,
     notes: "The sign of a direction does not count: an arrow and its opposite are the same line.",
   };
@@ -99,9 +96,9 @@ async function seedsSlide(): Promise<Slide> {
     );
   const panels = [beyond(learned), beyond(chance)];
   return {
-    title: "Two seeds share more than chance, and less than one might think",
+    title: "Two seeds share little, but more than chance",
     text: [
-      "Of the first eight directions of one run {learned} are in the first eight of the other; of random matrices {random}.",
+      "First eight directions of one run in those of the other: {learned}; of random matrices {random}.",
     ],
     numbers: {
       learned: `${(100 * learned[7][7]).toFixed(0)}%`,
@@ -120,6 +117,6 @@ async function seedsSlide(): Promise<Slide> {
     ),
     caption: "A of q, layer 1 of tiny-gpt2, seeds 11 and 12 at r = 64: the first 12 directions.",
     minute: 80,
-    notes: "Purple is more than chance. The corner is the first direction with the first.",
+    notes: "Blue is more than chance. The corner is the first direction with the first.",
   };
 }

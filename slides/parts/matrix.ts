@@ -6,8 +6,8 @@ import { stops } from "../../playground/path.ts";
 import { initial, settingsOf } from "../../playground/state.ts";
 import { openCpuDevice } from "../../src/device/cpu/cpu_device.ts";
 import { denseOf, transposed } from "../../src/linalg/mod.ts";
-import { linesFigure, palette, planesPicture, type TitledPlane } from "../../src/figures/mod.ts";
-import { formulasHtml, pictureHtml, plotHtml } from "../drawing.ts";
+import { linesFigure, palette } from "../../src/figures/mod.ts";
+import { formulasHtml, planesHtml, plotHtml } from "../drawing.ts";
 import type { Part, Slide } from "../slide.ts";
 import { betSlides } from "./bet.ts";
 
@@ -54,11 +54,10 @@ async function planeSlide(): Promise<Slide> {
   const alt =
     "Three ellipses: that of W₀, the target, and W₀ + s·B·A, which moves onto the target.";
   const key = { base: "W₀", lora: "W₀ + s·B·A", target: "wanted" };
-  const planesOf = (planes: TitledPlane[]) => planesPicture({ alt, caption: "" }, planes, key);
   return {
-    title: "A matrix turns a circle into an ellipse; we want the dashed one",
+    title: "A circle becomes an ellipse; we want the dashed one",
     text: ["B·A of rank 1 writes along one direction, the arrow. Here that is enough."],
-    figure: pictureHtml(planesOf([before, after]), planesOf([after]).svg),
+    figure: planesHtml(alt, [before, after], [after], key),
     caption: "The playground, stop 1. The arrow is the column of B.",
     minute: 15,
     notes:

@@ -61,7 +61,7 @@ async function betweenSteps(): Promise<Slide[]> {
     kind: "answer",
     title: "Four times, and never more",
     text: [
-      "Between two steps: {full} and {lora}, {factor} times less. The frozen weights stay, 4 bytes each.",
+      "Between two steps: {full} and {lora}, {factor} times less. Frozen weights stay.",
     ],
     numbers,
     figure: await plotHtml(

@@ -101,6 +101,38 @@ async function assertFits(page: Page): Promise<void> {
   assertEquals(beside.filter((pixels) => pixels > 0), []);
 }
 
+/** Letters of a picture are read from the last row if they are this share of a projector's height. */
+const readable = 0.03;
+
+/** The least letters of each slide's pictures, as a share of the window's height. */
+const letters = `(async () => {
+  const all = [];
+  for (const [i, slide] of [...document.querySelectorAll(".slide")].entries()) {
+    dispatchEvent(new KeyboardEvent("keydown", { key: i === 0 ? "Home" : "ArrowRight" }));
+    for (const image of slide.querySelectorAll("picture img")) {
+      await image.decode();
+      const { width, height } = image.getBoundingClientRect();
+      const scale = Math.min(width / image.naturalWidth, height / image.naturalHeight);
+      const drawing = document.createElement("div");
+      drawing.innerHTML = new TextDecoder().decode(
+        Uint8Array.fromBase64(image.currentSrc.split(",")[1]));
+      document.body.append(drawing);
+      const sizes = [...drawing.querySelectorAll("text")].filter((one) => one.textContent.trim())
+        .map((one) => parseFloat(getComputedStyle(one).fontSize));
+      drawing.remove();
+      all.push([i + 1, scale * Math.min(...sizes) / innerHeight]);
+    }
+  }
+  return all;
+})()`;
+
+async function assertReadable(page: Page): Promise<void> {
+  await page.resize(1280, 720);
+  const found = await page.evaluate<(readonly [slide: number, share: number])[]>(letters);
+  assert(found.length > 15, `${found.length} pictures`);
+  assertEquals(found.filter(([, share]) => !(share >= readable)), []);
+}
+
 Deno.test({
   name: "the slides have the library's numbers, need no network, and move by keys",
   ignore: browserPath() === undefined,
@@ -115,6 +147,7 @@ Deno.test({
       await assertKeysWork(page);
       await assertNotesWork(page);
       await assertFits(page);
+      await assertReadable(page);
       await page.send("Emulation.setEmulatedMedia", { media: "print" });
       const count = await page.evaluate<number>(`${shown}.length`);
       assertEquals(count, await page.evaluate(`document.querySelectorAll(".slide").length`));
