@@ -10,6 +10,7 @@ import { guideConfig, makeOwnFolder } from "./own_folder.ts";
 import { run } from "./run.ts";
 import { floorsPicture, rooms } from "../../scripts/site/floors_picture.ts";
 import { memoryPicture } from "../../scripts/site/memory_picture.ts";
+import { firstRun, motionPicture } from "../../scripts/site/motion.ts";
 import { layerOf, packageImports } from "../support/layers.ts";
 
 const readme = sourceText("README.md");
@@ -44,6 +45,13 @@ Deno.test("the pictures of the method, the memory and the floors are those that 
   assertEquals(sourceText("docs/images/floors.svg"), floorsPicture(imports));
   const named = new Set(imports.flatMap(({ from, to }) => [layerOf(from), layerOf(to)]));
   assertEquals([...named].filter((name) => !Object.hasOwn(rooms, name)), []);
+});
+
+Deno.test("the picture that moves is a run of the playground's first task, as its words say", async () => {
+  const { svg, alt } = motionPicture(await firstRun(), "wide");
+  const drawn = (text: string) => text.replaceAll(/href="data:[^"]*"/g, ""); // packed by some zlib
+  assertEquals(drawn(sourceText("docs/images/playground.svg")), drawn(svg));
+  assert(readme.includes(`![${alt}](docs/images/playground.svg)`), alt);
 });
 
 Deno.test("with the deno.json of the guides a program finds every entry", () =>
