@@ -287,9 +287,13 @@ function drawnFigure(figure: Figure): Figure {
 async function figureHtml(given: Figure): Promise<string> {
   const figure = drawnFigure(given);
   const isWide = "xaxis2" in figure.layout; // panels side by side
-  return `<figure${isWide ? ' class="wide"' : ""} style="--height: ${
+  const id = escapeHtml(`figure-${figure.id}`);
+  const link = `<a class="here" href="#${id}" title="The address of this figure">#</a>`;
+  return `<figure id="${id}"${isWide ? ' class="wide"' : ""} style="--height: ${
     figure.layout.height ?? 420
-  }px"><h3>${symbolsHtml(escapeHtml(figure.title))}</h3>${plotHtml(figure, await plotSvg(figure))}
+  }px"><h3>${symbolsHtml(escapeHtml(figure.title))} ${link}</h3>${
+    plotHtml(figure, await plotSvg(figure))
+  }
 <figcaption>${symbolsHtml(escapeHtml(figure.caption))}</figcaption></figure>`;
 }
 
@@ -461,6 +465,7 @@ summary { cursor: pointer; }
 .finding p { margin: .3rem 0; }
 blockquote { margin: .4rem 0; padding-left: .75rem; border-left: 2px solid var(--rule); font-style: italic; color: var(--soft); }
 figure { margin: 1.5rem 0; max-width: 56rem; } figcaption { margin-top: .4rem; }
+.here { color: var(--soft); font-weight: normal; text-decoration: none; } @media print { .here { display: none; } }
 .plot { width: 100%; background: #fff; border-radius: .4rem; overflow: hidden; } .plot img { height: var(--height); object-fit: contain; }
 [data-hint] { display: none; }
 .finding:target { border-left-color: var(--link); }

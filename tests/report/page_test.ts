@@ -322,6 +322,14 @@ Deno.test("symbols in a figure have theirs too, in its picture and in its plot",
   assertEquals(plot.data[1].name, "<i>ΔW</i><sub>q</sub>, 0.7<sup>1</sup>");
 });
 
+Deno.test("every figure has an address, which its heading leads to", async () => {
+  const page = await pageOf([{ figures: [lines, { ...lines, id: hostile }] }, {}]);
+  const ids = Array.from(page.matchAll(/<figure id="([^"]*)"/g), ([, id]) => id);
+  assertEquals(ids, ["lines", hostile].map((id) => escapeHtml(`figure-${id}`)));
+  const links = Array.from(page.matchAll(/<a class="here" href="#([^"]*)"/g), ([, id]) => id);
+  assertEquals(links, ids);
+});
+
 Deno.test("claims that were not judged stand below those that were", async () => {
   const verdicts = ["reproduced", "not judged: too near the mark", "differs"];
   const findings = verdicts.map((verdict) => ({ ...judged, claim: verdict, ours: "1", verdict }));
