@@ -154,7 +154,11 @@ const usualPositions: Readonly<Record<string, number>> = {
   llama: 2048,
   mistral: 131072,
   qwen2: 32768,
+  qwen3: 32768,
 };
+
+/** Families whose window is off unless `use_sliding_window`, as in transformers. */
+const switchedWindows: readonly unknown[] = ["qwen2", "qwen3"];
 
 /** RoBERTa's padding token where a configuration states none, as in transformers. */
 const usualPadding = 1;
@@ -177,13 +181,14 @@ export function longestSequence(json: ConfigJson): number | undefined {
     case "llama":
     case "mistral":
     case "qwen2":
+    case "qwen3":
       return decoderPositions(json);
   }
   const { max_position_embeddings: most } = json;
   return Number.isSafeInteger(most) ? Number(most) : undefined;
 }
 
-/** The positions of a Llama, Mistral or Qwen2, as far as its tokens see each other. */
+/** The positions of a Llama, Mistral, Qwen2 or Qwen3, as far as its tokens see each other. */
 export const decoderPositions = (json: ConfigJson): number =>
   Math.min(statedPositions(json), windowOf(json));
 
@@ -193,10 +198,11 @@ const statedPositions = (json: ConfigJson): number => {
   return count({ ...json, max_position_embeddings }, "max_position_embeddings");
 };
 
-/** Tokens that see each other: Qwen2 states a window that is off unless `use_sliding_window`. */
+/** Tokens that see each other: all, where a configuration states no window or one that is off. */
 function windowOf(json: ConfigJson): number {
-  const isOff = json.model_type === "qwen2" || (json.sliding_window ?? null) === null;
-  return isOff ? Infinity : count(json, "sliding_window");
+  const { model_type, sliding_window } = json;
+  const isOff = switchedWindows.includes(model_type) && !flagOr(json, "use_sliding_window", false);
+  return isOff || (sliding_window ?? null) === null ? Infinity : count(json, "sliding_window");
 }
 
 /**

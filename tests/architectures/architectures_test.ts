@@ -249,6 +249,28 @@ for (const folder of ["gpt2_tiny", "classifier", ...families.map((name) => `fami
   });
 }
 
+Deno.test("count has the default positions of the model that runs, and its window unless it is off", () => {
+  const sizes = { hidden_size: 8, num_hidden_layers: 1, vocab_size: 5, intermediate_size: 4 };
+  const limits: [model_type: string, free: number, windowed: number][] = [
+    ["llama", 2048, 4],
+    ["mistral", 131072, 4],
+    ["qwen2", 32768, 32768],
+    ["qwen3", 32768, 32768],
+  ];
+  for (const [model_type, free, windowed] of limits) {
+    for (const sliding_window of [undefined, null, 4]) {
+      const config = { ...sizes, model_type, num_attention_heads: 2, sliding_window };
+      using device = new DryDevice();
+      using model = allocateModel(device, config);
+      const { positions } = architectureOf(config), expected = sliding_window ? windowed : free;
+      assertEquals([positions, model.positions], [expected, expected], model_type);
+    }
+    const on = { use_sliding_window: true, sliding_window: 4 };
+    const config = { ...sizes, model_type, num_attention_heads: 2, ...on };
+    assertEquals(architectureOf(config).positions, 4, model_type);
+  }
+});
+
 Deno.test("where no configuration states a limit there is none", () => {
   assertEquals(architectureOf(catalog["t5-base"].config).positions, undefined);
   assertEquals(architectureOf(catalog["gpt3-175b"].config).positions, 2048);

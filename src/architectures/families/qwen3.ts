@@ -1,9 +1,8 @@
 /** Qwen3 (Yang et al. 2025): Llama's layers, with norms of queries and keys. @module */
 
 import type { Architecture } from "../architecture.ts";
-import { type ConfigJson, flagOr } from "../config_fields.ts";
+import { type ConfigJson, count } from "../config_fields.ts";
 import {
-  attentionRows,
   blockNorms,
   completeLlamaConfig,
   decoderArchitecture,
@@ -11,34 +10,27 @@ import {
   groupedAttention,
 } from "./llama.ts";
 
-/** Width of a head where no field says so. */
-const headWidth = 128;
-
 /** The architecture of a `qwen3` configuration. */
 export function qwen3Architecture(json: ConfigJson): Architecture {
-  return decoderArchitecture(json, (at, d) => {
-    const self = `${at}.self_attn`, { width } = attentionRows(json, d, headWidth);
-    return [
-      ...groupedAttention(self, json, d, { headWidth }),
-      ...blockNorms(self, width, ["q_norm", "k_norm"]),
-      ...gatedFeedForward(`${at}.mlp`, json, d),
-      ...blockNorms(at, d, ["input_layernorm", "post_attention_layernorm"]),
-    ];
-  });
+  const full = withHeadWidth(json), headWidth = count(full, "head_dim");
+  return decoderArchitecture(full, (at, d) => [
+    ...groupedAttention(`${at}.self_attn`, full, d),
+    ...blockNorms(`${at}.self_attn`, headWidth, ["q_norm", "k_norm"]),
+    ...gatedFeedForward(`${at}.mlp`, full, d),
+    ...blockNorms(at, d, ["input_layernorm", "post_attention_layernorm"]),
+  ]);
 }
 
 /**
- * A configuration that has been checked, with its own defaults where they are not Llama's. As in transformers, it
- * has no window unless `use_sliding_window`, which is refused.
+ * A configuration that has been checked, with its own width of a head.
  *
  * @throws {RangeError} when a field is missing or has a value that is not supported.
  */
 export function completeQwen3Config(json: ConfigJson): ConfigJson {
-  const { head_dim, max_position_embeddings } = json;
-  return completeLlamaConfig({
-    ...json,
-    head_dim: head_dim ?? headWidth,
-    max_position_embeddings: max_position_embeddings ?? 32768,
-    sliding_window: flagOr(json, "use_sliding_window", false) ? json.sliding_window : null,
-  });
+  return completeLlamaConfig(withHeadWidth(json));
+}
+
+/** A configuration with the width of a head: 128 where no field says so. */
+function withHeadWidth(json: ConfigJson): ConfigJson {
+  return { ...json, head_dim: json.head_dim ?? 128 };
 }
