@@ -190,6 +190,8 @@ export interface ModelOrigin {
 export interface TextModelOptions extends ModelOptions {
   /** Origin of its files; absent for a model that was made here. */
   readonly origin?: ModelOrigin;
+  /** Name of its family, for display. Default: its model type. */
+  readonly family?: string;
 }
 
 /** The largest rate of dropout in training: of its options or else of its configuration. */

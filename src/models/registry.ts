@@ -20,6 +20,8 @@ import type { TextModel } from "./text_model.ts";
 
 /** Turns a configuration into a model of one family. */
 interface Family {
+  /** Its name, for display. */
+  readonly name: string;
   /** The full configuration, with defaults filled in; refuses what the forward pass does not implement. */
   complete(json: ConfigJson): ConfigJson;
   /** Its model. */
@@ -28,42 +30,49 @@ interface Family {
   readonly classifier: string;
 }
 
-const llamaLike = (classifier: string): Family => ({
+const llamaLike = (name: string): Family => ({
+  name,
   complete: completeLlamaConfig,
   model: Llama,
-  classifier,
+  classifier: `${name}ForSequenceClassification`,
 });
 
 const families: Readonly<Record<string, Family>> = {
   gpt2: {
+    name: "GPT-2",
     complete: (json) => gpt2ConfigJson(parseGpt2Config(json)),
     model: Gpt2,
     classifier: "GPT2ForSequenceClassification",
   },
   bert: {
+    name: "BERT",
     complete: completeEncoderConfig,
     model: Bert,
     classifier: "BertForSequenceClassification",
   },
   roberta: {
+    name: "RoBERTa",
     complete: completeEncoderConfig,
     model: Bert,
     classifier: "RobertaForSequenceClassification",
   },
   deberta: {
+    name: "DeBERTa",
     complete: completeDebertaConfig,
     model: Deberta,
     classifier: "DebertaForSequenceClassification",
   },
   "deberta-v2": {
+    name: "DeBERTa-v2",
     complete: completeDebertaConfig,
     model: Deberta,
     classifier: "DebertaV2ForSequenceClassification",
   },
-  llama: llamaLike("LlamaForSequenceClassification"),
-  mistral: llamaLike("MistralForSequenceClassification"),
-  qwen2: llamaLike("Qwen2ForSequenceClassification"),
+  llama: llamaLike("Llama"),
+  mistral: llamaLike("Mistral"),
+  qwen2: llamaLike("Qwen2"),
   qwen3: {
+    name: "Qwen3",
     complete: completeQwen3Config,
     model: Qwen3,
     classifier: "Qwen3ForSequenceClassification",
@@ -82,8 +91,8 @@ export function allocateModel(
   options?: TextModelOptions,
   forms?: StoredForms,
 ): TextModel {
-  const family = familyOf(config);
-  return allocateText(family.model, device, family.complete(config), options, forms);
+  const { name, complete, model } = familyOf(config);
+  return allocateText(model, device, complete(config), { ...options, family: name }, forms);
 }
 
 /** The supported values of `model_type`. */

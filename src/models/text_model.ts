@@ -10,6 +10,7 @@ import type { Tape } from "../autograd/tape.ts";
 import type { Weight } from "../autograd/weight.ts";
 import type { ModelInputs, PromptFormat } from "../core/batch.ts";
 import { assertOptions } from "../core/checks.ts";
+import { howMany } from "../core/numbers.ts";
 import { sizeOf } from "../core/tensor.ts";
 import type { Device, Tensor } from "../device/device.ts";
 import type { AdaptedLayer, BlockShape, VirtualTokens } from "../nn/embedding.ts";
@@ -76,7 +77,7 @@ export abstract class TextModel implements Model<ModelInputs> {
     owner: Disposable,
     options: TextModelOptions = {},
   ) {
-    assertOptions("a model", options, { ...modelNames, origin: true });
+    assertOptions("a model", options, { ...modelNames, origin: true, family: true });
     assertDropout("dropout", options.dropout ?? 0);
     this.device = device;
     this.architecture = architectureOf(config);
@@ -86,8 +87,6 @@ export abstract class TextModel implements Model<ModelInputs> {
     this.#owner = owner;
   }
 
-  /** Description for display: `GPT-2 of 12 blocks, width 768, 12 heads`. */
-  abstract readonly description: string;
   /** Longest sequence, in tokens, virtual ones included. */
   protected abstract readonly limit: number;
   /** Sizes of its blocks, for virtual tokens. */
@@ -98,6 +97,15 @@ export abstract class TextModel implements Model<ModelInputs> {
   abstract readonly padding: number | undefined;
   /** Maps its last states to outputs. */
   abstract readonly head: Head;
+
+  /** Description for display: `GPT-2 of 12 blocks, width 768, 12 heads`. */
+  get description(): string {
+    const { family = this.architecture.modelType } = this.options;
+    const { count, width, heads, keys = { heads } } = this.blockShape;
+    const shared = keys.heads < heads ? ` that share ${howMany(keys.heads, "key-value head")}` : "";
+    return `${family} of ${howMany(count, "block")}, width ${width}, ` +
+      `${howMany(heads, "head")}${shared}`;
+  }
 
   /** Longest sequence, in tokens: what virtual tokens leave of its positions. */
   get positions(): number {

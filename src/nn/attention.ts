@@ -28,6 +28,7 @@ import type { Tensor } from "../device/device.ts";
 import { computedRows, type PlacedTokens } from "./embedding.ts";
 import type { KeyValueCache } from "./key_value_cache.ts";
 import type { Linear } from "./linear.ts";
+import type { RmsNorm } from "./norms.ts";
 import type { RotaryPositions } from "./rotary.ts";
 
 // Attention.
@@ -70,24 +71,28 @@ export type QkvProjection = (tape: Tape, x: Tensor, context: SequenceContext) =>
 export const fusedProjection = (qkv: Linear): QkvProjection => (tape, x) =>
   fusedInputs(qkv.forward(tape, x));
 
-/** A projection each for q, k and v. */
-export const separateProjections =
-  (q: Linear, k: Linear, v: Linear): QkvProjection => (tape, x) => {
-    const window = (linear: Linear) => {
-      const tensor = linear.forward(tape, x);
-      return { tensor, width: tensor.shape[1] };
-    };
-    return { q: window(q), k: window(k), v: window(v) };
+/** A projection each for q, k and v; norms, where there are any, are of each head of q and of k. */
+export const separateProjections = (
+  [q, k, v]: readonly Linear[],
+  [qNorm, kNorm]: readonly RmsNorm[] = [],
+): QkvProjection =>
+(tape, x) => {
+  const window = (linear: Linear, norm?: RmsNorm) => {
+    const tensor = tape.pipe(linear.forward(tape, x), (y) => norm?.forward(tape, y) ?? y);
+    return { tensor, width: tensor.shape[1] };
   };
+  return { q: window(q, qNorm), k: window(k, kNorm), v: window(v) };
+};
 
 /** Separate projections, with queries and keys turned by their positions. */
 export const rotaryProjections = (
-  [q, k, v]: readonly Linear[],
+  inputs: readonly Linear[],
   heads: number,
   kvHeads: number,
+  norms?: readonly RmsNorm[],
 ): QkvProjection =>
 (tape, x, context) => {
-  const plain = separateProjections(q, k, v)(tape, x, context), { rotary } = context;
+  const plain = separateProjections(inputs, norms)(tape, x, context), { rotary } = context;
   const turned = {
     q: rotary!.turn(tape, plain.q, heads),
     k: rotary!.turn(tape, plain.k, kvHeads),

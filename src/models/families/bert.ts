@@ -6,7 +6,6 @@ import { gelu } from "../../autograd/ops/activations.ts";
 import { dropoutWithGradient as dropout } from "../../autograd/ops/dropout.ts";
 import type { Tape } from "../../autograd/tape.ts";
 import type { ModelInputs } from "../../core/batch.ts";
-import { howMany } from "../../core/numbers.ts";
 import type { Device, Tensor } from "../../device/device.ts";
 import { SelfAttention, separateProjections, type SequenceContext } from "../../nn/attention.ts";
 import type { BlockShape, Embedding } from "../../nn/embedding.ts";
@@ -156,13 +155,6 @@ export class Bert extends TextModel {
     return this.architecture.modelType === "roberta";
   }
 
-  /** Its sizes, for display. */
-  override get description(): string {
-    const { layers, width, heads } = this.#config;
-    const name = this.#countsFromPadding ? "RoBERTa" : "BERT";
-    return `${name} of ${howMany(layers, "block")}, width ${width}, ${howMany(heads, "head")}`;
-  }
-
   /** Its logits are those of the token itself. */
   override get isCausal(): boolean {
     return false;
@@ -198,8 +190,8 @@ function attentionOf(
   { heads, dropout }: EncoderConfig,
   block: number,
 ) {
-  const [q, k, v] = ["query", "key", "value"].map((name) => layers.linear(`${at}.self.${name}`));
-  const output = layers.linear(`${at}.output.dense`), input = separateProjections(q, k, v);
+  const inputs = ["query", "key", "value"].map((name) => layers.linear(`${at}.self.${name}`));
+  const output = layers.linear(`${at}.output.dense`), input = separateProjections(inputs);
   const attention = new SelfAttention({ heads, input, output, causal: false, dropout });
   return (tape: Tape, x: Tensor, context: SequenceContext) =>
     attention.forward(tape, x, context, block);

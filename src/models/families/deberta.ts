@@ -11,7 +11,6 @@ import { convolution } from "../../autograd/ops/convolution.ts";
 import { dropoutWithGradient as dropout } from "../../autograd/ops/dropout.ts";
 import { padRows, padSequences, unpadRows } from "../../autograd/ops/head_product.ts";
 import type { Tape } from "../../autograd/tape.ts";
-import { howMany } from "../../core/numbers.ts";
 import type { Device, Tensor } from "../../device/device.ts";
 import {
   DisentangledAttention,
@@ -247,12 +246,6 @@ export class Deberta extends TextModel {
 
   get #isSecond(): boolean {
     return this.architecture.modelType === "deberta-v2";
-  }
-
-  /** Its sizes, for display. */
-  override get description(): string {
-    const { layers, width, heads } = this.#config, name = this.#isSecond ? "DeBERTa-v2" : "DeBERTa";
-    return `${name} of ${howMany(layers, "block")}, width ${width}, ${howMany(heads, "head")}`;
   }
 
   /** Its logits are those of the token itself. */

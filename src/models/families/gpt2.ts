@@ -11,7 +11,6 @@ import {
 } from "../../architectures/families/gpt2.ts";
 import { dropoutWithGradient as dropout } from "../../autograd/ops/dropout.ts";
 import type { Tape } from "../../autograd/tape.ts";
-import { howMany } from "../../core/numbers.ts";
 import type { Device, Tensor } from "../../device/device.ts";
 import { fusedProjection, SelfAttention, type SequenceContext } from "../../nn/attention.ts";
 import type { BlockShape, Embedding } from "../../nn/embedding.ts";
@@ -66,7 +65,7 @@ export class Gpt2 extends TextModel {
 
   /** A GPT-2 with all weights zero, to be filled. */
   static allocate(device: Device, config: Gpt2Config, options?: TextModelOptions): Gpt2 {
-    return allocateText(Gpt2, device, gpt2ConfigJson(config), options);
+    return allocateText(Gpt2, device, gpt2ConfigJson(config), { ...options, family: "GPT-2" });
   }
 
   /** Maps tokens (batch, time) to the last block's states, normalized, of the rows that the head reads. */
@@ -96,12 +95,6 @@ export class Gpt2 extends TextModel {
       this.#positions.forward(tape, positionsOf(inputs, past)),
     );
     return tokenTypeIds ? addLast(tape, sum, table.forward(tape, tokenTypeIds.data)) : sum;
-  }
-
-  /** Its sizes, for display. */
-  override get description(): string {
-    const { n_layer, n_embd, n_head } = this.config;
-    return `GPT-2 of ${howMany(n_layer, "block")}, width ${n_embd}, ${howMany(n_head, "head")}`;
   }
 
   /** Its blocks, for virtual tokens. */

@@ -3,7 +3,6 @@
 import type { ConfigJson, HeadKind } from "../../architectures/config_fields.ts";
 import { type LlamaConfig, parseLlamaConfig } from "../../architectures/families/llama.ts";
 import type { Tape } from "../../autograd/tape.ts";
-import { howMany } from "../../core/numbers.ts";
 import type { Device, Tensor } from "../../device/device.ts";
 import {
   type QkvProjection,
@@ -29,12 +28,6 @@ import type { ModelLayers, StoredTensors } from "../layers.ts";
 import type { ForwardOptions, TextModelOptions } from "../model.ts";
 import { blockSteps, computedOf, wordsOf } from "../pack.ts";
 import { TextModel } from "../text_model.ts";
-
-const names: Readonly<Record<string, string>> = {
-  llama: "Llama",
-  mistral: "Mistral",
-  qwen2: "Qwen2",
-};
 
 /** A decoder of pre-norm blocks with rotary positions, grouped key-value heads and gated feed-forward layers. */
 export class Llama extends TextModel {
@@ -100,19 +93,6 @@ export class Llama extends TextModel {
     rotary.release(tape);
     cache?.advance(sequences.time);
     return outputs;
-  }
-
-  /** Its sizes, for display. */
-  override get description(): string {
-    const { layers, width, heads, kvHeads } = this.#config;
-    const shared = kvHeads < heads ? ` that share ${howMany(kvHeads, "key-value head")}` : "";
-    return `${this.family} of ${howMany(layers, "block")}, width ${width}, ` +
-      `${howMany(heads, "head")}${shared}`;
-  }
-
-  /** Name of its family, for display. */
-  protected get family(): string {
-    return names[this.architecture.modelType!];
   }
 
   /** Its blocks, for virtual tokens. */
