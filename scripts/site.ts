@@ -1,11 +1,13 @@
 /**
  * Builds one site that needs no server and no network: the first page, the playground, notebooks, slides,
- * teaching, guides, findings and the API reference. `deno task site`, then open `site/index.html`.
+ * teaching, guides, findings and the API reference. `deno task site`, then open `site/index.html`; with
+ * `--serve` it is served on this machine, as cells of notebooks run in no page that is a file.
  *
  * @module
  */
 
 import { gzipSync } from "node:zlib";
+import { serveFolder } from "../tests/package/serve.ts";
 import { rootPath, sourceText } from "../tests/support/source_files.ts";
 import { loadMathJax } from "../src/figures/formula.ts";
 import { loaderScripts } from "../src/figures/loader.ts";
@@ -104,6 +106,7 @@ async function addWayBack(path: string, heading: string): Promise<void> {
 }
 
 if (import.meta.main) {
-  const count = await buildSite(`${rootPath}site`);
+  const folder = `${rootPath}site`, count = await buildSite(folder);
   console.log(`wrote ${count} pages and the API reference; open site/index.html`);
+  if (Deno.args.includes("--serve")) console.log(`serving it at ${serveFolder(folder, 8000).url}`);
 }

@@ -2,9 +2,10 @@
 
 import { rootPath, sourceText } from "../../tests/support/source_files.ts";
 import type { DrawFormula } from "../../src/figures/html.ts";
+import { renderWithFormulas } from "./formulas.ts";
 import { framed } from "./frame.ts";
 import { highlighted } from "./highlight.ts";
-import { type Guide, renderGuide } from "./markdown.ts";
+import type { Guide } from "./markdown.ts";
 import { renderNotebook } from "./notebook.ts";
 import { parts, pathsOf } from "./parts.ts";
 import { placeOf, type Target } from "./repository.ts";
@@ -29,7 +30,9 @@ export function reachGuides(
   const visit = (path: string): void => {
     if (guides.has(path)) return;
     const text = sourceText(path), isNotebook = path.endsWith(".ipynb");
-    const guide = isNotebook ? renderNotebook(path, text, draw) : renderGuide(path, text);
+    const guide = isNotebook
+      ? renderNotebook(path, text, draw)
+      : renderWithFormulas(path, text, draw);
     guides.set(path, guide);
     for (const target of guide.targets) follow(target);
   };

@@ -6,8 +6,9 @@
  */
 
 import { type DrawFormula, escapeHtml, pictureSource } from "../../src/figures/html.ts";
+import { renderWithFormulas } from "./formulas.ts";
 import { highlighted } from "./highlight.ts";
-import { type Guide, renderGuide } from "./markdown.ts";
+import type { Guide } from "./markdown.ts";
 
 interface Cell {
   readonly cell_type: string;
@@ -51,7 +52,7 @@ export function renderNotebook(path: string, json: string, draw: DrawFormula): G
   const isRunning = running.has(path);
   const parts = cells.map((cell, at): Guide =>
     cell.cell_type === "markdown"
-      ? withFormulas(path, attached(cell), draw)
+      ? renderWithFormulas(path, attached(cell), draw)
       : { title: "", html: cellHtml(cell, at, isRunning), targets: [] }
   );
   const [{ title, html }, ...others] = parts;
@@ -119,18 +120,4 @@ function attached({ source, attachments = {} }: Cell): string {
     const [[type, data]] = Object.entries(types);
     return text.replaceAll(`(attachment:${name})`, () => `(data:${type};base64,${data})`);
   }, textOf(source));
-}
-
-/** Markdown whose formulas are pictures: they are taken out before Markdown reads their signs. */
-function withFormulas(path: string, text: string, draw: DrawFormula): Guide {
-  const pictures: string[] = [];
-  const marked = text.replace(/\$\$([^$]+)\$\$|\$([^$\n]+)\$/g, (_, block, inline) => {
-    const picture = draw(block ?? inline);
-    pictures.push(block === undefined ? picture : `<span class="formula">${picture}</span>`);
-    return `FORMULA${pictures.length - 1}END`;
-  });
-  const guide = renderGuide(path, marked);
-  const html = guide.html.replaceAll(/(?<=<h\d id="[^"]*)-?formula\d+end/g, "")
-    .replaceAll(/FORMULA(\d+)END/g, (_, at) => pictures[at]);
-  return { ...guide, html, title: guide.title.replace(/FORMULA\d+END/g, "") };
 }

@@ -1,7 +1,9 @@
 /** A folder over HTTP, as a server of static files has it. @module */
 
 const types: Readonly<Record<string, string>> = {
-  html: "text/html",
+  html: "text/html; charset=utf-8",
+  css: "text/css",
+  svg: "image/svg+xml",
   js: "text/javascript",
   ts: "application/typescript",
   json: "application/json",
@@ -9,12 +11,12 @@ const types: Readonly<Record<string, string>> = {
   wgsl: "text/plain",
 };
 
-/** Serves a folder's files on a free port until it is disposed. */
-export function serveFolder(folder: string): { url: string } & AsyncDisposable {
+/** Serves a folder's files on this machine until it is disposed; port 0 is any that is free. */
+export function serveFolder(folder: string, port = 0): { url: string } & AsyncDisposable {
   const server = Deno.serve(
-    { hostname: "127.0.0.1", port: 0, onListen: () => {} },
+    { hostname: "127.0.0.1", port, onListen: () => {} },
     async (request) => {
-      const { pathname } = new URL(request.url);
+      const pathname = new URL(request.url).pathname.replace(/\/$/, "/index.html");
       try {
         const body = await Deno.readFile(`${folder}${pathname}`);
         const type = types[pathname.split(".").at(-1)!] ?? "application/octet-stream";
@@ -24,6 +26,8 @@ export function serveFolder(folder: string): { url: string } & AsyncDisposable {
       }
     },
   );
-  const { hostname, port } = server.addr;
-  return { url: `http://${hostname}:${port}/`, [Symbol.asyncDispose]: () => server.shutdown() };
+  return {
+    url: `http://${server.addr.hostname}:${server.addr.port}/`,
+    [Symbol.asyncDispose]: () => server.shutdown(),
+  };
 }
