@@ -26,7 +26,10 @@ Deno.test("CONTRIBUTING.md says of each task with all permissions, and of no oth
 Deno.test("every script is a task or a part of one", () => {
   // bench/main.ts starts its contenders by their names.
   const files = sourceFiles(["scripts", "bench"]).filter((path) => !path.includes("/contenders/"));
-  const imported = (path: string) =>
-    files.some((file) => sourceText(file).includes(`/${path.split("/").at(-1)}"`));
+  const texts = [...files, "scripts/site/run/import_map.json"].map(sourceText);
+  const imported = (path: string) => {
+    const name = `/${path.split("/").at(-1)}`;
+    return texts.some((text) => text.includes(`${name}"`) || text.includes(`${name}\``));
+  };
   assertEquals(files.filter((path) => !commands.includes(path) && !imported(path)), []);
 });
