@@ -67,9 +67,15 @@ export function renderNotebook(path: string, json: string, draw: DrawFormula): G
   };
 }
 
+/** A page that is opened as a file runs no script of another file, and keeps the sentence. */
+const served =
+  `<p class="run-way"><em>To run these cells here, open the page from a web server: this one ` +
+  `is a file. To run them in Jupyter: <code>npx -y deno task lab</code>.</em></p>\n` +
+  `<script>if (location.protocol !== "file:") import("../run/page.js");</script>`;
+
 /** The way to run the notebook: the script of its page, or a command. */
 function wayHtml(isRunning: boolean): string {
-  if (isRunning) return `<script type="module" src="../run/page.js"></script>`;
+  if (isRunning) return served;
   return "<p><em>A notebook to read, with the outputs it was committed with. To run it: " +
     "<code>npx -y deno task lab</code>.</em></p>";
 }

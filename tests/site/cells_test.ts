@@ -4,6 +4,7 @@ import { assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { compileCell } from "../../scripts/site/run/kernel/compile.ts";
 import { inspect } from "../../scripts/site/run/kernel/inspect.ts";
 import { entries } from "../../scripts/site/run/kernel/modules.ts";
+import { NotInPage } from "../../scripts/site/run/kernel/not_in_page.ts";
 import { runCell } from "../../scripts/site/run/kernel/scope.ts";
 import { running } from "../../scripts/site/notebook.ts";
 import { codeCells, parseNotebook } from "../support/notebook_file.ts";
@@ -91,4 +92,12 @@ Deno.test("values are texts as Deno prints them", () => {
     inspect(Array.from({ length: 200 }, () => 0)).endsWith("... 100 more items ]"),
     true,
   );
+});
+
+Deno.test("a cell that needs a disk says so, and so do those that need its result", async () => {
+  const disk =
+    'const cellOutcome = await Promise.reject(new Error("a page in a browser has no disk"));';
+  await assertRejects(() => lastOf(disk), NotInPage, "This cell needs a file system");
+  await assertRejects(() => lastOf("cellOutcome.findings"), NotInPage, "above, cellOutcome, which");
+  await assertRejects(() => lastOf("cellUnknown.findings"), ReferenceError);
 });

@@ -1,9 +1,13 @@
 /** Builds what a notebook's page needs to run its cells, for the folder `run/` of the site. @module */
 
+import { wordNetPackage } from "../../../src/data/packages.ts";
 import { rootPath } from "../../../tests/support/source_files.ts";
 
 /** The client of the hub, which no page asks. */
 const leftOut = "npm:@huggingface/hub@*";
+
+/** Parts of WordNet that the notebooks read. */
+const parts = ["noun", "verb"];
 
 /** Folders of models that the notebooks read. */
 const models = ["tiny-gpt2", "tiny-skills", "rank-study"];
@@ -17,11 +21,16 @@ export async function buildRun(site: string): Promise<void> {
   for (const name of models) {
     await copyFolder(`${rootPath}models/${name}`, `${site}/models/${name}`);
   }
+  await writeMeanings(`${site}/wordnet/dict`);
+  await Deno.writeTextFile(
+    `${site}/run/models.json`,
+    JSON.stringify(await namesIn(`${site}/models`, "models/")),
+  );
 }
 
 async function bundle(folder: string): Promise<void> {
   const here = `${rootPath}scripts/site/run`;
-  const format = ["--format=esm", "--platform=browser", "--code-splitting", "--minify"];
+  const format = ["--format=esm", "--platform=browser", "--code-splitting"];
   const config = [`--import-map=${here}/import_map.json`];
   const out = [`--external=${leftOut}`, `--outdir=${folder}`];
   const args = [
@@ -44,4 +53,32 @@ async function copyFolder(from: string, to: string): Promise<void> {
     if (isDirectory) await copyFolder(`${from}/${name}`, `${to}/${name}`);
     else await Deno.copyFile(`${from}/${name}`, `${to}/${name}`);
   }
+}
+
+/** Writes WordNet's files with the first word and the definition of each meaning: a third of their bytes. */
+async function writeMeanings(folder: string): Promise<void> {
+  await Deno.mkdir(folder, { recursive: true });
+  for (const part of parts) {
+    const text = await Deno.readTextFile(new URL(`dict/data.${part}`, await wordNetPackage()));
+    await Deno.writeTextFile(`${folder}/data.${part}`, meaningsIn(text));
+  }
+}
+
+/** The lines of such a file as far as the library reads them; the license stays. */
+export function meaningsIn(text: string): string {
+  return text.split("\n").map((line) => {
+    if (line === "" || line.startsWith("  ")) return line;
+    const bar = line.indexOf(" | "), [definition] = line.slice(bar).split('; "');
+    return line.slice(0, bar).split(" ").slice(0, 5).join(" ") + definition.trimEnd();
+  }).join("\n");
+}
+
+/** The files under a folder, by their paths in it. */
+async function namesIn(folder: string, before = ""): Promise<string[]> {
+  const names: string[] = [];
+  for await (const { name, isDirectory } of Deno.readDir(folder)) {
+    if (isDirectory) names.push(...await namesIn(`${folder}/${name}`, `${before}${name}/`));
+    else names.push(before + name);
+  }
+  return names.toSorted();
 }

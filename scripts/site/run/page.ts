@@ -5,38 +5,40 @@ import { made, page, type PageElement } from "./page/dom.ts";
 import { Kernel } from "./page/kernel.ts";
 import { keptIn } from "./page/kept.ts";
 
+// The script is loaded while the page is read.
+await new Promise<void>((resolve) => {
+  if (page.document.readyState !== "loading") resolve();
+  else page.addEventListener("DOMContentLoaded", resolve);
+});
+
 const sections = [...page.document.querySelectorAll("section.cell[data-cell]")];
-const bar = made("div", "cells-bar");
-bar.setAttribute("role", "toolbar");
-bar.setAttribute("aria-label", "The cells of this page");
-const status = made("span", "cells-status");
-status.setAttribute("role", "status");
+const status = made("span", "cells-status", "The cells run in this page; code can be changed.");
 
-if (sections.length > 0) {
-  dress();
-  sections[0].before(bar);
-  if (page.location.protocol === "file:") {
-    status.textContent = "To run these cells here, open the page from a web server.";
-    bar.append(status);
-  } else start();
-}
-
+/** Makes the cells live. */
 function start(): void {
-  const kernel = new Kernel(modulesOf(sections[0]));
+  const kernel = new Kernel(modulesOf(sections[0]), {
+    runs: (cell) => status.textContent = cell === undefined ? "" : `Running cell ${cell} …`,
+    restarted: () => cells.forEach((cell) => cell.forget()),
+  });
   const stores = { sources: keptIn("localStorage"), outputs: keptIn("sessionStorage") };
   const cells = sections.map((section) => new PageCell(section, kernel, stores));
-  const runAll = button("Run all", async () => {
+  const runAll = async () => {
     for (const cell of cells) if (!await cell.run()) return;
-  });
-  const stop = button("Stop", () => kernel.stop());
-  bar.append(runAll, stop, status);
-  status.textContent = "The cells run in this page.";
+  };
+  const bar = made("div", "cells-bar");
+  bar.setAttribute("role", "toolbar");
+  bar.setAttribute("aria-label", "The cells of this page");
+  status.setAttribute("role", "status");
+  bar.append(button("Run all", () => void runAll()), button("Stop", () => kernel.stop()), status);
+  const way = page.document.querySelector(".run-way");
+  if (way) way.replaceWith(bar);
+  else sections[0].before(bar);
 }
 
 function button(text: string, act: () => void): PageElement {
-  const made_ = made("button", "", text);
-  made_.addEventListener("click", act);
-  return made_;
+  const element = made("button", "", text);
+  element.addEventListener("click", act);
+  return element;
 }
 
 /** Modules that the first cell imports: the worker loads them before it is asked. */
@@ -50,4 +52,9 @@ function dress(): void {
   link.setAttribute("rel", "stylesheet");
   link.setAttribute("href", new URL("./page.css", import.meta.url).href);
   page.document.head.append(link);
+}
+
+if (sections.length > 0) {
+  dress();
+  start();
 }

@@ -2,6 +2,7 @@
 
 import "../../../src/core/platform.ts"; // It finds that there is no Deno, before there is a small one.
 import type { CellError, FromKernel, ToKernel } from "./calls.ts";
+import { knowServedFiles } from "./kernel/served.ts";
 import { load } from "./kernel/modules.ts";
 import { runCell } from "./kernel/scope.ts";
 import { bundleOf, SmallDeno } from "./kernel/small_deno.ts";
@@ -19,8 +20,14 @@ const send = worker.postMessage.bind(worker);
 /** The cell that runs, or ran last: its output is where a slider's warnings belong. */
 let current = 0;
 
-const deno = new SmallDeno((output) => send({ kind: "output", cell: current, output }));
+/** True while the library hears of the Stop button: its advice is for Jupyter. */
+let isSilent = false;
+
+const deno = new SmallDeno((output) => {
+  if (!isSilent) send({ kind: "output", cell: current, output });
+});
 worker.Deno = deno.globals;
+knowServedFiles();
 
 const print = (name: "stdout" | "stderr") => (...values: unknown[]) => {
   const text = values.map((value) => typeof value === "string" ? value : inspect(value)).join(" ");
@@ -48,12 +55,19 @@ async function act(message: ToKernel): Promise<void> {
     case "run":
       return await run(message.cell, message.source);
     case "stop":
-      return void deno.stop();
+      return stop();
     case "ask": {
       const { id, address } = message, answer = await deno.answer(address);
       send({ kind: "answer", id, status: answer.status, text: await answer.text() });
     }
   }
+}
+
+/** Work that listens ends by itself; of other work the page says that it ended. */
+function stop(): void {
+  isSilent = true;
+  deno.stop();
+  isSilent = false;
 }
 
 async function run(cell: number, source: string): Promise<void> {

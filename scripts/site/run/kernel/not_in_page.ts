@@ -8,4 +8,17 @@ export class NotInPage extends Error {
   constructor(what: string) {
     super(`This cell needs ${what}, which a page has not: run it in Deno, by "deno task lab".`);
   }
+
+  /** The error of a cell as one of these, if it tells of a page's lack; `missing` has the names of others' results. */
+  static of(error: unknown, missing: ReadonlySet<string>): NotInPage | undefined {
+    if (error instanceof NotInPage) return error;
+    if (!(error instanceof Error)) return undefined;
+    if (error.message.includes("a page in a browser has no disk")) {
+      return new NotInPage("a file system");
+    }
+    const [, name] = /^(\S+) is not defined$/.exec(error.message) ?? [];
+    return name !== undefined && missing.has(name)
+      ? new NotInPage(`the result of a cell above, ${name}`)
+      : undefined;
+  }
 }

@@ -46,6 +46,7 @@ export class SmallDeno {
     const own = {
       jupyter: this.#jupyter(),
       inspect: (value: unknown) => inspect(value),
+      build: { os: "browser" },
       errors: { NotFound: class extends Error {}, NotADirectory: class extends Error {} },
       readTextFile: async (path: string | URL) => await (await fetched(path)).text(),
       readFile: async (path: string | URL) => await (await fetched(path)).bytes(),

@@ -48,7 +48,7 @@ export class PageCell {
     return this.#code.textContent;
   }
 
-  /** Runs it; false where it failed or was stopped. */
+  /** Runs it; false where it failed or was stopped, true where it needs more than a page. */
   async run(): Promise<boolean> {
     this.#mark("waits");
     let isFirst = true;
@@ -64,12 +64,12 @@ export class PageCell {
     if (error) this.#outputs.take({ type: "error", content: { ...error } });
     this.#mark(error ? "failed" : "done");
     this.#stores.outputs.set(String(this.index), JSON.stringify(this.#outputs.taken));
-    return !error;
+    return !error || error.name === "NotInPage";
   }
 
   /** The element that folds the output, if one does. */
   get #fold(): PageElement | null {
-    return this.#place.closest("details");
+    return this.#place.closest("details.fold");
   }
 
   /** Run for itself it shows its output; among all cells, what is folded stays so. */
@@ -78,7 +78,18 @@ export class PageCell {
     if (this.#fold) this.#fold.open = true;
   }
 
+  /** Takes back that it was run: the variables are gone. */
+  forget(): void {
+    delete this.#section.dataset.state;
+  }
+
   #listen(): void {
+    // A slider of the page as it was built says that the cell has to run.
+    this.#section.addEventListener("click", (event) => {
+      if (!event.target.closest(".asleep a")) return;
+      event.preventDefault();
+      void this.#runHere();
+    });
     const { dataset } = this.#section;
     dataset.live = "";
     const bar = made("div", "cell-bar");

@@ -35,8 +35,9 @@ export interface PageElement {
   querySelectorAll(selector: string): Iterable<PageElement>;
 }
 
-/** An event of a key. */
+/** An event of a key or a button. */
 export interface PageEvent {
+  readonly target: PageElement;
   readonly key: string;
   readonly shiftKey: boolean;
   readonly ctrlKey: boolean;
@@ -59,11 +60,12 @@ export interface DrawnFigure {
 interface PageGlobals {
   readonly document: {
     readonly head: PageElement;
+    readonly readyState: "loading" | "interactive" | "complete";
     createElement(name: string): PageElement;
     querySelector(selector: string): PageElement | null;
     querySelectorAll(selector: string): Iterable<PageElement>;
   };
-  readonly location: Readonly<Record<"protocol" | "pathname", string>>;
+  readonly location: Readonly<Record<"pathname", string>>;
   readonly localStorage: TextStore;
   readonly sessionStorage: TextStore;
   /** The script of `src/figures/loader.ts`, once it is loaded. */

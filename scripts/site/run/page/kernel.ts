@@ -10,6 +10,14 @@ export interface RunListener {
   output(output: Broadcast): void;
 }
 
+/** Hears of the kernel itself. */
+export interface KernelListener {
+  /** A cell begins, or none runs any more. */
+  runs(cell: number | undefined): void;
+  /** All variables are gone. */
+  restarted(): void;
+}
+
 /** The run of a cell ended with the worker: all variables are gone. */
 export class Ended extends Error {
   override readonly name = "Stopped";
@@ -22,11 +30,12 @@ interface Run {
 }
 
 /** Longest time that a stopped cell has to end by itself: it is asked between two of its steps. */
-const patienceMs = 1500;
+const patienceMs = 2500;
 
 /** The kernel of a page. */
 export class Kernel {
   readonly #modules: readonly string[];
+  readonly #listener: KernelListener;
   readonly #listeners = new Map<number, RunListener>();
   readonly #queue: Run[] = [];
   readonly #answers = new Map<number, PromiseWithResolvers<Response>>();
@@ -35,15 +44,10 @@ export class Kernel {
   #count = 0;
 
   /** Starts a worker, which loads some modules while nobody asks. */
-  constructor(modules: readonly string[]) {
-    this.#modules = modules;
+  constructor(modules: readonly string[], listener: KernelListener) {
+    [this.#modules, this.#listener] = [modules, listener];
     this.#worker = this.#start();
     this.#answerSliders();
-  }
-
-  /** True while a cell runs. */
-  get isRunning(): boolean {
-    return this.#running !== undefined;
   }
 
   /** Runs a cell when those before it are done; gives the error that ended it. */
@@ -62,20 +66,21 @@ export class Kernel {
     if (!run) return;
     this.#say({ kind: "stop" });
     setTimeout(() => {
-      if (this.#running === run) this.restart("The cell was stopped");
+      if (this.#running === run) this.#restart("The cell was stopped");
     }, patienceMs);
   }
 
   /** Begins again with a new worker. */
-  restart(why: string): void {
+  #restart(why: string): void {
     this.#worker.terminate();
     const run = this.#running;
     this.#running = undefined;
     for (const { reject } of this.#answers.values()) reject(new TypeError("the worker has ended"));
     this.#answers.clear();
     this.#worker = this.#start();
+    this.#listener.restarted();
     run?.ended.reject(
-      new Ended(`${why}, and with it all variables: run the cells from the first one.`),
+      new Ended(`${why}, and all variables are gone: run the cells from the first one.`),
     );
     this.#next();
   }
@@ -85,7 +90,7 @@ export class Kernel {
     worker.onmessage = ({ data }: MessageEvent<FromKernel>) => this.#take(data);
     worker.onerror = (event) => {
       event.preventDefault();
-      if (worker === this.#worker) this.restart(event.message || "The worker has ended");
+      if (worker === this.#worker) this.#restart(event.message || "The worker has ended");
     };
     worker.postMessage({ kind: "load", modules: this.#modules });
     return worker;
@@ -98,6 +103,7 @@ export class Kernel {
   #next(): void {
     if (this.#running) return;
     const run = this.#running = this.#queue.shift();
+    this.#listener.runs(run?.cell);
     if (run) this.#say({ kind: "run", cell: run.cell, source: run.source });
   }
 
