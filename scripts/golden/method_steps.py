@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import torch
-from peft import IA3Config, LoraConfig, PeftModel, VeraConfig, get_peft_model
+from peft import IA3Config, LoraConfig, PeftModel, TinyLoraConfig, VeraConfig, get_peft_model
 from peft.optimizers import create_loraplus_optimizer
 from transformers import AutoModelForCausalLM, AutoModelForSequenceClassification
 
@@ -28,7 +28,7 @@ METHODS = {
     "vera": lambda targets: VeraConfig(r=8, target_modules=targets, projection_prng_key=7),
 }
 RUNS = [f"{model}_{method}" for model in TARGETS for method in METHODS] + ["gpt2_loraplus_tables", "gpt2_saved"]
-RUNS += [f"{model}_ia3" for model in TARGETS]
+RUNS += [f"{model}_{method}" for method in ("ia3", "tinylora") for model in TARGETS]
 FILES = {
     "methods/batches.json": "by model (gpt2: gpt2_tiny, llama: families/llama, bert: families/bert_classifier), 3 batches "
     "that are taken in turn; for decoders labels = inputs",
@@ -70,6 +70,8 @@ def make(root: Path) -> None:
 
 
 def key_in_file(key: str) -> str:
+    if ".tinylora_v." in key:  # PyTorch names a shared vector after the first layer that has it.
+        return "base_model.tinylora_v." + key.rsplit(".", 1)[1]
     return key.removesuffix(".default").replace(".modules_to_save", "")
 
 
@@ -99,6 +101,9 @@ def new_model(root: Path, base: str, method: str) -> PeftModel:
         config = LoraConfig(r=4, lora_alpha=8, target_modules=["c_attn", "wpe"], bias="lora_only", fan_in_fan_out=True)
     elif method == "ia3":  # the modules that PEFT takes of each model
         config = IA3Config(fan_in_fan_out=base == "gpt2")
+    elif method == "tinylora":  # 8, 6 or 8 layers, of which some share a vector
+        config = TinyLoraConfig(r=3, u=5, weight_tying=0.4, init_weights="uniform", init_v_bound=0.5,
+                                target_modules=TARGETS[base], fan_in_fan_out=base == "gpt2")
     else:
         config = METHODS[method](TARGETS[base])
     return get_peft_model(load_base(root, base), config).eval()

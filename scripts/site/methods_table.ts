@@ -13,7 +13,7 @@ import { ReferenceDevice } from "../../src/device/reference.ts";
 import { type MethodKind, methodKinds, methods } from "../../src/methods/mod.ts";
 import type { MethodOption } from "../../src/methods/option.ts";
 import { type Gpt2, initGpt2, parseGpt2Config } from "../../src/models/mod.ts";
-import { allocateMethod, type MethodSpec } from "../../src/runs/mod.ts";
+import { applyMethod, type MethodSpec } from "../../src/runs/mod.ts";
 import { Trainer } from "../../src/train/mod.ts";
 
 const heading = [
@@ -57,7 +57,7 @@ const yesOrNo = (is: boolean): string => is ? "yes" : "no";
 async function factsOf(spec: MethodSpec): Promise<string[]> {
   using device = new ReferenceDevice();
   using model = smallModel(device);
-  using adapter = allocateMethod(model, spec, 1);
+  using adapter = await applyMethod(model, spec, 1);
   await assertTrains(model, spec, adapter);
   if (!adapter) return ["a model", "", "", ""];
   const folder = await Deno.makeTempDir();

@@ -42,6 +42,13 @@ import {
   loadTopLayers,
   type TopLayersOptions,
 } from "./trained_copies.ts";
+import {
+  allocateTinyLora,
+  injectTinyLora,
+  loadTinyLora,
+  tinyLoraChanges,
+  type TinyLoraOptions,
+} from "./tinylora.ts";
 import { loadVera, parseVera } from "./vera/load.ts";
 import { veraUpdates } from "./vera/updates.ts";
 import { injectVera, type VeraOptions } from "./vera/vera.ts";
@@ -68,6 +75,8 @@ export interface MethodsByKind {
   readonly vera: Omit<VeraOptions, "seed">;
   /** A vector for each of some layers, which scales its outputs or inputs. */
   readonly ia3: Ia3Options;
+  /** A few values for each of some layers, which make a core between its singular vectors. */
+  readonly tinylora: Omit<TinyLoraOptions, "seed">;
   /** Small networks after its sublayers. */
   readonly bottleneck: Omit<BottleneckOptions, "seed">;
   /** The embeddings of virtual tokens before every sequence. */
@@ -161,6 +170,12 @@ export const adapting: { readonly [Kind in MethodKind]: AdaptingMethod<MethodsBy
     becomesLora: true,
   },
   ia3: { inject: injectIa3, loader: ofValues(loadIa3), merge: ia3Changes },
+  tinylora: {
+    inject: seeded(allocateTinyLora),
+    start: (model, options, seed) => injectTinyLora(model, { ...options, seed }),
+    loader: ofValues(loadTinyLora),
+    merge: tinyLoraChanges,
+  },
   bottleneck: {
     inject: seeded(injectBottleneck),
     recognizes: isHubConfig,

@@ -74,6 +74,7 @@ export {
   type NamedParts,
   type SavedValues,
 } from "./named_adapter.ts";
+export { injectTinyLora, TinyLoraAdapter, type TinyLoraOptions, TinyLoraSite } from "./tinylora.ts";
 export {
   injectPrefixEmbedding,
   injectPrefixLayer,

@@ -14,7 +14,10 @@ export interface CountedScales extends CountedModules {
   readonly feedforwardModules?: readonly string[];
 }
 
-/** PEFT's default modules by model type; the inputs of the last one are scaled. */
+/**
+ * PEFT's default modules by model type; the inputs of the last one are scaled. Roles do not give them: PEFT has the
+ * keys of Llama and Mistral, but the queries of Qwen, and its "output.dense" of encoders is attention's output too.
+ */
 const usual: Readonly<Record<string, readonly string[]>> = {
   bert: ["key", "value", "output.dense"],
   deberta: ["in_proj", "output.dense"],

@@ -9,10 +9,11 @@ import { loraPrefixEmbedding, loraPrefixLayer } from "./lora_prefix.ts";
 import { type CountedTokens, prefixEmbedding, prefixLayer, prefixTuning } from "./prefix.ts";
 import type { CountedModules, CountedSites } from "./selection.ts";
 import { type CountedTopLayers, topLayers } from "./top_layers.ts";
+import { type CountedCores, tinylora } from "./tinylora.ts";
 import { vera } from "./vera.ts";
 
 const all = [
-  ...[full, lora, bitfit, topLayers, vera, ia3, bottleneck] as const,
+  ...[full, lora, bitfit, topLayers, vera, ia3, tinylora, bottleneck] as const,
   ...[prefixEmbedding, prefixLayer, prefixTuning] as const,
   ...[loraPrefixEmbedding, loraPrefixLayer] as const,
 ] as const;
@@ -33,6 +34,8 @@ export interface CountedOptions {
   readonly vera: CountedSites & CountedModules;
   /** A vector for each of some layers, which scales its outputs or inputs. */
   readonly ia3: CountedScales;
+  /** A few values for each layer, which make a core between its singular vectors. */
+  readonly tinylora: CountedCores;
   /** Small networks after sublayers. */
   readonly bottleneck: CountedBottlenecks & CountedModules;
   /** Embeddings of virtual tokens. */

@@ -86,7 +86,7 @@ export const numbersByName: Rule = {
 export const rank: MethodOption = {
   ...positive,
   ...{ flag: "--rank <r>", reads: "whole number" },
-  help: "rank of every update (default: 8; of vera 256)",
+  help: "rank of every update (default: 8; of vera 256, of tinylora 2)",
 };
 
 /** Sites by role or path, or all of them. */

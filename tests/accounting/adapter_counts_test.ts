@@ -31,6 +31,8 @@ const methods: readonly MethodSpec[] = [
   { kind: "vera", ...sites },
   { kind: "ia3" },
   { kind: "ia3", targetModules: "all-linear" },
+  { kind: "tinylora", vectorSize: 5, weightTying: 0.5, targetModules: "all-linear" },
+  { kind: "tinylora", core: "entries", rank: 3 },
   ...(["houlsby", "lin", "pfeiffer"] as const).map((variant): MethodSpec => ({
     kind: "bottleneck",
     size: 5,

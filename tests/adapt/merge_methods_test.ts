@@ -10,6 +10,7 @@ import { readSafetensors, writeSafetensors } from "../../src/formats/mod.ts";
 import { loadModel, type TextModel } from "../../src/models/mod.ts";
 import { applyMethod, type MethodSpec } from "../../src/runs/mod.ts";
 import { assertAllClose } from "../support/all_close.ts";
+import "../support/open_lapack.ts";
 import { golden, logitsOf, valuesOf, withFolder } from "./fixtures.ts";
 
 const methods: readonly MethodSpec[] = [
@@ -18,6 +19,8 @@ const methods: readonly MethodSpec[] = [
   { kind: "vera", rank: 5, targetModules: "all-linear" },
   { kind: "ia3" },
   { kind: "ia3", targetModules: "all-linear", feedforwardModules: ["c_proj", "dense"] },
+  { kind: "tinylora" },
+  { kind: "tinylora", vectorSize: 3, weightTying: 0.5, targetModules: "all-linear" },
 ];
 
 const bases = ["gpt2_tiny", "gpt2_tiny_bare", "families/bert_classifier", "families/llama"];

@@ -2,9 +2,10 @@
 
 import type { Adapter, BottleneckOptions } from "../../src/adapt/mod.ts";
 import { loadModel, type TextModel } from "../../src/models/mod.ts";
-import { allocateMethod, type MethodSpec } from "../../src/runs/mod.ts";
+import { allocateMethod, applyMethod, type MethodSpec } from "../../src/runs/mod.ts";
 import { Trainer } from "../../src/train/mod.ts";
 import type { Check } from "../support/devices.ts";
+import "../support/open_lapack.ts";
 import { disturb as disturbBy, golden } from "./fixtures.ts";
 
 /** A method, what it trains beside the model, and the families where it has nothing to train. */
@@ -79,6 +80,12 @@ export const methods: readonly Method[] = [
     families: ["gpt2", "bert"],
     merges: true,
   },
+  { spec: { kind: "tinylora", vectorSize: 3, weightTying: 0.5 }, merges: true },
+  {
+    spec: { kind: "tinylora", core: "entries", rank: 3, targetModules: "all-linear" },
+    families: ["gpt2", "bert"],
+    merges: true,
+  },
   ...bottlenecks.map((options): Method => ({
     spec: { kind: "bottleneck", nonLinearity: "swish", ...options },
     families: everyBlock,
@@ -110,12 +117,20 @@ export function targetsOf({ architecture: { head } }: TextModel) {
 }
 
 /** On classifiers the head is trained too, as it is where a base has none. */
-export function inject(model: TextModel, { spec }: Method, onTop = false): Adapter {
+function specOn(model: TextModel, { spec }: Method, onTop = false): MethodSpec {
   const { head, layers } = model.architecture;
   const heads = layers.filter(({ kind }) => kind === "head").map(({ name }) => name);
   const modulesToSave = head === "classes" ? heads : [];
-  return allocateMethod(model, { ...spec, modulesToSave, onTop } as MethodSpec, 3)!;
+  return { ...spec, modulesToSave, onTop } as MethodSpec;
 }
+
+/** Puts a new adapter on a model. */
+export const inject = async (model: TextModel, method: Method, onTop = false): Promise<Adapter> =>
+  (await applyMethod(model, specOn(model, method, onTop), 3))!;
+
+/** The same without values that are computed from weights. */
+export const allocate = (model: TextModel, method: Method): Adapter =>
+  allocateMethod(model, specOn(model, method), 3)!;
 
 /** Gives everything that an adapter trains other values, near enough that sums in another order agree. */
 export const disturb = (adapter: Adapter): Promise<void> => disturbBy(adapter, 0.1);

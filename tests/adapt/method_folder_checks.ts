@@ -12,6 +12,7 @@ import type { Check } from "../support/devices.ts";
 import { golden, logitsOf, valuesOf, withFolder } from "./fixtures.ts";
 import {
   allFamilies,
+  allocate,
   disturb,
   inject,
   inputs,
@@ -23,7 +24,7 @@ import {
 
 async function checkFolder(model: TextModel, method: Method): Promise<void> {
   await withFolder(async (folder) => {
-    const saved = inject(model, method), isBottleneck = method.spec.kind === "bottleneck";
+    const saved = await inject(model, method), isBottleneck = method.spec.kind === "bottleneck";
     const file = `${folder}/adapter${isBottleneck ? "" : "_model"}.safetensors`;
     const counts = (adapter: Adapter) => adapter.parameters.map(({ name, size }) => [name, size]);
     await disturb(saved);
@@ -73,7 +74,7 @@ async function checkLedger(device: Device, folder: string, method: Method): Prom
   const [found, predicted] = [device, dry].map((device) => {
     device.ledger.resetPeak();
     using model = allocateModel(device, config);
-    using _ = inject(model, method);
+    using _ = allocate(model, method);
     train(model);
     return device.ledger.read();
   });

@@ -133,7 +133,9 @@ await testOn(
     ...Object.keys(models).flatMap((base) => methods.map((method) => `${base}_${method}`)),
     "gpt2_loraplus_tables",
     "gpt2_saved",
-    ...Object.keys(models).map((base) => `${base}_ia3`),
+    ...["ia3", "tinylora"].flatMap((method) =>
+      Object.keys(models).map((base) => `${base}_${method}`)
+    ),
   ]
     .map((run) => ({
       name: `ten steps of ${run} are PEFT's`,

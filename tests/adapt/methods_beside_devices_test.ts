@@ -30,8 +30,8 @@ async function checkWithLora(model: TextModel, method: Method, epsilon: number):
   const other = () => inject(model, method, true);
   const outputs: HostData[] = [];
   for (const order of [[lora, other], [other, lora]]) {
-    using first = order[0]();
-    using second = order[1]();
+    using first = await order[0]();
+    using second = await order[1]();
     const both = [...first.parameters, ...second.parameters];
     assertEquals(new Set(model.trainable()), new Set(both));
     await disturb(first);
@@ -79,7 +79,7 @@ const besideLora: readonly Check[] = [...methods, ...prefixes].map((method) =>
 );
 
 async function checkGradients(model: TextModel, method: Method): Promise<void> {
-  using adapter = inject(model, method);
+  using adapter = await inject(model, method);
   await disturb(adapter);
   const batch = { inputs, targets: targetsOf(model) };
   const loss = (tape: Tape) => lossOfBatch(tape, model, batch, { loss: crossEntropy, divisor: 7 });

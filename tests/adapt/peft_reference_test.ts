@@ -1,9 +1,9 @@
 import { assert, assertEquals } from "@std/assert";
-import { injectIa3 } from "../../src/adapt/mod.ts";
 import { mergeFolder } from "../../src/adapt/merge/folder.ts";
 import { type AdapterChange, savedAdapter } from "./saved_adapter.ts";
 import { ReferenceDevice } from "../../src/device/reference.ts";
 import { loadModel } from "../../src/models/mod.ts";
+import { applyMethod, type MethodSpec } from "../../src/runs/mod.ts";
 import { disturb } from "./fixtures.ts";
 import { main } from "../../src/cli/program.ts";
 import { lowrankJson } from "../cli/lowrank.ts";
@@ -88,37 +88,45 @@ for (const family of families) {
   }
 }
 
-for (const family of ["gpt2_tiny", "families/llama", "families/bert_masked"]) {
-  Deno.test({
-    name: `PEFT loads (IA)³ of ours on ${family}, and merges it as we do`,
-    ignore,
-    fn: () =>
-      withFolder(async (folder) => {
-        const model = golden(family), adapter = `${folder}/adapter`, merged = `${folder}/merged`;
-        const input = `${folder}/cases.json`, output = `${folder}/logits.safetensors`;
-        await Deno.writeTextFile(
-          input,
-          JSON.stringify({ cases: { one: { input_ids: [[1, 4, 9, 2]] } } }),
-        );
-        await savedIa3(model, adapter);
-        await mergeFolder({ model, adapters: [adapter], output: merged });
-        for (const files of [["--model", model, "--adapter", adapter], ["--model", merged]]) {
-          const all = [...files, "--input", input, "--output", output];
-          assertEquals(await main(["logits", ...all, "--device", "cpu", "--quiet"]), 0);
-          const { code, text } = await runPython("scripts/golden/check_peft.py", [
-            ...["--model", model, "--adapter", adapter, "--input", input, "--output", output],
-          ]);
-          assertEquals(code, 0, text);
-        }
-      }),
-  });
+const methods: readonly MethodSpec[] = [
+  { kind: "ia3" },
+  { kind: "tinylora", vectorSize: 13, weightTying: 0.5 },
+  { kind: "tinylora", core: "entries", rank: 3, targetModules: "all-linear" },
+];
+
+for (const method of methods) {
+  for (const family of ["gpt2_tiny", "families/llama", "families/bert_masked"]) {
+    Deno.test({
+      name: `PEFT loads ${JSON.stringify(method)} of ours on ${family}, and merges it as we do`,
+      ignore,
+      fn: () =>
+        withFolder(async (folder) => {
+          const model = golden(family), adapter = `${folder}/adapter`, merged = `${folder}/merged`;
+          const input = `${folder}/cases.json`, output = `${folder}/logits.safetensors`;
+          await Deno.writeTextFile(
+            input,
+            JSON.stringify({ cases: { one: { input_ids: [[1, 4, 9, 2]] } } }),
+          );
+          await saveMethod(model, method, adapter);
+          await mergeFolder({ model, adapters: [adapter], output: merged });
+          for (const files of [["--model", model, "--adapter", adapter], ["--model", merged]]) {
+            const all = [...files, "--input", input, "--output", output];
+            assertEquals(await main(["logits", ...all, "--device", "cpu", "--quiet"]), 0);
+            const { code, text } = await runPython("scripts/golden/check_peft.py", [
+              ...["--model", model, "--adapter", adapter, "--input", input, "--output", output],
+            ]);
+            assertEquals(code, 0, text);
+          }
+        }),
+    });
+  }
 }
 
-/** Saves an (IA)³ adapter of PEFT's default modules, with other values than ones. */
-async function savedIa3(folder: string, output: string): Promise<void> {
+/** Saves an adapter of a method, with other values than at its start. */
+async function saveMethod(folder: string, method: MethodSpec, output: string): Promise<void> {
   using device = new ReferenceDevice();
   using model = await loadModel(device, folder);
-  using adapter = injectIa3(model);
+  using adapter = (await applyMethod(model, method, 1))!;
   await disturb(adapter, 0.3);
   await adapter.save(output);
 }

@@ -110,7 +110,7 @@ const commands: Readonly<Record<string, Reading>> = {
       base,
       output,
     ) => ["merge", "--model", base, "--adapter", adapter, "--output", output],
-    takes: [...lowRank, "ia3", "bitfit", "top-layers"],
+    takes: [...lowRank, "ia3", "tinylora", "bitfit", "top-layers"],
     sentence: (kind, adapter) =>
       `merging needs an adapter that changes weights, found "${kind}" in ${adapter}\n`,
   },

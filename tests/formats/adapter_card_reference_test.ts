@@ -22,6 +22,7 @@ const kinds: Readonly<Record<string, Asked>> = {
   "a prompt": prompts,
   "a prompt, with vera": { ...prompts, method: "vera" },
   "a prompt, with ia3": { ...prompts, method: "ia3" },
+  "a prompt, with tinylora": { ...prompts, method: "tinylora" },
   "a prompt, with prefix-embedding": { ...prompts, method: "prefix-embedding", length: "4" },
   "a prompt, with prefix-tuning": { ...prompts, method: "prefix-tuning", length: "4" },
   "a text for a language model's classifier": {

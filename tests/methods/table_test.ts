@@ -16,8 +16,8 @@ Deno.test("a configuration names a method by its kind, by PEFT's word, or in the
   const named = methodKinds.map((kind) => methodOfConfig({ method: kind })?.kind);
   assertEquals(named, [...methodKinds]);
   const peftTypes = Object.values(methods).flatMap(({ peftType }) => peftType ?? []);
-  assertEquals(peftTypes, ["VERA", "IA3", "PROMPT_TUNING", "PREFIX_TUNING"]);
-  const ofPeft = ["vera", "ia3", "prefix-embedding", "prefix-tuning"];
+  assertEquals(peftTypes, ["VERA", "IA3", "TINYLORA", "PROMPT_TUNING", "PREFIX_TUNING"]);
+  const ofPeft = ["vera", "ia3", "tinylora", "prefix-embedding", "prefix-tuning"];
   assertEquals(peftTypes.map((peft_type) => methodNamedBy({ peft_type })), ofPeft);
   assertEquals(methodNamedBy({ config: {}, name: "mine" }), "bottleneck");
   const others = [{ peft_type: "LORA" }, {}, { peft_type: "toString" }].map(methodNamedBy);

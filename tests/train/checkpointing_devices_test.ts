@@ -83,7 +83,7 @@ async function checkGradients(device: Device, folder: string, kept: Case, same: 
   using model = await loadModel(device, golden(folder), { dropout: 0.2, dtype });
   const quantized = [...model.weights.values()].filter((one) => one instanceof FourBitWeight);
   assertEquals(quantized.length > 0, dtype === "nf4");
-  using adapter = spec.kind === "full" ? undefined : inject(model, { spec, merges: false });
+  using adapter = spec.kind === "full" ? undefined : await inject(model, { spec, merges: false });
   if (adapter) await disturb(adapter);
   const { live } = device.ledger.read(), method = JSON.stringify({ spec, dtype });
   for (const dropoutSeed of [undefined, 7]) {

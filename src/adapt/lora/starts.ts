@@ -77,7 +77,7 @@ function allocateAtWeights(
  * The best approximation of a matrix of rank r as s B₀ A₀ (Eckart and Young 1936): A₀ = √(Σ / s) Vᵀ and
  * B₀ = U √(Σ / s), of the first r singular values.
  */
-function leadingFactors(
+export function leadingFactors(
   { left, values, right }: Svd,
   rank: number,
   scaling: number,
@@ -120,7 +120,7 @@ async function weightAt({ site: { linear, rows } }: LoraPlan): Promise<DenseMatr
 }
 
 /** The values of A and B. */
-const valuesOf = ({ A, turnedB }: StartFactors): Required<Pick<LoraPlan, "A" | "B">> => ({
+export const valuesOf = ({ A, turnedB }: StartFactors): Required<Pick<LoraPlan, "A" | "B">> => ({
   A: Float32Array.from(A.data),
   B: Float32Array.from(transposed(turnedB).data),
 });
