@@ -1,3 +1,4 @@
+import "../support/open_lapack.ts";
 import { assertEquals } from "@std/assert";
 import { lowrankJson } from "../cli/lowrank.ts";
 import { withFolder } from "../support/folders.ts";
