@@ -19,15 +19,18 @@ Deno.test("the README has at most 120 lines", () => {
   assert(readme.split("\n").length <= 121, `${readme.split("\n").length - 1} lines`);
 });
 
-Deno.test("the README's program prints what it says, with the permissions that it says", () =>
+Deno.test("the README's program is the file that it runs, and prints what it says, with the permissions that it says", () =>
   withFolder(async (folder) => {
     const [, program] = /```ts\n([\s\S]*?)```/.exec(readme)!;
-    const [, flags] = /npx -y deno run (.*) first\.ts/.exec(readme)!;
+    const [, flags, path] = /npx -y deno run (.*) (examples\/\w+\.ts)/.exec(readme)!;
+    assertEquals(program, sourceText(path));
     await makeOwnFolder(folder);
-    await Deno.writeTextFile(`${folder}/first.ts`, program);
-    const printed = await run(folder, [...flags.split(" "), "first.ts"]);
-    const said = Array.from(program.matchAll(/^console.*\/\/ (\w+)/gm), ([, text]) => `${text}\n`);
-    assertEquals([said.length, printed], [3, said.join("")]);
+    await Deno.writeTextFile(`${folder}/main.ts`, program);
+    const printed = await run(folder, [...flags.split(" "), "main.ts"]);
+    const inComments = program.matchAll(/^console.*\/\/ (\w+)/gm);
+    const [, first, second, last] = /prints `(\w+)`, `(\w+)` and `(\w+)`:/.exec(readme)!;
+    assertEquals([first, second, last].map((text) => `${text}\n`).join(""), printed);
+    assertEquals(Array.from(inComments, ([, text]) => `${text}\n`).join(""), printed);
     assert((await Deno.stat(`${folder}/out/flip/adapter_config.json`)).isFile);
   }));
 
