@@ -10,13 +10,14 @@ import { openDevice } from "../src/device/mod.ts";
 import { shardOf } from "../src/runs/plan.ts";
 import { keepNeeded } from "./frame/permissions.ts";
 import { reproduce, type ReproduceOptions } from "./frame/reproduce.ts";
-import { experiments } from "./registry.ts";
+import { archived, experiments } from "./registry.ts";
 
-const names = experiments.map(({ name }) => name), indent = " ".repeat(21);
+const indent = " ".repeat(21);
 
 /** Four names a line, under the options' texts. */
-const listed = names.map((name, i) => `${i % 4 === 0 ? indent : " "}${name}`)
-  .reduce((text, name, i) => text + (i % 4 === 0 ? ",\n" : ",") + name);
+const listNames = (of: typeof experiments) =>
+  of.map(({ name }, i) => `${i % 4 === 0 ? indent : " "}${name}`)
+    .reduce((text, name, i) => text + (i % 4 === 0 ? ",\n" : ",") + name);
 
 const minutes = Math.ceil(experiments.reduce((sum, { seconds }) => sum + seconds, 0) / 60);
 
@@ -35,7 +36,9 @@ replaced by a part: where one is, the page that grows is partial.html.
 Options:
   --open             open the report in the browser while it grows
   --only <a,b>       only these experiments:
-${listed}
+${listNames(experiments)}
+                     and two that the report has no more, as a real decoder took their place:
+${listNames(archived)}
   --seeds <n>        number of seeds for every training run (default 1)
   --device <kind>    auto, cpu or webgpu (default auto)
   --out <folder>     output folder (default results)

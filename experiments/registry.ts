@@ -57,8 +57,10 @@ export const experiments: readonly Experiment[] = [
   quantizedMemory,
   whichMatrices,
   whichRank,
-  subspaces,
-  amplification,
+  rankReal,
+  realDirections,
+  realAmplificationStudy,
+  realUpdates,
   neededRankMap,
   neededRankHere,
   matrix,
@@ -95,13 +97,8 @@ export const experiments: readonly Experiment[] = [
   realAdapter,
 ];
 
-/** Experiments on a real decoder, whose runs are not finished: no report has them yet (decision 0056). */
-export const awaited: readonly Experiment[] = [
-  rankReal,
-  realUpdates,
-  realDirections,
-  realAmplificationStudy,
-];
+/** Studies on tiny GPT-2 that those on a real decoder replace: by name only, and in no report (decision 0061). */
+export const archived: readonly Experiment[] = [subspaces, amplification];
 
 const ofThePaper = (of: readonly Experiment[]): readonly Claim<unknown>[] =>
   of.flatMap(({ claims, beyond }) => claims.filter((claim) => !(claim.beyond ?? beyond)));
@@ -109,20 +106,20 @@ const ofThePaper = (of: readonly Experiment[]): readonly Claim<unknown>[] =>
 /** All claims of the paper, in the order of the report. */
 export const paperClaims: readonly Claim<unknown>[] = ofThePaper(experiments);
 
-/** Those that no report has yet. */
-export const awaitedClaims: readonly Claim<unknown>[] = ofThePaper(awaited);
+/** Those of the archive. */
+export const archivedClaims: readonly Claim<unknown>[] = ofThePaper(archived);
 
 /**
- * The experiments of the given names, all where there are none.
+ * The experiments of the given names, those of the archive too; all of a report where there are none.
  *
  * @throws {RangeError} when a name is unknown; the message lists those that exist.
  */
 export function selectExperiments(names: readonly string[]): readonly Experiment[] {
-  const known = experiments.map(({ name }) => name);
+  const all = [...experiments, ...archived], known = all.map(({ name }) => name);
   const unknown = names.find((name) => !known.includes(name));
   if (unknown !== undefined) {
     const meant = nearestName(unknown, known), hint = meant ? ` (did you mean ${meant}?)` : "";
     throw new RangeError(`--only takes ${known.join(", ")}; found ${unknown}${hint}`);
   }
-  return names.length === 0 ? experiments : experiments.filter(({ name }) => names.includes(name));
+  return names.length === 0 ? experiments : all.filter(({ name }) => names.includes(name));
 }

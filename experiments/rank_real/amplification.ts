@@ -223,6 +223,7 @@ const normsTable = (rows: Rows): DataTable =>
 /** ΔW_q beside W_q on SmolLM2. */
 export const realAmplificationStudy: Experiment = experiment<RealRun, Rows>({
   name: "rank-real-amplification",
+  seconds: 1,
   title: "How does an update of a real decoder relate to the weight that it changes?",
   question:
     "Does ΔW_q repeat the top directions of W_q on SmolLM2-135M, or amplify others that W_q has but does not " +
@@ -241,9 +242,12 @@ export const realAmplificationStudy: Experiment = experiment<RealRun, Rows>({
         ? made.map(({ chosen: { key }, folder }) => [Number(key.slice(3)), join(folder, "adapter")])
         : shippedFolders,
     );
-    if (updates.size < amplifiedRanks.length) {
+    const missing = amplifiedRanks.filter((rank) => !updates.has(rank));
+    if (missing.length > 0) {
       return new LeftOut(
-        "no adapters are shipped, and --full needs LOWRANK_DATA with the base and E2E",
+        `no adapters of r = ${
+          missing.join(", ")
+        } are shipped, and --full needs LOWRANK_DATA with the base and E2E`,
       );
     }
     const [[first]] = updates.values(),

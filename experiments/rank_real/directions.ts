@@ -277,6 +277,7 @@ const compared = ["qv-8", "qv-64"];
 /** Figures 3, 4, 6 and 7 on SmolLM2. */
 export const realDirections: Experiment = experiment<RealRun, DirectionRows>({
   name: "rank-real-subspaces",
+  seconds: 8,
   title: "Which directions do adapters of a real decoder share?",
   question:
     "Do r = 8 and r = 64, or two seeds, find the same directions on SmolLM2-135M? The start of A and the data " +

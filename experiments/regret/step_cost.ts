@@ -231,7 +231,7 @@ function shareFigure({ counted }: StepCost): Figure {
 /** Measures the cost of a step of LoRA. */
 export const stepCost: Experiment = experiment<never, StepCost>({
   name: "step-cost",
-  seconds: 28,
+  seconds: 15,
   title: "What a step of LoRA takes",
   question:
     "Does a step of LoRA take two thirds of the operations of a full one, as no gradients of " +
@@ -247,7 +247,7 @@ export const stepCost: Experiment = experiment<never, StepCost>({
       ...countModel("the tiny base", await baseConfig() as ConfigJson, tinyShape),
       ...countModel("GPT-2 medium", catalog["gpt2-medium"].config, { batch: 1, length: 512 }),
     ];
-    return { counted, time: await timeSteps(device, quick ? 2 : 120, signal) };
+    return { counted, time: await timeSteps(device, quick ? 2 : 60, signal) };
   },
   beyond: true,
   claims: stepClaims,

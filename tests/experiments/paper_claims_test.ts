@@ -1,7 +1,8 @@
 /** Every rule on the paper's own numbers, before it judges ours (decision 0052). */
 
 import { assert, assertEquals } from "@std/assert";
-import { awaitedClaims, paperClaims } from "../../experiments/registry.ts";
+import { awaitedClaims } from "../../experiments/rank_real/rank_real.ts";
+import { archivedClaims, paperClaims } from "../../experiments/registry.ts";
 import { onPaper, paperNote } from "../../src/paper/claim.ts";
 import { printedTables } from "../../src/paper/printed/mod.ts";
 import { printedValue } from "../../src/paper/printed_number.ts";
@@ -22,7 +23,7 @@ Deno.test("the claims are those of the page of findings", () => {
   assertEquals(shown.length, 50);
 });
 
-const tried = [...paperClaims, ...awaitedClaims];
+const tried = [...paperClaims, ...archivedClaims, ...awaitedClaims];
 
 Deno.test("every claim has the paper's own numbers, or says why there are none", () => {
   for (const claim of tried) assert(paperNote(claim), textOf(claim));

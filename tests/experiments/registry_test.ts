@@ -1,7 +1,7 @@
 /** The registry beside the folder: an experiment is a file there and a line here. */
 
 import { assertEquals } from "@std/assert";
-import { awaited, experiments } from "../../experiments/registry.ts";
+import { archived, experiments } from "../../experiments/registry.ts";
 import { sourceFiles, sourceText } from "../support/source_files.ts";
 
 /** The names of a file's experiments. */
@@ -12,7 +12,7 @@ const experimentsIn = (source: string): string[] =>
   );
 
 Deno.test("every experiment of the folder is in the registry, once", async () => {
-  const known = [...experiments, ...awaited];
+  const known = [...experiments, ...archived];
   const exported = sourceFiles(["experiments"]).flatMap((path) =>
     experimentsIn(sourceText(path)).map((name) => ({ path, name }))
   );
@@ -25,7 +25,7 @@ Deno.test("every experiment of the folder is in the registry, once", async () =>
 });
 
 Deno.test("experiments have names of their own, by which --only chooses them", () => {
-  const names = [...experiments, ...awaited].map(({ name }) => name);
+  const names = [...experiments, ...archived].map(({ name }) => name);
   assertEquals(names.length, new Set(names).size);
 });
 

@@ -1,6 +1,6 @@
 /** The rules of decision 0056 on rows that just keep and just break them. */
 
-import { assertAlmostEquals, assertEquals } from "@std/assert";
+import { assertAlmostEquals, assertEquals, assertStringIncludes } from "@std/assert";
 import {
   comparedMethods,
   comparedRanks,
@@ -140,12 +140,30 @@ Deno.test("methods are compared with the noise that seeds of data leave", () => 
   assertEquals(comparedMethods(methodRows(0.01), methods).isBetter("lora-qv", "full"), false);
 });
 
+Deno.test("a rank counts with every seed that 1, 8 and 64 share, and takes none away", () => {
+  const all = rowsOf([1.1, 1, 1.01, 1, 1, 1]);
+  const judged = (isThere: (row: RealRow) => boolean) =>
+    realRanks({ rows: [base, ...all.filter(isThere)], counts: "1 1" });
+  const four = judged(({ key, seed }) => key !== "qv-4" || seed === 1)!;
+  assertEquals(
+    four.compared.cells.map(({ key, values }) => `${key} ${values.length}`),
+    ["qv-1 3", "qv-2 3", "qv-8 3", "qv-16 3", "qv-64 3"],
+  );
+  const found = rankClaims[0].found as (ranks: typeof four) => string;
+  assertStringIncludes(found(four), "Not run with all seeds: r = 4");
+  assertEquals(judged(({ key, seed }) => key !== "qv-8" || seed! > 1)!.compared.cells.length, 6);
+  assertEquals(judged(({ key }) => key !== "qv-8"), undefined);
+});
+
 Deno.test("claims are left out where their runs are", () => {
   const texts = (rows: readonly RealRow[]) =>
     realClaims({ rows, counts: "1 1" })
       .map(({ text }) => (typeof text === "string" ? text : text(rows)).split(":")[0]);
   assertEquals(texts([base]), []);
-  assertEquals(texts([base, ...rowsOf([1.1, 1, 1, 1, 1, 1])]), ["Table 6", "Table 18"]);
+  assertEquals(texts([base, ...rowsOf([1.1, 1, 1, 1, 1, 1])]), [
+    "On SmolLM2 and E2E, r = 1 on q,v is enough by the loss",
+    "Table 18",
+  ]);
   assertEquals(texts(methodRows(1)), [
     "Table 3",
     "On E2E, 500 steps, LoRA on q and v is on a par with full fine-tuning or better",
