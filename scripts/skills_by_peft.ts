@@ -69,9 +69,10 @@ interface Printed extends Pick<PeftRow, "loss" | "texts" | "trained"> {
 }
 
 async function* linesOf(stream: ReadableStream<Uint8Array>): AsyncGenerator<string> {
+  const decoder = new TextDecoder();
   let text = "";
-  for await (const part of stream.pipeThrough(new TextDecoderStream())) {
-    const lines = (text + part).split("\n");
+  for await (const part of stream) {
+    const lines = (text + decoder.decode(part, { stream: true })).split("\n");
     text = lines.pop()!;
     yield* lines;
   }

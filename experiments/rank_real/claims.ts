@@ -10,7 +10,7 @@ import { MethodComparison } from "../methods/comparison.ts";
 import { e2eClaims } from "../methods/e2e/e2e.ts";
 import { e2eMethods, lora } from "../methods/e2e/runs.ts";
 import { E2eComparison, e2eMetrics, type E2eRow } from "../methods/e2e/rows.ts";
-import { ranksOfBoth as printedRanks, ranksOfGpt2, ranksOfQuery } from "../methods/printed.ts";
+import { ranksOfGpt2 } from "../methods/printed.ts";
 import { lossRow, type StudyLosses } from "../rank_study/losses.ts";
 import { ranksOfAll } from "../rank_study/printed.ts";
 import { relativeGain } from "../rank_study/which_rank.ts";

@@ -68,7 +68,7 @@ const topMargin = (share: number) => ({ modules, tops = [] }: JudgedSpace): Marg
 /** The runs a side, n, of n (n − 1) pairs of unlike seeds: no more pairs than that are independent. */
 const runsOf = (pairs: number): number => Math.round((1 + Math.sqrt(1 + 4 * pairs)) / 2);
 
-/** What the four cells say of it. */
+/** The finding of the four cells. */
 const shownByCells =
   "With the same training pairs in the same order most modules pass, whatever the start of A; with other pairs of " +
   "the same task almost none does (the four cells are under “Beyond the paper”). So here the shared direction is " +

@@ -37,15 +37,9 @@ const ranksOf = (printed: string, sites: string, spread: number): LossRow[] =>
   );
 
 /** Table 6 on each task: q and v at every rank. */
-export const ranksOfBoth: readonly PrintedCase<StudyLosses>[] = tasks.map(([task, , spread]) => ({
+const ranksOfBoth: readonly PrintedCase<StudyLosses>[] = tasks.map(([task, , spread]) => ({
   where: `wrong answers of table 6: ${task}`,
   rows: { base, rows: ranksOf(`${task}, W_q, W_v`, "q, v", spread) },
-}));
-
-/** And q alone in their place. */
-export const ranksOfQuery: readonly PrintedCase<StudyLosses>[] = tasks.map(([task, , spread]) => ({
-  where: `those of q alone: ${task}`,
-  rows: { base, rows: ranksOf(`${task}, W_q`, "q, v", spread) },
 }));
 
 /** Printed ranks of q and v together, and of q alone. */

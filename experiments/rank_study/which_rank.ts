@@ -6,7 +6,7 @@ import { enoughPercent, enoughShare, metThePaper } from "../differences.ts";
 import { type Claim, type Experiment, experiment } from "../frame/mod.ts";
 import { missingRuns } from "./adapters.ts";
 import { type LossRow, lossTable, seedsNote, type StudyLosses, studyLosses } from "./losses.ts";
-import { ranksOfAll, ranksOfBoth, ranksOfQuery } from "./printed.ts";
+import { ranksOfAll } from "./printed.ts";
 import { rankRuns, studySettings } from "./runs.ts";
 
 type Rows = readonly LossRow[];

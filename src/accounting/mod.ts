@@ -21,6 +21,7 @@ export { type LoraSavings, loraSavings, type MemoryRatio } from "./lora_savings.
 export type { CountedBeside, CountedUpdates } from "../methods/lora.ts";
 export type { CountedBottlenecks } from "../methods/bottleneck.ts";
 export type { CountedScales } from "../methods/ia3.ts";
+export type { CountedCores } from "../methods/tinylora.ts";
 export type { CountedTokens } from "../methods/prefix.ts";
 export type { CountedModules, CountedSites } from "../methods/selection.ts";
 export type { CountedTopLayers } from "../methods/top_layers.ts";

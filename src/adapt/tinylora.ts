@@ -91,7 +91,7 @@ export class TinyLoraSite implements Adaptation {
   /** v, where this is the first of the layers that share it. */
   readonly parameters: readonly Parameter[];
   /** A, B and P. */
-  readonly frozen: Frozen<Parameter>;
+  readonly frozen: Readonly<Record<"A" | "B" | "P", Parameter>>;
   /** Share of the inputs that dropout zeroes while training. */
   readonly dropout: number;
 

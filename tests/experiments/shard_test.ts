@@ -5,7 +5,7 @@ import type { Experiment } from "../../experiments/frame/experiment.ts";
 import { glossData, planGloss } from "../../experiments/gloss_runs.ts";
 import { makeRuns } from "../../experiments/frame/planned_runs.ts";
 import type { PlannedRun } from "../../src/runs/plan.ts";
-import { experiments } from "../../experiments/registry.ts";
+import { archived, experiments } from "../../experiments/registry.ts";
 import { makeShard } from "../../experiments/frame/shard.ts";
 import { filesIn, withFolder } from "../support/folders.ts";
 import "../support/open_lapack.ts";
@@ -70,7 +70,7 @@ Deno.test("runs are the same bits split or not, each made once, and joined by th
 });
 
 Deno.test("every experiment that trains says which runs it reads", async () => {
-  const planned = experiments.filter(({ runs }) => runs).map(({ name }) => name);
+  const planned = [...experiments, ...archived].filter(({ runs }) => runs).map(({ name }) => name);
   for (const name of ["adaptation", "merging", "subspaces", "amplification", "which-rank"]) {
     assert(planned.includes(name), name);
   }
