@@ -5,6 +5,7 @@
  * @module
  */
 
+import { minify } from "npm:terser@5.51.4";
 import { contentPolicy } from "../src/figures/content_policy.ts";
 import type { Packed } from "../playground/packed.ts";
 import { pictureStyle } from "../src/figures/pictures.ts";
@@ -54,14 +55,23 @@ async function packed(folder: string, files: readonly string[]): Promise<Packed>
  * a file cannot be one.
  */
 async function bundleScript(output: string): Promise<string> {
-  const options = ["--format=iife", "--platform=browser", "--minify", `--external=${leftOut}`];
+  const options = ["--format=iife", "--platform=browser", `--external=${leftOut}`];
   const args = ["bundle", "--quiet", ...options, `--output=${output}`, "playground/entry.ts"];
   const { success } = await new Deno.Command(Deno.execPath(), { args, cwd: rootPath }).spawn()
     .status;
   if (!success) throw new Error("deno bundle could not bundle playground/entry.ts");
-  const script = await Deno.readTextFile(output);
+  const script = await minified(await Deno.readTextFile(output));
   await Deno.remove(output);
   return withKernels(script, await Deno.readFile(`${rootPath}kernels/cpu.wasm`));
+}
+
+/**
+ * A script with short names and without spaces. `deno bundle --minify` puts what is read once in the place of a variable,
+ * of one that `using` declares too, which then is never disposed.
+ */
+export async function minified(script: string): Promise<string> {
+  const { code } = await minify(script, { compress: false, format: { comments: false } });
+  return code!;
 }
 
 /** A page from a file may not fetch the file beside it, but data that is in itself. */
