@@ -5,7 +5,7 @@ import { compileCell } from "../../scripts/site/run/kernel/compile.ts";
 import { inspect } from "../../scripts/site/run/kernel/inspect.ts";
 import { entries } from "../../scripts/site/run/kernel/modules.ts";
 import { NotInPage } from "../../scripts/site/run/kernel/not_in_page.ts";
-import { runCell } from "../../scripts/site/run/kernel/scope.ts";
+import { lineOf, runCell } from "../../scripts/site/run/kernel/scope.ts";
 import { running } from "../../scripts/site/notebook.ts";
 import { codeCells, parseNotebook } from "../support/notebook_file.ts";
 import { sourceText } from "../support/source_files.ts";
@@ -32,6 +32,20 @@ export const cellArrow = (x: number) => cellTwice(x) + c;`;
 Deno.test("a cell may run again, and functions of other cells see the new value", async () => {
   const first = "const cellAgain = 1;", second = "const cellAsk = () => cellAgain;";
   assertEquals(await lastOf(first, second, "const cellAgain = 2;", "cellAsk()"), 2);
+});
+
+Deno.test("a reader's own load is theirs, in the cells after it too", async () => {
+  assertEquals(await lastOf("const load = 5;", "load"), 5);
+});
+
+Deno.test("an error has the line of its own cell, though another cell's function threw it", async () => {
+  await lastOf("const cellFails = () => { throw new RangeError('here') };");
+  const thrown = await assertRejects(
+    () => lastOf("const cellWaits = 1;\n\ncellFails();"),
+    RangeError,
+  );
+  assertEquals(lineOf(thrown), 3);
+  assertEquals(lineOf(new Error("of the library")), undefined);
 });
 
 Deno.test("a constant is one for the cells after it too", async () => {

@@ -4,7 +4,7 @@ import "../../../src/core/platform.ts"; // It finds that there is no Deno, befor
 import type { CellError, FromKernel, ToKernel } from "./calls.ts";
 import { knowServedFiles } from "./kernel/served.ts";
 import { load } from "./kernel/modules.ts";
-import { runCell } from "./kernel/scope.ts";
+import { lineOf, runCell } from "./kernel/scope.ts";
 import { bundleOf, SmallDeno } from "./kernel/small_deno.ts";
 
 /** Globals that a worker has. */
@@ -88,12 +88,8 @@ async function showLast(value: unknown): Promise<void> {
   send({ kind: "output", cell: current, output: { type: "display_data", content: { data } } });
 }
 
-/** The lines of a cell begin on the third line of the function that it becomes. */
-const before = 2;
-
 function errorOf(thrown: unknown): CellError {
   if (!(thrown instanceof Error)) return { name: "Error", message: String(thrown) };
-  const { name, message, stack = "" } = thrown;
-  const place = /run-\d+\.js:(\d+)/.exec(stack)?.[1];
-  return { name, message, line: place === undefined ? undefined : Number(place) - before };
+  const { name, message } = thrown;
+  return { name, message, line: lineOf(thrown) };
 }

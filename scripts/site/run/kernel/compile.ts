@@ -16,9 +16,12 @@ import {
 } from "npm:acorn@8.19.0";
 import { transform } from "npm:sucrase@3.35.1";
 
+/** The name of the function that imports for a cell: none that a reader would write. */
+export const importer = "$lowrankImport";
+
 /** A cell that can be run. */
 export interface CompiledCell {
-  /** The body of an async function of `load`, which imports; it returns the value of a last expression. */
+  /** The body of an async function of {@link importer}, which imports; it returns the value of a last expression. */
   readonly code: string;
   /** Names that the cell declares for all cells. */
   readonly variables: readonly string[];
@@ -121,7 +124,9 @@ class CellScript {
     });
     const targets = names.map(([local]) => local).join(", ");
     const wanted = JSON.stringify(names.map(([, name]) => name ?? null));
-    this.#before.push(`[${targets}] = await load(${JSON.stringify(source.value)}, ${wanted});`);
+    this.#before.push(
+      `[${targets}] = await ${importer}(${JSON.stringify(source.value)}, ${wanted});`,
+    );
     this.#variables.push(...names.map(([local]) => local));
     this.#constants.push(...names.map(([local]) => local));
     this.#edit(start, end, "");

@@ -1,6 +1,6 @@
 /** The scope that all cells of a notebook share, and running a cell in it. @module */
 
-import { compileCell } from "./compile.ts";
+import { compileCell, importer } from "./compile.ts";
 import { load } from "./modules.ts";
 import { NotInPage } from "./not_in_page.ts";
 
@@ -9,8 +9,20 @@ const AsyncFunction = Object.getPrototypeOf(async () => {}).constructor;
 /** Names that cells would declare which no page can run. */
 const missing = new Set<string>();
 
-/** Cells that were run; errors name a cell by its number. */
+/** Cells that were run. */
 let count = 0;
+
+/** The lines of a cell begin on the third line of the function that it becomes. */
+const before = 2;
+
+/** The name of the script that the last cell became. */
+const lastRun = (): string => `run-${count}.js`;
+
+/** The line of the last cell in an error's stack, whichever cell has the function that threw; Deno names scripts its own way. */
+export function lineOf({ stack = "" }: Error): number | undefined {
+  const place = new RegExp(`${lastRun()}(?:, <anonymous>)?:(\\d+)`).exec(stack)?.[1];
+  return place === undefined ? undefined : Number(place) - before;
+}
 
 /**
  * Runs a cell and gives the value of its last expression.
@@ -23,7 +35,8 @@ export async function runCell(source: string): Promise<unknown> {
   const isNew = variables.filter((name) => !Object.hasOwn(globalThis, name));
   for (const name of variables) declare(name, true);
   try {
-    return await new AsyncFunction("load", `${code}\n//# sourceURL=run-${++count}.js`)(load);
+    count++;
+    return await new AsyncFunction(importer, `${code}\n//# sourceURL=${lastRun()}`)(load);
   } catch (error) {
     const lack = NotInPage.of(error, missing);
     if (!lack) throw error;

@@ -48,6 +48,11 @@ export class PageCell {
     return this.#code.textContent;
   }
 
+  /** Its place with the code of the notebook: what was kept of another edition's cell is not taken for this one's. */
+  get #keptName(): string {
+    return `${this.index} ${this.#original}`;
+  }
+
   /** Runs it; false where it failed or was stopped, true where it needs more than a page. */
   async run(): Promise<boolean> {
     this.#mark("waits");
@@ -63,7 +68,7 @@ export class PageCell {
     isFirst = false;
     if (error) this.#outputs.take({ type: "error", content: { ...error } });
     this.#mark(error ? "failed" : "done");
-    this.#stores.outputs.set(String(this.index), JSON.stringify(this.#outputs.taken));
+    this.#stores.outputs.set(this.#keptName, JSON.stringify(this.#outputs.taken));
     return !error || error.name === "NotInPage";
   }
 
@@ -111,10 +116,10 @@ export class PageCell {
   }
 
   #restore(): void {
-    const source = this.#stores.sources.get(String(this.index));
+    const source = this.#stores.sources.get(this.#keptName);
     if (source !== undefined && source !== this.#original) this.#code.textContent = source;
     this.#undo.hidden = this.source === this.#original;
-    const outputs = this.#stores.outputs.get(String(this.index));
+    const outputs = this.#stores.outputs.get(this.#keptName);
     if (outputs === undefined) return;
     this.#outputs.clear();
     for (const output of JSON.parse(outputs) as Broadcast[]) this.#outputs.take(output);
@@ -127,7 +132,7 @@ export class PageCell {
 
   #keep(): void {
     const isChanged = this.source !== this.#original;
-    this.#stores.sources.set(String(this.index), isChanged ? this.source : undefined);
+    this.#stores.sources.set(this.#keptName, isChanged ? this.source : undefined);
     this.#undo.hidden = !isChanged;
   }
 
