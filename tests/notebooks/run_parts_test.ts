@@ -45,8 +45,8 @@ async function readDay(name: string): Promise<Notebook> {
   return { ...notebook, cells: notebook.cells.filter((_, place) => !isLeft(place)) };
 }
 
-/** Runs all notebooks of a folder; a cell that fails shows its error, and the others run. */
-async function execute(folder: string): Promise<void> {
+/** Runs some notebooks of a folder; a cell that fails shows its error, and the others run. */
+async function execute(folder: string, names: readonly string[]): Promise<void> {
   await withFolder(async (home) => {
     const { success, stderr } = await new Deno.Command(labScript("python"), {
       args: [`${rootPath}tests/notebooks/execute.py`, ...names.map((name) => `${name}.ipynb`)],
@@ -59,20 +59,37 @@ async function execute(folder: string): Promise<void> {
   });
 }
 
+/** Runs some notebooks without their outputs; gives what differs from the committed ones, by name. */
+async function differencesOf(names: readonly string[]): Promise<Map<string, string[]>> {
+  await using copies = new NotebookCopies();
+  for (const name of names) {
+    await writeNotebook(copies.path(name), blankNotebook(await readDay(name), ".."));
+  }
+  await execute(copies.folder, names);
+  const found = await Promise.all(names.map(async (name) => {
+    const [committed, run] = [await readDay(name), await readNotebook(copies.path(name))];
+    assert(codeCells(committed).length > 0);
+    return [name, differences(committed, run)] as const;
+  }));
+  return new Map(found);
+}
+
+/** nbclient drops an output that reaches it after its cell's end, as on a full machine; what a kernel never sends is missing twice. */
+const isDropped = (difference: string): boolean => difference.endsWith(", now nothing");
+
 Deno.test({
   name: "nbclient shows what is committed",
   ignore: !labInstalled(),
   fn: async (test) => {
-    await using copies = new NotebookCopies();
+    const found = await differencesOf(names);
+    const isOnlyDropped = (name: string) =>
+      found.get(name)!.length > 0 && found.get(name)!.every(isDropped);
+    const again = names.filter(isOnlyDropped);
+    const second = again.length > 0 ? await differencesOf(again) : found;
     for (const name of names) {
-      await writeNotebook(copies.path(name), blankNotebook(await readDay(name), ".."));
-    }
-    await execute(copies.folder);
-    for (const name of names) {
-      await test.step(name, async () => {
-        const [committed, run] = [await readDay(name), await readNotebook(copies.path(name))];
-        assert(codeCells(committed).length > 0);
-        assertEquals(differences(committed, run), [], "where this is meant: deno task notebooks");
+      await test.step(name, () => {
+        const own = (again.includes(name) ? second : found).get(name);
+        assertEquals(own, [], "where this is meant: deno task notebooks");
       });
     }
   },
