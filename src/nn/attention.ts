@@ -71,14 +71,14 @@ export type QkvProjection = (tape: Tape, x: Tensor, context: SequenceContext) =>
 export const fusedProjection = (qkv: Linear): QkvProjection => (tape, x) =>
   fusedInputs(qkv.forward(tape, x));
 
-/** A projection each for q, k and v; norms, where there are any, are of each head of q and of k. */
+/** A projection each for q, k and v; norms, where there are any, are of q and of k. */
 export const separateProjections = (
   [q, k, v]: readonly Linear[],
-  [qNorm, kNorm]: readonly RmsNorm[] = [],
+  [qNorm, kNorm]: readonly ((tape: Tape, y: Tensor) => Tensor)[] = [],
 ): QkvProjection =>
 (tape, x) => {
-  const window = (linear: Linear, norm?: RmsNorm) => {
-    const tensor = tape.pipe(linear.forward(tape, x), (y) => norm?.forward(tape, y) ?? y);
+  const window = (linear: Linear, norm = (_: Tape, y: Tensor) => y) => {
+    const tensor = tape.pipe(linear.forward(tape, x), (y) => norm(tape, y));
     return { tensor, width: tensor.shape[1] };
   };
   return { q: window(q, qNorm), k: window(k, kNorm), v: window(v) };
@@ -89,17 +89,22 @@ export const rotaryProjections = (
   inputs: readonly Linear[],
   heads: number,
   kvHeads: number,
-  norms?: readonly RmsNorm[],
-): QkvProjection =>
-(tape, x, context) => {
-  const plain = separateProjections(inputs, norms)(tape, x, context), { rotary } = context;
-  const turned = {
-    q: rotary!.turn(tape, plain.q, heads),
-    k: rotary!.turn(tape, plain.k, kvHeads),
-    v: plain.v,
+  norms: readonly RmsNorm[] = [],
+): QkvProjection => {
+  const counts = [heads, kvHeads];
+  const ofHeads = (norm: RmsNorm, i: number) => (tape: Tape, y: Tensor) =>
+    norm.forward(tape, y, counts[i]);
+  const projected = separateProjections(inputs, norms.map(ofHeads));
+  return (tape, x, context) => {
+    const plain = projected(tape, x, context), { rotary } = context;
+    const turned = {
+      q: rotary!.turn(tape, plain.q, heads),
+      k: rotary!.turn(tape, plain.k, kvHeads),
+      v: plain.v,
+    };
+    tape.release(plain.q.tensor, plain.k.tensor);
+    return turned;
   };
-  tape.release(plain.q.tensor, plain.k.tensor);
-  return turned;
 };
 
 /** Parts of attention. */

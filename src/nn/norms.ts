@@ -39,8 +39,8 @@ export class RmsNorm {
     this.#epsilon = epsilon;
   }
 
-  /** Maps x (tokens, width), or (tokens, heads · width) head by head, to the same shape. */
-  forward(tape: Tape, x: Tensor): Tensor {
-    return rmsNorm(tape, x, this.#weight, this.#epsilon);
+  /** Maps x (tokens, heads · width), of one head unless it is said, to the same shape. */
+  forward(tape: Tape, x: Tensor, heads = 1): Tensor {
+    return rmsNorm(tape, x, this.#weight, this.#epsilon, heads);
   }
 }

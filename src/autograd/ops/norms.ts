@@ -76,14 +76,23 @@ function parameterGradients(
 
 /**
  * y = x / √(mean(x²) + ε) · weight over the last axis (Zhang and Sennrich 2019, equation 4, with an ε as
- * in Llama). x is (tokens, width), or (tokens, heads · width), and each head is normalized by itself.
+ * in Llama). x is (tokens, heads · width), and each head is normalized by itself.
  *
- * @throws {ShapeError} when the weight is not as wide as x or as each of its heads.
+ * @param heads Default 1: x is normalized as a whole.
+ * @throws {ShapeError} when the weight is not as wide as a head.
  */
-export function rmsNorm(tape: Tape, x: Tensor, weight: Parameter, epsilon: number): Tensor {
-  const [, columns] = x.shape, { size: width } = weight, { device } = tape;
-  assertShape(weight.name, weight.shape, [columns % width === 0 ? width : columns]);
-  const rows = x.size / width;
+export function rmsNorm(
+  tape: Tape,
+  x: Tensor,
+  weight: Parameter,
+  epsilon: number,
+  heads = 1,
+): Tensor {
+  const [tokens, columns] = x.shape,
+    rows = tokens * heads,
+    width = columns / heads,
+    { device } = tape;
+  assertShape(weight.name, weight.shape, [width]);
   const y = tape.activation(x.shape, weight.name);
   const inverseRoot = tape.activation([rows], `${weight.name} inverse root`);
   const forward = { x, weight: weight.tensor, y, inverseRoot };
