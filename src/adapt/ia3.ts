@@ -12,7 +12,14 @@ import { oneLine } from "../core/errors.ts";
 import { moduleOf } from "../core/module_names.ts";
 import { assertShape, type HostTensor } from "../core/tensor.ts";
 import type { Device, Tensor } from "../device/device.ts";
-import { field, isNames, list, refuseUnknown, selectionOf } from "../formats/peft/config.ts";
+import {
+  field,
+  isNames,
+  list,
+  ofEveryMethod,
+  refuseUnknown,
+  selectionOf,
+} from "../formats/peft/config.ts";
 import { tensorPrefix } from "../formats/peft/keys.ts";
 import { withWholeHead } from "../formats/peft/metadata.ts";
 import { ia3, scaledLayers } from "../methods/ia3.ts";
@@ -273,9 +280,9 @@ const keyOf = (layer: string): string => `${tensorPrefix}${layer}.ia3_l`;
 
 /** Fields that are read, or do not matter once the vectors exist. */
 const known = new Set([
-  ...["peft_type", "target_modules", "exclude_modules", "feedforward_modules", "modules_to_save"],
-  ...["fan_in_fan_out", "init_ia3_weights", "inference_mode", "task_type", "auto_mapping"],
-  ...["base_model_name_or_path", "revision", "peft_version"],
+  ...ofEveryMethod,
+  ...["target_modules", "exclude_modules", "feedforward_modules", "modules_to_save"],
+  ...["fan_in_fan_out", "init_ia3_weights"],
 ]);
 
 /**

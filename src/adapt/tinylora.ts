@@ -19,6 +19,7 @@ import {
   isRank,
   isShare,
   list,
+  ofEveryMethod,
   refuse,
   refuseUnknown,
   selectionOf,
@@ -349,11 +350,10 @@ const vectorPrefix = "base_model.tinylora_v.", keyOf = (at: number) => vectorPre
 
 /** Fields that are read, or do not matter once the tensors exist. */
 const known = new Set([
-  ...["peft_type", "r", "u", "weight_tying", "tinylora_dropout", "bias", "save_projection"],
+  ...ofEveryMethod,
+  ...["r", "u", "weight_tying", "tinylora_dropout", "bias", "save_projection"],
   ...["target_modules", "exclude_modules", "layers_to_transform", "layers_pattern"],
   ...["modules_to_save", "projection_seed", "init_v_bound", "init_weights", "fan_in_fan_out"],
-  ...["inference_mode", "task_type", "auto_mapping", "base_model_name_or_path", "revision"],
-  "peft_version",
 ]);
 
 /**

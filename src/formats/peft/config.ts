@@ -127,13 +127,19 @@ const REFUSED: Readonly<Record<string, string>> = {
   monteclora_config: "MonteCLoRA",
 };
 
+/** Fields of PEFT's configurations of every method, which say nothing about what was trained. */
+export const ofEveryMethod: readonly string[] = [
+  ...["peft_type", "task_type", "base_model_name_or_path", "revision"],
+  ...["auto_mapping", "inference_mode", "peft_version"],
+];
+
 /** Fields that do not matter once the weights exist, or that {@link parsePeftConfig} reads. */
 const KNOWN = new Set([
-  ...["peft_type", "r", "lora_alpha", "use_rslora", "rank_pattern", "alpha_pattern", "bias"],
+  ...ofEveryMethod,
+  ...["r", "lora_alpha", "use_rslora", "rank_pattern", "alpha_pattern", "bias"],
   ...["target_modules", "exclude_modules", "layers_to_transform", "layers_pattern"],
-  ...["fan_in_fan_out", "lora_dropout", "base_model_name_or_path", "task_type", "revision"],
-  ...["auto_mapping", "inference_mode", "init_lora_weights", "loftq_config", "eva_config"],
-  ...["corda_config", "lora_ga_config", "megatron_config", "megatron_core", "peft_version"],
+  ...["fan_in_fan_out", "lora_dropout", "init_lora_weights", "loftq_config", "eva_config"],
+  ...["corda_config", "lora_ga_config", "megatron_config", "megatron_core"],
   ...["ensure_weight_tying", "qalora_group_size"],
 ]);
 

@@ -12,6 +12,7 @@ import {
   list,
   type ModuleSelection,
   number,
+  ofEveryMethod,
   refuse,
   refuseUnknown,
   selectionOf,
@@ -39,9 +40,9 @@ export interface PromptConfig {
 /** Fields that say nothing about what was trained, of both methods and of one. */
 const known: Readonly<Record<PromptType | "both", readonly string[]>> = {
   both: [
-    ...["peft_type", "num_virtual_tokens", "token_dim", "num_layers", "num_attention_heads"],
-    ...["num_transformer_submodules", "modules_to_save", "auto_mapping", "inference_mode"],
-    ...["base_model_name_or_path", "revision", "task_type", "peft_version"],
+    ...ofEveryMethod,
+    ...["num_virtual_tokens", "token_dim", "num_layers", "num_attention_heads"],
+    ...["num_transformer_submodules", "modules_to_save"],
   ],
   PROMPT_TUNING: [
     ...["prompt_tuning_init", "prompt_tuning_init_text", "tokenizer_name_or_path"],
@@ -131,24 +132,10 @@ export interface VeraConfig extends ModuleSelection {
 
 /** Fields that do not matter once the weights exist, or that {@link parseVeraConfig} reads. */
 const knownVera = new Set([
-  ...[
-    "peft_type",
-    "r",
-    "projection_prng_key",
-    "save_projection",
-    "d_initial",
-    "vera_dropout",
-    "bias",
-  ],
-  ...[
-    "modules_to_save",
-    "target_modules",
-    "exclude_modules",
-    "layers_to_transform",
-    "layers_pattern",
-  ],
-  ...["fan_in_fan_out", "init_weights", "base_model_name_or_path", "task_type", "revision"],
-  ...["auto_mapping", "inference_mode", "peft_version"],
+  ...ofEveryMethod,
+  ...["r", "projection_prng_key", "save_projection", "d_initial", "vera_dropout", "bias"],
+  ...["target_modules", "exclude_modules", "layers_to_transform", "layers_pattern"],
+  ...["modules_to_save", "fan_in_fan_out", "init_weights"],
 ]);
 
 /**
