@@ -10,9 +10,7 @@ import { contentPolicy } from "../src/figures/content_policy.ts";
 import type { Packed } from "../playground/packed.ts";
 import { pictureStyle } from "../src/figures/pictures.ts";
 import { rootPath } from "../tests/support/source_files.ts";
-
-/** The client of the hub, which no page here asks. */
-const leftOut = "npm:@huggingface/hub@*";
+import { bundle } from "./bundle.ts";
 
 /** The base that a reader may load. */
 const base = `${rootPath}models/tiny-skills`;
@@ -55,20 +53,13 @@ async function packed(folder: string, files: readonly string[]): Promise<Packed>
  * a file cannot be one.
  */
 async function bundleScript(output: string): Promise<string> {
-  const options = ["--format=iife", "--platform=browser", `--external=${leftOut}`];
-  const args = ["bundle", "--quiet", ...options, `--output=${output}`, "playground/entry.ts"];
-  const { success } = await new Deno.Command(Deno.execPath(), { args, cwd: rootPath }).spawn()
-    .status;
-  if (!success) throw new Error("deno bundle could not bundle playground/entry.ts");
+  await bundle(["playground/entry.ts"], ["--format=iife", `--output=${output}`]);
   const script = await minified(await Deno.readTextFile(output));
   await Deno.remove(output);
   return withKernels(script, await Deno.readFile(`${rootPath}kernels/cpu.wasm`));
 }
 
-/**
- * A script with short names and without spaces. `deno bundle --minify` puts what is read once in the place of a variable,
- * of one that `using` declares too, which then is never disposed.
- */
+/** A script with short names and without spaces; what it declares with `using` is still disposed. */
 export async function minified(script: string): Promise<string> {
   const { code } = await minify(script, { compress: false, format: { comments: false } });
   return code!;

@@ -11,6 +11,7 @@ import { serveFolder } from "../tests/package/serve.ts";
 import { rootPath, sourceText } from "../tests/support/source_files.ts";
 import { loadMathJax } from "../src/figures/formula.ts";
 import { loaderScripts } from "../src/figures/loader.ts";
+import { bundle } from "./bundle.ts";
 import { buildPlayground } from "./playground.ts";
 import { buildSlides } from "./slides.ts";
 import { assets } from "./site/bar.ts";
@@ -42,6 +43,8 @@ export async function writePages(folder: string, { sources, nodes }: Reference):
   const entries = [...apiEntries(nodes), ...guideEntries(reached.guides)];
   await writeFiles(folder, new Map([...pages, ...home.pictures]));
   await writeFiles(folder, await scripts(JSON.stringify(indexOf(entries))));
+  const search = [`--output=${folder}/${assets.search}`, "--format=iife", "--minify"];
+  await bundle(["scripts/site/search/page.ts"], search); // Nothing in it is disposed.
   await copyAssets(reached.assets, folder);
   return pages.size;
 }
@@ -60,7 +63,6 @@ async function scripts(index: string): Promise<Map<string, string>> {
     [assets.style, sourceText("scripts/site/assets/site.css")],
     [assets.barStyle, sourceText("scripts/site/assets/bar.css")],
     [assets.script, sourceText("scripts/site/assets/page.js")],
-    [assets.search, await bundleSearch()],
     [assets.index, packed(index)],
     [figuresPath, figures],
   ]);
@@ -73,28 +75,15 @@ function packed(index: string): string {
   .stream().pipeThrough(new DecompressionStream("gzip"))).text();\n`;
 }
 
-/** The search with its library. */
-async function bundleSearch(): Promise<string> {
-  const options = ["--quiet", "--format=iife", "--platform=browser", "--minify"];
-  return await run(["bundle", ...options, "scripts/site/search/page.ts"], "piped");
-}
-
 /** Writes the reference of every entry. */
 async function writeReference(folder: string): Promise<Reference> {
   const { exports } = JSON.parse(sourceText("deno.json"));
   const entries = Object.values<string>(exports);
-  await run(["doc", "--quiet", "--html", "--name=Lowrank", `--output=${folder}`, ...entries]);
+  const args = ["doc", "--quiet", "--html", "--name=Lowrank", `--output=${folder}`, ...entries];
+  const options = { args, cwd: rootPath, stdout: "null" } as const;
+  const { success } = await new Deno.Command(Deno.execPath(), options).spawn().status;
+  if (!success) throw new Error("deno doc could not write the reference");
   return await joinReference(folder);
-}
-
-/** Runs Deno in the clone; returns what it prints. */
-async function run(args: readonly string[], stdout: "null" | "piped" = "null"): Promise<string> {
-  const command = new Deno.Command(Deno.execPath(), {
-    ...{ args: [...args], cwd: rootPath, stdout, stderr: "inherit" },
-  });
-  const output = await command.output();
-  if (!output.success) throw new Error(`deno ${args[0]} failed`);
-  return stdout === "piped" ? new TextDecoder().decode(output.stdout) : "";
 }
 
 /** Makes the heading of a page that is built elsewhere lead to the first page. */

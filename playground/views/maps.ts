@@ -1,7 +1,7 @@
 /** Matrices of 16 × 16 as heat maps. @module */
 
 import { largestOf } from "../../src/core/numbers.ts";
-import { type DenseMatrix, denseOf, difference, frobeniusNorm } from "../../src/linalg/mod.ts";
+import { type DenseMatrix, denseOf, difference, frobeniusNorm, sum } from "../../src/linalg/mod.ts";
 import { element, page } from "../dom.ts";
 import { type Colors, drawHeatmap, rgb } from "../draw/heatmap.ts";
 import type { LessonReading } from "../../src/lesson/lesson.ts";
@@ -13,12 +13,12 @@ export function drawMaps(
   merged?: DenseMatrix,
   beside?: BesideReading,
 ): void {
-  const sum = merged ?? sumOf(base, lora.matrix), left = difference(shift.matrix, lora.matrix);
+  const whole = merged ?? sum(base, lora.matrix), left = difference(shift.matrix, lora.matrix);
   const most = Math.max(largest(base), largest(shift.matrix));
   const named = [
     ["base", base, "W₀"],
     ["lora", lora.matrix, "s·B·A"],
-    ["sum", sum, merged ? "W₀ + s·B·A as one matrix" : "W₀ + s·B·A"],
+    ["sum", whole, merged ? "W₀ + s·B·A as one matrix" : "W₀ + s·B·A"],
     ["full", full.matrix, "ΔW of full fine-tuning"],
     ["shift", shift.matrix, "D"],
     ["left", left, "D − s·B·A"],
@@ -51,11 +51,6 @@ function drawBeside(most: number, beside?: BesideReading): void {
     drawMap(`${id}beside`, matrix, most, label);
   }
 }
-
-const sumOf = (a: DenseMatrix, b: DenseMatrix): DenseMatrix => ({
-  ...a,
-  data: a.data.map((value, i) => value + b.data[i]),
-});
 
 function drawMap(id: string, matrix: DenseMatrix, most: number, label: string): void {
   const canvas = element(`map-${id}`);

@@ -79,8 +79,8 @@ const titlesOf = (guides: Guides): ReadonlyMap<string, string> =>
     Array.from(guides, ([path, { title }]) => [path, path === "README.md" ? "README" : title]),
   );
 
-/** Copies pictures to where the pages expect them. */
-export async function copyAssets(paths: ReadonlySet<string>, site: string): Promise<void> {
+/** Copies files of the repository to where the pages expect them. */
+export async function copyAssets(paths: Iterable<string>, site: string): Promise<void> {
   for (const path of paths) {
     await Deno.mkdir(`${site}/${path}`.replace(/[^/]*$/, ""), { recursive: true });
     await Deno.copyFile(rootPath + path, `${site}/${path}`);

@@ -11,7 +11,7 @@ import { escapeHtml } from "../../src/figures/html.ts";
 import { pictureStyle, shadeOf } from "../../src/figures/pictures.ts";
 import { encodePng } from "../../src/figures/still.ts";
 import { type LessonReading, openLesson } from "../../src/lesson/mod.ts";
-import { type DenseMatrix, difference } from "../../src/linalg/mod.ts";
+import { type DenseMatrix, difference, sum } from "../../src/linalg/mod.ts";
 import { drawChart } from "../../playground/draw/chart.ts";
 import { rgb } from "../../playground/draw/heatmap.ts";
 import { lossChart, type Spectrum, spectrumChart } from "../../playground/views/charts.ts";
@@ -48,11 +48,6 @@ interface Film {
   readonly role: string;
   readonly matrices: readonly DenseMatrix[];
 }
-
-const sum = (a: DenseMatrix, b: DenseMatrix): DenseMatrix => ({
-  ...a,
-  data: a.data.map((value, i) => value + b.data[i]),
-});
 
 function filmsOf({ readings }: Run): Film[] {
   const [{ base, shift }] = readings, learned = readings.map(({ lora }) => lora.matrix);

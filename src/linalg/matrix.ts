@@ -68,6 +68,11 @@ export function denseOf({ shape: [rows, columns], data }: HostTensor): DenseMatr
   return { rows, columns, data: Float64Array.from(data) };
 }
 
+/** A + B, of matrices of one shape. */
+export function sum(a: DenseMatrix, b: DenseMatrix): DenseMatrix {
+  return { ...a, data: a.data.map((value, i) => value + b.data[i]) };
+}
+
 /** A − B, of matrices of one shape. */
 export function difference(a: DenseMatrix, b: DenseMatrix): DenseMatrix {
   return { ...a, data: a.data.map((value, i) => value - b.data[i]) };

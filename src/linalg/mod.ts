@@ -28,6 +28,7 @@ export {
   scaledBy,
   squaredNorm,
   stackedRows,
+  sum,
   transposed,
   zeros,
 } from "./matrix.ts";
