@@ -50,8 +50,8 @@ import {
   inA,
   inMetric,
   inputMetric,
+  similaritiesInA,
   similarityUnit,
-  startSimilarities,
   type UpdatesByName,
 } from "./similarities.ts";
 import { beyondClaims, meanAndRange, realSubspaceClaims } from "./subspaces.ts";
@@ -212,15 +212,18 @@ export interface DirectionRows {
 const allCells = (updates: UpdatesByName): Cell[] =>
   readAt.flatMap(([at, steps]) => cellsAt(at, steps, (place) => updates.has(nameOf(place))));
 
+/** True of the cell by which the paper's claims are judged, where its two seeds are there. */
+const isJudgedCell = ({ name, at, steps, seeds }: Cell) =>
+  name === judgedCell && at === realSteps && steps === realSteps && seeds.length > 0;
+
 /** True where the paper's claims are judged: in A, and beyond the paper in the metric of the inputs. */
-const isJudged = ({ cell: { name, at, steps, seeds }, space }: CellSimilarity) =>
-  name === judgedCell && at === realSteps && steps === realSteps && seeds.length > 0 &&
-  (space === inA || space === inMetric);
+const isJudged = ({ cell, space }: CellSimilarity) =>
+  isJudgedCell(cell) && (space === inA || space === inMetric);
 
 /** The cells of the shipped adapters that the paper's claims are judged by, in A; none where none is shipped. */
 export async function judgedHere(): Promise<CellSimilarity[]> {
   const updates = await shippedUpdates();
-  return cellSimilarities(updates, allCells(updates)).filter(isJudged);
+  return similaritiesInA(updates, allCells(updates).filter(isJudgedCell));
 }
 
 /** All cells of adapters, with the metric of the inputs, and before the first step. */
@@ -235,7 +238,7 @@ export async function measuredCells(
   const starts = await startUpdates(placesOfCells(cells), task, device);
   return {
     found: cellSimilarities(updates, allCells(updates), metricOf),
-    start: startSimilarities(starts, cells),
+    start: similaritiesInA(starts, cells),
   };
 }
 
@@ -277,7 +280,7 @@ const compared = ["qv-8", "qv-64"];
 /** Figures 3, 4, 6 and 7 on SmolLM2. */
 export const realDirections: Experiment = experiment<RealRun, DirectionRows>({
   name: "rank-real-subspaces",
-  seconds: 8,
+  seconds: 2,
   title: "Which directions do adapters of a real decoder share?",
   question:
     "Do r = 8 and r = 64, or two seeds, find the same directions on SmolLM2-135M? The start of A and the data " +

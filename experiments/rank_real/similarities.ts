@@ -75,8 +75,8 @@ export const cellSimilarities = (
     ...[updates, cells, metricOf] as const,
   );
 
-/** φ of cells before the first step, in A: ΔW is zero then and has no directions. */
-export const startSimilarities = (
+/** φ of cells in A alone, as in the paper; before the first step ΔW is zero and has no directions. */
+export const similaritiesInA = (
   updates: UpdatesByName,
   cells: readonly Cell[],
 ): CellSimilarity[] => similaritiesIn([inA], updates, cells);

@@ -8,7 +8,7 @@ import {
   type CellLine,
   cellLines,
   cellSimilarities,
-  startSimilarities,
+  similaritiesInA,
 } from "../../../experiments/rank_real/similarities.ts";
 import {
   cellNames,
@@ -90,7 +90,7 @@ Deno.test("φ is of the pairs of a cell, and its lines give the same numbers", (
   }
   const lines = cellLines(found, () => "commit a"), [line] = lines;
   assertEquals(line.source, "commit a");
-  const start = startSimilarities(updates, [one]);
+  const start = similaritiesInA(updates, [one]);
   assertEquals(start.map(({ space }) => space), ["A"]);
   assertEquals([lines.length, line.site, line.pairs], [6, "q", 1]);
   assertEquals([cellLayers(line, "top"), cellLayers(line, "common")], [[1, 1], [8, 8]]);
