@@ -88,6 +88,7 @@ Deno.test("options are listed in groups of at most a dozen, those of all command
   const titles = [
     "What is trained, and on what",
     "Method",
+    "Options of one method",
     "Steps",
     "Held-out texts",
     "What is saved",

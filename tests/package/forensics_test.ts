@@ -3,13 +3,8 @@
 import { assert, assertEquals } from "@std/assert";
 import { type PaperRow, paperRows, tableLabel } from "../../src/paper/mod.ts";
 import { printedValue } from "../../src/paper/printed_number.ts";
+import { markdownRows } from "../support/markdown_rows.ts";
 import { sourceText } from "../support/source_files.ts";
-
-/** The cells of every row of a Markdown table below a heading, without escapes. */
-function rowsOf(text: string): string[][] {
-  const lines = text.replaceAll("\\", "").split("\n").filter((line) => line.startsWith("| "));
-  return lines.map((line) => line.slice(2, -2).split(" | ").map((cell) => cell.trim()));
-}
 
 const page = sourceText("docs/teaching/forensic_appendix.md");
 const [, ...sections] = page.split(/^### /m);
@@ -20,7 +15,7 @@ const items = Object.fromEntries(sections.map((text) => {
 
 /** The rows of an item's table, one for each cell of the paper: `3, 13` are two. */
 const cellsOf = (item: string): string[] =>
-  rowsOf(items[item]).filter(([table]) => table !== "table" && !table.startsWith("-"))
+  markdownRows(items[item]).filter(([table]) => table !== "table" && !table.startsWith("-"))
     .flatMap(([tables, ...rest]) =>
       tables.split(", ").map((table) => [table, ...rest].join(" | "))
     );
@@ -60,21 +55,4 @@ Deno.test("items are numbered without a gap, and each has a line in the overview
     .flatMap((row) => Array.from(row.matchAll(/\[([FV]\d+)\]\(#([fv]\d+)\)/g)));
   assertEquals(linked.map(([, item]) => item), Object.keys(items));
   assert(linked.every(([, item, anchor]) => item.toLowerCase() === anchor));
-});
-
-Deno.test("verdicts in two spaces are those of the findings", () => {
-  const found = new Map(
-    rowsOf(sourceText("docs/findings.md")).map(([claim, ...rest]) => {
-      const [ours, verdict] = rest.slice(-2);
-      return [claim, `${verdict}: ${ours}`];
-    }),
-  );
-  const [, verdicts] = page.split("\n## Verdicts that come out two ways\n");
-  const rows = rowsOf(verdicts).slice(1).filter(([question]) => !question.startsWith("-"));
-  const expected = [...found].flatMap(([claim, inPaper]) => {
-    const [, question] = /^(.*) \(in (?:A|ΔW)\)$/.exec(claim) ?? [];
-    return question ? [[question, inPaper, found.get(`${question} (in ΔW·S^½)`)]] : [];
-  });
-  assert(expected.length > 5);
-  assertEquals(rows, expected);
 });

@@ -68,11 +68,20 @@ export interface MethodOptions {
  *
  * @param usual Says what the method is where none is given.
  */
-export const methodOptions = (usual = "lora if a lora option is given, else full"): Option[] =>
-  group("Method:", [
-    option("--method <name>", `what to train (default: ${usual})`).choices(methodKinds),
-    ...Array.from(flagged, ([name, option]) => flagOf(name, option)),
-  ]);
+export function methodOptions(usual = "lora if a lora option is given, else full"): Option[] {
+  const ofOne = (name: string) => takersOf(name).length === 1;
+  const flags = (fits: (name: string) => boolean) =>
+    Array.from(flagged).filter(([name]) => fits(name)).map(([name, option]) =>
+      flagOf(name, option)
+    );
+  return [
+    ...group("Method:", [
+      option("--method <name>", `what to train (default: ${usual})`).choices(methodKinds),
+      ...flags((name) => !ofOne(name)),
+    ]),
+    ...group("Options of one method:", flags(ofOne)),
+  ];
+}
 
 /** A method's option that has a flag. */
 type FlaggedOption = MethodOption & Flag;
