@@ -2,7 +2,6 @@
 
 import { join } from "node:path";
 import type { LowRankUpdate } from "../../src/adapt/mod.ts";
-import { updateDirections } from "../../src/analysis/mod.ts";
 import { fromTo, median } from "../../src/core/numbers.ts";
 import { kindOf } from "../../src/storage/storage.ts";
 import { type DataTable, table } from "../../src/figures/mod.ts";
@@ -13,12 +12,7 @@ import {
   topDirectionsOf,
 } from "../../src/inspect/amplification_rows.ts";
 import { openBaseWeights } from "../../src/inspect/mod.ts";
-import {
-  type DenseMatrix,
-  frobeniusNorm,
-  identity,
-  multiplyTransposed,
-} from "../../src/linalg/mod.ts";
+import { type DenseMatrix, identity } from "../../src/linalg/mod.ts";
 import { marginBelow, reachedBy } from "../differences.ts";
 import { type Claim, type Experiment, experiment, LeftOut, type Margin } from "../frame/mod.ts";
 import { amplificationRules, deviations, overlapOf } from "../rank_study/amplification.ts";
@@ -37,18 +31,13 @@ const amplifiedRanks = [4, 8, 64] as const;
 
 const [smallest, , largest] = amplifiedRanks;
 
-/** A row, with ‖UᵀWV‖ of each seed, of which its own is the mean, where it is known. */
-export interface RealAmplificationRow extends AmplificationRow {
-  readonly bySeed?: readonly number[];
-}
-
-type Rows = readonly RealAmplificationRow[];
+type Rows = readonly AmplificationRow[];
 
 /** W_q of every layer beside the updates of several seeds at each rank, which all change the same layers. */
 function realAmplification(
   updates: ReadonlyMap<number, readonly (readonly LowRankUpdate[])[]>,
   weightOf: (module: string) => DenseMatrix,
-): RealAmplificationRow[] {
+): AmplificationRow[] {
   const [[first]] = updates.values();
   const queries = first.flatMap((update, place) => siteOf(update).site === "q" ? [place] : []);
   const modules = queries.map((place) => ({
@@ -58,16 +47,7 @@ function realAmplification(
     updates: new Map([...updates].map(([rank, own]) => [rank, own.map((all) => all[place])])),
   }));
   const options = { inMetric: false, randomDirections: largest };
-  return amplificationRows(modules, amplifiedRanks, options).map((row) => {
-    const { weight, updates } = modules.find(({ layer }) => `${layer + 1}` === row.layer)!;
-    return { ...row, bySeed: updates.get(row.rank)!.map((one) => inDeltaOf(one, weight)) };
-  });
-}
-
-/** ‖UᵀWV‖ with all of an update's directions. */
-function inDeltaOf(update: LowRankUpdate, weight: DenseMatrix): number {
-  const { left, right } = updateDirections(update);
-  return frobeniusNorm(multiplyTransposed(left, multiplyTransposed(right, weight)));
+  return amplificationRows(modules, amplifiedRanks, options);
 }
 
 const at = (rows: Rows, rank: number) => rows.filter((row) => row.rank === rank);
@@ -83,19 +63,34 @@ const timesChance = ({ inDelta, inRandom }: AmplificationRow) => inDelta / inRan
 /** A factor by that of random directions. */
 const besideChance = ({ factor, randomFactor }: AmplificationRow) => factor / randomFactor;
 
-/** Deviations of a draw above random, of a mean or of a seed. */
-const deviationsAbove = (row: RealAmplificationRow, inDelta: number) =>
-  (inDelta - row.inRandom) / row.randomSpread;
+/** Deviations of a draw above random. */
+const deviationsAbove = ({ inDelta, inRandom, randomSpread }: AmplificationRow) =>
+  (inDelta - inRandom) / randomSpread;
 
-/** The distance of three quarters of the layers from three deviations above random, beside the spread over seeds. */
-function randomMargin(rows: Rows): Margin {
-  const own = at(rows, smallest);
-  const reached = (inDelta: (row: RealAmplificationRow) => number) =>
-    reachedBy(own.map((row) => deviationsAbove(row, inDelta(row))), mostShare);
-  const { bySeed: seeds = [] } = own[0];
-  const each = seeds.map((_, seed) => reached(({ bySeed }) => bySeed![seed]));
-  return marginBelow(deviations, reached(({ inDelta }) => inDelta), each);
+/** Directions of W that r = 64 has more of than r = 4 and than any random matrix, layer by layer. */
+function morePickedUp(rows: Rows): number[] {
+  const small = at(rows, smallest);
+  return at(rows, largest).map(({ pickedUp, randomPickedUp }, layer) =>
+    pickedUp - Math.max(small[layer].pickedUp, randomPickedUp)
+  );
 }
+
+/** The distance from a mark of what three quarters of the layers reach, beside its spread over the seeds of all rows. */
+function layersMargin(mark: number, rows: Rows, values: (rows: Rows) => number[]): Margin {
+  const reached = (own: Rows) => reachedBy(values(own), mostShare);
+  const seeds = Math.min(...rows.map(({ bySeed }) => bySeed.length));
+  const each = Array.from(
+    { length: seeds },
+    (_, seed) => reached(rows.map((row) => ({ ...row, ...row.bySeed[seed] }))),
+  );
+  return marginBelow(mark, reached(rows), each);
+}
+
+const randomMargin = (rows: Rows): Margin =>
+  layersMargin(deviations, at(rows, smallest), (own) => own.map(deviationsAbove));
+
+const pickedUpMargin = (rows: Rows): Margin =>
+  layersMargin(0, [smallest, largest].flatMap((rank) => at(rows, rank)), morePickedUp);
 
 const layers = (rows: Rows) => `median and range of ${at(rows, smallest).length} layers`;
 
@@ -118,6 +113,7 @@ const words: readonly Pick<Claim<Rows>, "ours" | "found" | "text" | "why" | "not
       `A random matrix at r = ${largest}, at most: ${
         shown(at(rows, largest), ({ randomPickedUp }) => randomPickedUp)
       }.`,
+    margin: pickedUpMargin,
   },
   {
     text: "Table 7: on SmolLM2, ΔW_q has a stronger correlation with W_q than random directions",
@@ -194,7 +190,7 @@ async function baseWeights(base: string, updates: readonly LowRankUpdate[]) {
 }
 
 const normsTable = (rows: Rows): DataTable =>
-  table<Omit<RealAmplificationRow, "overlap" | "randomOverlap" | "bySeed">>({
+  table<Omit<AmplificationRow, "overlap" | "randomOverlap" | "bySeed">>({
     id: "rank-real-amplification",
     title:
       "Table 7 on SmolLM2, for W_q: means over the seeds; for random directions, over 20 draws",

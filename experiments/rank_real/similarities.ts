@@ -56,6 +56,8 @@ export interface CellSimilarity extends SpaceSimilarity {
   readonly cell: Cell;
   /** φ(1, 1) of every pair of ranks, module by module: what the mean of the modules is of. */
   readonly tops: readonly (readonly number[])[];
+  /** The modules' common directions of two seeds, each run left out once; none of fewer than three runs. */
+  readonly commonWithout: readonly (readonly number[])[];
 }
 
 /** The metric of a module's inputs. */
@@ -89,7 +91,7 @@ function similaritiesIn(
 ): CellSimilarity[] {
   if (cells.length === 0) return [];
   const [first] = updates.values(), controls = new Controls();
-  const found = cells.map(() => names.map((): PairedModule[] => []));
+  const found = cells.map(() => names.map((): (ModuleSimilarity & PartsOfModule)[] => []));
   first.forEach((update, place) => {
     const metric = metricOf?.(update.module), site = siteOf(update), out = update.B.shape[0];
     names.forEach((name, s) => {
@@ -102,19 +104,24 @@ function similaritiesIn(
   const dimensions = first[0].A.shape[1];
   return cells.flatMap((cell, c) =>
     names.map((space, s) => ({
-      ...{ cell, space, modules: found[c][s], tops: byPair(found[c][s]) },
+      ...{ cell, space, modules: found[c][s], ...turned(found[c][s]) },
       ...space === inA && { chance: smallRank / dimensions },
     }))
   );
 }
 
-/** A module with φ(1, 1) of each pair of ranks. */
-interface PairedModule extends ModuleSimilarity {
+/** Numbers of one module: of each pair of ranks, and with each run of the seeds left out. */
+interface PartsOfModule {
   readonly tops: readonly number[];
+  readonly commonWithout: readonly number[];
 }
 
-const byPair = (modules: readonly PairedModule[]): number[][] =>
-  modules[0].tops.map((_, pair) => modules.map(({ tops }) => tops[pair]));
+/** The same numbers pair by pair and run by run, a number for each module. */
+function turned(modules: readonly PartsOfModule[]): Pick<CellSimilarity, keyof PartsOfModule> {
+  const of = (key: keyof PartsOfModule) =>
+    modules[0][key].map((_, part) => modules.map((module) => module[key][part]));
+  return { tops: of("tops"), commonWithout: of("commonWithout") };
+}
 
 /**
  * Computes one module's similarities in one space, cell by cell; each adapter's directions are
@@ -123,16 +130,30 @@ const byPair = (modules: readonly PairedModule[]): number[][] =>
 function moduleSimilarities(
   directionsOf: (name: string) => DenseMatrix,
   cells: readonly Cell[],
-): (Similarity & Pick<PairedModule, "tops">)[] {
+): (Similarity & PartsOfModule)[] {
   const known = new Map<string, DenseMatrix>();
   const directions = (name: string) => known.getOrInsertComputed(name, () => directionsOf(name));
   const grids = (pairs: readonly Pair[]): Grid[] =>
     pairs.map(([one, other]) => similarityGrid(directions(nameOf(one)), directions(nameOf(other))));
   const meanOf = (all: readonly Grid[]) => all.length === 0 ? [] : meanSimilarity(all);
   return cells.map(({ ranks, seeds }) => {
-    const own = grids(ranks), tops = own.map((grid) => phi(grid, 1, 1));
-    return { ranks: meanOf(own), seeds: meanOf(grids(seeds)), tops };
+    const own = grids(ranks), ofSeeds = grids(seeds);
+    return {
+      ...{ ranks: meanOf(own), seeds: meanOf(ofSeeds) },
+      tops: own.map((grid) => phi(grid, 1, 1)),
+      commonWithout: withoutEachRun(seeds, ofSeeds)
+        .map((left) => commonDirections({ seeds: meanOf(left) })),
+    };
   });
+}
+
+/** What is of pairs of runs, once without each run; none of fewer than three runs, which leave no pair. */
+export function withoutEachRun<T>(pairs: readonly Pair[], values: readonly T[]): T[][] {
+  const runs = [...new Set(pairs.flatMap((pair) => pair.map(nameOf)))];
+  if (runs.length < 3) return [];
+  return runs.map((run) =>
+    values.filter((_, i) => pairs[i].every((place) => nameOf(place) !== run))
+  );
 }
 
 /** Gaussian updates, once for each shape, or for each layer in the metric of its inputs. */

@@ -53,8 +53,10 @@ const passing = (modules: Modules) => modules.filter(sharesTop).length;
 const topShort = ({ modules }: SpaceSimilarity) =>
   `${passing(modules)} of ${modules.length} modules, φ(1, 1) ${shown(modules, top)}`;
 
-/** One space of the judged cell, with φ(1, 1) of every pair where it is known. */
-export type JudgedSpace = SpaceSimilarity & Partial<Pick<CellSimilarity, "tops">>;
+/** One space of the judged cell, with the numbers of its pairs where they are known. */
+export type JudgedSpace =
+  & SpaceSimilarity
+  & Partial<Pick<CellSimilarity, "tops" | "commonWithout">>;
 
 /** The distance below the paper's mark of the φ(1, 1) that a share of the modules reach, beside its spread over pairs. */
 const topMargin = (share: number) => ({ modules, tops = [] }: JudgedSpace): Margin =>
@@ -67,6 +69,16 @@ const topMargin = (share: number) => ({ modules, tops = [] }: JudgedSpace): Marg
 
 /** The runs a side, n, of n (n − 1) pairs of unlike seeds: no more pairs than that are independent. */
 const runsOf = (pairs: number): number => Math.round((1 + Math.sqrt(1 + 4 * pairs)) / 2);
+
+/** The distance of q's common directions below v's, beside the spread over runs by the jackknife: n − 1 times the values'. */
+function commonMargin({ modules, commonWithout = [] }: JudgedSpace): Margin {
+  const own = commonOf(modules, "q") - commonOf(modules, "v");
+  const each = commonWithout.map((counts) =>
+    counts.reduce((all, count, i) => modules[i].site === "q" ? all + count : all - count, 0)
+  );
+  const margin = marginBelow(0, own, each);
+  return { ...margin, noise: Math.max(1, each.length - 1) * margin.noise };
+}
 
 /** The finding of the four cells. */
 const shownByCells =
@@ -98,7 +110,8 @@ const words: readonly Pick<
     ours: ({ modules }) => `${commonOf(modules, "q")} for q, ${commonOf(modules, "v")} for v`,
     found: ({ modules }) =>
       `Summed over the layers; the most in one is ${Math.max(...modules.map(commonDirections))}. ` +
-      `φ(8, 8) of both seeds: ${shown(modules, eighth)}.`,
+      `φ(8, 8) of two seeds: ${shown(modules, eighth)}.`,
+    margin: commonMargin,
   },
   {
     text: "Figures 6, 7: on SmolLM2, r = 8 and r = 64 share their top direction in every layer",

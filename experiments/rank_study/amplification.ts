@@ -231,7 +231,11 @@ export const amplification: Experiment = experiment({
   rules: amplificationClaims,
   tables: [
     (rows) =>
-      table<Partial<Record<Exclude<keyof AmplificationRow, "overlap" | "randomOverlap">, Cell>>>({
+      table<
+        Partial<
+          Record<Exclude<keyof AmplificationRow, "overlap" | "randomOverlap" | "bySeed">, Cell>
+        >
+      >({
         id: "amplification",
         title: "Table 7 at small scale, for W_q: means over three seeds; for random directions, " +
           `over ${randomDraws} draws. The last rows are quoted from the paper (GPT-3, layer 48)`,

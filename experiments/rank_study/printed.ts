@@ -60,6 +60,7 @@ const norms = [4, 64].map((rank): AmplificationRow => {
       view: "ΔW",
       site: "q",
       layer: "48",
+      bySeed: [],
       rank,
       dimensions: width,
       weightNorm,

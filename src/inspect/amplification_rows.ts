@@ -82,6 +82,8 @@ export interface AmplificationRow extends AmplificationNorms, DirectionOverlaps 
   readonly layer: string;
   /** r. */
   readonly rank: number;
+  /** What two of its means are of, seed by seed. */
+  readonly bySeed: readonly Pick<AmplificationRow, "inDelta" | "pickedUp">[];
 }
 
 /**
@@ -136,9 +138,13 @@ function measuring(
     const random = draws.map(({ left, right }): Directions => {
       return { left: rowsOf(left, 0, rank), right: rowsOf(right, 0, rank) };
     });
+    const overlaps = deltas.map((delta) => similarityGrid(top, updateDirections(delta).left));
     return {
       ...normsOf(measured, random.map((directions) => normIn(directions, W))),
-      ...overlapsOf(top, deltas, random, weight.rows),
+      ...overlapsOf(overlaps, random.map(({ left }) => similarityGrid(top, left)), weight.rows),
+      bySeed: measured.map(({ inDelta }, seed) => {
+        return { inDelta, pickedUp: pickedUp(overlaps[seed], weight.rows) };
+      }),
     };
   };
 }
@@ -204,15 +210,11 @@ export interface DirectionOverlaps {
 }
 
 function overlapsOf(
-  top: DenseMatrix,
-  deltas: readonly LowRankFactors[],
-  random: readonly Directions[],
+  overlaps: readonly Grid[],
+  randomOverlaps: readonly Grid[],
   dimensions: number,
 ): DirectionOverlaps {
-  const randomOverlaps = random.map(({ left }) => similarityGrid(top, left));
-  const overlap = meanSimilarity(
-    deltas.map((delta) => similarityGrid(top, updateDirections(delta).left)),
-  );
+  const overlap = meanSimilarity(overlaps);
   return {
     overlap,
     randomOverlap: meanSimilarity(randomOverlaps),

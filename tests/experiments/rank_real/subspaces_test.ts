@@ -9,6 +9,7 @@ import {
   cellLines,
   cellSimilarities,
   similaritiesInA,
+  withoutEachRun,
 } from "../../../experiments/rank_real/similarities.ts";
 import {
   cellNames,
@@ -16,6 +17,7 @@ import {
   cellsAtStart,
   judgedCell,
   nameOf,
+  type Pair,
   type Place,
   placesOfCells,
 } from "../../../experiments/rank_real/cells.ts";
@@ -141,6 +143,29 @@ Deno.test("a broken rule is decided where the module at its mark is below by mor
   assertEquals(all!(space), { beyond: 0, noise: Infinity, seeds: 1 });
 });
 
+Deno.test("figure 4: the common directions of q and v, with each run left out once", () => {
+  const [, , , { margin }] = realSubspaceClaims,
+    common = (count: number) =>
+      Array.from({ length: 8 }, (_, i) => Array<number>(8).fill(i < count ? 0.5 : 0.4));
+  const module = (site: "q" | "v", count: number) =>
+    ({ site, layer: 0, seeds: common(count) }) as unknown as ModuleSimilarity;
+  const space = { space: "A", modules: [module("q", 1), module("v", 5)] };
+  assertEquals(margin!(space), { beyond: 4, noise: Infinity, seeds: 0 });
+  // Without a run q has 1, v 4, 5, 6: √(2/3 · 2) is the jackknife's error of −4.
+  const known = margin!({ ...space, commonWithout: [[1, 4], [1, 5], [1, 6]] });
+  assertEquals([known.beyond, known.seeds], [4, 3]);
+  assertAlmostEquals(known.noise, 2 * Math.sqrt(2 / 3 * 2));
+});
+
+Deno.test("a run is left out with all of its pairs, and two runs leave none", () => {
+  const places = [1, 2, 3].map((data): Place => ({
+    ...{ key: "qv-64", start: 6400 + data, data, at: 500, steps: 500 },
+  }));
+  const pairs: Pair[] = [[places[0], places[1]], [places[0], places[2]], [places[1], places[2]]];
+  assertEquals(withoutEachRun(pairs, ["12", "13", "23"]), [["23"], ["13"], ["12"]]);
+  assertEquals(withoutEachRun(pairs.slice(0, 1), ["12"]), []);
+});
+
 Deno.test("the start decides where both cells with the same one share, and no other does", () => {
   const lines = (tops: readonly string[]) => cellNames.map((name, i) => lineOf(name, tops[i]));
   const [most, few] = ["600 501 900 500", "600 501 500 100"];
@@ -182,10 +207,17 @@ Deno.test("figure 8 and table 7: three quarters of the layers", () => {
         row(layer, 64, { pickedUp: kept ? 2 : 1, randomPickedUp: 1, factor: kept ? 2 : 3 }),
       ];
     }).flat();
-  const known = rows(5).map((one, i) => ({ ...one, bySeed: i % 2 ? [] : [1.25, 1.15] }));
+  const known = rows(5).map((one) => {
+    const [first, ...others] = one.rank === 4 ? [1.25, 1.15] : [0.5, 1.5, 9];
+    const numbers = (value: number) => ({ inDelta: value, pickedUp: value });
+    return { ...one, bySeed: [numbers(first), ...others.map(numbers)] };
+  });
   const { beyond, noise } = realAmplificationClaims[2].margin!(known);
   assertAlmostEquals(beyond, 1); // Layers at 1.2 are two deviations above random.
   assertAlmostEquals(noise, 2 * Math.SQRT1_2 / Math.SQRT2); // Seeds at 2.5 and 1.5.
+  const picked = realAmplificationClaims[1].margin!(known);
+  assertEquals([picked.beyond, picked.seeds], [0, 2]); // r = 4 has two seeds, r = 64 a third.
+  assertAlmostEquals(picked.noise, 2 * (1.1 / Math.SQRT2) / Math.SQRT2); // 0.5 − 1.25 and 1.5 − 1.15.
   for (const { holds, text } of realAmplificationClaims) {
     assertEquals([6, 5].map((keeping) => holds(rows(keeping))), [true, false], String(text));
   }
