@@ -18,7 +18,7 @@ import { type Claim, type Experiment, experiment, LeftOut, type Margin } from ".
 import { amplificationRules, deviations, overlapOf } from "../rank_study/amplification.ts";
 import { mostShare } from "../rank_study/subspaces.ts";
 import { nameOf } from "./cells.ts";
-import { dataSeeds, methodOf } from "./plan.ts";
+import { methodOf } from "./plan.ts";
 import { tried } from "./rank_real.ts";
 import { chosenRuns } from "./rows.ts";
 import { planReal, type RealRun, realSteps } from "./runs.ts";
@@ -170,13 +170,13 @@ async function readAll(folders: readonly (readonly [rank: number, folder: string
 }
 
 /** The shipped ones, of six layers. */
-const shippedFolders = amplifiedRanks.flatMap((rank) =>
-  dataSeeds.map((data) => {
-    const key = `qv-${rank}`, start = methodOf(key).starts + data;
-    const name = nameOf({ key, start, data, steps: realSteps, at: realSteps });
-    return [rank, join(adaptersFolder, name)] as const;
-  })
-);
+const shippedFolders = amplifiedRanks.flatMap((rank) => {
+  const key = `qv-${rank}`, { starts, seeds } = methodOf(key);
+  return seeds.map((data) => {
+    const place = { key, start: starts + data, data, steps: realSteps, at: realSteps };
+    return [rank, join(adaptersFolder, nameOf(place))] as const;
+  });
+});
 
 /** W_q of every layer that is adapted, from the base. */
 async function baseWeights(base: string, updates: readonly LowRankUpdate[]) {
@@ -256,7 +256,8 @@ export const realAmplificationStudy: Experiment = experiment<RealRun, Rows>({
   settings:
     "Runs of “Which rank is enough on a real decoder?” at r = 4, 8 and 64: the layers whose adapters are shipped, " +
     "or all with --full.",
-  seeds: "data 1, 2, 3, those whose adapters are shipped, so the header's do not apply",
+  seeds:
+    "data 1, 2, 3, and 4, 5 at r = 4, those whose adapters are shipped, so the header's do not apply",
   scale: true,
   claims: realAmplificationClaims,
   tables: [normsTable],

@@ -7,7 +7,7 @@ import { chooseLeast, type ChosenRate, type TriedRates } from "../methods/rates.
 import { answersOf, openBase } from "../methods/e2e/runs.ts";
 import { choiceNoise, scorer, type Scores, type Texts, valuesOf } from "../methods/e2e/rows.ts";
 import type { MethodRow } from "../methods/comparison.ts";
-import { dataSeeds, methodOf, reportedRun } from "./plan.ts";
+import { methodOf, reportedRun } from "./plan.ts";
 import { measureLosses, type RealRun, realSteps } from "./runs.ts";
 import type { RealTask } from "./task.ts";
 
@@ -56,17 +56,17 @@ export const unpacked = (text: string, unit = 1): number[] =>
 /** The unit of a pair's loss. */
 export const pairUnit = 1e-4;
 
-/** All reported runs whose rate was searched, with the end of its grid where it is one. */
+/** All reported runs whose rate was searched, seed by seed, with the end of its grid where it is one. */
 export function chosenRuns(
   tried: Readonly<Record<string, TriedRates>>,
-  seeds: readonly number[] = dataSeeds,
+  seeds?: readonly number[],
 ): ChosenRun[] {
-  return seeds.flatMap((seed) =>
-    Object.keys(tried).map((key) => {
-      const { learningRate, end } = chooseLeast(tried[key]);
-      return { ...reportedRun(methodOf(key), learningRate, seed), end };
-    })
-  );
+  const runs = Object.keys(tried).flatMap((key) => {
+    const { learningRate, end } = chooseLeast(tried[key]), method = methodOf(key);
+    const own = seeds ?? method.seeds;
+    return own.map((seed) => ({ ...reportedRun(method, learningRate, seed), end }));
+  });
+  return runs.sort((a, b) => a.data - b.data);
 }
 
 /** The rows of some finished runs, after those of what is not trained. */

@@ -10,7 +10,7 @@ import { renamedTensors, rowInFile } from "../../src/formats/gguf.ts";
 import type { DenseMatrix } from "../../src/linalg/mod.ts";
 
 import type { Place } from "./cells.ts";
-import { dataSeeds, methodOf } from "./plan.ts";
+import { methodOf } from "./plan.ts";
 import { realSteps } from "./runs.ts";
 import { realWidth } from "./task.ts";
 
@@ -25,11 +25,10 @@ export const shippedLayers: readonly number[] = [0, 5, 11, 17, 23, 29];
 /** Ranks of q and v that are shipped. */
 const ranks = ["qv-1", "qv-4", "qv-8", "qv-64"];
 
-/** True of a shipped adapter: at the end of 500 steps, from its own start, with one of two seeds. */
-export function isShipped({ key, start, data, steps, at }: Place): boolean {
-  return ranks.includes(key) && steps === realSteps && at === steps &&
-    dataSeeds.slice(0, 2).some((seed) => seed === data && start === methodOf(key).starts + seed);
-}
+/** True of a shipped adapter: at the end of 500 steps, from its own start. */
+export const isShipped = ({ key, start, data, steps, at }: Place): boolean =>
+  ranks.includes(key) && steps === realSteps && at === steps &&
+  start === methodOf(key).starts + data;
 
 /** Blocks of 32 values, layer after layer, rows in the order of Hugging Face's models. */
 const weightsFile = join(adaptersFolder, "q_proj.q4_1");

@@ -107,6 +107,7 @@ export const stages: readonly Stage[] = [
   ...reported([four], firstSeeds),
   ...starts.slice(2, 4),
   ...reported([most, four], lastSeeds),
+  ...reported([four], four.seeds.slice(dataSeeds.length)),
   ...starts.slice(4),
   ...searches([two, sixteen]),
   ...reported([two, sixteen]),
