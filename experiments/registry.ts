@@ -32,8 +32,8 @@ import { fourBitProduct } from "./quantized/product.ts";
 import { quantizedStep } from "./quantized/step.ts";
 import { survival } from "./quantized/survival.ts";
 import { realAmplificationStudy } from "./rank_real/amplification.ts";
-import { realDirections } from "./rank_real/directions.ts";
-import { realUpdates } from "./rank_real/intruders.ts";
+import { realSubspaces } from "./rank_real/subspaces.ts";
+import { realUpdates } from "./rank_real/updates.ts";
 import { rankReal } from "./rank_real/rank_real.ts";
 import { amplification } from "./rank_study/amplification.ts";
 import { subspaces } from "./rank_study/subspaces.ts";
@@ -58,7 +58,7 @@ export const experiments: readonly Experiment[] = [
   whichMatrices,
   whichRank,
   rankReal,
-  realDirections,
+  realSubspaces,
   realAmplificationStudy,
   realUpdates,
   neededRankMap,

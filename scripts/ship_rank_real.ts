@@ -18,7 +18,7 @@ import {
   placesOfCells,
   readAt,
 } from "../experiments/rank_real/cells.ts";
-import { measuredCells } from "../experiments/rank_real/directions.ts";
+import { measuredCells } from "../experiments/rank_real/subspaces.ts";
 import { chosenRuns, measureBase, type RealRow, rowsOf } from "../experiments/rank_real/rows.ts";
 import { realSpec } from "../experiments/rank_real/runs.ts";
 import { scaledKeys, type ScaledRow } from "../experiments/rank_real/scaling.ts";
@@ -49,7 +49,7 @@ import {
   storedUpdates,
   type UpdateLine,
   updateLines,
-} from "../experiments/rank_real/updates.ts";
+} from "../experiments/rank_real/update_lines.ts";
 import { searchSeed } from "../experiments/rate_search.ts";
 import type { LowRankUpdate } from "../src/adapt/mod.ts";
 import { checkedOutCommit } from "../src/storage/checkout.ts";

@@ -18,13 +18,14 @@ import { type Claim, type Experiment, experiment, LeftOut, type Margin } from ".
 import { amplificationRules, deviations, overlapOf } from "../rank_study/amplification.ts";
 import { mostShare } from "../rank_study/subspaces.ts";
 import { nameOf } from "./cells.ts";
+import { onSmolLM2, type Words } from "./rank_claims.ts";
 import { methodOf } from "./plan.ts";
 import { tried } from "./rank_real.ts";
 import { chosenRuns } from "./rows.ts";
 import { planReal, type RealRun, realSteps } from "./runs.ts";
 import { adaptersFolder, shippedWeights } from "./shipped_adapters.ts";
 import { findReal, openReal, realWidth } from "./task.ts";
-import { siteOf } from "./updates.ts";
+import { siteOf } from "./update_lines.ts";
 
 /** Ranks of Figure 8; Table 7 has the first and the last. */
 const amplifiedRanks = [4, 8, 64] as const;
@@ -94,15 +95,13 @@ const pickedUpMargin = (rows: Rows): Margin =>
 
 const layers = (rows: Rows) => `median and range of ${at(rows, smallest).length} layers`;
 
-/** A report's words on each claim, for more layers than it can list. */
-const words: readonly Pick<Claim<Rows>, "ours" | "found" | "text" | "why" | "note" | "margin">[] = [
-  {
-    text: "Figure 8: on SmolLM2, the top directions of W_q are not those of ΔW_q",
+/** A report's words on each claim of the tiny base, for more layers than it can list. */
+const words: Words<Rows> = {
+  "Figure 8: the top directions of W_q are not those of ΔW_q": {
     ours: (rows) => `φ ${shown(at(rows, smallest), overlapOf)}, chance 0.10; ${layers(rows)}`,
     found: () => "In the paper chance is 0.096.",
   },
-  {
-    text: "Figure 8: on SmolLM2, at a larger r ΔW_q picks up more of W_q's top directions",
+  "Figure 8: at a larger r, ΔW_q picks up more of W_q's top directions": {
     ours: (rows) =>
       `${
         [smallest, largest].map((rank) => shown(at(rows, rank), ({ pickedUp }) => pickedUp)).join(
@@ -115,14 +114,12 @@ const words: readonly Pick<Claim<Rows>, "ours" | "found" | "text" | "why" | "not
       }.`,
     margin: pickedUpMargin,
   },
-  {
-    text: "Table 7: on SmolLM2, ΔW_q has a stronger correlation with W_q than random directions",
+  "Table 7: ΔW_q has a stronger correlation with W_q than random directions": {
     ours: (rows) => `${shown(at(rows, smallest), timesChance)} times random's; ${layers(rows)}`,
     found: () => "In the paper 16 times.",
     margin: randomMargin,
   },
-  {
-    text: "Table 7: on SmolLM2, ΔW_q amplifies directions that W_q does not emphasize",
+  "Table 7: ΔW_q amplifies directions that W_q does not emphasize": {
     ours: (rows) =>
       `${
         shown(at(rows, smallest), ({ inDelta, inWeight }) => 100 * inDelta / inWeight, 1)
@@ -130,8 +127,7 @@ const words: readonly Pick<Claim<Rows>, "ours" | "found" | "text" | "why" | "not
     // Of the first half of the rule: broken by W's own alone, it is within that mark, and reads “at this scale”.
     margin: randomMargin,
   },
-  {
-    text: "Table 7: on SmolLM2, the amplification factor falls as r grows",
+  "Table 7: the amplification factor falls as r grows": {
     ours: (rows) =>
       `${
         [smallest, largest].map((rank) => shown(at(rows, rank), ({ factor }) => factor, 1)).join(
@@ -144,15 +140,15 @@ const words: readonly Pick<Claim<Rows>, "ours" | "found" | "text" | "why" | "not
       }; in the paper 1 / 16 at r = ${smallest}.`,
     note: "Weak: the factor of random directions falls as well, so that the rule can hardly fail.",
   },
-];
+};
 
 /** The paper's claims on W_q. */
-export const realAmplificationClaims: readonly Claim<Rows>[] = amplificationRules({
-  ...{ inLayers: "in at least three quarters of the layers", top: topDirectionsOf(realWidth) },
-}).map(({ why: _, note: __, found: ___, corrected: ____, ...claim }, i) => ({
-  ...claim,
-  ...words[i],
-}));
+export const realAmplificationClaims: readonly Claim<Rows>[] = onSmolLM2(
+  amplificationRules({
+    ...{ inLayers: "in at least three quarters of the layers", top: topDirectionsOf(realWidth) },
+  }),
+  words,
+);
 
 /** Updates of several seeds at each rank. */
 type Updates = Map<number, (readonly LowRankUpdate[])[]>;

@@ -14,7 +14,7 @@ import {
   realClaims,
   scoreOf,
   shared,
-} from "./claims.ts";
+} from "./rank_claims.ts";
 import found from "./learning_rates.json" with { type: "json" };
 import shipped from "./losses.json" with { type: "json" };
 import {

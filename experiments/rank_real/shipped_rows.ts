@@ -7,7 +7,7 @@ import type { RealRow, RealRows } from "./rows.ts";
 import type { RealRun } from "./runs.ts";
 import type { ScaledRow } from "./scaling.ts";
 import type { CellLine } from "./similarities.ts";
-import type { UpdateLine } from "./updates.ts";
+import type { UpdateLine } from "./update_lines.ts";
 
 /** The making of a run or of a measurement. */
 export interface Source {

@@ -29,7 +29,7 @@ import {
 import { type Cell, nameOf, type Pair } from "./cells.ts";
 import { packed, unpacked } from "./rows.ts";
 import type { RealTask } from "./task.ts";
-import { type Site, siteOf } from "./updates.ts";
+import { type Site, siteOf } from "./update_lines.ts";
 
 /** The paper's A; the two sides of ΔW; and ΔW's inputs as the layer gets them, S without its first direction. */
 const spaceNames = ["A", "ΔW, inputs", "ΔW, outputs", "ΔW·S^½ without its first"] as const;

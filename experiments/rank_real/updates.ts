@@ -1,152 +1,286 @@
-/** The study's adapters: their folders, the modules that they change, and their updates in numbers. @module */
+/** Sizes, spectra and intruder dimensions of the study's updates: claims beyond the paper, tables and the study. @module */
 
-import { join } from "node:path";
-import type { LoraAdapter, LowRankUpdate } from "../../src/adapt/mod.ts";
-import { kindOf } from "../../src/storage/storage.ts";
-import type { Device, DeviceKind } from "../../src/device/device.ts";
-import { readAdapter } from "../../src/formats/mod.ts";
-import type { BaseWeights } from "../../src/inspect/second_moments.ts";
-import { describeUpdate, type UpdateRow } from "../../src/inspect/mod.ts";
-import { applyMethod, runFiles } from "../../src/runs/mod.ts";
-import { openBase } from "../methods/e2e/runs.ts";
-import { chooseLeast, type TriedRates } from "../methods/rates.ts";
-import { nameOf, type Place } from "./cells.ts";
-import { crossedRun, crossedStarts, longRuns, longSteps, methodOf } from "./plan.ts";
-import { chosenRuns, packed, unpacked } from "./rows.ts";
-import { keptFolder, type RealRun, realSpec } from "./runs.ts";
-import type { RealTask } from "./task.ts";
+import { fromTo, mean } from "../../src/core/numbers.ts";
+import {
+  axis,
+  baseLayout,
+  type DataTable,
+  dots,
+  type Figure,
+  line,
+  palette,
+  table,
+} from "../../src/figures/mod.ts";
+import { intervalOf } from "../../src/paper/margin.ts";
+import { marginBelow, signed } from "../differences.ts";
+import {
+  type Claim,
+  claimOn,
+  type Experiment,
+  experiment,
+  LeftOut,
+  type NotedClaim,
+} from "../frame/mod.ts";
+import losses from "./losses.json" with { type: "json" };
+import { dataSeeds, methodOf } from "./plan.ts";
+import type { RealRow } from "./rows.ts";
+import scaled from "./scaled.json" with { type: "json" };
+import { scaledKeys, type ScaledPart, type ScaledRow, shares } from "./scaling.ts";
+import kept from "./updates.json" with { type: "json" };
+import { layersOf, type NumberName, type UpdateLine } from "./update_lines.ts";
 
-/** Every LoRA run whose rate was searched. */
-export function loraRuns(tried: Readonly<Record<string, TriedRates>>): RealRun[] {
-  const rateOf = (key: string) => chooseLeast(tried[key]).learningRate;
-  const crossed = (key: string, run: { start: number; data: number; steps?: number }) =>
-    key in tried ? [crossedRun(methodOf(key), rateOf(key), run)] : [];
-  return [
-    ...chosenRuns(tried).filter(({ method }) => method.kind === "lora"),
-    ...crossedStarts.flatMap((run) => crossed("qv-64", run)),
-    ...longRuns.flatMap(({ key, ...run }) => crossed(key, { ...run, steps: longSteps })),
-  ];
+/** The study's updates in numbers. */
+export interface UpdateRows {
+  /** Two for each adapter: q and v. */
+  readonly lines: readonly UpdateLine[];
+  /** Adapters whose intruders were scaled. */
+  readonly scaled: readonly ScaledRow[];
+  /** The base and the reported runs. */
+  readonly runs: readonly RealRow[];
 }
 
-/** A stored adapter. */
-export interface StoredUpdate {
-  /** The run and the step that it is of. */
-  readonly place: Place;
-  /** Its PEFT folder. */
-  readonly folder: string;
-  /** The folder of its run. */
-  readonly run: string;
+/** The lines of a rank's reported run with a seed of data. */
+const linesOf = (lines: readonly UpdateLine[], key: string, seed: number) =>
+  lines.filter(({ name }) => name === `${key}-start${methodOf(key).starts + seed}-data${seed}`);
+
+const sum = (values: readonly number[]) => values.reduce((all, value) => all + value, 0);
+
+/** Ranks of q and v whose intruders are counted. */
+const countedKeys = ["qv-1", "qv-64"] as const;
+
+/** Directions of W + ΔW of a module among which intruders are counted. */
+const leading = 10;
+
+/** Intruders of q and v over all layers, at both ranks, with a seed of data. */
+export interface IntruderCount {
+  readonly seed: number;
+  readonly low: number; // at r = 1
+  readonly high: number; // at r = 64
+  readonly of: number; // directions of a rank
 }
 
-/** A finished run's adapters: at its end, and those that were kept after some steps. */
-export function placesIn(
-  { key, start, data, steps, kept = [] }: RealRun,
-  folder: string,
-): StoredUpdate[] {
-  const stored = (at: number, own: string): StoredUpdate => ({
-    ...{ place: { key, start, data, steps, at }, folder: own, run: folder },
+/** The counts of the seeds that both ranks have. */
+export const intruderCounts = (lines: readonly UpdateLine[]): IntruderCount[] =>
+  dataSeeds.flatMap((seed) => {
+    const [low, high] = countedKeys.map((key) =>
+      linesOf(lines, key, seed).flatMap((line) => layersOf(line, "intruders"))
+    );
+    if (low.length === 0 || high.length === 0) return [];
+    return [{ seed, low: sum(low), high: sum(high), of: leading * low.length }];
   });
-  return [
-    stored(steps, join(folder, "adapter")),
-    ...kept.map((at) => stored(at, keptFolder(folder, at))),
-  ];
+
+/** Intruders by rank. */
+export const countClaim: Claim<UpdateRows> = {
+  text: "A low rank has more intruder dimensions: r = 1 more than r = 64",
+  beyond: true,
+  rule:
+    "when of the 10 leading directions of W + ΔW of q and v those with no cosine of 0.5 or more with one of W are " +
+    "more at r = 1 than at r = 64, for every seed, summed over all layers (Shuttleworth et al. 2024, arXiv:2410.21228)",
+  ours: ({ lines }) =>
+    intruderCounts(lines)
+      .map(({ seed, low, high, of }) =>
+        `data ${seed}: ${low} at r = 1, ${high} at r = 64, of ${of}`
+      )
+      .join("; "),
+  holds: ({ lines }) => intruderCounts(lines).every(({ low, high }) => low > high),
+};
+
+/** The shares of the rise and of the gain that are gone with a part of ΔW. */
+interface Effect extends Pick<ScaledRow, "key" | "seed"> {
+  readonly undone: number; // of what the loss on the base's own texts has risen by
+  readonly lost: number; // of the gain in held-out loss
 }
 
-/** Adapters of q and v before their first step, by their names: A is drawn from the start's seed, B is zero. */
-export async function startUpdates(
-  places: readonly Place[],
-  task: RealTask,
-  device: Device,
-): Promise<Map<string, readonly LowRankUpdate[]>> {
-  using base = await openBase(device, task.heldOut);
-  const found = new Map<string, readonly LowRankUpdate[]>();
-  for (const place of places) {
-    using adapter = await applyMethod(base, methodOf(place.key).spec, place.start) as LoraAdapter;
-    found.set(nameOf(place), await adapter.read());
-  }
-  return found;
-}
-
-/** The adapters in a folder of runs, by their names: of those that are finished. */
-export async function storedUpdates(
-  runs: readonly RealRun[],
-  task: RealTask,
-  folder: string,
-  device: DeviceKind,
-): Promise<Map<string, StoredUpdate>> {
-  const found = new Map<string, StoredUpdate>();
-  for (const run of runs) {
-    const files = await runFiles(folder, await realSpec(task, run, device));
-    if (await kindOf(files.done) !== "file") continue;
-    for (const one of placesIn(run, files.folder)) found.set(nameOf(one.place), one);
-  }
-  return found;
-}
-
-/** A module that adapters of q and v change. */
-export interface Site {
-  /** Its role. */
-  readonly site: "q" | "v";
-  /** Its block, counted from 0. */
-  readonly layer: number;
-}
-
-/** The module that an update changes: `model.layers.3.self_attn.q_proj`. */
-export function siteOf({ module }: Pick<LowRankUpdate, "module">): Site {
-  const [, layer, site] = /\.(\d+)\.self_attn\.([qv])_proj$/.exec(module)!;
-  return { site: site as Site["site"], layer: Number(layer) };
-}
-
-/** The updates of an adapter. */
-export const readUpdates = async ({ folder }: StoredUpdate): Promise<readonly LowRankUpdate[]> =>
-  (await readAdapter(folder)).updates;
-
-/** The numbers that are kept of a module, with the unit in which each is packed. */
-export const numbers = {
-  relativeNorm: [1e-4, ({ relativeNorm }) => relativeNorm!],
-  stableRank: [1e-3, ({ stableRank }) => stableRank],
-  effectiveRank: [1e-3, ({ effectiveRank }) => effectiveRank],
-  energyRank90: [1, ({ energyRank90 }) => energyRank90],
-  first: [1e-4, ({ singularValues: [first], frobenius }) => (first / frobenius) ** 2],
-  aboveNoise: [1, ({ aboveNoise }) => aboveNoise],
-  factor: [1e-3, ({ amplification }) => amplification!.factor],
-  timesRandom: [1e-3, ({ amplification }) => amplification!.timesRandom],
-  intruders: [1, ({ intruders }) => intruders!.count],
-  blockIntruders: [1, ({ intruders }) => intruders!.blockCount],
-} as const satisfies Record<string, readonly [number, (row: UpdateRow) => number]>;
-
-/** The name of a number. */
-export type NumberName = keyof typeof numbers;
-
-/** One site of one adapter: its numbers by layer, packed. */
-export type UpdateLine =
-  & { readonly name: string; readonly site: Site["site"]; readonly source?: string }
-  & Readonly<
-    Record<NumberName, string>
-  >;
-
-const names = Object.keys(numbers) as NumberName[];
-
-/** The lines of an adapter. */
-export async function updateLines(
-  name: string,
-  updates: readonly LowRankUpdate[],
-  weights: BaseWeights,
-): Promise<UpdateLine[]> {
-  const rows = await Promise.all(updates.map(async (update) => ({
-    ...siteOf(update),
-    row: describeUpdate(update, { weight: await weights.weightOf(update), intruders: true }),
-  })));
-  const sites = Map.groupBy(rows, ({ site }) => site);
-  return Array.from(sites, ([site, own]): UpdateLine => {
-    const values = names.map((key) => {
-      const [unit, value] = numbers[key];
-      return [key, packed(own.map(({ row }) => value(row)), unit)];
-    });
-    return { name, site, ...Object.fromEntries(values) as Record<NumberName, string> };
+/** The effects of a scaling on every adapter whose own row, and the base's, is there, and that has forgotten and gained. */
+function effects({ scaled, runs }: UpdateRows, part: ScaledPart, share: number): Effect[] {
+  const base = runs.find(({ key }) => key === "base");
+  return scaled.filter((row) => row.part === part && row.share === share).flatMap((row) => {
+    const { key, seed } = row, whole = runs.find((run) => run.key === key && run.seed === seed);
+    if (!base || !whole) return [];
+    const forgotten = whole.own! - base.own!, gained = base.value - whole.value;
+    if (forgotten <= 0 || gained <= 0) return [];
+    const undone = (whole.own! - row.own) / forgotten, lost = (row.value - whole.value) / gained;
+    return [{ key, seed, undone, lost }];
   });
 }
 
-/** A number of every layer. */
-export const layersOf = (line: UpdateLine, key: NumberName): number[] =>
-  unpacked(line[key], numbers[key][0]);
+/** The effects of both parts taken out, at every rank that is scaled, with one seed. */
+interface SeedEffects extends Readonly<Record<ScaledPart, readonly Effect[]>> {
+  readonly seed: number;
+}
+
+/** The seeds that have all of it. */
+function bySeed(rows: UpdateRows): SeedEffects[] {
+  const [found, control] = (["intruders", "control"] as const).map((part) =>
+    effects(rows, part, 0)
+  );
+  return dataSeeds.map((seed) => {
+    const of = (all: readonly Effect[]) => all.filter((effect) => effect.seed === seed);
+    return { seed, intruders: of(found), control: of(control) };
+  }).filter((own) =>
+    [own.intruders, own.control].every(({ length }) => length === scaledKeys.length)
+  );
+}
+
+/** The share that is undone beyond the one that is lost, the mean of several adapters. */
+const balance = (all: readonly Effect[]): number =>
+  mean(all.map(({ undone, lost }) => undone - lost));
+
+/** The intruders' balance minus the control's, for each seed. */
+const aboveControl = (rows: UpdateRows): number[] =>
+  bySeed(rows).map(({ intruders, control }) => balance(intruders) - balance(control));
+
+/** Half of the 95% interval of its mean, by Student's t over the seeds. */
+const controlInterval = (rows: UpdateRows): number => {
+  const each = aboveControl(rows);
+  return intervalOf(marginBelow(0, mean(each), each));
+};
+
+const percent = (values: readonly number[]) => `${(100 * mean(values)).toFixed(1)}%`;
+
+const undoneAndLost = (all: readonly Effect[]) =>
+  `undone ${percent(all.map(({ undone }) => undone))}, lost ${
+    percent(all.map(({ lost }) => lost))
+  }`;
+
+const outOf = (rows: UpdateRows, part: ScaledPart) => bySeed(rows).flatMap((own) => own[part]);
+
+/** Intruders taken out, beside as much of ΔW. */
+export const scalingClaim: Claim<UpdateRows> = {
+  text:
+    "Taking out intruder dimensions undoes more of what was forgotten than it loses of the task, and more so than taking " +
+    "out as much of ΔW",
+  beyond: true,
+  rule:
+    "when, with the intruders' part of ΔW taken out at r = 1 and 8, more of what the loss on the base's own texts " +
+    "has risen by is undone, as a share, than of the gain in held-out loss is lost, on average over ranks and " +
+    "seeds; and the difference of both shares is larger than where as much of ‖ΔW‖ is taken out of the same " +
+    "modules along random directions of ΔW, for every seed, and on average by more than the seeds' 95% interval",
+  ours: (rows) =>
+    `${undoneAndLost(outOf(rows, "intruders"))}; without as much of ΔW ${
+      undoneAndLost(outOf(rows, "control"))
+    }`,
+  holds: (rows) =>
+    balance(outOf(rows, "intruders")) > 0 && aboveControl(rows).every((above) => above > 0) &&
+    mean(aboveControl(rows)) > controlInterval(rows),
+  found: (rows) =>
+    `Above the control: ${
+      aboveControl(rows).map((above) => signed(100 * above)).join(", ")
+    } points, of which the mean is known to ± ${(100 * controlInterval(rows)).toFixed(1)}. ${
+      scaledKeys.map((key) => heldText(rows, key)).join(" ")
+    } Intruders scaled by ${
+      shares.map((share) => `${share}: ${undoneAndLost(effects(rows, "intruders", share))}`)
+        .join("; ")
+    }.`,
+  note:
+    "At r = 1 ΔW has one direction, so that the control is ΔW made smaller: the same where that direction is the intruder.",
+};
+
+/** `At r = 8 the intruders hold 61.0% of ‖ΔW‖².` */
+const heldText = ({ scaled }: UpdateRows, key: string) => {
+  const held = scaled.filter((row) =>
+    row.key === key && row.part === "intruders" && row.share === 0
+  );
+  return `At r = ${key.slice("qv-".length)} the intruders hold ${
+    percent(held.map((row) => row.held))
+  } of ‖ΔW‖².`;
+};
+
+/** The claims whose numbers are there, of two seeds at least: one tells nothing of others. */
+export function updateClaims(rows: UpdateRows): Claim<UpdateRows>[] {
+  return [
+    ...intruderCounts(rows.lines).length > 1 ? [countClaim] : [],
+    ...bySeed(rows).length > 1 ? [scalingClaim] : [],
+  ];
+}
+
+/** Every adapter: means over the layers with their range. */
+export const updatesTable = ({ lines }: UpdateRows): DataTable =>
+  table<UpdateLine>({
+    id: "rank-real-updates",
+    title:
+      "Updates of q and v: mean over 30 layers, and range; intruders of 300 leading directions",
+    columns: [
+      ["name", "adapter", "text"],
+      ["site", "site", "text"],
+      ...([
+        ["relativeNorm", "‖ΔW‖ / ‖W‖", 3],
+        ["stableRank", "stable rank", 2],
+        ["effectiveRank", "effective rank", 2],
+        ["energyRank90", "directions of 90%", 1],
+        ["first", "first direction's share", 2],
+        ["aboveNoise", "above the noise edge", 1],
+        ["timesRandom", "factor by that of random directions", 2],
+      ] as const).map(([key, heading, decimals]) =>
+        [key, heading, "text", (line: UpdateLine) => summary(line, key, decimals)] as const
+      ),
+      ["intruders", "intruders", "count", (line) => sum(layersOf(line, "intruders"))],
+      ["blockIntruders", "of blocks of three", "count", (line) =>
+        sum(layersOf(line, "blockIntruders"))],
+    ],
+    rows: lines,
+  });
+
+function summary(line: UpdateLine, key: NumberName, decimals: number): string {
+  const values = layersOf(line, key);
+  return `${mean(values).toFixed(decimals)} (${fromTo(values, decimals)})`;
+}
+
+/** The losses of every adapter with its intruders scaled: a line for each, and a cross for the control. */
+export function scalingFigure({ scaled, runs }: UpdateRows): Figure {
+  const base = runs.find(({ key }) => key === "base");
+  const curves = [...Map.groupBy(scaled, ({ key, seed }) => `${key} ${seed}`).values()];
+  const rise = ({ own }: Pick<RealRow, "own">) => own! - base!.own!;
+  const value = (row: Pick<RealRow, "value">) => row.value;
+  return {
+    id: "rank-real-scaling",
+    title: "Intruder dimensions scaled down: the task's loss against what was forgotten",
+    caption: `One line for each adapter, from all of ΔW to none of its intruders' part (${
+      [1, ...shares].join(", ")
+    }); a cross of its color where as much of ‖ΔW‖ is taken out along random directions of ΔW. The base is at 0, ${
+      base?.value.toFixed(3)
+    }.`,
+    data: base === undefined ? [] : curves.flatMap((own) => {
+      const [{ key, seed }] = own, color = palette.series[scaledKeys.indexOf(key)];
+      const whole = runs.filter((run) => run.key === key && run.seed === seed);
+      const of = (part: ScaledPart) => own.filter((row) => row.part === part);
+      const name = `r = ${key.slice("qv-".length)}, data ${seed}`;
+      return [
+        line([...whole, ...of("intruders")], rise, value, { color, width: 1.5 }, { name }),
+        dots(of("control"), rise, value, { color, size: 9, symbol: "cross" }, {
+          name: `${name}, control`,
+          showlegend: false,
+        }),
+      ];
+    }),
+    layout: baseLayout(
+      axis("rise of the loss on the base's own texts (nats)"),
+      axis("held-out loss (nats per token)"),
+      { height: 380, showlegend: true },
+    ),
+  };
+}
+
+/** Updates in numbers on SmolLM2: kept of the runs of `train:real`, which no job makes again. */
+export const realUpdates: Experiment = experiment<never, UpdateRows>({
+  name: "rank-real-updates",
+  title: "What do adapters of a real decoder change, and what do they forget with?",
+  question:
+    "How large is ΔW beside W on SmolLM2-135M, how many directions does it have, and are directions that W " +
+    "does not have, its intruder dimensions, what an adapter forgets with?",
+  source: "Hu et al. 2021, section 7; Shuttleworth et al. 2024 (arXiv:2410.21228)",
+  beyond: true,
+  rows: () =>
+    kept.rows.length === 0
+      ? new LeftOut("no numbers of the runs of deno task train:real are shipped")
+      : {
+        lines: kept.rows as unknown as UpdateRows["lines"],
+        scaled: scaled.rows as UpdateRows["scaled"],
+        runs: losses.rows.rows as unknown as readonly RealRow[],
+      },
+  settings: `Quoted, not measured in this job: deno task train:real, ${kept.source}.`,
+  claims: (rows) =>
+    updateClaims(rows).map((claim) => claimOn(claim, () => rows)) as NotedClaim<UpdateRows>[],
+  tables: [updatesTable],
+  figures: [(rows) => rows.scaled.length > 0 ? [scalingFigure(rows)] : []],
+});

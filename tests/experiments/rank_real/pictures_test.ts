@@ -8,11 +8,11 @@ import {
   cellsTable,
   layersFigure,
   stepsFigure,
-} from "../../../experiments/rank_real/directions.ts";
-import { scalingFigure, updatesTable } from "../../../experiments/rank_real/intruders.ts";
+} from "../../../experiments/rank_real/subspaces.ts";
+import { scalingFigure, updatesTable } from "../../../experiments/rank_real/updates.ts";
 import { meansTable, rankFigure, runsTable } from "../../../experiments/rank_real/rank_real.ts";
 import type { RealRow, RealRows } from "../../../experiments/rank_real/rows.ts";
-import { numbers, type UpdateLine } from "../../../experiments/rank_real/updates.ts";
+import { numbers, type UpdateLine } from "../../../experiments/rank_real/update_lines.ts";
 
 const row = (rank: number, seed: number, value: number) =>
   ({

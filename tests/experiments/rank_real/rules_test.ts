@@ -12,7 +12,7 @@ import {
   realRanks,
   shared,
   textNoise,
-} from "../../../experiments/rank_real/claims.ts";
+} from "../../../experiments/rank_real/rank_claims.ts";
 import { pairedNoise } from "../../../experiments/differences.ts";
 import { e2eMethods } from "../../../experiments/methods/e2e/runs.ts";
 import type { RealRow } from "../../../experiments/rank_real/rows.ts";

@@ -6,7 +6,7 @@ import { methodOf, reportedRun, searchRun } from "../../../experiments/rank_real
 import { measureBase, rowsOf, unpacked } from "../../../experiments/rank_real/rows.ts";
 import { keptFolder, planReal } from "../../../experiments/rank_real/runs.ts";
 import { novelPath, openReal, type RealTask } from "../../../experiments/rank_real/task.ts";
-import { startUpdates } from "../../../experiments/rank_real/updates.ts";
+import { startUpdates } from "../../../experiments/rank_real/update_lines.ts";
 import { openCpuDevice } from "../../../src/device/cpu/cpu_device.ts";
 import { readAdapter } from "../../../src/formats/mod.ts";
 import { evaluate } from "../../../src/train/mod.ts";

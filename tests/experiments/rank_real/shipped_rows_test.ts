@@ -15,7 +15,7 @@ import {
   sourceText,
 } from "../../../experiments/rank_real/shipped_rows.ts";
 import { methodOf, reportedRun } from "../../../experiments/rank_real/plan.ts";
-import { shared } from "../../../experiments/rank_real/claims.ts";
+import { shared } from "../../../experiments/rank_real/rank_claims.ts";
 import type { RealRow } from "../../../experiments/rank_real/rows.ts";
 import { makeAll, makeOne } from "../../../experiments/rank_real/stages.ts";
 import type { RealTask } from "../../../experiments/rank_real/task.ts";

@@ -27,8 +27,8 @@ import {
   realSubspaceClaims,
   startClaim,
   stepsClaim,
-} from "../../../experiments/rank_real/subspaces.ts";
-import { siteOf } from "../../../experiments/rank_real/updates.ts";
+} from "../../../experiments/rank_real/subspace_claims.ts";
+import { siteOf } from "../../../experiments/rank_real/update_lines.ts";
 import type { ModuleSimilarity } from "../../../experiments/rank_study/subspace_rows.ts";
 import type { AmplificationRow } from "../../../src/inspect/amplification_rows.ts";
 import type { LowRankUpdate } from "../../../src/adapt/mod.ts";

@@ -23,6 +23,7 @@ import { ranksOfAll } from "../rank_study/printed.ts";
 import { relativeGain } from "../rank_study/which_rank.ts";
 import { seedsOf } from "./shipped_rows.ts";
 import { loraKey, pairUnit, type RealRow, type RealRows, unpacked } from "./rows.ts";
+import { realSteps } from "./runs.ts";
 
 type Rows = readonly RealRow[];
 
@@ -320,10 +321,24 @@ export function realClaims(all: RealRows): NotedClaim[] {
 }
 
 /** The rules of decision 0030, whose noise is paired here. */
-export const methodClaims = e2eClaims.map(({ reads: _, why: __, note: ___, ...claim }, i) => ({
-  ...claim,
-  text: [
-    "Table 3: on E2E, 500 steps, LoRA outperforms several baselines with comparable or fewer trained parameters",
-    "On E2E, 500 steps, LoRA on q and v is on a par with full fine-tuning or better",
-  ][i],
-}));
+export const methodClaims: readonly Claim<E2eComparison>[] = e2eClaims.map(
+  ({ reads: _, why: __, note: ___, text, ...claim }) => ({
+    ...claim,
+    text: `${text}`.replace("E2E,", `E2E, ${realSteps} steps,`),
+  }),
+);
+
+/** A report's words on claims, by their texts. */
+export type Words<Rows> = Readonly<
+  Record<string, Pick<Claim<Rows>, "ours" | "found" | "why" | "note" | "margin">>
+>;
+
+/** The rules of the tiny base, by their names here; what was said of that base is left out. */
+export const onSmolLM2 = <Rows>(
+  claims: readonly Claim<Rows>[],
+  words: Words<Rows>,
+): Claim<Rows>[] =>
+  claims.map(({ text, why: _, note: __, found: ___, corrected: ____, ...claim }) => {
+    if (!(`${text}` in words)) throw new Error(`there are no words on “${text}”`);
+    return { ...claim, text: `${text}`.replace(":", ": on SmolLM2,"), ...words[`${text}`] };
+  });

@@ -8,7 +8,7 @@ import {
   scalingClaim,
   updateClaims,
   type UpdateRows,
-} from "../../../experiments/rank_real/intruders.ts";
+} from "../../../experiments/rank_real/updates.ts";
 import { type RealRow, unpacked } from "../../../experiments/rank_real/rows.ts";
 import {
   asMuchAlong,
@@ -16,7 +16,7 @@ import {
   type ScaledPart,
   type ScaledRow,
 } from "../../../experiments/rank_real/scaling.ts";
-import { type UpdateLine, updateLines } from "../../../experiments/rank_real/updates.ts";
+import { type UpdateLine, updateLines } from "../../../experiments/rank_real/update_lines.ts";
 import type { LowRankUpdate } from "../../../src/adapt/mod.ts";
 import { Random } from "../../../src/core/random.ts";
 import type { BaseWeights } from "../../../src/inspect/second_moments.ts";
