@@ -235,11 +235,12 @@ export const neededRankMap: Experiment = experiment<MapRun, MapRows>({
 /** A near task and two far ones. */
 const tasks = ["reverse, new word", "Caesar's cipher +5", language];
 
-/** Three ranks on q and v, one on all linear layers, and full fine-tuning of the far tasks. */
+/** Two ranks on q and v and a third on the farthest task, one on all linear layers, full fine-tuning of the far tasks. */
 const isLive = ({ task, arm: { line, rank = 1, steps, base } }: Cell): boolean => {
   if (!tasks.includes(task.name) || steps !== undefined || base !== undefined) return false;
   if (line === "full") return task.name !== tasks[0];
-  return line === "qv" ? [1, 8, 32].includes(rank) : line === "all" && rank === 1;
+  if (line === "qv") return [1, 8].includes(rank) || rank === 32 && task.name === language;
+  return line === "all" && rank === 1;
 };
 
 /** The cells that every job trains. */
