@@ -106,12 +106,14 @@ function outputHtml({ data = {}, text }: Output, at: number, isRunning: boolean)
   return `<pre>${escapeHtml(textOf(data["text/plain"] ?? text ?? ""))}</pre>`;
 }
 
+const playground = `<a href="../playground/index.html">the playground</a>`;
+
 /** A slider of the kernel as it was saved, with the way to one that moves in the place of its script. */
 function withoutKernel(html: string, at: number, isRunning: boolean): string {
   if (!html.includes("<div data-slider=")) return html;
   const way = isRunning
-    ? `To move this slider, <a href="#cell-${at}">run this cell</a>.`
-    : `This slider needs a kernel; those of <a href="../playground/index.html">the playground</a> move.`;
+    ? `To move this slider, <a href="#cell-${at}">run this cell</a>, or see ${playground}.`
+    : `This slider needs a kernel; those of ${playground} move.`;
   return html
     .replace(/<div data-slider="[^"]*">/, `<div class="asleep">`)
     .replace(/(<div role="status"[^>]*>)[^<]*/, (_, status) => status + way)

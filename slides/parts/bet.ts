@@ -2,7 +2,7 @@
 
 import { matrixFactors, spectrum, truncationError } from "../../src/analysis/mod.ts";
 import { Random } from "../../src/core/random.ts";
-import { linesFigure } from "../../src/figures/mod.ts";
+import { linesFigure, palette } from "../../src/figures/mod.ts";
 import { readAdapter } from "../../src/formats/mod.ts";
 import { openBaseWeights } from "../../src/inspect/mod.ts";
 import { rootPath } from "../../tests/support/source_files.ts";
@@ -25,9 +25,10 @@ export async function betSlides(): Promise<Slide[]> {
     "random BA": spectrum({ A: gaussian(64, 256, 11), B: gaussian(256, 64, 12), scaling: 1 }),
     "ΔW": spectrum(query),
   };
+  const colors = [palette.series[4], palette.base, palette.series[3], palette.lora[1]];
   const kept = Array.from({ length: 65 }, (_, i) => 2 * i);
-  const lines = Object.entries(spectra).map(([name, { singularValues }]) => ({
-    name,
+  const lines = Object.entries(spectra).map(([name, { singularValues }], i) => ({
+    ...{ name, color: colors[i] },
     ...{ x: kept, y: kept.map((k) => truncationError(singularValues, k).relative) },
   }));
   const [random, weight, product, learned] = Object.values(spectra).map(({ singularValues }) =>

@@ -29,7 +29,7 @@ export const codeSlide: Slide = {
   title: "The same in a program: PEFT, and Lowrank",
   text: ["What is saved is the same folder: each loads the other's."],
   figure: codeHtml({ "PEFT (Python)": inPeft, "Lowrank (TypeScript)": here }),
-  caption: "Loading the data and the base is left out; q and v have other names in other families.",
+  caption: "Loading the data is left out; q and v have other names in other families.",
   notes: "For those who know PEFT. The four ideas are the four calls: load, inject, train, merge.",
 };
 

@@ -49,6 +49,7 @@ Deno.test({
     await page.resize(screen.width, screen.height);
     for (let stop = 0; stop <= stops.length; stop++) {
       await open(page, stop === 0 ? "" : `#stop=${stop}`);
+      await page.evaluate(`document.querySelector("h1").prepend("Lowrank › ")`); // as in the site
       await assertFits(page, `stop ${stop}`);
       if (stop === 0) continue;
       await click(page, "stop-why");
