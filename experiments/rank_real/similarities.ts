@@ -147,7 +147,7 @@ function moduleSimilarities(
   });
 }
 
-/** What is of pairs of runs, once without each run; none of fewer than three runs, which leave no pair. */
+/** Values of pairs of runs, once without each run; none of fewer than three runs, which leave no pair. */
 export function withoutEachRun<T>(pairs: readonly Pair[], values: readonly T[]): T[][] {
   const runs = [...new Set(pairs.flatMap((pair) => pair.map(nameOf)))];
   if (runs.length < 3) return [];

@@ -82,7 +82,7 @@ export interface AmplificationRow extends AmplificationNorms, DirectionOverlaps 
   readonly layer: string;
   /** r. */
   readonly rank: number;
-  /** What two of its means are of, seed by seed. */
+  /** The rows that two of its means are taken from, seed by seed. */
   readonly bySeed: readonly Pick<AmplificationRow, "inDelta" | "pickedUp">[];
 }
 
