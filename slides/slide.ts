@@ -1,6 +1,7 @@
 /** Slides and their HTML. @module */
 
 import { escapeHtml } from "../src/figures/html.ts";
+import { minuteInCut } from "./cut.ts";
 
 /** One idea. */
 export interface Slide {
@@ -46,14 +47,14 @@ export function slidesHtml(parts: readonly Part[]): string {
   return all.map(({ part, place, slide }, i) => {
     const { minutes: [from, to], notebook } = part, { kind = "idea", numbers = {} } = slide;
     const title = inline(slide.title, numbers);
-    const id = `slide-${i + 1}`, where = `${place}. ${part.title}, minutes ${from} to ${to}`;
+    const id = `slide-${i + 1}`, minutes = `, minutes ${from} to ${to}`;
     return `<section id="${id}" class="slide ${kind}" aria-roledescription="slide" \
 aria-label="${title.replaceAll(/<[^>]*>/g, "")}">
-<p class="part">${escapeHtml(where)}</p>
+<p class="part">${place}. ${escapeHtml(part.title)}<span class="of-ninety">${minutes}</span></p>
 <h2 id="${id}-title" tabindex="-1">${kindHtml(kind)}${title}</h2>
 ${wordsHtml(slide)}
 ${figureHtml(slide)}
-${notesHtml(slide)}
+${notesHtml(slide, minuteInCut(i + 1))}
 <p class="foot"><span>${escapeHtml(notebook)}</span><span>${i + 1} / ${all.length}</span></p>
 </section>`;
   }).join("\n");
@@ -68,10 +69,12 @@ function wordsHtml({ text, choices = [], numbers = {} }: Slide): string {
   return `<div class="words">${all}${items && `<ol class="choices" type="A">${items}</ol>`}</div>`;
 }
 
-const notesHtml = ({ minute, notes, numbers = {} }: Slide): string =>
-  `<aside class="notes" data-minute="${minute}">Minute ${minute}. ${
+function notesHtml({ minute, notes, numbers = {} }: Slide, cut?: number): string {
+  const inCut = cut === undefined ? "" : ` data-cut="${cut}"`;
+  return `<aside class="notes" data-minute="${minute}"${inCut}>Minute <span>${minute}</span>. ${
     inline(notes, numbers)
   }</aside>`;
+}
 
 function figureHtml({ figure, caption, quoted, numbers = {} }: Slide): string {
   const words = caption === undefined ? "" : inline(caption, numbers);

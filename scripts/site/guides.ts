@@ -20,6 +20,11 @@ export interface Reached {
   readonly assets: ReadonlySet<string>;
 }
 
+/** Pages that are made elsewhere: a link to a README in their place leads to them. */
+const elsewhere: ReadonlySet<string> = new Set(
+  parts.filter(({ groups }) => groups.length === 0).map(({ home }) => home),
+);
+
 /** Renders all guides, and those to which they and these targets lead. */
 export function reachGuides(
   targets: readonly Target[],
@@ -37,7 +42,7 @@ export function reachGuides(
     for (const target of guide.targets) follow(target);
   };
   const follow = (target: Target): void => {
-    if (target.kind === "page") visit(target.path);
+    if (target.kind === "page" && !elsewhere.has(placeOf(target))) visit(target.path);
     if (target.kind === "code") code.add(target.path);
     if (target.kind === "asset") assets.add(target.path);
   };

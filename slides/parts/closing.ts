@@ -68,8 +68,8 @@ const lastSlide: Slide = {
   figure: listHtml(takeaways),
   caption: "The quiz, questions 1, 4 and 9; then the exercises at home.",
   notes:
-    "Let five students read one each. Then: “the same adapters, the same rule, two spaces, two answers. " +
-    "Neither is a lie.” What would you print in a paper?",
+    "Let five students read one each. After notebook 07: “the same adapters, the same rule, two spaces, " +
+    "two answers. Neither is a lie.” What would you print in a paper?",
 };
 
 const works = [

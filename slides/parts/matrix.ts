@@ -81,7 +81,7 @@ async function zeroSlides(): Promise<Slide[]> {
     choices: ["fast", "slowly", "never"],
     minute: 17,
     notes:
-      "Which of the two gradients is zero? Both: each has the other factor in it. Start stop 2 of the playground.",
+      "Hands, then stop 2 of the playground. Both gradients are zero: each has the other factor in it.",
     figure: await formulasHtml(
       "\\frac{\\partial\\,\\mathrm{loss}}{\\partial B} = s\\,\\delta\\,(Ax)^\\top",
       "\\frac{\\partial\\,\\mathrm{loss}}{\\partial A} = s\\,B^\\top\\delta\\;x^\\top",
@@ -105,7 +105,8 @@ async function zeroSlides(): Promise<Slide[]> {
     ),
     caption: "The playground, stop 2, and the same with A random.",
     minute: 18,
-    notes: "Come back to this at minute 29, for notebook 01.",
+    notes:
+      "Choose “B = 0, A uniform (LoRA)” in the playground: it falls. Notebook 01 comes back to this.",
   }];
 }
 

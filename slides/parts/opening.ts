@@ -20,13 +20,13 @@ async function titleSlide(): Promise<Slide> {
     minute: 0,
     title: "LoRA: teach a large model by a small change",
     text: [
-      "Ninety minutes: what it is, what it saves, how it is trained fairly, and what it learns. " +
+      "What it is, what it saves, how it is trained fairly, and what it learns. " +
       "Before every result you predict it.",
     ],
     figure: await formulasHtml("W' = W_0 + s\\, B A"),
     caption: "Hu et al. 2021, arXiv:2106.09685.",
     notes:
-      "While they come in: is the first cell of notebook 00 run? N hides and shows these notes.",
+      "While they come in: with notebooks, is the first cell of 00 run? N hides and shows these notes.",
   };
 }
 

@@ -81,6 +81,20 @@ async function assertNotesWork(page: Page): Promise<void> {
   assertEquals(await page.evaluate(notes), []);
 }
 
+/** The cut leaves out slides in both directions, has its own minutes, and goes again. */
+async function assertCutWorks(page: Page): Promise<void> {
+  const short = `document.getElementById("forty-five-minutes")`;
+  const minute = `document.querySelector(".shown .notes").textContent.match(/\\d+/)[0]`;
+  await page.evaluate(`${short}.click()`);
+  for (const key of ["Home", ...Array(9).fill("ArrowRight")]) await press(page, key);
+  assertEquals([await page.evaluate(shown), await page.evaluate(minute)], [[11], "10"]);
+  await press(page, "ArrowLeft");
+  assertEquals(await page.evaluate(shown), [9]);
+  await page.evaluate(`${short}.click()`);
+  await press(page, "ArrowRight");
+  assertEquals([await page.evaluate(shown), await page.evaluate(minute)], [[10], "14"]);
+}
+
 /** Every slide fits on a projector, and into the width of a phone. */
 async function assertFits(page: Page): Promise<void> {
   const overflows = (size: string) =>
@@ -146,6 +160,7 @@ Deno.test({
       await page.goTo(`file://${folder}/index.html`);
       await assertKeysWork(page);
       await assertNotesWork(page);
+      await assertCutWorks(page);
       await assertFits(page);
       await assertReadable(page);
       await page.send("Emulation.setEmulatedMedia", { media: "print" });
