@@ -20,7 +20,7 @@ import { makeHome } from "./site/home.ts";
 import { figuresPath } from "./site/notebook.ts";
 import { joinReference, type Reference } from "./site/reference.ts";
 import { buildRun } from "./site/run/build.ts";
-import { apiEntries, guideEntries, indexOf } from "./site/search/entries.ts";
+import { apiEntries, guideEntries, indexOf, stopEntries } from "./site/search/entries.ts";
 
 /** Builds the site in a folder, which is replaced; returns the number of its own pages. */
 export async function buildSite(folder: string): Promise<number> {
@@ -31,7 +31,11 @@ export async function buildSite(folder: string): Promise<number> {
   await buildPlayground(`${folder}/playground`);
   await buildSlides(`${folder}/slides`);
   await addWayBack(`${folder}/playground/index.html`, "LoRA playground");
-  await addWayBack(`${folder}/slides/index.html`, "LoRA in ninety minutes");
+  await addWayBack(
+    `${folder}/slides/index.html`,
+    "LoRA in ninety minutes",
+    `<nav aria-label="Slides" hidden>`,
+  );
   return count;
 }
 
@@ -40,7 +44,7 @@ export async function writePages(folder: string, { sources, nodes }: Reference):
   const home = await makeHome(), draw = await loadMathJax();
   const reached = reachGuides(home.targets, sources, draw);
   const pages = new Map([["index.html", home.html], ...guidePages(reached)]);
-  const entries = [...apiEntries(nodes), ...guideEntries(reached.guides)];
+  const entries = [...apiEntries(nodes), ...guideEntries(reached.guides), ...stopEntries()];
   await writeFiles(folder, new Map([...pages, ...home.pictures]));
   await writeFiles(folder, await scripts(JSON.stringify(indexOf(entries))));
   const search = [`--output=${folder}/${assets.search}`, "--format=iife", "--minify"];
@@ -86,12 +90,16 @@ async function writeReference(folder: string): Promise<Reference> {
   return await joinReference(folder);
 }
 
-/** Makes the heading of a page that is built elsewhere lead to the first page. */
-async function addWayBack(path: string, heading: string): Promise<void> {
+const wayHome = `<a href="../index.html" style="color: inherit">Lowrank</a>`;
+
+/** Makes the heading of a page that is built elsewhere lead to the first page, and a bar where the heading is hidden. */
+async function addWayBack(path: string, heading: string, bar?: string): Promise<void> {
   const html = await Deno.readTextFile(path), title = `<h1>${heading}</h1>`;
-  if (!html.includes(title)) throw new Error(`${path} needs the heading ${heading}`);
-  const way = `<a href="../index.html" style="color: inherit">Lowrank</a> › ${heading}`;
-  await Deno.writeTextFile(path, html.replace(title, () => `<h1>${way}</h1>`));
+  for (const part of [title, bar ?? ""]) {
+    if (!html.includes(part)) throw new Error(`${path} needs ${part}`);
+  }
+  const led = html.replace(title, () => `<h1>${wayHome} › ${heading}</h1>`);
+  await Deno.writeTextFile(path, bar ? led.replace(bar, () => `${bar}\n${wayHome}`) : led);
 }
 
 if (import.meta.main) {

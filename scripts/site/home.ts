@@ -47,14 +47,14 @@ const figureHtml = (alt: string): string =>
   `<figure><picture><source media="(max-width: 700px)" srcset="${pictureOf("narrow")}">
 <img src="${pictureOf("wide")}" alt="${escapeHtml(alt)}"></picture>
 <figcaption><button type="button" data-stop>Stop</button>A run of the playground, computed when this site was \
-made: s·B·A (blue) learns the change D, its largest direction first; orange is full fine-tuning. \
-<a href="playground/index.html#stop=4">What does the rank r do?</a></figcaption></figure>`;
+made: s·B·A (blue) learns the change D, its largest direction first; orange is full fine-tuning. B has r = 4 columns \
+and A 4 rows. <a href="playground/index.html#stop=4">What does the rank r do?</a></figcaption></figure>`;
 
 const doors = `<div class="doors">
 <a href="playground/index.html"><b>Play</b> Move the rank and watch it learn; teach a small GPT-2 lines of your \
 own. Nothing to install.</a>
-<a href="docs/notebooks.html"><b>Learn</b> Notebooks that ask before they tell, slides for ninety minutes, \
-exercises that are graded.</a>
+<a href="docs/notebooks.html"><b>Learn</b> Notebooks that ask before they tell, some of which run in their pages; \
+slides, and exercises that are graded.</a>
 <a href="docs/first_adapter.html"><b>Use</b> Train, merge, inspect and serve adapters in PEFT's format, from a \
 program or the command line.</a>
 </div>`;

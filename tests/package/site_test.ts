@@ -77,6 +77,8 @@ const wanted: readonly (readonly [query: string, place: string, within: number])
   ["base in 4 bits", "docs/your_own_data.html#on-a-base-in-4-bits-qlora", 6],
   ["counting parameters", "notebooks/02_counting.html", 4],
   ["quiz", "docs/teaching/quiz.html", 3],
+  ["what does r do?", "playground/index.html#stop=4", 3],
+  ["rank", "notebooks/01_one_low_rank_matrix.html#the-rank-of-a-product", 6],
 ];
 
 const kilobytes = (path: string): number => Math.ceil(statSync(path).size / 1000);

@@ -24,6 +24,7 @@ function start(): void {
   const cells = sections.map((section) => new PageCell(section, kernel, stores));
   const runAll = async () => {
     for (const cell of cells) if (!await cell.run()) return;
+    status.textContent = "All cells have run; each result is below its cell.";
   };
   const bar = made("div", "cells-bar");
   bar.setAttribute("role", "toolbar");

@@ -1,6 +1,7 @@
-/** The places of the site that a search finds: sections of guides and notebooks, and every export. @module */
+/** The places of the site that a search finds: sections of guides and notebooks, stops of the playground, every export. @module */
 
 import MiniSearch from "npm:minisearch@7.2.0";
+import { stops } from "../../../playground/path.ts";
 import { contentsOf } from "../contents.ts";
 import type { Guide } from "../markdown.ts";
 import { placeOf } from "../repository.ts";
@@ -54,6 +55,14 @@ const plain = (html: string): string =>
   html.replaceAll(/<(svg|script|style)\b[\s\S]*?<\/\1>|<[^>]*>/g, " ")
     .replaceAll(/&(\w+|#39);/g, (sign, name) => signs[name] ?? sign)
     .replaceAll(/\s+/g, " ").trim();
+
+/** The stops of the playground, by their questions: an answer is found where it is asked for. */
+export function stopEntries(): Place[] {
+  return stops.map(({ title, text }, at) => ({
+    ...{ title, text, page: "Playground", kind: "playground" },
+    place: `playground/index.html#stop=${at + 1}`,
+  }));
+}
 
 /** An export as `deno doc` lists it. */
 export interface ApiNode {

@@ -34,8 +34,14 @@ function wordsOf(text: string): string[] {
   });
 }
 
-/** Letters by the names that readers type. */
-const letters = new Map([["α", "alpha"], ["σ", "sigma"], ["φ", "phi"], ["η", "eta"]]);
+/** Names of letters, of which readers type either. */
+const letters = new Map([
+  ["α", "alpha"],
+  ["σ", "sigma"],
+  ["φ", "phi"],
+  ["η", "eta"],
+  ["r", "rank"],
+]);
 
 const termOf = (word: string): string | null => {
   const lower = word.toLowerCase(), term = letters.get(lower) ?? lower;
@@ -70,8 +76,12 @@ export function find(index: MiniSearch<Entry>, query: string, most = 12): Found[
   return [...all, ...some].slice(0, most).map(foundOf);
 }
 
-/** Texts that explain a choice, and exports that few programs import, stand behind ways to do something. */
+/**
+ * Texts that explain a choice, and exports that few programs import, stand behind ways to do something; the
+ * playground, where readers see it happen, before them.
+ */
 function weightOf({ kind, place }: Found): number {
+  if (kind === "playground") return 2;
   const isBehind = kind === "decision" || kind === "experiment" || /^api\/\w/.test(place);
   return isBehind ? 0.6 : 1;
 }
