@@ -14,7 +14,7 @@ import {
   type Trace,
   wholeSteps,
 } from "./figure.ts";
-import { compactJson, escapeHtml, pictureSource, scriptJson } from "./html.ts";
+import { compactJson, escapeHtml, pictureSource, scriptJson, symbolsHtml } from "./html.ts";
 import { framed, plotlyConfig, plotSvg } from "./still.ts";
 
 // Bundles.
@@ -28,13 +28,31 @@ export type MimeBundle = Readonly<Record<string, unknown>>;
  * wide, by default 800.
  */
 export async function figureBundle(figure: Figure, width?: number): Promise<MimeBundle> {
-  const plot = await plotSvg(figure, width);
+  const drawn = withSymbols(figure), plot = await plotSvg(drawn, width);
   return {
-    "application/vnd.plotly.v1+json": JSON.parse(compactJson(titled(figure))),
-    "text/html": figureCard(figure, plot),
+    "application/vnd.plotly.v1+json": JSON.parse(compactJson(titled(drawn))),
+    "text/html": figureCard(drawn, plot),
     "image/svg+xml": framed(plot, figure),
     "text/plain": plainFigure(figure),
   };
+}
+
+/** A figure with indices and powers in its texts and names, as plotly writes them. */
+export function withSymbols(figure: Figure): Figure {
+  const { data, layout, slider } = figure, drawn = { ...figure, ...marked({ data, layout }) };
+  return slider ? { ...drawn, slider: { ...slider, steps: marked(slider.steps) } } : drawn;
+}
+
+function marked<T>(part: T): T {
+  const written = (key: string, value: unknown) =>
+    typeof value === "string" && ["text", "name"].includes(key)
+      ? symbolsHtml(value)
+      : marked(value);
+  if (Array.isArray(part)) return part.map(marked) as T;
+  if (typeof part !== "object" || part === null || ArrayBuffer.isView(part)) return part;
+  return Object.fromEntries(
+    Object.entries(part).map(([key, value]) => [key, written(key, value)]),
+  ) as T;
 }
 
 /** A specification with the title and the slider drawn by plotly, as some front ends show nothing else. */
@@ -66,9 +84,11 @@ const small = "margin:4px 16px 0;color:#5b6270;font-size:13px";
 
 /** A figure's card: title, plot and caption; `plot` is drawn by {@link plotSvg}. */
 export function figureCard(figure: Figure, plot: string): string {
-  return `<div style="${card}"><div style="${heading}">${escapeHtml(figure.title)}</div>
+  return `<div style="${card}"><div style="${heading}">${
+    symbolsHtml(escapeHtml(figure.title))
+  }</div>
 ${plotHtml(figure, plot)}
-<div style="${small}">${escapeHtml(figure.caption)}</div></div>`;
+<div style="${small}">${symbolsHtml(escapeHtml(figure.caption))}</div></div>`;
 }
 
 /** A plot as a still picture, and the script that makes it live once `figureLoader` has run. */

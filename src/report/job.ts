@@ -140,6 +140,9 @@ export class JobRecord {
 
   #notice(): string | undefined {
     const { partial } = this, done = this.#found.size, all = this.#chosen.length;
+    if (this.#hasEnded && done === all && this.#errors.size === 0) {
+      return partial && `Only a part, by --only: ${done} of ${this.#all.length} experiments.`;
+    }
     if (this.#hasEnded) return partial && `Only a part: ${partial}.`;
     const left = this.#left === undefined ? "" : `, ${this.#left} left`;
     return `Still running: ${done} of ${all} experiments are done at ` +

@@ -19,7 +19,7 @@ import {
 } from "../figures/html.ts";
 import type { Picture } from "../figures/pictures.ts";
 import { loaderScripts } from "../figures/loader.ts";
-import { downloadHtml, plotHtml, plotScript, tableCsv } from "../figures/show.ts";
+import { downloadHtml, plotHtml, plotScript, tableCsv, withSymbols } from "../figures/show.ts";
 import { plotSvg } from "../figures/still.ts";
 import {
   beyondHtml,
@@ -66,7 +66,7 @@ export class PageRenderer {
     for (const section of sections) parts.push(await this.#html(section, sections.length === 1));
     const figures = sections.filter(isDone).flatMap(({ figures }) => figures);
     const scripts = [...await this.#scripts, pageScript];
-    const policy = await contentPolicy([...scripts, ...figures.map(drawnFigure).map(plotScript)]);
+    const policy = await contentPolicy([...scripts, ...figures.map(withSymbols).map(plotScript)]);
     return `<!doctype html>
 <html lang="en"><head><meta charset="utf-8">
 <meta http-equiv="Content-Security-Policy" content="${policy}">
@@ -264,28 +264,9 @@ ${note === undefined ? "" : `<p class="why">${escapeHtml(note)}</p>`}
 <p class="rule">Rule${escapeHtml(rewritten)}: ${escapeHtml(rule)}</p></div>`;
 }
 
-/** A part of a figure with indices and powers in its texts and names, as plotly writes them. */
-function withSymbols<T>(part: T): T {
-  const written = (key: string, value: unknown) =>
-    typeof value === "string" && ["text", "name"].includes(key)
-      ? symbolsHtml(value)
-      : withSymbols(value);
-  if (Array.isArray(part)) return part.map(withSymbols) as T;
-  if (typeof part !== "object" || part === null) return part;
-  return Object.fromEntries(
-    Object.entries(part).map(([key, value]) => [key, written(key, value)]),
-  ) as T;
-}
-
-/** A figure as the page draws it. */
-function drawnFigure(figure: Figure): Figure {
-  const { data, layout, slider } = figure, drawn = { ...figure, ...withSymbols({ data, layout }) };
-  return slider ? { ...drawn, slider: { ...slider, steps: withSymbols(slider.steps) } } : drawn;
-}
-
 /** The still picture is as high as the live plot, so that nothing moves when that replaces it. */
 async function figureHtml(given: Figure): Promise<string> {
-  const figure = drawnFigure(given);
+  const figure = withSymbols(given);
   const isWide = "xaxis2" in figure.layout; // panels side by side
   const id = escapeHtml(`figure-${figure.id}`);
   const link = `<a class="here" href="#${id}" title="The address of this figure">#</a>`;

@@ -54,6 +54,14 @@ Deno.test("if only plotly draws, each step has the title above its own line", as
   );
 });
 
+Deno.test("symbols of a figure have indices and powers, and its values stay as they are", async () => {
+  const data = [{ type: "scatter", name: "W_q", y: Float32Array.of(1, 2) } as const];
+  const bundle = await figureBundle({ ...lines, data, caption: "in ΔW·S^½" });
+  const { data: [{ name, y }] } = bundle["application/vnd.plotly.v1+json"] as typeof lines;
+  assertEquals([name, y], ["<i>W</i><sub>q</sub>", [1, 2]]);
+  assertStringIncludes(String(bundle["text/html"]), "in ΔW·S<sup>½</sup>");
+});
+
 Deno.test("numbers have six digits, typed arrays are lists, non-finite values are gaps", () => {
   const values = { x: Float32Array.of(0.1, 3), y: [1 / 3, 123456789, 1e-9 / 3, NaN, Infinity] };
   assertEquals(compactJson(values), '{"x":[0.1,3],"y":[0.333333,123456789,3.33333e-10,null,null]}');
