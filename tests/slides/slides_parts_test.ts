@@ -2,6 +2,7 @@
 
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { buildSlides } from "../../scripts/slides.ts";
+import { plan, type Row } from "../../slides/cut.ts";
 import { gpt2StepBytes } from "../../src/accounting/mod.ts";
 import { catalog } from "../../src/architectures/mod.ts";
 import { Browser, type Page } from "../support/browser.ts";
@@ -81,6 +82,8 @@ async function assertNotesWork(page: Page): Promise<void> {
   assertEquals(await page.evaluate(notes), []);
 }
 
+const slidesIn = ([, , first, last]: Row): number => last - first + 1;
+
 /** The cut leaves out slides in both directions, has its own minutes, and goes again. */
 async function assertCutWorks(page: Page): Promise<void> {
   const short = `document.getElementById("forty-five-minutes")`;
@@ -90,6 +93,12 @@ async function assertCutWorks(page: Page): Promise<void> {
   assertEquals([await page.evaluate(shown), await page.evaluate(minute)], [[11], "10"]);
   await press(page, "ArrowLeft");
   assertEquals(await page.evaluate(shown), [9]);
+  await page.send("Emulation.setEmulatedMedia", { media: "print" });
+  assertEquals(
+    await page.evaluate(`${shown}.length`),
+    plan.reduce((sum, row) => sum + slidesIn(row), 0),
+  );
+  await page.send("Emulation.setEmulatedMedia", { media: "" });
   await page.evaluate(`${short}.click()`);
   await press(page, "ArrowRight");
   assertEquals([await page.evaluate(shown), await page.evaluate(minute)], [[10], "14"]);
