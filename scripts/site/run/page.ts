@@ -12,19 +12,24 @@ await new Promise<void>((resolve) => {
 });
 
 const sections = [...page.document.querySelectorAll("section.cell[data-cell]")];
-const status = made("span", "cells-status", "The cells run in this page; code can be changed.");
+const idle = "The cells run in this page; code can be changed.";
+const status = made("span", "cells-status", idle);
+
+const say = (text: string): void => void (status.textContent = text);
 
 /** Makes the cells live. */
 function start(): void {
   const kernel = new Kernel(modulesOf(sections[0]), {
-    runs: (cell) => status.textContent = cell === undefined ? "" : `Running cell ${cell} …`,
+    runs: (cell) => say(cell === undefined ? idle : `Running cell ${cell} …`),
     restarted: () => cells.forEach((cell) => cell.forget()),
   });
   const stores = { sources: keptIn("localStorage"), outputs: keptIn("sessionStorage") };
   const cells = sections.map((section) => new PageCell(section, kernel, stores));
   const runAll = async () => {
-    for (const cell of cells) if (!await cell.run()) return;
-    status.textContent = "All cells have run; each result is below its cell.";
+    for (const cell of cells) {
+      if (!await cell.run()) return say("A cell did not end; those below it did not run.");
+    }
+    say("All cells have run; each result is below its cell.");
   };
   const bar = made("div", "cells-bar");
   bar.setAttribute("role", "toolbar");
