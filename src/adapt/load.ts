@@ -118,10 +118,12 @@ export async function assertLora(action: string, folder: Folder | AdapterFolder)
   throw new RangeError(`${action} needs LoRA, found ${await foundIn(open, method)}${way}`);
 }
 
-/** The method and the folder; the adapters library has more methods than bottlenecks. */
+/** The method, by PEFT's name where it has one, and the folder; the adapters library has more than bottlenecks. */
 export async function foundIn(open: AdapterFolder, method: unknown): Promise<string> {
   const config = await open.config();
-  const isTheirs = isRecord(config) && config.method === undefined && isHubConfig(config);
-  const name = isTheirs ? `${quote(hubMethod(config))} of the adapters library` : quote(method);
+  const own = isRecord(config) && config.method === undefined ? config : {};
+  const name = isHubConfig(own)
+    ? `${quote(hubMethod(own))} of the adapters library`
+    : quote(own.peft_type ?? method);
   return `${name} in ${folderName(open.folder)}`;
 }

@@ -114,9 +114,9 @@ export class BareModelError extends Error {
   /** The model as it was given. */
   readonly given: string;
 
-  /** Advises to give it as an option. */
-  constructor(given: string) {
-    super(`required option '--model <folder>' not specified: give --model ${pathWord(given)}`);
+  /** Advises to give it as an option, or as these options. */
+  constructor(given: string, options = `--model ${pathWord(given)}`) {
+    super(`required option '--model <folder>' not specified: give ${options}`);
     this.given = given;
   }
 }
@@ -138,6 +138,14 @@ export class Command extends Parser {
     if (isExcess && has("--prompt")) {
       return super.error(`${message} A text with spaces needs quotes.`, options);
     }
+    const command = this.parent ? `${call} ${this.name()}` : call;
+    const list = `for a list of all, run ${command} --help`;
+    if (options?.code === "commander.unknownCommand" && !message.includes("Did you mean")) {
+      return super.error(`${message}: ${list}`, options);
+    }
+    if (options?.code === "commander.missingArgument") {
+      return super.error(`${message}: it is ${command} ${this.usage()}`, options);
+    }
     const missing = "commander.missingMandatoryOptionValue", [given] = this.args;
     const takesModel = has("--model") && this.opts().model === undefined &&
       this.registeredArguments.length === 0;
@@ -157,8 +165,7 @@ export class Command extends Parser {
       return super.error(message, options);
     }
     const meant = nearestName(unknown, this.options.map(({ long }) => long ?? ""));
-    const command = this.parent ? `${call} ${this.name()}` : call;
-    const hint = meant ? ` (did you mean ${meant}?)` : `: for a list of all, run ${command} --help`;
+    const hint = meant ? ` (did you mean ${meant}?)` : `: ${list}`;
     return super.error(`unknown option '${unknown}'${hint}`, { code: "commander.unknownOption" });
   }
 }

@@ -16,7 +16,7 @@ import { labelsOfConfig, loadModel, readConfig, type TextModel } from "../models
 import { formText, type QuantizedForm } from "../quant/quantized_tensor.ts";
 import { isSamePlace, listFolder, readJson } from "../storage/files.ts";
 import { isHubName } from "../storage/hub_name.ts";
-import { fileIn, hasFile, kindOf } from "../storage/storage.ts";
+import { fileIn, hasFile, kindOf, splitPath } from "../storage/storage.ts";
 import { type AllowOption, type BaseDtypeOption, baseTypeOf, pathWord } from "./options.ts";
 
 /**
@@ -29,7 +29,8 @@ export async function assertModelFolder(folder: string, what = "--model"): Promi
   const isOption = what.startsWith("--"), given = isOption ? `${what} ` : "";
   if (await hasFile(folder, "config.json")) return;
   if (await hasFile(folder, configFile)) {
-    const beside = isOption ? ` --adapter ${pathWord(folder)}` : "", base = await baseOf(folder);
+    const base = await baseOf(folder);
+    const beside = what === "--model" ? ` --adapter ${pathWord(folder)}` : "";
     throw new RangeError(
       `${what} needs the base model, found an adapter in ${folder}: give ${given}${base}${beside}`,
     );
@@ -51,6 +52,13 @@ export async function nearModel(given: string): Promise<string | undefined> {
   const near = nearestName(name, await listFolder(parent).catch(() => []));
   const found = near && `${parent}/${near}`;
   return found && await hasFile(found, "config.json") ? found : undefined;
+}
+
+/** The options for a model, or for an adapter and its base, that were given as a word alone. */
+export async function optionsOfBare(given: string): Promise<string> {
+  const isAdapter = !isHubName(given) && await hasFile(given, configFile);
+  if (isAdapter) return `--model ${await baseOf(given)} --adapter ${pathWord(given)}`;
+  return `--model ${pathWord(await nearModel(given) ?? given)}`;
 }
 
 /** The base model that an adapter names. */
@@ -85,8 +93,9 @@ export async function assertNoTraining(output: string): Promise<void> {
 export async function otherBase(model: string, adapter: string): Promise<string | undefined> {
   const base = await textIn(adapter, configFile, "base_model_name_or_path");
   if (!base) return undefined;
-  const own = await textIn(model, "config.json", "_name_or_path") ?? model;
-  return [model, own].map(modelName).includes(modelName(base)) ? undefined : oneLine(base);
+  const place = model.endsWith(".safetensors") ? splitPath(model).folder : model;
+  const own = await textIn(place, "config.json", "_name_or_path") ?? place;
+  return [place, own].map(modelName).includes(modelName(base)) ? undefined : oneLine(base);
 }
 
 /** A text in a file; none where the file cannot be read, which others say of it. */
@@ -184,6 +193,16 @@ export async function noteOtherBase(
     const base = await otherBase(model, adapter);
     if (base) note(options, `note: the adapter in ${adapter} names base ${base}, not ${model}`);
   }
+}
+
+/** Checks the base of `--base`, and notes which adapters name another one. */
+export async function takeBase(
+  options: CommonOptions,
+  base: string,
+  adapters: readonly string[],
+): Promise<void> {
+  await assertModelFolder(base, "--base");
+  await noteOtherBase(options, base, adapters);
 }
 
 /**

@@ -36,7 +36,7 @@ import { resizeCommand } from "./commands/resize.ts";
 import { serveCommand } from "./commands/serve.ts";
 import { sweepCommand } from "./commands/sweep.ts";
 import { trainCommand } from "./commands/train/command.ts";
-import { nearModel } from "./common.ts";
+import { optionsOfBare } from "./common.ts";
 import { call, CommanderError } from "./options.ts";
 
 /** The table of commands, in the order of help. */
@@ -89,6 +89,13 @@ export async function main(
   }
 }
 
+/** Below the list of commands. */
+const beginning = `
+To begin, train an adapter as docs/first_adapter.md does, or look into one, of
+this folder or of yours from PEFT:
+  lowrank inspect models/rank-study/qv-r8-seed1 --base models/tiny-gpt2
+The help of a command is long: lowrank inspect --help. See docs/command_line.md.`;
+
 /** Settings come first: commands inherit what the program has when they are added. */
 function makeProgram(): Command {
   const program = new Command("lowrank")
@@ -97,6 +104,7 @@ function makeProgram(): Command {
     .helpOption("--help", "print this help")
     .helpCommand("help [command]", "print help for a command")
     .addHelpText("beforeAll", `lowrank stands for: ${call}\n`)
+    .addHelpText("after", beginning)
     .exitOverride()
     .configureOutput({
       writeOut: (text) => console.log(text.trimEnd()),
@@ -119,7 +127,7 @@ async function exitCode(error: unknown, args: readonly string[]): Promise<number
 async function sentenceOf(error: unknown, [, asked = ""]: readonly string[]): Promise<string> {
   if (error instanceof BareModelError) {
     const { given } = error;
-    return new BareModelError(await nearModel(given) ?? given).message;
+    return new BareModelError(given, await optionsOfBare(given)).message;
   }
   // Commander throws this when `help` is asked for an unknown command.
   if (error instanceof CommanderError && error.code === "commander.help") {

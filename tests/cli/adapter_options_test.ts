@@ -79,7 +79,7 @@ Deno.test("where updates alone are read, nothing lets DoRA pass as the product o
     for (const allowed of [[], all]) {
       await assertFails(
         [...command, ...allowed],
-        "as DoRA's change of a weight depends on that weight, found true: lowrank combine writes",
+        "as DoRA's change of a weight depends on that weight, found true: lowrank combine --base writes",
       );
     }
   }

@@ -291,8 +291,62 @@ Deno.test("inspect, compare and resize of no folder, of a model's or of a file, 
     await assertFails(["generate", ...prompt, "--adapter", folder], sentence);
   }
   const file = `${adapter}/adapter_model.safetensors`;
-  const rule =
-    `in ${file}: it is a file, and an adapter is a folder: convert it first (lowrank convert)`;
+  const rule = `in ${file}: it is a file, and an adapter is a folder: give ${adapter}\n`;
   await assertFails(["inspect", file], rule);
   await assertFails(["merge", "--model", model, "--adapter", file, "--output", "out"], rule);
+});
+
+Deno.test("a folder that is nearly an adapter's is told from it, and what to do", () =>
+  withFolder(async (folder) => {
+    const place = `cannot read the adapter in ${folder}`, own = `${folder}/mine`;
+    await Deno.mkdir(own);
+    await writeRawAdapter(own);
+    const fails = (given: string, fault: string) =>
+      assertFails(["inspect", given], `cannot read the adapter in ${given}: ${fault}\n`);
+    await assertFails(
+      ["inspect", folder],
+      `${place}: it has folders of adapters: give one, such as ${own}`,
+    );
+    await fails(`${folder}/mime`, `there is no such folder (did you mean ${own}?)`);
+    const hub = "there is no such folder: for the one on the Hugging Face hub, give hf:me/mine";
+    await fails("me/mine", hub);
+    await fails(
+      `${own}/adapter_config.json`,
+      `it is a file, and an adapter is a folder: give ${own}`,
+    );
+    await Deno.remove(`${own}/adapter_config.json`);
+    await fails(
+      own,
+      "it has adapter_model.safetensors but no adapter_config.json: lowrank convert writes a folder with both",
+    );
+    const file = `${own}/adapter_model.safetensors`;
+    await fails(
+      file,
+      "it is a file, and an adapter is a folder: convert it first (lowrank convert)",
+    );
+  }));
+
+Deno.test("methods of PEFT's that are not read are refused by PEFT's names", () =>
+  withFolder(async (folder) => {
+    const rule = "inspect needs LoRA or VeRA, which change weights by low-rank updates";
+    for (const peft_type of ["LOHA", "PROMPT_TUNING"]) {
+      await writeRawAdapter(folder, { ...goodConfig, peft_type });
+      await assertFails(["inspect", folder], `${rule}, found "${peft_type}" in ${folder}\n`);
+    }
+    await writeRawAdapter(folder, { ...goodConfig, use_dora: true });
+    await assertFails(["inspect", folder], "lowrank combine --base writes it as A and B\n");
+  }));
+
+Deno.test("a base that is an adapter, has no folder, or is given by its file, is told as such", async () => {
+  const of = (base: string) => ["inspect", fused, "--base", base];
+  await assertFails(
+    of(fused),
+    "--base needs the base model, found an adapter in",
+    "give --base tiny-gpt2\n",
+  );
+  await assertFails(of("tiny-gpt2"), "found none at tiny-gpt2 (did you mean models/tiny-gpt2?)\n");
+  const combine = ["combine", fused, "--output", "out", "--base", "tiny-gpt2"];
+  await assertFails(combine, "--base needs a folder on this machine, found none at tiny-gpt2");
+  const { stderr } = await lowrank(...of("models/tiny-gpt2/model.safetensors"));
+  assertEquals(stderr, ""); // not that the adapter names another base
 });

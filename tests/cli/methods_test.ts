@@ -9,6 +9,7 @@ import {
 } from "@std/assert";
 import { methodTitle } from "../../src/cli/commands/train/method.ts";
 import { readSafetensors } from "../../src/formats/mod.ts";
+import { methods } from "../../src/methods/mod.ts";
 import { type MethodKind, methodKinds } from "../../src/runs/mod.ts";
 import { filesIn, withFolder } from "../support/folders.ts";
 import "../support/open_lapack.ts";
@@ -58,8 +59,13 @@ interface Reading {
 
 const lowRank: readonly MethodKind[] = ["lora", "vera"];
 
+/** PEFT's name where it has one. */
+const typeOf = (kind: MethodKind): string => methods[kind].peftType ?? kind;
+
 const noUpdates = (action: string) => (kind: MethodKind, adapter: string) =>
-  `${action} needs LoRA or VeRA, which change weights by low-rank updates, found "${kind}" in ${adapter}\n`;
+  `${action} needs LoRA or VeRA, which change weights by low-rank updates, found "${
+    typeOf(kind)
+  }" in ${adapter}\n`;
 
 const withoutBase = (action: string) => (kind: MethodKind, adapter: string) =>
   kind === "vera"
@@ -68,7 +74,7 @@ const withoutBase = (action: string) => (kind: MethodKind, adapter: string) =>
     : noUpdates(action)(kind, adapter);
 
 const loraAlone = (action: string) => (kind: MethodKind, adapter: string) =>
-  `${action} needs LoRA, found "${kind}" in ${adapter}` +
+  `${action} needs LoRA, found "${typeOf(kind)}" in ${adapter}` +
   (kind === "vera" ? ": lowrank convert --base writes it as LoRA\n" : "\n");
 
 const commands: Readonly<Record<string, Reading>> = {

@@ -103,7 +103,11 @@ Deno.test("the version is the package's", async () => {
 });
 
 Deno.test("an argument that is not understood gives one line and exit code 1", async () => {
-  await assertFails(["fly"], "unknown command 'fly'");
+  const all = "for a list of all, run npx -y deno task lowrank --help\n";
+  await assertFails(["fly"], `unknown command 'fly': ${all}`);
+  const usage = "npx -y deno task lowrank compare <one> <others...> [options]\n";
+  await assertFails(["compare", "a"], `missing required argument 'others': it is ${usage}`);
+  await assertFails(["inspect", model, "--model", "m"], "unknown option '--model': it is --base\n");
   const merge = ["merge", "--model", "m", "--output", "o"];
   const unknown = "unknown option '--adaptor' (did you mean --adapter?)";
   await assertFails([...merge, "--adaptor", "a"], unknown);
@@ -207,6 +211,8 @@ Deno.test("a model without its folder, or with a typing error, is found where th
   await assertFails(["evaluate", "tiny-skills", ...data], `${none} models/tiny-skills\n`);
   await assertFails(["generate", "hf:me/tiny", ...rest], `${none} hf:me/tiny\n`);
   await assertFails(["generate", "no such", ...rest], `${none} 'no such'\n`);
+  const adapter = "models/rank-study/qv-r8-seed1";
+  await assertFails(["generate", adapter, ...rest], `${none} tiny-gpt2 --adapter ${adapter}\n`);
   // `models/rank-study` holds adapters, not a model.
   await assertFails(["generate", "--model", "rank-study", ...rest], "found none at rank-study\n");
 });

@@ -81,7 +81,11 @@ Deno.test("resize refuses what it would lose, and says why", () =>
     const to = ["--output", `${folder}/out`], dora = golden("adapters/peft_dora");
     const where =
       'found DoRA on "transformer.h.0.attn.c_attn", whose change of a weight depends on';
-    await assertFails(["resize", dora, "--rank", "1", ...to], where, "combine writes it as one");
+    await assertFails(
+      ["resize", dora, "--rank", "1", ...to],
+      where,
+      "combine --base writes it as A and B",
+    );
   }));
 
 const onBase = ["--base", model];

@@ -357,7 +357,7 @@ function assertHolds(
   const found = embedding
     ? `the adapted embedding "${embedding.module}"`
     : dora
-    ? `DoRA on "${dora.module}": lowrank combine writes it as A and B`
+    ? `DoRA on "${dora.module}": lowrank combine --base writes it as A and B`
     : biased
     ? `a bias of B on "${biased.module}"`
     : rows && rows.size > 0
@@ -480,7 +480,7 @@ export async function readForeign(file: FileSource, facts: ForeignFacts): Promis
 /** The one file of weights at a path. */
 async function weightsIn(path: string): Promise<FileSource> {
   if (await kindOf(path) === "file") return readable(path);
-  await assertAdapterFolder(path);
+  await assertAdapterFolder(path, true);
   const names = await listFolder(path), found = names.filter((name) => /\.safetensors$/.test(name));
   const pickle = names.find((name) => isPickle.test(name));
   if (found.length === 0 && pickle !== undefined) return readable(pathIn(path, pickle));

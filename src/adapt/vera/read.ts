@@ -1,5 +1,6 @@
 /** VeRA's folders on the files of a base. @module */
 
+import { isRecord, isText } from "../../core/checks.ts";
 import { type Folder, folderName } from "../../storage/storage.ts";
 import type { BaseFile } from "../../models/base_file.ts";
 import { type AdapterFolder, openAdapterFolder } from "../../formats/peft/adapter_folder.ts";
@@ -41,7 +42,7 @@ export async function readVera(
  * @throws {RangeError} when it is of a method that has none.
  */
 export async function isVera(action: string, folder: Folder | AdapterFolder): Promise<boolean> {
-  const open = openAdapterFolder(folder), method = await methodOf(open);
+  const open = openAdapterFolder(folder), method = await methodOf(open) ?? await unknownType(open);
   if (method === undefined || method === "vera") return method === "vera";
   throw new RangeError(
     `${action} needs LoRA or VeRA, which change weights by low-rank updates, found ${await foundIn(
@@ -49,6 +50,13 @@ export async function isVera(action: string, folder: Folder | AdapterFolder): Pr
       method,
     )}`,
   );
+}
+
+/** The name of a method of PEFT's that nothing here reads. */
+async function unknownType(folder: AdapterFolder): Promise<string | undefined> {
+  const config = await folder.config().catch(() => undefined);
+  const type = isRecord(config) ? config.peft_type : undefined;
+  return isText(type) && type !== "LORA" ? type : undefined;
 }
 
 /**

@@ -20,10 +20,10 @@ import {
   type Column,
   type CommonOptions,
   note,
-  noteOtherBase,
   notePassed,
   print,
   table,
+  takeBase,
 } from "../common.ts";
 import {
   type AllowOption,
@@ -168,8 +168,8 @@ async function run(texts: readonly string[], options: CombineOptions): Promise<v
   const { rank, density, sign, seed, allow } = options;
   const request = { adapters, output, base, method, rank, density, sign, seed, dtype, allow };
   await assertNoTraining(output);
+  if (base !== undefined) await takeBase(options, base, folders);
   const { modules, total, notes, passed } = await combineFolders(request);
-  if (base !== undefined) await noteOtherBase(options, base, folders);
   for (const [folder, names] of passed) notePassed(options, folder, names);
   for (const text of notes) note(options, text);
   print(options, { method, modules, total, dtype }, () =>

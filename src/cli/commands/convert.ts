@@ -9,9 +9,9 @@ import {
   assertOtherFolder,
   type CommonOptions,
   note,
-  noteOtherBase,
   print,
   table,
+  takeBase,
 } from "../common.ts";
 import {
   type AllowOption,
@@ -98,7 +98,7 @@ async function run(adapter: string, options: ConvertOptions): Promise<void> {
   }
   await assertOtherFolder(adapter, output);
   await assertNoTraining(output);
-  if (options.base !== undefined) await noteOtherBase(options, options.base, [adapter]);
+  if (options.base !== undefined) await takeBase(options, options.base, [adapter]);
   const done = await convertFolder({ ...options, adapter, enabled, dtype: dtypeOf(options) });
   const { notes, ...document } = done;
   for (const text of notes) note(options, text);

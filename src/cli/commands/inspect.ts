@@ -21,10 +21,10 @@ import {
   type CommonOptions,
   mostRows,
   note,
-  noteOtherBase,
   notePassed,
   print,
   table,
+  takeBase,
 } from "../common.ts";
 import { type AllowOption, allowOption, Argument, call, modelFolder, share } from "../options.ts";
 
@@ -212,8 +212,10 @@ Qwen2; only the weights that the adapter changes are read. Whether a file holds
 them as (out, in) or turned says the architecture where it is known, or else the
 shape of dW.
 
-VeRA needs --base, as its file does not say how many inputs a layer has. Other
-methods than LoRA and VeRA have no dW of low rank.
+VeRA needs --base, as its file does not say how many inputs a layer has. DoRA's
+change depends on the weight: inspect what combine --base makes of it. Other
+methods have no dW of low rank: where PEFT can merge one, extract finds the LoRA
+that is closest to the change.
 
 A low "90%" with a high "needed" is usual: 5% of error is strict. What "90%"
 counts is --error 0.316. An adapter trained at a low rank is often better than
@@ -239,6 +241,11 @@ export const inspectCommand: LowrankCommand = {
   ],
   uses: ["--seed"],
   permissions: ({ intruders }) => intruders ? ["read", "library"] : ["read"],
+  instead: {
+    "--model": "it is --base",
+    "--adapter": "the adapter's folder is the argument",
+    "--rank": "inspect finds the ranks; resize cuts to one",
+  },
   help,
   example: "inspect models/rank-study/qv-r8-seed1 --base models/tiny-gpt2",
   run,
@@ -248,7 +255,8 @@ async function run(folder: string, options: InspectOptions): Promise<void> {
   if (options.intruders && options.base === undefined) {
     throw new RangeError("--intruders needs the base's weights: give --base too");
   }
-  if (options.base !== undefined) await noteOtherBase(options, options.base, [folder]);
+  await assertAdapterFolder(folder);
+  if (options.base !== undefined) await takeBase(options, options.base, [folder]);
   const { summary, rows } = await describeAll(folder, options), kinds = mediansByKind(rows);
   print(options, { modules: rows, kinds }, () =>
     [
@@ -334,7 +342,7 @@ function legendOf({ base, error, intruders }: InspectOptions, hasKinds: boolean)
     `lowest rank within ${
       Number(digits(100 * error, 3))
     }% of the update. More: ${call} inspect --help`,
-    ...base === undefined ? [] : [
+    ...base === undefined ? ["beside the weights of the base: --base FOLDER"] : [
       "factor: how many times as strong as W the update is in its own directions (the paper's Table 7);",
       "random: the same in random directions; ratio: factor / random, near 1 where the factor says only",
       "how large the update is",

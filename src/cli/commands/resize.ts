@@ -118,7 +118,7 @@ function assertOwnSize({ module, magnitude }: TrainedUpdate): void {
   if (magnitude === undefined) return;
   throw new RangeError(
     `resize needs updates that are dW alone, found DoRA on "${module}", whose change of a weight ` +
-      "depends on that weight: combine writes it as one",
+      "depends on that weight: lowrank combine --base writes it as A and B",
   );
 }
 

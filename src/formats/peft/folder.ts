@@ -211,7 +211,7 @@ function knownFields(json: unknown, exceptions: Exceptions): unknown {
 function refuseDora(found: unknown): never {
   throw new AdapterFileError(
     "use_dora must be null, false or empty where A and B alone are read, as DoRA's change of a weight depends " +
-      `on that weight, found ${quote(found)}: lowrank combine writes it as A and B`,
+      `on that weight, found ${quote(found)}: lowrank combine --base writes it as A and B`,
   );
 }
 
