@@ -5,19 +5,20 @@
  * @module
  */
 
+import { slidesMarkdown } from "../slides/markdown.ts";
 import { makeParts } from "../slides/parts/all.ts";
 import { slidesHtml } from "../slides/slide.ts";
 import { contentPolicy } from "../src/figures/content_policy.ts";
 import { pictureStyle } from "../src/figures/pictures.ts";
 import { rootPath } from "../tests/support/source_files.ts";
 
-/** Computes all numbers, draws all figures and writes the page into a folder; returns its size in bytes. */
+/** Computes all numbers, draws all figures and writes the page into a folder, and Markdown to edit; returns the page's size in bytes. */
 export async function buildSlides(folder: string): Promise<number> {
   const read = (name: string) => Deno.readTextFile(`${rootPath}slides/${name}`);
   const [page, style, script] = await Promise.all(["page.html", "page.css", "page.js"].map(read));
-  const slides = slidesHtml(await makeParts()), policy = await contentPolicy([script]);
+  const parts = await makeParts(), policy = await contentPolicy([script]);
   const html = page
-    .replace("SLIDES", () => slides)
+    .replace("SLIDES", () => slidesHtml(parts))
     .replace(
       `<meta charset="utf-8">`,
       (charset) => `${charset}\n<meta http-equiv="Content-Security-Policy" content="${policy}">`,
@@ -32,6 +33,7 @@ export async function buildSlides(folder: string): Promise<number> {
     );
   await Deno.mkdir(folder, { recursive: true });
   await Deno.writeTextFile(`${folder}/index.html`, html);
+  await Deno.writeTextFile(`${folder}/slides.md`, slidesMarkdown(parts));
   return new TextEncoder().encode(html).length;
 }
 

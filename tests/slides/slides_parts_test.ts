@@ -52,6 +52,16 @@ function assertWellMade(html: string): void {
   assertEquals(needed, ["88", "56", "30", "13"]);
 }
 
+/** The Markdown has the same slides, each with its title, its notes, and all of its numbers. */
+function assertEditable(markdown: string, html: string): void {
+  const slides = markdown.split("\n---\n");
+  assertEquals(slides.length, html.split(/<section /).length - 1);
+  for (const slide of slides) assertMatch(slide, /^\s*## \S[^]*<!-- Minute \d+\. \S[^]* -->\n$/);
+  assertEquals(markdown.replaceAll(/^\$\$.*\$\$$/gm, "").match(/\{\w+\}|<(picture|svg)/g), null);
+  assert(markdown.includes("$$W' = W_0 + s\\, B A$$"));
+  assert(markdown.includes("13 of 256") && markdown.includes("](data:image/svg+xml;base64,"));
+}
+
 async function assertKeysWork(page: Page): Promise<void> {
   const last = await page.evaluate<number>(`document.querySelectorAll(".slide").length`);
   assertEquals(await page.evaluate(shown), [1]);
@@ -162,7 +172,9 @@ Deno.test({
   fn: () =>
     withFolder(async (folder) => {
       await buildSlides(folder);
-      assertWellMade(await Deno.readTextFile(`${folder}/index.html`));
+      const html = await Deno.readTextFile(`${folder}/index.html`);
+      assertWellMade(html);
+      assertEditable(await Deno.readTextFile(`${folder}/slides.md`), html);
       await using browser = await Browser.start();
       await using page = await browser.open("about:blank");
       await page.send("Page.addScriptToEvaluateOnNewDocument", { source: listen });
