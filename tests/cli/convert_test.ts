@@ -169,7 +169,7 @@ Deno.test("PEFT's weights without their configuration need an α", () =>
     await writeSafetensors(`${folder}/a.safetensors`, Object.entries(goodTensors));
     const command = ["convert", folder, "--output", `${folder}/out`];
     await assertFails(command, "no adapter_config.json must have alpha of every module", "--alpha");
-    await lowrankJson(...command, "--alpha", "4");
+    assertEquals((await lowrankJson(...command, "--alpha", "4")).from, "peft");
     const { updates: [{ module, scaling }] } = await readAdapter(`${folder}/out`);
     assertEquals([module, scaling], ["transformer.h.0.attn.c_attn", 2]);
   }));

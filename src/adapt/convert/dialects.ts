@@ -188,11 +188,9 @@ function kohyaRecord(
   { alpha, layers }: ForeignFacts,
 ): AdapterRecord & { readonly notes: readonly string[] } {
   const tensors = new Map([...given].map(([key, tensor]) => [kohyaKey(key), tensor]));
-  const modules = kohyaModules(tensors.keys()), keys = [...given.keys()];
+  const modules = kohyaModules(tensors.keys());
   const silent = modules.filter((module) => !tensors.has(`${module}.alpha`));
-  if (alpha === undefined && keys.some((key) => key.endsWith(".lora_A.weight"))) {
-    assertAlpha(silent);
-  }
+  if (alpha === undefined && isPeft(given.keys())) assertAlpha(silent);
   if (alpha !== undefined) {
     for (const module of silent) tensors.set(`${module}.alpha`, one(alpha));
   }
@@ -202,6 +200,10 @@ function kohyaRecord(
   const note = `no alpha in the file for ${count} of ${modules.length} modules: their scaling is 1`;
   return { updates, notes: count > 0 ? [note] : [] };
 }
+
+/** True for keys of PEFT, with or without its prefix. */
+const isPeft = (keys: Iterable<string>): boolean =>
+  Array.from(keys).some((key) => key.endsWith(".lora_A.weight"));
 
 /** PEFT's keys, with or without its prefix, in kohya's words. */
 const kohyaKey = (key: string): string =>
@@ -470,7 +472,8 @@ export async function readForeign(file: FileSource, facts: ForeignFacts): Promis
       return { dialect: "loralib", record, notes: [] };
     }
     const { notes, ...record } = kohyaRecord(tensors, metadata, facts);
-    return { dialect: "kohya", record: { ...record, ...stated }, notes };
+    const dialect = isPeft(tensors.keys()) ? "peft" : "kohya";
+    return { dialect, record: { ...record, ...stated }, notes };
   } catch (error) {
     const { message } = error as Error;
     throw new AdapterFileError(`cannot convert ${fileName(file)}: ${message}`, { cause: error });
