@@ -1,5 +1,6 @@
 /** Sentences of the page that contain numbers. @module */
 
+import { howMany } from "../../src/core/numbers.ts";
 import type { Lesson, LessonReading } from "../../src/lesson/lesson.ts";
 import type { MergedLesson, UnmergedLesson } from "../../src/lesson/merging.ts";
 
@@ -38,7 +39,7 @@ export function standingText(
   const second = beside
     ? `, ${digits(beside.reading.loss.lora)} with r = ${beside.rank} beside it`
     : "";
-  return `After ${steps} steps the loss is ${digits(lora)} with LoRA${second} and ${
+  return `After ${howMany(steps, "step")} the loss is ${digits(lora)} with LoRA${second} and ${
     digits(full)
   } with full fine-tuning.`;
 }
