@@ -153,7 +153,10 @@ Deno.test("bad input is refused in one sentence, and nothing is written", () =>
         [[model, smaller, ...rank], "c_fc in", "[192, 48], found [191, 48]"],
         [[model, lacking, ...rank], "must have one weight of transformer.h.1.mlp.c_fc, found none"],
         [[model, infinite, ...rank], "c_fc.weight", "values must be finite in F32, found Infinity"],
-        [[model, "nowhere", ...rank], "nowhere"],
+        [
+          [model, "tiny-gpt2", ...rank],
+          "extract needs a folder on this machine, found none at tiny-gpt2 (did you mean models/tiny-gpt2?)",
+        ],
         [
           [model, "models/tiny-roberta", ...rank],
           'extract needs two models of one family, found model_type "gpt2" in',

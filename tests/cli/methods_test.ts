@@ -118,7 +118,7 @@ const commands: Readonly<Record<string, Reading>> = {
     ) => ["merge", "--model", base, "--adapter", adapter, "--output", output],
     takes: [...lowRank, "ia3", "tinylora", "bitfit", "top-layers"],
     sentence: (kind, adapter) =>
-      `merging needs an adapter that changes weights, found "${kind}" in ${adapter}\n`,
+      `merging needs an adapter that changes weights, found "${typeOf(kind)}" in ${adapter}\n`,
   },
   "generate": {
     args: (adapter, base) => [

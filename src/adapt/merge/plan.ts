@@ -1,7 +1,7 @@
 /** Plan of the changes that adapters make in the files of a base model. @module */
 
 import type { PromptFormat } from "../../core/batch.ts";
-import { oneLine, quote } from "../../core/errors.ts";
+import { oneLine } from "../../core/errors.ts";
 import { isNamed, moduleOf } from "../../core/module_names.ts";
 import { formatShape, type HostTensor, sameShape } from "../../core/tensor.ts";
 import { AdapterFolder } from "../../formats/peft/adapter_folder.ts";
@@ -12,7 +12,7 @@ import type { AdapterException } from "../../formats/peft/read.ts";
 import type { BaseFile } from "../../models/base_file.ts";
 import { folderName } from "../../storage/storage.ts";
 import { assertNotIn } from "../adapter.ts";
-import { methodOf } from "../load.ts";
+import { foundIn, methodOf } from "../load.ts";
 import { usable } from "../loader.ts";
 import { adapting, adaptingOf } from "../methods.ts";
 import { assertRows } from "../trained_modules.ts";
@@ -30,9 +30,7 @@ async function mergingMethod(open: AdapterFolder) {
     (method === undefined ? adapting.lora : adaptingOf(method)) ?? {};
   if (loader && merge) return { loader, merge, assertWhole };
   throw new RangeError(
-    `merging needs an adapter that changes weights, found ${quote(method)} in ${
-      folderName(open.folder)
-    }`,
+    `merging needs an adapter that changes weights, found ${await foundIn(open, method)}`,
   );
 }
 

@@ -2,8 +2,9 @@
 
 import { extractFolder, type Extraction } from "../../adapt/combine/extract.ts";
 import { boundsOf, digits, howMany } from "../../core/numbers.ts";
+import { kindOf } from "../../storage/storage.ts";
 import { type LowrankCommand, required } from "../command.ts";
-import { assertNoTraining, type CommonOptions, print } from "../common.ts";
+import { assertModelFolder, assertNoTraining, type CommonOptions, print } from "../common.ts";
 import {
   Argument,
   dtypeOf,
@@ -56,6 +57,9 @@ export const extractCommand: LowrankCommand = {
 async function run(base: string, tuned: string, options: ExtractOptions): Promise<void> {
   const { rank, output } = options, dtype = dtypeOf(options) ?? "F32";
   await assertNoTraining(output);
+  for (const folder of [base, tuned]) {
+    if (await kindOf(folder) === undefined) await assertModelFolder(folder, "extract");
+  }
   const done = await extractFolder({ base, tuned, output, rank, dtype });
   print(options, { ...done, dtype }, () =>
     [
