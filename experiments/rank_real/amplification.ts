@@ -17,9 +17,8 @@ import { marginBelow, reachedBy } from "../differences.ts";
 import { type Claim, type Experiment, experiment, LeftOut, type Margin } from "../frame/mod.ts";
 import { amplificationRules, deviations, overlapOf } from "../rank_study/amplification.ts";
 import { mostShare } from "../rank_study/subspaces.ts";
-import { nameOf } from "./cells.ts";
+import { nameOf, ownPlaces } from "./cells.ts";
 import { onSmolLM2, type Words } from "./rank_claims.ts";
-import { methodOf } from "./plan.ts";
 import { tried } from "./rank_real.ts";
 import { chosenRuns } from "./rows.ts";
 import { planReal, type RealRun, realSteps } from "./runs.ts";
@@ -166,13 +165,10 @@ async function readAll(folders: readonly (readonly [rank: number, folder: string
 }
 
 /** The shipped ones, of six layers. */
-const shippedFolders = amplifiedRanks.flatMap((rank) => {
-  const key = `qv-${rank}`, { starts, seeds } = methodOf(key);
-  return seeds.map((data) => {
-    const place = { key, start: starts + data, data, steps: realSteps, at: realSteps };
-    return [rank, join(adaptersFolder, nameOf(place))] as const;
-  });
-});
+const shippedFolders = amplifiedRanks.flatMap((rank) =>
+  ownPlaces(`qv-${rank}`, realSteps, realSteps)
+    .map((place) => [rank, join(adaptersFolder, nameOf(place))] as const)
+);
 
 /** W_q of every layer that is adapted, from the base. */
 async function baseWeights(base: string, updates: readonly LowRankUpdate[]) {

@@ -1,14 +1,6 @@
 /** The pairs of adapters that are compared: the same start of A or another, with the same data or other (decision 0056). @module */
 
-import {
-  crossedStarts,
-  dataSeeds,
-  keptSteps,
-  longKept,
-  longRuns,
-  longSteps,
-  methodOf,
-} from "./plan.ts";
+import { crossedStarts, keptSteps, longKept, longRuns, longSteps, methodOf } from "./plan.ts";
 import { type RealRun, realSteps } from "./runs.ts";
 
 /** An adapter of the study, after some of its steps. */
@@ -56,14 +48,20 @@ const cellOf = ([one, other]: Pair): string =>
     one.data === other.data ? "same" : "other"
   } data`;
 
+/** A method's adapters from starts of their own, after some steps of so many. */
+export function ownPlaces(key: string, at: number, steps: number): Place[] {
+  const { starts, seeds } = methodOf(key);
+  return seeds.map((data) => ({ key, start: starts + data, data, at, steps }));
+}
+
 /** All adapters at a rank that are compared after some steps of so many. */
 function placesOf(key: string, at: number, steps: number): Place[] {
-  const own = { key, at, steps }, { starts } = methodOf(key);
+  const own = { key, at, steps };
   if (steps === longSteps) {
     return longRuns.filter((run) => run.key === key)
       .map(({ start, data }) => ({ ...own, start, data }));
   }
-  const reported = dataSeeds.map((data) => ({ ...own, start: starts + data, data }));
+  const reported = ownPlaces(key, at, steps);
   return key === "qv-64"
     ? [...reported, ...crossedStarts.map((run) => ({ ...own, ...run }))]
     : reported;

@@ -1,5 +1,6 @@
 /** Finished runs as rows: losses of each held-out pair and of other texts, and what the answers score. @module */
 
+import { fromTo, mean } from "../../src/core/numbers.ts";
 import type { Device } from "../../src/device/device.ts";
 import type { JsonRecord } from "../../src/runs/mod.ts";
 import type { MadeRun } from "../frame/mod.ts";
@@ -52,6 +53,10 @@ export const packed = (values: readonly number[], unit = 1): string =>
 /** The numbers of a packed text. */
 export const unpacked = (text: string, unit = 1): number[] =>
   text.split(" ").map((value) => Number(value) * unit);
+
+/** `0.13 (0.00 to 0.28)`. */
+export const meanAndRange = (values: readonly number[], decimals = 2): string =>
+  `${mean(values).toFixed(decimals)} (${fromTo(values, decimals)})`;
 
 /** The unit of a pair's loss. */
 export const pairUnit = 1e-4;

@@ -1,7 +1,6 @@
 /** Figures 3, 4, 6 and 7 on a real decoder: claims and words of decision 0056. @module */
 
 import { phi } from "../../src/analysis/subspaces.ts";
-import { fromTo, mean } from "../../src/core/numbers.ts";
 import { marginBelow, reachedBy } from "../differences.ts";
 import type { Claim, Margin } from "../frame/mod.ts";
 import { smallRank } from "../rank_study/runs.ts";
@@ -24,16 +23,12 @@ import {
 import { cellNames, judgedCell } from "./cells.ts";
 import { onSmolLM2, type Words } from "./rank_claims.ts";
 import { longKept, longSteps } from "./plan.ts";
-import { unpacked } from "./rows.ts";
+import { meanAndRange, unpacked } from "./rows.ts";
 import { realSteps } from "./runs.ts";
 
 type Modules = readonly ModuleSimilarity[];
 
 const eighth = ({ seeds }: Similarity) => phi(seeds, smallRank, smallRank);
-
-/** `0.13 (0.00 to 0.28)`. */
-export const meanAndRange = (values: readonly number[]): string =>
-  `${mean(values).toFixed(2)} (${fromTo(values, 2)})`;
 
 /** `q 0.13 (0.00 to 0.28)`: the mean over the layers, with its range. */
 const ofSite = (modules: Modules, site: "q" | "v", value: (found: Similarity) => number) => {

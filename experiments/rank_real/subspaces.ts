@@ -38,7 +38,7 @@ import {
 } from "./cells.ts";
 import { longKept, longSteps } from "./plan.ts";
 import { tried } from "./rank_real.ts";
-import { unpacked } from "./rows.ts";
+import { meanAndRange, unpacked } from "./rows.ts";
 import { planReal, type RealRun, realSteps } from "./runs.ts";
 import { adaptersFolder } from "./shipped_adapters.ts";
 import {
@@ -54,7 +54,7 @@ import {
   similarityUnit,
   type UpdatesByName,
 } from "./similarities.ts";
-import { beyondClaims, meanAndRange, realSubspaceClaims } from "./subspace_claims.ts";
+import { beyondClaims, realSubspaceClaims } from "./subspace_claims.ts";
 import { findReal, openReal, type RealTask } from "./task.ts";
 import { loraRuns, placesIn, readUpdates, startUpdates } from "./update_lines.ts";
 

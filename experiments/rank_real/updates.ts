@@ -1,6 +1,6 @@
 /** Sizes, spectra and intruder dimensions of the study's updates: claims beyond the paper, tables and the study. @module */
 
-import { fromTo, mean } from "../../src/core/numbers.ts";
+import { mean } from "../../src/core/numbers.ts";
 import {
   axis,
   baseLayout,
@@ -23,11 +23,11 @@ import {
 } from "../frame/mod.ts";
 import losses from "./losses.json" with { type: "json" };
 import { dataSeeds, methodOf } from "./plan.ts";
-import type { RealRow } from "./rows.ts";
+import { meanAndRange, type RealRow } from "./rows.ts";
 import scaled from "./scaled.json" with { type: "json" };
 import { scaledKeys, type ScaledPart, type ScaledRow, shares } from "./scaling.ts";
 import kept from "./updates.json" with { type: "json" };
-import { layersOf, type NumberName, type UpdateLine } from "./update_lines.ts";
+import { layersOf, type UpdateLine } from "./update_lines.ts";
 
 /** The study's updates in numbers. */
 export interface UpdateRows {
@@ -212,19 +212,16 @@ export const updatesTable = ({ lines }: UpdateRows): DataTable =>
         ["aboveNoise", "above the noise edge", 1],
         ["timesRandom", "factor by that of random directions", 2],
       ] as const).map(([key, heading, decimals]) =>
-        [key, heading, "text", (line: UpdateLine) => summary(line, key, decimals)] as const
+        [key, heading, "text", (line: UpdateLine) =>
+          meanAndRange(layersOf(line, key), decimals)] as const
       ),
-      ["intruders", "intruders", "count", (line) => sum(layersOf(line, "intruders"))],
+      ["intruders", "intruders", "count", (line) =>
+        sum(layersOf(line, "intruders"))],
       ["blockIntruders", "of blocks of three", "count", (line) =>
         sum(layersOf(line, "blockIntruders"))],
     ],
     rows: lines,
   });
-
-function summary(line: UpdateLine, key: NumberName, decimals: number): string {
-  const values = layersOf(line, key);
-  return `${mean(values).toFixed(decimals)} (${fromTo(values, decimals)})`;
-}
 
 /** The losses of every adapter with its intruders scaled: a line for each, and a cross for the control. */
 export function scalingFigure({ scaled, runs }: UpdateRows): Figure {
