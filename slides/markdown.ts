@@ -1,6 +1,7 @@
 /** The slides as Markdown, for a lecturer who wants other words. @module */
 
-import type { Part, Slide } from "./slide.ts";
+import { unescapeHtml } from "../src/figures/html.ts";
+import { filled, type Part, type Slide } from "./slide.ts";
 
 /** All slides with `---` between them: pictures are in it, notes are comments. */
 export const slidesMarkdown = (parts: readonly Part[]): string =>
@@ -8,14 +9,13 @@ export const slidesMarkdown = (parts: readonly Part[]): string =>
 
 function slideMarkdown({ figure, numbers = {}, ...slide }: Slide): string {
   const { title, text, choices = [], caption = "", quoted, minute, notes } = slide;
-  const filled = (words: string) =>
-    words.replaceAll(/\{(\w+)\}/g, (name, key: string) => numbers[key] ?? name);
-  const list = choices.map((choice) => `- ${filled(choice)}`).join("\n");
+  const words = (text: string) => filled(text, numbers);
+  const list = choices.map((choice) => `- ${words(choice)}`).join("\n");
   const source = quoted === undefined ? "" : `Quoted: ${quoted}`;
   return [
-    ...[`## ${title}`, ...text].map(filled),
-    ...[list, figureMarkdown(figure), filled(caption), source],
-    `<!-- Minute ${minute}. ${filled(notes)} -->`,
+    ...[`## ${title}`, ...text].map(words),
+    ...[list, figureMarkdown(figure), words(caption), source],
+    `<!-- Minute ${minute}. ${words(notes)} -->`,
   ].filter((block) => block !== "").join("\n\n") + "\n";
 }
 
@@ -25,15 +25,5 @@ const figureMarkdown = (figure: string): string =>
     .replaceAll(/<picture[^>]*>.*?<img alt="([^"]*)" src="([^"]*)"><\/picture>/gs, "![$1]($2)")
     .replaceAll(
       /<p class="formula"><svg aria-label="([^"]*)".*?<\/p>/gs,
-      (_, tex: string) => `\n\n$$${unescaped(tex)}$$`,
+      (_, tex: string) => `\n\n$$${unescapeHtml(tex)}$$`,
     ).trim();
-
-const signs: Readonly<Record<string, string>> = {
-  amp: "&",
-  lt: "<",
-  gt: ">",
-  quot: '"',
-  "#39": "'",
-};
-
-const unescaped = (text: string): string => text.replaceAll(/&([^;]+);/g, (_, name) => signs[name]);

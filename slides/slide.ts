@@ -85,13 +85,25 @@ function figureHtml({ figure, caption, quoted, numbers = {} }: Slide): string {
   return `<figure>${figure}${below}</figure>`;
 }
 
-/** A text with its numbers and code; a number that nobody computed is an error. */
-function inline(text: string, numbers: Readonly<Record<string, string>>): string {
-  return escapeHtml(text)
-    .replace(/`([^`]+)`/g, "<code>$1</code>")
-    .replace(/\{(\w+)\}/g, (_, name: string) => {
-      const value = numbers[name];
-      if (value === undefined) throw new Error(`a slide needs the number ${name} that it names`);
-      return `<strong data-number="${name}">${escapeHtml(value)}</strong>`;
-    });
-}
+/** A text with its numbers and code. */
+const inline = (text: string, numbers: Numbers): string =>
+  filled(
+    escapeHtml(text).replace(/`([^`]+)`/g, "<code>$1</code>"),
+    numbers,
+    (value, name) => `<strong data-number="${name}">${escapeHtml(value)}</strong>`,
+  );
+
+/** Computed numbers, written out, by their names. */
+type Numbers = Readonly<Record<string, string>>;
+
+/** A text with its numbers in place of their names, `{name}`; a number that nobody computed is an error. */
+export const filled = (
+  text: string,
+  numbers: Numbers,
+  write: (value: string, name: string) => string = (value) => value,
+): string =>
+  text.replace(/\{(\w+)\}/g, (_, name: string) => {
+    const value = numbers[name];
+    if (value === undefined) throw new Error(`a slide needs the number ${name} that it names`);
+    return write(value, name);
+  });

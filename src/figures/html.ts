@@ -3,17 +3,24 @@
 import type { DataTable, TableColumn, Unit } from "./figure.ts";
 import { formatValue, isText } from "./format.ts";
 
+/** The five characters that have a meaning in HTML, escaped. */
+const entities: Readonly<Record<string, string>> = {
+  "&": "&amp;",
+  "<": "&lt;",
+  ">": "&gt;",
+  '"': "&quot;",
+  "'": "&#39;",
+};
+
+const characters = Object.fromEntries(Object.entries(entities).map(([one, other]) => [other, one]));
+
 /** Escapes the five characters that have a meaning in HTML. */
-export function escapeHtml(text: string): string {
-  const entities: Record<string, string> = {
-    "&": "&amp;",
-    "<": "&lt;",
-    ">": "&gt;",
-    '"': "&quot;",
-    "'": "&#39;",
-  };
-  return text.replace(/[&<>"']/g, (character) => entities[character]);
-}
+export const escapeHtml = (text: string): string =>
+  text.replace(/[&<>"']/g, (character) => entities[character]);
+
+/** The text that {@link escapeHtml} escaped. */
+export const unescapeHtml = (html: string): string =>
+  html.replace(/&(?:amp|lt|gt|quot|#39);/g, (entity) => characters[entity]);
 
 /** Turns a formula in TeX into markup. */
 export type DrawFormula = (tex: string) => string;

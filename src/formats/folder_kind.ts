@@ -3,7 +3,7 @@
 import { nearestName } from "../core/checks.ts";
 import { listFolder } from "../storage/files.ts";
 import { isHubName } from "../storage/hub_name.ts";
-import { hasFile, kindOf, splitPath } from "../storage/storage.ts";
+import { hasFile, kindOf, pathIn, splitPath } from "../storage/storage.ts";
 import { configFile, hubWeights, peftWeights } from "./peft/keys.ts";
 
 /** Files that are, or describe, weights. */
@@ -82,7 +82,7 @@ async function faultOfFolder(folder: string, isAnyForm: boolean): Promise<string
     return `it has ${file} but no ${configFile}: lowrank convert writes a folder with both`;
   }
   for (const name of names) {
-    const inner = `${folder.replace(/\/+$/, "")}/${name}`;
+    const inner = pathIn(folder, name);
     if (await hasFile(inner, configFile)) {
       return `it has folders of adapters: give one, such as ${inner}`;
     }
