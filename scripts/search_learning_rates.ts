@@ -11,6 +11,7 @@
  *     deno task search:rates methods/texts
  *     deno task search:rates regret
  *     deno task search:rates skills/needed_rank
+ *     deno task search:rates skills/below_rank_one
  *
  * Finished runs under `results/search` are not trained again.
  *
@@ -31,6 +32,7 @@ import { searchTexts } from "../experiments/methods/texts/plan.ts";
 import { methodOf, searched, studySteps } from "../experiments/rank_study/runs.ts";
 import { searchSeed as seed, tryRates } from "../experiments/rate_search.ts";
 import { searchRegret } from "../experiments/regret/runs.ts";
+import { searchSmall } from "../experiments/skills/below_rank_one/runs.ts";
 import { searchNeededRank } from "../experiments/skills/needed_rank/runs.ts";
 import { searchSupersenses } from "../experiments/supersenses/runs.ts";
 
@@ -64,6 +66,7 @@ const searches: Readonly<Record<string, (context: RunContext) => Promise<JsonRec
   "methods/texts": searchTexts,
   regret: searchRegret,
   "skills/needed_rank": searchNeededRank,
+  "skills/below_rank_one": searchSmall,
 };
 
 /** The loss of every rate with every method. */

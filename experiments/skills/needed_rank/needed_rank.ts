@@ -33,7 +33,15 @@ import {
   rankText,
   tasksAt,
 } from "./rows.ts";
-import { type Cell, lineNames, mapCells, mapRanks, type MapRun, planCells } from "./runs.ts";
+import {
+  type Cell,
+  lineNames,
+  liveTasks,
+  mapCells,
+  mapRanks,
+  type MapRun,
+  planCells,
+} from "./runs.ts";
 
 /** Every task: the rank that it needs, and the controls' shares. */
 function needsTable({ mapRuns }: MapRows): DataTable {
@@ -232,13 +240,12 @@ export const neededRankMap: Experiment = experiment<MapRun, MapRows>({
   figures: [shareFigure, axisFigure],
 });
 
-/** A near task and two far ones. */
-const tasks = ["reverse, new word", "Caesar's cipher +5", language];
-
 /** Two ranks on q and v and a third on the farthest task, one on all linear layers, full fine-tuning of the far tasks. */
 const isLive = ({ task, arm: { line, rank = 1, steps, base } }: Cell): boolean => {
-  if (!tasks.includes(task.name) || steps !== undefined || base !== undefined) return false;
-  if (line === "full") return task.name !== tasks[0];
+  if (!liveTasks.some((name) => name === task.name) || steps !== undefined || base !== undefined) {
+    return false;
+  }
+  if (line === "full") return task.name !== liveTasks[0];
   if (line === "qv") return [1, 8].includes(rank) || rank === 32 && task.name === language;
   return line === "all" && rank === 1;
 };

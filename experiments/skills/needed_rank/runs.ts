@@ -131,6 +131,9 @@ const untrained: Arm[] = [
 /** Tasks of the map: dates are long, and two other tasks are as near as the first. */
 const mapTasks = downstreamTasks.filter(({ name }) => name !== "date, new word");
 
+/** A near task and two far ones, which every job trains. */
+export const liveTasks = ["reverse, new word", "Caesar's cipher +5", "random alphabet"] as const;
+
 /** Everything that the map trains, for each seed. */
 export const mapCells: readonly Cell[] = [
   ...mapTasks.flatMap((task) => onTask(task).map((arm) => ({ task, arm }))),
@@ -146,10 +149,10 @@ export const mapCells: readonly Cell[] = [
 ];
 
 /** Right answers and loss of each rate on the texts to choose by; `null` where training diverged. */
-type Tried = Readonly<Record<string, { exact: number; loss: number } | null>>;
+export type TriedShares = Readonly<Record<string, { exact: number; loss: number } | null>>;
 
 /** The highest share of right answers; of equals, the lowest loss. */
-export function bestRate(tried: Tried): ChosenRate {
+export function bestRate(tried: TriedShares): ChosenRate {
   const rates = Object.keys(tried).map(Number).sort((a, b) => a - b);
   const of = (rate: number) => tried[rate] ?? { exact: -1, loss: Infinity };
   const isBetter = (one: number, other: number) =>
@@ -194,7 +197,7 @@ export function rateRank({ task, arm: { line, rank = 1, base } }: Cell): number 
 export const forRank = (rate: number, rank: number): number =>
   Number((rate / Math.sqrt(rank)).toPrecision(3));
 
-const rates = found.tried as Readonly<Record<string, Readonly<Record<string, Tried>>>>;
+const rates = found.tried as Readonly<Record<string, Readonly<Record<string, TriedShares>>>>;
 
 /** The rate of an arm on a task. Those of 300 steps serve 100 and 900. */
 export function mapRateOf(task: DownstreamTask, arm: Arm): ChosenRate {
@@ -214,8 +217,8 @@ const firstRates: Readonly<Record<Line, readonly number[]>> = {
   bitfit: [0.01, 0.02, 0.04],
 };
 
-/** Most rates that are tried, and a share of right answers beyond which no other is. */
-const mostRates = 5, plenty = 0.99;
+/** A share of right answers beyond which no other rate is tried. */
+const plenty = 0.99;
 
 /** The cells whose rates are searched: those of 300 steps that no other serves. */
 export const searchedCells: readonly Cell[] = mapCells.filter(({ task, arm }) =>
@@ -229,7 +232,7 @@ export async function searchNeededRank(context: RunContext): Promise<JsonRecord>
   for (const { task, arm } of searchedCells) {
     const name = arm.base === "untrained" ? `untrained, ${task.name}` : task.name;
     const planned = (learningRate: number) => planSearched({ task, arm }, learningRate);
-    (tried[name] ??= {})[armKey(arm)] = await tryOn(arm, planned, context);
+    (tried[name] ??= {})[armKey(arm)] = await searchRates(gridOf(arm), planned, context);
   }
   return { split: "validation", steps: skillSteps, tried };
 }
@@ -240,24 +243,38 @@ const planSearched = ({ task, arm }: Cell, learningRate: number): PlannedRun =>
     ...{ task, split: "validation", base: arm.base },
   }, armName(arm));
 
+/** Rates to try. */
+export interface RateGrid {
+  /** The first ones. */
+  readonly first: readonly number[];
+  /** Ratio of a rate beyond the end to the end. */
+  readonly factor: number;
+  /** Most rates. */
+  readonly most: number;
+}
+
 /** The first rates, then one beyond the best as long as that is an end and not nearly all is right. */
-async function tryOn(
-  arm: Arm,
+export async function searchRates(
+  { first, factor, most }: RateGrid,
   planned: (learningRate: number) => PlannedRun,
   context: RunContext,
 ): Promise<JsonRecord> {
   const read = ({ exact, loss }: JsonRecord) => ({ exact, loss });
   const rates = (ones: readonly number[]) => tryRates(ones, planned, read, context);
-  const first = firstRates[arm.line].map((rate) => forRank(rate, arm.rank ?? 1));
   let tried = await rates(first);
-  for (let count = first.length; count < mostRates; count++) {
-    const { learningRate, end } = bestRate(tried as Tried);
-    if (end === undefined || (tried as Tried)[learningRate]!.exact >= plenty) break;
-    const next = Number((learningRate * (end === "highest" ? 2 : 0.5)).toPrecision(3));
+  for (let count = first.length; count < most; count++) {
+    const { learningRate, end } = bestRate(tried as TriedShares);
+    if (end === undefined || (tried as TriedShares)[learningRate]!.exact >= plenty) break;
+    const next = Number((learningRate * (end === "highest" ? factor : 1 / factor)).toPrecision(3));
     tried = { ...tried, ...await rates([next]) };
   }
   return tried;
 }
+
+/** The map's grid for an arm. */
+const gridOf = ({ line, rank = 1 }: Arm): RateGrid => ({
+  ...{ first: firstRates[line].map((rate) => forRank(rate, rank)), factor: 2, most: 5 },
+});
 
 /** Answers that are reported of a task, at most. */
 const answers = 600;
