@@ -347,7 +347,7 @@ async function timeTrainings(
   using owner = new DisposableStack();
   const variants = full ? allVariants : ruledVariants;
   const work = variants.map((variant) => trainingOf(base, variant, seed, owner));
-  const times = await timeInTurns(work, quick ? 1 : 60, signal);
+  const times = await timeInTurns(work, quick ? 1 : full ? 60 : 30, signal);
   return variants.map((variant, i) => ({ ...variant, ...times[i] }));
 }
 

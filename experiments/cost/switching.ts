@@ -233,7 +233,7 @@ async function measureModel(
     await finished(await way.switch(turn++ % 2));
     drop(kept);
   });
-  const times = await timeInTurns(work, quick ? 1 : full ? 11 : 100, signal);
+  const times = await timeInTurns(work, quick ? 1 : full ? 11 : 50, signal);
   const rows = ways.map(({ name }, i): SwitchRow => ({
     model,
     way: name,

@@ -72,7 +72,7 @@ async function productRow(
   device: Device,
   [n, k]: Extents,
   m: number,
-  { seeds: [seed], quick, signal }: ExperimentContext,
+  { seeds: [seed], quick, full, signal }: ExperimentContext,
 ): Promise<ProductRow> {
   using scope = new Scope(device);
   const { y, ways } = waysOf(scope, [n, k], m, new Random(seed));
@@ -81,7 +81,7 @@ async function productRow(
     return (await device.read(y))[0].data;
   });
   const [byCodes, byScratch] = [await work[0](), await work[1]()];
-  const times = await timeInTurns(work, quick ? 1 : 120, signal);
+  const times = await timeInTurns(work, quick ? 1 : full ? 120 : 60, signal);
   const [codes, scratch, chosen, plain] = times.map(({ minimum }) => minimum);
   const by = (place: number, other: number) => ratioOf(times[place].each, times[other].each);
   const ratios = { slower: [by(2, 0), by(2, 1)], control: by(4, 3) };

@@ -66,7 +66,7 @@ async function stepTimes(context: ExperimentContext): Promise<StepTimeRow[]> {
       one.step();
       return one.finished();
     });
-    const times = await timeInTurns(work, quick ? 1 : i === 0 ? 100 : 11, signal);
+    const times = await timeInTurns(work, quick ? 1 : i > 0 ? 11 : full ? 100 : 50, signal);
     rows.push(...times.map((own, place) => rowOf(shape, timed[place], own)));
   }
   return rows;

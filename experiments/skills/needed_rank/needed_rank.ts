@@ -240,14 +240,12 @@ export const neededRankMap: Experiment = experiment<MapRun, MapRows>({
   figures: [shareFigure, axisFigure],
 });
 
-/** Two ranks on q and v and a third on the farthest task, one on all linear layers, full fine-tuning of the far tasks. */
+/** r = 1 and 8 on q and v; on the far tasks also r = 1 on all linear layers and full fine-tuning. */
 const isLive = ({ task, arm: { line, rank = 1, steps, base } }: Cell): boolean => {
-  if (!liveTasks.some((name) => name === task.name) || steps !== undefined || base !== undefined) {
-    return false;
-  }
-  if (line === "full") return task.name !== liveTasks[0];
-  if (line === "qv") return [1, 8].includes(rank) || rank === 32 && task.name === language;
-  return line === "all" && rank === 1;
+  const at = liveTasks.findIndex((name) => name === task.name);
+  if (at < 0 || steps !== undefined || base !== undefined) return false;
+  if (line === "qv") return [1, 8].includes(rank);
+  return at > 0 && (line === "full" || line === "all" && rank === 1);
 };
 
 /** The cells that every job trains. */
