@@ -28,7 +28,7 @@ METHODS = {
     "vera": lambda targets: VeraConfig(r=8, target_modules=targets, projection_prng_key=7),
 }
 RUNS = [f"{model}_{method}" for model in TARGETS for method in METHODS] + ["gpt2_loraplus_tables", "gpt2_saved"]
-RUNS += [f"{model}_{method}" for method in ("ia3", "tinylora") for model in TARGETS]
+RUNS += [f"{model}_{method}" for method in ("ia3", "tinylora", "frozen_a") for model in TARGETS]
 FILES = {
     "methods/batches.json": "by model (gpt2: gpt2_tiny, llama: families/llama, bert: families/bert_classifier), 3 batches "
     "that are taken in turn; for decoders labels = inputs",
@@ -99,6 +99,8 @@ def new_model(root: Path, base: str, method: str) -> PeftModel:
         config = LoraConfig(r=2, lora_alpha=4, target_modules=["c_attn"], modules_to_save=["h.0.attn.c_proj"])
     elif method == "loraplus_tables":
         config = LoraConfig(r=4, lora_alpha=8, target_modules=["c_attn", "wpe"], bias="lora_only", fan_in_fan_out=True)
+    elif method == "frozen_a":
+        return frozen_a(root, base)
     elif method == "ia3":  # the modules that PEFT takes of each model
         config = IA3Config(fan_in_fan_out=base == "gpt2")
     elif method == "tinylora":  # 8, 6 or 8 layers, of which some share a vector
@@ -107,6 +109,15 @@ def new_model(root: Path, base: str, method: str) -> PeftModel:
     else:
         config = METHODS[method](TARGETS[base])
     return get_peft_model(load_base(root, base), config).eval()
+
+
+def frozen_a(root: Path, base: str) -> PeftModel:
+    config = LoraConfig(r=4, lora_alpha=8, target_modules=TARGETS[base])
+    model = get_peft_model(load_base(root, base), config).eval()
+    for name, parameter in model.named_parameters():
+        if "lora_A" in name:
+            parameter.requires_grad = False
+    return model
 
 
 def new_start(root: Path, name: str, seed: int) -> PeftModel:

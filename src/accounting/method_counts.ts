@@ -127,7 +127,8 @@ export interface ModuleCount {
  * Parameters of every module, and those that a method trains, with all that its options train beside it: the modules
  * of `modulesToSave` and, of LoRA, magnitudes, biases and rows of tokens. A classifier's head is trained beside every
  * adapter, and counts twice, as in PEFT: the original is frozen and a copy is trained. BitFit and the top layers
- * train values of the model itself, a head's included. VeRA's shared random matrices are no parameters, as in PEFT.
+ * train values of the model itself, a head's included. VeRA's shared random matrices are no parameters, as in PEFT;
+ * a frozen A of LoRA is one that is not trained.
  *
  * @throws {RangeError} when a name matches nothing, a number does not fit, or the method is unknown or does not fit
  * the model: BitFit one without biases, others one without a list of blocks, such as T5.
@@ -147,7 +148,7 @@ export function countModules(
   model: Architecture,
   method: CountedMethod = { kind: "full" },
 ): ModuleCount[] {
-  const { own, copies, layers = [], beside = {} } = trainedValues(model, method);
+  const { own, copies, layers = [], frozen, beside = {} } = trainedValues(model, method);
   const isInFull = inFull(model, "modulesToSave" in method ? method.modulesToSave : []);
   const isTrained: IsTrained = (tensor, layer) =>
     isInFull(tensor, layer) || ((own ?? copies)?.(tensor, layer) ?? false);
@@ -155,7 +156,8 @@ export function countModules(
     const size = countParameters(layer.tensors), trained = countTrained(layer, isTrained);
     if (own) return { name: layer.name, parameters: size, trainable: trained };
     const added = layers.reduce((sum, one) => sum + (one.get(layer.name) ?? 0), trained);
-    return { name: layer.name, parameters: size + added, trainable: added };
+    const parameters = size + added + (frozen?.get(layer.name) ?? 0);
+    return { name: layer.name, parameters, trainable: added };
   });
   const others = Object.entries(beside)
     .map(([name, count]): ModuleCount => ({ name, parameters: count, trainable: count }));

@@ -113,6 +113,8 @@ export function trainingBytes(
   lora?: SiteSelection & {
     /** r. */
     readonly rank: number;
+    /** True if A is frozen, and B alone is trained. Default false. */
+    readonly freezeA?: boolean;
   },
   optimizer: OptimizerName = "adamw",
 ): TrainingBytes {
@@ -122,15 +124,19 @@ export function trainingBytes(
     );
   }
   const { tensors, linears } = architecture;
-  const trained = lora ? factorsOf(selectLayerSites(linears, lora), lora.rank) : tensors;
-  const P_t = countParameters(trained);
+  const all = lora ? factorsOf(selectLayerSites(linears, lora), lora.rank) : tensors;
+  const [frozen, trained] = [true, false].map((is) =>
+    [...all].filter(({ name }) => is === (lora?.freezeA === true && name.endsWith(".A")))
+  );
+  const P_t = countParameters(trained), P_f = countParameters(frozen);
   const [weights, gradients] = precision === "mixed"
     ? ["trainedBytesMixed", "gradientBytesHalf"]
     : ["trainedBytesFp32", "gradientBytesFp32"];
-  const own = bytes(weights, { P_t });
+  const own = bytes(weights, { P_t }), isHalf = precision === "mixed";
+  const still = bytes(isHalf ? "frozenBytesHalf" : "frozenBytesFp32", { P_f });
   return {
     ...(lora ? frozenBytes(architecture, precision) : { weight: own, quantized: 0 }),
-    adapter: lora ? own : 0,
+    adapter: lora ? own + still : 0,
     gradient: bytes(gradients, { P_t }),
     optimizer: optimizerBytes(optimizer, trained),
   };

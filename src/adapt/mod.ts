@@ -4,6 +4,7 @@ export {
   deltaWeight,
   type LowRankFactors,
   type LowRankUpdate,
+  type RandomInit,
   type SiteAddress,
   siteName,
 } from "../core/update.ts";

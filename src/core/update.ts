@@ -9,6 +9,12 @@ import { isRecord } from "./checks.ts";
 import { quote, ShapeError } from "./errors.ts";
 import { fitsFloat32, formatShape, type HostTensor, type Shape, sizeOf } from "./tensor.ts";
 
+/** Distribution of the random values that A begins with. */
+export type RandomInit = "kaiming" | "gaussian" | "orthonormal";
+
+/** All of them. */
+export const randomInits: readonly RandomInit[] = ["kaiming", "gaussian", "orthonormal"];
+
 // Updates.
 
 /** The factors of an update, ΔW = scaling · B A (Hu et al. 2021, section 4.1). */

@@ -16,6 +16,7 @@ export type {
 export {
   type LowRankFactors,
   type LowRankUpdate,
+  type RandomInit,
   type RowRange,
   type SiteAddress,
   siteName,

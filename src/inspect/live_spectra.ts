@@ -60,7 +60,7 @@ export class LiveSpectra {
     if (steps > 0 && steps - this.#last < this.#every) return;
     const { linears, outerLayers = [] } = this.#model;
     const sites = [...linears, ...outerLayers].flatMap(({ adaptations }) =>
-      adaptations.flatMap(({ lowRank }) => lowRank?.A.trainable ? lowRank : [])
+      adaptations.flatMap(({ lowRank }) => lowRank?.B.trainable ? lowRank : [])
     );
     if (sites.length === 0) return;
     this.#last = steps;

@@ -9,7 +9,7 @@ import {
 } from "../architectures/sites.ts";
 import { quote } from "../core/errors.ts";
 import { isNamed, listNames } from "../core/module_names.ts";
-import { countRows } from "../core/update.ts";
+import { countRows, randomInits } from "../core/update.ts";
 import { patternValues } from "../patterns/names.ts";
 import type { FormulaValue, IsTrained, Method, Uncounted } from "./method.ts";
 import {
@@ -47,6 +47,8 @@ export interface CountedUpdates extends CountedSites, CountedBeside {
   readonly loraBias?: boolean;
   /** Ranks of some sites, by patterns for their names. */
   readonly rankPattern?: Readonly<Record<string, number>>;
+  /** True if A stays as it begins, and B alone is trained. Default false. */
+  readonly freezeA?: boolean;
 }
 
 /** All options of LoRA. */
@@ -80,7 +82,12 @@ export const lora: Method<"lora", LoraSettings> = {
     dora: flag,
     loraBias: flag,
     bias: oneOf("none", "all", "lora_only"),
-    init: oneOf("kaiming", "gaussian", ...Object.keys(computedStarts)),
+    init: oneOf(...randomInits, ...Object.keys(computedStarts)),
+    freezeA: {
+      ...flag,
+      flag: "--freeze-a",
+      help: "train B alone: A stays as it begins, without gradient or moments",
+    },
     modulesToSave,
     trainableTokens: tokens,
   },
@@ -88,21 +95,29 @@ export const lora: Method<"lora", LoraSettings> = {
     const isSelected = sites !== undefined || targetModules !== undefined;
     return { rank: 8, ...(isSelected ? {} : { sites: ["q", "v"] }) };
   },
-  title: ({ rank, sites, targetModules, dora, rankStabilized, init }) => {
-    const name = dora ? "DoRA" : rankStabilized ? "rsLoRA" : computedStarts[String(init)] ?? "LoRA";
+  title: ({ rank, sites, targetModules, dora, rankStabilized, init, freezeA }) => {
+    const kind = dora ? "DoRA" : rankStabilized ? "rsLoRA" : computedStarts[String(init)] ?? "LoRA";
+    const name = freezeA ? `${kind} with A frozen` : kind;
     if (sites === undefined && targetModules === undefined) return name;
     return `${name} of rank ${rank} on ${[sites ?? targetModules].flat().join(", ")}`;
   },
   counts(model, options, value) {
-    const { rank, rankPattern = {}, bias, trainableTokens } = options;
+    const { rank, rankPattern = {}, bias, trainableTokens, freezeA = false } = options;
     const rankOf = patternValues(rankPattern, "rankPattern");
     const sites = selectLayerSites(model.linears, selectionOf(options, { sites: ["q", "v"] }));
+    if (freezeA) {
+      assertNoTable(
+        sites.map(({ name, layer: { kind } }) => ({ name, isTable: kind === "embedding" })),
+      );
+    }
+    const frozenOf = (site: LayerSite) =>
+      freezeA ? (rankOf(site.layer.name, site.name) ?? rank) * site.layer.inputs : 0;
     const updates = countByLayer(sites, (site) => {
       const ofSite = rankOf(site.layer.name, site.name) ?? rank;
-      return siteParameters(site, ofSite, value) + vectorCount(site, options);
+      return siteParameters(site, ofSite, value) + vectorCount(site, options) - frozenOf(site);
     });
     const layers = [updates, rowCounts(model, trainableTokens)];
-    return { layers, copies: biasesOfMode(bias, updates) };
+    return { layers, copies: biasesOfMode(bias, updates), frozen: countByLayer(sites, frozenOf) };
   },
   trains: "matrices",
   scaling: ({ rank, alpha = rank, rankStabilized }) => {
@@ -126,6 +141,18 @@ export function siteParameters(
     return value("lowRankParameters", { r: rank, d_in: layer.inputs, d_out: countRows(rows) });
   }
   throw new RangeError(`the rank of ${name} must be a whole number of at least 1, found ${rank}`);
+}
+
+/**
+ * Throws for an embedding, whose A begins as zero: frozen, it would change nothing for ever.
+ *
+ * @throws {RangeError} then.
+ */
+export function assertNoTable(
+  sites: readonly { readonly name: string; readonly isTable: boolean }[],
+): void {
+  const table = sites.find(({ isTable }) => isTable);
+  if (table) throw new RangeError(`freezeA needs linear layers, found the embedding ${table.name}`);
 }
 
 /** A value for each row of a site that has a vector beside A and B. */

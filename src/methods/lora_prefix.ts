@@ -1,5 +1,6 @@
 /** LoRA joined with virtual tokens (Hu et al. 2021, appendix E: LoRA+PE and LoRA+PL). @module */
 
+import { randomInits } from "../core/update.ts";
 import { lora, type LoraSettings } from "./lora.ts";
 import { type CardWords, type Method, onlyOurs } from "./method.ts";
 import { oneOf } from "./option.ts";
@@ -19,7 +20,7 @@ const joined = <Kind extends string>(
   kind: `lora+${prefix.kind}`,
   summary: `${lora.summary.split(";")[0]}, and ${prefix.summary}`,
   // The other starts of LoRA are computed from weights by injectors of their own.
-  options: { ...lora.options, init: oneOf("kaiming", "gaussian"), ...prefix.options },
+  options: { ...lora.options, init: oneOf(...randomInits), ...prefix.options },
   defaults: (settings) => ({ ...lora.defaults!(settings), ...prefix.defaults!(settings) }),
   title: (settings) => `${lora.title(settings)} and ${prefix.title(settings)}`,
   counts: (model, options, value) => ({

@@ -38,6 +38,8 @@ export interface TrainedValues {
   readonly copies?: IsTrained;
   /** Numbers of values that are added to layers, by their names. */
   readonly layers?: readonly ReadonlyMap<string, number>[];
+  /** Numbers of values that are added to layers and frozen, by the names of these. */
+  readonly frozen?: ReadonlyMap<string, number>;
   /** Numbers of values beside all layers, by what they are called. */
   readonly beside?: Readonly<Record<string, number>>;
 }

@@ -20,7 +20,7 @@ export interface Flag {
   readonly flag: string;
   /** Line of the help, without the methods that take it. */
   readonly help: string;
-  /** Form of its text; one of the rule's choices if absent. */
+  /** Form of its text; if absent one of the rule's choices, or no text where there are none. */
   readonly reads?: "whole number" | "number" | "names" | "names or pattern" | "whole numbers";
 }
 

@@ -19,7 +19,9 @@ const variants: readonly Omit<LoraSpec, "rank">[] = [
   { bias: "lora_only", targetModules: undefined, sites: ["o"] },
   { trainableTokens: [1, 4, 5] },
   { rankPattern: { ".*\\.0\\..*": 2 } },
+  { freezeA: true, rankPattern: { ".*\\.0\\..*": 2 } },
   { dora: true, bias: "all", trainableTokens: [2] },
+  { dora: true, freezeA: true, bias: "all" },
 ];
 
 const methods: readonly MethodSpec[] = [
@@ -124,6 +126,7 @@ const unfit: readonly (readonly [object, ErrorConstructor, string])[] = [
   [{ loraBias: true, sites: ["v"] }, RangeError, "loraBias needs whole layers"],
   [{ dora: true, loraBias: true, targetModules: ["c_proj"] }, TypeError, "loraBias to be false"],
   [{ dora: true, targetModules: ["wte"] }, RangeError, "dora needs linear layers, found"],
+  [{ freezeA: true, targetModules: ["wte"] }, RangeError, "freezeA needs linear layers, found"],
   [{ trainableTokens: { c_attn: [1] } }, RangeError, "found"],
   [{ bias: "some" }, RangeError, 'found "some"'],
   [{ modulesToSave: ["nothing"] }, RangeError, "modulesToSave"],

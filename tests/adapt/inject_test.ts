@@ -162,7 +162,10 @@ Deno.test("on the dry device no values are drawn, and the options are checked as
   using model = tinyModel(device);
   const [{ A }] = planLora(model, "injectLora", qv);
   assertEquals(A, new Float32Array(2 * 12));
-  refusing({ init: "other" as "kaiming" }, 'init must be "kaiming" or "gaussian", found "other"');
+  refusing(
+    { init: "other" as "kaiming" },
+    'init must be one of kaiming, gaussian, orthonormal, found "other"',
+  );
 });
 
 const c_attn = "transformer.h.0.attn.c_attn";

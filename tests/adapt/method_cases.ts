@@ -63,6 +63,17 @@ const vera = { kind: "vera", rank: 5 } as const;
 export const methods: readonly Method[] = [
   { spec: { kind: "lora", rank: 2, targetModules: "all-linear" }, merges: true },
   {
+    spec: {
+      kind: "lora",
+      rank: 2,
+      targetModules: "all-linear",
+      freezeA: true,
+      init: "orthonormal",
+    },
+    families: ["gpt2", "bert", "llama"],
+    merges: true,
+  },
+  {
     spec: { kind: "bitfit" },
     merges: true,
     refuses: { llama: "BitFit needs a model with biases, found none" },

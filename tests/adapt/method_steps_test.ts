@@ -60,10 +60,17 @@ function batchOf({ input_ids, labels }: RawBatch): Batch {
 }
 
 /** The adapter with which PEFT's run begins; PiSSA begins at the weights. */
-const startOf = (model: TextModel, base: string, run: string): Promise<Adapter> =>
-  run.endsWith("pissa")
-    ? injectPissa(model, { rank: 3, alpha: 6, targetModules: targets[base] })
-    : loadAnyAdapter(model, golden(`methods/${run}`));
+async function startOf(model: TextModel, base: string, run: string): Promise<Adapter> {
+  if (run.endsWith("pissa")) {
+    return await injectPissa(model, { rank: 3, alpha: 6, targetModules: targets[base] });
+  }
+  const adapter = await loadAnyAdapter(model, golden(`methods/${run}`));
+  // PEFT's folder does not say what its user froze.
+  if (run.endsWith("frozen_a") && adapter instanceof LoraAdapter) {
+    for (const { A } of adapter.sites) A.trainable = false;
+  }
+  return adapter;
+}
 
 function optionsOf(adapter: Adapter, run: string, { loss, loraPlus }: Golden): TrainerOptions {
   const learningRate = run.endsWith("vera") ? 5e-2 : 5e-3;
@@ -133,7 +140,7 @@ await testOn(
     ...Object.keys(models).flatMap((base) => methods.map((method) => `${base}_${method}`)),
     "gpt2_loraplus_tables",
     "gpt2_saved",
-    ...["ia3", "tinylora"].flatMap((method) =>
+    ...["ia3", "tinylora", "frozen_a"].flatMap((method) =>
       Object.keys(models).map((base) => `${base}_${method}`)
     ),
   ]

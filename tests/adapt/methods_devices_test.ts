@@ -5,7 +5,7 @@
 
 import { assertEquals, assertNotEquals, assertRejects } from "@std/assert";
 import { countModules } from "../../src/accounting/mod.ts";
-import { merge, unmerge } from "../../src/adapt/mod.ts";
+import { LoraAdapter, merge, unmerge } from "../../src/adapt/mod.ts";
 import { lossOfBatch } from "../../src/autograd/loss.ts";
 import { crossEntropy, Tape } from "../../src/autograd/mod.ts";
 import type { TextModel } from "../../src/models/mod.ts";
@@ -37,8 +37,10 @@ async function checkStart(model: TextModel, method: Method): Promise<void> {
     const count = adapter.parameters.reduce((sum, { size }) => sum + size, 0);
     const counted = countModules(model.architecture, method.spec);
     assertEquals(count, counted.reduce((sum, { trainable }) => sum + trainable, 0));
-    const { byRole } = device.ledger.read();
-    assertEquals(byRole.adapter - before.byRole.adapter, 4 * count);
+    const { byRole } = device.ledger.read(),
+      sites = adapter instanceof LoraAdapter ? adapter.sites : [];
+    const frozen = sites.reduce((sum, { A }) => A.trainable ? sum : sum + A.size, 0);
+    assertEquals(byRole.adapter - before.byRole.adapter, 4 * (count + frozen));
     train(model);
     assertNotEquals(await logitsOf(model, inputs), base);
     assertEquals(await ownBits(model), bits);

@@ -30,6 +30,7 @@ const adapters: Record<string, AdapterChange> = {
   },
   "a bias of every B": { rank: 4, alpha: 8, loraBias: true, targetModules: ["c_attn", "c_fc"] },
   "all biases of the base": { rank: 2, sites: ["q", "v"], bias: "all" },
+  "B alone": { rank: 3, alpha: 6, sites: ["q", "o"], freezeA: true, init: "orthonormal" },
   "PiSSA, converted": { rank: 3, alpha: 6, targetModules: "all-linear", start: "pissa" },
   "OLoRA, converted": { rank: 3, alpha: 6, targetModules: "all-linear", start: "olora" },
   "embeddings and a tied head": { rank: 3, alpha: 6, targetModules: ["wte", "wpe", "lm_head"] },

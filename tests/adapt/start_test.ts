@@ -1,6 +1,7 @@
 import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { injectLora, injectOlora, injectPissa, loadAdapter, merge } from "../../src/adapt/mod.ts";
 import { crossEntropy, Tape } from "../../src/autograd/mod.ts";
+import { Random } from "../../src/core/random.ts";
 import { deltaWeight } from "../../src/core/update.ts";
 import { ReferenceDevice } from "../../src/device/reference.ts";
 import { readAdapter } from "../../src/formats/mod.ts";
@@ -39,8 +40,40 @@ Deno.test("a Gaussian start has the standard deviation 1 / r, and another stream
   assertThrows(
     () => injectLora(model, { rank: 4, init: "pissa" as "gaussian", onTop: true }),
     RangeError,
-    'init must be "kaiming" or "gaussian", found "pissa"',
+    'init must be one of kaiming, gaussian, orthonormal, found "pissa"',
   );
+});
+
+Deno.test("an orthonormal start has rows of norm 1/√3 at right angles, those of a lower rank first", async () => {
+  using device = new ReferenceDevice();
+  using model = tinyModel(device);
+  const draw = async (rank: number, seed: number) => {
+    const options = { rank, sites: ["up"], init: "orthonormal", seed, onTop: true } as const;
+    using adapter = injectLora(model, options);
+    const read = await adapter.read();
+    return read.map(({ A: { shape, data } }) => ({ shape, data: Float64Array.from(data) }));
+  };
+  const all = await draw(12, 5), few = await draw(3, 5), other = await draw(12, 6);
+  for (const [i, { shape: [rank, width], data }] of all.entries()) {
+    const products = Array.from({ length: rank * rank }, (_, at) => {
+      const [row, column] = [Math.floor(at / rank), at % rank].map((r) => r * width);
+      return data.subarray(row, row + width).reduce((sum, x, k) => sum + x * data[column + k], 0);
+    });
+    const wanted = products.map((_, at) => at % (rank + 1) === 0 ? 1 / 3 : 0);
+    // Each of the 12 terms is rounded once, to half of 2^-23 of at most 1/√3.
+    assertAllClose(products, wanted, { absolute: 12 * 2 ** -23, relative: 0 });
+    assertEquals([...few[i].data], [...data.subarray(0, 3 * width)]);
+    assert(data.some((value, k) => value !== other[i].data[k]));
+  }
+});
+
+Deno.test("the space of an orthonormal start favors no input", () => {
+  const random = new Random(8), draws = 3000, sums = new Float64Array(5);
+  for (let draw = 0; draw < draws; draw++) {
+    random.orthonormalRows(2, 5).forEach((value, at) => sums[at % 5] += value * value / draws);
+  }
+  // x² + y² of two rows in five dimensions is Beta(1, 3/2): mean 2/5, variance 0.0686; five standard errors.
+  for (const sum of sums) assert(Math.abs(sum - 2 / 5) < 5 * Math.sqrt(0.0686 / draws), `${sum}`);
 });
 
 Deno.test("PiSSA begins at the best approximation of the weight, and at PEFT's", async () => {

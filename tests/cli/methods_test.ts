@@ -251,7 +251,7 @@ Deno.test("an option of another method is refused, and so is what a method canno
     await configured({ name: "bitfit", rank: 4 }, "method may have name, modulesToSave");
     for (const name of ["lora+prefix-embedding", "lora+prefix-layer"]) {
       for (const init of ["pissa", "olora"]) {
-        const rule = `method: init must be kaiming or gaussian, found "${init}"`;
+        const rule = `method: init must be kaiming or gaussian or orthonormal, found "${init}"`;
         await configured({ name, init }, rule);
       }
     }

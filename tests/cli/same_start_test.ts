@@ -116,7 +116,7 @@ Deno.test("a start in a file that is none is named", () =>
     await writeAdapter(folder, { updates, start: { init: "kaiming", seed: 2 ** 32 } });
     await assertFails(
       ["inspect", folder],
-      'metadata "lowrank.start" must have an init (kaiming or gaussian) and a seed below 2^32, found',
+      'metadata "lowrank.start" must have an init (one of kaiming, gaussian, orthonormal) and a seed',
     );
   }));
 

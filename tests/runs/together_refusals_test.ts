@@ -28,6 +28,7 @@ function together(base: TextModel, ...adapters: LoraAdapter[]) {
 const refused: readonly (readonly [Partial<LoraOptions>, string])[] = [
   [{ targetModules: ["c_attn"], dora: true }, "DoRA on transformer.h.0.attn.c_attn"],
   [{ targetModules: ["c_attn"], loraBias: true }, "a bias of B on transformer.h.0.attn.c_attn"],
+  [{ freezeA: true }, "a frozen A on transformer.h.0.attn.c_attn:q"],
   [{ targetModules: ["wte"] }, "an embedding, transformer.wte"],
   [{ targetModules: ["lm_head"] }, "a head on lm_head"],
   [{ dropout: 0.1 }, "dropout of 0.1 on transformer.h.0.attn.c_attn:q"],

@@ -67,8 +67,9 @@ async function changedPlans(
     const { name, linear, role, rows, dropout } = site, scaling = scale * site.scaling;
     assertScaling(scaling, name);
     const settings = { rank: A.shape[0], alpha: scaling * A.shape[0], scaling, dropout };
+    const freezeA = !site.A.trainable;
     const factors = { A: A.data, B: B.data, bias: own.bias?.data };
-    return [{ site: { name, linear, role, rows }, ...settings, ...factors }];
+    return [{ site: { name, linear, role, rows }, ...settings, ...factors, freezeA }];
   });
 }
 
@@ -187,7 +188,7 @@ export class LoraAdapter extends MethodAdapter {
     unfinished.move();
   }
 
-  /** A and B of every site, then what it trains of the model itself. */
+  /** A and B of every site, or B alone where A is frozen, then what it trains of the model itself. */
   override get parameters(): readonly Parameter[] {
     return [...this.sites.flatMap(({ parameters }) => parameters), ...this.trained];
   }
@@ -197,7 +198,10 @@ export class LoraAdapter extends MethodAdapter {
     return [...this.sites, ...this.starts];
   }
 
-  /** Number of trained values, Σ rank · (in + rows), and those of modules that are trained in full. */
+  /**
+   * Number of trained values, Σ rank · (in + rows), with A frozen Σ rank · rows, and those of modules that are trained
+   * in full.
+   */
   get parameterCount(): number {
     return this.parameters.reduce((sum, { size }) => sum + size, 0);
   }

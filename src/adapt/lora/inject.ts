@@ -12,12 +12,14 @@ import {
   assertUpdate,
   countRows,
   type LowRankUpdate,
+  type RandomInit,
+  randomInits,
   rangesOf,
   sameRows,
 } from "../../core/update.ts";
 import { alphaOf, type BiasMode } from "../../formats/peft/config.ts";
 import type { TrainedUpdate } from "../../formats/peft/record.ts";
-import { lora } from "../../methods/lora.ts";
+import { assertNoTable, lora } from "../../methods/lora.ts";
 import type { Model } from "../../models/model.ts";
 import { type AdaptedLayer, Embedding } from "../../nn/embedding.ts";
 import { type PatternValue, patternValues } from "../../patterns/names.ts";
@@ -124,10 +126,17 @@ export interface LoraOptions extends SiteSelection, JoinOptions, BesideOptions {
   readonly loraBias?: boolean;
   /**
    * Initial values of A: `kaiming`, U(−1/√in, 1/√in), Kaiming's uniform with a = √5 as in loralib
-   * and PEFT; or `gaussian`, as the paper's section 4.1 says, with PEFT's standard deviation 1/r.
-   * Default `kaiming`.
+   * and PEFT; `gaussian`, as the paper's section 4.1 says, with PEFT's standard deviation 1/r; or
+   * `orthonormal`, rows of norm 1/√3 at right angles to each other, in a space that is drawn evenly: the norm is
+   * that of `kaiming`'s rows, whose values have the variance 1/(3 in). PEFT's `orthogonal` is another start: there
+   * neither A nor B is zero, and half of A's rows are linear combinations of the others. Default `kaiming`.
    */
-  readonly init?: "kaiming" | "gaussian";
+  readonly init?: RandomInit;
+  /**
+   * True to train B alone: A keeps the values that it begins with, and has no gradient and no moments (LoRA-FA,
+   * Zhang et al. 2023; Zhu et al. 2024). The base's inputs are then not kept for A's gradient either. Default false.
+   */
+  readonly freezeA?: boolean;
   /** Seed of A's initial values: each site has a stream of its own, whatever else is adapted. Default 0. */
   readonly seed?: number;
 }
@@ -183,7 +192,13 @@ export function planLora(model: Model, action: string, options: LoraOptions): Lo
   const { sites, targetModules } = options;
   const isSaid = sites !== undefined || targetModules !== undefined;
   const selection = isSaid ? { sites, targetModules } : { sites: ["q", "v"] };
-  return selectSites(model, selection).map((site) => planSite(site, options, values, random));
+  const chosen = selectSites(model, selection);
+  if (options.freezeA) {
+    assertNoTable(
+      chosen.map(({ name, linear }) => ({ name, isTable: linear instanceof Embedding })),
+    );
+  }
+  return chosen.map((site) => planSite(site, options, values, random));
 }
 
 /** Values of the patterns for a site, and a flag for a device that will hold none of its values. */
@@ -211,8 +226,8 @@ function planSite(
     factors = site.linear instanceof Embedding
       ? initialTable(own, rank, site)
       : { A: initialA(own, options.init, [rank, width], isDry) };
-  const vectors = vectorsOf(site, options);
-  return { site, rank, alpha, scaling, dropout: options.dropout ?? 0, ...factors, ...vectors };
+  const { dropout = 0, freezeA } = options, vectors = vectorsOf(site, options);
+  return { site, rank, alpha, scaling, dropout, freezeA, ...factors, ...vectors };
 }
 
 /** An embedding begins the other way round, in loralib and in PEFT whatever `init` is: A = 0, B ~ N(0, 1). */
@@ -227,12 +242,15 @@ function initialA(
   [rank, width]: readonly [number, number],
   isDry: boolean,
 ): HostData {
-  if (init !== "kaiming" && init !== "gaussian") {
-    throw new RangeError(`init must be "kaiming" or "gaussian", found ${quote(init)}`);
+  if (!randomInits.includes(init)) {
+    throw new RangeError(`init must be one of ${randomInits.join(", ")}, found ${quote(init)}`);
   }
   if (isDry) return new Float32Array(rank * width); // Values that no device holds cost seconds.
   if (init === "kaiming") return random.uniformWithin(1 / Math.sqrt(width), rank * width);
-  return Float32Array.from({ length: rank * width }, () => random.normal() / rank);
+  if (init === "gaussian") {
+    return Float32Array.from({ length: rank * width }, () => random.normal() / rank);
+  }
+  return Float32Array.from(random.orthonormalRows(rank, width), (value) => value / Math.sqrt(3));
 }
 
 /** The vector of a site beside A and B, if it has one. */
@@ -327,6 +345,8 @@ export interface UpdateSettings {
   readonly dropout?: number;
   /** True if scalings are α / √r. Default false. */
   readonly rankStabilized?: boolean;
+  /** True if A is frozen, and B alone is trained. Default false. */
+  readonly freezeA?: boolean;
 }
 
 /** A plan for each update, in the order of the forward pass. */
@@ -373,12 +393,13 @@ function siteOf(
 }
 
 function planUpdate(site: Site, update: TrainedUpdate, settings: UpdateSettings): LoraPlan {
-  const { linear, rows } = site, { A, B, scaling } = update, { dropout = 0 } = settings;
+  const { linear, rows } = site, { A, B, scaling } = update, { dropout = 0, freezeA } = settings;
   assertUpdate({ ...addressOf(linear, rows), A, B, scaling }, linear.extents);
   assertKind(linear, update);
   const alpha = alphaOf(update, settings);
   const vectors = { bias: update.bias?.data, magnitude: update.magnitude?.data };
-  return { site, rank: A.shape[0], alpha, scaling, dropout, A: A.data, B: B.data, ...vectors };
+  const own = { site, rank: A.shape[0], freezeA, ...vectors };
+  return { ...own, alpha, scaling, dropout, A: A.data, B: B.data };
 }
 
 /** An update of an embedding is another computation than one of a linear layer of the same shapes. */

@@ -206,7 +206,7 @@ export async function readPlans(
 /** The sites of a file on a model, and how its modules were matched. */
 function plansOf(
   model: Model,
-  { config, updates, passed }: PeftAdapter,
+  { config, updates, passed, freezeA }: PeftAdapter,
   folder: Folder,
   { dropout = config.dropout, allow }: LoadAdapterOptions,
 ): { plans: LoraPlan[]; loaded: LoadRecord } {
@@ -215,7 +215,7 @@ function plansOf(
   assertNoneMissing(config, model, layers, exceptions);
   const plans = usable(folder, () => {
     const own = updates.flatMap((update) => splitKnown(layers.get(update.module)!, update));
-    return planUpdates(model, own, { dropout, rankStabilized: config.rankStabilized });
+    return planUpdates(model, own, { dropout, rankStabilized: config.rankStabilized, freezeA });
   });
   const modules = Map.groupBy(updates, ({ module }) => module);
   const matched = [...modules].map(([module, sites]): MatchedModule => ({

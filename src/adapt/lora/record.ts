@@ -25,11 +25,11 @@ export async function readSites(
   starts: readonly LoraSite[] = [],
 ): Promise<TrainedUpdate[]> {
   if (sites.length === 0) return [];
-  const tensors = [...sites, ...starts].flatMap((site) => site.parameters);
+  const tensors = [...sites, ...starts].flatMap((site) => site.tensors);
   const values = await sites[0].A.tensor.device.read(...tensors.map(({ tensor }) => tensor));
   const of = new Map(tensors.map((parameter, i) => [parameter, values[i]]));
   return sites.map((site) => {
-    const [own, B, vector] = site.parameters.map((parameter) => of.get(parameter)!);
+    const [own, B, vector] = site.tensors.map((parameter) => of.get(parameter)!);
     const isEmbedding = site instanceof LoraEmbedding, A = isEmbedding ? transpose(own) : own;
     const start = starts.find(({ name }) => name === site.name);
     const factors = start ? converted(A, B, of.get(start.A)!, of.get(start.B)!) : { A, B };
@@ -83,6 +83,7 @@ export async function recordOf(adapter: Recorded): Promise<AdapterRecord> {
     dropout,
     promptFormat,
     start,
+    freezeA: sites.some(({ A }) => !A.trainable),
     quantizedBase: quantizedBaseOf(model),
     labels: labelsFor(model, ownModules.size > 0),
     taskType: taskTypeOf(model, ownModules.size > 0),

@@ -84,8 +84,13 @@ export class LoraSite implements Adaptation, LowRankSite {
   }
 
   /** A, then B, then the bias of B if there is one. */
-  get parameters(): readonly Parameter[] {
+  get tensors(): readonly Parameter[] {
     return [this.A, this.B, ...this.bias ? [this.bias] : []];
+  }
+
+  /** Those of {@link LoraSite.tensors} that are trained: all, but for a frozen A. */
+  get parameters(): readonly Parameter[] {
+    return this.tensors.filter(({ trainable }) => trainable);
   }
 
   /** Itself, unless it has a bias: a dense layer fuses {@link LoraSite.forward} with its own product. */
@@ -206,6 +211,8 @@ export interface LoraPlan {
   readonly bias?: HostData;
   /** DoRA's magnitude, `(rows)`, or "norms" for those of the weight's rows; without it, no DoRA. */
   readonly magnitude?: HostData | "norms";
+  /** True if A is frozen, and B alone is trained. Default false. */
+  readonly freezeA?: boolean;
   /** True if the weights are those at A and B: kept, frozen and subtracted (PiSSA). Default false. */
   readonly isStart?: boolean;
 }
@@ -299,7 +306,7 @@ export class DoraSite extends LoraSite {
   }
 
   /** A, B, then m. */
-  override get parameters(): readonly Parameter[] {
+  override get tensors(): readonly Parameter[] {
     return [this.A, this.B, this.magnitude];
   }
 
@@ -437,6 +444,7 @@ export function makeStart(plan: LoraPlan, own: SiteParameters): LoraSite {
 function factorsOf(plan: LoraPlan, own: SiteParameters, parts: readonly [Part, Part]) {
   const parameter = (part: Part) => own.get(nameOf(plan, part))!;
   const [A, B] = parts.map(parameter), { device } = A.tensor;
+  A.trainable = !plan.freezeA;
   device.write(A.tensor, plan.A);
   if (plan.B) device.write(B.tensor, plan.B);
   return { A, B, parameter };

@@ -94,6 +94,7 @@ function unusual(site: LoraSite): string | undefined {
     "a bias of B": site.bias !== undefined,
     "a head": linear.parts.head !== undefined,
     "rows in several ranges": rangesOf(rows).length > 1,
+    "a frozen A": !site.A.trainable,
     [`dropout of ${dropout}`]: dropout > 0,
   };
   const found = Object.keys(cases).find((what) => cases[what]);

@@ -78,7 +78,7 @@ function modelEntries({ architecture, parameters }: TextModel, gradients: Gradie
   });
 }
 
-/** All sites of one layer are one pair of tensors in the file. */
+/** All sites of one layer are one pair of tensors in the file, of which a frozen A has no gradient. */
 function adapterEntries(adapter: Adapter, gradients: Gradients): Entry[] {
   if (!(adapter instanceof LoraAdapter)) {
     return adapter.parameters.map((one) => [one.name, gradients.get(one)!]);
@@ -86,7 +86,7 @@ function adapterEntries(adapter: Adapter, gradients: Gradients): Entry[] {
   const { sites, modules, biases, tokens } = adapter;
   const linears = [...new Set(sites.map(({ linear }) => linear))];
   const adapted = new Set(linears.map(({ name }) => name));
-  const vectors = sites.flatMap(({ parameters }) => parameters.slice(2));
+  const vectors = sites.flatMap(({ tensors }) => tensors.slice(2));
   const own = [...modules.parameters, ...biases.parameters];
   const others = [
     ...tokens.parameters.map((one) => [one.name, gradients.get(one)!] as const),
@@ -96,14 +96,17 @@ function adapterEntries(adapter: Adapter, gradients: Gradients): Entry[] {
   const factors = linears.flatMap((linear) => {
     const { A, B } = joined(sites.filter((site) => site.linear === linear), gradients);
     const [keyA, keyB] = factorKeys(linear.name, linear instanceof Embedding);
-    return [[keyA, A], [keyB, B]] as Entry[];
+    const isFrozen = sites.some((site) => site.linear === linear && !site.A.trainable);
+    const both: Entry[] = [[keyA, A], [keyB, B]];
+    return isFrozen ? both.slice(1) : both;
   });
   return [...factors, ...others];
 }
 
 function joined(sites: LoraAdapter["sites"], gradients: Gradients) {
   return joinUpdates(sites.map(({ A, B, linear, rows }) => {
-    const [module, outputs] = [linear.name, linear.extents[0]], own = gradients.get(A)!;
+    const [module, outputs] = [linear.name, linear.extents[0]],
+      own = gradients.get(A) ?? zerosOf(A);
     const ofA = linear instanceof Embedding ? transpose(own) : own;
     return { module, rows, outputs, A: ofA, B: gradients.get(B)!, scaling: 1 };
   }));

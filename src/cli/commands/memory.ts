@@ -104,7 +104,8 @@ async function forecast(
   const { byRole, peakByRole } = predictMemory(config, prediction);
   const restate = await restatement(architecture, options, method);
   const dropout = dropoutOf(config), lora = loraOf(method);
-  const isKnown = !activationCheckpointing && (method.kind === "full" || method.kind === "lora");
+  const isKnown = !activationCheckpointing && !lora?.freezeA &&
+    (method.kind === "full" || method.kind === "lora");
   const formula = dropout === undefined || !isKnown || !isFloatDtype(stored)
     ? undefined
     : gpt2StepBytes(config, { ...step, dropout, lora, dtype: stored });
@@ -172,10 +173,12 @@ function dropoutOf({ embd_pdrop, resid_pdrop }: ConfigJson): boolean | undefined
   return embeddings === residuals ? residuals : undefined;
 }
 
-function loraOf(method: MethodSpec): SiteSelection & { rank: number } | undefined {
+function loraOf(
+  method: MethodSpec,
+): SiteSelection & { rank: number; freezeA?: boolean } | undefined {
   if (method.kind !== "lora") return undefined;
-  const { rank, sites, targetModules } = method;
-  return { rank, sites, targetModules };
+  const { rank, sites, targetModules, freezeA } = method;
+  return { rank, sites, targetModules, freezeA };
 }
 
 interface MemoryOptions
@@ -207,7 +210,7 @@ to the peak; live is what remains between steps; fullPeak is the peak of full
 fine-tuning, in mixed if dtype is nf4; byFormula is the peak by closed formulas
 alone, or null where no formula covers it: for other methods than full and lora,
 other families than GPT-2, blocks that are adapted differently, a base in 4
-bits, and with --activation-checkpointing.`;
+bits, and with --freeze-a or --activation-checkpointing.`;
 
 /** Predicts the bytes of a training step by running it on the dry device. */
 export const memoryCommand: LowrankCommand = {

@@ -178,7 +178,7 @@ function promptLine({ template, endOfTextFirst, separator }: PromptFormat): stri
 
 /** The card's text: what the adapter is, the size of its modules in the file, and how to load it. */
 export function adapterCard(record: AdapterRecord, modules: readonly TrainedUpdate[]): string {
-  const { updates, baseModelName, labels, promptFormat, quantizedBase, dtype } = record;
+  const { updates, baseModelName, labels, promptFormat, quantizedBase, dtype, freezeA } = record;
   const full = ownOf(record).map(([name]) => moduleOf(name));
   const only = record.saved?.size ? ", { updatesOnly: true }" : "";
   return cardText({
@@ -190,6 +190,7 @@ of rows of A.`,
     settings: [
       `Sites that it changes: ${updates.length}, ${inCode(listNames(updates.map(siteName)))}`,
       `Their updates: ${settingsOf(updates)}`,
+      ...freezeA ? ["B alone was trained: A is as it was at the start"] : [],
     ],
     parameters: sizeLine(record, modules),
     python: pythonSnippet(record),
@@ -242,21 +243,21 @@ function kindOf({ labels, taskType = "CAUSAL_LM" }: AdapterRecord): string {
 const ownOf = ({ saved = new Map<string, HostTensor>(), savedModules }: AdapterRecord) =>
   [...saved].filter(([name]) => !isTable(name) || savedModules?.includes(moduleOf(name)));
 
-/** The number of values in the file and, if sites share a module, how many of them were trained. */
+/** The number of values in the file and, if sites share a module or A is frozen, how many of them were trained. */
 function sizeLine(record: AdapterRecord, modules: readonly TrainedUpdate[]): string {
-  const { updates, biases, rows } = record;
+  const { updates, biases, rows, freezeA = false } = record;
   const beside = [
     ...ownOf(record).map(([, tensor]) => tensor),
     ...biases?.values() ?? [],
     ...Array.from(rows?.values() ?? [], ({ values }) => values),
     ...modules.flatMap(({ magnitude, bias }) => [magnitude, bias]),
   ].reduce((sum, tensor) => sum + (tensor?.data.length ?? 0), 0);
-  const trained = valuesOf(updates) + beside, stored = valuesOf(modules) + beside;
-  const inFile = stored.toLocaleString("en");
+  const own = valuesOf(updates), stored = valuesOf(modules);
+  const trained = own - (freezeA ? updates.reduce((sum, { A }) => sum + A.data.length, 0) : 0);
+  const [some, inFile] = [trained, stored].map((size) => (size + beside).toLocaleString("en"));
   if (trained === stored) return inFile;
-  return `${trained.toLocaleString("en")} trained, ${inFile} in the file: ${
-    describe(updates, modules)
-  }`;
+  const both = `${some} trained, ${inFile} in the file`;
+  return own === stored ? both : `${both}: ${describe(updates, modules)}`;
 }
 
 function valuesOf(updates: readonly LowRankUpdate[]): number {

@@ -21,7 +21,13 @@ import {
   unknownFields,
 } from "./config.ts";
 import { configFile, isTable } from "./keys.ts";
-import { assertOwnConfig, mathematicsOf, parsePromptFormat, parseStart } from "./metadata.ts";
+import {
+  assertOwnConfig,
+  mathematicsOf,
+  parseFrozen,
+  parsePromptFormat,
+  parseStart,
+} from "./metadata.ts";
 import {
   type AdapterException,
   compileRules,
@@ -146,6 +152,7 @@ export class AdapterReader implements Disposable {
       promptFormat: parsePromptFormat(file.metadata),
       quantizedBase: parseQuantizedBase(file.metadata),
       start: parseStart(file.metadata),
+      freezeA: parseFrozen(file.metadata),
     };
   }
 

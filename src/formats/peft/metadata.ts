@@ -4,6 +4,7 @@ import { assertPromptFormat, type PromptFormat } from "../../core/batch.ts";
 import { isRecord, isText, jsonValue, parseJson } from "../../core/checks.ts";
 import { AdapterFileError, quote } from "../../core/errors.ts";
 import { mostLabels } from "../../core/limits.ts";
+import { type RandomInit, randomInits } from "../../core/update.ts";
 import { canonicalJson, sha256 } from "../../storage/digest.ts";
 import type { PeftConfig } from "./config.ts";
 
@@ -103,8 +104,8 @@ function jsonOf(text: string): unknown {
 
 /** Drawn alike, two adapters begin with the same A, or with its first rows where one rank is lower. */
 export interface RandomStart {
-  /** The distribution, as in PEFT's `init_lora_weights`. */
-  readonly init: "kaiming" | "gaussian";
+  /** The distribution: as in PEFT's `init_lora_weights`, or `orthonormal`, which is ours. */
+  readonly init: RandomInit;
   /** Of the random numbers. */
   readonly seed: number;
 }
@@ -127,9 +128,9 @@ export function parseStart(metadata: Readonly<Record<string, string>>): RandomSt
   const value = jsonValue(metadata[START_KEY]), start = asStart(value);
   if (start) return start;
   throw new AdapterFileError(
-    `metadata "${START_KEY}" must have an init (kaiming or gaussian) and a seed below 2^32, found ${
-      quote(value)
-    }`,
+    `metadata "${START_KEY}" must have an init (one of ${
+      randomInits.join(", ")
+    }) and a seed below 2^32, found ${quote(value)}`,
   );
 }
 
@@ -138,9 +139,28 @@ export function asStart(value: unknown): RandomStart | undefined {
   if (!isRecord(value)) return undefined;
   const { init, seed } = value;
   const isSeed = Number.isInteger(seed) && Number(seed) >= 0 && Number(seed) < 2 ** 32;
-  return isSeed && (init === "kaiming" || init === "gaussian")
-    ? { init, seed: Number(seed) }
-    : undefined;
+  const known = randomInits.find((one) => one === init);
+  return isSeed && known ? { init: known, seed: Number(seed) } : undefined;
+}
+
+/** The key in `__metadata__`; PEFT has no field for a factor that is frozen, and only reads `format`. */
+const FROZEN_KEY = "lowrank.frozen";
+
+/** Metadata that record a frozen A; empty where A is trained. */
+export const frozenMetadata = (freezeA: boolean | undefined): Record<string, string> =>
+  freezeA ? { [FROZEN_KEY]: "A" } : {};
+
+/**
+ * True if the metadata record a frozen A.
+ *
+ * @throws {AdapterFileError} when they record that anything else is frozen.
+ */
+export function parseFrozen(metadata: Readonly<Record<string, string>>): boolean {
+  if (!Object.hasOwn(metadata, FROZEN_KEY)) return false;
+  if (metadata[FROZEN_KEY] === "A") return true;
+  throw new AdapterFileError(
+    `metadata "${FROZEN_KEY}" must be A, found ${quote(metadata[FROZEN_KEY])}`,
+  );
 }
 
 /** The layers of RoBERTa's classification head. */

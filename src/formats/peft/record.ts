@@ -53,6 +53,8 @@ export interface AdapterRecord {
   readonly quantizedBase?: QuantizedForm;
   /** The random values that A began with, in metadata, by which `compare` tells one start. Default: no record. */
   readonly start?: RandomStart;
+  /** True if A was frozen and B alone trained, in metadata, so that it stays so. Default false. */
+  readonly freezeA?: boolean;
   /** Dtype of the weights in the file. Default F32. */
   readonly dtype?: FloatDtype;
 }

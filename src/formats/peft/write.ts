@@ -26,6 +26,7 @@ import {
 } from "./keys.ts";
 import {
   configMetadata,
+  frozenMetadata,
   labelsMetadata,
   mathematicsOf,
   promptMetadata,
@@ -184,6 +185,7 @@ export async function loraContent(folder: Folder, adapter: AdapterRecord): Promi
       ...sitesMetadata(adapter.updates),
       ...sharedMetadata(adapter),
       ...startMetadata(adapter.start),
+      ...frozenMetadata(adapter.freezeA),
       ...await configMetadata(mathematicsOf(parsePeftConfig(takeExtras(config).rest))),
     },
     card: adapterCard(adapter, modules),

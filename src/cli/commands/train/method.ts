@@ -103,7 +103,8 @@ const parsers: Readonly<Record<NonNullable<Flag["reads"]>, (text: string) => unk
 
 function flagOf(name: string, { flag, help, reads, choices }: FlaggedOption): Option {
   const made = option(flag, `${familiesOf(takersOf(name))}: ${help}`);
-  return reads ? made.argParser(parsers[reads]) : made.choices(choices!);
+  if (reads) return made.argParser(parsers[reads]);
+  return choices ? made.choices(choices) : made;
 }
 
 /** Beginnings of names that stand for all methods with them, in help. */
