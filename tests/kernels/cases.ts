@@ -15,7 +15,7 @@ import { geluCases } from "./cases/gelu.ts";
 import { headProductCases } from "./cases/head_product.ts";
 import { klDivergenceCases } from "./cases/kl_divergence.ts";
 import { layerNormCases } from "./cases/layer_norm.ts";
-import { matmulCases } from "./cases/matmul.ts";
+import { longSums, matmulCases } from "./cases/matmul.ts";
 import { matmulHalfCases } from "./cases/matmul_half.ts";
 import { reduceCases } from "./cases/reduce.ts";
 import { rmsNormCases } from "./cases/rms_norm.ts";
@@ -35,6 +35,7 @@ import type { KernelCase } from "./kernel_case.ts";
 /** Every kernel at awkward extents and with every variant of its scalars. */
 export const kernelCases: readonly KernelCase[] = [
   ...matmulCases,
+  ...longSums,
   ...matmulHalfCases,
   ...columnScalingCases,
   ...elementwiseCases,

@@ -14,6 +14,8 @@ interface Options {
   readonly accumulate?: number;
   /** Terms of a second pair. */
   readonly k2?: number;
+  /** Standard deviation of A and B. Default 1. */
+  readonly scale?: number;
 }
 
 /** |fl(C) - C| <= γ(k + k2 + 3) (|C₀| + |α| (|A| |B| + |A2| |B2|) + |bias|), whatever the order of the sum. */
@@ -30,6 +32,7 @@ const bound: Bound = ({ a, b, a2, b2, bias, c }, _, scalars) => {
 export function matmulCase(m: number, n: number, k: number, options: Options = {}): KernelCase {
   const { transposeA = 0, transposeB = 0, padding = 0, hasBias = 0, accumulate = 0, k2 = 0 } =
     options;
+  const { scale = 1 } = options;
   const [aRows, aWidth] = transposeA ? [k, m] : [m, k];
   const [bRows, bWidth] = transposeB ? [n, k] : [k, n];
   const [a2Rows, a2Width] = transposeA ? [k2, m] : [m, k2];
@@ -40,8 +43,8 @@ export function matmulCase(m: number, n: number, k: number, options: Options = {
     name: `${m}x${n}x${k} ${JSON.stringify(options)}`,
     kernel: matmul,
     buffers: {
-      a: normals(m, padding + aRows * aStride),
-      b: normals(n, 2 * padding + bRows * bStride),
+      a: normals(m, padding + aRows * aStride, scale),
+      b: normals(n, 2 * padding + bRows * bStride, scale),
       a2: k2 ? normals(m + 1, 3 * padding + a2Rows * a2Stride) : "a",
       b2: k2 ? normals(n + 1, padding + b2Rows * b2Stride) : "a",
       bias: hasBias ? normals(k, n) : "a",
@@ -90,6 +93,15 @@ export const matmulCases: readonly KernelCase[] = [
   // No terms: only the bias is written, or added.
   matmulCase(33, 70, 0, { ...forward, hasBias: 1, padding: 1 }),
   matmulCase(33, 70, 0, { ...ofWeight, hasBias: 1, accumulate: 1 }),
+];
+
+/**
+ * Sums of 16 to 6,144 terms, and values of 1e5, which exceed F16: on some drivers reductions of subgroups are wrong
+ * from 256 terms on, and tiles are kept in F16.
+ */
+export const longSums: readonly KernelCase[] = [
+  ...[16, 256, 1024, 6144].map((k) => matmulCase(4, 36, k, forward)),
+  ...[1, 4].map((m) => matmulCase(m, 36, 1024, { ...forward, scale: 1e5 })),
 ];
 
 const layouts = [0, 1].flatMap((transposeA) =>
