@@ -1,12 +1,12 @@
 /** The project's own small base. @module */
 
-import { fileURLToPath } from "node:url";
 import { readBytes, readJson } from "../src/storage/files.ts";
 import type { Device } from "../src/device/device.ts";
 import { loadModel, type LoadModelOptions, type TextModel } from "../src/models/mod.ts";
+import { ownModels } from "./own_models.ts";
 
 /** Its Hugging Face folder. */
-export const baseFolder: string = fileURLToPath(new URL("../models/tiny-gpt2", import.meta.url));
+export const baseFolder: string = ownModels("tiny-gpt2");
 
 /** Identity of the base in a specification: its name and the hash of its weights. */
 export async function baseIdentity(): Promise<{ name: string; sha256: string }> {

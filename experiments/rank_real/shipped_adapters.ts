@@ -1,7 +1,6 @@
 /** The shipped part of the study's weights: adapters of six layers in F16, and W_q of these layers in the base's own four bits. @module */
 
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
 import { readBytes, writeFileAtomic } from "../../src/storage/files.ts";
 import { readGguf } from "../../src/storage/gguf/header.ts";
 import { kindOf, openFile } from "../../src/storage/storage.ts";
@@ -9,15 +8,14 @@ import { ggufTypes } from "../../src/storage/gguf/types.ts";
 import { renamedTensors, rowInFile } from "../../src/formats/gguf.ts";
 import type { DenseMatrix } from "../../src/linalg/mod.ts";
 
+import { ownModels } from "../own_models.ts";
 import type { Place } from "./cells.ts";
 import { methodOf } from "./plan.ts";
 import { realSteps } from "./runs.ts";
 import { realWidth } from "./task.ts";
 
 /** Their folder: a PEFT folder for each. */
-export const adaptersFolder: string = fileURLToPath(
-  new URL("../../models/rank-study-smollm2", import.meta.url),
-);
+export const adaptersFolder: string = ownModels("rank-study-smollm2");
 
 /** Layers of 30 that are shipped, counted from 0. */
 export const shippedLayers: readonly number[] = [0, 5, 11, 17, 23, 29];

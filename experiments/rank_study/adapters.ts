@@ -1,7 +1,6 @@
 /** The adapters of the rank study, shipped with the repository or trained now, and what subspaces and amplification read of them. @module */
 
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
 import type { LowRankUpdate } from "../../src/adapt/mod.ts";
 import { activationsOf } from "../../src/analysis/mod.ts";
 import type { Device } from "../../src/device/device.ts";
@@ -13,12 +12,11 @@ import { readJson } from "../../src/storage/files.ts";
 import { baseFolder, loadBase } from "../base_model.ts";
 import type { ExperimentContext, PlanContext, PlannedRun } from "../frame/mod.ts";
 import { glossSpec, openEvaluation, planGloss } from "../gloss_runs.ts";
+import { ownModels } from "../own_models.ts";
 import { glossRunOf, nameOf, studyData, type StudyRun, subspaceRuns } from "./runs.ts";
 
 /** The folder of the shipped adapters: a PEFT folder for each run, and `runs.json`. */
-export const shippedFolder: string = fileURLToPath(
-  new URL("../../models/rank-study", import.meta.url),
-);
+export const shippedFolder: string = ownModels("rank-study");
 
 /** The content of `runs.json`. */
 export interface ShippedRuns {

@@ -1,6 +1,5 @@
 /** Runs on the base with skills: a method, a rate and a seed on one task, and how they change the weights. @module */
 
-import { fileURLToPath } from "node:url";
 import { selectSites, type Site } from "../../src/adapt/mod.ts";
 import {
   energyRank,
@@ -34,15 +33,14 @@ import { readJson } from "../../src/storage/files.ts";
 import { loadTokenizer } from "../../src/tokenizer/mod.ts";
 import { evaluate } from "../../src/train/mod.ts";
 import { type PlannedRun, planRun, type RunOpeners } from "../frame/mod.ts";
+import { ownModels } from "../own_models.ts";
 import type { DownstreamTask } from "./tasks.ts";
 
 /** `untrained` is the network as its pretraining began, from a run's seed. */
 export type SkillsBase = "trained" | "untrained";
 
 /** The Hugging Face folder of the trained one. */
-export const skillsFolder: string = fileURLToPath(
-  new URL("../../models/tiny-skills", import.meta.url),
-);
+export const skillsFolder: string = ownModels("tiny-skills");
 
 const digests = {
   trained: lazily(() => fileDigests(skillsFolder, /^(model\.safetensors|config\.json)$/)),

@@ -1,6 +1,5 @@
 /** Runs of the supersense task: which of WordNet's 26 kinds of nouns does a dictionary entry describe? @module */
 
-import { fileURLToPath } from "node:url";
 import { Random } from "../../src/core/random.ts";
 import {
   dictionaryEntry,
@@ -26,6 +25,7 @@ import { loadTokenizer } from "../../src/tokenizer/mod.ts";
 import { type PlannedRun, planRun, type RunOpeners } from "../frame/mod.ts";
 import { drawnDataset, type LabeledTexts, labeledTexts } from "../labeled_texts.ts";
 import { searchSeed as seed, tryRates } from "../rate_search.ts";
+import { ownModels } from "../own_models.ts";
 import found from "./learning_rates.json" with { type: "json" };
 
 /** Most entries of each part. */
@@ -80,9 +80,7 @@ const kindsOf = (meanings: readonly Meaning[]): string[] =>
   [...new Set(meanings.map(({ kind }) => kind))].sort();
 
 /** Our encoder's Hugging Face folder. */
-export const encoderFolder: string = fileURLToPath(
-  new URL("../../models/tiny-roberta", import.meta.url),
-);
+export const encoderFolder: string = ownModels("tiny-roberta");
 
 /** Method of a run. */
 interface KindsMethod {

@@ -8,8 +8,19 @@ import { type AdapterException, adapterExceptions } from "../formats/peft/read.t
 import type { StorageOptions } from "../models/mod.ts";
 import { type FourBitCode, fourBitCodes } from "../quant/quantized_tensor.ts";
 
-/** The words before a command where it is typed, in the folder of `deno.json`; helps shorten them. */
-export const call = "npx -y deno task lowrank";
+/** The words before a command where it is typed, in the folder of a clone's `deno.json`; helps shorten them. */
+export const call: string = callFrom(import.meta.url);
+
+/** The words that run a package from where one of its modules is: JSR, another server, npm or a clone. */
+export function callFrom(place: string): string {
+  const { protocol, host, pathname } = new URL(place);
+  if (protocol !== "file:") {
+    const onJsr = host === "jsr.io" && /^\/(@[^/]+\/[^/]+)\//.exec(pathname)?.[1];
+    return `deno run -A ${onJsr ? `jsr:${onJsr}/cli` : new URL("../../cli.ts", place)}`;
+  }
+  const installed = /\/node_modules\/(@[^/]+\/[^/]+)\//.exec(pathname)?.[1];
+  return installed ? `npx ${installed}` : "npx -y deno task lowrank";
+}
 
 /** A path as one word of a shell, which our commands do not take for an option. */
 export const pathWord = (path: string): string =>

@@ -16,6 +16,7 @@ import {
   type LowrankCommand,
   type Permission,
 } from "./command.ts";
+import { beginCommand } from "./commands/begin.ts";
 import { combineCommand } from "./commands/combine.ts";
 import { compareCommand } from "./commands/compare.ts";
 import { convertCommand } from "./commands/convert.ts";
@@ -34,13 +35,14 @@ import { pullCommand, showPull } from "./commands/pull.ts";
 import { quantizeCommand } from "./commands/quantize.ts";
 import { resizeCommand } from "./commands/resize.ts";
 import { serveCommand } from "./commands/serve.ts";
-import { sweepCommand } from "./commands/sweep.ts";
+import { sweepCommand } from "./commands/sweep/command.ts";
 import { trainCommand } from "./commands/train/command.ts";
 import { optionsOfBare } from "./common.ts";
 import { call, CommanderError } from "./options.ts";
 
 /** The table of commands, in the order of help. */
 const commands: readonly LowrankCommand[] = [
+  beginCommand,
   devicesCommand,
   countCommand,
   memoryCommand,

@@ -288,6 +288,7 @@ const cases: Readonly<Record<string, Case>> = {
     keeps: ["read", "write"],
     args: (folder) => ["quantize", "models/tiny-gpt2", `${folder}/out`],
   },
+  begin: { keeps: ["read", "write"], args: (folder) => ["begin", `${folder}/first`] },
   pull: { keeps: ["read", "write", "net", "token"], args: () => ["pull", "hf:me/adapter"] },
   "inspect hf:": {
     keeps: ["read", "write", "net", "token"],
@@ -321,7 +322,7 @@ Deno.test("the table of permissions has every command", async () => {
   const [list] = stdout.slice(stdout.indexOf("Commands:")).split("\n\n");
   const commands = [...list.matchAll(/^ {2}(\w+) /gm)].map(([, name]) => name)
     .filter((name) => name !== "help");
-  assertEquals(commands.length, 20);
+  assertEquals(commands.length, 21);
   const known = new Set(Object.keys(cases).map((name) => name.split(" ")[0]));
   assertEquals(commands.sort(), [...known].sort());
 });

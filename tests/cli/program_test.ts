@@ -1,6 +1,7 @@
 /** The command line as a program: help, exit codes, standard output, SIGINT. */
 
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
+import { callFrom } from "../../src/cli/options.ts";
 import { filesIn, withFolder } from "../support/folders.ts";
 import { golden } from "../support/golden.ts";
 import { withVariables } from "../support/variables.ts";
@@ -16,6 +17,7 @@ import {
 } from "./lowrank.ts";
 
 const commands = [
+  "begin",
   "devices",
   "count",
   "memory",
@@ -95,6 +97,15 @@ Deno.test("options are listed in groups of at most a dozen, those of all command
   ];
   assertEquals(Object.keys(train), [...titles, "Common options"]);
   assertEquals(train["What is saved"], ["--output", "--dtype", "--checkpoint-every"]);
+});
+
+Deno.test("advice names the command as it is run: in a clone, from npm, from JSR and from a server", () => {
+  const place = "src/cli/options.ts", npm = "/home/a/node_modules/@lowrank/core/src/cli/options.js";
+  assertEquals(callFrom(`file:///home/a/lowrank/${place}`), "npx -y deno task lowrank");
+  assertEquals(callFrom(`file://${npm}`), "npx @lowrank/core");
+  const jsr = callFrom(`https://jsr.io/@lowrank/core/0.2.0/${place}`);
+  assertEquals(jsr, "deno run -A jsr:@lowrank/core/cli");
+  assertEquals(callFrom(`http://a.b:1/${place}`), "deno run -A http://a.b:1/cli.ts");
 });
 
 Deno.test("the version is the package's", async () => {

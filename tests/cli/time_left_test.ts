@@ -3,7 +3,7 @@
 import { assertAlmostEquals, assertEquals } from "@std/assert";
 import { countTokens } from "../../src/core/batch.ts";
 import { type Course, progressOf, TimeLeft } from "../../src/cli/commands/train/command.ts";
-import { type SweepPart, SweepProgress } from "../../src/cli/commands/sweep.ts";
+import { type SweepPart, SweepProgress } from "../../src/cli/commands/sweep/command.ts";
 import type { StepEvent } from "../../src/train/mod.ts";
 import { drawnOf, linesOf } from "../support/lines_on_clock.ts";
 

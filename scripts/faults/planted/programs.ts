@@ -12,7 +12,7 @@ export const programFaults: readonly Fault[] = [
   ),
   fault(
     "a method of a sweep cannot have its own learning rate",
-    "src/cli/commands/sweep_grid.ts",
+    "src/cli/commands/sweep/grid.ts",
     "{ ...own, ...shared, ...own }",
     "{ ...own, ...shared }",
   ),

@@ -5,7 +5,7 @@ import { AdapterFileError, ShapeError } from "../../../src/core/errors.ts";
 import type { HostTensor } from "../../../src/core/tensor.ts";
 import { readBatchFile, readCases } from "../../../src/cli/cases.ts";
 import { methodOf } from "../../../src/cli/commands/train/method.ts";
-import { optionsOf, readGrid } from "../../../src/cli/commands/sweep_grid.ts";
+import { optionsOf, readGrid } from "../../../src/cli/commands/sweep/grid.ts";
 import { completeTraining, readTrainConfig } from "../../../src/cli/commands/train/options.ts";
 import { DryDevice } from "../../../src/device/dry.ts";
 import { allocateModel, readConfig } from "../../../src/models/mod.ts";

@@ -1,20 +1,20 @@
 /** The file of a sweep: options of `train`, of which some have several values. @module */
 
-import { isRecord, isText, parseUniqueJson } from "../../core/checks.ts";
-import { oneLine, quote } from "../../core/errors.ts";
-import { mostSweepRuns } from "../../core/limits.ts";
-import { DryDevice } from "../../device/dry.ts";
-import type { Device, DeviceKind } from "../../device/mod.ts";
-import { storedFormsIn } from "../../models/files.ts";
-import { withLabels } from "../../models/labels.ts";
+import { isRecord, isText, parseUniqueJson } from "../../../core/checks.ts";
+import { oneLine, quote } from "../../../core/errors.ts";
+import { mostSweepRuns } from "../../../core/limits.ts";
+import { DryDevice } from "../../../device/dry.ts";
+import type { Device, DeviceKind } from "../../../device/mod.ts";
+import { storedFormsIn } from "../../../models/files.ts";
+import { withLabels } from "../../../models/labels.ts";
 import {
   accuracyOn,
   allocateModel,
   countTrainable,
   loadModel,
   readConfig,
-} from "../../models/mod.ts";
-import type { Rule } from "../../methods/option.ts";
+} from "../../../models/mod.ts";
+import type { Rule } from "../../../methods/option.ts";
 import {
   allocateMethod,
   applyMethod,
@@ -24,21 +24,26 @@ import {
   runFiles,
   type RunResult,
   type RunSpec,
-} from "../../runs/mod.ts";
-import { readJson, writeJsonAtomic } from "../../storage/files.ts";
-import { kindOf } from "../../storage/storage.ts";
-import { isDiverged } from "../../train/evaluate.ts";
-import { removeCheckpoint, type StepEvent } from "../../train/mod.ts";
-import { assertAllTrainable } from "../../train/trainer.ts";
-import type { Fields } from "../cases.ts";
-import { Command, commonOptions } from "../command.ts";
-import { baseTypeOf, type CommanderError } from "../options.ts";
-import { trainCommand } from "./train/command.ts";
-import { readTrainData } from "./train/data.ts";
-import { measuredOf, recordOf, type TrainedRecord } from "./train/folder.ts";
-import { checkFields } from "./train/method.ts";
-import type { TrainOptions } from "./train/options.ts";
-import { modelSpec, readRequest, type RequestReaders, type TrainRequest } from "./train/request.ts";
+} from "../../../runs/mod.ts";
+import { readJson, writeJsonAtomic } from "../../../storage/files.ts";
+import { kindOf } from "../../../storage/storage.ts";
+import { isDiverged } from "../../../train/evaluate.ts";
+import { removeCheckpoint, type StepEvent } from "../../../train/mod.ts";
+import { assertAllTrainable } from "../../../train/trainer.ts";
+import type { Fields } from "../../cases.ts";
+import { Command, commonOptions } from "../../command.ts";
+import { baseTypeOf, type CommanderError } from "../../options.ts";
+import { trainCommand } from "../train/command.ts";
+import { readTrainData } from "../train/data.ts";
+import { measuredOf, recordOf, type TrainedRecord } from "../train/folder.ts";
+import { checkFields } from "../train/method.ts";
+import type { TrainOptions } from "../train/options.ts";
+import {
+  modelSpec,
+  readRequest,
+  type RequestReaders,
+  type TrainRequest,
+} from "../train/request.ts";
 
 /** The value of an option as in the file. */
 export type OptionValue = string | number;

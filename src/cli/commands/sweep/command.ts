@@ -1,15 +1,15 @@
 /** `lowrank sweep`. @module */
 
 import { join } from "node:path";
-import { boundsOf, howMany, mean, standardDeviation } from "../../core/numbers.ts";
-import { version } from "../../core/program.ts";
-import type { Device } from "../../device/mod.ts";
-import { partOf, shardOf } from "../../runs/plan.ts";
-import { prepareFolder, writeJsonAtomic } from "../../storage/files.ts";
-import { Interrupt, Interrupted } from "../../terminal/interrupt.ts";
-import { ProgressBar, roughDuration } from "../../terminal/progress.ts";
-import type { StepEvent } from "../../train/mod.ts";
-import { type LowrankCommand, option, required } from "../command.ts";
+import { boundsOf, howMany, mean, standardDeviation } from "../../../core/numbers.ts";
+import { version } from "../../../core/program.ts";
+import type { Device } from "../../../device/mod.ts";
+import { partOf, shardOf } from "../../../runs/plan.ts";
+import { prepareFolder, writeJsonAtomic } from "../../../storage/files.ts";
+import { Interrupt, Interrupted } from "../../../terminal/interrupt.ts";
+import { ProgressBar, roughDuration } from "../../../terminal/progress.ts";
+import type { StepEvent } from "../../../train/mod.ts";
+import { type LowrankCommand, option, required } from "../../command.ts";
 import {
   type Column,
   type CommonOptions,
@@ -18,8 +18,8 @@ import {
   print,
   printWritten,
   table,
-} from "../common.ts";
-import { Argument } from "../options.ts";
+} from "../../common.ts";
+import { Argument } from "../../options.ts";
 import {
   madeIn,
   makeTraining,
@@ -27,8 +27,8 @@ import {
   readGrid,
   type SweepRow,
   type SweepTraining,
-} from "./sweep_grid.ts";
-import { courseOf, TimeLeft } from "./train/command.ts";
+} from "./grid.ts";
+import { courseOf, TimeLeft } from "../train/command.ts";
 
 /**
  * A setting at its best learning rate: the one with the most right labels or answers where these are counted, and of
