@@ -8,7 +8,8 @@ import { sourceText } from "../support/source_files.ts";
 
 Deno.test("help searches the entries of deno.json", () => {
   const { exports } = JSON.parse(sourceText("deno.json"));
-  const paths = Object.values<string>(exports).map((path) => path.slice(2, -".ts".length));
+  const modules = Object.values<string>(exports).filter((path) => path !== "./cli.ts"); // a program
+  const paths = modules.map((path) => path.slice(2, -".ts".length));
   assertEquals(entries.toSorted(), paths.toSorted());
 });
 
