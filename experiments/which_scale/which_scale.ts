@@ -1,0 +1,209 @@
+/** The scale of LoRA's change: gradients by rank, measured in every job, and best rates by α/r. @module */
+
+import { mean } from "../../src/core/numbers.ts";
+import { type DataTable, type Figure, linesFigure, table } from "../../src/figures/mod.ts";
+import { type Claim, type Experiment, experiment } from "../frame/mod.ts";
+import { gradientRanks, type GradientRow, gradientRows, scaleRules } from "./gradients.ts";
+import { rateRank, type RateRow, rateRows, rateSeeds, scales } from "./rates.ts";
+import shipped from "./rates.json" with { type: "json" };
+
+/** Slope of log y against log x, by least squares. */
+export function logSlope(points: readonly (readonly [x: number, y: number])[]): number {
+  const logs = points.map(([x, y]) => [Math.log(x), Math.log(y)] as const);
+  const [mx, my] = [0, 1].map((at) => mean(logs.map((log) => log[at])));
+  const up = logs.reduce((sum, [x, y]) => sum + (x - mx) * (y - my), 0);
+  return up / logs.reduce((sum, [x]) => sum + (x - mx) ** 2, 0);
+}
+
+/** The norms that are measured. */
+const norms = ["start", "ofA", "ofB"] as const;
+
+const normNames = { start: "∂B at the start", ofA: "∂A after 20 steps", ofB: "∂B after 20 steps" };
+
+const slopeWithin = 0.1;
+
+/** Slopes of a scale's norms. */
+const slopesOf = (rows: readonly GradientRow[], scale: string): number[] =>
+  norms.map((norm) =>
+    logSlope(rows.filter((row) => row.scale === scale).map((row) => [row.rank, row[norm]]))
+  );
+
+const two = (value: number): string => value.toFixed(2).replace("-", "−");
+
+const slopesText = (rows: readonly GradientRow[]): string =>
+  scaleRules.map(({ name }) => `${name}: ${slopesOf(rows, name).map(two).join(", ")}`).join("; ");
+
+const gradientClaim: Claim<readonly GradientRow[]> = {
+  text: "With α/√r gradients do not depend on the rank; with α/r they vanish as 1/√r",
+  rule:
+    `when slopes of log norm against log r, of ∂B at the start and of ∂A and ∂B after 20 steps, are within ${slopeWithin} of ` +
+    "−½ with α/r, 0 with α/√r and ½ with α",
+  quote:
+    "“LoRA adapters should be divided by a factor of the square root of the rank” (2312.03732, abstract)",
+  ours: slopesText,
+  holds: (rows) =>
+    scaleRules.every(({ name, power }) =>
+      slopesOf(rows, name).every((slope) => Math.abs(slope - power) <= slopeWithin)
+    ),
+};
+
+const gradientTable = (rows: readonly GradientRow[]): DataTable =>
+  table({
+    id: "which-scale-gradients",
+    title: "Norms of gradients by rank and scale",
+    columns: [
+      ["scale", "s", "text"],
+      ["rank", "r", "count"],
+      ["seed", "seed", "count"],
+      ["start", "‖∂B‖ at the start", "number"],
+      ["ofA", "‖∂A‖ after 20 steps", "number"],
+      ["ofB", "‖∂B‖ after 20 steps", "number"],
+    ],
+    rows,
+  });
+
+const gradientFigure = (rows: readonly GradientRow[]): Figure =>
+  linesFigure(
+    {
+      id: "which-scale-gradients",
+      title: "The gradient of B at the start, by rank",
+      caption:
+        "LoRA on q and v of models/tiny-skills, α = 8, one batch; seed {seed}. A slope of 0 is what rsLoRA is for.",
+      x: { title: "rank", log: true },
+      y: { title: "‖∂L/∂B‖", log: true },
+    },
+    scaleRules.map(({ name }) => {
+      const own = rows.filter(({ scale }) => scale === name);
+      return {
+        name: `s = ${name}`,
+        x: own.map(({ rank }) => rank),
+        y: own.map(({ start }) => start),
+      };
+    }),
+  );
+
+/** Gradients by rank, in every job. */
+export const scaleGradients: Experiment = experiment<never, readonly GradientRow[]>({
+  name: "which-scale",
+  seconds: 8,
+  title: "Which scale: gradients by rank",
+  question:
+    "LoRA's change is s·B·A. How large are the gradients of A and B at each rank where s is α/r, as in the paper, α/√r " +
+    "(rsLoRA), or the same at every rank?",
+  source: "Kalajdzievski 2023 (2312.03732)",
+  rows: (_, { device, quick, seeds: [seed] }) =>
+    gradientRows(device, quick ? [1, 16] : gradientRanks, seed),
+  seeds: "{seed}",
+  settings:
+    "models/tiny-skills, LoRA on q and v, one batch of Caesar's cipher +5; 20 steps of Adam with a rate of 1e-5. The rules, " +
+    "committed before the runs, are in experiments/which_scale/rules.md, with the theory. " +
+    `${Object.values(normNames).join(", ")} are measured over all modules.`,
+  beyond: true,
+  claims: [{ ...gradientClaim, quick: false }],
+  tables: [gradientTable],
+  figures: [gradientFigure],
+});
+
+type Rates = readonly RateRow[];
+
+/** Ratios of LoRA's best rate to full fine-tuning's, one for each seed. */
+const ratiosAt = (rows: Rates, scale: number): number[] =>
+  rows.filter((row) => row.scale === scale).map(({ seed, learningRate }) =>
+    learningRate / rows.find((row) => row.scale === undefined && row.seed === seed)!.learningRate
+  );
+
+/** Their geometric mean. */
+const ratioAt = (rows: Rates, scale: number): number =>
+  Math.exp(mean(ratiosAt(rows, scale).map(Math.log)));
+
+const short = (value: number): string => Number(value.toPrecision(2)).toString();
+
+const ratiosText = (rows: Rates): string =>
+  scales.map((scale) => `α/r = ${scale}: ${short(ratioAt(rows, scale))}`).join("; ");
+
+const rateSlope = (rows: Rates): number =>
+  logSlope(scales.map((scale) => [scale, ratioAt(rows, scale)]));
+
+const rateClaims: readonly Claim<Rates>[] = [
+  {
+    text: "The higher α/r, the lower LoRA's best rate",
+    rule:
+      "when the geometric mean of its ratios to full fine-tuning's falls from each α/r to the next",
+    ours: ratiosText,
+    holds: (rows) =>
+      scales.slice(1).every((scale, at) => ratioAt(rows, scale) < ratioAt(rows, scales[at])),
+  },
+  {
+    text: "LoRA's best rate falls as 1/(α/r)",
+    rule: "when the slope of log ratio against log α/r is within 0.25 of −1",
+    ours: (rows) => two(rateSlope(rows)),
+    holds: (rows) => Math.abs(rateSlope(rows) + 1) <= 0.25,
+  },
+  {
+    text: "Best rates of 2, 3.3 and 10 times full fine-tuning's are all right, each at some α/r",
+    rule: "when the ratio is at least 10 at α/r = ¼ or 1 and at most 2 at 16 or 64",
+    ours: ratiosText,
+    holds: (rows) =>
+      [0.25, 1].some((scale) => ratioAt(rows, scale) >= 10) &&
+      [16, 64].some((scale) => ratioAt(rows, scale) <= 2),
+  },
+  {
+    text: "With α = 32 at r = 8 LoRA's best rate is about 10 times full fine-tuning's",
+    rule: "when the ratio at α/r = 4 is between 5 and 20",
+    ours: (rows) => `${short(ratioAt(rows, 4))} (${ratiosAt(rows, 4).map(short).join(", ")})`,
+    holds: (rows) => ratioAt(rows, 4) >= 5 && ratioAt(rows, 4) <= 20,
+  },
+];
+
+const rateTable = (rows: Rates): DataTable =>
+  table({
+    id: "which-scale-rates",
+    title: "Best rates",
+    columns: [
+      ["scale", "α/r", "number"],
+      ["seed", "seed", "count"],
+      ["learningRate", "best rate", "number"],
+      ["end", "end of the grid", "text"],
+      ["loss", "nats per character", "nats"],
+      ["tried", "rates tried", "count"],
+    ],
+    rows,
+  });
+
+const rateFigure = (rows: Rates): Figure => ({
+  ...linesFigure(
+    {
+      id: "which-scale-rates",
+      title: "LoRA's best rate by full fine-tuning's, against α/r",
+      caption:
+        `LoRA of rank ${rateRank} on all linear layers; a line for each seed ({seeds}), known to a factor of 2.`,
+      x: { title: "α/r", log: true },
+      y: { title: "best rate / full fine-tuning's", log: true },
+    },
+    rateSeeds.filter((seed) => rows.some((row) => row.seed === seed)).map((seed) => ({
+      name: `seed ${seed}`,
+      x: [...scales],
+      y: scales.map((scale) => ratiosAt(rows.filter((row) => row.seed === seed), scale)[0]),
+    })),
+  ),
+});
+
+/** Best rates by α/r, quoted. */
+export const scaleRates: Experiment = experiment<never, Rates>({
+  name: "which-scale-rates",
+  title: "Which scale: the best rate",
+  question:
+    "How many times full fine-tuning's is LoRA's best rate, as a function of α/r at one rank?",
+  source: "Schulman 2025 (LoRA Without Regret); Kalajdzievski 2023",
+  quoted: { ...shipped, rows: shipped.rows as unknown as Rates },
+  rows: (_, { device, out, signal, seeds }) =>
+    rateRows({ device, folder: `${out}/runs`, signal }, seeds),
+  settings:
+    `models/tiny-skills on Caesar's cipher +5, LoRA of rank ${rateRank} on all linear layers, 300 steps; rates by factors ` +
+    "of 2, the least loss on 200 inputs for validation. Seeds: {seeds}. The rules are in experiments/which_scale/rules.md.",
+  scale: true,
+  beyond: true,
+  claims: rateClaims,
+  tables: [rateTable],
+  figures: [rateFigure],
+});
