@@ -9,6 +9,7 @@ from transformers import AutoModelForCausalLM, AutoModelForSequenceClassificatio
 
 from adapters import layer_delta, lora_layers, save_adapter
 from common import generator, load_tiny, logits_of, read_json, run_case, tokens, write_json, write_tensors
+from subspace import save_subspace, subspace_model
 from variants import trained
 
 SEED = 20350
@@ -28,11 +29,11 @@ METHODS = {
     "vera": lambda targets: VeraConfig(r=8, target_modules=targets, projection_prng_key=7),
 }
 RUNS = [f"{model}_{method}" for model in TARGETS for method in METHODS] + ["gpt2_loraplus_tables", "gpt2_saved"]
-RUNS += [f"{model}_{method}" for method in ("ia3", "tinylora", "frozen_a") for model in TARGETS]
+RUNS += [f"{model}_{method}" for method in ("ia3", "tinylora", "frozen_a", "subspace") for model in TARGETS]
 FILES = {
     "methods/batches.json": "by model (gpt2: gpt2_tiny, llama: families/llama, bert: families/bert_classifier), 3 batches "
     "that are taken in turn; for decoders labels = inputs",
-    "methods/RUN/": "what the run starts from, saved by PEFT: " + ", ".join(RUNS) + "; none for pissa",
+    "methods/RUN/": "what the run starts from, saved by PEFT (subspace: by our script): " + ", ".join(RUNS) + "; none for pissa",
     "methods/RUN.json": f"loss of each of {STEPS} steps of AdamW before its update, at rate {RATE} ({VERA_RATE} for vera) "
     f"and decay {DECAY}, with an epsilon of 1e-4 for ia3; "
     "`noise`: the greatest difference of the same in float64; what LoRA+ was told",
@@ -70,6 +71,8 @@ def make(root: Path) -> None:
 
 
 def key_in_file(key: str) -> str:
+    if key == "z":
+        return "subspace.z"
     if ".tinylora_v." in key:  # PyTorch names a shared vector after the first layer that has it.
         return "base_model.tinylora_v." + key.rsplit(".", 1)[1]
     return key.removesuffix(".default").replace(".modules_to_save", "")
@@ -95,6 +98,8 @@ def load_base(root: Path, base: str) -> torch.nn.Module:
 
 
 def new_model(root: Path, base: str, method: str) -> PeftModel:
+    if method == "subspace":
+        return subspace_model(load_base(root, base), TARGETS[base])
     if method == "saved":  # a Conv1D, whose weight is (in, out)
         config = LoraConfig(r=2, lora_alpha=4, target_modules=["c_attn"], modules_to_save=["h.0.attn.c_proj"])
     elif method == "loraplus_tables":
@@ -149,4 +154,6 @@ def deltas(model: PeftModel) -> dict[str, torch.Tensor]:
 
 
 def save(model: PeftModel, folder: Path) -> None:
+    if hasattr(model, "moved"):
+        return save_subspace(model, folder)
     save_adapter(model, folder, save_embedding_layers=False)

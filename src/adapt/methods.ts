@@ -43,6 +43,12 @@ import {
   type TopLayersOptions,
 } from "./trained_copies.ts";
 import {
+  injectSubspace,
+  loadSubspace,
+  subspaceChanges,
+  type SubspaceOptions,
+} from "./subspace/subspace.ts";
+import {
   allocateTinyLora,
   injectTinyLora,
   loadTinyLora,
@@ -77,6 +83,8 @@ export interface MethodsByKind {
   readonly ia3: Ia3Options;
   /** A few values for each of some layers, which make a core between its singular vectors. */
   readonly tinylora: Omit<TinyLoraOptions, "seed">;
+  /** A few values that move all weights in a random subspace. */
+  readonly subspace: Omit<SubspaceOptions, "seed">;
   /** Small networks after its sublayers. */
   readonly bottleneck: Omit<BottleneckOptions, "seed">;
   /** The embeddings of virtual tokens before every sequence. */
@@ -175,6 +183,11 @@ export const adapting: { readonly [Kind in MethodKind]: AdaptingMethod<MethodsBy
     start: (model, options, seed) => injectTinyLora(model, { ...options, seed }),
     loader: ofValues(loadTinyLora),
     merge: tinyLoraChanges,
+  },
+  subspace: {
+    inject: seeded(injectSubspace),
+    loader: ofValues(loadSubspace),
+    merge: subspaceChanges,
   },
   bottleneck: {
     inject: seeded(injectBottleneck),

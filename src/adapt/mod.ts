@@ -75,6 +75,12 @@ export {
   type NamedParts,
   type SavedValues,
 } from "./named_adapter.ts";
+export {
+  injectSubspace,
+  SubspaceAdapter,
+  type SubspaceOptions,
+  SubspaceSite,
+} from "./subspace/subspace.ts";
 export { injectTinyLora, TinyLoraAdapter, type TinyLoraOptions, TinyLoraSite } from "./tinylora.ts";
 export {
   injectPrefixEmbedding,

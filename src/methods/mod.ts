@@ -8,12 +8,13 @@ import { type CountedScales, ia3 } from "./ia3.ts";
 import { loraPrefixEmbedding, loraPrefixLayer } from "./lora_prefix.ts";
 import { type CountedTokens, prefixEmbedding, prefixLayer, prefixTuning } from "./prefix.ts";
 import type { CountedModules, CountedSites } from "./selection.ts";
+import { type CountedSubspace, subspace } from "./subspace.ts";
 import { type CountedTopLayers, topLayers } from "./top_layers.ts";
 import { type CountedCores, tinylora } from "./tinylora.ts";
 import { vera } from "./vera.ts";
 
 const all = [
-  ...[full, lora, bitfit, topLayers, vera, ia3, tinylora, bottleneck] as const,
+  ...[full, lora, bitfit, topLayers, vera, ia3, tinylora, subspace, bottleneck] as const,
   ...[prefixEmbedding, prefixLayer, prefixTuning] as const,
   ...[loraPrefixEmbedding, loraPrefixLayer] as const,
 ] as const;
@@ -36,6 +37,8 @@ export interface CountedOptions {
   readonly ia3: CountedScales;
   /** A few values for each layer, which make a core between its singular vectors. */
   readonly tinylora: CountedCores;
+  /** A few values that move all weights in a random subspace. */
+  readonly subspace: CountedSubspace;
   /** Small networks after sublayers. */
   readonly bottleneck: CountedBottlenecks & CountedModules;
   /** Embeddings of virtual tokens. */

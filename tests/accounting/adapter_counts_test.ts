@@ -35,6 +35,8 @@ const methods: readonly MethodSpec[] = [
   { kind: "ia3", targetModules: "all-linear" },
   { kind: "tinylora", vectorSize: 5, weightTying: 0.5, targetModules: "all-linear" },
   { kind: "tinylora", core: "entries", rank: 3 },
+  { kind: "subspace" },
+  { kind: "subspace", dimension: 5, targetModules: ".*(dense|c_proj|v_proj)" },
   ...(["houlsby", "lin", "pfeiffer"] as const).map((variant): MethodSpec => ({
     kind: "bottleneck",
     size: 5,

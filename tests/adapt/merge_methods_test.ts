@@ -21,6 +21,8 @@ const methods: readonly MethodSpec[] = [
   { kind: "ia3", targetModules: "all-linear", feedforwardModules: ["c_proj", "dense"] },
   { kind: "tinylora" },
   { kind: "tinylora", vectorSize: 3, weightTying: 0.5, targetModules: "all-linear" },
+  { kind: "subspace" },
+  { kind: "subspace", dimension: 7 },
 ];
 
 const bases = ["gpt2_tiny", "gpt2_tiny_bare", "families/bert_classifier", "families/llama"];

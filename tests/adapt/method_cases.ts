@@ -97,6 +97,12 @@ export const methods: readonly Method[] = [
     families: ["gpt2", "bert"],
     merges: true,
   },
+  { spec: { kind: "subspace", dimension: 11 }, merges: true },
+  {
+    spec: { kind: "subspace", dimension: 40, targetModules: ["c_proj"] },
+    ...{ families: ["gpt2"], differentiated: ["gpt2"] },
+    merges: true,
+  },
   ...bottlenecks.map((options): Method => ({
     spec: { kind: "bottleneck", nonLinearity: "swish", ...options },
     families: everyBlock,

@@ -1,4 +1,4 @@
-/** Ten steps of training against PEFT: losses, trained values, and logits at the end. */
+/** Ten steps of training against PEFT, or our script of PyTorch: losses, trained values, and logits at the end. */
 
 import { assert, assertEquals } from "@std/assert";
 import {
@@ -140,12 +140,12 @@ await testOn(
     ...Object.keys(models).flatMap((base) => methods.map((method) => `${base}_${method}`)),
     "gpt2_loraplus_tables",
     "gpt2_saved",
-    ...["ia3", "tinylora", "frozen_a"].flatMap((method) =>
+    ...["ia3", "tinylora", "frozen_a", "subspace"].flatMap((method) =>
       Object.keys(models).map((base) => `${base}_${method}`)
     ),
   ]
     .map((run) => ({
-      name: `ten steps of ${run} are PEFT's`,
+      name: `ten steps of ${run} are ${run.endsWith("subspace") ? "PyTorch" : "PEFT"}'s`,
       run: (device) => checkRun(device, run),
     })),
 );

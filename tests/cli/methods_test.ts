@@ -116,7 +116,7 @@ const commands: Readonly<Record<string, Reading>> = {
       base,
       output,
     ) => ["merge", "--model", base, "--adapter", adapter, "--output", output],
-    takes: [...lowRank, "ia3", "tinylora", "bitfit", "top-layers"],
+    takes: [...lowRank, "ia3", "tinylora", "subspace", "bitfit", "top-layers"],
     sentence: (kind, adapter) =>
       `merging needs an adapter that changes weights, found "${typeOf(kind)}" in ${adapter}\n`,
   },

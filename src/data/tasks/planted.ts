@@ -234,7 +234,7 @@ function dateText(date: string): PromptedText {
 
 /** Images with their labels. */
 export interface Digits {
-  /** (images, 196) values from 0 to 1, in rows of 14 pixels from the top. */
+  /** (images, pixels) values from 0 to 1, in rows from the top. */
   readonly images: HostTensor;
   /** 0 to 9 for each image. */
   readonly labels: Uint8Array;
@@ -248,10 +248,15 @@ export interface DigitSplit {
   readonly heldOut: Digits;
 }
 
-const side = 28, half = side / 2, pixels = half * half;
+/** Rows and columns of the package's images. */
+const side = 28;
 
-/** Reads the package's 10,000 images, digit by digit. */
-export async function loadDigits(): Promise<DigitSplit> {
+/**
+ * Reads the package's 10,000 images, digit by digit.
+ *
+ * @param size Rows and columns of an image: the package's 28, or 14, where a pixel is the mean of four. Default 14.
+ */
+export async function loadDigits(size: 14 | 28 = 14): Promise<DigitSplit> {
   const folder = await digitsPackage();
   const kinds = await Promise.all(Array.from({ length: 10 }, async (_, digit) => {
     const json = await readJson(new URL(`src/digits/${digit}.json`, folder));
@@ -261,7 +266,7 @@ export async function loadDigits(): Promise<DigitSplit> {
     Array.from({ length: data.length / side ** 2 }, (_, index) => ({ digit, index }))
   );
   const part = (wanted: (index: number) => boolean) =>
-    collect(places.filter(({ index }) => wanted(index)), kinds);
+    collect(places.filter(({ index }) => wanted(index)), kinds, size);
   return { train: part((index) => index % 5 !== 2), heldOut: part((index) => index % 5 === 2) };
 }
 
@@ -270,11 +275,12 @@ interface Place {
   readonly index: number;
 }
 
-function collect(places: readonly Place[], kinds: readonly number[][]): Digits {
-  const data = new Float32Array(places.length * pixels);
+function collect(places: readonly Place[], kinds: readonly number[][], size: 14 | 28): Digits {
+  const pixels = size * size, data = new Float32Array(places.length * pixels);
+  const pixelOf = size === side ? ownPixel : meanOfFour;
   places.forEach(({ digit, index }, image) => {
     for (let pixel = 0; pixel < pixels; pixel++) {
-      data[image * pixels + pixel] = meanOfFour(kinds[digit], index, pixel);
+      data[image * pixels + pixel] = pixelOf(kinds[digit], index, pixel);
     }
   });
   return {
@@ -283,9 +289,12 @@ function collect(places: readonly Place[], kinds: readonly number[][]): Digits {
   };
 }
 
+const ownPixel = (data: readonly number[], image: number, pixel: number): number =>
+  data[image * side ** 2 + pixel];
+
 /** A pixel of the small image: the mean of the four that it covers. */
 function meanOfFour(data: readonly number[], image: number, pixel: number): number {
-  const row = 2 * Math.floor(pixel / half), column = 2 * (pixel % half);
+  const half = side / 2, row = 2 * Math.floor(pixel / half), column = 2 * (pixel % half);
   const at = image * side ** 2 + row * side + column;
   return (data[at] + data[at + 1] + data[at + side] + data[at + side + 1]) / 4;
 }
