@@ -19,7 +19,7 @@ export const scaleRules = [
 const alpha = 8, smallRate = 1e-5, smallSteps = 20;
 
 /** Ranks of a job, and of a quick one. */
-export const gradientRanks = [1, 2, 4, 8, 16, 32, 64, 128, 256] as const;
+export const gradientRanks = [1, 2, 4, 8, 16, 32, 64, 128] as const;
 
 /** The task of the whole study. */
 export const scaleTask = taskNamed("Caesar's cipher +5");
