@@ -3,20 +3,24 @@
 import { injectLora, type LoraAdapter } from "../../src/adapt/mod.ts";
 import { crossEntropy, Tape } from "../../src/autograd/mod.ts";
 import { type Batch, countTargets } from "../../src/core/batch.ts";
+import { mean } from "../../src/core/numbers.ts";
 import type { Device } from "../../src/device/device.ts";
 import type { TextModel } from "../../src/models/mod.ts";
 import { train } from "../../src/train/mod.ts";
 import { batchesOf, openSkillsBase, type SkillRun } from "../skills/runs.ts";
 import { taskNamed } from "../skills/tasks.ts";
 
-/** Scales by rank, and the power of r with which gradients should go. */
+/** Scales by rank. */
 export const scaleRules = [
-  { name: "α/r", scale: (rank: number) => alpha / rank, power: -0.5 },
-  { name: "α/√r", scale: (rank: number) => alpha / Math.sqrt(rank), power: 0 },
-  { name: "α", scale: () => alpha, power: 0.5 },
+  { name: "α/r", scale: (rank: number) => alpha / rank },
+  { name: "α/√r", scale: (rank: number) => alpha / Math.sqrt(rank) },
+  { name: "α", scale: () => alpha },
 ] as const;
 
-const alpha = 8, smallRate = 1e-5, smallSteps = 20;
+const alpha = 8, smallRate = 1e-7, smallSteps = 5;
+
+/** Draws of A at every rank. */
+export const draws = 8;
 
 /** Ranks of a job, and of a quick one. */
 export const gradientRanks = [1, 2, 4, 8, 16, 32, 64, 128] as const;
@@ -24,15 +28,11 @@ export const gradientRanks = [1, 2, 4, 8, 16, 32, 64, 128] as const;
 /** The task of the whole study. */
 export const scaleTask = taskNamed("Caesar's cipher +5");
 
-/** Norms at a rank. */
+/** Norms with s = 1: at another scale they are s times as large. */
 export interface GradientRow {
-  /** The scale: {@link scaleRules}. */
-  readonly scale: string;
   /** r. */
   readonly rank: number;
-  /** The repeat. */
-  readonly seed: number;
-  /** ‖∂L/∂B‖ where B is 0. */
+  /** ‖∂L/∂B‖ where B is 0, the root mean square of the draws, like the others. */
   readonly start: number;
   /** ‖∂L/∂A‖ after the steps. */
   readonly ofA: number;
@@ -40,11 +40,14 @@ export interface GradientRow {
   readonly ofB: number;
 }
 
-/** Measures every scale at every rank. */
+/** Measures every rank. */
 export async function gradientRows(
   device: Device,
-  ranks: readonly number[],
-  seed: number,
+  { ranks, draws, seed }: {
+    readonly ranks: readonly number[];
+    readonly draws: number;
+    readonly seed: number;
+  },
 ): Promise<GradientRow[]> {
   using base = await openSkillsBase(device, "trained", 0);
   const run: SkillRun = {
@@ -52,18 +55,23 @@ export async function gradientRows(
     ...{ task: scaleTask, split: "validation", measured: 1 },
   };
   const [batch] = (await batchesOf(run)).train, rows: GradientRow[] = [];
-  for (const [at, { name, scale }] of scaleRules.entries()) {
-    for (const rank of ranks) {
-      const own = 7_000_000 + 10_000 * seed + 100 * at + Math.log2(rank);
-      const options = { rank, alpha: rank * scale(rank), sites: ["q", "v"], seed: own } as const;
-      using adapter = injectLora(base, options);
-      rows.push({ scale: name, rank, seed, ...await normsOf(base, adapter, batch) });
+  for (const [at, rank] of ranks.entries()) {
+    const found: Norms[] = [];
+    for (let draw = 0; draw < draws; draw++) {
+      const own = 7_000_000 + 10_000 * seed + 100 * (at + 1) + draw;
+      using adapter = injectLora(base, { rank, alpha: rank, sites: ["q", "v"], seed: own });
+      found.push(await normsOf(base, adapter, batch));
     }
+    const of = (norm: keyof Norms) => Math.sqrt(mean(found.map((norms) => norms[norm] ** 2)));
+    rows.push({ rank, start: of("start"), ofA: of("ofA"), ofB: of("ofB") });
   }
   return rows;
 }
 
-async function normsOf(base: TextModel, adapter: LoraAdapter, batch: Batch) {
+/** The norms of a draw. */
+type Norms = Omit<GradientRow, "rank">;
+
+async function normsOf(base: TextModel, adapter: LoraAdapter, batch: Batch): Promise<Norms> {
   const { ofB: start } = await gradientNorms(base, adapter, batch);
   const batches = Array.from({ length: smallSteps }, () => batch);
   await train(adapter, batches, { learningRate: smallRate, steps: smallSteps }).finish();
