@@ -3,7 +3,7 @@
 import { mean } from "../../src/core/numbers.ts";
 import { type DataTable, type Figure, linesFigure, table } from "../../src/figures/mod.ts";
 import { type Claim, type Experiment, experiment } from "../frame/mod.ts";
-import { gradientRanks, type GradientRow, gradientRows, scaleRules } from "./gradients.ts";
+import { draws, gradientRanks, type GradientRow, gradientRows, scaleRules } from "./gradients.ts";
 import { rateRank, type RateRow, rateRows, rateSeeds, scales } from "./rates.ts";
 import shipped from "./rates.json" with { type: "json" };
 
