@@ -12,6 +12,7 @@
  *     deno task search:rates regret
  *     deno task search:rates skills/needed_rank
  *     deno task search:rates skills/below_rank_one
+ *     deno task search:rates half
  *
  * Finished runs under `results/search` are not trained again.
  *
@@ -26,6 +27,7 @@ import type { RunContext } from "../src/runs/plan.ts";
 import { adaptationSteps, learningRateGrid, methods } from "../experiments/adaptation/methods.ts";
 import { type GlossData, glossData, planGloss, shortGlossData } from "../experiments/gloss_runs.ts";
 import { budgetMethods } from "../experiments/methods/budget/budget.ts";
+import { searchHalf } from "../experiments/half/runs.ts";
 import { searchE2e } from "../experiments/methods/e2e/runs.ts";
 import { onBothTasks, onSkills, searchOnSkills } from "../experiments/methods/skills/runs.ts";
 import { searchTexts } from "../experiments/methods/texts/plan.ts";
@@ -67,6 +69,7 @@ const searches: Readonly<Record<string, (context: RunContext) => Promise<JsonRec
   regret: searchRegret,
   "skills/needed_rank": searchNeededRank,
   "skills/below_rank_one": searchSmall,
+  half: searchHalf,
 };
 
 /** The loss of every rate with every method. */
