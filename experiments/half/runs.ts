@@ -33,6 +33,9 @@ function seedOf(task: DownstreamTask, rank: number, repeat: number): number {
   return 4_000_000 + 10_000 * repeat + 100 * (halfTasks.indexOf(task) + 1) + rank;
 }
 
+/** Ranks whose rates are searched, those of the map; another has the rate of the one below, by 1/√r. */
+const searchedRanks = [1, 8, 64];
+
 const rates = found.tried as Readonly<Record<string, Readonly<Record<string, TriedShares>>>>;
 
 /** One training. */
@@ -62,11 +65,17 @@ export const planHalf = (
     tasks.flatMap((task) => ranks.map((rank) => planOne({ task, rank, repeat }, quick)))
   );
 
+function rateOf(task: DownstreamTask, rank: number): ChosenRate {
+  const searched = searchedRanks.findLast((one) => one <= rank)!;
+  const best = bestRate(rates[task.name][halfName(searched)]);
+  return { ...best, learningRate: forRank(best.learningRate, rank / searched) };
+}
+
 function planOne(
   { task, rank, repeat }: Pick<HalfRun, "task" | "rank" | "repeat">,
   quick: boolean,
 ): PlannedRun<HalfRun> {
-  const rate = bestRate(rates[task.name][halfName(rank)]);
+  const rate = rateOf(task, rank);
   return planSkill<HalfRun>({
     ...{ task, rank, repeat, rate, steps: skillSteps, measured: answers, ...quick && quickSizes },
     ...{ method: methodOf(rank), learningRate: rate.learningRate },
@@ -77,11 +86,11 @@ function planOne(
 /** Rates for r = 1 that are tried first; twice the map's, as B has to do all. */
 const first = [0.02, 0.04, 0.08];
 
-/** Tries the rates of every rank on every task, on inputs for validation. */
+/** Tries the rates of some ranks on every task, on inputs for validation. */
 export async function searchHalf(context: RunContext): Promise<JsonRecord> {
   const tried: Record<string, Record<string, JsonRecord>> = {};
   for (const task of halfTasks) {
-    for (const rank of halfRanks) {
+    for (const rank of searchedRanks) {
       const planned = (learningRate: number) =>
         planSkill({
           ...{ method: methodOf(rank), learningRate, steps: skillSteps, task },
