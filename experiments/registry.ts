@@ -10,6 +10,7 @@ import { switching } from "./cost/switching.ts";
 import { counting } from "./counting.ts";
 import type { Claim, Experiment } from "./frame/mod.ts";
 import { fullSize } from "./full_size.ts";
+import { frozenA } from "./half/frozen_a.ts";
 import { latency, latencyMedium } from "./latency/latency.ts";
 import { memory } from "./memory.ts";
 import { merging } from "./merging.ts";
@@ -90,6 +91,7 @@ export const experiments: readonly Experiment[] = [
   rotatedDigits,
   facts,
   plantedTransformer,
+  frozenA,
   supersenses,
   regret,
   stepCost,

@@ -2,6 +2,7 @@
 
 import { join } from "node:path";
 import type { HostTensor } from "../../src/core/tensor.ts";
+import type { RandomInit } from "../../src/core/update.ts";
 import { linearTask, type LinearTaskSpec } from "../../src/data/mod.ts";
 import type { Device } from "../../src/device/device.ts";
 import { openSafetensors, readAdapter } from "../../src/formats/mod.ts";
@@ -17,11 +18,14 @@ export interface LinearRun {
   readonly task: LinearTaskSpec; // the teacher and its inputs
   readonly rank: number | "full"; // of ΔW; `full` trains the whole matrix
   readonly seed: number; // seed of W₀, and of A
+  readonly freezeA?: boolean; // B alone is trained
+  readonly init?: RandomInit; // of A
 }
 
 /** A student after its training. */
 export interface LinearResult extends LinearRun {
   readonly update: DenseMatrix; // ΔW, (outputs, inputs)
+  readonly A?: DenseMatrix; // of LoRA
 }
 
 /** Rate and steps, both searched on seed 1000, which is reported nowhere. */
@@ -29,9 +33,11 @@ const learningRate = 1e-2, longRun = 1000;
 
 /** A run in full batches of all inputs. */
 export function planLinear(chosen: LinearRun, quick: boolean): PlannedRun<LinearRun> {
-  const { rank, seed } = chosen, steps = quick ? 20 : longRun;
+  const { rank, seed, freezeA, init } = chosen, steps = quick ? 20 : longRun;
+  const method = rank === "full" ? "full" : `${freezeA ? "B alone, " : ""}r = ${rank}`;
+  const name = init ? `${method}, ${init}` : method;
   return planRun({
-    ...{ label: `${rank === "full" ? "full" : `r = ${rank}`}, seed ${seed}`, steps, chosen },
+    ...{ label: `${name}, seed ${seed}`, steps, chosen },
     spec: (device) => specOf(chosen, steps, device),
     open: (device) => ({
       openModel: () => openStudent(chosen, device),
@@ -40,13 +46,22 @@ export function planLinear(chosen: LinearRun, quick: boolean): PlannedRun<Linear
   });
 }
 
-function specOf({ task, rank, seed }: LinearRun, steps: number, device: Device): RunSpec {
+function specOf(
+  { task, rank, seed, freezeA, init }: LinearRun,
+  steps: number,
+  device: Device,
+): RunSpec {
   const inputs = task.inputs === "white" ? "white" : "coloured"; // runs' folders have this word
   return {
     model: { kind: "perceptron", widths: [task.width, task.width], biases: false },
-    method: rank === "full"
-      ? { kind: "full" }
-      : { kind: "lora", rank, alpha: rank, targetModules: "all-linear" },
+    method: rank === "full" ? { kind: "full" } : {
+      kind: "lora",
+      rank,
+      alpha: rank,
+      targetModules: "all-linear",
+      ...freezeA && { freezeA },
+      ...init && { init },
+    },
     data: { kind: "linear", ...task, inputs } as JsonRecord,
     training: { objective: "squared-error", learningRate, steps, schedule: "cosine" },
     seed,
@@ -78,7 +93,8 @@ export async function linearResult(
 ): Promise<LinearResult> {
   if (chosen.rank !== "full") {
     const { updates: [{ A, B }] } = await readAdapter(join(folder, "adapter")); // the scaling is 1
-    return { ...chosen, update: multiplyTransposed(denseOf(B), transposed(denseOf(A))) };
+    const factor = denseOf(A);
+    return { ...chosen, A: factor, update: multiplyTransposed(denseOf(B), transposed(factor)) };
   }
   using file = await openSafetensors(join(folder, "model"));
   const trained = denseOf(await file.read("layers.0.weight"));

@@ -63,23 +63,6 @@ export class Random {
     return Float32Array.from({ length: size }, () => (2 * this.uniform() - 1) * bound);
   }
 
-  /**
-   * `rows` · `width` values: orthonormal rows in an evenly drawn space, by Gram and Schmidt on normal values. The
-   * first rows are those of fewer, and no library decides their bits.
-   */
-  orthonormalRows(rows: number, width: number): Float64Array<ArrayBuffer> {
-    const all = Float64Array.from({ length: rows * width }, () => this.normal());
-    const rowOf = (i: number) => all.subarray(i * width, (i + 1) * width);
-    for (let i = 0; i < rows; i++) {
-      const own = rowOf(i);
-      // Once loses digits where a row is nearly in the space of the others; twice is enough.
-      for (let j = 0; j < 2 * i; j++) subtractAlong(own, rowOf(j % i));
-      const norm = Math.sqrt(dot(own, own));
-      for (let k = 0; k < width; k++) own[k] /= norm;
-    }
-    return all;
-  }
-
   /** An integer in [0, bound). */
   integer(bound: number): number {
     return Math.floor(this.uniform() * bound);
@@ -105,18 +88,6 @@ export class Random {
   split(purpose: number): Random {
     return new Random(hash32(this.#seed, purpose ^ 0xa5a5a5a5));
   }
-}
-
-function dot(x: Float64Array, y: Float64Array): number {
-  let sum = 0;
-  for (let i = 0; i < x.length; i++) sum += x[i] * y[i];
-  return sum;
-}
-
-/** Takes out of x what it has of y, which has norm 1. */
-function subtractAlong(x: Float64Array, y: Float64Array): void {
-  const share = dot(x, y);
-  for (let i = 0; i < x.length; i++) x[i] -= share * y[i];
 }
 
 /** Words of the state, and the distance of those that are mixed. */

@@ -5,7 +5,7 @@ import { Random } from "../../src/core/random.ts";
 import { deltaWeight } from "../../src/core/update.ts";
 import { ReferenceDevice } from "../../src/device/reference.ts";
 import { readAdapter } from "../../src/formats/mod.ts";
-import { frobeniusNorm, singularValues } from "../../src/linalg/mod.ts";
+import { frobeniusNorm, orthonormalRows, singularValues } from "../../src/linalg/mod.ts";
 import { loadModel } from "../../src/models/mod.ts";
 import { allocateMethod } from "../../src/runs/mod.ts";
 import { assertAllClose } from "../support/all_close.ts";
@@ -70,7 +70,9 @@ Deno.test("an orthonormal start has rows of norm 1/√3 at right angles, those o
 Deno.test("the space of an orthonormal start favors no input", () => {
   const random = new Random(8), draws = 3000, sums = new Float64Array(5);
   for (let draw = 0; draw < draws; draw++) {
-    random.orthonormalRows(2, 5).forEach((value, at) => sums[at % 5] += value * value / draws);
+    orthonormalRows(2, 5, random).data.forEach((value, at) =>
+      sums[at % 5] += value * value / draws
+    );
   }
   // x² + y² of two rows in five dimensions is Beta(1, 3/2): mean 2/5, variance 0.0686; five standard errors.
   for (const sum of sums) assert(Math.abs(sum - 2 / 5) < 5 * Math.sqrt(0.0686 / draws), `${sum}`);

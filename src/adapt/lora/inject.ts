@@ -19,6 +19,7 @@ import {
 } from "../../core/update.ts";
 import { alphaOf, type BiasMode } from "../../formats/peft/config.ts";
 import type { TrainedUpdate } from "../../formats/peft/record.ts";
+import { orthonormalRows } from "../../linalg/gaussian.ts";
 import { assertNoTable, lora } from "../../methods/lora.ts";
 import type { Model } from "../../models/model.ts";
 import { type AdaptedLayer, Embedding } from "../../nn/embedding.ts";
@@ -250,7 +251,10 @@ function initialA(
   if (init === "gaussian") {
     return Float32Array.from({ length: rank * width }, () => random.normal() / rank);
   }
-  return Float32Array.from(random.orthonormalRows(rank, width), (value) => value / Math.sqrt(3));
+  return Float32Array.from(
+    orthonormalRows(rank, width, random).data,
+    (value) => value / Math.sqrt(3),
+  );
 }
 
 /** The vector of a site beside A and B, if it has one. */
