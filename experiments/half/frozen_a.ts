@@ -177,7 +177,7 @@ const drawnAt = (rank: number) =>
 
 type Drawn = ReturnType<typeof drawnRow>;
 
-/** What B alone leaves on drawn A, and A alone on drawn B; and labels that are wrong by B alone, of the first score. */
+/** Shares that B alone leaves on drawn A, and A alone on drawn B; and labels that are wrong by B alone, of the first score. */
 function drawnRow(
   { spectrum, outputs }: DrawnCase,
   { inputs, rank, spaces }: { inputs: string; rank: number; spaces: readonly DenseMatrix[] },
