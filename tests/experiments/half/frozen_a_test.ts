@@ -1,4 +1,4 @@
-/** What a random A leaves: the formula in cases that are known, and the rules on rows that just keep and just break them. */
+/** The share that a random A leaves: the formula in cases that are known, and the rules on rows that just keep and just break them. */
 
 import { assertAlmostEquals, assertEquals } from "@std/assert";
 import { frozenA, predictedShare, ridgeOf } from "../../../experiments/half/frozen_a.ts";
