@@ -244,6 +244,7 @@ async function recordOfSum(
     taskType: withHead.taskType,
     fanInFanOut: records.some(({ fanInFanOut }) => fanInFanOut),
     start: records.length === 1 ? records[0].start : undefined,
+    freezeA: records.length === 1 ? records[0].freezeA : undefined,
     promptFormat: agreed(
       "prompts were written",
       records.map((each) => each.promptFormat),

@@ -14,7 +14,9 @@ import { AdapterFolder } from "../../formats/peft/adapter_folder.ts";
 import { namedLabels, readRecord } from "../../formats/peft/folder.ts";
 import { configFile } from "../../formats/peft/keys.ts";
 import {
+  frozenMetadata,
   labelsMetadata,
+  parseFrozen,
   parseLabels,
   parsePromptFormat,
   parseStart,
@@ -252,14 +254,15 @@ type PeftFacts =
   | "fanInFanOut"
   | "labels"
   | "promptFormat"
-  | "start";
+  | "start"
+  | "freezeA";
 
 /** The key in `__metadata__`: fields of PEFT's configuration; other programs pass over it. */
 const PEFT_KEY = "lowrank.peft";
 
 /** Metadata with what neither kohya's form nor loralib's has a place for. */
 function peftMetadata(
-  { baseModelName, taskType, fanInFanOut, labels, promptFormat, start }: AdapterRecord,
+  { baseModelName, taskType, fanInFanOut, labels, promptFormat, start, freezeA }: AdapterRecord,
 ): Record<string, string> {
   const fields = {
     base_model_name_or_path: baseModelName,
@@ -271,6 +274,7 @@ function peftMetadata(
     ...labelsMetadata(labels),
     ...promptMetadata(promptFormat),
     ...startMetadata(start),
+    ...frozenMetadata(freezeA),
   };
 }
 
@@ -293,6 +297,7 @@ function parsePeftMetadata(
     labels: parseLabels(metadata),
     promptFormat: parsePromptFormat(metadata),
     start: parseStart(metadata),
+    freezeA: parseFrozen(metadata),
   };
 }
 

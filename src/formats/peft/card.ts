@@ -190,7 +190,7 @@ of rows of A.`,
     settings: [
       `Sites that it changes: ${updates.length}, ${inCode(listNames(updates.map(siteName)))}`,
       `Their updates: ${settingsOf(updates)}`,
-      ...freezeA ? ["B alone was trained: A is as it was at the start"] : [],
+      ...freezeA ? ["B alone was trained, on a frozen A"] : [],
     ],
     parameters: sizeLine(record, modules),
     python: pythonSnippet(record),
