@@ -66,7 +66,11 @@ export const parts: readonly Part[] = [
   { name: "Slides", home: "slides/index.html", groups: [] },
   { name: "Teaching", home: "docs/teaching/instructor_notes.html", groups: teaching },
   { name: "Guides", home: "docs/first_adapter.html", groups: guides },
-  { name: "Findings", home: "docs/findings.html", groups: [["Findings", ["docs/findings.md"]]] },
+  {
+    name: "Findings",
+    home: "docs/findings.html",
+    groups: [["Findings", ["docs/findings.md", "docs/note.md"]]],
+  },
   { name: "API", home: "api/index.html", groups: [] },
 ];
 
