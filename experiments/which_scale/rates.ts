@@ -30,7 +30,7 @@ const methodOf = (arm: Arm): MethodSpec =>
 const guessOf = (arm: Arm): number => arm === "full" ? 0.002 : 0.04 / arm;
 const most = 9, factor = 2;
 
-/** What a search found. */
+/** The best rate of an arm and seed. */
 export interface RateRow {
   /** α/r; absent for full fine-tuning. */
   readonly scale?: number;
