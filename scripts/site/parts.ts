@@ -28,7 +28,7 @@ const teaching: readonly Group[] = [
 ];
 
 const guides: readonly Group[] = [
-  ["Start", ["docs/first_adapter.md", "README.md"]],
+  ["Start", ["docs/first_adapter.md", "docs/outside.md", "README.md"]],
   ["Guides", [
     "docs/your_own_data.md",
     "docs/many_adapters.md",
@@ -38,7 +38,13 @@ const guides: readonly Group[] = [
     "docs/from_peft.md",
     "docs/devices.md",
   ]],
-  ["Reference", ["docs/notation.md", "docs/reliability.md", "SECURITY.md", "CHANGELOG.md"]],
+  ["Reference", [
+    "docs/notation.md",
+    "docs/reliability.md",
+    "docs/stability.md",
+    "SECURITY.md",
+    "CHANGELOG.md",
+  ]],
   ["Changing it", [
     "CONTRIBUTING.md",
     "docs/architecture.md",

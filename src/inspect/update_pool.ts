@@ -75,7 +75,8 @@ export class UpdatePool<Name extends TaskName> implements Disposable {
 
   #start(): void {
     const processors = inBrowser ? 1 : Math.min(navigator.hardwareConcurrency, mostProcessors);
-    if (processors === 1 || usesLibrary()) return;
+    const hasNone = typeof Worker === "undefined"; // Node, whose workers are of another kind
+    if (processors === 1 || hasNone || usesLibrary()) return;
     for (let i = 0; i < processors; i++) this.#helpers.push(new Helper());
   }
 

@@ -6,6 +6,7 @@
  */
 
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
+import { bytesOf, publishedFiles } from "../../scripts/sizes.ts";
 import { writeAdapter } from "../../src/formats/mod.ts";
 import { withFolder } from "../support/folders.ts";
 import { rootPath, sourceText } from "../support/source_files.ts";
@@ -13,20 +14,6 @@ import { moduleCache } from "./run.ts";
 import { type Served, serveFolder } from "./serve.ts";
 
 const { exports: entries } = JSON.parse(sourceText("deno.json"));
-
-/** The paths of the files that would be published. */
-async function published(): Promise<string[]> {
-  const args = ["publish", "--dry-run", "--allow-dirty", "--no-check"];
-  const { success, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
-    args,
-    cwd: rootPath,
-    env: { NO_COLOR: "1" },
-  }).output();
-  const text = [stdout, stderr].map((bytes) => new TextDecoder().decode(bytes)).join("");
-  assert(success, text);
-  const root = new URL(`file://${rootPath}`).href;
-  return Array.from(text.matchAll(/^ +(file:\S+) \(/gm), ([, url]) => url.slice(root.length));
-}
 
 /** The places of a user: the package alone, an empty folder, an empty HOME and no remote modules. */
 interface Outside extends AsyncDisposable {
@@ -41,7 +28,7 @@ interface Outside extends AsyncDisposable {
 }
 
 async function outside(folder: string): Promise<Outside> {
-  const files = await published(), own = `${folder}/own`;
+  const files = await publishedFiles(), own = `${folder}/own`;
   for (const path of files) {
     const to = `${folder}/package/${path}`;
     await Deno.mkdir(to.slice(0, to.lastIndexOf("/")), { recursive: true });
@@ -95,6 +82,16 @@ async function writeLarge(folder: string): Promise<void> {
   );
   await writeAdapter(folder, { updates, targetModules: ["q_proj"], fanInFanOut: false });
 }
+
+/** Most bytes of what is published: JSR takes 20 MB, and models are not a part of it but for one of 2 MB. */
+const mostBytes = 8_000_000;
+
+Deno.test("what is published is small, and has one model", async () => {
+  const files = await publishedFiles(), bytes = await bytesOf(files);
+  assert(files.length > 600 && bytes < mostBytes, `${bytes} bytes`);
+  const models = files.filter((path) => path.endsWith(".safetensors"));
+  assertEquals(models, ["models/tiny-skills/model.safetensors"]);
+});
 
 Deno.test("by path: the README's program runs after begin, with the permissions that the README says", () =>
   withFolder(async (folder) => {
