@@ -1,4 +1,8 @@
-/** Experiments: the paper's claims, tables and figures, reproduced. @module */
+/**
+ * Experiments: the paper's claims, tables and figures, reproduced.
+ *
+ * @module
+ */
 
 export * from "./frame/mod.ts";
 export type {

@@ -1,4 +1,8 @@
-/** All kernels: each is described once and runs on every device. @module */
+/**
+ * All kernels: each is described once and runs on every device.
+ *
+ * @module
+ */
 
 export * from "./kernel.ts";
 export { adamw, type AdamWKernel } from "./adamw/kernel.ts";

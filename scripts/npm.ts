@@ -1,5 +1,5 @@
 /**
- * Makes the npm package: `deno task npm`, then `npm publish npm/lowrank-core-VERSION.tgz`.
+ * Makes the npm package: `deno task npm`, then `npm publish ./npm/lowrank-core-VERSION.tgz`.
  *
  * `deno pack` makes modules, types and `package.json`. What Node and bundlers lack is added here: `using` is written
  * out, texts and JSON become modules, `Deno` is imported from a module that only Node's condition fills, and
@@ -8,7 +8,6 @@
  * @module
  */
 
-import { stop, transform } from "npm:esbuild@0.28.2";
 import { rootPath, sourceText } from "../tests/support/source_files.ts";
 
 /** Packages with data or pictures, which only some functions load: the caller installs them. */
@@ -39,13 +38,17 @@ export async function buildNpm(folder: string): Promise<string> {
   await execute(Deno.execPath(), ["pack", ...options], rootPath);
   await execute("tar", ["xzf", packed, "-C", folder]);
   await Deno.remove(packed);
-  const paths = filesIn(root), modules = paths.filter((path) => path.endsWith(".js"));
-  for (const path of modules) await convert(root, path);
-  for (const path of paths) await asModule(root, path);
+  const paths = filesIn(root),
+    ours = paths.filter((path) => /^(src|kernels|experiments)\//.test(path));
+  const assets = ours.filter((path) => /\.(wgsl|json)$|_script\.js$/.test(path));
+  const modules = paths.filter((path) => path.endsWith(".js") && !assets.includes(path));
+  await addNode(root);
+  await lower(root, [...modules, "node/deno.ts"]);
+  await Deno.remove(`${root}/node/deno.ts`);
+  for (const path of modules) await connect(root, path);
+  for (const path of assets) await asModule(root, path);
   const manifest = finished(JSON.parse(await Deno.readTextFile(`${root}/package.json`)));
   await Deno.writeTextFile(`${root}/package.json`, `${JSON.stringify(manifest, null, 2)}\n`);
-  await addNode(root);
-  await stop(); // the process that transforms
   const file = `${folder}/lowrank-core-${manifest.version}.tgz`;
   await execute("tar", ["czf", file, "--owner=0", "--group=0", "-C", folder, "package"]);
   return file;
@@ -59,10 +62,18 @@ const asset = /from "(\.{1,2}\/[^"]+)" with \{ type: "(?:text|json)" \}/g;
 /** The line that makes Deno download a package before it asks where that is. */
 const download = /^ *await import\("[^"]+\/package\.json", \{ with: \{ type: "json" \} \}\);\n/gm;
 
-/** Writes out what Node 22 does not have, and takes `Deno` from `#deno`. */
-async function convert(root: string, path: string): Promise<void> {
-  const source = await Deno.readTextFile(`${root}/${path}`);
-  const { code } = await transform(source, { target: "node22", format: "esm" });
+/** Writes out what Node 22 does not have, such as `using`. */
+async function lower(root: string, modules: readonly string[]): Promise<void> {
+  const options = ["--target=node22", "--format=esm", "--allow-overwrite", "--log-level=error"];
+  const places = [`--outdir=${root}`, `--outbase=${root}`];
+  const files = modules.map((path) => `${root}/${path}`);
+  const esbuild = ["run", "-A", "npm:esbuild@0.28.2"];
+  await execute(Deno.execPath(), [...esbuild, ...options, ...places, ...files], rootPath);
+}
+
+/** Takes `Deno` from `#deno`, and assets from modules. */
+async function connect(root: string, path: string): Promise<void> {
+  const code = await Deno.readTextFile(`${root}/${path}`);
   const own = code.replace(/^#!.*\n/, "").replaceAll(download, "").replaceAll(asset, 'from "$1.js"')
     .replaceAll(/(new URL\("\.\/\w+)\.ts"/g, '$1.js"');
   const used = [["Deno", /\bDeno\b/], ["fetch", /(?<![.\w])fetch\(/]] as const;
@@ -77,12 +88,8 @@ const entryFiles = new Set(
   Object.values<string>(config.exports).map((path) => path.replace(/^\.\/(.*)\.ts$/, "$1.js")),
 );
 
-/** Kinds of files that are imported as text or as JSON. */
-const assets = /\.(wgsl|json)$|_script\.js$/;
-
 /** Writes a module beside a file that is imported as one. */
 async function asModule(root: string, path: string): Promise<void> {
-  if (!assets.test(path) || !/^(src|kernels|experiments)\//.test(path)) return;
   const text = await Deno.readTextFile(`${root}/${path}`);
   const value = path.endsWith(".json") ? JSON.stringify(JSON.parse(text)) : JSON.stringify(text);
   await Deno.writeTextFile(`${root}/${path}.js`, `export default ${value};\n`);
@@ -148,8 +155,7 @@ Deno.exit(await main(Deno.args, keepNeeded));
 async function addNode(root: string): Promise<void> {
   await Deno.mkdir(`${root}/node`);
   const bare = shim.replaceAll(/"npm:((?:@[\w-]+\/)?[\w-]+)@[\d.]+/g, '"$1');
-  const { code } = await transform(bare, { loader: "ts", target: "node22", format: "esm" });
-  await Deno.writeTextFile(`${root}/node/deno.js`, code);
+  await Deno.writeTextFile(`${root}/node/deno.ts`, bare);
   const none = "export const { Deno, fetch } = globalThis;\n";
   await Deno.writeTextFile(`${root}/node/none.js`, none);
   await Deno.writeTextFile(`${root}/node/lowrank.js`, command, { mode: 0o755 });

@@ -18,6 +18,7 @@ const reasons: Readonly<Record<string, string>> = {
   "tests/package/install_test.ts": "the whole package, over HTTP and packed, into an empty cache",
   "tests/package/api_test.ts": "deno doc reads every entry",
   "tests/package/outside_parts_test.ts": "the published files in an empty folder, over HTTP too",
+  "tests/package/score_test.ts": "deno doc reads every entry",
   "tests/package/site_test.ts": "it builds every page of the site",
   "tests/kernels/kernels_devices_test.ts": "53 kernels on five devices; shaders are compiled",
   "tests/kernels/browser_parts_test.ts": "Chromium compiles every shader by SwiftShader",

@@ -1,4 +1,8 @@
-/** Closed formulas for parameters, bytes and compute, each written once. @module */
+/**
+ * Closed formulas for parameters, bytes and compute, each written once.
+ *
+ * @module
+ */
 
 export {
   evaluateFormula,

@@ -1,4 +1,8 @@
-/** Adapters: choosing sites, injecting, saving, loading, merging. @module */
+/**
+ * Adapters: choosing sites, injecting, saving, loading, merging.
+ *
+ * @module
+ */
 
 export {
   deltaWeight,

@@ -1,4 +1,8 @@
-/** Rank analysis: plain matrices in, plain numbers out. No device, no model. @module */
+/**
+ * Rank analysis: plain matrices in, plain numbers out. No device, no model.
+ *
+ * @module
+ */
 
 export { ShapeError } from "../core/errors.ts";
 export type { HostData, HostTensor, Shape } from "../core/tensor.ts";

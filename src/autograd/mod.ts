@@ -1,4 +1,8 @@
-/** The tape and its differentiable operations. @module */
+/**
+ * The tape and its differentiable operations.
+ *
+ * @module
+ */
 
 export type { ForwardModel, LastLayers, Loss, LossOptions, TwoParts } from "./loss.ts";
 export { type GradientSlot, Parameter, type TrainableRows } from "./parameter.ts";

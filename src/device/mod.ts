@@ -1,4 +1,8 @@
-/** Devices: what holds tensors and runs kernels. @module */
+/**
+ * Devices: what holds tensors and runs kernels.
+ *
+ * @module
+ */
 
 export { Arena, type ArenaEntry, Scope } from "./arena.ts";
 export {

@@ -1,4 +1,8 @@
-/** Figures: rows to plotly specifications, tables and formulas. @module */
+/**
+ * Figures: rows to plotly specifications, tables and formulas.
+ *
+ * @module
+ */
 
 export { figureBundle, type MimeBundle } from "./show.ts";
 export { figureLoader } from "./loader.ts";

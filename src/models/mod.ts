@@ -1,4 +1,8 @@
-/** Models: GPT-2, BERT, RoBERTa, DeBERTa, Llama and its relatives, their files, and generation. @module */
+/**
+ * Models: GPT-2, BERT, RoBERTa, DeBERTa, Llama and its relatives, their files, and generation.
+ *
+ * @module
+ */
 
 export type { FourBitCode, FourBitForm } from "../quant/quantized_tensor.ts";
 export { type BeamOptions, beamSearch, type Hypothesis } from "./generate/beam_search.ts";

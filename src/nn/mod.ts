@@ -1,4 +1,8 @@
-/** Layers: operations with their parameters. @module */
+/**
+ * Layers: operations with their parameters.
+ *
+ * @module
+ */
 
 export {
   type AttentionParts,

@@ -1,4 +1,8 @@
-/** The numbers of the LoRA paper (Hu et al. 2021), each next to the one that we compute. @module */
+/**
+ * The numbers of the LoRA paper (Hu et al. 2021), each next to the one that we compute.
+ *
+ * @module
+ */
 
 export type { Computation, Remarks } from "./computations.ts";
 export { type PrintedTable, printedTables, tableLabel } from "./printed/mod.ts";

@@ -1,4 +1,8 @@
-/** Tokenizers: loading from a Hugging Face folder, training and saving. @module */
+/**
+ * Tokenizers: loading from a Hugging Face folder, training and saving.
+ *
+ * @module
+ */
 
 export {
   assertTokenizer,

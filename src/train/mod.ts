@@ -1,4 +1,8 @@
-/** Training: AdamW, schedules, the trainer, evaluation. @module */
+/**
+ * Training: AdamW, schedules, the trainer, evaluation.
+ *
+ * @module
+ */
 
 export {
   AdamW,
