@@ -74,7 +74,7 @@ export { baseOf, merge, swap, unmerge } from "./src/adapt/merge/merge.ts";
 export { mergeReport } from "./src/adapt/merge/report.ts";
 export { selectSites } from "./src/adapt/sites.ts";
 export { injectBitFit } from "./src/adapt/trained_copies.ts";
-export { deltaWeight, type LowRankUpdate, type RandomInit, siteName } from "./src/core/update.ts";
+export { deltaWeight, type LowRankUpdate, siteName } from "./src/core/update.ts";
 export {
   adamW,
   type Batch,

@@ -62,6 +62,7 @@ const roots = [
     "slides",
   ],
   ...["mod.ts", "cli.ts", "README.md", "CHANGELOG.md", "CONTRIBUTING.md", "CITATION.cff"],
+  "RELEASE.md",
   "SECURITY.md",
 ];
 

@@ -47,6 +47,7 @@ const guides: readonly Group[] = [
   ]],
   ["Changing it", [
     "CONTRIBUTING.md",
+    "RELEASE.md",
     "docs/architecture.md",
     "docs/adding_a_kernel.md",
     "docs/adding_a_model.md",

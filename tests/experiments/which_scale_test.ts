@@ -24,7 +24,7 @@ Deno.test("the gradient of A is far smaller than that of B where B is small, and
   assertEquals(device.ledger.read().live, live);
 });
 
-/** Whether each claim holds of rows. */
+/** True of each claim that holds of rows. */
 const verdicts = ({ claims }: typeof scaleRates, rows: unknown) =>
   claims.map((claim) => claim.holds(rows));
 

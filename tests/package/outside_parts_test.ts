@@ -123,6 +123,9 @@ Deno.test("over HTTP: help, begin, count, a training that is stopped and resumed
     const counted = JSON.parse(await lowrank("count", "models/tiny-skills", "--json"));
     assertEquals(counted.total, 951_744);
     await testTraining(user, program);
+    const all = Object.values<string>(entries).map((path) => `import "${url}${path.slice(2)}";\n`);
+    await Deno.writeTextFile(`${user.own}/all.ts`, all.join(""));
+    assertEquals(await user.run("run", "-A", "all.ts"), "");
     const inspected = JSON.parse(
       await lowrank("inspect", "out", "--base", "models/tiny-skills", "--json"),
     );

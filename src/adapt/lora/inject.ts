@@ -12,7 +12,6 @@ import {
   assertUpdate,
   countRows,
   type LowRankUpdate,
-  type RandomInit,
   randomInits,
   rangesOf,
   sameRows,
@@ -132,7 +131,7 @@ export interface LoraOptions extends SiteSelection, JoinOptions, BesideOptions {
    * that of `kaiming`'s rows, whose values have the variance 1/(3 in). PEFT's `orthogonal` is another start: there
    * neither A nor B is zero, and half of A's rows are linear combinations of the others. Default `kaiming`.
    */
-  readonly init?: RandomInit;
+  readonly init?: "kaiming" | "gaussian" | "orthonormal";
   /**
    * True to train B alone: A keeps the values that it begins with, and has no gradient and no moments (LoRA-FA,
    * Zhang et al. 2023; Zhu et al. 2024). The base's inputs are then not kept for A's gradient either. Default false.
