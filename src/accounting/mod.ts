@@ -27,6 +27,7 @@ export type { CountedBottlenecks } from "../methods/bottleneck.ts";
 export type { CountedScales } from "../methods/ia3.ts";
 export type { CountedCores } from "../methods/tinylora.ts";
 export type { CountedTokens } from "../methods/prefix.ts";
+export type { CountedSubspace } from "../methods/subspace.ts";
 export type { CountedModules, CountedSites } from "../methods/selection.ts";
 export type { CountedTopLayers } from "../methods/top_layers.ts";
 export type { CountedOptions, MethodKind } from "../methods/mod.ts";

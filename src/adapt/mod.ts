@@ -85,6 +85,7 @@ export {
   type SubspaceOptions,
   SubspaceSite,
 } from "./subspace/subspace.ts";
+export { Projection } from "./subspace/projection.ts";
 export { injectTinyLora, TinyLoraAdapter, type TinyLoraOptions, TinyLoraSite } from "./tinylora.ts";
 export {
   injectPrefixEmbedding,
