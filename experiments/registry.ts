@@ -45,9 +45,11 @@ import { realAdapter } from "./real_adapter.ts";
 import { regret } from "./regret/regret.ts";
 import { stepCost } from "./regret/step_cost.ts";
 import { scaling } from "./scaling.ts";
+import { belowRankOne } from "./skills/below_rank_one/below_rank_one.ts";
 import { neededRankHere, neededRankMap } from "./skills/needed_rank/needed_rank.ts";
 import { supersenses } from "./supersenses/supersenses.ts";
 import { trainingSpectra } from "./training_spectra.ts";
+import { scaleGradients } from "./which_scale/which_scale.ts";
 
 /** Every experiment that `reproduce` knows: what is quick first, then what trains. */
 export const experiments: readonly Experiment[] = [
@@ -64,6 +66,8 @@ export const experiments: readonly Experiment[] = [
   realUpdates,
   neededRankMap,
   neededRankHere,
+  belowRankOne,
+  scaleGradients,
   matrix,
   adaptation,
   methodsOnSkills,
