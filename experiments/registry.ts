@@ -49,7 +49,7 @@ import { belowRankOne } from "./skills/below_rank_one/below_rank_one.ts";
 import { neededRankHere, neededRankMap } from "./skills/needed_rank/needed_rank.ts";
 import { supersenses } from "./supersenses/supersenses.ts";
 import { trainingSpectra } from "./training_spectra.ts";
-import { scaleGradients } from "./which_scale/which_scale.ts";
+import { scaleGradients, scaleRates } from "./which_scale/which_scale.ts";
 
 /** Every experiment that `reproduce` knows: what is quick first, then what trains. */
 export const experiments: readonly Experiment[] = [
@@ -68,6 +68,7 @@ export const experiments: readonly Experiment[] = [
   neededRankHere,
   belowRankOne,
   scaleGradients,
+  scaleRates,
   matrix,
   adaptation,
   methodsOnSkills,

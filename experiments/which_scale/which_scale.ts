@@ -187,9 +187,10 @@ export const scaleRates: Experiment = experiment<never, Rates>({
   quoted: { ...shipped, rows: shipped.rows as unknown as Rates },
   rows: (_, { device, out, signal, seeds }) =>
     rateRows({ device, folder: `${out}/runs`, signal }, seeds),
+  seeds: "{seeds}",
   settings:
     `models/tiny-skills on Caesar's cipher +5, LoRA of rank ${rateRank} on all linear layers, 300 steps; rates by factors ` +
-    "of 2, the least loss on 200 inputs for validation. Seeds: {seeds}. The rules are in experiments/which_scale/rules.md.",
+    "of 2, the least loss on 200 inputs for validation. The rules are in experiments/which_scale/rules.md.",
   scale: true,
   beyond: true,
   claims: rateClaims,
