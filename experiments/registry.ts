@@ -10,6 +10,7 @@ import { switching } from "./cost/switching.ts";
 import { counting } from "./counting.ts";
 import type { Claim, Experiment } from "./frame/mod.ts";
 import { fullSize } from "./full_size.ts";
+import { bAlone } from "./half/b_alone.ts";
 import { frozenA } from "./half/frozen_a.ts";
 import { latency, latencyMedium } from "./latency/latency.ts";
 import { memory } from "./memory.ts";
@@ -69,6 +70,7 @@ export const experiments: readonly Experiment[] = [
   belowRankOne,
   scaleGradients,
   scaleRates,
+  bAlone,
   matrix,
   adaptation,
   methodsOnSkills,

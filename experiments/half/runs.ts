@@ -20,8 +20,11 @@ export const halfRanks = [1, 2, 8, 16, 32, 64] as const;
 /** `B alone, r = 8`; the key of a rate. */
 export const halfName = (rank: number): string => `B alone, r = ${rank}`;
 
+/** LoRA as a method. */
+type LoraMethod = Extract<MethodSpec, { kind: "lora" }>;
+
 /** As the map's LoRA on q and v, but that A is frozen. */
-const methodOf = (rank: number): MethodSpec => ({
+export const halfMethod = (rank: number): LoraMethod => ({
   ...{ kind: "lora", rank, alpha: 2 * rank, sites: ["q", "v"], freezeA: true },
 });
 
@@ -34,7 +37,7 @@ function seedOf(task: DownstreamTask, rank: number, repeat: number): number {
 }
 
 /** Ranks whose rates are searched, those of the map; another has the rate of the one below, by 1/√r. */
-const searchedRanks = [1, 8, 64];
+export const searchedRanks: readonly number[] = [1, 8, 64];
 
 const rates = found.tried as Readonly<Record<string, Readonly<Record<string, TriedShares>>>>;
 
@@ -78,7 +81,7 @@ function planOne(
   const rate = rateOf(task, rank);
   return planSkill<HalfRun>({
     ...{ task, rank, repeat, rate, steps: skillSteps, measured: answers, ...quick && quickSizes },
-    ...{ method: methodOf(rank), learningRate: rate.learningRate },
+    ...{ method: halfMethod(rank), learningRate: rate.learningRate },
     ...{ seed: seedOf(task, rank, repeat), split: "test" },
   }, halfName(rank));
 }
@@ -93,7 +96,7 @@ export async function searchHalf(context: RunContext): Promise<JsonRecord> {
     for (const rank of searchedRanks) {
       const planned = (learningRate: number) =>
         planSkill({
-          ...{ method: methodOf(rank), learningRate, steps: skillSteps, task },
+          ...{ method: halfMethod(rank), learningRate, steps: skillSteps, task },
           ...{ seed: seedOf(task, rank, 0), split: "validation" },
         }, halfName(rank));
       const grid = { first: first.map((rate) => forRank(rate, rank)), factor: 2, most: 5 };
