@@ -33,6 +33,7 @@ import {
 import { liveTasks } from "../skills/needed_rank/runs.ts";
 import { skillBatch, skillsFolder, skillSteps } from "../skills/runs.ts";
 import shipped from "./b_alone.json" with { type: "json" };
+import { type InputRow, inputRows } from "./inputs.ts";
 import { halfMethod, halfRanks, type HalfRun, halfTasks, planHalf } from "./runs.ts";
 
 /** One training. */
@@ -69,6 +70,7 @@ interface MemoryRow {
 interface HalfRows {
   readonly halfRuns: readonly HalfRow[];
   readonly halfMemory: readonly MemoryRow[];
+  readonly halfInputs: readonly InputRow[];
 }
 
 function rowOf({ chosen: { task, rank, repeat, rate }, metrics }: MadeRun<HalfRun>): HalfRow {
@@ -147,7 +149,7 @@ const nearlyAsWell =
 
 /** Chance: the base itself, which has nothing right. */
 const chance: HalfRows = {
-  halfMemory: [],
+  ...{ halfMemory: [], halfInputs: [] },
   halfRuns: liveTasks.flatMap((task) =>
     halfRanks.map((rank) => ({
       ...{
@@ -292,6 +294,23 @@ const memoryTable = ({ halfMemory }: HalfRows): DataTable =>
     rows: halfMemory,
   });
 
+const inputsTable = ({ halfInputs }: HalfRows): DataTable =>
+  table({
+    id: "halfInputs",
+    title:
+      "Inputs of q and v before training, and the share of an even shift that a random A leaves by the formula",
+    columns: [
+      ["task", "task", "text"],
+      ["layer", "block", "text"],
+      ["dimensions", "dimensions, (Σ λ)² / Σ λ²", "number"],
+      ["one", "left at r = 1", "share"],
+      ["eight", "r = 8", "share"],
+      ["thirtyTwo", "r = 32", "share"],
+      ["sixtyFour", "r = 64", "share"],
+    ],
+    rows: halfInputs,
+  });
+
 /** Means of B alone by task and rank, beside LoRA of the same rank and of as many values. */
 function meansTable(rows: HalfRows): DataTable {
   const cells = liveTasks.flatMap((task) => halfRanks.map((rank) => ({ task, rank })))
@@ -361,7 +380,11 @@ export const bAlone: Experiment = experiment<HalfRun, HalfRows>({
       quick,
     ),
   quoted: { ...shipped, rows: shipped.rows as unknown as HalfRows },
-  rows: async (made) => ({ halfRuns: made.map(rowOf), halfMemory: await memoryRows() }),
+  rows: async (made, { device }) => ({
+    halfRuns: made.map(rowOf),
+    halfMemory: await memoryRows(),
+    halfInputs: await inputRows(device),
+  }),
   settings:
     `The base is models/tiny-skills. ${skillSteps} steps of 32 texts, AdamW, a rate that falls to 0 in a line, searched on ` +
     "inputs for validation at r = 1, 8, 64 of each task. LoRA and full fine-tuning are the map's. The rules, committed " +
@@ -369,6 +392,6 @@ export const bAlone: Experiment = experiment<HalfRun, HalfRows>({
   scale: true,
   beyond: true,
   claims,
-  tables: [meansTable, runsTable, memoryTable],
+  tables: [meansTable, runsTable, memoryTable, inputsTable],
   figures: [valuesFigure],
 });

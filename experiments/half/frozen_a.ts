@@ -121,22 +121,32 @@ export function ridgeOf(eigenvalues: readonly number[], rank: number): number {
   return Math.exp(low);
 }
 
-/** The share that B alone leaves in the mean over A: 1 − Σ wᵢ λᵢ / (λᵢ + κ) / Σ wᵢ, with wᵢ of the columns of D S^½. */
-export function predictedShare(
-  C: DenseMatrix,
+/** The share that B alone leaves in the mean over A: 1 − Σ wᵢ λᵢ / (λᵢ + κ) / Σ wᵢ. */
+export function shareLeft(
+  weights: readonly number[],
   eigenvalues: readonly number[],
   rank: number,
 ): number {
-  const κ = ridgeOf(eigenvalues, rank);
-  const weights = eigenvalues.map((_, i) =>
-    mean(Array.from({ length: C.rows }, (_, row) => C.data[row * C.columns + i] ** 2))
-  );
-  const total = weights.reduce((sum, weight) => sum + weight, 0);
+  const κ = ridgeOf(eigenvalues, rank), total = weights.reduce((sum, weight) => sum + weight, 0);
   return weights.reduce(
     (sum, weight, i) => eigenvalues[i] > 0 ? sum + weight * κ / (eigenvalues[i] + κ) : sum,
     0,
   ) / total;
 }
+
+/** The same of a teacher D S^½, with wᵢ of its columns. */
+export const predictedShare = (
+  C: DenseMatrix,
+  eigenvalues: readonly number[],
+  rank: number,
+): number =>
+  shareLeft(
+    eigenvalues.map((_, i) =>
+      mean(Array.from({ length: C.rows }, (_, row) => C.data[row * C.columns + i] ** 2))
+    ),
+    eigenvalues,
+    rank,
+  );
 
 /** Mean, its standard error and the largest of some shares. */
 function summary(shares: readonly number[]) {
