@@ -398,7 +398,7 @@ function shareFigure(rows: FrozenRows): Figure {
     data: [
       ...Object.keys(moments).flatMap((inputs, at) => tracesOf(rows, inputs, palette.series[at])),
       dots(lora, ({ rank }) => rank, ({ loss }) => loss, {
-        ...{ color: palette.full, size: 10, symbol: "diamond" },
+        ...{ color: palette.series[3], size: 10, symbol: "diamond" },
       }, { name: "A and B, r = 4" }),
     ],
     layout: baseLayout(
