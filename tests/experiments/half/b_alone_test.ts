@@ -6,6 +6,7 @@ import { halfRanks, halfTasks, planHalf, searchedRanks } from "../../../experime
 import neededRank from "../../../experiments/skills/needed_rank/needed_rank.json" with {
   type: "json",
 };
+import shipped from "../../../experiments/half/b_alone.json" with { type: "json" };
 import { type MapRow, meanOf, on } from "../../../experiments/skills/needed_rank/rows.ts";
 import { ReferenceDevice } from "../../../src/device/reference.ts";
 
@@ -65,4 +66,21 @@ Deno.test("no run has the seed of another, whatever its task, rank and repeat", 
   const planned = planHalf(searchedRanks, halfTasks, [1, 2, 3], false);
   const seeds = await Promise.all(planned.map(async ({ spec }) => (await spec(device)).seed));
   assertEquals(new Set(seeds).size, 3 * 3 * searchedRanks.length);
+});
+
+Deno.test("the shipped rows are three seeds of every rank and task, with bytes of both at each rank", () => {
+  const { halfRuns, halfMemory, halfInputs } = shipped.rows;
+  const cells = halfRuns.map(({ task, rank, seed }) => `${task} ${rank} ${seed}`);
+  assertEquals(new Set(cells).size, cells.length);
+  assertEquals(cells.length, 3 * halfTasks.length * halfRanks.length);
+  assertEquals(halfRuns.filter(({ rank, trained }) => trained !== 768 * rank), []);
+  assertEquals([halfMemory.length, halfInputs.length], [
+    2 * halfRanks.length,
+    2 * halfTasks.length,
+  ]);
+});
+
+Deno.test("the verdicts of the shipped rows are those of the rules' page", () => {
+  const verdicts = bAlone.claims.map(({ holds }) => holds(shipped.rows));
+  assertEquals(verdicts, [false, false, false, false, true]);
 });
