@@ -10,6 +10,7 @@
  *     deno task search:rates methods/e2e
  *     deno task search:rates methods/texts
  *     deno task search:rates regret
+ *     deno task search:rates intrinsic_dimension
  *     deno task search:rates skills/needed_rank
  *     deno task search:rates skills/below_rank_one
  *     deno task search:rates half
@@ -26,6 +27,7 @@ import type { RunContext } from "../src/runs/plan.ts";
 
 import { adaptationSteps, learningRateGrid, methods } from "../experiments/adaptation/methods.ts";
 import { type GlossData, glossData, planGloss, shortGlossData } from "../experiments/gloss_runs.ts";
+import { searchDimension } from "../experiments/intrinsic_dimension/runs.ts";
 import { budgetMethods } from "../experiments/methods/budget/budget.ts";
 import { searchHalf } from "../experiments/half/runs.ts";
 import { searchE2e } from "../experiments/methods/e2e/runs.ts";
@@ -67,6 +69,7 @@ const searches: Readonly<Record<string, (context: RunContext) => Promise<JsonRec
   "methods/e2e": searchE2e,
   "methods/texts": searchTexts,
   regret: searchRegret,
+  intrinsic_dimension: searchDimension,
   "skills/needed_rank": searchNeededRank,
   "skills/below_rank_one": searchSmall,
   half: searchHalf,

@@ -1,0 +1,197 @@
+/** Runs of the intrinsic dimension: perceptrons on digits, what is trained of them, and the search of rates. @module */
+
+import type { HostTensor } from "../../src/core/tensor.ts";
+import { type Digits, loadDigits, rowBatches } from "../../src/data/mod.ts";
+import { accuracyOf, countTrainable, outputsOf, Perceptron } from "../../src/models/mod.ts";
+import type { JsonRecord, MethodSpec } from "../../src/runs/mod.ts";
+import type { PlannedRun, RunContext } from "../../src/runs/plan.ts";
+import { type PlanContext, planRun } from "../frame/mod.ts";
+import { chooseMost, type ChosenRate, type TriedRates } from "../methods/rates.ts";
+import { searchSeed, tryRates } from "../rate_search.ts";
+import found from "./learning_rates.json" with { type: "json" };
+
+/** The trained values: all, those of a random subspace, or LoRA's. */
+export type Line = "full" | "subspace" | "lora";
+
+/** One way to train a perceptron. */
+export interface Arm {
+  /** Width of both hidden layers. */
+  readonly width: number;
+  /** The way. */
+  readonly line: Line;
+  /** The dimension of the subspace, or the rank; 0 where all is trained. */
+  readonly size: number;
+}
+
+/** Widths of the perceptrons; the paper's is the second. */
+export const widths = [100, 200, 400] as const;
+
+/** Dimensions of the subspaces. */
+export const dimensions = [128, 256, 362, 512, 724, 1024] as const;
+
+/** Ranks of LoRA, on the paper's perceptron. */
+export const ranks = [1, 2, 4] as const;
+
+/** Everything that is trained, for each seed. */
+export const arms: readonly Arm[] = [
+  ...widths.flatMap((width): Arm[] => [
+    { width, line: "full", size: 0 },
+    ...dimensions.map((size): Arm => ({ width, line: "subspace", size })),
+  ]),
+  ...ranks.map((size): Arm => ({ width: 200, line: "lora", size })),
+];
+
+/** `width 200, d = 724`. */
+export const armName = ({ width, line, size }: Arm): string =>
+  `width ${width}, ${line === "full" ? "all values" : `${line === "lora" ? "r" : "d"} = ${size}`}`;
+
+const isSame = (one: Arm) => ({ width, line, size }: Arm): boolean =>
+  width === one.width && line === one.line && size === one.size;
+
+/** A seed that no other arm has: of a repeat, from 1, or of the search, 0. */
+export function armSeed(arm: Arm, repeat: number): number {
+  const place = arms.findIndex(isSame(arm));
+  return repeat === 0 ? searchSeed + place : 10_000 * repeat + place;
+}
+
+function methodOf({ line, size }: Arm): MethodSpec {
+  if (line === "full") return { kind: "full" };
+  const targetModules = "all-linear";
+  return line === "subspace"
+    ? { kind: "subspace", dimension: size, targetModules }
+    : { kind: "lora", rank: size, alpha: size, targetModules };
+}
+
+// The digits.
+
+/** Digits to train on, and others to measure. */
+interface Part {
+  readonly train: Digits;
+  readonly measured: Digits;
+}
+
+let digits: ReturnType<typeof loadDigits> | undefined;
+
+/** All digits for training, with those that are held out; for the search an eighth of the former in their place. */
+async function readDigits(isSearch: boolean): Promise<Part> {
+  const { train, heldOut } = await (digits ??= loadDigits(28));
+  if (!isSearch) return { train, measured: heldOut };
+  const part = (isWanted: (index: number) => boolean) => {
+    const indices = [...train.labels.keys()].filter(isWanted), [, pixels] = train.images.shape;
+    const data = new Float32Array(indices.length * pixels);
+    const imageOf = (at: number) => train.images.data.subarray(at * pixels, (at + 1) * pixels);
+    indices.forEach((at, i) => data.set(imageOf(at), i * pixels));
+    const images = { shape: [indices.length, pixels], data };
+    return { images, labels: Uint8Array.from(indices, (at) => train.labels[at]) };
+  };
+  return { train: part((index) => index % 8 !== 5), measured: part((index) => index % 8 === 5) };
+}
+
+/** Logits whose softmax is 1 on the label, within F32: a divergence from them is a cross-entropy. */
+function labelLogits({ labels }: Digits): HostTensor {
+  const data = new Float32Array(10 * labels.length);
+  labels.forEach((label, i) => data[10 * i + label] = 30);
+  return { shape: [labels.length, 10], data };
+}
+
+// The runs.
+
+/** Steps, and digits in each. */
+export const armSteps = 800, batch = 128;
+
+/** A run. */
+export interface ArmRun {
+  /** The way to train. */
+  readonly arm: Arm;
+  /** The repeat, which chooses the seed; 0 is the search. */
+  readonly repeat: number;
+  /** Rate. */
+  readonly rate: ChosenRate;
+}
+
+/** One run. */
+function planArm(chosen: ArmRun, quick: boolean): PlannedRun<ArmRun> {
+  const { arm, repeat, rate: { learningRate } } = chosen, seed = armSeed(arm, repeat);
+  const steps = quick ? 10 : armSteps, isSearch = repeat === 0;
+  const shape = { widths: [784, arm.width, arm.width, 10], biases: true };
+  return planRun({
+    ...{ label: `${armName(arm)}, seed ${seed}`, steps, chosen },
+    spec: ({ kind: device }) => ({
+      model: { kind: "perceptron", ...shape },
+      method: methodOf(arm),
+      data: { kind: "digits", pixels: 784, batch, split: isSearch ? "validation" : "held out" },
+      training: { objective: "kl-divergence", learningRate, steps, schedule: "cosine" },
+      ...{ seed, device },
+    }),
+    open: (device) => ({
+      openModel: () => Perceptron.init(device, shape, seed),
+      openBatches: async () => {
+        const { train } = await readDigits(isSearch);
+        return rowBatches(train.images, labelLogits(train), batch, seed);
+      },
+      measure: async (model: Perceptron) => {
+        const { measured: { images, labels } } = await readDigits(isSearch);
+        const accuracy = accuracyOf(await outputsOf(model, images), labels);
+        return { accuracy, trained: countTrainable(model) };
+      },
+    }),
+  });
+}
+
+/** The runs of some arms, for each seed. */
+export const planArms = (
+  of: readonly Arm[],
+  { seeds, quick }: PlanContext,
+): PlannedRun<ArmRun>[] =>
+  seeds.flatMap((repeat) => of.map((arm) => planArm({ arm, repeat, rate: rateOf(arm) }, quick)));
+
+// Their rates.
+
+/** Dimensions whose rates are searched, for themselves and those from there to the next. */
+const searchedDimensions = [256, 724];
+
+/** The arm whose rate serves an arm. */
+function searchedFor(arm: Arm): Arm {
+  if (arm.line !== "subspace") return arm;
+  return { ...arm, size: searchedDimensions[arm.size < 512 ? 0 : 1] };
+}
+
+const tried = found.tried as Readonly<Record<string, TriedRates>>;
+
+const rateOf = (arm: Arm): ChosenRate => chooseMost(tried[armName(searchedFor(arm))]);
+
+/** Rates that are tried first, and the factor to one beyond. */
+const grids: Readonly<
+  Record<Line, { readonly first: readonly number[]; readonly factor: number }>
+> = {
+  full: { first: [0.001, 0.002, 0.004], factor: 2 },
+  subspace: { first: [0.03, 0.06, 0.12], factor: 2 },
+  lora: { first: [0.003, 0.01, 0.03], factor: 3 },
+};
+
+const mostRates = 5;
+
+/** Tries the rates of every searched arm on digits for validation. */
+export async function searchDimension(context: RunContext): Promise<JsonRecord> {
+  const searched = arms.filter((arm) => isSame(arm)(searchedFor(arm)));
+  const results: Record<string, JsonRecord> = {};
+  for (const arm of searched) results[armName(arm)] = await tryOn(arm, context);
+  return { split: "validation", steps: armSteps, tried: results };
+}
+
+/** The first rates, then one beyond the best as long as that is an end. */
+async function tryOn(arm: Arm, context: RunContext): Promise<JsonRecord> {
+  const planned = (learningRate: number) =>
+    planArm({ arm, repeat: 0, rate: { learningRate } }, false);
+  const rates = (ones: readonly number[]) =>
+    tryRates(ones, planned, ({ accuracy }) => accuracy, context);
+  const { first, factor } = grids[arm.line];
+  let all = await rates(first);
+  for (let count = first.length; count < mostRates; count++) {
+    const { learningRate, end } = chooseMost(all as TriedRates);
+    if (end === undefined) break;
+    const next = end === "highest" ? learningRate * factor : learningRate / factor;
+    all = { ...all, ...await rates([Number(next.toPrecision(3))]) };
+  }
+  return all;
+}
