@@ -12,6 +12,10 @@ import type { Claim, Experiment } from "./frame/mod.ts";
 import { fullSize } from "./full_size.ts";
 import { bAlone } from "./half/b_alone.ts";
 import { frozenA } from "./half/frozen_a.ts";
+import {
+  intrinsicDimension,
+  intrinsicDimensionHere,
+} from "./intrinsic_dimension/intrinsic_dimension.ts";
 import { latency, latencyMedium } from "./latency/latency.ts";
 import { memory } from "./memory.ts";
 import { merging } from "./merging.ts";
@@ -71,6 +75,8 @@ export const experiments: readonly Experiment[] = [
   scaleGradients,
   scaleRates,
   bAlone,
+  intrinsicDimension,
+  intrinsicDimensionHere,
   matrix,
   adaptation,
   methodsOnSkills,

@@ -1,10 +1,13 @@
 /** Runs of the intrinsic dimension: perceptrons on digits, what is trained of them, and the search of rates. @module */
 
+import { klDivergence } from "../../src/autograd/mod.ts";
 import type { HostTensor } from "../../src/core/tensor.ts";
 import { type Digits, loadDigits, rowBatches } from "../../src/data/mod.ts";
+import type { Device } from "../../src/device/device.ts";
 import { accuracyOf, countTrainable, outputsOf, Perceptron } from "../../src/models/mod.ts";
 import type { JsonRecord, MethodSpec } from "../../src/runs/mod.ts";
 import type { PlannedRun, RunContext } from "../../src/runs/plan.ts";
+import { runTrainer, Trainer } from "../../src/train/mod.ts";
 import { type PlanContext, planRun } from "../frame/mod.ts";
 import { chooseMost, type ChosenRate, type TriedRates } from "../methods/rates.ts";
 import { searchSeed, tryRates } from "../rate_search.ts";
@@ -13,10 +16,16 @@ import found from "./learning_rates.json" with { type: "json" };
 /** The trained values: all, those of a random subspace, or LoRA's. */
 export type Line = "full" | "subspace" | "lora";
 
-/** One way to train a perceptron. */
-export interface Arm {
+/** A perceptron, and what it begins with. */
+export interface Start {
   /** Width of both hidden layers. */
   readonly width: number;
+  /** A perceptron that reads upright digits, which learns digits on their side. Default: random weights, upright digits. */
+  readonly base?: "upright";
+}
+
+/** One way to train a perceptron. */
+export interface Arm extends Start {
   /** The way. */
   readonly line: Line;
   /** The dimension of the subspace, or the rank; 0 where all is trained. */
@@ -29,30 +38,45 @@ export const widths = [100, 200, 400] as const;
 /** Dimensions of the subspaces. */
 export const dimensions = [128, 256, 362, 512, 724, 1024] as const;
 
+/** Dimensions of the subspaces where a perceptron reads upright digits already. */
+export const fewDimensions = [16, 32, 64, 128, 256, 512, 1024] as const;
+
 /** Ranks of LoRA, on the paper's perceptron. */
 export const ranks = [1, 2, 4] as const;
 
+/** The arms of a start: its baseline, subspaces, and LoRA of some ranks. */
+const armsOf = (
+  start: Start,
+  dimensions: readonly number[],
+  ranks: readonly number[] = [],
+): Arm[] => [
+  { ...start, line: "full", size: 0 },
+  ...dimensions.map((size): Arm => ({ ...start, line: "subspace", size })),
+  ...ranks.map((size): Arm => ({ ...start, line: "lora", size })),
+];
+
 /** Everything that is trained, for each seed. */
 export const arms: readonly Arm[] = [
-  ...widths.flatMap((width): Arm[] => [
-    { width, line: "full", size: 0 },
-    ...dimensions.map((size): Arm => ({ width, line: "subspace", size })),
-  ]),
+  ...widths.flatMap((width) => armsOf({ width }, dimensions)),
   ...ranks.map((size): Arm => ({ width: 200, line: "lora", size })),
+  ...armsOf({ width: 200, base: "upright" }, fewDimensions, ranks),
 ];
 
 /** `width 200, d = 724`. */
-export const armName = ({ width, line, size }: Arm): string =>
-  `width ${width}, ${line === "full" ? "all values" : `${line === "lora" ? "r" : "d"} = ${size}`}`;
+export const armName = ({ width, base, line, size }: Arm): string =>
+  `width ${width}${base ? " from a base" : ""}, ${
+    line === "full" ? "all values" : `${line === "lora" ? "r" : "d"} = ${size}`
+  }`;
 
-const isSame = (one: Arm) => ({ width, line, size }: Arm): boolean =>
-  width === one.width && line === one.line && size === one.size;
+/** True for the same arm. */
+export const isSame = (one: Arm) => (other: Arm): boolean => armName(one) === armName(other);
 
 /** A seed that no other arm has: of a repeat, from 1, or of the search, 0. */
-export function armSeed(arm: Arm, repeat: number): number {
-  const place = arms.findIndex(isSame(arm));
-  return repeat === 0 ? searchSeed + place : 10_000 * repeat + place;
-}
+export const armSeed = (arm: Arm, repeat: number): number =>
+  seedAt(arms.findIndex(isSame(arm)), repeat);
+
+const seedAt = (place: number, repeat: number): number =>
+  repeat === 0 ? searchSeed + place : 10_000 * repeat + place;
 
 function methodOf({ line, size }: Arm): MethodSpec {
   if (line === "full") return { kind: "full" };
@@ -87,6 +111,16 @@ async function readDigits(isSearch: boolean): Promise<Part> {
   return { train: part((index) => index % 8 !== 5), measured: part((index) => index % 8 === 5) };
 }
 
+/** The same digits on their side: turned by 90 degrees. */
+function turned({ images: { shape, data }, labels }: Digits): Digits {
+  const out = new Float32Array(data.length), side = 28;
+  for (let at = 0; at < data.length; at++) {
+    const pixel = at % shape[1], row = Math.floor(pixel / side), column = pixel % side;
+    out[at - pixel + column * side + (side - 1 - row)] = data[at];
+  }
+  return { images: { shape, data: out }, labels };
+}
+
 /** Logits whose softmax is 1 on the label, within F32: a divergence from them is a cross-entropy. */
 function labelLogits({ labels }: Digits): HostTensor {
   const data = new Float32Array(10 * labels.length);
@@ -96,8 +130,8 @@ function labelLogits({ labels }: Digits): HostTensor {
 
 // The runs.
 
-/** Steps, and digits in each. */
-export const armSteps = 800, batch = 128;
+/** Steps from a random start and from a base, and digits in each. */
+export const armSteps = 800, adaptedSteps = 400, batch = 128;
 
 /** A run. */
 export interface ArmRun {
@@ -109,28 +143,74 @@ export interface ArmRun {
   readonly rate: ChosenRate;
 }
 
+const shapeOf = ({ width }: Start) => ({ widths: [784, width, width, 10], biases: true });
+
+/** The base of a repeat, which all of its arms share: its seed and steps. */
+const baseOf = (repeat: number, steps: number) => ({
+  ...{ seed: seedAt(arms.length, repeat), steps, learningRate: rateOf(arms[baseArm]).learningRate },
+});
+
+/** The baseline of the paper's perceptron, whose rate the bases have. */
+const baseArm = arms.findIndex(({ width, line }) => width === 200 && line === "full");
+
+const bases = new Map<string, Promise<HostTensor[]>>();
+
+/** A new perceptron with the weights of a repeat's base, which is trained once. */
+async function openBase(device: Device, arm: Arm, repeat: number, steps: number) {
+  const base = baseOf(repeat, steps), key = `${base.seed} ${base.steps}`;
+  if (!bases.has(key)) bases.set(key, trainBase(device, arm, repeat, base));
+  const values = await bases.get(key)!, model = Perceptron.init(device, shapeOf(arm), base.seed);
+  [...model.parameters.values()].forEach(({ tensor }, i) => device.write(tensor, values[i].data));
+  return model;
+}
+
+async function trainBase(
+  device: Device,
+  arm: Arm,
+  repeat: number,
+  { seed, steps, learningRate }: ReturnType<typeof baseOf>,
+): Promise<HostTensor[]> {
+  using model = Perceptron.init(device, shapeOf(arm), seed);
+  const { train } = await readDigits(repeat === 0), loss = klDivergence;
+  using trainer = new Trainer(model, { learningRate, steps, schedule: "cosine", loss });
+  for await (
+    const _ of runTrainer(trainer, rowBatches(train.images, labelLogits(train), batch, seed))
+  );
+  return await device.read(...[...model.parameters.values()].map(({ tensor }) => tensor));
+}
+
 /** One run. */
 function planArm(chosen: ArmRun, quick: boolean): PlannedRun<ArmRun> {
   const { arm, repeat, rate: { learningRate } } = chosen, seed = armSeed(arm, repeat);
-  const steps = quick ? 10 : armSteps, isSearch = repeat === 0;
-  const shape = { widths: [784, arm.width, arm.width, 10], biases: true };
+  const baseSteps = quick ? 10 : armSteps, steps = quick ? 10 : arm.base ? adaptedSteps : armSteps;
+  const digits = async (part: keyof Part) => {
+    const own = (await readDigits(repeat === 0))[part];
+    return arm.base ? turned(own) : own;
+  };
+  const split = repeat === 0 ? "validation" : "held out";
   return planRun({
     ...{ label: `${armName(arm)}, seed ${seed}`, steps, chosen },
     spec: ({ kind: device }) => ({
-      model: { kind: "perceptron", ...shape },
+      model: { kind: "perceptron", ...shapeOf(arm) },
       method: methodOf(arm),
-      data: { kind: "digits", pixels: 784, batch, split: isSearch ? "validation" : "held out" },
+      data: {
+        ...{ kind: "digits", pixels: 784, batch, split },
+        ...arm.base && { turned: 90, base: baseOf(repeat, baseSteps) },
+      },
       training: { objective: "kl-divergence", learningRate, steps, schedule: "cosine" },
       ...{ seed, device },
     }),
     open: (device) => ({
-      openModel: () => Perceptron.init(device, shape, seed),
+      openModel: () =>
+        arm.base
+          ? openBase(device, arm, repeat, baseSteps)
+          : Perceptron.init(device, shapeOf(arm), seed),
       openBatches: async () => {
-        const { train } = await readDigits(isSearch);
+        const train = await digits("train");
         return rowBatches(train.images, labelLogits(train), batch, seed);
       },
       measure: async (model: Perceptron) => {
-        const { measured: { images, labels } } = await readDigits(isSearch);
+        const { images, labels } = await digits("measured");
         const accuracy = accuracyOf(await outputsOf(model, images), labels);
         return { accuracy, trained: countTrainable(model) };
       },
@@ -147,13 +227,11 @@ export const planArms = (
 
 // Their rates.
 
-/** Dimensions whose rates are searched, for themselves and those from there to the next. */
-const searchedDimensions = [256, 724];
-
-/** The arm whose rate serves an arm. */
+/** The arm whose rate serves an arm: of the subspaces of a start two are searched, for small ones and for the others. */
 function searchedFor(arm: Arm): Arm {
   if (arm.line !== "subspace") return arm;
-  return { ...arm, size: searchedDimensions[arm.size < 512 ? 0 : 1] };
+  const [small, large, from] = arm.base ? [64, 512, 256] : [256, 724, 512];
+  return { ...arm, size: arm.size < from ? small : large };
 }
 
 const tried = found.tried as Readonly<Record<string, TriedRates>>;
