@@ -114,7 +114,7 @@ const needText = ({ d90 }: Need): string =>
   d90 === Infinity ? `> ${grouped(dimensions.at(-1)!)}` : d90.toFixed(0);
 
 const intervalText = ({ interval }: Need): string =>
-  Number.isFinite(interval[1]) ? interval.map((end) => end.toFixed(0)).join(" to ") : "";
+  Number.isFinite(interval[1]) ? interval.map((end) => end.toFixed(0)).join(" to ") : "unknown";
 
 /** Random starts of every width. */
 const randomStarts: readonly Start[] = widths.map((width) => ({ width }));
@@ -354,7 +354,8 @@ export const intrinsicDimension: Experiment = experiment<ArmRun, Rows>({
   quoted: { ...shipped, rows: shipped.rows as unknown as Rows },
   rows: (made) => made.map(rowOf),
   settings:
-    `${settings} experiments/intrinsic_dimension/rules.md has the rules, which were committed before.`,
+    `${settings} ${adaptedSettings} experiments/intrinsic_dimension/rules.md has the rules, which were ` +
+    "committed before.",
   scale: true,
   beyond: true,
   claims: dimensionClaims,
