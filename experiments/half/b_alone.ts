@@ -240,8 +240,8 @@ const claims: readonly Claim<HalfRows>[] = [
       "when on both far tasks the smallest rank of B alone at most a point below the better of full fine-tuning and its " +
       "best rank is larger than LoRA's in the map",
     why:
-      "The inputs of q and v have 13 to 22 dimensions on these tasks, not 192, and an answer is right before the loss is " +
-      "least: from r = 16 on a random A is enough.",
+      "LoRA needs r = 16 on them, too. A guess: the inputs of q and v have 13 to 22 dimensions on these tasks, not 192, and " +
+      "an answer is right before the loss is least.",
     ours: (rows) =>
       each(
         far,
