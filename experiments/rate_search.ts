@@ -2,6 +2,7 @@
 
 import type { PlannedRun, RunContext } from "../src/runs/plan.ts";
 import type { Json, JsonRecord } from "../src/runs/mod.ts";
+import type { ChosenRate } from "./methods/rates.ts";
 import { isDiverged } from "../src/train/evaluate.ts";
 
 /** None of the seeds that are reported, which count up from 1. */
@@ -31,4 +32,46 @@ export async function tryRates(
     console.error(run.label, rate, found[rate]);
   }
   return found;
+}
+
+/** Rates to try. */
+export interface RateGrid {
+  /** The first ones. */
+  readonly first: readonly number[];
+  /** Ratio of a rate beyond the end to the end. */
+  readonly factor: number;
+  /** Most rates. */
+  readonly most: number;
+  /** Digits to which a rate beyond is rounded. Default 3. */
+  readonly digits?: number;
+}
+
+/** The runs of a search, and how their results are read. */
+export interface RateSearch<Result extends Json> {
+  /** The run of a rate. */
+  planned(learningRate: number): PlannedRun;
+  /** Picks the values to keep of a run's metrics. */
+  read(metrics: JsonRecord): Json | undefined;
+  /** The best of the tried rates, with the end that it is, if it is one. */
+  best(tried: Readonly<Record<string, Result | null>>): ChosenRate;
+  /** True of a result beyond which no other rate is tried. Default: of none. */
+  isEnough?(result: Result): boolean;
+}
+
+/** The first rates, then one beyond the best as long as that is an end and not good enough. */
+export async function searchRates<Result extends Json>(
+  { first, factor, most, digits = 3 }: RateGrid,
+  { planned, read, best, isEnough }: RateSearch<Result>,
+  context: RunContext,
+): Promise<Record<string, Result | null>> {
+  const rates = async (ones: readonly number[]) =>
+    await tryRates(ones, planned, read, context) as Record<string, Result | null>;
+  let tried = await rates(first);
+  for (let count = first.length; count < most; count++) {
+    const { learningRate, end } = best(tried), result = tried[learningRate];
+    if (end === undefined || result !== null && isEnough?.(result)) break;
+    const next = learningRate * (end === "highest" ? factor : 1 / factor);
+    tried = { ...tried, ...await rates([Number(next.toPrecision(digits))]) };
+  }
+  return tried;
 }

@@ -29,14 +29,15 @@ import { adaptationSteps, learningRateGrid, methods } from "../experiments/adapt
 import { type GlossData, glossData, planGloss, shortGlossData } from "../experiments/gloss_runs.ts";
 import { searchDimension } from "../experiments/intrinsic_dimension/runs.ts";
 import { budgetMethods } from "../experiments/methods/budget/budget.ts";
-import { searchHalf } from "../experiments/half/runs.ts";
+import { halfStudy, searchedRanks } from "../experiments/half/runs.ts";
 import { searchE2e } from "../experiments/methods/e2e/runs.ts";
 import { onBothTasks, onSkills, searchOnSkills } from "../experiments/methods/skills/runs.ts";
 import { searchTexts } from "../experiments/methods/texts/plan.ts";
 import { methodOf, searched, studySteps } from "../experiments/rank_study/runs.ts";
 import { searchSeed as seed, tryRates } from "../experiments/rate_search.ts";
 import { searchRegret } from "../experiments/regret/runs.ts";
-import { searchSmall } from "../experiments/skills/below_rank_one/runs.ts";
+import { searchArms } from "../experiments/skills/arms.ts";
+import { smallArms, smallStudy } from "../experiments/skills/below_rank_one/runs.ts";
 import { searchNeededRank } from "../experiments/skills/needed_rank/runs.ts";
 import { searchSupersenses } from "../experiments/supersenses/runs.ts";
 
@@ -71,8 +72,8 @@ const searches: Readonly<Record<string, (context: RunContext) => Promise<JsonRec
   regret: searchRegret,
   intrinsic_dimension: searchDimension,
   "skills/needed_rank": searchNeededRank,
-  "skills/below_rank_one": searchSmall,
-  half: searchHalf,
+  "skills/below_rank_one": (context) => searchArms(smallStudy, smallArms, context),
+  half: (context) => searchArms(halfStudy, searchedRanks, context),
 };
 
 /** The loss of every rate with every method. */

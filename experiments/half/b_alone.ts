@@ -1,6 +1,5 @@
 /** B alone on the base with skills, beside LoRA of the map at equal rank and with as many values. @module */
 
-import { mean } from "../../src/core/numbers.ts";
 import {
   axis,
   baseLayout,
@@ -19,9 +18,7 @@ import { parPoints, rounding } from "../differences.ts";
 import { type Claim, type Experiment, experiment, type MadeRun } from "../frame/mod.ts";
 import neededRankRows from "../skills/needed_rank/needed_rank.json" with { type: "json" };
 import {
-  beyondRanks,
   each,
-  enoughPoints,
   type MapRow,
   marginOf,
   meanOf,
@@ -31,28 +28,15 @@ import {
   rankText,
 } from "../skills/needed_rank/rows.ts";
 import { liveTasks } from "../skills/needed_rank/runs.ts";
+import { armColumns, type ArmRow, armRow, planArms, studiedTasks } from "../skills/arms.ts";
 import { skillBatch, skillsFolder, skillSteps } from "../skills/runs.ts";
 import shipped from "./b_alone.json" with { type: "json" };
 import { type InputRow, inputRows } from "./inputs.ts";
-import { halfMethod, halfRanks, type HalfRun, halfTasks, planHalf } from "./runs.ts";
+import { halfMethod, halfRanks, type HalfRun, halfStudy } from "./runs.ts";
 
 /** One training. */
-interface HalfRow {
-  readonly task: string;
+interface HalfRow extends ArmRow {
   readonly rank: number;
-  /** The repeat. */
-  readonly seed: number;
-  readonly learningRate: number;
-  /** The end of the search's grid that the rate is, if it is one. */
-  readonly end?: string;
-  /** Trained values. */
-  readonly trained: number;
-  /** Right answers, in percent. */
-  readonly right: number;
-  /** Nats per character of the answers. */
-  readonly loss: number;
-  /** Answers that were measured. */
-  readonly texts: number;
 }
 
 /** Bytes of a step by `dry`, at the peak. */
@@ -73,13 +57,7 @@ interface HalfRows {
   readonly halfInputs: readonly InputRow[];
 }
 
-function rowOf({ chosen: { task, rank, repeat, rate }, metrics }: MadeRun<HalfRun>): HalfRow {
-  const { exact, loss, texts, trained } = metrics as Record<string, number>;
-  return {
-    ...{ task: task.name, rank, seed: repeat, ...rate },
-    ...{ trained, right: 100 * exact, loss, texts },
-  };
-}
+const rowOf = (run: MadeRun<HalfRun>): HalfRow => ({ ...armRow(run), rank: run.chosen.arm });
 
 /** Bytes of both at every rank, for a step of the study's size. */
 async function memoryRows(): Promise<MemoryRow[]> {
@@ -196,16 +174,11 @@ const onAPar = (text: string, where: string, all: readonly Pair[]): Claim<HalfRo
     }.`,
 });
 
-/** The smallest rank of B alone that is enough for a task. */
-function neededHalf(rows: HalfRows, task: string): number {
-  const own = asMap(rows).filter((row) => row.task === task);
-  const means = [...Map.groupBy(own, ({ rank }) => rank!)].map(([rank, runs]) => ({
-    ...{ rank, right: mean(runs.map(({ right }) => right)) },
-  })).sort((a, b) => a.rank - b.rank);
-  const full = meanOf(mapRuns, on(task, "full"))!.right;
-  const most = Math.max(full, ...means.map(({ right }) => right));
-  return means.find(({ right }) => right >= most - enoughPoints - rounding)?.rank ?? beyondRanks;
-}
+/** The smallest rank of B alone that is enough for a task, beside the full fine-tuning of the map. */
+const neededHalf = (rows: HalfRows, task: string): number =>
+  neededRank([...asMap(rows), ...mapRuns.filter(({ line }) => line === "full")], {
+    ...{ task, line: "qv" },
+  })!;
 
 const neededLora = (task: string): number => neededRank(mapRuns, { task, line: "qv" })!;
 
@@ -270,13 +243,7 @@ const runsTable = ({ halfRuns }: HalfRows): DataTable =>
     columns: [
       ["task", "task", "text"],
       ["rank", "r", "count"],
-      ["seed", "seed", "count"],
-      ["learningRate", "rate", "number"],
-      ["end", "end of the grid", "text"],
-      ["trained", "trained values", "count"],
-      ["right", "right (%)", "percent"],
-      ["loss", "nats per character", "nats"],
-      ["texts", "answers", "count"],
+      ...armColumns,
     ],
     rows: halfRuns,
   });
@@ -375,12 +342,12 @@ export const bAlone: Experiment = experiment<HalfRun, HalfRows>({
     "Is half of the adapter enough on a near task and on two far ones? A stays at its random start on q and v, and B alone " +
     "is trained.",
   source: "Zhu et al. 2024 (2402.16842); Zhang et al. 2023 (2308.03303)",
-  runs: ({ seeds, quick }) =>
-    planHalf(
-      quick ? [1, 64] : halfRanks,
-      quick ? halfTasks.slice(0, 1) : halfTasks,
-      seeds,
-      quick,
+  runs: (context) =>
+    planArms(
+      halfStudy,
+      context.quick ? [1, 64] : halfRanks,
+      context.quick ? studiedTasks.slice(0, 1) : studiedTasks,
+      context,
     ),
   quoted: { ...shipped, rows: shipped.rows as unknown as HalfRows },
   rows: async (made, { device }) => ({

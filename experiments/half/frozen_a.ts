@@ -1,7 +1,7 @@
 /** B alone on linear teachers: what a random A leaves is known, for inputs and outputs of any shape. @module */
 
 import { leastLoss, reducedRank, updateLoss } from "../../src/analysis/mod.ts";
-import { fromTo, mean } from "../../src/core/numbers.ts";
+import { fromTo, mean, standardDeviation } from "../../src/core/numbers.ts";
 import { Random } from "../../src/core/random.ts";
 import { linearTask, type ShiftSpectrum, shiftValues } from "../../src/data/mod.ts";
 import {
@@ -150,9 +150,8 @@ export const predictedShare = (
 
 /** Mean, its standard error and the largest of some shares. */
 function summary(shares: readonly number[]) {
-  const middle = mean(shares), squares = shares.map((share) => (share - middle) ** 2);
-  const error = Math.sqrt(mean(squares) / (shares.length - 1));
-  return { left: middle, error, most: Math.max(...shares) };
+  const error = standardDeviation(shares) / Math.sqrt(shares.length);
+  return { left: mean(shares), error, most: Math.max(...shares) };
 }
 
 /** A teacher on inputs of a kind. */

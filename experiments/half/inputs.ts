@@ -5,7 +5,8 @@ import { secondMoments } from "../../src/inspect/mod.ts";
 import { symmetricEigen } from "../../src/linalg/mod.ts";
 import { batchesOf, openSkillsBase, skillSteps } from "../skills/runs.ts";
 import { shareLeft } from "./frozen_a.ts";
-import { halfMethod, halfTasks } from "./runs.ts";
+import { studiedTasks } from "../skills/arms.ts";
+import { halfMethod } from "./runs.ts";
 
 /** The inputs of a layer on a task. */
 export interface InputRow {
@@ -33,7 +34,7 @@ export async function inputRows(device: Device): Promise<InputRow[]> {
   using base = await openSkillsBase(device, "trained", 0);
   const layers = base.linears.map(({ name }) => name).filter((name) => name.endsWith("c_attn"));
   const rows: InputRow[] = [];
-  for (const task of halfTasks) {
+  for (const task of studiedTasks) {
     const { measured } = await batchesOf({
       ...{ task, method: halfMethod(1), learningRate: 0, steps: skillSteps, seed: 0 },
       ...{ split: "test", measured: texts },

@@ -1,16 +1,15 @@
 /** Runs of the intrinsic dimension: perceptrons on digits, what is trained of them, and the search of rates. @module */
 
-import { klDivergence } from "../../src/autograd/mod.ts";
 import type { HostTensor } from "../../src/core/tensor.ts";
 import { type Digits, loadDigits, rowBatches } from "../../src/data/mod.ts";
 import type { Device } from "../../src/device/device.ts";
 import { accuracyOf, countTrainable, outputsOf, Perceptron } from "../../src/models/mod.ts";
 import type { JsonRecord, MethodSpec } from "../../src/runs/mod.ts";
 import type { PlannedRun, RunContext } from "../../src/runs/plan.ts";
-import { runTrainer, Trainer } from "../../src/train/mod.ts";
+import { digitBatch, digitPerceptron, trainDigits } from "../digit_bases.ts";
 import { type PlanContext, planRun } from "../frame/mod.ts";
 import { chooseMost, type ChosenRate, type TriedRates } from "../methods/rates.ts";
-import { searchSeed, tryRates } from "../rate_search.ts";
+import { type RateGrid, searchRates, searchSeed } from "../rate_search.ts";
 import found from "./learning_rates.json" with { type: "json" };
 
 /** The trained values: all, those of a random subspace, or LoRA's. */
@@ -130,8 +129,8 @@ function labelLogits({ labels }: Digits): HostTensor {
 
 // The runs.
 
-/** Steps from a random start and from a base, and digits in each. */
-export const armSteps = 800, adaptedSteps = 400, batch = 128;
+/** Steps from a random start and from a base. */
+export const armSteps = 800, adaptedSteps = 400;
 
 /** A run. */
 export interface ArmRun {
@@ -145,7 +144,7 @@ export interface ArmRun {
 
 const shapeOf = ({ width }: Start) => ({ widths: [784, width, width, 10], biases: true });
 
-/** The base of a repeat, which all of its arms share: its seed and steps. */
+/** The base of a repeat, which all of its arms share. */
 const baseOf = (repeat: number, steps: number) => ({
   ...{ seed: seedAt(arms.length, repeat), steps, learningRate: rateOf(arms[baseArm]).learningRate },
 });
@@ -157,26 +156,11 @@ const bases = new Map<string, Promise<HostTensor[]>>();
 
 /** A new perceptron with the weights of a repeat's base, which is trained once. */
 async function openBase(device: Device, arm: Arm, repeat: number, steps: number) {
-  const base = baseOf(repeat, steps), key = `${base.seed} ${base.steps}`;
-  if (!bases.has(key)) bases.set(key, trainBase(device, arm, repeat, base));
-  const values = await bases.get(key)!, model = Perceptron.init(device, shapeOf(arm), base.seed);
-  [...model.parameters.values()].forEach(({ tensor }, i) => device.write(tensor, values[i].data));
-  return model;
-}
-
-async function trainBase(
-  device: Device,
-  arm: Arm,
-  repeat: number,
-  { seed, steps, learningRate }: ReturnType<typeof baseOf>,
-): Promise<HostTensor[]> {
-  using model = Perceptron.init(device, shapeOf(arm), seed);
-  const { train } = await readDigits(repeat === 0), loss = klDivergence;
-  using trainer = new Trainer(model, { learningRate, steps, schedule: "cosine", loss });
-  for await (
-    const _ of runTrainer(trainer, rowBatches(train.images, labelLogits(train), batch, seed))
-  );
-  return await device.read(...[...model.parameters.values()].map(({ tensor }) => tensor));
+  const base = { ...baseOf(repeat, steps), shape: shapeOf(arm) }, key = `${base.seed} ${steps}`;
+  const { train } = await readDigits(repeat === 0), known = bases.get(key);
+  const weights = known ?? trainDigits(device, base, train.images, labelLogits(train));
+  bases.set(key, weights);
+  return digitPerceptron(device, base, await weights);
 }
 
 /** One run. */
@@ -194,7 +178,7 @@ function planArm(chosen: ArmRun, quick: boolean): PlannedRun<ArmRun> {
       model: { kind: "perceptron", ...shapeOf(arm) },
       method: methodOf(arm),
       data: {
-        ...{ kind: "digits", pixels: 784, batch, split },
+        ...{ kind: "digits", pixels: 784, batch: digitBatch, split },
         ...arm.base && { turned: 90, base: baseOf(repeat, baseSteps) },
       },
       training: { objective: "kl-divergence", learningRate, steps, schedule: "cosine" },
@@ -207,7 +191,7 @@ function planArm(chosen: ArmRun, quick: boolean): PlannedRun<ArmRun> {
           : Perceptron.init(device, shapeOf(arm), seed),
       openBatches: async () => {
         const train = await digits("train");
-        return rowBatches(train.images, labelLogits(train), batch, seed);
+        return rowBatches(train.images, labelLogits(train), digitBatch, seed);
       },
       measure: async (model: Perceptron) => {
         const { images, labels } = await digits("measured");
@@ -238,38 +222,22 @@ const tried = found.tried as Readonly<Record<string, TriedRates>>;
 
 const rateOf = (arm: Arm): ChosenRate => chooseMost(tried[armName(searchedFor(arm))]);
 
-/** Rates that are tried first, and the factor to one beyond. */
-const grids: Readonly<
-  Record<Line, { readonly first: readonly number[]; readonly factor: number }>
-> = {
-  full: { first: [0.001, 0.002, 0.004], factor: 2 },
-  subspace: { first: [0.03, 0.06, 0.12], factor: 2 },
-  lora: { first: [0.003, 0.01, 0.03], factor: 3 },
+/** The rates that a line's search tries. */
+const grids: Readonly<Record<Line, RateGrid>> = {
+  full: { first: [0.001, 0.002, 0.004], factor: 2, most: 5 },
+  subspace: { first: [0.03, 0.06, 0.12], factor: 2, most: 5 },
+  lora: { first: [0.003, 0.01, 0.03], factor: 3, most: 5 },
 };
-
-const mostRates = 5;
 
 /** Tries the rates of every searched arm on digits for validation. */
 export async function searchDimension(context: RunContext): Promise<JsonRecord> {
   const searched = arms.filter((arm) => isSame(arm)(searchedFor(arm)));
   const results: Record<string, JsonRecord> = {};
-  for (const arm of searched) results[armName(arm)] = await tryOn(arm, context);
-  return { split: "validation", steps: armSteps, tried: results };
-}
-
-/** The first rates, then one beyond the best as long as that is an end. */
-async function tryOn(arm: Arm, context: RunContext): Promise<JsonRecord> {
-  const planned = (learningRate: number) =>
-    planArm({ arm, repeat: 0, rate: { learningRate } }, false);
-  const rates = (ones: readonly number[]) =>
-    tryRates(ones, planned, ({ accuracy }) => accuracy, context);
-  const { first, factor } = grids[arm.line];
-  let all = await rates(first);
-  for (let count = first.length; count < mostRates; count++) {
-    const { learningRate, end } = chooseMost(all as TriedRates);
-    if (end === undefined) break;
-    const next = end === "highest" ? learningRate * factor : learningRate / factor;
-    all = { ...all, ...await rates([Number(next.toPrecision(3))]) };
+  for (const arm of searched) {
+    const planned = (learningRate: number) =>
+      planArm({ arm, repeat: 0, rate: { learningRate } }, false);
+    const found = { planned, read: ({ accuracy }: JsonRecord) => accuracy, best: chooseMost };
+    results[armName(arm)] = await searchRates<number>(grids[arm.line], found, context);
   }
-  return all;
+  return { split: "validation", steps: armSteps, tried: results };
 }

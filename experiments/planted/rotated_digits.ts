@@ -24,9 +24,9 @@ import {
   table,
 } from "../../src/figures/mod.ts";
 import { denseOf, difference, multiplyTransposed, singularValues } from "../../src/linalg/mod.ts";
-import { accuracyOf, outputsOf, Perceptron } from "../../src/models/mod.ts";
+import { accuracyOf, outputsOf, type Perceptron } from "../../src/models/mod.ts";
 import type { JsonRecord, RunSpec } from "../../src/runs/mod.ts";
-import { type Batch, evaluate, runTrainer, Trainer } from "../../src/train/mod.ts";
+import { type Batch, evaluate } from "../../src/train/mod.ts";
 import {
   type Experiment,
   experiment,
@@ -34,13 +34,11 @@ import {
   type PlanContext,
   planRun,
 } from "../frame/mod.ts";
+import { digitBatch, digitPerceptron, trainDigits } from "../digit_bases.ts";
 import { enough } from "./rules.ts";
 
 /** The shape of base and students. */
 const digitShape = { widths: [196, 64, 10], biases: true };
-
-/** Digits in a step. */
-const digitBatch = 128;
 
 /** Rates of the base and of students; searched on seed 1000, which is reported nowhere. */
 const baseRate = 1e-2, studentRate = 3e-2;
@@ -57,28 +55,18 @@ class DigitSource {
 
   /** A new copy of the base for the caller, who disposes it; trained in under a second. */
   async openBase(device: Device, seed: number, steps: number): Promise<Perceptron> {
-    const key = `${seed} ${steps}`, known = this.#bases.get(key);
-    const weights = known ?? trainBase(device, seed, steps, (await this.data()).split.train);
+    const base = { shape: digitShape, seed, steps, learningRate: baseRate };
+    const key = `${seed} ${steps}`, { train } = (await this.data()).split;
+    const known = this.#bases.get(key);
+    const weights = known ?? trainDigits(device, base, train.images, labelLogits(train));
     this.#bases.set(key, weights);
-    const values = await weights, base = Perceptron.init(device, digitShape, seed);
-    [...base.parameters.values()].forEach(({ tensor }, i) => device.write(tensor, values[i].data));
-    return base;
+    return digitPerceptron(device, base, await weights);
   }
 }
 
 async function readData() {
   const split = await loadDigits();
   return { split, directions: principalDirections(split.train.images) };
-}
-
-/** Learns the digits with smoothed labels, given as logits. */
-async function trainBase(device: Device, seed: number, steps: number, digits: Digits) {
-  using base = Perceptron.init(device, digitShape, seed);
-  const schedule = "cosine", loss = klDivergence, targets = labelLogits(digits);
-  using trainer = new Trainer(base, { learningRate: baseRate, steps, schedule, loss });
-  const batches = rowBatches(digits.images, targets, digitBatch, seed);
-  for await (const _ of runTrainer(trainer, batches));
-  return await device.read(...[...base.parameters.values()].map(({ tensor }) => tensor));
 }
 
 /** Logits of a distribution with 0.9 on the label and a tenth spread over all. */

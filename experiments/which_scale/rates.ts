@@ -2,8 +2,8 @@
 
 import type { JsonRecord, MethodSpec } from "../../src/runs/mod.ts";
 import type { PlannedRun, RunContext } from "../../src/runs/plan.ts";
-import { chooseLeast, type TriedRates } from "../methods/rates.ts";
-import { tryRates } from "../rate_search.ts";
+import { chooseLeast } from "../methods/rates.ts";
+import { type RateGrid, searchRates } from "../rate_search.ts";
 import { planSkill, skillSteps } from "../skills/runs.ts";
 import { scaleTask } from "./gradients.ts";
 
@@ -26,9 +26,13 @@ const methodOf = (arm: Arm): MethodSpec =>
     ? { kind: "full" }
     : { kind: "lora", rank: rateRank, alpha: rateRank * arm, sites: "all" };
 
-/** The first guess of a rate, most rates, and their ratio. */
+/** The first guess of a rate. */
 const guessOf = (arm: Arm): number => arm === "full" ? 0.002 : 0.04 / arm;
-const most = 9, factor = 2;
+
+/** Three rates around the guess, then one beyond the best as long as it is an end. */
+const gridOf = (arm: Arm): RateGrid => ({
+  ...{ first: [0.5, 1, 2].map((times) => guessOf(arm) * times), factor: 2, most: 9, digits: 6 },
+});
 
 /** The best rate of an arm and seed. */
 export interface RateRow {
@@ -53,7 +57,8 @@ export async function rateRows(context: RunContext, seeds: readonly number[]): P
     for (const [at, arm] of arms.entries()) {
       const planned = (learningRate: number) =>
         planOne(arm, learningRate, 8_000_000 + 100 * seed + at);
-      const tried = await searchLeast(guessOf(arm), planned, context);
+      const found = { planned, read: ({ loss }: JsonRecord) => loss, best: chooseLeast };
+      const tried = await searchRates<number>(gridOf(arm), found, context);
       const { learningRate, end } = chooseLeast(tried);
       rows.push({
         ...arm !== "full" && { scale: arm },
@@ -70,21 +75,3 @@ const planOne = (arm: Arm, learningRate: number, seed: number): PlannedRun =>
     ...{ method: methodOf(arm), learningRate, steps: skillSteps, seed },
     ...{ task: scaleTask, split: "validation" },
   }, armName(arm));
-
-/** Three rates around a guess, then one beyond the best as long as it is an end. */
-async function searchLeast(
-  guess: number,
-  planned: (learningRate: number) => PlannedRun,
-  context: RunContext,
-): Promise<TriedRates> {
-  const read = ({ loss }: JsonRecord) => loss;
-  const rates = (ones: readonly number[]) => tryRates(ones, planned, read, context);
-  let tried = await rates([guess / factor, guess, guess * factor]) as TriedRates;
-  while (Object.keys(tried).length < most) {
-    const { learningRate, end } = chooseLeast(tried);
-    if (end === undefined) break;
-    const next = end === "highest" ? learningRate * factor : learningRate / factor;
-    tried = { ...tried, ...await rates([next]) as TriedRates };
-  }
-  return tried;
-}

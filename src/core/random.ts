@@ -23,13 +23,17 @@ export function hash32(seed: number, index: number): number {
   return (x ^ (x >>> 16)) >>> 0;
 }
 
+/** A number whose bits the hash takes all of, so that two different seeds make different numbers. */
+export const isSeed = (value: unknown): value is number =>
+  Number.isInteger(value) && Number(value) >= 0 && Number(value) < 2 ** 32;
+
 /**
  * Throws unless two different seeds make different numbers: the hash takes 32 bits.
  *
  * @throws {RangeError} when the seed is not a whole number in [0, 2^32).
  */
 export function assertSeed(seed: number): void {
-  if (Number.isInteger(seed) && seed >= 0 && seed < 2 ** 32) return;
+  if (isSeed(seed)) return;
   throw new RangeError(`a seed must be a whole number in [0, 2^32), found ${quote(seed)}`);
 }
 

@@ -16,49 +16,24 @@ import {
 import { parPoints, rounding } from "../../differences.ts";
 import { type Claim, type Experiment, experiment, type MadeRun } from "../../frame/mod.ts";
 import neededRank from "../needed_rank/needed_rank.json" with { type: "json" };
-import { enoughPoints, type MapRow, pointsNoise } from "../needed_rank/rows.ts";
+import { each, enoughPoints, type MapRow, pointsNoise } from "../needed_rank/rows.ts";
 import { armName, liveTasks } from "../needed_rank/runs.ts";
+import { armColumns, type ArmRow, armRow, planArms, studiedTasks } from "../arms.ts";
 import { skillSteps } from "../runs.ts";
 import shipped from "./below_rank_one.json" with { type: "json" };
-import {
-  planSmall,
-  type SmallArm,
-  smallArms,
-  smallName,
-  type SmallRun,
-  smallTasks,
-} from "./runs.ts";
+import { type SmallArm, smallArms, smallName, type SmallRun, smallStudy } from "./runs.ts";
 
 /** One training. */
-interface SmallRow extends Omit<SmallArm, "values"> {
-  /** The task's name. */
-  readonly task: string;
+interface SmallRow extends ArmRow, Omit<SmallArm, "values"> {
   /** `LoRA-XS, r = 8`. */
   readonly name: string;
-  /** The repeat. */
-  readonly seed: number;
-  /** Rate. */
-  readonly learningRate: number;
-  /** The end of the search's grid that it is, if it is one. */
-  readonly end?: string;
-  /** Trained values. */
-  readonly trained: number;
-  /** Right answers, in percent. */
-  readonly right: number;
-  /** Nats per character of the answers. */
-  readonly loss: number;
-  /** Answers that were measured. */
-  readonly texts: number;
 }
 
 type SmallRows = readonly SmallRow[];
 
-function rowOf({ chosen: { task, arm, repeat, rate }, metrics }: MadeRun<SmallRun>): SmallRow {
-  const { exact, loss, texts, trained } = metrics as Record<string, number>;
-  return {
-    ...{ task: task.name, method: arm.method, rank: arm.rank, name: smallName(arm), seed: repeat },
-    ...{ ...rate, trained, right: 100 * exact, loss, texts },
-  };
+function rowOf(run: MadeRun<SmallRun>): SmallRow {
+  const { arm } = run.chosen;
+  return { ...armRow(run), method: arm.method, rank: arm.rank, name: smallName(arm) };
 }
 
 /** The mean of an arm's seeds on a task, of this study or of the map. */
@@ -144,9 +119,6 @@ const needText = (rows: SmallRows, task: string): string => {
 const shown = ({ trained, right }: Point): string =>
   `${trained.toLocaleString("en")}: ${right.toFixed(1)}%`;
 
-const each = (tasks: readonly string[], text: (task: string) => string): string =>
-  tasks.map((task) => `${task}: ${text(task)}`).join("; ");
-
 /** Right answers by trained values of every arm of a method. */
 const curves = (method: SmallArm["method"]) => (rows: SmallRows): string =>
   `${method}'s values and right answers: ${
@@ -227,13 +199,7 @@ const runsTable = (rows: SmallRows): DataTable =>
       ["method", "method", "text"],
       ["name", "arm", "text"],
       ["rank", "r", "count"],
-      ["seed", "seed", "count"],
-      ["learningRate", "rate", "number"],
-      ["end", "end of the grid", "text"],
-      ["trained", "trained values", "count"],
-      ["right", "right (%)", "percent"],
-      ["loss", "nats per character", "nats"],
-      ["texts", "answers", "count"],
+      ...armColumns,
     ],
     rows,
   });
@@ -287,12 +253,12 @@ export const belowRankOne: Experiment = experiment<SmallRun, SmallRows>({
     "How many trained values does a task need, if LoRA of rank 1 is no lower bound? LoRA-XS and TinyLoRA train a core " +
     "between the leading singular vectors of each weight: from one value for the whole model to 8,192.",
   source: "Bałazy et al. 2024 (2405.17604); Morris et al. 2026 (2602.04118)",
-  runs: ({ seeds, quick }) =>
-    planSmall(
-      quick ? [smallArms[0], smallArms.at(-1)!] : smallArms,
-      quick ? smallTasks.slice(0, 1) : smallTasks,
-      seeds,
-      quick,
+  runs: (context) =>
+    planArms(
+      smallStudy,
+      context.quick ? [smallArms[0], smallArms.at(-1)!] : smallArms,
+      context.quick ? studiedTasks.slice(0, 1) : studiedTasks,
+      context,
     ),
   quoted: { ...shipped, rows: shipped.rows as unknown as SmallRows },
   rows: (made) => made.map(rowOf),

@@ -3,7 +3,7 @@
 import type { JsonRecord, MethodSpec } from "../../../src/runs/mod.ts";
 import type { PlannedRun, RunContext } from "../../../src/runs/plan.ts";
 import { type ChosenRate, withEnd } from "../../methods/rates.ts";
-import { searchSeed, tryRates } from "../../rate_search.ts";
+import { type RateGrid, searchRates, searchSeed } from "../../rate_search.ts";
 import { planSkill, type SkillRun, type SkillsBase, skillSteps } from "../runs.ts";
 import { type DownstreamTask, downstreamTasks, taskNamed } from "../tasks.ts";
 import found from "./learning_rates.json" with { type: "json" };
@@ -149,7 +149,10 @@ export const mapCells: readonly Cell[] = [
 ];
 
 /** Right answers and loss of each rate on the texts to choose by; `null` where training diverged. */
-export type TriedShares = Readonly<Record<string, { exact: number; loss: number } | null>>;
+export type TriedShares = Readonly<Record<string, Share | null>>;
+
+/** Right answers, from 0 to 1, and the loss. */
+type Share = { readonly exact: number; readonly loss: number };
 
 /** The highest share of right answers; of equals, the lowest loss. */
 export function bestRate(tried: TriedShares): ChosenRate {
@@ -232,7 +235,7 @@ export async function searchNeededRank(context: RunContext): Promise<JsonRecord>
   for (const { task, arm } of searchedCells) {
     const name = arm.base === "untrained" ? `untrained, ${task.name}` : task.name;
     const planned = (learningRate: number) => planSearched({ task, arm }, learningRate);
-    (tried[name] ??= {})[armKey(arm)] = await searchRates(gridOf(arm), planned, context);
+    (tried[name] ??= {})[armKey(arm)] = await searchShares(gridOf(arm), planned, context);
   }
   return { split: "validation", steps: skillSteps, tried };
 }
@@ -243,33 +246,17 @@ const planSearched = ({ task, arm }: Cell, learningRate: number): PlannedRun =>
     ...{ task, split: "validation", base: arm.base },
   }, armName(arm));
 
-/** Rates to try. */
-export interface RateGrid {
-  /** The first ones. */
-  readonly first: readonly number[];
-  /** Ratio of a rate beyond the end to the end. */
-  readonly factor: number;
-  /** Most rates. */
-  readonly most: number;
-}
-
-/** The first rates, then one beyond the best as long as that is an end and not nearly all is right. */
-export async function searchRates(
-  { first, factor, most }: RateGrid,
+/** Tries rates, and chooses by the share of right answers, of equals by the loss. */
+export const searchShares = (
+  grid: RateGrid,
   planned: (learningRate: number) => PlannedRun,
   context: RunContext,
-): Promise<JsonRecord> {
-  const read = ({ exact, loss }: JsonRecord) => ({ exact, loss });
-  const rates = (ones: readonly number[]) => tryRates(ones, planned, read, context);
-  let tried = await rates(first);
-  for (let count = first.length; count < most; count++) {
-    const { learningRate, end } = bestRate(tried as TriedShares);
-    if (end === undefined || (tried as TriedShares)[learningRate]!.exact >= plenty) break;
-    const next = Number((learningRate * (end === "highest" ? factor : 1 / factor)).toPrecision(3));
-    tried = { ...tried, ...await rates([next]) };
-  }
-  return tried;
-}
+): Promise<JsonRecord> =>
+  searchRates<Share>(grid, {
+    ...{ planned, best: bestRate },
+    read: ({ exact, loss }) => ({ exact, loss }),
+    isEnough: ({ exact }) => exact >= plenty,
+  }, context);
 
 /** The map's grid for an arm. */
 const gridOf = ({ line, rank = 1 }: Arm): RateGrid => ({
@@ -299,10 +286,18 @@ export const planCells = (
   repeats.flatMap((repeat) => cells.map((cell) => planCell(cell, repeat, quick)));
 
 function planCell({ task, arm }: Cell, repeat: number, quick: boolean): PlannedRun<MapRun> {
-  const { steps = skillSteps, base } = arm, rate = mapRateOf(task, arm);
-  return planSkill<MapRun>({
-    ...{ task, arm, repeat, rate, base, steps, measured: answers, ...quick && quickSizes },
-    ...{ method: methodOf(arm), learningRate: rate.learningRate },
-    ...{ seed: armSeed(arm, repeat), split: "test" },
-  }, armName(arm));
+  const { steps = skillSteps, base } = arm, rate = mapRateOf(task, arm), method = methodOf(arm);
+  const seed = armSeed(arm, repeat);
+  return planReported({ task, arm, repeat, rate, base, steps, method, seed }, armName(arm), quick);
 }
+
+/** A run whose answers are reported, at the rate that was chosen for it. */
+export const planReported = <Chosen extends { readonly rate: ChosenRate }>(
+  chosen: Chosen & Omit<SkillRun, "learningRate" | "split" | "measured">,
+  name: string,
+  quick: boolean,
+): PlannedRun<Chosen & SkillRun> =>
+  planSkill({
+    ...{ ...chosen, measured: answers, ...quick && quickSizes },
+    ...{ learningRate: chosen.rate.learningRate, split: "test" },
+  }, name);

@@ -6,7 +6,7 @@ import type { Parameter } from "../../autograd/parameter.ts";
 import type { Tape } from "../../autograd/tape.ts";
 import { assertOptions } from "../../core/checks.ts";
 import { oneLine } from "../../core/errors.ts";
-import { assertSeed } from "../../core/random.ts";
+import { assertSeed, isSeed } from "../../core/random.ts";
 import { assertShape, type HostData, sizeOf } from "../../core/tensor.ts";
 import type { Tensor } from "../../device/device.ts";
 import {
@@ -233,9 +233,6 @@ const known = new Set([
   ...ofEveryMethod,
   ...["method", "dimension", "seed", "target_modules", "modules_to_save"],
 ]);
-
-const isSeed = (value: unknown): value is number =>
-  Number.isInteger(value) && Number(value) >= 0 && Number(value) < 2 ** 32;
 
 /**
  * The facts of P in a folder, and the tensors beside z.

@@ -4,6 +4,7 @@ import { assertPromptFormat, type PromptFormat } from "../../core/batch.ts";
 import { isRecord, isText, jsonValue, parseJson } from "../../core/checks.ts";
 import { AdapterFileError, quote } from "../../core/errors.ts";
 import { mostLabels } from "../../core/limits.ts";
+import { isSeed } from "../../core/random.ts";
 import { type RandomInit, randomInits } from "../../core/update.ts";
 import { canonicalJson, sha256 } from "../../storage/digest.ts";
 import type { PeftConfig } from "./config.ts";
@@ -138,9 +139,8 @@ export function parseStart(metadata: Readonly<Record<string, string>>): RandomSt
 export function asStart(value: unknown): RandomStart | undefined {
   if (!isRecord(value)) return undefined;
   const { init, seed } = value;
-  const isSeed = Number.isInteger(seed) && Number(seed) >= 0 && Number(seed) < 2 ** 32;
   const known = randomInits.find((one) => one === init);
-  return isSeed && known ? { init: known, seed: Number(seed) } : undefined;
+  return isSeed(seed) && known ? { init: known, seed } : undefined;
 }
 
 /** The key in `__metadata__`; PEFT has no field for a factor that is frozen, and only reads `format`. */

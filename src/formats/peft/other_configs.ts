@@ -1,6 +1,7 @@
 /** The `adapter_config.json` of PEFT's prompt tuning and prefix tuning. @module */
 
 import { isRecord, isText } from "../../core/checks.ts";
+import { isSeed } from "../../core/random.ts";
 import type { Json } from "../safetensors/header.ts";
 import {
   field,
@@ -151,8 +152,6 @@ export function parseVeraConfig(json: unknown): VeraConfig {
     refuse("bias", 'be "none" (not implemented: biases beside VeRA)', json.bias);
   }
   refuseUnknown(json, knownVera);
-  const isSeed = (value: unknown): value is number =>
-    Number.isInteger(value) && Number(value) >= 0 && Number(value) < 2 ** 32;
   return {
     rank: number(json, "r", "be an integer of at least 1", isRank) ?? 256,
     seed: number(json, "projection_prng_key", "be a whole number in [0, 2^32)", isSeed) ?? 0,

@@ -2,7 +2,8 @@
 
 import { assertEquals, assertStringIncludes } from "@std/assert";
 import { bAlone } from "../../../experiments/half/b_alone.ts";
-import { halfRanks, halfTasks, planHalf, searchedRanks } from "../../../experiments/half/runs.ts";
+import { halfRanks, halfStudy, searchedRanks } from "../../../experiments/half/runs.ts";
+import { planArms, studiedTasks } from "../../../experiments/skills/arms.ts";
 import neededRank from "../../../experiments/skills/needed_rank/needed_rank.json" with {
   type: "json",
 };
@@ -16,7 +17,7 @@ const lora = (task: string, rank: number) => meanOf(mapRuns, on(task, "qv", rank
 
 /** B alone so many points below LoRA of some rank, on every task; of a rank that the map lacks, 100%. */
 const rowsAt = (points: number, loraRank: (rank: number) => number) =>
-  halfTasks.flatMap(({ name: task }) =>
+  studiedTasks.flatMap(({ name: task }) =>
     halfRanks.map((rank) => ({
       ...{ task, rank, seed: 1, learningRate: 0.01, trained: 768 * rank, loss: 0, texts: 600 },
       right: (lora(task, loraRank(rank)) ?? 100) - points,
@@ -38,7 +39,7 @@ Deno.test("on a par is at most 1.1 points below LoRA of the same rank", () => {
 
 Deno.test("the near task's answers do not decide of the far ones", () => {
   const mixed = rowsAt(0, (rank) => rank).map((row) =>
-    row.task === halfTasks[0].name ? { ...row, right: 0 } : row
+    row.task === studiedTasks[0].name ? { ...row, right: 0 } : row
   );
   assertEquals([nearClaim, farClaim].map(({ holds }) => holds(rows(mixed))), [false, true]);
 });
@@ -63,7 +64,9 @@ Deno.test("half of the bytes is half at every rank", () => {
 
 Deno.test("no run has the seed of another, whatever its task, rank and repeat", async () => {
   using device = new ReferenceDevice();
-  const planned = planHalf(searchedRanks, halfTasks, [1, 2, 3], false);
+  const planned = planArms(halfStudy, searchedRanks, studiedTasks, {
+    ...{ seeds: [1, 2, 3], quick: false },
+  });
   const seeds = await Promise.all(planned.map(async ({ spec }) => (await spec(device)).seed));
   assertEquals(new Set(seeds).size, 3 * 3 * searchedRanks.length);
 });
@@ -72,11 +75,11 @@ Deno.test("the shipped rows are three seeds of every rank and task, with bytes o
   const { halfRuns, halfMemory, halfInputs } = shipped.rows;
   const cells = halfRuns.map(({ task, rank, seed }) => `${task} ${rank} ${seed}`);
   assertEquals(new Set(cells).size, cells.length);
-  assertEquals(cells.length, 3 * halfTasks.length * halfRanks.length);
+  assertEquals(cells.length, 3 * studiedTasks.length * halfRanks.length);
   assertEquals(halfRuns.filter(({ rank, trained }) => trained !== 768 * rank), []);
   assertEquals([halfMemory.length, halfInputs.length], [
     2 * halfRanks.length,
-    2 * halfTasks.length,
+    2 * studiedTasks.length,
   ]);
 });
 

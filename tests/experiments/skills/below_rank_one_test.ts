@@ -2,11 +2,8 @@
 
 import { assertEquals } from "@std/assert";
 import { belowRankOne } from "../../../experiments/skills/below_rank_one/below_rank_one.ts";
-import {
-  smallArms,
-  smallName,
-  smallTasks,
-} from "../../../experiments/skills/below_rank_one/runs.ts";
+import { studiedTasks } from "../../../experiments/skills/arms.ts";
+import { smallArms, smallName } from "../../../experiments/skills/below_rank_one/runs.ts";
 
 /** Values of an arm on eight layers. */
 const valuesOf = ({ rank, values = 8 * rank ** 2 }: (typeof smallArms)[number]): number => values;
@@ -14,7 +11,7 @@ const valuesOf = ({ rank, values = 8 * rank ** 2 }: (typeof smallArms)[number]):
 /** Rows of three seeds, with as many right answers as a function of values says. */
 const planted = (right: (task: number, values: number, isShared: boolean) => number) =>
   [1, 2, 3].flatMap((seed) =>
-    smallTasks.flatMap((task, at) =>
+    studiedTasks.flatMap((task, at) =>
       smallArms.map((arm) => ({
         ...{ task: task.name, method: arm.method, rank: arm.rank, name: smallName(arm), seed },
         ...{ trained: valuesOf(arm), learningRate: 0.1, loss: 0, texts: 600 },
