@@ -4,20 +4,23 @@
  * @module
  */
 
-import { assert } from "@std/assert";
+import { assert, assertEquals, assertRejects } from "@std/assert";
 import {
   type Adapter,
   injectLora,
+  loadAnyAdapter,
   type LoraAdapter,
   LoraEmbedding,
   type LoraOptions,
 } from "../../src/adapt/mod.ts";
+import { mergeFolder } from "../../src/adapt/merge/folder.ts";
+import { AdapterFileError } from "../../src/core/errors.ts";
 import { crossEntropy, type Parameter, Tape, type TapeOptions } from "../../src/autograd/mod.ts";
 import { readJson } from "../../src/storage/files.ts";
 import { type HostData, type HostTensor, hostTensor } from "../../src/core/tensor.ts";
 import { Random } from "../../src/core/random.ts";
 import type { Device, Tensor } from "../../src/device/device.ts";
-import { readSafetensors } from "../../src/formats/mod.ts";
+import { readSafetensors, writeSafetensors } from "../../src/formats/mod.ts";
 import {
   type Gpt2,
   initGpt2,
@@ -192,4 +195,28 @@ export async function assertGoldenGradients(
     const gradient = await valuesOf(tape.gradientOf(parameter)!);
     assertAllClose(gradient, wanted.data, { relative: 0, absolute, what: parameter.name });
   }
+}
+
+/**
+ * The tensors of a golden folder, and a check that a folder with other fields or tensors is refused: loaded on the model of
+ * `gpt2_tiny`, and merged into its files.
+ */
+export async function refusalsOf(name: string, folder: string, model: TextModel) {
+  const from = golden(name), weights = "adapter_model.safetensors", base = golden("gpt2_tiny");
+  const { tensors } = await readSafetensors(`${from}/${weights}`);
+  const config = await readJson(`${from}/adapter_config.json`) as Record<string, unknown>;
+  const refused = async (message: string, fields: object, changed = tensors) => {
+    const json = JSON.stringify({ ...config, ...fields });
+    await Deno.writeTextFile(`${folder}/adapter_config.json`, json);
+    await writeSafetensors(`${folder}/${weights}`, changed);
+    await assertRejects(() => loadAnyAdapter(model, folder), AdapterFileError, message);
+    const output = `${folder}/merged`;
+    await assertRejects(
+      () => mergeFolder({ model: base, adapters: [folder], output }),
+      AdapterFileError,
+      message,
+    );
+    assertEquals(model.adapters.size, 0);
+  };
+  return { tensors, refused };
 }

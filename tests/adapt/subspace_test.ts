@@ -1,23 +1,19 @@
 /** Random subspaces: P and its transpose, without Π, and what does not fit. `method_cases.ts` has what all methods do. */
 
-import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
+import { assert, assertEquals, assertThrows } from "@std/assert";
 import { countModules } from "../../src/accounting/mod.ts";
-import { injectSubspace, loadAnyAdapter, type SubspaceOptions } from "../../src/adapt/mod.ts";
-import { mergeFolder } from "../../src/adapt/merge/folder.ts";
+import { injectSubspace, type SubspaceOptions } from "../../src/adapt/mod.ts";
 import { projectedOnHost } from "../../src/adapt/subspace/projection.ts";
-import { AdapterFileError } from "../../src/core/errors.ts";
 import { Random } from "../../src/core/random.ts";
 import type { Device, Tensor } from "../../src/device/device.ts";
 import { DryDevice } from "../../src/device/dry.ts";
 import { ReferenceDevice } from "../../src/device/reference.ts";
-import { readSafetensors, writeSafetensors } from "../../src/formats/mod.ts";
 import { type DenseMatrix, singularValues } from "../../src/linalg/mod.ts";
 import { loadModel, Perceptron } from "../../src/models/mod.ts";
-import { readJson } from "../../src/storage/files.ts";
 import { assertAllClose } from "../support/all_close.ts";
 import { coreDevices, testOn } from "../support/devices.ts";
 import "../support/open_lapack.ts";
-import { golden, valuesOf, withFolder } from "./fixtures.ts";
+import { golden, refusalsOf, valuesOf, withFolder } from "./fixtures.ts";
 
 const normals = (random: Random, length: number): Float32Array<ArrayBuffer> =>
   Float32Array.from({ length }, () => random.normal());
@@ -168,24 +164,9 @@ for (const [options, message] of unfit) {
 
 Deno.test("a folder without what P is drawn from, or of other layers, is refused, loaded and merged", () =>
   withFolder(async (folder) => {
-    const from = golden("methods/gpt2_subspace"), weights = "adapter_model.safetensors";
     using device = new ReferenceDevice();
     using model = await loadModel(device, golden("gpt2_tiny"));
-    const { tensors } = await readSafetensors(`${from}/${weights}`);
-    const config = await readJson(`${from}/adapter_config.json`) as Record<string, unknown>;
-    const refused = async (message: string, fields: object, changed = tensors) => {
-      const json = JSON.stringify({ ...config, ...fields });
-      await Deno.writeTextFile(`${folder}/adapter_config.json`, json);
-      await writeSafetensors(`${folder}/${weights}`, changed);
-      await assertRejects(() => loadAnyAdapter(model, folder), AdapterFileError, message);
-      const output = `${folder}/merged`, base = golden("gpt2_tiny");
-      await assertRejects(
-        () => mergeFolder({ model: base, adapters: [folder], output }),
-        AdapterFileError,
-        message,
-      );
-      assertEquals(model.adapters.size, 0);
-    };
+    const { refused } = await refusalsOf("methods/gpt2_subspace", folder, model);
     await refused("scale must be null, false or empty", { scale: 2 });
     await refused("seed must be a whole number in [0, 2^32), found -1", { seed: -1 });
     await refused("seed must be a whole number in [0, 2^32), found nothing", { seed: undefined });

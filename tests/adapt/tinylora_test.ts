@@ -2,24 +2,16 @@
 
 import { assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { countModules } from "../../src/accounting/mod.ts";
-import {
-  injectTinyLora,
-  loadAnyAdapter,
-  type TinyLoraOptions,
-  type TinyLoraSite,
-} from "../../src/adapt/mod.ts";
-import { mergeFolder } from "../../src/adapt/merge/folder.ts";
-import { AdapterFileError } from "../../src/core/errors.ts";
+import { injectTinyLora, type TinyLoraOptions, type TinyLoraSite } from "../../src/adapt/mod.ts";
 import type { HostTensor } from "../../src/core/tensor.ts";
 import { ReferenceDevice } from "../../src/device/reference.ts";
-import { readSafetensors, writeSafetensors } from "../../src/formats/mod.ts";
+import { readSafetensors } from "../../src/formats/mod.ts";
 import { denseOf, svd } from "../../src/linalg/mod.ts";
 import { vectorsOf } from "../../src/methods/tinylora.ts";
 import { loadModel } from "../../src/models/mod.ts";
-import { readJson } from "../../src/storage/files.ts";
 import { assertAllClose } from "../support/all_close.ts";
 import "../support/open_lapack.ts";
-import { golden, valuesOf, withFolder } from "./fixtures.ts";
+import { golden, refusalsOf, valuesOf, withFolder } from "./fixtures.ts";
 
 const weights = "adapter_model.safetensors", from = golden("methods/gpt2_tinylora");
 
@@ -120,21 +112,7 @@ Deno.test("a folder with what is not understood, without a tensor or with anothe
   withFolder(async (folder) => {
     using device = new ReferenceDevice();
     using model = await loadModel(device, golden("gpt2_tiny"));
-    const { tensors } = await readSafetensors(`${from}/${weights}`);
-    const config = await readJson(`${from}/adapter_config.json`) as Record<string, unknown>;
-    const refused = async (message: string, fields: object, changed = tensors) => {
-      const json = JSON.stringify({ ...config, ...fields });
-      await Deno.writeTextFile(`${folder}/adapter_config.json`, json);
-      await writeSafetensors(`${folder}/${weights}`, changed);
-      await assertRejects(() => loadAnyAdapter(model, folder), AdapterFileError, message);
-      const output = `${folder}/merged`, base = golden("gpt2_tiny");
-      await assertRejects(
-        () => mergeFolder({ model: base, adapters: [folder], output }),
-        AdapterFileError,
-        message,
-      );
-      assertEquals(model.adapters.size, 0);
-    };
+    const { tensors, refused } = await refusalsOf("methods/gpt2_tinylora", folder, model);
     const without = (end: string) => new Map([...tensors].filter(([name]) => !name.endsWith(end)));
     const withOne = (name: string, ...shape: number[]) => {
       const data = new Float32Array(shape.reduce((product, extent) => product * extent, 1));
