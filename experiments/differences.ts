@@ -54,6 +54,19 @@ export const seedNoise = (groups: readonly (readonly number[])[]): number =>
   2 * Math.sqrt(2 * pooledVariance(groups) / Math.min(...groups.map(({ length }) => length)));
 
 /**
+ * Two standard errors of the difference of two means of n and m seeds: 2 s √(1/n + 1/m), with s² pooled over all groups.
+ *
+ * @param one The n values of one mean.
+ * @param other The m values of the other.
+ * @param groups The value of each seed, a group for each method.
+ */
+export const unlikeNoise = (
+  { values: one }: { readonly values: readonly number[] },
+  { values: other }: { readonly values: readonly number[] },
+  groups: readonly (readonly number[])[],
+): number => 2 * Math.sqrt(pooledVariance(groups) * (1 / one.length + 1 / other.length));
+
+/**
  * Two standard errors of such a difference where the seeds are shared, so that differences are paired: s² is what is
  * left of each value when its group's mean and its seed's mean are taken out. NaN for a single seed or group.
  *

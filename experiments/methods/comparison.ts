@@ -107,8 +107,12 @@ function cellOf(rows: readonly MethodRow[]): MethodCell {
   return { ...first, values, mean: mean(values), spread: range(values) };
 }
 
-/** Two standard errors of the difference of the means of two cells. */
-export type NoiseBetween = (a: MethodCell, b: MethodCell) => number;
+/** Two standard errors of the difference of the means of two cells; `pooled` are the values of those that noise is pooled over. */
+export type NoiseBetween = (
+  a: MethodCell,
+  b: MethodCell,
+  pooled: readonly (readonly number[])[],
+) => number;
 
 /** Methods side by side. */
 export class MethodComparison {
@@ -119,7 +123,7 @@ export class MethodComparison {
   /** Degrees of freedom that it was estimated with; unknown where it is given. */
   readonly freedom?: number;
   /** That of a difference of two cells. Default: the same for all. */
-  readonly noiseBetween: NoiseBetween;
+  readonly noiseBetween: (a: MethodCell, b: MethodCell) => number;
   readonly #sign: number;
 
   /**
@@ -140,8 +144,8 @@ export class MethodComparison {
     this.cells = [...groups.values()].map(cellOf);
     const pooled = this.cells.filter(isPooled).map(({ values }) => values);
     this.noise = typeof noise === "number" ? noise : seedNoise(pooled);
-    this.noiseBetween = typeof noise === "function" ? noise : () => this.noise;
-    if (noise === undefined) this.freedom = freedomOf(pooled);
+    this.noiseBetween = (a, b) => typeof noise === "function" ? noise(a, b, pooled) : this.noise;
+    if (typeof noise !== "number") this.freedom = freedomOf(pooled);
     this.#sign = best === "lowest" ? 1 : -1;
   }
 
@@ -167,9 +171,10 @@ export class MethodComparison {
     return this.#sign * (worse.mean - better.mean);
   }
 
-  /** True if one is better than another by more than the noise; with a single seed, at all. */
+  /** True if one is better than another by more than the noise between them; with a single seed, at all. */
   isBetter(better: MethodCell, worse: MethodCell): boolean {
-    return this.gain(better, worse) > (Number.isNaN(this.noise) ? 0 : this.noise);
+    const noise = this.noiseBetween(better, worse);
+    return this.gain(better, worse) > (Number.isNaN(noise) ? 0 : noise);
   }
 
   /** The best of some. */
@@ -221,6 +226,17 @@ export function uncountedLead(
 /** Distance of a number beyond its mark, with the noise floor. */
 export const marginOf = (compared: MethodComparison, beyond: number): Margin => ({
   ...{ beyond, noise: compared.noise, seeds: seedsOf(compared), freedom: compared.freedom },
+});
+
+/** Distance of one cell's lead over another beyond its mark, with the noise and the seeds of these two. */
+export const marginBetween = (
+  compared: MethodComparison,
+  [one, other]: readonly [MethodCell, MethodCell],
+): Margin => ({
+  beyond: -compared.gain(one, other),
+  noise: compared.noiseBetween(one, other),
+  seeds: Math.min(one.values.length, other.values.length),
+  freedom: compared.freedom,
 });
 
 /** `LoRA (q, v) 3.412`. */

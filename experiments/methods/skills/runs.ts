@@ -226,7 +226,26 @@ export function chosenOnSkill(
 export interface ChosenSkill extends ChosenMethod, ChosenOnSkill {
   /** The task. */
   readonly task: DownstreamTask;
+  /** True for a seed that Table 3's claim alone reads. */
+  readonly isFurther?: boolean;
 }
+
+/** The seeds that Table 3's claim alone reads, of the two methods that decide it: the rules' note of 2026-12-02. */
+export const furtherSeeds: readonly number[] = Array.from({ length: 57 }, (_, i) => 4 + i);
+
+/** LoRA and the top layer, which they are run with. */
+const withFurtherSeeds = skillMethods.filter(({ key }) => [lora, "top-layers"].includes(key));
+
+/** Their runs. */
+export const furtherRuns = (found: FoundOnSkills): PlannedRun<ChosenSkill>[] =>
+  furtherSeeds.flatMap((place) =>
+    onBothTasks(withFurtherSeeds).flatMap(({ task, methods }) =>
+      comparedSizes(methods).map((sized) => {
+        const { chosen, ...planned } = reportedRun(found, task, sized, { place, quick: false });
+        return { ...planned, chosen: { ...chosen, isFurther: true } };
+      })
+    )
+  );
 
 /** All runs of a job: all cells of a seed before those of the next. */
 export const reportedRuns = (
@@ -236,16 +255,26 @@ export const reportedRuns = (
 ): PlannedRun<ChosenSkill>[] =>
   seeds.flatMap((place) =>
     reported.flatMap(({ task, methods }) =>
-      (quick ? comparedSizes : allSizes)(methods).map((sized): PlannedRun<ChosenSkill> => {
-        const [method, size] = sized, rate = chosenOnSkill(found, task, sized);
-        const { learningRate } = rate, run = { learningRate, place, quick, split: "test" } as const;
-        return {
-          ...planOnSkill(task, searchedAlone(sized), run),
-          chosen: { ...rate, method, size, task, seed: place },
-        };
-      })
+      (quick ? comparedSizes : allSizes)(methods).map((sized) =>
+        reportedRun(found, task, sized, { place, quick })
+      )
     )
   );
+
+/** The run of a method at a size on a task, at the rate of its search. */
+function reportedRun(
+  found: FoundOnSkills,
+  task: DownstreamTask,
+  sized: SizedMethod,
+  { place, quick }: Pick<MethodRun, "place" | "quick">,
+): PlannedRun<ChosenSkill> {
+  const [method, size] = sized, rate = chosenOnSkill(found, task, sized);
+  const { learningRate } = rate, run = { learningRate, place, quick, split: "test" } as const;
+  return {
+    ...planOnSkill(task, searchedAlone(sized), run),
+    chosen: { ...rate, method, size, task, seed: place },
+  };
+}
 
 /** Result of a run, or of the base, on a task. */
 export interface SkillRow extends MethodRow {
@@ -255,11 +284,14 @@ export interface SkillRow extends MethodRow {
   readonly texts: number;
   /** The loss by which the rate was chosen, in nats per character. */
   readonly validation?: number;
+  /** 1 for a seed that Table 3's claim alone reads. */
+  readonly further?: 1;
 }
 
 /** The row of a run: its share of right answers in percent. */
 export function skillRow(made: MadeRun<ChosenSkill>): SkillRow {
   const { exact, texts } = made.metrics as Record<string, number>;
-  const { task: { name: task }, validation } = made.chosen;
-  return { task, texts, ...methodRow(made, 100 * exact), validation };
+  const { task: { name: task }, validation, isFurther } = made.chosen;
+  const row = { task, texts, ...methodRow(made, 100 * exact), validation };
+  return isFurther ? { ...row, further: 1 } : row;
 }

@@ -14,8 +14,10 @@ import {
 import {
   averageOfTasks,
   eachTaskClaims,
+  severalClaim,
   skillClaims,
   type SkillComparison,
+  withFurther,
   withTasks,
 } from "../../../experiments/methods/skills/claims.ts";
 import { nearTask, type SkillRow } from "../../../experiments/methods/skills/runs.ts";
@@ -95,7 +97,7 @@ Deno.test("on a par: the task that is the furthest behind says whether that is o
   assertEquals(verdict(parClaim, par(100, mark - 0.01)), "not reproduced");
 });
 
-const [table3, scales, adapters] = skillClaims;
+const table3 = severalClaim, [scales, adapters] = skillClaims;
 
 /** LoRA at 80 and its baselines of table 3, of which so many are worse by so much. */
 const baselines = (worse: number, by: number, trained = 1000): Cell[] => [
@@ -119,6 +121,28 @@ Deno.test("table 3: the third best lead is beyond the noise where three baseline
   assertEquals(verdict(table3, better(3, half + 1e-9)), "not reproduced");
   assertEquals(verdict(table3, better(3, half - 1e-9)), "not reproduced at this scale");
   assertEquals(verdict(table3, better(2, 9)), "not reproduced at this scale"); // Three are level.
+});
+
+Deno.test("table 3 alone reads further seeds, and its noise is that of two cells of unlike many", () => {
+  const cells = baselines(3, 9), rows = rowsOf(cells);
+  const further = rows.filter(({ key }) => key === "lora-qv").flatMap((row) =>
+    [2, 3].map((seed): SkillRow => ({ ...row, seed, value: 90 - 10 * (seed - 2), further: 1 }))
+  );
+  const compared = withFurther([...rows, ...further]), own = compared.cell("lora-qv");
+  assertEquals(
+    compare(cells).cell("lora-qv").values,
+    averageOfTasks([...rows, ...further])
+      .filter(({ key }) => key === "lora-qv").map(({ value }) => value),
+  );
+  assertEquals(own.values, [79, 81, 90, 80]);
+  // Squares about the means: 2 for each of five baselines, 77 for LoRA; 5 + 3 degrees of freedom.
+  const variance = (5 * 2 + 77) / 8;
+  assertAlmostEquals(
+    compared.noiseBetween(own, compared.cell("full")),
+    2 * Math.sqrt(variance * (1 / 4 + 1 / 2)),
+    1e-12,
+  );
+  assertEquals(compared.freedom, 8);
 });
 
 /** Prefixes of two sizes on the near task, the smaller prefix-layer at `small`, the others at 50. */
