@@ -19,7 +19,13 @@ import {
   readAt,
 } from "../experiments/rank_real/cells.ts";
 import { measuredCells } from "../experiments/rank_real/subspaces.ts";
-import { chosenRuns, measureBase, type RealRow, rowsOf } from "../experiments/rank_real/rows.ts";
+import {
+  chosenRuns,
+  measureBase,
+  type RealRows,
+  runRows,
+  untrainedRows,
+} from "../experiments/rank_real/rows.ts";
 import { realSpec } from "../experiments/rank_real/runs.ts";
 import { scaledKeys, type ScaledRow } from "../experiments/rank_real/scaling.ts";
 import {
@@ -53,7 +59,6 @@ import {
 import { searchSeed } from "../experiments/rate_search.ts";
 import type { LowRankUpdate } from "../src/adapt/mod.ts";
 import { checkedOutCommit } from "../src/storage/checkout.ts";
-import { canonicalJson, sha256 } from "../src/storage/digest.ts";
 import { readJson, writeJsonAtomic } from "../src/storage/files.ts";
 import { kindOf } from "../src/storage/storage.ts";
 import { openCpuDevice } from "../src/device/cpu/cpu_device.ts";
@@ -89,12 +94,12 @@ async function kept<T>(file: string, make: () => Promise<T>): Promise<T> {
 const readSourceText = async (folder: string): Promise<string> =>
   sourceText(await readSource(folder));
 
-/** The base's losses and answers, with their source. */
-async function baseOf({ task, device, folder, source }: Job) {
-  const measured = canonicalJson({ model: await task.heldOut.digests(), sizes: { ...task.sizes } });
-  const sha = await sha256(new TextEncoder().encode(measured));
-  const make = async () => ({ source, metrics: await measureBase(task, device) });
-  return await kept(join(folder, `base-${sha}.json`), make);
+/** The rows that were saved before or, where there are none, those of what is not trained. */
+async function rowsBefore({ task, device, source }: Job): Promise<RealRows> {
+  const saved = await savedRows<RealRows>("losses");
+  if (saved.rows.length > 0) return saved;
+  const { rows, counts } = await untrainedRows(task, await measureBase(task, device));
+  return { counts, rows: rows.map((row) => ({ ...row, source })) };
 }
 
 async function shipRows(job: Job): Promise<void> {
@@ -106,13 +111,9 @@ async function shipRows(job: Job): Promise<void> {
     made.push({ ...result, chosen });
     sources.push(await readSourceText(result.folder));
   }
-  const base = await baseOf(job), { rows, counts } = await rowsOf(made, task, base.metrics);
-  const untrained = rows.length - made.length;
-  const sourced = rows.map((row, i): RealRow => ({
-    ...row,
-    source: i < untrained ? base.source : sources[i - untrained],
-  }));
-  const all = mergedRows(await savedRows("losses"), { rows: sourced, counts });
+  const before = await rowsBefore(job);
+  const rows = (await runRows(made, task)).map((row, i) => ({ ...row, source: sources[i] }));
+  const all = mergedRows(before, { ...before, rows });
   const file = { source: sourcesOf(all.rows), seeds: seedsOf(all.rows), rows: all };
   await writeJsonAtomic(fileOf("losses"), file);
   console.log(`${all.rows.length} rows`);

@@ -23,7 +23,8 @@ import {
   measureBase,
   type RealRow,
   type RealRows,
-  rowsOf,
+  runRows,
+  untrainedRows,
 } from "./rows.ts";
 import { planReal, realSteps } from "./runs.ts";
 import { findReal, openReal, packedPath, type RealSizes, realSizes } from "./task.ts";
@@ -183,7 +184,8 @@ export const rankReal: Experiment = experiment<ChosenRun, RealRows>({
   async rows(made, { device, quick, full }) {
     if (made.length > 0) {
       const task = openReal((await findReal())!, sizesOf(quick));
-      return await rowsOf(made, task, await measureBase(task, device));
+      const untrained = await untrainedRows(task, await measureBase(task, device));
+      return { ...untrained, rows: [...untrained.rows, ...await runRows(made, task)] };
     }
     return new LeftOut(
       full || quick

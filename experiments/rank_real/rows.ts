@@ -74,12 +74,8 @@ export function chosenRuns(
   return runs.sort((a, b) => a.data - b.data);
 }
 
-/** The rows of some finished runs, after those of what is not trained. */
-export async function rowsOf(
-  made: readonly MadeRun<ChosenRun>[],
-  task: RealTask,
-  base: JsonRecord,
-): Promise<RealRows> {
+/** Scores of answers to the meanings, and the meanings' own values as answers. */
+async function openScores(task: RealTask) {
   const scoresOf = await scorer(), meanings = await task.answered.meanings("test");
   const textsOf = (answers: readonly string[]): Texts =>
     meanings.map(({ references }, i) => ({ output: answers[i], references }));
@@ -88,7 +84,28 @@ export async function rowsOf(
     const { value: bleu, ...others } = scoresOf(textsOf(answers));
     return { bleu, ...others };
   };
-  const row = (run: MadeRun<ChosenRun>): RealRow => {
+  return { textsOf, scored, values: meanings.map(valuesOf) };
+}
+
+/** The rows of what is not trained: the base and the values of the meanings. */
+export async function untrainedRows(task: RealTask, base: JsonRecord): Promise<RealRows> {
+  const { scored, values } = await openScores(task);
+  return {
+    rows: [
+      { ...untrained("base", "the base, not trained", base), ...scored(base.answers as string[]) },
+      { ...untrained("values", "the values of the meaning"), ...scored(values) },
+    ],
+    counts: packed(base.counts as number[]),
+  };
+}
+
+/** The rows of some finished runs. */
+export async function runRows(
+  made: readonly MadeRun<ChosenRun>[],
+  task: RealTask,
+): Promise<RealRow[]> {
+  const { textsOf, scored } = await openScores(task);
+  return made.map((run): RealRow => {
     const answers = run.metrics.answers as string[] | undefined;
     const other = loraBeside(made, run),
       choice = answers && other &&
@@ -98,15 +115,7 @@ export async function rowsOf(
       ...scored(answers),
       ...choice !== undefined && { choice },
     };
-  };
-  return {
-    rows: [
-      { ...untrained("base", "the base, not trained", base), ...scored(base.answers as string[]) },
-      { ...untrained("values", "the values of the meaning"), ...scored(meanings.map(valuesOf)) },
-      ...made.map(row),
-    ],
-    counts: packed(base.counts as number[]),
-  };
+  });
 }
 
 /** Measures the base as a run is measured. */
