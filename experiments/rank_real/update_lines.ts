@@ -16,13 +16,15 @@ import { chosenRuns, packed, unpacked } from "./rows.ts";
 import { keptFolder, type RealRun, realSpec } from "./runs.ts";
 import type { RealTask } from "./task.ts";
 
-/** Every LoRA run whose rate was searched. */
+/** Every LoRA run on q and v whose rate was searched; of q alone the losses are asked. */
 export function loraRuns(tried: Readonly<Record<string, TriedRates>>): RealRun[] {
   const rateOf = (key: string) => chooseLeast(tried[key]).learningRate;
   const crossed = (key: string, run: { start: number; data: number; steps?: number }) =>
     key in tried ? [crossedRun(methodOf(key), rateOf(key), run)] : [];
   return [
-    ...chosenRuns(tried).filter(({ method }) => method.kind === "lora"),
+    ...chosenRuns(tried).filter(({ method, measured }) =>
+      method.kind === "lora" && measured === "all"
+    ),
     ...crossedStarts.flatMap((run) => crossed("qv-64", run)),
     ...longRuns.flatMap(({ key, ...run }) => crossed(key, { ...run, steps: longSteps })),
   ];
