@@ -48,7 +48,7 @@ const digests = {
 };
 
 /** Identity of the base in a specification. */
-const skillsIdentity = async (base: SkillsBase): Promise<JsonRecord> => ({
+export const skillsIdentity = async (base: SkillsBase): Promise<JsonRecord> => ({
   ...{ name: "tiny-skills", base },
   ...await digests[base](),
 });
@@ -65,7 +65,7 @@ export async function openSkillsBase(
 }
 
 /** The tokenizer of both. */
-const skillsTokenizer = lazily(() => loadTokenizer(skillsFolder));
+export const skillsTokenizer = lazily(() => loadTokenizer(skillsFolder));
 
 /** The update of one module. */
 export interface UpdateReading {
