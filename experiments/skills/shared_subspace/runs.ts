@@ -1,5 +1,7 @@
 /** Forty adapters for each kind of start and repeat: the same texts, and A's start of its own or one for all. @module */
 
+import type { LowRankFactors } from "../../../src/analysis/mod.ts";
+import { lazily } from "../../../src/core/numbers.ts";
 import { promptedBatches, type PromptedText, skillTexts } from "../../../src/data/mod.ts";
 import { canonicalJson, sha256 } from "../../../src/storage/digest.ts";
 import { type PlanContext, type PlannedRun, planRun, type RunOpeners } from "../../frame/mod.ts";
@@ -24,14 +26,25 @@ export interface SharedRun {
   readonly repeat: number;
 }
 
+/** An adapter that is trained. */
+export interface Trained extends SharedRun {
+  /** Its updates, by layer. */
+  readonly updates: readonly LowRankFactors[];
+  /** Its share of right answers. */
+  readonly exact: number;
+}
+
 /** Rank, steps, texts in a step, training texts, texts that are measured, and the rate at its highest. */
 export const sharedRank = 4, sharedSteps = 100, sharedBatch = 8, sharedRate = 0.01;
 const examples = 800, measured = 60;
 
-/** The method of all. */
-export const sharedMethod: MethodSpec = {
-  ...{ kind: "lora", rank: sharedRank, alpha: 2 * sharedRank, targetModules: "all-linear" },
-};
+/** LoRA of all. */
+export const sharedLora = {
+  ...{ rank: sharedRank, alpha: 2 * sharedRank },
+  targetModules: "all-linear",
+} as const;
+
+const method: MethodSpec = { kind: "lora", ...sharedLora };
 
 /** Seeds that no other study has, by repeat and place of a task. */
 const seedAt = (repeat: number, place: number): number => 9_000_000 + 10_000 * repeat + place;
@@ -57,18 +70,18 @@ export function sharedRuns({ seeds, quick }: PlanContext): PlannedRun<SharedRun>
 function planShared(chosen: SharedRun, quick: boolean): PlannedRun<SharedRun> {
   const { task, starts, repeat } = chosen, steps = quick ? 2 : sharedSteps;
   const seed = seedAt(repeat, placeOf(task));
-  const texts = skillTexts(task, { split: "train", examples, seed });
+  const texts = lazily(() => skillTexts(task, { split: "train", examples, seed }));
   return planRun<SharedRun>({
     ...{ label: `${task.name}, ${starts} start, seed ${repeat}`, steps, chosen },
     open: (device) => ({
       openModel: () => openSkillsBase(device, "trained", 0),
-      openBatches: () => batchesOf(texts, seed),
+      openBatches: () => batchesOf(texts(), seed),
       checkpointEvery: steps,
       measure: async (model: TextModel) => ({ ...await scoreTexts(model, unseenTexts(task)) }),
     } satisfies RunOpeners<TextModel>),
     spec: async ({ kind: device }) => ({
-      ...{ model: await skillsIdentity("trained"), method: sharedMethod, device },
-      data: { task: task.name, batch: sharedBatch, seed, sha256: await digestOf(texts) },
+      ...{ model: await skillsIdentity("trained"), method, device },
+      data: { task: task.name, batch: sharedBatch, seed, sha256: await digestOf(texts()) },
       training: {
         ...{ learningRate: sharedRate, steps, schedule: "linear" },
         warmupSteps: Math.ceil(steps / 30),

@@ -3,7 +3,7 @@
 import { letterShift, type Skill, skills } from "../../../src/data/mod.ts";
 import { newWord, taskNamed } from "../tasks.ts";
 
-/** What the tasks of a family have in common. */
+/** The kind of tasks that a family has. */
 export type Family = "a known skill" | "a new shift" | "two skills in a row" | "dates and numbers";
 
 /** A task with its family. */
