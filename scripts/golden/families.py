@@ -80,6 +80,7 @@ MODELS = {
     "mixtral-8x7b": MIXTRAL,
     "pythia-1.4b": NEOX,
     "gpt_neox classifier": classes(NEOX, "GPTNeoXForSequenceClassification", 2),
+    "gpt_neox with a tied head": NEOX | {"tie_word_embeddings": True, "attention_bias": False},
     "opt-125m": OPT,
     "opt-350m": OPT | dict(
         hidden_size=1024, num_hidden_layers=24, num_attention_heads=16, ffn_dim=4096, word_embed_proj_dim=512,
@@ -140,6 +141,9 @@ def tensors_of(config: dict) -> dict:
     # The first name of a tied tensor is not always that of files, which have the embedding's.
     if config["architectures"] == ["XLMRobertaForMaskedLM"]:
         found["tensors"]["roberta.embeddings.word_embeddings.weight"] = found["tensors"].pop("lm_head.decoder.weight")
+    # transformers 5 calls the head so in memory alone.
+    if config["model_type"] == "gpt_neox" and "lm_head.weight" in found["tensors"]:
+        found["tensors"]["embed_out.weight"] = found["tensors"].pop("lm_head.weight")
     return found
 
 

@@ -35,6 +35,9 @@ CASES = {
         "GPT2LMHeadModel", dict(n_embd=24, n_layer=2, n_head=3, vocab_size=61, n_positions=16, activation_function="relu"),
         "all-linear", torch.float32, {"fan_in_fan_out": True},
     ),
+    "gpt_neox": (
+        "GPTNeoXForCausalLM", SMALL | {"use_parallel_residual": False, "attention_bias": False}, "all-linear", torch.float16, {},
+    ),
     "phi3": ("Phi3ForCausalLM", SMALL | {"pad_token_id": 0}, ["qkv_proj", "gate_up_proj", "down_proj"], torch.float16, {}),
     "mamba": (
         "MambaForCausalLM", dict(hidden_size=24, num_hidden_layers=2, vocab_size=61, state_size=4),

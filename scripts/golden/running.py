@@ -18,6 +18,10 @@ DECODER = dict(
     vocab_size=VOCABULARY, hidden_size=16, num_hidden_layers=2, num_attention_heads=4, num_key_value_heads=2,
     intermediate_size=24, max_position_embeddings=32, bos_token_id=None, eos_token_id=2, pad_token_id=0,
 )
+NEOX = dict(
+    vocab_size=VOCABULARY, hidden_size=24, num_hidden_layers=2, num_attention_heads=3, intermediate_size=40,
+    max_position_embeddings=32, bos_token_id=None, eos_token_id=2, pad_token_id=0,
+)
 NAMES = {0: "no", 1: "maybe", 2: "yes"}
 LABELS = dict(id2label=NAMES, label2id={name: index for index, name in NAMES.items()})
 LLAMA3 = dict(rope_type="llama3", rope_theta=500000.0, factor=8.0, low_freq_factor=1.0, high_freq_factor=4.0,
@@ -38,6 +42,13 @@ MODELS = {
     "qwen2": ("Qwen2ForCausalLM", "qwen2", dict(DECODER, tie_word_embeddings=True)),
     "qwen3": ("Qwen3ForCausalLM", "qwen3", dict(DECODER, head_dim=6, tie_word_embeddings=True)),
     "qwen3_classifier": ("Qwen3ForSequenceClassification", "qwen3", dict(DECODER, head_dim=4, attention_bias=True, **LABELS)),
+    "gpt_neox": ("GPTNeoXForCausalLM", "gpt_neox", dict(
+        NEOX, intermediate_size=36, rotary_pct=0.5, rotary_emb_base=1000)),
+    "gpt_neox_serial": ("GPTNeoXForCausalLM", "gpt_neox", dict(
+        NEOX, use_parallel_residual=False, attention_bias=False, tie_word_embeddings=True, hidden_act="gelu_fast",
+        layer_norm_eps=1e-3,
+        rope_parameters=dict(rope_type="linear", rope_theta=500.0, factor=4.0, partial_rotary_factor=1.0))),
+    "gpt_neox_classifier": ("GPTNeoXForSequenceClassification", "gpt_neox", dict(NEOX, hidden_size=30, **LABELS)),
 }
 FILES = {
     "families/MODEL/": "save_pretrained, F32, of small random models: " + ", ".join(MODELS),
@@ -73,10 +84,15 @@ def record(folder: Path, name: str, model: torch.nn.Module) -> None:
         tensors[f"logits.{key}"] = result.logits
         case["loss"] = result.loss.item()
     result.loss.backward()
-    tensors |= {f"gradient.{key}": value.grad for key, value in model.named_parameters()}
+    tensors |= {f"gradient.{name_in_files(model, key)}": value.grad for key, value in model.named_parameters()}
     write_tensors(folder / f"{name}.safetensors", tensors)
     greedy = {"greedy": continuation(model, cases["plain"]["input_ids"][0])} if is_causal(model) else {}
     write_json(folder / f"{name}.json", {"cases": cases, **greedy})
+
+
+def name_in_files(model: torch.nn.Module, name: str) -> str:
+    """transformers 5 calls GPT-NeoX's head `lm_head`, but in the files that it writes."""
+    return name.replace("lm_head", "embed_out") if model.config.model_type == "gpt_neox" else name
 
 
 def is_causal(model: torch.nn.Module) -> bool:

@@ -155,6 +155,7 @@ const usualPositions: Readonly<Record<string, number>> = {
   mistral: 131072,
   qwen2: 32768,
   qwen3: 32768,
+  gpt_neox: 2048,
 };
 
 /** Families whose window is off unless `use_sliding_window`, as in transformers. */
@@ -183,6 +184,8 @@ export function longestSequence(json: ConfigJson): number | undefined {
     case "qwen2":
     case "qwen3":
       return decoderPositions(json);
+    case "gpt_neox":
+      return statedPositions(json);
   }
   const { max_position_embeddings: most } = json;
   return Number.isSafeInteger(most) ? Number(most) : undefined;
@@ -192,7 +195,8 @@ export function longestSequence(json: ConfigJson): number | undefined {
 export const decoderPositions = (json: ConfigJson): number =>
   Math.min(statedPositions(json), windowOf(json));
 
-const statedPositions = (json: ConfigJson): number => {
+/** The positions that a configuration states, or else those of its family in transformers. */
+export const statedPositions = (json: ConfigJson): number => {
   const max_position_embeddings = json.max_position_embeddings ??
     usualPositions[String(json.model_type)];
   return count({ ...json, max_position_embeddings }, "max_position_embeddings");

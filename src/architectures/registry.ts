@@ -204,7 +204,7 @@ export function isBuffer(tensor: string): boolean {
 }
 
 /** A token embedding or a language model's head, in the decoders and encoders that run. */
-const table = /(wte|embed_tokens|lm_head|word_embeddings|decoder)\.weight$/;
+const table = /(wte|embed_tokens|embed_in|embed_out|lm_head|word_embeddings|decoder)\.weight$/;
 
 /**
  * The matrices of the trunk's linear layers, the token embedding and a language model's head. Biases, norms,

@@ -53,6 +53,6 @@ export {
 export { gelu, type GeluOptions, relu, silu, swiglu, tanh } from "./ops/activations.ts";
 export { layerNorm, rmsNorm } from "./ops/norms.ts";
 export { linear } from "./ops/linear.ts";
-export { rotary } from "./ops/rotary.ts";
+export { rotary, rotaryPart } from "./ops/rotary.ts";
 export type { RowRange } from "../core/update.ts";
 export type { LowRankSite } from "./ops/low_rank.ts";

@@ -23,6 +23,7 @@ const usual: Readonly<Record<string, readonly string[]>> = {
   deberta: ["in_proj", "output.dense"],
   "deberta-v2": ["key_proj", "value_proj", "output.dense"],
   gpt2: ["c_attn", "mlp.c_proj"],
+  gpt_neox: ["query_key_value", "dense_4h_to_h"],
   llama: ["k_proj", "v_proj", "down_proj"],
   mistral: ["k_proj", "v_proj", "down_proj"],
   qwen2: ["q_proj", "v_proj", "down_proj"],

@@ -166,7 +166,7 @@ export interface ModelOptions {
 
 /** The fields by which families ask for dropout that they apply. */
 const appliedRates = [
-  ...["embd_pdrop", "resid_pdrop"] as const,
+  ...["embd_pdrop", "resid_pdrop", "hidden_dropout"] as const,
   ...["hidden_dropout_prob", "classifier_dropout", "pooler_dropout", "cls_dropout"] as const,
 ] as const;
 

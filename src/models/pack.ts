@@ -295,8 +295,16 @@ export interface Block<Context> {
   /**
    * The block's sublayers, applied to (batch · time, width) one after the other: the first mixes
    * tokens, and a second, if there is one, computes each row by itself.
+   *
+   * @param pick Leaves the rows that are read of the block. It comes between two sublayers by itself, and
+   * a block of one applies it to what follows its mixing of tokens.
    */
-  sublayers(tape: Tape, context: Context, block: number): readonly ((x: Tensor) => Tensor)[];
+  sublayers(
+    tape: Tape,
+    context: Context,
+    block: number,
+    pick: (x: Tensor) => Tensor,
+  ): readonly ((x: Tensor) => Tensor)[];
 }
 
 /**
@@ -315,8 +323,9 @@ export function blockSteps<Context extends SequenceContext>(
 ): ((x: Tensor) => Tensor)[] {
   const { virtual } = context;
   const sublayersOf = (block: Block<Context>, at: number) => {
-    const steps = block.sublayers(tape, context, at), isLast = at === blocks.length - 1;
-    return isLast ? steps.toSpliced(1, 0, pick) : steps;
+    const isLast = at === blocks.length - 1, read = isLast ? pick : (x: Tensor) => x;
+    const [first, ...second] = block.sublayers(tape, context, at, read);
+    return isLast && second.length > 0 ? [first, read, ...second] : [first, ...second];
   };
   return [
     (x) => virtual ? computedRows(tape, x, virtual) : x,

@@ -4,6 +4,7 @@ import type { ConfigJson } from "../architectures/config_fields.ts";
 import { completeDebertaConfig } from "../architectures/families/deberta.ts";
 import { completeEncoderConfig } from "../architectures/families/bert.ts";
 import { gpt2ConfigJson, parseGpt2Config } from "../architectures/families/gpt2.ts";
+import { completeGptNeoxConfig } from "../architectures/families/gpt_neox.ts";
 import { completeLlamaConfig } from "../architectures/families/llama.ts";
 import { completeQwen3Config } from "../architectures/families/qwen3.ts";
 import { quote } from "../core/errors.ts";
@@ -12,6 +13,7 @@ import { allocateText } from "./allocate_text.ts";
 import { Bert } from "./families/bert.ts";
 import { Deberta } from "./families/deberta.ts";
 import { Gpt2 } from "./families/gpt2.ts";
+import { GptNeox } from "./families/gpt_neox.ts";
 import { Llama } from "./families/llama.ts";
 import { Qwen3 } from "./families/qwen3.ts";
 import type { StoredForms } from "./stored_forms.ts";
@@ -76,6 +78,12 @@ const families: Readonly<Record<string, Family>> = {
     complete: completeQwen3Config,
     model: Qwen3,
     classifier: "Qwen3ForSequenceClassification",
+  },
+  gpt_neox: {
+    name: "GPT-NeoX",
+    complete: completeGptNeoxConfig,
+    model: GptNeox,
+    classifier: "GPTNeoXForSequenceClassification",
   },
 };
 

@@ -9,6 +9,7 @@ import {
   attention,
   type AttentionInputs,
   fusedInputs,
+  headPart,
   type PackedSequences,
 } from "../autograd/ops/attention.ts";
 import { dropoutWithGradient as dropout } from "../autograd/ops/dropout.ts";
@@ -106,6 +107,17 @@ export const rotaryProjections = (
     return turned;
   };
 };
+
+/** One projection that has q, k and v of each head side by side, with queries and keys turned by their positions. */
+export const rotaryProjectionByHead =
+  (qkv: Linear, heads: number): QkvProjection => (tape, x, { rotary }) => {
+    const fused = qkv.forward(tape, x);
+    const [q, k] = [0, 1].map((part) => rotary!.turnPart(tape, fused, heads, part));
+    const v = headPart(tape, fused, { heads, parts: 3, part: 2 });
+    tape.release(fused);
+    const [width] = qkv.extents.map((rows) => rows / 3);
+    return { q: { tensor: q, width }, k: { tensor: k, width }, v: { tensor: v, width } };
+  };
 
 /** Parts of attention. */
 export interface AttentionParts {

@@ -72,6 +72,7 @@ const tanhForm: Activation = (tape, x) => gelu(tape, x);
 
 const activations: Readonly<Record<string, Activation>> = {
   gelu: (tape, x) => gelu(tape, x, { exact: true }),
+  gelu_fast: tanhForm,
   gelu_new: tanhForm,
   gelu_pytorch_tanh: tanhForm,
   relu,
@@ -91,15 +92,20 @@ export function addLast(tape: Tape, a: Tensor, b: Tensor): Tensor {
   return sum;
 }
 
-/** x + sublayer(norm(x)), of which adapters may change the sublayer's output and the sum at `place`. */
+/**
+ * x + sublayer(norm(read)), of which adapters may change the sublayer's output and the sum at `place`.
+ *
+ * @param read The input of the sublayer's norm. Default: x; sublayers side by side read the same.
+ */
 export function residual(
   tape: Tape,
   x: Tensor,
   norm: Norm,
   sublayer: (n: Tensor) => Tensor,
   place: Place,
+  read: Tensor = x,
 ): Tensor {
-  const n = norm.forward(tape, x);
+  const n = norm.forward(tape, read);
   const y = place.forward(tape, n, sublayer(n));
   const sum = add(tape, x, y);
   tape.release(n, y);

@@ -12,6 +12,7 @@ export {
   type QkvProjection,
   type RelativeContext,
   RelativePositions,
+  rotaryProjectionByHead,
   rotaryProjections,
   SelfAttention,
   separateProjections,

@@ -31,6 +31,7 @@ export const families: Readonly<Record<string, string>> = {
   deberta: "families/deberta_classifier",
   deberta_v2: "families/deberta_v2_classifier",
   llama: "families/llama",
+  gpt_neox: "families/gpt_neox",
 };
 
 /** The same and more, for methods that act in every block. */
@@ -44,6 +45,7 @@ export const allFamilies: Readonly<Record<string, string>> = {
   mistral: "families/mistral",
   qwen2: "families/qwen2",
   qwen3: "families/qwen3",
+  "gpt_neox with an MLP after attention": "families/gpt_neox_serial",
 };
 
 /** Variants of the paper, each on a model of two blocks. ReLU has no derivative at 0, which differences may step over. */

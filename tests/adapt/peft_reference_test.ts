@@ -64,7 +64,7 @@ for (const [name, change] of Object.entries(adapters)) {
 for (const family of families) {
   const changes = [
     ...[{ rank: 3, alpha: 6 }, { rank: 2, targetModules: "all-linear" }],
-    { rank: 1, targetModules: ".*(embed_tokens|_embeddings)" },
+    { rank: 1, targetModules: ".*(embed_tokens|embed_in|_embeddings)" },
   ] as const;
   for (const change of changes) {
     Deno.test({

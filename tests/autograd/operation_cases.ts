@@ -19,6 +19,7 @@ import {
   replaceRows,
   rmsNorm,
   rotary,
+  rotaryPart,
   silu,
   softmax,
   swiglu,
@@ -70,6 +71,14 @@ export const operations: readonly OperationCase[] = [
     run: (tape, [tensor]) => {
       const q = rotate(tape, { tensor, offset: 1, width: 8 }, 2);
       return add(tape, q, rotate(tape, { tensor, offset: 7, width: 8 }, 1));
+    },
+  },
+  {
+    name: "rotary of the first columns of two parts of heads, and of all columns of one",
+    shapes: [[4, 12]],
+    run: (tape, [x]) => {
+      const part = (part: number, columns: number) => rotatePart(tape, x, { columns, part });
+      return [part(2, 4), part(1, 2)].reduce((sum, one) => add(tape, sum, one), part(1, 2));
     },
   },
   {
@@ -198,6 +207,19 @@ function rotate(tape: Tape, window: ColumnWindow, heads: number): Tensor {
   const positions = tape.allocate([4], "u32", "activation", "positions");
   tape.device.write(positions, Uint32Array.of(3, 0, 4, 1));
   return rotary(tape, window, table, positions, heads);
+}
+
+/** A part of one head of four columns, by angles of the positions of four tokens. */
+function rotatePart(
+  tape: Tape,
+  x: Tensor,
+  { columns, part }: { readonly columns: number; readonly part: number },
+): Tensor {
+  const table = tape.allocate([5, columns], "f32", "activation", "angles");
+  tape.device.write(table, Float32Array.from({ length: table.size }, (_, i) => Math.cos(i)));
+  const positions = tape.allocate([4], "u32", "activation", "positions");
+  tape.device.write(positions, Uint32Array.of(3, 0, 4, 1));
+  return rotaryPart(tape, x, table, positions, { heads: 1, parts: 3, part });
 }
 
 /** Every third key is hidden. */

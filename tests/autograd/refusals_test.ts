@@ -15,6 +15,7 @@ import {
   Parameter,
   rmsNorm,
   rotary,
+  rotaryPart,
   swiglu,
   Tape,
   unpadRows,
@@ -49,12 +50,23 @@ Deno.test("operations refuse operands that do not fit, by name and both shapes",
     const positions = tape.allocate([tokens], "u32", "activation", "positions");
     return rotary(tape, { tensor: qkv, offset: 4, width }, table, positions, heads);
   };
+  const rotatedPart = (angles: number, tokens = 8) => () => {
+    const table = tape.activation([7, angles], "table");
+    const positions = tape.allocate([tokens], "u32", "activation", "positions");
+    return rotaryPart(tape, qkv, table, positions, { heads: 2, parts: 3, part: 1 });
+  };
   const grouped = (width: number) => {
     const k = { tensor: qkv, offset: 4, width };
     return { q: { tensor: qkv, width: 4 }, k, v: { ...k, offset: 8 } };
   };
   const apart = padSequences(tape, [1, 2]);
   const wrong: [() => unknown, string][] = [
+    [
+      rotatedPart(4),
+      "rotating 4 columns of a head needs an even number in columns of 2 heads of 3, found [4, 12]",
+    ],
+    [rotatedPart(1), "rotating 1 columns of a head needs an even number"],
+    [rotatedPart(2, 4), "the positions of heads must have shape [8], found [4]"],
     [
       () => layerNorm(tape, x, make("g", 3), make("b", 4), 1e-5),
       "g must have shape [4], found [3]",

@@ -37,7 +37,8 @@ async function writeModel(folder: string, family: string, change: object = {}): 
   return model;
 }
 
-for (const family of ["llama", "llama3_tied", "llama_wide", "mistral", "qwen2", "qwen3"]) {
+const decoders = ["llama", "llama3_tied", "llama_wide", "mistral", "qwen2", "qwen3", "gpt_neox"];
+for (const family of [...decoders, "gpt_neox_serial"]) {
   Deno.test(`generate continues a prompt of ${family} with transformers' tokens`, () =>
     withFolder(async (folder) => {
       const { cases: { plain }, greedy } = await goldenJson(`families/${family}.json`);
@@ -91,6 +92,8 @@ const trained = {
   roberta_masked: { input_ids: ids, labels: [[-100, 20, -100, -100], [-100, -100, 21, -100]] },
   llama_classifier: { input_ids: ids, labels: [2, 1] },
   llama: { input_ids: ids, labels: ids },
+  gpt_neox: { input_ids: ids, labels: ids },
+  gpt_neox_classifier: { input_ids: ids, labels: [2, 1] },
 };
 
 for (const [family, batch] of Object.entries(trained)) {
@@ -126,7 +129,7 @@ Deno.test("a batch of ids alone is one for a causal model only", () =>
 Deno.test("compare and inspect take adapters of every family, without a base", () =>
   withFolder(async (folder) => {
     using device = await openCpuDevice({ threads: 1 });
-    for (const family of ["bert_classifier", "roberta_masked", "llama", "qwen2", "qwen3"]) {
+    for (const family of ["bert_classifier", "roberta_masked", ...decoders.slice(3)]) {
       using model = await loadModel(device, golden(`families/${family}`));
       const paths: string[] = [];
       for (const seed of [1, 2]) {

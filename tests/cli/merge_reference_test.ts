@@ -112,7 +112,7 @@ Deno.test({
     withFolder(async (folder) => {
       await run("merge_families", "make", folder);
       const names = filesIn(folder);
-      assertEquals(names, ["bert", "gpt2", "llama", "mamba", "phi3", "qwen3", "t5"]);
+      assertEquals(names, ["bert", "gpt2", "gpt_neox", "llama", "mamba", "phi3", "qwen3", "t5"]);
       for (const name of names) await mergeIn(`${folder}/${name}`);
       const found: Record<string, MergedFamily> = await printed("merge_families", "check", folder);
       for (

@@ -1,4 +1,6 @@
 import { assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
+import { architectureOf } from "../../src/architectures/mod.ts";
+import { parseGptNeoxConfig } from "../../src/architectures/families/gpt_neox.ts";
 import { ShapeError } from "../../src/core/errors.ts";
 import { hostTensor } from "../../src/core/tensor.ts";
 import { Tape } from "../../src/autograd/mod.ts";
@@ -124,6 +126,21 @@ const encoder = {
 
 const even = { ...encoder, model_type: "llama", num_attention_heads: 3 };
 
+const neox = { ...encoder, model_type: "gpt_neox", hidden_size: 24 };
+
+const turnsEven = "rotary_pct to turn an even number of a head's 12 columns";
+const neoxRefusals = [
+  [{ ...neox, num_attention_heads: 5 }, "num_attention_heads to divide the width, 24, found 5"],
+  [{ ...neox, hidden_act: "silu" }, 'found "silu"'],
+  [neox, `${turnsEven}, found 0.25`],
+  [{ ...neox, rotary_pct: 0.1 }, `${turnsEven}, found 0.1`],
+  [{ ...neox, rotary_pct: 1.2 }, `${turnsEven}, found 1.2`],
+  [{ ...neox, rope_parameters: { partial_rotary_factor: "1" } }, `${turnsEven}, found "1"`],
+  [{ ...neox, rotary_pct: 1, rotary_emb_base: 0 }, "rope_theta to be a positive number, found 0"],
+  [{ ...neox, rotary_pct: 1, rope_scaling: { type: "dynamic" } }, 'found "dynamic"'],
+  [{ ...neox, rotary_pct: 1, hidden_dropout: 1 }, "hidden_dropout to be in [0, 1), found 1"],
+] as const;
+
 Deno.test("a config that we cannot run is refused by field and value", async () => {
   using device = new ReferenceDevice();
   await withFolder(async (folder) => {
@@ -146,6 +163,7 @@ Deno.test("a config that we cannot run is refused by field and value", async () 
         [{ ...even, model_type: "qwen2", use_sliding_window: true }, "found true"],
         [{ ...even, model_type: "qwen3", use_sliding_window: true }, "found true"],
         [{ ...even, model_type: "qwen3", head_dim: 5 }, "head_dim to be even"],
+        ...neoxRefusals,
         [{ model_type: "gpt2", activation_function: "relu" }, 'found "relu"'],
         [{ model_type: "gpt2", n_embd: 6, n_head: 4 }, "n_head to divide n_embd, 6, found 4"],
         [{ model_type: "gpt2", n_layer: -1 }, "n_layer"],
@@ -157,6 +175,20 @@ Deno.test("a config that we cannot run is refused by field and value", async () 
       assertStringIncludes((error as Error).message, part);
     }
   });
+});
+
+Deno.test("a GPT-NeoX has transformers' defaults, and fields as versions 4 and 5 write them", () => {
+  const absent = { max_position_embeddings: undefined, sliding_window: 4 };
+  const json = { ...neox, num_attention_heads: 3, ...absent };
+  assertEquals(architectureOf(json).positions, 2048);
+  const config = parseGptNeoxConfig(json);
+  assertEquals([...config.frequencies], [1], "two columns of eight");
+  assertEquals([config.positions, config.epsilon], [2048, 1e-5]);
+  assertEquals([config.activation, config.isParallel, config.isTied], ["gelu", true, false]);
+  const old = parseGptNeoxConfig({ ...json, rotary_pct: 0.5, rotary_emb_base: 100 });
+  const rope_parameters = { rope_theta: 100, partial_rotary_factor: 0.5, rope_type: "default" };
+  assertEquals([...old.frequencies], [1, 0.1]);
+  assertEquals(parseGptNeoxConfig({ ...json, rotary_pct: 1, rope_parameters }), old);
 });
 
 Deno.test("a Qwen3 has transformers' defaults, and no window that is off", () => {

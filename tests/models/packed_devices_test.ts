@@ -16,14 +16,14 @@ import { golden } from "../support/golden.ts";
 
 const causal = [
   "gpt2_tiny",
-  ...["llama", "mistral", "qwen2", "qwen3"].map((name) => `families/${name}`),
+  ...["llama", "mistral", "qwen2", "qwen3", "gpt_neox"].map((name) => `families/${name}`),
 ];
 const masked = [
   ...["families/bert_masked", "families/roberta_masked", "families/deberta_masked"],
   ...["families/deberta_v2_masked", "families/deberta_v2_convolution_masked"],
 ];
 const classifiers = [
-  ...["classifier", "families/llama_classifier"],
+  ...["classifier", "families/llama_classifier", "families/gpt_neox_classifier"],
   ...["families/bert_classifier", "families/roberta_classifier", "families/deberta_classifier"],
   ...["families/deberta_v2_classifier", "families/deberta_v2_convolution"],
 ];

@@ -16,7 +16,7 @@ import { golden } from "../support/golden.ts";
 
 const causal = [
   "gpt2_tiny",
-  ...["llama", "mistral", "qwen2", "qwen3"].map((name) => `families/${name}`),
+  ...["llama", "mistral", "qwen2", "qwen3", "gpt_neox"].map((name) => `families/${name}`),
 ];
 
 /** One begins another, two are the same, two have a beginning in common, and the last is unlike all. */

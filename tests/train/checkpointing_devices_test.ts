@@ -28,6 +28,7 @@ const models: Readonly<Record<string, string>> = {
   ...families,
   qwen2: "families/qwen2",
   qwen3: "families/qwen3",
+  "gpt_neox with an MLP after attention": "families/gpt_neox_serial",
   "deberta_v2 with a convolution": "families/deberta_v2_convolution",
 };
 

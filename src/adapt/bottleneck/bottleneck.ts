@@ -37,7 +37,7 @@ export const normName = "adapter_norm_before.";
 
 /** A name without the path of the base model in it, which files of models without a head do not have. */
 export const bareName = (name: string): string =>
-  name.replace(/^(bert|roberta|deberta|transformer|model)\./, "");
+  name.replace(/^(bert|roberta|deberta|gpt_neox|transformer|model)\./, "");
 
 /** ε of the norm that `lin` has: PyTorch's default, and GPT-2's. */
 const epsilon = 1e-5;

@@ -179,7 +179,7 @@ export function parseLlamaConfig(json: ConfigJson): LlamaConfig {
     epsilon: epsilonOf(json, "rms_norm_eps", 1e-6),
     isTied: flagOr(json, "tie_word_embeddings", false),
     ...(Number.isSafeInteger(pad_token_id) ? { padding: pad_token_id as number } : {}),
-    frequencies: frequenciesOf(json, headWidth),
+    frequencies: rotaryFrequencies(json, headWidth),
   };
 }
 
@@ -195,10 +195,12 @@ function headWidthOf(json: ConfigJson, width: number, heads: number): number {
 }
 
 /**
- * The frequencies of rotary embeddings; transformers 5 has `rope_parameters`, version 4 has
- * `rope_theta` and `rope_scaling`.
+ * The frequencies of rotary embeddings of so many columns; transformers 5 has `rope_parameters`,
+ * version 4 has `rope_theta` and `rope_scaling`.
+ *
+ * @throws {RangeError} when a field has a value that is not supported.
  */
-function frequenciesOf(json: ConfigJson, headWidth: number): Float64Array {
+export function rotaryFrequencies(json: ConfigJson, columns: number): Float64Array {
   const old = isRecord(json.rope_scaling) ? json.rope_scaling : {};
   const rope: ConfigJson = {
     rope_theta: json.rope_theta,
@@ -209,8 +211,8 @@ function frequenciesOf(json: ConfigJson, headWidth: number): Float64Array {
   const theta = positive(rope, "rope_theta", 10000),
     type = rope.rope_type ?? rope.type ?? "default";
   const plain = Float64Array.from(
-    { length: headWidth / 2 },
-    (_, i) => theta ** (-2 * i / headWidth),
+    { length: columns / 2 },
+    (_, i) => theta ** (-2 * i / columns),
   );
   if (type === "default") return plain;
   if (type === "linear") return plain.map((f) => f / positive(rope, "factor"));

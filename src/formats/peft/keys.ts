@@ -49,7 +49,8 @@ export const promptPrefix = "base_model.";
  * model, ties included.
  */
 export const isTable = (name: string): boolean =>
-  /(^|\.)(embed_tokens|wte|word_embeddings|shared|lm_head)(\.base_layer)?\.weight$/.test(name);
+  /(^|\.)(embed_tokens|embed_in|embed_out|wte|word_embeddings|shared|lm_head)(\.base_layer)?\.weight$/
+    .test(name);
 
 /** The key of an embedding's trained rows. */
 export const rowsKey = (module: string): string =>

@@ -217,9 +217,11 @@ export class Deberta extends TextModel {
   /** The first block, with a convolution of what it reads added to what it returns, if there is one. */
   #convolved(block: Block<RelativeContext>): Block<RelativeContext> {
     return {
-      sublayers: (tape, context, at) => {
-        const [attend, feed] = block.sublayers(tape, context, at);
-        return [(x) => this.#convolve(tape, x, tape.pipe(attend(x), feed), context)];
+      sublayers: (tape, context, at, pick) => {
+        const [attend, feed] = block.sublayers(tape, context, at, pick);
+        const convolve = (x: Tensor) =>
+          this.#convolve(tape, x, tape.pipe(attend(x), feed), context);
+        return [(x) => tape.pipe(convolve(x), pick)];
       },
     };
   }

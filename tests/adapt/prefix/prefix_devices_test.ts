@@ -64,7 +64,7 @@ async function checkRemoval(device: Device, kind: PrefixKind, name: string): Pro
 async function checkSaved(device: Device, kind: PrefixKind, name: string): Promise<void> {
   using model = await openFamily(device, name);
   const isClassifier = model.architecture.head === "classes";
-  const head = name === "classifier" || name.includes("llama") ? "score" : "classifier";
+  const head = /^classifier$|llama|neox/.test(name) ? "score" : "classifier";
   const promptFormat = { template: "Q: {prompt}", endOfTextFirst: false, separator: " " };
   await withFolder(async (folder) => {
     let outputs: HostTensor;
@@ -157,7 +157,9 @@ const checks: readonly Check[] = [
       await checkSaved(device, kind, name);
     },
   })),
-  ...pairs.filter(([, name]) => /gpt2|llama$|wide|qwen/.test(name)).map(([kind, name]): Check => ({
+  ...pairs.filter(([, name]) => /gpt2|llama$|wide|qwen|neox$/.test(name)).map((
+    [kind, name],
+  ): Check => ({
     name: `${kind} on ${name}: text with the cache is that without it`,
     run: (device, epsilon) => checkGeneration(device, kind, name, epsilon),
   })),

@@ -31,6 +31,7 @@ export const kinds = Object.keys(methods) as PrefixKind[];
 export const families = [
   ...["gpt2_tiny", "classifier", "families/llama", "families/llama_wide"],
   ...["families/llama_classifier", "families/mistral", "families/qwen2", "families/qwen3"],
+  ...["families/gpt_neox", "families/gpt_neox_serial", "families/gpt_neox_classifier"],
   ...["families/bert_masked", "families/bert_classifier", "families/roberta_masked"],
   ...["families/roberta_classifier", "families/deberta_masked", "families/deberta_classifier"],
   ...["families/deberta_v2_masked", "families/deberta_v2_convolution"],

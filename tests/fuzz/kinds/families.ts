@@ -57,6 +57,7 @@ const runnable = [
   { ...decoder, model_type: "mistral", architectures: ["MistralModel"], sliding_window: 4 },
   { ...decoder, model_type: "qwen2", architectures: ["Qwen2ForSequenceClassification"] },
   { ...decoder, model_type: "qwen3", architectures: ["Qwen3ForCausalLM"], head_dim: 6 },
+  { ...decoder, model_type: "gpt_neox", architectures: ["GPTNeoXForCausalLM"], rotary_pct: 0.5 },
 ];
 
 const seasoning = {
@@ -67,6 +68,7 @@ const seasoning = {
     ...runnable.flatMap((config) => Object.keys(config)),
     ...["partial_rotary_factor", "attention_bias", "mlp_bias", "use_sliding_window", "rope_type"],
     ...["is_decoder", "position_embedding_type", "num_labels", "problem_type", "factor"],
+    ...["rotary_emb_base", "use_parallel_residual", "rope_parameters", "hidden_dropout"],
   ],
 };
 
