@@ -52,6 +52,7 @@ import { stepCost } from "./regret/step_cost.ts";
 import { scaling } from "./scaling.ts";
 import { belowRankOne } from "./skills/below_rank_one/below_rank_one.ts";
 import { neededRankHere, neededRankMap } from "./skills/needed_rank/needed_rank.ts";
+import { sharedSubspace } from "./skills/shared_subspace/shared_subspace.ts";
 import { supersenses } from "./supersenses/supersenses.ts";
 import { trainingSpectra } from "./training_spectra.ts";
 import { scaleGradients, scaleRates } from "./which_scale/which_scale.ts";
@@ -72,6 +73,7 @@ export const experiments: readonly Experiment[] = [
   neededRankMap,
   neededRankHere,
   belowRankOne,
+  sharedSubspace,
   scaleGradients,
   scaleRates,
   bAlone,

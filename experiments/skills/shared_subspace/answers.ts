@@ -81,14 +81,15 @@ function scaled(
 }
 
 /** An adapter that is a sum of others: their A's one below another, B's side by side. */
-interface Sums {
+export interface Sums {
+  /** The adapter, on a model of its own. */
   readonly adapter: LoraAdapter;
   /** Takes weights of all adapters, for each layer. */
   use(weights: readonly Weights[]): void;
 }
 
-/** All adapters have one scaling. */
-function openSums(base: TextModel, adapters: readonly Trained[]): Sums {
+/** Opens a sum of adapters of one scaling. */
+export function openSums(base: TextModel, adapters: readonly Trained[]): Sums {
   const [{ updates: [{ A, scaling }] }] = adapters, [own] = A.shape, rank = own * adapters.length;
   const adapter = injectLora(shareBase(base), {
     ...{ rank, alpha: rank * scaling, targetModules: "all-linear" },

@@ -9,18 +9,37 @@ import {
   projectionWeights,
   sizes,
 } from "../../../experiments/skills/shared_subspace/held.ts";
-import { heldRows, othersOf } from "../../../experiments/skills/shared_subspace/rows.ts";
+import { openSkillsBase, scoreTexts } from "../../../experiments/skills/runs.ts";
+import { openSums } from "../../../experiments/skills/shared_subspace/answers.ts";
+import { sharedClaims } from "../../../experiments/skills/shared_subspace/claims.ts";
 import {
+  type HeldRow,
+  heldRows,
+  othersOf,
+  type SharedRows,
+} from "../../../experiments/skills/shared_subspace/rows.ts";
+import {
+  allStarts,
+  sharedLora,
   sharedRuns,
   startSeed,
   type Trained,
+  unseenTexts,
 } from "../../../experiments/skills/shared_subspace/runs.ts";
+import { sharedSubspace } from "../../../experiments/skills/shared_subspace/shared_subspace.ts";
+import shipped from "../../../experiments/skills/shared_subspace/shared_subspace.json" with {
+  type: "json",
+};
 import { sharedTasks } from "../../../experiments/skills/shared_subspace/tasks.ts";
 import { normsOf, productsOf, views } from "../../../experiments/skills/shared_subspace/views.ts";
+import { injectLora } from "../../../src/adapt/mod.ts";
 import type { LowRankFactors } from "../../../src/analysis/mod.ts";
 import { mean } from "../../../src/core/numbers.ts";
 import { Random } from "../../../src/core/random.ts";
 import { splitOf } from "../../../src/data/mod.ts";
+import { openCpuDevice } from "../../../src/device/cpu/cpu_device.ts";
+import type { TextModel } from "../../../src/models/mod.ts";
+import { shareBase } from "../../../src/runs/mod.ts";
 import {
   type DenseMatrix,
   denseOf,
@@ -30,10 +49,9 @@ import {
   orthonormalRows,
   svd,
   transposed,
-  usesLibrary,
 } from "../../../src/linalg/mod.ts";
-
-usesLibrary(); // It is opened once and never closed, which a test would be blamed for.
+import { figureFaults } from "../../support/figure_rules.ts";
+import "../../support/open_lapack.ts";
 
 const places = Array.from({ length: 40 }, (_, at) => at);
 
@@ -225,4 +243,118 @@ Deno.test("with one start all adapters of a repeat begin with the same A, with s
   const seeds = (starts: string) =>
     new Set(runs.filter((run) => run.starts === starts).map(startSeed)).size;
   assertEquals([seeds("one"), seeds("own")], [2, 80]);
+});
+
+/** Rows of three seeds in which every share is the same, but for some. */
+function rowsOf(share: (row: Omit<HeldRow, "k1">) => number, whole = 90): SharedRows {
+  const held = [1, 2, 3].flatMap((seed) =>
+    allStarts.flatMap((starts) =>
+      (["trained", "chance"] as const).flatMap((made) =>
+        views.flatMap((view) =>
+          (["one", "family", "drawn", "none"] as const).flatMap((out) =>
+            (["zero", "mean"] as const).map((about): HeldRow => {
+              const none = { seed, starts, made, view, out, about, mean: 0.4 };
+              const all = { k1: 0, k2: 0, k4: 0, k8: 0, k16: 0, k32: 0 };
+              return { ...none, ...all, k16: share({ ...none, ...all }) };
+            })
+          )
+        )
+      )
+    )
+  );
+  const family = "a known skill", task = "reverse";
+  const answers = [1, 2, 3].flatMap((seed) =>
+    allStarts.map((starts) => ({
+      seed,
+      starts,
+      task,
+      family,
+      base: 10,
+      whole,
+      projected: 40,
+      mean: 5,
+    }))
+  );
+  return { held, answers } as SharedRows;
+}
+
+const verdicts = (rows: SharedRows) => sharedClaims(rows).map(({ holds }) => holds(rows));
+
+Deno.test("where all is chance, only rules that compare two shares of nothing hold; a shared subspace passes", () => {
+  const byChance = verdicts(rowsOf(() => 0.01));
+  assertEquals(byChance, [false, false, false, false, true, false, true, false, false]);
+  const shared = rowsOf(({ made, starts, view, out }) =>
+    made === "chance" || view === "A" && starts === "own" ? 0.01 : out === "family" ? 0.6 : 0.7
+  );
+  assertEquals(verdicts(shared), [true, true, true, true, true, true, true, true, false]);
+});
+
+Deno.test("a rule that one seed breaks does not hold, and adapters that learned nothing are not judged", () => {
+  const broken = rowsOf(({ made, seed }) => made === "chance" ? 0.01 : seed === 2 ? 0.49 : 0.7);
+  assertEquals(verdicts(broken).slice(1, 4), [false, false, false]);
+  assertEquals(sharedClaims(rowsOf(() => 0.7, 49)), []);
+});
+
+Deno.test("a share that the start gives is no share of what is learned", () => {
+  const rows = rowsOf(({ made, starts }) =>
+    starts === "one" ? (made === "chance" ? 0.5 : 0.7) : 0.09
+  );
+  assertEquals(verdicts(rows)[4], false);
+});
+
+Deno.test("a job quotes the shipped rows, judges nine rules and draws a figure without faults", async () => {
+  using device = await openCpuDevice({ blas: false });
+  const context = { device, seeds: [1], quick: false, full: false, out: "", report() {} };
+  const { findings, figures } = await sharedSubspace.run({
+    ...context,
+    signal: new AbortController().signal,
+  });
+  assertEquals(findings.map(({ verdict }) => verdict === "holds"), [
+    ...[true, true, false, false, true, true, true, true, false],
+  ]);
+  assertEquals(figures.flatMap(figureFaults), []);
+});
+
+Deno.test("shipped rows are of 240 adapters, each case of every seed and start once", () => {
+  const { held, answers } = shipped.rows as unknown as SharedRows;
+  assertEquals([shipped.seeds, answers.length], [[1, 2, 3], 240]);
+  const keys = held.map(({ seed, starts, made, view, out, about }) =>
+    [seed, starts, made, view, out, about].join()
+  );
+  assertEquals([held.length, new Set(keys).size], [213, 213]);
+  for (const { k1, k2, k4, k8, k16, k32 } of held) {
+    const shares = [0, k1, k2, k4, k8, k16, k32, 1 + 1e-9];
+    assertEquals(shares, shares.toSorted((one, other) => one - other));
+  }
+});
+
+Deno.test("a sum with one weight is that adapter, and with none the base", async () => {
+  using device = await openCpuDevice({ blas: false });
+  using base = await openSkillsBase(device, "trained", 0);
+  const adapters: Trained[] = [], losses: number[] = [];
+  const texts = unseenTexts(sharedTasks[0], 8);
+  for (const seed of [1, 2, 3]) {
+    using adapter = injectLora(shareBase(base), { ...sharedLora, seed });
+    const random = new Random(seed);
+    const sites = adapter.sites.toSorted((one, other) => one.name < other.name ? -1 : 1);
+    for (const { B: { tensor } } of sites) {
+      device.write(tensor, random.uniformWithin(0.02, tensor.size));
+    }
+    const updates = await Promise.all(sites.map(async ({ A, B, scaling }) => {
+      const [ownA, ownB] = await device.read(A.tensor, B.tensor);
+      return { A: ownA, B: ownB, scaling };
+    }));
+    losses.push((await scoreTexts(adapter.model as TextModel, texts)).loss);
+    adapters.push({ task: sharedTasks[0], starts: "own", repeat: 1, exact: 1, updates });
+  }
+  const sums = openSums(base, adapters);
+  using summed = sums.adapter;
+  const lossOf = async (weights: number[]) => {
+    sums.use(adapters[0].updates.map(() => weights));
+    return (await scoreTexts(summed.model as TextModel, texts)).loss;
+  };
+  assert(Math.abs(losses[0] - losses[1]) > 1e-3);
+  assertAlmostEquals(await lossOf([1, 0, 0]), losses[0], 1e-5);
+  assertAlmostEquals(await lossOf([0, 0, 1]), losses[2], 1e-5);
+  assertAlmostEquals(await lossOf([0, 0, 0]), (await scoreTexts(base, texts)).loss, 1e-5);
 });
