@@ -6,6 +6,7 @@ import { inspect } from "../../scripts/site/run/kernel/inspect.ts";
 import { entries } from "../../scripts/site/run/kernel/modules.ts";
 import { NotInPage } from "../../scripts/site/run/kernel/not_in_page.ts";
 import { lineOf, runCell } from "../../scripts/site/run/kernel/scope.ts";
+import { AllCells, type CellEnd } from "../../scripts/site/run/page/all_cells.ts";
 import { running } from "../../scripts/site/notebook.ts";
 import { codeCells, parseNotebook } from "../support/notebook_file.ts";
 import { sourceText } from "../support/source_files.ts";
@@ -115,4 +116,43 @@ Deno.test("a cell that needs a disk says so, and so do those that need its resul
   await assertRejects(() => lastOf(disk), NotInPage, "This cell needs a file system");
   await assertRejects(() => lastOf("cellOutcome.findings"), NotInPage, "above, cellOutcome, which");
   await assertRejects(() => lastOf("cellUnknown.findings"), ReferenceError);
+});
+
+/** Cells that end as listed, and the places of those that began; one ends when it is told to. */
+function cellsOf(ends: readonly CellEnd[], waits = -1) {
+  const begun: number[] = [], end = Promise.withResolvers<void>();
+  const cells = ends.map((ended, at) => ({
+    run: async () => {
+      begun.push(at);
+      if (at === waits) await end.promise;
+      return ended;
+    },
+  }));
+  return { all: new AllCells(cells), begun, end: end.resolve };
+}
+
+Deno.test("Stop ends the run of all cells, though the one that ran has ended by itself", async () => {
+  const { all, begun, end } = cellsOf(["done", "done", "done"], 1);
+  const words = all.run();
+  await Promise.resolve();
+  all.stop();
+  end();
+  assertEquals(await words, "Stopped: the cells below did not run.");
+  assertEquals(begun, [0, 1]);
+  assertEquals(await all.run(), "All cells have run; each result is below its cell.");
+});
+
+Deno.test("all cells run in turn, once, until one fails; those for another place are counted", async () => {
+  const failing = cellsOf(["done", "failed", "done"]);
+  assertEquals(await failing.all.run(), "A cell did not end; those below it did not run.");
+  assertEquals(failing.begun, [0, 1]);
+  const { all, begun, end } = cellsOf(["not in a page", "done", "not in a page"], 1);
+  const words = all.run();
+  assertEquals(await all.run(), undefined); // it runs already
+  end();
+  assertEquals(
+    await words,
+    "All cells have run, but 2 that need more than a page; each result is below its cell.",
+  );
+  assertEquals(begun, [0, 1, 2]);
 });

@@ -1,5 +1,6 @@
 /** The script of a notebook's page: it makes the cells of the page run. @module */
 
+import { AllCells } from "./page/all_cells.ts";
 import { PageCell } from "./page/cell.ts";
 import { made, page, type PageElement } from "./page/dom.ts";
 import { Kernel } from "./page/kernel.ts";
@@ -25,17 +26,20 @@ function start(): void {
   });
   const stores = { sources: keptIn("localStorage"), outputs: keptIn("sessionStorage") };
   const cells = sections.map((section) => new PageCell(section, kernel, stores));
+  const all = new AllCells(cells);
   const runAll = async () => {
-    for (const cell of cells) {
-      if (!await cell.run()) return say("A cell did not end; those below it did not run.");
-    }
-    say("All cells have run; each result is below its cell.");
+    const words = await all.run();
+    if (words !== undefined) say(words);
+  };
+  const stop = () => {
+    all.stop();
+    kernel.stop();
   };
   const bar = made("div", "cells-bar");
   bar.setAttribute("role", "toolbar");
   bar.setAttribute("aria-label", "The cells of this page");
   status.setAttribute("role", "status");
-  bar.append(button("Run all", () => void runAll()), button("Stop", () => kernel.stop()), status);
+  bar.append(button("Run all", () => void runAll()), button("Stop", stop), status);
   const way = page.document.querySelector(".run-way");
   if (way) way.replaceWith(bar);
   else sections[0].before(bar);

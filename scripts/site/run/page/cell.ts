@@ -2,6 +2,7 @@
 
 import type { CellError } from "../calls.ts";
 import type { Broadcast } from "../kernel/small_deno.ts";
+import type { CellEnd, RunnableCell } from "./all_cells.ts";
 import { made, type PageElement } from "./dom.ts";
 import type { Kept } from "./kept.ts";
 import { Ended, type Kernel } from "./kernel.ts";
@@ -16,7 +17,7 @@ export interface Stores {
 }
 
 /** A cell. */
-export class PageCell {
+export class PageCell implements RunnableCell {
   /** Its place in the notebook. */
   readonly index: number;
   readonly #section: PageElement;
@@ -53,8 +54,8 @@ export class PageCell {
     return `${this.index} ${this.#original}`;
   }
 
-  /** Runs it; false where it failed or was stopped, true where it needs more than a page. */
-  async run(): Promise<boolean> {
+  /** Runs it and tells how it ended; where it was stopped it failed, unless it ended by itself. */
+  async run(): Promise<CellEnd> {
     this.#mark("waits");
     let isFirst = true;
     const output = (given: Broadcast) => {
@@ -69,7 +70,8 @@ export class PageCell {
     if (error) this.#outputs.take({ type: "error", content: { ...error } });
     this.#mark(error ? "failed" : "done");
     this.#stores.outputs.set(this.#keptName, JSON.stringify(this.#outputs.taken));
-    return !error || error.name === "NotInPage";
+    if (!error) return "done";
+    return error.name === "NotInPage" ? "not in a page" : "failed";
   }
 
   /** The element that folds the output, if one does. */
