@@ -44,7 +44,8 @@ export function drawChart(chart: Chart): Drawing {
   const [left, top] = [margin.left, margin.top].map((at) => at - 4);
   const box = [left, top, width - rightOf(chart) + 4 - left, height - margin.bottom + 4 - top];
   const [x, y, w, h] = box;
-  const marks = chart.marks.map((mark) => markSvg(mark, chart, place));
+  const labels = labelHeights(chart, place);
+  const marks = chart.marks.map((mark, i) => markSvg(mark, labels[i], chart, place));
   const inner = `<svg x="${x}" y="${y}" width="${w}" height="${h}" viewBox="${
     box.join(" ")
   }"></svg>`;
@@ -79,15 +80,30 @@ function linesSvg({ role, lines }: Lines, place: Place): string {
     `<path class="ends ${role}" d="${ends}"/>`;
 }
 
+/** The least distance of two labels: the height of their letters with subscripts. */
+const labelGap = 16;
+
+/** Heights of the labels of the marks: beside their marks, or as far off as others need the room. */
+function labelHeights({ marks, x, y: [lowest] }: Chart, place: Place): number[] {
+  const heights = marks.map(({ y }) => place(x[0], y)[1]);
+  const order = marks.keys().filter((i) => marks[i].label).toArray()
+    .sort((one, other) => heights[one] - heights[other]);
+  let above = -Infinity, below = place(x[0], lowest)[1] + labelGap;
+  for (const i of order) above = heights[i] = Math.max(heights[i], above + labelGap);
+  for (const i of order.reverse()) below = heights[i] = Math.min(heights[i], below - labelGap);
+  return heights;
+}
+
 function markSvg(
   { y, role, label }: Chart["marks"][number],
+  labelHeight: number,
   chart: Chart,
   place: Place,
 ): string {
   const { x: [x0, x1], width } = chart;
   const [left, height] = place(x0, y), [right] = place(x1, y);
   return `<line class="mark ${role}" x1="${left}" x2="${right}" y1="${height}" y2="${height}"/>` +
-    `<text x="${width - rightOf(chart) + 6}" y="${height + 4}">${label}</text>`;
+    `<text x="${width - rightOf(chart) + 6}" y="${labelHeight + 4}">${label}</text>`;
 }
 
 function axes(chart: Chart, place: Place): string[] {

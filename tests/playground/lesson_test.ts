@@ -247,6 +247,21 @@ Deno.test("a chart has round ticks, its lines and its marks", () => {
   assert(!`${frame}${lines}`.includes("NaN"));
 });
 
+Deno.test("labels of marks that are close stand below each other, and empty ones take no room", () => {
+  const marks = [4, 0.84, 0.42, 0.2, 0].map((y) => ({ y, role: "target", label: `label ${y}` }));
+  marks[3].label = "";
+  const { frame } = drawChart({
+    ...{ lines: [], marks, x: [0, 10], y: [0, 4], names: ["step", "loss"] },
+    ...{ width: 270, height: 172 },
+  });
+  const heights = Array.from(frame.matchAll(/y="([^"]+)">label/g), ([, y]) => Number(y));
+  const gaps = heights.slice(1).map((height, i) => height - heights[i]);
+  assertEquals(heights.length, 4);
+  assertEquals(heights[0], 28); // the highest stands at its mark
+  assert(gaps.every((gap) => gap >= 16), `${heights}`);
+  assert(heights.at(-1)! <= 172 - 34 + 4, `${heights}`); // the lowest stands above the ticks
+});
+
 Deno.test("a chart of an adapter has room for very many sites, and for updates that are zero", () => {
   const site = (singularValues: number[]) => ({ singularValues }) as unknown as SiteSpectrum;
   const many = sitesChart(Array.from({ length: 200_000 }, (_, i) => site([2 + i % 5, 1, 0])));
