@@ -19,6 +19,15 @@ export function renderWithFormulas(path: string, text: string, draw: DrawFormula
   });
   const guide = renderGuide(path, marked);
   const html = guide.html.replaceAll(/(?<=<h\d id="[^"]*)-?formula\d+end/g, "")
-    .replaceAll(/FORMULA(\d+)END/g, (_, at) => pictures[at]);
+    .replaceAll(touched, (_, before, at, after) => held(before, pictures[at], after));
   return { ...guide, html, title: guide.title.replace(/FORMULA\d+END/g, "") };
 }
+
+/** A formula in a text, with the signs that touch it: a browser would break a line between them. */
+const touched = /(\(?)FORMULA(\d+)END((?:(?!FORMULA\d)[^\s<])*)/g;
+
+/** A formula and the signs that touch it, on one line. */
+const held = (before: string, picture: string, after: string): string =>
+  before + after === "" || picture.startsWith("<span")
+    ? before + picture + after
+    : `<span class="held">${before}${picture}${after}</span>`;
