@@ -13,7 +13,7 @@ await new Promise<void>((resolve) => {
 });
 
 const sections = [...page.document.querySelectorAll("section.cell[data-cell]")];
-const idle = "The cells run in this page; code can be changed.";
+const idle = "The cells run in this page, which is their kernel; code can be changed.";
 const status = made("span", "cells-status", idle);
 
 const say = (text: string): void => void (status.textContent = text);
