@@ -227,9 +227,9 @@ export const scaling: Experiment = experiment({
         "has almost no state. Dotted: the paper's number for GPT-3 175B.",
       data: [...traces, times, { ...times, xaxis: "x2", showlegend: false }, ...markNames],
       layout: baseLayout(
-        sizeAxis("parameters: peak of a step", leftPanel),
+        sizeAxis("parameters:<br>peak of a step", leftPanel),
         axis("memory reduction (times)", { range: [0.9, 4.2] }),
-        { xaxis2: sizeAxis("parameters: between steps", rightPanel) },
+        { xaxis2: sizeAxis("parameters:<br>between steps", rightPanel) },
       ),
     };
   }, (rows) => {

@@ -283,7 +283,7 @@ export function parameterDots(
 ): Figure {
   const sizes = counts.map(({ parameters }) => Math.log10(parameters));
   const low = Math.floor(Math.min(...sizes)) - 1, highest = Math.max(...sizes);
-  const high = highest + 0.12 * (highest - low); // room for half of its number
+  const high = highest + 0.12 * (highest - low), middle = (low + high) / 2;
   const color = counts.map(({ color }) => color);
   return {
     ...words,
@@ -291,7 +291,8 @@ export function parameterDots(
       dots(counts, ({ parameters }) => parameters, ({ label }) => label, { color, size: 14 }, {
         mode: "markers+text",
         text: counts.map(({ parameters }) => grouped(parameters)),
-        textposition: "top center",
+        // In the middle above its dot, a number near the right edge of a narrow figure is cut.
+        textposition: sizes.map((size) => size > middle ? "top left" : "top center"),
       }),
     ],
     layout: baseLayout(

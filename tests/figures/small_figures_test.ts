@@ -34,6 +34,8 @@ Deno.test("dots of parameters have room for their numbers, on a logarithmic axis
     { label: "LoRA", parameters: 250, color: "#0072b2" },
   ]);
   assertEquals(figure.layout.xaxis!.range, [1, 6.6]);
+  // A number near the right edge ends at its dot: in the middle above it, a narrow figure would cut it.
+  assertEquals(figure.data[0].textposition, ["top left", "top center"]);
   assertStringIncludes(await plotSvg(figure), ">1,000,000</text>");
 });
 
