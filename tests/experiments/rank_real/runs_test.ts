@@ -3,7 +3,7 @@
 import { assert, assertAlmostEquals, assertEquals } from "@std/assert";
 import { archivePath, basePath } from "../../../experiments/methods/e2e/runs.ts";
 import { methodOf, reportedRun, searchRun } from "../../../experiments/rank_real/plan.ts";
-import { measureBase, rowsOf, unpacked } from "../../../experiments/rank_real/rows.ts";
+import { measureBase, runRows, unpacked, untrainedRows } from "../../../experiments/rank_real/rows.ts";
 import { keptFolder, planReal } from "../../../experiments/rank_real/runs.ts";
 import { novelPath, openReal, type RealTask } from "../../../experiments/rank_real/task.ts";
 import { startUpdates } from "../../../experiments/rank_real/update_lines.ts";
@@ -78,7 +78,9 @@ Deno.test("rows stand beside what is not trained, and a search reads the validat
       const chosen = { ...reportedRun(methodOf(key), 1e-2, 2), steps: 1, kept: [] };
       made.push({ ...await planReal(task, chosen).make(context), chosen });
     }
-    const base = await measureBase(task, device), { rows, counts } = await rowsOf(made, task, base);
+    const base = await measureBase(task, device);
+    const { rows: untrained, counts } = await untrainedRows(task, base);
+    const rows = [...untrained, ...await runRows(made, task)];
     assertEquals(rows.map(({ key, size }) => [key, size]), [
       ["base", "none"],
       ["values", "none"],
