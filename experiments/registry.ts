@@ -65,7 +65,6 @@ export const experiments: readonly Experiment[] = [
   scaling,
   quantizedMemory,
   whichMatrices,
-  whichRank,
   rankReal,
   realSubspaces,
   realAmplificationStudy,
@@ -114,8 +113,8 @@ export const experiments: readonly Experiment[] = [
   realAdapter,
 ];
 
-/** Studies on tiny GPT-2 that those on a real decoder replace: by name only, and in no report (decision 0061). */
-export const archived: readonly Experiment[] = [subspaces, amplification];
+/** Studies on tiny GPT-2 that those on a real decoder replace, and that run by name only, and in no report (decision 0061). */
+export const archived: readonly Experiment[] = [whichRank, subspaces, amplification];
 
 const ofThePaper = (of: readonly Experiment[]): readonly Claim<unknown>[] =>
   of.flatMap(({ claims, beyond }) => claims.filter((claim) => !(claim.beyond ?? beyond)));
