@@ -235,7 +235,7 @@ export const queryClaim: Claim<StudyLosses> = {
       rows.map(({ sites, rank, loss }) => `${sites} r = ${rank}: ${loss.toFixed(3)}`).join("; ")
     }; the base ${base.toFixed(3)}. Noise floor: ${
       pairedNoise(rows.map(({ losses }) => losses)).toFixed(3)
-    } nats.`,
+    } nats, of ${rows[0].losses.length} seeds that all share.`,
 };
 
 /** The rise of a loss over the base's, seed by seed. */
