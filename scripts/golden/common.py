@@ -35,7 +35,7 @@ def run_case(model: torch.nn.Module, case: dict, **more) -> object:
     """One forward pass on a case of an input file; keys that the model does not know are left out."""
     known = ("input_ids", "attention_mask", "position_ids", "token_type_ids", "labels")
     inputs = {key: torch.tensor(case[key]) for key in known if key in case}
-    no_cache = {} if model.config.model_type in ("bert", "roberta") else {"use_cache": False}
+    no_cache = {} if model.config.model_type in ("bert", "roberta", "mpnet") else {"use_cache": False}
     return model(**inputs, **no_cache, **more)
 
 

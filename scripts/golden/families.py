@@ -65,6 +65,12 @@ XLM_R = model(
 )
 
 
+MPNET = model(
+    "mpnet", "MPNetForMaskedLM", vocab_size=30527, hidden_size=768, num_hidden_layers=12, num_attention_heads=12,
+    intermediate_size=3072, max_position_embeddings=514,
+)
+
+
 def classes(config: dict, architecture: str, labels: int) -> dict:
     return config | {"architectures": [architecture], "num_labels": labels}
 
@@ -103,6 +109,8 @@ MODELS = {
     "modernbert classifier": classes(MODERNBERT, "ModernBertForSequenceClassification", 4),
     "xlm-roberta-base": XLM_R,
     "xlm-roberta classifier": classes(XLM_R, "XLMRobertaForSequenceClassification", 3),
+    "mpnet-base": MPNET,
+    "mpnet classifier": classes(MPNET, "MPNetForSequenceClassification", 3),
 }
 
 ATTENTION = ["q_proj", "k_proj", "v_proj", "o_proj"]

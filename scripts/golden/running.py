@@ -5,6 +5,7 @@ from pathlib import Path
 import torch
 import transformers
 from transformers import AutoConfig
+from transformers.models.mpnet.modeling_mpnet import MPNetEncoder
 
 from common import generator, normal, run_case, tokens, write_json, write_tensors
 
@@ -49,12 +50,15 @@ MODELS = {
         layer_norm_eps=1e-3,
         rope_parameters=dict(rope_type="linear", rope_theta=500.0, factor=4.0, partial_rotary_factor=1.0))),
     "gpt_neox_classifier": ("GPTNeoXForSequenceClassification", "gpt_neox", dict(NEOX, hidden_size=30, **LABELS)),
+    "mpnet_masked": ("MPNetForMaskedLM", "mpnet", dict(ENCODER, layer_norm_eps=1e-5)),
+    "mpnet_classifier": ("MPNetForSequenceClassification", "mpnet", dict(ENCODER, hidden_act="gelu_new", **LABELS)),
 }
 FILES = {
     "families/MODEL/": "save_pretrained, F32, of small random models: " + ", ".join(MODELS),
     "families/MODEL.json": "inputs of `plain` and `padded` with labels (masked and causal: (batch, time), -100 ignored), and "
     "the loss that transformers computes; for causal models the greedy continuation of the first sequence",
     "families/MODEL.safetensors": "`logits.CASE`, and `gradient.NAME` of the loss of `padded` for every parameter",
+    "mpnet_buckets.json": "the bucket in MPNet of each distance i - j of query i and key j from -400 to 400",
 }
 
 
@@ -64,6 +68,8 @@ def make(root: Path) -> None:
         model = random_model(kind, model_type, fields)
         model.save_pretrained(root / "families" / name)
         record(root / "families", name, model)
+    distances = torch.arange(-400, 401)  # of query i and key j, i - j
+    write_json(root / "mpnet_buckets.json", MPNetEncoder.relative_position_bucket(-distances).tolist())
 
 
 def random_model(kind: str, model_type: str, fields: dict) -> torch.nn.Module:

@@ -176,6 +176,7 @@ export function longestSequence(json: ConfigJson): number | undefined {
       return count(json, "n_positions");
     case "roberta":
     case "xlm-roberta":
+    case "mpnet":
       // Its positions begin after the padding token's id.
       return count(json, "max_position_embeddings") - countOr(json, "pad_token_id", usualPadding) -
         1;

@@ -32,6 +32,7 @@ import { gptNeoxArchitecture } from "./families/gpt_neox.ts";
 import { llamaArchitecture } from "./families/llama.ts";
 import { mixtralArchitecture } from "./families/mixtral.ts";
 import { modernbertArchitecture } from "./families/modernbert.ts";
+import { mpnetArchitecture } from "./families/mpnet.ts";
 import { optArchitecture } from "./families/opt.ts";
 import { phi3Architecture } from "./families/phi3.ts";
 import { qwen3Architecture } from "./families/qwen3.ts";
@@ -61,6 +62,7 @@ const families: Readonly<Record<string, (json: ConfigJson) => Architecture>> = {
   falcon: falconArchitecture,
   distilbert: distilbertArchitecture,
   modernbert: modernbertArchitecture,
+  mpnet: mpnetArchitecture,
 };
 
 /**

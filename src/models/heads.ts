@@ -2,7 +2,7 @@
 
 import type { Architecture } from "../architectures/architecture.ts";
 import type { ConfigJson } from "../architectures/config_fields.ts";
-import type { EncoderConfig } from "../architectures/families/bert.ts";
+import { type EncoderConfig, isLikeRoberta } from "../architectures/families/bert.ts";
 import type { DebertaConfig } from "../architectures/families/deberta.ts";
 import type { LastLayers } from "../autograd/loss.ts";
 import { tanh } from "../autograd/ops/activations.ts";
@@ -173,7 +173,7 @@ export function encoderHead(
   { head, modelType, trunk }: Architecture,
   config: EncoderConfig,
 ): Head {
-  const isRoberta = modelType === "roberta";
+  const isRoberta = isLikeRoberta(modelType);
   if (head === "language") {
     const { epsilon } = config, activation = isRoberta || config.exact ? "gelu" : "gelu_new";
     const names = isRoberta ? robertaNames : predictionNames;

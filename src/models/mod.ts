@@ -4,6 +4,8 @@
  * @module
  */
 
+export type { EncoderConfig } from "../architectures/families/bert.ts";
+export type { Block } from "./pack.ts";
 export type { FourBitCode, FourBitForm } from "../quant/quantized_tensor.ts";
 export { type BeamOptions, beamSearch, type Hypothesis } from "./generate/beam_search.ts";
 export {

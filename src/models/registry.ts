@@ -7,6 +7,7 @@ import { gpt2ConfigJson, parseGpt2Config } from "../architectures/families/gpt2.
 import { completeGptNeoxConfig } from "../architectures/families/gpt_neox.ts";
 import { completeLlamaConfig } from "../architectures/families/llama.ts";
 import { completeQwen3Config } from "../architectures/families/qwen3.ts";
+import { completeMpnetConfig } from "../architectures/families/mpnet.ts";
 import { quote } from "../core/errors.ts";
 import type { Device } from "../device/device.ts";
 import { allocateText } from "./allocate_text.ts";
@@ -15,6 +16,7 @@ import { Deberta } from "./families/deberta.ts";
 import { Gpt2 } from "./families/gpt2.ts";
 import { GptNeox } from "./families/gpt_neox.ts";
 import { Llama } from "./families/llama.ts";
+import { Mpnet } from "./families/mpnet.ts";
 import { Qwen3 } from "./families/qwen3.ts";
 import type { StoredForms } from "./stored_forms.ts";
 import type { TextModelClass, TextModelOptions } from "./model.ts";
@@ -84,6 +86,12 @@ const families: Readonly<Record<string, Family>> = {
     complete: completeGptNeoxConfig,
     model: GptNeox,
     classifier: "GPTNeoXForSequenceClassification",
+  },
+  mpnet: {
+    name: "MPNet",
+    complete: completeMpnetConfig,
+    model: Mpnet,
+    classifier: "MPNetForSequenceClassification",
   },
 };
 

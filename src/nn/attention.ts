@@ -272,6 +272,67 @@ export class DisentangledAttention {
   }
 }
 
+/** Parts of attention with a bias for each distance. */
+export interface BiasedParts extends Pick<DisentangledParts, "heads" | "input" | "output"> {
+  /** Rate of dropout on the result. */
+  readonly dropout: number;
+}
+
+/**
+ * In every head h, the score of query i and key j is q_i · k_j / √d + b_δ,h, where b is the table's row of
+ * δ = i - j (Raffel et al. 2020, section 2.1), which `relative` of the context has for each head.
+ *
+ * Probabilities are stored for the backward pass, as by {@link DisentangledAttention}.
+ */
+export class BiasedAttention {
+  readonly #parts: BiasedParts;
+
+  /** Takes the projections. */
+  constructor(parts: BiasedParts) {
+    this.#parts = parts;
+  }
+
+  /** Maps x (batch · time, width) to the same shape. */
+  forward(tape: Tape, x: Tensor, context: RelativeContext): Tensor {
+    const { output, dropout: rate } = this.#parts;
+    return tape.pipe(
+      this.#attend(tape, x, context),
+      (attended) => output.forward(tape, attended),
+      (y) => dropout(tape, y, rate),
+    );
+  }
+
+  #attend(tape: Tape, x: Tensor, { batch, mask, relative, padded }: RelativeContext): Tensor {
+    const { heads, input } = this.#parts, { states, buckets } = relative!;
+    const given = input(tape, x);
+    const [q, k, v] = given.map((rows) => padded ? padRows(tape, rows, padded) : rows);
+    const alpha = 1 / Math.sqrt(q.shape[1] / heads);
+    const attended = tape.pipe(
+      headProduct(tape, q, k, { groups: batch, heads, transposeB: true, alpha }),
+      (scores) => {
+        const terms = eachQuery(tape, states, q.shape[0]);
+        const sum = distanceTerms(tape, scores, terms, buckets, { batch, heads, ofKey: false });
+        tape.release(terms);
+        return sum;
+      },
+      (scores) => softmax(tape, scores, { batch, heads, mask }),
+      (probabilities) => headProduct(tape, probabilities, v, { groups: batch, heads }),
+      (y) => padded ? unpadRows(tape, y, padded) : y,
+    );
+    tape.release(...new Set([...given, q, k, v]));
+    return attended;
+  }
+}
+
+/** The biases (buckets, heads) once for each query, (rows, heads · buckets): a product with ones. */
+function eachQuery(tape: Tape, biases: Tensor, rows: number): Tensor {
+  const heads = biases.shape[1], ones = tape.activation([rows, heads], "ones");
+  tape.device.write(ones, new Float32Array(rows * heads).fill(1));
+  const terms = headProduct(tape, ones, biases, { groups: 1, heads, transposeB: true });
+  tape.release(ones);
+  return terms;
+}
+
 /** The distances that occur in sequences of a length, and the states of those that are told apart. */
 export class RelativePositions {
   /** (buckets, width): a row for each of the table's rows that occurs. */
@@ -282,7 +343,7 @@ export class RelativePositions {
   /**
    * Looks up the rows of a table that distances need, each once.
    *
-   * @param rowOf The table's row of each distance from 1 - time to time - 1, which never falls.
+   * @param rowOf The table's row of each distance from 1 - time to time - 1; equal rows are neighbors.
    * @param lookUp Returns the states of rows of the table.
    */
   constructor(tape: Tape, rowOf: readonly number[], lookUp: (rows: readonly number[]) => Tensor) {

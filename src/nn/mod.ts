@@ -6,6 +6,8 @@
 
 export {
   type AttentionParts,
+  BiasedAttention,
+  type BiasedParts,
   DisentangledAttention,
   type DisentangledParts,
   fusedProjection,

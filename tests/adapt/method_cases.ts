@@ -45,6 +45,7 @@ export const allFamilies: Readonly<Record<string, string>> = {
   mistral: "families/mistral",
   qwen2: "families/qwen2",
   qwen3: "families/qwen3",
+  mpnet_masked: "families/mpnet_masked",
   "gpt_neox with an MLP after attention": "families/gpt_neox_serial",
 };
 

@@ -100,7 +100,7 @@ Deno.test("memory needs a family that runs, whose heads fill its width", async (
   await assertFails(
     memory("t5-base"),
     "needs a configuration of model_type gpt2, bert, roberta, deberta, deberta-v2, llama, mistral, " +
-      "qwen2, qwen3, or gpt_neox, found t5",
+      "qwen2, qwen3, gpt_neox, or mpnet, found t5",
   );
   await assertFails(memory("gpt3-xl"), "n_head to divide n_embd, 2048, found 24");
   await assertFails(memory("gpt4"), "cannot read gpt4: it does not exist");

@@ -15,10 +15,11 @@ import {
   readConfig,
   saveModel,
 } from "../../src/models/mod.ts";
+import { bucketRows } from "../../src/models/families/mpnet.ts";
 import { loadTokenizer } from "../../src/tokenizer/mod.ts";
 import { spoilLastValue } from "../formats/adapter_folders.ts";
 import { withFolder } from "../support/folders.ts";
-import { golden } from "../support/golden.ts";
+import { golden, goldenJson } from "../support/golden.ts";
 import { rootPath } from "../support/source_files.ts";
 
 const config = parseGpt2Config({ vocab_size: 7, n_positions: 5, n_embd: 6, n_layer: 1, n_head: 2 });
@@ -164,6 +165,11 @@ Deno.test("a config that we cannot run is refused by field and value", async () 
         [{ ...even, model_type: "qwen3", use_sliding_window: true }, "found true"],
         [{ ...even, model_type: "qwen3", head_dim: 5 }, "head_dim to be even"],
         ...neoxRefusals,
+        [{ ...encoder, model_type: "mpnet", pad_token_id: 0 }, "pad_token_id to be 1, found 0"],
+        [
+          { ...encoder, model_type: "mpnet", relative_attention_num_buckets: 16 },
+          "relative_attention_num_buckets to be 32, found 16",
+        ],
         [{ model_type: "gpt2", activation_function: "relu" }, 'found "relu"'],
         [{ model_type: "gpt2", n_embd: 6, n_head: 4 }, "n_head to divide n_embd, 6, found 4"],
         [{ model_type: "gpt2", n_layer: -1 }, "n_layer"],
@@ -175,6 +181,14 @@ Deno.test("a config that we cannot run is refused by field and value", async () 
       assertStringIncludes((error as Error).message, part);
     }
   });
+});
+
+Deno.test("an MPNet has transformers' buckets of distances, and positions behind those of padding", async () => {
+  assertEquals(bucketRows(401), await goldenJson("mpnet_buckets.json"));
+  using device = new DryDevice();
+  using model = allocateModel(device, { ...encoder, model_type: "mpnet" });
+  assertEquals(model.positions, 7);
+  assertEquals(model.padding, 1);
 });
 
 Deno.test("a GPT-NeoX has transformers' defaults, and fields as versions 4 and 5 write them", () => {

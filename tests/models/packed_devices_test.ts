@@ -21,11 +21,13 @@ const causal = [
 const masked = [
   ...["families/bert_masked", "families/roberta_masked", "families/deberta_masked"],
   ...["families/deberta_v2_masked", "families/deberta_v2_convolution_masked"],
+  "families/mpnet_masked",
 ];
 const classifiers = [
   ...["classifier", "families/llama_classifier", "families/gpt_neox_classifier"],
   ...["families/bert_classifier", "families/roberta_classifier", "families/deberta_classifier"],
   ...["families/deberta_v2_classifier", "families/deberta_v2_convolution"],
+  "families/mpnet_classifier",
 ];
 
 const lengths = [6, 3, 1, 5], batch = lengths.length, time = 6;

@@ -28,6 +28,7 @@ const models: Readonly<Record<string, string>> = {
   ...families,
   qwen2: "families/qwen2",
   qwen3: "families/qwen3",
+  mpnet: "families/mpnet_classifier",
   "gpt_neox with an MLP after attention": "families/gpt_neox_serial",
   "deberta_v2 with a convolution": "families/deberta_v2_convolution",
 };
@@ -46,19 +47,19 @@ const methods: readonly Case[] = [
   { spec: { ...lora, dora: true, dropout: 0.3 } },
   { spec: { kind: "bitfit" }, not: ["llama", "qwen3"] },
   { spec: { kind: "top-layers", layers: 1 } },
-  { spec: { kind: "vera", rank: 3 } },
+  { spec: { kind: "vera", rank: 3 }, not: ["mpnet"] }, // PEFT has no default modules for it.
   { spec: { kind: "bottleneck", size: 2 } },
   { spec: { kind: "bottleneck", variant: "lin", size: 2 } },
   { spec: { kind: "prefix-embedding", length: 2 } },
   { spec: { kind: "prefix-layer", length: 2 } },
-  { spec: { kind: "prefix-tuning", length: 2 }, not: Object.keys(models).filter(isDeberta) },
+  { spec: { kind: "prefix-tuning", length: 2 }, not: Object.keys(models).filter(hasDistances) },
   { spec: { kind: "lora+prefix-layer", rank: 2, length: 2 } },
   { spec: { ...lora, dropout: 0.3 }, dtype: "nf4" },
   { spec: { kind: "bottleneck", size: 2 }, dtype: "nf4" },
 ];
 
-function isDeberta(family: string): boolean {
-  return family.startsWith("deberta");
+function hasDistances(family: string): boolean {
+  return /^(deberta|mpnet)/.test(family);
 }
 
 /** The loss and the gradients by name, and how many launches they took. */

@@ -50,7 +50,13 @@ export function robertaArchitecture(json: ConfigJson): Architecture {
   return bertLike("roberta", json, (at, top, sizes) => robertaTop(at, json, top, sizes));
 }
 
-function robertaTop(at: string, json: ConfigJson, top: Head, sizes: EncoderSizes): LayerSpec[] {
+/** The layers above a RoBERTa's blocks, by its head. */
+export function robertaTop(
+  at: string,
+  json: ConfigJson,
+  top: Head,
+  sizes: EncoderSizes,
+): LayerSpec[] {
   const { d, vocabulary } = sizes;
   switch (top.kind) {
     case "none":
@@ -145,7 +151,11 @@ const implemented: Readonly<Record<string, readonly unknown[]>> = {
 };
 
 /** The padding token where a configuration states none, as in transformers. */
-const paddings: Readonly<Record<string, number>> = { bert: 0, roberta: 1 };
+const paddings: Readonly<Record<string, number>> = { bert: 0, roberta: 1, mpnet: 1 };
+
+/** True for families whose heads are RoBERTa's, and whose positions begin after the padding token's id. */
+export const isLikeRoberta = (modelType: unknown): boolean =>
+  modelType === "roberta" || modelType === "mpnet";
 
 /**
  * Reads a `bert` or `roberta` configuration with Hugging Face's defaults for absent fields; dropout is 0
@@ -161,8 +171,7 @@ export function parseEncoderConfig(json: ConfigJson): EncoderConfig {
   }
   const positions = count(json, "max_position_embeddings");
   const padding = countOr(json, "pad_token_id", paddings[String(json.model_type)]);
-  // RoBERTa's positions begin after the padding token's id.
-  if (json.model_type === "roberta" && padding + 1 >= positions) {
+  if (isLikeRoberta(json.model_type) && padding + 1 >= positions) {
     throw fieldError(
       { ...json, pad_token_id: padding },
       "pad_token_id",

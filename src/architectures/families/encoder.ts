@@ -58,7 +58,11 @@ export function encoder(
 }
 
 /** Token, position and type embeddings, whichever there are, and their norm. */
-function embeddings(at: string, json: ConfigJson, { d, vocabulary }: EncoderSizes): LayerSpec[] {
+export function embeddings(
+  at: string,
+  json: ConfigJson,
+  { d, vocabulary }: EncoderSizes,
+): LayerSpec[] {
   const types = countOr(json, "type_vocab_size", 0);
   const hasPositions = flagOr(json, "position_biased_input", true);
   const positions = count(json, "max_position_embeddings");
@@ -78,7 +82,8 @@ function attention(at: string, { d }: EncoderSizes, projections: InputProjection
   ];
 }
 
-function feedForward(at: string, { d, inner }: EncoderSizes): LayerSpec[] {
+/** A block's two projections and their norm. */
+export function feedForward(at: string, { d, inner }: EncoderSizes): LayerSpec[] {
   return [
     linear(`${at}.intermediate.dense`, [inner, d], { parts: "up" }),
     linear(`${at}.output.dense`, [d, inner], { parts: "down" }),

@@ -1,7 +1,11 @@
 /** BERT (Devlin et al. 2018) and RoBERTa (Liu et al. 2019), with the parameter names of Hugging Face. @module */
 
 import type { ConfigJson } from "../../architectures/config_fields.ts";
-import { type EncoderConfig, parseEncoderConfig } from "../../architectures/families/bert.ts";
+import {
+  type EncoderConfig,
+  isLikeRoberta,
+  parseEncoderConfig,
+} from "../../architectures/families/bert.ts";
 import { gelu } from "../../autograd/ops/activations.ts";
 import { dropoutWithGradient as dropout } from "../../autograd/ops/dropout.ts";
 import type { Tape } from "../../autograd/tape.ts";
@@ -23,7 +27,7 @@ import {
 } from "../inputs.ts";
 import type { ModelLayers, StoredTensors } from "../layers.ts";
 import type { ForwardOptions, TextModelOptions } from "../model.ts";
-import { blockSteps, wordsOf } from "../pack.ts";
+import { type Block, blockSteps, wordsOf } from "../pack.ts";
 import { TextModel } from "../text_model.ts";
 
 /** Maps x (batch · time, width) to the same shape, in a batch of sequences. */
@@ -48,17 +52,22 @@ export class PostNormBlock<Context> {
   readonly #afterMlp: Place;
   readonly #norm2: LayerNorm;
 
-  /** Takes the attention, whose layers come first in the model, and makes the others below the path `at`. */
+  /**
+   * Takes the attention, whose layers come first in the model, and makes the others below the path `at`.
+   *
+   * @param after Path of the module that has the first norm, below `at`.
+   */
   constructor(
     layers: ModelLayers,
     at: string,
     { width, epsilon, dropout }: PostNormSizes,
     activation: Activation,
     attention: Attention<Context>,
+    after: string = "attention.output",
   ) {
     this.#attention = attention;
-    this.#afterAttention = layers.place(`${at}.attention.output`, width, "attention");
-    this.#norm1 = layers.norm(`${at}.attention.output.LayerNorm`, epsilon);
+    this.#afterAttention = layers.place(`${at}.${after}`, width, "attention");
+    this.#norm1 = layers.norm(`${at}.${after}.LayerNorm`, epsilon);
     const [up, down] = ["intermediate", "output"].map((name) =>
       layers.linear(`${at}.${name}.dense`)
     );
@@ -85,7 +94,7 @@ export class Bert extends TextModel {
   readonly #positions: Embedding;
   readonly #types: Embedding | undefined;
   readonly #norm: LayerNorm;
-  readonly #blocks: readonly PostNormBlock<SequenceContext>[];
+  readonly #blocks: readonly Block<SequenceContext>[];
   /** Maps its last states to outputs. */
   override readonly head: Head;
 
@@ -109,24 +118,41 @@ export class Bert extends TextModel {
     const activation: Activation = (tape, x) => gelu(tape, x, { exact: config.exact });
     this.#blocks = Array.from(
       { length: config.layers },
-      (_, i) => {
-        const at = `${trunk}encoder.layer.${i}`,
-          attention = attentionOf(layers, `${at}.attention`, config, i);
-        return new PostNormBlock(layers, at, config, activation, attention);
-      },
+      (_, i) => this.block(`${trunk}encoder.layer.${i}`, config, activation, i),
     );
     this.head = encoderHead(layers, this.architecture, config);
   }
 
+  /** A block at a path: a family whose attention is another overrides it. */
+  protected block(
+    at: string,
+    config: EncoderConfig,
+    activation: Activation,
+    index: number,
+  ): Block<SequenceContext> {
+    const attention = attentionOf(this.layers, `${at}.attention`, config, index);
+    return new PostNormBlock(this.layers, at, config, activation, attention);
+  }
+
   /** Maps tokens (batch, time) to the last block's states of the rows that the head reads. */
-  protected override pass(tape: Tape, given: PassInputs, { rows }: ForwardOptions = {}): Tensor {
-    const context = sequenceContext(tape, given, this.limit), inputs = onHost(given);
-    const pick = picking(tape, this, inputs, rows);
+  protected override pass(tape: Tape, given: PassInputs, options: ForwardOptions = {}): Tensor {
+    return this.passWith(tape, given, options, sequenceContext(tape, given, this.limit));
+  }
+
+  /** The pass in a context of which blocks read the `shared` tensors. */
+  protected passWith(
+    tape: Tape,
+    given: PassInputs,
+    { rows }: ForwardOptions,
+    context: SequenceContext,
+    shared: readonly Tensor[] = [],
+  ): Tensor {
+    const inputs = onHost(given), pick = picking(tape, this, inputs, rows);
     return tape.pipe(
       this.#embed(tape, inputs),
       (x) => this.#norm.forward(tape, x),
       (x) => dropout(tape, x, this.#config.dropout),
-      ...blockSteps(tape, this.#blocks, context, pick),
+      ...blockSteps(tape, this.#blocks, context, pick, shared),
     );
   }
 
@@ -139,7 +165,7 @@ export class Bert extends TextModel {
     return types ? addLast(tape, sum, types) : sum;
   }
 
-  /** 0, 1, 2, …; in RoBERTa counted after the padding token's id, and over tokens that are not padding. */
+  /** 0, 1, 2, …; in RoBERTa and MPNet counted after the padding token's id, and over tokens that are not padding. */
   #positionsOf(inputs: ModelInputs): ArrayLike<number> {
     if (!this.#countsFromPadding || inputs.positionIds) return positionsOf(inputs, 0);
     const { tokens: { data } } = inputs, { padding } = this.#config;
@@ -152,7 +178,7 @@ export class Bert extends TextModel {
   }
 
   get #countsFromPadding(): boolean {
-    return this.architecture.modelType === "roberta";
+    return isLikeRoberta(this.architecture.modelType);
   }
 
   /** Its logits are those of the token itself. */

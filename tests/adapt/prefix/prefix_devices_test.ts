@@ -234,7 +234,7 @@ async function checkStart(device: Device, name: string, epsilon: number): Promis
   const words = wordsOf(model, 3, 6), wanted = await behindWords(model, words);
   for (const kind of kinds.filter((kind) => fits(kind, name))) {
     // In an encoder, words see the others, and virtual states and keys do not.
-    const isEncoder = /bert/.test(name);
+    const isEncoder = /bert|mpnet/.test(name);
     if (isEncoder && kind !== "prefix-embedding") continue;
     using _ = methods[kind](model, { length: 3, seed: 6 });
     const what = `${kind} of ${name}`;

@@ -35,15 +35,16 @@ export const families = [
   ...["families/bert_masked", "families/bert_classifier", "families/roberta_masked"],
   ...["families/roberta_classifier", "families/deberta_masked", "families/deberta_classifier"],
   ...["families/deberta_v2_masked", "families/deberta_v2_convolution"],
+  ...["families/mpnet_masked", "families/mpnet_classifier"],
 ];
 
 /** Opens one of them. */
 export const openFamily = (device: Device, name: string): Promise<TextModel> =>
   loadModel(device, golden(name));
 
-/** True if a method fits a family: DeBERTa's attention needs more of a token than its key. */
+/** True if a method fits a family: DeBERTa's and MPNet's attention need more of a token than its key. */
 export const fits = (kind: PrefixKind, name: string): boolean =>
-  kind !== "prefix-tuning" || !name.includes("deberta");
+  kind !== "prefix-tuning" || !/deberta|mpnet/.test(name);
 
 /** Each method on each family that it fits. */
 export const pairs = families.flatMap((name) =>

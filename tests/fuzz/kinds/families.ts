@@ -50,6 +50,7 @@ const stretched = {
 const runnable = [
   encoder,
   { ...encoder, architectures: ["BertForMaskedLM"], tie_word_embeddings: false },
+  { ...encoder, model_type: "mpnet", architectures: ["MPNetForMaskedLM"], pad_token_id: 1 },
   { ...encoder, model_type: "roberta", architectures: ["RobertaForMaskedLM"], pad_token_id: 1 },
   decoder,
   { ...decoder, rope_theta: 500000, rope_scaling: stretched, head_dim: 6 },
