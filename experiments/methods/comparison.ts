@@ -145,7 +145,7 @@ export class MethodComparison {
     const pooled = this.cells.filter(isPooled).map(({ values }) => values);
     this.noise = typeof noise === "number" ? noise : seedNoise(pooled);
     this.noiseBetween = (a, b) => typeof noise === "function" ? noise(a, b, pooled) : this.noise;
-    if (typeof noise !== "number") this.freedom = freedomOf(pooled);
+    if (noise === undefined) this.freedom = freedomOf(pooled);
     this.#sign = best === "lowest" ? 1 : -1;
   }
 
@@ -228,7 +228,7 @@ export const marginOf = (compared: MethodComparison, beyond: number): Margin => 
   ...{ beyond, noise: compared.noise, seeds: seedsOf(compared), freedom: compared.freedom },
 });
 
-/** Distance of one cell's lead over another beyond its mark, with the noise and the seeds of these two. */
+/** Distance of one cell's lead over another beyond its mark, with the noise between them, pooled over the compared size. */
 export const marginBetween = (
   compared: MethodComparison,
   [one, other]: readonly [MethodCell, MethodCell],
@@ -236,7 +236,9 @@ export const marginBetween = (
   beyond: -compared.gain(one, other),
   noise: compared.noiseBetween(one, other),
   seeds: Math.min(one.values.length, other.values.length),
-  freedom: compared.freedom,
+  freedom: freedomOf(
+    compared.cells.filter((cell) => cell.compared === 1).map(({ values }) => values),
+  ),
 });
 
 /** `LoRA (q, v) 3.412`. */
