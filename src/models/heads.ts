@@ -196,6 +196,31 @@ export function encoderHead(
   return new StatesHead(config.width);
 }
 
+/** The parts of a decoder's head. */
+interface DecoderParts {
+  /** Width of the states. */
+  readonly width: number;
+  /** Token that fills up a classifier's sequences. */
+  readonly padding?: number;
+  /** Path of the output layer. */
+  readonly output: string;
+  /** The weight that it shares, of a tied one. */
+  readonly tied?: string;
+}
+
+/** The head of a decoder; without one, the outputs are the last block's states. */
+export function decoderHead(
+  layers: ModelLayers,
+  { head }: Architecture,
+  { width, padding, output, tied = `${output}.weight` }: DecoderParts,
+): Head {
+  if (head === "none") return new StatesHead(width);
+  if (head === "classes") {
+    return new SequenceClassificationHead(layers.parameter("score.weight"), padding);
+  }
+  return new CausalLmHead(layers.output(output, tied));
+}
+
 /** The head of a DeBERTa; without one, the outputs are the last block's states. */
 export function debertaHead(
   layers: ModelLayers,

@@ -1,6 +1,6 @@
 /** GPT-NeoX (Black et al. 2022), as which Pythia is published, with the parameter names of Hugging Face. @module */
 
-import type { ConfigJson, HeadKind } from "../../architectures/config_fields.ts";
+import type { ConfigJson } from "../../architectures/config_fields.ts";
 import {
   type GptNeoxConfig,
   outputHead,
@@ -16,13 +16,7 @@ import { activationOf, Mlp, residual } from "../../nn/mlp.ts";
 import type { LayerNorm } from "../../nn/norms.ts";
 import type { Place } from "../../nn/place.ts";
 import { RotaryPositions } from "../../nn/rotary.ts";
-import {
-  CausalLmHead,
-  type Head,
-  picking,
-  SequenceClassificationHead,
-  StatesHead,
-} from "../heads.ts";
+import { decoderHead, type Head, picking } from "../heads.ts";
 import { type PassInputs, positionsOf, sequenceContext } from "../inputs.ts";
 import type { ModelLayers, StoredTensors } from "../layers.ts";
 import type { ForwardOptions, TextModelOptions } from "../model.ts";
@@ -47,7 +41,7 @@ export class GptNeox extends TextModel {
     options: TextModelOptions = {},
   ) {
     super(device, json, tensors, owner, options);
-    const { layers, architecture: { trunk, head } } = this, given = parseGptNeoxConfig(json);
+    const { layers, architecture: { trunk } } = this, given = parseGptNeoxConfig(json);
     const config = { ...given, dropout: options.dropout ?? given.dropout };
     this.#config = config;
     this.#tokens = layers.embedding(`${trunk}embed_in`);
@@ -56,16 +50,13 @@ export class GptNeox extends TextModel {
       (_, i) => new Block(layers, `${trunk}layers.${i}`, config),
     );
     this.#finalNorm = layers.norm(`${trunk}final_layer_norm`, config.epsilon);
-    this.head = this.#headOf(head, config);
-  }
-
-  #headOf(kind: HeadKind, { width, padding, isTied }: GptNeoxConfig): Head {
-    if (kind === "none") return new StatesHead(width);
-    if (kind === "classes") {
-      return new SequenceClassificationHead(this.layers.parameter("score.weight"), padding);
-    }
-    const weight = isTied ? this.#tokens.weight.name : `${outputHead}.weight`;
-    return new CausalLmHead(this.layers.output(outputHead, weight));
+    const { width, padding, isTied } = config, tied = isTied ? this.#tokens.weight.name : undefined;
+    this.head = decoderHead(layers, this.architecture, {
+      width,
+      padding,
+      output: outputHead,
+      tied,
+    });
   }
 
   /** Maps tokens (batch, time) to the last block's states, normalized, of the rows that the head reads. */

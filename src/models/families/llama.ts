@@ -1,6 +1,6 @@
 /** Llama (Touvron et al. 2023), Mistral and Qwen2, with the parameter names of Hugging Face. @module */
 
-import type { ConfigJson, HeadKind } from "../../architectures/config_fields.ts";
+import type { ConfigJson } from "../../architectures/config_fields.ts";
 import { type LlamaConfig, parseLlamaConfig } from "../../architectures/families/llama.ts";
 import type { Tape } from "../../autograd/tape.ts";
 import type { Device, Tensor } from "../../device/device.ts";
@@ -16,13 +16,7 @@ import { GatedMlp, residual } from "../../nn/mlp.ts";
 import type { RmsNorm } from "../../nn/norms.ts";
 import type { Place } from "../../nn/place.ts";
 import { RotaryPositions } from "../../nn/rotary.ts";
-import {
-  CausalLmHead,
-  type Head,
-  picking,
-  SequenceClassificationHead,
-  StatesHead,
-} from "../heads.ts";
+import { decoderHead, type Head, picking } from "../heads.ts";
 import { type PassInputs, positionsOf, sequenceContext } from "../inputs.ts";
 import type { ModelLayers, StoredTensors } from "../layers.ts";
 import type { ForwardOptions, TextModelOptions } from "../model.ts";
@@ -47,7 +41,7 @@ export class Llama extends TextModel {
     options: TextModelOptions = {},
   ) {
     super(device, json, tensors, owner, options);
-    const { layers, architecture: { trunk, head } } = this, config = parseLlamaConfig(json);
+    const { layers, architecture: { trunk } } = this, config = parseLlamaConfig(json);
     this.#config = config;
     this.#tokens = layers.embedding(`${trunk}embed_tokens`);
     this.#blocks = Array.from({ length: config.layers }, (_, i) => {
@@ -55,22 +49,14 @@ export class Llama extends TextModel {
       return new Block(layers, at, input, config);
     });
     this.#finalNorm = layers.rmsNorm(`${trunk}norm`, config.epsilon);
-    this.head = this.#headOf(head, config);
+    const { width, padding, isTied } = config, tied = isTied ? this.#tokens.weight.name : undefined;
+    this.head = decoderHead(layers, this.architecture, { width, padding, output: "lm_head", tied });
   }
 
   /** The queries, keys and values of a block's attention: a family that computes others overrides it. */
   protected projections(at: string, { heads, kvHeads }: LlamaConfig): QkvProjection {
     const inputs = ["q", "k", "v"].map((name) => this.layers.linear(`${at}.${name}_proj`));
     return rotaryProjections(inputs, heads, kvHeads);
-  }
-
-  #headOf(kind: HeadKind, { width, padding, isTied }: LlamaConfig): Head {
-    if (kind === "none") return new StatesHead(width);
-    if (kind === "classes") {
-      return new SequenceClassificationHead(this.layers.parameter("score.weight"), padding);
-    }
-    const weight = isTied ? this.#tokens.weight.name : "lm_head.weight";
-    return new CausalLmHead(this.layers.output("lm_head", weight));
   }
 
   /** Maps tokens (batch, time) to the last block's states, normalized, of the rows that the head reads. */
