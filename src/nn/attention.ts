@@ -244,32 +244,52 @@ export class DisentangledAttention {
     );
   }
 
-  #attend(tape: Tape, x: Tensor, { batch, mask, relative, padded }: RelativeContext): Tensor {
+  #attend(tape: Tape, x: Tensor, context: RelativeContext): Tensor {
     const { heads, scale, input, positionKeys, positionQueries, dropout: rate } = this.#parts;
-    const inPlace = (rows: Tensor) => padded ? padRows(tape, rows, padded) : rows;
-    const given = input(tape, x), [q, k, v] = given.map(inPlace);
+    const { batch, relative } = context, given = input(tape, x);
     const distances = relative && dropout(tape, relative.states, rate);
-    const addTerm = (scores: Tensor, ofKey: boolean, projection?: Linear): Tensor => {
+    const addTerm = (ofKey: boolean, projection?: Linear) => (scores: Tensor): Tensor => {
       if (!projection || !distances) return scores;
       const positions = projection.forward(tape, distances);
       const extents = { groups: 1, heads, transposeB: true, alpha: scale };
-      const terms = tape.pipe(headProduct(tape, given[ofKey ? 1 : 0], positions, extents), inPlace);
+      const terms = tape.pipe(
+        headProduct(tape, given[ofKey ? 1 : 0], positions, extents),
+        (rows) => inPlace(tape, rows, context),
+      );
       const sum = distanceTerms(tape, scores, terms, relative!.buckets, { batch, heads, ofKey });
       tape.release(positions, terms);
       return sum;
     };
-    const attended = tape.pipe(
-      headProduct(tape, q, k, { groups: batch, heads, transposeB: true, alpha: scale }),
-      (scores) => addTerm(scores, false, positionKeys),
-      (scores) => addTerm(scores, true, positionQueries),
-      (scores) => softmax(tape, scores, { batch, heads, mask }),
-      (probabilities) => headProduct(tape, probabilities, v, { groups: batch, heads }),
-      (y) => padded ? unpadRows(tape, y, padded) : y,
-    );
-    const dropped = distances && distances !== relative!.states ? [distances] : [];
-    tape.release(...new Set([...given, q, k, v]), ...dropped);
+    const terms = [addTerm(false, positionKeys), addTerm(true, positionQueries)];
+    const attended = attendByScores(tape, given, context, this.#parts, terms);
+    if (distances && distances !== relative!.states) tape.release(distances);
     return attended;
   }
+}
+
+/** Rows in the places that they have among padded ones. */
+const inPlace = (tape: Tape, rows: Tensor, { padded }: RelativeContext): Tensor =>
+  padded ? padRows(tape, rows, padded) : rows;
+
+/** softmax(scale · q kᵀ + terms) v by head, in padded sequences, with terms that are added to the scores; releases q, k and v. */
+function attendByScores(
+  tape: Tape,
+  given: readonly Tensor[],
+  context: RelativeContext,
+  { heads, scale }: Pick<DisentangledParts, "heads" | "scale">,
+  terms: readonly ((scores: Tensor) => Tensor)[],
+): Tensor {
+  const { batch, mask, padded } = context;
+  const [q, k, v] = given.map((rows) => inPlace(tape, rows, context));
+  const attended = tape.pipe(
+    headProduct(tape, q, k, { groups: batch, heads, transposeB: true, alpha: scale }),
+    ...terms,
+    (scores) => softmax(tape, scores, { batch, heads, mask }),
+    (probabilities) => headProduct(tape, probabilities, v, { groups: batch, heads }),
+    (y) => padded ? unpadRows(tape, y, padded) : y,
+  );
+  tape.release(...new Set([...given, q, k, v]));
+  return attended;
 }
 
 /** Parts of attention with a bias for each distance. */
@@ -302,25 +322,17 @@ export class BiasedAttention {
     );
   }
 
-  #attend(tape: Tape, x: Tensor, { batch, mask, relative, padded }: RelativeContext): Tensor {
-    const { heads, input } = this.#parts, { states, buckets } = relative!;
-    const given = input(tape, x);
-    const [q, k, v] = given.map((rows) => padded ? padRows(tape, rows, padded) : rows);
-    const alpha = 1 / Math.sqrt(q.shape[1] / heads);
-    const attended = tape.pipe(
-      headProduct(tape, q, k, { groups: batch, heads, transposeB: true, alpha }),
-      (scores) => {
-        const terms = eachQuery(tape, states, q.shape[0]);
-        const sum = distanceTerms(tape, scores, terms, buckets, { batch, heads, ofKey: false });
-        tape.release(terms);
-        return sum;
-      },
-      (scores) => softmax(tape, scores, { batch, heads, mask }),
-      (probabilities) => headProduct(tape, probabilities, v, { groups: batch, heads }),
-      (y) => padded ? unpadRows(tape, y, padded) : y,
-    );
-    tape.release(...new Set([...given, q, k, v]));
-    return attended;
+  #attend(tape: Tape, x: Tensor, context: RelativeContext): Tensor {
+    const { heads, input } = this.#parts, { batch, relative } = context;
+    const { states, buckets } = relative!, given = input(tape, x);
+    const scale = 1 / Math.sqrt(given[0].shape[1] / heads);
+    const addBiases = (scores: Tensor): Tensor => {
+      const terms = eachQuery(tape, states, scores.shape[0]);
+      const sum = distanceTerms(tape, scores, terms, buckets, { batch, heads, ofKey: false });
+      tape.release(terms);
+      return sum;
+    };
+    return attendByScores(tape, given, context, { heads, scale }, [addBiases]);
   }
 }
 
