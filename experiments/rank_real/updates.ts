@@ -21,11 +21,12 @@ import {
   LeftOut,
   type NotedClaim,
 } from "../frame/mod.ts";
+import { type ScaledPart, shares } from "../intruders.ts";
 import losses from "./losses.json" with { type: "json" };
 import { dataSeeds, methodOf } from "./plan.ts";
 import { meanAndRange, type RealRow } from "./rows.ts";
 import scaled from "./scaled.json" with { type: "json" };
-import { scaledKeys, type ScaledPart, type ScaledRow, shares } from "./scaling.ts";
+import { scaledKeys, type ScaledRow } from "./scaling.ts";
 import kept from "./updates.json" with { type: "json" };
 import { layersOf, type UpdateLine } from "./update_lines.ts";
 

@@ -1,15 +1,6 @@
-/** Runs on the base with skills: a method, a rate and a seed on one task, and how they change the weights. @module */
+/** Runs on the base with skills: a method, a rate and a seed on one task. @module */
 
-import { selectSites, type Site } from "../../src/adapt/mod.ts";
-import {
-  energyRank,
-  type LowRankFactors,
-  matrixFactors,
-  updateSvd,
-} from "../../src/analysis/mod.ts";
 import { lazily } from "../../src/core/numbers.ts";
-import type { HostTensor } from "../../src/core/tensor.ts";
-import { indicesOf } from "../../src/core/update.ts";
 import {
   type PromptedBatches,
   promptedBatches,
@@ -17,8 +8,6 @@ import {
   skillTexts,
 } from "../../src/data/mod.ts";
 import type { Device } from "../../src/device/device.ts";
-import { gather } from "../../src/formats/peft/comparable.ts";
-import { largeFrobeniusNorm } from "../../src/linalg/mod.ts";
 import {
   countTrainable,
   exactOn,
@@ -34,6 +23,7 @@ import { loadTokenizer } from "../../src/tokenizer/mod.ts";
 import { evaluate } from "../../src/train/mod.ts";
 import { type PlannedRun, planRun, type RunOpeners } from "../frame/mod.ts";
 import { ownModels } from "../own_models.ts";
+import { readUpdates, readWeights, type WeightsBefore } from "./changes.ts";
 import type { DownstreamTask } from "./tasks.ts";
 
 /** `untrained` is the network as its pretraining began, from a run's seed. */
@@ -67,89 +57,6 @@ export async function openSkillsBase(
 /** The tokenizer of both. */
 export const skillsTokenizer = lazily(() => loadTokenizer(skillsFolder));
 
-/** The update of one module. */
-export interface UpdateReading {
-  /** `transformer.h.0.attn.c_attn:q`. */
-  readonly module: string;
-  /** ‖ΔW‖ / ‖W‖. */
-  readonly size: number;
-  /** Directions that hold 90% of ‖ΔW‖². */
-  readonly directions: number;
-  /** The first right-singular vector of A, as in the paper's Figure 3; absent where there is no A. */
-  readonly ofA?: readonly number[];
-  /** The first right-singular vector of ΔW, in its input. */
-  readonly input: readonly number[];
-  /** The first left-singular vector of ΔW, in its output. */
-  readonly output: readonly number[];
-}
-
-/** The weights of q and v before training, by module. */
-type WeightsBefore = ReadonlyMap<string, HostTensor>;
-
-const sitesOf = (model: TextModel): Site[] => selectSites(model, { sites: ["q", "v"] });
-
-/** Reads the weights of q and v. */
-async function readWeights(model: TextModel): Promise<WeightsBefore> {
-  const weights = new Map<string, HostTensor>();
-  for (const { name, linear, rows } of sitesOf(model)) {
-    const dense = linear.weight.dense(), [whole] = await model.device.read(dense);
-    dense[Symbol.dispose]();
-    weights.set(name, gather(whole, indicesOf(rows)));
-  }
-  return weights;
-}
-
-/** The updates of q and v, of LoRA or of the weights themselves; none of a module that is as it was. */
-async function readUpdates(
-  model: TextModel,
-  before: WeightsBefore,
-): Promise<UpdateReading[]> {
-  const after = await readWeights(model), readings: UpdateReading[] = [];
-  for (const site of sitesOf(model)) {
-    const weight = before.get(site.name)!, lowRank = await factorsOf(model, site);
-    const factors = lowRank ?? matrixFactors(changeOf(weight, after.get(site.name)!));
-    const { left, values, right } = updateSvd(factors), size = normOf(values);
-    if (size === 0) continue;
-    readings.push({
-      module: site.name,
-      size: size / normOf(weight.data),
-      directions: energyRank(values, 0.9),
-      ...lowRank && { ofA: firstRow(updateSvd(matrixFactors(lowRank.A)).right.data, weight) },
-      input: firstRow(right.data, weight),
-      output: rounded(left.data.subarray(0, left.columns)),
-    });
-  }
-  return readings;
-}
-
-/** A and B of a site, where it has LoRA. */
-async function factorsOf(
-  { device }: TextModel,
-  { linear, rows }: Site,
-): Promise<LowRankFactors | undefined> {
-  const [start] = indicesOf(rows);
-  const own = linear.adaptations.map(({ lowRank }) => lowRank)
-    .find((lowRank) => lowRank && indicesOf(lowRank.rows)[0] === start);
-  if (!own) return undefined;
-  const [A, B] = await device.read(own.A.tensor, own.B.tensor);
-  return { A, B, scaling: own.scaling };
-}
-
-const changeOf = ({ shape, data }: HostTensor, after: HostTensor): HostTensor => ({
-  shape,
-  data: Float32Array.from(data, (value, at) => after.data[at] - value),
-});
-
-const normOf = (values: ArrayLike<number>): number =>
-  largeFrobeniusNorm({ rows: 1, columns: values.length, data: Float64Array.from(values) });
-
-const firstRow = (data: Float64Array, { shape: [, width] }: HostTensor) =>
-  rounded(data.subarray(0, width));
-
-/** Digits of a direction that a similarity needs. */
-const rounded = (values: Float64Array): number[] =>
-  Array.from(values, (value) => Number(value.toFixed(5)));
-
 /** Steps, texts in a step and training texts, unless said. */
 export const skillSteps = 300, skillBatch = 32, skillExamples = 2000;
 
@@ -181,24 +88,34 @@ export interface SkillRun {
   readonly base?: SkillsBase;
 }
 
+/** Measurements of a trained model that a study adds to those of every run. */
+export interface FurtherMetrics {
+  /** Names them in a run's specification. */
+  readonly name: string;
+  /** Measures them. */
+  measure(model: TextModel): Promise<JsonRecord>;
+}
+
 /**
  * One run. Its metrics are `exact` (the share of the texts whose answer is right to its end, from 0 to 1), `loss` (nats
- * per character of the answers), `texts` (how many were measured), `trained` (values) and `updates` (of q and v, where
- * they have any: {@link readUpdates}).
+ * per character of the answers), `texts` (how many were measured), `trained` (values), `updates` (of q and v, where
+ * they have any: {@link readUpdates}), and a study's own.
  *
  * @param name The method's, for the progress bar.
  */
 export function planSkill<Chosen extends SkillRun>(
   chosen: Chosen,
   name: string,
+  further?: FurtherMetrics,
 ): PlannedRun<Chosen> {
   const { method, learningRate, steps, seed, task, base = "trained" } = chosen;
   return planRun<Chosen>({
     ...{ label: `${task.name}, ${name}, seed ${seed}`, steps, chosen },
-    open: (device) => openersOf(chosen, device),
+    open: (device) => openersOf(chosen, device, further),
     spec: async ({ kind: device }) => ({
       model: await skillsIdentity(base),
-      ...{ method, data: await dataOf(chosen), seed, device },
+      ...{ method, seed, device },
+      data: { ...await dataOf(chosen), ...further && { further: further.name } },
       training: { learningRate, steps, schedule: "linear", warmupSteps: Math.ceil(steps / 30) },
     }),
   });
@@ -223,7 +140,11 @@ function textsOf(
   return { train, measured: skillTexts(task, { split, examples: most, seed: measuredSeed }) };
 }
 
-function openersOf(chosen: SkillRun, device: Device): RunOpeners<TextModel> {
+function openersOf(
+  chosen: SkillRun,
+  device: Device,
+  further?: FurtherMetrics,
+): RunOpeners<TextModel> {
   const { base = "trained", seed, steps } = chosen, { train, measured } = textsOf(chosen);
   let before: WeightsBefore;
   return {
@@ -240,6 +161,7 @@ function openersOf(chosen: SkillRun, device: Device): RunOpeners<TextModel> {
       ...await scoreTexts(model, measured),
       trained: countTrainable(model),
       updates: await readUpdates(model, before) as unknown as Json,
+      ...await further?.measure(model),
     }),
   };
 }

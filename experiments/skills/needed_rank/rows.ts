@@ -4,14 +4,8 @@ import { mean } from "../../../src/core/numbers.ts";
 import type { Device } from "../../../src/device/device.ts";
 import { rounding, seedNoise, shareNoise } from "../../differences.ts";
 import type { MadeRun, Margin } from "../../frame/mod.ts";
-import {
-  openSkillsBase,
-  reportedTexts,
-  scoreTexts,
-  type SkillsBase,
-  skillSteps,
-  type UpdateReading,
-} from "../runs.ts";
+import type { UpdateReading } from "../changes.ts";
+import { openSkillsBase, reportedTexts, scoreTexts, type SkillsBase, skillSteps } from "../runs.ts";
 import type { DownstreamTask, Level } from "../tasks.ts";
 import { type Line, mapRanks, type MapRun } from "./runs.ts";
 

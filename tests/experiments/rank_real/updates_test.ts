@@ -10,12 +10,8 @@ import {
   type UpdateRows,
 } from "../../../experiments/rank_real/updates.ts";
 import { type RealRow, unpacked } from "../../../experiments/rank_real/rows.ts";
-import {
-  asMuchAlong,
-  scaledAlong,
-  type ScaledPart,
-  type ScaledRow,
-} from "../../../experiments/rank_real/scaling.ts";
+import { asMuchAlong, scaledAlong, type ScaledPart } from "../../../experiments/intruders.ts";
+import type { ScaledRow } from "../../../experiments/rank_real/scaling.ts";
 import { type UpdateLine, updateLines } from "../../../experiments/rank_real/update_lines.ts";
 import type { LowRankUpdate } from "../../../src/adapt/mod.ts";
 import { Random } from "../../../src/core/random.ts";
