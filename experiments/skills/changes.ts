@@ -1,4 +1,4 @@
-/** How a run changed the weights of its base. @module */
+/** Changes that a run made in the weights of its base. @module */
 
 import { selectSites, type Site } from "../../src/adapt/mod.ts";
 import { addressOf } from "../../src/adapt/sites.ts";
