@@ -20,7 +20,10 @@ TARGETS = {
     "gpt2": ["c_attn", "c_proj", "c_fc"],
     "llama": ["q_proj", "v_proj", "down_proj"],
     "bert": ["query", "value", "output.dense"],
+    "neox": ["query_key_value", "attention.dense", "dense_4h_to_h"],
+    "mpnet": ["attn.q", "attn.v", "output.dense"],
 }
+FIRST = ["gpt2", "llama", "bert"]  # of which every method has a run
 METHODS = {
     "rslora": lambda targets: LoraConfig(r=4, lora_alpha=8, target_modules=targets, use_rslora=True),
     "dora": lambda targets: LoraConfig(r=4, lora_alpha=8, target_modules=targets, use_dora=True),
@@ -28,11 +31,14 @@ METHODS = {
     "loraplus": lambda targets: LoraConfig(r=4, lora_alpha=8, target_modules=targets, lora_bias=True),
     "vera": lambda targets: VeraConfig(r=8, target_modules=targets, projection_prng_key=7),
 }
-RUNS = [f"{model}_{method}" for model in TARGETS for method in METHODS] + ["gpt2_loraplus_tables", "gpt2_saved"]
-RUNS += [f"{model}_{method}" for method in ("ia3", "tinylora", "frozen_a", "subspace") for model in TARGETS]
+RUNS = [f"{model}_{method}" for model in FIRST for method in METHODS] + ["gpt2_loraplus_tables", "gpt2_saved"]
+RUNS += [f"{model}_{method}" for method in ("ia3", "tinylora", "frozen_a", "subspace") for model in FIRST]
+RUNS += [f"{model}_{method}" for model in ("neox", "mpnet") for method in METHODS] + ["neox_ia3"]  # PEFT has no IA3 for MPNet
+CLASSIFIERS = {"bert": "bert_classifier", "mpnet": "mpnet_classifier"}
+DECODERS = {"llama": "llama", "neox": "gpt_neox"}
 FILES = {
-    "methods/batches.json": "by model (gpt2: gpt2_tiny, llama: families/llama, bert: families/bert_classifier), 3 batches "
-    "that are taken in turn; for decoders labels = inputs",
+    "methods/batches.json": "by model (gpt2: gpt2_tiny, llama: families/llama, bert: families/bert_classifier, neox: "
+    "families/gpt_neox, mpnet: families/mpnet_classifier), 3 batches that are taken in turn; for decoders labels = inputs",
     "methods/RUN/": "what the run starts from, saved by PEFT (subspace: by our script): " + ", ".join(RUNS) + "; none for pissa",
     "methods/RUN.json": f"loss of each of {STEPS} steps of AdamW before its update, at rate {RATE} ({VERA_RATE} for vera) "
     f"and decay {DECAY}, with an epsilon of 1e-4 for ia3; "
@@ -42,7 +48,8 @@ FILES = {
 }
 NOTES = {
     "methodTolerance": "ten times `noise`, and not below 2e-6",
-    "methodKeyBias": "in values of gpt2 leave entries 48:96 of biases of c_attn out, as `fullKeyBias` says",
+    "methodKeyBias": "in values of gpt2 leave entries 48:96 of biases of c_attn out, as `fullKeyBias` says; in those of neox the entries of a key that "
+    "no position turns, 12:16 of each 24 of query_key_value",
     "pissaSigns": "singular vectors have no sign of their own: A and B may be -A and -B in pairs, so products are compared",
 }
 
@@ -81,8 +88,10 @@ def key_in_file(key: str) -> str:
 def make_batches() -> dict:
     source = generator(SEED)
     decoder = lambda vocabulary: [with_labels(tokens(source, 3, 12, vocabulary)) for _ in range(3)]
-    encoder = [dict(input_ids=tokens(source, 3, 12, 37), labels=[0, 2, 1]) for _ in range(3)]
-    return {"gpt2": decoder(61), "llama": decoder(37), "bert": encoder}
+    encoder = lambda: [dict(input_ids=tokens(source, 3, 12, 37), labels=[0, 2, 1]) for _ in range(3)]
+    bert, gpt2, llama = encoder(), decoder(61), decoder(37)
+    mpnet = [batch | {"input_ids": [[max(id, 3) for id in row] for row in batch["input_ids"]]} for batch in encoder()]
+    return {"gpt2": gpt2, "llama": llama, "bert": bert, "neox": decoder(37), "mpnet": mpnet}  # in MPNet 1 is padding
 
 
 def with_labels(ids: list) -> dict:
@@ -92,8 +101,8 @@ def with_labels(ids: list) -> dict:
 def load_base(root: Path, base: str) -> torch.nn.Module:
     if base == "gpt2":
         return load_tiny(root)
-    kind, folder = (AutoModelForCausalLM, "llama") if base == "llama" else (
-        AutoModelForSequenceClassification, "bert_classifier")
+    kind = AutoModelForCausalLM if base in DECODERS else AutoModelForSequenceClassification
+    folder = (DECODERS | CLASSIFIERS)[base]
     return kind.from_pretrained(root / "families" / folder, dtype=torch.float32, attn_implementation="eager").eval()
 
 

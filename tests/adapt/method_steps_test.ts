@@ -24,7 +24,12 @@ const models: Readonly<Record<string, string>> = {
   gpt2: "gpt2_tiny",
   llama: "families/llama",
   bert: "families/bert_classifier",
+  neox: "families/gpt_neox",
+  mpnet: "families/mpnet_classifier",
 };
+
+/** Those of which every method has a run. */
+const first = ["gpt2", "llama", "bert"];
 
 const methods = ["rslora", "dora", "pissa", "loraplus", "vera"];
 
@@ -47,6 +52,8 @@ const targets: Readonly<Record<string, string[]>> = {
   gpt2: ["c_attn", "c_proj", "c_fc"],
   llama: ["q_proj", "v_proj", "down_proj"],
   bert: ["query", "value", "output.dense"],
+  neox: ["query_key_value", "attention.dense", "dense_4h_to_h"],
+  mpnet: ["attn.q", "attn.v", "output.dense"],
 };
 
 function batchOf({ input_ids, labels }: RawBatch): Batch {
@@ -82,9 +89,14 @@ function optionsOf(adapter: Adapter, run: string, { loss, loraPlus }: Golden): T
   return { ...options, groups: loraPlusGroups(adapter, { learningRate, ratio, embeddingRate }) };
 }
 
-/** Without the keys' biases, whose true gradient is 0: Adam turns its noise into steps. */
+/** True at a key's bias whose true gradient is 0, so that Adam turns its noise into steps; in GPT-NeoX the columns that are not turned. */
+function isNoise(name: string, i: number): boolean {
+  if (/c_attn.*bias$/.test(name)) return i >= 48 && i < 96;
+  return /query_key_value.*bias$/.test(name) && i % 24 >= 12 && i % 24 < 16;
+}
+
 const meant = (name: string, data: HostData): number[] =>
-  Array.from(data).filter((_, i) => !/c_attn.*bias$/.test(name) || i < 48 || i >= 96);
+  Array.from(data).filter((_, i) => !isNoise(name, i));
 
 /** Compares what was trained with PEFT's values, by the keys of its file; of PiSSA the products. */
 async function checkValues(
@@ -141,8 +153,9 @@ await testOn(
     "gpt2_loraplus_tables",
     "gpt2_saved",
     ...["ia3", "tinylora", "frozen_a", "subspace"].flatMap((method) =>
-      Object.keys(models).map((base) => `${base}_${method}`)
+      first.map((base) => `${base}_${method}`)
     ),
+    "neox_ia3",
   ]
     .map((run) => ({
       name: `ten steps of ${run} are ${run.endsWith("subspace") ? "PyTorch" : "PEFT"}'s`,
