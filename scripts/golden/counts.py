@@ -177,6 +177,9 @@ def count(model: PreTrainedModel) -> dict:
         key = re.sub(r"(?<=\.)\d+(?=\.)", "*", name, count=1)
         groups.setdefault(key, []).append("x".join(map(str, parameter.shape)))
     assert all(len(set(shapes)) == 1 for shapes in groups.values()), "a layer has another shape than the others"
+    # transformers 5 calls the head so in memory alone.
+    if model.config.model_type == "gpt_neox" and "lm_head.weight" in groups:
+        groups["embed_out.weight"] = groups.pop("lm_head.weight")
     return {
         "parameters": sum(p.numel() for p in model.parameters()),
         "tensors": {key: f"{len(shapes)} of {shapes[0]}" for key, shapes in groups.items()},

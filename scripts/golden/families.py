@@ -13,7 +13,7 @@ from common import write_json
 from counts import QWEN2, build, count
 
 FILES = {
-    "families.json": "`models` and `peft` as in counts.json, of families that are not in src/architectures/catalog.json, in the shapes of published "
+    "families.json": "`models` and `peft` as in counts.json, of more families than src/architectures/catalog.json has, in the shapes of published "
     "models, and with fields changed; `saved`: the tensors of the file of a model that is fused in memory",
 }
 
@@ -149,9 +149,6 @@ def tensors_of(config: dict) -> dict:
     # The first name of a tied tensor is not always that of files, which have the embedding's.
     if config["architectures"] == ["XLMRobertaForMaskedLM"]:
         found["tensors"]["roberta.embeddings.word_embeddings.weight"] = found["tensors"].pop("lm_head.decoder.weight")
-    # transformers 5 calls the head so in memory alone.
-    if config["model_type"] == "gpt_neox" and "lm_head.weight" in found["tensors"]:
-        found["tensors"]["embed_out.weight"] = found["tensors"].pop("lm_head.weight")
     return found
 
 

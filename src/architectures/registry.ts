@@ -123,6 +123,8 @@ const names = {
   classifier: /^(score|classifier)(\.|$)/,
   conv1d: /\.(c_attn|c_proj|c_fc)$/,
   fused: /\.(c_attn|in_proj|Wqkv)$/,
+  // Only thirds where keys and values have as many heads as queries.
+  fusedIfEven: /\.query_key_value$/,
 } as const;
 
 /** Layers that have one role. */
@@ -179,13 +181,14 @@ function matrixLayer(
   [outputs, inputs]: readonly number[],
   tensors: readonly TensorSpec[],
 ): LinearSpec {
-  const parts = partsOf(name, outputs), isEmbedding = names.embedding.test(name);
+  const parts = partsOf(name, outputs, inputs), isEmbedding = names.embedding.test(name);
   const kind = isEmbedding ? "embedding" : parts.head ? "head" : "linear";
   return { name, kind, tensors, outputs, inputs, parts };
 }
 
-function partsOf(name: string, outputs: number): LayerParts {
-  if (names.fused.test(name) && outputs % 3 === 0) return fusedParts(outputs / 3);
+function partsOf(name: string, outputs: number, inputs: number): LayerParts {
+  const isEven = names.fusedIfEven.test(name) && outputs === 3 * inputs;
+  if (isEven || names.fused.test(name) && outputs % 3 === 0) return fusedParts(outputs / 3);
   const role = roles.find(([, modules]) => modules.test(name))?.[0];
   return role ? { [role]: { start: 0, count: outputs } } : {};
 }

@@ -47,6 +47,27 @@ Deno.test("T5 base in PEFT's docstring is 72 vectors of its width above what PEF
   assertEquals(row.all + 72 * 768, 223_843_584);
 });
 
+/** Totals, and those without both embeddings, of the model cards of EleutherAI on Hugging Face. */
+const pythia: Readonly<Record<string, readonly [total: number, others: number]>> = {
+  "70m": [70_426_624, 18_915_328],
+  "160m": [162_322_944, 85_056_000],
+  "410m": [405_334_016, 302_311_424],
+  "1b": [1_011_781_632, 805_736_448],
+  "1.4b": [1_414_647_808, 1_208_602_624],
+  "2.8b": [2_775_208_960, 2_517_652_480],
+  "6.9b": [6_857_302_016, 6_444_163_072],
+  "12b": [11_846_072_320, 11_327_027_200],
+};
+
+Deno.test("every Pythia has the parameters that its model card prints", () => {
+  const counted = Object.keys(pythia).map((size) => {
+    const { tensors } = architectureOf(catalog[`pythia-${size}`].config);
+    const others = tensors.filter(({ name }) => !/embed_(in|out)/.test(name));
+    return [size, [tensors, others].map(countParameters)];
+  });
+  assertEquals(Object.fromEntries(counted), pythia);
+});
+
 Deno.test("sites adapt a third of a fused weight, whatever the model calls it", () => {
   const parameters = (model: string, rank: number, sites: string[] | "all") =>
     loraCounts(architectureOf(catalog[model].config), rank, { sites })

@@ -143,9 +143,9 @@ Deno.test("what cannot be counted gives one sentence", async () => {
     "gtp2-xl": "gpt2-xl",
   };
   for (const [name, names] of Object.entries(meant)) {
-    await assertFails(["count", name], `, qwen2.5-7b); did you mean ${names}?`);
+    await assertFails(["count", name], `, pythia-12b); did you mean ${names}?`);
   }
-  await assertFails(["count", "whisper"], ", qwen2.5-7b)\n");
+  await assertFails(["count", "whisper"], ", pythia-12b)\n");
   await assertFails(["count", "gpt2", "--url", "http://a/b"], "found gpt2 and http://a/b");
   await assertFails(["count", "--url", "gpt2"], "an address must begin with https:// or http://");
   await assertFails(
