@@ -131,7 +131,7 @@ const untrained: Arm[] = [
 /** Tasks of the map: dates are long, and two other tasks are as near as the first. */
 const mapTasks = downstreamTasks.filter(({ name }) => name !== "date, new word");
 
-/** A near task and two far ones, which every job trains. */
+/** A near task and two far ones, which several studies train; every job trains the first and the last. */
 export const liveTasks = ["reverse, new word", "Caesar's cipher +5", "random alphabet"] as const;
 
 /** Everything that the map trains, for each seed. */

@@ -66,7 +66,7 @@ Deno.test("arms are what they say: α is 2r, and every run of the job is one of 
   assertEquals(methodOf({ line: "full" }), { kind: "full" });
   assertEquals(armName({ line: "qv", rank: 2, steps: 900 }), "LoRA on q and v, r = 2, 900 steps");
   assertEquals(armKey({ line: "bitfit" }), "bitfit");
-  assertEquals(liveCells.length, 10);
+  assertEquals(liveCells.length, 6);
 });
 
 Deno.test("every cell has a rate that was searched, for its rank", () => {
