@@ -51,6 +51,7 @@ import { regret } from "./regret/regret.ts";
 import { stepCost } from "./regret/step_cost.ts";
 import { scaling } from "./scaling.ts";
 import { belowRankOne } from "./skills/below_rank_one/below_rank_one.ts";
+import { forgetting } from "./skills/forgetting/forgetting.ts";
 import { neededRankHere, neededRankMap } from "./skills/needed_rank/needed_rank.ts";
 import { sharedSubspace } from "./skills/shared_subspace/shared_subspace.ts";
 import { supersenses } from "./supersenses/supersenses.ts";
@@ -73,6 +74,7 @@ export const experiments: readonly Experiment[] = [
   neededRankHere,
   belowRankOne,
   sharedSubspace,
+  forgetting,
   scaleGradients,
   scaleRates,
   bAlone,

@@ -315,7 +315,9 @@ function valuesFigure(rows: HalfRows): Figure {
       "Solid: B alone, r = 1, 2, 8, 16, 32, 64; dashed: LoRA, the map's. q and v, 300 steps, a rate for each, the mean of " +
       "seeds {seeds} on unseen inputs.",
     data: liveTasks.flatMap((task, at): Trace[] =>
-      [[asMap(rows), "solid", "B alone"], [mapRuns, "dash", "LoRA"]].map(([runs, dash, name]) => ({
+      [[asMap(rows), "solid", "B alone"], [mapRuns, "dash", "A and B"]].map((
+        [runs, dash, name],
+      ) => ({
         ...line(
           curveOf(task, runs as MapRow[]),
           ({ trained }) => trained,

@@ -306,7 +306,7 @@ function tracesOf(rows: Rows, { start, color, name }: Drawn): Trace[] {
     line(ends, (d) => d, () => mark, { color, width: 1, dash: "dash" }, quiet),
     ...lora.length > 0
       ? [dots(lora, trainedOf, accuracyOf, { color, size: 9, symbol: "square" }, {
-        ...{ name: `LoRA, ${name.replace("subspace, ", "")}`, ...group },
+        ...{ name: `${name.replace("subspace, ", "")}, LoRA`, ...group },
       })]
       : [],
   ];

@@ -208,7 +208,8 @@ const dashes = ["solid", "dash", "dot"] as const;
 
 /** The curve of each method on a task. */
 function linesOf(rows: SmallRows, task: string, dash: (typeof dashes)[number]): Trace[] {
-  const [qv, , xs, tiny, all] = palette.series,
+  const [, qv, all] = palette.lora,
+    [, , xs, tiny] = palette.series,
     curves = [
       ["LoRA-XS", smallPoints(rows, task, "LoRA-XS"), xs],
       ["TinyLoRA, one vector", smallPoints(rows, task, "TinyLoRA"), tiny],
