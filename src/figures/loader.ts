@@ -1,6 +1,7 @@
 /** The script that loads plotly into a page and makes the figures there live. @module */
 
 import { gzipSync } from "node:zlib";
+import fit from "./fit_script.js" with { type: "text" };
 import stepper from "./stepper_script.js" with { type: "text" };
 import { plotlyConfig, plotlySource } from "./still.ts";
 
@@ -40,6 +41,7 @@ const loader = `(packed) => {
   };
   const plotly = load(), config = ${JSON.stringify(plotlyConfig)};
   const stepper = ${stepper}
+  const fit = ${fit}
   const letMove = (box, sayings, show) => {
     const saying = box.querySelector("[data-saying]");
     const control = stepper(box, ([at]) => {
@@ -50,13 +52,16 @@ const loader = `(packed) => {
     control.enable(true);
   };
   const draw = async (place, { data, layout, steps = [{ data, layout }], sayings }) => {
-    const { newPlot, react } = await plotly;
-    const show = (at) => {
+    const { newPlot, react, relayout } = await plotly;
+    const show = async (at) => {
       const { data, layout } = steps[at];
       place.style.height = (layout.height ?? 420) + "px"; // plotly asks for it when the width changes
       // Plotly writes into a layout, and would keep the range of one step for the next.
       const figure = { data, layout: structuredClone(layout), config };
-      return place.data ? react(place, figure) : newPlot(place, figure);
+      await (place.data ? react(place, figure) : newPlot(place, figure));
+      const changes = fit(place);
+      if (changes.height) place.style.height = changes.height + "px";
+      if (Object.keys(changes).length > 0) await relayout(place, changes);
     };
     if (place.data) return await show(0); // drawn before
     new ResizeObserver((_, observer) => { // says when the place is on the page and has a width
