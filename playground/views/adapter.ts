@@ -1,7 +1,7 @@
 /** Spectra of an adapter from a reader's disk. @module */
 
 import { AdapterFileError } from "../../src/core/errors.ts";
-import { boundsOf, fromTo } from "../../src/core/numbers.ts";
+import { boundsOf, fromTo, howMany } from "../../src/core/numbers.ts";
 import { type SiteSpectrum, spectraOf } from "../adapter.ts";
 import { element } from "../dom.ts";
 import { escaped } from "../draw/escaped.ts";
@@ -52,7 +52,7 @@ async function readSites(
   for await (const site of spectraOf(files)) {
     if (!isNewest()) break;
     sites.push(site);
-    progress.textContent = `${sites.length} sites`; // Which a screen reader does not count aloud.
+    progress.textContent = howMany(sites.length, "site"); // Which a screen reader does not count aloud.
     await new Promise((resolve) => setTimeout(resolve)); // The page stays alive.
   }
   return sites;
@@ -85,13 +85,15 @@ export function drawAdapter(): void {
   if (shown.length === 0) return;
   const front = Number(element("adapter-site").value), { name, singularValues } = shown[front];
   const values = singularValues.slice(0, 4).map((value) => value.toPrecision(3)).join(", ");
-  const label = `Singular values of ${shown.length} sites; those of ${name} begin ${values}`;
+  const label = `Singular values of ${
+    howMany(shown.length, "site")
+  }; those of ${name} begin ${values}`;
   fillChart("adapter-chart", label, sitesChart(shown, front));
 }
 
 function summary(sites: readonly SiteSpectrum[]): string {
   const ranks = fromTo(sites.map(({ energyRank90 }) => energyRank90), 0);
-  return `${sites.length} sites. Directions that hold 90% of a site's ‖ΔW‖²: ${ranks}.`;
+  return `${howMany(sites.length, "site")}. Directions that hold 90% of a site's ‖ΔW‖²: ${ranks}.`;
 }
 
 /** A line for each site, one of them in front; an update that is zero has none. */

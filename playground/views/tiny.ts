@@ -1,5 +1,6 @@
 /** The pictures and words of the tiny GPT-2. @module */
 
+import { howMany } from "../../src/core/numbers.ts";
 import { element } from "../dom.ts";
 import { escaped } from "../draw/escaped.ts";
 import { fillChart } from "../draw/fill.ts";
@@ -40,9 +41,9 @@ function drawLosses({ losses, heldOut, start: { settings }, steps }: TuningCurve
 function drawRight({ right, asked, start: { settings }, steps }: TuningCurves): void {
   element("tiny-right-figure").hidden = right.length === 0;
   if (right.length === 0) return;
-  const label = `At step ${steps} ${
-    percentOf(right)
-  } of ${asked} lines that are held out are answered right`;
+  const label = `At step ${steps} ${percentOf(right)} of ${
+    howMany(asked, "held-out line")
+  } answered right`;
   fillChart("tiny-right", label, {
     lines: [{ role: "lora", lines: [right] }],
     marks: [],
@@ -108,9 +109,9 @@ export function tuningText({ steps, losses, heldOut, right, asked, start }: Tuni
     : ` Right answers to these went from ${percentOf(right.slice(0, 1))} to ${
       percentOf(right)
     } of ${asked}.`;
-  return `After ${steps} of ${settings.steps} steps the loss went from ${digits(losses[0])} to ${
-    digits(losses.at(-1))
-  }${unseen}.${answered}`;
+  return `After ${steps} of ${howMany(settings.steps, "step")} the loss went from ${
+    digits(losses[0])
+  } to ${digits(losses.at(-1))}${unseen}.${answered}`;
 }
 
 /** Shows continuations of the base beside those of the student. */

@@ -1,5 +1,6 @@
 /** Pictures of a lesson's state. @module */
 
+import { howMany } from "../core/numbers.ts";
 import { type Figure, palette } from "../figures/figure.ts";
 import { linesFigure, type LinesWords } from "../figures/marks.ts";
 import {
@@ -40,7 +41,7 @@ function circle(reading: LessonReading): Picture {
     alt: "Ellipses of W₀, full fine-tuning, W₀ + s·B·A and, dashed, of W₀ + D; columns of B",
     caption: "What each weight makes of the unit circle; arrows: the columns of B.",
   };
-  const plane = { title: `after ${steps} steps`, ellipses: ellipsesOf(reading), arrows };
+  const plane = { title: `after ${howMany(steps, "step")}`, ellipses: ellipsesOf(reading), arrows };
   return planesPicture(words, [{ ...plane, half: halfOf(reading) }], key);
 }
 
@@ -70,7 +71,10 @@ function boxes({ steps, factors, lora, shift }: LessonReading): Picture {
   const box = (name: string, { data: values, ...size }: DenseMatrix, role: PictureRole) => {
     return { name, ...size, values, role };
   };
-  const words = { alt: "B times A beside D", caption: `After ${steps} steps; D is wanted.` };
+  const words = {
+    alt: "B times A beside D",
+    caption: `After ${howMany(steps, "step")}; D is wanted.`,
+  };
   return boxesPicture({ ...words, cell: 10 }, [
     box("B", denseOf(factors.B), "lora"),
     { sign: "·" },
@@ -84,9 +88,9 @@ function boxes({ steps, factors, lora, shift }: LessonReading): Picture {
 
 function losses({ losses, loss, bounds, steps }: LessonReading): Figure {
   const x = Array.from({ length: steps + 1 }, (_, i) => i), { best = 0 } = bounds;
-  const caption = `After ${steps} steps: LoRA ${loss.lora.toPrecision(3)}, full fine-tuning ${
-    loss.full.toPrecision(3)
-  }.`;
+  const caption = `After ${howMany(steps, "step")}: LoRA ${
+    loss.lora.toPrecision(3)
+  }, full fine-tuning ${loss.full.toPrecision(3)}.`;
   const words: LinesWords = {
     ...{ id: "lesson-losses", title: "Loss", caption },
     ...{ x: { title: "step" }, y: { title: "loss per example", log: true } },

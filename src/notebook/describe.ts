@@ -456,7 +456,7 @@ function textRow({ tokenizer }: PromptedBatches, batch: Batch, row: number): Tex
 /** The loss by step. */
 function historyFigure(history: History): Figure {
   const { steps, stopped } = history;
-  const caption = `${steps} steps${stopped ? ", stopped before the end" : ""}`;
+  const caption = `${howMany(steps, "step")}${stopped ? ", stopped before the end" : ""}`;
   return plot({ training: history }, { caption });
 }
 
