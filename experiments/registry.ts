@@ -17,6 +17,7 @@ import {
   intrinsicDimensionHere,
 } from "./intrinsic_dimension/intrinsic_dimension.ts";
 import { latency, latencyMedium } from "./latency/latency.ts";
+import { loraPlusHere, loraPlusWidths } from "./lora_plus/lora_plus.ts";
 import { memory } from "./memory.ts";
 import { merging } from "./merging.ts";
 import { methodsBudget } from "./methods/budget/budget.ts";
@@ -77,6 +78,8 @@ export const experiments: readonly Experiment[] = [
   forgetting,
   scaleGradients,
   scaleRates,
+  loraPlusWidths,
+  loraPlusHere,
   bAlone,
   intrinsicDimension,
   intrinsicDimensionHere,
