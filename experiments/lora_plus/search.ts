@@ -7,7 +7,7 @@ import { type Examples, type Lesson, lessonOf, lossLeft } from "./student.ts";
 export const widths = [64, 128, 256, 512, 1024, 2048] as const;
 
 /** η_B / η_A, by factors of 4. */
-export const ratios: readonly number[] = Array.from({ length: 11 }, (_, at) => 4 ** (at - 2));
+export const ratios: readonly number[] = Array.from({ length: 10 }, (_, at) => 4 ** (at - 2));
 
 /** Steps of a run; claims are about the second, and the first where they are about speed. */
 export const lengths = [25, 50, 100] as const;
@@ -64,46 +64,45 @@ export async function widthRows(
 /** What a search finds of a ratio. */
 type Found = Pick<RatioRow, "ratio" | "rate" | "loss" | "tried">;
 
-/** The ratios in order; each search begins at the best rate of the ratio before. */
+/** The ratios in order; each search begins below the best rate of the ratio before. */
 async function searchRatios(lesson: Lesson, steps: number, seed: number): Promise<Found[]> {
   const found: Found[] = [];
-  let power = firstPower;
+  let first = firstPower;
   for (const ratio of ratios) {
-    const tried = await climb(power, (power) => {
+    const tried = await sweep(first, (power) => {
       const rate = rateOf(power), root = Math.sqrt(ratio);
       return lossLeft(lesson, { rates: { A: rate / root, B: rate * root }, steps, seed });
     });
-    power = bestOf(tried);
-    const loss = Number(tried.get(power)!.toPrecision(5));
-    found.push({ ratio, rate: rateOf(power), loss, tried: tried.size });
+    const best = bestOf(tried), loss = Number(tried.get(best)!.toPrecision(5));
+    found.push({ ratio, rate: rateOf(best), loss, tried: tried.size });
+    first = best - below;
   }
   return found;
 }
 
 const rateOf = (power: number): number => 2 ** (power / 2);
 
-/** 2^(−4): where the first search begins. */
-const firstPower = -8;
+/** 2^(−8), where every width's first search is below its best. */
+const firstPower = -16;
 
-/** Tries a power and its neighbors, then those of the best, until the best has both. */
-async function climb(
+/** How far below the best rate of a ratio the next search begins, and how many powers above the best are tried. */
+const below = 3, above = 3;
+
+/** Tries powers upward until three above the best are worse, and downward while the lowest is best: losses are smooth below the best, and rough above. */
+async function sweep(
   first: number,
   lossAt: (power: number) => Promise<number>,
 ): Promise<Map<number, number>> {
   const tried = new Map<number, number>();
+  let low = first, high = first - 1;
   const add = async (power: number) => {
-    if (tried.has(power)) return;
     const loss = await lossAt(power);
     tried.set(power, Number.isFinite(loss) ? loss : Infinity);
   };
-  await add(first);
-  for (let best = first;;) {
-    await add(best - 1);
-    await add(best + 1);
-    const next = bestOf(tried);
-    if (next === best) return tried;
-    best = next;
-  }
+  do {
+    await add(tried.size > 0 && bestOf(tried) === low && high > low ? --low : ++high);
+  } while (high < bestOf(tried) + above || bestOf(tried) === low);
+  return tried;
 }
 
 const bestOf = (tried: ReadonlyMap<number, number>): number =>
