@@ -1,4 +1,4 @@
-/** What the claims read of the rows: losses and best ratios of a width, and the ratio at which the plateau ends. @module */
+/** Numbers that the claims read from the rows: losses and best ratios of a width, and the ratio at which the plateau ends. @module */
 
 import { mean } from "../../src/core/numbers.ts";
 import { lengths, type RatioRow, ratios, widths } from "./search.ts";
@@ -10,7 +10,7 @@ export type RatioRows = readonly RatioRow[];
 /** The length that claims are about, and the one that is half of it. */
 export const [halfOfSteps, judgedSteps] = lengths;
 
-/** Which rows: of a kind of examples, a width and a length. */
+/** The rows of a kind of examples, a width and a length. */
 export interface Cell {
   /** `few` or `many`. */
   readonly examples: Examples;

@@ -14,7 +14,7 @@ export const lengths = [25, 50, 100] as const;
 
 /** The best run of a ratio. */
 export interface RatioRow {
-  /** Whether examples are as many at every width, or for each dimension. */
+  /** `few` or `many`. */
   readonly examples: Examples;
   /** Steps. */
   readonly steps: number;
@@ -61,7 +61,7 @@ export async function widthRows(
   return rows;
 }
 
-/** What a search finds of a ratio. */
+/** The result of a ratio's search. */
 type Found = Pick<RatioRow, "ratio" | "rate" | "loss" | "tried">;
 
 /** The ratios in order; each search begins below the best rate of the ratio before. */
@@ -85,7 +85,7 @@ const rateOf = (power: number): number => 2 ** (power / 2);
 /** 2^(−8), where every width's first search is below its best. */
 const firstPower = -16;
 
-/** How far below the best rate of a ratio the next search begins, and how many powers above the best are tried. */
+/** Powers below the best of a ratio at which the next search begins, and powers above the best that are tried. */
 const below = 3, above = 3;
 
 /** Tries powers upward until three above the best are worse, and downward while the lowest is best: losses are smooth below the best, and rough above. */

@@ -22,7 +22,7 @@ const unseen = 256;
 export interface LessonOptions {
   /** n, the number of inputs and of outputs. */
   readonly width: number;
-  /** What is taught. */
+  /** The examples. */
   readonly examples: Examples;
   /** Of the teacher and its examples. */
   readonly seed: number;
@@ -36,7 +36,7 @@ interface LinearBatch {
 
 /** Examples of a teacher on a device. */
 export interface Lesson extends Disposable {
-  /** Where they are. */
+  /** The device that has them. */
   readonly device: Device;
   /** n. */
   readonly width: number;
@@ -81,7 +81,7 @@ function product(X: Float32Array, M: Float32Array, rows: number): Float32Array<A
   return Y;
 }
 
-/** How a student is trained. */
+/** A student's training. */
 export interface StudentOptions {
   /** η of A, and of B. */
   readonly rates: { readonly A: number; readonly B: number };
