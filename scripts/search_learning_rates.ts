@@ -13,6 +13,7 @@
  *     deno task search:rates intrinsic_dimension
  *     deno task search:rates skills/needed_rank
  *     deno task search:rates skills/below_rank_one
+ *     deno task search:rates skills/reinforce
  *     deno task search:rates half
  *
  * Finished runs under `results/search` are not trained again.
@@ -39,6 +40,7 @@ import { searchRegret } from "../experiments/regret/runs.ts";
 import { searchArms } from "../experiments/skills/arms.ts";
 import { smallArms, smallStudy } from "../experiments/skills/below_rank_one/runs.ts";
 import { searchNeededRank } from "../experiments/skills/needed_rank/runs.ts";
+import { searchPolicies } from "../experiments/skills/reinforce/runs.ts";
 import { searchSupersenses } from "../experiments/supersenses/runs.ts";
 
 interface Search {
@@ -73,6 +75,7 @@ const searches: Readonly<Record<string, (context: RunContext) => Promise<JsonRec
   intrinsic_dimension: searchDimension,
   "skills/needed_rank": searchNeededRank,
   "skills/below_rank_one": (context) => searchArms(smallStudy, smallArms, context),
+  "skills/reinforce": searchPolicies,
   half: (context) => searchArms(halfStudy, searchedRanks, context),
 };
 

@@ -17,6 +17,11 @@ export {
   type SamplingOptions,
   usualLength,
 } from "./generate/generate.ts";
+export {
+  type GreedyOptions,
+  sampleTogether,
+  type SampleTogetherOptions,
+} from "./generate/greedy_batch.ts";
 export { type Gpt2Config, parseGpt2Config } from "../architectures/families/gpt2.ts";
 export type { LlamaConfig } from "../architectures/families/llama.ts";
 export { Bert } from "./families/bert.ts";

@@ -251,7 +251,8 @@ export function assertWhole(name: string, value: number, least: number, most = I
   throw new RangeError(`generating needs ${name} to be an integer ${range}, found ${value}`);
 }
 
-function assertSampling({ temperature = 0, topK = 1 }: SamplingOptions): void {
+/** Throws unless temperature and topK are in range. */
+export function assertSampling({ temperature = 0, topK = 1 }: SamplingOptions): void {
   assertWhole("topK", topK, 1);
   if (Number.isFinite(temperature) && temperature >= 0) return;
   throw new RangeError(`generating needs a temperature of at least 0, found ${temperature}`);

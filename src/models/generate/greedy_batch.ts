@@ -1,12 +1,20 @@
 /** Several prompts, continued together. @module */
 
 import { Tape } from "../../autograd/tape.ts";
+import { assertOptions, type OptionNames } from "../../core/checks.ts";
+import { Random } from "../../core/random.ts";
 import { type HostTensor, hostTensor } from "../../core/tensor.ts";
 import type { KeyValueCache } from "../../nn/key_value_cache.ts";
 import type { TextInputs } from "../inputs.ts";
 import { assertModel } from "../model.ts";
 import type { TextModel } from "../text_model.ts";
-import { assertRoom, assertToken, chooseTokens } from "./generate.ts";
+import {
+  assertRoom,
+  assertSampling,
+  assertToken,
+  chooseTokens,
+  type SamplingOptions,
+} from "./generate.ts";
 
 /** Rules for when a continuation ends. */
 export interface GreedyOptions {
@@ -27,18 +35,75 @@ export interface GreedyOptions {
 export async function continueGreedily(
   model: TextModel,
   prompts: readonly ArrayLike<number>[],
-  { maxNewTokens, stopToken }: GreedyOptions,
+  options: GreedyOptions,
 ): Promise<number[][]> {
   assertModel("continueGreedily", model);
+  return await continueAll(model, prompts, options, { temperature: 0 });
+}
+
+/** Options of {@link sampleTogether}. */
+export interface SampleTogetherOptions extends GreedyOptions, SamplingOptions {
+  /** Logits are divided by it before sampling; 0 takes the most likely token. Default 1. */
+  readonly temperature?: number;
+  /** Seed of the sampling. Default 0. */
+  readonly seed?: number;
+}
+
+const sampleNames: OptionNames<SampleTogetherOptions> = {
+  maxNewTokens: true,
+  stopToken: true,
+  temperature: true,
+  topK: true,
+  seed: true,
+};
+
+/**
+ * A sampled continuation of each prompt, with the stop token if it has ended: one pass for a token of every prompt.
+ * A prompt that is given several times has as many continuations.
+ *
+ * @throws {TypeError} when an option does not exist.
+ * @throws {RangeError} when there is no prompt, one is empty, the longest and its continuation exceed the positions, an
+ * option is out of range, or a logit is not finite.
+ *
+ * @example
+ * ```ts
+ * import { loadModel, openDevice } from "@lowrank/core";
+ * import { sampleTogether } from "@lowrank/core/models";
+ *
+ * using device = await openDevice();
+ * using model = await loadModel(device, "models/tiny-gpt2");
+ * const sampled = await sampleTogether(model, [[1, 2], [1, 2], [3]], { maxNewTokens: 4, seed: 1 });
+ * console.log(sampled.length); // 3
+ * ```
+ */
+export async function sampleTogether(
+  model: TextModel,
+  prompts: readonly ArrayLike<number>[],
+  { temperature = 1, topK, seed = 0, ...options }: SampleTogetherOptions,
+): Promise<number[][]> {
+  assertModel("sampleTogether", model);
+  assertOptions("sampleTogether", { temperature, topK, seed, ...options }, sampleNames);
+  assertSampling({ temperature, topK });
+  return await continueAll(model, prompts, options, { temperature, topK }, new Random(seed));
+}
+
+async function continueAll(
+  model: TextModel,
+  prompts: readonly ArrayLike<number>[],
+  { maxNewTokens, stopToken }: GreedyOptions,
+  sampling: SamplingOptions,
+  random = new Random(0),
+): Promise<number[][]> {
   if (prompts.length === 0) throw new RangeError("generating needs at least 1 prompt, found none");
   for (const prompt of prompts) assertRoom(model, prompt, maxNewTokens);
   const made: number[][] = prompts.map(() => []);
   const hasEnded = (own: readonly number[]) => own.length > 0 && own.at(-1) === stopToken;
   const padded = new PaddedPrompts(prompts);
   using cache = model.openCache(prompts.length, padded.longest + maxNewTokens);
+  const choose = (pass: Pass) => nextTokens(model, cache, pass, sampling, random.bits());
   let pass = padded.first();
   for (let step = 1; step <= maxNewTokens; step++) {
-    const tokens = await nextTokens(model, cache, pass);
+    const tokens = await choose(pass);
     made.forEach((own, i) => hasEnded(own) || own.push(tokens[i]));
     if (made.every(hasEnded)) break;
     pass = padded.later(tokens, step);
@@ -56,10 +121,12 @@ async function nextTokens(
   model: TextModel,
   cache: KeyValueCache,
   { inputs, rows }: Pass,
+  sampling: SamplingOptions,
+  seed: number,
 ): Promise<Uint32Array> {
   using tape = new Tape(model.device, { record: false });
   const logits = model.forward(tape, inputs, { cache, rows });
-  const [{ data }] = await model.device.read(chooseTokens(tape, logits, {}, 0));
+  const [{ data }] = await model.device.read(chooseTokens(tape, logits, sampling, seed));
   const tokens = Uint32Array.from(data);
   for (const token of tokens) assertToken(token);
   return tokens;
