@@ -54,6 +54,7 @@ import { scaling } from "./scaling.ts";
 import { belowRankOne } from "./skills/below_rank_one/below_rank_one.ts";
 import { forgetting } from "./skills/forgetting/forgetting.ts";
 import { neededRankHere, neededRankMap } from "./skills/needed_rank/needed_rank.ts";
+import { reinforce, reinforceHere } from "./skills/reinforce/reinforce.ts";
 import { sharedSubspace } from "./skills/shared_subspace/shared_subspace.ts";
 import { supersenses } from "./supersenses/supersenses.ts";
 import { trainingSpectra } from "./training_spectra.ts";
@@ -76,6 +77,8 @@ export const experiments: readonly Experiment[] = [
   belowRankOne,
   sharedSubspace,
   forgetting,
+  reinforce,
+  reinforceHere,
   scaleGradients,
   scaleRates,
   loraPlusWidths,

@@ -1,10 +1,16 @@
 /** Prompts that are continued together are continued as each is alone. */
 
-import { assertEquals, assertRejects } from "@std/assert";
+import { assert, assertEquals, assertNotEquals, assertRejects } from "@std/assert";
 import { injectPrefixLayer } from "../../src/adapt/mod.ts";
 import { ReferenceDevice } from "../../src/device/reference.ts";
 import { continueGreedily } from "../../src/models/generate/greedy_batch.ts";
-import { generate, loadModel, type TextModel } from "../../src/models/mod.ts";
+import {
+  generate,
+  loadModel,
+  outputsOf,
+  sampleTogether,
+  type TextModel,
+} from "../../src/models/mod.ts";
 import { coreDevices, testOn } from "../support/devices.ts";
 import { golden } from "../support/golden.ts";
 
@@ -32,6 +38,41 @@ await testOn(
     },
   })),
 );
+
+Deno.test("at temperature 0, or among one token, samples are the most likely continuations", async () => {
+  using device = new ReferenceDevice();
+  using model = await loadModel(device, golden("gpt2_tiny"));
+  const wanted = await continueGreedily(model, prompts, { maxNewTokens });
+  for (const options of [{ temperature: 0 }, { topK: 1, seed: 7 }]) {
+    assertEquals(await sampleTogether(model, prompts, { maxNewTokens, ...options }), wanted);
+  }
+});
+
+Deno.test("samples have the model's probabilities, and a seed gives the same", async () => {
+  using device = new ReferenceDevice();
+  using model = await loadModel(device, golden("gpt2_tiny"));
+  const prompt = [3, 9, 2], count = 400, many = new Array(count).fill(prompt);
+  const sample = (seed: number) => sampleTogether(model, many, { maxNewTokens: 1, seed });
+  const sampled = await sample(1), data = Uint32Array.from(prompt);
+  const outputs = await outputsOf(model, { tokens: { shape: [1, 3], data } });
+  const weights = Array.from(outputs.data.slice(2 * outputs.shape[1]), Math.exp);
+  const total = weights.reduce((a, b) => a + b);
+  weights.forEach((weight, token) => {
+    const share = weight / total, found = sampled.filter(([one]) => one === token).length / count;
+    assert(Math.abs(found - share) < 4.5 * Math.sqrt(share * (1 - share) / count), `${token}`);
+  });
+  assertEquals(await sample(1), sampled);
+  assertNotEquals(await sample(2), sampled);
+});
+
+Deno.test("an option of sampling that does not exist, or is out of range, is refused", async () => {
+  using device = new ReferenceDevice();
+  using model = await loadModel(device, golden("gpt2_tiny"));
+  const sample = (options: object) => sampleTogether(model, prompts, { maxNewTokens, ...options });
+  await assertRejects(() => sample({ temprature: 1 }), TypeError, "temprature");
+  await assertRejects(() => sample({ temperature: -1 }), RangeError, "found -1");
+  await assertRejects(() => sample({ topK: 0 }), RangeError, "topK");
+});
 
 Deno.test("no prompt, an empty one, and one without room for its continuation are refused", async () => {
   using device = new ReferenceDevice();

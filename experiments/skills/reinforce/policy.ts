@@ -1,6 +1,6 @@
 /** A policy gradient on prompts with one right answer: answers are sampled, rewarded and weighted by their advantages. @module */
 
-import { add, crossEntropy, scale, Tape } from "../../../src/autograd/mod.ts";
+import { add, crossEntropy, scale, type Tape } from "../../../src/autograd/mod.ts";
 import { mean } from "../../../src/core/numbers.ts";
 import { Random } from "../../../src/core/random.ts";
 import { encodePrompted, type PromptedText, type TokenRow } from "../../../src/data/mod.ts";
@@ -9,7 +9,7 @@ import type { Tensor } from "../../../src/device/device.ts";
 import { sampleTogether, type TextModel } from "../../../src/models/mod.ts";
 import { endOfTextOf, type Tokenizer } from "../../../src/tokenizer/tokenizer.ts";
 
-/** What a step learns from: right answers; samples, beside all of the step; or samples, beside those of their prompt. */
+/** The teacher of a step: right answers; rewards beside those of the step; or rewards beside those of the same prompt. */
 export type Signal = "supervised" | "reinforce" | "groups";
 
 /** Answers of a step, samples of a prompt in a group, and tokens of a sample at most: a space, six letters, the end. */
@@ -22,7 +22,7 @@ export interface WeightedAnswer extends TokenRow {
 }
 
 /**
- * How much better each reward is than its baseline: for `reinforce` the mean of all; for `groups` the mean of those of
+ * The advantage of each reward over its baseline: for `reinforce` the mean of all; for `groups` the mean of those of
  * its prompt, which follow one another, over their standard deviation (GRPO; 0 where all are alike).
  */
 export function advantagesOf(rewards: readonly number[], signal: "reinforce" | "groups"): number[] {
@@ -89,7 +89,7 @@ export interface AnswerSource {
   readonly texts: readonly PromptedText[];
   /** Seed of the draws and of the samples. */
   readonly seed: number;
-  /** What a step learns from. */
+  /** Its teacher. */
   readonly signal: Signal;
 }
 

@@ -1,4 +1,4 @@
-/** Arms of the study of policy gradients: what a step learns from, what is trained, their seeds and rates. @module */
+/** Arms of the study of policy gradients: signals, trained values, seeds and rates. @module */
 
 import { lazily } from "../../../src/core/numbers.ts";
 import { type PromptedText, skillTexts } from "../../../src/data/mod.ts";
@@ -16,7 +16,7 @@ import { makePolicyRun, policyTask, warmStart } from "./training.ts";
 
 /** A way to train. */
 export interface PolicyArm {
-  /** What a step learns from. */
+  /** Teacher of its steps. */
   readonly signal: Signal;
   /** The trained values. */
   readonly line: "all" | "qv" | "full";
@@ -34,7 +34,7 @@ export const signalNames: Readonly<Record<Signal, string>> = {
 /** Both policy gradients. */
 export const gradients = ["reinforce", "groups"] as const;
 
-/** What is trained by each signal. */
+/** The trained values of each signal's arms. */
 export const lines: readonly Omit<PolicyArm, "signal">[] = [
   ...[1, 4, 16].map((rank) => ({ line: "all", rank } as const)),
   { line: "qv", rank: 1 },

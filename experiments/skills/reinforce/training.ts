@@ -16,6 +16,7 @@ import {
 import { watchLedger, writeResult } from "../../../src/runs/folder.ts";
 import { applyMethod } from "../../../src/runs/method.ts";
 import type { RunContext } from "../../../src/runs/plan.ts";
+import { claimFolder } from "../../../src/storage/folder.ts";
 import { endOfTextOf } from "../../../src/tokenizer/tokenizer.ts";
 import { adamW } from "../../../src/train/mod.ts";
 import { linearSchedule } from "../../../src/train/schedule.ts";
@@ -119,6 +120,7 @@ export async function makePolicyRun(
 ): Promise<RunResult> {
   const files = await runFiles(folder, spec), found = await readRun(files, spec);
   if (found) return found;
+  using _claim = await claimFolder(files.folder);
   const { training: { steps, learningRate } } = spec, ledger = watchLedger(device);
   using model = await openWarmBase(device);
   using _adapter = await applyMethod(model, spec.method, spec.seed);
