@@ -133,8 +133,8 @@ const digestOf = (texts: readonly (readonly PromptedText[])[]): Promise<string> 
 
 /** Rates that are tried first. */
 const gridOf = ({ line }: PolicyArm): RateGrid => ({
-  first: line === "full" ? [1e-4, 3e-4] : [3e-4, 1e-3, 3e-3],
-  ...{ factor: 10 / 3, most: 4, digits: 1 },
+  first: line === "full" ? [1e-4, 3e-4, 1e-3] : [3e-4, 1e-3, 3e-3, 1e-2],
+  ...{ factor: 10 / 3, most: 5, digits: 1 },
 });
 
 /** Tries the rates of every arm on inputs for validation; the results are by arm. */
