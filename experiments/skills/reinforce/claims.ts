@@ -1,12 +1,13 @@
 /** Rows of the policy gradients, and the rules of decision 0068 on them. @module */
 
-import { mean } from "../../../src/core/numbers.ts";
+import { grouped, mean } from "../../../src/core/numbers.ts";
 import { parPoints, rounding, shareNoise, signed } from "../../differences.ts";
 import type { Claim } from "../../frame/mod.ts";
 import type { ChosenRate } from "../../methods/rates.ts";
 import { pointsNoise } from "../needed_rank/rows.ts";
-import type { Signal } from "./policy.ts";
+import { type Signal, stepAnswers } from "./policy.ts";
 import { gradients, lineName, lines, type PolicyArm, signalNames } from "./runs.ts";
+import { curveSteps } from "./training.ts";
 
 /** One training. */
 export interface PolicyRow extends PolicyArm, ChosenRate {
@@ -92,6 +93,21 @@ function largest(rows: PolicyRows, signal: Signal): ArmMean {
   return high.right > whole.right ? high : whole;
 }
 
+/** Samples that were seen until half of ten steps' were right, the mean of the seeds; Infinity where they never were. */
+export function samplesToHalf(rows: PolicyRows, signal: Signal, line: Line): number {
+  const curves = armOf(rows, signal, line).runs.map(curveOf);
+  const at = curves[0].findIndex((_, place) => mean(curves.map((curve) => curve[place])) >= 50);
+  return at < 0 ? Infinity : at * curveSteps * stepAnswers;
+}
+
+const halfText = (rows: PolicyRows): string =>
+  "Samples until half were right: " + ofGradients((signal) =>
+    lines.map((line) => {
+      const samples = samplesToHalf(rows, signal, line);
+      return `${lineName(line)} ${samples === Infinity ? "never" : grouped(samples)}`;
+    }).join(", ")
+  );
+
 /** Every arm of a signal in short. */
 const allOf = (rows: PolicyRows, signal: Signal): string =>
   `${signalNames[signal]}: ` +
@@ -123,7 +139,8 @@ export const policyClaims: readonly Claim<PolicyRows>[] = [
         const own = armOf(rows, signal, one), other = armOf(rows, signal, full);
         return other.gain > parPoints && own.gain >= other.gain / 2 && !isBehind(own, other);
       }),
-    found: (rows) => signals.map((signal) => allOf(rows, signal)).join("; "),
+    found: (rows) =>
+      `${signals.map((signal) => allOf(rows, signal)).join("; ")}. ${halfText(rows)}.`,
   },
   {
     text: "Low ranks are a bottleneck of learning from rewards",

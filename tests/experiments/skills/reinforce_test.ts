@@ -7,6 +7,7 @@ import {
   type PolicyRow,
   type PolicyRows,
   rise,
+  samplesToHalf,
 } from "../../../experiments/skills/reinforce/claims.ts";
 import {
   advantagesOf,
@@ -185,6 +186,15 @@ Deno.test("rewards rise by more than two standard errors, or not", () => {
   const { first, last, noise } = rise(row, 640);
   assertEquals([first, last], [20, 40.5]);
   assertAlmostEquals(noise, 200 * Math.sqrt((0.2 * 0.8 + 0.405 * 0.595) / 640), 1e-9);
+});
+
+Deno.test("samples are counted until half of ten steps' are right in the mean of the seeds", () => {
+  const rows = planted(() => 50).map((row) => ({
+    ...row,
+    curve: row.seed === 1 ? "10 30 90 90" : "10 45 40 60",
+  }));
+  assertEquals(samplesToHalf(rows, "groups", { line: "full" }), 2 * 640);
+  assertEquals(samplesToHalf(planted(() => 50), "groups", { line: "full" }), Infinity);
 });
 
 Deno.test("the rules have the sentences that they test", () => {
