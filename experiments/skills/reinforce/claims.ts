@@ -1,4 +1,4 @@
-/** Rows of the policy gradients, and the rules of decision 0068 on them. @module */
+/** Rows of the policy gradients, and the rules of decision 0069 on them. @module */
 
 import { grouped, mean } from "../../../src/core/numbers.ts";
 import { parPoints, rounding, shareNoise, signed } from "../../differences.ts";

@@ -1,4 +1,4 @@
-/** Is rank 1 enough for a policy gradient? REINFORCE, groups and supervised training from one start. Decision 0068 has the rules. @module */
+/** Is rank 1 enough for a policy gradient? REINFORCE, groups and supervised training from one start. Decision 0069 has the rules. @module */
 
 import { mean } from "../../../src/core/numbers.ts";
 import {
