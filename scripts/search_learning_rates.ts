@@ -13,7 +13,11 @@
  *     deno task search:rates intrinsic_dimension
  *     deno task search:rates skills/needed_rank
  *     deno task search:rates skills/below_rank_one
+<<<<<<< HEAD
  *     deno task search:rates skills/reinforce
+=======
+ *     deno task search:rates skills/starts
+>>>>>>> 623c485b (docs(experiments): rules of starts and steps, before any run)
  *     deno task search:rates half
  *
  * Finished runs under `results/search` are not trained again.
@@ -40,7 +44,11 @@ import { searchRegret } from "../experiments/regret/runs.ts";
 import { searchArms } from "../experiments/skills/arms.ts";
 import { smallArms, smallStudy } from "../experiments/skills/below_rank_one/runs.ts";
 import { searchNeededRank } from "../experiments/skills/needed_rank/runs.ts";
+<<<<<<< HEAD
 import { searchPolicies } from "../experiments/skills/reinforce/runs.ts";
+=======
+import { searchStarts } from "../experiments/skills/starts/runs.ts";
+>>>>>>> 623c485b (docs(experiments): rules of starts and steps, before any run)
 import { searchSupersenses } from "../experiments/supersenses/runs.ts";
 
 interface Search {
@@ -74,6 +82,7 @@ const searches: Readonly<Record<string, (context: RunContext) => Promise<JsonRec
   regret: searchRegret,
   intrinsic_dimension: searchDimension,
   "skills/needed_rank": searchNeededRank,
+  "skills/starts": (context) => searchStarts(context),
   "skills/below_rank_one": (context) => searchArms(smallStudy, smallArms, context),
   "skills/reinforce": searchPolicies,
   half: (context) => searchArms(halfStudy, searchedRanks, context),

@@ -1,5 +1,7 @@
 /** Runs on the base with skills: a method, a rate and a seed on one task. @module */
 
+import { injectLoraGa, type LoraAdapter, type WeightStartOptions } from "../../src/adapt/mod.ts";
+import type { Batch } from "../../src/core/batch.ts";
 import { lazily } from "../../src/core/numbers.ts";
 import {
   type PromptedBatches,
@@ -16,7 +18,7 @@ import {
   parseGpt2Config,
   type TextModel,
 } from "../../src/models/mod.ts";
-import type { Json, JsonRecord, MethodSpec } from "../../src/runs/mod.ts";
+import type { Json, JsonRecord, MethodSpec, TrainingSpec } from "../../src/runs/mod.ts";
 import { canonicalJson, fileDigests, sha256 } from "../../src/storage/digest.ts";
 import { readJson } from "../../src/storage/files.ts";
 import { loadTokenizer } from "../../src/tokenizer/mod.ts";
@@ -86,6 +88,10 @@ export interface SkillRun {
   readonly measured?: number;
   /** The adapted base. Default: the trained base. */
   readonly base?: SkillsBase;
+  /** Other steps than AdamW's with one rate. Default: none. */
+  readonly training?: Pick<TrainingSpec, "loraPlusRatio" | "loraDamping">;
+  /** Batches of its training whose gradients LoRA begins at (LoRA-GA). Default: none. */
+  readonly gradientBatches?: number;
 }
 
 /** Measurements of a trained model that a study adds to those of every run. */
@@ -108,7 +114,7 @@ export function planSkill<Chosen extends SkillRun>(
   name: string,
   further?: FurtherMetrics,
 ): PlannedRun<Chosen> {
-  const { method, learningRate, steps, seed, task, base = "trained" } = chosen;
+  const { method, learningRate, steps, seed, task, base = "trained", training } = chosen;
   return planRun<Chosen>({
     ...{ label: `${task.name}, ${name}, seed ${seed}`, steps, chosen },
     open: (device) => openersOf(chosen, device, further),
@@ -116,16 +122,19 @@ export function planSkill<Chosen extends SkillRun>(
       model: await skillsIdentity(base),
       ...{ method, seed, device },
       data: { ...await dataOf(chosen), ...further && { further: further.name } },
-      training: { learningRate, steps, schedule: "linear", warmupSteps: Math.ceil(steps / 30) },
+      training: {
+        ...{ learningRate, steps, schedule: "linear", warmupSteps: Math.ceil(steps / 30) },
+        ...training,
+      },
     }),
   });
 }
 
 /** Names the texts by their hash: a task that changes makes other runs. */
-async function dataOf(chosen: SkillRun): Promise<Record<string, string | number>> {
-  const { task: { name: task }, split } = chosen, texts = textsOf(chosen);
+async function dataOf(chosen: SkillRun): Promise<JsonRecord> {
+  const { task: { name: task }, split, gradientBatches } = chosen, texts = textsOf(chosen);
   const sha = await sha256(new TextEncoder().encode(canonicalJson(texts)));
-  return { task, split, batch: skillBatch, sha256: sha };
+  return { task, split, batch: skillBatch, sha256: sha, gradientBatches };
 }
 
 /** Texts that a run trains on, and texts that measure it. */
@@ -154,6 +163,7 @@ function openersOf(
       return model;
     },
     openBatches: () => trainingBatches(train, seed),
+    ...chosen.gradientBatches && { adapt: (model) => startAtGradients(model, chosen) },
     // Runs take seconds; what they show is in their metrics.
     checkpointEvery: steps,
     save: () => Promise.resolve(),
@@ -164,6 +174,19 @@ function openersOf(
       ...await further?.measure(model),
     }),
   };
+}
+
+/** LoRA-GA, over the first batches of the training. */
+export async function startAtGradients(
+  model: TextModel,
+  { task, split, seed, method: { kind, ...options }, gradientBatches = 0 }: SkillRun,
+): Promise<LoraAdapter> {
+  if (kind !== "lora") throw new RangeError(`gradients are for LoRA's start, found ${kind}`);
+  const { train } = textsOf({ task, split, seed }), batches: Batch[] = [];
+  for (const batch of await trainingBatches(train, seed)) {
+    if (batches.push(batch) === gradientBatches) break;
+  }
+  return await injectLoraGa(model, batches, options as WeightStartOptions);
 }
 
 async function trainingBatches(train: readonly PromptedText[], seed: number) {

@@ -31,6 +31,8 @@ export interface TrainingSpec
   readonly loraPlusRatio?: number;
   /** LoRA+: the learning rate of A and B of embeddings. Default 1e-6. */
   readonly loraPlusEmbeddingRate?: number;
+  /** Riemannian preconditioning of A and B: its δ (see `loraPreconditioner`). Default: none. */
+  readonly loraDamping?: number;
   /** Type in which what was trained is saved; steps and checkpoints are in F32. Default F32. */
   readonly dtype?: FloatDtype;
   /** Stops after so many measurements in a row without a lower held-out loss. Default: never. */

@@ -87,7 +87,11 @@ export function leadingFactors(
   return { A, turnedB };
 }
 
-function scaledRows({ rows, columns, data }: DenseMatrix, factors: Float64Array): DenseMatrix {
+/** A matrix whose rows are multiplied by factors. */
+export function scaledRows(
+  { rows, columns, data }: DenseMatrix,
+  factors: Float64Array,
+): DenseMatrix {
   const scaled = data.map((value, at) => value * factors[Math.floor(at / columns)]);
   return { rows, columns, data: scaled };
 }
@@ -99,7 +103,7 @@ function assertPositive(what: string, scaling: number, site: string): void {
 }
 
 /** Plans of LoRA on linear layers, whose values are to come. */
-function plansOf(model: Model, action: string, options: WeightStartOptions): LoraPlan[] {
+export function plansOf(model: Model, action: string, options: WeightStartOptions): LoraPlan[] {
   assertModel(action, model);
   assertOptions(action, options, { ...ofStart, onTop: true });
   const plans = planLora(model, action, options);
