@@ -6,6 +6,7 @@ export { attention_forward } from "./attention/forward.as";
 export { choose_token } from "./choose_token/choose_token.as";
 export { dot_columns, row_norms, scale_columns, scale_rows } from "./column_scaling/column_scaling.as";
 export { cross_entropy_backward, cross_entropy_forward } from "./cross_entropy/cross_entropy.as";
+export { damped_inverse } from "./damped_inverse/damped_inverse.as";
 export { distance_terms_backward, distance_terms_forward } from "./distance_terms/distance_terms.as";
 export { dropout } from "./dropout/dropout.as";
 export { add, copy_columns, fill, scale_add } from "./elementwise/elementwise.as";

@@ -11,6 +11,7 @@ export { attentionForward } from "./attention/kernel.ts";
 export { chooseTokenKernel, wrongLogitOf } from "./choose_token/kernel.ts";
 export { dotColumns, rowNorms, scaleColumns, scaleRows } from "./column_scaling/kernel.ts";
 export { crossEntropyBackward, crossEntropyForward } from "./cross_entropy/kernel.ts";
+export { dampedInverse } from "./damped_inverse/kernel.ts";
 export { distanceTermsBackward, distanceTermsForward } from "./distance_terms/kernel.ts";
 export { dropoutKernel, dropoutThreshold } from "./dropout/kernel.ts";
 export { addKernel, copyColumns, fill, scaleAdd } from "./elementwise/kernel.ts";

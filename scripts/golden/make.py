@@ -20,7 +20,7 @@ from common import write_json
 
 HERE = Path(__file__).resolve().parent
 GOLDEN = HERE.parents[1] / "tests" / "golden"
-PARTS = ["base_models", "logits", "adapters", "gradients", "sites", "ops", "trajectories", "generation", "counts", "step_memory", "linalg", "analysis", "classifier", "token_texts", "dropout", "families", "decoder_ops", "variants", "state_dicts", "running", "deberta", "peft_cases", "prefixes", "bottlenecks", "method_steps", "quantized", "combinations", "gguf_files"]
+PARTS = ["base_models", "logits", "adapters", "gradients", "sites", "ops", "trajectories", "generation", "counts", "step_memory", "linalg", "analysis", "classifier", "token_texts", "dropout", "families", "decoder_ops", "variants", "state_dicts", "running", "deberta", "peft_cases", "prefixes", "bottlenecks", "method_steps", "lora_ga", "quantized", "combinations", "gguf_files"]
 PACKAGES = ["torch", "transformers", "tokenizers", "peft", "safetensors", "numpy", "mpmath", "gguf"]
 
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import torch
 from peft import IA3Config, LoraConfig, PeftModel, TinyLoraConfig, VeraConfig, get_peft_model
-from peft.optimizers import create_loraplus_optimizer
+from peft.optimizers import create_loraplus_optimizer, create_riemannian_optimizer
 from transformers import AutoModelForCausalLM, AutoModelForSequenceClassification
 
 from adapters import layer_delta, lora_layers, save_adapter
@@ -15,6 +15,7 @@ from variants import trained
 SEED = 20350
 STEPS, DECAY = 10, 0.1
 RATE, VERA_RATE = 5e-3, 5e-2
+DAMPING = 0.01
 PLUS = dict(loraplus_lr_ratio=8, loraplus_lr_embedding=2e-3)
 TARGETS = {
     "gpt2": ["c_attn", "c_proj", "c_fc"],
@@ -34,6 +35,7 @@ METHODS = {
 RUNS = [f"{model}_{method}" for model in FIRST for method in METHODS] + ["gpt2_loraplus_tables", "gpt2_saved"]
 RUNS += [f"{model}_{method}" for method in ("ia3", "tinylora", "frozen_a", "subspace") for model in FIRST]
 RUNS += [f"{model}_{method}" for model in ("neox", "mpnet") for method in METHODS] + ["neox_ia3"]  # PEFT has no IA3 for MPNet
+RUNS += [f"{model}_preconditioned" for model in FIRST]
 CLASSIFIERS = {"bert": "bert_classifier", "mpnet": "mpnet_classifier"}
 DECODERS = {"llama": "llama", "neox": "gpt_neox"}
 FILES = {
@@ -41,7 +43,7 @@ FILES = {
     "families/gpt_neox, mpnet: families/mpnet_classifier), 3 batches that are taken in turn; for decoders labels = inputs",
     "methods/RUN/": "what the run starts from, saved by PEFT (subspace: by our script): " + ", ".join(RUNS) + "; none for pissa",
     "methods/RUN.json": f"loss of each of {STEPS} steps of AdamW before its update, at rate {RATE} ({VERA_RATE} for vera) "
-    f"and decay {DECAY}, with an epsilon of 1e-4 for ia3; "
+    f"and decay {DECAY}, with an epsilon of 1e-4 for ia3, and PEFT's Riemannian preconditioner of reg {DAMPING} for preconditioned; "
     "`noise`: the greatest difference of the same in float64; what LoRA+ was told",
     "methods/RUN.safetensors": "after the last step: `value.KEY` of every trained tensor under its key in the file (pissa: "
     "`delta.MODULE` of the first block, (out, in), s (B A - B0 A0)), and `logits` of the first batch",
@@ -115,6 +117,8 @@ def new_model(root: Path, base: str, method: str) -> PeftModel:
         config = LoraConfig(r=4, lora_alpha=8, target_modules=["c_attn", "wpe"], bias="lora_only", fan_in_fan_out=True)
     elif method == "frozen_a":
         return frozen_a(root, base)
+    elif method == "preconditioned":
+        config = LoraConfig(r=4, lora_alpha=8, target_modules=TARGETS[base])
     elif method == "ia3":  # the modules that PEFT takes of each model
         config = IA3Config(fan_in_fan_out=base == "gpt2")
     elif method == "tinylora":  # 8, 6 or 8 layers, of which some share a vector
@@ -142,6 +146,8 @@ def new_start(root: Path, name: str, seed: int) -> PeftModel:
 def steps(model: PeftModel, method: str, batches: list) -> list[float]:
     if "loraplus" in method:
         optimizer = create_loraplus_optimizer(model, torch.optim.AdamW, lr=RATE, loraplus_weight_decay=DECAY, **PLUS)
+    elif method == "preconditioned":
+        optimizer = create_riemannian_optimizer(model, torch.optim.AdamW, lr=RATE, reg=DAMPING, weight_decay=DECAY)
     else:
         parameters = [parameter for parameter in model.parameters() if parameter.requires_grad]
         rate = VERA_RATE if method == "vera" else RATE

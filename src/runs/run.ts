@@ -39,7 +39,14 @@ import {
   writeSpec,
 } from "./folder.ts";
 import { applyMethod } from "./method.ts";
-import { assertSpec, type JsonRecord, lossOf, type RunSpec, trainingGroups } from "./spec.ts";
+import {
+  assertSpec,
+  type JsonRecord,
+  lossOf,
+  type RunSpec,
+  trainingGroups,
+  trainingPreconditioner,
+} from "./spec.ts";
 
 /** Checkpoints, listeners and signal of a run's steps. */
 export interface StepsOptions {
@@ -367,12 +374,14 @@ async function trainOn<M extends Model>(
 ): Promise<Pick<Trained, "log" | "times"> & { exact: boolean; ledger: RunLedger }> {
   const { training, seed } = spec, { model } = made;
   const { objective, labelSmoothing, validateEvery, patience, dtype: _dtype, ...others } = training;
-  const { loraPlusRatio: _, loraPlusEmbeddingRate: _rate, ...settings } = others;
+  const { loraPlusRatio: _, loraPlusEmbeddingRate: _rate, loraDamping: _damping, ...settings } =
+    others;
   const batches = await options.openBatches(spec);
   const validation = await options.openValidation?.(spec);
   using trainer = new Trainer(model, {
     ...settings,
     groups: trainingGroups(made.adapter, training, spec.method),
+    preconditioner: trainingPreconditioner(made.adapter, training, spec.method),
     loss: lossOf({ objective, labelSmoothing }),
     seed,
   });

@@ -1,6 +1,13 @@
 /** Specifications of runs: plain records, and the hash that names a run's folder. @module */
 
-import { type Adapter, LoraAdapter, type LoraPlusGroup, loraPlusGroups } from "../adapt/mod.ts";
+import {
+  type Adapter,
+  LoraAdapter,
+  type LoraPlusGroup,
+  loraPlusGroups,
+  type LoraPreconditioner,
+  loraPreconditioner,
+} from "../adapt/mod.ts";
 import { crossEntropy, klDivergence, type Loss, squaredError } from "../autograd/mod.ts";
 import { assertRecord } from "../core/checks.ts";
 import { quote } from "../core/errors.ts";
@@ -22,7 +29,9 @@ export interface JsonRecord {
 
 /** Batches, learning rate, loss and optimizer of a training. */
 export interface TrainingSpec
-  extends LossSpec, Omit<TrainerOptions, "schedule" | "groups" | "seed" | "loss"> {
+  extends
+    LossSpec,
+    Omit<TrainerOptions, "schedule" | "groups" | "preconditioner" | "seed" | "loss"> {
   /** Schedule of the learning rate. Default `constant`. */
   readonly schedule?: ScheduleName;
   /** Steps from one measurement of the held-out loss to the next. Default 50. */
@@ -126,4 +135,19 @@ export function trainingGroups(
     return loraPlusGroups(adapter, { learningRate, ratio, embeddingRate });
   }
   throw new RangeError(`loraPlusRatio needs the method lora, found ${kind}`);
+}
+
+/**
+ * The pairs of Riemannian preconditioning, if a training asks for it.
+ *
+ * @throws {RangeError} when what is trained is no adapter of LoRA, or its A is frozen.
+ */
+export function trainingPreconditioner(
+  adapter: Adapter | undefined,
+  { loraDamping }: TrainingSpec,
+  { kind }: MethodSpec,
+): LoraPreconditioner | undefined {
+  if (loraDamping === undefined) return undefined;
+  if (adapter instanceof LoraAdapter) return loraPreconditioner(adapter, loraDamping);
+  throw new RangeError(`loraDamping needs the method lora, found ${kind}`);
 }

@@ -23,6 +23,7 @@ import {
   type Run,
   runsOf,
 } from "./optimizer_layout.ts";
+import { PreconditionedGradients, type Preconditioner } from "./precondition.ts";
 
 // The optimizer.
 
@@ -48,6 +49,7 @@ export class AdamW implements Disposable {
   readonly #scope: Scope;
   readonly #runs: readonly Run[];
   readonly #norm: GradientNorm;
+  readonly #preconditioned: PreconditionedGradients | undefined;
   #steps = 0;
 
   /** Allocates the buffers; see {@link adamW}. */
@@ -65,6 +67,9 @@ export class AdamW implements Disposable {
     this.slots = layOut(this.#scope, this.device, groups.map(({ parameters }) => parameters));
     this.#runs = runsOf(this.slots);
     this.#norm = new GradientNorm(this.#scope, gradientRanges(this.slots));
+    const { preconditioner } = options;
+    this.#preconditioned = preconditioner &&
+      new PreconditionedGradients(this.#scope, this.slots, preconditioner);
     for (const { parameter, gradient } of this.slots) {
       parameter.gradient = { tensor: gradient, filled: false };
     }
@@ -101,6 +106,7 @@ export class AdamW implements Disposable {
     }
     this.#completeGradients();
     this.#norm.update();
+    this.#preconditioned?.apply();
     this.#steps++;
     for (const run of this.#runs) this.#update(run);
     this.discard();
@@ -226,6 +232,8 @@ export interface AdamWOptions extends Partial<AdamWSettings> {
    * clipping.
    */
   readonly clipNorm?: number;
+  /** Pairs of factors whose gradients are preconditioned after clipping, as `loraPreconditioner` makes them. Default: none. */
+  readonly preconditioner?: Preconditioner;
 }
 
 /** Parameters with their own settings; absent settings are the optimizer's. */
@@ -248,7 +256,11 @@ const settingNames: OptionNames<AdamWSettings> = {
 };
 
 /** The names of {@link AdamWOptions}. */
-export const adamWNames: OptionNames<AdamWOptions> = { ...settingNames, clipNorm: true };
+export const adamWNames: OptionNames<AdamWOptions> = {
+  ...settingNames,
+  clipNorm: true,
+  preconditioner: true,
+};
 
 /** Fills in what the groups leave out and checks everything. */
 function groupsOf(
@@ -256,7 +268,7 @@ function groupsOf(
   options: AdamWOptions,
 ): FullGroup[] {
   assertOptions("AdamW", options, adamWNames);
-  const { clipNorm, ...shared } = options;
+  const { clipNorm, preconditioner: _, ...shared } = options;
   const groups = asGroups(parameters).map((group): FullGroup => {
     assertOptions("a group", group, { ...settingNames, parameters: true });
     const { parameters, ...own } = group;

@@ -11,6 +11,7 @@ export {
   type AdamWSettings,
   type ParameterGroup,
 } from "./adamw.ts";
+export type { FactorPair, Preconditioner } from "./precondition.ts";
 export { type Batch, countTargets, type ModelInputs } from "../core/batch.ts";
 export type { BatchSource } from "./batch.ts";
 export {

@@ -7,6 +7,7 @@ import {
   loadAnyAdapter,
   LoraAdapter,
   loraPlusGroups,
+  loraPreconditioner,
 } from "../../src/adapt/mod.ts";
 import { readJson } from "../../src/storage/files.ts";
 import type { HostData, HostTensor } from "../../src/core/tensor.ts";
@@ -14,19 +15,12 @@ import { deltaWeight } from "../../src/core/update.ts";
 import type { Device } from "../../src/device/device.ts";
 import { readSafetensors } from "../../src/formats/mod.ts";
 import { loadModel, type TextModel } from "../../src/models/mod.ts";
-import { type Batch, train, type TrainerOptions } from "../../src/train/mod.ts";
+import { train, type TrainerOptions } from "../../src/train/mod.ts";
 import { assertAllClose } from "../support/all_close.ts";
 import { coreDevices, testOn } from "../support/devices.ts";
 import "../support/open_lapack.ts";
 import { golden, goldenTensors, logitsOf, withFolder } from "./fixtures.ts";
-
-const models: Readonly<Record<string, string>> = {
-  gpt2: "gpt2_tiny",
-  llama: "families/llama",
-  bert: "families/bert_classifier",
-  neox: "families/gpt_neox",
-  mpnet: "families/mpnet_classifier",
-};
+import { batchOf, models, type RawBatch, targets } from "./method_batches.ts";
 
 /** Those of which every method has a run. */
 const first = ["gpt2", "llama", "bert"];
@@ -40,29 +34,6 @@ interface Golden {
   readonly loraPlus?: {
     readonly loraplus_lr_ratio: number;
     readonly loraplus_lr_embedding: number;
-  };
-}
-
-interface RawBatch {
-  readonly input_ids: number[][];
-  readonly labels: number[] | number[][];
-}
-
-const targets: Readonly<Record<string, string[]>> = {
-  gpt2: ["c_attn", "c_proj", "c_fc"],
-  llama: ["q_proj", "v_proj", "down_proj"],
-  bert: ["query", "value", "output.dense"],
-  neox: ["query_key_value", "attention.dense", "dense_4h_to_h"],
-  mpnet: ["attn.q", "attn.v", "output.dense"],
-};
-
-function batchOf({ input_ids, labels }: RawBatch): Batch {
-  const shape = [input_ids.length, input_ids[0].length];
-  const isCausal = Array.isArray(labels[0]);
-  const next = (labels as number[][]).flatMap((row) => isCausal ? [...row.slice(1), -100] : row);
-  return {
-    inputs: { tokens: { shape, data: Uint32Array.from(input_ids.flat()) } },
-    targets: { shape: isCausal ? shape : [shape[0]], data: Int32Array.from(next) },
   };
 }
 
@@ -83,6 +54,9 @@ function optionsOf(adapter: Adapter, run: string, { loss, loraPlus }: Golden): T
   const learningRate = run.endsWith("vera") ? 5e-2 : 5e-3;
   const epsilon = run.endsWith("ia3") ? 1e-4 : 1e-8;
   const options = { learningRate, weightDecay: 0.1, epsilon, steps: loss.length };
+  if (run.endsWith("preconditioned") && adapter instanceof LoraAdapter) {
+    return { ...options, preconditioner: loraPreconditioner(adapter, 0.01) };
+  }
   if (!loraPlus) return options;
   const { loraplus_lr_ratio: ratio, loraplus_lr_embedding: embeddingRate } = loraPlus;
   assert(adapter instanceof LoraAdapter);
@@ -152,7 +126,7 @@ await testOn(
     ...Object.keys(models).flatMap((base) => methods.map((method) => `${base}_${method}`)),
     "gpt2_loraplus_tables",
     "gpt2_saved",
-    ...["ia3", "tinylora", "frozen_a", "subspace"].flatMap((method) =>
+    ...["ia3", "tinylora", "frozen_a", "subspace", "preconditioned"].flatMap((method) =>
       first.map((base) => `${base}_${method}`)
     ),
     "neox_ia3",

@@ -6,6 +6,7 @@ import { packedCases } from "./cases/attention_packed.ts";
 import { chooseTokenCases } from "./cases/choose_token.ts";
 import { columnScalingCases } from "./cases/column_scaling.ts";
 import { crossEntropyCases } from "./cases/cross_entropy.ts";
+import { dampedInverseCases } from "./cases/damped_inverse.ts";
 import { distanceTermsCases } from "./cases/distance_terms.ts";
 import { elementwiseCases } from "./cases/elementwise.ts";
 import { embeddingCases } from "./cases/embedding.ts";
@@ -59,6 +60,7 @@ export const kernelCases: readonly KernelCase[] = [
   ...siluCases,
   ...tanhCases,
   ...headProductCases,
+  ...dampedInverseCases,
   ...distanceTermsCases,
   ...softmaxCases,
   ...unfoldCases,

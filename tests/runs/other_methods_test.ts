@@ -8,7 +8,12 @@ import {
   assertRejects,
   assertThrows,
 } from "@std/assert";
-import { injectBitFit, injectLora, loraPlusGroups } from "../../src/adapt/mod.ts";
+import {
+  injectBitFit,
+  injectLora,
+  loraPlusGroups,
+  loraPreconditioner,
+} from "../../src/adapt/mod.ts";
 import { openCpuDevice } from "../../src/device/cpu/cpu_device.ts";
 import { DryDevice } from "../../src/device/dry.ts";
 import { ReferenceDevice } from "../../src/device/reference.ts";
@@ -23,8 +28,8 @@ import {
   type RunSpec,
   type TrainingSpec,
 } from "../../src/runs/mod.ts";
-import { trainingGroups } from "../../src/runs/spec.ts";
-import { train } from "../../src/train/mod.ts";
+import { trainingGroups, trainingPreconditioner } from "../../src/runs/spec.ts";
+import { adamW, train } from "../../src/train/mod.ts";
 import { withFolder } from "../support/folders.ts";
 import { randomBatches, tinyModel } from "../train/fixtures.ts";
 import { tinyOptions, tinySpec } from "./fixtures.ts";
@@ -102,6 +107,44 @@ Deno.test("a run with a ratio takes the steps of the groups of LoRA+", () =>
     const made = train(adapter, randomBatches(5, { seed: 4 }), { ...training, seed: 11, groups });
     assertEquals((await made.finish()).loss, log.loss);
   }));
+
+Deno.test("a run with a damping takes the steps of preconditioned gradients", () =>
+  withFolder(async (folder) => {
+    using device = await openCpuDevice({ threads: 1 });
+    const { log } = await run(specOf({ loraDamping: 0.1 }), tinyOptions(folder, device));
+    const { log: plain } = await run(specOf({}), tinyOptions(folder, device));
+    assertNotEquals(log.loss, plain.loss);
+    using model = tinyModel(device);
+    using adapter = injectLora(model, { rank: 2, sites: ["q", "v"], seed: 11 });
+    const more = { seed: 11, preconditioner: loraPreconditioner(adapter, 0.1) };
+    const made = train(adapter, randomBatches(5, { seed: 4 }), { ...training, ...more });
+    assertEquals((await made.finish()).loss, log.loss);
+  }));
+
+Deno.test("dampings that mean nothing are refused by name", () => {
+  using device = new ReferenceDevice();
+  using model = tinyModel(device);
+  {
+    using bitfit = injectBitFit(model);
+    const spec = { ...training, loraDamping: 0.1 };
+    const message = "loraDamping needs the method lora, found bitfit";
+    const of = () => trainingPreconditioner(bitfit, spec, { kind: "bitfit" });
+    assertThrows(of, RangeError, message);
+  }
+  {
+    using frozen = injectLora(model, { rank: 2, freezeA: true });
+    assertThrows(() => loraPreconditioner(frozen, 0.1), RangeError, "found A frozen on");
+  }
+  using lora = injectLora(model, { rank: 2 });
+  for (const damping of [0, -1, NaN, Infinity, 1e-60]) {
+    const preconditioner = loraPreconditioner(lora, damping);
+    const make = () => adamW(lora.parameters, { learningRate: 1, preconditioner });
+    assertThrows(make, RangeError, `a preconditioner needs damping above 0, found ${damping}`);
+  }
+  const preconditioner = loraPreconditioner(lora, 0.1), { A } = lora.sites[0];
+  const alone = () => adamW([A], { learningRate: 1, preconditioner });
+  assertThrows(alone, RangeError, "a preconditioner needs trained factors, found");
+});
 
 Deno.test("ratios that mean nothing are refused by name", () => {
   using device = new ReferenceDevice();

@@ -5,7 +5,7 @@ import { Random } from "../../../src/core/random.ts";
 /** The gradient of a loss where its values are moved by a step. */
 export type GradientAt = (step: Float64Array) => Promise<Float64Array>;
 
-/** How it is found. */
+/** Settings of the search. */
 export interface LanczosOptions {
   /** Number of values. */
   readonly size: number;

@@ -1,7 +1,7 @@
 /** Starts and steps of LoRA, each at a rate of its own: the arms, the search of their rates, and their runs. @module */
 
 import { mean } from "../../../src/core/numbers.ts";
-import type { JsonRecord, MethodSpec } from "../../../src/runs/mod.ts";
+import type { JsonRecord, MethodSpec, RunResult } from "../../../src/runs/mod.ts";
 import type { PlannedRun, RunContext } from "../../../src/runs/plan.ts";
 import { chooseLeast, type ChosenRate } from "../../methods/rates.ts";
 import { type RateGrid, searchRates } from "../../rate_search.ts";
@@ -14,7 +14,7 @@ import found from "./learning_rates.json" with { type: "json" };
 export interface StartArm extends Pick<SkillRun, "training" | "gradientBatches"> {
   /** Its name, which is the key of its rates. */
   readonly name: string;
-  /** What it sets of LoRA. */
+  /** Its settings of LoRA. */
   readonly options?: Partial<Extract<MethodSpec, { readonly kind: "lora" }>>;
 }
 
@@ -71,7 +71,7 @@ export type TriedLosses = Readonly<
 
 const tried = found.tried as Readonly<Record<string, Readonly<Record<string, TriedLosses>>>>;
 
-/** What the search found of an arm on a task. */
+/** Results of the search of an arm on a task. */
 export const triedOf = (task: string, arm: string): TriedLosses => tried[task]?.[arm] ?? {};
 
 /** The rate of the least loss. */
@@ -136,7 +136,7 @@ export async function searchStarts(
 const together = (runs: readonly PlannedRun[]): PlannedRun => ({
   ...runs[0],
   make: async (context) => {
-    const made = [];
+    const made: RunResult[] = [];
     for (const run of runs) made.push(await run.make(context));
     const meanOf = (name: string) => mean(made.map(({ metrics }) => Number(metrics[name])));
     return { ...made[0], metrics: { exact: meanOf("exact"), loss: meanOf("loss") } };
