@@ -13,11 +13,8 @@
  *     deno task search:rates intrinsic_dimension
  *     deno task search:rates skills/needed_rank
  *     deno task search:rates skills/below_rank_one
-<<<<<<< HEAD
  *     deno task search:rates skills/reinforce
-=======
  *     deno task search:rates skills/starts
->>>>>>> 623c485b (docs(experiments): rules of starts and steps, before any run)
  *     deno task search:rates half
  *
  * Finished runs under `results/search` are not trained again.
@@ -44,11 +41,8 @@ import { searchRegret } from "../experiments/regret/runs.ts";
 import { searchArms } from "../experiments/skills/arms.ts";
 import { smallArms, smallStudy } from "../experiments/skills/below_rank_one/runs.ts";
 import { searchNeededRank } from "../experiments/skills/needed_rank/runs.ts";
-<<<<<<< HEAD
 import { searchPolicies } from "../experiments/skills/reinforce/runs.ts";
-=======
 import { searchStarts } from "../experiments/skills/starts/runs.ts";
->>>>>>> 623c485b (docs(experiments): rules of starts and steps, before any run)
 import { searchSupersenses } from "../experiments/supersenses/runs.ts";
 
 interface Search {
