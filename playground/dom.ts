@@ -44,7 +44,7 @@ export interface PageElement {
 }
 
 /** A file or folder that was dropped. */
-type DroppedHandle =
+export type DroppedHandle =
   | { readonly kind: "file"; getFile(): Promise<File> }
   | { readonly kind: "directory"; values(): AsyncIterable<DroppedHandle> };
 

@@ -4,14 +4,13 @@ import { blockPicture } from "../../src/figures/block_picture.ts";
 import { pictureSource } from "../../src/figures/html.ts";
 import { element } from "../dom.ts";
 
-/** Matrices of a block by the names of choices that are no list of them. */
-const all: Readonly<Record<string, readonly string[]>> = {
-  "all-linear": ["q", "k", "v", "o", "up", "down"],
-};
+/** The matrices of the choice `all-linear`; every other choice names its own, such as `q,v`. */
+const allLinear: readonly string[] = ["q", "k", "v", "o", "up", "down"];
 
-/** Fills an image with the block; its matrices are separated by commas, or are all. */
+/** Draws the block into an image; `sites` is a choice of the handle of that name. */
 export function showBlock(id: string, sites: string): void {
-  const { svg, alt } = blockPicture(all[sites] ?? sites.split(","));
-  element(id).setAttribute("src", pictureSource(svg));
-  element(id).setAttribute("alt", alt);
+  const { svg, alt } = blockPicture(sites === "all-linear" ? allLinear : sites.split(","));
+  const image = element(id);
+  image.setAttribute("src", pictureSource(svg));
+  image.setAttribute("alt", alt);
 }

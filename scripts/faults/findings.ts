@@ -1,35 +1,47 @@
-/** Findings of faults, as lines of JSON in a file. @module */
+/** Findings of faults: kept as one line of JSON each, shown as text or as a table. @module */
 
 import type { Finding } from "./measure.ts";
 
-/** The findings of a file, the last of each fault, by its sentence; none where there is no file. */
+/**
+ * The findings of a file by the sentence of their fault; none where there is no file. Of a fault that was measured
+ * several times, the last one: a run that is continued adds lines and removes none.
+ */
 export function readFindings(path: string): Map<string, Finding> {
   const findings = linesOf(path).map((line): Finding => JSON.parse(line));
   return new Map(findings.map((finding) => [finding.what, finding]));
 }
 
-/** Adds a finding to a file. */
+/** Adds a finding to a file, as its last line. */
 export function addFinding(path: string, finding: Finding): void {
   Deno.writeTextFileSync(path, JSON.stringify(finding) + "\n", { append: true });
 }
 
-/** A finding in two lines. */
+/**
+ * A finding in two lines, for a terminal:
+ *
+ * ```
+ * caught pods are counted from 0 (src/runs/plan.ts)
+ *        tests/runs/plan_test.ts: 2 tests in 1 of 7 files, 40 reached, 11 s
+ * ```
+ */
 export function findingText(finding: Finding): string {
   const { what, file, caught, by, tests, files, ran, reached, seconds } = finding;
-  const found = caught ? `${by}: ${tests} tests in ${files} of` : "none of";
+  const noticed = caught ? `${by}: ${tests} tests in ${files} of` : "none of";
   return `${caught ? "caught" : "MISSED"} ${what} (${file})\n` +
-    `       ${found} ${ran} files, ${reached} reached, ${seconds} s`;
+    `       ${noticed} ${ran} files, ${reached} reached, ${seconds} s`;
 }
 
-/** A table of faults in Markdown, with what noticed each in one run and another. */
-export function findingsTable(before: string, after: string): string {
-  const [one, other] = [before, after].map(readFindings);
-  const rows = [...new Set([...one.keys(), ...other.keys()])].map((what) => {
-    const { file } = (one.get(what) ?? other.get(what))!;
-    return [what, `\`${file}\``, cellOf(one.get(what)), cellOf(other.get(what))];
+/** A table in Markdown of the faults in two files of findings, with the test file that noticed each in either. */
+export function findingsTable(beforePath: string, afterPath: string): string {
+  const before = readFindings(beforePath), after = readFindings(afterPath);
+  const rows = [...new Set([...before.keys(), ...after.keys()])].map((what) => {
+    const { file } = (before.get(what) ?? after.get(what))!;
+    return [what, `\`${file}\``, cellOf(before.get(what)), cellOf(after.get(what))];
   });
-  const lines = [["fault", "file", "before", "after"], Array(4).fill("---"), ...rows];
-  return lines.map((cells) => `| ${cells.join(" | ")} |`).join("\n");
+  const header = ["fault", "file", "before", "after"];
+  return [header, header.map(() => "---"), ...rows].map((cells) => `| ${cells.join(" | ")} |`).join(
+    "\n",
+  );
 }
 
 function cellOf(finding: Finding | undefined): string {

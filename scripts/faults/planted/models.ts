@@ -1,4 +1,9 @@
-/** Faults of models and of what changes and trains them. @module */
+/**
+ * Faults of models and of all that is above them, in the order of the layers. Each is a slip that a review may miss: a
+ * bound off by one, a release that is forgotten, the wrong one of two counts.
+ *
+ * @module
+ */
 
 import { type Fault, fault } from "../fault.ts";
 

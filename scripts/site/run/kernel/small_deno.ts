@@ -10,7 +10,7 @@ import { NotInPage } from "./not_in_page.ts";
 
 /** An output as a Jupyter kernel sends it. */
 export interface Broadcast {
-  /** `display_data`, `update_display_data` or `stream`. */
+  /** Jupyter's name for it: `display_data`, `update_display_data` or `stream`. */
   readonly type: string;
   /** Its content: a bundle by media types, or a text. */
   readonly content: Readonly<Record<string, unknown>>;
@@ -18,19 +18,20 @@ export interface Broadcast {
 
 type Handler = (request: Request) => Response | Promise<Response>;
 
-/** The host of a server in the worker; no server listens at port 0. */
+/** Origin of the one server that a cell may start. Port 0 is nobody else's: no server can listen there. */
 export const serverOrigin = "http://127.0.0.1:0";
 
-const displayed = Symbol.for("Jupyter.display");
+/** The method by which an object shows itself, as Deno's kernel calls it. */
+const displaySymbol = Symbol.for("Jupyter.display");
 
-/** A value as Jupyter gets it: a bundle by media types. */
+/** A value as Jupyter gets it, a bundle by media types: its own if it shows itself, else its text. */
 export async function bundleOf(value: unknown): Promise<Readonly<Record<string, unknown>>> {
-  const show = (value as Record<symbol, unknown> | undefined)?.[displayed];
+  const show = (value as Record<symbol, unknown> | undefined)?.[displaySymbol];
   if (typeof show === "function") return await show.call(value);
   return { "text/plain": inspect(value) };
 }
 
-/** A small Deno, and its side towards the page. */
+/** `Deno` for the cells of a worker, and what the page asks of it: to stop work, and answers of a server. */
 export class SmallDeno {
   readonly #send: (output: Broadcast) => void;
   readonly #stops = new Set<() => void>();
@@ -41,7 +42,7 @@ export class SmallDeno {
     this.#send = send;
   }
 
-  /** The object that a cell sees as `Deno`. */
+  /** The object that a cell sees as `Deno`; a member that is left out throws {@link NotInPage} when it is read. */
   get globals(): object {
     const own = {
       jupyter: this.#jupyter(),
@@ -50,9 +51,10 @@ export class SmallDeno {
       errors: { NotFound: class extends Error {}, NotADirectory: class extends Error {} },
       readTextFile: async (path: string | URL) => await (await fetched(path)).text(),
       readFile: async (path: string | URL) => await (await fetched(path)).bytes(),
-      addSignalListener: (_: string, stop: () => void) => void this.#stops.add(stop),
-      removeSignalListener: (_: string, stop: () => void) => void this.#stops.delete(stop),
-      serve: (_: unknown, handler: Handler) => this.#listen(handler),
+      // The one signal that is listened to is SIGINT, the Stop button.
+      addSignalListener: (_signal: string, stop: () => void) => void this.#stops.add(stop),
+      removeSignalListener: (_signal: string, stop: () => void) => void this.#stops.delete(stop),
+      serve: (_options: unknown, handler: Handler) => this.#listen(handler),
     };
     return new Proxy(own, {
       get(known, name) {
@@ -62,29 +64,31 @@ export class SmallDeno {
     });
   }
 
-  /** Ends work that listens to the Stop button; false where none does. */
+  /** Ends work that listens to the Stop button; false if none does. */
   stop(): boolean {
     this.#stops.forEach((stop) => stop());
     return this.#stops.size > 0;
   }
 
-  /** The answer of the server that a cell started. */
+  /** The answer of the server that a cell started; 404 before that. */
   async answer(address: string): Promise<Response> {
     if (!this.#serve) return new Response(null, { status: 404 });
     return await this.#serve(new Request(address));
   }
 
+  /** `Deno.serve`: the last handler is the server, and the page asks it through {@link SmallDeno.answer}. */
   #listen(handler: Handler) {
     this.#serve = handler;
     return { addr: { port: 0 }, unref() {} };
   }
 
+  /** The part of `Deno.jupyter` that cells use. */
   #jupyter() {
     const broadcast = (type: string, content: Broadcast["content"]) =>
       this.#send({ type, content });
     const template = (type: string) => (parts: TemplateStringsArray, ...values: unknown[]) => {
       const text = String.raw({ raw: parts }, ...values);
-      return { [displayed]: () => ({ [type]: text }) };
+      return { [displaySymbol]: () => ({ [type]: text }) };
     };
     return {
       broadcast,
