@@ -54,8 +54,8 @@ function textSource(): TextSource {
   let text: ReturnType<TextSource> | undefined;
   const read = async () => {
     const [tokenizer, { heldOut }] = [await loadTokenizer(baseFolder), await loadPretrainingText()];
-    const part = (rest: number) => heldOut.filter((_, index) => index % 2 === rest);
-    const stream = (rest: number) => tokenStream(encodeDocuments(tokenizer, part(rest)));
+    const every2nd = (first: 0 | 1) => heldOut.filter((_, index) => index % 2 === first);
+    const stream = (first: 0 | 1) => tokenStream(encodeDocuments(tokenizer, every2nd(first)));
     return { train: stream(0), heldOut: stream(1) };
   };
   return () => text ??= read();
@@ -63,6 +63,8 @@ function textSource(): TextSource {
 
 /** Searched on seed 1000, which is reported nowhere. */
 const learningRate = 1e-2;
+
+/** Sequences of a batch, and tokens of a sequence. */
 const size = { batch: 8, length: 32 };
 
 /** Chooses the windows that are measured on, the same for every run. */
@@ -144,20 +146,22 @@ async function meanSimilarity(
   student: TextModel,
   { shifts }: Teacher,
 ): Promise<number | undefined> {
-  const modules = student.linears.flatMap(({ adaptations }) => adaptations as LoraSite[]);
-  const shared = modules.filter(({ name }) => shifts.has(name));
+  const sites = student.linears.flatMap(({ adaptations }) => adaptations as LoraSite[]);
+  const shared = sites.filter(({ name }) => shifts.has(name));
   const found = await Promise.all(shared.map(async ({ name, A, B, scaling }) => {
     const [a, b] = await student.device.read(A.tensor, B.tensor);
     const { right } = updateDirections({ A: a, B: b, scaling });
     const { values, right: planted } = svd(shifts.get(name)!);
-    const rank = values.filter((value) => value > 1e-9 * values[0]).length;
+    const rank = values.filter((value) => value > 1e-9 * values[0]).length; // the others are roundoff
     return similarityGrid(right, planted)[Math.min(right.rows, rank) - 1][rank - 1];
   }));
   return found.length === 0 ? undefined : mean(found);
 }
 
+/** r*, the rank of the planted D at each site. */
 const plantedRank = 4;
 
+/** A student of D with singular values 0.7^i, i < r*, and norm 0.2 ‖W‖. */
 function student(
   plantedSites: readonly string[],
   sites: readonly string[],
@@ -174,13 +178,13 @@ function student(
  */
 function transformerRuns({ seeds, full, quick }: PlanContext): TransformerRun[] {
   const ranks = full && !quick ? [1, 2, 4, 8, 16] : [2, 4, 8];
-  const places = (seed: number) => [
+  const inOnePlace = (seed: number) => [
     student(["q"], ["q"], plantedRank / 2, seed),
     student(["q"], ["v"], plantedRank, seed),
   ];
   return seeds.flatMap((seed) => [
     ...ranks.map((rank) => student(["q", "v"], ["q", "v"], rank, seed)),
-    ...(full ? places(seed) : []),
+    ...(full ? inOnePlace(seed) : []),
   ]);
 }
 
@@ -192,12 +196,12 @@ interface Measured {
   readonly seed: number;
   readonly before: number; // divergence before adaptation
   readonly divergence: number;
-  readonly similarity?: number; // of updates in planted places to what was planted
+  readonly similarity?: number; // mean φ(min(r, r*), r*) of ΔW and D
 }
 
-/** The same with the share of the divergence before adaptation that remains. */
+/** An outcome with what the claims compare. */
 interface Row extends Measured {
-  readonly value: number;
+  readonly value: number; // divergence / before, the share that remains
 }
 
 const withShare = (row: Measured): Row => ({ ...row, value: row.divergence / row.before });
@@ -212,7 +216,7 @@ const percent = (share: number) => `${(100 * share).toPrecision(3)}%`;
 const plantedInBoth = (rows: readonly Row[]) => rows.filter(({ planted }) => planted === "q, v");
 const plantedInOne = (rows: readonly Row[]) => rows.filter(({ planted }) => planted === "q");
 
-/** The rank where each seed's curve bends, and what remains at the planted rank. */
+/** For each seed, the rank that the largest fall of its curve reaches, and the share that remains at r*. */
 function bends(rows: readonly Row[]) {
   return [...Map.groupBy(plantedInBoth(rows), ({ seed }) => seed).values()].map((curve) => {
     const left = curve.find(({ rank }) => rank === plantedRank)!.value;
@@ -220,7 +224,7 @@ function bends(rows: readonly Row[]) {
   });
 }
 
-/** The loss that each seed's students leave in the right and in the wrong place. */
+/** The share that remains of each seed's divergence when the right place, q, is adapted, and the wrong one, v. */
 function places(rows: readonly Row[]) {
   const one = plantedInOne(rows);
   return one.filter(({ adapted }) => adapted === "q").map(({ seed, value: right }) => {

@@ -1,18 +1,21 @@
-/** The weight of a linear layer, however it is stored. @module */
+/** The weight of a linear layer: what every storage format implements, and those of plain floats. @module */
 
+import { widenBf16, widenF16 } from "../../kernels/float16/kernel.ts";
+import { isHalfType } from "../../kernels/kernel.ts";
 import type { Shape } from "../core/tensor.ts";
 import type { Tensor } from "../device/device.ts";
-import { isHalfType } from "../../kernels/kernel.ts";
-import { widenBf16, widenF16 } from "../../kernels/float16/kernel.ts";
 import { piecesOf } from "../device/spans.ts";
 import { lookUpRows } from "./ops/look_up.ts";
 import { matrix, type MatrixPair, multiply } from "./ops/product.ts";
 import { Parameter } from "./parameter.ts";
 import type { Contribution } from "./tape.ts";
 
-/** A product that is added to a weight's in the same launch: a low-rank update. */
+/**
+ * A second product that is added to a weight's in the same launch: that of a low-rank update, hidden · Bᵀ forward and
+ * hidden · A backward. The caller scales `hidden`.
+ */
 export interface LowRankTerm {
-  /** (tokens, rank). */
+  /** scaling · x Aᵀ forward, scaling · dy B backward: `(tokens, rank)`. */
   readonly hidden: Tensor;
   /** B `(out, rank)` forward, A `(rank, in)` backward. */
   readonly factor: Tensor;
@@ -27,25 +30,21 @@ export interface Weight {
   readonly name: string;
   /** `[out, in]`. */
   readonly shape: Shape;
-  /** Bits of a value as it is stored, beside its scales. */
+  /** Bits of a stored value, scales not counted. */
   readonly bits: number;
   /** Bytes on its device. */
   readonly bytes: number;
   /** Its parameter, if it can be trained. */
   readonly parameter?: Parameter;
-  /**
-   * y = x Wᵀ + bias with x `(tokens, in)` and y `(tokens, out)`, plus hidden · factorᵀ of a second
-   * pair.
-   */
+  /** y = x Wᵀ + bias + second.hidden · second.factorᵀ with x `(tokens, in)`, bias `(out)` and y `(tokens, out)`. */
   multiply(x: Tensor, y: Tensor, bias?: Tensor, second?: LowRankTerm): void;
   /**
-   * dx = (accumulate ? dx : 0) + dy W with dy `(tokens, out)` and dx `(tokens, in)`, plus hidden · factor of a
-   * second pair.
+   * dx = (accumulate ? dx : 0) + dy W + second.hidden · second.factor with dy `(tokens, out)` and dx `(tokens, in)`.
    */
   multiplyTransposed(dy: Tensor, dx: Contribution, second?: LowRankTerm): void;
   /** out[i, :] = W[ids[i], :], where W is a table of embeddings; ids are u32. */
   lookUp(ids: Tensor, out: Tensor): void;
-  /** Its values as an F32 tensor `(out, in)`, which the caller disposes. */
+  /** Its values as an F32 tensor `(out, in)`, a copy or a view, which the caller disposes. */
   dense(): Tensor;
 }
 
@@ -76,12 +75,12 @@ export class DenseWeight implements Weight {
     return this.parameter.tensor.bytes;
   }
 
-  /** y = x Wᵀ + bias. */
+  /** y = x Wᵀ + bias + second.hidden · second.factorᵀ. */
   multiply(x: Tensor, y: Tensor, bias?: Tensor, second?: LowRankTerm): void {
     multiplyBy(this.parameter.tensor, x, y, bias, second);
   }
 
-  /** dx = (accumulate ? dx : 0) + dy W. */
+  /** dx = (accumulate ? dx : 0) + dy W + second.hidden · second.factor. */
   multiplyTransposed(dy: Tensor, dx: Contribution, second?: LowRankTerm): void {
     multiplyByTransposed(this.parameter.tensor, dy, dx, second);
   }
@@ -95,11 +94,6 @@ export class DenseWeight implements Weight {
   dense(): Tensor {
     return this.parameter.tensor.view(this.shape);
   }
-}
-
-/** A parameter as a weight. */
-export function weightOf(given: Parameter | Weight): Weight {
-  return given instanceof Parameter ? new DenseWeight(given) : given;
 }
 
 /**
@@ -137,12 +131,12 @@ export class HalfWeight implements Weight {
     return this.values.bytes;
   }
 
-  /** y = x Wᵀ + bias. */
+  /** y = x Wᵀ + bias + second.hidden · second.factorᵀ. */
   multiply(x: Tensor, y: Tensor, bias?: Tensor, second?: LowRankTerm): void {
     multiplyBy(this.values, x, y, bias, second);
   }
 
-  /** dx = (accumulate ? dx : 0) + dy W. */
+  /** dx = (accumulate ? dx : 0) + dy W + second.hidden · second.factor. */
   multiplyTransposed(dy: Tensor, dx: Contribution, second?: LowRankTerm): void {
     multiplyByTransposed(this.values, dy, dx, second);
   }
@@ -164,7 +158,12 @@ export class HalfWeight implements Weight {
   }
 }
 
-/** y = x Wᵀ + bias, however W is stored. */
+/** A parameter as a weight; a weight as it is. */
+export function weightOf(source: Parameter | Weight): Weight {
+  return source instanceof Parameter ? new DenseWeight(source) : source;
+}
+
+/** y = x Wᵀ + bias + second.hidden · second.factorᵀ of W in F32, F16 or BF16. */
 function multiplyBy(
   W: Tensor,
   x: Tensor,
@@ -180,7 +179,7 @@ function multiplyBy(
   });
 }
 
-/** dx = (accumulate ? dx : 0) + dy W, however W is stored. */
+/** dx = (accumulate ? dx : 0) + dy W + second.hidden · second.factor of W in F32, F16 or BF16. */
 function multiplyByTransposed(
   W: Tensor,
   dy: Tensor,

@@ -1,6 +1,6 @@
 /**
- * Products and decompositions for the rest of the package. Values must be finite: code that takes
- * matrices from callers checks this.
+ * Products and decompositions for the rest of the package, in F64, each by our own code or by the system's LAPACK
+ * where the matrix is large enough. Values must be finite: code that takes matrices from callers checks this.
  *
  * @module
  */
@@ -10,13 +10,21 @@ import type { Lq } from "./lq.ts";
 import { type DenseMatrix, type LargeMatrix, transposed } from "./matrix.ts";
 import type { Svd, SymmetricEigen } from "./svd.ts";
 
-/** A B. */
+/**
+ * A B, (m, n), of A (m, k) and B (k, n).
+ *
+ * @throws {RangeError} when A has not as many columns as B has rows.
+ */
 export function multiply(a: DenseMatrix, b: DenseMatrix): DenseMatrix {
   assertInner(a, b, b.rows);
   return backendFor(a.rows * a.columns * b.columns).multiply(a, b);
 }
 
-/** A Bᵀ. */
+/**
+ * A Bᵀ, (m, n), of A (m, k) and B (n, k): without a copy of the transposed B.
+ *
+ * @throws {RangeError} when A and B have not the same number of columns.
+ */
 export function multiplyTransposed(a: DenseMatrix, b: DenseMatrix): DenseMatrix {
   assertInner(a, b, b.columns);
   return backendFor(a.rows * a.columns * b.rows).multiplyTransposed(a, b);
@@ -31,17 +39,17 @@ export function lq(matrix: DenseMatrix): Lq {
   return backendFor(work(matrix)).lq(matrix);
 }
 
-/** L of A = L Q, in half the time. */
+/** L of {@link lq} alone, (rows, k), in half the time: Q is not formed. */
 export function lowerTriangle(matrix: LargeMatrix): DenseMatrix {
   return backendFor(work(matrix)).lowerTriangle(matrix);
 }
 
-/** R of A = Q R, likewise. */
+/** R of {@link qr} alone, (k, columns), in half the time: Q is not formed. */
 export function upperTriangle(matrix: LargeMatrix): DenseMatrix {
   return backendFor(work(matrix)).upperTriangle(matrix);
 }
 
-/** Thin QR: A = Q R. */
+/** Thin QR decomposition: A = Q R. */
 export interface Qr {
   /** (rows, k) with orthonormal columns, where k is the smaller of rows and columns. */
   readonly Q: DenseMatrix;
@@ -49,30 +57,25 @@ export interface Qr {
   readonly R: DenseMatrix;
 }
 
-/**
- * A = Q R by Householder reflections; the signs of R's diagonal are not normalized.
- */
+/** A = Q R, by {@link lq} of Aᵀ; the signs of R's diagonal are not normalized. */
 export function qr(matrix: DenseMatrix): Qr {
   const { L, Q } = lq(transposed(matrix));
   return { Q: transposed(Q), R: transposed(L) };
 }
 
-/**
- * All singular values and vectors: A = Σ σᵢ uᵢ vᵢᵀ. Values are within 1e-13 σ₁.
- */
+/** Thin SVD: all singular values and vectors, A = Σᵢ σᵢ uᵢ vᵢᵀ. Values are within 1e-13 σ₁. */
 export function svd(matrix: DenseMatrix): Svd {
   return backendFor(work(matrix)).svd(matrix);
 }
 
-/**
- * All singular values, largest first.
- */
+/** All singular values, largest first, without vectors. */
 export function singularValues(matrix: DenseMatrix): Float64Array {
   return backendFor(work(matrix)).singularValues(matrix);
 }
 
 /**
- * All eigenvalues, largest first, and eigenvectors of a symmetric matrix, whose upper triangle is read.
+ * S = Σᵢ λᵢ vᵢ vᵢᵀ: all eigenvalues, largest first, and eigenvectors of a symmetric matrix, of which the upper triangle
+ * is read.
  *
  * @throws {RangeError} when it is not square.
  */
@@ -84,6 +87,7 @@ export function symmetricEigen(matrix: DenseMatrix): SymmetricEigen {
   return backendFor(work(matrix)).symmetricEigen(matrix);
 }
 
+/** Multiplications of a decomposition, up to a small factor. */
 const work = ({ rows, columns }: LargeMatrix) => rows * columns * Math.min(rows, columns);
 
 function assertInner(a: DenseMatrix, b: DenseMatrix, inner: number): void {

@@ -1,10 +1,10 @@
-/** Comparing training with held-out batches, and when to stop. @module */
+/** Validation: the held-out loss while training, the best values so far, and early stopping. @module */
 
 import type { Batch } from "../core/batch.ts";
 import { evaluate } from "./evaluate.ts";
 import { assertCount, type HeldOutLoss, type Trainer } from "./trainer.ts";
 
-/** Options for comparing training with held-out batches. */
+/** Options of validation; without held-out batches there is none. */
 export interface ValidationOptions<Inputs = never> {
   /**
    * Batches that training never sees. Their loss is measured before the first step, every
@@ -14,7 +14,7 @@ export interface ValidationOptions<Inputs = never> {
   readonly validation?: readonly Batch<Inputs>[];
   /** Steps from one measurement of the held-out loss to the next. Default 50. */
   readonly validateEvery?: number;
-  /** Stops after so many measurements in a row without a lower held-out loss. Default: never. */
+  /** Stops after so many measurements in a row without a held-out loss below the lowest. Default: never. */
   readonly patience?: number;
 }
 
@@ -51,14 +51,16 @@ export class Validation<Inputs> {
     return steps % this.#every === 0 || steps >= options.steps;
   }
 
-  /** True if the last measurements have brought no improvement. */
+  /** True if as many measurements as the patience allows have followed the lowest. */
   get isExhausted(): boolean {
     const { points, best } = this.#trainer.heldOut;
+    // Before any measurement there is no best one, and no point to count.
     return points.filter(({ step }) => step > (best?.step ?? 0)).length >= this.#patience;
   }
 
   /**
-   * Measures the loss, and keeps the trained values where it is the lowest so far: one read of them.
+   * Measures the loss and adds it to the curve; where it is the lowest so far, keeps a copy of the trained values on
+   * the host, one read of all of them.
    *
    * @throws {RangeError} when the loss is not finite.
    */
@@ -72,19 +74,22 @@ export class Validation<Inputs> {
     }
     const point = { step, loss };
     heldOut.points.push(point);
-    if (heldOut.best === point) {
-      heldOut.bestValues = await model.device.read(...tensorsOf(this.#trainer));
-    }
+    const isLowest = heldOut.best === point;
+    if (isLowest) heldOut.bestValues = await model.device.read(...trainedTensors(this.#trainer));
     return point;
   }
 }
 
-/** Gives the model the values at which the held-out loss was lowest, where it was measured. */
+/**
+ * Writes the values at which the held-out loss was lowest into the model. Nothing happens where no loss was measured,
+ * or the lowest is that of the last step.
+ */
 export function restoreBest<Inputs>(trainer: Trainer<Inputs>): void {
   const { steps, heldOut: { bestValues, best } } = trainer;
   if (best === undefined || best.step === steps) return;
-  tensorsOf(trainer).forEach((tensor, i) => tensor.device.write(tensor, bestValues[i].data));
+  trainedTensors(trainer).forEach((tensor, i) => tensor.device.write(tensor, bestValues[i].data));
 }
 
-const tensorsOf = <Inputs>({ optimizer }: Trainer<Inputs>) =>
+/** In the order of the optimizer's slots, that of the values that are kept. */
+const trainedTensors = <Inputs>({ optimizer }: Trainer<Inputs>) =>
   optimizer.slots.map(({ parameter }) => parameter.tensor);

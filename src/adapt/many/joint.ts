@@ -31,10 +31,10 @@ import {
 } from "./stack.ts";
 
 /**
- * Throws unless all are LoRA of linear layers, each alone on a model of its own without dropout, and these share one
- * base.
+ * Refuses adapters that cannot be trained together.
  *
- * @throws {RangeError} then.
+ * @throws {RangeError} when one is not LoRA of linear layers, is not alone on a model of its own without dropout, or has
+ * another base than the first.
  */
 export function assertTogether(adapters: readonly LoraAdapter[]): void {
   if (adapters.length === 0) {
@@ -59,7 +59,7 @@ export function assertTogether(adapters: readonly LoraAdapter[]): void {
   models.forEach(assertNoDropout);
 }
 
-/** Masks would depend on who else is in the batch. */
+/** A row's dropout mask would depend on the adapters whose rows are before it in the batch. */
 function assertNoDropout(model: Model, at: number): void {
   const rate = model instanceof TextModel ? model.dropoutRate : 0;
   if (rate === 0) return;
@@ -74,7 +74,7 @@ function assertAlone(adapter: LoraAdapter, at: number): void {
   }
 }
 
-/** Biases, modules and rows of tables would be those of all rows of a batch. */
+/** Everything else that an adapter may train, such as biases, would act on the rows of all adapters of a batch. */
 function assertFactorsAlone(adapter: LoraAdapter, at: number): void {
   const ofSites = new Set(adapter.sites.flatMap(({ A, B }) => [A, B]));
   const other = adapter.parameters.find((one) => !ofSites.has(one));
@@ -105,20 +105,30 @@ function refuse(at: number, rule: string, found: string): never {
   throw new RangeError(`training together needs ${rule}, found ${found} at place ${at + 1}`);
 }
 
-/** A site of an adapter, for the tables of its layer. */
+/** Numbers of an adapter's site for the kernels' tables; offsets and columns count elements. */
 interface Place {
   /** r. */
   readonly rank: number;
   /** The factor of B A. */
   readonly scaling: number;
-  /** Its first row of the weight, and how many. */
+  /** Its first row of the weight. */
   readonly row: number;
+  /** Number of its rows. */
   readonly count: number;
-  /** Offsets of A and B in the stack. */
+  /** Offset of A `(rank, in)` in the stack. */
   readonly A: number;
+  /** Offset of B `(count, rank)` in the stack. */
   readonly B: number;
-  /** Its first column of the hidden values. */
+  /** Its first column of the hidden values x Aᵀ, in which an adapter's sites of a layer are side by side. */
   readonly hidden: number;
+}
+
+/** A parameter and where its optimizer wants its gradient. */
+export interface WantedGradient {
+  /** The trained parameter. */
+  readonly parameter: Parameter;
+  /** Of its shape. */
+  readonly gradient: Tensor;
 }
 
 /** Copies of all A and B in one buffer, adapter by adapter, and in another one their gradients. */
@@ -164,10 +174,10 @@ class JointStack extends Scope {
     for (const [from, to] of this.#loads[group]) copyTensor(from, to);
   }
 
-  /** The gradients of an adapter's parameters beside where they are wanted, as few pairs. */
+  /** Pairs (from, to) of an adapter's gradients; neighbors on both sides are one pair. */
   gradientPairs(
     group: number,
-    wanted: readonly { readonly parameter: Parameter; readonly gradient: Tensor }[],
+    wanted: readonly WantedGradient[],
   ): TensorPair[] {
     return joinPairs(
       wanted.map(({ parameter, gradient }) => [
@@ -199,7 +209,7 @@ class JointStack extends Scope {
     });
   }
 
-  /** Both arenas have the same places. */
+  /** The tables of a layer. A gradient has the offset in its arena that its A or B has in the other one. */
   #layer(name: string): TrainedSegments {
     const sites = this.#adapters.flatMap(({ sites }) => sites)
       .filter(({ module }) => module === name);
@@ -209,6 +219,7 @@ class JointStack extends Scope {
       groupedMatrices(this, name, values, groups.map((places) => places.map(part)));
     const sums = (part: (place: Place) => OuterPart) =>
       groupedGradients(this, name, gradients, groups.map((places) => places.map(part)));
+    // The formula of each product is at TrainedSegments, the order of the numbers at ProductPart and OuterPart.
     return {
       parameters: sites.flatMap(({ parameters }) => parameters),
       shrink: matrices(({ rank, A, hidden, scaling }) => [rank, width, 0, A, hidden, scaling]),
@@ -224,14 +235,6 @@ class JointStack extends Scope {
       ),
     };
   }
-}
-
-/** A parameter and where its optimizer wants its gradient. */
-export interface WantedGradient {
-  /** The trained parameter. */
-  readonly parameter: Parameter;
-  /** Of its shape. */
-  readonly gradient: Tensor;
 }
 
 /**
@@ -283,12 +286,12 @@ export class JointAdapters implements AppliedAdapter, Disposable {
     this.#rows = rows;
   }
 
-  /** Pairs of tensors between which {@link JointAdapters.give} copies an adapter's gradients. */
+  /** Pairs (from, to): an adapter's gradients in the stack, and where its optimizer wants them; few, for few copies. */
   gradientPairs(group: number, wanted: readonly WantedGradient[]): TensorPair[] {
     return this.#stack.gradientPairs(group, wanted);
   }
 
-  /** The adapters of the rows, for a pass. */
+  /** The adapters of the rows, for a pass; after {@link JointAdapters.use}. */
   get batchRows(): PassRows {
     return this.#rows!;
   }
