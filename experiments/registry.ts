@@ -56,6 +56,7 @@ import { forgetting } from "./skills/forgetting/forgetting.ts";
 import { neededRankHere, neededRankMap } from "./skills/needed_rank/needed_rank.ts";
 import { reinforce, reinforceHere } from "./skills/reinforce/reinforce.ts";
 import { sharedSubspace } from "./skills/shared_subspace/shared_subspace.ts";
+import { starts } from "./skills/starts/starts.ts";
 import { supersenses } from "./supersenses/supersenses.ts";
 import { trainingSpectra } from "./training_spectra.ts";
 import { scaleGradients, scaleRates } from "./which_scale/which_scale.ts";
@@ -76,6 +77,7 @@ export const experiments: readonly Experiment[] = [
   neededRankHere,
   belowRankOne,
   sharedSubspace,
+  starts,
   forgetting,
   reinforce,
   reinforceHere,

@@ -70,12 +70,15 @@ async function factorsOf(
   { device }: TextModel,
   { linear, rows }: Site,
 ): Promise<LowRankFactors | undefined> {
-  const [start] = indicesOf(rows);
-  const own = linear.adaptations.map(({ lowRank }) => lowRank)
-    .find((lowRank) => lowRank && indicesOf(lowRank.rows)[0] === start);
-  if (!own) return undefined;
-  const [A, B] = await device.read(own.A.tensor, own.B.tensor);
-  return { A, B, scaling: own.scaling };
+  const own = indicesOf(rows);
+  const found = linear.adaptations.map(({ lowRank }) =>
+    lowRank && { lowRank, all: indicesOf(lowRank.rows) }
+  )
+    .find((one) => one?.all.includes(own[0]));
+  if (!found) return undefined;
+  const { lowRank, all } = found, [A, B] = await device.read(lowRank.A.tensor, lowRank.B.tensor);
+  // An update of a whole layer has the rows of q, k and v.
+  return { A, B: gather(B, own.map((row) => all.indexOf(row))), scaling: lowRank.scaling };
 }
 
 const differenceOf = ({ shape, data }: HostTensor, after: HostTensor): HostTensor => ({

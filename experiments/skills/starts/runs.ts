@@ -5,7 +5,6 @@ import type { JsonRecord, MethodSpec, RunResult } from "../../../src/runs/mod.ts
 import type { PlannedRun, RunContext } from "../../../src/runs/plan.ts";
 import { chooseLeast, type ChosenRate } from "../../methods/rates.ts";
 import { type RateGrid, searchRates } from "../../rate_search.ts";
-import { planReported } from "../needed_rank/runs.ts";
 import { planSkill, type SkillRun } from "../runs.ts";
 import { type DownstreamTask, taskNamed } from "../tasks.ts";
 import found from "./learning_rates.json" with { type: "json" };
@@ -96,7 +95,14 @@ export const planStarts = (
     tasks.flatMap(({ task, steps }) =>
       arms.map((arm) => {
         const rate = leastLoss(triedOf(task.name, arm.name));
-        return planReported({ ...methodRun(task, arm, repeat), rate, steps }, arm.name, quick);
+        const { learningRate } = rate,
+          run = { ...methodRun(task, arm, repeat), rate, learningRate };
+        const sizes = {
+          steps,
+          measured: 600,
+          ...quick && { steps: 2, measured: 20, examples: 64 },
+        };
+        return planSkill<StartRun>({ ...run, ...sizes, split: "test" }, arm.name);
       })
     )
   );
