@@ -220,7 +220,8 @@ export const forgettingClaims: readonly Claim<ForgettingRows>[] = [
       }),
   },
   {
-    text: "A low rank has more intruder dimensions: r = 1 more than r = 64",
+    text:
+      "With tasks of right answers a low rank has more intruder dimensions: r = 1 more than r = 64",
     rule: "when r = 1 has more than r = 64 in every task and seed, of 10 in each of 12 weights",
     ours: (rows) => `${countText(rows, lowest)} at r = 1, ${countText(rows, highest)} at r = 64`,
     holds: (rows) =>
