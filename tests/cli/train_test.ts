@@ -190,6 +190,24 @@ Deno.test("AdamW that is said is no other training, and another optimizer is ref
 
 const method = { kind: "lora", rank: 2 };
 
+Deno.test("a damping of the configuration preconditions the steps, and one of 0 is refused", () =>
+  withFolder(async (folder) => {
+    const train = async (name: string, config: object) => {
+      const output = `${folder}/${name}`;
+      await lowrankJson(
+        ...await trainArgs(folder, output, { steps: 3, method, ...config }),
+      );
+      const { spec: { training } } = await readJson(`${output}/run.json`);
+      const bytes = await Deno.readFile(`${output}/adapter_model.safetensors`);
+      return { damping: training.loraDamping, bytes };
+    };
+    const plain = await train("plain", {}), damped = await train("damped", { loraDamping: 0.1 });
+    assertEquals([plain.damping, damped.damping], [undefined, 0.1]);
+    assertNotEquals(damped.bytes, plain.bytes);
+    const wrong = await trainArgs(folder, `${folder}/zero`, { steps: 3, method, loraDamping: 0 });
+    await assertFails(wrong, "damping");
+  }));
+
 /** The types in a file of weights, and how many bytes its values take. */
 async function stored(folder: string, name = "adapter_model"): Promise<[string[], number]> {
   using file = await openSafetensors(`${folder}/${name}.safetensors`);

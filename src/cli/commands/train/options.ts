@@ -198,6 +198,7 @@ const rules = {
   optimizer: oneOf(...trainingOptimizers),
   loraPlusRatio: number,
   loraPlusEmbeddingRate: number,
+  loraDamping: number,
   activationCheckpointing: flag,
   batchSize: positive,
   tokensPerStep: positive,
