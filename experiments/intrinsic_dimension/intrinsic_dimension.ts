@@ -14,9 +14,9 @@ import {
   type Trace,
 } from "../../src/figures/mod.ts";
 import { ticksAt } from "../../src/figures/figure.ts";
-import { studentsT } from "../../src/paper/margin.ts";
 import { type Claim, type Experiment, experiment, type MadeRun } from "../frame/mod.ts";
 import shipped from "./intrinsic_dimension.json" with { type: "json" };
+import { type Estimate, estimateOf, intervalText, needText, reachedAt, share } from "./need.ts";
 import {
   adaptedSteps,
   type Arm,
@@ -63,9 +63,6 @@ const valuesOf = (rows: Rows, arm: Arm): number => rows.find(isSame(arm))!.train
 const from = (rows: Rows, { width, base }: Start): Rows =>
   rows.filter((row) => row.width === width && row.base === base);
 
-/** The share of the baseline's accuracy that a solution has. */
-const share = 0.9;
-
 /** The mean accuracy where everything is trained. */
 const baselineOf = (rows: Rows, { width, base }: Start): number =>
   mean(accuraciesOf(rows, { width, base, line: "full", size: 0 }));
@@ -73,48 +70,26 @@ const baselineOf = (rows: Rows, { width, base }: Start): number =>
 /** The mark of a start: 90% of its baseline. */
 export const markOf = (rows: Rows, start: Start): number => share * baselineOf(rows, start);
 
-/** d90 of a start and a seed: where the accuracy first reaches the mark, straight in ln d between dimensions. */
-function needOf(rows: Rows, start: Start, seed: number): number {
-  const mark = markOf(rows, start);
-  const curve = from(rows, start).filter((row) => row.line === "subspace" && row.seed === seed)
-    .toSorted((a, b) => a.size - b.size);
-  const at = curve.findIndex(({ accuracy }) => accuracy >= mark);
-  if (at < 0) return Infinity;
-  const reached = curve[at], before = curve[at - 1];
-  if (!before) return reached.size;
-  const part = (mark - before.accuracy) / (reached.accuracy - before.accuracy);
-  return before.size * (reached.size / before.size) ** part;
-}
+/** d90 of a start and a seed. */
+const needOf = (rows: Rows, start: Start, seed: number): number =>
+  reachedAt(
+    from(rows, start).filter((row) => row.line === "subspace" && row.seed === seed),
+    markOf(rows, start),
+  );
 
-/** d90 of a start, with its interval. */
-export interface Need {
+/** d90 of a start. */
+export interface Need extends Estimate {
   /** The start. */
   readonly start: Start;
-  /** Geometric mean of the seeds. */
-  readonly d90: number;
-  /** Ends of its 95% interval over seeds. */
-  readonly interval: readonly [from: number, to: number];
 }
 
-/** d90 of a start: the geometric mean of the seeds, with a 95% interval by Student's t. */
+/** d90 of a start, over its seeds. */
 export function neededDimension(rows: Rows, start: Start): Need {
   const seeds = [...new Set(from(rows, start).map(({ seed }) => seed))];
-  const logs = seeds.map((seed) => Math.log(needOf(rows, start, seed))), middle = mean(logs);
-  const half = seeds.length > 1 && Number.isFinite(middle)
-    ? studentsT(seeds.length - 1) * standardDeviation(logs) / Math.sqrt(seeds.length)
-    : Infinity;
-  return {
-    start,
-    d90: Math.exp(middle),
-    interval: [Math.exp(middle - half), Math.exp(middle + half)],
-  };
+  return { start, ...estimateOf(seeds.map((seed) => needOf(rows, start, seed))) };
 }
 
-const needText = ({ d90 }: Need): string =>
-  d90 === Infinity ? `> ${grouped(dimensions.at(-1)!)}` : d90.toFixed(0);
-
-const intervalText = ({ interval }: Need): string =>
-  Number.isFinite(interval[1]) ? interval.map((end) => end.toFixed(0)).join(" to ") : "unknown";
+const shown = (need: Need): string => needText(need, dimensions.at(-1)!);
 
 /** Random starts of every width. */
 const randomStarts: readonly Start[] = widths.map((width) => ({ width }));
@@ -179,7 +154,7 @@ const valuesClaim = (start: Start, from: string): Claim<Rows> => ({
 
 const saidOf = (all: readonly Need[]): string =>
   all.map((need) =>
-    `${needText(need)} (95% interval ${intervalText(need)}) at width ${need.start.width}${
+    `${shown(need)} (95% interval ${intervalText(need)}) at width ${need.start.width}${
       need.start.base ? " from a base" : ""
     }`
   ).join(", ");
@@ -194,7 +169,7 @@ export const dimensionClaims: readonly Claim<Rows>[] = [
       "when d90, the dimension of the random subspace in which 90% of the baseline's accuracy is " +
       `first reached, is within 20% of ${printedNeed} at width 200 (mean of the seeds)`,
     printed: `${printedNeed}`,
-    ours: (rows) => needText(neededDimension(rows, own)),
+    ours: (rows) => shown(neededDimension(rows, own)),
     holds: (rows) => {
       const { d90 } = neededDimension(rows, own);
       return d90 >= 0.8 * printedNeed && d90 <= 1.2 * printedNeed;
@@ -222,7 +197,7 @@ export const dimensionClaims: readonly Claim<Rows>[] = [
       "when the 95% interval of d90 from a base that reads upright digits, on digits on their " +
       "side, is below that from a random start",
     quote: "pre-training implicitly minimizes intrinsic dimension",
-    ours: (rows) => `${needText(neededDimension(rows, adapted))} dimensions`,
+    ours: (rows) => `${shown(neededDimension(rows, adapted))} dimensions`,
     holds: (rows) => {
       const [one, other] = [adapted, own].map((start) => neededDimension(rows, start).interval);
       return one[1] < other[0];
@@ -248,7 +223,7 @@ const needTable = (rows: Rows): DataTable =>
         baselineOf(rows, start)],
       ["mark", "90% of it (%)", "percent", ({ start }) =>
         markOf(rows, start)],
-      ["d90", "d90", "text", needText],
+      ["d90", "d90", "text", shown],
       ["interval", "95% interval", "text", intervalText],
       ["ofPaper", "d90 / 750", "ratio", ({ d90 }) =>
         d90 / printedNeed],
