@@ -63,7 +63,7 @@ export class Training<Evaluation = unknown> implements AsyncIterable<StepEvent<E
   /**
    * Runs to the end, or until its signal stops it.
    *
-   * @throws {RangeError} when batches run out, or a loss is not finite.
+   * @throws {RangeError} when batches run out, a loss is not finite, or the first gradients are all zero.
    */
   async finish(): Promise<History<Evaluation>> {
     for await (const _ of this);
@@ -194,9 +194,10 @@ async function* runBy<Inputs, Evaluation>(
   }
 }
 
-/** Passes events on; throws at a loss or norm that is not finite. */
+/** Passes events on; throws at a loss or norm that is not finite, and at a first step that nothing is learned from. */
 function* checked<E>(events: readonly StepEvent<E>[], steps: number): Generator<StepEvent<E>> {
   for (const event of events) {
+    if (event.step === 0 && event.gradientNorm === 0) throw new RangeError(noGradient);
     for (const name of ["loss", "gradientNorm"] as const) {
       if (Number.isFinite(event[name])) continue;
       throw new RangeError(
@@ -208,6 +209,11 @@ function* checked<E>(events: readonly StepEvent<E>[], steps: number): Generator<
     yield event;
   }
 }
+
+/** The sentence where all gradients are exactly zero. */
+const noGradient =
+  "training needs a gradient, found 0 for every trained value at step 1: below a new head, which begins as zero, " +
+  "nothing is learned unless the head is trained, too (modulesToSave)";
 
 // Its target.
 

@@ -1,6 +1,7 @@
 /** Losses beside the cross-entropy of next tokens: classes, values, a teacher's outputs, one's own. */
 
 import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
+import { injectLora } from "../../src/adapt/mod.ts";
 import {
   crossEntropy,
   klDivergence,
@@ -12,9 +13,18 @@ import { ShapeError } from "../../src/core/errors.ts";
 import { type HostTensor, hostTensor } from "../../src/core/tensor.ts";
 import { Random } from "../../src/core/random.ts";
 import { openCpuDevice } from "../../src/device/cpu/cpu_device.ts";
+import { loadModel } from "../../src/models/mod.ts";
 import { Perceptron } from "../../src/models/families/perceptron.ts";
-import { type Batch, countTargets, evaluate, runTrainer, Trainer } from "../../src/train/mod.ts";
+import {
+  type Batch,
+  countTargets,
+  evaluate,
+  runTrainer,
+  train,
+  Trainer,
+} from "../../src/train/mod.ts";
 import { assertAllClose } from "../support/all_close.ts";
+import { golden } from "../support/golden.ts";
 
 const shape = { widths: [3, 4], biases: true };
 
@@ -129,4 +139,21 @@ Deno.test("targets of another shape or kind than the loss takes are refused", as
   for (const loss of [klDivergence, squaredError]) {
     await refused(integers, loss, TypeError, "must be floats, found integers");
   }
+});
+
+Deno.test("below a new head, which begins as zero, nothing is learned without it: the first step says so", async () => {
+  using device = await openCpuDevice({ threads: 1 });
+  using model = await loadModel(device, golden("families/bert_masked"), { labels: ["a", "b"] });
+  const tokens = hostTensor([2, 3], Uint32Array.of(1, 2, 3, 4, 5, 6));
+  const batches = [{ inputs: { tokens }, targets: hostTensor([2], Int32Array.of(0, 1)) }];
+  const options = { learningRate: 1e-2, steps: 2, seed: 1 };
+  {
+    using alone = injectLora(model, { rank: 2, seed: 1 });
+    const message =
+      "training needs a gradient, found 0 for every trained value at step 1: below a new head";
+    await assertRejects(() => train(alone, batches, options).finish(), RangeError, message);
+  }
+  using both = injectLora(model, { rank: 2, seed: 1, modulesToSave: ["classifier"] });
+  const { loss } = await train(both, batches, options).finish();
+  assert(loss[1] < loss[0]);
 });
