@@ -97,7 +97,8 @@ const trainNames: OptionNames<TrainOptions> = { ...trainerNames, ...watchNames }
  * everything trainable of it, which is all of it while it has no adapter.
  * @throws {TypeError} when `what` is neither, or an option does not exist.
  * @throws {RangeError} when an adapter was removed from its model, an option is out of range, batches run
- * out, or a loss is not finite: the message names the step, counted from 1.
+ * out, a loss is not finite (the message names the step, counted from 1), or the first gradients are all
+ * zero.
  *
  * @example
  * ```ts
@@ -197,7 +198,8 @@ async function* runBy<Inputs, Evaluation>(
 /** Passes events on; throws at a loss or norm that is not finite, and at a first step that nothing is learned from. */
 function* checked<E>(events: readonly StepEvent<E>[], steps: number): Generator<StepEvent<E>> {
   for (const event of events) {
-    if (event.step === 0 && event.gradientNorm === 0) throw new RangeError(noGradient);
+    const { step, loss, gradientNorm } = event;
+    if (step === 0 && loss !== 0 && gradientNorm === 0) throw new RangeError(noGradient);
     for (const name of ["loss", "gradientNorm"] as const) {
       if (Number.isFinite(event[name])) continue;
       throw new RangeError(
@@ -210,7 +212,7 @@ function* checked<E>(events: readonly StepEvent<E>[], steps: number): Generator<
   }
 }
 
-/** The sentence where all gradients are exactly zero. */
+/** The sentence where all gradients are exactly zero though the loss is not: where rewards are all alike, both are. */
 const noGradient =
   "training needs a gradient, found 0 for every trained value at step 1: below a new head, which begins as zero, " +
   "nothing is learned unless the head is trained, too (modulesToSave)";
