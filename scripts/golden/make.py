@@ -1,10 +1,12 @@
-"""Makes every golden file: `python scripts/golden/make.py [--output DIR] [--only PART …] [--check]`."""
+"""Makes every golden file: `python scripts/golden/make.py [--output DIR] [--only PART …] [--check | --new]`."""
 
 import argparse
 import filecmp
 import importlib
+import json
 import os
 import platform
+import shutil
 import sys
 import tempfile
 import warnings
@@ -27,6 +29,9 @@ PACKAGES = ["torch", "transformers", "tokenizers", "peft", "safetensors", "numpy
 def main() -> int:
     options = read_options()
     settle()
+    if options.new:
+        add_new(options.output, options.only)
+        return 0
     if not options.check:
         make(options.output, options.only)
         return 0
@@ -39,7 +44,9 @@ def read_options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="Makes the golden files of tests/golden.")
     parser.add_argument("--output", type=Path, default=GOLDEN)
     parser.add_argument("--only", nargs="+", choices=PARTS, default=PARTS)
-    parser.add_argument("--check", action="store_true", help="make them elsewhere and compare bytes")
+    way = parser.add_mutually_exclusive_group()
+    way.add_argument("--check", action="store_true", help="make them elsewhere and compare bytes")
+    way.add_argument("--new", action="store_true", help="add files that are not there, and leave the others")
     return parser.parse_args()
 
 
@@ -60,6 +67,25 @@ def make(root: Path, parts: list[str]) -> None:
     write_json(root / "manifest.json", manifest())
 
 
+def add_new(golden: Path, parts: list[str]) -> None:
+    """Adds the files that are not there: on another processor or with other versions the rest would differ in last bits."""
+    before = json.loads((golden / "manifest.json").read_text())
+    with tempfile.TemporaryDirectory() as folder:
+        copy = Path(folder) / "golden"
+        shutil.copytree(golden, copy)
+        make(copy, parts)
+        after = json.loads((copy / "manifest.json").read_text())
+        added = sorted(str(path) for path in files_in(copy) - files_in(golden))
+        for path in added:
+            (golden / path).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(copy / path, golden / path)
+            print(f"added: {path}")
+    later = before.get("later", [])
+    if added and after["versions"] != before["versions"]:
+        later = [*later, {"versions": after["versions"], "files": added}]
+    write_json(golden / "manifest.json", after | {"versions": before["versions"]} | ({"later": later} if later else {}))
+
+
 def manifest() -> dict:
     modules = [importlib.import_module(name) for name in PARTS]
     return {
@@ -72,8 +98,12 @@ def manifest() -> dict:
 
 
 def differing_files(one: Path, other: Path) -> list[str]:
-    paths = {p.relative_to(folder) for folder in (one, other) for p in folder.rglob("*") if p.is_file()}
+    paths = files_in(one) | files_in(other)
     return sorted(str(p) for p in paths if not same_bytes(one / p, other / p))
+
+
+def files_in(folder: Path) -> set[Path]:
+    return {path.relative_to(folder) for path in folder.rglob("*") if path.is_file()}
 
 
 def same_bytes(one: Path, other: Path) -> bool:
