@@ -119,6 +119,20 @@ Deno.test("the checker finds an indirect question on the first or the second lin
   ]);
 });
 
+/** A condition that is not said: the reader is sent to another sentence, or to none. */
+const unsaid = /@throws \{\w+\} (?:then\b|As there).*/g;
+
+Deno.test("every @throws says its condition", () => {
+  const files = roots.flatMap(filesUnder).filter((path) => {
+    return path.endsWith(".ts") && path !== examples;
+  });
+  const found = files.flatMap((file) =>
+    sourceText(file).matchAll(unsaid).map(([tag]) => `${file}: ${tag}`).toArray()
+  );
+  assertEquals(found, []);
+  assertEquals(" * @throws {RangeError} then, or never.".match(unsaid)?.length, 1);
+});
+
 Deno.test("the checker finds a phrase and a spelling, and leaves other words alone", () => {
   assert(phrases.length > 15 && stems.length > 20);
   const text = "the Optimiser\noptimism, a realistic relief\na buffer that lies here";

@@ -21,7 +21,7 @@ const sigma = 6;
  * score depends on the set; a set of one output has the score 0, as log(1 / 1) = 0.
  *
  * Source: Vedantam, Zitnick and Parikh 2015, sections 3 and 6; `cider_scorer.py` of coco-caption, which the
- * E2E scripts call; tokens of {@link captionTokens}.
+ * E2E scripts call; tokens of `captionTokens`.
  *
  * @throws {RangeError} when there is no output, or one without a reference, or a text has more than 10,000 tokens.
  *

@@ -17,7 +17,7 @@ const beta = 1.2;
  * Time is the product of both lengths, memory that of one.
  *
  * Source: Lin 2004, section 3.1; `Rouge` in coco-caption's `rouge.py`, which the E2E scripts call; tokens of
- * {@link captionTokens}.
+ * `captionTokens`.
  *
  * @throws {RangeError} when there is no output, or one without a reference, or a text has more than 10,000 tokens.
  *

@@ -85,9 +85,9 @@ export interface Adapter extends AppliedAdapter, Disposable {
 }
 
 /**
- * Throws unless it is an adapter: callers without types may pass its updates.
+ * Asserts that it is an adapter: callers without types may pass its updates.
  *
- * @throws {TypeError} then.
+ * @throws {TypeError} when it is not.
  */
 export function assertAdapter(action: string, adapter: Adapter): void {
   if (typeof adapter?.weightChanges === "function") return;

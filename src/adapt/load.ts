@@ -106,10 +106,10 @@ function refuseMethod(method: unknown): never {
 }
 
 /**
- * Throws for an adapter of another method than LoRA.
+ * Asserts that an adapter is one of LoRA.
  *
  * @param action Action that needs LoRA, for the message.
- * @throws {RangeError} then.
+ * @throws {RangeError} when it is of another method.
  */
 export async function assertLora(action: string, folder: Folder | AdapterFolder): Promise<void> {
   const open = openAdapterFolder(folder), method = await methodOf(open);

@@ -141,9 +141,9 @@ const ofValues = (
 });
 
 /**
- * Throws for options that only LoRA has.
+ * Asserts that there are no options that only LoRA has.
  *
- * @throws {RangeError} then.
+ * @throws {RangeError} when there is one.
  */
 export function assertOnlyJoin({ dropout, allow }: LoadAdapterOptions, method: unknown): void {
   if (dropout === undefined && allow === undefined) return;

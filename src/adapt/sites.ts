@@ -101,9 +101,9 @@ export function addressOf(
 }
 
 /**
- * Throws for a layer whose weight another one shares: a merge would change both.
+ * Asserts that no layer shares its weight with another one: a merge would change both.
  *
- * @throws {RangeError} then.
+ * @throws {RangeError} when one does.
  */
 export function assertOwnWeight(model: Model, { name, weight }: AdaptedLayer): void {
   const other = adaptedLayers(model)

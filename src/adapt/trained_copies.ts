@@ -151,11 +151,11 @@ function topLayersOn(
 }
 
 /**
- * Throws unless a file has all that its method copies of a base and, beside it, only modules that were trained in
+ * Asserts that a file has all that its method copies of a base and, beside it, only modules that were trained in
  * full: the values of a part of an adapter make another model.
  *
  * @param config The configuration of the merged model, which may have another head than the base.
- * @throws {RangeError} then, or when the architecture is not known.
+ * @throws {RangeError} when it has less or more, or the architecture is not known.
  */
 export function assertCopies(
   base: BaseFile,

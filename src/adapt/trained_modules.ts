@@ -162,10 +162,10 @@ function tiedHeads({ outerLayers = [] }: Model, names: readonly string[]): Linea
 }
 
 /**
- * Throws for modules that the model does not store in F32.
+ * Asserts that the model stores modules in F32.
  *
  * @param rule Start of the rule in the error, before the names.
- * @throws {RangeError} then.
+ * @throws {RangeError} when it stores one otherwise.
  */
 export function assertInF32(
   { weights }: Model,

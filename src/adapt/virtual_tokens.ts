@@ -313,9 +313,9 @@ function promptConfigOf(
 }
 
 /**
- * Throws unless a model can have virtual tokens of a kind.
+ * Asserts that a model can have virtual tokens of a kind.
  *
- * @throws {RangeError} then.
+ * @throws {RangeError} when it cannot.
  */
 function assertTakes(
   model: Model,

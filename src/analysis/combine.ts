@@ -109,9 +109,9 @@ export function combineUpdates(
 }
 
 /**
- * Throws unless a method has the options that it needs, and no other.
+ * Asserts that a method has the options that it needs, and no other.
  *
- * @throws {RangeError} then.
+ * @throws {RangeError} when it lacks one or has another.
  */
 export function assertCombineOptions(options: CombineOptions): void {
   const { method = "exact", rank, density, sign, draw } = options;

@@ -166,10 +166,10 @@ function parseText(text: string, name: string): Parsed {
 const linesOf = (text: string): string[] => text.split(/\r?\n/);
 
 /**
- * Throws for a text that is longer than any that is meant.
+ * Asserts that a text is no longer than any that is meant.
  *
  * @param what Name of its place.
- * @throws {RangeError} then.
+ * @throws {RangeError} when it is longer.
  */
 export function assertTextLength({ length }: string, what: string): void {
   if (length <= mostTextCharacters) return;

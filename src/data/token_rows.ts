@@ -168,9 +168,9 @@ export type BatchOrder = typeof batchOrders[number];
 export const batchOrders = ["like-length", "random"] as const;
 
 /**
- * Throws for an order that does not exist.
+ * Asserts that an order exists.
  *
- * @throws {RangeError} then.
+ * @throws {RangeError} when it does not.
  */
 export function assertOrder(order: BatchOrder): void {
   if (batchOrders.includes(order)) return;

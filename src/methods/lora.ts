@@ -144,9 +144,9 @@ export function siteParameters(
 }
 
 /**
- * Throws for an embedding, whose A begins as zero: frozen, it would change nothing for ever.
+ * Asserts that no site is an embedding, whose A begins as zero: frozen, it would change nothing for ever.
  *
- * @throws {RangeError} then.
+ * @throws {RangeError} when one is.
  */
 export function assertNoTable(
   sites: readonly { readonly name: string; readonly isTable: boolean }[],

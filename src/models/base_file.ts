@@ -118,10 +118,10 @@ export class BaseFile implements Disposable {
   }
 
   /**
-   * Throws for a weight that a table of tokens and a head share: what is added to it would change both.
+   * Asserts that a table of tokens and a head share no weight: what is added to it would change both.
    *
    * @param module Path of the table or of the head.
-   * @throws {RangeError} then, or if nothing says that the head has a weight of its own.
+   * @throws {RangeError} when they do, or nothing says that the head has a weight of its own.
    */
   assertUntied(module: string): void {
     const isHead = isNamed(module, this.#head);

@@ -106,9 +106,9 @@ export interface Model<Inputs = unknown> extends ForwardModel<Inputs>, Disposabl
 }
 
 /**
- * Throws unless it is a model: callers without types may leave it out.
+ * Asserts that it is a model: callers without types may leave it out.
  *
- * @throws {TypeError} then.
+ * @throws {TypeError} when it is not.
  */
 export function assertModel(action: string, model: Pick<Model, "trainable">): void {
   if (typeof model?.trainable === "function") return;

@@ -98,7 +98,7 @@ const families: Readonly<Record<string, Family>> = {
 /**
  * Allocates the model of a configuration, with all weights zero, to be filled.
  *
- * @param forms The matrices that are not in F32: see {@link storedForms}. Default: none.
+ * @param forms The matrices that are not in F32: see `storedForms`. Default: none.
  * @throws {RangeError} when its family, or the value of a field, is not supported.
  */
 export function allocateModel(

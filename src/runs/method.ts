@@ -31,8 +31,8 @@ export async function applyMethod(
 /**
  * The same without values that are computed from weights (PiSSA's, OLoRA's, LoftQ's): for the dry device, which holds none.
  *
- * @throws {TypeError} As there.
- * @throws {RangeError} As there.
+ * @throws {TypeError} when `applyMethod` would.
+ * @throws {RangeError} when `applyMethod` would.
  */
 export function allocateMethod(
   model: Model,

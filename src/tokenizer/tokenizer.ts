@@ -203,9 +203,9 @@ export function leastTokens({ longestToken }: Tokenizer, text: string): number {
 }
 
 /**
- * Throws unless it is a tokenizer: callers without types may leave it out.
+ * Asserts that it is a tokenizer: callers without types may leave it out.
  *
- * @throws {TypeError} then.
+ * @throws {TypeError} when it is not.
  */
 export function assertTokenizer(action: string, tokenizer: Tokenizer): void {
   if (typeof tokenizer?.encode === "function") return;

@@ -64,9 +64,9 @@ export interface TrainableModel<Inputs = ModelInputs> extends ForwardModel<Input
 }
 
 /**
- * Throws if all of a model is to be trained but some of it cannot be.
+ * Asserts that all of a model can be trained, where all of it is to be.
  *
- * @throws {RangeError} then.
+ * @throws {RangeError} when a part cannot be.
  */
 export function assertAllTrainable(
   { parameters, weights, adapters = [] }: TrainableModel<never>,

@@ -88,10 +88,10 @@ const sizeFor = (width: number, factor: number): number =>
   Math.max(1, Math.round((width - width % factor) / factor));
 
 /**
- * Throws where a configuration gives bottlenecks other extents than a file's tensors have. It need not give any.
+ * Asserts that a configuration gives bottlenecks the extents that a file's tensors have, where it gives any.
  *
  * @param extents Those of the tensors.
- * @throws {RangeError} then.
+ * @throws {RangeError} when it gives others.
  */
 export function assertExtents(
   { config, hidden_size }: Readonly<Record<string, unknown>>,

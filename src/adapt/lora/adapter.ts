@@ -91,9 +91,9 @@ const isPart = (site: LoraSite, name: string): boolean =>
 const dotted = (path: string) => `.${String(path).replace(":", ".")}.`;
 
 /**
- * Throws for sites that are no products of B and A.
+ * Asserts that sites are products of B and A.
  *
- * @throws {RangeError} then.
+ * @throws {RangeError} when one is not.
  */
 export function assertLowRank(action: string, sites: readonly LoraSite[]): void {
   const dora = sites.find((site) => site instanceof DoraSite);

@@ -331,9 +331,9 @@ export function injectUpdates(
 }
 
 /**
- * Throws unless it is a list of records: callers without types may pass an adapter.
+ * Asserts that it is a list of records: callers without types may pass an adapter.
  *
- * @throws {TypeError} then.
+ * @throws {TypeError} when it is not.
  */
 export function assertUpdates(action: string, updates: readonly LowRankUpdate[]): void {
   if (!Array.isArray(updates)) {

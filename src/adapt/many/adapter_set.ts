@@ -173,9 +173,9 @@ export interface Member {
 }
 
 /**
- * Throws unless a name is a text that no member has.
+ * Asserts that a name is a text that no member has.
  *
- * @throws {RangeError} then.
+ * @throws {RangeError} when it is not.
  */
 function assertNewName(members: ReadonlyMap<string, Member>, name: string): void {
   if (typeof name === "string" && name !== "" && !members.has(name)) return;

@@ -269,9 +269,9 @@ function copyInto(from: HostData | Tensor, to: Tensor): void {
 }
 
 /**
- * Throws for a model whose linear layers have inputs that belong to no row of the batch.
+ * Asserts that all inputs of a model's linear layers belong to rows of the batch.
  *
- * @throws {RangeError} then.
+ * @throws {RangeError} when those of a layer do not.
  */
 export function assertSeesTokens({ architecture }: Model): void {
   const type = architecture?.modelType;
@@ -315,9 +315,9 @@ function assertLinear(name: string, { site, bias, magnitude, isStart }: LoraPlan
 }
 
 /**
- * Throws unless a file has updates alone.
+ * Asserts that a file has updates alone.
  *
- * @throws {RangeError} then.
+ * @throws {RangeError} when it has more.
  */
 export function assertUpdatesAlone(name: string, { saved, biases, rows }: PeftAdapter): void {
   const counts = { "modules in full": saved, "the base's biases": biases, "rows of tables": rows };

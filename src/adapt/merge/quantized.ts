@@ -107,9 +107,9 @@ interface Choice {
 }
 
 /**
- * Throws when what was chosen cannot be done, which takes no work to know.
+ * Asserts that what was chosen can be done, which takes no work to know.
  *
- * @throws {RangeError} then.
+ * @throws {RangeError} when it cannot.
  */
 export function assertPossible(
   base: BaseFile,

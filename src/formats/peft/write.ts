@@ -160,8 +160,8 @@ export async function writeAdapter(folder: string, adapter: AdapterRecord): Prom
  *
  * @param folder The folder to be written; `[]` is memory.
  *
- * @throws {RangeError} As there.
- * @throws {ShapeError} As there.
+ * @throws {RangeError} when `writeAdapter` would.
+ * @throws {ShapeError} when `writeAdapter` would.
  */
 export async function adapterFiles(
   folder: Folder,

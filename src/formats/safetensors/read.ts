@@ -92,7 +92,7 @@ export interface SafetensorsContent {
   readonly metadata: Readonly<Record<string, string>>;
 }
 
-/** Opens one file and checks its header; {@link openSafetensors} also opens shards. */
+/** Opens one file and checks its header; `openSafetensors` also opens shards. */
 export async function openSafetensorsFile(
   source: FileSource,
   options: ReadOptions = {},

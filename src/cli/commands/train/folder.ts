@@ -192,9 +192,9 @@ export class TrainFolder implements RunPlace, Disposable {
   }
 
   /**
-   * Throws where the folder holds weights, or a training in progress, that are not of this training.
+   * Asserts that the folder holds no weights, and no training in progress, but those of this training.
    *
-   * @throws {RangeError} then.
+   * @throws {RangeError} when it holds others.
    */
   async assertFree(): Promise<void> {
     const files = await this.#weightFiles(), other = await this.#otherRun(), { output } = this;

@@ -128,9 +128,9 @@ export const trainOptions: readonly Option[] = [
 ];
 
 /**
- * Refuses options that do not go together.
+ * Asserts that options go together.
  *
- * @throws {RangeError} then.
+ * @throws {RangeError} when two do not.
  */
 export function assertTogether(options: TrainOptions): void {
   const { data, batches, steps, epochs } = options;
