@@ -65,7 +65,8 @@ function titled({ title, data, layout, slider }: Figure) {
 function plainFigure({ title, caption, data, slider }: Figure): string {
   const traces = data.map(({ name, type, x, y, z }, place) => {
     const values = (y ?? z ?? x ?? []) as ArrayLike<unknown>;
-    return `  ${name ?? `trace ${place + 1}`}: ${type ?? "scatter"}, ${values.length} values`;
+    const count = values.length === 1 ? "1 value" : `${values.length} values`;
+    return `  ${name ?? `trace ${place + 1}`}: ${type ?? "scatter"}, ${count}`;
   });
   const steps = slider
     ? [`${slider.name}: ${slider.steps.map(({ label }) => label).join(", ")}`]

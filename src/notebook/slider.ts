@@ -219,8 +219,12 @@ function rangeValues(name: string, { from, to, step }: Range): number[] {
 export function textOf(value: Choice, unit?: string): string {
   const text = typeof value === "number" ? formatValue(value, "number") : String(value);
   if (unit === undefined) return text;
-  return unit === "%" ? `${text}%` : `${text} ${unit}`;
+  if (["%", "×"].includes(unit)) return text + unit;
+  return `${text} ${value === 1 ? unit.replace(pluralEnd, "") : unit}`;
 }
+
+/** The s of `values`, but not that of `ms` or of `loss`. */
+const pluralEnd = /(?<=[a-z]{2}[a-rt-z])s$/;
 
 // The page.
 

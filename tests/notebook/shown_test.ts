@@ -140,15 +140,15 @@ async function checkPrediction(cells: Cells): Promise<void> {
 }
 
 async function checkRange(cells: Cells): Promise<void> {
-  const range = `{ from: 1, to: 4, step: 0.5, value: 2, unit: "times" }`;
+  const range = `{ from: 1, to: 4, step: 0.5, value: 2, unit: "×" }`;
   const asked = await cells.bundle(
     `const times = await notebook.predict("How many times less?", ${range});`,
   );
-  assertEquals(asked["text/plain"], "Predict: How many times less? (1 times to 4 times)");
-  assertMatch(String(asked["text/html"]), /type="range" min="0" max="6"[^]*value="2"[^]*2 times/);
+  assertEquals(asked["text/plain"], "Predict: How many times less? (1× to 4×)");
+  assertMatch(String(asked["text/html"]), /type="range" min="0" max="6"[^]*value="2"[^]*2×/);
   const shown = await cells.bundle("await times.reveal(3.66);");
-  assertEquals(shown["text/plain"], "measured: 3.66 times");
-  assertMatch(String(shown["text/html"]), /data-measured="3.66 times" data-best="3.5 times"/);
+  assertEquals(shown["text/plain"], "measured: 3.66×");
+  assertMatch(String(shown["text/html"]), /data-measured="3.66×" data-best="3.5×"/);
 }
 
 async function checkCheck(cells: Cells): Promise<void> {

@@ -100,8 +100,12 @@ Deno.test("a control is a list of values with a starting position", () => {
     rank: { values: [1, 8, 10000], value: 8, label: "rank r", unit: "values" },
     share: { from: 0, to: 0.3, step: 0.1 },
   });
-  assertEquals(rank.texts, ["1 values", "8 values", "10,000 values"]);
+  assertEquals(rank.texts, ["1 value", "8 values", "10,000 values"]);
   assertEquals([rank.label, rank.start], ["rank r", 1]);
+  const ones = ["steps", "ms", "loss", "nats", "×", "%"].map((unit) =>
+    tracksOf({ a: { values: [1], unit } })[0].texts[0]
+  );
+  assertEquals(ones, ["1 step", "1 ms", "1 loss", "1 nat", "1×", "1%"]);
   assertEquals(share.values, [0, 0.1, 0.2, 0.3]);
 });
 

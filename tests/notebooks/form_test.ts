@@ -81,6 +81,15 @@ Deno.test("each output has a text, and each figure a picture that needs no scrip
   assertEquals(broken(withoutPicture), []);
 });
 
+Deno.test("no output counts one thing in the plural", () => {
+  const ones = (notebook: Notebook) =>
+    outputsOf(notebook).flatMap(({ id, output }) =>
+      JSON.stringify(output).match(/(?<![\w.,])1 (?:times|values|steps|tokens|rows|points)\b/g)
+        ?.map((found) => `${id}: ${found}`) ?? []
+    );
+  assertEquals(broken(ones), []);
+});
+
 Deno.test("what JupyterLab writes beside a folded output, its first line, is not its result", () => {
   const isFolded = ({ metadata }: Cell) =>
     (metadata.jupyter as { outputs_hidden?: boolean } | undefined)?.outputs_hidden === true;
