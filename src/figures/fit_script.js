@@ -4,8 +4,9 @@
  */
 ((place) => {
   const rowOfText = 17, legendRows = 60;
-  const inLines = (text, length, room) => {
-    if (length <= room) return text;
+  const inLines = (whole, length, room) => {
+    if (length <= room) return whole;
+    const text = whole.replaceAll(" = ", "\u00a0=\u00a0"); // "r = 4" is one word
     const seen = (text) => text.replaceAll(/<[^>]*>/g, "").length, lines = [];
     const most = Math.floor(seen(text) * room / length);
     for (const word of text.split(" ")) {

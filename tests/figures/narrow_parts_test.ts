@@ -64,6 +64,12 @@ Deno.test({
     const headings = await boxes(page, ".annotation");
     assertEquals(headings.length, 3);
     for (const [i, { left }] of headings.slice(1).entries()) assert(headings[i].right <= left);
+    const lines = await page.evaluate<string[]>(
+      `[...document.querySelectorAll(".annotation .line")].map((line) => line.textContent)`,
+    );
+    assertEquals(lines.map((line) => line.replaceAll("\u00a0", " ").replaceAll("\u200b", "")), [
+      ...["ΔWq,", "r = 4", "ΔWq,", "r = 64", "random,", "r = 64"],
+    ]);
   }),
 });
 
