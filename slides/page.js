@@ -1,7 +1,7 @@
 /**
- * One slide at a time: keys, two buttons, and the place in the address; N shows the speaker's notes with a clock.
- * A button, or `#forty-five-minutes` in the address, leaves the slides of the cut alone. Without the script, all
- * slides are one page.
+ * One slide at a time: keys, two buttons, and the place in the address, as `#14` or `#slide-14`; N shows the
+ * speaker's notes with a clock. A button, or `#forty-five-minutes` in the address, leaves the slides of the cut
+ * alone. Without the script, all slides are one page.
  */
 
 const slides = [...document.querySelectorAll(".slide")];
@@ -63,7 +63,8 @@ function speak() {
 }
 setInterval(tell, 10_000);
 
-const fromAddress = () => slides.findIndex(({ id }) => `#${id}` === location.hash);
+const fromAddress = () =>
+  slides.findIndex(({ id }, i) => [`#${id}`, `#${i + 1}`].includes(location.hash));
 const asksForCut = () => location.hash === `#${short.id}`;
 
 const keys = {

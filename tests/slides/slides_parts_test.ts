@@ -76,6 +76,16 @@ async function assertKeysWork(page: Page): Promise<void> {
   assertEquals(await page.evaluate(shown), [2]);
 }
 
+/** The number of a slide is an address too, and becomes that of the slide. */
+async function assertNumbersLead(page: Page): Promise<void> {
+  await page.evaluate(`new Promise((done) => {
+    addEventListener("hashchange", done, { once: true });
+    location.hash = "14";
+  })`);
+  assertEquals(await page.evaluate(shown), [14]);
+  assertEquals(await page.evaluate("location.hash"), "#slide-14");
+}
+
 /** N shows the words and the minute of a slide, and hides them again. */
 async function assertNotesWork(page: Page): Promise<void> {
   const notes = `[...document.querySelectorAll(".notes")].filter((one) => one.checkVisibility())
@@ -180,6 +190,7 @@ Deno.test({
       await page.send("Page.addScriptToEvaluateOnNewDocument", { source: listen });
       await page.goTo(`file://${folder}/index.html`);
       await assertKeysWork(page);
+      await assertNumbersLead(page);
       await assertNotesWork(page);
       await assertCutWorks(page);
       await assertFits(page);
