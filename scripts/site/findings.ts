@@ -8,7 +8,7 @@
 import type { Finding } from "../../experiments/frame/mod.ts";
 import { messageOf } from "../../experiments/frame/message.ts";
 import { words } from "../../experiments/frame/report_words.ts";
-import { isJudged } from "../../src/figures/html.ts";
+import { isJudged, symbolsText } from "../../src/figures/html.ts";
 import type { Verdict } from "../../src/paper/claim.ts";
 
 /** The part of `results.json` that the page shows. */
@@ -34,7 +34,7 @@ Losses are in nats per token: lower is better, and a difference of 0.1 makes the
 10% more likely. "Quoted" are figures of an earlier run with \`--full\`, which is named. The noise floor
 is what two means may differ by from one choice of seeds to another. r is the rank. φ is the share that
 two sets of directions have in common: 0 for none, 1 for all. "In A" and "in ΔW" say where the
-directions are taken from. "In ΔW·S^½" is the inputs' metric: there a change counts by what it does to
+directions are taken from. "In ΔW·S<sup>½</sup>" is the inputs' metric: there a change counts by what it does to
 the inputs that the layer really gets, not by its size alone. Adapters H, L, P and D are those of
 Houlsby, Lin, Pfeiffer and AdapterDrop. For other symbols, see [Notation](notation.md).
 `;
@@ -116,9 +116,9 @@ const notes = (findings: readonly Finding[]): string =>
     return `- **${plain(claim)}**: ${plain(`${said} Rule${changed ?? ""}: ${rule}.`.trim())}`;
   }).join("\n");
 
-/** Text that Markdown shows as it is. */
+/** Text that Markdown shows as it is, with indices below and exponents above the line. */
 const plain = (text: string): string =>
-  text.replaceAll(/[*_<\[\]]/g, "\\$&").replaceAll(/\s+/g, " ");
+  symbolsText(text.replaceAll(/[*<\[\]]/g, "\\$&")).replaceAll("_", "\\_").replaceAll(/\s+/g, " ");
 
 const line = (cells: readonly string[]): string =>
   `| ${cells.map((cell) => cell.replaceAll("|", "\\|")).join(" | ")} |`;

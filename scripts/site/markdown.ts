@@ -46,12 +46,17 @@ export function renderGuide(path: string, text: string): Guide {
         return `<pre><code>${highlighted(text, lang)}</code></pre>\n`;
       },
       table(token) {
+        const labels = token.header.map(({ text }) => escapeHtml(plain(text)));
+        const isClaims = labels.at(-1) === "verdict", kind = isClaims ? ` class="claims"` : "";
         const row = (cells: Tokens.TableCell[], tag: string) =>
           `<tr>${
-            cells.map((cell) => `<${tag}>${this.parser.parseInline(cell.tokens)}</${tag}>`).join("")
+            cells.map((cell, i) => {
+              const label = isClaims && tag === "td" ? ` data-label="${labels[i]}"` : "";
+              return `<${tag}${label}>${this.parser.parseInline(cell.tokens)}</${tag}>`;
+            }).join("")
           }</tr>`;
         const body = token.rows.map((cells) => row(cells, "td")).join("\n");
-        return `<div class="wide"><table><thead>${
+        return `<div class="wide"><table${kind}><thead>${
           row(token.header, "th")
         }</thead><tbody>${body}</tbody></table></div>\n`;
       },

@@ -43,14 +43,15 @@ const indexed =
 /** A power, such as `S^½` or `e^−3`. */
 const power = /(?<=[\p{L}\d])\^([−-]?(?:½|\w+))/gu;
 
+/** A text, without tags, that has indices below and exponents above the line. */
+export const symbolsText = (text: string): string =>
+  text.replaceAll(indexed, "<i>$1</i><sub>$2</sub>").replaceAll(power, "<sup>$1</sup>");
+
 /** HTML whose texts have indices below and exponents above the line; code and attributes are as they were. */
 export const symbolsHtml = (html: string): string =>
   html.replaceAll(
     /<(code|pre)\b.*?<\/\1>|(?<=^|>)[^<]+/gs,
-    (text, code?: string) =>
-      code === undefined
-        ? text.replaceAll(indexed, "<i>$1</i><sub>$2</sub>").replaceAll(power, "<sup>$1</sup>")
-        : text,
+    (text, code?: string) => code === undefined ? symbolsText(text) : text,
   );
 
 const texAsText: DrawFormula = (tex) => `<code>${escapeHtml(tex)}</code>`;

@@ -20,7 +20,7 @@ const results = [{
       ...{ note: "A guess: rounding.", corrected: "2026-01-01, decision 1" },
     },
     { ...shared, claim: "B", ours: "4", verdict: "reproduced" },
-    { ...shared, claim: "C", verdict: "holds", beyond: true, ours: "3" },
+    { ...shared, claim: "C of W_q in S^½, a_b", verdict: "holds", beyond: true, ours: "3" },
   ],
 }] as const;
 
@@ -38,7 +38,8 @@ Deno.test("the paper's claims stand beside what it prints, those beyond it in a 
     "\n- **A**: a long sentence A guess: rounding. Rule (corrected after a run: 2026-01-01, decision 1): " +
       "reproduced when ….\n",
   );
-  assertStringIncludes(beyond, "\n| C | 3 | holds |\n");
+  const said = "C of <i>W</i><sub>q</sub> in S<sup>½</sup>, a\\_b";
+  assertStringIncludes(beyond, `\n| ${said} | 3 | holds |\n`);
   assertStringIncludes(page, "Made 2026-01-01 in 9 s, on cpu; seeds: 1, 2.");
 });
 
@@ -93,6 +94,11 @@ const rowsOf = (markdown: string): string[][] =>
       )
     );
 
+/** A text of the page as its claim has it: without marks of Markdown, and `W_q` for an index. */
+const asWritten = (text: string): string =>
+  text.replaceAll("\\", "").replaceAll("<sub>", "_").replaceAll("<sup>", "^")
+    .replaceAll(/<\/?\w+>/g, "");
+
 /** The claims behind each row of the README's table, by the place and the text of the row. */
 const behindReadme = [...Map.groupBy(
   paperClaims.filter(({ headline }) => headline),
@@ -144,7 +150,7 @@ Deno.test("the page begins with what its verdicts say together", () => {
     ] as const
   ));
   const claims = rowsOf(paper).map((row) => {
-    const text = row[0].replaceAll("\\", "");
+    const text = asWritten(row[0]);
     const topic = topicOf.get(text) ?? topicOf.get(text.replace(/ \(in [^)]*\)$/, ""));
     return { verdict: row.at(-1)!, topic };
   });

@@ -128,6 +128,24 @@ Deno.test({
 });
 
 Deno.test({
+  name: "on a phone each claim is a card as wide as the page, which says what its cells are",
+  ignore,
+  fn: async () => {
+    await using page = await open(`file://${folder}/some/path/docs/findings.html`);
+    const cells = `[...document.querySelectorAll(".claims tr:nth-child(1) td")]`;
+    const widths = `${cells}.map((one) => one.getBoundingClientRect().width)`;
+    await page.resize(400, 800);
+    const narrow = await page.evaluate<number[]>(widths);
+    assert(narrow.length > 100);
+    assertEquals(narrow.filter((width) => width < 330), []);
+    const said = `getComputedStyle(${cells}[1], "::before").content`;
+    assertEquals(await page.evaluate(said), `"printed: "`);
+    await page.resize(1366, 768);
+    assertEquals(await page.evaluate(said), "none");
+  },
+});
+
+Deno.test({
   name: "the picture of the first page stops, and moves again",
   ignore,
   fn: () =>
