@@ -14,7 +14,7 @@ import { loaderScripts } from "../src/figures/loader.ts";
 import { bundle } from "./bundle.ts";
 import { buildPlayground } from "./playground.ts";
 import { buildSlides } from "./slides.ts";
-import { assets } from "./site/bar.ts";
+import { assets, partsHtml } from "./site/bar.ts";
 import { copyAssets, guidePages, reachGuides } from "./site/guides.ts";
 import { makeHome } from "./site/home.ts";
 import { figuresPath } from "./site/notebook.ts";
@@ -30,12 +30,8 @@ export async function buildSite(folder: string): Promise<number> {
   await buildRun(folder);
   await buildPlayground(`${folder}/playground`);
   await buildSlides(`${folder}/slides`);
-  await addWayBack(`${folder}/playground/index.html`, "LoRA playground");
-  await addWayBack(
-    `${folder}/slides/index.html`,
-    "LoRA in ninety minutes",
-    `<nav aria-label="Slides" hidden>`,
-  );
+  await addParts(folder, "playground/index.html");
+  await addWayBack(`${folder}/slides/index.html`);
   return count;
 }
 
@@ -90,16 +86,32 @@ async function writeReference(folder: string): Promise<Reference> {
   return await joinReference(folder);
 }
 
-const wayHome = `<a href="../index.html" style="color: inherit">Lowrank</a>`;
+/** Puts the parts of the site into the header of the playground, which allows no script beside its own. */
+async function addParts(folder: string, place: string): Promise<void> {
+  await replaceIn(`${folder}/${place}`, {
+    "</head>": `<style>\n${sourceText("scripts/site/assets/playground.css")}</style>\n</head>`,
+    "<h1>LoRA playground</h1>": `${partsHtml(place, "Playground")}\n<h1>LoRA playground</h1>`,
+  });
+}
 
-/** Makes the heading of a page that is built elsewhere lead to the first page, and a bar where the heading is hidden. */
-async function addWayBack(path: string, heading: string, bar?: string): Promise<void> {
-  const html = await Deno.readTextFile(path), title = `<h1>${heading}</h1>`;
-  for (const part of [title, bar ?? ""]) {
+/** Makes the heading of the slides lead to the first page, and their buttons, where the heading is hidden. */
+async function addWayBack(path: string): Promise<void> {
+  const home = `<a href="../index.html" style="color: inherit">Lowrank</a>`;
+  const title = "LoRA in ninety minutes", nav = `<nav aria-label="Slides" hidden>`;
+  await replaceIn(path, {
+    [`<h1>${title}</h1>`]: `<h1>${home} › ${title}</h1>`,
+    [nav]: `${nav}\n${home}`,
+  });
+}
+
+/** Replaces parts of a page that is built elsewhere. */
+async function replaceIn(path: string, changes: Readonly<Record<string, string>>): Promise<void> {
+  let html = await Deno.readTextFile(path);
+  for (const [part, text] of Object.entries(changes)) {
     if (!html.includes(part)) throw new Error(`${path} needs ${part}`);
+    html = html.replace(part, () => text);
   }
-  const led = html.replace(title, () => `<h1>${wayHome} › ${heading}</h1>`);
-  await Deno.writeTextFile(path, bar ? led.replace(bar, () => `${bar}\n${wayHome}`) : led);
+  await Deno.writeTextFile(path, html);
 }
 
 if (import.meta.main) {

@@ -21,13 +21,18 @@ export function barHead(place: string): string {
 /** The way from a page to the folder of the site: `../../`. */
 const homeOf = (place: string): string => linkBetween(place, "index.html").replace(/[^/]*$/, "");
 
-/** The bar of a page, which belongs to a part. */
-export function barHtml(place: string, part: string): string {
+/** The links of a page, which belongs to a part, to all parts. */
+export function partsHtml(place: string, part: string): string {
   const links = parts.map(({ name, home }) => {
     const current = name === part ? ` aria-current="${home === place ? "page" : "true"}"` : "";
     return `<a href="${linkBetween(place, home)}"${current}>${name}</a>`;
   });
-  return `<header class="bar"><nav aria-label="Parts of the site">${links.join("\n")}</nav>
+  return `<nav aria-label="Parts of the site">${links.join("\n")}</nav>`;
+}
+
+/** The bar of a page, which belongs to a part. */
+export function barHtml(place: string, part: string): string {
+  return `<header class="bar">${partsHtml(place, part)}
 <form role="search" hidden><input type="search" placeholder="Search: press /" autocomplete="off" \
 spellcheck="false" aria-label="Search guides, notebooks and API"><ol class="found" hidden></ol></form></header>`;
 }

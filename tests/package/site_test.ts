@@ -160,6 +160,14 @@ Deno.test({
           assert(!html.includes("data-slider"), path);
         }
       });
+      await t.step("the playground leads to every part, and says in which one it is", () => {
+        const header = read(join(site, "playground/index.html")).split("</nav>")[0];
+        const links = Array.from(header.matchAll(/<a href="([^"]*)"( aria-current="page")?>/g));
+        assertEquals(
+          links.map(([, href, isHere]) => [join("playground", href), isHere !== undefined]),
+          parts.map(({ home, name }) => [home, name === "Playground"]),
+        );
+      });
       await t.step("each page of a part leads to the next one", () => {
         for (const paths of parts.map(pathsOf).filter(({ length }) => length > 1)) {
           const places = paths.map((path) => placeOf({ kind: "page", path, anchor: "" }));
