@@ -98,7 +98,7 @@ async function zeroSlides(): Promise<Slide[]> {
       linesFigure({
         ...{ id: "zero", title: "", caption: "", x: { title: "step" }, y: { title: "loss" } },
       }, [
-        { name: "both zero", ...losses(both), color: palette.lora[0] },
+        { name: "both zero", ...losses(both), color: palette.base },
         { name: "B zero, A random", ...losses(onlyB), color: palette.lora[1] },
       ]),
       "With both at zero the loss is a level line, with B alone at zero it falls.",

@@ -5,6 +5,7 @@ import { buildSlides } from "../../scripts/slides.ts";
 import { plan, type Row } from "../../slides/cut.ts";
 import { gpt2StepBytes } from "../../src/accounting/mod.ts";
 import { catalog } from "../../src/architectures/mod.ts";
+import { palette } from "../../src/figures/figure.ts";
 import { Browser, type Page } from "../support/browser.ts";
 import { withFolder } from "../support/folders.ts";
 import { browserPath } from "../support/parts.ts";
@@ -50,6 +51,17 @@ function assertWellMade(html: string): void {
   assertEquals(numberOf("fewer"), "9,251");
   const needed = ["random", "weight", "product", "learned"].map(numberOf);
   assertEquals(needed, ["88", "56", "30", "13"]);
+}
+
+/** Each line of a plot has a color of its own on dark paper too, where the blues of LoRA are one. */
+function assertTold(html: string): void {
+  const pictures = html.matchAll(/data:image\/svg\+xml;base64,([^"]+)/g);
+  const blues = Array.from(pictures, ([, data]) => {
+    const svg = atob(data);
+    return palette.lora.filter((blue) => svg.includes(`style="fill:none;stroke:${blue}`)).length;
+  });
+  assert(blues.includes(1));
+  assertEquals(blues.filter((count) => count > 1), []);
 }
 
 /** The Markdown has the same slides, each with its title, its notes, and all of its numbers. */
@@ -184,6 +196,7 @@ Deno.test({
       await buildSlides(folder);
       const html = await Deno.readTextFile(`${folder}/index.html`);
       assertWellMade(html);
+      assertTold(html);
       assertEditable(await Deno.readTextFile(`${folder}/slides.md`), html);
       await using browser = await Browser.start();
       await using page = await browser.open("about:blank");
