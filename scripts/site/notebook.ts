@@ -6,6 +6,7 @@
  */
 
 import { type DrawFormula, escapeHtml, pictureSource } from "../../src/figures/html.ts";
+import { filesUnder } from "../../tests/support/source_files.ts";
 import { renderWithFormulas } from "./formulas.ts";
 import { highlighted } from "./highlight.ts";
 import type { Guide } from "./markdown.ts";
@@ -122,10 +123,14 @@ function withoutKernel(html: string, at: number, isRunning: boolean): string {
 
 // Text.
 
-/** The text of a cell with its pictures in place of their names. */
+/** The text of a cell with its pictures in place of their names; one of the guides is there for dark pages too. */
 function attached({ source, attachments = {} }: Cell): string {
   return Object.entries(attachments).reduce((text, [name, types]) => {
-    const [[type, data]] = Object.entries(types);
+    const [[type, data]] = Object.entries(types),
+      drawn = `docs/images/${name.replace(/png$/, "svg")}`;
+    if (filesUnder("docs/images").includes(drawn)) {
+      return text.replaceAll(`(attachment:${name})`, () => `(../${drawn})`);
+    }
     return text.replaceAll(`(attachment:${name})`, () => `(data:${type};base64,${data})`);
   }, textOf(source));
 }

@@ -158,6 +158,7 @@ Deno.test({
           const places = Array.from(html.matchAll(sections), ([, at]) => Number(at));
           assertEquals(places, code, path);
           assert(!html.includes("data-slider"), path);
+          assert(!html.includes("data:image/png"), `${path}: white in the dark`);
         }
       });
       await t.step("the playground leads to every part, and says in which one it is", () => {
