@@ -41,6 +41,8 @@ export abstract class BaseDevice implements Device {
   readonly maxBindingBytes: number = Infinity;
   /** The largest single buffer, in bytes. */
   readonly maxBufferBytes: number = Infinity;
+  /** See {@link Device.maxLaunchFlops}. */
+  readonly maxLaunchFlops: number = Infinity;
   /** The largest u32 scalar. */
   protected readonly mostCount: number = 2 ** 32 - 1;
   #disposed = false;

@@ -43,6 +43,8 @@ export interface Device extends Disposable {
   readonly maxBindingBytes: number;
   /** The largest single buffer, in bytes. */
   readonly maxBufferBytes: number;
+  /** Operations that surely end before a driver's time limit, of one launch and of those that are submitted together. */
+  readonly maxLaunchFlops: number;
   /**
    * Allocates a tensor. Its values are undefined until something writes them.
    *

@@ -14,6 +14,7 @@ import { Parameter } from "../../src/autograd/parameter.ts";
 import { Tape } from "../../src/autograd/tape.ts";
 import { Random } from "../../src/core/random.ts";
 import type { Device } from "../../src/device/device.ts";
+import { DryDevice } from "../../src/device/dry.ts";
 import { ReferenceDevice } from "../../src/device/reference.ts";
 import { Scope } from "../../src/device/arena.ts";
 import { initGpt2, type Model, parseGpt2Config } from "../../src/models/mod.ts";
@@ -71,6 +72,45 @@ async function checkProduct(device: Device, options: ProductOptions, k2 = 0, wit
   // All values are below 1/2: k + k2 products of 1/4, one value of C and of the bias.
   const terms = k + k2, bound = each(data.length, () => gamma(terms + 8) * (terms * alpha / 4 + 1));
   assertWithin(JSON.stringify(options), data, c.values, bound);
+}
+
+/** A product of any layout whose launches may take few operations, beside the whole: equal bits, and no launch of more. */
+async function checkShort(device: Device, options: ProductOptions, k2: number): Promise<void> {
+  using scope = new Scope(device);
+  const { m, n, k, transposeA, transposeB } = options;
+  const a = place(scope, transposeA ? k : m, transposeA ? m : k, 1).matrix;
+  const b = place(scope, transposeB ? n : k, transposeB ? k : n, 2).matrix;
+  const a2 = place(scope, transposeA ? k2 : m, transposeA ? m : k2, 5).matrix;
+  const b2 = place(scope, transposeB ? n : k2, transposeB ? k2 : n, 6).matrix;
+  const bias = scope.allocate([n], "f32", "scratch", "bias");
+  device.write(bias, numbers(n, 4));
+  const valuesOf = async (most: number) => {
+    const c = place(scope, m, n, 3).matrix, flops: number[] = [];
+    const { launch, maxLaunchFlops } = device;
+    const counted: Device["launch"] = (kernel, bindings, scalars) => {
+      flops.push(kernel.flops!(scalars));
+      launch.call(device, kernel, bindings, scalars);
+    };
+    Object.defineProperties(device, {
+      maxLaunchFlops: { value: most, configurable: true },
+      launch: { value: counted, configurable: true },
+    });
+    try {
+      multiply(a, b, c, { ...options, bias, second: k2 > 0 ? { a: a2, b: b2, k: k2 } : undefined });
+      const [{ data }] = await device.read(c.tensor);
+      return { data, flops };
+    } finally {
+      Object.defineProperties(device, {
+        maxLaunchFlops: { value: maxLaunchFlops },
+        launch: { value: launch },
+      });
+    }
+  };
+  const whole = await valuesOf(Infinity), limit = 128 * 2 * n * (k + k2) + 1;
+  const short = await valuesOf(limit);
+  assertEquals(short.data, whole.data);
+  assertEquals([whole.flops.length, short.flops.length], [1, Math.ceil(m / 128)]);
+  assert(short.flops.every((one) => one <= limit));
 }
 
 const config = parseGpt2Config({
@@ -188,3 +228,37 @@ await testOn(
     run: (device) => whileNarrow(device, limit, run),
   })),
 );
+
+await testOn(kernelDevices, [{
+  name: "a product whose launch would take too long is cut by rows of C, and has the same bits",
+  run: async (device) => {
+    for (const transposeA of [false, true]) {
+      for (const transposeB of [false, true]) {
+        const shape = { m: 300, n: 37, k: 21, transposeA, transposeB, alpha: 1.5 };
+        await checkShort(device, shape, 0);
+        await checkShort(device, { ...shape, accumulate: 1 }, 9);
+      }
+    }
+  },
+}]);
+
+Deno.test("of a step at GPT-3's width, only attention launches more than a driver's time limit surely allows", () => {
+  using device = new DryDevice();
+  const most = 2 ** 36, over = new Set<string>();
+  const { launch } = device;
+  Object.defineProperties(device, {
+    maxLaunchFlops: { value: most },
+    launch: {
+      value: ((kernel, bindings, scalars) => {
+        if ((kernel.flops?.(scalars) ?? 0) > most) over.add(kernel.name);
+        launch.call(device, kernel, bindings, scalars);
+      }) satisfies Device["launch"],
+    },
+  });
+  const time = 2048, wide = { n_positions: time, n_embd: 12288, n_layer: 1, n_head: 96 };
+  using model = initGpt2(device, parseGpt2Config({ vocab_size: 50257, ...wide }), { seed: 1 });
+  using _ = injectLora(model, { rank: 8, sites: ["q", "v"], seed: 1 });
+  using trainer = new Trainer(model, { learningRate: 1e-3, steps: 1 });
+  trainer.step(randomBatches(1, { vocabulary: 50257, rows: 1, time }));
+  assertEquals(over, new Set(["attention_forward", "attention_backward"]));
+});

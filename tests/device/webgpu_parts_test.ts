@@ -3,6 +3,7 @@
 import { assert, assertEquals, assertLessOrEqual, assertRejects, assertThrows } from "@std/assert";
 import { addKernel, defineKernel, fill, layerNormForward, scaleAdd } from "../../kernels/mod.ts";
 import { DeviceError } from "../../src/core/errors.ts";
+import { matrix, multiply } from "../../src/autograd/ops/product.ts";
 import { Scope } from "../../src/device/arena.ts";
 import { findAdapter, requestDevice } from "../../src/device/webgpu/adapter.ts";
 import { openWebgpuDevice, WebgpuDevice } from "../../src/device/webgpu/webgpu_device.ts";
@@ -16,8 +17,8 @@ function test(name: string, fn: () => Promise<void>): void {
 
 const copy = (size: number) => ({ size, xOffset: 0, yOffset: 0, alpha: 1, accumulate: 0 });
 
-test("a step with writes in its middle is one submit", async () => {
-  using device = await openWebgpuDevice();
+/** Counts submits while `work` runs. */
+async function countSubmits(work: () => void | Promise<void>): Promise<number> {
   let submits = 0;
   const submit = GPUQueue.prototype.submit;
   GPUQueue.prototype.submit = function (buffers) {
@@ -25,6 +26,16 @@ test("a step with writes in its middle is one submit", async () => {
     submit.call(this, buffers);
   };
   try {
+    await work();
+  } finally {
+    GPUQueue.prototype.submit = submit;
+  }
+  return submits;
+}
+
+test("a step with writes in its middle is one submit", async () => {
+  using device = await openWebgpuDevice();
+  const submits = await countSubmits(() => {
     for (let step = 0; step < 3; step++) {
       using scope = new Scope(device);
       const x = scope.allocate([1000], "f32", "activation", "x");
@@ -36,10 +47,30 @@ test("a step with writes in its middle is one submit", async () => {
       device.launch(addKernel, { a: labels, b: y, out: x }, { size: 1000 });
       device.submit();
     }
-  } finally {
-    GPUQueue.prototype.submit = submit;
-  }
+  });
   assertEquals(submits, 3);
+});
+
+test("launches are submitted before they would take too long together", async () => {
+  using device = await openWebgpuDevice();
+  using scope = new Scope(device);
+  const size = 32, flops = 2 * size ** 3;
+  const [a, b, c] = ["a", "b", "c"].map((name) =>
+    scope.allocate([size, size], "f32", "activation", name)
+  );
+  device.write(a, new Float32Array(size * size).fill(1));
+  device.write(b, new Float32Array(size * size).fill(1));
+  const product = () => multiply(matrix(a), matrix(b), matrix(c), { m: size, n: size, k: size });
+  const sevenOf = async (most: number) => {
+    Object.defineProperty(device, "maxLaunchFlops", { value: most, configurable: true });
+    return await countSubmits(() => {
+      for (let i = 0; i < 7; i++) product();
+      device.submit();
+    });
+  };
+  assertEquals([await sevenOf(7 * flops), await sevenOf(3 * flops)], [1, 3]);
+  const [{ data }] = await device.read(c);
+  assertEquals(data, new Float32Array(size * size).fill(size));
 });
 
 test("250 steps of varying shapes end with the memory of the largest", async () => {

@@ -79,9 +79,38 @@ export function matrix(tensor: Tensor): Matrix {
  * device allows. B may be in 16 bits, all else is F32.
  */
 export function multiply(a: Matrix, b: Matrix, c: Matrix, options: ProductOptions): void {
-  const whole = { a, b, c, options };
-  if (fits(whole)) launch(whole);
-  else for (const part of partsOf(whole)) launch(part);
+  for (const part of shortParts({ a, b, c, options })) {
+    if (fits(part)) launch(part);
+    else for (const piece of partsOf(part)) launch(piece);
+  }
+}
+
+/** Rows of a tile of C in the kernels. */
+const tileRows = 64;
+
+/**
+ * A product as ranges of rows of C that each take no more operations than a launch may: at GPT-3's width one is 2.5
+ * teraflop. Every value is computed as in the whole product, bit for bit.
+ */
+function shortParts(whole: Product): readonly Product[] {
+  const { a, b, c, options } = whole, { m, n, k, transposeA, second } = options;
+  const limit = c.tensor.device.maxLaunchFlops, ofRow = 2 * n * (k + (second?.k ?? 0));
+  if (m * ofRow <= limit) return [whole];
+  const tiles = Math.floor(limit / ofRow / tileRows), most = tiles * tileRows || 1;
+  const rowsOf = (matrix: Matrix, row: RowRange, terms: number) => {
+    const all = { start: 0, count: terms };
+    return transposeA ? block(matrix, all, row) : block(matrix, row, all);
+  };
+  return cutRange(m, most).map((row) => ({
+    a: rowsOf(a, row, k),
+    b,
+    c: block(c, row, { start: 0, count: n }),
+    options: {
+      ...options,
+      m: row.count,
+      second: second && { ...second, a: rowsOf(second.a, row, second.k) },
+    },
+  }));
 }
 
 function launch({ a, b, c, options }: Product): void {

@@ -27,7 +27,13 @@ import { Recorder } from "./recorder.ts";
 /** Bytes of waiting writes that trigger a submit, as the queue keeps a copy of each until then. */
 const mostWaitingWrites = 64 * 2 ** 20;
 
-/** Runs kernels on a GPU: one encoder, one compute pass and one submit per step. */
+/**
+ * Operations of a launch, and of what is submitted together. Windows resets a GPU that does not answer for 2 s: a GPU that
+ * does 0.1 TFLOP/s takes 0.7 s for these.
+ */
+const mostFlops = 2 ** 36;
+
+/** Runs kernels on a GPU: one encoder and one compute pass per submit, and one submit per step, or several where it is long. */
 export class WebgpuDevice extends BaseDevice {
   /** Always `webgpu`. */
   readonly kind = "webgpu" as const;
@@ -37,12 +43,15 @@ export class WebgpuDevice extends BaseDevice {
   override readonly maxBindingBytes: number;
   /** The largest single buffer, in bytes. */
   override readonly maxBufferBytes: number;
+  /** See {@link Device.maxLaunchFlops}. */
+  override readonly maxLaunchFlops: number = mostFlops;
   readonly #gpu: GPUDevice;
   readonly #errors: ErrorLog;
   readonly #recorder: Recorder;
   readonly #pool: BufferPool;
   readonly #staging: BufferPool;
   #waitingWrites = 0;
+  #waitingFlops = 0;
 
   /** Wraps an open GPU device, which it owns; use {@link openWebgpuDevice}. */
   constructor({ gpu, traits }: OpenedAdapter, description: string) {
@@ -70,7 +79,7 @@ export class WebgpuDevice extends BaseDevice {
       // Writes wait for a submit even without commands.
       if (this.#waitingWrites > 0) this.#gpu.queue.submit([]);
     }
-    this.#waitingWrites = 0;
+    this.#waitingWrites = this.#waitingFlops = 0;
     this.#pool.trim(this.#recorder.currentSubmit - 1);
     this.#staging.trim(this.#recorder.currentSubmit - 1);
   }
@@ -148,6 +157,9 @@ export class WebgpuDevice extends BaseDevice {
     scalars: Readonly<Record<string, number>>,
   ): void {
     checkLaunch(kernel, bindings, this.maxBindingBytes);
+    const flops = kernel.flops?.(scalars) ?? 0;
+    if (this.#waitingFlops + flops > this.maxLaunchFlops) this.submit();
+    this.#waitingFlops += flops;
     this.#recorder.dispatch(kernel, bindings, scalars);
   }
 
