@@ -6,6 +6,7 @@ import { isRecord, isText } from "../core/checks.ts";
 import { AdapterFileError, oneLine, quote } from "../core/errors.ts";
 import { isWithin } from "../core/module_names.ts";
 import { formatShape, type HostTensor, sameShape } from "../core/tensor.ts";
+import type { TrainedKind } from "../core/trained_kind.ts";
 import type { ArenaEntry } from "../device/arena.ts";
 import type { Tensor } from "../device/device.ts";
 import { type AdapterFolder, openAdapterFolder } from "../formats/peft/adapter_folder.ts";
@@ -14,6 +15,7 @@ import { parsePromptFormat } from "../formats/peft/metadata.ts";
 import type { AdapterContent } from "../formats/peft/write.ts";
 import { realDtypes } from "../formats/safetensors/header.ts";
 import type { SafetensorsFile } from "../formats/safetensors/read.ts";
+import { methodOfConfig } from "../methods/mod.ts";
 import type { Model } from "../models/model.ts";
 import type { Folder } from "../storage/storage.ts";
 import type { JoinOptions, SaveAdapterOptions } from "./adapter.ts";
@@ -140,6 +142,12 @@ export abstract class NamedAdapter extends MethodAdapter {
     });
     this.modules = modules;
     unfinished.move();
+  }
+
+  /** Kind of its values, which decides the usual learning rate; undefined beside modules that are trained in full. */
+  get trains(): TrainedKind | undefined {
+    if (this.modules.parameters.length > 0) return undefined;
+    return methodOfConfig(this.config)?.trains;
   }
 
   /** The name of the file of its weights in a folder. */

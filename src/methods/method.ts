@@ -1,6 +1,7 @@
 /** A method of training: what is known of it without a model on a device. @module */
 
 import type { Architecture, LayerSpec, TensorSpec } from "../architectures/architecture.ts";
+import type { TrainedKind } from "../core/trained_kind.ts";
 import type { MethodOption } from "./option.ts";
 
 /** Settings of a method, as a specification or the command line gives them. */
@@ -47,9 +48,6 @@ export interface TrainedValues {
 /** Options on which no count depends. */
 export type Uncounted<Name extends string> = { readonly [Each in Name]?: unknown };
 
-/** Form of the trained values, which decides the usual learning rate: see `defaultSettings`. */
-export type TrainedForm = "weights" | "matrices" | "biases" | "vectors";
-
 /** A method. */
 export interface Method<Kind extends string, Options> {
   /** Its name in specifications, on the command line and, as `method`, in folders of our own. */
@@ -66,8 +64,8 @@ export interface Method<Kind extends string, Options> {
   readonly title: (settings: Settings) => string;
   /** The values that it trains of a model, `modulesToSave` excepted. */
   readonly counts: (model: Architecture, options: Options, value: FormulaValue) => TrainedValues;
-  /** Form of the values that it trains. */
-  readonly trains: TrainedForm;
+  /** Kind of the values that it trains, which decides the usual learning rate: see `defaultSettings`. */
+  readonly trains: TrainedKind;
   /** Factor of its updates, where its options have one. */
   readonly scaling?: (settings: Settings) => number;
   /** Words of its card; LoRA's is written by `formats`. */

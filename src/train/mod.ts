@@ -13,6 +13,7 @@ export {
 } from "./adamw.ts";
 export type { FactorPair, Preconditioner } from "./precondition.ts";
 export { type Batch, countTargets, type ModelInputs } from "../core/batch.ts";
+export type { TrainedKind } from "../core/trained_kind.ts";
 export type { BatchSource } from "./batch.ts";
 export {
   hasCheckpoint,
@@ -45,7 +46,6 @@ export {
   runTrainer,
   train,
   type TrainableAdapter,
-  type TrainedKind,
   Training,
   TrainingClock,
   type TrainingLog,

@@ -12,6 +12,7 @@ import { quote } from "../core/errors.ts";
 import { wholeAdapters } from "../core/module_names.ts";
 import { grouped } from "../core/numbers.ts";
 import { sizeOf } from "../core/tensor.ts";
+import type { TrainedKind } from "../core/trained_kind.ts";
 import { type BatchSource, readBatches } from "./batch.ts";
 import type { ScheduleName } from "./schedule.ts";
 import {
@@ -227,6 +228,8 @@ export interface TrainableAdapter<Inputs = never> {
   readonly parameters: readonly Parameter[];
   /** Factor of its changes, if there is one: larger ones need smaller steps. */
   readonly scaling?: number;
+  /** Kind of its trained values, where it says so; else their shapes tell it. */
+  readonly trains?: TrainedKind;
   /** Format of the prompts of its training. */
   promptFormat?: PromptFormat;
 }
@@ -364,16 +367,25 @@ export function settingsOf<Evaluation, Inputs>(
  * adapter's changes.
  */
 function scaleOf<Inputs>(target: Target<Inputs>) {
-  const { model, adapter } = target;
-  const width = model.linears?.[0]?.weight.shape[1] ?? typicalWidth;
-  const scalings = [...(adapter ? [adapter] : model.adapters ?? [])].map(({ scaling = 1 }) =>
-    scaling
-  );
-  return { width, scaling: Math.max(1, ...scalings), trained: kindOf(target) };
+  const width = target.model.linears?.[0]?.weight.shape[1] ?? typicalWidth;
+  const scalings = adaptersOf(target).map(({ scaling = 1 }) => scaling);
+  return { width, scaling: Math.max(1, ...scalings), trained: saidKind(target) ?? kindOf(target) };
+}
+
+/** The adapter, or those of the model. */
+const adaptersOf = <Inputs>({ model, adapter }: Target<Inputs>) =>
+  adapter ? [adapter] : [...model.adapters ?? []];
+
+/** The kind of trained values that the adapters say, if they train all of them and say the same. */
+function saidKind<Inputs>(target: Target<Inputs>): TrainedKind | undefined {
+  const adapters = adaptersOf(target), said = new Set(adapters.map(({ trains }) => trains));
+  const theirs = new Set(adapters.flatMap(({ parameters }) => parameters));
+  const areTheirs = parametersOf(target).every((one) => theirs.has(one));
+  return said.size === 1 && areTheirs ? [...said][0] : undefined;
 }
 
 /**
- * The kind of trained values; an adapter trains weights of the model where it has its top layers.
+ * The kind of trained values by their shapes; an adapter trains weights of the model where it has its top layers.
  */
 function kindOf<Inputs>(target: Target<Inputs>): TrainedKind {
   const { model, adapter } = target, trained = parametersOf(target), all = new Set(trained);
@@ -392,12 +404,6 @@ function kindOf<Inputs>(target: Target<Inputs>): TrainedKind {
 const typicalWidth = 256;
 
 // Default settings.
-
-/**
- * Kind of trained values: a model's own weights, matrices of an adapter, the model's biases alone,
- * or other vectors alone, those of virtual tokens or VeRA's.
- */
-export type TrainedKind = "weights" | "matrices" | "biases" | "vectors";
 
 /** Facts on which the settings depend. */
 export interface DefaultsFor {

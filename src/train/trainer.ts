@@ -18,6 +18,7 @@ import { about, quote } from "../core/errors.ts";
 import { mostAccumulation } from "../core/limits.ts";
 import { assertSeed, hash32 } from "../core/random.ts";
 import type { HostTensor } from "../core/tensor.ts";
+import type { TrainedKind } from "../core/trained_kind.ts";
 import { zero } from "../device/base.ts";
 import type { CompileReport, Device, Tensor } from "../device/device.ts";
 import { type AdamW, adamW, adamWNames, type AdamWOptions, type ParameterGroup } from "./adamw.ts";
@@ -49,6 +50,7 @@ export interface TrainableModel<Inputs = ModelInputs> extends ForwardModel<Input
     readonly parameters: readonly Parameter[];
     readonly parts?: readonly unknown[];
     readonly scaling?: number;
+    readonly trains?: TrainedKind;
     values?: { file?: string };
     promptFormat?: PromptFormat;
   }>;

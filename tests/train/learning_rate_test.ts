@@ -78,6 +78,9 @@ const specs: readonly (readonly [MethodSpec, times: number])[] = [
   [{ kind: "lora+prefix-layer", rank: 2, length: 2 }, 1],
   [{ kind: "bitfit" }, 4],
   [{ kind: "vera", rank: 4 }, 10],
+  [{ kind: "ia3" }, 10],
+  [{ kind: "tinylora" }, 10],
+  [{ kind: "subspace" }, 10],
   [{ kind: "prefix-embedding", length: 2 }, 10],
   [{ kind: "prefix-layer", length: 2 }, 10],
   [{ kind: "prefix-tuning", length: 2 }, 10],
@@ -114,7 +117,8 @@ async function rateFor(method: MethodKind, model: string, data: string): Promise
 }
 
 Deno.test("the command line takes the same rates, and an adapter's beside a new head", async () => {
-  for (const [kind, rate] of [["bitfit", 0.02], ["vera", 0.05], ["prefix-layer", 0.05]] as const) {
+  const vectors = (["vera", "ia3", "prefix-layer"] as const).map((kind) => [kind, 0.05] as const);
+  for (const [kind, rate] of [["bitfit", 0.02] as const, ...vectors]) {
     assertEquals(await rateFor(kind, "tiny-gpt2", "alarms.jsonl"), rate);
     assertEquals(await rateFor(kind, "tiny-roberta", "kinds.jsonl"), 0.01);
   }
