@@ -4,7 +4,8 @@ import { assertEquals, assertThrows } from "@std/assert";
 import { type CountedMethod, countModules } from "../../src/accounting/mod.ts";
 import { DryDevice } from "../../src/device/dry.ts";
 import { allocateModel, countTrainable, readConfig } from "../../src/models/mod.ts";
-import { allocateMethod, type LoraSpec, methodKinds, type MethodSpec } from "../../src/runs/mod.ts";
+import { allocateMethod, type LoraSpec, type MethodSpec } from "../../src/runs/mod.ts";
+import { assertEveryMethod } from "../methods/every_method.ts";
 import { golden } from "../support/golden.ts";
 import { architectureOf, catalog } from "../../src/architectures/mod.ts";
 import { methods as prefixMethods, openFamily, pairs } from "../adapt/prefix/prefixes.ts";
@@ -62,8 +63,8 @@ const refused: readonly string[] = [
 ];
 
 Deno.test("no method is left out", () => {
-  const counted = new Set(methods.map(({ kind }) => kind));
-  assertEquals(methodKinds.filter((kind) => !counted.has(kind)), ["full"]);
+  const table = "`methods` of tests/accounting/adapter_counts_test.ts";
+  assertEveryMethod(table, methods.map(({ kind }) => kind), ["full"]);
 });
 
 for (const folder of families) {

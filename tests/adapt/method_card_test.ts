@@ -4,6 +4,8 @@ import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { ReferenceDevice } from "../../src/device/reference.ts";
 import { loadModel } from "../../src/models/mod.ts";
 import { applyMethod, type MethodSpec } from "../../src/runs/mod.ts";
+import { assertEveryMethod } from "../methods/every_method.ts";
+import "../support/open_lapack.ts";
 import { golden, tinyModel, withFolder } from "./fixtures.ts";
 
 /** Title and tag of a card, its library, and the library that its lines of Python import. */
@@ -31,6 +33,21 @@ const cards: readonly (readonly [MethodSpec, Expected])[] = [
     ...{ title: "VeRA adapter", tag: "vera", ...peft },
     settings: "- Weights that it changes: 2, `transformer.h.0…1.attn.c_attn`\n- Rank: 4\n",
   }],
+  [{ kind: "ia3" }, {
+    ...{ title: "(IA)³ adapter", tag: "ia3", ...peft },
+    settings: "- Layers that it scales: 4, `transformer.h.0…1.attn.c_attn, " +
+      "transformer.h.0…1.mlp.c_proj`\n- By their inputs: 2, `transformer.h.0…1.mlp.c_proj`\n",
+  }],
+  [{ kind: "tinylora", vectorSize: 3 }, {
+    ...{ title: "TinyLoRA adapter", tag: "tinylora", ...peft },
+    settings: "- Weights that it changes: 2, `transformer.h.0…1.attn.c_attn`\n- Rank: 2\n" +
+      "- Values of a vector: 3\n",
+  }],
+  [{ kind: "subspace", dimension: 5, targetModules: ["c_fc"] }, {
+    ...{ title: "Random subspace adapter", tag: "random-subspace" },
+    settings: "- Dimension: 5\n- Seed of the random matrix: 1\n" +
+      "- Weights that it changes: 2, `transformer.h.0…1.mlp.c_fc`\n",
+  }],
   [{ kind: "bottleneck", size: 2 }, {
     ...{ title: "Bottleneck adapter", tag: "adapter-transformers", python: "adapters" },
   }],
@@ -50,6 +67,11 @@ const cards: readonly (readonly [MethodSpec, Expected])[] = [
     ...{ title: "LoRA with a prefix in every layer", tag: "lora" },
   }],
 ];
+
+Deno.test("the card of every method is read, but for LoRA's, which tests/formats has", () => {
+  const table = "`cards` of tests/adapt/method_card_test.ts";
+  assertEveryMethod(table, cards.map(([{ kind }]) => kind), ["full", "lora"]);
+});
 
 for (const [spec, { title, tag, library, python, settings = "" }] of cards) {
   Deno.test(`${spec.kind}: a card says what it is, how large, and how to load it`, () =>

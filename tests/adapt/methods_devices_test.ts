@@ -9,6 +9,7 @@ import { LoraAdapter, merge, unmerge } from "../../src/adapt/mod.ts";
 import { lossOfBatch } from "../../src/autograd/loss.ts";
 import { crossEntropy, Tape } from "../../src/autograd/mod.ts";
 import type { TextModel } from "../../src/models/mod.ts";
+import { assertEveryMethod } from "../methods/every_method.ts";
 import { assertAllClose } from "../support/all_close.ts";
 import { type Check, coreDevices, testOn, webgpu } from "../support/devices.ts";
 import { tierIsWanted } from "../support/parts.ts";
@@ -20,9 +21,11 @@ import {
   inject,
   inputs,
   type Method,
+  methods,
   onFamilies,
   onFamily,
   ownBits,
+  prefixes,
   targetsOf,
   train,
 } from "./method_cases.ts";
@@ -117,6 +120,11 @@ const rowChecksOf = (method: Method, family: string): Check[] =>
       (model, epsilon) => checkLabeledRows(model, method, epsilon),
     )]
     : [];
+
+Deno.test("every method is in the table of methods or of virtual tokens", () => {
+  const kinds = [...methods, ...prefixes].map(({ spec }) => spec.kind);
+  assertEveryMethod("`methods` of tests/adapt/method_cases.ts", kinds, ["full"]);
+});
 
 await testOn(coreDevices, [...onFamilies(checksOf), ...onFamilies(rowChecksOf)]);
 // On a graphics adapter a sample by day, and at night all.

@@ -1,6 +1,6 @@
 /** The table of methods: one value for each kind, with the same kind on models. */
 
-import { assertEquals, assertStringIncludes } from "@std/assert";
+import { assert, assertEquals } from "@std/assert";
 import { methodsTable, withTable } from "../../scripts/site/methods_table.ts";
 import { adapting, methodNamedBy } from "../../src/adapt/methods.ts";
 import { methodKinds, methodOfConfig, methods } from "../../src/methods/mod.ts";
@@ -36,7 +36,10 @@ Deno.test("a flag means the same to every method that takes it", () => {
   const different = [...meanings].filter(([, [[, first], ...others]]) =>
     others.some(([, other]) => other !== first)
   );
-  assertEquals(different, []);
+  const rule =
+    "an option with a flag is one value of src/methods/option.ts for all methods: what only one " +
+    "method asks of it is checked in a function that its count and its injector share";
+  assertEquals(different.map(([name]) => name), [], rule);
   // A text is read, or is one of some; a switch has none.
   const forms = options.map((
     [, { reads, choices, flag }],
@@ -46,6 +49,10 @@ Deno.test("a flag means the same to every method that takes it", () => {
 
 Deno.test("the guide's table of methods is what their values do on a small model", async () => {
   const guide = sourceText("docs/command_line.md"), table = await methodsTable();
-  assertStringIncludes(guide, `\n\n${table}\n`);
+  const isIn = guide.includes(`\n\n${table}\n`);
+  assert(
+    isIn,
+    "docs/command_line.md has another table of methods: deno task docs:picture writes it",
+  );
   assertEquals(withTable(guide.replace("PEFT loads it", "PEFT may"), table), guide);
 });

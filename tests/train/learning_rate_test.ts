@@ -13,6 +13,7 @@ import {
 } from "../../src/train/mod.ts";
 import { settingsOf, targetOf } from "../../src/train/train.ts";
 import { tinyModel } from "../adapt/fixtures.ts";
+import { assertEveryMethod } from "../methods/every_method.ts";
 import { assertAllClose } from "../support/all_close.ts";
 
 const golden = new URL("../golden/trajectories/", import.meta.url);
@@ -75,6 +76,7 @@ const specs: readonly (readonly [MethodSpec, times: number])[] = [
   [{ kind: "top-layers", layers: 1 }, 0.1],
   [{ kind: "lora", rank: 2 }, 1],
   [{ kind: "bottleneck", size: 2 }, 1],
+  [{ kind: "lora+prefix-embedding", rank: 2, length: 2 }, 1],
   [{ kind: "lora+prefix-layer", rank: 2, length: 2 }, 1],
   [{ kind: "bitfit" }, 4],
   [{ kind: "vera", rank: 4 }, 10],
@@ -93,6 +95,8 @@ Deno.test("vectors and biases alone take more than an adapter, the model's own w
   using device = new ReferenceDevice();
   using model = tinyModel(device);
   const [, width] = model.linears[0].weight.shape;
+  const kinds = specs.map(([{ kind }]) => kind);
+  assertEveryMethod("`specs` of tests/train/learning_rate_test.ts", kinds);
   for (const [spec, times] of specs) {
     using adapter = allocateMethod(model, spec, 1);
     // Of a model whose table is trained, who trains it is not known.
