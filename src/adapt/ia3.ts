@@ -21,22 +21,16 @@ import {
   selectionOf,
 } from "../formats/peft/config.ts";
 import { tensorPrefix } from "../formats/peft/keys.ts";
-import { withWholeHead } from "../formats/peft/metadata.ts";
 import { ia3, scaledLayers } from "../methods/ia3.ts";
 import type { BaseFile } from "../models/base_file.ts";
 import type { Model } from "../models/model.ts";
-import { type Adaptation, Linear } from "../nn/linear.ts";
+import type { Adaptation, Linear } from "../nn/linear.ts";
 import { assertFree, type WeightChange } from "./adapter.ts";
 import type { AddChange, BaseChanges } from "./merge/change.ts";
-import {
-  type MethodAdapterOptions,
-  type MethodConfig,
-  NamedAdapter,
-  type SavedValues,
-} from "./named_adapter.ts";
-import { placeVectors, vectorsIn } from "./peft_vectors.ts";
-import { assertOwnWeight, selectSites } from "./sites.ts";
-import { isStoredTurned, taskTypeOf } from "./save.ts";
+import type { MethodAdapterOptions, MethodConfig, SavedValues } from "./named_adapter.ts";
+import { PeftVectorAdapter, placeVectors, vectorsIn } from "./peft_vectors.ts";
+import { selectLinears } from "./sites.ts";
+import { isStoredTurned } from "./save.ts";
 
 /** Divisors of kernels that scale by quotients: ones, of which each layer uses the first. */
 type Ones = (count: number) => Tensor;
@@ -180,18 +174,15 @@ export function injectIa3(model: Model, options: Ia3Options = {}): Ia3Adapter {
   assertOptions("injectIa3", options, { ...ia3.options, onTop: true });
   assertFree(model, options, "injectIa3");
   const { selection, ofInputs } = scaledLayers(model.architecture, options);
-  const layers = selectSites(model, selection).map(({ name, linear: layer }): Scaled => {
-    if (layer instanceof Linear) return [layer, ofInputs(name)];
-    throw new RangeError(`(IA)³ needs linear layers, found the embedding ${name}`);
-  });
+  const layers = selectLinears(model, selection, "(IA)³")
+    .map((layer): Scaled => [layer, ofInputs(layer.name)]);
   return new Ia3Adapter(model, layers, options.modulesToSave);
 }
 
 /** Trained vectors on layers of a model; made by {@link injectIa3}. */
-export class Ia3Adapter extends NamedAdapter {
+export class Ia3Adapter extends PeftVectorAdapter<Ia3Site> {
   /** The scaled layers, in the order of the forward pass. */
   readonly sites: readonly Ia3Site[];
-  readonly #modulesToSave: readonly string[];
   readonly #ones: Tensor;
 
   /** Allocates the vectors, freezes the model and attaches them to its layers. */
@@ -221,43 +212,19 @@ export class Ia3Adapter extends NamedAdapter {
       },
     });
     this.sites = sites;
-    this.#modulesToSave = modulesToSave;
     this.#ones = all;
     unfinished.move();
   }
 
-  /** PEFT's `adapter_config.json`. */
-  protected override get config(): MethodConfig {
-    const { model, sites } = this, layers = sites.map(({ linear }) => linear);
-    const names = withWholeHead(this.#modulesToSave);
-    const ofInputs = sites.filter(({ ofInputs }) => ofInputs).map(({ linear }) => linear.name);
+  /** Its settings in PEFT's `adapter_config.json`. */
+  protected override get fields(): MethodConfig {
+    const { model, sites } = this, ofInputs = sites.filter(({ ofInputs }) => ofInputs);
     return {
-      fan_in_fan_out: isStoredTurned(model, layers),
-      feedforward_modules: ofInputs.sort(),
-      inference_mode: true,
+      fan_in_fan_out: isStoredTurned(model, sites.map(({ linear }) => linear)),
+      feedforward_modules: ofInputs.map(({ linear }) => linear.name).sort(),
       init_ia3_weights: true,
-      modules_to_save: names.length > 0 ? [...new Set(names)] : null,
       peft_type: "IA3",
-      target_modules: layers.map(({ name }) => name).sort(),
-      task_type: taskTypeOf(model, names.length > 0),
     };
-  }
-
-  /** The vectors and modules trained in full, by PEFT's keys. */
-  protected override tensors(): readonly (readonly [name: string, tensor: Tensor])[] {
-    const named = ([name, tensor]: readonly [string, Tensor]) =>
-      [name.startsWith(tensorPrefix) ? name : tensorPrefix + name, tensor] as const;
-    return super.tensors().map(named);
-  }
-
-  /**
-   * Scales rows of a weight and its bias, or columns of it; modules trained in full are replaced.
-   *
-   * @throws {RangeError} when a layer's weight is another's too.
-   */
-  override weightChanges(): readonly WeightChange[] {
-    for (const { linear } of this.sites) assertOwnWeight(this.model, linear);
-    return [...this.modules.weightChanges(), ...this.sites.flatMap((site) => site.weightChanges())];
   }
 
   /** Removes the adapter and frees its tensors. */

@@ -81,6 +81,7 @@ export {
   type NamedParts,
   type SavedValues,
 } from "./named_adapter.ts";
+export { PeftVectorAdapter, type VectorSite } from "./peft_vectors.ts";
 export {
   injectSubspace,
   SubspaceAdapter,

@@ -1,15 +1,83 @@
-/** Folders with trained vectors of layers by PEFT's keys, of VeRA and (IA)³: what they hold, and its layers. @module */
+/**
+ * Adapters with trained vectors, or other tensors, of layers by PEFT's keys: VeRA, (IA)³ and TinyLoRA. What their
+ * folders hold, its layers, and all that their classes share.
+ *
+ * @module
+ */
 
 import { oneLine } from "../core/errors.ts";
 import { moduleOf } from "../core/module_names.ts";
 import type { HostTensor } from "../core/tensor.ts";
+import type { Tensor } from "../device/device.ts";
 import type { ModuleSelection } from "../formats/peft/config.ts";
 import { tensorPrefix } from "../formats/peft/keys.ts";
+import { withWholeHead } from "../formats/peft/metadata.ts";
 import type { Model } from "../models/model.ts";
 import { Linear } from "../nn/linear.ts";
+import type { WeightChange } from "./adapter.ts";
 import { assertOneUse } from "./lora/load.ts";
-import type { SavedValues } from "./named_adapter.ts";
-import { matchLayers, missingLayers } from "./sites.ts";
+import {
+  type MethodConfig,
+  NamedAdapter,
+  type NamedParts,
+  type SavedValues,
+} from "./named_adapter.ts";
+import { taskTypeOf } from "./save.ts";
+import { assertOwnWeight, matchLayers, missingLayers } from "./sites.ts";
+
+/** A layer with trained vectors. */
+export interface VectorSite {
+  /** The layer. */
+  readonly linear: Linear;
+  /** Changes that merging makes to its weight, and to its bias. */
+  weightChanges(): readonly WeightChange[];
+}
+
+/** An adapter of layers' own tensors, whose names are PEFT's keys. */
+export abstract class PeftVectorAdapter<Site extends VectorSite> extends NamedAdapter {
+  /** The adapted layers, in the order of the forward pass. */
+  abstract readonly sites: readonly Site[];
+  readonly #modulesToSave: readonly string[];
+
+  /** Allocates the tensors, freezes the model and attaches what `build` gives to its layers. */
+  constructor(model: Model, parts: NamedParts) {
+    super(model, parts);
+    this.#modulesToSave = parts.copied ?? [];
+  }
+
+  /** The method's own fields of PEFT's `adapter_config.json`, with its `peft_type`. */
+  protected abstract readonly fields: MethodConfig;
+
+  /** PEFT's `adapter_config.json`: the method's fields, and those that all methods have. */
+  protected override get config(): MethodConfig {
+    const names = withWholeHead(this.#modulesToSave);
+    return {
+      ...this.fields,
+      inference_mode: true,
+      modules_to_save: names.length > 0 ? [...new Set(names)] : null,
+      target_modules: this.sites.map(({ linear }) => linear.name).sort(),
+      task_type: taskTypeOf(this.model, names.length > 0),
+    };
+  }
+
+  /** Its tensors and modules trained in full, by PEFT's keys. */
+  protected override tensors(): readonly (readonly [name: string, tensor: Tensor])[] {
+    const own = new Set(this.own.map(({ name }) => name));
+    return super.tensors().map(([name, tensor]) =>
+      [own.has(name) ? name : tensorPrefix + name, tensor] as const
+    );
+  }
+
+  /**
+   * The changes of every adapted layer; modules trained in full are replaced.
+   *
+   * @throws {RangeError} when a layer's weight is another's too.
+   */
+  override weightChanges(): readonly WeightChange[] {
+    for (const { linear } of this.sites) assertOwnWeight(this.model, linear);
+    return [...this.modules.weightChanges(), ...this.sites.flatMap((site) => site.weightChanges())];
+  }
+}
 
 /** The tensors of a folder, whatever its base is. */
 export interface VectorFile {

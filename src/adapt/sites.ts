@@ -16,8 +16,10 @@ import { splitUpdate } from "../formats/peft/comparable.ts";
 import { type ModuleSelection, moduleSelector } from "../formats/peft/config.ts";
 import type { Exceptions } from "../formats/peft/read.ts";
 import type { TrainedUpdate } from "../formats/peft/record.ts";
+import { needsLinear } from "../methods/selection.ts";
 import { assertModel, type Model } from "../models/model.ts";
 import { type AdaptedLayer, Embedding } from "../nn/embedding.ts";
+import { Linear } from "../nn/linear.ts";
 
 export type { SiteSelection } from "../architectures/sites.ts";
 
@@ -57,6 +59,28 @@ export function selectSites(model: Model, selection: architectures.SiteSelection
   assertModel("selectSites", model);
   assertRecord("the selection of sites", selection);
   return architectures.selectLayerSites(adaptedLayers(model).map(layerOf), selection).map(liveSite);
+}
+
+/**
+ * The linear layers that a selection names, in the order of the forward pass.
+ *
+ * @param method The method's name, for the message.
+ * @throws {RangeError} when one is an embedding.
+ */
+export const selectLinears = (
+  model: Model,
+  selection: architectures.SiteSelection,
+  method: string,
+): Linear[] => selectSites(model, selection).map(({ linear }) => asLinear(linear, method));
+
+/**
+ * A layer that is no embedding.
+ *
+ * @throws {RangeError} when it is one.
+ */
+export function asLinear(layer: AdaptedLayer, method: string): Linear {
+  if (layer instanceof Linear) return layer;
+  throw new RangeError(needsLinear(method, layer.name));
 }
 
 /** A layer of a model with its sites. */

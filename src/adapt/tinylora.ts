@@ -25,27 +25,26 @@ import {
   selectionOf,
 } from "../formats/peft/config.ts";
 import { tensorPrefix } from "../formats/peft/keys.ts";
-import { withWholeHead } from "../formats/peft/metadata.ts";
 import { denseOf, multiply as product, svd } from "../linalg/mod.ts";
 import {
   coreOf,
   type CountedCores,
   isTying,
   layersOf,
-  needsLinear,
   tinylora,
   vectorsOf,
 } from "../methods/tinylora.ts";
+import { needsLinear } from "../methods/selection.ts";
 import { architectureIn, type BaseFile } from "../models/base_file.ts";
 import type { Model } from "../models/model.ts";
-import { type Adaptation, Linear } from "../nn/linear.ts";
+import type { Adaptation, Linear } from "../nn/linear.ts";
 import { assertFree, type JoinOptions, ofInjector, type WeightChange } from "./adapter.ts";
 import { leadingFactors, valuesOf } from "./lora/starts.ts";
 import type { BaseChanges } from "./merge/change.ts";
-import { type MethodConfig, NamedAdapter, type SavedValues } from "./named_adapter.ts";
-import { placeVectors, vectorsIn } from "./peft_vectors.ts";
-import { isStoredTurned, taskTypeOf } from "./save.ts";
-import { assertOwnWeight, selectSites } from "./sites.ts";
+import type { MethodConfig, SavedValues } from "./named_adapter.ts";
+import { PeftVectorAdapter, placeVectors, vectorsIn } from "./peft_vectors.ts";
+import { isStoredTurned } from "./save.ts";
+import { selectLinears } from "./sites.ts";
 
 /** The frozen tensors: A (r, in) and B (out, r) of the leading singular vectors, and P (u, r, r). */
 type Frozen<T> = Readonly<Record<"A" | "B" | "P", T>>;
@@ -126,9 +125,9 @@ export class TinyLoraSite implements Adaptation {
   }
 
   /** The change that merging makes to the layer's weight. */
-  weightChange(): WeightChange {
+  weightChanges(): WeightChange[] {
     const { name, shape } = this.linear.weight;
-    return { name, shape, mergeInto: (copy) => this.#mergeInto(copy) };
+    return [{ name, shape, mergeInto: (copy) => this.#mergeInto(copy) }];
   }
 
   /** W += (B R) A. */
@@ -214,12 +213,7 @@ function planOf(model: Model, options: TinyLoraOptions): TinyLoraPlan {
   assertFree(model, options, "injectTinyLora");
   const { dropout = 0, modulesToSave = [] } = options, core = coreOf(options);
   assertDropout("dropout", dropout);
-  const layers = selectSites(model, layersOf(model.architecture, options)).map(
-    ({ linear, name }) => {
-      if (linear instanceof Linear) return linear;
-      throw new RangeError(needsLinear(name));
-    },
-  );
+  const layers = selectLinears(model, layersOf(model.architecture, options), "TinyLoRA");
   return { ...core, dropout, modulesToSave, layers };
 }
 
@@ -232,7 +226,7 @@ function matricesOf(u: number, r: number, core: CountedCores["core"], random: Ra
 }
 
 /** Cores between singular vectors of a model's weights; made by {@link injectTinyLora}. */
-export class TinyLoraAdapter extends NamedAdapter {
+export class TinyLoraAdapter extends PeftVectorAdapter<TinyLoraSite> {
   /** The adapted layers, in the order of the forward pass. */
   readonly sites: readonly TinyLoraSite[];
   readonly #plan: TinyLoraPlan;
@@ -264,21 +258,16 @@ export class TinyLoraAdapter extends NamedAdapter {
     unfinished.move();
   }
 
-  /** PEFT's `adapter_config.json`. */
-  protected override get config(): MethodConfig {
-    const { rank, vectorSize, weightTying, dropout, modulesToSave, layers } = this.#plan;
-    const names = withWholeHead(modulesToSave), { model } = this;
+  /** Its settings in PEFT's `adapter_config.json`. */
+  protected override get fields(): MethodConfig {
+    const { rank, vectorSize, weightTying, dropout, layers } = this.#plan;
     return {
       bias: "none",
-      fan_in_fan_out: isStoredTurned(model, layers),
-      inference_mode: true,
+      fan_in_fan_out: isStoredTurned(this.model, layers),
       init_weights: true,
-      modules_to_save: names.length > 0 ? [...new Set(names)] : null,
       peft_type: "TINYLORA",
       r: rank,
       save_projection: true,
-      target_modules: layers.map(({ name }) => name).sort(),
-      task_type: taskTypeOf(model, names.length > 0),
       tinylora_dropout: dropout,
       u: vectorSize,
       weight_tying: weightTying,
@@ -287,21 +276,8 @@ export class TinyLoraAdapter extends NamedAdapter {
 
   /** The vectors, modules trained in full, and what is frozen, by PEFT's keys. */
   protected override tensors(): readonly (readonly [name: string, tensor: Tensor])[] {
-    const trained = super.tensors().map(([name, tensor]) =>
-      [name.startsWith(vectorPrefix) ? name : tensorPrefix + name, tensor] as const
-    );
     const frozen = this.sites.flatMap(({ frozen }) => Object.values(frozen));
-    return [...trained, ...frozen.map(({ name, tensor }) => [name, tensor] as const)];
-  }
-
-  /**
-   * W' = W + B R A for every adapted layer; modules trained in full are replaced.
-   *
-   * @throws {RangeError} when a layer's weight is another's too.
-   */
-  override weightChanges(): readonly WeightChange[] {
-    for (const { linear } of this.sites) assertOwnWeight(this.model, linear);
-    return [...this.modules.weightChanges(), ...this.sites.map((site) => site.weightChange())];
+    return [...super.tensors(), ...frozen.map(({ name, tensor }) => [name, tensor] as const)];
   }
 
   /** Removes the adapter and frees its tensors. */
@@ -456,7 +432,7 @@ function layersIn(base: BaseFile, modules: readonly string[]) {
   const layers = modules.map((module) => {
     const { name, shape: [outputs, inputs] } = base.describe(`${module}.weight`);
     const at = order.indexOf(moduleOf(name));
-    if (at < 0) throw new RangeError(needsLinear(oneLine(module)));
+    if (at < 0) throw new RangeError(needsLinear("TinyLoRA", oneLine(module)));
     return { name: module, extents: [outputs, inputs] as const, at };
   });
   return layers.sort((a, b) => a.at - b.at);

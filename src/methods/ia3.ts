@@ -1,10 +1,9 @@
 /** (IA)³ (Liu et al. 2022, "Few-shot parameter-efficient fine-tuning is better and cheaper"). @module */
 
 import type { Architecture } from "../architectures/architecture.ts";
-import { selectLayerSites } from "../architectures/sites.ts";
 import type { Method } from "./method.ts";
 import { modulesToSave, names, targetModules } from "./option.ts";
-import { countByLayer, type CountedModules } from "./selection.ts";
+import { countByLayer, type CountedModules, linearSites } from "./selection.ts";
 
 /** Layers that are scaled. */
 export interface CountedScales extends CountedModules {
@@ -69,12 +68,14 @@ export const ia3: Method<"ia3", CountedScales> = {
   title: () => "(IA)³",
   counts(model, options) {
     const { selection, ofInputs } = scaledLayers(model, options);
-    const sites = selectLayerSites(model.linears, selection);
+    const sites = linearSites(model, selection, "(IA)³");
     return {
-      layers: [countByLayer(sites, ({ layer: { name, kind, inputs, outputs } }) => {
-        if (kind !== "embedding") return ofInputs(name) ? inputs : outputs;
-        throw new RangeError(`(IA)³ needs linear layers, found the embedding ${name}`);
-      })],
+      layers: [
+        countByLayer(
+          sites,
+          ({ layer: { name, inputs, outputs } }) => ofInputs(name) ? inputs : outputs,
+        ),
+      ],
     };
   },
   trains: "vectors",

@@ -1,7 +1,7 @@
 /** Selections that several methods have: layers, biases, modules trained in full. @module */
 
-import type { TensorSpec } from "../architectures/architecture.ts";
-import type { LayerSite, SiteSelection } from "../architectures/sites.ts";
+import type { Architecture, TensorSpec } from "../architectures/architecture.ts";
+import { type LayerSite, selectLayerSites, type SiteSelection } from "../architectures/sites.ts";
 
 /** Modules that are trained in full beside a method. */
 export interface CountedModules {
@@ -24,6 +24,27 @@ export function selectionOf(
   usual: SiteSelection,
 ): SiteSelection {
   return sites === undefined && targetModules === undefined ? usual : { sites, targetModules };
+}
+
+/** The sentence of a method that finds an embedding, which has no outputs by inputs. */
+export const needsLinear = (method: string, name: string): string =>
+  `${method} needs linear layers, found the embedding ${name}`;
+
+/**
+ * The sites that a selection names, all of them of linear layers.
+ *
+ * @param method The method's name, for the message.
+ * @throws {RangeError} when one is an embedding.
+ */
+export function linearSites(
+  { linears }: Pick<Architecture, "linears">,
+  selection: SiteSelection,
+  method: string,
+): LayerSite[] {
+  const sites = selectLayerSites(linears, selection);
+  const table = sites.find(({ layer: { kind } }) => kind === "embedding");
+  if (table) throw new RangeError(needsLinear(method, table.layer.name));
+  return sites;
 }
 
 /** Counts of sites, added up for each layer by its name. */

@@ -1,11 +1,11 @@
 /** Random subspaces ("Measuring the intrinsic dimension of objective landscapes", arXiv:1804.08838). @module */
 
 import type { Architecture } from "../architectures/architecture.ts";
-import { selectLayerSites, type SiteSelection } from "../architectures/sites.ts";
+import type { SiteSelection } from "../architectures/sites.ts";
 import { quote } from "../core/errors.ts";
 import { type Method, onlyOurs, replaces } from "./method.ts";
 import { modulesToSave, positive, targetModules } from "./option.ts";
-import type { CountedModules } from "./selection.ts";
+import { type CountedModules, linearSites } from "./selection.ts";
 
 /** Layers whose weights are moved together, and the values that move them. */
 export interface CountedSubspace extends CountedModules {
@@ -47,9 +47,7 @@ export const subspace: Method<"subspace", CountedSubspace> = {
   title: ({ dimension }) =>
     "a random subspace" + (dimension === undefined ? "" : ` of dimension ${dimension}`),
   counts(model: Architecture, options) {
-    for (const { layer: { kind, name } } of selectLayerSites(model.linears, movedLayers(options))) {
-      if (kind === "embedding") throw new RangeError(needsLinear(name));
-    }
+    linearSites(model, movedLayers(options), "a random subspace");
     return { beside: { "values of the subspace": dimensionOf(options) } };
   },
   trains: "vectors",
@@ -64,7 +62,3 @@ export const subspace: Method<"subspace", CountedSubspace> = {
     },
   },
 };
-
-/** The sentence for an embedding, which has no outputs by inputs. */
-export const needsLinear = (name: string): string =>
-  `a random subspace needs linear layers, found the embedding ${name}`;

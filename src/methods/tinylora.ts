@@ -1,11 +1,10 @@
 /** TinyLoRA ("Learning to reason in 13 parameters", arXiv:2602.04118) and LoRA-XS (arXiv:2405.17604). @module */
 
 import type { Architecture } from "../architectures/architecture.ts";
-import { selectLayerSites } from "../architectures/sites.ts";
 import { quote } from "../core/errors.ts";
 import type { Method, Uncounted } from "./method.ts";
 import { modulesToSave, number, oneOf, positive, rank, targetModules } from "./option.ts";
-import { type CountedModules, selectionOf } from "./selection.ts";
+import { type CountedModules, linearSites, selectionOf } from "./selection.ts";
 
 /** Layers with a core of r x r between their leading singular vectors, and the values that make the cores. */
 export interface CountedCores extends CountedModules {
@@ -84,10 +83,7 @@ export const tinylora: Method<"tinylora", CountedCores & Uncounted<"dropout">> =
   title: ({ rank, core }) =>
     (core === "entries" ? "LoRA-XS" : "TinyLoRA") + (rank === undefined ? "" : ` of rank ${rank}`),
   counts(model, options) {
-    const sites = selectLayerSites(model.linears, layersOf(model, options));
-    for (const { layer: { kind, name } } of sites) {
-      if (kind === "embedding") throw new RangeError(needsLinear(name));
-    }
+    const sites = linearSites(model, layersOf(model, options), "TinyLoRA");
     const { vectorSize, weightTying } = coreOf(options);
     const vectors = vectorsOf(sites.length, weightTying).at(-1)! + 1;
     return { beside: { "TinyLoRA's vectors": vectors * vectorSize } };
@@ -105,7 +101,3 @@ export const tinylora: Method<"tinylora", CountedCores & Uncounted<"dropout">> =
     },
   },
 };
-
-/** The sentence for an embedding, which has no outputs by inputs. */
-export const needsLinear = (name: string): string =>
-  `TinyLoRA needs linear layers, found the embedding ${name}`;

@@ -14,6 +14,7 @@ import {
   type LoraOptions,
 } from "../../src/adapt/mod.ts";
 import { mergeFolder } from "../../src/adapt/merge/folder.ts";
+import { baseNameOf } from "../../src/adapt/save.ts";
 import { AdapterFileError } from "../../src/core/errors.ts";
 import { crossEntropy, type Parameter, Tape, type TapeOptions } from "../../src/autograd/mod.ts";
 import { readJson } from "../../src/storage/files.ts";
@@ -198,11 +199,11 @@ export async function assertGoldenGradients(
 }
 
 /**
- * The tensors of a golden folder, and a check that a folder with other fields or tensors is refused: loaded on the model of
- * `gpt2_tiny`, and merged into its files.
+ * The tensors of a golden folder, and a check that a folder with other fields or tensors is refused: loaded on a model, and
+ * merged into the model's own files.
  */
 export async function refusalsOf(name: string, folder: string, model: TextModel) {
-  const from = golden(name), weights = "adapter_model.safetensors", base = golden("gpt2_tiny");
+  const from = golden(name), weights = "adapter_model.safetensors", base = baseNameOf(model)!;
   const { tensors } = await readSafetensors(`${from}/${weights}`);
   const config = await readJson(`${from}/adapter_config.json`) as Record<string, unknown>;
   const refused = async (message: string, fields: object, changed = tensors) => {

@@ -22,12 +22,11 @@ import {
   type CountedSubspace,
   dimensionOf,
   movedLayers,
-  needsLinear,
   subspace,
 } from "../../methods/subspace.ts";
 import type { BaseFile } from "../../models/base_file.ts";
 import type { Model } from "../../models/model.ts";
-import { type Adaptation, Linear } from "../../nn/linear.ts";
+import type { Adaptation, Linear } from "../../nn/linear.ts";
 import { assertFree, type JoinOptions, ofInjector, type WeightChange } from "../adapter.ts";
 import { assertOneUse } from "../lora/load.ts";
 import type { AddChange, BaseChanges } from "../merge/change.ts";
@@ -37,7 +36,7 @@ import {
   savedModulesOf,
   type SavedValues,
 } from "../named_adapter.ts";
-import { assertOwnWeight, matchLayers, selectSites } from "../sites.ts";
+import { asLinear, assertOwnWeight, matchLayers, selectLinears } from "../sites.ts";
 import { projectedOnHost, Projection, type ProjectionFacts, SharedFactors } from "./projection.ts";
 
 /** ΔW = P z, for the rows of P of one layer. */
@@ -151,18 +150,8 @@ export function injectSubspace(model: Model, options: SubspaceOptions = {}): Sub
   assertFree(model, options, "injectSubspace");
   const { seed = 0, modulesToSave = [] } = options, dimension = dimensionOf(options);
   assertSeed(seed);
-  const layers = selectSites(model, movedLayers(options)).map(({ linear }) => linear);
-  return new SubspaceAdapter(model, {
-    dimension,
-    seed,
-    layers: layers.map(asLinear),
-    modulesToSave,
-  });
-}
-
-function asLinear(layer: { readonly name: string }): Linear {
-  if (layer instanceof Linear) return layer;
-  throw new RangeError(needsLinear(layer.name));
+  const layers = selectLinears(model, movedLayers(options), "a random subspace");
+  return new SubspaceAdapter(model, { dimension, seed, layers, modulesToSave });
 }
 
 /** Values in a random subspace of a model's weights; made by {@link injectSubspace}. */
@@ -264,7 +253,7 @@ export function loadSubspace(model: Model, saved: SavedValues): SubspaceAdapter 
   const { dimension, seed, names, savedModules, others } = parseSubspace(saved);
   assertOneUse(model, others, savedModules);
   const found = matchLayers(model, names.map((module) => ({ module })));
-  const layers = names.map((name) => asLinear(found.get(name)!.linear));
+  const layers = names.map((name) => asLinear(found.get(name)!.linear, "a random subspace"));
   return new SubspaceAdapter(model, {
     ...{ dimension, seed, layers, modulesToSave: savedModules, saved },
   });

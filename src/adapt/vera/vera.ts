@@ -14,21 +14,15 @@ import type { HostData } from "../../core/tensor.ts";
 import { countRows } from "../../core/update.ts";
 import { Arena } from "../../device/arena.ts";
 import type { Device, Tensor } from "../../device/device.ts";
-import { withWholeHead } from "../../formats/peft/metadata.ts";
 import { tensorPrefix } from "../../formats/peft/keys.ts";
 import { vera } from "../../methods/vera.ts";
 import type { Model } from "../../models/model.ts";
 import { type Adaptation, Linear } from "../../nn/linear.ts";
 import { assertFree, ofInjector, type WeightChange } from "../adapter.ts";
-
-import {
-  type MethodAdapterOptions,
-  type MethodConfig,
-  NamedAdapter,
-  type SavedValues,
-} from "../named_adapter.ts";
-import { isStoredTurned, taskTypeOf } from "../save.ts";
-import { assertOwnWeight, selectSites, type SiteSelection } from "../sites.ts";
+import type { MethodAdapterOptions, MethodConfig, SavedValues } from "../named_adapter.ts";
+import { PeftVectorAdapter } from "../peft_vectors.ts";
+import { isStoredTurned } from "../save.ts";
+import { selectSites, type SiteSelection } from "../sites.ts";
 
 /** Extents of the shared matrices. */
 export interface ProjectionShape {
@@ -226,9 +220,9 @@ export class VeraSite implements Adaptation, VeraFactors {
   }
 
   /** Change that merging makes to the layer's weight. */
-  weightChange(): WeightChange {
+  weightChanges(): WeightChange[] {
     const { name, shape } = this.linear.weight;
-    return { name, shape, mergeInto: (copy) => this.#mergeInto(copy) };
+    return [{ name, shape, mergeInto: (copy) => this.#mergeInto(copy) }];
   }
 
   /** W += (b ⊙ B) (d ⊙ A), with b and d by rows. */
@@ -306,7 +300,7 @@ export function injectVera(model: Model, options: VeraOptions): VeraAdapter {
 }
 
 /** Trained vectors on layers of a model; made by {@link injectVera}. */
-export class VeraAdapter extends NamedAdapter {
+export class VeraAdapter extends PeftVectorAdapter<VeraSite> {
   /** The adapted layers, in the order of the forward pass. */
   readonly sites: readonly VeraSite[];
   /** A and B. */
@@ -338,44 +332,26 @@ export class VeraAdapter extends NamedAdapter {
     unfinished.move();
   }
 
-  /** PEFT's `adapter_config.json`. */
-  protected override get config(): MethodConfig {
-    const { rank, dInitial, dropout, seed, modulesToSave, layers } = this.#plan;
-    const names = withWholeHead(modulesToSave), { model } = this;
+  /** Its settings in PEFT's `adapter_config.json`. */
+  protected override get fields(): MethodConfig {
+    const { rank, dInitial, dropout, seed, layers } = this.#plan;
     return {
       bias: "none",
       d_initial: dInitial,
-      fan_in_fan_out: isStoredTurned(model, layers),
-      inference_mode: true,
+      fan_in_fan_out: isStoredTurned(this.model, layers),
       init_weights: true,
-      modules_to_save: names.length > 0 ? [...new Set(names)] : null,
       peft_type: "VERA",
       projection_prng_key: seed,
       r: rank,
       save_projection: true,
-      target_modules: layers.map(({ name }) => name).sort(),
-      task_type: taskTypeOf(model, modulesToSave.length > 0),
       vera_dropout: dropout,
     };
   }
 
   /** The vectors, modules trained in full, A and B, by PEFT's keys. */
   protected override tensors(): readonly (readonly [name: string, tensor: Tensor])[] {
-    const { A, B } = this.projections, own = new Set(this.own.map(({ name }) => name));
-    const trained = super.tensors().map(([name, tensor]) =>
-      [own.has(name) ? name : tensorPrefix + name, tensor] as const
-    );
-    return [...trained, ["base_model.vera_A", A] as const, ["base_model.vera_B", B] as const];
-  }
-
-  /**
-   * W' = W + (b ⊙ B) (d ⊙ A) for every adapted layer; modules trained in full are replaced.
-   *
-   * @throws {RangeError} when a layer's weight is another's too.
-   */
-  override weightChanges(): readonly WeightChange[] {
-    for (const { linear } of this.sites) assertOwnWeight(this.model, linear);
-    return [...this.modules.weightChanges(), ...this.sites.map((site) => site.weightChange())];
+    const { A, B } = this.projections;
+    return [...super.tensors(), ["base_model.vera_A", A], ["base_model.vera_B", B]];
   }
 
   /** Removes the adapter and frees its tensors. */
