@@ -1,11 +1,12 @@
-/** The inverse of a small positive definite matrix, in place. @module */
+/** The inverse of a small positive definite or triangular matrix, in place. @module */
 
 import { defineKernel, f32, type Kernel, type Numbers } from "../kernel.ts";
 import code from "./damped_inverse.wgsl" with { type: "text" };
 
 /**
- * matrix = (matrix + damping I)⁻¹, for a symmetric positive semidefinite matrix (size, size) and a damping above 0:
- * Gauss-Jordan elimination, which needs no exchange of rows there. Cost: size³ products by one thread or workgroup,
+ * matrix = (matrix + damping I)⁻¹, for a symmetric positive semidefinite matrix (size, size) and a damping above 0, or
+ * a triangle whose diagonal with the damping has no 0: Gauss-Jordan elimination, which needs no exchange of rows
+ * there. Cost: size³ products by one thread or workgroup,
  * as it is for the ranks of low-rank updates.
  */
 export const dampedInverse: Kernel<"matrix", "size" | "damping"> = defineKernel({

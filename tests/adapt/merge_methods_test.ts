@@ -2,13 +2,15 @@
 
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { merge } from "../../src/adapt/mod.ts";
+import { adapting } from "../../src/adapt/methods.ts";
 import { mergeFolder } from "../../src/adapt/merge/folder.ts";
 import { AdapterFileError } from "../../src/core/errors.ts";
 import { Random } from "../../src/core/random.ts";
 import { ReferenceDevice } from "../../src/device/reference.ts";
 import { readSafetensors, writeSafetensors } from "../../src/formats/mod.ts";
 import { loadModel, type TextModel } from "../../src/models/mod.ts";
-import { applyMethod, type MethodSpec } from "../../src/runs/mod.ts";
+import { applyMethod, methodKinds, type MethodSpec } from "../../src/runs/mod.ts";
+import { assertEveryMethod } from "../methods/every_method.ts";
 import { assertAllClose } from "../support/all_close.ts";
 import "../support/open_lapack.ts";
 import { golden, logitsOf, valuesOf, withFolder } from "./fixtures.ts";
@@ -24,6 +26,12 @@ const methods: readonly MethodSpec[] = [
   { kind: "subspace" },
   { kind: "subspace", dimension: 7 },
 ];
+
+Deno.test("every method whose files are merged is here, but for LoRA, which merge_test.ts has", () => {
+  const others = methodKinds.filter((kind) => kind === "lora" || !adapting[kind].merge);
+  const rows = methods.map(({ kind }) => kind);
+  assertEveryMethod("`methods` of tests/adapt/merge_methods_test.ts", rows, others);
+});
 
 const bases = ["gpt2_tiny", "gpt2_tiny_bare", "families/bert_classifier", "families/llama"];
 

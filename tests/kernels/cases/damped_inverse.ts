@@ -1,4 +1,4 @@
-/** Cases of the inverse of a small positive definite matrix. @module */
+/** Cases of the inverse of a small positive definite or triangular matrix. @module */
 
 import { dampedInverse } from "../../../kernels/mod.ts";
 import { singularValues } from "../../../src/linalg/mod.ts";
@@ -8,7 +8,7 @@ import type { Bound, KernelCase } from "../kernel_case.ts";
 import { normals } from "./values.ts";
 
 /**
- * Gauss-Jordan elimination of a positive definite matrix M is off by at most 8 n³ u κ(M) ‖M⁻¹‖ (Higham 2002, section
+ * Gauss-Jordan elimination of a positive definite matrix or of a triangle M, in which nothing grows, is off by at most 8 n³ u κ(M) ‖M⁻¹‖ (Higham 2002, section
  * 14.4); a quotient of WGSL is off by 2.5 units in the last place, 5 u, in place of u.
  */
 const bound: Bound = ({ matrix }, _, { size, damping }) => {
@@ -37,6 +37,22 @@ function inverseCase(size: number, columns: number, damping: number): KernelCase
   };
 }
 
+/** A triangle with normal values and 2 on its diagonal, without damping. */
+function triangleCase(size: number, isUpper: boolean): KernelCase {
+  const values = normals(8, size * size),
+    matrix = values.map((value, at) => {
+      const [i, j] = [Math.floor(at / size), at % size];
+      return i === j ? 2 : i < j === isUpper ? value / size : 0;
+    });
+  return {
+    name: `${isUpper ? "upper" : "lower"} triangle of ${size}`,
+    kernel: dampedInverse,
+    buffers: { matrix },
+    scalars: { size, damping: 0 },
+    bound,
+  };
+}
+
 /** All of them. */
 export const dampedInverseCases: readonly KernelCase[] = [
   ...[1, 2, 3, 8, 15, 16, 17, 33, 64].flatMap((size) => [
@@ -44,4 +60,5 @@ export const dampedInverseCases: readonly KernelCase[] = [
     inverseCase(size, 1, 0.5),
   ]),
   inverseCase(4, 0, 0.25),
+  ...[1, 2, 7, 16, 65].flatMap((size) => [triangleCase(size, true), triangleCase(size, false)]),
 ];
