@@ -12,4 +12,4 @@ using adapter = injectLora(model, { rank: 8, seed: 1 }); // 1.3% as many values 
 await train(adapter, lines.train).finish(); // on 200 lines, in three seconds
 console.log(await exactOn(model, unseen.batches)); // 1: all of 200 answers are right
 console.log(await complete(model, tokenizer, "flp green:")); // neerg
-await adapter.save("out/flip"); // a folder that PEFT loads too
+await adapter.save("out/first"); // a folder that PEFT loads too

@@ -31,7 +31,7 @@ Deno.test("the README's program is the file that it runs, and prints what it say
     const [, first, second, last] = /prints `(\w+)`, `(\w+)` and `(\w+)`:/.exec(readme)!;
     assertEquals([first, second, last].map((text) => `${text}\n`).join(""), printed);
     assertEquals(Array.from(inComments, ([, text]) => `${text}\n`).join(""), printed);
-    assert((await Deno.stat(`${folder}/out/flip/adapter_config.json`)).isFile);
+    assert((await Deno.stat(`${folder}/out/first/adapter_config.json`)).isFile);
   }));
 
 Deno.test("the README's numbers about GPT-3 are those of the count and of the dry device", () => {
