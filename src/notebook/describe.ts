@@ -182,7 +182,7 @@ function isFinding(value: unknown): value is Finding {
     "verdict" in value;
 }
 
-/** Claims with what was found; each claim has its rule below it. */
+/** Claims with what was found, or else the number that matters most; each claim has its rule below it. */
 function findingTable(findings: readonly Finding[]): DataTable {
   return {
     id: "findings",
@@ -192,7 +192,10 @@ function findingTable(findings: readonly Finding[]): DataTable {
       { key: "verdict", label: "verdict", unit: "verdict" },
       { key: "found", label: "found", unit: "text" },
     ],
-    rows: findings.map(({ claim, rule, verdict, found }) => ({ claim, rule, verdict, found })),
+    rows: findings.map(({ claim, rule, verdict, ours, found }) => ({
+      ...{ claim, rule, verdict },
+      found: found || ours,
+    })),
   };
 }
 

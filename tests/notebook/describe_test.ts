@@ -101,15 +101,19 @@ Deno.test("every formula is shown as TeX with its symbols", async () => {
 });
 
 Deno.test("an outcome is its text, findings, figures and tables; unknown values are inspected", async () => {
-  const finding = { claim: "c", rule: "r", found: "f", verdict: "reproduced" };
+  const finding = { claim: "c", rule: "r", ours: "o", found: "f", verdict: "reproduced" };
   const figure = { id: "f", title: "F", caption: "", data: [], layout: {} };
   const table = { id: "t", title: "T", columns: [], rows: [] };
   const outcome = { settings: "s", findings: [finding], figures: [figure], tables: [table] };
   const [settings, claims, ...rest] = await describe(outcome);
   assertEquals([settings, ...rest], ["s", figure, table]);
-  assertEquals((claims as DataTable).rows, [finding]);
+  const { ours: _, ...row } = finding;
+  assertEquals((claims as DataTable).rows, [row]);
   assertEquals(await describe(finding), [claims]);
-  assertEquals((await tableOf([finding, finding])).rows, [finding, finding]);
+  assertEquals((await tableOf([finding, { ...finding, found: "" }])).rows, [
+    row,
+    { ...row, found: "o" },
+  ]);
   assertEquals(await describe([[1, 2], [3, NaN]]), ["[ [ 1, 2 ], [ 3, NaN ] ]"]);
   assertEquals(await describe({ a: 1 }), ["{ a: 1 }"]);
   assertEquals(await describe(Object.create(null)), ["[Object: null prototype] {}"]);
