@@ -141,6 +141,9 @@ export const policyClaims: readonly Claim<PolicyRows>[] = [
       }),
     found: (rows) =>
       `${signals.map((signal) => allOf(rows, signal)).join("; ")}. ${halfText(rows)}.`,
+    note:
+      "At the end of the training: on the way r = 1 needed twice as many samples in groups. REINFORCE at r = 4 has one run " +
+      "of three that stayed at 74.5%; the others have 99.8 and 100%.",
   },
   {
     text: "Low ranks are a bottleneck of learning from rewards",
@@ -157,6 +160,8 @@ export const policyClaims: readonly Claim<PolicyRows>[] = [
         const own = armOf(rows, signal, one), other = largest(rows, signal);
         return own.gain < other.gain / 2 && isBehind(own, other);
       }),
+    note:
+      "The sentences are about models and answers a thousand times as large, so this bounds them and does not refute them.",
   },
   {
     text: "Rewards need fewer values than answers that are shown",
@@ -175,6 +180,7 @@ export const policyClaims: readonly Claim<PolicyRows>[] = [
         isBehind(armOf(rows, signal, attention), armOf(rows, signal, full)) ===
           (signal === "supervised")
       ),
+    note: "It may be speed alone: more than 9,600 answers were not tried.",
   },
   {
     text: "As many rewarded answers teach less than answers that are shown",
@@ -196,6 +202,7 @@ export const policyClaims: readonly Claim<PolicyRows>[] = [
           isBehind(armOf(rows, signal, line), armOf(rows, "supervised", line))
         )
       ),
+    note: "All are at the ceiling after 9,600 answers, so that this budget cannot tell.",
   },
   {
     text: "LoRA's best rate is about ten times that of full fine-tuning, by rewards too",
@@ -211,6 +218,9 @@ export const policyClaims: readonly Claim<PolicyRows>[] = [
         const ratio = ratioOf(rows, signal);
         return ratio >= 10 / 3 - rounding && ratio <= 100 / 3 + rounding;
       }),
+    note:
+      "Weak: the band is a decade wide, and in supervised training r = 1 and full fine-tuning are at the highest rate that " +
+      "was tried.",
   },
 ];
 

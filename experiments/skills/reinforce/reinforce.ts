@@ -73,6 +73,9 @@ const runsTable = (rows: PolicyRows): DataTable =>
     rows,
   });
 
+/** Of the arms in their order: LoRA by rank, q and v alone, full fine-tuning. */
+const colors = [...palette.lora, palette.series[3], palette.full];
+
 /** Lines of one signal: the mean reward of the seeds by the answers that were sampled. */
 function signalTraces(rows: PolicyRows, signal: (typeof gradients)[number]): Trace[] {
   const isFirst = signal === gradients[0];
@@ -86,8 +89,11 @@ function signalTraces(rows: PolicyRows, signal: (typeof gradients)[number]): Tra
       answers: stepAnswers * curveSteps * (place + 0.5),
       reward: mean(curves.map((curve) => curve[place])),
     }));
-    const color = arm.line === "full" ? palette.full : palette.series[at];
-    const style = { color, width: 2, dash: arm.line === "qv" ? "dot" : "solid" } as const;
+    const style = {
+      color: colors[at],
+      width: 2,
+      dash: arm.line === "qv" ? "dot" : "solid",
+    } as const;
     const place = isFirst ? {} : { xaxis: "x2", yaxis: "y2" };
     return [
       line(points, ({ answers }) => answers, ({ reward }) => reward, style, {
