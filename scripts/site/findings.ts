@@ -32,7 +32,8 @@ ${words.verdicts.map(([verdict, meaning]) => `- **${verdict}**: ${meaning}.`).jo
 
 Losses are in nats per token: lower is better, and a difference of 0.1 makes the correct next token
 10% more likely. "Quoted" are figures of an earlier run with \`--full\`, which is named. The noise floor
-is what two means may differ by from one choice of seeds to another. r is the rank. φ is the share that
+is what two means may differ by from one choice of seeds to another. "Beyond the mark by x ± y" says how
+far a rule is missed and how well that is known, "within the mark" how far it is kept. r is the rank. φ is the share that
 two sets of directions have in common: 0 for none, 1 for all. "In A" and "in ΔW" say where the
 directions are taken from. "In ΔW·S<sup>½</sup>" is the inputs' metric: there a change counts by what it does to
 the inputs that the layer really gets, not by its size alone. Adapters H, L, P and D are those of
