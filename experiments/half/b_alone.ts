@@ -329,10 +329,14 @@ function valuesFigure(rows: HalfRows): Figure {
         marker: { color: palette.series[at], size: 7 },
       }))
     ),
-    layout: baseLayout(logAxis("trained values"), axis("right answers (%)", { range: [-3, 103] }), {
-      showlegend: true,
-      height: 480,
-    }),
+    layout: baseLayout(
+      logAxis("trained values", { tickformat: "~s" }),
+      axis("right answers (%)", { range: [-3, 103] }),
+      {
+        showlegend: true,
+        height: 480,
+      },
+    ),
   };
 }
 
