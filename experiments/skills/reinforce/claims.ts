@@ -161,7 +161,7 @@ export const policyClaims: readonly Claim<PolicyRows>[] = [
         return own.gain < other.gain / 2 && isBehind(own, other);
       }),
     note:
-      "The sentences are about models and answers a thousand times as large, so this bounds them and does not refute them.",
+      "It is said of models and answers a thousand times as large: this bounds it and does not refute it.",
   },
   {
     text: "Rewards need fewer values than answers that are shown",
@@ -202,7 +202,8 @@ export const policyClaims: readonly Claim<PolicyRows>[] = [
           isBehind(armOf(rows, signal, line), armOf(rows, "supervised", line))
         )
       ),
-    note: "All are at the ceiling after 9,600 answers, so that this budget cannot tell.",
+    note:
+      "All runs but one are at the ceiling after 9,600 answers, so that this budget cannot tell.",
   },
   {
     text: "LoRA's best rate is about ten times that of full fine-tuning, by rewards too",

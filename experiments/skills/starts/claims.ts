@@ -187,7 +187,7 @@ export const startClaims: readonly Claim<StartRows>[] = [
         differences(rows, task, rightOf).own.every(({ by }) => Math.abs(by) <= points + rounding)
       ),
     note:
-      "The sentence is about trainings to their end. These are short, so that there is something to tell apart.",
+      "It is said of trainings to their end; these are short, so that there is something to tell apart.",
   },
   {
     text: "Plain LoRA suffices",
