@@ -46,7 +46,7 @@ export async function readSource(folder: string): Promise<Source> {
 
 /** The sources of some rows, each once. */
 export const sourcesOf = (rows: readonly { readonly source?: string }[]): string =>
-  [...new Set(rows.flatMap(({ source }) => source ?? []))].sort().join("; ");
+  [...new Set(rows.flatMap(({ source }) => source?.split("; ") ?? []))].sort().join("; ");
 
 /** The seeds of data of some rows, in order. */
 export const seedsOf = (rows: readonly { readonly seed?: number }[]): number[] =>
