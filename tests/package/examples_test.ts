@@ -8,7 +8,7 @@ import { examplesIndex, withExample } from "./with_example.ts";
 
 /** Output and files of each program. */
 const expected: Readonly<Record<string, { prints?: RegExp; writes?: string }>> = {
-  first: { prints: /^0\n1\nneerg\n$/, writes: "flip/adapter_config.json" },
+  first: { prints: /^0\n1\nneerg\n$/, writes: "first/adapter_config.json" },
   own_text: {
     prints: /^8 texts to train on, 2 held out .*\ntrains 16,384 values [^]*\nboat: \w.*\n$/,
     writes: "own_text/adapter_model.safetensors",
