@@ -17,7 +17,7 @@ import type { Device } from "../../src/device/device.ts";
 import { DryDevice } from "../../src/device/dry.ts";
 import { ReferenceDevice } from "../../src/device/reference.ts";
 import { Scope } from "../../src/device/arena.ts";
-import { initGpt2, type Model, parseGpt2Config } from "../../src/models/mod.ts";
+import { allocateModel, initGpt2, type Model, parseGpt2Config } from "../../src/models/mod.ts";
 import { Trainer } from "../../src/train/mod.ts";
 import { assertWithin } from "../kernels/kernel_case.ts";
 import { kernelDevices } from "../kernels/devices.ts";
@@ -256,7 +256,7 @@ Deno.test("of a step at GPT-3's width, only attention launches more than a drive
     },
   });
   const time = 2048, wide = { n_positions: time, n_embd: 12288, n_layer: 1, n_head: 96 };
-  using model = initGpt2(device, parseGpt2Config({ vocab_size: 50257, ...wide }), { seed: 1 });
+  using model = allocateModel(device, { model_type: "gpt2", vocab_size: 50257, ...wide });
   using _ = injectLora(model, { rank: 8, sites: ["q", "v"], seed: 1 });
   using trainer = new Trainer(model, { learningRate: 1e-3, steps: 1 });
   trainer.step(randomBatches(1, { vocabulary: 50257, rows: 1, time }));
