@@ -92,11 +92,20 @@ interface Effect extends Pick<ScaledRow, "key" | "seed"> {
   readonly lost: number; // of the gain in held-out loss
 }
 
+/** An adapter with all of its ΔW: as it was trained for its scaling, where that was on another machine, else its own row. */
+const wholeOf = (
+  { scaled, runs }: Pick<UpdateRows, "scaled" | "runs">,
+  { key, seed }: Pick<ScaledRow, "key" | "seed">,
+): Pick<RealRow, "value" | "own"> | undefined =>
+  [...scaled.filter(({ share }) => share === 1), ...runs].find((row) =>
+    row.key === key && row.seed === seed
+  );
+
 /** The effects of a scaling on every adapter whose own row, and the base's, is there, and that has forgotten and gained. */
 function effects({ scaled, runs }: UpdateRows, part: ScaledPart, share: number): Effect[] {
   const base = runs.find(({ key }) => key === "base");
   return scaled.filter((row) => row.part === part && row.share === share).flatMap((row) => {
-    const { key, seed } = row, whole = runs.find((run) => run.key === key && run.seed === seed);
+    const { key, seed } = row, whole = wholeOf({ scaled, runs }, row);
     if (!base || !whole) return [];
     const forgotten = whole.own! - base.own!, gained = base.value - whole.value;
     if (forgotten <= 0 || gained <= 0) return [];
@@ -240,11 +249,13 @@ export function scalingFigure({ scaled, runs }: UpdateRows): Figure {
     }.`,
     data: base === undefined ? [] : curves.flatMap((own) => {
       const [{ key, seed }] = own, color = palette.series[scaledKeys.indexOf(key)];
-      const whole = runs.filter((run) => run.key === key && run.seed === seed);
-      const of = (part: ScaledPart) => own.filter((row) => row.part === part);
+      const whole = wholeOf({ scaled, runs }, own[0]);
+      const of = (part: ScaledPart) => own.filter((row) => row.part === part && row.share !== 1);
       const name = `r = ${key.slice("qv-".length)}, data ${seed}`;
       return [
-        line([...whole, ...of("intruders")], rise, value, { color, width: 1.5 }, { name }),
+        line([...whole ? [whole] : [], ...of("intruders")], rise, value, { color, width: 1.5 }, {
+          name,
+        }),
         dots(of("control"), rise, value, { color, size: 9, symbol: "cross" }, {
           name: `${name}, control`,
           showlegend: false,

@@ -116,5 +116,8 @@ Deno.test("updates are summed up by site, and scaling begins with the whole adap
   assertEquals([shown.energyRank90, shown.intruders], ["2.0 (1.0 to 3.0)", 4]);
   const [{ x, y }, control] = scalingFigure(all).data;
   assertEquals([(x as number[]).length, (y as number[])[0]], [3, 1.03]);
+  const again = { ...of, part: "intruders", share: 1, value: 1.05 } as const;
+  const [line] = scalingFigure({ ...all, scaled: [again, ...scaled] }).data;
+  assertEquals([(line.x as number[]).length, (line.y as number[])[0]], [3, 1.05]);
   assertEquals([(control.x as number[]).length, control.name], [1, "r = 1, data 1, control"]);
 });
