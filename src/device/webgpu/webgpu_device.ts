@@ -43,7 +43,7 @@ export class WebgpuDevice extends BaseDevice {
   override readonly maxBindingBytes: number;
   /** The largest single buffer, in bytes. */
   override readonly maxBufferBytes: number;
-  /** See {@link Device.maxLaunchFlops}. */
+  /** The most operations of one launch, and of those that are submitted together. */
   override readonly maxLaunchFlops: number = mostFlops;
   readonly #gpu: GPUDevice;
   readonly #errors: ErrorLog;
