@@ -89,7 +89,7 @@ async function checkKeys({ browser, server }: Place): Promise<void> {
   await using lab = await LabPage.open(browser, server, "slider");
   await lab.runAll(runMs);
   await lab.showAll();
-  await untilRead(lab, "1 directions", "r = 1");
+  await untilRead(lab, "1 direction", "r = 1");
   await press(lab, "ArrowRight");
   await untilRead(lab, "2 directions", "r = 2");
   await press(lab, "ArrowUp");
