@@ -5,6 +5,7 @@ import { Random } from "../../src/core/random.ts";
 import type { Device } from "../../src/device/device.ts";
 import { openBaseWeights } from "../../src/inspect/mod.ts";
 import { denseOf } from "../../src/linalg/mod.ts";
+import type { JsonRecord } from "../../src/runs/mod.ts";
 import { divide, heldByIntruders, scaledPart, type Scaling, scalings } from "../intruders.ts";
 import { openBase } from "../methods/e2e/runs.ts";
 import { methodOf } from "./plan.ts";
@@ -32,6 +33,13 @@ export interface ScaledRow extends Scaling {
   readonly source?: string;
 }
 
+/** The losses of a measurement, as rows name them. */
+const lossesIn = (
+  { loss, own, novel }: JsonRecord,
+): Pick<ScaledRow, "value" | "own" | "novel"> => ({
+  ...{ value: loss as number, own: own as number, novel: novel as number },
+});
+
 /** The base's losses with some updates. */
 async function lossesWith(
   updates: readonly LowRankUpdate[],
@@ -40,13 +48,16 @@ async function lossesWith(
 ): Promise<Pick<ScaledRow, "value" | "own" | "novel">> {
   using model = await openBase(device, task.heldOut);
   using _ = injectUpdates(model, updates);
-  const { loss, own, novel } = await measureLosses(model, task);
-  return { value: loss as number, own: own as number, novel: novel as number };
+  return lossesIn(await measureLosses(model, task));
 }
 
-/** An adapter with its intruders scaled by every share, and with the control taken out. */
+/**
+ * An adapter as it is, with its intruders scaled by every share, and with the control taken out.
+ *
+ * @param metrics Those of its run.
+ */
 export async function scaleAdapter(
-  { key, seed }: Pick<ScaledRow, "key" | "seed">,
+  { key, seed, metrics }: Pick<ScaledRow, "key" | "seed"> & { readonly metrics: JsonRecord },
   updates: readonly LowRankUpdate[],
   task: RealTask,
   device: Device,
@@ -58,7 +69,11 @@ export async function scaleAdapter(
       divide(update, denseOf(await weights.weightOf(update)), random.split(place))
     ),
   );
-  const held = heldByIntruders(all), rows: ScaledRow[] = [];
+  const held = heldByIntruders(all);
+  const rows: ScaledRow[] = [{
+    ...{ key, seed, part: "intruders", share: 1, held },
+    ...lossesIn(metrics),
+  }];
   for (const scaling of scalings) {
     const scaled = all.map((own) => scaledPart(own, scaling));
     rows.push({ key, seed, ...scaling, held, ...await lossesWith(scaled, task, device) });

@@ -201,6 +201,7 @@ async function scaleOne(
   const planned = planReal(task, run), made = await planned.make(context);
   await report.scaling(made, planned.label, async () => {
     const { updates } = await readAdapter(join(made.folder, "adapter"));
-    return await scaleAdapter({ key: run.key, seed: run.data }, updates, task, context.device);
+    const one = { key: run.key, seed: run.data, metrics: made.metrics };
+    return await scaleAdapter(one, updates, task, context.device);
   });
 }

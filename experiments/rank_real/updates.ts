@@ -92,7 +92,7 @@ interface Effect extends Pick<ScaledRow, "key" | "seed"> {
   readonly lost: number; // of the gain in held-out loss
 }
 
-/** An adapter with all of its ΔW: as it was trained for its scaling, where that was on another machine, else its own row. */
+/** An adapter with all of its ΔW: the run that was scaled, which may be of another machine than its own row. */
 const wholeOf = (
   { scaled, runs }: Pick<UpdateRows, "scaled" | "runs">,
   { key, seed }: Pick<ScaledRow, "key" | "seed">,
