@@ -1,0 +1,119 @@
+/** Runs of the intrinsic dimension of a pretrained encoder: subspaces of all its linear weights, and a head. @module */
+
+import type { JsonRecord } from "../../../src/runs/mod.ts";
+import type { RunContext } from "../../../src/runs/plan.ts";
+import type { PlanContext, PlannedRun } from "../../frame/mod.ts";
+import { wholeSizes } from "../../methods/texts/plan.ts";
+import { openStudy, planText, type TextSizes, type TextStudy } from "../../methods/texts/runs.ts";
+import { findTextData, noTextData, type TextTask, textTasks } from "../../methods/texts/tasks.ts";
+import { chooseMost, type ChosenRate, type TriedRates } from "../../methods/rates.ts";
+import { searchRates } from "../../rate_search.ts";
+import found from "./learning_rates.json" with { type: "json" };
+
+/** The tasks: of six labels and of two. */
+export const encoderTasks: readonly TextTask[] = textTasks.filter(({ name }) => name !== "SST-2");
+
+/** Dimensions of the subspaces. */
+export const encoderDimensions = [4, 16, 64, 256] as const;
+
+/** A subspace on a task. */
+export interface EncoderArm {
+  /** The task. */
+  readonly task: TextTask;
+  /** d. */
+  readonly dimension: number;
+}
+
+/** A run of it. */
+export interface EncoderRun extends EncoderArm {
+  /** The repeat, which chooses the seed; 0 is the search. */
+  readonly repeat: number;
+  /** Rate. */
+  readonly rate: ChosenRate;
+}
+
+/** All linear layers of the encoder move in the subspace; the head, which begins as zero, is trained in full. */
+const moved = { targetModules: "all-linear", modulesToSave: ["classifier"] } as const;
+
+/** A seed that no other arm, task or study of the encoder has. */
+export const encoderSeed = ({ task, dimension }: EncoderArm, repeat: number): number =>
+  100_000 * (1 + encoderTasks.indexOf(task)) + 10 * dimension + repeat;
+
+/** `TREC, d = 64`. */
+export const encoderName = ({ task, dimension }: EncoderArm): string =>
+  `${task.name}, d = ${dimension}`;
+
+/** One run. */
+function planEncoder(study: TextStudy, chosen: EncoderRun): PlannedRun<EncoderRun> {
+  const { task, dimension, repeat, rate: { learningRate } } = chosen;
+  const part = repeat === 0 ? "validation" : "test", seed = encoderSeed(chosen, repeat);
+  const method = { spec: { kind: "subspace", dimension, ...moved } as const };
+  const run = { task, method, learningRate, seed, part } as const;
+  return { ...planText(study, run, `d = ${dimension}`), chosen };
+}
+
+/** The runs of some subspaces, for each seed; none where there is no data. */
+export async function planEncoders(
+  arms: readonly EncoderArm[],
+  { seeds, quick }: PlanContext,
+): Promise<PlannedRun<EncoderRun>[]> {
+  const data = await findTextData();
+  if (data === undefined) return [];
+  const study = openStudy(data, ({ name }) => quick ? quickly(name) : wholeSizes[name]);
+  return seeds.flatMap((repeat) =>
+    arms.map((arm) => planEncoder(study, { ...arm, repeat, rate: encoderRate(arm) }))
+  );
+}
+
+const quickly = (name: string): TextSizes => ({
+  ...wholeSizes[name],
+  ...{ train: 32, validation: 32, test: 32, passes: 1 },
+});
+
+// Their rates.
+
+/** The dimensions that are searched: the first serves those up to it, the second the rest. */
+const searchedDimensions = [16, 256] as const;
+
+const searchedFor = ({ task, dimension }: EncoderArm): EncoderArm => {
+  const [small, large] = searchedDimensions;
+  return { task, dimension: dimension <= small ? small : large };
+};
+
+const tried: Readonly<Record<string, TriedRates>> = found.tried;
+
+/** The rate of a subspace, with the end of its grid where it is one. */
+export const encoderRate = (arm: EncoderArm): ChosenRate =>
+  chooseMost(tried[encoderName(searchedFor(arm))]);
+
+/** A third of the steps of TREC, half of SUBJ's. */
+const searchSizes: Readonly<Record<string, TextSizes>> = {
+  TREC: { ...wholeSizes.TREC, passes: 1 },
+  SUBJ: { ...wholeSizes.SUBJ, train: wholeSizes.SUBJ.train / 2 },
+};
+
+const grid = { first: [0.03, 0.1, 0.3], factor: 3, most: 5 };
+
+/**
+ * Trains every searched subspace with each rate and returns the accuracies on texts for validation.
+ *
+ * @throws {RangeError} when `LOWRANK_DATA` is not a folder with the base and the tasks.
+ */
+export async function searchEncoder(
+  context: RunContext,
+  arms: readonly EncoderArm[] = encoderTasks.flatMap((task) =>
+    searchedDimensions.map((dimension) => ({ task, dimension }))
+  ),
+): Promise<JsonRecord> {
+  const data = await findTextData();
+  if (data === undefined) throw new RangeError(noTextData);
+  const study = openStudy(data, ({ name }) => searchSizes[name]);
+  const results: Record<string, JsonRecord> = {};
+  for (const arm of arms) {
+    const planned = (learningRate: number) =>
+      planEncoder(study, { ...arm, repeat: 0, rate: { learningRate } });
+    const search = { planned, read: ({ accuracy }: JsonRecord) => accuracy, best: chooseMost };
+    results[encoderName(arm)] = await searchRates<number>(grid, search, context);
+  }
+  return { split: "validation", tried: results };
+}
