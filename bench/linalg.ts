@@ -9,7 +9,7 @@
  */
 
 import { rightDirections, similarityGrid, spectrum, updateSvd } from "../src/analysis/mod.ts";
-import { backendFor } from "../src/linalg/choose_backend.ts";
+import { backendFor } from "../src/linalg/linalg.ts";
 import { singularValues, svd, symmetricEigen } from "../src/linalg/mod.ts";
 import { values } from "./workloads.ts";
 

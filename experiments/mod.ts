@@ -23,5 +23,5 @@ export type { Shard } from "../src/runs/plan.ts";
 export { experiments, selectExperiments } from "./registry.ts";
 export { reproduce, type ReproduceOptions } from "./frame/reproduce.ts";
 export { median } from "../src/core/numbers.ts";
-export { quotedFromPaper } from "../src/paper/printed_tables.ts";
+export { quotedFromPaper } from "../src/paper/tables.ts";
 export { qualityFinding } from "./adaptation/adaptation.ts";

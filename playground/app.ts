@@ -4,7 +4,7 @@ import { type Device, openDevice } from "../src/device/mod.ts";
 import { openChosen } from "./chosen_device.ts";
 import { element, page } from "./dom.ts";
 import { type Lesson, type LessonReading, openLesson } from "../src/lesson/lesson.ts";
-import { type MergedLesson, mergeLesson } from "../src/lesson/merging.ts";
+import { type MergedLesson, mergeLesson } from "../src/lesson/lesson.ts";
 import { mostSteps, settingsOf, type State } from "./state.ts";
 import {
   exactText,

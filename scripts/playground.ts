@@ -6,7 +6,7 @@
  */
 
 import { minify } from "npm:terser@5.51.4";
-import { contentPolicy } from "../src/figures/content_policy.ts";
+import { contentPolicy } from "../src/figures/html.ts";
 import type { Packed } from "../playground/packed.ts";
 import { pictureStyle } from "../src/figures/pictures.ts";
 import { rootPath } from "../tests/support/source_files.ts";

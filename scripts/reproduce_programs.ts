@@ -5,7 +5,7 @@
  * @module
  */
 
-import { opener } from "../src/terminal/open_in_browser.ts";
+import { opener } from "../experiments/frame/open_in_browser.ts";
 
 function isInPath(name: string): boolean {
   return (Deno.env.get("PATH") ?? "").split(":").some((folder) => {

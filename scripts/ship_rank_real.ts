@@ -58,7 +58,7 @@ import {
 } from "../experiments/rank_real/update_lines.ts";
 import { searchSeed } from "../experiments/rate_search.ts";
 import type { LowRankUpdate } from "../src/adapt/mod.ts";
-import { checkedOutCommit } from "../src/storage/checkout.ts";
+import { checkedOutCommit } from "../experiments/frame/checkout.ts";
 import { readJson, writeJsonAtomic } from "../src/storage/files.ts";
 import { kindOf } from "../src/storage/storage.ts";
 import { openCpuDevice } from "../src/device/cpu/cpu_device.ts";

@@ -8,7 +8,7 @@
 import { slidesMarkdown } from "../slides/markdown.ts";
 import { makeParts } from "../slides/parts/all.ts";
 import { slidesHtml } from "../slides/slide.ts";
-import { contentPolicy } from "../src/figures/content_policy.ts";
+import { contentPolicy } from "../src/figures/html.ts";
 import { pictureStyle } from "../src/figures/pictures.ts";
 import { rootPath } from "../tests/support/source_files.ts";
 

@@ -17,7 +17,7 @@ import type { RealRow } from "../experiments/rank_real/rows.ts";
 import { keepSource, sourceNow, sourceText } from "../experiments/rank_real/shipped_rows.ts";
 import { makeAll } from "../experiments/rank_real/stages.ts";
 import { findReal, openReal } from "../experiments/rank_real/task.ts";
-import { checkedOutCommit } from "../src/storage/checkout.ts";
+import { checkedOutCommit } from "../experiments/frame/checkout.ts";
 import { writeJsonAtomic } from "../src/storage/files.ts";
 import { kindOf } from "../src/storage/storage.ts";
 import { openCpuDevice } from "../src/device/cpu/cpu_device.ts";

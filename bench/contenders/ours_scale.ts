@@ -1,7 +1,7 @@
 /** Lowrank's side of `deno task bench:scale`: `ours_scale.ts VARIANT SWEEP WORK`, see `../scale.ts`. @module */
 
 import { spectrum } from "../../src/analysis/mod.ts";
-import { backendFor } from "../../src/linalg/choose_backend.ts";
+import { backendFor } from "../../src/linalg/linalg.ts";
 import { stepBytes } from "../scale/count.ts";
 import type { Found, FoundPoint } from "../scale/result.ts";
 import { openStep } from "../scale/step.ts";

@@ -1,7 +1,7 @@
 /** Least permission of the main job. @module */
 
 import { libraryWanted } from "../../src/blas/mod.ts";
-import { opener } from "../../src/terminal/open_in_browser.ts";
+import { opener } from "./open_in_browser.ts";
 import { closeFfi } from "../../src/linalg/mod.ts";
 import type { ReproduceOptions } from "./reproduce.ts";
 

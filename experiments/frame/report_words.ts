@@ -1,7 +1,7 @@
 /** Words of the main job's report around its experiments. @module */
 
 import { fileURLToPath } from "node:url";
-import { checkedOutCommit } from "../../src/storage/checkout.ts";
+import { checkedOutCommit } from "./checkout.ts";
 import { bibtex, version } from "../../src/core/program.ts";
 import type { Device } from "../../src/device/device.ts";
 import { isGood, isJudged } from "../../src/figures/html.ts";

@@ -3,13 +3,13 @@
 import { join } from "node:path";
 import { blasAdvice } from "../../src/blas/mod.ts";
 import { claimFolder } from "../../src/storage/folder.ts";
-import { openInBrowser } from "../../src/terminal/open_in_browser.ts";
+import { openInBrowser } from "./open_in_browser.ts";
 import { JobBar, unlessStopped, withProgress } from "../../src/terminal/progress.ts";
 import type { Device, DeviceKind } from "../../src/device/device.ts";
 import { loadMathJax } from "../../src/figures/formula.ts";
 import { JobRecord } from "../../src/report/job.ts";
 import { PageRenderer } from "../../src/report/page.ts";
-import { ReportFolder } from "../../src/report/folder.ts";
+import { ReportFolder } from "./results_folder.ts";
 import { experiments, selectExperiments } from "../registry.ts";
 import type { Experiment, Outcome } from "./experiment.ts";
 import type { ExperimentContext, PlanContext } from "./planned_runs.ts";

@@ -17,7 +17,7 @@ import {
   type QuantizedForm,
   type QuantizeOptions,
 } from "../../src/quant/mod.ts";
-import { comparison } from "../../src/quant/requantize.ts";
+import { comparison } from "../../src/quant/quantize.ts";
 import { otherWork } from "../../src/train/evaluate.ts";
 import { baseConfig, baseFolder } from "../base_model.ts";
 import type { ExperimentContext, PlanContext } from "../frame/mod.ts";

@@ -8,7 +8,7 @@ import type { Device } from "../../src/device/device.ts";
 import { countTrainable, type TextModel } from "../../src/models/mod.ts";
 import type { Json, JsonRecord, MethodSpec, RunSpec } from "../../src/runs/mod.ts";
 import type { RunContext } from "../../src/runs/plan.ts";
-import { checkedOutCommit } from "../../src/storage/checkout.ts";
+import { checkedOutCommit } from "../frame/checkout.ts";
 import { baseIdentity, loadBase } from "../base_model.ts";
 import { type PlannedRun, planRun, type RunOpeners } from "../frame/mod.ts";
 import { type GlossData, glossLoss, openGloss } from "../gloss_runs.ts";

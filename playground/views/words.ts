@@ -2,7 +2,7 @@
 
 import { howMany } from "../../src/core/numbers.ts";
 import type { Lesson, LessonReading } from "../../src/lesson/lesson.ts";
-import type { MergedLesson, UnmergedLesson } from "../../src/lesson/merging.ts";
+import type { MergedLesson, UnmergedLesson } from "../../src/lesson/lesson.ts";
 
 /** The run beside, whose rank alone is another one. */
 export interface BesideReading {

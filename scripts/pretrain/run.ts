@@ -7,7 +7,7 @@
 
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
-import { checkedOutCommit } from "../../src/storage/checkout.ts";
+import { checkedOutCommit } from "../../experiments/frame/checkout.ts";
 import { writeJsonAtomic } from "../../src/storage/files.ts";
 import { mean } from "../../src/core/numbers.ts";
 import { type CpuOptions, openCpuDevice } from "../../src/device/cpu/cpu_device.ts";

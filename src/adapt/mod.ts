@@ -54,8 +54,8 @@ export { DoraSite, LoraEmbedding, type LoraPlan, LoraSite } from "./lora/site.ts
 export { type BesideOptions, injectLora, injectUpdates, type LoraOptions } from "./lora/inject.ts";
 export { loadAdapter } from "./lora/load.ts";
 export { injectLoraGa, type LoraGaOptions } from "./lora/lora_ga.ts";
-export { type LoraPreconditioner, loraPreconditioner } from "./lora/preconditioner.ts";
-export { type LoraPlusGroup, loraPlusGroups, type LoraPlusOptions } from "./lora/lora_plus.ts";
+export { type LoraPreconditioner, loraPreconditioner } from "./lora/steps.ts";
+export { type LoraPlusGroup, loraPlusGroups, type LoraPlusOptions } from "./lora/steps.ts";
 export {
   injectLoftq,
   injectOlora,

@@ -11,7 +11,7 @@ import type { HostTensor } from "../core/tensor.ts";
 import { axis, baseLayout, type Figure, palette, sliderFigure, type Trace } from "./figure.ts";
 import { escapeHtml, pictureSource } from "./html.ts";
 import type { MimeBundle } from "./show.ts";
-import { textWidth } from "./text_size.ts";
+import { textWidth } from "./format.ts";
 
 // Roles and pages.
 

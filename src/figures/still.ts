@@ -11,7 +11,7 @@ import { hash32, Random } from "../core/random.ts";
 import { readText } from "../storage/files.ts";
 import type { Figure, FigureSlider } from "./figure.ts";
 import { escapeHtml } from "./html.ts";
-import { textWidth, wrapText } from "./text_size.ts";
+import { textWidth, wrapText } from "./format.ts";
 
 // Still pictures.
 

@@ -28,5 +28,5 @@ export {
   type LessonTask,
   openLesson,
 } from "./lesson.ts";
-export { type MergedLesson, mergeLesson, type UnmergedLesson } from "./merging.ts";
+export { type MergedLesson, mergeLesson, type UnmergedLesson } from "./lesson.ts";
 export { lessonPictures } from "./pictures.ts";

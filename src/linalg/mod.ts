@@ -1,9 +1,9 @@
 /** Linear algebra in float64. @module */
 
-export { closeFfi, usesLibrary } from "./choose_backend.ts";
+export { closeFfi, usesLibrary } from "./linalg.ts";
 export { gaussian, orthonormalRows } from "./gaussian.ts";
 export type { Lq } from "./lq.ts";
-export { largeFrobeniusNorm, times, timesTransposed } from "./large_matrix.ts";
+export { largeFrobeniusNorm, times, timesTransposed } from "./range_finder.ts";
 export {
   lowerTriangle,
   lq,

@@ -10,7 +10,7 @@ import { moduleOf } from "../core/module_names.ts";
 import { formatShape, sameShape, sizeOf } from "../core/tensor.ts";
 import { assertNoOtherKind } from "../formats/folder_kind.ts";
 import { assertOwnConfig, configMetadata } from "../formats/peft/metadata.ts";
-import { quantizedEntries } from "../formats/quantized_keys.ts";
+import { quantizedEntries } from "../formats/four_bit.ts";
 import { bitsOf, type Dtype, type EncodedTensor } from "../formats/safetensors/header.ts";
 import { copiedTensor } from "../formats/safetensors/read.ts";
 import {

@@ -9,6 +9,7 @@ import {
   type Figure,
   logCountAxis,
   palette,
+  type TableColumn,
   type Trace,
 } from "../figures/figure.ts";
 import { formatBytes } from "../figures/format.ts";
@@ -16,7 +17,6 @@ import { barsAcross, dots, line } from "../figures/marks.ts";
 import { type Column, table } from "../figures/table.ts";
 import { printedTables, tableLabel } from "./printed/mod.ts";
 import { printedValue } from "./printed_number.ts";
-import { quotedCells } from "./printed_tables.ts";
 import {
   computationOf,
   countVerdicts,
@@ -194,4 +194,59 @@ function marks(
     const marker = { color, size: 7, opacity: 0.75 };
     return dots(own, ours, y, marker, { name, text, legendgroup: name, ...more });
   });
+}
+
+/** A row's name and its cells. */
+export type PrintedRow = readonly [name: string, cells: readonly (string | null)[]];
+
+/** Printed cells as they are, under their names. */
+export function quotedCells(
+  words: Pick<DataTable, "id" | "title" | "quoted">,
+  columns: readonly string[],
+  rows: readonly PrintedRow[],
+): DataTable {
+  const flat = table({
+    ...words,
+    columns: [
+      ["row", "", "text", ([name]) => name],
+      ...columns.map((label, i) =>
+        [`${i}`, label, "text", ([, cells]: PrintedRow) => cells[i] ?? undefined] as const
+      ),
+    ],
+    rows,
+  });
+  return { ...flat, columns: flat.columns.map((column) => grouped(column, columns)) };
+}
+
+/** `ms` below `32 × 512` for `32 × 512, ms`, where another column is of 32 × 512, too. */
+function grouped(column: TableColumn, labels: readonly string[]): TableColumn {
+  const [group, ...rest] = column.label.split(", "), prefix = `${group}, `;
+  const isGroup = labels.filter((label) => label.startsWith(prefix)).length > 1;
+  return isGroup ? { ...column, label: rest.join(", "), group } : column;
+}
+
+/**
+ * One of the paper's tables, quoted in full.
+ *
+ * @param name `table5`, as in `printedTables` of `@lowrank/core/paper`.
+ * @throws {RangeError} when there is no such table.
+ *
+ * @example
+ * ```ts
+ * import { quotedFromPaper } from "@lowrank/core/experiments";
+ *
+ * console.log(quotedFromPaper("table5").rows.length); // 7
+ * ```
+ */
+export function quotedFromPaper(name: string): DataTable {
+  if (!Object.hasOwn(printedTables, name)) {
+    const names = Object.keys(printedTables).join(", ");
+    throw new RangeError(`the paper's tables are ${names}, found "${name}"`);
+  }
+  const { title, columns, rows } = printedTables[name];
+  const words = {
+    id: `printed-${name}`,
+    title: `${tableLabel(name)} of Hu et al. 2021, quoted: ${title}`,
+  };
+  return quotedCells(words, columns, Object.entries(rows));
 }

@@ -22,4 +22,4 @@ export {
   type QuantizeOptions,
   scalesOf,
 } from "./quantize.ts";
-export { requantize, type Requantized } from "./requantize.ts";
+export { requantize, type Requantized } from "./quantize.ts";

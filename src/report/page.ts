@@ -5,7 +5,7 @@
  * @module
  */
 
-import { contentPolicy } from "../figures/content_policy.ts";
+import { contentPolicy } from "../figures/html.ts";
 import type { DataTable, Figure } from "../figures/figure.ts";
 import {
   type DrawFormula,

@@ -17,7 +17,7 @@ import {
   updateDirections,
 } from "../../src/analysis/mod.ts";
 import { Random } from "../../src/core/random.ts";
-import { backendFor } from "../../src/linalg/choose_backend.ts";
+import { backendFor } from "../../src/linalg/linalg.ts";
 import {
   type DenseMatrix,
   leadingSvd,

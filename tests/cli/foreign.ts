@@ -9,7 +9,7 @@ import { keepNeeded as keepForJob } from "../../experiments/frame/permissions.ts
 import { parseReproduceArgs } from "../../experiments/main.ts";
 import type { ReproduceOptions } from "../../experiments/frame/reproduce.ts";
 import { keepNeeded } from "../../src/cli/program.ts";
-import { opener } from "../../src/terminal/open_in_browser.ts";
+import { opener } from "../../experiments/frame/open_in_browser.ts";
 import { openDevice } from "../../src/device/mod.ts";
 
 function mayOpen(): boolean {

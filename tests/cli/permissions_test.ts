@@ -6,7 +6,7 @@ import { parseReproduceArgs } from "../../experiments/main.ts";
 import type { ReproduceOptions } from "../../experiments/frame/reproduce.ts";
 import { keepNeeded, main } from "../../src/cli/program.ts";
 import { Interrupted } from "../../src/terminal/interrupt.ts";
-import { opener } from "../../src/terminal/open_in_browser.ts";
+import { opener } from "../../experiments/frame/open_in_browser.ts";
 import { withFolder } from "../support/folders.ts";
 import { filesOf, withHub } from "../support/hub_server.ts";
 import "../support/open_lapack.ts";

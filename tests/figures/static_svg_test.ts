@@ -1,7 +1,7 @@
 import { assertEquals, assertMatch, assertRejects, assertStringIncludes } from "@std/assert";
 import { palette } from "../../src/figures/figure.ts";
 import { plotSvg, staticSvg } from "../../src/figures/still.ts";
-import { textWidth } from "../../src/figures/text_size.ts";
+import { textWidth } from "../../src/figures/format.ts";
 import { decodePng } from "./decode_png.ts";
 import { cells, hostile, lines, moving } from "./fixtures.ts";
 

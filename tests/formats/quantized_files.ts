@@ -1,6 +1,6 @@
 /** Files of weights in 4 bits as anybody might write them. @module */
 
-import { quantizedEntries } from "../../src/formats/quantized_keys.ts";
+import { quantizedEntries } from "../../src/formats/four_bit.ts";
 import type { QuantizedTensor } from "../../src/quant/mod.ts";
 
 /** A tensor's bytes, as one row of values. */

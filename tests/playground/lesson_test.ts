@@ -7,7 +7,7 @@ import { colorOf } from "../../playground/draw/heatmap.ts";
 import { countMemory, models } from "../../playground/memory.ts";
 import { type LessonReading, openLesson } from "../../src/lesson/lesson.ts";
 import { stops } from "../../playground/path.ts";
-import { mergeLesson } from "../../src/lesson/merging.ts";
+import { mergeLesson } from "../../src/lesson/lesson.ts";
 import {
   choices,
   fitted,

@@ -5,6 +5,6 @@
  * @module
  */
 
-import { backendFor } from "../../src/linalg/choose_backend.ts";
+import { backendFor } from "../../src/linalg/linalg.ts";
 
 backendFor(Infinity);

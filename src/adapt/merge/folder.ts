@@ -4,7 +4,7 @@ import { assertNoOtherKind } from "../../formats/folder_kind.ts";
 import type { AdapterException, FloatDtype, SafetensorsFile } from "../../formats/mod.ts";
 import { mergedMetadata } from "../../formats/peft/base_metadata.ts";
 import { promptMetadata } from "../../formats/peft/metadata.ts";
-import { quantizedEntries } from "../../formats/quantized_keys.ts";
+import { quantizedEntries } from "../../formats/four_bit.ts";
 import type { EncodedTensor } from "../../formats/safetensors/header.ts";
 import { copiedTensor } from "../../formats/safetensors/read.ts";
 import { type BaseFile, openBase } from "../../models/base_file.ts";

@@ -7,7 +7,7 @@ import { denseOf, difference, frobeniusNorm } from "../../linalg/mod.ts";
 import { type BaseFile, openBase } from "../../models/base_file.ts";
 import { dequantize } from "../../quant/quantize.ts";
 import type { QuantizedTensor } from "../../quant/quantized_tensor.ts";
-import { requantize } from "../../quant/requantize.ts";
+import { requantize } from "../../quant/quantize.ts";
 import { type WeightChange, wholeChange } from "./change.ts";
 import type { MergePlan } from "./plan.ts";
 import type { MergedWeight } from "./report.ts";

@@ -6,7 +6,7 @@ import type { QuantizedTensor } from "../../quant/quantized_tensor.ts";
 import { writeFileAtomic } from "../../storage/files.ts";
 import type { FolderFile } from "../../storage/folder.ts";
 import { splitPath } from "../../storage/storage.ts";
-import { quantizedEntries } from "../quantized_keys.ts";
+import { quantizedEntries } from "../four_bit.ts";
 import type { FloatDtype } from "../../core/float_types.ts";
 import {
   assertFloatDtype,

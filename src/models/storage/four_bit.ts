@@ -17,7 +17,7 @@ import {
   readQuantized,
   readQuantizedState,
 } from "../../formats/four_bit.ts";
-import { ownerOf } from "../../formats/quantized_keys.ts";
+import { ownerOf } from "../../formats/four_bit.ts";
 import { assertStoredFinite } from "../../formats/safetensors/header.ts";
 import { dequantize, quantize } from "../../quant/quantize.ts";
 import {

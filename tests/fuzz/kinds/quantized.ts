@@ -2,7 +2,7 @@
 
 import fc from "npm:fast-check@4.10.2";
 import { openSafetensors, quantizedNames, readQuantized } from "../../../src/formats/mod.ts";
-import { quantizedEntries } from "../../../src/formats/quantized_keys.ts";
+import { quantizedEntries } from "../../../src/formats/four_bit.ts";
 import { dequantize, quantize } from "../../../src/quant/mod.ts";
 import { areFinite, type Files, inMemory, type Kind, sound } from "../kind.ts";
 import { jsonFiles } from "../mutations.ts";

@@ -5,8 +5,8 @@
  */
 
 import { resolve } from "node:path";
-import { readText } from "./files.ts";
-import { pathIn } from "./storage.ts";
+import { readText } from "../../src/storage/files.ts";
+import { pathIn } from "../../src/storage/storage.ts";
 
 /**
  * The commit that is checked out in a folder, 40 or 64 hex digits; undefined where there is no repository.

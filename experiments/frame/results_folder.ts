@@ -2,10 +2,15 @@
 
 import { resolve } from "node:path";
 import { pathToFileURL } from "node:url";
-import { listFolder, removeFile, writeFileAtomic, writeJsonAtomic } from "../storage/files.ts";
-import { pathIn } from "../storage/storage.ts";
-import type { PageRenderer } from "./page.ts";
-import type { Report } from "./report.ts";
+import {
+  listFolder,
+  removeFile,
+  writeFileAtomic,
+  writeJsonAtomic,
+} from "../../src/storage/files.ts";
+import { pathIn } from "../../src/storage/storage.ts";
+import type { PageRenderer } from "../../src/report/page.ts";
+import type { Report } from "../../src/report/report.ts";
 
 /** The page and the data of a whole report, and those of a part. */
 const whole = { page: "index.html", data: "results.json" };

@@ -1,7 +1,0 @@
-/** Optimizers by name. @module */
-
-/** Optimizers whose state has a formula; devices train with `adamw`. */
-export const optimizerNames = ["adamw", "sgd", "momentum", "adamw8bit", "adafactor"] as const;
-
-/** One of them. */
-export type OptimizerName = typeof optimizerNames[number];
