@@ -12,12 +12,12 @@ import { isRecord } from "../../core/checks.ts";
 import { quote } from "../../core/errors.ts";
 import { floatTypeOfTorch } from "../../core/float_types.ts";
 import {
+  ownerOf,
   quantizedNames,
   readFourBitForm,
   readQuantized,
   readQuantizedState,
 } from "../../formats/four_bit.ts";
-import { ownerOf } from "../../formats/four_bit.ts";
 import { assertStoredFinite } from "../../formats/safetensors/header.ts";
 import { dequantize, quantize } from "../../quant/quantize.ts";
 import {
