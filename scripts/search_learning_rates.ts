@@ -29,6 +29,7 @@ import type { RunContext } from "../src/runs/plan.ts";
 
 import { adaptationSteps, learningRateGrid, methods } from "../experiments/adaptation/methods.ts";
 import { type GlossData, glossData, planGloss, shortGlossData } from "../experiments/gloss_runs.ts";
+import { searchEncoder } from "../experiments/intrinsic_dimension/encoder/runs.ts";
 import { searchDimension } from "../experiments/intrinsic_dimension/runs.ts";
 import { budgetMethods } from "../experiments/methods/budget/budget.ts";
 import { halfStudy, searchedRanks } from "../experiments/half/runs.ts";
@@ -75,6 +76,7 @@ const searches: Readonly<Record<string, (context: RunContext) => Promise<JsonRec
   "methods/texts": searchTexts,
   regret: searchRegret,
   intrinsic_dimension: searchDimension,
+  "intrinsic_dimension/encoder": (context) => searchEncoder(context),
   "skills/needed_rank": searchNeededRank,
   "skills/starts": (context) => searchStarts(context),
   "skills/below_rank_one": (context) => searchArms(smallStudy, smallArms, context),

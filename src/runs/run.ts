@@ -374,8 +374,8 @@ async function trainOn<M extends Model>(
 ): Promise<Pick<Trained, "log" | "times"> & { exact: boolean; ledger: RunLedger }> {
   const { training, seed } = spec, { model } = made;
   const { objective, labelSmoothing, validateEvery, patience, dtype: _dtype, ...others } = training;
-  const { loraPlusRatio: _, loraPlusEmbeddingRate: _rate, loraDamping: _damping, ...settings } =
-    others;
+  const { loraPlusRatio: _ratio, loraPlusEmbeddingRate: _rate, ...rest } = others;
+  const { modulesToSaveRate: _modules, loraDamping: _damping, ...settings } = rest;
   const batches = await options.openBatches(spec);
   const validation = await options.openValidation?.(spec);
   using trainer = new Trainer(model, {

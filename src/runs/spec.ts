@@ -40,6 +40,8 @@ export interface TrainingSpec
   readonly loraPlusRatio?: number;
   /** LoRA+: the learning rate of A and B of embeddings. Default 1e-6. */
   readonly loraPlusEmbeddingRate?: number;
+  /** Learning rate of the modules that are trained in full beside an adapter, such as a new head. Default: one rate. */
+  readonly modulesToSaveRate?: number;
   /** Riemannian preconditioning of A and B: its δ (see `loraPreconditioner`). Default: none. */
   readonly loraDamping?: number;
   /** Type in which what was trained is saved; steps and checkpoints are in F32. Default F32. */
@@ -118,15 +120,22 @@ export function lossOf({ objective = "cross-entropy", labelSmoothing }: LossSpec
 }
 
 /**
- * The groups of LoRA+, if a training asks for them; without, all parameters are one group.
+ * The groups of LoRA+, or those of an adapter and the modules beside it, if a training asks for them; without, all
+ * parameters are one group.
  *
- * @throws {RangeError} when what is trained is no adapter of LoRA, or there is a rate of embeddings alone.
+ * @throws {RangeError} when what is trained is no adapter of LoRA, there is a rate of embeddings alone, or one of
+ * modules where there are none, or LoRA+.
  */
 export function trainingGroups(
   adapter: Adapter | undefined,
-  { learningRate, loraPlusRatio: ratio, loraPlusEmbeddingRate: embeddingRate }: TrainingSpec,
+  { learningRate, loraPlusRatio: ratio, loraPlusEmbeddingRate: embeddingRate, modulesToSaveRate }:
+    TrainingSpec,
   { kind }: MethodSpec,
 ): LoraPlusGroup[] | undefined {
+  if (modulesToSaveRate !== undefined) {
+    if (ratio === undefined) return groupsBeside(adapter, learningRate, modulesToSaveRate);
+    throw new RangeError("modulesToSaveRate is not for LoRA+, found loraPlusRatio beside it");
+  }
   if (ratio === undefined) {
     if (embeddingRate === undefined) return undefined;
     throw new RangeError("loraPlusEmbeddingRate needs loraPlusRatio, found none");
@@ -135,6 +144,21 @@ export function trainingGroups(
     return loraPlusGroups(adapter, { learningRate, ratio, embeddingRate });
   }
   throw new RangeError(`loraPlusRatio needs the method lora, found ${kind}`);
+}
+
+/** The values of an adapter, and those of the modules that are trained in full beside it, each with a rate. */
+function groupsBeside(
+  adapter: Adapter | undefined,
+  learningRate: number,
+  rateBeside: number,
+): LoraPlusGroup[] {
+  const { parameters: saved = [] } = (adapter as Partial<LoraAdapter> | undefined)?.modules ?? {};
+  const own = adapter?.parameters.filter((parameter) => !saved.includes(parameter)) ?? [];
+  if (saved.length > 0 && own.length > 0) {
+    return [{ parameters: own, learningRate }, { parameters: saved, learningRate: rateBeside }];
+  }
+  const found = saved.length > 0 ? "no other values" : "none";
+  throw new RangeError(`modulesToSaveRate needs modules beside an adapter, found ${found}`);
 }
 
 /**

@@ -108,6 +108,52 @@ Deno.test("a run with a ratio takes the steps of the groups of LoRA+", () =>
     assertEquals((await made.finish()).loss, log.loss);
   }));
 
+Deno.test("a run with a rate of modules trained in full takes the steps of two groups", () =>
+  withFolder(async (folder) => {
+    using device = await openCpuDevice({ threads: 1 });
+    const method = { kind: "lora", rank: 2, sites: ["q", "v"], modulesToSave: ["ln_f"] } as const;
+    const stepsOf = async (more: Partial<RunSpec["training"]>) => {
+      const { log } = await run({ ...specOf(more), method }, tinyOptions(folder, device));
+      return log.loss;
+    };
+    const plain = await stepsOf({}), found = await stepsOf({ modulesToSaveRate: 0.1 });
+    assertEquals(await stepsOf({ modulesToSaveRate: training.learningRate }), plain);
+    assertNotEquals(found, plain);
+    using model = tinyModel(device);
+    using adapter = injectLora(model, {
+      ...{ rank: 2, sites: ["q", "v"], modulesToSave: ["ln_f"], seed: 11 },
+    });
+    const [saved, own] = [true, false].map((isSaved) =>
+      adapter.parameters.filter(({ name }) => name.includes("ln_f") === isSaved)
+    );
+    const groups = [{ parameters: own, learningRate: training.learningRate }, {
+      ...{ parameters: saved, learningRate: 0.1 },
+    }];
+    const made = train(adapter, randomBatches(5, { seed: 4 }), { ...training, seed: 11, groups });
+    assertEquals((await made.finish()).loss, found);
+  }));
+
+Deno.test("rates of modules that mean nothing are refused by name", () => {
+  using device = new ReferenceDevice();
+  using model = tinyModel(device);
+  const spec = { ...training, modulesToSaveRate: 0.1 };
+  {
+    using lora = injectLora(model, { rank: 2, sites: ["q", "v"] });
+    const of = (more: object) => () =>
+      trainingGroups(lora, { ...spec, ...more }, { kind: "lora", rank: 2 });
+    assertThrows(
+      of({}),
+      RangeError,
+      "modulesToSaveRate needs modules beside an adapter, found none",
+    );
+    const both = "modulesToSaveRate is not for LoRA+, found loraPlusRatio beside it";
+    assertThrows(of({ loraPlusRatio: 16 }), RangeError, both);
+  }
+  using bitfit = injectBitFit(model);
+  const alone = () => trainingGroups(bitfit, spec, { kind: "bitfit" });
+  assertThrows(alone, RangeError, "found no other values");
+});
+
 Deno.test("a run with a damping takes the steps of preconditioned gradients", () =>
   withFolder(async (folder) => {
     using device = await openCpuDevice({ threads: 1 });

@@ -41,6 +41,8 @@ interface TextRun {
   readonly method: { readonly spec: MethodSpec };
   /** The rate at its highest; it falls to 0 in a line. */
   readonly learningRate: number;
+  /** The rate of the head, likewise. Default: the same. */
+  readonly headRate?: number;
   /** Seed of the order of texts, of A and of dropout. */
   readonly seed: number;
   /** Texts that the trained model is measured on: reported runs on the one, the search of rates on the other. */
@@ -92,7 +94,7 @@ export function planText<Run extends TextRun>(
   chosen: Run,
   name: string,
 ): PlannedRun<Run> {
-  const { task, method, learningRate, seed, part, base } = chosen;
+  const { task, method, learningRate, headRate, seed, part, base } = chosen;
   const { batch, window, warmup, clipNorm } = study.sizesOf(task);
   const steps = stepsOf(study.sizesOf(task)), warmupSteps = Math.round(warmup * steps);
   return planRun({
@@ -112,7 +114,10 @@ export function planText<Run extends TextRun>(
         },
         method: method.spec,
         data: window === undefined ? data : { ...data, window },
-        training: { learningRate, steps, schedule: "linear", warmupSteps, clipNorm },
+        training: {
+          ...{ learningRate, modulesToSaveRate: headRate, steps, schedule: "linear" },
+          ...{ warmupSteps, clipNorm },
+        },
         ...{ seed, device },
       };
     },

@@ -198,6 +198,7 @@ const rules = {
   optimizer: oneOf(...trainingOptimizers),
   loraPlusRatio: number,
   loraPlusEmbeddingRate: number,
+  modulesToSaveRate: number,
   loraDamping: number,
   activationCheckpointing: flag,
   batchSize: positive,
