@@ -54,9 +54,21 @@ async function packed(folder: string, files: readonly string[]): Promise<Packed>
  */
 async function bundleScript(output: string): Promise<string> {
   await bundle(["playground/entry.ts"], ["--format=iife", `--output=${output}`]);
-  const script = await minified(await Deno.readTextFile(output));
+  const text = await Deno.readTextFile(output);
   await Deno.remove(output);
+  assertForPages(text);
+  const script = await minified(text);
   return withKernels(script, await Deno.readFile(`${rootPath}kernels/cpu.wasm`));
+}
+
+/**
+ * Checks that a script begins without a module of Node, which no page has.
+ *
+ * @throws {Error} when it asks for one.
+ */
+export function assertForPages(script: string): void {
+  const asked = /\b__require\("(node:[^"]+)"\)/.exec(script)?.[1];
+  if (asked) throw new Error(`a script of a page must not need a module of Node, found ${asked}`);
 }
 
 /** A script with short names and without spaces; what it declares with `using` is still disposed. */

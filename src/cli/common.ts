@@ -4,7 +4,7 @@ import { quantizedBaseOf } from "../adapt/adapter.ts";
 import { type Adapter, loadAnyAdapter, LoraAdapter } from "../adapt/mod.ts";
 import { isRecord, isText, nearestName } from "../core/checks.ts";
 import { oneLine, terminalJson, terminalLine, terminalText } from "../core/errors.ts";
-import { modelName } from "../storage/hub_name.ts";
+import { modelName } from "../storage/model_name.ts";
 import { grouped } from "../core/numbers.ts";
 import { type Device, openDevice } from "../device/mod.ts";
 import { alignColumns } from "../figures/table.ts";

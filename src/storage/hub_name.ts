@@ -1,7 +1,6 @@
-/** Names of repositories of the Hugging Face hub, of what is in them, and of models by their places. @module */
+/** Names of repositories of the Hugging Face hub, and of what is in them. @module */
 
 import { oneLine } from "../core/errors.ts";
-import { basename, resolve } from "node:path";
 
 /** The parts of a name on the hub. */
 export interface HubName {
@@ -47,15 +46,4 @@ export function isInside(path: string): boolean {
   // A backslash separates folders on Windows.
   return !/[\\\0]/.test(path) &&
     path.split("/").every((part) => part !== "" && part !== "." && part !== "..");
-}
-
-/**
- * The short name of a model: `gpt2` for `hf:openai-community/gpt2@main`, and for its folder in the
- * cache.
- */
-export function modelName(path: string): string {
-  const cached = /[\\/]models--[^\\/]+--([^\\/]+)[\\/]snapshots[\\/]/.exec(path)?.[1];
-  const onHub = /^hf:[^/]+\/([^/@]+)(?:@[^/]+)?(?:\/(.+))?$/.exec(path);
-  const inside = onHub ? onHub[2] ?? onHub[1] : path.replaceAll("\\", "/");
-  return (cached ?? basename(resolve(inside))).toLowerCase();
 }

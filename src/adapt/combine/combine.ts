@@ -10,7 +10,7 @@ import {
   type WeightedUpdate,
 } from "../../analysis/mod.ts";
 import { oneLine, quote } from "../../core/errors.ts";
-import { modelName } from "../../storage/hub_name.ts";
+import { modelName } from "../../storage/model_name.ts";
 import { listNames } from "../../core/module_names.ts";
 import { boundsOf, lazily } from "../../core/numbers.ts";
 import { Random } from "../../core/random.ts";
