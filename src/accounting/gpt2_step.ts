@@ -12,7 +12,7 @@ import { type LayerSite, selectLayerSites, type SiteSelection } from "../archite
 import { cutRange, type SiteRole } from "../core/update.ts";
 import { evaluateFormula, type FormulaValues } from "./evaluate_formula.ts";
 import { factorsOf } from "./method_counts.ts";
-import type { OptimizerName } from "./training_bytes.ts";
+import type { OptimizerName } from "./optimizers.ts";
 import { optimizerBytes, optimizerScratchBytes } from "./training_bytes.ts";
 
 /** Updates of the blocks. */

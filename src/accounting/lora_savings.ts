@@ -3,7 +3,7 @@
 import { architectureOf, type ConfigJson, countParameters } from "../architectures/mod.ts";
 import { gpt2StepBytes, type StepBytes, type StepShape } from "./gpt2_step.ts";
 import { loraCounts } from "./method_counts.ts";
-import { type OptimizerName, optimizerNames } from "./training_bytes.ts";
+import { type OptimizerName, optimizerNames } from "./optimizers.ts";
 
 /** Memory of a step of full fine-tuning divided by that of LoRA. */
 export interface MemoryRatio {

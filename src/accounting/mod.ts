@@ -38,4 +38,4 @@ export {
   type TrainingBytes,
   trainingBytes,
 } from "./training_bytes.ts";
-export { type OptimizerName, optimizerNames } from "./training_bytes.ts";
+export { type OptimizerName, optimizerNames } from "./optimizers.ts";

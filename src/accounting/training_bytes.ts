@@ -8,12 +8,7 @@ import {
 import { selectLayerSites, type SiteSelection } from "../architectures/sites.ts";
 import { evaluateFormula } from "./evaluate_formula.ts";
 import { factorsOf } from "./method_counts.ts";
-
-/** Optimizers whose state has a formula; devices train with `adamw`. */
-export const optimizerNames = ["adamw", "sgd", "momentum", "adamw8bit", "adafactor"] as const;
-
-/** One of them. */
-export type OptimizerName = typeof optimizerNames[number];
+import type { OptimizerName } from "./optimizers.ts";
 
 /** Smallest tensor whose moments bitsandbytes holds in 8 bits, and block size. */
 const least8bit = 4096, block8bit = 256;

@@ -1,7 +1,7 @@
 /** `lowrank memory`. @module */
 
 import type { Precision } from "../../accounting/mod.ts";
-import { type OptimizerName, optimizerNames } from "../../accounting/training_bytes.ts";
+import { type OptimizerName, optimizerNames } from "../../accounting/optimizers.ts";
 import { countParameters } from "../../architectures/architecture.ts";
 import {
   type Architecture,
