@@ -12,6 +12,7 @@ import type { Claim, Experiment } from "./frame/mod.ts";
 import { fullSize } from "./full_size.ts";
 import { bAlone } from "./half/b_alone.ts";
 import { frozenA } from "./half/frozen_a.ts";
+import { encoderDimension } from "./intrinsic_dimension/encoder/encoder.ts";
 import {
   intrinsicDimension,
   intrinsicDimensionHere,
@@ -88,6 +89,7 @@ export const experiments: readonly Experiment[] = [
   bAlone,
   intrinsicDimension,
   intrinsicDimensionHere,
+  encoderDimension,
   matrix,
   adaptation,
   methodsOnSkills,

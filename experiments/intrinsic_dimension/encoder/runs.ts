@@ -15,7 +15,7 @@ export const encoderTasks: readonly TextTask[] = textTasks.filter(({ name }) => 
 
 /** Dimensions of the subspaces on a task: beyond 256 where 256 does not reach the marks. */
 export const encoderDimensions: Readonly<Record<string, readonly number[]>> = {
-  TREC: [4, 32, 256],
+  TREC: [4, 32, 256, 1024],
   SUBJ: [4, 32, 256],
 };
 
