@@ -76,7 +76,7 @@ const searches: Readonly<Record<string, (context: RunContext) => Promise<JsonRec
   "methods/texts": searchTexts,
   regret: searchRegret,
   intrinsic_dimension: searchDimension,
-  "intrinsic_dimension/encoder": (context) => searchEncoder(context),
+  "intrinsic_dimension/encoder": searchEncoder,
   "skills/needed_rank": searchNeededRank,
   "skills/starts": (context) => searchStarts(context),
   "skills/below_rank_one": (context) => searchArms(smallStudy, smallArms, context),

@@ -9,7 +9,7 @@ import type { Device, DeviceKind } from "../../src/device/device.ts";
 import { loadMathJax } from "../../src/figures/formula.ts";
 import { JobRecord } from "../../src/report/job.ts";
 import { PageRenderer } from "../../src/report/page.ts";
-import { ReportFolder } from "./results_folder.ts";
+import { ReportFolder } from "./report_folder.ts";
 import { experiments, selectExperiments } from "../registry.ts";
 import type { Experiment, Outcome } from "./experiment.ts";
 import type { ExperimentContext, PlanContext } from "./planned_runs.ts";

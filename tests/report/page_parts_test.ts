@@ -1,7 +1,7 @@
 import { assertEquals } from "@std/assert";
 import { tableOf } from "../../src/figures/table.ts";
 import { tableBundle } from "../../src/figures/table_bundle.ts";
-import { ReportFolder } from "../../experiments/frame/results_folder.ts";
+import { ReportFolder } from "../../experiments/frame/report_folder.ts";
 import { PageRenderer, renderPage } from "../../src/report/page.ts";
 import type { Report } from "../../src/report/report.ts";
 import { lines } from "../figures/fixtures.ts";

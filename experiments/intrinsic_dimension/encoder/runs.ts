@@ -3,9 +3,9 @@
 import type { JsonRecord } from "../../../src/runs/mod.ts";
 import type { RunContext } from "../../../src/runs/plan.ts";
 import type { PlanContext, PlannedRun } from "../../frame/mod.ts";
-import { wholeSizes } from "../../methods/texts/plan.ts";
-import { openStudy, planText, type TextSizes, type TextStudy } from "../../methods/texts/runs.ts";
-import { findTextData, noTextData, type TextTask, textTasks } from "../../methods/texts/tasks.ts";
+import { openSized, openWhole, wholeSizes } from "../../methods/texts/plan.ts";
+import { planText, type TextSizes, type TextStudy } from "../../methods/texts/runs.ts";
+import { noTextData, type TextTask, textTasks } from "../../methods/texts/tasks.ts";
 import { chooseMost, type ChosenRate, type TriedRates } from "../../methods/rates.ts";
 import { searchRates } from "../../rate_search.ts";
 import found from "./learning_rates.json" with { type: "json" };
@@ -14,7 +14,7 @@ import found from "./learning_rates.json" with { type: "json" };
 export const encoderTasks: readonly TextTask[] = textTasks.filter(({ name }) => name !== "SST-2");
 
 /** Dimensions of the subspaces on a task: beyond 256 where 256 does not reach the marks. */
-export const encoderDimensions: Readonly<Record<string, readonly number[]>> = {
+const dimensions: Readonly<Record<string, readonly number[]>> = {
   TREC: [4, 32, 256, 1024],
   SUBJ: [4, 32, 256],
 };
@@ -29,7 +29,7 @@ export interface EncoderArm {
 
 /** All subspaces, task by task. */
 export const encoderArms: readonly EncoderArm[] = encoderTasks.flatMap((task) =>
-  encoderDimensions[task.name].map((dimension) => ({ task, dimension }))
+  dimensions[task.name].map((dimension) => ({ task, dimension }))
 );
 
 /** A run of it. */
@@ -51,8 +51,7 @@ export const encoderSeed = ({ task, dimension }: EncoderArm, repeat: number): nu
   100_000 * (1 + encoderTasks.indexOf(task)) + 10 * dimension + repeat;
 
 /** `TREC, d = 64`. */
-export const encoderName = ({ task, dimension }: EncoderArm): string =>
-  `${task.name}, d = ${dimension}`;
+const encoderName = ({ task, dimension }: EncoderArm): string => `${task.name}, d = ${dimension}`;
 
 /** One run. */
 function planEncoder(study: TextStudy, chosen: EncoderRun): PlannedRun<EncoderRun> {
@@ -68,29 +67,22 @@ export async function planEncoders(
   arms: readonly EncoderArm[],
   { seeds, quick }: PlanContext,
 ): Promise<PlannedRun<EncoderRun>[]> {
-  const data = await findTextData();
-  if (data === undefined) return [];
-  const study = openStudy(data, ({ name }) => quick ? quickly(name) : wholeSizes[name]);
+  const study = await openWhole(quick);
+  if (!study) return [];
   return seeds.flatMap((repeat) =>
-    arms.map((arm) => planEncoder(study, { ...arm, repeat, rate: encoderRate(arm) }))
+    arms.map((arm) => planEncoder(study, { ...arm, repeat, rate: rateOn(arm.task) }))
   );
 }
-
-const quickly = (name: string): TextSizes => ({
-  ...wholeSizes[name],
-  ...{ train: 32, validation: 32, test: 32, passes: 1 },
-});
 
 // Their rates.
 
 /** The subspace whose rate serves all of a task. */
-const searchedFor = ({ task }: EncoderArm): EncoderArm => ({ task, dimension: 64 });
+const searchedOn = (task: TextTask): EncoderArm => ({ task, dimension: 64 });
 
 const tried: Readonly<Record<string, TriedRates>> = found.tried;
 
-/** The rate of a subspace, with the end of its grid where it is one. */
-export const encoderRate = (arm: EncoderArm): ChosenRate =>
-  chooseMost(tried[encoderName(searchedFor(arm))]);
+/** The rate on a task, with the end of its grid where it is one. */
+const rateOn = (task: TextTask): ChosenRate => chooseMost(tried[encoderName(searchedOn(task))]);
 
 /** A third of the steps of TREC, half of SUBJ's. */
 const searchSizes: Readonly<Record<string, TextSizes>> = {
@@ -105,15 +97,11 @@ const grid = { first: [0.3, 1, 3], factor: 3, most: 5 };
  *
  * @throws {RangeError} when `LOWRANK_DATA` is not a folder with the base and the tasks.
  */
-export async function searchEncoder(
-  context: RunContext,
-  arms: readonly EncoderArm[] = encoderTasks.map((task) => searchedFor({ task, dimension: 0 })),
-): Promise<JsonRecord> {
-  const data = await findTextData();
-  if (data === undefined) throw new RangeError(noTextData);
-  const study = openStudy(data, ({ name }) => searchSizes[name]);
+export async function searchEncoder(context: RunContext): Promise<JsonRecord> {
+  const study = await openSized(({ name }) => searchSizes[name]);
+  if (!study) throw new RangeError(noTextData);
   const results: Record<string, JsonRecord> = {};
-  for (const arm of arms) {
+  for (const arm of encoderTasks.map(searchedOn)) {
     const planned = (learningRate: number) =>
       planEncoder(study, { ...arm, repeat: 0, rate: { learningRate } });
     const search = { planned, read: ({ accuracy }: JsonRecord) => accuracy, best: chooseMost };

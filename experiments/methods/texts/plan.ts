@@ -40,19 +40,19 @@ export const fewTask: TextTask = textTasks.find(isTask("SST-2"))!;
 /** Few examples, and passes over them: with 1,000 as many steps as the search has with all. */
 export const fewPasses: Readonly<Record<number, number>> = { 100: 40, 1000: 7 };
 
-/** The base and the tasks, if `LOWRANK_DATA` has them. */
-async function opened(sizesOf: TextStudy["sizesOf"]): Promise<TextStudy | undefined> {
+/** The base and the tasks in these sizes, if `LOWRANK_DATA` has them. */
+export async function openSized(sizesOf: TextStudy["sizesOf"]): Promise<TextStudy | undefined> {
   const data = await findTextData();
   return data === undefined ? undefined : openStudy(data, sizesOf);
 }
 
 /** All texts, for reported runs. */
 export const openWhole = (quick: boolean): Promise<TextStudy | undefined> =>
-  opened(({ name }) => quick ? quickly(wholeSizes[name]) : wholeSizes[name]);
+  openSized(({ name }) => quick ? quickly(wholeSizes[name]) : wholeSizes[name]);
 
 /** All texts, for the search. */
 const openSearched = (): Promise<TextStudy | undefined> =>
-  opened(({ name }) => searchPasses(wholeSizes[name]));
+  openSized(({ name }) => searchPasses(wholeSizes[name]));
 
 /** So many texts of a task, of which the same number draws others. */
 export const openFew = (
@@ -60,7 +60,7 @@ export const openFew = (
   draw: number,
   quick: boolean,
 ): Promise<TextStudy | undefined> =>
-  opened(({ name }) => {
+  openSized(({ name }) => {
     const sizes = { ...wholeSizes[name], train: examples, passes: fewPasses[examples], draw };
     return quick ? quickly(sizes) : sizes;
   });
