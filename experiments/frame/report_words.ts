@@ -7,7 +7,7 @@ import type { Device } from "../../src/device/device.ts";
 import { isGood, isJudged } from "../../src/figures/html.ts";
 import { methodPicture } from "../../src/figures/pictures.ts";
 import { notQuiet, tooFew, tooNear } from "../../src/paper/claim.ts";
-import type { ReportWords } from "../../src/report/job.ts";
+import type { ReportWords } from "./job.ts";
 import {
   countVerdicts,
   isDone,

@@ -7,7 +7,7 @@ import { openInBrowser } from "./open_in_browser.ts";
 import { JobBar, unlessStopped, withProgress } from "../../src/terminal/progress.ts";
 import type { Device, DeviceKind } from "../../src/device/device.ts";
 import { loadMathJax } from "../../src/figures/formula.ts";
-import { JobRecord } from "../../src/report/job.ts";
+import { JobRecord } from "./job.ts";
 import { PageRenderer } from "../../src/report/page.ts";
 import { ReportFolder } from "./report_folder.ts";
 import { experiments, selectExperiments } from "../registry.ts";

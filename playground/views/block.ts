@@ -1,6 +1,6 @@
 /** The block of a transformer, with the matrices lit that have an update. @module */
 
-import { blockPicture } from "../../src/figures/block_picture.ts";
+import { blockPicture } from "../draw/block_picture.ts";
 import { pictureSource } from "../../src/figures/html.ts";
 import { element } from "../dom.ts";
 

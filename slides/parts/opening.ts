@@ -6,7 +6,7 @@ import { boxesPicture } from "../../src/figures/mod.ts";
 import { formulasHtml, pictureHtml, textTable } from "../drawing.ts";
 import type { Slide } from "../slide.ts";
 import { bytesBetween, total } from "./memory.ts";
-import { blockPicture } from "../../src/figures/block_picture.ts";
+import { blockPicture } from "../../playground/draw/block_picture.ts";
 
 const tasks = 20, rank = 8;
 

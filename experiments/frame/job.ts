@@ -1,8 +1,8 @@
 /** The results so far of a job of experiments, as a report and as data. @module */
 
-import { terminalLine } from "../core/errors.ts";
-import { durationText } from "../terminal/progress.ts";
-import type { JudgedClaim, PendingSection, Report, Section } from "./report.ts";
+import { terminalLine } from "../../src/core/errors.ts";
+import { durationText } from "../../src/terminal/progress.ts";
+import type { JudgedClaim, PendingSection, Report, Section } from "../../src/report/report.ts";
 
 /** An experiment before it is run; its name is its section's id. */
 export interface Planned extends Pick<Section, "title" | "question" | "source"> {

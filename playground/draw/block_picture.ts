@@ -1,6 +1,6 @@
 /** A block of a transformer with its matrices, those with an update lit. @module */
 
-import { type Picture, pictureStyle } from "./pictures.ts";
+import { type Picture, pictureStyle } from "../../src/figures/pictures.ts";
 
 interface Part {
   readonly name: string;
