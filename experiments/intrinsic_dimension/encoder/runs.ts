@@ -51,7 +51,8 @@ export const encoderSeed = ({ task, dimension }: EncoderArm, repeat: number): nu
   100_000 * (1 + encoderTasks.indexOf(task)) + 10 * dimension + repeat;
 
 /** `TREC, d = 64`. */
-const encoderName = ({ task, dimension }: EncoderArm): string => `${task.name}, d = ${dimension}`;
+export const encoderName = ({ task, dimension }: EncoderArm): string =>
+  `${task.name}, d = ${dimension}`;
 
 /** One run. */
 function planEncoder(study: TextStudy, chosen: EncoderRun): PlannedRun<EncoderRun> {
@@ -70,19 +71,29 @@ export async function planEncoders(
   const study = await openWhole(quick);
   if (!study) return [];
   return seeds.flatMap((repeat) =>
-    arms.map((arm) => planEncoder(study, { ...arm, repeat, rate: rateOn(arm.task) }))
+    arms.map((arm) => planEncoder(study, { ...arm, repeat, rate: rateOf(arm) }))
   );
 }
 
 // Their rates.
 
-/** The subspace whose rate serves all of a task. */
-const searchedOn = (task: TextTask): EncoderArm => ({ task, dimension: 64 });
+/** The dimensions that are searched, each with its first rates: larger subspaces want lower ones. */
+const searched: Readonly<Record<number, readonly number[]>> = {
+  64: [0.3, 1, 3],
+  1024: [0.1, 0.3, 1],
+  4096: [0.1, 0.3, 1],
+};
+
+/** The subspace whose rate serves this one: d = 64 up to 256, and beyond it its own. */
+const searchedFor = ({ task, dimension }: EncoderArm): EncoderArm => ({
+  task,
+  dimension: dimension in searched ? dimension : 64,
+});
 
 const tried: Readonly<Record<string, TriedRates>> = found.tried;
 
-/** The rate on a task, with the end of its grid where it is one. */
-const rateOn = (task: TextTask): ChosenRate => chooseMost(tried[encoderName(searchedOn(task))]);
+/** The rate of a subspace, with the end of its grid where it is one. */
+const rateOf = (arm: EncoderArm): ChosenRate => chooseMost(tried[encoderName(searchedFor(arm))]);
 
 /** A third of the steps of TREC, half of SUBJ's. */
 const searchSizes: Readonly<Record<string, TextSizes>> = {
@@ -90,22 +101,29 @@ const searchSizes: Readonly<Record<string, TextSizes>> = {
   SUBJ: { ...wholeSizes.SUBJ, train: wholeSizes.SUBJ.train / 2 },
 };
 
-const grid = { first: [0.3, 1, 3], factor: 3, most: 5 };
-
 /**
- * Trains every searched subspace with each rate and returns the accuracies on texts for validation.
+ * Trains a subspace with each rate and returns the accuracies on texts for validation.
  *
  * @throws {RangeError} when `LOWRANK_DATA` is not a folder with the base and the tasks.
  */
-export async function searchEncoder(context: RunContext): Promise<JsonRecord> {
+export async function searchArm(arm: EncoderArm, context: RunContext): Promise<JsonRecord> {
   const study = await openSized(({ name }) => searchSizes[name]);
   if (!study) throw new RangeError(noTextData);
+  const planned = (learningRate: number) =>
+    planEncoder(study, { ...arm, repeat: 0, rate: { learningRate } });
+  const search = { planned, read: ({ accuracy }: JsonRecord) => accuracy, best: chooseMost };
+  const grid = { first: searched[arm.dimension], factor: 3, most: 5 };
+  return await searchRates<number>(grid, search, context);
+}
+
+/** Searches every rate, task by task. */
+export async function searchEncoder(context: RunContext): Promise<JsonRecord> {
   const results: Record<string, JsonRecord> = {};
-  for (const arm of encoderTasks.map(searchedOn)) {
-    const planned = (learningRate: number) =>
-      planEncoder(study, { ...arm, repeat: 0, rate: { learningRate } });
-    const search = { planned, read: ({ accuracy }: JsonRecord) => accuracy, best: chooseMost };
-    results[encoderName(arm)] = await searchRates<number>(grid, search, context);
+  for (const task of encoderTasks) {
+    for (const dimension of Object.keys(searched).map(Number)) {
+      const arm = { task, dimension };
+      results[encoderName(arm)] = await searchArm(arm, context);
+    }
   }
   return { split: "validation", tried: results };
 }
