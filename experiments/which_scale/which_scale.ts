@@ -164,6 +164,9 @@ const rateClaims: readonly Claim<Rates>[] = [
     rule: "when the ratio at α/r = 4 is between 5 and 20",
     ours: (rows) => `${short(ratioAt(rows, 4))} (${ratiosAt(rows, 4).map(short).join(", ")})`,
     holds: (rows) => ratioAt(rows, 4) >= 5 && ratioAt(rows, 4) <= 20,
+    note:
+      "The post has α = 32 at every rank, and finds that its ten hardly depends on the rank; of its ranks only 8 was " +
+      "trained here.",
   },
 ];
 

@@ -186,7 +186,8 @@ export const forgettingClaims: readonly Claim<ForgettingRows>[] = [
         [...loras, full].map((arm) => `${rankText(arm)} ${leastText(rows, arm)}`).join("; ")
       } nats.`,
     note:
-      "r = 16 is within the noise of full fine-tuning. All of these cells have a quarter of the rate.",
+      "r = 16 is within the noise of full fine-tuning. All of these cells have a quarter of the rate. On both far tasks " +
+      "r = 1, 4 and 16 are compared after 300 steps, r = 64 and full fine-tuning after 100.",
   },
   {
     text: "The lower the rank, the less is forgotten",
