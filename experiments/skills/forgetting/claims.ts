@@ -246,6 +246,9 @@ export const forgettingClaims: readonly Claim<ForgettingRows>[] = [
       `downstream task performance” ${shuttleworth}`,
     ours: (rows) => `${byText(slightFall(rows))} nats, ${signed(-slightCost(rows), 1)} points`,
     holds: (rows) => isAbove(slightFall(rows)) && slightCost(rows) <= parPoints + rounding,
+    note:
+      "Their part of ΔW is scaled, where the paper changes singular values of W + ΔW. No other part was scaled by 0.75: this " +
+      "rule has no control, and the next one has.",
   },
   {
     text: "Forgetting is in the intruders, more than in other parts of ΔW",
