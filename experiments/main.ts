@@ -10,13 +10,13 @@ import { openDevice } from "../src/device/mod.ts";
 import { shardOf } from "../src/runs/plan.ts";
 import { keepNeeded } from "./frame/permissions.ts";
 import { reproduce, type ReproduceOptions } from "./frame/reproduce.ts";
-import { archived, experiments } from "./registry.ts";
+import { archived, experiments, paperParts } from "./registry.ts";
 
 const indent = " ".repeat(21);
 
 /** Four names a line, under the options' texts. */
-const listNames = (of: typeof experiments) =>
-  of.map(({ name }, i) => `${i % 4 === 0 ? indent : " "}${name}`)
+const listNames = (names: readonly string[]) =>
+  names.map((name, i) => `${i % 4 === 0 ? indent : " "}${name}`)
     .reduce((text, name, i) => text + (i % 4 === 0 ? ",\n" : ",") + name);
 
 const minutes = Math.ceil(experiments.reduce((sum, { seconds }) => sum + seconds, 0) / 60);
@@ -36,9 +36,11 @@ replaced by a part: where one is, the page that grows is partial.html.
 Options:
   --open             open the report in the browser while it grows
   --only <a,b>       only these experiments:
-${listNames(experiments)}
-                     and two that the report has no more, as a real decoder took their place:
-${listNames(archived)}
+${listNames(experiments.map(({ name }) => name))}
+                     these, which the report has no more, as a real decoder took their place:
+${listNames(archived.map(({ name }) => name))}
+                     or all with claims on a table or figure of the paper:
+${listNames(paperParts)}
   --seeds <n>        number of seeds for every training run (default 1)
   --device <kind>    auto, cpu or webgpu (default auto)
   --out <folder>     output folder (default results)

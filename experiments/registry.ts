@@ -137,17 +137,38 @@ export const paperClaims: readonly Claim<unknown>[] = ofThePaper(experiments);
 /** Those of the archive. */
 export const archivedClaims: readonly Claim<unknown>[] = ofThePaper(archived);
 
+/** A claim's words begin with the table or figure that it is about, as in "Table 6: r = 1 suffices". */
+const partOf = ({ text }: Claim<unknown>): string =>
+  typeof text === "string" ? /^(Table|Figure) \d+(?=:)/.exec(text)?.[0] ?? "" : "";
+
+/** Names of experiments by the tables and figures of the paper that they have claims on. */
+const parts = Map.groupBy(
+  experiments.flatMap(({ name, claims }) =>
+    Array.from(new Set(claims.map(partOf)), (part) => ({ name, part }))
+  ).filter(({ part }) => part !== ""),
+  ({ part }) => part.toLowerCase().replace(" ", ""),
+);
+
+/** The tables and figures of the paper that experiments have claims on, as `--only` takes them: `table6`. */
+export const paperParts: readonly string[] = [...parts.keys()].toSorted((one, other) =>
+  one.localeCompare(other, "en", { numeric: true })
+);
+
 /**
- * The experiments of the given names, those of the archive too; all of a report where there are none.
+ * The experiments of the given names, those of the archive too, and those with claims on the given tables or figures
+ * of the paper (`table6`); all of a report where nothing is given.
  *
  * @throws {RangeError} when a name is unknown; the message lists those that exist.
  */
 export function selectExperiments(names: readonly string[]): readonly Experiment[] {
-  const all = [...experiments, ...archived], known = all.map(({ name }) => name);
+  const all = [...experiments, ...archived];
+  const known = [...all.map(({ name }) => name), ...paperParts];
   const unknown = names.find((name) => !known.includes(name));
   if (unknown !== undefined) {
     const meant = nearestName(unknown, known), hint = meant ? ` (did you mean ${meant}?)` : "";
     throw new RangeError(`--only takes ${known.join(", ")}; found ${unknown}${hint}`);
   }
-  return names.length === 0 ? experiments : all.filter(({ name }) => names.includes(name));
+  if (names.length === 0) return experiments;
+  const chosen = names.flatMap((name) => parts.get(name)?.map((part) => part.name) ?? name);
+  return all.filter(({ name }) => chosen.includes(name));
 }

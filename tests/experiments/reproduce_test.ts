@@ -1,6 +1,7 @@
 import {
   assertEquals,
   assertMatch,
+  assertNotEquals,
   assertRejects,
   assertStringIncludes,
   assertThrows,
@@ -11,7 +12,7 @@ import { openCpuDevice } from "../../src/device/cpu/cpu_device.ts";
 import { countTrained } from "../../experiments/counting.ts";
 import { gpt3Memory } from "../../experiments/memory.ts";
 import { parseReproduceArgs } from "../../experiments/main.ts";
-import { experiments, selectExperiments } from "../../experiments/registry.ts";
+import { experiments, paperParts, selectExperiments } from "../../experiments/registry.ts";
 import type { Experiment } from "../../experiments/frame/experiment.ts";
 import { reproduce } from "../../experiments/frame/reproduce.ts";
 import { filesIn, withFolder } from "../support/folders.ts";
@@ -75,6 +76,15 @@ Deno.test("the arguments of reproduce are read, and wrong ones named", () => {
   const only = () => selectExperiments(["memory", "countin"]);
   const error = assertThrows(only, RangeError, "--only takes counting, memory, ");
   assertMatch(error.message, /; found countin \(did you mean counting\?\)$/);
+  assertThrows(() => selectExperiments(["table"]), RangeError, "found table");
+});
+
+Deno.test("a table of the paper stands for the experiments that have claims on it", () => {
+  const namesOf = (...only: string[]) => selectExperiments(only).map(({ name }) => name);
+  assertEquals(namesOf("figure8"), ["rank-real-amplification"]);
+  assertEquals(namesOf("table7", "memory"), ["memory", "rank-real-amplification"]);
+  assertEquals(namesOf("table5"), ["which-matrices", "methods-budget"]);
+  for (const part of paperParts) assertNotEquals(namesOf(part), []);
 });
 
 Deno.test("a main job that is stopped says what is missing, and replaces no whole report", async () => {
