@@ -60,15 +60,15 @@ export const stops: readonly Stop[] = [
   {
     title: "Too small a rank",
     text:
-      "D, the change that is wanted, has rank 4. B has r = 2 columns and A 2 rows: B·A has rank 2, " +
-      "and “best of r” is the least loss that it can reach. Predict: which part of D does LoRA leave " +
-      "out? And does full fine-tuning stop at that line too? Press Start.",
-    options: ["the two smaller values", "a share of all four"],
+      "D, the change that is wanted, has rank 4: four singular values. B has r = 2 columns and A 2 " +
+      "rows: B·A has rank 2, and “best of r” is the least loss that it can reach. Predict: which " +
+      "part of D is left out? And does full fine-tuning stop at that line too? Press Start.",
+    options: ["its two smaller values", "a share of all four"],
     right: 0,
     answer:
       "r is how many directions the update can have: it takes the two larger values of D and leaves " +
       "the two smaller ones out, as no matrix of rank 2 fits better. Full fine-tuning, in orange, has " +
-      "no such limit and goes below the line. Move r: more columns, less left.",
+      "no such limit and goes below the line. Move r and press Start: more columns, less left.",
     settings: { rank: 2, alpha: 2 },
   },
   {
