@@ -4,7 +4,7 @@
  * The version of `deno.json`, which `deno pack` leaves out of the package, so that it cannot be imported.
  * A test compares the two, and `CITATION.cff`.
  */
-export const version = "0.1.0";
+export const version = "0.2.0";
 
 /**
  * The citations of this program and of the paper as BibTeX, with the commit of the program where it
