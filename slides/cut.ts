@@ -7,12 +7,12 @@ export type Row = readonly [from: number, to: number, first: number, last: numbe
 export const plan: readonly Row[] = [
   [0, 4, 1, 4],
   [4, 10, 5, 9],
-  [10, 22, 11, 16],
-  [22, 26, 17, 18],
-  [26, 34, 19, 23],
-  [34, 36, 27, 27],
-  [36, 41, 28, 31],
-  [41, 45, 33, 34],
+  [10, 22, 11, 18],
+  [22, 26, 19, 20],
+  [26, 34, 21, 25],
+  [34, 36, 29, 29],
+  [36, 41, 30, 33],
+  [41, 45, 35, 36],
 ];
 
 /** The minute of a slide in the cut, or `undefined` if it is left out: its row's minutes are shared evenly. */

@@ -32,8 +32,10 @@ export interface Part {
   readonly title: string;
   /** First and last minute, as in the instructor notes. */
   readonly minutes: readonly [from: number, to: number];
-  /** The notebook with more on the part. */
+  /** The notebook with more on the part, which the cut leaves out. */
   readonly notebook: string;
+  /** True if the part begins in the playground, in the cut too. */
+  readonly playground?: boolean;
   readonly slides: readonly Slide[];
 }
 
@@ -45,7 +47,7 @@ export function slidesHtml(parts: readonly Part[]): string {
     part.slides.map((slide) => ({ part, place: i + 1, slide }))
   );
   return all.map(({ part, place, slide }, i) => {
-    const { minutes: [from, to], notebook } = part, { kind = "idea", numbers = {} } = slide;
+    const { minutes: [from, to] } = part, { kind = "idea", numbers = {} } = slide;
     const title = inline(slide.title, numbers);
     const id = `slide-${i + 1}`, minutes = `, minutes ${from} to ${to}`;
     return `<section id="${id}" class="slide ${kind}" aria-roledescription="slide" \
@@ -55,9 +57,15 @@ aria-label="${title.replaceAll(/<[^>]*>/g, "")}">
 ${wordsHtml(slide)}
 ${figureHtml(slide)}
 ${notesHtml(slide, minuteInCut(i + 1))}
-<p class="foot"><span>${escapeHtml(notebook)}</span><span>${i + 1} / ${all.length}</span></p>
+<p class="foot"><span>${placeHtml(part)}</span><span>${i + 1} / ${all.length}</span></p>
 </section>`;
   }).join("\n");
+}
+
+/** The place where a part is shown: the cut has no notebooks. */
+function placeHtml({ playground = false, notebook }: Part): string {
+  const words = playground ? `, then ${notebook.toLowerCase()}` : notebook;
+  return `${playground ? "The playground" : ""}<span class="of-ninety">${escapeHtml(words)}</span>`;
 }
 
 const kindHtml = (kind: "idea" | keyof typeof kinds): string =>

@@ -18,12 +18,13 @@ export async function matrixPart(): Promise<Part> {
   return {
     title: "One matrix",
     minutes: [15, 40],
-    notebook: "The playground, then notebook 01",
+    playground: true,
+    notebook: "Notebook 01",
     slides: [
-      await planeSlide(),
+      ...await planeSlides(),
       ...await zeroSlides(),
       ...await valueSlides(),
-      await rankSlide(),
+      ...await rankSlides(),
       ...await betSlides(),
     ],
   };
@@ -44,25 +45,44 @@ async function lessonAt(
   return all;
 }
 
-async function planeSlide(): Promise<Slide> {
+/** The singular values of the change, as a formula. */
+const valuesOf = ({ values }: LessonReading["shift"]): string =>
+  "\\sigma = " + Array.from(values.slice(0, 4), (value) => value.toFixed(2)).join(",\\ ");
+
+async function planeSlides(): Promise<Slide[]> {
   const [start, end] = await lessonAt(oneDirection, [0, 100]);
   const ellipses = (reading: LessonReading) =>
     ellipsesOf(reading).filter(({ role }) => role !== "full");
   const arrows = transposed(denseOf(end.factors.B)).data, half = 1.8;
   const before = { title: "before training", ellipses: ellipses(start), arrows: [], half };
   const after = { title: `after ${end.steps} steps`, ellipses: ellipses(end), arrows, half };
-  const alt =
-    "Three ellipses: that of W₀, the target, and W₀ + s·B·A, which moves onto the target.";
+  const wanted = "that of W₀, the target, and W₀ + s·B·A";
   const key = { base: "W₀", lora: "W₀ + s·B·A", target: "wanted" };
-  return {
-    title: "A circle becomes an ellipse; we want the dashed one",
-    text: ["B·A of rank 1 writes along one direction, the arrow. Here that is enough."],
-    figure: planesHtml(alt, [before, after], [after], key),
-    caption: "The playground, stop 1. The arrow is the column of B.",
+  return [{
+    kind: "question",
+    title: "In how many directions do the blue points move?",
+    text: [],
+    choices: ["in one", "in two"],
+    figure: planesHtml(`Ellipses: ${wanted}, which begins on W₀.`, [before], [before], key),
+    caption:
+      "The playground, stop 1, r = 1. The blue ellipse begins on the gray one; the dashed one is wanted.",
     minute: 15,
     notes:
-      "Show it after the playground: in how many directions will the points of the blue one move? One arrow in, one arrow out.",
-  };
+      "A matrix turns a circle into an ellipse. We want the dashed one. Hands, then stop 1 of the playground.",
+  }, {
+    kind: "answer",
+    title: "In one: along the arrow, onto the dashed one",
+    text: ["B·A of rank 1 writes along one direction. Here that is enough."],
+    figure: planesHtml(
+      `Three ellipses: ${wanted}, which moves onto the target.`,
+      [before, after],
+      [after],
+      key,
+    ),
+    caption: "The playground, stop 1. The arrow is the column of B.",
+    minute: 16,
+    notes: "Show it after the playground: one arrow in, one arrow out.",
+  }];
 }
 
 async function zeroSlides(): Promise<Slide[]> {
@@ -141,8 +161,7 @@ async function valueSlides(): Promise<Slide[]> {
     notes: "A singular value says how strongly a matrix acts in one of its directions.",
     figure: await formulasHtml(
       "D = \\sum_{i=1}^{4} \\sigma_i\\, u_i v_i^\\top",
-      "\\sigma = " +
-        Array.from(shift.values.slice(0, count), (value) => value.toFixed(2)).join(",\\ "),
+      valuesOf(shift),
     ),
   }, {
     kind: "answer",
@@ -159,11 +178,24 @@ async function valueSlides(): Promise<Slide[]> {
   }];
 }
 
-async function rankSlide(): Promise<Slide> {
-  const [{ losses, bounds, steps, loss }] = await lessonAt(smallRank, [200]);
+async function rankSlides(): Promise<Slide[]> {
+  const [{ losses, bounds, steps, loss, shift }] = await lessonAt(smallRank, [200]);
   const x = losses.lora.map((_, i) => i), best = bounds.best!;
-  return {
-    title: "Rank 2 for a task of rank 4: the loss stops at a line",
+  return [{
+    kind: "question",
+    title: "D has rank 4, and B·A rank 2. Which part of D does LoRA leave out?",
+    text: ["And does full fine-tuning stop at the least loss of rank 2, too?"],
+    choices: ["the two smaller values", "a share of all four"],
+    minute: 21,
+    notes: "Hands for each, then stop 4 of the playground.",
+    figure: await formulasHtml(
+      "\\min_{\\mathrm{rank}\\,M \\le 2}\\ \\mathrm{loss}(W_0 + M)",
+      valuesOf(shift),
+    ),
+    caption: "σ: the singular values of D. The least loss is “best of r” in the playground.",
+  }, {
+    kind: "answer",
+    title: "The two smaller values: the loss stops at a line",
     text: ["No matrix of rank 2 fits better than {best}. After {steps} steps LoRA is at {loss}."],
     numbers: { best: best.toFixed(3), steps: `${steps}`, loss: loss.lora.toFixed(3) },
     figure: await plotHtml(
@@ -183,8 +215,8 @@ async function rankSlide(): Promise<Slide> {
       "The loss of LoRA falls to a dashed line and stays there; that of full fine-tuning falls to zero.",
     ),
     caption: "The playground, stop 4.",
-    minute: 21,
+    minute: 22,
     notes:
-      "Which of the four values does LoRA leave out? The two smaller ones. Full fine-tuning goes below the line.",
-  };
+      "It stops at the line, whatever you wait for; full fine-tuning goes below it. Move r in the playground.",
+  }];
 }

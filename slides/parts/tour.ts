@@ -77,14 +77,15 @@ export async function tourPart(): Promise<Part> {
       figure: rows({ "base": said.before, "with an adapter": said.untrained }),
       caption: "tiny-skills, r = 1 on q and v.",
       minute: 5,
-      notes: "Do not explain yet: B is zero. Why that is clever comes with slide 13.",
+      notes: "Do not explain yet: B is zero. Why that is clever comes with slide 14.",
     }, {
       kind: "question",
       title: "`flp` is to flip words: {steps} steps, then {unseen} words that it never saw",
       text: ["Before training {first}% of them are right. And after?"],
       choices: ["at most 10%", "about half", "at least 90%"],
       minute: 6,
-      notes: "Now 0 are right. Hands; then, in the notebook, start the training: five seconds.",
+      notes:
+        "Now 0 are right. Hands; then start the training, if there is a notebook: five seconds.",
       numbers,
       figure: tableHtml(
         tableOf("Three of 1,000 examples", examples.slice(0, 3).map((text) => ({ ...text }))),

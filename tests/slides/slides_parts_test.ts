@@ -35,6 +35,8 @@ function assertWellMade(html: string): void {
   const slides = html.split(/<section /).slice(1);
   assert(html.length < 2e6, `${html.length} characters`);
   for (const slide of slides) {
+    const answersStop = /The playground, stop \d/.test(slide) && !slide.includes("slide question");
+    assert(!answersStop || slide.includes("slide answer"), "a stop's answer follows its question");
     assertMatch(slide, /<h2 id="[^"]+" tabindex="-1">[^]*?<\/h2>/);
     assertMatch(slide, /<figure><(picture|p class="formula"|div class="scroll( code)?")/);
   }
@@ -116,6 +118,18 @@ async function assertNotesWork(page: Page): Promise<void> {
 
 const slidesIn = ([, , first, last]: Row): number => last - first + 1;
 
+/** The places that are named below the slides, each once. */
+const footers = `(() => {
+  const slides = [...document.querySelectorAll(".slide")];
+  const shown = slides.findIndex((one) => one.matches(".shown"));
+  const words = slides.map((slide) => {
+    slides.forEach((one) => one.classList.toggle("shown", one === slide));
+    return slide.querySelector(".foot > span").innerText.trim();
+  });
+  slides.forEach((one, i) => one.classList.toggle("shown", i === shown));
+  return [...new Set(words)].filter(Boolean);
+})()`;
+
 /** The cut leaves out slides in both directions, has its own minutes, and goes again. */
 async function assertCutWorks(page: Page): Promise<void> {
   const short = `document.getElementById("forty-five-minutes")`;
@@ -123,6 +137,7 @@ async function assertCutWorks(page: Page): Promise<void> {
   await page.evaluate(`${short}.click()`);
   for (const key of ["Home", ...Array(9).fill("ArrowRight")]) await press(page, key);
   assertEquals([await page.evaluate(shown), await page.evaluate(minute)], [[11], "10"]);
+  assertEquals(await page.evaluate(footers), ["The playground"]);
   await press(page, "ArrowLeft");
   assertEquals(await page.evaluate(shown), [9]);
   await page.send("Emulation.setEmulatedMedia", { media: "print" });
@@ -134,6 +149,10 @@ async function assertCutWorks(page: Page): Promise<void> {
   await page.evaluate(`${short}.click()`);
   await press(page, "ArrowRight");
   assertEquals([await page.evaluate(shown), await page.evaluate(minute)], [[10], "14"]);
+  assertEquals(
+    (await page.evaluate<string[]>(footers)).filter((words) => !/notebook \d\d$/i.test(words)),
+    [],
+  );
 }
 
 /** Every slide fits on a projector, and into the width of a phone. */
