@@ -142,6 +142,11 @@ Deno.test({
           assert(places.slice(0, within).includes(place), `${query}: ${places.join(", ")}`);
         }
         assertEquals(find(index, "zzyzx"), []);
+        const cut = find(index, "rank", Infinity).map(({ text }) => text).filter(({ length }) =>
+          length > 130
+        );
+        assert(cut.some((text) => text.endsWith(" …")));
+        assertEquals(cut.filter((text) => text.length > 142), []);
       });
       await t.step("answers of the lessons are not found by the search", () => {
         const all = find(indexIn(site), "quiz answers solutions of exercises", Infinity);

@@ -48,12 +48,16 @@ const termOf = (word: string): string | null => {
   return term === "" || empty.has(term) ? null : term;
 };
 
+/** The first words of a text, as a reader sees them below a title. */
+const beginningOf = (text: string, most = 140): string =>
+  text.length <= most ? text : `${text.slice(0, most).replace(/\s+\S*$/, "")} …`;
+
 /** The way in which texts are taken apart; the index was made with the same. */
 export const options: Options<Entry> = {
   fields: ["title", "page", "text"],
   storeFields: ["title", "page", "kind", "place", "says"],
   extractField: (entry, name) =>
-    name === "says" ? entry.text.slice(0, 140) : `${entry[name as keyof Entry]}`,
+    name === "says" ? beginningOf(entry.text) : `${entry[name as keyof Entry]}`,
   tokenize: wordsOf,
   processTerm: termOf,
 };
