@@ -26,7 +26,7 @@ const leftToTheNight: Readonly<Record<string, readonly Cells[]>> = {
   "09_against_what": [["fit-all", "losses"]],
   "10_qlora": [["study", "merge-slider"]],
   "11_many_adapters": [["tune", "extract-figure"]],
-  "12_since_2021": [["c08", "c10"], ["c16", "c57"]],
+  "12_since_2021": [["c08", "c10"], ["c16", "c48"], ["c54", "c57"]],
   "13_what_is_still_asked": [["d08", "d12"]],
 };
 
