@@ -287,8 +287,9 @@ export const encoderDimension: Experiment = experiment<EncoderRun, Rows>({
   settings:
     "all-MiniLM-L6-v2 on whole TREC (six labels, 459 steps of 32 texts) and SUBJ (two, 235 steps). All weights of 37 " +
     "linear layers move by P z; a head is trained in full beside them, at a rate of 0.03, and is not counted. Rates of z " +
-    "by accuracy on other texts, with d = 64, a third and half as many steps. Full fine-tuning and LoRA are those of methods-texts. " +
-    "experiments/intrinsic_dimension/encoder/rules.md has the rules, which were committed before.",
+    "by accuracy on other texts, a third and half as many steps: of d = 64 for up to 256 values, of d itself beyond. " +
+    "Full fine-tuning and LoRA are those of methods-texts. experiments/intrinsic_dimension/encoder/rules.md has the " +
+    "rules, which were committed before.",
   scale: true,
   beyond: true,
   claims: judgedClaims,
