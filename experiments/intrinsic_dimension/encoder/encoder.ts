@@ -256,7 +256,7 @@ function tracesOf(rows: Rows, task: string, color: string): Trace[] {
 }
 
 function accuracyFigure(rows: Rows): Figure {
-  const places = [4, 32, 256, 1024, loraValues];
+  const places = [4, 32, 256, 1024, 4096, loraValues];
   return {
     id: "intrinsic-dimension-encoder",
     title: "A pretrained encoder: accuracy by trained values beside a head",

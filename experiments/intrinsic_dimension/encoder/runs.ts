@@ -16,7 +16,7 @@ export const encoderTasks: readonly TextTask[] = textTasks.filter(({ name }) => 
 /** Dimensions of the subspaces on a task: beyond 256 where 256 does not reach the marks. */
 const dimensions: Readonly<Record<string, readonly number[]>> = {
   TREC: [4, 32, 256, 1024],
-  SUBJ: [4, 32, 256, 1024],
+  SUBJ: [4, 32, 256, 1024, 4096],
 };
 
 /** A subspace on a task. */
