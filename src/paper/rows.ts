@@ -78,11 +78,22 @@ export function countVerdicts(rows: readonly PaperRow[]): VerdictCounts {
   return counts;
 }
 
+const lastTable = Object.keys(printedTables).findLast((name) => name.startsWith("table"));
+
 function tableNames(table: string): string[] {
   const known = Object.keys(printedTables);
   if (table === "all") return known;
   if (known.includes(table)) return [table];
-  throw new RangeError(`a table must be one of ${known.join(", ")}, or all; found ${table}`);
+  const hint = meant(table, known);
+  throw new RangeError(
+    `a table must be table1 to ${lastTable}, text or all, found ${table}${hint}`,
+  );
+}
+
+/** The table of a bare number: "6", "table 6" and "Table6" are table6. */
+function meant(table: string, known: readonly string[]): string {
+  const name = `table${/^(?:t[a-z]*)?[ ._-]*(\d+)$/i.exec(table)?.[1]}`;
+  return known.includes(name) ? ` (did you mean ${name}?)` : "";
 }
 
 function paperRow(table: string, cell: string, printed: string): PaperRow {

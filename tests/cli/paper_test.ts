@@ -60,9 +60,13 @@ Deno.test("only verdicts are colored in a terminal", () => {
 });
 
 Deno.test("an unknown table gives one sentence that names those that exist", async () => {
-  const rule = "a table must be one of table1, table2, ";
-  await assertFails(["paper", "table19"], rule, "table18, text, or all; found table19");
-  await assertFails(["paper", "5"], rule, "found 5");
+  const rule = "a table must be table1 to table18, text or all, found ";
+  for (const unknown of ["table19", "19", "figure6", "tables"]) {
+    await assertFails(["paper", unknown], `${rule}${unknown}\n`);
+  }
+  for (const number of ["6", "table 6", "Table6"]) {
+    await assertFails(["paper", number], `${rule}${number} (did you mean table6?)`);
+  }
   await assertFails(["paper", "table5", "table6"], "too many arguments");
 });
 
