@@ -39,7 +39,7 @@ Options:
 ${listNames(experiments.map(({ name }) => name))}
                      these, which the report has no more, as a real decoder took their place:
 ${listNames(archived.map(({ name }) => name))}
-                     or all with claims on a table or figure of the paper:
+                     or all about a table or figure of the paper:
 ${listNames(paperParts)}
   --seeds <n>        number of seeds for every training run (default 1)
   --device <kind>    auto, cpu or webgpu (default auto)

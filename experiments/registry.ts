@@ -137,26 +137,38 @@ export const paperClaims: readonly Claim<unknown>[] = ofThePaper(experiments);
 /** Those of the archive. */
 export const archivedClaims: readonly Claim<unknown>[] = ofThePaper(archived);
 
-/** A claim's words begin with the table or figure that it is about, as in "Table 6: r = 1 suffices". */
-const partOf = ({ text }: Claim<unknown>): string =>
-  typeof text === "string" ? /^(Table|Figure) \d+(?=:)/.exec(text)?.[0] ?? "" : "";
+/**
+ * The tables and figures of the paper that a source names: "Hu et al. 2021, tables 2 (GLUE) and 4 to 6, figure 2" has
+ * table2, table4, table5, table6 and figure2. Controls of the paper's claims, and what it leaves open, have none.
+ */
+export function partsIn(source: string): string[] {
+  const own = source.replaceAll(/ \([^)]*\)/g, "").split("; ").find((one) => one.startsWith("Hu "));
+  const lists = own?.matchAll(/\b(table|figure)s? (\d+(?:(?:, | and | to )\d+)*)/g) ?? [];
+  return Array.from(lists).flatMap(([, kind, list]) =>
+    list.split(/, | and /).flatMap(numbersOf).map((number) => `${kind}${number}`)
+  );
+}
 
-/** Names of experiments by the tables and figures of the paper that they have claims on. */
+/** "4 to 6" is 4, 5 and 6. */
+function numbersOf(range: string): number[] {
+  const [first, last = first] = range.split(" to ").map(Number);
+  return Array.from({ length: 1 + last - first }, (_, i) => first + i);
+}
+
+/** Names of experiments by the tables and figures of the paper that they are about. */
 const parts = Map.groupBy(
-  experiments.flatMap(({ name, claims }) =>
-    Array.from(new Set(claims.map(partOf)), (part) => ({ name, part }))
-  ).filter(({ part }) => part !== ""),
-  ({ part }) => part.toLowerCase().replace(" ", ""),
+  experiments.flatMap(({ name, source }) => partsIn(source).map((part) => ({ name, part }))),
+  ({ part }) => part,
 );
 
-/** The tables and figures of the paper that experiments have claims on, as `--only` takes them: `table6`. */
+/** The tables and figures of the paper that experiments are about, as `--only` takes them: `table6`. */
 export const paperParts: readonly string[] = [...parts.keys()].toSorted((one, other) =>
   one.localeCompare(other, "en", { numeric: true })
 );
 
 /**
- * The experiments of the given names, those of the archive too, and those with claims on the given tables or figures
- * of the paper (`table6`); all of a report where nothing is given.
+ * The experiments of the given names, those of the archive too, and those about the given tables or figures of the
+ * paper (`table6`); all of a report where nothing is given.
  *
  * @throws {RangeError} when a name is unknown; the message lists those that exist.
  */

@@ -1,4 +1,5 @@
 import {
+  assert,
   assertEquals,
   assertMatch,
   assertNotEquals,
@@ -12,7 +13,7 @@ import { openCpuDevice } from "../../src/device/cpu/cpu_device.ts";
 import { countTrained } from "../../experiments/counting.ts";
 import { gpt3Memory } from "../../experiments/memory.ts";
 import { parseReproduceArgs } from "../../experiments/main.ts";
-import { experiments, paperParts, selectExperiments } from "../../experiments/registry.ts";
+import { experiments, paperParts, partsIn, selectExperiments } from "../../experiments/registry.ts";
 import type { Experiment } from "../../experiments/frame/experiment.ts";
 import { reproduce } from "../../experiments/frame/reproduce.ts";
 import { filesIn, withFolder } from "../support/folders.ts";
@@ -79,12 +80,39 @@ Deno.test("the arguments of reproduce are read, and wrong ones named", () => {
   assertThrows(() => selectExperiments(["table"]), RangeError, "found table");
 });
 
-Deno.test("a table of the paper stands for the experiments that have claims on it", () => {
+Deno.test("a table of the paper stands for the experiments that are about it", () => {
   const namesOf = (...only: string[]) => selectExperiments(only).map(({ name }) => name);
   assertEquals(namesOf("figure8"), ["rank-real-amplification"]);
-  assertEquals(namesOf("table7", "memory"), ["memory", "rank-real-amplification"]);
-  assertEquals(namesOf("table5"), ["which-matrices", "methods-budget"]);
+  assertEquals(namesOf("figure6", "memory"), ["memory", "rank-real-subspaces"]);
+  assertEquals(namesOf("table5"), ["paper", "which-matrices", "methods-budget"]);
+  assert(namesOf("table3").includes("adaptation")); // The words of its claims are functions.
   for (const part of paperParts) assertNotEquals(namesOf(part), []);
+  for (let i = 1; i <= 18; i++) assert(paperParts.includes(`table${i}`), `${i}`);
+});
+
+Deno.test("a claim whose words begin with a table or figure is reached by it", () => {
+  const found = experiments.flatMap(({ name, claims }) =>
+    claims.flatMap(({ text }) => {
+      const [, kind, list] = /^(table|figure)s? ([\d, ]+):/i.exec(`${text}`) ?? [];
+      return (list?.split(", ") ?? []).map((number) => ({
+        name,
+        part: kind.toLowerCase() + number,
+      }));
+    })
+  );
+  assert(found.length > 20);
+  for (const { name, part } of found) {
+    assert(selectExperiments([part]).some((one) => one.name === name), `${part}: ${name}`);
+  }
+});
+
+Deno.test("the tables and figures of a source are read with ranges, and of the paper alone", () => {
+  const all = "Hu et al. 2021, tables 2 (GLUE, table 9) and 4 to 6, 8, section 7 and figure 2";
+  assertEquals(partsIn(`Li 2018, table 1; ${all}; Li 2018, table 3`), [
+    ...["table2", "table4", "table5", "table6", "table8", "figure2"],
+  ]);
+  assertEquals(partsIn("Control for Hu et al. 2021, table 6"), []);
+  assertEquals(partsIn("Hu et al. 2021, sections 3 and 4.1"), []);
 });
 
 Deno.test("a main job that is stopped says what is missing, and replaces no whole report", async () => {
