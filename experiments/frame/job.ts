@@ -81,7 +81,8 @@ export class JobRecord {
     const isCut = this.#found.size < this.#chosen.length;
     const cut = this.#hasEnded ? "stopped before it was finished" : "still running";
     const why = failed.join(", ") || (isCut ? cut : "by --only");
-    return terminalLine(`${why}; without ${this.#missing.join(", ")}`);
+    const count = `${this.#missing.length} of ${this.#all.length} experiments`;
+    return terminalLine(`${why}; without ${count}, which partial.json lists as missing`);
   }
 
   /** The page. */
