@@ -25,7 +25,8 @@ export function serveFolder(folder: string, port = 0): Served {
   const server = Deno.serve(
     { hostname: "127.0.0.1", port, onListen: () => {} },
     async (request) => {
-      const pathname = new URL(request.url).pathname.replace(/\/$/, "/index.html");
+      const pathname = decodeURIComponent(new URL(request.url).pathname)
+        .replace(/\/$/, "/index.html");
       asked.add(pathname.slice(1));
       try {
         const body = await Deno.readFile(`${folder}${pathname}`);
