@@ -76,7 +76,7 @@ for (const [id, stopAfter] of Object.entries(turns)) {
   };
 }
 
-element("stop-why").onclick = () => turnAnswer(state.stop);
+element("stop-why").onclick = () => turnAnswer(state);
 
 element("stop-again").onclick = () => {
   go(stateAt(state.stop, state));

@@ -14,6 +14,8 @@ export interface Stop {
   readonly answer: string;
   /** Differences from the first settings. */
   readonly settings: Partial<LessonSettings>;
+  /** Handles that the answer asks the reader to move. */
+  readonly moves?: readonly (keyof LessonSettings)[];
   /** Steps that are taken before the reader comes. */
   readonly steps?: number;
 }
@@ -45,6 +47,7 @@ export const stops: readonly Stop[] = [
       "Not at all. The gradient of each factor contains the other one, so neither can move. Choose " +
       "“B = 0, A uniform” instead: training begins exactly at W₀ again, and it moves.",
     settings: { ...plane, start: "zero" },
+    moves: ["start"],
   },
   {
     title: "Four values to learn",
@@ -70,6 +73,7 @@ export const stops: readonly Stop[] = [
       "the two smaller ones out, as no matrix of rank 2 fits better. Full fine-tuning, in orange, has " +
       "no such limit and goes below the line. Move r and press Start: more columns, less left.",
     settings: { rank: 2, alpha: 2 },
+    moves: ["rank"],
   },
   {
     title: "A larger rank than needed",
@@ -93,6 +97,7 @@ export const stops: readonly Stop[] = [
       "The largest value is learned within ten steps, but later the loss jumps up and down, as every " +
       "step is too long. Move α down, or the learning rate: both help.",
     settings: { alpha: 64 },
+    moves: ["alpha", "learningRate"],
   },
   {
     title: "Stretched inputs",

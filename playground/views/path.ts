@@ -4,7 +4,7 @@ import { element } from "../dom.ts";
 import { stops } from "../path.ts";
 import { settingsOf, type State, stateAt } from "../state.ts";
 import { lessonHandles } from "./handles.ts";
-import { offerPrediction, settlePrediction } from "./predictions.ts";
+import { isTold, offerPrediction, settlePrediction } from "./predictions.ts";
 
 /** The next stop for each button, from a stop. */
 export const turns: Readonly<Record<string, (stop: number) => number>> = {
@@ -34,10 +34,11 @@ export function showStop(state: State): void {
   element("next").textContent = nextName(stop);
 }
 
-/** Unfolds the answer of a stop, which ends its prediction, or folds it. */
-export function turnAnswer(stop: number): void {
+/** Unfolds the answer of a stop, which ends its prediction and may ask for a handle to be moved, or folds it. */
+export function turnAnswer(state: State): void {
   if (!element("stop-told").hidden) return foldAnswer();
-  settlePrediction(stop);
+  settlePrediction(state.stop);
+  showChanged(movedFrom(state));
   element("stop-told").hidden = false;
   element("stop-why").setAttribute("aria-expanded", "true");
 }
@@ -47,11 +48,12 @@ function foldAnswer(): void {
   element("stop-why").setAttribute("aria-expanded", "false");
 }
 
-/** Labels of the handles that are elsewhere than their stop has them. */
+/** Labels of the handles that are elsewhere than their stop has them, but for those that its answer, once told, names. */
 function movedFrom(state: State): string[] {
   const here = settingsOf(state), there = settingsOf(stateAt(state.stop, state));
+  const asked: readonly string[] = isTold(state.stop) ? stops[state.stop - 1].moves ?? [] : [];
   const isMoved = (key: string) =>
-    here[key as keyof typeof here] !== there[key as keyof typeof here];
+    !asked.includes(key) && here[key as keyof typeof here] !== there[key as keyof typeof here];
   return lessonHandles.filter(({ key }) => isMoved(key)).map(({ label }) => `“${label}”`);
 }
 

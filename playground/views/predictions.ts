@@ -8,6 +8,9 @@ const ids = ["predict-0", "predict-1"] as const;
 /** The option that was ticked at each stop, and stops whose answer was unfolded. */
 const ticked = new Map<number, number>(), told = new Set<number>();
 
+/** True once the answer of a stop has been unfolded. */
+export const isTold = (stop: number): boolean => told.has(stop);
+
 /** Offers the two options of a stop; after its answer they stay as they were. */
 export function offerPrediction(stop: number): void {
   const at = stops[stop - 1];

@@ -288,9 +288,26 @@ async function assertChangeIsSaid(page: Page, address: string): Promise<void> {
   assertEquals(await page.evaluate(changed), "");
   assertEquals(await page.evaluate("location.hash"), "#stop=4");
   assertEquals(await page.evaluate("document.activeElement.id"), "next");
+  await assertAskedIsNotSaid(page, changed);
   await page.goTo("about:blank");
   await page.goTo(`${address}#rank=3`); // On no stop there are no words to be false.
   assertEquals(await page.evaluate(changed), "");
+}
+
+/** The answer of stop 4 asks for another rank; of α it says nothing. */
+async function assertAskedIsNotSaid(page: Page, changed: string): Promise<void> {
+  const move = async (handle: string) => {
+    await page.evaluate(`document.getElementById("${handle}").focus()`);
+    await press(page, "ArrowRight", 39);
+  };
+  await move("rank");
+  assertMatch(await page.evaluate(changed), /^You changed “Rank r of B·A”;/);
+  await click(page, "stop-why");
+  assertEquals(await page.evaluate(changed), "");
+  await move("rank");
+  assertEquals(await page.evaluate(changed), "");
+  await move("alpha");
+  assertMatch(await page.evaluate(changed), /^You changed “α”;/);
 }
 
 Deno.test({

@@ -191,6 +191,14 @@ Deno.test("the predictions that count as right are what happens, half of them th
   assertEquals(right.filter((place) => place === 1).length, 4);
 });
 
+Deno.test("a stop whose answer asks for a handle to be moved names it, and no other does", () => {
+  const words = { rank: "r", alpha: "α", learningRate: "the learning rate", start: "B = 0" };
+  for (const { title, answer, moves = [] } of stops) {
+    assertEquals(/\b(Move|Choose) /.test(answer), moves.length > 0, title);
+    for (const key of moves) assert(answer.includes(words[key as keyof typeof words]), title);
+  }
+});
+
 Deno.test("merging rounds, and unmerging gives every bit back", async () => {
   const { device, lesson } = await openLessonOf({});
   await lesson.train(50);
