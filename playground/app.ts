@@ -5,6 +5,7 @@ import { openChosen } from "./chosen_device.ts";
 import { element, page } from "./dom.ts";
 import { type Lesson, type LessonReading, openLesson } from "../src/lesson/lesson.ts";
 import { type MergedLesson, mergeLesson } from "../src/lesson/lesson.ts";
+import { isAnswered } from "./path.ts";
 import { mostSteps, settingsOf, type State } from "./state.ts";
 import {
   exactText,
@@ -138,8 +139,9 @@ export class App {
     this.#queueForLesson(async (lesson) => {
       await this.#advance(lesson, this.pace);
       if (this.#isPictureDue()) this.#show();
-      if (this.#canContinue) page.requestAnimationFrame(() => this.#frame(loop));
-      else this.#stand(this.#standing());
+      if (this.#canContinue && !this.#isAnswered) {
+        page.requestAnimationFrame(() => this.#frame(loop));
+      } else this.#stand(this.#standing());
     });
   }
 
@@ -162,6 +164,11 @@ export class App {
 
   get #canContinue(): boolean {
     return this.#isFinite && this.#reading!.steps < mostSteps;
+  }
+
+  /** A pause, after which a reader may go on. */
+  get #isAnswered(): boolean {
+    return isAnswered(this.#state.stop, this.#reading!.steps, this.pace);
   }
 
   get #isFinite(): boolean {

@@ -22,6 +22,17 @@ export interface Stop {
 
 const plane = lessonSettings({ width: 2 });
 
+/**
+ * Steps after which a run at a stop pauses: its question is answered by then. Much later (from step 590 on in full
+ * fine-tuning at the first rate) AdamW has forgotten the large gradients that it divides by, so that its steps are too
+ * long, and losses jump from rounding up to 1e-4: true, and no stop's question.
+ */
+export const stepsOfStop = 300;
+
+/** True if a run at a stop has come to the end of {@link stepsOfStop} in its last so many steps. */
+export const isAnswered = (stop: number, steps: number, last: number): boolean =>
+  stop > 0 && steps >= stepsOfStop && steps - last < stepsOfStop;
+
 /** The stops, in their order. */
 export const stops: readonly Stop[] = [
   {

@@ -6,7 +6,7 @@ import { drawChart, short, ticks } from "../../playground/draw/chart.ts";
 import { colorOf } from "../../playground/draw/heatmap.ts";
 import { countMemory, models } from "../../playground/memory.ts";
 import { type LessonReading, openLesson } from "../../src/lesson/lesson.ts";
-import { stops } from "../../playground/path.ts";
+import { isAnswered, stepsOfStop, stops } from "../../playground/path.ts";
 import { mergeLesson } from "../../src/lesson/lesson.ts";
 import {
   choices,
@@ -116,7 +116,7 @@ async function stepsToLearn(title: string, count: number): Promise<number[]> {
     stops.find((stop) => stop.title === title)!.settings,
   );
   const found = new Array<number>(count).fill(0);
-  while (found.includes(0) && lesson.steps < 300) {
+  while (found.includes(0) && lesson.steps < stepsOfStop) {
     await lesson.train(1);
     const { lora, shift } = await lesson.read();
     found.forEach((steps, i) =>
@@ -133,7 +133,7 @@ Deno.test("the path says what happens", async () => {
   assert(!learned.includes(0), "all are learned");
   assertEquals(learned, learned.toSorted((a, b) => a - b), "the largest is learned first");
 
-  const small = await readingAt("Too small a rank", 300), { best } = small.bounds;
+  const small = await readingAt("Too small a rank", stepsOfStop), { best } = small.bounds;
   assert(small.loss.full < 0.01 * best!, "full fine-tuning goes below the line");
   assert(small.loss.lora < 1.05 * best!, "LoRA stops at it");
   for (const i of [0, 1]) {
@@ -141,12 +141,12 @@ Deno.test("the path says what happens", async () => {
     assert(Math.abs(found / wanted - 1) < 0.1, `the larger values are learned, not ${found}`);
   }
 
-  const large = await readingAt("A larger rank than needed", 300);
+  const large = await readingAt("A larger rank than needed", stepsOfStop);
   assert(large.lora.values[4] < 0.01 * large.shift.values[3], "the other values go back");
 
   const quick = await readingAt("α is part of the step", 10);
   assert(quick.lora.values[0] > 0.9 * quick.shift.values[0], "the largest is learned in ten steps");
-  const { losses: { lora } } = await readingAt("α is part of the step", 300);
+  const { losses: { lora } } = await readingAt("α is part of the step", stepsOfStop);
   const jumps = lora.filter((loss, step) => step > 200 && loss > 1.5 * lora[step - 1]);
   assert(jumps.length > 10, `${jumps.length} jumps of the loss`);
 
@@ -163,10 +163,10 @@ async function whatHappens(): Promise<boolean[]> {
   const at = (stop: number, steps: number) => readingAt(stops[stop - 1].title, steps);
   const [plane, zero, small, large] = [
     ...[await at(1, 100), await at(2, 100)],
-    ...[await at(4, 300), await at(5, 300)],
+    ...[await at(4, stepsOfStop), await at(5, stepsOfStop)],
   ];
   const learned = await stepsToLearn(stops[2].title, 4);
-  const { losses: { lora } } = await at(6, 300), unseen = await at(7, 150);
+  const { losses: { lora } } = await at(6, stepsOfStop), unseen = await at(7, 150);
   const { device, lesson } = await openLessonOf(stops[7].settings);
   await lesson.train(50);
   const { changed } = await (await mergeLesson(lesson)).unmerge();
@@ -197,6 +197,24 @@ Deno.test("a stop whose answer asks for a handle to be moved names it, and no ot
     assertEquals(/\b(Move|Choose) /.test(answer), moves.length > 0, title);
     for (const key of moves) assert(answer.includes(words[key as keyof typeof words]), title);
   }
+});
+
+Deno.test("a run at a stop pauses once, whatever its pace, and elsewhere not", () => {
+  for (const pace of choices.pace) {
+    for (const [from, pauses] of [[0, 1], [200, 1], [stepsOfStop, 0]]) {
+      const ends = Array.from({ length: 500 }, (_, i) => from + (i + 1) * pace);
+      assertEquals(ends.filter((steps) => isAnswered(4, steps, pace)).length, pauses);
+      assertEquals(ends.some((steps) => isAnswered(0, steps, pace)), false);
+    }
+  }
+});
+
+Deno.test("full fine-tuning's loss falls until a stop pauses, and jumps long after", async () => {
+  const { losses: { full } } = await readingAt("Four values to learn", 700);
+  const jumps = Array.from(full.keys()).filter((step) =>
+    step > 20 && full[step] > 2 * full[step - 1]
+  );
+  assert(Math.min(...jumps) > stepsOfStop && jumps.length > 0, `${jumps}`);
 });
 
 Deno.test("merging rounds, and unmerging gives every bit back", async () => {
