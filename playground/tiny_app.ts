@@ -4,6 +4,7 @@ import { element } from "./dom.ts";
 import { type State, tinySettingsOf } from "./state.ts";
 import { TuningCurves } from "./tiny/curves.ts";
 import { loadFiles } from "./tiny/files.ts";
+import { RightByRank } from "./tiny/ranks.ts";
 import { Remote } from "./tiny/remote.ts";
 import {
   drawTuning,
@@ -35,6 +36,7 @@ export class TinyApp {
   #loop = 0;
   #work: Promise<void> = Promise.resolve();
   readonly #isPictureDue = pictureClock();
+  readonly #rightByRank = new RightByRank();
   #links: string[] = [];
 
   /** Waits until a reader asks for the model. */
@@ -154,7 +156,7 @@ export class TinyApp {
     this.#setRunning(false);
     this.draw();
     const { steps } = this.#curves!;
-    say(tuningText(this.#curves!));
+    say(tuningText(this.#curves!) + this.#rightByRank.take(this.#curves!));
     element("tiny-actions").hidden = steps === 0;
     if (steps > 0) await this.#link();
     await this.#speak();

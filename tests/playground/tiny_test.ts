@@ -1,8 +1,9 @@
 /** The tiny GPT-2 of the playground learns lines, without a page. */
 
-import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
+import { assert, assertEquals, assertMatch, assertRejects, assertThrows } from "@std/assert";
 import { TuningCurves } from "../../playground/tiny/curves.ts";
 import { exampleLines } from "../../playground/tiny/settings.ts";
+import { RightByRank } from "../../playground/tiny/ranks.ts";
 import { loadBase, textsOf, Tuning } from "../../playground/tiny/tuning.ts";
 import { initial, tinySettingsOf } from "../../playground/state.ts";
 import { siteName } from "../../src/core/update.ts";
@@ -94,4 +95,36 @@ Deno.test("one line, and lines longer than the model's 64 tokens, are learned to
     "Every line is too long for this model, which takes 64 tokens",
   );
   base.model[Symbol.dispose]();
+});
+
+/** A training of so many steps that has come to its end, or not, with so many answers of 20 right. */
+function trained(rank: number, answered: number, others: Partial<typeof settings> = {}) {
+  const own = { ...settings, steps: 2, rank, ...others };
+  const start = { settings: own, lines: [], computedBy: "", notes: "", parameters: 0 };
+  const answers = { right: answered, texts: 20 };
+  const curves = new TuningCurves(start, { spectra: [], answers: { right: 0, texts: 20 } });
+  curves.take({ spectra: [], loss: 1 });
+  curves.take({ spectra: [], loss: 1, answers });
+  return curves;
+}
+
+Deno.test("after a training it asks for r = 1, and then says both where all else is the same", () => {
+  const ranks = new RightByRank(),
+    take = (...made: Parameters<typeof trained>) => ranks.take(trained(...made));
+  assertEquals(take(8, 20, { steps: 3 }), "", "it has not ended");
+  const asks = /^ Predict: how many with r = 1/;
+  assertMatch(take(8, 20), asks);
+  const said = " Right by rank, all else the same: r = 1 95%, r = 8 100%; another seed may";
+  assertEquals(take(1, 19).slice(0, said.length), said);
+  assertEquals(take(1, 19, { seed: 3 }), "", "of another seed it is the first");
+  assertMatch(take(2, 10, { seed: 3 }), /: r = 1 95%, r = 2 50%;/);
+  assertMatch(take(8, 20), asks, "what was before another task is gone");
+  assertEquals(take(8, 0, { alpha: 1 }), "", "nothing was learned");
+  const plain = { ...trained(8, 20).start };
+  assertEquals(
+    ranks.take(
+      new TuningCurves({ ...plain, settings: { ...settings, steps: 0 } }, { spectra: [] }),
+    ),
+    "",
+  );
 });
