@@ -4,7 +4,7 @@ import type { TuningCurves } from "./curves.ts";
 
 /** Keeps the share of right answers of finished trainings that differ in the rank alone. */
 export class RightByRank {
-  /** What they have in common. */
+  /** Lines and settings, but for the rank, of all of them. */
   #common = "";
   readonly #percents = new Map<number, number>();
 
