@@ -3,6 +3,7 @@
 import { gzipSync } from "node:zlib";
 import fit from "./fit_script.js" with { type: "text" };
 import stepper from "./stepper_script.js" with { type: "text" };
+import thin from "./thin_script.js" with { type: "text" };
 import { plotlyConfig, plotlySource } from "./still.ts";
 
 /**
@@ -42,6 +43,7 @@ const loader = `(packed) => {
   const plotly = load(), config = ${JSON.stringify(plotlyConfig)};
   const stepper = ${stepper}
   const fit = ${fit}
+  const thin = ${thin}
   const letMove = (box, sayings, show) => {
     const saying = box.querySelector("[data-saying]");
     const control = stepper(box, ([at]) => {
@@ -59,7 +61,7 @@ const loader = `(packed) => {
       // Plotly writes into a layout, and would keep the range of one step for the next.
       const figure = { data, layout: structuredClone(layout), config };
       await (place.data ? react(place, figure) : newPlot(place, figure));
-      const changes = fit(place);
+      const changes = { ...thin(place), ...fit(place) };
       if (changes.height) place.style.height = changes.height + "px";
       if (Object.keys(changes).length > 0) await relayout(place, changes);
     };

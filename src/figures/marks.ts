@@ -191,7 +191,7 @@ function trace({ name, x, y, color, dashed }: Line): Trace {
 function layoutOf(x: LinesAxis, y: LinesAxis, lines: readonly Line[]): Layout {
   const places = lines.flatMap((line) => line.x), across = axisOf(x, places);
   return baseLayout(
-    x.log ? { ...across, ...fewTicks(new Set(places)) } : across,
+    { ...across, ...(x.log ? fewTicks(new Set(places)) : wholeTicks(places)) },
     axisOf(y, lines.flatMap((line) => line.y)),
   );
 }
@@ -204,6 +204,10 @@ function fewTicks(values: ReadonlySet<number>): Axis {
   return ticksAt([...values].sort((a, b) => a - b), (value) => formatValue(value, "number"));
 }
 
+/** A tick at each whole number of a few: no step 0.5. */
+const wholeTicks = (values: readonly number[]): Axis =>
+  values.every((value) => Number.isInteger(value) && Math.abs(value) <= 4) ? { dtick: 1 } : {};
+
 /** Most decades of an axis with labels between the powers of ten. */
 const mostDecades = 2.5;
 
@@ -214,7 +218,8 @@ const mostLabels = 7, shortest = -5;
 function axisOf({ title, log }: LinesAxis, values: readonly number[]): Axis {
   if (values.length === 0) return log ? logAxis(title) : axis(title);
   if (!log) {
-    return axis(title, { range: [1.05 * Math.min(0, ...values), 1.05 * Math.max(0, ...values)] });
+    const [low, high] = [Math.min(0, ...values), Math.max(0, ...values)];
+    return axis(title, { range: low === high ? [0, 1] : [1.05 * low, 1.05 * high] });
   }
   const [low, high] = [Math.min(...values), Math.max(...values)].map(Math.log10);
   const room = 0.04 * (high - low) + 0.02;

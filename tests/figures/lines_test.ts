@@ -81,3 +81,13 @@ Deno.test("2 on a logarithmic axis is 2, over a third of a decade and over three
     assertEquals(new Set(numbers).size, numbers.length, `${low} to ${high}: ${numbers}`);
   }
 });
+
+Deno.test("an axis of a few whole numbers has no tick between them, and zero alone is at its start", () => {
+  const axesOf = (x: number[], y: number[]) =>
+    linesFigure({ ...words, x: { title: "step" }, y: { title: "times" } }, [{ x, y }]).layout;
+  const { xaxis, yaxis } = axesOf([0], [0]);
+  assertEquals([xaxis!.range, xaxis!.dtick, yaxis!.range], [[0, 1], 1, [0, 1]]);
+  assertEquals(axesOf([1, 2], [1, 4]).xaxis!.dtick, 1);
+  assertEquals(axesOf([0, 0.5], [1, 4]).xaxis!.dtick, undefined);
+  assertEquals(axesOf([0, 40], [1, 4]).xaxis!.dtick, undefined);
+});
