@@ -27,6 +27,7 @@ import {
 import { tensorPrefix } from "../formats/peft/keys.ts";
 import { denseOf, multiply as product, svd } from "../linalg/mod.ts";
 import {
+  assertEntries,
   coreOf,
   type CountedCores,
   isTying,
@@ -214,6 +215,7 @@ function planOf(model: Model, options: TinyLoraOptions): TinyLoraPlan {
   const { dropout = 0, modulesToSave = [] } = options, core = coreOf(options);
   assertDropout("dropout", dropout);
   const layers = selectLinears(model, layersOf(model.architecture, options), "TinyLoRA");
+  assertEntries(options, layers.map(({ name, extents }) => ({ name, sides: extents })));
   return { ...core, dropout, modulesToSave, layers };
 }
 

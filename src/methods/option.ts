@@ -102,7 +102,8 @@ export const targetModules: MethodOption = {
   words: 'a list such as ["c_attn"], a pattern or "all-linear"',
   holds: (value) => isText(value) || isList(value),
   ...{ flag: "--target-modules <a,b>", reads: "names or pattern" },
-  help: "PEFT's target_modules: names, a pattern, or all-linear (default of vera: PEFT's)",
+  help:
+    "PEFT's target_modules: names, a pattern, or all-linear (default of vera, ia3, tinylora: PEFT's; of subspace: all-linear)",
 };
 
 /** Names of modules. */

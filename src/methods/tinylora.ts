@@ -44,6 +44,25 @@ export function coreOf(
   );
 }
 
+/**
+ * Asserts that a core whose entries are trained has no more of them than a layer has directions.
+ *
+ * @throws {RangeError} when the rank is above the smaller side of a layer's weight.
+ */
+export function assertEntries(
+  { rank = 2, core }: CountedCores,
+  layers: readonly { readonly name: string; readonly sides: readonly number[] }[],
+): void {
+  const small = core === "entries" && layers.find(({ sides }) => rank > Math.min(...sides));
+  if (!small) return;
+  throw new RangeError(
+    `rank must be at most ${
+      Math.min(...small.sides)
+    }, the smaller side of ${small.name}, where the entries of a ` +
+      `core are trained, found ${rank}`,
+  );
+}
+
 /** The number of each layer's vector, as PEFT deals them out: neighbors share one, and the last has what is left. */
 export function vectorsOf(layers: number, weightTying: number): number[] {
   const wanted = layers * (1 - weightTying), even = 2 * Math.round(wanted / 2);
@@ -71,7 +90,8 @@ export const tinylora: Method<"tinylora", CountedCores & Uncounted<"dropout">> =
     },
     vectorSize: {
       ...{ ...positive, flag: "--vector-size <u>", reads: "whole number" },
-      help: "trained values of a vector (default: 64)",
+      help:
+        "trained values of a vector; more than its cores have entries add nothing (default: 64)",
     },
     weightTying: {
       ...{ words: "a number from 0 to 1", holds: isTying },
@@ -85,6 +105,10 @@ export const tinylora: Method<"tinylora", CountedCores & Uncounted<"dropout">> =
   counts(model, options) {
     const sites = linearSites(model, layersOf(model, options), "TinyLoRA");
     const { vectorSize, weightTying } = coreOf(options);
+    assertEntries(
+      options,
+      sites.map(({ layer: { name, outputs, inputs } }) => ({ name, sides: [outputs, inputs] })),
+    );
     const vectors = vectorsOf(sites.length, weightTying).at(-1)! + 1;
     return { beside: { "TinyLoRA's vectors": vectors * vectorSize } };
   },

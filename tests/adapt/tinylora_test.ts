@@ -95,6 +95,11 @@ const unfit: readonly (readonly [TinyLoraOptions, string])[] = [
     { core: "entries", vectorSize: 5 },
     "vectorSize must be 4 where the entries of a core are trained, found 5",
   ],
+  [
+    { core: "entries", rank: 49 },
+    "rank must be at most 48, the smaller side of transformer.h.0.attn.c_attn, where the entries of a core are " +
+    "trained, found 49",
+  ],
 ];
 
 for (const [options, message] of unfit) {

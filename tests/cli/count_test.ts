@@ -56,6 +56,9 @@ Deno.test("the text output has PEFT's line below the table", async () => {
   assertStringIncludes(stdout, line);
   // Training announces another share of the same: 768 of the 61,104 that the base has.
   assertStringIncludes(stdout, "of the model's own 61,104 it trains 1.26%\n");
+  // A frozen A is none of the model's values.
+  const half = await lowrank("count", "--model", model, "--rank", "2", "--freeze-a");
+  assertStringIncludes(half.stdout, "of the model's own 61,104 it trains 0.628%\n");
 });
 
 Deno.test("a published model can be counted by its name", async () => {

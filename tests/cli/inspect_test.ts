@@ -85,6 +85,15 @@ Deno.test("inspect begins with a summary, names sites by their roles, and fits 1
   }
 });
 
+Deno.test("inspect counts no value of a frozen A as trained", () =>
+  withFolder(async (folder) => {
+    const update = { module: "q", A: hostTensor([1, 2], [1, 0]), B: hostTensor([3, 1], [1, 2, 3]) };
+    const updates = [{ ...update, scaling: 1 }];
+    await writeAdapter(folder, { updates, freezeA: true });
+    const { stdout } = await lowrank("inspect", folder);
+    assertStringIncludes(stdout, "\ntrained: 3 values (B alone); rank 1; scaling 1\n");
+  }));
+
 Deno.test("inspect of many modules begins with the medians of each kind of layer", () =>
   withFolder(async (folder) => {
     const A = hostTensor([1, 2], [1, 0]);
@@ -328,7 +337,7 @@ Deno.test("a folder that is nearly an adapter's is told from it, and what to do"
 
 Deno.test("methods of PEFT's that are not read are refused by PEFT's names", () =>
   withFolder(async (folder) => {
-    const rule = "inspect needs LoRA or VeRA, which change weights by low-rank updates";
+    const rule = "inspect needs LoRA or VeRA";
     for (const peft_type of ["LOHA", "PROMPT_TUNING"]) {
       await writeRawAdapter(folder, { ...goodConfig, peft_type });
       await assertFails(["inspect", folder], `${rule}, found "${peft_type}" in ${folder}\n`);

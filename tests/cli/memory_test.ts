@@ -91,6 +91,8 @@ Deno.test("where no formula covers the step, the output says why", async () => {
     bitfit.stdout,
     "this step: there are formulas for full fine-tuning and lora only, found bitfit.",
   );
+  const half = await lowrank("memory", "models/tiny-gpt2", "--freeze-a", "--batch", "1");
+  assertStringIncludes(half.stdout, "this step: the formulas are of A and B that are both trained");
   const gpt2 = await lowrank("memory", "gpt2", "--batch", "1", "--length", "8");
   assertEquals(gpt2.stdout.includes("No closed formula"), false);
 });

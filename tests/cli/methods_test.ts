@@ -62,10 +62,14 @@ const lowRank: readonly MethodKind[] = ["lora", "vera"];
 /** PEFT's name where it has one. */
 const typeOf = (kind: MethodKind): string => methods[kind].peftType ?? kind;
 
+/** Methods whose change of the weights `extract` finds once it is merged. */
+const extracted: readonly MethodKind[] = ["ia3", "tinylora", "subspace"];
+
 const noUpdates = (action: string) => (kind: MethodKind, adapter: string) =>
-  `${action} needs LoRA or VeRA, which change weights by low-rank updates, found "${
-    typeOf(kind)
-  }" in ${adapter}\n`;
+  `${action} needs LoRA or VeRA, found "${typeOf(kind)}" in ${adapter}` +
+  (extracted.includes(kind)
+    ? ": lowrank merge writes a model with it, and lowrank extract the LoRA that is closest to the change\n"
+    : "\n");
 
 const withoutBase = (action: string) => (kind: MethodKind, adapter: string) =>
   kind === "vera"

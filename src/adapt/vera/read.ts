@@ -5,8 +5,10 @@ import { type Folder, folderName } from "../../storage/storage.ts";
 import type { BaseFile } from "../../models/base_file.ts";
 import { type AdapterFolder, openAdapterFolder } from "../../formats/peft/adapter_folder.ts";
 import type { TrainedUpdate } from "../../formats/peft/record.ts";
+import { type MethodKind, methods } from "../../methods/mod.ts";
 import { foundIn, methodOf } from "../load.ts";
 import { usable } from "../loader.ts";
+import { adaptingOf } from "../methods.ts";
 import { readValues, type SavedValues } from "../named_adapter.ts";
 import { parseVera, type VeraFile } from "./load.ts";
 import { veraUpdates } from "./updates.ts";
@@ -45,11 +47,14 @@ export async function isVera(action: string, folder: Folder | AdapterFolder): Pr
   const open = openAdapterFolder(folder), method = await methodOf(open) ?? await unknownType(open);
   if (method === undefined || method === "vera") return method === "vera";
   throw new RangeError(
-    `${action} needs LoRA or VeRA, which change weights by low-rank updates, found ${await foundIn(
-      open,
-      method,
-    )}`,
+    `${action} needs LoRA or VeRA, found ${await foundIn(open, method)}${wayTo(method)}`,
   );
+}
+
+/** The way to the low-rank change of another method, where vectors make one of weights. */
+function wayTo(method: unknown): string {
+  if (!adaptingOf(method)?.merge || methods[method as MethodKind].trains !== "vectors") return "";
+  return ": lowrank merge writes a model with it, and lowrank extract the LoRA that is closest to the change";
 }
 
 /** The name of a method of PEFT's that nothing here reads. */

@@ -187,7 +187,9 @@ async function run(argument: string | undefined, options: CountOptions): Promise
     `trainable params: ${grouped(trainable)} || all params: ${grouped(total)} || trainable%: ${
       percent.toFixed(4)
     }`,
-    ...(lora ? [ofBase(trainable, total - trainable)] : []),
+    ...(lora
+      ? [ofBase(trainable, sumOf(accounting.countModules(architecture), "parameters"))]
+      : []),
     fileSizes(accounting, trainable, total),
     ...(lora ? [] : defaultPerRank(accounting, architecture)),
   ];

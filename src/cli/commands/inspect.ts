@@ -41,11 +41,17 @@ export interface Summarized {
   readonly updates: readonly ScaledShape[];
   /** Of VeRA, how many values its vectors have, which alone are trained. */
   readonly vectors?: number;
+  /** True if B alone is trained. */
+  readonly freezeA?: boolean;
 }
 
 /** Base, parameters, sites, rank and scaling, and where PEFT's rank is another. */
-function summaryOf({ baseModelName, rank, updates, vectors }: Summarized): string {
-  const values = updates.reduce((sum, { A, B }) => sum + sizeOf(A.shape) + sizeOf(B.shape), 0);
+function summaryOf(
+  { baseModelName, rank, updates, vectors, freezeA }: Summarized,
+): string {
+  const sizes = updates.map(({ A, B }) => (freezeA ? 0 : sizeOf(A.shape)) + sizeOf(B.shape));
+  const values = sizes.reduce((sum, size) => sum + size, 0);
+  const which = vectors ? " (VeRA's b and d)" : freezeA ? " (B alone)" : "";
   const modules = Map.groupBy(updates, ({ module }) => module);
   const prefix = sharedPrefix(updates.map(siteName));
   return [
@@ -53,7 +59,7 @@ function summaryOf({ baseModelName, rank, updates, vectors }: Summarized): strin
     `adapts: ${howMany(updates.length, "site")} (${kindsOf(updates).join(", ")}) in ${
       howMany(modules.size, "weight")
     }${prefix && `; names begin with ${prefix}`}`,
-    `trained: ${grouped(vectors ?? values)} values${vectors ? " (VeRA's b and d)" : ""}; rank ${
+    `trained: ${grouped(vectors ?? values)} values${which}; rank ${
       spanOf(updates.map(({ A }) => A.shape[0]))
     }; scaling ${spanOf(updates.map(({ scaling }) => scaling))}`,
     ...fusedNote(modules, rank),
@@ -142,11 +148,11 @@ async function eachInspected(
   using open = new AdapterFolder(folder);
   if (await isVera("inspect", open)) return await eachOfVera(folder, options, take, open);
   const updates: (UpdateShape & Pick<TrainedUpdate, "scaling">)[] = [];
-  const { config } = await eachUpdate(folder, options, async (update) => {
+  const { config, freezeA } = await eachUpdate(folder, options, async (update) => {
     updates.push(shapeOf(update));
     await take(update);
   }, open);
-  return summaryOf({ ...config, updates });
+  return summaryOf({ ...config, updates, freezeA });
 }
 
 /** An update without its values, which need not stay in memory. */
@@ -213,9 +219,9 @@ them as (out, in) or turned says the architecture where it is known, or else the
 shape of dW.
 
 VeRA needs --base, as its file does not say how many inputs a layer has. DoRA's
-change depends on the weight: inspect what combine --base makes of it. Other
-methods have no dW of low rank: where PEFT can merge one, extract finds the LoRA
-that is closest to the change.
+change depends on the weight: inspect what combine --base makes of it. Of other
+methods (TinyLoRA, a random subspace, …) merge writes a model, and extract finds
+the LoRA that is closest to its change.
 
 A low "90%" with a high "needed" is usual: 5% of error is strict. What "90%"
 counts is --error 0.316. An adapter trained at a low rank is often better than

@@ -369,14 +369,16 @@ function footnote({ optimizer, dtype }: ForecastOptions): string[] {
 /** The reason for an empty last column, as a sentence. */
 function noFormula(
   { model_type }: ConfigJson,
-  { kind }: MethodSpec,
+  method: MethodSpec,
   { activationCheckpointing }: CheckpointingOption,
   isQuantized: boolean,
 ): string {
   const why = activationCheckpointing
     ? "the formulas are of steps that keep all activations, found --activation-checkpointing"
-    : kind !== "full" && kind !== "lora"
-    ? `there are formulas for full fine-tuning and lora only, found ${kind}`
+    : method.kind !== "full" && method.kind !== "lora"
+    ? `there are formulas for full fine-tuning and lora only, found ${method.kind}`
+    : loraOf(method)?.freezeA
+    ? "the formulas are of A and B that are both trained, found A frozen"
     : isQuantized
     ? "there are none for a base in 4 bits"
     : model_type === "gpt2"
