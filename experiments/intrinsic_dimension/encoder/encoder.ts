@@ -158,6 +158,7 @@ export const encoderClaims: readonly Claim<Rows>[] = [
       needs(rows).every(({ first }) => first.d90 <= printedNeed) &&
       tasksIn(rows).some(isHeadBelow(rows)),
     found: (rows) => foundBy(rows, "first", "the head alone", (task) => headAlone(rows, task)),
+    note: "Where the head alone is above the mark, the task says nothing of the encoder.",
   },
   {
     text: "On a small encoder LoRA of rank 1 has more values than the task needs",
@@ -173,6 +174,9 @@ export const encoderClaims: readonly Claim<Rows>[] = [
         second.interval[1] < loraValues && mean(quotedOn(task, lora)) > marksOf(rows, task).second
       ),
     found: (rows) => foundBy(rows, "second", "LoRA", (task) => mean(quotedOn(task, lora))),
+    note:
+      "Undecided by SUBJ: between 4,096 values and LoRA's nothing was tried, and the mark is half a point from both, with a " +
+      "standard error of as much.",
   },
 ];
 
