@@ -260,6 +260,10 @@ Deno.test("an option of another method is refused, and so is what a method canno
       }
     }
     await assertFails(train("--method", "bitfits"), "bitfits");
+    const half = train("--freeze-a", "--lora-plus-ratio", "4");
+    await assertFails(half, "needs A and B that are both trained, found --freeze-a: give the rate");
+    const ratio = train("--method", "vera", "--lora-plus-ratio", "4");
+    await assertFails(ratio, "--lora-plus-ratio needs --method lora, found vera");
     await assertFails(
       ["inspect", "tests/golden/adapterhub/gpt2_drop"],
       'found "bottleneck" of the adapters library in tests/golden/adapterhub/gpt2_drop\n',

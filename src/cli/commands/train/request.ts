@@ -335,7 +335,14 @@ export async function modelSpec(options: TrainOptions): Promise<JsonRecord> {
 }
 
 /** The rates of LoRA+ are those of A and B. */
-function assertRates({ loraPlusRatio }: TrainingSpec, { kind }: MethodSpec): void {
-  if (loraPlusRatio === undefined || kind === "lora") return;
-  throw new RangeError(`--lora-plus-ratio needs --method lora, found ${kind}`);
+function assertRates({ loraPlusRatio }: TrainingSpec, method: MethodSpec): void {
+  if (loraPlusRatio === undefined) return;
+  if (method.kind !== "lora") {
+    throw new RangeError(`--lora-plus-ratio needs --method lora, found ${method.kind}`);
+  }
+  if (method.freezeA) {
+    throw new RangeError(
+      "--lora-plus-ratio needs A and B that are both trained, found --freeze-a: give the rate of B by --learning-rate",
+    );
+  }
 }
