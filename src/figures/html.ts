@@ -37,9 +37,9 @@ export function tableHtml(table: DataTable, draw: DrawFormula = texAsText): stri
   return `<details class="quoted">${summary}${scroll("")}</details>`;
 }
 
-/** A letter with its index, such as `W_q`, `A_r=8`, `N_UV`, `l_p` or that in `UᵀW_qV`, but no name such as `n_embd`. */
+/** A letter with its index, such as `W_q`, `A_r=8`, `N_UV`, `l_p`, `L_drop` or that in `UᵀW_qV`, but no name such as `n_embd`. */
 const indexed =
-  /(?<![\w.])(ΔW|[A-Zlnrt])_([a-z0-9]{1,3}(?:=\d+)?(?=[A-Z]?(?!\w))|[A-Z]{1,2}(?!\w))/g;
+  /(?<![\w.])(ΔW|[A-Zlnrt])_((?:drop|[a-z0-9]{1,3})(?:=\d+)?(?=[A-Z]?(?!\w))|[A-Z]{1,2}(?!\w))/g;
 
 /** A power, such as `S^½` or `e^−3`. */
 const power = /(?<=[\p{L}\d])\^([−-]?(?:½|\w+))/gu;

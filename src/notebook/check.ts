@@ -3,7 +3,7 @@
 import type { Outcome } from "../../experiments/mod.ts";
 import { openDevice } from "../device/mod.ts";
 import { palette } from "../figures/figure.ts";
-import { escapeHtml } from "../figures/html.ts";
+import { escapeHtml, symbolsHtml } from "../figures/html.ts";
 import { display, flush, inNotebook, printText } from "./kernel.ts";
 import { progress } from "./progress.ts";
 import { stoppable } from "./stop.ts";
@@ -43,8 +43,10 @@ function lineHtml(claim: string, found?: string): string {
   const rest = found === undefined
     ? ""
     : ` <span style="opacity: 0.75">${escapeHtml(found)}</span>`;
-  return `<div style="${border}"><span style="color: ${palette.merged}">✓</span> ` +
-    `<strong style="font-weight: 600">${escapeHtml(claim)}</strong>${rest}</div>`;
+  const line = `<strong style="font-weight: 600">${escapeHtml(claim)}</strong>${rest}`;
+  return `<div style="${border}"><span style="color: ${palette.merged}">✓</span> ${
+    symbolsHtml(line)
+  }</div>`;
 }
 
 /**

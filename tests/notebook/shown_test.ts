@@ -154,6 +154,8 @@ async function checkRange(cells: Cells): Promise<void> {
 async function checkCheck(cells: Cells): Promise<void> {
   const text = await cells.text(`await check("1 < 2 & more", 1 < 2, "1 and 2");`);
   assertEquals(text, "✓ 1 < 2 & more: 1 and 2");
+  const { "text/html": html } = await cells.bundle(`await check("S^½ < P_t", true);`);
+  assertStringIncludes(String(html), "S<sup>½</sup> &lt; <i>P</i><sub>t</sub>");
   const { status, outputs } = await cells.run(`await check("2 < 1", 2 < 1, "2 and 1");`);
   assertEquals(status, "error");
   assert(outputs.length === 1 && outputs[0].output_type === "error");

@@ -294,11 +294,11 @@ Deno.test("in a section the first figure stands before every claim, and what is 
 
 Deno.test("symbols have their index below and their power above, outside of code and attributes", () => {
   const written =
-    "W_q, ΔW_v·S^½, A_r=8, e^−3, file_name, W_first_x and x.W_q, N_UV, l_p, n_embd, UᵀW_qV, W_qVa";
+    "W_q, ΔW_v·S^½, A_r=8, e^−3, file_name, W_first_x and x.W_q, N_UV, l_p, L_drop, n_embd, UᵀW_qV, W_qVa";
   assertEquals(
     symbolsHtml(`${written}<b title="W_q">r_q</b><code>W_q^2</code>`),
     "<i>W</i><sub>q</sub>, <i>ΔW</i><sub>v</sub>·S<sup>½</sup>, <i>A</i><sub>r=8</sub>, e<sup>−3</sup>, " +
-      "file_name, W_first_x and x.W_q, <i>N</i><sub>UV</sub>, <i>l</i><sub>p</sub>, n_embd, Uᵀ<i>W</i><sub>q</sub>V, W_qVa" +
+      "file_name, W_first_x and x.W_q, <i>N</i><sub>UV</sub>, <i>l</i><sub>p</sub>, <i>L</i><sub>drop</sub>, n_embd, Uᵀ<i>W</i><sub>q</sub>V, W_qVa" +
       '<b title="W_q"><i>r</i><sub>q</sub></b><code>W_q^2</code>',
   );
 });
