@@ -1,6 +1,6 @@
 /** Pictures of the library as HTML that needs no script. @module */
 
-import { type Figure, palette } from "../src/figures/figure.ts";
+import { type Axis, type Figure, palette } from "../src/figures/figure.ts";
 import { loadMathJax } from "../src/figures/formula.ts";
 import { type DrawFormula, escapeHtml, pictureSource, tableHtml } from "../src/figures/html.ts";
 import {
@@ -20,10 +20,11 @@ const letters = { plot: 16, drawing: 17 };
 
 /** A plot, drawn twice; `alt` says what it shows. One with panels keeps the height that they need. */
 export async function plotHtml(figure: Figure, alt: string): Promise<string> {
+  const lettered = withLetters(figure.layout) as Figure["layout"], { height = usual } = lettered;
   const [large, small] = await Promise.all([projector, phone].map((size) => {
-    const large = withLetters(figure.layout) as Figure["layout"], { height = usual } = large;
     const own = { margin: { t: 36, r: 16, b: 50, l: 60 }, height: size.height };
-    return plotSvg({ ...figure, layout: { ...large, ...height === usual && own } }, size.width);
+    const layout = size === phone ? { ...lettered, ...fewerTicks(lettered) } : lettered;
+    return plotSvg({ ...figure, layout: { ...layout, ...height === usual && own } }, size.width);
   }));
   return `<picture class="plot">${
     imageHtml(alt, forBothPapers(large), forBothPapers(small))
@@ -32,6 +33,25 @@ export async function plotHtml(figure: Figure, alt: string): Promise<string> {
 
 /** Height that figures have unless they need another one. */
 const usual = 420;
+
+/** Least pixels between the numbers below a plot on a phone, where all panels have about so many pixels. */
+const leastApart = 28, panelsWidth = 200;
+
+/** The horizontal axes whose panels are too narrow for their ticks, with every second or fourth. */
+const fewerTicks = (layout: Figure["layout"]): Record<string, unknown> =>
+  Object.fromEntries(
+    Object.entries(layout).filter(([name]) => /^xaxis\d*$/.test(name)).map((
+      [name, axis],
+    ) => [name, { ...axis as Axis, ...widerSteps(axis as Axis) }]),
+  );
+
+function widerSteps({ range, dtick, domain: [from, to] = [0, 1] }: Axis): Axis {
+  if (typeof dtick !== "number" || !range) return {};
+  const width = panelsWidth * (to - from) / Math.abs(range[1]! - range[0]!);
+  let step = dtick;
+  while (step * width < leastApart) step *= 2;
+  return { dtick: step };
+}
 
 /** Fonts of a layout, whatever they are for, at one size. */
 function withLetters(part: unknown): unknown {

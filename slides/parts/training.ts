@@ -53,7 +53,7 @@ function shareBars(trained: Readonly<Record<string, number>>): Pick<Figure, "dat
   const bars = barsAcross(Object.entries(trained), ([, values]) => values, ([label]) => label, {
     color,
   }, { text: Object.values(trained).map(grouped), textposition: "outside" });
-  const x = axis("trained parameters", { range: [0, 1.5 * Math.max(...Object.values(trained))] });
+  const x = axis("trained parameters", { range: [0, 1.75 * Math.max(...Object.values(trained))] });
   return {
     data: [bars],
     layout: baseLayout(x, axis("", { autorange: "reversed" }), { height: 240 }),
