@@ -54,8 +54,14 @@ export interface WgslProgram<S extends string = string> {
    * past the end must return.
    */
   readonly workgroups: (scalars: ScalarValues<S>) => number;
-  /** A faster program for an adapter; only products and attention may have one (decision 0010). */
-  readonly variant?: (adapter: AdapterTraits) => WgslProgram<S> | undefined;
+  /**
+   * A faster program for an adapter and a launch, the same value for the same choice; only products and attention
+   * may have one (decision 0010).
+   */
+  readonly variant?: (
+    adapter: AdapterTraits,
+    scalars: ScalarValues<S>,
+  ) => WgslProgram<S> | undefined;
 }
 
 /** Traits that select among programs that compute the same values. */
@@ -64,6 +70,22 @@ export interface AdapterTraits {
   readonly software: boolean;
   /** Threads per subgroup, if it is fixed and subgroup operations are allowed; else 0. */
   readonly subgroupSize: number;
+  /** The name of the program that was the fastest here for products of about a size, where that was measured. */
+  readonly fastestProduct?: (size: ProductSize) => string | undefined;
+}
+
+/** Size and layout of a product C = op(A) op(B), C being m x n. */
+export interface ProductSize {
+  /** Rows of C. */
+  readonly m: number;
+  /** Columns of C. */
+  readonly n: number;
+  /** Terms of a sum. */
+  readonly k: number;
+  /** 1 where A is stored as k x m, else 0. */
+  readonly transposeA: number;
+  /** 1 where B is stored as n x k, else 0. */
+  readonly transposeB: number;
 }
 
 /**
@@ -162,9 +184,13 @@ export function elementsOf(rows: number, width: number, stride = width, offset =
   return rows > 0 && width > 0 ? offset + (rows - 1) * stride + width : 0;
 }
 
+/** True for software adapters with subgroups of 8. */
+export const hasSubgroups = ({ software, subgroupSize }: AdapterTraits): boolean =>
+  software && subgroupSize === 8;
+
 /** A program for software adapters with subgroups of 8, as a {@link WgslProgram.variant}. */
 export function inSubgroups<S extends string>(program: WgslProgram<S>): WgslProgram<S>["variant"] {
-  return ({ software, subgroupSize }) => software && subgroupSize === 8 ? program : undefined;
+  return (adapter) => hasSubgroups(adapter) ? program : undefined;
 }
 
 /** 1 when all counts are multiples of four, so that a shader may load four elements at a time, else 0. */

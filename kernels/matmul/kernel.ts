@@ -1,18 +1,21 @@
 /** Matrix product with strides, in all four layouts. @module */
 
 import {
+  type AdapterTraits,
   areFours,
   ceilDivide,
   defineKernel,
   elementsOf,
   f32,
-  inSubgroups,
+  hasSubgroups,
   type Kernel,
   type Numbers,
   type WgslProgram,
 } from "../kernel.ts";
 import { bindingsIn, storedAs, type StoredType, valueOf } from "../float16/kernel.ts";
-import code from "./matmul.wgsl" with { type: "text" };
+import directCode from "./direct.wgsl" with { type: "text" };
+import tiledCode from "./matmul.wgsl" with { type: "text" };
+import operandsCode from "./operands.wgsl" with { type: "text" };
 import subgroupCode from "./subgroup.wgsl" with { type: "text" };
 
 const scalars = {
@@ -47,7 +50,9 @@ function lanesOf({ m, n }: { readonly m: number; readonly n: number }) {
   return { columnLanes, rowLanes };
 }
 
-const subgroupProgram = (type: StoredType): WgslProgram<keyof typeof scalars> => ({
+type ProductProgram = WgslProgram<keyof typeof scalars>;
+
+const subgroupProgram = (type: StoredType): ProductProgram => ({
   code: subgroupCode,
   constants: (s) => {
     const second = Number(s.k2 > 0), single = Number(s.m === 1);
@@ -61,6 +66,65 @@ const subgroupProgram = (type: StoredType): WgslProgram<keyof typeof scalars> =>
     return ceilDivide(s.m, 32 / columnLanes * rowLanes) * ceilDivide(s.n, 4 * columnLanes);
   },
 });
+
+/** The constants of operands.wgsl. */
+const operandConstants =
+  (type: StoredType): ProductProgram["constants"] => ({ transposeA, transposeB, k2 }) => ({
+    ...{ transposeA, transposeB, second: Number(k2 > 0), stored: storedAs(type) },
+  });
+
+const tiledProgram = (type: StoredType): ProductProgram => ({
+  code: `${operandsCode}\n${tiledCode}`,
+  constants: operandConstants(type),
+  workgroups: ({ m, n }) => ceilDivide(m, 64) * ceilDivide(n, 64),
+});
+
+/** The program of direct.wgsl in which a workgroup makes `rows` x `columns` elements of C. */
+const directProgram = (rows: number, columns: number) => (type: StoredType): ProductProgram => {
+  const constants = operandConstants(type)!;
+  const across = { rowsAcross: rows / 4, columnsAcross: columns / 4 };
+  return {
+    code: `${operandsCode}\n${directCode}`,
+    constants: (s) => ({ ...constants(s), ...across }),
+    workgroups: ({ m, n }) => ceilDivide(m, rows) * ceilDivide(n, columns),
+  };
+};
+
+/** The name of the program for some software adapters. */
+const subgroupName = "subgroup";
+
+/** Programs that every adapter may run, by name. */
+const programs = {
+  "tiled": tiledProgram,
+  "direct 32 x 32": directProgram(32, 32),
+  "direct 16 x 16": directProgram(16, 16),
+  "direct 32 x 8": directProgram(32, 8),
+  "direct 8 x 32": directProgram(8, 32),
+  "direct 8 x 8": directProgram(8, 8),
+} as const;
+
+/**
+ * Names of the programs for products that an adapter may run, one of which a device runs where
+ * {@link AdapterTraits.fastestProduct} names it. The first is what it runs elsewhere.
+ */
+export const productPrograms = (adapter: AdapterTraits): string[] =>
+  hasSubgroups(adapter) ? [subgroupName, ...Object.keys(programs)] : Object.keys(programs);
+
+/** True for the name of a program for products. */
+export const isProductProgram = (name: string): boolean =>
+  name === subgroupName || Object.hasOwn(programs, name);
+
+/** The program that was measured to be the fastest for a launch, or else that of software adapters. */
+function variantIn(type: StoredType): ProductProgram["variant"] {
+  const subgroup = subgroupProgram(type);
+  const others: Readonly<Record<string, ProductProgram>> = Object.fromEntries(
+    Object.entries(programs).map(([name, programIn]) => [name, programIn(type)]),
+  );
+  return (adapter, { m, n, k, k2, transposeA, transposeB }) => {
+    const fastest = adapter.fastestProduct?.({ m, n, k: k + k2, transposeA, transposeB });
+    return others[fastest ?? ""] ?? (hasSubgroups(adapter) ? subgroup : undefined);
+  };
+}
 
 /** The scalars of a product without a second pair. */
 export const onePair = { k2: 0, a2Offset: 0, a2Stride: 0, b2Offset: 0, b2Stride: 0 } as const;
@@ -128,17 +192,7 @@ function productWith(type: StoredType): Matmul {
       c: elementsOf(s.m, s.n, s.cStride, s.cOffset),
     }),
     flops: ({ m, n, k, k2 }) => 2 * m * n * (k + k2),
-    wgsl: {
-      code,
-      constants: ({ transposeA, transposeB, k2 }) => ({
-        transposeA,
-        transposeB,
-        second: Number(k2 > 0),
-        stored: storedAs(type),
-      }),
-      workgroups: ({ m, n }) => ceilDivide(m, 64) * ceilDivide(n, 64),
-      variant: inSubgroups(subgroupProgram(type)),
-    },
+    wgsl: { ...tiledProgram(type), variant: variantIn(type) },
     // Threads split the longer side of C, its columns if it is wider than high, so that the smaller
     // operand is the one that every thread packs for itself. Cuts fall between whole tiles of 4 rows or 8
     // columns. A product with k = 0 writes the bias.

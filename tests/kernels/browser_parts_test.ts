@@ -5,7 +5,10 @@
 
 import { assertEquals } from "@std/assert";
 import { browserPath } from "../support/parts.ts";
+import type { AdapterTraits } from "../../kernels/kernel.ts";
+import { productPrograms } from "../../kernels/matmul/kernel.ts";
 import { casesByKernel } from "./cases.ts";
+import { plainAdapter, tunedTo } from "./devices.ts";
 
 interface Program {
   readonly name: string;
@@ -16,17 +19,24 @@ interface Program {
 /** Each kernel's programs with the constants of its first case. */
 function programs(): Program[] {
   return [...casesByKernel.values()].flatMap(([{ kernel: { name, wgsl }, scalars }]) => {
-    const variant = wgsl.variant?.({ software: true, subgroupSize: 8 });
     const plain = { name, code: wgsl.code, constants: wgsl.constants?.(scalars) ?? {} };
-    if (!variant) return [plain];
-    const code = `enable subgroups;\n${variant.code}`; // Deno wants it left out, the standard wants it
-    return [plain, {
-      name: `${name} variant`,
-      code,
-      constants: variant.constants?.(scalars) ?? {},
-    }];
+    const variants = new Set(adapters.map((adapter) => wgsl.variant?.(adapter, scalars)));
+    return [
+      plain,
+      ...[...variants].filter((variant) => variant !== undefined).map((variant, i) => ({
+        name: `${name} variant ${i}`,
+        code: `enable subgroups;\n${variant.code}`, // Deno wants it left out, the standard wants it
+        constants: variant.constants?.(scalars) ?? {},
+      })),
+    ];
   });
 }
+
+/** Adapters that take every variant. */
+const adapters: readonly AdapterTraits[] = [
+  { software: true, subgroupSize: 8 },
+  ...productPrograms(plainAdapter).map(tunedTo),
+];
 
 /** Runs in the page: compiles all and sends home what the compiler said. */
 const script = `

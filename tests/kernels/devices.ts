@@ -1,7 +1,8 @@
 /** The devices on which kernels are checked, and the checks made of cases. @module */
 
 import { assert } from "@std/assert";
-import type { Kernel } from "../../kernels/kernel.ts";
+import type { AdapterTraits, Kernel } from "../../kernels/kernel.ts";
+import { productPrograms } from "../../kernels/matmul/kernel.ts";
 import type { HostData } from "../../src/core/tensor.ts";
 import { openCpuDevice } from "../../src/device/cpu/cpu_device.ts";
 import { findUsableAdapter, requestDevice } from "../../src/device/webgpu/adapter.ts";
@@ -26,15 +27,30 @@ export const ownCpu: TestedDevice = { ...cpuWith(2, false), name: "cpu" };
 /** Every device, with our own products on the CPU. */
 export const kernelDevices: readonly TestedDevice[] = [reference, ownCpu, webgpu];
 
-/** An adapter without subgroups, which has no variants of kernels: any but the software one at hand. */
-export const withoutVariants: TestedDevice = {
+/** An adapter without subgroups, as those of hardware are. */
+export const plainAdapter: AdapterTraits = { software: false, subgroupSize: 0 };
+
+/** An adapter on which one program was the fastest for every product. */
+export const tunedTo = (program: string): AdapterTraits => ({
+  ...plainAdapter,
+  fastestProduct: () => program,
+});
+
+const webgpuAs = (name: string, traits: AdapterTraits): TestedDevice => ({
   ...webgpu,
-  name: "webgpu without variants",
+  name: `webgpu ${name}`,
   open: async () => {
-    const { gpu, traits } = await requestDevice((await findUsableAdapter())!);
-    return new WebgpuDevice({ gpu, traits: { ...traits, subgroupSize: 0 } }, "without variants");
+    const { gpu } = await requestDevice((await findUsableAdapter())!);
+    return new WebgpuDevice({ gpu, traits }, name);
   },
-};
+});
+
+/** The adapter at hand without variants of kernels, which any but the software one has. */
+export const withoutVariants: TestedDevice = webgpuAs("without variants", plainAdapter);
+
+/** The adapter at hand with one program for all products, for each that is not that of {@link withoutVariants}. */
+export const tunedDevices: readonly TestedDevice[] = productPrograms(plainAdapter).slice(1)
+  .map((program) => webgpuAs(`with products ${program}`, tunedTo(program)));
 
 /** True for a kernel that has another program without subgroups. */
 export const hasVariant = ({ wgsl }: Kernel): boolean => wgsl.variant !== undefined;

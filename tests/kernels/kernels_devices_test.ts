@@ -14,6 +14,7 @@ import {
   isShared,
   kernelDevices,
   ownCpu,
+  tunedDevices,
   withoutVariants,
 } from "./devices.ts";
 import type { KernelCase } from "./kernel_case.ts";
@@ -42,6 +43,9 @@ const products = kernelCases.filter(({ kernel }) => /^matmul(_b?f16)?$/.test(ker
 const attention = [...kernelCases, ...largeCases]
   .filter(({ kernel }) => kernel.name.startsWith("attention"));
 await testOn([cpuWith(2, true)], checksOf([...products, ...attention]));
+
+// The storage types of B share all that the programs differ in.
+await testOn(tunedDevices, checksOf(products.filter(({ kernel }) => kernel === kernels.matmul)));
 
 Deno.test("each product has cases that BLAS gets, and others", () => {
   for (const [name, own] of Map.groupBy(products, ({ kernel }) => kernel.name)) {

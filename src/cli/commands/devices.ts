@@ -9,6 +9,8 @@ Variables:
   LOWRANK_DEVICE            cpu or webgpu, where --device does not say (auto)
   LOWRANK_REQUIRE_HARDWARE  1 refuses software, and the CPU in place of a GPU,
                             unless --device cpu asks for it
+  LOWRANK_TUNED             a file of deno task tune, which in a clone finds the
+                            fastest programs for a GPU
   LOWRANK_BLAS              off, auto or the path of a library (default: auto)
 
 JSON: {"chosen", "refusal", "devices"}; chosen is null where a command would be

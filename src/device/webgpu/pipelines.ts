@@ -16,7 +16,6 @@ export interface Pipeline {
 }
 
 interface Compiled {
-  readonly program: WgslProgram;
   readonly module: GPUShaderModule;
   readonly layout: GPUBindGroupLayout;
   readonly byConstants: Map<string, Pipeline>;
@@ -24,12 +23,12 @@ interface Compiled {
 
 type Scalars = Readonly<Record<string, number>>;
 
-/** Chooses each kernel's program for the adapter and compiles it once for each set of constants. */
+/** Chooses a program for each launch on the adapter and compiles it once for each set of constants. */
 export class Pipelines {
   readonly #device: GPUDevice;
   readonly #traits: AdapterTraits;
   readonly #errors: ErrorLog;
-  readonly #kernels = new Map<Kernel, Compiled>();
+  readonly #programs = new Map<WgslProgram, Compiled>();
   #nextId = 0;
 
   /** Starts empty. */
@@ -41,13 +40,13 @@ export class Pipelines {
 
   /** Workgroups of a launch. */
   workgroups(kernel: Kernel, scalars: Scalars): number {
-    return this.#compiled(kernel).program.workgroups(scalars);
+    return this.#program(kernel, scalars).workgroups(scalars);
   }
 
   /** The pipeline for a launch. */
   get(kernel: Kernel, scalars: Scalars): Pipeline {
-    const compiled = this.#compiled(kernel);
-    const constants = compiled.program.constants?.(scalars) ?? {};
+    const program = this.#program(kernel, scalars), compiled = this.#compiled(kernel, program);
+    const constants = program.constants?.(scalars) ?? {};
     const key = JSON.stringify(constants);
     const found = compiled.byConstants.get(key);
     if (found) return found;
@@ -86,18 +85,20 @@ export class Pipelines {
     return { id: this.#nextId++, pipeline, layout, kernel };
   }
 
-  #compiled(kernel: Kernel): Compiled {
-    const found = this.#kernels.get(kernel);
+  #program({ wgsl }: Kernel, scalars: Scalars): WgslProgram {
+    return wgsl.variant?.(this.#traits, scalars) ?? wgsl;
+  }
+
+  #compiled(kernel: Kernel, program: WgslProgram): Compiled {
+    const found = this.#programs.get(program);
     if (found) return found;
     const label = kernel.name;
-    const program = kernel.wgsl.variant?.(this.#traits) ?? kernel.wgsl;
     const made = this.#guard(kernel, () => ({
-      program,
       module: this.#device.createShaderModule({ label, code: program.code }),
       layout: this.#device.createBindGroupLayout({ label, entries: layoutEntries(kernel) }),
       byConstants: new Map<string, Pipeline>(),
     }));
-    this.#kernels.set(kernel, made);
+    this.#programs.set(program, made);
     return made;
   }
 

@@ -21,6 +21,7 @@ import {
 import { bufferOf, BufferPool, type PooledBuffer } from "./buffers.ts";
 import { ErrorLog } from "./error_log.ts";
 import { Recorder } from "./recorder.ts";
+import { tunedFor } from "./tuned.ts";
 
 // The device.
 
@@ -241,15 +242,21 @@ export async function openWebgpuDevice(): Promise<WebgpuDevice> {
 }
 
 /**
- * Opens a given adapter.
+ * Opens a given adapter, with the programs for products that `LOWRANK_TUNED` names.
  *
  * @throws {DeviceError} when it refuses.
+ * @throws {RangeError} when that file has nothing of this adapter.
  */
 export async function openAdapter(adapter: GPUAdapter): Promise<WebgpuDevice> {
   const name = adapterName(adapter.info);
   const software = isSoftwareAdapter(adapter.info) ? " (software)" : "";
+  const fastestProduct = await tunedFor(name), tuned = fastestProduct ? ", tuned" : "";
   try {
-    return new WebgpuDevice(await requestDevice(adapter), `webgpu, ${name}${software}`);
+    const { gpu, traits } = await requestDevice(adapter);
+    return new WebgpuDevice(
+      { gpu, traits: { ...traits, fastestProduct } },
+      `webgpu, ${name}${software}${tuned}`,
+    );
   } catch (error) {
     throw new DeviceError(`opening ${name} with webgpu failed: ${(error as Error).message}`, {
       cause: error,
