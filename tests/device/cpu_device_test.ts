@@ -67,19 +67,25 @@ Deno.test("cpu: values survive the growth of the memory, and high addresses work
   assert(high.data.every((value, at) => value === (at < 1000 ? 14 : 3)));
 });
 
+/** Tensors of a sum whose rows from one on are 1 GiB from the gradient, where the device does not check them. */
+function trapFrom(scope: Scope, row: number) {
+  const count = 40_000, dOut = scope.allocate([8], "f32", "scratch", "dOut");
+  const order = scope.allocate([count], "u32", "scratch", "order");
+  const starts = scope.allocate([count + 1], "u32", "scratch", "starts");
+  const dTable = scope.allocate([count], "f32", "scratch", "dTable");
+  scope.device.write(order, new Uint32Array(count).fill(2 ** 28, row));
+  scope.device.write(starts, Uint32Array.from({ length: count + 1 }, (_, row) => row));
+  const scalars = { vocabulary: count, width: 1, accumulate: 0 };
+  const sum = () =>
+    scope.device.launch(embeddingBackward, { dOut, order, starts, dTable }, scalars);
+  return { sum, count, order, dTable };
+}
+
 for (const threads of [1, 2]) {
   Deno.test(`cpu: a device whose kernel trapped does no more work, ${threads} threads`, async () => {
     using device = await openCpuDevice({ threads });
     using scope = new Scope(device);
-    const count = 40_000, dOut = scope.allocate([8], "f32", "scratch", "dOut");
-    const order = scope.allocate([count], "u32", "scratch", "order");
-    const starts = scope.allocate([count + 1], "u32", "scratch", "starts");
-    const dTable = scope.allocate([count], "f32", "scratch", "dTable");
-    // The device does not check positions; this one is 1 GiB from the gradient. Every thread meets it.
-    device.write(order, new Uint32Array(count).fill(2 ** 28));
-    device.write(starts, Uint32Array.from({ length: count + 1 }, (_, row) => row));
-    const scalars = { vocabulary: count, width: 1, accumulate: 0 };
-    const sum = () => device.launch(embeddingBackward, { dOut, order, starts, dTable }, scalars);
+    const { sum, count, order, dTable } = trapFrom(scope, 0); // every thread meets it
     const failure = assertThrows(sum, DeviceError, "embedding_backward trapped").message;
     const after = `the cpu device does no more work: ${failure}`;
     assertThrows(sum, DeviceError, after);
@@ -90,6 +96,15 @@ for (const threads of [1, 2]) {
     await assertRejects(() => device.read(dTable), DeviceError, after);
   });
 }
+
+Deno.test("cpu: a trap is told whichever thread meets it", async () => {
+  // The last rows are one thread's or the other's: in 20 devices the worker meets them at least once.
+  for (let i = 0; i < 20; i++) {
+    using device = await openCpuDevice({ threads: 2 });
+    using scope = new Scope(device);
+    assertThrows(trapFrom(scope, 39_999).sum, DeviceError, "embedding_backward trapped");
+  }
+});
 
 Deno.test("cpu: many small launches and devices, one after another and side by side", async () => {
   const devices = await Promise.all([1, 2, 3].map((threads) => openCpuDevice({ threads })));
