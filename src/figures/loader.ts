@@ -53,13 +53,15 @@ const loader = `(packed) => {
     box.querySelector("[data-hint]").remove();
     control.enable(true);
   };
+  // A mark at the end of an axis is whole, not half a disc.
+  const whole = (trace) => /markers/.test(trace.mode) ? { ...trace, cliponaxis: false } : trace;
   const draw = async (place, { data, layout, steps = [{ data, layout }], sayings }) => {
     const { newPlot, react, relayout } = await plotly;
     const show = async (at) => {
       const { data, layout } = steps[at];
       place.style.height = (layout.height ?? 420) + "px"; // plotly asks for it when the width changes
       // Plotly writes into a layout, and would keep the range of one step for the next.
-      const figure = { data, layout: structuredClone(layout), config };
+      const figure = { data: data.map(whole), layout: structuredClone(layout), config };
       await (place.data ? react(place, figure) : newPlot(place, figure));
       const changes = { ...thin(place), ...fit(place) };
       if (changes.height) place.style.height = changes.height + "px";

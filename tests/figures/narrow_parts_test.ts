@@ -166,6 +166,23 @@ Deno.test({
 });
 
 Deno.test({
+  name: "marks at the ends of an axis are whole, and lines end there",
+  ignore,
+  async fn() {
+    const at = { x: [0, 100], y: [0, 1] };
+    const layout = baseLayout(axis("x", { range: [0, 100] }), axis("y", { range: [0, 1] }));
+    const data = (["markers", "lines"] as const).map((mode) => ({
+      ...{ type: "scatter", mode, ...at } as const,
+    }));
+    await drawn({ ...words, data, layout }, 310, async (page) => {
+      const cut = (part: string) =>
+        page.evaluate(`document.querySelector("${part}").closest("[clip-path^=url]") !== null`);
+      assertEquals([await cut("path.point"), await cut("path.js-line")], [false, true]);
+    })();
+  },
+});
+
+Deno.test({
   name: "a figure that fits keeps its height",
   ignore,
   fn: drawn(curves, 1200, async (page) => {
