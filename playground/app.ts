@@ -166,7 +166,7 @@ export class App {
     return this.#isFinite && this.#reading!.steps < mostSteps;
   }
 
-  /** A pause, after which a reader may go on. */
+  /** True if a run at a stop has just come to its pause. */
   get #isAnswered(): boolean {
     return isAnswered(this.#state.stop, this.#reading!.steps, this.pace);
   }

@@ -29,7 +29,7 @@ const plane = lessonSettings({ width: 2 });
  */
 export const stepsOfStop = 300;
 
-/** True if a run at a stop has come to the end of {@link stepsOfStop} in its last so many steps. */
+/** True if a run at a stop has come to the end of {@link stepsOfStop} within its last `last` steps. */
 export const isAnswered = (stop: number, steps: number, last: number): boolean =>
   stop > 0 && steps >= stepsOfStop && steps - last < stepsOfStop;
 

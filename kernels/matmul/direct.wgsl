@@ -2,8 +2,8 @@
 //
 // A thread sums 4 x 4 elements of C in registers, from factors that it loads itself: neighbors share what they load
 // by the cache. Of the 64 threads of a workgroup, `rowsAcross` by `columnsAcross` make different elements; the
-// others, its parts, take every so many-th term of the same, so that a thin C, as of a low rank, has work for as
-// many. Neighboring threads take neighboring terms. At the end the parts are added through workgroup memory.
+// others, its parts, take strided terms of the same, so that a thin C, as of a low rank, has work for as many.
+// Neighboring threads take neighboring terms. At the end the parts are added through workgroup memory.
 
 // Threads that make different rows, and different columns, of C: powers of two.
 override rowsAcross: u32;
@@ -15,7 +15,7 @@ var<workgroup> sums: array<mat4x4f, threads>;
 
 var<private> sum: mat4x4f;
 
-// Adds every so many-th of the k terms of a pair of matrices.
+// Adds terms part, part + parts, … of the k of a pair of matrices.
 fn addTerms(ofA: Matrix, ofB: Matrix, k: u32, i: u32, j: u32, part: u32, parts: u32) {
   for (var p = part; p < k; p += parts) {
     let x = rowsOfA(ofA, i, p, k);

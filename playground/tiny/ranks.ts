@@ -8,11 +8,11 @@ export class RightByRank {
   #common = "";
   readonly #percents = new Map<number, number>();
 
-  /** Takes a training; the comparison in words, or the question that leads to it. */
+  /** Takes a training; returns the comparison in words, or the question that leads to it. */
   take({ start, right, canContinue }: TuningCurves): string {
     if (canContinue || right.length === 0) return "";
-    const { settings: { rank, ...others }, lines } = start,
-      common = JSON.stringify([others, lines]);
+    const { settings: { rank, ...others }, lines, computedBy } = start;
+    const common = JSON.stringify([others, lines, computedBy]);
     if (common !== this.#common) this.#percents.clear();
     this.#common = common;
     const [, percent] = right.at(-1)!;
@@ -26,6 +26,8 @@ export class RightByRank {
   #compared(): string {
     const each = [...this.#percents].toSorted(([one], [other]) => one - other)
       .map(([rank, percent]) => `r = ${rank} ${percent.toFixed(0)}%`);
-    return ` Right by rank, all else the same: ${each.join(", ")}; another seed may say otherwise.`;
+    return ` Right by rank, with the same α (s = α / r) and all else: ${
+      each.join(", ")
+    }; another seed may say otherwise.`;
   }
 }

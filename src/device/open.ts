@@ -72,7 +72,8 @@ const webgpu = () => import("./webgpu/webgpu_device.ts");
  * In a browser the `cpu` device has one thread, and looks for `cpu.wasm` next to the bundle.
  *
  * @throws {DeviceError} when the requested device cannot be opened.
- * @throws {RangeError} when `threads` is not a positive integer up to 256, or one of the variables is unknown.
+ * @throws {RangeError} when `threads` is not a positive integer up to 256, one of the variables is unknown, or
+ * `LOWRANK_TUNED` names no file of `deno task tune` with this adapter.
  *
  * @example
  * ```ts

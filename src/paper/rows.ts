@@ -86,13 +86,13 @@ function tableNames(table: string): string[] {
   if (known.includes(table)) return [table];
   const hint = meant(table, known);
   throw new RangeError(
-    `a table must be table1 to ${lastTable}, text or all, found ${table}${hint}`,
+    `a table must be table1 to ${lastTable}, text or all, found ${table || '""'}${hint}`,
   );
 }
 
 /** The table of a bare number: "6", "table 6" and "Table6" are table6. */
 function meant(table: string, known: readonly string[]): string {
-  const name = `table${/^(?:t[a-z]*)?[ ._-]*(\d+)$/i.exec(table)?.[1]}`;
+  const name = `table${/^(?:t(?:ab(?:le)?s?)?)?[ ._-]*(\d+)$/i.exec(table)?.[1]}`;
   return known.includes(name) ? ` (did you mean ${name}?)` : "";
 }
 

@@ -35,8 +35,11 @@ Deno.test({
       const file = JSON.parse(await Deno.readTextFile(path)), [, name] = Object.keys(file);
       assertEquals(file.other, [earlier]);
       assertEquals(file[name].length, 9);
+      const huge = ["--widths", "100000", "--tokens", "100000", "--ranks", "50000", "--out", path];
+      await assertRejects(() => tune(huge), RangeError, "takes in one launch, found none of 9");
+      assertEquals(JSON.parse(await Deno.readTextFile(path)), file);
       using device = await open();
-      assertMatch(device.description, /, tuned$/);
+      assertMatch(device.description, /, tuned [0-9a-f]{8}$/);
       await assertRejects(
         () => withVariables({ LOWRANK_TUNED: `${path}x` }, () => openDevice({ kind: "webgpu" })),
         RangeError,

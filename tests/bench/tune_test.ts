@@ -1,11 +1,13 @@
 /** The search of `deno task tune` with a clock that is given, and its file; nothing is timed here. */
 
 import { assert, assertEquals, assertThrows } from "@std/assert";
-import { allProducts, fastestFor, layerProducts } from "../../bench/tune.ts";
+import { allProducts, fastestFor, layerProducts, mergedProducts } from "../../bench/tune.ts";
 import { isProductProgram, productPrograms } from "../../kernels/matmul/kernel.ts";
 import { checkTuned, nearestProduct } from "../../src/device/webgpu/tuned.ts";
 
 const size = { m: 128, n: 8, k: 768, transposeA: 0, transposeB: 1 };
+
+const tuned = (change: object = {}) => ({ ...size, program: "tiled", ...change });
 
 /** A clock whose programs take given times, in turn. */
 const clockOf =
@@ -24,22 +26,31 @@ Deno.test("the products of a layer are those of both passes, each once", () => {
 
 Deno.test("the program of the least time is kept, of all rounds", async () => {
   const clock = clockOf({ tiled: [3, 3], direct: [9, 2] });
-  const { program, times } = await fastestFor(size, ["tiled", "direct"], 2, clock);
-  assertEquals({ program, times }, { program: "direct", times: { tiled: 3, direct: 2 } });
+  const found = await fastestFor(size, ["tiled", "direct"], 2, clock);
+  const times = { tiled: 3, direct: 2 };
+  assertEquals(found, { ...size, program: "direct", untuned: "tiled", times });
 });
 
-Deno.test("the first program stays where another is hardly faster", async () => {
+Deno.test("the untuned program stays where another is hardly faster", async () => {
   const clock = clockOf({ tiled: [3], direct: [2.9] });
   assertEquals((await fastestFor(size, ["tiled", "direct"], 1, clock)).program, "tiled");
 });
 
-Deno.test("rounds go to and fro, without programs that are hopeless", async () => {
+Deno.test("the untuned program has all turns, however slow its first one was", async () => {
+  const clock = clockOf({ tiled: [9, 1], direct: [2, 2] });
+  assertEquals((await fastestFor(size, ["tiled", "direct"], 2, clock)).program, "tiled");
+});
+
+Deno.test("later products take the place of those of their size, others stay", () => {
+  const [small, large] = [tuned(), tuned({ m: 1024 })], again = tuned({ program: "direct 8 x 8" });
+  assertEquals(mergedProducts([small, large], [again]), [again, large]);
+});
+
+Deno.test("rounds go to and fro, without programs that are too slow", async () => {
   const ran: string[] = [];
   await fastestFor(size, ["a", "b", "c"], 3, clockOf({ a: [1, 1, 1], b: [2, 2, 2], c: [4] }, ran));
   assertEquals(ran.join(""), "abc" + "ba" + "ab");
 });
-
-const tuned = (change: object = {}) => ({ ...size, program: "tiled", ...change });
 
 Deno.test("a product takes the program of the nearest one of its layout", () => {
   const fastest = nearestProduct([
@@ -54,23 +65,17 @@ Deno.test("a product takes the program of the nearest one of its layout", () => 
   assertEquals(fastest({ ...size, k: 0 }), "tiled");
 });
 
-Deno.test("a file of other measurements is refused by the adapter's name", () => {
+Deno.test("a file of other measurements is refused by what is wrong and its adapter's name", () => {
   assertEquals(checkTuned("t.json", { gpu: [tuned()] }), { gpu: [tuned()] });
-  const wrong = [
-    tuned({ program: "fast" }),
-    tuned({ m: 0 }),
-    tuned({ n: 1.5 }),
-    tuned({ transposeA: 2 }),
-    null,
-  ];
-  for (const product of wrong) {
-    assertThrows(
-      () => checkTuned("t.json", { gpu: [product] }),
-      RangeError,
-      "t.json must have for each adapter the products that deno task tune writes, found others: gpu",
-    );
+  const rule = "t.json must have for each adapter the products that deno task tune writes, found";
+  const wrong = [{ program: "fast" }, { m: 0 }, { n: 1.5 }, { transposeA: 2 }];
+  for (const product of [...wrong.map(tuned), null]) {
+    const file = { gpu: [tuned(), product] };
+    const found = `${rule} ${JSON.stringify(product)} of gpu`;
+    assertThrows(() => checkTuned("t.json", file), RangeError, found);
   }
-  assertThrows(() => checkTuned("t.json", []), RangeError, "found others: []");
+  assertThrows(() => checkTuned("t.json", { gpu: [] }), RangeError, `${rule} [] of gpu`);
+  assertThrows(() => checkTuned("t.json", []), RangeError, `${rule} []`);
 });
 
 Deno.test("every adapter has programs of known names, software with subgroups one more", () => {

@@ -67,7 +67,7 @@ Deno.test("cpu: values survive the growth of the memory, and high addresses work
   assert(high.data.every((value, at) => value === (at < 1000 ? 14 : 3)));
 });
 
-/** Tensors of a sum whose rows from one on are 1 GiB from the gradient, where the device does not check them. */
+/** Tensors of a sum whose rows from `row` on are 1 GiB from the gradient, where the device does not check them. */
 function trapFrom(scope: Scope, row: number) {
   const count = 40_000, dOut = scope.allocate([8], "f32", "scratch", "dOut");
   const order = scope.allocate([count], "u32", "scratch", "order");
@@ -98,7 +98,7 @@ for (const threads of [1, 2]) {
 }
 
 Deno.test("cpu: a trap is told whichever thread meets it", async () => {
-  // The last rows are one thread's or the other's: in 20 devices the worker meets them at least once.
+  // The last rows are one thread's or the other's: in 20 devices the worker very likely meets them once.
   for (let i = 0; i < 20; i++) {
     using device = await openCpuDevice({ threads: 2 });
     using scope = new Scope(device);

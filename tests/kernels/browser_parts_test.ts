@@ -25,7 +25,8 @@ function programs(): Program[] {
       plain,
       ...[...variants].filter((variant) => variant !== undefined).map((variant, i) => ({
         name: `${name} variant ${i}`,
-        code: `enable subgroups;\n${variant.code}`, // Deno wants it left out, the standard wants it
+        // Deno wants it left out, the standard wants it.
+        code: (/subgroup\w+\(/.test(variant.code) ? "enable subgroups;\n" : "") + variant.code,
         constants: variant.constants?.(scalars) ?? {},
       })),
     ];

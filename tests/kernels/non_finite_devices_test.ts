@@ -7,7 +7,7 @@ import type { Kernel } from "../../kernels/kernel.ts";
 import type { Device } from "../../src/device/device.ts";
 import { Scope } from "../../src/device/arena.ts";
 import { type Check, testOn } from "../support/devices.ts";
-import { hasVariant, kernelDevices, ownCpu, withoutVariants } from "./devices.ts";
+import { hasVariant, kernelDevices, ownCpu, tunedDevices, withoutVariants } from "./devices.ts";
 
 /** A launch whose output is compared with the reference's, by kind only: finite or not. */
 interface NonFiniteCheck {
@@ -264,4 +264,7 @@ await testOn(others, [checkOf(nonFiniteChecks)]);
 await testOn([ownCpu], [checkOf(nonFiniteChecks.filter(({ name }) => !overflows.test(name)))]);
 await testOn([withoutVariants], [
   checkOf(nonFiniteChecks.filter(({ kernel }) => hasVariant(kernel))),
+]);
+await testOn(tunedDevices, [
+  checkOf(nonFiniteChecks.filter(({ kernel }) => kernel === kernels.matmul)),
 ]);

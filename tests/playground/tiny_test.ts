@@ -114,7 +114,8 @@ Deno.test("after a training it asks for r = 1, and then says both where all else
   assertEquals(take(8, 20, { steps: 3 }), "", "it has not ended");
   const asks = /^ Predict: how many with r = 1/;
   assertMatch(take(8, 20), asks);
-  const said = " Right by rank, all else the same: r = 1 95%, r = 8 100%; another seed may";
+  const said =
+    " Right by rank, with the same α (s = α / r) and all else: r = 1 95%, r = 8 100%; another seed may";
   assertEquals(take(1, 19).slice(0, said.length), said);
   assertEquals(take(1, 19, { seed: 3 }), "", "of another seed it is the first");
   assertMatch(take(2, 10, { seed: 3 }), /: r = 1 95%, r = 2 50%;/);

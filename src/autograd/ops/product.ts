@@ -90,7 +90,7 @@ const tileRows = 64;
 
 /**
  * A product as ranges of rows of C that each take no more operations than a launch may: at GPT-3's width one is 2.5
- * teraflop. Every value is computed as in the whole product, bit for bit.
+ * teraflop. Every value is computed as in the whole product, bit for bit where the device is not tuned.
  */
 function shortParts(whole: Product): readonly Product[] {
   const { a, b, c, options } = whole, { m, n, k, transposeA, second } = options;

@@ -38,14 +38,14 @@ export class Pipelines {
     this.#errors = errors;
   }
 
-  /** Workgroups of a launch. */
-  workgroups(kernel: Kernel, scalars: Scalars): number {
-    return this.#program(kernel, scalars).workgroups(scalars);
+  /** The program of a kernel for a launch on this adapter. */
+  program({ wgsl }: Kernel, scalars: Scalars): WgslProgram {
+    return wgsl.variant?.(this.#traits, scalars) ?? wgsl;
   }
 
-  /** The pipeline for a launch. */
-  get(kernel: Kernel, scalars: Scalars): Pipeline {
-    const program = this.#program(kernel, scalars), compiled = this.#compiled(kernel, program);
+  /** The pipeline for a launch by a program of the kernel. */
+  get(kernel: Kernel, program: WgslProgram, scalars: Scalars): Pipeline {
+    const compiled = this.#compiled(kernel, program);
     const constants = program.constants?.(scalars) ?? {};
     const key = JSON.stringify(constants);
     const found = compiled.byConstants.get(key);
@@ -83,10 +83,6 @@ export class Pipelines {
       compute: { module, entryPoint: "main", constants },
     });
     return { id: this.#nextId++, pipeline, layout, kernel };
-  }
-
-  #program({ wgsl }: Kernel, scalars: Scalars): WgslProgram {
-    return wgsl.variant?.(this.#traits, scalars) ?? wgsl;
   }
 
   #compiled(kernel: Kernel, program: WgslProgram): Compiled {

@@ -74,9 +74,10 @@ export class Recorder {
 
   /** Records a kernel. */
   dispatch(kernel: Kernel, bindings: AnyBindings, scalars: Readonly<Record<string, number>>): void {
-    const workgroups = this.#pipelines.workgroups(kernel, scalars);
+    const program = this.#pipelines.program(kernel, scalars);
+    const workgroups = program.workgroups(scalars);
     if (workgroups === 0) return this.#stopwatch?.skip();
-    const pipeline = this.#pipelines.get(kernel, scalars);
+    const pipeline = this.#pipelines.get(kernel, program, scalars);
     if (this.#rehearsed) {
       this.#stopwatch?.skip();
       return void this.#rehearsed.add(pipeline);

@@ -5,6 +5,7 @@ import { isProductProgram } from "../../../kernels/matmul/kernel.ts";
 import { isRecord, isText } from "../../core/checks.ts";
 import { quote } from "../../core/errors.ts";
 import { environmentVariable } from "../../core/platform.ts";
+import { hash32 } from "../../core/random.ts";
 
 /** A product and the program that was the fastest for it. */
 export interface TunedProduct extends ProductSize {
@@ -30,13 +31,19 @@ const isTuned = (value: unknown): value is TunedProduct =>
  * @throws {RangeError} when it has something else.
  */
 export function checkTuned(path: string, file: unknown): TunedAdapters {
-  const isWhole = (products: unknown) => Array.isArray(products) && products.every(isTuned);
-  const wrong = isRecord(file)
-    ? Object.entries(file).find(([, products]) => !isWhole(products))
-    : [quote(file)];
-  if (!wrong) return file as TunedAdapters;
-  const rule = "must have for each adapter the products that deno task tune writes";
-  throw new RangeError(`${path} ${rule}, found others: ${wrong[0]}`);
+  const refuse = (found: string) => {
+    const rule = "must have for each adapter the products that deno task tune writes";
+    return new RangeError(`${path} ${rule}, found ${found}`);
+  };
+  if (!isRecord(file)) throw refuse(quote(file));
+  for (const [adapter, products] of Object.entries(file)) {
+    if (!Array.isArray(products) || products.length === 0) {
+      throw refuse(`${quote(products)} of ${adapter}`);
+    }
+    const wrong = products.find((product) => !isTuned(product));
+    if (wrong !== undefined) throw refuse(`${quote(wrong)} of ${adapter}`);
+  }
+  return file as TunedAdapters;
 }
 
 /** Distance of two sizes, in powers of two. */
@@ -58,12 +65,28 @@ export function nearestProduct(
   };
 }
 
+/** Products measured on an adapter, as a device uses them. */
+export interface Tuned {
+  /** Finds the program for a product. */
+  readonly fastestProduct: NonNullable<AdapterTraits["fastestProduct"]>;
+  /** `tuned 3fa9c1d2`, a digest of sizes and programs: what another file changes in the bits of results. */
+  readonly label: string;
+}
+
+/** A digest of sizes and programs, without what else a file has. */
+function digestOf(products: readonly TunedProduct[]): string {
+  const names = [...extents, ...layouts, "program"] as const;
+  const text = products.map((product) => names.map((name) => product[name]).join()).join(";");
+  const hash = new TextEncoder().encode(text).reduce(hash32, 0);
+  return hash.toString(16).padStart(8, "0");
+}
+
 /**
  * Reads what was measured on an adapter from the file that `LOWRANK_TUNED` names; undefined where it names none.
  *
  * @throws {RangeError} when the file is not there, is another one, or has nothing of this adapter.
  */
-export async function tunedFor(adapter: string): Promise<AdapterTraits["fastestProduct"]> {
+export async function tunedFor(adapter: string): Promise<Tuned | undefined> {
   const path = environmentVariable(variable);
   if (!path) return undefined;
   const { readJson } = await import("../../storage/files.ts"); // pages have no variables, and no disk
@@ -71,8 +94,11 @@ export async function tunedFor(adapter: string): Promise<AdapterTraits["fastestP
     throw new RangeError(`${variable} must name a file of deno task tune: ${message}`);
   });
   const adapters = checkTuned(path, file);
-  if (Object.hasOwn(adapters, adapter)) return nearestProduct(adapters[adapter]);
-  const found = Object.keys(adapters).join(", ") || "none";
-  const rule = `must have measurements of ${adapter}, which deno task tune adds`;
-  throw new RangeError(`${variable}=${path} ${rule}, found ${found}`);
+  if (!Object.hasOwn(adapters, adapter)) {
+    const found = Object.keys(adapters).join(", ") || "none";
+    const rule = `must have measurements of ${adapter}, which deno task tune adds`;
+    throw new RangeError(`${variable}=${path} ${rule}, found ${found}`);
+  }
+  const products = adapters[adapter];
+  return { fastestProduct: nearestProduct(products), label: `tuned ${digestOf(products)}` };
 }

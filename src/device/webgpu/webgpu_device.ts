@@ -230,6 +230,7 @@ export class WebgpuDevice extends BaseDevice {
  * Opens the adapter, hardware or software.
  *
  * @throws {DeviceError} when there is no adapter, or software in place of a GPU that must be hardware.
+ * @throws {RangeError} when `LOWRANK_TUNED` names no file of `deno task tune`, or one without this adapter.
  */
 export async function openWebgpuDevice(): Promise<WebgpuDevice> {
   const adapter = await findUsableAdapter();
@@ -245,17 +246,17 @@ export async function openWebgpuDevice(): Promise<WebgpuDevice> {
  * Opens a given adapter, with the programs for products that `LOWRANK_TUNED` names.
  *
  * @throws {DeviceError} when it refuses.
- * @throws {RangeError} when that file has nothing of this adapter.
+ * @throws {RangeError} when `LOWRANK_TUNED` names no file of `deno task tune`, or one without this adapter.
  */
 export async function openAdapter(adapter: GPUAdapter): Promise<WebgpuDevice> {
   const name = adapterName(adapter.info);
   const software = isSoftwareAdapter(adapter.info) ? " (software)" : "";
-  const fastestProduct = await tunedFor(name), tuned = fastestProduct ? ", tuned" : "";
+  const tuned = await tunedFor(name), label = tuned ? `, ${tuned.label}` : "";
   try {
     const { gpu, traits } = await requestDevice(adapter);
     return new WebgpuDevice(
-      { gpu, traits: { ...traits, fastestProduct } },
-      `webgpu, ${name}${software}${tuned}`,
+      { gpu, traits: { ...traits, fastestProduct: tuned?.fastestProduct } },
+      `webgpu, ${name}${software}${label}`,
     );
   } catch (error) {
     throw new DeviceError(`opening ${name} with webgpu failed: ${(error as Error).message}`, {
