@@ -337,6 +337,10 @@ Deno.test("the number of columns is that of every row, and notes name cells", ()
 
 Deno.test("an unknown table is one sentence that names those that exist", () => {
   for (const table of ["table19", "5", "toString", ""]) {
-    assertThrows(() => paperRows(table), RangeError, `table18, text or all, found ${table || '""'}`);
+    assertThrows(
+      () => paperRows(table),
+      RangeError,
+      `table18, text or all, found ${table || '""'}`,
+    );
   }
 });
