@@ -18,7 +18,12 @@ import {
   type OpenedAdapter,
   requestDevice,
 } from "../src/device/webgpu/adapter.ts";
-import { checkTuned, type TunedAdapters, type TunedProduct } from "../src/device/webgpu/tuned.ts";
+import {
+  checkTuned,
+  sizeKey,
+  type TunedAdapters,
+  type TunedProduct,
+} from "../src/device/webgpu/tuned.ts";
 import { WebgpuDevice } from "../src/device/webgpu/webgpu_device.ts";
 import { readJson, writeJsonAtomic } from "../src/storage/files.ts";
 import { kindOf } from "../src/storage/storage.ts";
@@ -65,7 +70,7 @@ export function allProducts(
   const all = widths.flatMap((width) =>
     tokens.flatMap((rows) => ranks.flatMap((rank) => layerProducts(rows, width, rank)))
   );
-  return new Map(all.map((size) => [keyOf(size), size])).values().toArray();
+  return new Map(all.map((size) => [sizeKey(size), size])).values().toArray();
 }
 
 // The search.
@@ -107,15 +112,12 @@ export async function fastestFor(
   return { ...size, program, untuned, times };
 }
 
-const keyOf = ({ m, n, k, transposeA, transposeB }: ProductSize): string =>
-  [m, n, k, transposeA, transposeB].join();
-
 /** Earlier products and later ones, which take the place of earlier ones of their size. */
 export const mergedProducts = (
   earlier: readonly TunedProduct[],
   later: readonly TunedProduct[],
 ): TunedProduct[] =>
-  new Map([...earlier, ...later].map((product) => [keyOf(product), product])).values().toArray();
+  new Map([...earlier, ...later].map((product) => [sizeKey(product), product])).values().toArray();
 
 // On the adapter.
 

@@ -57,10 +57,10 @@ import {
   updateLines,
 } from "../experiments/rank_real/update_lines.ts";
 import { searchSeed } from "../experiments/rate_search.ts";
-import { rowsText } from "./ship_rows.ts";
+import { writeRows } from "./ship_rows.ts";
 import type { LowRankUpdate } from "../src/adapt/mod.ts";
 import { checkedOutCommit } from "../experiments/frame/checkout.ts";
-import { readJson, writeFileAtomic, writeJsonAtomic } from "../src/storage/files.ts";
+import { readJson, writeJsonAtomic } from "../src/storage/files.ts";
 import { kindOf } from "../src/storage/storage.ts";
 import { openCpuDevice } from "../src/device/cpu/cpu_device.ts";
 import type { Device } from "../src/device/device.ts";
@@ -116,7 +116,7 @@ async function shipRows(job: Job): Promise<void> {
   const rows = (await runRows(made, task)).map((row, i) => ({ ...row, source: sources[i] }));
   const all = mergedRows(before, { ...before, rows });
   const file = { source: sourcesOf(all.rows), seeds: seedsOf(all.rows), rows: all };
-  await writeFileAtomic(fileOf("losses"), `${rowsText(file)}\n`);
+  await writeRows(fileOf("losses"), file);
   console.log(`${all.rows.length} rows`);
 }
 
@@ -127,7 +127,7 @@ async function save<Row extends { readonly source?: string }>(
   merge: (before: readonly Row[], now: readonly Row[]) => readonly Row[],
 ): Promise<void> {
   const all = merge(await savedRows(name), rows);
-  await writeFileAtomic(fileOf(name), `${rowsText({ source: sourcesOf(all), rows: all })}\n`);
+  await writeRows(fileOf(name), { source: sourcesOf(all), rows: all });
 }
 
 async function shipUpdates(stored: readonly StoredUpdate[], { task }: Job): Promise<void> {

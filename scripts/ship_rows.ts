@@ -40,6 +40,10 @@ export function rowsText(value: unknown): string {
   return `{\n${fields.join(",\n")}\n}`;
 }
 
+/** Writes data with a line for each row. */
+export const writeRows = (file: string, value: unknown): Promise<void> =>
+  writeFileAtomic(file, `${rowsText(value)}\n`);
+
 if (import.meta.main) {
   const [name, file, data = "results/partial.json", ...ids] = Deno.args;
   const { facts, results } = await readJson(data) as Data;
@@ -51,5 +55,5 @@ if (import.meta.main) {
     ? Object.fromEntries(ids.map((id) => [id, rowsOf(id)]))
     : rowsOf(name) ?? found.tables[0].rows;
   const source = `commit ${facts.commit}, ${facts.device}, ${facts.made}`;
-  await writeFileAtomic(file, `${rowsText({ source, seeds, rows })}\n`);
+  await writeRows(file, { source, seeds, rows });
 }

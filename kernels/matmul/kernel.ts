@@ -69,7 +69,8 @@ const subgroupProgram = (type: StoredType): ProductProgram => ({
 
 /** The constants of operands.wgsl. */
 const operandConstants =
-  (type: StoredType): ProductProgram["constants"] => ({ transposeA, transposeB, k2 }) => ({
+  (type: StoredType): NonNullable<ProductProgram["constants"]> =>
+  ({ transposeA, transposeB, k2 }) => ({
     ...{ transposeA, transposeB, second: Number(k2 > 0), stored: storedAs(type) },
   });
 
@@ -81,7 +82,7 @@ const tiledProgram = (type: StoredType): ProductProgram => ({
 
 /** The program of direct.wgsl in which a workgroup makes `rows` x `columns` elements of C. */
 const directProgram = (rows: number, columns: number) => (type: StoredType): ProductProgram => {
-  const constants = operandConstants(type)!;
+  const constants = operandConstants(type);
   const across = { rowsAcross: rows / 4, columnsAcross: columns / 4 };
   return {
     code: `${operandsCode}\n${directCode}`,

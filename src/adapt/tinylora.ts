@@ -215,7 +215,10 @@ function planOf(model: Model, options: TinyLoraOptions): TinyLoraPlan {
   const { dropout = 0, modulesToSave = [] } = options, core = coreOf(options);
   assertDropout("dropout", dropout);
   const layers = selectLinears(model, layersOf(model.architecture, options), "TinyLoRA");
-  assertEntries(options, layers.map(({ name, extents }) => ({ name, sides: extents })));
+  assertEntries(
+    { ...options, ...core },
+    layers.map(({ name, extents }) => ({ name, sides: extents })),
+  );
   return { ...core, dropout, modulesToSave, layers };
 }
 

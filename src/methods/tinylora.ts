@@ -50,16 +50,14 @@ export function coreOf(
  * @throws {RangeError} when the rank is above the smaller side of a layer's weight.
  */
 export function assertEntries(
-  { rank = 2, core }: CountedCores,
+  { rank, core }: Pick<CountedCores, "core"> & { readonly rank: number },
   layers: readonly { readonly name: string; readonly sides: readonly number[] }[],
 ): void {
   const small = core === "entries" && layers.find(({ sides }) => rank > Math.min(...sides));
   if (!small) return;
+  const most = `${Math.min(...small.sides)}, the smaller side of ${small.name}`;
   throw new RangeError(
-    `rank must be at most ${
-      Math.min(...small.sides)
-    }, the smaller side of ${small.name}, where the entries of a ` +
-      `core are trained, found ${rank}`,
+    `rank must be at most ${most}, where the entries of a core are trained, found ${rank}`,
   );
 }
 
@@ -104,9 +102,9 @@ export const tinylora: Method<"tinylora", CountedCores & Uncounted<"dropout">> =
     (core === "entries" ? "LoRA-XS" : "TinyLoRA") + (rank === undefined ? "" : ` of rank ${rank}`),
   counts(model, options) {
     const sites = linearSites(model, layersOf(model, options), "TinyLoRA");
-    const { vectorSize, weightTying } = coreOf(options);
+    const { rank, vectorSize, weightTying } = coreOf(options);
     assertEntries(
-      options,
+      { rank, core: options.core },
       sites.map(({ layer: { name, outputs, inputs } }) => ({ name, sides: [outputs, inputs] })),
     );
     const vectors = vectorsOf(sites.length, weightTying).at(-1)! + 1;

@@ -46,6 +46,10 @@ export function checkTuned(path: string, file: unknown): TunedAdapters {
   return file as TunedAdapters;
 }
 
+/** A size and layout as a key of a map. */
+export const sizeKey = (size: ProductSize): string =>
+  [...extents, ...layouts].map((name) => size[name]).join();
+
 /** Distance of two sizes, in powers of two. */
 const distance = (a: ProductSize, b: ProductSize): number =>
   extents.reduce((sum, name) => sum + Math.abs(Math.log2(Math.max(1, a[name]) / b[name])), 0);
@@ -59,10 +63,7 @@ export function nearestProduct(
     const alike = products.filter((one) => layouts.every((name) => one[name] === size[name]));
     return alike.toSorted((a, b) => distance(size, a) - distance(size, b))[0]?.program;
   };
-  return (size) => {
-    const key = [...extents, ...layouts].map((name) => size[name]).join();
-    return known.getOrInsertComputed(key, () => find(size));
-  };
+  return (size) => known.getOrInsertComputed(sizeKey(size), () => find(size));
 }
 
 /** Products measured on an adapter, as a device uses them. */
@@ -75,8 +76,7 @@ export interface Tuned {
 
 /** A digest of sizes and programs, without what else a file has. */
 function digestOf(products: readonly TunedProduct[]): string {
-  const names = [...extents, ...layouts, "program"] as const;
-  const text = products.map((product) => names.map((name) => product[name]).join()).join(";");
+  const text = products.map((product) => `${sizeKey(product)},${product.program}`).join(";");
   const hash = new TextEncoder().encode(text).reduce(hash32, 0);
   return hash.toString(16).padStart(8, "0");
 }
