@@ -228,7 +228,7 @@ const mostAtOnce = 32;
 /**
  * Opens a lesson: D of a known rank is planted beside W₀, and two students learn it from inputs x with
  * (W₀ + D) x as targets: one trains A and B of y = W₀ x + s B A x, one the whole weight. The same settings
- * give the same numbers on every `cpu` device without BLAS.
+ * give the same numbers on every `cpu` device without BLAS, in one engine.
  *
  * @throws {TypeError} when a setting does not exist.
  * @throws {RangeError} when a setting has a value that it cannot have.

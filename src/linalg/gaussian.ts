@@ -11,7 +11,7 @@ export function gaussian(rows: number, columns: number, random: Random): DenseMa
   return { rows, columns, data };
 }
 
-/** Random orthonormal vectors, one a row, at most as many as they are long: the same bits on every machine. */
+/** Random orthonormal vectors, one a row, at most as many as they are long. */
 export function orthonormalRows(rows: number, columns: number, random: Random): DenseMatrix {
   return lq(gaussian(rows, columns, random)).Q;
 }

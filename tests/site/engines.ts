@@ -14,7 +14,7 @@ import { probeCell } from "./probes.ts";
 /** The longest time of a cell, or of a page's cells: a machine may have much else to do. */
 const mostMs = 1_800_000;
 
-/** A device whose numbers have equal bits everywhere. */
+/** A device whose kernels give the same bits everywhere. */
 const env = { LOWRANK_DEVICE: "cpu", LOWRANK_BLAS: "off" };
 
 const sourcesOf = (name: string): string[] =>

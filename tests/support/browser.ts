@@ -45,6 +45,7 @@ export class Browser implements AsyncDisposable {
     if (offline) args.push("--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1");
     this.#process = new Deno.Command(browserPath()!, {
       args,
+      env: { TMPDIR: this.#profile }, // so that its temporary folders go with its profile
       stdin: "null",
       stdout: "null",
       stderr: "null",

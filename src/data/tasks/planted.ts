@@ -70,7 +70,7 @@ const streams = { inputs: 1, basis: 2, left: 3, right: 4, noise: 5 };
 
 /**
  * Makes a task whose best update of any rank is known (`reducedRank` of `@lowrank/core/analysis`): the same
- * bits for the same specification, on every machine.
+ * bits for the same specification in one engine.
  *
  * @example
  * ```ts
