@@ -10,8 +10,8 @@ import { pathToFileURL } from "node:url";
 import { formatState, initial, type State } from "../playground/state.ts";
 import { buildPlayground } from "../scripts/playground.ts";
 import { mean, median } from "../src/core/numbers.ts";
-import { Browser, type Page } from "../tests/support/browser.ts";
-import { withFolder } from "../tests/support/folders.ts";
+import { Browser, type Page } from "../scripts/support/browser.ts";
+import { withFolder } from "../scripts/support/folders.ts";
 
 type Backend = "cpu" | "webgpu";
 

@@ -5,7 +5,7 @@
  * @module
  */
 
-import { root, rootPath, sourceText } from "../tests/support/source_files.ts";
+import { root, rootPath, sourceText } from "./support/source_files.ts";
 import { declarationLines } from "./api/signatures.ts";
 
 /** Signatures of names: a name's entries, its declaration, and a line for each member. */

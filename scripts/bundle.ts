@@ -1,6 +1,6 @@
 /** Bundles of scripts for pages, by `deno bundle`. @module */
 
-import { rootPath } from "../tests/support/source_files.ts";
+import { rootPath } from "./support/source_files.ts";
 
 /** The client of the hub, which no page asks. */
 const leftOut = "npm:@huggingface/hub@*";

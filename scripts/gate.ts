@@ -6,7 +6,7 @@
  * @module
  */
 
-import { filesUnder, root, rootPath } from "../tests/support/source_files.ts";
+import { filesUnder, root, rootPath } from "./support/source_files.ts";
 import { documented } from "./test/jobs.ts";
 
 const { exports } = JSON.parse(await Deno.readTextFile(new URL("deno.json", root)));

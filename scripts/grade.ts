@@ -23,7 +23,7 @@ import { openCpuDevice } from "../src/device/cpu/cpu_device.ts";
 import type { Device } from "../src/device/device.ts";
 import { predictMemory } from "../src/runs/mod.ts";
 import { readJson } from "../src/storage/files.ts";
-import { rootPath } from "../tests/support/source_files.ts";
+import { rootPath } from "./support/source_files.ts";
 
 /** The right answer: a number with the relative difference that counts as right, or a word. */
 export interface Expected {

@@ -7,7 +7,7 @@
  * @module
  */
 
-import { notebooksPath } from "../tests/support/notebook_file.ts";
+import { notebooksPath } from "./support/notebook_file.ts";
 import { copyBlank, copySeries } from "./lab_blank.ts";
 import { labPython, prepareLab } from "./lab_environment.ts";
 import { linkClone } from "./lab_link.ts";

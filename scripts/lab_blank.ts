@@ -9,8 +9,8 @@ import {
   notebooksPath,
   notebookText,
   readNotebook,
-} from "../tests/support/notebook_file.ts";
-import { rootPath } from "../tests/support/source_files.ts";
+} from "./support/notebook_file.ts";
+import { rootPath } from "./support/source_files.ts";
 
 /**
  * Copies the series without outputs into a folder, which is created if it is not there. A notebook that is

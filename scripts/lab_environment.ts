@@ -5,7 +5,7 @@
  * @module
  */
 
-import { rootPath } from "../tests/support/source_files.ts";
+import { rootPath } from "./support/source_files.ts";
 
 /** Another version asks for another look at `deno task test:lab`. */
 const requirements = ["jupyterlab==4.6.6", "scipy-openblas32==0.3.34.481.3"];

@@ -2,7 +2,7 @@
 
 import { dirname } from "node:path";
 import { pathToFileURL } from "node:url";
-import { root, rootPath } from "../tests/support/source_files.ts";
+import { root, rootPath } from "./support/source_files.ts";
 
 /**
  * Writes a `deno.json` that links this clone into a folder that has none, and says so; says what to add to one

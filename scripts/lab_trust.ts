@@ -1,7 +1,7 @@
 /** Trust in the project's own notebooks. @module */
 
-import { notebooksPath } from "../tests/support/notebook_file.ts";
-import { rootPath } from "../tests/support/source_files.ts";
+import { notebooksPath } from "./support/notebook_file.ts";
+import { rootPath } from "./support/source_files.ts";
 import { labScript } from "./lab_environment.ts";
 
 /** Says what has been trusted. */

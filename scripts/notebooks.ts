@@ -13,11 +13,11 @@ import {
   parseNotebook,
   readNotebook,
   writeNotebook,
-} from "../tests/support/notebook_file.ts";
-import { contentsOf } from "../tests/support/notebook_contents.ts";
-import { formattedNotebook } from "../tests/support/notebook_format.ts";
-import { normalNotebook } from "../tests/support/notebook_normal.ts";
-import { runNotebook, withOutputs } from "../tests/support/run_notebook.ts";
+} from "./support/notebook_file.ts";
+import { contentsOf } from "./support/notebook_contents.ts";
+import { formattedNotebook } from "./support/notebook_format.ts";
+import { normalNotebook } from "./support/notebook_normal.ts";
+import { runNotebook, withOutputs } from "./support/run_notebook.ts";
 
 /** The file that an argument names: a path, a name, or how a name begins (`03`). */
 function pathOf(name: string): string {

@@ -8,7 +8,7 @@
  * @module
  */
 
-import { rootPath, sourceText } from "../tests/support/source_files.ts";
+import { rootPath, sourceText } from "./support/source_files.ts";
 
 /** Packages with data or pictures, which only some functions load: the caller installs them. */
 const onRequest = [

@@ -9,7 +9,7 @@ import { minify } from "npm:terser@5.51.4";
 import { contentPolicy } from "../src/figures/html.ts";
 import type { Packed } from "../playground/packed.ts";
 import { pictureStyle } from "../src/figures/pictures.ts";
-import { rootPath } from "../tests/support/source_files.ts";
+import { rootPath } from "./support/source_files.ts";
 import { bundle } from "./bundle.ts";
 
 /** The base that a reader may load. */

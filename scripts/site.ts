@@ -7,8 +7,7 @@
  */
 
 import { gzipSync } from "node:zlib";
-import { serveFolder } from "../tests/package/serve.ts";
-import { rootPath, sourceText } from "../tests/support/source_files.ts";
+import { rootPath, sourceText } from "./support/source_files.ts";
 import { loadMathJax } from "../src/figures/formula.ts";
 import { loaderScripts } from "../src/figures/loader.ts";
 import { bundle } from "./bundle.ts";
@@ -114,8 +113,19 @@ async function replaceIn(path: string, changes: Readonly<Record<string, string>>
   await Deno.writeTextFile(path, html);
 }
 
+/** Serves the site from a process that may read nothing else, until a signal ends both. */
+async function serve(folder: string): Promise<void> {
+  const permissions = ["--no-prompt", `-R=${folder}`, "-N=127.0.0.1:8000", "--ignore-env"];
+  const args = ["run", ...permissions, `${rootPath}scripts/support/serve.ts`, folder, "8000"];
+  const server = new Deno.Command(Deno.execPath(), { args }).spawn();
+  for (const signal of ["SIGINT", "SIGTERM"] as const) {
+    Deno.addSignalListener(signal, () => server.kill("SIGTERM"));
+  }
+  Deno.exit((await server.status).code);
+}
+
 if (import.meta.main) {
   const folder = `${rootPath}site`, count = await buildSite(folder);
   console.log(`wrote ${count} pages and the API reference; open site/index.html`);
-  if (Deno.args.includes("--serve")) console.log(`serving it at ${serveFolder(folder, 8000).url}`);
+  if (Deno.args.includes("--serve")) await serve(folder);
 }

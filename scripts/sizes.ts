@@ -6,7 +6,7 @@
 
 import { gzipSync } from "node:zlib";
 import { grouped } from "../src/core/numbers.ts";
-import { rootPath } from "../tests/support/source_files.ts";
+import { rootPath } from "./support/source_files.ts";
 import { bundle } from "./bundle.ts";
 
 /** A program for a browser, and the most bytes that it may have, shortened and compressed. */

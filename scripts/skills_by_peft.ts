@@ -20,8 +20,8 @@ import { type MapRun, planCells } from "../experiments/skills/needed_rank/runs.t
 import { batchesOf, type SkillRun, skillsFolder } from "../experiments/skills/runs.ts";
 import type { Batch } from "../src/core/batch.ts";
 import { writeJsonAtomic } from "../src/storage/files.ts";
-import { pythonCommand } from "../tests/support/python.ts";
-import { rootPath } from "../tests/support/source_files.ts";
+import { pythonCommand } from "./support/python.ts";
+import { rootPath } from "./support/source_files.ts";
 
 /** A and B of linear layers, as PEFT names them. */
 export type PeftStart = Readonly<Record<string, Readonly<Record<"A" | "B", readonly number[]>>>>;

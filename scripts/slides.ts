@@ -10,7 +10,7 @@ import { makeParts } from "../slides/parts/all.ts";
 import { slidesHtml } from "../slides/slide.ts";
 import { contentPolicy } from "../src/figures/html.ts";
 import { pictureStyle } from "../src/figures/pictures.ts";
-import { rootPath } from "../tests/support/source_files.ts";
+import { rootPath } from "./support/source_files.ts";
 
 /** Computes all numbers, draws all figures and writes the page into a folder, and Markdown to edit; returns the page's size in bytes. */
 export async function buildSlides(folder: string): Promise<number> {

@@ -5,8 +5,8 @@
  * @module
  */
 
-import { tiersVariable } from "../tests/support/parts.ts";
-import { root, rootPath } from "../tests/support/source_files.ts";
+import { tiersVariable } from "./support/parts.ts";
+import { root, rootPath } from "./support/source_files.ts";
 import { testFiles } from "./test/jobs.ts";
 
 const realStd = {

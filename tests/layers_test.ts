@@ -9,8 +9,13 @@ import {
   layerViolations,
   packageImports,
   unknownLayer,
-} from "./support/layers.ts";
-import { sourceFiles, sourceText, withoutComments } from "./support/source_files.ts";
+} from "../scripts/support/layers.ts";
+import {
+  packageRoots,
+  sourceFiles,
+  sourceText,
+  withoutComments,
+} from "../scripts/support/source_files.ts";
 
 /** A layer may import what its row names and, transitively, what stands below that. */
 const layers: LayerTable = {
@@ -50,6 +55,20 @@ const layers: LayerTable = {
 
 Deno.test("imports go one way only", async () => {
   assertEquals(layerViolations(await packageImports(), layers), []);
+});
+
+Deno.test("nothing outside of tests/ imports from it", () => {
+  const importsTests = /(?:from|import\()\s*"[^"]*\/tests\//;
+  const files = sourceFiles([
+    "scripts",
+    "bench",
+    "slides",
+    "playground",
+    "examples",
+    ...packageRoots,
+  ]);
+  assertEquals(files.filter((path) => importsTests.test(sourceText(path))), []);
+  assertEquals(importsTests.test('import { a } from "../../tests/support/a.ts";'), true);
 });
 
 Deno.test("no file imports itself around a circle, types included", async () => {

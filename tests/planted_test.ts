@@ -5,7 +5,7 @@ import { folderOf } from "../scripts/faults/fault.ts";
 import { jobsNear, takeNear } from "../scripts/faults/near_jobs.ts";
 import { notebookFaults } from "../scripts/faults/notebook_faults.ts";
 import { plantedFaults } from "../scripts/faults/planted.ts";
-import { sourceFiles, sourceText } from "./support/source_files.ts";
+import { sourceFiles, sourceText } from "../scripts/support/source_files.ts";
 
 const all = [...plantedFaults, ...notebookFaults];
 

@@ -5,7 +5,7 @@ import { runBatch, watch } from "../scripts/test/process.ts";
 import { readRequest } from "../scripts/test/request.ts";
 import { reachedBy } from "../scripts/test/changed.ts";
 import { Graph } from "../scripts/test/graph.ts";
-import { rootPath, sourceFiles, sourceText } from "./support/source_files.ts";
+import { rootPath, sourceFiles, sourceText } from "../scripts/support/source_files.ts";
 import { relative } from "node:path";
 
 const report = `<?xml version="1.0" encoding="UTF-8"?>

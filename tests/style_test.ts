@@ -1,8 +1,8 @@
 /** The language of `docs/style.md`, in every line of code, tests, docs and notebooks. */
 
 import { assert, assertEquals } from "@std/assert";
-import { notebookNames, notebooksPath, readNotebook } from "./support/notebook_file.ts";
-import { filesUnder, sourceText } from "./support/source_files.ts";
+import { notebookNames, notebooksPath, readNotebook } from "../scripts/support/notebook_file.ts";
+import { filesUnder, sourceText } from "../scripts/support/source_files.ts";
 
 const style = sourceText("docs/style.md");
 

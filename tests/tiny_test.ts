@@ -21,7 +21,7 @@ import {
   train,
   unmerge,
 } from "@lowrank/core";
-import { withFolder } from "./support/folders.ts";
+import { withFolder } from "../scripts/support/folders.ts";
 
 const base = "models/tiny-gpt2";
 

@@ -11,7 +11,7 @@
  */
 
 import { parseArgs } from "node:util";
-import { tiersVariable } from "../../tests/support/parts.ts";
+import { tiersVariable } from "../support/parts.ts";
 import type { Tier } from "../test/jobs.ts";
 import type { Fault } from "./fault.ts";
 import { addFinding, findingsTable, findingText, readFindings } from "./findings.ts";

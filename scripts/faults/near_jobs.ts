@@ -1,6 +1,6 @@
 /** The tests that may notice a fault. @module */
 
-import { packageRoots, sourceFiles } from "../../tests/support/source_files.ts";
+import { packageRoots, sourceFiles } from "../support/source_files.ts";
 import { Graph } from "../test/graph.ts";
 import { examplesOf, type Job, jobsOf, type Tier } from "../test/jobs.ts";
 import { folderOf } from "./fault.ts";

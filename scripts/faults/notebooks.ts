@@ -1,12 +1,7 @@
 /** Notebooks on a broken copy: every check in them must be able to fail. @module */
 
-import { Kernel } from "../../tests/support/kernel_client.ts";
-import {
-  codeCells,
-  notebookNames,
-  notebooksPath,
-  readNotebook,
-} from "../../tests/support/notebook_file.ts";
+import { Kernel } from "../support/kernel_client.ts";
+import { codeCells, notebookNames, notebooksPath, readNotebook } from "../support/notebook_file.ts";
 import { notebookFaults } from "./notebook_faults.ts";
 import { PackageCopy } from "./package_copy.ts";
 

@@ -1,7 +1,7 @@
 /** A copy of the package, which may be broken. @module */
 
 import { existsSync } from "node:fs";
-import { rootPath } from "../../tests/support/source_files.ts";
+import { rootPath } from "../support/source_files.ts";
 import type { Fault } from "./fault.ts";
 
 /** Folders that no test changes, and that are not copied. */

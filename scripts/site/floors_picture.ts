@@ -1,7 +1,7 @@
 /** The picture of the floors: every folder of the package above all that it imports. @module */
 
 import { pictureStyle } from "../../src/figures/pictures.ts";
-import { type Import, layerOf } from "../../tests/support/layers.ts";
+import { type Import, layerOf } from "../support/layers.ts";
 
 /** One line on each folder. */
 export const rooms: Readonly<Record<string, string>> = {

@@ -1,6 +1,6 @@
 /** The guides of the site, and what they link to. @module */
 
-import { rootPath, sourceText } from "../../tests/support/source_files.ts";
+import { rootPath, sourceText } from "../support/source_files.ts";
 import type { DrawFormula } from "../../src/figures/html.ts";
 import { renderWithFormulas } from "./formulas.ts";
 import { framed } from "./frame.ts";

@@ -1,6 +1,6 @@
 /** The first page: what LoRA is, in motion; three doors; and what was found. @module */
 
-import { sourceText } from "../../tests/support/source_files.ts";
+import { sourceText } from "../support/source_files.ts";
 import { escapeHtml } from "../../src/figures/html.ts";
 import { documentHtml } from "./frame.ts";
 import { renderGuide } from "./markdown.ts";

@@ -5,8 +5,8 @@
  */
 
 import { marked } from "npm:marked@18.2.1";
-import { Browser } from "../../tests/support/browser.ts";
-import { sourceText } from "../../tests/support/source_files.ts";
+import { Browser } from "../support/browser.ts";
+import { sourceText } from "../support/source_files.ts";
 
 const style = `@page { size: A4; margin: 20mm 18mm }
 body { font: 10.5pt/1.42 Georgia, serif; color: #111 } h1 { font-size: 18pt; line-height: 1.2 }

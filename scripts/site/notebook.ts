@@ -6,7 +6,7 @@
  */
 
 import { type DrawFormula, escapeHtml, pictureSource } from "../../src/figures/html.ts";
-import { filesUnder } from "../../tests/support/source_files.ts";
+import { filesUnder } from "../support/source_files.ts";
 import { renderWithFormulas } from "./formulas.ts";
 import { highlighted } from "./highlight.ts";
 import type { Guide } from "./markdown.ts";

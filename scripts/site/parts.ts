@@ -1,6 +1,6 @@
 /** The parts of the site, in their order, and the pages of each. @module */
 
-import { filesUnder } from "../../tests/support/source_files.ts";
+import { filesUnder } from "../support/source_files.ts";
 
 /** Pages that belong together, by their paths in the repository. */
 export type Group = readonly [title: string, paths: readonly string[]];

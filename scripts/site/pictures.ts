@@ -5,7 +5,7 @@
  */
 
 import { methodPicture } from "../../src/figures/pictures.ts";
-import { packageImports } from "../../tests/support/layers.ts";
+import { packageImports } from "../support/layers.ts";
 import { floorsPicture } from "./floors_picture.ts";
 import { memoryPicture } from "./memory_picture.ts";
 import { methodsTable, withTable } from "./methods_table.ts";

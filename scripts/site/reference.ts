@@ -2,7 +2,7 @@
 
 import { existsSync, statSync } from "node:fs";
 import { dirname, join, relative } from "node:path";
-import { root } from "../../tests/support/source_files.ts";
+import { root } from "../support/source_files.ts";
 import { barHead, barHtml } from "./bar.ts";
 import { placeOf } from "./repository.ts";
 import type { ApiNode } from "./search/entries.ts";

@@ -2,7 +2,7 @@
 
 import { existsSync, statSync } from "node:fs";
 import { dirname, normalize, relative } from "node:path/posix";
-import { rootPath } from "../../tests/support/source_files.ts";
+import { rootPath } from "../support/source_files.ts";
 
 /** Target of a link in a guide. */
 export type Target =

@@ -11,7 +11,7 @@ import {
   sourceFiles,
   sourceText,
   withoutComments,
-} from "../../tests/support/source_files.ts";
+} from "../support/source_files.ts";
 import { Graph } from "./graph.ts";
 import { documented, isIn, testFiles, tiers } from "./jobs.ts";
 

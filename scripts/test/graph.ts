@@ -8,7 +8,7 @@
  */
 
 import { dirname, join } from "node:path/posix";
-import { sourceText, withoutComments } from "../../tests/support/source_files.ts";
+import { sourceText, withoutComments } from "../support/source_files.ts";
 
 /** `import { a } from "./b.ts"`, `export { a } from "./b.ts"` or `export * from "./b.ts"`. */
 interface Statement {

@@ -5,7 +5,7 @@
  */
 
 import { existsSync } from "node:fs";
-import { root, sourceFiles, sourceText } from "../../tests/support/source_files.ts";
+import { root, sourceFiles, sourceText } from "../support/source_files.ts";
 
 /** One file of tests, or one file or folder whose documentation examples are run. */
 export interface Job {

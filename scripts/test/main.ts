@@ -10,7 +10,7 @@
  * @module
  */
 
-import { missingParts, tiersVariable } from "../../tests/support/parts.ts";
+import { missingParts, tiersVariable } from "../support/parts.ts";
 import { type Job, takeBatch, testFiles, tiers } from "./jobs.ts";
 import { readRequest, type Request } from "./request.ts";
 import { countTests, formatTotals } from "./junit.ts";

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { rootPath } from "../../tests/support/source_files.ts";
+import { rootPath } from "../support/source_files.ts";
 import { type Batch, examplesOf, tiersOf } from "./jobs.ts";
 import { readTests, type TestRun } from "./junit.ts";
 

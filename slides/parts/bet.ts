@@ -5,7 +5,7 @@ import { Random } from "../../src/core/random.ts";
 import { linesFigure, palette } from "../../src/figures/mod.ts";
 import { readAdapter } from "../../src/formats/mod.ts";
 import { openBaseWeights } from "../../src/inspect/mod.ts";
-import { rootPath } from "../../tests/support/source_files.ts";
+import { rootPath } from "../../scripts/support/source_files.ts";
 import { formulasHtml, plotHtml } from "../drawing.ts";
 import type { Slide } from "../slide.ts";
 

@@ -4,7 +4,7 @@ import { rightDirections, similarityGrid } from "../../src/analysis/mod.ts";
 import { Random } from "../../src/core/random.ts";
 import { heatmaps, type TitledPlane } from "../../src/figures/mod.ts";
 import { readAdapter } from "../../src/formats/mod.ts";
-import { rootPath } from "../../tests/support/source_files.ts";
+import { rootPath } from "../../scripts/support/source_files.ts";
 import { formulasHtml, planesHtml, plotHtml } from "../drawing.ts";
 import type { Part, Slide } from "../slide.ts";
 import { closingSlides } from "./closing.ts";

@@ -16,7 +16,7 @@ import { openCpuDevice } from "../../src/device/cpu/cpu_device.ts";
 import { grouped } from "../../src/core/numbers.ts";
 import { plot, tableOf } from "../../src/figures/mod.ts";
 import { exactOn } from "../../src/models/mod.ts";
-import { rootPath } from "../../tests/support/source_files.ts";
+import { rootPath } from "../../scripts/support/source_files.ts";
 import { tableHtml } from "../../src/figures/html.ts";
 import { formulasHtml, plotHtml } from "../drawing.ts";
 import type { Part } from "../slide.ts";

@@ -4,7 +4,7 @@ import { countTrainable, injectLora, loadModel, openDevice } from "../../mod.ts"
 import { grouped } from "../../src/core/numbers.ts";
 import type { Figure } from "../../src/figures/figure.ts";
 import { axis, barsAcross, baseLayout, linesFigure, palette } from "../../src/figures/mod.ts";
-import { rootPath } from "../../tests/support/source_files.ts";
+import { rootPath } from "../../scripts/support/source_files.ts";
 import { formulasHtml, plotHtml } from "../drawing.ts";
 import type { Part, Slide } from "../slide.ts";
 

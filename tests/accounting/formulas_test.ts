@@ -7,7 +7,7 @@ import {
   type FormulaValues,
   symbols,
 } from "../../src/accounting/mod.ts";
-import { packageImports } from "../support/layers.ts";
+import { packageImports } from "../../scripts/support/layers.ts";
 
 const names = Object.keys(formulas);
 

@@ -3,7 +3,7 @@ import { type BottleneckOptions, injectBottleneck } from "../../src/adapt/mod.ts
 import { ReferenceDevice } from "../../src/device/reference.ts";
 import { loadModel } from "../../src/models/mod.ts";
 import { golden } from "../support/golden.ts";
-import { pythonHas, runPython } from "../support/python.ts";
+import { pythonHas, runPython } from "../../scripts/support/python.ts";
 import { disturb, logitsOf, tokens, withFolder } from "./fixtures.ts";
 
 // `scripts/golden/adapterhub/requirements.txt` names them; the other reference tests need newer ones.

@@ -21,7 +21,7 @@ import {
 import type { LowRankFactors } from "../../src/core/update.ts";
 import { digits } from "../../src/core/numbers.ts";
 import { readAdapter } from "../../src/formats/mod.ts";
-import { withFolder } from "../support/folders.ts";
+import { withFolder } from "../../scripts/support/folders.ts";
 import { golden, goldenJson, tensorsOf } from "../support/golden.ts";
 import "../support/open_lapack.ts";
 

@@ -35,7 +35,7 @@ import { assertAllClose } from "../support/all_close.ts";
 import { golden } from "../support/golden.ts";
 import { tinyConfig } from "../train/fixtures.ts";
 
-export { withMemoryFolder as withFolder } from "../support/folders.ts";
+export { withMemoryFolder as withFolder } from "../../scripts/support/folders.ts";
 export { golden };
 
 /** A GPT-2 of 12 x 2 with random weights. */

@@ -16,7 +16,7 @@ import { dequantize, quantize } from "../../src/quant/mod.ts";
 import { allocateMethod, applyMethod, type MethodSpec } from "../../src/runs/mod.ts";
 import { modelIn } from "../nn/fixtures.ts";
 import "../support/open_lapack.ts";
-import { withFolder } from "../support/folders.ts";
+import { withFolder } from "../../scripts/support/folders.ts";
 import { tinyModel, trainedLora, valuesOf } from "./fixtures.ts";
 
 function normal(seed: number, ...shape: number[]): HostTensor {

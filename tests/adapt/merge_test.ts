@@ -13,7 +13,7 @@ import { DryDevice } from "../../src/device/dry.ts";
 import { ReferenceDevice } from "../../src/device/reference.ts";
 import { initGpt2, loadModel, parseGpt2Config, saveModel } from "../../src/models/mod.ts";
 import { assertAllClose } from "../support/all_close.ts";
-import { filesIn } from "../support/folders.ts";
+import { filesIn } from "../../scripts/support/folders.ts";
 import { Trainer } from "../../src/train/mod.ts";
 import { labels, logitsOf, tinyModel, tokens, trainedLora, withFolder } from "./fixtures.ts";
 

@@ -12,7 +12,7 @@ import type { TextModel } from "../../src/models/mod.ts";
 import { assertEveryMethod } from "../methods/every_method.ts";
 import { assertAllClose } from "../support/all_close.ts";
 import { type Check, coreDevices, testOn, webgpu } from "../support/devices.ts";
-import { tierIsWanted } from "../support/parts.ts";
+import { tierIsWanted } from "../../scripts/support/parts.ts";
 import { logitsOf } from "./fixtures.ts";
 import { folderChecksOf } from "./method_folder_checks.ts";
 import {

@@ -41,7 +41,7 @@ import { openDevice } from "../../src/device/mod.ts";
 import { AdapterFileError, parsePeftConfig } from "../../src/formats/mod.ts";
 import { compileRules } from "../../src/formats/peft/read.ts";
 import type { TextModel } from "../../src/models/mod.ts";
-import { withFolder } from "../support/folders.ts";
+import { withFolder } from "../../scripts/support/folders.ts";
 import { golden, goldenJson, tensorsOf } from "../support/golden.ts";
 import { openBase } from "./fixtures.ts";
 

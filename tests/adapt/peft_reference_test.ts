@@ -7,11 +7,11 @@ import { applyMethod, type MethodSpec } from "../../src/runs/mod.ts";
 import { disturb } from "./fixtures.ts";
 import { main } from "../../src/cli/program.ts";
 import { lowrankJson } from "../cli/lowrank.ts";
-import { withFolder } from "../support/folders.ts";
+import { withFolder } from "../../scripts/support/folders.ts";
 import { families, golden, goldenJson } from "../support/golden.ts";
 import { debertas, saveRandomDeberta } from "../support/random_deberta.ts";
 import "../support/open_lapack.ts";
-import { pythonHas, runPython } from "../support/python.ts";
+import { pythonHas, runPython } from "../../scripts/support/python.ts";
 
 const ignore = !await pythonHas("torch", "transformers", "peft");
 

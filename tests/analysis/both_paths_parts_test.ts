@@ -2,8 +2,8 @@
 
 import { assert, assertEquals, assertNotEquals } from "@std/assert";
 import { assertAllClose } from "../support/all_close.ts";
-import { blasAvailable } from "../support/parts.ts";
-import { rootPath } from "../support/source_files.ts";
+import { blasAvailable } from "../../scripts/support/parts.ts";
+import { rootPath } from "../../scripts/support/source_files.ts";
 
 async function numbersWith(LOWRANK_BLAS: string) {
   const { success, stdout, stderr } = await new Deno.Command(Deno.execPath(), {

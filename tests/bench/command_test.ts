@@ -16,7 +16,7 @@ import { sweeps } from "../../bench/scale/sweeps.ts";
 import { summarize, type Summary } from "../../bench/summary.ts";
 import { tableOf } from "../../bench/table.ts";
 import { workloads } from "../../bench/workloads.ts";
-import { rootPath } from "../support/source_files.ts";
+import { rootPath } from "../../scripts/support/source_files.ts";
 
 const ours = "ours cpu 1 thread, ours cpu, ours cpu blas, ours webgpu";
 

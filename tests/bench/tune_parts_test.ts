@@ -3,7 +3,7 @@
 import { assertEquals, assertMatch, assertRejects } from "@std/assert";
 import { tune } from "../../bench/tune.ts";
 import { openDevice } from "../../src/device/mod.ts";
-import { webgpuAvailable } from "../support/parts.ts";
+import { webgpuAvailable } from "../../scripts/support/parts.ts";
 import { withVariables } from "../support/variables.ts";
 
 const ignore = !await webgpuAvailable();

@@ -2,7 +2,7 @@
 
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { labInstalled } from "../../scripts/lab_environment.ts";
-import { root, rootPath } from "../support/source_files.ts";
+import { root, rootPath } from "../../scripts/support/source_files.ts";
 
 const library = `${rootPath}.venv/lib/libscipy_openblas.so`;
 

@@ -1,7 +1,7 @@
 /** The search for a BLAS, in programs of their own: a process has its variables and permissions. */
 
 import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
-import { root } from "../support/source_files.ts";
+import { root } from "../../scripts/support/source_files.ts";
 
 const program = `
 import { openBlas } from "${root.href}src/blas/mod.ts";

@@ -3,7 +3,7 @@
 import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { otherBase } from "../../src/cli/common.ts";
 import { readAdapter, writeAdapter } from "../../src/formats/mod.ts";
-import { filesIn, withFolder } from "../support/folders.ts";
+import { filesIn, withFolder } from "../../scripts/support/folders.ts";
 import { golden, tensorsOf } from "../support/golden.ts";
 import "../support/open_lapack.ts";
 import { writeRawAdapter } from "../formats/adapter_folders.ts";

@@ -1,10 +1,10 @@
 /** PEFT computes with what `convert` and `combine` write what it computes with the originals. */
 
 import { assertEquals } from "@std/assert";
-import { withFolder } from "../support/folders.ts";
+import { withFolder } from "../../scripts/support/folders.ts";
 import { golden, goldenJson, tensorsOf } from "../support/golden.ts";
 import "../support/open_lapack.ts";
-import { pythonHas, runPython } from "../support/python.ts";
+import { pythonHas, runPython } from "../../scripts/support/python.ts";
 import { lowrankJson, model } from "./lowrank.ts";
 
 const ignore = !await pythonHas("torch", "transformers", "peft");

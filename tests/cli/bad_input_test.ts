@@ -1,7 +1,7 @@
 /** Texts, tokens, methods and settings that cannot be used: one sentence, the same in every command, and no files. */
 
 import { assertEquals, assertStringIncludes } from "@std/assert";
-import { filesIn, withFolder } from "../support/folders.ts";
+import { filesIn, withFolder } from "../../scripts/support/folders.ts";
 import { golden } from "../support/golden.ts";
 import { logitsArgs, trainArgs, writeJson } from "./arguments.ts";
 import { assertFails, lowrank, lowrankJson, model } from "./lowrank.ts";

@@ -2,7 +2,7 @@
 
 import { assert, assertAlmostEquals, assertEquals, assertStringIncludes } from "@std/assert";
 import { readJson } from "../../src/storage/files.ts";
-import { filesIn, withFolder } from "../support/folders.ts";
+import { filesIn, withFolder } from "../../scripts/support/folders.ts";
 import { trainArgs, writeJson } from "./arguments.ts";
 import { assertFails, lowrank, lowrankJson } from "./lowrank.ts";
 import { smallBase, smallSweep } from "./sweeps.ts";

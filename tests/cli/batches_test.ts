@@ -3,7 +3,7 @@
 import { assertEquals } from "@std/assert";
 import { readBatchFile } from "../../src/cli/cases.ts";
 import { sha256 } from "../../src/storage/digest.ts";
-import { filesIn, withFolder } from "../support/folders.ts";
+import { filesIn, withFolder } from "../../scripts/support/folders.ts";
 import { trainArgs, writeJson } from "./arguments.ts";
 import { assertFails, model } from "./lowrank.ts";
 

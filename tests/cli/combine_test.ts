@@ -8,7 +8,7 @@ import { readAdapter, writeAdapter } from "../../src/formats/mod.ts";
 import { denseOf, frobeniusNorm, multiply, scaledBy } from "../../src/linalg/mod.ts";
 import { goodConfig, matrix, writeRawAdapter } from "../formats/adapter_folders.ts";
 import { assertAllClose } from "../support/all_close.ts";
-import { filesIn, withFolder } from "../support/folders.ts";
+import { filesIn, withFolder } from "../../scripts/support/folders.ts";
 import { golden, tensorsOf } from "../support/golden.ts";
 import "../support/open_lapack.ts";
 import { assertFails, lowrank, lowrankJson, model } from "./lowrank.ts";

@@ -4,7 +4,7 @@ import { assert, assertAlmostEquals, assertEquals, assertStringIncludes } from "
 import { Random } from "../../src/core/random.ts";
 import { joinUpdates, readAdapter, writeAdapter } from "../../src/formats/mod.ts";
 import { randomUpdate } from "./random_update.ts";
-import { withFolder } from "../support/folders.ts";
+import { withFolder } from "../../scripts/support/folders.ts";
 import { golden } from "../support/golden.ts";
 import "../support/open_lapack.ts";
 import { assertFails, lowrank, lowrankJson } from "./lowrank.ts";

@@ -11,7 +11,7 @@ import {
 } from "../../src/formats/mod.ts";
 import { readRecord } from "../../src/formats/peft/folder.ts";
 import { goodTensors, matrix, writeRawAdapter } from "../formats/adapter_folders.ts";
-import { filesIn, withFolder } from "../support/folders.ts";
+import { filesIn, withFolder } from "../../scripts/support/folders.ts";
 import { golden, tensorsOf } from "../support/golden.ts";
 import "../support/open_lapack.ts";
 import { assertFails, lowrank, lowrankJson, model } from "./lowrank.ts";

@@ -1,7 +1,7 @@
 /** `lowrank count` against counts that PEFT prints, and what a stranger may hand to it and to `memory`. */
 
 import { assertEquals, assertStringIncludes } from "@std/assert";
-import { withFolder } from "../support/folders.ts";
+import { withFolder } from "../../scripts/support/folders.ts";
 import { sparseFile, textFile, whole, withServer } from "../support/range_server.ts";
 import { assertFails, lowrank, lowrankJson, model } from "./lowrank.ts";
 

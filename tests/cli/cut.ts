@@ -2,7 +2,7 @@
 
 import { assert } from "@std/assert";
 import { type Disk, replaceDisk } from "../../src/storage/disk.ts";
-import { filesIn } from "../support/folders.ts";
+import { filesIn } from "../../scripts/support/folders.ts";
 import { trainArgs } from "./arguments.ts";
 import { lowrank, type Outcome } from "./lowrank.ts";
 

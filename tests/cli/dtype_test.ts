@@ -5,7 +5,7 @@ import { proveUpdates } from "../../src/adapt/convert/convert.ts";
 import type { FloatDtype } from "../../src/core/float_types.ts";
 import { roundedTo } from "../../src/formats/safetensors/header.ts";
 import { openSafetensors, readAdapter, writeAdapter } from "../../src/formats/mod.ts";
-import { withFolder } from "../support/folders.ts";
+import { withFolder } from "../../scripts/support/folders.ts";
 import { golden } from "../support/golden.ts";
 import "../support/open_lapack.ts";
 import { assertFails, lowrank, lowrankJson } from "./lowrank.ts";

@@ -11,7 +11,7 @@ import { loadModel, outputsOf } from "../../src/models/mod.ts";
 import { tokenizerConfig, tokenizerJson } from "../../src/tokenizer/mod.ts";
 import { savedAdapter } from "../adapt/saved_adapter.ts";
 import { assertAllClose } from "../support/all_close.ts";
-import { filesIn, withFolder } from "../support/folders.ts";
+import { filesIn, withFolder } from "../../scripts/support/folders.ts";
 import { golden, goldenJson, tensorsOf } from "../support/golden.ts";
 import { debertas, saveRandomDeberta } from "../support/random_deberta.ts";
 import { writeJson } from "./arguments.ts";

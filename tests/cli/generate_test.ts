@@ -7,7 +7,7 @@ import { scoreTexts, textMetrics } from "../../experiments/text_metrics/mod.ts";
 import { initGpt2, parseGpt2Config, saveModel } from "../../src/models/mod.ts";
 import { loadTokenizer, saveTokenizer, trainBytePairs } from "../../src/tokenizer/mod.ts";
 import { golden } from "../experiments/text_metrics/golden.ts";
-import { withFolder } from "../support/folders.ts";
+import { withFolder } from "../../scripts/support/folders.ts";
 import { golden as goldenPath } from "../support/golden.ts";
 import { writeBabbler } from "./babbler.ts";
 import { assertFails, lowrank, lowrankJson } from "./lowrank.ts";

@@ -2,7 +2,7 @@
 
 import { assertAlmostEquals, assertEquals, assertStringIncludes } from "@std/assert";
 import { openSafetensors, readAdapter, readSafetensors } from "../../src/formats/mod.ts";
-import { withFolder } from "../support/folders.ts";
+import { withFolder } from "../../scripts/support/folders.ts";
 import { golden } from "../support/golden.ts";
 import { withHub } from "../support/hub_server.ts";
 import { assertFailed, lowrank, lowrankJson } from "./lowrank.ts";

@@ -9,7 +9,7 @@ import type { TrainRequest } from "../../src/cli/commands/train/request.ts";
 import { shellWord, terminalText } from "../../src/core/errors.ts";
 import { pickleConversion } from "../../src/formats/safetensors/shards.ts";
 import { goodConfig, matrix, writeRawAdapter } from "../formats/adapter_folders.ts";
-import { filesIn, withFolder } from "../support/folders.ts";
+import { filesIn, withFolder } from "../../scripts/support/folders.ts";
 import { assertFailed, lowrank, lowrankJson } from "./lowrank.ts";
 import { smallBase } from "./sweeps.ts";
 

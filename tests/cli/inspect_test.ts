@@ -22,7 +22,7 @@ import {
   writeRawAdapter,
 } from "../formats/adapter_folders.ts";
 import { randomUpdate } from "./random_update.ts";
-import { withFolder } from "../support/folders.ts";
+import { withFolder } from "../../scripts/support/folders.ts";
 import { golden, goldenJson, tensorsOf } from "../support/golden.ts";
 import "../support/open_lapack.ts";
 import { assertFails, lowrank, lowrankJson, model } from "./lowrank.ts";

@@ -4,7 +4,7 @@ import { assert, assertAlmostEquals, assertEquals } from "@std/assert";
 import { type HostTensor, hostTensor } from "../../src/core/tensor.ts";
 import { writeAdapter } from "../../src/formats/mod.ts";
 import { assertAllClose } from "../support/all_close.ts";
-import { withFolder } from "../support/folders.ts";
+import { withFolder } from "../../scripts/support/folders.ts";
 import { golden, goldenJson, tensorsOf } from "../support/golden.ts";
 import { logitsArgs, writeJson } from "./arguments.ts";
 import { assertFails, lowrank, lowrankJson, model } from "./lowrank.ts";

@@ -3,7 +3,7 @@
 import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { main } from "../../src/cli/program.ts";
 import { golden } from "../support/golden.ts";
-import { rootPath, sourceText } from "../support/source_files.ts";
+import { rootPath, sourceText } from "../../scripts/support/source_files.ts";
 
 /** Exit code and output of a program. */
 export interface Outcome {

@@ -10,7 +10,7 @@ import { writeAdapter } from "../../src/formats/mod.ts";
 import { moduleSelector } from "../../src/formats/peft/config.ts";
 import { describeUpdate, openBaseWeights, updateTable } from "../../src/inspect/mod.ts";
 import { Perceptron } from "../../src/models/mod.ts";
-import { withFolder } from "../support/folders.ts";
+import { withFolder } from "../../scripts/support/folders.ts";
 import { assertLinear } from "../support/growth.ts";
 import { sparseFile, withServer } from "../support/range_server.ts";
 import { lowrankJson } from "./lowrank.ts";

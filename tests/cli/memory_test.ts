@@ -4,7 +4,7 @@ import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { catalog } from "../../src/architectures/mod.ts";
 import { DryDevice } from "../../src/device/dry.ts";
 import { loadModel, type LoadModelOptions, quantizeFolder } from "../../src/models/mod.ts";
-import { withFolder } from "../support/folders.ts";
+import { withFolder } from "../../scripts/support/folders.ts";
 import { golden } from "../support/golden.ts";
 import { withHub } from "../support/hub_server.ts";
 import { writeQuantizedFolder } from "../support/quantized_folder.ts";

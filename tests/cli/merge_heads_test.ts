@@ -5,7 +5,7 @@ import { type HostTensor, hostTensor } from "../../src/core/tensor.ts";
 import { Random } from "../../src/core/random.ts";
 import { openSafetensors, writeAdapter, writeSafetensors } from "../../src/formats/mod.ts";
 import { assertAllClose } from "../support/all_close.ts";
-import { filesIn, withFolder } from "../support/folders.ts";
+import { filesIn, withFolder } from "../../scripts/support/folders.ts";
 import { golden, goldenJson, tensorsOf } from "../support/golden.ts";
 import { writeJson } from "./arguments.ts";
 import { assertFails, lowrankJson } from "./lowrank.ts";

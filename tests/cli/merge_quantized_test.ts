@@ -16,7 +16,7 @@ import { denseOf, difference, frobeniusNorm } from "../../src/linalg/mod.ts";
 import { transpose } from "../../src/models/layers.ts";
 import { dequantize, requantize } from "../../src/quant/mod.ts";
 import { assertAllClose } from "../support/all_close.ts";
-import { filesIn, withFolder } from "../support/folders.ts";
+import { filesIn, withFolder } from "../../scripts/support/folders.ts";
 import { golden, tensorsOf } from "../support/golden.ts";
 import "../support/open_lapack.ts";
 import { goldenLogits } from "./arguments.ts";

@@ -4,9 +4,9 @@ import { assert, assertAlmostEquals, assertEquals } from "@std/assert";
 import { injectLora } from "../../src/adapt/mod.ts";
 import { openDevice } from "../../src/device/mod.ts";
 import { initGpt2, parseGpt2Config, saveModel } from "../../src/models/mod.ts";
-import { filesIn, withFolder } from "../support/folders.ts";
+import { filesIn, withFolder } from "../../scripts/support/folders.ts";
 import { golden } from "../support/golden.ts";
-import { pythonHas, runPython } from "../support/python.ts";
+import { pythonHas, runPython } from "../../scripts/support/python.ts";
 import { lowrankArgs, lowrankJson } from "./lowrank.ts";
 
 const adapter = golden("adapters/peft_c_attn");

@@ -15,7 +15,7 @@ import {
 } from "../../src/formats/mod.ts";
 import { transpose } from "../../src/models/layers.ts";
 import { assertAllClose } from "../support/all_close.ts";
-import { filesIn, withFolder } from "../support/folders.ts";
+import { filesIn, withFolder } from "../../scripts/support/folders.ts";
 import { golden, tensorsOf } from "../support/golden.ts";
 import { goldenLogits } from "./arguments.ts";
 import { assertFails, lowrank, lowrankJson, model } from "./lowrank.ts";

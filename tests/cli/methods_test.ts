@@ -11,7 +11,7 @@ import { methodTitle } from "../../src/cli/commands/train/method.ts";
 import { readSafetensors } from "../../src/formats/mod.ts";
 import { methods } from "../../src/methods/mod.ts";
 import { type MethodKind, methodKinds } from "../../src/runs/mod.ts";
-import { filesIn, withFolder } from "../support/folders.ts";
+import { filesIn, withFolder } from "../../scripts/support/folders.ts";
 import "../support/open_lapack.ts";
 import { writeRoberta } from "../support/small_roberta.ts";
 import { logitsArgs, trainArgs, writeJson } from "./arguments.ts";

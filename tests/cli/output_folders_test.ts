@@ -1,7 +1,7 @@
 /** Files in the folder of a model: small ones as they are, none from elsewhere, and no adapter beside it. */
 
 import { assert, assertEquals } from "@std/assert";
-import { filesIn, withFolder } from "../support/folders.ts";
+import { filesIn, withFolder } from "../../scripts/support/folders.ts";
 import { golden } from "../support/golden.ts";
 import { trainArgs } from "./arguments.ts";
 import { assertFails, lowrankJson, model } from "./lowrank.ts";

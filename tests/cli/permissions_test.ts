@@ -7,11 +7,11 @@ import type { ReproduceOptions } from "../../experiments/frame/reproduce.ts";
 import { keepNeeded, main } from "../../src/cli/program.ts";
 import { Interrupted } from "../../src/terminal/interrupt.ts";
 import { opener } from "../../experiments/frame/open_in_browser.ts";
-import { withFolder } from "../support/folders.ts";
+import { withFolder } from "../../scripts/support/folders.ts";
 import { filesOf, withHub } from "../support/hub_server.ts";
 import "../support/open_lapack.ts";
 import { sparseFile, withServer } from "../support/range_server.ts";
-import { sourceText } from "../support/source_files.ts";
+import { sourceText } from "../../scripts/support/source_files.ts";
 import { withVariables } from "../support/variables.ts";
 import { logitsArgs, trainArgs, writeJson } from "./arguments.ts";
 import {

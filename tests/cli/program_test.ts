@@ -2,10 +2,10 @@
 
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { callFrom } from "../../src/cli/options.ts";
-import { filesIn, withFolder } from "../support/folders.ts";
+import { filesIn, withFolder } from "../../scripts/support/folders.ts";
 import { golden } from "../support/golden.ts";
 import { withVariables } from "../support/variables.ts";
-import { sourceText } from "../support/source_files.ts";
+import { sourceText } from "../../scripts/support/source_files.ts";
 import {
   assertFailed,
   assertFails,

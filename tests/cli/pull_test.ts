@@ -3,8 +3,8 @@
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { injectLora, loadAdapter, loadModel, openDevice } from "../../mod.ts";
 import { injectLoraPrefix, loadAnyAdapter } from "../../src/adapt/mod.ts";
-import { deadline } from "../support/deadline.ts";
-import { filesIn, withFolder } from "../support/folders.ts";
+import { deadline } from "../../scripts/support/deadline.ts";
+import { filesIn, withFolder } from "../../scripts/support/folders.ts";
 import { commit, digestOf, filesOf, type HubServer, withHub } from "../support/hub_server.ts";
 import "../support/open_lapack.ts";
 import { withVariables } from "../support/variables.ts";

@@ -8,9 +8,9 @@ import {
   writeSafetensors,
 } from "../../src/formats/mod.ts";
 import { dequantize } from "../../src/quant/mod.ts";
-import { withFolder } from "../support/folders.ts";
+import { withFolder } from "../../scripts/support/folders.ts";
 import { golden } from "../support/golden.ts";
-import { pythonHas, runPython } from "../support/python.ts";
+import { pythonHas, runPython } from "../../scripts/support/python.ts";
 import { lowrankJson } from "./lowrank.ts";
 
 /** Models of every family, with options of the command. */

@@ -13,7 +13,7 @@ import {
 import type { QuantizedKind } from "../../src/models/mod.ts";
 import { transpose } from "../../src/models/layers.ts";
 import { dequantize, quantize } from "../../src/quant/mod.ts";
-import { filesIn, withFolder } from "../support/folders.ts";
+import { filesIn, withFolder } from "../../scripts/support/folders.ts";
 import { golden, tensorsOf } from "../support/golden.ts";
 import { goldenLogits, trainArgs, writeJson } from "./arguments.ts";
 import { assertFails, lowrank, lowrankJson, model } from "./lowrank.ts";

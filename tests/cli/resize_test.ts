@@ -7,7 +7,7 @@ import { Random } from "../../src/core/random.ts";
 import { openSafetensors, readAdapter, siteName, writeAdapter } from "../../src/formats/mod.ts";
 import { goodConfig, goodTensors, matrix, writeRawAdapter } from "../formats/adapter_folders.ts";
 import { randomUpdate } from "./random_update.ts";
-import { filesIn, withFolder } from "../support/folders.ts";
+import { filesIn, withFolder } from "../../scripts/support/folders.ts";
 import { golden, tensorsOf } from "../support/golden.ts";
 import "../support/open_lapack.ts";
 import { assertFails, lowrank, lowrankJson, model } from "./lowrank.ts";

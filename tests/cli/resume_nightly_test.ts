@@ -1,7 +1,7 @@
 /** Processes that a signal ends while they train: the same command resumes to the same bytes. */
 
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
-import { filesIn, withFolder } from "../support/folders.ts";
+import { filesIn, withFolder } from "../../scripts/support/folders.ts";
 import { argsFor, contents, lora, untilCheckpoint } from "./cut.ts";
 import { lowrank, lowrankJson, lowrankOn, outcomeOf, spawnLowrank } from "./lowrank.ts";
 import { assertSameSweep, smallBase, smallSweep, sweepAsProcess } from "./sweeps.ts";

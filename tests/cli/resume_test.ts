@@ -5,7 +5,7 @@ import { stoppedText } from "../../src/cli/commands/train/command.ts";
 import { replaceDisk } from "../../src/storage/disk.ts";
 import { Interrupted } from "../../src/terminal/interrupt.ts";
 import { emptyLog } from "../../src/train/mod.ts";
-import { filesIn, withFolder } from "../support/folders.ts";
+import { filesIn, withFolder } from "../../scripts/support/folders.ts";
 import { golden } from "../support/golden.ts";
 import {
   argsFor,

@@ -7,7 +7,7 @@ import { Random } from "../../src/core/random.ts";
 import { readAdapter, writeAdapter } from "../../src/formats/mod.ts";
 import { gaussian, rowsOf } from "../../src/linalg/mod.ts";
 import { rightDirections, similarityGrid } from "../../src/analysis/mod.ts";
-import { withFolder } from "../support/folders.ts";
+import { withFolder } from "../../scripts/support/folders.ts";
 import { golden } from "../support/golden.ts";
 import "../support/open_lapack.ts";
 import { trainArgs } from "./arguments.ts";

@@ -1,7 +1,7 @@
 /** The modules that every command loads before it begins. @module */
 
 import { assert, assertEquals } from "@std/assert";
-import { root, rootPath } from "../support/source_files.ts";
+import { root, rootPath } from "../../scripts/support/source_files.ts";
 
 /** A module as `deno info --json` describes it. */
 interface Described {

@@ -6,7 +6,7 @@ import { openDevice } from "../../src/device/mod.ts";
 import { initGpt2, parseGpt2Config, saveModel } from "../../src/models/mod.ts";
 import { goodConfig, matrix, spoilLastValue, writeRawAdapter } from "../formats/adapter_folders.ts";
 import { withHeader } from "../fuzz/tensors.ts";
-import { filesIn, withFolder } from "../support/folders.ts";
+import { filesIn, withFolder } from "../../scripts/support/folders.ts";
 import { golden } from "../support/golden.ts";
 import { writeSparseGpt2 } from "../support/sparse_model.ts";
 import { logitsArgs, trainArgs, writeJson } from "./arguments.ts";

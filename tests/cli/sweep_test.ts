@@ -12,7 +12,7 @@ import { openSafetensors } from "../../src/formats/mod.ts";
 import { mean, standardDeviation } from "../../src/core/numbers.ts";
 import { bestOf, remarksOn } from "../../src/cli/commands/sweep/command.ts";
 import type { SweepRow } from "../../src/cli/commands/sweep/grid.ts";
-import { filesIn, withFolder } from "../support/folders.ts";
+import { filesIn, withFolder } from "../../scripts/support/folders.ts";
 import "../support/open_lapack.ts";
 import { writeQuantizedFolder } from "../support/quantized_folder.ts";
 import { writeJson } from "./arguments.ts";

@@ -1,7 +1,7 @@
 /** A small sweep, and what it leaves. @module */
 
 import { assertEquals } from "@std/assert";
-import { filesIn } from "../support/folders.ts";
+import { filesIn } from "../../scripts/support/folders.ts";
 import { writeJson } from "./arguments.ts";
 import { writeBabbler } from "./babbler.ts";
 import { lowrankOn } from "./lowrank.ts";

@@ -1,7 +1,7 @@
 /** Every command that opens a device, on two threads: it gives what it gives on one, as in the other tests. */
 
 import { assertEquals, assertStringIncludes } from "@std/assert";
-import { withFolder } from "../support/folders.ts";
+import { withFolder } from "../../scripts/support/folders.ts";
 import { writeJson } from "./arguments.ts";
 import { lowrankOn } from "./lowrank.ts";
 import { smallSweep } from "./sweeps.ts";

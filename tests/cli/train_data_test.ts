@@ -15,7 +15,7 @@ import { summaryOf } from "../../src/cli/commands/train/command.ts";
 import type { TrainRequest } from "../../src/cli/commands/train/request.ts";
 import { loadTokenizer } from "../../src/tokenizer/mod.ts";
 import { evaluate, runTrainer, Trainer } from "../../src/train/mod.ts";
-import { filesIn, withFolder } from "../support/folders.ts";
+import { filesIn, withFolder } from "../../scripts/support/folders.ts";
 import { trainArgs, writeJson } from "./arguments.ts";
 import { assertFails, lowrank, lowrankJson } from "./lowrank.ts";
 import { smallBase } from "./sweeps.ts";

@@ -1,7 +1,7 @@
 /** `lowrank train` replaces only bytes that it has saved itself. */
 
 import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
-import { filesIn, withFolder } from "../support/folders.ts";
+import { filesIn, withFolder } from "../../scripts/support/folders.ts";
 import { golden } from "../support/golden.ts";
 import { argsFor, contents, copyFiles, kill, lora, stop } from "./cut.ts";
 import { assertFails, lowrank, lowrankJson, model } from "./lowrank.ts";

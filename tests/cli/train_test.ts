@@ -10,7 +10,7 @@ import {
 import { float16ToFloat32, float32ToFloat16 } from "../../src/core/float_types.ts";
 import { openSafetensors } from "../../src/formats/mod.ts";
 import { assertAllClose } from "../support/all_close.ts";
-import { filesIn, withFolder } from "../support/folders.ts";
+import { filesIn, withFolder } from "../../scripts/support/folders.ts";
 import { golden, goldenJson, tensorsOf } from "../support/golden.ts";
 import "../support/open_lapack.ts";
 import { trainArgs, writeJson } from "./arguments.ts";

@@ -6,7 +6,7 @@ import { openCpuDevice } from "../../src/device/cpu/cpu_device.ts";
 import { readAdapter } from "../../src/formats/mod.ts";
 import { loadModel, saveModel } from "../../src/models/mod.ts";
 import { assertAllClose } from "../support/all_close.ts";
-import { filesIn, withFolder } from "../support/folders.ts";
+import { filesIn, withFolder } from "../../scripts/support/folders.ts";
 import { golden, tensorsOf } from "../support/golden.ts";
 import "../support/open_lapack.ts";
 import { writeVera } from "../support/vera_folder.ts";

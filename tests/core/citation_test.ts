@@ -2,7 +2,7 @@
 
 import { assertEquals, assertStringIncludes } from "@std/assert";
 import { bibtex, version } from "../../src/core/program.ts";
-import { sourceText } from "../support/source_files.ts";
+import { sourceText } from "../../scripts/support/source_files.ts";
 
 /** One field of an entry, on one line. */
 const fieldOf = (entry: string, name: string): string =>

@@ -11,7 +11,7 @@ import {
   train,
 } from "../../mod.ts";
 import { dateTexts, splitOf } from "../../src/data/mod.ts";
-import { rootPath } from "../support/source_files.ts";
+import { rootPath } from "../../scripts/support/source_files.ts";
 
 const folder = `${rootPath}models/tiny-gpt2`;
 

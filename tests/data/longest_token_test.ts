@@ -8,7 +8,7 @@ import { promptedBatches, textDataset } from "../../src/data/mod.ts";
 import { openCpuDevice } from "../../src/device/cpu/cpu_device.ts";
 import { complete, loadModel } from "../../src/models/mod.ts";
 import { loadTokenizer, makeTokenizer, type Tokenizer } from "../../src/tokenizer/mod.ts";
-import { rootPath } from "../support/source_files.ts";
+import { rootPath } from "../../scripts/support/source_files.ts";
 
 const folder = `${rootPath}models/tiny-gpt2`;
 

@@ -2,7 +2,7 @@
 
 import { assertEquals, assertRejects } from "@std/assert";
 import { readPrompts, readTexts } from "../../src/data/mod.ts";
-import { withFolder } from "../support/folders.ts";
+import { withFolder } from "../../scripts/support/folders.ts";
 
 async function read(folder: string, name: string, content: string, labels?: string[]) {
   await Deno.writeTextFile(`${folder}/${name}`, content);

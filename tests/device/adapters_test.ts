@@ -4,7 +4,7 @@ import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/
 import { DeviceError } from "../../src/core/errors.ts";
 import { listDevices, openDevice } from "../../src/device/mod.ts";
 import { type AdapterInfo, isSoftwareAdapter } from "../../src/device/webgpu/adapter.ts";
-import { sourceText } from "../support/source_files.ts";
+import { sourceText } from "../../scripts/support/source_files.ts";
 import { withVariables } from "../support/variables.ts";
 
 /** An adapter as one implementation reports it. */

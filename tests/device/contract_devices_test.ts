@@ -14,7 +14,7 @@ import type { Device } from "../../src/device/device.ts";
 import { DryDevice } from "../../src/device/dry.ts";
 import { ReferenceDevice } from "../../src/device/reference.ts";
 import { allDevices } from "../support/devices.ts";
-import { tierIsWanted } from "../support/parts.ts";
+import { tierIsWanted } from "../../scripts/support/parts.ts";
 import { boundaryChecks, type DeviceCheck } from "./boundaries.ts";
 
 const ramp = (length: number, start = 0): Float32Array<ArrayBuffer> =>

@@ -2,7 +2,7 @@
 
 import { assertEquals, assertStringIncludes } from "@std/assert";
 import { fileURLToPath } from "node:url";
-import { root } from "../support/source_files.ts";
+import { root } from "../../scripts/support/source_files.ts";
 
 /** A program that fills 100,000 elements on two threads and never disposes of its device. */
 const program = (end = ""): string => `

@@ -7,7 +7,7 @@ import { matrix, multiply } from "../../src/autograd/ops/product.ts";
 import { Scope } from "../../src/device/arena.ts";
 import { findAdapter, requestDevice } from "../../src/device/webgpu/adapter.ts";
 import { openWebgpuDevice, WebgpuDevice } from "../../src/device/webgpu/webgpu_device.ts";
-import { webgpuAvailable } from "../support/parts.ts";
+import { webgpuAvailable } from "../../scripts/support/parts.ts";
 
 const ignore = !await webgpuAvailable();
 

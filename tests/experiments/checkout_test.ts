@@ -1,6 +1,6 @@
 import { assertEquals } from "@std/assert";
 import { checkedOutCommit } from "../../experiments/frame/checkout.ts";
-import { withFolder } from "../support/folders.ts";
+import { withFolder } from "../../scripts/support/folders.ts";
 
 const commit = "0123456789abcdef0123456789abcdef01234567", other = "f".repeat(40);
 

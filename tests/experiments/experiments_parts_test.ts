@@ -29,7 +29,7 @@ import type { Figure } from "../../src/figures/figure.ts";
 import { plotSvg } from "../../src/figures/still.ts";
 import { readAdapter } from "../../src/formats/mod.ts";
 import { figureFaults } from "../support/figure_rules.ts";
-import { filesIn, withFolder } from "../support/folders.ts";
+import { filesIn, withFolder } from "../../scripts/support/folders.ts";
 import "../support/open_lapack.ts";
 import { silently } from "./silently.ts";
 

@@ -3,7 +3,7 @@
 import { assert, assertEquals, assertNotEquals } from "@std/assert";
 import { labeledTexts, sortedBatches } from "../../experiments/labeled_texts.ts";
 import { loadTokenizer } from "../../src/tokenizer/mod.ts";
-import { rootPath } from "../support/source_files.ts";
+import { rootPath } from "../../scripts/support/source_files.ts";
 
 const tokenizer = await loadTokenizer(`${rootPath}/models/tiny-roberta`);
 const model = { positions: 64, padding: 1, isCausal: false };

@@ -1,8 +1,8 @@
 /** A stand-in for the folder that `LOWRANK_DATA` names: made-up sentences, and a small encoder in the place of MiniLM. */
 
 import { encoderPath, textTasks } from "../../experiments/methods/texts/tasks.ts";
-import { withFolder } from "../support/folders.ts";
-import { rootPath } from "../support/source_files.ts";
+import { withFolder } from "../../scripts/support/folders.ts";
+import { rootPath } from "../../scripts/support/source_files.ts";
 import { withVariables } from "../support/variables.ts";
 
 /**

@@ -13,7 +13,7 @@ import { Trainer } from "../../src/train/mod.ts";
 import { gamma } from "../kernels/error_model.ts";
 import { cpu, testOn, webgpu } from "../support/devices.ts";
 import { whileNarrow } from "../support/narrow.ts";
-import { tierIsWanted, webgpuAvailable } from "../support/parts.ts";
+import { tierIsWanted, webgpuAvailable } from "../../scripts/support/parts.ts";
 import { randomBatches } from "../train/fixtures.ts";
 
 const width = 320, mostBinding = 2 ** 17;

@@ -6,7 +6,7 @@ import { archivedClaims, paperClaims } from "../../experiments/registry.ts";
 import { onPaper, paperNote } from "../../src/paper/claim.ts";
 import { printedTables } from "../../src/paper/printed/mod.ts";
 import { printedValue } from "../../src/paper/printed_number.ts";
-import { sourceText } from "../support/source_files.ts";
+import { sourceText } from "../../scripts/support/source_files.ts";
 
 /** A claim's text where the experiment has the size that it is about. */
 const textOf = ({ text }: (typeof paperClaims)[number]) =>

@@ -2,7 +2,7 @@
 
 import { assertEquals } from "@std/assert";
 import { archived, experiments } from "../../experiments/registry.ts";
-import { sourceFiles, sourceText } from "../support/source_files.ts";
+import { sourceFiles, sourceText } from "../../scripts/support/source_files.ts";
 
 /** The names of a file's experiments. */
 const experimentsIn = (source: string): string[] =>

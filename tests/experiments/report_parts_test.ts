@@ -1,10 +1,10 @@
 import { assertEquals, assertStringIncludes } from "@std/assert";
 import { DryDevice } from "../../src/device/dry.ts";
 import { reproduce } from "../../experiments/frame/reproduce.ts";
-import { Browser } from "../support/browser.ts";
+import { Browser } from "../../scripts/support/browser.ts";
 import { untilFiguresLive } from "../support/figures_on_page.ts";
-import { browserPath } from "../support/parts.ts";
-import { withFolder } from "../support/folders.ts";
+import { browserPath } from "../../scripts/support/parts.ts";
+import { withFolder } from "../../scripts/support/folders.ts";
 import { silently } from "./silently.ts";
 
 Deno.test({

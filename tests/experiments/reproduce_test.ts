@@ -16,8 +16,8 @@ import { parseReproduceArgs } from "../../experiments/main.ts";
 import { experiments, paperParts, partsIn, selectExperiments } from "../../experiments/registry.ts";
 import type { Experiment } from "../../experiments/frame/experiment.ts";
 import { reproduce } from "../../experiments/frame/reproduce.ts";
-import { filesIn, withFolder } from "../support/folders.ts";
-import { rootPath } from "../support/source_files.ts";
+import { filesIn, withFolder } from "../../scripts/support/folders.ts";
+import { rootPath } from "../../scripts/support/source_files.ts";
 import { withVariables } from "../support/variables.ts";
 import { silently } from "./silently.ts";
 

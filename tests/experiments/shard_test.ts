@@ -7,7 +7,7 @@ import { makeRuns } from "../../experiments/frame/planned_runs.ts";
 import type { PlannedRun } from "../../src/runs/plan.ts";
 import { archived, experiments } from "../../experiments/registry.ts";
 import { makeShard } from "../../experiments/frame/shard.ts";
-import { filesIn, withFolder } from "../support/folders.ts";
+import { filesIn, withFolder } from "../../scripts/support/folders.ts";
 import "../support/open_lapack.ts";
 
 const data = {

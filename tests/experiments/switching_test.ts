@@ -11,7 +11,7 @@ import { openCpuDevice } from "../../src/device/cpu/cpu_device.ts";
 import { plotSvg } from "../../src/figures/still.ts";
 import { figureFaults } from "../support/figure_rules.ts";
 import { notQuiet, tooNear } from "../../src/paper/claim.ts";
-import { withFolder } from "../support/folders.ts";
+import { withFolder } from "../../scripts/support/folders.ts";
 import { turnTimes } from "./turn_times.ts";
 
 const [isCheap, leavesNoTrace] = switchingClaims;

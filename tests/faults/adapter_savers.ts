@@ -8,7 +8,7 @@ import { readAdapter, readSafetensors, writeAdapter } from "../../src/formats/mo
 import type { Gpt2 } from "../../src/models/mod.ts";
 import { trainedLora } from "../adapt/fixtures.ts";
 import { lowrank } from "../cli/lowrank.ts";
-import { withFolder } from "../support/folders.ts";
+import { withFolder } from "../../scripts/support/folders.ts";
 import type { Saver, TestedSaver } from "./check_saver.ts";
 import { narrowModel } from "./narrow_model.ts";
 

@@ -5,7 +5,7 @@ import { openCpuDevice } from "../../src/device/cpu/cpu_device.ts";
 import type { Device } from "../../src/device/device.ts";
 import { run, type RunResult } from "../../src/runs/mod.ts";
 import { tinyOptions, tinySpec } from "../runs/fixtures.ts";
-import { withMemoryFolder } from "../support/folders.ts";
+import { withMemoryFolder } from "../../scripts/support/folders.ts";
 import { operationsOf } from "./check_saver.ts";
 import { type Extent, type Fault, faults, FaultyDisk, placesOf } from "./faulty_disk.ts";
 import { narrowModel } from "./narrow_model.ts";

@@ -1,7 +1,7 @@
 /** Files that a reader finds after a save with a fault at any of its operations. @module */
 
 import { assert, assertEquals } from "@std/assert";
-import { withMemoryFolder } from "../support/folders.ts";
+import { withMemoryFolder } from "../../scripts/support/folders.ts";
 import { type Extent, type Fault, faults, FaultyDisk, fullDisk, placesOf } from "./faulty_disk.ts";
 import { PowerCutDisk } from "./power_cut.ts";
 import {

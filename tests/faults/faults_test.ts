@@ -3,7 +3,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { openCpuDevice } from "../../src/device/cpu/cpu_device.ts";
 import { saveModel } from "../../src/models/mod.ts";
-import { withFolder } from "../support/folders.ts";
+import { withFolder } from "../../scripts/support/folders.ts";
 import { narrowAdapters, ofRank, writeByCommand } from "./adapter_savers.ts";
 import { moveFile, writeFileAtomic } from "../../src/storage/files.ts";
 import { checkRun } from "./check_run.ts";

@@ -7,8 +7,8 @@
 
 import { assert, assertEquals } from "@std/assert";
 import { readAdapter } from "../../src/formats/mod.ts";
-import { withFolder } from "../support/folders.ts";
-import { rootPath } from "../support/source_files.ts";
+import { withFolder } from "../../scripts/support/folders.ts";
+import { rootPath } from "../../scripts/support/source_files.ts";
 import { type Fault, faults } from "./faulty_disk.ts";
 import { copyFolder, type Files, filesOf, stateOf, temporaryIn } from "./saved_files.ts";
 

@@ -8,7 +8,7 @@ import { readSafetensors } from "../../src/formats/mod.ts";
 import { type Gpt2, loadModel, quantizeFolder, saveModel } from "../../src/models/mod.ts";
 import { trainedLora } from "../adapt/fixtures.ts";
 import { lowrank } from "../cli/lowrank.ts";
-import { withFolder } from "../support/folders.ts";
+import { withFolder } from "../../scripts/support/folders.ts";
 import { operationsOf, type TestedSaver } from "./check_saver.ts";
 import { narrowModel } from "./narrow_model.ts";
 

@@ -5,7 +5,12 @@ import { linesFigure, linesSlider, plot } from "../../src/figures/mod.ts";
 import { colorsOf, palette, type Trace } from "../../src/figures/figure.ts";
 import { colorFaults } from "../support/figure_rules.ts";
 import { figuresDrawn } from "../support/notebook_compare.ts";
-import { codeCells, notebookNames, notebooksPath, readNotebook } from "../support/notebook_file.ts";
+import {
+  codeCells,
+  notebookNames,
+  notebooksPath,
+  readNotebook,
+} from "../../scripts/support/notebook_file.ts";
 
 const [blue, orange, green] = palette.series;
 

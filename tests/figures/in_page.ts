@@ -2,8 +2,8 @@
 
 import { assertEquals } from "@std/assert";
 import { plotlySource } from "../../src/figures/still.ts";
-import { browserOfFile, type Page } from "../support/browser.ts";
-import { withFolder } from "../support/folders.ts";
+import { browserOfFile, type Page } from "../../scripts/support/browser.ts";
+import { withFolder } from "../../scripts/support/folders.ts";
 
 const open = browserOfFile();
 

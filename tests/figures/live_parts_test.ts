@@ -3,8 +3,8 @@
 import { assertEquals } from "@std/assert";
 import { figureLoader } from "../../src/figures/loader.ts";
 import { figureBundle } from "../../src/figures/show.ts";
-import type { Page } from "../support/browser.ts";
-import { browserPath } from "../support/parts.ts";
+import type { Page } from "../../scripts/support/browser.ts";
+import { browserPath } from "../../scripts/support/parts.ts";
 import { lines, moving } from "./fixtures.ts";
 import { inPage } from "./in_page.ts";
 

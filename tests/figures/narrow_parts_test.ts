@@ -6,8 +6,8 @@ import { axis, baseLayout, type Figure, ticksAt } from "../../src/figures/figure
 import { heatmaps } from "../../src/figures/heatmaps.ts";
 import { figureLoader } from "../../src/figures/loader.ts";
 import { plotHtml } from "../../src/figures/show.ts";
-import type { Page } from "../support/browser.ts";
-import { browserPath } from "../support/parts.ts";
+import type { Page } from "../../scripts/support/browser.ts";
+import { browserPath } from "../../scripts/support/parts.ts";
 import { inPage, untilLive } from "./in_page.ts";
 
 const ignore = browserPath() === undefined;

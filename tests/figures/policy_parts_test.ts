@@ -5,11 +5,11 @@ import { comparisonReport } from "../../src/cli/commands/compare.ts";
 import { loadMathJax } from "../../src/figures/formula.ts";
 import { renderPage } from "../../src/report/page.ts";
 import type { Report } from "../../src/report/report.ts";
-import { browserOfFile, type Page } from "../support/browser.ts";
+import { browserOfFile, type Page } from "../../scripts/support/browser.ts";
 import { assertIntrudersDoNothing, intrudersFrom, listen, violations } from "../support/policy.ts";
 import { moveSliders, pageSlider, untilFiguresLive } from "../support/figures_on_page.ts";
-import { withFolder } from "../support/folders.ts";
-import { browserPath } from "../support/parts.ts";
+import { withFolder } from "../../scripts/support/folders.ts";
+import { browserPath } from "../../scripts/support/parts.ts";
 import { textFile, withServer } from "../support/range_server.ts";
 import { cells, hostile, lines, moving } from "./fixtures.ts";
 

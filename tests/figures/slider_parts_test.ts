@@ -7,7 +7,7 @@ import type { Figure } from "../../src/figures/figure.ts";
 import { axis, baseLayout, linesSlider, roleBars, sliderFigure } from "../../src/figures/mod.ts";
 import { prefixLayout, prefixTraces } from "../../src/inspect/mod.ts";
 import { assertStepsAreWhole, drawnSteps } from "../support/slider_steps.ts";
-import { browserPath } from "../support/parts.ts";
+import { browserPath } from "../../scripts/support/parts.ts";
 import { inPage, loadedPlotly, untilLive } from "./in_page.ts";
 import { moving } from "./fixtures.ts";
 

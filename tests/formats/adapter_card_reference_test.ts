@@ -1,8 +1,8 @@
 import "../support/open_lapack.ts";
 import { assertEquals } from "@std/assert";
 import { lowrankJson } from "../cli/lowrank.ts";
-import { withFolder } from "../support/folders.ts";
-import { pythonHas, runPython } from "../support/python.ts";
+import { withFolder } from "../../scripts/support/folders.ts";
+import { pythonHas, runPython } from "../../scripts/support/python.ts";
 
 /** The Python lines of a card, for its own folder. */
 const pythonIn = (card: string, folder: string): string =>

@@ -6,7 +6,7 @@ import { methodCard } from "../../src/adapt/save.ts";
 import { adapterCard } from "../../src/formats/peft/card.ts";
 import { type AdapterRecord, writeAdapter } from "../../src/formats/mod.ts";
 import { lowrank } from "../cli/lowrank.ts";
-import { withFolder } from "../support/folders.ts";
+import { withFolder } from "../../scripts/support/folders.ts";
 import { parsePlainYaml } from "../support/plain_yaml.ts";
 import { goodConfig, matrix, writeRawAdapter } from "./adapter_folders.ts";
 

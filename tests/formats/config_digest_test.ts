@@ -3,7 +3,7 @@
 import { assertEquals, assertRejects } from "@std/assert";
 import { sha256 } from "../../src/storage/digest.ts";
 import { readAdapter, readSafetensors, writeAdapter } from "../../src/formats/mod.ts";
-import { withFolder } from "../support/folders.ts";
+import { withFolder } from "../../scripts/support/folders.ts";
 import { matrix } from "./adapter_folders.ts";
 
 /** Writes an adapter with a scaling. */

@@ -4,7 +4,7 @@ import { assertEquals, assertRejects } from "@std/assert";
 import { sha256 } from "../../src/storage/digest.ts";
 import type { HostData } from "../../src/core/tensor.ts";
 import { openSafetensors } from "../../src/formats/mod.ts";
-import { withFolder } from "../support/folders.ts";
+import { withFolder } from "../../scripts/support/folders.ts";
 import { ggufFile, type MadeTensor } from "../support/gguf.ts";
 import { golden, goldenJson } from "../support/golden.ts";
 

@@ -7,8 +7,8 @@ import { assert, assertEquals } from "@std/assert";
 import fc from "npm:fast-check@4.10.2";
 import { parseHeader } from "../../src/formats/mod.ts";
 import { goodFiles, safetensorsFiles } from "../fuzz/tensors.ts";
-import { withFolder } from "../support/folders.ts";
-import { pythonHas, runPython } from "../support/python.ts";
+import { withFolder } from "../../scripts/support/folders.ts";
+import { pythonHas, runPython } from "../../scripts/support/python.ts";
 
 /** Our sentences for headers that we refuse and the reference reads, as regular expressions. */
 const stricter: readonly RegExp[] = [

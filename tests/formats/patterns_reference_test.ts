@@ -4,8 +4,8 @@ import { compilePattern, patternValues } from "../../src/patterns/names.ts";
 import { parsePeftConfig } from "../../src/formats/mod.ts";
 import { moduleSelector } from "../../src/formats/peft/config.ts";
 import { anyPatterns, names, sharedPatterns } from "../patterns/pattern_arbitraries.ts";
-import { withFolder } from "../support/folders.ts";
-import { pythonHas, runPython } from "../support/python.ts";
+import { withFolder } from "../../scripts/support/folders.ts";
+import { pythonHas, runPython } from "../../scripts/support/python.ts";
 
 const ignore = !await pythonHas("torch", "peft");
 

@@ -2,8 +2,8 @@
 
 import { assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { openSafetensors, readSafetensors } from "../../src/formats/mod.ts";
-import { withFolder } from "../support/folders.ts";
-import { pythonCommand, pythonHas } from "../support/python.ts";
+import { withFolder } from "../../scripts/support/folders.ts";
+import { pythonCommand, pythonHas } from "../../scripts/support/python.ts";
 
 Deno.test({
   name:

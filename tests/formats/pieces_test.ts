@@ -3,7 +3,7 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import type { HostData } from "../../src/core/tensor.ts";
 import { type FloatDtype, openSafetensors, writeSafetensors } from "../../src/formats/mod.ts";
-import { withFolder } from "../support/folders.ts";
+import { withFolder } from "../../scripts/support/folders.ts";
 import { spoilLastValue } from "./adapter_folders.ts";
 
 /** A tensor's pieces, each copied before the next one is read. */

@@ -4,8 +4,8 @@ import { assertEquals } from "@std/assert";
 import { writeSafetensors } from "../../src/formats/mod.ts";
 import { Random } from "../../src/core/random.ts";
 import { dequantize, quantize, type QuantizeOptions } from "../../src/quant/mod.ts";
-import { withFolder } from "../support/folders.ts";
-import { pythonHas, runPython } from "../support/python.ts";
+import { withFolder } from "../../scripts/support/folders.ts";
+import { pythonHas, runPython } from "../../scripts/support/python.ts";
 
 const options: readonly QuantizeOptions[] = [
   {},

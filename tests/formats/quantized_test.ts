@@ -9,7 +9,7 @@ import {
 } from "../../src/formats/mod.ts";
 import { Random } from "../../src/core/random.ts";
 import { dequantize, quantize, type QuantizedTensor } from "../../src/quant/mod.ts";
-import { withFolder } from "../support/folders.ts";
+import { withFolder } from "../../scripts/support/folders.ts";
 import { golden } from "../support/golden.ts";
 import { rawFile, type RawPart, rawParts } from "./quantized_files.ts";
 

@@ -9,7 +9,7 @@ import {
 } from "../../src/formats/mod.ts";
 import { deltaWeight } from "../../src/core/update.ts";
 import { assertAllClose } from "../support/all_close.ts";
-import { withFolder } from "../support/folders.ts";
+import { withFolder } from "../../scripts/support/folders.ts";
 import {
   goodConfig,
   goodTensors,

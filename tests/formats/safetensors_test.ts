@@ -9,7 +9,7 @@ import {
   type WriteOptions,
   writeSafetensors,
 } from "../../src/formats/mod.ts";
-import { filesIn, withFolder } from "../support/folders.ts";
+import { filesIn, withFolder } from "../../scripts/support/folders.ts";
 import { canLimitFiles, runWithFileLimit } from "../support/full_disk.ts";
 
 const golden = new URL("../golden/", import.meta.url).pathname;

@@ -9,7 +9,7 @@ import {
   writeAdapter,
 } from "../../src/formats/mod.ts";
 import { exactAlpha } from "../../src/formats/peft/config.ts";
-import { filesIn, withFolder } from "../support/folders.ts";
+import { filesIn, withFolder } from "../../scripts/support/folders.ts";
 import { canLimitFiles, runWithFileLimit } from "../support/full_disk.ts";
 import { matrix } from "./adapter_folders.ts";
 

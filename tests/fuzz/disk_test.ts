@@ -9,8 +9,8 @@ import {
   outcomeOf,
   spawnProgram,
 } from "../cli/lowrank.ts";
-import { deadline } from "../support/deadline.ts";
-import { withFolder } from "../support/folders.ts";
+import { deadline } from "../../scripts/support/deadline.ts";
+import { withFolder } from "../../scripts/support/folders.ts";
 import { golden } from "../support/golden.ts";
 import { wrongWithSentence } from "./judge.ts";
 

@@ -2,7 +2,7 @@
 
 import { assert, assertEquals } from "@std/assert";
 import { lowrank, outcomeOf, spawnLowrank } from "../cli/lowrank.ts";
-import { filesUnder, sourceText } from "../support/source_files.ts";
+import { filesUnder, sourceText } from "../../scripts/support/source_files.ts";
 import { fuzz } from "./campaign.ts";
 import { judge } from "./judge.ts";
 import { filesFromJson, filesToJson } from "./kind.ts";

@@ -1,7 +1,7 @@
 /** A kind of input from outside, and what must hold for every one of it. @module */
 
 import type fc from "npm:fast-check@4.10.2";
-import { withMemoryFolder } from "../support/folders.ts";
+import { withMemoryFolder } from "../../scripts/support/folders.ts";
 
 /** Files by name: what every kind of input consists of. */
 export type Files = Readonly<Record<string, Uint8Array<ArrayBuffer>>>;

@@ -3,7 +3,7 @@
 import { assertEquals } from "@std/assert";
 import fc from "npm:fast-check@4.10.2";
 import { assertFailed, type Outcome } from "../cli/lowrank.ts";
-import { withFolder } from "../support/folders.ts";
+import { withFolder } from "../../scripts/support/folders.ts";
 import { wrongWithSentence } from "./judge.ts";
 import { type Files, type Kind, writeFiles } from "./kind.ts";
 import { kinds } from "./kinds.ts";

@@ -1,8 +1,8 @@
 /** Fuzzing in a process of its own, which may hang or die. @module */
 
 import { fileURLToPath } from "node:url";
-import { withMemoryFolder } from "../support/folders.ts";
-import { rootPath } from "../support/source_files.ts";
+import { withMemoryFolder } from "../../scripts/support/folders.ts";
+import { rootPath } from "../../scripts/support/source_files.ts";
 import type { Plan, Report } from "./campaign.ts";
 
 /** Results of a kind's inputs, with the smallest find as JSON to keep. */

@@ -5,7 +5,7 @@ import { hostTensor } from "../../src/core/tensor.ts";
 import { type Dtype, type FloatDtype, writeSafetensors } from "../../src/formats/mod.ts";
 import type { LowRankUpdate } from "../../src/core/update.ts";
 import { describeUpdate, openBaseWeights } from "../../src/inspect/mod.ts";
-import { withFolder } from "../support/folders.ts";
+import { withFolder } from "../../scripts/support/folders.ts";
 
 const bert = {
   model_type: "bert",

@@ -7,7 +7,7 @@ import { type LowRankUpdate, readAdapter, writeAdapter } from "../../src/formats
 import { comparableUpdates, sharedBasisFigure, sharedDirections } from "../../src/inspect/mod.ts";
 import { eachShared, isSameAdapter } from "../../src/inspect/compare.ts";
 import { gaussian } from "../../src/linalg/mod.ts";
-import { withFolder } from "../support/folders.ts";
+import { withFolder } from "../../scripts/support/folders.ts";
 
 const tensor = (rows: number, columns: number, first: number) => ({
   shape: [rows, columns],

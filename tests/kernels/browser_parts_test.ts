@@ -4,7 +4,7 @@
  */
 
 import { assertEquals } from "@std/assert";
-import { browserPath } from "../support/parts.ts";
+import { browserPath } from "../../scripts/support/parts.ts";
 import type { AdapterTraits } from "../../kernels/kernel.ts";
 import { productPrograms } from "../../kernels/matmul/kernel.ts";
 import { casesByKernel } from "./cases.ts";

@@ -5,7 +5,7 @@ import { canWiden, goesToBlas, wideBytes } from "../../src/device/cpu/products.t
 import { Scope } from "../../src/device/arena.ts";
 import { matmul } from "../../kernels/mod.ts";
 import { onePair } from "../../kernels/matmul/kernel.ts";
-import { blasAvailable } from "../support/parts.ts";
+import { blasAvailable } from "../../scripts/support/parts.ts";
 import { matmulCase } from "./cases/matmul.ts";
 import { storages, withHalfB } from "./cases/matmul_half.ts";
 import { launchCase, runCase } from "./kernel_case.ts";

@@ -8,7 +8,7 @@ import { openCpuDevice } from "../../src/device/cpu/cpu_device.ts";
 import { findUsableAdapter, requestDevice } from "../../src/device/webgpu/adapter.ts";
 import { WebgpuDevice } from "../../src/device/webgpu/webgpu_device.ts";
 import { type Check, coreDevices, type TestedDevice, webgpu } from "../support/devices.ts";
-import { blasAvailable } from "../support/parts.ts";
+import { blasAvailable } from "../../scripts/support/parts.ts";
 import { type KernelCase, launchCase, runCase, startsOf } from "./kernel_case.ts";
 
 const [reference, cpu] = coreDevices;

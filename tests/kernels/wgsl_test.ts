@@ -1,7 +1,7 @@
 /** Shaders keep clear of what drivers and compilers are known to get wrong (wgpu 29: #9674, #9592; wgpu#4592). */
 
 import { assertEquals } from "@std/assert";
-import { filesUnder, sourceText, withoutComments } from "../support/source_files.ts";
+import { filesUnder, sourceText, withoutComments } from "../../scripts/support/source_files.ts";
 
 const shaders = filesUnder("kernels").filter((path) => path.endsWith(".wgsl"));
 

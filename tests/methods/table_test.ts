@@ -5,7 +5,7 @@ import { methodsTable, withTable } from "../../scripts/site/methods_table.ts";
 import { adapting, methodNamedBy } from "../../src/adapt/methods.ts";
 import { methodKinds, methodOfConfig, methods } from "../../src/methods/mod.ts";
 import type { MethodOption } from "../../src/methods/option.ts";
-import { sourceText } from "../support/source_files.ts";
+import { sourceText } from "../../scripts/support/source_files.ts";
 
 Deno.test("every method is in both tables, under its own kind", () => {
   assertEquals(Object.keys(adapting), [...methodKinds]);

@@ -20,7 +20,7 @@ import { train } from "../../src/train/mod.ts";
 import { coreDevices } from "../support/devices.ts";
 import { assertAllClose } from "../support/all_close.ts";
 import { assertGradients } from "../support/finite_differences.ts";
-import { withFolder } from "../support/folders.ts";
+import { withFolder } from "../../scripts/support/folders.ts";
 import { golden, tensorsOf } from "../support/golden.ts";
 import { collect } from "../train/fixtures.ts";
 

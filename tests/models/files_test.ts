@@ -18,9 +18,9 @@ import {
 import { bucketRows } from "../../src/models/families/mpnet.ts";
 import { loadTokenizer } from "../../src/tokenizer/mod.ts";
 import { spoilLastValue } from "../formats/adapter_folders.ts";
-import { withFolder } from "../support/folders.ts";
+import { withFolder } from "../../scripts/support/folders.ts";
 import { golden, goldenJson } from "../support/golden.ts";
-import { rootPath } from "../support/source_files.ts";
+import { rootPath } from "../../scripts/support/source_files.ts";
 
 const config = parseGpt2Config({ vocab_size: 7, n_positions: 5, n_embd: 6, n_layer: 1, n_head: 2 });
 

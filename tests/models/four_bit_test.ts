@@ -13,7 +13,7 @@ import {
 import { storedForms } from "../../src/models/stored_forms.ts";
 import { predictMemory } from "../../src/runs/mod.ts";
 import { Trainer } from "../../src/train/mod.ts";
-import { withFolder } from "../support/folders.ts";
+import { withFolder } from "../../scripts/support/folders.ts";
 import { golden } from "../support/golden.ts";
 
 const folder = golden("gpt2_tiny");

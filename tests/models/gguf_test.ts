@@ -7,7 +7,7 @@ import { readConfig, saveModel } from "../../src/models/mod.ts";
 import { Tape } from "../../src/autograd/mod.ts";
 import type { HalfWeight } from "../../src/autograd/weight.ts";
 import { assertAllClose } from "../support/all_close.ts";
-import { withFolder } from "../support/folders.ts";
+import { withFolder } from "../../scripts/support/folders.ts";
 import { golden, goldenJson, tensorsOf } from "../support/golden.ts";
 
 const { texts, files } = await goldenJson("gguf/expected.json");

@@ -22,7 +22,7 @@ import {
 import { predictMemory } from "../../src/runs/mod.ts";
 import { Trainer } from "../../src/train/mod.ts";
 import type { Check } from "../support/devices.ts";
-import { withFolder } from "../support/folders.ts";
+import { withFolder } from "../../scripts/support/folders.ts";
 import { families, golden } from "../support/golden.ts";
 
 type Half = Exclude<FloatDtype, "F32">;

@@ -13,7 +13,7 @@ import {
 } from "../../src/models/mod.ts";
 import { Trainer } from "../../src/train/mod.ts";
 import { coreDevices, testOn, webgpu } from "../support/devices.ts";
-import { withFolder } from "../support/folders.ts";
+import { withFolder } from "../../scripts/support/folders.ts";
 import { golden } from "../support/golden.ts";
 import { checks } from "./half_checks.ts";
 

@@ -4,8 +4,8 @@ import { assert } from "@std/assert";
 import { countParameters } from "../../src/architectures/architecture.ts";
 import { fourBitTensors } from "../../src/architectures/registry.ts";
 import { architectureOf, type ConfigJson } from "../../src/architectures/mod.ts";
-import { withFolder } from "../support/folders.ts";
-import { root, rootPath } from "../support/source_files.ts";
+import { withFolder } from "../../scripts/support/folders.ts";
+import { root, rootPath } from "../../scripts/support/source_files.ts";
 import { writeSparseModel } from "../support/sparse_model.ts";
 
 const program = `

@@ -4,9 +4,9 @@ import { assertEquals, assertRejects } from "@std/assert";
 import { fileURLToPath } from "node:url";
 import { injectLora, loadAdapter, loadModel, loadTokenizer, openDevice } from "../../mod.ts";
 import { openSafetensors } from "../../src/formats/mod.ts";
-import { withFolder } from "../support/folders.ts";
+import { withFolder } from "../../scripts/support/folders.ts";
 import { golden } from "../support/golden.ts";
-import { root } from "../support/source_files.ts";
+import { root } from "../../scripts/support/source_files.ts";
 
 /** A folder's files. */
 async function filesOf(folder: string): Promise<File[]> {

@@ -8,7 +8,7 @@ import { Perceptron } from "../../src/models/families/perceptron.ts";
 import { openSafetensors } from "../../src/formats/mod.ts";
 import { countTrainable, saveModel } from "../../src/models/mod.ts";
 import { assertAllClose } from "../support/all_close.ts";
-import { withFolder } from "../support/folders.ts";
+import { withFolder } from "../../scripts/support/folders.ts";
 
 const shape = { widths: [3, 4, 2], biases: true };
 const inputs = hostTensor([2, 3], Float32Array.of(1, -2, 0.5, 0.25, 3, -1));

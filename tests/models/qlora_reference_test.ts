@@ -13,8 +13,8 @@ import { predictMemory } from "../../src/runs/mod.ts";
 import { loadTokenizer } from "../../src/tokenizer/mod.ts";
 import { Trainer } from "../../src/train/mod.ts";
 import { assertAllClose } from "../support/all_close.ts";
-import { withFolder } from "../support/folders.ts";
-import { pythonHas, runPython } from "../support/python.ts";
+import { withFolder } from "../../scripts/support/folders.ts";
+import { pythonHas, runPython } from "../../scripts/support/python.ts";
 
 const batch = 2, length = 64, rate = 1e-3, steps = 50;
 

@@ -18,7 +18,7 @@ import { dequantize, quantize } from "../../src/quant/mod.ts";
 import { logitsOf, valuesOf } from "../adapt/fixtures.ts";
 import { inputs, targetsOf, train } from "../adapt/method_cases.ts";
 import { assertAllClose } from "../support/all_close.ts";
-import { withFolder } from "../support/folders.ts";
+import { withFolder } from "../../scripts/support/folders.ts";
 import { golden, tensorsOf } from "../support/golden.ts";
 import {
   quantizationConfig,

@@ -6,7 +6,7 @@ import { writeSafetensors } from "../../src/formats/mod.ts";
 import { loadModel } from "../../src/models/mod.ts";
 import { quantize } from "../../src/quant/mod.ts";
 import { rawFile, rawParts } from "../formats/quantized_files.ts";
-import { withFolder } from "../support/folders.ts";
+import { withFolder } from "../../scripts/support/folders.ts";
 import { golden } from "../support/golden.ts";
 import {
   quantizationConfig,

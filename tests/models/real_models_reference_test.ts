@@ -12,9 +12,9 @@ import { readTexts, textDataset } from "../../src/data/mod.ts";
 import { loadTokenizer } from "../../src/tokenizer/mod.ts";
 import { adamW } from "../../src/train/mod.ts";
 import { assertAllClose } from "../support/all_close.ts";
-import { withFolder } from "../support/folders.ts";
+import { withFolder } from "../../scripts/support/folders.ts";
 import { tensorsOf } from "../support/golden.ts";
-import { pythonHas, runPython } from "../support/python.ts";
+import { pythonHas, runPython } from "../../scripts/support/python.ts";
 
 const data = Deno.env.get("LOWRANK_DATA");
 const miniLm = data && join(data, "models/all-MiniLM-L6-v2");

@@ -13,7 +13,7 @@ import {
   parseGpt2Config,
 } from "../../src/models/mod.ts";
 import { KeyValueCache } from "../../src/nn/mod.ts";
-import { withFolder } from "../support/folders.ts";
+import { withFolder } from "../../scripts/support/folders.ts";
 import { golden } from "../support/golden.ts";
 
 const config = parseGpt2Config({ vocab_size: 7, n_positions: 6, n_embd: 6, n_layer: 1, n_head: 2 });

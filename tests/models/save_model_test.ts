@@ -7,7 +7,7 @@ import { injectLora, loadAdapter, merge } from "../../src/adapt/mod.ts";
 import { openSafetensors, readSafetensors } from "../../src/formats/mod.ts";
 import { initGpt2, loadModel, parseGpt2Config, saveModel } from "../../src/models/mod.ts";
 import { loadTokenizer } from "../../src/tokenizer/mod.ts";
-import { filesIn, withFolder } from "../support/folders.ts";
+import { filesIn, withFolder } from "../../scripts/support/folders.ts";
 import { golden } from "../support/golden.ts";
 
 const config = parseGpt2Config({ vocab_size: 7, n_positions: 5, n_embd: 6, n_layer: 1, n_head: 2 });

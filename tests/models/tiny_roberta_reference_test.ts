@@ -8,8 +8,8 @@ import { openDevice } from "../../src/device/mod.ts";
 import { loadModel, outputsOf, type TextModel } from "../../src/models/mod.ts";
 import { loadTokenizer } from "../../src/tokenizer/mod.ts";
 import { train } from "../../src/train/mod.ts";
-import { withFolder } from "../support/folders.ts";
-import { pythonHas, runPython } from "../support/python.ts";
+import { withFolder } from "../../scripts/support/folders.ts";
+import { pythonHas, runPython } from "../../scripts/support/python.ts";
 
 const folder = "models/tiny-roberta", labels = ["animal", "plant", "food"];
 

@@ -9,7 +9,7 @@ import { loadTokenizer, saveRobertaTokenizer, trainBytePairs } from "../../src/t
 import { train } from "../../src/train/mod.ts";
 import { fourierPositions, plainQueries, turnedKeys } from "../../src/models/init.ts";
 import { assertAllClose } from "../support/all_close.ts";
-import { withFolder } from "../support/folders.ts";
+import { withFolder } from "../../scripts/support/folders.ts";
 
 const folder = "models/tiny-roberta";
 

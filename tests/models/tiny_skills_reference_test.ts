@@ -4,9 +4,9 @@ import { assert, assertEquals } from "@std/assert";
 import { complete, loadModel, loadTokenizer, openDevice } from "../../mod.ts";
 import { encodePrompted } from "../../src/data/mod.ts";
 import { heldOutTexts } from "../../scripts/pretrain_skills/score.ts";
-import { withFolder } from "../support/folders.ts";
-import { pythonHas, runPython } from "../support/python.ts";
-import { rootPath } from "../support/source_files.ts";
+import { withFolder } from "../../scripts/support/folders.ts";
+import { pythonHas, runPython } from "../../scripts/support/python.ts";
+import { rootPath } from "../../scripts/support/source_files.ts";
 
 const folder = `${rootPath}models/tiny-skills`;
 

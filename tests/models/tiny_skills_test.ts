@@ -15,7 +15,7 @@ import { exactOn } from "../../src/models/mod.ts";
 import { card } from "../../scripts/pretrain_skills/card.ts";
 import { heldOutTexts, type SkillScore, skillScore } from "../../scripts/pretrain_skills/score.ts";
 import { assertAllClose } from "../support/all_close.ts";
-import { rootPath } from "../support/source_files.ts";
+import { rootPath } from "../../scripts/support/source_files.ts";
 
 const folder = `${rootPath}models/tiny-skills`;
 

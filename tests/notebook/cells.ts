@@ -1,9 +1,9 @@
 /** Cells in a kernel of their own, with the notebook entry set up. */
 
 import { assertEquals } from "@std/assert";
-import { Kernel } from "../support/kernel_client.ts";
-import type { Bundle, Output } from "../support/notebook_outputs.ts";
-import { rootPath } from "../support/source_files.ts";
+import { Kernel } from "../../scripts/support/kernel_client.ts";
+import type { Bundle, Output } from "../../scripts/support/notebook_outputs.ts";
+import { rootPath } from "../../scripts/support/source_files.ts";
 
 const setupCell = `import * as notebook from "@lowrank/core/notebook";
 const { check, liveFigure, progress, runExperiment, setup, show, slider, stoppable, tex } = notebook;

@@ -1,7 +1,7 @@
 /** Failures of a GPU show in the cell, even if nothing is read from the device. */
 
 import { assertEquals, assertMatch } from "@std/assert";
-import { webgpuAvailable } from "../support/parts.ts";
+import { webgpuAvailable } from "../../scripts/support/parts.ts";
 import { Cells } from "./cells.ts";
 
 const wait = "await new Promise((resolve) => setTimeout(resolve, 1500));";

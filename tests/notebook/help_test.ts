@@ -4,7 +4,7 @@ import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/
 import * as lowrank from "../../mod.ts";
 import type { DataTable } from "../../src/figures/figure.ts";
 import { entries, helpParts } from "../../src/notebook/help.ts";
-import { sourceText } from "../support/source_files.ts";
+import { sourceText } from "../../scripts/support/source_files.ts";
 
 Deno.test("help searches the entries of deno.json", () => {
   const { exports } = JSON.parse(sourceText("deno.json"));

@@ -3,8 +3,8 @@
 import { assertEquals } from "@std/assert";
 import { questionHtml, resultHtml, saveHtml } from "../../src/notebook/predict.ts";
 import { inPage } from "../figures/in_page.ts";
-import { Browser, type Page } from "../support/browser.ts";
-import { browserPath } from "../support/parts.ts";
+import { Browser, type Page } from "../../scripts/support/browser.ts";
+import { browserPath } from "../../scripts/support/parts.ts";
 
 const values = { label: "a prediction", texts: ["4", "6", "7"], start: 0 };
 const listed = "How many are free?", ranged = "How many times?";

@@ -39,14 +39,15 @@ const hosts = ["a b", "::::", "[", "x:99999", "%00"];
 const ofHosts = await Promise.all(
   hosts.map((host) => statusOf(`GET ${pathname}?at=1 HTTP/1.1\r\nHost: ${host}\r\n\r\n`)),
 );
-const target = await statusOf("GET http://[::/x HTTP/1.1\r\nHost: a\r\n\r\n");
-const body = "Host: a\r\nContent-Length: 5\r\n\r\nhello";
+const elsewhere = await statusOf(`GET ${pathname}?at=1 HTTP/1.1\r\nHost: attacker.example\r\n\r\n`);
+const target = await statusOf("GET http://[::/x HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n");
+const body = "Host: 127.0.0.1\r\nContent-Length: 5\r\n\r\nhello";
 const post = await statusOf(`POST ${pathname}?at=1 HTTP/1.1\r\n${body}`);
-const preflight = await statusOf(`OPTIONS ${pathname}?at=1 HTTP/1.1\r\nHost: a\r\n\r\n`);
+const preflight = await statusOf(`OPTIONS ${pathname}?at=1 HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n`);
 const unasked = drawn;
 
 // One question is being drawn while nine wait; then all ten clients leave, and one asks.
-const question = `GET ${pathname}?at=1 HTTP/1.1\r\nHost: a\r\n\r\n`;
+const question = `GET ${pathname}?at=1 HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n`;
 const leaving = await Promise.all(Array.from({ length: 10 }, () => connect(question)));
 await pause(50);
 for (const connection of leaving) connection.close();
@@ -62,5 +63,15 @@ serveAnswers("slow", slowly);
 const [first, second] = await Promise.all([busy, waiting].map(async (one) => (await one).json()));
 
 console.log(
-  JSON.stringify({ ofHosts, target, post, preflight, unasked, abandoned, first, second }),
+  JSON.stringify({
+    ofHosts,
+    elsewhere,
+    target,
+    post,
+    preflight,
+    unasked,
+    abandoned,
+    first,
+    second,
+  }),
 );

@@ -145,6 +145,7 @@ Deno.test("broken requests are refused in silence, and only awaited questions ar
   assertEquals(new TextDecoder().decode(stderr), "");
   assertEquals(JSON.parse(new TextDecoder().decode(stdout)), {
     ofHosts: [400, 400, 400, 400, 400],
+    elsewhere: 403,
     target: 400,
     post: 405,
     preflight: 204,

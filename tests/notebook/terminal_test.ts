@@ -1,5 +1,5 @@
 import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
-import { rootPath } from "../support/source_files.ts";
+import { rootPath } from "../../scripts/support/source_files.ts";
 
 Deno.test("in a terminal everything is text, a failed check ends the program, and nothing keeps it alive", async () => {
   const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {

@@ -9,7 +9,7 @@ import {
   notebookNames,
   notebooksPath,
   readNotebook,
-} from "../support/notebook_file.ts";
+} from "../../scripts/support/notebook_file.ts";
 
 /** Height of a screen, and of a line of code and of text, as JupyterLab draws them. */
 const screen = 768, codeLine = 17, textLine = 22, gap = 20;

@@ -8,7 +8,7 @@ import {
   notebookNames,
   notebooksPath,
   readNotebook,
-} from "../support/notebook_file.ts";
+} from "../../scripts/support/notebook_file.ts";
 
 /** Lines of imports in a cell. */
 const mostImportLines = 3;

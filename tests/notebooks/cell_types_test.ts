@@ -7,8 +7,8 @@ import {
   notebookNames,
   notebooksPath,
   readNotebook,
-} from "../support/notebook_file.ts";
-import { rootPath } from "../support/source_files.ts";
+} from "../../scripts/support/notebook_file.ts";
+import { rootPath } from "../../scripts/support/source_files.ts";
 import { typeErrors } from "../support/notebook_types.ts";
 
 const again = makeNotebook(

@@ -2,8 +2,8 @@ import { assertEquals } from "@std/assert";
 import { bundleOf } from "../../src/notebook/part.ts";
 import { makeNotebook } from "../support/make_notebook.ts";
 import { differences } from "../support/notebook_compare.ts";
-import type { Notebook } from "../support/notebook_file.ts";
-import type { Bundle } from "../support/notebook_outputs.ts";
+import type { Notebook } from "../../scripts/support/notebook_file.ts";
+import type { Bundle } from "../../scripts/support/notebook_outputs.ts";
 
 /** A notebook with one cell that showed this. */
 function showed(data: Bundle, tags: string[] = []): Notebook {

@@ -8,9 +8,9 @@ import {
   notebookNames,
   notebooksPath,
   parseNotebook,
-} from "../support/notebook_file.ts";
-import { formattedNotebook } from "../support/notebook_format.ts";
-import { normalNotebook } from "../support/notebook_normal.ts";
+} from "../../scripts/support/notebook_file.ts";
+import { formattedNotebook } from "../../scripts/support/notebook_format.ts";
+import { normalNotebook } from "../../scripts/support/notebook_normal.ts";
 
 const texts = Object.fromEntries(
   notebookNames().map((name) => [name, Deno.readTextFileSync(`${notebooksPath}/${name}.ipynb`)]),

@@ -1,10 +1,10 @@
 import { assert, assertEquals, assertMatch, assertRejects } from "@std/assert";
-import { Kernel } from "../support/kernel_client.ts";
+import { Kernel } from "../../scripts/support/kernel_client.ts";
 import { makeNotebook } from "../support/make_notebook.ts";
-import { readNotebook } from "../support/notebook_file.ts";
-import { normalNotebook } from "../support/notebook_normal.ts";
-import { problemsOf, runNotebook, withOutputs } from "../support/run_notebook.ts";
-import { rootPath } from "../support/source_files.ts";
+import { readNotebook } from "../../scripts/support/notebook_file.ts";
+import { normalNotebook } from "../../scripts/support/notebook_normal.ts";
+import { problemsOf, runNotebook, withOutputs } from "../../scripts/support/run_notebook.ts";
+import { rootPath } from "../../scripts/support/source_files.ts";
 
 const cwd = `${rootPath}tests/notebooks/fixtures`;
 

@@ -2,7 +2,7 @@
 
 import { assert, assertEquals } from "@std/assert";
 import { labPython } from "../../scripts/lab_environment.ts";
-import { Browser } from "../support/browser.ts";
+import { Browser } from "../../scripts/support/browser.ts";
 import {
   emptyOutputs,
   kernelSlider,
@@ -16,9 +16,9 @@ import { LabServer } from "../support/lab.ts";
 import { LabPage } from "../support/lab_page.ts";
 import { differences } from "../support/notebook_compare.ts";
 import { NotebookCopies } from "../support/notebook_copies.ts";
-import { codeCells, type Notebook, readNotebook } from "../support/notebook_file.ts";
+import { codeCells, type Notebook, readNotebook } from "../../scripts/support/notebook_file.ts";
 import { assertStepsAreWhole, drawnSteps } from "../support/slider_steps.ts";
-import { rootPath } from "../support/source_files.ts";
+import { rootPath } from "../../scripts/support/source_files.ts";
 
 /** The series is to take 60 s a notebook on two free cores; other work may stand beside a test. */
 export const runMs = 1_200_000;

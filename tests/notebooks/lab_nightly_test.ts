@@ -2,8 +2,8 @@
 
 import { basename } from "node:path";
 import { labInstalled } from "../../scripts/lab_environment.ts";
-import { notebookNames, notebooksPath, readNotebook } from "../support/notebook_file.ts";
-import { browserPath } from "../support/parts.ts";
+import { notebookNames, notebooksPath, readNotebook } from "../../scripts/support/notebook_file.ts";
+import { browserPath } from "../../scripts/support/parts.ts";
 import {
   checkExport,
   checkRun,

@@ -6,10 +6,10 @@ import { kernelSlider, moveSliders } from "../support/figures_on_page.ts";
 import { LabPage } from "../support/lab_page.ts";
 import { makeNotebook } from "../support/make_notebook.ts";
 import type { NotebookCopies } from "../support/notebook_copies.ts";
-import { notebooksPath, readNotebook, writeNotebook } from "../support/notebook_file.ts";
-import { normalNotebook } from "../support/notebook_normal.ts";
-import { browserPath } from "../support/parts.ts";
-import { rootPath } from "../support/source_files.ts";
+import { notebooksPath, readNotebook, writeNotebook } from "../../scripts/support/notebook_file.ts";
+import { normalNotebook } from "../../scripts/support/notebook_normal.ts";
+import { browserPath } from "../../scripts/support/parts.ts";
+import { rootPath } from "../../scripts/support/source_files.ts";
 import {
   checkExport,
   checkFigures,

@@ -5,9 +5,14 @@ import { relative } from "node:path";
 import { copyBlank, copySeries } from "../../scripts/lab_blank.ts";
 import { linkClone } from "../../scripts/lab_link.ts";
 import { labArguments, labPlace } from "../../scripts/lab_place.ts";
-import { filesIn, withFolder } from "../support/folders.ts";
-import { codeCells, notebookNames, notebooksPath, readNotebook } from "../support/notebook_file.ts";
-import { rootPath } from "../support/source_files.ts";
+import { filesIn, withFolder } from "../../scripts/support/folders.ts";
+import {
+  codeCells,
+  notebookNames,
+  notebooksPath,
+  readNotebook,
+} from "../../scripts/support/notebook_file.ts";
+import { rootPath } from "../../scripts/support/source_files.ts";
 
 const names = notebookNames().map((name) => `${name}.ipynb`);
 

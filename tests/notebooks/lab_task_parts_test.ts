@@ -3,10 +3,10 @@
 import { assertEquals } from "@std/assert";
 import { labInstalled } from "../../scripts/lab_environment.ts";
 import { committedNotebooks } from "../../scripts/lab_trust.ts";
-import { deadline } from "../support/deadline.ts";
-import { filesIn, withFolder } from "../support/folders.ts";
+import { deadline } from "../../scripts/support/deadline.ts";
+import { filesIn, withFolder } from "../../scripts/support/folders.ts";
 import { serverAddress } from "../support/lab.ts";
-import { rootPath } from "../support/source_files.ts";
+import { rootPath } from "../../scripts/support/source_files.ts";
 
 const token = crypto.randomUUID();
 

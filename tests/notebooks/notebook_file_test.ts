@@ -4,8 +4,8 @@ import { linesSlider } from "../../src/figures/marks.ts";
 import { questionHtml } from "../../src/notebook/predict.ts";
 import { sliderHtml, tracksOf } from "../../src/notebook/slider.ts";
 import { makeNotebook } from "../support/make_notebook.ts";
-import { contentsOf } from "../support/notebook_contents.ts";
-import { type Notebook, notebookText, parseNotebook } from "../support/notebook_file.ts";
+import { contentsOf } from "../../scripts/support/notebook_contents.ts";
+import { type Notebook, notebookText, parseNotebook } from "../../scripts/support/notebook_file.ts";
 
 Deno.test("a plot is on one line of the file, and is read as it was written", () => {
   const plot = { data: [{ type: "scatter", y: [1, 2, '"\u00000"'] }], layout: {} };

@@ -3,7 +3,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { blankNotebook } from "../../scripts/lab_blank.ts";
 import { labInstalled, labScript } from "../../scripts/lab_environment.ts";
-import { withFolder } from "../support/folders.ts";
+import { withFolder } from "../../scripts/support/folders.ts";
 import { differences } from "../support/notebook_compare.ts";
 import { NotebookCopies } from "../support/notebook_copies.ts";
 import {
@@ -13,8 +13,8 @@ import {
   notebooksPath,
   readNotebook,
   writeNotebook,
-} from "../support/notebook_file.ts";
-import { rootPath } from "../support/source_files.ts";
+} from "../../scripts/support/notebook_file.ts";
+import { rootPath } from "../../scripts/support/source_files.ts";
 
 /** Cells from one to another, both of them too. */
 type Cells = readonly [from: string, to: string];

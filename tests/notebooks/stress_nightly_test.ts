@@ -4,10 +4,10 @@ import { assertEquals } from "@std/assert";
 import { labInstalled } from "../../scripts/lab_environment.ts";
 import { LabPage } from "../support/lab_page.ts";
 import { differences } from "../support/notebook_compare.ts";
-import { readNotebook } from "../support/notebook_file.ts";
-import { browserPath } from "../support/parts.ts";
-import { runNotebook, withOutputs } from "../support/run_notebook.ts";
-import { rootPath } from "../support/source_files.ts";
+import { readNotebook } from "../../scripts/support/notebook_file.ts";
+import { browserPath } from "../../scripts/support/parts.ts";
+import { runNotebook, withOutputs } from "../../scripts/support/run_notebook.ts";
+import { rootPath } from "../../scripts/support/source_files.ts";
 import { inLab, runMs } from "./lab_checks.ts";
 
 const cwd = `${rootPath}tests/notebooks/fixtures`;

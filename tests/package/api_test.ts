@@ -2,7 +2,7 @@
 
 import { assert, assertEquals } from "@std/assert";
 import { apiChanges, apiPath, apiText, parseApi, readApi } from "../../scripts/api.ts";
-import { sourceText } from "../support/source_files.ts";
+import { sourceText } from "../../scripts/support/source_files.ts";
 
 Deno.test("no public name or signature has changed: a change is named here, and is deno task api's to write", async () => {
   const snapshot = parseApi(sourceText(apiPath)), now = await readApi();

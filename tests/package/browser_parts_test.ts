@@ -9,12 +9,12 @@ import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import * as here from "../../mod.ts";
 import { openCpuDevice } from "../../src/device/cpu/cpu_device.ts";
 import type { Folder } from "../../src/storage/storage.ts";
-import { Browser, type Page } from "../support/browser.ts";
-import { withFolder } from "../support/folders.ts";
-import { browserPath } from "../support/parts.ts";
-import { rootPath } from "../support/source_files.ts";
+import { Browser, type Page } from "../../scripts/support/browser.ts";
+import { withFolder } from "../../scripts/support/folders.ts";
+import { browserPath } from "../../scripts/support/parts.ts";
+import { rootPath } from "../../scripts/support/source_files.ts";
 import { bundle } from "./run.ts";
-import { serveFolder } from "./serve.ts";
+import { serveFolder } from "../../scripts/support/serve.ts";
 
 type Lowrank = typeof here;
 

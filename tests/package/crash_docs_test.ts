@@ -1,7 +1,7 @@
 /** Every function that writes files says what a reader finds after a crash. */
 
 import { assert, assertEquals } from "@std/assert";
-import { root, rootPath, sourceText } from "../support/source_files.ts";
+import { root, rootPath, sourceText } from "../../scripts/support/source_files.ts";
 import { writingFunctions } from "./writers.ts";
 
 interface Callable {

@@ -1,7 +1,7 @@
 /** Links in doc comments: `deno doc --lint` lets pass those to members that are gone. */
 
 import { assertEquals } from "@std/assert";
-import { sourceFiles, sourceText } from "../support/source_files.ts";
+import { sourceFiles, sourceText } from "../../scripts/support/source_files.ts";
 
 /** A declaration at the top level of a file: its text up to the next line that is not indented. */
 interface Declaration {

@@ -1,7 +1,7 @@
 /** The programs in `examples/` run with the permissions that their index says, and say what they should. */
 
 import { assert, assertEquals, assertMatch } from "@std/assert";
-import { sourceFiles, sourceText } from "../support/source_files.ts";
+import { sourceFiles, sourceText } from "../../scripts/support/source_files.ts";
 import { ownAdapters, withServing } from "../serve/served.ts";
 import { writeRoberta } from "../support/small_roberta.ts";
 import { examplesIndex, withExample } from "./with_example.ts";

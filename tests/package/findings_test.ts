@@ -7,7 +7,7 @@ import { messageOf } from "../../experiments/frame/message.ts";
 import { experiments, paperClaims } from "../../experiments/registry.ts";
 import { findingsPage, paperCounts, withCounts } from "../../scripts/site/findings.ts";
 import type { Verdict } from "../../src/paper/claim.ts";
-import { sourceText } from "../support/source_files.ts";
+import { sourceText } from "../../scripts/support/source_files.ts";
 
 const shared = { rule: "reproduced when …", found: "a long sentence" };
 const results = [{

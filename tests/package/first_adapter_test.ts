@@ -3,8 +3,8 @@
 import { assert, assertEquals } from "@std/assert";
 import { skills, skillText, splitOf } from "../../src/data/mod.ts";
 import { outcomeOf, spawnLowrank } from "../cli/lowrank.ts";
-import { withFolder } from "../support/folders.ts";
-import { rootPath, sourceText } from "../support/source_files.ts";
+import { withFolder } from "../../scripts/support/folders.ts";
+import { rootPath, sourceText } from "../../scripts/support/source_files.ts";
 import { makeOwnFolder } from "./own_folder.ts";
 import { run } from "./run.ts";
 

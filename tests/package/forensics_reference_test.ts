@@ -9,7 +9,7 @@ import { openCpuDevice } from "../../src/device/cpu/cpu_device.ts";
 import { silently } from "../experiments/silently.ts";
 import { markdownRows } from "../support/markdown_rows.ts";
 import "../support/open_lapack.ts";
-import { sourceText } from "../support/source_files.ts";
+import { sourceText } from "../../scripts/support/source_files.ts";
 
 /** Verdicts of the archived studies, by claim: `verdict: ours`. */
 async function archivedVerdicts(): Promise<Map<string, string>> {

@@ -4,7 +4,7 @@ import { assert, assertEquals } from "@std/assert";
 import { type PaperRow, paperRows, tableLabel } from "../../src/paper/mod.ts";
 import { printedValue } from "../../src/paper/printed_number.ts";
 import { markdownRows } from "../support/markdown_rows.ts";
-import { sourceText } from "../support/source_files.ts";
+import { sourceText } from "../../scripts/support/source_files.ts";
 
 const page = sourceText("docs/teaching/forensic_appendix.md");
 const [, ...sections] = page.split(/^### /m);

@@ -1,7 +1,7 @@
 /** Code that a guide quotes stands in the file that it names. */
 
 import { assert, assertEquals } from "@std/assert";
-import { sourceText } from "../support/source_files.ts";
+import { sourceText } from "../../scripts/support/source_files.ts";
 
 /** Guides whose code is all quoted, with how many blocks each has; the file of a block is the last that is named before it. */
 const guides: Readonly<Record<string, number>> = { "docs/adding_a_model.md": 6 };

@@ -1,11 +1,11 @@
 /** The package works from another folder by path, over HTTP, and packed. */
 
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
-import { withFolder } from "../support/folders.ts";
+import { withFolder } from "../../scripts/support/folders.ts";
 import { golden } from "../support/golden.ts";
-import { root, rootPath, sourceText } from "../support/source_files.ts";
+import { root, rootPath, sourceText } from "../../scripts/support/source_files.ts";
 import { moduleCache, run, unpack } from "./run.ts";
-import { serveFolder } from "./serve.ts";
+import { serveFolder } from "../../scripts/support/serve.ts";
 
 const program = sourceText("tests/package/what_a_user_writes.ts");
 

@@ -1,9 +1,9 @@
 /** `examples/kubernetes` and `examples/slurm`: what they say, and that the pods' commands do it. */
 
 import { assert, assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
-import { filesIn, withFolder } from "../support/folders.ts";
+import { filesIn, withFolder } from "../../scripts/support/folders.ts";
 import { parsePlainYaml } from "../support/plain_yaml.ts";
-import { rootPath, sourceText } from "../support/source_files.ts";
+import { rootPath, sourceText } from "../../scripts/support/source_files.ts";
 import { tasks } from "../cli/lowrank.ts";
 import { assertSameSweep, smallSweep, sweepAsProcess } from "../cli/sweeps.ts";
 

@@ -2,7 +2,7 @@
 
 import { assertEquals } from "@std/assert";
 import { dirname, normalize } from "node:path/posix";
-import { filesUnder, sourceText } from "../support/source_files.ts";
+import { filesUnder, sourceText } from "../../scripts/support/source_files.ts";
 
 Deno.test("every relative link in a Markdown file leads to a file or a folder", () => {
   const roots = [

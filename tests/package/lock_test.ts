@@ -2,7 +2,7 @@
 
 import { assert, assertEquals } from "@std/assert";
 import { type Lock, lockPath, trimmedLock } from "../../scripts/lock.ts";
-import { sourceText } from "../support/source_files.ts";
+import { sourceText } from "../../scripts/support/source_files.ts";
 
 const lock: Lock = JSON.parse(sourceText("deno.lock"));
 

@@ -1,7 +1,7 @@
 /** The public names: each means one thing, and the main entry has what people use. */
 
 import { assert, assertEquals } from "@std/assert";
-import { root, rootPath } from "../support/source_files.ts";
+import { root, rootPath } from "../../scripts/support/source_files.ts";
 
 interface DocSymbol {
   readonly name: string;

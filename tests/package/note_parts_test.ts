@@ -2,7 +2,7 @@
 
 import { assert } from "@std/assert";
 import { notePdf } from "../../scripts/site/note.ts";
-import { browserPath } from "../support/parts.ts";
+import { browserPath } from "../../scripts/support/parts.ts";
 
 Deno.test({
   name: "the note is a PDF of at most four pages",

@@ -4,7 +4,7 @@ import { assertEquals, assertStringIncludes } from "@std/assert";
 import { meanOf, neededText, on } from "../../experiments/skills/needed_rank/rows.ts";
 import type { MapRow } from "../../experiments/skills/needed_rank/rows.ts";
 import shipped from "../../experiments/skills/needed_rank/needed_rank.json" with { type: "json" };
-import { sourceText } from "../support/source_files.ts";
+import { sourceText } from "../../scripts/support/source_files.ts";
 
 const note = sourceText("docs/note.md");
 

@@ -9,8 +9,8 @@ import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { gzipSync } from "node:zlib";
 import { buildNpm } from "../../scripts/npm.ts";
 import { browserImports } from "../../scripts/sizes.ts";
-import { withFolder } from "../support/folders.ts";
-import { rootPath, sourceText } from "../support/source_files.ts";
+import { withFolder } from "../../scripts/support/folders.ts";
+import { rootPath, sourceText } from "../../scripts/support/source_files.ts";
 
 /** The README's program without `using`, which Node 22 does not have. */
 const program = sourceText("examples/first.ts").replaceAll(/^using /gm, "const ");

@@ -8,10 +8,10 @@
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { bytesOf, publishedFiles } from "../../scripts/sizes.ts";
 import { writeAdapter } from "../../src/formats/mod.ts";
-import { withFolder } from "../support/folders.ts";
-import { rootPath, sourceText } from "../support/source_files.ts";
+import { withFolder } from "../../scripts/support/folders.ts";
+import { rootPath, sourceText } from "../../scripts/support/source_files.ts";
 import { moduleCache } from "./run.ts";
-import { type Served, serveFolder } from "./serve.ts";
+import { type Served, serveFolder } from "../../scripts/support/serve.ts";
 
 const { exports: entries } = JSON.parse(sourceText("deno.json"));
 

@@ -1,6 +1,6 @@
 /** A folder of a user's own: the deno.json that the guide gives, the clone's models and texts. @module */
 
-import { rootPath, sourceText } from "../support/source_files.ts";
+import { rootPath, sourceText } from "../../scripts/support/source_files.ts";
 
 /** Prepares a folder for programs that import the package by its name, from this clone. */
 export async function makeOwnFolder(folder: string): Promise<void> {

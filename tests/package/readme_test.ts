@@ -1,8 +1,8 @@
 /** The README: its length, its program, and the numbers that it states. */
 
 import { assert, assertEquals } from "@std/assert";
-import { withFolder } from "../support/folders.ts";
-import { sourceFiles, sourceText } from "../support/source_files.ts";
+import { withFolder } from "../../scripts/support/folders.ts";
+import { sourceFiles, sourceText } from "../../scripts/support/source_files.ts";
 import { methodPicture } from "../../src/figures/pictures.ts";
 import { countTrained } from "../../experiments/counting.ts";
 import { gpt3Memory } from "../../experiments/memory.ts";
@@ -11,7 +11,7 @@ import { run } from "./run.ts";
 import { floorsPicture, rooms } from "../../scripts/site/floors_picture.ts";
 import { memoryPicture } from "../../scripts/site/memory_picture.ts";
 import { firstRun, motionPicture } from "../../scripts/site/motion.ts";
-import { layerOf, packageImports } from "../support/layers.ts";
+import { layerOf, packageImports } from "../../scripts/support/layers.ts";
 
 const readme = sourceText("README.md");
 

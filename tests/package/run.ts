@@ -1,6 +1,6 @@
 /** Other people's folders: running a program in one, and putting the packed package into one. @module */
 
-import { rootPath } from "../support/source_files.ts";
+import { rootPath } from "../../scripts/support/source_files.ts";
 
 /**
  * Runs `deno run ARGS` in a folder; returns what it printed, or throws what it said.

@@ -1,7 +1,7 @@
 /** The points of JSR's score that the package's files decide, by the rules in RELEASE.md. */
 
 import { assert, assertEquals } from "@std/assert";
-import { root, rootPath, sourceText } from "../support/source_files.ts";
+import { root, rootPath, sourceText } from "../../scripts/support/source_files.ts";
 
 interface Declaration {
   readonly kind: string;

@@ -1,7 +1,7 @@
 /** SECURITY.md: every promise names tests, and every test that it names exists. */
 
 import { assert, assertEquals } from "@std/assert";
-import { sourceText } from "../support/source_files.ts";
+import { sourceText } from "../../scripts/support/source_files.ts";
 
 const page = sourceText("SECURITY.md");
 const from = page.indexOf("## What we promise"), to = page.indexOf("## What we trust");

@@ -2,9 +2,9 @@
 
 import { assert, assertEquals } from "@std/assert";
 import { writePages } from "../../scripts/site.ts";
-import { browserOfFile, type Page } from "../support/browser.ts";
-import { browserPath } from "../support/parts.ts";
-import { serveFolder } from "./serve.ts";
+import { browserOfFile, type Page } from "../../scripts/support/browser.ts";
+import { browserPath } from "../../scripts/support/parts.ts";
+import { serveFolder } from "../../scripts/support/serve.ts";
 
 const ignore = browserPath() === undefined;
 

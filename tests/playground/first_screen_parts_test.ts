@@ -4,8 +4,8 @@ import { assert, assertEquals, assertMatch } from "@std/assert";
 import { stops } from "../../playground/path.ts";
 import { openCpuDevice } from "../../src/device/cpu/cpu_device.ts";
 import { openLesson } from "../../src/lesson/mod.ts";
-import { browserPath } from "../support/parts.ts";
-import type { Page } from "../support/browser.ts";
+import { browserPath } from "../../scripts/support/parts.ts";
+import type { Page } from "../../scripts/support/browser.ts";
 import { exactAfter } from "./lesson_checks.ts";
 import { playgroundOfFile } from "./in_browser.ts";
 

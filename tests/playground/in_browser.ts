@@ -2,8 +2,8 @@
 
 import { pathToFileURL } from "node:url";
 import { buildPlayground } from "../../scripts/playground.ts";
-import { browserOfFile, type BrowserOptions, type Page } from "../support/browser.ts";
-import { browserPath } from "../support/parts.ts";
+import { browserOfFile, type BrowserOptions, type Page } from "../../scripts/support/browser.ts";
+import { browserPath } from "../../scripts/support/parts.ts";
 
 /** The built page and a browser, for all tests of a file. */
 export interface Playground {

@@ -10,7 +10,7 @@ import { completeConfig } from "../../src/models/mod.ts";
 import { formatBytes } from "../../src/figures/format.ts";
 import { predictMemory } from "../../src/runs/mod.ts";
 import { assertAllClose } from "../support/all_close.ts";
-import type { Page } from "../support/browser.ts";
+import type { Page } from "../../scripts/support/browser.ts";
 import { assertSaid, assertShown, shownTerms } from "./shown.ts";
 
 /** The page's text under "The exact numbers". */

@@ -1,7 +1,7 @@
 /** The tiny GPT-2 of the playground on a browser's WebGPU, which SwiftShader computes for half a minute. */
 
 import { assertEquals } from "@std/assert";
-import { browserPath } from "../support/parts.ts";
+import { browserPath } from "../../scripts/support/parts.ts";
 import { listen, violations } from "../support/policy.ts";
 import { playgroundOfFile } from "./in_browser.ts";
 import { assertTinyAgrees } from "./tiny_checks.ts";

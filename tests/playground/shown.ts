@@ -1,7 +1,7 @@
 /** Checks of the numbers that the page shows. */
 
 import { assertEquals } from "@std/assert";
-import type { Page } from "../support/browser.ts";
+import type { Page } from "../../scripts/support/browser.ts";
 
 /** Fails unless a text is a value, rounded to the digits of the text. */
 export function assertShown(text: string, value: number, what: string): void {

@@ -15,7 +15,7 @@ import {
 import { openCpuDevice } from "../../src/device/cpu/cpu_device.ts";
 import { exactOn } from "../../src/models/mod.ts";
 import { assertAllClose } from "../support/all_close.ts";
-import type { Page } from "../support/browser.ts";
+import type { Page } from "../../scripts/support/browser.ts";
 import { assertSameValues } from "./lesson_checks.ts";
 import { assertSaid, assertShown, shownTerms } from "./shown.ts";
 

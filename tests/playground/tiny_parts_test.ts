@@ -6,7 +6,7 @@ import { loadBase, Tuning, type TuningReading } from "../../playground/tiny/tuni
 import { initial, tinySettingsOf } from "../../playground/state.ts";
 import { type Device, openDevice } from "../../src/device/mod.ts";
 import { assertAllClose } from "../support/all_close.ts";
-import { webgpuAvailable } from "../support/parts.ts";
+import { webgpuAvailable } from "../../scripts/support/parts.ts";
 
 async function readingsOn(kind: Device["kind"], steps: number): Promise<TuningReading[]> {
   using device = await openDevice({ kind });

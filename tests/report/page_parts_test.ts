@@ -5,9 +5,9 @@ import { ReportFolder } from "../../experiments/frame/report_folder.ts";
 import { PageRenderer, renderPage } from "../../src/report/page.ts";
 import type { Report } from "../../src/report/report.ts";
 import { lines } from "../figures/fixtures.ts";
-import { browserOfFile, type Page } from "../support/browser.ts";
-import { withFolder } from "../support/folders.ts";
-import { browserPath } from "../support/parts.ts";
+import { browserOfFile, type Page } from "../../scripts/support/browser.ts";
+import { withFolder } from "../../scripts/support/folders.ts";
+import { browserPath } from "../../scripts/support/parts.ts";
 
 /** A report in a real browser: it unfolds, prints, fits, saves, and reloads while it grows. */
 

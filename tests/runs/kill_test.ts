@@ -2,7 +2,7 @@ import { assert, assertEquals } from "@std/assert";
 import { fileURLToPath } from "node:url";
 import { openCpuDevice } from "../../src/device/cpu/cpu_device.ts";
 import { run, type RunFiles, runFiles } from "../../src/runs/mod.ts";
-import { filesIn, withFolder } from "../support/folders.ts";
+import { filesIn, withFolder } from "../../scripts/support/folders.ts";
 import { tinyOptions, tinySpec } from "./fixtures.ts";
 
 const program = fileURLToPath(new URL("./run_program.ts", import.meta.url));

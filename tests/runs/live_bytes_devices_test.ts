@@ -26,7 +26,7 @@ import {
 } from "../../src/train/mod.ts";
 import { trainedLora } from "../adapt/fixtures.ts";
 import { allDevices, testOn } from "../support/devices.ts";
-import { withFolder } from "../support/folders.ts";
+import { withFolder } from "../../scripts/support/folders.ts";
 import { collect, randomBatches, tinyModel } from "../train/fixtures.ts";
 import { tinyOptions, tinySpec } from "./fixtures.ts";
 

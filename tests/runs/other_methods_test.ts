@@ -30,7 +30,7 @@ import {
 } from "../../src/runs/mod.ts";
 import { trainingGroups, trainingPreconditioner } from "../../src/runs/spec.ts";
 import { adamW, train } from "../../src/train/mod.ts";
-import { withFolder } from "../support/folders.ts";
+import { withFolder } from "../../scripts/support/folders.ts";
 import { randomBatches, tinyModel } from "../train/fixtures.ts";
 import { tinyOptions, tinySpec } from "./fixtures.ts";
 

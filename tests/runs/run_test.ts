@@ -18,7 +18,7 @@ import {
   type RunSpec,
 } from "../../src/runs/mod.ts";
 import { evaluate, train } from "../../src/train/mod.ts";
-import { filesIn, withFolder } from "../support/folders.ts";
+import { filesIn, withFolder } from "../../scripts/support/folders.ts";
 import { collect, randomBatches, tinyConfig, tinyModel } from "../train/fixtures.ts";
 import { tinyOptions, tinySpec } from "./fixtures.ts";
 

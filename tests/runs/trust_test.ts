@@ -4,7 +4,7 @@ import { assert, assertEquals, assertRejects } from "@std/assert";
 import { claimFolder } from "../../src/storage/folder.ts";
 import { openCpuDevice } from "../../src/device/cpu/cpu_device.ts";
 import { run, runFiles, type RunOptions } from "../../src/runs/mod.ts";
-import { filesIn, withFolder } from "../support/folders.ts";
+import { filesIn, withFolder } from "../../scripts/support/folders.ts";
 import { tinyModel } from "../train/fixtures.ts";
 import { tinyOptions, tinySpec } from "./fixtures.ts";
 

@@ -2,7 +2,7 @@
 
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { mostOtherConnections } from "../../src/core/limits.ts";
-import { deadline } from "../support/deadline.ts";
+import { deadline } from "../../scripts/support/deadline.ts";
 import { ask, exchange, withServing } from "./served.ts";
 
 const get = "GET /v1/models HTTP/1.1\r\nHost: localhost\r\n\r\n";

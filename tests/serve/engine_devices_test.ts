@@ -6,7 +6,7 @@ import type { Device } from "../../src/device/device.ts";
 import { loadModel } from "../../src/models/mod.ts";
 import { Engine } from "../../src/serve/engine.ts";
 import { makeAdapters, setOf } from "../adapt/adapter_set_checks.ts";
-import { deadline } from "../support/deadline.ts";
+import { deadline } from "../../scripts/support/deadline.ts";
 import { type Check, coreDevices, testOn, webgpu } from "../support/devices.ts";
 import { golden } from "../support/golden.ts";
 import { limits, offline, works } from "./engine_works.ts";

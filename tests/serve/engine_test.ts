@@ -9,7 +9,7 @@ import { loadModel } from "../../src/models/mod.ts";
 import { Engine } from "../../src/serve/engine.ts";
 import { Refusal } from "../../src/serve/requests.ts";
 import { makeAdapters, setOf } from "../adapt/adapter_set_checks.ts";
-import { deadline } from "../support/deadline.ts";
+import { deadline } from "../../scripts/support/deadline.ts";
 import { golden } from "../support/golden.ts";
 import { limits, offline, works } from "./engine_works.ts";
 

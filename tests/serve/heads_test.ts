@@ -4,7 +4,7 @@ import { assert, assertEquals, assertMatch } from "@std/assert";
 import { connect } from "node:net";
 import { createServer, type Socket } from "node:net";
 import { Connection } from "../../src/serve/server.ts";
-import { deadline } from "../support/deadline.ts";
+import { deadline } from "../../scripts/support/deadline.ts";
 import { assertRefused, exchange, withServing } from "./served.ts";
 
 const body = '{"prompt": "boat", "max_tokens": 2}';

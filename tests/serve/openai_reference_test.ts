@@ -1,7 +1,7 @@
 /** OpenAI's client for Python, which knows nothing of this server. */
 
 import { assertEquals } from "@std/assert";
-import { pythonHas, runPython } from "../support/python.ts";
+import { pythonHas, runPython } from "../../scripts/support/python.ts";
 import { ownAdapters, withServing } from "./served.ts";
 
 Deno.test({

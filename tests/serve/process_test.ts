@@ -2,7 +2,7 @@
 
 import { assertEquals, assertMatch } from "@std/assert";
 import { assertFails, lowrankArgs, spawnLowrank, spawnProgram } from "../cli/lowrank.ts";
-import { filesIn, withFolder } from "../support/folders.ts";
+import { filesIn, withFolder } from "../../scripts/support/folders.ts";
 import { golden } from "../support/golden.ts";
 import { ask, assertRefused, copyAdapter, ownAdapters } from "./served.ts";
 

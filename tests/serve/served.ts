@@ -7,8 +7,8 @@ import { openCpuDevice } from "../../src/device/cpu/cpu_device.ts";
 import { loadModel, type TextModel } from "../../src/models/mod.ts";
 import { Serving, type ServingOptions } from "../../src/serve/mod.ts";
 import { loadTokenizer, type Tokenizer } from "../../src/tokenizer/mod.ts";
-import { withFolder } from "../support/folders.ts";
-import { rootPath } from "../support/source_files.ts";
+import { withFolder } from "../../scripts/support/folders.ts";
+import { rootPath } from "../../scripts/support/source_files.ts";
 
 /** The base. */
 export const base: string = `${rootPath}models/tiny-gpt2`;

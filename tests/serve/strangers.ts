@@ -1,7 +1,7 @@
 /** Hostile clients, and their cost to the server and to a client that has the token. Linux only. @module */
 
 import { lowrankArgs } from "../cli/lowrank.ts";
-import { rootPath } from "../support/source_files.ts";
+import { rootPath } from "../../scripts/support/source_files.ts";
 
 /** A server's address, and the header with its token. */
 export interface Attacked {

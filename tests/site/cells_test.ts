@@ -8,8 +8,8 @@ import { NotInPage } from "../../scripts/site/run/kernel/not_in_page.ts";
 import { lineOf, runCell } from "../../scripts/site/run/kernel/scope.ts";
 import { AllCells, type CellEnd } from "../../scripts/site/run/page/all_cells.ts";
 import { running } from "../../scripts/site/notebook.ts";
-import { codeCells, parseNotebook } from "../support/notebook_file.ts";
-import { sourceText } from "../support/source_files.ts";
+import { codeCells, parseNotebook } from "../../scripts/support/notebook_file.ts";
+import { sourceText } from "../../scripts/support/source_files.ts";
 
 /** Runs cells in turn; gives the value of the last one. */
 async function lastOf(...cells: readonly string[]): Promise<unknown> {

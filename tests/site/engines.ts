@@ -4,11 +4,11 @@ import { loadMathJax } from "../../src/figures/formula.ts";
 import { loaderScripts } from "../../src/figures/loader.ts";
 import { figuresPath, renderNotebook } from "../../scripts/site/notebook.ts";
 import { buildRun } from "../../scripts/site/run/build.ts";
-import { serveFolder } from "../package/serve.ts";
-import { Browser, type Page } from "../support/browser.ts";
-import { Kernel } from "../support/kernel_client.ts";
-import { codeCells, notebooksPath, parseNotebook } from "../support/notebook_file.ts";
-import { rootPath, sourceText } from "../support/source_files.ts";
+import { serveFolder } from "../../scripts/support/serve.ts";
+import { Browser, type Page } from "../../scripts/support/browser.ts";
+import { Kernel } from "../../scripts/support/kernel_client.ts";
+import { codeCells, notebooksPath, parseNotebook } from "../../scripts/support/notebook_file.ts";
+import { rootPath, sourceText } from "../../scripts/support/source_files.ts";
 import { probeCell } from "./probes.ts";
 
 /** The longest time of a cell, or of a page's cells: a machine may have much else to do. */

@@ -1,7 +1,7 @@
 /** The test that a notebook's numbers are the same wherever its cells run. @module */
 
 import { assert, assertEquals } from "@std/assert";
-import { browserPath } from "../support/parts.ts";
+import { browserPath } from "../../scripts/support/parts.ts";
 import { printedByDeno, printedByJupyter, printedByPage, RunningPages } from "./engines.ts";
 
 /** Its probe takes seconds; those of the others, which are nightly, minutes. */

@@ -2,7 +2,7 @@
 
 import { assertEquals } from "@std/assert";
 import { minuteInCut, plan } from "../../slides/cut.ts";
-import { sourceText } from "../support/source_files.ts";
+import { sourceText } from "../../scripts/support/source_files.ts";
 
 /** Rows of the notes' table: `| 4 to 10 | 5 to 9 | …`. */
 function rowsOfNotes(): number[][] {

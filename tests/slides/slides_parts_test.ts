@@ -6,9 +6,9 @@ import { plan, type Row } from "../../slides/cut.ts";
 import { gpt2StepBytes } from "../../src/accounting/mod.ts";
 import { catalog } from "../../src/architectures/mod.ts";
 import { palette } from "../../src/figures/figure.ts";
-import { Browser, type Page } from "../support/browser.ts";
-import { withFolder } from "../support/folders.ts";
-import { browserPath } from "../support/parts.ts";
+import { Browser, type Page } from "../../scripts/support/browser.ts";
+import { withFolder } from "../../scripts/support/folders.ts";
+import { browserPath } from "../../scripts/support/parts.ts";
 import "../support/open_lapack.ts";
 import { listen, violations } from "../support/policy.ts";
 

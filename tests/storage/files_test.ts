@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { readJson, writeFileAtomic, writeJsonAtomic } from "../../src/storage/files.ts";
-import { filesIn, withFolder } from "../support/folders.ts";
+import { filesIn, withFolder } from "../../scripts/support/folders.ts";
 import { canLimitFiles, runWithFileLimit } from "../support/full_disk.ts";
 
 Deno.test("writes bytes, text and pieces, and replaces what was there", () =>

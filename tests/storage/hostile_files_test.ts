@@ -2,8 +2,8 @@ import { assertEquals, assertRejects } from "@std/assert";
 import { mostFileBytes, mostJsonBytes, mostNesting } from "../../src/core/limits.ts";
 import { readBytes, readJson, readText } from "../../src/storage/files.ts";
 import { openFile } from "../../src/storage/storage.ts";
-import { deadline } from "../support/deadline.ts";
-import { withFolder } from "../support/folders.ts";
+import { deadline } from "../../scripts/support/deadline.ts";
+import { withFolder } from "../../scripts/support/folders.ts";
 
 /** Files that are not what they seem: each ends in a sentence, at once. */
 

@@ -1,7 +1,7 @@
 import { assertEquals } from "@std/assert";
 import { readBytes } from "../../src/storage/files.ts";
 import { commit, filesOf, type HubServer, withHub } from "../support/hub_server.ts";
-import { pythonHas, runPython } from "../support/python.ts";
+import { pythonHas, runPython } from "../../scripts/support/python.ts";
 
 /** Our cache of the hub against that of Python's huggingface_hub: each finds what the other downloaded. */
 

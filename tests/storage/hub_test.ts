@@ -11,7 +11,7 @@ import { download, watchPulls } from "../../src/storage/hub_cache.ts";
 import { hubSettings, listRepository, redirected } from "../../src/storage/hub_client.ts";
 import { parseHubName } from "../../src/storage/hub_name.ts";
 import { hasFile, kindOf } from "../../src/storage/storage.ts";
-import { filesIn, withFolder } from "../support/folders.ts";
+import { filesIn, withFolder } from "../../scripts/support/folders.ts";
 import {
   type Answer,
   commit,

@@ -3,7 +3,7 @@ import { readSafetensors, writeSafetensors } from "../../src/formats/mod.ts";
 import { fileDigest } from "../../src/storage/digest.ts";
 import { readBytes, readJson, readText } from "../../src/storage/files.ts";
 import { fileIn, type FileSource, openFile } from "../../src/storage/storage.ts";
-import { withFolder } from "../support/folders.ts";
+import { withFolder } from "../../scripts/support/folders.ts";
 
 /** Links in folders of models and adapters: which are followed, in every way to read. */
 

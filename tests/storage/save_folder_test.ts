@@ -2,7 +2,7 @@ import { assert, assertEquals, assertRejects } from "@std/assert";
 import { type Disk, replaceDisk } from "../../src/storage/disk.ts";
 import { writeFileAtomic } from "../../src/storage/files.ts";
 import { claimFolder, copyFiles, type FolderFile, saveFolder } from "../../src/storage/folder.ts";
-import { filesIn, withFolder } from "../support/folders.ts";
+import { filesIn, withFolder } from "../../scripts/support/folders.ts";
 
 /** Files and folders that are saved: who may save, what stays as it is, what is removed. */
 

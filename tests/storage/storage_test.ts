@@ -8,8 +8,8 @@ import {
   readText,
 } from "../../src/storage/files.ts";
 import { blobOf, fileIn, hasFile, kindOf, openFile } from "../../src/storage/storage.ts";
-import { serveFolder } from "../package/serve.ts";
-import { filesIn, withFolder } from "../support/folders.ts";
+import { serveFolder } from "../../scripts/support/serve.ts";
+import { filesIn, withFolder } from "../../scripts/support/folders.ts";
 
 const inMemory = [new File(["01234"], "digits.txt"), new File(['{"a":1}'], "a.json")];
 

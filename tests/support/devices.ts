@@ -5,7 +5,7 @@ import { openCpuDevice } from "../../src/device/cpu/cpu_device.ts";
 import type { Device } from "../../src/device/device.ts";
 import { ReferenceDevice } from "../../src/device/reference.ts";
 import { openWebgpuDevice } from "../../src/device/webgpu/webgpu_device.ts";
-import { tierIsWanted, webgpuAvailable } from "./parts.ts";
+import { tierIsWanted, webgpuAvailable } from "../../scripts/support/parts.ts";
 
 /** A device and its relative rounding error. */
 export interface TestedDevice {

@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { Page } from "./browser.ts";
+import type { Page } from "../../scripts/support/browser.ts";
 
 /** A library of 1 MB is unpacked first, then each figure is drawn. */
 const drawMs = 180_000;

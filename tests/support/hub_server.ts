@@ -2,8 +2,8 @@
 
 import { withVariables } from "./variables.ts";
 import { createHash } from "node:crypto";
-import { filesIn } from "./folders.ts";
-import { rootPath } from "./source_files.ts";
+import { filesIn } from "../../scripts/support/folders.ts";
+import { rootPath } from "../../scripts/support/source_files.ts";
 
 /** A repository: its files by path, of which those of weights are large. */
 export type Repository = Readonly<Record<string, Uint8Array<ArrayBuffer>>>;

@@ -6,7 +6,7 @@
  */
 
 import { labPython } from "../../scripts/lab_environment.ts";
-import { deadline } from "./deadline.ts";
+import { deadline } from "../../scripts/support/deadline.ts";
 
 const startMs = 120_000;
 

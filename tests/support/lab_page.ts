@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { Browser, Page } from "./browser.ts";
+import type { Browser, Page } from "../../scripts/support/browser.ts";
 import { unfold } from "./figures_on_page.ts";
 import type { LabServer } from "./lab.ts";
 

@@ -1,6 +1,6 @@
 /** Notebooks for tests, made from the sources of their cells. @module */
 
-import type { Notebook } from "./notebook_file.ts";
+import type { Notebook } from "../../scripts/support/notebook_file.ts";
 
 /** A notebook of code cells `c0`, `c1`, … */
 export function makeNotebook(...sources: readonly string[]): Notebook {

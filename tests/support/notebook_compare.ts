@@ -11,8 +11,8 @@
  * @module
  */
 
-import { type CodeCell, codeCells, type Notebook } from "./notebook_file.ts";
-import type { Bundle, Output } from "./notebook_outputs.ts";
+import { type CodeCell, codeCells, type Notebook } from "../../scripts/support/notebook_file.ts";
+import type { Bundle, Output } from "../../scripts/support/notebook_outputs.ts";
 
 const relative = 0.05;
 

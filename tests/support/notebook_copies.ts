@@ -1,7 +1,7 @@
 /** Copies of notebooks that tests run and save, so that the committed files stay as they are. @module */
 
 import { basename } from "node:path";
-import { rootPath } from "./source_files.ts";
+import { rootPath } from "../../scripts/support/source_files.ts";
 
 /** A folder beside `notebooks/`: `@lowrank/core` and `../models` are found from it alike. */
 export class NotebookCopies implements AsyncDisposable {

@@ -5,9 +5,9 @@
  * @module
  */
 
-import { codeCells, type Notebook } from "./notebook_file.ts";
-import { withFolder } from "./folders.ts";
-import { rootPath } from "./source_files.ts";
+import { codeCells, type Notebook } from "../../scripts/support/notebook_file.ts";
+import { withFolder } from "../../scripts/support/folders.ts";
+import { rootPath } from "../../scripts/support/source_files.ts";
 
 /** A module and what its lines come from. */
 export interface CellModule {

@@ -1,7 +1,7 @@
 /** Checks that the Content-Security-Policy of a page stops all that is not the page's own. */
 
 import { assertEquals } from "@std/assert";
-import type { Page } from "./browser.ts";
+import type { Page } from "../../scripts/support/browser.ts";
 
 /** Runs before the page's own scripts. */
 export const listen = `globalThis.violations = [];

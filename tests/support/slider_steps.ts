@@ -1,7 +1,7 @@
 /** Drawings of the sliders of a page's figures at each of their positions. @module */
 
 import { assert, assertAlmostEquals } from "@std/assert";
-import type { Page } from "./browser.ts";
+import type { Page } from "../../scripts/support/browser.ts";
 
 /** A figure as it is drawn at one position. */
 export interface DrawnStep {

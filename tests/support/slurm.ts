@@ -1,7 +1,7 @@
 /** A Slurm cluster of this machine alone: its own daemons, in a folder, on free ports, as this user. @module */
 
 import { assert, assertEquals } from "@std/assert";
-import { rootPath } from "./source_files.ts";
+import { rootPath } from "../../scripts/support/source_files.ts";
 
 const programs = ["munged", "slurmctld", "slurmd", "sbatch", "scancel", "squeue"];
 

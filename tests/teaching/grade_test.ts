@@ -2,7 +2,7 @@
 
 import { assert, assertEquals } from "@std/assert";
 import { expectedAnswers, gradesOf } from "../../scripts/grade.ts";
-import { sourceText } from "../support/source_files.ts";
+import { sourceText } from "../../scripts/support/source_files.ts";
 
 Deno.test("the sheet of the exercises has the questions that are graded, and the solutions' numbers are right", async () => {
   const expected = await expectedAnswers();

@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { rootPath } from "../support/source_files.ts";
+import { rootPath } from "../../scripts/support/source_files.ts";
 
 /** Signals that ask a program to end. */
 

@@ -15,7 +15,7 @@ import {
   type TrainingLog,
 } from "../../src/train/mod.ts";
 import { isTimes, TrainingClock } from "../../src/train/train.ts";
-import { filesIn, withFolder } from "../support/folders.ts";
+import { filesIn, withFolder } from "../../scripts/support/folders.ts";
 import { randomBatches, tinyModel, trainedValues } from "./fixtures.ts";
 
 const options: TrainerOptions = {

@@ -19,7 +19,7 @@ import { disturb, families, inject, inputs, targetsOf } from "../adapt/method_ca
 import { tinyOptions, tinySpec } from "../runs/fixtures.ts";
 import { assertAllClose } from "../support/all_close.ts";
 import { type Check, coreDevices, cpu, testOn, webgpu } from "../support/devices.ts";
-import { withFolder } from "../support/folders.ts";
+import { withFolder } from "../../scripts/support/folders.ts";
 import { golden } from "../support/golden.ts";
 import { randomBatches } from "./fixtures.ts";
 

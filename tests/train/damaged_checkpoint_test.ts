@@ -21,7 +21,7 @@ import {
 } from "../../src/train/mod.ts";
 import { Scope } from "../../src/device/arena.ts";
 import { halfWeight } from "../nn/fixtures.ts";
-import { filesIn, withFolder } from "../support/folders.ts";
+import { filesIn, withFolder } from "../../scripts/support/folders.ts";
 import { randomBatches, tinyModel, trainedValues } from "./fixtures.ts";
 
 const batches = randomBatches(5);

@@ -12,7 +12,7 @@ import {
   train,
   Trainer,
 } from "../../src/train/mod.ts";
-import { withFolder } from "../support/folders.ts";
+import { withFolder } from "../../scripts/support/folders.ts";
 import { collect, randomBatches, tinyModel, trainedValues } from "./fixtures.ts";
 
 // What is learned of random tokens by heart makes other random tokens less likely.

@@ -7,7 +7,7 @@ import { bufferOf, sizeClass } from "../../src/device/webgpu/buffers.ts";
 import { openWebgpuDevice } from "../../src/device/webgpu/webgpu_device.ts";
 import { initGpt2, parseGpt2Config } from "../../src/models/mod.ts";
 import { train, Trainer, type TrainOptions } from "../../src/train/mod.ts";
-import { webgpuAvailable } from "../support/parts.ts";
+import { webgpuAvailable } from "../../scripts/support/parts.ts";
 import { collect, randomBatches, tinyModel, trainedValues } from "./fixtures.ts";
 import { methods, shapes } from "./ledger_cases.ts";
 

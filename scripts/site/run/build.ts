@@ -1,7 +1,7 @@
 /** Builds what a notebook's page needs to run its cells, for the folder `run/` of the site. @module */
 
 import { wordNetPackage } from "../../../src/data/packages.ts";
-import { filesUnder, rootPath } from "../../../tests/support/source_files.ts";
+import { filesUnder, rootPath } from "../../support/source_files.ts";
 import { bundle } from "../../bundle.ts";
 import { copyAssets } from "../guides.ts";
 

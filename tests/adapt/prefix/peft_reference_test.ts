@@ -3,7 +3,7 @@ import { openCpuDevice } from "../../../src/device/cpu/cpu_device.ts";
 import type { PrefixKind } from "../../../src/adapt/mod.ts";
 import { main } from "../../../src/cli/program.ts";
 import { golden, goldenJson } from "../../support/golden.ts";
-import { pythonHas, runPython } from "../../support/python.ts";
+import { pythonHas, runPython } from "../../../scripts/support/python.ts";
 import { disturb, withFolder } from "../fixtures.ts";
 import { methods, openFamily } from "./prefixes.ts";
 

@@ -6,7 +6,7 @@ import { latency, latencyMedium } from "../../../experiments/latency/latency.ts"
 import type { Device } from "../../../src/device/device.ts";
 import { tooFew } from "../../../src/paper/claim.ts";
 import { cpu, testOn, webgpu } from "../../support/devices.ts";
-import { filesIn, withFolder } from "../../support/folders.ts";
+import { filesIn, withFolder } from "../../../scripts/support/folders.ts";
 
 /** Every model is measured, and the paper's shape waits for `--full`. */
 const checkLatency = (device: Device): Promise<void> =>

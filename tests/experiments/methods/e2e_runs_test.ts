@@ -14,8 +14,8 @@ import { openCpuDevice } from "../../../src/device/cpu/cpu_device.ts";
 import { bleu } from "../../../experiments/text_metrics/mod.ts";
 import { complete, loadModel } from "../../../src/models/mod.ts";
 import { loadTokenizer } from "../../../src/tokenizer/mod.ts";
-import { withFolder } from "../../support/folders.ts";
-import { rootPath } from "../../support/source_files.ts";
+import { withFolder } from "../../../scripts/support/folders.ts";
+import { rootPath } from "../../../scripts/support/source_files.ts";
 import { zipOf } from "../../support/zip.ts";
 
 const names = ["Cafe A", "Bar B", "Pub C"];

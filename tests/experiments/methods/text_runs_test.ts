@@ -16,8 +16,8 @@ import { openCpuDevice } from "../../../src/device/cpu/cpu_device.ts";
 import { readJson } from "../../../src/storage/files.ts";
 import type { MethodSpec } from "../../../src/runs/mod.ts";
 import { lowrank, lowrankJson } from "../../cli/lowrank.ts";
-import { withFolder } from "../../support/folders.ts";
-import { rootPath } from "../../support/source_files.ts";
+import { withFolder } from "../../../scripts/support/folders.ts";
+import { rootPath } from "../../../scripts/support/source_files.ts";
 
 const sizes = { train: 12, validation: 4, test: 8, words: 9, batch: 4, passes: 1, warmup: 0 };
 const task = {

@@ -1,6 +1,6 @@
 import { assertEquals, assertNotEquals, assertRejects } from "@std/assert";
 import { readTask, type TextTask } from "../../../experiments/methods/texts/tasks.ts";
-import { withFolder } from "../../support/folders.ts";
+import { withFolder } from "../../../scripts/support/folders.ts";
 
 const task: TextTask = {
   ...{ name: "made up", asks: "which is it", encoding: "utf-8" },

@@ -13,8 +13,8 @@ import type { TextRow } from "../../../experiments/methods/texts/rows.ts";
 import { encoderPath, findTextData, textTasks } from "../../../experiments/methods/texts/tasks.ts";
 import shipped from "../../../experiments/methods/texts/texts.json" with { type: "json" };
 import { mean, standardDeviation } from "../../../src/core/numbers.ts";
-import { withFolder } from "../../support/folders.ts";
-import { pythonHas, runPython } from "../../support/python.ts";
+import { withFolder } from "../../../scripts/support/folders.ts";
+import { pythonHas, runPython } from "../../../scripts/support/python.ts";
 
 const data = await findTextData();
 

@@ -19,7 +19,7 @@ import { plantedTransformer } from "../../../experiments/planted/planted_transfo
 import { rotatedDigits } from "../../../experiments/planted/rotated_digits.ts";
 import { hashOf } from "../../../src/runs/mod.ts";
 import { figureFaults } from "../../support/figure_rules.ts";
-import { filesIn, withFolder } from "../../support/folders.ts";
+import { filesIn, withFolder } from "../../../scripts/support/folders.ts";
 import "../../support/open_lapack.ts";
 
 function contextOf(

@@ -13,7 +13,7 @@ import { phi } from "../../../src/analysis/subspaces.ts";
 import { mean } from "../../../src/core/numbers.ts";
 import { openCpuDevice } from "../../../src/device/cpu/cpu_device.ts";
 import { assertAllClose } from "../../support/all_close.ts";
-import { pythonHas, runPython } from "../../support/python.ts";
+import { pythonHas, runPython } from "../../../scripts/support/python.ts";
 
 /** The numbers that numpy prints. */
 interface Figures {

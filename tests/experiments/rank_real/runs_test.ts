@@ -16,8 +16,8 @@ import { openCpuDevice } from "../../../src/device/cpu/cpu_device.ts";
 import { readAdapter } from "../../../src/formats/mod.ts";
 import { evaluate } from "../../../src/train/mod.ts";
 import { loadModel } from "../../../src/models/mod.ts";
-import { withFolder } from "../../support/folders.ts";
-import { rootPath } from "../../support/source_files.ts";
+import { withFolder } from "../../../scripts/support/folders.ts";
+import { rootPath } from "../../../scripts/support/source_files.ts";
 import { zipOf } from "../../support/zip.ts";
 
 const names = ["Cafe A", "Bar B", "Pub C", "Inn D", "Club E", "Hut F"];

@@ -23,7 +23,7 @@ import { writeJsonAtomic } from "../../../src/storage/files.ts";
 import { runFiles, type RunResult, type RunSpec } from "../../../src/runs/mod.ts";
 import type { PlannedRun, RunContext } from "../../../src/runs/plan.ts";
 import type { RealRun } from "../../../experiments/rank_real/runs.ts";
-import { withFolder } from "../../support/folders.ts";
+import { withFolder } from "../../../scripts/support/folders.ts";
 
 const row = (key: string, value: number, seed?: number) =>
   ({

@@ -16,8 +16,8 @@ import { exactOn, type TextModel } from "../../../src/models/mod.ts";
 import { applyMethod } from "../../../src/runs/method.ts";
 import { evaluate, Trainer } from "../../../src/train/mod.ts";
 import { assertAllClose } from "../../support/all_close.ts";
-import { withFolder } from "../../support/folders.ts";
-import { pythonHas, runPython } from "../../support/python.ts";
+import { withFolder } from "../../../scripts/support/folders.ts";
+import { pythonHas, runPython } from "../../../scripts/support/python.ts";
 
 const steps = 5, script = "scripts/golden/peft_skills.py";
 

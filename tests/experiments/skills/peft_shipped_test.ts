@@ -21,7 +21,7 @@ import { openSkillsBase } from "../../../experiments/skills/runs.ts";
 import { DryDevice } from "../../../src/device/dry.ts";
 import { countTrainable } from "../../../src/models/mod.ts";
 import { applyMethod } from "../../../src/runs/method.ts";
-import { sourceText } from "../../support/source_files.ts";
+import { sourceText } from "../../../scripts/support/source_files.ts";
 
 const ours = (measured.rows as unknown as MapRows).mapRuns;
 

@@ -7,7 +7,7 @@ import measured from "../../../experiments/skills/needed_rank/needed_rank.json" 
 import { type MapRow, meanOf, neededRank } from "../../../experiments/skills/needed_rank/rows.ts";
 import { pairsOf, peftRows } from "../../../experiments/skills/needed_rank/peft.ts";
 import { assertAllClose } from "../../support/all_close.ts";
-import { pythonHas, runPython } from "../../support/python.ts";
+import { pythonHas, runPython } from "../../../scripts/support/python.ts";
 
 /** The numbers that numpy prints. */
 interface Figures {

@@ -5,7 +5,7 @@ import { planSkill, type SkillRun } from "../../../experiments/skills/runs.ts";
 import { taskNamed } from "../../../experiments/skills/tasks.ts";
 import { openCpuDevice } from "../../../src/device/cpu/cpu_device.ts";
 import { canonicalJson } from "../../../src/storage/digest.ts";
-import { withFolder } from "../../support/folders.ts";
+import { withFolder } from "../../../scripts/support/folders.ts";
 
 const chosen: SkillRun = {
   method: { kind: "lora", rank: 2, alpha: 4, sites: ["q", "v"] },

@@ -24,9 +24,9 @@ import { meteorStatistics } from "../../../experiments/text_metrics/meteor.ts";
 import { captionTokens } from "../../../experiments/text_metrics/tokens.ts";
 import { grouped } from "../../../src/core/numbers.ts";
 import { readZipped } from "../../../src/storage/zip.ts";
-import { withFolder } from "../../support/folders.ts";
-import { pythonHas, runPython } from "../../support/python.ts";
-import { sourceText } from "../../support/source_files.ts";
+import { withFolder } from "../../../scripts/support/folders.ts";
+import { pythonHas, runPython } from "../../../scripts/support/python.ts";
+import { sourceText } from "../../../scripts/support/source_files.ts";
 import { jarNumbers } from "./golden.ts";
 
 const data = Deno.env.get("LOWRANK_DATA"), e2e = Deno.env.get("LOWRANK_E2E");

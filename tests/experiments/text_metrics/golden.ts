@@ -1,7 +1,7 @@
 /** Scores by the code of the E2E scripts, made by `scripts/golden/text_metrics.py`. @module */
 
 import type { MeteorStatistics } from "../../../experiments/text_metrics/meteor.ts";
-import { sourceText } from "../../support/source_files.ts";
+import { sourceText } from "../../../scripts/support/source_files.ts";
 
 interface Golden {
   /** The texts, their tokens and their own scores. */

@@ -12,7 +12,7 @@ import {
   parseParaphrases,
   parseSynonyms,
 } from "../../../experiments/text_metrics/meteor_tables.ts";
-import { sourceText } from "../../support/source_files.ts";
+import { sourceText } from "../../../scripts/support/source_files.ts";
 import { golden, jarNumbers } from "./golden.ts";
 
 Deno.test("stems are those of METEOR's Snowball stemmer", () => {

@@ -5,7 +5,7 @@ import { loadAdapter } from "../../../src/adapt/mod.ts";
 import { openCpuDevice } from "../../../src/device/cpu/cpu_device.ts";
 import { loadModel } from "../../../src/models/mod.ts";
 import { golden } from "../../support/golden.ts";
-import { rootPath } from "../../support/source_files.ts";
+import { rootPath } from "../../../scripts/support/source_files.ts";
 import { Counts, type Found } from "./counts.ts";
 import { contentsOf, sameBytes, sameContents } from "./folders.ts";
 

@@ -7,7 +7,7 @@
  * @module
  */
 
-import { labInstalled } from "../../scripts/lab_environment.ts";
+import { labInstalled } from "../lab_environment.ts";
 import { openBlas } from "../../src/blas/mod.ts";
 import { lazily } from "../../src/core/numbers.ts";
 import { findAdapter, requiresHardware } from "../../src/device/webgpu/adapter.ts";

@@ -1,5 +1,5 @@
 /**
- * The repository's source files, for the tests that read source.
+ * The repository's source files, for scripts and tests that read source.
  *
  * @module
  */
