@@ -70,6 +70,8 @@ export interface AdapterTraits {
   readonly software: boolean;
   /** Threads per subgroup, if it is fixed and subgroup operations are allowed; else 0. */
   readonly subgroupSize: number;
+  /** The compiler takes a program with subgroups only below `enable subgroups;`: Dawn's does, naga's refuses the line. */
+  readonly enablesSubgroups?: boolean;
   /** The name of the program that was the fastest here for products of about a size, where that was measured. */
   readonly fastestProduct?: (size: ProductSize) => string | undefined;
 }

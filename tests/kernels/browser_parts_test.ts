@@ -4,9 +4,11 @@
  */
 
 import { assertEquals } from "@std/assert";
+import { browserOfFile } from "../../scripts/support/browser.ts";
 import { browserPath } from "../../scripts/support/parts.ts";
 import type { AdapterTraits } from "../../kernels/kernel.ts";
 import { productPrograms } from "../../kernels/matmul/kernel.ts";
+import { shaderText } from "../../src/device/webgpu/pipelines.ts";
 import { casesByKernel } from "./cases.ts";
 import { plainAdapter, tunedTo } from "./devices.ts";
 
@@ -25,8 +27,7 @@ function programs(): Program[] {
       plain,
       ...[...variants].filter((variant) => variant !== undefined).map((variant, i) => ({
         name: `${name} variant ${i}`,
-        // Deno wants it left out, the standard wants it.
-        code: (/subgroup\w+\(/.test(variant.code) ? "enable subgroups;\n" : "") + variant.code,
+        code: shaderText(variant, { ...plainAdapter, enablesSubgroups: true }),
         constants: variant.constants?.(scalars) ?? {},
       })),
     ];
@@ -39,61 +40,28 @@ const adapters: readonly AdapterTraits[] = [
   ...productPrograms(plainAdapter).map(tunedTo),
 ];
 
-/** Runs in the page: compiles all and sends home what the compiler said. */
-const script = `
-  const messages = [];
-  try {
-    const adapter = await navigator.gpu.requestAdapter();
-    const device = await adapter.requestDevice({ requiredFeatures: ["subgroups"] });
-    for (const { name, code, constants } of PROGRAMS) {
-      device.pushErrorScope("validation");
-      const module = device.createShaderModule({ code });
-      device.createComputePipeline({ layout: "auto", compute: { module, constants } });
-      const error = await device.popErrorScope();
-      if (error) messages.push(name + ": " + error.message);
-    }
-  } catch (error) {
-    messages.push(String(error));
+/** Compiles all in a page; its value is what the compiler said. */
+const script = (all: readonly Program[]): string =>
+  `(async () => {
+  const messages = [], adapter = await navigator.gpu.requestAdapter();
+  const device = await adapter.requestDevice({ requiredFeatures: ["subgroups"] });
+  for (const { name, code, constants } of ${JSON.stringify(all)}) {
+    device.pushErrorScope("validation");
+    const module = device.createShaderModule({ code });
+    device.createComputePipeline({ layout: "auto", compute: { module, constants } });
+    const error = await device.popErrorScope();
+    if (error) messages.push(name + ": " + error.message);
   }
-  await fetch("/messages", { method: "POST", body: JSON.stringify(messages) });
-`;
+  return messages;
+})()`;
 
-/** Serves the page until the script has reported. */
-function serve(report: (messages: string[]) => void): Deno.HttpServer<Deno.NetAddr> {
-  const text = script.replace("PROGRAMS", () => JSON.stringify(programs()));
-  return Deno.serve({ hostname: "127.0.0.1", port: 0, onListen() {} }, async (request) => {
-    if (request.method === "POST") report(await request.json());
-    const headers = { "content-type": "text/html" };
-    return new Response(`<!doctype html><script type="module">${text}</script>`, { headers });
-  });
-}
-
-function startBrowser(path: string, profile: string, port: number): Deno.ChildProcess {
-  const flags = ["--headless", "--no-sandbox", "--disable-gpu-sandbox", "--enable-unsafe-webgpu"];
-  const args = [...flags, "--use-webgpu-adapter=swiftshader", `--user-data-dir=${profile}`];
-  return new Deno.Command(path, {
-    args: [...args, `http://127.0.0.1:${port}/`],
-    stdout: "null",
-    stderr: "null",
-  }).spawn();
-}
-
-const path = browserPath();
+const open = browserOfFile({ webgpu: true });
 
 Deno.test({
   name: "every WGSL file compiles in a browser too",
-  ignore: path === undefined,
+  ignore: browserPath() === undefined,
   fn: async () => {
-    const { promise, resolve } = Promise.withResolvers<string[]>();
-    const timer = setTimeout(() => resolve(["the browser said nothing for 90 s"]), 90_000);
-    const profile = await Deno.makeTempDir();
-    await using server = serve(resolve);
-    const browser = startBrowser(path!, profile, server.addr.port);
-    const messages = await promise;
-    clearTimeout(timer);
-    browser.kill();
-    await browser.status;
-    await Deno.remove(profile, { recursive: true }).catch(() => {}); // a helper may still write there
-    assertEquals(messages, []);
+    await using page = await open(new URL("../../LICENSE", import.meta.url).href);
+    assertEquals(await page.evaluate(script(programs())), []);
   },
 });

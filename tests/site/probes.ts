@@ -9,7 +9,7 @@ export const probes: Readonly<Record<string, string>> = {
   "03_memory": "[states, factor, fullPeak, loraPeak, byRole, byOptimizer, books]",
   "06_which_matrices_which_rank": "[ownRows, norms, qvCurve, qkCurve, cut, byHand, singularValues]",
   "07_what_did_it_learn":
-    "[drawn, oneSeed, twoSeeds, inA, inDelta, between, sizes, counts, study.findings.map((f) => f.found)]",
+    "[{ drawn }, oneSeed, twoSeeds, inA, inDelta, between, sizes, counts, study.findings.map((f) => f.found)]",
 };
 
 /** A cell that prints them; typed arrays are lists. */

@@ -99,7 +99,9 @@ export async function requestDevice(adapter: GPUAdapter): Promise<OpenedAdapter>
     // Deno grants this feature on request, although its adapters do not list it.
     const requiredFeatures = ["subgroups" as GPUFeatureName, ...clock];
     const gpu = await adapter.requestDevice({ label, requiredFeatures, requiredLimits });
-    return { gpu, traits: { software, subgroupSize: fixedSubgroupSize(adapter.info) } };
+    const enablesSubgroups = adapter.features.has("subgroups");
+    const subgroupSize = fixedSubgroupSize(adapter.info);
+    return { gpu, traits: { software, subgroupSize, enablesSubgroups } };
   } catch {
     const gpu = await adapter.requestDevice({ label, requiredFeatures: clock, requiredLimits });
     return { gpu, traits: { software, subgroupSize: 0 } };

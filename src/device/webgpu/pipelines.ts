@@ -90,7 +90,7 @@ export class Pipelines {
     if (found) return found;
     const label = kernel.name;
     const made = this.#guard(kernel, () => ({
-      module: this.#device.createShaderModule({ label, code: program.code }),
+      module: this.#device.createShaderModule({ label, code: shaderText(program, this.#traits) }),
       layout: this.#device.createBindGroupLayout({ label, entries: layoutEntries(kernel) }),
       byConstants: new Map<string, Pipeline>(),
     }));
@@ -101,6 +101,11 @@ export class Pipelines {
   #guard<T>(kernel: Kernel, action: () => T): T {
     return this.#errors.guard(() => `while compiling ${kernel.name}`, action);
   }
+}
+
+/** The text that the adapter's compiler takes for a program. */
+export function shaderText({ code }: WgslProgram, { enablesSubgroups }: AdapterTraits): string {
+  return enablesSubgroups && code.includes("subgroup") ? `enable subgroups;\n${code}` : code;
 }
 
 /** Bytes of a kernel's scalars, a multiple of 16. */
