@@ -4,6 +4,7 @@ import { isRecord } from "../core/checks.ts";
 import { about, AdapterFileError, optionsSaidBy, quote } from "../core/errors.ts";
 import { AdapterFolder, openAdapterFolder } from "../formats/peft/adapter_folder.ts";
 import { hubMethod, isHubConfig } from "../formats/peft/config.ts";
+import { type MethodKind, methods } from "../methods/mod.ts";
 import type { Model } from "../models/model.ts";
 import { type Folder, folderName } from "../storage/storage.ts";
 import { type Adapter, assertFree, assertNotIn, type JoinOptions } from "./adapter.ts";
@@ -58,7 +59,7 @@ export async function loadAnyAdapter(
   return usable(folder, () => refuseMethod(method));
 }
 
-/** The method that the configuration of a folder names; undefined for PEFT's LoRA, and where it cannot be read. */
+/** {@link methodNamedBy} of a folder's configuration; undefined where it cannot be read. */
 export async function methodOf(folder: AdapterFolder): Promise<unknown> {
   const config = await folder.config().catch(() => undefined);
   return isRecord(config) ? methodNamedBy(config) : undefined;
@@ -96,13 +97,11 @@ function bare(error: unknown): unknown {
   return about(new AdapterFileError(reason, { cause }), ...optionsSaidBy(error));
 }
 
-/** A folder says `method` where PEFT has no name for it, which it has for LoRA. */
-function refuseMethod(method: unknown): never {
-  const { lora: _, ...named } = adapting;
-  const known = Object.entries(named).filter(([, { loader, loadParts }]) => loader ?? loadParts);
-  throw new RangeError(
-    `method must be one of ${known.map(([kind]) => kind).join(", ")}, found ${quote(method)}`,
-  );
+/** Names the methods that are read: as `peft_type` where PEFT has them, else as `method`. */
+export function refuseMethod(method: unknown): never {
+  const known = Object.entries(adapting).filter(([, { loader, loadParts }]) => loader ?? loadParts)
+    .map(([kind]) => kind === "lora" ? "LORA" : methods[kind as MethodKind].peftType ?? kind);
+  throw new RangeError(`the method must be one of ${known.join(", ")}, found ${quote(method)}`);
 }
 
 /**

@@ -1,6 +1,7 @@
 /** The table of methods on models: how each begins, is read from a folder, and changes the files of a base. @module */
 
 import type { ConfigJson } from "../architectures/config_fields.ts";
+import { isText } from "../core/checks.ts";
 import { quote } from "../core/errors.ts";
 import type { AdapterFolder } from "../formats/peft/adapter_folder.ts";
 import { isHubConfig } from "../formats/peft/config.ts";
@@ -220,10 +221,15 @@ export const adaptingOf = (kind: unknown): AdaptingMethod<never> | undefined =>
     ? adapting[kind as MethodKind]
     : undefined;
 
-/** The method that a configuration names in whichever library's words; undefined for PEFT's LoRA. */
+/**
+ * The method that a configuration names in whichever library's words; undefined for PEFT's LoRA and where none is
+ * named, and PEFT's own word for a method that is not here.
+ */
 export function methodNamedBy(config: Readonly<Record<string, unknown>>): unknown {
   if (config.method !== undefined) return config.method;
-  return kinds.find((kind) => adapting[kind].recognizes?.(config)) ?? methodOfConfig(config)?.kind;
+  const kind = kinds.find((kind) => adapting[kind].recognizes?.(config)), type = config.peft_type;
+  const foreign = isText(type) && type !== "LORA" ? type : undefined;
+  return kind ?? methodOfConfig(config)?.kind ?? foreign;
 }
 
 function assertNoOptions(options: object): undefined {

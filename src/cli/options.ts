@@ -37,16 +37,14 @@ export { Argument, CommanderError, InvalidArgumentError, Option } from "npm:comm
 /** A whole number, 0 or more. */
 export function wholeNumber(text: string): number {
   const value = Number(text);
-  if (!/^\d+$/.test(text) || !Number.isSafeInteger(value)) {
-    throw new InvalidArgumentError("It must be a whole number, 0 or more.");
-  }
-  return value;
+  if (!/^\d+$/.test(text)) throw new InvalidArgumentError("It must be a whole number, 0 or more.");
+  if (Number.isSafeInteger(value)) return value;
+  throw new InvalidArgumentError("It must be a whole number below 2^53.");
 }
 
 /** A seed of random numbers. */
 export function seedNumber(text: string): number {
-  const value = wholeNumber(text);
-  if (value < 2 ** 32) return value;
+  if (!/^\d+$/.test(text) || Number(text) < 2 ** 32) return wholeNumber(text);
   throw new InvalidArgumentError("It must be a whole number below 2^32.");
 }
 
@@ -75,10 +73,10 @@ export const numberUpTo = (most: number) => (text: string): number => {
 /** A finite number. */
 export function finiteNumber(text: string): number {
   const value = Number(text);
-  if (text.trim() === "" || !Number.isFinite(value)) {
-    throw new InvalidArgumentError("It must be a number.");
-  }
-  return value;
+  if (Number.isFinite(value) && text.trim() !== "") return value;
+  const isLarge = /^\s*[-+]?[\d.]+(e[-+]?\d+)?\s*$/i.test(text) && Math.abs(value) === Infinity;
+  const rule = isLarge ? "a number from -1.7977e308 to 1.7977e308" : "a number";
+  throw new InvalidArgumentError(`It must be ${rule}.`);
 }
 
 /** A finite number, 0 or more. */

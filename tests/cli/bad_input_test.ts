@@ -54,6 +54,35 @@ Deno.test("a label that only held-out texts have is noted before training", () =
     assertStringIncludes(stderr, '\nlabels of held-out texts alone, which cannot be learned: "');
   }));
 
+Deno.test("an adapter of a method that is not here is refused with the methods that are", () =>
+  withFolder(async (folder) => {
+    const config = { peft_type: "LOHA", r: 8, alpha: 8, target_modules: ["c_attn"] };
+    await Deno.writeTextFile(`${folder}/adapter_config.json`, JSON.stringify(config));
+    const sentence = "the method must be one of LORA, bitfit, top-layers, VERA, IA3, TINYLORA, " +
+      "subspace, bottleneck, PROMPT_TUNING, prefix-layer, PREFIX_TUNING, lora+prefix-embedding, " +
+      'lora+prefix-layer, found "LOHA"\n';
+    const adapted = ["--model", base, "--adapter", folder];
+    await assertFails(["generate", ...adapted, "--prompt", "A boat"], sentence);
+    await assertFails(["merge", ...adapted, "--output", `${folder}/out`], sentence);
+  }));
+
+Deno.test("a number that is too large is refused with its bound", async () => {
+  const train = ["train", "--model", base, "--data", kinds, "--output", "out"];
+  const bounds = {
+    "--seed": ["4294967296", "a whole number below 2^32.\n"],
+    "--steps": ["9007199254740993", "a whole number below 2^53.\n"],
+    "--learning-rate": ["1e400", "a number from -1.7977e308 to 1.7977e308.\n"],
+  };
+  for (const [option, [value, rule]] of Object.entries(bounds)) {
+    await assertFails([...train, option, value], `It must be ${rule}`);
+  }
+  await assertFails(
+    [...train, "--seed", "9007199254740993"],
+    "It must be a whole number below 2^32.\n",
+  );
+  await assertFails([...train, "--learning-rate", "Infinity"], "It must be a number.\n");
+});
+
 /** Methods with a model that they do not fit, their options, and what is said. */
 const unfit:
   readonly (readonly [model: string, options: Record<string, string | number>, string])[] = [

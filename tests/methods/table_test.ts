@@ -21,7 +21,7 @@ Deno.test("a configuration names a method by its kind, by PEFT's word, or in the
   assertEquals(peftTypes.map((peft_type) => methodNamedBy({ peft_type })), ofPeft);
   assertEquals(methodNamedBy({ config: {}, name: "mine" }), "bottleneck");
   const others = [{ peft_type: "LORA" }, {}, { peft_type: "toString" }].map(methodNamedBy);
-  assertEquals(others, [undefined, undefined, undefined]);
+  assertEquals(others, [undefined, undefined, "toString"]);
   assertEquals([{ method: null }, { method: "adalora", peft_type: "VERA" }].map(methodNamedBy), [
     null,
     "adalora",

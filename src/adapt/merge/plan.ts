@@ -12,7 +12,7 @@ import type { AdapterException } from "../../formats/peft/read.ts";
 import type { BaseFile } from "../../models/base_file.ts";
 import { folderName } from "../../storage/storage.ts";
 import { assertNotIn } from "../adapter.ts";
-import { foundIn, methodOf } from "../load.ts";
+import { foundIn, methodOf, refuseMethod } from "../load.ts";
 import { usable } from "../loader.ts";
 import { adapting, adaptingOf } from "../methods.ts";
 import { assertRows } from "../trained_modules.ts";
@@ -26,6 +26,7 @@ import { type NewHead, newHead, sameHead } from "./new_head.ts";
  */
 async function mergingMethod(open: AdapterFolder) {
   const method = await methodOf(open);
+  if (method !== undefined && !adaptingOf(method)) usable(open.folder, () => refuseMethod(method));
   const { loader, merge, assertWhole } =
     (method === undefined ? adapting.lora : adaptingOf(method)) ?? {};
   if (loader && merge) return { loader, merge, assertWhole };

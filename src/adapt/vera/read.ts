@@ -1,6 +1,5 @@
 /** VeRA's folders on the files of a base. @module */
 
-import { isRecord, isText } from "../../core/checks.ts";
 import { type Folder, folderName } from "../../storage/storage.ts";
 import type { BaseFile } from "../../models/base_file.ts";
 import { type AdapterFolder, openAdapterFolder } from "../../formats/peft/adapter_folder.ts";
@@ -44,7 +43,7 @@ export async function readVera(
  * @throws {RangeError} when it is of a method that has none.
  */
 export async function isVera(action: string, folder: Folder | AdapterFolder): Promise<boolean> {
-  const open = openAdapterFolder(folder), method = await methodOf(open) ?? await unknownType(open);
+  const open = openAdapterFolder(folder), method = await methodOf(open);
   if (method === undefined || method === "vera") return method === "vera";
   throw new RangeError(
     `${action} needs LoRA or VeRA, found ${await foundIn(open, method)}${wayTo(method)}`,
@@ -55,13 +54,6 @@ export async function isVera(action: string, folder: Folder | AdapterFolder): Pr
 function wayTo(method: unknown): string {
   if (!adaptingOf(method)?.merge || methods[method as MethodKind].trains !== "vectors") return "";
   return ": lowrank merge writes a model with it, and lowrank extract the LoRA that is closest to the change";
-}
-
-/** The name of a method of PEFT's that nothing here reads. */
-async function unknownType(folder: AdapterFolder): Promise<string | undefined> {
-  const config = await folder.config().catch(() => undefined);
-  const type = isRecord(config) ? config.peft_type : undefined;
-  return isText(type) && type !== "LORA" ? type : undefined;
 }
 
 /**
