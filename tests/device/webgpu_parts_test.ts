@@ -206,3 +206,33 @@ test("a read that waits when the device is disposed is refused", async () => {
   device[Symbol.dispose]();
   await assertRejects(() => reading, DeviceError, "disposed before a read was done");
 });
+
+test("in Firefox, and there alone, a read that waits is nudged by submits, which end with it", async () => {
+  const { gpu, traits } = await requestDevice((await findAdapter())!);
+  using device = new WebgpuDevice({ gpu, traits }, "webgpu under test");
+  using y = device.allocate([4], "f32", "scratch", "y");
+  const submit = gpu.queue.submit.bind(gpu.queue);
+  let empty = 0;
+  gpu.queue.submit = (buffers) => {
+    if ([...buffers].length === 0) empty++;
+    submit(buffers);
+  };
+  const submitsOf = async (userAgent: string) => {
+    empty = 0;
+    const own = Object.getOwnPropertyDescriptor(navigator, "userAgent");
+    Object.defineProperty(navigator, "userAgent", { value: userAgent, configurable: true });
+    try {
+      await device.read(y);
+    } finally {
+      if (own) Object.defineProperty(navigator, "userAgent", own);
+      else delete (navigator as { userAgent?: string }).userAgent;
+    }
+    const during = empty;
+    await new Promise((resolve) => setTimeout(resolve, 30));
+    assertEquals(empty, during, "submits after the read was done");
+    return during;
+  };
+  assertEquals(await submitsOf(navigator.userAgent), 0);
+  const count = await submitsOf("Mozilla/5.0 (X11; Linux x86_64; rv:153.0) Firefox/153.0");
+  assert(count > 0 && count <= 100, `${count} empty submits`);
+});

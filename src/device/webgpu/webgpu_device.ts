@@ -194,6 +194,7 @@ export class WebgpuDevice extends BaseDevice {
   /** Waits until a copy is readable, and checks for errors of everything before it. */
   async #map({ buffer }: PooledBuffer, bytes: number): Promise<void> {
     const mapping = buffer.mapAsync(GPUMapMode.READ, 0, bytes).then(() => undefined, String);
+    if (navigator.userAgent.includes("Firefox")) submitUntil(mapping, this.#gpu.queue);
     const problem = await Promise.race([mapping, this.#errors.whenLost]);
     await this.#errors.check();
     if (problem) throw new DeviceError(`reading from webgpu failed: ${problem}`);
@@ -263,6 +264,19 @@ export async function openAdapter(adapter: GPUAdapter): Promise<WebgpuDevice> {
       cause: error,
     });
   }
+}
+
+/** Most submits for one read: after them Firefox has looked by itself. */
+const mostNudges = 100;
+
+/** Firefox 153 looks every 100 ms for reads that are done, and at every submit: so an empty one each ms until then. */
+function submitUntil(done: Promise<unknown>, queue: GPUQueue): void {
+  let left = mostNudges;
+  const timer = setInterval(() => {
+    queue.submit([]);
+    if (--left === 0) clearInterval(timer);
+  }, 1);
+  done.finally(() => clearInterval(timer));
 }
 
 function floorTo256(bytes: number): number {
