@@ -101,7 +101,9 @@ function bare(error: unknown): unknown {
 export function refuseMethod(method: unknown): never {
   const known = Object.entries(adapting).filter(([, { loader, loadParts }]) => loader ?? loadParts)
     .map(([kind]) => kind === "lora" ? "LORA" : methods[kind as MethodKind].peftType ?? kind);
-  throw new RangeError(`the method must be one of ${known.join(", ")}, found ${quote(method)}`);
+  throw new RangeError(
+    `method or peft_type must be one of ${known.join(", ")}, found ${quote(method)}`,
+  );
 }
 
 /**

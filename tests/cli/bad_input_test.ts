@@ -58,7 +58,8 @@ Deno.test("an adapter of a method that is not here is refused with the methods t
   withFolder(async (folder) => {
     const config = { peft_type: "LOHA", r: 8, alpha: 8, target_modules: ["c_attn"] };
     await Deno.writeTextFile(`${folder}/adapter_config.json`, JSON.stringify(config));
-    const sentence = "the method must be one of LORA, bitfit, top-layers, VERA, IA3, TINYLORA, " +
+    const sentence =
+      "method or peft_type must be one of LORA, bitfit, top-layers, VERA, IA3, TINYLORA, " +
       "subspace, bottleneck, PROMPT_TUNING, prefix-layer, PREFIX_TUNING, lora+prefix-embedding, " +
       'lora+prefix-layer, found "LOHA"\n';
     const adapted = ["--model", base, "--adapter", folder];
