@@ -78,7 +78,7 @@ Deno.test("each rule finds its planted fault", () => {
   }
 });
 
-/** What must have passed before anything is published. */
+/** Tests that have to pass before anything is published. */
 const beforeRelease = [
   ".ci/run",
   "tests/package/install_test.ts",
