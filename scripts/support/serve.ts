@@ -1,6 +1,7 @@
 /** A folder over HTTP on this machine, and nothing beside it. @module */
 
 import { join, sep } from "node:path";
+import { isLocalHost } from "../../src/core/checks.ts";
 
 const types: Readonly<Record<string, string>> = {
   html: "text/html; charset=utf-8",
@@ -23,8 +24,7 @@ export interface Served extends AsyncDisposable {
 
 /**
  * Serves a folder's files on 127.0.0.1 until it is disposed; port 0 is any that is free. Only `GET` and `HEAD`, only
- * to a `Host` that is this machine (a name that was made to lead here is a page of somebody else), and only files
- * whose real path is in the folder's.
+ * to a `Host` that is this machine, and only files whose real path is in the folder's.
  */
 export function serveFolder(folder: string, port = 0): Served {
   const asked = new Set<string>(), root = Deno.realPathSync(folder);
@@ -47,7 +47,7 @@ export function serveFolder(folder: string, port = 0): Served {
 /** The path below the folder that a request names, decoded once, or the status that refuses the request. */
 function pathOf({ method, headers, url }: Request): { status: number; path?: string } {
   if (method !== "GET" && method !== "HEAD") return { status: 405 };
-  if (!/^(127\.0\.0\.1|localhost)(:\d+)?$/i.test(headers.get("host") ?? "")) return { status: 403 };
+  if (!isLocalHost(headers.get("host") ?? "")) return { status: 403 };
   try {
     const path = decodeURIComponent(new URL(url).pathname).slice(1);
     if (path.includes("\0")) return { status: 400 };

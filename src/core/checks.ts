@@ -21,6 +21,13 @@ export function isText(value: unknown): value is string {
 }
 
 /**
+ * True of a `Host` that is this machine. A page elsewhere whose name was made to lead here (DNS rebinding) names its own,
+ * and would read what is served.
+ */
+export const isLocalHost = (host: string): boolean =>
+  /^(127\.0\.0\.1|localhost)(:\d+)?$/i.test(host);
+
+/**
  * Checks a value that may come from JSON; `what` names it in the message.
  *
  * @throws {TypeError} when it is not an object.

@@ -5,6 +5,7 @@
  * @module
  */
 
+import { isLocalHost } from "../core/checks.ts";
 import { mostSliderSteps } from "../core/limits.ts";
 import { besideSlider, type Figure } from "../figures/figure.ts";
 import { formatValue } from "../figures/format.ts";
@@ -299,8 +300,7 @@ function listen(): string {
 function respond(request: Request): Response {
   const url = URL.parse(request.url); // null if the client sent a Host that is none
   if (!url) return refusal(400, "a request needs a host");
-  // Another name was made to lead here by a page of somebody else.
-  if (url.hostname !== "127.0.0.1") return refusal(403, "a slider is asked at 127.0.0.1");
+  if (!isLocalHost(url.host)) return refusal(403, "a slider is asked at 127.0.0.1 or localhost");
   const token = url.pathname.slice(1), answer = answers.get(token);
   if (!answer) return refusal(404, "no such slider");
   // Before a page asks this machine, its browser asks whether it may; the headers say so.

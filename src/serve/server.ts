@@ -17,7 +17,7 @@ import {
 } from "node:http";
 import type { Socket } from "node:net";
 import { Duplex } from "node:stream";
-import { parseUniqueJson } from "../core/checks.ts";
+import { isLocalHost, parseUniqueJson } from "../core/checks.ts";
 import { DeviceError, oneLine, quote, terminalText } from "../core/errors.ts";
 import {
   mostArrivalMs,
@@ -412,8 +412,7 @@ class Connections {
 // Checks of requests.
 
 /**
- * Throws unless a request names this machine as its one host: a page whose own name was made to lead here (DNS
- * rebinding) names that.
+ * Throws unless a request names this machine as its one host.
  *
  * @throws {Refusal} when it does not.
  */
@@ -422,7 +421,7 @@ function assertLocal({ headersDistinct: { host: hosts = [""] } }: IncomingMessag
   if (hosts.length > 1) {
     throw new Refusal(400, `a request must have one Host, found ${hosts.map(quote).join(" and ")}`);
   }
-  if (/^(127\.0\.0\.1|localhost)(:\d+)?$/i.test(host)) return;
+  if (isLocalHost(host)) return;
   throw new Refusal(
     403,
     `the Host of a request must be 127.0.0.1 or localhost, found ${quote(host)}`,

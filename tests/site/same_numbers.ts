@@ -4,7 +4,7 @@ import { assert, assertEquals } from "@std/assert";
 import { browserPath } from "../../scripts/support/parts.ts";
 import { printedByDeno, printedByJupyter, printedByPage, RunningPages } from "./engines.ts";
 
-/** Its probe takes seconds; those of the others, which are nightly, minutes. */
+/** Its probe takes seconds; probes of the other notebooks, which are nightly, take minutes. */
 export const quickNotebook = "01_one_low_rank_matrix";
 
 /**

@@ -28,7 +28,7 @@ function blockOf(lines: Line[], least: number): unknown {
 function listOf(lines: Line[], indent: number): unknown[] {
   const items: unknown[] = [];
   while (lines[0]?.indent === indent && lines[0].text.startsWith("- ")) {
-    const text = lines[0].text.slice(2), isMap = /^[\w.]+:/.test(text);
+    const text = lines[0].text.slice(2), isMap = /^[\w.-]+:/.test(text);
     if (isMap) lines[0] = { indent: indent + 2, text };
     items.push(isMap ? blockOf(lines, indent + 2) : scalarOf(lines.shift()!.text.slice(2)));
   }
@@ -38,7 +38,7 @@ function listOf(lines: Line[], indent: number): unknown[] {
 function mapOf(lines: Line[], indent: number): Record<string, unknown> {
   const map: Record<string, unknown> = {};
   while (lines[0]?.indent === indent && !lines[0].text.startsWith("- ")) {
-    const { text } = lines.shift()!, [, key, value] = /^([\w.]+):(?: (.+))?$/.exec(text) ?? [];
+    const { text } = lines.shift()!, [, key, value] = /^([\w.-]+):(?: (.+))?$/.exec(text) ?? [];
     if (key === undefined || key in map) throw new SyntaxError(`not a field of its own: ${text}`);
     map[key] = value === undefined ? blockOf(lines, indent + 1) : scalarOf(value);
   }
