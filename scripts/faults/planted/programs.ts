@@ -24,7 +24,7 @@ export const programFaults: readonly Fault[] = [
   ),
   fault(
     "a host whose name begins with localhost is this machine",
-    "src/serve/server.ts",
+    "src/core/checks.ts",
     "/^(127\\.0\\.0\\.1|localhost)(:\\d+)?$/i",
     "/^(127\\.0\\.0\\.1|localhost)(:\\d+)?/i",
   ),
